@@ -1,4 +1,4 @@
-"""A cabinet on a stand-in field, keeper and channel B, ticked by hand."""
+"""A cabinet on a substitute field, keeper and channel B, ticked by hand."""
 
 from array import array
 from dataclasses import replace
@@ -52,7 +52,7 @@ class Keeper:
 
 
 class Field:
-    """Stands in for ports and devices: all is well, contactors and permits follow."""
+    """Replaces ports and devices: all is well, contactors and permits follow."""
 
     def __init__(self, image, log):
         self.image, self.log, self.layout, self.ticks = image, log, image.layout, 0
@@ -87,7 +87,7 @@ class Field:
 
 
 class Peer:
-    """Stands in for channel_link.ChannelLink: what a test says of channel B."""
+    """Replaces channel_link.ChannelLink; a test sets the words of channel B."""
 
     def __init__(self):
         self.code, self.standing, self.orders = 0, image.PEER_EMPTY, []
@@ -145,14 +145,12 @@ class Bench:
 
     @property
     def stored(self):
-        """The last record without the name of the cabinet, which is in all of them."""
         record = self.keeper.records[-1]
         assert record.cabinets == (self.cabinet.config.names[-1][1],)
         return replace(record, cabinets=())
 
     @property
     def people(self):
-        """(who has locked out, why it rests) as the last record has it."""
         return self.stored.locked_out, self.stored.rest
 
     def hold(self):
@@ -192,7 +190,6 @@ class Bench:
         return self.tick()
 
     def is_kept_open(self):
-        """Inhibited by a lock-out, and nothing prepares a closing."""
         reason = INHIBIT_REASONS[self.out[s.INHIBIT_REASON]]
         return (self.state, reason) == ("inhibited", "locked out") and self.is_open()
 
@@ -201,13 +198,11 @@ class Bench:
 
 
 def found(state, **fields):
-    """What store.load gives; a missing or unreadable store has a record if it has fields."""
     is_without = state in (store.MISSING, store.UNREADABLE) and not fields
     return store.Loaded(state, None if is_without else Record(**fields), 1, [])
 
 
 def restarted(record):
-    """The cabinet after a cut of power that leaves this record, all causes gone, the key in RUN."""
     clean = record.clean and not record.armed
     loaded = store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])
     return Bench(loaded).tick(CLOSED_TICKS)

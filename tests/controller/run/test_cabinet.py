@@ -1,4 +1,4 @@
-"""The cabinet: what a start takes over, and in which order things act and are stored."""
+"""The cabinet: the state a start takes over, the order in which it acts and stores."""
 
 import itertools
 
@@ -39,7 +39,7 @@ def test_a_start_takes_over_what_the_store_holds(loaded, standing):
 
 @pytest.mark.parametrize("order", [*itertools.permutations(("1a", "2", "29.rack2"))])
 def test_in_which_order_stages_latched_survives_a_restart(order):
-    """Whoever comes after a power cut reads what began it, not the lowest row of what followed."""
+    """After a power cut the first-out is what began it, not the lowest row of what followed."""
     latched = {name: 3 - place for place, name in enumerate(order)}
     bench = Bench(found(store.ARMED, latches=latched)).tick()
     assert bench.standing == ["1a", "2", "44c", "29.rack2"]
@@ -100,7 +100,7 @@ def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest
     "state, verified", [(store.ARMED, 1), (store.CLEAN, 1), (store.UNREADABLE, 0)]
 )
 def test_two_unlike_stores_keep_the_lock_and_verify_no_operations_centre(state, verified):
-    """That the centre was heard may be said of another cabinet."""
+    """The stored contact with the centre may be that of another cabinet."""
     loaded = found(state, locked_out="eve", noc_verified=1, latches={"12a": 1})
     bench = Bench(loaded).tick(3)
     assert bench.cabinet.locked_out == "eve" and bench.told(s.NOC_VERIFIED) == verified
@@ -116,7 +116,7 @@ def test_nothing_closes_until_armed_is_stored(durable, is_ok):
         bench.tick()
         assert bench.is_open() or bench.state == "ready" and bench.out[s.ARM_REQUEST]
         assert not bench.out[s.PCS_ENABLE_OK] and not any([bench.out[at] for at in closing])
-    # Without a store that works nothing is even asked for: a latch could be lost.
+    # Without a working store nothing is even asked for: a latch could be lost.
     assert bench.state == "ready" and bench.stored.armed == is_ok
 
 
@@ -159,7 +159,7 @@ def test_a_latch_takes_effect_before_it_is_handed_over_and_in_the_same_tick():
 
 @pytest.mark.parametrize("elapsed", [1, 7])
 def test_records_are_handed_over_on_changes_and_every_ten_minutes(monkeypatch, elapsed):
-    """A disk that takes nothing is to be known before a latch needs it."""
+    """A disk that takes nothing must be known before a latch needs it."""
     assert record_feed.KEEP_MS == 600_000
     monkeypatch.setattr(record_feed, "KEEP_MS", 4000)
     bench = running()

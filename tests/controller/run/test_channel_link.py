@@ -174,7 +174,7 @@ def test_a_clock_that_runs_wrong_is_named(channels):
 
 @pytest.fixture(scope="module")
 def stopped(permitted):
-    """They and what B names of an E-stop that both have seen and that is over, pickled."""
+    """(channels, (first-out, mask)) of an E-stop that both have seen and that is over, pickled."""
     both = pickle.loads(permitted)
     both.contacts &= ~3
     both.kernel.inp[s.ESTOP_1_OK] = both.kernel.inp[s.ESTOP_2_OK] = 0
@@ -187,7 +187,6 @@ def stopped(permitted):
 
 @pytest.fixture
 def tripped(stopped):
-    """(channels, (first-out, mask)); the key is in."""
     return pickle.loads(stopped)
 
 
@@ -197,7 +196,6 @@ def key_out(channels):
 
 
 def reset(channels, *seen):
-    """What the order of a key reset leads to."""
     channels.link.order_reset(m.KEY, *seen)
     for _ in range(100):
         if not channels.link.result:
@@ -207,7 +205,7 @@ def reset(channels, *seen):
 
 @pytest.mark.parametrize("pause", [2, 0])
 def test_a_reset_reaches_b_only_for_what_stands_there(tripped, pause):
-    """B repeats its last answer until it hears of no order: not the next one's."""
+    """B repeats its last answer until it hears of no order; it is not the answer to the next."""
     channels, (first_out, mask) = tripped
     if pause:
         assert reset(channels, first_out, mask ^ 1) == latches.CHANGED
@@ -229,7 +227,7 @@ def test_b_is_not_asked_for_what_it_has_not_said(tripped):
 
 
 def test_what_latched_in_b_on_the_way_is_not_cleared(tripped):
-    """What A has heard of B was still what the operator saw: B itself refuses."""
+    """A still has the state that the operator saw: B itself refuses."""
     channels, seen = tripped
     key_out(channels).cut_to_b = True
     channels.link.order_reset(m.KEY, *seen)
@@ -286,7 +284,7 @@ def test_the_code_is_never_0_while_b_gives_no_permit(channels):
 
 
 def test_skipped_ticks_count(channels):
-    """The clock that B compares runs on, and a frame that is due is not put off."""
+    """The clock that B compares runs on, and a due frame is not put off."""
     link = channels.link
     before = link.sender.uptime_ticks
     link.report()

@@ -1,4 +1,4 @@
-"""Operator commands: the form of a datagram, one reset at a time, an answer for whoever asked."""
+"""Operator commands: the form of a datagram, one reset at a time, an answer for each client."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ class Client:
             self.socket.sendto(data, name)
 
     def heard(self):
-        """Answer codes that have come; (code, channel B's) where it has one."""
+        """[code, or (code, channel B's)] of the answers that have come."""
         codes = []
         while True:
             try:
@@ -61,21 +61,17 @@ def lock(what, name, magic=oc.MAGIC):
 
 
 class Place:
-    """A listener, its cabinet and clients."""
-
     def __init__(self, path):
         self.path, self.listener, self.cabinet = path, oc.Listener(path), Cabinet()
         self.one, self.other = Client(path), Client(path)
 
     def say(self, data, client=None):
-        """Send and receive one datagram; what its sender has heard then."""
         client = client or self.one
         client.say(data)
         self.listener.receive(self.cabinet)
         return client.heard()
 
     def ended(self, *answer):
-        """What both have heard once the cabinet has answered."""
         self.listener.answer(*answer)
         return self.one.heard(), self.other.heard()
 
@@ -172,7 +168,7 @@ def test_anything_else_is_refused_and_does_nothing(place, data):
 
 @pytest.mark.parametrize("first", [RESET, LOCK])
 def test_who_has_no_address_is_waited_for_too(place, first):
-    """Or the next one's reset would be answered with how this one has ended."""
+    """Else the next client's reset would get the answer to this one."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
         nameless.sendto(first, place.path)
         place.listener.receive(place.cabinet)
@@ -188,7 +184,7 @@ def test_nobody_asks_for_a_lock_out_in_no_name(tmp_path, name):
 
 
 def test_a_tick_takes_four_commands(place):
-    """A script gone wild waits for the next tick; it does not make this one late."""
+    """A runaway script waits for the next tick; it does not make this one late."""
     for _count in range(4):
         assert place.listener.hungry
         place.say(STOP)
@@ -218,7 +214,7 @@ def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
 
 @contextlib.contextmanager
 def asking(ask, *given):
-    """The answers to come of a call in another thread, which has ended at the exit."""
+    """The answers of a call in another thread, complete at the exit."""
     answers = []
     asker = threading.Thread(target=lambda: answers.append(ask(*given)))
     asker.start()
@@ -247,7 +243,7 @@ def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypat
 
 @pytest.mark.parametrize("data", [b"", b"FBC1\1", b"FBC1\1\0\0"])
 def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
-    """The program was installed anew, the controller was not started anew."""
+    """After an update without a restart of the controller."""
     path = str(tmp_path / "command.sock")
     with sockets.bound(path, 0o600) as old:
         old.setblocking(True)

@@ -1,4 +1,4 @@
-"""The field: what goes out when, and the gate before every set-point."""
+"""The field: when each frame goes out, and the gate before every set-point."""
 
 from types import SimpleNamespace
 
@@ -35,9 +35,8 @@ class Port:
         return [*taken]
 
 
-# -- I/O modules
 class Module:
-    """A module whose request is the same object as long as the coils are."""
+    """Its request is the same object as long as the coils are the same."""
 
     def __init__(self):
         self.writes, self.steps, self.requests = 0, [], {}
@@ -54,8 +53,6 @@ class Module:
 
 
 class IoBench:
-    """An I/O module's channel, with the supply on another module or without."""
-
     def __init__(self, supply=None):
         self.module, self.port, self.supply = Module(), Port(), supply
         self.channel = IoChannel(self.module, self.port, 100)
@@ -87,7 +84,7 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
     "acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)]
 )
 def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at, urgent, calm):
-    """For 0.5 s, when its coils have expired; then at the pace of a refresh."""
+    """For 0.5 s, when its coils have expired; then at the rate of a refresh."""
     bench, said = IoBench(), []
     for tick in range(50):
         bench.module.writes += tick == acknowledged_at
@@ -95,7 +92,7 @@ def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at
     assert said == [rtu.STOP] * urgent + [rtu.WRITE] * calm
 
 
-# -- PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
+# PCS enable and contactor supply on two modules: if frames get lost, the enable expires first
 @pytest.mark.parametrize("every", [1, 5, 7, 99])
 def test_an_enable_is_written_in_the_tick_after_the_supply_was(every):
     bench = IoBench(supply=Module())
@@ -123,7 +120,6 @@ def test_steps_of_the_module_go_out_before_its_coils():
     assert [key for key, _ in bench.write(1, 0)] == ["expiry", ("coils", (1, 0))]
 
 
-# -- converters
 class Pcs:
     """A converter that is ready; `frame_W` overrides what its set-point frames carry."""
 
@@ -163,8 +159,6 @@ class Pcs:
 
 
 class Bench:
-    """A converter's channel with the kernel's outputs to set by hand."""
-
     def __init__(self, running=1, setpoint_ms=100):
         self.pcs, self.port = Pcs(), Port()
         self.channel = PcsChannel(
@@ -225,7 +219,7 @@ def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
 
 @pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
 def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, waits):
-    """After a zero for one period alone: were it lost, it has to be said again soon."""
+    """After a zero for one period alone: a lost zero has to be repeated soon."""
     bench = Bench()
     bench.write(90_000)
     bench.out[DISCHARGE_AT] = limit_W
@@ -245,7 +239,7 @@ def test_repetitions_of_an_unacknowledged_set_point_do_not_put_off_the_next():
 
 
 def test_a_set_point_that_was_lost_waits_its_turn_though_a_limit_falls():
-    """It may be in force already, and the bus has to hold what is repeated."""
+    """It may be in force already, and the bus has to hold the repetitions."""
     bench = Bench()
     bench.write(90_000)
     bench.lose().out[DISCHARGE_AT] = 10_000
@@ -323,7 +317,6 @@ def test_the_gate_holds_against_the_limits_of_this_tick_at_the_scale_of_the_regi
     assert bench.write_all([199_800] * 5)[-1] == [("stop", rtu.STOP)]
 
 
-# -- CAN
 class Bms:
     command_period_us = 100_000
 
@@ -385,7 +378,6 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
     assert sent_us == times_us(100_000)
 
 
-# -- the whole field of a cabinet
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
     assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]

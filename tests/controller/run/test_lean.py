@@ -1,4 +1,4 @@
-"""What the real-time process loads: what a tick needs and nothing else."""
+"""The real-time process loads only what a tick needs."""
 
 import pathlib
 import re
@@ -11,7 +11,7 @@ from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
 OURS = {"controller", "drivers", "safety"}
 LIBRARIES = {"can", "msgpack", "serial"}
 OF_LIBRARIES = {"typing_extensions", "wrapt"}  # of python-can
-# looked for by Python's start, its copy module and python-can, whether there or not
+# Python's start, its copy module and python-can look for these, present or not
 TRIED = {"_distutils_hack", "asammdf", "org", "sitecustomize", "usercustomize"}
 ROOMS = {"core", "hints", "record", "rows", "run", "site", "system"}
 

@@ -1,4 +1,4 @@
-"""What the buses have counted, out of the mapped file."""
+"""The counters of the buses, out of the mapped file."""
 
 import pytest
 
@@ -12,7 +12,6 @@ CONFIG = config.load(EXAMPLE)
 
 @pytest.fixture(scope="module")
 def field():
-    """Of a cabinet that has run for two seconds."""
     return VirtualRig(CONFIG, lambda t_s: 300_000.0).run(2).controller.cabinet.field
 
 

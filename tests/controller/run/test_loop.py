@@ -34,14 +34,12 @@ CLEAN = store.Loaded(store.CLEAN, Record(), 1, [])
 
 @pytest.fixture
 def site(tmp_path):
-    """A cabinet on wires; everything started from it is ended with it."""
     place = WiredSite(tmp_path)
     yield place
     place.close()
 
 
 def stop(site, process, number=signal.SIGTERM):
-    """Signal the controller and serve the wires until it has ended; (exit code, its messages)."""
     process.send_signal(number)
     site.serve_until(lambda: process.poll() is not None)
     return process.returncode, said(process)
@@ -71,7 +69,7 @@ def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     site.serve_until(lambda: "49" in site.standing() and site.contactors == [0, 0, 0])
     site.plug("io")
     site.serve_until(lambda: site.requests["io"] > before + 10)
-    # Everything is open, so the end is a clean one; the latch stays, of course.
+    # Everything is open, so the end is a clean one; the latch stays.
     assert stop(site, process, signal.SIGINT) == (0, [])
     loaded = site.store.load()
     assert loaded.state == store.CLEAN and "49" in loaded.record.latches
@@ -106,7 +104,6 @@ def _ask_until_done(site, seen):
     return answers
 
 
-# -- the loop in this process, with ptys that nobody answers
 class CountingSelect:
     def __init__(self):
         self.calls, self.waited_for = 0, set()
@@ -150,7 +147,6 @@ class Silent:
 
 @pytest.fixture
 def silent(site, monkeypatch):
-    """A loop in this process; the signal handlers it sets are put back."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     made = Silent(site, monkeypatch)
     yield made
@@ -164,8 +160,6 @@ def end():
 
 
 class SilentCan:
-    """A CAN port on which nothing happens."""
-
     received = sent = foreign = error_frames = bus_offs = full = losses = state = 0
 
     def drain(self, limit):
@@ -355,9 +349,7 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
     assert opened == ("socketcand", name, 500_000, {"host": host, "port": port})
 
 
-# -- hints
 def flood(path, ended):
-    """Send bad hints until the loop has closed the socket at the latest."""
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with sender, contextlib.suppress(OSError):
         while not ended.is_set():
@@ -365,7 +357,6 @@ def flood(path, ended):
 
 
 def ask_for_a_hint(path, ended, found):
-    """Send one good hint and keep what the loop answers."""
     with HintClient(os.path.dirname(path)) as client:
         found.append(client.say("site_ems", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000))
     ended.set()

@@ -17,14 +17,12 @@ from tests.tables import cases
 
 NO_RESET = [0, 0]
 KEY_OUT, PRESSED = {s.KEY_RUN_OK: 0}, {s.ESTOP_1_OK: 0, s.ESTOP_2_OK: 0}
-# The answer once the cause is back: an E-stop trips in that very tick, which is another event than
-# the one seen.
+# The answer once the cause is back: an E-stop trips in that tick, another event than that seen.
 RETURNED = {matrix.KEY: latches.CHANGED, matrix.REMOTE: latches.NOT_CLEAR_YET}
 KINDS = pytest.mark.parametrize("kind", [matrix.REMOTE, matrix.KEY])
 
 
 def tripped(kind=matrix.REMOTE):
-    """A cabinet that a reset of this kind would clear: of row 29, or of the E-stop."""
     bench = running()
     if kind == matrix.KEY:
         bench.field.wrong.update(PRESSED)
@@ -36,7 +34,6 @@ def tripped(kind=matrix.REMOTE):
 
 
 def waiting(kind=matrix.REMOTE):
-    """A cabinet whose reset waits for a store that acknowledges nothing."""
     bench = tripped(kind).hold().reset(kind)
     assert bench.answers == [] and bench.stored.latches == {} and bench.latched
     return bench
@@ -48,18 +45,15 @@ def again(bench, kind):
 
 
 def gone(bench, kind):
-    """Nothing is wrong any more; the key stays where a reset of this kind needs it."""
     bench.field.wrong = dict(KEY_OUT) if kind == matrix.KEY else {}
     return bench
 
 
 def is_untouched(bench, held):
-    """All that was latched is latched and stored, and no reset is spent."""
     assert bench.latched == bench.stored.latches.keys() == held
     return bench.stored.token_ages_ms == [] and bench.out[s.RESETS_LEFT] == 3
 
 
-# -- stored first, then effect
 @KINDS
 def test_a_reset_takes_effect_only_when_the_store_has_acknowledged_it(kind):
     bench = waiting(kind)
@@ -175,7 +169,6 @@ def test_a_cut_of_power_at_any_record_never_frees_what_was_latched():
         assert not freed or record.token_ages_ms
 
 
-# -- a reset that waits for the store ends as soon as it would be refused
 @KINDS
 @pytest.mark.parametrize(
     "ticks_before, stands_ticks, late_ticks", [(0, 1, 0), (1, 120, 1), (30, 1, 50), (0, 120, 0)]
@@ -264,9 +257,7 @@ def test_a_lock_out_stored_meanwhile_carries_the_reset_no_further_than_its_cause
     assert bench.stored.latches.keys() == bench.latched and held <= bench.latched
 
 
-# -- both copies on the disk
 def records_of_a_return():
-    """(latched, the same without what a key reset clears, latched again)."""
     bench = waiting(matrix.KEY)
     again(bench, matrix.KEY).tick()
     full, cleared, again_full = bench.keeper.records[-3:]
@@ -287,7 +278,7 @@ def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
 @pytest.mark.parametrize("copy", [0, 1])
 @pytest.mark.parametrize("saved", [2, 3])
 def test_a_copy_that_is_torn_frees_nothing(copy, saved):
-    """Also of the record in which the reset is: the other copy may have held a latch."""
+    """Also a copy of the record with the reset: the other copy may have held a latch."""
     disk = disk_with(*records_of_a_return()[:saved])
     inode = disk.inodes[disk.names[store.Store("d", disk).paths[copy]]]
     inode[0] = inode[0][: len(inode[0]) // 2]
@@ -296,7 +287,6 @@ def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     assert start.state == "inhibited" and set(start.standing) == {"44d"} | latched
 
 
-# -- channel B
 def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it():
     bench, peer = with_peer(tripped().hold())
     peer.standing = (7, 10)
@@ -327,7 +317,7 @@ def test_a_reset_is_passed_on_once_stored_and_answered_when_both_have_ended_it()
 def test_what_is_refused_here_for_what_holds_there_too_is_not_passed_on(
     before, kind, answer, is_passed_on
 ):
-    """Channel B judges for itself what it sees, and may be reset alone."""
+    """Channel B judges for itself and may be reset alone."""
     made = {"well": running, "active": lambda: running().trip(), "returns": lambda: tripped(kind)}
     bench, peer = with_peer(made.get(before, tripped)())
     peer.at_once = latches.NOTHING
@@ -353,7 +343,6 @@ def test_a_new_reset_is_not_answered_with_what_became_of_the_last_one():
     assert bench.tick(3).answers == [latches.CHANGED]
 
 
-# -- any course
 class Course:
     """Random causes, keys, resets and a slow store; no cut of power frees a latch."""
 

@@ -17,13 +17,11 @@ RATED_W = 250_000
 
 
 def told(bench):
-    """(the cabinet is to run, (why it rests, whose lock-out)) as the journal has it."""
     why, *name = bench.told("rest")
     return bench.told(s.RUN_REQUEST), (why, image.name_of(name))
 
 
 def ask(bench, what, is_awaited=True):
-    """One of the acts of a person; its refusal or 0."""
     if what in ("start", "stop"):
         return bench.cabinet.request_run(what == "start", is_awaited)
     return bench.cabinet.request_lock_out("anna", what == "lock", is_awaited)
@@ -114,7 +112,7 @@ def test_a_restart_finds_what_was_stored(what):
 
 @pytest.mark.parametrize("what", ["stop", "start"])
 def test_what_is_so_already_is_answered_and_not_stored_anew(what):
-    """Or a script gone wild would write the store of a cabinet full time."""
+    """Else a runaway script would write the store all the time."""
     bench = running() if what == "start" else at_rest(PERSON)
     count = len(bench.keeper.records)
     for _ in range(10):
@@ -195,15 +193,13 @@ def test_who_asks_waits_longer_than_the_store_may_take():
 
 
 def test_whatever_it_rests_after_it_is_not_asked_to_run():
-    """The codes are those of every store and journal before."""
+    """The codes are those of every earlier store and journal."""
     assert [PERSON[0], TESTED[0], ANNA[0], run_request.UNKNOWN] == [1, 2, 3, 4]
     for why in range(1, 5):
         assert not RunRequest((why, "")).is_asked and RunRequest(AWAKE).is_asked
 
 
-# -- TEST mode
 def under_test():
-    """A cabinet with the key out of RUN that has just been asked for a test."""
     bench = Bench().tick().key(0)
     assert bench.state == "inhibited" and bench.standing == ["47"]
     assert bench.cabinet.request_test() == oc.ACCEPTED
@@ -219,7 +215,6 @@ def in_test():
 
 
 def watched(bench, ticks, elapsed=10):
-    """Tick on and see that nothing is ever closed without the limit of the test; the states."""
     states = []
     for _ in range(-(-ticks // elapsed)):
         states.append(bench.tick(elapsed=elapsed).state)
@@ -273,7 +268,7 @@ def test_a_key_that_stays_out_lets_the_test_pass_by():
 
 
 def test_a_second_request_is_refused_until_the_kernel_was_told_of_the_end():
-    """The kernel counts one minute from the first on, and anew only after that."""
+    """The kernel counts one minute from the first request, and anew only after its end."""
     bench = under_test()
     assert bench.cabinet.request_test() == oc.IN_TEST
     watched(bench, TEST_TICKS)

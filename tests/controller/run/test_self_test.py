@@ -17,7 +17,6 @@ SECOND = program_memory.SECOND_US
 
 
 def module(source):
-    """A module of this source, whose functions can be changed under the test's hands."""
     made = types.ModuleType("made")
     exec(compile(source, "made.py", "exec"), vars(made))
     return made
@@ -51,7 +50,7 @@ class StuckOn(Stuck):
 
 
 class Forgetful(bytearray):
-    """Takes the patterns and gives them back; what it held before does not come back whole."""
+    """Keeps the test patterns, but loses what it held before them."""
 
     def __setitem__(self, key, content):
         super().__setitem__(key, content if len(set(content)) == 1 else b"\0" * len(content))
@@ -70,7 +69,6 @@ def test_what_has_failed_stays_failed_beside_what_fails_next():
 
 
 def quiet(tested, seconds=20):
-    """Step through so much time, both clocks equal, fifty times a second."""
     for now_us in range(0, seconds * SECOND, SECOND // 50):
         tested.step(now_us, now_us)
     return tested
@@ -137,8 +135,6 @@ def test_clocks_may_part_by_two_percent(raw_per_second_us, step_us, bits):
 
 
 class Zones:
-    """Thermal zones as files, read each second."""
-
     def __init__(self, folder, *contents):
         self.folder, self.seconds = folder, 0
         for number, content in enumerate(contents):
@@ -149,7 +145,6 @@ class Zones:
         (self.folder / f"zone{number}").write_text(content)
 
     def run(self, seconds=1):
-        """(temperature, bits) after so many readings."""
         for _ in range(seconds):
             self.tested.step(self.seconds * SECOND, self.seconds * SECOND)
             self.seconds += 1

@@ -8,7 +8,6 @@ from tests.tables import cases
 
 
 def written(path, latenesses_us, tick_us=20_000):
-    """A statistics file after one tick of each lateness; returns it still open."""
     loop = loop_statistics.LoopStatistics(str(path))
     deadlines = clock.Deadlines(tick_us, 0)
     for lateness_us in latenesses_us:

@@ -11,7 +11,7 @@ BOTH = pytest.mark.parametrize("change", ["take_effect", "store_first"])
 
 
 class Change:
-    """A value and a store that acknowledges as many records as it is told to."""
+    """A value and a store that acknowledges the first `keeper.durable` records."""
 
     def __init__(self, change, is_awaited=True, value=NEW):
         self.shown, self.keeper = [], Keeper([], durable=0)
