@@ -19,14 +19,12 @@ def silent(at_s, device, **more):
 
 
 def key(watched, is_run, until_s):
-    """Turn the key, run until then."""
     watched.rig.plant.key_run = is_run
     return watched.run(until_s)
 
 
 @pytest.fixture(scope="module")
 def peered(tmp_path_factory):
-    """A shadow whose words of channel B a test may set."""
     return of_scenario("bms_silent", tmp_path_factory.mktemp("peered")).run(6).shadow
 
 
@@ -70,7 +68,7 @@ TOKENS = """
 
 @pytest.mark.parametrize("ages_min, allowed, left, next_min", table(TOKENS))
 def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
-    """Where fewer are allowed than were spent, more than one has to come back."""
+    """If fewer are allowed than were spent, more than one has to come back."""
     rules = peered.core.kernel.latches
     monkeypatch.setattr(rules, "allowed", allowed)
     ages = type(rules.token_age)("i", [age_min * 3000 for age_min in ages_min])  # of 20 ms
@@ -122,7 +120,6 @@ WAITS = "climate | climate monitor | R716 ; toxic | gas detectors | R705 ; ups |
 
 @pytest.mark.parametrize("role, name, code", table(WAITS))
 def test_the_checklist_counts_beside_the_item_it_waits_for(tmp_path, role, name, code):
-    """One device is silent from the beginning: one item is missing, and it has a name."""
     watched = Watched(tmp_path, actions=[silent(0, role)]).run(8)
     total = watched.core.out[s.EVIDENCE_TOTAL]
     found = watched.facts("alarms")["start"]["checklist"]
@@ -180,7 +177,6 @@ def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
 
 
 def stuck_at_b(watched, at_s):
-    """The E-stop is pressed for channel B alone, for 0.3 s."""
     watched.run(at_s).rig.channel_b.stuck["estop_1_ok"] = 0
     watched.run(at_s + 0.3).rig.channel_b.stuck.clear()
     return watched
@@ -250,14 +246,12 @@ NEEDED = """
 
 
 def start_lines(watched):
-    """The lines of the start on page alarms, and that on page status."""
     found, there = watched.lines("alarms"), watched.lines("status")
     at = next((place for place, line in enumerate(found) if line.startswith("START")), 0)
     return found[at : at + 3], [line for line in there if line.startswith("START")]
 
 
 def starts_with(watched, words):
-    """Both pages say this and nothing else of the start."""
     found, there = start_lines(watched)
     return found[0] == f"START  {words}." and there == [f"START    {words}"]
 

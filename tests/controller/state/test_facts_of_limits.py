@@ -10,7 +10,6 @@ from safety import bounds, tapers
 
 
 def narrowed(folder, current_A):
-    """Why a running cabinet is limited once rack 3's BMS allows so much discharge."""
     watched = Watched(folder, lambda t_s: 450_000.0 if t_s > 15 else 300_000.0).run(14.0)
     bms = watched.rig.cabinet.devices["bms_3"]
     bms.overrides["LIMITS.discharge_current_max"] = current_A

@@ -64,7 +64,6 @@ def test_times_are_a_range_and_nothing_is_said_without_suspicion(tmp_path):
 
 
 def test_nobody_who_acts_or_reports_knows_the_estimate():
-    """Neither kernel nor loop nor report nor interface: two pages of the console alone."""
     users = {"controller.state.propagation_map": set(), "controller.state.propagation": set()}
     for folder in ("safety", "controller", "drivers"):
         for path in ROOT.glob(f"{folder}/**/*.py"):
