@@ -1,4 +1,4 @@
-"""`firebreak proof-test`: what is recorded and refused, every format, the chain, codes."""
+"""`firebreak proof-test`: records and refusals, every format, the chain, codes."""
 
 import csv
 import functools
