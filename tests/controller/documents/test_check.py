@@ -216,7 +216,6 @@ def _report(config):
 
 
 def _row(text, number):
-    """The line of a row and those that continue it."""
     lines = text[text.index("ROWS OF THE") :].split("\n")
     first = next(index for index, line in enumerate(lines) if line.startswith(f"  {number:3}  "))
     more = itertools.takewhile(lambda line: line.startswith(" " * 6), lines[first + 1 : first + 6])
@@ -320,7 +319,7 @@ LONGER_AT_40_ms = {"1a", "1b", "1c", "3", "5", "22", "23a", "23b", "24", "36", "
 
 
 def test_debounces_that_whole_ticks_make_longer_are_named(files):
-    """Beyond what a site may set by hand: `tightened: none` was all that was printed."""
+    """Longer than a site may set by hand; only `tightened: none` was printed."""
     assert "Whole ticks" not in _report(files.load())
     config = files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ").load()
     assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms

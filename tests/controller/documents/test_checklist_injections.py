@@ -101,7 +101,7 @@ def without(files, names):
 
 
 def printed_readings(found):
-    """{"vapour": ppm, ...} as the line of the checklist says them, in the units of the kernel."""
+    """{"vapour": ppm, ...} of the checklist, in the units of the kernel."""
     text = next(test["inject"] for test in checklist.facts(found)["tests"] if test["stage"] == "53")
     matches = {name: (re.search(form, text), factor) for name, (form, factor) in FORMS.items()}
     return {

@@ -121,7 +121,7 @@ def test_a_stage_of_the_project_is_marked_beside_the_basis_of_its_row(capsys, wi
 
 
 def test_contactors_yield_to_the_fuse(of_example):
-    """The document says it of row 36; the program does it whichever row opens."""
+    """The document names row 36; the program does it whichever row opens."""
     keys = "at most fuse_wait_ms of [cabinet], above break_current_mA of the rack"
     for facts, words in ((general(), keys), (of_example, "at most 30 s, above 300 A")):
         text = matrix_text(facts)
