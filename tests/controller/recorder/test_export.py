@@ -1,4 +1,4 @@
-"""`firebreak export` and `verify`: whole files or none, one line, times in UTC."""
+"""`firebreak export` and `verify`: whole files or none, one line, times as people write them."""
 
 import contextlib
 import csv

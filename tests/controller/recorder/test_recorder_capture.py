@@ -23,8 +23,6 @@ TICK_MS, AFTER_TICKS = 20, 100
 
 
 class Table:
-    """The archive as Captures uses it."""
-
     def __init__(self, pending=None):
         self.pending, self.connection = pending, sqlite3.connect(":memory:", isolation_level=None)
         self.connection.executescript(TABLES)

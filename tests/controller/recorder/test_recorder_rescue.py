@@ -51,7 +51,6 @@ class Cabinet(Place):
         return self
 
     def damage(self, name="events_by_kind"):
-        """Overwrite the root page of a table or an index, as a failing disk does."""
         ((root,),) = self.query(f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'")
         self.change((root - 1) * 4096, b"\xff" * 4096)
         return self
