@@ -26,7 +26,6 @@ def test_a_cabinet_that_nobody_asks_anything_of():
 
 @pytest.fixture
 def centre(tmp_path):
-    """Settings whose path to the operations centre is the source site_ems alone."""
     files = SiteFiles(tmp_path).replace(
         "type", '["suppression", "door"]', '["suppression", "door", "supervised"]'
     )

@@ -29,8 +29,6 @@ def contact(name):
 
 
 class Channels:
-    """A healthy cabinet with channel A's link, and channel B with contacts of its own."""
-
     def __init__(self, other_image=False):
         self.a = Steps(1, 15)
         self.kernel = self.a.kernel

@@ -91,7 +91,7 @@ def place(tmp_path):
 RESET, END = request(oc.REMOTE_RESET), lock(oc.END_LOCK_OUT, b"anna")
 RUN, STOP, LOCK = request(oc.RUN), request(oc.STOP), lock(oc.LOCK_OUT, b"anna")
 SEEN = (7, 0x3FFFFFFF, 5, 0x3FFFFFFE)
-# datagram, what the cabinet is asked for when somebody waits for the answer
+# datagram, the call of the cabinet when a client waits for the answer
 WAITED_FOR = (
     (request(oc.REMOTE_RESET, *SEEN), ("reset", oc.REMOTE_RESET, *SEEN)),
     (request(oc.KEY_RESET, *SEEN), ("reset", oc.KEY_RESET, *SEEN)),

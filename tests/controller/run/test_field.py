@@ -390,7 +390,6 @@ def test_a_field_is_built_from_the_site():
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
-    """Steady power for 2 s: refreshes, heartbeats and read-backs."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, (), {"soc": 0.55}).run(8)
     field, core, said = rig.controller.cabinet.field, rig.controller.cabinet.core, []
 

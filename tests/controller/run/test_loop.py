@@ -49,8 +49,7 @@ def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     process = site.start()
     site.serve_until(site.running)
     assert site.store.load().state == store.ARMED
-    # Two modules read every 25 ms and written every 100 ms: with bytes moved once a tick, it would
-    # be one per 40 ms.
+    # Two modules read every 25 ms, written every 100 ms; bytes moved once a tick: one per 40 ms
     path, before = str(site.folder / "loop.stats"), site.requests["io"]
     ticks = loop_statistics.read(path)["ticks"]
     site.serve_until(lambda: site.requests["io"] > before + 60)

@@ -34,7 +34,7 @@ def before(what):
     return bench
 
 
-# what: (what the last record says then, what is told while it is not stored, and after)
+# act: (the last record then, (run request, rest) until it is stored, the same after)
 ACTS = {
     "stop": (("", PERSON), (0, PERSON), (0, PERSON)),
     "lock": (("anna", ANNA), (0, ANNA), (0, ANNA)),
@@ -304,7 +304,7 @@ def test_what_is_tested_rests_after_a_restart_in_the_middle_of_it():
 
 
 def test_contactors_that_are_still_closed_stay_in_the_test():
-    """The current does not go to zero at its end: the limit holds for the stop's longest time."""
+    """The current does not reach zero at its end: the limit holds for the longest stop."""
     bench = in_test()
     watched(bench, TEST_TICKS - RUN_TICKS)
     for rack in range(3):
