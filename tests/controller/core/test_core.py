@@ -31,7 +31,7 @@ GOOD = RATED | {
 
 
 class Walk:
-    """Inputs of a cabinet that starts well and is then disturbed at random, by seed."""
+    """Inputs of a cabinet: a good start, then random disturbances by seed."""
 
     def __init__(self, core, seed):
         self.layout, self.draw = core.layout, random.Random(seed)
@@ -54,7 +54,7 @@ class Walk:
         ]
 
     def feed(self, *cores):
-        """The next tick's inputs into each core, contacts following the first; elapsed ticks."""
+        """Write the inputs of the next tick into each core; return the elapsed ticks."""
         inp, draw, first, layout = self.inp, self.draw, cores[0], self.layout
         inp[s.GRID_RAW_HASH] = draw.randrange(1 << 30)
         inp[s.LOAD_RAW_HASH] = draw.randrange(1 << 30) if draw.random() < 0.9 else 7
@@ -81,7 +81,7 @@ class Walk:
             self.inp[self.layout.rack_input(rack, signal)] = value
 
     def _disturbed(self):
-        """The good inputs, now and then with one of them wrong for up to 2 s."""
+        """The good inputs, sometimes with one of them wrong for up to 2 s."""
         draw, inp = self.draw, array("i", self.inp)
         if self.ticks >= self.wrong_until + 150 and draw.random() < self.unrest:
             self.wrong_until = self.ticks + draw.randrange(1, 100)
@@ -93,7 +93,6 @@ class Walk:
 
 
 def core_of(settings, known=None):
-    """known: sources of hints; None: those of the settings."""
     source_image = hint_sources.image(settings.sources if known is None else known)
     return Core(settings.safety_image, settings.control_image, source_image)
 
@@ -157,7 +156,6 @@ def test_state_words_are_compact_and_fit_one_topology():
 
 
 def running_core():
-    """A core in RUNNING and a function that gives it one good tick but for these changes."""
     core = core_of(FIREBREAK)
     walk = Walk(core, 7)
     walk.unrest = 0
@@ -233,7 +231,6 @@ def square_W(t_s):
 
 @pytest.fixture(scope="module")
 def journal_path(tmp_path_factory):
-    """Journal of 6 s: start, load tracking, an E-stop at 5 s."""
     path = str(tmp_path_factory.mktemp("journal") / "journal")
     estop = Action(5_000_000, "estop_press", "estop_press", {})
     rig = VirtualRig(FIREBREAK, square_W, 1, [estop], {"soc": 0.55})

@@ -1,4 +1,4 @@
-"""What every control function inherits: a new one is in it by its row in functions.py."""
+"""Tests of every control function; a row in functions.py adds a new one."""
 
 import sys
 from array import array
@@ -39,7 +39,6 @@ TICK = st.tuples(
 
 
 def settings_of(function):
-    """Any settings of this function that its parameters allow."""
     return st.fixed_dictionaries(
         {row[0]: st.sampled_from(row[2:5]) | st.integers(*row[2:4]) for row in function.PARAMETERS}
     )
@@ -96,7 +95,7 @@ def test_it_explains_its_own_codes_and_no_others_by_a_name_and_parameters_of_its
                 built.explain(code)
 
 
-# On: every function has something to do.
+# With this every function has something to do.
 ON = {"peak_import_W_max": 200_000}
 KNOWN = {
     "load_meter_W": 320_000,
@@ -111,7 +110,6 @@ ASKED = {"hints": (slots((0, codes.REQUEST, codes.POWER_W, 40_000, 90_000)), 0)}
 
 
 def running():
-    """A control in which every function has acted for a while."""
     control = control_of(**ON)
     tick(control, KNOWN | ASKED, WIDE_W, 1)
     for _ in range(200):
@@ -179,7 +177,6 @@ def test_it_keeps_its_budget(function):
 
 
 def image_of_16():
-    """Limit image: 16 units with a rack each, every parameter at its default."""
     words = [p.IMAGE_SCHEMA, 16, 16, 15, 20, *[row[4] for row in p.CABINET_PARAMETERS]]
     words += 16 * [row[4] for row in p.UNIT_PARAMETERS]
     for unit in range(16):

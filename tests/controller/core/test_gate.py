@@ -16,7 +16,6 @@ CHARGE, DISCHARGE = reasons.GATE_CHARGE, reasons.GATE_DISCHARGE
 
 
 def frame(value, unit_id=UNIT_ID, address=ADDRESS):
-    """A write of one signed 32-bit value as pymodbus encodes it."""
     words = list(struct.unpack(">HH", struct.pack(">i", value)))
     request = WriteMultipleRegistersRequest(address=address, registers=words, dev_id=unit_id)
     body = bytes([unit_id, request.function_code]) + request.encode()
@@ -76,7 +75,7 @@ def test_no_single_flipped_bit_passes(bit, value):
 
 
 def test_remembered_frame():
-    """A repeated frame is checked against the limits of its tick, a buffer that changes again."""
+    """A repeated frame is checked against the limits of its tick, a changed buffer again."""
     unit = gate.Gate(UNIT_ID, ADDRESS, 0)
     data = bytearray(frame(150_000))
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.NONE

@@ -103,7 +103,7 @@ def test_behind_a_limit_the_whole_request_is_reported_and_nothing_winds_up():
     assert [bench.tick((0, 90_000, 60))] + [bench.tick() for _ in range(3)] == [1000, 2000, *rest]
     assert bench.effective_W == 2500
     bench.high_W = 200_000
-    # the limit opens: on from what was in effect, at the ramp
+    # the limit opens: on from the power in effect, at the ramp
     assert [bench.tick(), bench.tick()] == [3500, 4500]
     assert bench.tick((0, -90_000, 60)) == 3500
     bench.high_W = 1200
@@ -112,7 +112,7 @@ def test_behind_a_limit_the_whole_request_is_reported_and_nothing_winds_up():
 
 
 def test_an_obligation_is_no_request():
-    """What lies below the lowest available power is not counted, nor held at the end."""
+    """Power below the lowest available power is neither counted nor held at the end."""
     bench = Bench(source(**SLOW))
     bench.low_W, bench.high_W = 30_000, 90_000
     assert bench.tick((0, 1500, 0.04)) == 1000 and bench.effective_W == 1000

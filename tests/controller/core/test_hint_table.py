@@ -43,8 +43,6 @@ def slots(*hints):
 
 
 class Bench:
-    """A table and a chain; `tick` gives the hints of one tick."""
-
     def __init__(self, *known):
         made = setup(TICK_MS, known=known)
         self.table, self.chain = t.HintTable(made), setpoint.Chain(made.settings, TICK_MS)
@@ -62,7 +60,6 @@ class Bench:
 
     @property
     def obliged(self):
-        """(low_W, high_W) of the obligation, None without one."""
         for each in self.chain.obligations.standing:
             assert each.rank == t.GRID_CAP_HINT
             assert each.low_reason == each.high_reason == reasons.GRID_CAP_HINT
@@ -92,7 +89,6 @@ def heartbeat(valid_s=10, index=0):
     return index, codes.HEARTBEAT, 0, 0, int(valid_s * 1000)
 
 
-# -- caps
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
     bench = Bench(source()).tick(cap(5000, 1))
     assert bench.caps == (5000, WIDE_W) and bench.table.out[o.O_CHARGE_SOURCE] == 1
@@ -123,7 +119,6 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
     assert bench.tick(hint).table.out == before and bench.caps == (3000, WIDE_W)
 
 
-# -- fallback
 def test_every_fallback_is_in_force_from_the_start():
     """longzheng/open-dynamic-export 102: a server out of reach gave "unlimited"."""
     bench, charge = Bench(source(charge=3000, import_=350_000)).tick(), codes.CHARGE_W_MAX
@@ -145,10 +140,9 @@ def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint
     assert bench.tick(ticks=50).caps[0] == 3000
 
 
-# -- who is there (the operations centre of row 46)
 @pytest.mark.parametrize("others", [(), (12, 13, 49)])
 def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
-    """A second: fifty ticks, whatever other sources send meanwhile."""
+    """50 ticks are 1 s, whatever other sources send (row 46: the operations centre)."""
     bench = Bench(source(), source(1, priority=2))
     alive = bench.table.alive
     assert not alive(0) and not alive(1)
@@ -167,7 +161,6 @@ def test_a_heartbeat_counts_no_longer_than_its_source_may():
     assert bench.tick(ticks=99).table.alive(0) and not bench.tick().table.alive(0)
 
 
-# -- grid caps
 @cases("""
     connection_W  value_W  low_W
     300_000       250_000  50_000
@@ -178,7 +171,7 @@ def test_a_heartbeat_counts_no_longer_than_its_source_may():
 def test_an_import_maximum_obliges(connection_W, value_W, low_W):
     bench = Bench(source())
     bench.connection_W = connection_W
-    # nobody said an export maximum
+    # no export maximum was given
     assert bench.tick(import_max(value_W)).obliged[0] == low_W and bench.obliged[1] > 10**9
     assert bench.caps == (WIDE_W, WIDE_W)
 
@@ -218,9 +211,8 @@ def test_without_the_role_the_tighter_of_cap_and_grid_maximum_acts():
     assert (bench.tick().caps[0], bench.table.out[o.O_CHARGE_SOURCE]) == (60_000, 2)
 
 
-# -- against a model
 class Model:
-    """The same rules in absolute time: what is in force is asked for, nothing is counted down."""
+    """The same rules in absolute time: it computes what is in force and counts nothing down."""
 
     def __init__(self, known):
         self.known, self.now = known, 0
@@ -325,7 +317,6 @@ def check_fields(bench, model):
 
 
 def check_answers(bench, model, connection_W):
-    """Caps and obligation, and the sources that decide them."""
     watts, out = model.expected(connection_W), bench.table.out
     least = {quantity: min(every) for quantity, every in watts.items()}
     assert bench.caps == (least[codes.CHARGE_W_MAX], least[codes.DISCHARGE_W_MAX])
@@ -344,7 +335,6 @@ def check_answers(bench, model, connection_W):
     assert export_W == WIDE_W or 0 <= connection_W + export_W - high_W < 100
 
 
-# -- what is published
 def test_every_published_word_has_its_name_and_its_place():
     names, count = t.HintTable.output_names(3), o.output_count(3)
     assert len(names) == len(set(names)) == count and names[:6] == list(o.HINT_OUTPUTS)

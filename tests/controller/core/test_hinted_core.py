@@ -27,7 +27,6 @@ def put(core, hints):
 
 
 def drawn_hints(draw, count):
-    """Now and then a hint or two, any source, kind, value and validity."""
     watts, valid_ms = (0, 2000, 90_000, 350_000, 10**9), (20, 400, 3000, 200_000)
     return [
         (draw.randrange(count), draw.randrange(6), draw.choice(watts), draw.choice(valid_ms))
@@ -36,7 +35,6 @@ def drawn_hints(draw, count):
 
 
 def ticked(known, seed, settings_=FIREBREAK, ticks=200):
-    """A core with these sources and hints drawn at random, and one without, after each tick."""
     hinted, plain = core_of(settings_, known), core_of(settings_, ())
     walk, draw = Walk(plain, seed), random.Random(seed)
     for _ in range(ticks):
@@ -73,7 +71,7 @@ def is_narrower(hinted, plain, ends):
 
 
 def check_short(core, known, power_W):
-    """A source that may oblige and is not obeyed reads how much is short, and why."""
+    """A source that may oblige and is not obeyed reads the missing power and the reason."""
     out = core.out[core.out_at["hint_table"] :]
     source, connection_W = out[o.O_IMPORT_SOURCE], core.view.connection_W
     if not source or connection_W is None:
@@ -102,12 +100,10 @@ def test_hints_without_a_source_change_nothing_but_the_inputs():
         assert hinted.out == plain.out and hinted.state_words() == plain.state_words()
 
 
-# -- one core, by hand
 class Steady:
-    """A running core of the example site whose inputs stay good; tick: hints as of put."""
+    """A running core of the example site with good inputs; tick takes hints as put() does."""
 
     def __init__(self, before=None):
-        """before: another Steady to go on from."""
         self.core = core_of(FIREBREAK)
         self.walk = Walk(self.core, 7)
         self.walk.unrest = 0
@@ -190,7 +186,7 @@ def test_a_request_beyond_available_power_is_held_back_and_winds_nothing_up(stea
 
 
 def test_load_tracking_works_in_what_a_request_leaves(steady):
-    """Where that puts the grid is what its reference is held to."""
+    """Its reference is held to the grid power that the request leaves."""
     steady.tick((SCHEDULER, codes.POWER_W, 150_000, 60_000), ticks=300, elapsed=5)
     state = steady.core.functions["track"].state
     for at, end in zip((track.S_GRID_HIGH, track.S_GRID_LOW), AVAILABLE):
@@ -257,7 +253,6 @@ def test_unknown_energy_is_not_none_left():
         assert core.out[remaining_at] == is_known - 1
 
 
-# -- the image and the journal
 def test_slots_fill_in_order_and_empty_with_the_freeze():
     image = images.ProcessImage(FIREBREAK.layout())
     inp, fresh = array("i", image.inp), bytearray(image.fresh)

@@ -20,7 +20,7 @@ WINDOW = SLOTS * SLOT
 
 
 class Site:
-    """A load, and a battery that keeps at once to what may be imported; `grid`: W per tick."""
+    """A load and a battery that keeps to the import limit at once; `grid`: W per tick."""
 
     def __init__(self, **settings):
         chosen = {"peak_import_W_max": LIMIT_W, "peak_interval_s": 60, "setpoint_quantum_W": 1}

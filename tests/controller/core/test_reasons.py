@@ -6,7 +6,7 @@ from controller.core import reasons
 from controller.rows import reason_words, records
 from safety import bounds, evidence, matrix
 
-# Every code ever given: one is only added, as logs, journals and upstream systems hold them.
+# Every code ever given. Only add: logs, journals and upstream systems hold them.
 GIVEN = {
     *(0, 241, 243, 501),
     *range(101, 110),

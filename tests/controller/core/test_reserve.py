@@ -20,7 +20,7 @@ def started(soc_permille=500):
 
 
 def step(unit, soc_permille, elapsed_ticks=1):
-    """soc_permille: of the lowest rack, None while it is unknown; the highest is full."""
+    """soc_permille: of the lowest rack, None: unknown; the highest rack is full."""
     soc = None if soc_permille is None else (soc_permille, 1000)
     return unit.step(view(soc_permille=soc), elapsed_ticks)
 
@@ -107,7 +107,7 @@ def test_small_ratings_still_move():
 
 
 def test_the_cap_and_the_limit_name_only_what_they_narrow():
-    """At the rating it was named in the place of the rating."""
+    """A reserve at the rating was named instead of the rating."""
     unit = started()
     assert step(unit, 500) == []
     cap = Cap(WIDE_W, reasons.NONE, RATED_W - SOFT_STEP_W, reasons.RESERVE_SOFT)

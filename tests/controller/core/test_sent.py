@@ -62,7 +62,7 @@ def test_a_longer_write_that_covers_it_counts():
 """)
 def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
     assert sent(frame) == (7, NOTHING)
-    # before the registers are known nothing is said
+    # the registers are still unknown
     assert sent(write(WSET, 0, 9), address=None) == (7, NOTHING)
 
 

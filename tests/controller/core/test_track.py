@@ -1,10 +1,4 @@
-"""Load tracking in closed loop on a small float plant: measured traces, sines, squares, saturation,
-starts, losses.
-
-The plant: meter sample of `meter_ms` ago, renewed every `poll_ms`; set-point to terminals
-`dead_ms`; a converter that moves by its rated power in 50 ms. With `-s` the figures of each trace
-are printed.
-"""
+"""Load tracking in closed loop on a small float plant; `-s` prints the figures of each trace."""
 
 import csv
 import gzip
@@ -46,7 +40,7 @@ def step(
 
 
 class Plant:
-    """Battery, converter and meters around one Track; lists of W per tick."""
+    """One Track, battery, meters, a converter that ramps to rated power in 50 ms; W per tick."""
 
     dead_ms, meter_ms, poll_ms = 60, 80, 60
     source, noise_W, soc, efficiency = MEASURED, 0, 0.5, 0.97
@@ -62,7 +56,6 @@ class Plant:
         self.grid, self.battery, self.sent, self.asked = [], [], [], []
 
     def seen_W(self, tick):
-        """The load of some time ago, or grid + battery of different age."""
         past = max(0, tick - tick % self.poll - self.meter)
         if self.source == MEASURED or past == 0 or not self.grid:
             noise_W = self.deal.uniform(-self.noise_W, self.noise_W) if self.noise_W else 0
@@ -126,7 +119,6 @@ def level(seconds, power_W=300_000):
     return [power_W] * int(seconds * SECOND)
 
 
-# -- measured traces
 LORA = "lora_512xh100_2s"
 GPT3 = "gpt3_512xh100_2s"
 SLOW_LORA = slow(*[(LORA, f"run{at:02}_kW", 1000, 9999, 60, 100, 0.9, 0.02) for at in range(1, 6)])
@@ -154,8 +146,7 @@ def test_measured_traces_are_smoothed(
     assert reduction >= least and abs(plant.soc - 0.5) <= soc_error
 
 
-# -- do no harm: what the path delay cannot answer in phase is left alone
-# At the whole configured delay 1.15 near 1.2 Hz is what a fit over half and whole delay costs.
+# A fit over half and whole delay costs 1.15 near 1.2 Hz at the whole configured delay.
 SLOW_PATH = {"dead_ms": 60, "meter_ms": 160, "poll_ms": 20}
 
 
@@ -180,7 +171,7 @@ def test_the_battery_rests_while_the_load_swings_too_fast_for_it(frequency_Hz):
 
 
 def test_a_step_after_a_quiet_minute_is_taken_whole():
-    """Meter noise teaches the fit nothing: where the load says nothing the gains stay at 1."""
+    """Meter noise teaches the fit nothing: while the load is quiet the gains stay at 1."""
     plant = Plant(level(60) + level(2, 400_000), noise_W=150, poll_ms=20).run()
     # 60 + 80 ms of path, 40 ms of converter ramp, 2 ticks
     assert plant.battery[60 * SECOND + 12] > 90_000
@@ -199,7 +190,6 @@ def test_grid_plus_battery_tracks_without_swinging_where_no_load_meter_is():
     assert plant.battery[24 * SECOND] > 90_000
 
 
-# -- saturation, starting, losing
 KEPT_SOC = {"soc_recovery_W_max": 0}
 
 
@@ -284,7 +274,6 @@ def test_a_lost_load_goes_to_zero_at_its_ramp_and_comes_back_without_a_bump():
     assert step(control, 0, -300, 1, UNKNOWN) == 0
 
 
-# -- state of charge, noise, steadiness
 @pytest.mark.parametrize("start", (0.48, 0.52))
 def test_the_state_of_charge_comes_back(start):
     plant = Plant(level(1200), soc=start).run()
@@ -325,7 +314,6 @@ def test_a_full_battery_that_may_not_charge_rests():
     assert set(plant.sent) == {0}
 
 
-# -- exactness
 POWER_W = st.integers(-(1 << 30) + 1, (1 << 30) - 1)
 SOURCE, SOC = st.sampled_from((UNKNOWN, CALCULATED, MEASURED)), st.none() | st.integers(0, 1000)
 AVAILABLE_W = st.tuples(POWER_W, POWER_W).map(sorted)

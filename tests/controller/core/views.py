@@ -6,14 +6,13 @@ RATED_W = 250_000
 
 
 def setup(tick_ms=20, rated_W=RATED_W, known=(), **settings):
-    """contract.Setup of the defaults but for these settings; known: sources of hints."""
+    """contract.Setup of the defaults except `settings`; known: sources of hints."""
     names = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     assert settings.keys() <= names.keys()
     return contract.Setup(names | settings, tick_ms, rated_W, hint_sources.image(known))
 
 
 def view(**known):
-    """contract.View in which nothing else is known."""
     found = contract.View()
     for name, value in known.items():
         setattr(found, name, value)
