@@ -1,16 +1,4 @@
-"""Kills and power cuts of a real recorder process at seeded instants.
-
-kill: SIGKILL while trips are written, and again, over one state directory; at the end every trip of
-the journal is there once, in order, and the chain is whole.
-
-power: one run under strace(1), which notes every write, fsync and rename. At each instant the disk
-is put together as a power cut may leave it: what was synced is there; of everything later each
-sector of 512 bytes is there or not, by a seeded draw, and names given since the last sync of their
-directory may be the old ones. A new recorder starts on that: every event that had been published
-before the instant must be there, and the chain whole up to that hash.
-
-Only tests with mark.wire use it.
-"""
+"""Kills and power cuts of a real recorder process at seeded instants, for tests with mark.wire."""
 
 import json
 import os
@@ -42,18 +30,18 @@ UNUSED = ("-shm", "record.lock", "/journal")
 
 
 def start(run_dir, state_dir, *before, stderr=subprocess.DEVNULL):
-    """The recorder as it is started on a cabinet, with short captures; before: runs it."""
+    """Start the recorder with short captures; before: the words ahead of its command."""
     where = ("--run-dir", str(run_dir), "--state-dir", str(state_dir))
     command = [*before, sys.executable, "-m", "controller", "record", *where, *SHORT]
     return subprocess.Popen(command, cwd=ROOT, stderr=stderr, text=True)
 
 
 def trips_of(place):
-    """[(sequence, instance)] as recorded; [] without a database, or while it is still empty."""
+    """[(sequence, instance)] as recorded; [] without a database or while it is empty."""
     statement = "SELECT sequence, text, scope FROM events WHERE kind = 'trip' ORDER BY id"
     try:
         rows = place.query(statement)
-    except FileNotFoundError:  # also killed as it made the file
+    except FileNotFoundError:  # killed as it made the file
         return []
     return [
         (sequence, text.partition(":")[0] + ("" if scope == "cabinet" else f".{scope}"))
@@ -68,9 +56,7 @@ def until(condition):
 
 
 def kills(folder, cuts, seed, frames_max=500):
-    """Kill a recorder so many times while a journal grows; returns (trips fed, trips recorded,
-    number of broken chains).
-    """
+    """SIGKILL the recorder at `cuts` instants; (trips fed, trips recorded, broken chains)."""
     draw, place, broken = random.Random(seed), Place(folder), 0
     feed = Feed(place.run_dir, seed)
     for _ in range(cuts):
@@ -94,9 +80,7 @@ def _feed(feed, frames):
 
 
 def traced_run(place, log, frames, seed):
-    """One run under strace; returns the operations on the state directory and on the published
-    head, in order.
-    """
+    """Operations under strace on the state directory and the published head, in order."""
     feed = Feed(place.run_dir, seed)
     process = start(place.run_dir, place.state_dir, *STRACE, str(log))
     until((place.run_dir / "record.head").exists)
@@ -140,14 +124,13 @@ def _text(text):
 
 
 class Disk:
-    """Files as programs see them, and what of them is sure to be there after a power cut."""
+    """Files as programs see them, and the part of them that a power cut leaves for sure."""
 
     def __init__(self):
         self.names, self.durable_names = {}, {}  # path: file
         self.pending_names = []  # changes of names since the last sync of the directory
 
     def apply(self, op):
-        """One operation of the trace."""
         call, path, argument, content = op
         if call == "open":
             if path not in self.names:
@@ -180,9 +163,7 @@ class Disk:
         ]
 
     def after_cut(self, draw):
-        """{path: content} as a power cut may leave it: names in order up to a drawn point, sectors
-        as drawn.
-        """
+        """{path: content}: names in order up to a drawn point, unsynced 512 byte sectors drawn."""
         names = dict(self.durable_names)
         for change in self.pending_names[: draw.randint(0, len(self.pending_names))]:
             _change(names, change)
@@ -200,8 +181,6 @@ def _change(names, change):
 
 
 class File:
-    """Content now, content that is durable, and the writes between the two."""
-
     def __init__(self):
         self.now, self.durable, self.later = bytearray(), b"", []
 
@@ -242,7 +221,7 @@ def _resize(content, size):
 
 
 def power_cuts(folder, cuts, seed, frames):
-    """Cut the power so many times; returns (events published, lines of what was wrong after)."""
+    """Cut the power at `cuts` instants; (events published, lines of what was wrong after)."""
     draw, place = random.Random(seed), Place(folder)
     ops = traced_run(place, folder / "strace", frames, seed)
     instants = sorted(draw.randrange(len(ops)) for _ in range(cuts))
@@ -262,7 +241,7 @@ def power_cuts(folder, cuts, seed, frames):
 
 
 def _published(op, disk):
-    """(number, hash) when this operation publishes a head."""
+    """(number, hash) if this operation publishes a head, else None."""
     if op[0] != "rename" or not str(op[2]).endswith("record.head"):
         return None
     head = json.loads(bytes(disk.names[op[1]].now))
@@ -270,7 +249,7 @@ def _published(op, disk):
 
 
 def _reopen(folder, files, published):
-    """Start a recorder on what is left; lines of what is wrong then."""
+    """Start a recorder on these files; the lines of what is wrong."""
     place = Place(folder)
     for name, content in files.items():
         target = place.state_dir / name

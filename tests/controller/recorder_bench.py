@@ -1,6 +1,4 @@
-"""What the tests of the recorder share: a virtual cabinet that writes a journal, a recorder on
-clocks of their own.
-"""
+"""Bench of the recorder: a virtual cabinet that writes a journal, a recorder on its own clocks."""
 
 from controller.record import chain, journal_header, replay
 from controller.recorder import reading
@@ -18,7 +16,7 @@ SMALL_RING_BYTES = 8 << 20
 
 
 class FakeClocks:
-    """Clocks a test moves; `steered` is what the kernel says of its own, us or None."""
+    """Clocks that a test moves; `steered`: what the kernel reports of its clock, us or None."""
 
     def __init__(self):
         self.us, self.wall_us, self.steered, self.rtc = 5_000_000, UTC_US, 1500, False
@@ -26,24 +24,19 @@ class FakeClocks:
         self.steered_us, self.started_from_rtc = lambda: self.steered, lambda: self.rtc
 
     def pass_us(self, passed_us):
-        """Time goes by on both clocks."""
         self.us += passed_us
         self.wall_us += passed_us
 
 
 def estop(at_s=3, do="estop_press"):
-    """Somebody presses the emergency stop."""
     return Action(round(at_s * 1e6), do, do, {})
 
 
 def release(at_s):
-    """And releases it."""
     return estop(at_s, "estop_release")
 
 
 class Place:
-    """The two directories of a recorder, and its database as any reader sees it."""
-
     def __init__(self, folder):
         self.run_dir, self.state_dir, self.said = folder / "run", folder / "state", []
         self.path = self.state_dir / "record.db"
@@ -59,14 +52,11 @@ class Place:
             return chain.verify(connection, published)
 
     def events(self, *kinds):
-        """[(kind, code, scope, text)] of these kinds, or of all."""
         rows = self.query("SELECT kind, code, scope, text FROM events ORDER BY id")
         return [row for row in rows if not kinds or row[0] in kinds]
 
 
 class Bench(Place):
-    """A cabinet in virtual time and its recorder, in folders of their own."""
-
     def __init__(self, folder, actions=(), limits=None, ring_bytes=SMALL_RING_BYTES):
         super().__init__(folder)
         self.limits = limits or Limits(capture_before_s=2, capture_after_s=2)
@@ -76,7 +66,7 @@ class Bench(Place):
         self.start_controller(actions)
 
     def start_controller(self, actions=()):
-        """A new run of the controller: a new journal, the one before is kept."""
+        """A new run with a new journal; the journal before is kept."""
         if self.rig is not None:
             self.rig.controller.cabinet.journal.close()
         self.rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
@@ -86,27 +76,21 @@ class Bench(Place):
         )
 
     def start_recorder(self):
-        """A recorder, as if its process had just begun."""
         self.recorder = Recorder(
             str(self.run_dir), str(self.state_dir), self.limits, self.said.append, self.clocks
         )
         return self
 
     def kill_recorder(self):
-        """It is gone between two instructions: nothing is written any more, nothing is closed in
-        order.
-        """
-        # kept, so that nothing is closed, and no log is put in order, by its end
+        # kept: its end would close the files and put the logs in order
         self.dead.append(self.recorder)
         self.recorder = None
         return self
 
     def run(self, duration_s, record=True):
-        """Virtual time passes for the cabinet, and for the recorder if there is one."""
         return self._pass(duration_s, self.rig.step, record and self.recorder is not None)
 
     def idle(self, duration_s):
-        """Time passes, the controller writes nothing."""
         return self._pass(duration_s, lambda: None, True)
 
     def _pass(self, duration_s, step, record):
@@ -118,7 +102,7 @@ class Bench(Place):
         return self
 
     def told(self):
-        """Events that come from frames, without those of the recorder's own life."""
+        """Events from frames, without those of the recorder itself."""
         rows = self.query("SELECT sequence, kind, code, scope, text FROM events ORDER BY id")
         return [row for row in rows if row[0] is not None]
 

@@ -1,6 +1,4 @@
-"""A journal with many trips, written by hand as fast as wanted, and what a recorder must have made
-of it.
-"""
+"""A journal with many trips, written by hand as fast as a test wants."""
 
 import os
 import random
@@ -18,9 +16,7 @@ RING_BYTES = 32 << 20
 
 
 class Feed:
-    """Frames of a quiet cabinet in which rows come and go at seeded ticks. `trips`: [(sequence,
-    instance)] so far.
-    """
+    """Frames in which rows come and go at seeded ticks; `trips`: [(sequence, instance)] so far."""
 
     def __init__(self, run_directory, seed, trip_every=25):
         header = journal_header.journal_header(CONFIG)
@@ -36,7 +32,6 @@ class Feed:
         self.may_trip = [name for name in self.names if row_kind(name.partition(".")[0]) == TRIP]
 
     def frame(self):
-        """One more tick."""
         core, changed = self.core, False
         core.inp[s.GRID_POWER_W] += self.draw.randrange(-50, 51)
         core.fresh[s.G_METER_GRID] = 1
@@ -57,5 +52,4 @@ class Feed:
             self.trips.append((self.sequence, name))
 
     def close(self):
-        """Unmap the journal."""
         self.journal.close()

@@ -8,16 +8,11 @@ from controller.record.store import Store
 
 
 class PowerCut(BaseException):
-    """Ends the program in the middle, as a cut does: nothing may catch it as an error."""
+    """Ends the program as a cut does: no handler may catch it as an error."""
 
 
 class Disk:
-    """Stands in for `os`: files and names become durable only by fsync. Stops before operation
-    `cut_at`.
-
-    After a cut `restart(data, names)` gives the disk as found: what was not yet synced is `lost`,
-    `torn` (half of it), a `hole` (NUL, then the rest) or `kept`; names `lost` or `kept`.
-    """
+    """Replaces `os`: only fsync makes data and names durable; stops before operation `cut_at`."""
 
     def __init__(self, cut_at=None, error_at=None):
         self.cut_at, self.error_at, self.is_full = cut_at, error_at, False
@@ -91,6 +86,7 @@ class Disk:
         del self.descriptors[descriptor]
 
     def restart(self, data="lost", names="lost"):
+        """Disk after a cut; data: lost, torn (half), hole (NUL, rest), kept; names: lost, kept."""
         found = Disk()
         for volatile, durable in self.inodes:
             added = volatile[len(durable) :] if volatile.startswith(durable) else b""

@@ -1,4 +1,4 @@
-"""What happened, from the keyframes: equal to what every single frame says, to the tick."""
+"""The history from the keyframes equals the one from every frame, to the tick."""
 
 import pytest
 from test_snapshot import CONFIG
@@ -17,7 +17,6 @@ def action(at_s, do, **arguments):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """(journal, rig) of an E-stop that was released, and a silent BMS."""
     path = str(tmp_path_factory.mktemp("history") / "journal")
     actions = [
         action(2, "estop_press"),
@@ -32,7 +31,7 @@ def run(tmp_path_factory):
 
 
 def every_change(path):
-    """(uptime_ms, what) of every change of what stands and of the state, from all frames."""
+    """(uptime_ms, what) of every change of rows and state, from all frames."""
     seen, before, found = snapshot.Snapshot(path), (set(), None), []
     for sequence in (frame.sequence for frame in seen.follow()):
         now = set(seen.standing), s.STATES[seen.out[s.STATE]]
@@ -73,7 +72,7 @@ def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
 
 
 def test_what_began_before_the_ring_is_not_dated(tmp_path):
-    """The keyframe in which the row began is overwritten, later ones still hold the row."""
+    """Later keyframes hold the row; the keyframe in which it began is overwritten."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
     rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 60_000)

@@ -21,8 +21,6 @@ HEADER = {
 
 
 class Tick:
-    """A process image that changes a little per tick, from a seed."""
-
     def __init__(self, seed):
         self.random, self.fresh = random.Random(seed), bytearray(N_GROUPS)
         self.inp, self.out, self.state = (array("i", [0] * size) for size in (N_IN, N_OUT, N_STATE))
@@ -73,7 +71,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def scans(monkeypatch):
-    """Grows by one whenever a reader walks through the ring."""
+    """A list that grows by one whenever a reader walks through the ring."""
     seen, scan = [], j.JournalReader._scan
     monkeypatch.setattr(j.JournalReader, "_scan", lambda reader: seen.append(1) or scan(reader))
     return seen
@@ -262,7 +260,7 @@ def test_the_keyframes_are_those_of_all_frames(path, count):
 
 @pytest.mark.parametrize("pause, scans_max", [(1, 0), (18, 0), (150, 3)])
 def test_newer_keyframes_are_found_without_walking_the_ring_again(path, pause, scans_max, scans):
-    """Looked for once a second, walks through a ring of 64 MB would cost half a core."""
+    """A walk through a ring of 64 MB each second would cost half a core."""
     writer = make(path, 6000)
     write(writer, 5)
     reader = j.JournalReader(path)

@@ -1,4 +1,4 @@
-"""The keeper: a process of its own that saves, and what the loop hears of it."""
+"""The keeper: the process that saves, and its answers to the loop."""
 
 import os
 import select
@@ -58,7 +58,7 @@ def test_the_keeper_saves_in_order_and_signals_for_the_controller_do_not_end_it(
 
 
 def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
-    """A latch that met a full disk must not be gone after a restart meanwhile."""
+    """A latch that met a full disk must outlive a restart."""
     place = tmp_path / "state"
     place.mkdir()
     keeper = kp.Keeper(str(place))
@@ -78,7 +78,6 @@ def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
 
 
 def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path):
-    """It reads no answers: the records behind the first one are saved all the same."""
     for _ in range(2):
         keeper = kp.Keeper(str(tmp_path))
         for each in (OLD, record(), NEW):
@@ -88,11 +87,11 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
 
 
 def test_a_start_after_a_kill_waits_until_the_keeper_left_has_saved_what_it_has(tmp_path):
-    """Two keepers would write records of one number over each other, and lose the first latch."""
+    """Two keepers would overwrite records of one number and lose the first latch."""
     held, paused = st.hold(str(tmp_path)), []
     keeper = stopped(kp.Keeper(str(tmp_path), held))
     keeper.submit(NEW)
-    keeper._socket.close()  # as a kill does, which closes all it had
+    keeper._socket.close()  # a kill closes every socket
     os.close(held)
 
     def pause():
@@ -188,7 +187,7 @@ keeper.main(".", int(descriptor))
 
 
 def on_hanging_disk(folder, act, hang_us):
-    """(a keeper whose disk hangs when it loads or saves, the controller's end of its socket)."""
+    """(keeper whose disk hangs on load or save, the controller's end of its socket)"""
     os.mkfifo(folder / "disk")
     end, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     words = (str(folder / "disk"), str(its.fileno()), act, str(hang_us))
@@ -217,7 +216,7 @@ def test_a_record_is_saved_that_was_received_before_the_signal(tmp_path):
 
 @pytest.mark.parametrize("is_left", [False, True])
 def test_a_keeper_on_a_hanging_disk_ends_after_the_controller(tmp_path, is_left):
-    """Unless a record waits for it that nobody else has."""
+    """It stays while it holds the only copy of a record."""
     process, end = on_hanging_disk(tmp_path, "load", 100_000)
     process.send_signal(signal.SIGTERM)
     # the controller is there, and that signal was meant for it

@@ -1,4 +1,4 @@
-"""Which proof tests are due, and that nothing that decides knows."""
+"""Which proof tests are due; nothing that decides uses this."""
 
 import ast
 import functools
@@ -27,7 +27,6 @@ HEADER = {
 
 
 def record_of(row, on, result=pl.PASSED, kind=pl.TEST):
-    """A Record as `proof_state.rows` reads it."""
     at = on.isoformat()
     return pl.Record(1, kind, row, at, f"{at}T00:00:00Z", "ntp", "A", 5, result, "", "", "")
 
@@ -40,7 +39,6 @@ def state_of(records, days=365, today=DAY):
     return proof_state.rows({"1": days}, records, today)[0]
 
 
-# -- intervals
 def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
     proven = {intervals.key_of(stage) for stage in m.STAGES}
     wired = {key for key in INTERVALS if key.endswith(intervals.WIRED)}
@@ -69,7 +67,7 @@ def loaded():
 
 
 def test_no_stage_hides_behind_a_slower_one(loaded):
-    """What one time proves together is allowed less than twice what its quickest stage is."""
+    """Stages proven by one time may take less than twice the time of the quickest."""
     schedule, times_ms = bus_times.schedule(loaded), {}
     for stage in m.STAGES:
         key, parts = intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
@@ -154,7 +152,6 @@ def test_a_later_layer_may_only_shorten_further(files):
     assert "101 is not allowed, it is looser than 100" in files.refusal()
 
 
-# -- days
 @pytest.mark.parametrize("limit_d, level", [(60, 1), (30, 2), (7, 3), (0, 4)])
 def test_each_limit_is_passed_on_its_day(limit_d, level):
     for days_left, expected in ((limit_d + 1, level - 1), (limit_d, level), (limit_d - 1, level)):
@@ -201,14 +198,11 @@ def test_the_summary_names_the_nearest():
     assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
 
 
-# -- the record
 def label(day, source=utc.NTP):
     return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
 
 
 class Watching:
-    """A ProofWatch that is asked once on each day that a test names."""
-
     def __init__(self, folder, told=None):
         self.folder, self.now_us = str(folder), 0
         self.watch = ProofWatch(self.folder, told)
@@ -298,10 +292,8 @@ def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
     assert made.look(DAY) == []
 
 
-# -- never an effect
 @functools.cache
 def named_in(path):
-    """Files that the imports of this one may mean."""
     found = []
     for node in ast.walk(ast.parse((ROOT / path).read_text())):
         names = [each.name for each in getattr(node, "names", ()) if hasattr(each, "name")]
@@ -311,7 +303,6 @@ def named_in(path):
 
 
 def imported_by(*first):
-    """Every module of the project that these import, themselves and through others."""
     found, waiting = set(), list(first)
     while waiting:
         path = waiting.pop()

@@ -1,4 +1,4 @@
-"""The proof-test ledger: no cut loses a record that counted, every change is named."""
+"""The proof-test ledger: no power cut loses a counted record; every change is named."""
 
 import contextlib
 import itertools
@@ -33,7 +33,6 @@ def names(found):
 
 @pytest.fixture
 def three(tmp_path):
-    """A ledger of the first start and three tests: its file."""
     for row in ("1", "12", "40e"):
         add(tmp_path, row)
     return tmp_path / pt.FILE
@@ -43,7 +42,6 @@ def found_at(path):
     return pt.read(str(path.parent))
 
 
-# -- what is written
 def test_a_record_says_who_what_when_and_holds_the_one_before(three):
     found = found_at(three)
     assert names(found) == [pl.COMMISSIONED, "1", "12", "40e"] and found.lines == []
@@ -63,7 +61,6 @@ def test_a_cabinet_is_commissioned_once_and_no_file_is_an_empty_ledger(tmp_path)
     assert [record.number for record in pt.read(str(tmp_path)).records] == [1, 2]
 
 
-# -- power cuts
 def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
     first = Disk()
     add(tmp_path, "1", first)
@@ -78,7 +75,7 @@ def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
 
 
 def _after(tmp_path, disk, is_done):
-    """What is found after a cut; the next record makes the ledger whole."""
+    """Check the ledger after a cut; the next record makes it whole."""
     found = pt.read(str(tmp_path), disk)
     rows = names(found)[1:]
     assert rows == ["1", "2"] if is_done else rows in (["1"], ["1", "2"])
@@ -160,7 +157,7 @@ def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     lambda whole: whole + b"\0\r"
 """)
 def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
-    """Cutting it off would take away records that counted."""
+    """Cutting it off would remove records that counted."""
     add(tmp_path)
     path = Path(pt.path_of(str(tmp_path)))
     altered = alter(path.read_bytes())
@@ -194,7 +191,6 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
         assert names(found)[:2] == [pl.COMMISSIONED, "1"] and not found.breaks
 
 
-# -- alterations
 def test_any_byte_that_was_altered_is_found(three):
     whole = three.read_bytes()
     for at in range(len(whole)):
@@ -254,7 +250,6 @@ OTHER_FORMS = (
 )
 
 
-# -- what is refused
 @pytest.mark.parametrize(
     "values, words",
     [
@@ -322,7 +317,6 @@ def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
         assert add(tmp_path, row, date=date)[3:5] == (date, "2026-03-14T02:07:31Z")
 
 
-# -- two at once
 WRITER = f"""import sys
 from controller.record import proof_tests as pt
 for number in range(1, 21):

@@ -18,8 +18,6 @@ HEADER = {
 
 
 class Core:
-    """A toy with memory: each output is a sum over inputs and state, ages count elapsed ticks."""
-
     def __init__(self, header):
         self.gain, self.fresh, self.ticks = header["gain"], bytearray(N_GROUPS), 0
         self.inp, self.out, self.state = (array("i", [0] * size) for size in (N_IN, N_OUT, N_STATE))
@@ -41,8 +39,6 @@ class Core:
 
 
 class WrongOutput(Core):
-    """Puts another value into an output from the 25th tick on, in a field of its own choice."""
-
     field = 1
 
     def tick(self, elapsed_ticks):
@@ -55,7 +51,7 @@ class UnnamedOutput(WrongOutput):
 
 
 class HiddenState(Core):
-    """Differs in its state only: nothing but a keyframe can show it."""
+    """Differs only in its state, which only a keyframe shows."""
 
     def tick(self, elapsed_ticks):
         super().tick(elapsed_ticks)
@@ -63,8 +59,6 @@ class HiddenState(Core):
 
 
 class WritesInputs(Core):
-    """Breaks the rule that inputs are the caller's."""
-
     def tick(self, elapsed_ticks):
         super().tick(elapsed_ticks)
         self.inp[2] += 1

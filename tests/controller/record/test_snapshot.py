@@ -1,4 +1,4 @@
-"""The newest state out of a journal: what the controller had, never mixed up after a loss."""
+"""The newest state in a journal; a loss never mixes two states."""
 
 import pytest
 
@@ -17,7 +17,6 @@ CONFIG = config.load(EXAMPLE)
 
 
 def blank():
-    """Inputs, freshness, outputs and state of a core that has not ticked."""
     core = replay.core_of(journal_header.journal_header(CONFIG))
     return core.inp, core.fresh, core.out, core.state_words()
 
@@ -39,7 +38,6 @@ def sequences(seen):
 
 @pytest.fixture
 def rig(tmp_path):
-    """A virtual run that writes a journal, tripped by an E-stop at 3 s."""
     made = started(
         writer(tmp_path / "journal"), [Action(3_000_000, "estop_press", "estop_press", {})]
     )
@@ -87,7 +85,7 @@ def test_both_follow_tick_by_tick_and_a_shadow_has_the_controllers_core(rig, tmp
 
 
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
-    """A small ring overwrites what was not read; what comes then builds on frames that are gone."""
+    """A small ring overwrites unread frames; later frames build on the lost ones."""
     journal = writer(tmp_path / "small", 60_000)
     rig = started(journal)
     rig.controller.cabinet.keyframe_ticks = 850  # the smallest ring holds about 500 quiet frames

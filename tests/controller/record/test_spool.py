@@ -1,4 +1,4 @@
-"""What persons did comes into the record once and in order; files of others do not count."""
+"""Acts of persons enter the record once and in order; files of others do not count."""
 
 import contextlib
 import json

@@ -94,7 +94,7 @@ def save_in_vain(disk, new):
 
 @pytest.mark.parametrize("saves", [1, 2, 3])
 def test_a_latch_that_met_a_full_disk_is_missed_after_a_power_cut(saves):
-    """It was stopped cleanly before, so without the latch it would close by itself."""
+    """After the clean stop the cabinet would close by itself without the latch."""
     disk = disk_with(*[record()] * saves)
     save_in_vain(disk, NEW)
     found = found_on(disk.restart())
@@ -160,7 +160,7 @@ def spoil(path, how):
 @pytest.mark.parametrize("copy", [0, 1])
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_copy_is_never_clean_and_the_key_is_needed(tmp_path, how, copy, other):
-    """It may have been the newer one, with a latch that only the key may clear."""
+    """The bad copy may be the newer one, with a latch that only the key clears."""
     write(tmp_path, (7, record()), (7, record()))
     spoil(tmp_path / st.COPIES[copy], how)
     if other != "whole":
@@ -197,7 +197,7 @@ def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
     (6, 4)  False  st.UNREADABLE
 """)
 def test_copies_that_no_power_cut_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
-    """One of another cabinet would take the latches away with it."""
+    """The copy of another cabinet would remove the latches."""
     own = Record(1, 0, {"12a": 1}, [7], locked_out="eve")
     foreign = Record(0, 1, {"2": 1}, noc_verified=1)
     write(tmp_path, (numbers[0], own), (numbers[1], foreign if unlike else own))
@@ -217,7 +217,7 @@ KEY_NEEDED = ": what it holds stands, and the key is needed"
     [([], ""), (["own"], ""), (["theirs"], "theirs"), (["own", "theirs"], "theirs"), ([""], "")],
 )
 def test_the_store_of_another_cabinet_keeps_its_latches_and_needs_the_key(names, foreign):
-    """A box that is moved lacks the latches of the cabinet that it comes to."""
+    """A moved box lacks the latches of its new cabinet."""
     kept = Record(latches={"12a": 1}, cabinets=tuple(names), locked_out="eve")
     loaded = st.Loaded(st.ARMED, kept, 7, ["a line"])
     mine = st.of_cabinet(loaded, "own" if "" not in names else "")

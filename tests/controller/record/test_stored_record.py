@@ -1,4 +1,4 @@
-"""The stored record: its bytes, what is refused, and what two unlike copies leave."""
+"""The stored record: its bytes, its refusals, the union of two unlike copies."""
 
 import struct
 
@@ -27,7 +27,6 @@ EMPTY = {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {
 
 
 def sealed(generation, body):
-    """A copy with a right CRC over any bytes."""
     rest = struct.pack("<QI", generation, len(body)) + body
     return struct.pack("<8sI", b"FBSTORE\x01", sr.crc32(rest)) + rest
 
@@ -115,6 +114,6 @@ def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
     [900, 10, 5000]         [20, 700]    [10, 700, 5000]
 """)
 def test_of_two_records_neither_number_nor_youth_of_spent_tokens_is_lost(one_ms, other_ms, both_ms):
-    """The longer list may be all but an hour old: then a reset more was there within minutes."""
+    """The longer list may be almost an hour old and allow one more reset within minutes."""
     one, other = Record(token_ages_ms=one_ms), Record(token_ages_ms=other_ms)
     assert sr.union(one, other).token_ages_ms == sr.union(other, one).token_ages_ms == both_ms

@@ -1,4 +1,4 @@
-"""What the day is: synchronised or not, how wrong it may be, when somebody has set the clock."""
+"""UTC: synchronised or not, its error bound, and a clock that somebody has set."""
 
 import pytest
 from recorder_bench import UTC_US, FakeClocks
