@@ -12,12 +12,11 @@ ROLES = {"caps": "cap", "asks": "request", "grid": "grid_cap", "boss": "operator
 
 
 def key_bytes(number):
-    """A key of its own per number."""
     return bytes([number]) * w.KEY_BYTES
 
 
 def sources(hints_per_s_max=10, valid_s_max=300):
-    """One source of each role, by name sorted as the configuration does it."""
+    """One source of each role, sorted by name as in the configuration."""
     fallback = dict.fromkeys(h.QUANTITIES) | {h.IMPORT_W_MAX: 350_000}
     return tuple(
         [
@@ -64,7 +63,6 @@ def made(**settings):
 
 
 def hint(source="grid", sequence=1, **fields):
-    """A good Hint with some fields changed."""
     plain = {
         "nonce": NONCE,
         "sent_ms": NOW_MS,
@@ -78,6 +76,5 @@ def hint(source="grid", sequence=1, **fields):
 
 
 def datagram(one, key=None):
-    """The hint signed with its source's key, or another one."""
     index = sorted(ROLES).index(one.source) if one.source in ROLES else 0
     return w.signed(one, key or key_bytes(index + 1))

@@ -1,7 +1,4 @@
-"""A cabinet with sources of hints, its sockets and keys in a folder, for tests with mark.wire.
-
-It is ticked by hand (`step`), or by a thread (`pumped`) once for every batch of datagrams.
-"""
+"""A cabinet with hint sources, sockets and keys in a folder, for tests with mark.wire."""
 
 import contextlib
 import os
@@ -45,7 +42,6 @@ KEYS = {name: bytes([number]) * 32 for number, name in enumerate(NAMES, 1)}
 
 
 def _files(folder):
-    """The example with the sources of this module in place of its own."""
     files = SiteFiles(folder)
     own = re.findall(
         r"(?m)^\[source\..*\n(?:.+\n)*?(?=\[|\n)", files.paths[LAYER["site"]].read_text()
@@ -56,8 +52,6 @@ def _files(folder):
 
 
 class HintedSite:
-    """`run_dir` and `state_dir` as the tools want them; `bench` is the cabinet."""
-
     def __init__(self, folder):
         self.run_dir, self.state_dir = Path(folder, "run"), Path(folder, "state")
         for path in (self.run_dir, self.state_dir):
@@ -80,7 +74,7 @@ class HintedSite:
         self.wake = os.pipe()
 
     def reopen(self, keys_of_sources):
-        """The socket of another run of the controller: another nonce, sequences from 0."""
+        """Open the socket of another run: another nonce, sequences from 0."""
         self.listener = HintListener(str(self.run_dir), self.bench.cabinet, keys_of_sources)
 
     def write_key(self, name, key):
@@ -89,18 +83,16 @@ class HintedSite:
         path.chmod(0o600)
 
     def entry(self, source, quantity):
-        """Number of a source's quantity in the hint table."""
         quantities = list(hint_codes.QUANTITIES)
         return NAMES.index(source) * len(quantities) + quantities.index(quantity)
 
     def run(self):
-        """Tick until the cabinet runs, without limits that are still opening."""
+        """Tick until the cabinet runs and its limits are open."""
         self.bench.tick(20).tick(198, elapsed=10)
         assert self.bench.state == "running", self.bench.state
         return self
 
     def step(self):
-        """One tick as the loop does it; how many datagrams it took."""
         now_us, taken = self.bench.now_us, 0
         while self.listener.hungry and select.select([self.listener], (), (), 0)[0]:
             self.listener.receive(now_us)
@@ -111,7 +103,7 @@ class HintedSite:
 
     @contextlib.contextmanager
     def pumped(self):
-        """A thread in the place of the loop, for senders that wait for an answer."""
+        """A thread replaces the loop, for senders that wait for an answer."""
         thread = threading.Thread(target=self._pump)
         thread.start()
         try:
@@ -140,7 +132,6 @@ class HintedSite:
         return next(source for source in self.statistics()["sources"] if source["name"] == name)
 
     def close(self):
-        """Close sockets and files."""
         self.listener.close()
         self.commands.close()
         self.bench.cabinet.journal.close()
@@ -149,7 +140,7 @@ class HintedSite:
 
 
 def fill(path):
-    """Sockets that have filled the queue of hints: each may have only so many of its own in it."""
+    """Fill the queue of hints with several sockets: each may have only so many in it."""
     sockets = []
     while True:
         sockets.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))

@@ -1,4 +1,4 @@
-"""The sender's end believes the controller alone, and no answer to another hint."""
+"""The hint client believes only the controller and takes no reply to another hint."""
 
 import os
 import socket
@@ -22,10 +22,10 @@ STATE = w.State("grid", bytes(8), 1000, 0, -1, 1, 2, 150, 100, 0, 0, 0, "")
 
 
 class Controller:
-    """Answers ahead: what `client` hears is in its queue before it sends."""
+    """Puts the answers into the queue of `client` before it sends."""
 
     def __init__(self, folder, monkeypatch):
-        # what never comes is not waited for
+        # no wait for an answer that never comes
         monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)
         self._socket = sockets.bound(os.path.join(folder, "hints.sock"), 0o600)
         self.client = HintClient(folder)

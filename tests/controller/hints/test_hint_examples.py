@@ -1,4 +1,4 @@
-"""The senders in the documentation do what it says, in every language this machine has."""
+"""The example senders do as documented, in every language installed here."""
 
 import contextlib
 import hmac
@@ -38,7 +38,6 @@ def key_file(site):
 
 
 def command(site, example, *arguments):
-    """The command line of an example, as a stranger would write it."""
     interpreter = SENDERS.get(example, PYTHON)
     if shutil.which(interpreter[0]) is None:
         pytest.skip(f"needs {interpreter[0]}")
@@ -47,14 +46,12 @@ def command(site, example, *arguments):
 
 
 def sent(site, example, *arguments):
-    """(exit code, standard output, standard error) of an example."""
     line = command(site, example, *arguments)
     done = subprocess.run(line, capture_output=True, text=True, timeout=50, check=False)
     return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
 def ends(found, words):
-    """The example has printed one line, not to its standard output, and its exit code is 1."""
     code, out, err = found
     assert (code, out, len(err.splitlines())) == (1, "", 1), found
     assert re.search(words, err), err
@@ -121,7 +118,7 @@ def test_an_energy_that_nobody_knows_is_no_number(site):
 
 @contextlib.contextmanager
 def kept(site, *arguments):
-    """keep_hint.py while it runs; yields a function that returns its next line, None at its end."""
+    """Run keep_hint.py; yield a function that returns its next line, None at its end."""
     line = command(site, "keep_hint.py", "site_ems", *arguments)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with subprocess.Popen(line, **pipes) as process:
@@ -137,20 +134,19 @@ def kept(site, *arguments):
 
 
 def follows(said, wanted, passing):
-    """The line that begins with `wanted`, after others that begin with one of `passing`."""
     while not (line := said()).startswith(wanted):
         assert line.startswith(passing), line
     return line
 
 
 def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
-    """Time stops between two datagrams here, so H24 comes too: the sender's clock runs ahead."""
+    """Time stops between two datagrams, so the sender's clock runs ahead and H24 comes too."""
     known = {"site_ems": (desk.key_of(KEYS["site_ems"], 0),)}
     with kept(site, "300000", "3") as said:
         with site.pumped():
             assert follows(said, "H1: ", ("H24",)) == "H1: in force 300000 W"
         site.listener.close()
-        site.reopen(known)  # as if it had never been away: the nonce of before is no more
+        site.reopen(known)  # as if it had never been away: the old nonce is void
         with site.pumped():
             follows(said, "H21: refused", ("H24", "H1"))
             assert follows(said, "H1: ", ("H24", "H21")) == "H1: in force 300000 W"

@@ -25,8 +25,6 @@ def site(tmp_path):
 
 
 class Sender:
-    """Signs for one source and keeps count."""
-
     def __init__(self, site, source, sequence=0):
         self.site, self.source, self.sequence = site, source, sequence
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -46,7 +44,6 @@ class Sender:
             self.socket.sendto(data, self.path)
 
     def heard(self, key=None):
-        """Replies that have come; every one must carry a right MAC."""
         found = []
         while True:
             try:
@@ -61,7 +58,6 @@ class Sender:
         return self.heard()[0]
 
     def state(self):
-        """The State, asked for and answered at once."""
         self.send(w.status(self.source))
         self.site.listener.receive(self.site.bench.now_us)
         return w.state_of(self.socket.recv(256), KEYS[self.source])
@@ -80,9 +76,7 @@ def sender(site):
         each.socket.close()
 
 
-# -- bounds
 def test_eight_datagrams_a_tick_and_the_rest_the_next(site, sender):
-    """Ten wait; the loop no longer waits for the socket after the eighth."""
     one = sender("site_ems")
     one.send(*[one.datagram(h.IMPORT_W_MAX, 1000 * each) for each in range(10)])
     assert (site.step(), [reply.sequence for reply in one.heard()]) == (8, list(range(1, 9)))
@@ -91,7 +85,7 @@ def test_eight_datagrams_a_tick_and_the_rest_the_next(site, sender):
 
 
 class Queue:
-    """A socket's queue without the kernel's bound, so that its length is not the machine's."""
+    """A queue without the kernel's bound: its length does not depend on the machine."""
 
     def __init__(self, listener, monkeypatch, *waiting):
         self.waiting, real = list(waiting), listener._socket
@@ -107,7 +101,6 @@ class Queue:
 
 
 def drain(listener):
-    """Calls of one tick until the loop would no longer call."""
     calls = 0
     while listener.hungry and listener._socket.waiting:
         listener.receive(0)
@@ -145,7 +138,7 @@ def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, mo
 
 
 def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):
-    """Hellos of strangers, hints with a wrong MAC: they look right at first."""
+    """Hellos of strangers and hints with a wrong MAC look right at first."""
     forged = b"FBH1" + w.name_field("site_ems") + bytes(68)
     with monkeypatch.context() as patched:
         hellos = [(w.hello("nobody"), None), (b"", None)] * 9
@@ -180,7 +173,6 @@ def test_truncated_and_oversized_ones_change_nothing(site, sender):
         assert found["wrong_length"] + found["wrong_magic"] == count
 
 
-# -- who gets an answer, and when
 def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
     one, listener = sender("site_ems", 4), site.listener
     one.send(w.hello("site_ems"))
@@ -196,7 +188,7 @@ def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
 
 
 def test_an_address_in_a_file_system_gets_no_reply(site, sender, tmp_path):
-    """The loop looks up no path: it might lie in a file system that hangs."""
+    """The loop looks up no path: its file system might hang."""
     one = sender("site_ems")
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as on_path,
@@ -241,7 +233,7 @@ def test_the_socket_is_for_owner_and_group_and_goes_with_the_listener(tmp_path, 
 
 
 def test_a_new_run_refuses_hints_of_the_run_before(sender, site):
-    """After a restart the nonce is another one: nothing recorded before counts."""
+    """A restart changes the nonce: nothing recorded before it counts."""
     one = sender("site_ems")
     recorded = one.datagram(h.IMPORT_W_MAX, 400_000)
     assert one.say(h.IMPORT_W_MAX, 400_000).code == h.GRANTED
@@ -263,7 +255,6 @@ def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
     assert [reply.code for reply in one.heard()] == [h.TOO_LATE]
 
 
-# -- what the replies say
 def holds(record, **wanted):
     assert {name: getattr(record, name) for name in wanted} == wanted
     return True
@@ -327,7 +318,6 @@ def test_replies_and_states_of_a_running_cabinet(site, sender):
 
 
 def test_what_the_grid_wants_moves_a_request(site, sender):
-    """Import is 200 kW and may be 100 kW: the battery discharges; later the same for export."""
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     site.bench.tick(1000)
@@ -352,7 +342,6 @@ def test_what_the_grid_wants_moves_a_request(site, sender):
 
 
 def test_a_request_gets_what_the_limits_leave(site, sender):
-    """Also in the reply to a request that was refused."""
     site.run()
     # importing: discharging as much does not export
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
@@ -374,7 +363,7 @@ def test_a_request_gets_what_the_limits_leave(site, sender):
 
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
 def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
-    """It is 50 kW. Until both have come the reply says that it rules."""
+    """The fallback is 50 kW and acts until both have come."""
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
     site.bench.tick(60)
@@ -395,7 +384,6 @@ def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender
     assert table.in_force_W(site.entry("cloud", h.CHARGE_W_MAX)) == 80_000
 
 
-# -- keys, live
 def test_a_key_changes_live_through_the_command_socket(site, sender):
     one, new = sender("site_ems"), bytes([77]) * 32
 

@@ -10,7 +10,6 @@ CAP, LOW, HIGH, GRID_LOW, GRID_HIGH = 401, 212, 213, 303, 304
 
 
 def chain(limit_W, obligation=None):
-    """A chain with limits of limit_W each way and, if given, an obligation [low_W, high_W]."""
     made = setpoint.Chain({"setpoint_ramp_W_per_s": 1000}, 20)
     made.take(answers.Limit(limit_W, LOW, limit_W, HIGH))
     if obligation:
@@ -23,7 +22,7 @@ def chain(limit_W, obligation=None):
     "cap_W, reason", [(-99, CAP), (99, CAP), (-100, LOW), (100, HIGH), (-101, LOW), (101, HIGH)]
 )
 def test_a_limit_is_named_before_a_cap_of_the_same_power(cap_W, reason):
-    """The limit stays when the cap expires: nobody is to wait for that in vain."""
+    """The limit remains when the cap expires, so nobody should wait for that."""
     assert replies.end_reason(chain(100), cap_W, CAP) == reason
 
 

@@ -1,4 +1,4 @@
-"""What an integrator reads (the codes' remedies, the page on sending hints) names what there is."""
+"""Texts for an integrator (remedies of codes, the page on sending hints) name only real things."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,6 @@ PAGE = (Path(controller.upstream.__file__).parent / "SENDING.md").read_text(enco
 
 
 def row(first):
-    """Cells of the one table row of the page that begins so."""
     (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| {first} |")]
     return [cell.strip() for cell in line.strip("|").split("|")]
 

@@ -1,4 +1,4 @@
-"""Hints at the desk: forged, replayed, late, reordered, cut or of another boot, none counts."""
+"""No hint counts that is forged, replayed, late, reordered, cut or of another boot."""
 
 import struct
 
@@ -27,7 +27,6 @@ def desk(made):
 
 
 def row(statistics, name="grid"):
-    """{counter: value} of a source."""
     values = statistics.rows[sorted(hint_desk.ROLES).index(name)]
     return dict(zip(hint_statistics.OWN, values, strict=True))
 
@@ -43,7 +42,7 @@ def common(statistics):
 
 
 def answered(desk):
-    """Result codes of what waits for the end of the tick; 0 = taken."""
+    """Result codes of the pending hints; 0: taken."""
     codes, desk.pending[:] = [pending.code for pending in desk.pending], []
     return codes
 
@@ -67,7 +66,6 @@ def welcome(desk, source="grid", now_ms=NOW_MS):
     return w.welcome_of(desk.receive(w.hello(source), "sender", now_ms))
 
 
-# -- bytes
 def test_the_layout_is_the_documented_one():
     sizes = [each.size for each in (w.HINT, w.HELLO, w.WELCOME, w.REPLY, w.STATE)]
     assert (sizes, w.SIGNED_BYTES) == ([88, 20, 28, 116, 112], 56)
@@ -135,7 +133,6 @@ def test_a_quantity_by_its_name():
         w.quantity_of("import_max")
 
 
-# -- what gets no reply
 def test_a_good_hint_is_taken_once(made):
     desk, taken, statistics = made
     assert tell(desk, hint()) == [0]
@@ -191,11 +188,10 @@ def test_a_source_without_a_key_and_one_nobody_knows_get_no_reply(made):
     assert common(statistics) == {"unknown_source": 2} and answered(desk) == [] and taken == []
 
 
-# -- what is refused
 def test_another_boot_is_refused_whatever_else_is_right(made):
     desk, taken, _ = made
     assert tell(desk, hint(nonce=bytes(8), sequence=50)) == [h.OTHER_BOOT]
-    # a sequence of another boot uses up none of this
+    # a sequence of another boot does not count here
     assert tell(desk, hint(sequence=1)) == [0] and len(taken) == 1
 
 
@@ -235,7 +231,7 @@ def test_reordered_hints_count_up_only(made):
 
 
 def test_a_refused_hint_cannot_be_replayed_when_its_reason_has_gone():
-    """Somebody keeps what the quota refused and sends it again a second later."""
+    """The quota refuses a datagram; an attacker sends it again a second later."""
     desk, taken, _ = hint_desk.made(hints_per_s_max=1)
     assert tell(desk, hint(sequence=1), hint(sequence=2)) == [0, h.RATE]
     assert tell(desk, hint(sequence=2), now_ms=NOW_MS + 1500) == [h.OLD_SEQUENCE]
@@ -267,7 +263,7 @@ def test_the_quota_of_hints_in_any_second(maximum):
     assert tell(desk, *[hint(sequence=next(sequence)) for _ in range(maximum)]) == [0] * maximum
     assert tell(desk, hint(sequence=next(sequence)), now_ms=NOW_MS + 999) == [h.RATE]
     assert tell(desk, hint(sequence=next(sequence)), now_ms=NOW_MS + 1000) == [0]
-    assert tell(desk, hint("boss", 1), now_ms=NOW_MS + 1000) == [0]  # nobody else's is touched
+    assert tell(desk, hint("boss", 1), now_ms=NOW_MS + 1000) == [0]  # no other source is touched
     assert counts(statistics) == {"accepted": maximum + 1, "refused": 1}
 
 
@@ -300,7 +296,6 @@ def test_a_hello_tells_nonce_uptime_and_highest_sequence(desk):
     assert welcome(desk, "boss") == (NONCE, NOW_MS, 0)
 
 
-# -- keys
 def test_a_rotated_key_lasts_until_the_new_one_is_used(made):
     desk, _, statistics = made
     assert rotate(desk, NEW)
@@ -354,7 +349,6 @@ def test_a_thief_with_the_old_key_leaves_room_above_the_first_use_of_the_new_one
 
 
 def test_a_rotation_takes_nobodys_count_away(desk):
-    """Nothing under the old key counts a second time."""
     assert by(desk, 41, OLD)
     rotate(desk, NEW)
     assert welcome(desk).sequence == 41 and not by(desk, 41, OLD)
@@ -369,7 +363,6 @@ def test_a_key_made_anew_after_its_revocation_begins_at_0(desk):
     assert welcome(desk).sequence == 0 and by(desk, 1, NEW)
 
 
-# -- the state
 @pytest.fixture
 def knowing(made):
     made[0]._state = lambda source, now_ms: STATE._replace(source=source, uptime_ms=now_ms)

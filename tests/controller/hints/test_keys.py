@@ -1,4 +1,4 @@
-"""Keys of the sources of hints: made once, printed once, whole, readable by their owner only."""
+"""Keys of the sources of hints: made and printed once, whole, readable by the owner only."""
 
 import fcntl
 import os
@@ -48,7 +48,7 @@ def test_a_new_key_is_random_and_its_owners_alone_and_made_once(state):
     [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None), (-1, None)],
 )
 def test_the_old_key_lasts_a_day_after_the_rotation(state, age_s, left_ms):
-    """Also when the controller starts anew; with a clock that was set back, not at all."""
+    """Also after a restart; not at all with a clock that was set back."""
     old, new = keys.create(state, "site_ems"), keys.rotate(state, "site_ems")
     made_at(state, NOW_S - age_s)
     wanted = [(new, None)] + ([(old, 5000 + left_ms)] if left_ms else [])
@@ -97,7 +97,7 @@ def test_a_spoilt_key_is_not_used_and_reported_in_one_line(state, content, mode,
 
 
 def test_a_key_from_before_1970_is_one_all_the_same(state):
-    """Its words in the statistics have no sign: that ended the start of the controller."""
+    """Its words in the statistics have no sign: a negative time stopped the start."""
     keys.create(state, "site_ems")
     made_at(state, -5)
     found, lines = keys.load(state, ["site_ems"], NOW_S, 0)
@@ -105,7 +105,7 @@ def test_a_key_from_before_1970_is_one_all_the_same(state):
 
 
 def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
-    """The second finds no key and goes on after the first has stored its own."""
+    """The second finds no key and goes on after the first has stored its key."""
     first = keys.create(state, "site_ems")
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
     with pytest.raises(keys.KeyStoreError, match="File exists"):
@@ -175,7 +175,7 @@ def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkey
             keys.rotate(state, "site_ems")
     made_at(state, NOW_S - 2 * 86_400)
     assert loaded(state)[0] == [(key, None)]
-    assert keys.rotate(state, "site_ems") != key  # and the next try works
+    assert keys.rotate(state, "site_ems") != key  # the next try works
 
 
 def test_a_key_made_by_root_belongs_to_the_owner_of_the_state_directory(state, monkeypatch):

@@ -27,7 +27,6 @@ GUARD_S = 30
 
 
 def all_of(form, *chunks):
-    """Messages of a stream in these pieces."""
     found = []
     for chunk in chunks:
         form.feed(chunk)
@@ -113,7 +112,6 @@ HINT = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000
 
 
 def message_of(hint, mac):
-    """A hint as a message: the nonce in hex, quantity by name, kind and purpose left out."""
     plain = {**hint._asdict(), "nonce": hint.nonce.hex(), "quantity": "import_W_max", "mac": mac}
     return {name: plain[name] for name in plain if name not in ("kind", "purpose")}
 
@@ -171,8 +169,6 @@ def site(tmp_path):
 
 
 class Served:
-    """A gateway in a thread; clients have a hang guard."""
-
     def __init__(self, site, port=None):
         self.site, self.path = site, str(site.run_dir / "upstream.sock")
         self.gateway = gateway.Gateway(str(site.run_dir), self.path, port)
@@ -208,7 +204,6 @@ def served(site):
 
 
 def line_of(client):
-    """One line from a stream socket."""
     data = b""
     while not data.endswith(b"\n"):
         chunk = client.recv(1)
@@ -224,7 +219,6 @@ def ask(client, message):
 
 
 def signed(welcome, key=KEYS["site_ems"], **fields):
-    """A hint's message, signed by the sender over the fixed layout."""
     nonce, sequence = bytes.fromhex(welcome["nonce"]), welcome["sequence"] + 1
     own = {"nonce": nonce, "sequence": sequence, "sent_ms": welcome["uptime_ms"]}
     hint = HINT._replace(**{**own, **fields})
@@ -389,7 +383,6 @@ sys.stdin.read()
 
 
 def test_a_process_that_takes_all_places_gives_one_up_for_another(served):
-    """Also while its connections are busy."""
     line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
         assert greedy.stdout.readline() == b"held\n"
@@ -406,8 +399,6 @@ def test_a_process_that_takes_all_places_gives_one_up_for_another(served):
 
 
 class Place:
-    """A link of somebody, as far as its place counts."""
-
     def __init__(self, user, process):
         self.stream = self
         self.user, self.process = user, (user, process)
@@ -423,7 +414,7 @@ class Place:
     ],
 )
 def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
-    """However many processes it has."""
+    """The number of its processes does not matter."""
     links = [Place(*each) for each in held]
     found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
     assert {each.user for each in found} == ({given_up} if given_up else set())
