@@ -8,9 +8,7 @@ from controller.siting import audit, fields
 
 
 class Case(NamedTuple):
-    """given(value): changes of the base site; off: changes with which the rule is not
-    applicable; missing: a further change that takes the fact away, None where it cannot be missing.
-    """
+    """Changes of a site: given(value); off: no such rule; missing: no fact, None: impossible."""
 
     number: object
     given: object
@@ -19,9 +17,7 @@ class Case(NamedTuple):
 
 
 def cases(text, **names):
-    """[(cell, ...)] of lines with cells between " | ": an expression of names, of this module or of
-    the audit is its value, anything else a text. A line may go on in one that is further in.
-    """
+    """[(cell, ...)] per line: an expression of names, module or audit, else text; indent joins."""
     known = {**vars(fields), **vars(audit), **globals(), **names}
     lines = text.strip().replace("\n" + 8 * " ", " ").replace(" ; ", "\n").splitlines()
     cells = [line.split("  # ")[0].split(" | ") for line in lines]
@@ -36,46 +32,38 @@ def _value(text, known):
 
 
 def exposure(kind, distance_m, **facts):
-    """A line to the right of unit b; of a lot line both units are inside."""
     x = 11.5 + distance_m
     inside = {"inside_m": [5.0, 5.0]} if kind == "lot_line" else {}
     return {"exposure.e": {"kind": kind, "line_m": [[x, 0.0], [x, 10.0]], **inside, **facts}}
 
 
 def building(distance_m, **facts):
-    """A house to the right of unit b."""
     x = 11.5 + distance_m
     outline_m = [[x, 0], [x + 8, 0], [x + 8, 10], [x, 10]]
     return {"exposure.house": {"kind": "building", "outline_m": outline_m, **facts}}
 
 
 def model(**facts):
-    """Facts of the model both units are of."""
     return {"model.m": facts}
 
 
 def spaced(distance_m):
-    """Unit b so far from unit a."""
     return {"unit.b": {"model": "m", "center_m": [6.0 + distance_m, 5.0]}}
 
 
 def from_wall(distance_m):
-    """Unit a so far from the left wall."""
     return {"unit.a.center_m": [0.5 + distance_m, 5.0]}
 
 
 def room(**facts):
-    """Indoors."""
     return {"place": "indoors", "area.room": {**ROOM, **facts}}
 
 
 def mode(name):
-    """Another mode; its place follows from it."""
     return {"mode": name, "place": None}
 
 
 def roof(**facts):
-    """On a roof."""
     return {**mode("rooftop"), "area.room": {**ROOM, **facts}}
 
 
@@ -85,12 +73,10 @@ def high_roof(**facts):
 
 
 def garage(location, **facts):
-    """A dwelling with both units in one place."""
     return {**mode("dwelling"), "area.room": {**ROOM, "location": location, **facts}}
 
 
 def fence(distance_m, **facts):
-    """Mobile, with a fence on the right of unit b."""
     x = 11.5 + distance_m
     return {
         **mode("mobile"),
@@ -101,7 +87,6 @@ def fence(distance_m, **facts):
 
 
 def local(name, **facts):
-    """A local profile in force."""
     return {"local": [name], **({name: facts} if facts else {})}
 
 
@@ -116,36 +101,31 @@ FAR_B = {"unit.b.center_m": [45.0, 5.0]}
 
 
 def at(kind, number, *base, off=()):
-    """A distance to a kind of exposure."""
     missing = {"exposure": None, "absent": []}
     return Case(number, lambda v: (*base, exposure(kind, v)), off, missing)
 
 
 def of(change, key, number, *base, off=()):
-    """A key that `change` (model, room, roof ...) says."""
     missing = {PLACE[change] + key: None}
     return Case(number, lambda v: (*base, change(**{key: v})), off, missing)
 
 
 def top(key, *base, off=()):
-    """A text at the top of the file."""
     return Case(None, lambda v: (*base, {key: v}), off, {key: None})
 
 
 def listed(key, words, *off):
-    """A list of words: True is all of them, False all but the first that counts."""
+    """A list of words: True: all of them, False: all but the first that counts."""
     words = words.split()
     return Case(True, lambda v: ({key: words if v else words[1:]},), off, {key: None})
 
 
 def lead(energy_kWh):
-    """Unit b is of lead."""
     facts = {"size_m": [1, 1], "height_m": 2, "technology": "lead_acid", "energy_kWh": energy_kWh}
     return {"model.n": facts, "unit.b.model": "n"}
 
 
 def la_r3(key, value):
-    """A dwelling under the profile of Los Angeles, with a fact of it."""
     return (DWELLING, local("la_r3", **{key: value}))
 
 
@@ -211,7 +191,6 @@ NUMBERS = {
 
 
 def small(energy_kWh):
-    """A dwelling with units of so little."""
     return (DWELLING, model(energy_kWh=energy_kWh))
 
 

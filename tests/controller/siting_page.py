@@ -10,7 +10,6 @@ SENSES = {rules.SAID: "a fact", rules.SCOPE: "what the site is"}
 
 
 def number(rule):
-    """What has to be met."""
     if rule.sense == rules.SCOPE and rule.number is not None:
         return f"what the site is: {rule.number:g} {rule.unit}"
     if rule.sense in SENSES:
@@ -20,19 +19,16 @@ def number(rule):
 
 
 def holds(rule):
-    """Where the rule holds."""
     words = rule.scope.words
     return f"{words}; profile {rule.local}" if rule.local else words
 
 
 def clause(rule, edition):
-    """Clause and confidence of an edition; empty where it has no such rule."""
     words, confidence = rule.clauses.get(edition, ("", ""))
     return f"{words}: {SURE[confidence]}" if words else "-"
 
 
 def rule_table():
-    """One line a rule."""
     lines = [
         f"| rule | what | number | holds for | {' | '.join(fields.EDITIONS)} |",
         "|" + "---|" * 8,
@@ -47,7 +43,6 @@ def rule_table():
 
 
 def key_table():
-    """One line a key."""
     lines = ["| table | key | allowed | meaning |", "|---|---|---|---|"]
     tables = {
         "top of the file": fields.SITE,
@@ -62,7 +57,6 @@ def key_table():
 
 
 def technology_table():
-    """One line a technology."""
     lines = ["| technology | B1: over | B11: at most in a fire area |", "|---|---|---|"]
     for name, (threshold_kWh, most_kWh) in fields.TECHNOLOGIES.items():
         most = f"{most_kWh} kWh" if most_kWh else "unlimited"

@@ -52,7 +52,7 @@ ROOM = {
 
 
 def content(*changes):
-    """Two units 5 m apart; changes are merged into it, keys dotted or not, None: key removed."""
+    """Two units 5 m apart, with the changes merged; keys dotted or not; None: key removed."""
     found = {
         **FRAME,
         "model": {"m": dict(MODEL)},
@@ -82,7 +82,6 @@ def _merge(into, change):
 
 
 def toml(tables, where=""):
-    """The content as TOML."""
     values = {key: each for key, each in tables.items() if not isinstance(each, dict)}
     text = f"[{where}]\n" if where and (values or not tables) else ""
     text += "".join([f"{key} = {_value(each)}\n" for key, each in values.items()])
@@ -97,7 +96,6 @@ def _value(value):
 
 
 def site(*changes):
-    """The Site of such a file."""
     path = os.path.join(FOLDER.name, "site.toml")
     with open(path, "w", encoding="utf-8") as file:
         file.write(toml(content(*changes)))
@@ -105,6 +103,5 @@ def site(*changes):
 
 
 def finding(identity, *changes):
-    """The Finding of one rule on such a site."""
     rule = next(each for each in rules.RULES if each.id == identity)
     return audit.judge(site(*changes), rule)

@@ -25,14 +25,12 @@ NO_MOBILE = {"deployed_days": None, "charging_location": None}
 
 
 def loaded(folder, text):
-    """The Site of a text."""
     path = folder / "site.toml"
     path.write_text(text, encoding="utf-8")
     return reading.load(str(path))
 
 
 def refused(folder, text):
-    """The line with which a text is refused, without the name of the file."""
     with pytest.raises(ConfigError) as caught:
         loaded(folder, text)
     line, path = str(caught.value), f"{folder / 'site.toml'}:"

@@ -33,7 +33,6 @@ lines = st.lists(st.tuples(numbers, numbers), min_size=2, max_size=4, unique=Tru
 
 
 def star(radii_m, x_m=0.0):
-    """A polygon with its corners all around (x_m, 0)."""
     turn = 2 * math.pi / len(radii_m)
     return g.polygon(
         [
@@ -49,7 +48,6 @@ shapes = st.one_of(rectangles, lines, stars)
 
 
 def moved(shape, by, turned_deg):
-    """The shape turned about the origin, then shifted."""
     turned = math.radians(turned_deg)
     cos, sin = math.cos(turned), math.sin(turned)
     return shape._replace(
@@ -81,7 +79,6 @@ def test_symmetry(first, second):
 
 
 def ring(count, radius_m, x_m=0.0):
-    """A filled polygon of that many corners around (x_m, 0)."""
     return star([radius_m] * count, x_m)
 
 
@@ -117,7 +114,7 @@ def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
 @pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
 @pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
 def test_parts_of_one_straight_line_do_not_cross(end, by):
-    """What lies before a line and what lies beyond it are its length apart."""
+    """The parts before and beyond a line are its length apart."""
     start, end = by, (by[0] + end[0], by[1] + end[1])
     length_m = math.dist(start, end)
     before, beyond = [
@@ -162,7 +159,7 @@ def test_against_dense_sampling(seed):
 
 @given(rectangles, rectangles)
 def test_zero_only_where_they_touch(first, second):
-    """Separating axes of two rectangles: apart by a positive gap on one of them, or touching."""
+    """Separating axes: two rectangles touch unless one axis shows a positive gap."""
 
     def apart(one, other):
         found = []
@@ -275,14 +272,12 @@ def test_faults_of_an_outline(points, words):
     assert words in fault and bool(words) == bool(fault)
 
 
-# -- a barrier between SQUARE and a line 2 m to its right; it has to reach 1.5 m beyond both corners
-
+# A barrier between SQUARE and a line 2 m to its right must reach 1.5 m beyond both corners.
 EDGE = ((4.0, -9.0), (4.0, 9.0))
 REACH_m = 3.0005  # off the grid of the points, so that rounding decides nothing
 
 
 def is_shielded(edge, *barriers, convex=SQUARE):
-    """Whether nothing of an edge within reach is bare."""
     part = sight.part_within(convex, edge, REACH_m)
     return part is None or bool(sight.shielding(convex, part, dict(enumerate(barriers)), 1.5))
 

@@ -1,4 +1,4 @@
-"""controller/siting/AUDIT.md says what the code says: its tables, its files, its examples."""
+"""controller/siting/AUDIT.md agrees with the code: its tables, its files, its examples."""
 
 import re
 

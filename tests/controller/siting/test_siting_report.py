@@ -47,24 +47,20 @@ FAR_A = {"unit.a.center_m": [-38.5, 5.0]}  # 49 m from unit b
 
 @functools.cache
 def example(name):
-    """(Site, findings, text of the report, plan) of an example."""
     return told(reading.load(str(EXAMPLES / f"{name}.toml")))
 
 
 def told(given):
-    """(Site, findings, text of the report, root of the plan)."""
     findings = audit.audit(given)
     root = ElementTree.fromstring(plan.svg(given, findings))
     return given, findings, report.text(given, findings), root
 
 
 def drawn(given):
-    """Root element of a plan."""
     return told(given)[3]
 
 
 def ids(root):
-    """{id: element} of a plan, each id once."""
     found = [each for each in root.iter() if each.get("id")]
     by_id = {each.get("id"): each for each in found}
     assert len(found) == len(by_id)
@@ -72,18 +68,15 @@ def ids(root):
 
 
 def texts(root):
-    """Lines of the labels."""
     return [each.text for each in root.iter(f"{SVG}tspan")]
 
 
 def siting(capsys, *arguments):
-    """(exit code, standard output) of the command."""
     code = firebreak.main(["siting", *map(str, arguments)])
     return code, capsys.readouterr().out
 
 
 def line_of(text, identity):
-    """The first line of a rule in the report."""
     return next(line for line in text.splitlines() if line.startswith(f"  {identity} "))
 
 
@@ -242,7 +235,7 @@ def test_rooms_of_one_fire_area_are_named_together():
 
 
 def spread(*distances_m):
-    """An egress so far to the right of unit b each, the first one last in the file."""
+    """Egresses at these distances to the right of unit b; the first comes last in the file."""
     return {
         f"exposure.e{number}": {"kind": "egress", "point_m": [11.5 + distances_m[number], 5.0]}
         for number in reversed(range(len(distances_m)))
@@ -379,7 +372,6 @@ def test_each_unit_has_its_binding_distance(changes, wanted):
     ),
 )
 def test_the_distances_of_the_examples(name, judged, further):
-    """Of each unit, exposure, wall and between neighbours; with their words on the plan."""
     given, findings, _, root = example(name)
     found = distances.shown(findings, given)
     assert {" ".join(each.item.names) for each in found if each.rule} == set(judged)
@@ -449,7 +441,7 @@ def test_what_is_met_only_as_reduced_but_not_by_another_rule_is_red():
 
 
 def test_a_wall_around_a_corner_and_an_exposure_of_no_rule():
-    """The room is an L: from the unit in its foot the short wall of the other arm is not seen."""
+    """In an L-shaped room the unit in the foot does not see the short wall of the other arm."""
     given, findings, _, _ = told(
         site(
             room(outline_m=[[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]),
@@ -503,7 +495,6 @@ def test_a_unit_too_large_is_marked():
 
 
 def test_the_plan_is_to_scale():
-    """Pixels of a unit against the scale bar."""
     by_id = ids(drawn(site(NEAR)))
     xs = [x for x, _ in points_of(by_id["unit.a"])]
     bar_px = float(re.search(r"H([\d.]+)", by_id["scale"].find(f"{SVG}path").get("d"))[1])
@@ -513,7 +504,7 @@ def test_the_plan_is_to_scale():
 
 @pytest.mark.parametrize("inside_m, factor", [([5.0, 5.0], -1), ([40.0, 5.0], 1)])
 def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
-    """The line runs up the plan on the right of the units: into the lot is left of it."""
+    """The line runs up the plan right of the units, so the lot is left of it."""
     given = site(NEAR)
     line = given.exposures[0]._replace(facts={"inside_m": inside_m})
     start, end = lot.inward(line, (31.5, 0.0), (31.5, 10.0), 0.5)
@@ -522,7 +513,7 @@ def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
 
 
 def drawn_on(root):
-    """[[(x, y), (x, y)]] of what is drawn of an open lot line beyond its ends, in pixels."""
+    """[[(x, y), (x, y)]], pixels: an open lot line drawn on beyond its ends."""
     dashes = plan_parts.DRAWN_ON["stroke_dasharray"]
     found = [each for each in root.iter(f"{SVG}polyline") if each.get("stroke-dasharray") == dashes]
     return [points_of(each) for each in found]
@@ -590,7 +581,6 @@ def test_no_label_of_an_example_covers_another(name, monkeypatch):
 
 
 def test_a_site_of_many_units():
-    """100 units on a grid: every one is audited and drawn."""
     at_m = [(at % 10 * 1.5, at // 10 * 1.5) for at in range(100)]
     units = {f"unit.u{at}": {"model": "m", "center_m": [*at_m[at]]} for at in range(100)}
     given, findings, _, root = told(site(LARGE, {"unit": None}, units, exposure("lot_line", 40)))

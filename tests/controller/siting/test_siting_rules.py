@@ -126,7 +126,7 @@ def test_clauses(identity, edition, clause, confidence):
 
 
 def test_the_numbers_are_those_of_the_table(shared):
-    """Millimetres of the fact table, where its row has them."""
+    """The fact table gives millimetres, where its row has them."""
     lines = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8").splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| B")}
     for words, identities in table("""
@@ -161,7 +161,6 @@ DEDICATED = {"dedicated_building": True}
 
 
 def beside(distance_m, **facts):
-    """Unit b of a model n of its own, so far from unit a."""
     unit = {"model": "n", "center_m": [6.0 + distance_m, 5.0]}
     return {"model.n": {**MODEL, **facts}, "unit.b": unit}
 
@@ -171,7 +170,6 @@ HUGE = (room(), model(energy_kWh=400, **TESTED))
 
 
 def is_as(found, wanted):
-    """Whether a Finding has this verdict, lacks these facts, or has this reason."""
     if isinstance(wanted, tuple):
         return (found.verdict, found.facts) == (NEEDS_FACT, wanted)
     return wanted in (found.verdict, found.reason)
@@ -390,7 +388,6 @@ PLACES = pytest.mark.parametrize("turned_deg, factor", [(0, 1), (90, -1), (37, -
 
 
 def placed(turned_deg, factor, line_m, wall_m=()):
-    """Units, lot line and wall: mirrored where factor is -1, turned and moved together."""
     cos, sin = math.cos(math.radians(turned_deg)), math.sin(math.radians(turned_deg))
 
     def at(x, y):
