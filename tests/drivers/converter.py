@@ -50,7 +50,7 @@ class Converter(Slave):
         return self.at[int(model)] + int(offset)
 
     def put(self, name, value, words=1):
-        """Write a raw value; nothing where the chain has no such model or it is too short."""
+        """Write a raw value; nothing where the chain has no such model or cuts it off."""
         model, offset = map(int, name.split("."))
         if model not in self.at or offset + words > self.holding[self.at[model] + 1] + 2:
             return
@@ -79,7 +79,6 @@ class Converter(Slave):
             self.put("704.33", self.get("704.31", 2), 2)
 
     def written(self, name):
-        """[values] of the writes that began at this point."""
         return [
             struct.unpack(f">{len(data) // 2}H", data)
             for _, address, data in self.writes

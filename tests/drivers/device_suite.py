@@ -1,7 +1,4 @@
-"""Tests that every device driver inherits.
-
-Modbus: a real RtuPort in virtual time against a scripted slave. CAN: frames into the driver.
-"""
+"""Tests of every driver: Modbus by a real RtuPort in virtual time, CAN by frames."""
 
 import struct
 from array import array
@@ -17,23 +14,18 @@ FAULTS = [("reply_id", 77, 1), ("exception", 4, 0), ("silent", True, False)]
 
 
 class Sink:
-    """Inputs and freshness bytes, as in the process image."""
-
     def __init__(self, units=1, racks=1, modules=15):
         self.layout = signals.Layout(units, racks, modules)
         self.inp = array("i", [0] * self.layout.inputs)
         self.fresh = bytearray(self.layout.groups)
 
     def taken(self):
-        """The groups that became fresh since the last call."""
         groups = {group for group in range(self.layout.groups) if self.fresh[group]}
         self.fresh[:] = bytes(self.layout.groups)
         return groups
 
 
 class Slave:
-    """A Modbus device as a table of registers, inputs and coils; its faults are attributes."""
-
     def __init__(self, holding=(), inputs=(), bits=0):
         self.unit_id, self.holding, self.inputs, self.bits = 1, dict(holding), dict(inputs), bits
         self.coils, self.writes, self.requests = 0, [], []
@@ -41,7 +33,7 @@ class Slave:
         self.exception, self.reply_id, self.before = 0, 1, b""
 
     def each_ms(self, now_us):
-        """What the device does by itself."""
+        """Overridden by a device that changes by itself."""
 
     def answer(self, frame):
         """Reply to one request frame; b"" for none."""
@@ -118,7 +110,6 @@ class ModbusSuite:
     input_registers = True
 
     def started(self):
-        """(bus, sink, group) after the device has come up."""
         device, slave, sink, group = self.build()
         bus = Bus(device, slave)
         bus.run(self.settle_ms)
@@ -168,12 +159,10 @@ class ModbusSuite:
 
 
 class CanSuite:
-    """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups: fresh after them,
-    short_bytes(id): a length that is too short.
-    """
+    """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups, short_bytes(id)."""
 
     def fed(self):
-        """(device, sink) after three good cycles, the groups not yet taken."""
+        """(device, sink) after three good cycles; the fresh groups are not yet taken."""
         device, sink = self.build()
         assert not sink.taken()
         for counter in range(3):

@@ -67,7 +67,6 @@ def frame(name, counter, values=None, offset=OFFSET):
 
 
 def temperatures(counter, first_degC=25.0, modules=15):
-    """The temperature frames of a rack: module k at first_degC + k / 10."""
     fitted = [round(first_degC + module / 10, 1) for module in range(modules)]
     degC = fitted + [349.5] * (64 - modules)
     return [
@@ -103,7 +102,6 @@ class TestSuite(CanSuite):
 
 
 def warm(*names):
-    """(device, sink) that has seen one frame of each message and forgotten what was fresh."""
     device, sink = built()
     for name in names:
         device.on_frame(*frame(name, 0), 0)
@@ -174,7 +172,7 @@ def test_a_bad_crc_does_not_move_the_counter():
 
 
 def test_the_same_payload_is_not_decoded_again(monkeypatch):
-    """The echo of the command counter moves with every frame and is not part of what is decoded."""
+    """The echo of the command counter moves with every frame and is not decoded."""
     device, sink = warm(*VALUES)
     feed(device, [frame(name, 1) for name in VALUES] + temperatures(0) + temperatures(1), 0)
     sink.taken()
@@ -370,7 +368,6 @@ def test_temperatures_in_fine_steps_are_taken(tmp_path):
 
 
 def edited(folder, old, new):
-    """The driver of the shipped profile and DBC with one change in either."""
     shipped = profile.FOLDER / "firebreak_rack"
     for name, suffix in (("rack", ".toml"), ("firebreak_rack", ".dbc")):
         text = shipped.with_suffix(suffix).read_text()

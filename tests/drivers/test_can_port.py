@@ -20,8 +20,6 @@ def error_frame(kind, controller=0):
 
 
 class FakeBus:
-    """A queue of messages, None or failures to raise; sends that may fail."""
-
     def __init__(self, waiting=(), failures=(), filters=None):
         self.waiting, self.failures, self.filters = list(waiting), list(failures), filters
         self.sent, self.shut = [], 0

@@ -25,7 +25,6 @@ SIGNALS = st.lists(
 
 
 def by_cantools(text):
-    """What dbc.messages gives, read by cantools."""
     return {
         message.name: (
             message.frame_id,

@@ -22,7 +22,6 @@ def module(outputs=OUTPUTS):
 
 
 def running(expiry=3000, bits=0xFF):
-    """(bus, sink) of a module whose factory expiry is `expiry`, after 300 ms."""
     device, sink = module()
     bus = Bus(device, Slave(holding={EXPIRY: expiry}, bits=bits))
     bus.run(300)
@@ -30,7 +29,6 @@ def running(expiry=3000, bits=0xFF):
 
 
 def coils(request):
-    """The coil byte of an FC15 frame."""
     assert request.frame[1:7] == bytes((15, 0, 0, 0, 8, 1))
     return request.frame[7]
 

@@ -32,7 +32,6 @@ def meter(inverted=False, name="sdm630", unit_id=1):
 
 
 def fed(registers, **options):
-    """(device, sink) after one reply with these registers."""
     device, sink = meter(**options)
     feed(device, registers)
     return device, sink
@@ -108,7 +107,6 @@ def test_extreme_but_possible_readings_are_taken(change):
 
 
 def test_the_hash_shows_whether_the_raw_words_move(monkeypatch):
-    """The same bytes are not decoded again."""
     device, sink = fed(words())
     first = sink.inp[signals.GRID_RAW_HASH]
     sink.taken()
@@ -123,7 +121,6 @@ def test_the_hash_shows_whether_the_raw_words_move(monkeypatch):
 
 
 def single_phase(folder):
-    """Path of a profile like the SDM630's with phase 1 only."""
     text = (profile.FOLDER / "sdm630.toml").read_text().replace("phases = 3", "phases = 1")
     path = folder / "single_phase.toml"
     lines = [line for line in text.splitlines() if "_2 =" not in line and "_3 =" not in line]

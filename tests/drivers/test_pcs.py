@@ -122,7 +122,7 @@ def test_setpoint_scale_follows_the_device():
     assert bus.device.setpoint_exponent == 2 and value(sink, s.PCS_SETPOINT_W) == 12_300
     mismatches = bus.device.mismatches
     bus.run(1000)
-    # it was written under another scale factor: nothing to compare with
+    # written under another scale factor: nothing to compare with
     assert bus.device.mismatches == mismatches
     write_setpoint(bus, 12_399)
     assert bus.slave.get(WSET, 2) == 123
@@ -184,7 +184,7 @@ def test_acknowledged_but_ignored_setpoint():
 
 
 def test_a_failed_write_is_no_mismatch():
-    """Whether a write without an answer was taken is not known: nothing to compare with."""
+    """A write without an answer may have been taken: nothing to compare with."""
     bus, _ = running()
     write_setpoint(bus, 50_000)
     bus.slave.silent = True
@@ -294,7 +294,6 @@ def test_reversion_time_where_setpoints_restart_it_or_it_is_unread(remaining_s, 
 
 @pytest.mark.parametrize("first", [0, 0xFFFFFFFF])
 def test_controller_heartbeat_counts_once_a_second(first):
-    """Also where it reads as not implemented."""
     slave = Converter()
     slave.put("715.5", first, 2)
     bus, _ = running(slave)

@@ -187,7 +187,7 @@ def test_power_and_dc_side_become_fresh_together():
 
 
 def test_each_half_counts_once():
-    """A power that repeats beside new DC readings would be as old as it likes."""
+    """A power that repeats beside new DC readings would have no bound on its age."""
     bus, sink = running()
     bus.run(200)
     ac, dc = (read.request for read in bus.device.readings._reads[:2])

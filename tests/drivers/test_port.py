@@ -16,7 +16,6 @@ SPENT_US = REQUEST_US + TIMEOUT_US + REPLY_US  # an exchange without a reply
 
 
 def answer(frame, value=0):
-    """Reply of a healthy unit: `value` in each register, or the echo of a write."""
     if frame[1] in (3, 4):
         count = frame[5]
         return rtu.seal(bytes((frame[0], frame[1], 2 * count)) + value.to_bytes(2, "big") * count)
@@ -32,17 +31,12 @@ def dead(*unit_ids):
 
 
 class Bench:
-    """A port, its requests and how they ended, and a wire that runs event by event.
-
-    events: (key, outcome, detail, time); slave(frame, number) -> [(delay after the request, bytes)]
-    """
+    """events: (key, outcome, detail, us); slave(frame, number) -> [(us after request, bytes)]."""
 
     def __init__(self, **settings):
         self.port = RtuPort("test", 115200, first_byte_timeout_us=TIMEOUT_US, **settings)
         self.events, self.sent, self.arriving, self.now_us = [], [], [], 0
         self.slave = healthy
-
-    # -- requests
 
     def callbacks(self, key):
         return (
@@ -71,14 +65,11 @@ class Bench:
         return [event[1] for event in self.events if key in (None, event[0])]
 
     def longest_pause_us(self, key):
-        """Between two ends of requests of this key."""
         ends_us = [event[3] for event in self.events if event[0] == key]
         return max(b - a for a, b in zip(ends_us, ends_us[1:]))
 
-    # -- the wire
-
     def exchange(self, now_us, reply=answer):
-        """Poll, then the reply at the end of its wire time; returns the time of its last byte."""
+        """Poll, then reply after the wire time; returns the time of the last byte, us."""
         frame = self.port.poll(now_us)
         assert frame
         end_us = now_us + REQUEST_US + 1000 + REPLY_US
@@ -520,7 +511,6 @@ def test_noise_is_no_sign_of_life(bench, port):
 
 
 def silent(bench, unit_id=1):
-    """The bench after 5 s of a unit that does not answer."""
     bench.poll_every("a", 20_000, unit_id=unit_id)
     bench.slave = dead(unit_id)
     return bench.run(5_000_000)

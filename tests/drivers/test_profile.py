@@ -17,7 +17,6 @@ def text_of(name):
 
 
 def refusal(tmp_path, text):
-    """The line with which a profile of this text is refused."""
     path = tmp_path / "device.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ProfileError) as error:
@@ -28,7 +27,6 @@ def refusal(tmp_path, text):
 
 
 def plain(loaded):
-    """A copy of what a profile holds."""
     return copy.deepcopy((loaded.settings, loaded.frames, loaded.documents, loaded.registers))
 
 

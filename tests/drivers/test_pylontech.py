@@ -34,7 +34,7 @@ def feed(device, *frames, now_us=0):
 
 
 def fed(*frames, **settings):
-    """(device, sink) after the limits and these frames; only what the frames refreshed is fresh."""
+    """(device, sink) after the limits and these frames; only the groups of the frames are fresh."""
     device, sink = built(**settings)
     feed(device, (0x351, LIMITS))
     sink.taken()
@@ -216,7 +216,7 @@ def test_voltage_must_fit_the_limits(centivolts, taken):
 )
 @pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
 def test_a_short_circuit_is_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
-    """Refused whole, it left row 36 with an old current, and contactors opened under the short."""
+    """Refused whole, it left row 36 with an old current: contactors opened under the short."""
     device, sink = fed((0x356, struct.pack("<hhh", centivolts, current_dA, 0).hex()))
     assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.refused == 0
     stored = (stored_mV, -100 * current_dA)

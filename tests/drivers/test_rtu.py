@@ -23,7 +23,6 @@ def read20(unit_id=1, function=3):
 
 
 def feed(request, *pieces, echo=False):
-    """What each piece led to."""
     receiver = rtu.Receiver(echo)
     receiver.expect(request)
     return [receiver.feed(piece) for piece in pieces]

@@ -32,7 +32,6 @@ KINDS = {
 
 
 def sensor(kind="gas", indexes=None, lfl_vol_ppm=METHANE_LFL_PPM, path=None):
-    """(device, sink) of a shipped profile, or of the one at `path`."""
     name, group, places = KINDS[kind]
     sink = Sink()
     loaded = profile.load(path or name)
@@ -40,7 +39,6 @@ def sensor(kind="gas", indexes=None, lfl_vol_ppm=METHANE_LFL_PPM, path=None):
 
 
 def reply(device, *registers):
-    """Give the device one reply with these registers."""
     ((request, _),) = device.periodic()
     count = len(registers)
     data = struct.pack(f">{count}H", *[word & 0xFFFF for word in registers])
@@ -48,21 +46,18 @@ def reply(device, *registers):
 
 
 def fed(kind, *registers, **options):
-    """(device, sink) after one reply with these registers."""
     device, sink = sensor(kind, **options)
     reply(device, *registers)
     return device, sink
 
 
 def shown(kind, *registers, **options):
-    """The distinct values after a reply that was taken whole, in the order of KINDS."""
     device, sink = fed(kind, *registers, **options)
     assert sink.taken() == {KINDS[kind][1]} and device.refused == 0
     return [sink.inp[index] for index in dict.fromkeys(KINDS[kind][2].values())]
 
 
 def edited(tmp_path, name, old, new):
-    """Path of a shipped profile with one change."""
     text = (profile.FOLDER / f"{name}.toml").read_text()
     assert old in text
     path = tmp_path / "own.toml"
@@ -141,7 +136,7 @@ def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected
 @pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
 @pytest.mark.parametrize("kind", ["gas", "offgas"])
 def test_a_detector_that_warms_up_is_not_heard(kind, status):
-    """After a cut of power two that warmed up were faulty (13a) and all detection lost (14)."""
+    """After a power cut two warming detectors were faulty (13a) and all detection lost (14)."""
     device, sink = fed(kind, 600, status, DUE, TODAY)
     assert (sink.taken(), device.refused) == (set(), 1)
 

@@ -307,13 +307,11 @@ def test_kernel_rs485_mode_is_set_or_refused(adapter, monkeypatch):
 
 
 def heard(arrivals, wait_s=HANG_GUARD_s):
-    """The ports that have got bytes, once the system has news."""
     return arrivals.ports() if select.select([arrivals], [], [], wait_s)[0] else []
 
 
 @pytest.fixture
 def arrivals(port):
-    """An Arrivals that hears the open port."""
     port.open()
     made = Arrivals()
     made.add(port)

@@ -7,8 +7,6 @@ from drivers.buses import rtu
 
 
 class Owner:
-    """Begins sequences and remembers how they ended."""
-
     def __init__(self):
         self.ends, self.answers = [], []
         self.steps = steps.Steps(1, lambda error, now_us: self.ends.append((error, now_us)))
