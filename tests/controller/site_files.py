@@ -12,8 +12,6 @@ LAYER = {"type": 0, "site": 1, "cabinet": 2}
 
 
 class SiteFiles:
-    """The three files of one example in a folder of the test's own."""
-
     def __init__(self, folder, files=FIREBREAK):
         self.paths = []
         for name in files:
@@ -23,7 +21,6 @@ class SiteFiles:
             self.paths.append(path)
 
     def replace(self, layer, old, new):
-        """Replace `old`, which must be there, in the file of a layer (a key of LAYER)."""
         path = self.paths[LAYER[layer]]
         text = path.read_text()
         assert old in text, f"{old!r} is not in {path.name}: the test no longer says what it means"
@@ -31,13 +28,12 @@ class SiteFiles:
         return self
 
     def append(self, layer, text):
-        """Add lines at the end of the file of a layer."""
         path = self.paths[LAYER[layer]]
         path.write_text(path.read_text() + "\n" + text + "\n", encoding="utf-8")
         return self
 
     def say(self, layer, key, value):
-        """Let a layer hold this value of a key and no other; "nothing": not the key at all."""
+        """Give a key of a layer this value and no other; "nothing": remove the key."""
         path, (table, _, name) = self.paths[LAYER[layer]], key.rpartition(".")
         text = path.read_text()
         start = 0
@@ -53,28 +49,23 @@ class SiteFiles:
         return self
 
     def drop(self, layer, *beginnings):
-        """Remove the lines of a layer that begin so."""
         path = self.paths[LAYER[layer]]
         lines = path.read_text().split("\n")
         path.write_text("\n".join([line for line in lines if not line.startswith(beginnings)]))
         return self
 
     def without(self, names, who="N. N., 2026-01-01: test"):
-        """Accept by name that this equipment is not fitted."""
         lines = [f'{name} = "{who}"' for name in names]
         return self.append("site", "[not_fitted]\n" + "\n".join(lines))
 
     def second_channel(self, port="/dev/serial/by-path/b"):
-        """With channel B."""
         self.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
         return self.append("cabinet", f'[channel_b]\nport = "{port}"')
 
     def load(self):
-        """The Config, or ConfigError."""
         return config.load(self.paths[2])
 
     def refusal(self):
-        """The line of the ConfigError that `load` must raise, without the folder."""
         try:
             self.load()
         except config.ConfigError as error:

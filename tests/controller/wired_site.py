@@ -1,10 +1,4 @@
-"""A simulated cabinet behind real ptys and a CAN server, served by the test itself: for tests with
-mark.wire only.
-
-Silence of 0.5 s trips rows, so a busy machine must not hold up the test or the controller: both
-take real-time priority where that is permitted, which the messages of the controller then say
-nothing about (`said` leaves them out).
-"""
+"""A simulated cabinet behind real ptys and a CAN server, for tests with mark.wire only."""
 
 import contextlib
 import os
@@ -39,7 +33,7 @@ name = "Wired"
 
 
 class WiredSite:
-    """Plant, devices, wires and files of one cabinet; controllers are started as processes."""
+    """Plant, devices, wires and files of a cabinet; real-time, as 0.5 s of silence trips rows."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -75,7 +69,6 @@ class WiredSite:
         return f'[bus.{bus.name}]\nport = "{self.folder / bus.name}"\n'
 
     def plug(self, name):
-        """A new pty behind the bus's name, as of an adapter that is plugged in again."""
         bus = next(bus for bus in self.config.buses if bus.name == name)
         wire = self.ptys[name] = PtyWire(
             bus.baud_Bd,
@@ -88,7 +81,6 @@ class WiredSite:
         link.symlink_to(wire.slave_name)
 
     def unplug(self, name):
-        """The adapter is gone."""
         self.ptys.pop(name).close()
         (self.folder / name).unlink()
 
@@ -97,7 +89,6 @@ class WiredSite:
             self.requests[name] += 1
 
     def start(self, *arguments):
-        """A controller as a process of its own; its messages go to a pipe."""
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -122,7 +113,6 @@ class WiredSite:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def serve_until(self, happened):
-        """Let time pass for plant and wires until happened() is true."""
         guard_us = self.now_us() + round(GUARD_S * 1e6)
         while not happened():
             assert self.now_us() < guard_us, "nothing happened"
@@ -149,11 +139,9 @@ class WiredSite:
 
     @property
     def contactors(self):
-        """Contactor state of each rack."""
         return [rack.contactor_state for rack in self.cabinet.plant.racks]
 
     def running(self):
-        """True when all contactors are closed and the PCS may run."""
         return self.cabinet.plant.relays.pcs_enable and self.contactors == [2, 2, 2]
 
     def seen(self):
@@ -167,12 +155,10 @@ class WiredSite:
         return self._snapshot if self._snapshot.update() else None
 
     def standing(self):
-        """Names of the rows that stand, None before the controller has said anything."""
         seen = self.seen()
         return None if seen is None else seen.standing
 
     def close(self):
-        """End what was started, and give everything back."""
         for process in self.started:
             if process.poll() is None:
                 process.kill()
@@ -184,7 +170,7 @@ class WiredSite:
 
 
 def said(process):
-    """What a controller that has ended had to say, without what this machine does not permit."""
+    """Messages of a controller that has ended, without those about permissions of this machine."""
     lines = process.stderr.read().splitlines()
     return [
         line

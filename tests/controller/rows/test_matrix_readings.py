@@ -1,4 +1,4 @@
-"""Where a stage was read otherwise than its row says, in every format."""
+"""Stages that were read otherwise than their row says, in every format."""
 
 import html
 import json

@@ -1,4 +1,4 @@
-"""The records of the rows (controller/rows) are those of the matrix, and name what there is."""
+"""The records in controller/rows match the matrix and name only real things."""
 
 from controller.rows import records, shapes
 from controller.site import equipment, schema, time_chain

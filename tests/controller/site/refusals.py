@@ -1,15 +1,4 @@
-"""refusals.txt: what a configuration must not say, and the line that refuses it.
-
-    == pylontech second             the example that is changed from here on, and PRESETS
-    # why                           a comment
-    site: old -> new                one change: layer, text that is replaced by another
-    site: + text                    one change: text added at the end
-    site: rack.all.cells = 241      one change: what the layer says of a key; nothing: not any more
-    => the line                     what is said; one that ends in ... may go on
-
-The line may follow the last change; without a file it is about the key of that change. <nl> is a
-new line. As a program it writes the lines anew.
-"""
+"""Reads refusals.txt (`== example preset`, `layer: change`, `=> line`); as a program writes it."""
 
 import pathlib
 import tempfile
@@ -48,7 +37,7 @@ def cases(text):
 
 
 def whole(example, change, said):
-    """The line with its file and key, which are those of the last change where it has none."""
+    """The line with its file and key, by default those of the last change."""
     if said.startswith(EXAMPLES[example]) or ".toml:" in said.partition(" ")[0]:
         return said
     layer, words = change
@@ -56,7 +45,7 @@ def whole(example, change, said):
 
 
 def refusal(folder, example, changes):
-    """The line that refuses the example with these changes."""
+    """Line for changes `old -> new`, `+ text`, `key = value` (empty: no key); <nl>: new line."""
     files = SiteFiles(folder, EXAMPLES[example])
     for layer, words in changes:
         old, arrow, new = words.partition(" ->")
@@ -70,12 +59,11 @@ def refusal(folder, example, changes):
 
 
 def fits(line, said):
-    """Whether this line is the one in the table."""
     return said.startswith(line[:-3]) if line.endswith("...") else said == line
 
 
 def written(text):
-    """The table with every line as it is now."""
+    """The table with the lines of today."""
     left = iter(cases(text))
     lines = []
     for line in text.splitlines():

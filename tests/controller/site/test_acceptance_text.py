@@ -1,4 +1,4 @@
-"""Texts that have to name a paper or a person: which name nothing, which are an example's."""
+"""Texts that must name a paper or a person: empty ones, and those of an example."""
 
 import json
 from datetime import datetime
@@ -80,7 +80,6 @@ def test_siting_file_that_names_nothing(tmp_path, where):
 
 
 def printed(capsys, argv, files):
-    """What a command prints about a site, on one line."""
     assert firebreak.main([*argv, str(files.paths[2])]) == 0
     return " ".join(capsys.readouterr().out.split())
 
@@ -120,7 +119,7 @@ def test_real_papers(tmp_path, capsys):
     ],
 )
 def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, keys):
-    """The earliest day that is named counts."""
+    """The earliest named day counts."""
     now_us = round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6)
     monkeypatch.setattr(clock, "utc_us", lambda: now_us)
     files = SiteFiles(tmp_path).append(

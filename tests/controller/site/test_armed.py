@@ -1,4 +1,4 @@
-"""Every stage: armed with its equipment, not armed where somebody accepted that, else refused."""
+"""Every stage is armed with its equipment, not armed where accepted by name, else refused."""
 
 import pytest
 from site_files import SITES
@@ -33,12 +33,10 @@ WITH_DEVICE = [name for name, one in EQUIPMENT.items() if one.roles]
 
 @pytest.fixture
 def files(files):
-    """The default cabinet, whose type offers to leave out everything there is."""
     return files.replace("type", '["suppression", "door"]', str(list(EQUIPMENT)).replace("'", '"'))
 
 
 def without(files, names):
-    """The cabinet without this equipment, accepted; vents alone, no row by a missing wire."""
     if set(names) & set(hma.PREVENTION_NEEDS):
         files.say("type", "hma.explosion_control", '"68"')
     if "gas" in names:
@@ -70,7 +68,6 @@ def armed(loaded):
 
 
 def cut_device(files, role):
-    """Without the table of this device in the file of the type."""
     text = files.paths[0].read_text()
     start = text.index(f"[device.{role}]")
     end = text.find("[device.", start + 1)
@@ -78,7 +75,6 @@ def cut_device(files, role):
 
 
 def detectors(files, *roles):
-    """The small cabinet with these detectors, which it lacks otherwise."""
     files.drop("site", *{role.removesuffix("_2").removesuffix("_1") for role in roles})
     for address, role in enumerate(roles, 3):
         profile = "toxic_detector" if role == "toxic" else "offgas_detector"
@@ -148,7 +144,7 @@ def test_third_module_is_needed_for_its_contacts(files):
 
 
 def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
-    """Decided per stage: nobody else's work is called the BMS's because a rule said so."""
+    """Decided per stage: no general rule assigns the work of others to the BMS."""
     pylontech.replace("type", '"offgas",', '"offgas", "offgas_2",')
     detectors(pylontech, "offgas_1").without(["offgas_2"])
     pylontech.replace("site", "[not_fitted]\noffgas_2", "offgas_2")
@@ -162,7 +158,6 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
 
 
 def test_every_stage_that_compares_needs_more_than_one_to_compare():
-    """The check of how many there are covers what the records call a comparison."""
     for stage in matrix.STAGES:
         why = records.STAGES[stage[matrix.S_ID]].by_nobody
         compares = "with each other" in why or "with its rack" in why
@@ -177,7 +172,7 @@ def test_every_stage_that_compares_needs_more_than_one_to_compare():
 """),
 )
 def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
-    """One line names every row; row 8 is not among them without a vapour detector."""
+    """One line names every row; without a vapour detector row 8 is absent."""
     assert pylontech.drop("site", name).refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
         f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who "
@@ -262,7 +257,6 @@ def test_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
 
 
 def second(files, names, rows):
-    """The cabinet with channel B, these rows in hard wiring, without this equipment, accepted."""
     line = f"hard_wired_rows = {rows}" if rows is not None else "# hard_wired_rows"
     files.second_channel().replace("type", "hard_wired_rows = [1, 12, 30, 44]", line)
     if "gas" in names:
@@ -286,7 +280,7 @@ def test_contact_of_the_bms_that_is_missing_by_mistake(files):
     ],
 )
 def test_rows_that_must_act_without_the_controller_do(files, names, rows):
-    """In channel B, as it arms itself from the limit image, or by wire."""
+    """Through channel B, which arms itself from the limit image, or by wire."""
     try:
         loaded = second(files, names, rows).load()
     except config.ConfigError:
@@ -347,7 +341,6 @@ def test_gas_beside_an_open_door_needs_gas_detection(files):
 
 
 def test_every_contact_belongs_to_somebody():
-    """A contact is always there, or of equipment that has its row."""
     always = words("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed")
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name

@@ -12,7 +12,7 @@ from tests.tables import table
 
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):
-    """So the rig and the kernel's own tests mean the same cabinet."""
+    """The rig and the kernel's tests then use the same cabinet."""
     loaded = files.load()
     assert (loaded.units, loaded.racks, loaded.modules, loaded.tick_ms) == (1, 3, 15, 20)
     assert list(loaded.cabinet.values()) == [row[4] for row in p.CABINET_PARAMETERS]
@@ -41,7 +41,7 @@ def test_the_image_lies_as_its_map_says(files):
         for (stage, _), word in zip(stage_states.instances(loaded.topology), image[where.armed :])
         if not word
     ]
-    assert off == ["46b", "51"]  # nobody asks for a derate; one channel
+    assert off == ["46b", "51"]  # no derate is asked for; one channel
     assert all(p.in_range(word) for word in image)
 
 
@@ -129,7 +129,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
         for stage, index in stage_states.instances(loaded.topology)
         if stage_states.stage_state(stage, loaded.topology, index)[0] != stage_states.ARMED
     }
-    # 37: these racks tell it themselves
+    # 37: these racks report it themselves
     assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 48, 51, 52}
 
 
@@ -147,7 +147,7 @@ def test_a_type_may_say_looser_than_the_default(files):
 
 
 def test_a_taper_may_end_where_its_row_forbids_the_rest(files):
-    """Also where both are tightened together; a rack whose cells are not told has neither."""
+    """Also where both are tightened together; a rack that reports no cells has neither."""
     files.replace("type", "charge_end_mV = 3600 ", "charge_end_mV = 3560 ")
     files.replace("type", "discharge_end_mV = 2800 ", "discharge_end_mV = 2850 ")
     files.append("site", "[stage.27]\nset = 3500\n[stage.28]\nset = 3560\n[stage.31b]\nset = 2850")
@@ -246,7 +246,6 @@ def test_longest_silences(files, role, key, longest_ms):
 
 
 def with_profile(files, name, old, new):
-    """The site with a profile of its own: a shipped one in which `old` is `new`."""
     text = (profiles.FOLDER / f"{name}.toml").read_text()
     assert old in text
     (files.paths[0].parent / f"{name}.toml").write_text(text.replace(old, new, 1))

@@ -1,4 +1,4 @@
-"""The table of equipment in CONFIGURATION.md; as a program it writes it there anew."""
+"""The table of equipment in CONFIGURATION.md; as a program this file writes it there."""
 
 from controller.site import equipment, hma, schema
 from tests import generated_page
@@ -9,7 +9,6 @@ PROGRAM = "tests/controller/site/test_equipment_table.py"
 
 
 def table():
-    """One line for each piece of equipment."""
     lines = ["| not_fitted | what it is | devices, contacts, coils | rows |", "|---|---|---|---|"]
     for name, one in equipment.EQUIPMENT.items():
         parts = ", ".join([f"`{part}`" for part in (*one.roles, *one.inputs, *one.outputs)])

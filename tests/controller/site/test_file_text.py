@@ -1,4 +1,4 @@
-"""Files that are no regular ones: every command refuses them in a line, none waits."""
+"""Every command refuses a file that is not regular in one line and never waits."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ GUARD_S = 30
 
 @pytest.fixture(autouse=True)
 def nothing_waits():
-    """Where somebody opens a pipe and waits, the test fails instead of standing still."""
+    """A blocking open of a pipe fails the test instead of hanging it."""
 
     def waits(*_):
         raise AssertionError("it waits")

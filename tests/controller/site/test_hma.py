@@ -1,4 +1,4 @@
-"""[hma]: what an analysis says of a cabinet, and what a later layer may change of it."""
+"""[hma]: the analysis of a cabinet, and what a later layer may change of it."""
 
 import pytest
 
@@ -10,7 +10,6 @@ OWN = '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"'
 
 @pytest.fixture
 def files(files):
-    """The default cabinet, whose type offers to leave out gas detection."""
     return files.replace("type", '["suppression", "door"]', '["gas", "offgas", "toxic", "door"]')
 
 

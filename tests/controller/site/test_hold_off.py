@@ -1,4 +1,4 @@
-"""A fan that waits for the agent, in matrix, checklist and check; how late it may be."""
+"""A fan that waits for the agent, in matrix, checklist and check, and its latest time."""
 
 import json
 
@@ -16,12 +16,10 @@ SAID = "fan on after 30 s (agent hold-off: A32, D1, D2)"
 
 @pytest.fixture
 def files(files):
-    """The default cabinet, whose analysis holds the fan off for 30 s."""
     return holding(files, 30_000)
 
 
 def holding(files, held_ms):
-    """With a hold-off and its reason."""
     files.say("type", "cabinet.agent_hold_off_ms", held_ms)
     return files.say("site", "hma.agent_hold_off_reason", '"HMA 12: clean agent needs 30 s"')
 
@@ -69,7 +67,7 @@ def test_its_time_is_in_whole_ticks(files, held_ms, waits_ms):
 
 
 def test_power_does_not_wait_and_the_fan_has_a_latest_time_of_its_own(files):
-    """A test of row 3 that waits 30 s for zero power has failed: the two times are never one."""
+    """A test of row 3 that waits 30 s for zero power has failed: the two times differ."""
     found = files.load()
     line = "agent_hold_off_ms      30000: fan on only 30 s after row 3 (A32, D1, D2)"
     assert line in check.report(found)

@@ -1,4 +1,4 @@
-"""Every refusal of a configuration, in the line that the user sees: refusals.txt."""
+"""Every refusal in refusals.txt is the line that the user sees."""
 
 import pytest
 import refusals

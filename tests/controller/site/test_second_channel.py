@@ -28,7 +28,6 @@ def unloaded(monkeypatch):
 
 
 def paced(files, tick_ms, expiry_ms):
-    """The cabinet with channel B, this tick, and outputs that expire in time."""
     files.second_channel().replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     files.replace("type", "permit_expiry_ms = 500 ", f"permit_expiry_ms = {expiry_ms} ")
     text = (profiles.FOLDER / "io_8in_8out.toml").read_text()
@@ -38,12 +37,12 @@ def paced(files, tick_ms, expiry_ms):
 
 
 def after_lost(loaded, frames):
-    """What a channel finds out about the other in the tick before a frame after lost ones."""
+    """What a channel finds about the other in the tick before a frame, after `frames` lost ones."""
     image, receiver = loaded.safety_image, channel.Receiver(frame.CHANNEL_A)
     one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
     sender = channel.Sender(frame.CHANNEL_A, 1, 2)
     reason = peer.NOT_HEARD
-    for each in range(2 + frames):  # the first is only a beginning
+    for each in range(2 + frames):  # the first one only begins
         if each < 2 and receiver.feed(sender.finish(), frame.FRAME_BYTES):
             one.heard()
         for _ in range(frame.FRAME_EVERY_TICKS):

@@ -1,4 +1,4 @@
-"""[source.NAME]: what is accepted, the image, and what `check` prints of it."""
+"""[source.NAME]: the accepted values, the image, and the output of `check`."""
 
 from array import array
 
@@ -15,7 +15,6 @@ EXAMPLE = config.load(EXAMPLE)
 
 @pytest.fixture
 def files(tmp_path):
-    """A cabinet whose site names no sources."""
     return SiteFiles(tmp_path, PYLONTECH)
 
 

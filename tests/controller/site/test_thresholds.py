@@ -16,7 +16,6 @@ TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_e
 
 
 def nmc(files):
-    """The default cabinet with NMC cells; its tapers are the defaults."""
     files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ')
     return files.drop("type", *TAPERS)
 
@@ -71,7 +70,7 @@ def test_bounds_of_a_threshold(files, stage):
 
 @pytest.mark.parametrize("key, column", [("set", matrix.S_SET), ("clear", matrix.S_CLEAR)])
 def test_no_range_reaches_beyond_the_matrix(key, column):
-    """A tenth of what is meant, or of up to 2.5 times that, is no threshold either."""
+    """A tenth of the meant value, or of up to 2.5 times it, is no threshold either."""
     for stage in matrix.STAGES:
         specs, sense = schema.STAGE[stage[matrix.S_ID]], stage[matrix.S_SENSE]
         spec = specs[key]
@@ -84,7 +83,7 @@ def test_no_range_reaches_beyond_the_matrix(key, column):
 
 
 def test_what_can_be_tightened():
-    """Every threshold with a unit; counts, yes or no, and what follows from a parameter stay."""
+    """Every threshold with a unit; no counts, no flags, nothing that follows from a parameter."""
     stages = [stage for stage in matrix.STAGES if tightened(stage[matrix.S_ID])]
     assert {records.feature_name(stage) for stage in stages} == words(
         "offgas_ppm_max offgas_ppm_second toxic_ppm toxic_rise_ppm gas_lfl_permille_max "
@@ -121,7 +120,6 @@ def test_ladder_blames_the_later_layer(files):
 
 
 def test_milder_stage_of_the_later_layer_is_blamed(files):
-    """Only 28 moves, and a later layer that repeats 27 is named."""
     stages = "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
     files.append("site", stages + "[rack.all]\ncharge_end_mV = 3540")
     files.append("cabinet", "[stage.27]\nset = 3500")

@@ -1,4 +1,4 @@
-"""What the chains of the commissioning checklist add up, where a part was missing once."""
+"""The chains of the commissioning checklist are complete where a part was once missing."""
 
 import pickle
 
@@ -42,7 +42,7 @@ def test_what_looks_back_once_a_second_waits_for_its_second(files):
 
 
 def stands_after_ms(name, bench, at, from_value, per_s):
-    """Step a bench whose input changes at this rate until the stage stands; how long that took."""
+    """ms until the stage is active on a bench whose input changes at this rate."""
     for ticks in range(1, 60 * 50):
         bench.inp[at] = from_value + int(per_s * ticks / 50 + (1e-9 if per_s > 0 else -1e-9))
         if name in bench.step().standing():
@@ -66,10 +66,7 @@ def stands_after_ms(name, bench, at, from_value, per_s):
     ],
 )
 def test_a_rise_stands_within_its_chain(files, name, signal, from_value, per_s):
-    """Row 23a stood up to 12.4 s after the rise began, its chain said 11.5. At the worst phase
-    nearly all is needed: 400 ms are left by the phases not tried, 140 ms apart, and by 10b's 5.2
-    ppm/s, which need 9.8 s of its window.
-    """
+    """Row 23a took 12.4 s, its chain gave 11.5 s; phases not tried, 140 ms apart, leave 400 ms."""
     bench = Bench()
     at = signal if name == "10b" else bench.layout.rack_input(0, signal)
     bench.inp[at] = from_value

@@ -1,4 +1,4 @@
-"""Real-time set-up: in order, each refusal a line; notifications to the service manager."""
+"""Real-time set-up: the order, one line per refusal, notifications to the service manager."""
 
 import errno
 import gc
@@ -12,7 +12,7 @@ from controller.system import realtime
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What is asked of the system, in order, instead of asking; the collector is given back."""
+    """Notes the system calls, in order, instead of making them; restores the collector."""
     seen = []
 
     def lock():

@@ -1,9 +1,4 @@
-"""`firebreak can-up`: the bit rate comes from the configuration, and every refusal is one line.
-
-Field problems: linux-can/can-utils #262 (one bus-off is for ever with restart-ms 0), #400 and
-python-can #2004 (ENOBUFS with a queue of 10), so restart-ms 100 and a queue of 100 are part of what
-is asked of `ip`.
-"""
+"""`firebreak can-up`: the bit rate comes from the configuration; every refusal is one line."""
 
 import argparse
 
@@ -28,7 +23,7 @@ def box(tmp_path):
 
 
 def run(box, name, capsys):
-    """(exit code, lines on stderr, what `ip` was told)."""
+    """(exit code, lines on stderr, arguments of `ip`)"""
     files, folder = box
     arguments = argparse.Namespace(name=name, file=str(files.paths[-1]))
     try:
@@ -41,6 +36,7 @@ def run(box, name, capsys):
 
 
 def test_the_interface_gets_the_bit_rate_of_the_configuration(box, capsys):
+    """can-utils #262: restart-ms 0 never recovers; #400, python-can #2004: queue of 10: ENOBUFS."""
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 250000")
     assert run(box, "can0", capsys) == (
         0,

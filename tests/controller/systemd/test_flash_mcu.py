@@ -1,4 +1,4 @@
-"""Loading a microcontroller: what is sent, in which order, what is checked; complaints."""
+"""Loading a microcontroller: the commands, their order, the checks and the complaints."""
 
 import functools
 import hashlib
@@ -55,7 +55,6 @@ def image():
 
 
 def _compiler(tmp_path, version="6.3", code=0):
-    """An mpy-cross that only says what it would do."""
     path = tmp_path / "mpy-cross"
     path.write_text(f"""#!/bin/sh
 if [ "$1" = --version ]; then
@@ -197,7 +196,7 @@ def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
 
 
 def test_a_port_where_something_else_speaks_is_told(monkeypatch):
-    """It need not be text; what looks like a board must name its bytecode."""
+    """A reply need not be text; a board must name its bytecode."""
     real = flash_mcu.subprocess.run
     for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
         run = functools.partial(real, ["printf", said])

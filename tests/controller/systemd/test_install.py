@@ -1,9 +1,4 @@
-"""The installer without a box: its refusals, what it keeps, what it removes; units that agree with
-the program.
-
-The script's functions run in a tree of the test's own, with `on_target` replaced by a note of what
-it was asked. The whole installation on a real system is `flash.sh vm-test`.
-"""
+"""The installer without a box; `flash.sh vm-test` runs the whole installation on a real system."""
 
 import configparser
 import hashlib
@@ -37,7 +32,7 @@ EXPOSURE_MAX = {
 
 
 def bash(command, tree, **environment):
-    """(exit code, lines) of functions of the script in a tree; on_target is a note."""
+    """(exit code, lines) of functions of the script in a tree; a note replaces on_target."""
     work = tree.with_name(f"{tree.name}-work")
     work.mkdir(exist_ok=True)
     stub = (
@@ -51,7 +46,6 @@ def bash(command, tree, **environment):
 
 
 def asked(tree):
-    """What on_target was asked, line by line."""
     path = tree / "asked"
     return path.read_text().splitlines() if path.exists() else []
 
@@ -87,7 +81,6 @@ def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
 
 
 def note(path, text):
-    """A program that a test puts in place of one of the box."""
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
@@ -137,7 +130,6 @@ TYPE = "etc/firebreak/types/firebreak_645.toml"
 
 
 def release(tree, text):
-    """Sources of a release whose type file has this text."""
     folder = tree / "release/controller/sites"
     for name in ("types", "example"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -150,7 +142,7 @@ INSTALLED = (0, [f"installed   /{TYPE}"])
 
 
 def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
-    """Else no cabinet would ever get a corrected type file; also back to an older release."""
+    """Otherwise no cabinet would get a corrected type file; also back to an older release."""
     example = ["installed   /etc/firebreak/example/site.toml"]
     for text, more in (("1", example), ("2", []), ("3", []), ("2", [])):
         assert bash(release(tmp_path, text), tmp_path) == (0, INSTALLED[1] + more)
@@ -172,7 +164,7 @@ def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_ne
 
 
 def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
-    """What cannot be known to be ours is the owner's."""
+    """A file without a digest belongs to the owner."""
     bash(release(tmp_path, "1"), tmp_path)
     (tmp_path / "etc/firebreak/.installed").unlink()
     assert bash(release(tmp_path, "2"), tmp_path)[1][0].startswith("kept")
@@ -197,7 +189,7 @@ def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_pat
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
-    """An owner copies the folder: what it extends is found from the copy."""
+    """An owner copies the folder; the copy must find the file that it extends."""
     from controller.site import config
 
     bash("install_configuration", tmp_path)
@@ -222,7 +214,7 @@ def test_companions_come_only_when_their_command_exists(tmp_path):
 
 
 def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
-    """needrestart matches names of services against these expressions; 0: never by itself."""
+    """needrestart matches service names against these expressions; 0: never by itself."""
     bash("has_command() { true; }; install_services", tmp_path)
     text = (tmp_path / "etc/needrestart/conf.d/firebreak.conf").read_text()
     (rule,) = re.findall(r"^\$nrconf\{override_rc\}\{qr\((.*)\)\} = 0;$", text, re.MULTILINE)
@@ -230,7 +222,7 @@ def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
 
 
 def test_a_service_is_enabled_once_also_after_an_interruption(tmp_path):
-    """What an operator has disabled stays disabled."""
+    """A service that an operator has disabled stays disabled."""
     broken = "has_command() { false; }; on_target() { false; }; install_services"
     assert bash(broken, tmp_path)[0] != 0
     assert (tmp_path / SERVICE).exists() and asked(tmp_path) == []
@@ -278,12 +270,11 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     assert code == 0 and refused == f"warning     this release refuses {where}"
     restart = "correct it before: systemctl restart firebreak"
     assert remedy == f"{'':12}{restart} (the way back: README.md)"
-    # who must be able to read it
+    # the user that must be able to read it
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
 
 def add_release(tree, name, *files):
-    """The folder of a release with these empty files."""
     folder = tree / "opt/firebreak/releases" / name
     folder.mkdir(parents=True)
     for each in files:
@@ -291,7 +282,6 @@ def add_release(tree, name, *files):
 
 
 def releases(tree):
-    """Names of the releases, and which is current."""
     folder = tree / "opt/firebreak"
     names = sorted(path.name for path in (folder / "releases").iterdir())
     return names, os.readlink(folder / "current")
@@ -305,7 +295,7 @@ def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
     assert releases(tmp_path) == kept
     program = os.readlink(tmp_path / "usr/local/bin/firebreak")
     assert program == "/opt/firebreak/current/bin/firebreak"
-    bash("switch_to three", tmp_path)  # the same again is not a switch
+    bash("switch_to three", tmp_path)  # the same release again is no switch
     assert releases(tmp_path) == kept
 
 
@@ -323,7 +313,7 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
 
 
 def test_an_older_release_is_an_installation_like_any_other(tmp_path):
-    """It reports the switch and names a service that it has no command for."""
+    """An older release reports the switch and names a service that it has no command for."""
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
         add_release(tmp_path, name, "complete")
@@ -337,7 +327,7 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
 
 
 def test_an_unfinished_release_is_made_again(tmp_path):
-    """A power cut leaves a folder without its last file, which counts as nothing."""
+    """A power cut leaves a folder without its last file; that folder counts as nothing."""
     add_release(tmp_path, "one")
     made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
     assert bash(made, tmp_path)[0] == 3
@@ -358,7 +348,7 @@ WHEELS = 'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$wor
 
 
 def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
-    """A link to /usr/bin/python3 would be another Python then, which has none of the packages."""
+    """A link to /usr/bin/python3 would then be another Python without the packages."""
     found = "target_python() { echo 3.11; }; lasting_python"
     assert bash(found, tmp_path) == (0, ["/usr/bin/python3"])
     (tmp_path / "usr/bin").mkdir(parents=True)
@@ -384,7 +374,6 @@ AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", 'i
 
 
 def small_clone(copy):
-    """A folder with the least that has a name."""
     for name in ("safety", "controller", "drivers", "hil"):
         (copy / name).mkdir(parents=True)
         (copy / name / "a.py").write_text("1")
@@ -394,7 +383,6 @@ def small_clone(copy):
 
 
 def named(copy, tree, python="echo 3.11"):
-    """(exit code, lines) of release_name for a clone."""
     return bash(f"tree={quote(str(copy))}; target_python() {{ {python}; }}; release_name", tree)
 
 
@@ -440,7 +428,7 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
 def test_a_tree_may_lie_anywhere(folder, tmp_path):
-    """All but root and network: twice in, nothing changed by the second, out again."""
+    """All but root and network: installed twice, the second changes nothing, then uninstalled."""
     tree = tmp_path / folder
     tree.mkdir()
     stubs = (
@@ -464,7 +452,6 @@ def test_a_tree_may_lie_anywhere(folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A tree with everything an installation leaves."""
     tree = tmp_path_factory.mktemp("installed") / "tree"
     (tree / "opt/firebreak/releases/one").mkdir(parents=True)
     steps = "switch_to one; install_configuration; install_services; install_user"
@@ -478,12 +465,10 @@ def installed(tmp_path_factory):
 
 @pytest.fixture
 def whole(installed, tmp_path):
-    """A copy of that tree."""
     return shutil.copytree(installed, tmp_path / "box", symlinks=True)
 
 
 def left(tree):
-    """Files and links that are left, without what the stub wrote."""
     return sorted(
         str(path.relative_to(tree))
         for path in tree.rglob("*")
@@ -509,7 +494,7 @@ LIVE = (
 
 
 def test_uninstalling_a_running_box_twice_is_no_error(whole):
-    """systemctl fails for a unit by its name that is not there any more, not for a pattern."""
+    """systemctl fails for the name of a missing unit, not for a pattern."""
     for _ in range(2):
         code, lines = bash(LIVE + "do_uninstall", whole)
         assert code == 0 and not any(line.startswith("warning") for line in lines), lines
@@ -547,7 +532,6 @@ def test_purge_leaves_nothing(whole):
 
 
 def unit(name):
-    """{key: [values]} of a unit's sections, joined."""
     found = {}
     for line in (FOLDER / name).read_text().splitlines():
         if "=" in line and not line.startswith("#"):
@@ -568,7 +552,7 @@ def test_the_controllers_unit_grants_what_the_program_takes():
     ):
         assert found[key] == [str(value)]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
-    assert "CPUQuota" not in found and "RestrictRealtime" not in found  # these would hurt the loop
+    assert "CPUQuota" not in found and "RestrictRealtime" not in found  # both would hurt the loop
 
 
 def test_the_units_use_the_programs_places():
@@ -599,7 +583,7 @@ def test_companions_cannot_take_the_loops_time(name):
 
 
 def analysed(unit, *options):
-    """How `systemd-analyze security` ended; skips where it is not there or older than 250."""
+    """How `systemd-analyze security` ended; skips without it and before version 250."""
     analyse = shutil.which("systemd-analyze")
     if not analyse:
         pytest.skip("needs systemd-analyze")

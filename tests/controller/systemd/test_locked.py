@@ -1,4 +1,4 @@
-"""Which part of the lock a cabinet gets: what its dependencies lead to, with hashes."""
+"""The part of the lock for a cabinet: all that its dependencies lead to, with hashes."""
 
 import re
 from pathlib import Path
