@@ -1,10 +1,4 @@
-"""The tables of safety/README.md, made from the matrix. `python -m tests.safety.assessor` writes
-them into the page.
-
-Times are those of the commissioning checklist (controller/site/time_chain.py) for the example site:
-(c) computed from its configuration, or (a) assumed until somebody measures it on the real
-equipment.
-"""
+"""The tables of safety/README.md; `python -m tests.safety.assessor` writes them into the page."""
 
 from controller.documents import effect_words
 from controller.rows import matrix_words as words, readings, records
@@ -22,7 +16,6 @@ def ordered():
 
 
 def table(head, *lines):
-    """The lines of a table; _ in a word of the head is a space."""
     head = [word.replace("_", " ") for word in head]
     ruler = "|" + "---|" * len(head)
     head, *lines = [f"| {' | '.join(map(str, cells))} |" for cells in (head, *lines)]
@@ -30,17 +23,14 @@ def table(head, *lines):
 
 
 def sure(confidence):
-    """What is unconfirmed carries a question mark."""
     return "G (?)" if confidence == "G" else confidence
 
 
 def basis(row):
-    """Keys of the fact table and its confidence."""
     return records.ROWS[row].basis, sure(records.ROWS[row].confidence)
 
 
 def of_stage(stage):
-    """As `basis`, of a stage: one of ours has none of its row's."""
     is_ours = records.STAGES[stage[m.S_ID]].is_ours
     return readings.basis(stage) if is_ours else basis(stage[m.S_ROW])
 
@@ -66,7 +56,7 @@ def fact_table():
     return table(["key", "fact", "source", "confidence"], *lines)
 
 
-# Parts that the row itself waits for.
+# parts that the row itself waits for
 OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
 
 
@@ -104,7 +94,6 @@ def time_cells(found, schedule, stage):
 
 
 def sources_table():
-    """What the chain assumes, and what it computes for every row alike."""
     found, schedule = site()
     lines = [(what, words.after(last_ms), f"a: {why}") for what, last_ms, why in time_chain.ASSUMED]
     stage = next(each for each in m.STAGES if records.feature_name(each) == "image_changed")

@@ -1,6 +1,4 @@
-"""A kernel on the bench: a complete, healthy cabinet in its input arrays, stepped without anything
-else around it.
-"""
+"""A kernel with a complete, healthy cabinet in its input arrays."""
 
 from array import array
 
@@ -10,10 +8,7 @@ from safety.kernel import Kernel
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
-    """Limit image (array of int) with every parameter at its default and every stage armed.
-
-    changed: parameters by name, of the cabinet, or of every unit or rack: a tuple has one for each.
-    """
+    """changed: parameters by name, of cabinet, units or racks: a tuple has one for each."""
     tables = p.CABINET_PARAMETERS, p.UNIT_PARAMETERS, p.RACK_PARAMETERS
     unknown = set(changed) - {row[0] for table in tables for row in table} - {"rack_modules"}
     if unknown:
@@ -33,7 +28,6 @@ def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
 
 
 def disarm(evaluator, image, indices):
-    """Build the evaluator anew with these stage instances not armed; the image stays as it is."""
     image_map = p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
     image = array("i", image)
     for index in indices:
@@ -42,8 +36,6 @@ def disarm(evaluator, image, indices):
 
 
 class Inputs:
-    """What a test stores in the arrays of `kernel`, in chains."""
-
     def set(self, signal, value):
         self.kernel.inp[signal] = value
         return self
@@ -55,19 +47,15 @@ class Inputs:
         return self.set(self.kernel.layout.unit_input(unit, signal), value)
 
     def silence(self, *groups):
-        """Let groups send nothing from now on."""
         self.silent |= set(groups)
         return self
 
     def speak(self, *groups):
-        """Let groups send again, all if none is named."""
         self.silent -= set(groups) if groups else self.silent
         return self
 
 
 class Bench(Inputs):
-    """A kernel with healthy inputs; relays and contactors follow its outputs."""
-
     def __init__(self, image=None, **topology):
         self.kernel = Kernel(image if image is not None else default_image(**topology))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
@@ -81,7 +69,6 @@ class Bench(Inputs):
         return self.out[self.layout.rack_output(rack, signal)]
 
     def step(self, steps=1, elapsed=1):
-        """Run steps of `elapsed` ticks with every group fresh that is not in `silent`."""
         for _ in range(steps):
             self.count += 1
             self._follow()
@@ -111,7 +98,6 @@ class Bench(Inputs):
         return self
 
     def standing(self):
-        """Ids of the stages that stand (active or latched), in order."""
         evaluator = self.kernel.evaluator
         return [
             m.STAGES[evaluator.stage[index]][m.S_ID]
@@ -125,7 +111,6 @@ class Bench(Inputs):
         return self.step().reset(m.KEY)
 
     def reset(self, kind=m.REMOTE):
-        """Ask for a reset of exactly what stands, for the next step."""
         self.inp[s.RESET_KIND] = kind
         self.inp[s.RESET_FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE]
         self.inp[s.RESET_MASK] = self.out[s.CAUSE_MASK]

@@ -1,6 +1,4 @@
-"""Channel B on the bench: its relay follows, channel A is a sender of frames whose every field a
-test may choose.
-"""
+"""Channel B with a relay that follows; a test may choose every field of channel A's frames."""
 
 from bench import default_image
 
@@ -13,7 +11,7 @@ DISAGREE_TICKS = 25
 
 
 class ChannelB:
-    """Channel B and its other side. `contacts`: without the relay's mirror contact."""
+    """`contacts`: without the relay's mirror contact."""
 
     def __init__(self, image=None, level=0, racks=1):
         self.image = default_image(racks=racks) if image is None else image
@@ -57,7 +55,6 @@ class ChannelB:
 
 
 def permitting(**options):
-    """A channel B that gives its permit while channel A does."""
     bench = ChannelB(**options).step(5)
     bench.step(5, vote=1)
     if not bench.second.permit:

@@ -1,10 +1,4 @@
-"""The kernel's source with a watch on every arithmetic result: what no small int of a 32-bit
-MicroPython holds fails.
-
-`load()` gives modules compiled from safety/*.py in which each operation, negation, min, max, abs
-and augmented assignment passes through `check`. They live beside the real ones under their own
-names in `sys.modules`.
-"""
+"""safety/*.py compiled with a check that each result is a small int of a 32-bit MicroPython."""
 
 import ast
 import importlib.util
@@ -57,10 +51,7 @@ class _Watch(ast.NodeTransformer):
 
 
 class Loader:
-    """Finds and loads safety.* with the watch; installed only while it loads."""
-
     def find_spec(self, name, path=None, target=None):
-        """A spec for safety and its modules, None for everything else."""
         if name == "safety":
             return importlib.util.spec_from_loader(name, self, is_package=True)
         return importlib.util.spec_from_loader(name, self) if name.startswith("safety.") else None

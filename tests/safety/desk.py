@@ -9,8 +9,6 @@ RACK_INPUTS = [row[0] for row in s.RACK_INPUTS]
 
 
 class Desk(Inputs):
-    """Inputs and freshness by hand. changed: parameters by name."""
-
     def __init__(self, units=1, racks=1, modules=15, **changed):
         image = default_image(units=units, racks=racks, modules=modules, **changed)
         self.image = image
@@ -28,7 +26,6 @@ class Desk(Inputs):
         return self
 
     def silence_rack(self, group, rack=0):
-        """Let a group of a rack be silent for longer than it may."""
         return self.silence(self.layout.rack_group(rack, group)).step(26)
 
     rack = Inputs.set_rack
@@ -44,7 +41,6 @@ class Desk(Inputs):
         return self
 
     def of(self, feature, scope=s.CABINET, block=0):
-        """(value, known) of a feature."""
         first = (0, self.features.unit_base, self.features.rack_base)[scope]
         at = first + block * len(m.FEATURES[scope]) + feature
         return self.features.value[at], self.features.known[at]

@@ -1,6 +1,4 @@
-"""The microcontroller's loop on a board made of a course, the same on CPython and MicroPython;
-prints what it did.
-"""
+"""The microcontroller's loop on a board made of a course, on CPython and on MicroPython."""
 
 try:
     from hil.campaigns.channel_b import course
@@ -14,8 +12,6 @@ TURNS = 1500
 
 
 class CourseBoard:
-    """A stand-in board: contacts and bytes come from a course, outputs go into a checksum."""
-
     def __init__(self, lock):
         self._image = course.default_image(1, 3)
         self.way = course.Course(7, self._image)
@@ -47,7 +43,6 @@ class CourseBoard:
         self._lock()
 
     def read(self, buffer):
-        """At most seven bytes at a time."""
         count = min(7, len(buffer), self.way.length - self._at)
         for place in range(count):
             buffer[place] = self.way.line[self._at + place]
@@ -73,7 +68,6 @@ class CourseBoard:
 
 
 def main(lock, unlock):
-    """Run TURNS ticks and print checksum, ticks with a permit, latches written."""
     board = CourseBoard(lock)
     second = loop.build(board)
     loop.start(board, second)

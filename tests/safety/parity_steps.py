@@ -1,10 +1,4 @@
-"""Random steps of the kernel, the same on CPython and MicroPython: prints a CRC over every output
-of every step.
-
-Runs as a script on both: `parity_steps.py SEED STEPS RACKS MODULES`. A linear congruential
-generator below 2^20 keeps every intermediate a small int; on MicroPython the heap is locked while
-stepping, so one allocation is an error.
-"""
+"""Random kernel steps, the same on CPython and MicroPython (heap locked): CRC of all outputs."""
 
 import sys
 from array import array
@@ -17,8 +11,7 @@ except ImportError:  # on MicroPython the course lies beside this file
 from safety import crc, signals as s
 from safety.kernel import Kernel
 
-# What a calm cabinet reports; other contacts are closed, other numbers are 30 (cabinet) or 1000
-# (converter).
+# other contacts are closed, other numbers are 30 (cabinet) or 1000 (converter)
 USUAL = """offgas_1_ppm 0 offgas_2_ppm 0 toxic_ppm 3 air_temperature_ddegC 250 humidity_permille 400
 ups_reserve_min 180 test_request 0 self_test_bits 0 peer_code 0 cpu_temperature_ddegC 500
 pcs_dc_voltage_mV 790000""".split()
@@ -28,8 +21,6 @@ CYCLE, CALM = 1200, 900  # steps: the cabinet must have time to start before it 
 
 
 class Walk:
-    """A random walk over the inputs: mostly healthy, sometimes anything, gaps, late steps."""
-
     def __init__(self, seed, racks, modules):
         self.kernel = Kernel(default_image(1, racks, modules))
         self.state = array("i", [seed & 0xFFFFF, 0])
@@ -110,7 +101,6 @@ class Walk:
 
 
 def main(seed, steps, racks, modules):
-    """Walk and print the checksum and how often each run state was seen."""
     walk = Walk(seed, racks, modules)
     seen = array("i", [0] * len(s.STATES))
     heap_lock()

@@ -10,8 +10,6 @@ ZERO_MA, LOAD_MA = 6999, 7000  # 5 % of 140 A
 
 
 class Desk(Inputs):
-    """A permit whose kernel is never stepped: states, ages, reports and demands are set by hand."""
-
     def __init__(self, racks=1, units=1, image=None):
         self.kernel = Kernel(image or default_image(racks=racks, units=units))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
@@ -38,12 +36,11 @@ class Desk(Inputs):
         return self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
 
     def update(self, pcs=0, dc=0, elapsed=1):
-        """One step; returns (state, PCS enable, contactor supply)."""
         self.permit.update(elapsed, pcs, dc)
         return self.out[s.STATE], self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
 
     def at(self, state, opened=0, waited=0):
-        """Stand in a state, `waited` ticks after it began, and with it what it waits for."""
+        """waited: ticks since the state began."""
         self.permit.state[0] = state
         for place in (permit.W_FUSE, permit.W_DEMAND):
             waits = state in (STOPPING, TRIPPED)
@@ -54,7 +51,6 @@ class Desk(Inputs):
 
 
 def arrange_one(desk, state):
-    """A usual picture of a state: at rest open, in closing pre-charging, else closed under load."""
     desk.at(state)
     report = {INHIBITED: s.CONTACTOR_OPEN, READY: s.CONTACTOR_OPEN, CLOSING: s.CONTACTOR_PRECHARGE}
     desk.rack(s.CONTACTOR_STATE, report.get(state, s.CONTACTOR_CLOSED))

@@ -1,8 +1,4 @@
-"""How each row of the matrix is brought about by the kernel's inputs, and taken away again.
-
-Everything is tried on the last of two racks (RACK). A case sets inputs or silences groups; it never
-touches features.
-"""
+"""How the kernel's inputs bring about each row of the matrix, and take it away, on rack RACK."""
 
 from section_7 import ROWS
 
@@ -184,7 +180,7 @@ def _warmer(bench, since):
 
 
 _mains_lost = _inputs({s.MAINS_OK: 0})
-# What must be there before the row can be brought about; and the rows that come with it.
+# before the row can be brought about; the rows that come with it
 PREPARE = {
     **{"18a": _charging, "20a": _charging, "21b": _rising, "8c": _heating, "24": _overdue},
     **{"15a": _fan_by_late_step, "16a": _fan_by_late_step, "48b": _vapour},
@@ -224,8 +220,7 @@ _find_noc = _inputs({s.NOC_LINK_OK: 1, s.SUPERVISED_OK: 1, s.NOC_VERIFIED: 1})
 # 70 % of row 7 and 70 % of row 9
 _two_signs = _inputs({s.OFFGAS_1_PPM: 14, s.TOXIC_PPM: 35})
 _no_signs = _inputs({s.OFFGAS_1_PPM: 0, s.TOXIC_PPM: 0})
-# name: (how it begins, ms from there to the trip, 20 for the next step); one frame is silent, so
-# the current stays known.
+# (how it begins, ms to the trip, 20 for the next step); one silent frame: the current stays known
 OTHERS = {
     "13b": (_silence(_gas_1), 3000 + 10_000),
     "14": (lambda bench: _faulty(bench, 2), 10_000),
@@ -248,7 +243,6 @@ OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a"), (None, 20))  # of CO
 
 
 def until(bench, name, change):
-    """Step to the tick of the trip; change(bench, steps so far) changes the inputs before each."""
     for since in range(COURSE_TICKS_MAX):
         change(bench, since)
         if bench.step().kernel.evaluator.active[bench.instance(name)]:
@@ -281,7 +275,7 @@ REPAIR = {
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
     **dict.fromkeys(("22", "23a", "23b"), lambda bench: _temperatures(bench, FLAT_DDEGC)),
 }
-# of these, the part in which nobody counts: until the silence is seen
+# of these, the ticks until the silence is seen: nothing counts
 UNSEEN_TICKS = {"13b": ticks(3000)}
 
 
@@ -290,7 +284,6 @@ def feed(bench, name, value):
 
 
 def beyond(name, offset):
-    """The value `offset` beyond the threshold (negative: on the safe side of it)."""
     row = ROWS[name]
     return row.at + offset if row.above else row.at - offset
 
@@ -302,7 +295,6 @@ def prepare(bench, name):
 
 
 def debounce_ticks(name):
-    """Ticks from the cause to the trip; at least the one that sees it."""
     return ticks(OTHERS[name][1]) if name in OTHERS else max(1, ticks(ROWS[name].debounce_ms))
 
 
@@ -314,7 +306,7 @@ def cause(bench, name):
 
 
 def step(bench, name, steps):
-    """Step; row 44b is brought about by the step itself."""
+    """Row 44b is brought about by the step itself."""
     if name == "44b":
         return bench.step(1, elapsed=25)
     unseen = UNSEEN_TICKS.get(name, 0)
@@ -334,7 +326,6 @@ def trip(bench, name):
 
 
 def remove(bench, name, clears_at):
-    """Take the cause away: the watched value is where the row clears."""
     if name == "44a":
         _flip(bench)
     elif name == "14":

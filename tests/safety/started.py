@@ -1,6 +1,4 @@
-"""Benches that are already running, cloned instead of started anew, with inputs that can be held
-against the bench.
-"""
+"""Clones of benches that already run; their inputs may be held."""
 
 import functools
 import pickle
@@ -25,7 +23,6 @@ class Plant(Bench):
             self.inp[at] = value
 
     def step(self, steps=1, elapsed=1):
-        """As the bench's, with the freshness bytes copied in one go."""
         fresh = bytes([0 if group in self.silent else 1 for group in range(self.layout.groups)])
         kernel = self.kernel
         for _ in range(steps):
@@ -62,12 +59,10 @@ class Plant(Bench):
         return self.hold(self.rack_at(signal, rack), value)
 
     def instance(self, name):
-        """Index of the last instance of a stage (of the last rack)."""
         stages = list(enumerate(self.kernel.evaluator.stage))
         return max(index for index, stage in stages if m.STAGES[stage][m.S_ID] == name)
 
     def alone(self, *names):
-        """Leave only the last instances of these stages armed."""
         self.is_alone = True
         kept = [self.instance(name) for name in names]
         evaluator = self.kernel.evaluator

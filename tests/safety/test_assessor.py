@@ -27,7 +27,6 @@ def test_every_feature_and_gate_has_words_and_every_stage_its_line():
 
 @pytest.mark.parametrize("row", records.ROWS)
 def test_what_is_unconfirmed_says_so(row):
-    """Every line based on general knowledge has the question mark, and no other."""
     lines = [
         line
         for line in assessor.stage_table().splitlines() + assessor.row_table().splitlines()

@@ -52,14 +52,11 @@ def vector(**levels):
 
 
 def demanding(bench, elapsed=1, permitted=True, **levels):
-    """Update the bounds with these levels only; returns the bench."""
     bench.kernel.bounds.update(elapsed, vector(**levels), permitted)
     return bench
 
 
-# -- each limit alone: what is left of it, and who is named
-# 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; 3 x 140 A would be 312 kW: never above
-# rated
+# 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; 3 x 140 A would be 312 kW
 @cases("""signal value charge_W discharge_W charge discharge
     s.SOH_PERMILLE 990 RATED_W RATED_W pcs_rated pcs_rated
     s.CHARGE_CURRENT_MA_MAX 60_000 137_934 RATED_W bms_current pcs_rated
@@ -151,7 +148,6 @@ def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
 
 
 def named(bench, way, **limits_W):
-    """(limit named, least) while these act and the others leave all."""
     bounds = bench.kernel.bounds
     for index, name in enumerate(b.LIMITS):
         bounds.limit_W[way * len(b.LIMITS) + index] = limits_W.get(name, RATED_W)
@@ -172,10 +168,8 @@ def test_which_limit_is_named(way):
         assert named(bench, way, **{early: 0, late: 1}) == (early, 0)
 
 
-# -- two units with limits of their own
 @pytest.fixture
 def two_units():
-    """A running cabinet of two unequal units."""
     rated_W, charge_W, discharge_W = (200_000, 90_000), (150_000, 70_000), (300_000, 60_000)
     changed = {"installer_charge_W_max": charge_W, "installer_discharge_W_max": discharge_W}
     changed |= {"rack_sharing_permille": (900, 970), "efficiency_permille_min": (970, 500)}
@@ -212,7 +206,6 @@ def test_every_unit_ramps_and_recovers_at_its_own_pace(two_units, ticks):
     assert list(bounds.published_W) == [min(then, now + share) for then, now, share in recovered]
 
 
-# -- demands
 NO_LIMIT = dict.fromkeys("dc fan horn lamp red_lamp maintenance operator facu pre_alarm".split(), 1)
 
 
@@ -265,7 +258,6 @@ def test_of_several_zeros_the_last_is_named():
     assert reasons(demanding(bench, permitted=False, pcs=m.PCS_STOP)) == ["permit", "permit"]
 
 
-# -- racks that do not count
 @pytest.mark.parametrize("closes_again", [False, True])
 def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     """The command of the first stays until row 39 opens it in order."""
@@ -295,7 +287,6 @@ def test_there_is_one_limit_for_each_unit_and_way(units):
     assert len(bounds.published_W) == len(bounds.lowest_W) == 2 * units
 
 
-# -- properties over time
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
 LEVELS = st.tuples(*[st.integers(0, 2)] * 3, *[st.sampled_from([0, 25, 50, 75, 100])] * 2)
 CHANGES = {s.CHARGE_CURRENT_MA_MAX: (0, 30_000, 140_000)}
@@ -342,7 +333,6 @@ SOURCES = [
 @given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
 @settings(max_examples=40)
 def test_an_active_stage_never_widens_what_the_cabinet_may_do(stage, at, changes):
-    """Two kernels over the same inputs; one latches a stage more from some step on."""
     fewer, more = running(racks=1), running(racks=1)
     evaluator = more.kernel.evaluator
     index = list(evaluator.stage).index(stage)
@@ -387,7 +377,6 @@ def test_a_ramp_that_ends_early_recovers_slowly_and_begins_anew():
 
 
 def test_a_late_ramp_of_the_largest_converter_is_a_small_int():
-    """The kernel and one whose products may not pass 2^30 end at the same power."""
     for kernel in (Kernel, checked_ints.load()["kernel"].Kernel):
         for elapsed, at_99_W in ((99, 999_901), (100, 0), (101, 0), (1_000_000, 0)):
             bounds = kernel(default_image(rated_W=100_000_000)).bounds

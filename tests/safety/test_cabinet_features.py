@@ -16,7 +16,6 @@ def index_of(name):
     return at, s.CABINET_INPUTS[at][4]
 
 
-# -- inputs as they stand: a feature that has the name of an input is that input
 def test_every_feature_with_the_name_of_an_input_is_direct():
     """Except the one that is known in part while the other kind of gas is looked at."""
     named = {m.CABINET_FEATURES[at]: s.CABINET_INPUTS[of][0] for at, of in features.DIRECT}
@@ -39,7 +38,6 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
     assert desk.set(own, 1).step().of(feature)[1] == UNKNOWN
 
 
-# -- row 46: the operations centre
 @cases("""link path fitted io_3 seen
     1 0 0 1 1 | 1 0 1 1 1 | 0 1 1 1 1 | 0 1 0 1 0 | 0 0 1 1 0 | 0 1 1 0 0 | 1 1 1 0 1
     0 1 0 0 0""")
@@ -66,7 +64,6 @@ def test_its_loss_is_counted_in_whole_seconds_and_stays_in_range():
     assert desk.set(s.NOC_LINK_OK, 1).step().of(m.F_NOC_LOST_S) == (0, KNOWN)
 
 
-# -- monitors, mains, and whether there is energy
 SILENCE_OF = {
     m.F_IO_SILENCE_MS: (s.G_IO_1, s.G_IO_2, s.G_IO_3),
     m.F_METER_SILENCE_MS: (s.G_METER_GRID, s.G_METER_LOAD),
@@ -86,7 +83,6 @@ def test_each_group_is_of_its_own_silence_and_of_no_other(group):
 
 
 def test_an_unknown_value_is_not_computed_until_news():
-    """Of modules that are not fitted nothing is worked out; what was known is forgotten once."""
     for group, direct in features.DIRECT_OF_GROUP:
         desk = Desk().silence(*range(60))
         for feature, _ in direct:
@@ -98,7 +94,6 @@ def test_an_unknown_value_is_not_computed_until_news():
         assert {desk.step().of(feature)[1] for feature, _ in direct} == {KNOWN}
 
 
-# -- converters: what is worked out, and of which unit
 @pytest.mark.parametrize("group", [s.G_PCS_MEASURE, s.G_PCS_CONTROL])
 @pytest.mark.parametrize("unit", range(2))
 def test_a_converter_is_worked_out_on_its_own_news_alone(unit, group):
@@ -140,7 +135,6 @@ def test_energised_while_supplied_or_while_any_rack_does_not_say_open(supply, fi
     assert desk.step().of(m.F_ENERGISED) == (1 if supply or first or second else 0, KNOWN)
 
 
-# -- row 38: the voltage of the bus
 def bus(racks_mV, bus_mV=790_000, units=1):
     desk = Desk(units=units, racks=len(racks_mV))
     for unit in range(units):

@@ -51,7 +51,6 @@ def _frames(count):
 
 
 def _begun(frames):
-    """A receiver that has accepted the second of these."""
     receiver = c.Receiver(f.CHANNEL_A)
     assert [receiver.feed(frame, len(frame)) for frame in frames[:2]] == [0, 1]
     return receiver
@@ -111,10 +110,7 @@ def test_every_flipped_bit_is_refused_and_the_next_frame_is_not():
 
 
 def _told(stream):
-    """([(refusals by reason, frames accepted) after each byte], accepted frames), by searching.
-
-    What cannot begin a frame is refused once, with all up to what could be the next beginning.
-    """
+    """([(refusals by reason, frames accepted) after each byte], accepted frames), by searching."""
     buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
     for byte in stream:
         buffer += bytes([byte])
@@ -188,7 +184,6 @@ def test_a_header_is_checked_only_while_it_comes():
 
 @pytest.mark.parametrize("inner", [b"", START[:1], START, b"\x00\xa5\x00"])
 def test_a_frame_behind_a_cut_one_is_not_lost(inner):
-    """Exhaustive over the place of the cut; `inner` follows the cut frame."""
     frames = _frames(4)
     for cut in range(1, f.FRAME_BYTES):
         receiver = _begun(frames)
@@ -255,7 +250,7 @@ def test_the_number_of_refusals_comes_round():
     assert told == [f.SEQUENCE_MASK, 0, 1] and receiver.refused[c.R_START] == s.TICKS_MAX
 
 
-# -- CRC-30/CDMA, reflected, against a bit by bit computation
+# CRC-30/CDMA, reflected
 WIDTH, POLYNOMIAL = 30, 0x2030B9C7
 WORDS = st.lists(st.integers(-(1 << 30), (1 << 30) - 1), min_size=1, max_size=12)
 
@@ -268,7 +263,6 @@ MIRRORED = reflected(POLYNOMIAL, WIDTH)
 
 
 def bitwise(data):
-    """The reflected polynomial over bytes, one bit at a time, register preset to ones."""
     value = (1 << WIDTH) - 1
     for byte in data:
         for bit in range(8):

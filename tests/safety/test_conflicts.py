@@ -13,7 +13,6 @@ CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
 
 
 def holding(hold_off_ms=400):
-    """A running cabinet whose agent holds the fan off for so long."""
     return Plant(default_image(agent_hold_off_ms=hold_off_ms)).step(30)
 
 
@@ -58,12 +57,11 @@ def test_the_next_release_has_a_hold_off_of_its_own():
     assert fan_course(release(bench), 30) == [0] * HOLD_OFF_TICKS + [1] * 10
 
 
-# row 2 becomes active so much later than row 3; of the horn in the test
+# delay of row 2 after row 3; hold-off of the horn in the test
 LATER, HELD = ticks(100), ticks(1000)
 
 
 def with_a_second_conflict(monkeypatch):
-    """A cabinet in which row 2 holds off the horn, too."""
     horn = (m.D_HORN, 2, "contactor_close_ms_max", "made up")
     monkeypatch.setattr(m, "CONFLICTS", (*m.CONFLICTS, horn))
     return Plant(default_image(agent_hold_off_ms=400, contactor_close_ms_max=1000))
@@ -73,7 +71,7 @@ def with_a_second_conflict(monkeypatch):
     (s.SUPPRESSION_OK,) [0]*HOLD_OFF_TICKS [] | (s.FIRE_ALARM_OK,) [] [0]*HELD
     (s.SUPPRESSION_OK,s.FIRE_ALARM_OK) [0]*HOLD_OFF_TICKS [1]*LATER+[0]*HELD""")
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
-    """The table has one today; with a second one neither may take the other's."""
+    """The table has one conflict; a second one must not take its demand or its time."""
     bench = with_a_second_conflict(monkeypatch).step(30)
     for signal in signals:
         bench.inp[signal] = 0
@@ -121,7 +119,6 @@ def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
     assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
 
 
-# -- a kernel without converters and racks, as channel B has it
 def test_a_kernel_without_converters_and_racks_runs():
     bench = Plant(units=0, racks=0)
     assert bench.step(20).out[s.STATE] == s.RUNNING and bench.standing() == []

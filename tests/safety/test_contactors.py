@@ -13,8 +13,7 @@ from safety.kernel import Kernel
 OPEN, CLOSING, CLOSED, FAULT = c.OPEN, c.CLOSING, c.CLOSED, c.FAULT
 CLOSE_TICKS = 250  # 5 s
 CLOSE_MS, REPORT_MS = 500, 200  # of the walk
-# From what the states mean; rows: step and command, columns: the BMS reports open, precharge,
-# closed, fault.
+# rows: step and command; columns: the BMS reports open, precharge, closed, fault
 EXPECTED = {
     **{(OPEN, 0): (OPEN, OPEN, OPEN, OPEN), (OPEN, 1): (CLOSING, CLOSING, CLOSED, FAULT)},
     **{(CLOSING, 0): (OPEN, OPEN, OPEN, CLOSING), (CLOSING, 1): (CLOSING, CLOSING, CLOSED, FAULT)},
@@ -24,8 +23,6 @@ EXPECTED = {
 
 
 class Racks:
-    """The contactors of a cabinet, with reports set by hand."""
-
     def __init__(self, racks=2, rated_mA=140_000, **cabinet):
         self.kernel = Kernel(default_image(racks=racks, rated_current_mA=rated_mA, **cabinet))
         self.contactors = self.kernel.contactors
@@ -44,13 +41,11 @@ class Racks:
         return self
 
     def heard(self, rack, age_ticks):
-        """So long ago the current of a rack was heard; None: never since the start."""
         ages, group = self.kernel.features.ages, self.kernel.layout.rack_group(rack, s.G_BMS_PACK)
         ages.seen[group], ages.ticks[group] = age_ticks is not None, age_ticks or 0
         return self
 
     def told(self):
-        """(step, command, mismatch) of every rack."""
         steps, commands = self.out(s.CONTACTOR_STEP), self.out(s.CONTACTOR_CLOSE_OK)
         return list(zip(steps, commands, self.contactors.mismatch))
 
@@ -108,8 +103,6 @@ def test_a_lost_rack_is_lost_until_commanded_and_reported_open(reported):
 
 
 class Rack:
-    """One rack's contactors as the rules say it, one attribute for each thing."""
-
     def __init__(self):
         self.step, self.closing_ticks, self.open_ticks = OPEN, 0, 0
         self.was_closed, self.lost = None, False

@@ -16,7 +16,7 @@ UNITS, RACKS = 2, 2
 SCOPES = ((s.CABINET, 1), (s.UNIT, UNITS), (s.RACK, RACKS))
 LATE = (1, 1, 1, 2, 5, 1_000_000, s.TICKS_MAX)  # ticks that a step may have taken
 STEPS, MOVING = 240, 8  # of a walk; instances whose features move
-# steps of a cycle in which anything may happen; then all is safe again, until the next one
+# steps of a cycle in which anything may happen; then all is safe until the next one
 STORM, CYCLE = 25, 60
 IMAGE_MAP = p.ImageMap(UNITS, RACKS, m.STAGES_PER_SCOPE)
 
@@ -39,9 +39,7 @@ def made(image):
 
 
 class Instance:
-    """One stage of one block by the rules; `feature` and `gate` are (scope, block in it, number),
-    `came` is the higher the later it became active.
-    """
+    """`feature`, `gate`: (scope, block in it, number); `came`: the later, the higher."""
 
     numbers = itertools.count(1)
 
@@ -89,8 +87,6 @@ class Instance:
 
 
 class Rules:
-    """All instances in the image's order, and which of them is named first."""
-
     def __init__(self, image):
         self.all, self.first = [], -1
         for scope, count in SCOPES:
@@ -101,13 +97,11 @@ class Rules:
                         self.all.append(Instance(row, place, image[words + 2], image[words + 3]))
 
     def name_first(self):
-        """The earliest of the latched ones, or, if none is, of the active ones."""
         latched = [index for index, one in enumerate(self.all) if one.latched]
         named = latched or [index for index, one in enumerate(self.all) if one.active]
         self.first = min(named, key=lambda index: self.all[index].came, default=-1)
 
     def mask(self):
-        """CRC-30 of the indices of all that stand, begun with how often any of them tripped."""
         value = crc.START - sum(one.trips for one in self.all) % 65_536
         for index, one in enumerate(self.all):
             value = crc.add_word(value, index) if one.stands else value
@@ -119,8 +113,6 @@ class Rules:
 
 
 class Walk:
-    """The evaluator and the rules over the same features, which wander about the thresholds."""
-
     def __init__(self, seed):
         self.chance = random.Random(seed)
         image = quick_image(self.chance)
@@ -147,7 +139,6 @@ class Walk:
         return before + place * len(m.FEATURES[scope]) + number, block
 
     def disturb(self):
-        """Let some features move or change how they are known; only their blocks are marked."""
         self.features.changed[:] = bytes(len(self.features.changed))
         self.count += 1
         is_calm, share = self.count % CYCLE > STORM, self.chance.choice((0, 0.1, 0.3))
@@ -239,7 +230,6 @@ def test_the_number_of_trips_comes_round():
         evaluator.update(1)
 
 
-# -- the order in which stages came
 def tripped(evaluator, features, index):
     feature, sense, set_at, _ = evaluator.watch[index]
     features.value[feature], features.known[feature] = set_at * sense, m.KNOWN

@@ -12,8 +12,6 @@ AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
 
 
 class Checklist(Inputs):
-    """The evidence of a complete cabinet at rest; ages and inputs by hand."""
-
     def __init__(self, units=1, racks=2, **fitted):
         self.kernel = Kernel(default_image(units=units, racks=racks, **fitted))
         self.inp, self.layout = self.kernel.inp, self.kernel.layout
@@ -30,7 +28,6 @@ class Checklist(Inputs):
         return self
 
     def count(self, name):
-        """Let the last instance of a stage have seen its cause in one step."""
         evaluator = self.kernel.evaluator
         names = [m.STAGES[stage][m.S_ID] for stage in evaluator.stage]
         index = max(at for at, each in enumerate(names) if each == name)
@@ -78,7 +75,6 @@ TOTAL = len(ITEMS) + 1  # and that no time is left to wait
 
 
 def spoil(checklist, *places):
-    """Spoil these items; returns what `find` then says at rest."""
     for place in places:
         if place < len(ITEMS):
             ITEMS[place][0](checklist)
@@ -93,7 +89,7 @@ def test_with_everything_missing_nothing_is_counted():
 
 @pytest.mark.parametrize("place", range(TOTAL))
 def test_items_asked_once_closed_and_under_test(place):
-    """Under test all but that the relays are dropped, and the wait, which is over."""
+    """Under test all is asked but the dropped relays, and the wait, which is over."""
     checklist = Checklist()
     spoil(checklist, place)
     asked = place < TOTAL - AT_REST
@@ -104,7 +100,6 @@ def test_items_asked_once_closed_and_under_test(place):
     assert found == (ITEMS[place][1] if asked else e.I_NONE, TOTAL - asked, TOTAL)
 
 
-# -- what is not fitted is not asked
 @cases("""fitted unasked
     {'io_3_fitted':0} {'io_3'} | {'meter_load_fitted':0} {'meter_load'} | {'ups_fitted':0} {'ups'}
     {'gas_detectors':1} {'gas_2'} | {'gas_detectors':0} {'gas_1','gas_2'}
@@ -135,7 +130,6 @@ def test_cells_online_are_exactly_those_of_the_rack(reported, online, missing):
     assert (checklist.rack(s.CELLS_ONLINE, online, 1).find()[0] == e.I_CELLS) == missing
 
 
-# -- the edges of what is asked at rest
 @cases("""signal value reason
     s.RACK_CURRENT_MA 6999 e.I_NONE | s.RACK_CURRENT_MA -6999 e.I_NONE
     s.RACK_CURRENT_MA 7000 e.I_CURRENT | s.RACK_CURRENT_MA -7000 e.I_CURRENT
@@ -202,7 +196,6 @@ def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, b
 
 
 def test_only_what_counts_itself_is_a_cause_that_may_come():
-    """Its neighbour in the block stands, or has seen nothing."""
     checklist = Checklist().open_gates()
     evaluator = checklist.kernel.evaluator
     held = [index for indices in checklist.evidence.holding for index in indices]

@@ -13,7 +13,6 @@ from safety import matrix as m, racks, signals as s
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 
 
-# -- contacts
 @pytest.mark.parametrize("first, second, differ", [(0, 0, 0), (1, 1, 0), (0, 1, 1), (1, 0, 1)])
 def test_discrepancy_needs_both_modules(first, second, differ):
     desk = Desk().set(s.ESTOP_1_OK, first).set(s.ESTOP_2_OK, second)
@@ -23,7 +22,6 @@ def test_discrepancy_needs_both_modules(first, second, differ):
         assert desk.speak().step().of(m.F_ESTOP_DISCREPANCY) == (differ, KNOWN)
 
 
-# -- silence and frozen words
 @cases("""feature pair
     m.F_IO_SILENCE_MS (s.G_IO_1,s.G_IO_2) | m.F_METER_SILENCE_MS (s.G_METER_GRID,s.G_METER_LOAD)""")
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
@@ -92,7 +90,6 @@ def test_the_end_of_the_last_run_is_published_once():
         assert desk.of(m.F_BOOT_NOT_CLEAN) == desk.of(m.F_BOOT_STORE_UNREADABLE) == (value, KNOWN)
 
 
-# -- gas
 def gas_desk(first, second, **cabinet):
     """A desk with two detectors of combustible gas: (permille, ok, days) or None for silent."""
     desk = Desk(**{"offgas_detectors": 0, "toxic_fitted": 0, **cabinet})
@@ -135,7 +132,6 @@ def test_the_silence_of_a_detector_is_seen_in_its_tick():
         assert desk.step().of(m.F_GAS_DETECTORS_SILENT) == (1, KNOWN)
 
 
-# -- voltages and currents
 # rated, limit, current -> margin: the larger of 2 A and 1 % of rated
 @cases("""rated_mA limit_mA current_mA over_105_mA over_110_mA
     140_000 100_000 107_000 0 -5000 | 140_000 100_000 -112_001 5001 1
@@ -150,7 +146,6 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
     desk.rack(s.DISCHARGE_CURRENT_MA_MAX, 0 if charging else limit_mA)
     desk.rack(s.RACK_CURRENT_MA, current_mA).step()
     looked_at = m.F_CURRENT_OVER_105_MA, m.F_CURRENT_OVER_110_MA, m.F_CHARGING
-    # charging beyond the larger of 2 A and 1 % of rated
     values = over_105_mA, over_110_mA, current_mA < -max(2000, rated_mA // 100)
     assert [desk.of_rack(at) for at in looked_at] == [(value, KNOWN) for value in values]
     known = [KNOWN] * 3
@@ -191,9 +186,7 @@ def test_each_group_of_the_pcs_is_news_of_its_own():
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (1, KNOWN) and desk.features.changed[1] == 1
 
 
-# -- bad frames
 def bad(desk, count, steps=1):
-    """Recent bad frames after the driver's counter has moved to `count`."""
     return desk.rack(s.BMS_BAD_FRAMES, count).step(steps).of_rack(m.F_BMS_BAD_FRAMES_RECENT)
 
 
@@ -214,7 +207,6 @@ def test_bad_frames_leak_one_a_second():
     assert bad(desk, 30) == (30, KNOWN)
 
 
-# -- what changed
 def test_a_quiet_rack_is_not_computed_until_it_is_silent():
     desk = Desk(racks=2).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups)).step(ticks(500) - 1)
@@ -256,7 +248,6 @@ def test_the_oldest_of_a_block_is_its_oldest_group_and_nothing_while_all_are_fre
     assert list(oldest) == [0, 5, 0]
 
 
-# -- two contacts together: every combination of contacts, zones and fitted detectors
 def votes(zones, heat_fitted, smoke_1, smoke_2, heat):
     """Rows 4 and 5: smoke counts in each zone, heat as one detector more."""
     smoke = [alarm for zone, alarm in ((1, smoke_1), (2, smoke_2)) if zone <= zones].count(True)

@@ -32,7 +32,6 @@ def desk_with(combustible=2, vapour=2, toxic=1, **cabinet):
 
 
 def in_part(found, fitted):
-    """KNOWN if every fitted detector was found, IN_PART if some were."""
     return UNKNOWN if not found else KNOWN if found == fitted else IN_PART
 
 
@@ -124,7 +123,6 @@ def test_a_detector_never_heard_is_not_lost(fitted, late):
     assert desk.speak().step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
 
 
-# -- row 10: the rise of hydrogen or carbon monoxide over ten seconds
 HOLE = "not known"  # told apart from a rise of 0
 
 

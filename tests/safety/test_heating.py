@@ -52,7 +52,6 @@ class Reference:
         return ceil(Fraction(squares * HEATING_NK, 1000 * 100_000))
 
     def features(self):
-        """What the features of LOOKS_BACK must be."""
         if not self.temperatures[-1]:
             return [UNKNOWN] * 4
         longest = self.rise(30)
@@ -60,19 +59,16 @@ class Reference:
         return [(value, self.told()) for value in found]
 
     def told(self):
-        """KNOWN once every module was read in all of 30 seconds; with a 0, DOUBTED."""
         if len(self.whole) < 31 or not all(self.whole[-31:]):
             return IN_PART
         return DOUBTED if any(None in each for each in self.temperatures[-31:]) else KNOWN
 
 
 def seen(desk, rack=0):
-    """The features of LOOKS_BACK: (value, known), or UNKNOWN."""
     found = [desk.of_rack(feature, rack) for feature in LOOKS_BACK]
     return [each if each[1] else UNKNOWN for each in found]
 
 
-# -- extremes
 @pytest.mark.parametrize("modules", [1, 2, 3, 4, 15, 64])
 def test_extremes_median_and_spread_of_any_order(modules):
     chance = random.Random(modules)
@@ -134,10 +130,7 @@ def test_temperatures_and_cells_are_known_each_by_their_own_frames():
         assert {desk.of_rack(feature)[1] for feature in lost} == {UNKNOWN}
 
 
-# -- looking back
 class Frames:
-    """What one rack's BMS sends: a frame in most steps, with at most one dead sensor."""
-
     def __init__(self, chance, desk, rack, size):
         self.chance, self.desk, self.rack, self.size = chance, desk, rack, size
         self.values, self.dead = [250] * size, None
@@ -182,7 +175,6 @@ class Frames:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
-    """Racks of 4, 1 and 3 modules; frames come and go, sensors die, steps are late."""
     chance, sizes = random.Random(seed), (4, 1, 3)
     desk = Desk(racks=3, modules=4, rack_modules=sizes)
     references = [Reference() for _ in sizes]
@@ -234,7 +226,6 @@ def test_heat_of_the_largest_current_stays_in_range():
     assert desk.features.racks.heating.place[1] == 0
 
 
-# -- silence
 def test_no_old_rise_counts_after_a_silence():
     desk = Desk().step(3 * SECOND).silence_rack(s.G_BMS_TEMPERATURES)
     assert seen(desk) == [UNKNOWN] * 4, "in a silence, from its first tick on"
@@ -286,6 +277,6 @@ def test_sensors_that_live_are_compared_with_each_other(values, spread, over_med
     desk = Desk(modules=len(values)).temperatures(values).step()
     assert desk.of_rack(m.F_TEMPERATURE_SPREAD_DDEGC)[0] == spread
     assert desk.of_rack(m.F_TEMPERATURE_OVER_MEDIAN_DDEGC)[0] == over_median
-    # of the cold limits nought may be true
+    # 0 may be true for the cold limits
     assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MIN)[0] == min(values)
     assert desk.of_rack(m.F_TEMPERATURE_DDEGC_MAX)[0] == max(values)

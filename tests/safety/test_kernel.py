@@ -213,8 +213,7 @@ def test_the_lamp_is_on_when_there_can_be_no_energy(state):
     assert bench.out[s.LAMP_ON] == (state in (s.INHIBITED, s.TRIPPED))
 
 
-# Which rows open which gate: 15 and 16 "any gas or smoke alert", 48 "gas > 0 alarm", 8 "+ dT/dt",
-# 24 "any of 7-23".
+# 15 and 16: "any gas or smoke alert"; 48: "gas > 0 alarm"; 8: "+ dT/dt"; 24: "any of 7-23"
 ALERT_ROWS = {m.F_GAS_OR_SMOKE_ALERT: {2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21}}
 ALERT_ROWS |= {m.F_GAS_ALERT: {7, 8, 9, 10, 11, 12}, m.F_HEATING_ALERT: {22, 23}}
 ALERT_ROWS[m.F_ANY_SIGN] = set(range(7, 24))
@@ -232,7 +231,6 @@ def test_which_rows_open_which_gate(stage):
 
 
 def asked(kernel, standing, units):
-    """The highest level of each demand of these instances, in the cabinet and in each unit."""
     evaluator = kernel.evaluator
     demand, of_unit = [0] * m.DEMAND_COUNT, [[0] * m.DEMAND_COUNT for _ in range(units)]
     for index in standing:
@@ -245,7 +243,6 @@ def asked(kernel, standing, units):
 
 @pytest.mark.parametrize("seed", [3, 5, 8])
 def test_demands_are_the_highest_in_the_cabinet_and_in_each_unit(seed):
-    """Sets of up to six instances, active or latched, of three units and five racks."""
     chance, units = random.Random(seed), 3
     kernel = Plant(units=units, racks=5).kernel
     evaluator = kernel.evaluator
@@ -261,7 +258,6 @@ def test_demands_are_the_highest_in_the_cabinet_and_in_each_unit(seed):
 
 
 def test_a_latch_of_the_last_run_keeps_its_own_block_busy():
-    """The first and the last instance of the cabinet, of each unit and of each rack."""
     for block in range(1 + 2 + 3):
         for place in (0, -1):
             bench = Plant(units=2, racks=3, modules=1)

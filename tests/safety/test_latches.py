@@ -18,8 +18,6 @@ SELF_ROW, REMOTE_ROW, KEY_ROW = "40a", "40b", "2"
 
 
 class Desk:
-    """The latches of a kernel that is never stepped: stages and clear times are set by hand."""
-
     def __init__(self, **cabinet):
         self.plant = Plant(default_image(racks=2, **cabinet))
         self.latches, self.evaluator = self.plant.kernel.latches, self.plant.kernel.evaluator
@@ -35,7 +33,6 @@ class Desk:
         return self
 
     def ask(self, kind, key_run=1, known=1, mask=None, first=None):
-        """Ask for a reset of what stands, or of what is given."""
         self.inp[s.RESET_KIND] = kind
         self.inp[s.RESET_MASK] = self.evaluator.cause_mask() if mask is None else mask
         self.inp[s.RESET_FIRST_OUT] = self.evaluator.first_out[0] if first is None else first
@@ -47,13 +44,12 @@ class Desk:
         return [m.STAGES[stage][m.S_ID] for stage, latched in marked if latched]
 
 
-# -- every combination of what stands with each kind of reset
 # a remote latch is: absent, clear, not clear long enough, active; a key latch likewise
 STANDS = (None, (0, CLEAR), (0, CLEAR - 1), (1, 0))
 
 
 def expected(kind, remote, key):
-    """The result of a reset that names these, with tokens left and the key out of RUN."""
+    """With tokens left and the key out of RUN."""
     due = [row for row in ((remote,) if kind == m.REMOTE else (remote, key)) if row]
     if any(row != (0, CLEAR) for row in due):
         return NOT_CLEAR_YET
@@ -91,7 +87,6 @@ def test_a_cause_known_in_part_is_not_clear(name, kind, known):
 
 
 def alone(desk, at, others_clear):
-    """Latch one instance whose cause is gone; the others are not, and clear or anything but."""
     evaluator, count = desk.evaluator, desk.evaluator.count
     clear = [others_clear or each == at for each in range(count)]
     evaluator.latched[:] = bytes(count)
@@ -167,7 +162,6 @@ def test_only_what_the_operator_saw(kind):
     assert (desk.latches.left(), desk.ask(kind, 0)) == (3, DONE)
 
 
-# -- tokens
 def spend(desk, times):
     return [desk.stand(REMOTE_ROW).ask(m.REMOTE) for _ in range(times)]
 
@@ -215,13 +209,11 @@ def test_how_long_a_cause_must_be_gone_is_a_parameter(clear_ms):
     assert desk.stand(REMOTE_ROW, clear=ticks(clear_ms)).ask(m.REMOTE) == DONE
 
 
-# -- through the kernel
 def test_first_out_moves_to_the_next_latch_and_vanishes_with_the_last():
     bench = running()
     bench.silence(bench.layout.rack_group(0, s.G_BMS_CELLS)).wait(ticks(1000))
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
     bench.set(s.FIRE_ALARM_OK, 0).step(10)
-    # the first one stays the first
     assert bench.out[s.FIRST_OUT_INSTANCE] == bench.instance(REMOTE_ROW)
     bench.speak().set(s.FIRE_ALARM_OK, 1).step(CLEAR + 60)
     assert (bench.reset().step().out[s.RESET_RESULT], bench.standing()) == (DONE, [KEY_ROW])

@@ -22,8 +22,6 @@ from safety.mcu import loop
 
 
 class FakeBoard:
-    """A board of lists: `log` holds what the loop did, in order."""
-
     def __init__(self, level=0, data=None, wanted=False):
         data = si.file_bytes(default_image()) if data is None else data
         self.service, self.image, self.remembered = lambda: wanted, lambda: data, lambda: level
@@ -142,12 +140,7 @@ def test_a_latch_survives_a_cut_of_power(machine, tmp_path, content, cause, leve
     assert machine.heap == ["lock", "unlock", "lock"], "nothing else may allocate from the start on"
 
 
-# The boards' common part, with a `machine` of our own.
-
-
 class Pin:
-    """Pins by number: levels in `levels`."""
-
     IN, OUT, PULL_DOWN, PULL_UP = range(4)
     levels, made = {}, []
 
@@ -189,7 +182,6 @@ class Watchdog:
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """The board module of a Pico on a fake `machine`; the clock is `clock`."""
     fake = types.SimpleNamespace(Pin=Pin, UART=Uart, WDT=Watchdog, WDT_RESET=3, cause=1)
     fake.reset_cause = lambda: fake.cause
     fake.heap = []

@@ -78,7 +78,6 @@ def test_the_image_is_header_parameters_stages_armed(units, racks):
 
 
 def test_each_stage_instance_takes_its_own_words_from_the_image():
-    """Every stage word is made different from all others."""
     image, image_map = default_image(units=2, racks=3), p.ImageMap(2, 3, m.STAGES_PER_SCOPE)
     for word in range(image_map.stage, image_map.armed):
         image[word] = word
@@ -149,7 +148,6 @@ def test_words_are_within_the_topology_and_small_integers():
         image[at] = kept
 
 
-# -- the CRC of the image
 @given(st.integers(0, 10**6), st.integers(0, 29), st.integers(0, 70))
 @settings(max_examples=40)
 def test_any_changed_bit_is_found_within_two_scans(word, bit, after):

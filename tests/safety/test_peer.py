@@ -125,7 +125,6 @@ def test_the_other_permits_only_with_its_vote():
 
 
 def _windows(pair, told_ticks, count=1):
-    """Windows of 5 s in which the other's clock runs `told_ticks`."""
     reason = pe.OK
     for _ in range(count):
         for tick in range(WINDOW_TICKS):
@@ -196,7 +195,6 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
     'heating.FAST_S' 20 | 'racks.ZERO_CURRENT_MA' 0 | 'tapers.TAPER_DDEGC' () | 'frame.START_1' 0
     'ages.SILENT_MS' ()""")
 def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, name, other):
-    """Another version of the program that has the same rows is another version."""
     right = pe.table_crc()
     monkeypatch.setattr("safety." + name, other)
     assert pe.table_crc() != right
@@ -205,7 +203,7 @@ def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, name, other)
 
 
 def test_every_file_of_the_kernel_is_in_the_crc():
-    """Of channel B's own only what judges the other is not: its names are those of the REASONS."""
+    """Except channel B's own files and `peer`, whose names are the REASONS."""
     files = {path.stem for path in Path(pe.__file__).parent.glob("*.py")}
     files -= {"__init__", "peer", "second", "second_image"}
     assert {module.__name__ for module in pe.MODULES} == {f"safety.{name}" for name in files}

@@ -25,8 +25,7 @@ def given_out(bench):
     return bench.out[s.STATE], bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]
 
 
-# -- every transition
-# The facts that may matter in a state; the others stay as usual.
+# facts that may matter in a state; the others stay as usual
 MATTER = {
     INHIBITED: "evidence run armed",
     READY: "evidence run armed",
@@ -44,7 +43,6 @@ def stops(pcs, dc):
 
 
 def following(state, pcs, dc, fact):
-    """The state after this one, by the rules."""
     if stops(pcs, dc) and state > READY:
         return TRIPPED
     wanted = fact["run"] and fact["evidence"]
@@ -64,7 +62,7 @@ def following(state, pcs, dc, fact):
 
 
 def arrange(desk, state, facts):
-    """Bring about a state and its facts. Two racks; the second one carries the exception."""
+    """Two racks; the second one carries the exception."""
     desk.at(state, facts["opened"])
     at_rest = state in (INHIBITED, READY)
     desk.set(s.LOCK_OUT_OK, facts["evidence"]).set(s.RUN_REQUEST, facts["run"])
@@ -110,7 +108,6 @@ def test_the_permit_of_each_state():
     assert seen[RUNNING] == seen[STOPPING] == (1, 1, 1, 1)
 
 
-# -- the rules of opening
 def may_open(pcs, dc, rack_carries, pcs_carries, waited):
     """Effects I, Z and "I at zero current" of the table, and the silence ladder's 3.2 s."""
     stopped = pcs == m.PCS_STOP
@@ -187,10 +184,8 @@ def test_bms_silence_ladder():
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0, "3.2 s: the current is not known"
 
 
-# -- what counts as zero current
 @pytest.mark.parametrize("kinds", list(itertools.product(CURRENTS, repeat=3)))
 def test_zero_current_means_every_rack(kinds):
-    """A rack that carries current outranks one that is not known."""
     desk = Desk(racks=3)
     for rack, kind in enumerate(kinds):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
@@ -229,7 +224,6 @@ def test_every_converter_must_be_known_and_at_zero():
         assert not desk.permit._pcs_current_zero()
 
 
-# -- the evidence
 LAYOUT = s.Layout(2, 2, 15)
 GROUPS = {name: at for at, name in enumerate(s.CABINET_GROUPS) if at != s.G_LOCAL}
 for names, of_block in (s.UNIT_GROUPS, LAYOUT.unit_group), (s.RACK_GROUPS, LAYOUT.rack_group):
@@ -312,7 +306,6 @@ def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
     assert bench.set(s.SMOKE_1_OK, 1).step(20).out[s.STATE] == RUNNING
 
 
-# -- stops, trips and attempts over time
 def tripped_long_ago():
     """41b has stopped the PCS and latched: the contactors stay closed, without current."""
     bench = running()
@@ -385,7 +378,6 @@ def test_closing_takes_a_bounded_time(held, limit_ms):
     assert bench.step(20).out[s.STATE] == RUNNING
 
 
-# -- TEST: 5 % of rated for a minute
 def test_a_test_has_five_percent_unless_a_limit_is_tighter():
     bench = running(units=2, racks=4).set(s.TEST_REQUEST, 1)
     for rack in (1, 3):
@@ -407,7 +399,7 @@ def test_a_test_ends_by_itself_in_a_controlled_stop():
         assert given_out(bench.step()) == (state, 1, 1)
 
 
-# -- C65: above its breaking capacity no contactor opens; the fuse is waited for
+# C65: above its breaking capacity no contactor opens; the fuse is waited for
 @cases("""rack current_mA above
     0 300_001 True | 0 300_000 False | 1 1001 True | 1 1000 False | 1 -1001 True""")
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
@@ -424,7 +416,6 @@ def test_a_short_circuit_while_running_waits_for_the_fuse():
 
 
 def under_a_short():
-    """A desk of two closed racks, the second above its breaking capacity, in its first tick."""
     desk = arrange_one(Desk(racks=2), TRIPPED).at(TRIPPED, waited=0)
     for rack, current_mA in enumerate((LOAD_MA, BREAKS_MA + 1)):
         desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack)
@@ -458,7 +449,6 @@ def test_waiting_counts_every_tick_after_its_step():
     assert found == [[pt.NOT_WAITING, waited] for waited in (0, 7, 10, -1, 0, 1)]
 
 
-# -- what never happens, over random courses of events
 EVENT = st.tuples(
     *map(st.sampled_from, ([0, 0, 0, 1, 2], [0, 0, 0, 1, 2, 3, 4], CURRENTS, CURRENTS)),
     *(st.sampled_from(["follow", "follow", "follow", "welded", "open"]), st.booleans()),
@@ -475,10 +465,7 @@ class Observer:
         self.dropped = self.lost = False
 
     def see(self, complete, dc, carries, is_open):
-        """Check one step. complete: all evidence before it; is_open: what was reported before it.
-
-        While no rack is told to close (the test of the relays), neither permit moves anything.
-        """
+        """complete, is_open: before the step. In the relay test no permit moves a contactor."""
         out = self.desk.out
         close = out[self.desk.layout.rack_output(0, s.CONTACTOR_CLOSE_OK)]
         enable, supply = out[s.PCS_ENABLE_OK] & close, out[s.CONTACTOR_SUPPLY_OK] & close
@@ -502,7 +489,6 @@ class Observer:
 
 
 def follow(desk, watch, pcs, dc, *event):
-    """One step in which relays and contactors follow the outputs, or fail to."""
     rack_carries, pcs_carries, report, run, elapsed = event
     out, inp = desk.out, desk.inp
     commanded = out[desk.layout.rack_output(0, s.CONTACTOR_CLOSE_OK)]
@@ -533,13 +519,11 @@ def test_what_never_happens(events):
             follow(desk, watch, *event)
 
 
-# -- how an attempt to close ends: open at once without current, else as a stop or a trip opens
 WITHDRAWN = ("not wanted", "locked out")
 WAYS = (*WITHDRAWN, "no evidence", "contactor fault", "relay silent", "too slow", "ramp demanded")
 
 
 def closing_under(current_mA, way):
-    """A desk whose first rack has closed on this current when the attempt to close ends so."""
     desk = arrange_one(Desk(racks=2), CLOSING).set(s.RUN_REQUEST, 0 if way == "not wanted" else 1)
     desk.inp[s.LOCK_OUT_OK] = 0 if way == "locked out" else 1
     desk.inp[s.PERMIT_1_CLOSED] = desk.inp[s.PERMIT_2_CLOSED] = 1
@@ -621,7 +605,6 @@ def test_in_the_relay_test_nothing_is_closed_and_nothing_is_waited_for(step):
     assert desk.update() == (INHIBITED, 0, 0)
 
 
-# -- what a relay's level is believed from
 LEVELS = tuple(itertools.product(range(2), repeat=2))
 
 

@@ -17,8 +17,6 @@ class Calls:
 
 
 class Writes(list):
-    """Words that count how often one of them is written."""
-
     count = 0
 
     def __setitem__(self, at, word):
@@ -27,8 +25,6 @@ class Writes(list):
 
 
 class Reads(bytearray):
-    """Bytes that count how often one of them is read."""
-
     count = 0
 
     def __getitem__(self, at):

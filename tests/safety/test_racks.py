@@ -19,7 +19,6 @@ CALM_MA = 20_000
 
 
 def after_seconds(desk, values):
-    """The voltage drop after each (lowest cell, current), one a second."""
     found = []
     for cell_mV, current_mA in values:
         desk.put(cell_voltage_mV_min=cell_mV, rack_current_mA=current_mA).step(SECOND)
@@ -27,7 +26,6 @@ def after_seconds(desk, values):
     return found
 
 
-# -- row 24: a cell that falls without a load step
 def test_a_fall_counts_for_three_seconds_and_a_rise_not_at_all():
     """The first voltage of all is no fall."""
     fall = [(2000, 0)] + [(3300, CALM_MA)] * 4 + [(3050, CALM_MA)] * 4
@@ -81,7 +79,6 @@ def test_each_rack_has_two_seconds_and_a_rating_of_its_own(rack):
     assert desk.of_rack(m.F_CONTACTOR_MISMATCH, rack) == (0, KNOWN)
 
 
-# -- what is read as it stands
 def test_spread_of_the_cells_and_invalid_sensors():
     desk = Desk().put(cell_voltage_mV_max=3456, cell_voltage_mV_min=3123, sensors_invalid_max=3)
     assert desk.step().of_rack(m.F_CELL_SPREAD_MV) == (333, KNOWN)
@@ -118,7 +115,6 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
     assert [desk.of_rack(m.F_RUNAWAY_HINT, rack) for rack in range(2)] == [(sign, KNOWN)] * 2
 
 
-# -- row 39: the contactors
 @pytest.mark.parametrize("report", range(4))
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
 @pytest.mark.parametrize("current_mA, flows", [(6999, 0), (7000, 1), (-7000, 1), (-6999, 0)])
@@ -192,7 +188,6 @@ def test_a_vote_without_the_current_is_known_in_part(report, vote):
     assert desk.silence_rack(s.G_BMS_STATE).of_rack(m.F_CONTACTOR_MISMATCH)[1] == UNKNOWN
 
 
-# -- silence, seconds, and what is left out
 def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
     desk = Desk(racks=3).step()
     desk.silence(*range(desk.layout.rack_group_base, desk.layout.groups))
@@ -236,7 +231,7 @@ def test_the_bucket_of_bad_frames_is_finite_and_its_sum_a_small_number():
 
 def test_the_suspicion_of_each_rack_is_that_of_its_own_signs():
     desk = Desk(racks=2).silence(*range(50)).step(2 * SECOND)
-    # a sign that is not known counts nothing
+    # an unknown sign counts nothing
     assert desk.of_rack(m.F_RUNAWAY_SUSPICION_PCT) == (0, IN_PART)
     desk.speak().put(1, cell_voltage_mV_min=3000, cell_voltage_mV_max=3400)
     desk.temperatures([250] * 14 + [401], 1).step()
@@ -245,8 +240,6 @@ def test_the_suspicion_of_each_rack_is_that_of_its_own_signs():
 
 
 class EveryRack(racks.Racks):
-    """Racks of which each is computed in every step."""
-
     def _rack(self, rack, block, due):
         self.ages.news[block] = 1
         super()._rack(rack, block, due)
@@ -287,7 +280,6 @@ def test_leaving_racks_out_changes_nothing(seed):
     assert left_out > 300
 
 
-# -- the suspicion of a runaway, sign by sign
 BASE = 200
 # sign, of the rack, what trips its own row: rows 7, 9, 22, 21, 24, 34.
 SIGNS = (
@@ -302,7 +294,6 @@ PAIRS = list(itertools.permutations(SIGNS, 2))
 
 
 def suspected(*signs, known=True):
-    """Percent when these (feature, of the rack, value) are read and all others are 0."""
     values, seen = [0] * (2 * BASE), [1] * (2 * BASE)
     for feature, of_rack, value in signs:
         values[feature + of_rack * BASE] = value
@@ -336,8 +327,7 @@ def test_the_second_sign_counts_from_a_quarter_on(second_mV, pct):
     assert suspected((m.F_CELL_SPREAD_MV, 1, second_mV), (m.F_TOXIC_PPM, 0, 50)) == pct
 
 
-# The group whose silence hides a sign; those of the cabinet, then those of the rack, which begin at
-# GROUPS.
+# the group whose silence hides a sign: of the cabinet, from GROUPS on of the rack
 GROUPS = 20
 HIDDEN_BY = {"offgas_ppm": s.G_OFFGAS_1, "toxic_ppm": s.G_TOXIC}
 HEAT = ("unexplained_ddegC", "over_median_ddegC")

@@ -1,7 +1,4 @@
-"""Every range of a parameter and of an input, written a second time.
-
-In their order: unit, lowest, highest; of a parameter its default and the tighter direction: names.
-"""
+"""Ranges of parameters and inputs, a second time: unit, lowest, highest, default, tighter side."""
 
 import importlib
 import itertools
@@ -134,8 +131,7 @@ def test_where_cells_of_the_other_chemistry_clear():
     assert high + low == m.NMC_THRESHOLDS
 
 
-# What comes in one frame or one reply: a signal in another's group would count as known when that
-# one is.
+# what comes in one frame or one reply: a signal is known when its group is
 ARRIVES_WITH = """
 io_1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed
   door_ok
@@ -174,9 +170,8 @@ def test_each_input_is_known_with_what_arrives_with_it():
     assert found == dict(parts(ARRIVES_WITH))
 
 
-# -- The numbers that are in no table, with their origin. A time that is a millisecond longer is the
-# same number of ticks, a bound against overflow is never reached, and both ends of the link would
-# change together.
+# numbers that are in no table, with their origin; no other test could see
+# a millisecond within a tick, a bound against overflow, both ends of the link changed together
 CONTACTS = tuple(
     "estop_1_ok estop_2_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok "
     "bms_fault_ok".split()

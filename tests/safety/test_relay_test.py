@@ -33,7 +33,6 @@ def starting(late=1, **topology):
 
 
 def closing(bench, level=None):
-    """Step to where the test asks for this level (None: any), mostly before it is told."""
     for _ in range(400):
         if bench.out[s.STATE] == CLOSING and level in (None, bench.kernel.permit.relays[0]):
             return bench
@@ -111,9 +110,7 @@ def test_a_module_that_is_not_heard_ends_the_attempt(group):
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
 
 
-# -- three failures in a row
 def fail(bench, way="relay"):
-    """Let one attempt end; returns the bench at rest, with the waiting time over."""
     closing(bench)
     if way == "relay":
         bench.hold(s.PERMIT_1_CLOSED, 0)
@@ -152,7 +149,6 @@ def test_a_success_forgets_the_failures_before_it():
     assert "38a" not in fail(fail(bench)).step(3).standing()
 
 
-# -- a trip while closing
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 @cases("""where signal value reason
     set s.SMOKE_1_OK 0 'I_CAUSE' | set s.TOXIC_PPM 180 'I_CAUSE'
@@ -174,7 +170,6 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
         assert bench.step().out[s.ARM_REQUEST] == 0
 
 
-# -- row 39: what is told to open and does not, and what is told to stay closed and does not
 @cases("""reported trips
     s.CONTACTOR_FAULT True | s.CONTACTOR_CLOSED True | s.CONTACTOR_PRECHARGE True
     s.CONTACTOR_OPEN False""")

@@ -27,9 +27,7 @@ def test_every_row_is_tried():
     assert set(r.VALUE_ROWS) | set(r.OTHERS) == set(ROWS)
 
 
-# -- when it trips
 def armed(name):
-    """A running cabinet; of a row that counts for minutes nothing else is armed."""
     bench = running(racks=r.RACKS)
     return bench.alone(name) if r.debounce_ticks(name) > MINUTE else bench
 
@@ -70,7 +68,6 @@ def test_detectors_count_as_lost_only_when_none_is_left(silent):
     assert "13b" in bench.standing()
 
 
-# -- silence is no answer: a stale input never trips and never clears
 @pytest.mark.parametrize("name", r.VALUE_ROWS)
 def test_stale_inputs_never_trip(name):
     groups = [r.VALUES[ROWS[name].watches][0], r.GATE_GROUPS.get(name, lambda bench: set())]
@@ -82,7 +79,6 @@ def test_stale_inputs_never_trip(name):
         assert not bench.kernel.evaluator.active[bench.instance(name)], group
 
 
-# -- what it does
 def wanted(name, letter):
     return 1 if any(letter in effects(each) for each in (name, *r.COMPANIONS.get(name, ()))) else 0
 
@@ -97,7 +93,6 @@ def limit_W(bench, way, index):
 
 
 def tripped(name, load_mA=0):
-    """A clone of a bench with only this row armed, in the tick in which it trips."""
     return pickle.loads(_tripped(name, load_mA))
 
 
@@ -155,7 +150,7 @@ def test_a_ramp_begins_at_once_and_ends_in_its_time(name):
 
 
 def supply_lasts(bench, at_most):
-    """Ticks for which the contactor supply stays after the trip, or None: all the time."""
+    """Ticks from the trip until the contactor supply falls, or None."""
     for waited in range(at_most + 1):
         if not bench.out[s.CONTACTOR_SUPPLY_OK]:
             return waited
@@ -184,7 +179,6 @@ def test_opening_without_load(name):
     assert supply_lasts(tripped(name), 20) == (waits if letters else None)
 
 
-# -- how it resets
 def until_clear(bench, name):
     r.remove(bench, name, CLEARS[name][0])
     for _ in range(EVENTUALLY):

@@ -28,12 +28,10 @@ def _bit(name):
 
 
 def _armed(image):
-    """Names of the armed cabinet stages of an image for a cabinet without units."""
     first = si.image_map_of(image).armed
     return [stage[m.S_ID] for place, stage in enumerate(CABINET) if image[first + place]]
 
 
-# -- the image
 def test_all_that_it_has_no_wires_for_counts_as_not_fitted():
     ends = ("_fitted", "_detectors", "_required", "_zones")
     equipment = {row[0] for row in p.CABINET_PARAMETERS if row[0].endswith(ends)}
@@ -101,7 +99,6 @@ def test_a_contact_is_fitted_where_a_row_that_looks_at_it_is_armed(name):
     assert name != "suppression_ok" or "3" not in _armed(second.kernel.image)
 
 
-# -- the permit
 def test_nothing_is_permitted_or_sent_before_the_first_step():
     second = sc.Second(default_image(), 0)
     assert (second.permit, second.reason, second.subject) == (0, pe.NOT_HEARD, 0)
@@ -203,7 +200,6 @@ def test_a_relay_may_open_in_its_time_after_the_start(ticks, why):
     m.D_PCS m.PCS_RAMP 1 1 | m.D_PCS m.PCS_STOP 0 0 | m.D_DC m.DC_INHIBIT 0 1
     m.D_DC m.DC_OPEN_AT_ZERO 0 0 | m.D_DC m.DC_OPEN 0 0 | m.D_DC m.DC_OPEN_ONLY_AT_ZERO 0 0""")
 def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before, after):
-    """before: the permit with the demand there from the start; after: when it comes later."""
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
         kernel = bench.second.kernel
         assert bench.second.permit in (0, 1)
@@ -212,7 +208,6 @@ def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before,
         assert bench.step(5).second.permit == expected
 
 
-# -- latches and resets
 def _tripped():
     bench = permitting()
     bench.contacts &= ~(_bit("estop_1_ok") | _bit("estop_2_ok"))

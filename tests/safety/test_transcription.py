@@ -64,7 +64,6 @@ def test_the_reset_kinds_are_the_same_numbers():
     assert (SELF, REMOTE, KEY) == (m.SELF, m.REMOTE, m.KEY)
 
 
-# -- the records against the fact table
 # a number of the project is weaker than one that was read, one from memory the weakest
 WEAKER = ("C", "C2", "D", "G")
 DESIGN = "design"  # in place of a key, of a row of the project

@@ -32,7 +32,6 @@ def test_an_unreported_group_is_not_waited_for(word, group):
     assert unasked == [s.G_LOCAL, plant.layout.rack_group(1, group)]
 
 
-# -- what is shown outside
 # the last: what is not rated for gas has its supply
 TOLD = (s.FAN_ON, s.RED_LAMP_ON, s.SUPERVISORY_OK, s.AUX_LOAD_OK)
 SAFE, WELL = [1, 1, 0, 0], [0, 0, 1, 1]
@@ -61,7 +60,6 @@ def test_each_rack_counts(rack):
     assert [plant.speak().step().out[signal] for signal in TOLD] == WELL
 
 
-# -- contactors
 @cases("first kept | s.CONTACTOR_FAULT True | s.CONTACTOR_PRECHARGE True | s.CONTACTOR_OPEN False")
 def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept):
     """Whether it had been closed was forgotten: the key took back its shunt trip."""
@@ -98,7 +96,6 @@ def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
 
 
 def told(plant, rack=0):
-    """What is known of the rise of a rack's modules within half a minute."""
     features = plant.kernel.features
     of_rack = features.rack_base + rack * m.RACK_FEATURE_COUNT
     return features.known[of_rack + m.F_TEMPERATURE_UNEXPLAINED_DDEGC]

@@ -7,11 +7,7 @@ import pytest
 
 
 def cases(text):
-    """Parametrize by a text: names first, then the cases, parted by a bar or a line.
-
-    A word is an expression without spaces of the test's module, or itself where it is a lower-case
-    name that is not there.
-    """
+    """Names, then cases. A word: an expression of the test's module, or a name that it lacks."""
     names, *rows = [part.split() for part in re.split(r"[|\n]", text) if part.strip()]
     scope = sys._getframe(1).f_globals
     return pytest.mark.parametrize(names, [[_value(word, scope) for word in row] for row in rows])
