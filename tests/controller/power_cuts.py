@@ -241,7 +241,6 @@ def power_cuts(folder, cuts, seed, frames):
 
 
 def _published(op, disk):
-    """(number, hash) if this operation publishes a head, else None."""
     if op[0] != "rename" or not str(op[2]).endswith("record.head"):
         return None
     head = json.loads(bytes(disk.names[op[1]].now))

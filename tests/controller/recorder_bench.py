@@ -102,7 +102,6 @@ class Bench(Place):
         return self
 
     def told(self):
-        """Events from frames, without those of the recorder itself."""
         rows = self.query("SELECT sequence, kind, code, scope, text FROM events ORDER BY id")
         return [row for row in rows if row[0] is not None]
 
@@ -110,7 +109,6 @@ class Bench(Place):
         return sorted((self.state_dir / "captures").iterdir())
 
     def replayed(self):
-        """(the same bytes, newest sequence) of the only capture."""
         (path,) = self.captures()
         report = replay.replay(str(path), replay.core_of)
         return report.exit_code == replay.EQUAL, report.last

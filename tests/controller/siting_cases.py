@@ -115,7 +115,6 @@ def top(key, *base, off=()):
 
 
 def listed(key, words, *off):
-    """A list of words: True: all of them, False: all but the first that counts."""
     words = words.split()
     return Case(True, lambda v: ({key: words if v else words[1:]},), off, {key: None})
 

@@ -145,7 +145,6 @@ class WiredSite:
         return self.cabinet.plant.relays.pcs_enable and self.contactors == [2, 2, 2]
 
     def seen(self):
-        """Snapshot of the controller's journal, read on; None before there is one."""
         try:
             journal = os.stat(self.folder / "journal").st_ino
             if journal != self._journal:

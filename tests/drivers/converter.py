@@ -50,7 +50,6 @@ class Converter(Slave):
         return self.at[int(model)] + int(offset)
 
     def put(self, name, value, words=1):
-        """Write a raw value; nothing where the chain has no such model or cuts it off."""
         model, offset = map(int, name.split("."))
         if model not in self.at or offset + words > self.holding[self.at[model] + 1] + 2:
             return

@@ -33,10 +33,9 @@ class Slave:
         self.exception, self.reply_id, self.before = 0, 1, b""
 
     def each_ms(self, now_us):
-        """Overridden by a device that changes by itself."""
+        """A device that changes by itself overrides this."""
 
     def answer(self, frame):
-        """Reply to one request frame; b"" for none."""
         if frame[0] != self.unit_id or self.silent:
             return b""
         function, address, count = frame[1], *struct.unpack(">HH", frame[2:6])

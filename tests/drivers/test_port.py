@@ -132,7 +132,7 @@ def test_an_exception_has_its_code_and_is_no_silence(bench, port):
 
 
 def test_timeout_at_its_last_microsecond(bench, port):
-    """It counts to the first byte; a wire that hands over whole replies shows it at their end."""
+    """It runs to the first byte; a wire that hands over whole replies shows it at their end."""
     bench.ask("a")
     assert port.poll(0)
     assert port.wake_us == SPENT_US

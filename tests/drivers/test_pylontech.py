@@ -11,8 +11,7 @@ from drivers.bms import FAMILIES
 from safety import signals as s
 from tests.tables import table
 
-# 53.2 V charge voltage, 120 A, 160 A, 45 V cut-off; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A discharge;
-# quiet; both enabled
+# Limits 53.2 V, 120 A, 160 A, 45 V; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A out; quiet; both enabled.
 LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
 QUIET_V12, FLAGS, QUIET_V13 = "0000000004504E", "C000", "AAAAAAAAAAAAAAAA"
 V12 = [(0x351, LIMITS), (0x355, CHARGE), (0x356, PACK), (0x359, QUIET_V12), (0x35C, FLAGS)]
@@ -28,7 +27,6 @@ def built(**settings):
 
 
 def feed(device, *frames, now_us=0):
-    """frames: (id, hex)."""
     for can_id, data in frames:
         assert device.on_frame(can_id, bytes.fromhex(data), now_us)
 
@@ -257,7 +255,7 @@ def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
 """),
 )
 def test_enable_flags_narrow_the_limits(flags, currents_mA):
-    """pylontech-bms-mqtt: 0x20 is "force charge". Enabled again, it waits for new limits."""
+    """pylontech-bms-mqtt: 0x20 is "force charge". After re-enabling, it waits for new limits."""
     device, sink = fed((0x35C, flags))
     assert values(sink, *CURRENTS) == currents_mA
     feed(device, (0x351, LIMITS), (0x359, QUIET_V12))
@@ -270,7 +268,7 @@ def test_enable_flags_narrow_the_limits(flags, currents_mA):
 
 @pytest.mark.parametrize("supply, state", [(0, s.CONTACTOR_OPEN), (1, s.CONTACTOR_CLOSED)])
 def test_contactors_follow_the_read_back_of_their_supply(supply, state):
-    """No frame tells of contactors: at rest they are open, or the cabinet could never start."""
+    """No frame reports contactors: at rest they count as open, or the cabinet could never start."""
     device, sink = built()
     sink.inp[s.PERMIT_2_CLOSED] = supply
     feed(device, (0x351, LIMITS), (0x35A, QUIET_V13))

@@ -43,7 +43,6 @@ class Bench:
         return base_W
 
     def after(self, *hints, **more):
-        """(base request, its reason, source in control + 1) after these ticks."""
         base_W = self.tick(*hints, **more)
         return base_W, self.reason, self.control
 

@@ -16,7 +16,6 @@ from safety import matrix, signals as s
 
 
 def put(core, hints):
-    """Fill the slots of a core; hints: (source, quantity, value_W, valid_ms)."""
     at = core.layout.inputs
     core.inp[at : at + images.HINT_WORDS] = array("i", [0] * images.HINT_WORDS)
     for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
@@ -139,7 +138,6 @@ class Steady:
 
     @property
     def request(self):
-        """(W, its reason, source in control + 1)"""
         places = setpoint.O_REQUEST_BASE_W, setpoint.O_REQUEST_BASE_REASON
         return *map(self.word, places), self.hint(o.O_CONTROL_SOURCE)
 
@@ -229,7 +227,6 @@ def test_a_grid_cap_moves_the_battery_within_the_limits(steady):
 
 
 def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
-    """Also in the tick after a state was taken over."""
     words = steady.core.state_words()
     assert steady.hint(o.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
     for soc_permille, above in ((400, 250), (100, 0), (400, 250)):

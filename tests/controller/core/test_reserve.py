@@ -7,8 +7,7 @@ from controller.core import reasons
 from controller.core.answers import WIDE_W, Cap, Limit
 from controller.core.policies import reserve
 
-# Of the default image: soft 150, hard 100, hysteresis 20 permille, 5 kW/s (100 W a tick); hard
-# closes within 2 s.
+# Default image, permille: soft 150, hard 100, hysteresis 20; 5 kW/s = 100 W a tick; hard in 2 s.
 SOFT_STEP_W = 100
 HARD_STEP_W = RATED_W // 100
 

@@ -35,7 +35,6 @@ def finish(chain, base_W, elapsed_ticks=1, fast_W=0):
 
 
 def decide(caps=(), limits=(), obligations=None, request_W=0, fast_W=0, **more):
-    """(set-point, {name of CHAIN_OUTPUTS: value})"""
     result = chain(caps, limits, obligations, **more)
     result.available()
     power_W = finish(result, request_W, 1000, fast_W)

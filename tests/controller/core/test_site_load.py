@@ -14,7 +14,6 @@ class Estimator:
         self.function = site_load.SiteLoad(setup(load_meter_fitted=fitted))
 
     def step(self, load_W, grid_W, battery_W):
-        """(source, load_W, connection_ok, connection_W)"""
         known = view(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
         answers = self.function.step(known, 1)
         source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])

@@ -115,7 +115,7 @@ def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(stat
 
 @pytest.mark.parametrize("change", [keys.create, keys.rotate, keys.withdraw, keys.revoke])
 def test_one_durable_change_at_a_time(state, change, monkeypatch):
-    """A change holds the folder, and stores folders too."""
+    """A change locks the folder of keys, then syncs this folder and the state folder."""
     if change is not keys.create:
         keys.create(state, "site_ems")
     folder = os.path.join(state, "keys")

@@ -238,7 +238,7 @@ def test_a_reader_may_begin_at_the_newest_keyframe_that_a_tick_follows(path, cou
 
 
 def test_what_cannot_be_begun_at_is_looked_for(path):
-    """Nothing was written yet, or the places named hold no keyframe (any more)."""
+    """Nothing was written yet, or there is no keyframe at the places in the header."""
     writer = make(path)
     reader = j.JournalReader(path)
     reader.skip()

@@ -129,7 +129,7 @@ def test_a_keeper_that_hangs_has_failed_after_five_seconds_for_good(keeper, tmp_
     kill(keeper, signal.SIGCONT)
     assert select.select([keeper], [], [], GUARD_S)[0]
     assert keeper.poll() == 1 and not keeper.ok, "for good: it was told that it is not stored"
-    # the answer is taken, or the keeper would wait for that one day
+    # poll() has read the answer: unread answers would block the keeper one day
     assert not select.select([keeper], [], [], 0)[0]
     keeper.close()
     assert stored(tmp_path) == NEW
@@ -219,7 +219,7 @@ def test_a_keeper_on_a_hanging_disk_ends_after_the_controller(tmp_path, is_left)
     """It stays while it holds the only copy of a record."""
     process, end = on_hanging_disk(tmp_path, "load", 100_000)
     process.send_signal(signal.SIGTERM)
-    # the controller is there, and that signal was meant for it
+    # the controller lives, and the signal was for the controller
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     if is_left:

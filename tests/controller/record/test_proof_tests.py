@@ -75,7 +75,6 @@ def test_a_power_cut_anywhere_loses_no_record_that_counted(tmp_path):
 
 
 def _after(tmp_path, disk, is_done):
-    """Check the ledger after a cut; the next record makes it whole."""
     found = pt.read(str(tmp_path), disk)
     rows = names(found)[1:]
     assert rows == ["1", "2"] if is_done else rows in (["1"], ["1", "2"])

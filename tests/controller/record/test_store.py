@@ -133,7 +133,7 @@ def write(folder, *copies):
     ((77, NEW), (4, OLD))           (encode(77, NEW), 4)
 """)
 def test_a_failed_save_leaves_the_newer_of_two_good_copies(tmp_path, copies, left):
-    """Copies that are not of one store may both hold latches; one behind a damaged one is all."""
+    """Copies of two stores may both hold latches; beside a damaged copy the other is all."""
     write(tmp_path, *copies)
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):

@@ -63,7 +63,6 @@ def fits(line, said):
 
 
 def written(text):
-    """The table with the lines of today."""
     left = iter(cases(text))
     lines = []
     for line in text.splitlines():

@@ -13,8 +13,7 @@ from tests.tables import table
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
-# What has to go so that a stage of the default cabinet is not armed; the others no equipment can
-# disarm.
+# Missing equipment that disarms a stage of the default cabinet; nothing disarms the others.
 LACKS = {
     stage: names.split()
     for names, stages in table("""

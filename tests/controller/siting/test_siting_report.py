@@ -525,7 +525,7 @@ def points_of(element):
 
 
 def test_a_distance_ends_on_the_lot_line_drawn_on():
-    """Its written part lies above the view, which is as large as for a line there."""
+    """The written line lies above the view; the view is as large as for a line inside it."""
     root = drawn(site(exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
     written = drawn(site(exposure("lot_line", 1.0)))
     words = "".join(root.itertext())

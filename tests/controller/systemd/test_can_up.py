@@ -36,7 +36,7 @@ def run(box, name, capsys):
 
 
 def test_the_interface_gets_the_bit_rate_of_the_configuration(box, capsys):
-    """can-utils #262: restart-ms 0 never recovers; #400, python-can #2004: queue of 10: ENOBUFS."""
+    """can-utils #262: restart-ms 0 never recovers; #400, python-can #2004: ENOBUFS with 10."""
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 250000")
     assert run(box, "can0", capsys) == (
         0,

@@ -189,7 +189,6 @@ def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_pat
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
-    """An owner copies the folder; the copy must find the file that it extends."""
     from controller.site import config
 
     bash("install_configuration", tmp_path)
@@ -313,7 +312,7 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
 
 
 def test_an_older_release_is_an_installation_like_any_other(tmp_path):
-    """An older release reports the switch and names a service that it has no command for."""
+    """An older release reports the switch and names a service without a command in that release."""
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
         add_release(tmp_path, name, "complete")

@@ -234,7 +234,7 @@ def test_json_lines(served):
     assert [reply[name] for name in names] == [h.GRANTED, True, 400_000, 1]
     record = {name: reply[name] for name in w.Reply._fields}
     record |= {"kind": 3, "quantity": 4, "nonce": bytes.fromhex(reply["nonce"])}
-    # the sender can check it
+    # the sender can check the MAC
     assert reply["mac"] == w.reply_bytes(w.Reply(**record), KEYS["site_ems"])[-32:].hex()
     refused = ask(client, signed(welcome, sequence=2, valid_ms=900_000))
     names = ("code", "label", "granted", "granted_W", "remedy")
@@ -252,7 +252,6 @@ def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
     record = {name: found[name] for name in w.State._fields}
     record |= {"nonce": bytes.fromhex(found["nonce"]), "control_source": ""}
     record["remaining_Wh"] = -1 if found["remaining_Wh"] is None else found["remaining_Wh"]
-    # the sender can check it
     assert found["mac"] == w.state_bytes(w.State(**record), KEYS["site_ems"])[-32:].hex()
     assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
     monkeypatch.setattr(link, "ANSWER_US", 50_000)
@@ -321,7 +320,7 @@ def test_msgpack_nonsense_is_answered_and_ends_only_that_connection(served, nons
     unpacker = msgpack.Unpacker()
     while data := spoilt.recv(4096):
         unpacker.feed(data)
-    # the empty map, then what is none
+    # the empty map, then a value that is no map
     assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2
     assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
 
@@ -414,7 +413,7 @@ class Place:
     ],
 )
 def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
-    """The number of its processes does not matter."""
+    """However many processes the user has."""
     links = [Place(*each) for each in held]
     found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
     assert {each.user for each in found} == ({given_up} if given_up else set())
@@ -449,8 +448,6 @@ def test_a_full_queue_of_the_loop_is_reported(tmp_path, monkeypatch):
 
 
 class Line:
-    """The integrator's end of a pty."""
-
     def __init__(self):
         self.open()
 
@@ -473,7 +470,6 @@ class Line:
 
 @pytest.fixture
 def on_line(site, tmp_path):
-    """(served, line, port, link in place of the device)."""
     line, path = Line(), tmp_path / "tty"
     path.symlink_to(line.name)
     port = link.SerialLine(str(path), 115_200)
