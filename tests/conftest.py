@@ -1,6 +1,4 @@
-"""What all tests share: repeatable hypothesis runs within a budget, the data beside the repository,
-a short guard for wire tests, and the CPU time of each folder.
-"""
+"""Shared by all tests: repeatable hypothesis runs, data, hang guard, CPU time of each folder."""
 
 import gc
 import resource
@@ -28,14 +26,12 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile("repeatable")
-# A shell without job control starts background jobs deaf to SIGINT, and so would be all that tests
-# start.
+# A shell without job control starts jobs that ignore SIGINT, and so would what tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
-    """Tests on real wires get the hang guard; every other test keeps the one of setup.cfg."""
     for item in items:
         if item.get_closest_marker("wire") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(WIRE_GUARD_S))
@@ -49,9 +45,7 @@ def pytest_collection():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
-    """What was collected stays, so no later collection of garbage walks over it; nor is there much
-    garbage: its usual rounds cost a tenth of a simulation.
-    """
+    """What was collected stays: usual rounds of garbage collection cost a tenth of a simulation."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
@@ -65,7 +59,6 @@ class CpuPerFolder:
         self.spent_s, self.before_s = Counter(), 0.0
 
     def since(self):
-        """CPU seconds since the last call."""
         now_s = 0.0
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
             used = resource.getrusage(who)
@@ -74,22 +67,17 @@ class CpuPerFolder:
         return spent_s
 
     def pytest_collection_finish(self):
-        """All until here belongs to no folder."""
         self.spent_s[COLLECTING] += self.since()
 
     def pytest_runtest_logfinish(self, location):
-        """A test ended: in a worker or, without workers, here."""
         self.spent_s["/".join(location[0].split("/")[:2])] += self.since()
 
     def pytest_sessionfinish(self, session):
-        """A worker hands its sums over."""
         if hasattr(session.config, "workeroutput"):
             session.config.workeroutput["cpu_s"] = dict(self.spent_s)
 
 
 class CpuOfWorkers(CpuPerFolder):
-    """The sums of all workers, where there are any."""
-
     def pytest_runtest_logfinish(self, location):
         """The worker has counted it."""
 
@@ -99,13 +87,11 @@ class CpuOfWorkers(CpuPerFolder):
 
 
 def pytest_configure(config):
-    """Count CPU time here, or in each worker of xdist."""
     workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     config.pluginmanager.register(CpuOfWorkers() if workers else CpuPerFolder(), "cpu")
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """Which folder took how long."""
     spent_s = config.pluginmanager.get_plugin("cpu").spent_s
     terminalreporter.write_sep("=", f"CPU time {sum(spent_s.values()):.0f} s")
     for folder in sorted(spent_s):
@@ -114,7 +100,6 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def shared():
-    """Path of the data folder beside the repository; the test is skipped where there is none."""
     path = ROOT.parent / "shared"
     if not path.is_dir():
         pytest.skip(f"needs the data folder {path.name} beside the repository")
@@ -123,7 +108,6 @@ def shared():
 
 @pytest.fixture
 def files(tmp_path):
-    """The default cabinet, as files that a test may edit."""
     from site_files import SiteFiles
 
     return SiteFiles(tmp_path)
@@ -131,7 +115,6 @@ def files(tmp_path):
 
 @pytest.fixture
 def pylontech(tmp_path):
-    """The Pylontech example, likewise."""
     from site_files import PYLONTECH, SiteFiles
 
     return SiteFiles(tmp_path, PYLONTECH)

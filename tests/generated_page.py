@@ -1,19 +1,13 @@
-"""Tables in a page of prose that are made from the code: found between their marks, and written
-there anew.
-"""
+"""Tables in a page of prose, made from the code between their marks."""
 
 
 def marks(name, program):
-    """(first, last) line around the table `name` that `program`, a path in the repository,
-    makes.
-    """
+    """(first, last) line around the table; program: a path in the repository."""
     return f"<!-- {name}: generated, see {program} -->", f"<!-- end of {name} -->"
 
 
 def written(page, tables, program):
-    """The text with each of `tables`, {name: function}, as it should be. ValueError where one has
-    no marks.
-    """
+    """tables: {name: function}. ValueError where one has no marks."""
     for name, table in tables.items():
         first, last = marks(name, program)
         before, rest = page.split(first)
@@ -22,5 +16,4 @@ def written(page, tables, program):
 
 
 def write(path, tables, program):
-    """Write the page at `path` anew."""
     path.write_text(written(path.read_text(encoding="utf-8"), tables, program), encoding="utf-8")

@@ -8,9 +8,7 @@ import pytest
 
 
 def table(text):
-    """[(cell, ...)] of rows that end with the line or " ; ", cells between " | ": a Python literal
-    is its value, anything else a text.
-    """
+    """[(cell, ...)] of rows by line or " ; ", cells by " | ": a literal's value, else a text."""
     lines = text.strip().replace(" ; ", "\n").splitlines()
     return [tuple([_value(cell.strip()) for cell in line.split("|")]) for line in lines]
 
@@ -23,12 +21,7 @@ def _value(text):
 
 
 def cases(text):
-    """Parametrise a test: the first line names its arguments, each other one holds cases.
-
-    A value is a Python expression in the names of the module. Two blanks end a value, ` | ` ends a
-    case, two blanks and `#` begin a remark; `*` stands before an expression that gives several
-    cases.
-    """
+    """Names, then expressions. Two blanks part values, ` | ` cases; `  #` a remark; `*`: several."""
     names, *lines = text.strip().splitlines()
     known, every = sys._getframe(1).f_globals, []
     for case in [case.strip() for line in lines for case in line.split("  #")[0].split(" | ")]:

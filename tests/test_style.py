@@ -1,6 +1,4 @@
-"""The house style, as far as it can be counted. Each check takes a path and its text and returns
-findings as lines.
-"""
+"""The house style, as far as it can be counted: checks of (path, text) that return findings."""
 
 import ast
 import functools
@@ -49,8 +47,7 @@ BOARDS = "safety/mcu/board_"  # what touches a microcontroller's hardware, and o
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
 OURS = ("safety", "controller", "drivers", "hil", "tests")
-# What a file may import of ours, by the first prefix that fits; a name stands for itself and
-# everything below it.
+# What a file may import, by the first prefix that fits; a name includes everything below it.
 MAY_IMPORT = (
     ("safety/", ("safety",)),
     ("drivers/", ("drivers", "safety.signals")),
@@ -77,8 +74,7 @@ RIG_PARTS = (
     "hil/wires/",
     "hil/loads/",
 )  # campaigns use them, never the other way
-# A parameter that ends in one of these says no unit. recv and send have the names that python-can
-# gives them.
+# A parameter with one of these last has no unit; recv and send have python-can's names.
 QUANTITIES = set(
     "voltage current power energy frequency resistance temperature timeout delay duration period "
     "interval age lateness silence".split()
@@ -102,7 +98,6 @@ def sources():
 
 
 def texts():
-    """(path, text) of every text file that belongs to the repository."""
     for folder, folders, names in os.walk(ROOT):
         folders[:] = sorted(
             name
@@ -179,12 +174,10 @@ def imports(path, text):
 
 
 def room_of(name):
-    """The room of controller/ that a dotted name lies in; None: not of controller/."""
     return next((room for room in ROOMS if (name + ".").startswith(f"controller.{room}.")), None)
 
 
 def arrows(path, text):
-    """Imports that go upwards."""
     own = room_of(module_of(path))
     found = []
     for line, name in imported(text):
@@ -199,7 +192,6 @@ def arrows(path, text):
 
 
 def module_of(path):
-    """Dotted name of a file."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 

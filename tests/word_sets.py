@@ -2,5 +2,4 @@
 
 
 def words(text):
-    """The words of a text, as a set."""
     return set(text.split())

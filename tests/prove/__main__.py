@@ -38,7 +38,6 @@ OPTIONS = {
 
 
 def parsed(argv):
-    """Arguments; a wrong one is one line and exit code 2."""
     what = "Self-test of the tool; coverage, mutation, proofs and parity of safety/."
     parser = argparse.ArgumentParser(prog="flash.sh prove", description=what)
     parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message}\n")
@@ -66,12 +65,10 @@ def show(text):
 
 
 def lasted(begun_s):
-    """Elapsed time since begun_s, to print."""
     return f"{forks.wall_s() - begun_s:.0f} s"
 
 
 def tool_tested(options):
-    """The tests of this tool itself; True if all pass."""
     words = ["-q", "-p", "no:cacheprovider", "-n", str(options.workers), str(HERE / "self_test.py")]
     done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, check=False)
     show(f"self-test {'failed' if done.returncode else 'passed'}")
@@ -79,7 +76,6 @@ def tool_tested(options):
 
 
 def tested(options):
-    """Coverage and mutation; True if both are as they should be."""
     begun_s, sample = forks.wall_s(), options.sample or (QUICK_SAMPLE if options.quick else 0)
     if sample and "mutation" in options.only:
         show(f"mutants: a sample of {sample}, seed {options.seed}")
@@ -112,7 +108,6 @@ def tested(options):
 
 
 def mutated(run, listed, begun_s):
-    """Print how the mutants ended; True if the survivors are those of the list and no others."""
     count, left = run.count(), run.survivors()
     unlisted = [each for each in left if each.id not in listed]
     wrong = campaign.stale(listed, run)
@@ -139,7 +134,6 @@ def mutated(run, listed, begun_s):
 
 
 def proved(options):
-    """The proofs; True if all are held."""
     import claims  # needs the solver, which only this part has a use for
 
     held = tried = 0
@@ -155,7 +149,6 @@ def proved(options):
 
 
 def in_step(options):
-    """Parity; True if every step was equal on every interpreter."""
     begun_s, cases = forks.wall_s(), parity.QUICK if options.quick else parity.FULL
     equal, names, wrong = parity.run(cases, options.workers)
     for each in wrong:

@@ -1,6 +1,4 @@
-"""The mutation run: one session for coverage and swapped mutants, one for fresh ones, then what is
-left to explain.
-"""
+"""The mutation run: coverage and swapped mutants in one session, fresh mutants in another."""
 
 import gc
 import importlib
@@ -41,15 +39,12 @@ def every():
 
 
 def forget():
-    """Drop safety/ from this process, so that it can be imported anew."""
     for name in [name for name in sys.modules if name.split(".")[0] == "safety"]:
         del sys.modules[name]
 
 
 class Options:
-    """How much to do. sample: mutants drawn with seed (0: all); only_files: their stems (): all;
-    resume: take over results; listed: mutants for which the likeliest tests are enough.
-    """
+    """sample: drawn with seed (0: all); only_files: stems; resume: keep results; listed: ids."""
 
     def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False, listed=()):
         self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
@@ -57,8 +52,6 @@ class Options:
 
 
 class Campaign:
-    """Coverage and mutation of one run; `results` maps mutant ids to results."""
-
     def __init__(self, options, say):
         self.options, self.say = options, say
         self.mutants, self.generated, self.results, self.errors = [], [], {}, []
@@ -67,7 +60,6 @@ class Campaign:
         self.percent, self.missing, self.failed = (0.0, 0.0), [], []
 
     def run(self, mutate=True):
-        """Measure coverage, then (mutate) run the mutants; each session in a child of its own."""
         self.mutants = self._chosen() if mutate else []
         with tempfile.TemporaryDirectory() as folder:
             pending = list(self.mutants)
@@ -86,7 +78,6 @@ class Campaign:
             self._keep_likely()
 
     def _keep_likely(self):
-        """Of a whole run, for the next: what it learned, and what runs the other lines."""
         found, measured = likely.chosen(kept.load("learned", "")[0]), self.measured
         lines = measured.tests_of, measured.durations_s
         found[likely.COVERING] = likely.covering(*lines, likely.best(found))
@@ -197,13 +188,11 @@ class Campaign:
         return results, errors
 
     def _keep(self, results, learned):
-        """For the next run: of the same tree the results, of any tree which tests kill what."""
         known = kept.load("results", self.digest) or {}
         kept.save("results", self.digest, known | results)
         kept.save("learned", "", (learned.kills, learned.tries))
 
     def cost(self):
-        """CPU time of coverage and mutants in one line; of a sample also that of all mutants."""
         spent_s, done = Counter(), Counter()
         every_ = Counter(_kind(each) for each in self.generated)
         for each in self.mutants:
@@ -229,7 +218,7 @@ def _kind(mutant):
 
 
 def _outside(name, module):
-    """A module that is neither ours nor made up: it may be imported before safety/ is."""
+    """It may be imported before safety/ is: no module of the project, none that is made up."""
     spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
     folders = ("safety", "controller", "drivers", "hil", "tests")
     own = tuple(str(suite.ROOT / folder) + os.sep for folder in folders)
@@ -251,7 +240,6 @@ def portions(items, first=()):
 
 
 def nearest_first(items, missing):
-    """Two parts: tests of the files in which something is missing, and the others."""
     files = {"test_" + PurePath(line.partition(":")[0]).name for line in missing}
     parts = [], []
     for item in items:
@@ -279,7 +267,6 @@ def explained(path=EQUIVALENT):
 
 
 def stale(listed, campaign):
-    """Entries that no mutant survives any more: unknown ids, and those that were killed."""
     known = {each.id for each in every()} if listed else set()
     return [f"{name}: no such mutant" for name in listed if name not in known] + [
         f"{name}: {result['how']} by {result['by']}"

@@ -1,9 +1,4 @@
-"""What is proved of the shipped functions, for all values and not for some.
-
-Each claim runs the shipped source on symbolic numbers (symbolic.py) and asks Z3 for a
-counterexample; no counterexample and no obligation left open is "held", anything else, a time-out
-too, is not. A claim returns None, or why it is not held.
-"""
+"""Proofs of shipped functions for all values; a claim returns None, or why it is not held."""
 
 import ast
 import itertools
@@ -34,7 +29,7 @@ CLAMP_MIN = 100  # the smallest one: runaway.SIGN_PCT_MAX
 SHAPES = ("bool", "count", "index")
 
 
-# What is not run but stands for anything: CRCs.
+# not run, any value instead: CRCs
 STUBS = dict.fromkeys(
     (crc.add_word, p.image_crc, evaluate.Evaluator.cause_mask),
     lambda machine, *_: machine.symbol("crc", 0, HIGH),
@@ -59,7 +54,6 @@ def symbolic_image(machine, units, racks, modules, end):
 
 
 def input_ranges(layout):
-    """(low, high) of every input, from the tables of signals.py."""
     rack = declared(s.RACK_INPUTS) + [s.MODULE_TEMPERATURE_RANGE_DDEGC] * layout.modules
     return declared(s.CABINET_INPUTS + s.UNIT_INPUTS * layout.units) + rack * layout.racks
 
@@ -69,8 +63,6 @@ def declared(rows):
 
 
 class Cabinet:
-    """A kernel that was constructed symbolically, with inputs anywhere in their declared ranges."""
-
     def __init__(self, units=1, racks=1, end=1):
         self.machine = Machine(STUBS)
         image = symbolic_image(self.machine, units, racks, 2, end)
@@ -81,7 +73,6 @@ class Cabinet:
         self.any(self.kernel.fresh, 0, 1)
 
     def any(self, values, low, high):
-        """Every element of a list becomes a number of that range."""
         values[:] = self.machine.symbols("any", low, high, len(values))
 
     def any_ages(self):
@@ -98,7 +89,6 @@ class Cabinet:
 
 
 def verdict(machine, claims):
-    """None if all is held."""
     return _words(machine.refute(claims) or machine.refute(machine.obligations))
 
 
@@ -194,7 +184,6 @@ def what_is_published_is_within():
 
 
 def columns():
-    """The levels that some stage demands, per demand; 0 among them."""
     demands = zip(*(stage[m.S_DEMAND] for stage in m.STAGES), strict=True)
     return [sorted({0, *levels}) for levels in demands]
 
@@ -281,7 +270,6 @@ def a_share_never_widens():
 
 
 def rack_words():
-    """The most that each word of a rack may be, by the ranges of what it is taken from."""
     tops = [tapers.FULL_PERMILLE] * rack_limits.RACK_LIMITS
     highest = {row[0]: row[3] for row in p.RACK_PARAMETERS + s.RACK_INPUTS}
     at = rack_limits.RL_CURRENT_MA
@@ -312,16 +300,13 @@ def a_fault_never_lowers_a_demand():
 
 
 def of_nothing(kernel):
-    """When nothing stands, nothing is demanded, and there is no alert."""
     nothing, alerts = equal(kernel.standing[0], 0), bits_of(kernel.standing[1])
     none = [equal(each, 0) for each in kernel.demand + kernel.unit_demand]
     return [implies(nothing, each) for each in none + [no(bit) for bit in alerts]]
 
 
 def standing(kernel, chosen):
-    """Some instance stands whose chosen(stage, units) is true; units: that it concerns, None for
-    the cabinet.
-    """
+    """units of chosen(stage, units): those that the stage concerns, None for the cabinet."""
     evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
         units = _units(kernel, evaluator.block[index])
@@ -347,12 +332,7 @@ def any_demands(cabinet):
 
 
 def settled(cabinet):
-    """_settle after _combine: a demand of CONFLICTS is 0 while its row stands and has not stood for
-    its time; no more.
-
-    What the row says is looked for among the standing instances, not in the bits that the kernel
-    made of them.
-    """
+    """A demand of CONFLICTS is 0 for its row's time only: by instances, not the kernel's bits."""
     machine, kernel = cabinet.machine, cabinet.kernel
     cabinet.any(kernel.conflict_ticks, 0, s.TICKS_MAX)
     combined, ticks, elapsed = list(kernel.demand), list(kernel.conflict_ticks), cabinet.elapsed()
@@ -411,7 +391,6 @@ def among(value, others):
 
 
 def testing(permit):
-    """The relays are under test: closing, and not every step of the test was read back."""
     return equal(permit.state[0], s.CLOSING) & (permit.relays[0] < len(permits.RELAY_TEST))
 
 
@@ -446,7 +425,6 @@ def permit_invariants(kernel):
 
 
 def of_racks(cabinet):
-    """(current, first parameter word, rack) of every rack."""
     kernel, layout = cabinet.kernel, cabinet.layout
     for rack, words in enumerate(kernel.contactors.words_at):
         yield kernel.inp[layout.rack_input(rack, s.RACK_CURRENT_MA)], words, rack
@@ -463,7 +441,6 @@ def breaking(cabinet):
 
 
 def carrying(cabinet):
-    """Some rack is known to carry 5 % of its rated current or more."""
     machine, ages, found = cabinet.machine, cabinet.kernel.features.ages, False
     for current, words, rack in of_racks(cabinet):
         rated = cabinet.kernel.image[words + p.R_RATED_CURRENT_MA]
@@ -510,7 +487,6 @@ def permit_holds():
 
 
 def unwanted(kernel):
-    """Energy is not requested, locked out, or the test mode has lasted for its time."""
     inp, permit = kernel.inp, kernel.permit
     lasted = permit.tried[1] > permit.test_ticks
     over = equal(inp[s.TEST_REQUEST], 1) & lasted
@@ -561,11 +537,7 @@ def relays_are_tested():
 
 
 def read_back(cabinet, closing, before, levels):
-    """The relay test goes on by one step at a time, and by none that was not told and read back on
-    known modules.
-
-    closing: before and after the step; before, levels: step of the test and the two permits before.
-    """
+    """closing: before and after the step; before, levels: test step and both permits before it."""
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
     one, two = [truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)]
@@ -588,7 +560,6 @@ def read_back(cabinet, closing, before, levels):
 
 
 def any_latches(cabinet):
-    """Every flag and counter of the evaluator, what is known, and the tokens."""
     kernel = cabinet.kernel
     evaluator = kernel.evaluator
     cabinet.any(evaluator.active, 0, 1)
@@ -657,7 +628,6 @@ def watched(evaluator):
 
 
 def narrowed(machine, bounds, wide_W):
-    """Narrow these bounds by anything; what must hold of it."""
     low_W, high_W = bounds.low_W, bounds.high_W
     charge, discharge = (machine.symbol(name, -wide_W, wide_W) for name in ("charge", "discharge"))
     reasons = machine.symbols("reason", 0, 200, 2)
@@ -696,7 +666,6 @@ def a_hint_only_narrows():
 
 
 def arrays(kernel):
-    """What a step may leave behind: all lists but the image, the inputs and their freshness."""
     found, waiting = [], [kernel]
     seen = {id(each) for each in (kernel.image, kernel.inp, kernel.fresh)}
     while waiting:
@@ -710,9 +679,7 @@ def arrays(kernel):
 
 
 def clamps():
-    """What counters are held to: every number of safety/ whose name ends in _MAX and that is no
-    place in an array; and the last place of rings, which hold a number of seconds (..._S).
-    """
+    """Ends of counters: numbers ..._MAX that are no place in an array, last places of rings, _S."""
     modules = [module for name, module in sys.modules.items() if name.startswith("safety.")]
     named = [pair for module in modules for pair in vars(module).items()]
     numbers = [(name, value) for name, value in named if isinstance(value, int)]
@@ -722,7 +689,6 @@ def clamps():
 
 
 def thresholds(layout, lengths):
-    """Where a growing range may stop: clamps, ends of declared ranges, last places of arrays."""
     stops = {*clamps(), 1, 2, 3, *(length - 1 for length in lengths)}
     parameters = declared(p.CABINET_PARAMETERS + p.UNIT_PARAMETERS + p.RACK_PARAMETERS)
     stops = stops.union(*input_ranges(layout), *parameters)
@@ -744,7 +710,6 @@ class Range:
         return value <= SMALL
 
     def grow(self, value, is_small, fine, coarse):
-        """Take in what a step left; True if the range grew."""
         (low, high), before = ends(value), (self.low, self.high)
         high = min(high, SMALL) if is_small else high
         if low < self.low:
@@ -759,7 +724,6 @@ class Range:
 
 
 def grow(machine, spans, values, fine, coarse):
-    """True if any range grew."""
     asked = [span.small(value) for span, value in zip(spans, values)]
     answers = iter(machine.always([each for each in asked if each is not None]))
     small = [each is not None and next(answers) for each in asked]
@@ -809,7 +773,6 @@ PROOFS = (
 
 
 def work(name, fd):
-    """In a child: one proof by name."""
     try:
         why = next(proof for proof in PROOFS if proof.__name__ == name)()
     except (Unknown, RecursionError) as error:

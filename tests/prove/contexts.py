@@ -1,6 +1,4 @@
-"""Which tests run which line, how long each test takes, and the line and branch coverage: one run
-under coverage.
-"""
+"""Which tests run which line, how long each takes, line and branch coverage: in one run."""
 
 import json
 import os
@@ -36,7 +34,6 @@ class Contexts:
         self.alike = {}
 
     def importing(self, collect):
-        """Run collect() (which imports safety) with its lines put under a context of their own."""
         cover = watcher(self.folder, "data.import")
         cover.start()
         cover.switch_context(AT_IMPORT)
@@ -45,7 +42,6 @@ class Contexts:
         cover.save()
 
     def measure(self, items, workers):
-        """Run the tests in forked children under coverage; may be called again with more tests."""
         shares = [items[part::workers] for part in range(workers)]
         for _share, result in forks.run(shares, self._share, workers, 36000):
             if "error" in result:
@@ -58,7 +54,6 @@ class Contexts:
         self._combine()
 
     def _share(self, items, fd):
-        """In the child: one context per test."""
         cover = watcher(self.folder, f"data.{os.getpid()}")
         now = [""]
 
@@ -84,7 +79,6 @@ class Contexts:
         return {"durations_s": durations_s, "failed": failed, "users": users}
 
     def _combine(self):
-        """Add what the children saved to what is known, and work out the percentages."""
         cover = watcher(self.folder, "all")
         cover.load()
         cover.combine([str(path) for path in self.folder.glob("data.*")], keep=True)
@@ -113,7 +107,7 @@ class Contexts:
             self.tests_of[mutants.name_of(path)] = lines
 
     def guess(self, names):
-        """Of these tests some were not measured: they take what others of their function take."""
+        """A test that was not measured takes what others of its function take."""
         known = {}
         for name, duration_s in self.durations_s.items():
             known.setdefault(name.partition("[")[0], []).append(duration_s)
@@ -124,7 +118,6 @@ class Contexts:
                 self.durations_s[name] = max(known.get(function, [1]))
 
     def tests(self, mutant):
-        """Node ids of the tests known to run a line of the mutant, and those like them."""
         lines = self.tests_of.get(mutant.source.name, {})
         found = set().union(*(lines.get(line, set()) for line in mutant.lines))
         return found.union(*(self.alike.get(name.partition("[")[0], ()) for name in found))
@@ -134,7 +127,6 @@ class Contexts:
         return set().union(*self.alike.values()) - set(known)
 
     def at_import(self, mutant):
-        """True if any line of the mutant's function runs while modules are imported."""
         function, lines = mutant.spot.function, self.tests_of.get(mutant.source.name, {})
         inside = range(function.body[0].lineno, function.end_lineno + 1)
         return any(AT_IMPORT in lines.get(line, ()) for line in inside)

@@ -1,6 +1,4 @@
-"""What a run leaves in build/prove for the next: contexts and results for the same tree, what was
-learned for any.
-"""
+"""What a run leaves in build/prove: contexts and results of this tree, what any tree taught."""
 
 import hashlib
 import os
@@ -14,7 +12,7 @@ FOLDERS = ("safety", "tests", "controller", "drivers", "hil")
 KINDS = {".py", ".toml", ".dbc", ".md", ".cfg"}
 
 
-# what reading a file raises that is not there or not whole
+# raised by a file that is missing or torn
 TORN = (OSError, ValueError, TypeError, EOFError, AttributeError, ImportError, IndexError)
 TORN += (pickle.PickleError,)
 
@@ -30,7 +28,6 @@ def digest(root=ROOT):
 
 
 def load(name, key, folder=FOLDER):
-    """What was saved with this name and key; None if there is none, or it is torn."""
     try:
         found_key, found = pickle.loads((folder / f"{name}.pickle").read_bytes())
     except TORN:

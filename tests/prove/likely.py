@@ -1,9 +1,4 @@
-"""Which tests told mutants of which function in the last whole run: build/prove/likely.json, which
-each whole run writes.
-
-A run of a sample measures its coverage with these first. They only order: a test that is gone, or
-tells nothing any more, costs a little; without the file a run takes longer and ends the same.
-"""
+"""build/prove/likely.json, of each whole run: which tests killed mutants of which function."""
 
 import json
 from collections import Counter
@@ -17,11 +12,7 @@ FILE = kept.FOLDER / "likely.json"
 
 
 def chosen(kills):
-    """{"file function": {test: mutants it told}} of what was learned of each function or column.
-
-    A test that told only one of them is kept, too: nearly always it is the one that looks at what
-    others do not.
-    """
+    """{"file function": {test: mutants it killed}}, also of a test that killed only one."""
     families = [family for family in kills if isinstance(family, tuple) and kills[family]]
     return {" ".join(family): dict(kills[family]) for family in families}
 
@@ -41,9 +32,7 @@ def covering(tests_of, durations_s, known):
 
 
 def hard(results, known):
-    """{mutant id: test} of those that took long to tell (results: {id: result}), and of those known
-    before that the same test still tells: with it at hand they no longer take long.
-    """
+    """{mutant id: test} of those that took long, and of those known that the test still kills."""
     found = {}
     for name, result in results.items():
         told = result["how"] == "killed" and "::" in result["by"]
@@ -57,7 +46,6 @@ def text(found):
 
 
 def learned(found):
-    """(kills, tries) of mutation.Learned: of each function, of its file and of all."""
     kills = {}
     for name, tests in _families(found):
         file, _, where = name.partition(" ")

@@ -1,11 +1,4 @@
-"""Mutants of safety/: every small change of its code and of its table data, found by walking the
-syntax trees.
-
-A mutant changes one node. Code mutants live in a function; table mutants in a statement of a
-module: a number, a named constant, a row, or a string that is one of a few (a unit, a direction).
-Left alone: docstrings, what is raised, and strings that only people read (names, descriptions). The
-id of a mutant holds no line number.
-"""
+"""Mutants of safety/: each changes one node of a function or table, no docstring, raise or name."""
 
 import ast
 import contextlib
@@ -28,8 +21,6 @@ ON_HARDWARE = {
 
 
 class Mutant:
-    """One change: `old` is replaced by `new`, an expression or statements, in its module's tree."""
-
     def __init__(self, source, where, operator, spot, new):
         """where: qualified name of the function or of the cell; spot: Spot of the node."""
         self.source, self.where, self.operator = source, where, operator
@@ -45,7 +36,6 @@ class Mutant:
 
     @property
     def lines(self):
-        """Line numbers of the statement's beginning and of the node."""
         node, statement = self.spot.node, self.spot.statement
         last = node.end_lineno if isinstance(node, ast.expr) else node.lineno
         return set(range(node.lineno, last + 1)) | {statement.lineno}
@@ -57,7 +47,6 @@ class Mutant:
         return (self.source.name, where), self.source.name, ""
 
     def known_as(self, test):
-        """A test's name in what is learned: for tables without its parameters."""
         return test if self.spot.function else test.partition("[")[0]
 
     def concerns(self, test):
@@ -75,7 +64,6 @@ class Mutant:
             return function_code(self.spot.function, self.source.path)
 
     def module_text(self):
-        """Source of the whole mutated module."""
         with self.spot.replaced(self.new):
             return ast.unparse(self.source.tree)
 
@@ -89,7 +77,6 @@ class Mutant:
 
 
 def head(statement):
-    """First line of a statement; a long one is cut around nothing: it is as the tree prints it."""
     return ast.unparse(statement).partition("\n")[0]
 
 
@@ -99,15 +86,13 @@ def function_code(function, path):
 
 
 class Spot:
-    """The place of a node: its parent's field and index, its statement and function."""
-
     def __init__(self, node, parent, field, place, statement, function):
         self.node, self.parent, self.field, self.place = node, parent, field, place
         self.statement, self.function = statement, function
 
     @contextlib.contextmanager
     def replaced(self, new):
-        """The tree with `new` in place of the node, None: without it; gives whether it is gone."""
+        """The tree with `new` in place of the node, None: without it; yields whether it is gone."""
         value, place = getattr(self.parent, self.field), self.place
         nodes = [] if new is None else [new]
         if new is None and isinstance(self.node, ast.stmt) and len(value) == 1:
@@ -123,8 +108,6 @@ class Spot:
 
 
 class Source:
-    """One file of safety/ with its tree."""
-
     def __init__(self, path):
         self.path, self.name = path, name_of(path)
         self.text = path.read_text(encoding="utf-8")
@@ -190,7 +173,6 @@ def is_the_same(new, old, namespace):
 
 
 def _value(node, namespace):
-    """What a name stands for, None for anything but a name of the module."""
     return operators.value_of(node, namespace) if operators.is_name(node) else None
 
 
@@ -212,7 +194,7 @@ def in_code(source, namespace):
 
 
 def in_tables(source, namespace):
-    """Mutants of the data of a file. namespace: its module's, to know what a name stands for."""
+    """namespace: of its module, for the values of names."""
     for statement in without_docstring(source.tree.body):
         if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
             continue
@@ -252,7 +234,6 @@ def generated(source, namespace):
 
 
 def signature(code):
-    """What a code object does, without its line numbers."""
     consts = tuple(
         signature(each) if hasattr(each, "co_code") else (type(each).__name__, repr(each))
         for each in code.co_consts

@@ -1,11 +1,4 @@
-"""Every mutant against the tests that could tell it: which one kills it, and what is left.
-
-Two ways in. Swapped: tests/safety is collected once; a child gets the mutant by replacing the code
-of one function and runs the tests that run its lines. Fresh: data and code that runs at import need
-new modules, so a child imports the mutated safety/ first and collects the test files one by one. A
-kill is a test that fails, an import of the mutated module that raises, or a test that takes 30
-times its time; everything else that goes wrong is an error.
-"""
+"""Every mutant against the tests that could kill it: swapped into a function or imported fresh."""
 
 import importlib
 import importlib.abc
@@ -23,8 +16,7 @@ from hil import forks
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"
 START_S = 0.002  # what a test costs beside its own time
-# CPU time of the likeliest tests, which every mutant is tried with; the rest only when these are
-# done
+# CPU time of the likeliest tests, which every mutant is tried with before the rest
 LIKELY_S = 2
 # what a mutated module may raise when it is imported
 OF_A_MUTANT = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
@@ -33,17 +25,12 @@ ROUNDS = ((0, 12), (12, 120), (120, None))
 
 
 class Learned:
-    """Which tests killed what before: the likeliest and cheapest come first."""
-
     def __init__(self, durations_s, kills=None, tries=None, hard=None):
-        """durations_s: of each test; kills, tries: what was learned before, by family and test;
-        hard: the test that told a mutant, of those that few tests tell.
-        """
+        """kills, tries: by family and test; hard: the test of a mutant that few tests kill."""
         self.durations_s, self.hard = durations_s, hard or {}
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
-        """The names of tests, best first; for a table those named after the row."""
         weighed = []
         for key, weight, doubt in zip(mutant.family, (8, 2, 1), (2, 4, 8)):
             known = [of.setdefault(key, Counter()) for of in (self.kills, self.tries)]
@@ -64,7 +51,6 @@ class Learned:
         return set(self.kills.get(mutant.family[0], ()))
 
     def within(self, names, cpu_s):
-        """How many of the first names take so long together, at least one."""
         for place, name in enumerate(names):
             cpu_s -= self.durations_s.get(name, 0.01) + START_S
             if cpu_s < 0:
@@ -72,7 +58,6 @@ class Learned:
         return len(names)
 
     def add(self, mutant, tried, killer):
-        """After a mutant: the tests that were tried, the killer among them or ""."""
         for key in mutant.family:
             self.tries.setdefault(key, Counter()).update({mutant.known_as(name) for name in tried})
             if killer:
@@ -100,10 +85,7 @@ def swap(mutant):
 
 
 class Queue:
-    """Jobs of a run: every mutant with its likeliest tests, survivors again with all others.
-
-    listed: ids of known survivors, which do not come again: this claims too little, never too much.
-    """
+    """listed: known survivors, not tried with all tests: it claims too little, never too much."""
 
     def __init__(self, runner, learned, chosen, listed=()):
         self.runner, self.learned, self.chosen, self.listed = runner, learned, chosen, listed
@@ -118,7 +100,6 @@ class Queue:
             yield mutant, first, mutant.id in self.listed or not rest
 
     def take(self, mutant, names, is_last, result):
-        """Learn from a result; True if it is the mutant's last, with the CPU time of all."""
         killer = result["by"] if result["how"] == KILLED and "::" in result["by"] else ""
         self.learned.add(mutant, names[: result["tried"]], killer)
         self.spent_s[mutant.id] += result["cpu_s"]
@@ -129,7 +110,6 @@ class Queue:
         return ended
 
     def again(self):
-        """The same of those that the likeliest tests did not tell."""
         for mutant, tried in self.left:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             others = self.learned.order(mutant, self.runner.contexts.others(names))
@@ -144,12 +124,10 @@ class Swapped:
         self.contexts, self.learned = contexts, learned
 
     def tests(self, mutant):
-        """Names of the tests that may tell a mutant."""
         known = self.contexts.tests(mutant) | self.learned.killers(mutant)
         return [name for name in known if name in self.items]
 
     def work(self, job, fd):
-        """In the child."""
         mutant, names, _ = job
 
         def over(name):
@@ -166,7 +144,6 @@ class Swapped:
 
 
 def outcome(names, place, report, before=0):
-    """What a run of tests came to; before: how many were run before these."""
     if report is None:
         return {"how": SURVIVED, "by": "", "tried": before + len(names)}
     why = (report.longreprtext.strip().splitlines() or [""])[-1][:200]
@@ -174,8 +151,6 @@ def outcome(names, place, report, before=0):
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports one module of safety/ from the mutant's code."""
-
     def __init__(self, mutant):
         self.mutant = mutant
         self.name = mutant.source.module
@@ -201,7 +176,7 @@ class Fresh:
         self.modules = [source.module for source in mutants.sources()]
 
     def tests(self, mutant):
-        """Names of the tests that may tell a mutant. Data may concern every test."""
+        """Data may concern every test."""
         every = self.contexts.durations_s
         known = ()
         if mutant.spot.function:
@@ -209,7 +184,6 @@ class Fresh:
         return [name for name in known if name in every] or list(every)
 
     def work(self, job, fd):
-        """In the child: import, then the tests in rounds, each file by file."""
         mutant, names, _ = job
 
         def over(name):

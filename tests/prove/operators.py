@@ -1,6 +1,4 @@
-"""What a mutant may change: each function yields (name of the operator, new node) for one spot of a
-tree.
-"""
+"""What a mutant may change: each function yields (operator, new node) for one spot of a tree."""
 
 import ast
 
@@ -14,13 +12,11 @@ SYMBOLS = {
 
 
 def _classes(pairs):
-    """{operator: the one that it is changed to}, classes of ast by their names."""
     named = [pair.split() for pair in pairs.split(", ")]
     return {getattr(ast, name): getattr(ast, other) for name, other in named}
 
 
-# The boundary only: that a condition is told from its opposite is seen by condition to True and to
-# False.
+# The boundary only: condition to True and to False tell a condition from its opposite.
 COMPARED = _classes(
     "Lt LtE, LtE Lt, Gt GtE, GtE Gt, Eq NotEq, NotEq Eq, Is IsNot, IsNot Is, In NotIn, NotIn In"
 )
@@ -32,7 +28,6 @@ COMPUTED = _classes(
 
 
 def constant(value):
-    """A literal; a negative one as the parser writes it."""
     return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
 
 
@@ -41,12 +36,10 @@ def plus(node, step):
 
 
 def is_negated(node):
-    """A minus and what it stands before."""
     return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 def is_at(spot, field, *kinds):
-    """The node is in this field of a node of one of the kinds."""
     return spot.field == field and isinstance(spot.parent, kinds)
 
 
@@ -55,7 +48,6 @@ def is_range(node):
 
 
 def is_int(node):
-    """A literal whole number, with or without a sign."""
     node = node.operand if is_negated(node) else node
     return isinstance(node, ast.Constant) and type(node.value) is int
 
@@ -102,7 +94,6 @@ def _augmented(spot):
 
 
 def beside(value):
-    """The number that a number becomes: 1 (a flag, a count) 0, all others the next one."""
     return 0 if value == 1 else value + 1
 
 
@@ -197,12 +188,11 @@ HANDLERS |= dict.fromkeys((ast.Expr, ast.Continue, ast.Break), _statement)
 
 
 def _is_condition(spot):
-    """What an if, a conditional expression, or a while asks."""
     return is_at(spot, "test", ast.If, ast.IfExp, ast.While)
 
 
 def _condition(spot):
-    """What is asked: always, never. (An endless while says nothing.)"""
+    """Always and never; an endless while shows nothing."""
     if _is_condition(spot):
         if not isinstance(spot.parent, ast.While):
             yield "condition to True", ast.Constant(True)
@@ -223,7 +213,6 @@ def _index(spot):
 
 
 def _range(spot):
-    """A range without its last number, and without its first."""
     parent = spot.parent
     if spot.field == "args" and is_range(parent):
         if not is_int(spot.node):
@@ -250,8 +239,6 @@ def is_text(node):
 
 
 class Columns:
-    """Rows of a table, what its columns hold, and a name of each cell without its line."""
-
     def __init__(self, value, namespace):
         self.namespace, self.value, self.rows, self.others = namespace, value, {}, {}
         rows = []
@@ -298,7 +285,6 @@ class Columns:
 
 
 def of_cell(spot, columns):
-    """Mutations of one node of a statement at the level of a module."""
     node, parent = spot.node, spot.parent
     if is_range(parent) and len(parent.args) == 1:
         return  # as many names as numbers, or the module does not load

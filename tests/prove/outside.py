@@ -1,10 +1,4 @@
-"""Mutants of files outside safety/, a few of each drawn by a seed: which ones do their tests tell?
-
-`python tests/prove/outside.py [--each N] [--seed N] [--json FILE] PATH...`: the tests of a file are
-those that import it. Each mutant is written into a copy of the tree and those tests run until one
-fails. Two versions of the tests are compared by `--against FILE`: exit code 1 names every mutant
-that only the earlier ones told.
-"""
+"""Mutants of files outside safety/, a few of each drawn by a seed: which do their tests tell?"""
 
 import argparse
 import ast
@@ -65,7 +59,6 @@ def judges():
 
 
 def drawn(path, count, seed):
-    """[(id, text of the mutated file)] of so many mutants of a file."""
     source = mutants.Source(path)
     every = list(mutants.generated(source, {}))
     chosen = random.Random(f"{seed} {path.name}").sample(every, min(count, len(every)))
@@ -73,7 +66,6 @@ def drawn(path, count, seed):
 
 
 def verdict(tree, path, text, tests):
-    """KILLED or SURVIVED: what the tests say of the copy at `tree` with this text in the file."""
     target = tree / path.relative_to(ROOT)
     whole = target.read_text(encoding="utf-8")
     target.write_text(text, encoding="utf-8")
@@ -114,7 +106,6 @@ def files(paths):
 
 
 def summary(results, given):
-    """Print the sum, write and compare; the exit code."""
     killed = [name for name, how in results.items() if how == KILLED]
     print(f"seed {given.seed} mutants {len(results)} killed {len(killed)}")
     if given.json:

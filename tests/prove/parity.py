@@ -1,9 +1,4 @@
-"""Random steps of the kernel on every interpreter there is: the checksums over all outputs must be
-equal.
-
-The walk is tests/safety/parity_steps.py. MicroPython runs it under WebAssembly with its heap locked
-while it steps.
-"""
+"""Random steps of the kernel on every interpreter there is: equal checksums over all outputs."""
 
 import os
 import pathlib
@@ -68,7 +63,6 @@ class Walks:
         return [*self.commands, MICROPYTHON]
 
     def work(self, job, fd):
-        """In a child: one case on one interpreter."""
         name, case = job
         words = [str(word) for word in case]
         if name == MICROPYTHON:
@@ -100,7 +94,6 @@ class Walks:
 
 
 def run(cases, workers):
-    """(steps equal, names of the interpreters, what differed)."""
     with tempfile.TemporaryDirectory() as folder:
         walks = Walks(cases, folder)
         equal, wrong = walks.run(workers)

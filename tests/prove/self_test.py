@@ -102,7 +102,6 @@ def run(*words, cwd=None):
 
 
 def prove(repository, *words):
-    """(exit code, lines) of the prover on coverage and mutation."""
     tool = str(repository / "tests/prove")
     done = run(tool, "--only", "coverage,mutation", *words, cwd=repository)
     return done.returncode, (done.stdout + done.stderr).splitlines()
@@ -223,9 +222,6 @@ runpy.run_path(sys.argv.pop(1), run_name='__main__')"""
         assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
-# -- what is mutated
-
-
 def ids(text, tmp_path):
     import mutants
 
@@ -321,11 +317,7 @@ def test_every_mutant_is_undone(tmp_path):
         assert ast.dump(source.tree) == before
 
 
-# -- the proofs
-
-
 def broken(tmp_path, name, before, after):
-    """A copy of a module of safety/ (or controller.core.setpoint) with one text replaced."""
     folder = HERE.parents[1] / ("controller/core" if name in ("setpoint", "answers") else "safety")
     text = (folder / f"{name}.py").read_text(encoding="utf-8")
     assert text.count(before) >= 1, before
@@ -469,7 +461,7 @@ def test_a_proof_fails_on_a_broken_function(broke, tmp_path, monkeypatch):
 
 
 def numbers(tmp_path, text):
-    """Functions that count as ours."""
+    """Functions that count as the project's."""
     path = tmp_path / "numbers.py"
     path.write_text(text)
     return loaded("safety.numbers", path)
@@ -579,9 +571,6 @@ def test_the_kernel_is_what_it_imports_and_the_rest_the_second_channel():
     assert {source.name for source in sources} - kernel == set(second)
     parts = [line.partition(":")[0] for line in sizes.lines()]
     assert parts == ["the kernel", "the second channel"]
-
-
-# -- what is likely
 
 
 def test_the_tests_of_each_function_are_kept_and_known_to_its_file_and_to_all():

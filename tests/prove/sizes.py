@@ -1,6 +1,4 @@
-"""Lines of safety/: all of them, and those that are code (no blank, comment or docstring), with and
-without tables.
-"""
+"""Lines of safety/: all, and code (no blank, comment, docstring), with and without tables."""
 
 import ast
 import io
@@ -38,7 +36,6 @@ def imported(tree):
 
 
 def part_of(sources, name="kernel"):
-    """Names of the modules that `name` needs, itself among them."""
     trees = {source.name: source.tree for source in sources}
     found, new = set(), {name} & set(trees)
     while new:
@@ -48,7 +45,6 @@ def part_of(sources, name="kernel"):
 
 
 def lines():
-    """Lines for the report: the kernel, and what of the second channel runs here too."""
     sources = mutants.sources()
     kernel = part_of(sources)
     for name, is_kernel in (("the kernel", True), ("the second channel", False)):

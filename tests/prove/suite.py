@@ -1,8 +1,4 @@
-"""tests/safety inside pytest, held open: collected once, then run test by test in forked children.
-
-`Suite` is a pytest plugin that takes over the session: instead of running the tests it calls
-`serve(session)`.
-"""
+"""A pytest session over tests/safety, held open: collected once, run test by test in children."""
 
 import functools
 import os
@@ -17,8 +13,7 @@ from _pytest.runner import runtestprotocol
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "safety"
-# They hold the kernel against a copy of itself or against a page written from it, so they can tell
-# no mutant.
+# They compare the kernel with a copy of itself or a page made from it: they tell no mutant.
 NO_JUDGES = {
     "test_parity.py": "compares the source with the same source on MicroPython",
     "test_assessor.py": "compares the page with what was written from the same tables",
@@ -35,7 +30,7 @@ CPU_S_MIN, CPU_TIMES = 2, 30
 
 
 class Suite:
-    """The plugin. serve(session): what to do instead of collecting and running."""
+    """serve(session): called instead of collecting and running."""
 
     def __init__(self, serve):
         self.serve = serve
@@ -60,7 +55,6 @@ def files(folder=TESTS):
 
 
 def hold(serve, folder=TESTS):
-    """Call serve(session) in a session over the folder's tests; returns pytest's exit code."""
     sys.pycache_prefix = os.path.join(tempfile.gettempdir(), f"firebreak-prove-{os.getuid()}")
     sys.dont_write_bytecode = False
     names = [str(path) for path in files(folder)]
@@ -69,8 +63,6 @@ def hold(serve, folder=TESTS):
 
 
 class Clock:
-    """Ends this process when one test takes more CPU time than it may."""
-
     def __init__(self, report):
         self.report, self.name = report, ""
         signal.signal(signal.SIGPROF, self._over)
@@ -102,12 +94,7 @@ def first_failure(items, clock, usual_s):
 
 
 def shared_starts(context):
-    """Cached helpers of the tests: what one test computes for the others is put under a context of
-    its own.
-
-    context(name) switches and returns the one before. Returns {test: set of such contexts} as it
-    fills.
-    """
+    """{test: contexts} of what cached helpers compute; context(name) returns the former."""
     users, state = {}, {"test": ""}
 
     def wrap(cached, label):

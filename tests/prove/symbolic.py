@@ -1,13 +1,4 @@
-"""Runs shipped Python functions on symbolic whole numbers: their own source, statement by
-statement, for Z3.
-
-Both sides of a condition are run and what they leave is merged, so a loop over eleven limits is one
-formula and not 2^11 courses. Every value also carries an interval; a comparison that the intervals
-decide takes one side only. Each arithmetic result must lie within +-2^30: where its interval does
-not show that, it becomes an obligation for Z3, as does every index that may lie outside and every
-`raise` that must not be reached. Whatever is met that this file does not know raises Unknown:
-nothing is skipped in silence.
-"""
+"""Runs shipped functions on symbolic whole numbers for Z3; raises Unknown at anything else."""
 
 import ast
 import builtins
@@ -48,8 +39,6 @@ class Unknown(Exception):
 
 
 class _Value:
-    """Comparisons: a truth value, decided or not."""
-
     __slots__ = ()
 
     def __lt__(self, other):
@@ -66,13 +55,7 @@ class _Value:
 
 
 class Sym(_Value):
-    """A whole number: Z3 expression and interval; bits: truth values, lowest first, where they are
-    known one by one.
-
-    chosen: (condition, a, b) of which it is one: bits and comparisons are worked out from it, so
-    that what only chooses among constants stays a matter of truth values, which is far easier to
-    decide than one of numbers.
-    """
+    """bits: truth values, lowest first; chosen: (condition, a, b) of it, far easier to decide."""
 
     __slots__ = ("e", "low", "high", "bits", "chosen", "compared")
 
@@ -82,8 +65,6 @@ class Sym(_Value):
 
 
 class Cond(_Value):
-    """A truth value that is not decided: Z3 expression."""
-
     __slots__ = ("e",)
 
     def __init__(self, e):
@@ -137,7 +118,6 @@ def formula(a):
 
 
 def number(a):
-    """A value as a number: truth is 0 or 1."""
     if isinstance(a, Cond):
         return Sym(z3.If(a.e, z3.IntVal(1), z3.IntVal(0)), 0, 1)
     return int(a) if isinstance(a, bool) else a
@@ -149,13 +129,11 @@ def expression(a):
 
 
 def ends(a):
-    """(low, high) of a number."""
     a = number(a)
     return (a.low, a.high) if isinstance(a, Sym) else (a, a)
 
 
 def truth(a):
-    """Python's truth of a value."""
     if isinstance(a, Sym):
         return compare(NE, a, 0)
     return a if isinstance(a, Cond) else bool(a)
@@ -182,7 +160,6 @@ def compare(how, a, b):
 
 
 def _compared_with(how, a, constant):
-    """A comparison with a constant, of a number that was chosen by a condition."""
     if a.bits is not None and len(a.bits) == 1 and how in (EQ, NE):
         return a.bits[0] if (how is EQ) == (constant == 1) else no(a.bits[0])
     # all in terms of <, so that a path is seen to say it already
@@ -224,12 +201,10 @@ def from_bits(bits):
 
 
 def joined(join, a, b):
-    """The bits of two numbers joined one by one; missing ones are 0."""
     return tuple(join(one, other) for one, other in itertools.zip_longest(a, b, fillvalue=False))
 
 
 def choose(condition, a, b):
-    """a if condition else b."""
     if isinstance(condition, bool):
         return a if condition else b
     if a is b:
@@ -261,8 +236,6 @@ class Span:
 
 
 class _Frame:
-    """One call: its names, what it has returned so far, the iteration it is in."""
-
     def __init__(self, names, scope, title, entered):
         """entered: the condition under which the call happens; the names exist under no other."""
         self.names, self.scope, self.title, self.entered = names, scope, title, entered
@@ -271,15 +244,11 @@ class _Frame:
 
 
 class Machine:
-    """Runs functions; collects facts about its symbols and obligations."""
-
     def __init__(self, stubs=(), claim_steps=CLAIM_STEPS):
         """stubs: {function: what stands for it, called with the machine and the arguments}."""
         self.facts, self.obligations, self.alive = [], [], True
         self.stubs, self.claim_steps = dict(stubs), claim_steps
         self._trees, self._count = {}, 0
-
-    # -- symbols and proofs
 
     def symbol(self, name, low, high):
         self._count += 1
@@ -300,7 +269,6 @@ class Machine:
         self.facts += map(formula, conditions)
 
     def oblige(self, what, condition):
-        """`condition` must hold wherever it is asked."""
         needed = implies(self.alive, condition)
         if needed is not True and not says(self.alive, condition):
             self.obligations.append((what, needed))
@@ -326,7 +294,6 @@ class Machine:
         return None
 
     def _why(self, solver, answer, part):
-        """(claim, model) of the first claim that does not hold, or that it is not known."""
         if answer == z3.unknown:
             return part[0][0], f"inconclusive: {solver.reason_unknown()}"
         model = solver.model()
@@ -336,14 +303,12 @@ class Machine:
         return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
 
     def possible(self, condition):
-        """False if Z3 shows that the condition cannot be."""
         solver = z3.Solver()
         solver.set("rlimit", RANGE_STEPS)
         solver.add(*self.facts, formula(condition))
         return solver.check() != z3.unsat
 
     def always(self, conditions):
-        """For each condition whether Z3 shows that it always holds."""
         solver, found = z3.Solver(), []
         solver.set("rlimit", RANGE_STEPS)
         solver.add(*self.facts)
@@ -354,10 +319,8 @@ class Machine:
             solver.pop()
         return found
 
-    # -- calls
-
     def call(self, function, *args, **kwargs):
-        """Run a function, a method or a class of ours; anything else is called as it is."""
+        """Runs a function, method or class of the project; calls anything else as it is."""
         stub = self.stubs.get(getattr(function, "__func__", function))
         if stub:
             return stub(self, *args)
@@ -419,8 +382,6 @@ class Machine:
             if isinstance(found, Sym):
                 found = Sym(found.e, low, high)
         return found
-
-    # -- statements
 
     def _block(self, statements, frame):
         for statement in statements:
@@ -597,8 +558,6 @@ class Machine:
                 raise Unknown(f"{frame.title}: a loop that is left from inside")
         raise Unknown(f"{frame.title}: more than {UNROLL_MAX} rounds")
 
-    # -- expressions
-
     def value(self, node, frame):
         kind = getattr(self, "_of_" + type(node).__name__.lower(), None)
         if kind is None:
@@ -736,7 +695,6 @@ class Machine:
         return self.compute(type(node.op), left, right, where)
 
     def compute(self, how, left, right, where):
-        """left op right, watched."""
         if not (
             isinstance(left, NUMBER) and isinstance(right, NUMBER) and _symbolic((left, right))
         ):
@@ -782,7 +740,7 @@ class Machine:
             return from_bits(joined(COMPUTE[how], mine, other))
         most = min(b, d) if how is ast.BitAnd else (1 << max(b, d).bit_length()) - 1
         made = self.symbol("bits", 0, most)
-        # outside their intervals (on a dead path) nothing is said
+        # outside their intervals (on a dead path) nothing is claimed
         x, y = expression(left), expression(right)
         inside = z3.And(x >= 0, y >= 0, x <= b, y <= d)
         bounds = made.e >= x, made.e >= y, made.e <= x + y
