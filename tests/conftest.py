@@ -26,7 +26,7 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile("repeatable")
-# A shell without job control starts jobs that ignore SIGINT, and so would what tests start.
+# A shell without job control starts jobs that ignore SIGINT; their children ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -45,7 +45,7 @@ def pytest_collection():
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
-    """What was collected stays: usual rounds of garbage collection cost a tenth of a simulation."""
+    """Collected tests stay: usual rounds of garbage collection cost a tenth of a simulation."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
@@ -82,7 +82,7 @@ class CpuOfWorkers(CpuPerFolder):
         """The worker has counted it."""
 
     def pytest_testnodedown(self, node):
-        """A worker ended; one that crashed says nothing."""
+        """A worker ended; one that crashed has no sums."""
         self.spent_s.update(getattr(node, "workeroutput", {}).get("cpu_s", {}))
 
 

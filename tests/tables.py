@@ -21,7 +21,7 @@ def _value(text):
 
 
 def cases(text):
-    """Names, then expressions. Two blanks part values, ` | ` cases; `  #` a remark; `*`: several."""
+    """Names, then expressions. Two blanks part values, ` | ` cases; `  #`: a remark; `*`: many."""
     names, *lines = text.strip().splitlines()
     known, every = sys._getframe(1).f_globals, []
     for case in [case.strip() for line in lines for case in line.split("  #")[0].split(" | ")]:

@@ -43,7 +43,7 @@ CLOCK_READERS = (
     "safety/mcu/board_machine.py",
     "hil/campaigns/vm/machine.py",
 )
-BOARDS = "safety/mcu/board_"  # what touches a microcontroller's hardware, and only there
+BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
 OURS = ("safety", "controller", "drivers", "hil", "tests")
@@ -291,7 +291,7 @@ def machine_paths(path, text):
 
 
 def unit_in_name(where, name, unit):
-    """The unit ends the name (or stands before _min, _max); what is not a quantity has none."""
+    """The unit ends the name (or is before _min, _max); a name of no quantity has none."""
     if unit in UNITLESS:
         return []
     ending = "_" + unit.replace("/", "_per_")

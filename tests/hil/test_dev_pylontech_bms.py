@@ -60,7 +60,7 @@ def test_frames_of_both_dialects_with_limits_scales_and_ranges():
     assert struct.unpack_from("<h", burst(pack)[0x356])[0] == 32767
 
 
-# What happens to the rack, 0x359 protection bytes 0 and 1, and the 0x35A pair that turns to 01.
+# change of the rack, 0x359 protection bytes 0 and 1, the 0x35A pair that turns to 01
 TRIPS = (
     ("cell_voltage_V_max", 3.65, 0x02, 0, 1),
     ("cell_voltage_V_min", 2.80, 0x04, 0, 2),

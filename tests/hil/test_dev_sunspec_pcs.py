@@ -53,7 +53,7 @@ class Bench:
         self.pcs.write(FC16, self.address(name), words, self.now_us)
 
     def read(self, name):
-        """One point as a controller reads it; what the plant got: `setpoint`, `runs` as digits."""
+        """One point as a controller reads it; of the plant: `setpoint`, `runs` as digits."""
         if name == "runs":
             return int("".join(str(int(run)) for run in self.plant.runs) or 0)
         if name == "setpoint":
@@ -67,7 +67,7 @@ class Bench:
             self.pcs.tick(self.now_us)
 
     def play(self, text):
-        """`+2` runs 2 s, `POINT=5` writes a point, `POINT?5` says what it must read."""
+        """`+2` runs 2 s, `POINT=5` writes a point, `POINT?5` asserts its value."""
         for word in text.split():
             name, _, value = word.replace("=", "?").partition("?")
             if not value:

@@ -1,4 +1,4 @@
-"""What the observer sees on the wires and in the plant, byte by byte."""
+"""The observer's view of the wires and of the plant, byte by byte."""
 
 import random
 import struct
@@ -140,7 +140,7 @@ def test_writes_are_told_once_per_change(bus, frames, told):
 
 def test_what_is_told_at_the_wire_and_in_the_plant():
     replies = [inputs(1, bits) for bits in (0xFF, 0xFF, 0xFE, 0xF7)]
-    replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # of a write: tells nothing
+    replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # of a write: no information
     assert timed(heard("io", *replies, is_reply=REPLY))[8:] == [
         (2, "estop_1_open_seen"),
         (3, "estop_1_closed_seen"),

@@ -1,4 +1,4 @@
-"""Fan, louvre, airflow contact, dilution, and what the detectors make of it."""
+"""Fan, louvre, airflow contact, dilution, and the readings of the detectors."""
 
 import math
 import statistics
@@ -144,7 +144,7 @@ def test_noise_follows_the_seed_and_gas_is_forgotten_when_it_is_gone(monkeypatch
 
 def test_smoke_and_heat_alarm_after_their_lag():
     one = _air()
-    one.step(DT_S, False, smoke_g=3.0)  # 1 g/m3, ten times what a chamber alarms at
+    one.step(DT_S, False, smoke_g=3.0)  # 1 g/m3, ten times the alarm of a chamber
     alarmed_s = {}
     for tick in range(100):
         _steps(one, 1)
@@ -163,7 +163,7 @@ def test_smoke_and_heat_alarm_after_their_lag():
     assert one.smoke == [False, True] and one.smoke_g_per_m3 == 0.0
     one.test_smoke[0] = True
     _steps(one, 2000)
-    one.test_smoke[:] = False, False  # 0.2 g/m3 in the chamber, twice what it alarms at
+    one.test_smoke[:] = False, False  # 0.2 g/m3 in the chamber, twice its alarm
     alarms = [(_steps(one, 1), *one.smoke)[1:] for _ in range(1000)]
     left_s = [DT_S * sum(chamber) for chamber in zip(*alarms)]
     assert left_s == [pytest.approx(tau_s * math.log(4.0), abs=0.2) for tau_s in air.SMOKE_TAU_S]

@@ -1,4 +1,4 @@
-"""What the rack's BMS allows, and when it trips by itself."""
+"""The limits of the rack's BMS, and when it trips by itself."""
 
 import types
 

@@ -24,7 +24,7 @@ def _run(one, seconds, heat_W=0.0, exchange_m3_per_s=LEAK_M3_PER_S, dt_s=DT_S):
 def test_the_cooling_holds_the_air_heats_it_or_fails():
     for heat_W in (0.0, 2000.0, 6000.0):
         one = _run(_climate(), 120, heat_W)
-        # 12 kW in a band of 1 K, less what goes through the walls
+        # 12 kW in a band of 1 K, less the loss through the walls
         assert one.air_degC == pytest.approx(25.0 + (heat_W + 300.0) / 12_032.4, abs=1e-3)
         assert one.hvac_power_W == pytest.approx(heat_W + 300.0, abs=0.005 * heat_W + 5.0)
     for hvac_W in (0.0, 3000.0):

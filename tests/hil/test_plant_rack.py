@@ -1,4 +1,4 @@
-"""One rack: charge, voltage, temperature, what its BMS reports."""
+"""One rack: charge, voltage, temperature, reports of its BMS."""
 
 import csv
 import gzip
@@ -215,7 +215,7 @@ def test_an_open_breaker_and_a_short_circuit():
     assert one.conductance_S == 0.0
     one.open_breaker(False)
     assert one.conductance_S > 0.0
-    # Facts C65: above what the contactors can break they stay closed, for 30 s at most.
+    # Facts C65: above their breaking capacity they stay closed, for 30 s at most.
     one = _rack()
     one.command_close(True)
     _close(one)

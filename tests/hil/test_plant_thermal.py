@@ -1,4 +1,4 @@
-"""Module temperatures: balance, hot spot, and when its cells are told apart."""
+"""Module temperatures: balance, hot spot, and when its cells have temperatures of their own."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_cells_told_apart_and_their_runaway():
     node.heat(120.0, 0.0)
     node.step(1e-6, 0.0, (), 25.0)
     assert node.reading_degC == pytest.approx(120.0)
-    # Two modules, one of them with a chain: the other and the air get what it loses.
+    # Two modules, one of them with a chain: the other and the air get its loss.
     one, other = _node(90.0), _node(25.0)
     one.cells_apart()
     for _ in range(200):

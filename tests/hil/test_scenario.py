@@ -262,7 +262,7 @@ def evaluated(expects, violations=()):
     return expectations.evaluate(expects, run, doc)
 
 
-# expectation, "+" or "-" with more keys: is it met, and the words that say so
+# expectation, "+" or "-" with more keys: is it met, and the words of the judgement
 JUDGED = """
 what = "trip", stage = "1a", after = "press"
 + ms_max = 60 | row 1a trips 0 .. 60 ms after press: 60.0 ms

@@ -36,7 +36,7 @@ def compared(rig, path, name):
     + slow(*[(name, True) for name in REST]),
 )
 def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
-    """One run answers both, as the simulation is what takes the time."""
+    """One run answers both: the simulation takes the time."""
     short_ring = partial(open_journal, capacity_bytes=RING_BYTES)
     monkeypatch.setattr(virtual_controller, "open_journal", short_ring)
     if why:

@@ -1,4 +1,4 @@
-"""The screen: what must be on a frame, where, and that it always fits; who is shown what."""
+"""The screen: content of a frame, which always fits; output to a terminal, a pipe or none."""
 
 import io
 import itertools

@@ -1,4 +1,4 @@
-"""Trips out of the words that name what is active: one entry each time an instance begins."""
+"""Trips out of the names of active instances: one entry each time an instance begins."""
 
 from array import array
 

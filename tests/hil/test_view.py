@@ -1,4 +1,4 @@
-"""The view: what the screen is given is what plant and controller have."""
+"""The view for the screen equals plant and controller."""
 
 from types import SimpleNamespace
 

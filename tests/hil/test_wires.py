@@ -13,7 +13,7 @@ from tests.tables import cases
 
 
 class Line:
-    """A VirtualSerial at 9600 8N1 (1041.67 us a byte) with lists of what arrived where."""
+    """A VirtualSerial at 9600 8N1 (1041.67 us a byte) with lists of arrivals."""
 
     def __init__(self, *replies):
         """replies: (delay_us, data) to each chunk that arrives."""

@@ -41,7 +41,7 @@ class Comparison:
     """A virtual rig beside its `why`. Made while hil.simulate.VirtualSerial is TappedSerial."""
 
     def __init__(self, rig, path, is_clean=True):
-        """path: of the rig's journal; is_clean: what is handed to the wire arrives on it."""
+        """path: of the rig's journal; is_clean: bytes handed to the wire arrive on it."""
         self.rig, self.path, self.clean = rig, str(path), is_clean
         self.witness = Witness(self.rig.cabinet)
         self.rig.controller.wires["pcs"].handed_over = self.witness.rtu_tap("pcs")
@@ -53,7 +53,7 @@ class Comparison:
         self.ticks = self.pages = self.frames = 0
 
     def tick(self, now_us):
-        """Before the tick freezes its inputs: `why` may call sent what was handed over so far."""
+        """Before the tick freezes its inputs: `why` may call sent only earlier bytes."""
         self.handed = self.witness.setpoint_W, self.witness.take()
         self._tick(now_us)
 

@@ -241,7 +241,7 @@ def a_weaker_rack_never_widens():
 
 
 def rising(machine, power_W, permille, calls):
-    """For scale_W: any function that does what `scale_is_within` has shown of it."""
+    """For scale_W: any function with the properties that `scale_is_within` has shown."""
     scaled = machine.symbol("scaled_W", 0, HIGH)
     machine.assume([implies(permille <= 1000, scaled <= power_W)])
     calls.append((power_W, permille, scaled))
@@ -395,7 +395,7 @@ def testing(permit):
 
 
 def permit_invariants(kernel):
-    """What holds of the permit between two steps; assumed before and shown after."""
+    """Invariants of the permit between two steps; assumed before and shown after."""
     state, opened, out = kernel.permit.state[0], kernel.permit.timer[2], kernel.out
     under_test = testing(kernel.permit)
     supply, enable = equal(out[s.CONTACTOR_SUPPLY_OK], 1), equal(out[s.PCS_ENABLE_OK], 1)
@@ -748,7 +748,7 @@ def _stays_small(end):
     state = arrays(kernel)
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
     ranges = [[Range(each) for each in values] for values in state]
-    # what boot() may set
+    # boot() may set these
     flags = (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy)
     for values, spans in zip(state, ranges):
         for each in spans if any(values is one for one in flags) else ():

@@ -22,7 +22,7 @@ def watcher(folder, name):
 
 
 class Contexts:
-    """What was measured. Lines are per file (mutants.name_of); tests are node ids."""
+    """Lines are per file (mutants.name_of); tests are node ids."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)

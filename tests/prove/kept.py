@@ -1,4 +1,4 @@
-"""What a run leaves in build/prove: contexts and results of this tree, what any tree taught."""
+"""Kept in build/prove after a run: contexts and results of this tree, what any tree taught."""
 
 import hashlib
 import os

@@ -6,7 +6,7 @@ from collections import Counter
 import kept
 
 COVERING = "covering"  # the entry of tests that run what the best of each function do not
-HARD = "hard"  # the entry {mutant id: test} of mutants that few tests tell
+HARD = "hard"  # the entry {mutant id: test} of mutants that few tests kill
 HARD_S = 0.3  # CPU time; the mean of all is a third of it
 FILE = kept.FOLDER / "likely.json"
 

@@ -42,7 +42,7 @@ class Mutant:
 
     @property
     def family(self):
-        """What tests are learned by: function or column, file, all."""
+        """Keys of learning: function or column, file, all."""
         where = re.sub(r"\[[^]]*\]", "[]", self.where, count=1)
         return (self.source.name, where), self.source.name, ""
 
@@ -164,7 +164,7 @@ def spots(parent, statement, function):
 
 
 def is_the_same(new, old, namespace):
-    """True for changes that are none because the module's NAME is 0."""
+    """True for changes without effect because the module's NAME is 0."""
     signs = (ast.Add, ast.Sub)
     if isinstance(new, ast.BinOp) and isinstance(new.op, signs) and isinstance(old, ast.BinOp):
         is_sign = new.right is old.right and isinstance(old.op, signs)

@@ -15,10 +15,10 @@ from hil import forks
 
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"
-START_S = 0.002  # what a test costs beside its own time
+START_S = 0.002  # cost of a test beside its own time
 # CPU time of the likeliest tests, which every mutant is tried with before the rest
 LIKELY_S = 2
-# what a mutated module may raise when it is imported
+# raised by a mutated module when it is imported
 OF_A_MUTANT = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
 # the likeliest tests of all files first, so that few files are collected
 ROUNDS = ((0, 12), (12, 120), (120, None))

@@ -1,4 +1,4 @@
-"""What a mutant may change: each function yields (operator, new node) for one spot of a tree."""
+"""Operators: each function yields (operator, new node) for one spot of a tree."""
 
 import ast
 
@@ -16,7 +16,7 @@ def _classes(pairs):
     return {getattr(ast, name): getattr(ast, other) for name, other in named}
 
 
-# The boundary only: condition to True and to False tell a condition from its opposite.
+# The boundary only: condition to True and to False find a condition turned round.
 COMPARED = _classes(
     "Lt LtE, LtE Lt, Gt GtE, GtE Gt, Eq NotEq, NotEq Eq, Is IsNot, IsNot Is, In NotIn, NotIn In"
 )
@@ -70,7 +70,7 @@ def _compare(spot):
 
 
 def _takes_the_larger(spot):
-    """`if a > b: b = a`, or with <: what is equal makes no difference."""
+    """`if a > b: b = a`, or with <: equal values make no difference."""
     body = spot.parent.body if is_at(spot, "test", ast.If) and not spot.parent.orelse else []
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or len(spot.node.ops) != 1:
         return False
@@ -108,7 +108,7 @@ def _constant(spot):
 
 
 def _boolean(spot):
-    """Each operand left out; what tells these apart tells `and` from `or` too."""
+    """Each operand left out: a test that finds this finds `and` for `or` too."""
     node = spot.node
     for place in range(len(node.values)):
         left = [*node.values[:place], *node.values[place + 1 :]]
@@ -137,7 +137,7 @@ def _call(spot):
 
 
 def _alone(spot):
-    """All that an if without an else does: its condition to False says the same."""
+    """The whole body of an if without an else: its condition to False does the same."""
     parent = spot.parent
     return is_at(spot, "body", ast.If) and len(parent.body) == 1 and not parent.orelse
 

@@ -80,7 +80,7 @@ def verdict(tree, path, text, tests):
 
 
 def main(argv=None):
-    """Print a line per mutant and the sum; 1 when --against told more."""
+    """Print a line per mutant and the sum; 1 when the tests of --against killed more."""
     given = parsed(argv)
     tests, results = judges(), {}
     with tempfile.TemporaryDirectory() as folder:

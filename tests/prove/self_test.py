@@ -1,4 +1,4 @@
-"""The prover: what it mutates, why it kills, and that each proof fails on a broken function."""
+"""The prover: its mutants, its kills, and each proof failing on a broken function."""
 
 import ast
 import importlib.util
@@ -543,7 +543,7 @@ print(*sorted(found))
 
 
 def test_no_test_file_runs_a_kernel_when_it_is_collected():
-    """What runs then cannot be swapped: its mutants would take five times as long."""
+    """A function run then cannot be swapped: its mutants would take five times as long."""
     done = run("-c", IMPORTS, str(HERE.parent / "safety"), str(HERE.parents[1]))
     assert done.returncode == 0, done.stderr
     allowed = ("crc", "parameters", "signals")

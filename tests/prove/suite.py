@@ -13,7 +13,7 @@ from _pytest.runner import runtestprotocol
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests" / "safety"
-# They compare the kernel with a copy of itself or a page made from it: they tell no mutant.
+# They compare the kernel with a copy of itself or a page made from it: they kill no mutant.
 NO_JUDGES = {
     "test_parity.py": "compares the source with the same source on MicroPython",
     "test_assessor.py": "compares the page with what was written from the same tables",
@@ -72,7 +72,7 @@ class Clock:
         os._exit(0)
 
     def start(self, name, usual_s):
-        """Before a test; usual_s: what it took without a mutant."""
+        """usual_s: CPU time of the test without a mutant."""
         self.name = name
         signal.setitimer(signal.ITIMER_PROF, max(CPU_S_MIN, CPU_TIMES * usual_s))
 

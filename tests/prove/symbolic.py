@@ -162,7 +162,7 @@ def compare(how, a, b):
 def _compared_with(how, a, constant):
     if a.bits is not None and len(a.bits) == 1 and how in (EQ, NE):
         return a.bits[0] if (how is EQ) == (constant == 1) else no(a.bits[0])
-    # all in terms of <, so that a path is seen to say it already
+    # all in terms of <, so that a path is seen to contain it already
     if how in (GE, GT, LE):
         below = a < constant + (how is not GE)
         return below if how is LE else no(below)
@@ -245,7 +245,7 @@ class _Frame:
 
 class Machine:
     def __init__(self, stubs=(), claim_steps=CLAIM_STEPS):
-        """stubs: {function: what stands for it, called with the machine and the arguments}."""
+        """stubs: {function: its replacement, called with the machine and the arguments}."""
         self.facts, self.obligations, self.alive = [], [], True
         self.stubs, self.claim_steps = dict(stubs), claim_steps
         self._trees, self._count = {}, 0
@@ -535,7 +535,7 @@ class Machine:
         frame.skipped, frame.broken = outer
 
     def _bind(self, target, value, frame):
-        """The variable of a loop: its own, whatever the condition under which the loop runs."""
+        """The variable of a loop: its own, under any condition of the loop."""
         if isinstance(target, ast.Name):
             frame.names[target.id] = value
         else:
@@ -729,7 +729,7 @@ class Machine:
         return self._checked(where, made)
 
     def _bits(self, how, left, right, where):
-        """Exact where the bits are known one by one; else only what bounds the result."""
+        """Exact where the bits are known one by one; else only bounds of the result."""
         (a, b), (c, d) = ends(left), ends(right)
         if min(a, c) < 0:
             raise Unknown(where)
@@ -762,7 +762,7 @@ class Machine:
 
 
 def _plain(value):
-    """What can be merged: everything but objects that are only passed on."""
+    """Mergeable: everything but objects that are only passed on."""
     return isinstance(value, (*NUMBER, tuple))
 
 

@@ -11,7 +11,7 @@ COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 
 
 class Plant(Bench):
-    """A bench whose inputs in `held` {index: value} stay, whatever the outputs are."""
+    """A bench whose inputs in `held` {index: value} stay, for any outputs."""
 
     def __init__(self, image=None, **topology):
         self.held, self.is_alone = {}, False

@@ -1,4 +1,4 @@
-"""safety/README.md says what the code says: its tables, its times, its files."""
+"""safety/README.md against the code: its tables, its times, its files."""
 
 import re
 

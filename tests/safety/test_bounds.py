@@ -19,7 +19,7 @@ PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 REASON = (s.CHARGE_REASON, s.DISCHARGE_REASON)
 DEMAND_COUNT = len(m.DEMANDS)
 ONE_RACK_W = [107_282, 104_063]  # 140 A x 0.97 x 790 V, and 0.97 of that after losses
-# Of several limits that leave nothing the later one is named: causes before what follows from them.
+# Of several limits that leave nothing the later one is named: causes before their consequences.
 ORDER = (
     "pcs_rated installer bms_current cell_voltage_taper temperature_taper soc_taper bms_silence "
     "derate test inhibit ramp_to_zero stop permit"
@@ -91,7 +91,7 @@ def test_a_bms_cannot_widen_the_rating_of_its_rack(signal, allowed_mA):
     assert left_W(bench.step(), b.L_BMS_CURRENT) == ONE_RACK_W
 
 
-# what is left of rated for charge and discharge in permille
+# permille of rated left for charge and discharge
 @cases("""signal value charge discharge
     s.MODULE_TEMPERATURE_DDEGC 101 1000 1000 | s.MODULE_TEMPERATURE_DDEGC 100 1000 1000
     s.MODULE_TEMPERATURE_DDEGC 99 990 1000 | s.MODULE_TEMPERATURE_DDEGC 1 10 1000

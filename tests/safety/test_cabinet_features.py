@@ -49,7 +49,7 @@ def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     assert desk.step(50).of(m.F_NOC_LOST_S) == (0 if seen else 1, KNOWN)
     for verified in (0, 1):
         desk.inp[s.NOC_VERIFIED] = verified
-        # before the module was heard nobody knows
+        # unknown before the module was heard
         told = KNOWN if seen or io_3 or not fitted else UNKNOWN
         assert desk.step().of(m.F_NOC_UNVERIFIED) == (0 if seen or verified else 1, told)
 

@@ -1,4 +1,4 @@
-"""One rack's contactors: the whole table, the closing time, and what is never commanded."""
+"""One rack's contactors: the whole table, the closing time, and forbidden commands."""
 
 import itertools
 import random
@@ -132,7 +132,7 @@ def test_every_step_is_what_the_rules_say_of_racks(seed):
     rules, reports = [Rack() for _ in rated_mA], [s.CONTACTOR_OPEN] * 3
     close, more, seen = 0, 1, set()
     if seed % 2:
-        reports = [s.CONTACTOR_FAULT] * 3  # from the start: nobody knows what they were
+        reports = [s.CONTACTOR_FAULT] * 3  # from the start: their last state is unknown
     for _ in range(1000):
         if chance.random() < 0.1:  # command and reports may change in one step
             close, more = chance.choice((0, 1)), chance.choice((0, 1, 1, 1))
@@ -170,7 +170,7 @@ def test_the_current_of_a_closed_rack_outranks_its_report_of_open(
 
 @pytest.mark.parametrize("age_ticks, kept", [(0, True), (25, True), (26, False), (None, False)])
 def test_an_unknown_current_does_not_outrank_a_report(age_ticks, kept):
-    """bms_warn_ms is 25 ticks. What is left is the report: open, so the command is withdrawn."""
+    """bms_warn_ms is 25 ticks. Only the report is left: open, so the command is withdrawn."""
     racks = Racks(1).report(s.CONTACTOR_OPEN).carry(140_000).heard(0, age_ticks)
     racks.contactors.step[0] = CLOSED
     assert racks.update(1).told() == [(CLOSED, 1, 0) if kept else (FAULT, 0, c.LOST)]

@@ -59,7 +59,7 @@ class Instance:
     def step(self, values, elapsed):
         value, known = values[self.feature]
         if known and value * self.sense >= self.set_at * self.sense:
-            self.clear = 0  # also behind a closed gate: a reset would be of a cause that stands
+            self.clear = 0  # also behind a closed gate: a reset would be of a cause that is there
             gate, gate_known = values[self.gate] if self.gate else (1, m.KNOWN)
             if gate_known and gate:
                 self._beyond(elapsed)
@@ -251,7 +251,7 @@ def test_after_a_reset_the_earliest_of_the_others_is_first_out(order):
     places = names(*order)
     for place in places:
         tripped(evaluator, features, place)
-    tripped(evaluator, features, places[1])  # again, under its latch: it is none the later for it
+    tripped(evaluator, features, places[1])  # again, under its latch: its order does not change
     for place in places:
         assert evaluator.first_out[0] == place
         evaluator.latched[place] = evaluator.active[place] = 0

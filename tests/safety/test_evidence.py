@@ -1,4 +1,4 @@
-"""The start checklist: every item alone, their order, the counting, and what is not asked."""
+"""The start checklist: every item alone, their order, the counting, and items not asked."""
 
 import pytest
 from bench import Inputs, default_image
@@ -42,13 +42,13 @@ class Checklist(Inputs):
         return self
 
     def find(self, at_rest=True, waiting=0, is_open=None):
-        """(reason, done, total); is_open: as at_rest if not said."""
+        """(reason, done, total); is_open: by default as at_rest."""
         reason = self.evidence.missing(at_rest if is_open is None else is_open, at_rest, waiting)
         return reason, self.evidence.done, self.evidence.total
 
 
 def items():
-    """(what spoils it, reason) in the order of naming; the last six are asked at rest only."""
+    """(function that spoils it, reason) in the order of naming; the last six: at rest only."""
     layout = s.Layout(1, 2, 15)
     reasons = dict(zip(s.CABINET_GROUPS, [e.I_IO_1, e.I_IO_2, e.I_IO_3, e.I_METER, e.I_METER]))
     reasons.update(dict.fromkeys("gas_1 gas_2 offgas_1 offgas_2 toxic".split(), e.I_GAS))

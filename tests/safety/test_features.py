@@ -1,4 +1,4 @@
-"""Derived signals at their edges, and with what is missing."""
+"""Derived signals at their edges, and with missing inputs."""
 
 import itertools
 

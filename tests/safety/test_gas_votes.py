@@ -123,7 +123,7 @@ def test_a_detector_never_heard_is_not_lost(fitted, late):
     assert desk.speak().step().of(m.F_GAS_DETECTORS_LOST) == (1, KNOWN)
 
 
-HOLE = "not known"  # told apart from a rise of 0
+HOLE = "not known"  # another value than a rise of 0
 
 
 def rises(desk, values):
@@ -162,7 +162,7 @@ def test_it_is_looked_at_at_the_end_of_each_second_and_kept_between():
 
 
 def test_a_silence_leaves_holes_ten_seconds_later():
-    """Silent for 6 s, 3 of them still known: what was not known can be no beginning of a rise."""
+    """Silent for 6 s, 3 of them still known: no rise begins at an unknown value."""
     found = rises(desk_with(), [0] * 12 + [None] * 6 + [40] * 14)
     assert found[:18] == [HOLE] * 10 + [0] * 5 + [HOLE] * 3
     assert found[18:] == [40] * 5 + [1] * 2 + [HOLE] * 3 + [0] * 4

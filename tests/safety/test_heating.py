@@ -22,13 +22,13 @@ HEATING_NK = 90
 
 
 class Reference:
-    """One rack's temperatures and currents, a list entry a second; None where nothing was known."""
+    """One rack's temperatures and currents, a list entry a second; None where unknown."""
 
     def __init__(self):
         self.temperatures, self.currents_A, self.whole = [], [], []
 
     def second(self, temperatures, current_A):
-        """Remember a second; 0 is no reading, and cannot be one beside what is 10 K away."""
+        """Remember a second; 0 is no reading, and cannot be one beside a value 10 K away."""
         found = temperatures or []
         is_dead = any(abs(each) >= 100 for each in found) or len(found) > 1 and not any(found)
         self.whole.append(bool(temperatures) and not (is_dead and 0 in found))
@@ -37,7 +37,7 @@ class Reference:
         return self
 
     def rise(self, back_s):
-        """Largest rise of a module over so many seconds; a gap counts as what came after it."""
+        """Largest rise of a module over `back_s`; a gap counts as the value after it."""
         window = self.temperatures[max(0, len(self.temperatures) - 1 - back_s) :]
         rises = [0]
         for module, now in enumerate(window[-1]):
@@ -47,7 +47,7 @@ class Reference:
         return max(rises)
 
     def explained(self):
-        """What I2R explains of the last half minute in 0.1 K, rounded up."""
+        """The part of the last half minute's rise that I2R explains, in 0.1 K, rounded up."""
         squares = sum((current_A or 0) ** 2 for current_A in self.currents_A[-30:])
         return ceil(Fraction(squares * HEATING_NK, 1000 * 100_000))
 
@@ -139,7 +139,7 @@ class Frames:
         self.temperatures, self.current_A = None, None
 
     def send(self, total):
-        """The frames of a step that ends after `total` ticks; what is not heard stays as it was."""
+        """The frames of a step that ends after `total` ticks; unheard values stay as they were."""
         for module, value in enumerate(self.values):  # most stay, some rise fast, a few jump
             step = self.chance.choice(
                 (0, 0, 0, 1, -1, 12, self.chance.choice((0, 0, 0, 400, -400)))
@@ -247,7 +247,7 @@ def test_a_new_history_is_empty_and_as_large_as_its_topology():
 
 @pytest.mark.parametrize("ddegC, seconds", [(-97, 1), (12, 35), (250, 3)])
 def test_a_sensor_that_drops_out_to_0_and_returns_has_not_risen(ddegC, seconds):
-    """Below 10 degC 0 is none of a dead sensor, and on its return row 23b was a fire."""
+    """Below 10 degC 0 does not mean a dead sensor; on its return row 23b was a fire."""
     desk = Desk().temperatures([ddegC] * 15).step(4 * SECOND, elapsed=10)
     desk.temperatures([ddegC] * 7 + [0] + [ddegC] * 7).step(seconds * 5, elapsed=10)
     told = IN_PART if ddegC >= 100 else DOUBTED

@@ -270,7 +270,7 @@ def test_a_latch_of_the_last_run_keeps_its_own_block_busy():
 
 
 def test_a_latch_of_a_disarmed_stage_needs_the_key():
-    """Nothing would stand for it: it must not be as if it had never been."""
+    """No instance would be active for it: the latch must not vanish."""
     bench = Plant()
     image, index = default_image(), bench.instance("2")
     image[p.ImageMap(1, 1, m.STAGES_PER_SCOPE).armed + index] = 0

@@ -1,4 +1,4 @@
-"""Resets: who may clear what, how often, and only what the operator saw."""
+"""Resets: rights of each kind, how often, and only of the causes that the operator saw."""
 
 import itertools
 from array import array
@@ -123,7 +123,7 @@ def test_every_latch_is_judged_by_its_own_cause_and_row():
 
 @pytest.mark.parametrize("level", (m.REMOTE, m.KEY))
 def test_a_reset_clears_latches_of_its_level_only(level):
-    """What the controller stores as cleared before the kernel clears it."""
+    """The controller stores these as cleared before the kernel clears them."""
     desk = running()
     evaluator, rules = desk.kernel.evaluator, desk.kernel.latches
     for index in range(evaluator.count):

@@ -16,7 +16,7 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
 CASES = ((11, 1200, 1, 15), (12, 400, 3, 15), (13, 80, 16, 64))  # seed, steps, racks, modules
-COURSES = ((2, 3200), (5, 3200))  # seed, steps: together they visit what matters
+COURSES = ((2, 3200), (5, 3200))  # seed, steps: together they visit every state that matters
 SCRIPT = """import sys
 sys.path.insert(0, "/input")
 words = [int(word) for word in sys.argv[1:]]

@@ -1,4 +1,4 @@
-"""What one channel knows of the other: each boundary at its tick."""
+"""One channel's knowledge of the other: each boundary at its tick."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Pair:
             self.peer.heard()
 
     def step(self, steps=1, elapsed=1, told=None, frame=True):
-        """told: ticks that the other's clock runs meanwhile."""
+        """told: ticks of the other's clock meanwhile."""
         for _ in range(steps):
             self.sender.tick(elapsed if told is None else told)
             if frame:

@@ -146,7 +146,7 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
     0 zero True | 249 load False | 250 load True | 249 unknown False | 250 unknown True""")
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
 def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, carries, opens, dc):
-    """Row 38b lasts for as long as its sensor is broken: nobody could work on the cabinet."""
+    """Row 38b lasts for as long as its sensor is broken: the cabinet could not be serviced."""
     desk = arrange_one(Desk(), TRIPPED).at(TRIPPED, waited=waited - 1).current(carries)
     desk.inp[s.RUN_REQUEST] = desk.inp[s.LOCK_OUT_OK] = 1
     assert desk.update(m.PCS_STOP, dc) == (TRIPPED, 0, 1)
@@ -195,7 +195,7 @@ def test_zero_current_means_every_rack(kinds):
 
 @pytest.mark.parametrize("silent", range(3))
 def test_a_report_speaks_for_its_own_rack(silent):
-    """One that is silent and was closed last may carry anything, whatever its neighbours report."""
+    """A silent rack that was closed last may carry a current, for any reports of the others."""
     desk = Desk(racks=3)
     for rack in range(3):
         state = s.CONTACTOR_CLOSED if rack == silent else s.CONTACTOR_OPEN

@@ -151,7 +151,7 @@ def test_a_current_older_than_the_report_of_open_does_not_count():
     230 5 s.CONTACTOR_CLOSED 10 IN_PART | 241 0 s.CONTACTOR_CLOSED 0 KNOWN
     230 5 s.CONTACTOR_OPEN 5 KNOWN | 230 0 s.CONTACTOR_PRECHARGE 10 IN_PART""")
 def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state, missing, known):
-    """It ran on with none of 240, on the extremes of the cells that were left."""
+    """A rack ran on with none of 240, on the extremes of the cells that were left."""
     desk = Desk(racks=2).put(0, cells_online=240)
     desk.put(1, contactor_state=state, cells_online=online, sensors_invalid_max=told).step(2)
     assert desk.of_rack(m.F_SENSORS_INVALID_MAX, 1) == (missing, KNOWN)
@@ -281,7 +281,7 @@ def test_leaving_racks_out_changes_nothing(seed):
 
 
 BASE = 200
-# sign, of the rack, what trips its own row: rows 7, 9, 22, 21, 24, 34.
+# sign, of the rack, value that trips its own row: rows 7, 9, 22, 21, 24, 34
 SIGNS = (
     ("offgas_ppm", m.F_OFFGAS_PPM_MAX, 0, 20),
     ("toxic_ppm", m.F_TOXIC_PPM, 0, 50),

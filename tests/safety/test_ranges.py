@@ -131,7 +131,7 @@ def test_where_cells_of_the_other_chemistry_clear():
     assert high + low == m.NMC_THRESHOLDS
 
 
-# what comes in one frame or one reply: a signal is known when its group is
+# signals of one frame or one reply: a signal is known when its group is
 ARRIVES_WITH = """
 io_1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed
   door_ok
@@ -157,7 +157,7 @@ bms_limits: charge_current_mA_max discharge_current_mA_max | bms_charge: soc_per
 
 
 def parts(text):
-    """[(what is before the colon, [names])]"""
+    """[(text before the colon, [names])]"""
     found = [part.split(":") for part in re.split(r"[|\n](?!  )", text.strip())]
     return [(head.strip(), names.split()) for head, names in found]
 

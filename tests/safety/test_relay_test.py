@@ -1,4 +1,4 @@
-"""Each permit relay drops alone and is read back before anything is told to close."""
+"""Each permit relay drops alone and is read back before any close command."""
 
 import itertools
 
@@ -17,7 +17,7 @@ RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
 
 
 class SlowRelays(Plant):
-    """A plant whose permit relays follow their outputs so many steps later (1: as the bench's)."""
+    """A plant whose permit relays follow their outputs `late` steps later (1: as the bench's)."""
 
     def _follow(self):
         super()._follow()
@@ -78,7 +78,7 @@ def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay
 
 
 def stuck_after_the_test(bench, relay, stuck):
-    """At the last level only what it asks for is read."""
+    """At the last level only the relay that it asks for is read."""
     assert (relay, stuck) in ((0, 0), (1, 1))
     if relay == 1:
         assert bench.step(20).out[s.STATE] == RUNNING
@@ -196,7 +196,7 @@ def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
 
 
 def test_the_contactors_are_watched_during_the_relay_test():
-    """Row 39 counts the time since a rack was told to open, also in the test."""
+    """Row 39 counts the time since a rack's command to open, also in the test."""
     bench = closing(starting(racks=2), 1)
     before = list(bench.kernel.contactors.open_ticks)
     bench.step(elapsed=3)

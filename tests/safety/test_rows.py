@@ -1,4 +1,4 @@
-"""Every row through the kernel's inputs: when it trips, what it does, how it resets, silence."""
+"""Every row through the kernel's inputs: its trip, its effects, its reset, silence."""
 
 import functools
 import pickle

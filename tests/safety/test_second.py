@@ -1,4 +1,4 @@
-"""Channel B: its image, its permit, what drops it alone, and how its latches are reset."""
+"""Channel B: its image, its permit, the causes that drop it alone, resets of its latches."""
 
 import pytest
 from bench import default_image
@@ -121,7 +121,7 @@ def test_a_reset_before_the_first_step_is_taken():
 
 @pytest.mark.parametrize("name", f.SHARED_NAMES)
 def test_each_contact_drops_the_permit_without_channel_a(name):
-    """Channel A's frames go on to say closed; stopped at the same moment it changes nothing."""
+    """Channel A's frames still report closed; stopped at the same moment it changes nothing."""
     bench, ticks = permitting(), 0
     bench.contacts &= ~_bit(name)
     while bench.second.permit and ticks < 60:

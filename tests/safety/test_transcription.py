@@ -94,7 +94,7 @@ def done(name, column):
 
 
 def test_every_difference_from_the_table_has_a_reading():
-    """And no reading is of what the table has too. cause and priority are no effect."""
+    """And no reading repeats the table. cause and priority are no effect."""
     assert set(DIFFERS) == set(readings.READ_AS)
     for (name, column), what in DIFFERS.items():
         if column not in ("cause", "priority"):
@@ -108,7 +108,7 @@ def test_a_current_beyond_the_row_that_does_not_trip_has_a_reading(name, percent
     limit_mA = bench.inp[bench.layout.rack_input(0, s.DISCHARGE_CURRENT_MA_MAX)]
     bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 1).step(600)
     assert name not in bench.standing()
-    # far beyond what counts as no current
+    # far beyond the limit of zero current
     bench.set_rack(s.RACK_CURRENT_MA, limit_mA * percent // 100 + 10_001).step(600)
     assert name in bench.standing()
 

@@ -1,4 +1,4 @@
-"""What was not heard since the start, or only in part: it clears no latch and shows no green."""
+"""Inputs not heard since the start, or only in part: they clear no latch and show no green."""
 
 import pytest
 from bench import default_image
@@ -32,7 +32,7 @@ def test_an_unreported_group_is_not_waited_for(word, group):
     assert unasked == [s.G_LOCAL, plant.layout.rack_group(1, group)]
 
 
-# the last: what is not rated for gas has its supply
+# the last: equipment not rated for gas has its supply
 TOLD = (s.FAN_ON, s.RED_LAMP_ON, s.SUPERVISORY_OK, s.AUX_LOAD_OK)
 SAFE, WELL = [1, 1, 0, 0], [0, 0, 1, 1]
 
@@ -48,7 +48,7 @@ def test_outputs_are_safe_until_all_was_heard(name):
         plant.step(steps)
         assert [plant.out[signal] for signal in TOLD] == SAFE
     assert [plant.speak().step().out[signal] for signal in TOLD] == WELL and plant.standing() == []
-    # once heard, its rows say what its silence does
+    # once heard, its rows react to its silence
     assert [plant.silence(*groups(name)).step().out[signal] for signal in TOLD] == WELL
 
 
@@ -72,7 +72,7 @@ def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept)
 
 @pytest.mark.parametrize("unheard", range(3))
 def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
-    """0 is "open": an array before a frame came says nothing. Each rack by its own frames."""
+    """0 is "open": an array before a frame came is no report. Each rack by its own frames."""
     plant = Plant(racks=3)
     plant.kernel.boot(0, 0, [])
     plant.set(s.RUN_REQUEST, 0).silence(*plant.bms_groups(unheard)).step(5).speak()

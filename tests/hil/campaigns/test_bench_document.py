@@ -1,4 +1,4 @@
-"""Results of benchmarks: their form, what a budget makes of a figure, and what is refused."""
+"""Results of benchmarks: their form, budgets, refusals."""
 
 import json
 from ast import literal_eval

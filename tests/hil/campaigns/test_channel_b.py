@@ -59,7 +59,7 @@ def test_the_command_on_the_standin(tmp_path):
 
 
 class Board:
-    """Channel B in steps. hears(data): what arrives; sees(second, contacts): what it takes."""
+    """Channel B in steps. hears(data) and sees(second, contacts) return the input it takes."""
 
     def __init__(self, hears, sees):
         self._hears, self._sees = hears, sees

@@ -1,4 +1,4 @@
-"""Chaos: what counts as noticed, its figures, what a flood sends, and two on the real rig."""
+"""Chaos: disturbances that count as noticed, figures, floods, and two on the real rig."""
 
 import json
 import os

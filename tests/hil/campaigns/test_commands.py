@@ -1,4 +1,4 @@
-"""What all campaigns share: wrong words in one line, checks, tables, what runs beside a rig."""
+"""Shared by all campaigns: wrong words in one line, checks, tables, processes beside a rig."""
 
 import json
 import threading

@@ -118,7 +118,7 @@ def rig():
 
 
 def test_what_is_reported_is_what_the_wires_carried(rig):
-    """Within what changes in a tenth of a second, and the steps of the wires."""
+    """Tolerance: the change of a tenth of a second, and the steps of the wires."""
     features = rig.controller.cabinet.core.kernel.features
     before, rack_input = features.inp[:], features.layout.rack_input
     watching.report(rig.plant, features)

@@ -21,7 +21,7 @@ REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_r
 
 
 def desk_and_forger(seed=20_260_314):
-    """(desk with the attack's two sources, what it takes, forger that overheard one hint)."""
+    """(desk with the attack's two sources, hints it has taken, forger that overheard one)."""
     configured = tuple(
         SimpleNamespace(name=name, index=index, role=role, valid_s_max=300, hints_per_s_max=50)
         for index, (name, role) in enumerate(((LESSER, "request"), (SOURCE, "grid_cap")))

@@ -13,7 +13,7 @@ HEAD = {"name": "x", "title": "x", "duration_s": 1000, "expect": []}
 # rows that look at no device: the controller itself, remote link, channel B, silences
 EXTERNAL = {40, 41, 44, 46, 49, 50, 51, 52}
 
-# row | actions | within so many seconds | what must be seen then, and not before
+# row | actions | seconds | condition that is true after them, not before
 ROWS = """
 1 | estop_press | 1 | not estop_1_ok and not estop_2_ok
 1 | estop_channel channel=2 | 1 | estop_1_ok and not estop_2_ok
@@ -80,7 +80,7 @@ ROWS = """
 53 | offgas ppm=15 detector=1; toxic ppm=40 | 40
    | 5 * offgas_1_ppm + 2 * toxic_ppm >= 100 and toxic_ppm >= 13
 """
-# what is done | how it is undone | the condition that goes and comes back
+# action | its undo | the condition that goes and comes back
 UNDO = """
 run_fan | run_fan on=False | not airflow_ok
 smoke | smoke on=False | smoke_1_ok
