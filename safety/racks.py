@@ -29,7 +29,6 @@ class Racks:
         self.inp = features.inp
         self.fresh = features.fresh
         self.ages = features.ages
-        self.out = features.out
         self.value, self.known, self.changed = features.value, features.known, features.changed
         racks = self.layout.racks
         self.second_ticks = max(1, 1000 // features.tick_ms)

@@ -147,6 +147,12 @@ def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
     assert left_W(bench, b.L_SOC_TAPER) == [ONE_RACK_W[0] // 2, RATED_W]
 
 
+def test_a_rack_without_temperatures_is_not_cold():
+    bench = Plant(default_image(temperatures_reported=0)).step(30)
+    bench.set_rack(s.MODULE_TEMPERATURE_DDEGC, -600).step()
+    assert left_W(bench, b.L_TEMPERATURE_TAPER) == [RATED_W] * 2
+
+
 def named(bench, way, **limits_W):
     bounds = bench.kernel.bounds
     for index, name in enumerate(b.LIMITS):

@@ -195,6 +195,14 @@ def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, b
     assert sorted(m.STAGES[stage][m.S_ID] for stage in stages) == ["48a", "51"]
 
 
+def test_a_quiet_block_is_not_searched_for_causes():
+    """The search is what makes a step long."""
+    checklist = Checklist().count("37a")
+    assert checklist.find()[0] == e.I_CAUSE
+    checklist.kernel.evaluator.busy[:] = bytes(len(checklist.kernel.evaluator.busy))
+    assert checklist.find()[0] == e.I_NONE
+
+
 def test_only_what_counts_itself_is_a_cause_that_may_come():
     checklist = Checklist().open_gates()
     evaluator = checklist.kernel.evaluator
