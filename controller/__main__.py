@@ -205,6 +205,8 @@ def _parser(argv):
     if module:
         importlib.import_module(module).add(commands)
     else:
+        metadata = importlib.import_module("importlib.metadata")  # 20 ms that no command needs
+        parser.add_argument("--version", action="version", version=metadata.version("firebreak"))
         for name, (_, text) in COMMANDS.items():
             commands.add_parser(name, help=text)
     return parser

@@ -48,7 +48,7 @@ def main(argv=None):
     except (RigError, JournalError, OSError) as error:
         return _report(name, error, NO_START)
     except KeyboardInterrupt:
-        return _report(name, "interrupted before the run had begun", run_result.INTERRUPTED)
+        return _report(name, "interrupted before there was a result", run_result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

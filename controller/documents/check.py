@@ -19,7 +19,7 @@ from safety import parameters
 TIGHTER = {
     "up": "only up",
     "down": "only down",
-    "fixed": "said once",
+    "fixed": "given once",
     "free": "free",
     "subset": "shorter",
 }

@@ -123,13 +123,10 @@ def _conflict_blocks(conflicts, fuse):
     return [
         document.Heading(2, "Effects that yield"),
         document.Text(
-            "An effect that yields waits after the row named here, whichever row "
-            "asks for it; once only "
-            "while that row stands, and not again after a restart. Contactors wait "
-            "for the fuse whichever "
-            'row asks them to open, row 36 ("wait fuse rule") as any other; the '
-            "hard-wired chain does "
-            "not."
+            "An effect that yields waits after the row named here, whichever row demands it: once "
+            "only while that row is active or latched, and not again after a restart. Contactors "
+            'wait for the fuse whichever row opens them, row 36 ("wait fuse rule") as any other; '
+            "the hard-wired chain does not wait."
         ),
         document.Table(("effect", "yields to row", "for", "basis"), rows),
     ]

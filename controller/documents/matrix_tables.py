@@ -100,9 +100,8 @@ def taper_blocks(found: list) -> list:
     return [
         document.Heading(2, "Tapers"),
         document.Text(
-            "Limits that fall in a line from full power to none. They always act, "
-            "whatever stands; the "
-            "weakest rack decides."
+            "Limits that fall in a line from full power to none. They always act, with or without "
+            "an active row; the weakest rack decides."
         ),
         document.Table(("of the", "power", "falls", "told with stage", "basis"), rows),
     ]
@@ -139,7 +138,7 @@ def site_blocks(named: dict, day: str | None = None) -> list:
     blocks += [
         document.Heading(2, "Hazard mitigation analysis"),
         document.Table(
-            ("fact", "said"), [(key, _plain(value)) for key, value in named["hma"].items()]
+            ("fact", "value"), [(key, _plain(value)) for key, value in named["hma"].items()]
         ),
     ]
     if named["not_fitted"]:

@@ -93,6 +93,6 @@ def blocks() -> list:
     ]
     return [
         *out,
-        document.Heading(2, "Stages of the rows: what the pages say when one stands"),
+        document.Heading(2, "Stages of the rows: what the pages say when one is active"),
         document.Table(("stage", "code", "what it says", "what to do", "reset"), rows),
     ]

@@ -94,7 +94,7 @@ ROWS = (
                 "15b",
                 sentence="The fan is on but no air flows, while gas or smoke is reported.",
                 remedy="Do not open. Check the fan from outside; call the fire service.",
-                read_as={"IDC": STOPPED, "DRT": "left to 15a, which always stands beside it"},
+                read_as={"IDC": STOPPED, "DRT": "left to 15a, which is always active with it"},
             ),
         ),
     ),
@@ -121,7 +121,7 @@ ROWS = (
                 read_as={
                     "debounce": LOUVRE,
                     "IDC": STOPPED,
-                    "DRT": "left to 16a, which always stands beside it",
+                    "DRT": "left to 16a, which is always active with it",
                 },
             ),
         ),

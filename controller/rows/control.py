@@ -103,11 +103,11 @@ ROWS = (
             Stage(
                 "44d",
                 sentence="What the controller keeps over a loss of power cannot be read.",
-                remedy="See page Alarms for what stood before; inspect, then reset with the key.",
+                remedy="Page Alarms shows what was active; inspect, then reset with the key.",
                 is_ours=True,
                 read_as={
                     "debounce": AT_START,
-                    "latch": "key on site: without its store nobody knows which latches stood",
+                    "latch": "key on site: without its store the latches are unknown",
                     "FAN": FAN_RAN,
                     "ALM": NO_HORN,
                 },

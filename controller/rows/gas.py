@@ -93,9 +93,11 @@ FEATURES = {
         silence="gas_silent_ms",
     ),
     "gas_or_smoke_alert": Feature(
-        "while gas or smoke is reported", "with a gas or smoke test standing"
+        "while gas or smoke is reported", "with a gas or smoke test running"
     ),
-    "gas_alert": Feature("while a gas alarm stands", "with a gas test standing", one_of=GAS_KINDS),
+    "gas_alert": Feature(
+        "while a gas alarm is active", "with a gas test running", one_of=GAS_KINDS
+    ),
 }
 EQUIPMENT = {
     "gas": Equipment(

@@ -74,15 +74,15 @@ FEATURES = {
         once_a_second=True,
     ),
     "heating_alert": Feature(
-        "while row 22 or 23 stands", "with row 22 injected as well", bms="bms_temperatures"
+        "while row 22 or 23 is active", "with row 22 injected as well", bms="bms_temperatures"
     ),
-    "any_sign": Feature("while any of rows 7 to 23 stands", ""),
+    "any_sign": Feature("while any of rows 7 to 23 is active", ""),
     "temperature_rising": Feature(
         "while it rises", "while it rises", bms="bms_temperatures", once_a_second=True
     ),
     "charging": Feature("while charging", "while charging"),
     "runaway_hint": Feature(
-        "while any of rows 7 to 23 stands", "with another of rows 7 to 23 standing"
+        "while any of rows 7 to 23 is active", "with another of rows 7 to 23 active"
     ),
 }
 ROWS = (

@@ -81,12 +81,10 @@ ROWS = (
         proves="BMS silent: ramp, stop",
         stages=(
             Stage("40a", sentence="A BMS is late.", proof=SILENCE, proves="BMS silent: warning"),
-            Stage(
-                "40b", sentence="A BMS is silent, or its counter stands still; power goes to zero."
-            ),
+            Stage("40b", sentence="A BMS is silent, or its counter stops; power goes to zero."),
             Stage(
                 "40c",
-                sentence="A BMS is silent, or its counter stands still; its racks are off.",
+                sentence="A BMS is silent, or its counter stops; its racks are off.",
                 read_as={"ALM": "the responder light is red on loss of data (A51)"},
             ),
             Stage(

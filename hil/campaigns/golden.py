@@ -7,6 +7,7 @@ machine. The figures of two versions are compared with `--against`; they hold fo
 Python and numpy.
 """
 
+import argparse
 import hashlib
 import json
 import pathlib
@@ -26,30 +27,33 @@ COLUMNS = ("journal", "wire", "image", "json")
 
 def add(commands):
     """Add the command to the subparsers."""
-    against = {
-        "metavar": "FILE",
-        "type": pathlib.Path,
-        "help": "an earlier output: name what differs",
-    }
+    against = {"metavar": "FILE", "type": _earlier, "help": "an earlier output: name what differs"}
     words = "digests of every scenario: journal, wire frames, limit image, JSON"
     command.add(commands, "golden", words, main, {"--against": against})
 
 
 def main(arguments):
-    """Print a line per scenario. Returns 0, or 1 when a digest differs from --against. Raises
-    OSError.
-    """
-    wanted = (
-        arguments.against.read_text(encoding="ascii").splitlines() if arguments.against else None
-    )
+    """Print a line per scenario. Returns 0, or 1 when a digest differs from --against."""
+    wanted = arguments.against
     print("scenario", *COLUMNS)
     lines = sorted(forks.values(scenario.names(), digests, forks.cores()))
     print("\n".join(lines), flush=True)
     if wanted is None:
         return run_result.MET
-    names = sorted({line.split()[0] for line in set(wanted[1:]) ^ set(lines)})
+    names = sorted({line.split()[0] for line in set(wanted) ^ set(lines)})
     print(verdict.line(f"differ: {', '.join(names)}" if names else "equal"))
     return verdict.exit_code(not names)
+
+
+def _earlier(path):
+    """The lines of scenarios in an earlier output."""
+    try:
+        head, *lines = pathlib.Path(path).read_text(encoding="ascii").splitlines() or [""]
+    except (OSError, ValueError):
+        raise argparse.ArgumentTypeError(f"{path}: cannot be read as text") from None
+    if head.split() != ["scenario", *COLUMNS]:
+        raise argparse.ArgumentTypeError(f"{path}: is not an output of this command")
+    return [line for line in lines if len(line.split()) == len(COLUMNS) + 1]
 
 
 def digests(name):

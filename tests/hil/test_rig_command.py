@@ -173,7 +173,7 @@ def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rig_command.configs, "load", load)
-    assert refused(capsys, "--virtual") == (130, "interrupted before the run had begun")
+    assert refused(capsys, "--virtual") == (130, "interrupted before there was a result")
 
 
 def test_the_order_of_a_run(trace):

@@ -12,6 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
+# noqa: the path has to be set before
 import campaign  # noqa: E402
 import kept  # noqa: E402
 import mutants  # noqa: E402

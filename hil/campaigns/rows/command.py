@@ -129,8 +129,9 @@ def _labels(text):
     labels = [label.strip() for label in text.split(",")]
     for label in labels:
         if label not in EVERY:
-            near = difflib.get_close_matches(label, EVERY, 1, 0.3)
-            hint = f", did you mean {near[0]}" if near else ""
+            near = [each for each in EVERY if each.rstrip("abcdef") == label]
+            near = near or difflib.get_close_matches(label, EVERY, 1, 0.7)
+            hint = f", did you mean {', '.join(near)}" if near else ""
             raise argparse.ArgumentTypeError(
                 f"no course {label!r}{hint}; there are {', '.join(EVERY)}"
             )

@@ -22,7 +22,7 @@ hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 
 hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from 0 to
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
 mcu --json /: argument --json: / is a folder; allowed is a file
-rows --only 99: argument --only: no course '99', did you mean 9; there are 1a
+rows --only 99: argument --only: no course '99'; there are 1a
 rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; there are
 rows --jobs 0: argument --jobs: 0: allowed is a whole number from 1 to 64
 rows --md /proc/rows.md: argument --md: /proc/rows.md: cannot be written

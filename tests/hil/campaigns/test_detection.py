@@ -219,7 +219,7 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
     monkeypatch.setattr(courses, "drawn", stopped)
     monkeypatch.setattr(rows.configs, "load", stopped)
     assert main([name]) == 130
-    assert capsys.readouterr().err == f"{name}: interrupted before the run had begun\n"
+    assert capsys.readouterr().err == f"{name}: interrupted before there was a result\n"
 
 
 def test_no_name_in_the_picture_covers_another():
