@@ -5,7 +5,24 @@ What is not a whole, right and new frame is refused, and counted by its reason.
 
 from array import array
 
-from safety import frame as f, signals as s
+from safety import signals as s
+
+# By name: each lookup through the module costs a microcontroller instructions in every byte.
+from safety.frame import (
+    CHANNEL,
+    FRAME_BYTES,
+    FRAME_SCHEMA,
+    HEADER_BYTES,
+    IMAGE_CRC,
+    SEQUENCE,
+    SEQUENCE_MASK,
+    START_1,
+    START_2,
+    TABLE_CRC,
+    UPTIME_MASK,
+    UPTIME_TICKS,
+    Frame,
+)
 
 # How far a sequence may run ahead of the last one: more frames than ever fit into the time after
 # which a peer is silent (500 ms, a frame each 20 ms at the most), far fewer than would let an old
@@ -33,8 +50,8 @@ class Receiver:
     def __init__(self, other: int):
         """other: the channel that is to be heard."""
         self._other = other
-        self.frame = f.Frame()
-        self._coming = f.Frame()
+        self.frame = Frame()
+        self._coming = Frame()
         self._filled = 0
         # of the last accepted; -1: nothing is known, the next right frame is only a beginning
         self._sequence = -1
@@ -51,9 +68,9 @@ class Receiver:
         for at in range(count):
             buffer[filled] = data[at]
             filled += 1
-            if filled <= f.HEADER_BYTES or filled == f.FRAME_BYTES:
+            if filled <= HEADER_BYTES or filled == FRAME_BYTES:
                 self._filled = filled
-                accepted += self._complete() if filled == f.FRAME_BYTES else self._align()
+                accepted += self._complete() if filled == FRAME_BYTES else self._align()
                 buffer, filled = self._coming.bytes, self._filled
         self._filled = filled
         return accepted
@@ -72,8 +89,8 @@ class Receiver:
             return self._align()
         self._filled = 0
         reason = R_CHANNEL
-        if self._coming.get(f.CHANNEL) == self._other:
-            reason = self._order(self._coming.get(f.SEQUENCE))
+        if self._coming.get(CHANNEL) == self._other:
+            reason = self._order(self._coming.get(SEQUENCE))
         if reason != R_NONE:
             self._refuse(reason)
             return 0
@@ -87,7 +104,7 @@ class Receiver:
         if last < 0:
             self._sequence = sequence
             return R_FIRST
-        ahead = (sequence - last) & f.SEQUENCE_MASK
+        ahead = (sequence - last) & SEQUENCE_MASK
         if ahead == 0 or ahead > SEQUENCE_AHEAD_MAX:
             return R_SEQUENCE
         self._sequence = sequence
@@ -105,18 +122,18 @@ class Receiver:
 
     def _misfit(self):
         data, filled = self._coming.bytes, self._filled
-        if data[0] != f.START_1 or (filled > 1 and data[1] != f.START_2):
+        if data[0] != START_1 or (filled > 1 and data[1] != START_2):
             return R_START
-        if filled > 2 and data[2] != f.FRAME_BYTES:
+        if filled > 2 and data[2] != FRAME_BYTES:
             return R_LENGTH
-        return R_SCHEMA if filled > 3 and data[3] != f.FRAME_SCHEMA else R_NONE
+        return R_SCHEMA if filled > 3 and data[3] != FRAME_SCHEMA else R_NONE
 
     def _drop(self):
         """Forget the first byte, and all up to the next pair of start bytes."""
         data, filled = self._coming.bytes, self._filled
         at = 1
         while at < filled and not (
-            data[at] == f.START_1 and (at + 1 == filled or data[at + 1] == f.START_2)
+            data[at] == START_1 and (at + 1 == filled or data[at + 1] == START_2)
         ):
             at += 1
         for place in range(1, filled - at):  # the first place holds a start byte already
@@ -125,7 +142,7 @@ class Receiver:
 
     def _refuse(self, reason):
         self.last_refusal = reason
-        self.refusals = (self.refusals + 1) & f.SEQUENCE_MASK
+        self.refusals = (self.refusals + 1) & SEQUENCE_MASK
         self.refused[reason] = min(self.refused[reason] + 1, s.TICKS_MAX)
 
 
@@ -135,21 +152,21 @@ class Sender:
     """
 
     def __init__(self, channel: int, image_crc: int, table_crc: int):
-        self.frame = f.Frame()
+        self.frame = Frame()
         self.uptime_ticks = 0
         self.sequence = 0
-        self.frame.put(f.CHANNEL, channel)
-        self.frame.put(f.IMAGE_CRC, image_crc)
-        self.frame.put(f.TABLE_CRC, table_crc)
+        self.frame.put(CHANNEL, channel)
+        self.frame.put(IMAGE_CRC, image_crc)
+        self.frame.put(TABLE_CRC, table_crc)
 
     def tick(self, elapsed: int) -> None:
         """Time goes on by `elapsed` ticks."""
-        self.uptime_ticks = (self.uptime_ticks + elapsed) & f.UPTIME_MASK
+        self.uptime_ticks = (self.uptime_ticks + elapsed) & UPTIME_MASK
 
     def finish(self) -> bytearray:
         """Number and seal the frame; returns its bytes (the same buffer each time)."""
-        self.sequence = (self.sequence + 1) & f.SEQUENCE_MASK
-        self.frame.put(f.SEQUENCE, self.sequence)
-        self.frame.put(f.UPTIME_TICKS, self.uptime_ticks)
+        self.sequence = (self.sequence + 1) & SEQUENCE_MASK
+        self.frame.put(SEQUENCE, self.sequence)
+        self.frame.put(UPTIME_TICKS, self.uptime_ticks)
         self.frame.seal()
         return self.frame.bytes
