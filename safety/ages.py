@@ -87,14 +87,16 @@ class Ages:
     def _block(self, block, elapsed):
         ticks, fresh, seen = self.ticks, self.fresh, self.seen
         news = oldest = 0
+        ticks_max = s.TICKS_MAX
         for group in range(self.block_first[block], self.block_first[block + 1]):
             if fresh[group]:
                 ticks[group] = 0
                 seen[group] = news = 1
             else:
-                ticks[group] = min(ticks[group] + elapsed, s.TICKS_MAX)
+                age = min(ticks[group] + elapsed, ticks_max)
+                ticks[group] = age
                 if seen[group]:
-                    oldest = max(oldest, ticks[group])
+                    oldest = max(oldest, age)
         self.news[block] = news
         self.oldest_ticks[block] = oldest
 

@@ -147,23 +147,26 @@ class Evaluator:
         Whatever the gate says, it is not clear: a reset would be of an active cause.
         """
         self.clear_count[index] = 0
-        gate = self.debounce[index][D_GATE]
-        if gate == m.NO_GATE or self.gate_ok(gate):
-            self._hit(index, elapsed)
+        debounce = self.debounce[index]
+        gate = debounce[D_GATE]
+        if gate != m.NO_GATE and not self.gate_ok(gate):
+            return
+        count = min(self.set_count[index] + elapsed, s.TICKS_MAX)
+        self.set_count[index] = count
+        if count >= debounce[D_SET_TICKS] and not self.active[index]:
+            self._activate(index)
 
     def gate_ok(self, gate: int) -> int:
         """True while a gate is known and open."""
         return self.known[gate] and self.value[gate]
 
-    def _hit(self, index, elapsed):
-        self.set_count[index] = min(self.set_count[index] + elapsed, s.TICKS_MAX)
-        if self.set_count[index] >= self.debounce[index][D_SET_TICKS] and not self.active[index]:
-            self.number(index)
-            self.active[index] = self.moved[0] = 1
-            if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
-                self.latched[index] = 1
-                self.trips[0] = (self.trips[0] + 1) % TRIPS_END
-            self.note_first(index)
+    def _activate(self, index):
+        self.number(index)
+        self.active[index] = self.moved[0] = 1
+        if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
+            self.latched[index] = 1
+            self.trips[0] = (self.trips[0] + 1) % TRIPS_END
+        self.note_first(index)
 
     def number(self, index: int) -> None:
         """Remember what comes now as the last that came; what trips again under its latch has come

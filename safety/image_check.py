@@ -44,8 +44,7 @@ class ImageCheck:
         first, end = found[2], len(image)
         last = min(first + self.words, end)
         value = crc.START if first == 0 else found[1]
-        for word in range(first, last):
-            value = crc.add_word(value, image[word])
+        value = crc.add_words(value, image, first, last)
         for index in range(first * evaluator.count // end, last * evaluator.count // end):
             if not self.as_image(index):
                 found[3] = 1
@@ -65,8 +64,8 @@ class ImageCheck:
         is_armed = image[image_map.armed + index]
         if at < 0:
             return not is_armed
-        armed = evaluator.armed[evaluator.block[index]]
-        armed_at = evaluator.armed_at[evaluator.block[index]]
+        block = evaluator.block[index]
+        armed, armed_at = evaluator.armed[block], evaluator.armed_at[block]
         watch = evaluator.watch[index]
         if (
             at >= len(armed)

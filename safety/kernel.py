@@ -167,8 +167,10 @@ class Kernel:
                         alerts |= self.alert_bits[evaluator.stage[index]]
         self.standing[0] = standing
         self.standing[1] = alerts
-        for place in range(len(m.ALERTS)):
-            self.features.value[m.ALERTS[place][0]] = alerts >> place & 1
+        value = self.features.value
+        for feature, _ in m.ALERTS:
+            value[feature] = alerts & 1
+            alerts >>= 1
 
     def _settle(self, elapsed):
         """While a winning row has been active for less than its hold-off, clear the demand that

@@ -135,10 +135,7 @@ def ticks(duration_ms: int, tick_ms: int) -> int:
 
 def image_crc(image) -> int:
     """CRC-30 over the whole image, four bytes a word, low byte first."""
-    value = crc.START
-    for word in image:
-        value = crc.add_word(value, word)
-    return value
+    return crc.add_words(crc.START, image, 0, len(image))
 
 
 def in_range(value: int) -> bool:
