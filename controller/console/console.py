@@ -106,6 +106,8 @@ def _user(arguments):
         raise cli.Ended(WRONG_INPUT, line)
     with cli.ends(WRONG_INPUT, users.UserError):
         if what == "list":
+            if not os.path.isdir(place):
+                raise users.UserError(f"{place}: no such folder")
             print("\n".join(users.names(place)) or "no users: firebreak console-user add NAME")
         elif what == "remove":
             users.remove(place, name)

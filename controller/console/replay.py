@@ -1,6 +1,7 @@
 """`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
 
 from controller.record import replay
+from controller.record.journal import JournalError
 from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 
@@ -12,8 +13,12 @@ def add(commands) -> None:
 
 def _replay(arguments):
     try:
-        return replay.run(arguments.file, replay.core_of)
+        found = replay.replay(arguments.file, replay.core_of)
+    except JournalError as error:
+        raise cli.Ended(WRONG_INPUT, error) from error
     except ValueError as error:
         raise cli.Ended(
             WRONG_INPUT, f"{arguments.file}: written by another version of this program: {error}"
         ) from error
+    print("\n".join(found.lines()))
+    return found.exit_code

@@ -9,7 +9,7 @@ from array import array
 
 from controller.core.core import Core
 from controller.record.frame import KEYFRAME, FrameEncoder
-from controller.record.journal import JournalError, JournalReader
+from controller.record.journal import JournalReader
 from safety import signals as s
 
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
@@ -160,17 +160,3 @@ def core_of(header: dict):
     ):
         raise ValueError("its ticks have other inputs or outputs")
     return core
-
-
-def run(path, core_factory, write=print) -> int:
-    """The command `firebreak replay FILE`: writes the findings; exit code 0 equal, 1 not equal, 2
-    unreadable.
-    """
-    try:
-        report = replay(path, core_factory)
-    except JournalError as error:
-        write(str(error))
-        return UNREADABLE
-    for line in report.lines():
-        write(line)
-    return report.exit_code

@@ -8,6 +8,8 @@ from controller.site.refusal import ConfigError
 from controller.siting import audit, plan, reading, report
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
+NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
 
 def add(commands) -> None:
     """Add the command."""
@@ -19,8 +21,8 @@ def add(commands) -> None:
 
 
 def run(arguments) -> int:
-    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file; 3: an
-    output not written.
+    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file or no place
+    for an output; 3: an output not written.
     """
     try:
         site = reading.load(arguments.file)
@@ -44,7 +46,7 @@ def run(arguments) -> int:
                     file.write(content(site, findings))
         except OSError as error:
             say(plain(error, path))
-            return NO_START
+            return WRONG_INPUT if isinstance(error, NO_PLACE) else NO_START
     print(report.text(site, findings))
     return DONE if audit.is_met(findings) else NOT_DONE
 

@@ -198,8 +198,9 @@ def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_pat
     rig.controller.cabinet.journal.close()
     code, out, err = run(capsys, "replay", path)
     assert (code, err, out[-1]) == (0, [], "the same bytes")
-    code, out, err = run(capsys, "replay", tmp_path / "none")
-    assert (code, len(out), err) == (2, 1, [])
+    refused(capsys, 2, "none: No such file", "replay", tmp_path / "none")
+    (tmp_path / "trace.csv").write_bytes(b"t_s,power_W\n0,1\n")
+    refused(capsys, 2, "trace.csv: not a journal", "replay", tmp_path / "trace.csv")
     image = array("i", settings.safety_image)
     image[0] += 1  # the schema
     header = dict(journal_header.journal_header(settings), safety_image=image)
@@ -320,6 +321,9 @@ def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch,
     refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
     words = "a password or PIN has 6 .. 64"
     refused(capsys, 2, words, "console-user add jo --state-dir", tmp_path)
+    refused(
+        capsys, 2, "absent: no such folder", "console-user list --state-dir", tmp_path / "absent"
+    )
 
 
 def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_path):
@@ -391,7 +395,7 @@ def test_an_output_without_room_is_code_3_and_a_reader_that_stops_early_no_error
     capsys, monkeypatch
 ):
     monkeypatch.setattr(sys, "stdout", Full())
-    for argv in ("check", EXAMPLE), ("--help",), ("console-user list --state-dir absent",):
+    for argv in ("check", EXAMPLE), ("--help",), ("console-user list --state-dir .",):
         refused(capsys, 3, "the output cannot be written: No space left", *argv)
     monkeypatch.setattr(sys, "stdout", Full(errno.EPIPE))
     assert run(capsys, "check", EXAMPLE) == (1, [], [])

@@ -159,15 +159,17 @@ def test_exit_codes(tmp_path, capsys, changes, code):
 
 
 @pytest.mark.parametrize(
-    "option, path, words",
+    "option, path, words, code",
     table("""
-    --svg | nowhere/plan | No such file or directory
-    --json | /dev/full | No space left ; --svg | "" | No such file or directory
+    --svg | nowhere/plan | No such file or directory | 2 ; --svg | site.toml/plan | Not a | 2
+    --json | /dev/full | No space left | 3 ; --svg | "" | No such file or directory | 2
+    --json | . | Is a directory | 2
 """),
 )
-def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words):
+def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words, code):
     monkeypatch.chdir(tmp_path)
-    assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == 3
+    (tmp_path / "site.toml").touch()
+    assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == code
     out, err = capsys.readouterr()
     assert err.startswith(f"firebreak: {path or repr(path)}: {words}")
     assert out == "" and err.count("\n") == 1
