@@ -165,8 +165,7 @@ class Kernel:
                         self._add(evaluator.stage[index], block)
                         standing = 1
                         alerts |= self.alert_bits[evaluator.stage[index]]
-        self.standing[0] = standing
-        self.standing[1] = alerts
+        self.standing[0], self.standing[1] = standing, alerts
         value = self.features.value
         for feature, _ in m.ALERTS:
             value[feature] = alerts & 1
