@@ -19,7 +19,7 @@ from hil.devices.sensors import (
 )
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
-from hil.plant.cabinet import Cabinet
+from hil.plant.cabinet import CabinetPlant
 
 IO_TURNAROUND_US, TURNAROUND_US = 2000, 5000
 SENSORS = {
@@ -73,7 +73,7 @@ class SimulatedCabinet:
             "rated_current_A": rack["rated_current_mA"] / 1000,
             "pcs_rated_W": float(unit["rated_W"]),
         }
-        self.plant = Cabinet({**sizes, **(plant_config or {})}, load, seed)
+        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
         self.devices, self.slaves, self.bms = {}, {}, {}
         self.places = {}  # device name: (RTU bus, unit id)
         for bus in topology.buses:

@@ -40,11 +40,11 @@ STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10
 SAMPLE_US = 20_000
 VIEW_US = 100_000
 HISTORY = 400  # values of the sparklines, one per view
-RESULT = "bench.result"
+RESULT = "plant.result"
 ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
 
 
-class Bench:
+class PlantProcess:
     """Wires, devices, clockwork and observer on one clock that begins at `go`."""
 
     def __init__(self, order, connection):
@@ -101,7 +101,7 @@ class Bench:
             self._stop_orphan()
 
     def _play(self):
-        """Until the rig ends it; the bench of a course plays that instead."""
+        """Until the rig ends it; the plant process of a course plays that instead."""
         duration_us = round(self.order["duration_s"] * 1e6)
         while not self.ending:
             self.turn()
@@ -263,21 +263,21 @@ class Bench:
         return content
 
 
-def main(argv, kind=Bench):
-    """argv: descriptor of the socket, the order as JSON; kind: of Bench."""
+def main(argv, kind=PlantProcess):
+    """argv: descriptor of the socket, the order as JSON; kind: of PlantProcess."""
     # meant for the rig, which ends this process in order
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))
-    bench = kind(json.loads(argv[1]), connection)
-    bench.announce()
+    process = kind(json.loads(argv[1]), connection)
+    process.announce()
     data = connection.recv(65_536)
     message = msgpack.unpackb(data) if data else {"what": "end"}
     if message["what"] != "go":
         return 0  # the rig ended before there was a controller
-    bench.controller.runs_as(message["pid"])
+    process.controller.runs_as(message["pid"])
     connection.setblocking(False)
     realtime.prepare()
-    bench.run()
+    process.run()
     return 0
 
 

@@ -1,4 +1,6 @@
-"""The controller's process as the bench has it: killed here, started and commanded by the rig."""
+"""The controller's process as the plant process has it: killed here, started and commanded by the
+rig.
+"""
 
 import contextlib
 import os

@@ -1,10 +1,10 @@
 """The rig in real time: the real controller process on real ptys and a CAN server, a simulated
 cabinet behind them.
 
-Three processes: the controller (as installed), the bench (plant, devices, observer), and this one,
-which starts both, shows the screen, acts as the operator of a scenario, and writes the result. It
-ends only what it has started: the controller first, by a controlled stop, while the bench still
-serves its wires.
+Three processes: the controller (as installed), the plant process (plant, devices, observer), and
+this one, which starts both, shows the screen, acts as the operator of a scenario, and writes the
+result. It ends only what it has started: the controller first, by a controlled stop, while the
+plant process still serves its wires.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from hil.scenario_operator import ScenarioOperator
 
 ROOT = pathlib.Path(__file__).parents[1]
 CONTROLLER_STOP_S = 20.0
-BENCH_STOP_S = 10.0
+PLANT_STOP_S = 10.0
 HANG_GUARD_S = 30.0
 
 
@@ -41,22 +41,22 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order, scenario, config):
-        """order: dict for the bench; scenario: loaded one or None; config: the checked base
+        """order: dict for the plant process; scenario: loaded one or None; config: the checked base
         configuration.
 
-        Beside what the bench takes, an order may name the `bench`'s module and `cabinet_more`, text
-        at the end of the cabinet's file.
+        Beside what the plant process takes, an order may name the `plant`'s module and
+        `cabinet_more`, text at the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
-        self.controller = self.bench = None
+        self.controller = self.plant = None
         self.restarts = 0
         self.may_be_killed = any(
             action.do == "controller_kill" for action in (scenario.actions if scenario else ())
         )
-        self.connection, self._bench_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
-        # where the bench has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
+        # where the plant process has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
         self.wires = {}
         self.keys = {}  # of the sources of hints, by name
         self._done = self.interrupted = False
@@ -65,18 +65,18 @@ class Rig(ScenarioOperator):
         self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
 
     def start(self):
-        """Start the bench, learn its wires, write the cabinet's file and start the controller on
-        it.
+        """Start the plant process, learn its wires, write the cabinet's file and start the
+        controller on it.
         """
         order = json.dumps(self.order)
-        module = self.order.get("bench", "hil.plant_process")
-        self.bench = subprocess.Popen(
-            [sys.executable, "-m", module, str(self._bench_end.fileno()), order],
-            pass_fds=(self._bench_end.fileno(),),
+        module = self.order.get("plant", "hil.plant_process")
+        self.plant = subprocess.Popen(
+            [sys.executable, "-m", module, str(self._plant_end.fileno()), order],
+            pass_fds=(self._plant_end.fileno(),),
             cwd=ROOT,
             process_group=0,
         )
-        self._bench_end.close()
+        self._plant_end.close()
         self.wires = self._receive("did not start")
         self._write_cabinet_file(self.wires)
         self.keys = run_directory.commission(self.directory, self.config.sources)
@@ -99,17 +99,17 @@ class Rig(ScenarioOperator):
         self.send({"what": "go", "pid": self.controller.pid})
 
     def send(self, message):
-        """One message to the bench. RigError when it has ended."""
+        """One message to the plant process. RigError when it has ended."""
         try:
             self.connection.send(msgpack.packb(message))
         except ConnectionError:
-            raise self._bench_failed("has ended") from None
+            raise self._plant_failed("has ended") from None
 
-    def _bench_failed(self, what):
-        return RigError(f"the simulated cabinet {what}, exit code {self.bench.wait()}")
+    def _plant_failed(self, what):
+        return RigError(f"the simulated cabinet {what}, exit code {self.plant.wait()}")
 
     def _receive(self, ending="has ended"):
-        """One message of the bench. RigError when it has ended or hangs."""
+        """One message of the plant process. RigError when it has ended or hangs."""
         self.connection.settimeout(HANG_GUARD_S)
         try:
             data = self.connection.recv(1 << 20)
@@ -118,12 +118,12 @@ class Rig(ScenarioOperator):
                 f"no message of the simulated cabinet for {HANG_GUARD_S:.0f} s"
             ) from None
         if not data:
-            raise self._bench_failed(ending)
+            raise self._plant_failed(ending)
         return msgpack.unpackb(data)
 
     def run(self, show):
-        """Serve the bench until its time is over; show(view) ten times a second. Ctrl-C ends the
-        run in order.
+        """Serve the plant process until its time is over; show(view) ten times a second. Ctrl-C
+        ends the run in order.
         """
         try:
             while not self._done:
@@ -188,23 +188,23 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self):
-        """End what was started: the controller by SIGTERM (a controlled stop), then the bench.
-        Ctrl-C shortens it.
+        """End what was started: the controller by SIGTERM (a controlled stop), then the plant
+        process. Ctrl-C shortens it.
         """
         if self.controller is not None:
             self.controller.terminate()
             _wait(self.controller, CONTROLLER_STOP_S)
-        self._bench_end.close()
-        if self.bench is not None:
+        self._plant_end.close()
+        if self.plant is not None:
             self.connection.setblocking(False)
             with contextlib.suppress(OSError):  # it has ended, or does not read and is killed
                 self.connection.send(msgpack.packb({"what": "end"}))
-            _wait(self.bench, BENCH_STOP_S)
+            _wait(self.plant, PLANT_STOP_S)
         self.connection.close()
         self._messages.close()
 
     def outcome(self, load, extra):
-        """run_result.Outcome from what the bench has recorded."""
+        """run_result.Outcome from what the plant process has recorded."""
         path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
         extra = {

@@ -17,7 +17,7 @@ from controller.run import operator_commands
 
 class ScenarioOperator:
     """Base of hil.rig.Rig, which has the `controller` process, its run `directory` and the `keys`
-    of the sources of hints. Each `_do_X` answers the bench's message X.
+    of the sources of hints. Each `_do_X` answers the plant process's message X.
     """
 
     def _do_stall(self, message):

@@ -16,7 +16,7 @@ WIDE_W = signals.INT_MAX
 NO_REQUEST = (0, reasons.NONE)
 
 
-class Bounds:
+class PowerInterval:
     """Intersection of caps or limits: an interval that contains 0, with the reason of each end."""
 
     def __init__(self):

@@ -9,7 +9,7 @@ short_W is the power by which limits keep an obligation from being met.
 from array import array
 
 from controller.core import reasons
-from controller.core.answers import NO_REQUEST, WIDE_W, Bounds, Obligations
+from controller.core.answers import NO_REQUEST, WIDE_W, Obligations, PowerInterval
 from controller.core.integers import within
 
 CHAIN_OUTPUTS = (
@@ -85,8 +85,8 @@ class Chain:
         """settings: {name of CONTROL_PARAMETERS: integer}; tick_ms: length of a tick, ms."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))
         self.state = array("i", [0])
-        self.caps = Bounds()
-        self.limits = Bounds()
+        self.caps = PowerInterval()
+        self.limits = PowerInterval()
         self.obligations = Obligations()
         self.answers = []
         self._ramp_W = max(1, settings["setpoint_ramp_W_per_s"] * tick_ms // 1000)

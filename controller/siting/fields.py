@@ -72,7 +72,7 @@ THINGS_MAX = 400  # of each table: a plan of a site, not of a town
 NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
-class Field(NamedTuple):
+class Key(NamedTuple):
     """kind: number, size (low, high); flag; choice, choices (options); text; named (a text that has
     to name a paper or a person); point; points (fewest, most).
     """
@@ -84,29 +84,29 @@ class Field(NamedTuple):
 
 
 def _length(what, most_m=1000, least_m=0, is_required=False):
-    return Field("number", what, (least_m, most_m), is_required)
+    return Key("number", what, (least_m, most_m), is_required)
 
 
 def _report(what):
-    return Field("named", what)
+    return Key("named", what)
 
 
 def _flag(what):
-    return Field("flag", what)
+    return Key("flag", what)
 
 
 SITE = {
-    "schema": Field("choice", "the form of this file", (SCHEMA,), True),
-    "name": Field("text", "what the report and the plan are headed with", (), True),
-    "edition": Field("choice", "edition profile that was adopted", EDITIONS, True),
-    "mode": Field("choice", "how the storage is installed", MODES, True),
-    "place": Field("choice", "only in mode stationary, required there", PLACES),
-    "local": Field("choices", "local profiles on top of the edition", LOCALS),
-    "absent": Field("choices", "kinds of exposure of which there is none within 30.5 m", KINDS),
+    "schema": Key("choice", "the form of this file", (SCHEMA,), True),
+    "name": Key("text", "what the report and the plan are headed with", (), True),
+    "edition": Key("choice", "edition profile that was adopted", EDITIONS, True),
+    "mode": Key("choice", "how the storage is installed", MODES, True),
+    "place": Key("choice", "only in mode stationary, required there", PLACES),
+    "local": Key("choices", "local profiles on top of the edition", LOCALS),
+    "absent": Key("choices", "kinds of exposure of which there is none within 30.5 m", KINDS),
     "dedicated_building": _flag(
         "indoors: the building holds nothing but the storage (unsaid: it does not)"
     ),
-    "deployed_days": Field("number", "mobile: days at this place", (0, 36_500)),
+    "deployed_days": Key("number", "mobile: days at this place", (0, 36_500)),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
     "floor_above_vehicle_access_m": _length(
         "open_garage: deck above the lowest access of fire vehicles", 2000, -2000
@@ -116,30 +116,30 @@ SITE = {
     ),
     "hazard_mitigation_analysis": _report("id of the analysis"),
     "plume_model": _report("id of the plume model"),
-    "signs_say": Field("choices", "the words on the signs at the entrances", SIGN_WORDS),
-    "permit_file": Field(
+    "signs_say": Key("choices", "the words on the signs at the entrances", SIGN_WORDS),
+    "permit_file": Key(
         "choices", "what the permit file holds besides the layout and the energies", PERMIT_PARTS
     ),
-    "north_deg": Field(
+    "north_deg": Key(
         "number", "where north is, clockwise from up the plan (unsaid: 0)", (-360, 360)
     ),
 }
 MODEL = {
-    "size_m": Field("size", "length and width of the unit", (0.05, 100), True),
-    "height_m": Field("number", "its height without HVAC on top", (0.05, 100), True),
-    "technology": Field("choice", "", tuple(TECHNOLOGIES), True),
-    "energy_kWh": Field("number", "nameplate energy; or the two below", (0.001, 1_000_000)),
-    "rated_voltage_V": Field(
+    "size_m": Key("size", "length and width of the unit", (0.05, 100), True),
+    "height_m": Key("number", "its height without HVAC on top", (0.05, 100), True),
+    "technology": Key("choice", "", tuple(TECHNOLOGIES), True),
+    "energy_kWh": Key("number", "nameplate energy; or the two below", (0.001, 1_000_000)),
+    "rated_voltage_V": Key(
         "number", "with rated_capacity_Ah in place of energy_kWh", (0.1, 100_000)
     ),
-    "rated_capacity_Ah": Field("number", "with rated_voltage_V", (0.1, 1_000_000)),
+    "rated_capacity_Ah": Key("number", "with rated_voltage_V", (0.1, 1_000_000)),
     "ul_9540_listing": _report("listing of the system"),
     "ul_1973_listing": _report("listing of cells, modules, batteries"),
     "residential_listing": _flag("listed for residential use"),
     "prepackaged": _flag("listed as pre-engineered or prepackaged (unsaid: it is not)"),
     "walk_in": _flag("a person can go in"),
     "entry_for_maintenance_only": _flag("walk-in: entered for inspection and maintenance only"),
-    "container": Field(
+    "container": Key(
         "choice",
         "what the walls of its container are made of",
         ("none", "noncombustible", "combustible"),
@@ -149,8 +149,8 @@ MODEL = {
     "ul_9540a_edition": _report("edition of UL 9540A the report names"),
     "ul_9540a_spacing_m": _length("distance between units in that test", 30),
     "ul_9540a_wall_spacing_m": _length("distance to the wall in that test", 30),
-    "ul_9540a_wall_rise_K": Field("number", "temperature rise of the wall in that test", (0, 2000)),
-    "ul_9540a_egress_heat_flux_W_per_m2": Field(
+    "ul_9540a_wall_rise_K": Key("number", "temperature rise of the wall in that test", (0, 2000)),
+    "ul_9540a_egress_heat_flux_W_per_m2": Key(
         "number", "heat flux at the egress path in it", (0, 1_000_000)
     ),
     "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in it"),
@@ -164,8 +164,8 @@ MODEL = {
     ),
 }
 AREA = {
-    "outline_m": Field("points", "its walls, inner face; of a roof its edge", (3,), True),
-    "fire_rating_h": Field(
+    "outline_m": Key("points", "its walls, inner face; of a roof its edge", (3,), True),
+    "fire_rating_h": Key(
         "number", "rating of its weakest wall, floor or ceiling; 0 for none", (0, 24)
     ),
     "floor_above_vehicle_access_m": _length(
@@ -175,7 +175,7 @@ AREA = {
         "floor below the lowest exit-discharge floor", 2000, -2000
     ),
     "group_H": _flag("classed as Group H (unsaid: it is not)"),
-    "location": Field("choice", "dwelling: what it is; required there", LOCATIONS),
+    "location": Key("choice", "dwelling: what it is; required there", LOCATIONS),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
     "approved_by": _report("rooftop above 22.86 m: who approved it"),
@@ -192,38 +192,34 @@ OF_BUILDINGS = (
 TABLES = {
     "model": MODEL,
     "unit": {
-        "model": Field("text", "name of its [model.NAME]", (), True),
-        "center_m": Field("point", "where its center is", (), True),
-        "rotation_deg": Field("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
-        "group": Field("text", "units with one word here are one group (unsaid: each its own)"),
+        "model": Key("text", "name of its [model.NAME]", (), True),
+        "center_m": Key("point", "where its center is", (), True),
+        "rotation_deg": Key("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
+        "group": Key("text", "units with one word here are one group (unsaid: each its own)"),
     },
     "area": AREA,
     "exposure": {
-        "kind": Field("choice", "", KINDS, True),
-        "point_m": Field("point", "one of these three gives the place"),
-        "line_m": Field(
-            "points", "an open line; a lot line goes on straight beyond its ends", (2,)
-        ),
-        "outline_m": Field("points", "a closed outline; of a lot line the whole lot", (3,)),
-        "inside_m": Field(
-            "point", "lot line with line_m, required there: any point inside the lot"
-        ),
-        "wall_fire_rating_h": Field("number", "building: the wall that faces the units", (0, 24)),
+        "kind": Key("choice", "", KINDS, True),
+        "point_m": Key("point", "one of these three gives the place"),
+        "line_m": Key("points", "an open line; a lot line goes on straight beyond its ends", (2,)),
+        "outline_m": Key("points", "a closed outline; of a lot line the whole lot", (3,)),
+        "inside_m": Key("point", "lot line with line_m, required there: any point inside the lot"),
+        "wall_fire_rating_h": Key("number", "building: the wall that faces the units", (0, 24)),
         "wall_noncombustible": _flag("building: that wall"),
         "wall_without_openings": _flag(
             "building: that wall has no opening and no combustible overhang"
         ),
-        "occupant_load": Field("number", "building, tent, stand: persons", (0, 1_000_000)),
+        "occupant_load": Key("number", "building, tent, stand: persons", (0, 1_000_000)),
     },
     "barrier": {
-        "line_m": Field("points", "its two ends", (2, 2), True),
-        "height_m": Field("number", "", (0.1, 100), True),
-        "fire_rating_h": Field("number", "", (0, 24), True),
+        "line_m": Key("points", "its two ends", (2, 2), True),
+        "height_m": Key("number", "", (0.1, 100), True),
+        "fire_rating_h": Key("number", "", (0, 24), True),
     },
 }
 SINGLE_TABLES = {
     "fence": {
-        "outline_m": Field("points", "mobile: the fence, closed", (3,), True),
+        "outline_m": Key("points", "mobile: the fence, closed", (3,), True),
         "gate_locked": _flag("its gate is locked"),
     },
     "la_r3": {

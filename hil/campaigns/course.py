@@ -46,7 +46,9 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        with contextlib.suppress(RigError):  # the bench has ended, which the rig sees for itself
+        with contextlib.suppress(
+            RigError
+        ):  # the plant process has ended, which the rig sees for itself
             self.rig.send({"what": "finish"})
 
 

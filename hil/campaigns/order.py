@@ -20,7 +20,7 @@ WHOLE_DAY_S = 86_400.0  # of a run that its course ends
 
 def made(config, duration_s, seed, chosen=None, **more):
     """An order for rig.Rig; chosen: name or path of a scenario; more: what else the rig or the
-    bench takes.
+    plant process takes.
     """
     return {
         "site": EXAMPLE,
@@ -41,12 +41,12 @@ def made(config, duration_s, seed, chosen=None, **more):
 
 
 def played(config, duration_s, seed, see, text=None, **more):
-    """(document, what the bench has recorded) of a run. text: of a scenario with the name "bench";
-    see(rig, view): called ten times a second. Raises RigError, OSError; KeyboardInterrupt, because
-    figures of half a run would be taken for those of a whole one.
+    """(document, what the plant process has recorded) of a run. text: of a scenario with the name
+    "run"; see(rig, view): called ten times a second. Raises RigError, OSError; KeyboardInterrupt,
+    because figures of half a run would be taken for those of a whole one.
     """
-    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        chosen, path = None, text and os.path.join(folder, "bench.toml")
+    with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
+        chosen, path = None, text and os.path.join(folder, "run.toml")
         if text:
             pathlib.Path(path).write_text(text, encoding="ascii")
             chosen = scenario.load(path)
@@ -64,7 +64,9 @@ def played(config, duration_s, seed, see, text=None, **more):
 
 
 def recorded(directory):
-    """What the bench of a run that has ended has written into its directory. Raises OSError."""
+    """What the plant process of a run that has ended has written into its directory. Raises
+    OSError.
+    """
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
 

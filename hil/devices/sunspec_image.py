@@ -46,7 +46,7 @@ def _place(name, address, point):
     return Place(name, address, registers, code, point.pdef.get(mdef.ACCESS) == mdef.ACCESS_RW)
 
 
-class Image:
+class ModelChain:
     """A chain of models from 40000. `models`: [(model id, {point: raw value})]; points are named
     "704.WSet".
     """

@@ -12,7 +12,7 @@ import struct
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_image import Image
+from hil.devices.sunspec_image import ModelChain
 from hil.devices.sunspec_models import (
     EXIT_STANDBY,
     HOLDING,
@@ -51,7 +51,7 @@ class SunSpecPcs(RegisterDevice):
         self.controller_silent_s = 5
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
         self.readback_offset_W = self.reversions = 0  # of the set-point, since the start
-        self.image = Image(models(self.pcs.rated_W, len(self.racks)))
+        self.image = ModelChain(models(self.pcs.rated_W, len(self.racks)))
         self.scale = power_scale(self.pcs.rated_W)
         self._ac = self.image.block(701, "St", "Hz")
         self._dc = self.image.block(802, "V", "W")

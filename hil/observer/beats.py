@@ -1,8 +1,8 @@
 """When the controller wrote what must go on: set-points and heartbeat of the converter, coils,
 commands to the racks. And which set-points: what a hint does is seen there.
 
-Read from the wires by the bench, beside the observer; each write that must be renewed is a beat
-with a name of its own.
+Read from the wires by the plant process, beside the observer; each write that must be renewed is a
+beat with a name of its own.
 """
 
 import struct

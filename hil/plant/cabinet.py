@@ -29,7 +29,7 @@ SUPERVISION_S = 0.4
 SUPERVISION_HYSTERESIS_V = 0.05
 
 
-class Cabinet:
+class CabinetPlant:
     """Power in W (> 0 discharges, grid > 0 imports), time in s, temperatures in degC."""
 
     def __init__(self, config=None, load=None, seed=0):

@@ -46,7 +46,9 @@ def run_of(rig, load):
 
 
 def read(path, loop, load):
-    """Run of a bench that was a process of its own, from its result file. Raises OSError."""
+    """Run of a plant process that was a process of its own, from its result file. Raises
+    OSError.
+    """
     with open(path, "rb") as file:
         content = msgpack.unpackb(file.read())
     rows = np.frombuffer(content["rows"], SAMPLE)

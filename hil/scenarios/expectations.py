@@ -7,7 +7,7 @@ the trips, never from the expectation.
 """
 
 from hil.plant.cabinet import CONTACTS
-from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Field
+from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Entry
 from safety.signals import STATES
 
 MOMENT, MOMENTS, TEXTS = (
@@ -45,7 +45,7 @@ EVENTS = (
     *(f"{name}_open_seen" for name in CONTACTS),
     *(f"{name}_closed_seen" for name in CONTACTS),
 )
-_MS = {"ms_min": Field(NUMBER, 0, -60_000, 600_000), "ms_max": Field(NUMBER, REQUIRED, 0, 600_000)}
+_MS = {"ms_min": Entry(NUMBER, 0, -60_000, 600_000), "ms_max": Entry(NUMBER, REQUIRED, 0, 600_000)}
 
 
 class NeverCame(Exception):
@@ -205,43 +205,43 @@ def _figure(expect, run, doc):
     return ok, f"{text}: {'not measured' if value is None else value}"
 
 
-_AFTER = {"after": Field(MOMENT, REQUIRED)}
-_RANGE = {"low": Field(NUMBER, -1e9, -1e9, 1e9), "high": Field(NUMBER, 1e9, -1e9, 1e9)}
+_AFTER = {"after": Entry(MOMENT, REQUIRED)}
+_RANGE = {"low": Entry(NUMBER, -1e9, -1e9, 1e9), "high": Entry(NUMBER, 1e9, -1e9, 1e9)}
 KINDS = {
-    "trip": ({"stage": Field(TEXT, REQUIRED), "scope": Field(TEXT, None), **_AFTER, **_MS}, _trip),
-    "no_trip": ({"except": Field(TEXTS, None)}, _no_trip),
-    "event": ({"event": Field(TEXT, REQUIRED, choices=EVENTS), **_AFTER, **_MS}, _event),
+    "trip": ({"stage": Entry(TEXT, REQUIRED), "scope": Entry(TEXT, None), **_AFTER, **_MS}, _trip),
+    "no_trip": ({"except": Entry(TEXTS, None)}, _no_trip),
+    "event": ({"event": Entry(TEXT, REQUIRED, choices=EVENTS), **_AFTER, **_MS}, _event),
     "order": (
         {
-            "events": Field(MOMENTS, REQUIRED),
+            "events": Entry(MOMENTS, REQUIRED),
             **_AFTER,
-            "ms_min": Field(NUMBER, 0, 0, 600_000),
-            "ms_max": Field(NUMBER, 600_000, 0, 600_000),
+            "ms_min": Entry(NUMBER, 0, 0, 600_000),
+            "ms_max": Entry(NUMBER, 600_000, 0, 600_000),
         },
         _order,
     ),
     "never": (
-        {"event": Field(TEXT, REQUIRED, choices=EVENTS), **_AFTER, "until": Field(MOMENT, None)},
+        {"event": Entry(TEXT, REQUIRED, choices=EVENTS), **_AFTER, "until": Entry(MOMENT, None)},
         _never,
     ),
-    "state": ({"is": Field(TEXT, REQUIRED, choices=STATES), "at": Field(MOMENT, None)}, _state),
+    "state": ({"is": Entry(TEXT, REQUIRED, choices=STATES), "at": Entry(MOMENT, None)}, _state),
     "reaction": (
         {
-            "name": Field(TEXT, REQUIRED),
-            "ms_min": Field(NUMBER, 0, 0, 600_000),
-            "ms_max": Field(NUMBER, REQUIRED, 0, 600_000),
+            "name": Entry(TEXT, REQUIRED),
+            "ms_min": Entry(NUMBER, 0, 0, 600_000),
+            "ms_max": Entry(NUMBER, REQUIRED, 0, 600_000),
         },
         _reaction,
     ),
     "quantity": (
         {
-            "name": Field(TEXT, REQUIRED, choices=QUANTITIES),
+            "name": Entry(TEXT, REQUIRED, choices=QUANTITIES),
             **_AFTER,
-            "until": Field(MOMENT, None),
-            "ms_from": Field(NUMBER, 0, 0, 600_000),
+            "until": Entry(MOMENT, None),
+            "ms_from": Entry(NUMBER, 0, 0, 600_000),
             **_RANGE,
         },
         _quantity,
     ),
-    "figure": ({"key": Field(TEXT, REQUIRED), **_RANGE}, _figure),
+    "figure": ({"key": Entry(TEXT, REQUIRED), **_RANGE}, _figure),
 }

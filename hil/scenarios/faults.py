@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from controller.core import hint_codes
 from hil.plant.cabinet import CONTACTS
-from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
+from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
 from hil.wires.virtual import Noise
 
 NEVER_US = 1 << 62
-_FAULT = {"fault": Field(TEXT, REQUIRED), "value": Field(ANY, True)}
-_PERMILLE = Field(NUMBER, 0, 0, 1000)
+_FAULT = {"fault": Entry(TEXT, REQUIRED), "value": Entry(ANY, True)}
+_PERMILLE = Entry(NUMBER, 0, 0, 1000)
 
 
 class World(NamedTuple):
@@ -64,11 +64,11 @@ def _set_noise(world, a):
 
 
 _HINT = {
-    "source": Field(TEXT, REQUIRED),
-    "kind": Field(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
-    "quantity": Field(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
-    "value_W": Field(INTEGER, 0, -(10**9), 10**9),
-    "valid_s": Field(NUMBER, REQUIRED, 0.02, 300),
+    "source": Entry(TEXT, REQUIRED),
+    "kind": Entry(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
+    "quantity": Entry(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
+    "value_W": Entry(INTEGER, 0, -(10**9), 10**9),
+    "valid_s": Entry(NUMBER, REQUIRED, 0.02, 300),
 }
 
 
@@ -91,29 +91,29 @@ ACTIONS = {
     **CABINET_ACTIONS,
     **RACK_ACTIONS,
     "contact": (
-        {"name": Field(TEXT, REQUIRED, choices=CONTACTS), "closed": Field(BOOL, REQUIRED)},
+        {"name": Entry(TEXT, REQUIRED, choices=CONTACTS), "closed": Entry(BOOL, REQUIRED)},
         lambda world, a: world.plant.force_contact(a["name"], a["closed"]),
     ),
     "contact_repair": (
-        {"name": Field(TEXT, REQUIRED, choices=CONTACTS)},
+        {"name": Entry(TEXT, REQUIRED, choices=CONTACTS)},
         lambda world, a: world.plant.force_contact(a["name"], None),
     ),
     "key": (
-        {"run": Field(BOOL, REQUIRED)},
+        {"run": Entry(BOOL, REQUIRED)},
         lambda world, a: setattr(world.plant, "key_run", a["run"]),
     ),
     "device_fault": (
-        {"device": Field(TEXT, REQUIRED)} | _FAULT,
+        {"device": Entry(TEXT, REQUIRED)} | _FAULT,
         lambda world, a: _set_fault(world.devices, "device", a["device"], a["fault"], a["value"]),
     ),
     "wire_fault": (
-        {"bus": Field(TEXT, REQUIRED)} | _FAULT,
+        {"bus": Entry(TEXT, REQUIRED)} | _FAULT,
         lambda world, a: _set_fault(world.wires, "bus", a["bus"], a["fault"], a["value"]),
     ),
     "noise": (
         {
-            "bus": Field(TEXT, REQUIRED),
-            "seed": Field(INTEGER, 1, 0, 2**31 - 1),
+            "bus": Entry(TEXT, REQUIRED),
+            "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
             "garbage_permille": _PERMILLE,
             "flip_permille": _PERMILLE,
             "drop_permille": _PERMILLE,
@@ -123,12 +123,12 @@ ACTIONS = {
     "controller_kill": ({}, lambda world, a: world.controller.kill()),
     "controller_start": ({}, lambda world, a: world.controller.start()),
     "controller_stall": (
-        {"duration_ms": Field(INTEGER, REQUIRED, 20, 5000)},
+        {"duration_ms": Entry(INTEGER, REQUIRED, 20, 5000)},
         lambda world, a: world.controller.stall(a["duration_ms"]),
     ),
     "store_spoil": ({}, lambda world, a: world.controller.spoil_store()),
     "reset": (
-        {"by": Field(TEXT, "remote", choices=("remote", "key"))},
+        {"by": Entry(TEXT, "remote", choices=("remote", "key"))},
         lambda world, a: world.controller.reset(a["by"]),
     ),
     "run_request": (ON, lambda world, a: world.controller.run_request(a["on"])),

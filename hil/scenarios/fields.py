@@ -14,7 +14,7 @@ BOOL, INTEGER, NUMBER, TEXT, ANY = (
 REQUIRED = object()
 
 
-class Field(NamedTuple):
+class Entry(NamedTuple):
     """One key of a table: what kind of value, its range or choices, and its default (REQUIRED =
     none).
     """

@@ -10,18 +10,18 @@ import functools
 from hil.plant import contactors
 from hil.plant.bus import FaultLoad
 from hil.plant.cabinet import DETECTORS
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
+from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 
-ON = {"on": Field(BOOL, True)}
-_RACK = {"rack": Field(INTEGER, REQUIRED, 1, 16)}
-_MODULE = _RACK | {"module": Field(INTEGER, REQUIRED, 1, 64)}
-_CELL = _RACK | {"module": Field(INTEGER, 1, 1, 64), "cell": Field(INTEGER, 1, 1, 32)}
-_UNIT = {"unit": Field(INTEGER, 1, 1, 16)}
-_EITHER = {"detector": Field(INTEGER, None, 1, 2)}
-_WHICH = {"detector": Field(TEXT, REQUIRED, choices=DETECTORS)}
-_RATE = {"rate_K_per_s": Field(NUMBER, 0, 0, 100)}
+ON = {"on": Entry(BOOL, True)}
+_RACK = {"rack": Entry(INTEGER, REQUIRED, 1, 16)}
+_MODULE = _RACK | {"module": Entry(INTEGER, REQUIRED, 1, 64)}
+_CELL = _RACK | {"module": Entry(INTEGER, 1, 1, 64), "cell": Entry(INTEGER, 1, 1, 32)}
+_UNIT = {"unit": Entry(INTEGER, 1, 1, 16)}
+_EITHER = {"detector": Entry(INTEGER, None, 1, 2)}
+_WHICH = {"detector": Entry(TEXT, REQUIRED, choices=DETECTORS)}
+_RATE = {"rate_K_per_s": Entry(NUMBER, 0, 0, 100)}
 # A 400 A fuse for the DC side of converters: about 1e6 A2s (order of magnitude).
-_FUSE = {"fuse_A2s": Field(NUMBER, 1e6, 1, 1e12)}
+_FUSE = {"fuse_A2s": Entry(NUMBER, 1e6, 1, 1e12)}
 _GASES = {"both": (0, 1), "hydrogen": (0,), "carbon_monoxide": (1,)}
 _STATES = {
     "open": contactors.OPEN,
@@ -76,7 +76,7 @@ def _switch(path, key="on", inverted=False):
     def act(world, a):
         _put(functools.reduce(getattr, parts, world.plant), name, a[key] != inverted, world)
 
-    return {key: Field(BOOL, True)}, act
+    return {key: Entry(BOOL, True)}, act
 
 
 def _of_rack(path):
@@ -151,7 +151,7 @@ CABINET_ACTIONS = {
     "estop_press": ({}, lambda world, a: _estop(world, (0, 1), False)),
     "estop_release": ({}, lambda world, a: _estop(world, (0, 1), True)),
     "estop_channel": (
-        {"channel": Field(INTEGER, REQUIRED, 1, 2)},
+        {"channel": Entry(INTEGER, REQUIRED, 1, 2)},
         lambda world, a: _estop(world, (a["channel"] - 1,), False),
     ),
     "bridge_chain": _switch("relays.bridged"),
@@ -162,18 +162,18 @@ CABINET_ACTIONS = {
     "fire_trouble": _switch("fire_trouble"),
     "supervision_lost": _switch("supervised", inverted=True),
     "gas": (
-        {"lfl_pct": Field(NUMBER, REQUIRED, 0, 100)} | _EITHER,
+        {"lfl_pct": Entry(NUMBER, REQUIRED, 0, 100)} | _EITHER,
         lambda world, a: world.plant.air.cap("gas", a["lfl_pct"], _either(a)),
     ),
     "offgas": (
-        {"ppm": Field(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
+        {"ppm": Entry(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
         lambda world, a: world.plant.air.cap("vapour", a["ppm"], _either(a)),
     ),
     "toxic": (
         {
-            "ppm": Field(NUMBER, REQUIRED, 0, 20_000),
-            "gas": Field(TEXT, "both", choices=tuple(_GASES)),
-            "ppm_per_s": Field(NUMBER, 0, 0, 20_000),
+            "ppm": Entry(NUMBER, REQUIRED, 0, 20_000),
+            "gas": Entry(TEXT, "both", choices=tuple(_GASES)),
+            "ppm_per_s": Entry(NUMBER, 0, 0, 20_000),
         },
         lambda world, a: world.plant.air.cap("toxic", a["ppm"], _GASES[a["gas"]], a["ppm_per_s"]),
     ),
@@ -182,7 +182,7 @@ CABINET_ACTIONS = {
         lambda world, a: world.plant.detector_fault.update({a["detector"]: a["on"]}),
     ),
     "calibration": (
-        _WHICH | {"days": Field(INTEGER, REQUIRED, -20_000, 36_500)},
+        _WHICH | {"days": Entry(INTEGER, REQUIRED, -20_000, 36_500)},
         lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
     "run_fan": _switch("fan_by_hand"),
@@ -191,20 +191,20 @@ CABINET_ACTIONS = {
     "door": _switch("door_closed", "open", inverted=True),
     "hvac_fail": _switch("climate.hvac_failed"),
     "air_heat": (
-        {"degC": Field(NUMBER, 55, -40, 120)} | _RATE | ON,
+        {"degC": Entry(NUMBER, 55, -40, 120)} | _RATE | ON,
         lambda world, a: world.plant.climate.hold(
             a["degC"] if a["on"] else None, a["rate_K_per_s"]
         ),
     ),
     "humidity": (
-        {"ingress_g_per_s": Field(NUMBER, 2, 0, 100)},
+        {"ingress_g_per_s": Entry(NUMBER, 2, 0, 100)},
         lambda world, a: setattr(world.plant.climate, "ingress_g_per_s", a["ingress_g_per_s"]),
     ),
     "leak": (ON, _leak),
     "coolant": _switch("climate.low_flow"),
     "mains_loss": _switch("ups.mains", inverted=True),
     "ups_reserve": (
-        {"minutes": Field(NUMBER, REQUIRED, 0, 10_000)},
+        {"minutes": Entry(NUMBER, REQUIRED, 0, 10_000)},
         lambda world, a: world.plant.ups.set_reserve(a["minutes"]),
     ),
     "ups_invalid": _switch("ups.invalid"),
@@ -213,78 +213,78 @@ CABINET_ACTIONS = {
 RACK_ACTIONS = {
     "heat": (
         _RACK
-        | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, REQUIRED, -40, 200)}
+        | {"module": Entry(INTEGER, None, 1, 64), "degC": Entry(NUMBER, REQUIRED, -40, 200)}
         | _RATE,
         _heat,
     ),
     "cool": (
         _RACK
-        | {"module": Field(INTEGER, None, 1, 64), "degC": Field(NUMBER, -25, -40, 10)}
+        | {"module": Entry(INTEGER, None, 1, 64), "degC": Entry(NUMBER, -25, -40, 10)}
         | _RATE,
         _heat,
     ),
-    "spread": (_MODULE | {"kelvin": Field(NUMBER, REQUIRED, 0, 100)} | _RATE, _spread),
+    "spread": (_MODULE | {"kelvin": Entry(NUMBER, REQUIRED, 0, 100)} | _RATE, _spread),
     "heat_end": (_RACK, _heat_end),
     "runaway": (
         _MODULE
         | {
-            "cell": Field(INTEGER, 1, 1, 32),
-            "heater_K_per_min": Field(NUMBER, 5, 0, 60),
-            "from_degC": Field(NUMBER, None, -40, 300),
+            "cell": Entry(INTEGER, 1, 1, 32),
+            "heater_K_per_min": Entry(NUMBER, 5, 0, 60),
+            "from_degC": Entry(NUMBER, None, -40, 300),
         },
         _runaway,
     ),
     "cell_offset": (
-        _CELL | {"offset_mV": Field(NUMBER, REQUIRED, -3300, 3000)},
+        _CELL | {"offset_mV": Entry(NUMBER, REQUIRED, -3300, 3000)},
         lambda world, a: _offset(world, a, a["offset_mV"]),
     ),
     "cell_drop": (
-        _CELL | {"drop_mV": Field(NUMBER, 400, 0, 3300), "over_s": Field(NUMBER, 1, 0, 600)},
+        _CELL | {"drop_mV": Entry(NUMBER, 400, 0, 3300), "over_s": Entry(NUMBER, 1, 0, 600)},
         lambda world, a: _offset(world, a, -a["drop_mV"], a["over_s"]),
     ),
     "sensor_invalid": (
-        _MODULE | {"count": Field(INTEGER, 2, 0, 15)},
+        _MODULE | {"count": Entry(INTEGER, 2, 0, 15)},
         lambda world, a: _rack(world, a).invalidate_sensors(_module(world, a), a["count"]),
     ),
     "sensor_zero": (_MODULE | ON, _sensor_zero),
     "sensor_stuck": (
-        _MODULE | {"degC": Field(NUMBER, None, -40, 200)},
+        _MODULE | {"degC": Entry(NUMBER, None, -40, 200)},
         lambda world, a: _rack(world, a).stick_sensor(_module(world, a), a["degC"]),
     ),
     "misread": (
-        _MODULE | {"offset_K": Field(NUMBER, 5, -100, 200)},
+        _MODULE | {"offset_K": Entry(NUMBER, 5, -100, 200)},
         lambda world, a: _rack(world, a).misread(_module(world, a), a["offset_K"]),
     ),
     "insulation": (
         _RACK
         | {
-            "kohm": Field(NUMBER, REQUIRED, 0, 65_535),
-            "kohm_per_s": Field(NUMBER, 0, -10_000, 10_000),
+            "kohm": Entry(NUMBER, REQUIRED, 0, 65_535),
+            "kohm_per_s": Entry(NUMBER, 0, -10_000, 10_000),
         },
         _insulation,
     ),
     "weld": _of_rack("contactors.welded"),
     "feedback": (
-        _RACK | {"reads": Field(TEXT, REQUIRED, choices=tuple(_STATES))},
+        _RACK | {"reads": Entry(TEXT, REQUIRED, choices=tuple(_STATES))},
         lambda world, a: setattr(_rack(world, a), "feedback", _STATES[a["reads"]]),
     ),
     "precharge_break": _of_rack("contactors.precharge_broken"),
     "bms_fault": (
-        _RACK | {"bits": Field(INTEGER, 128, 0, 65_535)},
+        _RACK | {"bits": Entry(INTEGER, 128, 0, 65_535)},
         lambda world, a: setattr(_rack(world, a).bms, "injected_bits", a["bits"]),
     ),
     "current_excess": (
-        _UNIT | {"current_A": Field(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
+        _UNIT | {"current_A": Entry(NUMBER, REQUIRED, -20_000, 20_000)} | _FUSE,
         _excess,
     ),
     "short_circuit": (
-        _UNIT | {"ohm": Field(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
+        _UNIT | {"ohm": Entry(NUMBER, 0.5, 0.001, 1000)} | _FUSE,
         lambda world, a: setattr(
             _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
         ),
     ),
     "bus_mismatch": (
-        _UNIT | {"offset_V": Field(NUMBER, REQUIRED, -1000, 1000)},
+        _UNIT | {"offset_V": Entry(NUMBER, REQUIRED, -1000, 1000)},
         lambda world, a: setattr(_bus(world, a).pcs, "dc_voltage_offset_V", a["offset_V"]),
     ),
 }

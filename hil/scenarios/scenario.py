@@ -15,37 +15,37 @@ from typing import NamedTuple
 
 from hil.scenarios import expectations
 from hil.scenarios.faults import ACTIONS
-from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Field
+from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 
 FOLDER = Path(__file__).parent
 LIST, TABLE, TABLES = "a list", "a table", "a list of tables"
 MOMENT, MOMENTS, TEXTS = expectations.MOMENT, expectations.MOMENTS, expectations.TEXTS
 
 SCENARIO = {
-    "name": Field(TEXT, REQUIRED),
-    "title": Field(TEXT, REQUIRED),
-    "duration_s": Field(NUMBER, REQUIRED, 1, 7 * 86_400),
-    "seed": Field(INTEGER, 1, 0, 2**31 - 1),
-    "soc_pct": Field(NUMBER, 55, 5, 95),
-    "load": Field(TABLE, None),
-    "action": Field(TABLES, ()),
-    "expect": Field(TABLES, REQUIRED),
+    "name": Entry(TEXT, REQUIRED),
+    "title": Entry(TEXT, REQUIRED),
+    "duration_s": Entry(NUMBER, REQUIRED, 1, 7 * 86_400),
+    "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
+    "soc_pct": Entry(NUMBER, 55, 5, 95),
+    "load": Entry(TABLE, None),
+    "action": Entry(TABLES, ()),
+    "expect": Entry(TABLES, REQUIRED),
 }
 LOADS = {
     "synthetic": {},
     "training": {},
-    "steps": {"steps_kW": Field(LIST, REQUIRED)},
+    "steps": {"steps_kW": Entry(LIST, REQUIRED)},
     "file": {
-        "file": Field(TEXT, REQUIRED),
-        "column": Field(TEXT, None),
-        "scale": Field(NUMBER, 1.0, 0.001, 1000),
-        "raw": Field(BOOL, False),
+        "file": Entry(TEXT, REQUIRED),
+        "column": Entry(TEXT, None),
+        "scale": Entry(NUMBER, 1.0, 0.001, 1000),
+        "raw": Entry(BOOL, False),
     },
 }
 ACTION = {
-    "at_s": Field(NUMBER, REQUIRED, 0, 7 * 86_400),
-    "do": Field(TEXT, REQUIRED, choices=tuple(ACTIONS)),
-    "label": Field(TEXT, None),
+    "at_s": Entry(NUMBER, REQUIRED, 0, 7 * 86_400),
+    "do": Entry(TEXT, REQUIRED, choices=tuple(ACTIONS)),
+    "label": Entry(TEXT, None),
 }
 _TYPES = {
     BOOL: bool,
@@ -157,7 +157,7 @@ def _action(entry, where):
 
 
 def _expect(entry, where, moments):
-    what = Field(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
+    what = Entry(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
     known = expectations.KINDS[_value(entry, "what", what, where)][0]
     values = checked(entry, {"what": what} | known, where)
     for key, field in known.items():
@@ -172,7 +172,7 @@ def _expect(entry, where, moments):
 
 
 def _load(table, where):
-    field = Field(TEXT, REQUIRED, choices=tuple(LOADS))
+    field = Entry(TEXT, REQUIRED, choices=tuple(LOADS))
     kind = _value(table, "kind", field, where)
     values = checked(table, {"kind": field} | LOADS[kind], where)
     if kind == "steps":

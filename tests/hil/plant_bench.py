@@ -2,14 +2,14 @@
 
 from types import SimpleNamespace
 
-from hil.plant.cabinet import Cabinet
+from hil.plant.cabinet import CabinetPlant
 from hil.scenarios.faults import ACTIONS
 
 DT_S = 0.1
 
 
 def plant(load_W=300_000.0, seed=1, **changes):
-    return Cabinet(changes, lambda t_s: load_W, seed)
+    return CabinetPlant(changes, lambda t_s: load_W, seed)
 
 
 def act(one, name, then_s=0, **given):

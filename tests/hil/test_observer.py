@@ -10,7 +10,7 @@ from hil.devices.native_bms import NativeBms
 from hil.devices.rtu_slave import with_crc
 from hil.observer import observer, reactions, wiring
 from hil.observer.frames import FrameStream, frame_bytes
-from hil.plant.cabinet import Cabinet
+from hil.plant.cabinet import CabinetPlant
 from hil.scenarios import expectations
 from tests.tables import table
 
@@ -337,7 +337,7 @@ def test_each_reaction_is_of_the_first_effect_after_the_first_cause():
 
 
 def closing():
-    cabinet = Cabinet(seed=1)
+    cabinet = CabinetPlant(seed=1)
     for coil_name in ("pcs_enable", "contactor_supply"):
         cabinet.set_coil(coil_name, True)
     for rack in cabinet.racks:

@@ -52,10 +52,10 @@ def test_the_load_and_its_grid_are_shared():
     assert 0.1 < max(currents) - min(currents) < 0.05 * max(currents)
     assert len({rack.soh for rack in one.racks}) == 3
     rows = ((1.0, 230.0, 0.1, 0.9),) * 3
-    one = run(cabinet.Cabinet(None, lambda t_s: (1000.0 * t_s, rows), 0), 1)
+    one = run(cabinet.CabinetPlant(None, lambda t_s: (1000.0 * t_s, rows), 0), 1)
     assert one.load_power_W == 1000.0 and one.load_channels == rows
     assert plant().load_channels is None
-    assert run(cabinet.Cabinet(), DT_S).load_power_W == 0.0
+    assert run(cabinet.CabinetPlant(), DT_S).load_power_W == 0.0
 
 
 def test_estop_drops_power_now_supply_after_200_ms_contactors_then():

@@ -129,11 +129,11 @@ def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tm
 
 
 def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path):
-    """The bench outlives it just as long as it takes to stop the controller."""
+    """The plant process outlives it just as long as it takes to stop the controller."""
     run = Run(tmp_path, "--for", "100")
     run.wait_for_line(" 0.0 s ")
     left = [os.pidfd_open(pid) for pid in processes_in(tmp_path)]
-    assert len(left) >= 2  # bench and controller
+    assert len(left) >= 2  # plant process and controller
     run.process.kill()
     run.process.communicate()
     for process in left:
@@ -156,7 +156,7 @@ def made(tmp_path):
 
     yield one
     runs[0].stop()
-    assert runs[0].bench.poll() is not None
+    assert runs[0].plant.poll() is not None
     assert runs[0].controller is None or runs[0].controller.poll() is not None
 
 
@@ -183,4 +183,4 @@ def test_the_death_of_a_process_is_one_line(made, capfd):
         run.run(lambda view: run.controller.kill())
     run.may_be_killed = True
     with pytest.raises(rig.RigError, match=rf"^{CABINET} has ended, exit code -9\Z"):
-        run.run(lambda view: run.bench.kill())
+        run.run(lambda view: run.plant.kill())

@@ -8,7 +8,7 @@ from unittest.mock import Mock, call
 import pytest
 
 from hil.observer import reactions
-from hil.plant.cabinet import Cabinet
+from hil.plant.cabinet import CabinetPlant
 from hil.results.recorder import Recorder, Run
 from hil.scenarios import expectations, faults, scenario
 from hil.wires.virtual import VirtualSerial
@@ -140,7 +140,7 @@ class Device:
 
 def world():
     wires = {"io": VirtualSerial(115_200)}
-    return faults.World(Cabinet(seed=1), {"io_1": Device()}, wires, Mock())
+    return faults.World(CabinetPlant(seed=1), {"io_1": Device()}, wires, Mock())
 
 
 def do(a_world, *entries):

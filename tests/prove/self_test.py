@@ -432,7 +432,7 @@ evaluating_never_unlatches evaluate Evaluator.update
 a_hint_only_narrows setpoint Chain._bounded
     within(value_W, bounds.low_W
     within(value_W, -WIDE_W
-a_hint_only_narrows answers Bounds.narrow
+a_hint_only_narrows answers PowerInterval.narrow
     if low_W > self.low_W or
     if low_W < self.low_W or
 """.strip("\n").split("\n")

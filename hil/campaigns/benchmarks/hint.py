@@ -24,7 +24,7 @@ from hil.observer.beats import SETPOINT, unpacked
 SOURCE = "scheduler"
 FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet is up; 20 kW at the source's 25 kW/s take 0.8 s
 NO_ANSWER_US = 1_000_000
-SCENARIO = """name = "bench"
+SCENARIO = """name = "run"
 title = "Load and battery at rest"
 duration_s = {duration_s:.3f}
 expect = []

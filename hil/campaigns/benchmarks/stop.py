@@ -25,7 +25,7 @@ ACTIONS = (
     (6.5, 'do = "reset"\nby = "key"'),
     (7.0, 'do = "key"\nrun = true'),
 )
-HEAD = """name = "bench"
+HEAD = """name = "run"
 title = "Emergency stops"
 duration_s = {duration_s:.3f}
 expect = []

@@ -89,15 +89,15 @@ class Course(course.Course):
 
 
 def mark(name, phase):
-    """The name on the time line of the bench."""
+    """The name on the time line of the plant process."""
     return f"{name}/{phase}"
 
 
 def judged(taken, content, disturbance):
     """Figures of one disturbance, as the report and verdict.judged take them, and the verdicts.
 
-    taken: of Course; content: what the bench has recorded, beats as hil.observer.beats.unpacked
-    gives them.
+    taken: of Course; content: what the plant process has recorded, beats as
+    hil.observer.beats.unpacked gives them.
     """
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")

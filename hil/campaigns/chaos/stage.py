@@ -28,7 +28,7 @@ class Stage:
         self.wait = None  # of the Course that uses it: wait(seconds), raises Over
 
     def see(self, shown):
-        """A view of the bench: the cabinet's state as the controller's journal has it."""
+        """A view of the plant process: the cabinet's state as the controller's journal has it."""
         self.state = shown.get("state", self.state)
 
     def note(self, ok, sentence):
@@ -46,7 +46,9 @@ class Stage:
         return condition()
 
     def mark(self, name):
-        """A mark on the time line of the bench, whose clock all figures of the wires are of."""
+        """A mark on the time line of the plant process, whose clock all figures of the wires are
+        of.
+        """
         self.rig.send({"what": "mark", "name": name})
 
     def act(self, what, **arguments):

@@ -4,7 +4,7 @@ plant's lag for the sensor.
 What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
 and the time until then is measured. In virtual time a time in the plant is known to one tick, the
 one at whose end it is sampled, and that of a stage exactly; in real processes both are known to one
-step of the bench.
+step of the plant process.
 """
 
 from controller.site import bus_times, time_chain
@@ -21,7 +21,7 @@ class Limits:
     """Of one site, in ms from the moment in which the sensor shows the cause."""
 
     def __init__(self, config, step_ms=0):
-        """step_ms: of the bench in real processes, 0 in virtual time."""
+        """step_ms: of the plant process in real processes, 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
         self._seen_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 

@@ -1,10 +1,10 @@
 """The courses in the rig of real processes: one Rig per course, several at a time, repeated where
 the machine stalled.
 
-A thread waits for each rig; the processes are the controller and the bench of each course. An
-interruption ends every running course in order. No configuration leaves a required row not armed,
-so nothing is disarmed there: of a course that has other stages not armed in virtual time, only the
-time of its own stage is its own.
+A thread waits for each rig; the processes are the controller and the plant process of each course.
+An interruption ends every running course in order. No configuration leaves a required row not
+armed, so nothing is disarmed there: of a course that has other stages not armed in virtual time,
+only the time of its own stage is its own.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ from hil.campaigns.rows.watch import Result
 from hil.rig import Rig, RigError
 
 STEP_ms = plant_process.STEP_US // 1000
-STALL_ms = 40  # a step of the bench beyond this, two ticks, is the machine's doing
+STALL_ms = 40  # a step of the plant process beyond this, two ticks, is the machine's doing
 REPEATS_MAX = 2
 ASK_AGAIN_S, ASKS_MAX = 0.05, 1200
-BENCH = "hil.campaigns.rows.bench_watch"
+PLANT = "hil.campaigns.rows.plant_watch"
 FINISH = {"what": "finish"}
 CHANNEL_B = "channel_b"
 TYPE = "firebreak_645.toml"
@@ -65,7 +65,7 @@ def site(directory):
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
     path.write_text(path.read_text(encoding="ascii").replace(NONE, FITTED), encoding="ascii")
-    # the bench only has to know that there is one
+    # the plant process only has to know that there is one
     text = cabinet.read_text(encoding="ascii") + section("/dev/null")
     cabinet.write_text(text, encoding="ascii")
     return {"site": str(cabinet), "extends": str(cabinet.parent / "site.toml")}
@@ -80,7 +80,7 @@ class CourseRig(Rig):
             1.0,  # of a load that start.py replaces
             seed,
             run_dir=directory,
-            bench=BENCH,
+            plant=PLANT,
             course=each.label,
             soc_pct=each.soc_pct,
             cabinet_more=CABINET_MORE.get(each.armed, ""),
@@ -183,7 +183,7 @@ def duration_s(each, limits):
 
 
 def ended(label, content, limits):
-    """Row from what the bench has recorded; sets and tuples are lists in its file."""
+    """Row from what the plant process has recorded; sets and tuples are lists in its file."""
     found = content["course"]
     if found is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
@@ -206,5 +206,5 @@ def ended_early(label, why):
 def stall(machine):
     """What the machine held back, in words; empty where it did not."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
-    words = [f"the bench for {step_ms:g} ms"] if step_ms > STALL_ms else []
+    words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
     return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

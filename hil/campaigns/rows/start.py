@@ -1,6 +1,6 @@
 """A running cabinet for a course: its armed stages, its start, and the actions on it.
 
-A rig is a VirtualRig, or what bench_watch.py makes of the rig of real processes.
+A rig is a VirtualRig, or what plant_watch.py makes of the rig of real processes.
 """
 
 import dataclasses

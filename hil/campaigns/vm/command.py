@@ -14,9 +14,9 @@ from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
 from hil.campaigns.vm import image, running
-from hil.campaigns.vm.bench import Bench
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
+from hil.campaigns.vm.rig import VmRig
 from hil.rig import RigError
 
 NAME = "vm-test"
@@ -86,12 +86,12 @@ def run(arguments):
 def _test(cache, json_path):
     checks = Checks()
     with contextlib.ExitStack() as ends:
-        bench = Bench(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
-        ends.callback(bench.stop)
-        bench.start()
-        machine = Machine(str(cache), list(bench.wires["ports"].values()), bench.open_can())
+        rig = VmRig(ends.enter_context(tempfile.TemporaryDirectory(prefix="firebreak-vm-")))
+        ends.callback(rig.stop)
+        rig.start()
+        machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
         ends.callback(machine.cut_power)
-        _run(checks, Lab(cache, machine, bench))
+        _run(checks, Lab(cache, machine, rig))
     write_json(json_path, {"test": "vm", **checks.document()})
     return verdict.exit_code(checks.ok)
 

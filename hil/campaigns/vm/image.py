@@ -132,7 +132,7 @@ def installed_twice(lab):
 
 def disk(lab):
     """The scaffold, then disk.img, vmlinuz and initrd from the tree, which is removed."""
-    _add_scaffold(lab.tree, lab.bench.wires["ports"], lab.cache / "work")
+    _add_scaffold(lab.tree, lab.rig.wires["ports"], lab.cache / "work")
     (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
     (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
     shutil.copy(kernel, lab.cache / "vmlinuz")
@@ -173,8 +173,8 @@ def _replaced(path, changes):
 
 
 def _add_scaffold(tree, buses, work):
-    """The root shell, the bench's CAN, the cabinet's files, a first store, and sources for a second
-    installation.
+    """The root shell, the plant process's CAN, the cabinet's files, a first store, and sources for
+    a second installation.
     """
     work.mkdir(exist_ok=True)
     for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():

@@ -5,7 +5,7 @@ import select
 
 from hil import forks
 from hil.campaigns.report import CheckError
-from hil.campaigns.vm.bench import contactors
+from hil.campaigns.vm.rig import contactors
 
 UNIT = "firebreak.service"
 # Active after the emulator has stood still: silent devices, and a step that came 0.5 s late.
@@ -34,17 +34,17 @@ def powered(view):
 
 
 class Lab:
-    """The box, the bench and where the disk is made."""
+    """The box, the plant process and where the disk is made."""
 
-    def __init__(self, cache, machine, bench):
-        """cache: pathlib.Path; machine, bench: of this package."""
-        self.cache, self.machine, self.bench = cache, machine, bench
+    def __init__(self, cache, machine, rig):
+        """cache: pathlib.Path; machine, rig: of this package."""
+        self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
 
     def boot(self):
         """From power to a shell."""
         self.machine.power_on()
-        self.bench.go(self.machine.process.pid)
+        self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
 
     def ask(self, command):
@@ -94,7 +94,7 @@ class Lab:
 
     def until_open(self):
         """Wait for the contactors of the plant; returns the seconds it took."""
-        took_s = self.bench.wait(open_, OPEN_S)
+        took_s = self.rig.wait(open_, OPEN_S)
         if took_s is None:
             raise CheckError(f"contactors open: not within {OPEN_S:.0f} s")
         return took_s
@@ -113,9 +113,9 @@ class Lab:
         0.5 s is a silent I/O module: the cabinet trips as it must. It then gets a new store, for
         remote resets are three an hour and the key is not turned here, and the line counts it.
         """
-        began_s, bench = forks.wall_s(), self.bench
+        began_s, rig = forks.wall_s(), self.rig
         for stalls in range(STALLS_MAX + 1):
-            if bench.wait(powered, POWER_S) is not None and bench.stays(powered, STEADY_S):
+            if rig.wait(powered, POWER_S) is not None and rig.stays(powered, STEADY_S):
                 took_s = forks.wall_s() - began_s - STEADY_S
                 counted = f" ({stalls} stalls of the emulator)" if stalls else ""
                 return f"power after {took_s:.1f} s{counted}"

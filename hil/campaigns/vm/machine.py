@@ -58,13 +58,13 @@ QEMU = """
 """
 PORT = """
 -chardev serial,id=port{0},path={1}
--device usb-serial,bus=usb.0,port={0},chardev=port{0},serial=BENCH{0},always-plugged=on
+-device usb-serial,bus=usb.0,port={0},chardev=port{0},serial=RIG{0},always-plugged=on
 """
 
 
 def arguments(directory, ports, can_line):
-    """Command line of QEMU. ports: ttys of the bench, in the order of the USB sockets; can_line:
-    that of the SLCAN bridge.
+    """Command line of QEMU. ports: ttys of the plant process, in the order of the USB sockets;
+    can_line: that of the SLCAN bridge.
     """
     text = QEMU.format(directory, can_line, USB_SLOT)
     text += "".join([PORT.format(number, port) for number, port in enumerate(ports, 1)])

@@ -64,7 +64,7 @@ def port_names(lab):
     names = lab.ask("ls /dev/serial/by-path").split()
     (pid,) = lab.shown("MainPID")
     held = len(re.findall(r"ttyUSB\d", lab.ask(f"ls -l /proc/{pid}/fd")))
-    ports = len(lab.bench.wires["ports"])
+    ports = len(lab.rig.wires["ports"])
     if held != ports:
         raise CheckError(f"{held} of {ports} ports are open; by-path: {' '.join(names)}")
     return f"{held} open, {names[0]} ..."
@@ -116,7 +116,7 @@ def rests(lab):
     take.
     """
     lab.until("ticking", lab.state, RESTART_S)
-    if not lab.bench.stays(open_, POWER_S):
+    if not lab.rig.stays(open_, POWER_S):
         raise CheckError(f"a contactor closed without a start; the controller says {lab.state()}")
     return f"open for {POWER_S:.0f} s, state {lab.state()['state']}"
 
@@ -180,7 +180,7 @@ def latched(lab):
     """The ARMED store without CLEAN is seen: its row is active and nothing closes."""
     lab.until("ticking", lab.state, RESTART_S)
     lab.until(f"latched {ARMED_STAGE}", lambda: ARMED_STAGE in lab.standing(), RESTART_S)
-    if not lab.bench.stays(open_, STAYS_S):
+    if not lab.rig.stays(open_, STAYS_S):
         raise CheckError("a contactor closed without a reset")
     state = lab.state()
     return (
@@ -220,7 +220,7 @@ def stops_clean(lab):
     """A controlled stop stores CLEAN: the next start needs no reset."""
     lab.ask(f"systemctl stop {UNIT}")
     result, code = lab.shown("Result", "ExecMainStatus")
-    if (result, code) != ("success", "0") or not lab.bench.stays(open_, 1.0):
+    if (result, code) != ("success", "0") or not lab.rig.stays(open_, 1.0):
         raise CheckError(f"result {result}, exit code {code}: {lab.journal()}")
     lab.ask(f"systemctl start {UNIT}")
     return f"exit code 0, started again without a latch, {lab.until_powered()}; {lab.lateness()}"
@@ -252,7 +252,7 @@ def uninstalls(lab):
 
 def invariants(lab):
     """The observer on the wires and in the plant finds nothing wrong."""
-    found = lab.bench.violations()
+    found = lab.rig.violations()
     if found:
         raise CheckError(f"{len(found)}: {found[0]}")
     return "the observer has seen no violation"

@@ -1,5 +1,5 @@
-"""Carries CAN frames between the bench's CAN server and a serial line of the box, which reads them
-with slcand, so that the machine that runs QEMU needs no CAN.
+"""Carries CAN frames between the plant process's CAN server and a serial line of the box, which
+reads them with slcand, so that the machine that runs QEMU needs no CAN.
 
 A frame is one line (LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit
 id. Started with HOST:PORT/NAME; prints the tty for QEMU, then runs until its standard input ends.

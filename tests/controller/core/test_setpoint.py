@@ -61,7 +61,7 @@ def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_
 
 @given(st.lists(BOUND, max_size=5), BOUND)
 def test_one_more_bound_never_widens(bounds, another):
-    before, after = answers.Bounds(), answers.Bounds()
+    before, after = answers.PowerInterval(), answers.PowerInterval()
     for bound in bounds:
         before.narrow(*bound)
         after.narrow(*bound)

@@ -19,7 +19,7 @@ CONFIG = configs.load(order.EXAMPLE)
 
 
 def presses(count, seed, tmp_path):
-    path = tmp_path / "bench.toml"
+    path = tmp_path / "run.toml"
     path.write_text(stop.scenario_text(count, seed))
     return scenario.load(str(path))
 
@@ -164,6 +164,6 @@ def test_a_run_is_played_and_half_a_run_is_not_taken_for_a_whole_one(monkeypatch
         found = order.played(CONFIG, 30, 7, lambda *given: seen.append(given), text, beats=True)
         assert found == ({"interrupted": False}, "content")
     ((given, chosen, _), _) = made.call_args
-    assert given["scenario"].endswith("bench.toml") and given["beats"] and chosen.duration_s == 30
+    assert given["scenario"].endswith("run.toml") and given["beats"] and chosen.duration_s == 30
     assert seen == [(made.return_value, "a view")]
     assert [each[0] for each in made.return_value.method_calls] == ["start", "stop", "outcome"]

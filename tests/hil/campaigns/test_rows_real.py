@@ -16,13 +16,13 @@ from controller.run import loop_statistics
 from controller.site import config as configs
 from hil import run_directory
 from hil.__main__ import main
-from hil.campaigns.rows import bench_watch, effects, page, real, start
+from hil.campaigns.rows import effects, page, plant_watch, real, start
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
 from hil.campaigns.rows.watch import Result
-from hil.plant.cabinet import Cabinet
+from hil.plant.cabinet import CabinetPlant
 from hil.rig import RigError
 from tests.repository import ROOT
 from tests.tables import cases
@@ -46,7 +46,7 @@ def made_rig(tmp_path, label, *more):
     rig = real.CourseRig(CONFIG, REAL[label], 1, str(tmp_path))
     ports = {bus: f"/dev/{bus}" for bus in ("pcs", "io", "meter", "gas", *more)}
     rig._write_cabinet_file({"ports": ports, "cans": {"can0": "127.0.0.1:1/can0"}})
-    for each in (rig.connection, rig._bench_end, rig._messages):
+    for each in (rig.connection, rig._plant_end, rig._messages):
         each.close()
     return rig
 
@@ -89,7 +89,7 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys, mon
 @pytest.mark.wire
 def test_the_second_channels_line_carries_bytes_both_ways_unless_it_is_mute(monkeypatch):
     image = start.armed(CONFIG, ("51",), ()).safety_image
-    channel = bench_watch.SecondChannel(Cabinet({}, None, 1), image)
+    channel = plant_watch.SecondChannel(CabinetPlant({}, None, 1), image)
     heard, sent = [], []
     channel.device.receive = heard.append
     controller = os.open(channel.slave_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -119,7 +119,7 @@ def test_the_last_frame_of_a_silent_device_may_be_as_old_as_its_slowest_group():
 
 
 @pytest.mark.parametrize("stage", ["1a", "29", "40c"])
-def test_one_step_of_the_bench_is_allowed_and_no_more(stage):
+def test_one_step_of_the_plant_process_is_allowed_and_no_more(stage):
     def figures(limits):
         three = (effects.POWER, effects.OPENED, effects.HORN)
         early_ms = limits.earliest_ms(stage, EVERY[stage].cause)
@@ -130,7 +130,7 @@ def test_one_step_of_the_bench_is_allowed_and_no_more(stage):
     assert np.subtract(figures(STEPPED), figures(VIRTUAL)).tolist() == moved_ms
 
 
-class FakeBench:
+class FakePlantProcess:
     """Serves its wires twice for each step of 10 ms; `ends_us`: when the rig ends it."""
 
     def __init__(self):
@@ -147,9 +147,9 @@ class FakeBench:
         self.recording = self.last_us < self.ends_us
 
 
-def test_a_course_steps_as_the_bench_does():
-    fake = FakeBench()
-    rig = bench_watch.SteppedRig(fake)
+def test_a_course_steps_as_the_plant_process_does():
+    fake = FakePlantProcess()
+    rig = plant_watch.SteppedRig(fake)
     rig.step()
     assert (rig.now_us, fake.turns) == (10_000, 2)
     rig.run(0.1)
@@ -160,10 +160,10 @@ def test_a_course_steps_as_the_bench_does():
 
 @pytest.mark.parametrize("name, value", [("ends_us", 50_000), ("ending", True)])
 def test_a_course_that_is_ended_stops_at_once(name, value):
-    fake = FakeBench()
+    fake = FakePlantProcess()
     setattr(fake, name, value)
-    with pytest.raises(bench_watch.Over):
-        bench_watch.SteppedRig(fake).run(1.0)
+    with pytest.raises(plant_watch.Over):
+        plant_watch.SteppedRig(fake).run(1.0)
     assert fake.last_us <= 50_000
 
 
@@ -176,14 +176,14 @@ def test_what_the_machine_held_back(tmp_path):
         written.close()
         contents.append(loop_statistics.content(str(tmp_path / "loop")))
     before, after = contents
-    calm = bench_watch.machine(40_000, None, None)
+    calm = plant_watch.machine(40_000, None, None)
     assert calm == {"step_ms_max": 40.0, "bad_ticks": 0}
     assert real.stall(calm) == real.stall({}) == ""
-    held_back = bench_watch.machine(62_540, before, after)
+    held_back = plant_watch.machine(62_540, before, after)
     assert held_back == {"step_ms_max": 62.5, "bad_ticks": 3}
-    assert real.stall(held_back) == "the bench for 62.5 ms, the loop in 3 ticks"
+    assert real.stall(held_back) == "the plant process for 62.5 ms, the loop in 3 ticks"
     # of a controller that was started since
-    assert bench_watch.machine(10_000, after, before)["bad_ticks"] == 2
+    assert plant_watch.machine(10_000, after, before)["bad_ticks"] == 2
 
 
 def content(stands_ms=2025.0, machine=CALM, **changed):
@@ -197,7 +197,7 @@ def content(stands_ms=2025.0, machine=CALM, **changed):
 LATE, HELD = content(2500.0), content(2500.0, STALLED)
 
 
-def test_the_file_of_a_bench_is_judged_as_in_virtual_time():
+def test_the_file_of_a_plant_process_is_judged_as_in_virtual_time():
     met = real.ended("29", content(at_first=["derated"]), STEPPED)
     assert met.is_met and met.result.at_first == {"derated"}
     assert met.result.stood == [("29 rack 1", 2025.0)]
@@ -230,7 +230,9 @@ def test_a_course_is_repeated_for_a_stall_alone_and_twice_at_most(
     campaign_of, capsys, found, repeats, is_met
 ):
     (row,) = campaign_of(*found).run(["29"])
-    words = "repeated because the machine stalled: the bench for 80 ms, the loop in 1 ticks; "
+    words = (
+        "repeated because the machine stalled: the plant process for 80 ms, the loop in 1 ticks; "
+    )
     words += "seen: trip after 2500 ms, later than 2132 ms"
     assert (row.is_met, row.repeated) == (is_met, (words,) * repeats)
     assert capsys.readouterr().out == f"29          {words}\n" * repeats

@@ -23,7 +23,16 @@ from hil.__main__ import main
 from hil.campaigns import packages
 from hil.campaigns.channel_b import firmware
 from hil.campaigns.report import CheckError, Checks
-from hil.campaigns.vm import bench, command, image, in_box, lab as labs, machine, running, slcan
+from hil.campaigns.vm import (
+    command,
+    image,
+    in_box,
+    lab as labs,
+    machine,
+    rig as vm_rig,
+    running,
+    slcan,
+)
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
 from tests.tables import cases
@@ -195,9 +204,9 @@ def test_a_step_of_the_image_that_hangs_is_ended_with_all_it_has_started(tmp_pat
 
 @pytest.fixture
 def lonely(tmp_path):
-    made = bench.Bench(str(tmp_path))
+    made = vm_rig.VmRig(str(tmp_path))
     yield made
-    for each in (made.connection, made._bench_end, made._messages):
+    for each in (made.connection, made._plant_end, made._messages):
         each.close()
 
 
@@ -214,20 +223,20 @@ def test_a_bridge_that_does_not_begin_is_one_line(lonely):
 
 
 def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
-    monkeypatch.setattr(bench, "HANG_GUARD_S", 0.0)
+    monkeypatch.setattr(vm_rig, "HANG_GUARD_S", 0.0)
     for _ in range(10):
-        lonely._bench_end.send(msgpack.packb({"what": "view", "view": {}}))
+        lonely._plant_end.send(msgpack.packb({"what": "view", "view": {}}))
     with pytest.raises(rig.RigError, match="recording has not ended within 0 s"):
         lonely.violations()
 
 
 @pytest.mark.wire
-def test_a_bench_that_has_ended_or_is_silent_is_one_line(lonely, monkeypatch):
+def test_a_plant_process_that_has_ended_or_is_silent_is_one_line(lonely, monkeypatch):
     monkeypatch.setattr(rig, "HANG_GUARD_S", 0.01)
     with pytest.raises(rig.RigError, match="no message of the simulated cabinet for 0 s"):
         lonely.stays(labs.open_, 1.0)
-    lonely.bench = subprocess.Popen(["sh", "-c", "exit 7"])
-    lonely._bench_end.close()
+    lonely.plant = subprocess.Popen(["sh", "-c", "exit 7"])
+    lonely._plant_end.close()
     with pytest.raises(rig.RigError, match="has ended, exit code 7"):
         lonely.stays(labs.open_, 1.0)
 
@@ -242,7 +251,7 @@ def test_one_contactor_is_enough_to_be_neither_open_nor_closed():
     assert labs.powered(view("closed", "closed", battery_W=-20_000.0))
     assert not labs.powered(view("closed", "open", battery_W=-20_000.0))
     assert not labs.powered(view("closed", "closed", battery_W=0.0))
-    assert bench.contactors(view("fault", "closed")) == ["closed", "fault"]
+    assert vm_rig.contactors(view("fault", "closed")) == ["closed", "fault"]
 
 
 class Plant:
@@ -363,10 +372,10 @@ def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
 
 
 def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
-    lab.bench.stalls = 1
+    lab.rig.stalls = 1
     judged(running.closes, lab, "^active: 40b, 44c$")
     monkeypatch.setattr(labs, "STALL_STAGES", {"40b", "44c"})
-    lab.bench.stalls = 1
+    lab.rig.stalls = 1
     assert "1 stalls of the emulator" in running.closes(lab)
     asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
     assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]

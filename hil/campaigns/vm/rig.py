@@ -21,7 +21,7 @@ def contactors(view):
     return sorted({rack[-1] for rack in view["racks"]})
 
 
-class Bench(Rig):
+class VmRig(Rig):
     """A rig whose controller is in the box; `start` gives `wires`."""
 
     def __init__(self, directory):
@@ -43,7 +43,9 @@ class Bench(Rig):
         self.send({"what": "go", "pid": pid})
 
     def open_can(self):
-        """Start the bridge between the bench's CAN and a tty. Returns the tty. Raises RigError."""
+        """Start the bridge between the plant process's CAN and a tty. Returns the tty. Raises
+        RigError.
+        """
         self.bridge = process.module(
             "hil.campaigns.vm.slcan",
             *self.wires["cans"].values(),
@@ -94,7 +96,7 @@ class Bench(Rig):
         return order.recorded(self.directory)["violations"]
 
     def stop(self):
-        """End the bench and the bridge."""
+        """End the plant process and the bridge."""
         super().stop()
         if self.bridge is not None:
             self.bridge.stdin.close()

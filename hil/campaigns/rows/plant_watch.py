@@ -1,8 +1,8 @@
 """The simulated cabinet as a process that runs one course against the real controller: started by
 real.py's rig.
 
-The course is the one of virtual time; its steps are those of the bench, which come by themselves.
-The journal is followed on every step, so that an active stage is known to one step.
+The course is the one of virtual time; its steps are those of the plant process, which come by
+themselves. The journal is followed on every step, so that an active stage is known to one step.
 """
 
 import contextlib
@@ -54,44 +54,44 @@ class Over(Exception):
 
 
 class SteppedRig:
-    """What a course uses of a rig: a bench whose steps come in real time. A cause comes at its own
-    time, on no tick.
+    """What a course uses of a rig: a plant process whose steps come in real time. A cause comes at
+    its own time, on no tick.
     """
 
     tick_us = 0
 
     def __init__(self, of):
-        """of: the Bench."""
-        self._bench = of
+        """of: the PlantProcess."""
+        self._process = of
         self.config, self.cabinet, self.plant = of.config, of.cabinet, of.cabinet.plant
         self.observer, self.trips, self.controller = of.observer, of.trips, of.controller
 
     @property
     def now_us(self):
         """Time of the last step."""
-        return self._bench.last_us
+        return self._process.last_us
 
     @property
     def clockwork(self):
         """What is done when."""
-        return self._bench.clockwork
+        return self._process.clockwork
 
     @clockwork.setter
     def clockwork(self, clockwork):
-        self._bench.clockwork = clockwork
+        self._process.clockwork = clockwork
 
     def world(self):
         """What actions may touch."""
-        return self._bench.world
+        return self._process.world
 
     def step(self):
         """Serve the wires until the plant has made a step. Raises Over."""
         before_us = self.now_us
         while self.now_us == before_us:
-            self._bench.turn()
-            if self._bench.ending or not self._bench.recording:
+            self._process.turn()
+            if self._process.ending or not self._process.recording:
                 raise Over
-        self._bench.note_step(self.now_us - before_us)
+        self._process.note_step(self.now_us - before_us)
 
     def run(self, until_s):
         """Step until then."""
@@ -99,9 +99,9 @@ class SteppedRig:
             self.step()
 
 
-class CourseBench(plant_process.Bench):
-    """A bench that plays one course instead of a scenario; `found`: its Result, None until it has
-    ended.
+class CoursePlantProcess(plant_process.PlantProcess):
+    """A plant process that plays one course instead of a scenario; `found`: its Result, None until
+    it has ended.
     """
 
     def __init__(self, order, connection):
@@ -211,4 +211,4 @@ def machine(step_us_max, before, after):
 
 
 if __name__ == "__main__":
-    sys.exit(plant_process.main(sys.argv[1:], CourseBench))
+    sys.exit(plant_process.main(sys.argv[1:], CoursePlantProcess))
