@@ -27,6 +27,7 @@ def add(commands):
     options = {
         "--only": {
             "metavar": "STAGE[,STAGE]",
+            "action": "extend",
             "type": _labels,
             "help": "these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
         },

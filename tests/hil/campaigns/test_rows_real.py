@@ -263,7 +263,7 @@ def test_the_page_and_the_document():
     content()  0  "1 of 1 met; 1 not done" | LATE  1  "0 of 1 met; not: 29; 1 not done" """)
 def test_the_verdict(campaign_of, capsys, found, code, verdict):
     campaign_of(found)
-    assert main(["rows", "--real", "--only", "29,44a"]) == code
+    assert main(["rows", "--real", "--only", "29", "--only", "44a"]) == code
     *_, not_done, last = capsys.readouterr().out.splitlines()
     assert last == f"verdict    {verdict}"
     assert not_done.startswith("44a         not done: inside the controller")
