@@ -123,7 +123,7 @@ def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
             assert named <= stages, name
             assert expect["what"] != "reaction" or expect["name"] in reactions.REACTIONS, name
         assert "no_trip" in {expect["what"] for expect in expects}, name
-    words = set(re.findall(r"\w+", (scenario.FOLDER / "README.md").read_text(encoding="utf-8")))
+    words = set(re.findall(r"\w+", (scenario.FOLDER / "SCENARIO.md").read_text(encoding="utf-8")))
     for name, (fields, _) in faults.ACTIONS.items():
         assert {name, *fields} <= words, name
     assert {*expectations.KINDS, *scenario.LOADS} <= words

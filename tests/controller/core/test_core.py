@@ -243,8 +243,8 @@ def journal_path(tmp_path_factory):
 
 
 def run(path, factory=replay.core_of):
-    lines = []
-    return replay.run(path, factory, lines.append), lines
+    found = replay.replay(path, factory)
+    return found.exit_code, found.lines()
 
 
 def test_the_journal_of_a_virtual_run_replays_to_the_same_bytes(journal_path):

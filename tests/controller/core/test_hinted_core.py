@@ -270,7 +270,7 @@ def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
 
 
 def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp_path):
-    path, lines = str(tmp_path / "journal"), []
+    path = str(tmp_path / "journal")
     rig, draw = VirtualRig(FIREBREAK, square_W, 1, (), {"soc": 0.55}), random.Random(5)
     cabinet = rig.controller.cabinet
     cabinet.journal = journal_header.open_journal(path, FIREBREAK, cabinet.core, 1 << 20)
@@ -280,8 +280,12 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
             cabinet.request_hint(*hint)
         rig.step()
     cabinet.journal.close()
-    assert replay.run(path, replay.core_of, lines.append) == replay.EQUAL
-    assert lines == ["799 frames replayed, 1 to 799, 4 keyframes compared", "the same bytes"]
+    found = replay.replay(path, replay.core_of)
+    assert found.exit_code == replay.EQUAL
+    assert found.lines() == [
+        "799 frames replayed, 1 to 799, 4 keyframes compared",
+        "the same bytes",
+    ]
     header, core = journal.JournalReader(path).header, cabinet.core
     assert header["source_names"] == ["scheduler", "site_ems"]
     counts = {"input_names": len(core.inp), "output_names": core.standing_at}

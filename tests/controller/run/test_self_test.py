@@ -92,7 +92,9 @@ def test_every_function_and_method_is_watched():
     named = {module.__name__.removeprefix("safety.") for module in modules}
     assert kernel in modules and named == files - {"__init__", "second", "second_image"}
     ours = {each.__qualname__ for each in program_memory.functions(modules)}
-    assert {"Kernel.step", "Permit._next", "Evaluator._hit", "scale_W"} <= ours and len(ours) > 100
+    assert {"Kernel.step", "Permit._next", "Evaluator._activate", "scale_W"} <= ours and len(
+        ours
+    ) > 100
 
 
 @pytest.mark.parametrize("change", ["elapsed - 1", "elapsed + 2"])
