@@ -4,7 +4,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from text_cases import cases
 
 from safety import channel as c, crc, frame as f, signals as s
@@ -252,6 +252,7 @@ def test_the_number_of_refusals_comes_round():
 
 # CRC-30/CDMA, reflected
 WIDTH, POLYNOMIAL = 30, 0x2030B9C7
+ENDS = [0, 1, -1, (1 << 30) - 1, -(1 << 30)]
 WORDS = st.lists(st.integers(-(1 << 30), (1 << 30) - 1), min_size=1, max_size=12)
 
 
@@ -292,9 +293,14 @@ def test_every_single_bit_is_seen_and_the_register_stays_a_small_int(words, plac
     assert over(changed) != over(words)
 
 
-@pytest.mark.parametrize("word", [0, 1, -1, (1 << 30) - 1, -(1 << 30)])
-def test_words_at_the_ends_of_their_range(word):
-    assert over([word]) == bitwise((word & 0xFFFFFFFF).to_bytes(4, "little"))
+@given(WORDS.map(lambda words: [*ENDS, *words]), st.integers(0, 5), st.integers(1, 8))
+@example(ENDS, 0, len(ENDS))
+def test_a_word_counts_as_its_four_bytes_also_in_a_slice(words, first, count):
+    taken = words[first : first + count]
+    data = b"".join([(word & 0xFFFFFFFF).to_bytes(4, "little") for word in taken])
+    assert (
+        crc.add_words(crc.START, words, first, first + len(taken)) == over(taken) == bitwise(data)
+    )
 
 
 def test_the_table_has_an_entry_for_each_byte():
