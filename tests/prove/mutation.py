@@ -176,12 +176,12 @@ class Fresh:
         self.modules = [source.module for source in mutants.sources()]
 
     def tests(self, mutant):
-        """Data may concern every test."""
-        every = self.contexts.durations_s
-        known = ()
+        """Data may concern every test, and so may a function that runs at import only."""
+        every, running = self.contexts.durations_s, set()
         if mutant.spot.function:
-            known = self.contexts.tests(mutant) | self.learned.killers(mutant)
-        return [name for name in known if name in every] or list(every)
+            running = self.contexts.tests(mutant) & every.keys()
+        killers = self.learned.killers(mutant) & every.keys()
+        return list(running | killers if running else every)
 
     def work(self, job, fd):
         mutant, names, _ = job
