@@ -48,7 +48,7 @@ class Contactors:
 
     def __init__(self, layout, image, image_map, inp, out, features):
         self.layout, self.inp, self.out = layout, inp, out
-        self.mismatch = features.racks.mismatch
+        self.mismatch, self.rated_mA = features.racks.mismatch, features.witness.rated_mA
         self.ages = features.ages
         self.state_at = features.state_at
         tick_ms = image[p.H_TICK_MS]
@@ -146,12 +146,17 @@ class Contactors:
         )
 
     def current_zero(self) -> int:
-        """1: every rack carries under 5 % of its rated current; 0: one carries more; -1: one is not
-        known.
+        """1: every rack, and every converter that is heard, carries under 5 % of its rated current;
+        0: one carries more; -1: that of a rack is not known.
 
         A rack whose current is not known carries none if its BMS still reports open contactors.
         """
         found = 1
+        for unit in range(self.layout.units):
+            if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
+                current_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
+                if abs(current_mA) * 20 >= self.rated_mA[unit]:
+                    return 0
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):
                 if (

@@ -13,6 +13,7 @@ from safety.fire import Fire
 from safety.gas import Gas
 from safety.racks import Racks
 from safety.units import Units
+from safety.witness import Witness
 
 # ticks that can be turned into milliseconds within 2^30 (tick at most 1000 ms)
 TICKS_FOR_MS_MAX = 1_000_000
@@ -88,9 +89,7 @@ class Features:
         self.layout = layout
         self.image = image
         self.map = image_map
-        self.inp = inp
-        self.fresh = fresh
-        self.out = out
+        self.inp, self.fresh, self.out = inp, fresh, out
         self.unit_base = len(m.CABINET_FEATURES)
         self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
         count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
@@ -122,6 +121,7 @@ class Features:
         self.fire = Fire(image, image_map, self)
         self.units = Units(self)
         self.racks = Racks(self)
+        self.witness = Witness(self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
@@ -132,6 +132,7 @@ class Features:
         for unit in range(self.layout.units):
             self.units.update(unit)
         self.racks.update(elapsed)
+        self.witness.update(elapsed)
 
     def put(self, feature: int, value: int, known: int) -> None:
         """Take over one feature."""

@@ -2,7 +2,7 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 53 are the project's: the table has none. What else
+where the other chemistry differs). Rows 49 to 55 are the project's: the table has none. What else
 is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
 stages combine by `max`, so adding a fault never lowers one.
 """
@@ -35,8 +35,8 @@ CABINET_FEATURES = (
  F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE, F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED,
  F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(50)
 # fmt: on
-UNIT_FEATURES = ("pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV")
-F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV = range(3)
+UNIT_FEATURES = ("pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA")
+F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV, F_CURRENTS_APART_DA = range(4)
 # Names, many to a line.
 # fmt: off
 RACK_FEATURES = (
@@ -47,6 +47,7 @@ RACK_FEATURES = (
     "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA",
     "current_over_200_mA", "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level",
     "bms_bad_frames_recent", "runaway_hint", "runaway_suspicion_pct",
+    "bms_still_ms",
 )
 (F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV,
  F_TEMPERATURE_DDEGC_MAX, F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC,
@@ -54,7 +55,7 @@ RACK_FEATURES = (
  F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
  F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA,
  F_CURRENT_OVER_200_MA, F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL,
- F_BMS_BAD_FRAMES_RECENT, F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT) = range(24)
+ F_BMS_BAD_FRAMES_RECENT, F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT, F_BMS_STILL_MS) = range(25)
 # fmt: on
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
@@ -251,6 +252,7 @@ STAGES = (
      _demand(pcs=PCS_STOP, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("41c", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _STOP),
     ("41d", 41, UNIT, F_PCS_EXCESS_W, 1, 1, 0, 5000, 0, REMOTE, NO_GATE, _STOP),
+    ("55", 55, UNIT, F_CURRENTS_APART_DA, 1, 1, 0, 500, 0, REMOTE, NO_GATE, _STOP),
     ("18a", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 400, 380, 5000, 1000, SELF, F_CHARGING, _WARN),
     ("18b", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _WARN),
     ("19a", 19, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),
@@ -315,6 +317,7 @@ STAGES = (
     ("45c", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 10_000, 0, REMOTE, NO_GATE, _RAMP),
     ("45d", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("53", 53, RACK, F_RUNAWAY_SUSPICION_PCT, 1, 140, 70, 4000, 0, REMOTE, NO_GATE, _OFFGAS),
+    ("54", 54, RACK, F_BMS_STILL_MS, 1, 10_000, 1000, 0, 0, REMOTE, NO_GATE, _RAMP_OPEN),
 )
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)

@@ -8,7 +8,7 @@ recomputed at run time (row 44).
 
 from safety import crc, signals
 
-IMAGE_SCHEMA = 2
+IMAGE_SCHEMA = 3
 HEADER = ("schema", "units", "racks", "modules", "tick_ms")
 H_SCHEMA, H_UNITS, H_RACKS, H_MODULES, H_TICK_MS = range(5)
 
@@ -44,6 +44,8 @@ CABINET_PARAMETERS = (
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
+    # row 54: from the noise of the BMS's values, at least some periods
+    ("bms_still_ms", "ms", 5000, 120_000, 10_000, "down"),
 )
 # Names, many to a line.
 # fmt: off
@@ -53,7 +55,7 @@ CABINET_PARAMETERS = (
  P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX, P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED,
  P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES, P_HEAT_FITTED,
  P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_MONITOR_SILENT_MS,
- P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS) = range(30)
+ P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS, P_BMS_STILL_MS) = range(31)
 # fmt: on
 
 UNIT_PARAMETERS = (

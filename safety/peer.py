@@ -22,6 +22,7 @@ from safety import (
     kernel,
     latches,
     matrix as m,
+    means,
     parameters as p,
     permit,
     rack_limits,
@@ -30,6 +31,7 @@ from safety import (
     signals as s,
     tapers,
     units,
+    witness,
 )
 
 # Why a channel gives no permit, and whom it names. Those before `interlock` are about the other
@@ -70,32 +72,14 @@ EXPIRY_SPARE_TICKS = 2
 # that err the same way count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
+# Names, many to a line.
+# fmt: off
 MODULES = (
-    ages,
-    bounds,
-    channel,
-    contactors,
-    crc,
-    evaluate,
-    evidence,
-    features,
-    fire,
-    f,
-    gas,
-    heating,
-    image_check,
-    kernel,
-    latches,
-    m,
-    p,
-    permit,
-    rack_limits,
-    racks,
-    runaway,
-    s,
-    tapers,
-    units,
+    ages, bounds, channel, contactors, crc, evaluate, evidence, features, fire, f, gas, heating,
+    image_check, kernel, latches, m, means, p, permit, rack_limits, racks, runaway, s, tapers,
+    units, witness,
 )
+# fmt: on
 # so that a thousand of them stay below 2^30; as the kernel bounds a late step
 OWN_TICKS_MAX = 1_000_000
 

@@ -1,11 +1,22 @@
 """Every row, stage and feature of the matrix by its name, from the files of this folder."""
 
-from controller.rows import air, cabinet, cells, control, electrical, fire, gas, heat, silence
+from controller.rows import (
+    air,
+    cabinet,
+    cells,
+    control,
+    electrical,
+    evidence,
+    fire,
+    gas,
+    heat,
+    silence,
+)
 from controller.rows.shapes import Stage
 from safety import matrix
 
 # in the order in which missing equipment is blamed
-_TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control)
+_TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, evidence)
 ROWS = {row.number: row for row in sorted([row for topic in _TOPICS for row in topic.ROWS])}
 _IDS: list = [stage[matrix.S_ID] for stage in matrix.STAGES]
 STAGES = {each: Stage(each) for each in _IDS} | {

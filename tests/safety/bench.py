@@ -89,6 +89,10 @@ class Bench(Inputs):
             closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
             state = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
             self.set_rack(s.CONTACTOR_STATE, state, rack)
+        for unit in range(self.layout.units):
+            racks = range(unit, self.layout.racks, self.layout.units)
+            currents = [inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)] for rack in racks]
+            self.set_unit(s.PCS_DC_CURRENT_MA, sum(currents), unit)
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""

@@ -182,6 +182,7 @@ def _warmer(bench, since):
 _mains_lost = _inputs({s.MAINS_OK: 0})
 # before the row can be brought about; the rows that come with it
 PREPARE = {
+    "54": lambda bench: bench.step(),  # so that the converter moves later than the rack
     **{"18a": _charging, "20a": _charging, "21b": _rising, "8c": _heating, "24": _overdue},
     **{"15a": _fan_by_late_step, "16a": _fan_by_late_step, "48b": _vapour},
     **{"15b": _fan_by_fire_alarm, "16b": _fan_by_fire_alarm, "43b": _mains_lost},
@@ -214,6 +215,27 @@ def _close_again(bench):
     bench.set_rack(s.RACK_CURRENT_MA, 0, RACK)
 
 
+def _others_move(bench):
+    """The other racks of the unit and the converter follow a load, RACK tells nothing new. A rack
+    that is alone: by more than 5 % of 140 A and less than the 10 A of row 55.
+    """
+    unit = bench.kernel.features.rack_unit[RACK]
+    others = [rack for rack in bench.kernel.features.units.of_unit[unit] if rack != RACK]
+    if others:
+        bench.inp[bench.rack_at(s.RACK_CURRENT_MA, others[0])] += 30_000
+    else:
+        _converter_tells(bench, 9000)
+
+
+def _converter_tells(bench, current_mA):
+    at = bench.layout.unit_input(bench.kernel.features.rack_unit[RACK], s.PCS_DC_CURRENT_MA)
+    bench.hold(at, current_mA)
+
+
+def _agree(bench):
+    bench.held.clear()
+
+
 _lose_noc = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0})
 _never_verified = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0, s.NOC_VERIFIED: 0})
 _find_noc = _inputs({s.NOC_LINK_OK: 1, s.SUPERVISED_OK: 1, s.NOC_VERIFIED: 1})
@@ -238,8 +260,9 @@ OTHERS = {
     "39": (_current_through_open, 20 + 300),  # the report, then a current measured later than it
     **{"46a": (_lose_noc, 901_000), "46b": (_lose_noc, 901_000), "46c": (_never_verified, 20)},
     "53": (_two_signs, 4000),
+    "54": (_others_move, 10_000),
 }
-OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a"), (None, 20))  # of COURSES
+OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a", "55"), (None, 20))  # of COURSES
 
 
 def until(bench, name, change):
@@ -266,10 +289,12 @@ COURSES = {
     "23a": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 25),
     "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35),
     "38a": _fails_to_close,
+    "55": lambda bench, since: _converter_tells(bench, 40_000),
 }
 COURSE_TICKS_MAX = 4000
 REPAIR = {
     "53": _no_signs,
+    **dict.fromkeys(("54", "55"), _agree),
     **dict.fromkeys(("46a", "46b", "46c"), _find_noc),
     "39": _close_again,
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),

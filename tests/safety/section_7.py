@@ -159,6 +159,9 @@ STAGES = """
 # The monitors of climate and UPS: silent for 10 s.
 51  peer_code                     >=1      0     L1 0    0 S I H ich idc O if energised
 53  runaway_suspicion_pct         >=140    4     L1 70   0 R Z fan L H ich idc O F P
+# The BMS tells nothing new although the converter's current has changed; currents that contradict.
+54  bms_still_ms                  >=10000  0     L1 1000 0 R Z L ich idc O
+55  currents_apart_dA             >=1      0.5   L1 0    0 TRIP
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """

@@ -215,6 +215,19 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
     assert bench.out[s.INHIBIT_REASON] == (evidence.I_NONE if zero else evidence.I_CURRENT)
 
 
+@cases("""of_1_mA of_2_mA zero
+    0 13_999 1 | 0 14_000 0 | -14_000 0 0 | -13_999 0 1""")
+def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero):
+    """5 % of the racks behind it, 2 x 140 A: BMS that tell 0 opened contactors at 87 A."""
+    bench = Plant(racks=4, units=2).step(ticks(300))
+    for unit, current_mA in enumerate((of_1_mA, of_2_mA)):
+        bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA)
+    assert bench.step().kernel.permit.contactors.current_zero() == zero
+    bench.silence(*[bench.layout.unit_group(unit, s.G_PCS_MEASURE) for unit in range(2)])
+    bench.step(ticks(2000) + 1)
+    assert bench.kernel.permit.contactors.current_zero() == 1, "a silent one is row 41's"
+
+
 def test_every_converter_must_be_known_and_at_zero():
     desk = Desk(racks=2, units=2)
     assert desk.permit._pcs_current_zero()

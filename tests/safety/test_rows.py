@@ -168,7 +168,7 @@ def test_opening_under_load(name):
     assert supply_lasts(tripped(name, LOAD_MA), AT_ZERO + 1) == (opens[0] if opens else None)
 
 
-CARRYING = ("35a", "35b", "36", "20a", "18a", "38a", "39")
+CARRYING = ("35a", "35b", "36", "20a", "18a", "38a", "39", "54", "55")
 
 
 @pytest.mark.parametrize("name", [name for name in SINGLE if name not in CARRYING])

@@ -7,7 +7,7 @@ own rate, so that its window has to pass. It is timed from where the rise begins
 of the second in which the row looks.
 """
 
-from hil.campaigns.rows import seen
+from hil.campaigns.rows import seen, start
 from hil.campaigns.rows.course import STAGES, Course, DISCHARGE_kW, do
 from hil.plant import air, contactors
 from hil.plant.relays import LFL_RELAY_PCT
@@ -17,6 +17,8 @@ from safety import matrix as m, permit
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
 REST_kW = 5  # 2 A a rack heat nothing, and still there is power to take away
 PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
+NO_CURRENT = {"PACK.current": 0}
+LESS = start.REQUEST | {"value_W": 170_000}  # 37 A less: a rack that hides it hides 12 A
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
 SIGN_ppm = 13  # 65 % of the threshold: below it, and with 80 % of row 22's more than row 53's 140 %
 HYDROGEN_ppm_per_s = 5.5  # row 10b asks for more than 5
@@ -82,6 +84,7 @@ KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
 MODULE_4 = {"rack": 1, "module": 4}
 # For longer than three periods, so that at any phase three of each of its frames are bad.
+FROZEN = _fault("bms_1", "frozen")
 BAD_FRAMES = (_fault("bms_1", "bad_crc"), _fault("bms_1", "bad_crc", 0.32, value=False))
 # Without it the outputs of the modules lapse 0.5 s later, and what opens might be their doing.
 BROKEN = tuple(_fault(device, "expiry_broken") for device in ("io_1", "io_2", "io_3"))
@@ -149,6 +152,7 @@ CABINET = (
     Course("41b", (_fault("pcs_1"),)),
     Course("41c", (_fault("pcs_1"),)),
     Course("41d", (_fault("pcs_1", "overrides", value={PCS_POWER: EXCESS_daW}),)),
+    Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
     Course("42a", (do("leak"),), seen=seen.opened("leak")),
     Course("42b", (do("coolant"),)),
     Course(
@@ -227,8 +231,8 @@ RACK = (
     _cell("34a", -130),
     _cell("34b", -250),
     _cell("34c", -415),
-    Course("35a", (do("current_excess", current_A=454.5, fuse_A2s=1e8),), REST_kW),
-    Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),)),
+    Course("35a", (do("current_excess", current_A=454.5, fuse_A2s=1e8),), REST_kW, alone=("55",)),
+    Course("35b", (do("current_excess", current_A=320, fuse_A2s=1e8),), alone=("55",)),
     Course("36", (do("current_excess", current_A=620),)),
     Course("37a", (do("insulation", rack=1, kohm=300),)),
     Course("37b", (do("insulation", rack=1, kohm=70),)),
@@ -254,6 +258,7 @@ RACK = (
         (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")),
         seen=seen.suspicious,
     ),
+    Course("54", (do("hint", 0.5, **LESS),), before=(FROZEN,), seen=seen.moved(21)),
     _rising(
         "53",
         28,

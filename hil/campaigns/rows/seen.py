@@ -57,3 +57,14 @@ def third_time(condition, after_ms=0):
         return len(times_us) >= 3 and plant.now_us - times_us[2] >= after_ms * 1000
 
     return is_over
+
+
+def moved(current_A):
+    """The converter's DC current is this far from where it was; asked each tick."""
+    began = []
+
+    def has_moved(plant):
+        began.append(plant.pcs[0].dc_current_A)
+        return abs(began[-1] - began[0]) > current_A
+
+    return has_moved

@@ -1,6 +1,7 @@
 """Each word that a technician needs is on its page: long rows wrap or give way elsewhere."""
 
 import pytest
+from site_files import ROWS_ARMED
 from watched import CONFIG, Watched, action
 
 from controller.console.pages import alarms, status
@@ -115,7 +116,7 @@ def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
         assert line == f"INTERLOCKS  {words}".ljust(WIDTH - 15) + "Key: out of RUN"
     turned = [action(5, "key", run=False)]
     line = Watched(tmp_path, actions=turned).run(8).lines("status")[3]
-    assert line.startswith("INTERLOCKS  52 armed  1 tripped  0 warnings  1 not fitted  ")
+    assert line.startswith(f"INTERLOCKS  {ROWS_ARMED} armed  1 tripped  0 warnings  1 not fitted  ")
     assert line.endswith("  Key: out of RUN") and len(line) == WIDTH
 
 
@@ -130,4 +131,4 @@ def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
     counts = facts["status"]["interlocks"]
     assert stage_states.rows_not_fitted(CONFIG.topology) == listed == [51]
     assert counts["not_fitted"] == 1
-    assert len(stage_states.rows_armed(CONFIG.topology)) == counts["armed"] == 52
+    assert len(stage_states.rows_armed(CONFIG.topology)) == counts["armed"] == ROWS_ARMED

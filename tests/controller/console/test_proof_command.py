@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from command_line import run as command
-from site_files import FIREBREAK, PYLONTECH, SiteFiles
+from site_files import FIREBREAK, PROOF_TESTS, PYLONTECH, ROWS_ARMED, SiteFiles
 
 from controller import __main__
 from controller.console import proof_list, proof_test
@@ -305,7 +305,10 @@ def test_the_text_fits_a_terminal_and_names_each_row(ledger):
     code, out, _ = ledger.list()
     lines = out.splitlines()
     assert code == 1 and all(len(line) <= 79 for line in lines)
-    assert lines[0] == "Cabinet 1, serial 0001: 52 rows armed, 75 tests, 74 to be done now"
+    assert lines[0] == (
+        f"Cabinet 1, serial 0001: {ROWS_ARMED} rows armed, {PROOF_TESTS} tests, "
+        f"{PROOF_TESTS - 1} to be done now"
+    )
     assert lines[1] == "2026-03-14T02:07:31Z (clock: ntp), 1 test in 2 records"
     allowed_ms = proof_plan.allowed_ms(CONFIG)["1"]
     assert lines[3].split() == f"1 2026-03-14 passed 120 {allowed_ms} 2027-03-14 ok".split()
@@ -316,7 +319,7 @@ def test_csv_holds_everything_and_no_formula_and_html_is_escaped(ledger):
     ledger.record(tester=NASTY, more=("--remark", "-1+2"))
     code, out, _ = ledger.list("csv")
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert code == 1 and tuple(rows[0]) == tuple(proof_list.HEADERS) and len(rows) == 75
+    assert code == 1 and tuple(rows[0]) == tuple(proof_list.HEADERS) and len(rows) == PROOF_TESTS
     assert rows[0]["tester"] == "'" + NASTY and rows[0]["remark"] == "'-1+2"
     assert rows[0]["hash"] == ledger.found.head and rows[0]["measured_ms"] == "120"
     assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
@@ -327,7 +330,7 @@ def test_csv_holds_everything_and_no_formula_and_html_is_escaped(ledger):
     code, out, _ = ledger.list("html")
     page.feed(out)
     assert code == 1 and "script" not in tags and "b" not in tags
-    assert NASTY in texts and "<b>&amp;" in texts and tags.count("tr") == 76
+    assert NASTY in texts and "<b>&amp;" in texts and tags.count("tr") == 1 + PROOF_TESTS
 
 
 def test_verify(ledger):
@@ -385,7 +388,7 @@ def test_json_holds_the_facts_also_on_another_box(ledger, monkeypatch):
     facts = json.loads(ledger.list("json")[1])
     row = facts["rows"][0]
     assert (facts["records"], facts["tests"], facts["wrong"], facts["clock"]) == (2, 1, [], "ntp")
-    assert (facts["rows_armed"], len(facts["rows"])) == (52, 75), "row 51: no second channel here"
+    assert (facts["rows_armed"], len(facts["rows"])) == (ROWS_ARMED, PROOF_TESTS)
     assert row["last"]["hash"] == facts["head"] and row["state"] == "ok" and row["days_left"] == 365
     elsewhere = ledger.folder / "no"
     monkeypatch.setattr(proof_test, "STATE_DIRECTORY", str(elsewhere))

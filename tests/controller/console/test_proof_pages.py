@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from site_files import PROOF_TESTS, ROWS_ARMED
 from watched import UTC_US, Watched
 
 from controller.console.pages import text
@@ -70,7 +71,7 @@ def test_the_status_names_what_is_due_next(quiet, tmp_path, ages_d, words_shown)
 
 def test_a_calibration_is_near_unknown_or_impossible(quiet):
     line = quiet.lines("status", gas_calibration_d=60)[-2]
-    assert line.endswith("DUE 75 proof tests to be done, gas calibration in 60 d")
+    assert line.endswith(f"DUE {PROOF_TESTS} proof tests to be done, gas calibration in 60 d")
     assert len(line) <= text.WIDTH
     assert "gas" not in quiet.lines("status", gas_calibration_d=61)[-2]
     # An impossible date was shown as "in -36500 d"
@@ -93,11 +94,16 @@ def test_the_page_of_tests_lists_what_is_near_or_late(quiet, rig, tmp_path):
     made.update()
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
     assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
-    assert len([line for body in parts for line in body if line.startswith("  row ")]) == 75
+    assert (
+        len([line for body in parts for line in body if line.startswith("  row ")]) == PROOF_TESTS
+    )
     made.close()
     ledger(tmp_path, {"15": 353, "1": 400})
     body = page_of_tests(quiet)
-    assert "  proof tests        1 overdue or failed, 1 within 60 d, of 75 (52 rows armed)" in body
+    assert (
+        f"  proof tests        1 overdue or failed, 1 within 60 d, of {PROOF_TESTS} "
+        f"({ROWS_ARMED} rows armed)"
+    ) in body
     rows = [line[:38].split() for line in body if line.startswith("  row ")]
     assert rows == ["row 1 overdue, 35 d late".split(), "row 15 due in 12 d".split()]
 
@@ -148,7 +154,7 @@ def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeyp
     monkeypatch.setattr(pt, "read", lambda directory: reads.append(1) or read(directory))
     for number, row in enumerate(("1", "2", "3")):
         assert [shown(quiet), shown(quiet)] == [shown(quiet)] * 2
-        assert f"DUE {75 - number} proof tests to be done" in shown(quiet)
+        assert f"DUE {PROOF_TESTS - number} proof tests to be done" in shown(quiet)
         pt.Ledger(str(tmp_path)).test((UTC_US, "ntp"), row, "A", 5, pl.PASSED)
     assert len(reads) == 3
     monkeypatch.delitem(quiet.watch().shadow.reader.header, "proof_tests")

@@ -309,6 +309,7 @@ def test_contactors_that_are_still_closed_stay_in_the_test():
     watched(bench, TEST_TICKS - RUN_TICKS)
     for rack in range(3):
         bench.field.wrong[bench.layout.rack_input(rack, s.RACK_CURRENT_MA)] = 60_000
+    bench.field.wrong[bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = 180_000
     assert set(watched(bench, 200)) <= {"running", "stopping"} and bench.told(s.TEST_REQUEST) == 1
     watched(bench, 250)
     bench.tick()

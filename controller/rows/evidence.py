@@ -1,0 +1,48 @@
+"""Evidence that stands still or contradicts itself: values of a BMS, currents of racks and of the
+converter (rows 54, 55).
+"""
+
+from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Feature, Row, Stage
+
+FEATURES = {
+    "bms_still_ms": Feature(
+        "no value of a closed rack changes, although the converter's current has",
+        ON_RIG,
+        roles=("bms", "pcs"),
+        silence=BY_LEVEL,
+    ),
+    "currents_apart_dA": Feature(
+        (
+            "currents of the racks and of the converter apart: their means over 2 s, beyond 5 % of "
+            "rated, 10 A, and what the BMS tells later"
+        ),
+        ON_RIG,
+        shown=ABOVE_ZERO,
+        roles=("bms", "pcs"),
+        sensor="BMS",
+        window_ms=2500,
+    ),
+}
+ROWS = (
+    Row(
+        54,
+        what="BMS values frozen, its counter runs (project: evidence must change)",
+        basis="design",
+        confidence="D",
+        name="BMS values frozen",
+        sentence="A BMS repeats its values although the current has changed.",
+        remedy="Do not trust its temperatures. Restart or replace the BMS; it measures nothing.",
+        proof=COMPUTED,
+        stages=(Stage("54", set_from="bms_still_ms"),),
+    ),
+    Row(
+        55,
+        what="currents of racks and converter contradict (project: two sources must agree)",
+        basis="design",
+        confidence="D",
+        name="currents contradict",
+        sentence="The racks and the converter tell different currents.",
+        remedy="Measure the DC current with a clamp; replace the sensor that is wrong.",
+        proof=COMPUTED,
+    ),
+)

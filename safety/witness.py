@@ -1,0 +1,127 @@
+"""Evidence counts only if it changes and agrees with a second source: values of a BMS that stand
+still while the converter's current moves (row 54), currents of racks and converter that contradict
+each other (row 55).
+"""
+
+from array import array
+
+from safety import matrix as m, means, parameters as p, signals as s
+
+MOVED_PERMILLE = 50  # of the unit's rated current: what a rack in parallel must see
+APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated, and 10 A
+MA_PER_DA = 100
+# of the time after which a BMS is late, which is three of its periods: an older value is not
+# compared, a younger one may be so late
+AGE_PARTS, AGE_WHOLE = 2, 3
+STILL_MS_MAX = 1_000_000
+AGE_TICKS_MAX = 1_000_000  # ticks that can be turned into milliseconds within 2^30
+# Words of a rack: what its values were when they last came (temperatures: their sum), the
+# converter's current when one of them last changed, 1 if that current has moved since, for how long
+VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_MA, MOVED, STILL_MS = range(8)
+RACK_WORDS = 8
+
+
+class Witness:
+    """Rows 54 and 55 of a cabinet, written into its Features. words: of each rack, then of each
+    unit.
+    """
+
+    def __init__(self, features):
+        self.features, self._put = features, features.put
+        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
+        layout = features.layout
+        of_units = layout.racks * RACK_WORDS
+        self.words = array("i", [0] * (of_units + layout.units * means.WORDS))
+        self.means = tuple(
+            [
+                means.Means(self.words, of_units + unit * means.WORDS, features.tick_ms)
+                for unit in range(layout.units)
+            ]
+        )
+        self.rated_mA = tuple([self._rated_mA(unit) for unit in range(layout.units)])
+        self.age_ms_max = tuple([self._age_ms_max(unit) for unit in range(layout.units)])
+
+    def _of_racks(self, unit, word):
+        """A parameter of each rack of a unit."""
+        at = self.map.rack + word
+        return [self.image[at + rack * p.RACK_WORDS] for rack in self.features.units.of_unit[unit]]
+
+    def _rated_mA(self, unit):
+        return sum(self._of_racks(unit, p.R_RATED_CURRENT_MA))
+
+    def _age_ms_max(self, unit):
+        slowest_ms = max(self._of_racks(unit, p.R_BMS_WARN_MS) + [0])
+        return min(slowest_ms * AGE_PARTS // AGE_WHOLE, means.WINDOW_MS)
+
+    def _young(self, unit, group):
+        """1 if what came last is young enough to be compared."""
+        age_ms = min(self.ages.ticks[group], AGE_TICKS_MAX) * self.features.tick_ms
+        return 1 if self.ages.seen[group] and age_ms <= self.age_ms_max[unit] else 0
+
+    def update(self, elapsed: int) -> None:
+        """Compare what is known now."""
+        for unit in range(self.layout.units):
+            group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
+            pcs = self.ages.known(group)
+            pcs_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
+            moved_mA = self.rated_mA[unit] * MOVED_PERMILLE // 1000
+            total_mA, told = 0, self._young(unit, group)
+            for rack in self.features.units.of_unit[unit]:
+                told &= self._young(unit, self.layout.rack_group(rack, s.G_BMS_PACK))
+                total_mA += self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
+                self._rack(rack, elapsed, pcs, pcs_mA, moved_mA)
+            self._unit(unit, elapsed, told, total_mA, pcs_mA)
+
+    def _unit(self, unit, elapsed, told, total_mA, pcs_mA):
+        """Row 55: the racks' currents together against the converter's."""
+        pair, words, at = self.means[unit], self.words, self.means[unit].at
+        if told:
+            pair.add(elapsed, total_mA // MA_PER_DA, pcs_mA // MA_PER_DA)
+        else:
+            pair.forget()
+        late_dA = words[at + means.RANGE] * self.age_ms_max[unit] // means.WINDOW_MS
+        apart_dA = abs(words[at + means.MEAN_FIRST] - words[at + means.MEAN_SECOND])
+        margin_dA = max(APART_DA_MIN, self.rated_mA[unit] // MA_PER_DA * APART_PERMILLE // 1000)
+        feature = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
+        self._put(feature, apart_dA - late_dA - margin_dA, words[at + means.KNOWN])
+        if apart_dA > late_dA + margin_dA:
+            self.features.changed[1 + unit] = 1
+
+    def _rack(self, rack, elapsed, pcs, pcs_mA, moved_mA):
+        """Row 54: for how long the converter's current has moved and no value of the rack has."""
+        group, first = self.layout.rack_group(rack, 0), self.layout.rack_input(rack, 0)
+        words, at = self.words, rack * RACK_WORDS
+        closed = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED
+        if self._changed(at, first, group) or not closed:
+            words[at + SINCE_MA] = pcs_mA
+            words[at + MOVED] = words[at + STILL_MS] = 0
+        if pcs and abs(pcs_mA - words[at + SINCE_MA]) > moved_mA:
+            words[at + MOVED] = 1
+        if words[at + MOVED]:
+            still_ms = words[at + STILL_MS] + elapsed * self.features.tick_ms
+            words[at + STILL_MS] = min(still_ms, STILL_MS_MAX)
+        base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
+        known = self.ages.known(group + s.G_BMS_STATE) and pcs
+        self._put(base + m.F_BMS_STILL_MS, words[at + STILL_MS], known)
+        self.features.changed[1 + self.layout.units + rack] |= words[at + MOVED]
+
+    def _changed(self, at, first, group):
+        """1 if any analog value of the rack is another than when it last came."""
+        inp, fresh, changed = self.inp, self.fresh, 0
+        if fresh[group + s.G_BMS_PACK]:
+            changed |= self._differs(at + VOLTAGE, inp[first + s.RACK_VOLTAGE_MV])
+            changed |= self._differs(at + CURRENT, inp[first + s.RACK_CURRENT_MA])
+        if fresh[group + s.G_BMS_CELLS]:
+            changed |= self._differs(at + LOWEST, inp[first + s.CELL_VOLTAGE_MV_MIN])
+            changed |= self._differs(at + HIGHEST, inp[first + s.CELL_VOLTAGE_MV_MAX])
+        if fresh[group + s.G_BMS_TEMPERATURES]:
+            total = 0
+            for module in range(self.layout.modules):
+                total += inp[first + s.MODULE_TEMPERATURE_DDEGC + module]
+            changed |= self._differs(at + TEMPERATURES, total)
+        return changed
+
+    def _differs(self, at, value):
+        before, self.words[at] = self.words[at], value
+        return 1 if value != before else 0

@@ -1,0 +1,212 @@
+"""Rows 54 and 55: what stands still, what contradicts a second source, and what does neither."""
+
+import random
+from array import array
+
+import pytest
+from bench import default_image
+from hypothesis import given, strategies as st
+from started import running
+
+from safety import matrix as m, means, signals as s
+from safety.kernel import Kernel
+
+TICKS_PER_BLOCK = means.BLOCK_MS // 20
+WINDOW, FULL = means.MEAN_BLOCKS * TICKS_PER_BLOCK, means.BLOCKS * TICKS_PER_BLOCK
+
+
+def pair(tick_ms=20, first=3):
+    words = array("i", [7] * first + [0] * means.WORDS + [7])
+    return means.Means(words, first, tick_ms)
+
+
+def result(one):
+    return tuple(one.words[one.at : one.at + means.RANGE + 1])
+
+
+VALUES = st.lists(
+    st.integers(-means.VALUE_MAX, means.VALUE_MAX), min_size=FULL + 1, max_size=FULL + 60
+)
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+def test_means_of_2_s_and_range_of_4_s(second, draw):
+    one, first = pair(), [draw.randrange(-1000, 1000) for _ in second]
+    for count, each in enumerate(zip(first, second), 1):
+        one.add(1, *each)
+        assert one.words[one.at + means.KNOWN] == (count >= FULL)
+    end = len(second) // TICKS_PER_BLOCK * TICKS_PER_BLOCK
+    found = [sum(each[end - WINDOW : end]) // WINDOW for each in (first, second)]
+    last = second[end - FULL : end]
+    assert result(one) == (1, *found, max(last) - min(last))
+    assert list(one.words[: one.at]) == [7] * one.at and one.words[-1] == 7
+
+
+@pytest.mark.parametrize("value", [means.VALUE_MAX + 1, -means.VALUE_MAX - 1, s.INT_MAX])
+def test_a_value_beyond_counts_as_the_largest(value):
+    one = pair(tick_ms=10)
+    for _ in range(2 * FULL):
+        one.add(1, value, -value)
+    most = max(-means.VALUE_MAX, min(means.VALUE_MAX, value))
+    assert result(one) == (1, most, max(-means.VALUE_MAX, min(means.VALUE_MAX, -value)), 0)
+
+
+def test_the_window_moves_in_blocks_and_a_gap_begins_anew():
+    one = pair()
+    for _ in range(FULL):
+        one.add(1, 0, 0)
+    for block in range(1, means.BLOCKS + 1):
+        for _ in range(TICKS_PER_BLOCK):
+            one.add(1, 100, 40)
+        part = min(block, means.MEAN_BLOCKS)
+        assert result(one) == (1, 25 * part, 10 * part, 0 if block == means.BLOCKS else 40)
+    one.forget()
+    for _ in range(FULL):
+        assert not one.words[one.at + means.KNOWN]
+        one.add(1, 3, 3)
+    assert result(one) == (1, 3, 3, 0)
+
+
+def test_a_late_step_ends_the_block_it_reaches_and_counts_for_its_ticks():
+    one = pair()
+    for count in range(1, means.BLOCKS + 1):
+        one.add(TICKS_PER_BLOCK + 40, count, count)
+    assert result(one) == (1, 6, 6, 7)
+    for _ in range(means.BLOCKS):
+        one.add(5, 100, 0)
+        one.add(TICKS_PER_BLOCK - 5, 0, 50)
+    assert result(one) == (1, 20, 40, 50)
+
+
+@pytest.mark.parametrize("word", [means.FIRST, means.SECOND])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_sum_stays_within_its_range_whatever_the_memory_holds(word, sign):
+    one = pair()
+    one.add(1, 0, 0)
+    at = one.at + means.NOW + word
+    one.words[at] = sign * (means.SUM_MAX - 1)
+    one.add(1, sign, sign)
+    assert one.words[at] == sign * means.SUM_MAX
+    one.add(1, sign, sign)
+    assert one.words[at] == sign * means.SUM_MAX
+
+
+# a rack of 140 A: apart by more than 10 A; a value may be 333 ms late, of a BMS of 100 ms
+LAG_TICKS = 16
+
+
+def converter(bench, current_mA):
+    return bench.hold(bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA), current_mA)
+
+
+def apart_dA(bench):
+    features = bench.kernel.features
+    return features.value[features.unit_base + m.F_CURRENTS_APART_DA]
+
+
+@pytest.mark.parametrize("apart_mA, trips", [(10_000, False), (10_100, True), (-10_100, True)])
+@pytest.mark.parametrize("load_mA", [0, 100_000, -100_000])
+def test_a_lasting_difference_beyond_10_A_trips(load_mA, apart_mA, trips):
+    bench = running().load(load_mA).step(FULL + 30)
+    assert apart_dA(bench) == -100
+    converter(bench, load_mA + apart_mA).step(FULL + 60)
+    assert ("55" in bench.standing()) == trips and apart_dA(bench) == (1 if trips else 0)
+
+
+def test_of_a_large_unit_5_percent_are_the_margin():
+    bench = running(racks=3).load(50_000).step(FULL)
+    converter(bench, 150_000 + 21_000).step(FULL)
+    assert apart_dA(bench) == 0 and "55" not in bench.standing()
+    converter(bench, 150_000 + 21_100).step(FULL)
+    assert "55" in bench.standing()
+
+
+@given(st.integers(0, 1 << 30), st.sampled_from([1, 5, 13, 25, 60, 170]))
+def test_a_swing_that_the_bms_tells_late_is_no_contradiction(seed, hold_ticks):
+    """Any load up to rated both ways, 320 ms late."""
+    draw, bench, told = random.Random(seed), running(), [0] * LAG_TICKS
+    for count in range(300):
+        if count % hold_ticks == 0:
+            current_mA = draw.randrange(-140_000, 140_001)
+        told.append(current_mA)
+        converter(bench, current_mA)
+        bench.load(told.pop(0)).step()
+        assert apart_dA(bench) <= 0, count
+    assert "55" not in bench.standing()
+
+
+@pytest.mark.parametrize("group", ["pcs", "rack"])
+def test_an_old_value_contradicts_nothing(group):
+    bench = running().step(FULL)
+    of = bench.layout.unit_group(0, s.G_PCS_MEASURE), bench.layout.rack_group(0, s.G_BMS_PACK)
+    silent = of[group == "rack"]
+    bench.silence(silent).step(LAG_TICKS)
+    assert apart_dA(bench) == -100 and known(bench)
+    bench.step()
+    assert not known(bench)
+    bench.speak().step(FULL - 1)
+    assert not known(bench) and known(bench.step())
+
+
+def known(bench):
+    features = bench.kernel.features
+    return features.known[features.unit_base + m.F_CURRENTS_APART_DA]
+
+
+def still_ms(bench, rack=0):
+    features = bench.kernel.features
+    return features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_STILL_MS]
+
+
+@pytest.mark.parametrize("moved_mA, counts", [(7000, False), (7001, True), (-7001, True)])
+def test_it_counts_from_where_the_converter_has_moved_by_5_percent(moved_mA, counts):
+    bench = running().step(500)
+    assert still_ms(bench) == 0, "nothing moved: nothing has to change"
+    converter(bench, moved_mA).step(10)
+    assert still_ms(bench) == (200 if counts else 0)
+    converter(bench, 0).step(5)
+    assert still_ms(bench) == (300 if counts else 0), "back again, and it was told nothing"
+
+
+CHANGES = {
+    s.RACK_VOLTAGE_MV: s.G_BMS_PACK,
+    s.RACK_CURRENT_MA: s.G_BMS_PACK,
+    s.CELL_VOLTAGE_MV_MIN: s.G_BMS_CELLS,
+    s.CELL_VOLTAGE_MV_MAX: s.G_BMS_CELLS,
+    s.MODULE_TEMPERATURE_DDEGC: s.G_BMS_TEMPERATURES,
+    s.MODULE_TEMPERATURE_DDEGC + 14: s.G_BMS_TEMPERATURES,
+}
+
+
+@pytest.mark.parametrize("signal", CHANGES)
+def test_any_value_that_changes_begins_anew(signal):
+    bench = converter(running(), 9000).step(100)
+    assert still_ms(bench) == 2000
+    bench.inp[bench.rack_at(signal)] += 1
+    group = bench.layout.rack_group(0, CHANGES[signal])
+    bench.silence(group).step()
+    assert still_ms(bench) == 2020, "it has not come"
+    bench.speak(group).step()
+    assert still_ms(bench) == 0
+    converter(bench, 18_000).step()
+    assert still_ms(bench) == 20
+
+
+def test_an_open_rack_and_an_unknown_converter_count_nothing():
+    bench = converter(running(), 9000).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN).step(5)
+    assert still_ms(bench) == 0
+    bench = running().silence(bench.layout.unit_group(0, s.G_PCS_MEASURE)).step(150)
+    converter(bench, 90_000).step(5)
+    assert still_ms(bench) == 0
+
+
+def test_of_two_units_each_has_its_own_converter():
+    bench = running(units=2, racks=3).step(5)
+    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), 9000).step(5)
+    assert [still_ms(bench, rack) for rack in range(3)] == [0, 100, 0]
+
+
+@pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3001, 2000)])
+def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
+    kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
+    assert kernel.features.witness.age_ms_max == (age_ms,)
