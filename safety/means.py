@@ -43,13 +43,13 @@ class Means:
         if words[at + TICKS] == 0:
             words[now + FIRST] = words[now + SECOND] = 0
             words[now + LOW] = words[now + HIGH] = second
-        ticks = min(elapsed, self.block_ticks - words[at + TICKS])
+        ticks = max(0, min(elapsed, self.block_ticks - words[at + TICKS]))
         words[at + TICKS] += ticks
         words[now + FIRST] = _sum(words[now + FIRST] + first * ticks)
         words[now + SECOND] = _sum(words[now + SECOND] + second * ticks)
         words[now + LOW] = min(words[now + LOW], second)
         words[now + HIGH] = max(words[now + HIGH], second)
-        if words[at + TICKS] == self.block_ticks:
+        if words[at + TICKS] >= self.block_ticks:
             self._end_block(at)
 
     def _end_block(self, at):

@@ -17,7 +17,7 @@ STILL_MS_MAX = 1_000_000
 AGE_TICKS_MAX = 1_000_000  # ticks that can be turned into milliseconds within 2^30
 # Words of a rack: what its values were when they last came (temperatures: their sum), the
 # converter's current when one of them last changed, 1 if that current has moved since, for how long
-VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_MA, MOVED, STILL_MS = range(8)
+VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, MOVED, STILL_MS = range(8)
 RACK_WORDS = 8
 
 
@@ -64,20 +64,20 @@ class Witness:
         for unit in range(self.layout.units):
             group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
             pcs = self.ages.known(group)
-            pcs_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
-            moved_mA = self.rated_mA[unit] * MOVED_PERMILLE // 1000
+            pcs_dA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)] // MA_PER_DA
+            moved_dA = self.rated_mA[unit] // MA_PER_DA * MOVED_PERMILLE // 1000
             total_mA, told = 0, self._young(unit, group)
             for rack in self.features.units.of_unit[unit]:
                 told &= self._young(unit, self.layout.rack_group(rack, s.G_BMS_PACK))
                 total_mA += self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
-                self._rack(rack, elapsed, pcs, pcs_mA, moved_mA)
-            self._unit(unit, elapsed, told, total_mA, pcs_mA)
+                self._rack(rack, elapsed, pcs, pcs_dA, moved_dA)
+            self._unit(unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
 
-    def _unit(self, unit, elapsed, told, total_mA, pcs_mA):
+    def _unit(self, unit, elapsed, told, total_dA, pcs_dA):
         """Row 55: the racks' currents together against the converter's."""
         pair, words, at = self.means[unit], self.words, self.means[unit].at
         if told:
-            pair.add(elapsed, total_mA // MA_PER_DA, pcs_mA // MA_PER_DA)
+            pair.add(elapsed, total_dA, pcs_dA)
         else:
             pair.forget()
         late_dA = words[at + means.RANGE] * self.age_ms_max[unit] // means.WINDOW_MS
@@ -88,15 +88,15 @@ class Witness:
         if apart_dA > late_dA + margin_dA:
             self.features.changed[1 + unit] = 1
 
-    def _rack(self, rack, elapsed, pcs, pcs_mA, moved_mA):
+    def _rack(self, rack, elapsed, pcs, pcs_dA, moved_dA):
         """Row 54: for how long the converter's current has moved and no value of the rack has."""
         group, first = self.layout.rack_group(rack, 0), self.layout.rack_input(rack, 0)
         words, at = self.words, rack * RACK_WORDS
         closed = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED
         if self._changed(at, first, group) or not closed:
-            words[at + SINCE_MA] = pcs_mA
+            words[at + SINCE_DA] = pcs_dA
             words[at + MOVED] = words[at + STILL_MS] = 0
-        if pcs and abs(pcs_mA - words[at + SINCE_MA]) > moved_mA:
+        if pcs and abs(pcs_dA - words[at + SINCE_DA]) > moved_dA:
             words[at + MOVED] = 1
         if words[at + MOVED]:
             still_ms = words[at + STILL_MS] + elapsed * self.features.tick_ms

@@ -91,6 +91,16 @@ def test_a_sum_stays_within_its_range_whatever_the_memory_holds(word, sign):
     assert one.words[at] == sign * means.SUM_MAX
 
 
+def test_ticks_that_the_memory_has_wrong_end_the_block_and_count_nothing():
+    one = pair()
+    one.add(1, 5, 5)
+    one.words[one.at + means.TICKS] = TICKS_PER_BLOCK + 3
+    one.add(1, 100, 100)
+    block = one.at + means.NOW + means.BLOCK_WORDS
+    assert list(one.words[block : block + 4]) == [5, 5, 5, 100]
+    assert one.words[one.at + means.TICKS] == 0 and one.words[one.at + means.FILLED] == 1
+
+
 # a rack of 140 A: apart by more than 10 A; a value may be 333 ms late, of a BMS of 100 ms
 LAG_TICKS = 16
 
@@ -158,7 +168,7 @@ def still_ms(bench, rack=0):
     return features.value[features.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_STILL_MS]
 
 
-@pytest.mark.parametrize("moved_mA, counts", [(7000, False), (7001, True), (-7001, True)])
+@pytest.mark.parametrize("moved_mA, counts", [(7099, False), (7100, True), (-7100, True)])
 def test_it_counts_from_where_the_converter_has_moved_by_5_percent(moved_mA, counts):
     bench = running().step(500)
     assert still_ms(bench) == 0, "nothing moved: nothing has to change"
