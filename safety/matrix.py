@@ -2,7 +2,7 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 55 are the project's: the table has none. What else
+where the other chemistry differs). Rows 49 to 56 are the project's: the table has none. What else
 is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
 stages combine by `max`, so adding a fault never lowers one.
 """
@@ -34,11 +34,12 @@ CABINET_FEATURES = (
  F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_DOOR_OK, F_IO_SILENCE_MS,
  F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE, F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED,
  F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(50)
-# fmt: on
-UNIT_FEATURES = ("pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA")
-F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV, F_CURRENTS_APART_DA = range(4)
-# Names, many to a line.
-# fmt: off
+UNIT_FEATURES = (
+    "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
+    "pcs_beyond_permille", "pcs_short_permille",
+)
+(F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV, F_CURRENTS_APART_DA, F_PCS_BEYOND_PERMILLE,
+ F_PCS_SHORT_PERMILLE) = range(6)
 RACK_FEATURES = (
     "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "cell_voltage_drop_mV",
     "temperature_ddegC_max", "temperature_ddegC_min", "temperature_spread_ddegC",
@@ -253,6 +254,9 @@ STAGES = (
     ("41c", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 3, 0, 0, 0, REMOTE, NO_GATE, _STOP),
     ("41d", 41, UNIT, F_PCS_EXCESS_W, 1, 1, 0, 5000, 0, REMOTE, NO_GATE, _STOP),
     ("55", 55, UNIT, F_CURRENTS_APART_DA, 1, 1, 0, 500, 0, REMOTE, NO_GATE, _STOP),
+    ("56a", 56, UNIT, F_PCS_BEYOND_PERMILLE, 1, 100, 80, 1000, 0, REMOTE, NO_GATE, _STOP),
+    ("56b", 56, UNIT, F_PCS_SHORT_PERMILLE, 1, 100, 80, 3000, 1000, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
     ("18a", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 400, 380, 5000, 1000, SELF, F_CHARGING, _WARN),
     ("18b", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _WARN),
     ("19a", 19, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),

@@ -9,8 +9,8 @@ difference is.
 BLOCK_MS = 500  # a new result each half second
 MEAN_BLOCKS, BLOCKS = 4, 8
 WINDOW_MS = MEAN_BLOCKS * BLOCK_MS
-VALUE_MAX = 250_000  # a value beyond counts as this; twice it times 2000 ms is a small int
-SUM_MAX = VALUE_MAX * 50  # of a block: 50 ticks of 10 ms
+RANGE_MAX = 500_000  # so that times 2000 ms it is a small int
+VALUE_MAX = RANGE_MAX // 2  # a value beyond counts as this
 # of a block: sums of value times ticks, lowest and highest of the second series
 FIRST, SECOND, LOW, HIGH = range(4)
 BLOCK_WORDS = 4
@@ -27,6 +27,7 @@ class Means:
 
     def __init__(self, words, at: int, tick_ms: int):
         self.words, self.at, self.block_ticks = words, at, BLOCK_MS // tick_ms
+        self.sum_max = VALUE_MAX * self.block_ticks
 
     def forget(self) -> None:
         """A value is missing: begin anew."""
@@ -45,12 +46,16 @@ class Means:
             words[now + LOW] = words[now + HIGH] = second
         ticks = max(0, min(elapsed, self.block_ticks - words[at + TICKS]))
         words[at + TICKS] += ticks
-        words[now + FIRST] = _sum(words[now + FIRST] + first * ticks)
-        words[now + SECOND] = _sum(words[now + SECOND] + second * ticks)
+        self._count(now + FIRST, first * ticks)
+        self._count(now + SECOND, second * ticks)
         words[now + LOW] = min(words[now + LOW], second)
         words[now + HIGH] = max(words[now + HIGH], second)
         if words[at + TICKS] >= self.block_ticks:
             self._end_block(at)
+
+    def _count(self, at, value):
+        """Within what a block can hold, also if a word of the memory is not what was written."""
+        self.words[at] = min(max(self.words[at] + value, -self.sum_max), self.sum_max)
 
     def _end_block(self, at):
         words = self.words
@@ -75,8 +80,3 @@ class Means:
         words[at + MEAN_FIRST], words[at + MEAN_SECOND] = first // ticks, second // ticks
         words[at + RANGE] = high - low
         words[at + KNOWN] = 1
-
-
-def _sum(value):
-    """Within SUM_MAX also if a word of the memory is not what was written."""
-    return min(max(value, -SUM_MAX), SUM_MAX)

@@ -67,11 +67,13 @@ UNIT_PARAMETERS = (
     ("pcs_ramp_ms", "ms", 100, 60_000, 2000, "down"),
     ("pcs_stop_ms", "ms", 100, 60_000, 3000, "down"),
     ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
+    # from a set-point to the power it measures: dead time, ramp, its own refresh (row 56)
+    ("pcs_follow_ms", "ms", 100, 2000, 1000, "down"),
 )
 # Names, many to a line.
 # fmt: off
 (U_RATED_W, U_INSTALLER_CHARGE_W_MAX, U_INSTALLER_DISCHARGE_W_MAX, U_EFFICIENCY_PERMILLE_MIN,
- U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS) = range(8)
+ U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS, U_PCS_FOLLOW_MS) = range(9)
 # fmt: on
 
 RACK_PARAMETERS = (

@@ -110,11 +110,13 @@ UNIT_INPUTS = (
     ("pcs_alarm_bits", "bits", 0, INT_MAX, G_PCS_MEASURE),
     ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
     ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
+    # what went out as its set-point last, decoded from the bytes handed to the wire
+    ("pcs_sent_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
 )
 # Names, many to a line.
 # fmt: off
 (PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS, PCS_SETPOINT_W,
- PCS_HEARTBEAT) = range(7)
+ PCS_HEARTBEAT, PCS_SENT_W) = range(8)
 # fmt: on
 
 # SunSpec model 701, point InvSt: what pcs_state holds (other families translate to it).

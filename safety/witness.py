@@ -1,6 +1,6 @@
 """Evidence counts only if it changes and agrees with a second source: values of a BMS that stand
 still while the converter's current moves (row 54), currents of racks and converter that contradict
-each other (row 55).
+each other (row 55), a converter that does not do what it was sent (row 56).
 """
 
 from array import array
@@ -10,6 +10,7 @@ from safety import matrix as m, means, parameters as p, signals as s
 MOVED_PERMILLE = 50  # of the unit's rated current: what a rack in parallel must see
 APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated, and 10 A
 MA_PER_DA = 100
+RATED_PARTS = 60_000  # four times as many are a value of Means
 # of the time after which a BMS is late, which is three of its periods: an older value is not
 # compared, a younger one may be so late
 AGE_PARTS, AGE_WHOLE = 2, 3
@@ -22,8 +23,8 @@ RACK_WORDS = 8
 
 
 class Witness:
-    """Rows 54 and 55 of a cabinet, written into its Features. words: of each rack, then of each
-    unit.
+    """Rows 54 to 56 of a cabinet, written into its Features. words: of each rack, then of each
+    unit: currents, powers.
     """
 
     def __init__(self, features):
@@ -32,13 +33,14 @@ class Witness:
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         layout = features.layout
         of_units = layout.racks * RACK_WORDS
-        self.words = array("i", [0] * (of_units + layout.units * means.WORDS))
-        self.means = tuple(
+        self.words = array("i", [0] * (of_units + 2 * layout.units * means.WORDS))
+        pairs = tuple(
             [
-                means.Means(self.words, of_units + unit * means.WORDS, features.tick_ms)
-                for unit in range(layout.units)
+                means.Means(self.words, of_units + pair * means.WORDS, features.tick_ms)
+                for pair in range(2 * layout.units)
             ]
         )
+        self.currents, self.powers = pairs[: layout.units], pairs[layout.units :]
         self.rated_mA = tuple([self._rated_mA(unit) for unit in range(layout.units)])
         self.age_ms_max = tuple([self._age_ms_max(unit) for unit in range(layout.units)])
 
@@ -72,10 +74,11 @@ class Witness:
                 total_mA += self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
                 self._rack(rack, elapsed, pcs, pcs_dA, moved_dA)
             self._unit(unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
+            self._power(unit, elapsed, pcs)
 
     def _unit(self, unit, elapsed, told, total_dA, pcs_dA):
         """Row 55: the racks' currents together against the converter's."""
-        pair, words, at = self.means[unit], self.words, self.means[unit].at
+        pair, words, at = self.currents[unit], self.words, self.currents[unit].at
         if told:
             pair.add(elapsed, total_dA, pcs_dA)
         else:
@@ -86,6 +89,33 @@ class Witness:
         feature = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
         self._put(feature, apart_dA - late_dA - margin_dA, words[at + means.KNOWN])
         if apart_dA > late_dA + margin_dA:
+            self.features.changed[1 + unit] = 1
+
+    def _power(self, unit, elapsed, pcs):
+        """Row 56: the power that was measured against the set-point that was sent, by parts of the
+        rating that are small ints.
+        """
+        pair, words, at = self.powers[unit], self.words, self.powers[unit].at
+        parameters = self.map.unit + unit * p.UNIT_WORDS
+        rated_W = self.image[parameters + p.U_RATED_W]
+        part_W = rated_W // RATED_PARTS + 1
+        if pcs:
+            measured_W = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
+            sent_W = self.inp[self.layout.unit_input(unit, s.PCS_SENT_W)]
+            pair.add(elapsed, measured_W // part_W, sent_W // part_W)
+        else:
+            pair.forget()
+        follow_ms = self.image[parameters + p.U_PCS_FOLLOW_MS]
+        late = words[at + means.RANGE] * follow_ms // means.WINDOW_MS
+        does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
+        is_reversed = does < 0 < asked or asked < 0 < does
+        beyond = abs(does) - (0 if is_reversed else abs(asked)) - late
+        short = abs(asked) - abs(does) - late
+        feature = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT
+        known, parts = words[at + means.KNOWN], rated_W // part_W
+        self._put(feature + m.F_PCS_BEYOND_PERMILLE, beyond * 1000 // parts, known)
+        self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)
+        if beyond > 0 or short > 0:
             self.features.changed[1 + unit] = 1
 
     def _rack(self, rack, elapsed, pcs, pcs_dA, moved_dA):

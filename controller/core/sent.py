@@ -14,20 +14,20 @@ WRITE_MULTIPLE = 16
 ADDRESS_AND_COUNT = Struct(">HHB")
 VALUE = Struct(">i")
 VALUES_AT = 7  # bytes of a function 16 request before its first register
-# codes beside sent_W; from 600 on: the gate refused the newest set-point, see reasons.py
+# codes beside pcs_sent_W; from 600 on: the gate refused the newest set-point, see reasons.py
 NOTHING, SENT = 0, 1
 
 
 class Sent:
-    """Follows the frames to one converter; `inp[at]` is the last set-point sent, W, `inp[at + 1]`
-    its code.
+    """Follows the frames to one converter; `inp[sent_at]` is the last set-point sent, W,
+    `inp[code_at]` its code.
     """
 
-    def __init__(self, pcs, inp, at: int):
+    def __init__(self, pcs, inp, sent_at: int, code_at: int):
         """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
         image.
         """
-        self._pcs, self._inp, self._at = pcs, inp, at
+        self._pcs, self._inp, self._sent_at, self._code_at = pcs, inp, sent_at, code_at
 
     def see(self, frame: bytes) -> None:
         """A whole frame to this converter is on its way."""
@@ -38,13 +38,13 @@ class Sent:
         if not 0 <= place <= registers - 2:
             return
         (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * place)
-        self._inp[self._at], self._inp[self._at + 1] = self._watts(raw), SENT
+        self._inp[self._sent_at], self._inp[self._code_at] = self._watts(raw), SENT
 
     def refuse(self, code):
         """The gate has refused a set-point: the stop frame goes out instead, the set-point before
         it stands.
         """
-        self._inp[self._at + 1] = code
+        self._inp[self._code_at] = code
 
     def _watts(self, raw):
         """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the

@@ -1,5 +1,5 @@
 """Evidence that stands still or contradicts itself: values of a BMS, currents of racks and of the
-converter (rows 54, 55).
+converter (rows 54, 55), power and set-point of a converter (row 56).
 """
 
 from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Feature, Row, Stage
@@ -20,7 +20,26 @@ FEATURES = {
         shown=ABOVE_ZERO,
         roles=("bms", "pcs"),
         sensor="BMS",
-        window_ms=2500,
+        window_ms=4500,
+    ),
+    "pcs_beyond_permille": Feature(
+        (
+            "power of the wrong sign or above the set-point that was sent: means over 2 s, less "
+            "what dead time and ramp explain, in parts of rated power"
+        ),
+        ON_RIG,
+        roles=("pcs",),
+        sensor="PCS",
+        read="read ac",
+        window_ms=4500,
+    ),
+    "pcs_short_permille": Feature(
+        "power below the set-point that was sent, in the same way",
+        ON_RIG,
+        roles=("pcs",),
+        sensor="PCS",
+        read="read ac",
+        window_ms=4500,
     ),
 }
 ROWS = (
@@ -44,5 +63,26 @@ ROWS = (
         sentence="The racks and the converter tell different currents.",
         remedy="Measure the DC current with a clamp; replace the sensor that is wrong.",
         proof=COMPUTED,
+    ),
+    Row(
+        56,
+        what="converter does not do what it was sent (project)",
+        basis="design",
+        confidence="D",
+        name="PCS disobeys",
+        sentence="A power converter does not follow its set-point.",
+        remedy="Compare its display with the meter; check its settings. Remote reset.",
+        proof=COMPUTED,
+        stages=(
+            Stage(
+                "56a",
+                sentence="A power converter gives more than it was sent, or the other way round.",
+            ),
+            Stage(
+                "56b",
+                sentence="A power converter gives less than it was sent.",
+                remedy="It may limit itself: look at its display, its air and its temperature.",
+            ),
+        ),
     ),
 )

@@ -9,7 +9,6 @@ from functools import partial
 
 from controller.core import reasons
 from controller.core.gate import Gate
-from controller.core.image import SENT
 from controller.core.sent import Sent
 from controller.site import bus_times, families
 from drivers.buses import rtu
@@ -224,8 +223,8 @@ class Field:
             if "pcs_enable_ok" in device.outputs and supply is not device:
                 self.io[-1].supply = self.drivers[supply.name]
         elif device.role == "pcs":
-            sent_at = image.places["sent"].start + device.index * len(SENT)
-            sent = Sent(driver, image.inp, sent_at)
+            sent_at = image.layout.unit_input(device.index, s.PCS_SENT_W)
+            sent = Sent(driver, image.inp, sent_at, image.places["sent"].start + device.index)
             port.watch[device.address] = sent.see
             self.pcs.append(
                 PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent)

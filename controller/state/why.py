@@ -119,8 +119,7 @@ def _obligations(shadow):
 def _unit(shadow, unit):
     """One converter: set-point sent, set-point read back, power measured."""
     names, layout = shadow.reader.header["input_names"], shadow.layout
-    at = names.index(f"unit_{unit}.sent_W")
-    code = shadow.inp[at + 1]
+    code = shadow.inp[names.index(f"unit_{unit}.sent_code")]
     first = shadow.output_names.index(f"unit_{unit}.setpoint_W")
     charge, discharge = (
         shadow.out[layout.unit_output(unit, signal)]
@@ -129,7 +128,7 @@ def _unit(shadow, unit):
     return {
         "unit": unit + 1,
         "setpoint_W": shadow.out[first],
-        "sent_W": None if code == NOTHING else shadow.inp[at],
+        "sent_W": None if code == NOTHING else shadow.inp[layout.unit_input(unit, s.PCS_SENT_W)],
         "refused": base.reason(code) if code > SENT else None,
         "read_back_W": base.unit_value(shadow, unit, s.PCS_SETPOINT_W),
         "read_back_age_ms": base.age_ms(shadow, layout.unit_group(unit, s.G_PCS_CONTROL)),

@@ -32,6 +32,9 @@ class Pcs:
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
+        self.is_reversed = False  # fault: charges when asked to discharge
+        self.is_stuck = False  # fault: takes every set-point and keeps its power
+        self.derated_W = config.pcs_rated_W  # fault: what it gives at most, of itself
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s = config.pcs_start_s
@@ -93,8 +96,12 @@ class Pcs:
         self._run = run
 
     def _aim(self, setpoint_W):
-        self._target_W = max(-self.rated_W, min(self.rated_W, setpoint_W))
-        self._running_state = RUNNING if setpoint_W == self._target_W else THROTTLED
+        if self.is_stuck:
+            return
+        self._target_W = max(-self.derated_W, min(self.derated_W, setpoint_W))
+        if self.is_reversed:
+            self._target_W = -self._target_W
+        self._running_state = RUNNING if abs(setpoint_W) <= self.rated_W else THROTTLED
         if self.state in (RUNNING, THROTTLED):
             self.state = self._running_state
 

@@ -283,6 +283,15 @@ RACK_ACTIONS = {
             _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
         ),
     ),
+    "pcs_reverse": (
+        _UNIT | ON,
+        lambda world, a: setattr(_bus(world, a).pcs, "is_reversed", a["on"]),
+    ),
+    "pcs_stick": (_UNIT | ON, lambda world, a: setattr(_bus(world, a).pcs, "is_stuck", a["on"])),
+    "pcs_derate": (
+        _UNIT | {"kW": Entry(NUMBER, REQUIRED, 0, 100_000)},
+        lambda world, a: setattr(_bus(world, a).pcs, "derated_W", a["kW"] * 1000),
+    ),
     "bus_mismatch": (
         _UNIT | {"offset_V": Entry(NUMBER, REQUIRED, -1000, 1000)},
         lambda world, a: setattr(_bus(world, a).pcs, "dc_voltage_offset_V", a["offset_V"]),

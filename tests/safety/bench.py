@@ -93,6 +93,7 @@ class Bench(Inputs):
             racks = range(unit, self.layout.racks, self.layout.units)
             currents = [inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)] for rack in racks]
             self.set_unit(s.PCS_DC_CURRENT_MA, sum(currents), unit)
+            self.set_unit(s.PCS_SENT_W, inp[self.layout.unit_input(unit, s.PCS_POWER_W)], unit)
 
     def run(self):
         """Start and let the limits recover (22 s); fails if energy is not permitted then."""

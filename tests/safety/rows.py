@@ -232,8 +232,16 @@ def _converter_tells(bench, current_mA):
     bench.hold(at, current_mA)
 
 
+def _powers(bench, measured_W, sent_W):
+    unit = bench.kernel.features.rack_unit[RACK]
+    bench.hold(bench.layout.unit_input(unit, s.PCS_POWER_W), measured_W)
+    bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), sent_W)
+
+
 def _agree(bench):
     bench.held.clear()
+    for unit in range(bench.layout.units):
+        bench.set_unit(s.PCS_POWER_W, 0, unit).set_unit(s.PCS_SENT_W, 0, unit)
 
 
 _lose_noc = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0})
@@ -262,7 +270,9 @@ OTHERS = {
     "53": (_two_signs, 4000),
     "54": (_others_move, 10_000),
 }
-OTHERS |= dict.fromkeys(("10b", "22", "23a", "23b", "38a", "55"), (None, 20))  # of COURSES
+OTHERS |= dict.fromkeys(
+    ("10b", "22", "23a", "23b", "38a", "55", "56a", "56b"), (None, 20)
+)  # of COURSES
 
 
 def until(bench, name, change):
@@ -290,11 +300,13 @@ COURSES = {
     "23b": lambda bench, since: _temperatures(bench, FLAT_DDEGC + 35),
     "38a": _fails_to_close,
     "55": lambda bench, since: _converter_tells(bench, 40_000),
+    "56a": lambda bench, since: _powers(bench, 30_000, 0),
+    "56b": lambda bench, since: _powers(bench, 0, 30_000),
 }
 COURSE_TICKS_MAX = 4000
 REPAIR = {
     "53": _no_signs,
-    **dict.fromkeys(("54", "55"), _agree),
+    **dict.fromkeys(("54", "55", "56a", "56b"), _agree),
     **dict.fromkeys(("46a", "46b", "46c"), _find_noc),
     "39": _close_again,
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),

@@ -162,6 +162,9 @@ STAGES = """
 # The BMS tells nothing new although the converter's current has changed; currents that contradict.
 54  bms_still_ms                  >=10000  0     L1 1000 0 R Z L ich idc O
 55  currents_apart_dA             >=1      0.5   L1 0    0 TRIP
+# The converter gives more than it was sent, or the other way round; or less.
+56a pcs_beyond_permille           >=100    1     L1 80   0 TRIP
+56b pcs_short_permille            >=100    3     L0 80   1 L O
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """

@@ -32,7 +32,7 @@ W 1000 100000000 250000 down: rated_W
 W 0 100000000 250000 down: installer_charge_W_max installer_discharge_W_max
 permille 500 1000 970 down: efficiency_permille_min rack_sharing_permille
 ms 100 60000 2000 down: pcs_ramp_ms | ms 100 60000 3000 down: pcs_stop_ms
-ms 100 60000 5000 down: pcs_open_ms
+ms 100 60000 5000 down: pcs_open_ms | ms 100 2000 1000 down: pcs_follow_ms
 """
 RACK_PARAMETERS = """
 index 0 15 0 fixed: unit | mA 1000 1600000 140000 down: rated_current_mA
@@ -63,7 +63,7 @@ ddegC -600 3000: cpu_temperature_ddegC | code 0 16777215: peer_code
 UNIT_INPUTS = """
 W -INT INT: pcs_power_W | mV 0 2000000: pcs_dc_voltage_mV | mA -INT INT: pcs_dc_current_mA
 code 0 255: pcs_state | bits 0 INT: pcs_alarm_bits | W -INT INT: pcs_setpoint_W
-count 0 INT: pcs_heartbeat
+count 0 INT: pcs_heartbeat | W -INT INT: pcs_sent_W
 """
 RACK_INPUTS = """
 code 0 3: contactor_state | bits 0 INT: bms_fault_bits | count 0 INT: bms_bad_frames
@@ -114,7 +114,7 @@ def test_the_numbers_that_journals_and_the_other_channel_know():
     assert (m.DC_INHIBIT, m.DC_OPEN_AT_ZERO, m.DC_OPEN, m.DC_OPEN_ONLY_AT_ZERO) == (1, 2, 3, 4)
     assert (m.SELF, m.REMOTE, m.KEY) == (s.CABINET, s.UNIT, s.RACK) == (0, 1, 2)
     assert s.STATES == ("inhibited", "ready", "closing", "running", "stopping", "tripped")
-    assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (7, 2, 5)
+    assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (8, 2, 5)
     assert (s.RACK_GROUP_COUNT, s.RACK_OUTPUT_COUNT) == (6, 2)
 
 
@@ -149,7 +149,7 @@ climate: air_temperature_ddegC humidity_permille | ups: mains_ok ups_reserve_min
 local: run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok test_request
   noc_link_ok noc_verified self_test_bits cpu_temperature_ddegC peer_code
 pcs_measure: pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits
-pcs_control: pcs_setpoint_W pcs_heartbeat
+pcs_control: pcs_setpoint_W pcs_heartbeat pcs_sent_W
 bms_state: contactor_state bms_fault_bits bms_bad_frames cells_online sensors_invalid_max
 bms_cells: cell_voltage_mV_min cell_voltage_mV_max cell_position_min cell_position_max
 bms_pack: rack_voltage_mV rack_current_mA insulation_kohm

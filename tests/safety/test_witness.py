@@ -83,12 +83,11 @@ def test_a_late_step_ends_the_block_it_reaches_and_counts_for_its_ticks():
 def test_a_sum_stays_within_its_range_whatever_the_memory_holds(word, sign):
     one = pair()
     one.add(1, 0, 0)
-    at = one.at + means.NOW + word
-    one.words[at] = sign * (means.SUM_MAX - 1)
-    one.add(1, sign, sign)
-    assert one.words[at] == sign * means.SUM_MAX
-    one.add(1, sign, sign)
-    assert one.words[at] == sign * means.SUM_MAX
+    at, most = one.at + means.NOW + word, sign * means.VALUE_MAX * TICKS_PER_BLOCK
+    one.words[at] = most - sign
+    for _ in range(2):
+        one.add(1, sign, sign)
+        assert one.words[at] == most
 
 
 def test_ticks_that_the_memory_has_wrong_end_the_block_and_count_nothing():

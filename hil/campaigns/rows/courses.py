@@ -18,7 +18,8 @@ CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
 REST_kW = 5  # 2 A a rack heat nothing, and still there is power to take away
 PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
 NO_CURRENT = {"PACK.current": 0}
-LESS = start.REQUEST | {"value_W": 170_000}  # 37 A less: a rack that hides it hides 12 A
+# 170 kW are 37 A less: a rack that hides it hides 12 A
+HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
 SIGN_ppm = 13  # 65 % of the threshold: below it, and with 80 % of row 22's more than row 53's 140 %
 HYDROGEN_ppm_per_s = 5.5  # row 10b asks for more than 5
@@ -84,7 +85,7 @@ KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
 MODULE_4 = {"rack": 1, "module": 4}
 # For longer than three periods, so that at any phase three of each of its frames are bad.
-FROZEN = _fault("bms_1", "frozen")
+FROZEN, BMS_FAULT = _fault("bms_1", "frozen"), do("bms_fault", rack=1, bits=128)
 BAD_FRAMES = (_fault("bms_1", "bad_crc"), _fault("bms_1", "bad_crc", 0.32, value=False))
 # Without it the outputs of the modules lapse 0.5 s later, and what opens might be their doing.
 BROKEN = tuple(_fault(device, "expiry_broken") for device in ("io_1", "io_2", "io_3"))
@@ -145,14 +146,14 @@ CABINET = (
         name="38a relay",
     ),
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
-    Course(
-        "40e", (do("bms_fault", rack=1, bits=128),), name="40e opens", seen=seen.opened("bms_fault")
-    ),
+    Course("40e", (BMS_FAULT,), name="40e opens", seen=seen.opened("bms_fault")),
     Course("41a", (_fault("pcs_1"),)),
     Course("41b", (_fault("pcs_1"),)),
     Course("41c", (_fault("pcs_1"),)),
     Course("41d", (_fault("pcs_1", "overrides", value={PCS_POWER: EXCESS_daW}),)),
     Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
+    Course("56a", (do("pcs_stick"), do("hint", 0.1, **HALF))),
+    Course("56b", (do("pcs_derate", kW=100), do("hint", 0.1, **LESS))),
     Course("42a", (do("leak"),), seen=seen.opened("leak")),
     Course("42b", (do("coolant"),)),
     Course(
@@ -239,10 +240,7 @@ RACK = (
     Course("39", KEY_OFF, before=(do("feedback", rack=1, reads="closed"),), seen=seen.supply_off),
     Course("39", (do("feedback", rack=1, reads="open"),), name="39 open"),
     Course(
-        "39",
-        (do("bms_fault", rack=1, bits=128),),
-        before=(do("contact", name="bms_fault", closed=True),),
-        name="39 lost",
+        "39", (BMS_FAULT,), before=(do("contact", name="bms_fault", closed=True),), name="39 lost"
     ),
     Course("39", KEY_OFF, before=(do("weld", rack=1),), name="39 weld", seen=seen.supply_off),
     Course("40a", (_fault("bms_1"),)),

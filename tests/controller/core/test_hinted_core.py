@@ -123,7 +123,8 @@ class Steady:
                 self.core.fresh[group] = 0
             self.core.inp[s.LOAD_POWER_W] = load_W
             self.core.inp[s.GRID_POWER_W] = 300_000 - self.setpoint_W
-            self.core.inp[self.core.layout.unit_input(0, s.PCS_POWER_W)] = self.setpoint_W
+            for signal in (s.PCS_POWER_W, s.PCS_SENT_W):
+                self.core.inp[self.core.layout.unit_input(0, signal)] = self.setpoint_W
             put(self.core, hints)
             self.core.tick(elapsed)
             hints = ()

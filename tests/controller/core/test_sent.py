@@ -21,7 +21,7 @@ class Pcs:
 def sent(frame, exponent=0, address=WSET):
     """(W, code) after one frame."""
     inp = array("i", [7, 7, NOTHING])
-    Sent(Pcs(exponent, address), inp, 1).see(frame)
+    Sent(Pcs(exponent, address), inp, 1, 2).see(frame)
     assert inp[0] == 7
     return tuple(inp[1:])
 
@@ -68,7 +68,7 @@ def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
 
 def test_a_refusal_leaves_the_power_that_stands():
     inp = array("i", [0, NOTHING])
-    watcher = Sent(Pcs(), inp, 0)
+    watcher = Sent(Pcs(), inp, 0, 1)
     watcher.see(write(WSET, 0, 300))
     watcher.refuse(608)
     assert list(inp) == [300, 608]

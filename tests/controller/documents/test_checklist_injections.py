@@ -69,7 +69,7 @@ def test_what_a_test_leaves_behind_is_taken_away(example):
     assert any("is put back before the next one, and seen to be back" in text for text in texts)
 
 
-ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "45c", "45d", "50b", "54", "55")
+ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "45c", "45d", "50b", "54", "55", "56a", "56b")
 
 
 def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
