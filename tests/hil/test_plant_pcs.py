@@ -154,3 +154,15 @@ def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
         power_W = 250.0 * permille
         efficiency = power_W / _Bench().running(power_W).pcs.dc_power_W
         assert efficiency == pytest.approx(float(rows[permille]["Discharging"]), abs=tolerance)
+
+
+@pytest.mark.parametrize(
+    "fault, value, power_W",
+    [("is_reversed", True, -100_000.0), ("is_stuck", True, 50_000.0), ("derated_W", 7e4, 7e4)],
+)
+def test_a_converter_that_disobeys(fault, value, power_W):
+    bench = _Bench().running(50_000.0)
+    setattr(bench.pcs, fault, value)
+    bench.pcs.command_setpoint(100_000.0)
+    assert bench.steps(20)[-1] == power_W and bench.pcs.setpoint_W == 100_000.0
+    assert bench.pcs.state == pcs.RUNNING

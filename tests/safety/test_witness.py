@@ -6,7 +6,7 @@ from array import array
 import pytest
 from bench import default_image
 from hypothesis import given, strategies as st
-from started import running
+from started import Plant, running
 
 from safety import matrix as m, means, signals as s
 from safety.kernel import Kernel
@@ -219,3 +219,71 @@ def test_of_two_units_each_has_its_own_converter():
 def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
     kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
     assert kernel.features.witness.age_ms_max == (age_ms,)
+
+
+def powers(bench, measured_W, sent_W):
+    bench.hold(bench.layout.unit_input(0, s.PCS_POWER_W), measured_W)
+    return bench.hold(bench.layout.unit_input(0, s.PCS_SENT_W), sent_W)
+
+
+def disobeys(bench):
+    """(beyond, short) in permille of rated."""
+    features = bench.kernel.features
+    at = features.unit_base
+    return tuple(
+        [features.value[at + each] for each in (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE)]
+    )
+
+
+@pytest.mark.parametrize(
+    "measured_kW, sent_kW, beyond, short",
+    [
+        *((0, 0, 0, 0), (100, 100, 0, 0), (-250, -250, 0, 0), (120, 100, 80, -80)),
+        *((-120, -100, 80, -80), (100, 120, -80, 80), (-100, -120, -80, 80)),
+        *((100, -100, 400, 0), (-100, 100, 400, 0), (-40, 200, 160, 640), (30, 0, 120, -120)),
+        *((0, -30, -120, 120), (-30, 0, 120, -120)),
+    ],
+)
+def test_power_against_the_set_point_that_was_sent(measured_kW, sent_kW, beyond, short):
+    bench = powers(running(), measured_kW * 1000, sent_kW * 1000).step(FULL + TICKS_PER_BLOCK)
+    assert disobeys(bench) == (beyond, short)
+    bench.step(1 + FULL)
+    assert ("56a" in bench.standing()) == (beyond >= 100)
+    assert ("56b" in bench.standing()) == (short >= 100)
+
+
+def test_a_set_point_that_changes_is_followed_within_its_time():
+    """Half of the range, of 1 s in the 2 s of a mean."""
+    bench = powers(running(), 0, 0).step(FULL)
+    powers(bench, 0, 250_000).step(TICKS_PER_BLOCK * 2)
+    assert disobeys(bench) == (-1000, 0)
+    bench.step(TICKS_PER_BLOCK * 2)
+    assert disobeys(bench) == (-1500, 500)
+
+
+@given(st.integers(0, 1 << 30), st.sampled_from([1, 7, 25, 90]))
+def test_a_converter_that_follows_within_its_time_obeys(seed, hold_ticks):
+    draw, bench, does = random.Random(seed), running(), [0] * 50
+    for count in range(300):
+        if count % hold_ticks == 0:
+            sent_W = draw.randrange(-250_000, 250_001)
+        does.append(sent_W)
+        assert max(disobeys(powers(bench, does.pop(0), sent_W).step())) <= 0
+    assert not {"56a", "56b"} & set(bench.standing())
+
+
+@pytest.mark.parametrize(
+    "rated_W, beyond", [(1000, 250_000), (250_000, 5000), (100_000_000, 250_000_000 // 59_988)]
+)
+def test_the_rating_is_divided_so_that_any_power_is_a_small_int(rated_W, beyond):
+    bench = powers(Plant(rated_W=rated_W), -s.INT_MAX, rated_W).step(FULL)
+    assert disobeys(bench)[0] == beyond
+    powers(bench, 0, rated_W).step(2 * FULL)
+    assert disobeys(bench) == (-1000, 1000)
+
+
+def test_an_unknown_converter_neither_obeys_nor_not():
+    bench = powers(running(), 0, 0).silence(running().layout.unit_group(0, s.G_PCS_MEASURE))
+    features = bench.step(130).kernel.features
+    assert not features.known[features.unit_base + m.F_PCS_BEYOND_PERMILLE]
+    assert not features.known[features.unit_base + m.F_PCS_SHORT_PERMILLE]
