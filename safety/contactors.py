@@ -155,7 +155,7 @@ class Contactors:
         for unit in range(self.layout.units):
             if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 current_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
-                if abs(current_mA) * 20 >= self.rated_mA[unit]:
+                if abs(current_mA) >= -(-self.rated_mA[unit] // 20):  # times 20 it may be large
                     return 0
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):
