@@ -15,7 +15,6 @@ RATED_PARTS = 60_000  # four times as many are a value of Means
 # compared, a younger one may be so late
 AGE_PARTS, AGE_WHOLE = 2, 3
 STILL_MS_MAX = 1_000_000
-AGE_TICKS_MAX = 1_000_000  # ticks that can be turned into milliseconds within 2^30
 # Words of a rack: what its values were when they last came (temperatures: their sum), the
 # converter's current when one of them last changed, 1 if that current has moved since, for how long
 VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, MOVED, STILL_MS = range(8)
@@ -58,8 +57,8 @@ class Witness:
 
     def _young(self, unit, group):
         """1 if what came last is young enough to be compared."""
-        age_ms = min(self.ages.ticks[group], AGE_TICKS_MAX) * self.features.tick_ms
-        return 1 if self.ages.seen[group] and age_ms <= self.age_ms_max[unit] else 0
+        age_ticks_max = self.age_ms_max[unit] // self.features.tick_ms
+        return 1 if self.ages.ticks[group] <= age_ticks_max else 0
 
     def update(self, elapsed: int) -> None:
         """Compare what is known now."""

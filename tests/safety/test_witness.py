@@ -273,7 +273,8 @@ def test_a_converter_that_follows_within_its_time_obeys(seed, hold_ticks):
 
 
 @pytest.mark.parametrize(
-    "rated_W, beyond", [(1000, 250_000), (250_000, 5000), (100_000_000, 250_000_000 // 59_988)]
+    "rated_W, beyond",
+    [(1000, 250_000), (60_000, 8333), (250_000, 5000), (100_000_000, 250_000_000 // 59_988)],
 )
 def test_the_rating_is_divided_so_that_any_power_is_a_small_int(rated_W, beyond):
     bench = powers(Plant(rated_W=rated_W), -s.INT_MAX, rated_W).step(FULL)
@@ -287,3 +288,97 @@ def test_an_unknown_converter_neither_obeys_nor_not():
     features = bench.step(130).kernel.features
     assert not features.known[features.unit_base + m.F_PCS_BEYOND_PERMILLE]
     assert not features.known[features.unit_base + m.F_PCS_SHORT_PERMILLE]
+
+
+def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
+    assert (means.VALUE_MAX, means.RANGE_MAX) == (250_000, 500_000)
+    one = pair()
+    one.add(1, s.INT_MAX, -s.INT_MAX)
+    for _ in range(FULL - 1):
+        one.add(1, 0, s.INT_MAX)
+    assert result(one) == (1, 0, 250_000, 500_000)
+    one = pair()
+    for _ in range(FULL - TICKS_PER_BLOCK):
+        one.add(1, 0, 0)
+    one.add(1, s.INT_MAX, s.INT_MAX)
+    one.add(1, -3 * means.VALUE_MAX, -3 * means.VALUE_MAX)
+    one.add(1, means.VALUE_MAX, means.VALUE_MAX)
+    for _ in range(TICKS_PER_BLOCK - 3):
+        one.add(1, 0, 0)
+    assert result(one) == (1, 2500, 2500, 500_000)
+
+
+def test_a_constant_below_zero_has_no_range():
+    one = pair()
+    for _ in range(FULL):
+        one.add(1, -20, -20)
+    assert result(one) == (1, -20, -20, 0)
+
+
+def two_units():
+    """Racks 0 and 2 at the first converter, rack 1 at the second; each with numbers of its own."""
+    rated_W, follow_ms, warn_ms = (250_000, 500_000), (1000, 500), (500, 600, 450)
+    image = default_image(
+        units=2, racks=3, rated_W=rated_W, pcs_follow_ms=follow_ms, bms_warn_ms=warn_ms
+    )
+    return Plant(image).run().step(FULL)
+
+
+def flagged(bench):
+    """What the evaluator is told to look at by the witness alone."""
+    changed = bench.kernel.features.changed
+    for block in range(len(changed)):
+        changed[block] = 0
+    bench.kernel.features.witness.update(1)
+    return [block for block, is_changed in enumerate(changed) if is_changed]
+
+
+def of_unit(bench, unit):
+    features = bench.kernel.features
+    at = features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
+    return list(features.value[at : at + 3])
+
+
+@pytest.mark.parametrize("unit", [0, 1])
+def test_of_two_converters_the_one_that_errs_is_named(unit):
+    bench = two_units()
+    quiet = [[-140, 0, 0], [-100, 0, 0]]
+    assert flagged(bench) == [] and [of_unit(bench, each) for each in (0, 1)] == quiet
+    assert bench.kernel.features.witness.age_ms_max == (333, 400)
+    bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), 40_000)
+    assert flagged(bench.step(5)) == ([3, 5] if unit == 0 else [4]), "row 54 counts"
+    bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), 0)
+    bench.hold(bench.layout.unit_input(unit, s.PCS_POWER_W), 100_000).step(FULL + TICKS_PER_BLOCK)
+    assert flagged(bench) == [1 + unit]
+    permille = 200 if unit else 400
+    expected = [[260, 400, -400], [300, permille, -permille]][unit]
+    assert of_unit(bench, unit) == expected and of_unit(bench, 1 - unit) == quiet[1 - unit]
+    instances = [
+        bench.kernel.evaluator.block[index]
+        for index in range(bench.kernel.evaluator.count)
+        if bench.kernel.evaluator.active[index]
+        and bench.kernel.evaluator.watch[index][0] >= bench.kernel.features.unit_base
+    ]
+    assert 1 + unit in instances and 2 - unit not in instances
+
+
+@pytest.mark.parametrize("measured_W, sent_W", [(40_000, 0), (0, 40_000)])
+def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
+    bench = two_units()
+    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured_W)
+    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent_W).step(FULL + TICKS_PER_BLOCK)
+    assert flagged(bench) == [2] and sorted(of_unit(bench, 1)[1:]) == [-80, 79], "rounded down"
+
+
+def test_the_time_that_it_stands_still_has_an_end():
+    bench = converter(running(), 9000).step(5)
+    for _ in range(2):
+        bench.kernel.features.witness.update(1_000_000)
+        assert still_ms(bench) == 1_000_000
+    state, pcs = bench.layout.rack_group(0, s.G_BMS_STATE), bench.layout.unit_group(0, 0)
+    at = bench.kernel.features.rack_base + m.F_BMS_STILL_MS
+    for group, waited in ((state, 30), (pcs, 130)):
+        bench.silence(group).step(waited)
+        assert not bench.kernel.features.known[at]
+        bench.speak().step(2)
+        assert bench.kernel.features.known[at]
