@@ -28,9 +28,7 @@ def made(kept):
 
 
 def write_cabinet_file(directory, order, wires):
-    """cabinet.toml with the plant process's wires: {"ports": {bus: tty}, "cans": {bus:
-    channel}}.
-    """
+    """cabinet.toml with the wires: {"ports": {bus: tty}, "cans": {bus: channel}}."""
     site = json.dumps(os.path.abspath(order["extends"]))
     lines = [CABINET_FILE.format(site=site)]
     lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]

@@ -46,9 +46,8 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        with contextlib.suppress(
-            RigError
-        ):  # the plant process has ended, which the rig sees for itself
+        # the plant process may have ended, which the rig sees for itself
+        with contextlib.suppress(RigError):
             self.rig.send({"what": "finish"})
 
 
