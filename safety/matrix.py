@@ -151,9 +151,11 @@ _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 # What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that
 # one wrong reading latches nothing. A puff of gas that stays shows for 5 s as a rise over the later
 # half of row 10b's 10 s, a cell that has sagged once for 3 s as a fall (row 24), which with its
-# spread is the same sign twice (row 53). id, row, scope, feature, sense (+1: at or above `set`, -1:
-# at or below), set, clear, set_ms, clear_ms, latch, gate, demand. `clear` is the value on the safe
-# side at which the clear time starts to run. Booleans: _ok trips at 0.
+# spread is the same sign twice (row 53).
+#
+# Columns: id, row, scope, feature, sense (+1: trips at or above `set`, -1: at or below), set,
+# clear, set_ms, clear_ms, latch, gate, demand. `clear` is the value on the safe side at which the
+# clear time starts to run. Booleans: _ok trips at 0.
 STAGES = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
