@@ -13,6 +13,7 @@ from safety import (
     crc,
     evaluate,
     matrix as m,
+    means,
     parameters as p,
     permit as permits,
     rack_limits,
@@ -748,11 +749,9 @@ def _stays_small(end):
     state = arrays(kernel)
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
     ranges = [[Range(each) for each in values] for values in state]
-    # boot() may set these
-    flags = (kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy)
     for values, spans in zip(state, ranges):
-        for each in spans if any(values is one for one in flags) else ():
-            each.low, each.high = 0, 1
+        for place, low, high in first_ends(kernel, values):
+            spans[place].low, spans[place].high = low, high
     for _ in range(ROUNDS_MAX):
         machine.facts[:], machine.obligations = facts, []
         for values, spans in zip(state, ranges):
@@ -761,6 +760,36 @@ def _stays_small(end):
         if not grow(machine, sum(ranges, []), sum(state, []), fine, coarse):
             return _words(machine.refute(built + machine.obligations))
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
+
+
+def first_ends(kernel, values):
+    """Yield (place, low, high) of what is not 0 at the start, or would take a round per block of
+    Means to grow: a range may start as wide as it likes, as long as no step leaves it.
+    """
+    if any(values is one for one in set_by_boot(kernel)):
+        yield from ((place, 0, 1) for place in range(len(values)))
+    witness = kernel.features.witness
+    if values is witness.words:
+        for pair in witness.currents + witness.powers:
+            yield from ((pair.at + place, *ends) for place, *ends in ends_of_means(pair))
+
+
+def set_by_boot(kernel):
+    return kernel.features.boot, kernel.evaluator.latched, kernel.evaluator.busy
+
+
+def ends_of_means(pair):
+    yield means.KNOWN, 0, 1
+    yield means.FILLED, 0, means.BLOCKS
+    yield means.TICKS, 0, pair.block_ticks
+    yield means.RANGE, -means.RANGE_MAX, means.RANGE_MAX
+    for mean in (means.MEAN_FIRST, means.MEAN_SECOND):
+        yield mean, -means.VALUE_MAX, means.VALUE_MAX
+    for block in range(means.NOW, means.WORDS, means.BLOCK_WORDS):
+        for word in (means.FIRST, means.SECOND):
+            yield block + word, -pair.sum_max, pair.sum_max
+        for word in (means.LOW, means.HIGH):
+            yield block + word, -means.VALUE_MAX, means.VALUE_MAX
 
 
 SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick
