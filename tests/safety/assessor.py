@@ -1,4 +1,4 @@
-"""The tables of safety/README.md; `python -m tests.safety.assessor` writes them into the page."""
+"""Tables of safety/README.md and its chapters; `python -m tests.safety.assessor` writes them."""
 
 from controller.documents import effect_words
 from controller.rows import matrix_words as words, readings, records
@@ -8,7 +8,7 @@ from tests import generated_page
 from tests.repository import ROOT
 from tests.safety.fact_table import FACTS
 
-PAGE = ROOT / "safety" / "README.md"
+FOLDER = ROOT / "safety"
 
 
 def ordered():
@@ -106,10 +106,14 @@ def sources_table():
     return table(["part", "time", "kind"], *lines)
 
 
-TABLES = {"stages": stage_table, "rows": row_table, "facts": fact_table}
-TABLES |= {"sources": sources_table, "times": time_table}
+PAGES = {
+    "evidence/ROWS.md": {"rows": row_table, "facts": fact_table},
+    "evidence/STAGES.md": {"stages": stage_table},
+    "evidence/TIMES.md": {"sources": sources_table, "times": time_table},
+}
 PROGRAM = "tests/safety/assessor.py"
 
 
 if __name__ == "__main__":
-    generated_page.write(PAGE, TABLES, PROGRAM)
+    for page, tables in PAGES.items():
+        generated_page.write(FOLDER / page, tables, PROGRAM)

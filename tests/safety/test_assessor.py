@@ -1,4 +1,4 @@
-"""safety/README.md against the code: its tables, its times, its files."""
+"""safety/README.md and its chapters against the code: tables, times, files, length."""
 
 import re
 
@@ -11,18 +11,33 @@ from controller.site import time_chain
 from safety import matrix as m, permit, signals as s
 from tests import generated_page
 
-PAGE = assessor.PAGE.read_text(encoding="utf-8")
+PAGE = (assessor.FOLDER / "README.md").read_text(encoding="utf-8")
+CHAPTERS = {
+    f"evidence/{path.name}": path.read_text(encoding="utf-8")
+    for path in (assessor.FOLDER / "evidence").glob("*.md")
+}
+ALL = "\n".join([PAGE, *CHAPTERS.values()])
+# 20 minutes at 220 words a minute
+WORDS_MAX = 4400
 
 
-def test_the_tables_are_those_of_the_code():
-    right = generated_page.written(PAGE, assessor.TABLES, assessor.PROGRAM)
-    assert right == PAGE, f"write the page anew: python {assessor.PROGRAM}"
+@pytest.mark.parametrize("page", assessor.PAGES)
+def test_the_tables_are_those_of_the_code(page):
+    text = (assessor.FOLDER / page).read_text(encoding="utf-8")
+    right = generated_page.written(text, assessor.PAGES[page], assessor.PROGRAM)
+    assert right == text, f"write the page anew: python {assessor.PROGRAM}"
+
+
+def test_the_page_reads_in_twenty_minutes_and_leads_to_every_chapter():
+    assert len(PAGE.split()) <= WORDS_MAX
+    for name in CHAPTERS:
+        assert f"`{name}`" in PAGE, name
 
 
 def test_every_feature_and_gate_has_words_and_every_stage_its_line():
     assert set(records.FEATURES) == {name for names in m.FEATURES for name in names}
     for stage in m.STAGES:
-        assert re.search(rf"^\| {stage[m.S_ID]} \| .*\|$", PAGE, re.MULTILINE)
+        assert re.search(rf"^\| {stage[m.S_ID]} \| .*\|$", ALL, re.MULTILINE)
 
 
 @pytest.mark.parametrize("row", records.ROWS)
@@ -59,14 +74,14 @@ def test_the_scan_of_the_image():
 def test_times_of_the_prose():
     assert (
         f"a relay that does not follow within {permit.RELAY_MS // 1000} s ends the attempt"
-    ) in PAGE
-    assert f"{permit.RETRY_MS // 1000} s pause" in PAGE
+    ) in ALL
+    assert f"{permit.RETRY_MS // 1000} s pause" in ALL
 
 
 def test_every_file_of_the_kernel_is_named():
-    for path in assessor.PAGE.parent.glob("[a-z]*.py"):
+    for path in assessor.FOLDER.glob("[a-z]*.py"):
         assert f"`{path.name}`" in PAGE
-    for name in re.findall(r"`(test_\w+\.py)`", PAGE):
+    for name in re.findall(r"`(test_\w+\.py)`", ALL):
         assert (assessor.ROOT / "tests" / "safety" / name).is_file()
 
 
