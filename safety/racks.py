@@ -15,6 +15,8 @@ ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
 DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
 # of a cell for a step of rated current: twice 140 A over 0.5 mohm and polarisation (project)
 LOAD_SAG_MV = 150
+# of a cell, nominal: NMC's, the higher one (row 37: C60 counts by nominal voltage)
+NOMINAL_MV = 3700
 NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
 # a string that reports itself open, and a current measured since
 NOT_OPEN, REPORTED, FLOWS = range(3)
@@ -78,7 +80,7 @@ class Racks:
         missing = self._missing(rack, first)
         self._cells(rack, first, base, m.IN_PART if cells and missing else cells, pack)
         self._current(rack, first, base, pack, pack & self.ages.known(groups + s.G_BMS_LIMITS))
-        self._insulation(first, base, pack)
+        self._insulation(rack, first, base, pack)
         self._contactors(rack, first, base, state, pack, self.fresh[groups + s.G_BMS_PACK])
         self._bad_frames(rack, first, base, groups, state)
         self._put(
@@ -157,10 +159,15 @@ class Racks:
         self._put(base + m.F_CURRENT_OVER_200_MA, abs(current) - rated * 2, pack)
         self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
 
-    def _insulation(self, first, base, pack):
-        """Row 37: normalised to the rack's own voltage; not known without a voltage."""
+    def _insulation(self, rack, first, base, pack):
+        """Row 37: normalised to the rack's voltage, measured or nominal, whichever is higher; not
+        known without a measured one.
+        """
+        cells = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_CELLS]
         rack_V = self.inp[first + s.RACK_VOLTAGE_MV] // 1000
-        ohm_per_V = self.inp[first + s.INSULATION_KOHM] * 1000 // max(1, rack_V)
+        ohm_per_V = (
+            self.inp[first + s.INSULATION_KOHM] * 1000 // max(rack_V, cells * NOMINAL_MV // 1000)
+        )
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
     def _contactors(self, rack, first, base, state, pack, pack_is_new):

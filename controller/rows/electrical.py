@@ -44,7 +44,10 @@ FEATURES = {
         "current beyond 2 x rated", BMS_TOOL, shown=ABOVE_ZERO, roles=("bms",), sensor="BMS"
     ),
     "insulation_ohm_per_V": Feature(
-        "insulation to earth",
+        (
+            "insulation to earth over the rack's voltage, measured or nominal (3.7 V a cell), "
+            "whichever is higher"
+        ),
         (
             "a test resistor from one pole to earth, contactors open first: so what "
             "is measured is the time to the alarm, and of power at zero and open "
@@ -109,7 +112,7 @@ ROWS = (
         basis="C64-C65",
         confidence="C",
         name="short or twice the current",
-        sentence="Current is over twice its limit.",
+        sentence="Current is over twice the rated current.",
         remedy="Inspect fuses and cables; reset with the key.",
         proof=BMS,
         wired=Wired(

@@ -105,6 +105,7 @@ C30 C2 | a vendor's test and a trade article | Runaway measured: LFP 0.79 K/s on
 C41 C2 | a maker's article | Vapour leads heat by 5 to 30 min on the bench, by little or nothing in
   an air stream
 C50 D | chosen by the project | Ladder: vapour, 50 ppm, 200 to 400 ppm, 10 % LFL, 25 % LFL
+C60 C | Canadian safety test TSD 305 | Insulation is counted in ohm per volt of nominal DC voltage
 C61 G | UN R100 and GB/T practice | Insulation: warning below 500, trip below 100 ohm/V
 C62 C | regulator of Victoria, after Victorian Big Battery | A module has an alarm for lost
   insulation

@@ -89,9 +89,12 @@ def test_spread_of_the_cells_and_invalid_sensors():
 
 
 @cases("""kohm rack_mV ohm_per_V
-    500 1_000_000 500 | 500 1_000_999 500 | 395 790_000 500 | 394 790_000 498
-    65_535 1000 65_535_000 | 0 790_000 0 | 500 999 None | 500 0 None""")
-def test_insulation_is_normalised_to_the_racks_own_voltage(kohm, rack_mV, ohm_per_V):
+    500 1_000_000 500 | 500 1_000_999 500 | 444 888_999 500 | 444 889_000 499 | 444 600_000 500
+    443 600_000 498 | 65_535 1000 73_800 | 0 790_000 0 | 500 999 None | 500 0 None""")
+def test_insulation_is_normalised_to_the_higher_of_measured_and_nominal_voltage(
+    kohm, rack_mV, ohm_per_V
+):
+    """A rack at 600 V of 888 V (240 cells of 3.7 V) was let off a third of the resistance."""
     desk = Desk().put(insulation_kohm=kohm, rack_voltage_mV=rack_mV)
     value, known = desk.step().of_rack(m.F_INSULATION_OHM_PER_V)
     assert (known == UNKNOWN) if ohm_per_V is None else (value, known) == (ohm_per_V, KNOWN)

@@ -189,7 +189,7 @@ BOOT = ("image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadabl
 OWN_FEATURES = (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], CONTACTS[6], *BOOT)
 # module, name, value, origin
 NUMBERS = (
-    ("tapers", "TAPER_DDEGC", ((400, 500), (450, 550)), "rows 18 to 20: charging, discharging"),
+    ("tapers", "TAPER_DDEGC", ((350, 450), (450, 550)), "rows 18 to 20: charging, discharging"),
     ("tapers", "COLD_NONE_DDEGC", (0, -200), "row 25: 0 and -20 degC"),
     ("tapers", "COLD_SPAN_DDEGC", 100, "project: from 10 K above row 25"),
     ("tapers", "TAPER_STAGES", (("18a", "20a", "25a"), ("18b", "20b", "25b")), "the same rows"),
@@ -235,6 +235,7 @@ NUMBERS = (
     ("racks", "BAD_FRAMES_MAX", 1000, "project: the bucket is full"),
     ("racks", "ZERO_CURRENT_MA", 2000, "row 35: the larger of 2 A and 1 %"),
     ("racks", "DROP_S", 3, "row 24: within 2 s, and the second that passes between two looks"),
+    ("racks", "NOMINAL_MV", 3700, "row 37, C60: nominal voltage; of NMC cells, the higher one"),
     ("racks", "LOAD_SAG_MV", 150, "project: at rated current"),
     ("runaway", "SIGN_PCT_MAX", 100, "a sign counts once"),
     ("runaway", "SECOND_PCT_MIN", 25, "project: below it there is no second sign"),
