@@ -107,9 +107,9 @@ def sources_table():
 
 
 PAGES = {
-    "evidence/ROWS.md": {"rows": row_table, "facts": fact_table},
-    "evidence/STAGES.md": {"stages": stage_table},
-    "evidence/TIMES.md": {"sources": sources_table, "times": time_table},
+    "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
+    "chapters/STAGES.md": {"stages": stage_table},
+    "chapters/TIMES.md": {"sources": sources_table, "times": time_table},
 }
 PROGRAM = "tests/safety/assessor.py"
 
