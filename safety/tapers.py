@@ -4,7 +4,7 @@ from safety import matrix as m, parameters as p
 
 # Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
 # discharge).
-TAPER_DDEGC = ((400, 500), (450, 550))
+TAPER_DDEGC = ((350, 450), (450, 550))
 # row 25 as a taper: from 10 K above its inhibit (project)
 COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
 # where a site may let it begin, and end, sooner

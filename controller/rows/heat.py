@@ -5,6 +5,7 @@ from controller.rows.shapes import BMS, BMS_TOOL, COLD, COMPUTED, HOT, Feature, 
 MODULES = "modules are compared with each other"
 RISE = "a rise is watched, long before a protection's value is reached"
 TAPER = "the taper is a limit that always acts, not a demand of the stage: see the tapers"
+FIVE_K = "5 K sooner, as in C20: the table's value is 5 K looser than that"
 TWO_SAMPLES = "1.5 s are two samples of the watched rise, so that one wrong reading latches nothing"
 FEATURES = {
     "temperature_ddegC_max": Feature(
@@ -97,7 +98,10 @@ ROWS = (
         proof=BMS,
         stages=(
             Stage(
-                "18a", sentence="A cell is warm while charging.", by_bms=HOT, read_as={"DRT": TAPER}
+                "18a",
+                sentence="A cell is warm while charging.",
+                by_bms=HOT,
+                read_as={"DRT": TAPER, "cause": FIVE_K},
             ),
             Stage("18b", sentence="A cell is warm.", by_bms=HOT, read_as={"DRT": TAPER}),
         ),
@@ -116,7 +120,7 @@ ROWS = (
                 "19a",
                 sentence="A cell is hot: no charging.",
                 by_bms=HOT,
-                read_as={"DRT": "the discharge half of the row is 19b"},
+                read_as={"DRT": "the discharge half of the row is 19b", "cause": FIVE_K},
             ),
             Stage(
                 "19b",
@@ -142,7 +146,10 @@ ROWS = (
         proof=BMS,
         stages=(
             Stage(
-                "20a", sentence="A cell is over its temperature limit while charging.", by_bms=HOT
+                "20a",
+                sentence="A cell is over its temperature limit while charging.",
+                by_bms=HOT,
+                read_as={"cause": FIVE_K},
             ),
             Stage("20b", sentence="A cell is over its temperature limit.", by_bms=HOT),
         ),

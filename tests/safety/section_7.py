@@ -66,11 +66,11 @@ STAGES = """
 17c air_temperature_ddegC         >=501    60    L0 480  1 R L ich c50 d50 M O
 # Rows 18 to 26: cell temperatures, 0.1 degC; "more than 15 K" is 15.1 K and above, "below 0" is
 # -0.1 and below.
-18a temperature_ddegC_max         >=400    5     L0 380  1 L M if charging
+18a temperature_ddegC_max         >=350    5     L0 330  1 L M if charging
 18b temperature_ddegC_max         >=450    5     L0 430  1 L M
-19a temperature_ddegC_max         >=450    5     L0 430  1 L ich O
+19a temperature_ddegC_max         >=400    5     L0 380  1 L ich O
 19b temperature_ddegC_max         >=500    5     L0 480  1 L ich d75 O
-20a temperature_ddegC_max         >=500    2     L1 450  0 TRIP if charging
+20a temperature_ddegC_max         >=450    2     L1 400  0 TRIP if charging
 20b temperature_ddegC_max         >=550    2     L1 500  0 TRIP
 21a temperature_ddegC_max         >=650    1     L2 550  0 FIRE
 21b temperature_over_median_ddegC >=151    1     L2 100  0 FIRE if temperature_rising
@@ -170,8 +170,9 @@ STAGES = """
 OTHERWISE = """
 2 priority=wired | 3 priority=wired | 6a ICH=ich | 6b debounce=5 | 10b debounce=5/10
 14 cause=all ALM=H | 15a FAN=- DC=Z | 15b IDC=- DRT=50 | 16a debounce=2 DC=Z
-16b debounce=2 IDC=- DRT=50 | 17a PCS=R ICH=ich | 17b PCS=R | 18a DRT=0 | 18b DRT=0 | 19a DRT=25
-19b DRT=25 | 22 debounce=30 | 23a debounce=3/10 | 23b debounce=3/10 | 25a IDC=idc | 31a IDC=idc
+16b debounce=2 IDC=- DRT=50 | 17a PCS=R ICH=ich | 17b PCS=R | 18a DRT=0 cause=40
+18b DRT=0 | 19a DRT=25 cause=45 | 19b DRT=25 | 20a cause=50 | 22 debounce=30
+23a debounce=3/10 | 23b debounce=3/10 | 25a IDC=idc | 31a IDC=idc
 35a cause=1.05 | 35b cause=1.10 | 36 DC=I+fuse priority=wired | 38a debounce=5 | 40c ALM=H
 40d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc | 40e debounce=0 | 41a DC=Z | 41b DC=Z
 43a PCS=R DC=Z IDC=idc | 43b DC=Z | 43d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc NTF=F+O

@@ -66,8 +66,8 @@ def demanding(bench, elapsed=1, permitted=True, **levels):
     s.RACK_VOLTAGE_MV 500_999 203_700 197_589 bms_current bms_current
     s.CELL_VOLTAGE_MV_MAX 3550 125_000 RATED_W cell_voltage_taper pcs_rated
     s.CELL_VOLTAGE_MV_MIN 2900 RATED_W 125_000 pcs_rated cell_voltage_taper
-    s.MODULE_TEMPERATURE_DDEGC 425 187_500 RATED_W temperature_taper pcs_rated
-    s.MODULE_TEMPERATURE_DDEGC 475 62_500 187_500 temperature_taper temperature_taper
+    s.MODULE_TEMPERATURE_DDEGC 375 187_500 RATED_W temperature_taper pcs_rated
+    s.MODULE_TEMPERATURE_DDEGC 475 0 187_500 temperature_taper temperature_taper
     s.MODULE_TEMPERATURE_DDEGC 500 0 125_000 temperature_taper temperature_taper
     s.SOC_PERMILLE 985 125_000 RATED_W soc_taper pcs_rated
     s.SOC_PERMILLE 15 RATED_W 125_000 pcs_rated soc_taper""")
@@ -112,13 +112,13 @@ def test_cold_and_state_of_charge(signal, value, charge, discharge):
 
 
 @cases("""changed expected
-    {} (((400,500),(100,0)),((450,550),(-100,-200)))
-    {'20a':450,'20b':350} (((400,450),(100,0)),((350,350),(-100,-200)))
-    {'18a':310,'18b':300,'20b':320} (((310,500),(100,0)),((300,320),(-100,-200)))
-    {'25a':50,'25b':0} (((400,500),(150,50)),((450,550),(100,0)))
-    {'20a':600,'18a':500,'25a':-100,'25b':-250} (((400,500),(100,0)),((450,550),(-100,-200)))""")
+    {} (((350,450),(100,0)),((450,550),(-100,-200)))
+    {'20a':400,'20b':350} (((350,400),(100,0)),((350,350),(-100,-200)))
+    {'18a':310,'18b':300,'20b':320} (((310,450),(100,0)),((300,320),(-100,-200)))
+    {'25a':50,'25b':0} (((350,450),(150,50)),((450,550),(100,0)))
+    {'20a':600,'18a':500,'25a':-100,'25b':-250} (((350,450),(100,0)),((450,550),(-100,-200)))""")
 def test_no_power_is_left_where_a_site_trips_sooner(changed, expected):
-    """The tapers ended at 50 and 55 degC also where rows 20a and 20b trip at 32 and 35."""
+    """The tapers ended at 45 and 55 degC also where rows 20a and 20b trip at 32 and 35."""
     image, image_map = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
     for place, stage in enumerate(m.STAGES):
         words = image_map.stage + place * len(p.STAGE_WORDS)

@@ -191,16 +191,16 @@ CABINET = (
     Course("52", (_fault("climate"),)),
 )
 RACK = (
-    _step("18a", 40.0, power_kW=CHARGE_kW),
+    _step("18a", 35.0, power_kW=CHARGE_kW),
     _step("18b", 45.0, alone=("19a",)),
-    _step("19a", 45.0, power_kW=CHARGE_kW),
+    _step("19a", 40.0, power_kW=CHARGE_kW),
     _step("19b", 50.0),
     Course(
         "20a",
-        (_heat(50.2), do("current_excess", current_A=-30)),
+        (_heat(45.2), do("current_excess", current_A=-30)),
         CHARGE_kW,
-        at_start=(_heat(49.8),),
-        seen=seen.hotter(50.0),
+        at_start=(_heat(44.8),),
+        seen=seen.hotter(45.0),
     ),
     _step("20b", 55.0),
     Course("21a", (_heat(66, module=3),)),

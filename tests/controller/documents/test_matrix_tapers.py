@@ -92,7 +92,7 @@ def test_no_taper_of_the_kernel_is_left_out():
 
 
 TAPERED = {
-    "18a": "charging tapers from 40 degC to none at 50 degC",
+    "18a": "charging tapers from 35 degC to none at 45 degC",
     "18b": "discharging tapers from 45 degC to none at 55 degC",
     "25a": "charging tapers from 10 degC to none at 0 degC",
     "25b": "discharging tapers from -10 degC to none at -20 degC",
