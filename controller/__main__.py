@@ -107,6 +107,10 @@ COMMANDS: dict = {
         "controller.documents.reason_book",
         "the reason handbook: every code, what it says, what to do",
     ),
+    "evidence": (
+        "controller.documents.evidence",
+        "hazard log with rows, tests and figures; faults of each wire; bill of materials",
+    ),
     "siting": (
         "controller.siting.command",
         "audit a site's plan: spacing, energies, heights, exposures",

@@ -1,6 +1,6 @@
 """Tables of safety/README.md and its chapters; `python -m tests.safety.assessor` writes them."""
 
-from controller.documents import effect_words
+from controller.documents import effect_words, hazard_log, hazard_page
 from controller.rows import matrix_words as words, readings, records
 from controller.site import bus_times, config, time_chain
 from safety import matrix as m
@@ -106,7 +106,13 @@ def sources_table():
     return table(["part", "time", "kind"], *lines)
 
 
+def hazard_table():
+    found = hazard_page.summary(hazard_log.facts(*hazard_log.read()))
+    return table(found.headers, *found.rows)
+
+
 PAGES = {
+    "README.md": {"hazards": hazard_table},
     "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
     "chapters/STAGES.md": {"stages": stage_table},
     "chapters/TIMES.md": {"sources": sources_table, "times": time_table},

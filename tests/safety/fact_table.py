@@ -102,6 +102,7 @@ C29 G | GB 38031 and GB/T 36276, from memory | Runaway in a test: 1 K/s for 3 s 
   voltage lost
 C30 C2 | a vendor's test and a trade article | Runaway measured: LFP 0.79 K/s on average, NCM523
   10.5 K/s
+C31 C | the analysis of A4 | A unit test was heated from outside with 4 to 7 K/min
 C41 C2 | a maker's article | Vapour leads heat by 5 to 30 min on the bench, by little or nothing in
   an air stream
 C50 D | chosen by the project | Ladder: vapour, 50 ppm, 200 to 400 ppm, 10 % LFL, 25 % LFL

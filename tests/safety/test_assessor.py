@@ -13,8 +13,8 @@ from tests import generated_page
 
 PAGE = (assessor.FOLDER / "README.md").read_text(encoding="utf-8")
 CHAPTERS = {
-    f"evidence/{path.name}": path.read_text(encoding="utf-8")
-    for path in (assessor.FOLDER / "evidence").glob("*.md")
+    f"chapters/{path.name}": path.read_text(encoding="utf-8")
+    for path in (assessor.FOLDER / "chapters").glob("*.md")
 }
 ALL = "\n".join([PAGE, *CHAPTERS.values()])
 # 20 minutes at 220 words a minute

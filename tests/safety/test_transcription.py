@@ -130,7 +130,7 @@ def test_a_row_is_as_sure_as_the_weakest_fact_it_rests_on(row):
 def test_the_fact_table_has_what_is_cited_and_nothing_else():
     first, last = generated_page.marks("facts", "tests/safety/assessor.py")
     folder = ROOT / "safety"
-    paths = [folder / "README.md", folder / "hazards/log.toml", *folder.glob("evidence/*.md")]
+    paths = [folder / "README.md", folder / "hazards/log.toml", *folder.glob("chapters/*.md")]
     pages = [path.read_text(encoding="utf-8") for path in paths]
     texts = [part for page in pages for part in (page.split(first)[0], page.split(last)[-1])]
     for folder in ("safety", "controller/rows", "controller/documents", "controller/site"):

@@ -10,13 +10,14 @@ from controller.system import realtime
 from hil import forks
 from hil.arguments import output_file, whole
 from hil.campaigns import command, report, verdict as verdicts
-from hil.campaigns.rows import page, verdict
+from hil.campaigns.rows import measured, page, verdict
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.play import run
 from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
 
 JOBS_MAX = 64
+MEASURED = "keep the figures of these courses for the hazard log (safety/hazards/measured.json)"
 REAL = "in real processes and real time: the controller's own on ptys and a CAN server"
 DISARMED = "with the stages not armed: each must be found not met, or the course shows nothing"
 
@@ -32,6 +33,7 @@ def add(commands):
             "help": "these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
         },
         "--md": {"metavar": "FILE", "type": output_file(), "help": "write the table there"},
+        "--measured": {"action": "store_true", "help": MEASURED},
         "--jobs": {
             "metavar": "NUMBER",
             "type": whole(1, JOBS_MAX),
@@ -72,6 +74,8 @@ def _refusal(arguments, wanted):
             "--real: a controller's own process has every required stage armed; leave --disarmed "
             "out"
         )
+    if arguments.measured and (arguments.real or arguments.disarmed):
+        return "--measured: leave --real and --disarmed out; its figures are of virtual time"
     wired = ", ".join(label for label in wanted if label in STOPPED)
     if arguments.disarmed and wired:
         return f"--disarmed: allowed are stages; {wired}: the wiring acts, armed or not"
@@ -97,6 +101,8 @@ def _run(config, arguments, wanted):
     rows = _printed(courses, labels, limits)
     report.write_json(arguments.json, page.document(rows, limits, seed, not_done))
     report.write(arguments.md, page.page(rows, limits, not_done))
+    if arguments.measured:
+        measured.keep(rows)
     for label, why in (not_done or {}).items():
         print(f"{label:11} not done: {why}")
     wrong = [row.course.label for row in rows if _is_wrong(row, limits, arguments.disarmed)]

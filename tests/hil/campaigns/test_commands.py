@@ -28,6 +28,8 @@ rows --jobs 0: argument --jobs: 0: allowed is a whole number from 1 to 64
 rows --md /proc/rows.md: argument --md: /proc/rows.md: cannot be written
 rows --real --only 44a: --real: 44a is not done in real processes: inside the controller: a bit of
 rows --real --disarmed: --real: a controller's own process has every required stage armed; leave
+rows --real --measured --only 1a: --measured: leave --real and --disarmed out; its figures are of
+rows --disarmed --measured --only 1a: --measured: leave --real and --disarmed out; its figures are
 rows --disarmed: --disarmed: allowed are stages; 1 stopped, 12 stopped, 30 stopped, 44 stopped: the
 runaway --json nowhere/a.json: argument --json: there is no folder nowhere
 runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png

@@ -6,10 +6,11 @@ import re
 
 import pytest
 
+from controller.documents import hazard_log
 from controller.site import config as configs, time_chain
 from hil import forks
 from hil.__main__ import main
-from hil.campaigns.rows import command, effects, page, play, start, verdict, watch
+from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import STAGES, do
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
@@ -85,6 +86,8 @@ def test_a_sample_is_met(labels):
     rows = list(play.run(LIMITS, labels, forks.cores()))
     assert sorted(row.course.label for row in rows) == sorted(labels)
     assert [(row.course.label, row.complaints) for row in rows if not row.is_met] == []
+    kept = json.loads(hazard_log.MEASURED.read_text(encoding="ascii"))
+    assert [measured.figures(row) for row in rows] == [kept[row.course.label] for row in rows]
     table = [line.split(" | ") for line in page.page(rows, LIMITS).splitlines() if "yes |" in line]
     named = [label for label in COURSES if label in labels]
     assert [cells[1] for cells in table][: len(named)] == named and len(table) == len(labels)
@@ -222,6 +225,30 @@ def test_what_comes_without_its_stage_is_found(monkeypatch, capsys, changed, com
     assert f"{int(not comes)} of 1 found not met" in capsys.readouterr().out
     assert not verdict.comes_anyway(each._replace(behind=True), result, LIMITS, DEMANDED)
     assert changed or not verdict.comes_anyway(COURSES["27"], result, LIMITS, ())
+
+
+def test_figures_for_the_hazard_log(monkeypatch, tmp_path):
+    """From the sensor on; energy first, else the slowest effect; other courses stay."""
+    kept = tmp_path / "measured.json"
+    kept.write_text('{"12b": 1, "29": 2}')
+    monkeypatch.setattr(measured, "MEASURED", kept)
+    row = verdict.judged(COURSES["29"], GOOD._replace(lag_ms=20.0), LIMITS, DEMANDED)
+    measured.keep([row])
+    found = json.loads(kept.read_text())
+    numbers = hazard_log.numbers(STAGES["29"])
+    assert list(found) == ["12b", "29"] and found["12b"] == 1
+    times = {"active_ms": 2000, "off_ms": 2020, "off": "contactors open", "met": True}
+    assert found["29"] == {"stage": "29", "numbers": numbers, **times}
+
+
+@cases("""since off off_ms
+    {"power zero": 60.0, "horn": 90.0}  "power zero"  60 | {"horn": 90.0, "lamp": 70.0}  "horn"  90
+    {"horn": -90.0}  "active"  40 | {"power zero": -60.0}  "power zero"  0
+    {"horn": None}  "active"  40 | {"power zero": None}  "power zero"  None""")
+def test_which_effect_a_figure_is_of(since, off, off_ms):
+    row = verdict.Row(COURSES["29"], GOOD._replace(stands_ms=40.0, since_ms=since), (), [])
+    found = measured.figures(row)
+    assert (found["off"], found["off_ms"]) == (off, off_ms)
 
 
 @pytest.mark.parametrize("name", ["1 stopped", "44 stopped"])

@@ -1,0 +1,188 @@
+"""The hazard log against the matrix, the time chain of the example site, and what the rig measured.
+
+Every hazard leads to rows, tests and figures, every row back to its hazards. What is missing there
+is a gap: one line.
+"""
+
+import functools
+import json
+import pathlib
+import tomllib
+import zlib
+
+import safety
+from controller.rows.records import ROWS, by_row, feature_name
+from controller.site import bus_times, config, time_chain
+from controller.sites import EXAMPLE
+from safety import matrix as m
+
+ROOT = pathlib.Path(safety.__file__).parents[1]
+LOG = ROOT / "safety/hazards/log.toml"
+MEASURED = ROOT / "safety/hazards/measured.json"
+MEASURE = "python -m hil rows --measured --only"
+WORDS = "hazard cause hurt safety_function process_safety_basis open".split()
+
+
+def numbers(stage: tuple) -> str:
+    """A digest of what the matrix says of a stage; another one voids what was measured."""
+    asks = [(m.DEMANDS[output], level) for output, level in enumerate(stage[m.S_DEMAND]) if level]
+    gate = "" if stage[m.S_GATE] == m.NO_GATE else feature_name(stage, m.S_GATE)
+    words = (*stage[: m.S_FEATURE], feature_name(stage), *stage[m.S_SENSE : m.S_GATE], gate, asks)
+    return f"{zlib.crc32(repr(words).encode()):08x}"
+
+
+def read() -> tuple:
+    """(log, measured): the two files as they are. Raises OSError."""
+    with LOG.open("rb") as file:
+        log = tomllib.load(file)
+    return log, json.loads(MEASURED.read_text(encoding="ascii"))
+
+
+def facts(log: dict, measured: dict) -> dict:
+    """The log as plain data, with all its gaps. log, measured: as of `read`."""
+    rows = _rows(measured)
+    hazards = [_hazard(each, rows) for each in log["hazard"]]
+    named = {row: [each["id"] for each in hazards if row in each["rows"]] for row in rows}
+    gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
+    gaps += _repeated([each["id"] for each in hazards])
+    for each in hazards:
+        gaps += [f"{each['id']}: {gap}" for gap in _gaps(each, rows, log["tests_of_every_row"])]
+    return {
+        "site": EXAMPLE.name,
+        "is_source_tree": _is_source_tree(),
+        "tests_of_every_row": log["tests_of_every_row"],
+        "hazards": hazards,
+        "rows": [{**facts, "hazards": named[row]} for row, facts in rows.items()],
+        "tests": _back(hazards, "tests"),
+        "scenarios": _back(hazards, "scenarios"),
+        "gaps": gaps,
+    }
+
+
+@functools.cache
+def _site():
+    found = config.load(str(EXAMPLE))
+    return found, bus_times.schedule(found)
+
+
+def _rows(measured):
+    """{row: {row, what, stages}}, each stage with its chain and its courses."""
+    found, schedule = _site()
+    return {
+        row: {
+            "row": row,
+            "what": ROWS[row].what,
+            "stages": [_stage(found, schedule, stage, measured) for stage in stages],
+        }
+        for row, stages in by_row().items()
+    }
+
+
+def _stage(found, schedule, stage, measured):
+    own = {label: each for label, each in measured.items() if each["stage"] == stage[m.S_ID]}
+    return {
+        "stage": stage[m.S_ID],
+        "takes_energy": bool(stage[m.S_DEMAND][m.D_PCS]),
+        "latest_ms": _latest_ms(found, schedule, stage),
+        "courses": [
+            {"course": label, **each, "is_of_now": each["numbers"] == numbers(stage)}
+            for label, each in own.items()
+        ],
+    }
+
+
+def _latest_ms(found, schedule, stage):
+    """The site's own chain, sensor included: until contactors are open, else until power is zero.
+    None for a stage that takes no energy, or acts before there is any.
+    """
+    if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
+        return None
+    opened_ms = time_chain.opened_ms(found, schedule, stage)
+    if opened_ms is not None:
+        return opened_ms
+    return sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
+
+
+def _hazard(each, rows):
+    own = [int(row) for row in each["rows"]]
+    stages = [stage for row in own if row in rows for stage in rows[row]["stages"]]
+    figures = [
+        course["off_ms"] for stage in stages for course in stage["courses"] if _counts(stage)
+    ]
+    chains = [stage["latest_ms"] for stage in stages if stage["latest_ms"] is not None]
+    own_facts = {"latest_ms": max(chains, default=None), "measured_ms": max(figures, default=None)}
+    return {**each, "rows": own, **own_facts}
+
+
+def _counts(stage):
+    return stage["latest_ms"] is not None
+
+
+def _gaps(hazard, rows, common):
+    """Each thing that is missing of a hazard."""
+    yield from [f"{word} is empty" for word in WORDS if not hazard[word].strip()]
+    if not hazard["rows"]:
+        yield "no row"
+    if not hazard["tests"]:
+        yield "no test"
+    time_ms = hazard["process_safety_time_s"] * 1000
+    for row in hazard["rows"]:
+        if row not in rows:
+            yield f"row {row} is no row of the matrix"
+            continue
+        for stage in rows[row]["stages"]:
+            yield from _gaps_of_stage(stage, time_ms)
+    if not 0 < hazard.get("measured_s", 1e-3) * 1000 <= time_ms:
+        yield f"its scenarios took {hazard['measured_s']} s, there are {time_ms / 1000:g} s"
+    if _is_source_tree():
+        yield from [f"there is no test {test}" for test in hazard["tests"] if not _exists(test)]
+        yield from [f"there is no test {test}" for test in common if not _exists(test)]
+        yield from _gaps_of_scenarios(hazard)
+
+
+def _gaps_of_stage(stage, time_ms):
+    name = stage["stage"]
+    if not any(each["is_of_now"] for each in stage["courses"]):
+        yield f"stage {name} was not measured as it is now: {MEASURE} {name}"
+    for each in stage["courses"]:
+        if not each["met"]:
+            yield f"course {each['course']} was not met"
+        if _counts(stage) and each["off_ms"] > time_ms:
+            yield f"course {each['course']} took {each['off_ms']} ms, there are {time_ms:g} ms"
+    if (stage["latest_ms"] or 0) > time_ms:
+        yield f"stage {name} may take {stage['latest_ms']} ms, there are {time_ms:g} ms"
+
+
+def _gaps_of_scenarios(hazard):
+    for name in hazard["scenarios"]:
+        path = ROOT / "hil" / "scenarios" / f"{name}.toml"
+        if not path.is_file():
+            yield f"there is no scenario {name}"
+            continue
+        asked = tomllib.loads(path.read_text(encoding="ascii"))["expect"]
+        stages = [each["stage"] for each in asked if each["what"] == "trip"]
+        if not {int(stage.rstrip("abcdef")) for stage in stages} & set(hazard["rows"]):
+            yield f"scenario {name} asks for none of its rows"
+
+
+def _exists(test):
+    path, _, function = test.partition("::")
+    file = ROOT / path
+    return file.is_file() and f"def {function}(" in file.read_text(encoding="utf-8")
+
+
+def _is_source_tree():
+    """False on a cabinet, where no tests are installed."""
+    return (ROOT / "tests" / "safety").is_dir()
+
+
+def _repeated(names):
+    return [f"{name}: stands twice" for name in sorted(set(names)) if names.count(name) > 1]
+
+
+def _back(hazards, key):
+    """{test or scenario: [id of hazard]}."""
+    return {
+        name: [each["id"] for each in hazards if name in each[key]]
+        for name in sorted({name for each in hazards for name in each[key]})
+    }

@@ -1,0 +1,120 @@
+"""`firebreak evidence --hazards`: no gap in the log, and every kind of gap is found."""
+
+import copy
+import json
+
+import pytest
+from command_line import run
+
+from controller.documents import hazard_log, hazard_page
+from controller.rows import records
+from safety import matrix as m
+
+LOG, MEASURED = hazard_log.read()
+NAMES = [each["id"] for each in LOG["hazard"]]
+FACTS = hazard_log.facts(LOG, MEASURED)
+
+
+def gaps_of(change):
+    """New gaps after change(first hazard of row 2, figures)."""
+    log, measured = copy.deepcopy(LOG), copy.deepcopy(MEASURED)
+    hazard = next(each for each in log["hazard"] if "2" in each["rows"])
+    change(hazard, measured)
+    found = hazard_log.facts(log, measured)["gaps"]
+    return [gap for gap in found if gap not in FACTS["gaps"]]
+
+
+def test_the_log_has_no_gap():
+    """Another stage voids its figures: measure it again, as the gap says."""
+    assert FACTS["gaps"] == []
+    assert FACTS["is_source_tree"]
+    assert {each["row"] for each in FACTS["rows"]} == set(records.ROWS)
+    stages = [stage for row in FACTS["rows"] for stage in row["stages"]]
+    assert {stage["stage"] for stage in stages} == {stage[m.S_ID] for stage in m.STAGES}
+
+
+@pytest.mark.parametrize(
+    "change, gap",
+    [
+        (
+            lambda hazard, _: hazard.update(rows=["4", "5"], scenarios=[]),
+            "row 2: no hazard names it",
+        ),
+        (lambda hazard, _: hazard["rows"].append("999"), "H12: row 999 is no row of the matrix"),
+        (lambda hazard, _: hazard.update(id="H11"), "H11: stands twice"),
+        (lambda hazard, _: hazard.update(cause=" "), "H12: cause is empty"),
+        (lambda hazard, _: hazard.update(tests=[]), "H12: no test"),
+        (
+            lambda hazard, _: hazard.update(tests=["tests/safety/test_rows.py::test_nothing"]),
+            "H12: there is no test tests/safety/test_rows.py::test_nothing",
+        ),
+        (lambda hazard, _: hazard["scenarios"].append("x"), "H12: there is no scenario x"),
+        (
+            lambda hazard, _: hazard["scenarios"].append("estop"),
+            "H12: scenario estop asks for none of its rows",
+        ),
+        (
+            lambda hazard, _: hazard.update(process_safety_time_s=4.357),
+            "H12: stage 4 may take 4358 ms, there are 4357 ms",
+        ),
+        (
+            lambda hazard, _: hazard.update(measured_s=10.1),
+            "H12: its scenarios took 10.1 s, there are 10 s",
+        ),
+        (lambda _, measured: measured["2"].update(met=False), "H12: course 2 was not met"),
+        (
+            lambda _, measured: measured["2"].update(off_ms=10_001),
+            "H12: course 2 took 10001 ms, there are 10000 ms",
+        ),
+    ],
+)
+def test_each_gap_is_found(change, gap):
+    assert gaps_of(change) == [gap]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda each: each.pop("2"), lambda each: each["2"].update(numbers="0")]
+)
+def test_a_stage_that_was_not_measured_as_it_is_now_is_a_gap(change):
+    command = "python -m hil rows --measured --only 2"
+    assert gaps_of(lambda _, measured: change(measured)) == [
+        f"H12: stage 2 was not measured as it is now: {command}"
+    ]
+
+
+def test_a_time_that_is_just_enough_is_no_gap():
+    assert gaps_of(lambda hazard, _: hazard.update(process_safety_time_s=4.358)) == []
+    assert gaps_of(lambda _, measured: measured["2"].update(off_ms=10_000)) == []
+
+
+def test_a_hazard_without_a_row_is_a_gap():
+    found = gaps_of(lambda hazard, _: hazard.update(rows=[]))
+    assert "H12: no row" in found and "row 2: no hazard names it" in found
+
+
+@pytest.mark.parametrize("place", range(m.S_DEMAND + 1))
+def test_another_number_anywhere_in_a_stage_voids_its_figures(place):
+    stage = next(each for each in m.STAGES if each[m.S_ID] == "1a")
+    others = {m.S_ID: "1b", m.S_DEMAND: (m.PCS_RAMP, *stage[m.S_DEMAND][1:])}
+    changed = list(stage)
+    changed[place] = others[place] if place in others else stage[place] + 1
+    assert hazard_log.numbers(tuple(changed)) != hazard_log.numbers(stage)
+
+
+def test_the_command_prints_every_hazard_and_ends_with_1_at_a_gap(capsys, monkeypatch, tmp_path):
+    code, lines, _ = run(capsys, "evidence --hazards")
+    titles = [line.split(":")[0] for line in lines if line.startswith("## H")]
+    assert code == 0 and titles == [f"## {name}" for name in NAMES]
+    short = tmp_path / "measured.json"
+    short.write_text(json.dumps({key: each for key, each in MEASURED.items() if key != "2"}))
+    monkeypatch.setattr(hazard_log, "MEASURED", short)
+    code, lines, _ = run(capsys, "evidence --hazards --format json")
+    assert code == 1 and json.loads("\n".join(lines))["gaps"]
+    assert "| 2 | 2 | yes | 0.76 s | NONE |" in run(capsys, "evidence --hazards")[1]
+
+
+def test_on_a_cabinet_without_sources_it_says_what_it_did_not_look_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(hazard_log, "ROOT", tmp_path)
+    facts = hazard_log.facts(LOG, MEASURED)
+    assert not facts["is_source_tree"] and facts["gaps"] == []
+    assert hazard_page.PARTLY in [getattr(each, "text", "") for each in hazard_page.blocks(facts)]
