@@ -84,11 +84,12 @@ def markdown(blocks: list) -> str:
 
 
 def _row(cells):
-    texts = [_text(cell).replace("|", "/").replace("\n", " ") for cell in cells]
+    texts = [text(cell).replace("|", "/").replace("\n", " ") for cell in cells]
     return f"| {' | '.join(texts)} |"
 
 
-def _text(cell):
+def text(cell: str | Mark) -> str:
+    """A cell in plain words."""
     if not isinstance(cell, Mark):
         return cell
     return f"{cell.text}, {cell.note}" if cell.note else cell.text

@@ -1,12 +1,12 @@
 """`firebreak evidence`: what an assessor asks for beside the matrix.
 
---hazards ends with 1 where something is missing between a hazard, its rows, its tests and what was
-measured of them.
+It ends with 1 where something is missing: between a hazard, its rows, its tests and what was
+measured of them; or a signal without a fault.
 """
 
-from controller.documents import document, hazard_log, hazard_page
+from controller.documents import document, fault_table, hazard_log, hazard_page
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
 
 def add(commands) -> None:
@@ -15,13 +15,31 @@ def add(commands) -> None:
         commands,
         "evidence",
         _run,
-        cli.option("--hazards", action="store_true", required=True, help="the hazard log"),
+        _part("--hazards", _hazards, "the hazard log: to rows, tests, figures, and back"),
+        _part("--faults", _faults, "faults of each input and output: noticed by what, when, safe"),
         document.FORM,
     )
 
 
+def _part(name, show, words):
+    return cli.option(name, dest="show", action="store_const", const=show, help=words)
+
+
 def _run(arguments):
+    if arguments.show is None:
+        raise cli.Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults")
     with cli.ends(NO_START, OSError):
-        facts = hazard_log.facts(*hazard_log.read())
-    document.show(arguments.format, facts, lambda: hazard_page.blocks(facts))
-    return NOT_DONE if facts["gaps"] else DONE
+        return NOT_DONE if arguments.show(arguments.format) else DONE
+
+
+def _hazards(form):
+    """Shows the hazard log; returns its gaps."""
+    facts = hazard_log.facts(*hazard_log.read())
+    document.show(form, facts, lambda: hazard_page.blocks(facts))
+    return facts["gaps"]
+
+
+def _faults(form):
+    facts = fault_table.facts()
+    document.show(form, facts, lambda: fault_table.blocks(facts))
+    return fault_table.missing(facts)

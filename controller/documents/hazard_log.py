@@ -60,14 +60,15 @@ def facts(log: dict, measured: dict) -> dict:
 
 
 @functools.cache
-def _site():
+def site():
+    """(Config, bus schedule) of the example site, which all figures here are of."""
     found = config.load(str(EXAMPLE))
     return found, bus_times.schedule(found)
 
 
 def _rows(measured):
     """{row: {row, what, stages}}, each stage with its chain and its courses."""
-    found, schedule = _site()
+    found, schedule = site()
     return {
         row: {
             "row": row,

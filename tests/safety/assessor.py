@@ -1,6 +1,6 @@
 """Tables of safety/README.md and its chapters; `python -m tests.safety.assessor` writes them."""
 
-from controller.documents import effect_words, hazard_log, hazard_page
+from controller.documents import document, effect_words, fault_table, hazard_log, hazard_page
 from controller.rows import matrix_words as words, readings, records
 from controller.site import bus_times, config, time_chain
 from safety import matrix as m
@@ -107,14 +107,24 @@ def sources_table():
 
 
 def hazard_table():
-    found = hazard_page.summary(hazard_log.facts(*hazard_log.read()))
-    return table(found.headers, *found.rows)
+    return in_words(hazard_page.summary(hazard_log.facts(*hazard_log.read())))
+
+
+def in_words(found):
+    """Text of a Table of documents."""
+    return table(found.headers, *[map(document.text, cells) for cells in found.rows])
+
+
+def fault_part(name):
+    """The function that makes this table of faults."""
+    return lambda: in_words(fault_table.table(fault_table.facts(), name))
 
 
 PAGES = {
     "README.md": {"hazards": hazard_table},
     "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
     "chapters/STAGES.md": {"stages": stage_table},
+    "chapters/SIGNALS.md": {name: fault_part(name) for name in fault_table.TABLES},
     "chapters/TIMES.md": {"sources": sources_table, "times": time_table},
 }
 PROGRAM = "tests/safety/assessor.py"

@@ -1,0 +1,75 @@
+"""`firebreak evidence --faults`: every input and output has its faults and who notices them."""
+
+import json
+
+import pytest
+from command_line import refused, run
+
+from controller.documents import fault_table
+from controller.rows import records
+from safety import signals as s
+
+FACTS = fault_table.facts()
+LINES = [line for key in ("groups", "contacts", "values", "outputs") for line in FACTS[key]]
+
+
+def lines_of(name, fault=""):
+    return [line for line in LINES if name in line["signals"] and line["fault"].startswith(fault)]
+
+
+def test_nothing_is_left_out():
+    assert fault_table.missing(FACTS) == []
+    inputs = [each[0] for each in s.CABINET_INPUTS + s.UNIT_INPUTS + s.RACK_INPUTS]
+    for name in (*inputs, *s.CABINET_GROUPS, *s.UNIT_GROUPS, *s.RACK_GROUPS):
+        assert lines_of(name), name
+    outputs = [each[0] for each in s.CABINET_OUTPUTS]
+    assert outputs[: outputs.index("notify_maintenance")] == sorted(
+        fault_table.COILS, key=outputs.index
+    )
+
+
+@pytest.mark.parametrize("key, name", [("values", "soc_permille"), ("outputs", "fan_on")])
+def test_what_is_left_out_is_named(key, name):
+    less = [line for line in FACTS[key] if name not in line["signals"]]
+    found = fault_table.missing(FACTS | {key: less})
+    assert f"faults.toml: {key}: {name}" in found
+    more = [*FACTS[key], {"signals": ["nothing"]}]
+    assert fault_table.missing(FACTS | {key: more}) == [f"faults.toml: {key}: nothing"]
+
+
+def test_a_contact_is_noticed_by_its_own_stages():
+    for name in fault_table.CONTACTS:
+        opens, *stuck = lines_of(name)
+        for stage in opens["stages"]:
+            contacts = records.feature(fault_table.BY_ID[stage]).contacts
+            assert name in contacts or stage == "44e"
+        assert stuck or opens["stages"] == ["44e"]
+    assert lines_of("estop_2_ok", "wire")[0]["stages"] == ["1b"]
+    assert lines_of("estop_2_ok", "stays")[0]["stages"] == ["1c"]
+    assert lines_of("airflow_ok", "wire")[0]["stages"] == ["15a"]
+    assert lines_of("smoke_1_ok", "wire")[0]["stages"] == ["4"]
+    (shared,) = lines_of("gas_relay_ok", "stays")
+    assert shared["stages"] == ["51"] and shared["how"].endswith("proof test every 180 days")
+    (alone,) = lines_of("door_ok", "stays")
+    assert (alone["stages"], alone["safe"], alone["within_ms"]) == ([], "no", None)
+
+
+def test_safe_follows_from_what_the_stage_demands_and_time_from_the_slowest():
+    assert lines_of("bms_pack")[0]["safe"] == "yes" and lines_of("bms_pack")[0]["within_ms"] == 3040
+    assert lines_of("climate")[0]["safe"] == "partly"
+
+
+def test_outputs_without_the_controller():
+    assert [name for name, level in FACTS["expired"].items() if level == "on"] == [
+        "fan_on",
+        "red_lamp_on",
+    ]
+
+
+def test_the_command(capsys, monkeypatch):
+    code, lines, _ = run(capsys, "evidence --faults")
+    assert code == 0 and f"## {fault_table.TABLES['outputs']}" in lines
+    refused(capsys, 2, "give one of --hazards, --faults", "evidence")
+    monkeypatch.setattr(fault_table, "VALUES", ("another",))
+    code, lines, _ = run(capsys, "evidence --faults --format json")
+    assert code == 1 and set(json.loads("\n".join(lines))) == set(FACTS)
