@@ -8,6 +8,7 @@ from controller.core import hint_codes
 from controller.documents import check_rows, effect_words
 from controller.documents.document import wrapped
 from controller.record import proof_lines
+from controller.rows.facts import sources
 from controller.site import bus_times, hma, schema
 from controller.site.config import load
 from controller.site.refusal import ConfigError, in_unit, shown
@@ -138,7 +139,8 @@ def _analysis(config):
             yield from wrapped(
                 f"  {each['parameter']:22} ",
                 f"{each['hold_off_ms']}: {each['yields']} only "
-                f"{effect_words.conflict_words(each)} after row {each['row']} ({each['basis']})",
+                f"{effect_words.conflict_words(each)} after row {each['row']} "
+                f"({sources(each['basis'])})",
             )
 
 

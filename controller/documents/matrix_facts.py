@@ -1,7 +1,13 @@
 """The facts of the printed cause-and-effect matrix: every row, or those of a site as armed."""
 
 from controller.documents import effect_words, matrix_tables
-from controller.rows import matrix_words, readings, reason_words
+from controller.rows import (
+    facts as fact_table,
+    matrix_words,
+    number_sources,
+    readings,
+    reason_words,
+)
 from controller.rows.records import ROWS, STAGES, by_row
 from controller.site import bus_times, schema, stage_states, tapers, thresholds
 from safety import matrix as m
@@ -34,6 +40,7 @@ def facts(found=None, lines=()) -> dict:
         "fuse": effect_words.fuse(found),
         "tapers": tapers.facts(found),
         "readings": readings.facts(),
+        "reasons": number_sources.reasons(),
     }
 
 
@@ -43,6 +50,7 @@ def _row(row, stages, found, schedule):
         "row": row,
         "what": ROWS[row].what,
         "basis": ROWS[row].basis,
+        "sources": [fact_table.words(key) for key in fact_table.keys(ROWS[row].basis)],
         "confidence": code,
         "confidence_means": meaning,
         "is_unconfirmed": code == "G" or "(?)" in ROWS[row].basis,
@@ -59,6 +67,8 @@ def _stage(stage, found, schedule):
         "is_ours": readings.is_ours(stage),
         "basis": basis,
         "confidence": confidence,
+        "numbers": {key: one._asdict() for key, one in number_sources.of(stage[m.S_ID]).items()},
+        "numbers_from": number_sources.short(stage[m.S_ID]),
         "scope": matrix_words.SCOPES[stage[m.S_SCOPE]],
         "cause": matrix_words.cause(stage),
         **_numbers(stage, found),
@@ -74,6 +84,9 @@ def _stage(stage, found, schedule):
 
 def _of_site(facts, stage, found, schedule):
     """The facts of a stage on a site; some are absent where its BMS does not report its signal."""
+    own, _ = thresholds.levels(stage, found.hma["chemistry"])
+    if facts["set"] != own:
+        facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
     facts |= {
         "states": matrix_tables.states(stage, found),
         **matrix_tables.times(stage, found, schedule),

@@ -32,8 +32,7 @@ HEADERS = (
     "for",
     "reset",
     "effects",
-    "basis",
-    "confidence",
+    "numbers from",
 )
 
 
@@ -76,7 +75,12 @@ def _survey(path):
 
 
 def matrix_blocks(facts: dict, day: str | None = None) -> list:
-    """The matrix as a document; day: as in site_blocks."""
+    """The matrix as a document, with the facts that it cites; day: as in site_blocks."""
+    blocks = _blocks(facts, day)
+    return [*blocks, *matrix_tables.fact_blocks(blocks)]
+
+
+def _blocks(facts, day):
     named = facts["site"]
     title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
     blocks = [
@@ -95,15 +99,29 @@ def matrix_blocks(facts: dict, day: str | None = None) -> list:
             2, f"Rows ({len(rows)}) and stages ({sum([len(row['stages']) for row in rows])})"
         ),
         table,
+        *matrix_tables.row_blocks(rows),
         document.Text(
             f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from "
             f"general knowledge or "
             "cites a clause from memory; check it against a purchased copy "
             "before relying on it."
         ),
+        *_reason_blocks(facts["reasons"]),
         *matrix_tables.taper_blocks(facts["tapers"]),
         *_conflict_blocks(facts["conflicts"], facts["fuse"]),
         *_reading_blocks(facts["readings"]),
+    ]
+
+
+def _reason_blocks(reasons):
+    return [
+        document.Heading(2, "Why the project chose its numbers"),
+        document.Text(
+            "Every number without a source is here. Chosen by the project as well: a power ramp "
+            "of 2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between "
+            "those of C6), and for how long a stage has to be clear. A site may only tighten."
+        ),
+        document.Table(("reason", "number"), reasons),
     ]
 
 
@@ -158,8 +176,8 @@ def _general_blocks():
         document.Text(
             "Rows 1 to 48 are those of the project's fact table. The project adds the rows from "
             "49 on and each stage marked (project): the clauses of its row do not require it, or "
-            "give no number for it (38b, 40d). Numbers and letters under basis are keys of that "
-            "table."
+            "give no number for it (38b, 40d). A letter with a number, as A47, is a key of the "
+            "table of facts at the end."
         ),
     ]
 
@@ -174,9 +192,9 @@ def _of_stage(row, stage, named):
     if "nmc" in stage:
         trips += f" [{stage['nmc']['trips_at']}]"
         clears += f" [{stage['nmc']['clears_at']}]"
-    sure, cause, name = stage["confidence"], stage["cause"], stage["stage"]
-    if row["is_unconfirmed"] and not stage["is_ours"]:
-        sure = document.Mark("doubt", f"{sure} (?)")
+    source, cause, name = stage["numbers_from"], stage["cause"], stage["stage"]
+    if "(?)" in source:
+        source = document.Mark("doubt", source)
     if stage["scope"] != matrix_words.SCOPES[m.CABINET]:
         cause += f" (each {stage['scope']})"
     if stage["is_ours"]:
@@ -194,8 +212,7 @@ def _of_stage(row, stage, named):
         _after(stage["clear_for_ms"]),
         stage["reset"],
         effects or stage.get("instead", ""),
-        stage["basis"],
-        sure,
+        source,
     )
 
 

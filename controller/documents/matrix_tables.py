@@ -1,7 +1,7 @@
 """Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
 
 from controller.documents import check_rows, document
-from controller.rows import matrix_words
+from controller.rows import facts, matrix_words
 from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
 from safety import matrix as m, parameters as p
 
@@ -104,6 +104,39 @@ def taper_blocks(found: list) -> list:
             "an active row; the weakest rack decides."
         ),
         document.Table(("of the", "power", "falls", "told with stage", "basis"), rows),
+    ]
+
+
+def row_blocks(rows: list) -> list:
+    """What each row rests on, as a section; rows: of matrix_facts.facts."""
+    return [
+        document.Heading(2, "What each row rests on"),
+        document.Text(
+            "Who asks for the row; how sure its numbers are stands beside each stage. "
+            + "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
+            + "."
+        ),
+        document.Table(
+            ("row", "what it is", "source and clause", "confidence"), [_rests(row) for row in rows]
+        ),
+    ]
+
+
+def _rests(row):
+    cited = [f"{one['source']} ({one['key']}, {one['confidence']})" for one in row["sources"]]
+    sure = row["confidence"]
+    if row["is_unconfirmed"]:
+        sure = document.Mark("doubt", f"{sure} (?)")
+    return str(row["row"]), row["what"], "; ".join(cited) or "the project's design", sure
+
+
+def fact_blocks(blocks: list) -> list:
+    """The facts that the blocks cite, as a section, so that no key leads nowhere; [] for none."""
+    cited = dict.fromkeys(facts.keys(document.markdown(blocks)))
+    rows = [tuple(facts.words(key).values()) for key in facts.FACTS if key in cited]
+    return rows and [
+        document.Heading(2, "Facts cited"),
+        document.Table(("key", "fact", "source and clause", "confidence"), rows),
     ]
 
 

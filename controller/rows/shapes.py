@@ -58,7 +58,7 @@ class Stage(NamedTuple):
 
 
 class Row(NamedTuple):
-    """basis: keys of the fact table (tests/safety/fact_table.py); confidence: its weakest code.
+    """basis: keys of the fact table (facts.py); confidence: its weakest code.
 
     name, sentence, remedy: of its reason code, kept for ever. proof: of one test, `proves` in words
     where that is not all of the row. stages: those with more to say.

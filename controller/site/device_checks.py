@@ -75,7 +75,7 @@ def _of_role(role):
 
 
 def _unarmed(rows):
-    """ ": row 9 (A35) would not be armed", or "" where no row needs what is missing."""
+    """ ": row 9 (draft of ...) would not be armed", or "" where no row needs what is missing."""
     return f": {equipment.with_clauses(sorted(set(rows)))} would not be armed" if rows else ""
 
 

@@ -2,7 +2,7 @@
 [not_fitted], and the rows of the matrix that need it.
 """
 
-from controller.rows import records
+from controller.rows import facts, records
 from controller.rows.shapes import GAS_KINDS, Equipment
 from safety import matrix as m
 
@@ -72,6 +72,6 @@ def of_signal(name: str) -> list:
 
 
 def with_clauses(rows: list | tuple) -> str:
-    """ "row 9 (A35) and row 10 (C50)": rows with what they rest on."""
-    named = [f"row {row} ({records.ROWS[row].basis})" for row in rows]
+    """ "row 11 (NFPA 855-2023 9.6.5.6 (?)) and row 35 (Seplos ...)": rows, what they rest on."""
+    named = [f"row {row} ({facts.sources(records.ROWS[row].basis)})" for row in rows]
     return " and ".join([*filter(None, [", ".join(named[:-1])]), *named[-1:]])

@@ -6,6 +6,7 @@ in for channel B) refuses a file that lacks it. Nothing here has a default that 
 in for a report nobody read.
 """
 
+from controller.rows.facts import sources
 from controller.rows.records import ROWS, WIRED
 from controller.site import schema
 from controller.site.acceptance_text import ahead_line, placeholder_line
@@ -169,7 +170,8 @@ def _check_derate(values, not_fitted):
         values.refuse(
             ("not_fitted", "noc"),
             "is not allowed beside not_fitted.supervised: "
-            f"hma.noc_derate asks for row 46b ({ROWS[46].basis}), which needs one of the two",
+            f"hma.noc_derate asks for row 46b ({sources(ROWS[46].basis)}), which needs one of the "
+            "two",
             "noc_derate = false, or fit one of them",
         )
 

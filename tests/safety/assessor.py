@@ -1,12 +1,12 @@
 """Tables of safety/README.md and its chapters; `python -m tests.safety.assessor` writes them."""
 
 from controller.documents import document, effect_words, fault_table, hazard_log, hazard_page
-from controller.rows import matrix_words as words, readings, records
+from controller.rows import matrix_words as words, number_sources, records
+from controller.rows.facts import FACTS
 from controller.site import bus_times, config, time_chain
 from safety import matrix as m
 from tests import generated_page
 from tests.repository import ROOT
-from tests.safety.fact_table import FACTS
 
 FOLDER = ROOT / "safety"
 
@@ -30,18 +30,13 @@ def basis(row):
     return records.ROWS[row].basis, sure(records.ROWS[row].confidence)
 
 
-def of_stage(stage):
-    is_ours = records.STAGES[stage[m.S_ID]].is_ours
-    return readings.basis(stage) if is_ours else basis(stage[m.S_ROW])
-
-
 def stage_table():
-    lines = ["stage cause trips_at after clear_at for reset effects basis".split()]
+    lines = ["stage cause trips_at after clear_at for reset effects numbers_from".split()]
     for stage in ordered():
         trips_at = words.trips_at(stage, stage[m.S_SET]), words.after(stage[m.S_SET_MS])
         clears_at = words.clears_at(stage, stage[m.S_CLEAR]), words.after(stage[m.S_CLEAR_MS])
         effects = ", ".join(effect_words.effects(stage))
-        cells = words.RESETS[stage[m.S_LATCH]], effects, "; ".join(of_stage(stage))
+        cells = words.RESETS[stage[m.S_LATCH]], effects, number_sources.short(stage[m.S_ID])
         lines.append((stage[m.S_ID], words.cause(stage), *trips_at, *clears_at, *cells))
     return table(*lines)
 

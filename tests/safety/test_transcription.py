@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from fact_table import FACTS
 from section_7 import CLEARS, DIFFERS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
 
 from controller.rows import readings, records
+from controller.rows.facts import FACTS, keys
 from safety import matrix as m, signals as s
 from tests import generated_page
 from tests.repository import ROOT
@@ -69,16 +69,6 @@ WEAKER = ("C", "C2", "D", "G")
 DESIGN = "design"  # in place of a key, of a row of the project
 COLUMNS = "PCS=S,R DC=I,Z,N,T FAN=fan ALM=L,H,red ICH=ich IDC=idc NTF=M,O,F".split()
 COLUMNS = {name: set(letters.split(",")) for name, letters in (each.split("=") for each in COLUMNS)}
-KEY_RANGE = re.compile(r"\b([ACDE])(\d+)\b(?:-[ACDE]?(\d+))?")
-
-
-def keys(text):
-    """The fact table's keys in a text: "A40-A43, A32" -> A32, A40 ... A43."""
-    return {
-        f"{letter}{number}"
-        for letter, first, last in KEY_RANGE.findall(text)
-        for number in range(int(first), int(last or first) + 1)
-    }
 
 
 def done(name, column):
@@ -134,7 +124,8 @@ def test_the_fact_table_has_what_is_cited_and_nothing_else():
     pages = [path.read_text(encoding="utf-8") for path in paths]
     texts = [part for page in pages for part in (page.split(first)[0], page.split(last)[-1])]
     for folder in ("safety", "controller/rows", "controller/documents", "controller/site"):
-        texts += [path.read_text(encoding="utf-8") for path in (ROOT / folder).glob("*.py")]
+        found = [path for path in (ROOT / folder).glob("*.py") if path.name != "facts.py"]
+        texts += [path.read_text(encoding="utf-8") for path in found]
     assert set().union(*[keys(text) for text in texts]) == set(FACTS)
 
 

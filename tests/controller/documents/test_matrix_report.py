@@ -19,7 +19,7 @@ from controller.documents import (
     matrix_tables,
     reason_book,
 )
-from controller.rows import matrix_words, reason_words, records
+from controller.rows import facts as fact_table, matrix_words, number_sources, reason_words, records
 from controller.site import (
     bus_times,
     config,
@@ -114,8 +114,8 @@ def test_a_stage_of_the_project_is_marked_beside_the_basis_of_its_row(capsys, wi
     for stage in OURS:
         basis = f"project; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
         (line,) = [line for line in markdown.splitlines() if f"| {stage} (project) |" in line]
-        assert line.endswith(f"| {basis} | D |")
-        assert f"{stage} (project)" in page and html.escape(basis) in page
+        assert line.endswith(f"| {number_sources.short(stage)} |")
+        assert f"{stage} (project)" in page
         fact = facts[stage]
         assert (fact["is_ours"], fact["basis"], fact["confidence"]) == (True, basis, "D")
 
@@ -136,12 +136,45 @@ def test_unconfirmed_rows_are_marked():
     assert doubt == {number for number, row in rows if row[3] == "G" or "(?)" in row.basis}
     assert len(doubt) > 4
     text = matrix_text(general())
+    rests = text[text.index("What each row rests on") :].split("\n")
     for row in records.ROWS:
-        lines = [line for line in text.split("\n") if line.startswith(f"| {row} | {row}")]
-        marked = [
-            ("(?) |" in line) == (row in doubt and "| project; " not in line) for line in lines
-        ]
-        assert marked and all(marked)
+        line = next(line for line in rests if line.startswith(f"| {row} | "))
+        assert line.endswith("(?) |") == (row in doubt)
+
+
+@pytest.mark.parametrize("command", ["matrix", "matrix --site"])
+def test_no_key_leads_nowhere(capsys, command):
+    """A47 stood on paper, and the words behind it in another repository."""
+    given = [str(EXAMPLE)] if command.endswith("--site") else []
+    text = run(capsys, *command.split(), *given)[1]
+    facts_at = text.index("## Facts cited")
+    cited = set(fact_table.keys(text[:facts_at]))
+    assert cited and cited == {
+        line.split(" ")[1] for line in text[facts_at:].split("\n")[4:] if line
+    }
+    for key in cited:
+        fact = fact_table.FACTS[key]
+        assert f"| {key} | {fact.fact} | {fact.source} | {fact.confidence}" in text[facts_at:]
+
+
+def test_every_row_prints_its_source_and_clause_in_words():
+    text = matrix_text(general())
+    rests = text[text.index("What each row rests on") :].split("\n")
+    for number, row in records.ROWS.items():
+        line = next(line for line in rests if line.startswith(f"| {number} | "))
+        for key in fact_table.keys(row.basis):
+            assert f"{fact_table.FACTS[key].source} ({key}, " in line
+        assert fact_table.keys(row.basis) or "the project's design" in line
+    for stage in IDS:
+        for one in number_sources.of(stage).values():
+            assert one.key or one.words in text
+
+
+def test_a_number_that_the_site_tightened_says_so(files):
+    files.append("site", "[stage.29]\nset = 3640")
+    found = stages_of(matrix_facts.facts(files.load()))
+    assert found["29"]["numbers_from"].endswith("; the site tightened >= 3.65 V")
+    assert found["28"]["numbers_from"] == number_sources.short("28")
 
 
 # stage; trips at; after; clears at; reset; one effect
@@ -290,7 +323,8 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
     files.paths[0].write_text(text[:start] + text[end:])
     code, out, err = run(capsys, "matrix --site", files.paths[2])
     assert (code, len(err)) == (1, 3)
-    assert any("no device with role toxic: row 9 (A35) and row 10 (C50)" in line for line in err)
+    needs = f"no device with role toxic: {equipment.with_clauses([9, 10])}"
+    assert any(needs in line for line in err)
     assert any('"damper_ok" is not mapped' in line for line in err)
     assert "none, this file is refused and cannot run" in out
     assert "Required and missing: no energisation" in out
@@ -316,10 +350,10 @@ def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
     lacking = [found[stage]["demands_not_fitted"] for stage in ("21a", "39")]
     assert lacking == [[], [absent]]
     out = run(capsys, "matrix --site", pylontech.paths[2])[1].splitlines()
-    (line,) = [line for line in out if line.startswith("| 39 |")]
+    (line,) = [line for line in out if line.startswith("| 39 | 39 |")]
     told = "fire panel told, operator told"
     assert f"{told}; shunt trip upstream: not fitted, accepted by {fuse} |" in line
-    (line,) = [line for line in out if line.startswith("| 11 |")]
+    (line,) = [line for line in out if line.startswith("| 11 | 11 |")]
     assert all(f"; {words}: not fitted, accepted by " in line for words in LACKING["11"])
     by_stage = {test["stage"]: test for test in made["tests"]}
     for stage, effects in LACKING.items():
@@ -467,7 +501,7 @@ def test_a_wrong_file_or_format_is_one_line(files, capsys, command):
 def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsys):
     files.replace("type", '"leak_ok"', '""')
     code, out, err = run(capsys, "checklist --site", files.paths[2])
-    assert (code, out) == (2, "") and "row 42 (D4-D7) would not be armed" in err[0]
+    assert (code, out) == (2, "") and f"{equipment.with_clauses([42])} would not be armed" in err[0]
     found, lines = config.survey(files.paths[2])
     assert len(lines) == 1 and found.topology.not_fitted["leak"] == ""
     with pytest.raises(config.ConfigError):

@@ -127,14 +127,14 @@ def test_missing_device_is_refused_with_its_rows(files, name):
     refusal = files.refusal()
     assert f"no device with role {role}: " in refusal and f"or not_fitted.{name}" in refusal
     for row in equipment.rows_of(name):
-        assert f"row {row} ({records.ROWS[row].basis})" in refusal
+        assert equipment.with_clauses([row]) in refusal
 
 
 def test_third_module_is_needed_for_its_contacts(files):
     cut_device(files, "io_3")
     assert files.refusal() == (
-        "example/cabinet.toml:device: no device with role io_3: row 16 (A29), row 17 (A6), row 42 "
-        "(D4-D7) and row 46 (D4, A42) would not be armed; allowed exactly one, or "
+        "example/cabinet.toml:device: no device with role io_3: "
+        f"{equipment.with_clauses([16, 17, 42, 46])} would not be armed; allowed exactly one, or "
         "not_fitted.damper and not_fitted.hvac and not_fitted.leak and not_fitted.coolant and "
         "not_fitted.supervised"
     )
@@ -191,7 +191,7 @@ def test_only_racks_whose_bms_does_not_report_are_named(files):
     files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
     files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
     files.without(["insulation", "bms_temperatures", "bms_sensors"])
-    line = "row 24 (C29) and row 34 (C80) are not armed on rack 3"
+    line = f"{equipment.with_clauses([24, 34])} are not armed on rack 3"
     assert f"not_fitted.bms_cells: is missing: {line}" in files.refusal()
     loaded = files.append("site", f'bms_cells = "{WHO}"').load()
     assert states(loaded)["34a"] == {(stage_states.ARMED, ""), (stage_states.NOT_TOLD, "bms_cells")}
@@ -243,7 +243,8 @@ def test_a_source_of_hints_is_the_operations_centre(files):
     )
     files.replace("type", 'noc_source = "site_em"\n', "")
     assert files.refusal() == (
-        "example/cabinet.toml:hma.noc_source: is missing: row 46 (D4, A42) watches its heartbeat; "
+        "example/cabinet.toml:hma.noc_source: is missing: "
+        f"{equipment.with_clauses([46])} watches its heartbeat; "
         "allowed the name of "
         "a source of hints, or supervised_ok of the fire panel, or not_fitted.noc"
     )
@@ -308,7 +309,8 @@ def test_rows_in_hard_wiring_besides_may_be_named(files, is_second):
     files.replace("type", f"hard_wired_rows = {rows}", f"hard_wired_rows = {[3, *rows]}")
     assert files.refusal() == (
         f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed "
-        f"{rows}: row 3 (A32, A34, D1) has no contact to act by, as not_fitted.suppression says"
+        f"{rows}: {equipment.with_clauses([3])} has no contact to act by, as "
+        "not_fitted.suppression says"
     )
 
 

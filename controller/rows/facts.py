@@ -24,8 +24,8 @@ TEXT = """
 # A: what standards, codes and filed analyses ask for.
 A4 C | hazard mitigation analysis filed in Santa Ana, California, 2024 | A BMS alarms on voltage,
   temperature and current, limits power next, disconnects last
-A6 C | the analysis of A4 | When cooling fails the BMS isolates its rack and the operations centre
-  is told
+A6 C | the analysis filed in Santa Ana | When cooling fails the BMS isolates its rack and the
+  operations centre is told
 A12 C2 | FM Global DS 5-33 (2023), as reported by a detector maker | Early intervention isolates the
   batteries on temperature or electrolyte vapour
 A20 C | IFC 2018 1206.2.3.2 | Gas of normal operation stays at or below 25 % LFL; abnormal release
@@ -57,15 +57,17 @@ A40 C2 | NFPA 855-2023 and 2026, IFC 2024, as reported | Rooms with energy stora
 A41 G | NFPA 855-2023 4.8.3 (?) | The fire panel has a second supply for 24 h standby and 2 h alarm
 A42 C2 | NFPA 72 by way of NFPA 855, as reported | Detection reports to a supervising station or a
   place with people
-A43 C | the analysis of A4 | A failed smoke detector is a trouble signal at a centre that is always
-  staffed
+A43 C | the analysis filed in Santa Ana | A failed smoke detector is a trouble signal at a centre
+  that is always staffed
 A47 C2 | NFPA guide for responders | The emergency stop is wired, latches, is labelled and known to
   responders
 A51 C | Merseyside Fire and Rescue Service, after Liverpool 2020 | A lamp outside shows responders
   the conditions inside; this project: red if unknown
+A53 C2 | fire safety working group of New York State, 2024, as reported | A person who knows the
+  plant is reachable within 15 min
 A61 C | IFC 2018 | The failure analysis covers a failed energy management system
-A62 C | IFC 2018; the wording of 2023 by the analysis of A4 | The failure analysis covers failed
-  ventilation and other required protection
+A62 C | IFC 2018; the wording of 2023 by the analysis filed in Santa Ana | The failure analysis
+  covers failed ventilation and other required protection
 A71 C | NFPA 855-2020 7.1.5 | The record of a test: what, when, who, result
 A73 C | NFPA 855-2020 7.2 | Maintenance follows the maker's schedule, by qualified people, and is
   recorded
@@ -92,7 +94,7 @@ C11 D | chosen by the project | NMC by default: warning 4.15 and 3.20, limit 4.2
 C20 C | foxBMS 2 | Charging: 35, 40 and 45 degC; an error after 1 s
 C21 C | foxBMS 2 | Discharging: 45, 50 and 55 degC; an error after 1 s
 C22 C | Battery-Emulator | Hot above 50 degC, cold below -25 degC, spread 15 K
-C23 C | MG RS manual | 65 degC and -38 degC break the wired interlock
+C23 C | MG RS manual | 65 degC and -38 degC warn after 1 s and break the wired interlock after 75 s
 C24 C | cell data sheet in a UL 9540A report | A 300 Ah LFP cell charges at 0 to 55 and discharges
   at -20 to 55 degC
 C27 D | chosen by the project | Modules of a rack apart: warning 8 to 10 K, trip 15 K
@@ -105,13 +107,16 @@ C30 C2 | a vendor's test and a trade article | Runaway measured: LFP 0.79 K/s on
 C31 C | the analysis of A4 | A unit test was heated from outside with 4 to 7 K/min
 C41 C2 | a maker's article | Vapour leads heat by 5 to 30 min on the bench, by little or nothing in
   an air stream
+C48 G | makers' pages | Off-gas detectors compare with a reference sensor; no maker publishes a
+  set-point in ppm
 C50 D | chosen by the project | Ladder: vapour, 50 ppm, 200 to 400 ppm, 10 % LFL, 25 % LFL
 C60 C | Canadian safety test TSD 305 | Insulation is counted in ohm per volt of nominal DC voltage
 C61 G | UN R100 and GB/T practice | Insulation: warning below 500, trip below 100 ohm/V
 C62 C | regulator of Victoria, after Victorian Big Battery | A module has an alarm for lost
   insulation
 C64 C | Seplos BMS 3.0 manual | Over-current: 1.05 alarms, 1.1 for 10 s and 2 to 2.5 for 0.3 s trip
-C65 C | foxBMS 2 | Contactors do not open above their break current: the fuse has up to 30 s
+C65 C | foxBMS 2 | Over-current counts after 0.1 s; contactors do not open above their break
+  current: the fuse has up to 30 s
 C66 C | Battery-Emulator | 2 kW above the limit for 5 s is an event
 C67 C | foxBMS 2 | Pre-charge ends within 1 V and 50 mA; three tries, 10 s between them
 C69 C | foxBMS 2 | Strings are joined within 3 V and 20 A
@@ -123,8 +128,8 @@ C74 C | foxBMS 2 | A CAN frame comes each 100 ms; 100 bad ones and 200 ms are an
 C75 C | Battery-Emulator | A BMS silent for 60 s is an error
 C76 C | Prohelion manual | A missing frame of cells or controller opens all; a person has to clear
   it
-C78 C2* | the review of C28 | Three resets an hour; fire is reset by hand; a dead sensor does not
-  read 0 degC
+C78 C2* | a design review on GitHub, no product | Three resets an hour; fire is reset by hand; a
+  dead sensor does not read 0 degC
 C79 D | chosen by the project | Silence: BMS 0.5, 1 and 3 s; PCS 2, 3 and 5 s
 C80 D | chosen by the project | Cells apart: 100 mV warning, 200 mV derating, 300 to 500 mV trip
 C82 C | Battery-Emulator | Processor: warning at 80, fault at 110, clear below 105 degC
@@ -139,18 +144,53 @@ D4 C | Victorian Big Battery, 2021 | A leak arced in a unit whose service mode h
   protection and telemetry
 D5 C | Moss Landing 300, 2021 | Wrongly programmed smoke detection released water, which damaged 7 %
   of the modules
-D6 C | Moss Landing 100, 2022 | The same leak as in D5
+D6 C | Moss Landing 100, 2022 | The same leak as in 2021
 D7 G | Elkhorn, 2022 | One unit burnt; assembly and controls failed; water came in by the vents
   (from memory)
 # E: how a runaway spreads.
-E11 C | the analysis of A4 | In a unit test the second cell ran away after 6 min, eight within 59
-  min
+E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran away after 6 min, eight
+  within 59 min
 """
 
 
 def _fact(entry):
-    (key, code), source, fact = entry[0].split(), *entry[1:]
+    head, source, fact = entry
+    key, code = head.split()
     return key, Fact(fact, source, code.rstrip("*"), code.endswith("*"))
+
+
+# "table A2.1" is no key
+_KEY_RANGE = re.compile(r"\b([ACDE])(\d+)\b(?!\.\d)(?:-[ACDE]?(\d+))?")
+
+
+def keys(text: str) -> list:
+    """The keys that a text cites, in its order: "A40-A43, A32" gives A40 A41 A42 A43 A32."""
+    return [
+        f"{letter}{number}"
+        for letter, first, last in _KEY_RANGE.findall(text)
+        for number in range(int(first), int(last or first) + 1)
+    ]
+
+
+def words(key: str) -> dict:
+    """{key, fact, source, confidence} of a fact; what is unconfirmed says (?)."""
+    fact = FACTS[key]
+    return {
+        "key": key,
+        "fact": fact.fact,
+        "source": fact.source,
+        "confidence": fact.confidence + " (?)" * (fact.confidence == "G"),
+    }
+
+
+def sources(basis: str) -> str:
+    """What a basis rests on in words: each source and clause once, (?) where it is unconfirmed."""
+    cited = [FACTS[key] for key in keys(basis)]
+    named = [
+        fact.source + " (?)" * (fact.confidence == "G" and "(?)" not in fact.source)
+        for fact in cited
+    ]
+    return "; ".join(dict.fromkeys(named)) or "the project's design"
 
 
 FACTS = dict(
