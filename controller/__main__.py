@@ -108,7 +108,7 @@ COMMANDS: dict = {
         "the reason handbook: every code, what it says, what to do",
     ),
     "evidence": (
-        "controller.documents.evidence",
+        "controller.console.evidence",
         "hazard log with rows, tests and figures; faults of each wire; bill of materials",
     ),
     "siting": (

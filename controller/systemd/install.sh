@@ -169,6 +169,7 @@ make_release() {
             on_target "${pip[@]}" check &&
             on_target "/$opt/releases/$name/bin/firebreak" --help
     } >>"$work/log" 2>&1 || fail "release $name: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
+    cp "$work/run.lock" "$place" # for the bill of materials
     sync -f "$place"
     touch "$place/complete"
     sync -f "$place"

@@ -69,7 +69,7 @@ def test_outputs_without_the_controller():
 def test_the_command(capsys, monkeypatch):
     code, lines, _ = run(capsys, "evidence --faults")
     assert code == 0 and f"## {fault_table.TABLES['outputs']}" in lines
-    refused(capsys, 2, "give one of --hazards, --faults", "evidence")
+    refused(capsys, 2, "give one of --hazards, --faults, --sbom", "evidence")
     monkeypatch.setattr(fault_table, "VALUES", ("another",))
     code, lines, _ = run(capsys, "evidence --faults --format json")
     assert code == 1 and set(json.loads("\n".join(lines))) == set(FACTS)

@@ -7,6 +7,7 @@ measured of them; or a signal without a fault.
 from controller.documents import document, fault_table, hazard_log, hazard_page
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.systemd import bill_of_materials
 
 
 def add(commands) -> None:
@@ -17,6 +18,7 @@ def add(commands) -> None:
         _run,
         _part("--hazards", _hazards, "the hazard log: to rows, tests, figures, and back"),
         _part("--faults", _faults, "faults of each input and output: noticed by what, when, safe"),
+        _part("--sbom", _materials, "the software bill of materials; as json: CycloneDX 1.5"),
         document.FORM,
     )
 
@@ -27,7 +29,7 @@ def _part(name, show, words):
 
 def _run(arguments):
     if arguments.show is None:
-        raise cli.Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults")
+        raise cli.Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults, --sbom")
     with cli.ends(NO_START, OSError):
         return NOT_DONE if arguments.show(arguments.format) else DONE
 
@@ -43,3 +45,9 @@ def _faults(form):
     facts = fault_table.facts()
     document.show(form, facts, lambda: fault_table.blocks(facts))
     return fault_table.missing(facts)
+
+
+def _materials(form):
+    facts = bill_of_materials.document()
+    document.show(form, facts, lambda: bill_of_materials.blocks(facts))
+    return []
