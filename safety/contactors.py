@@ -151,12 +151,16 @@ class Contactors:
 
         A rack whose current is not known carries none if its BMS still reports open contactors.
         """
-        found = 1
         for unit in range(self.layout.units):
             if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 current_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
                 if abs(current_mA) >= -(-self.rated_mA[unit] // 20):  # times 20 it may be large
                     return 0
+        return self.racks_zero()
+
+    def racks_zero(self) -> int:
+        """The same of the racks alone."""
+        found = 1
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):
                 if (

@@ -104,21 +104,16 @@ class Kernel:
         causes = (e.first_out, e.order, e.last, e.trips, self.latches.token_age)
         limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
         contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
-        permit = (t.state, t.timer, t.waited, t.relays, t.tried)
-        own = (
-            self.image_check.crc,
-            self.standing,
-            self.conflict_ticks,
-            self.demand,
-            self.unit_demand,
-        )
-        rest = permit + own + (self.inp, self.out)
+        permit = (t.state, t.timer, t.opening.waited, t.relays, t.tried)
+        own = (self.image_check.crc, self.standing, self.conflict_ticks)
+        rest = permit + own + (self.demand, self.unit_demand, self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
     def step(self, elapsed: int) -> None:
         """One step of `elapsed` ticks (1 when on time) over `inp`; results are in `out`."""
         elapsed = self.judge(elapsed)
-        self.permit.update(elapsed, self.demand[m.D_PCS], self.demand[m.D_DC])
+        demand = self.demand
+        self.permit.update(elapsed, demand[m.D_PCS], demand[m.D_DC], demand[m.D_REMOVAL])
         self._stopping()
         self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
         self._publish()
@@ -214,6 +209,8 @@ class Kernel:
             out[s.FAN_ON] = 1
         for signal, asked in SIGNALLED:
             out[signal] = demand[asked]
+        if self.permit.needs_breaker(demand[m.D_DC], demand[m.D_REMOVAL]):
+            out[s.SHUNT_TRIP_ON] = 1
         out[s.LAMP_ON] = 1 if demand[m.D_LAMP] or state in WITHOUT_ENERGY else 0
         out[s.RED_LAMP_ON] = 1 if unheard else demand[m.D_RED_LAMP]
         out[s.SUPERVISORY_OK] = 0 if unheard or demand[m.D_FACU] else 1

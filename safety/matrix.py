@@ -82,17 +82,18 @@ ALERTS = (
 DEMANDS = (
     "pcs", "dc", "fan", "horn", "lamp", "red_lamp", "charge_inhibit", "discharge_inhibit",
     "charge_derate_pct", "discharge_derate_pct", "maintenance", "operator", "facu", "pre_alarm",
-    "shunt_trip", "aux_shed",
+    "shunt_trip", "aux_shed", "removal",
 )
 (D_PCS, D_DC, D_FAN, D_HORN, D_LAMP, D_RED_LAMP, D_CHARGE_INHIBIT, D_DISCHARGE_INHIBIT,
  D_CHARGE_DERATE_PCT, D_DISCHARGE_DERATE_PCT, D_MAINTENANCE, D_OPERATOR, D_FACU, D_PRE_ALARM,
- D_SHUNT_TRIP, D_AUX_SHED) = range(16)
+ D_SHUNT_TRIP, D_AUX_SHED, D_REMOVAL) = range(17)
 # fmt: on
 DEMAND_COUNT = len(DEMANDS)
 PCS_RAMP, PCS_STOP = 1, 2
 # DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or
-# 200 ms; open only at zero current, however long that takes. The last outranks opening under load:
-# an arc in gas above 25 % LFL (row 12).
+# 200 ms; open only at zero current. The last outranks opening under load: an arc in gas above 25 %
+# LFL (row 12). A breaker outside the gas ends the current then, and what has `removal` (rows 1 to
+# 3) waits 4 s at most (opening.py).
 DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
 # Inhibits: of a row that ramps, through its ramp (a step to zero would be a stop); of every other
 # row at once.
@@ -109,17 +110,20 @@ CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 # fmt: off
 def _demand(*, pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0,
             discharge_derate=0, maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0,
-            aux_shed=0):
+            aux_shed=0, removal=0):
     """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a
     quarter is left.
     """
     inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP else INHIBIT_AT_ONCE
     return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate,
-            discharge_derate, maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed)
+            discharge_derate, maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed,
+            removal)
 
 
 _EMERGENCY = _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, red=1, charge=1, discharge=1,
-                     operator=1, facu=1)
+                     operator=1, facu=1, removal=1)
+_FIRE_PANEL = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1,
+                      discharge=1, operator=1, facu=1, pre_alarm=1, removal=1)
 _FIRE = _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
                 operator=1, facu=1, pre_alarm=1)
 # Rows 8 and 10 to 12 also shed the auxiliary loads that are not rated for gas (section 7,
@@ -160,10 +164,10 @@ STAGES = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1c", 1, CABINET, F_ESTOP_DISCREPANCY, 1, 1, 0, 500, 0, KEY, NO_GATE, _EMERGENCY),
-    ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _FIRE),
+    ("2", 2, CABINET, F_FIRE_ALARM_OK, -1, 0, 1, 200, 0, KEY, NO_GATE, _FIRE_PANEL),
     ("3", 3, CABINET, F_SUPPRESSION_OK, -1, 0, 1, 100, 0, KEY, NO_GATE,
      _demand(pcs=PCS_STOP, dc=DC_OPEN, fan=1, horn=1, lamp=1, red=1, charge=1, discharge=1,
-             operator=1, facu=1)),
+             operator=1, facu=1, removal=1)),
     ("4", 4, CABINET, F_FIRE_DETECTORS, 1, 1, 0, 2000, 0, REMOTE, NO_GATE, _SMOKE),
     ("5", 5, CABINET, F_FIRE_DETECTORS, 1, 2, 0, 500, 0, KEY, NO_GATE, _FIRE),
     ("6a", 6, CABINET, F_FIRE_TROUBLE_OK, -1, 0, 1, 5000, 0, REMOTE, NO_GATE,

@@ -23,6 +23,7 @@ from safety import (
     latches,
     matrix as m,
     means,
+    opening,
     parameters as p,
     permit,
     rack_limits,
@@ -76,8 +77,8 @@ CLOCK_PERMILLE_MAX = 20
 # fmt: off
 MODULES = (
     ages, bounds, channel, contactors, crc, evaluate, evidence, features, fire, f, gas, heating,
-    image_check, kernel, latches, m, means, p, permit, rack_limits, racks, runaway, s, tapers,
-    units, witness,
+    image_check, kernel, latches, m, means, opening, p, permit, rack_limits, racks, runaway, s,
+    tapers, units, witness,
 )
 # fmt: on
 # so that a thousand of them stay below 2^30; as the kernel bounds a late step

@@ -9,14 +9,12 @@ from array import array
 
 from safety import contactors as c, matrix as m, parameters as p, signals as s
 from safety.evidence import I_INTERLOCK, I_NONE, Evidence
+from safety.opening import Opening
 
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
-UNKNOWN_CURRENT_MS = 200  # silence ladder: stop at 3 s, open at 3.2 s when the current is unknown
-STOPPING_MS_MAX = 5000
 RELAY_MS = 1000  # for a permit relay to follow, off-delay included; longer is a failed closing
 TEST_MS = 60_000  # a test at 5 % of rated ends by itself (design: TEST mode)
 FAILURES_MAX = 3  # row 38: pre-charge fail (3 tries)
-W_FUSE, W_DEMAND, NOT_WAITING = 0, 1, -1
 # Tuples are constants here: building one in a function allocates on MicroPython.
 AT_REST = (s.INHIBITED, s.READY)
 STARTING = (s.INHIBITED, s.READY, s.CLOSING)
@@ -35,28 +33,21 @@ class Permit:
         self.features, self.contactors = evaluator.features, contactors
         self.evidence = Evidence(layout, image, image_map, inp, evaluator, contactors)
         tick_ms = image[p.H_TICK_MS]
-        cabinet = image_map.cabinet
+        self.opening = Opening(layout, image, image_map, inp, self.features, contactors)
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
-        self.unknown_ticks = p.ticks(UNKNOWN_CURRENT_MS, tick_ms)
         self.relay_ticks = p.ticks(RELAY_MS, tick_ms)
         self.test_ticks = p.ticks(TEST_MS, tick_ms)
-        self.fuse_ticks = p.ticks(image[cabinet + p.P_FUSE_WAIT_MS], tick_ms)
-        self.open_ticks = p.ticks(image[cabinet + p.P_OPEN_AFTER_STOP_MS], tick_ms)
-        self.zero_ticks = p.ticks(image[cabinet + p.P_OPEN_AT_ZERO_MS_MAX], tick_ms)
-        self.stopping_ticks = p.ticks(STOPPING_MS_MAX, tick_ms)
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
         # ticks in this state, ticks of waiting still due, opened (0/1)
         self.timer = array("i", [0, 0, 0])
-        # ticks: for the fuse, for what W_DEMAND opens
-        self.waited = array("i", [NOT_WAITING, NOT_WAITING])
         self.relays = array("i", [0, 0])  # step of the relay test, ticks in it
         # closings that failed in a row, ticks of the present test mode
         self.tried = array("i", [0, 0])
         out[s.EVIDENCE_TOTAL] = self.evidence.total
 
-    def update(self, elapsed: int, pcs_demand: int, dc_demand: int) -> None:
-        """Step the state from the highest PCS and DC demand of the cabinet; publish permits."""
+    def update(self, elapsed: int, pcs_demand: int, dc_demand: int, removal: int) -> None:
+        """Step the state from the highest demands of the cabinet; publish permits."""
         timer = self.timer
         timer[0] = min(timer[0] + elapsed, s.TICKS_MAX)
         timer[1] = max(0, timer[1] - elapsed)
@@ -73,7 +64,7 @@ class Permit:
             if before == s.CLOSING and self.state[0] != s.RUNNING:
                 self._leave_closing()
             self.relays[0] = self.relays[1] = 0
-        self._publish(elapsed, pcs_demand, dc_demand)
+        self._publish(elapsed, pcs_demand, dc_demand, removal)
 
     def _leave_closing(self):
         """No converter has run yet: no ramp; a current that flows is opened as its demand says."""
@@ -178,7 +169,7 @@ class Permit:
             out[s.PCS_ENABLE_OK] = enable
             out[s.CONTACTOR_SUPPLY_OK] = supply
 
-    def _publish(self, elapsed, pcs_demand, dc_demand):
+    def _publish(self, elapsed, pcs_demand, dc_demand, removal):
         state, out = self.state[0], self.out
         live = state in LIVE
         out[s.STATE] = state
@@ -186,7 +177,7 @@ class Permit:
             self._test_relays(elapsed)
             self.contactors.update(elapsed, 0)
         else:
-            self._publish_permits(elapsed, state, live, pcs_demand, dc_demand)
+            self._publish_permits(elapsed, state, live, pcs_demand, dc_demand, removal)
         supply = out[s.CONTACTOR_SUPPLY_OK]
         armed = live or self._wanted()
         # clean once everything reports open
@@ -197,54 +188,35 @@ class Permit:
             running = state == s.RUNNING or (state in ENDING and out[s.PCS_ENABLE_OK])
             out[self.layout.unit_output(unit, s.PCS_RUN_OK)] = 1 if running else 0
 
-    def _publish_permits(self, elapsed, state, live, pcs_demand, dc_demand):
-        self._wait(W_FUSE, elapsed, state in ENDING and self.contactors.above_breaking())
-        self._wait(W_DEMAND, elapsed, dc_demand >= m.DC_OPEN_AT_ZERO)
-        if state in ENDING and not self.timer[2] and self._may_open(state, pcs_demand, dc_demand):
-            self.timer[2] = 1
+    def _publish_permits(self, elapsed, state, live, pcs_demand, dc_demand, removal):
+        is_ending = state in ENDING
+        self.opening.update(elapsed, is_ending, dc_demand)
+        if is_ending and not self.timer[2]:
+            opened = self._may_open(state, pcs_demand, dc_demand, removal)
+            self.timer[2] = 1 if opened else 0
         supply = 1 if live and not self.timer[2] else 0
-        self.contactors.update(elapsed, supply, 0 if state in ENDING else 1)
+        self.contactors.update(elapsed, supply, 0 if is_ending else 1)
         enable = supply if state == s.RUNNING or (state == s.CLOSING and self._all_closed()) else 0
-        if state in ENDING and pcs_demand < m.PCS_STOP:
+        if is_ending and pcs_demand < m.PCS_STOP:
             # kept for a ramp, never given back after it was dropped
             enable = supply & self.out[s.PCS_ENABLE_OK]
         self.out[s.PCS_ENABLE_OK] = enable
         self.out[s.CONTACTOR_SUPPLY_OK] = supply
 
-    def _wait(self, place, elapsed, is_due):
-        """Count from the step in which a wait begins; the state may be older."""
-        before = self.waited[place]
-        self.waited[place] = (
-            min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
-        )
-
-    def _may_open(self, state, pcs_demand, dc_demand):
+    def _may_open(self, state, pcs_demand, dc_demand, removal):
         """Whether the contactors may open: at zero current, or after the demand's time (I, Z)."""
-        waited, current = self.timer[0], self.contactors.current_zero()
-        if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
+        opening, waited = self.opening, self.timer[0]
+        if opening.waits_for_fuse():
             return False
         if state == s.STOPPING:
-            return current == 1 and waited > 0 or waited >= self.stopping_ticks
+            return waited > 0 and opening.after_stop(waited)
         # a stop alone opens nothing; once it is reset, or locked out: in order
         if dc_demand < m.DC_OPEN_AT_ZERO:
-            return (pcs_demand < m.PCS_STOP or not self._wanted()) and (
-                current == 1 or waited >= self.stopping_ticks
-            )
-        waited = self.waited[W_DEMAND]
-        if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
-            return current == 1 or current < 0 and self._pcs_current_zero()
-        if current == 1 and (pcs_demand >= m.PCS_STOP or waited > 0):
-            return True
-        if dc_demand == m.DC_OPEN:
-            return waited >= self.open_ticks
-        if current < 0 and pcs_demand >= m.PCS_STOP:
-            return waited >= self.unknown_ticks
-        return waited >= self.zero_ticks
+            is_over = pcs_demand < m.PCS_STOP or not self._wanted()
+            return is_over and opening.after_stop(waited)
+        return opening.after_demand(pcs_demand, dc_demand, removal)
 
-    def _pcs_current_zero(self):
-        for unit in range(self.layout.units):
-            if not self.features.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
-                return False
-            if abs(self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]) > 5000:
-                return False
-        return True
+    def needs_breaker(self, dc_demand: int, removal: int) -> bool:
+        """Whether a breaker has to open in place of contactors that may not open yet."""
+        waits = self.state[0] in ENDING and not self.timer[2]
+        return waits and self.opening.needs_breaker(dc_demand, removal)

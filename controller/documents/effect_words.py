@@ -7,7 +7,7 @@ output, and its tapers.
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from controller.site import equipment, tapers, time_chain
-from safety import matrix as m
+from safety import matrix as m, opening
 
 _WORDS = dict(matrix_words.EFFECTS)
 
@@ -97,6 +97,27 @@ def fuse(found=None) -> dict:
         "break_current_mA": breaks_mA,
         "wait_ms_max": found.cabinet["fuse_wait_ms"] if found else None,
     }
+
+
+def breaker(found=None) -> dict:
+    """{...} of the opening of contactors by rows 1 to 3, which waits while row 12 is active."""
+    rows = sorted({stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][m.D_REMOVAL]})
+    return {
+        "yields": f"contactors open (rows {', '.join(map(str, rows))})",
+        "row": 12,
+        "to": ROWS[12].what,
+        "basis": "; ".join([ROWS[row].basis for row in (*rows, 12)]),
+        "breaker": found.hma["breaker"] if found else None,
+        "breaker_ms": opening.BREAKER_MS,
+        "wait_ms_max": opening.REMOVAL_MS,
+    }
+
+
+def breaker_words(fact: dict) -> str:
+    """ "at most 4 s; under current the converter's AC breaker trips after 1 s"."""
+    named = equipment.BREAKERS.get(fact["breaker"], "the breaker named by [hma] breaker")
+    at, last = (matrix_words.after(fact[key]) for key in ("breaker_ms", "wait_ms_max"))
+    return f"at most {last}; under current {named} trips after {at}"
 
 
 def fuse_words(fact: dict) -> str:

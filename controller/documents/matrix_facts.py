@@ -37,6 +37,7 @@ def facts(found=None, lines=()) -> dict:
         "site": matrix_tables.site(found, lines) if found else None,
         "rows": rows,
         "conflicts": effect_words.conflicts(found),
+        "breaker": effect_words.breaker(found),
         "fuse": effect_words.fuse(found),
         "tapers": tapers.facts(found),
         "readings": readings.facts(),

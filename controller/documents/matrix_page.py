@@ -108,7 +108,7 @@ def _blocks(facts, day):
         ),
         *_reason_blocks(facts["reasons"]),
         *matrix_tables.taper_blocks(facts["tapers"]),
-        *_conflict_blocks(facts["conflicts"], facts["fuse"]),
+        *_conflict_blocks(facts["conflicts"], facts["breaker"], facts["fuse"]),
         *_reading_blocks(facts["readings"]),
     ]
 
@@ -125,7 +125,7 @@ def _reason_blocks(reasons):
     ]
 
 
-def _conflict_blocks(conflicts, fuse):
+def _conflict_blocks(conflicts, breaker, fuse):
     rows = [
         (
             each["yields"],
@@ -135,9 +135,11 @@ def _conflict_blocks(conflicts, fuse):
         )
         for each in conflicts
     ]
-    rows.append(
-        (fuse["yields"], f"no row: {fuse['to']}", effect_words.fuse_words(fuse), fuse["basis"])
-    )
+    to_gas = f"{breaker['row']}: {breaker['to']}"
+    rows += [
+        (breaker["yields"], to_gas, effect_words.breaker_words(breaker), breaker["basis"]),
+        (fuse["yields"], f"no row: {fuse['to']}", effect_words.fuse_words(fuse), fuse["basis"]),
+    ]
     return [
         document.Heading(2, "Effects that yield"),
         document.Text(

@@ -49,6 +49,7 @@ EFFECTS = (
             "contactors open at zero current only",
         ),
     ),
+    (m.D_REMOVAL, ("", "all energy removed within 5 s")),
     (m.D_SHUNT_TRIP, ("", "shunt trip upstream")),
     (m.D_AUX_SHED, ("", "loads not rated for gas off")),
     (m.D_FAN, ("", "fan on")),

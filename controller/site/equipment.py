@@ -13,11 +13,13 @@ UNTOLD = {
     "bms_sensors": "which sensors are invalid",
 }
 EQUIPMENT = records.EQUIPMENT | {
-    "shunt_trip": Equipment("shunt trip of the breaker upstream", outputs=("shunt_trip_on",)),
+    "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
     "aux_load": Equipment("relay of auxiliary loads not rated for gas", outputs=("aux_load_ok",)),
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
     **{name: Equipment(f"{what}, told by the BMS") for name, what in UNTOLD.items()},
 }
+# What ends a current in gas: the choices of hma.breaker.
+BREAKERS = {"dc_outside_gas": "the DC breaker outside the gas", "ac": "the converter's AC breaker"}
 # Roles of gas detectors of every kind.
 GAS_ROLES = tuple([role for kind in GAS_KINDS for role in EQUIPMENT[kind].roles])
 # Contacts that every cabinet has; those of EQUIPMENT are beside their equipment.
@@ -51,8 +53,11 @@ def rows_of_input(name: str) -> tuple:
 
 def _needs(stage, name):
     """What a BMS keeps to itself is needed where it does not do the stage's work by itself."""
+    demand = stage[m.S_DEMAND]
+    if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
+        return True  # the breaker ends the current that the contactors may not
     if name in _DEMANDS:
-        return bool(stage[m.S_DEMAND][_DEMANDS[name]])
+        return bool(demand[_DEMANDS[name]])
     watched = records.feature(stage)
     inputs = set(EVERY[name].inputs)
     told = [each.bms for each in records.features(stage)]

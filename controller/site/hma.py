@@ -30,6 +30,7 @@ def read(values, not_fitted: dict) -> dict:
     for check in (
         _check_explosion_control,
         _check_gas,
+        _check_breaker,
         _check_hold_off,
         _check_noc,
         _check_derate,
@@ -123,6 +124,20 @@ def _check_gas(values, not_fitted):
             ("not_fitted", "gas"),
             f"is not allowed: hma.gas_required_by ({shown(asking)}) asks for gas detection",
             "an analysis without gas_required_by, or fit it",
+        )
+
+
+def _check_breaker(values, not_fitted):
+    """Rows 1 to 3 remove all energy within 5 s, also where row 12 lets no contactor break it."""
+    if not has_contact(12, not_fitted):
+        return
+    values.need("hma", "breaker")
+    if not_fitted.get("shunt_trip"):
+        values.refuse(
+            ("not_fitted", "shunt_trip"),
+            f"is not allowed: under current {with_clauses([12])} holds the contactors, and "
+            "rows 1, 2 and 3 ask that all energy is gone",
+            "a trip of the breaker that hma.breaker names",
         )
 
 

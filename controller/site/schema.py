@@ -12,7 +12,7 @@ from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
-from controller.site.equipment import EQUIPMENT
+from controller.site.equipment import BREAKERS, EQUIPMENT
 from controller.site.layers import TEXT, Spec, derived
 from controller.site.thresholds import LFP, NMC, STAGES
 from safety import parameters, signals
@@ -183,6 +183,7 @@ HMA = {
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
     "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
     "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
+    "breaker": Spec("choice", tuple(BREAKERS)),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, tuple(WIRED))),

@@ -14,6 +14,7 @@ from safety import (
     evaluate,
     matrix as m,
     means,
+    opening,
     parameters as p,
     permit as permits,
     rack_limits,
@@ -375,7 +376,7 @@ def any_permit(cabinet):
         cabinet.any(ticks, 0, s.TICKS_MAX)
     permit.state[:] = machine.symbols("state", 0, len(s.STATES) - 1, 1)
     permit.timer[:] = [*machine.symbols("ticks", 0, s.TICKS_MAX, 2), machine.symbol("opened", 0, 1)]
-    permit.waited[:] = machine.symbols("waited", permits.NOT_WAITING, s.TICKS_MAX, 2)
+    permit.opening.waited[:] = machine.symbols("waited", opening.NOT_WAITING, s.TICKS_MAX, 2)
     tested = symbol("tested", 0, len(permits.RELAY_TEST))
     permit.relays[:] = [tested, symbol("ticks", 0, s.TICKS_MAX)]
     permit.tried[:] = [symbol("failed", 0, permits.FAILURES_MAX), symbol("test", 0, s.TICKS_MAX)]
@@ -452,6 +453,9 @@ def carrying(cabinet):
     return found
 
 
+WAITS = ("open", "zero", "unknown", "breaker", "removal")
+
+
 def permit_holds():
     """Permit.update, one step from any state, inputs, ages and requests, while a cause demands"""
     cabinet = Cabinet(units=2, racks=2)
@@ -463,15 +467,17 @@ def permit_holds():
     supplied = equal(out[s.CONTACTOR_SUPPLY_OK], 1)
     enabled, load, carried = equal(out[s.PCS_ENABLE_OK], 1), breaking(cabinet), carrying(cabinet)
     under = supplied & no(testing(permit))  # nothing has closed in the relay test
-    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
+    removal = machine.symbol("removal", 0, 1)
+    machine.call(permit.update, cabinet.elapsed(), pcs, dc, removal)
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
     opens, stops = dc >= m.DC_OPEN_AT_ZERO, pcs >= m.PCS_STOP
     demanded, gas = (dc >= m.DC_INHIBIT) | stops, equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
     tripped = equal(permit.state[0], s.TRIPPED)
     runs = among(permit.state[0], (s.CLOSING, s.RUNNING))
-    fused = permit.fuse_ticks <= permit.waited[permits.W_FUSE]
+    fused = is_over(permit, opening.W_FUSE, "fuse_ticks")
+    removed = equal(removal, 1) & is_over(permit, opening.W_DEMAND, "removal_ticks")
     ramped = at_rest & (pcs >= m.PCS_RAMP)
-    claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load)
+    claims = permit_invariants(kernel) + in_its_time(cabinet, dc, load, removal)
     claims += [
         ("a stop takes the enable in its step", implies(stops, dark)),
         ("no new supply against a cause", implies(demanded & no(supplied), off)),
@@ -479,7 +485,7 @@ def permit_holds():
         ("no closing begins against a ramp", implies(ramped, off)),
         ("an open demand trips", implies(opens, off | tripped)),
         ("a load too high waits for the fuse", implies(load & under, no(off) | fused)),
-        ("row 12 opens nothing under load", implies(gas & carried & under, no(off))),
+        ("row 12 opens nothing under load", implies(gas & carried & under, no(off) | removed)),
         ("unwanted nothing closes or runs", implies(unwanted(kernel), no(runs))),
     ]
     runs_at = [cabinet.layout.unit_output(unit, s.PCS_RUN_OK) for unit in range(2)]
@@ -494,23 +500,35 @@ def unwanted(kernel):
     return equal(inp[s.RUN_REQUEST], 0) | equal(inp[s.LOCK_OUT_OK], 0) | over
 
 
-def in_its_time(cabinet, dc, load):
-    """After a step a demand has opened in its time, or the fuse's where the load is too high."""
+def is_over(permit, place, name):
+    """Whether a waiting time of Opening is over."""
+    return getattr(permit.opening, name) <= permit.opening.waited[place]
+
+
+def in_its_time(cabinet, dc, load, removal):
+    """After a step a demand has opened in its time, or the fuse's where the load is too high; what
+    may not open yet has the breaker's help in time.
+    """
     permit, out = cabinet.kernel.permit, cabinet.kernel.out
-    state, waited = permit.state[0], permit.waited[permits.W_DEMAND]
     open_ = equal(out[s.CONTACTOR_SUPPLY_OK], 0)
-    breakable = no(load) | (permit.fuse_ticks <= permit.waited[permits.W_FUSE])
-    tripped, claims = equal(state, s.TRIPPED), []
-    zero = (permit.zero_ticks <= waited) & (permit.unknown_ticks <= waited)
-    stopped = permit.stopping_ticks <= permit.timer[0]
+    fused = is_over(permit, opening.W_FUSE, "fuse_ticks")
+    at_zero, in_gas = equal(dc, m.DC_OPEN_AT_ZERO), equal(dc, m.DC_OPEN_ONLY_AT_ZERO)
+    waits = {name: is_over(permit, opening.W_DEMAND, name + "_ticks") for name in WAITS}
+    zero, removes = waits["zero"] & waits["unknown"], in_gas & equal(removal, 1)
+    tripped = equal(permit.state[0], s.TRIPPED)
+    stopping, stopped = equal(permit.state[0], s.STOPPING), permit.opening.stopping_ticks
+    claims = []
     for name, when, due in (
-        ("DC_OPEN", tripped & equal(dc, m.DC_OPEN), permit.open_ticks <= waited),
-        ("DC_OPEN_AT_ZERO", tripped & equal(dc, m.DC_OPEN_AT_ZERO), zero),
-        ("a controlled stop", equal(state, s.STOPPING), stopped),
+        ("DC_OPEN", tripped & equal(dc, m.DC_OPEN), waits["open"]),
+        ("DC_OPEN_AT_ZERO", tripped & at_zero, zero),
+        ("removal", tripped & removes, waits["removal"]),
+        ("a controlled stop", stopping, stopped <= permit.timer[0]),
     ):
-        ends = implies(when & due & breakable, open_)
+        ends = implies(when & due & (no(load) | fused), open_)
         claims.append((f"{name} ends in its time", ends))
-    return claims
+    helped = truth(cabinet.machine.call(permit.needs_breaker, dc, removal))
+    lasts = tripped & in_gas & waits["breaker"] & no(open_)
+    return [*claims, ("what lasts in gas trips the breaker", implies(lasts, helped))]
 
 
 def relays_are_tested():
@@ -524,7 +542,7 @@ def relays_are_tested():
     was_tested = was_closing & no(testing(permit))
     levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
-    machine.call(permit.update, cabinet.elapsed(), pcs, dc)
+    machine.call(permit.update, cabinet.elapsed(), pcs, dc, machine.symbol("removal", 0, 1))
     closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
     begins, has_run = closing & no(was_closing), equal(before, s.RUNNING)
     claims = [
@@ -697,16 +715,18 @@ def thresholds(layout, lengths):
 
 
 class Range:
-    """The range of one number; an end that has grown three times stops at clamps only."""
+    """The range of one number; an end that has grown three times stops at clamps only. counts: it
+    grows to its clamp, so Z3 is never asked whether it is small.
+    """
 
-    def __init__(self, value):
-        self.low, self.high = ends(value)
+    def __init__(self, value, counts):
+        (self.low, self.high), self.counts = ends(value), counts
         self.times = [0, 0]
 
     def small(self, value):
         """For a number whose interval is no longer small: the question for Z3 whether it is."""
         low, high = ends(value)
-        if high <= SMALL or self.high > SMALL or low < 0:
+        if self.counts or high <= SMALL or self.high > SMALL or low < 0:
             return None
         return value <= SMALL
 
@@ -748,7 +768,8 @@ def _stays_small(end):
     built, facts = list(machine.obligations), list(machine.facts)
     state = arrays(kernel)
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
-    ranges = [[Range(each) for each in values] for values in state]
+    counters = counters_of(kernel)
+    ranges = [[Range(each, id(values) in counters) for each in values] for values in state]
     for values, spans in zip(state, ranges):
         for place, low, high in first_ends(kernel, values):
             spans[place].low, spans[place].high = low, high
@@ -772,6 +793,12 @@ def first_ends(kernel, values):
     if values is witness.words:
         for pair in witness.currents + witness.powers:
             yield from ((pair.at + place, *ends) for place, *ends in ends_of_means(pair))
+
+
+def counters_of(kernel):
+    evaluator = kernel.evaluator
+    counters = (evaluator.set_count, evaluator.clear_count, evaluator.order, evaluator.last)
+    return {id(each) for each in (*counters, kernel.features.ages.ticks)}
 
 
 def set_by_boot(kernel):

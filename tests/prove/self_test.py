@@ -373,8 +373,8 @@ a_fault_never_lowers_a_demand kernel Kernel._settle
     if ticks[place] < self.hold_ticks[place]:
     if self.hold_ticks[place]:
 permit_holds permit Permit._publish_permits
-    if state in ENDING and pcs_demand < m.PCS_STOP:
-    if state in ENDING:
+    if is_ending and pcs_demand < m.PCS_STOP:
+    if is_ending:
 permit_holds permit Permit.update
     if before not in ENDING:
     if before:
@@ -384,19 +384,25 @@ permit_holds permit Permit._from_closing
 permit_holds permit Permit._leave_closing
     0 if self._loaded() else 1
     1
-permit_holds permit Permit._may_open
-    return current == 1 or current < 0 and self._pcs_current_zero()
-    return True
-permit_holds permit Permit._may_open
-    if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
-    if 5 < self.waited[W_FUSE] < self.fuse_ticks:
-permit_holds permit Permit._may_open
-    if NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks:
-    if NOT_WAITING < self.waited[W_FUSE] < self.open_ticks:
-permit_holds permit Permit._may_open
-    waited = self.waited[W_DEMAND]
-    waited = 0
-permit_holds permit Permit._wait
+permit_holds opening Opening.after_demand
+    current < 0 and self._pcs_current_zero()
+    current < 0
+permit_holds opening Opening._in_gas
+    if removal and waited >= self.removal_ticks:
+    if waited >= self.removal_ticks:
+permit_holds opening Opening.waits_for_fuse
+    NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
+    5 < self.waited[W_FUSE] < self.fuse_ticks
+permit_holds opening Opening.waits_for_fuse
+    NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
+    NOT_WAITING < self.waited[W_FUSE] < self.open_ticks
+permit_holds opening Opening.after_demand
+    waited, current = self.waited[W_DEMAND], self.contactors.current_zero()
+    waited, current = 0, self.contactors.current_zero()
+permit_holds opening Opening.needs_breaker
+    self.waited[W_DEMAND] >= self.breaker_ticks
+    self.waited[W_DEMAND] >= self.zero_ticks
+permit_holds opening Opening._wait
     s.TICKS_MAX) if is_due
     s.TICKS_MAX) if before
 permit_holds permit Permit._wanted

@@ -2,7 +2,7 @@
 
 from bench import Inputs, default_image
 
-from safety import contactors as c, permit, signals as s
+from safety import contactors as c, opening, permit, signals as s
 from safety.kernel import Kernel
 
 INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
@@ -35,16 +35,16 @@ class Desk(Inputs):
         self.set_unit(s.PCS_DC_CURRENT_MA, 5000 if kind == "zero" else -5001)
         return self.know(self.layout.unit_group(0, s.G_PCS_MEASURE), kind != "unknown")
 
-    def update(self, pcs=0, dc=0, elapsed=1):
-        self.permit.update(elapsed, pcs, dc)
+    def update(self, pcs=0, dc=0, elapsed=1, removal=0):
+        self.permit.update(elapsed, pcs, dc, removal)
         return self.out[s.STATE], self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
 
     def at(self, state, opened=0, waited=0):
         """waited: ticks since the state began."""
         self.permit.state[0] = state
-        for place in (permit.W_FUSE, permit.W_DEMAND):
+        for place in (opening.W_FUSE, opening.W_DEMAND):
             waits = state in (STOPPING, TRIPPED)
-            self.permit.waited[place] = waited if waits else permit.NOT_WAITING
+            self.permit.opening.waited[place] = waited if waits else opening.NOT_WAITING
         self.permit.timer[0], self.permit.timer[1], self.permit.timer[2] = waited, 0, opened
         self.permit.relays[0] = len(permit.RELAY_TEST) if state == CLOSING else 0
         return self

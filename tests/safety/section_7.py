@@ -7,7 +7,7 @@ stop, R ramp of the PCS; I open at once, Z open at zero current or after 2 s, I0
 current, N no closing, T upstream shunt trip; fan; L lamp, H horn and strobe, red lamp; ich, idc
 inhibit charging and discharging; c50 d50 derate (how much is taken away); M O F notify maintenance,
 operator, fire panel; P pre-alarm; A auxiliary loads not rated for gas are shed (the text above the
-table: rows 8 and 10 to 12).
+table: rows 8 and 10 to 12); X all energy is removed within 5 s, in gas too (the project's).
 
 OTHERWISE: what a column of the table has for a stage that does something else. A stage of the
 project is held against the last, strongest step of the row that it stands under.
@@ -27,11 +27,11 @@ GROUPS = {
 # (2 K), 25 (+3 K) and 27 (0.10 V).
 STAGES = """
 # Section 7, rows 1 to 3: hard-wired causes, repeated by the program.
-1a  estop_1_ok                    <=0      0.02  L2 1    0 S I H red ich idc O F
-1b  estop_2_ok                    <=0      0.02  L2 1    0 S I H red ich idc O F
-1c  estop_discrepancy             >=1      0.5   L2 0    0 S I H red ich idc O F
-2   fire_alarm_ok                 <=0      0.2   L2 1    0 FIRE
-3   suppression_ok                <=0      0.1   L2 1    0 S I fan H red ich idc O F
+1a  estop_1_ok                    <=0      0.02  L2 1    0 S I H red ich idc O F X
+1b  estop_2_ok                    <=0      0.02  L2 1    0 S I H red ich idc O F X
+1c  estop_discrepancy             >=1      0.5   L2 0    0 S I H red ich idc O F X
+2   fire_alarm_ok                 <=0      0.2   L2 1    0 S I fan H red ich idc O F P X
+3   suppression_ok                <=0      0.1   L2 1    0 S I fan H red ich idc O F X
 # Rows 4 to 6: smoke and heat detectors, counted; the fire panel's own trouble, 15 min from its
 # beginning.
 4   fire_detectors                >=1      2     L1 0    0 R Z H ich idc O F P

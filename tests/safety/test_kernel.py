@@ -33,7 +33,7 @@ def arrays(kernel):
     for name in "features evaluator image_check latches bounds contactors permit".split():
         parts[name + "."] = getattr(kernel, name)
     parts.update({"ages.": features.ages, "gas.": features.gas, "racks.": features.racks})
-    parts["witness."] = features.witness
+    parts.update({"witness.": features.witness, "opening.": kernel.permit.opening})
     parts["heating."] = features.racks.heating
     found, seen = {}, set()
     for path, part in parts.items():
@@ -59,7 +59,7 @@ def started_with(kernel):
         **{"standing": [1, 0], "evaluator.first_out": [-1], "bounds.signature": [-1] * 2},
         "features.known": [at in known for at in range(len(kernel.features.known))],
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
-        **{"contactors.was_closed": [3] * 3, "permit.waited": [-1] * 2, "gas.history": [-1] * 15},
+        **{"contactors.was_closed": [3] * 3, "opening.waited": [-1] * 2, "gas.history": [-1] * 15},
         **{"heating.history": [100_000] * 3 * 4 * 30, "racks.clock": [0, 1, 2]},
         **{"latches.token_age": [ticks(3_600_000)] * 3, "image": kernel.image},
     }
@@ -71,14 +71,14 @@ ages.news 4 ages.oldest_ticks 4 ages.seen 35 ages.ticks 35 bounds.limit_W 52 bou
 bounds.lowest_W 4 bounds.published_W 4 bounds.rack_limit 33 rack_limits.now 11 bounds.signature
 2 conflict_ticks 1 contactors.closing_ticks 3 contactors.open_ticks 3 contactors.step 3
 contactors.was_closed 3 evaluator.order 199 evaluator.last 1 racks.open_string 3 image_check.crc
-4 demand 16 evaluator.active 199 evaluator.busy 6 evaluator.clear_count 199 evaluator.first_out
+4 demand 17 evaluator.active 199 evaluator.busy 6 evaluator.clear_count 199 evaluator.first_out
 1 evaluator.latched 199 evaluator.set_count 199 features.boot 2 features.changed 6
 features.frozen_ticks 2 features.known 138 features.noc_ticks 1 features.raw_hash 2
 features.value 138 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
 heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
-3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 2 permit.waited
-2 racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9
-racks.mismatch 3 standing 2 unit_demand 32 witness.words 192
+3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 2 opening.waited 2
+racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9
+racks.mismatch 3 standing 2 unit_demand 34 witness.words 192
 """.split()
 
 

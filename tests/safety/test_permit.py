@@ -10,13 +10,14 @@ from rows import ticks
 from started import Plant, resting, running
 from text_cases import cases
 
-from safety import contactors as c, evidence, matrix as m, permit as pt, signals as s
+from safety import contactors as c, evidence, matrix as m, opening, permit as pt, signals as s
 from safety.bounds import LIMITS
 from safety.parameters import R_BREAK_CURRENT_MA
 
 INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
 OPEN_TICKS = UNKNOWN_TICKS = ticks(200)
 ZERO_TICKS, STOPPING_TICKS, FUSE_TICKS = ticks(2000), ticks(5000), ticks(30_000)
+BREAKER_TICKS, CLEARED_TICKS, REMOVAL_TICKS = ticks(1000), ticks(2000), ticks(4000)
 RATED_W, BREAKS_MA = 250_000, 300_000
 CURRENTS = ("zero", "load", "unknown")
 
@@ -108,10 +109,12 @@ def test_the_permit_of_each_state():
     assert seen[RUNNING] == seen[STOPPING] == (1, 1, 1, 1)
 
 
-def may_open(pcs, dc, rack_carries, pcs_carries, waited):
+def may_open(pcs, dc, rack_carries, pcs_carries, waited, removal):
     """Effects I, Z and "I at zero current" of the table, and the silence ladder's 3.2 s."""
     stopped = pcs == m.PCS_STOP
     if dc == m.DC_OPEN_ONLY_AT_ZERO:
+        if removal and waited >= REMOVAL_TICKS:
+            return True
         return rack_carries == "zero" or rack_carries == "unknown" and pcs_carries == "zero"
     if rack_carries == "zero" and dc >= m.DC_OPEN_AT_ZERO:
         return stopped or waited > 0
@@ -126,8 +129,8 @@ def may_open(pcs, dc, rack_carries, pcs_carries, waited):
 @pytest.mark.parametrize("pcs_carries", CURRENTS)
 def test_when_a_trip_opens(rack_carries, pcs_carries):
     desk = Desk().set(s.RUN_REQUEST, 1)
-    waits = (0, 1, 9, 10, 11, 99, 100, 101, 249, 250, 100_000)
-    for pcs, dc, waited in itertools.product(range(3), range(5), waits):
+    waits = (0, 1, 9, 10, 11, 99, 100, 101, 199, 200, 249, 250, 100_000)
+    for pcs, dc, waited, removal in itertools.product(range(3), range(5), waits, range(2)):
         if not stops(pcs, dc):
             continue
         arrange_one(desk, TRIPPED)
@@ -135,8 +138,8 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
         if waited == 0:
             desk.at(RUNNING)
         desk.out[s.PCS_ENABLE_OK] = 1
-        _, enable, supply = desk.update(pcs, dc)
-        opens = may_open(pcs, dc, rack_carries, pcs_carries, waited)
+        _, enable, supply = desk.update(pcs, dc, removal=removal)
+        opens = may_open(pcs, dc, rack_carries, pcs_carries, waited, removal)
         assert supply == (not opens), (pcs, dc, waited)
         assert enable == (supply if pcs < m.PCS_STOP else 0)
 
@@ -161,12 +164,58 @@ def test_when_a_controlled_stop_opens(carries, opens):
     assert lasted.index(0) == opens and not any(lasted[opens:])
 
 
+def under_load_in_gas():
+    return running().load(100_000).set(s.GAS_1_LFL_PERMILLE, 250).step()
+
+
 def test_gas_at_25_pct_never_opens_under_load():
-    bench = running().load(100_000).set(s.GAS_1_LFL_PERMILLE, 250).step()
+    bench = under_load_in_gas()
     assert bench.out[s.PCS_ENABLE_OK] == 0 and bench.out[s.FAN_ON] == 1
-    bench.set(s.ESTOP_1_OK, 0).wait(ticks(60_000))
+    bench.wait(ticks(60_000))
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 1, "row 12 waits for zero current without limit"
     assert bench.load(6_999).step().out[s.CONTACTOR_SUPPLY_OK] == 0
+    assert bench.out[s.SHUNT_TRIP_ON] == 0
+
+
+def given_until_open(bench):
+    """[(breaker told to trip, supply)] of every step until the contactors open."""
+    found = []
+    while not found or found[-1][1] and len(found) < FUSE_TICKS + 10:
+        bench.step()
+        found.append((bench.out[s.SHUNT_TRIP_ON], bench.out[s.CONTACTOR_SUPPLY_OK]))
+    return found
+
+
+@pytest.mark.parametrize("cause", [s.ESTOP_1_OK, s.ESTOP_2_OK, s.FIRE_ALARM_OK, s.SUPPRESSION_OK])
+def test_rows_1_to_3_open_in_gas_after_the_breaker_had_its_time(cause):
+    """87 A flowed for 215 s in 60 % LFL with E-stop and fire alarm given."""
+    given = given_until_open(under_load_in_gas().set(cause, 0))
+    assert given.index((1, 1)) == BREAKER_TICKS - 1 and len(given) == REMOVAL_TICKS
+    assert given[-1] == (0, 0) and set(given[BREAKER_TICKS - 1 : -1]) == {(1, 1)}
+
+
+def test_after_the_breaker_a_converter_that_tells_a_current_holds_nothing():
+    bench = under_load_in_gas().load(0)
+    bench.hold(bench.layout.unit_input(0, s.PCS_DC_CURRENT_MA), 100_000)
+    given = given_until_open(bench)
+    assert given.index((1, 1)) == BREAKER_TICKS - 1 and len(given) == CLEARED_TICKS
+
+
+@cases("removal dc breaks\n 1 m.DC_OPEN 1 | 0 m.DC_OPEN 0 | 1 m.DC_OPEN_AT_ZERO 1")
+def test_a_breaker_opens_what_only_the_fuse_may(removal, dc, breaks):
+    desk = under_a_short()
+    while desk.update(m.PCS_STOP, dc, removal=removal)[2]:
+        assert desk.permit.needs_breaker(dc, removal) == breaks
+    assert desk.permit.opening.waited[opening.W_FUSE] == FUSE_TICKS
+    assert not desk.permit.needs_breaker(dc, removal)
+
+
+@pytest.mark.parametrize("state", [INHIBITED, READY, CLOSING, RUNNING])
+def test_no_breaker_trips_where_nothing_waits_to_open(state):
+    """A detector that shows gas for an hour in a cabinet at rest."""
+    desk = arrange_one(Desk(), state)
+    desk.permit.opening.waited[opening.W_DEMAND] = s.TICKS_MAX
+    assert not desk.permit.needs_breaker(m.DC_OPEN_ONLY_AT_ZERO, 1)
 
 
 def test_bms_silence_ladder():
@@ -230,11 +279,11 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
 
 def test_every_converter_must_be_known_and_at_zero():
     desk = Desk(racks=2, units=2)
-    assert desk.permit._pcs_current_zero()
-    assert not desk.set_unit(s.PCS_DC_CURRENT_MA, 5001, 1).permit._pcs_current_zero()
+    assert desk.permit.opening._pcs_current_zero()
+    assert not desk.set_unit(s.PCS_DC_CURRENT_MA, 5001, 1).permit.opening._pcs_current_zero()
     for unit in range(2):
         desk = Desk(racks=2, units=2).know(desk.layout.unit_group(unit, s.G_PCS_MEASURE), False)
-        assert not desk.permit._pcs_current_zero()
+        assert not desk.permit.opening._pcs_current_zero()
 
 
 LAYOUT = s.Layout(2, 2, 15)
@@ -447,7 +496,7 @@ def test_times_stay_small_numbers():
     desk = under_a_short()
     for _ in range(3):
         desk.update(2, m.DC_OPEN, elapsed=s.TICKS_MAX - 1)
-    assert list(desk.permit.waited) == [s.TICKS_MAX, s.TICKS_MAX]
+    assert list(desk.permit.opening.waited) == [s.TICKS_MAX, s.TICKS_MAX]
     desk = Desk().set(s.TEST_REQUEST, 1)
     for _ in range(3):
         desk.update(elapsed=s.TICKS_MAX)
@@ -455,11 +504,11 @@ def test_times_stay_small_numbers():
 
 
 def test_waiting_counts_every_tick_after_its_step():
-    permit, found = Desk().permit, []
+    found, times = [], Desk().permit.opening
     for elapsed, is_due in ((5, True), (7, True), (3, True), (4, False), (9, True), (1, True)):
-        permit._wait(pt.W_DEMAND, elapsed, is_due)
-        found.append(list(permit.waited))
-    assert found == [[pt.NOT_WAITING, waited] for waited in (0, 7, 10, -1, 0, 1)]
+        times._wait(opening.W_DEMAND, elapsed, is_due)
+        found.append(list(times.waited))
+    assert found == [[opening.NOT_WAITING, waited] for waited in (0, 7, 10, -1, 0, 1)]
 
 
 EVENT = st.tuples(

@@ -17,7 +17,7 @@ PCS = {"S": m.PCS_STOP, "R": m.PCS_RAMP}
 DC = {"N": m.DC_INHIBIT, "Z": m.DC_OPEN_AT_ZERO, "I": m.DC_OPEN, "I0": m.DC_OPEN_ONLY_AT_ZERO}
 FLAGS = {"fan": m.D_FAN, "H": m.D_HORN, "red": m.D_RED_LAMP, "M": m.D_MAINTENANCE}
 FLAGS |= {"O": m.D_OPERATOR, "F": m.D_FACU, "P": m.D_PRE_ALARM, "T": m.D_SHUNT_TRIP}
-FLAGS["A"] = m.D_AUX_SHED
+FLAGS |= {"A": m.D_AUX_SHED, "X": m.D_REMOVAL}
 
 
 def demanded(name):

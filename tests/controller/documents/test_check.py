@@ -266,7 +266,6 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
     for what, person in (
         ("supervised path of the fire panel", "J. Doe"),
         ("relay of auxiliary loads not rated for gas", "N. N."),
-        ("shunt trip of the breaker upstream", "N. N."),
         ("pre-alarm to the fire panel", "J. Doe"),
     ):
         assert f"not fitted: {what} accepted by: {person}" in flat

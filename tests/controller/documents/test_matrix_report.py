@@ -334,7 +334,6 @@ def test_everything_that_is_missing_is_named_at_once(files, capsys):
 
 
 LACKING = {
-    "39": ["shunt trip upstream"],
     "11": ["pre-alarm to fire panel", "loads not rated for gas off"],
     "2": ["pre-alarm to fire panel"],
     "1a": [],
@@ -345,14 +344,15 @@ def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
     """Last in its cell, as an acceptance has commas of its own."""
     made = checklist.facts(pylontech.load())
     found = stages_of(matrix_facts.facts(pylontech.load()))
-    fuse = "N. N., manufacturer, 2026-02-01: the rack has a fuse and no breaker upstream"
-    absent = {"effect": "shunt trip upstream", "equipment": "shunt_trip", "accepted_by": fuse}
-    lacking = [found[stage]["demands_not_fitted"] for stage in ("21a", "39")]
+    panel = "J. Doe, fire officer, 2026-03-01: the panel has one input for this cabinet, its"
+    panel += " supervisory contact"
+    absent = {"effect": "pre-alarm to fire panel", "equipment": "pre_alarm", "accepted_by": panel}
+    lacking = [found[stage]["demands_not_fitted"] for stage in ("1a", "2")]
     assert lacking == [[], [absent]]
     out = run(capsys, "matrix --site", pylontech.paths[2])[1].splitlines()
-    (line,) = [line for line in out if line.startswith("| 39 | 39 |")]
+    line = next(line for line in out if line.startswith("| 2 | 2 |"))
     told = "fire panel told, operator told"
-    assert f"{told}; shunt trip upstream: not fitted, accepted by {fuse} |" in line
+    assert f"{told}; pre-alarm to fire panel: not fitted, accepted by {panel} |" in line
     (line,) = [line for line in out if line.startswith("| 11 | 11 |")]
     assert all(f"; {words}: not fitted, accepted by " in line for words in LACKING["11"])
     by_stage = {test["stage"]: test for test in made["tests"]}
@@ -362,18 +362,17 @@ def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
         wanted = [words for words in matrix_words.demands(BY_ID[stage]) if words not in effects]
         assert test["demands"] == wanted and "PCS stop" in wanted
     text = checklist_text(made)
-    for words in LACKING["39"] + LACKING["11"]:
+    for words in LACKING["11"]:
         (line,) = [line for line in text.splitlines() if words in line]
         assert line.startswith(f"| {words} | ") and ", 2026-0" in line
-    assert "Effects that are not fitted (3)" in text
-    assert "| shunt trip upstream | 39 | N. N., manufacturer" in text
+    assert "Effects that are not fitted (2)" in text
 
 
 def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
     without_line(pylontech.paths[1], "pre_alarm")
     code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
     assert (code, len(err)) == (1, 1)
-    allowed = "allowed all 8 needed outputs, each once, or not_fitted.pre_alarm"
+    allowed = "allowed all 9 needed outputs, each once, or not_fitted.pre_alarm"
     assert f'"pre_alarm_on" is not mapped; {allowed}' in err[0]
     # of the rows, not of the readings
     line = next(line for line in out.splitlines() if line.startswith("| 2 |"))

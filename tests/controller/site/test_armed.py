@@ -138,7 +138,8 @@ def test_third_module_is_needed_for_its_contacts(files):
         "not_fitted.damper and not_fitted.hvac and not_fitted.leak and not_fitted.coolant and "
         "not_fitted.supervised"
     )
-    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "shunt_trip", "aux_load"])
+    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "aux_load"])
+    files.replace("type", '"pre_alarm_on", ""', '"pre_alarm_on", "shunt_trip_on"')
     assert files.load().cabinet["io_3_fitted"] == 0
 
 
