@@ -40,12 +40,11 @@ EVIDENCE_ROLES = (
     *("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
     "pcs_1",
 )
-CONTACT_OF = {"permit_1_closed": "permit_1", "permit_2_closed": "permit_2", "key_run_ok": "key_run"}
 
 
 def contact_name(signal):
     """Plant contact of an input signal ("" stays spare)."""
-    return CONTACT_OF.get(signal, signal.removesuffix("_ok"))
+    return signal.removesuffix("_ok").removesuffix("_closed")
 
 
 def coil_name(output):

@@ -1,5 +1,5 @@
-"""What follows from two contacts together: the E-stop's pair, smoke and heat votes, fan and damper
-without proof.
+"""What follows from two contacts together: the E-stop's pair, the key's pair, smoke and heat votes,
+fan and damper without proof.
 """
 
 from safety import matrix as m, parameters as p, signals as s
@@ -11,10 +11,11 @@ class Fire:
     """
 
     def __init__(self, image, image_map, features):
-        self.inp, self.out = features.inp, features.out
+        self.inp, self.out, self.ages = features.inp, features.out, features.ages
         self._put = features.put
         self.zones = image[image_map.cabinet + p.P_SMOKE_ZONES]
         self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
+        self.key_service_fitted = image[image_map.cabinet + p.P_KEY_SERVICE_FITTED]
 
     def update(self, io_1: int, io_2: int, io_3: int) -> None:
         """io_1, io_2, io_3: 1 while the module's contacts are known."""
@@ -22,6 +23,9 @@ class Fire:
         self._put(
             m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2
         )
+        if self.key_service_fitted:
+            same = inp[s.KEY_RUN_OK] == inp[s.KEY_SERVICE_CLOSED]
+            self._put(m.F_KEY_DISCREPANCY, 1 if same else 0, io_1 & io_3)
         self._put(m.F_FIRE_DETECTORS, self._detectors(), io_2)
         airflow_ok, damper_ok = inp[s.AIRFLOW_OK], inp[s.DAMPER_OK]
         # Of a fan that is off an open contact shows neither that it fails nor that it is well
@@ -36,6 +40,17 @@ class Fire:
             1 if fan_on and not damper_ok else 0,
             io_3 if fan_on | damper_ok else io_3 * m.IN_PART,
         )
+
+    def key_is_out(self) -> int:
+        """1 while the key is known to be out of RUN: a switch of two contacts says so by both, as
+        a wire that breaks opens only one.
+        """
+        inp = self.inp
+        if inp[s.KEY_RUN_OK] or not self.ages.known(s.G_IO_1):
+            return 0
+        if not self.key_service_fitted:
+            return 1
+        return 1 if inp[s.KEY_SERVICE_CLOSED] and self.ages.known(s.G_IO_3) else 0
 
     def _detectors(self):
         """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""

@@ -128,9 +128,7 @@ class Kernel:
         self.evaluator.update(elapsed)
         self._combine()
         self._settle(elapsed)
-        self.out[s.RESET_RESULT] = self.latches.update(
-            elapsed, self.inp, self.features.ages.known(s.G_IO_1)
-        )
+        self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp)
         self.out[s.FAN_ON] = self.demand[m.D_FAN]
         if self.evaluator.moved[0]:
             self.latches.publish_causes(self.out)

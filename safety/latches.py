@@ -43,7 +43,7 @@ class Latches:
                 used += 1
         return max(0, self.allowed - used)
 
-    def update(self, elapsed: int, inp, known_key: int) -> int:
+    def update(self, elapsed: int, inp) -> int:
         """Age the tokens and carry out the reset the inputs ask for. Returns a result code
         (RESULTS).
         """
@@ -54,9 +54,8 @@ class Latches:
         kind = inp[s.RESET_KIND]
         if kind == 0:
             return NONE
-        result = self.verdict(
-            kind, inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK], known_key and not inp[s.KEY_RUN_OK]
-        )
+        key_out = self.evaluator.features.fire.key_is_out()
+        result = self.verdict(kind, inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK], key_out)
         if result == DONE:
             self._clear(kind)
             if kind == m.REMOTE:

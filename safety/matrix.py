@@ -20,9 +20,10 @@ CABINET_FEATURES = (
     "damper_missing", "hvac_ok", "air_temperature_ddegC", "cell_voltage_ok", "closing_failures",
     "bms_fault_ok", "leak_ok", "coolant_ok", "humidity_permille", "mains_ok", "ups_reserve_min",
     "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
-    "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok", "door_ok",
-    "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code", "monitor_silence_ms",
-    "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
+    "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok", "key_discrepancy",
+    "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
+    "monitor_silence_ms", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert",
+    "any_sign",
 )
 (F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK,
  F_FIRE_DETECTORS, F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM,
@@ -31,9 +32,10 @@ CABINET_FEATURES = (
  F_DAMPER_MISSING, F_HVAC_OK, F_AIR_TEMPERATURE_DDEGC, F_CELL_VOLTAGE_OK, F_CLOSING_FAILURES,
  F_BMS_FAULT_OK, F_LEAK_OK, F_COOLANT_OK, F_HUMIDITY_PERMILLE, F_MAINS_OK, F_UPS_RESERVE_MIN,
  F_IMAGE_CHANGED, F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS,
- F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_DOOR_OK, F_IO_SILENCE_MS,
- F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE, F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED,
- F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(50)
+ F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_KEY_DISCREPANCY,
+ F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
+ F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT,
+ F_ANY_SIGN) = range(51)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
     "pcs_beyond_permille", "pcs_short_permille",
@@ -239,7 +241,8 @@ STAGES = (
      _demand(lamp=1, charge_derate=50, discharge_derate=50, maintenance=1)),
     ("46c", 46, CABINET, F_NOC_UNVERIFIED, 1, 1, 0, 0, 0, SELF, NO_GATE,
      _demand(dc=DC_INHIBIT, lamp=1, charge=1, maintenance=1)),
-    ("47", 47, CABINET, F_KEY_RUN_OK, -1, 0, 1, 0, 0, SELF, NO_GATE, _RAMP_OPEN),
+    ("47a", 47, CABINET, F_KEY_RUN_OK, -1, 0, 1, 0, 0, SELF, NO_GATE, _RAMP_OPEN),
+    ("47b", 47, CABINET, F_KEY_DISCREPANCY, 1, 1, 0, 500, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("48a", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_ENERGISED,
      _demand(pcs=PCS_RAMP, charge=1, discharge=1, operator=1)),
     ("48b", 48, CABINET, F_DOOR_OK, -1, 0, 1, 1000, 0, SELF, F_GAS_ALERT,

@@ -40,6 +40,7 @@ CABINET_PARAMETERS = (
     ("climate_fitted", "bool", 0, 1, 1, "fixed"),
     ("ups_fitted", "bool", 0, 1, 1, "fixed"),
     ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
+    ("key_service_fitted", "bool", 0, 1, 1, "fixed"),
     ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
@@ -54,8 +55,9 @@ CABINET_PARAMETERS = (
  P_RESETS_PER_HOUR_MAX, P_RESET_CLEAR_MS, P_OPEN_AT_ZERO_MS_MAX, P_OPEN_AFTER_STOP_MS,
  P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX, P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED,
  P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES, P_HEAT_FITTED,
- P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_MONITOR_SILENT_MS,
- P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS, P_BMS_STILL_MS) = range(31)
+ P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_KEY_SERVICE_FITTED,
+ P_MONITOR_SILENT_MS, P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS,
+ P_BMS_STILL_MS) = range(32)
 # fmt: on
 
 UNIT_PARAMETERS = (

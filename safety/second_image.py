@@ -35,6 +35,7 @@ NOT_OURS = (
     "climate_fitted",
     "ups_fitted",
     "supervised_fitted",
+    "key_service_fitted",
 )
 IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 

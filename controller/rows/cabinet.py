@@ -57,6 +57,13 @@ FEATURES = {
         equipment=("key_run_ok",),
         contacts=("key_run_ok",),
     ),
+    "key_discrepancy": Feature(
+        "contacts of the key switch contradict each other",
+        "with the key in RUN bridge the contact that closes out of RUN; take the bridge off",
+        shown=YES_NO,
+        equipment=("key_run_ok", "key_service"),
+        contacts=("key_run_ok", "key_service_closed"),
+    ),
     "door_ok": Feature("door open", "open the door", equipment=("door",), contacts=("door_ok",)),
     "on_ups": Feature("while on UPS", "with the auxiliary supply off"),
     "energised": Feature("while energised", "with the contactors closed"),
@@ -65,6 +72,9 @@ EQUIPMENT = {
     "ups": Equipment("UPS monitor", roles=("ups",)),
     "supervised": Equipment("supervised path of the fire panel", inputs=("supervised_ok",)),
     "noc": Equipment("link to the network operations centre"),
+    "key_service": Equipment(
+        "second contact of the key switch, closed out of RUN", inputs=("key_service_closed",)
+    ),
     "door": Equipment("door contact", inputs=("door_ok",)),
 }
 ROWS = (
@@ -174,6 +184,14 @@ ROWS = (
         sentence="Service mode is selected with the key.",
         remedy="Turn the key back when the work is done.",
         proof=CONTACT,
+        stages=(
+            Stage(
+                "47b",
+                sentence="The two contacts of the key switch contradict each other.",
+                remedy="Check both contacts of the key switch and their wires. Remote reset.",
+                is_ours=True,
+            ),
+        ),
     ),
     Row(
         48,

@@ -13,7 +13,6 @@ from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
 from controller.run.record_feed import RecordFeed
 from controller.run.relays import Relays
-from controller.run.reset import key_is_out
 from safety import latches, parameters as p, signals as s
 
 KEYFRAME_MS = 10_000
@@ -197,7 +196,7 @@ class Cabinet:
             return operator_commands.STAYS_LOCKED
         if self._in_test():
             return operator_commands.IN_TEST
-        if not key_is_out(self.core):
+        if not self.core.kernel.features.fire.key_is_out():
             return operator_commands.KEY_IN_RUN
         self.run_request.begin_test()
         return operator_commands.ACCEPTED
@@ -224,7 +223,11 @@ class Cabinet:
             return operator_commands.LOCKED
         if not is_locked and not by.in_effect:
             return operator_commands.NOT_LOCKED
-        if not is_locked and name != by.in_effect and not key_is_out(self.core):
+        if (
+            not is_locked
+            and name != by.in_effect
+            and not self.core.kernel.features.fire.key_is_out()
+        ):
             return operator_commands.OTHERS_LOCK
         if is_locked:
             by.take_effect(name, is_awaited)

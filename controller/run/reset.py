@@ -91,7 +91,9 @@ class Reset:
         self._submit()
 
     def _verdict(self):
-        return self._core.kernel.latches.verdict(*self._asked, key_is_out(self._core))
+        return self._core.kernel.latches.verdict(
+            *self._asked, self._core.kernel.features.fire.key_is_out()
+        )
 
     def _void(self, inp, answer, peer):
         """The reset ends without the kernel; `inp` is the image that the journal gets of this tick,
@@ -113,8 +115,3 @@ class Reset:
             peer.order_reset(*self._asked_of_peer)
         else:
             self.answer = result
-
-
-def key_is_out(core) -> int:
-    """True while the key switch is known to be out of RUN."""
-    return core.kernel.features.ages.known(s.G_IO_1) and not core.inp[s.KEY_RUN_OK]

@@ -55,6 +55,7 @@ def _fitted(topology):
         "smoke_zones": smoke_zones(absent),
         "heat_fitted": "heat" not in absent,
         "supervised_fitted": "supervised" not in absent,
+        "key_service_fitted": "key_service" not in absent,
         "door_fitted": "door" not in absent,
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }

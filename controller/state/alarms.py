@@ -86,7 +86,7 @@ def reset(shadow, standing: list) -> dict:
     if latched:
         needs = "key" if any(row["reset"] == "key" for row in latched) else "remote"
         kind = m.KEY if needs == "key" else m.REMOTE
-        key_out = base.cabinet_value(shadow, s.KEY_RUN_OK) == 0
+        key_out = shadow.core.kernel.features.fire.key_is_out()
         result = rules.verdict(kind, shadow.first_out, shadow.cause_mask, key_out)
     return {
         "needs": needs,

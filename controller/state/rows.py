@@ -5,7 +5,7 @@ from controller.record.history import CODES, STAGES, scope_of
 from controller.rows import reason_words
 from controller.run import peer_words, self_test
 from controller.state import base
-from safety import matrix as m, signals as s
+from safety import matrix as m, parameters as p, signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
 # what history.CODES say
@@ -48,7 +48,8 @@ def needed(resets: list, in_b: dict | None) -> str | None:
 
 def is_key_out(seen) -> bool:
     """The key switch was out of RUN in its last reading, which may be stale."""
-    return not seen.inp[s.KEY_RUN_OK]
+    fitted = seen.reader.header["safety_image"][len(p.HEADER) + p.P_KEY_SERVICE_FITTED]
+    return not seen.inp[s.KEY_RUN_OK] and bool(not fitted or seen.inp[s.KEY_SERVICE_CLOSED])
 
 
 def row_of(shadow, name: str, began_ms: int | None, began_code: int = 0) -> dict:

@@ -11,6 +11,7 @@ from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs,
 
 CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
+    "key_service",
     *("permit_1", "permit_2", "door", "bms_fault"),
     # these ten move ten times a second
     *("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak"),
@@ -180,6 +181,7 @@ class CabinetPlant:
             gas_relay=safety.lfl_closed,
             airflow=self.air.airflow,
             key_run=self.key_run,
+            key_service=not self.key_run,
             permit_1=safety.pcs_enable,
             permit_2=safety.contactor_supply,
             door=self.door_closed,

@@ -21,7 +21,16 @@ IO_2 = (
     *("estop_2_ok", "bms_fault_ok", "permit_2_closed", "cell_voltage_ok", "smoke_1_ok"),
     *("smoke_2_ok", "heat_ok", "fire_trouble_ok"),
 )
-IO_3 = ("damper_ok", "", "leak_ok", "coolant_ok", "supervised_ok", "hvac_ok", "", "")
+IO_3 = (
+    "damper_ok",
+    "",
+    "leak_ok",
+    "coolant_ok",
+    "supervised_ok",
+    "hvac_ok",
+    "",
+    "key_service_closed",
+)
 NONE = ("",) * 8
 IO_1_OUTPUTS = ("pcs_enable_ok", "!fan_on", "horn_on", "lamp_on", "", "", "", "")
 IO_2_OUTPUTS = ("contactor_supply_ok", "!red_lamp_on", "supervisory_ok", "pre_alarm_on")

@@ -12,7 +12,10 @@ TICK_S = 0.02
 def test_contacts_of_a_cold_cabinet_can_be_forced():
     one = run(plant(), 2.4)
     opened = [name for name, is_closed in one.contacts.items() if not is_closed]
-    assert opened == ["permit_1", "permit_2", "damper"] and tuple(one.contacts) == cabinet.CONTACTS
+    assert (
+        opened == ["key_service", "permit_1", "permit_2", "damper"]
+        and tuple(one.contacts) == cabinet.CONTACTS
+    )
     run(one, 6)
     assert one.contacts["damper"]  # the louvre takes 8 s
     assert one.air.fan_running

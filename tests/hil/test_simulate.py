@@ -182,5 +182,5 @@ def test_a_lost_key_or_store_is_a_controlled_stop(lost, state):
     else:
         virtual.controller.store.ok = False
     virtual.run(12)
-    assert run_state(virtual)[0] == state and (lost != "key" or stages(virtual) == ["47"])
+    assert run_state(virtual)[0] == state and (lost != "key" or stages(virtual) == ["47a"])
     assert opened(virtual)

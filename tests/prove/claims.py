@@ -597,10 +597,15 @@ def no_reset_clears_what_stands():
     evaluator = any_latches(cabinet)
     machine, latches, inp = cabinet.machine, cabinet.kernel.latches, cabinet.kernel.inp
     before, left = list(evaluator.latched), machine.call(latches.left)
-    known_key, elapsed = machine.symbol("known_key", 0, 1), cabinet.elapsed()
-    machine.call(latches.update, elapsed, inp, known_key)
+    cabinet.any_ages()
+    elapsed, features = cabinet.elapsed(), evaluator.features
+    known = [equal(machine.call(features.ages.known, at), 1) for at in (s.G_IO_1, s.G_IO_3)]
+    machine.call(latches.update, elapsed, inp)
     kind, claims = inp[s.RESET_KIND], []
-    turned = equal(known_key, 1) & equal(inp[s.KEY_RUN_OK], 0)
+    second = equal(features.fire.key_service_fitted, 0) | known[1] & equal(
+        inp[s.KEY_SERVICE_CLOSED], 1
+    )
+    turned = known[0] & equal(inp[s.KEY_RUN_OK], 0) & second
     without_key = equal(kind, m.KEY) & no(turned)
     for index in range(evaluator.count):
         kept = implies(equal(before[index], 1), equal(evaluator.latched[index], 1))

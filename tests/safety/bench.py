@@ -85,6 +85,7 @@ class Bench(Inputs):
         inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
         inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
         inp[s.AIRFLOW_OK] = inp[s.DAMPER_OK] = 1
+        inp[s.KEY_SERVICE_CLOSED] = 1 - inp[s.KEY_RUN_OK]
         for rack in range(self.layout.racks):
             closed = self.rack(s.CONTACTOR_CLOSE_OK, rack) or self.welded
             state = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN

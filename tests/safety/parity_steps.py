@@ -96,6 +96,7 @@ class Walk:
         ask = self.draw(40)
         inp[s.RESET_KIND] = ask if ask == 1 or ask == 2 else 0
         inp[s.KEY_RUN_OK] = 0 if ask == 2 and out[s.LATCHED_COUNT] else self.usual[s.KEY_RUN_OK]
+        inp[s.KEY_SERVICE_CLOSED] = 1 - inp[s.KEY_RUN_OK]
         inp[s.RESET_FIRST_OUT] = out[s.FIRST_OUT_INSTANCE]
         inp[s.RESET_MASK] = out[s.CAUSE_MASK]
 

@@ -106,6 +106,10 @@ VALUES |= {
     "gas_lfl_permille_max": (_gas_1, _cabinet(s.GAS_1_LFL_PERMILLE)),
     "gas_detectors_faulty": (_gas_1, _faulty),
     "gas_calibration_d_min": (_gas_1, _cabinet(s.GAS_1_CALIBRATION_D)),
+    "key_discrepancy": (
+        _groups(s.G_IO_1, s.G_IO_3),
+        lambda bench, value: bench.held.__setitem__(s.KEY_SERVICE_CLOSED, value),
+    ),
     "airflow_missing": (_io_1, _held_open(s.AIRFLOW_OK)),
     "pcs_excess_W": (_pcs, _excess),
     "bus_mismatch_mV": (_pcs, _mismatch),

@@ -148,7 +148,8 @@ STAGES = """
 46a noc_lost_s                    >=901    0     L0 1    0 L M
 46b noc_lost_s                    >=901    0     L0 1    0 L c50 d50 M
 46c noc_unverified                >=1      0     L0 0    0 N L ich M
-47  key_run_ok                    <=0      0     L0 1    0 R Z L ich idc O
+47a key_run_ok                    <=0      0     L0 1    0 R Z L ich idc O
+47b key_discrepancy               >=1      0.5   L1 0    0 R Z L ich idc O
 48a door_ok                       <=0      1     L0 1    0 R ich idc O if energised
 48b door_ok                       <=0      1     L0 1    0 R fan H ich idc O if gas_alert
 # The silence ladder of the design: I/O module 0.5 s; meter silent 0.5 s, frozen 5 s.

@@ -32,12 +32,16 @@ class Desk:
         self.evaluator.refresh_first_out()
         return self
 
-    def ask(self, kind, key_run=1, known=1, mask=None, first=None):
+    def ask(self, kind, key_run=1, key_service=None, io=(1, 1), mask=None, first=None):
+        """key_service: as a sound switch has it unless given; io: modules 1 and 3 were heard."""
         self.inp[s.RESET_KIND] = kind
         self.inp[s.RESET_MASK] = self.evaluator.cause_mask() if mask is None else mask
         self.inp[s.RESET_FIRST_OUT] = self.evaluator.first_out[0] if first is None else first
         self.inp[s.KEY_RUN_OK] = key_run
-        return self.latches.update(1, self.inp, known)
+        self.inp[s.KEY_SERVICE_CLOSED] = 1 - key_run if key_service is None else key_service
+        seen = self.evaluator.features.ages.seen
+        seen[s.G_IO_1], seen[s.G_IO_3] = io
+        return self.latches.update(1, self.inp)
 
     def latched(self):
         marked = zip(self.evaluator.stage, self.evaluator.latched)
@@ -188,13 +192,24 @@ def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
     assert tuple(desk.latches.token_age) == after, "all but the spent one are a tick older"
 
 
+@pytest.mark.parametrize("fitted", (0, 1))
+@pytest.mark.parametrize("io", itertools.product((0, 1), repeat=2))
+@pytest.mark.parametrize("run, service", itertools.product((0, 1), repeat=2))
+def test_one_contact_of_two_is_no_key_that_is_out(fitted, io, run, service):
+    """A wire that breaks opens one contact; nothing is known of a module that is silent."""
+    desk = Desk(key_service_fitted=fitted).stand(KEY_ROW)
+    is_out = io[0] and not run and (not fitted or io[1] and service)
+    result = desk.ask(m.KEY, key_run=run, key_service=service, io=io)
+    assert result == (DONE if is_out else KEY_NEEDED)
+
+
 def test_every_token_ages_and_stops_at_the_hour():
     desk = Desk()
     desk.latches.token_age[:] = array("i", [0, 0, HOUR - 1])
-    desk.latches.update(5, desk.inp, 1)
+    desk.latches.update(5, desk.inp)
     assert (list(desk.latches.token_age), desk.latches.left()) == ([5, 5, HOUR], 1)
     desk.latches.token_age[:] = array("i", [HOUR - 1, 0, 0])
-    desk.latches.update(5, desk.inp, 1)
+    desk.latches.update(5, desk.inp)
     assert list(desk.latches.token_age) == [HOUR, 5, 5]
     bench = running()
     for left in (3, 2, 1, 0, 0):

@@ -407,7 +407,7 @@ def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs
 def test_the_key_out_of_run_is_a_controlled_stop():
     bench = running().set(s.KEY_RUN_OK, 0)
     assert bench.step().out[s.STATE] == TRIPPED and bench.unit(s.PCS_RUN_OK) == 1
-    assert given_out(bench.step(20)) == (TRIPPED, 0, 0) and bench.standing() == ["47"]
+    assert given_out(bench.step(20)) == (TRIPPED, 0, 0) and bench.standing() == ["47a"]
     assert bench.set(s.KEY_RUN_OK, 1).step(20).out[s.STATE] == RUNNING and bench.standing() == []
 
 

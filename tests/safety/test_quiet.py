@@ -115,7 +115,7 @@ def test_only_a_token_that_was_spent_grows_older():
     for spent in range(len(latches.token_age) + 1):
         hour = latches.hour_ticks
         ages = latches.token_age = Writes([hour - 1] * spent + [hour] * (3 - spent))
-        latches.update(1, bench.inp, 1)
+        latches.update(1, bench.inp)
         assert (ages.count, ages) == (spent, [latches.hour_ticks] * 3)
 
 

@@ -23,6 +23,7 @@ mV 100 10000 3000 down: rack_voltage_spread_mV_max | bool 0 1 1 up: bms_fault_co
 bool 0 1 1 fixed: door_fitted meter_load_fitted | count 0 2 2 fixed: offgas_detectors
 bool 0 1 1 fixed: toxic_fitted | count 0 2 2 fixed: smoke_zones
 bool 0 1 1 fixed: heat_fitted io_3_fitted climate_fitted ups_fitted supervised_fitted
+  key_service_fitted
 ms 1000 10000 10000 down: monitor_silent_ms | ms 0 600000 0 down: agent_hold_off_ms
 ms 0 30000 30000 up: fuse_wait_ms | ms 100 2000 600 down: contactor_report_ms
 ms 5000 120000 10000 down: bms_still_ms
@@ -47,7 +48,8 @@ bool 0 1 1 fixed: insulation_reported sensors_reported
 CABINET_INPUTS = """
 bool 0 1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed
   door_ok estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok
-  fire_trouble_ok damper_ok hvac_ok leak_ok coolant_ok supervised_ok | W -INT INT: grid_power_W
+  fire_trouble_ok damper_ok hvac_ok leak_ok coolant_ok supervised_ok key_service_closed
+W -INT INT: grid_power_W
 hash 0 INT: grid_raw_hash | W -INT INT: load_power_W | hash 0 INT: load_raw_hash
 permille 0 1000: gas_1_lfl_permille | bool 0 1: gas_1_ok | d -36500 36500: gas_1_calibration_d
 permille 0 1000: gas_2_lfl_permille | bool 0 1: gas_2_ok | d -36500 36500: gas_2_calibration_d
@@ -138,7 +140,7 @@ io_1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok
   door_ok
 io_2: estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok
   fire_trouble_ok
-io_3: damper_ok hvac_ok leak_ok coolant_ok supervised_ok
+io_3: damper_ok hvac_ok leak_ok coolant_ok supervised_ok key_service_closed
 meter_grid: grid_power_W grid_raw_hash | meter_load: load_power_W load_raw_hash
 gas_1: gas_1_lfl_permille gas_1_ok gas_1_calibration_d
 gas_2: gas_2_lfl_permille gas_2_ok gas_2_calibration_d

@@ -102,8 +102,9 @@ class View:
         """True while the key switch is out of RUN, False while it is in RUN, None while no ticking
         controller knows.
         """
-        value = base.cabinet_value(self._watch.shadow, s.KEY_RUN_OK) if self.is_live else None
-        return None if value is None else value == 0
+        shadow = self._watch.shadow if self.is_live else None
+        is_known = shadow and base.cabinet_value(shadow, s.KEY_RUN_OK) is not None
+        return bool(shadow.core.kernel.features.fire.key_is_out()) if is_known else None
 
     @property
     def locked_out_by(self):

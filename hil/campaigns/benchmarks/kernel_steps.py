@@ -16,6 +16,7 @@ from safety import signals as s
 from safety.kernel import Kernel
 
 START_STEPS = 1100  # 22 s: closed, and the limits recovered
+USUALLY_0 = ("test_request", "key_service_closed")  # of the yes-or-no inputs
 HEALTHY = (
     (s.GAS_1_CALIBRATION_D, 90),
     (s.GAS_2_CALIBRATION_D, 90),
@@ -43,8 +44,7 @@ HEALTHY_RACK = (
 def fill(inp, layout):
     """Healthy values into the inputs of a layout."""
     for signal, row in enumerate(s.CABINET_INPUTS):
-        # of the yes-or-no inputs this alone is 0 when all is well
-        inp[signal] = 1 if row[1] == "bool" and row[0] != "test_request" else 0
+        inp[signal] = 1 if row[1] == "bool" and row[0] not in USUALLY_0 else 0
     for signal, value in HEALTHY:
         inp[signal] = value
     for unit in range(layout.units):

@@ -254,7 +254,7 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, operator_commands, "ask", 100)
     rig.plant.key_run = False
     rig.run(5)
-    closes = "it closes once the checklist is complete; now it waits for R701 interlock, row 47"
+    closes = "it closes once the checklist is complete; now it waits for R701 interlock, row 47a"
     stays = "nothing is closed, and it stays so"
     for start, stop in ((closes, stays), ("it is running", "it ramps to zero and opens")):
         assert run(capsys, "start --run-dir", tmp_path)[1] == [f"start: accepted: {start}"]
@@ -266,7 +266,7 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
 def test_a_start_of_a_tripped_cabinet_names_the_rows():
     out = array("i", [0] * 200)
     out[s.STATE] = s.TRIPPED
-    seen = SimpleNamespace(out=out, standing=["1a", "40a.rack2", "40c.rack2", "2", "3", "47"])
+    seen = SimpleNamespace(out=out, standing=["1a", "40a.rack2", "40c.rack2", "2", "3", "47a"])
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 1a, 40c, 2 and 2 more")
     seen.standing = ["40a.rack2"]
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped")

@@ -90,20 +90,20 @@ def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, a
     facts = watched.run(13).facts("alarms")
     assert facts["reset"]["command"] == f"firebreak reset --key {facts['reset']['code']}"
     assert code_on(watched) == facts["reset"]["code"]
-    assert reset(capsys, watched, "--key", code_on(watched))[1] == ["reset of 1a, 1b, 47: done"]
+    assert reset(capsys, watched, "--key", code_on(watched))[1] == ["reset of 1a, 1b, 47a: done"]
     assert "with the key on site (turn it out of RUN, the command below)" in watched.text("alarms")
 
 
 def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):
     watched = Watched(tmp_path, actions=[action(5, "key", run=False)]).run(8)
     facts = watched.facts("alarms")
-    assert [row["stage"] for row in facts["standing"]] == ["47"]
+    assert [row["stage"] for row in facts["standing"]] == ["47a"]
     assert (facts["reset"]["code"], facts["reset"]["command"]) == (None, None)
     assert watched.lines("alarms")[-1] == watched.lines("status")[-1] == CELLS
     by_itself = reset_command.BY_ITSELF
-    lines = ["row 47 service mode, cabinet; self reset", f"Nothing was reset: this {by_itself}."]
+    lines = ["row 47a service mode, cabinet; self reset", f"Nothing was reset: this {by_itself}."]
     assert reset(capsys, watched) == (1, lines, [])
-    assert reset(capsys, watched, OTHER) == changed(OTHER, "47", f", which {by_itself}")
+    assert reset(capsys, watched, OTHER) == changed(OTHER, "47a", f", which {by_itself}")
     assert asked == []
 
 
@@ -115,7 +115,7 @@ def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked
     )
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *silence]).run(15)
     seen, before = code_on(watched), watched.shadow.causes
-    assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47: done"])
+    assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47a: done"])
     now = code_on(watched.run(40))
     path = f"{watched.folder}/command.sock"
     assert asked == [(path, BY_KEY, *before)] and now not in (None, seen)
@@ -166,14 +166,14 @@ def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys
     found = watched.run(14).facts("alarms")["reset"]
     assert code_on(watched) == found["code"]
     lines = [
-        "row 47 service mode, cabinet; self reset",
+        "row 47a service mode, cabinet; self reset",
         "row 1a emergency stop, first out in channel B; key reset",
         f"Nothing was reset. To reset this: {found['command']}",
     ]
     assert reset(capsys, watched) == (1, lines, [])
     path = f"{watched.folder}/command.sock"
     for given in (str.upper, str.lower):
-        done = (0, ["reset of 47, 1a in channel B: done"], [])
+        done = (0, ["reset of 47a, 1a in channel B: done"], [])
         assert reset(capsys, watched, "--key", given(code_on(watched))) == done
         assert asked.pop() == (path, BY_KEY, *watched.shadow.causes)
     assert watched.shadow.causes[2] == 0

@@ -448,7 +448,8 @@ def test_refusals_and_table_agree_without_a_detector(files, role):
 
 NEEDED = {
     **{"estop_1_ok": {"1a", "1c"}, "estop_2_ok": {"1b", "1c"}, "fire_alarm_ok": {"2"}},
-    **{"key_run_ok": {"47"}, "permit_1_closed": set(), "permit_2_closed": set()},
+    **{"key_run_ok": {"47a", "47b (project)"}},
+    **{"permit_1_closed": set(), "permit_2_closed": set()},
 }
 
 

@@ -79,6 +79,8 @@ class Field:
             inp[first + s.CONTACTOR_STATE] = s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN
         for at, value in self.wrong.items():
             inp[at] = value
+        if s.KEY_SERVICE_CLOSED not in self.wrong:
+            inp[s.KEY_SERVICE_CLOSED] = 1 - inp[s.KEY_RUN_OK]
         self.image.fresh[:] = b"\1" * len(self.image.fresh)
 
     def write(self, inp, out, setpoints_W, now_us):

@@ -60,7 +60,7 @@ def test_that_it_was_heard_is_stored_at_once_also_when_nothing_else_changes(cent
     bench = Bench(settings=centre).tick().key(0)
     count = len(bench.keeper.records)
     heartbeat(bench, centre.noc_source)
-    assert bench.standing == ["47"] and len(bench.keeper.records) == count + 1
+    assert bench.standing == ["47a"] and len(bench.keeper.records) == count + 1
     assert path(bench) == (1, 1, 1)
 
 

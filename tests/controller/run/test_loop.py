@@ -17,7 +17,7 @@ from controller.hints import desk
 from controller.hints.client import HintClient
 from controller.record import store
 from controller.record.stored_record import Record
-from controller.run import cabinet as cabinets, loop, loop_statistics, operator_commands
+from controller.run import loop, loop_statistics, operator_commands
 from controller.run.cabinet import Cabinet
 from controller.site import config
 from controller.system import clock
@@ -25,6 +25,7 @@ from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from safety import latches, signals as s
+from safety.fire import Fire
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
@@ -279,7 +280,7 @@ def test_a_stop_that_does_not_end_takes_its_longest_time(silent, monkeypatch, su
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
 def test_nothing_that_is_asked_for_undoes_a_stop(silent, monkeypatch, ask):
     monkeypatch.setattr(loop, "OPEN_US_MAX", 100_000)
-    monkeypatch.setattr(cabinets, "key_is_out", lambda core: True)
+    monkeypatch.setattr(Fire, "key_is_out", lambda fire: 1)
     inp, out, told = silent.cabinet.core.inp, silent.cabinet.core.kernel.out, []
 
     def hold(ticks):

@@ -148,7 +148,7 @@ def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_
     assert bench.latched == bench.stored.latches.keys() == {"1a"}
     assert bench.reset().answers[-1] == latches.KEY_NEEDED
     bench.key(0).reset(matrix.KEY)
-    assert bench.standing == ["47"] and bench.stored.latches == {}
+    assert bench.standing == ["47a"] and bench.stored.latches == {}
     assert bench.key(1).tick(20).standing == [] and bench.state == "running"
     bench = running()
     for _ in range(4):

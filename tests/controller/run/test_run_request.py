@@ -201,7 +201,7 @@ def test_whatever_it_rests_after_it_is_not_asked_to_run():
 
 def under_test():
     bench = Bench().tick().key(0)
-    assert bench.state == "inhibited" and bench.standing == ["47"]
+    assert bench.state == "inhibited" and bench.standing == ["47a"]
     assert bench.cabinet.request_test() == oc.ACCEPTED
     return bench
 
@@ -289,7 +289,7 @@ def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop):
     else:
         bench.field.wrong[s.KEY_RUN_OK if stop == "key" else s.ESTOP_1_OK] = 0
     assert watched(bench, 60, 1)[-1] in ("inhibited", "ready", "tripped") and bench.is_open()
-    assert {"estop": "1a", "key": "47"}.get(stop) in [*bench.standing, None]
+    assert {"estop": "1a", "key": "47a"}.get(stop) in [*bench.standing, None]
     refusal = oc.STAYS_LOCKED if stop == "lock" else oc.IN_TEST
     assert bench.cabinet.request_run(1) == refusal
     watched(bench, TEST_TICKS)

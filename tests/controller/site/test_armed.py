@@ -21,7 +21,7 @@ LACKS = {
     offgas_2 | 8a ; toxic | 9 10a 10b ; gas | 11 12a 12b ; gas offgas toxic | 13a 13b 13c 14
     airflow | 15a 15b ; damper | 16a 16b ; hvac | 17a ; climate | 17b 17c 42c ; cell_voltage | '30'
     bms_fault | 40e ; leak | 42a ; coolant | 42b ; ups | 43a 43b 43c 43d ; door | 48a 48b
-    supervised noc | 46a 46b 46c ; climate ups | '52'
+    supervised noc | 46a 46b 46c ; key_service | 47b ; climate ups | '52'
     """)
     for stage in stages.split()
 }
@@ -134,11 +134,12 @@ def test_third_module_is_needed_for_its_contacts(files):
     cut_device(files, "io_3")
     assert files.refusal() == (
         "example/cabinet.toml:device: no device with role io_3: "
-        f"{equipment.with_clauses([16, 17, 42, 46])} would not be armed; allowed exactly one, or "
+        f"{equipment.with_clauses([16, 17, 42, 46, 47])} would not be armed; allowed exactly one, or "
         "not_fitted.damper and not_fitted.hvac and not_fitted.leak and not_fitted.coolant and "
-        "not_fitted.supervised"
+        "not_fitted.supervised and not_fitted.key_service"
     )
-    without(files, ["damper", "hvac", "leak", "coolant", "supervised", "aux_load"])
+    names = "damper hvac leak coolant supervised aux_load key_service"
+    without(files, names.split())
     files.replace("type", '"pre_alarm_on", ""', '"pre_alarm_on", "shunt_trip_on"')
     assert files.load().cabinet["io_3_fitted"] == 0
 

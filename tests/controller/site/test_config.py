@@ -97,7 +97,7 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     off = {stage[matrix.S_ROW] for (stage, _), word in zip(instances, armed) if not word}
     by_bms, not_fitted = (
         {*range(18, 30), *range(31, 35), 45, 53},
-        {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 51, 52},
+        {3, 7, 8, 9, 10, 16, 17, 30, 37, 42, 43, 46, 47, 51, 52},
     )
     assert off == by_bms | not_fitted
     assert [rack[name] for name in stage_states.LACKING] == [0, 0, 0, 0]
@@ -118,7 +118,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
         for row in p.CABINET_PARAMETERS
         if schema.CABINET[row[0]].kind == "derived" and row[0] != "meter_load_fitted"
     }
-    assert len(derived) == 12
+    assert len(derived) == 13
     assert [name for name, value in derived.items() if value] == ["io_3_fitted"]
     assert [device.role for device in loaded.topology.on_bus("gas")] == ["io_3"]
     assert not any(loaded.topology.device("io_3").inputs + loaded.topology.device("io_3").outputs)
@@ -130,7 +130,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
         if stage_states.stage_state(stage, loaded.topology, index)[0] != stage_states.ARMED
     }
     # 37: these racks report it themselves
-    assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 48, 51, 52}
+    assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 47, 48, 51, 52}
 
 
 def test_the_module_that_drops_the_pcs_comes_first(files):

@@ -101,7 +101,7 @@ def test_a_start_names_what_it_waits_for_until_it_closes(tmp_path):
     watched = key(Watched(tmp_path), False, 5)
     facts = watched.facts("alarms")
     assert facts["start"]["waits_for"]["name"] == "interlock" and facts["state"] == "inhibited"
-    assert [row["stage"] for row in facts["standing"]] == ["47"]
+    assert [row["stage"] for row in facts["standing"]] == ["47a"]
     total = watched.core.out[s.EVIDENCE_TOTAL]
     start = f"START  checklist {total} of {total}: waits for R701 interlock: "
     assert start in watched.text("alarms")
@@ -208,7 +208,7 @@ def test_an_alarm_of_channel_b_alone_names_its_channel(tmp_path):
     nothing = "No alarm in A: no interlock row is active or latched."
     assert watched.lines("alarms")[2:4] == [nothing, IN_B]
     facts = key(watched, False, 14).facts("alarms")
-    assert [row["stage"] for row in facts["standing"]] == ["47"]
+    assert [row["stage"] for row in facts["standing"]] == ["47a"]
     words = "RESET  Nothing is latched in A: it resets by itself when its cause is gone."
     assert words in watched.lines("alarms")
 

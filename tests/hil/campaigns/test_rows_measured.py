@@ -25,7 +25,7 @@ CONFIG = configs.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 # Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
-SAMPLE = ["2", "4", "10b", "21a", "36", "40c", "44b", "44d", "47", "49", "51", "10b rate"]
+SAMPLE = ["2", "4", "10b", "21a", "36", "40c", "44b", "44d", "47a", "49", "51", "10b rate"]
 SAMPLE += ["23b rate", "49 io_1", "51 contact", "51 silent"]
 slow = pytest.mark.slow
 RUNNING = {}
