@@ -87,6 +87,7 @@ blind | 75 s are what C23 allows a temperature, after the 10 s of the first stag
 link | no source has a number; a person is to be reachable in 15 min (A53), so nobody may be blind \
 for longer
 switch | a key or a first start is no noise
+turn | while a key turns, both contacts are open, and two modules are read one after the other
 door | a door is opened by hand, not by vibration
 design | no source has this row: its hazard and its figures are in the hazard log
 median | no source compares with the median; C22 has 15 K for the spread, and it must rise too
@@ -191,7 +192,8 @@ LINES = """
 46a | link | gone
 46b | link | gone
 46c | - | switch
-47 | - | switch
+47a | - | switch
+47b | - | turn
 48a | - | door
 48b | - | door
 49 | expiry | gone

@@ -87,7 +87,7 @@ def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, rep
     one = running()
     act(one, action, **given)
     assert [name for name, is_closed in one.contacts.items() if not is_closed] == [
-        name for name in cabinet.CONTACTS if name in (contact, "damper")
+        name for name in cabinet.CONTACTS if name in (contact, "key_service", "damper")
     ]
     one.step(TICK_S)
     assert one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]

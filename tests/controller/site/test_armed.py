@@ -134,8 +134,8 @@ def test_third_module_is_needed_for_its_contacts(files):
     cut_device(files, "io_3")
     assert files.refusal() == (
         "example/cabinet.toml:device: no device with role io_3: "
-        f"{equipment.with_clauses([16, 17, 42, 46, 47])} would not be armed; allowed exactly one, or "
-        "not_fitted.damper and not_fitted.hvac and not_fitted.leak and not_fitted.coolant and "
+        f"{equipment.with_clauses([16, 17, 42, 46, 47])} would not be armed; allowed exactly one, "
+        "or not_fitted.damper and not_fitted.hvac and not_fitted.leak and not_fitted.coolant and "
         "not_fitted.supervised and not_fitted.key_service"
     )
     names = "damper hvac leak coolant supervised aux_load key_service"
