@@ -41,7 +41,8 @@ def read() -> tuple:
 def facts(log: dict, measured: dict) -> dict:
     """The log as plain data, with all its gaps. log, measured: as of `read`."""
     rows = _rows(measured)
-    hazards = [_hazard(each, rows) for each in log["hazard"]]
+    in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
+    hazards = [_hazard(each, rows) for each in in_order]
     named = {row: [each["id"] for each in hazards if row in each["rows"]] for row in rows}
     gaps = [f"row {row}: no hazard names it" for row in rows if not named[row]]
     gaps += _repeated([each["id"] for each in hazards])

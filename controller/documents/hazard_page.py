@@ -15,7 +15,9 @@ HEAD = (
     "Time there is: the process safety time, from the cause to no energy. Latest: the time chain "
     "of the example site, sensor included, worst case. Measured: on the rig in virtual time, from "
     "the moment in which the sensor shows the cause. Both of the slowest stage that takes energy "
-    "away, until the contactors are open, or until power is zero where they stay closed."
+    "away, until the contactors are open, or until power is zero where they stay closed; without a "
+    "wait for the fuse. -: none of its rows takes energy away; before: rows of other hazards act "
+    "sooner."
 )
 PARTLY = "Tests and scenarios were not looked for: no sources are installed here."
 

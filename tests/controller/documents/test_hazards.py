@@ -1,17 +1,15 @@
 """`firebreak evidence --hazards`: no gap in the log, and every kind of gap is found."""
 
 import copy
-import json
 
 import pytest
-from command_line import run
 
-from controller.documents import hazard_log, hazard_page
+from controller.documents import document, hazard_log, hazard_page
 from controller.rows import records
 from safety import matrix as m
 
 LOG, MEASURED = hazard_log.read()
-NAMES = [each["id"] for each in LOG["hazard"]]
+NAMES = sorted([each["id"] for each in LOG["hazard"]], key=lambda name: int(name[1:]))
 FACTS = hazard_log.facts(LOG, MEASURED)
 
 
@@ -103,20 +101,30 @@ def test_another_number_anywhere_in_a_stage_voids_its_figures(place):
     assert hazard_log.numbers(tuple(changed)) != hazard_log.numbers(stage)
 
 
-def test_the_command_prints_every_hazard_and_ends_with_1_at_a_gap(capsys, monkeypatch, tmp_path):
-    code, lines, _ = run(capsys, "evidence --hazards")
-    titles = [line.split(":")[0] for line in lines if line.startswith("## H")]
-    assert code == 0 and titles == [f"## {name}" for name in NAMES]
-    short = tmp_path / "measured.json"
-    short.write_text(json.dumps({key: each for key, each in MEASURED.items() if key != "2"}))
-    monkeypatch.setattr(hazard_log, "MEASURED", short)
-    code, lines, _ = run(capsys, "evidence --hazards --format json")
-    assert code == 1 and json.loads("\n".join(lines))["gaps"]
-    assert "| 2 | 2 | yes | 0.76 s | NONE |" in run(capsys, "evidence --hazards")[1]
-
-
 def test_on_a_cabinet_without_sources_it_says_what_it_did_not_look_for(monkeypatch, tmp_path):
     monkeypatch.setattr(hazard_log, "ROOT", tmp_path)
     facts = hazard_log.facts(LOG, MEASURED)
     assert not facts["is_source_tree"] and facts["gaps"] == []
     assert hazard_page.PARTLY in [getattr(each, "text", "") for each in hazard_page.blocks(facts)]
+
+
+def test_the_page_shows_what_is_missing():
+    """A row without a hazard, a hazard without a scenario of its own."""
+    log = {
+        **LOG,
+        "hazard": [{**each, "scenarios": []} for each in LOG["hazard"] if "2" not in each["rows"]],
+    }
+    text = document.markdown(hazard_page.blocks(hazard_log.facts(log, MEASURED)))
+    assert f"| 2: {records.ROWS[2].what} | NONE |" in text
+    assert "| scenarios | none beside the courses of its rows |" in text
+
+
+def test_the_page_has_all_of_a_hazard():
+    text = document.markdown(hazard_page.blocks(FACTS))
+    titles = [line.partition(":")[0] for line in text.splitlines() if line.startswith("## H")]
+    assert titles == [f"## {name}" for name in NAMES]
+    part = text.partition("## H12: ")[2].partition("## H13: ")[0]
+    hazard = next(each for each in FACTS["hazards"] if each["id"] == "H12")
+    for words in (*[hazard[word] for word in hazard_log.WORDS], *hazard["tests"], "10 s"):
+        assert words in part
+    assert "| 4 | 4 | yes | 4.36 s | 4: 4.04 s contactors open; 4 heat: 4.12 s" in part

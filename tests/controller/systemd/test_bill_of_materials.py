@@ -4,12 +4,10 @@ Documents of this form passed the strict JSON schemas of CycloneDX 1.5 and 1.6 (
 cyclonedx-python-lib); the parts that these require are asserted here.
 """
 
-import json
 import re
 import uuid
 
 import pytest
-from command_line import refused, run
 
 from controller.systemd import bill_of_materials as bom, locked
 
@@ -98,10 +96,13 @@ def test_the_installer_asks_for_these_debian_packages():
     assert asked == set(bom.DEBIAN)
 
 
-def test_the_command(capsys, monkeypatch, tmp_path):
-    code, lines, _ = run(capsys, "evidence --sbom --format json")
-    assert code == 0 and json.loads("\n".join(lines)) == bom.document()
-    code, lines, _ = run(capsys, "evidence --sbom")
-    assert code == 0 and len([line for line in lines if "pkg:" in line]) == len(PACKAGES) + 5
-    monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none",))
-    refused(capsys, 3, "none", "evidence --sbom")
+def test_the_page_has_a_line_for_each():
+    found = bom.document()
+    _, _, table = bom.blocks(found)
+    assert [line[0] for line in table.rows] == [each["name"] for each in found["components"]]
+
+
+def test_without_any_lock_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", tmp_path / "nothing"))
+    with pytest.raises(FileNotFoundError, match="none"):
+        bom.document()
