@@ -26,7 +26,13 @@ _SPAN = cli.option(
     help="how far back (%(default)s)",
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
-_OPTIONS = {"events": [_PAGE], "racks": [_PAGE], "links": [_PAGE], "trend": [_SPAN]}
+_OPTIONS = {
+    "alarms": [_PAGE],
+    "events": [_PAGE],
+    "racks": [_PAGE],
+    "links": [_PAGE],
+    "trend": [_SPAN],
+}
 
 
 def add(commands) -> None:

@@ -4,8 +4,7 @@ output.
 
 from controller.core import reasons
 from controller.documents import document
-from controller.rows import matrix_words, reason_words
-from controller.rows.records import by_row
+from controller.rows import danger, matrix_words, reason_words
 from controller.system import cli
 from controller.system.paths import DONE
 from safety import matrix as m
@@ -33,8 +32,8 @@ def _run(arguments):
 
 
 def facts() -> dict:
-    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, reset, sentence,
-    remedy}]}.
+    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, danger, reset,
+    sentence, remedy}], the most dangerous first}.
     """
     codes = [
         {
@@ -44,20 +43,20 @@ def facts() -> dict:
         }
         for code, texts in sorted(reason_words.TEXTS.items())
     ]
-    stages = []
-    for row, group in by_row().items():
-        for stage in group:
-            _, sentence, remedy = reason_words.stage_text(stage)
-            stages.append(
-                {
-                    "stage": stage[m.S_ID],
-                    "code": reasons.ROW + row,
-                    "sentence": sentence,
-                    "remedy": remedy,
-                    "reset": matrix_words.RESETS[stage[m.S_LATCH]],
-                }
-            )
-    return {"codes": codes, "stages": stages}
+    stages = sorted(m.STAGES, key=lambda stage: (danger.order(stage), stage[m.S_ID]))
+    return {"codes": codes, "stages": [_stage(stage) for stage in stages]}
+
+
+def _stage(stage):
+    _, sentence, remedy = reason_words.stage_text(stage)
+    return {
+        "stage": stage[m.S_ID],
+        "code": reasons.ROW + stage[m.S_ROW],
+        "danger": danger.NAMES[danger.level(stage)],
+        "sentence": sentence,
+        "remedy": remedy,
+        "reset": matrix_words.RESETS[stage[m.S_LATCH]],
+    }
 
 
 def blocks() -> list:
@@ -87,6 +86,7 @@ def blocks() -> list:
             reasons.label(stage["code"]),
             stage["sentence"],
             stage["remedy"],
+            stage["danger"],
             stage["reset"],
         )
         for stage in found["stages"]
@@ -94,5 +94,6 @@ def blocks() -> list:
     return [
         *out,
         document.Heading(2, "Stages of the rows: what the pages say when one is active"),
-        document.Table(("stage", "code", "what it says", "what to do", "reset"), rows),
+        document.Text("The most dangerous to people first, in the order of every page."),
+        document.Table(("stage", "code", "what it says", "what to do", "danger", "reset"), rows),
     ]

@@ -1,4 +1,4 @@
-"""Alarms: what tripped first, what followed, what to check in which order, what a reset needs,
+"""Alarms: what is dangerous, what tripped first, what to check in which order, what a reset needs,
 what a start waits for.
 """
 
@@ -28,16 +28,11 @@ def facts(shadow, history, recorded=None) -> dict:
     for row in found:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None
-
-    def order(row):
-        """The kernel's first-out leads; then by time (unseen beginnings first), then by effect."""
-        began_ms = -1 if row["began_ms"] is None else row["began_ms"]
-        return row["instance"] != first, began_ms, -row["demands"].get("pcs", 0), row["row"]
-
-    ordered = sorted(found, key=order)
+    ordered = rows.by_danger(found)
     return {
         **base.head(shadow),
         "standing": ordered,
+        "first_out": first,
         "first_out_per_scope": [
             {
                 "scope": scope,

@@ -1,7 +1,9 @@
 """Parts of every page's facts: reasons, ages, and values that are None while unknown."""
 
 from controller.core import image, reasons
-from controller.rows import reason_words
+from controller.record.history import STAGES
+from controller.rows import danger, reason_words
+from controller.run import peer_words
 from safety import parameters as p, signals as s
 
 
@@ -90,7 +92,18 @@ def head(shadow) -> dict:
         "sequence": shadow.sequence,
         "locked_out_by": locked_out_by(shadow),
         "test_left_ms": test_left_ms(shadow),
+        "danger": danger_of(shadow),
     }
+
+
+def danger_of(shadow) -> dict:
+    """{level, name, words}: the most dangerous of what is active or latched in either channel;
+    words: what a person does first, "" where the remedies are enough.
+    """
+    found = [STAGES[name.partition(".")[0]] for name in shadow.standing]
+    in_b = peer_words.stage_in_b(shadow.causes[2])
+    level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)
+    return {"level": level, "name": danger.NAMES[level], "words": danger.FIRST[level]}
 
 
 def test_left_ms(shadow):

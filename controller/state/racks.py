@@ -1,5 +1,7 @@
 """Racks, as reported by their BMS: an unknown value is None, never the last one and never 0."""
 
+from controller.record.history import STAGES
+from controller.rows import danger
 from controller.state import base
 from safety import contactors, parameters as p, rack_limits, signals as s
 
@@ -35,7 +37,10 @@ def rack_of(shadow, rack: int) -> dict:
         "age_ms": oldest_ms(shadow, rack),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
-        "standing": [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
+        "standing": sorted(
+            [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
+            key=lambda name: danger.order(STAGES[name.partition(".")[0]]),
+        ),
     }
 
 

@@ -2,7 +2,8 @@
 
 from controller.core import image, reasons
 from controller.record.history import CODES, STAGES, scope_of
-from controller.rows import reason_words
+from controller.rows import danger, facts, reason_words
+from controller.rows.records import ROWS
 from controller.run import peer_words, self_test
 from controller.state import base
 from safety import matrix as m, parameters as p, signals as s
@@ -75,7 +76,22 @@ def row_of(shadow, name: str, began_ms: int | None, began_code: int = 0) -> dict
         "reset_clear_ms": shadow.core.kernel.latches.clear_ticks * tick_ms,
         "demands": demands_of(stage),
         "effect": effect(stage),
+        "danger": danger.NAMES[danger.level(stage)],
+        "source": facts.sources(ROWS[stage[m.S_ROW]].basis),
     }
+
+
+def by_danger(found: list) -> list:
+    """What row_of made, the most dangerous first (rows/danger.py), then the oldest; an unseen
+    beginning is oldest.
+    """
+    return sorted(
+        found,
+        key=lambda row: (
+            danger.order(STAGES[row["stage"]]),
+            -1 if row["began_ms"] is None else row["began_ms"],
+        ),
+    )
 
 
 def _reason(shadow, stage, began_code):
@@ -136,7 +152,7 @@ def rows_demanding(shadow, demand: int, level: int) -> list:
             "name": words_of(name)[0],
             "remedy": words_of(name)[2],
         }
-        for name, stage in stages.items()
+        for name, stage in sorted(stages.items(), key=lambda each: danger.order(each[1]))
         if stage[m.S_DEMAND][demand] >= level
     ]
 

@@ -34,7 +34,9 @@ RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
 def facts(shadow, history, loop, record: dict | None) -> dict:
     """The page `status` as plain data; loop, record: None without."""
     chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
-    active = [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    active = rows.by_danger(
+        [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
+    )
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     crc = f"{shadow.out[s.IMAGE_CRC]:08X}"
     return {

@@ -3,11 +3,12 @@
 from controller.console.pages import alarms, events, links, racks, status, trend, why
 from controller.console.pages.text import parts
 
-# Pages of several parts: what they list, and how many of it on a part.
+# Pages of several parts: how many of these facts.
 NUMBERED = {
-    "events": ("events", events.PER_PAGE),
-    "racks": ("racks", racks.PER_PAGE),
-    "links": ("devices", links.PER_PAGE),
+    "alarms": lambda facts: 1 + len(alarms.details(facts)),
+    "events": lambda facts: len(events.parts(facts)),
+    "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),
+    "links": lambda facts: parts(facts["devices"], links.PER_PAGE),
 }
 LINES = {
     "status": status.lines,
@@ -27,5 +28,4 @@ def lines(page: str, facts: dict, number: int = 1) -> list:
 
 def count(page: str, facts: dict) -> int:
     """How many parts this page has."""
-    name, per_page = NUMBERED.get(page, ("cabinet", 1 << 30))
-    return parts(facts[name], per_page)
+    return NUMBERED[page](facts) if page in NUMBERED else 1

@@ -1,11 +1,15 @@
-"""The page for 3 am: first-out, what followed, what to check, what a reset and a start need."""
+"""The page for 3 am: the most dangerous alarm, the others, what tripped first, what to check, what
+a reset and a start need; then every alarm in full.
+"""
 
 from controller.console.pages.text import (
+    CELLS,
     HEIGHT,
     MARGIN,
     RULE,
     checklist,
     duration,
+    filled,
     folded,
     head,
     last,
@@ -18,13 +22,18 @@ from controller.console.pages.text import (
 from controller.core import reasons
 from safety import evidence
 
-STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of rows that followed, remedies
+STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of other rows, remedies
 THEN_MARGIN = 17
+DETAILS_MAX = 19  # lines of a part
 LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
 
 
-def lines(facts: dict) -> list:
-    """The page (facts/alarms.py) as lines."""
+def lines(facts: dict, number: int = 1) -> list:
+    """Part `number` (from 1) of the page (state/alarms.py) as lines: 1 the overview, then each
+    alarm in full.
+    """
+    if number > 1:
+        return page([*head(facts), *details(facts)[number - 2], CELLS])
     standing, words = facts["standing"], typed(facts["reset"])
     if not standing:
         return page(
@@ -39,7 +48,7 @@ def lines(facts: dict) -> list:
             ]
         )
     besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
-    top = [*head(facts), *_first(standing[0], facts)]
+    top = [*head(facts), *_leading(standing[0], facts)]
     # what a reset and the start need comes before the third remedy
     for shown in range(CHECKS_SHOWN, 0, -1):
         below = [
@@ -51,10 +60,32 @@ def lines(facts: dict) -> list:
             *_start(facts),
             last(words),
         ]
-        room = HEIGHT - len(top) - len(below)
+        room = HEIGHT - 1 - len(top) - len(below)  # the terminal has a line less
         if room >= FOLLOWED_MIN:
             break
-    return page([*top, *_followed(standing, max(FOLLOWED_MIN, min(room, STANDING_SHOWN))), *below])
+    others = _others(facts, max(FOLLOWED_MIN, min(room, STANDING_SHOWN)))
+    return page([*top, *others, *below])
+
+
+def details(facts: dict) -> list:
+    """[lines of a part]: every alarm with its words, remedy and source, the most dangerous
+    first.
+    """
+    blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
+    return filled(blocks, DETAILS_MAX) if blocks else []
+
+
+def _detail(place, row, facts):
+    kind = "; ".join(dict.fromkeys((row["danger"], row["effect"])))
+    words = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
+    return [
+        *wrapped(
+            f"{place:>4}.  row {row['stage']} {row['reason']['name']}, {row['scope']}", MARGIN
+        ),
+        *folded("", f"{words}, {row['reset']} reset. {row['reason']['sentence']}", 3),
+        *folded("", f"Do: {row['reason']['remedy']}", 2),
+        *folded("", f"Source: {row['source']}.", 3),
+    ]
 
 
 def _moment(row, facts):
@@ -63,10 +94,10 @@ def _moment(row, facts):
     return f"{moment(row['began_ms'], facts)}, {duration(facts['uptime_ms'] - row['began_ms'])} ago"
 
 
-def _first(row, facts):
+def _leading(row, facts):
     name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
     return [
-        *wrapped(f"FIRST  {name}: {row['effect']}", MARGIN),
+        *wrapped(f"ALARM  {name}: {row['effect']}", MARGIN),
         *wrapped(
             f"       since {_moment(row, facts)}; {_present(row)}, {row['reset']} reset", MARGIN
         ),
@@ -80,11 +111,15 @@ def _present(row):
     return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "going"
 
 
-def _followed(standing, lines_max):
-    """The rows after the first, whole ones, and how many more there are."""
+def _others(facts, lines_max):
+    """The less dangerous rows, whole ones, how long after the first-out each began, and how many
+    more there are.
+    """
+    standing = facts["standing"]
+    first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     found = [
         wrapped(
-            f"{'THEN' if not place else '':<7}{_later(row, standing[0]):>8}  row "
+            f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row "
             f"{row['stage']:<4}"
             f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, "
             f"{row['reset']}",
@@ -96,17 +131,19 @@ def _followed(standing, lines_max):
     while sum([len(lines) for lines in found[:shown]]) + (shown < len(found)) > lines_max:
         shown -= 1
     more = (
-        [f"       and {len(found) - shown} more (--json shows all)"] if shown < len(found) else []
+        [f"       and {len(found) - shown} more: firebreak alarms --page 2"]
+        if shown < len(found)
+        else []
     )
     return [line for lines in found[:shown] for line in lines] + more
 
 
 def _firsts(facts):
-    """The first-out of each scope, when there are several."""
+    """The first-out of each scope in words, unless there is one and it leads the page."""
     scopes = facts["first_out_per_scope"]
-    if len(scopes) > 1:
-        words = [f"{each['scope']}: row {each['stage']}" for each in scopes]
-        return folded("FIRSTS", ", ".join(words) + ".", 2)
+    if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
+        words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
+        return folded("FIRST", ", ".join(words) + ".", 3)
     return []
 
 
@@ -158,6 +195,8 @@ def _reach(soonest_s, latest_s):
 
 def _later(row, first):
     """Time behind the first-out, "+0.42 s"."""
+    if row is first:
+        return "first"
     if row["began_ms"] is None or first["began_ms"] is None:
         return "?"
     later_ms = row["began_ms"] - first["began_ms"]

@@ -118,11 +118,8 @@ def _first(words, wrong):
 
 
 def _standing(facts):
-    """The first active or latched rows, those that stop power leading; the rest is counted."""
-    order = sorted(
-        facts["standing"], key=lambda row: (-row["demands"].get("pcs", 0), row["began_ms"] or 0)
-    )
-    found = []
+    """The most dangerous of the active or latched rows; the rest is counted."""
+    order, found = facts["standing"], []
     for place, row in enumerate(order[:STANDING_SHOWN], 1):
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
         if place == STANDING_SHOWN < len(order):

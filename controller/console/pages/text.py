@@ -137,7 +137,7 @@ def fitting(first: str, *others) -> str:
 
 
 def head(facts: dict) -> list:
-    """The first two lines of every page."""
+    """The first two lines of every page: whose it is, and what a person in danger does first."""
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
@@ -145,7 +145,9 @@ def head(facts: dict) -> list:
         state += f", TEST, {-(-facts['test_left_ms'] // 1000)} s left"
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
-    return [spread(spread(facts["cabinet"], state, middle), moment), RULE]
+    words = facts.get("danger", {}).get("words")
+    line = f"!!! {words} ".ljust(WIDTH, "!") if words else RULE
+    return [spread(spread(facts["cabinet"], state, middle), moment), line]
 
 
 def checklist(start: dict) -> str:
@@ -204,6 +206,16 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list:
 def wrapped(line: str, margin: int) -> list:
     """A line that is too long goes on in the next one behind so many spaces."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
+
+
+def filled(blocks: list, lines_max: int) -> list:
+    """[lines of a part]: blocks of lines in their order; none is torn while it fits a part."""
+    found = [[]]
+    for block in blocks:
+        if found[-1] and len(found[-1]) + len(block) > lines_max:
+            found.append([])
+        found[-1].extend(block)
+    return found
 
 
 def parts(items: str | list, per_page: int) -> int:

@@ -15,7 +15,7 @@ from controller.state import alarms, base
 from controller.system import clock
 from safety import signals as s
 
-BODY_ROWS = 19  # of 24: two of the head, a message, who acts, the keys
+HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
 # a console that slept longer begins with the newest keyframe instead of catching up
 BEHIND_FRAMES_MAX = 1500
 UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
@@ -154,18 +154,15 @@ class View:
             status = self._watch.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
         facts = self._watch.facts(name)
+        if name == "alarms":
+            return _alarms(facts, part, extra)
         body = [
             words.at_console(line)
             for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
             for line in pages.lines(name, facts, number)[2:]
             if not line.startswith(CELLS)
         ]
-        return _cut(
-            pages.lines(name, facts)[:2],
-            [*body, *extra],
-            part,
-            _seen(facts) if name == "alarms" else None,
-        )
+        return _cut(pages.lines(name, facts)[:2], [*body, *extra], part)
 
 
 def _short(error):
@@ -186,14 +183,26 @@ def _seen(facts):
     return Seen(tuple([reset[name] for name in alarms.CAUSES]), named[0] + more, reset["left"])
 
 
-def _cut(head, body, part, seen=None):
+def _alarms(facts, part, extra):
+    """A Page: one part of the alarms; extra: lines for the end of the first."""
+    count = pages.count("alarms", facts)
+    part %= count
+    head, body = [], []
+    for at, line in enumerate(pages.lines("alarms", facts, part + 1)):
+        if not line.startswith(CELLS):
+            (head if at < HEAD_ROWS else body).append(words.at_console(line))
+    body = fitted([*body, *extra] if part == 0 else body)
+    return Page(head, body[:BODY_ROWS], part, count, _seen(facts))
+
+
+def _cut(head, body, part):
     """A Page: what only structures goes first when there is no room, then it becomes several
     parts.
     """
     body = fitted(body)
     parts = max(1, -(-len(body) // BODY_ROWS))
     part %= parts
-    return Page(head, body[part * BODY_ROWS : (part + 1) * BODY_ROWS], part, parts, seen)
+    return Page(head, body[part * BODY_ROWS : (part + 1) * BODY_ROWS], part, parts, None)
 
 
 def fitted(body: list) -> list:

@@ -30,6 +30,7 @@ _AS_KEYS = (
     ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
     ("(the command below)", "(press R)"),
     ("(firebreak start)", "(press G)"),
+    ("firebreak alarms --page 2", "press Space"),
 )
 
 HELP = [

@@ -267,7 +267,7 @@ def test_a_start_of_a_tripped_cabinet_names_the_rows():
     out = array("i", [0] * 200)
     out[s.STATE] = s.TRIPPED
     seen = SimpleNamespace(out=out, standing=["1a", "40a.rack2", "40c.rack2", "2", "3", "47a"])
-    assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 1a, 40c, 2 and 2 more")
+    assert run_words.started(seen) == (run_words.CLOSES, "is tripped, row 2, 3, 1a and 2 more")
     seen.standing = ["40a.rack2"]
     assert run_words.started(seen) == (run_words.CLOSES, "is tripped")
 

@@ -4,10 +4,14 @@ import pytest
 from site_files import ROWS_ARMED
 from watched import CONFIG, Watched, action
 
+from controller.console import pages
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
+from controller.console.terminal.view import BODY_ROWS, fitted
 from controller.core import reasons
 from controller.documents import matrix_facts
+from controller.rows import danger, records
+from controller.rows.facts import sources
 from controller.site import stage_states
 from controller.state import alarms as alarms_facts, base, rows
 from safety import evidence, matrix as m, signals as s
@@ -22,7 +26,12 @@ def standing(stage, **changes):
     words = dict(reason=rows.reason_of(stage), effect=rows.effect(stage))
     reset = dict(reset=rows.RESETS[stage[m.S_LATCH]], reset_clear_ms=5000, clear_for_ms=5_000_000)
     now = dict(is_active=False, is_latched=True, began_ms=1000, demands=rows.demands_of(stage))
+    words |= {"danger": danger.NAMES[danger.level(stage)], "source": source_of(stage)}
     return {**names, **words, **reset, **now, "instance": stage[m.S_ID], **changes}
+
+
+def source_of(stage):
+    return sources(records.ROWS[stage[m.S_ROW]].basis)
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +58,9 @@ def test_every_row_is_whole_on_both_pages(facts):
         words = f"{row['reason']['name']}, {row['scope']}: {row['effect']}"
         latched = f"gone for 83 min, latched, {row['reset']}"
         since = "since 2026-03-10 14:47:32Z"
-        first = f"FIRST {own} {words} {since}, 3 d 11 h ago; {latched} reset"
+        first = f"ALARM {own} {words} {since}, 3 d 11 h ago; {latched} reset"
         assert f"{first} {row['reason']['sentence']}" in found
-        assert f"{own} {words}; {latched}" in found.partition("THEN")[2]
+        assert f"{own} {words}; {latched}" in found.partition("ALSO")[2]
         assert row["reason"]["remedy"] in found and " ..." not in found
         lines = status.lines({**facts["status"], "standing": [row] * 14})
         shown = [line for line in lines if line.startswith(f" ! {own} ")]
@@ -93,16 +102,30 @@ def test_reset_and_start_are_there_however_many_rows_are_active(facts):
         **quiet,
         "standing": [standing(stage) for stage in m.STAGES],
         "check": list(map(row_words, m.STAGES)),
-        "first_out_per_scope": racks,
+        "first_out": "40b.rack2",
+        "first_out_per_scope": [{**each, "name": "BMS silent"} for each in racks],
         "reset": quiet["reset"] | reset,
         "start": quiet["start"] | start,
     }
     lines = alarms.lines(page)
     begins = {line[:6].strip() for line in lines}
-    assert begins >= set("FIRST THEN FIRSTS CHECK RESET WAITS RESETS START".split())
+    assert begins >= set("ALARM ALSO FIRST CHECK RESET WAITS RESETS START".split())
     followed = len([line for line in lines if line[15:21] == "  row "])
     assert lines[-1] == f"{CELLS}  To reset: {typed}"
-    assert f"and {len(m.STAGES) - 1 - followed} more (--json shows all)" in whole(lines)
+    more = f"and {len(m.STAGES) - 1 - followed} more: firebreak alarms --page 2"
+    assert more in whole(lines)
+    assert len(fitted(lines[2:-1])) <= BODY_ROWS, "the serial console has a line less"
+    assert all(leafed(page, row) for row in page["standing"])
+
+
+def leafed(page, row):
+    """An alarm is whole on one of the parts behind the overview."""
+    words = f"{row['reason']['sentence']} Do: {row['reason']['remedy']} Source: {row['source']}."
+    count = pages.count("alarms", page)
+    parts = [whole(alarms.lines(page, number)) for number in range(2, count + 1)]
+    return any(
+        f"row {row['stage']} {row['reason']['name']}" in part and words in part for part in parts
+    )
 
 
 def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):

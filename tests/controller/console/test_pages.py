@@ -64,17 +64,22 @@ def test_the_course_of_a_silent_bms(tmp_path):
     assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
     assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
     facts = check_all(watched, 33.9, 36, 38).facts("alarms")
-    # the first that latched, then by time
-    first, second, third = facts["standing"]
+    # the most dangerous first, whatever came first
+    third, first, second = facts["standing"]
     assert [row["stage"] for row in (first, second, third)] == ["40b", "40a", "40c"]
     assert second["began_ms"] < first["began_ms"] < third["began_ms"]
+    assert facts["first_out"] == "40b.rack2"
     firsts = [(each["scope"], each["stage"]) for each in facts["first_out_per_scope"]]
     assert firsts == [("rack 2", "40b")]
     lines = watched.lines("alarms")
-    assert lines[2] == "FIRST  row 40b BMS silent, rack 2: ramp to zero"
-    assert [line for line in lines if line.startswith("THEN    -0.50 s  row 40a")]
+    assert lines[2] == "ALARM  row 40c BMS silent, rack 2: stop, open"
+    assert [
+        line for line in lines if line.startswith("ALSO      first  row 40b BMS silent, rack 2")
+    ]
+    assert [line for line in lines if line.startswith("        -0.50 s  row 40a")]
+    assert "FIRST  rack 2: row 40b BMS silent." in lines
     lines = " ".join(watched.run(49).lines("alarms"))
-    assert "latched, remote" in " ".join(lines.split("THEN")[1].split()) and "..." not in lines
+    assert "latched, remote" in " ".join(lines.split("ALSO")[1].split()) and "..." not in lines
 
 
 def test_the_course_of_a_request(tmp_path):
@@ -258,6 +263,9 @@ def test_events_are_newest_first_and_have_pages(stopped):
     facts["events"] = facts["events"] * 10
     second = pages.lines("events", facts, 2)
     assert len(second) == 23 and "page 2 of" in second[2]
+    long = "a note of a person " * 9 + "that ends here"
+    found = pages.lines("events", {**facts, "events": [{**facts["events"][0], "text": long}]})
+    assert " ".join(" ".join(found[3:]).split()).endswith(long), "cut at the end of the line"
 
 
 def test_the_fullest_why_still_says_what_to_do_and_what_else_would_be(tmp_path):

@@ -12,7 +12,7 @@ from controller.console import watch
 from tests.tables import table
 
 # Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
-HEAD = words("cabinet state uptime_ms sequence is_live locked_out_by test_left_ms")
+HEAD = words("cabinet state uptime_ms sequence is_live locked_out_by test_left_ms danger")
 KEYS = dict(
     table("""
 status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interlocks standing\
@@ -22,7 +22,8 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
  channel_b
 why | request_W setpoint_W held_back_W request caps ramp obligations limits short_W short_reason\
  binding cause without units standing_count differs
-alarms | standing first_out_per_scope channel_b check reset start cells_are_live propagation
+alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\
+ propagation
 events | source events
 trend | span_ms source quantities
 racks | racks

@@ -128,7 +128,7 @@ def test_a_reset_names_no_page_that_is_still_in_a_buffer(terminal, monkeypatch):
     monkeypatch.setattr(terminal.line, "write", takes_nothing)
     os.write(terminal.far, b"2")
     terminal.turns(3)
-    assert terminal.session.page == "alarms" and b"FIRST" in terminal.line.pending
+    assert terminal.session.page == "alarms" and b"ALARM" in terminal.line.pending
     assert terminal.session.seen is None
     monkeypatch.undo()
     terminal.turns(1)
@@ -159,7 +159,7 @@ def test_garbage_does_nothing_but_turn_pages(terminal):
     os.write(terminal.far, b"\x03")
     terminal.turns(2)
     terminal.session.wants_end = False
-    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2")), f"seed {SEED}"
+    assert any(text.startswith("ALARM  row 1a") for text in terminal.types("2")), f"seed {SEED}"
     os.write(terminal.far, b"\x13")  # flow control does not stop the screen
     assert any(text.startswith("RACK") for text in terminal.types("3"))
 
@@ -168,7 +168,7 @@ def test_pages_by_one_key_for_few_bytes(terminal):
     """8N1 at 115200 Bd is 11520 bytes a second: a page takes less than a quarter of one."""
     first, menu = terminal.shown.lines[0], terminal.shown.lines[23]
     assert "TRIPPED" in first and menu.startswith("0 Status 1 Why")
-    assert any(text.startswith("FIRST  row 1a") for text in terminal.types("2"))
+    assert any(text.startswith("ALARM  row 1a") for text in terminal.types("2"))
     assert any(text.startswith("RACK") for text in terminal.types("3"))
     who = terminal.shown.lines[22]
     assert "Cells stay live" in who and "nobody (view)" in who

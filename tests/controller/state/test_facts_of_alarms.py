@@ -35,7 +35,8 @@ def test_each_scope_has_its_own_first_out_and_each_remedy_is_there_once(tmp_path
     (bms, bms_ms), (stage, at_ms) = [(each["stage"], each["began_ms"]) for each in found]
     assert [each["scope"] for each in found] == ["rack 2", "cabinet"]
     assert (stage, bms) == ("1a", "40b") and bms_ms < at_ms and 15_000 <= at_ms <= 15_200
-    assert [line for line in watched.lines("alarms") if line.startswith("FIRSTS ")]
+    firsts = "FIRST  rack 2: row 40b BMS silent, cabinet: row 1a emergency stop."
+    assert firsts in watched.lines("alarms")
     remedies = {item["remedy"]: item["rows"] for item in facts["check"]}
     assert len(remedies) == len(facts["check"]) == 2
     (pressed,) = [words for words in remedies if words.startswith("Find out why it was pressed")]

@@ -1,0 +1,41 @@
+"""How dangerous a stage is to people, from what it demands: the order of every list of alarms."""
+
+from safety import matrix as m
+
+WARNING, LIMITED, STOPPED, SIGN, KEEP_AWAY = range(5)
+NAMES = ("warning", "limited", "stopped", "sign of fire or gas", "keep away")
+# what a person near the cabinet does first; "" where the remedy of the row is enough
+FIRST = (
+    "",
+    "",
+    "",
+    "DO NOT OPEN. WATCH GAS AND TEMPERATURES FROM AFAR.",
+    "KEEP AWAY. DO NOT OPEN. CALL THE FIRE SERVICE.",
+)
+_SIGNS = dict(m.ALERTS)
+_SIGN_GATES = (m.F_GAS_OR_SMOKE_ALERT, m.F_GAS_ALERT, m.F_HEATING_ALERT)
+_SIGN_ROWS = {row for gate in _SIGN_GATES for row in _SIGNS[gate]}
+
+
+def level(stage: tuple) -> int:
+    """WARNING .. KEEP_AWAY of a stage of the matrix.
+
+    A sign: a row that the matrix counts as gas, smoke or heating alert, a stage that such a row
+    gates, or one that pre-alarms the fire panel.
+    """
+    demand = stage[m.S_DEMAND]
+    is_gated = stage[m.S_SCOPE] == m.CABINET and stage[m.S_GATE] in _SIGN_GATES
+    if stage[m.S_ROW] in _SIGN_ROWS or is_gated or demand[m.D_PRE_ALARM]:
+        return KEEP_AWAY if demand[m.D_DC] >= m.DC_OPEN else SIGN
+    if demand[m.D_PCS] >= m.PCS_STOP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
+        return STOPPED
+    limits = (m.D_PCS, m.D_DC, m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT, m.D_CHARGE_DERATE_PCT)
+    return LIMITED if any(demand[each] for each in limits) else WARNING
+
+
+def order(stage: tuple) -> tuple:
+    """Key to sort stages by: the most dangerous first, equal ones as the matrix numbers them."""
+    demand = stage[m.S_DEMAND]
+    strength = (level(stage), demand[m.D_DC] >= m.DC_OPEN, demand[m.D_RED_LAMP], demand[m.D_FACU])
+    then = demand[m.D_PCS], demand[m.D_DC], demand[m.D_HORN], stage[m.S_LATCH]
+    return (*[-each for each in (*strength, *then)], stage[m.S_ROW])
