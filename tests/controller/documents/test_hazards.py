@@ -109,12 +109,14 @@ def test_on_a_cabinet_without_sources_it_says_what_it_did_not_look_for(monkeypat
 
 
 def test_the_page_shows_what_is_missing():
-    """A row without a hazard, a hazard without a scenario of its own."""
+    """A row without a hazard, a hazard without a scenario of its own, a stage without a course."""
     log = {
         **LOG,
         "hazard": [{**each, "scenarios": []} for each in LOG["hazard"] if "2" not in each["rows"]],
     }
-    text = document.markdown(hazard_page.blocks(hazard_log.facts(log, MEASURED)))
+    less = {key: each for key, each in MEASURED.items() if key != "1b"}
+    text = document.markdown(hazard_page.blocks(hazard_log.facts(log, less)))
+    assert "| 1 | 1b | yes | 0.58 s | NONE |" in text
     assert f"| 2: {records.ROWS[2].what} | NONE |" in text
     assert "| scenarios | none beside the courses of its rows |" in text
 
