@@ -56,6 +56,7 @@ def facts(log: dict, measured: dict) -> dict:
         "rows": [{**facts, "hazards": named[row]} for row, facts in rows.items()],
         "tests": _back(hazards, "tests"),
         "scenarios": _back(hazards, "scenarios"),
+        "outside": log["outside"],
         "gaps": gaps,
     }
 

@@ -33,6 +33,8 @@ def blocks(facts: dict) -> list:
         Heading(2, "All hazards"),
         summary(facts),
         *[block for each in facts["hazards"] for block in _hazard(each, facts)],
+        Heading(2, "Outside this program"),
+        outside(facts),
         Heading(2, "Back: from the rows"),
         _back("row", [(f"{each['row']}: {each['what']}", each) for each in facts["rows"]]),
         Heading(2, "Back: from tests and scenarios"),
@@ -58,6 +60,12 @@ def summary(facts: dict) -> Table:
             for each in facts["hazards"]
         ],
     )
+
+
+def outside(facts: dict) -> Table:
+    """What is not this program's to stop, and whose it is."""
+    rows = [(each["hazard"], each["who"]) for each in facts["outside"]]
+    return Table(("hazard", "whose it is"), rows)
 
 
 def _time(time_ms):

@@ -147,6 +147,7 @@ D5 C | Moss Landing 300, 2021 | Wrongly programmed smoke detection released wate
 D6 C | Moss Landing 100, 2022 | The same leak as in 2021
 D7 G | Elkhorn, 2022 | One unit burnt; assembly and controls failed; water came in by the vents
   (from memory)
+D9 C | Gateway, California, 2024 | The batteries flared up again and again for about two weeks
 # E: how a runaway spreads.
 E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran away after 6 min, eight
   within 59 min

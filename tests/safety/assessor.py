@@ -115,8 +115,12 @@ def fault_part(name):
     return lambda: in_words(fault_table.table(fault_table.facts(), name))
 
 
+def outside_table():
+    return in_words(hazard_page.outside(hazard_log.facts(*hazard_log.read())))
+
+
 PAGES = {
-    "README.md": {"hazards": hazard_table},
+    "README.md": {"hazards": hazard_table, "outside": outside_table},
     "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
     "chapters/STAGES.md": {"stages": stage_table},
     "chapters/SIGNALS.md": {name: fault_part(name) for name in fault_table.TABLES},

@@ -129,4 +129,6 @@ def test_the_page_has_all_of_a_hazard():
     hazard = next(each for each in FACTS["hazards"] if each["id"] == "H12")
     for words in (*[hazard[word] for word in hazard_log.WORDS], *hazard["tests"], "10 s"):
         assert words in part
+    for each in LOG["outside"]:
+        assert f"| {each['hazard']} | {each['who']} |" in text
     assert "| 4 | 4 | yes | 4.36 s | 4: 4.04 s contactors open; 4 heat: 4.12 s" in part
