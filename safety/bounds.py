@@ -66,8 +66,8 @@ NAMED = (
     L_BMS_SILENCE,
     L_DERATE,
     L_TEST,
-    L_INHIBIT,
     L_RAMP_TO_ZERO,
+    L_INHIBIT,
     L_STOP,
     L_PERMIT,
 )
@@ -153,7 +153,7 @@ class Bounds:
         derate = demand[first + (m.D_DISCHARGE_DERATE_PCT if way else m.D_CHARGE_DERATE_PCT)]
         limit[at + L_DERATE] = self._share_W(at, (100 - derate) * 10)
         inhibited = demand[first + (m.D_DISCHARGE_INHIBIT if way else m.D_CHARGE_INHIBIT)]
-        ramp = demand[first + m.D_PCS] >= m.PCS_RAMP
+        ramp = demand[first + m.D_PCS] >= m.PCS_RAMP or inhibited
         limit[at + L_INHIBIT] = 0 if inhibited >= m.INHIBIT_AT_ONCE else rated
         limit[at + L_RAMP_TO_ZERO] = (
             self._ramped_W(unit * 2 + way, rated, elapsed) if ramp else rated

@@ -9,14 +9,14 @@ from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.ages import Ages
+from safety.connection import Connection
 from safety.fire import Fire
 from safety.gas import Gas
 from safety.racks import Racks
 from safety.units import Units
 from safety.witness import Witness
 
-# ticks that can be turned into milliseconds within 2^30 (tick at most 1000 ms)
-TICKS_FOR_MS_MAX = 1_000_000
+TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
 NOC_TICKS_MAX = 10_000_000  # as above, for seconds: two days at 20 ms
 
 # Features that are an unchanged input: feature, input, and (by the input) its group.
@@ -122,6 +122,7 @@ class Features:
         self.units = Units(self)
         self.racks = Racks(self)
         self.witness = Witness(self)
+        self.connection = Connection(self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
@@ -133,6 +134,7 @@ class Features:
             self.units.update(unit)
         self.racks.update(elapsed)
         self.witness.update(elapsed)
+        self.connection.update(elapsed)
 
     def put(self, feature: int, value: int, known: int) -> None:
         """Take over one feature."""

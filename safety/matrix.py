@@ -2,7 +2,7 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 56 are the project's: the table has none. What else
+where the other chemistry differs). Rows 49 to 57 are the project's: the table has none. What else
 is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
 stages combine by `max`, so adding a fault never lowers one.
 """
@@ -22,8 +22,9 @@ CABINET_FEATURES = (
     "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
     "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok", "key_discrepancy",
     "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
-    "monitor_silence_ms", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert", "heating_alert",
-    "any_sign",
+    "monitor_silence_ms", "grid_over_permille", "grid_import_by_battery_permille",
+    "grid_export_by_battery_permille", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert",
+    "heating_alert", "any_sign",
 )
 (F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK,
  F_FIRE_DETECTORS, F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM,
@@ -34,8 +35,9 @@ CABINET_FEATURES = (
  F_IMAGE_CHANGED, F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS,
  F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_KEY_DISCREPANCY,
  F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
- F_MONITOR_SILENCE_MS, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT,
- F_ANY_SIGN) = range(51)
+ F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE, F_GRID_IMPORT_BY_BATTERY_PERMILLE,
+ F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT,
+ F_HEATING_ALERT, F_ANY_SIGN) = range(54)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
     "pcs_beyond_permille", "pcs_short_permille",
@@ -112,11 +114,11 @@ CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 # fmt: off
 def _demand(*, pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0,
             discharge_derate=0, maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0,
-            aux_shed=0, removal=0):
+            aux_shed=0, removal=0, ramp=0):
     """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a
-    quarter is left.
+    quarter is left. ramp: 1 inhibits by a ramp although the other way stays free.
     """
-    inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP else INHIBIT_AT_ONCE
+    inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP or ramp else INHIBIT_AT_ONCE
     return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate,
             discharge_derate, maintenance, operator, facu, pre_alarm, shunt_trip, aux_shed,
             removal)
@@ -255,6 +257,12 @@ STAGES = (
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,
      _demand(dc=DC_INHIBIT, lamp=1, charge_derate=50, discharge_derate=50, maintenance=1,
              operator=1)),
+    ("57a", 57, CABINET, F_GRID_OVER_PERMILLE, 1, 20, 10, 2000, 1000, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
+    ("57b", 57, CABINET, F_GRID_IMPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
+     _demand(lamp=1, charge=1, operator=1, ramp=1)),
+    ("57c", 57, CABINET, F_GRID_EXPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
+     _demand(lamp=1, discharge=1, operator=1, ramp=1)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
      _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
     ("41a", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _RAMP),

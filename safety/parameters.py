@@ -47,6 +47,9 @@ CABINET_PARAMETERS = (
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
     # row 54: from the noise of the BMS's values, at least some periods
     ("bms_still_ms", "ms", 5000, 120_000, 10_000, "down"),
+    # row 57: what the grid connection may carry
+    ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
+    ("grid_export_W_max", "W", 0, 100_000_000, 0, "down"),
 )
 # Names, many to a line.
 # fmt: off
@@ -57,7 +60,7 @@ CABINET_PARAMETERS = (
  P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES, P_HEAT_FITTED,
  P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_KEY_SERVICE_FITTED,
  P_MONITOR_SILENT_MS, P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS,
- P_BMS_STILL_MS) = range(32)
+ P_BMS_STILL_MS, P_GRID_IMPORT_W_MAX, P_GRID_EXPORT_W_MAX) = range(34)
 # fmt: on
 
 UNIT_PARAMETERS = (

@@ -9,6 +9,7 @@ from safety import (
     ages,
     bounds,
     channel,
+    connection,
     contactors,
     crc,
     evaluate,
@@ -76,8 +77,9 @@ CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
 # fmt: off
 MODULES = (
-    ages, bounds, channel, contactors, crc, evaluate, evidence, features, fire, f, gas, heating,
-    image_check, kernel, latches, m, means, opening, p, permit, rack_limits, racks, runaway, s,
+    ages, bounds, channel, connection, contactors, crc, evaluate, evidence, features, fire, f, gas,
+    heating, image_check, kernel, latches, m, means, opening, p, permit, rack_limits, racks,
+    runaway, s,
     tapers, units, witness,
 )
 # fmt: on

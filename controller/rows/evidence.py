@@ -1,9 +1,10 @@
 """Evidence that stands still or contradicts itself: values of a BMS, currents of racks and of the
-converter (rows 54, 55), power and set-point of a converter (row 56).
+converter (rows 54, 55), power and set-point of a converter (row 56), the grid connection (row 57).
 """
 
 from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Feature, Row, Stage
 
+_GRID: dict = {"roles": ("meter_grid", "pcs"), "window_ms": 2500}
 FEATURES = {
     "bms_still_ms": Feature(
         "no value of a closed rack changes, although the converter's current has",
@@ -40,6 +41,17 @@ FEATURES = {
         sensor="PCS",
         read="read ac",
         window_ms=4500,
+    ),
+    "grid_over_permille": Feature(
+        "grid power above what the connection may carry: mean over 2 s, in parts of the connection",
+        ON_RIG,
+        **_GRID,
+    ),
+    "grid_import_by_battery_permille": Feature(
+        "as above, as far as it is the battery that charges", ON_RIG, **_GRID
+    ),
+    "grid_export_by_battery_permille": Feature(
+        "as above, as far as it is the battery that discharges into the grid", ON_RIG, **_GRID
     ),
 }
 ROWS = (
@@ -82,6 +94,29 @@ ROWS = (
                 "56b",
                 sentence="A power converter gives less than it was sent.",
                 remedy="It may limit itself: look at its display, its air and its temperature.",
+            ),
+        ),
+    ),
+    Row(
+        57,
+        what="grid connection beyond its limits (project: the obligation is watched at the meter)",
+        basis="design",
+        confidence="D",
+        name="grid connection over limit",
+        sentence="The grid connection carries more than it may.",
+        remedy="Shed load, or other generation: page Why says how many kW.",
+        proof=COMPUTED,
+        stages=(
+            Stage("57a", proof=COMPUTED, proves="grid connection over limit, told"),
+            Stage(
+                "57b",
+                sentence="The battery charges although the connection imports more than it may.",
+                remedy="Compare the grid meter with the display of the converter. Remote reset.",
+            ),
+            Stage(
+                "57c",
+                sentence="The battery discharges although the connection exports more than it may.",
+                remedy="Compare the grid meter with the display of the converter. Remote reset.",
             ),
         ),
     ),

@@ -24,11 +24,13 @@ COMPARED = {
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
+OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control], in both images
 
 
 def cabinet_parameters(values, topology, budgets: dict) -> dict:
     """{name: integer} of CABINET_PARAMETERS."""
     derived = _fitted(topology)
+    derived |= {name: values.need("control", name) for name in OF_CONNECTION}
     return {
         row[0]: int(
             derived[row[0]]

@@ -120,12 +120,12 @@ def _parameters(table, reasons):
     return specs
 
 
-_BY_DEVICES = "it follows from the devices and [not_fitted]"
+_BY_DEVICES = "it follows from the devices, [not_fitted] and [control]"
 _BY_PROFILE = "it follows from the profile of the rack's BMS"
 _OF_DEVICES = [
     row[0]
     for row in parameters.CABINET_PARAMETERS
-    if row[0].endswith(("_fitted", "_detectors", "_zones")) or row[0] == "gas_required"
+    if row[0].endswith(("_fitted", "_detectors", "_zones", "_W_max")) or row[0] == "gas_required"
 ]
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
 # Whole ticks make a second, as rows 10b and 22 to 24 look back by seconds.

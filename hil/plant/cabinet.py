@@ -57,6 +57,7 @@ class CabinetPlant:
         self.key_run = self.door_closed = True
         self.load = load
         self.load_power_W = self.grid_power_W = 0.0
+        self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
         self.load_channels = None
         self.grid_voltage_V, self.grid_frequency_Hz = PHASE_V, FREQUENCY_HZ
         self.now_us = 0
@@ -95,7 +96,7 @@ class CabinetPlant:
         for one in self.buses:
             one.step(dt_s, now_us, safety.pcs_enable, safety.contactor_supply)
             battery_W += one.pcs.ac_power_W
-        self.grid_power_W = self.load_power_W - battery_W + self._aux_W
+        self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W
         looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
             self._look(looks)

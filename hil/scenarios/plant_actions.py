@@ -15,6 +15,7 @@ from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 ON = {"on": Entry(BOOL, True)}
 _RACK = {"rack": Entry(INTEGER, REQUIRED, 1, 16)}
 _MODULE = _RACK | {"module": Entry(INTEGER, REQUIRED, 1, 64)}
+_MODULES = _RACK | {"module": Entry(INTEGER, None, 1, 64)}
 _CELL = _RACK | {"module": Entry(INTEGER, 1, 1, 64), "cell": Entry(INTEGER, 1, 1, 32)}
 _UNIT = {"unit": Entry(INTEGER, 1, 1, 16)}
 _EITHER = {"detector": Entry(INTEGER, None, 1, 2)}
@@ -186,6 +187,10 @@ CABINET_ACTIONS = {
         lambda world, a: world.plant.calibration_d.update({a["detector"]: a["days"]}),
     ),
     "run_fan": _switch("fan_by_hand"),
+    "other_load": (
+        {"kW": Entry(NUMBER, REQUIRED, -100_000, 100_000)},
+        lambda world, a: setattr(world.plant, "other_load_W", a["kW"] * 1000),
+    ),
     "airflow_fail": _switch("air.airflow_failed"),
     "damper_fail": _switch("air.louvre_failed"),
     "door": _switch("door_closed", "open", inverted=True),
@@ -211,18 +216,8 @@ CABINET_ACTIONS = {
     "shunt_reset": ({}, lambda world, a: world.plant.open_breaker(False)),
 }
 RACK_ACTIONS = {
-    "heat": (
-        _RACK
-        | {"module": Entry(INTEGER, None, 1, 64), "degC": Entry(NUMBER, REQUIRED, -40, 200)}
-        | _RATE,
-        _heat,
-    ),
-    "cool": (
-        _RACK
-        | {"module": Entry(INTEGER, None, 1, 64), "degC": Entry(NUMBER, -25, -40, 10)}
-        | _RATE,
-        _heat,
-    ),
+    "heat": (_MODULES | {"degC": Entry(NUMBER, REQUIRED, -40, 200)} | _RATE, _heat),
+    "cool": (_MODULES | {"degC": Entry(NUMBER, -25, -40, 10)} | _RATE, _heat),
     "spread": (_MODULE | {"kelvin": Entry(NUMBER, REQUIRED, 0, 100)} | _RATE, _spread),
     "heat_end": (_RACK, _heat_end),
     "runaway": (

@@ -242,8 +242,14 @@ def _powers(bench, measured_W, sent_W):
     bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), sent_W)
 
 
+def _at_the_grid(bench, grid_W, battery_W):
+    bench.inp[s.GRID_POWER_W] = grid_W
+    bench.set_unit(s.PCS_POWER_W, battery_W)
+
+
 def _agree(bench):
     bench.held.clear()
+    bench.inp[s.GRID_POWER_W] = 0
     for unit in range(bench.layout.units):
         bench.set_unit(s.PCS_POWER_W, 0, unit).set_unit(s.PCS_SENT_W, 0, unit)
 
@@ -275,7 +281,7 @@ OTHERS = {
     "54": (_others_move, 10_000),
 }
 OTHERS |= dict.fromkeys(
-    ("10b", "22", "23a", "23b", "38a", "55", "56a", "56b"), (None, 20)
+    ("10b", "22", "23a", "23b", "38a", "55", "56a", "56b", "57a", "57b", "57c"), (None, 20)
 )  # of COURSES
 
 
@@ -306,11 +312,14 @@ COURSES = {
     "55": lambda bench, since: _converter_tells(bench, 40_000),
     "56a": lambda bench, since: _powers(bench, 30_000, 0),
     "56b": lambda bench, since: _powers(bench, 0, 30_000),
+    "57a": lambda bench, since: _at_the_grid(bench, 512_000, 0),
+    "57b": lambda bench, since: _at_the_grid(bench, 600_000, -12_000),
+    "57c": lambda bench, since: _at_the_grid(bench, -60_000, 12_000),
 }
 COURSE_TICKS_MAX = 4000
 REPAIR = {
     "53": _no_signs,
-    **dict.fromkeys(("54", "55", "56a", "56b"), _agree),
+    **dict.fromkeys(("54", "55", "56a", "56b", "57a", "57b", "57c"), _agree),
     **dict.fromkeys(("46a", "46b", "46c"), _find_noc),
     "39": _close_again,
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),

@@ -5,9 +5,10 @@ STAGES, a stage a line: what it watches; where it trips; after how many s; latch
 remote, L2 key); where it begins to be clear, for how many s; what it does; its gate. Effects: S
 stop, R ramp of the PCS; I open at once, Z open at zero current or after 2 s, I0 open only at zero
 current, N no closing, T upstream shunt trip; fan; L lamp, H horn and strobe, red lamp; ich, idc
-inhibit charging and discharging; c50 d50 derate (how much is taken away); M O F notify maintenance,
-operator, fire panel; P pre-alarm; A auxiliary loads not rated for gas are shed (the text above the
-table: rows 8 and 10 to 12); X all energy is removed within 5 s, in gas too (the project's).
+inhibit charging and discharging, r by a ramp; c50 d50 derate (how much is taken away); M O F notify
+maintenance, operator, fire panel; P pre-alarm; A auxiliary loads not rated for gas are shed (the
+text above the table: rows 8 and 10 to 12); X all energy is removed within 5 s, in gas too (the
+project's).
 
 OTHERWISE: what a column of the table has for a stage that does something else. A stage of the
 project is held against the last, strongest step of the row that it stands under.
@@ -166,6 +167,11 @@ STAGES = """
 # The converter gives more than it was sent, or the other way round; or less.
 56a pcs_beyond_permille           >=100    1     L1 80   0 TRIP
 56b pcs_short_permille            >=100    3     L0 80   1 L O
+# The grid connection beyond its limit: told after 5 s, of which the mean takes 2.5 s; what the
+# battery does of it is taken away after 30 s.
+57a grid_over_permille            >=20     2     L0 10   1 L O
+57b grid_import_by_battery_permille >=20   27    L1 10   0 L ich O r
+57c grid_export_by_battery_permille >=20   27    L1 10   0 L idc O r
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """

@@ -22,7 +22,7 @@ ONE_RACK_W = [107_282, 104_063]  # 140 A x 0.97 x 790 V, and 0.97 of that after 
 # Of several limits that leave nothing the later one is named: causes before their consequences.
 ORDER = (
     "pcs_rated installer bms_current cell_voltage_taper temperature_taper soc_taper bms_silence "
-    "derate test inhibit ramp_to_zero stop permit"
+    "derate test ramp_to_zero inhibit stop permit"
 ).split()
 
 

@@ -26,7 +26,8 @@ bool 0 1 1 fixed: heat_fitted io_3_fitted climate_fitted ups_fitted supervised_f
   key_service_fitted
 ms 1000 10000 10000 down: monitor_silent_ms | ms 0 600000 0 down: agent_hold_off_ms
 ms 0 30000 30000 up: fuse_wait_ms | ms 100 2000 600 down: contactor_report_ms
-ms 5000 120000 10000 down: bms_still_ms
+ms 5000 120000 10000 down: bms_still_ms | W 0 100000000 500000 down: grid_import_W_max
+W 0 100000000 0 down: grid_export_W_max
 """
 UNIT_PARAMETERS = """
 W 1000 100000000 250000 down: rated_W

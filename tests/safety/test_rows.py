@@ -125,8 +125,10 @@ def test_power(name):
     assert (out[s.PCS_ENABLE_OK], bench.unit(s.PCS_RUN_OK)) == ((0, 0) if stop else (1, 1))
     for way, inhibit, published in ((0, "ich", s.CHARGE_W_MAX), (1, "idc", s.DISCHARGE_W_MAX)):
         assert limit_W(bench, way, bounds.L_STOP) == (0 if stop else RATED_W)
-        assert (limit_W(bench, way, bounds.L_RAMP_TO_ZERO) < RATED_W) == (stop or ramp)
-        if inhibit in effects(name) and not ramp:
+        assert (limit_W(bench, way, bounds.L_RAMP_TO_ZERO) < RATED_W) == (
+            stop or ramp or inhibit in effects(name)
+        )
+        if inhibit in effects(name) and not effects(name) & {"R", "r"}:
             assert (limit_W(bench, way, bounds.L_INHIBIT), bench.unit(published)) == (0, 0)
         else:
             assert limit_W(bench, way, bounds.L_INHIBIT) == RATED_W
@@ -136,16 +138,17 @@ def test_power(name):
         assert bench.unit(published) <= limit_W(bench, way, bounds.L_DERATE)
 
 
-@pytest.mark.parametrize("name", [name for name in SINGLE if "R" in effects(name)])
+@pytest.mark.parametrize("name", [name for name in SINGLE if effects(name) & {"R", "r"}])
 def test_a_ramp_begins_at_once_and_ends_in_its_time(name):
-    before_W = r.prepare(running(racks=r.RACKS, **SHORT), name).step().unit(s.DISCHARGE_W_MAX)
+    way = s.DISCHARGE_W_MAX if "idc" in effects(name) else s.CHARGE_W_MAX
+    before_W = r.prepare(running(racks=r.RACKS, **SHORT), name).step().unit(way)
     bench = tripped(name, LOAD_MA)
     assert bench.out[s.PCS_ENABLE_OK] == 1
-    falling = [bench.unit(s.DISCHARGE_W_MAX)]
+    falling = [bench.unit(way)]
     left_pct = 100 - derate_pct(name, "d")
     assert falling[0] < before_W
     assert falling[0] > before_W * left_pct // 100 * 9 // 10 or name == "40b"
-    falling += [bench.step().unit(s.DISCHARGE_W_MAX) for _ in range(RAMP - 1)]
+    falling += [bench.step().unit(way) for _ in range(RAMP - 1)]
     assert falling == sorted(falling, reverse=True) and falling[-1] == 0
 
 

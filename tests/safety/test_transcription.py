@@ -28,7 +28,7 @@ def demanded(name):
     wanted[m.D_DC] = max([DC.get(letter, 0) for letter in letters])
     wanted[m.D_LAMP] = 1 if letters & {"L", "H", "red"} else 0
     # An inhibit of a ramping row acts through the ramp: a step to zero would be a stop.
-    inhibit = m.INHIBIT_BY_RAMP if "R" in letters else m.INHIBIT_AT_ONCE
+    inhibit = m.INHIBIT_BY_RAMP if letters & {"R", "r"} else m.INHIBIT_AT_ONCE
     wanted[m.D_CHARGE_INHIBIT] = inhibit if "ich" in letters else 0
     wanted[m.D_DISCHARGE_INHIBIT] = inhibit if "idc" in letters else 0
     for sign, index in (("c", m.D_CHARGE_DERATE_PCT), ("d", m.D_DISCHARGE_DERATE_PCT)):

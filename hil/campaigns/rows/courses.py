@@ -65,8 +65,7 @@ def _peer(fault, value, name=""):
 
 
 BRIDGED = (do("bridge_chain"),)
-BOTH_VAPOUR = (do("offgas", ppm=VAPOUR_ppm),)
-ONE_VAPOUR = (do("offgas", ppm=VAPOUR_ppm, detector=1),)
+BOTH_VAPOUR, ONE_VAPOUR = [(do("offgas", ppm=VAPOUR_ppm, **one),) for one in ({}, {"detector": 1})]
 GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
 # A head that lags by tau reads r t from the beginning under gas of r (t + tau); the end is short of
 # row 10a's 200 ppm.
@@ -77,9 +76,8 @@ RISING_TOXIC = (
 OVERDUE = (do("calibration", detector="toxic", days=-2),)
 WARMING = (do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),)
 NO_PRECHARGE = tuple(do("precharge_break", rack=rack) for rack in (1, 2, 3))
-START = (do("run_request"),)
-ON_UPS = do("mains_loss")
-SMOKE_1 = do("smoke", detector=1)
+START, ON_UPS, SMOKE_1 = (do("run_request"),), do("mains_loss"), do("smoke", detector=1)
+FORGOTTEN = {"before": (do("forget_obligations"),), "settle_s": 5}
 WATCHED = {"before": (do("watch_itself"),), "settle_s": 5}
 KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
@@ -154,6 +152,9 @@ CABINET = (
     Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
     Course("56a", (do("pcs_stick"), do("hint", 0.1, **HALF))),
     Course("56b", (do("pcs_derate", kW=100), do("hint", 0.1, **LESS))),
+    Course("57a", (do("other_load", kW=700),)),
+    Course("57b", (do("other_load", kW=150),), CHARGE_kW, **FORGOTTEN),
+    Course("57c", (do("other_load", kW=-150),), **FORGOTTEN),
     Course("42a", (do("leak"),), seen=seen.opened("leak")),
     Course("42b", (do("coolant"),)),
     Course(

@@ -51,4 +51,10 @@ def hot_processor(rig):
     os.pwrite(rig.zone, HOT, 0)
 
 
-INSIDE = {each.__name__: each for each in (flip_word, watch_itself, change_program, hot_processor)}
+def forget_obligations(rig):
+    """The chain obliges the battery to nothing, as if its model of the connection were wrong."""
+    rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
+
+
+_EACH = (flip_word, watch_itself, change_program, hot_processor, forget_obligations)
+INSIDE = {each.__name__: each for each in _EACH}

@@ -38,6 +38,7 @@ NONE, FITTED = 'second_channel = "none"', 'second_channel = "fitted"'
 WHY_NOT = {
     "flip_word": "a bit of the limit image in the controller's own memory",
     "change_program": "a constant of a function in the controller's own memory",
+    "forget_obligations": "a mistake in the set-point chain",
     "hot_processor": "a temperature that the operating system tells, which is the machine's own",
 }
 # An analysis that asks for the derate arms 46b; row 51 has a site of its own.

@@ -1,0 +1,87 @@
+"""Row 57: what the grid meter tells against what the connection may carry."""
+
+import pytest
+from bench import Bench
+
+from safety import matrix as m, signals as s
+
+WATCHED = (
+    m.F_GRID_OVER_PERMILLE,
+    m.F_GRID_IMPORT_BY_BATTERY_PERMILLE,
+    m.F_GRID_EXPORT_BY_BATTERY_PERMILLE,
+)
+SETTLED = 250  # ticks: the means are of 4 s
+
+
+def seen(grid_W, battery_W, units=1, **parameters):
+    """The three features, permille of the connection, None while not known."""
+    bench = Bench(units=units, racks=units, **parameters)
+    bench.set(s.GRID_POWER_W, grid_W)
+    for unit in range(units):
+        bench.set_unit(s.PCS_POWER_W, battery_W, unit)
+    return found(bench.step(SETTLED))
+
+
+def found(bench):
+    features = bench.kernel.features
+    return [features.value[at] if features.known[at] else None for at in WATCHED]
+
+
+# import 500 kW, export 0: a permille is 500 W
+@pytest.mark.parametrize(
+    "grid_W, battery_W, permille",
+    [
+        (853_000, 0, (706, 0, 0)),
+        (500_000, -250_000, (0, 0, 0)),
+        (600_000, -50_000, (200, 100, 0)),  # the battery causes no more than it charges
+        (600_000, -150_000, (200, 200, 0)),
+        (600_000, 250_000, (200, 0, 0)),  # it helps
+        (-50_000, 20_000, (100, 0, 40)),
+        (-50_000, 70_000, (100, 0, 100)),
+        (-50_000, -20_000, (100, 0, 0)),
+    ],
+)
+def test_what_is_over_and_what_of_it_is_the_battery(grid_W, battery_W, permille):
+    above = [max(0, value) for value in seen(grid_W, battery_W)]
+    assert above == pytest.approx(permille, abs=1)
+
+
+def test_units_add_up():
+    assert seen(600_000, -10_000, units=4)[1] == pytest.approx(80, abs=2)
+
+
+@pytest.mark.parametrize(
+    "limits, over",
+    [
+        ({"grid_import_W_max": 100_000_000}, -1000),
+        ({"grid_import_W_max": 0, "grid_export_W_max": 0}, 400),  # of 250 kW, the converter's
+        ({"grid_import_W_max": 0, "grid_export_W_max": 200_000}, 500),
+    ],
+)
+def test_of_what_size_the_parts_are(limits, over):
+    grid_W = 0 if over < 0 else 100_000
+    found_over = seen(grid_W, 0, **limits)[0]
+    assert found_over == (0 if over < 0 else pytest.approx(over, abs=2))
+
+
+@pytest.mark.parametrize("value_W", [s.INT_MAX, -s.INT_MAX])
+def test_every_value_stays_small(value_W):
+    for limits in ({}, {"grid_import_W_max": 1, "grid_export_W_max": 0}):
+        for value in seen(value_W, -value_W, units=4, **limits):
+            assert abs(value) <= s.INT_MAX
+
+
+@pytest.mark.parametrize("silent", [s.G_METER_GRID, "pcs"])
+def test_without_meter_or_converter_nothing_is_known(silent):
+    bench = Bench().set(s.GRID_POWER_W, 600_000).step(SETTLED)
+    assert None not in found(bench)
+    group = bench.layout.unit_group(0, s.G_PCS_MEASURE) if silent == "pcs" else silent
+    assert found(bench.silence(group).step(300)) == [None] * 3
+
+
+def test_a_swing_whose_mean_is_within_the_limit_is_none():
+    """Between 350 and 650 kW twice a second: the connection carries 500 kW."""
+    bench = Bench().step(SETTLED)
+    for half in range(40):
+        bench.set(s.GRID_POWER_W, 350_000 if half & 1 else 650_000).step(12)
+        assert found(bench)[0] < 20
