@@ -145,8 +145,10 @@ def _gaps(hazard, rows, common):
 
 def _gaps_of_stage(stage, time_ms):
     name = stage["stage"]
-    if not any(each["is_of_now"] for each in stage["courses"]):
-        yield f"stage {name} was not measured as it is now: {MEASURE} {name}"
+    old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
+    if old or not stage["courses"]:
+        words = ",".join(old or [name])
+        yield f"stage {name} was not measured as it is now: {MEASURE} '{words}'"
     for each in stage["courses"]:
         if not each["met"]:
             yield f"course {each['course']} was not met"

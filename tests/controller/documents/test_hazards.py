@@ -76,10 +76,16 @@ def test_each_gap_is_found(change, gap):
     "change", [lambda each: each.pop("2"), lambda each: each["2"].update(numbers="0")]
 )
 def test_a_stage_that_was_not_measured_as_it_is_now_is_a_gap(change):
-    command = "python -m hil rows --measured --only 2"
+    command = "python -m hil rows --measured --only '2'"
     assert gaps_of(lambda _, measured: change(measured)) == [
         f"H12: stage 2 was not measured as it is now: {command}"
     ]
+
+
+def test_each_course_of_a_stage_has_to_be_of_now():
+    found = gaps_of(lambda _, measured: measured["4 heat"].update(numbers="0"))
+    assert [gap.partition(": ")[0] for gap in found] == ["H12"]
+    assert found[0].endswith("--only '4 heat'")
 
 
 def test_a_time_that_is_just_enough_is_no_gap():
