@@ -103,6 +103,10 @@ COMMANDS: dict = {
         "controller.documents.matrix_page",
         "the commissioning checklist of a site: a test for each armed row",
     ),
+    "responder": (
+        "controller.documents.responder",
+        "one page for the fire service: lamps, what stays live, whom to call",
+    ),
     "reasons": (
         "controller.documents.reason_book",
         "the reason handbook: every code, what it says, what to do",

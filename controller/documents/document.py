@@ -15,9 +15,22 @@ from controller.system import cli
 from controller.system.paths import ascii_only
 
 WIDTH = 100  # of a report on a terminal
+TERMINAL, LABEL = 79, 24  # of plain text: columns, and those of the first cell
 KINDS = ("armed", "other", "absent", "missing", "doubt")
 SHORT = 9  # characters that are not folded
+# one page upright, for a wall
+PORTRAIT = """@page { size: A4 portrait; margin: 10mm; }
+h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: .7rem 0 .2rem; } table { margin: .2rem 0; }
+td:first-child { width: 10rem; font-weight: 600; } thead { display: none; }
+th, td { padding: .1rem .4rem; } p { margin: .2rem 0; }
+"""
 FORM = cli.option("--format", choices=("md", "html", "json"), default="md", help="(%(default)s)")
+
+
+class Banner(NamedTuple):
+    """What nobody may overlook, in a frame."""
+
+    text: str
 
 
 class Heading(NamedTuple):
@@ -62,10 +75,10 @@ def show(form: str, facts: dict, blocks) -> None:
         print((page if form == "html" else markdown)(blocks()))
 
 
-def wrapped(first: str, text: str) -> list:
-    """Lines of `text` behind `first`, folded to WIDTH."""
+def wrapped(first: str, text: str, width: int = WIDTH) -> list:
+    """Lines of `text` behind `first`, folded to width."""
     return textwrap.wrap(
-        first + text, WIDTH, subsequent_indent=" " * len(first), break_on_hyphens=False
+        first + text, width, subsequent_indent=" " * len(first), break_on_hyphens=False
     ) or [first]
 
 
@@ -77,6 +90,8 @@ def markdown(blocks: list) -> str:
             lines += ["#" * block.level + " " + block.text, ""]
         elif isinstance(block, Text):
             lines += [block.text, ""]
+        elif isinstance(block, Banner):
+            lines += [f"**{block.text}**", ""]
         else:
             lines += [_row(block.headers), _row(["---"] * len(block.headers))]
             lines += [*[_row(cells) for cells in block.rows], ""]
@@ -95,14 +110,32 @@ def text(cell: str | Mark) -> str:
     return f"{cell.text}, {cell.note}" if cell.note else cell.text
 
 
-def page(blocks: list) -> str:
-    """The blocks as one HTML page."""
+def plain(blocks: list) -> str:
+    """The blocks as plain ASCII for a terminal or a line printer; of a table's row the first cell
+    leads.
+    """
+    lines = []
+    for block in blocks:
+        if isinstance(block, Table):
+            for first, *rest in block.rows:
+                label = f"{text(first):<{LABEL}} "
+                lines += wrapped(label, " | ".join(map(text, rest)), TERMINAL)
+            lines.append("")
+        elif isinstance(block, Heading):
+            lines += [block.text.upper(), ""] if block.level == 1 else [block.text.upper()]
+        else:
+            lines += [*wrapped("*** " * isinstance(block, Banner), block.text, TERMINAL), ""]
+    return ascii_only("\n".join(lines).rstrip())
+
+
+def page(blocks: list, style: str = "") -> str:
+    """The blocks as one HTML page. style: CSS behind STYLE."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join([_html(block) for block in blocks])
     text = (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}</style>\n</head>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>"
     )
     # names of persons stay what they are
@@ -114,6 +147,8 @@ def _html(block):
         return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
     if isinstance(block, Text):
         return f"<p>{html.escape(block.text)}</p>"
+    if isinstance(block, Banner):
+        return f"<p class=banner>{html.escape(block.text)}</p>"
     filled = len(block.headers) - block.blanks
     head = "".join(
         [
@@ -151,6 +186,7 @@ span { font-weight: 600; padding: 0 .3rem; border-left: .35rem solid; white-spac
 .armed { border-color: #1a7f37; } .other { border-color: #0969da; }
 .absent { border-color: #8a8a8a; }
 .missing { border-color: #c1121f; color: #c1121f; } .doubt { border-color: #b36b00; }
+.banner { border: 3px solid #c1121f; padding: .4rem .7rem; font-weight: 700; max-width: none; }
 @media print { body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
                h2 { break-after: avoid; }
                * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }

@@ -19,6 +19,7 @@ from controller.site import (
     hma,
     layers,
     limit_images,
+    places,
     refusal,
     schema,
     silence,
@@ -41,7 +42,8 @@ class Config:
     topology.Bus. coil_period_ms: coils are written at least this often, so that permits stay.
     stage_words: {stage id: (set, clear, set ticks, clear ticks)}. sources: sources.Source of each,
     by index. proof_tests: {key of proof_intervals: days at most between two tests, or None}.
-    neighbours: {key of [neighbours]: integer}, for an estimate that nothing acts on.
+    neighbours: {key of [neighbours]: integer}, for an estimate that nothing acts on. responder:
+    {key of [responder]: text or None}, for the responder sheet alone.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Config:
     source_image: array
     proof_tests: dict
     neighbours: dict
+    responder: dict
 
     @property
     def units(self) -> int:
@@ -176,6 +179,7 @@ def _config(chain, values, plan):
         source_image=hint_sources.image(senders),
         proof_tests=proof_intervals.read(values),
         neighbours={key: values.get("neighbours", key) for key in schema.NEIGHBOURS},
+        responder={key: values.get("responder", key) for key in places.RESPONDER},
     )
 
 

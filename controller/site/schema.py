@@ -14,6 +14,7 @@ from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
 from controller.site.equipment import BREAKERS, EQUIPMENT
 from controller.site.layers import TEXT, Spec, derived
+from controller.site.places import RESPONDER
 from controller.site.thresholds import LFP, NMC, STAGES
 from safety import parameters, signals
 
@@ -93,7 +94,6 @@ DEVICE = {
     "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES]))),
 }
 _DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
-
 
 # Facts about the equipment have no default: it would make a small cabinet that lacks a line large.
 FACTS = (
@@ -178,8 +178,7 @@ HMA = {
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both")),
     "gas_required_by": _named("what asks for gas detection, on one line of ASCII"),
-    # Of the vent gas of this cell model, 10 000 ppm = 1 % by volume; hydrogen alone has 40 000
-    # (A33).
+    # Of this cell model's vent gas: 10 000 ppm = 1 % by volume, hydrogen alone has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
     "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
     "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
@@ -217,6 +216,7 @@ _FLAT = {
     "channel_b": CHANNEL_B,
     PROOF_TEST: PROOF_TESTS,
     "neighbours": NEIGHBOURS,
+    "responder": RESPONDER,
     "not_fitted": {name: _named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # section -> (names of its tables or None for any, keys of each)

@@ -1,0 +1,171 @@
+"""`firebreak responder`: one page for the fire service, to hang at the gate.
+
+What the lamps mean, what is off and what is not, what the cabinet does by itself, whom to call. It
+gives no distance and no extinguishing rule: those are the fire service's own. Exit code 1 while the
+site file leaves something out.
+"""
+
+import json
+
+from controller.documents import document, effect_words
+from controller.rows import matrix_words
+from controller.site import bus_times, config, thresholds, time_chain
+from controller.site.places import PLACES
+from controller.site.refusal import ConfigError
+from controller.system import cli
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
+from safety import matrix as m
+
+FORM = cli.option(
+    "--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"
+)
+NOT_GIVEN = "NOT GIVEN"
+_ESTOP, _CELL = "1a", "29"
+_BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+EXPLOSION = {
+    "68": "panels or doors of the cabinet may blow open: stay out of their way",
+    "69": "the fan is to keep gas below the flammable limit; it may not suffice",
+    "both": (
+        "the fan is to keep gas below the flammable limit, and panels or doors may blow open: stay "
+        "out of their way"
+    ),
+}
+
+
+def add(commands) -> None:
+    """Add the command to argparse's subparsers."""
+    site = cli.option("--site", metavar="FILE", required=True)
+    cli.add(commands, "responder", _run, site, FORM)
+
+
+def _run(arguments):
+    with cli.ends(WRONG_INPUT, ConfigError):
+        found = facts(config.load(arguments.site))
+    if arguments.format == "json":
+        print(json.dumps(found, indent=1))
+    elif arguments.format == "html":
+        print(document.page(blocks(found), document.PORTRAIT))
+    else:
+        print(document.plain(blocks(found)))
+    return NOT_DONE if found["not_given"] else DONE
+
+
+def facts(found) -> dict:
+    """What the sheet says of a Config, as plain data."""
+    chemistry = found.hma["chemistry"]
+    full_mV, _ = thresholds.levels(_BY_ID[_CELL], chemistry)
+    racks, schedule = found.rack_tables, bus_times.schedule(found)
+    lacking = found.topology.not_fitted
+    return {
+        "cabinet": list(dict(found.names).values())[-1],
+        "site": dict(found.names).get("site", ""),
+        "chemistry": chemistry,
+        "racks": len(racks),
+        "energy_Wh": found.control["energy_Wh"],
+        "dc_V_max": max([rack["cells"] for rack in racks]) * full_mV // 1000,
+        "open_latest_ms": time_chain.opened_ms(found, schedule, _BY_ID[_ESTOP]),
+        "explosion_control": found.hma["explosion_control"],
+        "has_fan": "airflow" not in lacking,
+        "has_suppression": "suppression" not in lacking,
+        "in_gas": effect_words.breaker_words(effect_words.breaker(found)),
+        "agent_hold_off_ms": found.cabinet["agent_hold_off_ms"],
+        "fuse_wait_ms": found.cabinet["fuse_wait_ms"],
+        "places": found.responder,
+        "not_given": [f"responder.{key}" for key in PLACES if not found.responder[key]],
+    }
+
+
+def blocks(found: dict) -> list:
+    """The sheet as a document."""
+    return [
+        document.Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
+        document.Banner(
+            "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, hours "
+            "later as well, and while the fan runs. Batteries stay live and can burn again after "
+            "days."
+        ),
+        *_not_given(found),
+        document.Heading(2, "What is inside"),
+        document.Text(
+            f"{found['racks']} racks of lithium cells ({found['chemistry']}), up to "
+            f"{found['energy_Wh'] / 1000:g} kWh, up to {found['dc_V_max']} V DC in each rack."
+        ),
+        document.Heading(2, "What the lamps say"),
+        document.Table(("lamp", "means"), _lamps()),
+        document.Heading(2, "What is off, and what is not"),
+        document.Table(("after a stop", "state"), _energy(found)),
+        document.Heading(2, "Gas, fan and agent"),
+        document.Table(("what", "does"), _air(found)),
+        document.Heading(2, "Call, and where things are"),
+        document.Table(
+            ("what", "this site"),
+            [(words, found["places"][key] or NOT_GIVEN) for key, words in PLACES.items()],
+        ),
+        document.Text(
+            "Afterwards: it stays off until somebody resets it with the key on site. Keep watching "
+            "it, with the operator reachable: batteries have burned again for two weeks (Gateway, "
+            "California, 2024)."
+        ),
+    ]
+
+
+def _not_given(found):
+    if not found["not_given"]:
+        return []
+    names = ", ".join(found["not_given"])
+    return [document.Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
+
+
+def _lamps():
+    red = ", ".join(
+        sorted({str(each[m.S_ROW]) for each in m.STAGES if each[m.S_DEMAND][m.D_RED_LAMP]}, key=int)
+    )
+    return [
+        ("RED", f"Keep away: fire, gas, emergency stop, or nobody knows (rows {red})."),
+        ("AMBER", "A warning, or the contactors are open. Cells stay live."),
+        ("both dark", "In operation: under voltage and current. Dark is no all-clear."),
+        ("both flash", "Somebody tests the lamps."),
+        ("horn", "Beside red or amber: something has just stopped the cabinet, or no air flows."),
+    ]
+
+
+def _energy(found):
+    opened_s = matrix_words.plain(round(found["open_latest_ms"] / 1000, 1))
+    fuse_s = matrix_words.after(found["fuse_wait_ms"])
+    return [
+        (
+            "Emergency stop",
+            f"Stops the converter and opens the DC contactors within {opened_s} s. In gas: "
+            f"{found['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. A red lamp "
+            "says that the stop was taken.",
+        ),
+        ("OFF", "The DC cables from the racks to the converter, once the contactors are open."),
+        (
+            "NOT OFF",
+            f"Every cell, module and cable inside the racks: up to {found['dc_V_max']} V DC, for "
+            "good. No switch ends that. A contactor can have welded.",
+        ),
+        ("NOT OFF", "The grid cable up to the AC disconnect, until that is open and locked."),
+        ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
+    ]
+
+
+def _air(found):
+    fan = (
+        "Starts by itself on gas, on fire, and when the controller fails. Do not switch it off."
+        if found["has_fan"]
+        else "Its airflow is not watched on this site."
+    )
+    hold_s = matrix_words.after(found["agent_hold_off_ms"])
+    agent = (
+        "Gas that did not burn stays behind: a release does not end the danger. "
+        + (f"The fan waits {hold_s} for it." if found["agent_hold_off_ms"] else "The fan runs on.")
+        if found["has_suppression"]
+        else "No suppression in this cabinet."
+    )
+    return [
+        ("Explosion control", EXPLOSION[found["explosion_control"]].capitalize() + "."),
+        ("Fan", fan),
+        ("Agent", agent),
+        ("Smell, hiss, white cloud", "Electrolyte gas: flammable and toxic. Keep upwind."),
+    ]

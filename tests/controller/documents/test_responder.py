@@ -1,0 +1,86 @@
+"""The sheet of the fire service: what is not off, whom to call, and nothing that sounds safe."""
+
+import json
+import re
+
+import pytest
+from command_line import refused, run
+
+from controller.documents import document, responder
+from controller.site import config
+from controller.sites import EXAMPLE
+
+PLACES = {
+    "call": "Anna Berg, +47 22 00 00 00",
+    "address": "Hallveien 3, gate 2",
+    "key_at": "box at gate 2",
+    "disconnect_at": "north wall, Q7",
+    "water_at": "20 m east of gate 2",
+    "beside": "diesel tank 30 m west",
+}
+GIVEN = "\n".join(["[responder]", *[f'{key} = "{text}"' for key, text in PLACES.items()]])
+WORDS_MAX = 480  # what one page upright holds at 9 pt, seen as printed
+
+
+@pytest.fixture
+def given(files):
+    return files.append("site", GIVEN)
+
+
+def sheet(capsys, path, *more, code=0):
+    found, out, err = run(capsys, "responder", "--site", path, *more)
+    assert (found, err) == (code, [])
+    return out
+
+
+def test_it_says_what_stays_live_and_names_what_the_site_gives(capsys, given):
+    lines = sheet(capsys, given.paths[2])
+    text = " ".join(" ".join(lines).split())
+    assert max(map(len, lines)) <= 79 and len(text.split()) <= WORDS_MAX
+    assert text.index("KEEP AWAY. DO NOT OPEN THE CABINET.") < text.index("WHAT IS INSIDE")
+    assert "up to 645 kWh, up to 876 V DC in each rack" in text, "240 cells of 3.65 V"
+    assert "NOT OFF Every cell, module and cable inside the racks: up to 876 V DC" in text
+    assert "RED Keep away: fire, gas, emergency stop, or nobody knows (rows 1, 2, 3, 5, " in text
+    assert all(words in text for words in PLACES.values()) and "NOT GIVEN" not in text
+    assert not re.search(r"\b(safe|safely|compliant|certified|None)\b", text, re.IGNORECASE)
+
+
+def test_what_the_site_leaves_out_is_named_and_ends_with_1(capsys, given):
+    lines = sheet(capsys, EXAMPLE, code=1)
+    missing = ", ".join([f"responder.{key}" for key in responder.PLACES])
+    text = " ".join(" ".join(lines).replace("***", "").split())
+    assert f"NOT READY TO HANG UP. The site file does not give: {missing}." in text
+    given.replace("site", 'call = "Anna Berg, +47 22 00 00 00"\n', "")
+    found = json.loads("\n".join(sheet(capsys, given.paths[2], "--format", "json", code=1)))
+    assert found["not_given"] == ["responder.call"]
+    assert found["places"] == PLACES | {"call": None}
+
+
+def test_it_is_of_this_cabinet(files):
+    """Fan, agent and explosion control as they are; NMC cells have a higher voltage."""
+    files.say("type", "cabinet.agent_hold_off_ms", 30_000)
+    files.say("type", "hma.chemistry", '"NMC"')
+    files.drop("type", "charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
+    files.say("type", "hma.agent_hold_off_reason", '"analysis 12"')
+    files.say("type", "hma.explosion_control", '"69"')
+    found = responder.facts(files.load())
+    assert found["dc_V_max"] == 240 * 4250 // 1000
+    text = " ".join(document.plain(responder.blocks(found)).split())
+    assert "The fan waits 30 s for it." in text
+    assert "it may not suffice" in text and "blow open" not in text
+    found |= {"has_suppression": False, "has_fan": False}
+    text = " ".join(document.plain(responder.blocks(found)).split())
+    assert "No suppression in this cabinet." in text and "airflow is not watched" in text
+
+
+def test_the_page_is_upright_and_has_all_words(given):
+    found = responder.facts(config.load(given.paths[2]))
+    page = document.page(responder.blocks(found), document.PORTRAIT)
+    assert "size: A4 portrait" in page and "<p class=banner>KEEP AWAY." in page
+    assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), "the last one counts"
+
+
+def test_a_wrong_file_is_one_line(capsys, given):
+    given.replace("site", PLACES["call"], "n/a")
+    words = 'responder.call: "n/a" is not allowed'
+    refused(capsys, 2, words, "responder", "--site", given.paths[2])
