@@ -19,7 +19,9 @@ from safety.permit import ENDING, Permit
 ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as this
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
-CONFLICTS_AT = len(m.ALERTS)  # where the bits of CONFLICTS begin in _alert_bits
+# bits of _alert_bits behind those of ALERTS: that the cabinet rests after the stage; CONFLICTS
+REST_AT = len(m.ALERTS)
+CONFLICTS_AT = REST_AT + 1
 # Outputs that equal their demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
@@ -53,7 +55,7 @@ class Kernel:
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
         self.standing = array("i", [1, 0])  # [1 if any demand may be set, alert bits]
-        self.alert_bits = tuple([_alert_bits(stage[m.S_ROW]) for stage in m.STAGES])
+        self.alert_bits = tuple([_alert_bits(stage) for stage in m.STAGES])
         # ticks for which the winning row of each conflict has been active or latched
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
         self.hold_ticks = tuple(
@@ -115,6 +117,7 @@ class Kernel:
         elapsed = self.judge(elapsed)
         demand = self.demand
         self.permit.update(elapsed, demand[m.D_PCS], demand[m.D_DC], demand[m.D_REMOVAL])
+        self.permit.rest(self.standing[1] >> REST_AT & 1)
         self._stopping()
         self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
         self._publish()
@@ -236,11 +239,10 @@ def _raise(levels, first, asks):
             levels[first + output] = level
 
 
-def _alert_bits(row):
-    """One bit for each of ALERTS and then of CONFLICTS that the row belongs to."""
-    bits = 0
-    for place, rows in enumerate(
-        [alert[1] for alert in m.ALERTS] + [(conflict[1],) for conflict in m.CONFLICTS]
-    ):
-        bits |= (row in rows) << place
-    return bits
+def _alert_bits(stage):
+    """A bit for each of ALERTS the row is in, for the rest after it, for each of CONFLICTS."""
+    row, rests = stage[m.S_ROW], stage[m.S_LATCH] == m.KEY or stage[m.S_ROW] in m.REST_ROWS
+    found = (
+        [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]
+    )
+    return sum([is_in << place for place, is_in in enumerate(found)])

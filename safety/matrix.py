@@ -80,6 +80,10 @@ ALERTS = (
     (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),
 )
 
+# What these rows have opened closes again only when a person starts it after the reset; so does
+# what a latch of KEY has opened. A reset is no start: IEC 60204-1 (?), ISO 13850 (?).
+REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 53)
+
 # Demands: what a stage asks of the outputs, each an ordered level.
 # Names, many to a line.
 # fmt: off

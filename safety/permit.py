@@ -42,8 +42,8 @@ class Permit:
         # ticks in this state, ticks of waiting still due, opened (0/1)
         self.timer = array("i", [0, 0, 0])
         self.relays = array("i", [0, 0])  # step of the relay test, ticks in it
-        # closings that failed in a row, ticks of the present test mode
-        self.tried = array("i", [0, 0])
+        # closings that failed in a row, ticks of the present test mode, 1 until it is started
+        self.tried = array("i", [0, 0, 0])
         out[s.EVIDENCE_TOTAL] = self.evidence.total
 
     def update(self, elapsed: int, pcs_demand: int, dc_demand: int, removal: int) -> None:
@@ -111,10 +111,21 @@ class Permit:
         return self._from_ending(state, pcs_demand, dc_demand)
 
     def _wanted(self):
-        """Energy is requested, not locked out, and a test is not over its time."""
-        return (
-            self.inp[s.RUN_REQUEST] and self.inp[s.LOCK_OUT_OK] and self.tried[1] <= self.test_ticks
-        )
+        """Energy is requested, no start is needed before, nobody has locked it out, and a test is
+        not over its time.
+        """
+        requested = self.inp[s.RUN_REQUEST] and not self.tried[2]
+        return requested and self.inp[s.LOCK_OUT_OK] and self.tried[1] <= self.test_ticks
+
+    def rest(self, is_demanded: int) -> None:
+        """What a row of REST_ROWS or a key latch keeps open needs a request to run that comes after
+        the reset. is_demanded: 1 while one of them is active or latched.
+        """
+        if is_demanded and self.state[0] not in ENERGISED:
+            self.tried[2] = 1
+        elif not self.inp[s.RUN_REQUEST]:
+            self.tried[2] = 0
+        self.out[s.START_NEEDED] = self.tried[2]
 
     def _from_ending(self, state, pcs_demand, dc_demand):
         """A trip lasts while a stage demands it; it and a stop end when all contactors are open."""

@@ -193,6 +193,7 @@ CABINET_OUTPUTS = (
     ("image_crc", "hash"),
     ("evidence_count", "count"),
     ("evidence_total", "count"),
+    ("start_needed", "bool"),
 )
 # Names, many to a line.
 # fmt: off
@@ -200,7 +201,7 @@ CABINET_OUTPUTS = (
  PRE_ALARM_ON, SHUNT_TRIP_ON, AUX_LOAD_OK, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE,
  INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK, ACTIVE_COUNT, LATCHED_COUNT,
  RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC, EVIDENCE_COUNT,
- EVIDENCE_TOTAL) = range(26)
+ EVIDENCE_TOTAL, START_NEEDED) = range(27)
 # fmt: on
 
 UNIT_OUTPUTS = (

@@ -8,6 +8,7 @@ object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
+from controller.record.stored_record import AWAKE
 from controller.run import operator_commands, run_request
 from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
@@ -67,6 +68,8 @@ class Cabinet:
         if self.peer is not None:
             self.peer.report()
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
+        if core.out[s.START_NEEDED] and self.run_request.rest.chosen == AWAKE:
+            self.run_request.stop(run_request.ROW)
         self._reset.after_step(self.peer)
         if self._reset.answer:
             self.answer, self.peer_answer = self._reset.answer, self._reset.peer_answer
@@ -166,12 +169,15 @@ class Cabinet:
         restart, until a start.
 
         A start is stored first, a stop takes effect at once. Returns a refusal of a start
-        (STAYS_LOCKED, IN_TEST), or 0: then, if is_awaited, `answer` says when it is stored.
+        (STAYS_LOCKED, IN_TEST, RESET_FIRST), or 0: then, if is_awaited, `answer` says when it is
+        stored.
         """
         if is_run and self.locked_out:
             return operator_commands.STAYS_LOCKED
         if is_run and self._in_test():
             return operator_commands.IN_TEST
+        if is_run and self.core.out[s.START_NEEDED]:
+            return operator_commands.RESET_FIRST
         if is_run:
             self.run_request.start(is_awaited)
         else:

@@ -49,7 +49,8 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
     UNCONFIRMED,
     STAYS_LOCKED,
     UNSTORED,
-) = range(100, 114)
+    RESET_FIRST,
+) = range(100, 115)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
@@ -192,6 +193,7 @@ def words(answer: int | None) -> str:
         NOT_LOCKED: "it is not locked out",
         KEY_IN_RUN: "turn the key out of RUN first",
         IN_TEST: "a test is under way: ask again when its minute is over",
+        RESET_FIRST: "a row that stopped it is still active or latched: reset it first, then start",
         STAYS_LOCKED: "it is locked out, and that has to end first",
         OVERRULED: "somebody has stopped it meanwhile",
         UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",

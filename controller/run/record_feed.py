@@ -36,7 +36,7 @@ class RecordFeed:
         self.locked_out = StoredValue(
             record.locked_out, lambda name: image.put("locked_out", packed_name(name))
         )
-        self.run_request = RunRequest(_rest(loaded.state, record))
+        self.run_request = RunRequest(_rest(loaded.state, record, config.hma["restart_alone"]))
         self.reset = Reset(core, image, self.submit)
         self._values = (self.locked_out, self.run_request.rest, self.reset.cleared)
         armed = config.safety_image[config.image_map().armed :]
@@ -105,14 +105,16 @@ class RecordFeed:
         return {self._names[index]: number for number, index in enumerate(kept, 1)}
 
 
-def _rest(state, record):
-    """Why the cabinet rests after this start."""
+def _rest(state, record, is_alone):
+    """Why the cabinet rests after this start. is_alone: a restart may energise it by itself."""
     if record.rest != AWAKE:
         return record.rest
     if record.locked_out:  # a store of a version whose lock-outs left no rest
         return (run_request.LOCK_OUT, record.locked_out)
     # a stop or lock-out may be what such a store lacks
-    return (run_request.UNKNOWN, "") if state in (UNREADABLE, MISSING) else AWAKE
+    if state in (UNREADABLE, MISSING):
+        return (run_request.UNKNOWN, "")
+    return AWAKE if is_alone else (run_request.RESTART, "")
 
 
 def _boot(kernel, state, record, names, armed, tick_ms):

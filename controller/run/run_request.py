@@ -1,5 +1,5 @@
-"""Whether the cabinet is to run: after a stop by a person, a test or a lock-out it rests until
-somebody starts it.
+"""Whether the cabinet is to run: after a stop by a person, a test, a lock-out, some rows of the
+matrix, or a restart that the hazard analysis does not trust, it rests until somebody starts it.
 
 Why it rests is a field of the stored record, so the rest survives restarts. That the process is
 told to end is no rest: after a restart the cabinet runs, or rests, as before.
@@ -8,8 +8,9 @@ told to end is no rest: after a restart the cabinet runs, or rests, as before.
 from controller.record.stored_record import AWAKE
 from controller.run.stored_value import StoredValue
 
-# why it rests; 0: it does not; 4: no store says whether it was to
-PERSON, TEST, LOCK_OUT, UNKNOWN = 1, 2, 3, 4
+# why it rests; 0: it does not; UNKNOWN: no store says whether it was to; ROW: a row after which it
+# rests (matrix.REST_ROWS, or a key latch); RESTART: the hazard analysis lets no restart energise it
+PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART = 1, 2, 3, 4, 5, 6
 # the kernel ends a test of this length; then nothing runs until a person starts it
 TEST_MS = 60_000
 

@@ -183,6 +183,7 @@ HMA = {
     "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
     "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
     "breaker": Spec("choice", tuple(BREAKERS)),
+    "restart_alone": Spec("bool", (False, True), False, "down"),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, tuple(WIRED))),
@@ -200,8 +201,7 @@ PROOF_TESTS = {
     for key, each in INTERVALS.items()
 }
 
-# How heat gets from module to module, for the estimate of propagation alone (propagation.py); 0: no
-# path.
+# How heat gets from module to module, for the estimate of propagation.py alone; 0: no path.
 NEIGHBOURS = {
     "cell_J_per_K": Spec("int", (10, 100_000), 5600),
     "module_mK_per_W": Spec("int", (0, 1_000_000), 1060),

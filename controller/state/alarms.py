@@ -13,6 +13,8 @@ RESTS = {
     run_request.TEST: "test",
     run_request.LOCK_OUT: "lock-out",
     run_request.UNKNOWN: "unknown",
+    run_request.ROW: "row",
+    run_request.RESTART: "restart",
 }
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
 

@@ -4,13 +4,22 @@ import random
 from array import array
 
 import pytest
-from cabinet_bench import NAMES, STORED_TICKS, Bench, found, restarted, running, with_peer
+from cabinet_bench import (
+    NAMES,
+    RUN_TICKS,
+    STORED_TICKS,
+    Bench,
+    found,
+    restarted,
+    running,
+    with_peer,
+)
 from power_loss import cuts, disk_with, save_after_load
 from slow import slow
 
 from controller.core import image
 from controller.record import store
-from controller.run import operator_commands
+from controller.run import operator_commands, run_request
 from controller.run.reset import PASSED_ON
 from safety import latches, matrix, signals as s
 from tests.tables import cases
@@ -149,7 +158,9 @@ def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_
     assert bench.reset().answers[-1] == latches.KEY_NEEDED
     bench.key(0).reset(matrix.KEY)
     assert bench.standing == ["47a"] and bench.stored.latches == {}
-    assert bench.key(1).tick(20).standing == [] and bench.state == "running"
+    assert bench.key(1).tick(20).standing == [] and bench.state == "ready", "a reset is no start"
+    assert bench.told("rest")[0] == run_request.ROW and bench.cabinet.request_run(1) == 0
+    assert bench.tick(RUN_TICKS).state == "running"
     bench = running()
     for _ in range(4):
         bench.trip().clear().reset()

@@ -295,7 +295,8 @@ def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop):
     watched(bench, TEST_TICKS)
     bench.tick()
     assert is_over(bench) and bench.people == people
-    assert bench.cabinet.request_run(1) == (oc.STAYS_LOCKED if stop == "lock" else 0)
+    after = {"lock": oc.STAYS_LOCKED, "estop": oc.RESET_FIRST}
+    assert bench.cabinet.request_run(1) == after.get(stop, 0)
 
 
 def test_what_is_tested_rests_after_a_restart_in_the_middle_of_it():

@@ -1,0 +1,73 @@
+"""A reset is a start nowhere: what rests after which stage, and until when."""
+
+import pytest
+from started import resting, running
+
+from safety import kernel, matrix as m, signals as s
+
+REST_ROWS = {*range(1, 13), 22, 23, 53}
+LATCHING = [index for index, stage in enumerate(m.STAGES) if stage[m.S_LATCH] != m.SELF]
+OPENS = [index for index in LATCHING if m.STAGES[index][m.S_DEMAND][m.D_DC] >= m.DC_OPEN_AT_ZERO]
+CLOSED_TICKS = 200
+
+
+def names(stage):
+    return m.STAGES[stage][m.S_ID]
+
+
+def latch(bench, stage, level=1):
+    evaluator = bench.kernel.evaluator
+    index = next(at for at in range(evaluator.count) if evaluator.stage[at] == stage)
+    evaluator.latched[index] = evaluator.busy[evaluator.block[index]] = level
+    return bench
+
+
+def opened(stage):
+    """A running cabinet that this stage has opened, and whose latch is gone."""
+    bench = latch(running(), stage).load(0).step(CLOSED_TICKS)
+    assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    return latch(bench, stage, 0)
+
+
+@pytest.mark.parametrize("stage", OPENS, ids=names)
+def test_what_closes_by_itself_after_a_reset(stage):
+    """Contactors closed 1.2 s after the key, or after the remote reset of an off-gas row."""
+    row, level = m.STAGES[stage][m.S_ROW], m.STAGES[stage][m.S_LATCH]
+    rests = row in REST_ROWS or level == m.KEY
+    bench = opened(stage)
+    assert bench.out[s.START_NEEDED] == rests
+    bench.step(2 * CLOSED_TICKS + 600)  # a retry waits 10 s at most
+    assert bench.out[s.STATE] == (s.READY if rests else s.RUNNING)
+
+
+def test_a_start_after_the_reset_ends_the_rest():
+    bench = opened(LATCHING[0]).step(CLOSED_TICKS)
+    assert bench.set(s.RUN_REQUEST, 0).step().out[s.START_NEEDED] == 0
+    assert bench.step(CLOSED_TICKS).out[s.STATE] == s.READY
+    assert bench.set(s.RUN_REQUEST, 1).step(CLOSED_TICKS).out[s.STATE] == s.RUNNING
+
+
+def test_a_start_before_the_reset_ends_no_rest():
+    bench = latch(running(), LATCHING[0]).load(0).step(CLOSED_TICKS)
+    bench.set(s.RUN_REQUEST, 0).step(10).set(s.RUN_REQUEST, 1).step(10)
+    assert bench.out[s.START_NEEDED] == 1
+    assert latch(bench, LATCHING[0], 0).step(CLOSED_TICKS).out[s.STATE] == s.READY
+
+
+def test_a_row_that_opens_nothing_lets_a_running_cabinet_run():
+    """Trouble of the fire panel inhibits closing; it is no reason to stop."""
+    (stage,) = [at for at in LATCHING if m.STAGES[at][m.S_ID] == "6a"]
+    bench = latch(running(), stage).step(10)
+    assert (bench.out[s.STATE], bench.out[s.START_NEEDED]) == (s.RUNNING, 0)
+    bench = latch(resting(), stage).step(10)
+    assert bench.out[s.START_NEEDED] == 1
+
+
+def test_each_bit_has_a_place_of_its_own():
+    places = len(m.ALERTS) + 1 + len(m.CONFLICTS)
+    bits = [kernel._alert_bits(stage) for stage in m.STAGES]
+    assert len(m.ALERTS) == kernel.REST_AT and kernel.CONFLICTS_AT == kernel.REST_AT + 1
+    assert max(bits) < 1 << places
+    rested = {m.STAGES[at][m.S_ID] for at, each in enumerate(bits) if each >> kernel.REST_AT & 1}
+    wanted = [each for each in m.STAGES if each[m.S_ROW] in REST_ROWS or each[m.S_LATCH] == m.KEY]
+    assert rested == {each[m.S_ID] for each in wanted}
