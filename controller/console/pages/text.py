@@ -165,7 +165,7 @@ def rest(start: dict) -> str:
         "test": "the test is over",
         "lock-out": f"{rests['name']}'s lock-out has ended",
         "unknown": "no store says whether it was to run",
-        "row": "a row stopped it (reset what is latched first)",
+        "row": "a row stopped it",
         "restart": "the controller has restarted",
     }
     return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"

@@ -2,8 +2,8 @@
 permit.
 
 The rig's own processes, wires and observer; the relay chain is bridged, so that the program alone
-must act. After each press the mushroom is released, the key resets, the contactors close again, and
-the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is what
+must act. After each press the mushroom is released, the key resets, a start closes the contactors,
+and the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is what
 the host itself held back.
 """
 
@@ -17,13 +17,14 @@ from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 
 FIRST_S, CYCLE_S = 8.0, 11.0
 # After each press, s: the mushroom out, the key out of RUN, the reset (the cause must be clear for
-# 5 s), the key back.
+# 5 s), the key back, a start.
 ACTIONS = (
     (0.0, 'do = "estop_press"'),
     (0.5, 'do = "estop_release"'),
     (5.8, 'do = "key"\nrun = false'),
     (6.5, 'do = "reset"\nby = "key"'),
     (7.0, 'do = "key"\nrun = true'),
+    (7.2, 'do = "run_request"'),
 )
 HEAD = """name = "run"
 title = "Emergency stops"

@@ -141,18 +141,13 @@ def test_a_reset_without_a_code_resets_nothing(tmp_path, capsys, asked):
     assert asked == []
 
 
-@pytest.mark.parametrize("is_stopped, ends", [(False, "running"), (True, "ready")])
-def test_a_reset_is_a_start_too_unless_the_cabinet_was_stopped(
-    tmp_path, capsys, asked, is_stopped, ends
-):
-    """Also after an emergency stop: a person who turns the key has to know that."""
+def test_the_reset_of_an_emergency_stop_is_no_start(tmp_path, capsys, asked):
     reset_there = [action(14, "reset", by="key"), action(15, "key", run=True)]
-    watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13)
-    if is_stopped:
-        watched.rig.controller.run_request(False)
-    out = reset(capsys, watched.run(13.5))[1]
-    assert (reset_command.IS_A_START in out) == (not is_stopped)
-    assert watched.run(25).facts("status")["state"] == ends
+    watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13.5)
+    assert reset_command.IS_A_START not in reset(capsys, watched)[1]
+    assert watched.run(25).facts("status")["state"] == "ready"
+    watched.rig.controller.run_request(True)
+    assert watched.run(35).facts("status")["state"] == "running"
 
 
 def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys, asked):
