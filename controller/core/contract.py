@@ -37,6 +37,8 @@ class View:
     load_source: int = 0
     load_W: int | None = None
     connection_W: int | None = None
+    # what the grid meter shows above what connection and set-point say: a converter that gives less
+    meter_off_W: int = 0
     # by the base request
     is_requested: bool = False
 

@@ -26,6 +26,7 @@ class Control:
             for answer in function.step(view, elapsed_ticks):
                 chain.take(answer)
         view.low_W, view.high_W = chain.available()
+        chain.meter_off_W = view.meter_off_W
         for function in self._requesting:
             for answer in function.step(view, elapsed_ticks):
                 chain.take(answer)

@@ -3,7 +3,8 @@ explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped:
 a part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573).
-short_W is the power by which limits keep an obligation from being met.
+short_W is the power by which an obligation is not met: what limits withhold, and what the grid
+meter shows beyond that, because a converter gives less than its set-point or the model is wrong.
 """
 
 from array import array
@@ -89,6 +90,7 @@ class Chain:
         self.limits = PowerInterval()
         self.obligations = Obligations()
         self.answers = []
+        self.meter_off_W = 0
         self._ramp_W = max(1, settings["setpoint_ramp_W_per_s"] * tick_ms // 1000)
         self.begin()
 
@@ -135,7 +137,7 @@ class Chain:
             value_W, self.limits, O_LIMITS_LOW_W, O_SETPOINT_W, O_LIMIT_REASON
         )
         out[O_OBLIGATION_SHORT_W], out[O_OBLIGATION_SHORT_REASON] = self.obligations.short(
-            setpoint_W
+            within(setpoint_W - self.meter_off_W, -WIDE_W, WIDE_W)
         )
         out[O_HELD_BACK_W] = within(request_W - setpoint_W, -WIDE_W, WIDE_W)
         out[O_BINDING_REASON] = (

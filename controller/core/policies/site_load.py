@@ -24,7 +24,10 @@ OTHERS_MS = 5000
 # time constant without one, in path delays: 4 times any skew two readings can have
 CALCULATED_DELAYS = 4
 
-S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS = range(5)
+# time constant of the difference between the grid meter and the model
+METER_OFF_MS = 2000
+
+S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS, S_METER_OFF = range(6)
 
 
 class SiteLoad(Function):
@@ -46,9 +49,10 @@ class SiteLoad(Function):
     }
 
     def __init__(self, setup):
-        self.state = array("q", [0] * 5)
+        self.state = array("q", [0] * 6)
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
+        self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
         self._calculated = low_pass(
             setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
@@ -61,10 +65,11 @@ class SiteLoad(Function):
         state, settings = self.state, self._settings
         view.load_source = state[S_SOURCE]
         view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
-        view.connection_W = None
+        view.connection_W, view.meter_off_W = None, 0
         if not state[S_CONNECTION_OK]:
             return ()
         view.connection_W = state[S_CONNECTION_W]
+        view.meter_off_W = self._compared(view.grid_W + view.setpoint_W - view.connection_W)
         return (
             grid_obligation(
                 GRID_CONNECTION,
@@ -83,6 +88,13 @@ class SiteLoad(Function):
             "grid_import_W_max": self._settings["grid_import_W_max"],
             "grid_export_W_max": self._settings["grid_export_W_max"],
         }
+
+    def _compared(self, off_W):
+        """The lasting part of off_W; 0 where it is no more than noise."""
+        state = self.state
+        state[S_METER_OFF] += ((off_W << 16) - state[S_METER_OFF]) * self._meter_off >> 24
+        lasting_W = state[S_METER_OFF] >> 16
+        return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
     def _estimate(self, view):
         """Fill `state`. Without a fresh grid meter the connection is unknown."""

@@ -77,7 +77,7 @@ def check_short(core, known, power_W):
         return
     assert known[source - 1].rank >= hint_sources.GRID_CAP
     import_W = out[o.output_at(source - 1, codes.IMPORT_W_MAX, o.F_VALUE_W)]
-    missing_W = connection_W - power_W - import_W
+    missing_W = connection_W - power_W - import_W + core.view.meter_off_W
     if missing_W > 0:
         reason = word(core, setpoint.O_OBLIGATION_SHORT_REASON)
         assert reason in (reasons.GRID_CAP_HINT, reasons.GRID_IMPORT, reasons.GRID_EXPORT)

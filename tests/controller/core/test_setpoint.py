@@ -231,3 +231,16 @@ def test_the_outputs_and_their_indexes_agree():
     assert len(names) == len(setpoint.CHAIN_OUTPUTS)
     for name in names:
         assert setpoint.CHAIN_OUTPUTS[getattr(setpoint, name)].lower() == name[2:].lower()
+
+
+@pytest.mark.parametrize(
+    "off_W, short",
+    [(0, (0, 0)), (30_000, (30_000, 312)), (-40_000, (0, 0)), (-90_000, (30_000, 313))],
+)
+def test_what_the_meter_shows_beyond_the_model_is_short_too(off_W, short):
+    """The set-point is 60 kW, between 60 and 120 kW are obliged."""
+    unit = chain(obligations={1: (60_000, 120_000)})
+    unit.meter_off_W = off_W
+    assert finish(unit, 0, 10**6) == 60_000
+    trace = dict(zip(setpoint.CHAIN_OUTPUTS, unit.out))
+    assert (trace["obligation_short_W"], trace["obligation_short_reason"]) == short

@@ -76,3 +76,17 @@ def test_a_meter_that_is_lost_or_comes_back_changes_nothing_at_once():
     for _ in range(100):
         found = unit.step(320_000, 999_000, None)
     assert found == (site_load.MEASURED, 320_000, 1, 350_000)
+
+
+@pytest.mark.parametrize("given_W, off_W", [(200_000, 0), (100_000, 100_000), (199_900, 0)])
+def test_what_the_converter_does_not_give_is_seen_at_the_meter(given_W, off_W):
+    """Load 700 kW, set-point 200 kW: without it 500 kW would have been told, whatever flows."""
+    unit = site_load.SiteLoad(setup())
+    for _ in range(1000):
+        known = view(
+            load_meter_W=700_000, grid_W=700_000 - given_W, battery_W=given_W, setpoint_W=200_000
+        )
+        unit.step(known, 1)
+    assert known.meter_off_W == pytest.approx(off_W, abs=20)
+    unit.step(known := view(load_meter_W=700_000, battery_W=0, setpoint_W=200_000), 1)
+    assert known.meter_off_W == 0 and known.connection_W is None
