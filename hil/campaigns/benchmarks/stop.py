@@ -3,8 +3,8 @@ permit.
 
 The rig's own processes, wires and observer; the relay chain is bridged, so that the program alone
 must act. After each press the mushroom is released, the key resets, a start closes the contactors,
-and the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is what
-the host itself held back.
+and the next press comes at another phase of the tick. cyclictest runs meanwhile: its maximum is
+what the host itself held back.
 """
 
 import random
