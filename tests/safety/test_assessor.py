@@ -74,7 +74,7 @@ def test_times_of_the_prose():
 
 def test_every_file_of_the_kernel_is_named():
     for path in assessor.FOLDER.glob("[a-z]*.py"):
-        assert f"`{path.name}`" in PAGE
+        assert f"`{path.name}`" in CHAPTERS["chapters/FILES.md"]
     for name in re.findall(r"`(test_\w+\.py)`", ALL):
         assert (assessor.ROOT / "tests" / "safety" / name).is_file()
 
