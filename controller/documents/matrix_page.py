@@ -13,6 +13,7 @@ from controller.documents import (
     document,
     effect_words,
     matrix_facts,
+    matrix_grid,
     matrix_tables,
 )
 from controller.rows import matrix_words
@@ -22,6 +23,12 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 from safety import matrix as m
 
+FORM = cli.option(
+    "--format",
+    choices=("md", "html", "json", "grid-html", "grid-csv"),
+    default="md",
+    help="(%(default)s); grid: causes against outputs, to sign",
+)
 HEADERS = (
     "row",
     "stage",
@@ -43,7 +50,7 @@ def add(commands) -> None:
         "matrix",
         _matrix,
         cli.option("--site", metavar="FILE", help="cabinet.toml (or the last layer there is)"),
-        document.FORM,
+        FORM,
     )
     site = cli.option("--site", metavar="FILE", required=True)
     cli.add(commands, "checklist", _checklist, site, document.FORM)
@@ -52,7 +59,12 @@ def add(commands) -> None:
 def _matrix(arguments):
     found, lines = _survey(arguments.site) if arguments.site else (None, [])
     facts = matrix_facts.facts(found, lines)
-    document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
+    if arguments.format == "grid-csv":
+        print(matrix_grid.comma_separated(facts, check.today()))
+    elif arguments.format == "grid-html":
+        print(document.page(matrix_grid.blocks(facts, check.today())))
+    else:
+        document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
     return NOT_DONE if lines else DONE
 
 
@@ -170,6 +182,7 @@ def _reading_blocks(found):
 
 def _general_blocks():
     return [
+        *matrix_tables.banner(None),
         document.Text(
             "Every row that this program evaluates, with the thresholds for LFP cells (NMC in "
             "brackets). A site may only tighten them. The site decides which rows are armed: give "

@@ -140,25 +140,41 @@ def fact_blocks(blocks: list) -> list:
     ]
 
 
-def site_blocks(named: dict, day: str | None = None) -> list:
-    """The head of every document about a site. day: today's, to name acceptances that are dated
-    ahead of it, or None.
-    """
+def identity(named: dict) -> str:
+    """Which file, of whom, and which limit image it makes."""
     names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
     crc = (
         (f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}.")
         if named["limits_crc"]
         else "Limit image: none, this file is refused and cannot run."
     )
-    blocks = [document.Text(f"{named['file']} ({names}). {crc}")]
+    return f"{named['file']} ({names}). {crc}"
+
+
+def banner(named: dict | None, day: str | None = None) -> list:
+    """[one Banner] that says why nothing may be energised by this document, [] where it may.
+
+    named: of site, None without one; day: as in site_blocks.
+    """
+    if named is None:
+        return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
     papers = named["hma"], named["not_fitted"]
-    blocks += [
-        document.Text(line)
-        for line in [
-            *hma.placeholder_lines(*papers),
-            *(hma.ahead_lines(*papers, day) if day else ()),
-        ]
+    why = [
+        *(
+            ["required equipment is missing: " + "; ".join(named["missing"])]
+            * bool(named["missing"])
+        ),
+        *hma.placeholder_lines(*papers),
+        *(hma.ahead_lines(*papers, day) if day else ()),
     ]
+    return [document.Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
+
+
+def site_blocks(named: dict, day: str | None = None) -> list:
+    """The head of every document about a site. day: today's, to name acceptances that are dated
+    ahead of it, or None.
+    """
+    blocks = [*banner(named, day), document.Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:

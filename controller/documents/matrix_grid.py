@@ -1,0 +1,132 @@
+"""The matrix as a grid: causes down, outputs across; as HTML to sign, or as CSV."""
+
+import csv
+import io
+
+from controller.documents import document, matrix_tables
+from controller.rows import matrix_words
+from safety import matrix as m
+
+_X = ("", "X")
+# demand: head of its column, letter of each level. Words of each: matrix_words.EFFECTS.
+COLUMNS = {
+    m.D_PCS: ("PCS", ("", "R", "S")),
+    m.D_DC: ("DC", ("", "N", "Z", "I", "I0")),
+    m.D_REMOVAL: ("5 s", _X),
+    m.D_SHUNT_TRIP: ("shunt", _X),
+    m.D_AUX_SHED: ("aux", _X),
+    m.D_FAN: ("fan", _X),
+    m.D_HORN: ("horn", _X),
+    m.D_RED_LAMP: ("red", _X),
+    m.D_LAMP: ("lamp", _X),
+    m.D_CHARGE_INHIBIT: ("no ch", ("", "X", "X")),
+    m.D_DISCHARGE_INHIBIT: ("no dis", ("", "X", "X")),
+    m.D_CHARGE_DERATE_PCT: ("ch %", ()),
+    m.D_DISCHARGE_DERATE_PCT: ("dis %", ()),
+    m.D_PRE_ALARM: ("pre", _X),
+    m.D_FACU: ("panel", _X),
+    m.D_OPERATOR: ("oper", _X),
+    m.D_MAINTENANCE: ("maint", _X),
+}
+CAUSES = ("row", "stage", "state", "cause", "trips at", "after", "reset")
+SIGNERS = (
+    "responsible for the hazard mitigation analysis",
+    "set up by",
+    "checked by",
+    "commissioned by",
+    "authority having jurisdiction",
+)
+_WORDS = dict(matrix_words.EFFECTS)
+_BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+
+
+def rows(facts: dict) -> list:
+    """[(cell, ...)] of every stage, texts but for the state; facts: of matrix_facts.facts."""
+    return [
+        (*_cause(row, stage), *_effects(stage)) for row in facts["rows"] for stage in row["stages"]
+    ]
+
+
+def _cause(row, stage):
+    states = stage.get("states")
+    after = stage["debounce_ms"]
+    return (
+        str(row["row"]),
+        stage["stage"],
+        matrix_tables.state_cell(states) if states else "",
+        stage["cause"],
+        stage["trips_at"],
+        "" if after is None else matrix_words.after(after),
+        stage["reset"],
+    )
+
+
+def _effects(stage):
+    """One letter for each output; in brackets what is demanded and has no output on this site."""
+    if not stage["demands"] and stage.get("instead"):
+        return [""] * len(COLUMNS)
+    demand = _BY_ID[stage["stage"]][m.S_DEMAND]
+    absent = {each["effect"] for each in stage["demands_not_fitted"]}
+    return [_letter(index, demand[index], absent) for index in COLUMNS]
+
+
+def _letter(index, level, absent):
+    if index not in _WORDS:  # a derate: what is left
+        return str(100 - level) if level else ""
+    letter = COLUMNS[index][1][level]
+    return f"({letter})" if _WORDS[index][level] in absent else letter
+
+
+def headers() -> tuple:
+    """Of the columns."""
+    return (*CAUSES, *[head for head, _ in COLUMNS.values()])
+
+
+def blocks(facts: dict, day: str | None = None) -> list:
+    """The grid as a document with banner and signatures; day: as in matrix_tables.site_blocks."""
+    named = facts["site"]
+    title = f"Causes and outputs{': ' + list(named['names'].values())[-1] if named else ''}"
+    return [
+        document.Heading(1, title),
+        *matrix_tables.banner(named, day),
+        *([document.Text(matrix_tables.identity(named))] if named else []),
+        document.Table(headers(), rows(facts)),
+        document.Heading(2, "Letters"),
+        document.Table(("output", "letters"), _legend()),
+        *(_signatures(named) if named else []),
+    ]
+
+
+def _legend():
+    found = []
+    for index, (head, letters) in COLUMNS.items():
+        if index not in _WORDS:
+            found.append((head, "power that is left, in percent"))
+            continue
+        words = dict(zip(letters[1:], _WORDS[index][1:]))
+        found.append((head, "; ".join([f"{letter}: {text}" for letter, text in words.items()])))
+    return [*found, ("(X)", "demanded, and no output on this site carries it")]
+
+
+def _signatures(named):
+    crc = named["limits_crc"]
+    what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
+    return [
+        document.Heading(2, "Signatures"),
+        document.Text(f"Signed for {what}. Another image needs new signatures."),
+        document.Table(
+            ("who", "name and company", "date", "signature"),
+            [(who, "", "", "") for who in SIGNERS],
+            3,
+        ),
+    ]
+
+
+def comma_separated(facts: dict, day: str | None = None) -> str:
+    """The grid as CSV; a banner is a line of its own before the heads."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])
+    lines.writerow(headers())
+    lines.writerows([[document.text(cell) for cell in cells] for cells in rows(facts)])
+    return text.getvalue().rstrip("\n")

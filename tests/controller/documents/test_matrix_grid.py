@@ -1,0 +1,77 @@
+"""Causes against outputs: every demand of the matrix in its cell, and a banner on top."""
+
+import csv
+import html
+
+import pytest
+from command_line import run
+
+from controller.documents import document, matrix_facts, matrix_grid, matrix_page
+from controller.rows import matrix_words
+from controller.sites import EXAMPLE
+from safety import matrix as m
+
+BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+WORDS = dict(matrix_words.EFFECTS)
+FIRST = len(matrix_grid.CAUSES)
+
+
+def made(capsys, form, *site, code=0):
+    found, out, err = run(capsys, "matrix", "--format", form, *site)
+    assert found == code
+    return out
+
+
+def grid(lines):
+    """{stage: {head of a column: cell}} of a CSV with one line of banner."""
+    table = list(csv.DictReader(lines[1:]))
+    return {row["stage"]: row for row in table}
+
+
+def test_every_demand_of_every_stage_is_in_its_cell(capsys):
+    assert sorted(matrix_grid.COLUMNS) == list(range(m.DEMAND_COUNT))
+    found = grid(made(capsys, "grid-csv"))
+    assert set(found) == set(BY_ID)
+    for name, stage in BY_ID.items():
+        for index, (head, letters) in matrix_grid.COLUMNS.items():
+            level = stage[m.S_DEMAND][index]
+            wanted = letters[level] if letters else str(100 - level) if level else ""
+            assert found[name][head] == wanted and bool(wanted) == bool(level), (name, head)
+            assert not letters or len(letters) == len(WORDS[index])
+    assert [found["12a"][head] for head in ("PCS", "DC", "aux")] == ["S", "I0", "X"]
+    assert (found["19b"]["dis %"], found["19b"]["trips at"]) == ("25", ">= 50 degC")
+
+
+def test_what_has_no_output_here_is_in_brackets_and_what_the_bms_does_is_empty(pylontech, capsys):
+    found = grid(made(capsys, "grid-csv", "--site", pylontech.paths[2]))
+    assert [found["11"][head] for head in ("aux", "pre", "PCS")] == ["(X)", "(X)", "S"]
+    assert {found["29"][head] for head, _ in matrix_grid.COLUMNS.values()} == {""}
+    assert found["29"]["state"] == "done by BMS, by its own limits"
+
+
+def test_the_page_has_letters_and_signatures_of_one_image(capsys):
+    found = matrix_facts.facts(matrix_page.config.load(EXAMPLE))
+    page = document.page(matrix_grid.blocks(found))
+    assert f"limit image CRC {found['site']['limits_crc']}" in page
+    for words in (*matrix_grid.SIGNERS, "R: power to zero in 2 s; S: PCS stop"):
+        assert html.escape(words) in page
+    assert "Signatures" not in "\n".join(made(capsys, "grid-html")), "without a site: none"
+
+
+@pytest.mark.parametrize("form", ["md", "html", "grid-html", "grid-csv"])
+def test_a_banner_says_why_nothing_may_be_energised(files, capsys, form):
+    words = "NOT A SITE&#x27;S MATRIX" if "html" in form else "NOT A SITE'S MATRIX"
+    assert any(words in line for line in made(capsys, form))
+    banner = "MUST NOT BE ENERGISED: "
+    (line,) = [line for line in made(capsys, form, "--site", EXAMPLE) if banner in line]
+    assert "placeholders (hma.report, hma.lfl_source, hma.hard_wired_accepted)" in line
+    for key in ("report", "lfl_source", "hard_wired_accepted"):
+        files.say("type", f"hma.{key}", '"analysis 12"')
+    lines = made(capsys, form, "--site", files.paths[2])
+    assert not [line for line in lines if banner in line], "a site with papers has none"
+    files.replace("type", '"suppression_ok", ', '"", ')
+    lines = made(capsys, form, "--site", files.paths[2], code=1)
+    (line,) = [line for line in lines if banner in line]
+    assert "required equipment is missing: " in line and "suppression_ok" in line
+    if form == "grid-html":
+        assert any("no limit image: this file is refused" in line for line in lines)
