@@ -5,7 +5,7 @@ import json
 import os
 
 from controller.site.refusal import ConfigError
-from controller.siting import audit, plan, reading, report
+from controller.siting import audit, geometry, plan, reading, report
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -17,6 +17,12 @@ def add(commands) -> None:
     siting.add_argument("file", help="a siting file (controller/siting/AUDIT.md)")
     siting.add_argument("--json", metavar="FILE", help="write the findings for machines")
     siting.add_argument("--svg", metavar="FILE", help="write the plan")
+    siting.add_argument(
+        "--lengths",
+        choices=tuple(geometry.LENGTHS),
+        default="m",
+        help="of report and plan (%(default)s)",
+    )
     siting.set_defaults(run=run)
 
 
@@ -29,6 +35,7 @@ def run(arguments) -> int:
     except ConfigError as error:
         say(report.ascii_only(str(error)))
         return WRONG_INPUT
+    site.lengths = arguments.lengths
     outputs = [(arguments.json, _json), (arguments.svg, plan.svg)]
     paths = [path for path in (arguments.file, arguments.json, arguments.svg) if path is not None]
     for first, second in itertools.combinations(paths, 2):

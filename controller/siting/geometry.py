@@ -11,10 +11,20 @@ from typing import NamedTuple
 # things nearer than that touch: the rounding of decimal input, far below any tape measure
 TOUCH_m = 1e-6
 
+LENGTHS = {"m": 1.0, "ft": 0.3048}  # in metres: what report and plan may print
+
 ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
 
 # of a segment: of the longest one, the end of an open lot line drawn on, to a nanometre
 HALVINGS = 52
+
+
+def short(value_m: float, lengths: str, digits: int | None = None) -> str:
+    """A length with its unit; digits: behind the point, None for as short as it goes."""
+    value = value_m / LENGTHS[lengths]
+    if digits is not None:
+        return f"{value:.{digits}f} {lengths}"
+    return f"{value if lengths == 'm' else round(value, 1):g} {lengths}"
 
 
 class Shape(NamedTuple):

@@ -29,7 +29,14 @@ def near_exposure(site, rule) -> list:
     if site.nearest_exposure is None or site.nearest_exposure[2].distance_m > rule.number:
         return undeclared_kinds(site, f.EXPOSED)
     unit, exposure, gap = site.nearest_exposure
-    return [Item(True, (unit.name, exposure.name), gap=gap, words=f"{gap.distance_m:.3f} m")]
+    return [
+        Item(
+            True,
+            (unit.name, exposure.name),
+            gap=gap,
+            words=geometry.short(gap.distance_m, site.lengths, 3),
+        )
+    ]
 
 
 def long_deployed(site, rule) -> list:

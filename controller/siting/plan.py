@@ -48,7 +48,7 @@ def svg(site, findings: list) -> str:
         # those of units are placed first
         labels = [label for _, label in marks if label] + labels
     placed = [draw_label(placer, [lines], *place) for lines, *place in labels]
-    placed += [distance_label(placer, view, each) for each in found]
+    placed += [distance_label(placer, view, each, site.lengths) for each in found]
     body = [
         f'<clipPath id="view"><rect width="{view.width_px:.1f}" '
         f'height="{view.height_px:.1f}"/></clipPath>',
@@ -200,7 +200,8 @@ def _fence(site, view, bad):
 def _barriers(site, view, bad):
     for each in site.barriers:
         shape, look = geometry.Shape(each.ends), {"stroke": BARRIER, "stroke_width": 6}
-        words = f"{each.name} {each.fire_rating_h:g} h, {each.height_m:g} m high"
+        high = geometry.short(each.height_m, site.lengths)
+        words = f"{each.name} {each.fire_rating_h:g} h, {high} high"
         label = ([words], *_seen_middle(view, shape), BARRIER)
         yield draw_shape(view, shape, id=f"barrier.{each.name}", **look), label
 

@@ -3,7 +3,7 @@
 import textwrap
 from xml.sax.saxutils import escape
 
-from controller.siting import audit, report
+from controller.siting import audit, geometry, report
 from controller.siting.labels import CHARACTER_px, FONT_px
 from controller.siting.plan_parts import (
     BAD,
@@ -90,24 +90,23 @@ def _north(site, width):
     return tag("g", {"id": "north", "transform": f"translate({width - 50:.0f} 42)"}, turned)
 
 
-def _legend(site, findings, view):
-    """(elements, height) under the plan: scale bar, signs, what is not met, what lies beyond, what
-    is not claimed.
-    """
+def _scale_bar(view, lengths):
+    """(element, its width in px)."""
     bar_m = max(
         [each for each in SCALES_m if each * view.scale_px_per_m <= 220], default=SCALES_m[0]
     )
     bar_px = bar_m * view.scale_px_per_m
-    bar = tag(
-        "path",
-        {
-            "d": f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32",
-            "fill": "none",
-            "stroke": INK,
-            "stroke_width": 2,
-        },
-    )
-    bar += tag("text", {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}, f"{bar_m:g} m")
+    path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
+    bar = tag("path", {"d": path, "fill": "none", "stroke": INK, "stroke_width": 2})
+    at = {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}
+    return bar + tag("text", at, geometry.short(bar_m, lengths)), bar_px
+
+
+def _legend(site, findings, view):
+    """(elements, height) under the plan: scale bar, signs, what is not met, what lies beyond, what
+    is not claimed.
+    """
+    bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
     lines = [
         f"{verdict}: {' '.join([each.rule.id for each in audit.of(findings, verdict)])}"

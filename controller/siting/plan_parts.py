@@ -139,10 +139,10 @@ def distance_line(view, distance) -> str:
     return tag("g", look, line + "".join(dots))
 
 
-def distance_label(placer, view, distance) -> tuple:
-    """As draw_label, at the middle of a distance."""
+def distance_label(placer, view, distance, lengths: str) -> tuple:
+    """As draw_label, at the middle of a distance. lengths: of geometry.LENGTHS."""
     mark = "" if distance.is_met else "! "
-    choices = [[mark + words] for words in _distance_words(distance)]
+    choices = [[mark + words] for words in _distance_words(distance, lengths)]
     middle = geometry.middle(*_ends(view, distance))
     return draw_label(placer, choices, *middle, _color(distance))
 
@@ -157,14 +157,14 @@ def _color(distance):
     return INK if distance.is_met else BAD
 
 
-def _distance_words(distance):
+def _distance_words(distance, lengths):
     """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; of a further
     distance "3.462 m" only.
     """
-    apart = report.number(distance.item.gap.distance_m, "m")
+    apart = report.number(distance.item.gap.distance_m, "m", lengths)
     if distance.rule is None:
         return [apart]
     doubt = "" if distance.is_sure else "?"
     rule = f"{distance.rule.id}{doubt}"
-    limit = report.number(audit.limit_of(distance.rule, distance.item), "m").removesuffix(" m")
+    limit = report.number(audit.limit_of(distance.rule, distance.item), "m", lengths).split()[0]
     return [f"{apart} ({rule}: {limit})", f"{apart} {rule}", f"{apart}{doubt}"]

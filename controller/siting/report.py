@@ -31,8 +31,8 @@ def text(site, findings: list) -> str:
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
     sections = (
         _head(site),
-        ["WHAT THE SITE IS", *_table(scope)],
-        ["RULES", *_table(judged)],
+        ["WHAT THE SITE IS", *_table(site, scope)],
+        ["RULES", *_table(site, judged)],
         ["NOT APPLICABLE", *_not_applicable(findings)],
         _groups(site),
         _fire_areas(site),
@@ -82,18 +82,20 @@ def _head(site):
     )
 
 
-def _table(findings):
+def _table(site, findings):
     lines = [f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"]
     for finding in findings:
         if finding.verdict != audit.NOT_APPLICABLE:
-            lines += _row(finding)
+            lines += _row(site, finding)
     return lines
 
 
-def _row(finding):
-    rule = finding.rule
+def _row(site, finding):
+    rule, held = finding.rule, required(finding, site.lengths)
     verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
-    first = f"  {rule.id:5}{rule.what:33}{measured(finding):>12} {required(finding):>13}  {verdict}"
+    first = (
+        f"  {rule.id:5}{rule.what:33}{measured(finding, site.lengths):>12} {held:>13}  {verdict}"
+    )
     lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
     words = "" if finding.worst is None else between(finding.worst)
     if rule.sense == rules.SAID and finding.verdict == audit.MET:
@@ -119,8 +121,8 @@ def between(item) -> str:
     return names + (f" ({item.words})" if item.words and names else item.words)
 
 
-def measured(finding) -> str:
-    """The value the verdict rests on, with its unit."""
+def measured(finding, lengths: str = "m") -> str:
+    """The value the verdict rests on, with its unit. lengths: of geometry.LENGTHS."""
     if finding.worst is None:
         return "-"
     value, rule = finding.worst.value, finding.rule
@@ -128,29 +130,31 @@ def measured(finding) -> str:
         return "yes" if value else "no"
     if rule.sense == rules.SAID:
         return "said"
-    shown = number(value, rule.unit)
-    is_hidden = finding.wrong and shown == number(audit.limit_of(rule, finding.worst), rule.unit)
+    shown = number(value, rule.unit, lengths)
+    limit = number(audit.limit_of(rule, finding.worst), rule.unit, lengths)
+    is_hidden = finding.wrong and shown == limit
     # too small an excess to be seen in the usual digits
     return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
-def required(finding) -> str:
-    """The number it is held against, with its sense and unit."""
+def required(finding, lengths: str = "m") -> str:
+    """The number it is held against, with its sense and unit. lengths: of geometry.LENGTHS."""
     rule = finding.rule
     if rule.sense == rules.SCOPE:
         return "-"
     if rule.sense == rules.SAID:
         return "yes"
     limit = rule.number if finding.worst is None else audit.limit_of(rule, finding.worst)
-    return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit)}"
+    return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit, lengths)}"
 
 
-def number(value, unit: str) -> str:
-    """Metres to the millimetre, rounded down so that a shortfall of one shows; everything else as
-    short as it goes.
+def number(value, unit: str, lengths: str = "m") -> str:
+    """Metres or feet to a thousandth, rounded down so that a shortfall of one shows; everything
+    else as short as it goes. lengths: of geometry.LENGTHS.
     """
     if unit == "m":
-        return f"{int((value + geometry.TOUCH_m) * 1000) / 1000:.3f} m"
+        shown = (value + geometry.TOUCH_m) / geometry.LENGTHS[lengths]
+        return f"{int(shown * 1000) / 1000:.3f} {lengths}"
     return f"{value:.6g} {unit}"
 
 
@@ -172,11 +176,11 @@ def _fire_areas(site):
 
 
 def _exposures(site):
-    lines = [f"EXPOSURES WITHIN {NEAR_m} m, from the nearest unit"]
+    lines = [f"EXPOSURES WITHIN {geometry.short(NEAR_m, site.lengths)}, from the nearest unit"]
     for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each[2].distance_m):
         if gap.distance_m <= NEAR_m:
             lines.append(
-                f"  {number(gap.distance_m, 'm'):>10}  {exposure.name:20} "
+                f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "
                 f"{exposure.kind:16} {unit.name}"
             )
     if len(lines) == 1:

@@ -27,6 +27,7 @@ class Site:
     barriers: tuple
     fence: dict | None
     la_r3: dict
+    lengths: str = "m"  # in which report and plan print them: geometry.LENGTHS
 
     def __post_init__(self):
         self.mode, self.edition = self.facts["mode"], self.facts["edition"]

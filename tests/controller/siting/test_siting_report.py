@@ -599,3 +599,27 @@ def test_the_examples_are_installed_with_the_package(tmp_path):
     shutil.copytree(EXAMPLES, tmp_path / "sites" / "siting")
     shipped = {path.name for pattern in patterns for path in tmp_path.glob(pattern)}
     assert {f"{name}.toml" for name in NAMES} <= shipped
+
+
+def test_lengths_in_feet_are_the_same_lengths(tmp_path, capsys):
+    """5 ft and 10 ft read as such in report and plan; verdicts, JSON and metres stay."""
+    yard, found = str(EXAMPLES / "yard.toml"), {}
+    for lengths in ("m", "ft"):
+        drawing, made = tmp_path / f"{lengths}.svg", tmp_path / f"{lengths}.json"
+        given = ["siting", yard, "--lengths", lengths, "--svg", str(drawing), "--json", str(made)]
+        assert firebreak.main(given) == 0
+        text = capsys.readouterr().out.replace("within 30.5 m", "")  # the name of rule B10
+        found[lengths] = text, drawing.read_text(encoding="utf-8"), made.read_text()
+    assert re.search(r"to exposures +15\.685 ft  >= 10\.000 ft  met", found["ft"][0])
+    assert re.search(r"to exposures +4\.781 m +>= 3\.048 m  met", found["m"][0])
+    assert "EXPOSURES WITHIN 100.1 ft" in found["ft"][0] and not re.search(
+        r"\d m\b", found["ft"][0]
+    )
+    assert " ft" in found["ft"][1] and not re.search(r">[^<]*\d m\b", found["ft"][1])
+    assert not re.search(r"\d ft\b", found["m"][0] + found["m"][1])
+    verdicts = [
+        re.findall(r"  (met|NOT MET|needs a fact)$", each[0], re.M) for each in found.values()
+    ]
+    assert verdicts[0] == verdicts[1] and len(verdicts[0]) > 15
+    words = [re.sub(r'"note": "[^"]*"', "", each[2]) for each in found.values()]
+    assert words[0] == words[1], "machines read metres"
