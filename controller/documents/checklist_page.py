@@ -14,14 +14,7 @@ TIMES = (
 
 
 def blocks(made: dict, day: str | None = None) -> list:
-    """The checklist as a document, with the facts that it cites; made: of checklist.facts; day: as
-    in site_blocks.
-    """
-    found = _blocks(made, day)
-    return [*found, *matrix_tables.fact_blocks(found)]
-
-
-def _blocks(made, day):
+    """The checklist as a document; made: of checklist.facts; day: as in site_blocks."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
         document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),

@@ -11,6 +11,7 @@ import re
 import textwrap
 from typing import NamedTuple
 
+from controller.rows import facts as fact_table
 from controller.system import cli
 from controller.system.paths import ascii_only
 
@@ -68,11 +69,24 @@ _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
 
 
 def show(form: str, facts: dict, blocks) -> None:
-    """Print a document. form: of FORM; facts: of it as plain data; blocks: makes its blocks."""
+    """Print a document with the facts that it cites. form: of FORM; facts: of it as plain data;
+    blocks: makes its blocks.
+    """
     if form == "json":
         print(json.dumps(facts, indent=1))
     else:
-        print((page if form == "html" else markdown)(blocks()))
+        made = blocks()
+        print((page if form == "html" else markdown)([*made, *fact_blocks(made)]))
+
+
+def fact_blocks(blocks: list) -> list:
+    """The facts that the blocks cite, as a section, so that no key leads nowhere; [] for none."""
+    cited = set(fact_table.keys(markdown(blocks)))
+    rows = [tuple(fact_table.words(key).values()) for key in fact_table.FACTS if key in cited]
+    return rows and [
+        Heading(2, "Facts cited"),
+        Table(("key", "fact", "source and clause", "confidence"), rows),
+    ]
 
 
 def wrapped(first: str, text: str, width: int = WIDTH) -> list:

@@ -87,12 +87,7 @@ def _survey(path):
 
 
 def matrix_blocks(facts: dict, day: str | None = None) -> list:
-    """The matrix as a document, with the facts that it cites; day: as in site_blocks."""
-    blocks = _blocks(facts, day)
-    return [*blocks, *matrix_tables.fact_blocks(blocks)]
-
-
-def _blocks(facts, day):
+    """The matrix as a document; day: as in site_blocks."""
     named = facts["site"]
     title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
     blocks = [

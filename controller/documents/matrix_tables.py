@@ -1,7 +1,7 @@
 """Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
 
 from controller.documents import check_rows, document
-from controller.rows import facts, matrix_words
+from controller.rows import matrix_words
 from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
 from safety import matrix as m, parameters as p
 
@@ -128,16 +128,6 @@ def _rests(row):
     if row["is_unconfirmed"]:
         sure = document.Mark("doubt", f"{sure} (?)")
     return str(row["row"]), row["what"], "; ".join(cited) or "the project's design", sure
-
-
-def fact_blocks(blocks: list) -> list:
-    """The facts that the blocks cite, as a section, so that no key leads nowhere; [] for none."""
-    cited = dict.fromkeys(facts.keys(document.markdown(blocks)))
-    rows = [tuple(facts.words(key).values()) for key in facts.FACTS if key in cited]
-    return rows and [
-        document.Heading(2, "Facts cited"),
-        document.Table(("key", "fact", "source and clause", "confidence"), rows),
-    ]
 
 
 def identity(named: dict) -> str:

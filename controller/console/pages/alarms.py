@@ -213,7 +213,7 @@ def _check(facts, shown):
             2,
         )
     more = len(facts["check"]) - shown
-    return out + ([f"       and {more} more"] if more > 0 else [])
+    return out + ([f"       and {more} more: firebreak alarms --page 2"] if more > 0 else [])
 
 
 def _resets(reset):

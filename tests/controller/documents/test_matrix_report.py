@@ -149,7 +149,7 @@ def test_unconfirmed_rows_are_marked():
         assert line.endswith("(?) |") == (row in doubt)
 
 
-@pytest.mark.parametrize("command", ["matrix", "matrix --site"])
+@pytest.mark.parametrize("command", ["matrix", "matrix --site", "evidence --hazards"])
 def test_no_key_leads_nowhere(capsys, command):
     """A47 stood on paper, and the words behind it in another repository."""
     given = [str(EXAMPLE)] if command.endswith("--site") else []
