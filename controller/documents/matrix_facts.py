@@ -88,6 +88,9 @@ def _of_site(facts, stage, found, schedule):
     own, _ = thresholds.levels(stage, found.hma["chemistry"])
     if facts["set"] != own:
         facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
+    if facts["debounce_ms"] < stage[m.S_SET_MS]:
+        after = matrix_words.after(stage[m.S_SET_MS])
+        facts["numbers_from"] += f"; the site shortened {after}"
     facts |= {
         "states": matrix_tables.states(stage, found),
         **matrix_tables.times(stage, found, schedule),

@@ -178,9 +178,11 @@ def test_every_row_prints_its_source_and_clause_in_words():
 
 
 def test_a_number_that_the_site_tightened_says_so(files):
-    files.append("site", "[stage.29]\nset = 3640")
+    files.append("site", "[stage.29]\nset = 3640\nset_ms = 1500\n[stage.32]\nset_ms = 4900")
     found = stages_of(matrix_facts.facts(files.load()))
-    assert found["29"]["numbers_from"].endswith("; the site tightened >= 3.65 V")
+    words = "; the site tightened >= 3.65 V; the site shortened 2 s"
+    assert found["29"]["numbers_from"].endswith(words)
+    assert found["32"]["numbers_from"].endswith("D; the site shortened 5 s")
     assert found["28"]["numbers_from"] == number_sources.short("28")
 
 
