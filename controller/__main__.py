@@ -55,6 +55,10 @@ COMMANDS: dict = {
         "controller.console.operator",
         "stop the cabinet and let nothing start it until you end that",
     ),
+    "approve": (
+        "controller.console.approve",
+        "show what has changed since a person approved the configuration; approve it",
+    ),
     "lamp-test": ("controller.console.operator", "flash both lamps for five seconds"),
     "test-mode": (
         "controller.console.operator",

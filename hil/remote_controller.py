@@ -47,6 +47,7 @@ class RemoteController:
     start = _message("start")
     stall = _message("stall", "duration_ms")
     spoil_store = _message("spoil_store")
+    store_other_image = _message("store_other_image")
     reset = _message("reset", "by")
     run_request = _message("run_request", "on")
 

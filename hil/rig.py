@@ -79,7 +79,7 @@ class Rig(ScenarioOperator):
         self._plant_end.close()
         self.wires = self._receive("did not start")
         self._write_cabinet_file(self.wires)
-        self.keys = run_directory.commission(self.directory, self.config.sources)
+        self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
 
     def _write_cabinet_file(self, wires):

@@ -10,6 +10,7 @@ import tempfile
 from controller.hints import keys
 from controller.record import store
 from controller.record.stored_record import Record
+from controller.site import approval
 from hil.results import files
 
 CABINET_FILE = """schema = 1
@@ -40,14 +41,23 @@ def write_cabinet_file(directory, order, wires):
     pathlib.Path(directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
 
 
-def commission(directory, sources):
-    """Give a new cabinet its store, without which its first start would need the key. Returns a
-    new key for each source of hints, by name.
+OTHER_IMAGE = approval.packed({"tick_ms": 20, "armed 29.rack1": 1})
+
+
+def approved(config):
+    """The stored record of a cabinet whose limit image was approved: it is ready to run."""
+    image = approval.packed(approval.named(config.safety_image))
+    return Record(approved=image, approved_by="rig")
+
+
+def commission(directory, config):
+    """Give a new cabinet its store, without which its first start would need the key and a person
+    who approves. Returns a new key for each source of hints, by name.
     """
     state = os.path.join(directory, "state")
     os.makedirs(state, 0o700, exist_ok=True)
-    store.Store(state).save(Record())
-    return {source.name: keys.create(state, source.name) for source in sources}
+    store.Store(state).save(approved(config))
+    return {source.name: keys.create(state, source.name) for source in config.sources}
 
 
 def keep_journals(directory, path):

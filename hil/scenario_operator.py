@@ -7,12 +7,14 @@ import pathlib
 import signal
 import sys
 import time
+from dataclasses import replace
 
 from controller.core import hint_codes
 from controller.hints.client import HintClient
 from controller.record import snapshot, store
 from controller.record.journal import JournalError
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
+from hil import run_directory
 
 
 class ScenarioOperator:
@@ -27,6 +29,10 @@ class ScenarioOperator:
         finally:
             self.controller.send_signal(signal.SIGCONT)
 
+    def _do_store_other_image(self, message):
+        kept = store.Store(os.path.join(self.directory, "state"))
+        kept.save(replace(kept.load().record, approved=run_directory.OTHER_IMAGE))
+
     def _do_spoil_store(self, message):
         for name in store.COPIES:
             pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
@@ -37,13 +43,13 @@ class ScenarioOperator:
 
         def reset(path):  # of the causes that the operator sees now
             causes = snapshot.read(journal).causes
-            operator_commands.reset(path, kinds[message["by"]], *causes)
+            operator_client.reset(path, kinds[message["by"]], *causes)
 
         self._command(reset)
 
     def _do_run_request(self, message):
         request = operator_commands.RUN if message["on"] else operator_commands.STOP
-        self._command(lambda path: operator_commands.ask(path, request))
+        self._command(lambda path: operator_client.ask(path, request))
 
     def _do_hint(self, message):
         source = message["source"]

@@ -1,10 +1,14 @@
 """The controller in virtual time: the object of the real loop with a store in memory."""
 
+from dataclasses import replace
+
 from controller.core import image
 from controller.record.journal_header import open_journal
 from controller.record.store import ARMED, CLEAN, UNREADABLE, Loaded
 from controller.run.cabinet import Cabinet
+from controller.site import approval
 from drivers.buses.can_port import CanPort
+from hil.run_directory import OTHER_IMAGE, approved
 from hil.wires.virtual import no_reply
 from safety import matrix, signals as s
 
@@ -14,8 +18,10 @@ class MemoryStore:
     controller.
     """
 
-    def __init__(self):
-        self.ok, self.record, self.count = True, None, 0
+    def __init__(self, record):
+        """record: that of a cabinet that was made ready."""
+        self.ok, self.count = True, 0
+        self.record = record
         self.is_spoiled = False  # neither copy can be read at the next start
 
     def submit(self, record):
@@ -30,8 +36,8 @@ class MemoryStore:
 
     def loaded(self):
         """Loaded, for a start of the controller."""
-        if self.is_spoiled or self.record is None:
-            return Loaded(UNREADABLE if self.is_spoiled else CLEAN, None, 0, [])
+        if self.is_spoiled:
+            return Loaded(UNREADABLE, None, 0, [])
         return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
 
 
@@ -40,7 +46,7 @@ class VirtualController:
 
     def __init__(self, config, journal_path=None):
         self.config, self.journal_path = config, journal_path
-        self.store = MemoryStore()
+        self.store = MemoryStore(approved(config))
         self.cabinet = None
         self.can, self.wires = {}, {}
         self.lines = []  # (wire, its port; None while the controller is dead)
@@ -49,7 +55,10 @@ class VirtualController:
         """Start afresh from what the store holds."""
         self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
         if self.journal_path:
-            self.cabinet.journal = open_journal(self.journal_path, self.config, self.cabinet.core)
+            before = approval.packed(self.cabinet.approval.before)
+            self.cabinet.journal = open_journal(
+                self.journal_path, self.config, self.cabinet.core, approved=before
+            )
         for name, bus in self.can.items():
             self.cabinet.field.can[name].port = CanPort(bus.attach())
         ports = self.cabinet.field.ports
@@ -85,6 +94,10 @@ class VirtualController:
     def spoil_store(self):
         """Neither copy in the state directory can be read at the next start."""
         self.store.is_spoiled = True
+
+    def store_other_image(self):
+        """The store holds another limit image that was approved, at the next start."""
+        self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
 
     def reset(self, by):
         """Request a reset of exactly the causes of now; a dead controller takes none."""

@@ -15,7 +15,7 @@ from array import array
 from safety import crc, matrix as m, parameters as p, signals as s
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
-TRIPS_END = 65_536  # counted from 0 again: nobody reads a number and types it so many trips later
+TRIPS_END = 1 << 29  # counted from 0 again: more than a cabinet has in its life
 D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
 
 

@@ -41,6 +41,7 @@ DIRECT = (
     (m.F_SELF_TEST_BITS, s.SELF_TEST_BITS),
     (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC),
     (m.F_PEER_CODE, s.PEER_CODE),
+    (m.F_IMAGE_APPROVED_OK, s.IMAGE_APPROVED_OK),
 )
 # The silence of what comes in several groups: feature, the first of them, behind the last.
 SILENCES = (
@@ -105,8 +106,7 @@ class Features:
         self.ages = Ages(layout, image, image_map, fresh)
         self.silences = _expected_of(self.ages.expected)
         self.changed = bytearray(1 + layout.units + layout.racks)
-        self.frozen_ticks = array("i", [0, 0])
-        self.raw_hash = array("i", [0, 0])
+        self.frozen_ticks, self.raw_hash = array("i", [0, 0]), array("i", [0, 0])
         self.boot = array("i", [0, 0])  # not clean, store unreadable: true for the first step only
         self.noc_ticks = array("i", [0])  # for how long no path to the operations centre was seen
         self.tick_ms = image[p.H_TICK_MS]
@@ -158,7 +158,7 @@ class Features:
             1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
         )
         value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
-        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1]
+        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1] | self.inp[s.STORE_IS_OLD]
         self.boot[0] = self.boot[1] = 0
         self._noc(elapsed, io_3)
         self.changed[0] = 1

@@ -25,6 +25,9 @@ SHARED_NAMES = (
 )
 # 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
 FRAME_EVERY_TICKS = 2
+# Beside matrix.REMOTE and matrix.KEY a `reset_kind`: `reset_mask` and `reset_first_out` are count
+# and digest of channel A's store, which channel B keeps, and tells in the same fields.
+KEEP = 3
 SHARED_MAX = 16  # bits of the two fields below
 
 # name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender

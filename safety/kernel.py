@@ -10,7 +10,7 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.bounds import Bounds
 from safety.contactors import Contactors
-from safety.evaluate import Evaluator
+from safety.evaluate import TRIPS_END, Evaluator
 from safety.features import Features
 from safety.image_check import ImageCheck, topology
 from safety.latches import Latches
@@ -67,17 +67,19 @@ class Kernel:
         self.out[s.IMAGE_CRC] = self.image_check.crc[0]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
-    def boot(self, not_clean: int, store_unreadable: int, latched: list | tuple) -> None:
-        """Tell the kernel how the last run ended. latched: stage instances that were latched
-        (indices), in their order.
+    def boot(
+        self, not_clean: int, store_unreadable: int, latched: list | tuple, trips: int = 0
+    ) -> None:
+        """How the last run ended. latched: indices of stage instances that were latched, in their
+        order; trips: beyond all that it may have counted.
         """
+        self.evaluator.trips[0] = trips % TRIPS_END
         self.features.boot[0] = 1 if not_clean else 0
         self.features.boot[1] = 1 if store_unreadable else 0
         for index in latched:
             if self.evaluator.watch[index][0] == self.features.never:
-                self.features.boot[1] = (
-                    1  # not armed now, so nothing holds this latch: row 44d needs the key
-                )
+                # not armed now, so nothing holds this latch: row 44d needs the key
+                self.features.boot[1] = 1
                 continue
             self.evaluator.number(index)
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1

@@ -22,9 +22,9 @@ CABINET_FEATURES = (
     "image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable", "self_test_bits",
     "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok", "key_discrepancy",
     "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
-    "monitor_silence_ms", "grid_over_permille", "grid_import_by_battery_permille",
-    "grid_export_by_battery_permille", "on_ups", "energised", "gas_or_smoke_alert", "gas_alert",
-    "heating_alert", "any_sign",
+    "image_approved_ok", "monitor_silence_ms", "grid_over_permille",
+    "grid_import_by_battery_permille", "grid_export_by_battery_permille", "on_ups", "energised",
+    "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
 )
 (F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK,
  F_FIRE_DETECTORS, F_FIRE_TROUBLE_OK, F_OFFGAS_PPM_MAX, F_OFFGAS_PPM_SECOND, F_TOXIC_PPM,
@@ -35,9 +35,9 @@ CABINET_FEATURES = (
  F_IMAGE_CHANGED, F_STEP_LATE_MS, F_BOOT_NOT_CLEAN, F_BOOT_STORE_UNREADABLE, F_SELF_TEST_BITS,
  F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK, F_KEY_DISCREPANCY,
  F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
- F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE, F_GRID_IMPORT_BY_BATTERY_PERMILLE,
+ F_IMAGE_APPROVED_OK, F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE, F_GRID_IMPORT_BY_BATTERY_PERMILLE,
  F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT,
- F_HEATING_ALERT, F_ANY_SIGN) = range(54)
+ F_HEATING_ALERT, F_ANY_SIGN) = range(55)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
     "pcs_beyond_permille", "pcs_short_permille",
@@ -267,6 +267,8 @@ STAGES = (
      _demand(lamp=1, charge=1, operator=1, ramp=1)),
     ("57c", 57, CABINET, F_GRID_EXPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
      _demand(lamp=1, discharge=1, operator=1, ramp=1)),
+    ("58", 58, CABINET, F_IMAGE_APPROVED_OK, -1, 0, 1, 0, 0, SELF, NO_GATE,
+     _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, lamp=1, charge=1, discharge=1, operator=1)),
     ("38b", 38, UNIT, F_BUS_MISMATCH_MV, 1, 10_000, 5000, 5000, 0, REMOTE, NO_GATE,
      _demand(pcs=PCS_STOP, dc=DC_INHIBIT, lamp=1, charge=1, discharge=1, operator=1)),
     ("41a", 41, UNIT, F_PCS_SILENCE_LEVEL, 1, 1, 0, 0, 0, REMOTE, NO_GATE, _RAMP),

@@ -29,9 +29,9 @@ class Second:
     (peer.REASONS).
     """
 
-    def __init__(self, image, latch_level: int):
-        """image: of channel A; latch_level: what was remembered of the last run (`latch_level`
-        below). ValueError.
+    def __init__(self, image, latch_level: int, kept_count: int = 0, kept_digest: int = 0):
+        """image: of channel A; the others: what was remembered of the last run (below).
+        ValueError.
         """
         if (
             len(image) <= p.H_RACKS
@@ -58,6 +58,8 @@ class Second:
         self._frame_ticks = self._contact_bits = 0
         self._mask = 0  # no stage is active yet
         self._ordered, self._reset_result = False, 0
+        # the mark of channel A's store
+        self._keep(kept_count, kept_digest)
 
     def receive(self, data: bytes | bytearray, count: int) -> None:
         """The first `count` bytes of `data` have come over the link."""
@@ -97,11 +99,19 @@ class Second:
         kind = frame.get(f.RESET_KIND) if self.peer.trusted() else 0
         if kind != m.REMOTE and kind != m.KEY:
             self._ordered, self._reset_result = False, 0
+            if kind == f.KEEP and frame.get(f.RESET_MASK) > self.kept_count:
+                self._keep(frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT))
         elif not self._ordered:
             self._ordered = True
             inp[s.RESET_KIND] = kind
             inp[s.RESET_FIRST_OUT] = frame.get(f.RESET_FIRST_OUT) - 1
             inp[s.RESET_MASK] = frame.get(f.RESET_MASK)
+
+    def _keep(self, count, digest):
+        """The board keeps these for the next start."""
+        self.kept_count, self.kept_digest = count, digest
+        self.sender.frame.put(f.RESET_MASK, count)
+        self.sender.frame.put(f.RESET_FIRST_OUT, digest)
 
     def _watch_relay(self, elapsed, contact_bits):
         """A relay that does not follow is not trusted again before a restart: a person must

@@ -90,6 +90,9 @@ CABINET_INPUTS = (
     ("self_test_bits", "bits", 0, 31, G_LOCAL),
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
     ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
+    ("image_approved_ok", "bool", 0, 1, G_LOCAL),
+    # 1 for one step: channel B has seen a newer record of the store (row 44d)
+    ("store_is_old", "bool", 0, 1, G_LOCAL),
 )
 # Names, many to a line.
 # fmt: off
@@ -101,7 +104,8 @@ CABINET_INPUTS = (
  OFFGAS_1_OK, OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK, OFFGAS_2_CALIBRATION_D, TOXIC_PPM,
  TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
  RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST,
- NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE) = range(57)
+ NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE, IMAGE_APPROVED_OK,
+ STORE_IS_OLD) = range(59)
 # fmt: on
 
 UNIT_INPUTS = (

@@ -9,7 +9,7 @@ import os
 import socket
 
 from controller.hints import desk, hint_statistics, keys, wire as w
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
@@ -91,7 +91,7 @@ def _tell(run_directory, command, name, key):
     """Tell the controller that runs, if one does. Returns the exit code."""
     path = os.path.join(run_directory, "command.sock")
     try:
-        answer = operator_commands.change_key(
+        answer = operator_client.change_key(
             path, command, w.name_field(name), key, clock.utc_us() // 1_000_000
         )
     except (FileNotFoundError, ConnectionRefusedError):

@@ -8,7 +8,7 @@ import functools
 import os
 
 from controller.console import run_words
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
@@ -49,7 +49,7 @@ def _lock_out(arguments):
     what, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
         what, consequence = f"end of the {what}", lambda directory: run_words.START_IT
-    answer = sent(arguments, operator_commands.lock_out, arguments.name, not arguments.end)
+    answer = sent(arguments, operator_client.lock_out, arguments.name, not arguments.end)
     return _shown(arguments, answer, what, consequence)
 
 
@@ -61,7 +61,7 @@ QUESTIONS = (
 
 
 def _test_mode(arguments):
-    sent(arguments, operator_commands.reach)  # before anybody is asked to leave the cabinet
+    sent(arguments, operator_client.reach)  # before anybody is asked to leave the cabinet
     for question in QUESTIONS:
         try:
             given = input(question)
@@ -74,7 +74,7 @@ def _test_mode(arguments):
 
 
 def _asked(arguments, command, what, consequence=None):
-    answer = sent(arguments, operator_commands.ask, command)
+    answer = sent(arguments, operator_client.ask, command)
     return _shown(arguments, answer, what, consequence)
 
 

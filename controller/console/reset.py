@@ -7,7 +7,7 @@ from controller.console import operator
 from controller.record import snapshot
 from controller.record.history import STAGES, scope_of
 from controller.record.journal import JournalError
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from controller.state import rows
 from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
 from controller.system import cli
@@ -46,14 +46,14 @@ def _reset(arguments):
     if arguments.code is None or arguments.code != code_of(seen.causes):
         return _reset_nothing(arguments, seen)
     kind = operator_commands.KEY_RESET if arguments.key else operator_commands.REMOTE_RESET
-    answer = operator.sent(arguments, operator_commands.reset, kind, *seen.causes)
+    answer = operator.sent(arguments, operator_client.reset, kind, *seen.causes)
     print(f"reset of {', '.join(names(seen))}: {answer.words()}")
     return DONE if answer.is_done else NOT_DONE
 
 
 def _reset_nothing(arguments, seen):
     """The code is missing or names something else than snapshot.Snapshot `seen`."""
-    operator.sent(arguments, operator_commands.reach)  # a journal may outlive its controller
+    operator.sent(arguments, operator_client.reach)  # a journal may outlive its controller
     if arguments.code is None:
         print("\n".join(_not_given(seen, arguments.key)))
     else:

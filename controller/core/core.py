@@ -32,7 +32,7 @@ class Core:
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
         places = image.places(layout)
-        self.inp, self.fresh = array("i", [0] * places["void_reset"].stop), self.kernel.fresh
+        self.inp, self.fresh = array("i", [0] * places["approved_by"].stop), self.kernel.fresh
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],

@@ -5,9 +5,9 @@ between two ticks; `freeze` copies both into the core's arrays at once, so nothi
 changes under it. Behind the kernel's inputs lie the blocks of `own_blocks`: the hints of one tick
 (source + 1, 0 for an empty slot), the set-point sent last per unit and its code (sent.py), the time
 left of a lamp test, who has locked the cabinet out, why it rests (run/run_request.py), first-out
-and cause mask of channel B, whether the process has been told to end, and how a reset has
-ended that the kernel was not given. Of the words behind the hints the core reads the lamp test
-alone: the others are for readers of the journal.
+and cause mask of channel B, whether the process has been told to end, how a reset has ended that
+the kernel was not given, and who has approved the limit image. Of the words behind the hints the
+core reads the lamp test alone: the others are for readers of the journal.
 """
 
 from array import array
@@ -29,6 +29,7 @@ PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and
 IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on after that
 # of a reset that ended in this tick without the kernel; kind 0: none did
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
+APPROVED_BY = ("approved_by_0", "approved_by_1", "approved_by_2", "approved_by_3")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched there, it is not heard, or there is none
 
 
@@ -43,6 +44,7 @@ def own_blocks(units: int) -> dict:
         "peer": PEER,
         "is_ending": [IS_ENDING],
         "void_reset": VOID_RESET,
+        "approved_by": APPROVED_BY,
     }
 
 
@@ -78,7 +80,7 @@ class ProcessImage:
     def __init__(self, layout):
         self.layout, self.places = layout, places(layout)
         self._hints = self.places["hints"]
-        self.inp = array("i", [0] * self.places["void_reset"].stop)
+        self.inp = array("i", [0] * self.places["approved_by"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)

@@ -13,14 +13,15 @@ from controller.site import proof_plan, stage_states
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
-def journal_header(config) -> dict:
-    """What a replay needs and a reader wants to name: images and signal names."""
+def journal_header(config, approved: bytes = b"") -> dict:
+    """What a replay needs and a reader wants to name. approved: limit image before this start."""
     layout = config.layout()
     inputs, outputs = replay.signal_names(layout)
     units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
     return {
         "schema": 1,
         "safety_image": array("i", config.safety_image),
+        "approved": approved,
         "control_image": array("i", config.control_image),
         "source_image": array("i", config.source_image),
         "source_names": [source.name for source in config.sources],
@@ -54,13 +55,15 @@ def journal_header(config) -> dict:
     }
 
 
-def open_journal(path: str, config, core, capacity_bytes: int = JOURNAL_BYTES):
+def open_journal(
+    path: str, config, core, capacity_bytes: int = JOURNAL_BYTES, approved: bytes = b""
+):
     """A new JournalWriter at `path` for this configuration and core. Raises OSError,
     JournalError.
     """
     return JournalWriter(
         path,
-        journal_header(config),
+        journal_header(config, approved),
         len(core.inp),
         len(core.fresh),
         len(core.out),

@@ -17,6 +17,7 @@ to a process of its own.
 import contextlib
 import fcntl
 import os
+import secrets
 import select
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from controller.record.stored_record import (
     union,
 )
 from controller.system import regular_file
+from safety.evaluate import TRIPS_END
 
 COPIES = ("store.a", "store.b")
 NEW_SUFFIX = ".new"
@@ -42,13 +44,14 @@ CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
 
 class Loaded(NamedTuple):
     """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
-    report.
+    report; `salt`: where the count of trips begins if the record may lack some.
     """
 
     state: str
     record: Record | None
     generation: int
     lines: list
+    salt: int = 0
 
 
 class Store:
@@ -67,6 +70,9 @@ class Store:
         """Read both copies. Never raises for what is on the disk, and never calls a damaged store
         clean.
         """
+        return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
+
+    def _found(self):
         found = [_read_copy(path, self._files) for path in self.paths]
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]

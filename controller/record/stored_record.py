@@ -1,8 +1,8 @@
 """What survives a loss of power, as typed fields, and its bytes in one copy of the store.
 
 On the disk `values` is a map from names to whole numbers. Some names end in a text: the cabinet's
-name, who locked it out, whose lock-out it rests after (the number says why it rests). In memory
-each is a field.
+name, who locked it out, whose lock-out it rests after (the number says why it rests), who approved
+the limit image. In memory each is a field.
 """
 
 import itertools
@@ -21,8 +21,10 @@ CRC_AT = 12  # where the bytes that the CRC covers begin
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
 SAME = tuple(FIELDS)[:-1]  # as fields of a Record
+APPROVED = "approved"  # bytes beside FIELDS, where something was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
-NOC_VERIFIED = "noc_verified"
+APPROVED_BY = "approved_by."
+NUMBERS = ("noc_verified", "trips", "changes")  # values and fields of one name
 AWAKE = (0, "")
 
 
@@ -38,7 +40,8 @@ class Record:
     has the highest); token_ages_ms: age of each spent reset token; cabinets: whose it is, of two
     only where two stores were mixed; locked_out: by whom, "" for nobody; rest: (why:
     run_request.PERSON ..., whose lock-out it was, else ""), AWAKE: it runs; noc_verified: 1 once
-    the operations centre was heard.
+    the operations centre was heard; approved: the limit image as approval.packed has it;
+    approved_by: whom; trips: the kernel's count of them; changes: see run/mark.py.
     """
 
     armed: int = 0
@@ -49,6 +52,10 @@ class Record:
     rest: tuple = AWAKE
     locked_out: str = ""
     noc_verified: int = 0
+    approved: bytes = b""
+    approved_by: str = ""
+    trips: int = 0
+    changes: int = 0
 
 
 def on_disk(record) -> dict:
@@ -58,9 +65,11 @@ def on_disk(record) -> dict:
         values[STOPPED + record.rest[1]] = record.rest[0]
     if record.locked_out:
         values[LOCKED_OUT + record.locked_out] = 1
-    if record.noc_verified:
-        values[NOC_VERIFIED] = 1
-    return {name: getattr(record, name) for name in SAME} | {"values": values}
+    if record.approved_by:
+        values[APPROVED_BY + record.approved_by] = 1
+    values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
+    more = {APPROVED: record.approved} if record.approved else {}
+    return {name: getattr(record, name) for name in SAME} | {"values": values} | more
 
 
 def in_memory(stored: dict):
@@ -71,9 +80,15 @@ def in_memory(stored: dict):
         **{name: stored[name] for name in SAME},
         cabinets=tuple([text for text, _ in _texts(values, CABINET)]),
         rest=max(rests, default=AWAKE),
-        locked_out="".join([text for text, _ in _texts(values, LOCKED_OUT)][:1]),
-        noc_verified=values.get(NOC_VERIFIED, 0),
+        locked_out=_text(values, LOCKED_OUT),
+        approved=stored.get(APPROVED, b""),
+        approved_by=_text(values, APPROVED_BY),
+        **{name: values.get(name, 0) for name in NUMBERS},
     )
+
+
+def _text(values, prefix):
+    return "".join([text for text, _ in _texts(values, prefix)][:1])
 
 
 def _texts(values, prefix):
@@ -96,6 +111,8 @@ def union(one, other):
         rest=max(one.rest, other.rest),
         locked_out=one.locked_out or other.locked_out,
         noc_verified=one.noc_verified | other.noc_verified,
+        trips=max(one.trips, other.trips),
+        changes=max(one.changes, other.changes),
     )
 
 
@@ -135,12 +152,13 @@ def decode(content: bytes) -> tuple | None:
 
 
 def check(stored) -> None:
-    """Raises StoreError unless a map has exactly FIELDS, of their kinds."""
-    if set(stored) != set(FIELDS):
+    """Raises StoreError unless a map has exactly FIELDS, of their kinds, and perhaps APPROVED."""
+    if set(stored) - {APPROVED} != set(FIELDS):
         raise StoreError(
             f"the store has the fields {', '.join(FIELDS)}, not {', '.join(sorted(stored))}"
         )
-    for name, kind in FIELDS.items():
+    kinds = FIELDS | {APPROVED: bytes}
+    for name, kind in [(name, kinds[name]) for name in stored]:
         if not isinstance(stored[name], kind):
             found = type(stored[name]).__name__
             raise StoreError(f"{name} in the store is a {found}, not a {kind.__name__}")
@@ -151,7 +169,7 @@ def check(stored) -> None:
         raise StoreError("latches and values of the store have texts as names")
     allowed = f"at most {NAME_CHARACTERS_MAX} of ASCII"
     for name in stored["values"]:
-        if name.startswith((LOCKED_OUT, STOPPED)) and not _is_of_person(name):
+        if name.startswith((LOCKED_OUT, STOPPED, APPROVED_BY)) and not _is_of_person(name):
             raise StoreError(f"{ascii(name)} in the store names no person: {allowed}")
 
 
@@ -164,5 +182,5 @@ def _is_of_person(name):
         len(person) <= NAME_CHARACTERS_MAX
         and person.isascii()
         and person.isprintable()
-        and name != LOCKED_OUT
+        and name not in (LOCKED_OUT, APPROVED_BY)
     )

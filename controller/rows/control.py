@@ -1,8 +1,9 @@
-"""The controller and its channel B: rows 44 and 51."""
+"""The controller, its channel B and what it runs on: rows 44, 51 and 58."""
 
 from controller.rows.shapes import (
     BY_LEVEL,
     ON_RIG,
+    ONCE,
     SELF_TEST,
     YEAR_D,
     YES_NO,
@@ -37,6 +38,7 @@ FEATURES = {
     ),
     "self_test_bits": Feature("self-test of memory, clock, program, relays", ON_RIG, shown=YES_NO),
     "cpu_temperature_ddegC": Feature("processor temperature", ON_RIG),
+    "image_approved_ok": Feature("limit image not approved", ON_RIG),
     "peer_code": Feature("channel B disagrees or is silent", "switch channel B off", shown=YES_NO),
 }
 ROWS = (
@@ -154,5 +156,15 @@ ROWS = (
         proof=Interval(
             YEAR_D, "permit relay of channel B: only a channel that is off shows it", "D"
         ),
+    ),
+    Row(
+        58,
+        what="limit image that nobody has approved (project: bound to a name)",
+        basis="design",
+        confidence="D",
+        name="not approved",
+        sentence="Nobody has approved the configuration that runs here.",
+        remedy="`firebreak approve` shows what changed; approve it by name, the key out of RUN.",
+        proof=Interval(ONCE, "it is asked for at every change of the configuration", "D"),
     ),
 )

@@ -197,6 +197,7 @@ LINES = """
 48a | - | door
 48b | - | door
 49 | expiry | gone
+58 | - | memory
 """
 _WHY = dict([line.split(" | ") for line in REASONS.strip().replace("\\\n", "").splitlines()])
 _CELLS = {

@@ -56,6 +56,11 @@ class Cabinet:
         """Who has locked the cabinet out, "" for nobody."""
         return self._records.locked_out.in_effect
 
+    @property
+    def approval(self):
+        """Whether the limit image was approved (approval.Approval)."""
+        return self._records.approval
+
     def tick(self, now_us: int, elapsed_ticks: int) -> None:
         """One tick: everything between the freeze and the last submitted byte."""
         core, image = self.core, self.image
@@ -82,7 +87,10 @@ class Cabinet:
         """Changes that are saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
         locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
-        self.answer = self.run_request.rest.settle(self.keeper, elapsed_ms) or locked_out
+        approved = self.approval.value.settle(self.keeper, elapsed_ms)
+        rest = self.run_request.rest.settle(self.keeper, elapsed_ms)
+        self.answer = rest or locked_out or approved
+        self._records.mark.settle(self.keeper)
         self.peer_answer = latches.NONE
 
     def _local(self, inp, elapsed_ticks):
@@ -102,10 +110,13 @@ class Cabinet:
             inp[s.NOC_LINK_OK] = 1 if hints.alive(self.config.noc_source) else 0
             records.noc_verified |= inp[s.NOC_LINK_OK]
         inp[s.NOC_VERIFIED] = records.noc_verified
+        inp[s.IMAGE_APPROVED_OK] = 1 if records.approval.is_given else 0
         if self.peer is not None:
             self.peer.update(elapsed_ticks)
             inp[s.PEER_CODE] = self.peer.code
             self.image.put("peer", self.peer.causes())
+            inp[s.STORE_IS_OLD] = records.mark.is_old(self.peer.kept())
+            self.peer.mark = records.mark.durable
         self._relays.step(inp, elapsed_ticks)
         inp[s.SELF_TEST_BITS] = self._relays.bits
         if self.self_test is not None:
@@ -240,5 +251,21 @@ class Cabinet:
             self.run_request.stop(run_request.LOCK_OUT, name=name)
         else:
             by.store_first("", is_awaited)
+        self._records.submit()
+        return 0
+
+    def request_approval(self, name: str, code: int, is_awaited: bool = True) -> int:
+        """A person approves the limit image that runs here and has seen what has changed (`code`),
+        while the key is known to be out of RUN. Stored first; the cabinet rests after it.
+
+        Returns a refusal (IS_APPROVED, OTHER_IMAGE, KEY_IN_RUN), or 0, as request_lock_out.
+        """
+        if self.approval.is_given:
+            return operator_commands.IS_APPROVED
+        if code != self.approval.code:
+            return operator_commands.OTHER_IMAGE
+        if not self.core.kernel.features.fire.key_is_out():
+            return operator_commands.KEY_IN_RUN
+        self.approval.give(name, is_awaited)
         self._records.submit()
         return 0

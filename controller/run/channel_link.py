@@ -43,6 +43,7 @@ class ChannelLink:
         self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0
         self._order = None  # (kind, first-out, mask) of a reset that B has not answered
+        self.mark = (0, 0)  # (count, digest) of the store, which B is to keep (mark.py)
         self._frame_ticks = self._order_ticks = 0
 
     @property
@@ -119,6 +120,13 @@ class ChannelLink:
             else PEER_EMPTY
         )
 
+    def kept(self):
+        """The mark of the store that channel B keeps, None while it is not heard."""
+        frame = self.receiver.frame
+        if not self.peer.trusted():
+            return None
+        return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
+
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
         """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has
         answered.
@@ -138,11 +146,13 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed):
-        """Repeat the order until B has answered it, or for ORDER_MS_MAX."""
+        """Repeat the order until B has answered it, or for ORDER_MS_MAX; without one have the mark
+        of the store kept.
+        """
         if self._order is None:
-            return
+            return self._keep()
         self._order_ticks += elapsed
-        is_asked = self.sender.frame.get(f.RESET_KIND)
+        is_asked = self.sender.frame.get(f.RESET_KIND) not in (0, f.KEEP)
         if self.peer.trusted():
             result = self.receiver.frame.get(f.RESET_RESULT)
             if is_asked and result != latches.NONE:
@@ -158,6 +168,11 @@ class ChannelLink:
         frame.put(f.RESET_KIND, kind)
         frame.put(f.RESET_FIRST_OUT, first_out + 1)
         frame.put(f.RESET_MASK, mask)
+
+    def _keep(self):
+        is_due = self.peer.trusted() and self.kept()[0] < self.mark[0]
+        if is_due or self.sender.frame.get(f.RESET_KIND):
+            self._ask(f.KEEP if is_due else 0, self.mark[1] - 1, self.mark[0])
 
     def _end_order(self, result):
         self.result, self._order = result, None

@@ -9,7 +9,7 @@ from controller.record import journal_header, store
 from controller.record.journal import JournalError
 from controller.record.keeper import Keeper
 from controller.run import cabinet as cabinets, loop, self_test
-from controller.site import config
+from controller.site import approval, config
 from controller.site.refusal import ConfigError
 from controller.system import clock, realtime
 from controller.system.paths import (
@@ -84,11 +84,15 @@ def _tick(settings, arguments, keeper):
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
     cabinet.journal = journal_header.open_journal(
-        os.path.join(arguments.run_dir, "journal"), settings, cabinet.core
+        os.path.join(arguments.run_dir, "journal"),
+        settings,
+        cabinet.core,
+        approved=approval.packed(cabinet.approval.before),
     )
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
+    _say(approval.waiting(cabinet.approval))
     if not arguments.no_realtime:
         _say(realtime.prepare())
     with contextlib.closing(running):

@@ -1,4 +1,5 @@
-"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer.
+"""Operator commands to a running controller: one fixed datagram on a UNIX socket, one answer
+(operator_client.py sends it).
 
 A reset names the first-out instance and the cause mask the operator saw, those of the second
 channel too; each channel refuses it when they have changed. The socket lies in the run directory,
@@ -8,14 +9,9 @@ all, because the loop reads no file after its start.
 
 import os
 import re
-import socket
 import struct
-from typing import NamedTuple
 
-from controller.core.image import PEER_EMPTY
-from controller.run import channel_link
 from controller.system import sockets
-from controller.system.paths import quoted
 from safety import latches
 
 # magic, what, first-out instance, cause mask, both of channel B
@@ -29,6 +25,9 @@ LAMP_TEST, TEST_MODE = 5, 6
 # magic, what, name of the person; as long as a REQUEST, `what` tells them apart
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
+# magic, what, name of the person, code of what has changed; its length alone tells it apart
+APPROVAL = struct.Struct("<4sBxxx16sI")
+APPROVE = 31
 # in place of all old ones; old one valid for a day more; none any more
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
 # Answers. A reset is answered with latches.RESULTS. What the store does not take is void
@@ -50,7 +49,9 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
     STAYS_LOCKED,
     UNSTORED,
     RESET_FIRST,
-) = range(100, 115)
+    IS_APPROVED,
+    OTHER_IMAGE,
+) = range(100, 117)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
@@ -104,6 +105,8 @@ class Listener:
     def _obey(self, data, cabinet):
         if len(data) == KEY_CHANGE.size:
             return self._obey_key(*KEY_CHANGE.unpack(data))
+        if len(data) == APPROVAL.size:
+            return self._obey_approval(cabinet, *APPROVAL.unpack(data))
         if len(data) != REQUEST.size:
             return REFUSED_FORM
         magic, what, *seen = REQUEST.unpack(data)
@@ -143,6 +146,15 @@ class Listener:
             return BUSY
         refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
         return refused or (None if is_free else UNCONFIRMED)
+
+    def _obey_approval(self, cabinet, magic, what, padded, code):
+        """None: answered when it is stored."""
+        name = padded.rstrip(b"\0")
+        if magic != MAGIC or what != APPROVE or not PERSON.fullmatch(name):
+            return REFUSED_FORM
+        if self._waiting is not None:
+            return BUSY
+        return cabinet.request_approval(name.decode("ascii"), code) or None
 
     def _obey_key(self, magic, what, source, key, made_s):
         if (
@@ -198,93 +210,9 @@ def words(answer: int | None) -> str:
         OVERRULED: "somebody has stopped it meanwhile",
         UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",
         UNSTORED: "in effect, but a restart loses it: see the controller's messages",
+        IS_APPROVED: "it is approved already",
+        OTHER_IMAGE: "another configuration runs: look at what has changed again",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
     }
     return named.get(answer) or latches.RESULTS[answer]
-
-
-class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset
-    latches.RESULTS.
-
-    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where
-    it was not asked because the reset was refused here (cabinet.PASSED_ON).
-    """
-
-    here: int | None
-    channel_b: int
-
-    @property
-    def is_done(self) -> bool:
-        """True when a reset has reset something and nobody has refused it."""
-        both = {self.here, self.channel_b}
-        return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
-
-    def words(self) -> str:
-        """The answer of both in words."""
-        there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
-        return words(self.here) + (f"; {there}" if self.channel_b else "")
-
-
-def reach(path: str) -> None:
-    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is
-    sent.
-    """
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    with client, sockets.short(path) as name:
-        client.connect(name)
-
-
-def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket at `path` and return the answer code, None when nobody
-    answered in time.
-
-    Raises OSError when there is no such socket.
-    """
-    return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
-
-
-def reset(path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int):
-    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns
-    Answer.
-    """
-    return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
-
-
-def lock_out(path: str, name: str, is_locked: bool):
-    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no
-    name.
-    """
-    if not PERSON.fullmatch(name.encode("ascii", "replace")):
-        raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
-    return _exchange(
-        path, LOCK.pack(MAGIC, LOCK_OUT if is_locked else END_LOCK_OUT, name.encode("ascii"))
-    ).here
-
-
-def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int:
-    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As
-    `ask`.
-    """
-    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
-
-
-def _exchange(path, datagram):
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    with client:
-        client.bind("")  # the kernel gives an abstract name to answer to
-        client.settimeout(ANSWER_S)
-        with sockets.short(path) as name:
-            client.sendto(datagram, name)
-        try:
-            data = client.recv(16)
-        except TimeoutError:
-            return Answer(None, latches.NONE)
-        # A controller of another version, running on while this one was installed, answers in
-        # another form.
-        return (
-            Answer(*ANSWER.unpack(data)[1:])
-            if len(data) == ANSWER.size
-            else Answer(REFUSED_FORM, latches.NONE)
-        )

@@ -2,16 +2,21 @@
 from the last one.
 """
 
+from dataclasses import replace
+
 from controller.core.image import packed_name
 from controller.core.instances import stage_instances
 from controller.record.store import ARMED, MISSING, UNREADABLE
 from controller.record.stored_record import AWAKE, Record
 from controller.run import run_request
+from controller.run.approval import Approval
+from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
 from controller.run.stored_value import StoredValue
 from safety import signals as s
 
+TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
@@ -36,11 +41,17 @@ class RecordFeed:
         self.locked_out = StoredValue(
             record.locked_out, lambda name: image.put("locked_out", packed_name(name))
         )
-        self.run_request = RunRequest(_rest(loaded.state, record, config.hma["restart_alone"]))
+        self.approval = Approval(config, record, image)
+        is_alone = config.hma["restart_alone"] and self.approval.is_given
+        self.run_request = RunRequest(_rest(loaded.state, record, is_alone))
         self.reset = Reset(core, image, self.submit)
-        self._values = (self.locked_out, self.run_request.rest, self.reset.cleared)
+        self._values = (
+            *(self.locked_out, self.run_request.rest, self.reset.cleared),
+            self.approval.value,
+        )
+        self.mark = Mark(record)
         armed = config.safety_image[config.image_map().armed :]
-        _boot(core.kernel, loaded.state, record, self._names, armed, config.tick_ms)
+        _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
     def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""
@@ -58,7 +69,8 @@ class RecordFeed:
         out = self._core.kernel.out
         armed = out[s.ARM_REQUEST]
         latched = bytes(self._core.kernel.evaluator.latched)
-        now = (armed, latched, out[s.RESETS_LEFT], self.noc_verified)
+        trips = self._core.kernel.evaluator.trips[0]
+        now = (armed, latched, out[s.RESETS_LEFT], self.noc_verified, trips)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
             return
@@ -71,25 +83,30 @@ class RecordFeed:
 
     def submit(self) -> int:
         """Hand over the present record; returns its number."""
-        armed = self._core.kernel.out[s.ARM_REQUEST]
-        hour_ticks, tick_ms = self._core.kernel.latches.hour_ticks, self._tick_ms
-        number = self._keeper.submit(
-            Record(
-                armed=armed,
-                clean=1 - armed,
-                latches=self._latches(),
-                token_ages_ms=[
-                    age * tick_ms for age in self.reset.token_ages() if age < hour_ticks
-                ],
-                cabinets=(self._cabinet,),
-                rest=self.run_request.rest.chosen,
-                locked_out=self.locked_out.chosen,
-                noc_verified=self.noc_verified,
-            )
-        )
+        record = self._record()
+        number = self._keeper.submit(replace(record, changes=self.mark.count(record)))
+        self.mark.submitted(number)
         for value in self._values:
             value.submitted(number)
         return number
+
+    def _record(self):
+        kernel, tick_ms = self._core.kernel, self._tick_ms
+        armed, hour_ticks = kernel.out[s.ARM_REQUEST], kernel.latches.hour_ticks
+        approved, approved_by = self.approval.value.chosen
+        return Record(
+            armed=armed,
+            clean=1 - armed,
+            latches=self._latches(),
+            token_ages_ms=[age * tick_ms for age in self.reset.token_ages() if age < hour_ticks],
+            cabinets=(self._cabinet,),
+            rest=self.run_request.rest.chosen,
+            locked_out=self.locked_out.chosen,
+            noc_verified=self.noc_verified,
+            approved=approved,
+            approved_by=approved_by,
+            trips=kernel.evaluator.trips[0],
+        )
 
     def _latches(self):
         """{name: number} of what is latched and no reset on its way clears; the first-out has the
@@ -117,15 +134,17 @@ def _rest(state, record, is_alone):
     return AWAKE if is_alone else (run_request.RESTART, "")
 
 
-def _boot(kernel, state, record, names, armed, tick_ms):
+def _boot(kernel, loaded, record, names, armed, tick_ms):
     """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
-    the key.
+    the key. No code of a reset comes a second time: trips are counted on, beyond those that a cut
+    of power may have kept from the store.
     """
-    stored = record.latches
+    stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]
     latched.sort(key=lambda index: -stored[names[index]])  # in the order in which they came
-    lacks = len(latched) < len(stored) or state in (UNREADABLE, MISSING)
+    is_lost = state in (UNREADABLE, MISSING)
     token_age, hour_ticks = kernel.latches.token_age, kernel.latches.hour_ticks
     for token, age_ms in enumerate(record.token_ages_ms[: len(token_age)]):
         token_age[token] = min(age_ms // tick_ms, hour_ticks)
-    kernel.boot(state == ARMED, lacks, latched)
+    trips = loaded.salt if is_lost else record.trips + TRIPS_UNSTORED_MAX
+    kernel.boot(state == ARMED, is_lost or len(latched) < len(stored), latched, trips)

@@ -6,9 +6,11 @@ from safety import parameters, second as sc
 class VirtualChannelB:
     """Steps channel B. `sent`: its bytes since the last take()."""
 
-    def __init__(self, plant, image, latch_level=0):
-        """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A."""
-        self.plant, self.second = plant, sc.Second(image, latch_level)
+    def __init__(self, plant, image, *remembered):
+        """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A; remembered: as
+        sc.Second takes it.
+        """
+        self.plant, self.second = plant, sc.Second(image, *(remembered or (0,)))
         self.tick_us = image[parameters.H_TICK_MS] * 1000
         self.due_us, self.sent = 0, b""
         self.powered = True  # False: no supply, the relay falls and nothing is sent

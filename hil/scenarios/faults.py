@@ -22,8 +22,8 @@ _PERMILLE = Entry(NUMBER, 0, 0, 1000)
 class World(NamedTuple):
     """Everything an action may touch.
 
-    controller has kill(), start(), stall(ms), spoil_store(), reset(kind), run_request(on) and
-    hint(...).
+    controller has kill(), start(), stall(ms), spoil_store(), store_other_image(), reset(kind),
+    run_request(on) and hint(...).
     """
 
     plant: object
@@ -127,6 +127,7 @@ ACTIONS = {
         lambda world, a: world.controller.stall(a["duration_ms"]),
     ),
     "store_spoil": ({}, lambda world, a: world.controller.spoil_store()),
+    "store_other_image": ({}, lambda world, a: world.controller.store_other_image()),
     "reset": (
         {"by": Entry(TEXT, "remote", choices=("remote", "key"))},
         lambda world, a: world.controller.reset(a["by"]),

@@ -11,11 +11,27 @@ import time
 import machine
 from micropython import heap_lock, heap_unlock
 
+from safety import crc
+
 # a permit must not outlive 0.5 s without being renewed; writing the latch file takes up to 100 ms
 WATCHDOG_MS = 300
 BAUD_Bd = 115200
 IMAGE_FILE, LATCH_FILE = "image.bin", "latch.bin"
+LATCH_BYTES = 16
 REMOTE, KEY = 1, 2  # latch levels, as in safety.matrix
+
+
+def _check(level, count, digest):
+    return crc.add_words(crc.START, (level, count, digest), 0, 3)
+
+
+def _bytes(word):
+    return bytes([word >> shift & 255 for shift in (0, 8, 16, 24)])
+
+
+def _word(data, at):
+    """Below 2^30, so that it is no heap integer."""
+    return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (data[at + 3] & 0x3F) << 24
 
 
 class MachineBoard:
@@ -47,24 +63,30 @@ class MachineBoard:
 
     def remembered(self):
         """Latch level of the last run: key when it cannot be read, remote at least after a reset by
-        the watchdog.
+        the watchdog. Behind it count and digest of channel A's store.
         """
         try:
             with open(LATCH_FILE, "rb") as file:
                 data = file.read()
         except OSError:
-            return KEY
-        if len(data) != 2 or data[0] != 255 - data[1] or data[0] > KEY:
-            return KEY
-        return max(data[0], REMOTE) if machine.reset_cause() == machine.WDT_RESET else data[0]
+            data = b""
+        if len(data) != LATCH_BYTES:
+            return KEY, 0, 0
+        level, count, digest = _word(data, 0), _word(data, 4), _word(data, 8)
+        if data[12:] != _bytes(_check(level, count, digest)) or level > KEY:
+            return KEY, 0, 0
+        if machine.reset_cause() == machine.WDT_RESET:
+            level = max(level, REMOTE)
+        return level, count, digest
 
-    def remember(self, level):
-        """Store a latch level: the relay has fallen before. The file system replaces the file as a
-        whole.
+    def remember(self, level, count, digest):
+        """Store a latch level and the mark of channel A's store: the relay has moved before. The
+        file system replaces the file as a whole.
         """
         heap_unlock()
         with open("latch.new", "wb") as file:
-            file.write(bytes([level, 255 - level]))
+            for word in (level, count, digest, _check(level, count, digest)):
+                file.write(_bytes(word))
         os.rename("latch.new", LATCH_FILE)
         heap_lock()
 

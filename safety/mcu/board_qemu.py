@@ -33,6 +33,7 @@ _HANG, _RUNNING, _IMAGE_BYTES, _IMAGE = (
     const(0x21000018),
     const(0x21000100),
 )
+_KEPT_COUNT, _KEPT_DIGEST = const(0x21000024), const(0x21000028)
 _REMOTE = const(1)
 
 
@@ -59,13 +60,15 @@ class Board:
 
     def remembered(self):
         """Latch level of the last run; one that the watchdog ended waits for a remote reset at
-        least.
+        least. Behind it count and digest of channel A's store.
         """
-        return self._level
+        return self._level, mem32[_KEPT_COUNT], mem32[_KEPT_DIGEST]
 
-    def remember(self, level):
-        """Keep a latch level for the next start."""
+    def remember(self, level, count, digest):
+        """Keep a latch level and the mark of the store for the next start."""
         mem32[_LATCH_LEVEL] = level
+        mem32[_KEPT_COUNT] = count
+        mem32[_KEPT_DIGEST] = digest
 
     def start(self, tick_ms):
         """Start watchdog and tick."""

@@ -3,7 +3,8 @@ watchdog.
 
 A board (board_*.py) is everything that touches the hardware:
     image() -> bytes of the limit image
-    remembered() -> latch level of the last run; remember(level)
+    remembered() -> latch level of the last run, count and digest of channel A's store;
+    remember(level, count, digest)
     contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on)
     read(buffer) -> how many bytes of the link were put there; send(data)
     start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so
@@ -20,7 +21,7 @@ def build(board):
     limit image.
     """
     board.relay(0)
-    return sc.Second(si.read_file(board.image()), board.remembered())
+    return sc.Second(si.read_file(board.image()), *board.remembered())
 
 
 def start(board, second):
@@ -29,7 +30,7 @@ def start(board, second):
     board.lock_heap()
     # what a watchdog or an unreadable file left is nowhere yet: a cut of power would end it
     if second.latch_level:
-        board.remember(second.latch_level)
+        _remember(board, second)
 
 
 def turn(board, second):
@@ -38,13 +39,18 @@ def turn(board, second):
     """
     elapsed = _wait(board, second)
     level = second.latch_level
+    count = second.kept_count
     second.step(elapsed, board.contacts())
     board.relay(second.permit)
-    if second.latch_level != level:  # effect first, then persist
-        board.remember(second.latch_level)
+    if second.latch_level != level or second.kept_count != count:  # effect first, then persist
+        _remember(board, second)
     if second.frame_due:
         board.send(second.report())
     board.kick()
+
+
+def _remember(board, second):
+    board.remember(second.latch_level, second.kept_count, second.kept_digest)
 
 
 def _wait(board, second):

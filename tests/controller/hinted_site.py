@@ -8,7 +8,7 @@ import socket
 import threading
 from pathlib import Path
 
-from cabinet_bench import Bench
+from cabinet_bench import Bench, found
 from site_files import LAYER, SiteFiles
 
 from controller.core import hint_codes
@@ -60,7 +60,7 @@ class HintedSite:
         for name, key in KEYS.items():
             self.write_key(name, key)
         settings = _files(folder).load()
-        self.bench = Bench(store.Loaded(store.CLEAN, None, 0, []), settings=settings)
+        self.bench = Bench(found(store.CLEAN), settings=settings)
         cabinet = self.bench.cabinet
         cabinet.journal = journal_header.open_journal(
             str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20

@@ -13,11 +13,11 @@ from site_files import SITES
 from controller.record import store
 from controller.record.journal import JournalError
 from controller.record.snapshot import Snapshot
-from controller.record.stored_record import Record
 from controller.site import config
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.cabinet import SimulatedCabinet
+from hil.run_directory import approved
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual_can import VirtualCan
@@ -49,7 +49,7 @@ class WiredSite:
         self.state = self.folder / "state"
         self.state.mkdir()
         self.store = store.Store(str(self.state))
-        self.store.save(Record())
+        self.store.save(approved(self.config))
         self._journal = self._snapshot = None
         with contextlib.suppress(PermissionError):
             realtime.take_fifo(realtime.FIFO_PRIORITY)

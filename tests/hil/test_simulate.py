@@ -110,10 +110,10 @@ def test_a_killed_controller_is_silent_and_deaf_and_the_hardware_lets_go():
 
 
 def test_a_controller_that_is_started_again_or_stood_still_notices():
-    for spoiled, stage in (((), "44c"), ((action(5.5, "store_spoil"),), "44d")):
+    for spoiled, found in (((), ["44c"]), ((action(5.5, "store_spoil"),), ["44d", "58"])):
         kill, start = action(5, "controller_kill"), action(6, "controller_start")
         virtual = rig(actions=[kill, *spoiled, start]).run(8)
-        assert stages(virtual) == [stage]
+        assert stages(virtual) == found
         assert virtual.controller.cabinet.core.out[s.STATE] == s.INHIBITED
         assert virtual.controller.store.loaded().record is not None
         assert len(virtual.controller.can["can0"].ends) == 1
@@ -124,8 +124,8 @@ def test_a_controller_that_is_started_again_or_stood_still_notices():
 
 
 def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
-    kept = MemoryStore()
-    assert kept.loaded().state == store.CLEAN and kept.loaded().record is None
+    kept = MemoryStore(stored_record.Record())
+    assert kept.loaded()[:2] == (store.CLEAN, stored_record.Record())
     for number, armed in enumerate((1, 0), 1):
         record = stored_record.Record(armed)
         assert kept.submit(record) == kept.poll() == number

@@ -1,12 +1,13 @@
 """A cabinet with channel B, in virtual time: each channel stops it alone and names why."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from controller.core import image as images
 from controller.record import replay, snapshot
-from controller.run import operator_commands, peer_words
+from controller.run import operator_client, operator_commands, peer_words
 from controller.site import config
 from controller.sites import FOLDER as SITES
 from hil.simulate import VirtualRig
@@ -108,7 +109,7 @@ def answer(rig):
         rig.step()
         cabinet = rig.controller.cabinet
         if cabinet.answer:
-            return operator_commands.Answer(cabinet.answer, cabinet.peer_answer).words()
+            return operator_client.Answer(cabinet.answer, cabinet.peer_answer).words()
     return None
 
 
@@ -183,3 +184,52 @@ def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_th
 def test_a_link_that_makes_no_sense_is_refused(tmp_path, fitted, link, line):
     with pytest.raises(config.ConfigError, match=line):
         site_with(tmp_path / "sites", fitted, link)
+
+
+def set_back(rig, before, is_b_fed):
+    """Kill the controller; put an older record into its store; start it again."""
+    rig.controller.kill()
+    rig.run(rig.now_us / 1e6 + 2)
+    rig.controller.store.record = before
+    rig.channel_b.powered = is_b_fed
+    if not is_b_fed:  # it comes back with what it has kept in its flash
+        second = rig.channel_b.second
+        kept = second.latch_level, second.kept_count, second.kept_digest
+        second.__init__(rig.controller.config.safety_image, *kept)
+        rig.channel_b.powered = True
+    rig.controller.start()
+    rig.run(rig.now_us / 1e6 + 5)
+
+
+@pytest.mark.parametrize("is_b_fed", [True, False])
+def test_an_older_record_of_the_store_is_no_clean_start(site, is_b_fed):
+    """The record of before a lock-out and a stop: the cabinet closed 0.3 s after the start."""
+    rig = rig_of(site).run(4)
+    rig.controller.run_request(False)
+    rig.run(8)
+    rig.controller.run_request(True)
+    rig.run(12)
+    before = replace(rig.controller.store.record, armed=0, clean=1)
+    assert out(rig)[s.STATE] == s.RUNNING
+    rig.controller.cabinet.request_lock_out("anna", 1)
+    rig.run(16)
+    assert rig.channel_b.second.kept_count == rig.controller.store.record.changes > before.changes
+    set_back(rig, before, is_b_fed)
+    assert out(rig)[s.STATE] == s.INHIBITED and "44d" in rig.trips.standing()
+    assert rig.controller.store.record.changes > rig.channel_b.second.kept_count - 1
+    newest = rig.controller.store.record
+    set_back(rig, replace(newest, armed=0, clean=1), is_b_fed)
+    assert rig.trips.standing() == ["44d"], "as it was stored; it is not set once more"
+
+
+def test_a_record_that_channel_b_has_not_seen_yet_is_the_newest(site):
+    """Power is cut after the store has it and before channel B has."""
+    rig = rig_of(site).run(4)
+    rig.channel_b.powered = False
+    rig.controller.cabinet.request_lock_out("anna", 1)
+    rig.run(8)
+    newest, kept = rig.controller.store.record, rig.channel_b.second.kept_count
+    assert newest.changes > kept
+    set_back(rig, replace(newest, armed=0, clean=1), False)
+    assert "44d" not in rig.trips.standing() and rig.controller.cabinet.locked_out == "anna"
+    assert rig.channel_b.second.kept_count == rig.controller.store.record.changes

@@ -172,6 +172,8 @@ STAGES = """
 57a grid_over_permille            >=20     2     L0 10   1 L O
 57b grid_import_by_battery_permille >=20   27    L1 10   0 L ich O r
 57c grid_export_by_battery_permille >=20   27    L1 10   0 L idc O r
+# The limit image is not the one that a person has approved.
+58  image_approved_ok             <=0      0     L0 1    0 S Z L ich idc O
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """

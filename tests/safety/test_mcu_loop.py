@@ -1,6 +1,7 @@
 """The microcontroller's loop and boards: order in a tick, watchdog, memory."""
 
 import importlib
+import struct
 import sys
 import types
 
@@ -11,12 +12,14 @@ from text_cases import cases
 
 from safety import (
     channel as c,
+    crc,
     frame as f,
     matrix as m,
     parameters as p,
     peer as pe,
     second as sc,
     second_image as si,
+    signals as s,
 )
 from safety.mcu import loop
 
@@ -24,7 +27,11 @@ from safety.mcu import loop
 class FakeBoard:
     def __init__(self, level=0, data=None, wanted=False):
         data = si.file_bytes(default_image()) if data is None else data
-        self.service, self.image, self.remembered = lambda: wanted, lambda: data, lambda: level
+        self.service, self.image, self.remembered = (
+            lambda: wanted,
+            lambda: data,
+            lambda: (level, 0, 0),
+        )
         self.log, self.line, self.ticks = [], bytearray(), [1]
         self.bits, self.on = CLOSED | sc.KEY_BIT, 0
 
@@ -104,9 +111,9 @@ def test_the_relay_falls_before_a_latch_is_remembered():
     board.bits &= ~1
     board.log.clear()
     _turns(board, second, sender, 1)
-    assert board.log[:3] == [("contacts",), ("relay", 0), ("remember", m.KEY)]
+    assert board.log[:3] == [("contacts",), ("relay", 0), ("remember", m.KEY, 0, 0)]
     _turns(board, second, sender, 10)
-    assert board.log.count(("remember", m.KEY)) == 1
+    assert board.log.count(("remember", m.KEY, 0, 0)) == 1
 
 
 def test_any_end_leaves_the_relay_off():
@@ -126,7 +133,13 @@ def test_service_and_a_missing_image_start_nothing():
     assert set(served.log) == set(without.log) == {("relay", 0)}
 
 
-@pytest.mark.parametrize("content, cause, level", [(b"\0\xff", 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
+def kept(level=0, count=0, digest=0):
+    """latch.bin: three words and a CRC-30 over them."""
+    words = [level, count, digest]
+    return struct.pack("<4I", *words, crc.add_words(crc.START, words, 0, 3))
+
+
+@pytest.mark.parametrize("content, cause, level", [(kept(), 3, m.REMOTE), (b"\x07\0", 1, m.KEY)])
 def test_a_latch_survives_a_cut_of_power(machine, tmp_path, content, cause, level):
     """A restart by the watchdog, or a file that could not be read; then a cut of power at once."""
     (tmp_path / "latch.bin").write_bytes(content)
@@ -135,8 +148,8 @@ def test_a_latch_survives_a_cut_of_power(machine, tmp_path, content, cause, leve
     _, board = _board("pico")
     loop.start(board, loop.build(board))
     machine.cause = 1
-    assert _board("pico")[1].remembered() == level
-    assert (tmp_path / "latch.bin").read_bytes() == bytes([level, 255 - level])
+    assert _board("pico")[1].remembered() == (level, 0, 0)
+    assert (tmp_path / "latch.bin").read_bytes() == kept(level)
     assert machine.heap == ["lock", "unlock", "lock"], "nothing else may allocate from the start on"
 
 
@@ -255,22 +268,23 @@ def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
     assert board._watchdog.fed == 1 and 100 <= board._watchdog.timeout_ms < 500
 
 
-@cases(r"""content cause level
-    None 1 m.KEY | b"" 1 m.KEY | b"\0\0" 1 m.KEY | b"\x03\xfc" 1 m.KEY | b"\0\xff" 1 m.SELF
-    b"\0\xff" 3 m.REMOTE | b"\x01\xfe" 1 m.REMOTE | b"\x02\xfd" 3 m.KEY""")
-def test_an_unreadable_file_needs_the_key(machine, tmp_path, content, cause, level):
+@cases("""content cause told
+    None 1 (m.KEY,0,0) | b"" 1 (m.KEY,0,0) | kept()+b"x" 1 (m.KEY,0,0) | kept(3) 1 (m.KEY,0,0)
+    bytes(16) 1 (m.KEY,0,0) | kept(0,7,9) 1 (m.SELF,7,9) | kept(0,7,9) 3 (m.REMOTE,7,9)
+    kept(1) 1 (m.REMOTE,0,0) | kept(2,1) 3 (m.KEY,1,0)""")
+def test_an_unreadable_file_needs_the_key(machine, tmp_path, content, cause, told):
     _, board = _board("pico")
     machine.cause = cause
     if content is not None:
         (tmp_path / "latch.bin").write_bytes(content)
-    assert board.remembered() == level
+    assert board.remembered() == told
 
 
 def test_a_latch_is_written_whole_with_the_heap_unlocked_meanwhile(machine, tmp_path):
     _, board = _board("pico")
     board.lock_heap()
-    for level in (m.KEY, m.SELF, m.REMOTE):
-        board.remember(level)
-        assert board.remembered() == level
+    for told in ((m.KEY, 0, 0), (m.SELF, s.INT_MAX, 65_535), (m.REMOTE, 1, 2)):
+        board.remember(*told)
+        assert board.remembered() == told
     assert machine.heap == ["lock"] + ["unlock", "lock"] * 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latch.bin"]

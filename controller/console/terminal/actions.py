@@ -9,7 +9,7 @@ import sys
 from controller.console import run_words
 from controller.core.image import PEER_EMPTY
 from controller.record import spool
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from controller.system import regular_file
 from safety import latches
 
@@ -46,7 +46,7 @@ class Actions:
         """Reset the causes that the person saw; seen: view.Seen."""
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
-            answer = operator_commands.reset(self._socket, kind, *seen.causes)
+            answer = operator_client.reset(self._socket, kind, *seen.causes)
             told, advice = answer.words(), _advice(answer)
         except OSError as error:
             told, advice = f"not sent, {error.strerror or error}", ""
@@ -63,7 +63,7 @@ class Actions:
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
         """Lock the cabinet out in this person's name, or end that."""
         try:
-            answer = operator_commands.lock_out(self._socket, who, is_locked)
+            answer = operator_client.lock_out(self._socket, who, is_locked)
             told = operator_commands.words(answer)
             told += (
                 ": start it with G"
@@ -101,7 +101,7 @@ class Actions:
     def _ask(self, now_us, who, name, what, comes_to=None):
         """Send a command and note it; comes_to(): the consequence of an accepted one."""
         try:
-            answer = operator_commands.ask(self._socket, what)
+            answer = operator_client.ask(self._socket, what)
             told = operator_commands.words(answer)
             told += f": {comes_to()}" if comes_to and answer == operator_commands.ACCEPTED else ""
         except OSError as error:

@@ -48,7 +48,8 @@ class SilentCabinet(contextlib.ExitStack):
 
     def _write_files(self):
         ports, more = {}, ""
-        for bus in config.load(str(EXAMPLE)).buses:
+        example = config.load(str(EXAMPLE))
+        for bus in example.buses:
             if bus.kind == "can":
                 more += f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n'
                 continue
@@ -60,7 +61,7 @@ class SilentCabinet(contextlib.ExitStack):
             ports[bus.name] = os.ttyname(slave)
         order = {"extends": EXAMPLE.parent / "site.toml", "cabinet_more": more}
         run_directory.write_cabinet_file(self.directory, order, {"ports": ports, "cans": {}})
-        run_directory.commission(self.directory, ())
+        run_directory.commission(self.directory, example)
 
     def _start(self):
         folders = (

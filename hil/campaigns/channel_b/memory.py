@@ -14,6 +14,7 @@ MAPPED_BYTES = 1 << 16
 MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(
     0, 36, 4
 )
+KEPT_COUNT, KEPT_DIGEST = 36, 40
 IMAGE = 0x100
 WATCHDOG = 300  # ms; as on the real boards: below 0.5 s with room for what a busy machine adds
 MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
@@ -52,7 +53,7 @@ class Memory:
 
     def forget(self):
         """As before its first run: no latch, no run that the watchdog ended."""
-        for place in (LATCH_LEVEL, RUNNING, HANG, OUTPUT):
+        for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)
 

@@ -39,14 +39,16 @@ class Board:
 
     def remembered(self):
         """Latch level of the last run; one that the watchdog ended waits for a remote reset at
-        least.
+        least. Behind it count and digest of channel A's store.
         """
-        level = self._memory.read(mem.LATCH_LEVEL)
-        return max(level, m.REMOTE) if self._memory.read(mem.RUNNING) else level
+        level, *mark = map(self._memory.read, (mem.LATCH_LEVEL, mem.KEPT_COUNT, mem.KEPT_DIGEST))
+        return (max(level, m.REMOTE) if self._memory.read(mem.RUNNING) else level, *mark)
 
-    def remember(self, level):
-        """Keep a latch level."""
+    def remember(self, level, count, digest):
+        """Keep a latch level and the mark of the store."""
         self._memory.write(mem.LATCH_LEVEL, level)
+        self._memory.write(mem.KEPT_COUNT, count)
+        self._memory.write(mem.KEPT_DIGEST, digest)
 
     def contacts(self):
         """The contact bits; the mirror contact follows the output."""

@@ -8,7 +8,7 @@ import signal
 import sqlite3
 
 from controller.record import snapshot
-from controller.run import loop_statistics, operator_commands
+from controller.run import loop_statistics, operator_client, operator_commands
 from hil.campaigns.benchmarks.machine import memory_kB
 
 POLL_S = 0.1
@@ -76,7 +76,7 @@ class Stage:
         """command.Answer to a reset of what stands now."""
         with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
             socket = os.path.join(self.directory, "command.sock")
-            return operator_commands.reset(socket, operator_commands.KEY_RESET, *seen.causes)
+            return operator_client.reset(socket, operator_commands.KEY_RESET, *seen.causes)
 
     def counters(self):
         """{loop: bytes of loop.stats, memory_kB: the controller's own}."""

@@ -73,7 +73,6 @@ RISING_TOXIC = (
     do("toxic", LATE_TOXIC_s, ppm=HYDROGEN_ppm_per_s * air.TOXIC_TAU_S[0], gas="hydrogen"),
     do("toxic", LATE_TOXIC_s, ppm=190, gas="hydrogen", ppm_per_s=HYDROGEN_ppm_per_s),
 )
-OVERDUE = (do("calibration", detector="toxic", days=-2),)
 WARMING = (do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),)
 NO_PRECHARGE = tuple(do("precharge_break", rack=rack) for rack in (1, 2, 3))
 START, ON_UPS, SMOKE_1 = (do("run_request"),), do("mains_loss"), do("smoke", detector=1)
@@ -81,7 +80,7 @@ FORGOTTEN = {"before": (do("forget_obligations"),), "settle_s": 5}
 WATCHED = {"before": (do("watch_itself"),), "settle_s": 5}
 KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
-MODULE_4 = {"rack": 1, "module": 4}
+MODULE_4, OVERDUE = {"rack": 1, "module": 4}, (do("calibration", detector="toxic", days=-2),)
 # For longer than three periods, so that at any phase three of each of its frames are bad.
 FROZEN, BMS_FAULT = _fault("bms_1", "frozen"), do("bms_fault", rack=1, bits=128)
 BAD_FRAMES = (_fault("bms_1", "bad_crc"), _fault("bms_1", "bad_crc", 0.32, value=False))
@@ -170,7 +169,8 @@ CABINET = (
     Course("44a", (do("flip_word"),)),
     Course("44b", (do("controller_stall", duration_ms=520),)),
     Course("44c", (KILL, START_AGAIN)),
-    Course("44d", (KILL, do("store_spoil", 2.0), START_AGAIN)),
+    Course("44d", (KILL, do("store_spoil", 2.0), START_AGAIN), alone=("58",)),
+    Course("58", (KILL, do("store_other_image", 2.0), START_AGAIN), alone=("44c",)),
     Course("44e", (do("change_program"),), **WATCHED),
     Course("44e", (do("contact", name="permit_1", closed=False),), name="44e relay"),
     Course("44f", (do("hot_processor"),), **WATCHED),

@@ -19,7 +19,7 @@ from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal_writer import JournalWriter
 from controller.record.stored_record import Record
-from controller.run import command, operator_commands, run_request, self_test
+from controller.run import command, operator_client, operator_commands, run_request, self_test
 from controller.site import config
 from controller.system import sockets
 from hil.simulate import VirtualRig
@@ -176,7 +176,9 @@ def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, bef
     loaded = store.of_cabinet(store.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
     bench = Bench(loaded).tick(RUN_TICKS)
     rest = bench.cabinet.run_request.rest.in_effect
-    assert (bench.standing, bench.state, rest) == ([], "ready", (run_request.UNKNOWN, ""))
+    assert (bench.standing, bench.state, rest) == (["58"], "inhibited", (run_request.UNKNOWN, ""))
+    assert bench.key(0).cabinet.request_approval("anna", bench.cabinet.approval.code) == 0
+    assert bench.tick(2).key(1).tick(RUN_TICKS).standing == [] and bench.state == "ready"
     assert not bench.out[s.CONTACTOR_SUPPLY_OK]
     bench.cabinet.request_run(1)
     assert bench.tick(RUN_TICKS).state == "running"
@@ -218,7 +220,7 @@ LOCK_OUTS = """
 @pytest.mark.parametrize("answer, code, words", table(LOCK_OUTS))
 def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
     for option, is_locked in (("", True), (" --end", False)):
-        asked = answered(monkeypatch, operator_commands, "lock_out", answer)
+        asked = answered(monkeypatch, operator_client, "lock_out", answer)
         found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
         assert (found, err, len(out)) == (code, [], 1) and words in out[0]
         tells = out[0].endswith("accepted: start it with `firebreak start`")
@@ -238,7 +240,7 @@ ANSWERS = [(100, 0, "accepted"), (103, 1, "the store does not take it"), (None, 
 def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
     number, consequence = ACCEPTED[what]
     for answer, code, words in ANSWERS:
-        asked = answered(monkeypatch, operator_commands, "ask", answer)
+        asked = answered(monkeypatch, operator_client, "ask", answer)
         found, out, err = run(capsys, f"{what} --run-dir", tmp_path)
         assert (found, err, len(out)) == (code, [], 1)
         assert out[0].startswith(f"{what.replace('-', ' ')}: {words}")
@@ -251,7 +253,7 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
     cabinet = rig.controller.cabinet
     path = str(tmp_path / "journal")
     cabinet.journal = journal_header.open_journal(path, cabinet.config, cabinet.core)
-    answered(monkeypatch, operator_commands, "ask", 100)
+    answered(monkeypatch, operator_client, "ask", 100)
     rig.plant.key_run = False
     rig.run(5)
     closes = "it closes once the checklist is complete; now it waits for R701 interlock, row 47a"
@@ -295,8 +297,8 @@ TEST_MODES = """
 @pytest.mark.parametrize("answer, code, words", table(TEST_MODES))
 def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
     questions = typed(monkeypatch, "TEST", " TEST ")
-    reached = answered(monkeypatch, operator_commands, "reach", None)
-    asked = answered(monkeypatch, operator_commands, "ask", answer)
+    reached = answered(monkeypatch, operator_client, "reach", None)
+    asked = answered(monkeypatch, operator_client, "ask", answer)
     found, out, err = run(capsys, "test-mode --run-dir", tmp_path)
     assert (found, err, len(out), len(questions)) == (code, [], 1, 2)
     assert out[0].startswith("test mode: ") and words in out[0]
@@ -306,8 +308,8 @@ def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
 
 
 def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
-    answered(monkeypatch, operator_commands, "reach", None)
-    monkeypatch.setattr(operator_commands, "ask", None)
+    answered(monkeypatch, operator_client, "reach", None)
+    monkeypatch.setattr(operator_client, "ask", None)
     words = "test mode: not confirmed, nothing was done"
     for said in ("", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"):
         questions = typed(monkeypatch, *(said.split(",") if said else ()))
@@ -317,7 +319,7 @@ def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
 
 def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdin", None)
-    answered(monkeypatch, operator_commands, "reach", None)
+    answered(monkeypatch, operator_client, "reach", None)
     refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
     words = "a password or PIN has 6 .. 64"
     refused(capsys, 2, words, "console-user add jo --state-dir", tmp_path)
@@ -331,7 +333,7 @@ def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_pa
     questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
     refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
     with sockets.bound(path, 0o600) as listening:
-        operator_commands.reach(path)
+        operator_client.reach(path)
         with pytest.raises(BlockingIOError):  # nothing was sent
             listening.recv(1)
     words = f"answers in {tmp_path}: command.sock: Connection refused"  # it is left over
@@ -345,7 +347,7 @@ def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
     for each in commands:
         refused(capsys, 3, "no controller answers in", each, tmp_path)
     for name in ("ask", "lock_out", "reach"):
-        answered(monkeypatch, operator_commands, name, DENIED)
+        answered(monkeypatch, operator_client, name, DENIED)
     for each in commands:
         refused(capsys, 3, "put sudo -u firebreak before it", each, tmp_path)
 

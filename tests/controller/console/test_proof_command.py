@@ -279,7 +279,7 @@ def test_the_running_controller_tells_the_armed_rows(ledger, monkeypatch):
     assert code == 2 and "slower than allowed" in err
     header, core = journal_header(CONFIG), core_of(journal_header(CONFIG))
     header["safety_image"][parameters.H_SCHEMA] += 1
-    monkeypatch.setattr(headers, "journal_header", lambda config: header)
+    monkeypatch.setattr(headers, "journal_header", lambda *_: header)
     open_journal(str(ledger.folder / "journal"), CONFIG, core, 4 << 20).close()
     code, _, err = ledger.record(site=None)
     assert code == 3 and "\n" not in err and "armed: of another version; give --site FILE" in err

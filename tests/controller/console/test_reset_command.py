@@ -9,7 +9,7 @@ from watched import Watched, action, two_channels
 
 from controller.console import reset as reset_command, watch
 from controller.console.pages.text import CELLS, WIDTH
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from controller.state import reset_code
 from tests.tables import table
 
@@ -24,8 +24,8 @@ BY_KEY = operator_commands.KEY_RESET
 
 @pytest.fixture
 def asked(monkeypatch):
-    answered(monkeypatch, operator_commands, "reach", None)
-    return answered(monkeypatch, operator_commands, "reset", operator_commands.Answer(1, 0))
+    answered(monkeypatch, operator_client, "reach", None)
+    return answered(monkeypatch, operator_client, "reset", operator_client.Answer(1, 0))
 
 
 def code_on(watched, page="alarms"):
@@ -195,8 +195,8 @@ RESULTS = """
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
 def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, option, what):
     for given, code, words in table(RESULTS):
-        answer = operator_commands.Answer(*given)
-        asked = answered(monkeypatch, operator_commands, "reset", answer)
+        answer = operator_client.Answer(*given)
+        asked = answered(monkeypatch, operator_client, "reset", answer)
         causes = tripped.shadow.causes
         found = reset(capsys, tripped, *option, reset_code.code_of(causes))
         assert found == (code, [f"reset of 1a, 1b: {words}"], [])
@@ -216,7 +216,7 @@ def test_a_reset_needs_a_controller_and_its_user(capsys, monkeypatch, tmp_path, 
     for argv in ((), (OTHER,), (own,)):
         refused(capsys, 3, words, "reset --run-dir", tripped.folder, *argv)
     for name in ("reach", "reset"):
-        answered(monkeypatch, operator_commands, name, PermissionError(13, "Permission denied"))
+        answered(monkeypatch, operator_client, name, PermissionError(13, "Permission denied"))
     for argv in ((), (own,)):
         words = "put sudo -u firebreak before it$"
         refused(capsys, 3, words, "reset --run-dir", tripped.folder, *argv)

@@ -22,7 +22,7 @@ from watched import Watched, action
 from controller.console import run_words
 from controller.console.terminal import actions, line, login, process, session, users, view
 from controller.record import spool
-from controller.run import channel_link, operator_commands
+from controller.run import channel_link, operator_client, operator_commands
 from safety import latches
 from tests.tables import table
 
@@ -264,8 +264,8 @@ DONE | NO_ANSWER | done; channel B does not answer. ; None | NONE | no answer.
 def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch):
     codes = vars(latches) | {"NO_ANSWER": channel_link.NO_ANSWER}
     for here, in_b, words in table(RESETS):
-        answer = operator_commands.Answer(here and codes[here], codes[in_b])
-        asked = answered(monkeypatch, operator_commands, "reset", answer)
+        answer = operator_client.Answer(here and codes[here], codes[in_b])
+        asked = answered(monkeypatch, operator_client, "reset", answer)
         shown = doing_at(tmp_path / f"{here}{in_b}").reset(1, "anna", SEEN, True)
         assert shown == f"Reset: {words}" and len(shown) < 80
         path = str(tmp_path / f"{here}{in_b}" / "command.sock")
@@ -295,21 +295,21 @@ def test_a_start_a_stop_and_a_lock_out_are_told_and_recorded(tmp_path, monkeypat
     codes = {**vars(operator_commands), None: None}
     for number, (do, code, answer, waits, words) in enumerate(table(ACTS)):
         made = doing_at(tmp_path / str(number))
-        answered(monkeypatch, operator_commands, "ask", codes[answer])
+        answered(monkeypatch, operator_client, "ask", codes[answer])
         answered(monkeypatch, run_words, "of_start", (run_words.CLOSES, waits))
         assert getattr(made, do)(1, "anna") == words and len(words) < 80
         text = f"anna at ttyS0: {words.partition(': ')[2][:-1]}"
         assert notes(tmp_path / str(number)) == [(code, text)]
     for is_locked, answer, words in table(LOCK_OUTS):
-        answered(monkeypatch, operator_commands, "lock_out", codes[answer])
+        answered(monkeypatch, operator_client, "lock_out", codes[answer])
         assert made.lock_out(1, "anna", is_locked) == words
 
 
 def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
     made, causes = doing_at(tmp_path), (-1, 0, 0, 0x3FFFFFFF)
     there = SEEN._replace(causes=causes, words="row 1a emergency stop, channel B")
-    answer = operator_commands.Answer(latches.NOTHING, 1)
-    asked = answered(monkeypatch, operator_commands, "reset", answer)
+    answer = operator_client.Answer(latches.NOTHING, 1)
+    asked = answered(monkeypatch, operator_client, "reset", answer)
     made.reset(1, "anna", there, False)
     assert asked == [(str(tmp_path / "command.sock"), operator_commands.REMOTE_RESET, *causes)]
     what = f"remote reset of {there.words} (-1, 0x0; B 0, 0x3fffffff)"

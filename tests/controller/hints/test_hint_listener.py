@@ -10,7 +10,7 @@ from hinted_site import KEYS, HintedSite
 
 from controller.core import hint_codes as h
 from controller.hints import desk, hint_statistics, wire as w
-from controller.run import operator_commands
+from controller.run import operator_client, operator_commands
 from safety import signals as s
 from tests.tables import cases
 
@@ -391,7 +391,7 @@ def test_a_key_changes_live_through_the_command_socket(site, sender):
     def change(what, source, key):
         path = str(site.run_dir / "command.sock")
         with site.pumped():
-            return operator_commands.change_key(path, what, w.name_field(source), key, 9)
+            return operator_client.change_key(path, what, w.name_field(source), key, 9)
 
     rotate = operator_commands.ROTATE_KEY
     assert change(rotate, "site_ems", new) == operator_commands.ACCEPTED

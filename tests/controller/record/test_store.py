@@ -245,7 +245,7 @@ def test_a_run_that_could_not_save_leaves_a_note_for_the_next(tmp_path):
     assert st.mark_failed(folder, True) and st.mark_failed(folder, True)
     assert not st.mark_failed(str(tmp_path / "absent"), True), "and nothing is raised in the loop"
     line = f"the last run could not save the store{KEY_NEEDED}"
-    assert st.of_run(loaded, folder) == (st.UNREADABLE, record(), 7, [line])
+    assert st.of_run(loaded, folder) == (st.UNREADABLE, record(), 7, [line], 0)
     st.mark_failed(folder, False)
     st.mark_failed(folder, False)
     assert st.of_run(loaded, folder) is loaded

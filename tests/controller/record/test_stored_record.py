@@ -1,6 +1,7 @@
 """The stored record: its bytes, its refusals, the union of two unlike copies."""
 
 import struct
+from dataclasses import replace
 
 import msgpack
 import pytest
@@ -10,6 +11,12 @@ from controller.record.stored_record import Record, StoreError, decode, encode
 from tests.tables import cases
 
 FULL = Record(1, 0, {"12a": 2, "29.rack1": 1}, [0, 7], ("K\xe4fig 1",), (3, "a" * 16), "anna_1", 1)
+APPROVED = Record(approved=b"\0\xff", approved_by="anna_1", trips=8, changes=9)
+APPROVED_BODY = {
+    **{"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": []},
+    "values": {"approved_by.anna_1": 1, "trips": 8, "changes": 9},
+    "approved": b"\0\xff",
+}
 # written by a controller of schema 1, before a record had typed fields
 OLD_BODY = {
     "armed": 1,
@@ -31,7 +38,9 @@ def sealed(generation, body):
     return struct.pack("<8sI", b"FBSTORE\x01", sr.crc32(rest)) + rest
 
 
-@pytest.mark.parametrize("record, body", [(FULL, OLD_BODY), (Record(), EMPTY)])
+@pytest.mark.parametrize(
+    "record, body", [(FULL, OLD_BODY), (Record(), EMPTY), (APPROVED, APPROVED_BODY)]
+)
 def test_the_bytes_are_those_of_every_version_before(record, body):
     assert encode(7, record) == sealed(7, msgpack.packb(body))
     assert decode(encode(7, record)) == (7, record)
@@ -86,6 +95,8 @@ def test_a_wrong_record_is_refused_and_its_bytes_are_damaged(wrong, words):
             {**EMPTY, "more": 1},
             {**EMPTY, "values": {"x": "y"}},
             {**EMPTY, "values": {"locked_out.": 1}},
+            {**EMPTY, "values": {"approved_by.": 1}},
+            {**EMPTY, "approved": "text"},
         )
     ],
 )
@@ -97,6 +108,11 @@ def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
     cabinets = ("K\xe4fig 1", "other")
     other = Record(0, 1, {"2": 1}, [], cabinets, (1, ""), "", 0)
     latches = {"12a": 2, "29.rack1": 1, "2": 1}
+    assert (
+        sr.union(APPROVED, other)
+        == sr.union(other, APPROVED)
+        == replace(other, armed=1, clean=0, trips=8, changes=9)
+    ), "which of two images was approved nobody knows"
     both = Record(1, 0, latches, [0, 7], cabinets, FULL.rest, "anna_1", 1)
     assert sr.union(FULL, other) == both
     turned = sr.union(other, FULL)

@@ -5,14 +5,16 @@ from dataclasses import replace
 
 from controller.core import image, instances
 from controller.record import store
-from controller.record.stored_record import AWAKE, Record
+from controller.record.stored_record import AWAKE
 from controller.run import cabinet as cabinets, operator_commands
 from controller.site import config
 from controller.sites import EXAMPLE
+from hil.run_directory import approved
 from safety import latches, matrix, signals as s
 from safety.evidence import INHIBIT_REASONS
 
 CONFIG = config.load(EXAMPLE)
+READY = approved(CONFIG)
 NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
 STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
@@ -94,6 +96,10 @@ class Peer:
     def __init__(self):
         self.code, self.standing, self.orders = 0, image.PEER_EMPTY, []
         self.result = self.at_once = latches.NONE
+        self.mark = self.keeps = (0, 0)
+
+    def kept(self):
+        return self.keeps
 
     def update(self, elapsed_ticks):
         """Nothing comes in."""
@@ -113,11 +119,18 @@ class Bench:
     def __init__(self, loaded=None, settings=CONFIG, journal=None):
         self.log, self.now_us, self.answers = [], 0, []
         self.keeper = Keeper(self.log)
-        loaded = loaded or found(store.CLEAN)
+        loaded = self.ready(loaded or found(store.CLEAN), settings)
         self.cabinet = cabinets.Cabinet(settings, loaded, self.keeper, journal)
         self.field = self.cabinet.field = Field(self.cabinet.image, self.log)
         self.kernel, self.layout = self.cabinet.core.kernel, self.cabinet.core.layout
         self.out, self.cell_at = self.kernel.out, self.layout.rack_input(0, s.CELL_VOLTAGE_MV_MAX)
+
+    def ready(self, loaded, settings):
+        """Another image than the example's was approved like that."""
+        if settings is CONFIG or not loaded.record or loaded.record.approved != READY.approved:
+            return loaded
+        record = replace(loaded.record, approved=approved(settings).approved)
+        return loaded._replace(record=record)
 
     def tick(self, count=1, elapsed=1):
         for _ in range(count):
@@ -149,7 +162,7 @@ class Bench:
     def stored(self):
         record = self.keeper.records[-1]
         assert record.cabinets == (self.cabinet.config.names[-1][1],)
-        return replace(record, cabinets=())
+        return replace(record, cabinets=(), approved=b"", approved_by="", trips=0, changes=0)
 
     @property
     def people(self):
@@ -201,11 +214,11 @@ class Bench:
 
 def found(state, **fields):
     is_without = state in (store.MISSING, store.UNREADABLE) and not fields
-    return store.Loaded(state, None if is_without else Record(**fields), 1, [])
+    return store.Loaded(state, None if is_without else replace(READY, **fields), 1, [])
 
 
 def restarted(record):
-    clean = record.clean and not record.armed
+    clean, record = record.clean and not record.armed, replace(record, approved=READY.approved)
     loaded = store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])
     return Bench(loaded).tick(CLOSED_TICKS)
 

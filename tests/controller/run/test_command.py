@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from controller.run import channel_link, operator_commands as oc
+from controller.run import channel_link, operator_client, operator_commands as oc
 from controller.system import sockets
 from safety import latches
 from tests.tables import cases
@@ -180,7 +180,7 @@ def test_who_has_no_address_is_waited_for_too(place, first):
 @pytest.mark.parametrize("name", ["", "Anna", "a" * 17, "an na", "\xe4nna"])
 def test_nobody_asks_for_a_lock_out_in_no_name(tmp_path, name):
     with pytest.raises(ValueError, match="a name is 1 .. 16 of a-z"):
-        oc.lock_out(str(tmp_path / "command.sock"), name, True)
+        operator_client.lock_out(str(tmp_path / "command.sock"), name, True)
 
 
 def test_a_tick_takes_four_commands(place):
@@ -224,7 +224,7 @@ def asking(ask, *given):
 
 def test_ask_gets_the_answer(place):
     asked = oc.KEY_RESET, 3, 4, 5, 6
-    with asking(oc.reset, place.path, *asked) as answers:
+    with asking(operator_client.reset, place.path, *asked) as answers:
         while not place.cabinet.asked:
             place.listener.receive(place.cabinet)
         place.listener.answer(latches.KEY_NEEDED, latches.DONE)
@@ -233,12 +233,12 @@ def test_ask_gets_the_answer(place):
 
 
 def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(oc, "ANSWER_S", 0.01)
-    assert oc.ask(place.path, oc.RUN) is None
-    asked = oc.reset(place.path, oc.REMOTE_RESET, -1, 0, -1, 0)
+    monkeypatch.setattr(operator_client, "ANSWER_S", 0.01)
+    assert operator_client.ask(place.path, oc.RUN) is None
+    asked = operator_client.reset(place.path, oc.REMOTE_RESET, -1, 0, -1, 0)
     assert (asked.words(), asked.is_done) == ("no answer", False)
     with pytest.raises(OSError):
-        oc.ask(str(tmp_path / "absent.sock"), oc.RUN)
+        operator_client.ask(str(tmp_path / "absent.sock"), oc.RUN)
 
 
 @pytest.mark.parametrize("data", [b"", b"FBC1\1", b"FBC1\1\0\0"])
@@ -247,7 +247,7 @@ def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
     path = str(tmp_path / "command.sock")
     with sockets.bound(path, 0o600) as old:
         old.setblocking(True)
-        with asking(oc.ask, path, oc.RUN) as answers:
+        with asking(operator_client.ask, path, oc.RUN) as answers:
             old.sendto(data, old.recvfrom(64)[1])
     assert answers == [oc.REFUSED_FORM]
 
@@ -281,7 +281,7 @@ NOT_STORED = "the store does not take it: see the controller's messages"
     oc.NOT_STORED  latches.NONE  NOT_STORED  False
 """)
 def test_a_reset_is_done_only_where_both_channels_say_so(here, there, words, is_done):
-    answer = oc.Answer(here, there)
+    answer = operator_client.Answer(here, there)
     assert (answer.words(), answer.is_done) == (words, is_done)
 
 

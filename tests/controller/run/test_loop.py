@@ -9,15 +9,14 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from cabinet_bench import Keeper
+from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
 from controller.hints import desk
 from controller.hints.client import HintClient
 from controller.record import store
-from controller.record.stored_record import Record
-from controller.run import loop, loop_statistics, operator_commands
+from controller.run import loop, loop_statistics, operator_client, operator_commands
 from controller.run.cabinet import Cabinet
 from controller.site import config
 from controller.system import clock
@@ -30,7 +29,7 @@ from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))
-CLEAN = store.Loaded(store.CLEAN, Record(), 1, [])
+CLEAN = found(store.CLEAN)
 
 
 @pytest.fixture
@@ -99,7 +98,7 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
 def _ask_until_done(site, seen):
     answers, path = [], str(site.folder / "command.sock")
     while not answers or answers[-1] == 3 and len(answers) < 10_000:
-        answer = operator_commands.reset(path, operator_commands.REMOTE_RESET, *seen.causes)
+        answer = operator_client.reset(path, operator_commands.REMOTE_RESET, *seen.causes)
         answers.append(answer.here)
     return answers
 
@@ -121,7 +120,7 @@ class Silent:
         self.selects = CountingSelect()
         monkeypatch.setattr(loop, "select", self.selects)
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
-        loaded = store.Loaded(store.CLEAN, None, 0, [])
+        loaded = CLEAN
         self.cabinet = Cabinet(config.load(site.file), loaded, Keeper([]))
         self.cabinet.keeper.watch = lambda now_us: None
         keys = {"site_ems": (desk.key_of(KEY, 1),)}
@@ -246,7 +245,7 @@ def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(
 def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(silent, peer_answer):
     answers, path = [], str(silent.loop.commands._path)
     seen = operator_commands.REMOTE_RESET, 1, 1, 2, 3
-    asker = threading.Thread(target=lambda: answers.append(operator_commands.reset(path, *seen)))
+    asker = threading.Thread(target=lambda: answers.append(operator_client.reset(path, *seen)))
 
     def on_tick(ticks):
         if ticks == 2:

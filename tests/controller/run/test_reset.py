@@ -6,6 +6,7 @@ from array import array
 import pytest
 from cabinet_bench import (
     NAMES,
+    READY,
     RUN_TICKS,
     STORED_TICKS,
     Bench,
@@ -20,6 +21,7 @@ from slow import slow
 from controller.core import image
 from controller.record import store
 from controller.run import operator_commands, run_request
+from controller.run.record_feed import TRIPS_UNSTORED_MAX
 from controller.run.reset import PASSED_ON
 from safety import latches, matrix, signals as s
 from tests.tables import cases
@@ -165,7 +167,7 @@ def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_
     for _ in range(4):
         bench.trip().clear().reset()
     assert bench.answers == [latches.DONE] * 3 + [latches.NO_TOKENS]
-    start = Bench(store.Loaded(store.ARMED, bench.stored, 1, [])).clear().reset()
+    start = Bench(store.Loaded(store.ARMED, bench.keeper.records[-1], 1, [])).clear().reset()
     assert start.answers == [latches.NO_TOKENS] and start.standing == ["44c", "29.rack1"]
 
 
@@ -404,3 +406,26 @@ class Course:
 @pytest.mark.parametrize("seed", [7, *slow(2, 6)])
 def test_in_any_course_what_is_latched_is_in_the_newest_record_unless_a_reset_waits(seed):
     assert {latches.DONE, latches.CHANGED, latches.NOT_CLEAR_YET} <= Course(seed).run(20)
+
+
+def test_no_code_comes_a_second_time():
+    """The same button after a restart had the code of before: who typed the old one reset the new
+    trip unseen.
+    """
+    record, masks = READY, []
+    for _ in range(3):
+        bench = restarted(record)
+        bench.field.wrong.update(PRESSED)
+        masks.append(bench.tick(3).out[s.CAUSE_MASK])
+        bench.field.wrong.clear()
+        bench.key(0).clear().reset(matrix.KEY).key(1)
+        record = bench.keeper.records[-1]
+        assert bench.standing == [] and record.trips > TRIPS_UNSTORED_MAX * len(masks)
+    assert len(set(masks)) == 3
+    lost = Bench(store.Loaded(store.MISSING, None, 0, [], salt=123_456)).tick()
+    assert lost.kernel.evaluator.trips[0] > 123_456
+
+
+def test_where_a_store_is_lost_the_count_of_trips_begins_anywhere(tmp_path):
+    salts = {store.Store(str(tmp_path)).load().salt for _ in range(4)}
+    assert len(salts) > 1

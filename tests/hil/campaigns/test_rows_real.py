@@ -70,7 +70,7 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys, mon
     rig.controller = SimpleNamespace(send_signal=signals.append)
     rig._do_stall({"duration_ms": 0})
     assert signals == [signal.SIGSTOP, signal.SIGCONT]
-    run_directory.commission(str(tmp_path), CONFIG.sources)
+    run_directory.commission(str(tmp_path), CONFIG)
     kept = store.Store(str(tmp_path / "state"))
     assert kept.load().state == store.CLEAN
     rig._do_spoil_store({})

@@ -1,0 +1,69 @@
+"""`firebreak approve`: what has changed in the limit image since a person approved one; and the
+approval, by name, at the cabinet, with the key out of RUN.
+"""
+
+import os
+import re
+
+from controller.console.operator import sent
+from controller.record import snapshot
+from controller.record.journal import JournalError
+from controller.run import operator_client, operator_commands
+from controller.site import approval
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from safety import signals as s
+
+CODE = re.compile(r"[0-9A-Fa-f]{8}")
+NOTHING = "nothing was approved here yet; beside the matrix and the defaults this is other"
+AGAIN = "`firebreak start` starts it, the key in RUN"
+
+
+def add(commands) -> None:
+    """Add the command to argparse's subparsers."""
+    cli.add(
+        commands,
+        "approve",
+        _approve,
+        cli.option(
+            "name",
+            nargs="?",
+            help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first; none: only show",
+        ),
+        cli.option("code", nargs="?", help="as shown: it stands for exactly these changes"),
+        cli.RUN_DIR,
+    )
+
+
+def _approve(arguments):
+    if arguments.name:
+        return _given(arguments)
+    before = f"no controller answers in {arguments.run_dir}: "
+    with cli.ends(NO_START, OSError, JournalError, before=before):
+        seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
+    sent(arguments, operator_client.reach)  # a journal may outlive its controller
+    if seen.inp[s.IMAGE_APPROVED_OK]:
+        print("approved: nothing has changed")
+        return DONE
+    for line in lines(seen.reader.header):
+        print(line)
+    return NOT_DONE
+
+
+def lines(header: dict) -> list:
+    """What has changed, and what is typed to approve it, of a journal's header."""
+    new, old = approval.named(header["safety_image"]), approval.unpacked(header["approved"])
+    changes = approval.differences(old or approval.shipped(header["safety_image"]), new)
+    code = f"{approval.code(old, new):08X}"
+    first = f"{len(changes)} changes since it was approved" if old else NOTHING
+    typed = f"turn the key out of RUN, then: firebreak approve NAME {code}"
+    return [f"{first}:", *[f"  {line}" for line in changes], typed]
+
+
+def _given(arguments):
+    if not arguments.code or not CODE.fullmatch(arguments.code):
+        raise cli.Ended(WRONG_INPUT, "the code of 8 digits and letters A-F that `approve` shows")
+    answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
+    is_done = answer == operator_commands.ACCEPTED
+    print(f"approval: {operator_commands.words(answer)}{f'; {AGAIN}' if is_done else ''}")
+    return DONE if is_done else NOT_DONE

@@ -1,0 +1,120 @@
+"""The sender's end of operator commands (operator_commands.py): ask, and take the answer."""
+
+import socket
+from typing import NamedTuple
+
+from controller.core.image import PEER_EMPTY
+from controller.run import channel_link
+from controller.run.operator_commands import (
+    ANSWER,
+    ANSWER_S,
+    APPROVAL,
+    APPROVE,
+    END_LOCK_OUT,
+    KEY_CHANGE,
+    LOCK,
+    LOCK_OUT,
+    MAGIC,
+    PERSON,
+    REFUSED_FORM,
+    REQUEST,
+    words,
+)
+from controller.system import sockets
+from controller.system.paths import quoted
+from safety import latches
+
+
+class Answer(NamedTuple):
+    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset
+    latches.RESULTS.
+
+    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where
+    it was not asked because the reset was refused here (cabinet.PASSED_ON).
+    """
+
+    here: int | None
+    channel_b: int
+
+    @property
+    def is_done(self) -> bool:
+        """True when a reset has reset something and nobody has refused it."""
+        both = {self.here, self.channel_b}
+        return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
+
+    def words(self) -> str:
+        """The answer of both in words."""
+        there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
+        return words(self.here) + (f"; {there}" if self.channel_b else "")
+
+
+def reach(path: str) -> None:
+    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is
+    sent.
+    """
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client, sockets.short(path) as name:
+        client.connect(name)
+
+
+def ask(path: str, what: int) -> int | None:
+    """Send one command to the socket at `path` and return the answer code, None when nobody
+    answered in time.
+
+    Raises OSError when there is no such socket.
+    """
+    return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
+
+
+def reset(path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int):
+    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns
+    Answer.
+    """
+    return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
+
+
+def lock_out(path: str, name: str, is_locked: bool):
+    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no
+    name.
+    """
+    what = LOCK_OUT if is_locked else END_LOCK_OUT
+    return _exchange(path, LOCK.pack(MAGIC, what, _person(name))).here
+
+
+def approve(path: str, name: str, code: int):
+    """Approve the limit image in a person's name. As `lock_out`."""
+    return _exchange(path, APPROVAL.pack(MAGIC, APPROVE, _person(name), code)).here
+
+
+def _person(name):
+    given = name.encode("ascii", "replace")
+    if not PERSON.fullmatch(given):
+        raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
+    return given
+
+
+def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int:
+    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As
+    `ask`.
+    """
+    return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
+
+
+def _exchange(path, datagram):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    with client:
+        client.bind("")  # the kernel gives an abstract name to answer to
+        client.settimeout(ANSWER_S)
+        with sockets.short(path) as name:
+            client.sendto(datagram, name)
+        try:
+            data = client.recv(16)
+        except TimeoutError:
+            return Answer(None, latches.NONE)
+        # A controller of another version, running on while this one was installed, answers in
+        # another form.
+        return (
+            Answer(*ANSWER.unpack(data)[1:])
+            if len(data) == ANSWER.size
+            else Answer(REFUSED_FORM, latches.NONE)
+        )

@@ -1,0 +1,152 @@
+"""The limit image as a person approved it: every word by its name, so that a later version of the
+program can still say what has changed.
+"""
+
+import zlib
+
+import msgpack
+
+from controller.core.instances import stage_instances
+from controller.rows import matrix_words, records
+from safety import matrix as m, parameters as p, peer, signals as s
+
+PROGRAM = "program"  # CRC of every table of the kernel: thresholds are not all that a stage does
+ABSENT = "not there"
+_TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
+_STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
+_LABELS = {
+    "set": "trips at",
+    "clear": "clears at",
+    "set_ticks": "trips after",
+    "clear_ticks": "clears after",
+}
+
+
+def named(image) -> dict:
+    """{name: number} of a limit image of this program."""
+    units, racks = image[p.H_UNITS], image[p.H_RACKS]
+    names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
+    for (scope, table), count in zip(_TABLES, (units, racks)):
+        names += [f"{scope} {number + 1}.{row[0]}" for number in range(count) for row in table]
+    names += [f"stage {name}.{word}" for name in _STAGES for word in p.STAGE_WORDS]
+    names += [f"armed {name}" for name in stage_instances(s.Layout(units, racks, 0))]
+    return {**dict(zip(names, image, strict=True)), PROGRAM: peer.table_crc()}
+
+
+def shipped(image) -> dict:
+    """As `named`, of the matrix and the defaults of the parameters: what a cabinet is compared with
+    on which nothing was approved yet.
+    """
+    found = named(image)
+    tables = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
+    defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
+    for name in found:
+        scope, _, word = name.partition(".")
+        kind, _, which = scope.partition(" ")
+        if kind == "armed":
+            found[name] = 1
+        elif kind == "stage":
+            found[name] = _of_matrix(_STAGES[which], word, found["tick_ms"])
+        else:
+            found[name] = defaults.get((kind, word), found[name])
+    return found
+
+
+def _of_matrix(stage, word, tick_ms):
+    if word in ("set", "clear"):
+        return stage[m.S_SET if word == "set" else m.S_CLEAR]
+    return p.ticks(stage[m.S_SET_MS if word == "set_ticks" else m.S_CLEAR_MS], tick_ms)
+
+
+def packed(words: dict) -> bytes:
+    """The names and numbers as they are stored."""
+    return zlib.compress(msgpack.packb(words))
+
+
+def unpacked(content: bytes) -> dict:
+    """Of `packed`; {} of what it did not make."""
+    try:
+        found = msgpack.unpackb(zlib.decompress(content))
+    except (zlib.error, ValueError, msgpack.UnpackException):
+        return {}
+    is_image = isinstance(found, dict) and "tick_ms" in found
+    return found if is_image else {}
+
+
+def code(old: dict, new: dict) -> int:
+    """Who approves names it: it stands for these two images and no others."""
+    return zlib.crc32(msgpack.packb([sorted(old.items()), sorted(new.items())]))
+
+
+def differences(old: dict, new: dict) -> list:
+    """Lines: what is armed no more, what is armed now, then every other number, old -> new."""
+    changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    lines = []
+    for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
+        found = sorted(
+            [each for each in changed if _is_armed(each) and new.get(each, 0) == level], key=_place
+        )
+        lines += [f"{words}: {_instance(each)}" for each in found]
+    order = {name: place for place, name in enumerate([*new, *old])}
+    rest = sorted([each for each in changed if not _is_armed(each)], key=order.__getitem__)
+    return lines + [_line(each, old, new) for each in rest]
+
+
+def waiting(approved) -> list:
+    """The line of a start on which a person has to approve. approved: run.approval.Approval."""
+    if approved.is_given:
+        return []
+    return ["nobody has approved this limit image: `firebreak approve` shows what has changed"]
+
+
+def _is_armed(name):
+    return name.startswith("armed ")
+
+
+def _place(name):
+    """Instances of one stage together, in the order of the matrix."""
+    stage = _instance_of(name)[0]
+    return (list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES), name)
+
+
+def _instance_of(name):
+    return name.removeprefix("armed ").partition(".")[::2]
+
+
+def _instance(name):
+    """ "stage 29 of rack 2, cell over-voltage"."""
+    stage, where = _instance_of(name)
+    return _stage(stage) + (f", {where[:4]} {where[4:]}" if where else "")
+
+
+def _stage(stage):
+    row = f", {records.ROWS[_STAGES[stage][m.S_ROW]].name}" if stage in _STAGES else ""
+    return f"stage {stage}{row}"
+
+
+def _line(name, old, new):
+    scope, _, word = name.partition(".")
+    kind, _, which = scope.partition(" ")
+    if name == PROGRAM:
+        return f"the safety program: its tables have CRC {_crc(old)} -> {_crc(new)}"
+    before, after = [_value(kind, which, word, words, name) for words in (old, new)]
+    what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
+    return f"{what.removesuffix(': ')} {before} -> {after}"
+
+
+def _crc(words):
+    return f"{words[PROGRAM]:08X}" if PROGRAM in words else ABSENT
+
+
+def _value(kind, which, word, words, name):
+    """A number of an image in words, with its unit where this version knows it."""
+    if name not in words:
+        return ABSENT
+    number = words[name]
+    if kind != "stage":
+        return str(number)
+    if word.endswith("_ticks"):
+        return matrix_words.after(number * words["tick_ms"])
+    if which not in _STAGES:
+        return str(number)
+    return matrix_words.quantity(records.feature_name(_STAGES[which]), number)
