@@ -50,7 +50,8 @@ def _of_journal(event):
     name = event["stage"]
     stage = h.STAGES[name.partition(".")[0]]
     code = reasons.ROW + stage[m.S_ROW]
-    words = f"{stage[m.S_ID]}: {reason_words.text(code)[0]}"
+    own, sentence, _ = reason_words.stage_text(stage)
+    words = f"{stage[m.S_ID]}: {own}" + f". {sentence}" * (event["kind"] == h.BEGAN)
     return {
         "uptime_ms": event["uptime_ms"],
         "kind": event["kind"].partition("_")[0],
