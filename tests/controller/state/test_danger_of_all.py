@@ -1,0 +1,45 @@
+"""The second line of every page: what a person near the cabinet does first."""
+
+from types import SimpleNamespace
+
+import pytest
+from watched import Watched, action
+
+from controller.console import pages, watch
+from controller.core import image
+from controller.run import peer_words
+from controller.state import base
+from safety import matrix as m
+from tests.tables import table
+
+NOBODY = image.PEER_EMPTY[0]
+AWAY = "KEEP AWAY. DO NOT OPEN. CALL THE FIRE SERVICE."
+AFAR = "DO NOT OPEN. WATCH GAS AND TEMPERATURES FROM AFAR."
+IN_B = [peer_words.stage_in_b(place) for place in range(40)]
+GAS_IN_B = next(at for at, stage in enumerate(IN_B) if stage and stage[m.S_ID] == "12b")
+OF_ALL = f"""
+ | {NOBODY} | warning | ; 18b.rack1 40a.rack2 | {NOBODY} | warning |
+19a.rack1 18b.rack1 | {NOBODY} | limited | ; 1a | {NOBODY} | stopped |
+20b.rack1 22.rack1 18b.rack1 | {NOBODY} | sign of fire or gas | {AFAR}
+22.rack1 23a.rack1 1a | {NOBODY} | keep away | {AWAY} ; 51 | {GAS_IN_B} | keep away | {AWAY}
+"""
+
+
+@pytest.mark.parametrize("standing, in_b, name, words", table(OF_ALL))
+def test_the_most_dangerous_of_both_channels_counts(standing, in_b, name, words):
+    seen = SimpleNamespace(standing=str(standing).split(), causes=(-1, 0, int(in_b), 0))
+    found = base.danger_of(seen)
+    assert (found["name"], found["words"]) == (name, words)
+
+
+def test_it_is_the_second_line_of_every_page_and_of_no_page_in_order(tmp_path):
+    pressed = action(8, "offgas", ppm=60, detector=1), action(8, "offgas", ppm=60, detector=2)
+    watched = Watched(tmp_path, actions=pressed).run(7)
+    for page in watch.PAGES:
+        assert watched.lines(page)[1] == "-" * 79
+    watched.run(30)
+    assert "8a" in [row["stage"] for row in watched.facts("alarms")["standing"]]
+    for page in watch.PAGES:
+        for number in range(1, pages.count(page, watched.facts(page)) + 1):
+            line = pages.lines(page, watched.facts(page), number)[1]
+            assert line == f"!!! {AWAY} ".ljust(79, "!"), page
