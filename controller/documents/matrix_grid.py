@@ -5,6 +5,7 @@ import io
 
 from controller.documents import document, matrix_tables
 from controller.rows import matrix_words
+from controller.rows.facts import sources
 from safety import matrix as m
 
 _X = ("", "X")
@@ -93,6 +94,7 @@ def blocks(facts: dict, day: str | None = None) -> list:
         document.Table(headers(), rows(facts)),
         document.Heading(2, "Letters"),
         document.Table(("output", "letters"), _legend()),
+        *matrix_tables.row_blocks(facts["rows"]),
         *(_signatures(named) if named else []),
     ]
 
@@ -127,6 +129,8 @@ def comma_separated(facts: dict, day: str | None = None) -> str:
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])
-    lines.writerow(headers())
-    lines.writerows([[document.text(cell) for cell in cells] for cells in rows(facts)])
+    lines.writerow((*headers(), "asked for by"))
+    bases = [row["basis"] for row in facts["rows"] for _ in row["stages"]]
+    for cells, basis in zip(rows(facts), bases):
+        lines.writerow((*map(document.text, cells), sources(basis)))
     return text.getvalue().rstrip("\n")

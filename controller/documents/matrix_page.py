@@ -62,7 +62,7 @@ def _matrix(arguments):
     if arguments.format == "grid-csv":
         print(matrix_grid.comma_separated(facts, check.today()))
     elif arguments.format == "grid-html":
-        print(document.page(matrix_grid.blocks(facts, check.today())))
+        document.show("html", facts, lambda: matrix_grid.blocks(facts, check.today()))
     else:
         document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
     return NOT_DONE if lines else DONE

@@ -39,6 +39,10 @@ def test_every_demand_of_every_stage_is_in_its_cell(capsys):
             assert found[name][head] == wanted and bool(wanted) == bool(level), (name, head)
             assert not letters or len(letters) == len(WORDS[index])
     assert [found["12a"][head] for head in ("PCS", "DC", "aux")] == ["S", "I0", "X"]
+    assert (
+        found["20a"]["asked for by"] == "foxBMS 2"
+        and "IFC 2018 1206" in found["12a"]["asked for by"]
+    )
     assert (found["19b"]["dis %"], found["19b"]["trips at"]) == ("25", ">= 50 degC")
 
 
