@@ -107,10 +107,11 @@ C30 C2 | a vendor's test and a trade article | Runaway measured: LFP 0.79 K/s on
 C31 C | the analysis of A4 | A unit test was heated from outside with 4 to 7 K/min
 C41 C2 | a maker's article | Vapour leads heat by 5 to 30 min on the bench, by little or nothing in
   an air stream
-C48 G | makers' pages | Off-gas detectors compare with a reference sensor; no maker publishes a
-  set-point in ppm
+C48 G | makers' pages | Off-gas detectors compare with a reference sensor; no set-point in ppm was
+  found
 C50 D | chosen by the project | Ladder: vapour, 50 ppm, 200 to 400 ppm, 10 % LFL, 25 % LFL
-C60 C | Canadian safety test TSD 305 | Insulation is counted in ohm per volt of nominal DC voltage
+C60 C | Canadian Technical Standards Document 305 | Insulation is counted in ohm per volt of nominal
+  DC voltage
 C61 G | UN R100 and GB/T practice | Insulation: warning below 500, trip below 100 ohm/V
 C62 C | regulator of Victoria, after Victorian Big Battery | A module has an alarm for lost
   insulation

@@ -34,7 +34,7 @@ agree | two detectors that agree need no long look
 flicker | one reading of a contact may be wrong, and stronger signs, row 5, wait less
 trouble | trouble of a panel or detector alone harms nobody, and a short one needs no visit
 look | somebody can have looked by then; if not, nothing more is charged
-vapour | no public source has a number (C48): the maker of the detector has to confirm it
+vapour | no public source with a number was found (C48): the detector's maker has to confirm it
 passes | a passing cloud of solvent is gone by then, and vapour leads heat by minutes (C41)
 second | a second sign agrees, so it waits less than row 7
 stays | what stays so long is no passing cloud
@@ -46,7 +46,7 @@ sure | gas above a quarter of the flammable limit waits for nothing
 lfl | one reading may be wrong, and row 12 does not wait
 calibration | the maker's day is the limit: one day later is overdue
 fan | a fan or louvre needs that long to run up or to open; the louvre's 10 s and 2 s more
-air | air warms in minutes; no public source has a time
+air | air warms in minutes; no source here has a time
 cooling | cells are to stay below their own warning, C21, and air is colder than cells
 derate | 5 K more than the first stage
 cells | cells warm in minutes and a warning moves nothing at once; C20 and C21 have 1 s
@@ -73,7 +73,7 @@ steps | a closing may take as long, C71
 ladder | it is the project's ladder C79, shorter than every source: C74 has 10 s, C75 60 s
 frames | C74 allows 100: a fifth of that is told, and nothing stops
 gone | what is watched is itself a time
-pcs | it is the project's ladder C79; no source has one for a converter
+pcs | it is the project's ladder C79; no source here has one for a converter
 leak | a drop on the sensor runs off in less
 humid | condensation begins on cold parts below 100 %, and doors are opened
 supply | a dip of the mains is shorter
@@ -84,13 +84,13 @@ hot | the source has no time: one wrong reading is no overheating
 sensors | one sensor may fail: two of one module leave it unseen
 reads | the plug of a sensor can lose contact for a few seconds
 blind | 75 s are what C23 allows a temperature, after the 10 s of the first stage
-link | no source has a number; a person is to be reachable in 15 min (A53), so nobody may be blind \
+link | no source here has a number; a person is to be reachable in 15 min (A53), so nobody may be blind \
 for longer
 switch | a key or a first start is no noise
 turn | while a key turns, both contacts are open, and two modules are read one after the other
 door | a door is opened by hand, not by vibration
-design | no source has this row: its hazard and its figures are in the hazard log
-median | no source compares with the median; C22 has 15 K for the spread, and it must rise too
+design | no source here has this row: its hazard and its figures are in the hazard log
+median | no source here compares with the median; C22 has 15 K for the spread, and it must rise too
 warn | it is 5 K before the spread of C22
 noise | it must not come and go with the noise of its sensor
 """
