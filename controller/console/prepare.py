@@ -2,11 +2,16 @@
 
 import os
 
-from controller.record import store
+from controller.record import proof_tests, store, trips
 from controller.record.stored_record import Record, StoreError
+from controller.recorder import archive
 from controller.run import run_request
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
+
+# what a cabinet that has run leaves beside its store
+TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
+KEY_NEEDED = ("44d",)
 
 
 def add(commands) -> None:
@@ -26,12 +31,16 @@ def _prepare(arguments):
         place = store.Store(directory)
         if place.load().state != store.MISSING:
             raise cli.Ended(WRONG_INPUT, f"{directory}: holds a store already; nothing changed")
-        # It may replace a lost store that held a stop or a lock-out, so the cabinet rests.
-        place.save(Record(rest=(run_request.UNKNOWN, "")))
+        known = [name for name in TRACES if os.path.exists(os.path.join(directory, name))]
+        # It may replace a lost store that held a stop or a lock-out, so the cabinet rests; or a
+        # latch, so that where one has run before it waits for the key.
+        latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
+        place.save(Record(rest=(run_request.UNKNOWN, ""), latches=latches))
         if os.geteuid() == 0:  # the service's user has to read it
             owner = os.stat(directory)
             for path in place.paths:
                 os.chown(path, owner.st_uid, owner.st_gid)
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
-    print(ascii_only(f"made {made}; the cabinet rests until `firebreak start`"))
+    first = f"it has run before ({known[0]}), so it asks for the key; " if known else ""
+    print(ascii_only(f"made {made}; {first}the cabinet rests until `firebreak start`"))
     return DONE

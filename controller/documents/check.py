@@ -58,6 +58,7 @@ def report(config, day: str | None = None) -> str:
         *_head(config, day),
         *_topology(config),
         *_analysis(config),
+        *_open_hazards(config),
         *_sources(config),
         *_silence(config),
         *check_rows.thresholds(config),
@@ -142,6 +143,16 @@ def _analysis(config):
                 f"{effect_words.conflict_words(each)} after row {each['row']} "
                 f"({sources(each['basis'])})",
             )
+
+
+def _open_hazards(config):
+    """What the hazard log leaves open on a cabinet like this."""
+    if config.channel_b is None:
+        yield from wrapped(
+            "  OPEN HAZARD: ",
+            "H6: an older pair of copies of the store loads as clean, because no channel B keeps "
+            "its mark: what was latched or locked out since is then forgotten",
+        )
 
 
 def _sources(config):

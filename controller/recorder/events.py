@@ -108,8 +108,10 @@ class EventFinder:
         self._values = {}  # what each watched value was in the frame before
         self._source_names = header.get("source_names", ())
         self._quantities = _quantities(seen.output_names, self._source_names)
-        words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0])
-        self._operator_at, self._rest_at, self._void_at = map(places(header["input_names"]), words)
+        words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
+        self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
+            places(header["input_names"]), words
+        )
         self._control_at = places(seen.output_names)("hint_control_source")
 
     def feed(self, frame) -> list:
@@ -121,6 +123,7 @@ class EventFinder:
             *self._slow(frame.elapsed_ticks),
             *(self._key_switch() if frame.fresh[s.G_IO_1] else ()),
             *(self._operator() if self._operator_at is not None else ()),
+            *(self._approval() if self._approved_at is not None else ()),
             *self._test(),
             *(self._rest() if self._rest_at is not None else ()),
             *self._hints(),
@@ -203,6 +206,17 @@ class EventFinder:
             (now[1] and not before[1], "lamp test"),
         )
         return [event(NOTE, text) for is_told, text in texts if is_told]
+
+    def _approval(self):
+        """A person has approved the limit image."""
+        at = self._approved_at
+        name = image.name_of(self.seen.inp[at : at + len(image.APPROVED_BY)])
+        now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
+        before = self._before("approval", now)
+        if before is None or not now[1]:
+            return []
+        crc = f"{self.seen.out[s.IMAGE_CRC]:08X}"
+        return [event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")]
 
     def _test(self):
         """The beginning and the end of TEST mode."""

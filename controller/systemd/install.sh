@@ -329,6 +329,7 @@ next_steps() {
         say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key too)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
+        say "" "at the cabinet, the key out of RUN: sudo -u firebreak firebreak approve"
         say "" "it rests then: sudo -u firebreak firebreak start, once it may close"
     fi
 }

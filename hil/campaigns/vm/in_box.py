@@ -3,17 +3,20 @@
 
 `state`: what the controller's journal and statistics hold. `set`: adds a second to the clock and
 steers it, as a time service would; the box has none. `event`: the newest recorded event about a set
-clock, or null. Without a running controller `state` ends with a traceback: the caller shows its
-last line.
+clock, or null. `approve`: before a start, the store says that a person has approved the limit
+image, as nobody can turn a key here. Without a running controller `state` ends with a traceback:
+the caller shows its last line.
 """
 
 import ctypes
 import json
 import sys
+from dataclasses import replace
 
-from controller.record import snapshot
+from controller.record import snapshot, store
 from controller.record.utc import Timex
 from controller.run import loop_statistics
+from controller.site import approval, config
 from controller.state import record
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY
 from safety import signals as s
@@ -22,6 +25,7 @@ from safety import signals as s
 SETOFFSET, MAXERROR, STATUS = 0x100, 0x4, 0x10
 STA_PLL = 0x1  # steered: without STA_UNSYNC beside it the kernel believes so
 OFFSET_S, ERROR_US = 1, 1000
+CABINET = "/etc/firebreak/cabinet/cabinet.toml"
 EVENTS = 200  # the newest ones, to be looked through
 
 
@@ -47,8 +51,18 @@ def newest(state_directory):
     return next((event for event in reversed(events) if event["code"] == "CLOCK"), None)
 
 
+def approve(path, state_directory):
+    """Exit code. path: of cabinet.toml."""
+    kept = store.Store(state_directory)
+    image = approval.packed(approval.named(config.load(path).safety_image))
+    kept.save(replace(kept.load().record, approved=image, approved_by="lab"))
+    return 0
+
+
 def main(word):
-    """word: `state`, `set` or `event`. Returns the exit code."""
+    """word: `state`, `set`, `event` or `approve`. Returns the exit code."""
+    if word == "approve":
+        return approve(CABINET, STATE_DIRECTORY)
     if word == "set":
         return set_clock(ctypes.CDLL(None))
     print(json.dumps(state() if word == "state" else newest(STATE_DIRECTORY)))

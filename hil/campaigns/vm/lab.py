@@ -17,7 +17,7 @@ RUNNING = ["active", "running"]
 START = "runuser -u firebreak -- firebreak start"
 RENEW = (
     f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak "
-    f"prepare && systemctl start {UNIT}"
+    f"prepare && runuser -u firebreak -- bench approve && systemctl start {UNIT}"
 )
 BATTERY_W_MIN = 10_000
 POLL_S = 0.3

@@ -47,3 +47,4 @@ mkdir -p "$tree/etc/firebreak/cabinet"
 cp "$files"/*.toml "$tree/etc/firebreak/cabinet/"
 install -m 755 "$files"/in_box.py "$tree/usr/local/bin/bench"
 chroot "$tree" runuser -u firebreak -- /usr/local/bin/firebreak prepare
+chroot "$tree" runuser -u firebreak -- /usr/local/bin/bench approve

@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from array import array
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from cabinet_bench import RUN_TICKS, Bench
+from cabinet_bench import READY, RUN_TICKS, Bench
 from command_line import answered, refused, run
 from site_files import SiteFiles
 
@@ -154,6 +155,22 @@ def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_pat
         (place / name).write_bytes(b"x")
         refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
         assert (place / name).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("trace", ["record.db", "trips.log", "proof_tests.jsonl"])
+def test_a_cabinet_that_has_run_is_prepared_anew_with_the_key_only(capsys, tmp_path, trace):
+    """Its lost store may have held a latch; whoever could write files made it clean."""
+    (tmp_path / trace).write_bytes(b"")
+    made = ", ".join([str(tmp_path / name) for name in store.COPIES])
+    words = (
+        f"made the first store: {made}; it has run before ({trace}), so it asks for the key{RESTS}"
+    )
+    assert run(capsys, "prepare --state-dir", tmp_path) == (0, [words], [])
+    loaded = store.Store(str(tmp_path)).load()
+    bench = Bench(loaded._replace(record=replace(loaded.record, approved=READY.approved)))
+    assert bench.tick(3).standing == ["44d"]
+    assert bench.clear().reset(1).standing == ["44d"] and bench.key(0).clear().reset(2)
+    assert bench.key(1).standing == []
 
 
 def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path):

@@ -384,3 +384,9 @@ def test_every_key_is_listed(capsys):
     assert set(KEYS_LISTED.split()) <= set(keys) and "rack.N.cells_reported" not in keys
     flat = " ".join(" ".join(lines).split())
     assert all(words in flat for words in KEYS_SAID.strip().splitlines())
+
+
+def test_without_channel_b_it_names_the_hazard_that_stays_open(files):
+    assert "OPEN HAZARD: H6: an older pair of copies" in _report(files.load())
+    files.second_channel()
+    assert "OPEN HAZARD" not in _report(files.load())

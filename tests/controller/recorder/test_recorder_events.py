@@ -144,6 +144,16 @@ def test_resets_states_and_the_key(seen, settled):
     assert settled.texts() == ["key switch: not in RUN"]
 
 
+def test_an_approval_is_told_with_its_name_and_image(seen, settled):
+    at = seen.at(image.APPROVED_BY[0])
+    assert settled.feed() == []
+    seen.inp[at : at + 4] = image.packed_name("anna")
+    assert settled.texts() == [], "it may be of another image"
+    seen.inp[s.IMAGE_APPROVED_OK], seen.out[s.IMAGE_CRC] = 1, 0xABC
+    assert settled.texts() == ["limit image 00000ABC approved by anna, the key out of RUN"]
+    assert settled.feed() == []
+
+
 def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, settled):
     at = seen.at(image.VOID_RESET[0])
     seen.out[s.RESETS_LEFT] = 3

@@ -60,6 +60,10 @@ def lock(what, name, magic=oc.MAGIC):
     return oc.LOCK.pack(magic, what, name)
 
 
+def approval(name=b"anna", code=0xFFFFFFFE, magic=oc.MAGIC, what=oc.APPROVE):
+    return oc.APPROVAL.pack(magic, what, name, code)
+
+
 class Place:
     def __init__(self, path):
         self.path, self.listener, self.cabinet = path, oc.Listener(path), Cabinet()
@@ -99,6 +103,7 @@ WAITED_FOR = (
     (STOP, ("run", False, True)),
     (LOCK, ("lock_out", "anna", True, True)),
     (END, ("lock_out", "anna", False, True)),
+    (approval(), ("approval", "anna", 0xFFFFFFFE)),
 )
 
 
@@ -106,7 +111,7 @@ WAITED_FOR = (
 def test_what_is_stored_is_answered_when_it_has_ended(place, data, asked):
     assert place.say(data) == [] and place.cabinet.asked == [asked]
     assert place.ended(0) == ([], [])
-    for waiting in (RESET, RUN, END):
+    for waiting in (RESET, RUN, END, approval()):
         assert place.say(waiting, place.other) == [oc.BUSY]
     assert place.cabinet.asked == [asked]
     assert place.ended(latches.DONE) == ([latches.DONE], [])
@@ -161,6 +166,7 @@ TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not na
     *[[request(what)] for what in (0, 7, 20, 23, 255)]
     *[[lock(oc.LOCK_OUT, name)] for name in (b"", b"Anna", b"1anna", b"an\0na", b"\xff" * 16)]
     lock(oc.LOCK_OUT, b"anna", b"FBC2")
+    approval(magic=b"FBC2") | approval(what=oc.LOCK_OUT) | approval(b"") | approval(b"An\0na")
 """)
 def test_anything_else_is_refused_and_does_nothing(place, data):
     assert place.say(data) == [oc.REFUSED_FORM] and place.cabinet.asked == []

@@ -9,14 +9,18 @@ import socket
 import sqlite3
 import subprocess
 import tty
+from dataclasses import replace
 
 import can
 import msgpack
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.record import utc
+from controller.record import store, utc
+from controller.record.stored_record import Record
 from controller.site import config
+from controller.site.config import load
+from controller.sites import EXAMPLE
 from controller.state import record
 from hil import rig
 from hil.__main__ import main
@@ -33,6 +37,7 @@ from hil.campaigns.vm import (
     running,
     slcan,
 )
+from hil.run_directory import approved
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
 from tests.tables import cases
@@ -379,6 +384,14 @@ def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
     assert "1 stalls of the emulator" in running.closes(lab)
     asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
     assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]
+
+
+def test_the_box_says_that_its_image_was_approved(tmp_path):
+    kept = store.Store(str(tmp_path))
+    kept.save(Record(rest=(4, "")))
+    assert in_box.approve(EXAMPLE, str(tmp_path)) == 0
+    found = kept.load().record
+    assert found == replace(approved(load(EXAMPLE)), rest=(4, ""), approved_by="lab")
 
 
 def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):

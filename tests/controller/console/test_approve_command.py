@@ -1,0 +1,82 @@
+"""`firebreak approve` on the journal of a cabinet in virtual time."""
+
+from dataclasses import replace
+
+import pytest
+from command_line import answered, refused, run
+from watched import CONFIG, Watched, action
+
+from controller.console import approve
+from controller.record.journal_header import open_journal
+from controller.run import operator_client, operator_commands as oc
+from controller.site import approval
+
+NOW = approval.named(CONFIG.safety_image)
+BEFORE = NOW | {"armed 29.rack1": 0, "stage 29.set": 3640}
+CODE = f"{approval.code(BEFORE, NOW):08X}"
+
+
+@pytest.fixture
+def watched(tmp_path, monkeypatch):
+    answered(monkeypatch, operator_client, "reach", None)
+    made = Watched(tmp_path, actions=[action(3, "key", run=False)])
+    controller = made.rig.controller
+    before = approval.packed(BEFORE)
+    controller.kill()
+    controller.store.record = replace(controller.store.record, approved=before)
+    controller.start()
+    cabinet = controller.cabinet
+    path = str(tmp_path / "journal")
+    cabinet.journal = open_journal(path, CONFIG, cabinet.core, approved=before)
+    return made.run(2)
+
+
+def approve_(capsys, watched, *words):
+    return run(capsys, f"approve {' '.join(words)}", "--run-dir", watched.folder)
+
+
+def test_it_shows_what_has_changed_and_what_to_type(capsys, watched):
+    assert approve_(capsys, watched) == (
+        1,
+        [
+            "2 changes since it was approved:",
+            "  armed now: stage 29, cell over voltage, rack 1",
+            "  stage 29, cell over voltage: trips at 3.64 V -> 3.65 V",
+            f"turn the key out of RUN, then: firebreak approve NAME {CODE}",
+        ],
+        [],
+    )
+    watched.run(4)
+    cabinet = watched.rig.controller.cabinet
+    assert cabinet.request_approval("anna", int(CODE, 16)) == 0
+    watched.run(5)
+    assert approve_(capsys, watched) == (0, ["approved: nothing has changed"], [])
+
+
+def test_of_nothing_it_compares_with_the_matrix():
+    header = {"safety_image": CONFIG.safety_image, "approved": b""}
+    lines = approve.lines(header)
+    assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
+    assert "  NO LONGER ARMED: stage 46b, remote link lost" in lines
+
+
+@pytest.mark.parametrize(
+    "answer, code, words",
+    [
+        (oc.ACCEPTED, 0, "accepted; `firebreak start`"),
+        (oc.KEY_IN_RUN, 1, "turn the key out of RUN first"),
+        (oc.OTHER_IMAGE, 1, "another configuration runs"),
+        (oc.IS_APPROVED, 1, "it is approved already"),
+        (oc.NOT_STORED, 1, "the store does not take it"),
+    ],
+)
+def test_a_name_and_a_code_approve(capsys, watched, monkeypatch, answer, code, words):
+    asked = answered(monkeypatch, operator_client, "approve", answer)
+    found, out, err = approve_(capsys, watched, "anna", CODE.lower())
+    assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"approval: {words}")
+    assert [details[1:] for details in asked] == [("anna", int(CODE, 16))]
+
+
+@pytest.mark.parametrize("words", ["anna", "anna 123", "anna 123456789", "anna 1234567G"])
+def test_without_the_code_nothing_is_approved(capsys, watched, words):
+    refused(capsys, 2, "the code of 8 digits", f"approve {words} --run-dir", watched.folder)
