@@ -12,11 +12,11 @@ from safety.ages import Ages
 from safety.connection import Connection
 from safety.fire import Fire
 from safety.gas import Gas
+from safety.pace import TICKS_FOR_MS_MAX, Pace
 from safety.racks import Racks
 from safety.units import Units
 from safety.witness import Witness
 
-TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
 NOC_TICKS_MAX = 10_000_000  # as above, for seconds: two days at 20 ms
 
 # Features that are an unchanged input: feature, input, and (by the input) its group.
@@ -51,6 +51,7 @@ SILENCES = (
 )
 ALWAYS_KNOWN = (
     m.F_STEP_LATE_MS,
+    m.F_LATE_STEPS,
     m.F_BOOT_NOT_CLEAN,
     m.F_BOOT_STORE_UNREADABLE,
     m.F_CLOSING_FAILURES,
@@ -106,7 +107,6 @@ class Features:
         self.ages = Ages(layout, image, image_map, fresh)
         self.silences = _expected_of(self.ages.expected)
         self.changed = bytearray(1 + layout.units + layout.racks)
-        self.frozen_ticks, self.raw_hash = array("i", [0, 0]), array("i", [0, 0])
         self.boot = array("i", [0, 0])  # not clean, store unreadable: true for the first step only
         self.noc_ticks = array("i", [0])  # for how long no path to the operations centre was seen
         self.tick_ms = image[p.H_TICK_MS]
@@ -122,7 +122,7 @@ class Features:
         self.units = Units(self)
         self.racks = Racks(self)
         self.witness = Witness(self)
-        self.connection = Connection(self)
+        self.connection, self.pace = Connection(self), Pace(self)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
@@ -151,9 +151,8 @@ class Features:
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
         self._silences()
-        value[m.F_METER_FROZEN_MS] = self._frozen_ms(elapsed)
+        self.pace.update(elapsed)
         self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]
-        value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
         value[m.F_ENERGISED] = (
             1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
         )
@@ -226,19 +225,6 @@ class Features:
                     known = m.IN_PART
             self.value[feature] = min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
             self.known[feature] = known
-
-    def _frozen_ms(self, elapsed):
-        """How long the raw words of the more frozen meter have not changed, in ms."""
-        self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
-        self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
-        return max(self.frozen_ticks[0], self.frozen_ticks[1]) * self.tick_ms
-
-    def _watch_words(self, meter, signal, group, elapsed):
-        if self.fresh[group] and self.inp[signal] != self.raw_hash[meter]:
-            self.raw_hash[meter] = self.inp[signal]
-            self.frozen_ticks[meter] = 0
-        elif self.ages.seen[group]:
-            self.frozen_ticks[meter] = min(self.frozen_ticks[meter] + elapsed, TICKS_FOR_MS_MAX)
 
     def level(self, age_ticks: int, ladder: int) -> int:
         """0 to 3: how many of the three times at image[ladder] the age has reached."""

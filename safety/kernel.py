@@ -100,8 +100,8 @@ class Kernel:
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
         c, t = self.contactors, self.permit
-        features = (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.frozen_ticks)
-        cabinet = (f.raw_hash, f.boot, f.noc_ticks, g.history, g.clock)
+        features = (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.pace.words)
+        cabinet = (f.boot, f.noc_ticks, g.history, g.clock)
         cabinet += (f.witness.words, f.connection.words)
         racks = (r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string)
         heating = (h.history, h.heat_uK, h.place, h.whole_s, h.zeros, h.doubt_s)

@@ -25,6 +25,7 @@ from safety import (
     matrix as m,
     means,
     opening,
+    pace,
     parameters as p,
     permit,
     rack_limits,
@@ -78,7 +79,7 @@ CLOCK_PERMILLE_MAX = 20
 # fmt: off
 MODULES = (
     ages, bounds, channel, connection, contactors, crc, evaluate, evidence, features, fire, f, gas,
-    heating, image_check, kernel, latches, m, means, opening, p, permit, rack_limits, racks,
+    heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
     runaway, s,
     tapers, units, witness,
 )

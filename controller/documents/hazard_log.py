@@ -166,7 +166,7 @@ def _gaps_of_scenarios(hazard):
             continue
         asked = tomllib.loads(path.read_text(encoding="ascii"))["expect"]
         stages = [each["stage"] for each in asked if each["what"] == "trip"]
-        if not {int(stage.rstrip("abcdef")) for stage in stages} & set(hazard["rows"]):
+        if not {int(stage.rstrip("abcdefg")) for stage in stages} & set(hazard["rows"]):
             yield f"scenario {name} asks for none of its rows"
 
 

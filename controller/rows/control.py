@@ -22,6 +22,7 @@ FAN_RAN = (
 FEATURES = {
     "image_changed": Feature("limit image changed", ON_RIG, shown=YES_NO),
     "step_late_ms": Feature("step late", ON_RIG, silence=BY_LEVEL),
+    "late_steps": Feature("steps of 0.1 s or more in 10 s", ON_RIG, window_ms=500),
     "boot_not_clean": Feature(
         "last run not ended in order",
         "switch the controller's supply off and on while the cabinet runs",
@@ -139,6 +140,15 @@ ROWS = (
                 remedy="Let it cool; check its place and its fan. Remote reset.",
                 proof=SELF_TEST,
                 proves="processor too hot",
+            ),
+            Stage(
+                "44g",
+                sentence="The controller has stalled three times in 10 s.",
+                remedy="See page Links. Look for what takes its processor or its storage.",
+                proof=SELF_TEST,
+                proves="repeated stalls",
+                is_ours=True,
+                read_as={"debounce": "its window of 10 s is what is watched"},
             ),
         ),
     ),

@@ -57,6 +57,7 @@ fast | it is a quarter of the mean rate measured, C30
 sag | a fall of 25 % (C29) is 0.8 V; a third of that counts, because a second sign is there
 telling | one reading of a BMS can be wrong
 slow | the voltage of a cell moves in seconds; C1 and C3 wait longer or as long
+stalls | one stall is a busy moment, three in 10 s are a controller that cannot keep up
 upper | C1 warns there; it is between the warning of row 27 and the trip of row 29
 contact | a relay in hard wiring has no debounce to wait for beyond its own contact
 end | it is between C1 with 2.40 V and C2 with 2.70 V: row 31 stops discharging at 2.80 V, and a \
@@ -185,6 +186,7 @@ LINES = """
 44d | - | memory
 44e | - | memory
 44f | C82 110 | hot | C82 105
+44g | stalls | gone
 45a | sensors | reads
 45b | sensors | blind
 45c | - | reads

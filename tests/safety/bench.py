@@ -5,6 +5,7 @@ from array import array
 from hil.campaigns.benchmarks.kernel_steps import fill
 from safety import matrix as m, parameters as p, signals as s
 from safety.kernel import Kernel
+from tests import late_steps
 
 
 def default_image(units=1, racks=1, modules=15, tick_ms=20, **changed):
@@ -60,6 +61,7 @@ class Bench(Inputs):
         self.kernel = Kernel(image if image is not None else default_image(**topology))
         self.inp, self.out, self.layout = self.kernel.inp, self.kernel.out, self.kernel.layout
         self.silent, self.welded, self.count = set(), False, 0
+        self.counts_late_steps = False
         fill(self.inp, self.layout)
 
     def unit(self, signal, unit=0):
@@ -75,6 +77,8 @@ class Bench(Inputs):
             for group in range(self.layout.groups):
                 self.kernel.fresh[group] = 0 if group in self.silent else 1
             self.kernel.step(elapsed)
+            if not self.counts_late_steps:
+                late_steps.forget(self.kernel)
             self.inp[s.RESET_KIND] = 0
         return self
 

@@ -2,7 +2,8 @@
 
 from section_7 import ROWS
 
-from safety import signals as s
+from safety import pace, signals as s
+from tests import late_steps
 
 RACKS, RACK = 2, 1
 RATED_MA = 140_000
@@ -254,6 +255,12 @@ def _agree(bench):
         bench.set_unit(s.PCS_POWER_W, 0, unit).set_unit(s.PCS_SENT_W, 0, unit)
 
 
+def _stall(bench):
+    bench.counts_late_steps = True
+    for place in range(pace.LATE, pace.LATE + pace.LATE_STEPS):
+        bench.kernel.features.pace.words[place] = 1
+
+
 _lose_noc = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0})
 _never_verified = _inputs({s.NOC_LINK_OK: 0, s.SUPERVISED_OK: 0, s.NOC_VERIFIED: 0})
 _find_noc = _inputs({s.NOC_LINK_OK: 1, s.SUPERVISED_OK: 1, s.NOC_VERIFIED: 1})
@@ -270,6 +277,7 @@ OTHERS = {
     "44a": (_flip, 0),
     "44b": (None, 20),
     "44c": (lambda bench: bench.kernel.boot(1, 0, ()), 20),
+    "44g": (_stall, 20),
     "44d": (lambda bench: bench.kernel.boot(0, 1, ()), 20),
     "49": (_silence(_io_1), 500),
     "50a": (_silence(_groups(s.G_METER_GRID)), 500),
@@ -322,6 +330,7 @@ REPAIR = {
     **dict.fromkeys(("54", "55", "56a", "56b", "57a", "57b", "57c"), _agree),
     **dict.fromkeys(("46a", "46b", "46c"), _find_noc),
     "39": _close_again,
+    "44g": lambda bench: late_steps.forget(bench.kernel),
     "10b": lambda bench: bench.inp.__setitem__(s.TOXIC_PPM, 0),
     **dict.fromkeys(("22", "23a", "23b"), lambda bench: _temperatures(bench, FLAT_DDEGC)),
 }

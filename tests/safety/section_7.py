@@ -138,6 +138,8 @@ STAGES = """
 44d boot_store_unreadable         >=1      0     L2 0    0 S Z L ich idc O
 44e self_test_bits                >=1      0     L2 0    0 S Z fan H ich idc O
 44f cpu_temperature_ddegC         >=1101   0.5   L1 1049 0 S Z fan H ich idc O
+# Of the project: three steps of 0.1 s and more within 10 s.
+44g late_steps                    >=3      0     L1 2    0 S Z fan H ich idc O
 # Row 45: at least two sensors of a module, or a reading of exactly 0; the opening 75 s after the
 # ramp.
 45a sensors_invalid_max           >=2      10    L1 1    0 R L ich idc O
@@ -186,7 +188,8 @@ OTHERWISE = """
 40d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc | 40e debounce=0 | 41a DC=Z | 41b DC=Z
 43a PCS=R DC=Z IDC=idc | 43b DC=Z | 43d latch=L1 PCS=S DC=Z ALM=H ICH=ich IDC=idc NTF=F+O
 44a debounce=0.5 | 44b debounce=0.5 | 44c debounce=0.5 FAN=fan ALM=H
-44d debounce=0.5 latch=L1 FAN=fan ALM=H | 44e debounce=0.5 latch=L1 | 45a DC=Z | 45b debounce=10
+44d debounce=0.5 latch=L1 FAN=fan ALM=H | 44e debounce=0.5 latch=L1
+44g debounce=0.5 | 45a DC=Z | 45b debounce=10
 45c DC=Z | 45d debounce=0/10 | 46a debounce=900 DC=N ICH=ich DRT=50 | 46b debounce=900 DC=N ICH=ich
 46c debounce=900 DRT=50 | 48a FAN=fan ALM=H
 """
@@ -239,4 +242,4 @@ def effects(name):
 
 
 def row_number(name):
-    return int(name.rstrip("abcdef"))
+    return int(name.rstrip("abcdefg"))

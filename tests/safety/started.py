@@ -6,6 +6,7 @@ import pickle
 from bench import Bench, disarm
 
 from safety import matrix as m, signals as s
+from tests import late_steps
 
 COARSE = 20  # ticks, 0.4 s: as late as a step may be without a trip of row 44
 
@@ -30,6 +31,8 @@ class Plant(Bench):
             self._follow()
             kernel.fresh[:] = fresh
             kernel.step(elapsed)
+            if not self.counts_late_steps:
+                late_steps.forget(kernel)
             self.inp[s.RESET_KIND] = 0
         return self
 

@@ -220,8 +220,8 @@ def test_the_number_of_trips_comes_round():
     evaluator, features = made(default_image(UNITS, RACKS))
     feature, sense, set_at, _ = evaluator.watch[0]
     features.known[feature] = features.changed[0] = 1
-    evaluator.trips[0] = 65_534
-    for trips in (65_535, 0, 1):
+    evaluator.trips[0] = 2**29 - 2
+    for trips in (2**29 - 1, 0, 1):
         features.value[feature] = set_at * sense
         evaluator.update(s.TICKS_MAX)
         assert evaluator.trips[0] == trips

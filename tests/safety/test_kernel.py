@@ -21,8 +21,8 @@ SCRATCH = set(
 )
 # Known without a message over a wire.
 KNOWN_AT_ONCE = (
-    "closing_failures step_late_ms boot_not_clean boot_store_unreadable noc_lost_s energised "
-    "gas_or_smoke_alert gas_alert heating_alert any_sign"
+    "closing_failures step_late_ms late_steps boot_not_clean boot_store_unreadable noc_lost_s "
+    "energised gas_or_smoke_alert gas_alert heating_alert any_sign"
 ).split()
 PASS_STEPS = CRC_STEPS + 1  # a whole scan, and the step that has its result
 
@@ -34,7 +34,7 @@ def arrays(kernel):
         parts[name + "."] = getattr(kernel, name)
     parts.update({"ages.": features.ages, "gas.": features.gas, "racks.": features.racks})
     parts.update({"witness.": features.witness, "opening.": kernel.permit.opening})
-    parts["connection."] = features.connection
+    parts.update({"connection.": features.connection, "pace.": features.pace})
     parts["heating."] = features.racks.heating
     found, seen = {}, set()
     for path, part in parts.items():
@@ -62,6 +62,7 @@ def started_with(kernel):
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
         **{"contactors.was_closed": [3] * 3, "opening.waited": [-1] * 2, "gas.history": [-1] * 15},
         **{"heating.history": [100_000] * 3 * 4 * 30, "racks.clock": [0, 1, 2]},
+        **{"pace.words": [0] * 4 + [ticks(10_000)] * 3},
         **{"latches.token_age": [ticks(3_600_000)] * 3, "image": kernel.image},
     }
 
@@ -71,11 +72,11 @@ SIZES = """
 ages.news 4 ages.oldest_ticks 4 ages.seen 35 ages.ticks 35 bounds.limit_W 52 bounds.least 11
 bounds.lowest_W 4 bounds.published_W 4 bounds.rack_limit 33 rack_limits.now 11 bounds.signature
 2 conflict_ticks 1 contactors.closing_ticks 3 contactors.open_ticks 3 contactors.step 3
-contactors.was_closed 3 evaluator.order 204 evaluator.last 1 racks.open_string 3 image_check.crc
-4 demand 17 evaluator.active 204 evaluator.busy 6 evaluator.clear_count 204 evaluator.first_out
-1 evaluator.latched 204 evaluator.set_count 204 features.boot 2 features.changed 6
-features.frozen_ticks 2 features.known 143 features.noc_ticks 1 features.raw_hash 2
-features.value 143 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
+contactors.was_closed 3 evaluator.order 205 evaluator.last 1 racks.open_string 3 image_check.crc
+4 demand 17 evaluator.active 205 evaluator.busy 6 evaluator.clear_count 205 evaluator.first_out
+1 evaluator.latched 205 evaluator.set_count 205 features.boot 2 features.changed 6
+pace.words 7 features.known 144 features.noc_ticks 1
+features.value 144 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
 heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
 3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 3 opening.waited 2
 racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9

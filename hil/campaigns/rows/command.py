@@ -136,7 +136,7 @@ def _labels(text):
     labels = [label.strip() for label in text.split(",")]
     for label in labels:
         if label not in EVERY:
-            near = [each for each in EVERY if each.rstrip("abcdef") == label]
+            near = [each for each in EVERY if each.rstrip("abcdefg") == label]
             near = near or difflib.get_close_matches(label, EVERY, 1, 0.7)
             hint = f", did you mean {', '.join(near)}" if near else ""
             raise argparse.ArgumentTypeError(

@@ -77,7 +77,7 @@ WARMING = (do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),)
 NO_PRECHARGE = tuple(do("precharge_break", rack=rack) for rack in (1, 2, 3))
 START, ON_UPS, SMOKE_1 = (do("run_request"),), do("mains_loss"), do("smoke", detector=1)
 FORGOTTEN = {"before": (do("forget_obligations"),), "settle_s": 5}
-WATCHED = {"before": (do("watch_itself"),), "settle_s": 5}
+WATCHED = FORGOTTEN | {"before": (do("watch_itself"),)}
 KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
 MODULE_4, OVERDUE = {"rack": 1, "module": 4}, (do("calibration", detector="toxic", days=-2),)
@@ -162,10 +162,9 @@ CABINET = (
         CHARGE_kW,
         seen=lambda plant: plant.humidity_permille >= 901,
     ),
-    Course("43a", (ON_UPS,), CHARGE_kW),
+    *(Course("43a", (ON_UPS,), CHARGE_kW), Course("43d", (do("ups_reserve", minutes=100),))),
     Course("43b", (ON_UPS, do("ups_reserve", minutes=100))),
     Course("43c", (ON_UPS, do("ups_reserve", minutes=25))),
-    Course("43d", (do("ups_reserve", minutes=100),)),
     Course("44a", (do("flip_word"),)),
     Course("44b", (do("controller_stall", duration_ms=520),)),
     Course("44c", (KILL, START_AGAIN)),
@@ -174,6 +173,7 @@ CABINET = (
     Course("44e", (do("change_program"),), **WATCHED),
     Course("44e", (do("contact", name="permit_1", closed=False),), name="44e relay"),
     Course("44f", (do("hot_processor"),), **WATCHED),
+    Course("44g", tuple([do("controller_stall", at_s, duration_ms=150) for at_s in (0, 2, 4)])),
     Course("46a", LINK_LOST, alone=("46c",)),
     Course("46b", LINK_LOST, armed=("46b",)),
     Course("46c", LINK_LOST, CHARGE_kW),

@@ -13,6 +13,7 @@ from controller.core.policies import hint_outputs as o, track
 from controller.record import journal, journal_header, replay
 from hil.simulate import VirtualRig
 from safety import matrix, signals as s
+from tests import late_steps
 
 
 def put(core, hints):
@@ -127,6 +128,7 @@ class Steady:
                 self.core.inp[self.core.layout.unit_input(0, signal)] = self.setpoint_W
             put(self.core, hints)
             self.core.tick(elapsed)
+            late_steps.forget(self.core.kernel)
             hints = ()
         return self
 

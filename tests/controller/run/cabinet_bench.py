@@ -12,6 +12,7 @@ from controller.sites import EXAMPLE
 from hil.run_directory import approved
 from safety import latches, matrix, signals as s
 from safety.evidence import INHIBIT_REASONS
+from tests import late_steps
 
 CONFIG = config.load(EXAMPLE)
 READY = approved(CONFIG)
@@ -136,6 +137,7 @@ class Bench:
         for _ in range(count):
             self.now_us += TICK_US * elapsed
             self.cabinet.tick(self.now_us, elapsed)
+            late_steps.forget(self.kernel)
             if self.cabinet.answer:
                 self.answers.append(self.cabinet.answer)
         return self

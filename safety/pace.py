@@ -1,0 +1,54 @@
+"""What stands still and what comes late: the raw words of the meters (row 50), steps (row 44)."""
+
+from array import array
+
+from safety import matrix as m, parameters as p, signals as s
+
+TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
+LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
+LATE_STEPS = 3
+# of `words`: for each meter how long its words have not changed, and their hash; how long ago the
+# last late steps were, the newest first
+FROZEN, HASH, LATE = 0, 2, 4
+
+
+class Pace:
+    """Frozen meters and late steps of one cabinet, written into its Features."""
+
+    def __init__(self, features):
+        self.features, self.tick_ms = features, features.tick_ms
+        self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
+        self.late_ticks = p.ticks(LATE_MS, self.tick_ms)
+        self.window_ticks = p.ticks(LATE_WINDOW_MS, self.tick_ms)
+        self.words = array("i", [0] * LATE + [self.window_ticks] * LATE_STEPS)
+
+    def update(self, elapsed: int) -> None:
+        """Judge a step that comes `elapsed` ticks after the one before."""
+        value = self.features.value
+        value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
+        value[m.F_LATE_STEPS] = self._late(elapsed)
+        self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
+        self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
+        frozen_ticks = max(self.words[FROZEN], self.words[FROZEN + 1])
+        value[m.F_METER_FROZEN_MS] = frozen_ticks * self.tick_ms
+
+    def _late(self, elapsed):
+        """How many of the last steps came late in the last 10 s; a step on time is never late."""
+        words, found = self.words, 0
+        for place in range(LATE, LATE + LATE_STEPS):
+            words[place] = min(words[place] + elapsed, self.window_ticks)
+        if elapsed > 1 and elapsed >= self.late_ticks:
+            for place in range(LATE + LATE_STEPS - 1, LATE, -1):
+                words[place] = words[place - 1]
+            words[LATE] = 0
+        for place in range(LATE, LATE + LATE_STEPS):
+            found += 1 if words[place] < self.window_ticks else 0
+        return found
+
+    def _watch_words(self, meter, signal, group, elapsed):
+        words = self.words
+        if self.fresh[group] and self.inp[signal] != words[HASH + meter]:
+            words[HASH + meter] = self.inp[signal]
+            words[FROZEN + meter] = 0
+        elif self.ages.seen[group]:
+            words[FROZEN + meter] = min(words[FROZEN + meter] + elapsed, TICKS_FOR_MS_MAX)

@@ -1,0 +1,51 @@
+"""Steps that come late: three of 0.1 s or more within 10 s (row 44g)."""
+
+import pytest
+from bench import default_image
+from rows import ticks
+from started import Plant, running
+from text_cases import cases
+
+from safety import matrix as m, signals as s
+
+LATE_TICKS, WINDOW_TICKS = ticks(100), ticks(10_000)
+
+
+def watched():
+    bench = running()
+    bench.counts_late_steps = True
+    return bench
+
+
+def late(bench, elapsed=LATE_TICKS):
+    return bench.step(1, elapsed=elapsed)
+
+
+@cases("elapsed trips\n LATE_TICKS-1 False | LATE_TICKS True | LATE_TICKS+1 True")
+def test_the_third_late_step_trips(elapsed, trips):
+    bench = watched()
+    for _ in range(2):
+        assert late(bench, elapsed).step(10).standing() == []
+    assert ("44g" in late(bench, elapsed).standing()) == trips
+    assert bench.out[s.PCS_ENABLE_OK] == (not trips)
+
+
+@cases("between_ticks trips\n WINDOW_TICKS-1 True | WINDOW_TICKS False")
+def test_three_count_while_the_first_is_less_than_10_s_old(between_ticks, trips):
+    """From the first to the third; the third itself takes its time too."""
+    bench = late(late(watched()).step(between_ticks - 2 * LATE_TICKS))
+    assert ("44g" in late(bench).standing()) == trips
+
+
+def test_after_10_s_without_one_they_are_forgotten():
+    bench = late(late(watched())).step(WINDOW_TICKS - 1)
+    assert bench.kernel.features.value[m.F_LATE_STEPS] == 1
+    assert bench.step().kernel.features.value[m.F_LATE_STEPS] == 0
+
+
+@pytest.mark.parametrize("tick_ms", [100, 500])
+def test_a_step_on_time_is_never_late(tick_ms):
+    bench = Plant(default_image(tick_ms=tick_ms))
+    bench.counts_late_steps = True
+    assert bench.step(5).kernel.features.value[m.F_LATE_STEPS] == 0
+    assert bench.step(1, elapsed=2).kernel.features.value[m.F_LATE_STEPS] == 1
