@@ -7,7 +7,8 @@ value is. A number with a fact stands in that fact; a test compares them.
 from typing import NamedTuple
 
 from controller.rows.facts import FACTS
-from controller.rows.records import STAGES
+from controller.rows.records import by_row
+from safety import matrix as m
 
 OURS = "chosen by the project, because"
 NUMBERS = ("trips_at", "after", "clears_at")
@@ -34,7 +35,7 @@ agree | two detectors that agree need no long look
 flicker | one reading of a contact may be wrong, and stronger signs, row 5, wait less
 trouble | trouble of a panel or detector alone harms nobody, and a short one needs no visit
 look | somebody can have looked by then; if not, nothing more is charged
-vapour | no public source with a number was found (C48): the detector's maker has to confirm it
+vapour | no public source with a number was found (C48): the detector's maker must confirm it
 passes | a passing cloud of solvent is gone by then, and vapour leads heat by minutes (C41)
 second | a second sign agrees, so it waits less than row 7
 stays | what stays so long is no passing cloud
@@ -48,17 +49,16 @@ calibration | the maker's day is the limit: one day later is overdue
 fan | a fan or louvre needs that long to run up or to open; the louvre's 10 s and 2 s more
 air | air warms in minutes; no source here has a time
 cooling | cells are to stay below their own warning, C21, and air is colder than cells
-derate | 5 K more than the first stage
+derate | it is 5 K above the first stage
 cells | cells warm in minutes and a warning moves nothing at once; C20 and C21 have 1 s
 trip | a BMS tells temperatures about once a second: two readings; C20 and C21 have 1 s
 runaway | a cell at 65 degC is dangerous, so it waits less than row 20; C23 warns after 1 s
-sample | two samples of the watched rise; its window is the time of the source
+sample | one wrong reading latches nothing: two samples of the rise over the source's time
 fast | it is a quarter of the mean rate measured, C30
 sag | a fall of 25 % (C29) is 0.8 V; a third of that counts, because a second sign is there
 telling | one reading of a BMS can be wrong
 slow | the voltage of a cell moves in seconds; C1 and C3 wait longer or as long
 stalls | one stall is a busy moment, three in 10 s are a controller that cannot keep up
-upper | C1 warns there; it is between the warning of row 27 and the trip of row 29
 contact | a relay in hard wiring has no debounce to wait for beyond its own contact
 end | it is between C1 with 2.40 V and C2 with 2.70 V: row 31 stops discharging at 2.80 V, and a \
 load step must not open contactors at 2.70 V
@@ -85,8 +85,7 @@ hot | the source has no time: one wrong reading is no overheating
 sensors | one sensor may fail: two of one module leave it unseen
 reads | the plug of a sensor can lose contact for a few seconds
 blind | 75 s are what C23 allows a temperature, after the 10 s of the first stage
-link | no source here has a number; a person is to be reachable in 15 min (A53), so nobody may be blind \
-for longer
+link | no source here has a number; a person is reachable in 15 min (A53), so nobody is blind longer
 switch | a key or a first start is no noise
 turn | while a key turns, both contacts are open, and two modules are read one after the other
 door | a door is opened by hand, not by vibration
@@ -146,7 +145,7 @@ LINES = """
 26a | warn | telling
 26b | C22 15 K | telling
 27 | C3 3.55 | C3 10 s
-28 | upper | slow
+28 | C1 3.60 | slow
 29 | C3 3.65 | C3 2 s
 30 | - | contact
 31a | C2 2.90 | slow
@@ -201,7 +200,7 @@ LINES = """
 49 | expiry | gone
 58 | - | memory
 """
-_WHY = dict([line.split(" | ") for line in REASONS.strip().replace("\\\n", "").splitlines()])
+_WHY = dict([line.split(" | ") for line in REASONS.strip().splitlines()])
 _CELLS = {
     stage: cells for stage, *cells in [line.split(" | ") for line in LINES.strip().splitlines()]
 }
@@ -242,7 +241,7 @@ def reasons() -> list:
     """[(reason, "what trips 7, 8a; time of 1a")]: why the project chose its numbers."""
     parts = dict(zip(NUMBERS, ("value of", "time of", "clearing of")))
     found: dict = {}
-    for stage in STAGES:
+    for stage in [stage[m.S_ID] for row in by_row().values() for stage in row]:
         for name, one in of(stage).items():
             if not one.key:
                 found.setdefault(one.words, {}).setdefault(parts[name], []).append(stage)
