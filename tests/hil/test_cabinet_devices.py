@@ -44,7 +44,16 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
     wiring = cabinet.observed_wiring(_cabinet())
     assert wiring.pcs_unit == 3 and wiring.racks == 2
     assert wiring.coils == {(4, 0): "pcs_enable", (5, 0): "contactor_supply"}
-    assert wiring.inputs[6] == ("damper", "", "leak", "coolant", "supervised", "hvac", "", "")
+    assert wiring.inputs[6] == (
+        "damper",
+        "",
+        "leak",
+        "coolant",
+        "supervised",
+        "hvac",
+        "",
+        "key_service",
+    )
     assert wiring.evidence_contacts == {4: 0b0010_1111, 5: 0b0000_1011, 6: 0}
     on_air = [("air", unit_id) for unit_id in range(10, 15)]
     assert list(wiring.evidence_units) == [("io", 4), ("io", 5), ("io", 6), *on_air, ("pcs", 3)]

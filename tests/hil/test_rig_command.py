@@ -124,7 +124,7 @@ def test_the_journal_from_before_a_kill_is_kept_and_named(capsys, tmp_path):
 
 
 def test_a_journal_without_room_is_code_3_and_one_line(capsys, monkeypatch, tmp_path):
-    def full(path, *_):
+    def full(path, *_, **__):
         raise JournalError(f"{path}: no room for 64 MB: No space left on device")
 
     monkeypatch.setattr(virtual_controller, "open_journal", full)
