@@ -37,6 +37,10 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped):
     seen = made.page("alarms", 0).seen
     assert seen.words == "row 1a emergency stop, cabinet and 1 more" and seen.causes == made.alarm
     assert made.page("status", 0).seen is None
+    second, seen_by = made.page("alarms", 1, ("seen by anna",)), ["seen by anna"]
+    assert second.parts == 2 and second.seen == seen, "a reset from any part names the same"
+    assert "       Source: NFPA guide for responders." in second.body
+    assert made.page("alarms", 0, seen_by).body[-1:] == seen_by and seen_by[0] not in second.body
     made.close()
 
 
