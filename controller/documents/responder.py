@@ -67,6 +67,7 @@ def facts(found) -> dict:
         "explosion_control": found.hma["explosion_control"],
         "has_fan": "airflow" not in lacking,
         "has_suppression": "suppression" not in lacking,
+        "restart_alone": found.hma["restart_alone"],
         "in_gas": effect_words.breaker_words(effect_words.breaker(found)),
         "agent_hold_off_ms": found.cabinet["agent_hold_off_ms"],
         "fuse_wait_ms": found.cabinet["fuse_wait_ms"],
@@ -146,6 +147,12 @@ def _energy(found):
             "good. No switch ends that. A contactor can have welded.",
         ),
         ("NOT OFF", "The grid cable up to the AC disconnect, until that is open and locked."),
+        (
+            "Can close again",
+            "by itself after a loss of supply, unless it had tripped or was locked out."
+            if found["restart_alone"]
+            else "only when a person starts it.",
+        ),
         ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
     ]
 

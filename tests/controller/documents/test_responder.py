@@ -68,6 +68,10 @@ def test_it_is_of_this_cabinet(files):
     text = " ".join(document.plain(responder.blocks(found)).split())
     assert "The fan waits 30 s for it." in text
     assert "it may not suffice" in text and "blow open" not in text
+    assert "Can close again by itself after a loss of supply, unless" in text
+    files.say("type", "hma.restart_alone", "false")
+    again = " ".join(document.plain(responder.blocks(responder.facts(files.load()))).split())
+    assert "Can close again only when a person starts it." in again
     found |= {"has_suppression": False, "has_fan": False}
     text = " ".join(document.plain(responder.blocks(found)).split())
     assert "No suppression in this cabinet." in text and "airflow is not watched" in text
