@@ -88,7 +88,7 @@ def blocks(found: dict) -> list:
         *_not_given(found),
         document.Heading(2, "What is inside"),
         document.Text(
-            f"{found['racks']} racks of lithium cells ({found['chemistry']}), up to "
+            f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells ({found['chemistry']}), up to "
             f"{found['energy_Wh'] / 1000:g} kWh, up to {found['dc_V_max']} V DC in each rack."
         ),
         document.Heading(2, "What the lamps say"),
@@ -147,13 +147,13 @@ def _energy(found):
             "good. No switch ends that. A contactor can have welded.",
         ),
         ("NOT OFF", "The grid cable up to the AC disconnect, until that is open and locked."),
+        ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
         (
             "Can close again",
             "by itself after a loss of supply, unless it had tripped or was locked out."
             if found["restart_alone"]
             else "only when a person starts it.",
         ),
-        ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
     ]
 
 
