@@ -88,8 +88,9 @@ def blocks(found: dict) -> list:
         *_not_given(found),
         document.Heading(2, "What is inside"),
         document.Text(
-            f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells ({found['chemistry']}), up to "
-            f"{found['energy_Wh'] / 1000:g} kWh, up to {found['dc_V_max']} V DC in each rack."
+            f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells "
+            f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
+            f"{found['dc_V_max']} V DC in each rack."
         ),
         document.Heading(2, "What the lamps say"),
         document.Table(("lamp", "means"), _lamps()),
