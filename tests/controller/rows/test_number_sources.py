@@ -46,7 +46,7 @@ IN_STEPS = {
     ("44f", "clears_at"): 104.9,
 }
 IN_WORDS = {("5", "trips_at"), ("38a", "trips_at")}
-IN_THE_FEATURE = {"35a": "1.05", "35b": "1.10", "36": "2 x rated", "41d": "2 kW"}
+IN_THE_FEATURE = {"35a": "1.05", "35b": "1.10", "36": "2 x rated"}
 
 
 @pytest.mark.parametrize("name", BY_ID)
