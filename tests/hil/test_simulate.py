@@ -148,7 +148,7 @@ def run_state(virtual):
 
 def test_a_start_goes_on_or_is_ended_by_withdrawn_evidence():
     site = config.load(PYLONTECH)
-    virtual = VirtualRig(site, lambda t_s: 20_000.0, 1, (), {"soc": 0.55})
+    virtual = VirtualRig(site, lambda t_s: 10_000.0, 1, (), {"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])
     for device, state in (("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")):
         virtual = rig()
