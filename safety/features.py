@@ -42,6 +42,7 @@ DIRECT = (
     (m.F_CPU_TEMPERATURE_DDEGC, s.CPU_TEMPERATURE_DDEGC),
     (m.F_PEER_CODE, s.PEER_CODE),
     (m.F_IMAGE_APPROVED_OK, s.IMAGE_APPROVED_OK),
+    (m.F_METER_SIGN, s.METER_SIGN),
 )
 # The silence of what comes in several groups: feature, the first of them, behind the last.
 SILENCES = (
@@ -145,9 +146,8 @@ class Features:
         value = self.value
         self._direct()
         io_1 = self.ages.known(s.G_IO_1)
-        io_2 = self.ages.known(s.G_IO_2)
         io_3 = self.ages.known(s.G_IO_3)
-        self.fire.update(io_1, io_2, io_3)
+        self.fire.update(io_1, self.ages.known(s.G_IO_2), io_3)
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
         self._silences()

@@ -220,9 +220,9 @@ class Kernel:
         out[s.SUPERVISORY_OK] = 0 if unheard or demand[m.D_FACU] else 1
         out[s.AUX_LOAD_OK] = 0 if unheard or demand[m.D_AUX_SHED] else 1
         out[s.RESETS_LEFT] = self.latches.left()
-        grid = self.features.ages.known(s.G_METER_GRID)
+        grid = self.features.ages.known(s.G_METER_GRID) and not self.inp[s.METER_SIGN]
         out[s.OBLIGATIONS_OK] = (
-            grid if self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
+            1 if grid and self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
         )
 
 

@@ -23,7 +23,7 @@ CABINET_FEATURES = (
     "self_test_bits", "cpu_temperature_ddegC", "noc_lost_s", "noc_unverified", "key_run_ok",
     "key_discrepancy",
     "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
-    "image_approved_ok", "monitor_silence_ms", "grid_over_permille",
+    "image_approved_ok", "meter_sign", "monitor_silence_ms", "grid_over_permille",
     "grid_import_by_battery_permille", "grid_export_by_battery_permille", "on_ups", "energised",
     "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
 )
@@ -37,9 +37,9 @@ CABINET_FEATURES = (
  F_SELF_TEST_BITS, F_CPU_TEMPERATURE_DDEGC, F_NOC_LOST_S, F_NOC_UNVERIFIED, F_KEY_RUN_OK,
  F_KEY_DISCREPANCY,
  F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
- F_IMAGE_APPROVED_OK, F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE, F_GRID_IMPORT_BY_BATTERY_PERMILLE,
- F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED, F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT,
- F_HEATING_ALERT, F_ANY_SIGN) = range(56)
+ F_IMAGE_APPROVED_OK, F_METER_SIGN, F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE,
+ F_GRID_IMPORT_BY_BATTERY_PERMILLE, F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED,
+ F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(57)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
     "pcs_beyond_permille", "pcs_short_permille",
@@ -259,6 +259,8 @@ STAGES = (
     ("49", 49, CABINET, F_IO_SILENCE_MS, 1, 500, 200, 0, 0, REMOTE, NO_GATE, _BLIND),
     ("50a", 50, CABINET, F_METER_SILENCE_MS, 1, 500, 300, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
     ("50b", 50, CABINET, F_METER_FROZEN_MS, 1, 5000, 1000, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
+    ("50c", 50, CABINET, F_METER_SIGN, 1, 2, 1, 0, 1000, SELF, NO_GATE, _NO_CHARGE),
+    ("50d", 50, CABINET, F_METER_SIGN, 1, 3, 1, 0, 0, REMOTE, NO_GATE, _NO_CHARGE),
     ("51", 51, CABINET, F_PEER_CODE, 1, 1, 0, 0, 0, REMOTE, F_ENERGISED,
      _demand(pcs=PCS_STOP, dc=DC_OPEN, horn=1, lamp=1, charge=1, discharge=1, operator=1)),
     ("52", 52, CABINET, F_MONITOR_SILENCE_MS, 1, 10_000, 5000, 0, 1000, SELF, NO_GATE,

@@ -93,6 +93,8 @@ CABINET_INPUTS = (
     ("image_approved_ok", "bool", 0, 1, G_LOCAL),
     # 1 for one step: channel B has seen a newer record of the store (row 44d)
     ("store_is_old", "bool", 0, 1, G_LOCAL),
+    # of the grid meter: 0 proven, or at rest; 1 under test, 2 undecided, 3 reversed
+    ("meter_sign", "code", 0, 3, G_LOCAL),
 )
 # Names, many to a line.
 # fmt: off
@@ -105,7 +107,7 @@ CABINET_INPUTS = (
  TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
  RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST,
  NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE, IMAGE_APPROVED_OK,
- STORE_IS_OLD) = range(59)
+ STORE_IS_OLD, METER_SIGN) = range(60)
 # fmt: on
 
 UNIT_INPUTS = (

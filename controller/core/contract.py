@@ -7,13 +7,14 @@ the view and takes its answers: what it caps, limits, obliges or requests.
 from dataclasses import dataclass
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
-# the fast one, which works in what the base request leaves.
-MEASURE, BOUND, BASE, FAST = range(4)
+# the fast one, which works in what the base request leaves. Before all: whether a meter is right.
+PROVE, MEASURE, BOUND, BASE, FAST = range(5)
 
 # What a function does while an input it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
 DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
 CLOSE = "close"  # its limits close as if its threshold were reached
+WAIT = "wait"  # its test waits; what is not proven stays so
 HOLD = "hold"  # it goes on with what it knows
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 
@@ -23,7 +24,9 @@ class View:
     """What is known in this tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
 
     # by the core
+    is_running: bool = False
     load_meter_W: int | None = None
+    grid_meter_W: int | None = None  # as the meter tells, whether it is proven or not
     grid_W: int | None = None  # > 0 imports
     battery_W: int | None = None
     soc_permille: tuple | None = None  # lowest of the racks, mean

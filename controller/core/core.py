@@ -94,7 +94,10 @@ class Core:
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
+        fresh = ages.known(s.G_METER_GRID) and not frozen
+        view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
         view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
+        view.is_running = out[s.STATE] == s.RUNNING
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)
         soc = self._known(self._soc_group, self._soc_at)

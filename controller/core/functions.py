@@ -5,9 +5,10 @@ mode. Their parameters follow in the control image in the same order, but those 
 first.
 """
 
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO, WAIT
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
+from controller.core.policies.meter_sign import MeterSign
 from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.reserve import Reserve
 from controller.core.policies.site_load import SiteLoad
@@ -21,6 +22,7 @@ FALLBACKS = {
     HintTable: (DROP, KEEP),
     HintRequest: (KEEP, KEEP),
     PeakShaving: (DROP, HOLD),
+    MeterSign: (WAIT, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS = tuple(

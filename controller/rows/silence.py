@@ -6,6 +6,7 @@ from controller.rows.shapes import (
     ABOVE_ZERO,
     BY_LEVEL,
     CHECK_RTU,
+    COMPUTED,
     CONTACT,
     ON_RIG,
     OPEN_WIRE,
@@ -57,6 +58,7 @@ FEATURES = {
     ),
     "io_silence_ms": Feature("I/O module silent", "unplug a module's bus cable", silence=BY_LEVEL),
     "meter_silence_ms": Feature("meter silent", "unplug the meter's bus cable", silence=BY_LEVEL),
+    "meter_sign": Feature("which way round the grid meter is", ON_RIG, roles=("meter_grid", "pcs")),
     "meter_frozen_ms": Feature(
         "words of a meter frozen", ON_RIG, roles=("meter_grid", "meter_load"), silence=BY_LEVEL
     ),
@@ -179,6 +181,20 @@ ROWS = (
                 proof=SILENCE,
                 proves="meter frozen",
                 set_from="meter_frozen_ms",
+            ),
+            Stage(
+                "50c",
+                sentence="The grid meter is not proven; charging is forbidden.",
+                remedy="The load hid the code: it is tried again in 15 min, and at each start.",
+                proof=COMPUTED,
+                proves="grid meter not proven",
+            ),
+            Stage(
+                "50d",
+                sentence="The grid meter is reversed; charging is forbidden.",
+                remedy="Turn its current transformers round, start anew; then a remote reset.",
+                proof=COMPUTED,
+                proves="grid meter reversed",
             ),
         ),
     ),

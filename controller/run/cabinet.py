@@ -111,6 +111,7 @@ class Cabinet:
             records.noc_verified |= inp[s.NOC_LINK_OK]
         inp[s.NOC_VERIFIED] = records.noc_verified
         inp[s.IMAGE_APPROVED_OK] = 1 if records.approval.is_given else 0
+        inp[s.METER_SIGN] = self.core.functions["meter_sign"].out[0]
         if self.peer is not None:
             self.peer.update(elapsed_ticks)
             inp[s.PEER_CODE] = self.peer.code

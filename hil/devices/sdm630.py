@@ -33,7 +33,8 @@ class Sdm630(RegisterDevice):
     The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W,
     V, A, PF) each. refresh_us: how often the meter computes new values (the document is silent; ten
     a second is assumed). Power is the mean since the last time, as a meter integrates: a 10 Hz
-    swing must not alias into a slow one. Further fault: frozen (the raw words repeat).
+    swing must not alias into a slow one. Further faults: frozen (the raw words repeat),
+    reversed_phases (so many of its three current transformers are the wrong way round).
     """
 
     def __init__(self, cabinet, shows="grid", seed=1):
@@ -42,6 +43,7 @@ class Sdm630(RegisterDevice):
         self.shows_load = shows == "load"
         self.refresh_us, self.power_factor = 100_000, 0.98
         self.frozen = False
+        self.reversed_phases = 0
         self.image = bytearray(REGISTERS * 2)
         self._random = random.Random(seed).random
         first, second = (1 + IMBALANCE * (self._random() - 0.5) for _ in range(2))
@@ -79,11 +81,12 @@ class Sdm630(RegisterDevice):
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
         factor = -self.power_factor if power_W < 0 else self.power_factor
         channels = []
-        for share in self._shares:
+        for phase, share in enumerate(self._shares):
             voltage_V = self.cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
             phase_W = power_W * share
             current_A = phase_W / (factor * voltage_V) if voltage_V else 0.0
-            channels.append((phase_W, voltage_V, current_A, factor))
+            sign = -1 if phase < self.reversed_phases else 1
+            channels.append((sign * phase_W, voltage_V, current_A, sign * factor))
         return channels
 
     def _refresh(self, elapsed_us):

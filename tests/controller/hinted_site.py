@@ -8,7 +8,7 @@ import socket
 import threading
 from pathlib import Path
 
-from cabinet_bench import Bench, found
+from cabinet_bench import Bench, believed, found
 from site_files import LAYER, SiteFiles
 
 from controller.core import hint_codes
@@ -59,7 +59,7 @@ class HintedSite:
         (self.state_dir / "keys").mkdir(mode=0o700)
         for name, key in KEYS.items():
             self.write_key(name, key)
-        settings = _files(folder).load()
+        settings = believed(_files(folder).load())
         self.bench = Bench(found(store.CLEAN), settings=settings)
         cabinet = self.bench.cabinet
         cabinet.journal = journal_header.open_journal(

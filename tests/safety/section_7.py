@@ -159,6 +159,9 @@ STAGES = """
 49  io_silence_ms                 >=500    0     L1 200  0 BLIND
 50a meter_silence_ms              >=500    0     L0 300  1 L ich O
 50b meter_frozen_ms               >=5000   0     L0 1000 1 L ich O
+# The grid meter after its test: not proven; the wrong way round.
+50c meter_sign                   >=2      0     L0 1    1 L ich O
+50d meter_sign                   >=3      0     L1 1    0 L ich O
 # Channel B: silent, or of another opinion (what says so waits the 0.5 s of the design).
 # The monitors of climate and UPS: silent for 10 s.
 51  peer_code                     >=1      0     L1 0    0 S I H ich idc O if energised

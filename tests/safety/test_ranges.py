@@ -62,7 +62,7 @@ min 0 10000: ups_reserve_min | bool 0 1: run_request armed_stored | code 0 2: re
 stage -1 4095: reset_first_out | hash 0 INT: reset_mask
 bool 0 1: lock_out_ok test_request noc_link_ok noc_verified | bits 0 31: self_test_bits
 ddegC -600 3000: cpu_temperature_ddegC | code 0 16777215: peer_code
-bool 0 1: image_approved_ok store_is_old
+bool 0 1: image_approved_ok store_is_old | code 0 3: meter_sign
 """
 UNIT_INPUTS = """
 W -INT INT: pcs_power_W | mV 0 2000000: pcs_dc_voltage_mV | mA -INT INT: pcs_dc_current_mA
@@ -153,7 +153,7 @@ toxic: toxic_ppm toxic_ok toxic_calibration_d
 climate: air_temperature_ddegC humidity_permille | ups: mains_ok ups_reserve_min
 local: run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok test_request
   noc_link_ok noc_verified self_test_bits cpu_temperature_ddegC peer_code
-  image_approved_ok store_is_old
+  image_approved_ok store_is_old meter_sign
 pcs_measure: pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits
 pcs_control: pcs_setpoint_W pcs_heartbeat pcs_sent_W
 bms_state: contactor_state bms_fault_bits bms_bad_frames cells_online sensors_invalid_max

@@ -17,7 +17,6 @@ from safety import matrix as m, permit
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
 REST_kW = 5  # 2 A a rack heat nothing, and still there is power to take away
 PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
-NO_CURRENT = {"PACK.current": 0}
 # 170 kW are 37 A less: a rack that hides it hides 12 A
 HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
@@ -64,7 +63,6 @@ def _peer(fault, value, name=""):
     return Course("51", (_fault("channel_b", fault, value=value),), armed=("51",), name=name)
 
 
-BRIDGED = (do("bridge_chain"),)
 BOTH_VAPOUR, ONE_VAPOUR = [(do("offgas", ppm=VAPOUR_ppm, **one),) for one in ({}, {"detector": 1})]
 GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
 # A head that lags by tau reads r t from the beginning under gas of r (t + tau); the end is short of
@@ -73,6 +71,7 @@ RISING_TOXIC = (
     do("toxic", LATE_TOXIC_s, ppm=HYDROGEN_ppm_per_s * air.TOXIC_TAU_S[0], gas="hydrogen"),
     do("toxic", LATE_TOXIC_s, ppm=190, gas="hydrogen", ppm_per_s=HYDROGEN_ppm_per_s),
 )
+BRIDGED, NO_CURRENT = (do("bridge_chain"),), {"PACK.current": 0}
 WARMING = (do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),)
 NO_PRECHARGE = tuple(do("precharge_break", rack=rack) for rack in (1, 2, 3))
 START, ON_UPS, SMOKE_1 = (do("run_request"),), do("mains_loss"), do("smoke", detector=1)
@@ -187,6 +186,7 @@ CABINET = (
     Course("49", (_fault("io_2"),), name="49 io_2"),
     Course("50a", (_fault("meter_grid"),), CHARGE_kW),
     Course("50b", (_fault("meter_load", "frozen"),), CHARGE_kW),
+    *[Course(stage, (do(f"meter_{stage}"),), CHARGE_kW) for stage in ("50c", "50d")],
     _peer("stuck", {"estop_1_ok": 0}),
     _peer("stuck", {"airflow_ok": 1}, "51 contact"),
     _peer("mute", True, "51 silent"),

@@ -5,6 +5,7 @@ table marks them.
 import os
 import tempfile
 
+from controller.core.policies.meter_sign import REVERSED, UNDECIDED
 from controller.run.self_test import SelfTest
 from safety import parameters as p
 
@@ -56,5 +57,16 @@ def forget_obligations(rig):
     rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
 
 
+def meter_50c(rig):
+    """The test of the grid meter has ended undecided."""
+    rig.controller.cabinet.core.functions["meter_sign"].out[0] = UNDECIDED
+
+
+def meter_50d(rig):
+    """The test of the grid meter has found it reversed."""
+    rig.controller.cabinet.core.functions["meter_sign"].out[0] = REVERSED
+
+
 _EACH = (flip_word, watch_itself, change_program, hot_processor, forget_obligations)
+_EACH += (meter_50c, meter_50d)
 INSIDE = {each.__name__: each for each in _EACH}

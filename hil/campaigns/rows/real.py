@@ -39,6 +39,8 @@ WHY_NOT = {
     "flip_word": "a bit of the limit image in the controller's own memory",
     "change_program": "a constant of a function in the controller's own memory",
     "forget_obligations": "a mistake in the set-point chain",
+    "meter_50c": "a load that hides the code for 30 s",
+    "meter_50d": "the scenario meter_reversed does it at the start",
     "hot_processor": "a temperature that the operating system tells, which is the machine's own",
 }
 # An analysis that asks for the derate arms 46b; row 51 has a site of its own.

@@ -12,8 +12,9 @@ from hil.loads import selection
 from hil.scenarios import scenario
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
+from tests.controller.run.cabinet_bench import believed
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = believed(config.load(EXAMPLE))
 SECOND_US = 1_000_000
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts

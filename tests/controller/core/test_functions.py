@@ -10,7 +10,7 @@ from views import setup, view
 
 from controller.core import hint_codes as codes, hint_sources, reasons
 from controller.core.answers import BaseRequest, Limit, Obligation
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO, WAIT
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
@@ -28,6 +28,8 @@ TICK = st.tuples(
         {
             "load_meter_W": st.none() | POWER_W,
             "grid_W": st.none() | POWER_W,
+            "grid_meter_W": st.none() | POWER_W,
+            "is_running": st.booleans(),
             "battery_W": st.none() | POWER_W,
             "soc_permille": st.none() | st.tuples(PERMILLE, PERMILLE).map(sorted),
             "hints": st.lists(HINT, max_size=2).map(lambda hints: (slots(*hints), 0)),
@@ -141,6 +143,8 @@ def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
     elif on_grid == CLOSE:
         assert not before
         assert after and {answer.discharge_W_max for answer in after} == {0}
+    elif on_grid == WAIT:
+        assert before == after == []  # nothing runs here: test_meter_sign.py
     else:
         assert on_grid == KEEP and before == after == [BaseRequest(40_000, reasons.OPERATOR)]
     assert FALLBACKS[function][1] in (HOLD, CLOSE, KEEP)

@@ -365,7 +365,8 @@ def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
         "estop_1_ok estop_2_ok estop_discrepancy fire_alarm_ok closing_failures "
         "image_changed step_late_ms late_steps boot_not_clean boot_store_unreadable self_test_bits "
         "cpu_temperature_ddegC key_run_ok io_silence_ms meter_silence_ms meter_frozen_ms "
-        "peer_code image_approved_ok grid_over_permille grid_import_by_battery_permille "
+        "peer_code image_approved_ok meter_sign grid_over_permille "
+        "grid_import_by_battery_permille "
         "grid_export_by_battery_permille"
     )
 

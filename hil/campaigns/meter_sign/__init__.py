@@ -1,0 +1,1 @@
+"""How surely the coded step at a start finds a grid meter the wrong way round."""

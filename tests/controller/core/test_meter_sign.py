@@ -1,0 +1,146 @@
+"""The coded step: what it decides, and when it does not."""
+
+import pytest
+from views import setup, view
+
+from controller.core.policies import meter_sign as mp
+from hil.campaigns.meter_sign import trials
+
+TICKS_PER_S = 50
+SYMBOL_TICKS = 42  # 2 x (250 ms of the path and 160 ms), in whole ticks
+
+
+class Site:
+    """A battery that follows at once, a load, and a grid meter that shows `sign` of both."""
+
+    def __init__(self, sign=1, **settings):
+        self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
+        self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
+        self.sent_W, self.limit_W, self.asked_W = 0, 250_000, 0
+
+    def tick(self, ticks=1, elapsed_ticks=1):
+        known = self.view
+        for _ in range(ticks):
+            known.battery_W = max(-self.limit_W, min(self.limit_W, self.sent_W))
+            known.load_meter_W = self.load_W
+            known.grid_meter_W = round(self.sign * (self.load_W - known.battery_W))
+            known.setpoint_W = self.sent_W
+            answers = self.proof.step(known, elapsed_ticks)
+            self.sent_W = answers[0].low_W if answers else self.asked_W
+        return self
+
+    @property
+    def result(self):
+        return self.proof.out[0]
+
+
+@pytest.mark.parametrize("sign, result", [(1, mp.PROVEN), (-1, mp.REVERSED)])
+def test_a_quiet_load_decides_with_the_fifteenth_symbol(sign, result):
+    site = Site(sign).tick(15 * SYMBOL_TICKS - 1)
+    assert (site.result, abs(site.sent_W)) == (mp.TESTING, 5000)
+    assert site.tick().result == result and site.proof.out[1] == 15
+    assert site.tick().sent_W == 0
+
+
+@pytest.mark.parametrize("sign", [0, 1 / 3, -1 / 3, 2])
+def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(sign):
+    site = Site(sign).tick(30 * TICKS_PER_S)
+    assert site.result == mp.UNDECIDED and not site.tick().sent_W
+    site.tick(2 * TICKS_PER_S)
+    site.sign = 1
+    assert site.tick(mp.RETRY_S * TICKS_PER_S).result == mp.TESTING
+    assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN
+
+
+def test_at_rest_nothing_is_asked_and_every_start_is_a_test():
+    site = Site(-1).tick(700)
+    assert site.result == mp.REVERSED
+    site.view.is_running = False
+    assert site.tick(3).result == mp.PROVEN and site.sent_W == 0
+    site.view.is_running = True
+    assert site.tick().result == mp.TESTING
+
+
+def test_cabinets_on_one_connection_take_turns():
+    site = Site(meter_code_wait_s=30).tick(30 * TICKS_PER_S)
+    assert (site.result, site.sent_W) == (mp.TESTING, 0)
+    assert abs(site.tick().sent_W) == 5000
+
+
+@pytest.mark.parametrize("name", ["grid_meter_W", "battery_W", "load_meter_W", "late"])
+def test_a_symbol_with_a_gap_does_not_count(name):
+    """One tick of each symbol: 35 symbols, and nothing is decided."""
+    site = Site()
+    for _ in range(35):
+        site.tick(SYMBOL_TICKS - 3)
+        if name == "late":
+            site.tick(1, elapsed_ticks=2).tick()
+        else:
+            step = site.proof.step
+            site.proof.step = lambda known, ticks: step(
+                view(**{each: getattr(known, each) for each in known.__slots__} | {name: None}), 1
+            )
+            site.tick()
+            site.proof.step = step
+            site.tick(2)
+    assert site.proof.state[mp.S_MATCH_MONEY] == mp.MONEY
+
+
+@pytest.mark.parametrize("limit_W, result", [(0, mp.UNDECIDED), (2400, mp.UNDECIDED), (2600, 0)])
+def test_half_of_the_step_is_enough(limit_W, result):
+    site = Site()
+    site.limit_W = limit_W
+    assert site.tick(30 * TICKS_PER_S).result == result
+
+
+def test_off_it_does_nothing():
+    site = Site(meter_code_permille=0).tick(100)
+    assert (site.result, site.sent_W) == (mp.PROVEN, 0)
+
+
+def moving(site, seconds):
+    """The battery follows a request that moves by 50 kW, the load stands."""
+    for second in range(seconds):
+        site.asked_W = 50_000 * (second // 3 & 1)
+        site.tick(TICKS_PER_S)
+    return site
+
+
+def test_one_that_is_turned_round_while_running_is_tested_anew_and_found():
+    site = moving(Site().tick(15 * SYMBOL_TICKS), 60)
+    assert site.result == mp.PROVEN
+    site.sign = -1
+    seconds = 0
+    while site.result == mp.PROVEN:
+        moving(site, 6)
+        seconds += 6
+    assert seconds <= 60 and site.result == mp.TESTING
+    assert site.tick(20 * TICKS_PER_S).result == mp.REVERSED
+
+
+def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
+    site = moving(Site().tick(15 * SYMBOL_TICKS), 6)
+    site.asked_W = 250_000
+    site.tick(TICKS_PER_S)
+    site.sign = -1
+    while site.result == mp.PROVEN:
+        site.asked_W = 250_000 - site.asked_W
+        site.tick(3 * TICKS_PER_S)
+    site.sent_W = 250_000
+    falling = [site.tick().sent_W for _ in range(2 * TICKS_PER_S)]
+    steps_W = [before - after for before, after in zip([250_000, *falling], falling)]
+    assert max(steps_W) <= 10_000 and min(steps_W) >= -10_000 and abs(falling[24]) <= 5000
+    site.sign = 1
+    site.tick(40 * TICKS_PER_S)
+    site.sign = -1
+    assert moving(site, 120).result == mp.PROVEN
+
+
+@pytest.mark.parametrize("wiring", trials.WIRINGS)
+def test_beside_a_load_that_swings_by_80_percent_nothing_is_decided_wrongly(wiring):
+    """30 trials; `python -m hil meter-sign` has thousands."""
+    tried = [trials.Trial("square 2 s", wiring, True, f"short {count}") for count in range(30)]
+    codes = [trials.result_of(trial, {})[0] for trial in tried]
+    assert not set(codes) & set(trials.WRONG[wiring])
+    if wiring in ("right", "reversed"):
+        assert len([code for code in codes if code != mp.UNDECIDED]) >= 27
