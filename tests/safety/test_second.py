@@ -321,3 +321,30 @@ def test_every_field_of_its_frame():
     assert {field: frame.get(field) for field in expected} == expected
     due = [second.step(1, bench.contacts) or second.frame_due for _ in range(2)]
     assert due == [False, True]
+
+
+def mark_of(bench):
+    second = bench.second
+    assert (second.kept_count, second.kept_digest) == (
+        bench.told(f.RESET_MASK),
+        bench.told(f.RESET_FIRST_OUT),
+    )
+    return second.kept_count, second.kept_digest
+
+
+def test_it_keeps_the_newest_mark_of_the_store_and_moves_nothing_by_it():
+    bench = permitting()
+    assert mark_of(bench) == (0, 0)
+    bench.step(3, reset_kind=f.KEEP, reset_mask=7, reset_first_out=0xFFFF)
+    assert mark_of(bench) == (7, 0xFFFF) and bench.told(f.RESET_RESULT) == 0
+    for count in (7, 6, 0):
+        assert mark_of(bench.step(3, reset_mask=count, reset_first_out=3)) == (7, 0xFFFF)
+    assert mark_of(bench.step(3, reset_mask=s.INT_MAX, reset_first_out=3)) == (s.INT_MAX, 3)
+    assert bench.second.permit and bench.second.latch_level == 0
+    assert sc.Second(bench.image, 0, 9, 4).kept_count == 9
+
+
+def test_the_mark_of_a_controller_with_another_image_is_not_kept():
+    bench = permitting()
+    bench.sender.frame.put(f.IMAGE_CRC, 5)
+    assert mark_of(bench.step(5, reset_kind=f.KEEP, reset_mask=7)) == (0, 0)

@@ -299,3 +299,25 @@ def test_every_reason_of_b_has_words(channels):
         frame.put(f.REASON, reason)
         frame.put(f.SUBJECT, subject)
         assert channels.said.startswith("channel B gives no permit: ")
+
+
+def test_b_is_given_the_mark_of_the_store_and_then_asked_nothing(channels):
+    link = channels.link
+    assert link.kept() == (0, 0)
+    link.mark = (5, 0xFFFF)
+    channels.step(8)
+    assert link.kept() == (5, 0xFFFF) == (channels.b.kept_count, channels.b.kept_digest)
+    assert link.sender.frame.get(f.RESET_KIND) == 0 and channels.b.permit
+    link.mark = (4, 1)
+    assert channels.step(8).link.kept() == (5, 0xFFFF), "an older mark is not sent"
+    channels.cut_to_a = True
+    assert channels.step(40).link.kept() is None
+
+
+def test_a_reset_goes_before_the_mark(tripped):
+    channels, (first_out, mask) = tripped
+    key_out(channels).link.mark = (5, 9)
+    channels.step(1)
+    assert channels.link.sender.frame.get(f.RESET_KIND) == f.KEEP
+    assert reset(channels, first_out, mask) == latches.DONE
+    assert channels.step(8).link.kept() == (5, 9)
