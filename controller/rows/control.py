@@ -29,11 +29,12 @@ FEATURES = {
         shown=YES_NO,
     ),
     "boot_store_unreadable": Feature(
-        "store unreadable",
+        "store unreadable, or older than channel B knows",
         (
             "cabinet and service stopped in order, put the state directory aside and "
             "start with an empty one; afterwards stop, put the old one back in its "
-            "place (it holds the latches and the proof-test ledger) and start again"
+            "place (it holds the latches and the proof-test ledger) and start again; beside "
+            "channel B it asks for the key then too"
         ),
         shown=YES_NO,
     ),
@@ -105,7 +106,7 @@ ROWS = (
             ),
             Stage(
                 "44d",
-                sentence="What the controller keeps over a loss of power cannot be read.",
+                sentence="What the controller keeps over a loss of power is unreadable, or old.",
                 remedy="Page Alarms shows what was active; inspect, then reset with the key.",
                 is_ours=True,
                 read_as={
