@@ -161,11 +161,11 @@ ROWS = (
     ),
     Row(
         50,
-        what="meter silent or frozen (project: the silence ladder)",
+        what="meter silent, frozen or not proven (project: the silence ladder)",
         basis="design",
         confidence="D",
         name="meter silent or frozen",
-        sentence="A meter is silent or repeats itself; charging is forbidden.",
+        sentence="A meter is silent, frozen or not proven; charging is forbidden.",
         remedy=CHECK_RTU,
         proof=SILENCE,
         proves="meter silent",

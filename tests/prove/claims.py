@@ -794,9 +794,9 @@ def first_ends(kernel, values):
     """
     if any(values is one for one in set_by_boot(kernel)):
         yield from ((place, 0, 1) for place in range(len(values)))
-    witness = kernel.features.witness
-    if values is witness.words:
-        for pair in witness.currents + witness.powers:
+    witness, connection = kernel.features.witness, kernel.features.connection
+    for pair in (*witness.currents, *witness.powers, connection.pair):
+        if values is pair.words:
             yield from ((pair.at + place, *ends) for place, *ends in ends_of_means(pair))
 
 
