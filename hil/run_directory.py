@@ -46,7 +46,7 @@ OTHER_IMAGE = approval.packed({"tick_ms": 20, "armed 29.rack1": 1})
 
 def approved(config):
     """The stored record of a cabinet whose limit image was approved: it is ready to run."""
-    image = approval.packed(approval.named(config.safety_image))
+    image = approval.packed(approval.of(config))
     return Record(approved=image, approved_by="rig")
 
 

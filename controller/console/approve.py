@@ -52,8 +52,9 @@ def _approve(arguments):
 
 def lines(header: dict) -> list:
     """What has changed, and what is typed to approve it, of a journal's header."""
-    new, old = approval.named(header["safety_image"]), approval.unpacked(header["approved"])
-    changes = approval.differences(old or approval.shipped(header["safety_image"]), new)
+    new = approval.named(header["safety_image"], header["device_crcs"])
+    old = approval.unpacked(header["approved"])
+    changes = approval.differences(old or approval.shipped(new), new)
     code = f"{approval.code(old, new):08X}"
     first = f"{len(changes)} changes since it was approved" if old else NOTHING
     typed = f"turn the key out of RUN, then: firebreak approve NAME {code}"

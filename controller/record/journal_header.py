@@ -8,7 +8,7 @@ from controller.core.instances import stage_instances
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.record import replay
 from controller.record.journal_writer import JournalWriter
-from controller.site import proof_plan, stage_states
+from controller.site import approval, proof_plan, stage_states
 
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
@@ -22,6 +22,7 @@ def journal_header(config, approved: bytes = b"") -> dict:
         "schema": 1,
         "safety_image": array("i", config.safety_image),
         "approved": approved,
+        "device_crcs": approval.devices(config),
         "control_image": array("i", config.control_image),
         "source_image": array("i", config.source_image),
         "source_names": [source.name for source in config.sources],
@@ -42,17 +43,13 @@ def journal_header(config, approved: bytes = b"") -> dict:
             {"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
             for bus in config.buses
         ],
-        "devices": [
-            {
-                "name": device.name,
-                "role": device.role,
-                "bus": device.bus,
-                "address": device.address,
-                "index": device.index,
-            }
-            for device in config.devices
-        ],
+        "devices": [_device(device) for device in config.devices],
     }
+
+
+def _device(device):
+    fields = ("name", "role", "bus", "address", "index")
+    return {name: getattr(device, name) for name in fields}
 
 
 def open_journal(

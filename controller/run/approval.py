@@ -14,7 +14,7 @@ class Approval:
 
     def __init__(self, config, record, image):
         """record: of the last run; image: the process image, which shows who has approved."""
-        own = approval.named(config.safety_image)
+        own = approval.of(config)
         self.before = approval.unpacked(record.approved)
         self.code = approval.code(self.before, own)
         # another version of zlib packs the same in other bytes

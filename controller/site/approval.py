@@ -1,5 +1,6 @@
-"""The limit image as a person approved it: every word by its name, so that a later version of the
-program can still say what has changed.
+"""What a person approves: the limit image, and of each device its contacts, its address and its
+profile, which says what a register or a frame means. Every word has its name, so that a later
+version can still say what has changed.
 """
 
 import zlib
@@ -22,22 +23,42 @@ _LABELS = {
 }
 
 
-def named(image) -> dict:
-    """{name: number} of a limit image of this program."""
+def devices(config) -> dict:
+    """{name: CRC of a device's place, contacts, and profile with the files that it names}."""
+    found = {}
+    for device in config.devices:
+        path, place = device.profile.path, (device.role, device.index, device.address)
+        crc = zlib.crc32(repr((place, device.inputs, device.outputs)).encode())
+        crc = zlib.crc32(path.read_bytes(), crc)
+        for name in device.profile.documents:
+            beside = path.parent / name
+            crc = zlib.crc32(beside.read_bytes(), crc) if beside.is_file() else crc
+        found[f"device {device.name}"] = crc
+    return found
+
+
+def of(config) -> dict:
+    """What there is to approve of a configuration."""
+    return named(config.safety_image, devices(config))
+
+
+def named(image, device_crcs: dict) -> dict:
+    """{name: number} of a limit image of this program, and of the devices."""
     units, racks = image[p.H_UNITS], image[p.H_RACKS]
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
     for (scope, table), count in zip(_TABLES, (units, racks)):
         names += [f"{scope} {number + 1}.{row[0]}" for number in range(count) for row in table]
     names += [f"stage {name}.{word}" for name in _STAGES for word in p.STAGE_WORDS]
     names += [f"armed {name}" for name in stage_instances(s.Layout(units, racks, 0))]
-    return {**dict(zip(names, image, strict=True)), PROGRAM: peer.table_crc()}
+    words = dict(zip(names, image, strict=True))
+    return {**words, PROGRAM: peer.table_crc(), **device_crcs}
 
 
-def shipped(image) -> dict:
-    """As `named`, of the matrix and the defaults of the parameters: what a cabinet is compared with
-    on which nothing was approved yet.
+def shipped(words: dict) -> dict:
+    """As `words` of named, but with the matrix and the defaults of the parameters: what a cabinet
+    is compared with on which nothing was approved yet.
     """
-    found = named(image)
+    found = dict(words)
     tables = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
     for name in found:
@@ -127,15 +148,18 @@ def _stage(stage):
 def _line(name, old, new):
     scope, _, word = name.partition(".")
     kind, _, which = scope.partition(" ")
+    crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
     if name == PROGRAM:
-        return f"the safety program: its tables have CRC {_crc(old)} -> {_crc(new)}"
+        return f"the safety program: its tables have CRC {crcs}"
+    if kind == "device":
+        return f"device {which}: its contacts, address or profile: CRC {crcs}"
     before, after = [_value(kind, which, word, words, name) for words in (old, new)]
     what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
     return f"{what.removesuffix(': ')} {before} -> {after}"
 
 
-def _crc(words):
-    return f"{words[PROGRAM]:08X}" if PROGRAM in words else ABSENT
+def _crc(name, words):
+    return f"{words[name]:08X}" if name in words else ABSENT
 
 
 def _value(kind, which, word, words, name):

@@ -54,7 +54,7 @@ def newest(state_directory):
 def approve(path, state_directory):
     """Exit code. path: of cabinet.toml."""
     kept = store.Store(state_directory)
-    image = approval.packed(approval.named(config.load(path).safety_image))
+    image = approval.packed(approval.of(config.load(path)))
     kept.save(replace(kept.load().record, approved=image, approved_by="lab"))
     return 0
 

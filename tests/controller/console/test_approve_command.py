@@ -11,7 +11,7 @@ from controller.record.journal_header import open_journal
 from controller.run import operator_client, operator_commands as oc
 from controller.site import approval
 
-NOW = approval.named(CONFIG.safety_image)
+NOW = approval.of(CONFIG)
 BEFORE = NOW | {"armed 29.rack1": 0, "stage 29.set": 3640}
 CODE = f"{approval.code(BEFORE, NOW):08X}"
 
@@ -54,7 +54,7 @@ def test_it_shows_what_has_changed_and_what_to_type(capsys, watched):
 
 
 def test_of_nothing_it_compares_with_the_matrix():
-    header = {"safety_image": CONFIG.safety_image, "approved": b""}
+    header = {"safety_image": CONFIG.safety_image, "approved": b"", "device_crcs": {}}
     lines = approve.lines(header)
     assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
     assert "  NO LONGER ARMED: stage 46b, remote link lost" in lines

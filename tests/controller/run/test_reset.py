@@ -418,6 +418,9 @@ def test_no_code_comes_a_second_time():
         bench.field.wrong.update(PRESSED)
         masks.append(bench.tick(3).out[s.CAUSE_MASK])
         bench.field.wrong.clear()
+        bench.tick(3).field.wrong.update(PRESSED)  # again, under its latch
+        bench.tick(3).field.wrong.clear()
+        assert bench.keeper.records[-1].trips == bench.kernel.evaluator.trips[0]
         bench.key(0).clear().reset(matrix.KEY).key(1)
         record = bench.keeper.records[-1]
         assert bench.standing == [] and record.trips > TRIPS_UNSTORED_MAX * len(masks)
