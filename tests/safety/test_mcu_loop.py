@@ -116,6 +116,14 @@ def test_the_relay_falls_before_a_latch_is_remembered():
     assert board.log.count(("remember", m.KEY, 0, 0)) == 1
 
 
+def test_the_mark_of_the_store_is_remembered_once():
+    board, second, sender = _started()
+    for field, value in ((f.RESET_KIND, f.KEEP), (f.RESET_MASK, 7), (f.RESET_FIRST_OUT, 9)):
+        sender.frame.put(field, value)
+    _turns(board, second, sender, 10)
+    assert [each for each in board.log if each[0] == "remember"] == [("remember", 0, 7, 9)]
+
+
 def test_any_end_leaves_the_relay_off():
     board = FakeBoard()
     board.ticks = [1, 1, 1]
