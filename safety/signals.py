@@ -93,7 +93,7 @@ CABINET_INPUTS = (
     ("image_approved_ok", "bool", 0, 1, G_LOCAL),
     # 1 for one step: channel B has seen a newer record of the store (row 44d)
     ("store_is_old", "bool", 0, 1, G_LOCAL),
-    # of the grid meter: 0 proven, or at rest; 1 under test, 2 undecided, 3 reversed
+    # of the grid meter: 0 proven, or no test yet; 1 under test, 2 undecided, 3 reversed
     ("meter_sign", "code", 0, 3, G_LOCAL),
 )
 # Names, many to a line.

@@ -1,5 +1,7 @@
 """Bench of the recorder: a virtual cabinet that writes a journal, a recorder on its own clocks."""
 
+from cabinet_bench import believed
+
 from controller.record import chain, journal_header, replay
 from controller.recorder import reading
 from controller.recorder.limits import Limits
@@ -9,7 +11,7 @@ from controller.sites import EXAMPLE
 from hil.scenarios.scenario import Action
 from hil.simulate import VirtualRig
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = believed(config.load(EXAMPLE))
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
 TICK_US = CONFIG.tick_ms * 1000
 SMALL_RING_BYTES = 8 << 20

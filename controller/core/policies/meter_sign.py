@@ -40,7 +40,7 @@ MOVE_PERMILLE = 50
 BELIEVED_S = 3600
 MOVE_W_MAX = 1 << 28
 
-# what is published, and what the kernel is told (row 50); at rest nothing is held against it
+# what is published, and what the kernel is told (row 50); at rest what the last test has found
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
 (
     S_STARTED,
@@ -113,7 +113,9 @@ class MeterSign(Function):
             return ()
         state, out = self.state, self.out
         if not view.is_running:
-            state[S_STARTED] = out[0] = out[1] = 0
+            state[S_STARTED] = 0
+            if out[0] == TESTING:
+                out[0] = PROVEN
             return ()
         if not state[S_STARTED]:
             state[S_STARTED] = 1

@@ -52,11 +52,14 @@ def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(si
     assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN
 
 
-def test_at_rest_nothing_is_asked_and_every_start_is_a_test():
-    site = Site(-1).tick(700)
-    assert site.result == mp.REVERSED
+@pytest.mark.parametrize(
+    "ticks, before, at_rest", [(700, mp.REVERSED, mp.REVERSED), (99, mp.TESTING, mp.PROVEN)]
+)
+def test_at_rest_nothing_is_asked_and_every_start_is_a_test(ticks, before, at_rest):
+    site = Site(-1).tick(ticks)
+    assert site.result == before
     site.view.is_running = False
-    assert site.tick(3).result == mp.PROVEN and site.sent_W == 0
+    assert site.tick(3).result == at_rest and site.sent_W == 0
     site.view.is_running = True
     assert site.tick().result == mp.TESTING
 
