@@ -203,7 +203,7 @@ def set_back(rig, before, is_b_fed):
 
 @pytest.mark.parametrize("is_b_fed", [True, False])
 def test_an_older_record_of_the_store_is_no_clean_start(site, is_b_fed):
-    """The record of before a lock-out: it was forgotten, and pre-charge began 2 s after the start."""
+    """The record of before a lock-out: it was forgotten, pre-charge began 2 s after the start."""
     rig = rig_of(site).run(4)
     rig.controller.run_request(False)
     rig.run(8)
