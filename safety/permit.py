@@ -21,8 +21,11 @@ STARTING = (s.INHIBITED, s.READY, s.CLOSING)
 ENERGISED = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CLOSING, s.RUNNING, s.STOPPING, s.TRIPPED)
 ENDING = (s.STOPPING, s.TRIPPED)
-# The relay test: levels of (PCS enable, contactor supply), each held until both are read back.
-RELAY_TEST = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+# The relay test: levels of (PCS enable, contactor supply), each held until both are read back. At
+# EXPIRY_AT nothing is written any more, until both have expired in their modules.
+RELAY_TEST = ((1, 1), (1, 1), (1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+EXPIRY_AT = 1
+EXPIRY_MS = 500  # for what expires to be read back: relays, off-delay, cycles of the bus
 
 
 class Permit:
@@ -37,6 +40,8 @@ class Permit:
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
         self.relay_ticks = p.ticks(RELAY_MS, tick_ms)
         self.test_ticks = p.ticks(TEST_MS, tick_ms)
+        expiry_ms = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] + EXPIRY_MS
+        self.expiry_ticks = p.ticks(expiry_ms, tick_ms)
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
         # ticks in this state, ticks of waiting still due, opened (0/1)
@@ -144,7 +149,8 @@ class Permit:
         ended = s.STOPPING if self._loaded() else s.INHIBITED  # a stop waits for zero current
         if not self._wanted() or missing != I_NONE and not self._tested():
             return ended
-        late = self.relays[1] > self.relay_ticks or self.timer[0] > self.closing_ticks
+        relay_ticks = self.expiry_ticks if self.relays[0] == EXPIRY_AT else self.relay_ticks
+        late = self.relays[1] > relay_ticks or self.timer[0] > self.closing_ticks
         if missing != I_NONE or late or self.contactors.count(c.FAULT):
             self.tried[0] += 1
             return ended
@@ -168,22 +174,25 @@ class Permit:
         """Publish the present levels of the relay test, and go on once they were read back."""
         relays, out = self.relays, self.out
         enable, supply = RELAY_TEST[relays[0]]
+        withheld = 1 if relays[0] == EXPIRY_AT else 0
         relays[1] = min(relays[1] + elapsed, s.TICKS_MAX)
-        if (
-            out[s.PCS_ENABLE_OK] == enable
-            and out[s.CONTACTOR_SUPPLY_OK] == supply
-            and self._read_back(enable, supply)
-        ):
+        is_set = out[s.PCS_ENABLE_OK] == enable and out[s.CONTACTOR_SUPPLY_OK] == supply
+        is_set = is_set and out[s.WITHHOLD_ON] == withheld
+        read_back = self._read_back(0, 0) if withheld else self._read_back(enable, supply)
+        if is_set and read_back:
             relays[0] += 1
             relays[1] = 0
         else:
             out[s.PCS_ENABLE_OK] = enable
             out[s.CONTACTOR_SUPPLY_OK] = supply
+        out[s.WITHHOLD_ON] = 1 if relays[0] == EXPIRY_AT else 0
 
     def _publish(self, elapsed, pcs_demand, dc_demand, removal):
         state, out = self.state[0], self.out
         live = state in LIVE
         out[s.STATE] = state
+        if state != s.CLOSING:
+            out[s.WITHHOLD_ON] = 0
         if state == s.CLOSING and not self._tested():
             self._test_relays(elapsed)
             self.contactors.update(elapsed, 0)

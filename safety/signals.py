@@ -200,6 +200,7 @@ CABINET_OUTPUTS = (
     ("evidence_count", "count"),
     ("evidence_total", "count"),
     ("start_needed", "bool"),
+    ("withhold_on", "bool"),
 )
 # Names, many to a line.
 # fmt: off
@@ -207,7 +208,7 @@ CABINET_OUTPUTS = (
  PRE_ALARM_ON, SHUNT_TRIP_ON, AUX_LOAD_OK, NOTIFY_MAINTENANCE, NOTIFY_OPERATOR, STATE,
  INHIBIT_REASON, FIRST_OUT, FIRST_OUT_INSTANCE, CAUSE_MASK, ACTIVE_COUNT, LATCHED_COUNT,
  RESETS_LEFT, OBLIGATIONS_OK, ARM_REQUEST, RESET_RESULT, IMAGE_CRC, EVIDENCE_COUNT,
- EVIDENCE_TOTAL, START_NEEDED) = range(27)
+ EVIDENCE_TOTAL, START_NEEDED, WITHHOLD_ON) = range(28)
 # fmt: on
 
 UNIT_OUTPUTS = (

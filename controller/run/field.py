@@ -31,6 +31,7 @@ class IoChannel:
     def __init__(self, module, port, period_ms: int):
         self.module, self.port, self.period_us = module, port, period_ms * 1000
         self.supply = None
+        self.is_permit = False  # whether the module holds one of the permits
         self.sent = None
         self.due_us = 0
         self._writes = 0  # the module's acknowledged writes when the coils last changed
@@ -44,6 +45,8 @@ class IoChannel:
         """
         for request in self.module.service(now_us):
             self.port.submit(request)
+        if self.is_permit and out[s.WITHHOLD_ON]:
+            return  # the expiry is tested
         request = self.module.write(out)
         changed = request is not self.sent
         if changed:
@@ -219,6 +222,9 @@ class Field:
         port = self.ports[device.bus]
         if device.outputs:
             self.io.append(IoChannel(driver, port, config.coil_period_ms))
+            self.io[-1].is_permit = bool(
+                {"pcs_enable_ok", "contactor_supply_ok"} & {*device.outputs}
+            )
             supply = config.topology.driven("contactor_supply_ok")
             if "pcs_enable_ok" in device.outputs and supply is not device:
                 self.io[-1].supply = self.drivers[supply.name]

@@ -86,8 +86,8 @@ class Bench(Inputs):
         inp, out = self.inp, self.out
         inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = self.count
         inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
-        inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
-        inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+        inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & ~out[s.WITHHOLD_ON]
+        inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK] & ~out[s.WITHHOLD_ON]
         inp[s.AIRFLOW_OK] = inp[s.DAMPER_OK] = 1
         inp[s.KEY_SERVICE_CLOSED] = 1 - inp[s.KEY_RUN_OK]
         for rack in range(self.layout.racks):

@@ -86,8 +86,8 @@ class Walk:
         inp[s.GRID_RAW_HASH] = self.draw(4096)
         inp[s.LOAD_RAW_HASH] = self.draw(4096)
         inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
-        inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
-        inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+        inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & ~out[s.WITHHOLD_ON]
+        inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK] & ~out[s.WITHHOLD_ON]
         inp[s.RUN_REQUEST] = 0 if self.draw(300) == 0 else 1
         layout = self.kernel.layout
         for rack in range(layout.racks):

@@ -352,7 +352,7 @@ def test_evidence_is_counted_at_rest_and_while_closing():
 @pytest.mark.parametrize("group", ["meter_grid", "gas_1", "pcs_measure.0", "bms_limits.0", None])
 def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
     bench = Plant(units=2, racks=2).hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_OPEN, 1)
-    assert given_out(bench.step(10)) == (CLOSING, 0, 1)
+    assert given_out(bench.step(15)) == (CLOSING, 0, 1)
     if group:
         bench.silence(GROUPS[group]).step(bench.kernel.features.ages.budget_ticks[GROUPS[group]])
     else:
@@ -558,10 +558,9 @@ def follow(desk, watch, pcs, dc, *event):
     carries = rack_carries if closed else "zero"
     desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED if closed else s.CONTACTOR_OPEN)
     desk.current(carries).pcs_current(pcs_carries if closed else "zero")
-    inp[s.PERMIT_1_CLOSED], inp[s.PERMIT_2_CLOSED] = (
-        out[s.PCS_ENABLE_OK],
-        out[s.CONTACTOR_SUPPLY_OK],
-    )
+    held = 1 - out[s.WITHHOLD_ON]
+    inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & held
+    inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK] & held
     inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], int(run)
     complete = desk.permit.missing(pcs, dc) == evidence.I_NONE
     desk.update(pcs, dc, elapsed)
@@ -573,7 +572,7 @@ def follow(desk, watch, pcs, dc, *event):
 def test_what_never_happens(events):
     desk = Desk().set(s.RUN_REQUEST, 1).set(s.KEY_RUN_OK, 1)
     watch = Observer(desk)
-    for _ in range(14):
+    for _ in range(18):
         follow(desk, watch, 0, 0, "zero", "zero", "follow", True, 1)
     assert desk.out[s.STATE] == RUNNING and watch.enable == 1
     for *event, steps in events:
@@ -686,13 +685,19 @@ def test_a_relay_is_read_back_only_on_modules_that_are_known(levels, known):
 @pytest.mark.parametrize("reported", LEVELS)
 def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step, told, reported):
     desk, wanted = Desk(), pt.RELAY_TEST[step]
-    desk.permit.relays[0], desk.permit.relays[1] = step, 7
-    desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told
     desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
-    desk.permit._test_relays(3)
-    done = told == reported == wanted
-    assert list(desk.permit.relays) == ([step + 1, 0] if done else [step, 10])
-    assert (desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK]) == wanted
+    is_expiry = step == pt.EXPIRY_AT
+    read = (0, 0) if is_expiry else wanted
+    for is_withheld in (1 - is_expiry, int(is_expiry)):  # sent before, and then not
+        desk.permit.relays[0], desk.permit.relays[1] = step, 7
+        desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told
+        desk.out[s.WITHHOLD_ON] = is_withheld
+        desk.permit._test_relays(3)
+        done = told == wanted and reported == read and is_withheld == is_expiry
+        after = [step + 1, 0] if done else [step, 10]
+        assert list(desk.permit.relays) == after
+        assert desk.out[s.WITHHOLD_ON] == (after[0] == pt.EXPIRY_AT)
+        assert (desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK]) == wanted
 
 
 def test_the_time_of_a_step_stays_a_small_number():

@@ -96,7 +96,7 @@ bool: pcs_enable_ok contactor_supply_ok fan_on horn_on lamp_on red_lamp_on super
 code: state inhibit_reason | stage: first_out | index: first_out_instance | hash: cause_mask
 count: active_count latched_count resets_left | bool: obligations_ok arm_request
 code: reset_result | hash: image_crc | count: evidence_count evidence_total
-bool: start_needed
+bool: start_needed withhold_on
 """
 UNIT_OUTPUTS = """
 W: charge_W_max discharge_W_max | limit: charge_reason discharge_reason | bool: pcs_run_ok"""

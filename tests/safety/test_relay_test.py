@@ -10,8 +10,12 @@ from text_cases import cases
 
 from safety import evidence, permit, signals as s
 
-# PCS enable, contactor supply: both on, each dropped alone, and last as the contactors need it
-LEVELS = ((1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+# PCS enable, contactor supply: both on, both on but not written, both on, each dropped alone, and
+# last as the contactors need it
+LEVELS = ((1, 1), (1, 1), (1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
+WITHHELD = [at == permit.EXPIRY_AT for at in range(len(LEVELS))]
+# what has to be read back: what is not written any more has expired
+READ = [(0, 0) if withheld else level for level, withheld in zip(LEVELS, WITHHELD)]
 RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
 RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
 
@@ -21,7 +25,9 @@ class SlowRelays(Plant):
 
     def _follow(self):
         super()._follow()
-        self.told.append((self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]))
+        held = 1 - self.out[s.WITHHOLD_ON]
+        permits = self.out[s.PCS_ENABLE_OK], self.out[s.CONTACTOR_SUPPLY_OK]
+        self.told.append(tuple([each & held for each in permits]))
         for signal, value in zip(RELAYS, self.told[max(0, len(self.told) - self.late)]):
             self.inp[signal] = self.held.get(signal, value)
 
@@ -42,19 +48,22 @@ def closing(bench, level=None):
 
 def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
     bench, told, racks = starting(racks=2), [], []
-    for _ in range(20):
+    for _ in range(30):
         bench.step()
         if bench.out[s.STATE] == CLOSING:
-            told.append((bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]))
+            permits = bench.out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]
+            told.append((permits, bool(bench.out[s.WITHHOLD_ON])))
             racks.append([bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2)])
             # no converter runs, and the arming is not taken back
             assert bench.unit(s.PCS_RUN_OK) == 0 and bench.out[s.ARM_REQUEST] == 1
     assert bench.out[s.STATE] == RUNNING
     changes = [level for level, _ in itertools.groupby(told)]
-    assert tuple(changes[: len(LEVELS)]) == LEVELS == permit.RELAY_TEST
+    wanted = list(zip(LEVELS, WITHHELD))
+    assert changes[: len(LEVELS)] == wanted and permit.RELAY_TEST == LEVELS
+    assert permit.EXPIRY_AT == 1 and bench.out[s.WITHHOLD_ON] == 0
     first_told = racks.index([1, 1])
     assert racks == [[0, 0]] * first_told + [[1, 1]] * (len(racks) - first_told)
-    assert [level for level, _ in itertools.groupby(told[:first_told])] == list(LEVELS)
+    assert [level for level, _ in itertools.groupby(told[:first_told])] == wanted
 
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
@@ -62,7 +71,7 @@ def test_the_levels_are_told_in_order_and_nothing_closes_before_the_last():
 @pytest.mark.parametrize("stuck", range(2))
 def test_a_stuck_relay_is_found_at_the_first_level_it_cannot_follow(level, relay, stuck):
     bench = closing(starting(racks=2), level).hold(RELAYS[relay], stuck)
-    found = [at for at in range(level, len(LEVELS)) if LEVELS[at][relay] != stuck]
+    found = [at for at in range(level, len(LEVELS)) if READ[at][relay] != stuck]
     if not found:
         return stuck_after_the_test(bench, relay, stuck)
     while bench.kernel.permit.relays[0] < found[0]:
@@ -108,6 +117,18 @@ def test_a_module_that_is_not_heard_ends_the_attempt(group):
     assert bench.step(ticks(500) - 1).out[s.STATE] == CLOSING and bench.kernel.permit.relays[0] == 2
     assert bench.step().out[s.STATE] == TRIPPED and bench.standing() == ["49"]
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
+
+
+@cases("expiry_ms waits_ms\n 500 1000 | 200 700 | 40 540")
+def test_an_expiry_that_is_longer_than_set_ends_the_attempt(expiry_ms, waits_ms):
+    """The read-back may take 0.5 s more: relays, off-delay, bus."""
+    bench = closing(starting(permit_expiry_ms=expiry_ms), permit.EXPIRY_AT)
+    bench.held.update(dict.fromkeys(RELAYS, 1))
+    waited = 0
+    while bench.out[s.STATE] == CLOSING:
+        waited, _ = waited + 1, bench.step()
+    assert waited == ticks(waits_ms) + 2 and bench.kernel.permit.tried[0] == 1
+    assert bench.out[s.WITHHOLD_ON] == 0
 
 
 def fail(bench, way="relay"):

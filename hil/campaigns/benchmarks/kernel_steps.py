@@ -62,8 +62,8 @@ def follow(inp, out, layout, number):
     """
     inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
     inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
-    inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK]
-    inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK]
+    inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & ~out[s.WITHHOLD_ON]
+    inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK] & ~out[s.WITHHOLD_ON]
     for rack in range(layout.racks):
         closed = out[layout.rack_output(rack, s.CONTACTOR_CLOSE_OK)]
         inp[layout.rack_input(rack, s.CONTACTOR_STATE)] = (

@@ -59,8 +59,9 @@ class Walk:
         inp[s.GRID_RAW_HASH] = draw.randrange(1 << 30)
         inp[s.LOAD_RAW_HASH] = draw.randrange(1 << 30) if draw.random() < 0.9 else 7
         inp[s.LOAD_POWER_W] += draw.randrange(-40_000, 40_001)
-        inp[s.PERMIT_1_CLOSED] = first.kernel.out[s.PCS_ENABLE_OK]
-        inp[s.PERMIT_2_CLOSED] = first.kernel.out[s.CONTACTOR_SUPPLY_OK]
+        held = 1 - first.kernel.out[s.WITHHOLD_ON]
+        inp[s.PERMIT_1_CLOSED] = first.kernel.out[s.PCS_ENABLE_OK] & held
+        inp[s.PERMIT_2_CLOSED] = first.kernel.out[s.CONTACTOR_SUPPLY_OK] & held
         if draw.random() < self.unrest:  # across both reserves and back
             self.set_rack(s.SOC_PERMILLE, *draw.choices((90, 140, 160, 550, 550), k=layout.racks))
         close = [layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)]

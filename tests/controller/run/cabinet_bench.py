@@ -26,7 +26,7 @@ READY = approved(CONFIG)
 NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
 STORED_TICKS = operator_commands.STORED_MS // CONFIG.tick_ms
-CLOSED_TICKS = 14  # closing takes 13
+CLOSED_TICKS = 16  # closing takes 15
 RUN_TICKS = 64  # closing, or a controlled stop of at most 60
 WORDS = """
     rack_voltage_mV 790_000 cell_voltage_mV_min 3290 cell_voltage_mV_max 3300 soc_permille 550
@@ -78,8 +78,9 @@ class Field:
         self.ticks += 1
         inp[: s.RUN_REQUEST] = self.cabinet
         inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = self.ticks
-        inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK]
-        inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK]
+        held = 1 - self.out[s.WITHHOLD_ON]
+        inp[s.PERMIT_1_CLOSED] = self.out[s.PCS_ENABLE_OK] & held
+        inp[s.PERMIT_2_CLOSED] = self.out[s.CONTACTOR_SUPPLY_OK] & held
         for unit in range(layout.units):
             inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = RATED["rack_voltage_mV"]
         for rack in range(layout.racks):

@@ -187,7 +187,7 @@ def test_a_keyframe_every_10_s_and_whenever_causes_or_the_state_change():
     journal = Journal()
     bench = Bench(journal=journal).tick(501)
     # closing, running
-    assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 13, 500]
+    assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 15, 500]
     bench.trip()
     assert sum(journal.frames[501:]) == 1
 
