@@ -8,7 +8,7 @@ recomputed at run time (row 44).
 
 from safety import crc, signals
 
-IMAGE_SCHEMA = 3
+IMAGE_SCHEMA = 4
 HEADER = ("schema", "units", "racks", "modules", "tick_ms")
 H_SCHEMA, H_UNITS, H_RACKS, H_MODULES, H_TICK_MS = range(5)
 
@@ -41,6 +41,8 @@ CABINET_PARAMETERS = (
     ("ups_fitted", "bool", 0, 1, 1, "fixed"),
     ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
     ("key_service_fitted", "bool", 0, 1, 1, "fixed"),
+    # 0: a rack closes by itself once it has its supply, so the supply's expiry cannot be tested
+    ("close_command_fitted", "bool", 0, 1, 1, "fixed"),
     ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
@@ -59,8 +61,8 @@ CABINET_PARAMETERS = (
  P_CONTACTOR_CLOSE_MS_MAX, P_RACK_VOLTAGE_SPREAD_MV_MAX, P_BMS_FAULT_CONTACT_FITTED, P_DOOR_FITTED,
  P_METER_LOAD_FITTED, P_OFFGAS_DETECTORS, P_TOXIC_FITTED, P_SMOKE_ZONES, P_HEAT_FITTED,
  P_IO_3_FITTED, P_CLIMATE_FITTED, P_UPS_FITTED, P_SUPERVISED_FITTED, P_KEY_SERVICE_FITTED,
- P_MONITOR_SILENT_MS, P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS, P_CONTACTOR_REPORT_MS,
- P_BMS_STILL_MS, P_GRID_IMPORT_W_MAX, P_GRID_EXPORT_W_MAX) = range(34)
+ P_CLOSE_COMMAND_FITTED, P_MONITOR_SILENT_MS, P_AGENT_HOLD_OFF_MS, P_FUSE_WAIT_MS,
+ P_CONTACTOR_REPORT_MS, P_BMS_STILL_MS, P_GRID_IMPORT_W_MAX, P_GRID_EXPORT_W_MAX) = range(35)
 # fmt: on
 
 UNIT_PARAMETERS = (

@@ -42,6 +42,7 @@ class Permit:
         self.test_ticks = p.ticks(TEST_MS, tick_ms)
         expiry_ms = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] + EXPIRY_MS
         self.expiry_ticks = p.ticks(expiry_ms, tick_ms)
+        self.expires = image[image_map.cabinet + p.P_CLOSE_COMMAND_FITTED]
         self.closing_ticks = contactors.close_ticks_max + self.relay_ticks * (len(RELAY_TEST) + 1)
         self.state = array("i", [s.INHIBITED])
         # ticks in this state, ticks of waiting still due, opened (0/1)
@@ -180,7 +181,7 @@ class Permit:
         is_set = is_set and out[s.WITHHOLD_ON] == withheld
         read_back = self._read_back(0, 0) if withheld else self._read_back(enable, supply)
         if is_set and read_back:
-            relays[0] += 1
+            relays[0] += 1 if self.expires or relays[0] + 1 != EXPIRY_AT else 2
             relays[1] = 0
         else:
             out[s.PCS_ENABLE_OK] = enable

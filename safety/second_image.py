@@ -36,6 +36,7 @@ NOT_OURS = (
     "ups_fitted",
     "supervised_fitted",
     "key_service_fitted",
+    "close_command_fitted",
 )
 IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 

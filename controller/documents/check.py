@@ -153,6 +153,12 @@ def _open_hazards(config):
             "H6: an older pair of copies of the store loads as clean, because no channel B keeps "
             "its mark: what was latched or locked out since is then forgotten",
         )
+    if not config.cabinet["close_command_fitted"]:
+        yield from wrapped(
+            "  OPEN HAZARD: ",
+            "H41: no closing tests the expiry of the permits, because a BMS closes by itself once "
+            "it has its supply; test it by hand, with the controller off (row 44)",
+        )
 
 
 def _sources(config):

@@ -59,6 +59,13 @@ def _fitted(topology):
         "supervised_fitted": "supervised" not in absent,
         "key_service_fitted": "key_service" not in absent,
         "door_fitted": "door" not in absent,
+        "close_command_fitted": all(
+            [
+                device.profile.family == "native_bms"
+                for device in topology.devices
+                if device.role == "bms"
+            ]
+        ),
         "bms_fault_contact_fitted": "bms_fault" not in absent,
     }
 

@@ -23,7 +23,7 @@ mV 100 10000 3000 down: rack_voltage_spread_mV_max | bool 0 1 1 up: bms_fault_co
 bool 0 1 1 fixed: door_fitted meter_load_fitted | count 0 2 2 fixed: offgas_detectors
 bool 0 1 1 fixed: toxic_fitted | count 0 2 2 fixed: smoke_zones
 bool 0 1 1 fixed: heat_fitted io_3_fitted climate_fitted ups_fitted supervised_fitted
-  key_service_fitted
+  key_service_fitted close_command_fitted
 ms 1000 10000 10000 down: monitor_silent_ms | ms 0 600000 0 down: agent_hold_off_ms
 ms 0 30000 30000 up: fuse_wait_ms | ms 100 2000 600 down: contactor_report_ms
 ms 5000 120000 10000 down: bms_still_ms | W 0 100000000 500000 down: grid_import_W_max
@@ -114,7 +114,7 @@ def test_a_table_is_as_written_here(name):
 
 def test_the_numbers_that_journals_and_the_other_channel_know():
     """A level or a state is stored as its number: another one would be read as something else."""
-    assert (m.NO_GATE, m.KNOWN, m.IN_PART, m.DOUBTED, p.IMAGE_SCHEMA) == (-1, 1, 2, 3, 3)
+    assert (m.NO_GATE, m.KNOWN, m.IN_PART, m.DOUBTED, p.IMAGE_SCHEMA) == (-1, 1, 2, 3, 4)
     assert (m.PCS_RAMP, m.PCS_STOP) == (m.INHIBIT_BY_RAMP, m.INHIBIT_AT_ONCE) == (1, 2)
     assert (m.DC_INHIBIT, m.DC_OPEN_AT_ZERO, m.DC_OPEN, m.DC_OPEN_ONLY_AT_ZERO) == (1, 2, 3, 4)
     assert (m.SELF, m.REMOTE, m.KEY) == (s.CABINET, s.UNIT, s.RACK) == (0, 1, 2)

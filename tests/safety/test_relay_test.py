@@ -119,6 +119,14 @@ def test_a_module_that_is_not_heard_ends_the_attempt(group):
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 == bench.kernel.permit.tried[0]
 
 
+def test_a_rack_that_closes_by_itself_lets_no_expiry_be_tested():
+    """Pylontech racks close 0.5 s after their supply: in the middle of the test."""
+    bench = closing(starting(close_command_fitted=0))
+    while bench.out[s.STATE] == CLOSING:
+        assert bench.step().out[s.WITHHOLD_ON] == 0
+    assert bench.out[s.STATE] == RUNNING
+
+
 @cases("expiry_ms waits_ms\n 500 1000 | 200 700 | 40 540")
 def test_an_expiry_that_is_longer_than_set_ends_the_attempt(expiry_ms, waits_ms):
     """The read-back may take 0.5 s more: relays, off-delay, bus."""

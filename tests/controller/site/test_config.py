@@ -120,8 +120,11 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
         and row[0] != "meter_load_fitted"
         and row[1] != "W"
     }
-    assert len(derived) == 13
-    assert [name for name, value in derived.items() if value] == ["io_3_fitted"]
+    assert len(derived) == 14
+    assert [name for name, value in derived.items() if value] == [
+        "io_3_fitted",
+        "close_command_fitted",
+    ]
     assert [device.role for device in loaded.topology.on_bus("gas")] == ["io_3"]
     assert not any(loaded.topology.device("io_3").inputs + loaded.topology.device("io_3").outputs)
     assert loaded.topology.device("gas_1") is loaded.topology.mapped("gas_relay_ok") is None
