@@ -379,8 +379,10 @@ def any_permit(cabinet):
     permit.opening.waited[:] = machine.symbols("waited", opening.NOT_WAITING, s.TICKS_MAX, 2)
     tested = symbol("tested", 0, len(permits.RELAY_TEST))
     permit.relays[:] = [tested, symbol("ticks", 0, s.TICKS_MAX)]
-    permit.tried[:] = [symbol("failed", 0, permits.FAILURES_MAX), symbol("test", 0, s.TICKS_MAX)]
-    for place in (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, *contactors.out_at):
+    failed, test = symbol("failed", 0, permits.FAILURES_MAX), symbol("test", 0, s.TICKS_MAX)
+    permit.tried[:] = [failed, test, symbol("rests", 0, 1)]
+    bits = (s.CONTACTOR_SUPPLY_OK, s.PCS_ENABLE_OK, s.ARM_REQUEST, s.WITHHOLD_ON)
+    for place in (*bits, *contactors.out_at):
         kernel.out[place] = symbol("out", 0, 1)
     machine.assume([claim for _, claim in permit_invariants(kernel)])
 
@@ -497,7 +499,8 @@ def unwanted(kernel):
     inp, permit = kernel.inp, kernel.permit
     lasted = permit.tried[1] > permit.test_ticks
     over = equal(inp[s.TEST_REQUEST], 1) & lasted
-    return equal(inp[s.RUN_REQUEST], 0) | equal(inp[s.LOCK_OUT_OK], 0) | over
+    rests = equal(permit.tried[2], 1)
+    return equal(inp[s.RUN_REQUEST], 0) | equal(inp[s.LOCK_OUT_OK], 0) | over | rests
 
 
 def is_over(permit, place, name):
@@ -532,7 +535,7 @@ def in_its_time(cabinet, dc, load, removal):
 
 
 def relays_are_tested():
-    """Permit.update: no new close command before each permit relay fell alone and was read back"""
+    """Permit.update: no new close command before each permit expired, fell alone, was read back"""
     cabinet = Cabinet(units=1, racks=2)
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
@@ -540,7 +543,7 @@ def relays_are_tested():
     before, step, told = permit.state[0], permit.relays[0], [out[each] for each in at]
     was_closing = equal(before, s.CLOSING)
     was_tested = was_closing & no(testing(permit))
-    levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK]
+    levels = out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK], out[s.WITHHOLD_ON]
     pcs, dc = machine.symbol("pcs", 0, m.PCS_STOP), machine.symbol("dc", 0, m.DC_OPEN_ONLY_AT_ZERO)
     machine.call(permit.update, cabinet.elapsed(), pcs, dc, machine.symbol("removal", 0, 1))
     closing, running = equal(permit.state[0], s.CLOSING), equal(permit.state[0], s.RUNNING)
@@ -556,7 +559,9 @@ def relays_are_tested():
 
 
 def read_back(cabinet, closing, before, levels):
-    """closing: before and after the step; before, levels: test step and both permits before it."""
+    """closing: before and after the step; before, levels: test step, both permits, and whether
+    they were withheld before it.
+    """
     kernel, test = cabinet.kernel, permits.RELAY_TEST
     after, ages = kernel.permit.relays[0], kernel.features.ages
     one, two = [truth(cabinet.machine.call(ages.known, group)) for group in (s.G_IO_1, s.G_IO_2)]
@@ -567,8 +572,9 @@ def read_back(cabinet, closing, before, levels):
     ]
     read = *levels, kernel.inp[s.PERMIT_1_CLOSED], kernel.inp[s.PERMIT_2_CLOSED]
     for place, wanted in enumerate(test):
-        right = one & two
-        for value, level in zip(read, wanted * 2):
+        withheld = int(place == permits.EXPIRY_AT)
+        right, shown = one & two, (0, 0) if withheld else wanted
+        for value, level in zip(read, (*wanted, withheld, *shown)):
             right = right & equal(value, level)
         here = closing & equal(before, place)
         claims += [
