@@ -130,6 +130,9 @@ class Features:
     def update(self, elapsed: int) -> None:
         """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""
         self.ages.update(elapsed)
+        self._own(elapsed)
+        if self.layout.units == 0:
+            return  # channel B has neither the inputs nor the stages of the rest
         self._cabinet(elapsed)
         for unit in range(self.layout.units):
             self.units.update(unit)
@@ -142,12 +145,21 @@ class Features:
         self.value[feature] = value
         self.known[feature] = known
 
-    def _cabinet(self, elapsed):
+    def _own(self, elapsed):
+        """What both channels judge by inputs of their own."""
         value = self.value
         self._direct()
-        io_1 = self.ages.known(s.G_IO_1)
+        self.fire.update_buttons(self.ages.known(s.G_IO_1) & self.ages.known(s.G_IO_2))
+        value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
+        value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
+        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1] | self.inp[s.STORE_IS_OLD]
+        self.boot[0] = self.boot[1] = 0
+        self.changed[0] = 1
+
+    def _cabinet(self, elapsed):
+        value = self.value
         io_3 = self.ages.known(s.G_IO_3)
-        self.fire.update(io_1, self.ages.known(s.G_IO_2), io_3)
+        self.fire.update(self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), io_3)
         self.gas.update(elapsed)
         self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
         self._silences()
@@ -156,11 +168,7 @@ class Features:
         value[m.F_ENERGISED] = (
             1 if self.out[s.CONTACTOR_SUPPLY_OK] or not self.all_reported_open() else 0
         )
-        value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
-        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1] | self.inp[s.STORE_IS_OLD]
-        self.boot[0] = self.boot[1] = 0
         self._noc(elapsed, io_3)
-        self.changed[0] = 1
 
     def _direct(self):
         """Take over the inputs of groups with news; what is no longer known loses `known`."""

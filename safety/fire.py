@@ -17,12 +17,14 @@ class Fire:
         self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
         self.key_service_fitted = image[image_map.cabinet + p.P_KEY_SERVICE_FITTED]
 
+    def update_buttons(self, known: int) -> None:
+        """known: 1 while both contacts of the emergency stop are."""
+        inp = self.inp
+        self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, known)
+
     def update(self, io_1: int, io_2: int, io_3: int) -> None:
         """io_1, io_2, io_3: 1 while the module's contacts are known."""
         inp, fan_on = self.inp, self.out[s.FAN_ON]
-        self._put(
-            m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, io_1 & io_2
-        )
         if self.key_service_fitted:
             same = inp[s.KEY_RUN_OK] == inp[s.KEY_SERVICE_CLOSED]
             self._put(m.F_KEY_DISCREPANCY, 1 if same else 0, io_1 & io_3)

@@ -25,7 +25,6 @@ class Pace:
     def update(self, elapsed: int) -> None:
         """Judge a step that comes `elapsed` ticks after the one before."""
         value = self.features.value
-        value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
         value[m.F_LATE_STEPS] = self._late(elapsed)
         self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
         self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
