@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from cabinet_bench import believed
 
 from controller.documents import hazard_log
 from controller.site import config as configs, time_chain
@@ -22,6 +23,7 @@ from safety.kernel import Kernel
 from tests.tables import cases
 
 CONFIG = configs.load(str(EXAMPLE))
+BELIEVED = believed(CONFIG)
 LIMITS = Limits(CONFIG)
 # Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
@@ -48,8 +50,8 @@ def shared_starts(monkeypatch):
     monkeypatch.setattr(start, "started", started)
 
 
-def result_of(each):
-    rig = start.started(CONFIG, each)
+def result_of(each, settings=CONFIG):
+    rig = start.started(settings, each)
     (result,) = forks.values([None], lambda _: play.measured(rig, each, LIMITS), 1)
     return result, play.wanted(each, rig.cabinet.devices)
 
@@ -170,9 +172,9 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
 
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
-    """Its set-point expires on a second of its own clock."""
+    """Its set-point expires on a second of its own clock; a test of the meter moves the writes."""
     each = COURSES["41a"]._replace(settle_s=0.4, before=(do("bridge_chain"),))
-    result, _ = result_of(each)
+    result, _ = result_of(each, BELIEVED)
     assert result.since_ms[effects.POWER] < result.stands_ms and result.unwanted == {}
 
 
