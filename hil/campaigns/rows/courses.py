@@ -15,7 +15,7 @@ from safety import matrix as m, permit
 
 # gentle: where the drop inside the cells would blur a threshold
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
-REST_kW = 5  # 2 A a rack heat nothing, and still there is power to take away
+REST_kW = 7  # 3 A a rack heat nothing, and still there is power to take away
 PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
 # 170 kW are 37 A less: a rack that hides it hides 12 A
 HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
