@@ -100,8 +100,7 @@ class Witness:
         part_W = rated_W // RATED_PARTS + 1
         if pcs:
             measured_W = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
-            sent_W = self.inp[self.layout.unit_input(unit, s.PCS_SENT_W)]
-            pair.add(elapsed, measured_W // part_W, sent_W // part_W)
+            pair.add(elapsed, measured_W // part_W, self._asked_W(unit) // part_W)
         else:
             pair.forget()
         follow_ms = self.image[parameters + p.U_PCS_FOLLOW_MS]
@@ -116,6 +115,15 @@ class Witness:
         self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)
         if beyond > 0 or short > 0:
             self.features.changed[1 + unit] = 1
+
+    def _asked_W(self, unit):
+        """The set-point that was sent; 0 of a converter that is off, starts or has failed: it owes
+        no power.
+        """
+        state = self.inp[self.layout.unit_input(unit, s.PCS_STATE)]
+        if state != s.PCS_RUNNING and state != s.PCS_THROTTLED:
+            return 0
+        return self.inp[self.layout.unit_input(unit, s.PCS_SENT_W)]
 
     def _rack(self, rack, elapsed, pcs, pcs_dA, moved_dA):
         """Row 54: for how long the converter's current has moved and no value of the rack has."""

@@ -132,10 +132,10 @@ def test_a_kernel_without_converters_and_racks_runs():
 
 @cases("""signal value name
     s.ESTOP_1_OK 0 '1a' | s.ESTOP_2_OK 0 '1b' | s.FIRE_ALARM_OK 0 '2' | s.SUPPRESSION_OK 0 '3'
-    s.SMOKE_1_OK 0 '4' | s.OFFGAS_1_PPM 20 '7' | s.TOXIC_PPM 200 '10a'
-    s.GAS_1_LFL_PERMILLE 100 '11' | s.GAS_RELAY_OK 0 '12b' | s.CELL_VOLTAGE_OK 0 '30'
-    s.BMS_FAULT_OK 0 '40e' | s.LEAK_OK 0 '42a' | s.SELF_TEST_BITS 1 '44e' | s.PEER_CODE 1 '51'""")
-def test_it_trips_the_rows_of_the_cabinet(signal, value, name):
+    s.GAS_RELAY_OK 0 '12b' | s.CELL_VOLTAGE_OK 0 '30' | s.BMS_FAULT_OK 0 '40e'
+    s.LEAK_OK 0 '42a' | s.SELF_TEST_BITS 1 '44e'""")
+def test_it_trips_the_rows_that_need_no_more_than_a_contact(signal, value, name):
+    """It is channel B's: votes of detectors and ages of what A alone reads are not computed."""
     bench = Plant(units=0, racks=0).step(30)
     row = next(stage for stage in CABINET_STAGES if stage[m.S_ID] == name)
     bench.set(signal, value).wait(max(1, ticks(row[m.S_SET_MS])))

@@ -252,6 +252,19 @@ def test_power_against_the_set_point_that_was_sent(measured_kW, sent_kW, beyond,
     assert ("56b" in bench.standing()) == (short >= 100)
 
 
+STATES = range(s.PCS_OFF, s.PCS_OFF + 8)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_converter_that_does_not_run_owes_no_power_and_may_give_none(state):
+    """A slow start is no derating; power while it reports itself off is power nobody asked for."""
+    runs = state in (s.PCS_RUNNING, s.PCS_THROTTLED)
+    for measured_W, found in ((0, (-400, 400) if runs else (0, 0)), (100_000, (0, 0))):
+        bench = powers(running().set_unit(s.PCS_STATE, state), measured_W, 100_000)
+        found = found if runs or not measured_W else (400, -400)
+        assert disobeys(bench.step(FULL + TICKS_PER_BLOCK)) == found
+
+
 def test_a_set_point_that_changes_is_followed_within_its_time():
     """Half of the range, of 1 s in the 2 s of a mean."""
     bench = powers(running(), 0, 0).step(FULL)

@@ -49,6 +49,7 @@ def fill(inp, layout):
         inp[signal] = value
     for unit in range(layout.units):
         inp[layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)] = 790000
+        inp[layout.unit_input(unit, s.PCS_STATE)] = s.PCS_RUNNING
     for rack in range(layout.racks):
         for signal, value in HEALTHY_RACK:
             inp[layout.rack_input(rack, signal)] = value

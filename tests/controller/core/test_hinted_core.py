@@ -126,6 +126,7 @@ class Steady:
             self.core.inp[s.GRID_POWER_W] = 300_000 - self.setpoint_W
             for signal in (s.PCS_POWER_W, s.PCS_SENT_W):
                 self.core.inp[self.core.layout.unit_input(0, signal)] = self.setpoint_W
+            self.core.inp[self.core.layout.unit_input(0, s.PCS_STATE)] = s.PCS_RUNNING
             put(self.core, hints)
             self.core.tick(elapsed)
             late_steps.forget(self.core.kernel)
