@@ -173,7 +173,7 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
     code, out, _ = run(capsys, *where, "--head", "ab" * 32)
     assert code == 1 and "published hash" in out[-1]
     whole, copy = (record / "record.db").read_bytes(), tmp_path / "record.db"
-    copy.write_bytes(whole.replace(b"running -> tripped", b"running -> stopped"))
+    copy.write_bytes(whole.replace(b" -> tripped", b" -> stopped"))
     code, out, _ = run(capsys, "verify", copy)
     assert code == 1 and out[-1].startswith("BROKEN: event ") and "content or the order" in out[-1]
 
