@@ -35,9 +35,10 @@ class SunSpecPcs:
     when needed.
 
     `state`: index into STATES. `fault`: why the last start-up failed, one line, "" = it did not.
-    `readings`: what came back (with its counters). `mismatch_streak`: mismatches in a row.
-    `restarts`: how often the device was lost. `setpoint_address`: register of WSet on this device,
-    None until discovered: the gate decodes frames with it.
+    `readings`: what came back (with its counters). `mismatches`: set-points that read back as
+    another value; row 56 judges what the converter does. `restarts`: how often the device was
+    lost. `setpoint_address`: register of WSet on this device, None until discovered: the gate
+    decodes frames with it.
     """
 
     def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group):
@@ -45,7 +46,7 @@ class SunSpecPcs:
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
-        self.mismatches = self.mismatch_streak = self.restarts = self.writes = self.failures = 0
+        self.mismatches = self.restarts = self.writes = self.failures = 0
         self.setpoint_address = None
         self.readings = Readings(
             profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
@@ -269,9 +270,7 @@ class SunSpecPcs:
             return
         raw, exponent = self._acknowledged or (None, None)
         if raw is not None and exponent == self.readings.setpoint_exponent:
-            differs = values[2] != raw
-            self.mismatches += differs
-            self.mismatch_streak = self.mismatch_streak + 1 if differs else 0
+            self.mismatches += values[2] != raw
         wrong = self._settings_wrong(values)
         if wrong:
             self.state = SET_MODES
