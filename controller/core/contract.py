@@ -29,6 +29,7 @@ class View:
     grid_meter_W: int | None = None  # as the meter tells, whether it is proven or not
     grid_W: int | None = None  # > 0 imports
     battery_W: int | None = None
+    is_short: bool = False  # a converter gives less than it was sent (row 56b)
     soc_permille: tuple | None = None  # lowest of the racks, mean
     hints: tuple = ()  # inputs, place of the first slot
     # by the chain: the set-point in force; available power, after the bounds. The base request

@@ -30,7 +30,10 @@ class Control:
         for function in self._requesting:
             for answer in function.step(view, elapsed_ticks):
                 chain.take(answer)
-        return chain.finish(elapsed_ticks)
+        setpoint_W = chain.finish(elapsed_ticks)
+        if view.is_short and view.battery_W is not None:
+            chain.tell_measured(view.battery_W)
+        return setpoint_W
 
     def state_blocks(self) -> list:
         """Arrays of all that carries over to the next tick, in the order of the journal."""

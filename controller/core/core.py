@@ -19,6 +19,7 @@ from safety import matrix, parameters as p, signals as s
 from safety.kernel import Kernel
 
 STANDING_BITS = 30
+SHORT = "56b"
 FLASH_MS = 250
 
 
@@ -62,6 +63,7 @@ class Core:
         racks, units = range(layout.racks), range(layout.units)
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in racks]
         self._soc_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+        self._short = _instances(self.kernel.evaluator, SHORT)
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
         self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
 
@@ -100,6 +102,8 @@ class Core:
         view.is_running = out[s.STATE] == s.RUNNING
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)
+        active = kernel.evaluator.active
+        view.is_short = any([active[index] for index in self._short])
         soc = self._known(self._soc_group, self._soc_at)
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
@@ -163,3 +167,9 @@ class Core:
         if at != len(data):
             raise ValueError("state words do not fit this topology")
         self._name_standing()
+
+
+def _instances(evaluator, stage_name):
+    """Places of the instances of a stage in the arrays of the evaluator."""
+    stages = enumerate(evaluator.stage)
+    return [at for at, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]

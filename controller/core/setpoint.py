@@ -119,6 +119,16 @@ class Chain:
             out[place] = within(obliged_W, self.limits.low_W, self.limits.high_W)
         return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
 
+    def tell_measured(self, battery_W: int) -> None:
+        """A converter limits itself: towards its set-point no more is available than is measured.
+        Only `out` says so; control goes on with its own ends, or a passing weakness would stay.
+        """
+        out = self.out
+        if out[O_SETPOINT_W] > 0:
+            out[O_AVAILABLE_HIGH_W] = within(battery_W, 0, out[O_AVAILABLE_HIGH_W])
+        else:
+            out[O_AVAILABLE_LOW_W] = within(battery_W, out[O_AVAILABLE_LOW_W], 0)
+
     def finish(self, elapsed_ticks: int) -> int:
         """Set-point, W, from base request + fast request; fills the rest of `out`."""
         out = self.out

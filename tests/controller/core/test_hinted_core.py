@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 from hypothesis import given, settings, strategies as st
-from test_core import CONFIGS, FIREBREAK, Walk, core_of, square_W, word
+from test_core import CONFIGS, FIREBREAK, Walk, core_of, is_standing, square_W, word
 from test_hint_table import KNOWN, made
 
 from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
@@ -104,7 +104,7 @@ class Steady:
     """A running core of the example site with good inputs; tick takes hints as put() does."""
 
     def __init__(self, before=None):
-        self.core = core_of(FIREBREAK)
+        self.core, self.gives_W = core_of(FIREBREAK), None
         self.walk = Walk(self.core, 7)
         self.walk.unrest = 0
         if before is None:
@@ -124,8 +124,9 @@ class Steady:
                 self.core.fresh[group] = 0
             self.core.inp[s.LOAD_POWER_W] = load_W
             self.core.inp[s.GRID_POWER_W] = 300_000 - self.setpoint_W
-            for signal in (s.PCS_POWER_W, s.PCS_SENT_W):
-                self.core.inp[self.core.layout.unit_input(0, signal)] = self.setpoint_W
+            for signal, gives_W in ((s.PCS_POWER_W, self.gives_W), (s.PCS_SENT_W, None)):
+                power_W = self.setpoint_W if gives_W is None else gives_W
+                self.core.inp[self.core.layout.unit_input(0, signal)] = power_W
             self.core.inp[self.core.layout.unit_input(0, s.PCS_STATE)] = s.PCS_RUNNING
             put(self.core, hints)
             self.core.tick(elapsed)
@@ -185,6 +186,20 @@ def test_a_request_beyond_available_power_is_held_back_and_winds_nothing_up(stea
     assert steady.word(setpoint.O_BINDING_REASON) != reasons.NONE
     steady.tick((SCHEDULER, codes.POWER_W, 0, 20_000), ticks=300, elapsed=2)  # 250 kW at 25 kW/s
     assert abs(steady.setpoint_W) < 3000
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_while_a_converter_gives_less_upstream_reads_what_is_measured(steady, sign):
+    """The end away from its set-point stays; so do both when it obeys again."""
+    steady.gives_W = sign * 40_000
+    steady.tick((SCHEDULER, codes.POWER_W, sign * 150_000, 60_000), ticks=600)
+    assert is_standing(steady.core, "56b.unit1") and abs(steady.setpoint_W) > 90_000
+    ends = list(map(steady.word, AVAILABLE))[::sign]
+    assert ends[-1] == sign * 40_000 and -sign * ends[0] > 100_000
+    steady.gives_W = None
+    steady.tick(ticks=400)
+    ends = list(map(steady.word, AVAILABLE))
+    assert not is_standing(steady.core, "56b.unit1") and -ends[0] > 100_000 < ends[1]
 
 
 def test_load_tracking_works_in_what_a_request_leaves(steady):
