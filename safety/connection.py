@@ -23,7 +23,9 @@ class Connection:
             size_W = image[features.map.unit + p.U_RATED_W]
         self.part_W = size_W // LIMIT_PARTS + 1
         self.parts = max(1, size_W // self.part_W)
-        self.import_parts, self.export_parts = import_W // self.part_W, export_W // self.part_W
+        # never more, which the proof of small ints has to be told
+        self.import_parts = min(import_W // self.part_W, LIMIT_PARTS)
+        self.export_parts = min(export_W // self.part_W, LIMIT_PARTS)
         self.words = array("i", [0] * means.WORDS)
         self.pair = means.Means(self.words, 0, features.tick_ms)
 

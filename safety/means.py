@@ -69,7 +69,7 @@ class Means:
     def _result(self, at):
         words, block = self.words, at + NOW + BLOCK_WORDS
         first = second = 0
-        low, high = words[block + LOW], words[block + HIGH]
+        low = high = words[block + LOW]
         for back in range(BLOCKS):
             low, high = min(low, words[block + LOW]), max(high, words[block + HIGH])
             if back < MEAN_BLOCKS:

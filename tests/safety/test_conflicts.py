@@ -128,6 +128,8 @@ def test_a_kernel_without_converters_and_racks_runs():
     bench.inp[s.RUN_REQUEST] = 0
     assert bench.step(5).out[s.STATE] == s.INHIBITED or bench.out[s.STATE] == s.READY
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0
+    others = m.F_GAS_LFL_PERMILLE_MAX, m.F_FIRE_DETECTORS, m.F_IO_SILENCE_MS, m.F_GRID_OVER_PERMILLE
+    assert not any([bench.kernel.features.known[each] for each in others]), "channel A's alone"
 
 
 @cases("""signal value name

@@ -3,7 +3,7 @@
 import pytest
 from bench import Bench
 
-from safety import matrix as m, signals as s
+from safety import matrix as m, means, signals as s
 
 WATCHED = (
     m.F_GRID_OVER_PERMILLE,
@@ -32,6 +32,7 @@ def found(bench):
     "grid_W, battery_W, permille",
     [
         (853_000, 0, (706, 0, 0)),
+        (1_500_000, 0, (2000, 0, 0)),
         (500_000, -250_000, (0, 0, 0)),
         (600_000, -50_000, (200, 100, 0)),  # the battery causes no more than it charges
         (600_000, -150_000, (200, 200, 0)),
@@ -44,6 +45,20 @@ def found(bench):
 def test_what_is_over_and_what_of_it_is_the_battery(grid_W, battery_W, permille):
     above = [max(0, value) for value in seen(grid_W, battery_W)]
     assert above == pytest.approx(permille, abs=1)
+
+
+def test_an_export_beyond_what_it_may_be():
+    limits = {"grid_export_W_max": 200_000}
+    over, _, by_battery = seen(-300_000, 60_000, **limits)
+    assert (over, by_battery) == (pytest.approx(200, abs=2), pytest.approx(120, abs=2))
+
+
+def test_the_parts_that_are_small_ints():
+    """A part of 500 kW is 9 W; a part of 9 W is one."""
+    bench = Bench().set(s.GRID_POWER_W, 90_000).set_unit(s.PCS_POWER_W, 45_000).step(SETTLED)
+    connection = bench.kernel.features.connection
+    assert connection.part_W == 9
+    assert list(connection.words[means.MEAN_FIRST : means.MEAN_SECOND + 1]) == [10_000, 5000]
 
 
 def test_units_add_up():

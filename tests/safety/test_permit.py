@@ -277,6 +277,13 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
     assert bench.kernel.permit.contactors.current_zero() == 1, "a silent one is row 41's"
 
 
+@cases("unit current_mA zero\n 0 6999 1 | 0 7000 0 | 1 499 1 | 1 500 0")
+def test_zero_current_of_a_converter_is_that_of_its_own_racks(unit, current_mA, zero):
+    bench = Plant(racks=2, units=2, rated_current_mA=(140_000, 10_000)).step(ticks(300))
+    bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), current_mA).step()
+    assert bench.kernel.permit.contactors.current_zero() == zero
+
+
 def test_every_converter_must_be_known_and_at_zero():
     desk = Desk(racks=2, units=2)
     assert desk.permit.opening._pcs_current_zero()
