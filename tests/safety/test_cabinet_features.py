@@ -1,6 +1,7 @@
 """Derived signals of the cabinet and its converters."""
 
 import pytest
+from bench import Bench
 from desk import Desk
 from rows import ticks
 from text_cases import cases
@@ -172,3 +173,19 @@ def test_a_silent_rack_that_may_be_closed_clears_nothing(group):
     assert mismatch(desk.step()) == ((1000, KNOWN) if group == s.G_BMS_PACK else (1000, IN_PART))
     desk.silence(desk.layout.unit_group(0, s.G_PCS_MEASURE)).step(1, elapsed=ticks(2000) + 1)
     assert mismatch(desk)[1] == UNKNOWN
+
+
+@pytest.mark.parametrize("run, service, apart", [(1, 0, 0), (0, 1, 0), (1, 1, 1), (0, 0, 1)])
+@pytest.mark.parametrize("fitted", [0, 1])
+def test_the_contacts_of_the_key_contradict_each_other_only_where_there_are_two(
+    fitted, run, service, apart
+):
+    """Whatever the airflow contact beside them shows."""
+    for airflow in (0, 1):
+        bench = Bench(key_service_fitted=fitted)
+        bench.step().set(s.KEY_RUN_OK, run).set(s.KEY_SERVICE_CLOSED, service)
+        bench.set(s.AIRFLOW_OK, airflow)
+        bench._follow = lambda: None
+        features = bench.step().kernel.features
+        assert features.known[m.F_KEY_DISCREPANCY] == fitted
+        assert features.value[m.F_KEY_DISCREPANCY] == (apart if fitted else 0)
