@@ -22,23 +22,23 @@ class Connection:
         if size_W == 0:
             size_W = image[features.map.unit + p.U_RATED_W]
         self.part_W = size_W // LIMIT_PARTS + 1
-        self.parts = max(1, size_W // self.part_W)
-        # never more, which the proof of small ints has to be told
-        self.import_parts = min(import_W // self.part_W, LIMIT_PARTS)
-        self.export_parts = min(export_W // self.part_W, LIMIT_PARTS)
+        self.parts = size_W // self.part_W
+        self.import_parts, self.export_parts = import_W // self.part_W, export_W // self.part_W
+        units = range(self.layout.units)
+        self.groups = tuple([self.layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units])
+        self.powers = tuple([self.layout.unit_input(unit, s.PCS_POWER_W) for unit in units])
         self.words = array("i", [0] * means.WORDS)
         self.pair = means.Means(self.words, 0, features.tick_ms)
 
     def update(self, elapsed: int) -> None:
         """Compare what is known now. Without every converter's power nothing is blamed on it."""
-        known = self.features.ages.known(s.G_METER_GRID)
-        battery = 0
-        for unit in range(self.layout.units):
-            known &= self.features.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE))
-            power_W = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
-            battery += self._parts(power_W)
+        known, battery = self.features.ages.known(s.G_METER_GRID), 0
+        for group in self.groups:
+            known &= self.features.ages.known(group)
+        for power in self.powers:
+            battery += means.within(self.inp[power] // self.part_W)
         if known:
-            self.pair.add(elapsed, self._parts(self.inp[s.GRID_POWER_W]), battery)
+            self.pair.add(elapsed, self.inp[s.GRID_POWER_W] // self.part_W, battery)
         else:
             self.pair.forget()
         words = self.words
@@ -48,9 +48,6 @@ class Connection:
         self._put(m.F_GRID_IMPORT_BY_BATTERY_PERMILLE, min(imported, -battery))
         self._put(m.F_GRID_EXPORT_BY_BATTERY_PERMILLE, min(exported, battery))
 
-    def _parts(self, power_W):
-        return min(max(power_W // self.part_W, -means.VALUE_MAX), means.VALUE_MAX)
-
     def _put(self, feature, over):
-        permille = over * 1000 // self.parts
+        permille = max(over, -means.VALUE_MAX) * 1000 // self.parts
         self.features.put(feature, permille, self.words[means.KNOWN])

@@ -48,7 +48,9 @@ class Contactors:
 
     def __init__(self, layout, image, image_map, inp, out, features):
         self.layout, self.inp, self.out = layout, inp, out
-        self.mismatch, self.rated_mA = features.racks.mismatch, features.witness.rated_mA
+        self.mismatch = features.racks.mismatch
+        # a twentieth, rounded up: times 20 a current may be large
+        self.flows_mA = tuple([-(-each.rated_mA // 20) for each in features.witness.of_unit])
         self.ages = features.ages
         self.state_at = features.state_at
         tick_ms = image[p.H_TICK_MS]
@@ -154,7 +156,7 @@ class Contactors:
         for unit in range(self.layout.units):
             if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 current_mA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
-                if abs(current_mA) >= -(-self.rated_mA[unit] // 20):  # times 20 it may be large
+                if abs(current_mA) >= self.flows_mA[unit]:
                     return 0
         return self.racks_zero()
 

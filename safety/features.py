@@ -17,7 +17,7 @@ from safety.racks import Racks
 from safety.units import Units
 from safety.witness import Witness
 
-NOC_TICKS_MAX = 10_000_000  # as above, for seconds: two days at 20 ms
+NOC_TICKS_MAX = 10_000_000  # for seconds: two days at 20 ms
 
 # Features that are an unchanged input: feature, input, and (by the input) its group.
 DIRECT = (

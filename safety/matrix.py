@@ -2,7 +2,7 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 57 are the project's: the table has none. What else
+where the other chemistry differs). Rows 49 to 58 are the project's: the table has none. What else
 is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
 stages combine by `max`, so adding a fault never lowers one.
 """

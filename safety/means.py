@@ -20,6 +20,11 @@ KNOWN, MEAN_FIRST, MEAN_SECOND, RANGE, FILLED, TICKS, NOW = range(7)
 WORDS = NOW + (1 + BLOCKS) * BLOCK_WORDS
 
 
+def within(value: int) -> int:
+    """A value that Means can hold."""
+    return min(max(value, -VALUE_MAX), VALUE_MAX)
+
+
 class Means:
     """One pair of series, in WORDS words of `words` from `at` on. words[at + KNOWN] is 1 once the
     results MEAN_FIRST, MEAN_SECOND and RANGE are of 4 s without a gap.
@@ -39,8 +44,7 @@ class Means:
         what a late step has beyond them is left out.
         """
         words, at, now = self.words, self.at, self.at + NOW
-        first = min(max(first, -VALUE_MAX), VALUE_MAX)
-        second = min(max(second, -VALUE_MAX), VALUE_MAX)
+        first, second = within(first), within(second)
         if words[at + TICKS] == 0:
             words[now + FIRST] = words[now + SECOND] = 0
             words[now + LOW] = words[now + HIGH] = second
@@ -58,9 +62,9 @@ class Means:
         self.words[at] = min(max(self.words[at] + value, -self.sum_max), self.sum_max)
 
     def _end_block(self, at):
-        words = self.words
-        for word in range(at + WORDS - 1, at + NOW + BLOCK_WORDS - 1, -1):
-            words[word] = words[word - BLOCK_WORDS]
+        words, last = self.words, at + WORDS - 1
+        for back in range(BLOCKS * BLOCK_WORDS):
+            words[last - back] = words[last - back - BLOCK_WORDS]
         words[at + TICKS] = 0
         words[at + FILLED] = min(words[at + FILLED] + 1, BLOCKS)
         if words[at + FILLED] == BLOCKS:

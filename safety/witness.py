@@ -21,6 +21,33 @@ VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, MOVED, STILL_MS = ran
 RACK_WORDS = 8
 
 
+class Compared:
+    """What of a unit and its racks stands still: places, margins, and the parts of its power that
+    are small ints.
+    """
+
+    def __init__(self, features, unit):
+        layout, image, racks = features.layout, features.image, features.units.of_unit[unit]
+        words = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
+        self.rated_mA = sum([image[at + p.R_RATED_CURRENT_MA] for at in words])
+        rated_dA = self.rated_mA // MA_PER_DA
+        slowest_ms = max([image[at + p.R_BMS_WARN_MS] for at in words] + [0])
+        self.age_ms_max = min(slowest_ms * AGE_PARTS // AGE_WHOLE, means.WINDOW_MS)
+        self.age_ticks_max = self.age_ms_max // features.tick_ms
+        self.moved_dA = rated_dA * MOVED_PERMILLE // 1000
+        self.margin_dA = max(APART_DA_MIN, rated_dA * APART_PERMILLE // 1000)
+        parameters = features.map.unit + unit * p.UNIT_WORDS
+        self.part_W = image[parameters + p.U_RATED_W] // RATED_PARTS + 1
+        self.parts = image[parameters + p.U_RATED_W] // self.part_W
+        self.follow_ms = image[parameters + p.U_PCS_FOLLOW_MS]
+        self.input = layout.unit_input(unit, 0)
+        self.group = layout.unit_group(unit, s.G_PCS_MEASURE)
+        self.feature = features.unit_base + unit * m.UNIT_FEATURE_COUNT
+        self.racks = tuple(
+            [(rack, layout.rack_group(rack, 0), layout.rack_input(rack, 0)) for rack in racks]
+        )
+
+
 class Witness:
     """Rows 54 to 56 of a cabinet, written into its Features. words: of each rack, then of each
     unit: currents, powers.
@@ -28,7 +55,7 @@ class Witness:
 
     def __init__(self, features):
         self.features, self._put = features, features.put
-        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.layout = features.layout
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         layout = features.layout
         of_units = layout.racks * RACK_WORDS
@@ -40,100 +67,74 @@ class Witness:
             ]
         )
         self.currents, self.powers = pairs[: layout.units], pairs[layout.units :]
-        self.rated_mA = tuple([self._rated_mA(unit) for unit in range(layout.units)])
-        self.age_ms_max = tuple([self._age_ms_max(unit) for unit in range(layout.units)])
-
-    def _of_racks(self, unit, word):
-        """A parameter of each rack of a unit."""
-        at = self.map.rack + word
-        return [self.image[at + rack * p.RACK_WORDS] for rack in self.features.units.of_unit[unit]]
-
-    def _rated_mA(self, unit):
-        return sum(self._of_racks(unit, p.R_RATED_CURRENT_MA))
-
-    def _age_ms_max(self, unit):
-        slowest_ms = max(self._of_racks(unit, p.R_BMS_WARN_MS) + [0])
-        return min(slowest_ms * AGE_PARTS // AGE_WHOLE, means.WINDOW_MS)
-
-    def _young(self, unit, group):
-        """1 if what came last is young enough to be compared."""
-        age_ticks_max = self.age_ms_max[unit] // self.features.tick_ms
-        return 1 if self.ages.ticks[group] <= age_ticks_max else 0
+        self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
 
     def update(self, elapsed: int) -> None:
         """Compare what is known now."""
+        ages, inp = self.ages, self.inp
         for unit in range(self.layout.units):
-            group = self.layout.unit_group(unit, s.G_PCS_MEASURE)
-            pcs = self.ages.known(group)
-            pcs_dA = self.inp[self.layout.unit_input(unit, s.PCS_DC_CURRENT_MA)] // MA_PER_DA
-            moved_dA = self.rated_mA[unit] // MA_PER_DA * MOVED_PERMILLE // 1000
-            total_mA, told = 0, self._young(unit, group)
-            for rack in self.features.units.of_unit[unit]:
-                told &= self._young(unit, self.layout.rack_group(rack, s.G_BMS_PACK))
-                total_mA += self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]
-                self._rack(rack, elapsed, pcs, pcs_dA, moved_dA)
-            self._unit(unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
-            self._power(unit, elapsed, pcs)
+            of_unit = self.of_unit[unit]
+            oldest, total_mA = ages.ticks[of_unit.group], 0
+            pcs = ages.known(of_unit.group)
+            pcs_dA = inp[of_unit.input + s.PCS_DC_CURRENT_MA] // MA_PER_DA
+            for rack, group, first in of_unit.racks:
+                oldest = max(oldest, ages.ticks[group + s.G_BMS_PACK])
+                total_mA += inp[first + s.RACK_CURRENT_MA]
+                self._rack(of_unit, rack, group, first, elapsed, pcs, pcs_dA)
+            told = oldest <= of_unit.age_ticks_max
+            self._unit(unit, of_unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
+            self._power(unit, of_unit, elapsed, pcs)
 
-    def _unit(self, unit, elapsed, told, total_dA, pcs_dA):
+    def _unit(self, unit, of_unit, elapsed, told, total_dA, pcs_dA):
         """Row 55: the racks' currents together against the converter's."""
         pair, words, at = self.currents[unit], self.words, self.currents[unit].at
         if told:
             pair.add(elapsed, total_dA, pcs_dA)
         else:
             pair.forget()
-        late_dA = words[at + means.RANGE] * self.age_ms_max[unit] // means.WINDOW_MS
+        late_dA = words[at + means.RANGE] * of_unit.age_ms_max // means.WINDOW_MS
         apart_dA = abs(words[at + means.MEAN_FIRST] - words[at + means.MEAN_SECOND])
-        margin_dA = max(APART_DA_MIN, self.rated_mA[unit] // MA_PER_DA * APART_PERMILLE // 1000)
-        feature = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT + m.F_CURRENTS_APART_DA
-        self._put(feature, apart_dA - late_dA - margin_dA, words[at + means.KNOWN])
-        if apart_dA > late_dA + margin_dA:
+        beyond_dA = apart_dA - late_dA - of_unit.margin_dA
+        self._put(of_unit.feature + m.F_CURRENTS_APART_DA, beyond_dA, words[at + means.KNOWN])
+        if beyond_dA > 0:
             self.features.changed[1 + unit] = 1
 
-    def _power(self, unit, elapsed, pcs):
-        """Row 56: the power that was measured against the set-point that was sent, by parts of the
-        rating that are small ints.
-        """
+    def _power(self, unit, of_unit, elapsed, pcs):
+        """Row 56: the power that was measured against the set-point that was sent."""
         pair, words, at = self.powers[unit], self.words, self.powers[unit].at
-        parameters = self.map.unit + unit * p.UNIT_WORDS
-        rated_W = self.image[parameters + p.U_RATED_W]
-        part_W = rated_W // RATED_PARTS + 1
         if pcs:
-            measured_W = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
-            pair.add(elapsed, measured_W // part_W, self._asked_W(unit) // part_W)
+            measured_W, asked_W = self.inp[of_unit.input + s.PCS_POWER_W], self._asked_W(of_unit)
+            pair.add(elapsed, measured_W // of_unit.part_W, asked_W // of_unit.part_W)
         else:
             pair.forget()
-        follow_ms = self.image[parameters + p.U_PCS_FOLLOW_MS]
-        late = words[at + means.RANGE] * follow_ms // means.WINDOW_MS
+        late = words[at + means.RANGE] * of_unit.follow_ms // means.WINDOW_MS
         does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
         is_reversed = does < 0 < asked or asked < 0 < does
         beyond = abs(does) - (0 if is_reversed else abs(asked)) - late
         short = abs(asked) - abs(does) - late
-        feature = self.features.unit_base + unit * m.UNIT_FEATURE_COUNT
-        known, parts = words[at + means.KNOWN], rated_W // part_W
+        known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
         self._put(feature + m.F_PCS_BEYOND_PERMILLE, beyond * 1000 // parts, known)
         self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)
         if beyond > 0 or short > 0:
             self.features.changed[1 + unit] = 1
 
-    def _asked_W(self, unit):
+    def _asked_W(self, of_unit):
         """The set-point that was sent; 0 of a converter that is off, starts or has failed: it owes
         no power.
         """
-        state = self.inp[self.layout.unit_input(unit, s.PCS_STATE)]
+        state = self.inp[of_unit.input + s.PCS_STATE]
         if state != s.PCS_RUNNING and state != s.PCS_THROTTLED:
             return 0
-        return self.inp[self.layout.unit_input(unit, s.PCS_SENT_W)]
+        return self.inp[of_unit.input + s.PCS_SENT_W]
 
-    def _rack(self, rack, elapsed, pcs, pcs_dA, moved_dA):
+    def _rack(self, of_unit, rack, group, first, elapsed, pcs, pcs_dA):
         """Row 54: for how long the converter's current has moved and no value of the rack has."""
-        group, first = self.layout.rack_group(rack, 0), self.layout.rack_input(rack, 0)
         words, at = self.words, rack * RACK_WORDS
         closed = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED
         if self._changed(at, first, group) or not closed:
             words[at + SINCE_DA] = pcs_dA
             words[at + MOVED] = words[at + STILL_MS] = 0
-        if pcs and abs(pcs_dA - words[at + SINCE_DA]) > moved_dA:
+        if pcs and abs(pcs_dA - words[at + SINCE_DA]) > of_unit.moved_dA:
             words[at + MOVED] = 1
         if words[at + MOVED]:
             still_ms = words[at + STILL_MS] + elapsed * self.features.tick_ms

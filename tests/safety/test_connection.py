@@ -65,6 +65,22 @@ def test_units_add_up():
     assert seen(600_000, -10_000, units=4)[1] == pytest.approx(80, abs=2)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_one_converter_far_beyond_counts_as_the_largest(sign):
+    """Whatever it tells does not hide the others, and the sum stays a small int."""
+    bench = Bench(units=2, racks=2, grid_import_W_max=1000)
+    largest = means.VALUE_MAX
+    bench.set_unit(s.PCS_POWER_W, 2 * sign * largest, 0)
+    bench.set_unit(s.PCS_POWER_W, -sign * largest, 1)
+    words = bench.step(SETTLED).kernel.features.connection.words
+    assert words[means.MEAN_SECOND] == 0
+
+
+def test_the_least_that_is_told():
+    """Far below the limit, by parts of 9 W: a value that times 1000 is a small int."""
+    assert seen(-100_000_000, 0)[1] == -means.VALUE_MAX * 1000 // (500_000 // 9)
+
+
 @pytest.mark.parametrize(
     "limits, over",
     [

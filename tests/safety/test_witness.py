@@ -218,7 +218,7 @@ def test_of_two_units_each_has_its_own_converter():
 @pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3001, 2000)])
 def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
     kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
-    assert kernel.features.witness.age_ms_max == (age_ms,)
+    assert kernel.features.witness.of_unit[0].age_ms_max == age_ms
 
 
 def powers(bench, measured_W, sent_W):
@@ -357,7 +357,7 @@ def test_of_two_converters_the_one_that_errs_is_named(unit):
     bench = two_units()
     quiet = [[-140, 0, 0], [-100, 0, 0]]
     assert flagged(bench) == [] and [of_unit(bench, each) for each in (0, 1)] == quiet
-    assert bench.kernel.features.witness.age_ms_max == (333, 400)
+    assert [each.age_ms_max for each in bench.kernel.features.witness.of_unit] == [333, 400]
     bench.hold(bench.layout.unit_input(unit, s.PCS_DC_CURRENT_MA), 40_000)
     assert flagged(bench.step(5)) == ([3, 5] if unit == 0 else [4]), "row 54 counts"
     bench.hold(bench.layout.unit_input(unit, s.PCS_SENT_W), 0)
