@@ -89,7 +89,8 @@ class MeterSign(Function):
         settings, tick_ms = setup.settings, setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
         code_W = setup.rated_W * settings["meter_code_permille"] // 1000
-        self._code_W = code_W // quantum_W * quantum_W
+        # one quantum at least: a small cabinet's meter is not believed untested
+        self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
         self._settle_ticks = -(-settings["track_path_delay_ms"] // tick_ms)
         self._window_ticks = -(-WINDOW_MS // tick_ms)

@@ -96,6 +96,11 @@ def test_half_of_the_step_is_enough(limit_W, result):
     assert site.tick(30 * TICKS_PER_S).result == result
 
 
+@pytest.mark.parametrize("quantum_W, step_W", [(100, 5000), (3000, 3000), (10_000, 10_000)])
+def test_the_step_is_whole_quanta_and_one_at_least(quantum_W, step_W):
+    assert abs(Site(setpoint_quantum_W=quantum_W).tick(SYMBOL_TICKS).sent_W) == step_W
+
+
 def test_off_it_does_nothing():
     site = Site(meter_code_permille=0).tick(100)
     assert (site.result, site.sent_W) == (mp.PROVEN, 0)
