@@ -4,6 +4,7 @@ simulate.py makes virtual wires, wires/real.py real ones, for `slaves` (one per 
 (per CAN bus).
 """
 
+from controller.site import wired
 from hil.devices.io_module import IoModule
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
@@ -71,6 +72,7 @@ class SimulatedCabinet:
             "cells_per_module": max(1, rack["cells"] // modules),
             "rated_current_A": rack["rated_current_mA"] / 1000,
             "pcs_rated_W": float(unit["rated_W"]),
+            "wired_rows": tuple(wired.rows(config)),
         }
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
         self.devices, self.slaves, self.bms = {}, {}, {}

@@ -11,9 +11,8 @@ FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
 # the sender: a receiver that hears its own frames (two wires that touch) ignores them
 CHANNEL_A, CHANNEL_B = 1, 2
-# Contacts that both channels read, each through wires of its own. `bms_fault_ok` is where the BMS's
-# own hard over-voltage trip (row 30) arrives. More names here are all that a further shared contact
-# needs.
+# Contacts that both channels read, each through wires of its own. More names here are all that a
+# further shared contact needs.
 SHARED_NAMES = (
     "estop_1_ok",
     "estop_2_ok",
@@ -22,6 +21,7 @@ SHARED_NAMES = (
     "gas_relay_ok",
     "airflow_ok",
     "bms_fault_ok",
+    "cell_voltage_ok",
 )
 # 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
 FRAME_EVERY_TICKS = 2

@@ -13,6 +13,7 @@ OWN_FEATURES = (
     "suppression_ok",
     "gas_relay_ok",
     "bms_fault_ok",
+    "cell_voltage_ok",
     "image_changed",
     "step_late_ms",
     "boot_not_clean",

@@ -146,7 +146,8 @@ def _gaps(hazard, rows, common):
 def _gaps_of_stage(stage, time_ms):
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
-    if old or not stage["courses"]:
+    # a course by wire, with the controller off, measures nothing of the program
+    if old or all([each["active_ms"] is None for each in stage["courses"]]):
         words = ",".join(old or [name])
         yield f"stage {name} was not measured as it is now: {MEASURE} '{words}'"
     for each in stage["courses"]:

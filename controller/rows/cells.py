@@ -134,9 +134,7 @@ ROWS = (
             inject="trip the over-voltage relay by its test button, or open its wire",
             proof=Interval(YEAR_D, "hard wiring of the independent relay", "D"),
             proves="controller off: over-voltage relay",
-            is_required=True,
             contact="cell_voltage",
-            seen_by="bms_fault",
         ),
     ),
     Row(

@@ -73,7 +73,6 @@ ROWS = (
                 "D",
             ),
             proves="controller off: outputs expire",
-            is_required=True,
         ),
         stages=(
             Stage(

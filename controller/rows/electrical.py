@@ -17,10 +17,6 @@ from controller.rows.shapes import (
 )
 
 RESISTOR = "insulation monitor: with a test resistor"
-BY_WIRE = (
-    "unless the site names the row in hma.hard_wired_rows: what must act by "
-    "wire are rows 1, 12, 30 and 44"
-)
 MARGIN = (
     "and by the larger of 2 A and 1 % of rated, which counts as no current, "
     "more: where the limit is small this is looser than the row"
@@ -128,6 +124,8 @@ ROWS = (
                 "D",
             ),
             proves="controller off: over-current relay",
+            is_by_b=False,
+            instead=("dc_fuse", "not_wired_36"),
         ),
         stages=(
             Stage(
@@ -137,7 +135,11 @@ ROWS = (
                         "the fuse is waited for whatever row opens, so it is no effect of this "
                         "stage: see the effects that yield"
                     ),
-                    "priority": f"asked of the program, {BY_WIRE}",
+                    "priority": (
+                        "asked of the program, and of the rack's fuse by its data sheet "
+                        "(hma.dc_fuse) or of a relay (hma.hard_wired_rows), unless the analysis "
+                        "names the exception"
+                    ),
                 },
             ),
         ),

@@ -13,11 +13,10 @@ from controller.rows.shapes import (
     Wired,
 )
 
-BY_WIRE = (
-    "unless the site names the row in hma.hard_wired_rows: what must act by "
-    "wire are rows 1, 12, 30 and 44"
+BY_PROGRAM = (
+    "asked of the program, and of channel B where one is fitted; without channel B of the wire too "
+    "(hma.hard_wired_rows), unless the analysis names the exception"
 )
-BY_PROGRAM = f"asked of the program, and of channel B where one is fitted, {BY_WIRE}"
 FEATURES = {
     "estop_1_ok": Feature(
         "emergency stop, contact 1 open",
@@ -91,7 +90,6 @@ ROWS = (
             ),
             proof=CONTACT,
             proves="controller off: emergency stop",
-            is_required=True,
         ),
         stages=(
             Stage("1a", sentence="The emergency stop is pressed: its first contact is open."),
@@ -123,6 +121,7 @@ ROWS = (
             ),
             proof=PANEL,
             proves="controller off: alarm of the fire panel",
+            instead=("not_wired_2",),
         ),
         stages=(Stage("2", read_as={"priority": BY_PROGRAM}),),
     ),
@@ -142,6 +141,7 @@ ROWS = (
             proof=PANEL,
             proves="controller off: suppression released",
             contact="suppression",
+            instead=("not_wired_3",),
         ),
         stages=(Stage("3", read_as={"priority": BY_PROGRAM}),),
     ),

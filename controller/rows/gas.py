@@ -211,9 +211,7 @@ ROWS = (
                 GAS_D, "hard wiring of the 25 % relay: with the calibration of its detectors", "D"
             ),
             proves="controller off: 25 % relay of the gas detection",
-            is_required=True,
             contact="gas",
-            seen_by="gas",
         ),
         stages=(
             Stage("12a", sentence="Combustible gas is at its upper alarm level."),

@@ -22,17 +22,17 @@ class Interval(NamedTuple):
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring. inject: how to prove it with the controller off; is_required: where no
-    channel B sees it. contact: equipment whose contact it acts by, "" where that is always
-    there. seen_by: equipment whose contact channel B sees it by.
+    """A row in hard wiring. inject: how to prove it with the controller off. contact: equipment
+    whose contact it acts by, "" where that is always there. is_by_b: channel B acts on it, too.
+    instead: keys of [hma] that may stand in its place.
     """
 
     inject: str
     proof: Interval
     proves: str
-    is_required: bool = False
     contact: str = ""
-    seen_by: str = ""
+    is_by_b: bool = True
+    instead: tuple = ()
 
 
 class Stage(NamedTuple):

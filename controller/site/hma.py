@@ -53,7 +53,8 @@ def ahead_lines(facts: dict, not_fitted: dict, today: str) -> list:
     """[one line] that names the acceptances of a day after today; [] without. facts: {key: value};
     today: 2026-03-14.
     """
-    texts = {"hma.hard_wired_accepted": facts.get("hard_wired_accepted") or ""}
+    keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
+    texts = {f"hma.{key}": facts[key] or "" for key in keys}
     return ahead_line(
         texts | {f"not_fitted.{name}": who for name, who in not_fitted.items()}, today
     )
@@ -70,16 +71,16 @@ def chemistry_of(chain: list) -> str:
     return schema.LFP
 
 
-def hard_wired_rows(not_fitted: dict, second_channel: bool) -> list:
-    """Rows that must act by wire, as no channel B sees them; what is not fitted has none.
-    second_channel: bool.
+def hard_wired_rows(facts: dict, not_fitted: dict, second_channel: bool) -> list:
+    """Rows that must act by wire: their contact is fitted, no channel B acts on it, and no fact of
+    the analysis stands in their place.
     """
     return [
         row
         for row, how in WIRED.items()
-        if how.is_required
-        and has_contact(row, not_fitted)
-        and not (second_channel and not not_fitted.get(how.seen_by))
+        if has_contact(row, not_fitted)
+        and not (second_channel and how.is_by_b)
+        and not any(facts.get(key) for key in how.instead)
     ]
 
 
@@ -192,33 +193,21 @@ def _check_derate(values, not_fitted):
 
 
 def _check_hard_wired(values, not_fitted):
-    """Every row that must act by wire does, and each of them has a contact."""
+    """Every row that must act by wire does."""
     second_channel = values.get("cabinet", "second_channel") == "fitted"
-    if not second_channel:
-        values.need("hma", "hard_wired_rows")
-    needed = hard_wired_rows(not_fitted, second_channel)
-    rows = values.get("hma", "hard_wired_rows") or []
+    facts = {key: values.get("hma", key) for key in schema.HMA}
+    needed = hard_wired_rows(facts, not_fitted, second_channel)
+    rows = facts["hard_wired_rows"] or []
     for row in needed:
         if row not in rows:
-            why = f"without channel B {with_clauses([row])} must act by wire"
-            if second_channel:
-                why = (
-                    f"{with_clauses([row])} must act by wire: channel B would see it by "
-                    f"{WIRED[row].seen_by} alone, which is not fitted"
-                )
-            _refuse_rows(values, not_fitted, {*rows, *needed}, why)
+            allowed = sorted({*rows, *needed})
+            why = (
+                f"{'beside' if second_channel else 'without'} channel B {with_clauses([row])} must "
+            )
+            why += " or ".join(["act by wire", *[f"be in hma.{key}" for key in WIRED[row].instead]])
+            path = ("hma", "hard_wired_rows")
+            if facts["hard_wired_rows"] is None:
+                values.refuse(path, "is missing", f"{allowed}: {why}")
+            values.not_allowed(path, f"{allowed}: {why}")
     if rows:
         values.need("hma", "hard_wired_accepted")
-    for row in rows:
-        contact = WIRED[row].contact
-        if not_fitted.get(contact):
-            why = f"{with_clauses([row])} has no contact to act by, as not_fitted.{contact} says"
-            _refuse_rows(values, not_fitted, {*rows, *needed}, why)
-
-
-def _refuse_rows(values, not_fitted, rows, why):
-    path = ("hma", "hard_wired_rows")
-    allowed = f"{[row for row in sorted(rows) if has_contact(row, not_fitted)]}: {why}"
-    if values.get(*path) is None:
-        values.refuse(path, "is missing", allowed)
-    values.not_allowed(path, allowed)

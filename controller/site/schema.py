@@ -138,16 +138,13 @@ CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
 )
 CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
 UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
-RACK = (
-    _parameters(
-        parameters.RACK_PARAMETERS,
-        {"unit": "it follows from dc_bus"}
-        | dict.fromkeys(
-            ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported"),
-            _BY_PROFILE,
-        ),
-    )
-    | _DC_BUS
+RACK = _DC_BUS | _parameters(
+    parameters.RACK_PARAMETERS,
+    {"unit": "it follows from dc_bus"}
+    | dict.fromkeys(
+        ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported"),
+        _BY_PROFILE,
+    ),
 )
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {
@@ -188,6 +185,8 @@ HMA = {
     "noc_derate": Spec("bool", (False, True), False, "up"),
     "hard_wired_rows": Spec("list", (0, tuple(WIRED))),
     "hard_wired_accepted": _named("who accepted the wiring, or the document that shows it"),
+    "dc_fuse": _named("type and data sheet of each rack's fuse, with its time at twice the rating"),
+    **{f"not_wired_{row}": _named(_ACCEPTED) for row in (2, 3, 36)},
 }
 
 # The wire to channel B, where one is fitted.

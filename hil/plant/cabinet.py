@@ -45,7 +45,7 @@ class CabinetPlant:
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
             for u, unit in enumerate(self.pcs)
         ]
-        self.relays = relays.SafetyRelays(config.off_delay_s, config.fire_in_chain)
+        self.relays = relays.SafetyRelays(config.off_delay_s, config.wired_rows)
         self.air = air.Air(config, f"{seed}/air")
         self.climate = climate.Climate(config)
         self.ups = ups.Ups(config)

@@ -34,7 +34,7 @@ KEYS = {
     "pcs_ramp_W_per_s": (2_500_000.0, 1000, 1e10),  # rated power in 0.1 s
     "pcs_start_s": (1.0, 0, 600),
     "off_delay_s": (0.2, 0, 5),
-    "fire_in_chain": (True,),  # fire panel and suppression open the chain in hardware too
+    "wired_rows": ((1, 2, 3, 12, 30),),  # rows whose contacts open the chain of relays in hardware
     "fan_spin_up_s": (2.0, 0, 60),
     "louvre_s": (8.0, 0, 60),  # from closed to the contact that proves it open
     "free_volume_m3": (3.0, 0.1, 1000),

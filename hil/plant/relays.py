@@ -25,8 +25,10 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 class SafetyRelays:
     """The permit read-backs show the relay contacts `pcs_enable` and `contactor_supply`."""
 
-    def __init__(self, off_delay_s, fire_in_chain):
-        """off_delay_s: how long the contactor supply stays after its cause has gone."""
+    def __init__(self, off_delay_s, wired_rows):
+        """off_delay_s: how long the contactor supply stays after its cause has gone; wired_rows:
+        those whose contacts are in the chain, as the cabinet is wired.
+        """
         self.coils = dict.fromkeys(COILS, False)
         self.estop_closed = [True, True]
         self.fire_closed = self.suppression_closed = self.lfl_closed = True
@@ -34,7 +36,7 @@ class SafetyRelays:
         self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
         self.channel_b_closed = True  # a cabinet without channel B has a piece of wire there
         self.bridged = self.pcs_enable = self.contactor_supply = False
-        self._off_delay_s, self._fire_in_chain = off_delay_s, fire_in_chain
+        self._off_delay_s, self._wired_rows = off_delay_s, wired_rows
         self._left_s = 0.0
 
     def set_coil(self, name, level):
@@ -52,14 +54,14 @@ class SafetyRelays:
 
     def chain_closed(self):
         """The chain as the relays feel it; a bridge hides every contact in it."""
-        fire = (self.fire_closed and self.suppression_closed) or not self._fire_in_chain
-        return self.bridged or (
-            self.estop_closed[0]
-            and self.estop_closed[1]
-            and self.lfl_closed
-            and self.cell_voltage_closed
-            and fire
-        )
+        contacts = {
+            1: all(self.estop_closed),
+            2: self.fire_closed,
+            3: self.suppression_closed,
+            12: self.lfl_closed,
+            30: self.cell_voltage_closed,
+        }
+        return self.bridged or all([contacts.get(row, True) for row in self._wired_rows])
 
     def step(self, dt_s):
         """Move the relays by dt_s."""

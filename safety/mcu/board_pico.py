@@ -5,7 +5,7 @@ the edge.
 from safety.mcu.board_machine import MachineBoard
 
 RELAY_PIN = 15
-CONTACT_PINS = (2, 3, 4, 5, 6, 7, 8, 9, 10)  # in the order of second.CONTACT_NAMES
+CONTACT_PINS = (2, 3, 4, 5, 6, 7, 8, 11, 9, 10)  # in the order of second.CONTACT_NAMES
 SERVICE_PIN = 22
 UART, UART_TX, UART_RX = 0, 0, 1
 

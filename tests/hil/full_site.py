@@ -74,10 +74,11 @@ def config():
     wire = {"baud_Bd": 19_200, "character_bits": 10}
     buses = [SimpleNamespace(name=name, kind=kind, **wire) for name, kind in kinds.items()]
     size = {"units": 1, "racks": RACKS, "rack_units": (0, 0)}
-    topology = SimpleNamespace(**size, buses=buses, on_bus=on.__getitem__)
+    topology = SimpleNamespace(**size, buses=buses, on_bus=on.__getitem__, not_fitted={})
     return SimpleNamespace(
         topology=topology,
         modules=MODULES,
+        hma={"hard_wired_rows": [1, 2, 3, 12, 30, 44]},
         unit_tables=[{"rated_W": 250_000}],
         rack_tables=[{"cells": 240, "rated_current_mA": 140_000}],
     )

@@ -16,10 +16,11 @@ from safety import evidence, peer, signals as s
 LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 
 
-def site_with(folder, fitted="fitted", link=LINK):
+def site_with(folder, fitted="fitted", link=LINK, wired="[1, 2, 3, 12, 30, 44]"):
     shutil.copytree(SITES, folder)
     path = folder / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
+    text = text.replace("= [1, 2, 3, 12, 30, 44]", f"= {wired}")
     path.write_text(text.replace("[unit.1]\n", f"{link}\n\n[unit.1]\n", 1))
     return config.load(folder / "example" / "cabinet.toml")
 
@@ -44,6 +45,18 @@ def out(rig):
 def opened(rig, within_s):
     rig.run(rig.now_us / 1e6 + within_s)
     return [rack.contactor_state for rack in rig.plant.racks] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "contact, reason", [("cell_voltage", "30"), ("fire_alarm", "2"), ("suppression", "3")]
+)
+def test_b_opens_where_no_wire_and_no_output_of_a_does(tmp_path, contact, reason):
+    """The contact is in no chain and what A has switched on stays on; the BMS trips nothing."""
+    rig = rig_of(site_with(tmp_path / "sites", wired="[44]")).run(4)
+    rig.plant.relays.set_coil = lambda name, level: None
+    rig.plant.force_contact(contact, False)
+    assert opened(rig, 1.2) and rig.channel_b.second.permit == 0
+    assert reason in rig.trips.standing()
 
 
 def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(site):

@@ -181,7 +181,7 @@ def test_each_input_is_known_with_what_arrives_with_it():
 # a millisecond within a tick, a bound against overflow, both ends of the link changed together
 CONTACTS = tuple(
     "estop_1_ok estop_2_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok "
-    "bms_fault_ok".split()
+    "bms_fault_ok cell_voltage_ok".split()
 )
 COMBUSTIBLE = (s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)
 VAPOUR = (s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)
@@ -192,7 +192,7 @@ ALERTS = (
     (m.F_ANY_SIGN, (*range(7, 24),)),
 )
 BOOT = ("image_changed", "step_late_ms", "boot_not_clean", "boot_store_unreadable")
-OWN_FEATURES = (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], CONTACTS[6], *BOOT)
+OWN_FEATURES = (*CONTACTS[:2], "estop_discrepancy", *CONTACTS[2:5], *CONTACTS[6:], *BOOT)
 # module, name, value, origin
 NUMBERS = (
     ("tapers", "TAPER_DDEGC", ((350, 450), (450, 550)), "rows 18 to 20: charging, discharging"),
@@ -204,7 +204,7 @@ NUMBERS = (
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
     ("frame", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
     ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),
-    ("frame", "SHARED_NAMES", CONTACTS, "design; and the BMS's own trip, row 30"),
+    ("frame", "SHARED_NAMES", CONTACTS, "design"),
     ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
     ("contactors", "LOST", 2, "a code of its own"),
     ("evidence", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),

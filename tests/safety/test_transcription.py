@@ -105,7 +105,7 @@ def test_a_current_beyond_the_row_that_does_not_trip_has_a_reading(name, percent
 
 def test_rows_without_a_wire_need_the_program():
     wired = {row_number(name) for name, column in DIFFERS if column == "priority"}
-    assert wired == {row for row, how in records.WIRED.items() if not how.is_required}
+    assert wired == {row for row, how in records.WIRED.items() if how.instead}
     assert set(records.WIRED) == {1, 2, 3, 12, 30, 36, 44}
 
 

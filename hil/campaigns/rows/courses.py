@@ -268,10 +268,12 @@ RACK = (
         settle_s=40,
     ),
 )
-# Rows 1, 12, 30 and 44 with the controller killed: the wiring acts, or what the modules do by
+# Rows that act by wire, with the controller killed: the wiring acts, or what the modules do by
 # themselves when nothing writes to them.
 STOPPED_COURSES = (
     Course("1a", (KILL, do("estop_press")), before=BROKEN, name="1 stopped"),
+    Course("2", (KILL, do("fire_alarm")), before=BROKEN, name="2 stopped"),
+    Course("3", (KILL, do("suppression")), before=BROKEN, name="3 stopped"),
     Course(
         "12b",
         (do("gas", lfl_pct=60, detector=1), do("controller_kill", 1.2)),
@@ -291,10 +293,7 @@ STOPPED_COURSES = (
 )
 
 
-def _place(course):
-    return STAGES[course.stage][m.S_ROW], course.label
-
-
-COURSES = {each.label: each for each in sorted(FIRE_AND_GAS + CABINET + RACK, key=_place)}
+named = sorted(FIRE_AND_GAS + CABINET + RACK, key=lambda each: each.label)
+COURSES = {each.label: each for each in sorted(named, key=lambda each: STAGES[each.stage][m.S_ROW])}
 STOPPED = {each.label: each for each in STOPPED_COURSES}
 EVERY = COURSES | STOPPED

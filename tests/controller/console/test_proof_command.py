@@ -255,7 +255,7 @@ def test_a_row_may_take_as_long_as_the_slowest_of_its_armed_stages(tmp_path):
     allowed_ms, latest_ms = proof_plan.allowed_ms(CONFIG), {}
     for test in checklist.facts(CONFIG)["tests"]:
         latest_ms.setdefault(test["key"], []).append(test["latest_ms"])
-    by_wire = {f"{row}w": wired.enable_ms(CONFIG, row) for row in (1, 12, 30, 44)}
+    by_wire = {f"{row}w": wired.enable_ms(CONFIG, row) for row in wired.rows(CONFIG)}
     assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()} | by_wire
     assert set(allowed_ms) == set(proof_plan.plan(CONFIG))
     assert any(len(each_ms) > 1 for each_ms in latest_ms.values())

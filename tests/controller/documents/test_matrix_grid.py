@@ -68,8 +68,8 @@ def test_a_banner_says_why_nothing_may_be_energised(files, capsys, form):
     assert any(words in line for line in made(capsys, form))
     banner = "MUST NOT BE ENERGISED: "
     (line,) = [line for line in made(capsys, form, "--site", EXAMPLE) if banner in line]
-    assert "placeholders (hma.report, hma.lfl_source, hma.hard_wired_accepted)" in line
-    for key in ("report", "lfl_source", "hard_wired_accepted"):
+    assert "placeholders (hma.report, hma.lfl_source, hma.hard_wired_accepted, hma.dc_fuse)" in line
+    for key in ("report", "lfl_source", "hard_wired_accepted", "dc_fuse"):
         files.say("type", f"hma.{key}", '"analysis 12"')
     lines = made(capsys, form, "--site", files.paths[2])
     assert not [line for line in lines if banner in line], "a site with papers has none"

@@ -522,7 +522,7 @@ def test_a_test_for_each_armed_stage_and_no_other(pylontech, example):
     tested, left = ({each["stage"] for each in made[key]} for key in ("tests", "without"))
     assert tested | left == set(IDS) and not tested & left
     assert {"3", "29", "46a", "52"} <= left and {"1a", "12b", "40c", "48b"} <= tested
-    assert [each["row"] for each in made["hard_wired"]] == [1, 12, 44]
+    assert [each["row"] for each in made["hard_wired"]] == [1, 2, 12, 44]
     for stage in m.STAGES:
         words = checklist.inject(stage, example)
         assert words and (stage[m.S_GATE] == m.NO_GATE or "; wh" in words or "; with" in words)
@@ -557,16 +557,16 @@ def test_the_time_by_wire_is_that_of_the_chain_alone(example, tests_of_example):
         for each in tests_of_example["hard_wired"]
     }
     chain_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
-    for row in (1, 12, 30):
+    for row in (1, 2, 3, 12, 30):
         assert by_row[row] == (chain_ms, chain_ms + time_chain.OPENING_MS)
     expiry_ms = example.cabinet["permit_expiry_ms"]
     assert by_row[44][0] == expiry_ms + time_chain.RELAY_MS
 
 
-@pytest.mark.parametrize("named", ([], [2], [3, 36], [2, 3, 36]))
+@pytest.mark.parametrize("named", ([], [36]))
 def test_further_hard_wired_rows_of_a_site_are_proven_by_wire(files, named):
-    rows = sorted([1, 12, 30, 44, *named])
-    old, new = "hard_wired_rows = [1, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}"
+    rows = sorted([1, 2, 3, 12, 30, 44, *named])
+    old, new = "hard_wired_rows = [1, 2, 3, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}"
     loaded = files.replace("type", old, new).load()
     made, keys = checklist.facts(loaded), [f"{row}w" for row in rows]
     assert [each["key"] for each in made["hard_wired"]] == keys
@@ -584,7 +584,9 @@ def test_further_hard_wired_rows_of_a_site_are_proven_by_wire(files, named):
 def test_a_second_channel_proves_by_wire_only_the_rows_of_its_file(files, said, keys):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
-    made = checklist.facts(files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", said).load())
+    made = checklist.facts(
+        files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", said).load()
+    )
     assert [each["key"] for each in made["hard_wired"]] == keys
     assert ("| 30w | " in checklist_text(made)) == bool(keys)
 

@@ -92,14 +92,15 @@ def by_wire(planned):
 def test_the_rows_by_wire_have_entries_of_their_own(loaded):
     allowed_ms = proof_plan.allowed_ms(loaded)
     contact_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
-    assert by_wire(proof_plan.plan(loaded)) == {"1w": 365, "12w": 180, "30w": 365, "44w": 365}
-    allowed_by_wire_ms = dict.fromkeys(("1w", "12w", "30w"), contact_ms)
+    days = dict.fromkeys(("1w", "2w", "3w", "30w", "44w"), 365)
+    assert by_wire(proof_plan.plan(loaded)) == {**days, "12w": 180}
+    allowed_by_wire_ms = dict.fromkeys(("1w", "2w", "3w", "12w", "30w"), contact_ms)
     assert by_wire(allowed_ms) == {**allowed_by_wire_ms, "44w": 500 + time_chain.RELAY_MS}
     assert contact_ms < allowed_ms["12b"] < allowed_ms["12"]
 
 
 def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
-    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "#")
+    files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", "#")
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     planned = proof_plan.plan(files.load())

@@ -26,7 +26,8 @@ def test_a_record_names_what_there_is():
         waits = {each.silence, *each.ladder} - {"", *shapes.WAITS}
         assert waits <= PARAMETERS, name
     for row, how in records.WIRED.items():
-        assert {how.contact, how.seen_by} - {""} <= set(equipment.EQUIPMENT), row
+        assert {how.contact} - {""} <= set(equipment.EQUIPMENT), row
+        assert set(how.instead) <= set(schema.HMA), row
     assert {stage.set_from for stage in records.STAGES.values()} - {""} <= PARAMETERS
 
 

@@ -88,7 +88,7 @@ def printed(capsys, argv, files):
     "argv, files_of", [(COMMANDS[0], PYLONTECH), *[(argv, FIREBREAK) for argv in COMMANDS]]
 )
 def test_placeholders(tmp_path, capsys, argv, files_of):
-    keys = "hma.report, hma.lfl_source, hma.hard_wired_accepted"
+    keys = "hma.report, hma.lfl_source, hma.hard_wired_accepted, hma.dc_fuse"
     files = SiteFiles(tmp_path, files_of)
     line = f"facts of the hazard analysis are placeholders ({keys}): do not energise"
     assert line in printed(capsys, argv, files)
@@ -99,9 +99,14 @@ def test_real_papers(tmp_path, capsys):
         "site", '[hma]\nreport = "HMA 12"\nlfl_vol_ppm = 40000\nlfl_source = "UL 9540A report 77"'
     )
     files.append("site", '[not_fitted]\ndoor = "Example acceptance, 2026-03-01"')
-    assert "(hma.hard_wired_accepted, not_fitted.door)" in printed(capsys, ("check",), files)
+    assert "(hma.hard_wired_accepted, hma.dc_fuse, not_fitted.door)" in printed(
+        capsys, ("check",), files
+    )
     files.replace("type", "example: manufacturer's wiring diagram", "wiring diagram 4")
     files.replace("site", "Example acceptance", "Nora Toft")
+    files.replace(
+        "type", "example, no data sheet: replace by type and data sheet", "aR 690 V 200 A"
+    )
     assert "placeholder" not in printed(capsys, ("check",), files)
 
 

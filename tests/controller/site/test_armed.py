@@ -40,8 +40,7 @@ def without(files, names):
         files.say("type", "hma.explosion_control", '"68"')
     if "gas" in names:
         files.say("type", "hma.gas_required_by", "nothing")
-    wired = {row: how for row, how in records.WIRED.items() if how.is_required}
-    rows = [row for row, how in wired.items() if how.contact not in names]
+    rows = [row for row, how in records.WIRED.items() if how.contact not in names]
     files.say("type", "hma.hard_wired_rows", rows)
     if "supervised" in names and "noc" not in names:
         files.say("type", "hma.noc_source", '"site_ems"')
@@ -260,7 +259,7 @@ def test_second_channel_arms_row_51_and_needs_no_rows_in_wire(files):
 
 def second(files, names, rows):
     line = f"hard_wired_rows = {rows}" if rows is not None else "# hard_wired_rows"
-    files.second_channel().replace("type", "hard_wired_rows = [1, 12, 30, 44]", line)
+    files.second_channel().replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", line)
     if "gas" in names:
         files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
         files.drop("type", "gas_required_by = ")
@@ -291,29 +290,30 @@ def test_rows_that_must_act_without_the_controller_do(files, names, rows):
     cabinet = [stage for stage in matrix.STAGES if stage[matrix.S_SCOPE] == signals.CABINET]
     acting = [stage for stage, word in zip(cabinet, own[si.image_map_of(own).armed :]) if word]
     act = {stage[matrix.S_ROW] for stage in acting} | set(loaded.hma["hard_wired_rows"] or ())
-    act |= {30} if "40e" in [stage[matrix.S_ID] for stage in acting] else set()
-    assert {1, 44} <= act
+    assert {1, 2, 3, 44} <= act
     assert ("gas" in names or 12 in act) and ("cell_voltage" in names or 30 in act)
 
 
 def test_row_that_is_not_fitted_need_not_be_in_wire(files):
-    assert without(files, ["gas", "cell_voltage"]).load().hma["hard_wired_rows"] == [1, 44]
+    """A type names row 3 for all its sites: where nothing is released it is in no wire."""
+    loaded = without(files, ["gas", "suppression", "cell_voltage"]).load()
+    assert loaded.hma["hard_wired_rows"] == [1, 2, 36, 44] == wired.rows(loaded)
+    files.replace("type", "= [1, 2, 36, 44]", "= [1, 2, 3, 30, 36, 44]")
+    assert wired.rows(files.load()) == [1, 2, 36, 44]
 
 
-@pytest.mark.parametrize("is_second", (False, True))
-def test_rows_in_hard_wiring_besides_may_be_named(files, is_second):
-    rows = [2, 36] if is_second else [1, 2, 12, 30, 36, 44]
-    if is_second:
-        second(files, ["suppression"], rows)
-    else:
-        without(files, ["suppression"]).replace("type", "= [1, 12, 30, 44]", f"= {rows}")
-    assert wired.rows(files.load()) == rows
-    files.replace("type", f"hard_wired_rows = {rows}", f"hard_wired_rows = {[3, *rows]}")
-    assert files.refusal() == (
-        f"types/firebreak_645.toml:hma.hard_wired_rows: {[3, *rows]} is not allowed; allowed "
-        f"{rows}: {equipment.with_clauses([3])} has no contact to act by, as "
-        "not_fitted.suppression says"
+@pytest.mark.parametrize("row", [2, 3, 36])
+def test_the_analysis_may_name_an_exception(files, row):
+    rows = [each for each in records.WIRED if each != row]
+    files.drop("type", "dc_fuse = ")
+    files.say("type", "hma.hard_wired_rows", rows)
+    assert f"row {row} " in files.refusal()
+    files.say(
+        "type", f"hma.not_wired_{row}", '"J. Doe, 2026-03-01: the panel trips the AC breaker"'
     )
+    assert wired.rows(files.load()) == rows
+    files.second_channel()
+    assert wired.rows(files.load()) == rows
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     files.replace("type", '["suppression", "door"]', str(list(every)).replace("'", '"'))
     files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
     files.replace("type", "\ngas_required_by = ", "\n# gas_required_by = ")
-    files.replace("type", "hard_wired_rows = [1, 12, 30, 44]", "hard_wired_rows = [1, 44]")
+    files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", "hard_wired_rows = [1, 2, 44]")
     files.without(every, "Nora Toft, 2026-01-01")
     loaded = files.load()
     derived = {

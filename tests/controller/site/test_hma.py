@@ -18,7 +18,7 @@ def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, names)
     """A cabinet that lost all of it ran on at half power (row 13). No flammable limit is needed."""
     files.drop("type", *[f"{key} = " for key in hma.WITH_GAS])
     files.say("type", "hma.explosion_control", '"68"')
-    files.say("type", "hma.hard_wired_rows", [1, 30, 44])
+    files.say("type", "hma.hard_wired_rows", [1, 2, 3, 30, 44])
     loaded = files.without(names).load()
     assert [loaded.hma[key] for key in hma.WITH_GAS] == [None] * 3
     assert loaded.cabinet["gas_required"] == 1
