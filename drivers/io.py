@@ -23,7 +23,7 @@ class IoModule:
     CABINET_OUTPUTS.
 
     `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on.
-    `fault`: why not. Counters: `replies`, `failures`, `refused` (expiry not taken), `writes`
+    `fault`: why not. Counters: `refused` (expiry not taken), `writes`
     (acknowledged coil writes).
     """
 
@@ -43,7 +43,7 @@ class IoModule:
             )
         self.profile = profile
         self.unit_id = unit_id
-        self.replies = self.refused = self.failures = self.writes = 0
+        self.refused = self.writes = 0
         self.expiry_ok, self.fault = False, ""
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._inputs = tuple((index, bit) for bit, index in enumerate(input_indexes) if index >= 0)
@@ -153,7 +153,6 @@ class IoModule:
 
     def _on_inputs(self, pdu, now_us):
         """The first complete read permits the first write to the device."""
-        self.replies += 1
         if pdu != self._pdu:
             if self._pdu is None:
                 self._steps.begin(self._set_expiry())
@@ -164,14 +163,12 @@ class IoModule:
         self._fresh[self._group] = 1
 
     def _on_coils_written(self, pdu, now_us):
-        self.replies += 1
         self.writes += 1
 
     def _on_failure(self, kind, code, now_us):
         """Of a read or a coil write: look at the expiry soon, because the module may have
         restarted.
         """
-        self.failures += 1
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
 

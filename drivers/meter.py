@@ -38,7 +38,7 @@ class Meter:
         """
         self.profile = profile
         self.unit_id = unit_id
-        self.replies = self.refused = self.failures = 0
+        self.refused = 0
         self._inp, self._fresh = sink.inp, sink.fresh
         self._power_index, self._hash_index, self._group = power_index, hash_index, group
         self._sign = -1 if inverted else 1
@@ -73,14 +73,12 @@ class Meter:
             self._address,
             self._count,
             self._on_reply,
-            self._on_failure,
         )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
 
     def _on_reply(self, pdu, now_us):
-        self.replies += 1
         if pdu != self._pdu:
             values = self._unpack(pdu, 2)
             power_W = self._power_W(values)
@@ -91,9 +89,6 @@ class Meter:
             self._inp[self._power_index] = power_W
             self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
         self._fresh[self._group] = 1
-
-    def _on_failure(self, kind, code, now_us):
-        self.failures += 1
 
     def _power_W(self, values):
         """Sum of the phases in W, or None when a phase is absurd."""

@@ -5,11 +5,8 @@ factors and for the first complete reading, only then write (reversion, mode, se
 back, ready. It begins again when the device was silent for long; its second half when the device
 has lost its settings. The converter itself is started by `start` only, never by this sequence.
 
-The set-point is read back from the device; `mismatches` counts readings that differ from the last
-acknowledged write.
+The set-point is read back from the device; row 56 judges what the converter makes of it.
 """
-
-from functools import partial
 
 from drivers import sunspec
 from drivers.buses import rtu
@@ -35,8 +32,7 @@ class SunSpecPcs:
     when needed.
 
     `state`: index into STATES. `fault`: why the last start-up failed, one line, "" = it did not.
-    `readings`: what came back (with its counters). `mismatches`: set-points that read back as
-    another value; row 56 judges what the converter does. `restarts`: how often the device was
+    `readings`: what came back (with its counters). `restarts`: how often the device was
     lost. `setpoint_address`: register of WSet on this device, None until discovered: the gate
     decodes frames with it.
     """
@@ -46,7 +42,7 @@ class SunSpecPcs:
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
-        self.mismatches = self.restarts = self.writes = self.failures = 0
+        self.restarts = 0
         self.setpoint_address = None
         self.readings = Readings(
             profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
@@ -62,17 +58,12 @@ class SunSpecPcs:
     def _forget(self):
         self.state, self._models, self.setpoint_address = DISCOVER, None, None
         self._start_request = self._setpoint_zero = None
-        self._acknowledged, self._acknowledged_us, self._rearmed_us = None, LONG_AGO_US, LONG_AGO_US
+        self._acknowledged_us = self._rearmed_us = LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
         self._extra = []
         self.readings.forget()
 
     # -- what the loop asks
-
-    @property
-    def replies(self) -> int:
-        """Good replies to reads and writes."""
-        return self.readings.replies + self.writes
 
     @property
     def refused(self) -> int:
@@ -140,8 +131,8 @@ class SunSpecPcs:
         zero = self._setpoint_zero
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
         kind = zero.key, zero.unit_id, zero.function
-        ends = partial(self._on_setpoint_written, (raw, exponent)), self._on_setpoint_failed
-        return rtu.Request(*kind, frame, zero.reply_bytes, zero.head, priority, *ends)
+        ends = zero.reply_bytes, zero.head, priority, self._on_setpoint_written, None
+        return rtu.Request(*kind, frame, *ends)
 
     def write_due(self, now_us: int) -> bool:
         """True half the reversion time after the last acknowledged set-point write."""
@@ -244,38 +235,25 @@ class SunSpecPcs:
             address,
             values,
             self._on_written,
-            self._on_failure,
-            priority,
+            priority=priority,
         )
 
     def _on_written(self, pdu, now_us):
-        self.writes += 1
         self.readings.alive_us = now_us
 
-    def _on_failure(self, kind, code, now_us):
-        self.failures += 1
-
-    def _on_setpoint_written(self, written, pdu, now_us):
-        """written: (raw value, exponent)."""
+    def _on_setpoint_written(self, pdu, now_us):
         self._on_written(pdu, now_us)
-        self._acknowledged, self._acknowledged_us = written, now_us
-
-    def _on_setpoint_failed(self, kind, code, now_us):
-        self._on_failure(kind, code, now_us)
-        self._acknowledged = None  # taken or not: nothing to compare with
+        self._acknowledged_us = now_us
 
     def _supervise(self, values, now_us):
-        """Compare a reading of the 704 block with what was written: set-point, settings, time."""
+        """Compare a reading of the 704 block with what was written: settings, time."""
         if self.state != READY:
             return
-        raw, exponent = self._acknowledged or (None, None)
-        if raw is not None and exponent == self.readings.setpoint_exponent:
-            self.mismatches += values[2] != raw
         wrong = self._settings_wrong(values)
         if wrong:
             self.state = SET_MODES
             self.fault = f"converter {self.unit_id}: SunSpec model 704: {wrong}"
-            self._acknowledged, self._acknowledged_us = None, LONG_AGO_US
+            self._acknowledged_us = LONG_AGO_US
             self._steps.begin(self._configure())
         else:
             self._rearm(values[6], now_us)

@@ -44,7 +44,7 @@ class Readings:
         self, profile, unit_id, sink, base_index, measure_group, control_group, on_control
     ):
         """on_control(values of the 704 block, now_us): called for each good set-point read-back."""
-        self.replies = self.refused = self.failures = 0
+        self.refused = 0
         self.alive_us = LONG_AGO_US
         self.local = False
         self._profile, self._unit_id = profile, unit_id
@@ -165,14 +165,12 @@ class Readings:
     # -- replies
 
     def _on_reply(self, read, take, pdu, now_us):
-        self.replies += 1
         self.alive_us = now_us
         self._ended(read, now_us)
         if not take(pdu, now_us, read):
             self.refused += 1
 
     def _on_failure(self, read, kind, code, now_us):
-        self.failures += 1
         if kind == rtu.EXCEPTION:
             self.alive_us = now_us
         self._ended(read, now_us)

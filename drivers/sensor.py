@@ -30,9 +30,9 @@ WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
-    """One device. Its values, `ok` and days until calibration go to the sink together. Counters:
-    `replies`, `refused` (a value other than a date out of range, or the device says its data are
-    invalid or that it warms up), `failures`.
+    """One device. Its values, `ok` and days until calibration go to the sink together. `refused`
+    counts replies with a value other than a date out of range, or whose device says that its data
+    are invalid or that it warms up.
     """
 
     def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
@@ -46,7 +46,7 @@ class Sensor:
         """
         self.profile = profile
         self.unit_id = unit_id
-        self.replies = self.refused = self.failures = 0
+        self.refused = 0
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
@@ -94,22 +94,17 @@ class Sensor:
             self._address,
             self._count,
             self._on_reply,
-            self._on_failure,
         )
         return [(request, self.profile.period_ms * 1000)]
 
     schedule = periodic
 
     def _on_reply(self, pdu, now_us):
-        self.replies += 1
         if pdu != self._pdu and not self._store(self._unpack(pdu, 2)):
             self.refused += 1
             return
         self._pdu = pdu
         self._fresh[self._group] = 1
-
-    def _on_failure(self, kind, code, now_us):
-        self.failures += 1
 
     def _store(self, raws):
         """True when every value but a date is in its range and none is declared invalid; then they

@@ -4,7 +4,8 @@ import pytest
 from device_suite import Bus, ModbusSuite, Sink, Slave
 
 from drivers import profile
-from drivers.io import IoModule
+from drivers.buses import rtu
+from drivers.io import RETRY_US, IoModule
 from safety import signals
 from tests.tables import table
 
@@ -145,6 +146,18 @@ def test_module_that_was_silent_is_checked_at_once():
     bus.slave.holding[EXPIRY] = 3000
     bus.run(1500)
     assert bus.device.expiry_ok and bus.slave.holding[EXPIRY] == 500
+
+
+def test_failures_in_a_row_do_not_put_off_the_look_at_the_expiry():
+    bus, _ = running()
+    request = bus.device.write(ON)
+    bus.slave.requests.clear()
+    for _ in range(3):
+        request.on_failure(rtu.TIMEOUT, 0, bus.now_us)
+        bus.run(RETRY_US // 3000 - 5)
+    assert (3, EXPIRY, 1) not in bus.slave.requests
+    bus.run(40)
+    assert (3, EXPIRY, 1) in bus.slave.requests
 
 
 @pytest.mark.parametrize(

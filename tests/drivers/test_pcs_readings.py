@@ -88,6 +88,21 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
     assert device.ready and value(sink, s.PCS_DC_VOLTAGE_MV) == 76_830
 
 
+@pytest.mark.parametrize(
+    "name, exponent, index, expected",
+    [
+        ("701.116", 1, s.PCS_POWER_W, 10_000),
+        ("802.59", -2, s.PCS_DC_VOLTAGE_MV, 76_830),
+        ("802.61", -2, s.PCS_DC_CURRENT_MA, -13_010),
+    ],
+)
+def test_a_value_whose_raw_number_stays_follows_its_scale_factor(name, exponent, index, expected):
+    bus, sink = running()
+    bus.slave.put(name, exponent)
+    bus.run(2500)
+    assert value(sink, index) == expected
+
+
 def test_no_read_over_twenty_registers():
     bus, _ = running()
     bus.run(3000)

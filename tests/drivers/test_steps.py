@@ -65,12 +65,14 @@ def test_waiting_and_giving_up():
     owner = Owner()
 
     def sequence():
-        yield None
+        assert (yield "read", 3, 10, 1) == b"ab"
+        assert (yield None) is None
         yield None
         raise steps.StepError("not what is needed")
 
     owner.steps.begin(sequence(), 100)
     assert owner.steps.next_request(99) is None and owner.steps.due_us == 100
+    owner.steps.next_request(100).on_reply(b"\x03\x02ab", 100)
     for now_us in (100, 101, 102):
         assert owner.steps.next_request(now_us) is None
     assert owner.ends == [("not what is needed", 102)]
