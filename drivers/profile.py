@@ -13,7 +13,16 @@ import tomllib
 from types import SimpleNamespace
 
 from drivers import profile_schema as schema
-from drivers.profile_values import ProfileError, fields_of, nearest, only_tables, rows_of, wrong
+from drivers.profile_values import (
+    INTEGER,
+    REQUIRED,
+    ProfileError,
+    fields_of,
+    nearest,
+    only_tables,
+    rows_of,
+    wrong,
+)
 
 FOLDER = pathlib.Path(__file__).parent / "profiles"
 DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
@@ -28,8 +37,13 @@ class Register(SimpleNamespace):
 
 class Profile(SimpleNamespace):
     """A checked profile: `path`, the keys of its top and of [timing]; `settings`, `registers` and
-    `frames` are dicts by name; SunSpec registers are named "704.WSet".
+    `frames` are dicts by name; SunSpec registers are named "704.WSet". `fault_bits`: {meaning:
+    {name: bit}}.
     """
+
+    def mask(self, meaning: str) -> int:
+        """The bits of one of schema.MEANINGS, as a number."""
+        return sum([1 << bit for bit in self.fault_bits[meaning].values()])
 
     def block(self, names: list) -> tuple:
         """(first address, registers, Struct) of one read that holds the named registers, given in
@@ -128,7 +142,7 @@ def _checked(path, data):
             + nearest(str(family), schema.FAMILIES),
         )
     settings_schema, required, optional = schema.FAMILIES[family]
-    tables = ("timing", "settings", "registers", "frames")
+    tables = ("timing", "settings", "registers", "frames", "fault_bits")
     only_tables(path, "", {name: data[name] for name in tables if name in data})
     top = fields_of(
         path,
@@ -152,9 +166,26 @@ def _checked(path, data):
         optional,
     )
     _check_names(path, "frames.", frames, required(settings) if family.endswith("_bms") else (), ())
-    return Profile(
-        path=path, **top, **timing, settings=settings, registers=registers, frames=frames
-    )
+    bits = _fault_bits(path, family, data.get("fault_bits", {}))
+    own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
+    return Profile(path=path, **top, **timing, **own)
+
+
+def _fault_bits(path, family, data):
+    """{meaning: {name: bit}}: all meanings, each bit once."""
+    meanings = schema.MEANINGS if family in schema.TELLS_FAULTS else ()
+    only_tables(path, "fault_bits.", data)
+    _check_names(path, "fault_bits.", data, meanings, ())
+    seen: dict = {}
+    for meaning, table in data.items():
+        places = {name: f"fault_bits.{meaning}.{name}" for name in table}
+        rule = (INTEGER, 0, schema.BIT_MAX, REQUIRED)
+        fields_of(path, f"fault_bits.{meaning}.", table, dict.fromkeys(table, rule))
+        for name, bit in table.items():
+            other = seen.setdefault(bit, places[name])
+            if other != places[name]:
+                raise wrong(path, f"{places[name]}: {bit}; allowed a bit of its own ({other})")
+    return data
 
 
 def _check_names(path, prefix, present, required, optional):

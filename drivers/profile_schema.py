@@ -57,6 +57,10 @@ FRAME_SIGNAL = {
     "scale": (NUMBER, 1e-9, 1e9, 1),
     "range": (RANGE, None, None, REQUIRED),
 }
+# What a bit by which a device tells of itself means: it has failed or must be opened; a warning; a
+# state of no meaning here. A bit that a profile does not name is a warning.
+TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
+BIT_MAX = 29  # a signal holds thirty
 PHASES = (1, 2, 3)
 METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
 
@@ -69,6 +73,7 @@ def _meter_registers(settings):
 
 _MASK = (INTEGER, 1, 65535, REQUIRED)  # bits of the register `status`
 _WARMING_MASK = (INTEGER, 1, 65535, 0)
+TELLS_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 

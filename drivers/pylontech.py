@@ -12,6 +12,8 @@ INVALID_U16, INVALID_S16 = 0xFFFF, -0x8000  # SMA and its followers
 CHARGE_ENABLED, DISCHARGE_ENABLED = 0x80, 0x40
 # fault bit for 0x359 byte 3 bit 3, "internal communication fail", an alarm by its table
 INTERNAL_FAULT = 1 << 16
+# fault bit for any warning (0x359 bytes 2-3, 0x35A bytes 4-7): no protection of the table has it
+ANY_WARNING = 1 << 14
 # fault bits 17..29: 0x35A items general, high V, low V, high T, low T, ... imbalance
 PAIRS_SHIFT, PAIRS = 17, 13
 
@@ -22,8 +24,8 @@ class PylontechBms:
     showed another protocol, None = none.
 
     There is no contactor report: "closed" means that the BMS permits current in at least one
-    direction. cells_online is not known and not written. Fault bits: 0..15 = 0x359 bytes 0-1, 16
-    INTERNAL_FAULT, 17..29 = 0x35A alarms.
+    direction. cells_online is not known and not written. Fault bits: 0..15 = 0x359 bytes 0-1, 14
+    ANY_WARNING too, 16 INTERNAL_FAULT, 17..29 = 0x35A alarms.
     """
 
     command_period_us = 1_000_000
@@ -158,15 +160,17 @@ class PylontechBms:
 
     def _alarms(self, data, now_us):
         self.warning_bits = _u16(data, 2)
-        self._faults[0x359] = _u16(data, 0) | (INTERNAL_FAULT if data[3] & 0x08 else 0)
+        self._faults[0x359] = (
+            _u16(data, 0)
+            | (INTERNAL_FAULT if data[3] & 0x08 else 0)
+            | (ANY_WARNING if self.warning_bits else 0)
+        )
         return self._state(0x359, now_us)
 
     def _alarm_pairs(self, data, now_us):
         """Two bits an item: 01 = raised; 10 = quiet, 00 and 11 = not supported."""
-        word = int.from_bytes(data[:4], "little")
-        raised = word & ~(word >> 1)
-        bits = sum((raised >> 2 * item & 1) << item for item in range(PAIRS))
-        self._faults[0x35A] = bits << PAIRS_SHIFT
+        alarms, warnings = _raised(data[:4]), _raised(data[4:8])
+        self._faults[0x35A] = alarms << PAIRS_SHIFT | (ANY_WARNING if warnings else 0)
         return self._state(0x35A, now_us)
 
     def _state(self, can_id, now_us):
@@ -200,6 +204,13 @@ class PylontechBms:
         if not self._enabled & DISCHARGE_ENABLED:
             self._inp[self._first + signals.DISCHARGE_CURRENT_MA_MAX] = 0
         return True
+
+
+def _raised(pairs):
+    """Items of 0x35A that are raised, a bit each."""
+    word = int.from_bytes(pairs, "little")
+    raised = word & ~(word >> 1)
+    return sum((raised >> 2 * item & 1) << item for item in range(PAIRS))
 
 
 def _u16(data, at):

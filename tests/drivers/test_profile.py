@@ -69,6 +69,17 @@ def test_shipped_profiles(name):
             assert register.type in ("bit", "sunssf", "bitfield32", "u32"), register.name
 
 
+def test_what_the_bits_of_a_device_mean():
+    """SunSpec names 17 of 32 bits; a profile leaves the others to be warnings."""
+    pcs, rack = [profile.load(name) for name in ("sunspec_pcs", "firebreak_rack")]
+    assert [pcs.mask(meaning) for meaning in profile_schema.MEANINGS] == [0xD063, 0x12F80, 0x1C]
+    assert [rack.mask(meaning) for meaning in profile_schema.MEANINGS] == [0xFF, 0, 0]
+    pylontech = profile.load("pylontech_lv").fault_bits
+    every = [bit for table in pylontech.values() for bit in table.values()]
+    assert sorted(every) == [1, 2, 3, 4, 7, 8, 11, *range(14, 30)]
+    assert profile.load("sdm630").fault_bits == {}
+
+
 def test_values_of_a_register():
     register = profile.load("sunspec_pcs").registers["704.WSet"]
     slots = "address code words sentinel scale_factor unit low high direction"
@@ -128,6 +139,10 @@ range = [-1, 1] => range = [1]
     "io_8in_8out": """
 expiry_ms = 500 => expiry_ms = 501
     settings.expiry_ms: 501; allowed a whole number from 40 to 500
+output_expiry = => fault_bits = {trip = {a = 1}}\\noutput_expiry =
+    registers.fault_bits.trip: unknown key
+[timing] => [fault_bits]\\ntrip = {a = 1}\\n[timing]
+    fault_bits.trip: unknown name
 output_expiry = => output_expire =
     registers.output_expire: unknown name, did you mean output_expiry?
 """,
@@ -164,6 +179,14 @@ reversion_s = 4 => reversion_s = 0
     settings.reversion_s: 0; allowed a whole number from 1 to 60
 base_addresses = [40000, 50000, 0] => base_addresses = [40000, -1]
     settings.base_addresses: [40000, -1]; allowed whole numbers from 0 to 65000
+CABINET_OPEN = 5 => CABINET_OPEN = 30
+    fault_bits.trip.CABINET_OPEN: 30; allowed a whole number from 0 to 29
+CABINET_OPEN = 5 => CABINET_OPEN = -1
+    fault_bits.trip.CABINET_OPEN: -1; allowed a whole number from 0 to 29
+UNDER_TEMP = 13 => UNDER_TEMP = 5
+    fault_bits.warn.UNDER_TEMP: 5; allowed a bit of its own (fault_bits.trip.CABINET_OPEN)
+[fault_bits.info] => [fault_bits.inform]
+    fault_bits.inform: unknown name, did you mean info?
 """,
     "pylontech_lv": """
 current_positive = "charge" => current_positive = "in"
@@ -172,6 +195,10 @@ current_positive = "charge" => current_positive = "in"
     "firebreak_rack": """
 signal = "voltage", scale = 1000 => signal = "voltage", scale = "k"
     frames.PACK.rack_voltage_mV.scale: 'k'; allowed a number from 1e-09 to 1000000000.0
+warn = {} =>
+    fault_bits.warn: missing; the family needs it
+warn = {} => warn = 3
+    fault_bits.warn: 3; allowed a table
 [frames.CHARGE] => [frames.CHARG]
     frames.CHARG: unknown name, did you mean CHARGE?
 """,

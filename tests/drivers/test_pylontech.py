@@ -131,7 +131,7 @@ def test_captured_alarm_probes(shared):
     for row in rows:
         _, sink = fed((0x35A, row["data_hex"]))
         severity, item = row["signal"].split("_", 1)
-        expected = 1 << 17 + items.index(item) if severity == "alarm" else 0
+        expected = 1 << 17 + items.index(item) if severity == "alarm" else 1 << 14
         assert value(sink, s.BMS_FAULT_BITS) == expected, row
 
 
@@ -153,7 +153,7 @@ def test_each_bit_of_0x359(bit):
     """diyBMSv4ESP32 266; ArminJo and Battery-Emulator send the system error as 0x80."""
     device, sink = fed((0x359, (1 << bit).to_bytes(4, "little").hex() + "04504E"))
     # 27 = byte 3 bit 3, internal communication fail
-    expected = 1 << bit if bit < 16 else 1 << 16 if bit == 27 else 0
+    expected = 1 << bit if bit < 16 else 1 << 14 | (1 << 16 if bit == 27 else 0)
     assert value(sink, s.BMS_FAULT_BITS) == expected
     assert device.warning_bits == (1 << bit) >> 16
 
