@@ -2,7 +2,7 @@
 the outputs.
 
 Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 58 are the project's: the table has none. What else
+where the other chemistry differs). Rows 49 to 59 are the project's: the table has none. What else
 is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
 stages combine by `max`, so adding a fault never lowers one.
 """
@@ -42,10 +42,10 @@ CABINET_FEATURES = (
  F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(57)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
-    "pcs_beyond_permille", "pcs_short_permille",
+    "pcs_beyond_permille", "pcs_short_permille", "pcs_fault_level",
 )
 (F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV, F_CURRENTS_APART_DA, F_PCS_BEYOND_PERMILLE,
- F_PCS_SHORT_PERMILLE) = range(6)
+ F_PCS_SHORT_PERMILLE, F_PCS_FAULT_LEVEL) = range(7)
 RACK_FEATURES = (
     "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "cell_voltage_drop_mV",
     "temperature_ddegC_max", "temperature_ddegC_min", "temperature_spread_ddegC",
@@ -54,7 +54,7 @@ RACK_FEATURES = (
     "sensors_invalid_max", "charging", "current_over_105_mA", "current_over_110_mA",
     "current_over_200_mA", "insulation_ohm_per_V", "contactor_mismatch", "bms_silence_level",
     "bms_bad_frames_recent", "runaway_hint", "runaway_suspicion_pct",
-    "bms_still_ms",
+    "bms_still_ms", "bms_fault_level",
 )
 (F_CELL_VOLTAGE_MV_MAX, F_CELL_VOLTAGE_MV_MIN, F_CELL_SPREAD_MV, F_CELL_VOLTAGE_DROP_MV,
  F_TEMPERATURE_DDEGC_MAX, F_TEMPERATURE_DDEGC_MIN, F_TEMPERATURE_SPREAD_DDEGC,
@@ -62,7 +62,8 @@ RACK_FEATURES = (
  F_TEMPERATURE_RISE_10S_DDEGC, F_TEMPERATURE_UNEXPLAINED_DDEGC, F_TEMPERATURE_ZEROS,
  F_SENSORS_INVALID_MAX, F_CHARGING, F_CURRENT_OVER_105_MA, F_CURRENT_OVER_110_MA,
  F_CURRENT_OVER_200_MA, F_INSULATION_OHM_PER_V, F_CONTACTOR_MISMATCH, F_BMS_SILENCE_LEVEL,
- F_BMS_BAD_FRAMES_RECENT, F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT, F_BMS_STILL_MS) = range(25)
+ F_BMS_BAD_FRAMES_RECENT, F_RUNAWAY_HINT, F_RUNAWAY_SUSPICION_PCT, F_BMS_STILL_MS,
+ F_BMS_FAULT_LEVEL) = range(26)
 # fmt: on
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
@@ -285,6 +286,9 @@ STAGES = (
     ("56a", 56, UNIT, F_PCS_BEYOND_PERMILLE, 1, 100, 80, 1000, 0, REMOTE, NO_GATE, _STOP),
     ("56b", 56, UNIT, F_PCS_SHORT_PERMILLE, 1, 100, 80, 3000, 1000, SELF, NO_GATE,
      _demand(lamp=1, operator=1)),
+    ("59c", 59, UNIT, F_PCS_FAULT_LEVEL, 1, 2, 1, 200, 0, REMOTE, NO_GATE, _STOP),
+    ("59d", 59, UNIT, F_PCS_FAULT_LEVEL, 1, 1, 0, 200, 1000, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
     ("18a", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 350, 330, 5000, 1000, SELF, F_CHARGING, _WARN),
     ("18b", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _WARN),
     ("19a", 19, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 400, 380, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),
@@ -350,6 +354,9 @@ STAGES = (
     ("45d", 45, RACK, F_TEMPERATURE_ZEROS, 1, 1, 0, 85_000, 0, REMOTE, NO_GATE, _RAMP_OPEN),
     ("53", 53, RACK, F_RUNAWAY_SUSPICION_PCT, 1, 140, 70, 4000, 0, REMOTE, NO_GATE, _OFFGAS),
     ("54", 54, RACK, F_BMS_STILL_MS, 1, 10_000, 1000, 0, 0, REMOTE, NO_GATE, _RAMP_OPEN),
+    ("59a", 59, RACK, F_BMS_FAULT_LEVEL, 1, 2, 1, 200, 0, REMOTE, NO_GATE, _STOP),
+    ("59b", 59, RACK, F_BMS_FAULT_LEVEL, 1, 1, 0, 200, 1000, SELF, NO_GATE,
+     _demand(lamp=1, operator=1)),
 )
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)

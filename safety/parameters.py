@@ -76,11 +76,15 @@ UNIT_PARAMETERS = (
     ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
     # from a set-point to the power it measures: dead time, ramp, its own refresh (row 56)
     ("pcs_follow_ms", "ms", 100, 2000, 1000, "down"),
+    # row 59: of pcs_alarm_bits; what is neither is a warning (shipped: those of SunSpec's 701)
+    ("pcs_trip_bits", "bits", 0, signals.INT_MAX, 0xD063, "fixed"),
+    ("pcs_info_bits", "bits", 0, signals.INT_MAX, 0x1C, "fixed"),
 )
 # Names, many to a line.
 # fmt: off
 (U_RATED_W, U_INSTALLER_CHARGE_W_MAX, U_INSTALLER_DISCHARGE_W_MAX, U_EFFICIENCY_PERMILLE_MIN,
- U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS, U_PCS_FOLLOW_MS) = range(9)
+ U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS, U_PCS_FOLLOW_MS,
+ U_PCS_TRIP_BITS, U_PCS_INFO_BITS) = range(11)
 # fmt: on
 
 RACK_PARAMETERS = (
@@ -102,13 +106,16 @@ RACK_PARAMETERS = (
     ("heating_nK_per_A2s", "nK/A2s", 0, 900, 90, "down"),
     ("insulation_reported", "bool", 0, 1, 1, "fixed"),
     ("sensors_reported", "bool", 0, 1, 1, "fixed"),
+    # row 59, as of the converter: of bms_fault_bits (shipped: those of the native BMS)
+    ("bms_trip_bits", "bits", 0, signals.INT_MAX, 0xFF, "fixed"),
+    ("bms_info_bits", "bits", 0, signals.INT_MAX, 0, "fixed"),
 )
 # Names, many to a line.
 # fmt: off
 (R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED,
  R_BMS_WARN_MS, R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV,
  R_DISCHARGE_TAPER_MV, R_DISCHARGE_END_MV, R_BREAK_CURRENT_MA, R_HEATING_NK_PER_A2S,
- R_INSULATION_REPORTED, R_SENSORS_REPORTED) = range(17)
+ R_INSULATION_REPORTED, R_SENSORS_REPORTED, R_BMS_TRIP_BITS, R_BMS_INFO_BITS) = range(19)
 # fmt: on
 
 UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)

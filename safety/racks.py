@@ -9,6 +9,7 @@ from array import array
 from safety import matrix as m, parameters as p, runaway, signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNTOLD
 from safety.heating import Heating
+from safety.units import fault_level, masks_at
 
 BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
@@ -43,6 +44,10 @@ class Racks:
         self.mismatch = bytearray(racks)
         self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
         self.heating = Heating(features)
+        at = self.map.rack + p.R_BMS_TRIP_BITS
+        self.masks = tuple(
+            [masks_at(self.image, at + rack * p.RACK_WORDS) for rack in range(racks)]
+        )
 
     def update(self, elapsed: int) -> None:
         """Recompute the features of every rack with news, and of each once a second what looks
@@ -83,6 +88,8 @@ class Racks:
         self._insulation(rack, first, base, pack)
         self._contactors(rack, first, base, state, pack, self.fresh[groups + s.G_BMS_PACK])
         self._bad_frames(rack, first, base, groups, state)
+        level = fault_level(self.inp[first + s.BMS_FAULT_BITS], self.masks[rack])
+        self._put(base + m.F_BMS_FAULT_LEVEL, level, state)
         self._put(
             base + m.F_SENSORS_INVALID_MAX,
             max(missing, self.inp[first + s.SENSORS_INVALID_MAX]),

@@ -1,6 +1,22 @@
-"""Derived signals of the units: silence, power beyond the limit, DC bus against racks."""
+"""Derived signals of the units: silence, power beyond the limit, DC bus against racks, and what the
+bits of a device say of it.
+"""
 
 from safety import matrix as m, parameters as p, signals as s
+
+FAULT_NONE, FAULT_WARNING, FAULT_TRIP = range(3)
+
+
+def masks_at(image, place: int) -> tuple:
+    """(bits that trip, bits that are more than information) of the two masks at image[place]."""
+    return image[place], s.INT_MAX & ~image[place + 1]
+
+
+def fault_level(bits: int, masks: tuple) -> int:
+    """What the bits of a device say of it (row 59). A bit of neither mask is a warning."""
+    if bits & masks[0]:
+        return FAULT_TRIP
+    return FAULT_WARNING if bits & masks[1] else FAULT_NONE
 
 
 class Units:
@@ -18,6 +34,10 @@ class Units:
                 for unit in range(layout.units)
             ]
         )
+        at = self.map.unit + p.U_PCS_TRIP_BITS
+        self.masks = tuple(
+            [masks_at(self.image, at + unit * p.UNIT_WORDS) for unit in range(layout.units)]
+        )
 
     def update(self, unit: int) -> None:
         """Recompute the features of one unit that has news or falls silent."""
@@ -34,6 +54,8 @@ class Units:
         heard = ages.heard(group, control + 1)
         self._put(base + m.F_PCS_SILENCE_LEVEL, self.features.level(older, ladder), heard)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
+        bits, masks = self.inp[self.layout.unit_input(unit, s.PCS_ALARM_BITS)], self.masks[unit]
+        self._put(base + m.F_PCS_FAULT_LEVEL, fault_level(bits, masks), known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
     def _excess_W(self, unit):

@@ -49,7 +49,9 @@ def journal_header(config, approved: bytes = b"") -> dict:
 
 def _device(device):
     fields = ("name", "role", "bus", "address", "index")
-    return {name: getattr(device, name) for name in fields}
+    meanings = device.profile.fault_bits.values()
+    bits = {name: bit for table in meanings for name, bit in table.items()}
+    return {**{name: getattr(device, name) for name in fields}, "fault_bits": bits}
 
 
 def open_journal(

@@ -1,13 +1,16 @@
-"""What does not answer, or answers wrong: BMS, PCS, I/O modules, meters, monitors (rows 40, 41,
-49, 50, 52).
+"""What does not answer, answers wrong, or says that it has failed: BMS, PCS, I/O modules, meters,
+monitors (rows 40, 41, 49, 50, 52, 59).
 """
 
 from controller.rows.shapes import (
     ABOVE_ZERO,
+    BMS,
+    BMS_TOOL,
     BY_LEVEL,
     CHECK_RTU,
     COMPUTED,
     CONTACT,
+    MAKERS_TOOL,
     ON_RIG,
     OPEN_WIRE,
     SILENCE,
@@ -52,6 +55,19 @@ FEATURES = {
         "power beyond the limit and 2 % of rated, at least 2 kW",
         ON_RIG,
         shown=ABOVE_ZERO,
+        roles=("pcs",),
+        sensor="PCS",
+        read="read ac",
+    ),
+    "bms_fault_level": Feature(
+        "bits of the BMS, by its profile: 1 a warning or an unknown bit, 2 a fault",
+        BMS_TOOL,
+        roles=("bms",),
+        sensor="BMS",
+    ),
+    "pcs_fault_level": Feature(
+        "alarm bits of the PCS, by its profile: 1 a warning or an unknown bit, 2 a fault",
+        MAKERS_TOOL,
         roles=("pcs",),
         sensor="PCS",
         read="read ac",
@@ -208,5 +224,29 @@ ROWS = (
         remedy=CHECK_RTU,
         proof=SILENCE,
         stages=(Stage("52", set_from="monitor_silent_ms"),),
+    ),
+    Row(
+        59,
+        what="BMS or PCS says of itself that it has failed, or warns (project)",
+        basis="design",
+        confidence="D",
+        name="device reports a fault",
+        sentence="A BMS or a converter says that it has failed.",
+        remedy="Page Links names what it says of itself. Remote reset.",
+        proof=BMS,
+        stages=(
+            Stage("59a", sentence="A BMS says that it has failed."),
+            Stage(
+                "59b",
+                sentence="A BMS warns, or says what its document does not name.",
+                remedy="Page Links names what it says of itself.",
+            ),
+            Stage("59c", sentence="A power converter says that it has failed."),
+            Stage(
+                "59d",
+                sentence="A power converter warns, or says what its document does not name.",
+                remedy="Page Links names what it says of itself.",
+            ),
+        ),
     ),
 )

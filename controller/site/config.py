@@ -151,7 +151,9 @@ def _config(chain, values, plan):
     of_type = {path for path, _ in layers.leaves(chain[0].content)}
     values.check_defaults(of_type, {path[-1] for path in budgets})
     cabinet = limit_images.cabinet_parameters(values, plan, budgets)
-    units = tuple([limit_images.unit_parameters(values, i, budgets) for i in range(plan.units)])
+    units = tuple(
+        [limit_images.unit_parameters(values, plan, i, budgets) for i in range(plan.units)]
+    )
     racks = tuple(
         [limit_images.rack_parameters(values, plan, i, budgets) for i in range(plan.racks)]
     )

@@ -15,6 +15,7 @@ from controller.site.stage_states import (
     smoke_zones,
     stage_state,
 )
+from drivers.profile_schema import INFO, TRIP
 from safety import matrix, parameters
 
 # What a BMS tells of each part of a rack, in words, for the features that compare the parts: of one
@@ -70,12 +71,20 @@ def _fitted(topology):
     }
 
 
-def unit_parameters(values, unit: int, budgets: dict) -> dict:
+def _bits(topology, role, index):
+    """{parameter: mask} of what the bits of a PCS or BMS mean, by its profile."""
+    profile = topology.device(role, index).profile
+    return {f"{role}_{meaning}_bits": profile.mask(meaning) for meaning in (TRIP, INFO)}
+
+
+def unit_parameters(values, topology, unit: int, budgets: dict) -> dict:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
-    number = str(unit + 1)
+    number, derived = str(unit + 1), _bits(topology, "pcs", unit)
     return {
         row[0]: int(
-            budgets.get(("unit", number, row[0]), values.needed("unit", number, row[0]).value)
+            derived[row[0]]
+            if row[0] in derived
+            else budgets.get(("unit", number, row[0]), values.needed("unit", number, row[0]).value)
         )
         for row in parameters.UNIT_PARAMETERS
     }
@@ -85,6 +94,7 @@ def rack_parameters(values, topology, rack: int, budgets: dict) -> dict:
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
     derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
+    derived |= _bits(topology, "bms", rack)
     _check_compared(values, number, derived)
     return {
         row[0]: int(

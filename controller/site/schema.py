@@ -121,7 +121,6 @@ def _parameters(table, reasons):
 
 
 _BY_DEVICES = "it follows from the devices, [not_fitted] and [control]"
-_BY_PROFILE = "it follows from the profile of the rack's BMS"
 _OF_DEVICES = [
     row[0]
     for row in parameters.CABINET_PARAMETERS
@@ -137,14 +136,16 @@ CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
     allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
 )
 CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
-UNIT = _parameters(parameters.UNIT_PARAMETERS, {}) | _DC_BUS
+_TOLD_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
+_OF_PROFILE = {
+    row[0]: f"it follows from the profile of the {device}"
+    for device, table in _TOLD_BY.items()
+    for row in table
+    if row[0].endswith(("_reported", "_bits"))
+}
+UNIT = _DC_BUS | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
 RACK = _DC_BUS | _parameters(
-    parameters.RACK_PARAMETERS,
-    {"unit": "it follows from dc_bus"}
-    | dict.fromkeys(
-        ("cells_reported", "temperatures_reported", "insulation_reported", "sensors_reported"),
-        _BY_PROFILE,
-    ),
+    parameters.RACK_PARAMETERS, _OF_PROFILE | {"unit": "it follows from dc_bus"}
 )
 # The tapers of NMC cells end at the thresholds of rows 28 and 31.
 _NMC_DEFAULTS_MV = {

@@ -42,6 +42,18 @@ def known(shadow, group: int) -> bool:
     return bool(shadow.core.kernel.features.ages.known(group))
 
 
+def bit_names(device: dict, bits: int | None) -> list:
+    """What the bits of a device of the journal's header are called; "bit 9": its profile names it
+    not. Names in the order of the profile.
+    """
+    known, rest = device.get("fault_bits", {}), bits or 0
+    names = [name for name, bit in known.items() if rest >> bit & 1]
+    unknown = [
+        bit for bit in range(rest.bit_length()) if rest >> bit & 1 and bit not in known.values()
+    ]
+    return names + [f"bit {bit}" for bit in unknown]
+
+
 def cabinet_value(shadow, index: int) -> int | None:
     """Input `index` of CABINET_INPUTS, None while its group is not known."""
     return shadow.inp[index] if known(shadow, s.CABINET_INPUTS[index][4]) else None

@@ -65,7 +65,15 @@ def _device(shadow, device, counters):
         "age_ms": age_ms,
         "late_after_ms": min([ages.budget_ticks[group] for group in groups]) * base.tick_ms(shadow),
         "counters": counters.get((bus, address)) if role != "bms" else None,
+        "says": base.bit_names(device, _bits(shadow, role, device["index"])),
     }
+
+
+def _bits(shadow, role, index):
+    """What a BMS or PCS says of itself, as bits."""
+    if role == "bms":
+        return base.rack_value(shadow, index, s.BMS_FAULT_BITS)
+    return base.unit_value(shadow, index, s.PCS_ALARM_BITS) if role == "pcs" else 0
 
 
 def _groups(shadow, role, index):

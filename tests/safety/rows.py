@@ -11,6 +11,7 @@ LIMIT_MA = 100_000  # the BMS's limit while row 35 is tried
 CHARGING_MA = -50_000
 FLAT_DDEGC = 250
 WARM_DDEGC = 140  # over the median, below the threshold: only to be seen rising
+TELLS = (0, 1 << 20, 1, 3)  # no bit, one that no profile names, a fault of both devices, another
 
 
 def ticks(duration_ms):
@@ -114,6 +115,11 @@ VALUES |= {
     "airflow_missing": (_io_1, _held_open(s.AIRFLOW_OK)),
     "pcs_excess_W": (_pcs, _excess),
     "bus_mismatch_mV": (_pcs, _mismatch),
+    "pcs_fault_level": (_pcs, lambda bench, level: bench.set_unit(s.PCS_ALARM_BITS, TELLS[level])),
+    "bms_fault_level": (
+        _of_rack(s.G_BMS_STATE),
+        lambda bench, level: bench.set_rack(s.BMS_FAULT_BITS, TELLS[level], RACK),
+    ),
     "fire_detectors": (_io_2, _detectors),
     "damper_missing": (_io_3, _held_open(s.DAMPER_OK)),
     "offgas_ppm_max": (_groups(s.G_OFFGAS_1), _cabinet(s.OFFGAS_1_PPM)),

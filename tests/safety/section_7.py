@@ -179,6 +179,11 @@ STAGES = """
 57c grid_export_by_battery_permille >=20   27    L1 10   0 L idc O r
 # The limit image is not the one that a person has approved.
 58  image_approved_ok             <=0      0     L0 1    0 S Z L ich idc O
+# A device that says by its bits that it has failed, as its contact would (40e); or warns.
+59a bms_fault_level               >=2      0.2   L1 1    0 TRIP
+59b bms_fault_level               >=1      0.2   L0 0    1 L O
+59c pcs_fault_level               >=2      0.2   L1 1    0 TRIP
+59d pcs_fault_level               >=1      0.2   L0 0    1 L O
 52  monitor_silence_ms            >=10000  0     L0 5000 1 N L c50 d50 M O
 """
 OTHERWISE = """

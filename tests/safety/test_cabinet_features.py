@@ -189,3 +189,26 @@ def test_the_contacts_of_the_key_contradict_each_other_only_where_there_are_two(
         features = bench.step().kernel.features
         assert features.known[m.F_KEY_DISCREPANCY] == fitted
         assert features.value[m.F_KEY_DISCREPANCY] == (apart if fitted else 0)
+
+
+TOLD = [m.F_PCS_FAULT_LEVEL, m.F_BMS_FAULT_LEVEL]
+
+
+@cases("""trip info bits level
+    0b011 0b100 0 0 | 0b011 0b100 0b001 2 | 0b011 0b100 0b010 2 | 0b011 0b100 0b100 0
+    0b011 0b100 0b1000 1 | 0b011 0b100 0b1100 1 | 0b011 0b100 0b1001 2 | 0b001 0b001 0b001 2
+    0 0 1 1 | 0 s.INT_MAX 1 0 | 0 s.INT_MAX s.INT_MAX 0 | s.INT_MAX 0 1 2
+    1 0 1<<29 1 | 1<<29 0 1<<29 2 | 1 1<<29 1<<29 0""")
+def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
+    """A bit that is neither a fault nor information is a warning, also one that nobody knows."""
+    of_pcs, of_bms = [
+        {f"{one}_trip_bits": trip, f"{one}_info_bits": info} for one in ("pcs", "bms")
+    ]
+    desk = Desk(units=2, racks=2, **of_pcs, **of_bms)
+
+    def told():
+        return [(desk.of(TOLD[0], s.UNIT, at), desk.of_rack(TOLD[1], at)) for at in range(2)]
+
+    assert told() == [((0, UNKNOWN), (0, UNKNOWN))] * 2
+    desk.set_unit(s.PCS_ALARM_BITS, bits, 1).put(bms_fault_bits=bits, rack=1).step()
+    assert told() == [((0, KNOWN), (0, KNOWN)), ((level, KNOWN), (level, KNOWN))]

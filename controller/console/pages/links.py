@@ -26,6 +26,7 @@ def lines(facts: dict, number: int = 1) -> list:
             RULE,
             *[_bus(bus) for bus in facts["buses"]],
             *_advice(devices),
+            *_says(devices),
             *notes,
         ]
     )
@@ -55,6 +56,12 @@ def _bus(bus):
             f"{name}unasked bytes {bus['noise_bytes']}, of them whole frames {bus['stray_frames']}"
         )
     return name
+
+
+def _says(devices):
+    """What BMS and converters say of themselves: row 59, and how they are connected."""
+    told = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
+    return folded("Says", "; ".join(told) + ".", 2) if told else []
 
 
 def _advice(devices):

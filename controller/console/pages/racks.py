@@ -52,6 +52,7 @@ def _detail(rack):
         2,
     )
     if rack["bms_fault_bits"]:
-        out += folded("", f"Its BMS reports fault bits {rack['bms_fault_bits']:#x}.", 1)
+        bits = f"{rack['bms_fault_bits']:#x}"
+        out += folded("", f"Its BMS reports fault bits {bits}; page Links names them.", 1)
     rows = [name.partition(".")[0] for name in rack["standing"]]
     return [*out, f"{'':7}rows: {', '.join(rows)}"] if rows else out

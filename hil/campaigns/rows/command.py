@@ -11,10 +11,11 @@ from hil import forks
 from hil.arguments import output_file, whole
 from hil.campaigns import command, report, verdict as verdicts
 from hil.campaigns.rows import measured, page, verdict
-from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
+from hil.campaigns.rows.courses import COURSES
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.play import run
 from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
+from hil.campaigns.rows.stopped import EVERY, STOPPED
 
 JOBS_MAX = 64
 MEASURED = "keep the figures of these courses for the hazard log (safety/hazards/measured.json)"

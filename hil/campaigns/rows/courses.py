@@ -10,13 +10,13 @@ of the second in which the row looks.
 from hil.campaigns.rows import seen, start
 from hil.campaigns.rows.course import STAGES, Course, DISCHARGE_kW, do
 from hil.plant import air, contactors
-from hil.plant.relays import LFL_RELAY_PCT
 from safety import matrix as m, permit
 
 # gentle: where the drop inside the cells would blur a threshold
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
 REST_kW = 7  # 3 A a rack heat nothing, and still there is power to take away
-PCS_POWER, EXCESS_daW = "40080", 26_500  # 701 W of the simulated converter, and 265 of its 250 kW
+# 701 Alrm (low word) and W of the simulated converter, and 265 of its 250 kW
+PCS_ALARMS, PCS_POWER, EXCESS_daW = "40077", "40080", 26_500
 # 170 kW are 37 A less: a rack that hides it hides 12 A
 HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
@@ -59,6 +59,10 @@ def _behind(stage, cause, before, settle_s, seen=None):
     return Course(stage, (do(cause),), before=before, settle_s=settle_s, seen=seen, behind=True)
 
 
+def _tells(stage, device, value):
+    return Course(stage, (_fault(device, "overrides", value=value),))
+
+
 def _peer(fault, value, name=""):
     return Course("51", (_fault("channel_b", fault, value=value),), armed=("51",), name=name)
 
@@ -71,7 +75,7 @@ RISING_TOXIC = (
     do("toxic", LATE_TOXIC_s, ppm=HYDROGEN_ppm_per_s * air.TOXIC_TAU_S[0], gas="hydrogen"),
     do("toxic", LATE_TOXIC_s, ppm=190, gas="hydrogen", ppm_per_s=HYDROGEN_ppm_per_s),
 )
-BRIDGED, NO_CURRENT = (do("bridge_chain"),), {"PACK.current": 0}
+BRIDGED, NO_CURRENT, BMS_BITS = (do("bridge_chain"),), {"PACK.current": 0}, "STATE.fault_bits"
 WARMING = (do("heat", rack=1, module=3, degC=40, rate_K_per_s=0.1),)
 NO_PRECHARGE = tuple(do("precharge_break", rack=rack) for rack in (1, 2, 3))
 START, ON_UPS, SMOKE_1 = (do("run_request"),), do("mains_loss"), do("smoke", detector=1)
@@ -82,6 +86,10 @@ KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
 MODULE_4, OVERDUE = {"rack": 1, "module": 4}, (do("calibration", detector="toxic", days=-2),)
 # For longer than three periods, so that at any phase three of each of its frames are bad.
 FROZEN, BMS_FAULT = _fault("bms_1", "frozen"), do("bms_fault", rack=1, bits=128)
+SAYS_NOTHING = (
+    do("contact", name="bms_fault", closed=True),
+    _fault("bms_1", "overrides", value={BMS_BITS: 0}),
+)
 BAD_FRAMES = (_fault("bms_1", "bad_crc"), _fault("bms_1", "bad_crc", 0.32, value=False))
 # Without it the outputs of the modules lapse 0.5 s later, and what opens might be their doing.
 BROKEN = tuple(_fault(device, "expiry_broken") for device in ("io_1", "io_2", "io_3"))
@@ -143,13 +151,12 @@ CABINET = (
     ),
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
     Course("40e", (BMS_FAULT,), name="40e opens", seen=seen.opened("bms_fault")),
-    Course("41a", (_fault("pcs_1"),)),
-    Course("41b", (_fault("pcs_1"),)),
-    Course("41c", (_fault("pcs_1"),)),
+    *[Course(stage, (_fault("pcs_1"),)) for stage in ("41a", "41b", "41c")],
     Course("41d", (_fault("pcs_1", "overrides", value={PCS_POWER: EXCESS_daW}),)),
     Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
     Course("56a", (do("pcs_stick"), do("hint", 0.1, **HALF))),
     Course("56b", (do("pcs_derate", kW=100), do("hint", 0.1, **LESS))),
+    *[_tells(stage, "pcs_1", {PCS_ALARMS: bits}) for stage, bits in (("59c", 1), ("59d", 1 << 7))],
     Course("57a", (do("other_load", kW=700),)),
     Course("57b", (do("other_load", kW=150),), CHARGE_kW, **FORGOTTEN),
     Course("57c", (do("other_load", kW=-150),), **FORGOTTEN),
@@ -182,8 +189,7 @@ CABINET = (
     Course("48a", (do("door"),)),
     _behind("48b", "door", ONE_VAPOUR, 10),
     Course("49", (_fault("io_3"),)),
-    Course("49", (_fault("io_1"),), name="49 io_1"),
-    Course("49", (_fault("io_2"),), name="49 io_2"),
+    *[Course("49", (_fault(each),), name=f"49 {each}") for each in ("io_1", "io_2")],
     Course("50a", (_fault("meter_grid"),), CHARGE_kW),
     Course("50b", (_fault("meter_load", "frozen"),), CHARGE_kW),
     *[Course(stage, (do(f"meter_{stage}"),), CHARGE_kW) for stage in ("50c", "50d")],
@@ -227,8 +233,7 @@ RACK = (
     _cell("27", 300),
     _cell("28", 310, -GENTLE_kW),
     _cell("29", 370),
-    _cell("31a", -220, soc_pct=6),
-    _cell("31b", -330, soc_pct=6),
+    *[_cell(stage, offset_mV, soc_pct=6) for stage, offset_mV in (("31a", -220), ("31b", -330))],
     _cell("32", -850, alone=("34c",)),
     _cell("33", -1330),
     _cell("34a", -130),
@@ -241,9 +246,7 @@ RACK = (
     Course("37b", (do("insulation", rack=1, kohm=70),)),
     Course("39", KEY_OFF, before=(do("feedback", rack=1, reads="closed"),), seen=seen.supply_off),
     Course("39", (do("feedback", rack=1, reads="open"),), name="39 open"),
-    Course(
-        "39", (BMS_FAULT,), before=(do("contact", name="bms_fault", closed=True),), name="39 lost"
-    ),
+    Course("39", (BMS_FAULT,), before=SAYS_NOTHING, name="39 lost"),
     Course("39", KEY_OFF, before=(do("weld", rack=1),), name="39 weld", seen=seen.supply_off),
     Course("40a", (_fault("bms_1"),)),
     Course("40b", (_fault("bms_1"),), alone=("40a",)),
@@ -259,6 +262,7 @@ RACK = (
         seen=seen.suspicious,
     ),
     Course("54", (do("hint", 0.5, **LESS),), before=(FROZEN,), seen=seen.moved(21)),
+    *[_tells(stage, "bms_1", {BMS_BITS: bits}) for stage, bits in (("59a", 1), ("59b", 1 << 15))],
     _rising(
         "53",
         28,
@@ -268,32 +272,10 @@ RACK = (
         settle_s=40,
     ),
 )
-# Rows that act by wire, with the controller killed: the wiring acts, or what the modules do by
-# themselves when nothing writes to them.
-STOPPED_COURSES = (
-    Course("1a", (KILL, do("estop_press")), before=BROKEN, name="1 stopped"),
-    Course("2", (KILL, do("fire_alarm")), before=BROKEN, name="2 stopped"),
-    Course("3", (KILL, do("suppression")), before=BROKEN, name="3 stopped"),
-    Course(
-        "12b",
-        (do("gas", lfl_pct=60, detector=1), do("controller_kill", 1.2)),
-        before=BROKEN,
-        seen=lambda plant: plant.gas_lfl_pct[0] >= LFL_RELAY_PCT,
-        name="12 stopped",
-    ),
-    Course(
-        "30",
-        (do("cell_offset", rack=1, offset_mV=530), do("controller_kill", 0.1)),
-        GENTLE_kW,
-        before=BROKEN,
-        seen=lambda plant: not plant.relays.cell_voltage_closed,
-        name="30 stopped",
-    ),
-    Course("44c", (KILL,), name="44 stopped"),
-)
 
 
-named = sorted(FIRE_AND_GAS + CABINET + RACK, key=lambda each: each.label)
-COURSES = {each.label: each for each in sorted(named, key=lambda each: STAGES[each.stage][m.S_ROW])}
-STOPPED = {each.label: each for each in STOPPED_COURSES}
-EVERY = COURSES | STOPPED
+def _place(course):
+    return STAGES[course.stage][m.S_ROW], course.label
+
+
+COURSES = {each.label: each for each in sorted(FIRE_AND_GAS + CABINET + RACK, key=_place)}

@@ -3,8 +3,8 @@
 from hil.campaigns.report import table
 from hil.campaigns.rows import effects, verdict
 from hil.campaigns.rows.course import STAGES
-from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.real import BESIDE
+from hil.campaigns.rows.stopped import EVERY
 from hil.results.run_result import machine
 from safety import matrix as m
 

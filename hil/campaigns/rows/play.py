@@ -4,8 +4,8 @@ once, each course runs in a process forked from its start.
 
 from hil import forks
 from hil.campaigns.rows import effects, start, verdict
-from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.start import apply, ask
+from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
 from safety import matrix as m
 

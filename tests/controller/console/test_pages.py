@@ -160,6 +160,21 @@ def test_an_unknown_value_is_not_shown_as_one(tmp_path):
     assert re.search("Check  .*bms_2.*: CAN plug, terminator", watched.text("links"))
 
 
+def test_what_devices_say_of_themselves_has_the_names_of_their_profiles(tmp_path):
+    """Only a number was shown, and of a converter nothing."""
+    bits = {"bms_2": {"STATE.fault_bits": 0x8005}, "pcs_1": {"40077": 0x0080}}
+    actions = [
+        action(8, "device_fault", device=device, fault="overrides", value=value)
+        for device, value in bits.items()
+    ]
+    watched = Watched(tmp_path, actions=actions).run(11)
+    says = {one["device"]: one["says"] for one in watched.facts("links")["devices"] if one["says"]}
+    assert says == {"pcs_1": ["OVER_TEMP"], "bms_2": ["over_voltage", "over_temperature", "bit 15"]}
+    told = "Says bms_2 over_voltage, over_temperature, bit 15; pcs_1 OVER_TEMP."
+    assert told in " ".join(watched.text("links").split())
+    assert "fault bits 0x8005; page Links names them." in watched.text("racks")
+
+
 def test_before_anything_is_heard_nothing_is_a_number(tmp_path):
     """Vapour and carbon monoxide are shown unless zero."""
     watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(0.04)

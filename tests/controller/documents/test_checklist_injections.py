@@ -70,7 +70,7 @@ def test_what_a_test_leaves_behind_is_taken_away(example):
 
 
 ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "44g", "45c", "45d", "50b", "50c", "50d")
-ON_RIG += ("54", "55", "56a", "56b", "57a", "57b", "57c", "58")
+ON_RIG += ("54", "55", "56a", "56b", "57a", "57b", "57c", "58", "59c", "59d")
 
 
 def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
@@ -81,7 +81,9 @@ def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove
         course = f"for the example cabinet alone (`python -m hil rows --only {stage}`)"
         assert course in texts[stage] and stage in COURSES
         assert "note it here as not tested" in texts[stage]
-        assert ("by the maker's test tool" in texts[stage]) == (stage in ("38b", "45c", "45d"))
+        assert ("by the maker's test tool" in texts[stage]) == (
+            stage in ("38b", "45c", "45d", "59c", "59d")
+        )
     assert rows_command.EXAMPLE.resolve() == EXAMPLE.resolve()
 
 

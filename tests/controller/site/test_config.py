@@ -22,6 +22,19 @@ def test_the_default_cabinet_is_the_default_of_the_tables(files):
     assert loaded.control_image == parameters.default_image()
 
 
+def test_the_bits_of_the_profiles_are_in_the_limit_image(files, tmp_path):
+    """A profile of the site's own says that another bit is a fault."""
+    text = (profiles.FOLDER / "sunspec_pcs.toml").read_text(encoding="utf-8")
+    text = text.replace("OVER_TEMP = 7\n", "").replace("GROUND_FAULT = 0", "OVER_TEMP = 7")
+    (tmp_path / "types" / "own.toml").write_text(text, encoding="utf-8")
+    files.say("type", "device.pcs_1.profile", '"own.toml"')
+    loaded = files.load()
+    bits = [loaded.unit_tables[0][name] for name in ("pcs_trip_bits", "pcs_info_bits")]
+    assert bits == [0xD0E2, 0x1C]
+    at = loaded.image_map().unit + p.U_PCS_TRIP_BITS
+    assert list(loaded.safety_image[at : at + 2]) == bits
+
+
 def test_the_image_lies_as_its_map_says(files):
     files.say("site", "rack.2.rated_current_mA", 120_000)
     files.append("site", "[stage.29]\nset = 3640\nset_ms = 1001")

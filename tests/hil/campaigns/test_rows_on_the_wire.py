@@ -11,7 +11,7 @@ from tests.tables import cases
 
 HEAD = {"name": "x", "title": "x", "duration_s": 1000, "expect": []}
 # rows that look at no device: the controller itself, remote link, channel B, silences; at two
-EXTERNAL = {40, 41, 44, 46, 49, 50, 51, 52, 54, 55, 56, 57, 58}
+EXTERNAL = {40, 41, 44, 46, 49, 50, 51, 52, 54, 55, 56, 57, 58, 59}
 
 # row | actions | seconds | condition that is true after them, not before
 ROWS = """

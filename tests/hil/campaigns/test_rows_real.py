@@ -18,9 +18,9 @@ from hil import run_directory
 from hil.__main__ import main
 from hil.campaigns.rows import effects, page, plant_watch, real, start
 from hil.campaigns.rows.command import EXAMPLE
-from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
+from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import Result
 from hil.plant.cabinet import CabinetPlant
 from hil.rig import RigError
