@@ -5,9 +5,9 @@ import pickle
 
 import pytest
 import rows as r
-from section_7 import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from started import COARSE, running
 
+from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects
 from safety import bounds, latches, signals as s
 
 RATED_W = 250_000

@@ -3,10 +3,11 @@
 import re
 
 import pytest
-from section_7 import CLEARS, DIFFERS, KEY, NMC_AT, REMOTE, ROWS, SELF, effects, row_number
+from section_7 import DIFFERS, NMC_AT
 
 from controller.rows import readings, records
 from controller.rows.facts import FACTS, keys
+from hil.oracle import CLEARS, KEY, REMOTE, ROWS, SELF, effects, row_number
 from safety import matrix as m, signals as s
 from tests import generated_page
 from tests.repository import ROOT

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from hil import oracle
 from hil.campaigns.rows.inside import INSIDE
 from safety import matrix as m
 
@@ -67,9 +68,9 @@ class Course(NamedTuple):
         return self.name or self.stage
 
     @property
-    def demand(self):
-        """Of its stage, as the matrix has it."""
-        return STAGES[self.stage][m.S_DEMAND]
+    def asks(self):
+        """What its stage does, in letters of the oracle."""
+        return oracle.effects(self.stage)
 
     def does(self, action):
         """True if the cause contains this action."""

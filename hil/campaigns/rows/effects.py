@@ -1,5 +1,5 @@
-"""What a row does to the cabinet, as the plant shows it, and when: never from the controller's own
-arrays.
+"""What a row does to the cabinet, as the plant shows it, and when; what it has to do is the
+oracle's, never that of the controller's own arrays or table.
 
 Two outputs are on no wire: `maintenance` and `operator` inform a person. An inhibit of closing
 shows only when a start is requested.
@@ -7,9 +7,8 @@ shows only when a start is requested.
 
 from typing import NamedTuple
 
-from hil.campaigns.rows.course import STAGES
+from hil import oracle
 from hil.plant import bms, contactors
-from safety import matrix as m
 
 ZERO_SHARE = 0.01  # of rated power, as the observer's `power_zero`
 DERATE_MARGIN_SHARE = 0.02  # of rated power: losses and the converter's own error
@@ -20,53 +19,65 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 
 
 class Coil(NamedTuple):
-    """A demand that one relay carries: its name in the plant, its level when it acts, the
-    controller's output.
+    """An effect that one relay carries: its letters in the oracle, its name in the plant, its level
+    when it acts, the controller's output.
     """
 
-    demand: int
+    letters: set
     coil: str
     level: bool
     output: str
 
 
 COILS = {
-    FAN: Coil(m.D_FAN, "fan_off", False, "fan_on"),
-    HORN: Coil(m.D_HORN, "horn", True, "horn_on"),
-    LAMP: Coil(m.D_LAMP, "lamp", True, "lamp_on"),
-    RED_LAMP: Coil(m.D_RED_LAMP, "red_lamp_off", False, "red_lamp_on"),
-    PANEL: Coil(m.D_FACU, "supervisory", False, "supervisory_ok"),
-    PRE_ALARM: Coil(m.D_PRE_ALARM, "pre_alarm", True, "pre_alarm_on"),
-    SHUNT_TRIP: Coil(m.D_SHUNT_TRIP, "shunt_trip", True, "shunt_trip_on"),
-    AUX_SHED: Coil(m.D_AUX_SHED, "aux_load", False, "aux_load_ok"),
+    FAN: Coil({"fan"}, "fan_off", False, "fan_on"),
+    HORN: Coil({"H"}, "horn", True, "horn_on"),
+    LAMP: Coil({"L", "H", "red"}, "lamp", True, "lamp_on"),
+    RED_LAMP: Coil({"red"}, "red_lamp_off", False, "red_lamp_on"),
+    PANEL: Coil({"F"}, "supervisory", False, "supervisory_ok"),
+    PRE_ALARM: Coil({"P"}, "pre_alarm", True, "pre_alarm_on"),
+    SHUNT_TRIP: Coil({"T"}, "shunt_trip", True, "shunt_trip_on"),
+    AUX_SHED: Coil({"A"}, "aux_load", False, "aux_load_ok"),
 }
+OPENS = {"Z", "I", "I0"}  # letters of what opens contactors
 # either there or not; limits also follow from what is measured
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
 def demanded(stage_id):
-    """Names of what a stage of the matrix asks for and the plant shows, in the order of its
-    demands.
-    """
-    demand = STAGES[stage_id][m.S_DEMAND]
-    opens, moves = demand[m.D_DC] >= m.DC_OPEN_AT_ZERO, not demand[m.D_PCS]
+    """Names of what a stage has to do and the plant shows."""
+    does = oracle.effects(stage_id)
+    opens, moves = does & OPENS, not does & {"S", "R"}
+    derates = [oracle.derate_pct(stage_id, way) for way in "cd"]
     found = {
-        ENABLE: opens or demand[m.D_PCS] == m.PCS_STOP,
+        ENABLE: opens or "S" in does,
         POWER: not moves,
         OPENED: opens,
-        **{name: demand[coil.demand] for name, coil in COILS.items()},
-        CHARGE: moves and demand[m.D_CHARGE_INHIBIT],
-        DISCHARGE: moves and demand[m.D_DISCHARGE_INHIBIT],
-        DERATED: moves and (demand[m.D_CHARGE_DERATE_PCT] or demand[m.D_DISCHARGE_DERATE_PCT]),
+        **{name: does & coil.letters for name, coil in COILS.items()},
+        CHARGE: moves and "ich" in does,
+        DISCHARGE: moves and "idc" in does,
+        DERATED: moves and any(derates),
     }
     return [name for name, is_demanded in found.items() if is_demanded]
 
 
-def shown(plant, demand):
-    """{name: True while the plant shows it} of all effects; the derate is that of `demand`."""
+def letters(effect):
+    """Letters of the oracle that bring an effect about, for its time."""
+    own = {
+        ENABLE: {"S"},
+        POWER: {"S", "R"},
+        OPENED: {"Z", "I"},
+        CHARGE: {"ich"},
+        DISCHARGE: {"idc"},
+    }
+    return COILS[effect].letters if effect in COILS else own.get(effect, set())
+
+
+def shown(plant, stage_id):
+    """{name: True while the plant shows it} of all effects; the derate is that of the stage."""
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
-    derate_pct = demand[m.D_DISCHARGE_DERATE_PCT if power_W > 0 else m.D_CHARGE_DERATE_PCT]
+    derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
     coils, zero_W = plant.relays.coils, ZERO_SHARE * rated_W
     found = {
         ENABLE: not plant.relays.pcs_enable,
@@ -106,16 +117,16 @@ def racks_allow_none(plant, power_kW):
 class Witness:
     """`since_us`: when each effect that shows now began to show, None while it does not."""
 
-    def __init__(self, plant, demand, now_us):
-        self._plant, self._demand = plant, demand
-        is_shown = shown(plant, demand)
+    def __init__(self, plant, stage_id, now_us):
+        self._plant, self._stage = plant, stage_id
+        is_shown = shown(plant, stage_id)
         self.since_us = {name: now_us if is_shown[name] else None for name in is_shown}
         self.at_first = {name for name in is_shown if is_shown[name]}
         self.unwanted = {}  # name: when it came although no active stage demanded it
 
     def see(self, now_us, allowed):
         """Sample the plant; allowed: names of DISCRETE that something asks for."""
-        for name, is_shown in shown(self._plant, self._demand).items():
+        for name, is_shown in shown(self._plant, self._stage).items():
             if not is_shown:
                 self.since_us[name] = None
             elif self.since_us[name] is None:

@@ -1,5 +1,5 @@
-"""What each course is held to: the site's own chain (controller/site/time_chain.py), with the
-plant's lag for the sensor.
+"""What each course is held to: the shorter of what the oracle allows and of the site's own chain
+(controller/site/time_chain.py), with the plant's lag for the sensor.
 
 What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
 and the time until then is measured. In virtual time a time in the plant is known to one tick, the
@@ -8,6 +8,7 @@ step of the plant process.
 """
 
 from controller.site import bus_times, time_chain
+from hil import oracle
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import STAGES
 from safety import matrix as m
@@ -30,7 +31,8 @@ class Limits:
         return self._decided_ms(stage_id) + self._seen_ms
 
     def _decided_ms(self, stage_id):
-        return sum(part.time_ms for part in self._decision(stage_id) if not part.is_assumed)
+        parts = [part for part in self._decision(stage_id) if not part.is_assumed]
+        return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
     def earliest_ms(self, stage_id, cause):
         """No earlier than its debounce and the silence that it waits for, counted from the last
@@ -44,35 +46,50 @@ class Limits:
             feature == (m.CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
         silence_ms = 0 if is_bound else parts.get("silence", 0)
-        found_ms = max(0, silence_ms - period_ms + debounce_ms - self.config.tick_ms)
-        return found_ms - self._seen_ms
+        found_ms = max(silence_ms - period_ms + debounce_ms, oracle.ROWS[stage_id].debounce_ms)
+        return max(0, found_ms - self.config.tick_ms) - self._seen_ms
 
     def permit_ms(self, stage_id):
         """The byte that drops the converter's permit is on the wire."""
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
     def effect_ms(self, stage_id, effect):
-        """The effect shows in the plant."""
+        """The effect shows in the plant: by the chain, by the oracle, and where it takes the energy
+        away before somebody is hurt.
+        """
+        limits_ms = [self._chain_ms(stage_id, effect)]
+        acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
+        if acts_ms is not None:
+            seen_ms = oracle.decision_ms(stage_id) + self._sampled_ms
+            limits_ms.append(seen_ms + acts_ms + self._held_ms(stage_id, effect))
+        if effect in (effects.POWER, effects.OPENED):
+            limits_ms.append(oracle.process_safety_ms(stage_id))
+        return min(limits_ms)
+
+    def _chain_ms(self, stage_id, effect):
         seen_ms = self._decided_ms(stage_id) + self._sampled_ms
-        demand = STAGES[stage_id][m.S_DEMAND]
+        asks = oracle.effects(stage_id)
         if effect in effects.COILS:
-            return seen_ms + self._coil_ms(stage_id, effects.COILS[effect]) + time_chain.RELAY_MS
+            return seen_ms + self._coil_ms(stage_id, effect) + time_chain.RELAY_MS
         if effect in effects.LIMITED:
             return seen_ms + self._setpoint_ms() + time_chain.DEAD_MS + PLANT_RAMP_MS
         zero_ms = seen_ms + self._write_ms("pcs_enable_ok") + time_chain.RELAY_MS
-        if effect == effects.ENABLE and demand[m.D_PCS] == m.PCS_STOP:
+        if effect == effects.ENABLE and "S" in asks:
             return zero_ms
         zero_ms += time_chain.DEAD_MS
-        zero_ms += self.config.cabinet["ramp_to_zero_ms"] if demand[m.D_PCS] == m.PCS_RAMP else 0
+        zero_ms += self.config.cabinet["ramp_to_zero_ms"] if "R" in asks else 0
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id, effect):
         """An effect that waits (the fan for the agent) does not come sooner than this after its
         stage; 0: it does not wait.
         """
-        coil = effects.COILS.get(effect)
-        held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand) if coil else 0
-        return max(0, held_ms - self._seen_ms)
+        return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
+
+    def _held_ms(self, stage_id, effect):
+        """The fan may wait for the agent, as long as the hazard analysis says."""
+        waits = (stage_id, effect) == ("3", effects.FAN)
+        return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course, wanted):
         """{effect: (earliest, latest)} with the controller stopped, from the contact that opens or,
@@ -88,13 +105,13 @@ class Limits:
             effects.OPENED: (first_ms + ORDER_MS, seen_ms + time_chain.OPENING_MS),
         }
 
-    def _coil_ms(self, stage_id, coil):
+    def _coil_ms(self, stage_id, effect):
         """A coil that waits comes when the permit has long gone: its write is one of those that
         keep it as it is.
         """
-        held_ms = time_chain.hold_off_ms(self.config, STAGES[stage_id], coil.demand)
-        stops = STAGES[stage_id][m.S_DEMAND][m.D_PCS] == m.PCS_STOP
-        return held_ms + self._write_ms(coil.output, bool(held_ms) or not stops)
+        held_ms = self._held_ms(stage_id, effect)
+        stops = "S" in oracle.effects(stage_id)
+        return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
 
     def _decision(self, stage_id):
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])

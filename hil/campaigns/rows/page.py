@@ -166,7 +166,7 @@ def _limits(row, limits):
 
 def _cells(row, limits):
     each, result = row.course, row.result
-    stops = each.demand[m.D_PCS] == m.PCS_STOP
+    stops = "S" in each.asks
     permit = _of(row, result.permit_ms, limits.permit_ms(each.stage)) if stops else "-"
     also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != each.stage})
     return (

@@ -3,11 +3,10 @@ once, each course runs in a process forked from its start.
 """
 
 from hil import forks
-from hil.campaigns.rows import effects, start, verdict
+from hil.campaigns.rows import effects, latch, start, verdict
 from hil.campaigns.rows.start import apply, ask
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
-from safety import matrix as m
 
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
@@ -35,7 +34,10 @@ def run(limits, labels, jobs, disarmed=False, seed=1):
             rig = start.started(config, each, (each.stage,), seed)
         else:
             rig = starts[start.start_key(each)]
-        return each.label, measured(rig, each, limits), wanted(each, rig.cabinet.devices)
+        result = measured(rig, each, limits)
+        if not (disarmed or each.is_stopped):
+            result = result._replace(freed=latch.freed(rig, each))
+        return each.label, result, wanted(each, rig.cabinet.devices)
 
     ordered = [label for label in LONG if label in labels]
     ordered += [label for label in labels if label not in LONG]
@@ -95,9 +97,9 @@ def _probed(rig, course):
     if limited and not course.starts:
         ask(rig, -course.power_kW, TURNED_S)
         rig.run(rig.now_us / 1e6 + TURNED_S)
-        now = effects.shown(rig.plant, course.demand)
+        now = effects.shown(rig.plant, course.stage)
         found = {name: now[name] for name in limited}
-    if course.demand[m.D_DC] == m.DC_INHIBIT:
+    if "N" in course.asks:
         for each in course.repair:
             apply(rig, each)
         rig.controller.run_request(0)

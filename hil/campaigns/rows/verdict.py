@@ -4,9 +4,10 @@ each thing.
 
 from typing import NamedTuple
 
-from hil.campaigns.rows import effects
-from safety import matrix as m
+from hil import oracle
+from hil.campaigns.rows import effects, latch
 
+HOLDS_OPEN = effects.OPENS | {"N"}
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
 
@@ -49,6 +50,7 @@ def complaints(course, result, limits, wanted):
         found = _detection(course, decided_ms - lag_ms, limits)
     if lag_ms is not None:
         found += missing(course, result, limits, wanted)
+    found += [*_elsewhere(course, result), *_freed(course, result.freed)]
     found += [
         f"{name} after {_g(result.unwanted[name])}, which nothing asks for"
         for name in result.unwanted
@@ -75,12 +77,46 @@ def missing(course, result, limits, wanted):
     stage, lag_ms, since_ms = course.stage, result.lag_ms, result.since_ms
     found = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
-    if course.demand[m.D_PCS] == m.PCS_STOP and not was_off:
+    if "S" in course.asks and not was_off:
         found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
         found += _late(name, since_ms[name], lag_ms + limits.effect_ms(stage, name))
         found += _early(name, result, limits.held_ms(stage, name))
     return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
+
+
+def _elsewhere(course, result):
+    """A stage is the cabinet's, or of the unit or the rack that the cause is done to."""
+    whose, racks = oracle.scope(course.stage), _racks(course)
+    own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
+    places = [place for _, _, place in own]
+    wrong = [each or "cabinet" for each in places if (each or "cabinet").split()[0] != whose]
+    if wrong:
+        return [f"stage {course.stage} trips for the {wrong[0]}, not a {whose}"]
+    if whose == "rack" and racks and places and not racks & set(places):
+        return [f"stage {course.stage} trips for {places[0]}, not for {min(racks)}"]
+    return []
+
+
+def _racks(course):
+    """Names of the racks to which the cause is done."""
+    numbers = [each.arguments.get("rack") for each in course.cause]
+    devices = [each.arguments.get("device", "") for each in course.cause]
+    numbers += [each.removeprefix("bms_") for each in devices if each.startswith("bms_")]
+    return {f"rack {number}" for number in numbers if number}
+
+
+def _freed(course, freed):
+    """What came free, or closes, without the reset that it has to wait for."""
+    stage_id, found = course.stage, []
+    reset = oracle.ROWS[stage_id].reset
+    if reset >= oracle.REMOTE and freed.get(latch.BY_ITSELF):
+        found.append(f"stage {stage_id} resets by itself; it has to wait for a person")
+    elif reset == oracle.KEY and freed.get(latch.REMOTE):
+        found.append(f"a remote reset clears stage {stage_id}; only the key may")
+    if reset >= oracle.REMOTE and course.asks & HOLDS_OPEN and freed.get(latch.CLOSES):
+        found.append(f"a rack is told to close while stage {stage_id} waits for a reset")
+    return found
 
 
 def comes_anyway(course, result, limits, wanted):

@@ -14,7 +14,7 @@ class Result(NamedTuple):
     stands_ms: until the stage was active. since_ms: {effect: ms}, at_first: effects that showed
     before the cause, unwanted: {effect: ms}, after: effects that hold when the other way, or a new
     start, is asked for. stood: [(stage instance, ms)] of all that tripped. violations: what the
-    observer found wrong, one line each.
+    observer found wrong, one line each. freed: of latch.py; empty where it was not tried.
     """
 
     label: str
@@ -27,6 +27,7 @@ class Result(NamedTuple):
     after: dict
     stood: list
     violations: list
+    freed: dict = {}
 
 
 class Watch:
@@ -39,7 +40,7 @@ class Watch:
         after_us = 0 if last.is_inside else max(rig.tick_us, round(last.at_s * 1e6))
         self.caused_us = rig.now_us + after_us
         self._acts = self._own_acts()
-        self.witness = effects.Witness(rig.plant, course.demand, rig.now_us)
+        self.witness = effects.Witness(rig.plant, course.stage, rig.now_us)
         self._seen_us = None if course.seen else self.caused_us
         self._stands_us = self._done_us = None
         self._allowed = set()

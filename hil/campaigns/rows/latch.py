@@ -1,0 +1,56 @@
+"""Whether a stage waits for who may reset it: its cause is taken away, then a remote reset comes,
+then one with the key.
+"""
+
+from hil.campaigns.rows.course import do
+from hil.campaigns.rows.start import apply
+from hil.scenarios import faults
+
+CLEAR_S = 45.0  # the slowest sensor of the plant, and 5 s that a cause has to be gone
+ANSWER_S = 2.0
+RELEASES = {"estop_press": "estop_release", "estop_channel": "estop_release"}
+RELEASES |= {"contact": "contact_repair", "cool": "heat"}
+# values at which nothing is wrong
+CALM = {"on": False, "open": False, "run": True, "reads": "true", "degC": 25.0, "rate_K_per_s": 0}
+CALM |= {"kohm": 5000, "minutes": 600, "days": 365}
+ZERO = "lfl_pct ppm ppm_per_s offset_mV drop_mV over_s offset_V current_A bits count kW"
+CALM |= dict.fromkeys([*ZERO.split(), "ingress_g_per_s"], 0)
+BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
+
+
+def undone(each):
+    """The Do that takes an action's effect away; None where there is nothing to take away."""
+    name = RELEASES.get(each.do, each.do)
+    fields, own = faults.ACTIONS[name][0], each.arguments
+    changed = {key: CALM[key] for key in fields if key in CALM}
+    if each.do == "device_fault":
+        changed["value"] = {} if isinstance(own.get("value"), dict) else False
+    kept = {key: own[key] for key in own if key in fields}
+    return do(name, **kept | changed) if changed or name != each.do else None
+
+
+def freed(rig, course):
+    """{who: True if the stage stands no more after that}, in the order in which they come, and
+    whether a rack is told to close before the first reset; empty where the cause cannot be taken
+    away.
+    """
+    if any(each.do not in faults.ACTIONS for each in course.before + course.cause):
+        return {}
+    for each in filter(None, map(undone, course.at_start + course.before + course.cause)):
+        apply(rig, each)
+    before = len(rig.observer.timeline)
+    found = {BY_ITSELF: _is_free_after(rig, course, CLEAR_S)}
+    events = [name for _, name, _ in rig.observer.timeline[before:]]
+    found[CLOSES] = "bms_close_sent" in events
+    rig.controller.reset(REMOTE)
+    found[REMOTE] = _is_free_after(rig, course, ANSWER_S)
+    apply(rig, do("key", run=False))  # it asks for the key out of RUN
+    rig.run(rig.now_us / 1e6 + ANSWER_S)
+    rig.controller.reset(KEY)
+    found[KEY] = _is_free_after(rig, course, ANSWER_S)
+    return found
+
+
+def _is_free_after(rig, course, duration_s):
+    rig.run(rig.now_us / 1e6 + duration_s)
+    return course.stage not in [name.partition(".")[0] for name in rig.trips.standing()]

@@ -1,0 +1,92 @@
+"""The verdict of a course is the oracle's: it tells errors that are seeded into the table."""
+
+import subprocess
+import sys
+
+import pytest
+from seeded_table import ERRORS
+from slow import slow
+
+from hil.campaigns.rows import latch, verdict, watch
+from hil.campaigns.rows.course import do
+from hil.campaigns.rows.courses import COURSES
+from tests.repository import ROOT
+from tests.tables import cases
+
+# an effect, a time, a latch: of courses that share a start
+QUICK = ["40e", "48a", "1a"]
+# What else asks for the same hides these: the racks' own limits and tapers; zero current.
+HIDDEN = {"28", "31b", "12b"}
+FREED = {"by itself": False, "remote": True, "key": True, "closes": False}
+
+
+def verdicts(labels):
+    """{label: words of its verdict} of courses on the seeded table, in a process of its own."""
+    program = [sys.executable, "-m", "tests.hil.campaigns.seeded_table", *labels]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    return {label: words for label, _, words in lines}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("labels", [QUICK, *slow([*ERRORS])])
+def test_errors_of_the_shipped_table_are_told(labels):
+    found = verdicts(labels)
+    assert set(found) == set(labels)
+    assert {label for label, words in found.items() if not words} == HIDDEN & set(labels)
+
+
+@cases("""stage freed words
+    "29"  {}  "" | "29"  FREED  "" | "1a"  FREED  "a remote reset clears stage 1a; only the key may"
+    "1a"  {**FREED, "remote": False}  "" | "40a"  {**FREED, "by itself": True}  ""
+    "29"  {**FREED, "by itself": True}  "stage 29 resets by itself; it has to wait for a person"
+    "1a"  {**FREED, "by itself": True}  "stage 1a resets by itself; it has to wait for a person"
+    "29"  {**FREED, "closes": True}  "a rack is told to close while stage 29 waits for a reset"
+    "6a"  {**FREED, "closes": True}  "a rack is told to close while stage 6a waits for a reset"
+    "41a"  {**FREED, "closes": True}  "" | "40a"  {**FREED, "closes": True}  "" """)
+def test_a_latch_waits_for_its_reset(stage, freed, words):
+    assert "; ".join(verdict._freed(COURSES[stage], freed)) == words
+
+
+@cases("""label stood words
+    "1a"  ["1a"]  "" | "1a"  []  "" | "1a"  ["1b rack 2"]  ""
+    "1a"  ["1a rack 1"]  "stage 1a trips for the rack 1, not a cabinet"
+    "29"  ["29 rack 1", "29 rack 2"]  ""
+    "29"  ["29"]  "stage 29 trips for the cabinet, not a rack"
+    "29"  ["29 rack 2"]  "stage 29 trips for rack 2, not for rack 1"
+    "40c"  ["40c rack 3"]  "stage 40c trips for rack 3, not for rack 1"
+    "35b"  ["35b rack 3"]  "" | "41a"  ["41a unit 1"]  "" """)
+def test_a_stage_trips_where_its_cause_is(label, stood, words):
+    result = watch.Result(
+        label, 0.0, 0.0, 0.0, {}, set(), {}, {}, [(each, 1) for each in stood], []
+    )
+    assert "; ".join(verdict._elsewhere(COURSES[label], result)) == words
+
+
+SILENT = {"device": "io_1", "fault": "silent"}
+TOLD_WRONG = {"device": "bms_1", "fault": "overrides"}
+
+
+@pytest.mark.parametrize(
+    "each, undone",
+    [
+        (do("estop_channel", channel=1), do("estop_release")),
+        (do("contact", name="heat", closed=False), do("contact_repair", name="heat")),
+        (do("cool", rack=1, degC=-5), do("heat", rack=1, degC=25.0, rate_K_per_s=0)),
+        (do("device_fault", **SILENT), do("device_fault", **SILENT, value=False)),
+        (
+            do("device_fault", **TOLD_WRONG, value={"a": 1}),
+            do("device_fault", **TOLD_WRONG, value={}),
+        ),
+        (do("smoke", detector=1), do("smoke", detector=1, on=False)),
+        (do("door"), do("door", open=False)),
+        (do("controller_kill"), None),
+        (do("reset", 15.0), None),
+    ],
+)
+def test_what_takes_a_cause_away(each, undone):
+    assert latch.undone(each) == undone
+
+
+def test_a_cause_inside_the_controller_is_not_taken_away():
+    assert latch.freed(None, COURSES["44a"]) == {}
