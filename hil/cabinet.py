@@ -75,6 +75,9 @@ class SimulatedCabinet:
             "wired_rows": tuple(wired.rows(config)),
         }
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
+        self.connection_W = tuple(
+            [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
+        )
         self.devices, self.slaves, self.bms = {}, {}, {}
         self.places = {}  # device name: (RTU bus, unit id)
         for bus in topology.buses:
@@ -149,6 +152,9 @@ def observed_wiring(cabinet):
     modules = {
         of[name][1]: device for name, device in cabinet.devices.items() if name.startswith("io_")
     }
+    wiring.connection_W, wiring.grid_meter = cabinet.connection_W, of.get("meter_grid", ("", 0))
+    wiring.power_address = places["701.W"].address
+    wiring.power_scale_W = 10 ** cabinet.devices["pcs_1"].scale
     wiring.inputs = {unit: module.contact_names for unit, module in modules.items()}
     wiring.coils = {
         (unit, bit): name

@@ -12,6 +12,8 @@ that told of a contact), `pcs_silent`, `bms_silent` (at the last frame heard); i
 ...; and every mark under its own name.
 """
 
+from hil import oracle
+from hil.observer.reasons import Reasons
 from hil.observer.wire_witness import WireWitness
 
 CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
@@ -42,6 +44,7 @@ class Observer(WireWitness):
         self._limits_due_us = start_us
         self._over_us = [None] * wiring.racks
         self._zero_W = 0.01 * wiring.rated_W
+        self._reasons = Reasons(wiring, self._violated)
 
     def mark(self, time_us, name, detail=""):
         """An action of the scenario. `controller_start` starts the evidence and what was last
@@ -52,6 +55,8 @@ class Observer(WireWitness):
             self._forget_written()
             for bus in self._buses.values():
                 bus.forget_requests()
+        if name == "reset":
+            self._note_reset(oracle.KEY if detail == "by=key" else oracle.REMOTE)
         self._event(time_us, name, detail)
 
     def truth(
@@ -135,6 +140,7 @@ class Observer(WireWitness):
         if now_us >= self._limits_due_us:
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
+            self._reasons.see(now_us, cabinet, self)
         power_W = 0.0
         for pcs in cabinet.pcs:
             power_W += pcs.ac_power_W

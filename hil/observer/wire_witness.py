@@ -2,10 +2,16 @@
 
 import struct
 
+from hil import oracle
+from hil.observer import told
 from hil.observer.frames import BusTap
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
+# contact: the stage that its being open trips, and that waits for a reset
+LATCHING = {"estop_1": "1a", "estop_2": "1b", "fire_alarm": "2", "suppression": "3"}
+LATCHING |= {"gas_relay": "12b", "cell_voltage": "30", "bms_fault": "40e"}
+READ_US = 200_000  # a contact that was open for its debounce and this was read as open in time
 
 
 class WireWitness:
@@ -24,7 +30,11 @@ class WireWitness:
         self._rack_of = {
             0x120 + rack * 0x20 + part: rack for rack in range(wiring.racks) for part in range(0x1F)
         }
-        self._bms_us = [NOT_HEARD] * wiring.racks
+        self.bms_us = [NOT_HEARD] * wiring.racks
+        self._bms_frames = [{} for _ in range(wiring.racks)]
+        self._power = told.Power(wiring.pcs_unit, wiring.power_address, wiring.power_scale_W)
+        self._open_us = {}  # latching contact that is open: since when
+        self._latched = {}  # stage that waits for a reset: what kind
         self._contacts = {}
         self._silent = {}
         self._forget_written()
@@ -36,7 +46,16 @@ class WireWitness:
 
     def rtu_tap(self, bus):
         """tap(time_us, is_reply, data) for the bus of that name."""
-        return self._buses.setdefault(bus, BusTap()).tap
+        tap = self._buses.setdefault(bus, BusTap()).tap
+        if bus != "pcs":
+            return tap
+
+        def both(time_us, is_reply, data):
+            """Hand the chunk on, and note what it tells of power."""
+            self._power.see(is_reply, data)
+            tap(time_us, is_reply, data)
+
+        return both
 
     def can_tap(self, time_us, can_id, data):
         """A CAN frame; native BMS ids: 0x100 + node * 0x20 + message, message 0x1F is the command
@@ -44,7 +63,8 @@ class WireWitness:
         """
         rack = self._rack_of.get(can_id)
         if rack is not None:
-            self._bms_us[rack] = time_us
+            self.bms_us[rack] = time_us
+            self._bms_frames[rack][can_id & 0x1F] = data
         elif can_id & 0x1F == 0x1F:
             self._command(time_us, (can_id >> 5) - 9, data)
 
@@ -56,6 +76,7 @@ class WireWitness:
             )
             if data[0]:
                 self._check_evidence(time_us, rack)
+                self._check_latches(time_us, rack)
 
     def _io_request(self, time_us, frame):
         unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
@@ -84,6 +105,7 @@ class WireWitness:
             if name and changed >> place & 1:
                 word = "closed" if bits >> place & 1 else "open"
                 self._event(time_us, f"{name}_{word}_seen")
+                self._note_latch(time_us, name, word == "closed")
 
     def _pcs_request(self, time_us, frame):
         if frame[0] != self.wiring.pcs_unit:
@@ -117,7 +139,7 @@ class WireWitness:
             for bus, unit in self.wiring.evidence_units
             if self._heard_us(bus, unit) < self.start_us
         ]
-        if self._bms_us[rack] < self.start_us:
+        if self.bms_us[rack] < self.start_us:
             missing.append(f"BMS {rack + 1}")
         missing += [
             f"contacts of I/O module {unit}"
@@ -129,12 +151,48 @@ class WireWitness:
                 time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}"
             )
 
+    def _note_latch(self, time_us, name, is_closed):
+        """A contact that was read as open for long enough has tripped a row that latches."""
+        if not is_closed:
+            if name in LATCHING:
+                self._open_us[name] = time_us
+        elif name in self._open_us:
+            stage, row = LATCHING[name], oracle.ROWS[LATCHING[name]]
+            if time_us - self._open_us.pop(name) > 1000 * row.debounce_ms + READ_US:
+                self._latched[stage] = row.reset
+
+    def _note_reset(self, kind):
+        """Somebody resets what waits for this kind, or for less; what is still open latches on."""
+        self._latched = {stage: own for stage, own in self._latched.items() if own > kind}
+
+    def _check_latches(self, time_us, rack):
+        """Called when a close command appears on the wire."""
+        for stage in self._latched:
+            self._violated(time_us, f"rack {rack + 1} told to close while row {stage} is latched")
+
+    def told_racks(self):
+        """[{name: value}] as each BMS tells it."""
+        return [told.of_rack(frames) for frames in self._bms_frames]
+
+    def told_power_W(self):
+        """As the converter tells it; None before its first reply."""
+        return self._power.last_W
+
+    def pcs_us(self):
+        """When the converter was heard last."""
+        return self._heard_us("pcs", self.wiring.pcs_unit)
+
+    def is_silent(self, now_us, bus, unit):
+        """True if it was heard once and has not answered for a while to somebody who asks."""
+        heard_us = self._heard_us(bus, unit)
+        return heard_us != NOT_HEARD and now_us - heard_us > BMS_SILENT_US
+
     def _heard_us(self, bus, unit):
         return self._buses[bus].replied_us.get(unit, NOT_HEARD) if bus in self._buses else NOT_HEARD
 
     def _check_silence(self, now_us):
-        if self._silent or now_us - min(self._bms_us) > BMS_SILENT_US:
-            for rack, heard_us in enumerate(self._bms_us):
+        if self._silent or now_us - min(self.bms_us) > BMS_SILENT_US:
+            for rack, heard_us in enumerate(self.bms_us):
                 is_silent = now_us - heard_us > BMS_SILENT_US
                 self._silence(now_us, heard_us, is_silent, "bms", f"rack {rack + 1}")
         bus = self._buses["pcs"]

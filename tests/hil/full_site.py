@@ -79,6 +79,7 @@ def config():
         topology=topology,
         modules=MODULES,
         hma={"hard_wired_rows": [1, 2, 3, 12, 30, 44]},
+        cabinet={"grid_import_W_max": 500_000, "grid_export_W_max": 0},
         unit_tables=[{"rated_W": 250_000}],
         rack_tables=[{"cells": 240, "rated_current_mA": 140_000}],
     )

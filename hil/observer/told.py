@@ -1,0 +1,48 @@
+"""What racks and converter tell of themselves, from the bits of their frames."""
+
+import struct
+
+CELLS, PACK, TEMPERATURES = (
+    1,
+    2,
+    8,
+)  # messages of a native BMS; temperatures from there on, by fours
+ABSENT = 0xFFF
+READ_HOLDING = 3
+_CURRENT = struct.Struct("<2xh4x").unpack
+
+
+def of_rack(frames):
+    """{current_A, cell_V_max, degC_max} as far as told. frames: {message: the last 8 bytes}."""
+    found = {}
+    if PACK in frames:
+        found["current_A"] = _CURRENT(frames[PACK])[0] / 10
+    if CELLS in frames:
+        found["cell_V_max"] = (int.from_bytes(frames[CELLS], "little") >> 13 & 0x1FFF) / 1000
+    words = [int.from_bytes(frames[each], "little") for each in frames if each >= TEMPERATURES]
+    raw = [word >> place & ABSENT for word in words for place in (0, 12, 24, 36)]
+    fitted = [each for each in raw if each != ABSENT]
+    if fitted:
+        found["degC_max"] = max(fitted) / 10 - 60
+    return found
+
+
+class Power:
+    """The converter's power as its replies tell it: `last_W`, None before the first."""
+
+    def __init__(self, unit, address, scale_W):
+        """address: of the register, signed; scale_W: of one step."""
+        self.last_W = None
+        self._unit, self._address, self._scale_W = unit, address, scale_W
+        self._place = None  # of the register in the reply to the last request
+
+    def see(self, is_reply, data):
+        """A chunk on its bus; only a whole reply to a whole request tells."""
+        if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
+            return
+        if not is_reply:
+            place = 3 + 2 * (self._address - (data[2] << 8 | data[3]))
+            count = data[4] << 8 | data[5]
+            self._place = place if 3 <= place < 3 + 2 * count else None
+        elif self._place is not None and len(data) == 5 + data[2] and self._place < len(data) - 3:
+            self.last_W = struct.unpack_from(">h", data, self._place)[0] * self._scale_W
