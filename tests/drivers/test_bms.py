@@ -236,6 +236,16 @@ def test_values_out_of_range_are_refused_whole(name, signal, value):
     assert len(sink.taken()) == 1
 
 
+@pytest.mark.parametrize("lowest_mV, refused", [(999, 1), (1000, 0), (3000, 0), (3001, 1)])
+def test_a_range_narrower_than_the_frame_holds_at_both_ends(lowest_mV, refused):
+    sink, loaded = Sink(racks=3), profile.load("firebreak_rack")
+    loaded.frames["CELLS"]["cell_voltage_mV_min"]["range"] = [1000, 3000]
+    device = bms.NativeBms(loaded, 1, NODE, sink, sink.layout)
+    for counter in (0, 1):
+        device.on_frame(*frame("CELLS", counter, {"cell_voltage_min": lowest_mV}), 0)
+    assert device.refused == refused and len(sink.taken()) == 1 - refused
+
+
 def test_soc_above_100_percent_does_not_silence_the_other_groups():
     """diyBMSv4ESP32 194: SOC > 100 % stopped everything and the inverter went on discharging."""
     device, sink = warm("CHARGE", "LIMITS")

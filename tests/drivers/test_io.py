@@ -17,9 +17,9 @@ EXPIRY = 64
 ON = {"pcs_enable_ok": 1, "fan_on": 0, "horn_on": 1, "lamp_on": 0}
 
 
-def module(outputs=OUTPUTS):
+def module(outputs=OUTPUTS, inputs=INPUTS):
     sink = Sink()
-    return IoModule(profile.load("io_8in_8out"), 1, sink, INPUTS, signals.G_IO_1, outputs), sink
+    return IoModule(profile.load("io_8in_8out"), 1, sink, inputs, signals.G_IO_1, outputs), sink
 
 
 def running(expiry=3000, bits=0xFF):
@@ -167,3 +167,9 @@ def test_failures_in_a_row_do_not_put_off_the_look_at_the_expiry():
 def test_wrong_wiring_is_refused_in_one_line(outputs, words):
     with pytest.raises(ValueError, match=words):
         module(outputs)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS[:7], INPUTS + [-1]])
+def test_every_input_of_the_module_is_named_or_left_free(inputs):
+    with pytest.raises(ValueError, match=f"{len(inputs)} inputs"):
+        module(inputs=inputs)

@@ -275,14 +275,26 @@ def test_reversion_time_where_setpoints_restart_it_or_it_is_unread(remaining_s, 
     assert low <= len(slave.written(RVRT)) <= high
 
 
-@pytest.mark.parametrize("first", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("left_s, count", [(10, 1), (6, 1), (5, 2), (0, 2)])
+def test_reversion_time_is_written_again_from_its_half_on(left_s, count):
+    slave = Converter()
+    slave._write = lambda *arguments: Slave._write(slave, *arguments)
+    slave.put("704.33", left_s, 2)
+    bus, _ = running(slave, reversion_s=10)
+    write_setpoint(bus, 1000)
+    bus.run(500)
+    assert len(slave.written(RVRT)) == count
+
+
+@pytest.mark.parametrize("first", [0, 0x1FFFB, 0x7654_3210, 0xFFFFFFFF])
 def test_controller_heartbeat_counts_once_a_second(first):
     slave = Converter()
     slave.put("715.5", first, 2)
     bus, _ = running(slave)
     bus.run(10_000)
     counts = [high << 16 | low for high, low in slave.written(CONTROLLER_HB)]
-    assert len(counts) in (10, 11, 12) and counts == list(range(counts[0], counts[0] + len(counts)))
+    begin = (first + 1) % 0xFFFFFFFF
+    assert len(counts) in (10, 11, 12) and counts == list(range(begin, begin + len(counts)))
 
 
 def test_controller_heartbeat_stops_with_the_loop():

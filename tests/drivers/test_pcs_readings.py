@@ -1,5 +1,7 @@
 """SunSpec converter: what is read, when a group is fresh, scale factors, refused values."""
 
+from types import SimpleNamespace
+
 import pytest
 from converter import Converter, built, fresh_after, groups, running, value
 from device_suite import Sink
@@ -58,6 +60,15 @@ def test_impossible_scale_factors(name, exponent):
     assert bus.device.state == pcs.SCALES
 
 
+def test_scale_factors_count_when_read_twice_the_same():
+    scales = sunspec.Scales(SimpleNamespace(unpack=tuple))
+    readings = [(1,), (1,), (1,), (2,), (1,), (1,), (11,), (11,)]
+    changed = [scales.take(pdu) for pdu in readings[:3]]
+    assert changed == [False, True, False] and scales.exponents == (1,)
+    changed = [(scales.take(pdu), scales.exponents) for pdu in readings[3:]]
+    assert changed == [(1, None), (0, None), (1, (1,)), (1, None), (0, None)]
+
+
 def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
     bus, sink = running()
     slave, device = bus.slave, bus.device
@@ -99,7 +110,11 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
 def test_a_value_whose_raw_number_stays_follows_its_scale_factor(name, exponent, index, expected):
     bus, sink = running()
     bus.slave.put(name, exponent)
-    bus.run(2500)
+    while bus.device.readings.scales_known:
+        bus.run(1)
+    sink.taken()
+    while groups(sink)[0] not in sink.taken():
+        bus.run(1)
     assert value(sink, index) == expected
 
 
@@ -216,6 +231,23 @@ def test_each_half_counts_once():
     assert fresh_after_reply_to(dc) or fresh_after_reply_to(ac)
     fresh = [fresh_after_reply_to(request) for request in (ac, ac, dc, dc, dc, ac)]
     assert fresh == [False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("apart_us, fresh", [(0, 1), (1, 0)])
+@pytest.mark.parametrize("halves, group, period_us", [((0, 1), 0, 100_000), ((2, 3), 1, 200_000)])
+@pytest.mark.parametrize("turn", [1, -1])
+def test_halves_of_two_periods_apart_are_one_moment_and_no_more(
+    halves, group, period_us, turn, apart_us, fresh
+):
+    bus, sink = running()
+    reads = [bus.device.readings._reads[place].request for place in (3, *halves[::turn])]
+    begun_us = bus.now_us + 10_000_000
+    times_us = begun_us - 1_000_000, begun_us, begun_us + 2 * period_us + apart_us
+    for number, (read, now_us) in enumerate(zip(reads, times_us)):  # the heartbeat moves first
+        bus.slave.put("715.3", 1000 + number, 2)
+        sink.taken()
+        read.on_reply(bus.slave.answer(read.frame)[1:-2], now_us)
+    assert (groups(sink)[group] in sink.taken()) == fresh
 
 
 @pytest.mark.parametrize(

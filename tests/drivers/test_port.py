@@ -502,6 +502,15 @@ def test_back_off_begins_with_the_third_timeout_and_ends_with_a_reply(bench, por
     assert len(bench.sent) > 3 and port.statistics[1].silent == 0
 
 
+@pytest.mark.parametrize("count, silent", [(0, 1), (4, 1), (5, 0)])
+def test_half_a_reply_is_a_sign_of_life(count, silent, bench, port):
+    bench.ask("a")
+    port.poll(0)
+    port.receive(bytes(count), REQUEST_US + 1)
+    port.poll(SPENT_US + 100_000)
+    assert port.statistics[1].silent == silent
+
+
 def test_noise_is_no_sign_of_life(bench, port):
     """solaredge_modbus #24: "connected" only after a valid frame."""
     bench.poll_every("a", 20_000)

@@ -15,6 +15,7 @@ from tests.tables import table
 LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
 QUIET_V12, FLAGS, QUIET_V13 = "0000000004504E", "C000", "AAAAAAAAAAAAAAAA"
 V12 = [(0x351, LIMITS), (0x355, CHARGE), (0x356, PACK), (0x359, QUIET_V12), (0x35C, FLAGS)]
+BOTH = [*V12, (0x35A, QUIET_V13)]  # some send the alarms twice
 SECOND_US = 1_000_000
 CURRENTS = (s.CHARGE_CURRENT_MA_MAX, s.DISCHARGE_CURRENT_MA_MAX)
 
@@ -275,17 +276,25 @@ def test_contactors_follow_the_read_back_of_their_supply(supply, state):
     assert value(sink, s.CONTACTOR_STATE) == state
 
 
+@pytest.mark.parametrize("soc_pct, soh_pct", [(100, 99), (99, 100), (0, 0)])
+def test_charge_at_its_ends_is_taken(soc_pct, soh_pct):
+    device, sink = fed((0x355, struct.pack("<hh", soc_pct, soh_pct).hex()))
+    assert values(sink, s.SOC_PERMILLE, s.SOH_PERMILLE) == (10 * soc_pct, 10 * soh_pct)
+    assert sink.taken() == groups_of(sink, s.G_BMS_CHARGE) and device.refused == 0
+
+
 @pytest.mark.parametrize(
-    "stopped, group", [(0x35C, s.G_BMS_LIMITS), (0x35C, s.G_BMS_STATE), (0x351, s.G_BMS_STATE)]
+    "stopped, group",
+    [(0x35C, s.G_BMS_LIMITS), *((each, s.G_BMS_STATE) for each in (0x35C, 0x351, 0x359, 0x35A))],
 )
 def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
     """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
     device, sink = built()
     for second in range(8):
-        burst = [frame for frame in V12 if second < 3 or frame[0] != stopped]
+        burst = [frame for frame in BOTH if second < 3 or frame[0] != stopped]
         feed(device, *burst, now_us=second * SECOND_US)
         assert (groups_of(sink, group) <= sink.taken()) == (second <= 2 + 3), second
-    feed(device, *V12, *V12, now_us=9 * SECOND_US)
+    feed(device, *BOTH, *BOTH, now_us=9 * SECOND_US)
     assert groups_of(sink, group) <= sink.taken()
 
 
