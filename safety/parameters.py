@@ -79,12 +79,15 @@ UNIT_PARAMETERS = (
     # row 59: of pcs_alarm_bits; what is neither is a warning (shipped: those of SunSpec's 701)
     ("pcs_trip_bits", "bits", 0, signals.INT_MAX, 0xD063, "fixed"),
     ("pcs_info_bits", "bits", 0, signals.INT_MAX, 0x1C, "fixed"),
+    # row 55: error of its DC current sensor, of the racks' rated currents together (default: the
+    # manual of WAGO's 750-493 gives 1 % of full scale for DC)
+    ("pcs_current_error_permille", "permille", 0, 100, 10, "down"),
 )
 # Names, many to a line.
 # fmt: off
 (U_RATED_W, U_INSTALLER_CHARGE_W_MAX, U_INSTALLER_DISCHARGE_W_MAX, U_EFFICIENCY_PERMILLE_MIN,
  U_RACK_SHARING_PERMILLE, U_PCS_RAMP_MS, U_PCS_STOP_MS, U_PCS_OPEN_MS, U_PCS_FOLLOW_MS,
- U_PCS_TRIP_BITS, U_PCS_INFO_BITS) = range(11)
+ U_PCS_TRIP_BITS, U_PCS_INFO_BITS, U_PCS_CURRENT_ERROR_PERMILLE) = range(12)
 # fmt: on
 
 RACK_PARAMETERS = (
@@ -109,13 +112,16 @@ RACK_PARAMETERS = (
     # row 59, as of the converter: of bms_fault_bits (shipped: those of the native BMS)
     ("bms_trip_bits", "bits", 0, signals.INT_MAX, 0xFF, "fixed"),
     ("bms_info_bits", "bits", 0, signals.INT_MAX, 0, "fixed"),
+    # row 55, as of the converter: of the rack's rated current
+    ("current_error_permille", "permille", 0, 100, 10, "down"),
 )
 # Names, many to a line.
 # fmt: off
 (R_UNIT, R_RATED_CURRENT_MA, R_MODULES, R_CELLS, R_CELLS_REPORTED, R_TEMPERATURES_REPORTED,
  R_BMS_WARN_MS, R_BMS_RAMP_MS, R_BMS_STOP_MS, R_CHARGE_TAPER_MV, R_CHARGE_END_MV,
  R_DISCHARGE_TAPER_MV, R_DISCHARGE_END_MV, R_BREAK_CURRENT_MA, R_HEATING_NK_PER_A2S,
- R_INSULATION_REPORTED, R_SENSORS_REPORTED, R_BMS_TRIP_BITS, R_BMS_INFO_BITS) = range(19)
+ R_INSULATION_REPORTED, R_SENSORS_REPORTED, R_BMS_TRIP_BITS, R_BMS_INFO_BITS,
+ R_CURRENT_ERROR_PERMILLE) = range(20)
 # fmt: on
 
 UNIT_WORDS, RACK_WORDS = len(UNIT_PARAMETERS), len(RACK_PARAMETERS)

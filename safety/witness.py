@@ -21,6 +21,16 @@ VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, MOVED, STILL_MS = ran
 RACK_WORDS = 8
 
 
+def apart_dA_max(racks, pcs_permille: int) -> int:
+    """Row 55: how far currents may be apart: the largest of 5 % of rated, 10 A, and the errors that
+    are stated of all sensors together. racks: (rated mA, permille of it).
+    """
+    rated_dA = sum([rated_mA for rated_mA, _ in racks]) // MA_PER_DA
+    errors = sum([rated_mA // MA_PER_DA * permille for rated_mA, permille in racks])
+    stated_dA = -(-(errors + rated_dA * pcs_permille) // 1000)
+    return max(APART_DA_MIN, rated_dA * APART_PERMILLE // 1000, stated_dA)
+
+
 class Compared:
     """What of a unit and its racks stands still: places, margins, and the parts of its power that
     are small ints.
@@ -30,13 +40,18 @@ class Compared:
         layout, image, racks = features.layout, features.image, features.units.of_unit[unit]
         words = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
         self.rated_mA = sum([image[at + p.R_RATED_CURRENT_MA] for at in words])
-        rated_dA = self.rated_mA // MA_PER_DA
         slowest_ms = max([image[at + p.R_BMS_WARN_MS] for at in words] + [0])
         self.age_ms_max = min(slowest_ms * AGE_PARTS // AGE_WHOLE, means.WINDOW_MS)
         self.age_ticks_max = self.age_ms_max // features.tick_ms
-        self.moved_dA = rated_dA * MOVED_PERMILLE // 1000
-        self.margin_dA = max(APART_DA_MIN, rated_dA * APART_PERMILLE // 1000)
+        self.moved_dA = self.rated_mA // MA_PER_DA * MOVED_PERMILLE // 1000
         parameters = features.map.unit + unit * p.UNIT_WORDS
+        self.margin_dA = apart_dA_max(
+            [
+                (image[at + p.R_RATED_CURRENT_MA], image[at + p.R_CURRENT_ERROR_PERMILLE])
+                for at in words
+            ],
+            image[parameters + p.U_PCS_CURRENT_ERROR_PERMILLE],
+        )
         self.part_W = image[parameters + p.U_RATED_W] // RATED_PARTS + 1
         self.parts = image[parameters + p.U_RATED_W] // self.part_W
         self.follow_ms = image[parameters + p.U_PCS_FOLLOW_MS]

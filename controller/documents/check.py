@@ -15,7 +15,7 @@ from controller.site.refusal import ConfigError, in_unit, shown
 from controller.site.value_checks import allowed_text
 from controller.system import cli, clock
 from controller.system.paths import DONE, WRONG_INPUT, ascii_only
-from safety import parameters
+from safety import parameters, witness
 
 TIGHTER = {
     "up": "only up",
@@ -106,9 +106,10 @@ def _topology(config):
             f"  PCS {unit + 1}: {table['rated_W'] / 1000:g} kW on DC bus "
             f"{config.topology.dc_buses[unit]}, {', '.join(powers)}"
         )
-        for rack, of_unit in enumerate(config.topology.rack_units):
-            if of_unit == unit:
-                yield _rack(rack, config.rack_tables[rack])
+        racks = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
+        yield from [_rack(rack, config.rack_tables[rack]) for rack in racks]
+        apart_A = _apart_A(config, unit, racks)
+        yield f"    currents of PCS and racks contradict beyond {apart_A:g} A (row 55)"
     yield "  device          role        profile           bus       address   period"
     for device in config.devices:
         role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
@@ -116,6 +117,14 @@ def _topology(config):
             f"  {device.name[:15]:15} {role:11} {device.profile.path.stem[:17]:17} "
             f"{device.bus[:9]:9} {device.address or '-':>7} {device.profile.period_ms:5} ms"
         )
+
+
+def _apart_A(config, unit, racks):
+    """Margin of row 55."""
+    tables = [config.rack_tables[rack] for rack in racks]
+    errors = [(each["rated_current_mA"], each["current_error_permille"]) for each in tables]
+    permille = config.unit_tables[unit]["pcs_current_error_permille"]
+    return witness.apart_dA_max(errors, permille) / 10
 
 
 def _rack(rack, table):

@@ -14,8 +14,9 @@ FEATURES = {
     ),
     "currents_apart_dA": Feature(
         (
-            "currents of the racks and of the converter apart: their means over 2 s, beyond 5 % of "
-            "rated, 10 A, and what the BMS tells later"
+            "currents of the racks and of the converter apart: their means over 2 s, beyond the "
+            "largest of 5 % of rated, 10 A and the stated sensor errors, and what the BMS tells "
+            "later"
         ),
         ON_RIG,
         shown=ABOVE_ZERO,

@@ -36,6 +36,7 @@ permille 500 1000 970 down: efficiency_permille_min rack_sharing_permille
 ms 100 60000 2000 down: pcs_ramp_ms | ms 100 60000 3000 down: pcs_stop_ms
 ms 100 60000 5000 down: pcs_open_ms | ms 100 2000 1000 down: pcs_follow_ms
 bits 0 INT 53347 fixed: pcs_trip_bits | bits 0 INT 28 fixed: pcs_info_bits
+permille 0 100 10 down: pcs_current_error_permille
 """
 RACK_PARAMETERS = """
 index 0 15 0 fixed: unit | mA 1000 1600000 140000 down: rated_current_mA
@@ -47,6 +48,7 @@ mV 2000 4300 3000 up: discharge_taper_mV | mV 2000 4300 2800 up: discharge_end_m
 mA 1000 3000000 300000 down: break_current_mA | nK/A2s 0 900 90 down: heating_nK_per_A2s
 bool 0 1 1 fixed: insulation_reported sensors_reported
 bits 0 INT 255 fixed: bms_trip_bits | bits 0 INT 0 fixed: bms_info_bits
+permille 0 100 10 down: current_error_permille
 """
 CABINET_INPUTS = """
 bool 0 1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed

@@ -7,6 +7,7 @@ import pytest
 from bench import default_image
 from hypothesis import given, strategies as st
 from started import Plant, running
+from text_cases import cases
 
 from safety import matrix as m, means, signals as s
 from safety.kernel import Kernel
@@ -127,6 +128,31 @@ def test_of_a_large_unit_5_percent_are_the_margin():
     converter(bench, 150_000 + 21_000).step(FULL)
     assert apart_dA(bench) == 0 and "55" not in bench.standing()
     converter(bench, 150_000 + 21_100).step(FULL)
+    assert "55" in bench.standing()
+
+
+@cases("""rack_mA rack_permille pcs_permille margin_dA
+    140_000 10 10 100 | 140_000 36 36 101 | 140_000 35 35 100 | 140_000 0 72 101
+    140_000 72 0 101 | 140_000 100 100 280 | 1_600_000 25 25 800 | 1_600_000 25 26 816
+    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100""")
+def test_stated_sensor_errors_widen_the_margin(rack_mA, rack_permille, pcs_permille, margin_dA):
+    stated = {"current_error_permille": rack_permille, "pcs_current_error_permille": pcs_permille}
+    kernel = Kernel(default_image(rated_current_mA=rack_mA, **stated))
+    assert kernel.features.witness.of_unit[0].margin_dA == margin_dA
+
+
+def test_stated_errors_of_all_racks_and_of_their_converter_add_up():
+    """Of 5 A and 10 A, and 3 % of 300 A."""
+    racks = {"rated_current_mA": (100_000, 200_000), "current_error_permille": (50, 50)}
+    kernel = Kernel(default_image(racks=2, **racks, pcs_current_error_permille=30))
+    assert kernel.features.witness.of_unit[0].margin_dA == 240
+
+
+def test_currents_within_the_stated_errors_do_not_trip():
+    bench = running(current_error_permille=60, pcs_current_error_permille=60).load(0).step(FULL)
+    converter(bench, 16_800).step(FULL + 60)
+    assert "55" not in bench.standing() and apart_dA(bench) == 0
+    converter(bench, 16_900).step(FULL + 60)
     assert "55" in bench.standing()
 
 

@@ -314,6 +314,15 @@ def test_the_report_lists_tightened_thresholds_in_the_units_of_persons(files, py
     assert found.split() == AS_TIGHTENED.split()
 
 
+def test_the_margin_of_row_55_is_printed(files):
+    """5 % of three racks of 140 A; or what the type states: 4 % of racks and of converter."""
+    says = "currents of PCS and racks contradict beyond {} A (row 55)".format
+    assert says("21") in _report(files.load())
+    files.say("type", "rack.all.current_error_permille", 40)
+    files.say("type", "unit.1.pcs_current_error_permille", 40)
+    assert says("33.6") in _report(files.load())
+
+
 LONGER_AT_40_ms = set("1a 1b 1c 3 5 22 23a 23b 24 36 39 40e 44f 47b 55".split())
 
 
