@@ -20,12 +20,14 @@ from safety import (
     rack_limits,
     signals as s,
     tapers,
+    witness,
 )
 from safety.kernel import ELAPSED_MAX, Kernel
 
 TICK_MS = 20
 ROUNDS_MAX = 60
 SMALL = 1000
+CONNECTION_PARTS = ("parts", 1), ("import_parts", 0), ("export_parts", 0)
 CLAMP_MIN = 100  # the smallest one: runaway.SIGN_PCT_MAX
 # parameters that decide how much there is, not how much it may be
 SHAPES = ("bool", "count", "index")
@@ -455,6 +457,26 @@ def carrying(cabinet):
     return found
 
 
+def unseen(cabinet):
+    """The current of a rack is not known, nor is that of each converter small."""
+    machine, kernel, layout = cabinet.machine, cabinet.kernel, cabinet.layout
+    ages, unknown, seen = kernel.features.ages, False, True
+    for rack in range(layout.racks):
+        first = layout.rack_group(rack, 0)
+        pack, state = [
+            truth(machine.call(ages.known, first + group))
+            for group in (s.G_BMS_PACK, s.G_BMS_STATE)
+        ]
+        told = kernel.inp[layout.rack_input(rack, s.CONTACTOR_STATE)]
+        unknown = unknown | no(pack) & no(state & equal(told, s.CONTACTOR_OPEN))
+    for unit in range(layout.units):
+        known = truth(machine.call(ages.known, layout.unit_group(unit, s.G_PCS_MEASURE)))
+        current = kernel.inp[layout.unit_input(unit, s.PCS_DC_CURRENT_MA)]
+        small = (current <= opening.PCS_ZERO_MA) & (current >= -opening.PCS_ZERO_MA)
+        seen = seen & known & small
+    return unknown & no(seen)
+
+
 WAITS = ("open", "zero", "unknown", "breaker", "removal")
 
 
@@ -469,6 +491,7 @@ def permit_holds():
     supplied = equal(out[s.CONTACTOR_SUPPLY_OK], 1)
     enabled, load, carried = equal(out[s.PCS_ENABLE_OK], 1), breaking(cabinet), carrying(cabinet)
     under = supplied & no(testing(permit))  # nothing has closed in the relay test
+    blind = unseen(cabinet)
     removal = machine.symbol("removal", 0, 1)
     machine.call(permit.update, cabinet.elapsed(), pcs, dc, removal)
     off, dark = equal(out[s.CONTACTOR_SUPPLY_OK], 0), equal(out[s.PCS_ENABLE_OK], 0)
@@ -488,6 +511,7 @@ def permit_holds():
         ("an open demand trips", implies(opens, off | tripped)),
         ("a load too high waits for the fuse", implies(load & under, no(off) | fused)),
         ("row 12 opens nothing under load", implies(gas & carried & under, no(off) | removed)),
+        ("row 12 opens nothing unseen", implies(gas & blind & under, no(off) | removed)),
         ("unwanted nothing closes or runs", implies(unwanted(kernel), no(runs))),
     ]
     runs_at = [cabinet.layout.unit_output(unit, s.PCS_RUN_OK) for unit in range(2)]
@@ -776,7 +800,10 @@ def _stays_small(end):
     """Ranges grow from the start until a step leaves them; then every obligation is asked."""
     cabinet = Cabinet(end=end)
     machine, kernel = cabinet.machine, cabinet.kernel
-    built, facts = list(machine.obligations), list(machine.facts)
+    why = machine.refute(claims_of_the_start(machine, kernel))
+    if why:
+        return _words(why)
+    built, facts, of_results = map(list, (machine.obligations, machine.facts, machine.of_results))
     state = arrays(kernel)
     fine, coarse = thresholds(cabinet.layout, map(len, state)), clamps()
     counters = counters_of(kernel)
@@ -785,7 +812,7 @@ def _stays_small(end):
         for place, low, high in first_ends(kernel, values):
             spans[place].low, spans[place].high = low, high
     for _ in range(ROUNDS_MAX):
-        machine.facts[:], machine.obligations = facts, []
+        machine.facts[:], machine.of_results[:], machine.obligations = facts, of_results, []
         for values, spans in zip(state, ranges):
             values[:] = [machine.symbol("state", span.low, span.high) for span in spans]
         machine.call(kernel.step, cabinet.elapsed())
@@ -794,14 +821,28 @@ def _stays_small(end):
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
 
 
+def claims_of_the_start(machine, kernel):
+    """Ranges of what is divided once and stands still; each then is any value of its range, because
+    a quotient of two unknowns is hard in a formula of a whole step.
+    """
+    connection, claims = kernel.features.connection, []
+    of_units = [(each, "parts", 1) for each in kernel.features.witness.of_unit]
+    of_grid = [(connection, name, low) for name, low in CONNECTION_PARTS]
+    for owner, name, low in of_units + of_grid:
+        value, high = getattr(owner, name), witness.RATED_PARTS
+        claims += [(f"{name} from {low}", value >= low), (f"{name} to {high}", value <= high)]
+        setattr(owner, name, machine.symbol(name, low, high))
+    return claims
+
+
 def first_ends(kernel, values):
     """Yield (place, low, high) of what is not 0 at the start, or would take a round per block of
     Means to grow: a range may start as wide as it likes, as long as no step leaves it.
     """
     if any(values is one for one in set_by_boot(kernel)):
         yield from ((place, 0, 1) for place in range(len(values)))
-    witness, connection = kernel.features.witness, kernel.features.connection
-    for pair in (*witness.currents, *witness.powers, connection.pair):
+    rows, connection = kernel.features.witness, kernel.features.connection
+    for pair in (*rows.currents, *rows.powers, connection.pair):
         if values is pair.words:
             yield from ((pair.at + place, *ends) for place, *ends in ends_of_means(pair))
 

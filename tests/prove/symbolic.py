@@ -247,6 +247,8 @@ class Machine:
     def __init__(self, stubs=(), claim_steps=CLAIM_STEPS):
         """stubs: {function: its replacement, called with the machine and the arguments}."""
         self.facts, self.obligations, self.alive = [], [], True
+        # of facts: what is known of results, which contradicts nothing whatever the inputs are
+        self.of_results = []
         self.stubs, self.claim_steps = dict(stubs), claim_steps
         self._trees, self._count = {}, 0
 
@@ -280,6 +282,7 @@ class Machine:
         solver.add(*self.facts)
         if solver.check() != z3.sat:
             return "the assumptions", "contradict each other, or nobody knows"
+        solver.add(*self.of_results)
         open_ = [(what, claim) for what, claim in claims if claim is not True]
         waiting = [open_[start : start + TOGETHER] for start in range(0, len(open_), TOGETHER)]
         while waiting:
@@ -305,13 +308,13 @@ class Machine:
     def possible(self, condition):
         solver = z3.Solver()
         solver.set("rlimit", RANGE_STEPS)
-        solver.add(*self.facts, formula(condition))
+        solver.add(*self.facts, *self.of_results, formula(condition))
         return solver.check() != z3.unsat
 
     def always(self, conditions):
         solver, found = z3.Solver(), []
         solver.set("rlimit", RANGE_STEPS)
-        solver.add(*self.facts)
+        solver.add(*self.facts, *self.of_results)
         for condition in conditions:
             solver.push()
             solver.add(z3.Not(formula(condition)))
@@ -746,7 +749,7 @@ class Machine:
         bounds = made.e >= x, made.e >= y, made.e <= x + y
         if how is ast.BitAnd:
             bounds = made.e <= x, made.e <= y
-        self.facts.append(z3.Implies(inside, z3.And(bounds)))
+        self.of_results.append(z3.Implies(inside, z3.And(bounds)))
         return made
 
     def _checked(self, where, value):
