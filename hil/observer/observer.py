@@ -56,7 +56,7 @@ class Observer(WireWitness):
             for bus in self._buses.values():
                 bus.forget_requests()
         if name == "reset":
-            self._note_reset(oracle.KEY if detail == "by=key" else oracle.REMOTE)
+            self.latches.reset(oracle.KEY if detail == "by=key" else oracle.REMOTE)
         self._event(time_us, name, detail)
 
     def truth(
@@ -140,6 +140,7 @@ class Observer(WireWitness):
         if now_us >= self._limits_due_us:
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
+            self.latches.racks(now_us, self.told_now(now_us))
             self._reasons.see(now_us, cabinet, self)
         power_W = 0.0
         for pcs in cabinet.pcs:

@@ -13,12 +13,16 @@ _CURRENT = struct.Struct("<2xh4x").unpack
 
 
 def of_rack(frames):
-    """{current_A, cell_V_max, degC_max} as far as told. frames: {message: the last 8 bytes}."""
+    """{current_A, cell_V_min, cell_V_max, degC_max} as far as told. frames: {message: its last 8
+    bytes}.
+    """
     found = {}
     if PACK in frames:
         found["current_A"] = _CURRENT(frames[PACK])[0] / 10
     if CELLS in frames:
-        found["cell_V_max"] = (int.from_bytes(frames[CELLS], "little") >> 13 & 0x1FFF) / 1000
+        cells_mV = int.from_bytes(frames[CELLS], "little")
+        found["cell_V_min"] = (cells_mV & 0x1FFF) / 1000
+        found["cell_V_max"] = (cells_mV >> 13 & 0x1FFF) / 1000
     words = [int.from_bytes(frames[each], "little") for each in frames if each >= TEMPERATURES]
     raw = [word >> place & ABSENT for word in words for place in (0, 12, 24, 36)]
     fitted = [each for each in raw if each != ABSENT]

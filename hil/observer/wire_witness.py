@@ -2,16 +2,12 @@
 
 import struct
 
-from hil import oracle
 from hil.observer import told
 from hil.observer.frames import BusTap
+from hil.observer.latches import Latches
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
-# contact: the stage that its being open trips, and that waits for a reset
-LATCHING = {"estop_1": "1a", "estop_2": "1b", "fire_alarm": "2", "suppression": "3"}
-LATCHING |= {"gas_relay": "12b", "cell_voltage": "30", "bms_fault": "40e"}
-READ_US = 200_000  # a contact that was open for its debounce and this was read as open in time
 
 
 class WireWitness:
@@ -33,8 +29,7 @@ class WireWitness:
         self.bms_us = [NOT_HEARD] * wiring.racks
         self._bms_frames = [{} for _ in range(wiring.racks)]
         self._power = told.Power(wiring.pcs_unit, wiring.power_address, wiring.power_scale_W)
-        self._open_us = {}  # latching contact that is open: since when
-        self._latched = {}  # stage that waits for a reset: what kind
+        self.latches = Latches()
         self._contacts = {}
         self._silent = {}
         self._forget_written()
@@ -105,7 +100,7 @@ class WireWitness:
             if name and changed >> place & 1:
                 word = "closed" if bits >> place & 1 else "open"
                 self._event(time_us, f"{name}_{word}_seen")
-                self._note_latch(time_us, name, word == "closed")
+                self.latches.contact(time_us, name, word == "closed")
 
     def _pcs_request(self, time_us, frame):
         if frame[0] != self.wiring.pcs_unit:
@@ -151,28 +146,19 @@ class WireWitness:
                 time_us, f"rack {rack + 1} told to close without evidence of {', '.join(missing)}"
             )
 
-    def _note_latch(self, time_us, name, is_closed):
-        """A contact that was read as open for long enough has tripped a row that latches."""
-        if not is_closed:
-            if name in LATCHING:
-                self._open_us[name] = time_us
-        elif name in self._open_us:
-            stage, row = LATCHING[name], oracle.ROWS[LATCHING[name]]
-            if time_us - self._open_us.pop(name) > 1000 * row.debounce_ms + READ_US:
-                self._latched[stage] = row.reset
-
-    def _note_reset(self, kind):
-        """Somebody resets what waits for this kind, or for less; what is still open latches on."""
-        self._latched = {stage: own for stage, own in self._latched.items() if own > kind}
-
     def _check_latches(self, time_us, rack):
         """Called when a close command appears on the wire."""
-        for stage in self._latched:
+        for stage in self.latches.stages:
             self._violated(time_us, f"rack {rack + 1} told to close while row {stage} is latched")
 
     def told_racks(self):
         """[{name: value}] as each BMS tells it."""
         return [told.of_rack(frames) for frames in self._bms_frames]
+
+    def told_now(self, now_us):
+        """The same of the racks that are not silent."""
+        told_now = zip(self.told_racks(), self.bms_us)
+        return [each for each, heard_us in told_now if now_us - heard_us <= BMS_SILENT_US]
 
     def told_power_W(self):
         """As the converter tells it; None before its first reply."""

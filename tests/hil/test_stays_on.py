@@ -13,6 +13,7 @@ from hil.campaigns.rows import start
 from hil.campaigns.rows.course import Course, do
 from hil.campaigns.rows.courses import COURSES
 from hil.devices.rtu_slave import with_crc
+from hil.observer.latches import Latches
 from hil.observer.observer import Observer
 from hil.observer.told import Power, of_rack
 from hil.observer.wiring import Wiring
@@ -108,11 +109,42 @@ def test_a_contact_latches_once_its_row_has_had_its_time(open_us, told):
     assert any(["row 1a is latched" in line for line in seen.violations]) == told
 
 
+@pytest.mark.parametrize(
+    "stage, told, beyond_us, kind",
+    [
+        ("21a", {"degC_max": 65.0}, 1_200_000, 2),
+        ("20b", {"degC_max": 55.0}, 2_200_000, 1),
+        ("29", {"cell_V_max": 3.65}, 2_200_000, 1),
+        ("33", {"cell_V_min": 2.0}, 1_200_000, 2),
+    ],
+)
+def test_a_value_of_a_rack_latches_once_its_row_has_had_its_time(stage, told, beyond_us, kind):
+    near = {name: value + (0.01 if name == "cell_V_min" else -0.1) for name, value in told.items()}
+    for last_us, is_latched in ((beyond_us, False), (beyond_us + 1, True)):
+        seen = Latches()
+        for time_us, racks in ((0, [{}, near]), (1000, [{}, told]), (1000 + last_us, [near, {}])):
+            seen.racks(time_us, racks)
+        assert (seen.stages.get(stage) == kind) == is_latched
+    seen.reset(kind - 1)
+    assert stage in seen.stages
+    seen.reset(kind)
+    assert stage not in seen.stages
+
+
+def test_what_a_silent_rack_has_told_latches_nothing():
+    rig = start.started(CONFIG, COURSES["46c start"])
+    rig.run(1.0)
+    last_us = max(rig.observer.bms_us)
+    assert len(rig.observer.told_now(last_us)) == 3
+    assert rig.observer.told_now(last_us + 400_001) == []
+
+
 def test_what_a_rack_tells():
     rig = start.started(CONFIG, COURSES["46c start"])
     rig.run(1.0)
     for rack, told in zip(rig.plant.racks, rig.observer.told_racks()):
         assert told["current_A"] == pytest.approx(rack.current_A, abs=0.1)
+        assert told["cell_V_min"] == pytest.approx(rack.cell_voltage_V_min, abs=2e-3)
         assert told["cell_V_max"] == pytest.approx(rack.cell_voltage_V_max, abs=2e-3)
         assert told["degC_max"] == pytest.approx(max(rack.temperatures_degC), abs=0.1)
     assert rig.observer.told_power_W() == 0 and of_rack({}) == {}
