@@ -15,13 +15,14 @@ same on every machine. The cabinet of the example site runs with the power given
 comes. The controller reports when the stage is active; all else is read from the wires and from
 the plant. Times in seconds, as *measured / allowed*, from the moment in which the sensor shows
 the cause; `sensor` says how long the plant's own sensor took (row 38a: until the third attempt had
-failed; row 39: until the supply was taken back). Allowed is the site's own chain
-(`controller/site/time_chain.py`) without what it assumes of sensors, and a tick for the sampling of
-the plant. No stage may trip sooner than its debounce either. `before`: it showed already before the
-cause; a time below that of the stage: a row that tripped earlier asked for it, or the racks' own
-limits left no power. Of the other effects the slowest one's time is given. `not armed`: another
-stage that would have done this one's work. `rate`: of a row about a rate, just above its own, from
-where the rise begins; a jump passes none of its window.
+failed; row 39: until the supply was taken back). Allowed is the shortest of what the oracle gives
+(`hil/oracle.toml`), of the process safety time (`safety/hazards/log.toml`) and of the site's own
+chain (`controller/site/time_chain.py`) without what it assumes of sensors, and a tick for the
+sampling of the plant. No stage may trip sooner than its debounce either. `before`: it showed
+already before the cause; a time below that of the stage: a row that tripped earlier asked for it,
+or the racks' own limits left no power. Of the other effects the slowest one's time is given. `not
+armed`: another stage that would have done this one's work. `rate`: of a row about a rate, just
+above its own, from where the rise begins; a jump passes none of its window.
 
 For rows that leave power on, the other way is asked for as well at the end (an inhibit or a derate
 must hold), and where a row forbids closing, a stop and a new start. Two outputs are on no

@@ -17,6 +17,7 @@ from tests.tables import cases
 QUICK = ["40e", "48a", "1a"]
 # What else asks for the same hides these: the racks' own limits and tapers; zero current.
 HIDDEN = {"28", "31b", "12b"}
+CURRENT = "26.140 s: rack 1 opened at 87.4 A"
 FREED = {"by itself": False, "remote": True, "key": True, "closes": False}
 
 
@@ -46,6 +47,15 @@ def test_errors_of_the_shipped_table_are_told(labels):
     "41a"  {**FREED, "closes": True}  "" | "40a"  {**FREED, "closes": True}  "" """)
 def test_a_latch_waits_for_its_reset(stage, freed, words):
     assert "; ".join(verdict._freed(COURSES[stage], freed)) == words
+
+
+@cases("""stood lines
+    ["12b"]  [] | ["12b", "49"]  [CURRENT] | ["29 rack 1"]  [CURRENT] | ["12a", "1a"]  [CURRENT]
+    ["37a rack 1"]  []""")
+def test_row_12_alone_lets_nothing_open_under_current(stood, lines):
+    tripped = [(each, 1) for each in stood]
+    result = watch.Result("12b", 0.0, 0.0, 0.0, {}, set(), {}, {}, tripped, [CURRENT])
+    assert verdict.asked_for(result) == lines
 
 
 @cases("""label stood words
