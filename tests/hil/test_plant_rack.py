@@ -103,6 +103,33 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
     assert worst < 0.015
 
 
+def _still(current_A, quantum_K, hours=8, step_s=10.0):
+    """(s, K) of a healthy rack that cycles: how long no module shows another temperature at most,
+    and the heat that the current explains in that time (as row 22 counts it).
+    """
+    one, shown = _rack(soc=0.5), None
+    longest_s = most_K = since_s = heat_K = 0.0
+    for turn in range(round(hours * 3600 / step_s)):
+        _pass(one, 1, current_A if turn & 1 else -current_A, step_s)
+        now = [round(each / quantum_K) for each in one.temperatures_degC]
+        if now != shown:
+            shown, since_s, heat_K = now, 0.0, 0.0
+        since_s, heat_K = since_s + step_s, heat_K + current_A**2 * step_s * 90e-9
+        longest_s, most_K = max(longest_s, since_s), max(most_K, heat_K)
+    return longest_s, most_K
+
+
+def test_healthy_temperatures_stand_still_for_longer_than_a_frozen_one_may():
+    """Why no stage tells temperatures alone that are frozen: hazard H1 has 60 s, of which the heat
+    is 0.1 K at rated current, and a rack near its balance stands still for 2 K and more of it.
+    """
+    fine_s, fine_K = _still(140.0, 0.1)
+    coarse_s, coarse_K = _still(140.0, 1.0)
+    assert fine_s > 1500 and fine_K > 2.5
+    assert coarse_s > 5000 and coarse_K > 9.0
+    assert _still(12.0, 0.1)[0] > 5 * 3600
+
+
 def test_temperature_loss_and_what_a_runaway_gives_off():
     one = _rack()
     before = list(one.temperatures_degC)
