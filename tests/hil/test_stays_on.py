@@ -20,6 +20,7 @@ from hil.observer.wiring import Wiring
 
 CONFIG = configs.load(str(EXAMPLE))
 REVERSED = Course("56a", (do("pcs_reverse"),))
+TAKEN = REVERSED._replace(power_kW=-200)
 MOVED = start.REQUEST | {"value_W": 150_000}
 AGAIN = (do("hint", 0.5, **MOVED), do("hint", 60.05, **MOVED))
 SWING = COURSES["54"]._replace(cause=(do("heat", rack=1, degC=42.0), *AGAIN))
@@ -41,11 +42,16 @@ CHARGING = [
     (COURSES["25a"], ("25a",), 13, "it charges cells below 0 degC for 10.6 s"),
     (COURSES["28"], ("28",), 8, "it charges a cell above row 28's voltage for 5.5 s"),
 ]
+UNSEEN = [  # no row tells it: open points of H1
+    (COURSES["27"], (), 63, "energy while a rack tells another cell voltage for 60.0 s")
+]
 CASES = [
     (REVERSED, ("56a",), 16, "power flows against the set-point for 10.0 s"),
+    (TAKEN, ("56a",), 20, "power flows against the set-point for 10.0 s"),
     (COURSES["19a"], ("19a", "19b"), 8, "it charges cells above row 19's temperature for 5.5 s"),
     (COURSES["50a"], ("50a",), 3, "it charges while the grid meter is silent for 1.0 s"),
     (COURSES["57b"], ("57b",), 36, "it makes a violation of the grid connection worse for 33.0 s"),
+    (COURSES["57c"], ("57c",), 36, "it makes a violation of the grid connection worse for 33.0 s"),
     (COURSES["40c"], ("40b", "40c"), 8, "energy with a silent BMS for 5.8 s"),
     (COURSES["41c"], ("41c",), 9, "energy with a silent converter for 7.9 s"),
     (COURSES["55"], ("55",), 12, "energy while the racks tell another current for 10.0 s"),
@@ -62,7 +68,7 @@ CASES = [
 
 @pytest.mark.parametrize(
     "course, less, duration_s, words",
-    CASES + [(each[0]._replace(before=BLIND), *each[1:]) for each in CHARGING],
+    CASES + [(each[0]._replace(before=BLIND), *each[1:]) for each in CHARGING + UNSEEN],
 )
 def test_what_lasts_without_its_row_is_told(course, less, duration_s, words):
     found = violations(course, less, duration_s)
