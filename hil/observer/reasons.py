@@ -42,7 +42,9 @@ LIMITS_us = {
 
 
 class Reasons:
-    """`see` each sample; what lasts too long is told once, and again after as long."""
+    """`see` each sample; what lasts too long is told once, and again after as long. Set-points and
+    told power are the first converter's.
+    """
 
     def __init__(self, wiring, tell):
         """tell(now_us, text)."""
@@ -58,7 +60,7 @@ class Reasons:
         )
         if not is_open or abs(power_W) > ZERO_SHARE * self._wiring.rated_W:
             found += self._unheard(now_us, wires)
-            found += self._contradicted(now_us, plant, wires, power_W)
+            found += self._contradicted(plant, wires)
         self._keep(now_us, found)
 
     def _keep(self, now_us, found):
@@ -73,8 +75,8 @@ class Reasons:
     def _wrong_way(self, now_us, plant, wires, power_W):
         """What the power does that it may not."""
         rated_W, asked_W = self._wiring.rated_W, wires.setpoint_W
-        against = AGAINST_SHARE * rated_W
-        opposite = (power_W > against and asked_W <= 0) or (power_W < -against and asked_W >= 0)
+        against_W, first_W = AGAINST_SHARE * rated_W, plant.pcs[0].ac_power_W
+        opposite = (first_W > against_W and asked_W <= 0) or (first_W < -against_W and asked_W >= 0)
         found = ["power flows against the set-point"] if opposite else []
         if power_W < -MORE_SHARE * rated_W:
             found += self._charging(now_us, plant, wires)
@@ -117,7 +119,7 @@ class Reasons:
                 self._since_us[what] = max(last_us, self._since_us.get(what, 0))
         return found
 
-    def _contradicted(self, now_us, plant, wires, power_W):
+    def _contradicted(self, plant, wires):
         """What the wires tell otherwise than it is."""
         told, apart_A = wires.told_racks(), 0.0
         found = []
@@ -127,8 +129,8 @@ class Reasons:
         rated_A = self._wiring.rack_rated_A * len(plant.racks)
         if abs(apart_A) > APART_SHARE * rated_A:
             found.append("energy while the racks tell another current")
-        told_W = wires.told_power_W()
-        if told_W is not None and abs(told_W - power_W) > AGAINST_SHARE * self._wiring.rated_W:
+        told_W, first_W = wires.told_power_W(), plant.pcs[0].ac_power_W
+        if told_W is not None and abs(told_W - first_W) > AGAINST_SHARE * self._wiring.rated_W:
             found.append("energy while the converter tells another power")
         return list(dict.fromkeys(found))
 
