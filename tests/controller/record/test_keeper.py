@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from test_store import NEW, OLD, record
@@ -113,6 +114,18 @@ def test_a_killed_keeper_is_noticed_and_blocks_nothing(keeper):
     assert answered(keeper, 2) == 1
     assert (keeper.ok, keeper.line) == (False, "the store's process has ended")
     assert keeper.submit(NEW) == 2 and keeper.poll() == 1
+
+
+def test_a_socket_that_fails_is_a_failed_store(keeper):
+    connection = keeper._socket
+
+    def recv(_bytes_max):
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    keeper._socket = SimpleNamespace(recv=recv, close=connection.close)
+    assert keeper.poll() == 0
+    gone = "the store's process is gone: Connection reset by peer"
+    assert (keeper.ok, keeper.line) == (False, gone)
 
 
 def test_a_keeper_that_hangs_has_failed_after_five_seconds_for_good(keeper, tmp_path):

@@ -1,5 +1,7 @@
 """Inputs that originate in the controller: operations centre, channel B, self-tests."""
 
+from types import SimpleNamespace
+
 import pytest
 from cabinet_bench import Bench, found, running, with_peer
 from site_files import SiteFiles
@@ -105,6 +107,14 @@ class SelfTest:
 
     def step(self):
         self.steps += 1
+
+
+def test_what_the_relays_and_the_self_test_find_stands_together():
+    bench = Bench()
+    bench.cabinet.self_test = SelfTest()
+    bench.cabinet.self_test.bits = 1 << 4
+    bench.cabinet._relays = SimpleNamespace(bits=1 << 2, step=lambda *_: None)
+    assert bench.tick().told(s.SELF_TEST_BITS) == 1 << 4 | 1 << 2
 
 
 @pytest.mark.parametrize(

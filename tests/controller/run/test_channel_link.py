@@ -321,3 +321,10 @@ def test_a_reset_goes_before_the_mark(tripped):
     assert channels.link.sender.frame.get(f.RESET_KIND) == f.KEEP
     assert reset(channels, first_out, mask) == latches.DONE
     assert channels.step(8).link.kept() == (5, 9)
+
+
+def test_the_first_out_of_channel_b_is_one_of_its_own_stages():
+    known = peer_words.OF_B
+    asked = [-2, -1, 0, 1, len(known) - 1, len(known)]
+    expected = [None, None, known[0], known[1], known[-1], None]
+    assert [peer_words.stage_in_b(each) for each in asked] == expected

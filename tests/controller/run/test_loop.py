@@ -388,3 +388,21 @@ def test_a_flood_of_hints_does_not_make_the_loop_spin(silent):
     assert found[0][1].code == h.GRANTED
     per_tick = [taken.count(tick) for tick in set(taken)]
     assert 4 <= max(per_tick) <= 12 and silent.selects.calls < 20 * silent.ticks
+
+
+def test_a_second_process_does_not_get_the_lock_until_the_first_has_ended(tmp_path):
+    heard, told = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.write(told, b"1" if loop.lock(str(tmp_path)) else b"0")
+        signal.pause()
+        os._exit(0)
+    try:
+        assert os.read(heard, 1) == b"1" and loop.lock(str(tmp_path)) is None
+    finally:
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+    held = loop.lock(str(tmp_path))
+    assert held is not None
+    for descriptor in (held, heard, told):
+        os.close(descriptor)
