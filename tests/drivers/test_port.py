@@ -539,6 +539,16 @@ def test_writes_are_never_backed_off(bench, port, priority):
     assert port.poll(bench.now_us)
 
 
+@pytest.mark.parametrize(
+    "count, ago_us, first", [(2, 1, 1), (3, 1, 2), (3, p.PATIENCE_US - 1, 2), (3, p.PATIENCE_US, 1)]
+)
+def test_a_write_waits_behind_others_while_its_unit_is_silent(count, ago_us, first, bench, port):
+    bench.write("a", unit_id=1)
+    bench.ask("b", unit_id=2)
+    port.statistics[1].silent = count
+    assert port.poll(ago_us)[0] == first
+
+
 def test_writes_to_a_dead_unit_leave_room_for_the_others(bench):
     bench.poll_every("alive", 20_000, unit_id=1)
     bench.slave = dead(2)

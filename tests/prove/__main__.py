@@ -18,17 +18,20 @@ import kept  # noqa: E402
 import mutants  # noqa: E402
 import mutation  # noqa: E402
 import parity  # noqa: E402
+import scopes  # noqa: E402
 import sizes  # noqa: E402
 
 from hil import forks  # noqa: E402
 
 PARTS = ("self-test", "coverage", "mutation", "proofs", "parity")
-QUICK_SAMPLE, SAMPLE_SEED = 50, 1
+SAMPLE_SEED = 1
+SURVIVORS = "survivors.txt"
 
 
 OPTIONS = {
-    "quick": ({"action": "store_true"}, "%d mutants drawn by --seed, short parity" % QUICK_SAMPLE),
-    "only": ({"default": ",".join(PARTS), "metavar": "PART,..."}, "of " + ", ".join(PARTS)),
+    "quick": ({"action": "store_true"}, "a few mutants drawn by --seed, short parity"),
+    "only": ({"metavar": "PART,..."}, "of " + ", ".join(PARTS)),
+    "scope": ({"choices": scopes.SCOPES, "default": "safety"}, "what is mutated (%(default)s)"),
     "sample": ({"type": int, "default": 0, "metavar": "N"}, "only N mutants, drawn by --seed"),
     "seed": ({"type": int, "default": SAMPLE_SEED}, "of --sample and --quick (%(default)s)"),
     "files": ({"default": "", "metavar": "NAME,..."}, "mutants of these only, as bounds,permit"),
@@ -45,11 +48,14 @@ def parsed(argv):
     for name, (settings, what) in OPTIONS.items():
         parser.add_argument(f"--{name}", help=what, **settings)
     found = parser.parse_args(argv)
-    found.only = tuple(found.only.split(","))
+    found.scope = scopes.SCOPES[found.scope]
+    parts = PARTS if found.scope.is_kernel else ("mutation",)
+    found.only = parts if found.only is None else tuple(found.only.split(","))
     found.files = tuple(name for name in found.files.split(",") if name)
+    files = [source.name for source in mutants.sources(found.scope)]
     for given, known, what in (
-        (found.only, PARTS, "part"),
-        (found.files, [source.name for source in mutants.sources()], "file of safety/"),
+        (found.only, parts, "part"),
+        (found.files, files, f"file of {found.scope.name}/"),
     ):
         for each in given:
             if each not in known:
@@ -76,11 +82,12 @@ def tool_tested(options):
     return done.returncode == 0
 
 
-def tested(options):
-    begun_s, sample = forks.wall_s(), options.sample or (QUICK_SAMPLE if options.quick else 0)
+def started(options, scope, listed=()):
+    """A campaign that has run, and when it began."""
+    begun_s, sample = forks.wall_s(), options.sample or (scope.quick_sample * options.quick)
     if sample and "mutation" in options.only:
-        show(f"mutants: a sample of {sample}, seed {options.seed}")
-    listed = campaign.explained()
+        of = "" if scope.is_kernel else f" of {scope.name}"
+        show(f"mutants{of}: a sample of {sample}, seed {options.seed}")
     done = [0]
 
     def say(mutant, result):
@@ -91,16 +98,23 @@ def tested(options):
             show(f"  {done[0]} mutants after {lasted(begun_s)}")
 
     words = options.workers, sample, options.seed, options.files, options.resume
-    run = campaign.Campaign(campaign.Options(*words, () if options.recheck else listed), say)
+    settings = campaign.Options(*words, () if options.recheck else listed, scope)
+    run = campaign.Campaign(settings, say)
     if run.before:
         show(f"mutants: {len(run.before)} results of an earlier run of this tree are taken over")
     run.run(mutate="mutation" in options.only)
     for each in run.failed + run.errors:
         show(f"  error: {each}")
+    return run, begun_s
+
+
+def tested(options):
+    listed = campaign.explained()
+    run, begun_s = started(options, scopes.SAFETY, listed)
     for each in run.missing:
         show(f"  not covered: {each}")
     good = not run.failed and not run.errors and run.percent == (100.0, 100.0)
-    for name, why in mutants.ON_HARDWARE.items():
+    for name, why in scopes.ON_HARDWARE.items():
         show(f"  left out: safety/{name}: {why}")
     show("coverage line {:.1f} branch {:.1f}".format(*run.percent))
     if "mutation" in options.only:
@@ -118,10 +132,7 @@ def mutated(run, listed, begun_s):
         show("  the listed ones were tried with the likeliest tests only; --recheck tries all")
     for each in wrong:
         show(f"  error: equivalent.toml: {each}")
-    kept.FOLDER.mkdir(parents=True, exist_ok=True)
-    text = "".join(f"{each.id}\n{each.diff()}\n\n" for each in unlisted)
-    (kept.FOLDER / "survivors.txt").write_text(text, encoding="ascii")
-    (kept.FOLDER / "mutants.json").write_text(json.dumps(run.results, indent=1), encoding="ascii")
+    write(run, unlisted)
     show(f"  {run.cost()}")
     broken = sum(result["by"] == mutation.IMPORT for result in run.results.values())
     show(
@@ -132,6 +143,40 @@ def mutated(run, listed, begun_s):
     killed = count[mutation.KILLED] + count[mutation.TIMEOUT]
     show(f"mutants {len(run.mutants)} killed {killed} survived {len(left)}")
     return not unlisted and not wrong and killed + len(left) == len(run.mutants)
+
+
+def write(run, survivors):
+    """Survivors of all scopes of this command in one file, results in one for each scope."""
+    kept.FOLDER.mkdir(parents=True, exist_ok=True)
+    with (kept.FOLDER / SURVIVORS).open("a", encoding="ascii") as file:
+        file.write("".join(f"{each.id}\n{each.diff()}\n\n" for each in survivors))
+    path = kept.FOLDER / (run.scope.kept_as("mutants") + ".json")
+    path.write_text(json.dumps(run.results, indent=1), encoding="ascii")
+
+
+def others(options):
+    """Scopes outside the kernel: of --quick a few mutants of each."""
+    if not options.scope.is_kernel:
+        return [options.scope]
+    quick = options.quick and "mutation" in options.only
+    return [scope for scope in scopes.SCOPES.values() if quick and not scope.is_kernel]
+
+
+def told(options, scope):
+    """Mutants outside the kernel: survivors are shown, too many of them are an error."""
+    run, begun_s = started(options, scope)
+    count, left = run.told(), run.survivors()
+    told, judged = count[campaign.TOLD], count[campaign.TOLD] + len(left)
+    write(run, left)
+    show(f"  {run.cost()}")
+    show(f"  coverage line {run.percent[0]} branch {run.percent[1]}; {lasted(begun_s)}")
+    show("  apart: " + ", ".join(f"{how} {count[how]}" for how in campaign.APART))
+    show(f"scope {scope.name}: {judged} mutants, told by behaviour {told}, survived {len(left)}")
+    enough = told * 100 >= judged * scope.told_percent_min
+    if not enough:
+        show(f"  error: {scope.told_percent_min} % have to be told; build/prove/survivors.txt")
+    done = sum(count.values()) + len(left) == len(run.mutants)
+    return enough and done and not run.failed and not run.errors
 
 
 def proved(options):
@@ -162,13 +207,16 @@ def in_step(options):
 def main(argv):
     """Exit code: 0 all is proved, 1 something is not, 2 wrong arguments or list of equivalents."""
     options = parsed(argv)
-    for line in sizes.lines():
+    for line in sizes.lines() if options.scope.is_kernel else ():
         show(line)
     good = True
     if "self-test" in options.only and not options.quick:
         good = tool_tested(options)
+    (kept.FOLDER / SURVIVORS).unlink(missing_ok=True)
     try:
-        if {"coverage", "mutation"} & set(options.only):
+        for scope in others(options):
+            good = told(options, scope) and good
+        if options.scope.is_kernel and {"coverage", "mutation"} & set(options.only):
             good = tested(options) and good
     except ValueError as error:
         show(f"prove: {error}")

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import tomllib
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 import contexts
@@ -16,20 +17,23 @@ import kept
 import likely
 import mutants
 import mutation
+import scopes
 import suite
 
 from hil import forks
 
 EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
 EQUIVALENT_MAX = 5
+TOLD, COPY, IMPORT, TIME_OUT = "told by behaviour", "twice-written tables", "import", "time-out"
+APART = COPY, IMPORT, TIME_OUT
 SAVED_EVERY = 50  # mutants; so many are run again after a cut
 SMALL = 60  # parameters of a test function of which all are measured before those of larger ones
 
 
-def every():
-    """All mutants of safety/, generated without leaving its modules imported."""
+def every(scope=scopes.SAFETY):
+    """All mutants of a scope, generated without leaving modules of the product imported."""
     found = []
-    for source in mutants.sources():
+    for source in mutants.sources(scope):
         module = importlib.import_module(source.module)
         if Path(module.__file__) != source.path:
             raise ValueError(f"{module.__file__} is imported, not {source.path}")
@@ -39,25 +43,34 @@ def every():
 
 
 def forget():
-    for name in [name for name in sys.modules if name.split(".")[0] == "safety"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in scopes.PRODUCT]:
         del sys.modules[name]
 
 
+@dataclass
 class Options:
     """sample: drawn with seed (0: all); only_files: stems; resume: keep results; listed: ids."""
 
-    def __init__(self, workers, sample=0, seed=0, only_files=(), resume=False, listed=()):
-        self.workers, self.sample, self.seed, self.only_files = workers, sample, seed, only_files
-        self.resume, self.listed = resume, listed
+    workers: int
+    sample: int = 0
+    seed: int = 0
+    only_files: tuple = ()
+    resume: bool = False
+    listed: tuple = ()
+    scope: scopes.Scope = scopes.SAFETY
 
 
 class Campaign:
     def __init__(self, options, say):
-        self.options, self.say = options, say
+        self.options, self.say, self.scope = options, say, options.scope
         self.mutants, self.generated, self.results, self.errors = [], [], {}, []
         self.coverage_s, self.digest = 0.0, kept.digest()
-        self.before = (kept.load("results", self.digest) or {}) if options.resume else {}
+        self.before = (self._kept("results", self.digest) or {}) if options.resume else {}
+        self.likely = likely.read() if self.scope.is_kernel else {}
         self.percent, self.missing, self.failed = (0.0, 0.0), [], []
+
+    def _kept(self, name, key):
+        return kept.load(self.scope.kept_as(name), key)
 
     def run(self, mutate=True):
         self.mutants = self._chosen() if mutate else []
@@ -74,19 +87,21 @@ class Campaign:
                 self._take(pickle.loads(handed.read_bytes()))
                 if self.failed or not pending:
                     return
-        if not self.options.sample and not self.options.only_files:
+        if self.scope.is_kernel and not self.options.sample and not self.options.only_files:
             self._keep_likely()
 
     def _keep_likely(self):
-        found, measured = likely.chosen(kept.load("learned", "")[0]), self.measured
+        found, measured = likely.chosen(self._kept("learned", "")[0]), self.measured
         lines = measured.tests_of, measured.durations_s
         found[likely.COVERING] = likely.covering(*lines, likely.best(found))
-        found[likely.HARD] = likely.hard(self.results, likely.read().get(likely.HARD, {}))
+        found[likely.HARD] = likely.hard(self.results, self.likely.get(likely.HARD, {}))
         likely.FILE.write_text(likely.text(found), encoding="ascii")
 
     def _chosen(self):
         only = self.options.only_files
-        found = self.generated = [each for each in every() if not only or each.source.name in only]
+        found = self.generated = [
+            each for each in every(self.scope) if not only or each.source.name in only
+        ]
         if self.options.sample:
             count = min(self.options.sample, len(found))
             found = random.Random(self.options.seed).sample(found, count)
@@ -94,7 +109,11 @@ class Campaign:
 
     def _session(self, serve, folder, handed):
         state = {}
-        code = suite.hold(lambda session: state.update(serve(session, Path(folder))))
+
+        def served(session):
+            state.update(serve(session, Path(folder)))
+
+        code = suite.hold(served, self.scope, folder)
         if code:
             raise RuntimeError(f"pytest ended with {code}")
         handed.write_bytes(pickle.dumps(state))
@@ -111,11 +130,9 @@ class Campaign:
 
     def _swapped(self, session, folder):
         """Coverage, then the mutants whose function does not run at import."""
-        measured = self._measured(session, folder)
+        measured = self.measured = self._measured(session, folder)
         modules = [name for name, module in list(sys.modules.items()) if _outside(name, module)]
-        known = kept.load("learned", "") or likely.learned(likely.read())
-        hard = likely.read().get(likely.HARD)
-        learned = mutation.Learned(measured.durations_s, *known, hard=hard)
+        learned = self._learned(*(self._kept("learned", "") or likely.learned(self.likely)))
         runner = mutation.Swapped(session, measured, learned)
         gc.collect()
         gc.freeze()  # or the collector would write to every page that the children share
@@ -124,26 +141,37 @@ class Campaign:
         known = {"contexts": measured, "learned": (learned.kills, learned.tries)}
         return {"results": results, "errors": errors, "modules": modules, **known}
 
+    def _learned(self, kills, tries):
+        measured, hard = self.measured, self.likely.get(likely.HARD)
+        last = set() if self.scope.is_kernel else measured.copies()
+        return mutation.Learned(measured.durations_s, kills, tries, hard, last)
+
     def _measured(self, session, folder):
         """Contexts, of now or of an earlier run of this tree; tests are collected either way."""
-        known = kept.load("contexts", self.digest)
-        measured = known or contexts.Contexts(folder)
+        known = self._kept("contexts", self.digest)
+        measured = known or contexts.Contexts(folder, self.scope)
         (measured.importing if known is None else lambda collect: collect())(
             session.perform_collect
         )
         if session.testsfailed:
-            raise RuntimeError("tests/safety could not be collected")
+            raise RuntimeError("the tests could not be collected")
         if known is None:
-            kept_before = likely.read() if self.options.sample else {}
-            of_sample = likely.best(kept_before) | set(kept_before.get(likely.COVERING, ()))
-            for part in portions(session.items, of_sample):
-                for share in nearest_first(part, measured.missing):
-                    if share and measured.percent != (100.0, 100.0):
-                        measured.measure(share, self.options.workers)
-            measured.guess([item.nodeid for item in session.items])
-            if not measured.failed and not of_sample:
-                kept.save("contexts", self.digest, measured)
+            self._measure(measured, session.items)
         return measured
+
+    def _measure(self, measured, items):
+        """The kernel: tests until nothing is missing; other scopes: all of them."""
+        kept_before = self.likely if self.options.sample else {}
+        of_sample = likely.best(kept_before) | set(kept_before.get(likely.COVERING, ()))
+        for part in portions(items, of_sample) if self.scope.is_kernel else ():
+            for share in nearest_first(part, measured.missing):
+                if share and measured.percent != (100.0, 100.0):
+                    measured.measure(share, self.options.workers)
+        if not self.scope.is_kernel:
+            measured.measure(items, self.options.workers)
+        measured.guess([item.nodeid for item in items])
+        if not measured.failed and not of_sample:
+            kept.save(self.scope.kept_as("contexts"), self.digest, measured)
 
     def _swappable(self, mutant, measured):
         is_code = mutant.spot.function is not None and not mutant.fresh
@@ -152,8 +180,7 @@ class Campaign:
     def _fresh(self, session, folder):
         for name in self.modules:
             importlib.import_module(name)
-        hard = likely.read().get(likely.HARD)
-        learned = mutation.Learned(self.measured.durations_s, *self.learned, hard=hard)
+        learned = self._learned(*self.learned)
         chosen = [each for each in self.mutants if not self._swappable(each, self.measured)]
         for mutant in chosen:
             mutant.fresh = True
@@ -188,9 +215,9 @@ class Campaign:
         return results, errors
 
     def _keep(self, results, learned):
-        known = kept.load("results", self.digest) or {}
-        kept.save("results", self.digest, known | results)
-        kept.save("learned", "", (learned.kills, learned.tries))
+        known = self._kept("results", self.digest) or {}
+        kept.save(self.scope.kept_as("results"), self.digest, known | results)
+        kept.save(self.scope.kept_as("learned"), "", (learned.kills, learned.tries))
 
     def cost(self):
         spent_s, done = Counter(), Counter()
@@ -208,9 +235,23 @@ class Campaign:
     def count(self):
         return Counter(result["how"] for result in self.results.values())
 
+    def told(self):
+        """How many were told, by what told them."""
+        copies = self.measured.copies()
+        ended = [each for each in self.results.values() if each["how"] != mutation.SURVIVED]
+        return Counter(_how(each, copies) for each in ended)
+
     def survivors(self):
         left = {name for name, each in self.results.items() if each["how"] == mutation.SURVIVED}
         return [each for each in self.mutants if each.id in left]
+
+
+def _how(result, copies):
+    if result["how"] == mutation.TIMEOUT:
+        return TIME_OUT
+    if "::" not in result["by"]:
+        return IMPORT
+    return COPY if result["by"] in copies else TOLD
 
 
 def _kind(mutant):
@@ -220,8 +261,7 @@ def _kind(mutant):
 def _outside(name, module):
     """It may be imported before safety/ is: no module of the project, none that is made up."""
     spec, path = getattr(module, "__spec__", None), str(getattr(module, "__file__", "") or "")
-    folders = ("safety", "controller", "drivers", "hil", "tests")
-    own = tuple(str(suite.ROOT / folder) + os.sep for folder in folders)
+    own = tuple(str(scopes.ROOT / folder) + os.sep for folder in (*scopes.PRODUCT, "hil", "tests"))
     return spec is not None and spec.name == name and path and not path.startswith(own)
 
 

@@ -1,5 +1,6 @@
 """Which tests run which line, how long each takes, line and branch coverage: in one run."""
 
+import ast
 import json
 import os
 import pathlib
@@ -15,26 +16,29 @@ from hil import forks
 AT_IMPORT = "at import"
 
 
-def watcher(folder, name):
-    omit = [str(mutants.FOLDER / left_out) for left_out in mutants.ON_HARDWARE]
-    where = {"source": [str(mutants.FOLDER)], "omit": omit, "data_file": str(folder / name)}
+def watcher(folder, name, scope):
+    omit = [str(scope.folder / left_out) for left_out in scope.left_out]
+    source = [str(each) for each in scope.watched]
+    where = {"source": source, "omit": omit, "data_file": str(folder / name)}
     return coverage.Coverage(branch=True, config_file=False, **where)
 
 
 class Contexts:
     """Lines are per file (mutants.name_of); tests are node ids."""
 
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, folder, scope):
+        self.folder, self.scope = pathlib.Path(folder), scope
         self.durations_s, self.users, self.failed = {}, {}, []
         self.tests_of, self.cpu_s = {}, 0.0
         self.percent = (0.0, 0.0)
         self.missing = []
         # tests that were not measured, because nothing was missing any more, by their function
         self.alike = {}
+        # tests that run a function of the product; the others compare data with data
+        self.running = set()
 
     def importing(self, collect):
-        cover = watcher(self.folder, "data.import")
+        cover = watcher(self.folder, "data.import", self.scope)
         cover.start()
         cover.switch_context(AT_IMPORT)
         collect()
@@ -54,7 +58,7 @@ class Contexts:
         self._combine()
 
     def _share(self, items, fd):
-        cover = watcher(self.folder, f"data.{os.getpid()}")
+        cover = watcher(self.folder, f"data.{os.getpid()}", self.scope)
         now = [""]
 
         def switch(name):
@@ -64,12 +68,17 @@ class Contexts:
 
         cover.start()
         users, state = suite.shared_starts(switch)
+        caches = [] if self.scope.is_kernel else suite.caches()
         durations_s, failed = {}, []
         for place, item in enumerate(items):
             state["test"] = item.nodeid
+            for cache in caches:
+                cache.cache_clear()
             switch(item.nodeid)
             begun_s = cpu_s()
-            following = items[place + 1] if place + 1 < len(items) else None
+            # outside the kernel each test sets up the fixtures of its module itself
+            more = self.scope.is_kernel and place + 1 < len(items)
+            following = items[place + 1] if more else None
             reports = runtestprotocol(item, log=False, nextitem=following)
             durations_s[item.nodeid] = cpu_s() - begun_s
             failed += [f"{item.nodeid}: {each.longreprtext}" for each in reports if each.failed]
@@ -79,12 +88,13 @@ class Contexts:
         return {"durations_s": durations_s, "failed": failed, "users": users}
 
     def _combine(self):
-        cover = watcher(self.folder, "all")
+        cover = watcher(self.folder, "all", self.scope)
         cover.load()
         cover.combine([str(path) for path in self.folder.glob("data.*")], keep=True)
         cover.save()
         report = self.folder / "report.json"
-        cover.json_report(outfile=str(report), pretty_print=False)
+        include = [str(folder / "*") for folder in self.scope.folders]
+        cover.json_report(outfile=str(report), pretty_print=False, include=include)
         report = json.loads(report.read_text())
         totals = report["totals"]
         pairs = ("covered_lines", "num_statements"), ("covered_branches", "num_branches")
@@ -104,7 +114,19 @@ class Contexts:
             lines = {}
             for line, names in data.contexts_by_lineno(path).items():
                 lines[line] = set().union(*(users_of.get(name, {name}) for name in names if name))
-            self.tests_of[mutants.name_of(path)] = lines
+            if pathlib.Path(path).is_relative_to(self.scope.folder):
+                self.tests_of[self.scope.name_of(path)] = lines
+            self._see_running(path, lines)
+
+    def _see_running(self, path, lines):
+        tree = ast.parse(pathlib.Path(path).read_text(encoding="utf-8"))
+        for _, function in mutants.functions(tree):
+            inside = range(function.body[0].lineno, function.end_lineno + 1)
+            self.running = self.running.union(*(lines.get(line, ()) for line in inside))
+
+    def copies(self):
+        """Tests that run no function of the product: they hold a table against a copy of it."""
+        return self.durations_s.keys() - self.running
 
     def guess(self, names):
         """A test that was not measured takes what others of its function take."""

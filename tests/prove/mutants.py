@@ -1,23 +1,13 @@
-"""Mutants of safety/: each changes one node of a function or table, no docstring, raise or name."""
+"""Mutants of a scope: each changes one node of a function or table, no docstring, raise or name."""
 
 import ast
 import contextlib
-import pathlib
+import os
 import re
 from collections import Counter
 
 import operators
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "safety"
-# Neither covered nor mutated: name -> why.
-ON_HARDWARE = {
-    "mcu/board_machine.py": "runs on a microcontroller with MicroPython's machine only",
-    "mcu/board_pico.py": "runs on a Raspberry Pi Pico only",
-    "mcu/board_stm32.py": "runs on an STM32 only",
-    "mcu/board_qemu.py": "runs on the emulated board only",
-    "mcu/main.py": "runs on a board only",
-}
+import scopes
 
 
 class Mutant:
@@ -53,7 +43,7 @@ class Mutant:
         """A factor: higher for a test named after the mutant's file, row or number."""
         words = re.findall(r"[A-Z][A-Z_]+", self.where) + re.findall(r"\[([^]]*)\]", self.where)[:1]
         named = self.spot.function is None and set(words) & set(re.split(r"[][.-]", test)[1:])
-        own_file = f"/test_{self.source.name.replace('.', '_')}.py" in test
+        own_file = f"/test_{self.source.test_stem}.py" in test
         return (50 if named else 1) * (10 if own_file else 1)
 
     def compiled(self):
@@ -73,11 +63,18 @@ class Mutant:
         before = head(statement)
         with self.spot.replaced(self.new) as removed:
             after = "(deleted)" if removed and self.spot.node is statement else head(statement)
-        return f"-{before}\n+{after}"
+        return "\n".join(f"{sign}{text}" for sign, text in zip("-+", around(before, after)))
 
 
 def head(statement):
     return ast.unparse(statement).partition("\n")[0]
+
+
+def around(before, after, shown=120):
+    """Both texts near the place where they begin to differ, as a table is one long line."""
+    same = len(os.path.commonprefix([before, after]))
+    place = slice(max(0, same - shown), same + shown)
+    return before[place], after[place]
 
 
 def function_code(function, path):
@@ -108,29 +105,19 @@ class Spot:
 
 
 class Source:
-    def __init__(self, path):
-        self.path, self.name = path, name_of(path)
+    def __init__(self, path, scope=scopes.SAFETY):
+        self.path, self.name, self.package = path, scope.name_of(path), scope.name
+        self.test_stem = scope.test_stem(path)
         self.text = path.read_text(encoding="utf-8")
         self.tree = ast.parse(self.text)
 
     @property
     def module(self):
-        return f"safety.{self.name}".removesuffix(".__init__")
+        return f"{self.package}.{self.name}".removesuffix(".__init__")
 
 
-def name_of(path):
-    """A file of safety/ as `kernel` or `mcu.loop`."""
-    path = pathlib.Path(path)
-    inside = path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else pathlib.Path(path.name)
-    return ".".join(inside.with_suffix("").parts)
-
-
-def sources(folder=FOLDER):
-    return [
-        Source(path)
-        for path in sorted(folder.rglob("*.py"))
-        if path.relative_to(folder).as_posix() not in ON_HARDWARE
-    ]
+def sources(scope=scopes.SAFETY):
+    return [Source(path, scope) for path in scope.paths()]
 
 
 def without_docstring(body):
@@ -177,11 +164,20 @@ def _value(node, namespace):
 
 
 NOT_CODE = ("returns", "annotation", "decorator_list")
+TRANSPARENT = {"property", "staticmethod", "classmethod"}
+
+
+def has_own_code(function):
+    """Whether its code can be replaced: no other decorator holds it, no class is bound to it."""
+    names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    is_bare = {ast.unparse(each) for each in function.decorator_list} <= TRANSPARENT
+    return is_bare and not names & {"super", "__class__"}
 
 
 def in_code(source, namespace):
     """Mutants of the functions of a file; the definition's own line (defaults) belongs to them."""
     for name, function in functions(source.tree):
+        is_fixed = not has_own_code(function)
         for spot in spots(function, function, function):
             if isinstance(spot.node, ast.arguments) or spot.field in NOT_CODE:
                 continue
@@ -189,7 +185,7 @@ def in_code(source, namespace):
                 if is_the_same(new, spot.node, namespace):
                     continue
                 mutant = Mutant(source, name, operator, spot, new)
-                mutant.fresh = spot.statement is function
+                mutant.fresh = is_fixed or spot.statement is function
                 yield mutant
 
 

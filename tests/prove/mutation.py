@@ -3,12 +3,14 @@
 import importlib
 import importlib.abc
 import importlib.util
+import inspect
 import pathlib
 import sys
 import traceback
 from collections import Counter
 
 import mutants
+import scopes
 import suite
 
 from hil import forks
@@ -25,9 +27,11 @@ ROUNDS = ((0, 12), (12, 120), (120, None))
 
 
 class Learned:
-    def __init__(self, durations_s, kills=None, tries=None, hard=None):
-        """kills, tries: by family and test; hard: the test of a mutant that few tests kill."""
-        self.durations_s, self.hard = durations_s, hard or {}
+    def __init__(self, durations_s, kills=None, tries=None, hard=None, last=()):
+        """kills, tries: by family and test; hard: the test of a mutant that few tests kill; last:
+        tests to be tried when all others have passed.
+        """
+        self.durations_s, self.hard, self.last = durations_s, hard or {}, last
         self.kills, self.tries = kills or {}, tries or {}
 
     def order(self, mutant, names):
@@ -45,7 +49,9 @@ class Learned:
             return mutant.concerns(name) * chance / (self.durations_s.get(name, 0.01) + START_S)
 
         told_by = self.hard.get(mutant.id)
-        return sorted(sorted(names), key=lambda name: (name == told_by, worth(name)), reverse=True)
+        ranked = sorted(names), lambda name: (name == told_by, worth(name))
+        ranked = sorted(ranked[0], key=ranked[1], reverse=True)
+        return sorted(ranked, key=lambda name: name in self.last)
 
     def killers(self, mutant):
         return set(self.kills.get(mutant.family[0], ()))
@@ -78,7 +84,8 @@ def swap(mutant):
     module = sys.modules[mutant.source.module]
     owner = module
     for name in mutant.where.split("."):
-        owner = getattr(owner, name)
+        owner = inspect.getattr_static(owner, name)
+    owner = getattr(owner, "fget", getattr(owner, "__func__", owner))
     if mutants.signature(owner.__code__) == mutants.signature(mutant.compiled()):
         raise RuntimeError("the mutant is the same code")
     owner.__code__ = mutant.compiled()
@@ -117,7 +124,7 @@ class Queue:
 
 
 class Swapped:
-    """Code mutants in the process that has collected tests/safety."""
+    """Code mutants in the process that has collected the tests."""
 
     def __init__(self, session, contexts, learned):
         self.items = {item.nodeid: item for item in session.items}
@@ -133,7 +140,7 @@ class Swapped:
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
 
-        clock = suite.Clock(over)
+        clock = suite.Clock(over, self.contexts.scope.wall_s_max)
         if mutant is not None:
             read_mutated(mutant)
             swap(mutant)
@@ -166,14 +173,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 class Fresh:
-    """Mutants that need new modules, in a process without safety/ and the tests."""
+    """Mutants that need new modules, in a process without the product and the tests."""
 
     def __init__(self, session, contexts, learned):
-        if any(name.split(".")[0] == "safety" for name in sys.modules):
-            raise RuntimeError("safety is imported already")
         self.session, self.contexts, self.learned = session, contexts, learned
+        self.scope = contexts.scope
+        if any(name.split(".")[0] in scopes.PRODUCT for name in sys.modules):
+            raise RuntimeError("the product is imported already")
         # once: to parse them takes 0.1 s
-        self.modules = [source.module for source in mutants.sources()]
+        self.modules = [source.module for source in mutants.sources(self.scope)]
 
     def tests(self, mutant):
         """Data may concern every test, and so may a function that runs at import only."""
@@ -189,7 +197,7 @@ class Fresh:
         def over(name):
             forks.say(fd, {"how": TIMEOUT, "by": name, "tried": 0})
 
-        clock = suite.Clock(over)
+        clock = suite.Clock(over, self.scope.wall_s_max)
         if mutant is not None:
             read_mutated(mutant)
             finder = Finder(mutant)
@@ -201,9 +209,9 @@ class Fresh:
         return self._rounds(names, clock)
 
     def _rounds(self, names, clock):
-        collected, tried = {}, 0
-        for first, after in ROUNDS:
-            chosen = names[first:after]
+        collected, tried, last = {}, 0, self.learned.last
+        parts = [[name for name in names if (name in last) is late] for late in (False, True)]
+        for chosen in [part[first:after] for part in parts for first, after in ROUNDS]:
             for file in dict.fromkeys(name.partition("::")[0] for name in chosen):
                 if file not in collected:
                     clock.start(file, 1)
@@ -222,18 +230,19 @@ class Fresh:
         failures = []
         watch = _Collected(failures)
         self.session.config.pluginmanager.register(watch)
-        self.session.perform_collect([str(suite.TESTS.parent / file)])
+        self.session.perform_collect([str(suite.TESTS / file)])
         self.session.config.pluginmanager.unregister(watch)
         return {item.nodeid: item for item in self.session.items}, failures[0] if failures else ""
 
     def _import(self, finder):
-        """Why the mutated kernel cannot be imported, "" if it can; other errors are raised."""
+        """Why the mutated module cannot be imported, "" if it can; other errors are raised."""
         try:
             for module in self.modules:
                 importlib.import_module(module)
         except OF_A_MUTANT as error:
-            frames = traceback.extract_tb(error.__traceback__)
-            if finder.loaded and pathlib.Path(frames[-1].filename).is_relative_to(mutants.FOLDER):
+            raised_in = pathlib.Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+            own = any(raised_in.is_relative_to(folder) for folder in self.scope.watched)
+            if finder.loaded and own:
                 return f"{type(error).__name__}: {error}"[:200]
             raise
         if not finder.loaded:

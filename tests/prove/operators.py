@@ -4,7 +4,7 @@ import ast
 
 SYMBOLS = (
     "Lt <, LtE <=, Gt >, GtE >=, Eq ==, NotEq !=, Is is, IsNot is not, In in, NotIn not in, Add +, "
-    "Sub -, Mult *, FloorDiv //, Mod %, LShift <<, RShift >>, BitAnd &, BitOr |, BitXor ^"
+    "Sub -, Mult *, Div /, FloorDiv //, Mod %, LShift <<, RShift >>, BitAnd &, BitOr |, BitXor ^"
 )
 SYMBOLS = {
     getattr(ast, name): " ".join(text) for name, *text in map(str.split, SYMBOLS.split(", "))
@@ -22,9 +22,13 @@ COMPARED = _classes(
 )
 ORDERED = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 COMPUTED = _classes(
-    "Add Sub, Sub Add, Mult Add, FloorDiv Mult, Mod FloorDiv, LShift RShift, RShift LShift, "
-    "BitAnd BitOr, BitOr BitAnd, BitXor BitOr"
+    "Add Sub, Sub Add, Mult Add, Div Mult, FloorDiv Mult, Mod FloorDiv, LShift RShift, "
+    "RShift LShift, BitAnd BitOr, BitOr BitAnd, BitXor BitOr"
 )
+
+
+# names of byte orders
+LITTLE = {"big": "little", "little": "big"}
 
 
 def constant(value):
@@ -105,6 +109,10 @@ def _constant(spot):
         # one higher ends by itself
         other = value - 1 if spot.field == "slice" and value > 0 else beside(value)
         yield f"{value} to {other}", constant(other)
+    elif type(value) is float:
+        yield f"{value} to {value + 1}", ast.Constant(value + 1)
+    elif value in LITTLE:
+        yield f"{value} to {LITTLE[value]}", ast.Constant(LITTLE[value])
 
 
 def _boolean(spot):
@@ -300,7 +308,7 @@ def of_cell(spot, columns):
         yield f"{ast.unparse(node)} {step:+}", plus(node, step)
     elif isinstance(node, ast.BinOp):
         yield from _binary(spot)
-    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+    elif isinstance(node, ast.Constant) and type(node.value) in (bool, float):
         yield from _constant(spot)
     yield from _dropped(spot)
 

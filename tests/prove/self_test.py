@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -175,6 +176,80 @@ def test_an_endless_mutant_is_said_to_be_one(repository):
     assert int(lines[-2].split("endless running ")[1].split(";")[0]) > 0
 
 
+OUTSIDE = (
+    TINY.replace('"""A module of a few lines."""', '"""A module."""\n\nimport functools')
+    + """
+
+LOW, HIGH, TOP, LAST = LEVELS
+
+
+class Pair:
+    def __init__(self, a):
+        self.a = a
+
+    @property
+    def twice(self):
+        return self.a * 2
+
+    @staticmethod
+    def half(a):
+        return a // 2
+
+
+class Next(Pair):
+    def __init__(self, a):
+        super().__init__(a + 1)
+
+
+@functools.cache
+def thrice(a):
+    return a * 3
+
+
+def turns(left):
+    made = 0
+    while left:
+        left -= 1
+        made += 1
+    return made
+"""
+)
+OUTSIDE_TEST = (
+    TINY_TEST.replace("safety import", "drivers import")
+    + """
+
+def test_the_rest():
+    pair = tiny.Next(6)
+    assert (pair.twice, pair.half(7), tiny.thrice(5), tiny.turns(3)) == (14, 3, 15, 3)
+    assert tiny.thrice(5) == 15
+"""
+)
+
+
+def test_outside_the_kernel_a_copy_of_a_table_tells_nothing(repository):
+    for folder in ("drivers", "tests/drivers"):
+        (repository / folder).mkdir()
+    (repository / "drivers/__init__.py").write_text("")
+    (repository / "drivers/tiny.py").write_text(OUTSIDE)
+    test = repository / "tests/drivers/test_tiny.py"
+    test.write_text(OUTSIDE_TEST)
+    words = str(repository / "tests/prove"), "--scope", "drivers"
+    done = run(*words, cwd=repository)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done
+    # 4 levels, of which one is dropped; their numbers; three of their directions are changed
+    assert re.fullmatch("  apart: twice-written tables 8, import 4, time-out [1-9]", lines[-2])
+    told = re.fullmatch(
+        r"scope drivers: (\d+) mutants, told by behaviour \1, survived 0", lines[-1]
+    )
+    assert told and int(told[1]) > 30, lines
+    test.write_text(OUTSIDE_TEST.replace("def test_the", "def the").replace("def test_c", "def c"))
+    done = run(*words, cwd=repository)
+    assert done.returncode == 1 and "error: 80 % have to be told" in done.stdout
+    left = (repository / "build/prove/survivors.txt").read_text()
+    assert "Pair.twice | * to + | self.a * 2" in left and "LEVELS" not in left
+
+
 def test_a_stale_or_wrong_list_is_an_error(repository):
     known, gone = (
         "tiny.held | min to operand 0 | min(value, MOST) | 0",
@@ -201,6 +276,8 @@ def test_a_test_that_fails_without_a_mutant_is_no_kill(repository):
 
 @cases("""words said
     "--only x"  "'x' is no part" | "--files x"  "'x' is no file of safety/" | "-x"  "unrecognized"
+    "--scope x"  "invalid choice" | "--scope drivers --only proofs"  "'proofs' is no part"
+    "--scope drivers --files kernel"  "'kernel' is no file of drivers/"
     "--only coverage --workers 0"  "1 or more" | "--seed x"  "invalid int value"
     "--only "  "'' is no part" """)
 def test_wrong_arguments(words, said):

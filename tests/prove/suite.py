@@ -1,29 +1,23 @@
-"""A pytest session over tests/safety, held open: collected once, run test by test in children."""
+"""A pytest session over the tests of a scope, held open: collected once, run in children."""
 
 import functools
 import os
-import pathlib
 import signal
 import sys
 import tempfile
 
 import hypothesis
 import pytest
+import scopes
 from _pytest.runner import runtestprotocol
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-TESTS = ROOT / "tests" / "safety"
-# They compare the kernel with a copy of itself or a page made from it: they kill no mutant.
-NO_JUDGES = {
-    "test_parity.py": "compares the source with the same source on MicroPython",
-    "test_assessor.py": "compares the page with what was written from the same tables",
-}
+TESTS = scopes.ROOT / "tests"
 PLUGINS = "no:cacheprovider no:faulthandler no:terminalreporter".split()
 OPTIONS = (
     *"-q -s --assert=plain --tb=native -o timeout=0 -o addopts=".split(),
     *[word for name in PLUGINS for word in ("-p", name)],
     # so that the fixtures of its conftest hold for every later collection too
-    *("--rootdir", str(TESTS.parent)),
+    *("--rootdir", str(TESTS)),
 )
 # a test may take 30 times its own CPU time, and 2 s at least, before it counts as endless
 CPU_S_MIN, CPU_TIMES = 2, 30
@@ -42,6 +36,7 @@ class Suite:
         same |= {"suppress_health_check": list(hypothesis.HealthCheck)}
         hypothesis.settings.register_profile("prove", report_multiple_bugs=False, **same)
         hypothesis.settings.load_profile("prove")
+        session.config._tmp_path_factory.getbasetemp()  # one for all children, or each clears it
         self.serve(session)
         return True
 
@@ -50,22 +45,23 @@ class Suite:
         return True
 
 
-def files(folder=TESTS):
-    return [path for path in sorted(folder.glob("test_*.py")) if path.name not in NO_JUDGES]
-
-
-def hold(serve, folder=TESTS):
+def hold(serve, scope, folder):
+    """folder: for the directories of tests; those that pytest makes are removed by later runs."""
     sys.pycache_prefix = os.path.join(tempfile.gettempdir(), f"firebreak-prove-{os.getuid()}")
     sys.dont_write_bytecode = False
-    names = [str(path) for path in files(folder)]
-    code = pytest.main([*OPTIONS, *names], plugins=[Suite(serve)])
+    names = [str(path) for path in scope.test_files()]
+    own = f"--basetemp={folder}/of_tests"
+    code = pytest.main([*OPTIONS, *scope.options, own, *names], plugins=[Suite(serve)])
     return 0 if code == pytest.ExitCode.NO_TESTS_COLLECTED else code
 
 
 class Clock:
-    def __init__(self, report):
-        self.report, self.name = report, ""
+    """wall_s_max: of a test that waits for something, 0: none."""
+
+    def __init__(self, report, wall_s_max=0):
+        self.report, self.name, self.wall_s_max = report, "", wall_s_max
         signal.signal(signal.SIGPROF, self._over)
+        signal.signal(signal.SIGALRM, self._over)
 
     def _over(self, *_):
         self.report(self.name)
@@ -75,9 +71,11 @@ class Clock:
         """usual_s: CPU time of the test without a mutant."""
         self.name = name
         signal.setitimer(signal.ITIMER_PROF, max(CPU_S_MIN, CPU_TIMES * usual_s))
+        signal.setitimer(signal.ITIMER_REAL, self.wall_s_max)
 
     def stop(self):
         signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def first_failure(items, clock, usual_s):
@@ -91,6 +89,18 @@ def first_failure(items, clock, usual_s):
                 return place, report
     clock.stop()
     return len(items), None
+
+
+def caches():
+    """What modules keep of earlier calls: a later test would run nothing of them."""
+    modules = [vars(module) for module in list(sys.modules.values())]
+    found = [each for names in modules for each in list(names.values())]
+    own = "safety", "controller", "drivers", "hil"
+    return {
+        each
+        for each in found
+        if isinstance(each, functools._lru_cache_wrapper) and each.__module__.split(".")[0] in own
+    }
 
 
 def shared_starts(context):

@@ -1,0 +1,87 @@
+"""What is mutated, and which tests judge it: the kernel, rooms of the controller, the drivers."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRODUCT = ("safety", "controller", "drivers")
+# Neither covered nor mutated: name -> why.
+ON_HARDWARE = {
+    "mcu/board_machine.py": "runs on a microcontroller with MicroPython's machine only",
+    "mcu/board_pico.py": "runs on a Raspberry Pi Pico only",
+    "mcu/board_stm32.py": "runs on an STM32 only",
+    "mcu/board_qemu.py": "runs on the emulated board only",
+    "mcu/main.py": "runs on a board only",
+}
+# They compare the kernel with a copy of itself or a page made from it: they kill no mutant.
+NO_JUDGES = {
+    "test_parity.py": "compares the source with the same source on MicroPython",
+    "test_assessor.py": "compares the page with what was written from the same tables",
+}
+# Outside the kernel a test may wait for a port, which costs no CPU time.
+WAITS_S_MAX = 60
+OF_WIRES = ("-m", "not slow", "-p", "no:timeout", "-o", "tmp_path_retention_policy=none")
+
+
+class Scope:
+    """Files of a package, or of some of its rooms; the tests of these rooms and of `users` judge.
+
+    told_percent_min: of the mutants that behaviour told or that survived; 0: each survivor needs
+    its reason.
+    """
+
+    def __init__(self, package, rooms=("",), users=(), told_percent_min=0):
+        self.name, self.folder = package, ROOT / package
+        self.folders = [self.folder / room for room in rooms]
+        self.tests = [ROOT / "tests" / package / room for room in (*rooms, *users)]
+        self.told_percent_min = told_percent_min
+        self.is_kernel = package == "safety"
+        self.quick_sample = 50 if self.is_kernel else 20
+        self.wall_s_max = 0 if self.is_kernel else WAITS_S_MAX
+
+    def paths(self):
+        for folder in self.folders:
+            for path in sorted(folder.rglob("*.py")):
+                if path.relative_to(self.folder).as_posix() not in self.left_out:
+                    yield path
+
+    def test_files(self):
+        for folder in self.tests:
+            for path in sorted(folder.glob("test_*.py")):
+                if not self.is_kernel or path.name not in NO_JUDGES:
+                    yield path
+
+    @property
+    def left_out(self):
+        return ON_HARDWARE if self.is_kernel else {}
+
+    @property
+    def watched(self):
+        """Folders of which is measured what runs: a test that runs none of them compares data."""
+        return [self.folder] if self.is_kernel else [ROOT / name for name in PRODUCT]
+
+    @property
+    def options(self):
+        return () if self.is_kernel else OF_WIRES
+
+    def kept_as(self, name):
+        return name if self.is_kernel else f"{name}-{self.name}"
+
+    def name_of(self, path):
+        """A file as `kernel`, `mcu.loop` or `run.loop`."""
+        path = pathlib.Path(path)
+        is_inside = path.is_relative_to(self.folder)
+        inside = path.relative_to(self.folder) if is_inside else pathlib.Path(path.name)
+        return ".".join(inside.with_suffix("").parts)
+
+    def test_stem(self, path):
+        """The test file of a source is named after it."""
+        return self.name_of(path).replace(".", "_") if self.is_kernel else path.stem
+
+
+SAFETY = Scope("safety")
+# codes of hints, the chain of records and what reads journals are tested where they are used
+CONTROLLER = Scope(
+    "controller", ("core", "record", "run"), ("hints", "recorder"), told_percent_min=80
+)
+DRIVERS = Scope("drivers", told_percent_min=80)
+SCOPES = {scope.name: scope for scope in (SAFETY, CONTROLLER, DRIVERS)}
