@@ -16,6 +16,7 @@ from safety import signals as s
 
 CODE = re.compile(r"[0-9A-Fa-f]{8}")
 NOTHING = "nothing was approved here yet; beside the matrix and the defaults this is other"
+UNCHANGED = "approved: nothing has changed"
 AGAIN = "`firebreak start` starts it, the key in RUN"
 
 
@@ -43,22 +44,22 @@ def _approve(arguments):
         seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
     sent(arguments, operator_client.reach)  # a journal may outlive its controller
     if seen.inp[s.IMAGE_APPROVED_OK]:
-        print("approved: nothing has changed")
+        print(UNCHANGED)
         return DONE
-    for line in lines(seen.reader.header):
+    changes, code = changed(seen.reader.header)
+    for line in changes:
         print(line)
+    print(f"turn the key out of RUN, then: firebreak approve NAME {code:08X}")
     return NOT_DONE
 
 
-def lines(header: dict) -> list:
-    """What has changed, and what is typed to approve it, of a journal's header."""
+def changed(header: dict) -> tuple:
+    """(what has changed, as lines; the code that approves just this), of a journal's header."""
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)
-    code = f"{approval.code(old, new):08X}"
     first = f"{len(changes)} changes since it was approved" if old else NOTHING
-    typed = f"turn the key out of RUN, then: firebreak approve NAME {code}"
-    return [f"{first}:", *[f"  {line}" for line in changes], typed]
+    return [f"{first}:", *[f"  {line}" for line in changes]], approval.code(old, new)
 
 
 def _given(arguments):

@@ -75,6 +75,16 @@ class Actions:
         what = "Lock-out" if is_locked else "End of the lock-out"
         return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
 
+    def approve(self, now_us: int, who: str, code: int) -> str:
+        """Approve what the page has shown, in this person's name."""
+        try:
+            answer = operator_client.approve(self._socket, who, code)
+            told = operator_commands.words(answer)
+            told += ": start it with G" if answer == operator_commands.ACCEPTED else ""
+        except (OSError, ValueError) as error:
+            told = f"not sent, {getattr(error, 'strerror', None) or error}"
+        return f"Approval: {told}.{self.note(now_us, 'APPROVE', who, f'{code:08X}: {told}')}"
+
     def start(self, now_us: int, who: str) -> str:
         """Let the cabinet run again."""
 

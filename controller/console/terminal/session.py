@@ -13,8 +13,9 @@ from controller.state.record import UTC_US_MAX
 
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
 WHAT = {"e": "events", "s": "seconds", "c": "capture"}
-ON_ALARMS = "RA"  # keys of page 2
-ACTIONS = "ETGSK" + ON_ALARMS
+# page and what to do there, of keys that act on what a page shows
+SHOWN = dict.fromkeys("RA", ("alarms", "the alarms")) | {"V": ("approval", "what has changed")}
+ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
 # {key: (question, past participle, name in Actions)}
 CONFIRMED = {
     "G": ("Start: it closes once the checklist is complete", "started", "start"),
@@ -47,7 +48,7 @@ class Session:
     """`press` each key, `step` at least once a second. wants_end: the person wants to leave;
     is_redraw: draw anew.
 
-    `seen` is set from outside to the alarms on the page shown (view.Seen), None for other pages.
+    `seen` is set from outside to what the page shows: alarms (view.Seen), or the code of changes.
     """
 
     def __init__(self, view, actions, actor, failures, state_directory, where, idle_us):
@@ -131,9 +132,9 @@ class Session:
             self.wants_end = True
         elif key == "L":
             self._login(now_us)
-        elif key in ON_ALARMS and self.page != "alarms":
-            self._turn_to("alarms")
-            self.say("Look at the alarms, then press the key again.", now_us)
+        elif key in SHOWN and self.page != SHOWN[key][0]:
+            self._turn_to(SHOWN[key][0])
+            self.say(f"Look at {SHOWN[key][1]}, then press the key again.", now_us)
         elif key in ACTIONS:
             self._act(key, now_us)
 
@@ -222,7 +223,10 @@ class Session:
         elif key == "K":
             self._ask_lock_out(self._view.locked_out_by, now_us)
         elif self.seen is None:
-            self.say("No alarm on the page shown.", now_us)
+            self.say("Nothing of it on the page shown.", now_us)
+        elif key == "V":
+            text = "Approve these changes, the key out of RUN"
+            self._ask_yes(text, "approved", self._actions.approve, now_us, self.seen)
         elif key == "A":
             self.say(self._actions.acknowledge(now_us, self.who, self.seen), now_us)
         else:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 from typing import NamedTuple
 
-from controller.console import pages, sources, watch
+from controller.console import approve, pages, sources, watch
 from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
 from controller.hints import hint_statistics
@@ -20,6 +20,7 @@ HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the
 BEHIND_FRAMES_MAX = 1500
 UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
 PAGES_MAX = 10  # of those that are numbered, as many in a row are shown
+APPROVE = ["", "Turn the key out of RUN and press V: it is approved in your name."]
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
@@ -32,15 +33,15 @@ class Seen(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows of alarms
-    (Seen or None).
+    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows: alarms
+    (Seen), changes (the code that approves them), or None.
     """
 
     head: list
     body: list
     part: int
     parts: int
-    seen: Seen | None
+    seen: Seen | int | None
 
 
 class View:
@@ -153,6 +154,8 @@ class View:
         if name == "tests":
             status = self._watch.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
+        if name == "approval":
+            return self._approval(part)
         facts = self._watch.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
@@ -163,6 +166,16 @@ class View:
             if not line.startswith(CELLS)
         ]
         return _cut(pages.lines(name, facts)[:2], [*body, *extra], part)
+
+    def _approval(self, part):
+        shadow = self._watch.shadow
+        head = pages.text.head(self._watch.facts("status"))
+        if base.cabinet_value(shadow, s.IMAGE_APPROVED_OK):
+            return _cut(head, [approve.UNCHANGED], part)
+        changes, code = approve.changed(shadow.reader.header)
+        lines = [line for each in changes for line in pages.text.wrapped(each, 4)]
+        page = _cut(head, [*lines, *APPROVE], part)
+        return page._replace(seen=code) if page.part == page.parts - 1 else page
 
 
 def _short(error):

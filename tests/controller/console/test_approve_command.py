@@ -7,6 +7,7 @@ from command_line import answered, refused, run
 from watched import CONFIG, Watched, action
 
 from controller.console import approve
+from controller.console.terminal import view
 from controller.record.journal_header import open_journal
 from controller.run import operator_client, operator_commands as oc
 from controller.site import approval
@@ -53,9 +54,29 @@ def test_it_shows_what_has_changed_and_what_to_type(capsys, watched):
     assert approve_(capsys, watched) == (0, ["approved: nothing has changed"], [])
 
 
+def test_the_console_shows_the_same_and_approves_it(capsys, watched):
+    seen = view.View(watched.folder, watched.folder, pause=lambda: None)
+    seen.update()
+    page = seen.page("approval", 0)
+    assert page.body[:3] == approve_(capsys, watched)[1][:3] and page.body[-1:] == view.APPROVE[-1:]
+    assert page.seen == int(CODE, 16)
+    assert watched.run(4).rig.controller.cabinet.request_approval("anna", page.seen) == 0
+    watched.run(5)
+    seen.update()
+    assert seen.page("approval", 0)[1:] == ([approve.UNCHANGED], 0, 1, None)
+
+
+def test_only_the_last_part_of_many_changes_can_be_approved(watched, monkeypatch):
+    monkeypatch.setattr(approve, "changed", lambda header: (["  a change"] * 30, 7))
+    seen = view.View(watched.folder, watched.folder, pause=lambda: None)
+    seen.update()
+    parts = [seen.page("approval", part) for part in range(2)]
+    assert [(page.part, page.parts, page.seen) for page in parts] == [(0, 2, None), (1, 2, 7)]
+
+
 def test_of_nothing_it_compares_with_the_matrix():
     header = {"safety_image": CONFIG.safety_image, "approved": b"", "device_crcs": {}}
-    lines = approve.lines(header)
+    lines, _ = approve.changed(header)
     assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
     assert "  NO LONGER ARMED: stage 46b, remote link lost" in lines
 

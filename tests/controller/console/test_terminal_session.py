@@ -224,12 +224,26 @@ def test_an_acknowledged_alarm_of_either_channel_is_shown(person):
         assert person.session.extra() == [f"ACK    {alarm}"] * shown
 
 
+def test_changes_are_approved_as_they_were_shown(person):
+    person.logs_in()
+    assert person.types("v") == "Look at what has changed, then press the key again."
+    assert person.session.page == "approval"
+    assert person.types("V") == "Nothing of it on the page shown."
+    person.session.seen = 0xC0FFEE
+    assert person.types("V") == "Approve these changes, the key out of RUN: type yes "
+    person.session.seen = 1
+    assert person.types("yes\r") == "approve: done."
+    assert [(name, *more) for name, _, *more in person.actions.done] == [("approve", 0xC0FFEE)]
+
+
 def test_a_reset_from_another_page_shows_the_alarms_first(person):
     person.logs_in()
     person.session.seen = SEEN
     assert person.types("R").startswith("Look at the alarms")
     assert person.session.page == "alarms"
-    assert person.types("R") == "No alarm on the page shown.", "the page has not been drawn yet"
+    assert person.types("R") == "Nothing of it on the page shown.", (
+        "the page has not been drawn yet"
+    )
 
 
 def test_a_question_stays_open_for_a_minute_and_no_longer(person):
