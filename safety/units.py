@@ -9,7 +9,7 @@ FAULT_NONE, FAULT_WARNING, FAULT_TRIP = range(3)
 
 def masks_at(image, place: int) -> tuple:
     """(bits that trip, bits that are more than information) of the two masks at image[place]."""
-    return image[place], s.INT_MAX & ~image[place + 1]
+    return image[place], s.INT_MAX - image[place + 1]
 
 
 def fault_level(bits: int, masks: tuple) -> int:
