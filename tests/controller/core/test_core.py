@@ -283,3 +283,42 @@ def test_a_changed_core_is_found_and_named(journal_path):
     exit_code, lines = run(journal_path, coarser)
     assert exit_code == replay.DIFFERENT
     assert lines[-1].startswith("different at frame") and "replay gives" in lines[-1]
+
+
+LOOKED_AT = "load_meter_W", "grid_meter_W", "battery_W", "soc_permille"
+
+
+@pytest.mark.parametrize("name", [None, *LOOKED_AT])
+def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
+    core = core_of(FIREBREAK)
+    walk, view = Walk(core, 1), core.view
+    walk.unrest = 0
+    layout = core.layout
+    groups = dict(zip(LOOKED_AT, (s.G_METER_LOAD, s.G_METER_GRID)))
+    groups["battery_W"] = layout.unit_group(0, s.G_PCS_MEASURE)
+    groups["soc_permille"] = layout.rack_group(layout.racks - 1, s.G_BMS_CHARGE)
+    seen = set()
+    for tick in range(400):
+        elapsed_ticks = walk.feed(core)
+        walk.set_rack(s.SOC_PERMILLE, *range(500, 500 + layout.racks))
+        if name and tick > 200:
+            core.fresh[groups[name]] = 0
+        core.tick(elapsed_ticks)
+        assert view.is_running == (core.out[s.STATE] == s.RUNNING)
+        seen.add(view.is_running)
+    assert seen == {False, True}
+    soc_permille = 500, 500 + (layout.racks - 1) // 2
+    known = core.inp[s.LOAD_POWER_W], core.inp[s.GRID_POWER_W], 0, soc_permille
+    for each, value in zip(LOOKED_AT, known):
+        assert getattr(view, each) == (None if each == name else value), each
+
+
+@pytest.mark.parametrize("charge", range(len(reasons.KERNEL_CHARGE)))
+def test_each_direction_has_the_limit_and_the_reason_of_its_own(charge):
+    core = core_of(FIREBREAK)
+    out, discharge = core.kernel.out, len(reasons.KERNEL_DISCHARGE) - 1 - charge
+    words = (s.CHARGE_W_MAX, 11), (s.DISCHARGE_W_MAX, 22)
+    for index, word_of in (*words, (s.CHARGE_REASON, charge), (s.DISCHARGE_REASON, discharge)):
+        out[core.layout.unit_output(0, index)] = word_of
+    expected = 11, reasons.KERNEL_CHARGE[charge], 22, reasons.KERNEL_DISCHARGE[discharge]
+    assert tuple(core._kernel_limit()) == expected

@@ -126,6 +126,16 @@ def test_one_that_is_turned_round_while_running_is_tested_anew_and_found():
     assert site.tick(20 * TICKS_PER_S).result == mp.REVERSED
 
 
+@pytest.mark.parametrize("sign, is_tested", [(1 / 3, 0), (0, 0), (-0.4, 0), (-0.6, 1), (-1, 1)])
+def test_only_moves_that_are_opposite_and_half_as_large_are_tested_anew(sign, is_tested):
+    site = Site()
+    site.load_W = 0
+    moving(site.tick(15 * SYMBOL_TICKS), 60)
+    site.sign = sign
+    results = {moving(site, 6).result for _ in range(35)}
+    assert (mp.TESTING in results) == is_tested
+
+
 def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
     site = moving(Site().tick(15 * SYMBOL_TICKS), 6)
     site.asked_W = 250_000
