@@ -155,11 +155,11 @@ def write(run, survivors):
 
 
 def others(options):
-    """Scopes outside the kernel: of --quick a few mutants of each."""
+    """Scopes outside the kernel: of --quick a few mutants where the tests are short."""
     if not options.scope.is_kernel:
         return [options.scope]
     quick = options.quick and "mutation" in options.only
-    return [scope for scope in scopes.SCOPES.values() if quick and not scope.is_kernel]
+    return [scope for scope in scopes.SCOPES.values() if quick and scope.is_quick]
 
 
 def told(options, scope):
@@ -172,9 +172,9 @@ def told(options, scope):
     show(f"  coverage line {run.percent[0]} branch {run.percent[1]}; {lasted(begun_s)}")
     show("  apart: " + ", ".join(f"{how} {count[how]}" for how in campaign.APART))
     show(f"scope {scope.name}: {judged} mutants, told by behaviour {told}, survived {len(left)}")
-    enough = told * 100 >= judged * scope.told_percent_min
+    enough = told >= scope.told_min(judged)
     if not enough:
-        show(f"  error: {scope.told_percent_min} % have to be told; build/prove/survivors.txt")
+        show(f"  error: too few for {scope.told_percent} %; survivors: build/prove/survivors.txt")
     done = sum(count.values()) + len(left) == len(run.mutants)
     return enough and done and not run.failed and not run.errors
 

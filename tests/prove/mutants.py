@@ -61,8 +61,10 @@ class Mutant:
         """Two lines: the statement before and after (its first line only)."""
         statement = self.spot.statement
         before = head(statement)
-        with self.spot.replaced(self.new) as removed:
-            after = "(deleted)" if removed and self.spot.node is statement else head(statement)
+        with self.spot.replaced(self.new):
+            after = head(statement)
+        if self.spot.node is statement:
+            after = head(self.new) if self.new else "(deleted)"
         return "\n".join(f"{sign}{text}" for sign, text in zip("-+", around(before, after)))
 
 

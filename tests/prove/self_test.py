@@ -245,9 +245,20 @@ def test_outside_the_kernel_a_copy_of_a_table_tells_nothing(repository):
     assert told and int(told[1]) > 30, lines
     test.write_text(OUTSIDE_TEST.replace("def test_the", "def the").replace("def test_c", "def c"))
     done = run(*words, cwd=repository)
-    assert done.returncode == 1 and "error: 80 % have to be told" in done.stdout
+    assert done.returncode == 1 and "error: too few for 90 %" in done.stdout
     left = (repository / "build/prove/survivors.txt").read_text()
     assert "Pair.twice | * to + | self.a * 2" in left and "LEVELS" not in left
+
+
+@cases("""
+    percent judged told_min
+    90      100    83.01 | 90      400    346.02 | 50      4      -0.33
+""")
+def test_a_small_sample_may_fall_further_below(percent, judged, told_min):
+    import scopes
+
+    scope = scopes.Scope("drivers", told_percent=percent)
+    assert round(scope.told_min(judged), 2) == told_min
 
 
 def test_a_stale_or_wrong_list_is_an_error(repository):
