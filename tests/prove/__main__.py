@@ -180,12 +180,12 @@ def told(options, scope):
 
 
 def proved(options):
-    import claims  # needs the solver, which only this part has a use for
+    import proofs  # needs the solver, which only this part has a use for
 
     held = tried = 0
     if options.quick:
-        show(f"  left out: {', '.join(proof.__name__ for proof in claims.SLOW)}")
-    for name, title, why, wall_s in claims.run(options.workers, options.quick):
+        show(f"  left out: {', '.join(proof.__name__ for proof in proofs.SLOW)}")
+    for name, title, why, wall_s in proofs.run(options.workers, options.quick):
         tried += 1
         verdict, reason = ("NOT HELD", f": {why}") if why else ("held", "")
         show(f"  {verdict} {name} ({title}) {wall_s:.1f} s{reason}")

@@ -4,9 +4,9 @@ import ast
 import itertools
 import sys
 
-from symbolic import HIGH, LOW, Machine, Unknown, bits_of, ends, equal, implies, no, truth
+from symbolic import HIGH, LOW, Machine, bits_of, ends, equal, implies, no, truth
 
-from hil import forks
+from controller.site.schema import TICKS_MS
 from safety import (
     bounds,
     contactors as c,
@@ -24,7 +24,7 @@ from safety import (
 )
 from safety.kernel import ELAPSED_MAX, Kernel
 
-TICK_MS = 20
+UNITS, RACKS = 2, 4
 ROUNDS_MAX = 60
 SMALL = 1000
 CONNECTION_PARTS = ("parts", 1), ("import_parts", 0), ("export_parts", 0)
@@ -40,21 +40,39 @@ STUBS = dict.fromkeys(
 )
 
 
-def symbolic_image(machine, units, racks, modules, end):
-    """Any quantity in its range; flags and counts at one end (0 low, 1 high); all stages armed."""
+def symbolic_image(machine, units, racks, modules, end, tick_ms):
+    """Any quantity in its range; flags and counts at one end (0 low, 1 high); all stages armed.
+    tick_ms: None for any tick, thresholds and debounces; else these are the table's.
+    """
 
     def word(row, **fixed):
         shape = row[2 + end] if row[1] in SHAPES else None
         return fixed.get(row[0], machine.symbol(row[0], row[2], row[3]) if shape is None else shape)
 
-    words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
+    words = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms or any_tick(machine)]
     words += [word(row) for row in (*p.CABINET_PARAMETERS, *(units * p.UNIT_PARAMETERS))]
     for rack in range(racks):
         words += [word(row, unit=rack % units, modules=modules) for row in p.RACK_PARAMETERS]
     for stage in m.STAGES:
-        words += [stage[m.S_SET], stage[m.S_CLEAR]]
-        words += [p.ticks(stage[each], TICK_MS) for each in (m.S_SET_MS, m.S_CLEAR_MS)]
+        words += stage_words(stage, tick_ms) if tick_ms else any_stage_words(machine)
     return words + [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
+
+
+def stage_words(stage, tick_ms):
+    debounces = [p.ticks(stage[each], tick_ms) for each in (m.S_SET_MS, m.S_CLEAR_MS)]
+    return [stage[m.S_SET], stage[m.S_CLEAR], *debounces]
+
+
+def any_stage_words(machine):
+    thresholds = machine.symbols("threshold", LOW // 2, HIGH // 2, 2)
+    return thresholds + machine.symbols("debounce", 0, s.TICKS_MAX, 2)
+
+
+def any_tick(machine):
+    """Any one that a site may have."""
+    tick_ms = machine.symbol("tick_ms", TICKS_MS[0], TICKS_MS[-1])
+    machine.assume([among(tick_ms, TICKS_MS)])
+    return tick_ms
 
 
 def input_ranges(layout):
@@ -67,9 +85,9 @@ def declared(rows):
 
 
 class Cabinet:
-    def __init__(self, units=1, racks=1, end=1):
+    def __init__(self, units=UNITS, racks=RACKS, end=1, tick_ms=None):
         self.machine = Machine(STUBS)
-        image = symbolic_image(self.machine, units, racks, 2, end)
+        image = symbolic_image(self.machine, units, racks, 2, end, tick_ms)
         self.kernel = self.machine.call(Kernel, image)
         self.layout = self.kernel.layout
         for place, (low, high) in enumerate(input_ranges(self.layout)):
@@ -91,9 +109,13 @@ class Cabinet:
     def conclude(self, claims):
         return verdict(self.machine, claims)
 
+    def shown(self, claims):
+        """Without what is computed on the way: `every_value_stays_small` is about that."""
+        return _words(self.machine.refute(claims))
+
 
 def verdict(machine, claims):
-    return _words(machine.refute(claims) or machine.refute(machine.obligations))
+    return _words(machine.refute(claims) or machine.unmet())
 
 
 def _words(found):
@@ -219,11 +241,11 @@ def a_demand_never_widens_a_limit():
 
 def a_weaker_rack_never_widens():
     """_rack_limits: racks that allow less get no larger share; the BMS's limit is 0 to rated"""
-    cabinet = Cabinet(racks=2)
+    cabinet = Cabinet(units=1)
     machine, b = cabinet.machine, cabinet.kernel.bounds
     # see a_share_never_widens
     machine.stubs[bounds.Bounds._share_W] = lambda machine, at, permille: permille
-    strong = [machine.symbol("word", 0, top) for top in rack_words() * 2]
+    strong = [machine.symbol("word", 0, top) for top in rack_words() * cabinet.layout.racks]
     weak = [machine.symbol("weaker", 0, each.high) for each in strong]
     closed = slice(rack_limits.RL_CLOSED, None, rack_limits.RACK_LIMITS)
     weak[closed] = strong[closed]
@@ -285,7 +307,7 @@ def rack_words():
 
 def a_fault_never_lowers_a_demand():
     """_combine, _settle: each demand is the highest, so more never lowers it but by CONFLICTS"""
-    cabinet = Cabinet(units=2, racks=3)
+    cabinet = Cabinet()
     machine, kernel = cabinet.machine, cabinet.kernel
     any_demands(cabinet)
     machine.call(kernel._combine)
@@ -313,7 +335,7 @@ def standing(kernel, chosen):
     """units of chosen(stage, units): those that the stage concerns, None for the cabinet."""
     evaluator, found = kernel.evaluator, False
     for index in range(evaluator.count):
-        units = _units(kernel, evaluator.block[index])
+        units = units_of(kernel, evaluator.block[index])
         if chosen(m.STAGES[evaluator.stage[index]], (None, *units)):
             found = found | truth(evaluator.active[index]) | truth(evaluator.latched[index])
     return found
@@ -361,7 +383,7 @@ def settled(cabinet):
     return claims
 
 
-def _units(kernel, block):
+def units_of(kernel, block):
     units = kernel.layout.units
     if block == 0:
         return range(units)
@@ -482,7 +504,7 @@ WAITS = ("open", "zero", "unknown", "breaker", "removal")
 
 def permit_holds():
     """Permit.update, one step from any state, inputs, ages and requests, while a cause demands"""
-    cabinet = Cabinet(units=2, racks=2)
+    cabinet = Cabinet()
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
     permit, out = kernel.permit, kernel.out
@@ -560,7 +582,7 @@ def in_its_time(cabinet, dc, load, removal):
 
 def relays_are_tested():
     """Permit.update: no new close command before each permit expired, fell alone, was read back"""
-    cabinet = Cabinet(units=1, racks=2)
+    cabinet = Cabinet()
     any_permit(cabinet)
     machine, kernel = cabinet.machine, cabinet.kernel
     permit, out, at = kernel.permit, kernel.out, kernel.contactors.out_at
@@ -615,8 +637,10 @@ def any_latches(cabinet):
     cabinet.any(evaluator.latched, 0, 1)
     cabinet.any(evaluator.set_count, 0, s.TICKS_MAX)
     cabinet.any(evaluator.clear_count, 0, s.TICKS_MAX)
-    cabinet.any(evaluator.features.known, 0, m.IN_PART)
-    cabinet.any(kernel.latches.token_age, 0, kernel.latches.hour_ticks)
+    cabinet.any(evaluator.features.known, 0, m.DOUBTED)
+    latches = kernel.latches
+    cabinet.any(latches.token_age, 0, ends(latches.hour_ticks)[1])
+    cabinet.machine.assume([age <= latches.hour_ticks for age in latches.token_age])
     evaluator.first_out[0] = cabinet.machine.symbol("first_out", -1, evaluator.count - 1)
     return evaluator
 
@@ -660,7 +684,7 @@ def no_reset_clears_what_stands():
 
 def evaluating_never_unlatches():
     """Evaluator.update: a latch stays; a counting or active instance keeps its block busy"""
-    cabinet = Cabinet(units=1, racks=1)
+    cabinet = Cabinet()
     evaluator, features = any_latches(cabinet), cabinet.kernel.features
     cabinet.any(features.value, LOW + 1, HIGH)
     cabinet.any(features.changed, 0, 1)
@@ -702,7 +726,7 @@ def a_hint_only_narrows():
 
     machine, wide = Machine(), answers.WIDE_W
     settings = {row[0]: machine.symbol(row[0], *row[2:4]) for row in parameters.CONTROL_PARAMETERS}
-    chain = machine.call(setpoint.Chain, settings, TICK_MS)
+    chain = machine.call(setpoint.Chain, settings, any_tick(machine))
     chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
     claims = []
     for within in (*[chain.caps] * 3, *[chain.limits] * 3):
@@ -798,7 +822,7 @@ def every_value_stays_small_bare():
 
 def _stays_small(end):
     """Ranges grow from the start until a step leaves them; then every obligation is asked."""
-    cabinet = Cabinet(end=end)
+    cabinet = Cabinet(1, 1, end, tick_ms=20)
     machine, kernel = cabinet.machine, cabinet.kernel
     why = machine.refute(claims_of_the_start(machine, kernel))
     if why:
@@ -817,7 +841,8 @@ def _stays_small(end):
             values[:] = [machine.symbol("state", span.low, span.high) for span in spans]
         machine.call(kernel.step, cabinet.elapsed())
         if not grow(machine, sum(ranges, []), sum(state, []), fine, coarse):
-            return _words(machine.refute(built + machine.obligations))
+            machine.obligations += built
+            return _words(machine.unmet())
     return f"the ranges still grow after {ROUNDS_MAX} rounds"
 
 
@@ -869,29 +894,3 @@ def ends_of_means(pair):
             yield block + word, -pair.sum_max, pair.sum_max
         for word in (means.LOW, means.HIGH):
             yield block + word, -means.VALUE_MAX, means.VALUE_MAX
-
-
-SLOW = (every_value_stays_small, every_value_stays_small_bare)  # minutes each; left out of --quick
-PROOFS = (
-    *(scale_is_within, taper_is_within, a_limit_never_widens, what_is_published_is_within),
-    *(a_demand_never_widens_a_limit, a_weaker_rack_never_widens, a_share_never_widens),
-    *(a_fault_never_lowers_a_demand, permit_holds, relays_are_tested, no_reset_clears_what_stands),
-    *(evaluating_never_unlatches, a_hint_only_narrows, *SLOW),
-)
-
-
-def work(name, fd):
-    try:
-        why = next(proof for proof in PROOFS if proof.__name__ == name)()
-    except (Unknown, RecursionError) as error:
-        why = f"cannot be run: {type(error).__name__} {error}"
-    return {"why": why}
-
-
-def run(workers, quick, wall_s_max=3600):
-    """Yield (proof, its title, None or why it is not held, seconds), the slow ones first."""
-    chosen = [proof for proof in PROOFS if not quick or proof not in SLOW]
-    chosen.sort(key=lambda proof: proof not in SLOW)
-    titles = {proof.__name__: proof.__doc__ for proof in chosen}
-    for name, result in forks.run(list(titles), work, workers, wall_s_max):
-        yield name, titles[name], result.get("error", result.get("why")), result["wall_s"]

@@ -6,6 +6,7 @@ import functools
 import inspect
 import itertools
 import operator
+import sys
 import textwrap
 
 import z3
@@ -27,6 +28,7 @@ COMPUTE = _operators(
     "Add add, Sub sub, Mult mul, FloorDiv floordiv, Mod mod, BitAnd and_, BitOr or_, BitXor xor, "
     "LShift lshift, RShift rshift"
 )
+sys.setrecursionlimit(20_000)  # a word that each stage may set is as many conditions deep
 # The solver's work is limited in steps it counts itself, not in seconds: a busy machine proves the
 # same. About 3 million in a second; the hardest range that it shows to hold takes 12.3 million.
 RANGE_STEPS, CLAIM_STEPS = 15_000_000, 720_000_000
@@ -273,7 +275,15 @@ class Machine:
     def oblige(self, what, condition):
         needed = implies(self.alive, condition)
         if needed is not True and not says(self.alive, condition):
-            self.obligations.append((what, needed))
+            self.obligations.append((what, needed, condition))
+
+    def unmet(self):
+        """As `refute`, of the obligations. Most hold whatever the path to them says, and without it
+        they are far easier to decide.
+        """
+        held = self.always([condition for *_, condition in self.obligations])
+        asked = zip(self.obligations, held)
+        return self.refute([(what, needed) for (what, needed, _), is_held in asked if not is_held])
 
     def refute(self, claims):
         """(claim, model or reason) of the first claim that Z3 does not show to hold; or None."""
@@ -368,10 +378,10 @@ class Machine:
         if function is range and _symbolic(args) and len(args) < 3:
             return Span(*args) if len(args) == 2 else Span(0, args[0])
         known = (len, tuple, list, range, enumerate, zip, reversed)
-        if function in known or not _symbolic((args, kwargs)):
-            owner = getattr(function, "__self__", None)
-            if isinstance(owner, list) and self.alive is not True and not _symbolic((args,)):
-                raise Unknown(f"{name} of a list under a condition")
+        is_of_list = isinstance(getattr(function, "__self__", None), list)
+        if is_of_list and self.alive is not True:
+            raise Unknown(f"{name} of a list under a condition")
+        if function in known or name == "append" and is_of_list or not _symbolic((args, kwargs)):
             return function(*args, **kwargs)
         raise Unknown(f"call of {name or function!r}")
 
