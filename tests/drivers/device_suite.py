@@ -186,6 +186,13 @@ class CanSuite:
             assert device.on_frame(can_id, data[: self.short_bytes(can_id)], 300_000)
         assert device.bad_frames == bad and not sink.taken() and sink.inp == before
 
+    def test_a_frame_just_long_enough_is_taken(self):
+        device, sink = self.fed()
+        sink.taken()
+        for can_id, data in self.frames(3):
+            assert device.on_frame(can_id, data[: self.short_bytes(can_id) + 1], 300_000)
+        assert sink.taken() == self.groups and device.bad_frames + device.refused == 0
+
     def test_bytearrays_as_python_can_gives_them(self):
         device, sink = self.fed()
         sink.taken()

@@ -298,6 +298,15 @@ def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
     assert groups_of(sink, group) <= sink.taken()
 
 
+@pytest.mark.parametrize("late_us, fresh", [(0, 1), (1, 0)])
+def test_limits_do_not_outlive_the_enable_flags(late_us, fresh):
+    device, sink = built(flags_ms_max=3000)
+    feed(device, *V12)
+    sink.taken()
+    feed(device, (0x351, LIMITS), now_us=3_000_000 + late_us)
+    assert (groups_of(sink, s.G_BMS_LIMITS) == sink.taken()) == fresh
+
+
 @pytest.mark.parametrize("foreign", [0xC0, 0xC4, 0x110, 0x150])
 def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
     """Valence U-BMS uses 0x351 for cell voltages; Deye native turns the sign of 0x356."""

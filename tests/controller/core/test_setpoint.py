@@ -9,7 +9,9 @@ from controller.core import answers, reasons, setpoint
 from tests.tables import cases
 
 WIDE_W = answers.WIDE_W
-POWER_W = st.integers(-2 * WIDE_W, 2 * WIDE_W)
+# most integers of a wide range are drawn small
+BEYOND_W = [sign * each for sign in (1, -1) for each in (WIDE_W, WIDE_W + 1, 2 * WIDE_W)]
+POWER_W = st.sampled_from(BEYOND_W) | st.integers(-2 * WIDE_W, 2 * WIDE_W)
 BOUND = st.tuples(POWER_W, st.integers(200, 220), POWER_W, st.integers(200, 220))
 END_W = st.integers(-WIDE_W, WIDE_W)
 OBLIGATION = st.tuples(END_W, END_W).map(sorted)
@@ -56,7 +58,8 @@ def test_the_set_point_is_inside_every_limit(caps, limits, obligations, request_
     assert trace["available_low_W"] <= power_W <= trace["available_high_W"]
     assert trace["setpoint_W"] == power_W
     assert (trace["request_base_reason"], trace["request_fast_reason"]) == (103, 102)
-    assert trace["request_fast_W"] == max(-WIDE_W, min(WIDE_W, fast_W))
+    for name, asked_W in (("base", request_W), ("fast", fast_W)):
+        assert trace[f"request_{name}_W"] == max(-WIDE_W, min(WIDE_W, asked_W))
 
 
 @given(st.lists(BOUND, max_size=5), BOUND)

@@ -103,6 +103,20 @@ def test_a_frame_every_other_tick_that_stays_as_it_was_sealed():
     assert frame == sealed
 
 
+@pytest.mark.parametrize(
+    "enable, supply, first_out, mask", [(0, 0, -1, 0), (1, 0, 6, 123), (0, 1, 0, 4), (1, 1, 7, 9)]
+)
+def test_the_frame_says_what_the_kernel_has_found(enable, supply, first_out, mask):
+    link = Channels().link
+    out, frame = link.kernel.out, link.sender.frame
+    out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK] = enable, supply
+    out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = first_out, mask
+    link._frame_ticks = f.FRAME_EVERY_TICKS
+    link.report()
+    said = [frame.get(field) for field in (f.VOTE, f.FIRST_OUT, f.CAUSE_MASK)]
+    assert said == [enable | supply, first_out + 1, mask]
+
+
 def test_a_b_that_was_never_heard_is_named():
     both = Channels()
     both.link.update(1)

@@ -387,6 +387,7 @@ def test_a_field_is_built_from_the_site():
     assert "pcs_enable_ok" in [name for name, *_ in enable.module._outputs]
     assert (enable.supply, supply.supply, third.supply) == (supply.module, None, None)
     assert enable.module is not supply.module
+    assert [channel.is_permit for channel in field.io] == [True, True, False]
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
