@@ -36,7 +36,7 @@ def entry(row, stage, scope, t_s):
     name  row  scope
     "1a"  1  "cabinet" | "12b"  12  "cabinet" | "41a.unit1"  41  "unit 1" | "29.rack1"  29  "rack 1"
     NAMES[STANDING_BITS - 1]  None  None | NAMES[STANDING_BITS]  None  None
-    NAMES[-1]  54  "rack 3"
+    NAMES[-1]  59  "rack 3"
 """)
 def test_an_instance_is_named_by_row_stage_and_scope(name, row, scope):
     (found,) = seen((1.5, [name])).trips
