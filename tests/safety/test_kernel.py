@@ -10,7 +10,7 @@ from rows import ticks
 from started import Plant, running
 from text_cases import cases
 
-from safety import bounds, matrix as m, parameters as p, signals as s
+from safety import bounds, evaluate, matrix as m, parameters as p, signals as s
 from safety.image_check import CRC_STEPS
 from safety.kernel import ELAPSED_MAX, Kernel
 
@@ -308,6 +308,32 @@ def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
     assert bench.step(60).out[s.OBLIGATIONS_OK] == 1
     bench.silent.add(s.G_METER_GRID)
     assert (bench.step(25).out[s.OBLIGATIONS_OK], bench.step().out[s.OBLIGATIONS_OK]) == (1, 0)
+
+
+def test_a_meter_that_is_not_proven_meets_no_obligation():
+    assert running().step().out[s.OBLIGATIONS_OK] == 1
+    assert running().set(s.METER_SIGN, 1).step().out[s.OBLIGATIONS_OK] == 0
+
+
+@pytest.mark.parametrize("signal, value, trips", [(s.ESTOP_1_OK, 0, 1), (s.TOXIC_PPM, 250, 0)])
+def test_a_breaker_ends_for_a_person_what_the_contactors_may_not(signal, value, trips):
+    """Row 10 sheds the auxiliary loads and asks for no removal."""
+    bench = running().set_rack(s.RACK_CURRENT_MA, 300_001).step()
+    assert bench.out[s.SHUNT_TRIP_ON] == 0
+    bench.set(signal, value).step(300)
+    assert bench.standing() and bench.out[s.SHUNT_TRIP_ON] == trips
+
+
+def test_what_an_operator_saw_is_never_that_of_a_run_before():
+    """The number of trips goes on after a restart, and comes round after 2^29."""
+
+    def seen(trips):
+        kernel = Kernel(default_image())
+        kernel.boot(0, 0, (0,), trips)
+        return kernel.evaluator.cause_mask()
+
+    assert len({seen(trips) for trips in (0, 1, 5, evaluate.TRIPS_END - 1)}) == 4
+    assert seen(evaluate.TRIPS_END + 5) == seen(5)
 
 
 @cases("""parameter word fits
