@@ -137,8 +137,3 @@ def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
         return raw * per_unit * 10**exponent
     value = abs(raw) * per_unit // 10**-exponent
     return value if raw >= 0 else -value
-
-
-def unscaled(value, exponent):
-    """The raw integer for `value`, toward zero: a set-point is never encoded larger than asked."""
-    return scaled(value, -exponent)

@@ -282,12 +282,14 @@ def test_temperatures_wait_for_every_frame():
     assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
 
 
+@pytest.mark.parametrize("early", range(4))
 @pytest.mark.parametrize("late_us, fresh", [(299_999, True), (300_000, True), (300_001, False)])
-def test_temperatures_older_than_the_window_do_not_count(late_us, fresh):
+def test_temperatures_older_than_the_window_do_not_count(late_us, fresh, early):
     device, sink = built()
     feed(device, temperatures(0), 0)
-    feed(device, temperatures(1)[1:], 1_000_000)
-    feed(device, temperatures(1)[:1], 1_000_000 + late_us)
+    frames = temperatures(1)
+    feed(device, [frames.pop(early)], 1_000_000)
+    feed(device, frames, 1_000_000 + late_us)
     assert bool(sink.taken()) == fresh
     feed(device, temperatures(2), 2_000_000)
     assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)

@@ -134,6 +134,14 @@ def test_the_hash_shows_whether_the_raw_words_move(monkeypatch):
     assert 0 <= first <= signals.INT_MAX
 
 
+@pytest.mark.parametrize("register", range(REGISTERS))
+def test_a_move_of_any_word_shows(register):
+    device, sink = fed(words())
+    first = sink.inp[signals.GRID_RAW_HASH]
+    feed(device, words() | {register: words()[register] ^ 1})
+    assert device.refused == 0 and sink.inp[signals.GRID_RAW_HASH] != first
+
+
 def single_phase(folder):
     text = (profile.FOLDER / "sdm630.toml").read_text().replace("phases = 3", "phases = 1")
     path = folder / "single_phase.toml"

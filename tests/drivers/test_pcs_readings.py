@@ -33,6 +33,12 @@ def test_dc_side_from_model_714(port, values):
     assert [value(sink, index) for index in DC] == values
 
 
+def test_the_port_is_one_of_model_714_only():
+    bus, sink = running(dc_port=1)
+    bus.run(200)
+    assert [value(sink, index) for index in DC] == [768_300, -130_100]
+
+
 def test_scale_factors_that_are_not_awake_yet():
     """A scale factor may read 0x8000 until the inverter is awake."""
     slave = Converter()
@@ -248,6 +254,20 @@ def test_halves_of_two_periods_apart_are_one_moment_and_no_more(
         sink.taken()
         read.on_reply(bus.slave.answer(read.frame)[1:-2], now_us)
     assert (groups(sink)[group] in sink.taken()) == fresh
+
+
+@pytest.mark.parametrize("age_us, fresh", [(1_500_000, True), (1_500_001, False)])
+def test_a_heartbeat_counts_for_a_second_and_a_half(age_us, fresh):
+    bus, sink = running()
+    reads = [read.request for read in bus.device.readings._reads[:4]]
+    begun_us = bus.now_us + 10_000_000
+    bus.slave.put("715.3", 1000, 2)
+    reads[3].on_reply(bus.slave.answer(reads[3].frame)[1:-2], begun_us)
+    sink.taken()
+    for read in reads:
+        read.on_reply(bus.slave.answer(read.frame)[1:-2], begun_us + age_us)
+    taken = sink.taken()
+    assert [group in taken for group in groups(sink)] == [fresh] * 2
 
 
 @pytest.mark.parametrize(

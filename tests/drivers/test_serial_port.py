@@ -13,7 +13,9 @@ import pytest
 import serial
 
 from drivers.buses import serial_port
-from drivers.buses.serial_port import RETRY_US, RETRY_US_MAX, Arrivals, SerialPort, SerialPortError
+from drivers.buses.serial_port import Arrivals, SerialPort, SerialPortError
+
+RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 HANG_GUARD_s = 10
 wire = pytest.mark.wire

@@ -8,7 +8,7 @@ from controller.run import relays, self_test
 from controller.run.self_test import ENABLE, SUPPLY
 from safety import matrix, permit, signals as s
 
-TICKS = relays.FOLLOW_MS // CONFIG.tick_ms
+TICKS = 1500 // CONFIG.tick_ms
 CONTACTS = [(s.PERMIT_1_CLOSED, ENABLE), (s.PERMIT_2_CLOSED, SUPPLY)]
 
 
