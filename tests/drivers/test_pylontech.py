@@ -159,6 +159,15 @@ def test_each_bit_of_0x359(bit):
     assert device.warning_bits == (1 << bit) >> 16
 
 
+@pytest.mark.parametrize("item", range(13))
+def test_each_warning_of_0x35A_is_told_as_one_bit(item):
+    """Bytes 4 to 7; 10 is quiet."""
+    for pair, bits in ((0b01, 1 << 14), (0b10, 0), (0b11, 0)):
+        warnings = (pair << 2 * item).to_bytes(4, "little").hex()
+        _, sink = fed((0x35A, "00000000" + warnings))
+        assert value(sink, s.BMS_FAULT_BITS) == bits
+
+
 def test_faults_of_both_alarm_frames_are_kept():
     device, sink = fed((0x359, "0800000004504E"), (0x35A, "0400000000000000"))
     assert value(sink, s.BMS_FAULT_BITS) == 0x08 | 1 << 18
