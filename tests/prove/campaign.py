@@ -192,7 +192,7 @@ class Campaign:
         """Run the mutants, then once more without one the tests that killed: they must pass."""
         results = {each.id: self.before[each.id] for each in chosen if each.id in self.before}
         errors, left = [], [each for each in chosen if each.id not in results]
-        queue = mutation.Queue(runner, learned, left, self.options.listed)
+        queue = mutation.Queue(runner, learned, left, self.options.listed, self.scope.cpu_s_max)
         for jobs in (queue.jobs, queue.again):
             for (mutant, names, is_last), result in forks.run(
                 jobs(), runner.work, self.options.workers

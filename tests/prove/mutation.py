@@ -4,6 +4,7 @@ import importlib
 import importlib.abc
 import importlib.util
 import inspect
+import math
 import pathlib
 import sys
 import traceback
@@ -92,10 +93,13 @@ def swap(mutant):
 
 
 class Queue:
-    """listed: known survivors, not tried with all tests: it claims too little, never too much."""
+    """listed: known survivors, not tried with all tests: it claims too little, never too much.
+    cpu_s_max: of a mutant's tests that are left when the likeliest have passed; the same holds.
+    """
 
-    def __init__(self, runner, learned, chosen, listed=()):
+    def __init__(self, runner, learned, chosen, listed=(), cpu_s_max=math.inf):
         self.runner, self.learned, self.chosen, self.listed = runner, learned, chosen, listed
+        self.cpu_s_max = cpu_s_max
         self.left, self.spent_s = [], Counter()
 
     def jobs(self):
@@ -120,7 +124,8 @@ class Queue:
         for mutant, tried in self.left:
             names = self.learned.order(mutant, self.runner.tests(mutant))
             others = self.learned.order(mutant, self.runner.contexts.others(names))
-            yield mutant, [name for name in names + others if name not in tried], True
+            rest = [name for name in names + others if name not in tried]
+            yield mutant, rest[: self.learned.within(rest, self.cpu_s_max)], True
 
 
 class Swapped:

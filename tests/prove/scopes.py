@@ -20,6 +20,7 @@ NO_JUDGES = {
 }
 # Outside the kernel a test may wait for a port, which costs no CPU time.
 WAITS_S_MAX = 60
+MUTANT_S_MAX = 20  # CPU time: what lives so long is tried no further
 ONE_IN_100 = 2.33  # standard deviations
 OF_WIRES = ("-m", "not slow", "-p", "no:timeout", "-o", "tmp_path_retention_policy=none")
 
@@ -39,6 +40,7 @@ class Scope:
         self.is_kernel, self.is_quick = package == "safety", is_quick
         self.quick_sample = 50 if self.is_kernel else 20
         self.wall_s_max = 0 if self.is_kernel else WAITS_S_MAX
+        self.cpu_s_max = math.inf if self.is_kernel else MUTANT_S_MAX
 
     def paths(self):
         for folder in self.folders:
