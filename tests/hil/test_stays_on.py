@@ -170,3 +170,13 @@ def test_only_a_whole_reply_tells_the_power():
         for frame in frames:
             power.see(int(frame[:3] == reply[:3]), frame)
         assert power.last_W == told_W
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_each_place_of_a_frame_counts(place):
+    """A charging current; one module at 45 degC in this place, one at 25 degC, two not fitted."""
+    raw = [0xFFF] * 4
+    raw[place], raw[place - 1] = 1050, 850
+    word = sum(each << 12 * at for at, each in enumerate(raw))
+    frames = {2: struct.pack("<Hh4x", 7000, -805), 9: word.to_bytes(8, "little")}
+    assert of_rack(frames) == {"current_A": -80.5, "degC_max": 45.0}

@@ -1,5 +1,6 @@
 """The verdict of a course is the oracle's: it tells errors that are seeded into the table."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -7,7 +8,10 @@ import pytest
 from seeded_table import ERRORS
 from slow import slow
 
-from hil.campaigns.rows import latch, verdict, watch
+from controller.site import config as configs, time_chain
+from hil import oracle
+from hil.campaigns.rows import effects, latch, limits, verdict, watch
+from hil.campaigns.rows.command import EXAMPLE
 from hil.campaigns.rows.course import do
 from hil.campaigns.rows.courses import COURSES
 from tests.repository import ROOT
@@ -17,7 +21,9 @@ from tests.tables import cases
 QUICK = ["40e", "48a", "1a"]
 # What else asks for the same hides these: the racks' own limits and tapers; zero current.
 HIDDEN = {"28", "31b", "12b"}
+CONFIG = configs.load(str(EXAMPLE))
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"
+WORDS = CONFIG.stage_words
 FREED = {"by itself": False, "remote": True, "key": True, "closes": False}
 
 
@@ -47,6 +53,29 @@ def test_errors_of_the_shipped_table_are_told(labels):
     "41a"  {**FREED, "closes": True}  "" | "40a"  {**FREED, "closes": True}  "" """)
 def test_a_latch_waits_for_its_reset(stage, freed, words):
     assert "; ".join(verdict._freed(COURSES[stage], freed)) == words
+
+
+def test_a_longer_chain_gives_no_more_time(monkeypatch):
+    """29: 2 s and 150 ms for its reading, a tick to sample, 0.2 s to act, 2.5 s to open."""
+    late = [time_chain.Part("bus", 60_000, False)]
+    monkeypatch.setattr(limits.Limits, "_decision", lambda *_: late)
+    given = limits.Limits(CONFIG)
+    assert given.decision_ms("29") == 2150
+    assert given.effect_ms("29", effects.ENABLE) < 2150 + 20 + 200
+    assert given.effect_ms("29", effects.HORN) < 2150 + 20 + 300
+    monkeypatch.setattr(limits.Limits, "_chain_ms", lambda *_: 60_000)
+    expected_ms = {effects.ENABLE: 2370, effects.POWER: 2370, effects.OPENED: 4670}
+    assert {name: given.effect_ms("29", name) for name in expected_ms} == expected_ms
+    assert given.effect_ms("29", effects.HORN) == 2470
+    monkeypatch.setattr(oracle, "process_safety_ms", lambda _: 4000)
+    assert given.effect_ms("29", effects.OPENED) == 4000
+    assert given.effect_ms("29", effects.HORN) == 2470
+
+
+def test_a_shorter_debounce_may_trip_no_sooner():
+    words = {stage: (level, clear, 1, *rest) for stage, (level, clear, _, *rest) in WORDS.items()}
+    given = limits.Limits(dataclasses.replace(CONFIG, stage_words=words))
+    assert given.earliest_ms("29", ()) == limits.Limits(CONFIG).earliest_ms("29", ()) == 1980
 
 
 @cases("""stood lines
