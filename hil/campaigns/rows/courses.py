@@ -16,7 +16,7 @@ from safety import matrix as m, permit
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
 REST_kW = 7  # 3 A a rack heat nothing, and still there is power to take away
 # 701 Alrm (low word) and W of the simulated converter, and 265 of its 250 kW
-PCS_ALARMS, PCS_POWER, EXCESS_daW = "40077", "40080", 26_500
+PCS_ALARMS, EXCESS = "40077", {"40080": 26_500}
 # 170 kW are 37 A less: a rack that hides it hides 12 A
 HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
 VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
@@ -111,7 +111,7 @@ FIRE_AND_GAS = (
     Course("8c", ONE_VAPOUR, before=WARMING, settle_s=15, seen=seen.vapour(1)),
     Course("9", (do("toxic", ppm=75, gas="carbon_monoxide"),), seen=seen.toxic(50)),
     Course("10a", (do("toxic", ppm=600, gas="hydrogen"),), seen=seen.toxic(200), alone=("10b",)),
-    Course("10b", (do("toxic", ppm=300, gas="hydrogen"),), seen=seen.toxic(51)),
+    Course("10b", (do("toxic", ppm=190, gas="hydrogen"),), seen=seen.toxic(51)),
     Course("10b", RISING_TOXIC, name="10b rate"),
     _gas("11", 20, 10),
     _gas("12a", 60, 25, alone=("12b",)),
@@ -152,7 +152,7 @@ CABINET = (
     Course("40e", (do("contact", name="bms_fault", closed=False),)),
     Course("40e", (BMS_FAULT,), name="40e opens", seen=seen.opened("bms_fault")),
     *[Course(stage, (_fault("pcs_1"),)) for stage in ("41a", "41b", "41c")],
-    Course("41d", (_fault("pcs_1", "overrides", value={PCS_POWER: EXCESS_daW}),)),
+    Course("41d", (_fault("pcs_1", "overrides", value=EXCESS),), alone=("56a",)),
     Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
     Course("56a", (do("pcs_stick"), do("hint", 0.1, **HALF))),
     Course("56b", (do("pcs_derate", kW=100), do("hint", 0.1, **LESS))),
@@ -202,7 +202,7 @@ RACK = (
     _step("18a", 35.0, power_kW=CHARGE_kW),
     _step("18b", 45.0, alone=("19a",)),
     _step("19a", 40.0, power_kW=CHARGE_kW),
-    _step("19b", 50.0),
+    _step("19b", 50.0, alone=("18b", "19a")),
     Course(
         "20a",
         (_heat(45.2), do("current_excess", current_A=-30)),
