@@ -149,6 +149,16 @@ def test_module_that_was_silent_is_checked_at_once():
     assert bus.device.expiry_ok and bus.slave.holding[EXPIRY] == 500
 
 
+def test_a_read_that_fails_while_the_expiry_is_set_does_not_begin_anew():
+    device, _ = module()
+    ((read, _),) = device.periodic()
+    read.on_reply(b"\x02\x01\xff", 0)
+    (expiry,) = device.service(0)
+    read.on_failure(rtu.TIMEOUT, 0, 1)
+    expiry.on_reply(b"\x03\x02\x01\xf4", 2)
+    assert device.service(3) == () and device.expiry_ok
+
+
 def test_failures_in_a_row_do_not_put_off_the_look_at_the_expiry():
     bus, _ = running()
     request = bus.device.write(ON)
