@@ -320,6 +320,17 @@ def test_short_silence_keeps_the_device_known():
     assert fresh_after(bus, sink, 2500) == (True, True) and bus.device.restarts == 0
 
 
+def test_an_answer_to_a_write_is_a_sign_of_life_too():
+    bus, _ = running()
+    answer = bus.slave.answer
+    bus.slave.answer = lambda frame: b"" if frame[1] == 3 else answer(frame)
+    bus.run(6000)
+    assert bus.device.restarts == 0
+    bus.slave.answer = lambda frame: b""
+    bus.run(4000)
+    assert bus.device.restarts == 1
+
+
 def test_long_silence_begins_with_discovery_and_heals():
     """homeassistant-solax-modbus 905, 1007: a device that stopped comes back by itself."""
     bus, sink = running()

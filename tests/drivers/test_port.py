@@ -324,6 +324,11 @@ def test_a_late_reply_is_not_taken_for_the_next(bench, port):
     assert bench.outcomes() == ["timeout"]
     port.receive(answer(second, value=2), SPENT_US + REQUEST_US + 5000)
     assert bench.events[1][:3] == ("second", "reply", bytes((3, 4, 0, 2, 0, 2)))
+    bench.ask("third", address=0)
+    sent_us = SPENT_US + REQUEST_US + 10_000
+    assert port.poll(sent_us)
+    port.poll(sent_us + SPENT_US)
+    assert bench.outcomes("third") == ["timeout"] and port.statistics[1].silent == 1
 
 
 def test_a_write_that_timed_out_raises_no_suspicion(bench, port):
