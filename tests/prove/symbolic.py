@@ -32,6 +32,7 @@ sys.setrecursionlimit(20_000)  # a word that each stage may set is as many condi
 # The solver's work is limited in steps it counts itself, not in seconds: a busy machine proves the
 # same. About 3 million in a second; the hardest range that it shows to hold takes 12.3 million.
 RANGE_STEPS, CLAIM_STEPS = 15_000_000, 720_000_000
+ALONE_STEPS = 1_000_000  # for an obligation without the path to it
 # claims that are asked for at once, and for how many steps before their halves are
 TOGETHER, TOGETHER_STEPS = 32, 90_000_000
 
@@ -278,33 +279,37 @@ class Machine:
             self.obligations.append((what, needed, condition))
 
     def unmet(self):
-        """As `refute`, of the obligations. Most hold whatever the path to them says, and without it
-        they are far easier to decide.
+        """As `refute`, of the obligations. Some hold whatever the path to them says, and without it
+        they are far easier to decide. Together the others are harder than one by one.
         """
-        held = self.always([condition for *_, condition in self.obligations])
+        held = self.always([condition for *_, condition in self.obligations], ALONE_STEPS)
         asked = zip(self.obligations, held)
-        return self.refute([(what, needed) for (what, needed, _), is_held in asked if not is_held])
+        left = [(what, needed) for (what, needed, _), is_held in asked if not is_held]
+        return self.refute(left, together=1)
 
-    def refute(self, claims):
+    def refute(self, claims, together=TOGETHER):
         """(claim, model or reason) of the first claim that Z3 does not show to hold; or None."""
-        solver = z3.Solver()
-        solver.set("rlimit", self.claim_steps)
-        solver.add(*self.facts)
-        if solver.check() != z3.sat:
+        if self._solver(self.claim_steps, *self.facts).check() != z3.sat:
             return "the assumptions", "contradict each other, or nobody knows"
-        solver.add(*self.of_results)
         open_ = [(what, claim) for what, claim in claims if claim is not True]
-        waiting = [open_[start : start + TOGETHER] for start in range(0, len(open_), TOGETHER)]
+        waiting = [open_[start : start + together] for start in range(0, len(open_), together)]
         while waiting:
             part = waiting.pop()
-            together = TOGETHER_STEPS if len(part) > 1 else CLAIM_STEPS
-            solver.set("rlimit", min(self.claim_steps, together))
+            steps = min(self.claim_steps, TOGETHER_STEPS if len(part) > 1 else CLAIM_STEPS)
+            # a solver anew: what one has learned of another part only holds it up
+            solver = self._solver(steps, *self.facts, *self.of_results)
             answer = solver.check(z3.Not(z3.And([formula(claim) for _, claim in part])))
             if answer == z3.unknown and len(part) > 1:
                 waiting += [part[: len(part) // 2], part[len(part) // 2 :]]
             elif answer != z3.unsat:
                 return self._why(solver, answer, part)
         return None
+
+    def _solver(self, steps, *facts):
+        solver = z3.Solver()
+        solver.set("rlimit", steps)
+        solver.add(*facts)
+        return solver
 
     def _why(self, solver, answer, part):
         if answer == z3.unknown:
@@ -321,10 +326,8 @@ class Machine:
         solver.add(*self.facts, *self.of_results, formula(condition))
         return solver.check() != z3.unsat
 
-    def always(self, conditions):
-        solver, found = z3.Solver(), []
-        solver.set("rlimit", RANGE_STEPS)
-        solver.add(*self.facts, *self.of_results)
+    def always(self, conditions, steps=RANGE_STEPS):
+        solver, found = self._solver(steps, *self.facts, *self.of_results), []
         for condition in conditions:
             solver.push()
             solver.add(z3.Not(formula(condition)))
