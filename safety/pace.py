@@ -37,8 +37,8 @@ class Pace:
         for place in range(LATE, LATE + LATE_STEPS):
             words[place] = min(words[place] + elapsed, self.window_ticks)
         if elapsed > 1 and elapsed >= self.late_ticks:
-            for place in range(LATE + LATE_STEPS - 1, LATE, -1):
-                words[place] = words[place - 1]
+            for back in range(1, LATE_STEPS):
+                words[LATE + LATE_STEPS - back] = words[LATE + LATE_STEPS - back - 1]
             words[LATE] = 0
         for place in range(LATE, LATE + LATE_STEPS):
             found += 1 if words[place] < self.window_ticks else 0

@@ -13,6 +13,7 @@ PROVE, MEASURE, BOUND, BASE, FAST = range(5)
 # What a function does while an input it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
 DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
+NARROW = "narrow"  # it allows what is still known, and no more
 CLOSE = "close"  # its limits close as if its threshold were reached
 WAIT = "wait"  # its test waits; what is not proven stays so
 HOLD = "hold"  # it goes on with what it knows

@@ -5,7 +5,7 @@ mode. Their parameters follow in the control image in the same order, but those 
 first.
 """
 
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO, WAIT
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.meter_sign import MeterSign
@@ -17,7 +17,7 @@ from controller.core.policies.track import Track
 FALLBACKS = {
     # function: (on the grid, in island mode)
     Track: (TO_ZERO, HOLD),
-    SiteLoad: (DROP, HOLD),
+    SiteLoad: (NARROW, HOLD),
     Reserve: (CLOSE, CLOSE),
     HintTable: (DROP, KEEP),
     HintRequest: (KEEP, KEEP),

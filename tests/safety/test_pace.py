@@ -6,7 +6,7 @@ from rows import ticks
 from started import Plant, running
 from text_cases import cases
 
-from safety import matrix as m, signals as s
+from safety import matrix as m, pace as pace_module, signals as s
 
 LATE_TICKS, WINDOW_TICKS = ticks(100), ticks(10_000)
 
@@ -41,6 +41,21 @@ def test_after_10_s_without_one_they_are_forgotten():
     bench = late(late(watched())).step(WINDOW_TICKS - 1)
     assert bench.kernel.features.value[m.F_LATE_STEPS] == 1
     assert bench.step().kernel.features.value[m.F_LATE_STEPS] == 0
+
+
+def test_each_late_step_is_forgotten_by_itself_and_no_count_grows_on():
+    bench = late(late(late(watched()).step(50)).step(50))
+    counts = bench.kernel.features
+    pace, seen = counts.pace, []
+    for _ in range(WINDOW_TICKS + 1):
+        seen.append(counts.value[m.F_LATE_STEPS])
+        bench.step()
+    assert [seen.count(left) for left in (3, 2, 1)] == [
+        WINDOW_TICKS - 100 - 2 * LATE_TICKS,
+        50 + LATE_TICKS,
+        50 + LATE_TICKS,
+    ]
+    assert max(pace.words[pace_module.LATE :]) == WINDOW_TICKS
 
 
 @pytest.mark.parametrize("tick_ms", [100, 500])

@@ -11,7 +11,7 @@ battery: with a skew d and a time constant T the loop gain is at most d / T.
 from array import array
 
 from controller.core import contract, reasons
-from controller.core.answers import grid_obligation
+from controller.core.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.contract import Function
 from controller.core.integers import low_pass
 
@@ -67,7 +67,7 @@ class SiteLoad(Function):
         view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
         view.connection_W, view.meter_off_W = None, 0
         if not state[S_CONNECTION_OK]:
-            return ()
+            return (self._blind(),)
         view.connection_W = state[S_CONNECTION_W]
         view.meter_off_W = self._compared(view.grid_W + view.setpoint_W - view.connection_W)
         return (
@@ -78,6 +78,17 @@ class SiteLoad(Function):
                 (settings["grid_export_W_max"], reasons.GRID_EXPORT),
                 settings["setpoint_quantum_W"],
             ),
+        )
+
+    def _blind(self):
+        """Without the grid meter nothing more is exported than before: what the load meter still
+        sees, less what was generated beside it, may be met; without that meter nothing.
+        """
+        state = self.state
+        load_W = state[S_LOAD_W] + min(0, state[S_OTHERS] >> 16) if state[S_SOURCE] else 0
+        high_W = max(0, load_W) + self._settings["grid_export_W_max"]
+        return Obligation(
+            GRID_CONNECTION, -WIDE_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT
         )
 
     def numbers(self, code: int):

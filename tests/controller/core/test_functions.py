@@ -10,7 +10,7 @@ from views import setup, view
 
 from controller.core import hint_codes as codes, hint_sources, reasons
 from controller.core.answers import BaseRequest, Limit, Obligation
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, TO_ZERO, WAIT
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
@@ -140,6 +140,8 @@ def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
     elif on_grid == DROP:
         assert [each for each in before if isinstance(each, Obligation)]
         assert not [each for each in after if isinstance(each, Obligation)]
+    elif on_grid == NARROW:
+        assert before[0].high_W > 0 == after[0].high_W
     elif on_grid == CLOSE:
         assert not before
         assert after and {answer.discharge_W_max for answer in after} == {0}

@@ -3,6 +3,7 @@
 import pytest
 from views import setup, view
 
+from controller.core.answers import WIDE_W
 from controller.core.policies import site_load
 from tests.tables import cases
 
@@ -17,7 +18,9 @@ class Estimator:
         known = view(load_meter_W=load_W, grid_W=grid_W, battery_W=battery_W)
         answers = self.function.step(known, 1)
         source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])
-        assert known.load_source == source and len(answers) == connection_ok
+        assert known.load_source == source
+        (self.obligation,) = answers
+        assert (self.obligation.low_W > -WIDE_W) == connection_ok
         assert known.load_W == (load_W if source else None)
         assert known.connection_W == (connection_W if connection_ok else None)
         return found
@@ -34,6 +37,23 @@ class Estimator:
 """)
 def test_what_is_known_from_what_is_fresh(load_W, grid_W, battery_W, fitted, expected):
     assert Estimator(fitted).step(load_W, grid_W, battery_W) == expected
+
+
+@pytest.mark.parametrize(
+    "grid_W, load_W, battery_W, high_W",
+    [
+        (300_000, 50_000, 0, 50_000),  # no more than the load that is still seen
+        (-30_000, 50_000, 0, -30_000),  # beside 80 kW of PV
+        (-90_000, 50_000, 0, 0),
+        (300_000, None, 0, 0),
+    ],
+)
+def test_a_lost_grid_meter_widens_no_export(grid_W, load_W, battery_W, high_W):
+    unit = Estimator()
+    for _ in range(3000):
+        unit.step(load_W, grid_W, battery_W)
+    unit.step(load_W, None, battery_W)
+    assert unit.obligation.high_W == pytest.approx(max(0, high_W), abs=2)
 
 
 def test_the_load_meter_gives_the_fast_part_and_the_grid_the_slow_one():
