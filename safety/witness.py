@@ -16,9 +16,10 @@ RATED_PARTS = 60_000  # four times as many are a value of Means
 AGE_PARTS, AGE_WHOLE = 2, 3
 STILL_MS_MAX = 1_000_000
 # Words of a rack: what its values were when they last came (temperatures: their sum), the
-# converter's current when one of them last changed, 1 if that current has moved since, for how long
-VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, MOVED, STILL_MS = range(8)
-RACK_WORDS = 8
+# converter's current when one of them last changed, ticks until both must have told that change, 1
+# if that current has moved since, for how long
+VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, SETTLES, MOVED, STILL_MS = range(9)
+RACK_WORDS = 9
 
 
 def apart_dA_max(racks, pcs_permille: int) -> int:
@@ -73,6 +74,7 @@ class Witness:
         self.layout = features.layout
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         layout = features.layout
+        self.settle_ticks = means.WINDOW_MS // features.tick_ms
         of_units = layout.racks * RACK_WORDS
         self.words = array("i", [0] * (of_units + 2 * layout.units * means.WORDS))
         pairs = tuple(
@@ -147,9 +149,12 @@ class Witness:
         words, at = self.words, rack * RACK_WORDS
         closed = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED
         if self._changed(at, first, group) or not closed:
-            words[at + SINCE_DA] = pcs_dA
+            words[at + SETTLES] = self.settle_ticks
             words[at + MOVED] = words[at + STILL_MS] = 0
-        if pcs and abs(pcs_dA - words[at + SINCE_DA]) > of_unit.moved_dA:
+        if words[at + SETTLES]:  # the converter may tell the same later
+            words[at + SINCE_DA] = pcs_dA
+            words[at + SETTLES] = max(0, words[at + SETTLES] - elapsed)
+        elif pcs and abs(pcs_dA - words[at + SINCE_DA]) > of_unit.moved_dA:
             words[at + MOVED] = 1
         if words[at + MOVED]:
             still_ms = words[at + STILL_MS] + elapsed * self.features.tick_ms

@@ -223,8 +223,21 @@ def test_any_value_that_changes_begins_anew(signal):
     assert still_ms(bench) == 2020, "it has not come"
     bench.speak(group).step()
     assert still_ms(bench) == 0
-    converter(bench, 18_000).step()
+    converter(bench, 18_000).step(SETTLED - 1)
+    converter(bench, 27_000).step()
     assert still_ms(bench) == 20
+
+
+SETTLED = 100  # ticks after a change: both have told it
+
+
+@pytest.mark.parametrize("late_ticks, counts", [(SETTLED - 2, 0), (SETTLED - 1, 20)])
+def test_a_converter_that_tells_a_change_after_the_bms_is_no_contradiction(late_ticks, counts):
+    """The first step of a load that then stands still: each tells it once."""
+    bench = running()
+    bench.inp[bench.rack_at(s.CELL_VOLTAGE_MV_MIN)] -= 1
+    bench.step(1 + late_ticks)
+    assert still_ms(converter(bench, 9000).step()) == counts
 
 
 def test_an_open_rack_and_an_unknown_converter_count_nothing():
