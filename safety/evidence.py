@@ -68,9 +68,8 @@ GROUP_REASONS = (
     I_CLIMATE,
     I_UPS,
 )
-# contactors, current, permit relays, voltages, causes, waiting time: asked only while nothing is
-# closed
-REST_ITEMS = 6
+# contactors, current, permit relays, voltages, waiting time: asked only while nothing is closed
+REST_ITEMS = 5
 
 VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
 
@@ -92,8 +91,8 @@ class Evidence:
                 if self.ages.expected[group]
             ]
         )
-        # and the lock, the second channel, the cells
-        self.total = len(self.groups) + 3 + REST_ITEMS
+        # and the lock, the second channel, the cells, the causes
+        self.total = len(self.groups) + 4 + REST_ITEMS
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
         self.asleep = tuple(
             [
@@ -136,8 +135,10 @@ class Evidence:
             first = self._item(ages.known(group), reason, first)
         first = self._item(self._cells_ok(), I_CELLS, first)
         if is_open:
-            first = self._open(at_rest, waiting, first)
-        return first
+            first = self._open(at_rest, first)
+        no_cause = self._none_asleep() and (not is_open or self._none_counts())
+        first = self._item(no_cause, I_CAUSE, first)
+        return self._item(not waiting or not at_rest, I_WAIT, first) if is_open else first
 
     def _item(self, is_there, reason, first):
         """Count an item; returns the first reason so far."""
@@ -146,15 +147,13 @@ class Evidence:
             return first
         return first if first else reason
 
-    def _open(self, at_rest, waiting, first):
+    def _open(self, at_rest, first):
         """What can only be asked of a cabinet in which nothing is closed yet."""
         first = self._item(self.features.all_reported_open(), I_CONTACTOR, first)
         first = self._item(self.contactors.current_zero() == 1, I_CURRENT, first)
         dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
         first = self._item(dropped or not at_rest, I_PERMIT, first)
-        first = self._item(self._voltages_ok(), I_VOLTAGES, first)
-        first = self._item(self._no_cause(), I_CAUSE, first)
-        return self._item(not waiting or not at_rest, I_WAIT, first)
+        return self._item(self._voltages_ok(), I_VOLTAGES, first)
 
     def _cells_ok(self):
         """Every rack that reports them has all its cells online."""
@@ -165,18 +164,22 @@ class Evidence:
                 return False
         return True
 
-    def _no_cause(self):
-        """No row that would keep it open counts its debounce: the start would come first. One that
-        stands says so.
-
-        What counts only while something is energised (rows 48 and 51) would do so with the first
-        relay under test.
+    def _none_asleep(self):
+        """No cause is there of what counts only while something is energised (rows 48 and 51): it
+        would do so with the first relay under test. Asked until the contactors have closed.
         """
         evaluator, features = self.evaluator, self.features
         for index in self.asleep:
             feature, sense, set_at, _ = evaluator.watch[index]
             if features.known[feature] and features.value[feature] * sense >= set_at:
                 return False
+        return True
+
+    def _none_counts(self):
+        """No row that would keep it open counts its debounce: the start would come first. One that
+        stands says so.
+        """
+        evaluator = self.evaluator
         for block in range(len(self.holding)):
             if evaluator.busy[block]:
                 for index in self.holding[block]:

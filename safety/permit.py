@@ -181,7 +181,8 @@ class Permit:
         is_set = is_set and out[s.WITHHOLD_ON] == withheld
         read_back = self._read_back(0, 0) if withheld else self._read_back(enable, supply)
         if is_set and read_back:
-            relays[0] += 1 if self.expires or relays[0] + 1 != EXPIRY_AT else 2
+            # what follows the expiry has the levels of what is before it
+            relays[0] += 1 if self.expires or relays[0] + 1 != EXPIRY_AT else 3
             relays[1] = 0
         else:
             out[s.PCS_ENABLE_OK] = enable

@@ -192,7 +192,7 @@ def _warmer(bench, since):
 _mains_lost = _inputs({s.MAINS_OK: 0})
 # before the row can be brought about; the rows that come with it
 PREPARE = {
-    "54": lambda bench: bench.step(),  # so that the converter moves later than the rack
+    "54": lambda bench: bench.step(101),  # so that the converter moves later than the rack
     **{"18a": _charging, "20a": _charging, "21b": _rising, "8c": _heating, "24": _overdue},
     **{"15a": _fan_by_late_step, "16a": _fan_by_late_step, "48b": _vapour},
     **{"15b": _fan_by_fire_alarm, "16b": _fan_by_fire_alarm, "43b": _mains_lost},

@@ -8,7 +8,7 @@ from safety import evidence as e, matrix as m, signals as s
 from safety.evaluate import D_GATE
 from safety.kernel import Kernel
 
-AT_REST = 6  # contactors, current, relays, voltages, causes, waiting
+AT_REST = 5  # contactors, current, relays, voltages, waiting
 
 
 class Checklist(Inputs):
@@ -48,7 +48,7 @@ class Checklist(Inputs):
 
 
 def items():
-    """(function that spoils it, reason) in the order of naming; the last six: at rest only."""
+    """(function that spoils it, reason) in the order of naming; the last: at rest only."""
     layout = s.Layout(1, 2, 15)
     reasons = dict(zip(s.CABINET_GROUPS, [e.I_IO_1, e.I_IO_2, e.I_IO_3, e.I_METER, e.I_METER]))
     reasons.update(dict.fromkeys("gas_1 gas_2 offgas_1 offgas_2 toxic".split(), e.I_GAS))
@@ -89,10 +89,12 @@ def test_with_everything_missing_nothing_is_counted():
 
 @pytest.mark.parametrize("place", range(TOTAL))
 def test_items_asked_once_closed_and_under_test(place):
-    """Under test all is asked but the dropped relays, and the wait, which is over."""
+    """Under test all is asked but the dropped relays, and the wait, which is over. Once closed no
+    debounce is asked for.
+    """
     checklist = Checklist()
     spoil(checklist, place)
-    asked = place < TOTAL - AT_REST
+    asked = place < TOTAL - AT_REST - 1
     reason = ITEMS[place][1] if asked else e.I_NONE
     assert checklist.find(at_rest=False) == (reason, TOTAL - AT_REST - asked, TOTAL)
     asked = place < len(ITEMS) and ITEMS[place][1] != e.I_PERMIT
@@ -191,6 +193,7 @@ def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, b
     for known, value, reason in ((1, bad, e.I_CAUSE), (1, good, e.I_NONE), (0, bad, e.I_NONE)):
         features.known[feature], features.value[feature] = known, value
         assert checklist.find()[0] == reason
+        assert checklist.find(at_rest=False)[0] == reason, "in pre-charge too"
     stages = [checklist.kernel.evaluator.stage[index] for index in checklist.evidence.asleep]
     assert sorted(m.STAGES[stage][m.S_ID] for stage in stages) == ["48a", "51"]
 

@@ -127,6 +127,21 @@ def test_a_rack_that_closes_by_itself_lets_no_expiry_be_tested():
     assert bench.out[s.STATE] == RUNNING
 
 
+def test_without_the_expiry_each_relay_still_drops_alone():
+    bench, seen = closing(starting(close_command_fitted=0)), []
+    while bench.kernel.permit.relays[0] < len(permit.RELAY_TEST):
+        levels = bench.step().out[s.PCS_ENABLE_OK], bench.out[s.CONTACTOR_SUPPLY_OK]
+        if seen[-1:] != [levels]:
+            seen.append(levels)
+    assert seen == [(1, 1), (0, 1), (1, 1), (1, 0), (0, 1)]
+
+
+def test_a_relay_may_take_a_second_however_soon_outputs_expire():
+    bench = closing(starting(permit_expiry_ms=40), 3).hold(s.PERMIT_1_CLOSED, 1)
+    assert bench.step(ticks(1000)).out[s.STATE] == CLOSING
+    assert bench.step(2).out[s.STATE] != CLOSING
+
+
 @cases("expiry_ms waits_ms\n 500 1000 | 200 700 | 40 540")
 def test_an_expiry_that_is_longer_than_set_ends_the_attempt(expiry_ms, waits_ms):
     """The read-back may take 0.5 s more: relays, off-delay, bus."""
