@@ -41,8 +41,8 @@ class Compared:
         layout, image, racks = features.layout, features.image, features.units.of_unit[unit]
         words = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
         self.rated_mA = sum([image[at + p.R_RATED_CURRENT_MA] for at in words])
-        slowest_ms = max([image[at + p.R_BMS_WARN_MS] for at in words] + [0])
-        self.age_ms_max = min(slowest_ms * AGE_PARTS // AGE_WHOLE, means.WINDOW_MS)
+        ages_ms = [image[at + p.R_BMS_WARN_MS] * AGE_PARTS // AGE_WHOLE for at in words]
+        self.age_ms_max = min(max(ages_ms + [0]), means.WINDOW_MS)
         self.age_ticks_max = self.age_ms_max // features.tick_ms
         self.moved_dA = self.rated_mA // MA_PER_DA * MOVED_PERMILLE // 1000
         parameters = features.map.unit + unit * p.UNIT_WORDS
@@ -77,14 +77,15 @@ class Witness:
         self.settle_ticks = means.WINDOW_MS // features.tick_ms
         of_units = layout.racks * RACK_WORDS
         self.words = array("i", [0] * (of_units + 2 * layout.units * means.WORDS))
-        pairs = tuple(
-            [
-                means.Means(self.words, of_units + pair * means.WORDS, features.tick_ms)
-                for pair in range(2 * layout.units)
-            ]
-        )
-        self.currents, self.powers = pairs[: layout.units], pairs[layout.units :]
+        self.currents = self._pairs(of_units)
+        self.powers = self._pairs(of_units + layout.units * means.WORDS)
         self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
+
+    def _pairs(self, at):
+        """A pair of series for each unit, in the words from `at` on."""
+        tick_ms = self.features.tick_ms
+        places = [at + unit * means.WORDS for unit in range(self.layout.units)]
+        return tuple([means.Means(self.words, place, tick_ms) for place in places])
 
     def update(self, elapsed: int) -> None:
         """Compare what is known now."""

@@ -254,10 +254,23 @@ def test_of_two_units_each_has_its_own_converter():
     assert [still_ms(bench, rack) for rack in range(3)] == [0, 100, 0]
 
 
-@pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3001, 2000)])
+@pytest.mark.parametrize("warn_ms, age_ms", [(500, 333), (2400, 1600), (3000, 2000), (6000, 2000)])
 def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
     kernel = Kernel(default_image(racks=2, bms_warn_ms=(500, warn_ms)))
     assert kernel.features.witness.of_unit[0].age_ms_max == age_ms
+
+
+def test_a_unit_without_racks_has_no_bms_that_may_be_late():
+    assert Kernel(default_image(units=2)).features.witness.of_unit[1].age_ms_max == 0
+
+
+def test_currents_of_the_racks_are_summed_before_they_are_rounded():
+    bench = running(racks=2)
+    for rack in range(2):
+        bench.set_rack(s.RACK_CURRENT_MA, 999, rack)
+    witness = bench.step(2 * FULL).kernel.features.witness
+    pair = witness.currents[0]
+    assert pair.words[pair.at + means.MEAN_FIRST] == 19
 
 
 def powers(bench, measured_W, sent_W):
