@@ -404,6 +404,13 @@ def of_unit(bench, unit):
     return list(features.value[at : at + 3])
 
 
+@pytest.mark.parametrize("current_mA, blocks", [(10_000, [4]), (10_100, [2, 4])])
+def test_currents_that_are_apart_by_the_margin_are_not_looked_at(current_mA, blocks):
+    bench = two_units()
+    bench.hold(bench.layout.unit_input(1, s.PCS_DC_CURRENT_MA), current_mA)
+    assert flagged(bench.step(2 * FULL)) == blocks, "row 54 counts"
+
+
 @pytest.mark.parametrize("unit", [0, 1])
 def test_of_two_converters_the_one_that_errs_is_named(unit):
     bench = two_units()
