@@ -11,6 +11,7 @@ from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.rack_limits import (
+    MOST,
     RACK_LIMITS,
     RL_CELL_VOLTAGE,
     RL_CLOSED,
@@ -181,7 +182,7 @@ class Bounds:
         """
         limit, least, online = self.rack_limit, self.least, 0
         for word in range(RACK_LIMITS):
-            least[word] = s.INT_MAX
+            least[word] = MOST[word]
         for rack in range(self.layout.racks):
             first = rack * RACK_LIMITS
             if self.features.rack_unit[rack] == unit and limit[first + RL_CLOSED]:
@@ -207,8 +208,9 @@ class Bounds:
         limit = self.limit_W
         rated = limit[at + L_PCS_RATED]
         lowest = min(limit[at + L_INSTALLER], limit[at + L_BMS_CURRENT])
-        share = min(permille, FULL_PERMILLE)  # more where no rack is on the bus
-        return rated if share == FULL_PERMILLE else scale_W(lowest if lowest else rated, share)
+        if permille == FULL_PERMILLE:
+            return rated
+        return scale_W(lowest if lowest else rated, permille)
 
     def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
         """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward

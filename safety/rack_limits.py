@@ -20,6 +20,14 @@ RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLO
 )
 
 
+_RATED_MA = p.RACK_PARAMETERS[p.R_RATED_CURRENT_MA][3]
+_VOLTAGE_V = s.RACK_INPUTS[s.RACK_VOLTAGE_MV][3] // 1000
+# the most that each word can be: what is allowed where there is no rack, and what products of them
+# stay small by
+_SHARES = (FULL_PERMILLE, FULL_PERMILLE)
+MOST = (_RATED_MA, _RATED_MA, FULL_PERMILLE, _VOLTAGE_V) + _SHARES + _SHARES + (1,) + _SHARES
+
+
 class RackLimits:
     """What each rack allows, as words in `limit` (RL_...), renewed on news of the rack."""
 

@@ -127,9 +127,9 @@ class Witness:
             pair.forget()
         late = words[at + means.RANGE] * of_unit.follow_ms // means.WINDOW_MS
         does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
-        is_reversed = does < 0 < asked or asked < 0 < does
-        beyond = abs(does) - (0 if is_reversed else abs(asked)) - late
-        short = abs(asked) - abs(does) - late
+        # of the other direction all is beyond
+        more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
+        beyond, short = more - late, abs(asked) - abs(does) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
         self._put(feature + m.F_PCS_BEYOND_PERMILLE, beyond * 1000 // parts, known)
         self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)

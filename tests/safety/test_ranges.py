@@ -187,6 +187,7 @@ CONTACTS = tuple(
     "estop_1_ok estop_2_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok "
     "bms_fault_ok cell_voltage_ok".split()
 )
+MOST = 1_600_000, 1_600_000, 1000, 2000, 1000, 1000, 1000, 1000, 1, 1000, 1000
 COMBUSTIBLE = (s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE)
 VAPOUR = (s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM)
 ALERTS = (
@@ -205,6 +206,7 @@ NUMBERS = (
     ("tapers", "TAPER_STAGES", (("18a", "20a", "25a"), ("18b", "20b", "25b")), "the same rows"),
     ("tapers", "SOC_TAPER_PERMILLE", ((970, 1000), (30, 0)), "project: the last 3 %"),
     ("tapers", "FULL_PERMILLE", 1000, "all of it"),
+    ("rack_limits", "MOST", MOST, "most of a rating, of a voltage, all of a share, closed"),
     ("bounds", "TEST_PERMILLE", 50, "design, TEST mode: 5 % of rated"),
     ("frame", "FRAME_EVERY_TICKS", 2, "design: 40 ms"),
     ("channel", "SEQUENCE_AHEAD_MAX", 25, "0.5 s of frames, one each 20 ms"),

@@ -267,7 +267,7 @@ def test_a_unit_without_racks_has_no_bms_that_may_be_late():
 def test_currents_of_the_racks_are_summed_before_they_are_rounded():
     bench = running(racks=2)
     for rack in range(2):
-        bench.set_rack(s.RACK_CURRENT_MA, 999, rack)
+        bench.set_rack(s.RACK_CURRENT_MA, 999 + rack, rack)
     witness = bench.step(2 * FULL).kernel.features.witness
     pair = witness.currents[0]
     assert pair.words[pair.at + means.MEAN_FIRST] == 19
@@ -293,11 +293,14 @@ def disobeys(bench):
         *((0, 0, 0, 0), (100, 100, 0, 0), (-250, -250, 0, 0), (120, 100, 80, -80)),
         *((-120, -100, 80, -80), (100, 120, -80, 80), (-100, -120, -80, 80)),
         *((100, -100, 400, 0), (-100, 100, 400, 0), (-40, 200, 160, 640), (30, 0, 120, -120)),
-        *((0, -30, -120, 120), (-30, 0, 120, -120)),
+        *((0, -30, 0, 120), (0, 30, -120, 120), (-30, 0, 120, -120)),
+        *((25, -100, 100, 300), (-24.995, 100, 99, 300)),  # to the part
     ],
 )
 def test_power_against_the_set_point_that_was_sent(measured_kW, sent_kW, beyond, short):
-    bench = powers(running(), measured_kW * 1000, sent_kW * 1000).step(FULL + TICKS_PER_BLOCK)
+    bench = powers(running(), round(measured_kW * 1000), sent_kW * 1000).step(
+        FULL + TICKS_PER_BLOCK
+    )
     assert disobeys(bench) == (beyond, short)
     bench.step(1 + FULL)
     assert ("56a" in bench.standing()) == (beyond >= 100)
@@ -371,6 +374,13 @@ def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
     for _ in range(TICKS_PER_BLOCK - 3):
         one.add(1, 0, 0)
     assert result(one) == (1, 2500, 2500, 500_000)
+
+
+def test_a_mean_is_rounded_down_of_the_whole_sum():
+    one = pair()
+    for tick in range(FULL):
+        one.add(1, tick % 100 != 0, -(tick % 100 != 0))
+    assert result(one)[:3] == (1, 0, -1)
 
 
 def test_a_constant_below_zero_has_no_range():
