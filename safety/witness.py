@@ -169,7 +169,7 @@ class Witness:
         """1 if any analog value of the rack is another than when it last came."""
         inp, fresh, changed = self.inp, self.fresh, 0
         if fresh[group + s.G_BMS_PACK]:
-            changed |= self._differs(at + VOLTAGE, inp[first + s.RACK_VOLTAGE_MV])
+            changed = self._differs(at + VOLTAGE, inp[first + s.RACK_VOLTAGE_MV])
             changed |= self._differs(at + CURRENT, inp[first + s.RACK_CURRENT_MA])
         if fresh[group + s.G_BMS_CELLS]:
             changed |= self._differs(at + LOWEST, inp[first + s.CELL_VOLTAGE_MV_MIN])

@@ -201,19 +201,19 @@ TOLD = [m.F_PCS_FAULT_LEVEL, m.F_BMS_FAULT_LEVEL]
     1 0 1<<29 1 | 1<<29 0 1<<29 2 | 1 1<<29 1<<29 0""")
 def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
     """A bit that is neither a fault nor information is a warning, also one that nobody knows. To
-    the first unit and rack every bit is information.
+    the first two units and racks every bit is information.
     """
     of_pcs, of_bms = [
-        {f"{one}_trip_bits": (0, trip), f"{one}_info_bits": (s.INT_MAX, info)}
+        {f"{one}_trip_bits": (0, 0, trip), f"{one}_info_bits": (s.INT_MAX, s.INT_MAX, info)}
         for one in ("pcs", "bms")
     ]
-    desk = Desk(units=2, racks=2, **of_pcs, **of_bms)
+    desk = Desk(units=3, racks=3, **of_pcs, **of_bms)
 
     def told():
-        return [(desk.of(TOLD[0], s.UNIT, at), desk.of_rack(TOLD[1], at)) for at in range(2)]
+        return [(desk.of(TOLD[0], s.UNIT, at), desk.of_rack(TOLD[1], at)) for at in range(3)]
 
-    assert told() == [((0, UNKNOWN), (0, UNKNOWN))] * 2
-    for at in range(2):
+    assert told() == [((0, UNKNOWN), (0, UNKNOWN))] * 3
+    for at in range(3):
         desk.set_unit(s.PCS_ALARM_BITS, bits, at).put(bms_fault_bits=bits, rack=at)
     desk.step()
-    assert told() == [((0, KNOWN), (0, KNOWN)), ((level, KNOWN), (level, KNOWN))]
+    assert told() == [((0, KNOWN), (0, KNOWN))] * 2 + [((level, KNOWN), (level, KNOWN))]

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from started import Plant, running
 from text_cases import cases
 
-from safety import matrix as m, means, signals as s
+from safety import matrix as m, means, signals as s, witness as wi
 from safety.kernel import Kernel
 
 TICKS_PER_BLOCK = means.BLOCK_MS // 20
@@ -262,6 +262,24 @@ def test_how_late_a_bms_may_tell_follows_from_its_silence(warn_ms, age_ms):
 
 def test_a_unit_without_racks_has_no_bms_that_may_be_late():
     assert Kernel(default_image(units=2)).features.witness.of_unit[1].age_ms_max == 0
+
+
+def test_of_the_temperatures_their_sum_is_kept():
+    bench = running().step()
+    first = bench.rack_at(s.MODULE_TEMPERATURE_DDEGC)
+    kept = bench.kernel.features.witness.words[wi.TEMPERATURES]
+    assert kept == sum(bench.inp[first : first + 15]) > 0
+
+
+def test_the_stated_errors_to_a_tenth_of_an_ampere():
+    assert wi.apart_dA_max([(1_600_000, 100)] * 2, 100) == 6400
+
+
+def test_a_converter_that_is_off_owes_nothing_at_all():
+    bench = powers(running(rated_W=50_000), 0, 30_000)
+    bench.hold(bench.layout.unit_input(0, s.PCS_STATE), s.PCS_OFF).step(FULL + TICKS_PER_BLOCK)
+    pair = bench.kernel.features.witness.powers[0]
+    assert pair.words[pair.at + means.MEAN_SECOND] == 0
 
 
 def test_currents_of_the_racks_are_summed_before_they_are_rounded():
