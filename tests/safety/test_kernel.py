@@ -327,13 +327,13 @@ def test_a_breaker_ends_for_a_person_what_the_contactors_may_not(signal, value, 
 def test_what_an_operator_saw_is_never_that_of_a_run_before():
     """The number of trips goes on after a restart, and comes round after 2^29."""
 
-    def seen(trips):
+    def seen(*trips):
         kernel = Kernel(default_image())
-        kernel.boot(0, 0, (0,), trips)
+        kernel.boot(0, 0, (0,), *trips)
         return kernel.evaluator.cause_mask()
 
     assert len({seen(trips) for trips in (0, 1, 5, evaluate.TRIPS_END - 1)}) == 4
-    assert seen(evaluate.TRIPS_END + 5) == seen(5)
+    assert seen(evaluate.TRIPS_END + 5) == seen(5) and seen() == seen(0)
 
 
 @cases("""parameter word fits
