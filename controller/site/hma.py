@@ -193,7 +193,10 @@ def _check_derate(values, not_fitted):
 
 
 def _check_hard_wired(values, not_fitted):
-    """Every row that must act by wire does."""
+    """Every row that must act by wire does, and each of them has a contact. A type may name a row
+    whose equipment one of its sites leaves out: there it is in no wire.
+    """
+    path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"
     facts = {key: values.get("hma", key) for key in schema.HMA}
     needed = hard_wired_rows(facts, not_fitted, second_channel)
@@ -205,9 +208,14 @@ def _check_hard_wired(values, not_fitted):
                 f"{'beside' if second_channel else 'without'} channel B {with_clauses([row])} must "
             )
             why += " or ".join(["act by wire", *[f"be in hma.{key}" for key in WIRED[row].instead]])
-            path = ("hma", "hard_wired_rows")
             if facts["hard_wired_rows"] is None:
                 values.refuse(path, "is missing", f"{allowed}: {why}")
             values.not_allowed(path, f"{allowed}: {why}")
     if rows:
         values.need("hma", "hard_wired_accepted")
+    for row in rows:
+        absent = "not_fitted", WIRED[row].contact
+        if absent in values.entries and values.entries[absent].rank <= values.entries[path].rank:
+            allowed = [each for each in rows if has_contact(each, not_fitted)]
+            why = f"{with_clauses([row])} has no contact to act by, as not_fitted.{absent[1]} says"
+            values.not_allowed(path, f"{allowed}: {why}")

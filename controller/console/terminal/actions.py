@@ -20,6 +20,7 @@ NOTES = {
     operator_commands.STOP: "STOP",
     operator_commands.LAMP_TEST: "LAMPS",
 }
+START = ": start it with G"
 _BYTES_MAX = 1000
 OUTPUT_BYTES_MAX = 2000
 
@@ -62,27 +63,16 @@ class Actions:
 
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
         """Lock the cabinet out in this person's name, or end that."""
-        try:
-            answer = operator_client.lock_out(self._socket, who, is_locked)
-            told = operator_commands.words(answer)
-            told += (
-                ": start it with G"
-                if not is_locked and answer == operator_commands.ACCEPTED
-                else ""
-            )
-        except (OSError, ValueError) as error:
-            told = f"not sent, {getattr(error, 'strerror', None) or error}"
+        told = _told(
+            lambda: operator_client.lock_out(self._socket, who, is_locked),
+            "" if is_locked else START,
+        )
         what = "Lock-out" if is_locked else "End of the lock-out"
         return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
 
     def approve(self, now_us: int, who: str, code: int) -> str:
         """Approve what the page has shown, in this person's name."""
-        try:
-            answer = operator_client.approve(self._socket, who, code)
-            told = operator_commands.words(answer)
-            told += ": start it with G" if answer == operator_commands.ACCEPTED else ""
-        except (OSError, ValueError) as error:
-            told = f"not sent, {getattr(error, 'strerror', None) or error}"
+        told = _told(lambda: operator_client.approve(self._socket, who, code), START)
         return f"Approval: {told}.{self.note(now_us, 'APPROVE', who, f'{code:08X}: {told}')}"
 
     def start(self, now_us: int, who: str) -> str:
@@ -179,6 +169,15 @@ class Actions:
         if self._export is not None:
             self._export.stop()
         self._export = None
+
+
+def _told(send, then):
+    """What the controller answers to send(), and what to do after an accepted one."""
+    try:
+        answer = send()
+    except (OSError, ValueError) as error:
+        return f"not sent, {getattr(error, 'strerror', None) or error}"
+    return operator_commands.words(answer) + (then if answer == operator_commands.ACCEPTED else "")
 
 
 def _numbers(first_out, mask, peer_first_out, peer_mask):

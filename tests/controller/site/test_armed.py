@@ -302,6 +302,14 @@ def test_row_that_is_not_fitted_need_not_be_in_wire(files):
     assert wired.rows(files.load()) == [1, 2, 36, 44]
 
 
+def test_a_site_names_no_row_in_wire_that_it_has_not_fitted(files):
+    without(files, ["suppression"]).say("type", "hma.hard_wired_rows", "nothing")
+    files.say("site", "hma.hard_wired_rows", [1, 2, 3, 12, 30, 36, 44])
+    why = "has no contact to act by, as not_fitted.suppression says"
+    allowed = f"allowed [1, 2, 12, 30, 36, 44]: {equipment.with_clauses([3])} {why}"
+    assert files.refusal().endswith(allowed)
+
+
 @pytest.mark.parametrize("row", [2, 3, 36])
 def test_the_analysis_may_name_an_exception(files, row):
     rows = [each for each in records.WIRED if each != row]
