@@ -1,6 +1,7 @@
 """The verdict of a course is the oracle's: it tells errors that are seeded into the table."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -30,7 +31,9 @@ FREED = {"by itself": False, "remote": True, "key": True, "closes": False}
 def verdicts(labels):
     """{label: words of its verdict} of courses on the seeded table, in a process of its own."""
     program = [sys.executable, "-m", "tests.hil.campaigns.seeded_table", *labels]
-    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(program, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     return {label: words for label, _, words in lines}
 
