@@ -449,8 +449,8 @@ a_share_never_widens bounds Bounds._share_W
     lowest if lowest else rated
     rated - lowest
 a_share_never_widens bounds Bounds._share_W
-    return rated if
-    return 2 * rated if
+    return rated
+    return 2 * rated
 a_fault_never_lowers_a_demand kernel _raise
     if level > levels[first + output]:
     if level:
