@@ -190,11 +190,8 @@ class Bounds:
                 for word in range(RACK_LIMITS):
                     least[word] = min(least[word], limit[first + word])
         limit_W, at = self.limit_W, (unit * 2 + way) * LIMIT_COUNT
-        dc_W = (
-            self._dc_limit_W(unit, way, online, least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V])
-            if online
-            else 0
-        )
+        current_mA, voltage_V = least[RL_CURRENT_MA + way], least[RL_VOLTAGE_V]
+        dc_W = self._dc_limit_W(unit, way, online, current_mA, voltage_V)
         limit_W[at + L_BMS_CURRENT] = min(limit_W[at + L_PCS_RATED], dc_W)
         limit_W[at + L_CELL_VOLTAGE_TAPER] = self._share_W(at, least[RL_CELL_VOLTAGE + way])
         limit_W[at + L_TEMPERATURE_TAPER] = self._share_W(at, least[RL_TEMPERATURE + way])

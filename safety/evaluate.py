@@ -4,10 +4,11 @@ it knows a row.
 An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so
 that a flickering sensor still trips; what counts towards clearing begins anew. A feature known only
 in part (one of two detectors is silent) may trip, but clears nothing. Nor does one that is doubted,
-but what it counts towards a trip begins anew. Behind a closed gate the count stops, too,
-until the feature itself is clear: a current that swings opens and closes the gate of row 20 faster
-than its 2 s. Set counters advance by the elapsed ticks (a late step trips no later), clear counters
-by one per step.
+but what it counts towards a trip begins anew. What a stage of the cabinet has counted is forgotten
+only once it has been clear for HOLD_MS, so that a contact that chatters trips, too. Behind a closed
+gate the count stops, too, until the feature itself is clear: a current that swings opens and closes
+the gate of row 20 faster than its 2 s. Set counters advance by the elapsed ticks (a late step trips
+no later), clear counters by one per step.
 """
 
 from array import array
@@ -16,7 +17,10 @@ from safety import crc, matrix as m, parameters as p, signals as s
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
 TRIPS_END = 1 << 29  # counted from 0 again: more than a cabinet has in its life
-D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS = range(4)
+D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS, D_HOLD_TICKS = range(5)
+# Chosen by the project: a wire that is loose opens more often. Cells, racks and converters swing
+# with their load, so what they count is forgotten at once.
+HOLD_MS = 10_000
 
 
 def _instances(layout):
@@ -72,6 +76,7 @@ class Evaluator:
         """
         self.image, self.map = image, image_map
         watch, debounce = [], []
+        hold_ticks = p.ticks(HOLD_MS, image[p.H_TICK_MS])
         for index in range(self.count):
             row = m.STAGES[self.stage[index]]
             words = image_map.stage + self.stage[index] * STAGE_WORDS
@@ -81,9 +86,8 @@ class Evaluator:
             )
             gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
             watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE], index))
-            debounce.append(
-                (gate, image[words + 1] * row[m.S_SENSE], image[words + 2], image[words + 3])
-            )
+            clear_at, hold = image[words + 1] * row[m.S_SENSE], hold_ticks if base == 0 else 0
+            debounce.append((gate, clear_at, image[words + 2], image[words + 3], hold))
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
         self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
@@ -130,9 +134,7 @@ class Evaluator:
                 # as nearly all do: the step of a standing row has to fit a microcontroller, too
                 continue
             elif is_known == m.KNOWN:
-                set_count[index] = 0
-                if active[index] or latched[index]:
-                    self._miss(index, value[feature] * sense)
+                self._miss(index, value[feature] * sense)
             else:
                 self.clear_count[index] = 0
                 if is_known == m.DOUBTED:
@@ -188,13 +190,16 @@ class Evaluator:
         self.first_out[0] = index
 
     def _miss(self, index, level):
-        if level > self.debounce[index][D_CLEAR_AT]:
-            self.clear_count[index] = 0
-            return
-        self.clear_count[index] = min(self.clear_count[index] + 1, s.TICKS_MAX)
-        if self.active[index] and self.clear_count[index] >= self.debounce[index][D_CLEAR_TICKS]:
-            self.active[index] = 0
-            self.moved[0] = 1
+        """Below the threshold: it counts while clear, and forgets what it has counted before."""
+        debounce, clear = self.debounce[index], 0
+        if level <= debounce[D_CLEAR_AT]:
+            clear = min(self.clear_count[index] + 1, s.TICKS_MAX)
+            if self.active[index] and clear >= debounce[D_CLEAR_TICKS]:
+                self.active[index] = self.set_count[index] = 0
+                self.moved[0] = 1
+        self.clear_count[index] = clear
+        if clear >= debounce[D_HOLD_TICKS]:
+            self.set_count[index] = 0
 
     def standing(self, index: int) -> int:
         """True while the instance demands something: active now, or latched."""

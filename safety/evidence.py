@@ -102,6 +102,8 @@ class Evidence:
                 if evaluator.debounce[index][D_GATE] == m.F_ENERGISED
             ]
         )
+        # a key that is turned back, a door that is shut: no start either
+        self.by_hand = tuple([index for index in range(evaluator.count) if self._by_hand(index)])
         self.done = 0
 
     def _holding(self, block):
@@ -136,7 +138,7 @@ class Evidence:
         first = self._item(self._cells_ok(), I_CELLS, first)
         if is_open:
             first = self._open(at_rest, first)
-        no_cause = self._none_asleep() and (not is_open or self._none_counts())
+        no_cause = self.none_of(self.asleep) and (not is_open or self._none_counts())
         first = self._item(no_cause, I_CAUSE, first)
         return self._item(not waiting or not at_rest, I_WAIT, first) if is_open else first
 
@@ -164,12 +166,17 @@ class Evidence:
                 return False
         return True
 
-    def _none_asleep(self):
-        """No cause is there of what counts only while something is energised (rows 48 and 51): it
-        would do so with the first relay under test. Asked until the contactors have closed.
+    def _by_hand(self, index):
+        stage = m.STAGES[self.evaluator.stage[index]]
+        return stage[m.S_ROW] in m.REST_ROWS and stage[m.S_LATCH] == m.SELF
+
+    def none_of(self, instances: tuple) -> bool:
+        """No cause of these instances is there, whatever their gates say. Of what counts only while
+        something is energised (`asleep`: rows 48 and 51) it would count with the first relay under
+        test; asked until the contactors have closed.
         """
         evaluator, features = self.evaluator, self.features
-        for index in self.asleep:
+        for index in instances:
             feature, sense, set_at, _ = evaluator.watch[index]
             if features.known[feature] and features.value[feature] * sense >= set_at:
                 return False
@@ -177,7 +184,7 @@ class Evidence:
 
     def _none_counts(self):
         """No row that would keep it open counts its debounce: the start would come first. One that
-        stands says so.
+        stands says so; one that is clear again and remembers its count does not.
         """
         evaluator = self.evaluator
         for block in range(len(self.holding)):
@@ -186,6 +193,7 @@ class Evidence:
                     gate = evaluator.debounce[index][D_GATE]
                     if (
                         evaluator.set_count[index]
+                        and not evaluator.clear_count[index]
                         and not evaluator.active[index]
                         and (gate == m.NO_GATE or evaluator.gate_ok(gate))
                     ):

@@ -161,7 +161,6 @@ class Features:
         io_3 = self.ages.known(s.G_IO_3)
         self.fire.update(self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), io_3)
         self.gas.update(elapsed)
-        self.put(m.F_ON_UPS, 1 - self.inp[s.MAINS_OK], self.ages.known(s.G_UPS))
         self._silences()
         self.pace.update(elapsed)
         self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]

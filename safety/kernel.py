@@ -243,7 +243,7 @@ def _raise(levels, first, asks):
 
 def _alert_bits(stage):
     """A bit for each of ALERTS the row is in, for the rest after it, for each of CONFLICTS."""
-    row, rests = stage[m.S_ROW], stage[m.S_LATCH] == m.KEY or stage[m.S_ROW] in m.REST_ROWS
+    row, rests = stage[m.S_ROW], m.rests(stage)
     found = (
         [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]
     )

@@ -83,9 +83,10 @@ ALERTS = (
     (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),
 )
 
-# What these rows have opened closes again only when a person starts it after the reset; so does
-# what a latch of KEY has opened. A reset is no start: IEC 60204-1 (?), ISO 13850 (?).
-REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 53)
+# What these rows have opened closes again only when a person starts it after the reset (47, 48: the
+# key in RUN, the door shut); so does what a latch of KEY has opened. A reset is no start: IEC
+# 60204-1 (?), ISO 13850 (?).
+REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 47, 48, 53)
 
 # Demands: what a stage asks of the outputs, each an ordered level.
 # Names, many to a line.
@@ -390,3 +391,8 @@ ASKS = tuple(
         for stage in STAGES
     ]
 )
+
+
+def rests(stage: tuple) -> bool:
+    """Whether the cabinet rests after a latch of this stage."""
+    return stage[S_LATCH] == KEY or stage[S_LATCH] == REMOTE and stage[S_ROW] in REST_ROWS

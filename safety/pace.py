@@ -1,4 +1,6 @@
-"""What stands still and what comes late: the raw words of the meters (row 50), steps (row 44)."""
+"""What stands still, comes late or may have run down: the raw words of the meters (row 50), steps
+(row 44), the UPS of a monitor that is silent (row 43).
+"""
 
 from array import array
 
@@ -7,13 +9,14 @@ from safety import matrix as m, parameters as p, signals as s
 TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
 LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
 LATE_STEPS = 3
+MINUTE_MS = 60_000
 # of `words`: for each meter how long its words have not changed, and their hash; how long ago the
 # last late steps were, the newest first
 FROZEN, HASH, LATE = 0, 2, 4
 
 
 class Pace:
-    """Frozen meters and late steps of one cabinet, written into its Features."""
+    """Frozen meters, late steps and UPS of one cabinet, written into its Features."""
 
     def __init__(self, features):
         self.features, self.tick_ms = features, features.tick_ms
@@ -30,6 +33,7 @@ class Pace:
         self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
         frozen_ticks = max(self.words[FROZEN], self.words[FROZEN + 1])
         value[m.F_METER_FROZEN_MS] = frozen_ticks * self.tick_ms
+        self._ups()
 
     def _late(self, elapsed):
         """How many of the last steps came late in the last 10 s; a step on time is never late."""
@@ -43,6 +47,18 @@ class Pace:
         for place in range(LATE, LATE + LATE_STEPS):
             found += 1 if words[place] < self.window_ticks else 0
         return found
+
+    def _ups(self):
+        """A monitor that has fallen silent may hide a loss of mains: from its last word on the UPS
+        counts as in use, and its reserve runs down.
+        """
+        features, seen, known = self.features, self.ages.seen[s.G_UPS], self.ages.known(s.G_UPS)
+        features.put(m.F_ON_UPS, 0 if known and self.inp[s.MAINS_OK] else 1, seen)
+        if seen and not known:
+            silent_min = self.ages.ticks[s.G_UPS] // (MINUTE_MS // self.tick_ms)
+            left_min = max(self.inp[s.UPS_RESERVE_MIN] - silent_min, 0)
+            features.put(m.F_MAINS_OK, 0, m.KNOWN)
+            features.put(m.F_UPS_RESERVE_MIN, left_min, m.KNOWN)
 
     def _watch_words(self, meter, signal, group, elapsed):
         words = self.words

@@ -125,9 +125,11 @@ class Permit:
 
     def rest(self, is_demanded: int) -> None:
         """What a row of REST_ROWS or a key latch keeps open needs a request to run that comes after
-        the reset. is_demanded: 1 while one of them is active or latched.
+        the reset, the key in RUN, the door shut. is_demanded: 1 while one of them is latched. A
+        test is asked for before the key is turned back.
         """
-        if is_demanded and self.state[0] not in ENERGISED:
+        by_hand = not (self.inp[s.TEST_REQUEST] or self.evidence.none_of(self.evidence.by_hand))
+        if (is_demanded or by_hand) and self.state[0] not in ENERGISED:
             self.tried[2] = 1
         elif not self.inp[s.RUN_REQUEST]:
             self.tried[2] = 0

@@ -84,13 +84,13 @@ ROWS = (
         basis="A26, A38",
         confidence="G",
         name="auxiliary supply",
-        sentence="Auxiliary power is lost; the UPS carries monitoring.",
+        sentence="Auxiliary power is lost, or the UPS monitor does not answer.",
         remedy="Restore auxiliary power.",
         proof=SENSOR,
         stages=(
             Stage(
                 "43a",
-                sentence="Auxiliary power is lost; the UPS carries monitoring.",
+                sentence="Auxiliary power is lost, or the UPS monitor does not answer.",
                 read_as={
                     "PCS": (f"{ON_UPS}: R comes with the second stage, 43b, S with the third, 43c"),
                     "DC": f"{ON_UPS}: opening comes with the third stage, 43c",
@@ -182,7 +182,7 @@ ROWS = (
         confidence="C",
         name="service mode",
         sentence="Service mode is selected with the key.",
-        remedy="Turn the key back when the work is done.",
+        remedy="Turn the key back when the work is done, then start it.",
         proof=CONTACT,
         stages=(
             Stage(

@@ -205,7 +205,7 @@ def words(answer: int | None) -> str:
         NOT_LOCKED: "it is not locked out",
         KEY_IN_RUN: "turn the key out of RUN first",
         IN_TEST: "a test is under way: ask again when its minute is over",
-        RESET_FIRST: "a row that stopped it is still active or latched: reset it first, then start",
+        RESET_FIRST: "a row keeps it open: reset it, key to RUN, door shut, then start",
         STAYS_LOCKED: "it is locked out, and that has to end first",
         OVERRULED: "somebody has stopped it meanwhile",
         UNCONFIRMED: "in effect; not known to be stored: another command is not done yet",

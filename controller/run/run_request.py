@@ -27,9 +27,11 @@ class RunRequest:
 
     @property
     def is_asked(self) -> bool:
-        """True: the cabinet is to run."""
+        """True: the cabinet is to run. In TEST mode a tick after the kernel was told of the test:
+        then the key that is out of RUN ends no request.
+        """
         why = self.rest.in_effect
-        return why == AWAKE or bool(self.test) and why[0] == TEST
+        return why == AWAKE or bool(self.test and self._test_ms) and why[0] == TEST
 
     def stop(self, why: int, is_awaited: bool = False, name: str = "") -> None:
         """Rest from now on; a start that is not stored yet is void."""

@@ -138,7 +138,9 @@ def test_a_reset_clears_b_first_and_then_a_and_the_run_is_replayed_to_the_byte(s
     rig.controller.reset("key")
     assert answer(rig) == "done; channel B: nothing to reset"
     rig.plant.key_run = True
-    rig.run(25)
+    rig.run(19)
+    rig.controller.run_request(True)
+    rig.run(26)
     assert out(rig)[s.STATE] == s.RUNNING and rig.observer.violations == []
     rig.controller.cabinet.journal.close()
     report = replay.replay(str(tmp_path / "journal"), replay.core_of)

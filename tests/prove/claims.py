@@ -240,7 +240,7 @@ def a_demand_never_widens_a_limit():
 
 
 def a_weaker_rack_never_widens():
-    """_rack_limits: racks that allow less get no larger share; the BMS's limit is 0 to rated"""
+    """_rack_limits: shares of 0 to 1000, none larger for weaker racks; 0 to rated of the BMS"""
     cabinet = Cabinet(units=1)
     machine, b = cabinet.machine, cabinet.kernel.bounds
     # see a_share_never_widens
@@ -261,7 +261,9 @@ def a_weaker_rack_never_widens():
             after.append(b.limit_W[of_way(way)])
             current = after[-1][bounds.L_BMS_CURRENT]
             claims.append(("within", (current >= 0) & (current <= b.limit_W[0])))
-            claims += [("at least nothing", after[-1][place] >= 0) for place in tapered]
+            shares = [after[-1][place] for place in tapered]
+            full = tapers.FULL_PERMILLE
+            claims += [("a share", (each >= 0) & (each <= full)) for each in shares]
         claims += [(name, after[1][at] <= after[0][at]) for name, at in zip(names, tapered)]
     return cabinet.conclude(claims)
 
@@ -283,7 +285,7 @@ def a_share_never_widens():
     machine, b, calls = cabinet.machine, cabinet.kernel.bounds, []
     machine.stubs[tapers.scale_W] = lambda *given: rising(*given, calls)
     most, least = machine.symbols("left_W", 0, HIGH, 2), machine.symbols("less_W", 0, HIGH, 2)
-    whole, part = machine.symbol("permille", 0, HIGH), machine.symbol("less_permille", 0, HIGH)
+    whole, part = machine.symbols("permille", 0, tapers.FULL_PERMILLE, 2)
     rated = b.limit_W[bounds.L_PCS_RATED]
     machine.assume(each_at_most([*least, part, *most], [*most, whole, rated, rated]))
     claims, found = [], []

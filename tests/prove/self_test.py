@@ -518,7 +518,7 @@ no_reset_clears_what_stands latches Latches.clears
     [m.S_LATCH] <= level
     [m.S_LATCH] >= level
 evaluating_never_unlatches evaluate Evaluator._miss
-    self.active[index] = 0
+    self.active[index] = self.set_count[index] = 0
     self.latched[index] = 0
 evaluating_never_unlatches evaluate Evaluator.update
     busy[block] = self._block(block, elapsed)

@@ -36,7 +36,8 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
         assert desk.step(1, elapsed=1_000_000).of(feature)[1] == KNOWN
         return
     assert desk.step(1, elapsed=budget).of(feature)[1] == KNOWN
-    assert desk.set(own, 1).step().of(feature)[1] == UNKNOWN
+    worst = KNOWN if group == s.G_UPS else UNKNOWN
+    assert desk.set(own, 1).step().of(feature)[1] == worst
 
 
 @cases("""link path fitted io_3 seen
@@ -123,7 +124,27 @@ def test_on_the_ups_means_without_mains():
     desk = Desk().step()
     assert desk.of(m.F_ON_UPS) == (1, KNOWN)
     assert desk.set(s.MAINS_OK, 1).step().of(m.F_ON_UPS) == (0, KNOWN)
-    assert desk.silence(s.G_UPS).step(1, elapsed=ticks(10_000) + 1).of(m.F_ON_UPS)[1] == UNKNOWN
+
+
+def mains(desk):
+    return [desk.of(feature) for feature in (m.F_MAINS_OK, m.F_ON_UPS, m.F_UPS_RESERVE_MIN)]
+
+
+def test_of_a_ups_that_was_never_heard_nothing_is_known():
+    desk = Desk().silence(s.G_UPS).step(1, elapsed=ticks(60_000))
+    assert [known for _, known in mains(desk)] == [UNKNOWN] * 3
+
+
+@cases("""silent_ticks reserve_min
+    ticks(10_000)+1 125 | ticks(60_000)-1 125 | ticks(60_000) 124 | ticks(60_000)+1 124
+    ticks(120*60_000)-1 6 | ticks(125*60_000)-1 1 | ticks(125*60_000) 0 | s.TICKS_MAX 0""")
+def test_a_silent_monitor_may_hide_a_loss_of_mains_and_the_ups_runs_down(silent_ticks, reserve_min):
+    desk = Desk().set(s.MAINS_OK, 1).set(s.UPS_RESERVE_MIN, 125).step().silence(s.G_UPS)
+    desk.step(1, elapsed=ticks(10_000))
+    assert mains(desk) == [(1, KNOWN), (0, KNOWN), (125, KNOWN)]
+    desk.step(1, elapsed=silent_ticks - ticks(10_000))
+    assert mains(desk) == [(0, KNOWN), (1, KNOWN), (reserve_min, KNOWN)]
+    assert mains(desk.speak().step()) == [(1, KNOWN), (0, KNOWN), (125, KNOWN)]
 
 
 @pytest.mark.parametrize("supply", [0, 1])

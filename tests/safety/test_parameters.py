@@ -91,7 +91,9 @@ def test_each_stage_instance_takes_its_own_words_from_the_image():
         feature, sense, set_at, _ = evaluator.watch[instance]
         assert (sense, set_at) == (stage[m.S_SENSE], words * stage[m.S_SENSE])
         clear_at = (words + 1) * stage[m.S_SENSE]
-        assert evaluator.debounce[instance][1:] == (clear_at, words + 2, words + 3)
+        hold_ticks = 500 if stage[m.S_SCOPE] == m.CABINET else 0
+        own = (clear_at, words + 2, words + 3, hold_ticks)
+        assert evaluator.debounce[instance][1:] == own
         assert (feature == evaluator.features.never) == (instance % 3 == 0)
         is_armed = evaluator.watch[instance] in evaluator.armed[evaluator.block[instance]]
         assert is_armed == (instance % 3 != 0)

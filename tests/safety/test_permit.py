@@ -415,7 +415,11 @@ def test_the_key_out_of_run_is_a_controlled_stop():
     bench = running().set(s.KEY_RUN_OK, 0)
     assert bench.step().out[s.STATE] == TRIPPED and bench.unit(s.PCS_RUN_OK) == 1
     assert given_out(bench.step(20)) == (TRIPPED, 0, 0) and bench.standing() == ["47a"]
-    assert bench.set(s.KEY_RUN_OK, 1).step(20).out[s.STATE] == RUNNING and bench.standing() == []
+    assert bench.set(s.KEY_RUN_OK, 1).step(20).standing() == []
+    assert bench.out[s.STATE] == READY
+    assert (
+        bench.set(s.RUN_REQUEST, 0).step(2).set(s.RUN_REQUEST, 1).step(20).out[s.STATE] == RUNNING
+    )
 
 
 def test_clean_only_when_every_rack_reports_open():

@@ -213,7 +213,7 @@ NUMBERS = (
     ("frame", "SHARED_NAMES", CONTACTS, "design"),
     ("frame", "KEEP", 3, "a kind beside those of a reset"),
     ("connection", "LIMIT_PARTS", 60_000, "a quarter of means.VALUE_MAX"),
-    ("matrix", "REST_ROWS", (*range(1, 13), 22, 23, 53), "IEC 60204-1 (?), ISO 13850 (?)"),
+    ("matrix", "REST_ROWS", (*range(1, 13), 22, 23, 47, 48, 53), "IEC 60204-1 (?), ISO 13850 (?)"),
     ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
     ("contactors", "LOST", 2, "a code of its own"),
     ("evidence", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),

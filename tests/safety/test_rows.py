@@ -76,7 +76,8 @@ def test_stale_inputs_never_trip(name):
         bench.wait(bench.kernel.features.ages.budget_ticks[group] + COARSE)
         r.feed(bench, name, r.beyond(name, 0))
         bench.wait(r.debounce_ticks(name) + 60)
-        assert not bench.kernel.evaluator.active[bench.instance(name)], group
+        worst = group == s.G_UPS  # a silent monitor may hide a loss of mains
+        assert bench.kernel.evaluator.active[bench.instance(name)] == worst, group
 
 
 def wanted(name, letter):

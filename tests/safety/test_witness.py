@@ -470,6 +470,15 @@ def test_too_much_and_too_little_are_both_looked_at(measured_W, sent_W):
     assert flagged(bench) == [2] and sorted(of_unit(bench, 1)[1:]) == [-80, 79], "rounded down"
 
 
+@pytest.mark.parametrize("measured, sent", [(0, 0), (1, 0), (0, 1)])
+def test_one_part_of_the_rating_is_looked_at(measured, sent):
+    bench = two_units()
+    part_W = bench.kernel.features.witness.of_unit[1].part_W
+    bench.hold(bench.layout.unit_input(1, s.PCS_POWER_W), measured * part_W)
+    bench.hold(bench.layout.unit_input(1, s.PCS_SENT_W), sent * part_W)
+    assert flagged(bench.step(FULL + TICKS_PER_BLOCK)) == ([2] if measured or sent else [])
+
+
 def test_the_time_that_it_stands_still_has_an_end():
     bench = converter(running(), 9000).step(5)
     for _ in range(2):

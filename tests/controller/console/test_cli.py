@@ -279,7 +279,9 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
         assert run(capsys, "start --run-dir", tmp_path)[1] == [f"start: accepted: {start}"]
         assert run(capsys, "stop --run-dir", tmp_path)[1] == [f"stop: accepted: {stop}"]
         rig.plant.key_run = True
-        rig.run(10)
+        rig.run(6)
+        cabinet.request_run(1)
+        rig.run(12)
 
 
 def test_a_start_of_a_tripped_cabinet_names_the_rows():

@@ -295,7 +295,7 @@ def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop):
     watched(bench, TEST_TICKS)
     bench.tick()
     assert is_over(bench) and bench.people == people
-    after = {"lock": oc.STAYS_LOCKED, "estop": oc.RESET_FIRST}
+    after = {"lock": oc.STAYS_LOCKED, "estop": oc.RESET_FIRST, "key": oc.RESET_FIRST}
     assert bench.cabinet.request_run(1) == after.get(stop, 0)
 
 

@@ -106,7 +106,8 @@ def test_a_start_names_what_it_waits_for_until_it_closes(tmp_path):
     total = watched.core.out[s.EVIDENCE_TOTAL]
     start = f"START  checklist {total} of {total}: waits for R701 interlock: "
     assert start in watched.text("alarms")
-    watched.rig.plant.key_run = True
+    assert watched.rig.controller.cabinet.request_run(1) == operator_commands.RESET_FIRST
+    key(watched, True, 6).rig.controller.cabinet.request_run(1)
     while watched.core.out[s.STATE] != s.CLOSING:
         watched.rig.step()
     facts = watched.facts("alarms")
