@@ -45,7 +45,7 @@ COMMANDS: dict = {
     "links": ("controller.console.show", "which devices are heard, what the buses have counted"),
     "start": (
         "controller.console.operator",
-        "let the cabinet close and run again, after a stop, test or lock-out",
+        "let the cabinet close and run again after whatever it rests",
     ),
     "stop": (
         "controller.console.operator",

@@ -94,16 +94,11 @@ class Evidence:
         # and the lock, the second channel, the cells, the causes
         self.total = len(self.groups) + 4 + REST_ITEMS
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
-        self.asleep = tuple(
-            [
-                index
-                for block in self.holding
-                for index in block
-                if evaluator.debounce[index][D_GATE] == m.F_ENERGISED
-            ]
-        )
+        holding = [index for block in self.holding for index in block]
+        gates = evaluator.debounce
+        self.asleep = tuple([index for index in holding if gates[index][D_GATE] == m.F_ENERGISED])
         # a key that is turned back, a door that is shut: no start either
-        self.by_hand = tuple([index for index in range(evaluator.count) if self._by_hand(index)])
+        self.by_hand = tuple([index for index in holding if self._by_hand(index)])
         self.done = 0
 
     def _holding(self, block):

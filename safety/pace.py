@@ -23,6 +23,7 @@ class Pace:
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.late_ticks = p.ticks(LATE_MS, self.tick_ms)
         self.window_ticks = p.ticks(LATE_WINDOW_MS, self.tick_ms)
+        self.minute_ticks = p.ticks(MINUTE_MS, self.tick_ms)
         self.words = array("i", [0] * LATE + [self.window_ticks] * LATE_STEPS)
 
     def update(self, elapsed: int) -> None:
@@ -55,7 +56,7 @@ class Pace:
         features, seen, known = self.features, self.ages.seen[s.G_UPS], self.ages.known(s.G_UPS)
         features.put(m.F_ON_UPS, 0 if known and self.inp[s.MAINS_OK] else 1, seen)
         if seen and not known:
-            silent_min = self.ages.ticks[s.G_UPS] // (MINUTE_MS // self.tick_ms)
+            silent_min = self.ages.ticks[s.G_UPS] // self.minute_ticks
             left_min = max(self.inp[s.UPS_RESERVE_MIN] - silent_min, 0)
             features.put(m.F_MAINS_OK, 0, m.KNOWN)
             features.put(m.F_UPS_RESERVE_MIN, left_min, m.KNOWN)

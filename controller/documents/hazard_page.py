@@ -8,16 +8,16 @@ FIELDS = (
     ("cause", "cause"),
     ("hurt", "who could be hurt"),
     ("safety_function", "safety function"),
-    ("process_safety_basis", "why so long"),
+    ("process_safety_basis", "basis of this time"),
     ("open", "open"),
 )
 HEAD = (
     "Time there is: the process safety time, from the cause to no energy. Latest: the time chain "
     "of the example site, sensor included, worst case. Measured: on the rig in virtual time, from "
-    "the moment in which the sensor shows the cause. Both of the slowest stage that takes energy "
-    "away, until the contactors are open, or until power is zero where they stay closed; without a "
-    "wait for the fuse. -: none of its rows takes energy away; before: rows of other hazards act "
-    "sooner."
+    "the moment in which the sensor shows the cause; of its own scenario where the log has that "
+    "figure. Both else of the slowest stage that takes energy away, until the contactors are open, "
+    "or until power is zero where they stay closed; without a wait for the fuse. -: none of its "
+    "rows takes energy away; before: rows of other hazards act sooner."
 )
 PARTLY = "Tests and scenarios were not looked for: no sources are installed here."
 
@@ -53,9 +53,9 @@ def summary(facts: dict) -> Table:
                 each["id"],
                 each["hazard"],
                 ", ".join(map(str, each["rows"])),
-                f"{each['process_safety_time_s']:g} s",
-                _time(each["latest_ms"]),
-                _time(each["measured_ms"]),
+                _time_there_is(each),
+                _time(_own_ms(each, "latest")) if _is_timed(each) else "-",
+                _time(_own_ms(each, "measured")),
             )
             for each in facts["hazards"]
         ],
@@ -68,6 +68,20 @@ def outside(facts: dict) -> Table:
     return Table(("hazard", "whose it is"), rows)
 
 
+def _is_timed(hazard):
+    return not hazard["process_safety_basis"].startswith("none")
+
+
+def _time_there_is(hazard):
+    return f"{hazard['process_safety_time_s']:g} s" if _is_timed(hazard) else "-"
+
+
+def _own_ms(hazard, name):
+    """What the log says of the hazard itself; else of the slowest stage of its rows."""
+    own_s = hazard.get(f"{name}_s")
+    return hazard[f"{name}_ms"] if own_s is None else own_s * 1000
+
+
 def _time(time_ms):
     """ "-": no stage takes energy away; "before": rows that act sooner had taken it already."""
     if not time_ms:
@@ -77,7 +91,7 @@ def _time(time_ms):
 
 def _hazard(each, facts):
     rows = [(words, each[key]) for key, words in FIELDS]
-    rows.insert(3, ("process safety time", f"{each['process_safety_time_s']:g} s"))
+    rows.insert(3, ("process safety time", _time_there_is(each)))
     if "measured_s" in each:
         rows.append(("longest of its scenarios", f"{each['measured_s']:g} s"))
     rows.append(

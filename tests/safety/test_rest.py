@@ -77,6 +77,12 @@ def test_a_key_that_is_turned_back_and_a_door_that_is_shut_start_nothing(signal,
     assert bench.out[s.STATE] == s.RUNNING
 
 
+def test_the_end_of_another_row_that_resets_itself_ends_no_request():
+    bench = resting().set(s.AIR_TEMPERATURE_DDEGC, 501).set(s.RUN_REQUEST, 1).step(CLOSED_TICKS)
+    assert (bench.out[s.STATE], bench.out[s.START_NEEDED]) == (s.INHIBITED, 0)
+    assert bench.set(s.AIR_TEMPERATURE_DDEGC, 200).step(CLOSED_TICKS).out[s.STATE] == s.RUNNING
+
+
 def test_a_test_is_asked_for_before_the_key_is_turned_back():
     bench = resting().set(s.KEY_RUN_OK, 0).step(CLOSED_TICKS)
     assert bench.out[s.START_NEEDED] == 1

@@ -1,5 +1,7 @@
 """Starts, stops, lock-outs and TEST mode: when they act, are stored and survive."""
 
+from dataclasses import replace
+
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
 
@@ -194,9 +196,23 @@ def test_who_asks_waits_longer_than_the_store_may_take():
 
 def test_whatever_it_rests_after_it_is_not_asked_to_run():
     """The codes are those of every earlier store and journal."""
-    assert [PERSON[0], TESTED[0], ANNA[0], run_request.UNKNOWN] == [1, 2, 3, 4]
-    for why in range(1, 5):
+    codes = [PERSON[0], TESTED[0], ANNA[0], run_request.UNKNOWN, run_request.ROW]
+    assert [*codes, run_request.RESTART] == [1, 2, 3, 4, 5, 6]
+    for why in range(1, 7):
         assert not RunRequest((why, "")).is_asked and RunRequest(AWAKE).is_asked
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+@pytest.mark.parametrize("state", [store.CLEAN, store.ARMED])
+def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, state):
+    """After a crash not before the reset of row 44c either."""
+    hma = {**CONFIG.hma, "restart_alone": is_alone}
+    settings = replace(CONFIG, topology=replace(CONFIG.topology, hma=hma))
+    bench = Bench(found(state), settings).tick(RUN_TICKS)
+    rest = AWAKE if is_alone else (run_request.RESTART, "")
+    assert told(bench) == (is_alone, rest)
+    runs = is_alone and state == store.CLEAN
+    assert (bench.state == "running") == runs and bench.is_open() != runs
 
 
 def under_test():
