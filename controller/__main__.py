@@ -43,10 +43,7 @@ COMMANDS: dict = {
     "trend": ("controller.console.show", "the last minutes of power, charge, cells, temperature"),
     "racks": ("controller.console.show", "the racks as their BMS tell"),
     "links": ("controller.console.show", "which devices are heard, what the buses have counted"),
-    "start": (
-        "controller.console.operator",
-        "let the cabinet close and run again after whatever it rests",
-    ),
+    "start": ("controller.console.operator", "let a cabinet that rests close and run again"),
     "stop": (
         "controller.console.operator",
         "ramp to zero, open, and rest until somebody starts it",

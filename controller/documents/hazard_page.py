@@ -17,7 +17,8 @@ HEAD = (
     "the moment in which the sensor shows the cause; of its own scenario where the log has that "
     "figure. Both else of the slowest stage that takes energy away, until the contactors are open, "
     "or until power is zero where they stay closed; without a wait for the fuse. -: none of its "
-    "rows takes energy away; before: rows of other hazards act sooner."
+    "rows takes energy away, or what opened has to stay open; before: rows of other hazards act "
+    "sooner."
 )
 PARTLY = "Tests and scenarios were not looked for: no sources are installed here."
 

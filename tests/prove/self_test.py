@@ -245,7 +245,7 @@ def test_outside_the_kernel_a_copy_of_a_table_tells_nothing(repository):
     assert told and int(told[1]) > 30, lines
     test.write_text(OUTSIDE_TEST.replace("def test_the", "def the").replace("def test_c", "def c"))
     done = run(*words, cwd=repository)
-    assert done.returncode == 1 and "error: too few for 88 %" in done.stdout
+    assert done.returncode == 1 and "error: too few for 90 %" in done.stdout
     left = (repository / "build/prove/survivors.txt").read_text()
     assert "Pair.twice | * to + | self.a * 2" in left and "LEVELS" not in left
 

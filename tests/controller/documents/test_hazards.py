@@ -61,6 +61,7 @@ def test_the_log_has_no_gap():
             lambda hazard, _: hazard.update(measured_s=10.1),
             "H12: its scenarios took 10.1 s, there are 10 s",
         ),
+        (lambda hazard, _: hazard.update(latest_s=10.1), "H12: it may take 10.1 s, there are 10 s"),
         (lambda _, measured: measured["2"].update(met=False), "H12: course 2 was not met"),
         (
             lambda _, measured: measured["2"].update(off_ms=10_001),
