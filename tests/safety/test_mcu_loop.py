@@ -116,6 +116,18 @@ def test_the_relay_falls_before_a_latch_is_remembered():
     assert board.log.count(("remember", m.KEY, 0, 0)) == 1
 
 
+def test_a_reset_is_remembered_as_the_latch_was():
+    board, second, sender = _started(level=m.REMOTE)
+    _turns(board, second, sender, 300)
+    told = second.sender.frame.get
+    sender.frame.put(f.RESET_KIND, m.REMOTE)
+    sender.frame.put(f.RESET_FIRST_OUT, told(f.FIRST_OUT))
+    sender.frame.put(f.RESET_MASK, told(f.CAUSE_MASK))
+    _turns(board, second, sender, 10)
+    remembered = [each for each in board.log if each[0] == "remember"]
+    assert remembered == [("remember", m.REMOTE, 0, 0), ("remember", m.SELF, 0, 0)]
+
+
 def test_the_mark_of_the_store_is_remembered_once():
     board, second, sender = _started()
     for field, value in ((f.RESET_KIND, f.KEEP), (f.RESET_MASK, 7), (f.RESET_FIRST_OUT, 9)):
