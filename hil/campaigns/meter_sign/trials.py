@@ -16,7 +16,8 @@ TICK_MS, RATED_W, PEAK_W = 20, 250_000, 500_000.0
 SWING = 0.8  # of the peak
 TICKS = (meter_sign.TEST_S + 1) * 1000 // TICK_MS
 PERIOD_TICKS = 5  # of meters and converter: a reading each 0.1 s, at phases of their own
-DEAD_TICKS, RAMP_W = 3, 50_000  # of the converter: 60 ms, its rating in 0.1 s
+# of the converter: 60 ms, and up to 80 ms until the bus is free for the write; its rating in 0.1 s
+DEAD_TICKS, WRITE_TICKS, RAMP_W = 3, 5, 50_000
 JITTER = 4e-4  # of a meter's reading
 FILES = {
     "LORA": ("lora_512xh100_2s.csv.gz", "run01_kW"),
@@ -136,7 +137,8 @@ def result_of(trial, traces):
     # the register goes on from test to test
     proof.state[meter_sign.S_CODE] = draw.randrange(1, 1 << 16)
     grid, beside, of_load, of_battery = _Meter(draw), _Meter(draw), *WIRINGS[trial.wiring]
-    sent, battery_W, read = array("i", [0] * (DEAD_TICKS + 1)), 0.0, draw.randrange(5)
+    dead_ticks = DEAD_TICKS + draw.randrange(WRITE_TICKS)
+    sent, battery_W, read = array("i", [0] * (dead_ticks + 1)), 0.0, draw.randrange(5)
     view.battery_W = 0
     for tick in range(TICKS):
         wanted_W = sent[tick % len(sent)]
