@@ -30,7 +30,7 @@ OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control], in b
 
 def cabinet_parameters(values, topology, budgets: dict) -> dict:
     """{name: integer} of CABINET_PARAMETERS."""
-    derived = _fitted(topology)
+    derived = fitted(topology)
     derived |= {name: values.need("control", name) for name in OF_CONNECTION}
     return {
         row[0]: int(
@@ -42,7 +42,7 @@ def cabinet_parameters(values, topology, budgets: dict) -> dict:
     }
 
 
-def _fitted(topology):
+def fitted(topology):
     """{parameter of the cabinet: bool or count} that follow from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted

@@ -232,7 +232,10 @@ def test_values_out_of_range_are_refused_whole(name, signal, value):
     device, sink = warm(name)
     device.on_frame(*frame(name, 1, {signal: value}), 0)
     assert device.refused == 1 and device.bad_frames == 0 and not sink.taken() and not any(sink.inp)
-    device.on_frame(*frame(name, 2), 0)
+    # said again it is refused again
+    device.on_frame(*frame(name, 2, {signal: value}), 0)
+    assert device.refused == 2 and not sink.taken()
+    device.on_frame(*frame(name, 3), 0)
     assert len(sink.taken()) == 1
 
 

@@ -331,6 +331,20 @@ def test_a_late_reply_is_not_taken_for_the_next(bench, port):
     assert bench.outcomes("third") == ["timeout"] and port.statistics[1].silent == 1
 
 
+def test_of_two_reads_that_timed_out_neither_is_believed_at_once(bench, port):
+    """A reply to the second may come while the first is asked again."""
+    for address in (0, 500):
+        bench.ask(address, address=address)
+        port.poll(port.wake_us)
+        port.poll(port.wake_us)
+    bench.ask("again", address=0)
+    now_us = max(port.wake_us, port.statistics[1].retry_us)
+    first = port.poll(now_us)
+    assert bench.outcomes() == ["timeout"] * 2
+    port.receive(answer(first, value=500), now_us + REQUEST_US + 500)
+    assert bench.outcomes("again") == []
+
+
 def test_a_write_that_timed_out_raises_no_suspicion(bench, port):
     bench.write("w")
     port.poll(0)

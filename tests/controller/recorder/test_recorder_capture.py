@@ -12,8 +12,8 @@ from controller.record.journal import JournalReader
 from controller.record.snapshot import Snapshot
 from controller.recorder import retention, room
 from controller.recorder.capture import Capture, Folder
-from controller.recorder.captures import Captures
-from controller.recorder.database import TABLES
+from controller.recorder.captures import RETRY_US, Captures
+from controller.recorder.database import TABLES, DatabaseError
 from controller.recorder.limits import Limits
 from controller.recorder.seconds import COLUMNS, Seconds
 from safety import signals as s
@@ -25,10 +25,17 @@ TICK_MS, AFTER_TICKS = 20, 100
 class Table:
     def __init__(self, pending=None):
         self.pending, self.connection = pending, sqlite3.connect(":memory:", isolation_level=None)
+        self.fails = 0
         self.connection.executescript(TABLES)
 
     def meta(self, key):
         return self.pending
+
+    def write(self, rows, meta, also):
+        if self.fails:
+            self.fails -= 1
+            raise DatabaseError("record.db", sqlite3.OperationalError("disk I/O error"))
+        also(self.connection, rows)
 
     def commit(self, also, numbers):
         stored = [((each, 0, 0, 0, "", None, "trip", "", "", ""), b"") for each in numbers]
@@ -83,6 +90,20 @@ def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(
     for sequence in range(600, 5001):
         captures.take(SimpleNamespace(sequence=sequence, kind=0, raw=b""), sequence)
     assert captures._capture._waiting[-1][0] == end
+
+
+def test_what_the_table_could_not_be_told_it_is_told_later(feed, tmp_path):
+    """A run that ends early: the row says frame 690 until then, the file ends with 599."""
+    table = Table()
+    captures = opened(tmp_path, table)
+    table.commit(captures.note([590]), [8])
+    captures.begin([590])
+    captures.end_of_run(0)
+    table.fails = 1
+    for now_us in (0, RETRY_US):
+        captures.work(now_us)
+    found = table.connection.execute("SELECT event_id, last_sequence FROM captures").fetchall()
+    assert (found, table.fails) == ([(8, 599)], 0)
 
 
 def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_path):

@@ -26,7 +26,7 @@ def test_who_shall_keep_away_stands_above_who_shall_watch():
 def test_the_levels():
     """Of one stage each, and the boundaries: a gate on gas makes a louvre a sign; off-gas ramps."""
     levels = "12a 4 3 4 21b 4 24 4 7 3 22 3 16b 3 48b 3 9 3 1a 2 39 2 44a 2 47a 2 26b 2 16a 1 6a 1"
-    names = f"{levels} 19a 1 48a 1 18a 0 40a 0".split()
+    names = f"{levels} 19a 1 31b 1 48a 1 18a 0 40a 0".split()
     for name, level in zip(names[::2], names[1::2]):
         assert danger.level(BY_ID[name]) == int(level), name
     assert [bool(words) for words in danger.FIRST] == [False, False, False, True, True]

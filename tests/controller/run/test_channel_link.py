@@ -269,6 +269,9 @@ def test_a_b_that_is_not_heard_or_does_not_hear_resets_nothing(tripped):
     assert channels.step(EXPIRY_TICKS + 1).link.causes() == (-1, 0)
     channels.link.order_reset(m.KEY, -1, 0)
     assert channels.link.result == NO_ANSWER, "nobody knows what stands there"
+    channels.cut_to_a = channels.cut_to_b = False
+    key_out(channels.step(300))
+    assert reset(channels, *channels.link.causes()) == latches.DONE
 
 
 @pytest.mark.parametrize("is_trusted, result", [(False, latches.DONE), (True, 200)])

@@ -1,9 +1,11 @@
 """Layers, keys, topology and images of a configuration."""
 
+import dataclasses
+
 import pytest
 
 from controller.core import parameters
-from controller.site import config, schema, stage_states, topology
+from controller.site import config, limit_images, schema, stage_states, topology
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import matrix, parameters as p
@@ -61,6 +63,7 @@ def test_the_image_lies_as_its_map_says(files):
 def test_each_layer_may_only_be_tighter_or_equal(files):
     files.append("site", "[rack.all]\nrated_current_mA = 130000")
     files.append("cabinet", "[rack.3]\nrated_current_mA = 129999")
+    files.replace("type", "\n[rack.2]", "\n[rack.2]\nrated_current_mA = 131000")
     rated = [each["rated_current_mA"] for each in files.load().rack_tables]
     assert rated == [130_000, 130_000, 129_999]
 
@@ -149,6 +152,21 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
     }
     # 37: these racks report it themselves
     assert off == {3, 4, 5, 6, *range(7, 18), 30, 40, 42, 43, 46, 47, 48, 51, 52}
+
+
+def test_a_close_command_is_fitted_where_every_bms_takes_one(files, pylontech):
+    """One that closes when it has supply would close in the test of the permits."""
+    loaded, (deaf,) = (
+        files.load(),
+        [each for each in pylontech.load().devices if each.role == "bms"],
+    )
+    for replaced in range(4):
+        devices = list(loaded.topology.devices)
+        places = [place for place, each in enumerate(devices) if each.role == "bms"]
+        for place in places[:replaced]:
+            devices[place] = deaf
+        found = limit_images.fitted(dataclasses.replace(loaded.topology, devices=tuple(devices)))
+        assert found["close_command_fitted"] == (replaced == 0)
 
 
 def test_the_module_that_drops_the_pcs_comes_first(files):
