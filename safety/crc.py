@@ -31,6 +31,13 @@ def add_word(value: int, word: int) -> int:
     return ~value if word < 0 else value  # its sign was shifted in
 
 
+def add_number(value: int, number: int) -> int:
+    """As `add_word` of a number within 0 .. 65535, in half the time: of its two bytes."""
+    value ^= number
+    value = (value >> 8) ^ TABLE[value & 255]
+    return (value >> 8) ^ TABLE[value & 255]
+
+
 def add_words(value: int, words, first: int, after: int) -> int:
     """As `add_word` of words[first] to before words[after], without a call for each."""
     table = TABLE

@@ -130,7 +130,7 @@ class Evaluator:
             is_known = known[feature]
             if is_known and value[feature] * sense >= set_at:
                 self._beyond(index, elapsed)
-            elif not (set_count[index] or active[index] or latched[index]):
+            elif not (latched[index] or active[index] or set_count[index]):
                 # as nearly all do: the step of a standing row has to fit a microcontroller, too
                 continue
             elif is_known == m.KNOWN:
@@ -139,7 +139,7 @@ class Evaluator:
                 self.clear_count[index] = 0
                 if is_known == m.DOUBTED:
                     set_count[index] = 0
-            if set_count[index] or active[index] or latched[index]:
+            if latched[index] or active[index] or set_count[index]:
                 busy = 1
         return busy
 
@@ -210,11 +210,12 @@ class Evaluator:
         an operator saw, in one number (0: none). What trips again under its latch is another event.
         """
         value, active, latched = 0, self.active, self.latched
+        add_number = crc.add_number
         for block in range(len(self.busy)):
             if self.busy[block]:
                 for index in self.armed_at[block]:
                     if active[index] or latched[index]:
-                        value = crc.add_word(value if value else crc.START - self.trips[0], index)
+                        value = add_number(value if value else crc.START - self.trips[0], index)
         return value
 
     def refresh_first_out(self) -> None:

@@ -22,6 +22,7 @@ WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
 # bits of _alert_bits behind those of ALERTS: that the cabinet rests after the stage; CONFLICTS
 REST_AT = len(m.ALERTS)
 CONFLICTS_AT = REST_AT + 1
+STOPS = (m.D_PCS, m.D_DC)  # all that channel B acts on
 # Outputs that equal their demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
@@ -54,6 +55,10 @@ class Kernel:
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
+        # of each block what its stages ask, in bits (matrix.ASKS)
+        self.asked = array("i", [0] * (1 + layout.units + layout.racks))
+        # channel B has no units
+        self.outputs = tuple(range(m.DEMAND_COUNT)) if layout.units else STOPS
         self.standing = array("i", [1, 0])  # [1 if any demand may be set, alert bits]
         self.alert_bits = tuple([_alert_bits(stage) for stage in m.STAGES])
         # ticks for which the winning row of each conflict has been active or latched
@@ -110,7 +115,7 @@ class Kernel:
         limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
         contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
         permit = (t.state, t.timer, t.opening.waited, t.relays, t.tried)
-        own = (self.image_check.crc, self.standing, self.conflict_ticks)
+        own = (self.image_check.crc, self.asked, self.standing, self.conflict_ticks)
         rest = permit + own + (self.demand, self.unit_demand, self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
@@ -118,6 +123,8 @@ class Kernel:
         """One step of `elapsed` ticks (1 when on time) over `inp`; results are in `out`."""
         elapsed = self.judge(elapsed)
         demand = self.demand
+        self._settle(elapsed)
+        self.out[s.FAN_ON] = demand[m.D_FAN]
         self.permit.update(elapsed, demand[m.D_PCS], demand[m.D_DC], demand[m.D_REMOVAL])
         self.permit.rest(self.standing[1] >> REST_AT & 1)
         self._stopping()
@@ -133,9 +140,7 @@ class Kernel:
         self.features.update(elapsed)
         self.evaluator.update(elapsed)
         self._combine()
-        self._settle(elapsed)
         self.out[s.RESET_RESULT] = self.latches.update(elapsed, self.inp)
-        self.out[s.FAN_ON] = self.demand[m.D_FAN]
         if self.evaluator.moved[0]:
             self.latches.publish_causes(self.out)
         return elapsed
@@ -153,28 +158,41 @@ class Kernel:
         """The work of _combine, skipped while no stage is or was active or latched and no stop is
         running.
         """
-        _clear(self.demand)
-        _clear(self.unit_demand)
-        alerts = standing = 0
-        active, latched = evaluator.active, evaluator.latched
+        active, latched, stages = evaluator.active, evaluator.latched, evaluator.stage
+        asks, bits = m.ASKS, self.alert_bits
+        asked = alerts = 0
         for block in range(len(evaluator.busy)):
+            here = 0
             if evaluator.busy[block]:
                 for index in evaluator.armed_at[block]:
                     if active[index] or latched[index]:
-                        self._add(evaluator.stage[index], block)
-                        standing = 1
-                        alerts |= self.alert_bits[evaluator.stage[index]]
-        self.standing[0], self.standing[1] = standing, alerts
-        value = self.features.value
-        for feature, _ in m.ALERTS:
-            value[feature] = alerts & 1
-            alerts >>= 1
+                        here |= asks[stages[index]]
+                        alerts |= bits[stages[index]]
+            self.asked[block] = here
+            asked |= here
+        self.standing[0], self.standing[1] = 1 if asked else 0, alerts
+        for output in self.outputs:
+            self.demand[output] = _level(m.LADDERS[output], asked)
+        for unit in range(self.layout.units):
+            self._ask_unit(unit)
+
+    def _ask_unit(self, unit):
+        """Demands on a unit: of the cabinet, its own, and of its racks."""
+        racks = 1 + self.layout.units
+        asked = self.asked[0] | self.asked[1 + unit]
+        for rack in range(self.layout.racks):
+            if self.features.rack_unit[rack] == unit:
+                asked |= self.asked[racks + rack]
+        for output in self.outputs:
+            self.unit_demand[unit * m.DEMAND_COUNT + output] = _level(m.LADDERS[output], asked)
 
     def _settle(self, elapsed):
-        """While a winning row has been active for less than its hold-off, clear the demand that
-        conflicts with it (matrix.CONFLICTS).
+        """The gates that alerts open. While a winning row has been active for less than its
+        hold-off, clear the demand that conflicts with it (matrix.CONFLICTS).
         """
-        ticks = self.conflict_ticks
+        ticks, value = self.conflict_ticks, self.features.value
+        for place in range(len(m.ALERTS)):
+            value[m.ALERTS[place][0]] = self.standing[1] >> place & 1
         for place in range(len(m.CONFLICTS)):
             if not self.standing[1] >> CONFLICTS_AT + place & 1:
                 ticks[place] = 0
@@ -182,18 +200,6 @@ class Kernel:
             if ticks[place] < self.hold_ticks[place]:
                 self.demand[m.CONFLICTS[place][0]] = 0
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
-
-    def _add(self, stage, block):
-        units = self.layout.units
-        first, last = 0, units
-        if block > units:
-            first = self.features.rack_unit[block - 1 - units]
-            last = first + 1
-        elif block > 0:
-            first, last = block - 1, block
-        _raise(self.demand, 0, m.ASKS[stage])
-        for unit in range(first, last):
-            _raise(self.unit_demand, unit * m.DEMAND_COUNT, m.ASKS[stage])
 
     def _stopping(self):
         """A controlled stop is a ramp to zero of every unit; so is a trip whose cause ended before
@@ -226,19 +232,13 @@ class Kernel:
         )
 
 
-def _clear(levels):
-    """All to 0, in place: a new array would allocate on MicroPython."""
-    for index in range(len(levels)):
-        levels[index] = 0
-
-
-def _raise(levels, first, asks):
-    """Raise each output to the asked level if it is lower. levels: from index `first` on; asks:
-    (output, level).
-    """
-    for output, level in asks:
-        if level > levels[first + output]:
-            levels[first + output] = level
+def _level(ladder, asked):
+    """The highest level of an output (of matrix.LADDERS) whose bit is asked, or 0."""
+    found = 0
+    for bit, level in ladder:
+        if asked & bit:
+            found = level
+    return found
 
 
 def _alert_bits(stage):

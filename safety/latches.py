@@ -131,5 +131,7 @@ class Latches:
         out[s.FIRST_OUT] = evaluator.stage[first] if first >= 0 else -1
         out[s.FIRST_OUT_INSTANCE] = first
         out[s.CAUSE_MASK] = evaluator.cause_mask()
+        if evaluator.features.layout.units == 0:
+            return  # channel B tells nobody how many
         out[s.ACTIVE_COUNT] = sum(evaluator.active)
         out[s.LATCHED_COUNT] = sum(evaluator.latched)

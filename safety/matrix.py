@@ -378,19 +378,33 @@ NMC_THRESHOLDS = (
 STAGES_PER_SCOPE = tuple(
     [len([stage for stage in STAGES if stage[S_SCOPE] == scope]) for scope in (CABINET, UNIT, RACK)]
 )
-# Of each stage what it demands, without the outputs it does not ask for: (output, level).
-ASKS = tuple(
-    [
-        tuple(
-            [
-                (output, stage[S_DEMAND][output])
-                for output in range(DEMAND_COUNT)
-                if stage[S_DEMAND][output]
-            ]
-        )
-        for stage in STAGES
-    ]
-)
+
+
+def ladders(stages: tuple) -> tuple:
+    """Of each output the levels that a stage asks, rising, each with a bit of its own:
+    ((bit, level), ...).
+    """
+    found, count = [], 0
+    for output in range(DEMAND_COUNT):
+        levels = sorted({stage[S_DEMAND][output] for stage in stages} - {0})
+        found.append(tuple([(1 << count + place, levels[place]) for place in range(len(levels))]))
+        count += len(levels)
+    return tuple(found)
+
+
+def asks(stage: tuple, of_outputs: tuple) -> int:
+    """The bits of the levels that a stage asks and of all lower ones: `or` of two stages has the
+    higher level of each output.
+    """
+    demand, bits = stage[S_DEMAND], 0
+    for output in range(DEMAND_COUNT):
+        for bit, level in of_outputs[output]:
+            bits |= bit if level <= demand[output] else 0
+    return bits
+
+
+LADDERS = ladders(STAGES)
+ASKS = tuple([asks(stage, LADDERS) for stage in STAGES])
 
 
 def rests(stage: tuple) -> bool:

@@ -72,9 +72,7 @@ class Second:
         """
         kernel = self.kernel
         inp = kernel.inp
-        for place in range(len(f.SHARED)):
-            inp[f.SHARED[place]] = contact_bits >> place & 1
-        inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
+        self.see(contact_bits)
         # before anything of its frame is acted on
         self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._order(inp)
@@ -90,6 +88,13 @@ class Second:
         self.sender.tick(elapsed)
         self._frame_ticks += elapsed
         self.frame_due = self._frame_ticks >= f.FRAME_EVERY_TICKS
+
+    def see(self, contact_bits: int) -> None:
+        """Its contacts become the kernel's inputs."""
+        inp = self.kernel.inp
+        for place in range(len(f.SHARED)):
+            inp[f.SHARED[place]] = contact_bits >> place & 1
+        inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
 
     def _order(self, inp):
         """Take a reset that channel A passes on, once: A repeats it until it has seen the result,

@@ -151,7 +151,7 @@ def demanded(cabinet):
     cabinet.any(kernel.standing, 0, HIGH)
     for index in range(evaluator.count):
         stands = truth(evaluator.active[index]) | truth(evaluator.latched[index])
-        for place, level in m.ASKS[evaluator.stage[index]]:
+        for place, level in enumerate(m.STAGES[evaluator.stage[index]][m.S_DEMAND]):
             at = [unit * m.DEMAND_COUNT for unit in units_of(kernel, evaluator.block[index])]
             levels = [kernel.demand[place], *(kernel.unit_demand[each + place] for each in at)]
             machine.assume([implies(stands, level <= each) for each in levels])

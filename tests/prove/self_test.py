@@ -451,9 +451,9 @@ a_share_never_widens bounds Bounds._share_W
 a_share_never_widens bounds Bounds._share_W
     return rated
     return 2 * rated
-a_fault_never_lowers_a_demand kernel _raise
-    if level > levels[first + output]:
-    if level:
+a_fault_never_lowers_a_demand kernel _level
+    if asked & bit:
+    if asked:
 a_fault_never_lowers_a_demand kernel Kernel._settle
     self.demand[m.CONFLICTS[place][0]] = 0
     self.demand[m.D_HORN] = 0

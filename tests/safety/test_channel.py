@@ -293,6 +293,14 @@ def test_every_single_bit_is_seen_and_the_register_stays_a_small_int(words, plac
     assert over(changed) != over(words)
 
 
+@given(st.lists(st.sampled_from((0, 1, 255, 256, 0xFFFF)) | st.integers(0, 0xFFFF), max_size=9))
+def test_a_number_counts_as_its_two_bytes(numbers):
+    value, data = crc.START, b"".join([number.to_bytes(2, "little") for number in numbers])
+    for number in numbers:
+        value = crc.add_number(value, number)
+    assert value == bitwise(data)
+
+
 @given(WORDS.map(lambda words: [*ENDS, *words]), st.integers(0, 5), st.integers(1, 8))
 @example(ENDS, 0, len(ENDS))
 def test_a_word_counts_as_its_four_bytes_also_in_a_slice(words, first, count):

@@ -106,7 +106,7 @@ class Rules:
     def mask(self):
         value = crc.START - sum(one.trips for one in self.all) % 65_536
         for index, one in enumerate(self.all):
-            value = crc.add_word(value, index) if one.stands else value
+            value = crc.add_number(value, index) if one.stands else value
         return value if any(one.stands for one in self.all) else 0
 
     def seen(self):
@@ -253,7 +253,7 @@ def test_the_number_of_trips_comes_round():
         features.value[feature] = set_at * sense
         evaluator.update(s.TICKS_MAX)
         assert evaluator.trips[0] == trips
-        assert evaluator.cause_mask() == crc.add_word(crc.START - trips, 0)
+        assert evaluator.cause_mask() == crc.add_number(crc.START - trips, 0)
         features.value[feature] = evaluator.debounce[0][1] * sense
         evaluator.update(1)
 

@@ -228,9 +228,16 @@ def test_which_rows_open_which_gate(stage):
     at = list(kernel.evaluator.stage).index(stage)
     kernel.evaluator.latched[at] = kernel.evaluator.busy[kernel.evaluator.block[at]] = 1
     kernel._combine()
+    kernel._settle(1)
     for feature, rows in ALERT_ROWS.items():
         assert kernel.features.value[feature] == (m.STAGES[stage][m.S_ROW] in rows)
         assert kernel.features.known[feature] == 1
+
+
+def test_what_stages_ask_has_a_bit_for_each_level_in_one_small_int():
+    bits = [bit for ladder in m.LADDERS for bit, _ in ladder]
+    assert bits == [1 << place for place in range(len(bits))] and len(bits) <= 30
+    assert all(m.ASKS)
 
 
 def asked(kernel, standing, units):

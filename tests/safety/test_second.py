@@ -215,6 +215,8 @@ def _tripped():
     bench.contacts |= CLOSED
     bench.step(260, signal_bits=CLOSED)
     assert bench.why == "interlock" and bench.told(f.FIRST_OUT)
+    counts = bench.second.kernel.out[s.ACTIVE_COUNT], bench.second.kernel.out[s.LATCHED_COUNT]
+    assert counts == (0, 0), "nobody reads them: the step has to fit a microcontroller"
     return bench
 
 

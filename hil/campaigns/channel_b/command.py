@@ -17,7 +17,7 @@ from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from hil.campaigns.report import Checks
-from safety import parameters as p
+from safety import parameters as p, second as sc
 
 COUNT_MAX = 1000
 STANDIN_NOTES = [f"{Standin.what}; no instructions are counted"]
@@ -39,6 +39,12 @@ COUNTS = (
     ("healthy", "receive", "taking a frame", None),
     ("tripped", "kernel", "kernel step, the half that channel B runs, tripped", "channel_b"),
     ("tripped", "step", "step with link and relay, tripped", None),
+    (
+        "combinations",
+        "kernel",
+        "kernel step, the half that channel B runs, every combination of contacts",
+        "channel_b_trips",
+    ),
     ("healthy", "whole", "a whole kernel step, which channel B does not run", None),
 )
 OPTIONS = {
@@ -215,13 +221,17 @@ def _instructions(lab):
         raise TrialError(f"two runs counted differently: {counts} and {again}")
     return f"{COUNTED_STEPS} steps each, a second run counted the same", [
         figure(
-            f"{words}, Cortex-M3, greatest of {COUNTED_STEPS}",
+            f"{words}, Cortex-M3, greatest of {_steps(state)}",
             counts[state, name],
             "instructions",
             budget=budget,
         )
         for state, name, words, budget in COUNTS
     ]
+
+
+def _steps(state):
+    return sc.RELAY_BIT if state == "combinations" else COUNTED_STEPS
 
 
 def _count_instructions(lab):

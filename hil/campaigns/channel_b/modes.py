@@ -16,6 +16,7 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
+HELD_STEPS, HELD_TICKS = 3, 10
 
 
 def take(board, one):
@@ -66,6 +67,7 @@ def measure(steps, image):
     for state in ("healthy", "tripped"):
         for name, work in works:
             report(state, name, steps, work, second, way)
+    combinations(second, way)
     print("permit", second.permit, "end")
 
 
@@ -91,6 +93,28 @@ def report(state, name, steps, work, second, way):
         if name != "receive" or way.length:
             least, most, total = min(least, taken), max(most, taken), total + taken
     print("count", state, name, least, most, total)
+
+
+def combinations(second, way):
+    """Print what the kernel's half takes in the step in which each combination of contacts begins.
+    What latched before stays latched; each lasts long enough for more to trip.
+    """
+    least, most, total = 1 << 29, 0, 0
+    for open_bits in range(sc.RELAY_BIT):
+        contacts = course.ALL_CLOSED & ~open_bits
+        second.see(contacts)
+        began = mem32[TIMER_VALUE]
+        second.kernel.judge(1)
+        taken = began - mem32[TIMER_VALUE]
+        for _ in range(HELD_STEPS):
+            way.count &= 1
+            way.next(second)
+            second.receive(way.line, way.length)
+            second.step(HELD_TICKS, contacts)
+            if second.frame_due:
+                second.report()
+        least, most, total = min(least, taken), max(most, taken), total + taken
+    print("count combinations kernel", least, most, total)
 
 
 def main():

@@ -60,8 +60,8 @@ def seed():
     m.STAGES = tuple(sorted(map(seeded, m.STAGES), key=lambda stage: stage[m.S_SCOPE]))
     scopes = [stage[m.S_SCOPE] for stage in m.STAGES]
     m.STAGES_PER_SCOPE = tuple([scopes.count(scope) for scope in (m.CABINET, m.UNIT, m.RACK)])
-    demands = [enumerate(stage[m.S_DEMAND]) for stage in m.STAGES]
-    m.ASKS = tuple([tuple([each for each in asked if each[1]]) for asked in demands])
+    m.LADDERS = m.ladders(m.STAGES)
+    m.ASKS = tuple([m.asks(stage, m.LADDERS) for stage in m.STAGES])
 
 
 def main(labels):
