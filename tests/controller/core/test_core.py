@@ -181,6 +181,7 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
         sources.append(core.view.load_source)
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0 and is_standing(core, "50b")
+    assert core.view.grid_W is None, "no obligation is worked out from it"
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
