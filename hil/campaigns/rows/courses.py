@@ -262,7 +262,8 @@ RACK = (
         (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")),
         seen=seen.suspicious,
     ),
-    Course("54", (do("hint", 0.5, **LESS),), before=(FROZEN,), seen=seen.moved(21)),
+    # what changes within 2 s of the last value that was told may still be told with it
+    Course("54", (do("hint", 2.5, **LESS),), before=(FROZEN,), seen=seen.moved(21)),
     *[_tells(stage, "bms_1", {BMS_BITS: bits}) for stage, bits in (("59a", 1), ("59b", 1 << 15))],
     _rising(
         "53",
