@@ -62,6 +62,23 @@ class SiteFiles:
         lines = [f'{name} = "{who}"' for name in names]
         return self.append("site", "[not_fitted]\n" + "\n".join(lines))
 
+    def two_units(self):
+        """The first rack behind a converter of its own, the others behind that of the type."""
+        self.replace(
+            "type",
+            "[rack.1]\n[rack.2]\n[rack.3]",
+            '[rack.1]\ndc_bus = "dc_2"\n[rack.2]\ndc_bus = "dc_1"\n[rack.3]\ndc_bus = "dc_1"',
+        )
+        self.replace("type", 'would hold for rack 2 alone\ndc_bus = "dc_1"\n', "\n")
+        self.append(
+            "type",
+            '[unit.2]\ndc_bus = "dc_2"\nrated_W = 100000\n'
+            "installer_charge_W_max = 100000\ninstaller_discharge_W_max = 100000\n"
+            '[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
+            'bus = "pcs_b"\nunit_id = 1\n[bus.pcs_b]\nkind = "rtu"\nbaud_Bd = 115200',
+        )
+        return self.append("cabinet", '[bus.pcs_b]\nport = "/dev/serial/by-path/b"')
+
     def second_channel(self, port="/dev/serial/by-path/b"):
         self.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
         return self.append("cabinet", f'[channel_b]\nport = "{port}"')

@@ -244,6 +244,16 @@ def test_a_derate_is_a_share_of_what_is_left():
     assert both(bench) == [50_000, 20_000]
 
 
+@cases("""signal value
+    s.CELL_VOLTAGE_MV_MAX 3550 | s.MODULE_TEMPERATURE_DDEGC 400 | s.SOC_PERMILLE 985""")
+def test_a_taper_is_a_share_of_what_the_bms_allows_now(signal, value):
+    """Not of what it allowed a step ago."""
+    bench = running().set_rack(signal, value).step()
+    assert both(bench)[CHARGE] == ONE_RACK_W[CHARGE] // 2
+    bench.set_rack(s.CHARGE_CURRENT_MA_MAX, 70_000).step()
+    assert both(bench)[CHARGE] == ONE_RACK_W[CHARGE] // 4
+
+
 def test_a_small_racks_limit_falls_with_the_age_of_its_bms():
     bench = running()
     bench.silent = bench.bms_groups()

@@ -5,6 +5,7 @@ import json
 import re
 
 import pytest
+from cabinet_bench import believed
 from readme_pages import PLACE, README, filled, made
 from slow import slow
 from watched import Watched, action, of_scenario
@@ -126,6 +127,16 @@ def test_more_racks_than_lines_are_pages_worst_first(quiet):
     status = pages.lines("status", sixteen(quiet.facts("status")))
     check(status, "status")
     assert numbers(status)[:2] == [12, 15] and [line for line in status if "worst 3 of 16" in line]
+
+
+def test_a_rack_shows_its_own_alarms_and_not_those_of_the_tenth(files, tmp_path):
+    bms = '[device.bms_{0}]\nrole = "bms"\nrack = {0}\nprofile = "firebreak_rack"\nbus = "can0"'
+    for rack in range(4, 11):
+        files.append("type", f"[rack.{rack}]\n{bms.format(rack)}\nnode = {rack}")
+    watched = Watched(tmp_path, actions=[silent(3, "bms_10")], settings=believed(files.load()))
+    *others, tenth = watched.run(4).facts("racks")["racks"]
+    assert "40a.rack10" in tenth["standing"]
+    assert [rack["standing"] for rack in others] == [[]] * 9
 
 
 LOOPS = """

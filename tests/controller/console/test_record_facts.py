@@ -98,6 +98,13 @@ def test_rows_and_head_go_by_the_same_clock(tmp_path):
         assert "since up 00:00:09.0" in text
 
 
+def test_a_row_began_with_its_own_event_and_not_with_that_of_a_longer_name(tmp_path):
+    texts = "4: heat detector.", "46a: nobody watches.", "4: heat detector.", "40a: BMS silent."
+    events = [(1000 * at, "trip", "", "cabinet", text) for at, text in enumerate(texts)]
+    write(tmp_path, events).close()
+    assert record.opened(str(tmp_path)).began("4", "cabinet")["uptime_ms"] == BOOT_MS + 2000
+
+
 def trend_of(watched, span_s=60):
     quantities = watched.facts("trend", span_s=span_s)["quantities"]
     return next(each["values"] for each in quantities if each["field"] == "load_W")

@@ -314,6 +314,19 @@ def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
         assert getattr(view, each) == (None if each == name else value), each
 
 
+@pytest.mark.parametrize("unit", range(2))
+def test_one_converter_that_gives_less_is_enough_for_upstream(files, unit):
+    core = core_of(believed(files.two_units().load()))
+    walk = Walk(core, 7)
+    walk.unrest = 0
+    for signal, value in ((s.PCS_STATE, s.PCS_RUNNING), (s.PCS_SENT_W, 50_000)):
+        walk.inp[core.layout.unit_input(unit, signal)] = value
+    for _ in range(400):
+        core.tick(walk.feed(core))
+    short = [is_standing(core, f"56b.unit{each + 1}") for each in range(2)]
+    assert short == [each == unit for each in range(2)] and core.view.is_short
+
+
 @pytest.mark.parametrize("charge", range(len(reasons.KERNEL_CHARGE)))
 def test_each_direction_has_the_limit_and_the_reason_of_its_own(charge):
     core = core_of(FIREBREAK)

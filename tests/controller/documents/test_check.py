@@ -309,6 +309,8 @@ def test_the_report_lists_tightened_thresholds_in_the_units_of_persons(files, py
     """A slower meter and other cells tighten nothing."""
     assert NOTHING_TIGHTENED in _report(files.load())
     assert NOTHING_TIGHTENED in _report(pylontech.load())
+    pylontech.say("type", "hma.chemistry", '"NMC"')
+    assert NOTHING_TIGHTENED in _report(pylontech.load())
     text = _report(files.append("site", TIGHTENED).load())
     found = text[text.index("THRESHOLDS") : text.index("ROWS OF")]
     assert found.split() == AS_TIGHTENED.split()

@@ -77,6 +77,14 @@ def test_it_is_of_this_cabinet(files):
     assert "No suppression in this cabinet." in text and "airflow is not watched" in text
 
 
+def test_the_voltage_is_that_of_the_longest_rack(files):
+    """Racks behind another converter may have fewer cells."""
+    files.two_units().drop("type", "cells = 240")
+    for rack, cells in ((1, 224), (2, 240), (3, 240)):
+        files.say("type", f"rack.{rack}.cells", cells)
+    assert responder.facts(files.load())["dc_V_max"] == 240 * 3650 // 1000
+
+
 def test_the_page_is_upright_and_has_all_words(given):
     found = responder.facts(config.load(given.paths[2]))
     page = document.page(responder.blocks(found), document.PORTRAIT)

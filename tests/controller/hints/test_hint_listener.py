@@ -292,6 +292,8 @@ def test_an_obligation_that_cannot_be_met_tells_what_is_held(site, sender):
     reply = sender("site_ems").say(h.IMPORT_W_MAX, 100_000)
     assert holds(reply, code=h.LIMITED, asked_W=100_000)
     assert 250_000 < reply.granted_W <= 300_000  # as the connection's filter has it by then
+    looser = sender("desk").say(h.IMPORT_W_MAX, 400_000)
+    assert holds(looser, code=h.GRANTED, granted_W=400_000)  # it is kept: another's is not
 
 
 def test_replies_and_states_of_a_running_cabinet(site, sender):

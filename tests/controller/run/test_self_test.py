@@ -136,6 +136,18 @@ def test_clocks_may_part_by_two_percent(raw_per_second_us, step_us, bits):
     assert tested.bits == bits
 
 
+def test_clocks_that_part_after_hours_are_found_within_two_windows():
+    """A mean since the start would hide them for as long again."""
+    tested, window_us = SelfTest([bytearray(4)], [module(SOURCE)]), program_memory.CLOCK_WINDOW_US
+    hours_us = 1000 * window_us
+    for now_us in range(0, hours_us + 1, window_us):
+        tested.step(now_us, now_us)
+    assert tested.bits == 0
+    for passed_us in range(0, 2 * window_us + 1, SECOND):
+        tested.step(hours_us + passed_us, hours_us + passed_us * 97 // 100)
+    assert tested.bits == CLOCK
+
+
 class Zones:
     def __init__(self, folder, *contents):
         self.folder, self.seconds = folder, 0

@@ -78,21 +78,7 @@ def test_a_cabinet_is_built_from_its_topology(files):
 
 
 def test_two_units_with_racks_of_their_own(files):
-    files.replace(
-        "type",
-        "[rack.1]\n[rack.2]\n[rack.3]",
-        '[rack.1]\ndc_bus = "dc_2"\n[rack.2]\ndc_bus = "dc_1"\n[rack.3]\ndc_bus = "dc_1"',
-    )
-    files.replace("type", 'would hold for rack 2 alone\ndc_bus = "dc_1"\n', "\n")
-    files.append(
-        "type",
-        '[unit.2]\ndc_bus = "dc_2"\nrated_W = 100000\n'
-        "installer_charge_W_max = 100000\ninstaller_discharge_W_max = 100000\n"
-        '[device.pcs_2]\nrole = "pcs"\nunit = 2\nprofile = "sunspec_pcs"\n'
-        'bus = "pcs_b"\nunit_id = 1\n[bus.pcs_b]\nkind = "rtu"\nbaud_Bd = 115200',
-    )
-    files.append("cabinet", '[bus.pcs_b]\nport = "/dev/serial/by-path/b"')
-    loaded = files.load()
+    loaded = files.two_units().load()
     assert loaded.topology.rack_units == (1, 0, 0)
     assert [table["unit"] for table in loaded.rack_tables] == [1, 0, 0]
     assert len(loaded.safety_image) == loaded.image_map().words
