@@ -121,6 +121,7 @@ def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     """can-utils #262/#344, python-can #1495: with restart-ms 0 it stays, with 100 it comes back."""
     port = CanPort(FakeBus([fault, None, recovery]))
     port.drain()
+    assert port.send(1, b""), "the queue has room: that is no sign of another node"
     assert port.state == (c.BUS_OFF if state == c.ACTIVE else c.PASSIVE)
     port.drain()
     assert (port.state, port.bus_offs) == (state, int(state == c.ACTIVE))

@@ -236,6 +236,7 @@ def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, word
     assert fresh_after(bus, sink, 400) == (True, True)
     assert bus.device.ready and bus.device.restarts == 0 and bus.slave.get(name, words) != raw
     assert bus.slave.get(WSET, 2) == 0
+    assert bus.device.write_due(bus.now_us), "what was acknowledged before is gone"
 
 
 def test_reversion_is_whole_seconds_and_the_setpoint_is_due_at_half():

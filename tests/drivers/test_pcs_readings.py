@@ -56,6 +56,7 @@ def test_scale_factors_that_are_not_awake_yet():
     "name, exponent",
     table("""
     "701.116" | -11 ; "701.116" | 11 ; "701.116" | 0x7FFF ; "704.55" | -4 ; "704.55" | 4
+    "802.61" | -11 ; "802.61" | 11
 """),
 )
 def test_impossible_scale_factors(name, exponent):

@@ -360,3 +360,17 @@ def test_a_lost_port_is_heard_again_once_it_is_back(adapter, port, arrivals):
     arrivals.add(port)
     os.write(adapter.master, b"back")
     assert heard(arrivals) == [port] and port.read() == b"back"
+
+
+@wire
+def test_a_descriptor_that_is_handed_out_again_is_the_port_that_has_it_now(adapter, port, arrivals):
+    """Adapters that were lost together come back in any order."""
+    descriptor = port.fileno()
+    port.close()
+    other = SerialPort(str(adapter.path), 115200)
+    other.open()
+    assert other.fileno() == descriptor, "the system hands out the lowest one that is free"
+    arrivals.add(other)
+    os.write(adapter.master, b"x")
+    assert heard(arrivals) == [other] and other.read() == b"x"
+    other.close()

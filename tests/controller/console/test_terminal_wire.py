@@ -130,6 +130,8 @@ def test_a_reset_names_no_page_that_is_still_in_a_buffer(terminal, monkeypatch):
     terminal.turns(3)
     assert terminal.session.page == "alarms" and b"ALARM" in terminal.line.pending
     assert terminal.session.seen is None
+    terminal.turns(process.STALL_US // SECOND_US)
+    assert terminal.session.seen is None, "what was dropped was not shown"
     monkeypatch.undo()
     terminal.turns(1)
     assert not terminal.line.pending

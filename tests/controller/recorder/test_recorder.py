@@ -204,6 +204,12 @@ def test_the_wall_clock_set_by_an_hour_is_an_event_and_ages_do_not_move(bench):
     assert uptimes == sorted(uptimes)
 
 
+def test_times_are_known_once_a_controller_that_hung_at_the_start_goes_on(tmp_path):
+    bench = Bench(tmp_path, [estop(3)]).run(2).start_recorder().idle(0.5).run(2)
+    assert bench.query("SELECT DISTINCT utc_source FROM events WHERE kind = 'trip'") == [("ntp",)]
+    bench.close()
+
+
 def _full(path):
     error = DatabaseError(path, OSError(errno.ENOSPC, "database or disk is full"))
     error.full = True
@@ -249,9 +255,12 @@ def test_the_reserve_makes_room_for_events_and_seconds_are_left_out(bench, monke
     bench.run(11)
     assert bench.events("trip") and archive.lean and not path.exists()
     disk.full = False
-    bench.run(12)
+    bench.run(2)
+    assert path.exists() and not archive.lean
+    disk.full, disk.left = True, 0  # again, with the write that tells the loss
+    bench.run(10)
     (loss,) = bench.events("loss")
-    assert loss[2] == "seconds" and "were left out" in loss[3] and path.exists()
+    assert loss[2] == "seconds" and "were left out" in loss[3]
 
 
 def test_a_damaged_database_is_put_aside_and_no_trip_is_lost(bench):
