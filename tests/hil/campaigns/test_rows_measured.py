@@ -174,7 +174,7 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
     """Its set-point expires on a second of its own clock; a test of the meter moves the writes."""
-    each = COURSES["41a"]._replace(settle_s=1.34, before=(do("bridge_chain"),))
+    each = COURSES["41a"]._replace(settle_s=2.34, before=(do("bridge_chain"),))
     result, _ = result_of(each, BELIEVED)
     assert result.since_ms[effects.POWER] < result.stands_ms and result.unwanted == {}
 
