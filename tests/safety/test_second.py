@@ -216,6 +216,7 @@ def _tripped():
     bench.step(260, signal_bits=CLOSED)
     assert bench.why == "interlock" and bench.told(f.FIRST_OUT)
     out, demand = bench.second.kernel.out, bench.second.kernel.demand
+    assert demand[m.D_PCS] == m.PCS_STOP and demand[m.D_DC] == m.DC_OPEN
     unread = out[s.ACTIVE_COUNT], out[s.LATCHED_COUNT], demand[m.D_LAMP]
     assert unread == (0, 0, 0), "the step has to fit a microcontroller"
     return bench
