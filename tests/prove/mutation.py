@@ -82,8 +82,8 @@ def read_mutated(mutant):
 
 
 def swap(mutant):
-    module = sys.modules[mutant.source.module]
-    owner = module
+    # a command imports its own part only when it runs
+    owner = importlib.import_module(mutant.source.module)
     for name in mutant.where.split("."):
         owner = inspect.getattr_static(owner, name)
     owner = getattr(owner, "fget", getattr(owner, "__func__", owner))
