@@ -91,9 +91,7 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
     assert all(line.endswith("  of 6 s") for line in err)
     doc = json.loads((tmp_path / "out.json").read_text())
     assert doc["hints"] == {"accepted": 1, "limited": 0, "refused": 0, "bad_mac": 0}
-    assert doc["lateness_us"]["max"] > 0 and doc["violations"] == []
-    # 44, 49: a machine that stalled for half a second beside other work; no matter of content
-    assert {each["row"] for each in doc["trips"]} <= {44, 49}
+    assert doc["lateness_us"]["max"] > 0 and doc["trips"] == doc["violations"] == []
     # 6 s of 20 ms ticks, less the start of the controller's process; none doubled if late.
     assert 100 < doc["ticks"] <= 305 and doc["simulated_s"] > 5.9
     assert "contactors_closed" in [name for _, name, _ in doc["timeline"]]

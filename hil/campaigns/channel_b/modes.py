@@ -16,7 +16,7 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_TICKS = 3, 10
+HELD_STEPS, HELD_TICKS = 3, 10  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
 
 
 def take(board, one):
