@@ -76,18 +76,12 @@ class Evaluator:
         """
         self.image, self.map = image, image_map
         watch, debounce = [], []
-        hold_ticks = p.ticks(HOLD_MS, image[p.H_TICK_MS])
         for index in range(self.count):
-            row = m.STAGES[self.stage[index]]
+            sense = m.STAGES[self.stage[index]][m.S_SENSE]
             words = image_map.stage + self.stage[index] * STAGE_WORDS
-            base = self.features.base[self.block[index]]
-            feature = (
-                base + row[m.S_FEATURE] if image[image_map.armed + index] else self.features.never
-            )
-            gate = base + row[m.S_GATE] if row[m.S_GATE] != m.NO_GATE else m.NO_GATE
-            watch.append((feature, row[m.S_SENSE], image[words] * row[m.S_SENSE], index))
-            clear_at, hold = image[words + 1] * row[m.S_SENSE], hold_ticks if base == 0 else 0
-            debounce.append((gate, clear_at, image[words + 2], image[words + 3], hold))
+            watch.append((self.feature_of(index), sense, image[words] * sense, index))
+            times = (image[words + 2], image[words + 3], self.hold_of(index))
+            debounce.append((self.gate_of(index), image[words + 1] * sense) + times)
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
         self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
@@ -99,6 +93,21 @@ class Evaluator:
                 for index in range(self.count)
             ]
         )
+
+    def feature_of(self, index: int) -> int:
+        """Place of the feature that an instance looks at: one never known if it is not armed."""
+        if not self.image[self.map.armed + index]:
+            return self.features.never
+        return self.features.base[self.block[index]] + m.STAGES[self.stage[index]][m.S_FEATURE]
+
+    def gate_of(self, index: int) -> int:
+        """Place of the feature without which an instance does not count, or NO_GATE."""
+        gate = m.STAGES[self.stage[index]][m.S_GATE]
+        return gate if gate == m.NO_GATE else self.features.base[self.block[index]] + gate
+
+    def hold_of(self, index: int) -> int:
+        """Ticks that an instance has to be clear before it forgets what it counted."""
+        return p.ticks(HOLD_MS, self.image[p.H_TICK_MS]) if self.block[index] == 0 else 0
 
     def _armed(self, block):
         first, after = self.block_first[block], self.block_first[block + 1]

@@ -3,7 +3,14 @@
 from array import array
 
 from safety import crc, matrix as m, parameters as p, signals as s
-from safety.evaluate import D_CLEAR_AT, D_CLEAR_TICKS, D_SET_TICKS, STAGE_WORDS
+from safety.evaluate import (
+    D_CLEAR_AT,
+    D_CLEAR_TICKS,
+    D_GATE,
+    D_HOLD_TICKS,
+    D_SET_TICKS,
+    STAGE_WORDS,
+)
 
 # the whole limit image is checked in so many steps, 2 s at 20 ms, however large it is
 CRC_STEPS = 100
@@ -56,8 +63,8 @@ class ImageCheck:
             found[2] = found[3] = 0
 
     def as_image(self, index: int) -> bool:
-        """True if the instance still works with the numbers of the image: what `build` made
-        of them is a copy.
+        """True if the instance still works with the numbers of the image and of the table: what
+        `build` made of them is a copy.
         """
         evaluator = self.evaluator
         image, image_map, at = evaluator.image, evaluator.map, evaluator.place[index]
@@ -76,11 +83,15 @@ class ImageCheck:
             return False
         debounce = evaluator.debounce[index]
         words = image_map.stage + evaluator.stage[index] * STAGE_WORDS
-        _, sense, set_at, _ = watch
+        feature, sense, set_at, _ = watch
         return (
             is_armed
+            and feature == evaluator.feature_of(index)
+            and sense == m.STAGES[evaluator.stage[index]][m.S_SENSE]
             and set_at == image[words] * sense
             and debounce[D_CLEAR_AT] == image[words + 1] * sense
             and debounce[D_SET_TICKS] == image[words + 2]
             and debounce[D_CLEAR_TICKS] == image[words + 3]
+            and debounce[D_HOLD_TICKS] == evaluator.hold_of(index)
+            and debounce[D_GATE] == evaluator.gate_of(index)
         )

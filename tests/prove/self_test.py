@@ -532,7 +532,7 @@ what_is_held_acts_in_its_time evaluate Evaluator._beyond
 what_is_held_acts_in_its_time evaluate Evaluator.update
     and self._any_hit(block)
     and self._any_hit(block) and not block
-what_is_held_acts_in_its_time kernel Kernel.judge
+what_is_held_acts_in_its_time kernel Kernel.step
             self._settle(elapsed)
             self._settle(elapsed)|        self.demand[m.D_PCS] = min(self.demand[m.D_PCS], 1)
 what_is_held_acts_in_its_time opening Opening._wait

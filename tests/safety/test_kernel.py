@@ -98,7 +98,7 @@ def image_changed(kernel, steps=2 * PASS_STEPS):
     return kernel.features.value[m.F_IMAGE_CHANGED]
 
 
-@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("place", range(7))
 @pytest.mark.parametrize("at", [0, 1, -2, -1])
 def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     """The evaluator works with a copy: 70 % LFL tripped nothing while the image was whole."""
@@ -112,7 +112,7 @@ def test_a_threshold_that_changed_where_it_is_used_is_seen(at, place):
     elif place == 1:
         watch[at] = (kernel.features.never, sense, set_at, at)
     else:
-        changed = enumerate(debounce[at], 1)
+        changed = enumerate(debounce[at], 2)
         debounce[at] = tuple([value + (index == place) for index, value in changed])
     evaluator.watch, evaluator.debounce = tuple(watch), tuple(debounce)
     assert image_changed(kernel) == 1
@@ -143,13 +143,16 @@ def test_the_armed_comparisons_are_compared_with_the_image(name, change):
     assert image_changed(kernel) == 0
 
 
+@pytest.mark.parametrize("wrong", [(0, 1, 1), (1, 1, 0), (0, -1, 0)], ids=str)
 @pytest.mark.parametrize("sense", [1, -1])
-def test_a_threshold_that_is_another_in_all_places_is_seen(sense):
+def test_a_threshold_that_is_another_in_all_places_is_seen(sense, wrong):
+    """Another threshold; another feature; the other side, with the sign that fits it."""
     kernel = Kernel(default_image())
     evaluator, check = kernel.evaluator, kernel.image_check
     index = next(one[3] for one in evaluator.watch if one[1] == sense)
     feature, _, set_at, _ = evaluator.watch[index]
-    other = feature, sense, set_at + 1, index
+    later, side, above = wrong
+    other = feature + later, sense * side, set_at * side + above, index
     evaluator.watch = evaluator.watch[:index] + (other,) + evaluator.watch[index + 1 :]
     place, (first, *others) = evaluator.place[index], evaluator.armed
     evaluator.armed = first[:place] + (other,) + first[place + 1 :], *others
