@@ -68,9 +68,8 @@ class ImageCheck:
         """
         evaluator = self.evaluator
         image, image_map, at = evaluator.image, evaluator.map, evaluator.place[index]
-        is_armed = image[image_map.armed + index]
         if at < 0:
-            return not is_armed
+            return not image[image_map.armed + index]
         block = evaluator.block[index]
         armed, armed_at = evaluator.armed[block], evaluator.armed_at[block]
         watch = evaluator.watch[index]
@@ -85,8 +84,7 @@ class ImageCheck:
         words = image_map.stage + evaluator.stage[index] * STAGE_WORDS
         feature, sense, set_at, _ = watch
         return (
-            is_armed
-            and feature == evaluator.feature_of(index)
+            feature == evaluator.feature_of(index)
             and sense == m.STAGES[evaluator.stage[index]][m.S_SENSE]
             and set_at == image[words] * sense
             and debounce[D_CLEAR_AT] == image[words + 1] * sense
