@@ -101,8 +101,52 @@ def sources_table():
     return table(["part", "time", "kind"], *lines)
 
 
+def log():
+    return hazard_log.facts(*hazard_log.read())
+
+
 def hazard_table():
-    return in_words(hazard_page.summary(hazard_log.facts(*hazard_log.read())))
+    """All hazards, each line with a place that a link can name."""
+    found = hazard_page.summary(log())
+    lines = [(f'<a id="{place(cells[0])}"></a>{cells[0]}', *cells[1:]) for cells in found.rows]
+    return table(found.headers, *lines)
+
+
+def place(hazard):
+    return hazard.lower()
+
+
+CHAPTER = "chapters/HAZARDS.md"
+TIGHTEST = 7  # so many hazards with the least margin
+ALWAYS = ("H5", "H16")
+
+
+def tight_hazard_table():
+    """The hazards with the least margin, those that show no time, and ALWAYS."""
+    lines = hazard_page.summary(log()).rows
+    timed = sorted([cells for cells in lines if used(cells)], key=used, reverse=True)
+    kept = [cells for cells in timed if cells in timed[:TIGHTEST] or cells[0] in ALWAYS]
+    kept += [cells for cells in lines if not used(cells)]
+    head = "id", "hazard", "time there is", "latest", "measured"
+    return table(head, *[(linked(cells[0]), cells[1], *cells[3:]) for cells in kept])
+
+
+def used(cells):
+    """The part of the time there is that the latest time takes; 0.0 where one of them is "-"."""
+    there_is, latest = cells[3:5]
+    if "-" in (there_is, latest):
+        return 0.0
+    return float(latest.removesuffix(" s")) / float(there_is.removesuffix(" s"))
+
+
+def linked(hazard):
+    return f"[{hazard}]({CHAPTER}#{place(hazard)})"
+
+
+def open_table():
+    """What the log leaves open of each hazard."""
+    lines = [(each["id"], each["safety_function"], each["open"]) for each in log()["hazards"]]
+    return table(["id", "safety_function", "what_stays_open"], *lines)
 
 
 def in_words(found):
@@ -116,11 +160,12 @@ def fault_part(name):
 
 
 def outside_table():
-    return in_words(hazard_page.outside(hazard_log.facts(*hazard_log.read())))
+    return in_words(hazard_page.outside(log()))
 
 
 PAGES = {
-    "README.md": {"hazards": hazard_table, "outside": outside_table},
+    "README.md": {"hazards": tight_hazard_table},
+    CHAPTER: {"hazards": hazard_table, "open": open_table, "outside": outside_table},
     "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
     "chapters/STAGES.md": {"stages": stage_table},
     "chapters/SIGNALS.md": {name: fault_part(name) for name in fault_table.TABLES},
