@@ -77,8 +77,10 @@ class Bus:
     def __init__(self, device, slave, baud_Bd=115200):
         self.port = RtuPort("test", baud_Bd, first_byte_timeout_us=20_000)
         self.device, self.slave, self.now_us, self.piece = device, slave, 0, 256
+        self.keys = set()
         for request, period_us in device.periodic():
             self.port.add(request, period_us)
+            self.keys.add(request.key)
         self._due = []
 
     def run(self, duration_ms):
@@ -87,6 +89,7 @@ class Bus:
             self.slave.each_ms(self.now_us)
             for request in getattr(self.device, "service", lambda now_us: ())(self.now_us):
                 self.port.submit(request)
+                self.keys.add(request.key)
             self._bytes()
 
     def _bytes(self):
@@ -126,6 +129,9 @@ class ModbusSuite:
         bus.piece, bus.slave.before = 1, b"\x00\xff\x55"
         bus.run(self.settle_ms)
         assert group in sink.taken()
+
+    def test_a_request_replaces_none_of_another_unit(self):
+        assert {key[0] for key in self.started()[0].keys} == {1}
 
     def test_periods_are_whole_milliseconds(self):
         device, *_ = self.build()

@@ -294,7 +294,8 @@ def test_temperatures_older_than_the_window_do_not_count(late_us, fresh, early):
     feed(device, [frames.pop(early)], 1_000_000)
     feed(device, frames, 1_000_000 + late_us)
     assert bool(sink.taken()) == fresh
-    feed(device, temperatures(2), 2_000_000)
+    # the one that was too old completes the others when it comes again
+    feed(device, temperatures(2) if fresh else [temperatures(2)[early]], 1_000_000 + late_us)
     assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
 
 
@@ -319,6 +320,19 @@ def test_a_fitted_module_without_a_temperature_leaves_the_group_stale(degC):
     assert not sink.taken() and device.refused == 1
     feed(device, temperatures(3), 300_000)
     assert sink.taken()
+
+
+def test_a_rack_with_fewer_modules_than_another():
+    sink, loaded = Sink(racks=3), profile.load("firebreak_rack")
+    device = bms.NativeBms(loaded, 1, NODE, sink, sink.layout, modules=6)
+    for counter, position in ((0, 0), (1, 6 * 32 - 1), (2, 6 * 32)):
+        places = dict.fromkeys(("cell_position_min", "cell_position_max"), position)
+        feed(device, [*temperatures(counter)[:2], frame("CELLS", counter, places)], 0)
+    assert sink.taken() == groups_of(sink, s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
+    assert device.refused == 1 and len(device.can_ids()) == 5 + 2
+    assert value(sink, s.MODULE_TEMPERATURE_DDEGC + 5) and not any(
+        sink.inp[sink.layout.rack_input(1, s.MODULE_TEMPERATURE_DDEGC) + 6 :]
+    )
 
 
 def test_command_frames_are_what_the_dbc_says():
@@ -364,6 +378,12 @@ def test_random_bytes_never_get_in(frames):
         ("[frames.PACK]", "[frames.PAC]", "frames.PAC: unknown name, did you mean PACK?"),
         ("rack_voltage_mV =", "rack_volts =", "frames.PACK.rack_volts: no such signal; allowed "),
         ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
+        (
+            'soc_permille = {signal = "soc", scale = 10, range = [0, 1000]}\nsoh_permille',
+            "insulation_kohm",  # of PACK's group
+            "frames.CHARGE: allowed the signals of one group, and a group in one frame",
+        ),
+        (" 258 PACK:", " 258 PAC:", "frames.PACK: no such message; allowed STATE, CELLS, PAC, "),
         ('"firebreak_rack.dbc"', '"other.dbc"', "settings.dbc: no such file other.dbc"),
         ('"firebreak_rack.dbc"', '"float.dbc"', "float.dbc: SIG_VALTYPE_ 256 soc : 1;"),
         # one whole degree is five times what row 22 needs: every degree opened the cabinet

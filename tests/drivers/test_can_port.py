@@ -115,6 +115,7 @@ def test_an_error_frame_without_data_is_counted():
         (error_frame(0x040), error_frame(0x004, 0x40), c.ACTIVE),
         (error_frame(0x040), frame(5), c.ACTIVE),
         (error_frame(0x004, 0x20), frame(5), c.PASSIVE),  # a frame does not end error passive
+        (error_frame(0x004, 0x20), error_frame(0x004, 0x08), c.WARNING),
     ],
 )
 def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
@@ -125,6 +126,9 @@ def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     assert port.state == (c.BUS_OFF if state == c.ACTIVE else c.PASSIVE)
     port.drain()
     assert (port.state, port.bus_offs) == (state, int(state == c.ACTIVE))
+    port._bus.waiting = [fault]
+    port.drain()
+    assert port.bus_offs == 2 * int(state == c.ACTIVE)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +175,7 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
         assert port.acknowledged_ok == acknowledged_ok
         port.send(1, b"")
         assert port.acknowledged_ok
+    assert port.full == 2 * refused
 
 
 @pytest.mark.parametrize(
@@ -184,7 +189,7 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
 )
 def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
     """victronenergy/venus #1032, python-can #1495: what came before the loss is kept."""
-    port = CanPort(FakeBus([frame(1), failure, failure]))
+    port = CanPort(FakeBus([frame(1), OSError(errno.EIO, "first"), failure]))
     assert port.drain() == [(1, b"12345678")]
     assert port.drain() == []
     assert (port.state, port.losses) == (c.DOWN, 1)
@@ -208,20 +213,22 @@ def test_a_lost_interface_is_opened_again_later_and_later():
         if len(opened) < 7:
             opened.append(None)
             raise CanPortError("CAN can0 (socketcan): no such interface")
-        return FakeBus([frame(7)])
+        return FakeBus([None, frame(7)], filters=[{"can_id": 7, "can_mask": 0x7FF}])
 
-    old = FakeBus([OSError(errno.ENODEV, "gone")])
-    port = CanPort(old, reopen=reopen)
-    port.drain()
-    now_us, waits_us = 0, []
-    while not port.service(now_us):
-        waits_us.append(port._retry_us - now_us)
-        assert port.service(port._retry_us - 1) is False and len(opened) == len(waits_us)
-        assert port.error == "CAN can0 (socketcan): no such interface"
-        now_us = port._retry_us
-    assert waits_us == [200_000 * n for n in (1, 2, 4, 8, 16)] + [5_000_000] * 2
-    assert (port.state, port.error, old.shut) == (c.ACTIVE, "", 8)
-    assert port.drain() == [(7, b"12345678")]
+    port, now_us = CanPort(FakeBus(), reopen=reopen), 10**9
+    for losses in (1, 2):
+        old, waits_us = port._bus, []
+        old.waiting = [OSError(errno.ENODEV, "gone")]
+        port.drain()
+        while not port.service(now_us):
+            waits_us.append(port._retry_us - now_us)
+            assert port.service(port._retry_us - 1) is False and len(opened) == len(waits_us)
+            assert port.error == "CAN can0 (socketcan): no such interface"
+            now_us = port._retry_us
+        assert waits_us == [200_000 * n for n in (1, 2, 4, 8, 16)] + [5_000_000] * 2
+        assert (port.state, port.error, old.shut, port.losses) == (c.ACTIVE, "", 8, losses)
+        assert port.drain() == [(7, b"12345678")]
+        opened.clear()
 
 
 @pytest.mark.parametrize(

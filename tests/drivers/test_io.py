@@ -69,6 +69,7 @@ def test_coils_by_name_and_from_the_output_array(levels, expected):
         out[index] = levels.get(name, 0)
     assert coils(bus.device.write(out)) == expected
     assert bus.device.write(out) is bus.device.write(levels)
+    assert bus.device.write(out).key == (1, "coils"), "another module's stay on the bus"
 
 
 def test_an_expired_module_is_the_safe_state():
@@ -106,7 +107,9 @@ def test_expiry_is_written_and_read_back():
     assert len(reads) == 2 and bus.device.refused == 0
     bus.slave.requests.clear()
     bus.slave.bits = 0
-    bus.run(5000)
+    bus.run(100)
+    assert (3, EXPIRY, 1) not in bus.slave.requests, "a contact that moves is no reason to look"
+    bus.run(4900)
     assert not any(sink.inp[index] for index in INPUTS if index >= 0)
     reads = [request for request in bus.slave.requests if request[:2] == (3, EXPIRY)]
     assert 4 <= len(reads) <= 5, "once a second"
@@ -139,14 +142,39 @@ def test_module_that_lost_its_expiry_is_found_at_the_next_check():
     assert bus.device.expiry_ok
 
 
-def test_module_that_was_silent_is_checked_at_once():
+@pytest.mark.parametrize("silent_ms, within_ms", [(500, 1500), (60, 400)])
+def test_module_that_was_silent_is_checked_at_once(silent_ms, within_ms):
     bus, _ = running()
     bus.slave.silent = True
-    bus.run(500)
+    bus.run(silent_ms)
     bus.slave.silent = False
     bus.slave.holding[EXPIRY] = 3000
-    bus.run(1500)
+    bus.run(within_ms)
     assert bus.device.expiry_ok and bus.slave.holding[EXPIRY] == 500
+
+
+def test_coils_follow_the_expiry_and_a_look_that_fails_proves_nothing():
+    bus, _ = running()
+    device, answer = bus.device, bus.slave.answer
+    assert coils(device.write(ON)) == 0b0111
+    bus.slave.answer = lambda frame: b"" if frame[1] == 3 else answer(frame)
+    bus.run(3000)
+    assert device.fault == "I/O module 1: timeout" and device.refused == 0
+    assert coils(device.write(ON)) == 0b0111
+    bus.slave.answer, bus.slave.holding[EXPIRY] = answer, 3000
+    while bus.slave.holding[EXPIRY] != 500:
+        bus.run(1)
+    assert coils(device.write(ON)) == 0, "the levels are the same, the module is not"
+    bus.run(500)
+    assert coils(device.write(ON)) == 0b0111
+
+
+def test_the_expiry_is_written_in_the_scale_of_its_register():
+    device, _ = module()
+    device.profile.registers["output_expiry"].scale = 10
+    bus = Bus(device, Slave(holding={EXPIRY: 500}))
+    bus.run(300)
+    assert device.expiry_ok and bus.slave.holding[EXPIRY] == 50
 
 
 def test_a_read_that_fails_while_the_expiry_is_set_does_not_begin_anew():

@@ -63,16 +63,30 @@ def test_no_sunspec_device():
     bus, _ = built(slave)
     bus.run(500)
     assert bus.device.fault == "converter 1: no SunS at register 40000, 50000, 0"
+    assert len(bus.slave.requests) == 3, "again after a pause"
 
 
-@pytest.mark.parametrize("lengths", [{1: 0, 701: 0}, {701: 40000}])
-def test_a_broken_chain_ends(lengths):
+@pytest.mark.parametrize(
+    "length, fault",
+    [
+        (0, "more than 64 models, no end of the chain"),
+        (400, "model header at register 40472 refused"),
+        (40_000, "model 701 at register 40070: length 40000 leaves the map"),
+    ],
+)
+def test_a_broken_chain_ends(length, fault):
     slave = Converter((1, 701), lengths={1: 66, 701: 66})
-    slave.holding[slave.at[701] + 1] = lengths[701]
+    slave.holding[slave.at[701] + 1] = length
     slave.holding.update({address: 0 for address in range(slave.at[701] + 2, 40400)})
     bus, _ = built(slave)
     bus.run(2000)
-    assert bus.device.fault.startswith("converter 1: ") and not bus.device.ready
+    assert bus.device.fault == f"converter 1: {fault}" and not bus.device.ready
+
+
+def test_of_two_models_of_one_id_the_first_counts():
+    slave = Converter((1, 701, 704, 802, 715, 714))
+    slave.holding[slave.at[714]] = 802
+    running(slave)
 
 
 def test_start_up_order():
@@ -118,6 +132,9 @@ def test_setpoint_scale_follows_the_device():
     write_setpoint(bus, 12_345)
     bus.slave.put("704.55", 2)
     bus.slave.put(WSET, 123, 2)
+    while bus.device.setpoint_exponent is not None:
+        bus.run(1)
+    assert bus.device.ready and bus.device.setpoint(12_345) is None
     bus.run(2500)
     assert bus.device.setpoint_exponent == 2 and value(sink, s.PCS_SETPOINT_W) == 12_300
     write_setpoint(bus, 12_399)
@@ -220,6 +237,23 @@ def test_settings_refused_at_the_start(refused):
     )
     assert fresh_after(bus, sink, 400)[0], "the measurements go on"
     assert not bus.device.ready and slave.get("704.22") == 0
+
+
+def test_settings_that_cannot_be_read_back():
+    slave = Converter()
+    refuse, first = slave._refusal, slave.address("704.22")
+    slave._refusal = lambda function, address, count: (
+        4
+        if slave.writes and (function, address) == (3, first)
+        else refuse(function, address, count)
+    )
+    bus, sink = built(slave)
+    bus.run(3500)
+    assert bus.device.fault == "converter 1: SunSpec model 704 cannot be read back"
+    assert fresh_after(bus, sink, 400)[0] and bus.device.stop(), "not from discovery again"
+    slave._refusal = refuse
+    bus.run(2500)
+    assert bus.device.ready and bus.device.fault == ""
 
 
 @pytest.mark.parametrize(
@@ -332,6 +366,36 @@ def test_an_answer_to_a_write_is_a_sign_of_life_too():
     assert bus.device.restarts == 1
 
 
+@pytest.mark.parametrize(
+    "name, raw, state",
+    [
+        ("701.116", 0x8000, pcs.SCALES),
+        *(("715.3", 0, pcs.FIRST_READ), ("802.34", 0xFFFF, pcs.FIRST_READ)),
+        ("715.2", 1, pcs.FIRST_READ),
+    ],
+)
+def test_nothing_known_before_a_restart_counts_after_it(name, raw, state):
+    bus, _ = running()
+    write_setpoint(bus, 1000)
+    bus.device.restart()
+    bus.device.restart()
+    assert bus.device.restarts == 2 and bus.device.write_due(bus.now_us)
+    bus.slave.heartbeat_stopped = name == "715.3"
+    bus.slave.put(name, bus.slave.heartbeat + 1 if name == "715.3" else raw)
+    bus.slave.writes.clear()
+    bus.run(2500)
+    assert bus.device.state == state and bus.slave.writes == []
+
+
+@pytest.mark.parametrize("fault, bad", [("silent", True), ("reply_id", 77), ("before", bytes(90))])
+def test_only_a_good_reply_is_a_sign_of_life(fault, bad):
+    bus, _ = running()
+    setattr(bus.slave, fault, bad)
+    bus.slave.answer = lambda frame: Slave.answer(bus.slave, frame)[:90]
+    bus.run(3500)
+    assert bus.device.restarts == 1
+
+
 def test_long_silence_begins_with_discovery_and_heals():
     """homeassistant-solax-modbus 905, 1007: a device that stopped comes back by itself."""
     bus, sink = running()
@@ -369,6 +433,7 @@ def test_exceptions_of_a_busy_device_are_no_silence():
 
 def test_stop_goes_first_and_start_only_when_asked():
     bus, _ = running()
+    assert bus.device.setpoint(5000, rtu.STOP).priority == rtu.STOP
     bus.port.submit(bus.device.setpoint(5000))
     bus.port.submit(bus.device.stop())
     bus.slave.writes.clear()

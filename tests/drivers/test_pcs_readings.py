@@ -74,6 +74,9 @@ def test_scale_factors_count_when_read_twice_the_same():
     assert changed == [False, True, False] and scales.exponents == (1,)
     changed = [(scales.take(pdu), scales.exponents) for pdu in readings[3:]]
     assert changed == [(1, None), (0, None), (1, (1,)), (1, None), (0, None)]
+    scales.take((2,))
+    scales.forget()
+    assert not scales.take((2,)) and scales.exponents is None
 
 
 def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
@@ -159,11 +162,13 @@ def test_a_dead_converter_program_is_silence():
     assert fresh_after(bus, sink, 1500) == (True, True)
 
 
-def test_heartbeat_may_fall_back_to_zero():
+@pytest.mark.parametrize("heartbeat", [-1, 0xFFFF_FF00])
+def test_heartbeat_may_fall_back_to_zero_and_has_32_bits(heartbeat):
     """Model 715: "with periodic resets to zero"."""
     bus, sink = running()
-    bus.slave.heartbeat = -1
-    assert fresh_after(bus, sink, 1500) == (True, True) and bus.device.restarts == 0
+    bus.slave.heartbeat = heartbeat
+    assert fresh_after(bus, sink, 1400) == (True, True) and bus.device.restarts == 0
+    assert value(sink, s.PCS_HEARTBEAT) == bus.slave.heartbeat & s.INT_MAX
 
 
 def test_local_control_is_not_controlled():
@@ -238,6 +243,40 @@ def test_each_half_counts_once():
     assert fresh_after_reply_to(dc) or fresh_after_reply_to(ac)
     fresh = [fresh_after_reply_to(request) for request in (ac, ac, dc, dc, dc, ac)]
     assert fresh == [False, False, True, False, False, True]
+
+
+def test_a_setpoint_read_in_the_old_scale_is_not_told():
+    bus, sink = running()
+    reads = [read.request for read in bus.device.readings._reads]
+    begun_us = bus.now_us + 10_000_000
+    bus.slave.put("715.3", 1000, 2)
+    for place, exponent in ((3, 0), (2, 0), (2, 0), (6, 1), (3, 1)):
+        sink.taken()
+        bus.slave.put("704.55", exponent)
+        reads[place].on_reply(bus.slave.answer(reads[place].frame)[1:-2], begun_us)
+    assert groups(sink)[1] not in sink.taken()
+
+
+def test_a_read_that_went_down_with_its_port_is_sent_again():
+    bus, sink = running()
+    for request in bus.device.service(bus.now_us + 100_000):
+        if request.key != (1, "ac"):
+            bus.port.submit(request)
+    assert not fresh_after(bus, sink, 900)[0]
+    assert fresh_after(bus, sink, 2500)[0] and bus.device.restarts == 0
+
+
+@pytest.mark.parametrize("lost", ["701.4", "802.34", "704.22", "715.2"])
+def test_a_reply_that_is_lost_costs_one_period(lost):
+    bus, sink = running()
+    answer, at = bus.slave.answer, bus.slave.address(lost).to_bytes(2, "big")
+    frames = []
+    bus.slave.answer = lambda frame: (
+        b"" if frame[2:4] == at and not frames and not frames.append(frame) else answer(frame)
+    )
+    while not frames:
+        bus.run(1)
+    assert fresh_after(bus, sink, 900) == (True, True)
 
 
 @pytest.mark.parametrize("apart_us, fresh", [(0, 1), (1, 0)])

@@ -129,6 +129,7 @@ def test_an_exception_has_its_code_and_is_no_silence(bench, port):
         bench.exchange(20_000 * cycle, lambda frame: rtu.seal(bytes((1, 0x83, 4))))
     assert [event[1:3] for event in bench.events] == [("exception", 4)] * 5
     assert port.statistics[1].exception == 5 and port.statistics[1].silent == 0
+    assert port.statistics[1].noise_bytes == 0
     assert port.wake_us == 100_000
 
 
@@ -331,13 +332,14 @@ def test_a_late_reply_is_not_taken_for_the_next(bench, port):
     assert bench.outcomes("third") == ["timeout"] and port.statistics[1].silent == 1
 
 
-def test_of_two_reads_that_timed_out_neither_is_believed_at_once(bench, port):
-    """A reply to the second may come while the first is asked again."""
+@pytest.mark.parametrize("again", [0, 500])
+def test_of_two_reads_that_timed_out_neither_is_believed_at_once(bench, port, again):
+    """A reply to the one may come while the other is asked again."""
     for address in (0, 500):
         bench.ask(address, address=address)
         port.poll(port.wake_us)
         port.poll(port.wake_us)
-    bench.ask("again", address=0)
+    bench.ask("again", address=again)
     now_us = max(port.wake_us, port.statistics[1].retry_us)
     first = port.poll(now_us)
     assert bench.outcomes() == ["timeout"] * 2
@@ -357,10 +359,11 @@ def test_a_write_that_timed_out_raises_no_suspicion(bench, port):
 
 @pytest.mark.parametrize("age_us, taken", [(LATE_US - 1, []), (LATE_US, ["reply"])])
 def test_suspicion_ends_after_the_slowest_reply_known(bench, port, age_us, taken):
-    bench.ask("a")
-    port.poll(0)
-    failed_us = port.wake_us
-    port.poll(failed_us)
+    for address in (0, 7):  # the one that failed last counts
+        bench.ask(address, address=address)
+        port.poll(600_000 * (address > 0))
+        failed_us = port.wake_us
+        port.poll(failed_us)
     bench.ask("b", address=500)
     port.receive(answer(port.poll(failed_us + age_us - 5000)), failed_us + age_us)
     assert bench.outcomes("b") == taken
@@ -543,6 +546,17 @@ def silent(bench, unit_id=1):
     bench.poll_every("a", 20_000, unit_id=unit_id)
     bench.slave = dead(unit_id)
     return bench.run(5_000_000)
+
+
+@pytest.mark.parametrize("outcome", ["reply", "exception"])
+def test_an_answer_to_a_write_ends_the_back_off_of_the_reads(bench, port, outcome):
+    def exception(frame, _number):
+        return [(1000, rtu.seal(bytes((frame[0], frame[1] | 0x80, 4))))]
+
+    silent(bench).write("w")
+    bench.slave = healthy if outcome == "reply" else exception
+    bench.run(bench.now_us + 60_000)
+    assert bench.outcomes("a")[-1] == outcome and port.statistics[1].silent == 0
 
 
 def test_a_single_read_of_a_silent_unit_does_not_keep_the_loop_awake(bench, port):

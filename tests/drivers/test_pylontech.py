@@ -173,6 +173,10 @@ def test_faults_of_both_alarm_frames_are_kept():
     assert value(sink, s.BMS_FAULT_BITS) == 0x08 | 1 << 18
     feed(device, (0x359, QUIET_V12))
     assert value(sink, s.BMS_FAULT_BITS) == 1 << 18
+    feed(device, (0x359, "0000080004504E"), (0x35A, QUIET_V13))
+    assert value(sink, s.BMS_FAULT_BITS) == 1 << 14 and device.warning_bits == 8
+    feed(device, (0x359, QUIET_V12))
+    assert value(sink, s.BMS_FAULT_BITS) == device.warning_bits == 0
 
 
 @pytest.mark.parametrize(
@@ -217,6 +221,14 @@ def test_voltage_must_fit_the_limits(centivolts, taken):
     """bms-to-inverter 34, 107: Discover AES read as 5.2 V or 522 V, because its scale is 0.1 V."""
     _, sink = fed((0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
     assert sink.taken() == (groups_of(sink, s.G_BMS_PACK) if taken else set())
+
+
+def test_the_voltage_is_judged_by_the_last_limits_and_by_half_of_them_without_a_cut_off():
+    device, sink = fed((0x351, "E803B0046400"))  # 100 V: 35 V to 125 V
+    sink.taken()
+    for centivolts, taken in ((3499, 0), (3500, 1), (12_500, 1), (12_501, 0)):
+        feed(device, (0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
+        assert bool(sink.taken()) == taken
 
 
 @pytest.mark.parametrize(
@@ -305,6 +317,17 @@ def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
         assert (groups_of(sink, group) <= sink.taken()) == (second <= 2 + 3), second
     feed(device, *BOTH, *BOTH, now_us=9 * SECOND_US)
     assert groups_of(sink, group) <= sink.taken()
+
+
+@pytest.mark.parametrize("limits", ["FFFFB0046400C201", "1402"])
+def test_limits_that_are_no_longer_usable_count_as_stopped(limits):
+    device, sink = fed(*BOTH)
+    for second in range(1, 6):
+        feed(device, (0x351, limits), *BOTH[1:], now_us=second * SECOND_US)
+        state = groups_of(sink, s.G_BMS_STATE) <= sink.taken()
+        assert state == (second <= 3) and device.refused + device.bad_frames == second
+    assert value(sink, s.BMS_BAD_FRAMES) == (3 if limits == "1402" else 0)
+    assert device.frames == 1 + 6 + 5 * 5
 
 
 @pytest.mark.parametrize("late_us, fresh", [(0, 1), (1, 0)])

@@ -299,6 +299,15 @@ def test_echo_of_a_single_write_alone_is_no_success():
     assert found(request, request.frame, echo=True) is None
 
 
+def test_an_echo_that_never_came_is_not_waited_for_with_the_next_request():
+    receiver = rtu.Receiver(echo=True)
+    for value in (2, 3):
+        request = rtu.write_register_request("a", 1, 1, value)
+        receiver.expect(request)
+    assert receiver.feed(request.frame) is None
+    assert receiver.feed(request.frame) == request.frame[1:-2]
+
+
 @pytest.mark.parametrize("echoed", range(8))
 def test_partial_echo_of_a_read(echoed):
     """CH341 adapters give a part of the echo only."""

@@ -143,19 +143,20 @@ sys.stdin.read()
 def test_unplugged_and_plugged_in_again(adapter, port):
     """dbus-serialbattery #151, solax #905: a lost device comes back without a restart."""
     port.open()
-    os.write(adapter.master, b"abc")
-    adapter.unplug()
-    wait_for_bytes(port)
-    port.read()
-    assert port.read() == b"" and port.fileno() == -1 and port.losses == 1
-    assert port.error == f"serial port {adapter.path}: the adapter is gone"
-    assert port.service(0) is False and port.service(RETRY_US - 1) is False
-    assert "no such device" in port.error
-    adapter.plug()
-    assert port.service(RETRY_US - 1) is False
-    assert port.service(RETRY_US) is True
-    assert (port.error, port.generation) == ("", 2)
-    assert port.write(b"x") and adapter.take(1) == b"x"
+    for losses, now_us in ((1, 0), (2, 10**9)):
+        os.write(adapter.master, b"abc")
+        adapter.unplug()
+        wait_for_bytes(port)
+        port.read()
+        assert port.read() == b"" and port.fileno() == -1 and port.losses == losses
+        assert port.error == f"serial port {adapter.path}: the adapter is gone"
+        assert port.service(now_us) is False and port.service(now_us + RETRY_US - 1) is False
+        assert "no such device" in port.error
+        adapter.plug()
+        assert port.service(now_us + RETRY_US - 1) is False
+        assert port.service(now_us + RETRY_US) is True
+        assert (port.error, port.generation) == ("", 1 + losses)
+        assert port.write(b"x") and adapter.take(1) == b"x"
 
 
 @wire
@@ -209,6 +210,11 @@ def test_the_rest_of_an_old_frame_never_precedes_a_new_one(adapter, port):
     adapter.take(100_000 - rest)
     assert port.write(b"new") and adapter.take(3) == b"new"
     assert (port.dropped_bytes, port.pending) == (rest, 0)
+    port.write(b"B" * 100_000)
+    rest += port.pending
+    assert port.write(b"C" * 100_000) and port.dropped_bytes == rest and port.pending
+    port.close()
+    assert port.pending == 0
 
 
 @wire

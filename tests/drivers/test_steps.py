@@ -55,10 +55,14 @@ def test_no_reply_ends_it(kind):
 
 
 def test_a_lost_request_ends_it():
-    owner, _ = begun()
+    owner, request = begun()
     assert owner.steps.next_request(2_999_999) is None and not owner.ends
     assert owner.steps.next_request(3_000_000) is None
     assert owner.ends == [("no answer", 3_000_000)]
+    request.on_reply(b"\x03\x04late", 3_000_001)
+    request.on_failure(rtu.EXCEPTION, 2, 3_000_001)
+    request.on_failure(rtu.TIMEOUT, 0, 3_000_001)
+    assert owner.steps.next_request(3_000_002) is None and len(owner.ends) == 1
 
 
 def test_waiting_and_giving_up():
@@ -84,4 +88,6 @@ def test_answers_to_an_abandoned_sequence_are_dropped():
     request.on_reply(b"\x03\x04late", 1)
     request.on_failure(rtu.TIMEOUT, 0, 1)
     again = owner.steps.next_request(2)
+    request.on_failure(rtu.EXCEPTION, 2, 2)
+    assert owner.steps.next_request(3) is None, "the answer to the second is still to come"
     assert owner.answers == [] and owner.ends == [] and again.key == request.key
