@@ -1,5 +1,6 @@
 """The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying."""
 
+import contextlib
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import tty
+from types import SimpleNamespace
 
 import msgpack
 import pytest
@@ -99,6 +101,12 @@ def test_nonsense_in_msgpack_ends_the_stream(data):
         all_of(framing.framing_of(data[0]), data)
 
 
+@pytest.mark.parametrize("head", [b"", b"\0\0\x10\0"])
+def test_a_map_of_4096_bytes_is_taken(head):
+    whole = head + msgpack.packb({"a": "x" * 4090})
+    assert [len(each["a"]) for each in all_of(framing.framing_of(whole[0]), whole)] == [4090]
+
+
 @given(st.binary(min_size=1, max_size=6000), st.integers(1, 4096))
 def test_no_bytes_whatever_break_a_framing(data, size):
     try:
@@ -125,6 +133,18 @@ def test_a_message_is_the_fixed_layout():
     assert data == w.unsigned(HINT._replace(purpose=9)) + b"\xab" * 32
     assert messages.datagram(good(nonce=bytes(8), mac=b"\xab" * 32, purpose=9)) == data
     assert messages.datagram({"hello": "site_ems"}) == w.hello("site_ems")
+    for sign in (-1, 1):
+        most = {"sequence": 2**64 - 1, "sent_ms": 2**64 - 1, "valid_ms": 2**32 - 1}
+        most |= {"value_W": 2**31 - 1 if sign > 0 else -(2**31), "purpose": 65_535}
+        assert messages.datagram(good(**most)) == w.unsigned(HINT._replace(**most)) + b"\xab" * 32
+
+
+@pytest.mark.parametrize("change", [{}, {"sequence": 2}, {"source": "site_em"}])
+def test_a_reply_to_another_message_is_no_answer(change):
+    numbers = dict.fromkeys(w.Reply._fields, 0) | {"code": h.GRANTED, "kind": 3, "quantity": 4}
+    reply = w.Reply(**numbers | {"source": "site_ems", "nonce": bytes(8), "sequence": 1} | change)
+    found = messages.answer(w.reply_bytes(reply, KEYS["site_ems"]), good())
+    assert (found is None) == bool(change)
 
 
 @pytest.mark.parametrize(
@@ -420,6 +440,94 @@ def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
     assert {each.user for each in found} == ({given_up} if given_up else set())
 
 
+class Peer:
+    """A stream with these chunks to read, that takes `room` bytes at a time."""
+
+    user, process = 1, (1, 1)
+
+    def __init__(self, *chunks, room=4096):
+        self.chunks, self.got, self.room = list(chunks), b"", room
+        self.is_closed = False
+
+    def read(self):
+        return self.chunks.pop(0) if self.chunks else b""
+
+    def write(self, data):
+        self.got += data[: self.room]
+        return min(len(data), self.room)
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_a_slow_peer_gets_its_answer_in_pieces_and_counts_as_heard_when_it_speaks(tmp_path):
+    peer = Peer(b'{"head": true}\n')
+    one = link.Link(peer, str(tmp_path / "hints.sock"), 1)
+    for now_us, peer.room in enumerate((7, 0, 7, 100, 100), 5):
+        one.service(now_us)
+        assert not one.ended
+    assert json.loads(peer.got) == {"id": None, "hash": None} and one.heard_us == 5
+    one.close()
+
+
+def test_an_answer_that_comes_too_late_is_not_that_of_the_next_message(tmp_path):
+    path = str(tmp_path / "hints.sock")
+    peer = Peer(b'{"hello": "a"}\n', b'{"hello": "b"}\n')
+    one = link.Link(peer, path, 0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop:
+        loop.bind(path)
+        one.service(0)
+        _, late = loop.recvfrom(100)
+        one.service(1_999_999)
+        assert peer.got == b""
+        one.service(2_000_000)
+        one.service(2_000_001)
+        with contextlib.suppress(ConnectionRefusedError):
+            loop.sendto(w.WELCOME.pack(w.WELCOME_MAGIC, bytes(8), 5, 7), late)
+        one.service(2_000_002)
+    assert json.loads(peer.got)["code"] == h.NO_ANSWER and one.message == {"hello": "b"}
+    one.close()
+
+
+@pytest.fixture
+def alone(tmp_path):
+    made = gateway.Gateway(str(tmp_path), str(tmp_path / "upstream.sock"))
+    yield made
+    made.close()
+
+
+def test_the_first_deadline_is_waited_for_and_a_lost_adapter_asked_again(alone, monkeypatch):
+    waits_s = []
+    monkeypatch.setattr(clock, "now_us", lambda: 0)
+    monkeypatch.setattr(
+        gateway.select, "select", lambda *waits: waits_s.append(waits[3]) or ([], [], [])
+    )
+    alone.links += [link.Link(Peer(), "", 0) for _ in range(3)]
+    alone.turn(1_000_000)
+    for one, due_us in zip(alone.links, (3_000_000, 1_500_000)):
+        one.message, one.due_us = {}, due_us
+    alone.turn(1_000_000)
+    lost = SimpleNamespace(service=lambda now_us: False, close=lambda: None)
+    alone._line = link.Link(lost, "", 0, framing.JsonLines())
+    alone.turn(1_000_000)
+    assert waits_s == [None, 0.5, 0.2]
+
+
+def test_a_connection_that_makes_room_or_cannot_be_taken_is_closed(alone):
+    alone.links += [link.Link(Peer(), "", at) for at in (9, 3, 5)]
+    oldest = alone.links[1].stream
+    assert alone._make_room(Peer(), 300_000_003) and not alone._make_room(Peer(), 300_000_004)
+    assert [each.heard_us for each in alone.links] == [9, 5] and oldest.is_closed
+
+    def fails():
+        raise OSError("too many open files")
+
+    listening, alone._listening = alone._listening, SimpleNamespace(accept=fails)
+    alone._accept(0)
+    assert len(alone.links) == 2
+    alone._listening = listening
+
+
 def test_no_controller_is_reported_and_its_return_is_found(tmp_path):
     site = HintedSite(tmp_path)
     served = Served(site)
@@ -483,7 +591,7 @@ def on_line(site, tmp_path):
 
 def test_json_lines_on_a_serial_line_with_noise(on_line):
     served, line, _, _ = on_line
-    assert line.ask(b"\xff\x00\x81noise\n")["code"] == h.NOT_UNDERSTOOD
+    assert line.ask(b"\x81\x00\xffnoise\n")["code"] == h.NOT_UNDERSTOOD
     welcome = line.ask(b'{"hello": "site_ems"}\n')
     assert line.ask(json.dumps(signed(welcome)).encode() + b"\r\n")["code"] == h.GRANTED
     assert ask(served.client(), {"hello": "site_ems"})["sequence"] == 1
