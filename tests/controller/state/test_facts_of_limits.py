@@ -1,12 +1,16 @@
 """The numbers behind a limit: they multiply out to it, and every limit has words."""
 
+from types import SimpleNamespace
+
 import pytest
+from cabinet_bench import believed
+from site_files import SiteFiles
 from watched import Watched, action
 
 from controller.console.pages import causes
 from controller.core import reasons
-from controller.state import base, limits
-from safety import bounds, tapers
+from controller.state import base, limits, status, trend
+from safety import bounds, matrix as m, rack_limits as rl, signals as s, tapers
 
 
 def narrowed(folder, current_A):
@@ -107,3 +111,99 @@ def test_without_takes_away_one_bound_and_no_other(tmp_path):
     assert facts["without"] == {"setpoint_W": connected["low_W"], "next": following}
     (entry,) = facts["cause"]["hints"]
     assert (entry["source"], entry["state"], entry["value_W"]) == ("site_ems", "fallback", 450_000)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Two converters, rack 1 alone behind the second one."""
+    folder = tmp_path_factory.mktemp("two")
+    files = SiteFiles(folder).two_units().say("type", "unit.2.rack_sharing_permille", 900)
+    return Watched(
+        folder, lambda t_s: 450_000.0 if t_s > 12 else 300_000.0, settings=believed(files.load())
+    ).run(14)
+
+
+def test_each_of_two_converters_has_numbers_of_its_own(two, monkeypatch):
+    units = two.facts("why")["units"]
+    assert [each["unit"] for each in units] == [1, 2] and units[1]["charge_W_max"] <= 100_000
+    for each in units:
+        said = [each[name] for name in ("setpoint_W", "read_back_W", "measured_W")]
+        assert said == pytest.approx([each["sent_W"]] * 3, rel=0.01)
+    assert units[0]["sent_W"] > 2 * units[1]["sent_W"] > 50_000
+    assert base.battery_W(two.shadow) == sum([each["measured_W"] for each in units])
+    assert [rack["unit"] for rack in two.facts("racks")["racks"]] == [2, 1, 1]
+    names = "unit rack racks_online sharing_permille".split()
+    for code in (216, 217):
+        cause = limits.cause(two.shadow, code)
+        assert [cause[name] for name in names] == [2, 1, 1, 900] and cause["limit_W"] <= 100_000
+    first = two.shadow.layout.unit_group(0, s.G_PCS_MEASURE)
+    monkeypatch.setattr(base, "known", lambda seen, group: group == first)
+    assert base.unit_value(two.shadow, 1, s.PCS_POWER_W) is None
+
+
+@pytest.mark.parametrize("way", (0, 1))
+@pytest.mark.parametrize(
+    "number, word, unit, ends",
+    [
+        (bounds.L_CELL_VOLTAGE_TAPER, rl.RL_CELL_VOLTAGE, "mV", [(3500, 3600), (3000, 2800)]),
+        (bounds.L_SOC_TAPER, rl.RL_SOC, "permille", [(970, 1000), (30, 0)]),
+        (bounds.L_TEMPERATURE_TAPER, rl.RL_TEMPERATURE, "ddegC", [(350, 450), (450, 550)]),
+        (bounds.L_TEMPERATURE_TAPER, rl.RL_TEMPERATURE, "ddegC", [(100, 0), (-100, -200)]),
+        (bounds.L_BMS_SILENCE, rl.RL_SILENCE, "ms", [(500, 1000)] * 2),
+    ],
+)
+def test_the_rack_that_leaves_least_is_named_with_its_taper(two, number, word, unit, ends, way):
+    shadow, half = two.shadow, sum(ends[way]) // 2
+    kernel, of_rack_3 = shadow.core.kernel, 2 * m.RACK_FEATURE_COUNT
+    word += way * (unit != "ms")
+    for rack, left_permille in enumerate((100, 500, 400)):
+        kernel.bounds.rack_limit[rack * rl.RACK_LIMITS + word] = left_permille
+    kernel.bounds.limit_W[way * bounds.LIMIT_COUNT + number] = 1  # of unit 1
+    kernel.features.ages.oldest_ticks[3] = 40
+    for feature, wanted in zip((m.F_TEMPERATURE_DDEGC_MAX, m.F_TEMPERATURE_DDEGC_MIN), (max, min)):
+        kernel.features.value[kernel.features.rack_base + of_rack_3 + feature] = wanted(250, half)
+    found = limits.cause(shadow, limits.CODES[way][number])
+    assert (found["unit"], found["rack"], found["left_permille"]) == (1, 3, 400)
+    assert (found[f"full_at_{unit}"], found[f"none_at_{unit}"]) == ends[way]
+    assert found.get("module_ddegC", half) == half and found.get("age_ms", 800) == 800
+
+
+def of_racks(monkeypatch, values):
+    """A shadow of three racks; values: {index: of each rack}."""
+    monkeypatch.setattr(base, "rack_value", lambda seen, rack, index: values[index][rack])
+    monkeypatch.setattr(base, "rack_parameter", lambda *_: 1)
+    return SimpleNamespace(layout=SimpleNamespace(racks=3), chain=lambda index: index)
+
+
+def test_racks_that_differ(monkeypatch):
+    cells = {s.CELL_VOLTAGE_MV_MIN: (3300, 3290, 3280), s.CELL_POSITION_MIN: (0, 2 * 32 + 31, 0)}
+    cells |= {s.CELL_VOLTAGE_MV_MAX: (3310, 3390, 3320), s.CELL_POSITION_MAX: (0, 5 * 32 + 7, 0)}
+    seen = of_racks(monkeypatch, cells | {s.SOC_PERMILLE: (600, 420, 510)})
+    names = "rack module cell voltage_mV spread_mV".split()
+    found = [[limits.cell(seen, 1, way)[name] for name in names] for way in (0, 1)]
+    assert found == [[2, 6, 8, 3390, 100], [2, 3, 32, 3290, 100]]
+    assert limits._soc(seen) == {"soc_permille": 420, "rack": 2}
+    hottest = [{"temperature_ddegC_max": ddegC} for ddegC in (250, 310, 280)]
+    monkeypatch.setattr(trend.facts_of_racks, "temperatures", lambda seen, rack: hottest[rack])
+    monkeypatch.setattr(base, "cabinet_value", lambda *_: 1)
+    monkeypatch.setattr(base, "battery_W", lambda *_: 1)
+    sample = list(trend.sample_of(seen).values())[6:]
+    assert sample == [510, 3280, 3390, 310], "mean charge, lowest and highest cell, hottest module"
+    seen = of_racks(monkeypatch, dict.fromkeys(cells, (1, 1, 1)) | {s.SOC_PERMILLE: (6, 5, None)})
+    assert limits._soc(seen) == {"soc_permille": None, "rack": 3}
+    assert trend.sample_of(seen)["soc_permille"] is None
+
+
+@pytest.mark.parametrize(
+    "remaining_Wh, battery_W, left",
+    [
+        *((10_000, 999, (10_000, None)), (10_000, 1000, (10_000, 36_000))),
+        *((-1, 5000, (None, None)), (10_000, None, (10_000, None)), (0, 5000, (0, 0))),
+    ],
+)
+def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
+    monkeypatch.setattr(status.hints, "remaining_Wh", lambda seen: remaining_Wh)
+    monkeypatch.setattr(base, "battery_W", lambda seen: battery_W)
+    monkeypatch.setattr(base, "cabinet_value", lambda *_: 1)
+    found = status._power(None)
+    assert (found["remaining_Wh"], found["reserve_in_s"]) == left

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from test_pages import check
@@ -11,7 +12,8 @@ from watched import Watched, action
 from controller.console import pages
 from controller.console.pages import alarms as page
 from controller.console.pages.text import RULE
-from controller.state import propagation as facts
+from controller.state import base, propagation as facts, propagation_map as pr
+from safety import signals as s
 from tests.tables import table
 
 HEATED = action(8, "runaway", rack=2, module=5, cell=3, heater_K_per_min=60.0, from_degC=70.0)
@@ -43,6 +45,33 @@ def test_an_older_controllers_journal_has_its_page_all_the_same(heated, monkeypa
     header = heated.watch().shadow.reader.header
     monkeypatch.delitem(header, "neighbours")
     assert heated.facts("alarms")["propagation"] is None
+
+
+@pytest.mark.parametrize("hot_ddegC, burning_s", [(1700, 20.0), (900, 40.0)])
+def test_of_two_suspected_racks_the_hotter_one_is_told(heated, monkeypatch, hot_ddegC, burning_s):
+    """What sees it burn counts from its last row; in a cool module a fallen voltage alone does."""
+    shadow, seen = heated.shadow, []
+    ages_s = {"22.rack2": 90, "22.rack3": 60, "24.rack3": 40, "21b.rack3": 30, "23a.rack3": 20}
+    up_ms = base.uptime_ms(shadow)
+    monkeypatch.setattr(type(shadow), "standing", list(ages_s))
+    history = {name: up_ms - 1000 * age_s for name, age_s in ages_s.items()}
+    at = shadow.layout.rack_input(2, s.MODULE_TEMPERATURE_DDEGC)
+    for module in range(15):
+        shadow.inp[at + module] = 240 + module
+    shadow.inp[at + 6] = hot_ddegC
+    shadow.inp[s.AIR_TEMPERATURE_DDEGC] = 210
+    rises = shadow.core.kernel.features.racks.heating
+    rises.history[(2 * 15 + 6) * 30 + rises.place[4]] = hot_ddegC - 300
+    monkeypatch.setattr(pr, "estimate", lambda kind, one, near: seen.append(one) or pr.Seen(*one))
+    found = facts.facts(shadow, SimpleNamespace(began_ms=history))
+    assert (found["rack"], found["module"], found["rise_K_per_min"]) == (3, 7, 60.0)
+    assert seen == [pr.Seen(16, hot_ddegC / 10, 1.0, 24.8, 21.0, 60.0, burning_s)]
+
+
+def test_what_the_type_says_of_the_neighbours():
+    said = {"cell_J_per_K": 4000, "module_mK_per_W": 0, "rack_mK_per_W": 500}
+    shadow = SimpleNamespace(reader=SimpleNamespace(header={"neighbours": said}))
+    assert facts._neighbours(shadow) == pr.Neighbours(4000.0, None, 0.5)
 
 
 RANGES = """

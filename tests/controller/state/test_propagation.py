@@ -107,3 +107,16 @@ def test_modules_beside_are_reached_by_a_short_path_only():
     nmc = pr.estimate("NMC", sixteen)
     assert nmc.next_cell_s[1] < 60.0 and nmc.next_module_s[0] is not None
     assert nmc.next_rack_s == (None, None)
+
+
+def test_both_kinds_of_cells_and_of_neighbours():
+    """Air, radiation, size of a cell and both paths count: 5 s are one step."""
+    seen = pr.Seen(6, 170.0, 0.5, 30.0, 25.0, 120.0, 60.0)
+    found = pr.estimate("NMC", seen, pr.Neighbours(3000.0, 0.1, 0.3))
+    expected = (-15.0, 15.0), (140.0, 150.0), (290.0, 300.0), (5, 5)
+    assert list(found) == [pytest.approx(each, abs=5.0) for each in expected]
+    seen = pr.Seen(4, 165.0, 0.0, 60.0, 40.0, 100.0, 400.0)
+    found = pr.estimate("LFP", seen, pr.Neighbours(9000.0, 0.05, 0.1))
+    assert found.next_cell_s == pytest.approx((10.0, 165.0), abs=5.0)
+    assert found.next_rack_s == (pytest.approx(1770.0, abs=5.0), None)
+    assert found.cells_at_risk == (3, 3) and found.next_module_s == (None, None)
