@@ -5,7 +5,17 @@ import dataclasses
 import pytest
 
 from controller.core import parameters
-from controller.site import config, limit_images, schema, stage_states, topology
+from controller.core.image import ProcessImage
+from controller.site import (
+    bus_times,
+    config,
+    families,
+    limit_images,
+    schema,
+    stage_states,
+    time_chain,
+    topology,
+)
 from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import matrix, parameters as p
@@ -61,11 +71,12 @@ def test_the_image_lies_as_its_map_says(files):
 
 
 def test_each_layer_may_only_be_tighter_or_equal(files):
-    files.append("site", "[rack.all]\nrated_current_mA = 130000")
+    files.append("site", "[rack.all]\nrated_current_mA = 130000\ndischarge_end_mV = 2830")
     files.append("cabinet", "[rack.3]\nrated_current_mA = 129999")
-    files.replace("type", "\n[rack.2]", "\n[rack.2]\nrated_current_mA = 131000")
-    rated = [each["rated_current_mA"] for each in files.load().rack_tables]
-    assert rated == [130_000, 130_000, 129_999]
+    own = "\n[rack.2]\nrated_current_mA = 131000\ndischarge_end_mV = 2850"
+    racks = files.replace("type", "\n[rack.2]", own).load().rack_tables
+    assert [each["rated_current_mA"] for each in racks] == [130_000, 130_000, 129_999]
+    assert [each["discharge_end_mV"] for each in racks] == [2830, 2850, 2830]
 
 
 def test_a_cabinet_is_built_from_its_topology(files):
@@ -272,6 +283,78 @@ def with_profile(files, name, old, new):
     assert old in text
     (files.paths[0].parent / f"{name}.toml").write_text(text.replace(old, new, 1))
     return files.replace("type", f'profile = "{name}"', f'profile = "{name}.toml"')
+
+
+def own_profile(files, device, name, changes):
+    text = (profiles.FOLDER / f"{name}.toml").read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    (files.paths[0].parent / "own.toml").write_text(text)
+    return files.say("type", f"device.{device}.profile", '"own.toml"')
+
+
+def test_devices_of_one_kind_that_differ(files):
+    """The slowest of them counts where one number is for all."""
+    slow = {"expiry_ms = 500 ": "expiry_ms = 450 ", "timeout_ms = 20": "timeout_ms = 60"}
+    own_profile(
+        files,
+        "io_2",
+        "io_8in_8out",
+        slow | {"gap_ms = 0": "gap_ms = 3", "period_ms = 25 ": "period_ms = 99 "},
+    )
+    for name, period_ms in {"bms_2": 400, "gas_2": 1200, "offgas_1": 1300}.items():
+        files.say("type", f"device.{name}.period_ms", period_ms)
+    loaded = files.load()
+    port = bus_times.rtu_port(loaded, next(bus for bus in loaded.buses if bus.name == "io"))
+    assert (loaded.coil_period_ms, port.first_byte_timeout_us, port.turnaround_us) == (
+        90,
+        60_000,
+        3000,
+    )
+    keys = "bms_warn_ms", "bms_ramp_ms", "bms_stop_ms"
+    silences = [tuple([rack[key] for key in keys]) for rack in loaded.rack_tables]
+    assert silences == [(500, 1000, 3000), (1200, 2000, 3200), (500, 1000, 3000)]
+    keys = "contactor_report_ms", "gas_silent_ms", "bms_still_ms"
+    assert [loaded.cabinet[key] for key in keys] == [800, 3900, 10_000]
+    schedule, parts = bus_times.schedule(loaded), {}
+    for stage in matrix.STAGES:
+        chain = time_chain.decision(loaded, schedule, stage)
+        parts[stage[matrix.S_ID]] = {part.what: part.time_ms for part in chain}
+    assert parts["40a"]["silence"] == 1200 and parts["27"]["bus"] >= 400
+    assert parts["12a"]["bus"] >= 1200 and parts["7"]["bus"] >= 1300
+    files.say("site", "rack.all.bms_warn_ms", 400)
+    allowed = "allowed 1200..1200 (device.bms_2 has a period of 400 ms)"
+    assert files.refusal().endswith(f"rack.all.bms_warn_ms: 400 is not allowed; {allowed}")
+
+
+def test_each_unit_goes_by_the_profile_of_its_own_converter(files):
+    files.two_units().say("type", "unit.2.rated_W", 150_000)
+    power = 'scale_factor = "WSet_SF", unit = "W", range = [-{0}, {0}]'.format
+    changes = {power(400_000): power(150_000), "GROUND_FAULT = 0\n": ""}
+    own_profile(files, "pcs_2", "sunspec_pcs", changes).say("type", "device.pcs_2.period_ms", 700)
+    units = files.load().unit_tables
+    assert units[0]["pcs_trip_bits"] ^ units[1]["pcs_trip_bits"] == 1
+    assert [(each["rated_W"], each["pcs_open_ms"]) for each in units] == [
+        (250_000, 5000),
+        (150_000, 5600),
+    ]
+    line = "unit.2.rated_W: 150001 is not allowed; allowed 1000..150000 by own.toml"
+    assert files.say("type", "unit.2.rated_W", 150_001).refusal().endswith(line)
+
+
+def test_racks_that_differ(files):
+    files.drop("type", "cells = ", "modules = ").two_units()
+    for rack, (cells, modules) in enumerate(((200, 10), (240, 15), (240, 12)), 1):
+        files.say("type", f"rack.{rack}.cells", cells)
+        files.say("type", f"rack.{rack}.modules", modules)
+    loaded = files.say("type", "control.energy_Wh", 8_225_280).load()
+    drivers = families.build(loaded, ProcessImage(loaded.layout()))
+    assert [drivers[f"bms_{rack}"].modules for rack in (1, 2, 3)] == [10, 15, 12]
+    assert "at most 8225280, " in files.say("type", "control.energy_Wh", 8_225_281).refusal()
+    files.say("type", "control.energy_Wh", 1000).say("type", "rack.3.cells", 224)
+    line = "rack.3.cells: 224 is not allowed; allowed 240, as rack 2 on the same DC bus"
+    assert files.refusal().endswith(line)
 
 
 def test_profile_lies_beside_the_file_that_names_it(files):
