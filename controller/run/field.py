@@ -80,7 +80,7 @@ class PcsChannel:
 
     def __init__(self, pcs, port, layout, unit: int, period_ms: int, sent):
         """sent: core.sent.Sent of this converter."""
-        self.sent = sent
+        self.sent, self.unit = sent, unit
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
         self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
@@ -249,7 +249,7 @@ class Field:
         """After the step: permits first, then set-points, then rack commands."""
         for channel in self.io:
             channel.write(out, now_us)
-        for unit, channel in enumerate(self.pcs):
-            channel.write(inp, out, setpoints_W[unit], now_us)
+        for channel in self.pcs:  # in the order of the files
+            channel.write(inp, out, setpoints_W[channel.unit], now_us)
         for bus in self.can.values():
             bus.write(out, now_us)

@@ -114,6 +114,15 @@ def test_coils_without_an_enable_do_not_wait_for_the_supply(enable, expiry_ok, w
     assert bench.write(enable, was_enabled) == [(("coils", (enable, was_enabled)), rtu.STOP)]
 
 
+@pytest.mark.parametrize("is_permit", [True, False])
+def test_while_the_expiry_is_tested_the_coils_of_a_permit_are_not_written(is_permit):
+    bench, out = IoBench(), [0] * LAYOUT.outputs
+    bench.channel.is_permit, out[s.WITHHOLD_ON] = is_permit, 1
+    assert bool(bench.write(*out)) != is_permit
+    out[s.WITHHOLD_ON] = 0
+    assert bench.write(*out)
+
+
 def test_steps_of_the_module_go_out_before_its_coils():
     bench = IoBench()
     bench.module.steps = [rtu.read_request("expiry", 1, 3, 64, 1)]
@@ -160,10 +169,9 @@ class Pcs:
 
 class Bench:
     def __init__(self, running=1, setpoint_ms=100):
-        self.pcs, self.port = Pcs(), Port()
-        self.channel = PcsChannel(
-            self.pcs, self.port, LAYOUT, 0, setpoint_ms, SimpleNamespace(refuse=lambda code: None)
-        )
+        self.pcs, self.port, self.refused = Pcs(), Port(), []
+        sent = SimpleNamespace(refuse=self.refused.append)
+        self.channel = PcsChannel(self.pcs, self.port, LAYOUT, 0, setpoint_ms, sent)
         self.inp, self.out = [0] * LAYOUT.inputs, [0] * LAYOUT.outputs
         self.out[RUN_AT], self.out[CHARGE_AT], self.out[DISCHARGE_AT] = running, 100_000, 200_000
         self.inp[STATE_AT] = s.PCS_RUNNING if running else s.PCS_OFF
@@ -299,6 +307,7 @@ def test_what_the_gate_refuses_never_goes_out_the_stop_frame_does(frame_W, limit
     said = [key for _ in range(30) for key, _ in bench.write(50_000)]
     # no start while it refuses, and not a stop every tick
     assert set(said) == {"stop"} and len(said) <= 8
+    assert bench.refused == [verdict] * bench.channel.gate_refusals and len(bench.refused) > 2
     bench.pcs.frame_W = None
     said = [key for _ in range(10) for key, _ in bench.write(50_000)]
     assert said == [("setpoint", 50_000), "start"]
@@ -315,6 +324,25 @@ def test_the_gate_holds_against_the_limits_of_this_tick_at_the_scale_of_the_regi
     assert bench.write(199_900)[-1] == setpoint(199_900)
     bench.pcs.frame_W = 2001
     assert bench.write_all([199_800] * 5)[-1] == [("stop", rtu.STOP)]
+
+
+def test_what_stood_before_a_refusal_is_sent_anew_after_it():
+    """The converter was stopped meanwhile, and starts with it."""
+    bench = Bench()
+    bench.write_all([1000] * 5)
+    bench.pcs.frame_W = 200_001
+    assert bench.write(50_000) == [("stop", rtu.STOP)]
+    bench.pcs.frame_W = None
+    said = [key for key, _ in sum(bench.write_all([1000] * 10), [])]
+    assert said == ["stop", ("setpoint", 1000), "start"]
+
+
+@pytest.mark.parametrize("change", [{"setpoint_exponent": 1}, {"setpoint_address": WSET + 2}])
+def test_the_gate_follows_a_converter_whose_register_changes(change):
+    bench = Bench()
+    bench.write(150_000)
+    vars(bench.pcs).update(change)
+    assert bench.write_all([140_000] * 5)[-1] == [("stop", rtu.STOP)]
 
 
 class Bms:
@@ -378,6 +406,34 @@ def test_commands_keep_their_period_and_do_not_bunch_up_after_a_pause():
     assert sent_us == times_us(100_000)
 
 
+def test_each_rack_gets_its_own_command():
+    bus = can_bus([], Bms(0x120), Bms(0x140))
+    bus.write([0, 1], 0)
+    assert bus.port.sent == [(0x120 + 31, b"\0"), (0x140 + 31, b"\1")]
+
+
+@pytest.mark.parametrize("units", [(1, 2), (2, 1)])
+def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(files, units):
+    files.two_units()
+    for number, unit in enumerate(units, 1):
+        files.say("type", f"device.pcs_{number}.unit", str(unit))
+    settings = files.load()
+    layout = settings.layout()
+    image, asked = ProcessImage(layout), {}
+    field = Field(settings, image)
+    field.can["can0"].port = CanPort([])
+    for number, channel in zip(units, sorted(field.pcs, key=lambda each: each.port.name)):
+        channel.write = lambda inp, out, power_W, _, at=channel.run_at: asked.update({at: power_W})
+        channel.sent._pcs = Pcs()
+        channel.sent.see(rtu.write_registers_request("w", 1, WSET, (0, number)).frame)
+        channel.sent.refuse(600 + number)
+    field.write(image.inp, [0] * layout.outputs, [11, 22], 0)
+    for unit in range(2):
+        assert asked[layout.unit_output(unit, s.PCS_RUN_OK)] == 11 * (unit + 1)
+        assert image.inp[layout.unit_input(unit, s.PCS_SENT_W)] == unit + 1
+        assert image.inp[image.places["sent"].start + unit] == 601 + unit
+
+
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
     assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]
@@ -388,6 +444,8 @@ def test_a_field_is_built_from_the_site():
     assert (enable.supply, supply.supply, third.supply) == (supply.module, None, None)
     assert enable.module is not supply.module
     assert [channel.is_permit for channel in field.io] == [True, True, False]
+    closing = [LAYOUT.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(3)]
+    assert [command_at for command_at, *_ in field.can["can0"].racks] == closing
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
