@@ -229,6 +229,16 @@ def test_a_channel_does_not_take_itself_for_the_other(channel, accepted):
     assert receiver.accepted == 2 * accepted and receiver.refused[c.R_CHANNEL] == 3 * (1 - accepted)
 
 
+def test_an_own_frame_moves_no_sequence_and_its_refusal_stays_told():
+    """Two wires that touch for a moment."""
+    frames = _frames(3)
+    receiver = _begun(frames)
+    own = c.Sender(f.CHANNEL_B, IMAGE_CRC, TABLE_CRC)
+    own.sequence = 20
+    receiver.feed(own.finish(), f.FRAME_BYTES)
+    assert receiver.feed(frames[2], f.FRAME_BYTES) == 1 and receiver.last_refusal == c.R_CHANNEL
+
+
 def test_sequence_and_uptime_come_round():
     sender = _sender()
     sender.finish()

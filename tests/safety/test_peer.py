@@ -106,6 +106,13 @@ def test_a_signal_that_disagrees_for_half_a_second_is_named(place, elapsed):
     assert pair.step() == pe.OTHER_IMAGE and pair.peer.subject == 0
 
 
+@pytest.mark.parametrize("known, told", [(CLOSED - 1, CLOSED), (CLOSED, CLOSED - 1)])
+def test_what_one_of_them_does_not_know_is_no_contradiction(known, told):
+    pair = _paired()
+    pair.bits, pair.known = CLOSED ^ 1, known
+    assert pair.put(f.KNOWN_BITS, told).step(2 * DISAGREE_TICKS) == pe.OK
+
+
 def test_a_new_peer_and_one_that_forgets_count_from_zero():
     pair = Pair()
     assert pair.peer.disagree_ticks == 0 and pair.peer._own_ticks == 0
@@ -140,6 +147,14 @@ def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason
     pair = _paired()
     assert (_windows(pair, told_ticks), _windows(pair, told_ticks)) == (pe.OK, reason)
     assert _windows(pair, WINDOW_TICKS) == pe.OK
+
+
+def test_a_silence_ends_what_was_found_of_the_clock():
+    pair = _paired()
+    assert _windows(pair, 0, 2) == pe.CLOCKS_DIFFER
+    assert pair.step(EXPIRY_TICKS, frame=False) == pe.SILENT
+    pair.step(2)
+    assert pair.peer.reason == pe.OK == _windows(pair, 0), "it takes two windows again"
 
 
 def test_a_window_may_begin_at_an_uptime_of_zero():

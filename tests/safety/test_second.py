@@ -185,6 +185,9 @@ def test_a_relay_that_does_not_close_takes_the_permit_for_good(ticks, permit):
     assert bench.second.permit == permit
     bench.follows = True
     assert permit or bench.step(100, vote=0).why == "relay does not follow"
+    bench.step(3)
+    bench.follows, bench.relay = False, 0  # late again: it counts anew
+    assert bench.step(ticks).second.permit == permit
 
 
 @pytest.mark.parametrize("ticks, why", [(9, "none"), (10, "relay does not follow")])

@@ -370,10 +370,14 @@ def test_the_rating_is_divided_so_that_any_power_is_a_small_int(rated_W, beyond)
 
 
 def test_an_unknown_converter_neither_obeys_nor_not():
-    bench = powers(running(), 0, 0).silence(running().layout.unit_group(0, s.G_PCS_MEASURE))
-    features = bench.step(130).kernel.features
-    assert not features.known[features.unit_base + m.F_PCS_BEYOND_PERMILLE]
-    assert not features.known[features.unit_base + m.F_PCS_SHORT_PERMILLE]
+    bench = powers(running(), 0, 0).step(FULL)
+    features = bench.kernel.features
+    at = slice(*[features.unit_base + m.F_PCS_BEYOND_PERMILLE + more for more in (0, 2)])
+    assert list(features.known[at]) == [1, 1]
+    bench.silence(bench.layout.unit_group(0, s.G_PCS_MEASURE)).step(130)
+    assert not any(features.known[at])
+    bench.speak().step(FULL - 1)
+    assert not any(features.known[at]), "what was before the silence counts no more"
 
 
 def test_one_value_far_beyond_counts_once_and_the_range_has_an_end():
