@@ -77,6 +77,7 @@ def signal(words):
         *map(signal, ("x : 0|8@1+ (0,0)", "x : 0|8@1+ (-1,0)", "x : 0|8@1+ (1.1.1,0)")),
         *map(signal, ("x : 0|0@1+ (1,0)", "x : 57|8@1+ (1,0)")),
         signal("y : 0|8@1+ (1,0)") + "\n" + signal("x : 7|2@1+ (1,0)"),
+        "\n".join(signal(f"x{at} : {at}|8@1+ (1,0)") for at in (0, 16, 7)),  # not of its neighbour
         *("SIG_VALTYPE_ 16 x : 1;", "SG_MUL_VAL_ 16 x y 1-1;", "BO_ STATE: 8 A"),
     ],
 )

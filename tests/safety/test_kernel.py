@@ -313,6 +313,14 @@ def test_a_controlled_stop_is_a_ramp_of_every_unit():
     assert bench.out[s.STATE] == s.STOPPING and bench.out[s.CONTACTOR_SUPPLY_OK] == 1
 
 
+def test_a_stop_ramps_a_unit_that_has_no_ramp_of_its_own_yet():
+    bench = running(units=2, racks=4).load(100_000)
+    bench.silence(bench.layout.unit_group(0, s.G_PCS_MEASURE)).step(110)
+    before_W = bench.unit(s.DISCHARGE_W_MAX, 1)
+    assert bench.standing() == ["41a"] and bench.unit(s.DISCHARGE_W_MAX, 0) < before_W
+    assert bench.set(s.RUN_REQUEST, 0).step().unit(s.DISCHARGE_W_MAX, 1) < before_W
+
+
 def test_obligations_need_a_fresh_grid_meter_and_no_load_meter():
     bench = running().silence(s.G_METER_LOAD)
     assert bench.step(60).out[s.OBLIGATIONS_OK] == 1

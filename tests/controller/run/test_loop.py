@@ -215,8 +215,9 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
     def die(ticks):
         if ticks == 3:
             keeper.ok, keeper.line = False, "the store's process has ended"
-            keeper.poll = lambda: 0
+            keeper.poll = lambda: 1  # what was saved before takes no mark away
         if ticks == 10:
+            keeper.poll = lambda: 0
             end()
 
     assert silent.run(die) == 1
