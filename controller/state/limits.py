@@ -68,8 +68,14 @@ def cause(shadow, code: int) -> dict | None:
 
 
 def _unit_of(shadow, way, number):
-    """The unit whose limit of this number is the lowest."""
-    return min(range(shadow.layout.units), key=lambda unit: _limit_W(shadow, unit, way, number))
+    """The unit that this limit holds; of several, or of none, the one that it leaves least."""
+
+    def order(unit):
+        limit_W = _limit_W(shadow, unit, way, number)
+        least_W = min([_limit_W(shadow, unit, way, each) for each in range(bounds.LIMIT_COUNT)])
+        return limit_W - least_W, limit_W
+
+    return min(range(shadow.layout.units), key=order)
 
 
 def _rated(shadow, way, number):

@@ -121,6 +121,8 @@ class CanPort:
             self.state = PASSIVE
         elif controller & CONTROLLER_WARNING:
             self.state = WARNING
+        if self.state != DOWN:
+            self.error = ""
 
     def send(self, can_id: int, data: bytes) -> bool:
         """Hand one frame to the interface. False: not taken (queue full, interface gone); the

@@ -131,6 +131,13 @@ def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     assert port.bus_offs == 2 * int(state == c.ACTIVE)
 
 
+def test_an_error_frame_of_an_interface_that_is_back_ends_the_loss():
+    port = CanPort(FakeBus([OSError(100, "Network is down"), error_frame(0x004, 0x20)]))
+    assert port.drain() == [] and port.state == c.DOWN and port.error
+    port.drain()
+    assert (port.state, port.error) == (c.PASSIVE, "")
+
+
 @pytest.mark.parametrize(
     "can_id, extended",
     [(0x7FF, False), (0x1FFFFFFF | c.EXTENDED, True), (0x305 | c.EXTENDED, True)],

@@ -141,6 +141,17 @@ def test_each_of_two_converters_has_numbers_of_its_own(two, monkeypatch):
     assert base.unit_value(two.shadow, 1, s.PCS_POWER_W) is None
 
 
+def test_a_limit_is_told_of_the_unit_that_it_holds(two, monkeypatch):
+    """The racks of unit 2 may give less than those of unit 1, but its rating is lower still."""
+    limits_W = {(0, bounds.L_BMS_CURRENT): 150_000, (1, bounds.L_BMS_CURRENT): 120_000}
+    limits_W[1, bounds.L_PCS_RATED] = 100_000
+    monkeypatch.setattr(
+        limits, "_limit_W", lambda _, unit, way, number: limits_W.get((unit, number), 200_000)
+    )
+    code = limits.CODES[1][bounds.L_BMS_CURRENT]
+    assert limits.cause(two.shadow, code)["unit"] == 1
+
+
 @pytest.mark.parametrize("way", (0, 1))
 @pytest.mark.parametrize(
     "number, word, unit, ends",
