@@ -182,6 +182,7 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
     assert sources[248] != 0 and sources[-1] != sources[248]
     assert core.out[s.OBLIGATIONS_OK] == 0 and is_standing(core, "50b")
     assert core.view.grid_W is None, "no obligation is worked out from it"
+    assert core.view.grid_meter_W is core.view.load_meter_W is None
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
@@ -319,12 +320,35 @@ def test_one_converter_that_gives_less_is_enough_for_upstream(files, unit):
     core = core_of(believed(files.two_units().load()))
     walk = Walk(core, 7)
     walk.unrest = 0
-    for signal, value in ((s.PCS_STATE, s.PCS_RUNNING), (s.PCS_SENT_W, 50_000)):
+    given = (s.PCS_STATE, s.PCS_RUNNING), (s.PCS_SENT_W, 50_000), (s.PCS_POWER_W, 700)
+    for signal, value in given:
         walk.inp[core.layout.unit_input(unit, signal)] = value
     for _ in range(400):
         core.tick(walk.feed(core))
     short = [is_standing(core, f"56b.unit{each + 1}") for each in range(2)]
     assert short == [each == unit for each in range(2)] and core.view.is_short
+    assert core.view.battery_W == 700
+    for _ in range(200):
+        elapsed_ticks = walk.feed(core)
+        core.fresh[core.layout.unit_group(unit, s.G_PCS_MEASURE)] = 0
+        core.tick(elapsed_ticks)
+    assert core.view.battery_W is None, "the sum of one is not the battery"
+
+
+@pytest.mark.parametrize(
+    "total_W, setpoints_W", [(-50_000, [-40_000, -10_000]), (50_000, [30_000, 20_000])]
+)
+def test_each_of_two_converters_has_its_own_limits_and_share(files, total_W, setpoints_W):
+    core = core_of(believed(files.two_units().load()))
+    out, limits_W, seen = core.kernel.out, ((45_000, 30_000), (10_000, 90_000)), []
+    for unit, watts in enumerate(limits_W):
+        for index, limit_W in zip((s.CHARGE_W_MAX, s.DISCHARGE_W_MAX), watts):
+            out[core.layout.unit_output(unit, index)] = limit_W
+    core.kernel.step = lambda elapsed_ticks: None
+    core.control.step = lambda limit, elapsed_ticks: seen.append(limit) or total_W
+    core.tick(1)
+    assert list(core.setpoints()) == setpoints_W and core.rated_W == [250_000, 100_000]
+    assert (seen[0].charge_W_max, seen[0].discharge_W_max) == (55_000, 120_000)
 
 
 @pytest.mark.parametrize("charge", range(len(reasons.KERNEL_CHARGE)))

@@ -68,6 +68,8 @@ def test_a_request_is_the_base_while_it_is_valid(power_W):
     bench = Bench(source(**FAST))
     assert bench.after() == NOTHING
     assert bench.after((0, power_W, 1)) == (power_W, reasons.HINT, 1)
+    told = [bench.table.out[o.output_at(0, codes.POWER_W, field)] for field in range(3)]
+    assert told == [power_W, 1, o.VALID]
     assert bench.after(ticks=49) == (power_W, reasons.HINT, 1)
     assert bench.after() == NOTHING and bench.state() == "none"
 

@@ -67,6 +67,9 @@ def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
     ]
     step(unit, 120)
     assert powers(unit)[1] == SOFT_STEP_W
+    late = started()
+    step(late, 100, 4)  # missed ticks count
+    assert powers(late)[1] == RATED_W - 4 * HARD_STEP_W
 
 
 def test_without_the_state_of_charge_both_count_as_reached():

@@ -3,6 +3,7 @@
 import pytest
 from views import setup, view
 
+from controller.core import reasons
 from controller.core.answers import WIDE_W
 from controller.core.policies import site_load
 from tests.tables import cases
@@ -56,6 +57,17 @@ def test_a_lost_grid_meter_widens_no_export(grid_W, load_W, battery_W, high_W):
     assert unit.obligation.high_W == pytest.approx(max(0, high_W), abs=2)
 
 
+def test_the_numbers_behind_the_connection():
+    unit = Estimator()
+    unit.step(300, 400, 50)
+    assert unit.function.numbers(reasons.GRID_IMPORT) == {
+        "kind": "connection",
+        "connection_W": 450,
+        "grid_import_W_max": 500_000,
+        "grid_export_W_max": 0,
+    }
+
+
 def test_the_load_meter_gives_the_fast_part_and_the_grid_the_slow_one():
     unit = Estimator()
     unit.step(300_000, 300_000, 0)
@@ -98,7 +110,9 @@ def test_a_meter_that_is_lost_or_comes_back_changes_nothing_at_once():
     assert found == (site_load.MEASURED, 320_000, 1, 350_000)
 
 
-@pytest.mark.parametrize("given_W, off_W", [(200_000, 0), (100_000, 100_000), (199_900, 0)])
+@pytest.mark.parametrize(
+    "given_W, off_W", [(200_000, 0), (100_000, 100_000), (300_000, -100_000), (199_900, 0)]
+)
 def test_what_the_converter_does_not_give_is_seen_at_the_meter(given_W, off_W):
     """Load 700 kW, set-point 200 kW: without it 500 kW would have been told, whatever flows."""
     unit = site_load.SiteLoad(setup())
