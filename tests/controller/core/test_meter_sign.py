@@ -17,12 +17,13 @@ class Site:
         self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
         self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
         self.sent_W, self.limit_W, self.asked_W = 0, 250_000, 0
+        self.has_load_meter = settings.get("load_meter_fitted", 1)
 
     def tick(self, ticks=1, elapsed_ticks=1):
         known = self.view
         for _ in range(ticks):
             known.battery_W = max(-self.limit_W, min(self.limit_W, self.sent_W))
-            known.load_meter_W = self.load_W
+            known.load_meter_W = self.load_W if self.has_load_meter else None
             known.grid_meter_W = round(self.sign * (self.load_W - known.battery_W))
             known.setpoint_W = self.sent_W
             answers = self.proof.step(known, elapsed_ticks)
@@ -34,22 +35,25 @@ class Site:
         return self.proof.out[0]
 
 
+@pytest.mark.parametrize("fitted", [1, 0])
 @pytest.mark.parametrize("sign, result", [(1, mp.PROVEN), (-1, mp.REVERSED)])
-def test_a_quiet_load_decides_with_the_fifteenth_symbol(sign, result):
-    site = Site(sign).tick(15 * SYMBOL_TICKS - 1)
+def test_a_quiet_load_decides_with_the_fifteenth_symbol(sign, result, fitted):
+    site = Site(sign, load_meter_fitted=fitted).tick(15 * SYMBOL_TICKS - 1)
     assert (site.result, abs(site.sent_W)) == (mp.TESTING, 5000)
     assert site.tick().result == result and site.proof.out[1] == 15
     assert site.tick().sent_W == 0
 
 
-@pytest.mark.parametrize("sign", [0, 1 / 3, -1 / 3, 2])
-def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(sign):
-    site = Site(sign).tick(30 * TICKS_PER_S)
+@pytest.mark.parametrize("sign, wait_s", [(0, 0), (1 / 3, 0), (-1 / 3, 0), (2, 30)])
+def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(sign, wait_s):
+    """Whoever has had its turn once does not wait for those before it again."""
+    site = Site(sign, meter_code_wait_s=wait_s).tick((30 + wait_s) * TICKS_PER_S)
     assert site.result == mp.UNDECIDED and not site.tick().sent_W
     site.tick(2 * TICKS_PER_S)
     site.sign = 1
     assert site.tick(mp.RETRY_S * TICKS_PER_S).result == mp.TESTING
-    assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN
+    assert abs(site.sent_W) == 5000
+    assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN and site.proof.out[1] == 15
 
 
 @pytest.mark.parametrize(
@@ -151,6 +155,15 @@ def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
     site.tick(40 * TICKS_PER_S)
     site.sign = -1
     assert moving(site, 120).result == mp.PROVEN
+    site.proof.state[mp.S_BELIEVED] = 1  # the hour is over
+    assert mp.TESTING in {moving(site, 6).result for _ in range(10)}
+
+
+def test_nothing_is_summed_up_over_a_gap():
+    site = moving(Site().tick(15 * SYMBOL_TICKS), 5).tick(7)
+    sums = slice(mp.S_SECOND, mp.S_BEFORE_KNOWN + 1)
+    assert all(site.proof.state[at] for at in (mp.S_SECOND, mp.S_BEFORE_KNOWN))
+    assert not any(site.tick(1, elapsed_ticks=2).proof.state[sums])
 
 
 @pytest.mark.parametrize("wiring", trials.WIRINGS)
