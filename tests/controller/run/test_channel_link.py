@@ -11,6 +11,7 @@ from controller.run.channel_link import NO_ANSWER, ORDER_MS_MAX, ChannelLink
 from drivers.buses.port import NEVER
 from hil.campaigns.benchmarks.kernel_steps import Steps
 from safety import (
+    channel as c,
     frame as f,
     latches,
     matrix as m,
@@ -19,6 +20,7 @@ from safety import (
     second as sc,
     signals as s,
 )
+from tests.tables import cases
 
 CLOSED = sc.KEY_BIT - 1
 EXPIRY_TICKS = 23
@@ -111,10 +113,14 @@ def test_the_frame_says_what_the_kernel_has_found(enable, supply, first_out, mas
     out, frame = link.kernel.out, link.sender.frame
     out[s.PCS_ENABLE_OK], out[s.CONTACTOR_SUPPLY_OK] = enable, supply
     out[s.FIRST_OUT_INSTANCE], out[s.CAUSE_MASK] = first_out, mask
+    link.peer.reason, link.peer.subject = pe.DISAGREES, 4
+    link.receive(b"\0\0\0", 0)
     link._frame_ticks = f.FRAME_EVERY_TICKS
     link.report()
     said = [frame.get(field) for field in (f.VOTE, f.FIRST_OUT, f.CAUSE_MASK)]
     assert said == [enable | supply, first_out + 1, mask]
+    assert [frame.get(field) for field in (f.REASON, f.SUBJECT)] == [pe.DISAGREES, 4]
+    assert [frame.get(field) for field in (f.REFUSAL, f.REFUSED)] == [c.R_START, 3]
 
 
 def test_a_b_that_was_never_heard_is_named():
@@ -159,6 +165,11 @@ def test_a_contact_that_only_a_sees_open(channels):
     channels.kernel.inp[s.AIRFLOW_OK] = 1
     channels.contacts &= ~contact("airflow_ok")
     assert channels.step(30).said == "airflow: A closed, B open" and not channels.b.permit
+
+
+def test_a_contact_that_is_open_in_a_and_closed_in_b(channels):
+    channels.kernel.inp[s.ESTOP_2_OK] = 0
+    assert channels.step(30).said == "estop_2: A open, B closed"
 
 
 def test_another_image_or_version_in_b_is_named_by_both_and_nothing_permitted():
@@ -307,6 +318,17 @@ def test_skipped_ticks_count(channels):
     link.update(5)
     link.report()
     assert (link.sender.uptime_ticks, len(link.poll(0))) == (before + 5, f.FRAME_BYTES)
+    link.update(EXPIRY_TICKS)
+    assert channels.said == "channel B is silent"
+
+
+def test_skipped_ticks_are_time_in_which_b_has_not_answered(tripped):
+    channels, seen = tripped
+    channels.link.order_reset(m.KEY, *seen)
+    channels.link.update(ORDER_MS_MAX // 20 - 1)
+    assert channels.link.result == latches.NONE
+    channels.link.update(1)
+    assert channels.link.result == NO_ANSWER
 
 
 def test_every_reason_of_b_has_words(channels):
@@ -316,6 +338,24 @@ def test_every_reason_of_b_has_words(channels):
         frame.put(f.REASON, reason)
         frame.put(f.SUBJECT, subject)
         assert channels.said.startswith("channel B gives no permit: ")
+        assert channels.link.code < 1 << 24, "what the kernel's input holds"
+
+
+NO_PERMIT = "channel B gives no permit: "
+
+
+@cases("""
+    reason         its_reason    subject  said
+    pe.DISAGREES   0             3        "fire_alarm: A open, B closed"
+    pe.DISAGREES   1             99       "a contact: A closed, B open"
+    pe.SILENT  c.R_CRC  0  f"channel B is silent (bytes come, refused: {c.REFUSALS[4]})"
+    pe.SILENT      c.R_FIRST     0        "channel B is silent"
+    pe.INTERLOCK   pe.SILENT     0        NO_PERMIT + "it does not hear channel A"
+    pe.INTERLOCK   pe.DISAGREES  3        NO_PERMIT + "fire_alarm is not the same in both channels"
+    pe.INTERLOCK   pe.WAITS      0        NO_PERMIT + "waits until the other gives no permit"
+""")
+def test_who_gives_no_permit_and_why_in_a_sentence(reason, its_reason, subject, said):
+    assert peer_words.sentence(peer_words.code(reason, its_reason, subject)) == said
 
 
 def test_b_is_given_the_mark_of_the_store_and_then_asked_nothing(channels):
