@@ -32,7 +32,9 @@ class Raw(Bench):
 
 
 def test_an_image_that_was_approved_closes_and_another_one_stays_open(tightened):
-    assert started(CONFIG).state == "running"
+    bench = started(CONFIG)
+    assert bench.state == "running" and bench.keeper.records[-1].approved_by == "rig"
+    assert name_of(bench.told("approved_by")) == "rig", "who it was stays known"
     other = started(tightened)
     assert (other.state, other.standing) == ("inhibited", ["58"]) and other.is_open()
     assert other.people[1] == (run_request.RESTART, ""), "an approval is no start"

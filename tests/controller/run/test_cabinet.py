@@ -176,10 +176,11 @@ def test_records_are_handed_over_on_changes_and_every_ten_minutes(monkeypatch, e
 
 class Journal:
     def __init__(self):
-        self.frames = []
+        self.frames, self.elapsed = [], []
 
     def append(self, sequence, elapsed_ticks, inp, fresh, out, state=None):
         assert sequence == len(self.frames)
+        self.elapsed.append(elapsed_ticks)
         self.frames.append(state is not None)
 
 
@@ -190,6 +191,7 @@ def test_a_keyframe_every_10_s_and_whenever_causes_or_the_state_change():
     assert [at for at, key in enumerate(journal.frames) if key] == [0, 1, 15, 500]
     bench.trip()
     assert sum(journal.frames[501:]) == 1
+    assert journal.elapsed == [1] * 501 + [10] * 11
 
 
 def test_the_summary_is_what_the_screen_needs():

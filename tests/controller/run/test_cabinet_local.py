@@ -7,6 +7,7 @@ from cabinet_bench import Bench, found, running, with_peer
 from site_files import SiteFiles
 
 from controller.core import hint_codes
+from controller.core.policies import meter_sign
 from controller.record import store
 from safety import matrix, signals as s
 
@@ -98,6 +99,13 @@ def test_what_the_second_channel_says_is_passed_on_in_every_tick():
         peer.standing = causes
         assert bench.tick().told("peer") == [*causes] and bench.told(s.PEER_CODE) == peer.code
         assert bench.standing == [], "its row is not armed in this cabinet"
+
+
+@pytest.mark.parametrize("found_there", [meter_sign.REVERSED, meter_sign.UNDECIDED, 0])
+def test_what_the_test_of_the_grid_meter_has_found_is_told(found_there):
+    bench = running()
+    bench.cabinet.core.functions["meter_sign"].out[0] = found_there
+    assert bench.tick().told(s.METER_SIGN) == found_there
 
 
 class SelfTest:

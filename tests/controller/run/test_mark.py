@@ -22,6 +22,10 @@ class Disk:
         return self.saved
 
 
+SAVED = Disk()
+SAVED.saved = 99
+
+
 @cases("""
     field            value          is_change
     "latches"          {}             True
@@ -53,8 +57,22 @@ def test_what_protects_is_counted_and_told_once_it_is_durable(field, value, is_c
 def test_a_mark_that_the_record_does_not_explain_is_told_once(kept, is_old):
     mark = Mark(KEPT)
     assert mark.is_old(None) == 0
+    mark.submitted(1)
     assert (mark.is_old(kept), mark.is_old(kept)) == (is_old, 0)
+    mark.settle(SAVED)
+    assert mark.durable == OWN, "no record says anything else yet"
     assert mark.count(KEPT) > kept[0] or not is_old, "the next record is newer than both"
+
+
+def test_a_change_before_the_last_one_is_durable_waits_for_a_record_of_its_own():
+    mark = Mark(KEPT)
+    for number, record in ((3, Record()), (5, KEPT)):
+        mark.count(record)
+        mark.settle(SAVED)
+        assert mark.durable == OWN, "not handed over yet"
+        mark.submitted(number)
+    mark.settle(SAVED)
+    assert mark.durable == (9, OWN[1])
 
 
 def test_a_count_stays_within_a_frame():

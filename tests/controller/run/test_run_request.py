@@ -150,6 +150,13 @@ def test_what_stops_overrules_what_is_not_stored_yet(asked, overruling, keeper_o
     assert is_locked(bench) == (overruling == "lock")
 
 
+def test_a_row_overrules_a_start_that_is_not_stored_yet():
+    bench = before("start").hold()
+    ask(bench, "start")
+    bench.tick(3).field.wrong[s.ESTOP_1_OK] = 0
+    assert bench.tick(3).people == ("", (run_request.ROW, "")) and bench.answers == [oc.OVERRULED]
+
+
 def test_a_lock_out_that_nobody_awaits_is_no_answer_to_the_reset_that_waits():
     bench = running().trip().clear().hold().reset()
     ask(bench, "lock", False)
@@ -171,6 +178,8 @@ def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
     assert not is_locked(bench.tick(2))
     assert bench.cabinet.request_lock_out("bert", False) == oc.NOT_LOCKED
     assert bench.cabinet.request_test() == oc.ACCEPTED
+    slow = at_rest(ANNA, "anna").hold()
+    assert [ask(slow, "unlock"), ask(slow, "unlock")] == [0, 0], "it is locked until that is stored"
     unknown = Bench(found(store.CLEAN, locked_out="anna"))
     assert unknown.cabinet.request_lock_out("bert", False) == oc.OTHERS_LOCK, "no key is known"
 
