@@ -259,7 +259,7 @@ def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
 
 
 def test_every_answer_has_words_of_its_own():
-    codes = (None, *range(len(latches.RESULTS)), *range(100, 114))
+    codes = (None, *range(len(latches.RESULTS)), *range(oc.ACCEPTED, oc.OTHER_IMAGE + 1))
     assert len({oc.words(code) for code in codes}) == len(codes)
     assert all(oc.words(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED))
     assert "effect" not in oc.words(oc.NOT_STORED)

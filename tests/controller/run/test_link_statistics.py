@@ -54,6 +54,20 @@ def test_it_writes_once_a_second_and_half_a_write_is_not_read(writer, path):
     assert link_statistics.read(str(path)) is None
 
 
+def test_a_write_that_is_under_way_is_not_read(writer, path, monkeypatch):
+    class Entry:
+        size, unpack_from = link_statistics.ENTRY.size, link_statistics.ENTRY.unpack_from
+        seen = []
+
+        def pack_into(self, *given):
+            self.seen.append(link_statistics.read(str(path)))
+
+    writer.note(0)
+    monkeypatch.setattr(link_statistics, "ENTRY", Entry())
+    writer.note(1_000_000)
+    assert Entry.seen and not any(Entry.seen) and link_statistics.read(str(path))
+
+
 @pytest.mark.parametrize(
     "size", [0, 8, 16, 100, link_statistics.HEAD.size + 3 * link_statistics.ENTRY.size - 1]
 )

@@ -1,5 +1,6 @@
 """The real loop on real ptys."""
 
+import argparse
 import contextlib
 import os
 import select
@@ -13,13 +14,22 @@ from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
 from controller.core import hint_codes as h
-from controller.hints import desk
+from controller.hints import desk, keys as key_files
 from controller.hints.client import HintClient
 from controller.record import store
-from controller.run import loop, loop_statistics, operator_client, operator_commands
+from controller.record.stored_record import Record
+from controller.run import (
+    command,
+    link_statistics,
+    loop,
+    loop_statistics,
+    operator_client,
+    operator_commands,
+)
 from controller.run.cabinet import Cabinet
 from controller.site import config
-from controller.system import clock
+from controller.sites import EXAMPLE
+from controller.system import clock, realtime
 from controller.system.realtime import Notifier
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
@@ -186,14 +196,17 @@ def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
 
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
-    told, watched, notifier = [], [], silent.loop.notifier
+    told, watched, notifier, folder = [], [], silent.loop.notifier, silent.loop._run_directory
+    served, (can_port,) = [], silent.loop.can_ports
+    can_port.service = served.append
     notifier.alive = lambda: told.append(silent.ticks)
     notifier.stopping = lambda: told.append("stopping")
     silent.cabinet.keeper.watch = watched.append  # one that hangs says nothing by itself
     silent.run_until(10)
     assert told[-1] == "stopping" and len(told) > 5
     assert set(told[:-1]) <= set(range(1, silent.ticks + 1))
-    assert len(watched) == silent.ticks and watched == sorted(set(watched))
+    assert len(watched) == silent.ticks and watched == sorted(set(watched)) == served
+    assert link_statistics.read(os.path.join(folder, "links.stats"))["units"]
 
 
 @pytest.mark.parametrize("late_in_a_row, told", [(1, True), (2, False)])
@@ -215,9 +228,9 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
     def die(ticks):
         if ticks == 3:
             keeper.ok, keeper.line = False, "the store's process has ended"
-            keeper.poll = lambda: 1  # what was saved before takes no mark away
+            keeper.records.append(keeper.records[-1])
+            keeper.poll = lambda: 1  # what it had saved before
         if ticks == 10:
-            keeper.poll = lambda: 0
             end()
 
     assert silent.run(die) == 1
@@ -275,6 +288,18 @@ def test_a_stop_that_does_not_end_takes_its_longest_time(silent, monkeypatch, su
             end()
 
     assert silent.run(hold) == 1 and silent.ticks >= 5
+
+
+def test_a_stop_that_is_asked_for_again_and_again_takes_no_longer(silent, monkeypatch):
+    monkeypatch.setattr(loop, "OPEN_US_MAX", 60_000)
+    out = silent.cabinet.core.kernel.out
+
+    def hold(ticks):
+        out[s.CONTACTOR_SUPPLY_OK] = 1
+        if 2 <= ticks < 40:
+            end()
+
+    assert silent.run(hold) == 1 and silent.ticks < 40
 
 
 @pytest.mark.parametrize("ask", ["request_run", "request_test"])
@@ -407,3 +432,44 @@ def test_a_second_process_does_not_get_the_lock_until_the_first_has_ended(tmp_pa
     assert held is not None
     for descriptor in (held, heard, told):
         os.close(descriptor)
+
+
+def run_command(tmp_path, *more):
+    parser = argparse.ArgumentParser()
+    command.add(parser.add_subparsers())
+    folders = "--run-dir", str(tmp_path / "run"), "--state-dir", str(tmp_path / "state")
+    arguments = parser.parse_args(["run", str(EXAMPLE), *folders, *more])
+    return arguments.run(arguments)
+
+
+@pytest.mark.parametrize("more, is_prepared", [([], True), (["--no-realtime"], False)])
+def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
+    tmp_path, monkeypatch, capsys, more, is_prepared
+):
+    made, notifier = [], SimpleNamespace(ready=lambda status: None)
+
+    def loop_of(*given):
+        made.append(given)
+        return SimpleNamespace(run=lambda: 1, close=lambda: made.append("closed"))
+
+    monkeypatch.setattr(loop, "Loop", loop_of)
+    monkeypatch.setattr(realtime, "Notifier", lambda: notifier)
+    monkeypatch.setattr(realtime, "prepare", lambda: ["prepared"])
+    run, state = str(tmp_path / "run"), str(tmp_path / "state")
+    os.mkdir(run)
+    os.mkdir(state, 0o700)
+    key_files.create(state, "site_ems")
+    store.Store(state).save(Record(cabinets=("other",)))
+    store.mark_failed(run, True)
+    assert run_command(tmp_path, *more) == 1
+    (cabinet, *given, keys), closed = made
+    assert (given, [*keys], closed) == ([run, notifier], ["site_ems"], "closed")
+    assert cabinet.self_test and cabinet.journal
+    found = 'is of the cabinet "other"', "the last run could not save", "nobody has approved"
+    said = capsys.readouterr().err
+    assert [words in said for words in (*found, "prepared")] == [True] * 3 + [is_prepared]
+
+
+def test_the_command_does_not_start_where_another_writes_the_store(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(store, "hold", lambda folder: None)
+    assert run_command(tmp_path) == 3 and "still writes the store" in capsys.readouterr().err

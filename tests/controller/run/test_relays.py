@@ -113,6 +113,9 @@ def test_what_failed_is_said_in_words():
     both = "a bit of its memory is stuck, the relay of the contactor supply does not follow"
     assert self_test.sentence(ENABLE) == enable
     assert self_test.sentence(self_test.MEMORY | SUPPLY).endswith(f"fault: {both}")
+    said = {bit: self_test.sentence(bit) for bit in self_test.WORDS}
+    for bit, word in ((self_test.PROGRAM, "program"), (SUPPLY, "supply"), (ENABLE, "enable")):
+        assert [other for other, words in said.items() if word in words] == [bit]
     every = sum(self_test.WORDS)
     assert every == s.CABINET_INPUTS[s.SELF_TEST_BITS][3]
     assert len(self_test.WORDS) == every.bit_length()

@@ -174,6 +174,7 @@ class Zones:
     ["-5000"]                           0
 """)
 def test_the_hottest_zone_counts_and_one_without_a_reading_does_not(tmp_path, contents, expected):
+    (tmp_path / "zone").symlink_to("gone")  # cannot be opened
     zones = Zones(tmp_path, *contents)
     assert max(0, zones.run()[0]) == expected
     zones.tested.close()

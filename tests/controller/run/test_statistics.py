@@ -61,6 +61,18 @@ def test_write_that_ends_after_the_next_deadline_is_late(path):
     assert [found[name] for name in loop_statistics.COUNTERS] == [3, 0, 3, 1]
 
 
+def test_figures_since_an_earlier_content_are_of_the_ticks_between(path):
+    latenesses_us = [70_000, 9, 9, 5, 20_003]
+    before, after = [
+        (written(path, latenesses_us[:count]), loop_statistics.content(path))[1] for count in (1, 5)
+    ]
+    found = loop_statistics.figures(after, before)
+    lateness_us = {"p50": 9, "p99": 20_000, "p99_9": 20_000, "max": 20_000}
+    assert found == {"ticks": 4, "missed": 1, "late": 0, "runs": 0, "lateness_us": lateness_us}
+    none = loop_statistics.figures(after, after)
+    assert none["ticks"] == none["lateness_us"]["max"] == 0
+
+
 def test_what_is_no_statistics_file_is_none(tmp_path, path):
     assert loop_statistics.read(path) is loop_statistics.read(str(tmp_path)) is None
     for content in (b"", b"FBLOOP", bytes(200_000)):
