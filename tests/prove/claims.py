@@ -12,6 +12,7 @@ from safety import (
     contactors as c,
     crc,
     evaluate,
+    image_check,
     matrix as m,
     means,
     opening,
@@ -822,10 +823,30 @@ def every_value_stays_small_bare():
     return _stays_small(0)
 
 
+def every_copy_stays_small():
+    """ImageCheck.as_image, each instance: every value stays in +-2^30, every index in its array"""
+    cabinet = Cabinet()
+    check = cabinet.kernel.image_check
+    for index in range(check.evaluator.count):
+        cabinet.machine.call(check.as_image, index)
+    return cabinet.conclude([])
+
+
+def _compared(evaluator):
+    """For ImageCheck.as_image: any answer; `every_copy_stays_small` is about the numbers."""
+
+    def answer(machine, index):
+        machine.oblige("instance", (index >= 0) & (index < evaluator.count))
+        return truth(machine.symbol("as_image", 0, 1))
+
+    return answer
+
+
 def _stays_small(end):
     """Ranges grow from the start until a step leaves them; then every obligation is asked."""
     cabinet = Cabinet(1, 1, end, tick_ms=20)
     machine, kernel = cabinet.machine, cabinet.kernel
+    machine.stubs[image_check.ImageCheck.as_image] = _compared(kernel.evaluator)
     why = machine.refute(claims_of_the_start(machine, kernel))
     if why:
         return _words(why)

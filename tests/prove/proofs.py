@@ -22,6 +22,7 @@ PROOFS = (
     claims.no_reset_clears_what_stands,
     claims.evaluating_never_unlatches,
     claims.a_hint_only_narrows,
+    claims.every_copy_stays_small,
     liveness.what_is_held_acts_in_its_time,
     liveness.what_moves_is_looked_at,
     liveness.a_ramp_ends,

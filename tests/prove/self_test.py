@@ -523,6 +523,9 @@ evaluating_never_unlatches evaluate Evaluator._miss
 evaluating_never_unlatches evaluate Evaluator.update
     busy[block] = self._block(block, elapsed)
     busy[block] = 1 if self._block(block, elapsed) and self._any_hit(block) else 0
+every_copy_stays_small image_check ImageCheck.as_image
+    evaluator.stage[index] * STAGE_WORDS
+    (evaluator.stage[index] + 1) * STAGE_WORDS * 2
 what_is_held_acts_in_its_time evaluate Evaluator._beyond
     count >= debounce[D_SET_TICKS]
     count > debounce[D_SET_TICKS]
