@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tables import cases
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 FUNCTION_LINES_MAX = 40
@@ -524,17 +526,13 @@ def test_the_checks_find_what_they_are_for(check, path, bad, good):
     assert check(path, good) == []
 
 
-@pytest.mark.parametrize(
-    "name, unit, fits",
-    [
-        ("cell_voltage_mV_max", "mV", True),
-        ("cell_voltage_mv", "mV", False),
-        ("ramp_W_per_s", "W/s", True),
-        ("ramp_W", "W/s", False),
-        ("estop_ok", "bool", True),
-        ("stop_ms_late", "ms", False),
-    ],
-)
+@cases("""name  unit  fits
+    "cell_voltage_mV_max"  "mV"  True
+    "cell_voltage_mv"  "mV"  False
+    "ramp_W_per_s"  "W/s"  True
+    "ramp_W"  "W/s"  False
+    "estop_ok"  "bool"  True
+    "stop_ms_late"  "ms"  False""")
 def test_units_end_names(name, unit, fits):
     assert (unit_in_name("here", name, unit) == []) == fits
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from drivers import bms, profile
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases, table
 
 DATABASE = cantools.database.load_file(profile.FOLDER / "firebreak_rack.dbc")
 NODE = 2
@@ -219,15 +219,13 @@ def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
     assert value(sink, index) == round(expected * scale)
 
 
-@pytest.mark.parametrize(
-    "name, signal, value",
-    table("""
-    STATE | contactor_state | 4 ; CELLS | cell_voltage_max | 5001 ; CELLS | cell_voltage_min | 3400
-    CELLS | cell_position_min | 480 ; CELLS | cell_position_max | 2047 ; PACK | voltage | 1500.1
-    LIMITS | charge_current_max | 6553.5 ; LIMITS | discharge_current_max | 1000.1
-    CHARGE | soc | 100.1 ; CHARGE | soh | 655.35
-"""),
-)
+@cases("""name  signal  value
+    "STATE"  "contactor_state"  4 | "CELLS"  "cell_voltage_max"  5001
+    "CELLS"  "cell_voltage_min"  3400
+    "CELLS"  "cell_position_min"  480 | "CELLS"  "cell_position_max"  2047
+    "PACK"  "voltage"  1500.1
+    "LIMITS"  "charge_current_max"  6553.5 | "LIMITS"  "discharge_current_max"  1000.1
+    "CHARGE"  "soc"  100.1 | "CHARGE"  "soh"  655.35""")
 def test_values_out_of_range_are_refused_whole(name, signal, value):
     device, sink = warm(name)
     device.on_frame(*frame(name, 1, {signal: value}), 0)

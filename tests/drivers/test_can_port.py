@@ -7,7 +7,7 @@ import pytest
 
 from drivers.buses import can_port as c
 from drivers.buses.can_port import CanPort, CanPortError, open_can
-from tests.tables import table
+from tests.tables import cases
 
 
 def frame(can_id, data=b"12345678", **kinds):
@@ -108,16 +108,12 @@ def test_an_error_frame_without_data_is_counted():
     assert port.drain() == [] and port.state == c.PASSIVE
 
 
-@pytest.mark.parametrize(
-    "fault, recovery, state",
-    [
-        (error_frame(0x040), error_frame(0x100), c.ACTIVE),
-        (error_frame(0x040), error_frame(0x004, 0x40), c.ACTIVE),
-        (error_frame(0x040), frame(5), c.ACTIVE),
-        (error_frame(0x004, 0x20), frame(5), c.PASSIVE),  # a frame does not end error passive
-        (error_frame(0x004, 0x20), error_frame(0x004, 0x08), c.WARNING),
-    ],
-)
+@cases("""fault  recovery  state
+    error_frame(0x040)  error_frame(0x100)  c.ACTIVE
+    error_frame(0x040)  error_frame(0x004, 0x40)  c.ACTIVE
+    error_frame(0x040)  frame(5)  c.ACTIVE
+    error_frame(0x004, 0x20)  frame(5)  c.PASSIVE  # a frame does not end error passive
+    error_frame(0x004, 0x20)  error_frame(0x004, 0x08)  c.WARNING""")
 def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
     """can-utils #262/#344, python-can #1495: with restart-ms 0 it stays, with 100 it comes back."""
     port = CanPort(FakeBus([fault, None, recovery]))
@@ -151,15 +147,11 @@ def test_a_frame_goes_out_as_it_is(can_id, extended):
     assert (bytes(message.data), port.sent, port.full) == (b"\x00\x01", 1, 0)
 
 
-@pytest.mark.parametrize(
-    "failure, full, state",
-    [
-        (can.CanOperationError("Transmit buffer full"), 1, c.ACTIVE),
-        (can.CanOperationError("Failed to transmit: x", errno.ENOBUFS), 1, c.ACTIVE),
-        (OSError(errno.ENOBUFS, "No buffer space available"), 1, c.ACTIVE),
-        (OSError(errno.ENETDOWN, "Network is down"), 0, c.DOWN),
-    ],
-)
+@cases("""failure  full  state
+    can.CanOperationError("Transmit buffer full")  1  c.ACTIVE
+    can.CanOperationError("Failed to transmit: x", errno.ENOBUFS)  1  c.ACTIVE
+    OSError(errno.ENOBUFS, "No buffer space available")  1  c.ACTIVE
+    OSError(errno.ENETDOWN, "Network is down")  0  c.DOWN""")
 def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
     """python-can #2004 and #310, can-utils #400, farm-ng/tractor #91: ENOBUFS at once."""
     port = CanPort(FakeBus(failures=[failure]))
@@ -168,10 +160,9 @@ def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
     assert port.send(1, b"") is True
 
 
-@pytest.mark.parametrize(
-    "refused, acknowledged_ok",
-    [(c.UNACKNOWLEDGED_AFTER - 1, True), (c.UNACKNOWLEDGED_AFTER, False)],
-)
+@cases("""refused  acknowledged_ok
+    c.UNACKNOWLEDGED_AFTER - 1  True
+    c.UNACKNOWLEDGED_AFTER  False""")
 def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged_ok):
     bus = FakeBus()
     port = CanPort(bus)
@@ -185,15 +176,12 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
     assert port.full == 2 * refused
 
 
-@pytest.mark.parametrize(
-    "failure, text",
-    [
-        (can.CanOperationError("Failed to receive", errno.ENETDOWN), "the interface is down"),
-        (OSError(errno.ENODEV, "No such device"), "no such interface"),
-        (can.CanOperationError("Failed: [1]\nTraceback"), "Failed: [1] Traceback"),
-        (can.CanOperationError("Failed to receive", errno.EPIPE), "Broken pipe"),
-    ],
-)
+@cases(r"""failure  text
+    can.CanOperationError("Failed to receive", errno.ENETDOWN)  "the interface is down"
+    OSError(errno.ENODEV, "No such device")  "no such interface"
+    can.CanOperationError("Failed: [1]\nTraceback")  "Failed: [1] Traceback"
+    can.CanOperationError("Failed to receive", errno.EPIPE)  "Broken pipe"
+""")
 def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
     """victronenergy/venus #1032, python-can #1495: what came before the loss is kept."""
     port = CanPort(FakeBus([frame(1), OSError(errno.EIO, "first"), failure]))
@@ -238,27 +226,21 @@ def test_a_lost_interface_is_opened_again_later_and_later():
         opened.clear()
 
 
-@pytest.mark.parametrize(
-    "interface, text",
-    table("""
-    nonsense | CAN can9 (nonsense): Unknown interface type
-    socketcand | "CAN can9 (socketcand): "
-"""),
-)
+@cases("""interface  text
+    "nonsense"  "CAN can9 (nonsense): Unknown interface type"
+    "socketcand"  "CAN can9 (socketcand): "
+""")
 def test_what_cannot_be_opened_is_one_line(interface, text):
     with pytest.raises(CanPortError) as failure:
         open_can(interface, "can9", 500_000)
     assert str(failure.value).startswith(text) and "\n" not in str(failure.value)
 
 
-@pytest.mark.parametrize(
-    "number, text",
-    [
-        (errno.ENODEV, "no such interface"),
-        (errno.EAFNOSUPPORT, "has no CAN"),
-        (errno.EPERM, "not permitted"),
-    ],
-)
+@cases("""number  text
+    errno.ENODEV  "no such interface"
+    errno.EAFNOSUPPORT  "has no CAN"
+    errno.EPERM  "not permitted"
+""")
 def test_reasons_of_the_system(number, text, monkeypatch):
     def refuse(**_):
         raise OSError(number, "as the kernel says it")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from drivers import dbc, profile
-from tests.tables import table
+from tests.tables import cases
 
 SHIPPED = (profile.FOLDER / "firebreak_rack.dbc").read_text(encoding="cp1252")
 SIGNALS = st.lists(
@@ -92,14 +92,10 @@ def test_a_signal_without_a_message_is_refused():
         dbc.messages(' SG_ x : 0|8@1+ (1,0) [0|0] "" B')
 
 
-@pytest.mark.parametrize(
-    "message, signal, scale, limits, field",
-    table("""
-    PACK | current | 1000 | [-250, 50_150] | (16, 0xFFFF, 0x8000, -2, 501, 100, 1, 0)
-    PACK | voltage | 1 | [0, 900.05] | (0, 0xFFFF, 0, 0, 9000, 1, 10, 0)
-    TEMPERATURES_0 | temperature_1 | 10 | [-400, 1500] | (12, 0xFFF, 0, 200, 2100, 1, 1, -600)
-"""),
-)
+@cases("""message  signal  scale  limits  field
+    "PACK"  "current"  1000  [-250, 50_150]  (16, 0xFFFF, 0x8000, -2, 501, 100, 1, 0)
+    "PACK"  "voltage"  1  [0, 900.05]  (0, 0xFFFF, 0, 0, 9000, 1, 10, 0)
+    "TEMPERATURES_0"  "temperature_1"  10  [-400, 1500]  (12, 0xFFF, 0, 200, 2100, 1, 1, -600)""")
 def test_a_field_is_whole_numbers_within_the_range(message, signal, scale, limits, field):
     row = {"signal": signal, "scale": scale, "range": limits}
     assert dbc.Dbc(profile.load("firebreak_rack")).field(message, row) == field

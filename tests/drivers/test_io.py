@@ -7,7 +7,7 @@ from drivers import profile
 from drivers.buses import rtu
 from drivers.io import IoModule
 from safety import signals
-from tests.tables import table
+from tests.tables import cases
 
 NAMES = "ESTOP_1_OK FIRE_ALARM_OK SUPPRESSION_OK GAS_RELAY_OK AIRFLOW_OK KEY_RUN_OK DOOR_OK".split()
 INPUTS = [getattr(signals, name) for name in NAMES]
@@ -52,15 +52,11 @@ def test_each_input_bit(bit):
     assert signals.G_IO_1 in sink.taken()
 
 
-@pytest.mark.parametrize(
-    "levels, expected",
-    table("""
-    {"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0} | 0b0001
-    {"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0} | 0b0010
-    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0} | 0b0100
-    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1} | 0b1000
-"""),
-)
+@cases("""levels  expected
+    {"pcs_enable_ok": 1, "fan_on": 1, "horn_on": 0, "lamp_on": 0}  0b0001
+    {"pcs_enable_ok": 0, "fan_on": 0, "horn_on": 0, "lamp_on": 0}  0b0010
+    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 1, "lamp_on": 0}  0b0100
+    {"pcs_enable_ok": 0, "fan_on": 1, "horn_on": 0, "lamp_on": 1}  0b1000""")
 def test_coils_by_name_and_from_the_output_array(levels, expected):
     bus, _ = running()
     assert coils(bus.device.write(levels)) == expected

@@ -10,6 +10,7 @@ from device_suite import ModbusSuite, Sink, Slave
 from drivers import profile
 from drivers.meter import Meter
 from safety import signals
+from tests.tables import cases
 
 REGISTERS = 36
 
@@ -105,16 +106,12 @@ def test_a_narrower_range_of_the_profile_counts(voltage_V, taken, tmp_path):
     assert device.refused == 1 - taken
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"voltage_V": (115.0, 345.0, 230.0), "power_W": (0.0, 0.0, 0.0)},
-        {"factor": (-1.0, 1.0, 0.0)},
-        {"power_W": (230 * 100 * 1.1 + 99.0, 0.0, 0.0)},
-        {"power_W": (-22_000.0, 20_000.0, 18_000.0)},
-        {"current_A": (0.0,) * 3, "power_W": (99.0, -99.0, 0.0)},
-    ],
-)
+@cases("""change
+    {"voltage_V": (115.0, 345.0, 230.0), "power_W": (0.0, 0.0, 0.0)}
+    {"factor": (-1.0, 1.0, 0.0)}
+    {"power_W": (230 * 100 * 1.1 + 99.0, 0.0, 0.0)}
+    {"power_W": (-22_000.0, 20_000.0, 18_000.0)}
+    {"current_A": (0.0,) * 3, "power_W": (99.0, -99.0, 0.0)}""")
 def test_extreme_but_possible_readings_are_taken(change):
     device, sink = fed(words(**change))
     assert device.refused == 0 and sink.taken() == {signals.G_METER_GRID}

@@ -21,7 +21,7 @@ from device_suite import ModbusSuite, Slave
 from drivers import pcs
 from drivers.buses import rtu
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases
 
 
 class TestSuite(ModbusSuite):
@@ -41,15 +41,12 @@ def test_discovery(base, lengths):
     assert bus.device.setpoint_address == bus.slave.address(WSET)
 
 
-@pytest.mark.parametrize(
-    "chain, lengths, fault",
-    table("""
-    (1, 701, 702, 802, 715) | {} | 704 missing ; (1, 701, 704, 715) | {} | 802 missing
-    (1, 701, 704, 802, 715) | {715: 5} | 715 has length 5, needed 7
-    (1, 701, 704, 802, 715) | {715: 6} | 715 has length 6, needed 7
-    (1, 701, 802, 704, 715) | {701: 113} | 701 has length 113, needed 115
-"""),
-)
+@cases("""chain  lengths  fault
+    (1, 701, 702, 802, 715)  {}  "704 missing" | (1, 701, 704, 715)  {}  "802 missing"
+    (1, 701, 704, 802, 715)  {715: 5}  "715 has length 5, needed 7"
+    (1, 701, 704, 802, 715)  {715: 6}  "715 has length 6, needed 7"
+    (1, 701, 802, 704, 715)  {701: 113}  "701 has length 113, needed 115"
+""")
 def test_a_chain_that_does_not_fit(chain, lengths, fault):
     bus, sink = built(Converter(chain, lengths=lengths))
     bus.run(1500)
@@ -66,14 +63,11 @@ def test_no_sunspec_device():
     assert len(bus.slave.requests) == 3, "again after a pause"
 
 
-@pytest.mark.parametrize(
-    "length, fault",
-    [
-        (0, "more than 64 models, no end of the chain"),
-        (400, "model header at register 40472 refused"),
-        (40_000, "model 701 at register 40070: length 40000 leaves the map"),
-    ],
-)
+@cases("""length  fault
+    0  "more than 64 models, no end of the chain"
+    400  "model header at register 40472 refused"
+    40_000  "model 701 at register 40070: length 40000 leaves the map"
+""")
 def test_a_broken_chain_ends(length, fault):
     slave = Converter((1, 701), lengths={1: 66, 701: 66})
     slave.holding[slave.at[701] + 1] = length
@@ -161,15 +155,12 @@ def test_the_setpoint_is_one_frame_never_torn(setpoint_W):
     assert bus.slave.written(WSET) == [(raw >> 16, raw & 0xFFFF)]
 
 
-@pytest.mark.parametrize(
-    "exponent, asked_W, limit_W, raw",
-    [
-        (-3, 250_000, 400_000, 250_000_000),
-        (3, 250_000, 400_000, 250),
-        (0, 400_001, 400_000, 400_000),
-        (-3, 4_000_000, 4_000_000, 0x7FFFFFFF),  # too large for the register
-    ],
-)
+@cases("""exponent  asked_W  limit_W  raw
+    -3  250_000  400_000  250_000_000
+    3  250_000  400_000  250
+    0  400_001  400_000  400_000
+    -3  4_000_000  4_000_000  0x7FFFFFFF  # too large for the register
+""")
 def test_the_setpoint_is_cut_and_never_wraps(exponent, asked_W, limit_W, raw):
     bus, _ = built()
     bus.device._setpoint_point.low, bus.device._setpoint_point.high = -limit_W, limit_W
@@ -256,12 +247,8 @@ def test_settings_that_cannot_be_read_back():
     assert bus.device.ready and bus.device.fault == ""
 
 
-@pytest.mark.parametrize(
-    "name, raw, words",
-    table("""
-    "704.22" | 0 | 1 ; "704.23" | 0 | 1 ; "704.31" | 0 | 2 ; "704.30" | 0 | 1 ; "704.26" | 5000 | 2
-"""),
-)
+@cases("""name  raw  words
+    "704.22"  0  1 | "704.23"  0  1 | "704.31"  0  2 | "704.30"  0  1 | "704.26"  5000  2""")
 def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, words):
     """A converter that restarts forgets mode and reversion."""
     bus, sink = running()
@@ -366,14 +353,10 @@ def test_an_answer_to_a_write_is_a_sign_of_life_too():
     assert bus.device.restarts == 1
 
 
-@pytest.mark.parametrize(
-    "name, raw, state",
-    [
-        ("701.116", 0x8000, pcs.SCALES),
-        *(("715.3", 0, pcs.FIRST_READ), ("802.34", 0xFFFF, pcs.FIRST_READ)),
-        ("715.2", 1, pcs.FIRST_READ),
-    ],
-)
+@cases("""name  raw  state
+    "701.116"  0x8000  pcs.SCALES
+    *(("715.3", 0, pcs.FIRST_READ), ("802.34", 0xFFFF, pcs.FIRST_READ))
+    "715.2"  1  pcs.FIRST_READ""")
 def test_nothing_known_before_a_restart_counts_after_it(name, raw, state):
     bus, _ = running()
     write_setpoint(bus, 1000)

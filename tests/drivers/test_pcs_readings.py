@@ -8,7 +8,7 @@ from device_suite import Sink
 
 from drivers import pcs, profile, sunspec
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases
 
 DC = (s.PCS_DC_VOLTAGE_MV, s.PCS_DC_CURRENT_MA)
 
@@ -52,13 +52,9 @@ def test_scale_factors_that_are_not_awake_yet():
     assert bus.device.ready and value(sink, s.PCS_DC_VOLTAGE_MV) == 768_300
 
 
-@pytest.mark.parametrize(
-    "name, exponent",
-    table("""
-    "701.116" | -11 ; "701.116" | 11 ; "701.116" | 0x7FFF ; "704.55" | -4 ; "704.55" | 4
-    "802.61" | -11 ; "802.61" | 11
-"""),
-)
+@cases("""name  exponent
+    "701.116"  -11 | "701.116"  11 | "701.116"  0x7FFF | "704.55"  -4 | "704.55"  4
+    "802.61"  -11 | "802.61"  11""")
 def test_impossible_scale_factors(name, exponent):
     slave = Converter()
     slave.put(name, exponent)
@@ -109,14 +105,10 @@ def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
     assert device.ready and value(sink, s.PCS_DC_VOLTAGE_MV) == 76_830
 
 
-@pytest.mark.parametrize(
-    "name, exponent, index, expected",
-    [
-        ("701.116", 1, s.PCS_POWER_W, 10_000),
-        ("802.59", -2, s.PCS_DC_VOLTAGE_MV, 76_830),
-        ("802.61", -2, s.PCS_DC_CURRENT_MA, -13_010),
-    ],
-)
+@cases("""name  exponent  index  expected
+    "701.116"  1  s.PCS_POWER_W  10_000
+    "802.59"  -2  s.PCS_DC_VOLTAGE_MV  76_830
+    "802.61"  -2  s.PCS_DC_CURRENT_MA  -13_010""")
 def test_a_value_whose_raw_number_stays_follows_its_scale_factor(name, exponent, index, expected):
     bus, sink = running()
     bus.slave.put(name, exponent)
@@ -179,15 +171,11 @@ def test_local_control_is_not_controlled():
     assert fresh_after(bus, sink, 1000) == (True, True)
 
 
-@pytest.mark.parametrize(
-    "name, raw, words, group",
-    table("""
-    "701.4" | 8 | 1 | 0 ; "701.4" | 0xFFFF | 1 | 0 ; "701.6" | 0xFFFFFFFF | 2 | 0
-    "701.10" | 4001 | 1 | 0 ; "701.10" | -4001 | 1 | 0 ; "802.34" | 15001 | 1 | 0
-    "802.44" | 10001 | 1 | 0 ; "802.44" | -10001 | 1 | 0 ; "704.24" | 0x80000000 | 2 | 1
-    "704.24" | 400_001 | 2 | 1 ; "715.3" | 0xFFFFFFFF | 2 | 1 ; "715.2" | 0xFFFF | 1 | 1
-"""),
-)
+@cases("""name  raw  words  group
+    "701.4"  8  1  0 | "701.4"  0xFFFF  1  0 | "701.6"  0xFFFFFFFF  2  0
+    "701.10"  4001  1  0 | "701.10"  -4001  1  0 | "802.34"  15001  1  0
+    "802.44"  10001  1  0 | "802.44"  -10001  1  0 | "704.24"  0x80000000  2  1
+    "704.24"  400_001  2  1 | "715.3"  0xFFFFFFFF  2  1 | "715.2"  0xFFFF  1  1""")
 def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, words, group):
     bus, sink = running()
     bus.slave.heartbeat_stopped = name == "715.3"
@@ -198,17 +186,13 @@ def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, word
     assert sink.inp[: sink.layout.rack_base - 2] == before[: sink.layout.rack_base - 2]
 
 
-@pytest.mark.parametrize(
-    "name, raw, index, expected",
-    [
-        *[("701.6", 1 << bit, s.PCS_ALARM_BITS, 1 << min(bit, 29)) for bit in range(32)],
-        ("701.10", 4000, s.PCS_POWER_W, 400_000),
-        ("701.10", -4000, s.PCS_POWER_W, -400_000),
-        ("701.4", 7, s.PCS_STATE, 7),
-        ("802.34", 15000, s.PCS_DC_VOLTAGE_MV, 1_500_000),
-        ("802.44", 10000, s.PCS_DC_CURRENT_MA, 1_000_000),
-    ],
-)
+@cases("""name  raw  index  expected
+    *[("701.6", 1 << bit, s.PCS_ALARM_BITS, 1 << min(bit, 29)) for bit in range(32)]
+    "701.10"  4000  s.PCS_POWER_W  400_000
+    "701.10"  -4000  s.PCS_POWER_W  -400_000
+    "701.4"  7  s.PCS_STATE  7
+    "802.34"  15000  s.PCS_DC_VOLTAGE_MV  1_500_000
+    "802.44"  10000  s.PCS_DC_CURRENT_MA  1_000_000""")
 def test_values_at_the_edge_are_taken(name, raw, index, expected):
     bus, sink = running()
     bus.slave.put(name, raw, 2 if name == "701.6" else 1)
@@ -310,14 +294,10 @@ def test_a_heartbeat_counts_for_a_second_and_a_half(age_us, fresh):
     assert [group in taken for group in groups(sink)] == [fresh] * 2
 
 
-@pytest.mark.parametrize(
-    "raw, exponent, per_unit, expected",
-    table("""
-    1234 | 0 | 1 | 1234 ; 1234 | 2 | 1 | 123_400 ; 1239 | -1 | 1 | 123 ; -1239 | -1 | 1 | -123
-    7683 | -1 | 1000 | 768_300 ; 5 | -10 | 1000 | 0 ; -5 | -10 | 1000 | 0
-    3 | 10 | 1 | 30_000_000_000
-"""),
-)
+@cases("""raw  exponent  per_unit  expected
+    1234  0  1  1234 | 1234  2  1  123_400 | 1239  -1  1  123 | -1239  -1  1  -123
+    7683  -1  1000  768_300 | 5  -10  1000  0 | -5  -10  1000  0
+    3  10  1  30_000_000_000""")
 def test_scaled_is_exact_and_toward_zero(raw, exponent, per_unit, expected):
     assert sunspec.scaled(raw, exponent, per_unit) == expected
 

@@ -4,7 +4,7 @@ import pytest
 
 from drivers.buses import port as p, rtu
 from drivers.buses.port import GAP_FAST_US, NEVER, RtuPort
-from tests.tables import table
+from tests.tables import cases
 
 # Written here: taken from the source they would follow any change of it.
 LATE_US, HOLD_US, PIECE_GAP_US, PATIENCE_US, PAUSES_MAX = 1_000_000, 100_000, 20_000, 50_000, 4
@@ -166,13 +166,9 @@ def test_one_request_at_a_time(bench, port):
     assert port.wake_us == 30_000 + GAP_FAST_US
 
 
-@pytest.mark.parametrize(
-    "baud_Bd, char_bits, gap_us",
-    [
-        *((9600, 10, 3646), (9600, 11, 4011), (19200, 10, 1823), (19200, 11, 2006)),
-        *((19201, 11, 1750), (115200, 10, GAP_FAST_US)),
-    ],
-)
+@cases("""baud_Bd  char_bits  gap_us
+    *((9600, 10, 3646), (9600, 11, 4011), (19200, 10, 1823), (19200, 11, 2006))
+    *((19201, 11, 1750), (115200, 10, GAP_FAST_US))""")
 def test_gap_is_three_and_a_half_characters(baud_Bd, char_bits, gap_us):
     """pymodbus #191: silent interval computed with rounded floats. Above 19200 Bd it is 1.75 ms."""
     assert RtuPort("test", baud_Bd, char_bits).gap_us == gap_us
@@ -212,14 +208,10 @@ def test_noise_between_exchanges_delays_each_time_anew(bench, port):
         assert port.wake_us == noise_us + GAP_FAST_US
 
 
-@pytest.mark.parametrize(
-    "data, stray_frames",
-    [
-        *((rtu.seal(each), 1) for each in (b"\5\3\2\0\1", b"\5\3", bytes(254))),
-        *((each, 0) for each in (rtu.seal(b"\5"), rtu.seal(bytes(255)), b"\5\3\2\0\1\0")),
-        (bytes(600), 0),
-    ],
-)
+@cases(r"""data  stray_frames
+    *((rtu.seal(each), 1) for each in (b"\5\3\2\0\1", b"\5\3", bytes(254)))
+    *((each, 0) for each in (rtu.seal(b"\5"), rtu.seal(bytes(255)), b"\5\3\2\0\1\0"))
+    bytes(600)  0""")
 def test_stray_frames_are_counted(port, data, stray_frames):
     port.receive(data, 0)
     bus = port.statistics[p.BUS]
@@ -411,14 +403,10 @@ def test_a_unit_always_slower_than_the_timeout_is_never_believed(bench, latency_
     assert len(bench.events) > 10
 
 
-@pytest.mark.parametrize(
-    "lost, low_us, high_us",
-    [
-        ((3,), 0, TIMEOUT_US + 40_000),
-        ((3, 4), 0, 2 * TIMEOUT_US + 40_000),
-        ((3, 4, 5), 5 * TIMEOUT_US, 600_000),
-    ],
-)
+@cases("""lost  low_us  high_us
+    (3,)  0  TIMEOUT_US + 40_000
+    (3, 4)  0  2 * TIMEOUT_US + 40_000
+    (3, 4, 5)  5 * TIMEOUT_US  600_000""")
 def test_a_repeated_read_is_believed_after_two_timeouts(bench, lost, low_us, high_us):
     """A damaged request must not cost a meter its 0.5 s: the late reply would say the same."""
     bench.poll_every("a", 20_000)
@@ -450,13 +438,9 @@ def test_a_waiting_request_of_the_same_key_is_replaced_in_its_place(bench, port)
     assert [frame[7:9] for _, frame in bench.sent] == [b"\x00\x00", b"\x00\x04"]
 
 
-@pytest.mark.parametrize(
-    "periods_us, until_us, units",
-    table("""
-    (1_000_000, 20_000, 100_000) | 15_000 | [2, 3, 1]
-    (40_000, 20_000) | 119_000 | [2, 1, 2, 2, 1, 2, 2, 1, 2]
-"""),
-)
+@cases("""periods_us  until_us  units
+    (1_000_000, 20_000, 100_000)  15_000  [2, 3, 1]
+    (40_000, 20_000)  119_000  [2, 1, 2, 2, 1, 2, 2, 1, 2]""")
 def test_due_reads_go_by_earliest_deadline(bench, periods_us, until_us, units):
     for unit_id, period_us in enumerate(periods_us, 1):
         bench.poll_every(unit_id, period_us, unit_id=unit_id)

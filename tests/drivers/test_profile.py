@@ -7,7 +7,7 @@ import pytest
 
 from drivers import profile, profile_schema
 from drivers.profile import ProfileError
-from tests.tables import table
+from tests.tables import cases
 
 SHIPPED = sorted(path.stem for path in profile.FOLDER.glob("*.toml"))
 
@@ -221,30 +221,24 @@ def test_mistakes(tmp_path, name, old, new, line):
     assert refusal(tmp_path, text.replace(old, new, 1)) == line
 
 
-@pytest.mark.parametrize(
-    "old, new, line",
-    table("""
-    current_2 =.* | "" | registers.current_2: missing; the family needs it
-    '"meter"' | '"metre"' | family: 'metre'; allowed meter, .*_bms, did you mean meter[?]
-    '"meter"' | '["meter"]' | family: .'meter'.; allowed meter, io, gas, .*
-    '"float32"' | '"float"' | registers.voltage_1.type: 'float'; allowed u16, .*, bit
-"""),
-)
+@cases("""old  new  line
+    "current_2 =.*"  ""  "registers.current_2: missing; the family needs it"
+    '"meter"'  '"metre"'  "family: 'metre'; allowed meter, .*_bms, did you mean meter[?]"
+    '"meter"'  '["meter"]'  "family: .'meter'.; allowed meter, io, gas, .*"
+    '"float32"'  '"float"'  "registers.voltage_1.type: 'float'; allowed u16, .*, bit"
+""")
 def test_mistakes_with_long_lines(tmp_path, old, new, line):
     assert re.fullmatch(line, refusal(tmp_path, re.sub(old, new, text_of("sdm630"), count=1)))
 
 
-@pytest.mark.parametrize(
-    "text, line",
-    [
-        ("maker = ", "not TOML: "),
-        (b"\xff\xfe", "not TOML: "),
-        ("maker = " + "[" * 5000 + "]" * 5000, "not usable TOML: nested too deeply"),
-        ("[" + ".".join(["a"] * 20_000) + "]", "not usable TOML: nested too deeply"),
-        ("maker = " + "9" * 5000, "not usable TOML: a number is too long"),
-        ("maker = [0x" + "f" * 5000 + "]", "not usable TOML: a number of more than 64 bits"),
-    ],
-)
+@cases(r"""text  line
+    "maker = "  "not TOML: "
+    b"\xff\xfe"  "not TOML: "
+    "maker = " + "[" * 5000 + "]" * 5000  "not usable TOML: nested too deeply"
+    "[" + ".".join(["a"] * 20_000) + "]"  "not usable TOML: nested too deeply"
+    "maker = " + "9" * 5000  "not usable TOML: a number is too long"
+    "maker = [0x" + "f" * 5000 + "]"  "not usable TOML: a number of more than 64 bits"
+""")
 def test_no_toml(tmp_path, text, line):
     assert refusal(tmp_path, text).startswith(line)
 
@@ -262,13 +256,10 @@ def test_a_table_is_a_table(tmp_path, table, value):
     assert line.startswith(f"{table}: ") and line.endswith("; allowed a table")
 
 
-@pytest.mark.parametrize(
-    "name, line",
-    table("""
-    sdm63 | "sdm63: no such profile, did you mean sdm630?; there are climate_monitor, "
-    nowhere/sdm630.toml | nowhere/sdm630.toml: no such profile file
-"""),
-)
+@cases("""name  line
+    "sdm63"  "sdm63: no such profile, did you mean sdm630?; there are climate_monitor, "
+    "nowhere/sdm630.toml"  "nowhere/sdm630.toml: no such profile file"
+""")
 def test_no_such_profile(name, line):
     with pytest.raises(ProfileError) as error:
         profile.load(name)

@@ -9,7 +9,7 @@ from device_suite import CanSuite, Sink
 from drivers import profile
 from drivers.bms import FAMILIES
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases
 
 # Limits 53.2 V, 120 A, 160 A, 45 V; SOC 90 %, SOH 100 %; 49.96 V, 1.5 A out; quiet; both enabled.
 LIMITS, CHARGE, PACK = "1402B0044006C201", "5A006400", "8413F1FF3700"
@@ -179,16 +179,12 @@ def test_faults_of_both_alarm_frames_are_kept():
     assert value(sink, s.BMS_FAULT_BITS) == device.warning_bits == 0
 
 
-@pytest.mark.parametrize(
-    "limits, charge_mA, discharge_mA",
-    [
-        ("1402B00464 00C201", 120_000, 10_000),
-        ("1402B0049CFFC201", 120_000, 10_000),  # DCL as -10.0 A is a magnitude: diyBMSv4ESP32 87
-        ("140200000000C201", 0, 0),  # CCL = 0 stays 0: venus 536
-        ("1402B00464 00", 120_000, 10_000),  # six bytes are enough
-        ("0000B00464 00C201", 0, 10_000),
-    ],
-)
+@cases("""limits  charge_mA  discharge_mA
+    "1402B00464 00C201"  120_000  10_000
+    "1402B0049CFFC201"  120_000  10_000  # DCL as -10.0 A is a magnitude: diyBMSv4ESP32 87
+    "140200000000C201"  0  0  # CCL = 0 stays 0: venus 536
+    "1402B00464 00"  120_000  10_000  # six bytes are enough
+    "0000B00464 00C201"  0  10_000""")
 def test_limits(limits, charge_mA, discharge_mA):
     device, sink = built()
     feed(device, (0x351, limits))
@@ -196,14 +192,11 @@ def test_limits(limits, charge_mA, discharge_mA):
     assert sink.taken() == groups_of(sink, s.G_BMS_LIMITS)
 
 
-@pytest.mark.parametrize(
-    "can_id, data",
-    table("""
-    0x351 | 14020080 6400C201 ; 0x351 | 1402B0040080C201 ; 0x351 | 1402FFFF6400C201
-    0x351 | FFFFB0046400C201 ; 0x351 | 140211276400C201 ; 0x355 | "65006400" ; 0x355 | "64006500"
-    0x355 | FFFF6400 ; 0x356 | 8413008000 00 ; 0x356 | 008000000000 ; 0x356 | 008000800000
-"""),
-)
+@cases("""can_id  data
+    0x351  "14020080 6400C201" | 0x351  "1402B0040080C201" | 0x351  "1402FFFF6400C201"
+    0x351  "FFFFB0046400C201" | 0x351  "140211276400C201" | 0x355  "65006400" | 0x355  "64006500"
+    0x355  "FFFF6400" | 0x356  "8413008000 00" | 0x356  "008000000000" | 0x356  "008000800000"
+""")
 def test_invalid_values_are_refused_whole(can_id, data):
     """SMA: invalid = 0x8000 / 0xFFFF. diyBMSv4ESP32 194: SOC > 100 % stops no other group."""
     device, sink = fed()
@@ -256,12 +249,8 @@ def test_voltage_and_state_wait_for_the_limits(can_id, data):
     assert not sink.taken() and device.refused == (can_id == 0x356)
 
 
-@pytest.mark.parametrize(
-    "convention, raw_dA, current_mA",
-    table("""
-    charge | 15 | -1500 ; charge | -15 | 1500 ; discharge | 15 | 1500 ; discharge | -15 | -1500
-"""),
-)
+@cases("""convention  raw_dA  current_mA
+    "charge"  15  -1500 | "charge"  -15  1500 | "discharge"  15  1500 | "discharge"  -15  -1500""")
 def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
     """Battery-Emulator 2919, 2920; Deye native: + discharges."""
     data = struct.pack("<hhh", 4996, raw_dA, 0).hex()
@@ -269,13 +258,9 @@ def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
     assert value(sink, s.RACK_CURRENT_MA) == current_mA
 
 
-@pytest.mark.parametrize(
-    "flags, currents_mA",
-    table("""
-    C0 | (120_000, 160_000) ; E0 | (120_000, 160_000) ; "40" | (0, 160_000) ; "80" | (120_000, 0)
-    "20" | (0, 0) ; "00" | (0, 0) ; 3F | (0, 0)
-"""),
-)
+@cases("""flags  currents_mA
+    "C0"  (120_000, 160_000) | "E0"  (120_000, 160_000) | "40"  (0, 160_000) | "80"  (120_000, 0)
+    "20"  (0, 0) | "00"  (0, 0) | "3F"  (0, 0)""")
 def test_enable_flags_narrow_the_limits(flags, currents_mA):
     """pylontech-bms-mqtt: 0x20 is "force charge". After re-enabling, it waits for new limits."""
     device, sink = fed((0x35C, flags))
@@ -304,10 +289,9 @@ def test_charge_at_its_ends_is_taken(soc_pct, soh_pct):
     assert sink.taken() == groups_of(sink, s.G_BMS_CHARGE) and device.refused == 0
 
 
-@pytest.mark.parametrize(
-    "stopped, group",
-    [(0x35C, s.G_BMS_LIMITS), *((each, s.G_BMS_STATE) for each in (0x35C, 0x351, 0x359, 0x35A))],
-)
+@cases("""stopped  group
+    0x35C  s.G_BMS_LIMITS
+    *((each, s.G_BMS_STATE) for each in (0x35C, 0x351, 0x359, 0x35A))""")
 def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
     """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
     device, sink = built()

@@ -11,6 +11,7 @@ from pymodbus.pdu import bit_message, register_message
 
 from drivers.buses import rtu
 from tests.repository import SHARED
+from tests.tables import cases
 
 VECTORS = SHARED / "protocols/vectors/rtu_frames.csv"
 REGISTERS = bytes(range(40))
@@ -32,15 +33,11 @@ def found(request, data, echo=False):
     return feed(request, data, echo=echo)[0]
 
 
-@pytest.mark.parametrize(
-    "data, crc",
-    [
-        (b"123456789", 0x4B37),  # the check value of CRC-16/MODBUS in every catalogue
-        (b"\x02\x07", 0x1241),  # Modbus over serial line V1.02, 6.2.2 (sent as 41 12)
-        (b"", 0xFFFF),
-        (b"\x00", 0x40BF),
-    ],
-)
+@cases(r"""data  crc
+    b"123456789"  0x4B37  # the check value of CRC-16/MODBUS in every catalogue
+    b"\x02\x07"  0x1241  # Modbus over serial line V1.02, 6.2.2 (sent as 41 12)
+    b""  0xFFFF
+    b"\x00"  0x40BF""")
 def test_crc_of_published_values(data, crc):
     assert rtu.crc16(data) == crc
 
@@ -52,23 +49,15 @@ def test_crc_equals_pymodbus(data):
     assert rtu.crc16(rtu.seal(data[:511])) == 0
 
 
-@pytest.mark.parametrize(
-    "request_, body_hex, reply_bytes",
-    [
-        (rtu.read_request("a", 17, 3, 124, 2), "1103007C0002", 9),
-        (rtu.read_request("a", 1, 4, 0, 80), "010400000050", 165),
-        (rtu.read_request("a", 1, 2, 0, 8), "010200000008", 6),
-        (rtu.read_request("a", 1, 1, 19, 9), "010100130009", 7),
-        (rtu.write_register_request("a", 1, 1, 3), "010600010003", 8),
-        (rtu.write_registers_request("a", 1, 1, [10, 258]), "01100001000204000A0102", 8),
-        (
-            rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0]),
-            "010F0013000A02CD01",
-            8,
-        ),
-        (rtu.write_coils_request("a", 1, 0, (True,)), "010F000000010101", 8),
-    ],
-)
+@cases("""request_  body_hex  reply_bytes
+    rtu.read_request("a", 17, 3, 124, 2)  "1103007C0002"  9
+    rtu.read_request("a", 1, 4, 0, 80)  "010400000050"  165
+    rtu.read_request("a", 1, 2, 0, 8)  "010200000008"  6
+    rtu.read_request("a", 1, 1, 19, 9)  "010100130009"  7
+    rtu.write_register_request("a", 1, 1, 3)  "010600010003"  8
+    rtu.write_registers_request("a", 1, 1, [10, 258])  "01100001000204000A0102"  8
+    rtu.write_coils_request("a", 1, 19, [1, 0, 1, 1, 0, 0, 1, 1, 1, 0])  "010F0013000A02CD01"  8
+    rtu.write_coils_request("a", 1, 0, (True,))  "010F000000010101"  8""")
 def test_request_frames_as_in_the_specification(request_, body_hex, reply_bytes):
     """Bodies as in the examples of the Modbus Application Protocol V1.1b3, 6.1 to 6.12."""
     body = bytes.fromhex(body_hex)
@@ -107,24 +96,20 @@ def test_requests_are_those_of_pymodbus(function, address, count, values, levels
         assert built.frame == rtu.seal(b"\1" + pdu)
 
 
-@pytest.mark.parametrize(
-    "build, low, high",
-    [
-        (lambda count: rtu.read_request("a", 1, 1, 0, count), 1, 2000),
-        (lambda count: rtu.read_request("a", 1, 2, 0, count), 1, 2000),
-        (lambda count: rtu.read_request("a", 1, 3, 0, count), 1, 125),
-        (lambda count: rtu.read_request("a", 1, 4, 0, count), 1, 125),
-        (lambda count: rtu.write_registers_request("a", 1, 0, [0] * count), 1, 123),
-        (lambda count: rtu.write_coils_request("a", 1, 0, [0] * count), 1, 1968),
-        (lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1), 1, 255),
-        (lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,)), 1, 255),
-        (lambda address: rtu.read_request("a", 1, 3, address, 2), 0, 65534),
-        (lambda address: rtu.write_register_request("a", 1, address, 0), 0, 65535),
-        (lambda value: rtu.write_register_request("a", 1, 0, value), 0, 65535),
-        (lambda value: rtu.write_registers_request("a", 1, 0, (0, value)), 0, 65535),
-        (lambda function: rtu.read_request("a", 1, function, 0, 1), 1, 4),
-    ],
-)
+@cases("""build  low  high
+    lambda count: rtu.read_request("a", 1, 1, 0, count)  1  2000
+    lambda count: rtu.read_request("a", 1, 2, 0, count)  1  2000
+    lambda count: rtu.read_request("a", 1, 3, 0, count)  1  125
+    lambda count: rtu.read_request("a", 1, 4, 0, count)  1  125
+    lambda count: rtu.write_registers_request("a", 1, 0, [0] * count)  1  123
+    lambda count: rtu.write_coils_request("a", 1, 0, [0] * count)  1  1968
+    lambda unit_id: rtu.read_request("a", unit_id, 3, 0, 1)  1  255
+    lambda unit_id: rtu.write_coils_request("a", unit_id, 0, (1,))  1  255
+    lambda address: rtu.read_request("a", 1, 3, address, 2)  0  65534
+    lambda address: rtu.write_register_request("a", 1, address, 0)  0  65535
+    lambda value: rtu.write_register_request("a", 1, 0, value)  0  65535
+    lambda value: rtu.write_registers_request("a", 1, 0, (0, value))  0  65535
+    lambda function: rtu.read_request("a", 1, function, 0, 1)  1  4""")
 def test_requests_at_their_bounds(build, low, high):
     for value in (low, high):
         request = build(value)
@@ -212,18 +197,15 @@ def test_a_flipped_bit_is_never_accepted(bit):
     assert feed(read20(), *(bytes((byte,)) for byte in flipped)) == [None] * len(flipped)
 
 
-@pytest.mark.parametrize(
-    "reply",
-    [
-        rtu.seal(bytes((2, 3, 40)) + REGISTERS),  # another unit
-        rtu.seal(bytes((1, 4, 40)) + REGISTERS),  # another function
-        rtu.seal(bytes((1, 3, 38)) + REGISTERS[:38]),  # a late reply to a shorter read
-        rtu.seal(bytes((1, 3, 0))),
-        rtu.seal(bytes((2, 0x83, 2))),  # another unit's exception
-        rtu.seal(bytes((1, 0x84, 2))),  # another function's exception
-        rtu.seal(bytes((1, 0x41, 40)) + REGISTERS),  # a function nobody knows
-    ],
-)
+@cases("""reply
+    rtu.seal(bytes((2, 3, 40)) + REGISTERS)  # another unit
+    rtu.seal(bytes((1, 4, 40)) + REGISTERS)  # another function
+    rtu.seal(bytes((1, 3, 38)) + REGISTERS[:38])  # a late reply to a shorter read
+    rtu.seal(bytes((1, 3, 0)))
+    rtu.seal(bytes((2, 0x83, 2)))  # another unit's exception
+    rtu.seal(bytes((1, 0x84, 2)))  # another function's exception
+    rtu.seal(bytes((1, 0x41, 40)) + REGISTERS)  # a function nobody knows
+""")
 def test_a_valid_frame_that_is_not_ours_is_ignored(reply):
     """node-modbus-serial #455, pymodbus #1278: match unit, function and length."""
     assert feed(read20(), reply, REPLY) == [None, REPLY[1:-2]]
@@ -269,24 +251,16 @@ def test_endless_noise_keeps_the_buffer_small():
         assert len(receiver._buffer) <= rtu.FRAME_BYTES_MAX
 
 
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        lambda echo, reply: [echo + reply],
-        lambda echo, reply: [echo, reply],
-        lambda echo, reply: [echo[:3], echo[3:] + reply[:2], reply[2:]],
-        lambda echo, reply: [b"\x00" + echo + reply],
-        lambda echo, reply: [bytes((byte,)) for byte in echo + reply],
-    ],
-)
-@pytest.mark.parametrize(
-    "request_, reply",
-    [
-        (read20(), REPLY),
-        (rtu.write_registers_request("a", 1, 1, (5, 6)), WRITE_REPLY),
-        (rtu.write_register_request("a", 1, 1, 2), rtu.write_register_request("a", 1, 1, 2).frame),
-    ],
-)
+@cases(r"""pieces
+    lambda echo, reply: [echo + reply]
+    lambda echo, reply: [echo, reply]
+    lambda echo, reply: [echo[:3], echo[3:] + reply[:2], reply[2:]]
+    lambda echo, reply: [b"\x00" + echo + reply]
+    lambda echo, reply: [bytes((byte,)) for byte in echo + reply]""")
+@cases("""request_  reply
+    read20()  REPLY
+    rtu.write_registers_request("a", 1, 1, (5, 6))  WRITE_REPLY
+    rtu.write_register_request("a", 1, 1, 2)  rtu.write_register_request("a", 1, 1, 2).frame""")
 def test_local_echo_is_taken_out(request_, reply, pieces):
     """minimalmodbus (handle_local_echo): adapters that repeat what is sent."""
     results = feed(request_, *pieces(request_.frame, reply), echo=True)

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from drivers import profile
 from drivers.sensor import Sensor
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases, table
 
 DUE, TODAY = 20_800, 20_500
 FIRST_DAY = 20_454  # 2026-01-01: no detector's clock that runs tells an earlier day
@@ -119,16 +119,12 @@ def test_vapour_at_the_end_of_its_range():
     assert shown("offgas", 20_000, 0, DUE, TODAY) == [1000, 1, 300]
 
 
-@pytest.mark.parametrize(
-    "hydrogen, carbon_monoxide, status, expected",
-    table("""
-    60 | 12 | 0 | [60, 1] ; 12 | 60 | 0 | [60, 1] ; 0 | 0 | 0 | [0, 1] ; 3 | 0 | 8 | [1000, 1]
-    3 | 0 | 16 | [1000, 1] ; 1001 | 0 | 0 | [1000, 1] ; 0xFFFF | 0 | 8 | [1000, 1]
-    5 | 70 | 1 | [70, 0] ; 5 | 70 | 2 | [5, 0] ; 70 | 5 | 1 | [5, 0] ; 70 | 5 | 2 | [70, 0]
-    70 | 5 | 3 | [0, 0] ; 70 | 5 | 9 | [1000, 0] ; 70 | 5 | 12 | [1000, 0] ; 70 | 5 | 32 | [0, 0]
-    0 | 0 | 5 | [0, 0] ; 0 | 0 | 32 | [0, 0] ; 0 | 0 | 64 | [0, 1]
-"""),
-)
+@cases("""hydrogen  carbon_monoxide  status  expected
+    60  12  0  [60, 1] | 12  60  0  [60, 1] | 0  0  0  [0, 1] | 3  0  8  [1000, 1]
+    3  0  16  [1000, 1] | 1001  0  0  [1000, 1] | 0xFFFF  0  8  [1000, 1]
+    5  70  1  [70, 0] | 5  70  2  [5, 0] | 70  5  1  [5, 0] | 70  5  2  [70, 0]
+    70  5  3  [0, 0] | 70  5  9  [1000, 0] | 70  5  12  [1000, 0] | 70  5  32  [0, 0]
+    0  0  5  [0, 0] | 0  0  32  [0, 0] | 0  0  64  [0, 1]""")
 def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected):
     assert shown("toxic", hydrogen, carbon_monoxide, status, DUE, TODAY) == [*expected, 300]
 
@@ -181,27 +177,19 @@ def test_a_date_that_is_set_again_counts_at_once():
     assert sink.inp[s.GAS_1_CALIBRATION_D] == 300
 
 
-@pytest.mark.parametrize(
-    "kind, registers",
-    [
-        *(("gas", (*each, DUE, TODAY)) for each in ((10_001, 0), (0xFFFF, 32))),
-        ("gas", (10_001, 0, 0xFFFF, 0)),
-        *(("ups", each) for each in ((3, 240), (2, 240), (1, 10_001), (0, 0xFFFF))),
-        *(("climate", (251, 440, status)) for status in (1, 2, 4)),
-    ],
-)
+@cases("""kind  registers
+    *(("gas", (*each, DUE, TODAY)) for each in ((10_001, 0), (0xFFFF, 32)))
+    "gas"  (10_001, 0, 0xFFFF, 0)
+    *(("ups", each) for each in ((3, 240), (2, 240), (1, 10_001), (0, 0xFFFF)))
+    *(("climate", (251, 440, status)) for status in (1, 2, 4))""")
 def test_refused_whole(kind, registers):
     device, sink = fed(kind, *registers)
     assert device.refused == 1 and not sink.taken() and not any(sink.inp)
 
 
-@pytest.mark.parametrize(
-    "reading, lfl_vol_ppm, permille",
-    table("""
-    100 | 50_000 | 100 ; 100 | 62_000 | 81 ; 100 | 40_000 | 125 ; 900 | 40_000 | 1000
-    1000 | 70_000 | 715 ; 1 | 1_000_000 | 1 ; 0 | 40_000 | 0
-"""),
-)
+@cases("""reading  lfl_vol_ppm  permille
+    100  50_000  100 | 100  62_000  81 | 100  40_000  125 | 900  40_000  1000
+    1000  70_000  715 | 1  1_000_000  1 | 0  40_000  0""")
 def test_methane_reading_as_vent_gas(reading, lfl_vol_ppm, permille):
     """10 % of methane's LFL are 0.5 vol %; of a gas that burns from 4 vol % on they are 12.5 %."""
     assert shown("gas", reading, 0, DUE, TODAY, lfl_vol_ppm=lfl_vol_ppm) == [permille, 1, 300]
@@ -221,41 +209,29 @@ def test_the_vent_gas_must_be_known(lfl_vol_ppm):
         sensor(lfl_vol_ppm=lfl_vol_ppm)
 
 
-@pytest.mark.parametrize(
-    "kind, registers, expected",
-    table("""
-    climate | (251, 440, 8) | [251, 440] ; climate | (-400, 0, 0) | [-400, 0]
-    climate | (0, 1000, 0) | [0, 1000] ; climate | (1250, 901, 0) | [1250, 901]
-    climate | (-1, 1, 0) | [-1, 1] ; ups | (1, 240) | [240, 1] ; ups | (0, 119) | [119, 0]
-    ups | (5, 0) | [0, 1] ; ups | (4, 10_000) | [10_000, 0]
-"""),
-)
+@cases("""kind  registers  expected
+    "climate"  (251, 440, 8)  [251, 440] | "climate"  (-400, 0, 0)  [-400, 0]
+    "climate"  (0, 1000, 0)  [0, 1000] | "climate"  (1250, 901, 0)  [1250, 901]
+    "climate"  (-1, 1, 0)  [-1, 1] | "ups"  (1, 240)  [240, 1] | "ups"  (0, 119)  [119, 0]
+    "ups"  (5, 0)  [0, 1] | "ups"  (4, 10_000)  [10_000, 0]""")
 def test_climate_and_ups(kind, registers, expected):
     assert shown(kind, *registers) == expected
 
 
-@pytest.mark.parametrize(
-    "kind, name, old, new, registers, first",
-    [
-        ("offgas", "offgas_detector", 'unit = "ppm" ', "scale = 0.1\n", (151, 0, DUE, TODAY), 16),
-        ("ups", "ups_monitor", 'unit = "min", ', "scale = 0.25, ", (1, 479), 119),
-    ],
-)
+@cases(r"""kind  name  old  new  registers  first
+    "offgas"  "offgas_detector"  'unit = "ppm" '  "scale = 0.1\n"  (151, 0, DUE, TODAY)  16
+    "ups"  "ups_monitor"  'unit = "min", '  "scale = 0.25, "  (1, 479)  119""")
 def test_scaled_values_round_to_the_safe_side(tmp_path, kind, name, old, new, registers, first):
     """Gas up, because more is worse; a reserve down, because less is worse."""
     path = edited(tmp_path, name, old, new + old)
     assert shown(kind, *registers, path=path)[0] == first
 
 
-@pytest.mark.parametrize(
-    "kind, lfl_vol_ppm, spans",
-    [
-        ("gas", METHANE_LFL_PPM, {"concentration": (0, 1000)}),
-        ("gas", 1_000_000, {"concentration": (0, 1000)}),
-        ("climate", None, {"air_temperature": (-600, 1250), "humidity": (0, 1000)}),
-        ("ups", None, {"reserve": (0, 10_000)}),
-    ],
-)
+@cases("""kind  lfl_vol_ppm  spans
+    "gas"  METHANE_LFL_PPM  {"concentration": (0, 1000)}
+    "gas"  1_000_000  {"concentration": (0, 1000)}
+    "climate"  None  {"air_temperature": (-600, 1250), "humidity": (0, 1000)}
+    "ups"  None  {"reserve": (0, 10_000)}""")
 def test_spans(kind, lfl_vol_ppm, spans):
     assert sensor(kind, lfl_vol_ppm=lfl_vol_ppm)[0].spans == spans
 
@@ -265,13 +241,10 @@ def test_a_span_is_at_most_what_a_word_holds(tmp_path):
     assert sensor("climate", path=path)[0].spans["air_temperature"] == (-0x8000, 0x7FFF)
 
 
-@pytest.mark.parametrize(
-    "indexes, names",
-    [
-        ({**GAS, "concentratoin": 1}, "calibration_d, concentration, concentratoin, ok"),
-        ({"concentration": 1, "ok": 2}, "concentration, ok"),
-    ],
-)
+@cases("""indexes  names
+    {**GAS, "concentratoin": 1}  "calibration_d, concentration, concentratoin, ok"
+    {"concentration": 1, "ok": 2}  "concentration, ok"
+""")
 def test_every_value_needs_its_place(indexes, names):
     with pytest.raises(ValueError) as error:
         sensor(indexes=indexes)

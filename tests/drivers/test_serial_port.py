@@ -14,6 +14,7 @@ import serial
 
 from drivers.buses import serial_port
 from drivers.buses.serial_port import Arrivals, SerialPort, SerialPortError
+from tests.tables import cases
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
@@ -267,29 +268,23 @@ def test_closed_port_is_harmless():
     port.close()
 
 
-@pytest.mark.parametrize(
-    "path, reason",
-    [
-        ("/nowhere/at/all", "no such device: plug the adapter in or correct the path"),
-        (__file__, "not a serial port, or the setting is not supported by its driver"),
-        (os.path.dirname(__file__), "Is a directory"),
-    ],
-)
+@cases("""path  reason
+    "/nowhere/at/all"  "no such device: plug the adapter in or correct the path"
+    __file__  "not a serial port, or the setting is not supported by its driver"
+    os.path.dirname(__file__)  "Is a directory"
+""")
 def test_reasons_in_one_line(path, reason):
     with pytest.raises(SerialPortError) as failure:
         SerialPort(path, 9600).open()
     assert str(failure.value) == f"serial port {path}: {reason}"
 
 
-@pytest.mark.parametrize(
-    "number, reason",
-    [
-        (errno.EACCES, "not permitted: add this user to the group of the device (dialout)"),
-        (errno.EIO, "the adapter is gone"),
-        (errno.EBUSY, "in use by another process: one program per port"),
-        (errno.ENOMEM, "Cannot allocate memory"),
-    ],
-)
+@cases("""number  reason
+    errno.EACCES  "not permitted: add this user to the group of the device (dialout)"
+    errno.EIO  "the adapter is gone"
+    errno.EBUSY  "in use by another process: one program per port"
+    errno.ENOMEM  "Cannot allocate memory"
+""")
 def test_reasons_of_the_system(number, reason, monkeypatch):
     def refuse(*_, **__):
         raise serial.SerialException(number, "as pyserial says it")

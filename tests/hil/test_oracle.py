@@ -7,6 +7,7 @@ import pytest
 
 from hil import oracle
 from tests.repository import ROOT
+from tests.tables import cases
 
 
 @pytest.mark.parametrize("table", ["reads_ms", "takes_ms", "scopes"])
@@ -27,19 +28,15 @@ def test_every_stage_has_its_times(stage):
         assert taken_ms <= oracle.process_safety_ms(stage)
 
 
-@pytest.mark.parametrize(
-    "stage, decided_ms, scope, derates",
-    [
-        ("1c", 600, "cabinet", (0, 0)),
-        ("19b", 5150, "rack", (0, 75)),
-        ("40c", 3150, "rack", (0, 0)),
-        ("40e", 200, "cabinet", (0, 0)),
-        ("41a", 2300, "unit", (0, 0)),
-        ("46a", 901_450, "cabinet", (0, 0)),
-        ("50b", 6200, "cabinet", (0, 0)),
-        ("17b", 61_400, "cabinet", (50, 50)),
-    ],
-)
+@cases("""stage  decided_ms  scope  derates
+    "1c"  600  "cabinet"  (0, 0)
+    "19b"  5150  "rack"  (0, 75)
+    "40c"  3150  "rack"  (0, 0)
+    "40e"  200  "cabinet"  (0, 0)
+    "41a"  2300  "unit"  (0, 0)
+    "46a"  901_450  "cabinet"  (0, 0)
+    "50b"  6200  "cabinet"  (0, 0)
+    "17b"  61_400  "cabinet"  (50, 50)""")
 def test_what_it_says(stage, decided_ms, scope, derates):
     assert oracle.decision_ms(stage) == decided_ms and oracle.scope(stage) == scope
     assert tuple([oracle.derate_pct(stage, way) for way in "cd"]) == derates

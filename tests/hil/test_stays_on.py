@@ -17,6 +17,7 @@ from hil.observer.latches import Latches
 from hil.observer.observer import Observer
 from hil.observer.told import Power, of_rack
 from hil.observer.wiring import Wiring
+from tests.tables import cases
 
 CONFIG = configs.load(str(EXAMPLE))
 REVERSED = Course("56a", (do("pcs_reverse"),))
@@ -115,15 +116,11 @@ def test_a_contact_latches_once_its_row_has_had_its_time(open_us, told):
     assert any(["row 1a is latched" in line for line in seen.violations]) == told
 
 
-@pytest.mark.parametrize(
-    "stage, told, beyond_us, kind",
-    [
-        ("21a", {"degC_max": 65.0}, 1_200_000, 2),
-        ("20b", {"degC_max": 55.0}, 2_200_000, 1),
-        ("29", {"cell_V_max": 3.65}, 2_200_000, 1),
-        ("33", {"cell_V_min": 2.0}, 1_200_000, 2),
-    ],
-)
+@cases("""stage  told  beyond_us  kind
+    "21a"  {"degC_max": 65.0}  1_200_000  2
+    "20b"  {"degC_max": 55.0}  2_200_000  1
+    "29"  {"cell_V_max": 3.65}  2_200_000  1
+    "33"  {"cell_V_min": 2.0}  1_200_000  2""")
 def test_a_value_of_a_rack_latches_once_its_row_has_had_its_time(stage, told, beyond_us, kind):
     near = {name: value + (0.01 if name == "cell_V_min" else -0.1) for name, value in told.items()}
     for last_us, is_latched in ((beyond_us, False), (beyond_us + 1, True)):

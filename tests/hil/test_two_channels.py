@@ -12,6 +12,7 @@ from controller.site import config
 from controller.sites import FOLDER as SITES
 from hil.simulate import VirtualRig
 from safety import evidence, peer, signals as s
+from tests.tables import cases
 
 LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 
@@ -188,14 +189,11 @@ def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_th
     rig.controller.cabinet.journal.close()
 
 
-@pytest.mark.parametrize(
-    "fitted, link, line",
-    [
-        ("none", LINK, "channel_b.port: is said although"),
-        ("fitted", '[channel_b]\nport = "/dev/ttyUSB0"', "channel_b.port"),
-        ("fitted", "", "channel_b.port"),
-    ],
-)
+@cases(r"""fitted  link  line
+    "none"  LINK  "channel_b.port: is said although"
+    "fitted"  '[channel_b]\nport = "/dev/ttyUSB0"'  "channel_b.port"
+    "fitted"  ""  "channel_b.port"
+""")
 def test_a_link_that_makes_no_sense_is_refused(tmp_path, fitted, link, line):
     with pytest.raises(config.ConfigError, match=line):
         site_with(tmp_path / "sites", fitted, link)

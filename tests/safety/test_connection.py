@@ -4,6 +4,7 @@ import pytest
 from bench import Bench
 
 from safety import matrix as m, means, signals as s
+from tests.tables import cases
 
 WATCHED = (
     m.F_GRID_OVER_PERMILLE,
@@ -28,20 +29,16 @@ def found(bench):
 
 
 # import 500 kW, export 0: a permille is 500 W
-@pytest.mark.parametrize(
-    "grid_W, battery_W, permille",
-    [
-        (853_000, 0, (706, 0, 0)),
-        (1_500_000, 0, (2000, 0, 0)),
-        (500_000, -250_000, (0, 0, 0)),
-        (600_000, -50_000, (200, 100, 0)),  # the battery causes no more than it charges
-        (600_000, -150_000, (200, 200, 0)),
-        (600_000, 250_000, (200, 0, 0)),  # it helps
-        (-50_000, 20_000, (100, 0, 40)),
-        (-50_000, 70_000, (100, 0, 100)),
-        (-50_000, -20_000, (100, 0, 0)),
-    ],
-)
+@cases("""grid_W  battery_W  permille
+    853_000  0  (706, 0, 0)
+    1_500_000  0  (2000, 0, 0)
+    500_000  -250_000  (0, 0, 0)
+    600_000  -50_000  (200, 100, 0)  # the battery causes no more than it charges
+    600_000  -150_000  (200, 200, 0)
+    600_000  250_000  (200, 0, 0)  # it helps
+    -50_000  20_000  (100, 0, 40)
+    -50_000  70_000  (100, 0, 100)
+    -50_000  -20_000  (100, 0, 0)""")
 def test_what_is_over_and_what_of_it_is_the_battery(grid_W, battery_W, permille):
     above = [max(0, value) for value in seen(grid_W, battery_W)]
     assert above == pytest.approx(permille, abs=1)
@@ -81,14 +78,10 @@ def test_the_least_that_is_told():
     assert seen(-100_000_000, 0)[1] == -means.VALUE_MAX * 1000 // (500_000 // 9)
 
 
-@pytest.mark.parametrize(
-    "limits, over",
-    [
-        ({"grid_import_W_max": 100_000_000}, -1000),
-        ({"grid_import_W_max": 0, "grid_export_W_max": 0}, 400),  # of 250 kW, the converter's
-        ({"grid_import_W_max": 0, "grid_export_W_max": 200_000}, 500),
-    ],
-)
+@cases("""limits  over
+    {"grid_import_W_max": 100_000_000}  -1000
+    {"grid_import_W_max": 0, "grid_export_W_max": 0}  400  # of 250 kW, the converter's
+    {"grid_import_W_max": 0, "grid_export_W_max": 200_000}  500""")
 def test_of_what_size_the_parts_are(limits, over):
     grid_W = 0 if over < 0 else 100_000
     found_over = seen(grid_W, 0, **limits)[0]

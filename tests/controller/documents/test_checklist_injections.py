@@ -11,6 +11,7 @@ from hil.campaigns.rows import command as rows_command
 from hil.campaigns.rows.courses import COURSES
 from safety import matrix as m, signals as s
 from tests.safety.bench import Bench
+from tests.tables import cases
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 LONG_TICKS = 600  # 12 s: longer than the debounces of 38b, 45a and 45c
@@ -127,14 +128,10 @@ def trips_53(found, readings):
     return "53" in bench.standing()
 
 
-@pytest.mark.parametrize(
-    "names, signs",
-    [
-        ((), {"vapour", "toxic"}),
-        (("toxic",), {"vapour", "spread"}),
-        (("offgas", "toxic"), {"spread", "over"}),
-    ],
-)
+@cases("""names  signs
+    ()  {"vapour", "toxic"}
+    ("toxic",)  {"vapour", "spread"}
+    ("offgas", "toxic")  {"spread", "over"}""")
 def test_the_readings_of_the_checklist_trip(files, names, signs):
     without(files, names).append("site", "[stage.53]\nset = 0\nclear = 30")
     before = 0

@@ -14,6 +14,7 @@ from controller.site.layers import TEXT
 from controller.site.refusal import ConfigError
 from controller.siting import reading
 from controller.system import clock
+from tests.tables import cases
 
 NOTHING = """
 none|None.|NO|n/a|N.A.|tbd|to be supplied|To be supplied by us|x|ab|---|aaa|0000|nothing
@@ -40,18 +41,15 @@ def test_what_names_nothing(texts, is_nothing):
     assert [text for text in every if acceptance_text.names_nothing(text) != is_nothing] == []
 
 
-@pytest.mark.parametrize(
-    "lacking, texts",
-    [
-        ("", "J. Doe, fire marshal, 2026-03-01: water only|2024-02-29 J. Doe|J. Doe, 2015-01-01"),
-        ("", "no gas detection: J. Doe, 2026-03-01|Not required, J. Doe, 2026-03-01"),
-        ("", "J. Doe, 2026-03-01, by the code of 2012-01-01|J. Doe, 2026-03-01, as of 2026-13-01"),
-        ("", "J. Doe, 2199-12-31"),
-        (NO_DAY, "J. Doe, 2026|J. Doe, 2026-02-30|J. Doe, 01.03.2026|J. Doe, 12026-03-01"),
-        (OTHER_DAY, "J. Doe, 2014-12-31|J. Doe, 2200-01-01|J. Doe, 9999-12-31 or 1999-01-01"),
-        (ONLY_DAY, "2026-03-01|4711, 2026-03-01|N/A 2026-03-01|2026-03-01: refused by J. Doe"),
-    ],
-)
+@cases("""lacking  texts
+    ""  "J. Doe, fire marshal, 2026-03-01: water only|2024-02-29 J. Doe|J. Doe, 2015-01-01"
+    ""  "no gas detection: J. Doe, 2026-03-01|Not required, J. Doe, 2026-03-01"
+    ""  "J. Doe, 2026-03-01, by the code of 2012-01-01|J. Doe, 2026-03-01, as of 2026-13-01"
+    ""  "J. Doe, 2199-12-31"
+    NO_DAY  "J. Doe, 2026|J. Doe, 2026-02-30|J. Doe, 01.03.2026|J. Doe, 12026-03-01"
+    OTHER_DAY  "J. Doe, 2014-12-31|J. Doe, 2200-01-01|J. Doe, 9999-12-31 or 1999-01-01"
+    ONLY_DAY  "2026-03-01|4711, 2026-03-01|N/A 2026-03-01|2026-03-01: refused by J. Doe"
+""")
 def test_acceptance_has_a_name_and_a_day(lacking, texts):
     for text in texts.split("|"):
         assert acceptance_text.lacks_of_acceptance(text) == lacking, text
@@ -110,19 +108,12 @@ def test_real_papers(tmp_path, capsys):
     assert "placeholder" not in printed(capsys, ("check",), files)
 
 
-@pytest.mark.parametrize(
-    "argv, day, keys",
-    [
-        (COMMANDS[0], "2026-03-01", ""),
-        (COMMANDS[0], "2026-02-28", "not_fitted.door"),
-        (COMMANDS[1], "2026-01-31", "hma.hard_wired_accepted, not_fitted.door"),
-        (
-            COMMANDS[2],
-            "1970-01-01",
-            "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door",
-        ),
-    ],
-)
+@cases("""argv  day  keys
+    COMMANDS[0]  "2026-03-01"  ""
+    COMMANDS[0]  "2026-02-28"  "not_fitted.door"
+    COMMANDS[1]  "2026-01-31"  "hma.hard_wired_accepted, not_fitted.door"
+    COMMANDS[2]  "1970-01-01"  "hma.hard_wired_accepted, not_fitted.suppression, not_fitted.door"
+""")
 def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, keys):
     """The earliest named day counts."""
     now_us = round(datetime.fromisoformat(f"{day}T23:59Z").timestamp() * 1e6)

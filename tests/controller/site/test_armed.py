@@ -9,7 +9,7 @@ from controller.rows import records
 from controller.site import config, equipment, hma, schema, stage_states, wired
 from controller.site.equipment import EQUIPMENT
 from safety import matrix, second_image as si, signals
-from tests.tables import table
+from tests.tables import cases, table
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 WHO = "N. N., 2026-01-01: test"
@@ -164,13 +164,9 @@ def test_every_stage_that_compares_needs_more_than_one_to_compare():
         assert bool(records.feature(stage).compares) == compares
 
 
-@pytest.mark.parametrize(
-    "name, rows",
-    table("""
-    insulation | (37,) ; bms_cells | (24, 34) ; bms_temperatures | (21, 22, 23, 26, 45, 53)
-    bms_sensors | (45,)
-"""),
-)
+@cases("""name  rows
+    "insulation"  (37,) | "bms_cells"  (24, 34) | "bms_temperatures"  (21, 22, 23, 26, 45, 53)
+    "bms_sensors"  (45,)""")
 def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
     """One line names every row; without a vapour detector row 8 is absent."""
     assert pylontech.drop("site", name).refusal() == (
@@ -213,17 +209,13 @@ def test_suspicion_and_heating_need_two_signs(pylontech):
     assert states(pylontech.load())["53"] == {(stage_states.ARMED, "")}
 
 
-@pytest.mark.parametrize(
-    "missing, derate, expected",
-    [
-        ([], "false", ["BY_PANEL", "NOT_ASKED", "BY_PANEL"]),
-        ([], "true", ["BY_PANEL"] * 3),
-        (["supervised"], "false", ["ARMED", "NOT_ASKED", "ARMED"]),
-        (["supervised"], "true", ["ARMED"] * 3),
-        (["noc"], "true", ["BY_PANEL"] * 3),
-        (["supervised", "noc"], "false", ["NOT_FITTED"] * 3),
-    ],
-)
+@cases("""missing  derate  expected
+    []  "false"  ["BY_PANEL", "NOT_ASKED", "BY_PANEL"]
+    []  "true"  ["BY_PANEL"] * 3
+    ["supervised"]  "false"  ["ARMED", "NOT_ASKED", "ARMED"]
+    ["supervised"]  "true"  ["ARMED"] * 3
+    ["noc"]  "true"  ["BY_PANEL"] * 3
+    ["supervised", "noc"]  "false"  ["NOT_FITTED"] * 3""")
 def test_row_46(files, missing, derate, expected):
     loaded = without(files.say("type", "hma.noc_derate", derate), missing).load()
     found = states(loaded)
@@ -324,18 +316,14 @@ def test_the_analysis_may_name_an_exception(files, row):
     assert wired.rows(files.load()) == rows
 
 
-@pytest.mark.parametrize(
-    "missing, key, value",
-    table("""
-    [] | offgas_detectors | 2 ; ["offgas_2"] | offgas_detectors | 1
-    ["offgas"] | offgas_detectors | 0 ; [] | smoke_zones | 2 ; ["smoke_2"] | smoke_zones | 1
-    ["smoke"] | smoke_zones | 0 ; ["heat"] | heat_fitted | 0 ; ["toxic"] | toxic_fitted | 0
-    ["climate"] | climate_fitted | 0 ; ["ups"] | ups_fitted | 0
-    ["supervised"] | supervised_fitted | 0 ; ["gas"] | gas_required | 1
-    ["gas", "offgas"] | gas_required | 1 ; ["gas", "offgas", "toxic"] | gas_required | 0
-    ["door"] | door_fitted | 0
-"""),
-)
+@cases("""missing  key  value
+    []  "offgas_detectors"  2 | ["offgas_2"]  "offgas_detectors"  1
+    ["offgas"]  "offgas_detectors"  0 | []  "smoke_zones"  2 | ["smoke_2"]  "smoke_zones"  1
+    ["smoke"]  "smoke_zones"  0 | ["heat"]  "heat_fitted"  0 | ["toxic"]  "toxic_fitted"  0
+    ["climate"]  "climate_fitted"  0 | ["ups"]  "ups_fitted"  0
+    ["supervised"]  "supervised_fitted"  0 | ["gas"]  "gas_required"  1
+    ["gas", "offgas"]  "gas_required"  1 | ["gas", "offgas", "toxic"]  "gas_required"  0
+    ["door"]  "door_fitted"  0""")
 def test_counts_follow_from_what_is_fitted(files, missing, key, value):
     assert without(files, missing).load().cabinet[key] == value
 

@@ -20,7 +20,7 @@ from controller.site.equipment import EQUIPMENT
 from drivers import profile as profiles
 from safety import matrix, parameters as p
 from safety.kernel import Kernel
-from tests.tables import table
+from tests.tables import cases, table
 
 
 def test_the_default_cabinet_is_the_default_of_the_tables(files):
@@ -226,13 +226,9 @@ def test_wire_of_a_path_however_it_is_spelt(path):
     assert topology._wire(topology.Bus("z", "can", "slcan", channel=path)) == wire
 
 
-@pytest.mark.parametrize(
-    "period_ms, budgets",
-    table("""
-    166 | (500, 1000, 3000) ; 167 | (501, 1000, 3000) ; 201 | (603, 1005, 3000)
-    376 | (1128, 1880, 3008) ; 1000 | (3000, 5000, 8000)
-"""),
-)
+@cases("""period_ms  budgets
+    166  (500, 1000, 3000) | 167  (501, 1000, 3000) | 201  (603, 1005, 3000)
+    376  (1128, 1880, 3008) | 1000  (3000, 5000, 8000)""")
 def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
     """3, 5 and 8 periods, or the base; tightened at most down to the periods."""
     profile = 'profile = "pylontech_lv"'
@@ -262,13 +258,10 @@ def test_as_slow_a_bms_as_may_be_without_the_fault_contact(files):
     assert files.without(["bms_fault"]).load().cabinet["bms_fault_contact_fitted"] == 0
 
 
-@pytest.mark.parametrize(
-    "role, key, longest_ms",
-    table("""
-    offgas_2 | gas_silent_ms | 3333 ; toxic | gas_silent_ms | 3333
-    climate | monitor_silent_ms | 3333 ; ups | monitor_silent_ms | 3333 ; io_3 | io_silent_ms | 166
-"""),
-)
+@cases("""role  key  longest_ms
+    "offgas_2"  "gas_silent_ms"  3333 | "toxic"  "gas_silent_ms"  3333
+    "climate"  "monitor_silent_ms"  3333 | "ups"  "monitor_silent_ms"  3333
+    "io_3"  "io_silent_ms"  166""")
 def test_longest_silences(files, role, key, longest_ms):
     """Three periods: gas and monitors at most 10 s, an I/O module at most 0.5 s."""
     files.say("type", f"device.{role}.period_ms", longest_ms)

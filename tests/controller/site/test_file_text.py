@@ -19,6 +19,7 @@ from controller.site.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.state import record
 from controller.system import regular_file
+from tests.tables import cases
 
 READERS = [("check",), ("matrix", "--site"), ("checklist", "--site"), ("siting",)]
 PIPE = "it is a pipe or a device; allowed a regular file"
@@ -82,14 +83,11 @@ RESULT = "--reaction-ms 120 --result passed --site".split()
 RECORD = ("record", "1", "--tester", "J. Doe", *RESULT, SITE)
 
 
-@pytest.mark.parametrize(
-    "argv, words",
-    [
-        (("verify",), PIPE),
-        (("list", "--site", SITE), PIPE),
-        (RECORD, f"nothing is recorded: {PIPE}"),
-    ],
-)
+@cases("""argv  words
+    ("verify",)  PIPE
+    ("list", "--site", SITE)  PIPE
+    RECORD  f"nothing is recorded: {PIPE}"
+""")
 def test_a_ledger_that_is_a_pipe(tmp_path, capsys, argv, words):
     path = piped(tmp_path, proof_tests.FILE)
     assert firebreak.main(["proof-test", *argv, "--state-dir", str(tmp_path)]) == 3

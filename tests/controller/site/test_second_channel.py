@@ -5,7 +5,7 @@ import pytest
 from controller.site import config, cross_checks
 from drivers import profile as profiles
 from safety import channel, frame, peer
-from tests.tables import table
+from tests.tables import cases
 
 LOST = "channel B's permit has to outlast 3 lost frames in a row, one every 2 ticks"
 
@@ -60,17 +60,14 @@ def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry
     assert after_lost(loaded, cross_checks.LOST_FRAMES_MIN) == peer.OK
 
 
-@pytest.mark.parametrize(
-    "tick_ms, expiry_ms, line",
-    table("""
-    10 | 99 | permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10
-    20 | 199 | permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20
-    20 | 40 | permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20
-    50 | 499 | permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50
-    100 | 500 | tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50
-    100 | 80 | tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50
-"""),
-)
+@cases("""tick_ms  expiry_ms  line
+    10  99  "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"
+    20  199  "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"
+    20  40  "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"
+    50  499  "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"
+    100  500  "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"
+    100  80  "tick_ms: 100 is not allowed; allowed 10, 20, 25, 40, 50"
+""")
 def test_permit_too_short(files, unloaded, monkeypatch, tick_ms, expiry_ms, line):
     said = paced(files, tick_ms, expiry_ms).refusal()
     assert said == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
@@ -79,13 +76,9 @@ def test_permit_too_short(files, unloaded, monkeypatch, tick_ms, expiry_ms, line
     assert lost in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
 
 
-@pytest.mark.parametrize(
-    "tick_ms, baud_Bd, allowed",
-    table("""
-    20 | 9600 | "19200, 38400, 57600, 115200" ; 10 | 19_200 | "38400, 57600, 115200"
-    20 | 19_200 | None ; 10 | 38_400 | None ; 25 | 9600 | None
-"""),
-)
+@cases("""tick_ms  baud_Bd  allowed
+    20  9600  "19200, 38400, 57600, 115200" | 10  19_200  "38400, 57600, 115200"
+    20  19_200  None | 10  38_400  None | 25  9600  None""")
 def test_line_carries_a_frame_before_the_next_is_due(files, unloaded, tick_ms, baud_Bd, allowed):
     """48 bytes of ten bits every two ticks: at 9600 Bd they take 50 ms."""
     paced(files, tick_ms, 500).append("cabinet", f"baud_Bd = {baud_Bd}")

@@ -9,7 +9,7 @@ from controller.site import schema, stage_order, thresholds
 from controller.site.refusal import in_unit
 from controller.site.value_checks import allowed_text
 from safety import matrix
-from tests.tables import table
+from tests.tables import cases
 
 IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
 TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
@@ -31,13 +31,9 @@ def test_nmc_cells_have_other_thresholds(files):
     assert [loaded.rack_tables[2][key] for key in TAPERS] == [4100, 4200, 3200, 3000]
 
 
-@pytest.mark.parametrize(
-    "key, value, accepted",
-    table("""
-    set | 4250 | True ; set | 4251 | False ; set | 4201 | True ; set | 4200 | False
-    clear | 4151 | False
-"""),
-)
+@cases("""key  value  accepted
+    "set"  4250  True | "set"  4251  False | "set"  4201  True | "set"  4200  False
+    "clear"  4151  False""")
 def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
     files = nmc(files).append("site", f"[stage.29]\n{key} = {value}")
     if accepted:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from controller.siting import geometry as g, ground, sight
+from tests.tables import cases
 
 SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
 # a U, its notch from above
@@ -93,16 +94,12 @@ def test_edges_left_out_change_no_gap(first, second):
     assert [each for each in found if each in nearest] == nearest and min(found) == min(every)
 
 
-@pytest.mark.parametrize(
-    "measure, work, most",
-    [
-        ("segment_gap", lambda far: g.gap(SQUARE, far), 40),
-        ("segment_gap", lambda far: g.gap(far, SQUARE), 40),
-        ("segment_gap", lambda far: ground.fault_of_outline(far.points), 400),
-        ("segment_gap", lambda far: ground.overlaps(SQUARE, far), 0),
-        ("point_gap", lambda far: g.contains(far, (2, 2)), 0),
-    ],
-)
+@cases("""measure  work  most
+    "segment_gap"  lambda far: g.gap(SQUARE, far)  40
+    "segment_gap"  lambda far: g.gap(far, SQUARE)  40
+    "segment_gap"  lambda far: ground.fault_of_outline(far.points)  400
+    "segment_gap"  lambda far: ground.overlaps(SQUARE, far)  0
+    "point_gap"  lambda far: g.contains(far, (2, 2))  0""")
 def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
     calls, exact = [], getattr(g, measure)
     for module in (g, ground):
@@ -177,14 +174,10 @@ def test_zero_only_where_they_touch(first, second):
         assert separation_m > -1e-4 or ground.overlaps(first, second)
 
 
-@pytest.mark.parametrize(
-    "shape, distance_m",
-    [
-        *((box(4, 1), 1.0), (box(3, 1), 0.0), (box(5, 1, turned_deg=45), 3 - 2**0.5)),
-        *((g.Shape(((5.0, 6.0),)), 5.0), (g.Shape(((1.0, 1.0),)), 0.0)),
-        (g.Shape(((-1.0, 3.0), (3.0, 3.0))), 1.0),
-    ],
-)
+@cases("""shape  distance_m
+    *((box(4, 1), 1.0), (box(3, 1), 0.0), (box(5, 1, turned_deg=45), 3 - 2**0.5))
+    *((g.Shape(((5.0, 6.0),)), 5.0), (g.Shape(((1.0, 1.0),)), 0.0))
+    g.Shape(((-1.0, 3.0), (3.0, 3.0)))  1.0""")
 def test_known_distances(shape, distance_m):
     assert g.gap(SQUARE, shape).distance_m == pytest.approx(distance_m, abs=1e-12)
 
@@ -194,13 +187,9 @@ def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
     assert gap.start == pytest.approx((2, 1.5)) and gap.end == pytest.approx((4, 1.5))
 
 
-@pytest.mark.parametrize(
-    "shape, overlaps",
-    [
-        *((box(2, 1), True), (box(3, 1), False), (SQUARE, True), (box(1, 1, 0.5, 0.5, 30), True)),
-        *((box(1, 1, 9, 9), True), (box(3.001, 1), False), (box(2.999, 1), True)),
-    ],
-)
+@cases("""shape  overlaps
+    *((box(2, 1), True), (box(3, 1), False), (SQUARE, True), (box(1, 1, 0.5, 0.5, 30), True))
+    *((box(1, 1, 9, 9), True), (box(3.001, 1), False), (box(2.999, 1), True))""")
 def test_overlap_is_more_than_a_touch(shape, overlaps):
     assert ground.overlaps(shape, SQUARE) == ground.overlaps(SQUARE, shape) == overlaps
 
@@ -241,13 +230,9 @@ def test_rectangles_share_ground_where_they_overlap(first, second):
     assert not shares or g.gap(first, second).distance_m == 0
 
 
-@pytest.mark.parametrize(
-    "shape, is_within",
-    [
-        *((box(1, 1), True), (box(3, 1, 6, 2), True), (box(3, 3, 6, 2), False)),
-        *((box(3, 3), False), (box(1, 3, 2.001, 2), False), (box(9, 9, 1, 1), False)),
-    ],
-)
+@cases("""shape  is_within
+    *((box(1, 1), True), (box(3, 1, 6, 2), True), (box(3, 3, 6, 2), False))
+    *((box(3, 3), False), (box(1, 3, 2.001, 2), False), (box(9, 9, 1, 1), False))""")
 def test_within_a_room_with_a_notch(shape, is_within):
     assert ground.is_within(shape, NOTCHED) == is_within
 
@@ -256,17 +241,14 @@ TWICE, FLAT = [(0, 0), (0, 0), (1, 1)], [(0, 0), (1, 0), (2, 0)]
 CROSSED, PINCHED = [(0, 0), (2, 2), (2, 0), (0, 2)], [(0, 0), (4, 0), (4, 4), (2, 0), (0, 4)]
 
 
-@pytest.mark.parametrize(
-    "points, words",
-    [
-        ([(0, 0), (1, 0)], "has 2 points"),
-        *((each, "twice in a row") for each in (TWICE, [(0, 0), (1, 0), (1, 1), (0, 0)])),
-        *((each, "touches itself") for each in (CROSSED, FLAT, PINCHED)),
-        ([(0, 0), (2, 0), (2, 2), (2, 1)], "crosses or touches itself"),
-        (SQUARE.points, ""),
-        (NOTCHED.points, ""),
-    ],
-)
+@cases("""points  words
+    [(0, 0), (1, 0)]  "has 2 points"
+    *((each, "twice in a row") for each in (TWICE, [(0, 0), (1, 0), (1, 1), (0, 0)]))
+    *((each, "touches itself") for each in (CROSSED, FLAT, PINCHED))
+    [(0, 0), (2, 0), (2, 2), (2, 1)]  "crosses or touches itself"
+    SQUARE.points  ""
+    NOTCHED.points  ""
+""")
 def test_faults_of_an_outline(points, words):
     fault = ground.fault_of_outline(tuple(points))
     assert words in fault and bool(words) == bool(fault)
@@ -282,31 +264,23 @@ def is_shielded(edge, *barriers, convex=SQUARE):
     return part is None or bool(sight.shielding(convex, part, dict(enumerate(barriers)), 1.5))
 
 
-@pytest.mark.parametrize(
-    "barrier, edge, is_met",
-    [
-        (((3.0, -1.5), (3.0, 3.5)), EDGE, True),
-        (((3.0, 3.5), (3.0, -1.5)), EDGE, True),
-        (((3.0, -1.499), (3.0, 3.5)), EDGE, False),
-        (((3.0, -1.5), (3.0, 3.499)), EDGE, False),
-        (((4.0, -2.3), (4.0, 4.3)), EDGE, True),  # stands on the line itself
-        (((4.0, -2.3), (4.0, 4.2)), EDGE, False),  # the line is within reach up to 4.237
-        (((4.1, -2.3), (4.1, 4.3)), EDGE, False),  # behind it
-        (((-1.0, -1.5), (-1.0, 3.5)), EDGE, False),  # on the other side
-        (((1.0, -1.5), (1.0, 3.5)), EDGE, False),  # through the unit
-        (((2.0, -1.5), (2.0, 4.3)), EDGE, True),  # touching it
-        # the edge comes round to the unit's side
-        (((3.0, -1.5), (3.0, 3.5)), ((2.5, 1.0), (4.0, 1.0)), False),
-        # the sight lines pass before its end
-        (((3.0, -1.5), (3.0, 3.5)), ((3.2, 3.6), (3.2, 3.7)), True),
-        (
-            ((3.0, -1.5), (3.0, 3.5)),
-            ((3.2, 3.6), (3.2, 4.4)),
-            False,
-        ),  # that of the far end beyond it
-        (((3.0, -1.5), (3.0, 3.5)), ((3.05, 4.6), (3.05, 4.9)), False),
-    ],
-)
+@cases("""barrier  edge  is_met
+    ((3.0, -1.5), (3.0, 3.5))  EDGE  True
+    ((3.0, 3.5), (3.0, -1.5))  EDGE  True
+    ((3.0, -1.499), (3.0, 3.5))  EDGE  False
+    ((3.0, -1.5), (3.0, 3.499))  EDGE  False
+    ((4.0, -2.3), (4.0, 4.3))  EDGE  True  # stands on the line itself
+    ((4.0, -2.3), (4.0, 4.2))  EDGE  False  # the line is within reach up to 4.237
+    ((4.1, -2.3), (4.1, 4.3))  EDGE  False  # behind it
+    ((-1.0, -1.5), (-1.0, 3.5))  EDGE  False  # on the other side
+    ((1.0, -1.5), (1.0, 3.5))  EDGE  False  # through the unit
+    ((2.0, -1.5), (2.0, 4.3))  EDGE  True  # touching it
+    # the edge comes round to the unit's side
+    ((3.0, -1.5), (3.0, 3.5))  ((2.5, 1.0), (4.0, 1.0))  False
+    # the sight lines pass before its end
+    ((3.0, -1.5), (3.0, 3.5))  ((3.2, 3.6), (3.2, 3.7))  True
+    ((3.0, -1.5), (3.0, 3.5))  ((3.2, 3.6), (3.2, 4.4))  False  # that of the far end beyond it
+    ((3.0, -1.5), (3.0, 3.5))  ((3.05, 4.6), (3.05, 4.9))  False""")
 def test_a_barrier(barrier, edge, is_met):
     assert is_shielded(edge, barrier) == is_shielded(edge[::-1], barrier) == is_met
 

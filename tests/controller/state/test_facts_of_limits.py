@@ -11,6 +11,7 @@ from controller.console.pages import causes
 from controller.core import reasons
 from controller.state import base, limits, status, trend
 from safety import bounds, matrix as m, rack_limits as rl, signals as s, tapers
+from tests.tables import cases
 
 
 def narrowed(folder, current_A):
@@ -153,16 +154,12 @@ def test_a_limit_is_told_of_the_unit_that_it_holds(two, monkeypatch):
 
 
 @pytest.mark.parametrize("way", (0, 1))
-@pytest.mark.parametrize(
-    "number, word, unit, ends",
-    [
-        (bounds.L_CELL_VOLTAGE_TAPER, rl.RL_CELL_VOLTAGE, "mV", [(3500, 3600), (3000, 2800)]),
-        (bounds.L_SOC_TAPER, rl.RL_SOC, "permille", [(970, 1000), (30, 0)]),
-        (bounds.L_TEMPERATURE_TAPER, rl.RL_TEMPERATURE, "ddegC", [(350, 450), (450, 550)]),
-        (bounds.L_TEMPERATURE_TAPER, rl.RL_TEMPERATURE, "ddegC", [(100, 0), (-100, -200)]),
-        (bounds.L_BMS_SILENCE, rl.RL_SILENCE, "ms", [(500, 1000)] * 2),
-    ],
-)
+@cases("""number  word  unit  ends
+    bounds.L_CELL_VOLTAGE_TAPER  rl.RL_CELL_VOLTAGE  "mV"  [(3500, 3600), (3000, 2800)]
+    bounds.L_SOC_TAPER  rl.RL_SOC  "permille"  [(970, 1000), (30, 0)]
+    bounds.L_TEMPERATURE_TAPER  rl.RL_TEMPERATURE  "ddegC"  [(350, 450), (450, 550)]
+    bounds.L_TEMPERATURE_TAPER  rl.RL_TEMPERATURE  "ddegC"  [(100, 0), (-100, -200)]
+    bounds.L_BMS_SILENCE  rl.RL_SILENCE  "ms"  [(500, 1000)] * 2""")
 def test_the_rack_that_leaves_least_is_named_with_its_taper(two, number, word, unit, ends, way):
     shadow, half = two.shadow, sum(ends[way]) // 2
     kernel, of_rack_3 = shadow.core.kernel, 2 * m.RACK_FEATURE_COUNT
@@ -205,13 +202,9 @@ def test_racks_that_differ(monkeypatch):
     assert trend.sample_of(seen)["soc_permille"] is None
 
 
-@pytest.mark.parametrize(
-    "remaining_Wh, battery_W, left",
-    [
-        *((10_000, 999, (10_000, None)), (10_000, 1000, (10_000, 36_000))),
-        *((-1, 5000, (None, None)), (10_000, None, (10_000, None)), (0, 5000, (0, 0))),
-    ],
-)
+@cases("""remaining_Wh  battery_W  left
+    *((10_000, 999, (10_000, None)), (10_000, 1000, (10_000, 36_000)))
+    *((-1, 5000, (None, None)), (10_000, None, (10_000, None)), (0, 5000, (0, 0)))""")
 def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
     monkeypatch.setattr(status.hints, "remaining_Wh", lambda seen: remaining_Wh)
     monkeypatch.setattr(base, "battery_W", lambda seen: battery_W)

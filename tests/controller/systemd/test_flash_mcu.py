@@ -10,7 +10,7 @@ from controller.site import config as configs
 from controller.sites import EXAMPLE
 from controller.systemd import flash_mcu
 from safety import second_image as si
-from tests.tables import table
+from tests.tables import cases
 
 
 class Device:
@@ -143,14 +143,11 @@ def test_a_compiler_that_fails_is_told_in_a_line(tmp_path, image):
         flash_mcu.flash(Device(), image, tmp_path, False, _compiler(tmp_path, code=1))
 
 
-@pytest.mark.parametrize(
-    "words, line",
-    table("""
-    () | the following arguments are required: PORT
-    ("/dev/no_such",) | /dev/no_such: no such port; plug the board in, look at /dev/serial/by
-    ("/dev/null", "--cabinet", "/no/such.toml") | /no/such.toml: cannot be read: No such file
-"""),
-)
+@cases("""words  line
+    ()  "the following arguments are required: PORT"
+    ("/dev/no_such",)  "/dev/no_such: no such port; plug the board in, look at /dev/serial/by"
+    ("/dev/null", "--cabinet", "/no/such.toml")  "/no/such.toml: cannot be read: No such file"
+""")
 def test_wrong_input_is_one_line(capsys, words, line):
     try:
         code = flash_mcu.main(list(words))
@@ -160,15 +157,12 @@ def test_wrong_input_is_one_line(capsys, words, line):
     assert code == 2 and err.startswith(f"flash.sh mcu: {line}") and err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "words, line",
-    table(r"""
-    'Traceback\nmpremote.Error: could not enter raw repl' | no MicroPython answers: is the s
-    python: No module named mpremote | mpremote is not installed: pip install 'fireb
-    mpremote: failed to access x (it may be in use) | mpremote: failed to access
-    "" | mpre
-"""),
-)
+@cases(r"""words  line
+    'Traceback\nmpremote.Error: could not enter raw repl'  "no MicroPython answers: is the s"
+    "python: No module named mpremote"  "mpremote is not installed: pip install 'fireb"
+    "mpremote: failed to access x (it may be in use)"  "mpremote: failed to access"
+    ""  "mpre"
+""")
 def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
     done = flash_mcu.subprocess.CompletedProcess([], 1, "cp a :b\n" if words else "", words)
     monkeypatch.setattr(flash_mcu.subprocess, "run", lambda *_, **__: done)

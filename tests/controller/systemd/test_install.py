@@ -17,7 +17,7 @@ from controller.record import journal_header
 from controller.run import loop
 from controller.system import paths, realtime
 from tests.repository import ROOT
-from tests.tables import table
+from tests.tables import cases
 
 FOLDER = ROOT / "controller" / "systemd"
 SCRIPT = FOLDER / "install.sh"
@@ -63,18 +63,15 @@ def flash(*arguments, path=None, program=ROOT / "flash.sh"):
     return done.returncode, done.stdout.splitlines(), done.stderr.splitlines()
 
 
-@pytest.mark.parametrize(
-    "arguments, words",
-    table("""
-    ("install", "--root") | --root needs a directory
-    ("install", "--wheels") | --wheels needs a directory
-    ("install", "--root", "/nowhere/at/all") | /nowhere/at/all: there is no such directory
-    ("install", "--purge") | --purge belongs to uninstall
-    ("install", "now") | --root DIR, --wheels DIR
-    ("uninstall", "--wheels", "/usr") | --wheels belongs to install
-    ("uninstall", "now") | --root DIR, --purge
-"""),
-)
+@cases("""arguments  words
+    ("install", "--root")  "--root needs a directory"
+    ("install", "--wheels")  "--wheels needs a directory"
+    ("install", "--root", "/nowhere/at/all")  "/nowhere/at/all: there is no such directory"
+    ("install", "--purge")  "--purge belongs to uninstall"
+    ("install", "now")  "--root DIR, --wheels DIR"
+    ("uninstall", "--wheels", "/usr")  "--wheels belongs to install"
+    ("uninstall", "now")  "--root DIR, --purge"
+""")
 def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
     code, out, err = flash(*arguments)
     assert (code, out, len(err)) == (2, [], 1) and words in err[0], err

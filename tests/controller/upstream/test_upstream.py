@@ -23,6 +23,7 @@ from controller.hints import wire as w
 from controller.rows import reason_words
 from controller.system import clock
 from controller.upstream import framing, gateway, link, messages
+from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 GUARD_S = 30
@@ -45,15 +46,12 @@ MESSAGES = [{"hello": "a"}, {"value_W": -5, "mac": "00"}, {}]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-@pytest.mark.parametrize(
-    "pack, byte",
-    [
-        (lambda each: json.dumps(each).encode() + b"\n", b"{"),
-        (lambda each: json.dumps(each).encode() + b"\r\n \n", b"\n"),
-        (msgpack.packb, b"\x81"),
-        (lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each), b"\0"),
-    ],
-)
+@cases(r"""pack  byte
+    lambda each: json.dumps(each).encode() + b"\n"  b"{"
+    lambda each: json.dumps(each).encode() + b"\r\n \n"  b"\n"
+    msgpack.packb  b"\x81"
+    lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each)  b"\0"
+""")
 def test_messages_in_any_pieces(pack, byte, size):
     stream = b"".join(map(pack, MESSAGES))
     assert all_of(framing.framing_of(byte[0]), *pieces(stream, size)) == MESSAGES
@@ -147,32 +145,29 @@ def test_a_reply_to_another_message_is_no_answer(change):
     assert (found is None) == bool(change)
 
 
-@pytest.mark.parametrize(
-    "fields, words",
-    [
-        ({"source": 7}, "source is missing"),
-        ({"source": ""}, "1 .. 16 ASCII"),
-        ({"source": "\ud800"}, "'\\ud800': a source's name is 1 .. 16 ASCII"),
-        ({"nonce": "00"}, "not 8 bytes"),
-        ({"nonce": "zz" * 8}, "nonce is missing or not 8 bytes; allowed as text: 16 digits"),
-        ({"mac": "x" * 64}, "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"),
-        ({"mac": "\u0661" * 64}, "allowed as text: 64 digits"),
-        *(({"mac": each}, "mac is missing") for each in (7, None)),
-        *(({"sequence": each}, "0 .. 1844") for each in (-1, 2**64)),
-        *(({"sequence": each}, "whole number") for each in (True, 1.0)),
-        ({"value_W": 2**31}, "2147483647"),
-        ({"valid_ms": -1}, "0 .. "),
-        ({"purpose": 65_536}, "0 .. 65535"),
-        ({"purpose": None}, "purpose"),
-        ({"quantity": "power"}, "charge_W_max"),
-        ({"quantity": ["x"]}, "no text"),
-        ({"kind": "cap"}, "'grid_cap'"),
-        ({"valid_s": 5}, "'valid_s' is not a known field"),
-        ({"hello": 7}, "hello is"),
-        ({"hello": "x" * 17}, "1 .. 16"),
-        ({"quantity": "x" * 4000}, "not allowed"),
-    ],
-)
+@cases(r"""fields  words
+    {"source": 7}  "source is missing"
+    {"source": ""}  "1 .. 16 ASCII"
+    {"source": "\ud800"}  "'\\ud800': a source's name is 1 .. 16 ASCII"
+    {"nonce": "00"}  "not 8 bytes"
+    {"nonce": "zz" * 8}  "nonce is missing or not 8 bytes; allowed as text: 16 digits"
+    {"mac": "x" * 64}  "mac is missing or not 32 bytes; allowed as text: 64 digits 0-9, a-f"
+    {"mac": "\u0661" * 64}  "allowed as text: 64 digits"
+    *(({"mac": each}, "mac is missing") for each in (7, None))
+    *(({"sequence": each}, "0 .. 1844") for each in (-1, 2**64))
+    *(({"sequence": each}, "whole number") for each in (True, 1.0))
+    {"value_W": 2**31}  "2147483647"
+    {"valid_ms": -1}  "0 .. "
+    {"purpose": 65_536}  "0 .. 65535"
+    {"purpose": None}  "purpose"
+    {"quantity": "power"}  "charge_W_max"
+    {"quantity": ["x"]}  "no text"
+    {"kind": "cap"}  "'grid_cap'"
+    {"valid_s": 5}  "'valid_s' is not a known field"
+    {"hello": 7}  "hello is"
+    {"hello": "x" * 17}  "1 .. 16"
+    {"quantity": "x" * 4000}  "not allowed"
+""")
 def test_a_message_that_is_none_says_why_in_one_line(fields, words):
     with pytest.raises(messages.MessageError) as refused:
         messages.datagram(good(**fields))
@@ -424,15 +419,11 @@ class Place:
         self.user, self.process = user, (user, process)
 
 
-@pytest.mark.parametrize(
-    "held, newcomer, given_up",
-    [
-        ([(1, 1)] * 3 + [(2, 2)] * 2, (2, 3), None),
-        ([(1, 1)] * 3 + [(2, 2)], (3, 3), 1),
-        ([(1, 1), (1, 2), (1, 3)], (2, 9), 1),
-        ([(1, 1), (2, 2), (3, 3)], (4, 4), None),
-    ],
-)
+@cases("""held  newcomer  given_up
+    [(1, 1)] * 3 + [(2, 2)] * 2  (2, 3)  None
+    [(1, 1)] * 3 + [(2, 2)]  (3, 3)  1
+    [(1, 1), (1, 2), (1, 3)]  (2, 9)  1
+    [(1, 1), (2, 2), (3, 3)]  (4, 4)  None""")
 def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
     """However many processes the user has."""
     links = [Place(*each) for each in held]
