@@ -1,7 +1,9 @@
 """Per rule of the siting audit: a site with a value, one without the rule, one without a fact."""
 
+import sys
 from typing import NamedTuple
 
+import pytest
 from siting_sites import ROOM, TESTED
 
 from controller.siting import audit, fields
@@ -16,12 +18,26 @@ class Case(NamedTuple):
     missing: dict | None = None
 
 
-def cases(text, **names):
-    """[(cell, ...)] per line: an expression of names, module or audit, else text; indent joins."""
-    known = {**vars(fields), **vars(audit), **globals(), **names}
-    lines = text.strip().replace("\n" + 8 * " ", " ").replace(" ; ", "\n").splitlines()
-    cells = [line.split("  # ")[0].split(" | ") for line in lines]
-    return [tuple([_value(cell.strip(), known) for cell in line]) for line in cells]
+def rows(text, caller=1):
+    """[(cell, ...)] per line: an expression of names, module or audit, else text; indent joins.
+
+    A line that begins with `*` gives several.
+    """
+    known = {**vars(fields), **vars(audit), **globals(), **sys._getframe(caller).f_globals}
+    found = []
+    for line in text.strip().replace("\n" + 8 * " ", " ").replace(" ; ", "\n").splitlines():
+        cells = line.strip().split("  # ")[0]
+        if cells.startswith("*"):
+            found += eval(cells[1:], known)
+        else:
+            found.append(tuple([_value(cell.strip(), known) for cell in cells.split(" | ")]))
+    return found
+
+
+def site_cases(text):
+    """Names, then rows."""
+    names, lines = text.split("\n", 1)
+    return pytest.mark.parametrize(names.split(" | "), rows(lines, 2))
 
 
 def _value(text, known):

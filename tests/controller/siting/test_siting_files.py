@@ -1,12 +1,13 @@
 """Siting files that are refused: one line with file, key, problem, what is allowed; exit 2."""
 
 import pytest
-from siting_cases import DWELLING, cases, exposure, mode, model, roof, room
+from siting_cases import exposure, mode, model, site_cases
 from siting_sites import content, toml
 
 from controller import __main__ as firebreak
 from controller.site.refusal import ConfigError
 from controller.siting import reading
+from tests.tables import cases
 
 LOT = exposure("lot_line", 9, line_m=[[-4, 15], [26, 15], [26, 0]])
 SPUR = exposure("lot_line", 9, line_m=[[0, 15], [8, 15], [8, 7], [9, 7], [9, 15], [26, 15]])
@@ -38,11 +39,7 @@ def refused(folder, text):
     return line.removeprefix(path).strip()
 
 
-@pytest.mark.parametrize(
-    "changes, words",
-    [
-        *cases(
-            r"""
+@site_cases(r"""changes | words
     [{"editon": "x"}] | editon: is not a known key; nearest key "edition"  # keys and values
     [{"zzzz": 1}] | zzzz: is not a known key; allowed schema, name, edition
     [{"edition": "nfpa855_2021"}] | edition: "nfpa855_2021" is not allowed; allowed ifc_2018
@@ -132,34 +129,18 @@ def refused(folder, text):
     [{"barrier.w": WALL}] | barrier.w.fire_rating_h: is missing
     [{"barrier.w": {**WALL, "line_m": [[0, 0], [1, 1], [2, 0]]}}] | barrier.w.line_m: [[0, 0],
         [1, 1], [2, 0]] is not allowed; allowed 2 points
-""",
-            **globals(),
-        ),
-        *[
-            (
-                [place, {key: 3}],
-                f'{key}: is not set here: the mode is "{place.get("mode", "stationary")}"',
-            )
-            for key in FLOORS
-            for place in (room(), roof(), MOBILE)
-        ],
-        *[
-            ([LOT, {"unit.b.center_m": center_m}], f"unit.b: {OUTSIDE}")
-            for center_m in (
-                *([60.0, 6.0], [15.5, 40.0], [25.501, 6.0], [11.0, 15.0], [60.0, -90.0]),
-                *([-90.0, 40.0], [25.6, -90.0], [90_000, 90_000]),
-            )
-        ],
-        *[
-            ([p, {"exposure.e": BOX}], f"unit.a: {OUTSIDE}")
-            for p in (GARAGE, DWELLING, roof(), room())
-        ],
-        *[
-            ([LOT, {"exposure.e.inside_m": inside_m}], ON_LINE)
-            for inside_m in ([0, 15], [26, -50], [-90_000, 15])
-        ],
-    ],
-)
+    *[([place, {key: 3}],
+        f'{key}: is not set here: the mode is "{place.get("mode", "stationary")}"')
+        for key in FLOORS
+        for place in (room(), roof(), MOBILE)]
+    *[([LOT, {"unit.b.center_m": center_m}], f"unit.b: {OUTSIDE}")
+        for center_m in
+        ([60.0, 6.0], [15.5, 40.0], [25.501, 6.0], [11.0, 15.0], [60.0, -90.0], [-90.0, 40.0],
+        [25.6, -90.0], [90_000, 90_000])]
+    *[([p, {"exposure.e": BOX}], f"unit.a: {OUTSIDE}") for p in (GARAGE, DWELLING, roof(), room())]
+    *[([LOT, {"exposure.e.inside_m": inside_m}], ON_LINE)
+        for inside_m in ([0, 15], [26, -50], [-90_000, 15])]
+""")
 def test_a_refusal_is_one_line(tmp_path, changes, words):
     assert refused(tmp_path, toml(content(*changes))).startswith(words)
 
@@ -168,10 +149,7 @@ GOOD = toml(content())
 UNITLESS = toml({key: value for key, value in content().items() if key != "unit"})
 
 
-@pytest.mark.parametrize(
-    "text, words",
-    cases(
-        r"""
+@site_cases(r"""text | words
     "" | schema: is missing
     "schema = " | is not TOML: Invalid value
     GOOD + "[unit.a]\n" | is not TOML: Cannot declare ('unit', 'a') twice
@@ -186,10 +164,7 @@ UNITLESS = toml({key: value for key, value in content().items() if key != "unit"
     "fence = 1\n" + toml(content(MOBILE)) | fence: is not a table; allowed [fence]
     GOOD + "".join([f"[unit.u{index}]\n" for index in range(401)]) | unit: has 403 entries;
         allowed at most 400
-""",
-        **globals(),
-    ),
-)
+""")
 def test_what_is_no_siting_file(tmp_path, text, words):
     assert refused(tmp_path, text).startswith(words)
 
@@ -236,15 +211,11 @@ def test_what_is_read(tmp_path, changes):
     assert len(found.units) == len(wanted["unit"]) and found.facts["name"] == wanted["name"]
 
 
-@pytest.mark.parametrize(
-    "name, words",
-    [
-        ("nowhere.toml", "No such file or directory"),
-        (".", "Is a directory"),
-        ("latin.toml", "is not TOML: 'utf-8' codec"),
-        ("s\u00e4tt.toml", 'edition: "'),
-    ],
-)
+@cases(r"""name  words
+    "nowhere.toml"  "No such file or directory"
+    "."  "Is a directory"
+    "latin.toml"  "is not TOML: 'utf-8' codec"
+    "s\u00e4tt.toml"  'edition: "'""")
 def test_the_command_prints_one_line_and_ends_with_2(tmp_path, capsys, name, words):
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')
     (tmp_path / "s\u00e4tt.toml").write_text(toml(content({"edition": "\u96fb"})), encoding="utf-8")

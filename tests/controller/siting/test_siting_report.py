@@ -13,13 +13,13 @@ from siting_cases import (
     NEAR,
     WALL,
     building,
-    cases,
     exposure,
     fence,
     garage,
     mode,
     model,
     room,
+    site_cases,
     spaced,
 )
 from siting_sites import content, site, toml
@@ -37,7 +37,7 @@ from controller.siting import (
     report,
 )
 from tests.repository import ROOT
-from tests.tables import table
+from tests.tables import cases
 
 EXAMPLES = ROOT / "controller" / "sites" / "siting"
 NAMES = ["pods", "room", "yard"]
@@ -80,10 +80,7 @@ def line_of(text, identity):
     return next(line for line in text.splitlines() if line.startswith(f"  {identity} "))
 
 
-@pytest.mark.parametrize(
-    "name, lines",
-    cases(
-        r"""
+@site_cases(r"""name | lines
     yard | {"B18": r"4\.781 m +>= 3\.048 m  met$", "B19": r"1\.881 m +>= 0\.914 m  met$",
         "B7c": r"3\.442 m +>= 3\.000 m  met$", "B12": "said +yes  met$"}
     "room" | {"B4": "96 kWh +<= 50 kWh  NOT MET$", "B5a": r"0\.600 m +>= 0\.914 m  NOT MET$",
@@ -91,10 +88,7 @@ def line_of(text, identity):
         MET$"}
     pods | {"B28a": r"2\.293 m +>= 1\.524 m  met$", "B28c": r"5\.944 m +>= 3\.048 m  met$",
         "B28d": r"17\.293 m +>= 15\.300 m  met$"}
-""",
-        **globals(),
-    ),
-)
+""")
 def test_the_report_of_an_example(name, lines):
     assert sorted(path.stem for path in EXAMPLES.glob("*.toml")) == NAMES
     text = example(name)[2]
@@ -114,10 +108,7 @@ def test_every_rule_is_in_the_report_once():
         assert len(listed) + min(1, aside.count(rule.id)) == 1, rule.id
 
 
-@pytest.mark.parametrize(
-    "changes, words",
-    cases(
-        r"""
+@site_cases(r"""changes | words
     [model(walk_in=True)] | B22 walk-in unit counts as a room yes - applies
     [model(walk_in=True)] | the inside of a walk-in unit, which counts as a room (B22)
     [exposure("building", 9)] | 855 9.5.2.6 (?), IFC 1207.8.3 (?); unconfirmed
@@ -127,10 +118,7 @@ def test_every_rule_is_in_the_report_once():
     [NEAR, spaced(0.9139)] | B5a group to group 0.913 m >= 0.914 m NOT MET
     [room()] | none in the file
     [{"name": "\u00e4"}] | SITING AUDIT \xe4
-""",
-        **globals(),
-    ),
-)
+""")
 def test_words_of_a_report(changes, words):
     assert words in " ".join(told(site(*changes))[2].split())
 
@@ -158,14 +146,10 @@ def test_exit_codes(tmp_path, capsys, changes, code):
     assert siting(capsys, path)[0] == code
 
 
-@pytest.mark.parametrize(
-    "option, path, words, code",
-    table("""
-    --svg | nowhere/plan | No such file or directory | 2 ; --svg | site.toml/plan | Not a | 2
-    --json | /dev/full | No space left | 3 ; --svg | "" | No such file or directory | 2
-    --json | . | Is a directory | 2
-"""),
-)
+@cases("""option  path  words  code
+    "--svg"  "nowhere/plan"  "No such file or directory"  2 | "--svg"  "site.toml/plan"  "Not a"  2
+    "--json"  "/dev/full"  "No space left"  3 | "--svg"  ""  "No such file or directory"  2
+    "--json"  "."  "Is a directory"  2""")
 def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words, code):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "site.toml").touch()
@@ -324,26 +308,19 @@ def test_the_plan_holds_everything_once(name):
         assert unit.name in words and f"{unit.energy_kWh:g} kWh" in words
 
 
-@pytest.mark.parametrize(
-    "name, digest",
-    table("""
-    pods | 36978c8478ef43af ; room | 7ee7c2c0a4775a8d ; yard | cad9dd77b995a1b6
-"""),
-)
+@cases("""name  digest
+    "pods"  "36978c8478ef43af" | "room"  "7ee7c2c0a4775a8d" | "yard"  "cad9dd77b995a1b6"
+""")
 def test_a_plan_is_drawn_as_before(name, digest):
     """Elements and attributes, without the words. Look at the plan before changing a digest."""
     elements = [(each.tag, each.attrib) for each in example(name)[3].iter()]
     assert hashlib.sha256(repr(elements).encode()).hexdigest()[:16] == digest
 
 
-@pytest.mark.parametrize(
-    "changes, wanted",
-    [
-        ([NEAR, spaced(0.5), building(3.2)], [("B5a", "ab", False)]),
-        ([building(3.1)], [("B5a", "ab", True), ("B18", ("b", "house"), True)]),
-        ([{"unit.b": None}], []),
-    ],
-)
+@cases("""changes  wanted
+    [NEAR, spaced(0.5), building(3.2)]  [("B5a", "ab", False)]
+    [building(3.1)]  [("B5a", "ab", True), ("B18", ("b", "house"), True)]
+    [{"unit.b": None}]  []""")
 def test_each_unit_has_its_binding_distance(changes, wanted):
     given = site(*changes)
     found = distances.binding(audit.audit(given), given)
@@ -352,10 +329,7 @@ def test_each_unit_has_its_binding_distance(changes, wanted):
     ]
 
 
-@pytest.mark.parametrize(
-    "name, judged, further",
-    cases(
-        """
+@site_cases("""name | judged | further
     yard | {"pod_1 hall_3": "4.781 m (B18?: 3.048)", "pod_2 hall_exit": "4.812 m (B20?:
         3.048)", "pod_1 hedge": "4.971 m (B24?: 3.048)", "pod_3 road": "4.881 m (B18?: 3.048)",
         "pod_3 lot_line": "1.881 m (B19?: 0.914)", "pod_4 lot_line": "1.881 m (B19?: 0.914)",
@@ -369,10 +343,7 @@ def test_each_unit_has_its_binding_distance(changes, wanted):
         1.524)", "pod_b fence": "2.293 m (B28a?: 1.524)", "pod_a switch_house": "5.944 m (B28c?:
         3.048)", "pod_b lot_line": "7.444 m (B28c?: 3.048)", "pod_b street": "7.444 m (B28c?:
         3.048)"} | {"pod_a pod_b": "3.008 m"}
-""",
-        **globals(),
-    ),
-)
+""")
 def test_the_distances_of_the_examples(name, judged, further):
     given, findings, _, root = example(name)
     found = distances.shown(findings, given)
@@ -466,12 +437,8 @@ def test_what_is_not_met_is_red_dashed_and_marked(apart_m, is_met):
     assert (f"! {apart_m:.3f} m (B5a?: 0.914)" in texts(root)) != is_met
 
 
-@pytest.mark.parametrize(
-    "edition, rule, apart_m, mark, count",
-    table("""
-    nfpa855_2023_ifc_2021 | B5a? | 0.95 | "" | 3 ; ifc_2018 | B5a | 0.9 | "! " | 3
-"""),
-)
+@cases("""edition  rule  apart_m  mark  count
+    "nfpa855_2023_ifc_2021"  "B5a?"  0.95  ""  3 | "ifc_2018"  "B5a"  0.9  "! "  3""")
 def test_in_a_crowd_a_distance_keeps_its_unit(edition, rule, apart_m, mark, count):
     """Thirty containers: labels with room for all, for the rule, for the number only."""
     units = {

@@ -8,28 +8,26 @@ from siting_cases import (
     FACTS,
     FAR_B,
     IFC,
-    LARGE,
     NEAR,
     NUMBERS,
     SCOPES,
     WALL,
     building,
-    cases,
     exposure,
     fence,
     from_wall,
-    garage,
     mode,
     model,
     roof,
     room,
-    spaced,
+    rows,
+    site_cases,
 )
 from siting_sites import MODEL, ROOM, TESTED, finding, site
 
 from controller.siting import audit, fields, rules, scopes
 from controller.siting.audit import APPLIES, MET, NEEDS_FACT, NOT_APPLICABLE, NOT_MET
-from tests.tables import table
+from tests.tables import cases, table
 
 RULES = {rule.id: rule for rule in rules.RULES}
 CASES = {**NUMBERS, **FACTS}
@@ -112,15 +110,12 @@ def test_an_edition_without_the_rule():
             assert (found.verdict, found.reason) == (NOT_APPLICABLE, f"not a rule of {edition}")
 
 
-@pytest.mark.parametrize(
-    "identity, edition, clause, confidence",
-    table("""
-    B4 | ifc_2018 | 1206.2.8.3 | C ; B4 | nfpa855_2020 | 4.6.2 | C
-    B11 | nfpa855_2020 | tbl 4.8 | C2 ; B18 | nfpa855_2020 | 4.4.3.3 (?) | G
-    B8 | nfpa855_2026 | 855-2026 Annex G.11 | C2 ; B17 | ifc_2018 | 1206.2.8.7.1 (?) | C
-    B14 | nfpa855_2020 | as IFC 2018 1206.2.8.1 (?) | G
-"""),
-)
+@cases("""identity  edition  clause  confidence
+    "B4"  "ifc_2018"  "1206.2.8.3"  "C" | "B4"  "nfpa855_2020"  "4.6.2"  "C"
+    "B11"  "nfpa855_2020"  "tbl 4.8"  "C2" | "B18"  "nfpa855_2020"  "4.4.3.3 (?)"  "G"
+    "B8"  "nfpa855_2026"  "855-2026 Annex G.11"  "C2" | "B17"  "ifc_2018"  "1206.2.8.7.1 (?)"  "C"
+    "B14"  "nfpa855_2020"  "as IFC 2018 1206.2.8.1 (?)"  "G"
+""")
 def test_clauses(identity, edition, clause, confidence):
     assert RULES[identity].clauses[edition] == (clause, confidence)
 
@@ -175,11 +170,7 @@ def is_as(found, wanted):
     return wanted in (found.verdict, found.reason)
 
 
-@pytest.mark.parametrize(
-    "identity, changes, wanted",
-    [
-        *cases(
-            """
+@site_cases("""identity | changes | wanted
     B17 | [IFC, exposure("building", 1.6)] | MET  # five feet and ten
     B17 | [IFC, exposure("building", 1.5)] | NOT_MET
     B17 | [{"edition": "nfpa855_2020"}, exposure("building", 1.6)] | NOT_APPLICABLE
@@ -254,38 +245,21 @@ def is_as(found, wanted):
     B21 | [model(container=None)] | ("model.m.container",)
     B33 | [DWELLING, spaced(0.5), BANK] | NOT_MET  # dwellings
     B33 | [DWELLING, spaced(0.499), model(**TESTED)] | NOT_MET
-""",
-            **globals(),
-        ),
-        *[
-            ("B18", [{"edition": edition}, exposure("building", distance_m)], verdict)
-            for edition in fields.EDITIONS[1:]
-            for distance_m, verdict in ((1.6, NOT_MET), (3.1, MET))
-        ],
-        *[
-            row
-            for kind in ("egress", "air_intake", "opening")
-            for row in (
-                ("B10", [exposure(kind, 20.0)], APPLIES),
-                ("B4", [exposure(kind, 20.0), model(energy_kWh=51)], NOT_MET),
-            )
-        ],
-        *[
-            ("B18", [building(1.0, **WALL), {f"exposure.house.{fact}": least}], NOT_MET)
-            for fact, least in zip(WALL, (1, False, False), strict=True)
-        ],
-    ],
-)
+    *[("B18", [{"edition": edition}, exposure("building", distance_m)], verdict)
+        for edition in fields.EDITIONS[1:]
+        for distance_m, verdict in ((1.6, NOT_MET), (3.1, MET))]
+    *[("B10", [exposure(kind, 20.0)], APPLIES) for kind in ("egress", "air_intake", "opening")]
+    *[("B4", [exposure(kind, 20.0), model(energy_kWh=51)], NOT_MET)
+        for kind in ("egress", "air_intake", "opening")]
+    *[("B18", [building(1.0, **WALL), {f"exposure.house.{fact}": least}], NOT_MET)
+        for fact, least in zip(WALL, (1, False, False), strict=True)]
+""")
 def test_a_verdict(identity, changes, wanted):
     found = finding(identity, *changes)
     assert is_as(found, wanted), (found.verdict, found.reason, found.facts)
 
 
-@pytest.mark.parametrize(
-    "identity, changes, verdict, value, limit, names, words",
-    [
-        *cases(
-            """
+@site_cases("""identity | changes | verdict | value | limit | names | words
     B4 | [NEAR, BANK, spaced(0)] | NOT_MET | 80 | 50 | ("bank",) | ""
     B7c | [NEAR, model(energy_kWh=20, **TESTED), spaced(0.0), BANK, THIRD] | MET | 0.9 | 0.5 |
         ("b", "c") | ""
@@ -296,45 +270,20 @@ def test_a_verdict(identity, changes, wanted):
         NOT_MET | 201 | 200 | ("outdoors",) | ""
     B18 | [exposure("lot_line", 1.0), BARRIER] | MET | 7.0 | 3.048 | ("a", "e") | ""
     B19 | [exposure("lot_line", 1.0), BARRIER] | MET | 1.0 | 0.914 | ("b", "e") | behind wall
-""",
-            **globals(),
-        ),
-        *[
-            ("B32a", [garage(place)], MET if limit > 40 else NOT_MET, 80, limit, ("room",), "")
-            for place, limit in (
-                ("utility_closet", 40),
-                ("garage", 80),
-                ("accessory_structure", 80),
-            )
-        ],
-        # the wider spacing of two tests
-        *[
-            (
-                identity,
-                [*base, beside(apart_m, **{**TESTED, "ul_9540a_spacing_m": 0.8})],
-                *(MET if apart_m == 0.8 else NOT_MET, apart_m, 0.8, ("a", "b")),
-                "as tested" if identity == "B33" else "",
-            )
-            for identity, base in (("B7c", (NEAR, LARGE)), ("B33", (DWELLING, model(**TESTED))))
-            for apart_m in (0.8, 0.799)
-        ],
-        # a test of a dwelling only relaxes
-        *[
-            (
-                "B33",
-                [DWELLING, model(**{**TESTED, "ul_9540a_spacing_m": tested_m}), spaced(apart_m)],
-                *(MET if apart_m == limit_m else NOT_MET, apart_m, limit_m, ("a", "b"), words),
-            )
-            for tested_m, limit_m, words in (
-                (0.5, 0.5, "as tested"),
-                (0.913, 0.913, "as tested"),
-                (0.914, 0.914, ""),
-                (1.2, 0.914, ""),
-            )
-            for apart_m in (limit_m, limit_m - 0.001)
-        ],
-    ],
-)
+    *[("B32a", [garage(place)], MET if limit > 40 else NOT_MET, 80, limit, ("room",), "")
+        for place, limit in
+        (("utility_closet", 40), ("garage", 80), ("accessory_structure", 80))]
+    *[(identity, [*base, beside(apart_m, **{**TESTED, "ul_9540a_spacing_m": 0.8})],
+        MET if apart_m == 0.8 else NOT_MET, apart_m, 0.8, ("a", "b"),
+        "as tested" if identity == "B33" else "")
+        for identity, base in (("B7c", (NEAR, LARGE)), ("B33", (DWELLING, model(**TESTED))))
+        for apart_m in (0.8, 0.799)]  # the wider spacing of two tests
+    *[("B33", [DWELLING, model(**{**TESTED, "ul_9540a_spacing_m": tested_m}), spaced(apart_m)],
+        MET if apart_m == limit_m else NOT_MET, apart_m, limit_m, ("a", "b"), words)
+        for tested_m, limit_m, words in
+        ((0.5, 0.5, "as tested"), (0.913, 0.913, "as tested"), (0.914, 0.914, ""), (1.2, 0.914, ""))
+        for apart_m in (limit_m, limit_m - 0.001)]  # a test of a dwelling only relaxes
+""")
 def test_what_a_verdict_rests_on(identity, changes, verdict, value, limit, names, words):
     found = finding(identity, *changes)
     worst = found.worst
@@ -343,7 +292,7 @@ def test_what_a_verdict_rests_on(identity, changes, verdict, value, limit, names
 
 
 def test_what_relies_on_a_test_keeps_its_distance_to_the_wall():
-    for kWh, apart_m, verdict in cases("""
+    for kWh, apart_m, verdict in rows("""
     100 | 2.0 | MET ; 100 | 1.999 | NOT_MET ; 100 | 0.914 | NOT_MET ; 100 | 0.5 | NOT_MET
     50 | 1.999 | NOT_APPLICABLE ; 50 | 0.914 | NOT_APPLICABLE ; 50 | 0.913 | NOT_MET
     """):
@@ -357,7 +306,7 @@ def test_what_relies_on_a_test_keeps_its_distance_to_the_wall():
 
 
 def test_a_barrier_reduces_the_distance():
-    for key, value, verdict in cases("""
+    for key, value, verdict in rows("""
     height_m | 3.523 | NOT_MET ; height_m | 3.524 | MET ; fire_rating_h | 0.99 | NOT_MET
     line_m | [[12.0, 2.977], [12.0, 7.1]] | NOT_MET
     line_m | [[12.0, 2.976], [12.0, 7.024]] | MET
@@ -401,15 +350,11 @@ def placed(turned_deg, factor, line_m, wall_m=()):
 
 
 @PLACES
-@pytest.mark.parametrize(
-    "line_m",
-    [
-        [[11.501, 20], [11.501, 21]],
-        [[11.501, -5], [11.501, -6]],
-        [[0, 40], [11.501, 40], [11.501, 30]],
-        [[11.501, -9], [11.501, -30], [0, -30]],
-    ],
-)
+@cases("""line_m
+    [[11.501, 20], [11.501, 21]]
+    [[11.501, -5], [11.501, -6]]
+    [[0, 40], [11.501, 40], [11.501, 30]]
+    [[11.501, -9], [11.501, -30], [0, -30]]""")
 def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(turned_deg, factor, line_m):
     found = finding("B18", *placed(turned_deg, factor, line_m))
     assert (found.verdict, found.worst.names) == (NOT_MET, ("b", "e"))
@@ -419,15 +364,11 @@ def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(turned_deg, fac
 
 
 @PLACES
-@pytest.mark.parametrize(
-    "wall_m, verdict",
-    [
-        ([[12.0, 2.9], [12.0, 7.1]], MET),
-        ([[12.4, 2.4], [12.4, 7.6]], NOT_MET),
-        ([[12.4, 1.8], [12.4, 8.2]], MET),
-        ([[12.4, 1.8], [12.4, 8.0]], NOT_MET),
-    ],
-)
+@cases("""wall_m  verdict
+    [[12.0, 2.9], [12.0, 7.1]]  MET
+    [[12.4, 2.4], [12.4, 7.6]]  NOT_MET
+    [[12.4, 1.8], [12.4, 8.2]]  MET
+    [[12.4, 1.8], [12.4, 8.0]]  NOT_MET""")
 @pytest.mark.parametrize("line_m", [[[12.5, 3.0], [12.5, 7.0]], [[12.5, 20.0], [12.5, 30.0]]])
 def test_a_barrier_has_to_hide_the_continuation_too(turned_deg, factor, line_m, wall_m, verdict):
     """The line is near from y = 1.62 to 8.38: sight lines pass x = 12.4 at 1.91, 8.09."""
@@ -448,25 +389,17 @@ def test_a_site_beside_the_continuation_of_a_lot_line_is_not_remote():
 LOT_m = [[-20, -20], [60, -20], [60, 40], [11.501, 40], [11.501, 30], [-20, 30]]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"kind": "lot_line", "outline_m": LOT_m},
-        {"kind": "public_way", "line_m": [[11.501, 40], [11.501, 30]]},
-    ],
-)
+@cases("""change
+    {"kind": "lot_line", "outline_m": LOT_m}
+    {"kind": "public_way", "line_m": [[11.501, 40], [11.501, 30]]}""")
 def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(change):
     found = finding("B18", {"exposure.e": change})
     assert (found.verdict, found.worst.value) == (MET, pytest.approx(24.5, abs=1e-6))
 
 
 @pytest.mark.parametrize("edition", fields.EDITIONS[1:])
-@pytest.mark.parametrize(
-    "identity, key, most_m",
-    table("""
-    B14 | floor_above_vehicle_access_m | 22.86 ; B15 | floor_below_exit_discharge_m | 9.144
-"""),
-)
+@cases("""identity  key  most_m
+    "B14"  "floor_above_vehicle_access_m"  22.86 | "B15"  "floor_below_exit_discharge_m"  9.144""")
 def test_the_deck_of_an_open_garage_is_a_floor(edition, identity, key, most_m):
     deck = ({"edition": edition}, GARAGE_DECK)
     assert finding(identity, *deck, {key: most_m}).verdict == MET
@@ -518,14 +451,10 @@ def two_rooms(apart_m, first_h, second_h, **facts):
     )
 
 
-@pytest.mark.parametrize(
-    "apart_m, first_h, second_h, is_one",
-    table("""
-    0 | 0 | 0 | True ; 0 | None | None | True ; 0 | 0 | None | True ; 0.5 | 0 | 0 | True
-    0.501 | 0 | 0 | False ; 0 | 2 | 0 | False ; 0 | None | 2 | False ; 0 | 0.1 | 0.1 | True
-    0 | 1 | None | True ; 0 | 1.999 | 1.999 | True ; 0 | 1.999 | 2 | False ; 0 | 3 | 1 | False
-"""),
-)
+@cases("""apart_m  first_h  second_h  is_one
+    0  0  0  True | 0  None  None  True | 0  0  None  True | 0.5  0  0  True
+    0.501  0  0  False | 0  2  0  False | 0  None  2  False | 0  0.1  0.1  True
+    0  1  None  True | 0  1.999  1.999  True | 0  1.999  2  False | 0  3  1  False""")
 def test_rooms_with_no_wall_of_two_hours_are_one_fire_area(apart_m, first_h, second_h, is_one):
     found = finding("B11", *two_rooms(apart_m, first_h, second_h))
     assert (found.verdict, found.worst.value) == ((NOT_MET, 602) if is_one else (MET, 301))
@@ -562,13 +491,9 @@ def test_each_room_of_a_fire_area_answers_for_itself():
     assert finding("B13", *mixed).worst.names == ("r + s",)
 
 
-@pytest.mark.parametrize(
-    "identity, location, limit_kWh",
-    table("""
-    B32a | utility_closet | 40 ; B32a | garage | 80 ; B32a | accessory_structure | 80
-    B32b | other | 40
-"""),
-)
+@cases("""identity  location  limit_kWh
+    "B32a"  "utility_closet"  40 | "B32a"  "garage"  80 | "B32a"  "accessory_structure"  80
+    "B32b"  "other"  40""")
 @pytest.mark.parametrize("left_m", [10, 30])  # touching, and apart
 def test_places_of_one_kind_count_together(identity, location, limit_kWh, left_m):
     def two(of_second, each_kWh):
@@ -589,13 +514,9 @@ def test_places_of_one_kind_count_together(identity, location, limit_kWh, left_m
     assert finding(identity, *two(another, limit_kWh)).verdict == MET
 
 
-@pytest.mark.parametrize(
-    "technology, threshold_kWh, most_kWh",
-    table("""
-    lithium_ion | 20 | 600 ; lead_acid | 70 | None ; nickel_cadmium | 70 | None ; sodium | 20 | 600
-    sodium_ion | 70 | 200 ; flow | 20 | 600 ; other | 10 | 200
-"""),
-)
+@cases("""technology  threshold_kWh  most_kWh
+    "lithium_ion"  20  600 | "lead_acid"  70  None | "nickel_cadmium"  70  None | "sodium"  20  600
+    "sodium_ion"  70  200 | "flow"  20  600 | "other"  10  200""")
 def test_technologies(technology, threshold_kWh, most_kWh):
     def one(energy_kWh):
         return (NEAR, model(technology=technology, energy_kWh=energy_kWh), {"unit.b": None})
