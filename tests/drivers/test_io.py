@@ -195,10 +195,9 @@ def test_failures_in_a_row_do_not_put_off_the_look_at_the_expiry():
     assert (3, EXPIRY, 1) in bus.slave.requests
 
 
-@pytest.mark.parametrize(
-    "outputs, words",
-    [(("pcs_enabled_ok",) + ("",) * 7, "output 0 is 'pcs_enabled_ok'"), (("",) * 7, "7 outputs")],
-)
+@cases("""outputs  words
+    ("pcs_enabled_ok",) + ("",) * 7  "output 0 is 'pcs_enabled_ok'" | ("",) * 7  "7 outputs"
+""")
 def test_wrong_wiring_is_refused_in_one_line(outputs, words):
     with pytest.raises(ValueError, match=words):
         module(outputs)

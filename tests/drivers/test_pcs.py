@@ -32,9 +32,8 @@ class TestSuite(ModbusSuite):
         return bus.device, bus.slave, sink, groups(sink)[0]
 
 
-@pytest.mark.parametrize(
-    "base, lengths", [(40000, {}), (50000, {1: 65}), (0, {1: 66, 701: 160, 704: 90})]
-)
+@cases("""base  lengths
+    40000  {} | 50000  {1: 65} | 0  {1: 66, 701: 160, 704: 90}""")
 def test_discovery(base, lengths):
     """Model 1 with 65 or 66 registers, vendor points behind a model."""
     bus, _ = running(Converter(base=base, lengths=lengths))
@@ -139,9 +138,8 @@ def test_setpoint_scale_follows_the_device():
     assert value(sink, s.PCS_SETPOINT_W) == -12_300
 
 
-@pytest.mark.parametrize(
-    "setpoint_W", [0, 1, -1, 65_535, 65_536, -65_536, -65_537, 250_000, -250_000]
-)
+@cases("""setpoint_W
+    0 | 1 | -1 | 65_535 | 65_536 | -65_536 | -65_537 | 250_000 | -250_000""")
 def test_the_setpoint_is_one_frame_never_torn(setpoint_W):
     bus, sink = running()
     request = bus.device.setpoint(setpoint_W)

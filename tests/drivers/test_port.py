@@ -557,9 +557,8 @@ def test_writes_are_never_backed_off(bench, port, priority):
     assert port.poll(bench.now_us)
 
 
-@pytest.mark.parametrize(
-    "count, ago_us, first", [(2, 1, 1), (3, 1, 2), (3, PATIENCE_US - 1, 2), (3, PATIENCE_US, 1)]
-)
+@cases("""count  ago_us  first
+    2  1  1 | 3  1  2 | 3  PATIENCE_US - 1  2 | 3  PATIENCE_US  1""")
 def test_a_write_waits_behind_others_while_its_unit_is_silent(count, ago_us, first, bench, port):
     bench.write("a", unit_id=1)
     bench.ask("b", unit_id=2)
@@ -585,10 +584,8 @@ def test_a_first_stop_to_a_silent_unit_goes_before_all_others(bench, port):
     assert port.poll(bench.now_us)[0] == 2
 
 
-@pytest.mark.parametrize(
-    "baud_Bd, request_bytes, reply_bytes, wire_us",
-    [(115200, 8, 45, 8_101), (19200, 8, 45, 31_250), (9600, 8, 45, 62_500), (115200, 17, 8, 5_670)],
-)
+@cases("""baud_Bd  request_bytes  reply_bytes  wire_us
+    115200  8  45  8_101 | 19200  8  45  31_250 | 9600  8  45  62_500 | 115200  17  8  5_670""")
 def test_transaction_time_as_measured_on_the_wire(baud_Bd, request_bytes, reply_bytes, wire_us):
     port = RtuPort("test", baud_Bd)
     whole_us = port.transaction_us(request_bytes, reply_bytes, port.gap_us)

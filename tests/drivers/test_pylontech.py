@@ -207,9 +207,8 @@ def test_invalid_values_are_refused_whole(can_id, data):
     assert len(sink.taken()) == 3
 
 
-@pytest.mark.parametrize(
-    "centivolts, taken", [(0, 0), (522, 0), (5220, 1), (3149, 0), (3150, 1), (6650, 1), (6651, 0)]
-)
+@cases("""centivolts  taken
+    0  0 | 522  0 | 5220  1 | 3149  0 | 3150  1 | 6650  1 | 6651  0""")
 def test_voltage_must_fit_the_limits(centivolts, taken):
     """bms-to-inverter 34, 107: Discover AES read as 5.2 V or 522 V, because its scale is 0.1 V."""
     _, sink = fed((0x356, centivolts.to_bytes(2, "little").hex() + "00000000"))
@@ -224,9 +223,8 @@ def test_the_voltage_is_judged_by_the_last_limits_and_by_half_of_them_without_a_
         assert bool(sink.taken()) == taken
 
 
-@pytest.mark.parametrize(
-    "centivolts, stored_mV", [(5200, 52_000), (900, 9000), (0, 0), (-1, 0), (9000, 66_500)]
-)
+@cases("""centivolts  stored_mV
+    5200  52_000 | 900  9000 | 0  0 | -1  0 | 9000  66_500""")
 @pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
 def test_a_short_circuit_is_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
     """Refused whole, it left row 36 with an old current: contactors opened under the short."""

@@ -146,10 +146,8 @@ def test_reply_split_in_two_reads(cut):
     assert feed(read20(), REPLY[:cut], REPLY[cut:]) == [None, REPLY[1:-2]]
 
 
-@pytest.mark.parametrize(
-    "function, count, data",
-    [(1, 9, b"\x05\x01"), (2, 8, b"\xa5"), (3, 1, b"\x12\x34"), (4, 125, bytes(250))],
-)
+@cases(r"""function  count  data
+    1  9  b"\x05\x01" | 2  8  b"\xa5" | 3  1  b"\x12\x34" | 4  125  bytes(250)""")
 def test_reply_of_each_read_function(function, count, data):
     reply = rtu.seal(bytes((1, function, len(data))) + data)
     assert found(rtu.read_request("a", 1, function, 0, count), reply) == reply[1:-2]

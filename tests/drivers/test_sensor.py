@@ -144,10 +144,8 @@ def test_a_toxic_detector_that_warms_up_again_ages():
     assert (sink.taken(), device.refused, sink.inp[s.TOXIC_PPM]) == (set(), 1, 70)
 
 
-@pytest.mark.parametrize(
-    "due, today, days",
-    [(TODAY, TODAY, 0), (TODAY - 1, TODAY, -1), (65534, FIRST_DAY, 36500), (1, 65534, -36500)],
-)
+@cases("""due  today  days
+    TODAY  TODAY  0 | TODAY - 1  TODAY  -1 | 65534  FIRST_DAY  36500 | 1  65534  -36500""")
 def test_calibration_days(due, today, days):
     assert shown("gas", 0, 0, due, today) == [0, 1, days]
 

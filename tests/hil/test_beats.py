@@ -80,11 +80,9 @@ def test_one_more_beat_never_makes_a_silence_longer(times_us, from_us, span_us):
     assert largest_gap_us(np.array(more, np.int64), from_us, to_us) <= whole
 
 
-@cases("""
-    address  data  setpoint_W
+@cases("""address  data  setpoint_W
     WSET  (0, 0, 0x27, 0x10)  10_000 | WSET  (0xFF, 0xFF, 0xD8, 0xF0)  -10_000
-    WSET - 1  (0, 1, 0, 0, 0x27, 0x10)  10_000 | WSET  (0, 0)  1 << 40
-""")
+    WSET - 1  (0, 1, 0, 0, 0x27, 0x10)  10_000 | WSET  (0, 0)  1 << 40""")
 def test_the_value_of_each_set_point(address, data, setpoint_W):
     beats = Beats(Wiring(WSET, OPCTL))
     write = frame(1, 16, address >> 8, address & 255, 0, len(data) // 2, len(data), *data)

@@ -137,8 +137,7 @@ def test_commands(net, lines, answers):
     net.expect(net.plain(*lines), answers)
 
 
-@cases("""
-    line
+@cases("""line
     b"< send >" | b"< send 123 2 1 >" | b"< send 123 9 1 2 3 4 5 6 7 8 9 >" | b"< send xyz 0 >"
     b"< send 123 1 100 >" | b"< send 123 1 -1 >" | b"< send 2FFFFFFFF 0 >"
 """)

@@ -129,11 +129,9 @@ def test_frames_have_ids_counters_crc_and_come_in_bursts():
     assert len(collect(bms, 60_120 * MS, 60_020 * MS)) == len(NAMES)
 
 
-@cases("""
-    bad
+@cases("""bad
     command(6, spoil=1) | command(5) | command(16) | command(6, close=2) | command(6, filler=1)
-    command(6, node=2) | (command(6)[0], command(6)[1][:7]) | (0x140, command(6)[1])
-""")
+    command(6, node=2) | (command(6)[0], command(6)[1][:7]) | (0x140, command(6)[1])""")
 def test_what_is_no_command(bad):
     bms, rack = bench()
     bms.receive(*command(5), 0)

@@ -84,13 +84,11 @@ def test_each_protection_has_its_bits(attribute, value, first, second, pair):
     assert active == [0, pair, 16, 16 + pair]
 
 
-@cases("""
-    attribute  value  first
+@cases("""attribute  value  first
     *(("cell_voltage_V_max", 3.60, 0x02), ("cell_voltage_V_max", 3.59, 0))
     *(("cell_voltage_V_min", 2.85, 0x04), ("cell_voltage_V_min", 2.86, 0))
     *(("temperatures_degC", [52.0] * 4, 0x08), ("temperatures_degC", [51.9] * 4, 0))
-    *(("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0))
-""")
+    *(("temperatures_degC", [3.0] * 4, 0x10), ("temperatures_degC", [3.1] * 4, 0))""")
 def test_warnings_come_earlier(attribute, value, first):
     pack, rack = bench()
     setattr(rack, attribute, value)

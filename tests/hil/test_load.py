@@ -201,16 +201,14 @@ def test_measured_inference_trace_with_ten_meter_errors():
         assert trace(t_s)[1][0][0] in (-1.0, -2.0) and trace(t_s)[0] > 2000.0
 
 
-@cases("""
-    name  column  duration_s  low_W  high_W
+@cases("""name  column  duration_s  low_W  high_W
     "gpt3_512xh100_2s.csv.gz"  "ac_total_kW"  3408.0  326_475.0  458_431.0
     "lora_512xh100_2s.csv.gz"  "run01_kW"  118.0  173_757.0  392_117.0
     "lora_512xh100_2s.csv.gz"  "run05_kW"  116.0  177_764.0  394_157.0
     "pod11_composite_2s.csv.gz"  "pod_kW"  25_198.0  24_523.0  74_778.0
     "b200x8_llama_lora_1s.csv.gz"  "run_4_W"  745.0  3093.0  10_075.0
     "a100_5050_1ms.csv.gz"  "meter_W"  9.975  57.6  196.0
-    "a100_step_1ms.csv.gz"  "meter_W"  14.012  57.3  203.5
-""")
+    "a100_step_1ms.csv.gz"  "meter_W"  14.012  57.3  203.5""")
 def test_measured_traces(name, column, duration_s, low_W, high_W):
     path = _reference(name)
     trace = reader.read_trace(path, column=column)

@@ -21,16 +21,14 @@ def _rack(**changes):
     return types.SimpleNamespace(**{**values, **changes})
 
 
-@cases("""
-    changes  charge  discharge
+@cases("""changes  charge  discharge
     {}  1.0  1.0 | {"cell_voltage_V_max": 3.44, "cell_voltage_V_min": 3.00}  1.0  1.0
     {"cell_voltage_V_max": 3.51, "cell_voltage_V_min": 2.90}  0.5  0.5
     {"cell_voltage_V_max": 3.58, "cell_voltage_V_min": 2.80}  0.0  0.0
     {"temperatures_degC": [25.0, 44.0]}  0.5  1.0 | {"temperatures_degC": [25.0, 48.0]}  0.0  0.625
     {"temperatures_degC": [25.0, 53.0]}  0.0  0.0 | {"temperatures_degC": [25.0, 0.0]}  0.0  0.8
     {"temperatures_degC": [25.0, 7.5]}  0.5  1.0 | {"temperatures_degC": [-20.0, 25.0]}  0.0  0.0
-    {"soc": 1.0}  0.1  1.0 | {"soc": 0.0}  1.0  0.0
-""")
+    {"soc": 1.0}  0.1  1.0 | {"soc": 0.0}  1.0  0.0""")
 def test_limits_taper(changes, charge, discharge):
     one = bms.Bms(140.0)
     one.update(_rack(**changes), 0.1)
@@ -49,15 +47,13 @@ def test_a_limit_falls_at_once_and_recovers_slowly():
     assert one.charge_limit_A == pytest.approx(100.0)
 
 
-@cases("""
-    changes  bit
+@cases("""changes  bit
     {"cell_voltage_V_max": 3.849}  0 | {"cell_voltage_V_max": 3.85}  bms.FAULT_OVER_VOLTAGE
     {"cell_voltage_V_min": 1.901}  0 | {"cell_voltage_V_min": 1.90}  bms.FAULT_UNDER_VOLTAGE
     {"temperatures_degC": [20.0, 74.9]}  0
     {"temperatures_degC": [20.0, 75.0]}  bms.FAULT_OVER_TEMPERATURE | {"current_A": -307.9}  0
     {"current_A": -308.1}  bms.FAULT_OVER_CURRENT | {"current_A": 308.1}  bms.FAULT_OVER_CURRENT
-    {"insulation_kohm": 63.3}  0 | {"insulation_kohm": 63.1}  bms.FAULT_INSULATION
-""")
+    {"insulation_kohm": 63.3}  0 | {"insulation_kohm": 63.1}  bms.FAULT_INSULATION""")
 def test_protection_thresholds(changes, bit):
     one = bms.Bms(140.0)
     for _ in range(4):

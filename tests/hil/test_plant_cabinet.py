@@ -76,13 +76,11 @@ def test_estop_drops_power_now_supply_after_200_ms_contactors_then():
     assert one.contacts["estop_1"] and one.contacts["permit_1"] and states(one)[0] == 2
 
 
-@cases("""
-    action  given  contact  repair
+@cases("""action  given  contact  repair
     "estop_channel"  {"channel": 1}  "estop_1"  ("estop_release", {})
     "estop_channel"  {"channel": 2}  "estop_2"  ("estop_release", {})
     "fire_alarm"  {}  "fire_alarm"  ("fire_alarm", {"on": False})
-    "suppression"  {}  "suppression"  ("suppression", {"on": False})
-""")
+    "suppression"  {}  "suppression"  ("suppression", {"on": False})""")
 def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, repair):
     one = running()
     act(one, action, **given)

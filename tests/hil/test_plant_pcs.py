@@ -45,11 +45,9 @@ def test_starts_after_dead_time_and_start_time():
     assert states == [pcs.STANDBY] * 2 + [pcs.STARTING] * 50 + [pcs.RUNNING] * 2
 
 
-@cases("""
-    enabled  dc_V  state
+@cases("""enabled  dc_V  state
     False  DC_V  pcs.OFF | True  0.0  pcs.SLEEPING | True  587.9  pcs.SLEEPING
-    True  588.0  pcs.STANDBY | True  900.0  pcs.STANDBY | True  900.1  pcs.SLEEPING
-""")
+    True  588.0  pcs.STANDBY | True  900.0  pcs.STANDBY | True  900.1  pcs.SLEEPING""")
 def test_its_inputs_decide_the_state_at_rest_and_lost_dc_is_no_fault(enabled, dc_V, state):
     bench = _Bench()
     bench.enabled, bench.dc_V = enabled, dc_V
@@ -120,9 +118,8 @@ def test_stop_disable_and_enable():
     assert bench.steps(60)[-1] == 250_000.0
 
 
-@pytest.mark.parametrize(
-    "dc_V, alarm", [(587.0, pcs.ALARM_DC_DISCONNECT), (901.0, pcs.ALARM_DC_OVER_VOLT)]
-)
+@cases("""dc_V  alarm
+    587.0  pcs.ALARM_DC_DISCONNECT | 901.0  pcs.ALARM_DC_OVER_VOLT""")
 def test_dc_out_of_its_window_trips_until_stop_and_start(dc_V, alarm):
     bench = _Bench().running(100_000.0)
     bench.dc_V = dc_V
@@ -156,10 +153,8 @@ def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
         assert efficiency == pytest.approx(float(rows[permille]["Discharging"]), abs=tolerance)
 
 
-@pytest.mark.parametrize(
-    "fault, value, power_W",
-    [("is_reversed", True, -100_000.0), ("is_stuck", True, 50_000.0), ("derated_W", 7e4, 7e4)],
-)
+@cases("""fault  value  power_W
+    "is_reversed"  True  -100_000.0 | "is_stuck"  True  50_000.0 | "derated_W"  7e4  7e4""")
 def test_a_converter_that_disobeys(fault, value, power_W):
     bench = _Bench().running(50_000.0)
     setattr(bench.pcs, fault, value)

@@ -82,8 +82,7 @@ def test_dropping_the_supply_coil_is_delayed_too_and_can_be_taken_back():
     assert _seen(one, 12) == [(True, True)] * 10 + [(True, False)] * 2
 
 
-@cases("""
-    before  pct  closed
+@cases("""before  pct  closed
     0.0  24.9  True | 0.0  25.0  False | 30.0  24.5  False | 30.0  24.0  False | 30.0  23.9  True
 """)
 def test_gas_relay_opens_at_25_percent_and_closes_again_below_24(before, pct, closed):

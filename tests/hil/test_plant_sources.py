@@ -7,16 +7,14 @@ from hil.plant import bms, pcs
 from tests.tables import cases
 
 
-@cases("""
-    action  given  contact  seconds_max
+@cases("""action  given  contact  seconds_max
     "smoke"  {"detector": 1}  "smoke_1"  10 | "smoke"  {"detector": 2}  "smoke_2"  20
     "heat_detector"  {}  "heat"  1 | "fire_trouble"  {}  "fire_trouble"  1
     "supervision_lost"  {}  "supervised"  1 | "hvac_fail"  {}  "hvac"  1
     "mains_loss"  {}  "hvac"  1 | "leak"  {}  "leak"  5 | "leak"  {}  "coolant"  120
     "coolant"  {}  "coolant"  1 | "door"  {}  "door"  1
     "cell_offset"  {"rack": 2, "offset_mV": 600}  "cell_voltage"  1
-    "air_heat"  {"degC": 70.0}  "heat"  60
-""")
+    "air_heat"  {"degC": 70.0}  "heat"  60""")
 def test_each_fault_opens_its_contact_and_its_repair_closes_it(action, given, contact, seconds_max):
     one = run(plant(), 1)
     assert one.contacts[contact]

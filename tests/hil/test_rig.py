@@ -164,8 +164,7 @@ CABINET = "the simulated cabinet"
 
 
 @pytest.mark.slow
-@cases("""
-    changes  words
+@cases("""changes  words
     {"extends": "/nowhere/site.toml"}  "the controller ended with exit code 2: .*site.toml"
     {"scenario": "no such"}  f"{CABINET} did not start, exit code 1"
 """)

@@ -48,8 +48,7 @@ def scenario_file(folder, actions, expectations=""):
 FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
-@cases("""
-    arguments  words
+@cases("""arguments  words
     ("--scenario", "estpo")  "no scenario 'estpo', did you mean 'estop'; there are airflow"
     ("--for", "0")  "argument --for: 0: allowed is a number from 1 to 2678400"
     ("--for", "nan")  "allowed is a number from 1"

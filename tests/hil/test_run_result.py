@@ -45,8 +45,7 @@ def outcome(chosen=SCENARIO, interrupted=False, **changes):
 OTHER = {"row": 29, "stage": "29", "scope": "rack 1", "t_s": 2.0}
 
 
-@cases("""
-    changes  exit_code  not_met
+@cases("""changes  exit_code  not_met
     {"off_us": 1_050_000}  0  ""
     {"off_us": 1_050_001}  1  "pcs_enable_off 0 .. 50 ms after estop_press: 50.0 ms"
     {"off_us": None}  1  "pcs_enable_off 0 .. 50 ms after estop_press: never came"
@@ -77,9 +76,8 @@ def test_what_the_document_says_of_machine_messages_and_actions():
 CLOSED = ((500_000, "contactors_closed", ""),)
 
 
-@pytest.mark.parametrize(
-    "timeline, from_us, measured_s", [((), None, 26.98), (CLOSED, None, 20.5), (CLOSED, 22e6, 22.0)]
-)
+@cases("""timeline  from_us  measured_s
+    ()  None  26.98 | CLOSED  None  20.5 | CLOSED  22e6  22.0""")
 def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recovered(
     timeline, from_us, measured_s
 ):
@@ -143,8 +141,7 @@ def test_closing_lines_say_what_each_figure_means():
 NOTHING = {"load": None, "grid": None, "reduction": None}
 
 
-@cases("""
-    changes  chosen  command
+@cases("""changes  chosen  command
     {"swing_2s_pct": NOTHING}  None  "./flash.sh rig --for 120"
     {}  None  "the same with --scale 1"
     {"load": {"file": None}}  None  "./flash.sh rig --virtual --scenario bms_silent"

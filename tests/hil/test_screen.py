@@ -65,8 +65,7 @@ def test_the_frame_shows_what_it_is_given_and_counts_the_rest():
     assert "LINKS  PCS silent" in shown(links={"BMS": "ok", "PCS": "silent"})
 
 
-@cases("""
-    name  power_W  arrow  word
+@cases("""name  power_W  arrow  word
     "battery_W"  81_500  "<="  "discharging" | "battery_W"  -81_500  "=>"  "charging"
     "battery_W"  499  "--"  "" | "battery_W"  500  "<="  "discharging"
     "battery_W"  -500  "=>"  "charging" | "battery_W"  None  "--"  ""

@@ -32,8 +32,7 @@ def entry(row, stage, scope, t_s):
     return {"row": row, "stage": stage, "scope": scope, "t_s": t_s}
 
 
-@cases("""
-    name  row  scope
+@cases("""name  row  scope
     "1a"  1  "cabinet" | "12b"  12  "cabinet" | "41a.unit1"  41  "unit 1" | "29.rack1"  29  "rack 1"
     NAMES[STANDING_BITS - 1]  None  None | NAMES[STANDING_BITS]  None  None
     NAMES[-1]  59  "rack 3"

@@ -96,12 +96,10 @@ def spoiled(seed, **permille):
 REQUEST = b"\1\3\0\0\0\2"
 
 
-@cases("""
-    kind  check
+@cases("""kind  check
     "flip_permille"  lambda data: len(data) == 6
     "drop_permille"  lambda data: len(data) == 5
-    "garbage_permille"  lambda data: 7 <= len(data) <= 11 and data.endswith(REQUEST)
-""")
+    "garbage_permille"  lambda data: 7 <= len(data) <= 11 and data.endswith(REQUEST)""")
 def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
     frames = spoiled(5, **{kind: 100})
     bad = [data for data in frames if data != REQUEST]

@@ -25,7 +25,7 @@ from controller.site import config
 from controller.system import sockets
 from hil.simulate import VirtualRig
 from safety import signals as s
-from tests.tables import table
+from tests.tables import cases, table
 
 EXAMPLE = str(sites.EXAMPLE)
 DENIED = PermissionError(13, "Permission denied")
@@ -117,9 +117,8 @@ def test_the_running_controller_tests_its_own_memory(started):
     assert all(any(own is block for own in tested) for block in blocks)
 
 
-@pytest.mark.parametrize(
-    "name, state", [("Cabinet 1, serial 0001", store.CLEAN), ("Cabinet 2", store.UNREADABLE)]
-)
+@cases("""name  state
+    "Cabinet 1, serial 0001"  store.CLEAN | "Cabinet 2"  store.UNREADABLE""")
 def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, started, name, state):
     stored(tmp_path, Record(cabinets=(name,)))
     assert started()[1].state == state

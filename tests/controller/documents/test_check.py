@@ -11,7 +11,7 @@ from controller.documents.document import WIDTH
 from controller.rows import records
 from controller.site import bus_times, equipment, limit_images
 from drivers.buses import rtu
-from tests.tables import table
+from tests.tables import cases, table
 
 NORA = "Nora Toft, 2026-01-01"
 CHARACTER_US = {9600: 10e6 / 9600, 38_400: 10e6 / 38_400, 115_200: 10e6 / 115_200}
@@ -54,10 +54,8 @@ def test_time_of_an_exchange(files):
         assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
 
 
-@pytest.mark.parametrize(
-    "tick_ms, setpoint_ms, early",
-    [(20, 20, 0), (20, 21, 1), (50, 20, 0), (50, 50, 0), (50, 100, 1)],
-)
+@cases("""tick_ms  setpoint_ms  early
+    20  20  0 | 20  21  1 | 50  20  0 | 50  50  0 | 50  100  1""")
 def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, setpoint_ms, early):
     """A falling limit allows it; one that goes in every tick does not need it."""
     files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")

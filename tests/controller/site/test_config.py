@@ -239,9 +239,8 @@ def test_bms_budgets_follow_its_period(pylontech, period_ms, budgets):
     assert (table["modules"], table["temperatures_reported"]) == (1, 0)
 
 
-@pytest.mark.parametrize(
-    "key, value", [("bms_warn_ms", 300), ("bms_warn_ms", 500), ("break_current_mA", 140_000)]
-)
+@cases("""key  value
+    "bms_warn_ms"  300 | "bms_warn_ms"  500 | "break_current_mA"  140_000""")
 def test_bounds_that_follow_from_others(files, key, value):
     assert files.say("site", f"rack.all.{key}", value).load().rack_tables[2][key] == value
 

@@ -52,9 +52,8 @@ def after_lost(loaded, frames):
     return reason
 
 
-@pytest.mark.parametrize(
-    "tick_ms, expiry_ms", [(10, 100), (10, 101), (20, 200), (20, 201), (40, 400), (50, 500)]
-)
+@cases("""tick_ms  expiry_ms
+    10  100 | 10  101 | 20  200 | 20  201 | 40  400 | 50  500""")
 def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry_ms):
     loaded = paced(files, tick_ms, expiry_ms).load()
     assert after_lost(loaded, cross_checks.LOST_FRAMES_MIN) == peer.OK

@@ -127,9 +127,8 @@ def test_milder_stage_of_the_later_layer_is_blamed(files):
     )
 
 
-@pytest.mark.parametrize(
-    "value_ms, accepted", [(2999, False), (3000, True), (10_000, True), (10_001, False)]
-)
+@cases("""value_ms  accepted
+    2999  False | 3000  True | 10_000  True | 10_001  False""")
 def test_silence_of_monitors_moves_row_52(files, value_ms, accepted):
     files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
     if accepted:

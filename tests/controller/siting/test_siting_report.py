@@ -136,10 +136,8 @@ def test_the_headline_counts_and_tells_how_sure_the_rules_are():
         assert report.headline(audit.audit(site(*changes))) == wanted
 
 
-@pytest.mark.parametrize(
-    "changes, code",
-    [([], 0), ([building(1.0)], 1), ([model(ul_9540_listing=None)], 1), ([{"edition": "x"}], 2)],
-)
+@cases("""changes  code
+    []  0 | [building(1.0)]  1 | [model(ul_9540_listing=None)]  1 | [{"edition": "x"}]  2""")
 def test_exit_codes(tmp_path, capsys, changes, code):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(*changes)))
@@ -159,10 +157,9 @@ def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option,
     assert out == "" and err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--svg", "site.toml"], ["--json", "./link.toml"], ["--svg", "out", "--json", "../there/out"]],
-)
+@cases("""arguments
+    ["--svg", "site.toml"] | ["--json", "./link.toml"] | ["--svg", "out", "--json", "../there/out"]
+""")
 def test_no_output_takes_the_place_of_another_file(tmp_path, capsys, monkeypatch, arguments):
     folder = tmp_path / "there"
     folder.mkdir()

@@ -57,13 +57,9 @@ def test_messages_in_any_pieces(pack, byte, size):
     assert all_of(framing.framing_of(byte[0]), *pieces(stream, size)) == MESSAGES
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        *(b"{", b"[]", b"7", b"\xff\xfe", b"{}{}", b"[" * 4000, b"nonsense"),
-        *(b'{"a": 1e999999,}', b'{"a":' * 700),
-    ],
-)
+@cases(r"""line
+    b"{" | b"[]" | b"7" | b"\xff\xfe" | b"{}{}" | b"[" * 4000 | b"nonsense" | b'{"a": 1e999999,}'
+    b'{"a":' * 700""")
 def test_a_spoilt_line_is_one_message_that_is_none(line):
     assert all_of(framing.JsonLines(), line + b"\n" + b'{"a": 1}\n') == [None, {"a": 1}]
 
