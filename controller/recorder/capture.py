@@ -95,8 +95,12 @@ class Capture:
         self._descriptor = regular_file.opened(
             self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
         )
-        self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
-        self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
+        try:
+            self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
+            self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
+        except OSError:
+            self.close()  # else the next attempt would go on without a head
+            raise
 
     def add(self, sequence: int, raw: bytes) -> bool:
         """Take a frame; it is written by `pump`. False when the capture has no room for it."""

@@ -91,7 +91,8 @@ class Captures:
         def also(connection, stored):
             numbers = [values[0] for values, _ in stored if values[6] == "trip"]
             name = self._name or f"trip_{numbers[0]}.journal"
-            first = self._resumed or (self._capture and self._capture.first) or self._before.first
+            known = (self._resumed, self._capture and self._capture.first, self._before.first)
+            first = next((each for each in known if each is not None), None)  # 0 is one too
             end = max(max(trips) + self._after_ticks, self._end or 0)
             self._noted = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])

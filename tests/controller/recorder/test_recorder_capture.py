@@ -1,5 +1,6 @@
 """The end of a capture and its durability; the history it keeps and knows."""
 
+import os
 import sqlite3
 from types import SimpleNamespace
 
@@ -11,8 +12,8 @@ from test_recorder_rescue import Cabinet
 from controller.record.journal import JournalReader
 from controller.record.snapshot import Snapshot
 from controller.recorder import retention, room
-from controller.recorder.capture import Capture, Folder
-from controller.recorder.captures import RETRY_US, Captures
+from controller.recorder.capture import PART, Before, Capture, Folder
+from controller.recorder.captures import INSERT, RETRY_US, Captures
 from controller.recorder.database import TABLES, DatabaseError
 from controller.recorder.limits import Limits
 from controller.recorder.seconds import COLUMNS, Seconds
@@ -36,6 +37,9 @@ class Table:
             self.fails -= 1
             raise DatabaseError("record.db", sqlite3.OperationalError("disk I/O error"))
         also(self.connection, rows)
+
+    def has_room(self, wanted_bytes):
+        return self.room
 
     def commit(self, also, numbers):
         stored = [((each, 0, 0, 0, "", None, "trip", "", "", ""), b"") for each in numbers]
@@ -87,6 +91,8 @@ def test_a_later_trip_never_shortens_a_capture_that_is_to_last_longer(
     table.commit(captures.note([590]), [9])
     captures.begin([590])
     assert table.ends() == ([(9, end)], end)
+    first = "SELECT first_sequence FROM captures"
+    assert table.connection.execute(first).fetchall() == [(0,)], "where it began"
     for sequence in range(600, 5001):
         captures.take(SimpleNamespace(sequence=sequence, kind=0, raw=b""), sequence)
     assert captures._capture._waiting[-1][0] == end
@@ -121,6 +127,78 @@ def test_frames_are_durable_before_the_file_says_that_they_are_there(feed, tmp_p
     assert noted.calls[2:] == ["pwrite", "fsync", "fsync"]  # its head, the file, its name
 
 
+class Short:
+    """The os module over a disk that fails once and writes 100 bytes at a time."""
+
+    def __init__(self):
+        self.is_full = True
+
+    def __getattr__(self, name):
+        return getattr(os, name)
+
+    def pwrite(self, descriptor, content, at):
+        if self.is_full:
+            self.is_full = False
+            raise OSError(28, "No space left on device")
+        return os.pwrite(descriptor, content[:100], at)
+
+
+def test_a_capture_that_found_no_room_at_first_is_a_journal_as_soon_as_it_grows(feed, tmp_path):
+    reader, path = JournalReader(str(tmp_path / "journal")), str(tmp_path / "trip_8.journal")
+    capture, frames = Capture(path, reader, Short()), list(reader.frames())
+    for frame in frames:
+        capture.add(frame.sequence, frame.raw)
+    with pytest.raises(OSError, match="No space"):
+        capture.pump()
+    capture.flush()
+    for name, end in ((path + PART, capture.flush), (path, capture.finish)):
+        end()
+        assert [each.raw for each in JournalReader(name).frames()] == [each.raw for each in frames]
+    assert capture.waiting_bytes == 0
+
+
+def test_a_capture_takes_no_more_than_its_ring_holds(feed, tmp_path, monkeypatch):
+    monkeypatch.setattr("controller.recorder.capture.RING_BYTES", 1000)
+    reader = JournalReader(str(tmp_path / "journal"))
+    capture = Capture(str(tmp_path / "trip_8.journal"), reader)
+    assert [capture.add(at, bytes(400)) for at in range(3)] == [True, True, False]
+    assert capture.pump() and not capture.add(2, bytes(201)) and capture.add(2, bytes(200))
+    capture.close()
+
+
+def test_the_frames_before_a_trip_are_bounded_in_bytes(monkeypatch):
+    monkeypatch.setattr("controller.recorder.capture.BEFORE_BYTES_MAX", 100)
+    before = Before(10_000)
+    for sequence in range(60):
+        frame = SimpleNamespace(sequence=sequence, raw=bytes(10))
+        before.add(frame, sequence % 5 == 2, sequence)
+    assert [sequence for sequence, _ in before.frames()] == list(range(52, 60))
+
+
+def test_a_capture_without_room_takes_that_of_the_oldest_one(feed, tmp_path, capsys):
+    table, waited_us = Table(), iter(range(0, 10 * RETRY_US, RETRY_US))
+    captures = opened(tmp_path, table)
+    captures._run.seen = SimpleNamespace(sequence=599)
+    for number in (7, 9, 10, 11):
+        (tmp_path / "captures" / f"trip_{number}.journal").touch()
+        table.connection.execute(INSERT, (number, 0, 0, f"trip_{number}.journal"))
+
+    def work(*rooms):
+        for table.room in rooms:
+            captures.work(next(waited_us))
+        gone = "SELECT event_id FROM captures WHERE file IS NULL"
+        return [number for (number,) in table.connection.execute(gone)], capsys.readouterr().out
+
+    for number in (12, 13):
+        table.commit(captures.note([590]), [number])
+        captures.begin([590])
+        line = f"capture trip_{number}.journal: no room; it is tried again\n"
+        assert work(False, False) == ([7] * (number == 13), line)
+        assert work(True) == ([7, 9][: number - 11], "")
+        captures.end_of_run(0)
+    assert [number for number, _ in captures._folder.kept()] == [10, 11, 12, 13]
+
+
 def pages(used, seconds, others):
     def query(statement):
         return [(seconds if "max(rowid)" in statement else others,)]
@@ -150,6 +228,18 @@ def test_a_reserve_left_by_an_earlier_run_goes_when_there_is_no_room_for_one(tmp
     archive.tidy()
     assert not left_over.exists() and not archive.lean
     archive.close()
+
+
+def test_room_is_counted_beside_the_reserve(tmp_path, monkeypatch):
+    disk = SimpleNamespace(f_bavail=5120, f_frsize=4096)
+    monkeypatch.setattr(room.os, "statvfs", lambda _: disk)
+    assert room.Reserve(str(tmp_path)).lay()
+    reserve, disk.f_bavail = room.Reserve(str(tmp_path)), 4096
+    assert reserve.lay(), "what an earlier recorder has laid counts"
+    for blocks in (4096, 3072):
+        assert reserve.has_beside(blocks << 12) and not reserve.has_beside((blocks << 12) + 1)
+        reserve.give_up()
+    assert not reserve.lay()
 
 
 def test_a_measurement_is_known_for_two_seconds_and_then_it_is_not(feed, tmp_path):
