@@ -364,6 +364,17 @@ def test_a_request_gets_what_the_limits_leave(site, sender):
     assert reply.granted_W < 250_001
 
 
+@pytest.mark.parametrize("code", range(h.GRANTED, h.MOVED + 1))
+def test_a_hint_with_another_effect_than_it_asks_for_is_counted(site, sender, monkeypatch, code):
+    monkeypatch.setattr("controller.hints.replies.effect", lambda *_: (code, 5))
+    one = sender("site_ems")
+    assert holds(one.say(h.IMPORT_W_MAX, 1000), code=code, granted_W=5)
+    one.say(h.IMPORT_W_MAX, 1000, valid_ms=0)  # refused: without any effect
+    found = site.source("site_ems")
+    counted = [found[name] for name in ("accepted", "limited", "refused", "last_code")]
+    assert counted == [1, code != h.GRANTED, 1, h.VALID_SHORT]
+
+
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
 def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
     """The fallback is 50 kW and acts until both have come."""

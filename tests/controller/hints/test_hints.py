@@ -139,6 +139,10 @@ def test_a_good_hint_is_taken_once(made):
     assert taken == [(3, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000)]
     assert tell(desk, hint()) == [h.OLD_SEQUENCE]  # the same bytes again
     assert len(taken) == 1 and counts(statistics) == {"accepted": 1, "refused": 1}
+    assert tell(desk, hint(sequence=9, sent_ms=NOW_MS + 4, purpose=8), now_ms=NOW_MS + 5) == [0]
+    found = row(statistics)
+    last = [found[f"last_{name}"] for name in ("code", "seen_ms", "sequence", "purpose")]
+    assert last == [h.GRANTED, NOW_MS + 5, 9, 8] and row(statistics, "boss")["last_seen_ms"] == 0
 
 
 @pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 255, 256])
@@ -299,6 +303,7 @@ def test_a_hello_tells_nonce_uptime_and_highest_sequence(desk):
 def test_a_rotated_key_lasts_until_the_new_one_is_used(made):
     desk, _, statistics = made
     assert rotate(desk, NEW)
+    assert row(statistics)["old_key_until_ms"] == NOW_MS + 86_400_000
     keys = (OLD, OLD, NEW, OLD, NEW)
     assert [by(desk, at, key) for at, key in enumerate(keys, 1)] == [True, True, True, False, True]
     found = row(statistics)

@@ -1,8 +1,9 @@
 """The history from the keyframes equals the one from every frame, to the tick."""
 
 import pytest
-from test_snapshot import CONFIG
+from test_snapshot import CONFIG, blank, sequences, writer
 
+from controller.core.core import STANDING_BITS
 from controller.record import history, snapshot
 from controller.record.journal import JournalReader
 from controller.record.journal_header import open_journal
@@ -66,6 +67,7 @@ def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
     assert len(found.extend().events) == count
     rig.plant.force_contact("fire_alarm", False)
     rig.run(13)
+    assert len(sequences(seen)) == seen.sequence + 1, "its reader is another one"
     new = found.extend().events[count:]
     assert [event["stage"] for event in new if event["kind"] == history.BEGAN] == ["2"]
     assert set(found.began_ms) == set(snapshot.read(path).standing)
@@ -112,6 +114,23 @@ def test_the_first_out_of_a_scope_is_the_first_that_latched(run):
         ("rack 2", "40b.rack2", 600),
         ("cabinet", "1a", 5000),
     ]
+
+
+def test_a_row_keeps_the_code_of_its_last_beginning(tmp_path):
+    journal, (inp, fresh, out, state) = writer(tmp_path / "journal"), blank()
+    seen = snapshot.Snapshot(str(tmp_path / "journal"))
+    at = seen.stage_names.index("44e")
+    found, codes = history.History(seen), []
+    for sequence, (code, stands) in enumerate(((0, 0), (4, 1), (6, 1), (6, 0), (7, 1))):
+        inp[s.SELF_TEST_BITS], out[s.FIRST_OUT_INSTANCE] = code, at if stands else -1
+        out[seen.standing_at + at // STANDING_BITS] = stands << at % STANDING_BITS
+        journal.append(sequence, 1, inp, fresh, out, state)
+        codes.append(found.extend().began_code.get("44e"))
+    journal.close()
+    assert codes == [None, 4, 4, 4, 7]
+    told = [(each["kind"], each.get("stage")) for each in found.events if "stage" in each]
+    once = [("trip", "44e"), ("first_out", "44e"), ("clear", "44e")]
+    assert told == [*once, *once[:2]]
 
 
 @pytest.mark.parametrize(

@@ -291,6 +291,20 @@ def test_the_journal_before_is_kept(path):
     assert j.JournalReader(f"{path}.previous").newest() == 2
 
 
+def test_no_room_for_a_ring_is_one_line_and_the_journal_before_is_kept(path, monkeypatch):
+    write(make(path), 3)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    open_before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(j.JournalError, match="journal: no room for 3 MB: No space left on device"):
+        make(path, 3 << 20)
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert j.JournalReader(f"{path}.previous").newest() == 2
+
+
 def test_no_frame_is_larger_than_said_and_a_ring_must_hold_four(path):
     encoder = FrameEncoder(N_IN, N_GROUPS, N_OUT, N_STATE)
     one, other = (array("i", [value] * (N_IN + N_OUT)) for value in (1, 2))

@@ -117,12 +117,20 @@ def test_a_killed_keeper_is_noticed_and_blocks_nothing(keeper):
 
 
 def test_a_socket_that_fails_is_a_failed_store(keeper):
+    """The record that was not taken is lost; the first reason is the one to tell."""
     connection = keeper._socket
 
     def recv(_bytes_max):
         raise ConnectionResetError(104, "Connection reset by peer")
 
-    keeper._socket = SimpleNamespace(recv=recv, close=connection.close)
+    def send(_record):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    keeper._socket = SimpleNamespace(send=send, recv=recv, close=connection.close)
+    full = "the store's process takes nothing: Resource temporarily unavailable"
+    assert (keeper.submit(NEW), keeper.ok, keeper.line) == (1, False, full)
+    assert (keeper.poll(), keeper.line) == (0, full)
+    keeper.ok, keeper.line = True, ""
     assert keeper.poll() == 0
     gone = "the store's process is gone: Connection reset by peer"
     assert (keeper.ok, keeper.line) == (False, gone)

@@ -171,6 +171,10 @@ def test_a_new_cabinet_is_due_at_once_what_is_proven_once_until_then_only():
     assert state_of([commissioned(DAY)], 0)["state"] == "overdue"
     row = state_of([record_of("1", date(2001, 1, 1))], 0)
     assert (row["state"], row["due"], row["days_left"], row["level"]) == ("ok", None, None, 0)
+    assert row["interval_d"] is None
+    row = state_of([record_of("1", DAY - timedelta(days=353))])
+    assert (proof_state.words(row), row["interval_d"]) == ("due in 12 d", 365)
+    assert proof_state.rows_armed(proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], DAY)) == 2
 
 
 def test_a_failed_test_stands_until_one_has_passed_by_the_later_of_clock_and_ledger():

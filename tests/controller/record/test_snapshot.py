@@ -142,6 +142,15 @@ def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
             assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
 
 
+def test_the_header_tells_readers_what_runs_and_what_was_approved_before():
+    header = journal_header.journal_header(CONFIG, b"before")
+    buses = {bus["name"]: (bus["kind"], bus["speed"]) for bus in header["buses"]}
+    assert (buses["can0"], buses["gas"]) == (("can", 500_000), ("rtu", 38_400))
+    bits = {each["name"]: each["fault_bits"] for each in header["devices"]}["pcs_1"]
+    assert [bits[name] for name in ("GROUND_FAULT", "OVER_TEMP", "AC_DISCONNECT")] == [0, 7, 2]
+    assert header["approved"] == b"before"
+
+
 def test_a_shadow_of_another_version_is_one_line(tmp_path):
     header, counts = journal_header.journal_header(CONFIG), [len(words) for words in blank()]
     header["safety_image"][0] += 1

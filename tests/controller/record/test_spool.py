@@ -71,6 +71,16 @@ def test_a_file_that_is_no_act_is_removed(tmp_path, content):
     assert inbox.take(10) == [] and os.listdir(place) == []
 
 
+def test_every_act_of_a_person_has_a_code_and_no_other_file_is_removed(tmp_path):
+    codes = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE"
+    for moment_us, code in enumerate(codes.split()):
+        spool.put(str(tmp_path), moment_us, code, "a")
+    (tmp_path / "record.db").touch()
+    inbox = spool.Inbox(str(tmp_path), ["../record.db"])
+    assert [act.code for act in inbox.take(20)] == codes.split()
+    assert (tmp_path / "record.db").exists()
+
+
 def test_a_link_or_a_pipe_is_no_act(tmp_path):
     place = spool.folder(str(tmp_path))
     with open(tmp_path / "else", "w", encoding="ascii") as file:
@@ -106,7 +116,7 @@ def test_no_more_wait_than_are_allowed(tmp_path, waiting_before):
 
 def test_a_step_takes_only_so_many_and_a_text_is_plain_and_short(tmp_path):
     for number in range(5):
-        spool.put(str(tmp_path), number, "LOGIN", str(number))
+        spool.put(str(tmp_path), 4 * number, "LOGIN", str(number))
     inbox = spool.Inbox(str(tmp_path), [])
     taken = [[act.text for act in inbox.take(3)] for _ in range(3)]
     assert taken == [["0", "1", "2"], ["3", "4"], []] and len(inbox.taken) == 5

@@ -180,6 +180,7 @@ def test_the_newer_copy_counts(tmp_path):
     assert store.load().record == NEW
     store.save(OLD)
     assert [decode((tmp_path / name).read_bytes()) for name in st.COPIES] == [(10, OLD), (10, OLD)]
+    assert {(tmp_path / name).stat().st_mode & 0o777 for name in st.COPIES} == {0o600}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """UTC: synchronised or not, its error bound, and a clock that somebody has set."""
 
+from types import SimpleNamespace
+
 import pytest
 from recorder_bench import UTC_US, FakeClocks
 
@@ -57,6 +59,28 @@ def test_a_clock_that_was_set_is_told_once(set_us, told):
     assert made.poll() == (clocks.us, set_us if told else 0)
     clocks.pass_us(20_000)
     assert made.poll()[1] == 0
+
+
+@cases("""
+    state  status  error_us
+    0  0  777 | 3  0x2001  777 | 5  0  None | 0  0x40  None | -1  0  None
+""")
+def test_a_clock_that_the_kernel_calls_unsteered_has_no_error(monkeypatch, state, status, error_us):
+    def adjtimex(given):
+        given._obj.status, given._obj.maxerror, given._obj.esterror = status, 777, 5
+        return state
+
+    kernel = SimpleNamespace(adjtimex=adjtimex)
+    monkeypatch.setattr(utc.ctypes, "CDLL", lambda name, use_errno: kernel)
+    assert utc.steered_us() == error_us
+
+
+def test_one_battery_backed_clock_that_set_the_system_is_enough(tmp_path, monkeypatch):
+    monkeypatch.setattr(utc, "RTC_FLAGS", str(tmp_path / "rtc*"))
+    (tmp_path / "rtc0").mkdir()  # cannot be read
+    for number, (flag, is_set) in enumerate((("0\n", False), ("1\n", True), ("0\n", True)), 1):
+        (tmp_path / f"rtc{number}").write_text(flag)
+        assert utc.started_from_rtc() == is_set
 
 
 def test_suspend_is_no_step_and_an_unknown_moment_has_no_certain_day():

@@ -9,7 +9,7 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
-from controller.record import chain
+from controller.record import chain, trips
 from controller.record.journal import JournalReader
 from controller.record.snapshot import Snapshot
 from controller.record.trips import TripLog
@@ -173,6 +173,45 @@ def test_a_controller_has_stopped_in_order_only_when_it_was_told_to_end(bench, i
     how = "in order" if is_told else "writing, and not in order"
     assert stop[3] == f"the controller has stopped {how}"
     assert bench.run(0.5).events("note")[-1][3] == "the controller writes again"
+    told = [event[3] for event in bench.idle(2.5).events("note", "stop")[-3:]]
+    assert told == [stop[3], "the controller writes again", stop[3]], "each time, and once"
+
+
+@pytest.mark.parametrize("is_told, losses", [(True, 0), (False, 1)])
+def test_a_journal_that_went_with_a_restart_of_the_box_is_lost_unless_it_was_over(
+    bench, is_told, losses
+):
+    bench.rig.controller.cabinet.request_run(False)
+    bench.run(2.5)
+    if is_told:
+        bench.rig.controller.cabinet.end()
+        bench.run(0.1)
+    bench.idle(2.5).kill_recorder()
+    (bench.run_dir / "journal").unlink()
+    bench.start_controller()
+    assert len(bench.start_recorder().run(0.5).events("loss")) == losses
+
+
+def test_a_capture_ends_some_time_after_the_controller_writes_no_more(bench):
+    bench.run(3.5)
+    for idle_s, suffix in ((1.9, ".part"), (0.3, ".journal")):
+        (path,) = bench.idle(idle_s).captures()
+        assert path.suffix == suffix
+    assert bench.replayed()[0]
+
+
+def test_who_waits_for_a_controller_says_so_once_and_a_start_in_between_is_read(bench):
+    bench.kill_recorder()
+    (bench.run_dir / "journal").rename(bench.run_dir / "away")
+    bench.start_recorder().idle(0.2)
+    assert bench.said == ["no controller has written a journal here yet; waiting"]
+    (bench.run_dir / "away").rename(bench.run_dir / "journal")
+    bench.run(1)
+    for _ in range(2):
+        bench.start_controller()
+        bench.run(0.5, record=False)
+    bench.run(0.5)
+    assert [kind for kind, *_ in bench.events("start", "stop")] == ["start", "stop"] * 2 + ["start"]
 
 
 def test_a_position_lies_only_in_the_run_it_was_taken_from(bench):
@@ -324,6 +363,16 @@ def test_the_second_copy_is_durable_with_its_name_when_it_counts(tmp_path):
     assert [each[0][0] for each in log.entries()] == [1, 2]
 
 
+def test_a_second_copy_that_has_grown_goes_on_in_a_new_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(trips, "BYTES_MAX", 700)  # a line has almost 200
+    log, kept = TripLog(str(tmp_path)), []
+    for number in range(1, 9):
+        log.append([copied(number)])
+        kept.append([values[0] for values, _, _ in TripLog(str(tmp_path)).entries()])
+    assert kept[3] == [1, 2, 3, 4] and kept[6] == [1, 2, 3, 4, 5, 6, 7]
+    assert kept[7] == [5, 6, 7, 8] and TripLog(str(tmp_path)).newest == 8
+
+
 def copied(number, **changes):
     values = (number, 150, 8020, 0, "ntp", None, "trip", "R801", "cabinet", "1a")
     values = tuple(changes.get(name, value) for name, value in zip(chain.COLUMNS, values))
@@ -390,8 +439,14 @@ def test_a_flood_of_events_is_bounded_and_the_log_is_moved_into_the_file(bench):
     assert (bench.state_dir / "record.db-wal").stat().st_size < 6 << 20
     for index in range(5000):
         batch.add(events.event("hint", "b"), 10_000_000 + index * 1000)
-    batch.add(events.event("trip", "c"), 10_000_000)
-    assert len(batch.rows) < 260 and batch.rows[-1].kind == "trip" and batch.too_many
+    always = ["trip", "latch", "reset", "start", "stop", "loss"]
+    for kind in always:
+        batch.add(events.event(kind, "c"), 10_000_000)
+    assert len(batch.rows) < 260 and [row.kind for row in batch.rows[-6:]] == always
+    told = [row.text.split() for row in batch.rows if row.kind == "loss" and row.text != "c"]
+    hints = len([row for row in batch.rows if row.kind == "hint"])
+    assert hints in (224, 225) and told[0][1:5] == ["events", "were", "left", "out:"]
+    assert hints + sum([int(words[0]) for words in told]) + batch.too_many == 5000
 
 
 def test_a_capture_leaves_the_room_that_is_kept_for_events(bench):

@@ -95,6 +95,8 @@ def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database, m
 
     retention.drop_events(database, label, False)
     assert database.query("SELECT * FROM events WHERE kind = 'trip'") == trips
+    told = "no room: events other than trips 2 to 30 were removed (25)"
+    assert database.query("SELECT text FROM events WHERE code = 'RETENTION'") == [(told,)]
     database.write([row(40)])
     found = check(database)
     assert found.intact and found.missing == 30 - len(trips), found.breaks

@@ -1,4 +1,4 @@
-"""Which frames make an event: pure, from frames a test makes up."""
+"""Which frames make an event, of which moment, and a second: pure, from frames made up."""
 
 from types import SimpleNamespace
 
@@ -9,6 +9,8 @@ from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
 from controller.record import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
+from controller.recorder.seconds import COLUMNS, Seconds
+from controller.recorder.timeline import Timeline
 from controller.run import operator_commands
 from controller.run.run_request import PERSON, TEST
 from controller.site import config
@@ -115,7 +117,10 @@ def test_rows_that_come_and_go_first_out_first(seen, settled):
 )
 def test_what_was_known_before_is_told_again_only_in_a_new_run(seen, active, arguments, told):
     seen.stand(*active)
-    assert Finder(seen, **arguments).told()[:2] == told
+    finder = Finder(seen, **arguments)
+    assert finder.told()[:2] == told
+    seen.stand("1a")
+    assert "latch" not in [kind for kind, _ in finder.told()]
 
 
 @pytest.mark.parametrize("ticks, told", [(HELD_TICKS - 1, 0), (HELD_TICKS, 0), (HELD_TICKS + 1, 1)])
@@ -128,6 +133,14 @@ def test_a_limit_that_binds_is_told_once_it_holds(seen, settled, ticks, told):
     seen.out[seen.chain_at + O_BINDING_REASON] = 299  # of a newer version
     (found,) = settled.feed(ticks=60)
     assert found.code == "R299" and "no text" in found.text
+
+
+def test_why_a_start_is_inhibited_is_told_whenever_it_holds_anew(seen, settled):
+    told = []
+    for reason in (3, 3, 0, 3, 12):
+        seen.out[s.INHIBIT_REASON] = reason
+        told += [[(each.kind, each.code) for each in settled.feed(ticks=HELD_TICKS + 1)]]
+    assert told == [[("state", "R703")], [], [], [("state", "R703")], [("state", "R718")]]
 
 
 def test_resets_states_and_the_key(seen, settled):
@@ -152,6 +165,8 @@ def test_an_approval_is_told_with_its_name_and_image(seen, settled):
     seen.inp[s.IMAGE_APPROVED_OK], seen.out[s.IMAGE_CRC] = 1, 0xABC
     assert settled.texts() == ["limit image 00000ABC approved by anna, the key out of RUN"]
     assert settled.feed() == []
+    seen.inp[at : at + 4] = image.packed_name("bert")
+    assert settled.texts() == ["limit image 00000ABC approved by bert, the key out of RUN"]
 
 
 def test_a_reset_that_the_kernel_was_not_given_is_told_too(seen, settled):
@@ -236,3 +251,73 @@ def test_what_persons_begin_and_end_is_told(seen, settled, name):
             assert Finder(seen).texts("note") == [text], "it is so at the start"
     seen.inp[at] = 0
     assert Finder(seen).texts("note") == []
+
+
+AT_400 = {"inode": 7, "sequence": 400, "uptime_us": 9_000_000}
+PLACED = f"""
+{AT_400} | 15_000_000 | 10_000_000 | 1_000_000 ; {AT_400} | None | 10_000_000 | 1_000_000
+{AT_400 | {"inode": 8}} | 15_000_000 | 14_000_000 | None
+{AT_400 | {"sequence": 501}} | 15_000_000 | 14_000_000 | None ; None | None | 19_200_000 | None
+"""
+
+
+@pytest.mark.parametrize("anchor, ended_us, moment_us, within_us", table(PLACED))
+def test_a_run_that_is_not_written_any_more_is_placed(anchor, ended_us, moment_us, within_us):
+    newest = [500]
+    run = SimpleNamespace(inode=7, tick_ms=20, reader=SimpleNamespace(newest=lambda: newest[0]))
+    line = Timeline(run, anchor, ended_us)
+    looked = [line.look(now_us) for now_us in (20_000_000, 20_199_999, 20_200_000)]
+    assert looked == ([True] * 3 if ended_us else [False, False, True])
+    assert line.moment(450) == (moment_us, within_us)
+    here = {"inode": 7, "sequence": 450, "uptime_us": moment_us}
+    assert line.anchor(450) == (here if within_us else None)
+    newest[0] = 501  # it is written all the same
+    assert line.look(21_000_000) and line.quiet_us(21_500_000) == 500_000
+    assert [line.moment(at)[0] for at in (451, 502)] == [20_000_000, 21_000_000]
+    assert line.moment(501) == (21_000_000, 40_000)
+
+
+LAYOUT = s.Layout(2, 3, 2)
+READINGS = {
+    s.SOC_PERMILLE: (500, 511, 520),
+    s.CELL_VOLTAGE_MV_MIN: (3210, 3205, 3220),
+    s.CELL_VOLTAGE_MV_MAX: (3300, 3310, 3290),
+    s.MODULE_TEMPERATURE_DDEGC: (200, 210, 220),
+    s.MODULE_TEMPERATURE_DDEGC + 1: (205, 230, 215),
+}
+
+
+def seconds_of(missing, steps=(1,) * 50):
+    """(frame, row) of each second of frames of two units and three racks; missing: a group."""
+    inp, out = [0] * LAYOUT.inputs, [s.STATES.index("running")] * LAYOUT.outputs
+    for unit, power_W in enumerate((-1000, 300)):
+        inp[LAYOUT.unit_input(unit, s.PCS_POWER_W)] = power_W
+    for signal, values in READINGS.items():
+        for rack, value in enumerate(values):
+            inp[LAYOUT.rack_input(rack, signal)] = value
+    fresh = bytearray(at != missing for at in range(LAYOUT.groups))
+    reader = SimpleNamespace(header={"safety_image": [20] * 9})
+    words = {"layout": LAYOUT, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
+    seconds, rows = Seconds(SimpleNamespace(**words)), []
+    for number, elapsed_ticks in enumerate(steps, 1):
+        inp[s.GRID_POWER_W] = -4 + number % 2
+        row = seconds.feed(SimpleNamespace(elapsed_ticks=elapsed_ticks, fresh=fresh))
+        rows += [(number, dict(zip(COLUMNS, row)))] if row else []
+    return rows
+
+
+def test_a_second_is_of_all_units_and_racks_or_says_nothing():
+    values = (-3, 0, -700, 23, 25, 26, 510, 3205, 3310, 230, "running", 28)
+    for missing, *names in (
+        (s.G_METER_LOAD, "load_W"),
+        (LAYOUT.unit_group(1, s.G_PCS_MEASURE), "battery_W"),
+        (LAYOUT.rack_group(2, s.G_BMS_CHARGE), "soc_permille"),
+        (LAYOUT.rack_group(1, s.G_BMS_CELLS), "cell_mV_min", "cell_mV_max"),
+        (LAYOUT.rack_group(2, s.G_BMS_TEMPERATURES), "temperature_ddegC_max"),
+    ):
+        ((_, row),) = seconds_of(missing)
+        assert row == {**dict(zip(COLUMNS, values)), **dict.fromkeys(names)}
+
+
+def test_a_stall_is_one_row_and_the_seconds_go_on_where_they_were():
+    assert [at for at, _ in seconds_of(0, (20, 120, *[1] * 70))] == [2, 12, 62]

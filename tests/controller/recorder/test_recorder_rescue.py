@@ -26,8 +26,8 @@ STEPS = ("os.rename", "os.remove", "os.truncate", "open", "sqlite3.connect")
 
 
 class Cabinet(Place):
-    def start(self, captures=list):
-        limits = Limits(history_MB=8)
+    def start(self, captures=list, history_MB=8):
+        limits = Limits(history_MB=history_MB)
         run_dir, state_dir = str(self.run_dir), str(self.state_dir)
         return Archive(run_dir, state_dir, limits, label, self.said.append, captures)
 
@@ -334,6 +334,31 @@ def test_captures_of_this_run_are_known_to_the_new_database(cabinet, monkeypatch
     archive.write([note(2, "trip")])
     archive.close()
     assert cabinet.query("SELECT event_id, file FROM captures") == kept
+
+
+def test_seconds_left_out_for_want_of_room_are_counted_anew_each_time(cabinet):
+    archive = cabinet.start()
+    for count in (3, 2):
+        archive.lean = True
+        archive.write([note(1)], [second(1)] * count)
+        archive.tidy()
+        archive.write([note(2)], [second(2)])
+    archive.close()
+    text = "{} s of the history were left out: there was no room"
+    assert [event[3] for event in cabinet.events("loss")] == [text.format(3), text.format(2)]
+    assert len(cabinet.query("SELECT * FROM seconds")) == 2
+
+
+def test_a_record_larger_than_it_may_be_now_makes_room_by_itself(cabinet):
+    for history_MB, count in ((12, 1000), (8, 100)):
+        archive = cabinet.start(history_MB=history_MB)
+        for _ in range(9):
+            archive.write([label("note", "", "cabinet", "x" * 900)] * count)
+        assert cabinet.said == [] and not archive.lean and archive._reserve.laid
+        archive.close()
+    assert cabinet.verdict().intact and {code for _, code, _, _ in cabinet.events("loss")} == {
+        "RETENTION"
+    }
 
 
 def files(cabinet):

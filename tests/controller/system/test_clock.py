@@ -59,6 +59,12 @@ def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
     assert deadlines.runs == runs
 
 
+def test_each_clock_is_the_one_it_says(monkeypatch):
+    monkeypatch.setattr(clock.time, "clock_gettime_ns", lambda number: number * 1000)
+    read = [clock.now_us(), clock.monotonic_us(), clock.raw_us()]
+    assert read == [clock.time.CLOCK_BOOTTIME, clock.time.CLOCK_MONOTONIC, 4]
+
+
 def test_the_clock_counts_suspend_and_in_microseconds():
     before_us = clock.time.clock_gettime_ns(clock.time.CLOCK_BOOTTIME) // 1000
     now_us = clock.now_us()
