@@ -58,9 +58,27 @@ class SiteFiles:
         path.write_text("\n".join([line for line in lines if not line.startswith(beginnings)]))
         return self
 
+    def cut_device(self, role):
+        text = self.paths[0].read_text()
+        start = text.index(f"[device.{role}]")
+        end = text.find("[device.", start + 1)
+        self.paths[0].write_text(text[:start] + (text[end:] if end > 0 else ""))
+        return self
+
+    def rack_3_of_pylontech(self):
+        rack = 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3'
+        self.replace("type", rack, 'profile = "pylontech_lv"\nbus = "can1"')
+        self.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
+        return self.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
+
     def without(self, names, who="N. N., 2026-01-01: test"):
         lines = [f'{name} = "{who}"' for name in names]
         return self.append("site", "[not_fitted]\n" + "\n".join(lines))
+
+    def accepted(self, names, who="N. N., 2026-01-01: test"):
+        """Not fitted and accepted, for the type and the site."""
+        self.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
+        return self.without(names, who)
 
     def two_units(self):
         """The first rack behind a converter of its own, the others behind that of the type."""

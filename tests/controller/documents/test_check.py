@@ -271,13 +271,7 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
 
 
 def test_racks_that_differ_are_named(files):
-    rack = 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3'
-    files.replace("type", rack, 'profile = "pylontech_lv"\nbus = "can1"')
-    files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
-    files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    names = ["insulation", *equipment.UNTOLD]
-    files.replace("type", '["suppression", "door"]', str(names).replace("'", '"'))
-    files.append("site", "[not_fitted]\n" + "\n".join([f'{name} = "{NORA}"' for name in names]))
+    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
     text, armed = _report(files.load()), "armed (rack 1 2)"
     by_bms = "done by BMS, by its own limits (rack 3): cell over-voltage trip"
     assert _row(text, 29) == f"29 29 {armed}, {by_bms}"

@@ -96,14 +96,6 @@ FORMS = {
 }
 
 
-def without(files, names):
-    files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
-    if names:
-        lines = "\n".join([f'{name} = "Nora Toft, 2026-01-01"' for name in names])
-        files.append("site", f"[not_fitted]\n{lines}")
-    return files
-
-
 def printed_readings(found):
     """{"vapour": ppm, ...} of the checklist, in the units of the kernel."""
     text = next(test["inject"] for test in checklist.facts(found)["tests"] if test["stage"] == "53")
@@ -133,7 +125,7 @@ def trips_53(found, readings):
     ("toxic",)  {"vapour", "spread"}
     ("offgas", "toxic")  {"spread", "over"}""")
 def test_the_readings_of_the_checklist_trip(files, names, signs):
-    without(files, names).append("site", "[stage.53]\nset = 0\nclear = 30")
+    files.accepted(list(names)).append("site", "[stage.53]\nset = 0\nclear = 30")
     before = 0
     for set_pct in (140, 100, 60, 31):
         files.replace("site", f"set = {before}\nclear", f"set = {set_pct}\nclear")

@@ -94,12 +94,6 @@ def run(capsys, command, *more):
     return code, "\n".join(out), err
 
 
-def accepted(files, *names):
-    files.replace("type", '["suppression", "door"]', str(list(names)).replace("'", '"'))
-    lines = "\n".join([f'{name} = "{NORA}"' for name in names])
-    return files.append("site", f"[not_fitted]\n{lines}")
-
-
 def test_every_row_and_every_stage_is_there():
     facts = general()
     assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
@@ -248,11 +242,8 @@ def test_thresholds_are_those_of_the_site(files):
 
 
 def test_racks_that_differ_are_listed_apart(files):
-    rack = 'profile = "firebreak_rack"\nbus = "can0"\nnode = 3'
-    files.replace("type", rack, 'profile = "pylontech_lv"\nbus = "can1"')
-    files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
-    files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    found = stages_of(matrix_facts.facts(accepted(files, "insulation", *equipment.UNTOLD).load()))
+    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
+    found = stages_of(matrix_facts.facts(files.load()))
     keys = ("state", "where", "accepted_by")
     states = [tuple([each[key] for key in keys]) for each in found["37a"]["states"]]
     assert states == [("armed", "rack 1 2", ""), ("not fitted", "rack 3", NORA)]
@@ -281,18 +272,13 @@ def test_a_stage_of_the_bms_has_no_numbers_and_no_effects(pylontech, capsys):
             assert words in out
 
 
-def without_line(path, start):
-    lines = path.read_text().split("\n")
-    path.write_text("\n".join([line for line in lines if not line.startswith(start)]))
-
-
 def required(out):
     lines = [line for line in out.split("\n") if "REQUIRED, NOT ARMED" in line]
     return {line.split(" | ")[1] for line in lines}
 
 
 def test_an_unaccepted_row_is_required(pylontech, capsys):
-    without_line(pylontech.paths[1], "bms_cells")
+    pylontech.drop("site", "bms_cells")
     code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
     assert (code, len(err)) == (1, 1) and "not_fitted.bms_cells: is missing" in err[0]
     assert required(out) == {"24", "34a", "34b", "34c"}
@@ -378,7 +364,7 @@ def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
 
 
 def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
-    without_line(pylontech.paths[1], "pre_alarm")
+    pylontech.drop("site", "pre_alarm")
     code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
     assert (code, len(err)) == (1, 1)
     allowed = "allowed all 9 needed outputs, each once, or not_fitted.pre_alarm"
@@ -447,11 +433,7 @@ def test_refusals_and_table_agree_without_a_contact(files, contact):
     "role", [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
 )
 def test_refusals_and_table_agree_without_a_detector(files, role):
-    text = files.paths[0].read_text()
-    start = text.index(f"[device.{role}]")
-    end = text.find("[device.", start + 1)
-    files.paths[0].write_text(text[:start] + (text[end:] if end > 0 else ""))
-    listed, marked = listed_and_marked(files)
+    listed, marked = listed_and_marked(files.cut_device(role))
     assert listed == marked and listed
 
 

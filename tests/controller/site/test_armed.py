@@ -65,13 +65,6 @@ def armed(loaded):
     return found
 
 
-def cut_device(files, role):
-    text = files.paths[0].read_text()
-    start = text.index(f"[device.{role}]")
-    end = text.find("[device.", start + 1)
-    files.paths[0].write_text(text[:start] + (text[end:] if end > 0 else ""))
-
-
 def detectors(files, *roles):
     files.drop("site", *{role.removesuffix("_2").removesuffix("_1") for role in roles})
     for address, role in enumerate(roles, 3):
@@ -122,7 +115,7 @@ def test_what_may_be_left_out_does_not_disarm_the_others(files):
 @pytest.mark.parametrize("name", [name for name, one in EQUIPMENT.items() if one.roles])
 def test_missing_device_is_refused_with_its_rows(files, name):
     role = EQUIPMENT[name].roles[0]
-    cut_device(files, role)
+    files.cut_device(role)
     refusal = files.refusal()
     assert f"no device with role {role}: " in refusal and f"or not_fitted.{name}" in refusal
     for row in equipment.rows_of(name):
@@ -130,7 +123,7 @@ def test_missing_device_is_refused_with_its_rows(files, name):
 
 
 def test_third_module_is_needed_for_its_contacts(files):
-    cut_device(files, "io_3")
+    files.cut_device("io_3")
     assert files.refusal() == (
         "example/cabinet.toml:device: no device with role io_3: "
         f"{equipment.with_clauses([16, 17, 42, 46, 47])} would not be armed; allowed exactly one, "
@@ -180,14 +173,7 @@ def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
 
 
 def test_only_racks_whose_bms_does_not_report_are_named(files):
-    files.replace(
-        "type",
-        'profile = "firebreak_rack"\nbus = "can0"\nnode = 3',
-        'profile = "pylontech_lv"\nbus = "can1"',
-    )
-    files.append("type", '[bus.can1]\nkind = "can"\nbitrate_bps = 500000\n')
-    files.append("cabinet", '[bus.can1]\ninterface = "socketcan"\nchannel = "can1"')
-    files.without(["insulation", "bms_temperatures", "bms_sensors"])
+    files.rack_3_of_pylontech().without(["insulation", "bms_temperatures", "bms_sensors"])
     line = f"{equipment.with_clauses([24, 34])} are not armed on rack 3"
     assert f"not_fitted.bms_cells: is missing: {line}" in files.refusal()
     loaded = files.append("site", f'bms_cells = "{WHO}"').load()
