@@ -369,26 +369,23 @@ def test_random_bytes_never_get_in(frames):
         assert good or not sink.taken()
 
 
-@pytest.mark.parametrize(
-    "old, new, words",
-    [
-        ('"voltage"', '"volts"', "PACK: no signal volts; allowed voltage, current"),
-        ("[frames.PACK]", "[frames.PAC]", "frames.PAC: unknown name, did you mean PACK?"),
-        ("rack_voltage_mV =", "rack_volts =", "frames.PACK.rack_volts: no such signal; allowed "),
-        ("rack_voltage_mV =", "soc_permille =", "allowed the signals of one group"),
-        (
-            'soc_permille = {signal = "soc", scale = 10, range = [0, 1000]}\nsoh_permille',
-            "insulation_kohm",  # of PACK's group
-            "frames.CHARGE: allowed the signals of one group, and a group in one frame",
-        ),
-        (" 258 PACK:", " 258 PAC:", "frames.PACK: no such message; allowed STATE, CELLS, PAC, "),
-        ('"firebreak_rack.dbc"', '"other.dbc"', "settings.dbc: no such file other.dbc"),
-        ('"firebreak_rack.dbc"', '"float.dbc"', "float.dbc: SIG_VALTYPE_ 256 soc : 1;"),
-        # one whole degree is five times what row 22 needs: every degree opened the cabinet
-        ("(0.1,-60)", "(0.25,-60)", "frames.TEMPERATURES_0: "),
-        ("(0.1,-60)", "(1,-60)", " 1 K; allowed 0.2 K"),
-    ],
-)
+SOC_AND = 'soc_permille = {signal = "soc", scale = 10, range = [0, 1000]}\nsoh_permille'
+OF_ONE_GROUP = "frames.CHARGE: allowed the signals of one group, and a group in one frame"
+
+
+@cases("""old  new  words
+    '"voltage"'  '"volts"'  "PACK: no signal volts; allowed voltage, current"
+    "[frames.PACK]"  "[frames.PAC]"  "frames.PAC: unknown name, did you mean PACK?"
+    "rack_voltage_mV ="  "rack_volts ="  "frames.PACK.rack_volts: no such signal; allowed "
+    "rack_voltage_mV ="  "soc_permille ="  "allowed the signals of one group"
+    SOC_AND  "insulation_kohm"  OF_ONE_GROUP  # of PACK's group
+    " 258 PACK:"  " 258 PAC:"  "frames.PACK: no such message; allowed STATE, CELLS, PAC, "
+    '"firebreak_rack.dbc"'  '"other.dbc"'  "settings.dbc: no such file other.dbc"
+    '"firebreak_rack.dbc"'  '"float.dbc"'  "float.dbc: SIG_VALTYPE_ 256 soc : 1;"
+    # one whole degree is five times what row 22 needs: every degree opened the cabinet
+    "(0.1,-60)"  "(0.25,-60)"  "frames.TEMPERATURES_0: "
+    "(0.1,-60)"  "(1,-60)"  " 1 K; allowed 0.2 K"
+""")
 def test_a_wrong_profile_is_refused_in_one_line(tmp_path, old, new, words):
     with pytest.raises(profile.ProfileError) as error:
         edited(tmp_path, old, new)

@@ -79,21 +79,18 @@ def test_other_ids_and_remote_frames_are_foreign():
     assert port.drain() == [(2 | c.EXTENDED, b"x")]
 
 
-@pytest.mark.parametrize(
-    "kind, controller, state",
-    [  # numbers of linux/can/error.h
-        (0x004, 0x04, c.WARNING),
-        (0x004, 0x08, c.WARNING),
-        (0x004, 0x10, c.PASSIVE),
-        (0x004, 0x20, c.PASSIVE),
-        (0x004, 0x01, c.ACTIVE),  # receive buffer overflow: an error, no change of state
-        # no acknowledge; data[1] means nothing without the controller bit
-        (0x020, 0, c.ACTIVE),
-        (0x080, 0x30, c.ACTIVE),
-        (0x040, 0, c.BUS_OFF),
-        (0x044, 0x20, c.BUS_OFF),
-    ],
-)
+@cases("""kind  controller  state
+    # numbers of linux/can/error.h
+    0x004  0x04  c.WARNING
+    0x004  0x08  c.WARNING
+    0x004  0x10  c.PASSIVE
+    0x004  0x20  c.PASSIVE
+    0x004  0x01  c.ACTIVE  # receive buffer overflow: an error, no change of state
+    # no acknowledge; data[1] means nothing without the controller bit
+    0x020  0  c.ACTIVE
+    0x080  0x30  c.ACTIVE
+    0x040  0  c.BUS_OFF
+    0x044  0x20  c.BUS_OFF""")
 def test_error_frames_are_state_and_never_data(kind, controller, state):
     """esphome-jk-bms-can #23: error counters and bus state for the technician."""
     port = CanPort(FakeBus([error_frame(kind, controller)]))

@@ -272,16 +272,12 @@ def test_block_of_registers():
     assert layout.unpack(b"\x43\x66\x00\x00" + b"\xff" * 4 + b"\x3f\x80\x00\x00") == (230.0, 1.0)
 
 
-@pytest.mark.parametrize(
-    "names, line",
-    [
-        (["voltage_1", "voltage_9"], "voltage_9: missing; it is read with the others of its block"),
-        (
-            ["voltage_2", "voltage_1"],
-            "voltage_1: address 0 must be 4 or more to be read with registers.voltage_2",
-        ),
-    ],
-)
+BEHIND = "voltage_1: address 0 must be 4 or more to be read with registers.voltage_2"
+
+
+@cases("""names  line
+    ["voltage_1", "voltage_9"]  "voltage_9: missing; it is read with the others of its block"
+    ["voltage_2", "voltage_1"]  BEHIND""")
 def test_registers_that_are_no_block(names, line):
     with pytest.raises(ProfileError) as error:
         profile.load("sdm630").block(names)

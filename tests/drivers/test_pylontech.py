@@ -136,13 +136,10 @@ def test_captured_alarm_probes(shared):
         assert value(sink, s.BMS_FAULT_BITS) == expected, row
 
 
-@pytest.mark.parametrize(
-    "quiet",
-    [
-        *("AAAAAAAAAAAAAAAA", "A8A082000000800A", "A8828202A8828202", "ABAAFEAFAAFAFF"),
-        *("0000000000000000", "FFFFFFFFFFFFFFFF"),
-    ],
-)
+@cases("""quiet
+    "AAAAAAAAAAAAAAAA" | "A8A082000000800A" | "A8828202A8828202" | "ABAAFEAFAAFAFF"
+    "0000000000000000" | "FFFFFFFFFFFFFFFF"
+""")
 def test_real_quiet_alarm_words(quiet):
     """BYD LVS, REC, older BYD, Discover (7 bytes), Pylontech V1.3, not supported."""
     _, sink = fed((0x35A, quiet))

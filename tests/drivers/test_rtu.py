@@ -161,14 +161,11 @@ def test_exception_reply(request_):
     assert found(request_, b"\x00" + exception + b"\x00") == bytes((request_.function | 0x80, 4))
 
 
-@pytest.mark.parametrize(
-    "noise",
-    [
-        *(b"\0", b"\xff", b"\0\xff\0", b"\1", b"\1\3", b"\1\1\1\3", b"\1\x83", b"\1\x83\2\xc0"),
-        *(b"\1\3\x28", b"\x55" * 600),
-        REPLY[:-1] + bytes((REPLY[-1] ^ 1,)),  # pymodbus drops the whole buffer on a wrong CRC
-    ],
-)
+@cases(r"""noise
+    b"\0" | b"\xff" | b"\0\xff\0" | b"\1" | b"\1\3" | b"\1\1\1\3" | b"\1\x83" | b"\1\x83\2\xc0"
+    b"\1\3\x28" | b"\x55" * 600
+    REPLY[:-1] + bytes((REPLY[-1] ^ 1,))  # pymodbus drops the whole buffer on a wrong CRC
+""")
 def test_good_frame_behind_noise(noise):
     """micropython-modbus #34/#68, esphome-dps PR #81, pymodbus #385/#486."""
     assert found(read20(), noise + REPLY) == REPLY[1:-2]

@@ -12,7 +12,7 @@ from hil.observer import observer, reactions, wiring
 from hil.observer.frames import FrameStream, frame_bytes
 from hil.plant.cabinet import CabinetPlant
 from hil.scenarios import expectations
-from tests.tables import table
+from tests.tables import cases, table
 
 WSET, OPCTL = 40_300, 40_420
 REQUEST, REPLY = 0, 1
@@ -103,36 +103,30 @@ def test_frames_have_their_length_and_are_found_between_garbage():
     assert stream.feed(100_000, frame[:5]) == [] and stream.feed(150_001, frame[5:]) == []
 
 
-@pytest.mark.parametrize(
-    "bus, frames, told",
-    [
-        ("io", [coils(1, 1)[:-1] + b"\0"], ""),
-        ("io", [coils(1, n) for n in (1, 1, 3, 0, 0, 1)], f"0 {ON} 3 {OFF} 5 {ON}"),
-        ("io", [coils(2, n) for n in (0, 3, 2)], f"1 {SUPPLY}_on_sent 2 {SUPPLY}_off_sent"),
-        # another function in between does not hide the next block write
-        ("io", [coils(1, 1), coil(1, 0, 0), coils(1, 1)], f"0 {ON} 1 {OFF} 2 {ON}"),
-        ("io", [coil(1, 1, 1), with_crc(bytes((1, 2, 0, 0, 0, 8)))], ""),
-        ("pcs", [registers(WSET, (0, 9), unit=2)], ""),
-        (  # wherever the set-point is in the frame
-            "pcs",
-            [
-                *(setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0, (3,)), setpoint(0)),
-                *(setpoint(9), registers(WSET + 2, (0, 0)), registers(WSET - 2, (0, 0))),
-            ],
-            "0 setpoint_sent 2 setpoint_zero_sent 4 setpoint_sent",
-        ),
-        (
-            "pcs",
-            [
-                *(registers(OPCTL, (1,)), with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0))),
-                *(registers(OPCTL - 1, (7, 1)), registers(OPCTL, (2,))),
-            ],
-            "0 pcs_start_sent 1 pcs_stop_sent 2 pcs_start_sent 3 pcs_stop_sent",
-        ),
-        # seen at its last byte
-        ("pcs", [bytes((n,)) for n in setpoint(7)], f"{len(setpoint(7)) - 1} setpoint_sent"),
-    ],
-)
+PLACES_OF_WSET = [
+    *(setpoint(-70_000), setpoint(5, before=(1, 2)), setpoint(0, (3,)), setpoint(0)),
+    *(setpoint(9), registers(WSET + 2, (0, 0)), registers(WSET - 2, (0, 0))),
+]
+STARTS = [
+    *(registers(OPCTL, (1,)), with_crc(struct.pack(">BBHH", 1, 6, OPCTL, 0))),
+    *(registers(OPCTL - 1, (7, 1)), registers(OPCTL, (2,))),
+]
+
+
+@cases(r"""bus  frames  told
+    "io"  [coils(1, 1)[:-1] + b"\0"]  ""
+    "io"  [coils(1, n) for n in (1, 1, 3, 0, 0, 1)]  f"0 {ON} 3 {OFF} 5 {ON}"
+    "io"  [coils(2, n) for n in (0, 3, 2)]  f"1 {SUPPLY}_on_sent 2 {SUPPLY}_off_sent"
+    # another function in between does not hide the next block write
+    "io"  [coils(1, 1), coil(1, 0, 0), coils(1, 1)]  f"0 {ON} 1 {OFF} 2 {ON}"
+    "io"  [coil(1, 1, 1), with_crc(bytes((1, 2, 0, 0, 0, 8)))]  ""
+    "pcs"  [registers(WSET, (0, 9), unit=2)]  ""
+    # wherever the set-point is in the frame
+    "pcs"  PLACES_OF_WSET  "0 setpoint_sent 2 setpoint_zero_sent 4 setpoint_sent"
+    "pcs"  STARTS  "0 pcs_start_sent 1 pcs_stop_sent 2 pcs_start_sent 3 pcs_stop_sent"
+    # seen at its last byte
+    "pcs"  [bytes((n,)) for n in setpoint(7)]  f"{len(setpoint(7)) - 1} setpoint_sent"
+""")
 def test_writes_are_told_once_per_change(bus, frames, told):
     assert " ".join(f"{at} {name}" for at, name in timed(heard(bus, *frames))) == told
     assert heard("pcs", setpoint(0), setpoint(-100_000)).setpoint_W == -100_000

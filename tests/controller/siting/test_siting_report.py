@@ -16,7 +16,6 @@ from siting_cases import (
     exposure,
     fence,
     garage,
-    mode,
     model,
     room,
     site_cases,
@@ -228,27 +227,22 @@ def spread(*distances_m):
 RIGHT = garage("garage", outline_m=[[8, 0], [20, 0], [20, 20], [8, 20]])
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        [building(2.0, **WALL), FAR_A],
-        [garage("garage"), FAR_A, exposure("opening", 20.0)],
-        [garage("garage"), exposure("opening", 40.0)],
-        [
-            garage("garage", outline_m=[[-60, 0], [8, 0], [8, 20], [-60, 20]]),
-            *(FAR_A, exposure("opening", 40.0)),
-        ],
-        [RIGHT, FAR_A, exposure("opening", 12.0)],
-        [RIGHT, FAR_A, exposure("opening", 40.0)],
-        [spread(45.0, 40.0, 40.0, 31.0)],
-        [spread(20.0, 20.0, 45.0), FAR_A],
-        [spread(30.5, 30.501, 31.0), FAR_A],
-        [exposure("lot_line", 33.0), FAR_A],
-        [exposure("public_way", 0, line_m=[[42.0, -90], [60, 5], [42, 90]]), FAR_A],
-        [fence(1.6), building(14.0, occupant_load=40), FAR_A],
-        [mode("open_garage"), exposure("air_intake", 60.0), FAR_A],
-    ],
-)
+@site_cases("""changes
+    [building(2.0, **WALL), FAR_A]
+    [garage("garage"), FAR_A, exposure("opening", 20.0)]
+    [garage("garage"), exposure("opening", 40.0)]
+    [garage("garage", outline_m=[[-60, 0], [8, 0], [8, 20], [-60, 20]]), FAR_A,
+        exposure("opening", 40.0)]
+    [RIGHT, FAR_A, exposure("opening", 12.0)]
+    [RIGHT, FAR_A, exposure("opening", 40.0)]
+    [spread(45.0, 40.0, 40.0, 31.0)]
+    [spread(20.0, 20.0, 45.0), FAR_A]
+    [spread(30.5, 30.501, 31.0), FAR_A]
+    [exposure("lot_line", 33.0), FAR_A]
+    [exposure("public_way", 0, line_m=[[42.0, -90], [60, 5], [42, 90]]), FAR_A]
+    [fence(1.6), building(14.0, occupant_load=40), FAR_A]
+    [mode("open_garage"), exposure("air_intake", 60.0), FAR_A]
+""")
 def test_what_is_left_out_as_too_far_changes_no_output(changes):
     given, whole = site(*changes), site(*changes)
     whole.__dict__["exposure_gaps"] = [
