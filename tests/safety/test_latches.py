@@ -194,8 +194,8 @@ def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
 
 
 @pytest.mark.parametrize("fitted", (0, 1))
-@pytest.mark.parametrize("io", itertools.product((0, 1), repeat=2))
-@pytest.mark.parametrize("run, service", itertools.product((0, 1), repeat=2))
+@pytest.mark.parametrize("io", [*itertools.product((0, 1), repeat=2)])
+@pytest.mark.parametrize("run, service", [*itertools.product((0, 1), repeat=2)])
 def test_one_contact_of_two_is_no_key_that_is_out(fitted, io, run, service):
     """A wire that breaks opens one contact; nothing is known of a module that is silent."""
     desk = Desk(key_service_fitted=fitted).stand(KEY_ROW)
