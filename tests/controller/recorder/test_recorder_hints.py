@@ -1,7 +1,5 @@
 """Refused hints and changed keys in the record: from the loop's counters, never a flood."""
 
-import os
-
 import pytest
 
 from controller.core import hint_codes
@@ -79,19 +77,6 @@ def test_datagrams_of_nobody_known_and_changed_keys_are_told(counters):
     for key, words in (0x0000ABCD, "now 0000abcd"), (0, "removed"):
         counters.stats.rows[0][S.KEY_FINGERPRINT] = key
         assert counters.look() == [("note", "KEYS", name, f"key of {name}: {words}")]
-
-
-@pytest.mark.parametrize("spoil", ["code", "text", "short"])
-def test_counters_that_are_damaged_are_none(counters, spoil):
-    path = counters.path
-    assert [each["name"] for each in S.read(path)["sources"]] == [each.name for each in SOURCES]
-    if spoil == "code":
-        counters.stats.rows[0][S.LAST_CODE] = 99
-    elif spoil == "text":
-        counters.stats._map[S.HEAD.size : S.HEAD.size + 8] = b'[{"nams"'
-    else:
-        os.truncate(path, os.path.getsize(path) - 8)
-    assert S.read(path) is None and counters.look() == []
 
 
 @pytest.mark.parametrize("passed_us, told", [(LOOK_US - 1, 0), (LOOK_US, 1)])
