@@ -124,6 +124,8 @@ def _move(inp, layout, number):
     phase = number % 1009
     inp[s.LOAD_POWER_W] = 300_000 + 150 * phase
     inp[s.GRID_POWER_W] = 250_000 + 100 * phase
-    for rack in range(layout.racks):
-        inp[layout.rack_input(rack, s.RACK_CURRENT_MA)] = 1000 + 7 * (phase + rack)
+    currents_mA = [1000 + 7 * (phase + rack) for rack in range(layout.racks)]
+    inp[layout.unit_input(0, s.PCS_DC_CURRENT_MA)] = sum(currents_mA)  # or row 55 trips
+    for rack, current_mA in enumerate(currents_mA):
+        inp[layout.rack_input(rack, s.RACK_CURRENT_MA)] = current_mA
         inp[layout.rack_input(rack, s.CELL_VOLTAGE_MV_MAX)] = 3300 + phase // 100
