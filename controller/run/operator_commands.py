@@ -215,4 +215,6 @@ def words(answer: int | None) -> str:
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
     }
-    return named.get(answer) or latches.RESULTS[answer]
+    if answer in range(len(latches.RESULTS)):
+        return latches.RESULTS[answer]
+    return named.get(answer, f"answer {answer}, which this version does not know")

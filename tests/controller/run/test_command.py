@@ -263,6 +263,7 @@ def test_every_answer_has_words_of_its_own():
     assert len({oc.words(code) for code in codes}) == len(codes)
     assert all(oc.words(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED))
     assert "effect" not in oc.words(oc.NOT_STORED)
+    assert oc.words(255) == "answer 255, which this version does not know"
 
 
 DONE, NOTHING, SILENT = latches.DONE, latches.NOTHING, "done; channel B does not answer"
