@@ -16,9 +16,9 @@ HEAD = (
     "of the example site, sensor included, worst case. Measured: on the rig in virtual time, from "
     "the moment in which the sensor shows the cause; of its own scenario where the log has that "
     "figure. Both else of the slowest stage that takes energy away, until the contactors are open, "
-    "or until power is zero where they stay closed; without a wait for the fuse. -: none of its "
-    "rows takes energy away, or what opened has to stay open; before: rows of other hazards act "
-    "sooner."
+    "or until power is zero where they stay closed or wait for it (row 12); without a wait for the "
+    "fuse. -: none of its rows takes energy away, or what opened has to stay open; before: rows of "
+    "other hazards act sooner."
 )
 PARTLY = "Tests and scenarios were not looked for: no sources are installed here."
 
