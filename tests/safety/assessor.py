@@ -122,11 +122,10 @@ ALWAYS = ("H5", "H16")
 
 
 def tight_hazard_table():
-    """The hazards with the least margin, those that show no time, and ALWAYS."""
+    """The hazards with the least margin, and ALWAYS."""
     lines = hazard_page.summary(log()).rows
     timed = sorted([cells for cells in lines if used(cells)], key=used, reverse=True)
     kept = [cells for cells in timed if cells in timed[:TIGHTEST] or cells[0] in ALWAYS]
-    kept += [cells for cells in lines if not used(cells)]
     head = "id", "hazard", "time there is", "latest", "measured"
     return table(head, *[(linked(cells[0]), cells[1], *cells[3:]) for cells in kept])
 
