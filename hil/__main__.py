@@ -14,6 +14,7 @@ from hil.campaigns.channel_b import command as channel_b
 from hil.campaigns.chaos import command as chaos
 from hil.campaigns.hint_attack import command as hint_attack
 from hil.campaigns.meter_sign import command as meter_sign
+from hil.campaigns.nuisance import command as nuisance
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.vm import command as vm
@@ -25,8 +26,8 @@ from hil.scenarios.scenario import ScenarioError
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 COMMANDS = (
-    *(rig_command, hint_attack, golden, chaos, rows, runaway, meter_sign),
-    *(benchmarks, channel_b, vm),
+    *(rig_command, hint_attack, golden, chaos, rows, runaway, nuisance),
+    *(meter_sign, benchmarks, channel_b, vm),
 )
 OUTPUTS = ("load", "json", "plot", "png", "md", "journal")
 

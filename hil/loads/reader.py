@@ -71,7 +71,7 @@ def _chosen(names, column, with_channels):
         if column not in powers:
             raise LoadError(f"column {column}: allowed are {_listed(powers)}")
         return column
-    whole = [name for name in powers if not (with_channels and re.match(r"ch\d", name))]
+    whole = _whole(powers) if with_channels else powers
     if not whole:
         raise LoadError(
             f"no power column whose name ends in _kW or _W in the header: {_listed(names)}"
@@ -79,6 +79,20 @@ def _chosen(names, column, with_channels):
     if len(whole) > 1:
         raise LoadError(f"several power columns, say which with --column: {_listed(whole)}")
     return whole[0]
+
+
+def power_columns(path):
+    """Names of a file's power columns, of which none is a part of another. LoadError as above."""
+    try:
+        names = next(csv.reader(io.StringIO(_text(path))), [])
+    except LoadError as error:
+        raise LoadError(f"{path}: {error}") from None
+    return _whole([name.strip() for name in names if _is_power(name.strip())])
+
+
+def _whole(names):
+    """Without the channels of a meter: they are parts."""
+    return [name for name in names if not re.match(r"ch\d", name)]
 
 
 def _is_power(name):

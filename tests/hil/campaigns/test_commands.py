@@ -36,6 +36,7 @@ runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png
 runaway --loads nowhere: argument --loads: there is no folder nowhere
 runaway --runaways 1.5: argument --runaways: 1.5: allowed is a whole number from 0 to 10000
 runaway --processes 0: argument --processes: 0: allowed is a whole number from 1 to 256
+nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
 runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
 bench lop: argument WHAT: invalid choice: 'lop'

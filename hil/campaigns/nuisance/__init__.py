@@ -1,0 +1,1 @@
+"""How often a row acts although nothing is wrong."""

@@ -1,0 +1,120 @@
+"""`python -m hil nuisance`: an hour of every load in every condition, and which stages tripped."""
+
+import math
+from collections import Counter
+
+from hil import forks
+from hil.arguments import folder, number, whole
+from hil.campaigns import command, verdict
+from hil.campaigns.nuisance import courses
+from hil.campaigns.report import write_json
+
+CONFIDENCE = 0.95
+CABINET_H = 24_000  # of 1000 cabinet-days
+WALL_S_MAX = 4 * 3600  # of a course: a guard only
+OPTIONS = {
+    "--loads": {
+        "type": folder,
+        "metavar": "FOLDER",
+        "help": "of measured loads; the built-in job alone without it",
+    },
+    "--hours": {
+        "type": number(0.01, 24),
+        "default": 1.0,
+        "metavar": "HOURS",
+        "help": "of each load in each condition (%(default)g)",
+    },
+    "--condition": {"choices": tuple(courses.CONDITIONS), "help": "this one alone"},
+    "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
+}
+
+
+def add(commands):
+    """Add `nuisance` to argparse's subparsers."""
+    words = "how often a row acts although nothing is wrong"
+    command.add(commands, "nuisance", words, run, command.JSON | command.SEED | OPTIONS)
+
+
+def run(arguments):
+    """Play all; MET if nothing stopped a sound cabinet."""
+    files = courses.measured(arguments.loads) if arguments.loads else []
+    todo = [
+        courses.Course(condition, *load, arguments.hours * 3600.0, arguments.seed)
+        for load in [(None, None), *files]
+        for condition in ([arguments.condition] if arguments.condition else courses.CONDITIONS)
+    ]
+    print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
+    played, processes = [], arguments.processes or forks.cores()
+    for course, result in forks.run(todo, _played, processes, WALL_S_MAX):
+        if "error" in result:
+            raise RuntimeError(f"{course}: {result['error']}")
+        played.append({"condition": course.condition, "load": course.load, **result})
+        print(_line(played[-1]), flush=True)
+    document = summary(played, arguments.hours) | {"seed": arguments.seed}
+    print("\n".join(table(document)))
+    print(verdict.line(verdict.counted(len(played), document["stopped"], "courses ran on")))
+    write_json(arguments.json, document)
+    return verdict.exit_code(not document["stopped"])
+
+
+def _played(course, fd):
+    return courses.run(course)
+
+
+def _line(course):
+    stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in course["trips"]])
+    words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
+    words += "" if course["is_running"] else "; it stands"
+    return f"{course['condition']:15} {course['load']:40} {words}"
+
+
+def summary(played, hours):
+    """The courses, and per condition and in all: hours, how many trips of each kind, and of how
+    many per 1000 cabinet-days that is the result by chance in one of 20.
+    """
+    groups = {}
+    for each in played:
+        groups.setdefault(each["condition"], []).append(each)
+    return {
+        "hours_each": hours,
+        "groups": {name: _group(group, hours) for name, group in {**groups, "all": played}.items()},
+        "stopped": [f"{each['condition']}: {each['load']}" for each in played if _is_bad(each)],
+        "courses": sorted(played, key=lambda each: (each["condition"], each["load"])),
+    }
+
+
+def _is_bad(each):
+    kinds = {courses.kind_of(trip["stage"]) for trip in each["trips"]}
+    return "stops" in kinds or not each["is_running"]
+
+
+def _group(played, hours):
+    total_h = len(played) * hours
+    counts = Counter([courses.kind_of(trip["stage"]) for each in played for trip in each["trips"]])
+    return {"hours": total_h} | {
+        kind: {
+            "count": counts[kind],
+            "per_1000_d_max": mean_max(counts[kind]) / total_h * CABINET_H,
+        }
+        for kind in courses.KINDS
+    }
+
+
+def mean_max(count):
+    """The highest mean of a Poisson distribution that gives `count` or less with 1 - CONFIDENCE."""
+    low, high = float(count), 10.0 + 2.0 * count
+    while high - low > 1e-6:
+        mean = (low + high) / 2
+        terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)]
+        low, high = (mean, high) if sum(terms) > 1 - CONFIDENCE else (low, mean)
+    return high
+
+
+def table(document):
+    """Lines: per condition how many trips of each kind, and below which rate that puts them."""
+    columns = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
+    lines = [f"{'':15}{'hours':>8}" + "".join([f"{column:>24}" for column in columns])]
+    for name, group in document["groups"].items():
+        cells = [f"{group[k]['count']:10}{group[k]['per_1000_d_max']:14.0f}" for k in courses.KINDS]
+        lines.append(f"{name:15}{group['hours']:8.1f}{''.join(cells)}")
+    return lines

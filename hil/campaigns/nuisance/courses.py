@@ -1,0 +1,96 @@
+"""One course: a sound cabinet in virtual time, byte by byte, beside one load. A stage that trips
+there is a nuisance.
+"""
+
+import functools
+import pathlib
+from typing import NamedTuple
+
+from controller.site import config as configs
+from controller.sites import EXAMPLE, PYLONTECH
+from hil.loads import reader
+from hil.loads.selection import START_S, peak_W
+from hil.loads.trace import LoadError, synthetic_load
+from hil.scenarios.scenario import Action
+from hil.simulate import VirtualRig
+from safety import matrix, signals as s
+
+DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
+# name: (cabinet, keys of the plant's config, actions). Pylontech tells its values once a second;
+# 0.1 K is the most noise that the kernel's heating reckons with
+CONDITIONS = {
+    "as built": (EXAMPLE, {}, ()),
+    "noise, 42 degC": (EXAMPLE, {"sensor_noise_K": 0.1, "ambient_degC": 42.0}, ()),
+    "derated": (EXAMPLE, {}, DERATED),
+    "slow BMS": (PYLONTECH, {}, ()),
+}
+DEMANDS = {stage[matrix.S_ID]: stage[matrix.S_DEMAND] for stage in matrix.STAGES}
+LIMITS = (
+    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
+    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
+)
+KINDS = ("stops", "limits", "alarms")
+
+
+class Course(NamedTuple):
+    """condition: of CONDITIONS; file, column: of a measured load, None for the built-in job."""
+
+    condition: str
+    file: object
+    column: object
+    duration_s: float
+    seed: int
+
+    @property
+    def load(self):
+        """The load's name."""
+        name = self.file and pathlib.Path(self.file).name.partition(".")[0]
+        return f"{name} {self.column}" if name else "training job"
+
+
+def measured(folder):
+    """[(file, column)] of every power column of every file in the folder. LoadError if there is
+    none, or for one that is no load.
+    """
+    files = [str(path) for path in sorted(pathlib.Path(folder).glob("*.csv*"))]
+    found = [(file, column) for file in files for column in reader.power_columns(file)]
+    if not found:
+        raise LoadError(f"--loads {folder}: holds no .csv or .csv.gz with a power column")
+    for file, column in found:
+        reader.read_trace(file, column)
+    return found
+
+
+def kind_of(stage):
+    """What a stage does to the operation: of KINDS."""
+    demand = DEMANDS[stage]
+    if demand[matrix.D_PCS]:
+        return "stops"
+    return "limits" if any(demand[output] for output in LIMITS) else "alarms"
+
+
+def run(course):
+    """{"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
+    path, plant_config, actions = CONDITIONS[course.condition]
+    config = configs.load(str(path))
+    power = power_of(course, config)
+    rig = VirtualRig(config, power, course.seed, actions, {"soc": 0.5, **plant_config})
+    rig.run(START_S + course.duration_s)
+    return {
+        "trips": [trip for trip in rig.trips.trips if trip["t_s"] > START_S],
+        "is_running": rig.controller.cabinet.summary()[1] == s.RUNNING,
+    }
+
+
+def power_of(course, config):
+    """t_s -> W. A file begins again at its end. Its power is as measured where the grid carries its
+    peak and the battery feels it; otherwise it is scaled to a peak that fits the cabinet.
+    """
+    fits_W = peak_W(config)
+    if course.file is None:
+        return synthetic_load(course.seed, course.duration_s, fits_W, "training")
+    read = functools.partial(reader.read_trace, course.file, course.column)
+    peak = max(read().powers_W)
+    is_fitting = fits_W <= peak <= config.control["grid_import_W_max"]
+    trace = read(scale=1.0 if is_fitting else fits_W / peak)
+    return lambda t_s: trace(max(0.0, t_s - START_S) % trace.duration_s)
