@@ -400,6 +400,13 @@ def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, w
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
 
 
+def test_a_demand_to_open_has_its_own_time_after_one_that_has_ended():
+    bench = running().load(60_000).set(s.KEY_RUN_OK, 0).step(ticks(1000))
+    assert bench.set(s.KEY_RUN_OK, 1).step(20).standing() == []
+    assert bench.set(s.ESTOP_1_OK, 0).step(OPEN_TICKS).out[s.CONTACTOR_SUPPLY_OK] == 1
+    assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0
+
+
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
 @cases("before pcs enable | 1 0 1 | 1 1 1 | 0 0 0 | 0 1 0 | 1 2 0")
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
