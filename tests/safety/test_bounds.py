@@ -287,6 +287,16 @@ def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     assert limit_W(bench, CHARGE, b.L_BMS_CURRENT) == both_racks_W // 2
 
 
+@pytest.mark.parametrize("racks_mA", [(70_000, 35_000), (35_000, 70_000)])
+def test_the_limits_of_two_racks_may_fall_in_one_step(racks_mA):
+    bench = running(racks=2)
+    for rack, current_mA in enumerate(racks_mA):
+        bench.set_rack(s.CHARGE_CURRENT_MA_MAX, current_mA, rack)
+    found = limit_W(bench.step(), CHARGE, b.L_BMS_CURRENT)
+    every_rack(bench, s.CHARGE_CURRENT_MA_MAX, min(racks_mA))
+    assert found == limit_W(bench.step(5), CHARGE, b.L_BMS_CURRENT)
+
+
 def test_an_age_and_what_no_rack_allows_stay_small_numbers():
     bounds = Kernel(default_image()).bounds
     bounds.features.ages.oldest_ticks = [checked_ints.Small(s.TICKS_MAX)] * 3

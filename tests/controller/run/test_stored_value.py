@@ -92,10 +92,11 @@ def test_a_change_that_nobody_awaits_has_no_deadline_and_each_request_has_the_wh
     assert act.settle(10 * oc.STORED_MS) == 0
     act.keeper.durable = 1
     assert act.settle() == 0 and act.now == (NEW, NEW)
-    act = Change("store_first").submit()
-    act.settle(oc.STORED_MS)
-    act.ask("store_first")
-    assert act.settle(oc.STORED_MS) == 0 and act.settle(1) == oc.NOT_STORED
+    for change, late in (("store_first", oc.NOT_STORED), ("take_effect", oc.UNSTORED)):
+        act = Change(change).submit()
+        act.settle(oc.STORED_MS)
+        act.ask(change)
+        assert act.settle(oc.STORED_MS) == 0 and act.settle(1) == late
 
 
 @BOTH
