@@ -279,8 +279,9 @@ def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
         assert bus.slave.get("704.33", 2) > 0
     assert 4 <= len(bus.slave.written(RVRT)) <= 11
     count = len(bus.slave.written(RVRT))
-    bus.run(6000)
+    bus.run(5100)
     assert len(bus.slave.written(RVRT)) <= count + 1, "nobody writes the set-point"
+    assert bus.slave.get("704.33", 2) == 0, "4 s, and at most 2 more"
 
 
 @pytest.mark.parametrize("remaining_s, low, high", [(4, 1, 1), (0xFFFFFFFF, 3, 6)])

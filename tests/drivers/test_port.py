@@ -126,7 +126,7 @@ def test_an_exception_has_its_code_and_is_no_silence(bench, port):
     """bydhvs #287: exception 4 means busy, retry later."""
     bench.poll_every("a", 20_000)
     for cycle in range(5):
-        bench.exchange(20_000 * cycle, lambda frame: rtu.seal(bytes((1, 0x83, 4))))
+        bench.exchange(20_000 * cycle, lambda frame: EXCEPTION)
     assert [event[1:3] for event in bench.events] == [("exception", 4)] * 5
     assert port.statistics[1].exception == 5 and port.statistics[1].silent == 0
     assert port.statistics[1].noise_bytes == 0
@@ -174,12 +174,16 @@ def test_gap_is_three_and_a_half_characters(baud_Bd, char_bits, gap_us):
     assert RtuPort("test", baud_Bd, char_bits).gap_us == gap_us
 
 
+EXCEPTION = rtu.seal(bytes((1, 0x83, 4)))
+
+
 @pytest.mark.parametrize("turnaround_us", [0, 20_000, 200_000])
-def test_gap_and_turnaround_after_a_reply(turnaround_us):
+@pytest.mark.parametrize("reply", [answer, lambda frame: EXCEPTION])
+def test_gap_and_turnaround_after_a_reply(turnaround_us, reply):
     """pysunspec2 #21, home-assistant #9451, mqmgateway #40/#70, esphome #6633: also for a stop."""
     bench = Bench(turnaround_us=turnaround_us)
     bench.ask("a")
-    ready_us = bench.exchange(0) + GAP_FAST_US + turnaround_us
+    ready_us = bench.exchange(0, reply) + GAP_FAST_US + turnaround_us
     bench.write("stop", unit_id=2, priority=rtu.STOP)
     assert bench.port.wake_us == ready_us
     assert bench.port.poll(ready_us - 1) == b""
@@ -389,6 +393,21 @@ def test_a_burst_of_late_replies_is_dropped_whole(bench, port, lost):
     port.receive(right, now_us + 3000)
     replies = [event[2] for event in bench.events if event[1] == "reply"]
     assert replies == [bytes((3, 4, 0, 9, 0, 9))]
+
+
+def test_a_late_reply_is_a_sign_of_life_in_one_request_only(bench, port):
+    bench.ask("a")
+    late = answer(port.poll(0))
+    port.poll(port.wake_us)
+    for key, silent in (("late", 0), ("none", 1)):
+        bench.ask(key, address=900)
+        while not port.poll(port.wake_us):
+            pass
+        if key == "late":
+            port.receive(late, port.wake_us - 10_000)
+        while port.statistics[1].sent > len(bench.events):
+            port.poll(port.wake_us)
+        assert port.statistics[1].silent == silent
 
 
 @pytest.mark.parametrize("latency_us", [TIMEOUT_US + 1500, 45_000, 58_000])

@@ -192,6 +192,14 @@ def test_energy_is_counted_for_the_source_in_control_alone():
     assert list(bench.requests.state[r.S_LEVEL :]) == [0, 9 * 1000 * 100_000]
 
 
+def test_what_a_source_used_drains_also_when_another_was_the_last_in_control():
+    bench = Bench(*[source(at, energy_Wh=100_000, **FAST) for at in range(2)], tick_ms=1000)
+    bench.tick((0, 200_000, 60), ticks=60)
+    bench.tick((1, 51_000, 5), ticks=10)
+    levels = [list(bench.tick(ticks=900) or bench.requests.state[r.S_LEVEL :]) for _ in range(2)]
+    assert levels == [[0, 0], [0, 0]]
+
+
 def test_only_what_limits_leave_counts():
     bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)
     bench.high_W = 40_000  # less than what drains

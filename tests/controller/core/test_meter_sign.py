@@ -130,6 +130,14 @@ def test_one_that_is_turned_round_while_running_is_tested_anew_and_found():
     assert site.tick(20 * TICKS_PER_S).result == mp.REVERSED
 
 
+def test_a_test_anew_waits_for_no_turn():
+    site = moving(Site(meter_code_wait_s=30).tick(30 * TICKS_PER_S + 15 * SYMBOL_TICKS), 60)
+    site.sign = -1
+    while site.result == mp.PROVEN:
+        moving(site, 6)
+    assert site.tick(15 * SYMBOL_TICKS + 3 * TICKS_PER_S).result == mp.REVERSED
+
+
 @pytest.mark.parametrize("sign, is_tested", [(1 / 3, 0), (0, 0), (-0.4, 0), (-0.6, 1), (-1, 1)])
 def test_only_moves_that_are_opposite_and_half_as_large_are_tested_anew(sign, is_tested):
     site = Site()

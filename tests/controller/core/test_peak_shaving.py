@@ -85,6 +85,14 @@ def test_while_the_grid_is_unknown_it_counts_as_the_limit_and_nothing_is_obliged
     assert site.run(450_000).low_W == 150_000
 
 
+def test_what_the_grid_meter_shows_counts_also_while_the_rest_is_unknown():
+    blind, whole = Site(), Site()
+    for grid_W in (0, 500_000):
+        assert blind.function.step(view(grid_W=grid_W), SLOT) == ()
+        whole.function.step(view(grid_W=grid_W, connection_W=0), SLOT)
+    assert blind.function.state == whole.function.state
+
+
 def test_it_is_off_by_default():
     function = PeakShaving(setup())
     state = array("q", function.state)

@@ -84,6 +84,9 @@ def test_the_record_of_a_waiting_reset_spends_the_token_that_is_free():
     bench = tripped().hold()
     bench.kernel.latches.token_age[2] = 50
     assert sorted(bench.reset().stored.token_ages_ms) == [0, 1020]
+    bench = tripped().hold()
+    bench.kernel.latches.token_age[:] = array("i", [50, 60, 10**8])
+    assert sorted(bench.reset().stored.token_ages_ms) == [0, 1020, 1220]
 
 
 @KINDS
