@@ -103,6 +103,12 @@ def test_a_capture_goes_on_after_the_recorder_was_killed(bench, record_after_s):
     assert bench.replayed() == (True, 250)
 
 
+def test_a_capture_goes_on_after_an_old_one_was_dropped_beside_it(bench):
+    bench.run(3.1).recorder.captures._complete.append(("trip_1.journal", None, None))
+    bench.run(0.1).kill_recorder().start_recorder().run(4)
+    assert bench.replayed() == (True, 250)
+
+
 def test_a_capture_left_by_a_run_that_is_gone_is_finished_as_it_is(bench):
     bench.run(4).kill_recorder()
     for name in ("journal", "record.head"):

@@ -47,6 +47,13 @@ def test_the_bits_of_the_profiles_are_in_the_limit_image(files, tmp_path):
     assert list(loaded.safety_image[at : at + 2]) == bits
 
 
+def test_each_rack_goes_by_the_profile_of_its_own_bms(files):
+    dbc = "firebreak_rack.dbc"
+    (files.paths[0].parent / dbc).write_bytes((profiles.FOLDER / dbc).read_bytes())
+    racks = own_profile(files, "bms_2", "firebreak_rack", {"internal = 7": ""}).load().rack_tables
+    assert [rack["bms_trip_bits"] for rack in racks] == [0xFF, 0x7F, 0xFF]
+
+
 def test_the_image_lies_as_its_map_says(files):
     files.say("site", "rack.2.rated_current_mA", 120_000)
     files.append("site", "[stage.29]\nset = 3640\nset_ms = 1001")
