@@ -101,11 +101,11 @@ def run(jobs, work, workers, wall_s_max=WALL_S_MAX, quiet=True):
                 child.ended()
 
 
-def values(jobs, work, workers):
+def values(jobs, work, workers, wall_s_max=WALL_S_MAX):
     """Yield what work(job) returned, as the jobs end; RuntimeError with the words of a child that
     failed.
     """
-    for job, result in run(jobs, lambda job, fd: {"value": work(job)}, workers):
+    for job, result in run(jobs, lambda job, fd: {"value": work(job)}, workers, wall_s_max):
         if "error" in result:
             raise RuntimeError(f"{job}: {result['error']}")
         yield result["value"]

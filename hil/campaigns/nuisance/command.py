@@ -45,11 +45,9 @@ def run(arguments):
     ]
     print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
     played, processes = [], arguments.processes or forks.cores()
-    for course, result in forks.run(todo, _played, processes, WALL_S_MAX):
-        if "error" in result:
-            raise RuntimeError(f"{course}: {result['error']}")
-        played.append({"condition": course.condition, "load": course.load, **result})
-        print(_line(played[-1]), flush=True)
+    for result in forks.values(todo, _played, processes, WALL_S_MAX):
+        played.append(result)
+        print(_line(result), flush=True)
     document = summary(played, arguments.hours) | {"seed": arguments.seed}
     print("\n".join(table(document)))
     print(verdict.line(verdict.counted(len(played), document["stopped"], "courses ran on")))
@@ -57,8 +55,8 @@ def run(arguments):
     return verdict.exit_code(not document["stopped"])
 
 
-def _played(course, fd):
-    return courses.run(course)
+def _played(course):
+    return {"condition": course.condition, "load": course.load, **courses.run(course)}
 
 
 def _line(course):

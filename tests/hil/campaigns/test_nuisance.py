@@ -79,6 +79,10 @@ def test_what_stops_a_sound_cabinet_is_an_exit_code(result, code, folder, monkey
     assert f"verdict    {16 - 4 * code} of 16 courses ran on" in capsys.readouterr().out
 
 
+def test_a_sound_cabinet_runs_and_its_start_is_not_counted():
+    assert courses.run(courses.Course("as built", None, None, 2.0, 1)) == FINE
+
+
 def test_a_folder_without_a_load_or_with_a_bad_one_is_refused(tmp_path, capsys):
     words = f"nuisance: --loads {tmp_path}: holds no .csv or .csv.gz with a power column\n"
     for line in (words, f"nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW"):
