@@ -177,6 +177,7 @@ def test_times_of_the_prose():
     assert (opening.BREAKER_MS, opening.CLEARED_MS, opening.REMOVAL_MS) == (1000, 2000, 4000)
     assert opening.PCS_ZERO_MA == 5000
     assert (STAGES["2"][m.S_SET_MS], STAGES["3"][m.S_SET_MS]) == (200, 100)
+    assert (STAGES["43b"][m.S_SET], STAGES["43c"][m.S_SET]) == (119, 29)  # min: below 2 h, 30 min
 
 
 def test_every_file_of_the_kernel_is_named():
