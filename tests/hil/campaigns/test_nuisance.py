@@ -8,6 +8,7 @@ from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil.__main__ import main
 from hil.campaigns.nuisance import command, courses
+from hil.scenarios.scenario import Action
 
 FINE = {"trips": [], "is_running": True}
 TRIPS = {"59d": "alarms", "48a": "stops", "19a": "limits"}
@@ -79,8 +80,13 @@ def test_what_stops_a_sound_cabinet_is_an_exit_code(result, code, folder, monkey
     assert f"verdict    {16 - 4 * code} of 16 courses ran on" in capsys.readouterr().out
 
 
-def test_a_sound_cabinet_runs_and_its_start_is_not_counted():
-    assert courses.run(courses.Course("as built", None, None, 2.0, 1)) == FINE
+@pytest.mark.parametrize("at_s, stages", [(20, []), (26, ["6a"])])
+def test_what_trips_after_the_start_is_counted(at_s, stages, monkeypatch):
+    """Trouble of the fire panel trips after 5 s, and stops nothing."""
+    trouble = Action(at_s * 1_000_000, "fire_trouble", "fire_trouble", {"on": True})
+    monkeypatch.setitem(courses.CONDITIONS, "trouble", (EXAMPLE, {}, (trouble,)))
+    found = courses.run(courses.Course("trouble", None, None, 2.0, 1))
+    assert [trip["stage"] for trip in found["trips"]] == stages and found["is_running"]
 
 
 def test_a_folder_without_a_load_or_with_a_bad_one_is_refused(tmp_path, capsys):
