@@ -435,6 +435,22 @@ def test_a_repeated_read_is_believed_after_two_timeouts(bench, lost, low_us, hig
     assert low_us < bench.longest_pause_us("a") < high_us
 
 
+def test_the_reply_to_a_repeated_read_is_not_taken_for_another_read(bench, port):
+    """The late reply to the first of them was believed, so one more is to come."""
+    bench.ask("a", address=0)
+    port.poll(0)
+    port.poll(port.wake_us)
+    bench.ask("again", address=0)
+    first = port.poll(max(port.wake_us, port.statistics[1].retry_us))
+    port.receive(answer(first, value=1), port.wake_us - 30_000)
+    bench.ask("b", address=500)
+    second = port.poll(port.wake_us)
+    port.receive(answer(first, value=2), port.wake_us - 30_000)
+    assert bench.outcomes() == ["timeout", "reply"]
+    port.receive(answer(second, value=3), port.wake_us - 20_000)
+    assert bench.events[-1][:3] == ("b", "reply", bytes((3, 4, 0, 3, 0, 3)))
+
+
 def test_stop_before_write_before_read(bench, port):
     bench.ask("busy", unit_id=9)
     first = port.poll(0)
