@@ -53,10 +53,11 @@ class Limits:
         """The byte that drops the converter's permit is on the wire."""
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
-    def effect_ms(self, stage_id, effect):
+    def effect_ms(self, course, effect):
         """The effect shows in the plant: by the chain, by the oracle, and where it takes the energy
         away before somebody is hurt.
         """
+        stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
         acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
         if acts_ms is not None:
@@ -64,6 +65,8 @@ class Limits:
             limits_ms.append(seen_ms + acts_ms + self._held_ms(stage_id, effect))
         if effect in (effects.POWER, effects.OPENED):
             limits_ms.append(oracle.process_safety_ms(stage_id))
+        if course.does("controller_start") and effect in effects.COILS:
+            return min(limits_ms) + self._connected_ms(effects.COILS[effect].output)
         return min(limits_ms)
 
     def _chain_ms(self, stage_id, effect):
@@ -130,6 +133,17 @@ class Limits:
 
     def _write_ms(self, output, keeps=False):
         return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
+
+    def _connected_ms(self, output):
+        """Until the module of an output takes a write from a controller that has just started: on
+        its bus one exchange is in flight, then the inputs of each module are read, and how long its
+        outputs last (drivers/io.py); the next tick writes.
+        """
+        names = {output, f"!{output}"}
+        (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
+        reads_us = [one.time_us for one in self.schedule[bus] if one.what == "read inputs"]
+        in_flight_us = max([one.time_us for one in self.schedule[bus]])
+        return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self):
         """From the tick to the last byte of a converter's set-point: one exchange in flight, its

@@ -161,7 +161,7 @@ def _limits(row, limits):
     return {
         "stands": [limits.earliest_ms(stage, row.course.cause), limits.decision_ms(stage)],
         "permit": limits.permit_ms(stage),
-        **{name: limits.effect_ms(stage, name) for name in row.wanted},
+        **{name: limits.effect_ms(row.course, name) for name in row.wanted},
     }
 
 
@@ -205,7 +205,7 @@ def _effect(row, limits, name):
     since_ms = row.result.since_ms.get(name)
     if name in row.result.at_first and since_ms is not None and since_ms < 0:
         return "before"
-    return _of(row, since_ms, limits.effect_ms(row.course.stage, name))
+    return _of(row, since_ms, limits.effect_ms(row.course, name))
 
 
 def _wired(row, limits):

@@ -69,7 +69,7 @@ def measured(rig, course, limits):
 def slowest_s(course, limits):
     """How long to wait for the slowest effect once the sensor shows the cause."""
     names = (effects.OPENED, effects.CHARGE, *effects.COILS)
-    return 2 * HOLD_S + max(limits.effect_ms(course.stage, name) for name in names) / 1000
+    return 2 * HOLD_S + max(limits.effect_ms(course, name) for name in names) / 1000
 
 
 def wanted(course, devices):

@@ -80,7 +80,7 @@ def missing(course, result, limits, wanted):
     if "S" in course.asks and not was_off:
         found += _late("permit byte", result.permit_ms, lag_ms + limits.permit_ms(stage))
     for name in wanted:
-        found += _late(name, since_ms[name], lag_ms + limits.effect_ms(stage, name))
+        found += _late(name, since_ms[name], lag_ms + limits.effect_ms(course, name))
         found += _early(name, result, limits.held_ms(stage, name))
     return found + [f"{name} does not hold" for name, holds in result.after.items() if not holds]
 

@@ -64,15 +64,15 @@ def test_a_longer_chain_gives_no_more_time(monkeypatch):
     monkeypatch.setattr(limits.Limits, "_decision", lambda *_: late)
     given = limits.Limits(CONFIG)
     assert given.decision_ms("29") == 2150
-    assert given.effect_ms("29", effects.ENABLE) < 2150 + 20 + 200
-    assert given.effect_ms("29", effects.HORN) < 2150 + 20 + 300
+    assert given.effect_ms(COURSES["29"], effects.ENABLE) < 2150 + 20 + 200
+    assert given.effect_ms(COURSES["29"], effects.HORN) < 2150 + 20 + 300
     monkeypatch.setattr(limits.Limits, "_chain_ms", lambda *_: 60_000)
     expected_ms = {effects.ENABLE: 2370, effects.POWER: 2370, effects.OPENED: 4670}
-    assert {name: given.effect_ms("29", name) for name in expected_ms} == expected_ms
-    assert given.effect_ms("29", effects.HORN) == 2470
+    assert {name: given.effect_ms(COURSES["29"], name) for name in expected_ms} == expected_ms
+    assert given.effect_ms(COURSES["29"], effects.HORN) == 2470
     monkeypatch.setattr(oracle, "process_safety_ms", lambda _: 4000)
-    assert given.effect_ms("29", effects.OPENED) == 4000
-    assert given.effect_ms("29", effects.HORN) == 2470
+    assert given.effect_ms(COURSES["29"], effects.OPENED) == 4000
+    assert given.effect_ms(COURSES["29"], effects.HORN) == 2470
 
 
 def test_a_shorter_debounce_may_trip_no_sooner():
