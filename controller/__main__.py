@@ -10,6 +10,7 @@ import os
 import re
 import sys
 
+from controller.system import identity
 from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
@@ -121,7 +122,8 @@ COMMANDS: dict = {
         "audit a site's plan: spacing, energies, heights, exposures",
     ),
 }
-SERVICES = ("run", "record", "upstream", "console")  # they have nothing to print
+CONSOLE = "console"  # opens the person's terminal first
+SERVICES = ("run", "record", "upstream", CONSOLE)  # they have nothing to print
 
 
 def main(argv: list | None = None) -> int:
@@ -146,6 +148,8 @@ def _obey(argv):
         arguments = _parser(argv).parse_args(argv)
         if sys.stdout.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
+        if arguments.command != CONSOLE:
+            identity.settle(arguments)
         code = arguments.run(arguments)
     except Ended as end:
         say(end)

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from controller.console.terminal.line import BAUDS
-from controller.system import cli
+from controller.system import cli, identity
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
 
@@ -62,6 +62,7 @@ def _console(arguments):
         raise cli.Ended(WRONG_INPUT, "this is no terminal; on a serial line: --tty /dev/ttyS0")
     with cli.ends(NO_START, LineError):
         line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
+    identity.settle(arguments)  # the person's terminal is not the service's
     return _serve(arguments, line)
 
 

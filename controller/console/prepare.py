@@ -36,10 +36,6 @@ def _prepare(arguments):
         # latch, so that where one has run before it waits for the key.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
         place.save(Record(rest=(run_request.UNKNOWN, ""), latches=latches))
-        if os.geteuid() == 0:  # the service's user has to read it
-            owner = os.stat(directory)
-            for path in place.paths:
-                os.chown(path, owner.st_uid, owner.st_gid)
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
     first = f"it has run before ({known[0]}), so it asks for the key; " if known else ""
     print(ascii_only(f"made {made}; {first}the cabinet rests until `firebreak start`"))

@@ -45,12 +45,12 @@ def _paths(state_directory, name):
 def create(state_directory: str, name: str) -> bytes:
     """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
     path, old, new = _paths(state_directory, name)
-    with _changing(state_directory) as owner:
+    with _changing(state_directory):
         if os.path.lexists(path):
             raise KeyStoreError(
                 f"{name} has a key already; to replace it: firebreak key rotate {name}"
             )
-        key = _write_new(new, owner)
+        key = _write_new(new)
         _remove(old)
         os.link(new, path)  # unlike a rename it never replaces a key
         _remove(new)
@@ -62,8 +62,8 @@ def rotate(state_directory: str, name: str) -> bytes:
     path, old, new = _paths(state_directory, name)
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key yet; to make one: firebreak key create {name}")
-    with _changing(state_directory) as owner:
-        key = _write_new(new, owner)
+    with _changing(state_directory):
+        key = _write_new(new)
         _remove(old)
         os.link(path, old)
         os.rename(new, path)
@@ -99,12 +99,10 @@ def _changing(state_directory):
     """
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained(state_directory):
-        owner = os.stat(state_directory)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with durable.opened(folder, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _give(descriptor, owner)
-            yield owner
+            yield
             os.fsync(descriptor)
         durable.sync_directory(state_directory)
 
@@ -119,26 +117,17 @@ def _explained(path, remedy="", passing=()):
         raise KeyStoreError(f"{error.filename or path}: {error.strerror}{remedy}") from None
 
 
-def _give(descriptor, owner):
-    """What root makes for a controller that is not root: the controller must be able to read it."""
-    if os.geteuid() == 0:
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)
-
-
 def _remove(path):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def _write_new(path, owner):
+def _write_new(path):
     """Write a new key durably; returns its bytes."""
     key = secrets.token_bytes(w.KEY_BYTES)
     _remove(path)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(key.hex().encode() + b"\n")
-        file.flush()
-        _give(descriptor, owner)
+    with durable.opened(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as descriptor:
+        durable.write(descriptor, key.hex().encode() + b"\n")
         os.fsync(descriptor)
     return key
 

@@ -28,13 +28,16 @@ def sync_directory(directory: str, files=os) -> None:
         files.fsync(descriptor)
 
 
-def put(path: str, suffix: str, pieces, flags: int, mode: int, files=os) -> None:
-    """Write pieces of bytes into `path` + suffix, sync it and give it its name. Raises OSError.
+def put(path: str, suffix: str, pieces, mode: int, files=os) -> None:
+    """Write pieces of bytes into a new file `path` + suffix, sync it and give it its name. Raises
+    OSError.
 
-    flags: os.O_EXCL or os.O_TRUNC. A power cut leaves the old file or the new one, whole.
+    A power cut leaves the old file or the new one, whole.
     """
     new = path + suffix
-    with opened(new, os.O_WRONLY | os.O_CREAT | flags, mode, files) as descriptor:
+    with contextlib.suppress(FileNotFoundError):
+        files.unlink(new)  # of a power cut, or what somebody put there
+    with opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, files) as descriptor:
         for piece in pieces:
             write(descriptor, piece, files)
         files.fsync(descriptor)

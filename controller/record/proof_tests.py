@@ -7,7 +7,6 @@ to, each durable before it counts. The next record cuts off a torn last line; da
 A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
 """
 
-import contextlib
 import json
 import os
 
@@ -144,17 +143,9 @@ class Ledger:
         durable.sync_directory(self.directory, files)
         return decode(line[:-1])
 
-    @contextlib.contextmanager
     def _opened(self, name, flags):
-        """Descriptor of a file that the owner of the directory may use too, also when root has made
-        it.
-        """
-        path, flags = os.path.join(self.directory, name), flags | os.O_CREAT | os.O_NOFOLLOW
-        with durable.opened(path, flags, 0o600, self._files) as descriptor:
-            if os.geteuid() == 0:
-                owner = os.stat(self.directory)
-                self._files.fchown(descriptor, owner.st_uid, owner.st_gid)
-            yield descriptor
+        path = os.path.join(self.directory, name)
+        return durable.opened(path, flags | os.O_CREAT, 0o600, self._files)
 
 
 def _written(moment):

@@ -2,7 +2,7 @@
 recorder has stored it.
 
 A file is whole once it has its name. Files written while no recorder runs wait for one. Only files
-of the recorder's own user (or root) count: others may write into the run directory too.
+of the recorder's own user count.
 """
 
 import contextlib
@@ -11,6 +11,9 @@ import os
 import secrets
 import stat
 from typing import NamedTuple
+
+from controller.record import durable
+from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
@@ -29,27 +32,17 @@ class Act(NamedTuple):
 
 
 def folder(run_directory: str) -> str:
-    """Path of the folder, made when it is missing, with the owner of the run directory. Raises
-    OSError.
-    """
+    """Path of the folder, made when it is missing. Raises OSError."""
     path = os.path.join(run_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
-        _give(path, run_directory)
     if not _is_trusted(os.lstat(path), stat.S_ISDIR):
         raise OSError(f"{path}: belongs to somebody else; remove it")
     return path
 
 
-def _give(path, above):
-    """Root gives what it makes to the owner of the folder above."""
-    if os.geteuid() == 0:
-        owner = os.stat(above)
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
 def _is_trusted(found, is_kind):
-    return is_kind(found.st_mode) and (found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0)
+    return is_kind(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
@@ -60,12 +53,8 @@ def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
             f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run"
         )
     content = {"moment_us": moment_us, "code": code, "text": plain(text)}
-    name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}")
-    descriptor = os.open(name + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="ascii") as file:
-        json.dump(content, file)
-        _give(descriptor, path)
-    os.rename(name + ".new", name + SUFFIX)
+    name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}{SUFFIX}")
+    durable.put(name, ".new", [json.dumps(content).encode("ascii")], 0o600)
 
 
 def plain(text: str) -> str:
@@ -118,10 +107,8 @@ class Inbox:
 
 
 def _content(path):
-    """The JSON of a file of the recorder's user or root. Raises OSError, ValueError."""
-    with open(
-        os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
-    ) as file:
+    """The JSON of a file of the recorder's user. Raises OSError, ValueError."""
+    with open(path, "rb", opener=regular_file.opener) as file:
         if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):
             raise ValueError
         return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

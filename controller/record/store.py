@@ -103,7 +103,7 @@ class Store:
         content = encode(self._generation, record)
         try:
             for path in self.paths:
-                durable.put(path, NEW_SUFFIX, [content], os.O_TRUNC, 0o600, self._files)
+                durable.put(path, NEW_SUFFIX, [content], 0o600, self._files)
                 durable.sync_directory(self.directory, self._files)
         except OSError as error:
             self._leave_one()

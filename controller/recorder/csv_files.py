@@ -80,10 +80,7 @@ def write_whole(directory: str, name: str, content, files=os) -> str:
     """
     path = os.path.join(directory, name)
     try:
-        with contextlib.suppress(FileNotFoundError):
-            # of a stick that was pulled, or a link made there
-            files.unlink(path + PARTIAL)
-        durable.put(path, PARTIAL, content, os.O_EXCL, 0o644, files)
+        durable.put(path, PARTIAL, content, 0o644, files)
     except OSError:
         with contextlib.suppress(OSError):
             files.unlink(path + PARTIAL)

@@ -8,6 +8,7 @@ lost.
 import json
 import os
 
+from controller.record import durable
 from controller.system import regular_file
 
 FILE = "record.head"
@@ -38,7 +39,5 @@ def read(run_directory: str) -> dict:
 
 def publish(run_directory: str, content: dict) -> None:
     """Replace it as a whole, so that a reader never sees half of it. Raises OSError."""
-    path = os.path.join(run_directory, FILE)
-    with open(path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
-        json.dump(content, file)
-    os.replace(path + ".new", path)
+    text = json.dumps(content).encode("ascii")
+    durable.put(os.path.join(run_directory, FILE), ".new", [text], 0o640)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from controller.site.refusal import MANY_DIGITS, ConfigError, dotted, not_allowed, refuse, shown
 from controller.site.value_checks import check_tighter, check_value, few
-from controller.system.regular_file import opener
+from controller.system.regular_file import link_opener
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
@@ -125,7 +125,7 @@ def file_text(path: str, bytes_max: int, allowed: str) -> str:
     Raises ConfigError, UnicodeDecodeError.
     """
     try:
-        with open(path, "rb", opener=opener) as file:
+        with open(path, "rb", opener=link_opener) as file:
             data = file.read(bytes_max + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error

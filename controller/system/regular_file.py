@@ -2,8 +2,9 @@
 an ordinary open up for ever, and with it the console, a command, or the process that keeps the
 store.
 
-Everything in the state and the run directory, and every configuration, is opened so. Links are
-followed as `open` follows them; a folder is left to the caller, since reading it raises by itself.
+Everything in the state and the run directory is opened so, and by the descriptor of its folder: no
+link is followed, neither there nor in place of the folder. A configuration may be a link. A folder
+is left to the caller, since reading it raises by itself.
 """
 
 import errno
@@ -11,29 +12,47 @@ import mmap
 import os
 import stat
 
-REFUSED = "it is a pipe or a device; allowed a regular file"
+REFUSED = "it is a link, a pipe or a device; allowed a regular file"
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def opened(path: str, flags: int, mode: int = 0o666, files=os) -> int:
     """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything
     else with REFUSED.
     """
+    above, name = os.path.split(path)
     try:
-        descriptor = files.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+        folder = files.open(above or ".", _FOLDER)
+        try:
+            descriptor = files.open(name or ".", flags | _FILE | os.O_NOFOLLOW, mode, dir_fd=folder)
+        finally:
+            files.close(folder)
     except OSError as error:
-        if error.errno in (errno.ENXIO, errno.ENODEV):  # a pipe without a reader, a socket
-            raise _refused(path) from None
-        raise
+        raise _named(error, path) from None
+    return _checked(descriptor, path, files)
+
+
+def _checked(descriptor, path, files):
+    """The descriptor, when it is of a regular file or a folder."""
     kind = files.fstat(descriptor).st_mode
     if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
         return descriptor
     files.close(descriptor)
-    raise _refused(path)
+    raise OSError(errno.EINVAL, REFUSED, path)
 
 
 def opener(path: str, flags: int) -> int:
     """`opened` for the built-in `open`."""
     return opened(path, flags)
+
+
+def link_opener(path: str, flags: int) -> int:
+    """The same for a file of the person's own, which may be a link."""
+    try:
+        return _checked(os.open(path, flags | _FILE), path, os)
+    except OSError as error:
+        raise _named(error, path) from None
 
 
 def mapped(path: str, size: int):
@@ -61,5 +80,8 @@ def is_none(path: str) -> bool:
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
-def _refused(path):
-    return OSError(errno.EINVAL, REFUSED, path)
+def _named(error, path):
+    """The error with the whole path; a pipe without a reader, a socket and a link are REFUSED."""
+    if error.errno in (errno.ENXIO, errno.ENODEV, errno.ELOOP):
+        return OSError(errno.EINVAL, REFUSED, path)
+    return OSError(error.errno, error.strerror, path)

@@ -102,17 +102,22 @@ def parsed(line):
     # strings are all hexadecimal: no comma in them
     call, arguments, result = match[1], match[2].split(", "), int(match[3])
     if call == "openat":
-        how = ("open", _text(arguments[1]), "O_TRUNC" in arguments[2], b"")
+        path = os.path.join(_of_descriptor(arguments[0]), _text(arguments[1]))
+        how = ("open", path, "O_TRUNC" in arguments[2], b"")
         return how if "O_CREAT" in arguments[2] else None
     if call in ("rename", "unlink"):
         return call, _text(arguments[0]), _text(arguments[-1]), b""
-    path = _text(arguments[0].partition("<")[2].rpartition(">")[0])
+    path = _of_descriptor(arguments[0])
     if call in ("write", "pwrite64"):
         at = int(arguments[3]) if call == "pwrite64" else None
         return "write", path, at, _bytes(arguments[1])[:result]
     if call == "ftruncate":
         return "truncate", path, int(arguments[1]), b""
     return ("sync", path, None, b"") if call in ("fsync", "fdatasync") else None
+
+
+def _of_descriptor(text):
+    return _text(text.partition("<")[2].rpartition(">")[0])
 
 
 def _bytes(text):

@@ -8,7 +8,7 @@ import sys
 
 from controller.console import run_words
 from controller.core.image import PEER_EMPTY
-from controller.record import spool
+from controller.record import durable, spool
 from controller.run import operator_client, operator_commands
 from controller.system import regular_file
 from safety import latches
@@ -114,9 +114,7 @@ class Actions:
         said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         try:
-            with open(path + ".new", "w", encoding="ascii", opener=regular_file.opener) as file:
-                json.dump(content, file)
-            os.replace(path + ".new", path)
+            durable.put(path, ".new", [json.dumps(content).encode("ascii")], 0o600)
         except OSError as error:
             return f"Not acknowledged: {error.strerror}.{said}"
         return f"Acknowledged: {seen.words}.{said}"

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 
+from controller.record import durable
 from controller.system import regular_file
 
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000
@@ -67,11 +68,8 @@ class Failures:
     def failed(self, now_us: int) -> None:
         """One more."""
         self.count, self._last_us = self.count + 1, now_us
-        path = self._path + ".new"
         try:
-            with open(path, "w", encoding="ascii", opener=regular_file.opener) as file:
-                file.write(f"{self.count} {now_us}\n")
-            os.replace(path, self._path)
+            durable.put(self._path, ".new", [f"{self.count} {now_us}\n".encode("ascii")], 0o600)
             self._is_stored = True
         except OSError:
             self._is_stored = False
@@ -89,9 +87,6 @@ class Actor:
     def __init__(self, path: str):
         """Raises OSError."""
         self._descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if os.geteuid() == 0:
-            owner = os.stat(os.path.dirname(path))
-            os.fchown(self._descriptor, owner.st_uid, owner.st_gid)
         self.is_held = False
 
     def take(self, who: str) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 
+from controller.record import durable
 from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".user"
@@ -61,21 +62,9 @@ def add(state_directory: str, name: str, password: str) -> bool:
     digest = _hash(checked_password(password), salt, N, R, P)
     try:
         is_known = os.path.lexists(path)
-        owner = os.stat(state_directory)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path + ".new")
-        descriptor = os.open(
-            path + ".new", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-        )
-        with open(descriptor, "w", encoding="ascii") as file:
-            file.write(f"scrypt {N} {R} {P} {salt.hex()} {digest.hex()}\n")
-            file.flush()
-            os.fsync(descriptor)
-            if os.geteuid() == 0:  # made by root for a console that is not
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-                os.chown(os.path.dirname(path), owner.st_uid, owner.st_gid)
-        os.rename(path + ".new", path)
+        line = f"scrypt {N} {R} {P} {salt.hex()} {digest.hex()}\n"
+        durable.put(path, ".new", [line.encode("ascii")], 0o600)
     except OSError as error:
         raise UserError(f"{error.filename}: {error.strerror}") from None
     return is_known

@@ -200,16 +200,6 @@ def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, bef
     assert bench.tick(RUN_TICKS).state == "running"
 
 
-def test_a_store_prepared_by_root_belongs_to_the_owner_of_the_folder(capsys, monkeypatch, tmp_path):
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    given = answered(monkeypatch, os, "chown", None)
-    assert run(capsys, "prepare --state-dir", tmp_path)[0] == 0
-    owner = os.stat(tmp_path)
-    assert given == [(str(tmp_path / name), owner.st_uid, owner.st_gid) for name in store.COPIES]
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert run(capsys, "prepare --state-dir", tmp_path / "own")[0] == 0 and len(given) == 2
-
-
 def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_path):
     settings, path = config.load(EXAMPLE), str(tmp_path / "journal")
     rig = VirtualRig(settings, lambda t_s: 300_000.0, journal_path=path).run(2)

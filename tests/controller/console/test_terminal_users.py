@@ -35,7 +35,7 @@ def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
 
 
 def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeypatch):
-    """A loss of power behind the rename must not leave an empty file: nobody could log in."""
+    """A loss of power behind the new name must not leave an empty file: nobody could log in."""
     done = []
 
     def noted(name, real):
@@ -45,10 +45,10 @@ def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeyp
 
         return call
 
-    for name in ("fsync", "rename"):
+    for name in ("fsync", "replace"):
         monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
     users.add(str(tmp_path), "anna", "secret1")
-    assert done == [("fsync", [True]), ("rename", [True])]
+    assert done == [("fsync", [True]), ("replace", [True])]
 
 
 def test_who_is_let_in_at_the_cost_that_owasp_names(tmp_path):

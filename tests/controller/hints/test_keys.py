@@ -178,16 +178,6 @@ def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkey
     assert keys.rotate(state, "site_ems") != key  # the next try works
 
 
-def test_a_key_made_by_root_belongs_to_the_owner_of_the_state_directory(state, monkeypatch):
-    changed = []
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(os, "fchown", lambda descriptor, *ids: changed.append(ids))
-    monkeypatch.setattr(os, "chown", lambda where, *ids: changed.append(ids))
-    keys.create(state, "site_ems")
-    owner = os.stat(state)
-    assert changed == [(owner.st_uid, owner.st_gid)] * 2
-
-
 def test_a_fingerprint_is_the_start_of_the_sha256_and_a_file_that_cannot_be_read_is_named():
     assert f"{desk.key_of(bytes(32), 0).fingerprint:08x}" == "66687aad"
     with pytest.raises(keys.KeyStoreError, match="^/proc/self/mem: "):

@@ -28,7 +28,9 @@ class Disk:
         if self.operations - 1 == self.error_at or self.is_full and needs_room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def open(self, path, flags, mode=None):
+    def open(self, path, flags, mode=None, dir_fd=None):
+        if dir_fd:
+            path = os.path.join(self.descriptors[dir_fd][2], path)
         if flags & os.O_TRUNC or flags & os.O_CREAT and path not in self.names:
             self._count(needs_room=True)
             self.names[path] = len(self.inodes)
@@ -36,7 +38,7 @@ class Disk:
         if not flags & os.O_DIRECTORY and path not in self.names:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self.opened += 1
-        self.descriptors[self.opened] = [self.names.get(path), 0]
+        self.descriptors[self.opened] = [self.names.get(path), 0, path]
         return self.opened
 
     def fstat(self, descriptor):
@@ -64,8 +66,6 @@ class Disk:
     def lockf(self, *_):
         pass
 
-    fchown = lockf
-
     def fsync(self, descriptor):
         self._count()
         if self.descriptors[descriptor][0] is None:
@@ -79,6 +79,8 @@ class Disk:
         self.names[target] = self.names.pop(source)
 
     def unlink(self, path):
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         self._count()
         del self.names[path]
 

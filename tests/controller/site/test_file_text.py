@@ -22,7 +22,7 @@ from controller.system import regular_file
 from tests.tables import cases
 
 READERS = [("check",), ("matrix", "--site"), ("checklist", "--site"), ("siting",)]
-PIPE = "it is a pipe or a device; allowed a regular file"
+PIPE = "it is a link, a pipe or a device; allowed a regular file"
 REFUSED = f"cannot be read: {PIPE}"
 SITE = str(EXAMPLE)
 GUARD_S = 30
@@ -115,7 +115,6 @@ OPENED = {
     "a.key": keys.read,
     "trips.log": lambda path: trips.TripLog(os.path.dirname(path)),
     "trips.log.previous": lambda path: trips.TripLog(os.path.dirname(path)),
-    "record.head.new": lambda path: head.publish(os.path.dirname(path), {}),
     "console.actor": login.Actor,
     "export": lambda path: list(csv_files.file_pieces(path)),
     "console/mary.user": lambda path: users.is_right(
