@@ -8,7 +8,7 @@ import signal
 import sys
 
 from controller.console.terminal.line import BAUDS
-from controller.system import cli, identity
+from controller.system import cli, identity, own_names
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
 
@@ -72,6 +72,7 @@ def _serve(arguments, line):
 
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]
+    own_names.tidy(arguments.run_dir, arguments.state_dir)
     try:
         place = spool.folder(arguments.run_dir)
         actor = login.Actor(os.path.join(place, "actor"))

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 
 from controller.recorder.limits import RANGES, Limits
-from controller.system import cli, regular_file
+from controller.system import cli, own_names, regular_file
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.stop import Stop
 
@@ -51,6 +51,8 @@ def _record(arguments):
     limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        for line in own_names.tidy(arguments.run_dir, arguments.state_dir):
+            say(line)
         _lock(arguments.state_dir)
         return _serve(arguments, limits)
     except OSError as error:

@@ -78,7 +78,7 @@ class JournalWriter:
 def _new_map(path, size_bytes):
     if os.path.exists(path):
         os.replace(path, f"{path}.previous")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
         # a full /run is an error now and not a SIGBUS in the loop
         os.posix_fallocate(descriptor, 0, size_bytes)

@@ -11,7 +11,7 @@ from controller.record.keeper import Keeper
 from controller.run import cabinet as cabinets, loop, self_test
 from controller.site import approval, config
 from controller.site.refusal import ConfigError
-from controller.system import clock, realtime
+from controller.system import clock, own_names, realtime
 from controller.system.paths import (
     NO_START,
     RUN_DIRECTORY,
@@ -53,6 +53,7 @@ def _run(arguments):
     try:
         os.makedirs(arguments.run_dir, mode=0o750, exist_ok=True)
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
+        _say(own_names.tidy(arguments.run_dir, arguments.state_dir))
         locked = loop.lock(arguments.run_dir)
         if locked is None:
             say(f"{arguments.run_dir}: another controller runs here; one per cabinet")

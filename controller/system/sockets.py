@@ -19,7 +19,7 @@ def short(path: str):
 
 def bound(path: str, mode: int):
     """A non-blocking datagram socket at `path` in place of one left over there. Raises OSError."""
-    if os.path.exists(path):
+    if os.path.lexists(path):
         os.unlink(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with short(path) as name:

@@ -1,0 +1,72 @@
+"""What lies under a name of ours and is none of ours is removed and said: never followed, never a
+reason not to start.
+
+A name is ours with the right kind and, in the run folder, the right owner. The state folder keeps
+files of another owner: one that root has copied there may hold what a cabinet needs. Other names
+are somebody else's and stay.
+"""
+
+import os
+import shutil
+import stat
+
+FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
+ACTS = "console"
+RUN_NAMES = {
+    **dict.fromkeys(("journal", "journal.previous", "lock", "store.failed"), FILE),
+    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats", "record.head"), FILE),
+    **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),
+    ACTS: FOLDER,
+}
+DATABASE = [f"record.db{end}" for end in ("", "-wal", "-shm", ".new", ".damaged", ".rescuing")]
+STATE_NAMES = {
+    **dict.fromkeys(("store.a", "store.b", "trips.log", "trips.log.previous"), FILE),
+    **dict.fromkeys((*DATABASE, "record.lock", "record.reserve"), FILE),
+    **dict.fromkeys(("proof_tests.jsonl", "proof_tests.lock"), FILE),
+    **dict.fromkeys(("keys", "console", "captures"), FOLDER),
+}
+KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a socket"}
+
+
+def tidy(run_directory: str, state_directory: str) -> list[str]:
+    """Remove what is not ours; a line for each."""
+    own = os.geteuid()
+    lines = _tidied(run_directory, RUN_NAMES, own) + _tidied(state_directory, STATE_NAMES, None)
+    acts = os.path.join(run_directory, ACTS)
+    return lines + _tidied(acts, dict.fromkeys(_names(acts), FILE), own)
+
+
+def _names(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _tidied(folder, kinds, owner):
+    lines = []
+    for name in sorted(kinds.keys() & set(_names(folder))):
+        path = os.path.join(folder, name)
+        try:
+            why = _wrong(os.lstat(path), kinds[name], owner)
+            if why:
+                _remove(path)
+                lines.append(f"{path}: was {why} and no part of this; removed")
+        except OSError as error:
+            lines.append(f"{path}: is no part of this and cannot be removed: {error.strerror}")
+    return lines
+
+
+def _wrong(found, kind, owner):
+    """Why this is not ours; empty where it is."""
+    if stat.S_IFMT(found.st_mode) != kind:
+        return KINDS.get(stat.S_IFMT(found.st_mode), "a pipe or a device")
+    return "" if owner in (None, found.st_uid) else f"of the user {found.st_uid}"
+
+
+def _remove(path):
+    """shutil.rmtree follows no link."""
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)

@@ -1,0 +1,115 @@
+"""What somebody put under our names is removed and said, and the start goes on."""
+
+import os
+import pwd
+import socket
+
+import pytest
+
+from controller.console.terminal import users
+from controller.hints import keys
+from controller.record import proof_tests, spool, store, trips
+from controller.recorder import archive, capture, head, room
+from controller.system import own_names
+
+NOBODY = pwd.getpwnam("nobody")
+
+
+def folder(path):
+    path.mkdir()
+    (path / "file").write_text("x")
+
+
+def link(path):
+    path.symlink_to("/nowhere")
+
+
+def listening(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(path))
+
+
+MADE = {
+    "a link": link,
+    "a folder": folder,
+    "a pipe or a device": os.mkfifo,
+    "a socket": listening,
+    "a file": lambda path: path.write_text("x"),
+}
+WORDS = {own_names.FILE: "a file", own_names.FOLDER: "a folder", own_names.SOCKET: "a socket"}
+PLACES = [("run", *each) for each in own_names.RUN_NAMES.items()]
+PLACES += [("state", *each) for each in own_names.STATE_NAMES.items()]
+
+
+@pytest.fixture
+def places(tmp_path):
+    for name in ("run", "state"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def tidied(places):
+    return own_names.tidy(str(places / "run"), str(places / "state"))
+
+
+@pytest.mark.parametrize("place, name, kind", PLACES, ids=lambda each: str(each))
+def test_only_the_right_kind_stays_under_each_name(places, place, name, kind):
+    path = places / place / name
+    for words, make in MADE.items():
+        make(path)
+        is_right = words == WORDS[kind]
+        line = f"{path}: was {words} and no part of this; removed"
+        assert tidied(places) == ([] if is_right else [line])
+        assert os.path.lexists(path) == is_right
+        own_names._remove(path) if is_right else None
+
+
+def test_a_link_is_removed_and_what_it_leads_to_stays(places):
+    (places / "kept").mkdir()
+    (places / "kept" / "file").write_text("x")
+    (places / "run" / "console").symlink_to(places / "kept")
+    assert len(tidied(places)) == 1 and (places / "kept" / "file").exists()
+
+
+def test_what_lies_among_the_acts_is_a_file(places):
+    (places / "run" / "console").mkdir()
+    link(places / "run" / "console" / "actor")
+    spool.put(str(places / "run"), 1, "LOGIN", "a")
+    assert tidied(places) == [
+        f"{places}/run/console/actor: was a link and no part of this; removed"
+    ]
+    assert len(os.listdir(places / "run" / "console")) == 1
+
+
+def test_other_names_stay(places):
+    for place in ("run", "state"):
+        link(places / place / "backup")
+    assert tidied(places) == [] and own_names.tidy(str(places / "no"), "") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_somebody_elses_file_goes_from_the_run_folder_and_stays_in_the_state_folder(places):
+    for path in (places / "run" / "lock", places / "state" / "store.a"):
+        path.write_text("x")
+        os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
+    words = f"of the user {NOBODY.pw_uid}"
+    assert tidied(places) == [f"{places}/run/lock: was {words} and no part of this; removed"]
+    assert (places / "state" / "store.a").exists()
+
+
+def test_what_cannot_be_removed_is_said_and_no_reason_not_to_start(places, monkeypatch):
+    link(places / "run" / "lock")
+    monkeypatch.setattr(os, "unlink", lambda path: open("/nowhere/there"))
+    words = "is no part of this and cannot be removed: No such file or directory"
+    assert tidied(places) == [f"{places}/run/lock: {words}"]
+
+
+def test_the_names_are_those_that_are_used():
+    files = [*store.COPIES, trips.FILE, archive.FILE, room.FILE, proof_tests.FILE]
+    folders = [keys.DIRECTORY, users.FOLDER, capture.FOLDER]
+    assert {own_names.STATE_NAMES[name] for name in files} == {own_names.FILE}
+    assert {own_names.STATE_NAMES[name] for name in folders} == {own_names.FOLDER}
+    assert (
+        own_names.RUN_NAMES[store.FAILED_NAME] == own_names.RUN_NAMES[head.FILE] == own_names.FILE
+    )
+    assert own_names.RUN_NAMES[spool.FOLDER] == own_names.FOLDER
