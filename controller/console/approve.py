@@ -2,9 +2,11 @@
 approval, by name, at the cabinet, with the key out of RUN.
 """
 
+import functools
 import os
 import re
 
+from controller.console import person
 from controller.console.operator import sent
 from controller.record import snapshot
 from controller.record.journal import JournalError
@@ -33,6 +35,7 @@ def add(commands) -> None:
         ),
         cli.option("code", nargs="?", help="as shown: it stands for exactly these changes"),
         cli.RUN_DIR,
+        cli.STATE_DIR,
     )
 
 
@@ -65,6 +68,7 @@ def changed(header: dict) -> tuple:
 def _given(arguments):
     if not arguments.code or not CODE.fullmatch(arguments.code):
         raise cli.Ended(WRONG_INPUT, "the code of 8 digits and letters A-F that `approve` shows")
+    person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED
     print(f"approval: {operator_commands.words(answer)}{f'; {AGAIN}' if is_done else ''}")

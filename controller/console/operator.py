@@ -1,16 +1,17 @@
 """`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`: what an operator may ask for
 beside a reset.
 
-Permitted to whoever may write to the command socket; the serial console requires a login first.
+Permitted to whoever may write to the command socket; a lock-out asks who it is, as the serial
+console does.
 """
 
 import functools
 import os
 
-from controller.console import run_words
+from controller.console import person, run_words
 from controller.run import operator_client, operator_commands
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
+from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
 
 
 def add(commands) -> None:
@@ -28,7 +29,7 @@ def add(commands) -> None:
         commands,
         "lock-out",
         _lock_out,
-        cli.option("name", metavar="NAME", help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first"),
+        cli.option("name", metavar="NAME", help="yours at the console, or your login name"),
         cli.option(
             "--end",
             action="store_true",
@@ -36,6 +37,7 @@ def add(commands) -> None:
             "rests until `start`",
         ),
         cli.RUN_DIR,
+        cli.STATE_DIR,
     )
     cli.add(commands, "test-mode", _test_mode, cli.RUN_DIR)
 
@@ -49,6 +51,7 @@ def _lock_out(arguments):
     what, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
         what, consequence = f"end of the {what}", lambda directory: run_words.START_IT
+    person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.lock_out, arguments.name, not arguments.end)
     return _shown(arguments, answer, what, consequence)
 
@@ -96,7 +99,7 @@ def sent(arguments, ask, *details) -> int | None:
     except ValueError as error:
         raise cli.Ended(WRONG_INPUT, error) from error
     except PermissionError as error:
-        line = "only the controller's user may do that: put sudo -u firebreak before it"
+        line = f"only {OPERATORS} and the controller's user may: put sudo -u firebreak before it"
         raise cli.Ended(NO_START, f"{arguments.run_dir}: {line}") from error
     except OSError as error:
         raise cli.Ended(NO_START, before + plain(error, "command.sock")) from error

@@ -1,9 +1,9 @@
 """`firebreak upstream`: the command line of the gateway process (controller/upstream)."""
 
-import os
-
 from controller.site.schema import BAUDS_BD
 from controller.system import cli
+
+LISTEN = "/run/firebreak-upstream/upstream.sock"
 
 
 def add(commands) -> None:
@@ -13,7 +13,12 @@ def add(commands) -> None:
         "upstream",
         _run,
         cli.RUN_DIR,
-        cli.option("--listen", metavar="PATH", help="UNIX stream socket (RUN_DIR/upstream.sock)"),
+        cli.option(
+            "--listen",
+            metavar="PATH",
+            default=LISTEN,
+            help="UNIX stream socket, in a folder of this user (%(default)s)",
+        ),
         cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
         cli.option(
             "--baud",
@@ -29,5 +34,4 @@ def add(commands) -> None:
 def _run(arguments):
     from controller.upstream import gateway  # with its libraries, which no other command needs
 
-    listen_path = arguments.listen or os.path.join(arguments.run_dir, "upstream.sock")
-    return gateway.serve(arguments.run_dir, listen_path, arguments.serial, arguments.baud)
+    return gateway.serve(arguments.run_dir, arguments.listen, arguments.serial, arguments.baud)

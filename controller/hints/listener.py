@@ -17,6 +17,7 @@ import os
 from controller.core import hint_codes as h
 from controller.hints import desk, hint_statistics as st, replies, wire as w
 from controller.system import clock, sockets
+from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
@@ -45,7 +46,7 @@ class HintListener:
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
-        self._socket = sockets.bound(self._path, 0o660)
+        self._socket = sockets.bound(self._path, SENDERS)
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""

@@ -1,5 +1,7 @@
 """The sender's end of operator commands (operator_commands.py): ask, and take the answer."""
 
+import errno
+import os
 import socket
 from typing import NamedTuple
 
@@ -15,12 +17,13 @@ from controller.run.operator_commands import (
     LOCK,
     LOCK_OUT,
     MAGIC,
+    NONCE,
     PERSON,
     REFUSED_FORM,
     REQUEST,
     words,
 )
-from controller.system import sockets
+from controller.system import clock, sockets
 from controller.system.paths import quoted
 from safety import latches
 
@@ -55,6 +58,15 @@ def reach(path: str) -> None:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client, sockets.short(path) as name:
         client.connect(name)
+        _owner(path)
+
+
+def _owner(path):
+    """The controller's user: who owns the socket and the folder. Raises OSError where two do."""
+    owner, of_folder = os.lstat(path).st_uid, os.stat(os.path.dirname(path) or ".").st_uid
+    if owner != of_folder:
+        raise OSError(errno.EPROTO, f"it belongs to the user {owner}, not to the controller's")
+    return owner
 
 
 def ask(path: str, what: int) -> int | None:
@@ -103,18 +115,27 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
 def _exchange(path, datagram):
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         client.bind("")  # the kernel gives an abstract name to answer to
-        client.settimeout(ANSWER_S)
+        owner, number = _owner(path), os.urandom(NONCE.size)
         with sockets.short(path) as name:
-            client.sendto(datagram, name)
+            client.sendto(number + datagram, name)
+        return _answer(client, owner, number)
+
+
+def _answer(client, owner, number):
+    """The controller's answer to this command; what others send to this address counts nothing."""
+    end_us = clock.now_us() + round(ANSWER_S * 1e6)
+    while (left_us := end_us - clock.now_us()) > 0:
+        client.settimeout(left_us / 1e6)
         try:
-            data = client.recv(16)
+            data, _, user = sockets.received(client, ANSWER.size + 1)
         except TimeoutError:
-            return Answer(None, latches.NONE)
+            break
         # A controller of another version, running on while this one was installed, answers in
         # another form.
-        return (
-            Answer(*ANSWER.unpack(data)[1:])
-            if len(data) == ANSWER.size
-            else Answer(REFUSED_FORM, latches.NONE)
-        )
+        if user == owner and len(data) != ANSWER.size:
+            return Answer(REFUSED_FORM, latches.NONE)
+        if user == owner and data.endswith(number):
+            return Answer(*ANSWER.unpack(data)[1:3])
+    return Answer(None, latches.NONE)

@@ -2,9 +2,11 @@
 (operator_client.py sends it).
 
 A reset names the first-out instance and the cause mask the operator saw, those of the second
-channel too; each channel refuses it when they have changed. The socket lies in the run directory,
-whose permissions say who may send. A changed key of a source of hints comes the same way, bytes and
-all, because the loop reads no file after its start.
+channel too; each channel refuses it when they have changed. The socket is for the controller's user
+and for operators. Each datagram begins with a number that its answer repeats; the kernel says which
+user has sent it. An operator locks out in the own name alone; a name of somebody else, an approval
+and a key are for the controller's user, whose commands have asked for a password. A changed key of
+a source of hints comes the same way, bytes and all, because the loop reads no file after its start.
 """
 
 import os
@@ -12,12 +14,16 @@ import re
 import struct
 
 from controller.system import sockets
+from controller.system.paths import OPERATORS
+from controller.system.sockets import ROOT
 from safety import latches
 
 # magic, what, first-out instance, cause mask, both of channel B
 REQUEST = struct.Struct("<4sBxxxiiii")
-# magic, answer, of a reset: channel B's (channel_link.RESULTS)
-ANSWER = struct.Struct("<4sBB")
+# the number; what follows has one of the forms below
+NONCE = struct.Struct("<8s")
+# magic, answer, of a reset: channel B's (channel_link.RESULTS), the number
+ANSWER = struct.Struct("<4sBB8s")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
@@ -51,7 +57,8 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
     RESET_FIRST,
     IS_APPROVED,
     OTHER_IMAGE,
-) = range(100, 117)
+    OTHERS_NAME,
+) = range(100, 118)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
@@ -74,8 +81,9 @@ class Listener:
         unknown source.
         """
         self._path, self._change_key = path, change_key
-        self._socket = sockets.bound(path, 0o600)
-        self._waiting = None
+        self._socket = sockets.bound(path, OPERATORS)
+        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.members(OPERATORS)
+        self._waiting = None  # (address, number) of who waits for an answer
         self._left = COMMANDS_PER_TICK
         self.dropped = 0
 
@@ -91,27 +99,29 @@ class Listener:
     def receive(self, cabinet) -> None:
         """Take one command and pass it to the cabinet for its next tick."""
         try:
-            data, sender = self._socket.recvfrom(KEY_CHANGE.size + 1)
+            data, sender, user = sockets.received(self._socket, NONCE.size + KEY_CHANGE.size + 1)
         except BlockingIOError:
             return
         self._left -= 1
-        answer = self._obey(data, cabinet)
+        answer = self._obey(data[NONCE.size :], user, cabinet)
+        asker = sender, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer
-            self._waiting = sender or ""
+            self._waiting = asker
         else:
-            self._send(answer, sender)
+            self._send(answer, asker)
 
-    def _obey(self, data, cabinet):
-        if len(data) == KEY_CHANGE.size:
+    def _obey(self, data, user, cabinet):
+        is_trusted = user in self._trusted
+        if len(data) == KEY_CHANGE.size and is_trusted:
             return self._obey_key(*KEY_CHANGE.unpack(data))
-        if len(data) == APPROVAL.size:
+        if len(data) == APPROVAL.size and is_trusted:
             return self._obey_approval(cabinet, *APPROVAL.unpack(data))
         if len(data) != REQUEST.size:
-            return REFUSED_FORM
+            return REFUSED_FORM if is_trusted else OTHERS_NAME
         magic, what, *seen = REQUEST.unpack(data)
         if what in (LOCK_OUT, END_LOCK_OUT):
-            return self._obey_lock(cabinet, *LOCK.unpack(data))
+            return self._obey_lock(cabinet, user, *LOCK.unpack(data))
         if magic == MAGIC and what in (REMOTE_RESET, KEY_RESET):
             if self._waiting is not None:
                 return BUSY
@@ -134,13 +144,15 @@ class Listener:
         refused = cabinet.request_run(is_run, is_free)
         return refused or (None if is_free else UNCONFIRMED)
 
-    def _obey_lock(self, cabinet, magic, what, padded):
+    def _obey_lock(self, cabinet, user, magic, what, padded):
         """None: answered when it is stored. A lock-out waits for nobody else's command: its effect
         comes first.
         """
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
+        if user not in self._trusted and self._names.get(user) != name.decode("ascii"):
+            return OTHERS_NAME
         is_free, is_locked = self._waiting is None, what == LOCK_OUT
         if not is_free and not is_locked:
             return BUSY
@@ -174,13 +186,14 @@ class Listener:
         """
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
-            sender, self._waiting = self._waiting, None
-            self._send(result, sender, peer_result)
+            asker, self._waiting = self._waiting, None
+            self._send(result, asker, peer_result)
 
-    def _send(self, answer, sender, peer_result=latches.NONE):
+    def _send(self, answer, asker, peer_result=latches.NONE):
+        sender, number = asker
         try:
             if sender:
-                self._socket.sendto(ANSWER.pack(MAGIC, answer, peer_result), sender)
+                self._socket.sendto(ANSWER.pack(MAGIC, answer, peer_result, number), sender)
         except OSError:
             self.dropped += 1
 
@@ -214,6 +227,8 @@ def words(answer: int | None) -> str:
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
+        OTHERS_NAME: "an operator locks out in the own login name; for all else put "
+        "sudo -u firebreak before it",
     }
     if answer in range(len(latches.RESULTS)):
         return latches.RESULTS[answer]

@@ -7,9 +7,9 @@ import pwd
 import stat
 
 from controller.system.cli import Ended
-from controller.system.paths import NO_START
+from controller.system.paths import NO_START, SERVICE
 
-SERVICE, ROOT = "firebreak", 0
+ROOT = 0
 FOLDERS = ("run_dir", "state_dir")
 
 

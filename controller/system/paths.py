@@ -4,6 +4,8 @@ import json
 import sys
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
+# Members of `firebreak` read the run folder, the others may write to one socket in it each.
+SERVICE, SENDERS, OPERATORS = "firebreak", "firebreak-hints", "firebreak-operators"
 QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)
 

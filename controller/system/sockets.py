@@ -1,8 +1,14 @@
-"""Datagram sockets at paths of any length."""
+"""Datagram sockets at paths of any length, and who has sent a datagram, as the kernel says."""
 
 import contextlib
+import grp
 import os
+import pwd
 import socket
+import struct
+
+CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
+ROOT = 0
 
 
 @contextlib.contextmanager
@@ -17,13 +23,48 @@ def short(path: str):
         os.close(directory)
 
 
-def bound(path: str, mode: int):
-    """A non-blocking datagram socket at `path` in place of one left over there. Raises OSError."""
+def bound(path: str, group: str):
+    """A non-blocking datagram socket at `path` in place of one left over there, for its owner and,
+    where there is such a group, for its members. Raises OSError.
+    """
     if os.path.lexists(path):
         os.unlink(path)
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with short(path) as name:
         made.bind(name)
-    os.chmod(path, mode)
+        members = _group(group)
+        if members is None:
+            os.chmod(name, 0o600)
+        else:
+            os.chown(name, -1, members.gr_gid, follow_symlinks=False)
+            os.chmod(name, 0o660)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     made.setblocking(False)
     return made
+
+
+def received(made, size: int) -> tuple:
+    """(datagram, sender's address, sender's user or None) of a socket with SO_PASSCRED."""
+    data, extra, _, sender = made.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
+    users = [
+        CREDENTIALS.unpack(content)[1]
+        for level, kind, content in extra
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS)
+    ]
+    return data, sender, users[0] if users else None
+
+
+def members(group: str) -> dict[int, str]:
+    """{user: login name} of a group, as it is now."""
+    found, names = _group(group), {}
+    for name in found.gr_mem if found else ():
+        with contextlib.suppress(KeyError):
+            names[pwd.getpwnam(name).pw_uid] = name
+    return names
+
+
+def _group(name):
+    try:
+        return grp.getgrnam(name)
+    except KeyError:
+        return None

@@ -419,7 +419,7 @@ say_what_is_kept() {
     while IFS= read -r -d '' each; do
         say "kept" "${each#"$root"}"
     done < <(owned)
-    say "kept" "the users firebreak and firebreak-upstream (uninstall --purge removes all that is kept)"
+    say "kept" "the users and groups firebreak* (uninstall --purge removes all that is kept)"
 }
 
 remove_what_is_kept() {
@@ -430,11 +430,13 @@ remove_what_is_kept() {
         if on_target getent passwd "$name" >/dev/null; then
             on_target userdel "$name"
         fi
+    done
+    for name in firebreak-upstream firebreak-hints firebreak-operators firebreak; do
         if on_target getent group "$name" >/dev/null; then
             on_target groupdel "$name"
         fi
     done
-    say "removed" "/$etc, /var/lib/firebreak, drop-ins and the users"
+    say "removed" "/$etc, /var/lib/firebreak, drop-ins, users and groups"
 }
 
 main() {

@@ -17,6 +17,7 @@ import serial
 from serial.rs485 import RS485Settings
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
+PTY_MAJORS = range(136, 144)  # Linux devices.txt: UNIX98 PTY slaves
 _REASONS = {
     errno.ENOENT: "no such device: plug the adapter in or correct the path",
     errno.EACCES: "not permitted: add this user to the group of the device (dialout)",
@@ -79,6 +80,7 @@ class SerialPort:
             self.close()
             self.error = self._explain(failure)
             raise SerialPortError(self.error) from failure
+        self._keep_others_out()
         self.low_latency_ok = self._ask_low_latency()
         self.error = ""
         self.generation += 1
@@ -151,6 +153,13 @@ class SerialPort:
         self.losses += 1
         self.close()
         self.error = self._explain(failure)
+
+    def _keep_others_out(self):
+        """The lock asks other programs, this lets them in no more (root alone). A pty would keep it
+        after a crash, as long as its other end is open.
+        """
+        if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
+            fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
     def _ask_low_latency(self):
         try:

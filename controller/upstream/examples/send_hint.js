@@ -1,4 +1,4 @@
-// Through the gateway: node send_hint.js /run/firebreak/upstream.sock KEYFILE SOURCE WATTS SECONDS
+// Through the gateway: node send_hint.js /run/firebreak-upstream/upstream.sock KEYFILE SOURCE WATTS SECONDS
 const crypto = require('crypto');
 const fs = require('fs');
 const net = require('net');
@@ -10,7 +10,7 @@ function fail(line) {
 }
 
 const [path, keyFile, source, watts, seconds] = process.argv.slice(2);
-if (process.argv.length !== 7) fail('node send_hint.js /run/firebreak/upstream.sock KEYFILE SOURCE WATTS SECONDS');
+if (process.argv.length !== 7) fail('node send_hint.js /run/firebreak-upstream/upstream.sock KEYFILE SOURCE WATTS SECONDS');
 if (!fs.existsSync(keyFile)) fail(`${keyFile}: no such file`);
 const key = Buffer.from(fs.readFileSync(keyFile, 'ascii').trim(), 'hex');
 if (key.length !== 32) fail(`${keyFile}: holds no key of 64 hex digits`);

@@ -82,7 +82,9 @@ class Companions:
         line = ("controller", "console", "--tty", terminal.slave_name)
         self.recorder = made("recorder", *shifted, *where, *state)
         self.gateway = made(
-            "gateway", "controller", "upstream", *where, works=lambda: gateway_works(upstream)
+            "gateway",
+            *("controller", "upstream", *where, "--listen", upstream),
+            works=lambda: gateway_works(upstream),
         )
         self.reader = made(
             "page reader", f"{__package__}.page_reader", run_directory, state_directory

@@ -6,7 +6,7 @@ import pytest
 from command_line import answered, refused, run
 from watched import CONFIG, Watched, action
 
-from controller.console import approve
+from controller.console import approve, person
 from controller.console.terminal import view
 from controller.record.journal_header import open_journal
 from controller.run import operator_client, operator_commands as oc
@@ -92,6 +92,8 @@ def test_of_nothing_it_compares_with_the_matrix():
     ],
 )
 def test_a_name_and_a_code_approve(capsys, watched, monkeypatch, answer, code, words):
+    for module, name in ((operator_client, "reach"), (person, "prove")):
+        answered(monkeypatch, module, name, None)
     asked = answered(monkeypatch, operator_client, "approve", answer)
     found, out, err = approve_(capsys, watched, "anna", CODE.lower())
     assert (found, err, len(out)) == (code, [], 1) and out[0].startswith(f"approval: {words}")

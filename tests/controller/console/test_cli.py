@@ -15,7 +15,7 @@ from command_line import answered, refused, run
 from site_files import SiteFiles
 
 from controller import __main__ as cli, sites
-from controller.console import run_words
+from controller.console import person, run_words
 from controller.hints import keys
 from controller.record import journal_header, store
 from controller.record.journal_writer import JournalWriter
@@ -226,6 +226,8 @@ LOCK_OUTS = """
 @pytest.mark.parametrize("answer, code, words", table(LOCK_OUTS))
 def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
     for option, is_locked in (("", True), (" --end", False)):
+        for module, name in ((operator_client, "reach"), (person, "prove")):
+            answered(monkeypatch, module, name, None)
         asked = answered(monkeypatch, operator_client, "lock_out", answer)
         found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
         assert (found, err, len(out)) == (code, [], 1) and words in out[0]
@@ -340,7 +342,7 @@ def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_pa
     """Nobody has to turn a key to learn that nothing runs."""
     questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
     refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
-    with sockets.bound(path, 0o600) as listening:
+    with sockets.bound(path, "") as listening:
         operator_client.reach(path)
         with pytest.raises(BlockingIOError):  # nothing was sent
             listening.recv(1)
@@ -361,8 +363,8 @@ def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
 
 
 def test_a_wrong_command_line_is_one_line(capsys, tmp_path):
-    for name, shown in ("Anna!", '"Anna!"'), ("", '""'), ("a" * 99, f'"{"a" * 40}[.]{{3}}"'):
-        words = f"firebreak: {shown}: a name is 1 .. 16 of a-z"
+    for name, shown in ("Anna!", "'Anna!'"), ("", "''"), ("a" * 99, f"'{'a' * 20}'"):
+        words = f"firebreak: {shown} is no name of a user; allowed 1 .. 16 of a-z"
         refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
     for argv, words in table(WRONG):
         refused(capsys, 2, words, argv)

@@ -27,7 +27,7 @@ class Controller:
     def __init__(self, folder, monkeypatch):
         # no wait for an answer that never comes
         monkeypatch.setattr("controller.hints.client.ANSWER_S", 0.05)
-        self._socket = sockets.bound(os.path.join(folder, "hints.sock"), 0o600)
+        self._socket = sockets.bound(os.path.join(folder, "hints.sock"), "")
         self.client = HintClient(folder)
 
     def answers(self, *datagrams):

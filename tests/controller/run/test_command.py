@@ -1,7 +1,9 @@
 """Operator commands: the form of a datagram, one reset at a time, an answer for each client."""
 
 import contextlib
+import grp
 import os
+import pwd
 import socket
 import stat
 import struct
@@ -11,10 +13,12 @@ import pytest
 
 from controller.run import channel_link, operator_client, operator_commands as oc
 from controller.system import sockets
+from controller.system.paths import OPERATORS
 from safety import latches
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
+NUMBER = b"\0\1\2number"[:8]
 
 
 class Cabinet:
@@ -38,17 +42,17 @@ class Client:
 
     def say(self, data):
         with sockets.short(self.path) as name:
-            self.socket.sendto(data, name)
+            self.socket.sendto(NUMBER + data, name)
 
     def heard(self):
         """[code, or (code, channel B's)] of the answers that have come."""
         codes = []
         while True:
             try:
-                magic, code, there = oc.ANSWER.unpack(self.socket.recv(64))
+                magic, code, there, number = oc.ANSWER.unpack(self.socket.recv(64))
             except BlockingIOError:
                 return codes
-            assert magic == oc.MAGIC
+            assert (magic, number) == (oc.MAGIC, NUMBER)
             codes.append((code, there) if there else code)
 
 
@@ -176,7 +180,7 @@ def test_anything_else_is_refused_and_does_nothing(place, data):
 def test_who_has_no_address_is_waited_for_too(place, first):
     """Else the next client's reset would get the answer to this one."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
-        nameless.sendto(first, place.path)
+        nameless.sendto(NUMBER + first, place.path)
         place.listener.receive(place.cabinet)
     assert place.say(request(oc.KEY_RESET)) == [oc.BUSY]
     assert place.ended(oc.ACCEPTED) == ([], []) and place.listener.dropped == 0
@@ -208,11 +212,63 @@ def test_nothing_waiting_is_nothing_and_an_asker_who_has_gone_is_counted(place):
     assert place.listener.dropped == 1
 
 
-def test_the_socket_is_its_owners_alone_and_replaces_one_left_over(tmp_path):
+class Operators:
+    """The group, with this user's own as its number, and one member who may log in."""
+
+    def __init__(self, monkeypatch, uid):
+        group = grp.struct_group(("operators", "x", os.getegid(), ["anna", "gone"]))
+        monkeypatch.setattr(grp, "getgrnam", {OPERATORS: group}.__getitem__)
+        known = {"anna": pwd.struct_passwd(("anna", "x", uid, 1, "", "/", "sh"))}
+        monkeypatch.setattr(pwd, "getpwnam", known.__getitem__)
+
+
+def from_user(monkeypatch, uid):
+    """The kernel says that this user has sent what comes."""
+    real = sockets.received
+    monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], uid))
+
+
+OTHER = os.geteuid() + 7
+KEY_CHANGE = oc.KEY_CHANGE.pack(oc.MAGIC, oc.SET_KEY, b"site_ems", bytes(32), 1)
+
+
+@cases("""
+    data  may
+    RUN  True | STOP  True | RESET  True | request(oc.KEY_RESET)  True
+    request(oc.TEST_MODE)  True | request(oc.LAMP_TEST)  True
+    LOCK  True | END  True | lock(oc.LOCK_OUT, b"bert")  False | lock(oc.END_LOCK_OUT, b"a")  False
+    approval()  False | KEY_CHANGE  False | b"x"  False
+""")
+def test_an_operator_operates_and_locks_out_in_the_own_name_alone(tmp_path, monkeypatch, data, may):
+    Operators(monkeypatch, OTHER)
+    place = Place(str(tmp_path / "command.sock"))
+    from_user(monkeypatch, OTHER)
+    assert (place.say(data) == [oc.OTHERS_NAME]) != may
+    assert len(place.cabinet.asked) == may
+    place.close()
+
+
+@pytest.mark.parametrize("uid", [OTHER + 1, None])
+def test_who_is_no_operator_any_more_locks_nobody_out(tmp_path, monkeypatch, uid):
+    Operators(monkeypatch, OTHER)
+    place = Place(str(tmp_path / "command.sock"))
+    from_user(monkeypatch, uid)
+    assert place.say(LOCK) == [oc.OTHERS_NAME] and place.cabinet.asked == []
+    place.close()
+
+
+@pytest.mark.parametrize("group, mode", [(OPERATORS, 0o660), ("none", 0o600)])
+def test_the_socket_is_for_its_owner_and_operators(tmp_path, monkeypatch, group, mode):
+    Operators(monkeypatch, OTHER)
+    path = str(tmp_path / "command.sock")
+    sockets.bound(path, group).close()
+    assert stat.S_IMODE(os.stat(path).st_mode) == mode
+
+
+def test_the_socket_replaces_one_left_over(tmp_path):
     path = str(tmp_path / "command.sock")
     oc.Listener(path)._socket.close()  # as after kill -9: the file stays
     listener = oc.Listener(path)
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     listener.close()
     assert not os.path.exists(path)
     listener.close()
@@ -247,11 +303,36 @@ def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypat
         operator_client.ask(str(tmp_path / "absent.sock"), oc.RUN)
 
 
+def test_an_answer_counts_by_its_number_and_its_user(tmp_path, monkeypatch):
+    """A fake `command.sock` of another user made "accepted" of a stop."""
+    path, users = str(tmp_path / "command.sock"), [os.geteuid() + 1, os.geteuid()]
+    real, said_by = sockets.received, [users[1], users[0], users[1]]
+    monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], said_by.pop(0)))
+    with sockets.bound(path, "") as fake, asking(operator_client.ask, path, oc.RUN) as answers:
+        fake.setblocking(True)
+        data, sender, _ = real(fake, 99)
+        for number, code in ((b"?" * 8, oc.BUSY), (data[:8], oc.LOCKED), (data[:8], oc.ACCEPTED)):
+            fake.sendto(oc.ANSWER.pack(oc.MAGIC, code, 0, number), sender)
+    assert answers == [oc.ACCEPTED]
+
+
+def test_a_socket_of_another_user_gets_no_command(tmp_path, monkeypatch):
+    path, real = str(tmp_path / "command.sock"), os.lstat
+    with sockets.bound(path, "") as fake:
+        found = os.stat_result([*real(path)[:4], os.geteuid() + 1, *real(path)[5:10]])
+        monkeypatch.setattr(os, "lstat", lambda *_: found)
+        for ask in (operator_client.ask, lambda path, _: operator_client.reach(path)):
+            with pytest.raises(OSError, match="belongs to the user"):
+                ask(path, oc.RUN)
+        with pytest.raises(BlockingIOError):
+            fake.recv(99)
+
+
 @pytest.mark.parametrize("data", [b"", b"FBC1\1", b"FBC1\1\0\0"])
 def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
     """After an update without a restart of the controller."""
     path = str(tmp_path / "command.sock")
-    with sockets.bound(path, 0o600) as old:
+    with sockets.bound(path, "") as old:
         old.setblocking(True)
         with asking(operator_client.ask, path, oc.RUN) as answers:
             old.sendto(data, old.recvfrom(64)[1])
@@ -259,7 +340,7 @@ def test_an_answer_of_another_version_is_a_refusal(tmp_path, data):
 
 
 def test_every_answer_has_words_of_its_own():
-    codes = (None, *range(len(latches.RESULTS)), *range(oc.ACCEPTED, oc.OTHER_IMAGE + 1))
+    codes = (None, *range(len(latches.RESULTS)), *range(oc.ACCEPTED, oc.OTHERS_NAME + 1))
     assert len({oc.words(code) for code in codes}) == len(codes)
     assert all(oc.words(code).startswith("in effect") for code in (oc.UNSTORED, oc.UNCONFIRMED))
     assert "effect" not in oc.words(oc.NOT_STORED)

@@ -13,6 +13,7 @@ from shlex import quote
 import pytest
 from slow import slow
 
+from controller.console import upstream
 from controller.record import journal_header
 from controller.run import loop
 from controller.system import paths, realtime
@@ -525,11 +526,13 @@ def test_purge_leaves_nothing(whole):
     assert bash("purge=yes; do_uninstall", whole)[0] == 0
     assert (left(whole), len(removed_users(whole))) == ([], 2)
     assert set(removed_users(whole)) == {"firebreak", "firebreak-upstream"}
+    groups = {line.split()[-1] for line in asked(whole) if line.startswith("groupdel")}
+    assert groups == {"firebreak", "firebreak-upstream", "firebreak-hints", "firebreak-operators"}
 
 
 def unit(name):
     found = {}
-    for line in (FOLDER / name).read_text().splitlines():
+    for line in (FOLDER / name).read_text().replace("\\\n    ", "").splitlines():
         if "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             found.setdefault(key, []).append(value)
@@ -557,8 +560,30 @@ def test_the_units_use_the_programs_places():
     assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
     recorder = unit("firebreak-record.service")["ExecStart"][0]
     assert recorder.endswith(f"record --run-dir {run} --state-dir {state}")
-    assert unit("firebreak-upstream.service")["ExecStart"][0].endswith(f"upstream --run-dir {run}")
+    gateway = unit("firebreak-upstream.service")
+    assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {upstream.LISTEN}")
+    assert upstream.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
     assert unit("run-firebreak.mount")["Where"] == [run]
+
+
+def test_doors_have_no_device_and_nobody_else_writes_in_the_run_directory():
+    """The gateway wrote a coil frame on a bus in use, and a link over a copy of the store."""
+    gateway, own = unit("firebreak-upstream.service"), unit("firebreak.service")
+    assert "DeviceAllow" not in gateway and gateway["PrivateDevices"] == ["yes"]
+    assert "dialout" not in str(gateway) and "ReadWritePaths" not in gateway
+    assert unit("firebreak-console@.service")["DeviceAllow"] == ["/dev/%I rw"]
+    assert own["RuntimeDirectoryMode"] == ["0751"]
+    assert "mode=0751" in unit("run-firebreak.mount")["Options"][0]
+
+
+def test_the_groups_are_those_of_the_program():
+    made = (FOLDER / "firebreak.sysusers.conf").read_text()
+    groups = {paths.SERVICE, paths.SENDERS, paths.OPERATORS}
+    assert set(re.findall(r"^g (\S+)", made, re.MULTILINE)) == groups
+    assert set(unit("firebreak.service")["SupplementaryGroups"][0].split()) >= groups - {
+        paths.SERVICE
+    }
+    assert unit("firebreak-upstream.service")["Group"] == [paths.SENDERS]
 
 
 def test_two_journals_fit_the_run_directory():

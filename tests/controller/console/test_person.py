@@ -1,0 +1,87 @@
+"""Who somebody at a shell is: the own login name, a password, or the key out of RUN."""
+
+import io
+import os
+import pwd
+import sys
+import types
+
+import pytest
+from command_line import answered, refused, run
+
+from controller.console import person
+from controller.console.terminal import users
+from controller.record import spool
+from controller.run import operator_client, operator_commands
+
+PASSWORD = "a long password 1"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """The command line of a lock-out by anna, who has a password; `asked` by the controller."""
+    for folder in ("run", "state"):
+        (tmp_path / folder).mkdir()
+    users.add(str(tmp_path / "state"), "anna", PASSWORD)
+    answered(monkeypatch, operator_client, "reach", None)
+    asked = answered(monkeypatch, operator_client, "lock_out", operator_commands.ACCEPTED)
+    run_dir, state_dir = tmp_path / "run", tmp_path / "state"
+    more = "--run-dir", run_dir, "--state-dir", state_dir
+    return types.SimpleNamespace(asked=asked, run_dir=run_dir, more=more)
+
+
+def typed(monkeypatch, text, is_key_out=False):
+    monkeypatch.setattr(sys, "stdin", None if text is None else io.StringIO(text))
+    monkeypatch.setattr(person, "_is_key_out", lambda _: is_key_out)
+
+
+def noted(place):
+    acts = spool.Inbox(str(place.run_dir), ()).take(9)
+    return [(act.code, act.text) for act in acts]
+
+
+def test_a_name_is_proven_by_its_password(place, capsys, monkeypatch):
+    typed(monkeypatch, PASSWORD + "\n")
+    assert run(capsys, "lock-out anna", *place.more)[0] == 0
+    assert place.asked[0][1:] == ("anna", True) and noted(place) == []
+
+
+@pytest.mark.parametrize("text, is_key_out", [("", 0), (None, 0), ("x", 0), ("x", 1), ("\n", 0)])
+def test_a_wrong_password_does_nothing_and_delays_the_next(
+    place, capsys, monkeypatch, text, is_key_out
+):
+    typed(monkeypatch, text, is_key_out)
+    words = "^firebreak: wrong name or password; nothing was done$"
+    refused(capsys, 1, words, "lock-out anna", *place.more)
+    typed(monkeypatch, PASSWORD)
+    refused(capsys, 1, "1 failed logins here: wait 1 s", "lock-out anna", *place.more)
+    assert place.asked == []
+    assert noted(place) == [("FAIL", "anna at a shell: login failed, number 1")]
+
+
+def test_the_key_out_of_run_is_break_glass_and_recorded(place, capsys, monkeypatch):
+    typed(monkeypatch, "\n", is_key_out=True)
+    assert run(capsys, "lock-out bert", *place.more)[0] == 0 and len(place.asked) == 1
+    assert noted(place) == [("GLASS", "bert at a shell: key out of RUN, no password")]
+
+
+def test_a_lock_out_waits_for_no_recorder(place, capsys, monkeypatch):
+    typed(monkeypatch, "", is_key_out=True)
+    answered(monkeypatch, spool, "put", OSError(28, "No space left on device"))
+    code, _, err = run(capsys, "lock-out anna", *place.more)
+    assert (code, err) == (0, ["firebreak: NOT RECORDED: No space left on device"])
+
+
+def test_an_operator_has_the_own_login_name_alone(place, capsys, monkeypatch):
+    """The kernel tells the controller who it is; the run folder is somebody else's."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.stat(place.run_dir).st_uid + 1)
+    login = pwd.struct_passwd(("anna", "x", 1, 1, "", "/", "sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: login)
+    assert run(capsys, "lock-out anna", *place.more)[0] == 0
+    refused(capsys, 1, "bert: you are anna; for another name", "lock-out bert", *place.more)
+    assert len(place.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["Anna", "", "a" * 17])
+def test_what_is_no_name_is_refused(place, capsys, name):
+    refused(capsys, 2, "is no name of a user", "lock-out", name, *place.more)
