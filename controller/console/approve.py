@@ -49,7 +49,8 @@ def _approve(arguments):
     if seen.inp[s.IMAGE_APPROVED_OK]:
         print(UNCHANGED)
         return DONE
-    changes, code = changed(seen.reader.header)
+    with cli.ends(NO_START, ValueError, KeyError, before="of another version of this program: "):
+        changes, code = changed(seen.reader.header)
     for line in changes:
         print(line)
     print(f"turn the key out of RUN, then: firebreak approve NAME {code:08X}")

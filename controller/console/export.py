@@ -101,13 +101,17 @@ def _write(connection, arguments, times_us):
 
 
 def _captures(connection, times_us):
-    """Names of the captures of the trips in a time, in the order of these."""
+    """Names of the captures of the trips in a time, in the order of these. A name of another form,
+    of a forged record, would lead anywhere.
+    """
+    from controller.recorder.capture import NAME
+
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
         "IS NOT NULL AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
         times_us,
     )
-    return [name for (name,) in rows]
+    return [name for (name,) in rows if NAME.fullmatch(str(name))]
 
 
 def _growing(connection, arguments, times_us):

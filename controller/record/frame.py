@@ -86,9 +86,9 @@ class Frame:
 
     def __init__(self, raw: bytes, counts: tuple):
         """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
-        n_state).
+        n_state). ValueError where it does not hold just what it says, or more than these.
         """
-        n_in, n_groups, n_out, _ = counts
+        n_in, n_groups, n_out, n_state = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)
         at = FRAME.size + BODY.size
@@ -100,9 +100,14 @@ class Frame:
         if self.kind == KEYFRAME:
             self.indexes = range(n_in + n_out)
             self.state = array("i", raw[values_at + 4 * (n_in + n_out) :])
+            is_whole = (changes, len(self.state)) == (n_in + n_out, n_state)
         else:
             self.indexes = array("H", raw[values_at : values_at + 2 * changes])
             values_at += 2 * changes
+            is_whole = len(raw) == values_at + 4 * changes
+            is_whole = is_whole and max(self.indexes, default=0) < n_in + n_out
+        if not is_whole:
+            raise ValueError("a frame of another length")
         self.values = array("i", raw[values_at : values_at + 4 * changes])
 
     @property

@@ -13,6 +13,7 @@ from zlib import crc32
 
 import msgpack
 
+from controller.record import header_form
 from controller.record.frame import BODY, BODY_AT, FRAME, FRAME_MAGIC, KEYFRAME, Frame, FrameEncoder
 from controller.system import regular_file
 
@@ -76,13 +77,15 @@ class JournalReader:
         fields = _preamble(path, self._map)
         _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, crc = fields
         self.counts = (n_in, n_groups, n_out, n_state)
+        if header_bytes > header_form.HEADER_BYTES_MAX or not header_form.are_counts(self.counts):
+            raise JournalError(f"{path}: its header or its frames are larger than any journal's")
         self._newest_at = PREAMBLE.size + header_bytes
         self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
         self.packed_header = packed = self._map[PREAMBLE.size : self._newest_at]
         is_whole = self._ring_at <= len(self._map)
         if not is_whole or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != crc:
             raise JournalError(f"{path}: the header of this journal is damaged")
-        self.header = unpack_header(packed)
+        self.header = _header(path, packed)
         self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
         self._end = self._ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
@@ -237,7 +240,10 @@ class JournalReader:
 
     def _frame_at(self, at):
         raw = self._raw_at(at)
-        return Frame(raw, self.counts) if raw else None
+        try:
+            return Frame(raw, self.counts) if raw else None
+        except ValueError:  # a right checksum over something else
+            return None
 
     def _keyframe(self, at, sequence=None):
         """The keyframe at a position, of this sequence if given; None where there is none."""
@@ -254,6 +260,17 @@ def _existing_map(path):
         raise JournalError(f"{path}: {error.strerror}") from None
     except ValueError:
         raise JournalError(f"{path}: the file is empty") from None
+
+
+def _header(path, packed):
+    try:
+        found = unpack_header(packed)
+        wrong = header_form.wrong(found)
+    except (ValueError, msgpack.UnpackException):
+        wrong = "its form"
+    if wrong:
+        raise JournalError(f"{path}: the header of this journal is no header: {wrong}")
+    return found
 
 
 def _preamble(path, content):

@@ -7,6 +7,7 @@ begins again at the next one after frames were lost.
 
 from array import array
 
+from controller.core import functions
 from controller.core.core import Core
 from controller.record.frame import KEYFRAME, FrameEncoder
 from controller.record.journal import JournalReader
@@ -154,9 +155,9 @@ def core_of(header: dict):
     core = Core(
         header["safety_image"], header["control_image"], header.get("source_image", array("i"))
     )
-    if (
-        len(header["input_names"]) != len(core.inp)
-        or len(header["output_names"]) != core.standing_at
-    ):
-        raise ValueError("its ticks have other inputs or outputs")
+    known = [len(header[key]) for key in ("input_names", "output_names")]
+    published = functions.output_names(len(header["source_names"]))
+    of_functions = core.setpoint_at - core.chain_at - len(core.chain.out)
+    if known + [len(published)] != [len(core.inp), core.standing_at, of_functions]:
+        raise ValueError("its ticks have other inputs, outputs or sources")
     return core

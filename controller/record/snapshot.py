@@ -33,10 +33,13 @@ class Snapshot:
         """Raises JournalError when the file is no journal."""
         self.reader = JournalReader(path)
         header = self.reader.header
-        self.layout = s.Layout(*header["safety_image"][p.H_UNITS : p.H_MODULES + 1])
-        self.stage_names = header["stage_instances"]
-        self.output_names = header["output_names"]
-        at = places(header["input_names"])
+        try:
+            self.layout = s.Layout(*header["safety_image"][p.H_UNITS : p.H_MODULES + 1])
+            self.stage_names = header["stage_instances"]
+            self.output_names = header["output_names"]
+            at = places(header["input_names"])
+        except (KeyError, TypeError) as error:
+            raise other_version(path, error) from None
         self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])

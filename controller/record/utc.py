@@ -15,6 +15,7 @@ NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
 # 2026-01-01: a clock before this program was written is not right
 EARLIEST_US = 1_767_225_600_000_000
+UTC_US_MAX = 1 << 57  # in the year 6536
 # how fast the kernel lets its own uncertainty grow once the clock is not steered
 HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"

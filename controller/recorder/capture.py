@@ -26,12 +26,12 @@ FOLDER, PART = "captures", ".part"
 RING_BYTES = 64 << 20  # a capture is finished early rather than let grow beyond
 BEFORE_BYTES_MAX = 32 << 20
 PUMP_BYTES = 256 << 10  # written at once; an event must not wait for more than this
-_NAME = re.compile(r"trip_(\d+)\.journal")
+NAME = re.compile(r"trip_(\d+)\.journal")
 
 
 def event_number(name: str) -> int:
     """Number of the trip a capture is named after."""
-    return int(_NAME.fullmatch(name)[1])
+    return int(NAME.fullmatch(name)[1])
 
 
 class Before:
@@ -184,7 +184,7 @@ class Folder:
 
     def kept(self) -> list:
         """[(event number, file name)] of the finished ones, oldest first."""
-        matches = filter(None, map(_NAME.fullmatch, os.listdir(self.path)))
+        matches = filter(None, map(NAME.fullmatch, os.listdir(self.path)))
         return sorted((int(match[1]), match[0]) for match in matches)
 
     def adopt(self, name: str):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from controller.record import durable
 from controller.record.chain import COLUMNS
+from controller.record.utc import UTC_US_MAX
 from controller.recorder import seconds
 from controller.system import regular_file
 
@@ -18,14 +19,13 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None."""
-    if utc_us is None:
+    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None, and for what is no
+    time: its own column has it as it is.
+    """
+    if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
-    return (
-        (EPOCH + timedelta(microseconds=utc_us))
-        .isoformat(timespec="microseconds")
-        .replace("+00:00", "Z")
-    )
+    found = EPOCH + timedelta(microseconds=utc_us)
+    return found.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def moment_us(text: str) -> int:

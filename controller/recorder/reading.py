@@ -30,8 +30,17 @@ def opened(path: str):
         timeout=WAIT_S,
         isolation_level=None,
     )
-    with contextlib.closing(connection):
+    with contextlib.closing(connection), _readable():
         connection.execute("BEGIN")
         if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise FileNotFoundError(2, os.strerror(2))
         yield connection
+
+
+@contextlib.contextmanager
+def _readable():
+    """The module cannot make its error of a damaged name that is no UTF-8."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise sqlite3.DatabaseError("the names of its tables are damaged") from None

@@ -10,7 +10,9 @@ import msgpack
 from controller.core.instances import stage_instances
 from controller.rows import matrix_words, records
 from safety import matrix as m, parameters as p, peer, signals as s
+from safety.image_check import topology
 
+IMAGE_BYTES_MAX = 1 << 22
 PROGRAM = "program"  # CRC of every table of the kernel: thresholds are not all that a stage does
 ABSENT = "not there"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
@@ -43,8 +45,11 @@ def of(config) -> dict:
 
 
 def named(image, device_crcs: dict) -> dict:
-    """{name: number} of a limit image of this program, and of the devices."""
-    units, racks = image[p.H_UNITS], image[p.H_RACKS]
+    """{name: number} of a limit image of this program, and of the devices. ValueError for another
+    image.
+    """
+    layout, _ = topology(image)
+    units, racks = layout.units, layout.racks
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
     for (scope, table), count in zip(_TABLES, (units, racks)):
         names += [f"{scope} {number + 1}.{row[0]}" for number in range(count) for row in table]
@@ -87,11 +92,14 @@ def packed(words: dict) -> bytes:
 def unpacked(content: bytes) -> dict:
     """Of `packed`; {} of what it did not make."""
     try:
-        found = msgpack.unpackb(zlib.decompress(content))
+        stream = zlib.decompressobj()
+        found = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
     except (zlib.error, ValueError, msgpack.UnpackException):
         return {}
-    is_image = isinstance(found, dict) and "tick_ms" in found
-    return found if is_image else {}
+    if not stream.eof or not isinstance(found, dict) or "tick_ms" not in found:
+        return {}
+    kinds = {(type(name), type(number)) for name, number in found.items()}
+    return found if kinds == {(str, int)} else {}
 
 
 def code(old: dict, new: dict) -> int:

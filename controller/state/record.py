@@ -6,11 +6,11 @@ import sqlite3
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from controller.record.utc import UTC_US_MAX
 from controller.system import regular_file
 
 FILE = "record.db"
 WAIT_S = 1.0
-UTC_US_MAX = 1 << 57  # in the year 6536
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # while a controller ticks the recorder stores its seconds every 10 s
 EVENT_FIELDS = (

@@ -88,8 +88,23 @@ check_target() {
     for name in /usr/bin/systemd-sysusers /sbin/ip /usr/bin/flock; do
         [ -e "$root$name" ] || fail "$root has no $name: apt-get install systemd iproute2 util-linux"
     done
+    check_links
     on_target /usr/bin/python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
         fail "$root has no Python 3.11 or newer with its venv module: apt-get install python3 python3-venv"
+}
+
+# An absolute link in a tree means a place in that tree, and would lead out of it from here.
+check_links() {
+    local place found
+    [ "$root" != / ] || return 0
+    for place in "$opt/releases" "$etc/types" "$etc/example" "$units" etc/{sysusers.d,modules-load.d,udev/rules.d} \
+        etc/needrestart/conf.d usr/local/bin var/lib/firebreak; do
+        found="$(readlink -m "$root/$place")"
+        case "$found" in
+            "$root"/*) ;;
+            *) fail "$root/$place leads out of the tree, to $found" ;;
+        esac
+    done
 }
 
 target_python() {

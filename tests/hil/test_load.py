@@ -176,6 +176,8 @@ def test_what_can_be_read_and_what_cannot(tmp_path):
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"t_s,a_W\n\xff\xfe\x00")
     assert _refused(binary) == "not UTF-8 text: allowed is CSV in UTF-8, or gzip of it"
+    binary.write_bytes(gzip.compress(bytes(reader.BYTES_MAX + 1)))
+    assert _refused(binary) == "has more than 256 MiB of text: shorten it"
     packed = gzip.compress(b"t_s,a_W\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(500)))
     for damaged in (packed[:-30], packed[:40] + b"\x55" * 60 + packed[100:], b"\x1f\x8b\x00\x00"):
         binary.write_bytes(damaged)

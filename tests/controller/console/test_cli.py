@@ -72,7 +72,7 @@ run SITE --run-dir {0}/file/run | {0}/file/run: Not a directory
 run SITE --run-dir {0}/run --state-dir {0}/file/state | {0}/file/state: Not a directory
 prepare --state-dir {0}/file | {0}/file: File exists
 prepare --state-dir= | '': No such file or directory
-upstream --run-dir {0}/absent | {0}/absent: No such file or directory
+upstream --run-dir {0} --listen {0}/absent/s | {0}/absent: No such file or directory
 reset --run-dir {0}/absent | no controller answers in {0}/absent: {0}/absent/journal: No such file\
  or directory
 """

@@ -13,7 +13,7 @@ from tests.tables import cases
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 20, 11, 7, 30
 HEADER = {
-    "safety_image": array("i", [1, -2, 3]),
+    "image": array("i", [1, -2, 3]),
     "tick_ms": 20,
     "topology": {"racks": [1, 2]},
     "site": "one",

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import errno
 import os
+import shutil
 import sqlite3
 
 import pytest
@@ -224,17 +225,47 @@ def test_verify_of_no_record_and_limits_out_of_range_are_one_line(capsys, tmp_pa
 
 
 def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, tmp_path):
-    for name in ("trips.log", "record.lock"):
-        (tmp_path / f"of_{name}" / name).mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     (tmp_path / "file").write_text("")
-    for name, words in (
-        ("link", "File exists"),
-        ("file", "File exists"),
-        ("of_trips.log", "trips.log: Is a directory"),
-        ("of_record.lock", "record.lock: Is a directory"),
-    ):
+    for name, words in (("link", "File exists"), ("file", "File exists")):
         line = f"nothing is recorded: {tmp_path}/{name}.*{words}.*; give another --state-dir"
         refused(capsys, 3, line, "record --run-dir", tmp_path, "--state-dir", tmp_path / name)
     words = "^firebreak: nothing is recorded: ''.*is the directory there"
     refused(capsys, 3, words, "record --state-dir= --run-dir", tmp_path)
+
+
+FILES = [("captures", "file"), ("captures", "event_id")]
+FORGED = (None, "x", b"\xff", 1e300, -1, 1 << 61, 1e18, "../../../etc/passwd")
+
+
+@pytest.mark.parametrize("table_, column", [("events", "utc_us"), ("seconds", "utc_us"), *FILES])
+def test_what_a_forged_or_damaged_record_holds_is_no_time_and_no_path(
+    capsys, record, tmp_path, table_, column
+):
+    for value in FORGED:
+        state = tmp_path / repr(value)[:9].replace("/", "_")
+        shutil.copytree(record, state)
+        with contextlib.closing(sqlite3.connect(state / "record.db")) as found:
+            found.execute(f"UPDATE {table_} SET {column} = ?", (value,))
+            found.commit()
+        for what in ("events", "seconds", "capture"):
+            code, out, err = export(capsys, state, tmp_path, what)
+            assert code in (0, 1) and len(out) + len(err) == 1, (value, what)
+        assert not list(tmp_path.glob("*passwd*"))
+
+
+def test_names_of_tables_that_are_no_text_are_one_line(capsys, record, tmp_path):
+    """The sqlite3 module itself fails to make its error of them."""
+    content = (record / "record.db").read_bytes()
+    (tmp_path / "record.db").write_bytes(
+        content.replace(b"CREATE TABLE links", b"CREAT\xca TABLE links")
+    )
+    for command in ("verify", "export --what events --out .", "export --what seconds --out ."):
+        refused(
+            capsys,
+            2,
+            "record.db: cannot be read: the names of its",
+            command,
+            "--state-dir",
+            tmp_path,
+        )

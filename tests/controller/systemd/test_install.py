@@ -515,6 +515,20 @@ def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(whole):
     assert removed_users(whole) == ["firebreak-upstream", "firebreak"]
 
 
+@pytest.mark.parametrize("place", ["opt", "etc/firebreak", "var/lib", "usr/local"])
+def test_a_link_out_of_the_tree_is_refused(place, tmp_path):
+    tree, target = tmp_path / "tree", tmp_path / "elsewhere"
+    (tree / place).parent.mkdir(parents=True)
+    target.mkdir()
+    (tree / place).symlink_to(target)
+    code, lines = bash("check_links", tree)
+    assert code == 3 and "leads out of the tree, to " in lines[0] and str(target) in lines[0]
+    (tree / place).unlink()
+    (tree / "inside").mkdir()
+    (tree / place).symlink_to(os.path.relpath(tree / "inside", (tree / place).parent))
+    assert bash("check_links", tree) == (0, [])
+
+
 @pytest.mark.parametrize("command", ["check_target() { :; }; do_install", "do_uninstall"])
 def test_a_second_installer_or_uninstaller_does_not_wait(command, whole):
     code, lines = bash(f"exec 8<{whole}/opt/firebreak; flock 8; {command}", whole)

@@ -1,0 +1,69 @@
+"""What a journal may say of itself: the form of each word of its header, and how much of each.
+
+A checksum tells that a file is as it was written, not who wrote it. A number from a file takes no
+memory before it is held against these.
+"""
+
+from array import array
+
+from controller.rows.proof_intervals import INTERVALS
+from safety import parameters as p
+
+HEADER_BYTES_MAX = 1 << 22  # 18 684 bytes of the example cabinet with 3 racks
+WORDS_MAX = 1 << 16  # inputs and outputs: a frame names each by 16 bits
+STATE_WORDS_MAX = 1 << 20
+TEXTS, NUMBERS = [str], {str: int}
+FORMS: dict = {
+    **dict.fromkeys(("safety_image", "control_image", "source_image"), array),
+    **dict.fromkeys(("source_names", "input_names", "output_names", "stage_instances"), TEXTS),
+    **dict.fromkeys(("device_crcs", "proof_tests", "proof_allowed_ms", "neighbours"), NUMBERS),
+    "schema": int,
+    "approved": bytes,
+    "chemistry": str,
+    "names": {"cabinet": str},
+    "not_fitted": {str: str},
+    "rows_not_fitted": [int],
+    "buses": [{"name": str, "kind": str, "speed": int}],
+    "devices": [
+        {
+            **dict.fromkeys(("name", "role", "bus"), str),
+            **dict.fromkeys(("address", "index"), int),
+            "fault_bits": NUMBERS,
+        }
+    ],
+}
+
+
+def are_counts(counts: tuple) -> bool:
+    """Whether a journal may have so many (inputs, groups, outputs, state words)."""
+    n_in, n_groups, n_out, n_state = counts
+    return n_in + n_out <= WORDS_MAX and n_groups <= WORDS_MAX and n_state <= STATE_WORDS_MAX
+
+
+def wrong(header) -> str | None:
+    """The first word of a header that has another form, None where all are right. A word that is
+    missing is for who needs it.
+    """
+    if not isinstance(header, dict):
+        return "its whole"
+    keys = [key for key in FORMS if key in header and not _fits(header[key], FORMS[key])]
+    if keys:
+        return keys[0]
+    if len(header.get("safety_image", p.HEADER)) < len(p.HEADER):
+        return "safety_image"
+    planned, allowed_ms = header.get("proof_tests", {}), header.get("proof_allowed_ms", {})
+    are_tests = planned.keys() == allowed_ms.keys() <= INTERVALS.keys()
+    return None if are_tests else "proof_tests"
+
+
+def _fits(value, form):
+    """form: a type; [form of each]; {str: form of each}; {word: form of it}, more may be there."""
+    if isinstance(form, list):
+        return isinstance(value, list) and all([_fits(each, form[0]) for each in value])
+    if not isinstance(form, dict):
+        return isinstance(value, form)
+    if not isinstance(value, dict):
+        return False
+    if str in form:
+        return all([type(key) is str and _fits(each, form[str]) for key, each in value.items()])
+    return all([key in value and _fits(value[key], each) for key, each in form.items()])

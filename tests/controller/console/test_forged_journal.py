@@ -1,0 +1,106 @@
+"""A journal of right checksums that another program made: one line, no memory for its word."""
+
+import os
+import resource
+import sys
+import zlib
+from array import array
+
+import msgpack
+import pytest
+
+from controller import __main__ as firebreak
+from controller.record import header_form, journal as j
+from controller.site import approval, config
+from controller.sites import EXAMPLE
+from hil.simulate import VirtualRig
+
+COMMANDS = "status", "links", "sources", "approve", "reset", "proof-test list"
+MEMORY_BYTES = 300 << 20  # beside what the test itself has
+RING_BYTES = 1 << 18
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """(header, counts, what follows the header) of a second of the example cabinet."""
+    path = str(tmp_path_factory.mktemp("sound") / "journal")
+    VirtualRig(config.load(str(EXAMPLE)), lambda t_s: 3e5, journal_path=path).run(1)
+    reader = j.JournalReader(path)
+    with open(path, "rb") as file:
+        file.seek(j.PREAMBLE.size + len(reader.packed_header))
+        rest = file.read(j.NEWEST.size + j.KEYFRAMES.size + RING_BYTES)
+    reader.close()
+    return reader.header, reader.counts, rest
+
+
+def forged(folder, sound, header=None, counts=None):
+    (folder / "journal").write_bytes(
+        j.file_start(counts or sound[1], j.pack_header(header or sound[0]), RING_BYTES) + sound[2]
+    )
+
+
+def code(folder):
+    """Of all commands, in a process that gets no more memory: 0, or 1 where one ends in no line."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        bytes_max = int(file.read().split()[0]) * resource.getpagesize() + MEMORY_BYTES
+    child = os.fork()
+    if not child:
+        found = {-1}
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (bytes_max, bytes_max))
+            sys.stdout = sys.stderr = open(os.devnull, "w")
+            where = "--run-dir", str(folder)
+            found = {firebreak.main([*each.split(), *where]) for each in COMMANDS}
+        finally:
+            os._exit(bool(found - {0, 1, 2, 3}))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_sound_journal_is_read(tmp_path, sound):
+    forged(tmp_path, sound)
+    assert code(tmp_path) == 0 and j.JournalReader(str(tmp_path / "journal")).newest() > 9
+
+
+@pytest.mark.parametrize("number", [70_000, 10**8, 2**32 - 1])
+@pytest.mark.parametrize("place", [0, 2, 3])
+def test_an_absurd_count(tmp_path, sound, place, number):
+    """34 kB made `status` take 10.5 GB."""
+    counts = [number if at == place else count for at, count in enumerate(sound[1])]
+    forged(tmp_path, sound, counts=counts)
+    assert code(tmp_path) == 0
+
+
+BIG = array("i", [2**31 - 1] * 40)
+FORGED = (None, 2**40, [["a"]], {"a": 1}, BIG)
+
+
+@pytest.mark.parametrize("word", sorted(header_form.FORMS))
+def test_each_word_of_another_form_or_missing(tmp_path, sound, word):
+    for value in FORGED:
+        forged(tmp_path, sound, header={**sound[0], word: value})
+        assert code(tmp_path) == 0, value
+    forged(tmp_path, sound, header={key: sound[0][key] for key in sound[0] if key != word})
+    assert code(tmp_path) == 0
+
+
+@pytest.mark.parametrize("number", [2**31 - 1, -1, 100_000])
+@pytest.mark.parametrize("place", range(8))
+def test_each_number_at_the_head_of_the_limit_image(tmp_path, sound, place, number):
+    image = array("i", sound[0]["safety_image"])
+    image[place] = number
+    forged(tmp_path, sound, header={**sound[0], "safety_image": image})
+    assert code(tmp_path) == 0
+
+
+def test_a_header_as_large_as_allowed_and_larger(tmp_path, sound):
+    for extra, words in ((0, None), (header_form.HEADER_BYTES_MAX, "larger than any")):
+        forged(tmp_path, sound, header={**sound[0], "more": bytes(extra)})
+        if words:
+            with pytest.raises(j.JournalError, match=words):
+                j.JournalReader(str(tmp_path / "journal"))
+        assert code(tmp_path) == 0
+
+
+@pytest.mark.parametrize("content", [b"\0" * (64 << 20), msgpack.packb({"tick_ms": "x"})])
+def test_an_approved_image_that_is_a_bomb_or_no_image_is_none(content):
+    assert approval.unpacked(zlib.compress(content)) == {}
