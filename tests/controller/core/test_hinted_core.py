@@ -309,5 +309,5 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
     assert header["stage_instances"][0] == matrix.STAGES[0][matrix.S_ID]
     assert header["output_names"][core.out_at["hint_table"]] == "hint_control_source"
     changed = dict(header, source_image=CONFIGS["pylontech"].source_image)
-    with pytest.raises(ValueError, match="other inputs or outputs"):
+    with pytest.raises(ValueError, match="other inputs, outputs or sources"):
         replay.replay(path, lambda _: replay.core_of(changed))
