@@ -67,7 +67,7 @@ def _console(arguments):
 
 
 def _serve(arguments, line):
-    from controller.console.terminal import actions, login, process, session, view
+    from controller.console.terminal import actions, login, process, session, users, view
     from controller.record import spool
 
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -76,13 +76,14 @@ def _serve(arguments, line):
     try:
         place = spool.folder(arguments.run_dir)
         actor = login.Actor(os.path.join(place, "actor"))
+        kept = users.folder(arguments.state_dir)  # failed logins last over a restart of the box
     except OSError as error:
         line.close()
         why = f"{error.strerror or error}; run this as the controller's user or as root"
         raise cli.Ended(NO_START, f"{arguments.run_dir}: {why}") from error
     # All terminals of the network count together: each login there gets another number.
     counted = "pts" if where.startswith("pts-") else where
-    failures = login.Failures(os.path.join(place, f"{counted}.failed"))
+    failures = login.Failures(os.path.join(kept, f"{counted}.failed"))
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
     seen = view.View(arguments.run_dir, arguments.state_dir)
     person = session.Session(
@@ -127,7 +128,7 @@ def _password(name):
 
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
-    password = users.checked_password(getpass.getpass(f"Password or PIN of {name}: "))
+    password = users.checked_password(getpass.getpass(f"Password of {name}: "))
     if getpass.getpass("Once more: ") != password:
         raise users.UserError("the two differ; nothing changed")
     return password

@@ -39,7 +39,7 @@ def _prove_operator(name):
 
 def _prove_by_password(arguments, name):
     with cli.ends(NO_START, OSError, before="nobody can log in: "):
-        place = spool.folder(arguments.run_dir)
+        place = users.folder(arguments.state_dir)
     failures = login.Failures(os.path.join(place, "shell.failed"))
     is_key_out = _is_key_out(arguments.run_dir)
     password, now_us = _asked(name, is_key_out), clock.now_us()
@@ -67,7 +67,7 @@ def _is_key_out(run_directory):
 def _asked(name, is_key_out):
     if sys.stdin is None or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
-    return getpass.getpass(f"Password or PIN of {name}{BY_KEY if is_key_out else ''}: ")
+    return getpass.getpass(f"Password of {name}{BY_KEY if is_key_out else ''}: ")
 
 
 def _note(arguments, now_us, code, text):

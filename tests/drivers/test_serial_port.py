@@ -1,12 +1,14 @@
 """A serial port over real ptys: never blocks, says what is wrong in one line, comes back."""
 
 import errno
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
 import tty
+from array import array
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from drivers.buses.serial_port import Arrivals, SerialPort, SerialPortError
 from tests.tables import cases
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
+TIOCGEXCL = 0x80045440  # asm-generic/ioctls.h
 
 HANG_GUARD_s = 10
 wire = pytest.mark.wire
@@ -375,3 +378,17 @@ def test_a_descriptor_that_is_handed_out_again_is_the_port_that_has_it_now(adapt
     os.write(adapter.master, b"x")
     assert heard(arrivals) == [other] and other.read() == b"x"
     other.close()
+
+
+@wire
+@pytest.mark.parametrize("majors, is_kept", [((), 1), (range(136, 144), 0)])
+def test_a_port_in_use_lets_nobody_in_but_a_pty(adapter, monkeypatch, majors, is_kept):
+    """A plain open wrote a coil frame on a bus in use; root alone may still do that."""
+    assert range(136, 144) == serial_port.PTY_MAJORS
+    monkeypatch.setattr(serial_port, "PTY_MAJORS", majors)
+    port = SerialPort(str(adapter.path), 115_200)
+    port.open()
+    state = array("i", [9])
+    fcntl.ioctl(port.fileno(), TIOCGEXCL, state)
+    assert bool(state[0]) == bool(is_kept)
+    port.close()

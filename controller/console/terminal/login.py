@@ -44,6 +44,8 @@ class Failures:
         self._look()
         if not self.count:
             return 0
+        if self._last_us > now_us:  # the box was restarted: its clock began anew
+            self._store(now_us)
         delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
 
@@ -67,7 +69,11 @@ class Failures:
 
     def failed(self, now_us: int) -> None:
         """One more."""
-        self.count, self._last_us = self.count + 1, now_us
+        self.count += 1
+        self._store(now_us)
+
+    def _store(self, now_us):
+        self._last_us = now_us
         try:
             durable.put(self._path, ".new", [f"{self.count} {now_us}\n".encode("ascii")], 0o600)
             self._is_stored = True

@@ -13,7 +13,7 @@ import tempfile
 from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
-from hil.campaigns.vm import image, running
+from hil.campaigns.vm import image, intruders, running
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.campaigns.vm.rig import VmRig
@@ -46,6 +46,8 @@ CHECKS = (
     ("rest of a new cabinet", running.rests),
     ("first start", running.closes),
     ("commands", running.commands),
+    ("users and their groups", intruders.users),
+    ("traps for root", intruders.traps),
     ("UTC source", running.wall_clock),
     ("hang", running.hangs),
     ("ARMED latch after the hang", running.latched),
@@ -54,6 +56,7 @@ CHECKS = (
     ("ARMED latch after the cut", running.latched),
     ("reset after the cut", running.resets),
     ("controlled stop", running.stops_clean),
+    ("planted names", intruders.planted),
     ("install on the box", running.installs_live),
     ("uninstall", running.uninstalls),
     ("invariants", running.invariants),

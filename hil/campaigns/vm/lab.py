@@ -76,12 +76,17 @@ class Lab:
 
     def until_accepted(self, what, command, word=""):
         """Wait for an operator's command to be accepted. Returns what it prints."""
+        said = ""
 
         def accepted():
-            code, text = self.machine.run(command)
-            return text if code == 0 and word in text else None
+            nonlocal said
+            code, said = self.machine.run(command)
+            return said if code == 0 and word in said else None
 
-        return self.until(f"accepted: {what}", accepted, RESTART_S)
+        try:
+            return self.until(f"accepted: {what}", accepted, RESTART_S)
+        except CheckError as error:
+            raise CheckError(f"{error}: {' '.join(said.split())}") from None
 
     def state(self):
         """The controller's journal: {state, standing, loop}, None while there is none."""
@@ -107,6 +112,15 @@ class Lab:
     def start(self):
         """Somebody starts it, once the controller takes commands. Returns what it prints."""
         return self.until_accepted("a start", START)
+
+    def first_start(self):
+        """The same, with a new store where a row latched as the emulator stood still at rest: a
+        start is refused until somebody resets it.
+        """
+        standing = self.standing()
+        if standing and standing <= STALL_STAGES:
+            self.ask(RENEW)
+        return self.start()
 
     def until_powered(self):
         """Contactors closed and power, and no latch on the way. An emulator that stands still for

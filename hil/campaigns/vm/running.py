@@ -123,7 +123,7 @@ def rests(lab):
 
 def closes(lab):
     """Started, it closes without a latch on the way, and power flows."""
-    return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
+    return f"{lab.first_start()}; {lab.until_powered()}; {lab.lateness()}"
 
 
 def commands(lab):

@@ -331,7 +331,7 @@ def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch,
     monkeypatch.setattr(sys, "stdin", None)
     answered(monkeypatch, operator_client, "reach", None)
     refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
-    words = "a password or PIN has 6 .. 64"
+    words = "a password has 15 .. 64"
     refused(capsys, 2, words, "console-user add jo --state-dir", tmp_path)
     refused(
         capsys, 2, "absent: no such folder", "console-user list --state-dir", tmp_path / "absent"

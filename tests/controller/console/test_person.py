@@ -13,6 +13,7 @@ from controller.console import person
 from controller.console.terminal import users
 from controller.record import spool
 from controller.run import operator_client, operator_commands
+from controller.system import clock
 
 PASSWORD = "a long password 1"
 
@@ -24,6 +25,7 @@ def place(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
     users.add(str(tmp_path / "state"), "anna", PASSWORD)
     answered(monkeypatch, operator_client, "reach", None)
+    answered(monkeypatch, clock, "now_us", 5_000_000)
     asked = answered(monkeypatch, operator_client, "lock_out", operator_commands.ACCEPTED)
     run_dir, state_dir = tmp_path / "run", tmp_path / "state"
     more = "--run-dir", run_dir, "--state-dir", state_dir

@@ -34,7 +34,7 @@ class Person:
     def message(self):
         return self.session.message(self.now_us)
 
-    def logs_in(self, password="secret1"):
+    def logs_in(self, password="a long secret 1"):
         return self.types("L", "anna\r", password + "\r")
 
     def sees_alarms(self, seen=SEEN):
@@ -47,7 +47,7 @@ class Person:
 def person(tmp_path, monkeypatch):
     monkeypatch.setattr(users, "N", 16)
     monkeypatch.setattr(users, "P", 1)
-    users.add(str(tmp_path), "anna", "secret1")
+    users.add(str(tmp_path), "anna", "a long secret 1")
     return Person(tmp_path)
 
 
@@ -67,8 +67,8 @@ def test_one_key_one_page_without_login_and_actions_need_one(person):
 
 
 def test_a_login_is_recorded_and_ends_by_key(person):
-    person.types("L", "anna\r", "secret1")
-    assert person.message == "Password: *******"
+    person.types("L", "anna\r", "a long secret 1")
+    assert person.message == "Password: " + 15 * "*"
     assert person.types("\r") == "anna is logged in."
     assert person.session.who == "anna" and person.actor.is_held
     assert person.types("L").startswith("anna is logged out")
@@ -84,7 +84,7 @@ def test_failed_logins_are_delayed_counted_and_recorded(person):
     assert person.types("L") == "1 failed logins here: wait 1 s."
     assert person.session.question is None
     person.waits(SECOND_US)
-    assert person.types("L", "nobody\r", "secret1\r").startswith(f"{WRONG} 2 s")
+    assert person.types("L", "nobody\r", "a long secret 1\r").startswith(f"{WRONG} 2 s")
     person.waits(2 * SECOND_US - 1)
     assert "wait 1 s" in person.types("L")
     person.waits(1)
@@ -97,7 +97,7 @@ def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_pa
     other = Person(tmp_path)
     person.types("L", "anna\r")
     assert other.logs_in("wrong12").startswith(f"{WRONG} 1 s")
-    assert person.types("secret1\r") == "Wait: a login has just failed here."
+    assert person.types("a long secret 1\r") == "Wait: a login has just failed here."
     assert person.session.who is None and not person.actions.notes
     person.waits(SECOND_US)
     assert person.logs_in("wrong12").startswith(f"{WRONG} 2 s")
@@ -131,7 +131,7 @@ def test_two_consoles_one_actor_and_one_lock_out(person):
     person.actor.elsewhere = None
     person.types("L", "anna\r")
     person.actor.elsewhere = elsewhere  # while the password was being typed
-    assert elsewhere in person.types("secret1\r") and person.session.who is None
+    assert elsewhere in person.types("a long secret 1\r") and person.session.who is None
     person.actor.elsewhere, person.view.locked_out_by = None, "bert"
     person.logs_in()
     assert person.types("K") == "End the lock-out by bert: it rests until started: type yes "

@@ -23,15 +23,15 @@ def path(folder, name="anna"):
 
 
 def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
-    assert not any([users.add(str(tmp_path), name, "secret1") for name in ("anna", "bert")])
+    assert not any([users.add(str(tmp_path), name, "a long secret 1") for name in ("anna", "bert")])
     found, text = path(tmp_path), path(tmp_path).read_text()
     assert stat.S_IMODE(found.stat().st_mode) == 0o600
     assert stat.S_IMODE(found.parent.stat().st_mode) == 0o700
-    assert "secret1" not in text and text != path(tmp_path, "bert").read_text()
+    assert "a long secret 1" not in text and text != path(tmp_path, "bert").read_text()
     assert users.names(str(tmp_path)) == ["anna", "bert"]
     found.chmod(0o640)
     with pytest.raises(users.UserError, match="others may read it"):
-        users.is_right(str(tmp_path), "anna", "secret1")
+        users.is_right(str(tmp_path), "anna", "a long secret 1")
 
 
 def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeypatch):
@@ -47,7 +47,7 @@ def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeyp
 
     for name in ("fsync", "replace"):
         monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
-    users.add(str(tmp_path), "anna", "secret1")
+    users.add(str(tmp_path), "anna", "a long secret 1")
     assert done == [("fsync", [True]), ("replace", [True])]
 
 
@@ -55,24 +55,24 @@ def test_who_is_let_in_at_the_cost_that_owasp_names(tmp_path):
     def is_right(name, password):
         return users.is_right(str(tmp_path), name, password)
 
-    users.add(str(tmp_path), "anna", "secret1")
-    assert is_right("anna", "secret1")
-    for password in ("secret2", "", "s\u00e9cret1"):
+    users.add(str(tmp_path), "anna", "a long secret 1")
+    assert is_right("anna", "a long secret 1")
+    for password in ("a long secret 2", "", "s\u00e9cret that is long"):
         assert not is_right("anna", password), password
     for name in ("bert", "", "../anna", "Anna"):
-        assert not is_right(name, "secret1"), name
-    assert users.add(str(tmp_path), "anna", "another") is True
-    assert not is_right("anna", "secret1") and is_right("anna", "another")
+        assert not is_right(name, "a long secret 1"), name
+    assert users.add(str(tmp_path), "anna", "another long one") is True
+    assert not is_right("anna", "a long secret 1") and is_right("anna", "another long one")
     users.remove(str(tmp_path), "anna")
-    assert not is_right("anna", "another")
+    assert not is_right("anna", "another long one")
     assert COST == (1 << 14, 8, 5)
 
 
 def test_passwords_and_names():
-    texts = ("12345", "x" * 65, "123\t456", "12345\u00e9"), "6 .. 64 printable ASCII"
+    texts = ("x" * 14, "x" * 65, "123\t456" * 2, "12345\u00e9" * 3), "15 .. 64 printable ASCII"
     names = ("a" * 17, "", "7a", "../a", "a.b", "A"), "1 .. 16 of a-z"
     for checked, allowed, (refused, words) in (
-        (users.checked_password, ["123456", "x" * 64], texts),
+        (users.checked_password, ["x" * 15, "x" * 64], texts),
         (users.checked_name, ["a", "a" * 16], names),
     ):
         assert [checked(text) for text in allowed] == allowed
@@ -90,11 +90,11 @@ scrypt 65536 1 1 00 {HASH} ; scrypt 16 8 9999 00 {HASH}
 
 
 def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path):
-    users.add(str(tmp_path), "anna", "secret1")
+    users.add(str(tmp_path), "anna", "a long secret 1")
     for (text,) in table(DAMAGED):
         path(tmp_path).write_bytes(text.encode("latin-1"))
         with pytest.raises(users.UserError, match="damaged"):
-            users.is_right(str(tmp_path), "anna", "secret1")
+            users.is_right(str(tmp_path), "anna", "a long secret 1")
 
 
 def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
@@ -160,3 +160,13 @@ def test_a_damaged_count_waits_no_longer_than_a_minute(tmp_path):
         assert failures.wait_us(0) >= SECOND_US
     (tmp_path / "a.failed").write_text(f"3 {10**15}")  # of the future
     assert login.Failures(str(tmp_path / "a.failed")).wait_us(0) == 4 * SECOND_US
+
+
+def test_ten_thousand_tries_a_second_apart_are_few_that_are_looked_at(tmp_path):
+    """Over a new console for each, and a restart of the box, whose clock begins anew, each hour."""
+    looked_at = 0
+    for second in range(10_000):
+        failures = login.Failures(str(tmp_path / "ttyS0.failed"))
+        looked_at += failures.begin(second % 3600 * SECOND_US)
+    assert looked_at == failures.count and 160 <= looked_at <= 10_000 // 60 + 7
+    assert failures.wait_us(0) <= login.DELAY_US_MAX

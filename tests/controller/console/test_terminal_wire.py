@@ -220,10 +220,10 @@ def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
 
 def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped):
     _, folder = tripped
-    users.add(str(folder), "anna", "secret1")
+    users.add(str(folder), "anna", "a long secret 1")
     terminal.types("L")
     terminal.types("anna\r")
-    assert terminal.types("secret1\r")[21] == "anna is logged in."
+    assert terminal.types("a long secret 1\r")[21] == "anna is logged in."
     terminal.types("2")
     seen = terminal.session.seen
     listener = operator_commands.Listener(str(folder / "command.sock"))
@@ -376,8 +376,8 @@ class Process:
 
 @pytest.fixture
 def consoles(tmp_path):
-    users.add(str(tmp_path), "anna", "secret1")
-    users.add(str(tmp_path), "bert", "secret2")
+    users.add(str(tmp_path), "anna", "a long secret 1")
+    users.add(str(tmp_path), "bert", "a long secret 2")
     made = []
 
     def start():
@@ -391,13 +391,13 @@ def consoles(tmp_path):
 
 def test_two_processes_one_actor_also_after_a_death(consoles):
     first, second = consoles(), consoles()
-    first.logs_in("anna", "secret1")
+    first.logs_in("anna", "a long secret 1")
     second.until("ACTS: anna at ")
     second.types("L")
     second.until("One acts at a time: ACTS: anna")
     first.started.kill()
     first.started.wait(GUARD_S)
-    second.logs_in("bert", "secret2")
+    second.logs_in("bert", "a long secret 2")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP, signal.SIGINT)])
@@ -411,7 +411,7 @@ def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
 
 def test_leaving_a_serial_line_only_logs_out_and_a_pulled_one_ends_it(consoles):
     console = consoles()
-    console.logs_in("anna", "secret1")
+    console.logs_in("anna", "a long secret 1")
     console.types("Q")
     console.until("anna is logged out: left")
     assert console.started.poll() is None

@@ -155,3 +155,29 @@ def test_what_is_opened_for_writing_is_no_pipe_socket_or_device(tmp_path):
     made = regular_file.opened(str(tmp_path / "new"), os.O_WRONLY | os.O_CREAT, 0o600)
     assert os.fstat(made).st_mode & 0o777 == 0o600 and not os.get_inheritable(made)
     os.close(made)
+
+
+def test_no_link_is_followed_neither_as_a_file_nor_as_its_folder(tmp_path):
+    """A planted record.head.new wrote over a copy of the store."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "kept").write_text("x")
+    (tmp_path / "own" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "folder").symlink_to(tmp_path / "own")
+    with pytest.raises(OSError, match="it is a link") as refused:
+        regular_file.opened(str(tmp_path / "own" / "link"), os.O_WRONLY | os.O_TRUNC)
+    assert refused.value.filename.endswith("own/link")
+    with pytest.raises(NotADirectoryError):
+        regular_file.opened(str(tmp_path / "folder" / "new"), os.O_WRONLY | os.O_CREAT)
+    assert os.listdir(tmp_path / "own") == ["link"] and (tmp_path / "kept").read_text() == "x"
+    with open(tmp_path / "folder" / "link", opener=regular_file.link_opener) as file:
+        assert file.read() == "x", "a configuration may be a link"
+
+
+def test_what_is_published_replaces_a_link_and_leaves_what_it_leads_to(tmp_path):
+    for name in ("record.head", "record.head.new"):
+        (tmp_path / "kept").write_text("x")
+        (tmp_path / name).symlink_to(tmp_path / "kept")
+        head.publish(str(tmp_path), {"id": 1})
+        assert (tmp_path / "kept").read_text() == "x" and not (
+            tmp_path / "record.head"
+        ).is_symlink()

@@ -383,7 +383,7 @@ def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
     lab.rig.stalls = 1
     assert "1 stalls of the emulator" in running.closes(lab)
     asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
-    assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]
+    assert asked == [labs.START] * 2 + [labs.RENEW, labs.START] * 2
 
 
 def test_the_box_says_that_its_image_was_approved(tmp_path):

@@ -1,0 +1,91 @@
+"""What a reader, an operator, the gateway's user and a technician may do on the box, and nothing
+beyond: each try is a real user's, and root's where somebody has set a trap.
+"""
+
+from hil.campaigns.report import CheckError
+from hil.campaigns.vm.lab import UNIT
+
+RUN, STATE = "/run/firebreak", "/var/lib/firebreak"
+GATEWAY = "firebreak-upstream"
+# user made for this: its groups
+USERS = {"reader": "firebreak", "ops": "firebreak,firebreak-operators", "field": "dialout"}
+WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
+WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm {RUN}/journal", f"touch {STATE}/x")
+SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a")
+OPEN_PORT = "python3 -c \"import os, sys; os.open('/dev/ttyUSB0', os.O_RDWR | os.O_NONBLOCK)\""
+CONNECT = "python3 -c \"import socket as s; s.socket(s.AF_UNIX, s.SOCK_DGRAM).connect('{}')\""
+COMMANDS, HINTS = (CONNECT.format(f"{RUN}/{name}.sock") for name in ("command", "hints"))
+# user: (what it may do, what it may not)
+TRIES = {
+    "reader": (["firebreak status", "firebreak alarms"], [*WRITES, *SECRETS, COMMANDS, HINTS]),
+    GATEWAY: ([HINTS, f"cat {RUN}/record.head"], [*WRITES, *SECRETS, COMMANDS, OPEN_PORT]),
+    "field": ([], [*WRITES, *SECRETS, COMMANDS, HINTS, OPEN_PORT, "firebreak status"]),
+    "ops": (
+        ["firebreak status", "firebreak lamp-test"],
+        [*WRITES, *SECRETS, HINTS, "firebreak lock-out anna", "firebreak approve anna 00000000"],
+    ),
+}
+TRAP, FAKE = f"{STATE}.trap", "/dev/shm/fake"
+PLANTED = (
+    f"mkdir -p {RUN}/journal.previous/deep",
+    f"rm -f {RUN}/command.sock && ln -s /nowhere {RUN}/command.sock",
+    f"mkdir {RUN}/hints.sock",
+    f"rm -f {RUN}/lock && ln -s {TRAP}/lock {RUN}/lock",
+    f"mkfifo {RUN}/store.failed",
+    f"rm -rf {RUN}/console && ln -s {TRAP} {RUN}/console",
+)
+
+
+def users(lab):
+    """Each user can do what its groups are for, and nothing more."""
+    for name, groups in USERS.items():
+        lab.ask(f"useradd --groups {groups} {name}")
+    wrong = [
+        f"{user}: {tried}: exit code {code}: {text[-80:]}"
+        for user, (may, may_not) in TRIES.items()
+        for is_allowed, tries in ((True, may), (False, may_not))
+        for tried in tries
+        for code, text in [lab.machine.run(f"runuser -u {user} -- sh -c '{_quoted(tried)}'")]
+        if (code == 0) != is_allowed
+    ]
+    if wrong:
+        raise CheckError(f"{len(wrong)}: {wrong[0]}")
+    return (
+        f"{sum(len(may) + len(not_) for may, not_ in TRIES.values())} tries of {len(TRIES)} users"
+    )
+
+
+def _quoted(text):
+    return text.replace("'", "'\\''")
+
+
+def traps(lab):
+    """Links of the service's user lead root to nothing, nor does a folder of somebody else."""
+    lab.ask(f"mkdir {TRAP}; rm -rf {STATE}/console")
+    lab.ask(f"runuser -u firebreak -- ln -s {TRAP} {STATE}/console")
+    code, text = lab.machine.run("echo a-long-password-1 | firebreak console-user add anna")
+    owner = lab.ask(f"stat -c %U {TRAP}; ls {TRAP}")
+    if code == 0 or owner != "root":
+        raise CheckError(f"root followed a link: exit code {code}: {owner}: {text}")
+    lab.ask(f"runuser -u reader -- mkdir {FAKE}")
+    code, text = lab.machine.run(f"firebreak stop --run-dir {FAKE}")
+    if code != 3 or "root does not work there" not in text:
+        raise CheckError(f"root worked in a folder of a reader: exit code {code}: {text}")
+    lab.ask(f"rm {STATE}/console; rm -r {FAKE}")
+    return "no link followed, no folder of others used"
+
+
+def planted(lab):
+    """Whatever lies under its names, the controller starts, and says what it has removed."""
+    lab.ask(f"systemctl stop {UNIT}")
+    for each in PLANTED:
+        lab.ask(each)
+    lab.ask(f"systemctl start {UNIT}")
+    lab.until_active()
+    said = lab.ask(
+        f"journalctl -u {UNIT} -b -o cat --no-pager | grep -c 'no part of this; removed'"
+    )
+    left = lab.ask(f"ls {TRAP}")
+    if int(said) < len(PLANTED) or left:
+        raise CheckError(f"{said} of {len(PLANTED)} removed; in {TRAP}: {left}")
+    return f"{said} removed, {lab.until_powered()}"
