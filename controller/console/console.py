@@ -80,7 +80,7 @@ def _serve(arguments, line):
     except OSError as error:
         line.close()
         why = f"{error.strerror or error}; run this as the controller's user or as root"
-        raise cli.Ended(NO_START, f"{arguments.run_dir}: {why}") from error
+        raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
     # All terminals of the network count together: each login there gets another number.
     counted = "pts" if where.startswith("pts-") else where
     failures = login.Failures(os.path.join(kept, f"{counted}.failed"))

@@ -14,13 +14,15 @@ FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 ACTS = "console"
 RUN_NAMES = {
     **dict.fromkeys(("journal", "journal.previous", "lock", "store.failed"), FILE),
-    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats", "record.head"), FILE),
+    **dict.fromkeys(("loop.stats", "links.stats", "hints.stats"), FILE),
+    **dict.fromkeys(("record.head", "record.head.new"), FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),
     ACTS: FOLDER,
 }
 DATABASE = [f"record.db{end}" for end in ("", "-wal", "-shm", ".new", ".damaged", ".rescuing")]
 STATE_NAMES = {
-    **dict.fromkeys(("store.a", "store.b", "trips.log", "trips.log.previous"), FILE),
+    **dict.fromkeys(("store.a", "store.a.new", "store.b", "store.b.new"), FILE),
+    **dict.fromkeys(("trips.log", "trips.log.previous"), FILE),
     **dict.fromkeys((*DATABASE, "record.lock", "record.reserve"), FILE),
     **dict.fromkeys(("proof_tests.jsonl", "proof_tests.lock"), FILE),
     **dict.fromkeys(("keys", "console", "captures"), FOLDER),
