@@ -1,5 +1,5 @@
 """Who somebody at a shell is: an operator by the own login name, for which the kernel answers; any
-other name by the password of the serial console, or by the key out of RUN, as there.
+other name by the password of the serial console. Break-glass is there alone, where the key is seen.
 """
 
 import getpass
@@ -8,13 +8,9 @@ import pwd
 import sys
 
 from controller.console.terminal import login, users
-from controller.record import snapshot, spool
-from controller.record.journal import JournalError
-from controller.state import rows
+from controller.record import spool
 from controller.system import cli, clock
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
-
-BY_KEY = " (the key is out of RUN: Enter alone is break-glass, recorded)"
 
 
 def prove(arguments, reach) -> None:
@@ -41,10 +37,7 @@ def _prove_by_password(arguments, name):
     with cli.ends(NO_START, OSError, before="nobody can log in: "):
         place = users.folder(arguments.state_dir)
     failures = login.Failures(os.path.join(place, "shell.failed"))
-    is_key_out = _is_key_out(arguments.run_dir)
-    password, now_us = _asked(name, is_key_out), clock.now_us()
-    if not password and is_key_out:
-        return _note(arguments, now_us, "GLASS", f"{name} at a shell: key out of RUN, no password")
+    password, now_us = _asked(name), clock.now_us()
     if not failures.begin(now_us):
         wait_s = max(1, -(-failures.wait_us(now_us) // 1_000_000))
         raise cli.Ended(NOT_DONE, f"{failures.count} failed logins here: wait {wait_s} s")
@@ -54,24 +47,17 @@ def _prove_by_password(arguments, name):
         text = f"{name} at a shell: login failed, number {failures.count}"
         _note(arguments, now_us, "FAIL", text)
         raise cli.Ended(NOT_DONE, "wrong name or password; nothing was done")
-    return failures.passed()
+    failures.passed()
 
 
-def _is_key_out(run_directory):
-    try:
-        return bool(rows.is_key_out(snapshot.read(os.path.join(run_directory, "journal"))))
-    except (OSError, JournalError):
-        return False
-
-
-def _asked(name, is_key_out):
+def _asked(name):
     if sys.stdin is None or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
-    return getpass.getpass(f"Password of {name}{BY_KEY if is_key_out else ''}: ")
+    return getpass.getpass(f"Password of {name}: ")
 
 
 def _note(arguments, now_us, code, text):
     try:
         spool.put(arguments.run_dir, now_us, code, text)
-    except OSError as error:  # a lock-out waits for no recorder
+    except OSError as error:  # its recorder does not hold a command up
         say(f"NOT RECORDED: {error.strerror or error}")

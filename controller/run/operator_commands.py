@@ -14,8 +14,7 @@ import re
 import struct
 
 from controller.system import sockets
-from controller.system.paths import OPERATORS
-from controller.system.sockets import ROOT
+from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
 # magic, what, first-out instance, cause mask, both of channel B

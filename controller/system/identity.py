@@ -7,9 +7,8 @@ import pwd
 import stat
 
 from controller.system.cli import Ended
-from controller.system.paths import NO_START, SERVICE
+from controller.system.paths import NO_START, ROOT, SERVICE
 
-ROOT = 0
 FOLDERS = ("run_dir", "state_dir")
 
 

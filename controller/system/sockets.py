@@ -8,7 +8,6 @@ import socket
 import struct
 
 CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
-ROOT = 0
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Who somebody at a shell is: the own login name, a password, or the key out of RUN."""
+"""Who somebody at a shell is: the own login name, or a password."""
 
 import io
 import os
@@ -9,7 +9,6 @@ import types
 import pytest
 from command_line import answered, refused, run
 
-from controller.console import person
 from controller.console.terminal import users
 from controller.record import spool
 from controller.run import operator_client, operator_commands
@@ -32,9 +31,8 @@ def place(tmp_path, monkeypatch):
     return types.SimpleNamespace(asked=asked, run_dir=run_dir, more=more)
 
 
-def typed(monkeypatch, text, is_key_out=False):
+def typed(monkeypatch, text):
     monkeypatch.setattr(sys, "stdin", None if text is None else io.StringIO(text))
-    monkeypatch.setattr(person, "_is_key_out", lambda _: is_key_out)
 
 
 def noted(place):
@@ -48,11 +46,9 @@ def test_a_name_is_proven_by_its_password(place, capsys, monkeypatch):
     assert place.asked[0][1:] == ("anna", True) and noted(place) == []
 
 
-@pytest.mark.parametrize("text, is_key_out", [("", 0), (None, 0), ("x", 0), ("x", 1), ("\n", 0)])
-def test_a_wrong_password_does_nothing_and_delays_the_next(
-    place, capsys, monkeypatch, text, is_key_out
-):
-    typed(monkeypatch, text, is_key_out)
+@pytest.mark.parametrize("text", ["", None, "x", "\n"])
+def test_a_wrong_password_does_nothing_and_delays_the_next(place, capsys, monkeypatch, text):
+    typed(monkeypatch, text)
     words = "^firebreak: wrong name or password; nothing was done$"
     refused(capsys, 1, words, "lock-out anna", *place.more)
     typed(monkeypatch, PASSWORD)
@@ -61,17 +57,11 @@ def test_a_wrong_password_does_nothing_and_delays_the_next(
     assert noted(place) == [("FAIL", "anna at a shell: login failed, number 1")]
 
 
-def test_the_key_out_of_run_is_break_glass_and_recorded(place, capsys, monkeypatch):
-    typed(monkeypatch, "\n", is_key_out=True)
-    assert run(capsys, "lock-out bert", *place.more)[0] == 0 and len(place.asked) == 1
-    assert noted(place) == [("GLASS", "bert at a shell: key out of RUN, no password")]
-
-
-def test_a_lock_out_waits_for_no_recorder(place, capsys, monkeypatch):
-    typed(monkeypatch, "", is_key_out=True)
+def test_a_refusal_waits_for_no_recorder(place, capsys, monkeypatch):
+    typed(monkeypatch, "x")
     answered(monkeypatch, spool, "put", OSError(28, "No space left on device"))
     code, _, err = run(capsys, "lock-out anna", *place.more)
-    assert (code, err) == (0, ["firebreak: NOT RECORDED: No space left on device"])
+    assert (code, err[0]) == (1, "firebreak: NOT RECORDED: No space left on device")
 
 
 def test_an_operator_has_the_own_login_name_alone(place, capsys, monkeypatch):
