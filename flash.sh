@@ -21,6 +21,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
        flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
+       flash.sh advisories [OPTIONS]   ask the package index for advisories of what is pinned; OPTIONS go to pip-audit
 END
 }
 
@@ -105,16 +106,34 @@ set_up_project() {
     echo "$stamp" >"$venv/project.stamp"
 }
 
-# The solver is large and only `prove` needs it.
-set_up_prover() {
-    local lock="$here/tests/prove/requirements.lock" stamp
+# What one command alone needs: $1 its folder in tests, $2 what is said.
+set_up_more() {
+    local lock="$here/tests/$1/requirements.lock" stamp
     stamp="$(digest "$lock" "$venv/packages.stamp")"
-    if stamped prover "$stamp"; then
+    if stamped "$1" "$stamp"; then
         return
     fi
-    echo "flash.sh: installing the solver (once; about 40 MB)" >&2
+    echo "flash.sh: installing $2 (once)" >&2
     install --require-hashes --no-deps --only-binary :all: -r "$lock"
-    echo "$stamp" >"$venv/prover.stamp"
+    echo "$stamp" >"$venv/$1.stamp"
+}
+
+# 0: none is known, 1: some are, 3: not every package could be asked about, which is no good news. (--strict: an index
+# that knows none of them would pass else.)
+advisories() {
+    local lock found files=("$here"/requirements.lock "$here"/tests/*/requirements.lock) locks=()
+    for lock in "${files[@]}"; do
+        locks+=(--requirement "$lock")
+    done
+    if found="$("$venv/bin/python" -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off \
+        "${locks[@]}" "$@" 2>"$log")"; then
+        echo "no advisory is known of $(cat "${files[@]}" | grep -c ==) pinned packages"
+    elif [ -n "$found" ]; then
+        echo "$found"
+        return 1
+    else
+        fail "not every package could be asked about: $(tail -n 1 "$log")"
+    fi
 }
 
 # Two started at once must not write one environment: the second waits on this directory's lock.
@@ -156,7 +175,7 @@ main() {
             ;;
         prove)
             set_up
-            set_up_prover
+            set_up_more prove "the solver, 40 MB"
             cd "$here"
             exec "$venv/bin/python" tests/prove "$@"
             ;;
@@ -175,6 +194,11 @@ main() {
             set_up
             exec "$venv/bin/python" -m hil vm-test "$@"
             ;;
+        advisories)
+            set_up
+            set_up_more advisories pip-audit
+            advisories "$@"
+            ;;
         -h | --help | help)
             usage
             ;;
@@ -183,7 +207,8 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, prove, check, install, uninstall, mcu, vm-test" 2
+            fail "there is no '$command' here; there are: rig, test, prove, check, install, uninstall, mcu, vm-test, \
+advisories" 2
             ;;
     esac
 }
