@@ -17,6 +17,7 @@ from hil.wires.virtual import Noise
 NEVER_US = 1 << 62
 _FAULT = {"fault": Entry(TEXT, REQUIRED), "value": Entry(ANY, True)}
 _PERMILLE = Entry(NUMBER, 0, 0, 1000)
+NOISE = ("garbage_permille", "flip_permille", "drop_permille", "forged_permille")
 
 
 class World(NamedTuple):
@@ -57,7 +58,7 @@ def _set_fault(things, kind, name, fault, value):
 
 
 def _set_noise(world, a):
-    share = {key: a[key] for key in ("garbage_permille", "flip_permille", "drop_permille")}
+    share = {key: a[key] for key in NOISE}
     _named(world.wires, "bus", a["bus"]).noise = (
         Noise(a["seed"], **share) if any(share.values()) else None
     )
@@ -114,9 +115,7 @@ ACTIONS = {
         {
             "bus": Entry(TEXT, REQUIRED),
             "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
-            "garbage_permille": _PERMILLE,
-            "flip_permille": _PERMILLE,
-            "drop_permille": _PERMILLE,
+            **dict.fromkeys(NOISE, _PERMILLE),
         },
         _set_noise,
     ),

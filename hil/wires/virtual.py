@@ -7,17 +7,24 @@ observer see everything.
 import operator
 import random
 
+from hil.devices.rtu_slave import with_crc
+
 NEVER = 1 << 62
 DOWN, UP = 0, 1  # from the controller to the devices, and back
 _LOST = 2  # downwards, on the wire for everyone to see, but no device takes it
 
 
 class Noise:
-    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte."""
+    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte; before
+    replies a forged one: its CRC is right, it is that of another unit, function or size.
+    """
 
-    def __init__(self, seed, garbage_permille=0, flip_permille=0, drop_permille=0):
+    def __init__(
+        self, seed, garbage_permille=0, flip_permille=0, drop_permille=0, forged_permille=0
+    ):
         self.garbage_permille = garbage_permille
         self.flip_permille, self.drop_permille = flip_permille, drop_permille
+        self.forged_permille = forged_permille
         self._random = random.Random(seed)
 
     def applied(self, data):
@@ -31,6 +38,16 @@ class Noise:
         if draw.random() * 1000 < self.garbage_permille:
             spoiled[:0] = draw.randbytes(draw.randrange(1, 6))
         return bytes(spoiled)
+
+    def forged(self, reply):
+        """A frame that comes before the reply, b"" in the calm."""
+        draw = self._random
+        if not self.forged_permille or draw.random() * 1000 >= self.forged_permille:
+            return b""
+        body = bytearray(reply[:3] + draw.randbytes(draw.randrange(1, 60)))
+        at = draw.randrange(3)
+        body[at] = (body[at] + draw.randrange(1, 256)) & 255
+        return with_crc(bytes(body))
 
 
 class VirtualSerial:
@@ -86,7 +103,8 @@ class VirtualSerial:
         self._start_us[direction] = start_us
         ends[direction] = end_us
         if self.noise is not None:
-            data = self.noise.applied(data)
+            forged = self.noise.forged(data) if direction == UP else b""
+            data = forged + self.noise.applied(data)
         self._insert_pieces(arrives, data, start_us, end_us)
         if self.echo and direction == DOWN:
             self._insert_pieces(UP, data, start_us, end_us)

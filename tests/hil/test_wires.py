@@ -5,6 +5,8 @@ import select
 
 import can
 import pytest
+from fastcrc.crc16 import modbus as crc16
+from hypothesis import given, strategies as st
 
 from hil.wires import pty_wire
 from hil.wires.virtual import DOWN, NEVER, UP, Noise, VirtualSerial
@@ -106,6 +108,21 @@ def test_noise_is_of_its_kind_as_often_as_asked_and_repeatable(kind, check):
     assert 150 < len(bad) < 250 and all(map(check, bad))
     assert spoiled(5, **{kind: 100}) == frames != spoiled(6, **{kind: 100})
     assert set(spoiled(5)) == {REQUEST}
+
+
+@given(reply=st.binary(min_size=3, max_size=60), seed=st.integers(0, 999))
+def test_a_forged_reply_has_a_right_crc_and_another_head(reply, seed):
+    frame = Noise(seed, forged_permille=1000).forged(reply)
+    assert crc16(frame[:-2]) == int.from_bytes(frame[-2:], "little") and frame[:3] != reply[:3]
+    assert Noise(seed, garbage_permille=1000).forged(reply) == b""
+
+
+def test_forged_frames_come_before_replies_alone():
+    line = Line((4000, b"reply"))
+    line.wire.noise = Noise(1, forged_permille=1000)
+    line.ask(b"ask", 0, 100_000)
+    assert line.down[0][1] == b"ask"
+    assert line.up[0][1].endswith(b"reply") and len(line.up[0][1]) > 10
 
 
 def test_noise_cut_and_echo():

@@ -17,7 +17,6 @@ from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background
 
 HOUR_US = 3_600_000_000
-NOISE = ("garbage_permille", "flip_permille", "drop_permille")
 SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
 
 
@@ -86,6 +85,10 @@ def _full(which):
     )
 
 
+def _no_inodes(which):
+    return _beside(lambda stage: floods.inodes(getattr(stage, which)), _sent("empty files made"))
+
+
 def _of_bad_hints(counts):
     """None of them was taken, and all of the genuine ones were."""
     bad, refused = counts["accepted"] - counts["taken"], counts["genuine"] - counts["taken"]
@@ -116,10 +119,10 @@ def _can(frames):
     )
 
 
-def _noise(permille):
+def _noise(permille, kinds=("garbage_permille", "flip_permille", "drop_permille")):
     def at(value):
         def act(stage):
-            values = dict.fromkeys(NOISE, value)
+            values = dict.fromkeys(kinds, value)
             for bus in ("io", "pcs", "meter", "gas"):
                 stage.act("noise", bus=bus, seed=stage.seed, **values)
 
@@ -207,6 +210,12 @@ DISTURBANCES = {
     "run_full": Disturbance(
         "the disk of the run directory full", _full("directory"), needs_mounts=True
     ),
+    "state_inodes": Disturbance(
+        "no inode left for the state directory", _no_inodes("state_directory"), needs_mounts=True
+    ),
+    "run_inodes": Disturbance(
+        "no inode left for the run directory", _no_inodes("directory"), needs_mounts=True
+    ),
     "clock_forward": Disturbance("the recorder's wall clock +1 h", _clock_step(HOUR_US)),
     "clock_back": Disturbance("the recorder's wall clock -1 h", _clock_step(-HOUR_US)),
     "hints_bad": Disturbance(
@@ -240,6 +249,14 @@ DISTURBANCES = {
         "CAN flooded with the racks' ids, CRC wrong",
         _can(floods.spoiled_frames),
         trips_right=("40d",),
+    ),
+    "can_malformed": Disturbance(
+        "CAN flooded with the racks' ids, of another length or in 29 bits",
+        _can(floods.malformed_frames),
+    ),
+    "rtu_forged": Disturbance(
+        "before every third reply one with a right CRC, of another unit, function or size",
+        _noise(300, ("forged_permille",)),
     ),
     "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(10)),
     "rtu_noise_heavy": Disturbance(

@@ -23,7 +23,7 @@ from hil.devices.native_bms import NODE_STRIDE, crc8
 
 # 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
-SEND_S = 5
+SEND_S, STANDARD_ID_MAX = 5, 0x7FF
 
 
 def can(channel, seed, frames):
@@ -41,7 +41,8 @@ def can(channel, seed, frames):
 
 
 def _line(can_id, data):
-    return b"< send %03X %d %s >" % (can_id, len(data), data.hex(" ").encode())
+    word = b"%0*X" % (8 if can_id > STANDARD_ID_MAX else 3, can_id)
+    return b"< send %s %d %s >" % (word, len(data), data.hex(" ").encode())
 
 
 def unknown_frames(draw):
@@ -78,11 +79,23 @@ def senseless_commands(run_directory, seed):
             yield {"sent": 1}, 0
 
 
+def malformed_frames(draw):
+    """Frames of the racks' own ids with another length, and of 29-bit ids that end in them."""
+    while True:
+        can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
+        yield draw.choice(
+            (
+                (can_id, draw.randbytes(draw.randrange(8))),
+                (can_id | draw.randrange(1, 1 << 18) << 11, draw.randbytes(8)),
+            )
+        )
+
+
 def senseless_command(draw):
-    """A datagram that no controller may act on."""
+    """A datagram that no controller may act on: its number, then what it asks."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
-    return draw.choice(
+    return draw.randbytes(operator_commands.NONCE.size) + draw.choice(
         (
             operator_commands.REQUEST.pack(operator_commands.MAGIC, what, *seen),
             operator_commands.REQUEST.pack(b"FBC0", operator_commands.STOP, -1, 0, -1, 0),
@@ -126,6 +139,26 @@ def bad_hints(run_directory, keys, seed):
         )
         yield now - before, 0
         before = now
+
+
+def inodes(directory):
+    """Keeps a folder's file system without a place for another file, and removes its own at the
+    end.
+    """
+    made = []
+    try:
+        while True:
+            counts = Counter()
+            with contextlib.suppress(OSError):  # ENOSPC: no inode is left, which is the point
+                while True:
+                    path = os.path.join(directory, f"filling.{len(made)}")
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+                    made.append(path)
+                    counts["sent"] += 1
+            yield counts, 0.05
+    finally:
+        for path in made:
+            os.unlink(path)
 
 
 def filling(directory):

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 
+INODES = 4096  # few enough to be used up at once
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 
@@ -27,7 +28,7 @@ def small(path, size_MiB):
     """Context in which a tmpfs of that size is mounted at a folder; files that are open in it at
     the end last until they are closed. Raises OSError.
     """
-    options = f"size={size_MiB}m,mode=0700".encode()
+    options = f"size={size_MiB}m,nr_inodes={INODES},mode=0700".encode()
     _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))
     try:
         yield

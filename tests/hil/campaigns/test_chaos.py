@@ -159,10 +159,18 @@ def test_unknown_frames_are_nobodys():
     assert floods._line(0x321, bytes((1, 255))) == b"< send 321 2 01 ff >"
 
 
+def test_malformed_frames_are_like_those_of_racks_and_no_driver_takes_them():
+    frames = floods.malformed_frames(random.Random(SEED))
+    found = [next(frames) for _ in range(500)]
+    assert {len(data) for can_id, data in found if can_id < 0x800} == set(range(8))
+    assert all(0x120 <= can_id & 0x7FF <= 0x168 and can_id < 1 << 29 for can_id, _ in found)
+    assert floods._line(0x1234568, b"") == b"< send 01234568 0  >"
+
+
 def test_no_senseless_command_can_act():
     draw, acting = random.Random(SEED), []
     for _ in range(3000):
-        data = floods.senseless_command(draw)
+        data = floods.senseless_command(draw)[commands.NONCE.size :]
         if len(data) == commands.REQUEST.size:
             magic, what, _, mask, *_ = commands.REQUEST.unpack(data)
             acts = (commands.RUN, commands.STOP, commands.LOCK_OUT, commands.END_LOCK_OUT)
@@ -210,6 +218,28 @@ def test_a_file_system_is_kept_full_and_emptied(tmp_path, monkeypatch):
     with Background(floods.filling(tmp_path)) as made:
         pass
     assert made.counts["sent"] == 0 and made.error is None and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.wire
+def test_a_folder_is_kept_without_a_place_and_emptied(tmp_path, monkeypatch):
+    class System:
+        """As a file system with room for three files."""
+
+        O_CREAT, O_EXCL, path, close, unlink = os.O_CREAT, os.O_EXCL, os.path, os.close, os.unlink
+
+        def open(path, flags):
+            if len(list(tmp_path.iterdir())) >= 3:
+                raise OSError(28, "No space left on device")
+            return os.open(path, flags)
+
+    monkeypatch.setattr(floods, "os", System)
+    turns = floods.inodes(tmp_path)
+    assert next(turns)[0]["sent"] == 3
+    (tmp_path / "filling.1").unlink()
+    assert next(turns)[0]["sent"] == 1
+    (tmp_path / "filling.1").touch()
+    turns.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_hog_leaves_room():
