@@ -28,6 +28,10 @@ COMMANDS: dict = {
         "write the first store of a new cabinet, which rests until `start`; without one it needs "
         "the key as well",
     ),
+    "migrate": (
+        "controller.console.migrate",
+        "what an earlier version has left, and what is to do before this one starts with it",
+    ),
     "status": (
         "controller.console.show",
         "state, interlocks, power, hints, racks, links: one page",

@@ -1,0 +1,117 @@
+"""`firebreak migrate`: what an installation of an earlier version holds, read by this one, and what
+is left for a person to do. It changes nothing: the files of 0.1 are valid as they are.
+"""
+
+import os
+import sqlite3
+
+from controller.console.terminal import users
+from controller.hints import keys
+from controller.record import chain, proof_tests, store
+from controller.recorder import reading
+from controller.site import approval, config as configs
+from controller.site.refusal import ConfigError
+from controller.system import cli, sockets
+from controller.system.paths import DONE, NO_START, NOT_DONE, SENDERS, SERVICE, ascii_only, plain
+
+CABINET = "/etc/firebreak/cabinet/cabinet.toml"
+KEY_NEEDED = "the first start with it asks for the key and `firebreak start`"
+
+
+class _Todo(Exception):
+    """What a person has to do about a part; one line."""
+
+
+def add(commands) -> None:
+    """Add the command to argparse's subparsers."""
+    path = cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)")
+    cli.add(commands, "migrate", _migrate, path, cli.STATE_DIR)
+
+
+def _migrate(arguments):
+    """Prints a line for each part. Exit code 1 while something is left to do."""
+    directory = arguments.state_dir
+    with cli.ends(NO_START, OSError, at=directory):
+        carried, todo = [], [*_strangers(directory), *_members()]
+    for part in (_store, _keys, _users, _record, _proof_tests):
+        try:
+            carried.append(part(directory))
+        except (_Todo, OSError, sqlite3.Error, keys.KeyStoreError, users.UserError) as error:
+            todo.append(plain(error, directory))
+    todo += _configuration(arguments.file, directory)
+    for head, lines in (("carried", carried), ("to do", todo)):
+        for line in lines:
+            print(ascii_only(f"{head:8} {line}"))
+    return NOT_DONE if todo else DONE
+
+
+def _store(directory):
+    found = store.Store(directory).load()
+    if found.record is None or found.state == store.UNREADABLE:
+        raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
+    latches = ", ".join(found.record.latches) or "none"
+    locked = f", locked out by {found.record.locked_out}" if found.record.locked_out else ""
+    return f"store, {found.state}: latches {latches}{locked}"
+
+
+def _keys(directory):
+    names = keys.names(directory)
+    _, refused = keys.load(directory, names, 0, 0)
+    if refused:
+        raise _Todo("; ".join(refused))
+    return f"keys of sources: {', '.join(names) or 'none'}"
+
+
+def _users(directory):
+    names = users.names(directory)
+    for name in names:
+        users.is_right(directory, name, "")
+    return f"users of the console: {', '.join(names) or 'none'}"
+
+
+def _record(directory):
+    path = os.path.join(directory, reading.FILE)
+    if not os.path.lexists(path):
+        return "record: none yet"
+    with reading.opened(path) as connection:
+        verdict = chain.verify(connection, None)
+    if not verdict.intact:
+        raise _Todo(f"{path}: its chain is broken: firebreak verify")
+    return f"record: {verdict.events} events, the chain is whole"
+
+
+def _proof_tests(directory):
+    found = proof_tests.read(directory)
+    if found.breaks:
+        raise _Todo(f"{proof_tests.path_of(directory)}: firebreak proof-test verify")
+    return f"proof tests: {len(found.records)}"
+
+
+def _strangers(directory):
+    """Files of another owner than the folder's: root may have put them there by hand."""
+    owner = os.stat(directory).st_uid
+    for folder, _, names in os.walk(directory):
+        for path in [folder, *[os.path.join(folder, name) for name in names]]:
+            if os.lstat(path).st_uid != owner:
+                yield f"{path}: belongs to another user; look at it, then give it to {SERVICE}"
+
+
+def _members():
+    """Who could send hints by the group that now reads alone."""
+    services = {SERVICE, "firebreak-upstream"}
+    for name in sorted({*sockets.members(SERVICE).values()} - services):
+        if name not in sockets.members(SENDERS).values():
+            yield (
+                f"{name} reads as before; to send hints as well: sudo usermod -aG {SENDERS} {name}"
+            )
+
+
+def _configuration(path, directory):
+    try:
+        config = configs.load(path)
+    except (ConfigError, OSError) as error:
+        return [f"{plain(error, path)} (then the next key: firebreak check {path})"]
+    record = store.Store(directory).load().record
+    if record is None or record.approved != approval.packed(approval.of(config)):
+        return ["the limits were approved by nobody: key out of RUN, then firebreak approve"]
+    return []

@@ -1,0 +1,115 @@
+"""What `firebreak migrate` says of an earlier version's files."""
+
+import os
+
+import pytest
+
+from controller.__main__ import main
+from controller.console.terminal import users
+from controller.hints import keys
+from controller.record import proof_tests, store
+from controller.record.stored_record import Record
+from controller.site import config
+from controller.sites import EXAMPLE
+from controller.system import sockets
+from hil.run_directory import approved
+from tests.tables import cases
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A state folder as 0.1 left it: its store has no field of an approval."""
+    store.Store(str(tmp_path)).save(Record(latches={"9.rack1": 1}, locked_out="anna"))
+    keys.create(str(tmp_path), "site_ems")
+    users.add(str(tmp_path), "anna", "a-long-password-1")
+    return tmp_path
+
+
+def told(capsys, folder, cabinet=EXAMPLE):
+    code = main(["migrate", str(cabinet), "--state-dir", str(folder)])
+    out, err = capsys.readouterr()
+    return code, out.splitlines(), err
+
+
+CARRIED = (
+    "carried  store, clean: latches 9.rack1, locked out by anna",
+    "carried  keys of sources: site_ems",
+    "carried  users of the console: anna",
+    "carried  record: none yet",
+    "carried  proof tests: 0",
+)
+
+
+def test_everything_of_an_earlier_version_is_named_and_stays(kept, capsys):
+    before = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
+    code, lines, _ = told(capsys, kept)
+    assert (code, lines[:5]) == (1, list(CARRIED))
+    assert lines[5:] == [
+        "to do    the limits were approved by nobody: key out of RUN, then firebreak approve"
+    ]
+    assert {path: path.stat().st_mtime_ns for path in kept.rglob("*")} == before
+
+
+def test_nothing_is_left_once_the_limits_are_approved(tmp_path, capsys):
+    store.Store(str(tmp_path)).save(approved(config.load(EXAMPLE)))
+    code, lines, _ = told(capsys, tmp_path)
+    assert code == 0 and all(line.startswith("carried ") for line in lines)
+
+
+def spoil_store(folder):
+    (folder / "store.a").write_bytes(b"?")
+
+
+def open_key(folder):
+    (folder / "keys" / "site_ems.key").chmod(0o644)
+
+
+def open_user(folder):
+    (folder / "console" / "anna.user").chmod(0o644)
+
+
+def no_record(folder):
+    (folder / "record.db").write_bytes(b"no database" * 100)
+
+
+def broken_ledger(folder):
+    (folder / proof_tests.FILE).write_bytes(b"{}\n{}\n")
+
+
+@cases("""spoil words
+    spoil_store  "the first start with it asks for the key"
+    open_key  "site_ems.key: others may read it"
+    open_user  "anna.user: others may read it"
+    no_record  "not a database"
+    broken_ledger  "firebreak proof-test verify" """)
+def test_what_this_version_cannot_use_is_to_do(spoil, words, kept, capsys):
+    spoil(kept)
+    code, lines, _ = told(capsys, kept)
+    assert code == 1 and len(lines) == 6
+    assert [line.startswith("to do ") for line in lines] == [False] * 4 + [True] * 2
+    assert words in lines[4]
+
+
+def test_who_sent_hints_by_the_old_group_is_named_once(kept, capsys, monkeypatch):
+    groups = {
+        "firebreak": {0: "firebreak", 1: "firebreak-upstream", 2: "anna", 3: "bert"},
+        "firebreak-hints": {3: "bert"},
+    }
+    monkeypatch.setattr(sockets, "members", lambda group: groups[group])
+    todo = [line for line in told(capsys, kept)[1] if line.startswith("to do ")]
+    assert len(todo) == 2 and todo[0].endswith("sudo usermod -aG firebreak-hints anna")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_of_another_user_is_named_and_not_given_away(kept, capsys):
+    os.chown(kept / "keys" / "site_ems.key", 1, 1)
+    lines = told(capsys, kept)[1]
+    assert any("site_ems.key: belongs to another user" in line for line in lines)
+    assert (kept / "keys" / "site_ems.key").stat().st_uid == 1
+
+
+def test_a_configuration_that_this_version_refuses_is_one_line(kept, capsys, tmp_path):
+    lines = told(capsys, kept, tmp_path / "none.toml")[1]
+    assert len(lines) == 6 and lines[5].startswith("to do ") and "none.toml" in lines[5]
+    code, lines, err = told(capsys, tmp_path / "none")
+    assert (code, lines) == (3, []) and "No such file or directory" in err
