@@ -1,7 +1,8 @@
 """`./flash.sh vm-test`: installs the controller on a Debian in QEMU, runs it there, hangs it, cuts
 its power: 5 to 15 minutes.
 
-Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
+Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here, or this
+machine is too slow for the box.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import tempfile
 from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
-from hil.campaigns.vm import image, intruders, running
+from hil.campaigns.vm import image, intruders, pace, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.campaigns.vm.rig import VmRig
@@ -43,6 +44,7 @@ CHECKS = (
     ("serial ports", running.port_names),
     ("rights", running.rights),
     ("exposure", running.exposure),
+    ("SECURITY.md", trust.agrees),
     ("rest of a new cabinet", running.rests),
     ("first start", running.closes),
     ("commands", running.commands),
@@ -94,9 +96,20 @@ def _test(cache, json_path):
         rig.start()
         machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
         ends.callback(machine.cut_power)
-        _run(checks, Lab(cache, machine, rig))
-    write_json(json_path, {"test": "vm", **checks.document()})
-    return verdict.exit_code(checks.ok)
+        lab = Lab(cache, machine, rig)
+        _run(checks, lab)
+        figures = lab.pace.figures() if lab.pace else None
+    write_json(json_path, {"test": "vm", "pace": figures, **checks.document()})
+    return _exit_code(checks.ok, figures)
+
+
+def _exit_code(ok, figures):
+    """Says who fell behind, and blames the controller for nothing on a host that is too slow."""
+    if figures:
+        print(f"pace       {pace.words(figures)}", flush=True)
+    if not ok and figures and pace.too_slow(figures):
+        return command.refuse(NAME, "this machine is too slow for the box", command.NO_START)
+    return verdict.exit_code(ok)
 
 
 def _run(checks, lab):

@@ -179,7 +179,8 @@ def _add_scaffold(tree, buses, work):
     work.mkdir(exist_ok=True)
     for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():
         (work / name).write_text(text, encoding="ascii")
-    shutil.copy(HERE / "in_box.py", work)
+    for name in ("in_box.py", "box_timer.py"):
+        shutil.copy(HERE / name, work)
     _run(["sh", HERE / "scaffold.sh", tree, work], work, "scaffold.sh")
     target = tree / SOURCE_IN_BOX
     target.mkdir()

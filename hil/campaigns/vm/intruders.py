@@ -10,7 +10,7 @@ GATEWAY = "firebreak-upstream"
 # user made for this: its groups
 USERS = {"reader": "firebreak", "ops": "firebreak,firebreak-operators", "field": "dialout"}
 WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
-WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm {RUN}/journal", f"touch {STATE}/x")
+WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm -f {RUN}/journal", f"touch {STATE}/x")
 SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a")
 OPEN_PORT = "python3 -c \"import os, sys; os.open('/dev/ttyUSB0', os.O_RDWR | os.O_NONBLOCK)\""
 CONNECT = "python3 -c \"import socket as s; s.socket(s.AF_UNIX, s.SOCK_DGRAM).connect('{}')\""
@@ -45,7 +45,9 @@ def users(lab):
         for user, (may, may_not) in TRIES.items()
         for is_allowed, tries in ((True, may), (False, may_not))
         for tried in tries
-        for code, text in [lab.machine.run(f"runuser -u {user} -- sh -c '{_quoted(tried)}'")]
+        for code, text in [
+            lab.machine.run(f"runuser -u {user} -- sh -c '{_quoted(tried)}' </dev/null")
+        ]
         if (code == 0) != is_allowed
     ]
     if wrong:

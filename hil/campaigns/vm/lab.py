@@ -5,6 +5,7 @@ import select
 
 from hil import forks
 from hil.campaigns.report import CheckError
+from hil.campaigns.vm.pace import Pace
 from hil.campaigns.vm.rig import contactors
 
 UNIT = "firebreak.service"
@@ -16,9 +17,12 @@ POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
 OPEN_S = 30.0
 RUNNING = ["active", "running"]
 START = "runuser -u firebreak -- firebreak start"
+# A new store beside the record of a cabinet that has run asks for the key: it all goes.
+RECORDER = "firebreak-record.service"
 RENEW = (
-    f"systemctl stop {UNIT}; rm -f /var/lib/firebreak/store.*; runuser -u firebreak -- firebreak "
-    f"prepare && runuser -u firebreak -- bench approve && systemctl start {UNIT}"
+    f"systemctl stop {UNIT} {RECORDER}; find /var/lib/firebreak -mindepth 1 -delete; runuser -u "
+    f"firebreak -- firebreak prepare && runuser -u firebreak -- bench approve && systemctl start "
+    f"{UNIT} {RECORDER}"
 )
 BATTERY_W_MIN = 10_000
 POLL_S = 0.3
@@ -41,12 +45,14 @@ class Lab:
         """cache: pathlib.Path; machine, rig: of this package."""
         self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
+        self.pace = None  # once it has power
 
     def boot(self):
         """From power to a shell."""
         self.machine.power_on()
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
+        self.pace = Pace(self)
 
     def ask(self, command):
         """What a command prints. CheckError when it fails."""
@@ -75,19 +81,22 @@ class Lab:
         """Wait for the controller's unit."""
         self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
 
-    def until_accepted(self, what, command, word=""):
-        """Wait for an operator's command to be accepted. Returns what it prints."""
+    def until_accepted(self, what, command, word="", mend=lambda: None):
+        """Wait for an operator's command to be accepted; mend() after each refusal. Returns what
+        it prints.
+        """
         said = ""
 
         def accepted():
             nonlocal said
             code, said = self.machine.run(command)
-            return said if code == 0 and word in said else None
+            return said if code == 0 and word in said else mend()
 
         try:
             return self.until(f"accepted: {what}", accepted, RESTART_S)
         except CheckError as error:
-            raise CheckError(f"{error}: {' '.join(said.split())}") from None
+            standing = ", ".join(sorted(self.standing())) or "nothing"
+            raise CheckError(f"{error}: {' '.join(said.split())}; active: {standing}") from None
 
     def state(self):
         """The controller's journal: {state, standing, loop}, None while there is none."""
@@ -111,17 +120,16 @@ class Lab:
         return text.replace("\n", " | ")
 
     def start(self):
-        """Somebody starts it, once the controller takes commands. Returns what it prints."""
-        return self.until_accepted("a start", START)
-
-    def first_start(self):
-        """The same, with a new store where a row latched as the emulator stood still at rest: a
-        start is refused until somebody resets it.
+        """Somebody starts it, once the controller takes commands, and with a new store where a row
+        latched as the emulator stood still: a start is refused until somebody resets it. Returns
+        what it prints.
         """
+        return self.until_accepted("a start", START, mend=self._renew)
+
+    def _renew(self):
         standing = self.standing()
         if standing and standing <= STALL_STAGES:
             self.ask(RENEW)
-        return self.start()
 
     def until_powered(self):
         """Contactors closed and power, and no latch on the way. An emulator that stands still for

@@ -21,6 +21,8 @@ UNITS = (
 FIFO_PRIORITY = "50"
 ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
 STAYS_S = 8.0
+# The kernel sets the clock first and calls it steered then: who looks between finds it adrift.
+CLOCK_TRIES = 3
 RESET = "runuser -u firebreak -- firebreak reset"
 # its last words: a remote one, no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
@@ -123,7 +125,7 @@ def rests(lab):
 
 def closes(lab):
     """Started, it closes without a latch on the way, and power flows."""
-    return f"{lab.first_start()}; {lab.until_powered()}; {lab.lateness()}"
+    return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 
 def commands(lab):
@@ -142,6 +144,16 @@ def wall_clock(lab):
     """The recorder's sandbox lets it ask how good the clock is: a steered one gives "ntp" and
     an uncertainty.
     """
+    for _ in range(CLOCK_TRIES):
+        found = _clock_event(lab)
+        source, uncertainty_us = found["utc_source"], found["utc_uncertainty_us"]
+        if source == "ntp" and uncertainty_us is not None:
+            return f"{found['text']}, +-{uncertainty_us} us"
+    raise CheckError(f"a steered clock has the source {source}, uncertainty {uncertainty_us} us")
+
+
+def _clock_event(lab):
+    """The event that the recorder writes when the clock is set."""
 
     def event():
         return json.loads(lab.ask("runuser -u firebreak -- bench event"))
@@ -149,13 +161,7 @@ def wall_clock(lab):
     before = event()
     lab.ask("bench set")
     lab.until("recorded that the clock was set", lambda: event() != before, RESTART_S)
-    found = event()
-    source, uncertainty_us = found["utc_source"], found["utc_uncertainty_us"]
-    if source != "ntp" or uncertainty_us is None:
-        raise CheckError(
-            f"a steered clock has the source {source}, uncertainty {uncertainty_us} us"
-        )
-    return f"{found['text']}, +-{uncertainty_us} us"
+    return event()
 
 
 def hangs(lab):

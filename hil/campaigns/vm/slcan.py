@@ -14,6 +14,8 @@ import socket
 import sys
 import tty
 
+from controller.system import realtime
+
 READ_BYTES = 65_536
 LINE_BYTES_MAX = 27
 _FRAME = re.compile(rb"< frame ([0-9A-Fa-f]+) [0-9.]+ ([0-9A-Fa-f]*) ")
@@ -82,6 +84,7 @@ def main(argv):
     master, slave = os.openpty()
     tty.setraw(slave)  # and kept open here, so that the line survives a box that loses its power
     os.set_blocking(master, False)
+    realtime.prepare()  # a BMS is silent while this waits behind the box's processors
     print(os.ttyname(slave), flush=True)
     bridge = Bridge(server, master)
     while True:

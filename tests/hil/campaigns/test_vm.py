@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import tty
 from dataclasses import replace
+from types import SimpleNamespace
 
 import can
 import msgpack
@@ -33,6 +34,7 @@ from hil.campaigns.vm import (
     in_box,
     lab as labs,
     machine,
+    pace,
     rig as vm_rig,
     running,
     slcan,
@@ -314,8 +316,17 @@ def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
     source, uncertainty_us, refused, lab_of
 ):
     old = clock_event("rtc", None, 3)
-    lab = lab_of(event=[old, old, clock_event(source, uncertainty_us)], set=[(0, "")])
+    new = [clock_event(source, uncertainty_us, number) for number in range(7, 20)]
+    lab = lab_of(event=[old, old, *new], set=[(0, "")])
     assert judged(running.wall_clock, lab, refused) == (None if refused else "was set, +-1500 us")
+
+
+def test_a_clock_that_was_looked_at_between_set_and_steered_is_set_again(lab_of):
+    """Seen once: the event had the source rtc."""
+    adrift = [clock_event("rtc", None, number) for number in (1, 2, 2, 2)]
+    lab = lab_of(event=[*adrift, clock_event("ntp", 9, 3)], set=[(0, "")])
+    assert running.wall_clock(lab) == "was set, +-9 us"
+    assert lab.machine.asked.count("bench set") == 2
 
 
 def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, lab_of):
@@ -383,7 +394,59 @@ def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
     lab.rig.stalls = 1
     assert "1 stalls of the emulator" in running.closes(lab)
     asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
-    assert asked == [labs.START] * 2 + [labs.RENEW, labs.START] * 2
+    assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]
+
+
+def test_a_start_that_is_refused_gets_a_new_store_where_the_emulator_stood_still(lab, monkeypatch):
+    """Seen: it stood still after the standing rows were looked at, and 150 s of starts failed."""
+    monkeypatch.setattr(labs, "STALL_STAGES", {"40b", "44c"})
+    lab.machine.answers[labs.START] = [(1, "a row keeps it open")] * 2 + [(0, "start: accepted")]
+    assert lab.start() == "start: accepted"
+    asked = [command for command in lab.machine.asked if command in (labs.START, labs.RENEW)]
+    assert asked == [labs.START, labs.RENEW] * 2 + [labs.START]
+    monkeypatch.setattr(labs, "RESTART_S", -1.0)
+    lab.machine.answers[labs.START] = [(1, "a row keeps it open")]
+    judged(lambda lab: lab.start(), lab, "not accepted: a start .*; active: 40b, 44c$")
+
+
+FIGURES = {
+    "timer_late_ms": 100,
+    "processors_waited_pct": 20.0,
+    "wires_waited_pct": 0.1,
+    "ticks": 1000,
+    "lost": 10,
+}
+
+
+@cases("""changed is_too_slow words
+    {}  False  "timer was late by up to 100 ms .*10 of 1000 ticks were late or missed"
+    {"timer_late_ms": 101}  True  "late by up to 101 ms"
+    {"lost": 11}  True  "11 of 1000 ticks"
+    {"ticks": 0, "lost": 0, "timer_late_ms": None}  False  "timer did not answer" """)
+def test_a_host_is_too_slow_when_the_box_itself_is_late(changed, is_too_slow, words, capsys):
+    figures = FIGURES | changed
+    assert pace.too_slow(figures) is is_too_slow and re.search(words, pace.words(figures))
+    assert command._exit_code(False, figures) == (3 if is_too_slow else 1)
+    assert ("this machine is too slow" in capsys.readouterr().err) is is_too_slow
+    assert command._exit_code(True, figures) == 0
+
+
+@pytest.mark.wire
+def test_a_box_that_does_not_answer_has_figures_of_its_host(lab_of):
+    lab = lab_of(**{"": [(1, "No such file")]})
+    lab.machine.process = lab.rig.plant = lab.rig.bridge = SimpleNamespace(pid=os.getpid())
+    figures = pace.Pace(lab).figures()
+    assert figures | FIGURES == FIGURES and figures["timer_late_ms"] is None
+    assert figures["ticks"] == figures["lost"] == 0 <= figures["wires_waited_pct"]
+    lab.machine.answers = {"pace": [(0, "17")], "state": [(0, json.dumps({"loop": LOOP}))]}
+    assert list(pace.Pace(lab).figures().values())[0::3] == [17, 9]
+
+
+LOOP = {"ticks": 9, "missed": 1, "late": 1}
+
+
+def test_a_thread_that_has_ended_waited_for_nothing():
+    assert pace._waited_ns((0, 0)) == 0
 
 
 def test_the_box_says_that_its_image_was_approved(tmp_path):

@@ -1,0 +1,91 @@
+"""Who fell behind when a box did not do what it must: its processors, its wires or the controller.
+
+Here the kernel of this host tells how long a thread was ready and had no processor (schedstat,
+proc(5)); in the box a timer above everything else (`bench-timer`) tells how late it was.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+
+from hil import forks
+from hil.campaigns.report import CheckError
+from hil.campaigns.vm.machine import MachineError
+
+TIMER_LATE_MS_MAX = 100  # a tick of the box: none of it is left for the controller
+LOST_TICKS_PER_THOUSAND_MAX = 10
+
+
+class Pace:
+    """Counts from now on. `figures`, `words`, `too_slow`."""
+
+    def __init__(self, lab):
+        """lab: with a machine that has power."""
+        self.lab, self.qemu = lab, lab.machine.process.pid
+        wires = [lab.rig.plant.pid, lab.rig.bridge.pid]
+        self.wires = [(pid, pid) for pid in (*wires, self.qemu)]
+        self.began_s = forks.wall_s()
+        self.before = self._waited_ns()
+
+    def _waited_ns(self):
+        """(of the box's processors, of its wires)."""
+        threads = [(self.qemu, int(name)) for name in os.listdir(f"/proc/{self.qemu}/task")]
+        processors = [thread for thread in threads if thread not in self.wires]
+        return tuple(sum(map(_waited_ns, each)) for each in (processors, self.wires))
+
+    def figures(self):
+        """{timer_late_ms, processors_waited_pct, wires_waited_pct, ticks, lost}."""
+        elapsed_ns = max(1, (forks.wall_s() - self.began_s) * 1e9)
+        waited = [
+            round(100 * (now - before) / elapsed_ns, 1)
+            for now, before in zip(self._waited_ns(), self.before)
+        ]
+        late_ms, loop = self._of_box()
+        return {
+            "timer_late_ms": late_ms,
+            "processors_waited_pct": waited[0],
+            "wires_waited_pct": waited[1],
+            "ticks": loop["ticks"],
+            "lost": loop["missed"] + loop["late"],
+        }
+
+    def _of_box(self):
+        """(lateness of its timer, counts of the controller's loop); None and 0 from a box that
+        does not answer.
+        """
+        late_ms, state = None, None
+        with contextlib.suppress(CheckError, MachineError, ValueError, LookupError):
+            late_ms = json.loads(self.lab.ask("cat /run/bench.pace"))
+            state = self.lab.state()
+        return late_ms, state["loop"] if state else dict.fromkeys(("ticks", "missed", "late"), 0)
+
+
+def _waited_ns(thread):
+    """Time that a thread was ready and had no processor; 0 of one that has ended."""
+    path = pathlib.Path("/proc/{}/task/{}/schedstat".format(*thread))
+    try:
+        return int(path.read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+
+
+def words(figures):
+    """The figures as one line: box, wires, controller."""
+    late_ms = figures["timer_late_ms"]
+    timer = "did not answer" if late_ms is None else f"was late by up to {late_ms} ms"
+    waited = figures["processors_waited_pct"], figures["wires_waited_pct"]
+    return (
+        f"the box's timer {timer} (allowed {TIMER_LATE_MS_MAX} ms), its processors waited "
+        f"{waited[0]} % of the time for one of this host, its wires {waited[1]} %; "
+        f"{figures['lost']} of {figures['ticks']} ticks were late or missed"
+    )
+
+
+def too_slow(figures):
+    """True when this host is no host for the box: what failed there says nothing of the
+    controller.
+    """
+    late_ms = figures["timer_late_ms"]
+    lost = figures["lost"] * 1000 > LOST_TICKS_PER_THOUSAND_MAX * figures["ticks"]
+    return lost or (late_ms is not None and late_ms > TIMER_LATE_MS_MAX)

@@ -1,0 +1,155 @@
+"""Which process may touch what, read from the units, and whether an installed box agrees.
+
+The tables of SECURITY.md are made of this; `agrees` is a check of vm-test.
+"""
+
+import re
+
+from controller.system.paths import OPERATORS, RUN_DIRECTORY, SENDERS, SERVICE, STATE_DIRECTORY
+from hil.campaigns.report import CheckError, table
+from hil.rig import ROOT
+
+UNITS = ROOT / "controller" / "systemd"
+USERS = UNITS / "firebreak.sysusers.conf"
+# said beside each device; and the clock that ProtectClock= lets it read
+NO_DEVICES = {"r", "rw", "char-rtc"}
+SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
+GATEWAY = "firebreak-upstream"
+COLUMNS = (
+    *("process", "user", "groups", "writes in", "devices", "capabilities"),
+    "families of sockets",
+)
+# what a box shows of a template
+INSTANCES = {"firebreak-can@.service": "can0", "firebreak-console@.service": "ttyS9"}
+# place: (user, group, mode, kind as find(1) says it, whom it is for)
+PLACES = {
+    RUN_DIRECTORY: (SERVICE, SERVICE, "751", "d", "the controller; readers list it"),
+    f"{RUN_DIRECTORY}/journal": (SERVICE, SERVICE, "640", "f", "readers"),
+    f"{RUN_DIRECTORY}/command.sock": (SERVICE, OPERATORS, "660", "s", "operators"),
+    f"{RUN_DIRECTORY}/hints.sock": (SERVICE, SENDERS, "660", "s", "senders of hints"),
+    f"/run/{GATEWAY}": (GATEWAY, SENDERS, "750", "d", "the gateway"),
+    f"/run/{GATEWAY}/upstream.sock": (GATEWAY, SENDERS, "660", "s", "senders of hints"),
+    STATE_DIRECTORY: (SERVICE, SERVICE, "750", "d", "the controller"),
+    f"{STATE_DIRECTORY}/keys": (SERVICE, SERVICE, "700", "d", "the controller: keys of senders"),
+    "/opt/firebreak": ("root", "root", "755", "d", "root: the program"),
+    "/etc/firebreak/cabinet": ("root", "root", "755", "d", "root: the configuration"),
+}
+
+
+def units():
+    """{unit's file name: {column: value}} of all services."""
+    return {path.name: row(settings(path.read_text())) for path in sorted(UNITS.glob("*.service"))}
+
+
+def settings(text):
+    """{key: [values]} of a unit: a key given twice adds, an empty value takes back."""
+    found = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        key, is_setting, value = line.partition("=")
+        if is_setting and not line.startswith("#"):
+            found[key] = [*found.get(key, ()), *value.split()] if value else []
+    return found
+
+
+def row(found):
+    """One process's columns, each a sorted list of words; found: of `settings`."""
+    folders = [f"/run/{name}" for name in found.get("RuntimeDirectory", ())]
+    folders += [f"/var/lib/{name}" for name in found.get("StateDirectory", ())]
+    folders += [name.lstrip("-+") for name in found.get("ReadWritePaths", ())]
+    (user,) = found["User"]
+    groups = {*found["Group"], *found.get("SupplementaryGroups", ()), *memberships(user)}
+    devices = {*found.get("DeviceAllow", ())} - NO_DEVICES
+    capabilities = [word.upper() for word in found.get("AmbientCapabilities", ())]
+    values = [user], groups, folders, devices, capabilities, found["RestrictAddressFamilies"]
+    return dict(zip(COLUMNS[1:], map(sorted, values)))
+
+
+def memberships(user):
+    """Groups of a user that the installer made it a member of: its services have them too."""
+    return re.findall(rf"(?m)^m {user} (\S+)$", USERS.read_text())
+
+
+def processes():
+    """Lines of the table of processes."""
+    rows = [(name, *[" ".join(each) or "none" for each in one.values()]) for name, one in _named()]
+    return table(COLUMNS, rows)
+
+
+def _named():
+    return [(f"`{name}`", one) for name, one in units().items()]
+
+
+def places():
+    """Lines of the table of places."""
+    rows = [
+        (f"`{path}`", f"{user}:{group}", mode, whom)
+        for path, (user, group, mode, _, whom) in PLACES.items()
+    ]
+    return table(("place", "owner", "mode", "for"), rows)
+
+
+def agrees(lab):
+    """Each place and each process of the box is what the tables say."""
+    wrong = [*_wrong_places(lab), *_wrong_processes(lab)]
+    if wrong:
+        raise CheckError(f"{len(wrong)}: {'; '.join(wrong)}")
+    return f"{len(PLACES)} places and {len(units())} units are as SECURITY.md says"
+
+
+def _wrong_places(lab):
+    lab.ask(f"runuser -u {SERVICE} -- firebreak key create site_ems >/dev/null")
+    shown = lab.ask(f"find {' '.join(PLACES)} -maxdepth 0 -printf '%p %u %g %m %y\\n'")
+    found = {line.split()[0]: line.split()[1:] for line in shown.splitlines()}
+    for path, asked in PLACES.items():
+        if found.get(path) != list(asked[:4]):
+            yield f"{path}: {found.get(path)}, asked {asked[:4]}"
+
+
+def _wrong_processes(lab):
+    keys = "User Group SupplementaryGroups RuntimeDirectory StateDirectory ReadWritePaths"
+    keys += " DeviceAllow AmbientCapabilities RestrictAddressFamilies MainPID"
+    for name, asked in units().items():
+        unit = name.replace("@", f"@{INSTANCES.get(name, '')}")
+        shown = settings(lab.ask(f"systemctl show {unit} -p {keys.replace(' ', ',')}"))
+        (pid,) = shown.pop("MainPID")
+        found = row({key: value for key, value in shown.items() if value})
+        found = {
+            column: [word.replace(f"/{INSTANCES.get(name)}", "/%I") for word in words]
+            for column, words in found.items()
+        }
+        for column in COLUMNS[1:]:
+            if found[column] != asked[column]:
+                yield f"{unit}: {column}: {found[column]}, asked {asked[column]}"
+        if pid != "0":
+            yield from _wrong_process(lab, unit, pid, asked)
+
+
+def _wrong_process(lab, unit, pid, asked):
+    """What the kernel says of a process that runs."""
+    status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
+    user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
+    numbers = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
+    groups = [line.split(":")[0] for line in lab.ask(f"getent group {numbers}").splitlines()]
+    for what, found, wanted in (
+        ("user", [user], asked["user"]),
+        ("groups", sorted(groups), asked["groups"]),
+        ("capabilities", int(status["CapEff"], 16) != 0, bool(asked["capabilities"])),
+        ("writes in", _writable(lab, pid, user), asked["writes in"]),
+    ):
+        if found != wanted:
+            yield f"{unit}, process {pid}: {what}: {found}, asked {wanted}"
+
+
+def _writable(lab, pid, user):
+    """Folders that a user may write to where the process sees them."""
+    own = [path for path, (*_, kind, _) in PLACES.items() if kind == "d"]
+    tried = " ".join([*own, *SYSTEM_FOLDERS])
+    script = f"for each in {tried}; do test -w $each && echo $each; done; true"
+    as_user = f"setpriv --reuid {user} --regid {user} --init-groups"
+    found = lab.ask(f"nsenter -t {pid} -m {as_user} sh -c '{script}'").split()
+    return sorted([path for path in found if path not in _parts(found)])
+
+
+def _parts(folders):
+    """Folders within others of the list."""
+    return {path for path in folders for other in folders if path.startswith(f"{other}/")}
