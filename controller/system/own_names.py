@@ -1,11 +1,12 @@
-"""What lies under a name of ours and is none of ours is removed and said: never followed, never a
-reason not to start.
+"""What lies under a name of ours and is none of ours is removed, or moved aside, and said: never
+followed, never a reason not to start.
 
 A name is ours with the right kind and, in the run folder, the right owner. The state folder keeps
 files of another owner: one that root has copied there may hold what a cabinet needs. Other names
 are somebody else's and stay.
 """
 
+import itertools
 import os
 import shutil
 import stat
@@ -52,8 +53,7 @@ def _tidied(folder, kinds, owner):
         try:
             why = _wrong(os.lstat(path), kinds[name], owner)
             if why:
-                _remove(path)
-                lines.append(f"{path}: was {why} and no part of this; removed")
+                lines.append(f"{path}: was {why} and no part of this; {_remove(path)}")
         except OSError as error:
             lines.append(f"{path}: is no part of this and cannot be removed: {error.strerror}")
     return lines
@@ -67,8 +67,20 @@ def _wrong(found, kind, owner):
 
 
 def _remove(path):
-    """shutil.rmtree follows no link."""
-    if stat.S_ISDIR(os.lstat(path).st_mode):
-        shutil.rmtree(path)
-    else:
+    """What was done, in words: removed, or, with what root has put into a folder, moved aside.
+    shutil.rmtree follows no link.
+    """
+    if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)
+        return "removed"
+    try:
+        shutil.rmtree(path)
+        return "removed"
+    except PermissionError:
+        aside = next(
+            name
+            for name in map(f"{path}.not_ours.{{}}".format, itertools.count())
+            if not os.path.lexists(name)
+        )
+        os.rename(path, aside)
+        return f"moved to {aside}"

@@ -8,6 +8,7 @@ from hil.observer.latches import Latches
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
+FRAME_BYTES = 8  # of every frame of a native BMS and to it
 
 
 class WireWitness:
@@ -56,6 +57,8 @@ class WireWitness:
         """A CAN frame; native BMS ids: 0x100 + node * 0x20 + message, message 0x1F is the command
         to the rack.
         """
+        if len(data) != FRAME_BYTES:
+            return
         rack = self._rack_of.get(can_id)
         if rack is not None:
             self.bms_us[rack] = time_us

@@ -58,7 +58,7 @@ def _set_fault(things, kind, name, fault, value):
 
 
 def _set_noise(world, a):
-    share = {key: a[key] for key in NOISE}
+    share = {key: a.get(key, 0) for key in NOISE}
     _named(world.wires, "bus", a["bus"]).noise = (
         Noise(a["seed"], **share) if any(share.values()) else None
     )

@@ -339,6 +339,16 @@ def closing():
     return cabinet, healthy(made(), 1)
 
 
+def test_a_frame_of_another_length_is_of_no_bms():
+    """`chaos --only can_malformed` ended the simulated cabinet."""
+    seen = healthy(made())
+    for can_id in (0x121, 0x122, 0x128, 0x13F):
+        for length in range(8):
+            seen.can_tap(500_000, can_id, b"\xff" * length)
+    assert all(told == {} for told in seen.told_racks()) and seen.bms_us == [1000] * 3
+    assert "bms_close_sent" not in names(seen)
+
+
 def test_a_native_bms_and_the_plant_are_understood():
     cabinet, seen = closing()
     racks = [NativeBms(rack, node) for node, rack in enumerate(cabinet.racks, 1)]

@@ -13,7 +13,7 @@ from hil.campaigns.benchmarks.timing import hogs
 
 NO_FIFO = (
     "SCHED_FIFO was not granted, so the loop is not held against its budgets: run as root, or "
-    "with LimitRTPRIO=50"
+    "with LimitRTPRIO=49"
 )
 
 

@@ -42,7 +42,7 @@ def describe():
 
 
 def priority(pid=0):
-    """What the process got, in words: "SCHED_FIFO 50, memory locked" or "ordinary priority, memory
+    """What the process got, in words: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory
     not locked".
     """
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK

@@ -15,6 +15,7 @@ from hil.campaigns.benchmarks.timing import hogs
 from hil.campaigns.chaos import floods
 from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background
+from hil.scenarios.faults import NOISE
 
 HOUR_US = 3_600_000_000
 SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
@@ -122,7 +123,7 @@ def _can(frames):
 def _noise(permille, kinds=("garbage_permille", "flip_permille", "drop_permille")):
     def at(value):
         def act(stage):
-            values = dict.fromkeys(kinds, value)
+            values = {kind: value if kind in kinds else 0 for kind in NOISE}
             for bus in ("io", "pcs", "meter", "gas"):
                 stage.act("noise", bus=bus, seed=stage.seed, **values)
 
@@ -253,6 +254,7 @@ DISTURBANCES = {
     "can_malformed": Disturbance(
         "CAN flooded with the racks' ids, of another length or in 29 bits",
         _can(floods.malformed_frames),
+        trips_right=("40d",),
     ),
     "rtu_forged": Disturbance(
         "before every third reply one with a right CRC, of another unit, function or size",

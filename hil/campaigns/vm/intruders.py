@@ -27,13 +27,17 @@ TRIES = {
 }
 TRAP, FAKE = f"{STATE}.trap", "/dev/shm/fake"
 PLANTED = (
-    f"mkdir -p {RUN}/journal.previous/deep",
+    f"mkdir -p {TRAP}",
+    f"rm -f {RUN}/journal.previous && mkdir -p {RUN}/journal.previous/deep",
     f"rm -f {RUN}/command.sock && ln -s /nowhere {RUN}/command.sock",
-    f"mkdir {RUN}/hints.sock",
+    f"rm -f {RUN}/hints.sock && mkdir {RUN}/hints.sock",
     f"rm -f {RUN}/lock && ln -s {TRAP}/lock {RUN}/lock",
-    f"mkfifo {RUN}/store.failed",
+    f"rm -f {RUN}/store.failed && mkfifo {RUN}/store.failed",
     f"rm -rf {RUN}/console && ln -s {TRAP} {RUN}/console",
 )
+
+
+PLANTED_NAMES = len(PLANTED) - 1  # the first is what the links lead to
 
 
 def users(lab):
@@ -84,10 +88,8 @@ def planted(lab):
         lab.ask(each)
     lab.ask(f"systemctl start {UNIT}")
     lab.until_active()
-    said = lab.ask(
-        f"journalctl -u {UNIT} -b -o cat --no-pager | grep -c 'no part of this; removed'"
-    )
+    said = lab.ask(f"journalctl -u {UNIT} -b -o cat --no-pager | grep -c 'no part of this; '")
     left = lab.ask(f"ls {TRAP}")
-    if int(said) < len(PLANTED) or left:
-        raise CheckError(f"{said} of {len(PLANTED)} removed; in {TRAP}: {left}")
+    if int(said) < PLANTED_NAMES or left:
+        raise CheckError(f"{said} of {PLANTED_NAMES} removed; in {TRAP}: {left}")
     return f"{said} removed, {lab.until_powered()}"

@@ -18,7 +18,7 @@ UNITS = (
     "firebreak-record.service",
     "firebreak-upstream.service",
 )
-FIFO_PRIORITY = "50"
+FIFO_PRIORITY = "49"
 ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
 STAYS_S = 8.0
 # The kernel sets the clock first and calls it steered then: who looks between finds it adrift.

@@ -104,6 +104,21 @@ def test_what_cannot_be_removed_is_said_and_no_reason_not_to_start(places, monke
     assert tidied(places) == [f"{places}/run/lock: {words}"]
 
 
+def test_what_root_has_put_into_a_folder_is_moved_aside(places, monkeypatch):
+    """Seen in the box: the journal's name was taken, and no start came through."""
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(own_names.shutil, "rmtree", refused)
+    path = places / "run" / "journal.previous"
+    for number in range(2):
+        folder(path)
+        aside = f"{path}.not_ours.{number}"
+        assert tidied(places) == [f"{path}: was a folder and no part of this; moved to {aside}"]
+        assert not path.exists() and os.path.exists(f"{aside}/file")
+
+
 def test_the_names_are_those_that_are_used():
     files = [*store.COPIES, trips.FILE, archive.FILE, room.FILE, proof_tests.FILE]
     folders = [keys.DIRECTORY, users.FOLDER, capture.FOLDER]

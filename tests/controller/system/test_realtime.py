@@ -50,7 +50,7 @@ def test_each_refusal_is_a_line_with_its_remedy(calls, monkeypatch):
     ]
     monkeypatch.setattr(os, "sched_setscheduler", refuse(errno.EPERM))
     assert realtime.prepare()[1:] == [
-        "no real-time priority (Operation not permitted): give the service LimitRTPRIO=50"
+        "no real-time priority (Operation not permitted): give the service LimitRTPRIO=49"
     ]
 
 

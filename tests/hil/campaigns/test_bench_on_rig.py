@@ -145,7 +145,7 @@ def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
 
 def test_the_priority_is_what_the_controller_said():
     for said, priority in (
-        ((), "SCHED_FIFO 50, memory locked"),
+        ((), "SCHED_FIFO 49, memory locked"),
         (("no real-time priority", "memory is not locked"), "ordinary priority, memory not locked"),
     ):
         assert order.priority({"controller_messages": said}) == priority

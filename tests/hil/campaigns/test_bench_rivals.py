@@ -121,7 +121,7 @@ def test_a_percentile_at_the_end_of_the_histogram_is_the_maximum():
 
 
 def test_a_loop_without_its_priority_is_not_judged():
-    assert lateness.judged("x", "SCHED_FIFO 50, memory locked") == "x"
+    assert lateness.judged("x", "SCHED_FIFO 49, memory locked") == "x"
     assert lateness.judged("x", "ordinary priority, memory locked") is None
 
 

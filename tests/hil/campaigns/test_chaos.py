@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
 from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance, memory_MiB
 from hil.campaigns.course import Background
+from hil.scenarios.faults import NOISE
 from safety import matrix
 from tests.tables import cases
 
@@ -157,6 +159,19 @@ def test_unknown_frames_are_nobodys():
     frames = floods.unknown_frames(random.Random(SEED))
     assert all(0x400 <= can_id < 0x800 for can_id, _ in [next(frames) for _ in range(500)])
     assert floods._line(0x321, bytes((1, 255))) == b"< send 321 2 01 ff >"
+
+
+@cases("""name kinds
+    "rtu_forged"  {"forged_permille"}
+    "rtu_noise"  {"garbage_permille", "flip_permille", "drop_permille"}""")
+def test_noise_is_asked_of_each_kind_and_ends(name, kinds):
+    """The simulated cabinet takes an action with all of its keys."""
+    acts = []
+    stage = SimpleNamespace(seed=1, act=lambda what, **given: acts.append(given))
+    with DISTURBANCES[name].act(stage):
+        begun = list(acts)
+    assert [{kind for kind in NOISE if given[kind]} for given in begun] == [kinds] * 4
+    assert [sum(given[kind] for kind in NOISE) for given in acts[4:]] == [0] * 4
 
 
 def test_malformed_frames_are_like_those_of_racks_and_no_driver_takes_them():
