@@ -12,7 +12,16 @@ from controller.recorder import reading
 from controller.site import approval, config as configs
 from controller.site.refusal import ConfigError
 from controller.system import cli, sockets
-from controller.system.paths import DONE, NO_START, NOT_DONE, SENDERS, SERVICE, ascii_only, plain
+from controller.system.paths import (
+    DONE,
+    GATEWAY,
+    NO_START,
+    NOT_DONE,
+    SENDERS,
+    SERVICE,
+    ascii_only,
+    plain,
+)
 
 CABINET = "/etc/firebreak/cabinet/cabinet.toml"
 KEY_NEEDED = "the first start with it asks for the key and `firebreak start`"
@@ -98,7 +107,7 @@ def _strangers(directory):
 
 def _members():
     """Who could send hints by the group that now reads alone."""
-    services = {SERVICE, "firebreak-upstream"}
+    services = {SERVICE, GATEWAY}
     for name in sorted({*sockets.members(SERVICE).values()} - services):
         if name not in sockets.members(SENDERS).values():
             yield (

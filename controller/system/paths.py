@@ -6,6 +6,7 @@ import sys
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
 # Members of `firebreak` read the run folder, the others may write to one socket in it each.
 SERVICE, SENDERS, OPERATORS = "firebreak", "firebreak-hints", "firebreak-operators"
+GATEWAY = "firebreak-upstream"
 ROOT = 0  # number of that user
 QUOTED_CHARACTERS = 40
 DONE, NOT_DONE, WRONG_INPUT, NO_START = range(4)

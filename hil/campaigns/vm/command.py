@@ -63,6 +63,11 @@ CHECKS = (
     ("uninstall", running.uninstalls),
     ("invariants", running.invariants),
 )
+# What these find wrong is wrong on a slow host too.
+WHATEVER_THE_PACE = {
+    *("install --root", "install again", "rights", "exposure", "SECURITY.md"),
+    *("users and their groups", "traps for root", "invariants"),
+}
 
 
 def add(commands):
@@ -100,16 +105,16 @@ def _test(cache, json_path):
         _run(checks, lab)
         figures = lab.pace.figures() if lab.pace else None
     write_json(json_path, {"test": "vm", "pace": figures, **checks.document()})
-    return _exit_code(checks.ok, figures)
+    return _exit_code([row["name"] for row in checks.rows if not row["ok"]], figures)
 
 
-def _exit_code(ok, figures):
-    """Says who fell behind, and blames the controller for nothing on a host that is too slow."""
+def _exit_code(failed, figures):
+    """Says who fell behind, and does not blame the controller for the pace of this host."""
     if figures:
         print(f"pace       {pace.words(figures)}", flush=True)
-    if not ok and figures and pace.too_slow(figures):
+    if set(failed) - WHATEVER_THE_PACE and figures and pace.too_slow(figures):
         return command.refuse(NAME, "this machine is too slow for the box", command.NO_START)
-    return verdict.exit_code(ok)
+    return verdict.exit_code(not failed)
 
 
 def _run(checks, lab):

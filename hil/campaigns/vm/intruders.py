@@ -2,17 +2,25 @@
 beyond: each try is a real user's, and root's where somebody has set a trap.
 """
 
+from controller.system.paths import (
+    GATEWAY,
+    OPERATORS,
+    RUN_DIRECTORY as RUN,
+    SERVICE,
+    STATE_DIRECTORY as STATE,
+)
 from hil.campaigns.report import CheckError
+from hil.campaigns.vm import machine
 from hil.campaigns.vm.lab import UNIT
 
-RUN, STATE = "/run/firebreak", "/var/lib/firebreak"
-GATEWAY = "firebreak-upstream"
 # user made for this: its groups
-USERS = {"reader": "firebreak", "ops": "firebreak,firebreak-operators", "field": "dialout"}
+USERS = {"reader": SERVICE, "ops": f"{SERVICE},{OPERATORS}", "field": "dialout"}
 WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
 WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm -f {RUN}/journal", f"touch {STATE}/x")
 SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a")
-OPEN_PORT = "python3 -c \"import os, sys; os.open('/dev/ttyUSB0', os.O_RDWR | os.O_NONBLOCK)\""
+OPEN_PORT = (
+    f"python3 -c \"import os; os.open('{machine.port_name(1)}', os.O_RDWR | os.O_NONBLOCK)\""
+)
 CONNECT = "python3 -c \"import socket as s; s.socket(s.AF_UNIX, s.SOCK_DGRAM).connect('{}')\""
 COMMANDS, HINTS = (CONNECT.format(f"{RUN}/{name}.sock") for name in ("command", "hints"))
 # user: (what it may do, what it may not)
@@ -27,7 +35,6 @@ TRIES = {
 }
 TRAP, FAKE = f"{STATE}.trap", "/dev/shm/fake"
 PLANTED = (
-    f"mkdir -p {TRAP}",
     f"rm -f {RUN}/journal.previous && mkdir -p {RUN}/journal.previous/deep",
     f"rm -f {RUN}/command.sock && ln -s /nowhere {RUN}/command.sock",
     f"rm -f {RUN}/hints.sock && mkdir {RUN}/hints.sock",
@@ -35,9 +42,6 @@ PLANTED = (
     f"rm -f {RUN}/store.failed && mkfifo {RUN}/store.failed",
     f"rm -rf {RUN}/console && ln -s {TRAP} {RUN}/console",
 )
-
-
-PLANTED_NAMES = len(PLANTED) - 1  # the first is what the links lead to
 
 
 def users(lab):
@@ -83,13 +87,14 @@ def traps(lab):
 
 def planted(lab):
     """Whatever lies under its names, the controller starts, and says what it has removed."""
-    lab.ask(f"systemctl stop {UNIT}")
+    lab.ask(f"systemctl stop {UNIT}; mkdir -p {TRAP}; date +%s > {TRAP}.since")
     for each in PLANTED:
         lab.ask(each)
     lab.ask(f"systemctl start {UNIT}")
     lab.until_active()
-    said = lab.ask(f"journalctl -u {UNIT} -b -o cat --no-pager | grep -c 'no part of this; '")
+    log = f"journalctl -u {UNIT} --since @$(cat {TRAP}.since) -o cat --no-pager"
+    said = lab.ask(f"{log} | grep -c 'no part of this; '")
     left = lab.ask(f"ls {TRAP}")
-    if int(said) < PLANTED_NAMES or left:
-        raise CheckError(f"{said} of {PLANTED_NAMES} removed; in {TRAP}: {left}")
-    return f"{said} removed, {lab.until_powered()}"
+    if int(said) != len(PLANTED) or left:
+        raise CheckError(f"{said} of {len(PLANTED)} cleared away; in {TRAP}: {left}")
+    return f"{said} cleared away, {lab.until_powered()}"

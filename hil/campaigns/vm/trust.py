@@ -5,7 +5,14 @@ The tables of SECURITY.md are made of this; `agrees` is a check of vm-test.
 
 import re
 
-from controller.system.paths import OPERATORS, RUN_DIRECTORY, SENDERS, SERVICE, STATE_DIRECTORY
+from controller.system.paths import (
+    GATEWAY,
+    OPERATORS,
+    RUN_DIRECTORY,
+    SENDERS,
+    SERVICE,
+    STATE_DIRECTORY,
+)
 from hil.campaigns.report import CheckError, table
 from hil.rig import ROOT
 
@@ -14,7 +21,6 @@ USERS = UNITS / "firebreak.sysusers.conf"
 # said beside each device; and the clock that ProtectClock= lets it read
 NO_DEVICES = {"r", "rw", "char-rtc"}
 SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
-GATEWAY = "firebreak-upstream"
 COLUMNS = (
     *("process", "user", "groups", "writes in", "devices", "capabilities"),
     "families of sockets",
