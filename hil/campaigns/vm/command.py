@@ -103,16 +103,16 @@ def _test(cache, json_path):
         ends.callback(machine.cut_power)
         lab = Lab(cache, machine, rig)
         _run(checks, lab)
-        figures = lab.pace.figures() if lab.pace else None
-    write_json(json_path, {"test": "vm", "pace": figures, **checks.document()})
-    return _exit_code([row["name"] for row in checks.rows if not row["ok"]], figures)
+        lab.end_pace()
+    write_json(json_path, {"test": "vm", "paces": lab.paces, **checks.document()})
+    return _exit_code([row["name"] for row in checks.rows if not row["ok"]], lab.paces)
 
 
-def _exit_code(failed, figures):
+def _exit_code(failed, paces):
     """Says who fell behind, and does not blame the controller for the pace of this host."""
-    if figures:
+    for figures in paces:
         print(f"pace       {pace.words(figures)}", flush=True)
-    if set(failed) - WHATEVER_THE_PACE and figures and pace.too_slow(figures):
+    if set(failed) - WHATEVER_THE_PACE and any(map(pace.too_slow, paces)):
         return command.refuse(NAME, "this machine is too slow for the box", command.NO_START)
     return verdict.exit_code(not failed)
 

@@ -45,7 +45,7 @@ class Lab:
         """cache: pathlib.Path; machine, rig: of this package."""
         self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
-        self.pace = None  # once it has power
+        self.pace, self.paces = None, []  # of the power that it has, figures of that it had
 
     def boot(self):
         """From power to a shell."""
@@ -53,6 +53,17 @@ class Lab:
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
         self.pace = Pace(self)
+
+    def cut_power(self):
+        """The plug is pulled; what was counted until then is kept."""
+        self.end_pace()
+        self.machine.cut_power()
+
+    def end_pace(self):
+        """The figures of the power that it has had until now."""
+        if self.pace:
+            self.paces.append(self.pace.figures())
+        self.pace = None
 
     def ask(self, command):
         """What a command prints. CheckError when it fails."""
@@ -101,7 +112,12 @@ class Lab:
     def state(self):
         """The controller's journal: {state, standing, loop}, None while there is none."""
         code, text = self.machine.run("bench state")
-        return json.loads(text.splitlines()[-1]) if code == 0 else None
+        if code:
+            return None
+        found = json.loads(text.splitlines()[-1])
+        if self.pace:
+            self.pace.saw(found["loop"])
+        return found
 
     def standing(self):
         """Ids of the active stages."""

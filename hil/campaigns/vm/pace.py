@@ -6,7 +6,6 @@ proc(5)); in the box a timer above everything else (`bench-timer`) tells how lat
 
 import contextlib
 import json
-import os
 import pathlib
 
 from hil import forks
@@ -15,10 +14,11 @@ from hil.campaigns.vm.machine import MachineError
 
 TIMER_LATE_MS_MAX = 100  # a tick of the box: none of it is left for the controller
 LOST_TICKS_PER_THOUSAND_MAX = 10
+LOOP = ("ticks", "missed", "late")
 
 
 class Pace:
-    """Counts from now on. `figures`, `words`, `too_slow`."""
+    """Counts from now on, while the box has power. `saw`, `figures`."""
 
     def __init__(self, lab):
         """lab: with a machine that has power."""
@@ -27,10 +27,19 @@ class Pace:
         self.wires = [(pid, pid) for pid in (*wires, self.qemu)]
         self.began_s = forks.wall_s()
         self.before = self._waited_ns()
+        self.loops = [dict.fromkeys(LOOP, 0)]  # of each process of the controller, as last seen
+
+    def saw(self, loop):
+        """Counts of the controller's loop; fewer ticks than before are a new process's."""
+        now = {name: loop[name] for name in LOOP}
+        if now["ticks"] >= self.loops[-1]["ticks"]:
+            self.loops.pop()
+        self.loops.append(now)
 
     def _waited_ns(self):
         """(of the box's processors, of its wires)."""
-        threads = [(self.qemu, int(name)) for name in os.listdir(f"/proc/{self.qemu}/task")]
+        tasks = pathlib.Path(f"/proc/{self.qemu}/task").glob("*")  # none of a QEMU that has ended
+        threads = [(self.qemu, int(task.name)) for task in tasks]
         processors = [thread for thread in threads if thread not in self.wires]
         return tuple(sum(map(_waited_ns, each)) for each in (processors, self.wires))
 
@@ -41,24 +50,23 @@ class Pace:
             round(100 * (now - before) / elapsed_ns, 1)
             for now, before in zip(self._waited_ns(), self.before)
         ]
-        late_ms, loop = self._of_box()
+        late_ms = self._timer_late_ms()
+        ticks, missed, late = (sum(loop[name] for loop in self.loops) for name in LOOP)
         return {
             "timer_late_ms": late_ms,
             "processors_waited_pct": waited[0],
             "wires_waited_pct": waited[1],
-            "ticks": loop["ticks"],
-            "lost": loop["missed"] + loop["late"],
+            "ticks": ticks,
+            "lost": missed + late,
         }
 
-    def _of_box(self):
-        """(lateness of its timer, counts of the controller's loop); None and 0 from a box that
-        does not answer.
-        """
-        late_ms, state = None, None
+    def _timer_late_ms(self):
+        """None from a box that does not answer; its controller is asked as well."""
+        late_ms = None
         with contextlib.suppress(CheckError, MachineError, ValueError, LookupError):
             late_ms = json.loads(self.lab.ask("cat /run/bench.pace"))
-            state = self.lab.state()
-        return late_ms, state["loop"] if state else dict.fromkeys(("ticks", "missed", "late"), 0)
+            self.lab.state()
+        return late_ms
 
 
 def _waited_ns(thread):

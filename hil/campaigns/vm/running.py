@@ -211,7 +211,7 @@ def _reset(lab):
 def power_cut(lab):
     """The plug is pulled under power, and the box boots from the same disk."""
     lab.until_powered()
-    lab.machine.cut_power()
+    lab.cut_power()
     opened_s = lab.until_open()
     began_s = forks.wall_s()
     lab.boot()
