@@ -61,7 +61,8 @@ class Companion:
 
 class Companions:
     """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core;
-    `clock_offset_us` (a shared array of one number). For `with`.
+    `clock_offset_us` (a shared array of one number), `upstream` (path of the gateway's socket). For
+    `with`.
     """
 
     def __init__(self, run_directory, state_directory, log_directory):
@@ -77,14 +78,14 @@ class Companions:
         def made(name, *command, works=None):
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
-        upstream = os.path.join(run_directory, "upstream.sock")
+        self.upstream = os.path.join(run_directory, "upstream.sock")
         shifted = (f"{__package__}.shifted_clock", offset_path, "record")
         line = ("controller", "console", "--tty", terminal.slave_name)
         self.recorder = made("recorder", *shifted, *where, *state)
         self.gateway = made(
             "gateway",
-            *("controller", "upstream", *where, "--listen", upstream),
-            works=lambda: gateway_works(upstream),
+            *("controller", "upstream", *where, "--listen", self.upstream),
+            works=lambda: gateway_works(self.upstream),
         )
         self.reader = made(
             "page reader", f"{__package__}.page_reader", run_directory, state_directory

@@ -7,6 +7,7 @@ A disturbance takes the Stage and may say what else it saw: stage.note(ok, sente
 import contextlib
 import os
 import signal
+import subprocess
 from typing import NamedTuple
 
 from controller.record.journal import JournalReader
@@ -17,6 +18,7 @@ from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background
 from hil.scenarios.faults import NOISE
 
+READERS = 4
 HOUR_US = 3_600_000_000
 SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
 
@@ -151,6 +153,30 @@ def memory_MiB(free_bytes):
 
 
 @contextlib.contextmanager
+def _readers(stage):
+    """Each of them maps the journal, and opens the database again and again."""
+    where = stage.directory, stage.state_directory
+    readers = [
+        process.module(
+            "hil.campaigns.chaos.page_reader", *where, 0, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(READERS)
+    ]
+    rounds = [each.stdout.readline() for each in readers]
+    try:
+        yield
+    finally:
+        for each in readers:
+            each.kill()
+        said = [each.communicate()[0] for each in readers]
+    lines = "".join([*rounds, *said]).splitlines()
+    stage.note(
+        not any(line.startswith("no page") for line in lines),
+        f"{READERS} readers read all pages {len(lines)} times",
+    )
+
+
+@contextlib.contextmanager
 def _cpu(stage):
     with hogs() as words:
         yield
@@ -192,6 +218,7 @@ DISTURBANCES = {
     "reader_killed": Disturbance("kill -9 of the page reader", _killed("reader")),
     "reader_stopped": Disturbance("SIGSTOP of the page reader", _stopped("reader")),
     "reader_stalled": Disturbance("a reader maps the journal and stands still", _stalled_reader),
+    "readers": Disturbance("readers of all pages that never wait", _readers),
     "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
     "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
     "terminal_unread": Disturbance(
@@ -241,6 +268,12 @@ DISTURBANCES = {
         _beside(
             lambda stage: floods.senseless_commands(stage.directory, stage.seed),
             _sent("commands sent"),
+        ),
+    ),
+    "gateway": Disturbance(
+        "flood of the gateway: connections, pieces, garbage, hints nobody signed",
+        _beside(
+            lambda stage: floods.gateway(stage.companions.upstream, stage.seed), _sent("bytes sent")
         ),
     ),
     "memory": Disturbance("memory pressure", _memory),

@@ -6,6 +6,7 @@ Each is a generator for course.Background, whose counts it yields. All of it com
 
 import contextlib
 import itertools
+import json
 import os
 import random
 import socket
@@ -23,6 +24,7 @@ from hil.devices.native_bms import NODE_STRIDE, crc8
 
 # 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
+CONNECTIONS = 24  # half as many again as a gateway has places
 SEND_S, STANDARD_ID_MAX = 5, 0x7FF
 
 
@@ -139,6 +141,54 @@ def bad_hints(run_directory, keys, seed):
         )
         yield now - before, 0
         before = now
+
+
+def gateway(path, seed):
+    """More connections than the gateway has places, each of which sends what it must refuse and
+    reads nothing; path: of its socket.
+    """
+    draw, connections = random.Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
+    try:
+        while True:
+            counts = Counter()
+            for place, each in enumerate(connections):
+                try:
+                    counts["sent"] += each.send(senseless_bytes(draw))
+                except BlockingIOError:
+                    continue
+                except OSError:  # the gateway made room, or could not follow: once more
+                    each.close()
+                    connections[place] = _connected(path)
+            yield counts, 0
+    finally:
+        for each in connections:
+            each.close()
+
+
+def _connected(path):
+    """A new connection; none when the gateway takes no more at the moment: a closed socket."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    with contextlib.suppress(OSError), sockets.short(path) as name:
+        made.connect(name)
+    return made
+
+
+def senseless_bytes(draw):
+    """What comes through a gateway's door and is no hint: pieces, garbage, hints nobody signed."""
+    hint = {
+        **{"source": SOURCE, "quantity": "charge_W_max", "value_W": 1000, "valid_ms": 5000},
+        **{"nonce": draw.randbytes(w.NONCE_BYTES).hex(), "mac": draw.randbytes(w.MAC_BYTES).hex()},
+        **{"sequence": draw.randrange(1 << 32), "sent_ms": draw.randrange(1 << 32)},
+    }
+    return draw.choice(
+        (
+            json.dumps({"hello": SOURCE}).encode() + b"\n",
+            json.dumps(hint).encode() + b"\n",
+            json.dumps(hint).encode()[: draw.randrange(1, 40)],
+            b"[" * 5000 + b"\n",
+            draw.randbytes(draw.randrange(1, 4000)),
+        )
+    )
 
 
 def inodes(directory):

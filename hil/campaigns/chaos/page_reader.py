@@ -1,5 +1,5 @@
 """Reads all pages of the console again and again, until it is ended: `python -m
-hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR`.
+hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR [WAITS]`, that many turns of the loop between.
 
 One line for each round of all pages. A round that fails is a line too; it tries again with the
 next.
@@ -12,7 +12,7 @@ from controller.console import pages, watch
 from controller.record.journal import JournalError
 
 
-def main(run_directory, state_directory):
+def main(run_directory, state_directory, waits="20"):
     """Read all pages again and again until the process is ended."""
     while True:
         try:
@@ -22,7 +22,7 @@ def main(run_directory, state_directory):
             print(f"pages: {lines} lines", flush=True)
         except (OSError, JournalError, sqlite3.Error) as error:
             print(f"no page: {error}", flush=True)
-        for _ in range(20):
+        for _ in range(int(waits)):
             watch.wait()
 
 

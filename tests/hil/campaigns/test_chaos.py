@@ -1,17 +1,21 @@
 """Chaos: disturbances that count as noticed, figures, floods, and two on the real rig."""
 
+import contextlib
 import json
 import os
 import random
 import re
+import socket
 import subprocess
 import threading
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from controller.run import loop_statistics, operator_commands as commands
+from controller.upstream import framing, messages
 from drivers import bms
 from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
@@ -225,6 +229,47 @@ def test_typing_goes_on_as_fast_as_the_line_takes_it_and_is_the_same_for_a_seed(
         heard.append(data)
         assert typing.counts["sent"] >= 2000
     assert heard[0] == heard[1] and set(heard[0]) <= set(terminal.KEYS)
+
+
+@pytest.mark.wire
+def test_connections_that_a_gateway_closes_are_made_anew_and_all_end(tmp_path):
+    path = str(tmp_path / "upstream.sock")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen(floods.CONNECTIONS)
+        listening.settimeout(HANG_GUARD_S)
+        turns = floods.gateway(path, SEED)
+        assert next(turns)[0]["sent"] > floods.CONNECTIONS
+        heard = [listening.accept()[0] for _ in range(floods.CONNECTIONS)]
+        heard.pop().close()
+        next(turns)
+        heard.append(listening.accept()[0])
+        turns.close()
+    for each in heard:
+        each.settimeout(HANG_GUARD_S)
+        while each.recv(1 << 16):
+            pass
+        each.close()
+
+
+def test_some_of_what_floods_a_gateway_gets_through_to_the_loop_and_most_does_not():
+    draw, passed = random.Random(SEED), 0
+    for _ in range(100):
+        stream = framing.JsonLines()
+        stream.feed(floods.senseless_bytes(draw))
+        message = stream.take()
+        with contextlib.suppress(messages.MessageError):
+            passed += message is not framing.NOT_YET and len(messages.datagram(message)) > 0
+    assert 20 <= passed <= 60
+
+
+@pytest.mark.wire
+def test_a_reader_that_never_waits_says_each_round(tmp_path):
+    stage = SimpleNamespace(directory=tmp_path, state_directory=tmp_path, note=Mock())
+    with DISTURBANCES["readers"].act(stage):
+        pass
+    ok, text = stage.note.call_args.args
+    assert not ok and re.fullmatch(r"4 readers read all pages \d+ times", text)
 
 
 def test_a_file_system_is_kept_full_and_emptied(tmp_path, monkeypatch):
