@@ -24,7 +24,6 @@ from safety import signals as s
 STOP_US_MAX = 15_000_000
 # while the contactors have supply: 30 s for a fuse to blow (fuse_wait_ms), and STOP_US_MAX
 OPEN_US_MAX = 45_000_000
-LATE_IN_A_ROW_MAX = 2
 
 
 class Wire:
@@ -102,7 +101,7 @@ class Loop:
             deadlines.end(clock.now_us())
             self.statistics.note(deadlines)
             self.links.note(now_us)
-            if deadlines.late_in_a_row < LATE_IN_A_ROW_MAX:
+            if deadlines.late_in_a_row < clock.LATE_IN_A_ROW_MAX:
                 self.notifier.alive()
             if self.stopping_us is not None and self._stopped(now_us):
                 self.notifier.stopping()
@@ -112,7 +111,7 @@ class Loop:
         """Move bytes until the next deadline; nothing here decides anything."""
         while True:
             now_us = clock.now_us()
-            remaining_us = deadlines.due_us - now_us
+            remaining_us = deadlines.next_us - now_us
             if remaining_us <= 0:
                 return
             wake_us = min([wire.port.wake_us for wire in self.wires])

@@ -6,6 +6,7 @@ labels events.
 
 import time
 
+LATE_IN_A_ROW_MAX = 2
 # Linux has it; elsewhere suspend is not counted
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -36,16 +37,19 @@ class Deadlines:
     """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip,
     count, never catch up.
 
-    `due_us` is when the next tick is to begin. `missed` counts ticks that were skipped, `late`
-    ticks that began in time but whose write ended after the next deadline, `late_in_a_row` how many
-    of these came without a good one between; `runs` how often two or more deadlines, skipped or
-    late, went by without a good tick between them.
+    `due_us` is when the next tick is to begin; `next_us` is later than that after
+    LATE_IN_A_ROW_MAX late ticks, by half of what the last one took: whoever cannot hold its tick
+    leaves a third of the time to its buses, and to the person who looks why.
+
+    `missed` counts ticks that were skipped, `late` ticks that began in time but whose write ended
+    after the next deadline, `late_in_a_row` how many of these came without a good one between;
+    `runs` how often two or more deadlines, skipped or late, went by without a good tick between.
     """
 
     def __init__(self, tick_us: int, start_us: int):
         """tick_us: period; start_us: when the first tick is to begin."""
         self.tick_us = tick_us
-        self.due_us = start_us
+        self.due_us = self.next_us = self._began_us = start_us
         self.lateness_us = 0
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 
@@ -53,7 +57,7 @@ class Deadlines:
         """A tick begins now, at or after `due_us`. Returns the elapsed ticks: 1, and 1 more for
         each one skipped.
         """
-        self.lateness_us = now_us - self.due_us
+        self._began_us, self.lateness_us = now_us, now_us - self.due_us
         skipped = max(0, self.lateness_us) // self.tick_us
         self.due_us += (1 + skipped) * self.tick_us
         if skipped:
@@ -68,10 +72,13 @@ class Deadlines:
 
     def end(self, now_us: int) -> bool:
         """The tick's outputs are written. True when that was before the next tick was due."""
+        self.next_us = self.due_us
         if now_us < self.due_us:
             self.late_in_a_row = self._bad_in_a_row = 0
             return True
         self.late += 1
         self.late_in_a_row += 1
+        if self.late_in_a_row >= LATE_IN_A_ROW_MAX:
+            self.next_us = now_us + (now_us - self._began_us) // 2
         self._bad(1)
         return False

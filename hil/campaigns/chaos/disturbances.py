@@ -5,20 +5,14 @@ A disturbance takes the Stage and may say what else it saw: stage.note(ok, sente
 """
 
 import contextlib
-import os
 import signal
-import subprocess
 from typing import NamedTuple
 
-from controller.record.journal import JournalReader
-from hil.campaigns import process
-from hil.campaigns.benchmarks.timing import hogs
-from hil.campaigns.chaos import floods
+from hil.campaigns.chaos import floods, neighbours
 from hil.campaigns.chaos.terminal import typing
 from hil.campaigns.course import Background
 from hil.scenarios.faults import NOISE
 
-READERS = 4
 HOUR_US = 3_600_000_000
 SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b")
 
@@ -134,69 +128,6 @@ def _noise(permille, kinds=("garbage_permille", "flip_permille", "drop_permille"
     return _between(at(permille), at(0))
 
 
-@contextlib.contextmanager
-def _memory(stage):
-    size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    hog = process.module("hil.campaigns.chaos.memory_hog", size_MiB, os.getpid())
-    try:
-        yield
-    finally:
-        ended_early = hog.poll() is not None
-        hog.kill()
-        hog.wait()
-    stage.note(not ended_early, f"{size_MiB} MiB taken, page by page, again and again")
-
-
-def memory_MiB(free_bytes):
-    """How much memory may be taken without harm to the machine: a quarter, 2 GiB at most."""
-    return min(2048, free_bytes // 4 >> 20)
-
-
-@contextlib.contextmanager
-def _readers(stage):
-    """Each of them maps the journal, and opens the database again and again."""
-    where = stage.directory, stage.state_directory
-    readers = [
-        process.module(
-            "hil.campaigns.chaos.page_reader", *where, 0, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(READERS)
-    ]
-    rounds = [each.stdout.readline() for each in readers]
-    try:
-        yield
-    finally:
-        for each in readers:
-            each.kill()
-        said = [each.communicate()[0] for each in readers]
-    lines = "".join([*rounds, *said]).splitlines()
-    stage.note(
-        not any(line.startswith("no page") for line in lines),
-        f"{READERS} readers read all pages {len(lines)} times",
-    )
-
-
-@contextlib.contextmanager
-def _cpu(stage):
-    with hogs() as words:
-        yield
-    stage.note(True, words)
-
-
-@contextlib.contextmanager
-def _stalled_reader(stage):
-    reader = JournalReader(os.path.join(stage.directory, "journal"))
-    frames = reader.frames()
-    at = next(frames).sequence
-    yield  # the generator stands in the middle of the ring, its mapping held
-    read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
-    stage.note(
-        read > 0 and reader.lost == 0,
-        f"stood at frame {at}, then read {read} more, lost {reader.lost}",
-    )
-    reader.close()
-
-
 def _keeper(number):
     @contextlib.contextmanager
     def act(stage):
@@ -217,8 +148,10 @@ DISTURBANCES = {
     "gateway_stopped": Disturbance("SIGSTOP of the gateway", _stopped("gateway")),
     "reader_killed": Disturbance("kill -9 of the page reader", _killed("reader")),
     "reader_stopped": Disturbance("SIGSTOP of the page reader", _stopped("reader")),
-    "reader_stalled": Disturbance("a reader maps the journal and stands still", _stalled_reader),
-    "readers": Disturbance("readers of all pages that never wait", _readers),
+    "reader_stalled": Disturbance(
+        "a reader maps the journal and stands still", neighbours.stalled_reader
+    ),
+    "readers": Disturbance("readers of all pages that never wait", neighbours.readers),
     "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
     "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
     "terminal_unread": Disturbance(
@@ -276,8 +209,8 @@ DISTURBANCES = {
             lambda stage: floods.gateway(stage.companions.upstream, stage.seed), _sent("bytes sent")
         ),
     ),
-    "memory": Disturbance("memory pressure", _memory),
-    "cpu": Disturbance("busy processes on every core", _cpu),
+    "memory": Disturbance("memory pressure", neighbours.memory),
+    "cpu": Disturbance("busy processes on every core", neighbours.cpu),
     "can_unknown": Disturbance("CAN flooded with unknown ids", _can(floods.unknown_frames)),
     "can_bad_crc": Disturbance(
         "CAN flooded with the racks' ids, CRC wrong",

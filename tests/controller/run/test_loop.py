@@ -275,6 +275,24 @@ def test_commands_reach_the_cabinet_in_the_slack_and_both_answers_who_asked(sile
     assert answers == [(here, peer_answer)]
 
 
+def test_a_loop_that_cannot_hold_its_tick_still_hears_a_command(silent, monkeypatch):
+    """Seen in a box with one slow processor: it never came to what it does between ticks."""
+    ahead_us, now_us, heard = [0], clock.now_us, []
+    monkeypatch.setattr(clock, "now_us", lambda: now_us() + ahead_us[0])
+    monkeypatch.setattr(silent.loop.commands, "receive", lambda cabinet: heard.append(silent.ticks))
+    asker = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    asker.sendto(b"anything", str(silent.loop.commands._path))
+
+    def on_tick(ticks):
+        ahead_us[0] += 3 * silent.cabinet.config.tick_ms * 1000 // 2
+        if ticks == 20:
+            end()
+
+    silent.run(on_tick)
+    asker.close()
+    assert {3, 10, 19} <= {*heard}
+
+
 @pytest.mark.parametrize("supplied, armed", [(0, 1), (1, 1), (0, 0)])
 def test_a_stop_that_does_not_end_takes_its_longest_time(silent, monkeypatch, supplied, armed):
     """While the contactors are supplied it has the time of a fuse (C65)."""

@@ -42,6 +42,18 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
     assert rows == [(True, 0, 0), (False, 1, 1), (False, 2, 2), (True, 2, 0)]
 
 
+def test_who_cannot_hold_its_tick_leaves_a_third_of_the_time():
+    """From the second late tick on; the next one begins at a deadline again once one was good."""
+    deadlines, now_us, rests_us = clock.Deadlines(TICK_US, START_US), START_US, []
+    for took_us in (30_000, 30_000, 80_000, 100, 100):
+        deadlines.begin(now_us)
+        deadlines.end(now_us + took_us)
+        rests_us.append(deadlines.next_us - now_us - took_us)
+        now_us = max(deadlines.next_us, now_us + took_us)
+    assert rests_us[:3] == [-10_000, 15_000, 40_000] and deadlines.next_us == deadlines.due_us
+    assert (now_us - START_US) % TICK_US == 0
+
+
 @cases("""
     ticks  runs
     [(0, 5000)] * 3  0 | [(20_000, 0)]  0 | [(40_000, 0)]  1 | [(39_999, 0), (1, 0)]  0

@@ -19,7 +19,8 @@ from controller.upstream import framing, messages
 from drivers import bms
 from hil.campaigns import process
 from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
-from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance, memory_MiB
+from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance
+from hil.campaigns.chaos.neighbours import memory_MiB
 from hil.campaigns.course import Background
 from hil.scenarios.faults import NOISE
 from safety import matrix

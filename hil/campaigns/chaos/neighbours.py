@@ -1,0 +1,79 @@
+"""Who takes what the controller needs too: memory, processors, journal and database. Each is a
+disturbance.
+"""
+
+import contextlib
+import os
+import subprocess
+
+from controller.record.journal import JournalReader
+from hil.campaigns import process
+from hil.campaigns.benchmarks.timing import hogs
+
+READERS = 4
+
+
+@contextlib.contextmanager
+def memory(stage):
+    """A quarter of the free memory, again and again."""
+    size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    hog = process.module("hil.campaigns.chaos.memory_hog", size_MiB, os.getpid())
+    try:
+        yield
+    finally:
+        ended_early = hog.poll() is not None
+        hog.kill()
+        hog.wait()
+    stage.note(not ended_early, f"{size_MiB} MiB taken, page by page, again and again")
+
+
+def memory_MiB(free_bytes):
+    """How much memory may be taken without harm to the machine: a quarter, 2 GiB at most."""
+    return min(2048, free_bytes // 4 >> 20)
+
+
+@contextlib.contextmanager
+def readers(stage):
+    """Each of them maps the journal, and opens the database again and again."""
+    where = stage.directory, stage.state_directory
+    readers = [
+        process.module(
+            "hil.campaigns.chaos.page_reader", *where, 0, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(READERS)
+    ]
+    rounds = [each.stdout.readline() for each in readers]
+    try:
+        yield
+    finally:
+        for each in readers:
+            each.kill()
+        said = [each.communicate()[0] for each in readers]
+    lines = "".join([*rounds, *said]).splitlines()
+    stage.note(
+        not any(line.startswith("no page") for line in lines),
+        f"{READERS} readers read all pages {len(lines)} times",
+    )
+
+
+@contextlib.contextmanager
+def cpu(stage):
+    """Processes that do nothing but count, on every core."""
+    with hogs() as words:
+        yield
+    stage.note(True, words)
+
+
+@contextlib.contextmanager
+def stalled_reader(stage):
+    """It stands in the middle of the journal, then reads on and must have lost nothing."""
+    reader = JournalReader(os.path.join(stage.directory, "journal"))
+    frames = reader.frames()
+    at = next(frames).sequence
+    yield  # the generator stands in the middle of the ring, its mapping held
+    read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
+    stage.note(
+        read > 0 and reader.lost == 0,
+        f"stood at frame {at}, then read {read} more, lost {reader.lost}",
+    )
+    reader.close()
