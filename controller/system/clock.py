@@ -38,8 +38,9 @@ class Deadlines:
     count, never catch up.
 
     `due_us` is when the next tick is to begin; `next_us` is later than that after
-    LATE_IN_A_ROW_MAX late ticks, by half of what the last one took: whoever cannot hold its tick
-    leaves a third of the time to its buses, and to the person who looks why.
+    LATE_IN_A_ROW_MAX late ticks, the first deadline after half of what the last one took: whoever
+    cannot hold its tick leaves a third of the time to its buses, and to the person who looks why;
+    whoever can begins in time again.
 
     `missed` counts ticks that were skipped, `late` ticks that began in time but whose write ended
     after the next deadline, `late_in_a_row` how many of these came without a good one between;
@@ -79,6 +80,7 @@ class Deadlines:
         self.late += 1
         self.late_in_a_row += 1
         if self.late_in_a_row >= LATE_IN_A_ROW_MAX:
-            self.next_us = now_us + (now_us - self._began_us) // 2
+            rested_us = now_us + (now_us - self._began_us) // 2
+            self.next_us += -(-(rested_us - self.due_us) // self.tick_us) * self.tick_us
         self._bad(1)
         return False
