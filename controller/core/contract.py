@@ -24,9 +24,15 @@ KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 class View:
     """What is known in this tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
 
+    # by the test of the grid meter: measured path delay, from a change of the load to the battery's
+    # answer; 0 while it is unknown
+    path_delay_ms: int = 0
     # by the core
     is_running: bool = False
     load_meter_W: int | None = None
+    # a reply of this meter arrived in this tick
+    is_load_meter_new: bool = False
+    is_grid_meter_new: bool = False
     grid_meter_W: int | None = None  # as the meter tells, whether it is proven or not
     grid_W: int | None = None  # > 0 imports
     battery_W: int | None = None
@@ -41,6 +47,7 @@ class View:
     # by what measures; connection_W: what the grid would import with the battery at 0
     load_source: int = 0
     load_W: int | None = None
+    is_load_new: bool = False  # load_W comes from a reply of this tick
     connection_W: int | None = None
     # what the grid meter shows above what connection and set-point say: a converter that gives less
     meter_off_W: int = 0

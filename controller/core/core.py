@@ -96,7 +96,9 @@ class Core:
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
+        view.is_load_meter_new = self.fresh[s.G_METER_LOAD] != 0
         fresh = ages.known(s.G_METER_GRID) and not frozen
+        view.is_grid_meter_new = self.fresh[s.G_METER_GRID] != 0
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
         view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
         view.is_running = out[s.STATE] == s.RUNNING

@@ -65,6 +65,8 @@ class SiteLoad(Function):
         state, settings = self.state, self._settings
         view.load_source = state[S_SOURCE]
         view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
+        is_measured = state[S_SOURCE] == MEASURED
+        view.is_load_new = view.is_load_meter_new if is_measured else view.is_grid_meter_new
         view.connection_W, view.meter_off_W = None, 0
         if not state[S_CONNECTION_OK]:
             return (self._blind(),)

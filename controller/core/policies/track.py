@@ -68,7 +68,13 @@ class Track(Function):
         ("soc_recovery_W_max", "W", 0, 100_000_000, 25_000, "free"),
         ("track_time_constant_s", "s", 5, 3600, 120, "free"),
         ("track_grid_ramp_W_per_s", "W/s", 10, 100_000_000, 1000, "down"),
-        ("track_path_delay_ms", "ms", 20, 2000, 250, "up"),
+        # from a change of the load to the battery's answer, until a start has measured it ...
+        ("track_path_delay_ms", "ms", 20, 2000, 250, "free"),
+        # ... and between what a measured one is believed
+        ("track_path_delay_ms_min", "ms", 20, 2000, 40, "free"),
+        ("track_path_delay_ms_max", "ms", 20, 2000, 500, "free"),
+        # how often the load meter has a new value
+        ("track_sample_ms", "ms", 10, 2000, 100, "free"),
         ("track_dead_band_W", "W", 0, 100_000, 200, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )

@@ -9,8 +9,8 @@ OLDEST = {
     "soc_reserve_soft_permille": 4,
     "energy_Wh": 8,
     "track_time_constant_s": 12,
-    "load_meter_fitted": 17,
-    "peak_import_W_max": 18,
+    "load_meter_fitted": 20,
+    "peak_import_W_max": 21,
 }
 
 
