@@ -4,6 +4,7 @@ A function is a class in `policies/` with one row in `functions.py`. In each tic
 the view and takes its answers: what it caps, limits, obliges or requests.
 """
 
+from array import array
 from dataclasses import dataclass
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
@@ -44,6 +45,9 @@ class View:
     setpoint_W: int = 0
     low_W: int = 0
     high_W: int = 0
+    # an obligation sets this end of the available power, not a cap or a limit
+    is_low_obliged: bool = False
+    is_high_obliged: bool = False
     # by what measures; connection_W: what the grid would import with the battery at 0
     load_source: int = 0
     load_W: int | None = None
@@ -70,15 +74,16 @@ class Function:
     """Base of all control functions; built from a Setup.
 
     NAME; STAGE of the tick; PARAMETERS (rows as in controller/core/parameters.py); TEXTS {reason
-    code: (name, sentence, remedy)} of every code it gives. `state` is the array of all it remembers
-    and `out` the array of words it publishes; both are in the journal.
+    code: (name, sentence, remedy)} of every code it gives. `state` is the array of words that it
+    remembers and `out` the array of words it publishes; both are in the journal, as all `arrays`.
     """
 
     NAME = ""
     STAGE = BOUND
     PARAMETERS = ()
     TEXTS = {}
-    out = ()
+    state: array
+    out: array | tuple = ()
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
@@ -88,6 +93,10 @@ class Function:
     def step(self, view, elapsed_ticks):
         """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
         raise NotImplementedError
+
+    def arrays(self) -> tuple:
+        """Every array that carries over to the next tick, in the order of the journal."""
+        return (self.state, self.out) if self.out else (self.state,)
 
     def explain(self, code: int) -> tuple:
         """(name, sentence, remedy) of one of its codes; KeyError for another's."""

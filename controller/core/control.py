@@ -26,6 +26,8 @@ class Control:
             for answer in function.step(view, elapsed_ticks):
                 chain.take(answer)
         view.low_W, view.high_W = chain.available()
+        view.is_low_obliged = view.low_W > max(chain.caps.low_W, chain.limits.low_W)
+        view.is_high_obliged = view.high_W < min(chain.caps.high_W, chain.limits.high_W)
         chain.meter_off_W = view.meter_off_W
         for function in self._requesting:
             for answer in function.step(view, elapsed_ticks):
@@ -39,5 +41,5 @@ class Control:
         """Arrays of all that carries over to the next tick, in the order of the journal."""
         blocks = [self.chain.state]
         for function in self.functions.values():
-            blocks += [function.state, function.out] if function.out else [function.state]
+            blocks += function.arrays()
         return blocks

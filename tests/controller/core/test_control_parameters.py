@@ -8,9 +8,9 @@ OLDEST = {
     "setpoint_quantum_W": 3,
     "soc_reserve_soft_permille": 4,
     "energy_Wh": 8,
-    "track_time_constant_s": 12,
-    "load_meter_fitted": 20,
-    "peak_import_W_max": 21,
+    "track_path_delay_ms": 11,
+    "load_meter_fitted": 17,
+    "peak_import_W_max": 18,
 }
 
 

@@ -27,6 +27,8 @@ TICK = st.tuples(
     st.fixed_dictionaries(
         {
             "load_meter_W": st.none() | POWER_W,
+            "is_load_meter_new": st.booleans(),
+            "is_grid_meter_new": st.booleans(),
             "grid_W": st.none() | POWER_W,
             "grid_meter_W": st.none() | POWER_W,
             "is_running": st.booleans(),

@@ -102,17 +102,13 @@ def test_it_is_off_by_default():
 
 @pytest.mark.slow
 def test_a_whole_cabinet_keeps_the_mean():
-    """Load 400 kW, limit 300 kW from the second when the limits of the battery are open."""
+    """The load is 400 kW, the limit 300 kW."""
     names = [row[0] for row in CONTROL_PARAMETERS]
     image = array("i", CONFIG.control_image)
     image[names.index("peak_import_W_max")] = LIMIT_W
     image[names.index("peak_interval_s")] = 60
     settings = dataclasses.replace(CONFIG, control_image=image)
-
-    def load_W(t_s):
-        return 400_000.0 if t_s > 20 else 250_000.0
-
-    rig = VirtualRig(settings, load_W, 1, (), {"soc": 0.55}).run(20)
+    rig = VirtualRig(settings, lambda t_s: 400_000.0, 1, (), {"soc": 0.55}).run(20)
     core, grid_W, acted = rig.controller.cabinet.core, [], set()
     for _ in range(90 * 50):
         rig.step()

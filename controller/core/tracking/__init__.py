@@ -1,0 +1,1 @@
+"""Parts of load tracking: samples, repetition and guess of the load; reference of the grid."""

@@ -1,0 +1,199 @@
+"""A guess of the load at the moment when the battery will act, one path delay after the sample.
+
+1. Follow: the last sample. If its last three changes agree, the slope goes on.
+2. Repetition: if the load repeats itself, what came next the last two times comes again.
+3. Choice: the guess that has been better over the last seconds gets the weight.
+4. Guard: if even that choice made fast movement worse, only slow movement is followed.
+
+No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
+scales with the path delay. Source: load tracking study, chapter 4.
+"""
+
+from array import array
+
+from controller.core.integers import low_pass, within
+from controller.core.tracking.repetition import Repetition, kept_samples
+from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
+
+JUDGED_MS = 10_000  # memory of the errors
+SPAN_MS_MIN, SPAN_TENTHS = 80, 6  # of one change of the slope: 0.6 path delays, at least 80 ms
+# the load must have come three times as far within these 2 s as a slope may lead
+COME_MS, LEAD_PART = 2000, 3
+FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the guard
+ONE = 256  # of weights
+# the guard lets go from 0.95 to 1.10 of the fast movement, in 1/256
+GUARD_ZERO, GUARD_SPAN = 282, 38
+GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
+
+(
+    G_AGE_TICKS,
+    G_SLOPE_W,
+    G_SLOPE_W_MAX,
+    G_SLOW,
+    G_LOAD_LOW,
+    G_ERROR_LOW,
+    G_ERROR_FOLLOW,
+    G_ERROR_REPEAT,
+    G_ERROR_FAST,
+    G_LOAD_FAST,
+    G_WEIGHT,
+    G_GUARD,
+) = range(12)
+FOLLOW, REPEAT, MIX = range(3)
+
+
+class Guess:
+    """Powers with 16 fractional bits in `words`; guesses made at each sample in `made`."""
+
+    def __init__(self, tick_ms: int, sample_ms: int, delay_ms_max: int):
+        """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
+        self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
+        self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
+        self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
+        self.repetition = Repetition(self.samples, self._sample_ms)
+        self.words = array("q", [0] * 12)
+        self._made_count = delay_ms_max // self._sample_ms + 3
+        self.made = array("i", [0] * (3 * self._made_count))
+        self._delay_ms = 0
+
+    def arrays(self) -> tuple:
+        """Every array that carries over to the next tick."""
+        repetition, samples = self.repetition, self.samples
+        return (
+            self.words,
+            self.made,
+            samples.words,
+            samples.ring,
+            repetition.words,
+            repetition.correlation,
+        )
+
+    @property
+    def error_W(self) -> int:
+        """Mean error of the guess in its fast part over the last seconds."""
+        return self.words[G_ERROR_FAST] >> 16
+
+    def begin(self, load_W: int) -> None:
+        """Forget everything: the load has always been this."""
+        self.samples.begin(load_W)
+        self.repetition.begin()
+        words = self.words
+        words[:] = array("q", bytes(8 * len(words)))
+        words[G_SLOW] = words[G_LOAD_LOW] = load_W << 16
+        words[G_GUARD] = ONE
+        self.made[:] = array("i", [load_W]) * len(self.made)
+
+    def step(
+        self, load_W: int, is_new: bool, elapsed_ticks: int, delay_ms: int, is_own: bool
+    ) -> int:
+        """The guess, W. is_own: the meter measures the load alone. Otherwise the battery's own
+        movement leaves false traces in the load, and only slow movement is followed.
+        """
+        if delay_ms != self._delay_ms:
+            self._tune(delay_ms)
+        words = self.words
+        words[G_AGE_TICKS] += elapsed_ticks
+        periods = max(1, (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks)
+        is_gap = is_new and periods * self._sample_ms > max(GAP_MS_MAX, 2 * self._sample_ms)
+        if is_gap or not self.samples.words[S_FILLED]:
+            self.begin(load_W)
+        elif is_new:
+            self._take(load_W, periods)
+        follow_W, repeat_W = self._guesses_W()
+        mix_W = follow_W + ((repeat_W - follow_W) * words[G_WEIGHT] >> 8)
+        self._remember(follow_W, repeat_W, mix_W)
+        slow_W = words[G_SLOW] >> 16
+        return slow_W + ((mix_W - slow_W) * words[G_GUARD] >> 8) if is_own else slow_W
+
+    def _tune(self, delay_ms: int) -> None:
+        """Everything that scales with the path delay."""
+        tick_ms, sample_ms = self._tick_ms, self._sample_ms
+        self._delay_ms = delay_ms
+        span_ms = max(SPAN_TENTHS * delay_ms // 10, SPAN_MS_MIN)
+        self._span = max(1, (span_ms + sample_ms // 2) // sample_ms)
+        self._come = COME_MS // sample_ms
+        self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
+        self._mean_256 = delay_ms * FRACTION // sample_ms
+        self._fast = low_pass(sample_ms, FAST_DELAYS * delay_ms)
+        self._slow = low_pass(sample_ms, SLOW_DELAYS * delay_ms)
+        self._judged = low_pass(sample_ms, JUDGED_MS)
+
+    def _take(self, load_W: int, periods: int) -> None:
+        """Take a new sample in: slope, repetition, judgement."""
+        words = self.words
+        words[G_AGE_TICKS] = 0
+        self.samples.append(load_W, periods)
+        self._find_slope(periods)
+        self.repetition.learn(periods)
+        self._shift_made(periods)
+        self._judge(load_W)
+        self._leak(G_SLOW, load_W << 16, self._slow)
+
+    def _find_slope(self, periods: int) -> None:
+        """The slope is confirmed by three changes of one sign, the last of them not much smaller.
+        A lost sample ends it.
+        """
+        words, samples, span = self.words, self.samples, self._span
+        words[G_SLOPE_W] = 0
+        at_W = [samples.back_W(turn * span) for turn in range(4)]
+        last_W, *before_W = [newer - older for newer, older in zip(at_W, at_W[1:])]
+        sign = 1 if last_W > 0 else -1
+        last_W, before_W = sign * last_W, [sign * change_W for change_W in before_W]
+        if periods > 1 or min(before_W) <= 0 or 4 * last_W < 3 * max(before_W):
+            return
+        words[G_SLOPE_W] = sign * min(last_W, *before_W)
+        passed = samples.every(1, self._come + 1)
+        come_W = passed[0] - min(passed) if sign > 0 else max(passed) - passed[0]
+        words[G_SLOPE_W_MAX] = come_W // LEAD_PART
+
+    def _guesses_W(self) -> tuple:
+        """(by the last sample and its slope, by repetition), for one horizon from now."""
+        words, follow_W = self.words, self.samples.newest_W()
+        age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)
+        horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
+        repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
+        if words[G_SLOPE_W]:
+            lead_W = words[G_SLOPE_W] * horizon_256 // (FRACTION * self._span)
+            follow_W += within(lead_W, -words[G_SLOPE_W_MAX], words[G_SLOPE_W_MAX])
+        return follow_W, repeat_W
+
+    def _remember(self, *guesses_W: int) -> None:
+        """Keep the guesses of the tick in the middle of a sample's life: they are judged later."""
+        if self.words[G_AGE_TICKS] == (self._sample_ticks - 1) // 2:
+            for kind, guess_W in enumerate(guesses_W):
+                self.made[kind * self._made_count] = guess_W
+
+    def _shift_made(self, periods: int) -> None:
+        """Make room for the guesses of a new sample; the last ones stand for lost samples."""
+        made, count = self.made, self._made_count
+        for first in range(0, len(made), count):
+            for _ in range(periods):
+                made[first + 1 : first + count] = made[first : first + count - 1]
+
+    def _judge(self, load_W: int) -> None:
+        """Compare the newest sample with what was guessed for it one path delay ago."""
+        words = self.words
+        load = load_W << 16
+        self._leak(G_LOAD_LOW, load, self._fast)
+        self._leak(G_LOAD_FAST, abs(load - words[G_LOAD_LOW]), self._judged)
+        for kind, slot in ((FOLLOW, G_ERROR_FOLLOW), (REPEAT, G_ERROR_REPEAT)):
+            self._leak(slot, abs(load_W - self._made_W(kind)) << 16, self._judged)
+        error = load_W - self._made_W(MIX) << 16
+        self._leak(G_ERROR_LOW, error, self._fast)
+        self._leak(G_ERROR_FAST, abs(error - words[G_ERROR_LOW]), self._judged)
+        follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
+        gained = 2 * ONE * (follow - repeat) // (follow + (1 << 16))
+        words[G_WEIGHT] = within(gained, 0, ONE) if self.repetition.is_found else 0
+        fast, error = words[G_LOAD_FAST], words[G_ERROR_FAST]
+        kept = (GUARD_ZERO * fast - ONE * error) * ONE // (GUARD_SPAN * fast + (1 << 16))
+        words[G_GUARD] = within(kept, 0, ONE)
+
+    def _made_W(self, kind: int) -> int:
+        """The guess of this kind that was made one path delay ago."""
+        age, part = divmod(self._mean_256, FRACTION)
+        at = kind * self._made_count + age
+        return self.made[at] + ((self.made[at + 1] - self.made[at]) * part >> 8)
+
+    def _leak(self, slot: int, towards: int, part: int) -> None:
+        """First-order low-pass of a word."""
+        self.words[slot] += (towards - self.words[slot]) * part >> 24

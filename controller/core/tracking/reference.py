@@ -1,0 +1,96 @@
+"""The reference: the power that the grid should draw, from the stored energy alone.
+
+The reference never looks at the load. It sees the load through the energy that the battery gave,
+so losses and errors of a meter cannot run away:
+
+    R' = (m + missing energy / T - R) / (T / 4)        m' = (R - m) / (4 T)
+
+T is the time in which the rated power moves the part of the energy that the largest step may cost.
+Source: load tracking study, chapter 4.5.
+"""
+
+from array import array
+
+from controller.core.integers import within
+
+MILLI = 1000
+QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
+
+R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING, R_LOW, R_HIGH = range(8)
+# who is responsible for the charge
+NOT_BEGUN, CABINET, SENDER = range(3)
+
+
+class Reference:
+    """Powers with 16 fractional bits, the missing energy in mJ."""
+
+    def __init__(self, tick_ms: int, energy_Wh: int, share_permille: int, rated_W: int):
+        self._tick_ms, self._energy_Wh, self._rated_W = tick_ms, energy_Wh, max(1, rated_W)
+        self._time_s = max(60, energy_Wh * 18 * share_permille // (5 * self._rated_W))
+        self._quick = (tick_ms * QUICK_PART << 32) // (MILLI * self._time_s)
+        self._mean = (tick_ms << 32) // (MILLI * MEAN_TIMES * self._time_s)
+        self.words = array("q", [0] * 8)
+
+    @property
+    def wanted_W(self) -> int:
+        """The power that the grid should draw."""
+        return self.words[R_WANTED] >> 16
+
+    @property
+    def free_W(self) -> int:
+        """The same, had available power never held it."""
+        return self.words[R_FREE] >> 16
+
+    def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
+        """Begin without a bump at what the grid draws now; it must lie within low_W .. high_W."""
+        words = self.words
+        words[R_WANTED] = words[R_FREE] = grid_W << 16
+        words[R_LOW], words[R_HIGH] = low_W << 16, high_W << 16
+        words[R_OWNER] = NOT_BEGUN
+
+    def step(self, soc_error_permille: int | None, own_W: int, elapsed_ticks: int) -> None:
+        """Move the reference. soc_error_permille: what is missing up to the target; None while the
+        state of charge is unknown or belongs to the sender of a request. Then the energy that
+        tracking itself gives (own_W) is what comes back.
+        """
+        words = self.words
+        before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
+        words[R_OWNER] = owner
+        if owner == CABINET:
+            words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
+        else:
+            given_mJ = own_W * self._tick_ms * elapsed_ticks
+            words[R_MISSING] = words[R_MISSING] + given_mJ if before == SENDER else 0
+        if owner == SENDER != before:
+            words[R_BASE] = words[R_WANTED]
+        if before == NOT_BEGUN:  # nothing moves at the start, whatever the state of charge
+            words[R_MEAN] = words[R_WANTED] - self._recovery()
+        self._move(elapsed_ticks)
+
+    def _move(self, elapsed_ticks: int) -> None:
+        words = self.words
+        is_own = words[R_OWNER] == CABINET
+        towards = words[R_MEAN if is_own else R_BASE] + self._recovery()
+        for slot in (R_WANTED, R_FREE):
+            words[slot] += (towards - words[slot]) * self._quick * elapsed_ticks >> 32
+        if is_own:
+            words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
+
+    def hold(self, low_W: int, high_W: int, part: int) -> int:
+        """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
+        (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
+        Returns 1 when the grid must draw more than wanted, -1 when it must draw less, else 0.
+        """
+        words = self.words
+        for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
+            words[slot] += ((end_W << 16) - words[slot]) * part >> 24
+        wanted = words[R_WANTED]
+        words[R_WANTED] = held = within(wanted, words[R_LOW], words[R_HIGH])
+        if held == wanted:
+            words[R_FREE] = held
+        return (held > wanted) - (held < wanted)
+
+    def _recovery(self) -> int:
+        """Power that brings the missing energy back in the time T, at most the rated power."""
+        power = (self.words[R_MISSING] << 16) // (MILLI * self._time_s)
+        return within(power, -self._rated_W << 16, self._rated_W << 16)

@@ -1,0 +1,58 @@
+"""The samples of the load meter that load tracking remembers: a ring at the meter's own rate."""
+
+from array import array
+
+FRACTION = 256  # positions between two samples are in 1/256 sample
+
+S_FILLED, S_NEWEST = range(2)  # 1 after the first sample; place of the newest one in the ring
+
+
+class Samples:
+    """Samples in W, one meter period apart. A place counts samples back from the newest one."""
+
+    def __init__(self, count: int):
+        """count: how many samples the ring keeps."""
+        self.ring = array("i", [0] * count)
+        self.words = array("q", [0, 0])
+
+    def begin(self, load_W: int) -> None:
+        """Forget everything: the past is one constant load."""
+        self.ring[:] = array("i", [load_W]) * len(self.ring)
+        self.words[S_FILLED] = 1
+
+    def append(self, load_W: int, periods: int) -> None:
+        """Add a sample that came so many meter periods after the one before. Samples that were lost
+        between both are put in on a straight line, so that a place stays a time.
+        """
+        ring, words, count = self.ring, self.words, len(self.ring)
+        before_W = ring[words[S_NEWEST]]
+        for period in range(1, periods + 1):
+            words[S_NEWEST] = (words[S_NEWEST] + 1) % count
+            ring[words[S_NEWEST]] = before_W + (load_W - before_W) * period // periods
+
+    def newest_W(self) -> int:
+        """The newest sample."""
+        return self.ring[self.words[S_NEWEST]]
+
+    def back_W(self, count: int) -> int:
+        """The sample `count` before the newest one."""
+        return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
+
+    def between_W(self, age_256: int) -> int:
+        """The load at an age in 1/256 sample, on a straight line between two samples."""
+        count, part = divmod(age_256, FRACTION)
+        newer_W = self.back_W(count)
+        if not part:
+            return newer_W
+        return newer_W + ((self.back_W(count + 1) - newer_W) * part >> 8)
+
+    def every(self, step: int, count: int):
+        """`count` samples (array), `step` apart, from the newest one back."""
+        ring, at = self.ring, self.words[S_NEWEST]
+        inside = min(count, at // step + 1)
+        found = ring[at : at - inside * step if at >= inside * step else None : -step]
+        if inside < count:
+            at += len(ring) - inside * step
+            end = at - (count - inside) * step
+            found += ring[at : end if end >= 0 else None : -step]
+        return found

@@ -1,0 +1,103 @@
+"""The reference comes from the stored energy: closed form, take-over, hold."""
+
+import pytest
+
+from controller.core.tracking.reference import Reference
+
+TICK_MS, ENERGY_WH, RATED_W = 1000, 645_000, 250_000
+TIME_S = 2322  # 645 kWh / (4 * 250 kW)
+
+
+def begun(grid_W=300_000, share_permille=250):
+    reference = Reference(TICK_MS, ENERGY_WH, share_permille, RATED_W)
+    reference.begin(grid_W, -(10**9), 10**9)
+    return reference
+
+
+def run(load_W, seconds, soc=0.55, target=0.55):
+    """(reference, SOC) of a battery without losses that gives load - reference."""
+    reference = begun(round(load_W(0)))
+    for second in range(seconds):
+        battery_W = max(-RATED_W, min(RATED_W, load_W(second) - reference.wanted_W))
+        soc -= battery_W / 3600 / ENERGY_WH
+        reference.step(round(1000 * target) - round(1000 * soc), round(battery_W), 1)
+        reference.hold(round(load_W(second)) - RATED_W, round(load_W(second)) + RATED_W, 1 << 24)
+    return reference, soc
+
+
+def test_the_largest_step_costs_less_than_its_share_and_comes_back():
+    reference, soc = run(lambda second: 100_000 if not second else 350_000, TIME_S)
+    assert 0.55 - 0.25 < soc < 0.40
+    later, soc_later = run(lambda second: 100_000 if not second else 350_000, 12 * TIME_S)
+    assert abs(later.wanted_W - 350_000) < 5000 and soc_later > soc + 0.08
+
+
+def test_plateaus_of_minutes_hardly_move_the_grid():
+    """Plateaus of 150 s, 250 kW apart: less than a tenth of the step is left on the grid."""
+    found_W = [
+        run(lambda second: 100_000 if second % 300 < 150 else 350_000, seconds)[0].wanted_W
+        for seconds in range(3600, 3900, 15)
+    ]
+    assert max(found_W) - min(found_W) < 25_000
+
+
+@pytest.mark.parametrize("error_permille", (-300, 0, 70, None))
+def test_it_begins_where_the_grid_is(error_permille):
+    reference = begun()
+    for _ in range(60):
+        reference.step(error_permille, 0, 1)
+    # within 4 T the mean takes the difference over: 83 kW of 300 permille
+    assert abs(reference.wanted_W - 300_000) <= 100
+
+
+def test_a_state_of_charge_that_is_unknown_for_a_while_moves_nothing():
+    reference = begun()
+    for error_permille in [*[-250] * 30, *[None] * 30, *[-250] * 30]:
+        before_W = reference.wanted_W
+        reference.step(error_permille, 0, 1)
+        assert abs(reference.wanted_W - before_W) <= 5
+
+
+def test_after_a_request_the_charge_comes_back_slowly():
+    """80 permille of 645 kWh in T are 80 kW: at first 80 kW / (T / 4) = 138 W/s."""
+    reference = begun()
+    for error_permille in [0, *[None] * 30]:
+        reference.step(error_permille, 0, 1)
+    assert reference.wanted_W == 300_000
+    for _ in range(10):
+        reference.step(80, 0, 1)
+    assert 1300 < reference.wanted_W - 300_000 < 1400
+
+
+def test_while_the_charge_is_the_senders_the_energy_of_tracking_itself_comes_back():
+    """100 kW for 232 s are a tenth of T: the reference rises towards 10 kW in T / 4."""
+    reference = begun()
+    reference.step(None, 100_000, 1)
+    for _ in range(232):
+        reference.step(None, 100_000, 1)
+    rising_W = reference.wanted_W - 300_000
+    assert 1000 < rising_W < 10_000
+    for _ in range(2 * TIME_S):
+        reference.step(None, 0, 1)
+    assert 8000 < reference.wanted_W - 300_000 < 14_000
+
+
+def test_a_held_reference_remembers_where_it_would_be():
+    reference = begun()
+    assert reference.hold(350_000, 800_000, 1 << 24) == 1
+    assert (reference.wanted_W, reference.free_W) == (350_000, 300_000)
+    assert reference.hold(0, 200_000, 1 << 24) == -1
+    assert reference.hold(0, 800_000, 1 << 24) == 0
+    assert reference.wanted_W == reference.free_W == 200_000
+
+
+@pytest.mark.parametrize("elapsed_ticks", (1, 2, 5))
+def test_missed_ticks_count(elapsed_ticks):
+    one, many = begun(), begun()
+    for reference in (one, many):
+        reference.step(0, 0, 1)
+    for _ in range(elapsed_ticks):
+        one.step(200, 0, 1)
+    many.step(200, 0, elapsed_ticks)
+    moved_W = one.wanted_W - 300_000
+    assert moved_W > 100 and abs(many.wanted_W - one.wanted_W) <= 0.01 * moved_W * elapsed_ticks

@@ -1,0 +1,81 @@
+"""A period is found, refined and lost; what came next comes again only when both times agree."""
+
+import math
+
+import pytest
+
+from controller.core.tracking.repetition import R_PERIOD, Repetition, kept_samples
+from controller.core.tracking.samples import Samples
+
+SAMPLES_MS = (20, 100)
+
+
+def learned(load_W, seconds, sample_ms, lost=()):
+    """After `seconds` of a load (s -> W); lost: numbers of samples that never came."""
+    samples = Samples(kept_samples(sample_ms, 500))
+    repetition = Repetition(samples, sample_ms)
+    samples.begin(round(load_W(0)))
+    periods = 1
+    for number in range(1, int(seconds * 1000 // sample_ms)):
+        if number in lost:
+            periods += 1
+            continue
+        samples.append(round(load_W(number * sample_ms / 1000)), periods)
+        repetition.learn(periods)
+        periods = 1
+    return repetition
+
+
+def found_period_s(repetition, sample_ms):
+    return repetition.words[R_PERIOD] * sample_ms / 256 / 1000
+
+
+def square(period_s, high_W=400_000):
+    return lambda t_s: high_W if t_s % period_s < period_s / 2 else 300_000
+
+
+def sine(period_s):
+    return lambda t_s: 300_000 + 50_000 * math.sin(2 * math.pi * t_s / period_s)
+
+
+@pytest.mark.parametrize("sample_ms", SAMPLES_MS)
+@pytest.mark.parametrize("wave", (square, sine))
+@pytest.mark.parametrize("period_s", (0.7, 1.0, 2.5, 10.9, 20.0))
+def test_the_period_of_a_wave_or_a_multiple_is_found(wave, period_s, sample_ms):
+    found_s = found_period_s(learned(wave(period_s), 3.5 * period_s + 20, sample_ms), sample_ms)
+    turns = round(found_s / period_s)
+    assert turns >= 1 and abs(found_s - turns * period_s) <= max(0.02, 0.012 * period_s)
+
+
+@pytest.mark.parametrize("sample_ms", SAMPLES_MS)
+def test_what_came_next_comes_again(sample_ms):
+    """20 s after its start a square of 2 s is at its rising edge: half a second before it, too."""
+    repetition = learned(square(2.0), 19.9, sample_ms)
+    horizon_256 = 300 * 256 // sample_ms
+    assert repetition.guess_W(0) == 300_000
+    assert repetition.guess_W(horizon_256) == 400_000
+
+
+def test_a_single_event_does_not_come_again():
+    def load_W(t_s):
+        return 400_000 if 5 <= t_s < 6 else 300_000
+
+    repetition = learned(load_W, 30, 100)
+    assert not repetition.is_found or repetition.guess_W(400) == 300_000
+
+
+def test_a_guess_stays_within_the_range_of_two_periods():
+    """A square on a slope: what came next would lead beyond anything that was seen."""
+    repetition = learned(lambda t_s: square(2.0)(t_s) - 4000 * t_s, 20, 100)
+    assert repetition.guess_W(768) <= 400_000 - 4000 * 16
+
+
+@pytest.mark.parametrize("load_W", (lambda t_s: 300_000, lambda t_s: 300_000 + 1000 * t_s))
+def test_a_quiet_load_and_a_ramp_have_no_period(load_W):
+    assert not learned(load_W, 30, 100).is_found
+
+
+def test_a_lost_sample_is_not_a_change():
+    """Every seventh sample is lost: the period is found all the same."""
+    lost = range(5, 400, 7)
+    assert abs(found_period_s(learned(square(2.0), 40, 100, lost), 100) - 2.0) <= 0.04

@@ -1,0 +1,40 @@
+"""The ring of samples: ages, places between samples, lost samples, the wrap of the ring."""
+
+import pytest
+from hypothesis import given, strategies as st
+
+from controller.core.tracking.samples import Samples
+
+
+def filled(count, values):
+    samples = Samples(count)
+    samples.begin(values[0])
+    for value in values[1:]:
+        samples.append(value, 1)
+    return samples
+
+
+def test_the_past_before_the_first_sample_is_constant():
+    assert list(filled(5, [7]).every(1, 5)) == [7] * 5
+
+
+@given(st.integers(4, 30), st.integers(0, 60), st.integers(1, 4), st.data())
+def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
+    values = list(range(100, 101 + count + more))
+    samples = filled(count, values)
+    wanted = data.draw(st.integers(1, (count - 1) // step + 1))
+    assert list(samples.every(step, wanted)) == values[::-1][: wanted * step : step]
+    assert [samples.back_W(age) for age in range(count)] == values[::-1][:count]
+
+
+@pytest.mark.parametrize(
+    "age_256, value", ((0, 300), (64, 275), (128, 250), (256, 200), (384, 150))
+)
+def test_between_two_samples_lies_a_straight_line(age_256, value):
+    assert filled(8, [100, 200, 300]).between_W(age_256) == value
+
+
+def test_lost_samples_are_put_on_a_straight_line():
+    samples = filled(8, [100, 200])
+    samples.append(500, 3)
+    assert list(samples.every(1, 5)) == [500, 400, 300, 200, 100]
