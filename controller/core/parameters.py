@@ -23,6 +23,15 @@ SETPOINT_PARAMETERS = (
 )
 CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
 
+# Keys of [control] in version 0.1, and what became of them.
+_BY_ENERGY = "the grid now follows the stored energy, see track_energy_share_permille"
+RETIRED = {
+    "soc_recovery_s": _BY_ENERGY,
+    "soc_recovery_W_max": _BY_ENERGY,
+    "track_time_constant_s": _BY_ENERGY,
+    "track_grid_ramp_W_per_s": _BY_ENERGY,
+}
+
 # Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a
 # file says one.
 SOURCE_PARAMETERS = (

@@ -13,6 +13,7 @@ import re
 import tomllib
 from typing import NamedTuple
 
+from controller.core.parameters import RETIRED
 from controller.site.refusal import MANY_DIGITS, ConfigError, dotted, not_allowed, refuse, shown
 from controller.site.value_checks import check_tighter, check_value, few
 from controller.system.regular_file import link_opener
@@ -205,6 +206,8 @@ def check_names(file: str, path: tuple, siblings_of) -> None:
     """Refuse the first part of the path that is not a name of its place, and say what is near
     it.
     """
+    if path[0] == "control" and path[-1] in RETIRED:
+        refuse(file, path, f"is no key any more: {RETIRED[path[-1]]}; remove it")
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:
