@@ -15,8 +15,10 @@ LAG_MIN, LAG_MAX = 4, 300  # in grid steps: 0.4 s to 30 s
 MEMORY_BITS = 9
 # a period is believed from this part of the changes' power on
 LIKENESS_TENTHS = 4
+SEARCH_STEPS = 5  # grid steps from one search for the period to the next
 
-R_GRID, R_PERIOD, R_LOW_W, R_HIGH_W = range(4)  # samples since the last grid step; period; range
+# samples since the last grid step, grid steps since the last search, period, range of the load
+R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
 
 
 def kept_samples(sample_ms: int, horizon_ms: int) -> int:
@@ -35,7 +37,7 @@ class Repetition:
 
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)
-        self.words = array("q", [0] * 4)
+        self.words = array("q", [0] * 5)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
 
     @property
@@ -52,14 +54,20 @@ class Repetition:
         """Take the newest sample in. periods: as in Samples.append. A lost sample says nothing of
         the changes at its time, so the grid step that holds it is left out.
         """
-        words = self.words
+        words, newest_W = self.words, self._samples.newest_W()
+        words[R_LOW_W], words[R_HIGH_W] = (
+            min(words[R_LOW_W], newest_W),
+            max(words[R_HIGH_W], newest_W),
+        )
         words[R_GRID] += periods
         if words[R_GRID] < self._step:
             return
         words[R_GRID] %= self._step
         if periods == 1:
             self._correlate()
-            self._find()
+            words[R_STEPS] = (words[R_STEPS] + 1) % SEARCH_STEPS
+            if not words[R_STEPS]:
+                self._find()
 
     def guess_W(self, horizon_256: int) -> int:
         """The load `horizon_256` (1/256 sample) after the newest sample: what came next the last
