@@ -77,9 +77,9 @@ class Pcs:
             and self.state in (RUNNING, THROTTLED)
             and self._dc_V_min <= dc_V <= self._dc_V_max
         ):
-            power = self.ac_power_W
-            if power != self._target_W:
-                self.ac_power_W = power = _towards(power, self._target_W, self._ramp_W_per_s * dt_s)
+            power, wanted_W = self.ac_power_W, self._wanted_W()
+            if power != wanted_W:
+                self.ac_power_W = power = _towards(power, wanted_W, self._ramp_W_per_s * dt_s)
             self.dc_power_W = self._with_losses(power)
         else:
             self._change(dt_s, enabled, dc_V)
@@ -98,12 +98,15 @@ class Pcs:
     def _aim(self, setpoint_W):
         if self.is_stuck:
             return
-        self._target_W = max(-self.derated_W, min(self.derated_W, setpoint_W))
-        if self.is_reversed:
-            self._target_W = -self._target_W
+        self._target_W = setpoint_W
         self._running_state = RUNNING if abs(setpoint_W) <= self.rated_W else THROTTLED
         if self.state in (RUNNING, THROTTLED):
             self.state = self._running_state
+
+    def _wanted_W(self):
+        """What it makes of its target, faults included: they act on a target that stays, too."""
+        power_W = max(-self.derated_W, min(self.derated_W, self._target_W))
+        return -power_W if self.is_reversed else power_W
 
     def _change(self, dt_s, enabled, dc_V):
         """Every state but steady running."""

@@ -84,6 +84,14 @@ def test_set_points_keep_dead_time_ramp_and_rating():
     bench.pcs.command_setpoint(250_000.0)
     bench.steps(20)
     assert bench.pcs.state == pcs.RUNNING
+
+
+@cases("""fault  value  power_W
+    "is_reversed"  True  -50_000.0 | "is_stuck"  True  50_000.0 | "derated_W"  3e4  3e4""")
+def test_a_fault_acts_on_a_set_point_that_stays(fault, value, power_W):
+    bench = _Bench().running(50_000.0)
+    setattr(bench.pcs, fault, value)
+    assert bench.steps(20)[-1] == power_W
     for bad in (float("nan"), float("inf"), "much"):
         with pytest.raises(ValueError):
             _Bench().pcs.command_setpoint(bad)
