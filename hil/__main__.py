@@ -17,6 +17,7 @@ from hil.campaigns.meter_sign import command as meter_sign
 from hil.campaigns.nuisance import command as nuisance
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
+from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
 from hil.loads.trace import LoadError
 from hil.results import run_result
@@ -27,9 +28,9 @@ PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 COMMANDS = (
     *(rig_command, hint_attack, golden, chaos, rows, runaway, nuisance),
-    *(meter_sign, benchmarks, channel_b, vm),
+    *(smooth, meter_sign, benchmarks, channel_b, vm),
 )
-OUTPUTS = ("load", "json", "plot", "png", "md", "journal")
+OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 
 
 def main(argv=None):

@@ -26,6 +26,7 @@ class Trace:
         """
         self.times_s = times_s
         self.powers_W = powers_W
+        self.steps = steps
         self.duration_s = times_s[-1]
         self.column = ""
         self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0

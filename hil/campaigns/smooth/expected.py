@@ -1,0 +1,45 @@
+"""What the study expects of each load, and which rows are worse."""
+
+import pathlib
+import tomllib
+
+DATA = pathlib.Path(__file__).with_name("expected.toml")
+WITHIN = 1.0  # points
+
+
+def rows() -> dict:
+    """{(load, kind, path): {figure: expected}}."""
+    found = tomllib.loads(DATA.read_text(encoding="ascii"))["rows"]
+    return {tuple(key): figures for *key, figures in found}
+
+
+def measured(row: dict) -> dict:
+    """The figures of a row that the study names; None where the load has none."""
+    ours, plain = row["ways"]["ours"], row["ways"]["plain"]
+    two_s, ten_s = ours["residual_pct"]["2"], ours["residual_pct"]["10"]
+    plain_2s = plain["residual_pct"]["2"]
+    return {
+        "rms_2s": two_s and two_s["rms"],
+        "p99_2s": two_s and two_s["p99"],
+        "rms_10s": ten_s and ten_s["rms"],
+        "less_300s": ours["range_300s_less_pct"],
+        "over_plain": two_s and two_s["rms"] - plain_2s["rms"],
+    }
+
+
+def compared(row: dict) -> list:
+    """[{figure, expected, measured, is_met}] of a row that the study has; better is met."""
+    names = row["load"], row["kind"], row["path"]
+    found, results = measured(row), []
+    for figure, expected in rows().get(names, {}).items():
+        value = found[figure]
+        over = value is not None and (value - expected) * (-1 if figure == "less_300s" else 1)
+        results.append(
+            {
+                "figure": figure,
+                "expected": expected,
+                "measured": value,
+                "is_met": value is not None and over <= WITHIN,
+            }
+        )
+    return results

@@ -1,0 +1,79 @@
+"""The real control function, and a guess with the same slow reference, as followers of a load."""
+
+import numpy as np
+
+from controller.core import contract, hint_sources, parameters
+from controller.core.policies.site_load import MEASURED
+from controller.core.policies.track import Track
+from hil.campaigns.smooth.paths import TICK_MS, Path
+from hil.campaigns.smooth.simulator import RATED_W, SOC_START, TICK_S, ENERGY_Wh
+
+SOC_TARGET_permille = 550
+SHARE = 0.25  # of the energy that the largest step costs
+
+
+def function(path: Path, believed_ms: int | None = None) -> Track:
+    """Load tracking as a site with this path has it; believed_ms: the delay in its settings."""
+    settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
+    settings |= {
+        "track_path_delay_ms": believed_ms or path.delay_ms,
+        "track_sample_ms": path.sample_ms,
+        "energy_Wh": ENERGY_Wh,
+        "soc_target_permille": SOC_TARGET_permille,
+    }
+    return Track(contract.Setup(settings, TICK_MS, RATED_W, hint_sources.image(())))
+
+
+class Ours:
+    """The control function behind its view."""
+
+    def __init__(self, seen_W: np.ndarray, path: Path, track=None, is_new=None):
+        """seen_W: the meter's value in each tick; track: the function, that of the path if not
+        given; is_new: in which ticks a value arrives, each of the meter's if not given.
+        """
+        self._track = track or function(path)
+        self._seen_W = np.rint(seen_W).astype(int).tolist()
+        self._is_new = is_new or [
+            tick % path.sample_ticks == 0 for tick in range(len(self._seen_W))
+        ]
+        self._view = contract.View(is_running=True, load_source=MEASURED)
+        self._view.low_W, self._view.high_W = -RATED_W, RATED_W
+
+    def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
+        """The function's request, W."""
+        view, permille = self._view, int(soc * 1000)
+        view.load_W = view.load_meter_W = self._seen_W[tick]
+        view.is_load_new = view.is_load_meter_new = self._is_new[tick]
+        view.soc_permille = permille, permille
+        view.setpoint_W = int(setpoint_W)
+        return self._track.step(view, 1)[0].power_W
+
+
+class Guessed:
+    """A guess of the load at the moment when the battery acts, less the slow reference of the
+    study: R' = (m + (E* - E) / T - R) / (T / 4), m' = (R - m) / (4 T), held in available power.
+    """
+
+    def __init__(self, guess_W: np.ndarray, seen_W: np.ndarray, path: Path):
+        """guess_W, seen_W: in each tick."""
+        self._guess_W, self._seen_W = guess_W.tolist(), seen_W.tolist()
+        step_s = SHARE * ENERGY_Wh * 3600 / RATED_W
+        self._gain_W = ENERGY_Wh * 3600 / step_s
+        self._fast, self._slow = 4 * TICK_S / step_s, TICK_S / (4 * step_s)
+        self._filter = TICK_MS / (TICK_MS + 2 * path.delay_ms)
+        self._reference_W = self._low_W = self._seen_W[0]
+        self._mean_W = self._reference_W - self._missing_W(SOC_START)
+
+    def _missing_W(self, soc: float) -> float:
+        missing_W = (SOC_TARGET_permille / 1000 - int(soc * 1000) / 1000) * self._gain_W
+        return min(max(missing_W, -RATED_W), RATED_W)
+
+    def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
+        """The guess less the reference, W."""
+        self._low_W += (self._seen_W[tick] - self._low_W) * self._filter
+        aim_W = self._mean_W + self._missing_W(soc)
+        reference_W = self._reference_W + (aim_W - self._reference_W) * self._fast
+        reference_W = min(max(reference_W, self._low_W - RATED_W), self._low_W + RATED_W)
+        self._mean_W += (reference_W - self._mean_W) * self._slow
+        self._reference_W = reference_W
+        return self._guess_W[tick] - reference_W

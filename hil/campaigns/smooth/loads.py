@@ -1,0 +1,120 @@
+"""Measured loads as the mean power of every tick: held, interpolated, held with jittered times."""
+
+import math
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from hil.campaigns.smooth.simulator import TICK_S
+from hil.loads import reader
+from hil.loads.trace import Trace, synthetic_load
+
+LENGTH_S = 3600.0  # a longer file ends here
+EDGE_S = 0.05  # of a held load
+JITTER = 0.35  # of the time between two samples, each way
+FINE_S = 0.1  # a file that is sampled as often is taken as it was measured
+SHORT_S, REPEATS = 20.0, 8  # a file shorter than this is played as often
+PEAK_W = 150_000.0, 500_000.0  # a load whose peak lies between is not scaled
+SCALED_PEAK_W = 350_000.0
+FINE = ("as is",)
+COARSE = ("held", "lin", "jit")
+
+
+# kind of the synthetic cluster and its peak; both are as steep as a measured load
+BUILT_IN = {"training": ("training", 284_000.0), "cluster": ("synthetic", 280_000.0)}
+BUILT_IN_SEED = 1
+
+
+class Source(NamedTuple):
+    """One power column of a file, or one of BUILT_IN without a file."""
+
+    file: str
+    column: str
+
+    @property
+    def name(self) -> str:
+        """File and column, for a table."""
+        stem = self.file.rpartition("/")[2].partition(".")[0]
+        return f"{stem} {self.column}".strip()
+
+    def runs(self) -> list:
+        """The other runs of the same file: columns named run_NUMBER, run as this one is."""
+        if not re.match(r"run_?\d", self.column):
+            return []
+        columns = [name for name in reader.power_columns(self.file) if re.match(r"run_?\d", name)]
+        return [Source(self.file, name) for name in columns if name != self.column]
+
+
+class Load(NamedTuple):
+    """A column that was read: its trace, the factor on its power, and its kinds."""
+
+    trace: Trace
+    scale: float
+    kinds: tuple
+
+
+def read(source: Source) -> Load:
+    """The column, scaled where its peak does not fit the cabinet. LoadError for a wrong file."""
+    if not source.file:
+        shape, peak_W = BUILT_IN[source.column]
+        return Load(synthetic_load(BUILT_IN_SEED, LENGTH_S, peak_W, shape), 1.0, FINE)
+    trace = reader.read_trace(source.file, source.column)
+    peak_W = max(map(abs, trace.powers_W))
+    scale = 1.0
+    if peak_W and not PEAK_W[0] <= peak_W <= PEAK_W[1]:
+        scale = SCALED_PEAK_W / peak_W
+    typical_s = float(np.median(np.diff(trace.times_s)))
+    return Load(trace, scale, FINE if typical_s <= FINE_S else COARSE)
+
+
+def ticks_W(load: Load, kind: str, seed: str) -> np.ndarray:
+    """Mean power of each tick, W; kind: one of load.kinds; seed: of the jitter."""
+    times_s, powers_W = np.array(load.trace.times_s), np.array(load.trace.powers_W) * load.scale
+    if kind in ("held", "jit"):
+        if kind == "jit":
+            times_s = _jittered(times_s, seed)
+        times_s, powers_W = _held(times_s, powers_W)
+    else:
+        times_s, powers_W = _stepped(times_s, powers_W, load.trace.steps)
+        if load.trace.duration_s < SHORT_S:
+            times_s, powers_W = _repeated(times_s, powers_W)
+    return means_W(times_s, powers_W, min(times_s[-1], LENGTH_S))
+
+
+def _jittered(times_s: np.ndarray, seed: str) -> np.ndarray:
+    draw = np.random.default_rng(list(seed.encode()))
+    shares = draw.uniform(-JITTER, JITTER, len(times_s) - 1)
+    return np.append(times_s[:1], times_s[1:] + shares * np.diff(times_s))
+
+
+def _held(times_s: np.ndarray, powers_W: np.ndarray) -> tuple:
+    """Each sample holds until the next begins, which it does with an edge of EDGE_S."""
+    edge_s = np.minimum(EDGE_S, np.diff(times_s, append=math.inf)[1:])
+    begun = np.stack([times_s[1:], times_s[1:] + edge_s], axis=1).ravel()
+    levels = np.stack([powers_W[:-1], powers_W[1:]], axis=1).ravel()
+    return np.append(times_s[:1], begun), np.append(powers_W[:1], levels)
+
+
+def _stepped(times_s: np.ndarray, powers_W: np.ndarray, steps: list) -> tuple:
+    """A sample behind a gap is reached with an edge, not by a line."""
+    where = np.array(steps, int)
+    edge_s = np.minimum(EDGE_S, (times_s[where] - times_s[where - 1]) / 2)
+    return np.insert(times_s, where, times_s[where] - edge_s), np.insert(
+        powers_W, where, powers_W[where - 1]
+    )
+
+
+def _repeated(times_s: np.ndarray, powers_W: np.ndarray) -> tuple:
+    period_s = times_s[-1] + np.median(np.diff(times_s))
+    starts_s = np.arange(REPEATS)[:, None] * period_s
+    return (times_s + starts_s).ravel(), np.tile(powers_W, REPEATS)
+
+
+def means_W(times_s: np.ndarray, powers_W: np.ndarray, until_s: float) -> np.ndarray:
+    """Exact mean of a piecewise linear power over each tick from 0 to until_s, W."""
+    edges_s = np.arange(int(until_s / TICK_S + 1e-6) + 1) * TICK_S
+    points_s = np.union1d(times_s, edges_s)
+    points_W = np.interp(points_s, times_s, powers_W)
+    work_J = np.append(0.0, np.cumsum(np.diff(points_s) * (points_W[1:] + points_W[:-1]) / 2))
+    return np.diff(np.interp(edges_s, points_s, work_J)) / TICK_S

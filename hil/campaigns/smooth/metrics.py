@@ -1,0 +1,67 @@
+"""How much of a load's movement the grid still has."""
+
+import numpy as np
+
+from hil.campaigns.smooth.simulator import TICK_S
+
+WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
+FIGURES = ("rms", "p99", "max")
+STILL_W = 50.0  # a load whose means change by less (rms) has no residual
+RANGE_S = 300
+VARIANCE_MIN = 0.01  # of the load's: a band with less has no gain
+
+
+def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
+    """Means of consecutive whole windows, W."""
+    ticks = round(window_s / TICK_S)
+    return power_W[: len(power_W) // ticks * ticks].reshape(-1, ticks).mean(axis=1)
+
+
+def changes_W(power_W: np.ndarray, window_s: float) -> dict | None:
+    """{rms, p99, max} of the changes of consecutive means, W; None if there is none."""
+    moved_W = np.abs(np.diff(means_W(power_W, window_s)))
+    if not len(moved_W):
+        return None
+    found_W = np.sqrt(np.mean(moved_W**2)), np.percentile(moved_W, 99), moved_W.max()
+    return dict(zip(FIGURES, map(float, found_W)))
+
+
+def residual_pct(of_load: dict | None, of_grid: dict | None) -> dict | None:
+    """{figure: grid as % of load}; None for a load that is too short or does not move."""
+    if of_load is None or of_load["rms"] < STILL_W:
+        return None
+    return {name: 100.0 * of_grid[name] / of_load[name] for name in FIGURES}
+
+
+def range_kW(power_W: np.ndarray, within_s: int = RANGE_S) -> float:
+    """The largest range of 1 s means within so many seconds, kW."""
+    seconds_W = means_W(power_W, 1)
+    if not len(seconds_W):
+        return 0.0
+    shown = np.lib.stride_tricks.sliding_window_view(seconds_W, min(within_s, len(seconds_W)))
+    return float(np.ptp(shown, axis=1).max()) / 1000
+
+
+def bands() -> list:
+    """[(centre, low, high)] of the third octaves, Hz; one has its centre at 1 Hz."""
+    centres = [2 ** (third / 3) for third in range(-20, 14)]
+    return [(centre, centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)) for centre in centres]
+
+
+def gains(load_W: np.ndarray, grid_W: np.ndarray, highest_Hz: float) -> dict:
+    """{centre in Hz: grid / load} in the third octaves up to highest_Hz with enough of the load."""
+    shape = np.hanning(len(load_W))
+    load, grid = (np.abs(np.fft.rfft(shape * (x - x.mean()))) ** 2 for x in (load_W, grid_W))
+    at_Hz = np.fft.rfftfreq(len(load_W), TICK_S)
+    sums = [(c, slice(*np.searchsorted(at_Hz, (low, high)))) for c, low, high in bands()]
+    least = VARIANCE_MIN * load.sum()
+    return {
+        round(centre, 3): float(np.sqrt(grid[part].sum() / load[part].sum()))
+        for centre, part in sums
+        if centre <= highest_Hz and load[part].sum() >= least > 0
+    }
+
+
+def worst(found: dict) -> tuple | None:
+    """(gain, centre in Hz) of the highest gain; None without any."""
+    return max(((gain, centre) for centre, gain in found.items()), default=None)

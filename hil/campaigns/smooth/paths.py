@@ -1,0 +1,45 @@
+"""The paths from a change of the load to the battery's answer that the campaign simulates."""
+
+from typing import NamedTuple
+
+TICK_MS = 20
+
+
+class Path(NamedTuple):
+    """sample_ms: the meter shows the mean over this window until the next; dead_ms: until the
+    converter begins to act; lag_ms: time constant of the converter.
+    """
+
+    name: str
+    sample_ms: int
+    dead_ms: int
+    lag_ms: int
+
+    @property
+    def delay_ms(self) -> int:
+        """From the middle of the meter's window to the mean action of the battery."""
+        return self.sample_ms + self.dead_ms + self.lag_ms
+
+    @property
+    def sample_ticks(self) -> int:
+        """Ticks from one value of the meter to the next."""
+        return self.sample_ms // TICK_MS
+
+    @property
+    def dead_ticks(self) -> int:
+        """Whole ticks of the dead time; the simulator interpolates the rest."""
+        return self.dead_ms // TICK_MS
+
+
+# Named by the delay in ms; "100f" has the meter of 20 ms that the example cabinet uses.
+PATHS = {
+    path.name: path
+    for path in (
+        Path("50", 20, 20, 10),
+        Path("100", 40, 40, 20),
+        Path("100f", 20, 60, 20),
+        Path("170", 100, 40, 30),
+        Path("250", 100, 100, 50),
+        Path("500", 100, 340, 60),
+    )
+}

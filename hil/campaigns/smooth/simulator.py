@@ -1,0 +1,70 @@
+"""Load, meter, converter and battery at a tick of 20 ms; numpy where nothing feeds back.
+
+The grid draws the load less the battery. What feeds back is the state of charge alone, so the load,
+the meter's values and the answer of the converter are computed for a whole load at once.
+"""
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from hil.campaigns.smooth.paths import TICK_MS, Path
+
+RATED_W = 250_000
+ENERGY_Wh = 645_000
+EFFICIENCY = 0.97  # of cells and converter, each way
+SOC_START = 0.55
+TICK_S = TICK_MS / 1000
+ENERGY_J = ENERGY_Wh * 3600.0
+
+
+class Follower(Protocol):
+    """What decides the request of each tick."""
+
+    def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
+        """tick: from 0; soc: 0 to 1; setpoint_W: the last one; W, > 0 discharges."""
+
+
+class Result(NamedTuple):
+    """grid_W, battery_W: means of each tick, W; soc: at the end of each tick, 0 to 1."""
+
+    grid_W: np.ndarray
+    battery_W: np.ndarray
+    soc: np.ndarray
+
+
+def samples_W(load_W: np.ndarray, path: Path) -> np.ndarray:
+    """The meter's values: the mean of each whole window of the load, W."""
+    ticks = path.sample_ticks
+    return load_W[: len(load_W) // ticks * ticks].reshape(-1, ticks).mean(axis=1)
+
+
+def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
+    """What the controller has of the load in each tick, W: the first value of the load until the
+    first window has ended, then the last whole window.
+    """
+    values = np.append(load_W[:1], samples_W(load_W, path))
+    return np.repeat(values, path.sample_ticks)[: len(load_W)]
+
+
+def run(follower: Follower, load_W: np.ndarray, path: Path, gives: float = 1.0) -> Result:
+    """Follow the load. gives: the part of a set-point that the converter supplies."""
+    ticks, dead = len(load_W), path.dead_ticks
+    rest = math.exp(-TICK_MS / path.lag_ms)
+    held = path.lag_ms / TICK_MS * (1.0 - rest)  # of what is missing, the mean over the tick
+    sent, battery, soc = [0.0] * (ticks + dead), [0.0] * ticks, [0.0] * ticks
+    charge, setpoint_W, state_W = SOC_START, 0.0, 0.0
+    per_W = TICK_S / ENERGY_J
+    request_W = follower.request_W
+    for tick in range(ticks):
+        setpoint_W = min(max(request_W(tick, charge, setpoint_W), -RATED_W), RATED_W)
+        sent[tick + dead] = setpoint_W * gives
+        target_W = sent[tick]
+        missing_W = state_W - target_W
+        battery[tick] = power_W = target_W + missing_W * held
+        state_W = target_W + missing_W * rest
+        charge -= power_W * per_W * (1.0 / EFFICIENCY if power_W > 0 else EFFICIENCY)
+        soc[tick] = charge
+    battery_W = np.array(battery)
+    return Result(load_W - battery_W, battery_W, np.array(soc))
