@@ -7,7 +7,7 @@ from hil.arguments import folder, output_file, whole
 from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
 from hil.campaigns.report import write, write_json
-from hil.campaigns.smooth import cells, expected, loads, page, robust, steps, tones
+from hil.campaigns.smooth import cells, expected, loads, page, rig, robust, steps, tones
 from hil.campaigns.smooth.paths import PATHS
 from hil.loads.trace import LoadError
 
@@ -38,6 +38,7 @@ OPTIONS = {
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
     "--signals": {"action": "store_true", "help": "tones, squares, noise and steps as well"},
     "--robust": {"action": "store_true", "help": "wrong delay, noise, lost samples as well"},
+    "--rig": {"action": "store_true", "help": "some loads in the byte-accurate rig as well"},
     "--seeds": {
         "type": whole(1, 10_000),
         "default": 200,
@@ -82,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
         document["steps"] = steps.run(arguments.delays, processes)
     if arguments.robust:
         document["robust"] = robust.run(arguments.loads, arguments.seeds, arguments.seed, processes)
+    if arguments.rig:
+        document["rig"] = rig.run(sources(arguments), arguments.seed, processes)
     missed = document["missed"] = misses(document)
     print("\n".join([f"off        {line}" for line in missed]))
     print(verdict.line(f"{len(missed)} figures are off"))

@@ -1,4 +1,4 @@
-"""What the study expects of each load, and which rows are worse."""
+"""The study's figures of each load, and which measured ones are worse."""
 
 import pathlib
 import tomllib

@@ -50,8 +50,9 @@ class Ours:
 
 
 class Guessed:
-    """A guess of the load at the moment when the battery acts, less the slow reference of the
-    study: R' = (m + (E* - E) / T - R) / (T / 4), m' = (R - m) / (4 T), held in available power.
+    """A guess of the load, less the slow reference R that the study gives.
+
+    R' = (m + (E* - E) / T - R) / (T / 4); m' = (R - m) / (4 T); R is held in available power.
     """
 
     def __init__(self, guess_W: np.ndarray, seen_W: np.ndarray, path: Path):

@@ -1,9 +1,9 @@
 """The best linear causal predictor of a load, fitted by least squares on another part of it.
 
-It sees 3 s of the meter's values and guesses the load at the moment when the battery acts, with
-weights of its own for each age of the newest value. It is fitted on other runs of the same file,
-else on the other half of the load. It has no overshoot rule; `held_back_W` is the same with its
-guess inside what the load has shown.
+It sees 3 s of the meter's values and guesses the load at the moment when the battery acts. Each age
+of the newest value has weights of its own. They are fitted on other runs of the same file, else on
+the other half of the load. No rule forbids overshoot; `held_back_W` keeps the same guess inside the
+range that the load has shown.
 """
 
 import numpy as np
@@ -28,8 +28,9 @@ def lags(path: Path) -> np.ndarray:
 
 
 class _Seen:
-    """A load as the predictor sees it: the newest values, how much older ones lay beside them, and
-    how much the load has moved when a request of each age acts.
+    """A load as the predictor sees it: newest values, and how far older ones lie from them.
+
+    moved_W: how far the load has moved from the newest value when a request of each age acts.
     """
 
     def __init__(self, load_W: np.ndarray, path: Path):
@@ -67,7 +68,7 @@ def _weights(runs: list) -> np.ndarray:
 
 
 def guess_W(load_W: np.ndarray, others_W: list, path: Path) -> np.ndarray:
-    """The guess of each tick, W; others_W: other runs, an empty list if there are none."""
+    """The guess of each tick, W; others_W: other runs, if the file has some."""
     seen = _Seen(load_W, path)
     if others_W:
         runs = [_Seen(other_W, path).normal(slice(None)) for other_W in others_W]

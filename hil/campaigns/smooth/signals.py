@@ -1,7 +1,7 @@
 """Synthetic loads: tones, squares, noise and random steps, as the mean power of every tick.
 
-A name says what it is: sine0.35 has 0.35 Hz, tones.3+2.5 two of them, sq.2+2.2 a square with a tone
-on it, noise1-5 is flat between 1 and 5 Hz, rsteps.3 has random levels that last 0.3 s on the mean.
+Names: sine0.35 has 0.35 Hz, tones.3+2.5 has two tones, sq.2+2.2 is a square with a tone on it.
+noise1-5 is flat between 1 and 5 Hz, rsteps.3 has random levels that last 0.3 s on the mean.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ TONES = ((0.1, 1.5, 40e3, 20e3), (0.3, 2.5, 40e3, 20e3), (0.7, 3.1, 30e3, 30e3))
 SQUARES_Hz = (0.05, 0.1, 0.2, 0.5, 1, 2.5, 4)
 NOISES_Hz = {"noise.1-1": (0.1, 1), "noise1-5": (1, 5), "noise.1-10": (0.1, 10)}
 COLOURS = {"pink": 0.5, "white": 0.0, "red": 1.0}  # power of frequency by which amplitudes fall
-COLOUR_Hz = 0.02  # below it they fall no further
+COLOUR_Hz = 0.05  # below it they fall no further
 RANDOM_STEPS_s = (5, 1, 0.3)
 CHIRP_Hz = 0.05, 5.0
 
@@ -45,8 +45,7 @@ def _sum(*shapes: Callable) -> Callable:
 
 def _chirp(t_s: np.ndarray) -> np.ndarray:
     low, high = CHIRP_Hz
-    growth = np.log(high / low)
-    turns = low * SECONDS / growth * np.expm1(growth * t_s / SECONDS)
+    turns = low * t_s + (high - low) * t_s**2 / (2 * SECONDS)
     return AMPLITUDE_W * np.sin(2 * np.pi * turns)
 
 
@@ -64,7 +63,7 @@ def periodic() -> dict:
 def random(seed: int) -> dict:
     """{name: mean power of each tick, W} of noise, random steps and the chirp."""
     made = {name: _coloured(seed, name, 0.0, band) for name, band in NOISES_Hz.items()}
-    made |= {name: _coloured(seed, name, power, (0.0, np.inf)) for name, power in COLOURS.items()}
+    made |= {name: _coloured(seed, name, fall, (0.0, np.inf)) for name, fall in COLOURS.items()}
     made |= {f"rsteps{_short(mean_s)}": _steps(seed, mean_s) for mean_s in RANDOM_STEPS_s}
     return made | {"chirp": _ticks_W(_chirp)}
 
@@ -77,12 +76,12 @@ def _draw(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, *name.encode()])
 
 
-def _coloured(seed: int, name: str, power: float, band_Hz: tuple) -> np.ndarray:
-    """Gaussian noise whose amplitudes fall with this power of the frequency, in the band."""
+def _coloured(seed: int, name: str, fall: float, band_Hz: tuple) -> np.ndarray:
+    """Gaussian noise in a band; its amplitudes fall with frequency to the power `fall`."""
     count = round(SECONDS / TICK_S)
     at_Hz = np.fft.rfftfreq(count, TICK_S)
     parts = np.fft.rfft(_draw(seed, name).standard_normal(count))
-    parts *= np.maximum(at_Hz, COLOUR_Hz) ** -power
+    parts *= np.maximum(at_Hz, COLOUR_Hz) ** -fall
     parts[(at_Hz < band_Hz[0]) | (at_Hz > band_Hz[1])] = 0.0
     parts[0] = 0.0
     noise = np.fft.irfft(parts, count)

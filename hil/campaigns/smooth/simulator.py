@@ -1,7 +1,7 @@
 """Load, meter, converter and battery at a tick of 20 ms; numpy where nothing feeds back.
 
-The grid draws the load less the battery. What feeds back is the state of charge alone, so the load,
-the meter's values and the answer of the converter are computed for a whole load at once.
+The grid draws the load less the battery. Only the state of charge feeds back, so the load and the
+meter's values are computed for a whole load at once.
 """
 
 import math
@@ -20,7 +20,7 @@ ENERGY_J = ENERGY_Wh * 3600.0
 
 
 class Follower(Protocol):
-    """What decides the request of each tick."""
+    """Decides the request of each tick."""
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
         """tick: from 0; soc: 0 to 1; setpoint_W: the last one; W, > 0 discharges."""
@@ -41,8 +41,9 @@ def samples_W(load_W: np.ndarray, path: Path) -> np.ndarray:
 
 
 def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
-    """What the controller has of the load in each tick, W: the first value of the load until the
-    first window has ended, then the last whole window.
+    """The load in each tick as the controller knows it, W: the last whole window of the meter.
+
+    Until the first window has ended, it is the first value of the load.
     """
     values = np.append(load_W[:1], samples_W(load_W, path))
     return np.repeat(values, path.sample_ticks)[: len(load_W)]
@@ -52,7 +53,7 @@ def run(follower: Follower, load_W: np.ndarray, path: Path, gives: float = 1.0) 
     """Follow the load. gives: the part of a set-point that the converter supplies."""
     ticks, dead = len(load_W), path.dead_ticks
     rest = math.exp(-TICK_MS / path.lag_ms)
-    held = path.lag_ms / TICK_MS * (1.0 - rest)  # of what is missing, the mean over the tick
+    held = path.lag_ms / TICK_MS * (1.0 - rest)  # share of the missing power, mean over the tick
     sent, battery, soc = [0.0] * (ticks + dead), [0.0] * ticks, [0.0] * ticks
     charge, setpoint_W, state_W = SOC_START, 0.0, 0.0
     per_W = TICK_S / ENERGY_J

@@ -51,13 +51,14 @@ def played(job: Job) -> dict:
     path, load_W = PATHS[job.path], _made(job.seed)[job.name]
     seen_W = simulator.seen_W(load_W, path)
     grid_W = simulator.run(followers.Ours(seen_W, path), load_W, path).grid_W
-    learned = slice(0 if job.name == "chirp" else round(signals.LEARNED_S / TICK_S), None)
+    learned = slice(round(signals.LEARNED_S / TICK_S), None)
     load, grid = load_W[learned], grid_W[learned]
     reach_Hz = 1000 / path.sample_ms / 3
     in_reach = metrics.gains(load, grid, reach_Hz)
     row = {
         "signal": job.name,
         "path": job.path,
+        "is_periodic": job.is_periodic,
         "total": float(grid.std() / load.std()),
         "worst": metrics.worst(metrics.gains(load, grid, HIGHEST_Hz)),
         "worst_in_reach": metrics.worst(in_reach),
@@ -99,5 +100,8 @@ def _line(row: dict) -> str:
         f"{gain:.2f} at {at:.2g} Hz"
         for gain, at in filter(None, (row["worst"], row["worst_in_reach"]))
     ]
-    learned = "" if row["learned_s"] is None else f"  learned after {row['learned_s']:g} s"
+    learned = ""
+    if row["is_periodic"]:
+        after = row["learned_s"]
+        learned = "  not learned" if after is None else f"  learned after {after:g} s"
     return f"{row['signal']:14}{row['path']:>5}  {row['total']:.2f}  {'  '.join(worst)}{learned}"
