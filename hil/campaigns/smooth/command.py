@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.rig:
         document["rig"] = rig.run(sources(arguments), arguments.seed, processes)
     missed = document["missed"] = misses(document)
-    print("\n".join([f"off        {line}" for line in missed]))
+    for line in missed:
+        print(f"off        {line}")
     print(verdict.line(f"{len(missed)} figures are off"))
     write(arguments.html, page.text(document))
     for row in document["rows"]:
@@ -101,7 +102,7 @@ def _rows(arguments: argparse.Namespace, processes: int) -> list:
     print(HEAD, flush=True)
     for found in forks.values(todo, cells.played, processes, WALL_S_MAX):
         for row in found:
-            print(line(row), flush=True)
+            print(table_line(row), flush=True)
         rows += found
     return sorted(
         rows, key=lambda row: (arguments.delays.index(row["path"]), row["load"], row["kind"])
@@ -114,7 +115,7 @@ HEAD = (
 )
 
 
-def line(row: dict) -> str:
+def table_line(row: dict) -> str:
     """One row of the table."""
     ours = row["ways"]["ours"]
     rms = [_pct(row["ways"][way]["residual_pct"]["2"], "rms") for way in cells.WAYS]

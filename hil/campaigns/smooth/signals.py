@@ -25,6 +25,10 @@ RANDOM_STEPS_s = (5, 1, 0.3)
 CHIRP_Hz = 0.05, 5.0
 
 
+def _short(number: float) -> str:
+    return f"{number:g}".removeprefix("0")
+
+
 def _ticks_W(shape: Callable) -> np.ndarray:
     """Means of the ticks of shape(seconds), LEVEL_W beside it."""
     points_s = (np.arange(round(SECONDS / TICK_S) * SUBTICKS) + 0.5) * TICK_S / SUBTICKS
@@ -50,26 +54,29 @@ def _chirp(t_s: np.ndarray) -> np.ndarray:
 
 
 def periodic() -> dict:
-    """{name: mean power of each tick, W} of the signals that repeat themselves."""
+    """{name: shape} of the signals that repeat themselves; shape(seconds) is W beside LEVEL_W."""
     shapes = {f"sine{at:g}": _tone(at) for at in SINES_Hz}
     for low, high, low_W, high_W in TONES:
         name = f"tones{_short(low)}+{_short(high)}"
         shapes[name] = _sum(_tone(low, low_W), _tone(high, high_W))
     shapes["sq.2+2.2"] = _sum(_square(0.2), _tone(2.2, 15e3))
-    shapes |= {f"sq{at:g}": _square(at) for at in SQUARES_Hz}
-    return {name: _ticks_W(shape) for name, shape in shapes.items()}
+    return shapes | {f"sq{at:g}": _square(at) for at in SQUARES_Hz}
 
 
-def random(seed: int) -> dict:
-    """{name: mean power of each tick, W} of noise, random steps and the chirp."""
-    made = {name: _coloured(seed, name, 0.0, band) for name, band in NOISES_Hz.items()}
-    made |= {name: _coloured(seed, name, fall, (0.0, np.inf)) for name, fall in COLOURS.items()}
-    made |= {f"rsteps{_short(mean_s)}": _steps(seed, mean_s) for mean_s in RANDOM_STEPS_s}
-    return made | {"chirp": _ticks_W(_chirp)}
+PERIODIC = periodic()
+STEPS_s = {f"rsteps{_short(mean_s)}": mean_s for mean_s in RANDOM_STEPS_s}
+NAMES = *PERIODIC, *NOISES_Hz, *COLOURS, *STEPS_s, "chirp"
 
 
-def _short(number: float) -> str:
-    return f"{number:g}".removeprefix("0")
+def power_W(name: str, seed: int) -> np.ndarray:
+    """Mean power of each tick, W; name: of NAMES; seed: of what is drawn."""
+    if name in NOISES_Hz:
+        return _coloured(seed, name, 0.0, NOISES_Hz[name])
+    if name in COLOURS:
+        return _coloured(seed, name, COLOURS[name], (0.0, np.inf))
+    if name in STEPS_s:
+        return _steps(seed, name)
+    return _ticks_W(_chirp if name == "chirp" else PERIODIC[name])
 
 
 def _draw(seed: int, name: str) -> np.random.Generator:
@@ -88,8 +95,8 @@ def _coloured(seed: int, name: str, fall: float, band_Hz: tuple) -> np.ndarray:
     return LEVEL_W + NOISE_W / noise.std() * noise
 
 
-def _steps(seed: int, mean_s: float) -> np.ndarray:
-    draw = _draw(seed, f"rsteps{mean_s}")
+def _steps(seed: int, name: str) -> np.ndarray:
+    draw, mean_s = _draw(seed, name), STEPS_s[name]
     ends_s = np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
     levels_W = draw.uniform(-2 * NOISE_W, 2 * NOISE_W, len(ends_s))
     return _ticks_W(lambda t_s: levels_W[np.searchsorted(ends_s, t_s)])

@@ -1,6 +1,5 @@
 """Gain of the synthetic signals, and how long it takes to learn the periodic ones."""
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -23,22 +22,15 @@ class Job(NamedTuple):
     """One signal on one path."""
 
     name: str
-    is_periodic: bool
     path: str
     seed: int
 
 
-@functools.cache
-def _made(seed: int) -> dict:
-    return signals.periodic() | signals.random(seed)
-
-
 def run(paths: tuple, seed: int, processes: int) -> list:
     """Rows {signal, path, total, worst, worst_in_reach, learned_s, missed}; prints them."""
-    periodic, names = signals.periodic(), list(_made(seed))
-    todo = [Job(name, name in periodic, path, seed) for path in paths for name in names]
+    todo = [Job(name, path, seed) for path in paths for name in signals.NAMES]
     rows = list(forks.values(todo, played, processes, WALL_S_MAX))
-    rows.sort(key=lambda row: (paths.index(row["path"]), names.index(row["signal"])))
+    rows.sort(key=lambda row: (paths.index(row["path"]), signals.NAMES.index(row["signal"])))
     print(
         f"{'signal':14}{'ms':>5}  gain, in the worst third octave, to a third of the meter's rate"
     )
@@ -48,9 +40,10 @@ def run(paths: tuple, seed: int, processes: int) -> list:
 
 def played(job: Job) -> dict:
     """One row."""
-    path, load_W = PATHS[job.path], _made(job.seed)[job.name]
+    path, load_W = PATHS[job.path], signals.power_W(job.name, job.seed)
     seen_W = simulator.seen_W(load_W, path)
     grid_W = simulator.run(followers.Ours(seen_W, path), load_W, path).grid_W
+    is_periodic = job.name in signals.PERIODIC
     learned = slice(round(signals.LEARNED_S / TICK_S), None)
     load, grid = load_W[learned], grid_W[learned]
     reach_Hz = 1000 / path.sample_ms / 3
@@ -58,11 +51,11 @@ def played(job: Job) -> dict:
     row = {
         "signal": job.name,
         "path": job.path,
-        "is_periodic": job.is_periodic,
+        "is_periodic": is_periodic,
         "total": float(grid.std() / load.std()),
         "worst": metrics.worst(metrics.gains(load, grid, HIGHEST_Hz)),
         "worst_in_reach": metrics.worst(in_reach),
-        "learned_s": learned_s(load_W, grid_W) if job.is_periodic else None,
+        "learned_s": learned_s(load_W, grid_W) if is_periodic else None,
     }
     return row | {"missed": _missed(job, path, in_reach)}
 
@@ -83,7 +76,7 @@ def learned_s(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
 def _missed(job: Job, path: Path, gains: dict) -> list:
     """Lines: the third octaves whose gain is above what the issue asks."""
     is_noise = job.name in NOISES and NOISE_DELAYS_ms[0] <= path.delay_ms <= NOISE_DELAYS_ms[1]
-    if not (job.is_periodic or is_noise):
+    if not (job.name in signals.PERIODIC or is_noise):
         return []
     lines = []
     for centre, gain in gains.items():

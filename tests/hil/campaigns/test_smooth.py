@@ -302,19 +302,21 @@ def test_a_step_with_overshoot_and_one_that_is_not_back_are_off(monkeypatch):
     "sq.2+2.2"  300       355
 """)
 def test_periodic_signals_have_the_study_s_amplitudes(name, level_kW, high_kW):
-    power_W = signals.periodic()[name]
+    power_W = signals.power_W(name, 1)
     assert power_W.mean() == pytest.approx(level_kW * KW, rel=1e-3)
     assert power_W.max() == pytest.approx(high_kW * KW, rel=3e-3)
 
 
 def test_noise_is_where_its_name_says_and_follows_the_seed():
-    made, again = signals.random(3), signals.random(3)
-    assert all((made[name] == again[name]).all() for name in made)
-    assert (signals.random(4)["pink"] != made["pink"]).any()
-    power = np.abs(np.fft.rfft(made["noise1-5"] - made["noise1-5"].mean())) ** 2
-    at_Hz = np.fft.rfftfreq(len(made["noise1-5"]), 0.02)
+    for name in signals.NAMES:
+        once_W, again_W, other_W = (signals.power_W(name, seed) for seed in (3, 3, 4))
+        assert (once_W == again_W).all(), name
+        assert (once_W == other_W).all() == (name in signals.PERIODIC or name == "chirp"), name
+    noise_W = signals.power_W("noise1-5", 3)
+    power = np.abs(np.fft.rfft(noise_W - noise_W.mean())) ** 2
+    at_Hz = np.fft.rfftfreq(len(noise_W), 0.02)
     assert power[(at_Hz >= 1) & (at_Hz <= 5)].sum() == pytest.approx(power.sum())
-    assert made["noise1-5"].std() == pytest.approx(20 * KW)
+    assert noise_W.std() == pytest.approx(20 * KW)
 
 
 def test_a_swing_is_learned_after_its_last_second_with_more_than_the_load():
@@ -326,16 +328,16 @@ def test_a_swing_is_learned_after_its_last_second_with_more_than_the_load():
 
 def test_gains_of_tones_and_noise_are_judged_below_a_third_of_the_meter_s_rate(monkeypatch):
     follow(monkeypatch, 0.0)
-    assert tones.played(tones.Job("sine1", True, "170", 1))["missed"] == []
+    assert tones.played(tones.Job("sine1", "170", 1))["missed"] == []
     follow(monkeypatch, 1.0)
-    row = tones.played(tones.Job("sine2.5", True, "170", 1))
+    row = tones.played(tones.Job("sine2.5", "170", 1))
     # 2 * sin(pi * 2.5 Hz * 170 ms), and what meter and converter smooth
     assert 1.6 < row["worst"][0] < 1.95 and row["worst"] == row["worst_in_reach"]
     assert len(row["missed"]) == 1 and row["missed"][0].endswith("at 2.5 Hz, at most 1.05")
-    assert tones.played(tones.Job("sine4", True, "170", 1))["missed"] == []
-    assert tones.played(tones.Job("pink", False, "170", 1))["missed"]
-    assert not tones.played(tones.Job("red", False, "170", 1))["missed"]
-    assert not tones.played(tones.Job("pink", False, "50", 1))["missed"]
+    assert tones.played(tones.Job("sine4", "170", 1))["missed"] == []
+    assert tones.played(tones.Job("pink", "170", 1))["missed"]
+    assert not tones.played(tones.Job("red", "170", 1))["missed"]
+    assert not tones.played(tones.Job("pink", "50", 1))["missed"]
 
 
 def test_the_worst_of_all_seeds_is_held_against_the_study():
