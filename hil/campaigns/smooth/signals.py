@@ -69,7 +69,7 @@ NAMES = *PERIODIC, *NOISES_Hz, *COLOURS, *STEPS_s, "chirp"
 
 
 def power_W(name: str, seed: int) -> np.ndarray:
-    """Mean power of each tick, W; name: of NAMES; seed: of what is drawn."""
+    """Mean power of each tick, W; name: of NAMES; seed: of the noise and the random steps."""
     if name in NOISES_Hz:
         return _coloured(seed, name, 0.0, NOISES_Hz[name])
     if name in COLOURS:
