@@ -7,7 +7,8 @@ from hil.campaigns.smooth import cells, loads
 CSS = """body{font:15px/1.5 system-ui,sans-serif;color:#22272e;max-width:1180px;margin:1.5rem auto;
 padding:0 1rem}table{border-collapse:collapse}td,th{text-align:right;padding:.2rem .6rem;
 border-bottom:1px solid #e3e6ea;font-variant-numeric:tabular-nums}
-td:first-child,th:first-child{text-align:left}b{color:#00745a}.no{color:#c0272d}"""
+td{white-space:nowrap}td:first-child,th:first-child{text-align:left;white-space:normal}
+b{color:#00745a}.no{color:#c0272d}"""
 WIDTH, HEIGHT = 300, 70  # of a picture
 COLOURS = {"load": "#9aa4b2", "battery": "#2f6fde", "grid": "#00745a"}
 INTRODUCTION = """<p>The load of a GPU cluster jumps. The battery takes the jumps, so that the grid
@@ -36,12 +37,12 @@ def text(document: dict) -> str:
         f"<h2>{html.escape(path)} ms from load to battery</h2>{_table(document, path)}"
         for path in document["delays"]
     ]
-    missed = "".join(f"<li>{html.escape(line)}" for line in document["missed"])
+    missed = "".join(f"<li class=no>{html.escape(line)}" for line in document["missed"]) or "None."
     return (
         f"<!doctype html><meta charset=utf-8><title>Load tracking</title><style>{CSS}</style>"
         f"<h1>How much of the load's movement reaches the grid</h1>{INTRODUCTION}"
         f"<p>{_legend()} Files are played for {loads.LENGTH_S:.0f} s at most.</p>"
-        f"<h2>Figures that are off</h2><ul class=no>{missed or '<li>none'}</ul>{''.join(parts)}\n"
+        f"<h2>Figures that are off</h2><ul>{missed}</ul>{''.join(parts)}\n"
     )
 
 
