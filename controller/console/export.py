@@ -36,7 +36,7 @@ def add(commands) -> None:
         cli.option(
             "--what",
             default="events",
-            choices=("events", "seconds", "capture"),
+            choices=("events", "seconds", "bands", "capture"),
             help="(%(default)s)",
         ),
         cli.option(

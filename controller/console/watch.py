@@ -13,6 +13,7 @@ from controller.record.journal import JournalError
 from controller.run import link_statistics, loop_statistics
 from controller.state import (
     alarms,
+    bands,
     base,
     events,
     links,
@@ -57,7 +58,7 @@ class Watch:
         self.shadow = snapshot.Shadow(os.path.join(run_directory, "journal"))
         self.shadow.reader.skip()
         self.is_live = False
-        self._history = None
+        self._history = self._recent = self._samples = None
 
     def update(self, pause=wait) -> None:
         """Wait for a new tick, for LIVE_S at most; the pages show the newest."""
@@ -70,6 +71,15 @@ class Watch:
         if self._history is None:
             self._history = History(self.shadow, trend.sample_of)
         return self._history.extend()
+
+    def bands(self) -> dict:
+        """RMS powers in bands of frequency, over the last minute of the journal."""
+        if self._samples is None:
+            self._recent = self.history().recent()
+            self._samples = bands.Samples(self._recent)
+        for frame in self._recent.follow():
+            self._samples.feed(frame)
+        return self._samples.facts()
 
     def facts(self, page: str, span_s=trend.SPAN_S) -> dict:
         """Plain data of one of PAGES; span_s: of the trend."""
@@ -107,7 +117,7 @@ class Watch:
         tests = proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
         summary = recorded and recorded.summary()
         made = status.facts(self.shadow, self.history(), loop, summary)
-        return {**made, "proof_tests": tests}
+        return {**made, "proof_tests": tests, "bands": self.bands()}
 
     def _utc(self, recorded):
         """The day, and since when the recorder is silent while the controller ticks; {} without a

@@ -8,6 +8,7 @@ back as far as the ring: about two hours and a half.
 
 import copy
 from array import array
+from collections import deque
 
 from controller.record import replay
 from controller.record.frame import KEYFRAME
@@ -17,6 +18,7 @@ from safety import matrix, parameters as p, signals as s
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 # of the cabinet: feature, input
 CODES = {matrix.F_PEER_CODE: s.PEER_CODE, matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS}
+RECENT_MS = 60_000  # how far back `History.recent` begins, or a keyframe earlier
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 
@@ -44,6 +46,7 @@ class History:
         self.newest = -1  # sequence of the last keyframe taken in
         self._tick_ms = snapshot.reader.header["safety_image"][p.H_TICK_MS]
         self._before = ((), None, -1)
+        self._readers: deque = deque()  # (sequence, reader from there on) of the last keyframes
         self.events, self.samples, self.began_ms, self.began_code = [], [], {}, {}
 
     def extend(self):
@@ -53,8 +56,22 @@ class History:
         frames = self._reader.keyframes() if self.newest < 0 else self._reader.frames()
         for frame in frames:
             if frame.kind == KEYFRAME and frame.sequence > self.newest:
+                self._remember(frame)
                 self._add(frame)
         return self
+
+    def _remember(self, frame):
+        """Keep a reader that begins here, and those of the last RECENT_MS."""
+        self._readers.append((frame.sequence, self._reader.again(frame)))
+        oldest = frame.sequence - RECENT_MS // self._tick_ms
+        while len(self._readers) > 1 and self._readers[1][0] <= oldest:
+            self._readers.popleft()
+
+    def recent(self):
+        """A snapshot.Snapshot that follows the journal from RECENT_MS ago; from the oldest keyframe
+        of a shorter journal.
+        """
+        return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
     def _add(self, frame):
         moment = self._moment
@@ -107,6 +124,17 @@ class History:
         began_ms = self.began_ms[name]
         is_self = STAGES[name.partition(".")[0]][matrix.S_LATCH] == matrix.SELF
         return is_self, -1 if began_ms is None else began_ms, self._snapshot.stage_names.index(name)
+
+
+class Recent(Snapshot):
+    """Follows the journal of another snapshot, with a reader of its own."""
+
+    def __init__(self, snapshot, reader):
+        """reader: begins with a keyframe."""
+        vars(self).update(vars(snapshot))
+        self.reader, self.sequence, self.skipped = reader, None, 0
+        self.inp = array("i", bytes(4 * reader.counts[0]))
+        self.out = array("i", bytes(4 * reader.counts[2]))
 
 
 class Moment(Snapshot):

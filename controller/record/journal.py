@@ -6,6 +6,7 @@ throughout, like every machine this runs on. The writer (journal_writer.py) neve
 reader: the ring overwrites, and each reader finds its own loss by sequence and CRC.
 """
 
+import copy
 import mmap
 import struct
 from array import array
@@ -144,13 +145,19 @@ class JournalReader:
 
     def keyframes(self):
         """Yields the keyframes the ring holds, oldest first, without decoding the frames between
-        them; `frames` goes on at the last one.
+        them; `frames` goes on behind the last one.
         """
         for sequence, at in sorted(self._walk()):
             frame = self._keyframe(at, sequence)
             if frame is not None:
-                self._at, self._expected = at, sequence
+                self._seen(frame, at)
                 yield frame
+
+    def again(self, frame: Frame) -> "JournalReader":
+        """Another reader of the map, which begins with the frame that this one yielded last."""
+        found = copy.copy(self)
+        found._at, found._expected, found.lost = self._at - len(frame.raw), frame.sequence, 0
+        return found
 
     def _head_at(self, at):
         """(sequence, kind, length) of the frame at a position, None where there is none; its CRC is

@@ -56,7 +56,7 @@ class Archive:
             return self._begin_anew(f"{self.path}: its rescue was cut short")
         database = why = None
         try:
-            database = Database(self.path, self._bytes_max)
+            database = self._opened()
             why = self._lack_of(database)
         except DatabaseError as error:
             why = error
@@ -67,6 +67,18 @@ class Archive:
         if isinstance(why, DatabaseError) and not why.damaged:
             raise why
         return self._begin_anew(str(why))
+
+    def _opened(self):
+        """The database. One of before gets a table more: the reserve has room for that. Raises
+        DatabaseError.
+        """
+        try:
+            return Database(self.path, self._bytes_max)
+        except DatabaseError as error:
+            if not error.full:
+                raise
+        self._reserve.give_up()
+        return Database(self.path, self._bytes_max)
 
     def _lack_of(self, database):
         """Why this cannot be all of the record, in one line, or None: an older copy, or an empty
@@ -125,29 +137,29 @@ class Archive:
 
     # -- writing
 
-    def write(self, rows: list | tuple, seconds=(), meta=(), also=None) -> list:
-        """Make it all durable; returns the events as stored. Raises DatabaseError: then nothing of
-        it was taken.
+    def write(self, rows: list | tuple, seconds=(), meta=(), also=None, minutes=()) -> list:
+        """Make it all durable, as Database.write; returns the events as stored. Raises
+        DatabaseError: then nothing of it was taken.
         """
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         try:
-            stored = self._store(rows, seconds, meta, also)
+            stored = self._store(rows, seconds, meta, also, minutes)
         except DatabaseError as error:
             if error.damaged:
                 self._reopen(str(error))
             elif not self._make_room(error):
                 raise
-            stored = self._store(rows, seconds, meta, also)
+            stored = self._store(rows, seconds, meta, also, minutes)
         self._first = []
         self._copy_trips()
         self._beside.update(meta)
         self._publish()
         return stored
 
-    def _store(self, rows, seconds, meta, also):
-        kept = () if self.lean else seconds
-        stored = self.database.write([*self._first, *rows], kept, meta, also)
+    def _store(self, rows, seconds, meta, also, minutes):
+        kept, minutes = ((), ()) if self.lean else (seconds, minutes)
+        stored = self.database.write([*self._first, *rows], kept, meta, also, minutes)
         self.left_out += len(seconds) - len(kept)
         return stored
 

@@ -11,7 +11,7 @@ BURST, PER_SECOND = 200, 5  # of all other kinds
 
 
 class Batch:
-    """`rows`, `seconds`; `trips`: sequences of the trips among the rows."""
+    """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips among the rows."""
 
     def __init__(self, wall):
         """wall: utc.WallClock that labels the moments."""
@@ -22,7 +22,7 @@ class Batch:
 
     def clear(self) -> None:
         """Forget all: it is durable."""
-        self.rows, self.seconds, self.trips = [], [], []
+        self.rows, self.seconds, self.minutes, self.trips = [], [], [], []
 
     def label(self, event, moment_us: int, within_us: int | None = 0):
         """The Row of an event at a moment."""
@@ -56,6 +56,8 @@ class Batch:
             self.rows.append(self.label(events.event(events.LOSS, text), moment_us))
         return True
 
-    def second(self, values: tuple, moment_us: int) -> None:
-        """Take a row of the history."""
-        self.seconds.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))
+    def history(self, second: tuple | None, minute: tuple | None, moment_us: int) -> None:
+        """Take the rows of the two histories, of those that have one at this moment."""
+        for rows, values in ((self.seconds, second), (self.minutes, minute)):
+            if values is not None:
+                rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))

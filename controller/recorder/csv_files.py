@@ -9,11 +9,15 @@ from datetime import UTC, datetime, timedelta
 from controller.record import durable
 from controller.record.chain import COLUMNS
 from controller.record.utc import UTC_US_MAX
-from controller.recorder import seconds
+from controller.recorder import minutes, seconds
 from controller.system import regular_file
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SECOND_COLUMNS = ("uptime_ms", "utc_us", *seconds.COLUMNS)
+TABLES = {
+    "events": (*COLUMNS, "hash"),
+    "seconds": ("uptime_ms", "utc_us", *seconds.COLUMNS),
+    "bands": ("uptime_ms", "utc_us", *minutes.COLUMNS),
+}
 ROWS_A_PIECE, COPY_BYTES = 1000, 1 << 20
 PARTIAL = ".partial"
 
@@ -41,10 +45,8 @@ def moment_us(text: str) -> int:
 
 
 def pieces(connection, what: str, from_us: int, to_us: int):
-    """Bytes of the CSV file of "events" or "seconds", with a heading and a column `utc` in
-    front.
-    """
-    columns = (*COLUMNS, "hash") if what == "events" else SECOND_COLUMNS
+    """Bytes of the CSV file of one of TABLES, with a heading and a column `utc` in front."""
+    columns = TABLES[what]
     utc_at = columns.index("utc_us")
     rows = connection.execute(
         f"SELECT {', '.join(columns)} FROM {what} WHERE utc_us >= ? AND utc_us < ? ORDER BY rowid",

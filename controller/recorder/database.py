@@ -13,6 +13,7 @@ import sqlite3
 from typing import NamedTuple
 
 from controller.record import chain
+from controller.recorder.minutes import COLUMNS
 
 SCHEMA = 1
 TABLES = """
@@ -28,9 +29,12 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value);
 CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
 CREATE INDEX events_by_kind ON events(kind, id);
 """
+# added to a database of before as well
+TABLE_BANDS = f"CREATE TABLE bands(uptime_ms INTEGER, utc_us INTEGER, {', '.join(COLUMNS)})"
 EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
 INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
 INSERT_SECOND = f"INSERT INTO seconds VALUES ({', '.join('?' * 14)})"
+INSERT_MINUTE = f"INSERT INTO bands VALUES ({', '.join('?' * (2 + len(COLUMNS)))})"
 PAGE_BYTES = 4096
 LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
@@ -60,7 +64,7 @@ def _columns(connection):
 def own_columns() -> list:
     """The same of a database that is made here."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(TABLES)
+        connection.executescript(TABLES + TABLE_BANDS)
         return _columns(connection)
 
 
@@ -119,7 +123,10 @@ class Database:
                 f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
             )
         # others beside them, as of ANALYZE, do no harm
-        if not set(own_columns()) <= set(_columns(self._connection)):
+        lacking = set(own_columns()) - set(_columns(self._connection))
+        if lacking and lacking == {each for each in own_columns() if each[0] == b"bands"}:
+            run(TABLE_BANDS)
+        elif lacking:
             raise ValueError("its tables are not those this program writes")
         if self.meta("schema") != SCHEMA:
             raise ValueError(f"schema {self.meta('schema')}, this program writes {SCHEMA}")
@@ -153,9 +160,14 @@ class Database:
         return bool(self.query(statement, (number, head, number + 1, head)))
 
     def write(
-        self, rows: list | tuple, seconds: list | tuple = (), meta: tuple | dict = (), also=None
+        self,
+        rows: list | tuple,
+        seconds: list | tuple = (),
+        meta: tuple | dict = (),
+        also=None,
+        minutes: list | tuple = (),
     ) -> list:
-        """One durable transaction: rows (Row), seconds (tuples), meta {key: value}.
+        """One durable transaction: rows (Row), seconds and minutes (tuples), meta {key: value}.
 
         also(connection, stored): further statements of the same transaction. Returns the events as
         stored: (values in the order of chain.COLUMNS, hash) each. Raises DatabaseError, and then
@@ -167,14 +179,16 @@ class Database:
             head = chain.link(head, (head_id, *row))
             stored.append(((head_id, *row), head))
         try:
-            self._transaction(stored, seconds, {**dict(meta), "head": (head_id, head.hex())}, also)
+            self._transaction(
+                stored, seconds, minutes, {**dict(meta), "head": (head_id, head.hex())}, also
+            )
         except sqlite3.Error as error:
             self._roll_back()
             raise DatabaseError(self.path, error) from None
         self.head_id, self.head = head_id, head
         return stored
 
-    def _transaction(self, stored, seconds, meta, also):
+    def _transaction(self, stored, seconds, minutes, meta, also):
         run, run_many = self._connection.execute, self._connection.executemany
         run("BEGIN IMMEDIATE")
         newest = run("SELECT 1 FROM events WHERE id = ?", (self.head_id,)).fetchone()
@@ -182,6 +196,7 @@ class Database:
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (self.head_id + 1, self.head))
         run_many(INSERT_EVENT.format("INSERT"), [(*values, head) for values, head in stored])
         run_many(INSERT_SECOND, seconds)
+        run_many(INSERT_MINUTE, minutes)
         run_many(
             "INSERT OR REPLACE INTO meta VALUES (?, ?)",
             [(key, json.dumps(value)) for key, value in meta.items()],

@@ -19,6 +19,7 @@ from controller.recorder.database import DatabaseError
 from controller.recorder.events import EventFinder, event
 from controller.recorder.follow import Follower
 from controller.recorder.hint_watch import HintWatch
+from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
@@ -39,7 +40,7 @@ class Reading:
         """
         self.run, self.timeline, self.silent_until = run, timeline, silent_until
         self.finder = EventFinder(run.seen, standing, new_run=silent_until is None)
-        self.seconds = Seconds(run.seen)
+        self.seconds, self.minutes = Seconds(run.seen), Minutes(run.seen)
         self.began = self.quiet = False
 
 
@@ -130,14 +131,14 @@ class Recorder:
     def _take(self, reading, frame):
         sequence = frame.sequence
         moment = reading.timeline.moment(sequence)
-        found, second = reading.finder.feed(frame), reading.seconds.feed(frame)
+        found = reading.finder.feed(frame)
+        second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
         if reading.silent_until is not None and sequence <= reading.silent_until:
             return
         for each in [*_begun(reading, sequence), *found]:
             self.batch.add(each, *moment)
-        if second is not None:
-            self.batch.second(second, moment[0])
+        self.batch.history(second, minute, moment[0])
 
     def _notice_silence(self, reading, taken):
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -225,7 +226,7 @@ class Recorder:
             meta["acts"] = list(self._inbox.taken)
         try:
             note = self.captures.note(batch.trips)
-            self.archive.write(batch.rows, batch.seconds, meta, note)
+            self.archive.write(batch.rows, batch.seconds, meta, note, batch.minutes)
         except DatabaseError as error:
             if self._retry_us is None:
                 self._say(f"{error}: nothing is recorded, events wait in the journal")

@@ -19,6 +19,7 @@ from controller.record import chain, durable
 from controller.recorder.database import (
     EVENT_COLUMNS,
     INSERT_EVENT,
+    INSERT_MINUTE,
     INSERT_SECOND,
     Database,
     own_columns,
@@ -159,8 +160,17 @@ def _fill(connection, old, known, bytes_max):
         if not run("SELECT 1 FROM events WHERE id = ?", (number - 1,)).fetchone():
             run("INSERT OR REPLACE INTO links VALUES (?, ?)", (number, previous))
     connection.executemany("INSERT INTO captures(event_id, file) VALUES (?, ?)", known.captures)
-    count = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
-    columns = ", ".join([column.decode() for table, column in own_columns() if table == b"seconds"])
-    last = f"rowid > (SELECT max(rowid) FROM seconds) - {count}"
-    for row in _readable(old, f"SELECT {columns} FROM seconds WHERE {last} ORDER BY rowid"):
-        run(INSERT_SECOND, row)
+    seconds = min(SECONDS_MAX, bytes_max // BYTES_A_SECOND)
+    for table, count, statement in (
+        ("seconds", seconds, INSERT_SECOND),
+        ("bands", seconds // 60, INSERT_MINUTE),
+    ):
+        for row in _readable(old, _newest(table, count)):
+            run(statement, row)
+
+
+def _newest(table, count):
+    """The statement for the newest rows of a history."""
+    columns = [column.decode() for name, column in own_columns() if name == table.encode()]
+    last = f"rowid > (SELECT max(rowid) FROM {table}) - {count}"
+    return f"SELECT {', '.join(columns)} FROM {table} WHERE {last} ORDER BY rowid"

@@ -11,8 +11,9 @@ from controller.record import chain
 FILL_PERCENT_MAX = 90
 SECONDS_KEPT_MIN = 3600  # events give way before the last hour does
 SECONDS_A_PIECE, EVENTS_A_PIECE, PAGES_A_PIECE = 3600, 500, 256
-DELETE_SECONDS = (
-    f"DELETE FROM seconds WHERE rowid < (SELECT min(rowid) FROM seconds) + {SECONDS_A_PIECE}"
+DELETE_HISTORY = tuple(
+    f"DELETE FROM {table} WHERE rowid < (SELECT min(rowid) FROM {table}) + {rows}"
+    for table, rows in (("seconds", SECONDS_A_PIECE), ("bands", SECONDS_A_PIECE // 60))
 )
 
 
@@ -62,11 +63,17 @@ def _delete(connection, numbers):
         connection.executemany(f"DELETE FROM {table} WHERE id = ?", [(each,) for each in numbers])
 
 
+def _delete_history(connection, _):
+    """Delete the oldest piece of the seconds, and of the minutes beside them."""
+    for statement in DELETE_HISTORY:
+        connection.execute(statement)
+
+
 def trim(database, events_max: int, label) -> bool:
     """One piece of work, if there is any. True when there was. Raises DatabaseError."""
     what = due(database, events_max)
     if what == "seconds":
-        database.write((), also=lambda connection, _: connection.execute(DELETE_SECONDS))
+        database.write((), also=_delete_history)
     elif what is not None:
         drop_events(database, label, what == "trips")
     _, pages, allowed = database.pages()

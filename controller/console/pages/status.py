@@ -3,6 +3,7 @@
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
 from controller.console.pages.text import (
+    HEIGHT,
     RULE,
     WIDTH,
     calibration,
@@ -44,6 +45,7 @@ CONTACT_WORDS = {
     "supervised": "Panel line",
     "door": "Door",
 }
+BANDS_OF = ("battery", "grid", "load")
 SHOWN_WHEN_OK = ("estop", "fire_panel", "door", "smoke")
 VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
 OWN_WORDS = {
@@ -58,18 +60,12 @@ KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
 def lines(facts: dict) -> list:
-    """The page (state/status.py) as lines."""
-    return page(
-        [
-            *head(facts),
-            *_safety(facts),
-            RULE,
-            *_power(facts),
-            *_racks(facts["racks"]),
-            RULE,
-            *_foot(facts),
-        ]
-    )
+    """The page (state/status.py) as lines; the bands give way to what is urgent."""
+    above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
+    below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
+    bands = _bands(facts["bands"]) if "bands" in facts else []
+    has_room = len(above) + len(bands) + len(below) <= HEIGHT
+    return page([*above, *bands * has_room, *below])
 
 
 def _safety(facts):
@@ -193,6 +189,20 @@ def _hints(facts):
     if len(order) > HINTS_SHOWN:
         out[-1] += f"; {len(order) - HINTS_SHOWN} more"
     return out
+
+
+def _bands(bands):
+    """RMS power per band, in the order of the line above; "-" where it is not observable."""
+    texts = [
+        f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
+        for name in bands[BANDS_OF[0]]["rms_W"]
+    ]
+    is_blank = any([None in bands[each]["rms_W"].values() for each in BANDS_OF])
+    why = "; - not observable, why: --json" if is_blank else ""
+    return [
+        f"RMS kW   battery/grid/load, last {bands['window_s']} s: {texts[0]}",
+        f"         {', '.join(texts[1:])}{why}",
+    ]
 
 
 def _racks(racks):

@@ -421,7 +421,8 @@ def test_the_size_is_bounded_oldest_seconds_first_trips_last(tmp_path):
     archive = bench.recorder.archive
     notes = [bench.recorder._label_now("note", "", "cabinet", "x" * 200)] * 1000
     for _ in range(20):
-        archive.write(notes, [(0, 0, *range(10), "running", 0)] * 15_000)
+        minutes = [(0, 0, *range(11), None)] * 250
+        archive.write(notes, [(0, 0, *range(10), "running", 0)] * 15_000, minutes=minutes)
         archive.tidy()
     for _ in range(20):
         archive.tidy()
@@ -429,6 +430,7 @@ def test_the_size_is_bounded_oldest_seconds_first_trips_last(tmp_path):
     assert bench.said == [], "it never was full"
     assert bench.query("SELECT count(*) FROM events WHERE kind <> 'trip'")[0][0] <= 1500
     assert 3600 <= bench.query("SELECT count(*) FROM seconds")[0][0] < 300_000
+    assert 60 <= bench.query("SELECT count(*) FROM bands")[0][0] < 5000
     found = bench.verdict()
     assert found.intact and found.missing > 10_000, found.breaks
     size = sum(path.stat().st_size for path in bench.state_dir.glob("record.db*"))

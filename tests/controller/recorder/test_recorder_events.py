@@ -1,5 +1,6 @@
 """Which frames make an event, of which moment, and a second: pure, from frames made up."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
 from controller.record import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
+from controller.recorder.minutes import COLUMNS as BANDS, Minutes
 from controller.recorder.seconds import COLUMNS, Seconds
 from controller.recorder.timeline import Timeline
 from controller.run import operator_commands
@@ -321,3 +323,25 @@ def test_a_second_is_of_all_units_and_racks_or_says_nothing():
 
 def test_a_stall_is_one_row_and_the_seconds_go_on_where_they_were():
     assert [at for at, _ in seconds_of(0, (20, 120, *[1] * 70))] == [2, 12, 62]
+
+
+def test_a_minute_has_the_rms_of_each_band_or_nothing():
+    """The load swings at 1 Hz by 100 kW around 300 kW; the grid meter is silent."""
+    inp = [0] * LAYOUT.inputs
+    reader = SimpleNamespace(header={"safety_image": [20] * 9})
+    minutes = Minutes(SimpleNamespace(layout=LAYOUT, inp=inp, reader=reader))
+    fresh = bytes(group != s.G_METER_GRID for group in range(LAYOUT.groups))
+    rows = {}
+    for sequence in range(2000, 9001):  # the recorder begins after 40 s of the run
+        inp[s.LOAD_POWER_W] = 300_000 + round(1e5 * math.sin(2 * math.pi * sequence / 50))
+        frame = SimpleNamespace(sequence=sequence, elapsed_ticks=1, fresh=fresh)
+        row = minutes.feed(frame)
+        if row:
+            rows[sequence] = dict(zip(BANDS, row))
+    assert list(rows) == [3000, 6000, 9000]
+    assert rows[3000]["load_100_500_mHz_W"] is None  # 20 s are too few for 0.1 Hz
+    for sequence, row in rows.items():
+        assert row["load_500_3000_mHz_W"] == pytest.approx(70_711, rel=0.001), sequence
+        assert row["load_3000_20000_mHz_W"] < 100 and row["load_observable_mHz"] == 16_670
+        assert row["grid_500_3000_mHz_W"] is row["grid_observable_mHz"] is None
+        assert row["battery_500_3000_mHz_W"] == 0

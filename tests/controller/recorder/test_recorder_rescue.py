@@ -84,6 +84,10 @@ def second(number):
     return (number * 1000, number, *range(10), "running", 0)
 
 
+def minute(number):
+    return (number * 60_000, number, *range(11), None)
+
+
 @pytest.fixture
 def cabinet(tmp_path):
     return Cabinet(tmp_path)
@@ -125,6 +129,27 @@ def test_a_damaged_database_is_noticed_and_rescued(cabinet, what):
     assert cabinet.verdict().intact and len(archive._trips.entries()) == 3
     if texts == told(28) and up_to == 28:
         assert len(cabinet.query("SELECT * FROM seconds")) == 19 + 8 * 3 + 1
+
+
+def test_a_database_of_before_gets_the_table_of_the_bands_and_keeps_the_rest(cabinet):
+    cabinet.fill().execute("DROP TABLE bands")
+    before = cabinet.query("SELECT * FROM seconds")
+    archive = cabinet.start()
+    archive.write([note(28)], minutes=[minute(28)])
+    archive.close()
+    assert cabinet.said == [] and cabinet.damages() == [] and cabinet.texts() == told(28)
+    assert cabinet.query("SELECT * FROM seconds") == before
+    assert cabinet.query("SELECT * FROM bands") == [minute(28)]
+
+
+def test_the_bands_are_rescued_as_the_seconds_are(cabinet):
+    archive = cabinet.fill().start()
+    archive.write([], minutes=[minute(number) for number in range(200)])
+    archive.close()
+    cabinet.damage()
+    cabinet.add(28)
+    assert cabinet.damages() == ["events <= 27"]
+    assert cabinet.query("SELECT * FROM bands") == [minute(number) for number in range(200)]
 
 
 def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):

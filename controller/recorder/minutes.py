@@ -1,0 +1,44 @@
+"""One row per minute of the frames: rms powers in bands of frequency, as ../state/bands.py says.
+
+None stands for a band that was not observable; `observable_mHz` is the highest frequency that was.
+"""
+
+from controller.state.bands import SERIES, BANDS_Hz, Samples
+from safety import parameters as p
+
+MINUTE_MS = 60_000
+COLUMNS = tuple(
+    column
+    for name in SERIES
+    for column in (
+        *[f"{name}_{1000 * low:.0f}_{1000 * high:.0f}_mHz_W" for low, high in BANDS_Hz.values()],
+        f"{name}_observable_mHz",
+    )
+)
+
+
+class Minutes:
+    """Feed every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
+
+    def __init__(self, seen):
+        self._samples = Samples(seen)
+        self._tick_ms = seen.reader.header["safety_image"][p.H_TICK_MS]
+        self._minute: int | None = None
+
+    def feed(self, frame) -> tuple | None:
+        """The row, in the order of COLUMNS, with the first frame of each minute since the start of
+        the controller; else None.
+        """
+        self._samples.feed(frame)
+        minute = frame.sequence * self._tick_ms // MINUTE_MS
+        is_new = self._minute is not None and minute > self._minute
+        self._minute = minute
+        return _row(self._samples.facts()) if is_new else None
+
+
+def _row(facts: dict) -> tuple:
+    row: list[int | None] = []
+    for name in SERIES:
+        limit_Hz = facts[name]["observable_to_Hz"]
+        row += [*facts[name]["rms_W"].values(), limit_Hz and round(1000 * limit_Hz)]
+    return tuple(row)

@@ -1,0 +1,183 @@
+"""RMS power of load, grid and battery in three bands of frequency, over the last minute.
+
+The samples come from the replies of meters and converters in the journal. A reply that repeats the
+value before it is the hold of the meter and no sample: the hold would fill the upper band. A band
+is observable up to a third of the rate of the samples. `spectrum.py` defines the rms. The loop does
+none of this.
+"""
+
+from collections import deque
+from statistics import median
+
+from controller.core import parameters
+from controller.state import spectrum
+from safety import parameters as p, signals as s
+
+BANDS_Hz = {"0.1-0.5 Hz": (0.1, 0.5), "0.5-3 Hz": (0.5, 3.0), "3-20 Hz": (3.0, 20.0)}
+SERIES = ("load", "grid", "battery")
+WINDOW_MS = 60_000
+PERIODS_MIN = 3  # of the lower edge of a band, without a gap
+GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; the window begins behind a longer one
+LOST_PERCENT_MAX = 20
+CHANGES_MIN = 8  # fewer changes of the value do not show for how long a meter holds it
+
+
+class Samples:
+    """Feed every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
+
+    def __init__(self, seen):
+        header, layout = seen.reader.header, seen.layout
+        self._inp = seen.inp
+        self._tick_ms = header["safety_image"][p.H_TICK_MS]
+        self._sample_ms = _sample_ms(header)
+        self._now_ms, self._sequence = 0, None
+        units = range(layout.units)
+        self._replies = {
+            "load": _Replies([s.G_METER_LOAD], [s.LOAD_POWER_W]),
+            "grid": _Replies([s.G_METER_GRID], [s.GRID_POWER_W]),
+            "battery": _Replies(
+                [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units],
+                [layout.unit_input(unit, s.PCS_POWER_W) for unit in units],
+            ),
+        }
+
+    def feed(self, frame) -> None:
+        """Take the replies of one tick."""
+        if self._sequence is not None:  # frames that a reader has lost were ticks too
+            lost = max(0, frame.sequence - self._sequence - 1)
+            self._now_ms += (lost + frame.elapsed_ticks) * self._tick_ms
+        self._sequence = frame.sequence
+        for replies in self._replies.values():
+            replies.feed(self._now_ms, frame.fresh, self._inp)
+
+    def facts(self) -> dict:
+        """{window_s, load, grid, battery}; of each what `measured` gives."""
+        floor_ms = max(self._sample_ms, self._tick_ms)
+        return {
+            "window_s": WINDOW_MS // 1000,
+            **{
+                name: measured(replies.kept, self._now_ms, self._tick_ms, floor_ms)
+                for name, replies in self._replies.items()
+            },
+        }
+
+
+class _Replies:
+    """`kept`: (time, ms; sum of some words, W) of the last WINDOW_MS."""
+
+    def __init__(self, groups: list[int], words: list[int]):
+        self._groups, self._words, self._waits_for = groups, words, set(groups)
+        self.kept: deque = deque()
+
+    def feed(self, now_ms: int, fresh: bytes, inp) -> None:
+        """Take the words of this tick once every group has replied since the last sum."""
+        for group in self._groups:
+            if fresh[group]:
+                self._waits_for.discard(group)
+        if self._waits_for:
+            return
+        self._waits_for.update(self._groups)
+        self.kept.append((now_ms, sum([inp[word] for word in self._words])))
+        while self.kept[0][0] <= now_ms - WINDOW_MS:
+            self.kept.popleft()
+
+
+def _sample_ms(header: dict) -> int:
+    """How often the load meter has a new value; 0 in the journal of another version."""
+    try:
+        return parameters.settings_of(header["control_image"])["track_sample_ms"]
+    except (KeyError, ValueError):
+        return 0
+
+
+def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
+    """{sample_ms, observable_to_Hz, rms_W: {band: W or None}, not_observable: {band: why}} of one
+    power. A band that is observable in part has both an rms, of that part, and a reason.
+
+    replies: (time, ms; W), oldest first. sample_ms: the samples are not closer together than this.
+    """
+    gap_ms = max(GAP_MS_MAX, PERIODS_MIN * sample_ms)
+    kept = _unbroken(list(replies), now_ms, gap_ms)
+    if len(kept) < 2:
+        why = f"no samples without a gap of {gap_ms / 1000:g} s"
+        return _none_of(dict.fromkeys(BANDS_Hz, why))
+    changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
+    step_ms = max(sample_ms, _spacing_ms(changes if len(changes) > CHANGES_MIN else kept))
+    step_ms += -step_ms % tick_ms
+    values = _spread(kept, changes, step_ms, tick_ms)
+    lost_percent = 100 * values.count(None) // len(values)
+    if lost_percent > LOST_PERCENT_MAX:
+        why = f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be"
+        return _none_of(dict.fromkeys(BANDS_Hz, why))
+    return _in_bands(_bridged(values), step_ms / 1000)
+
+
+def _none_of(why: dict) -> dict:
+    rms_W = dict.fromkeys(BANDS_Hz)
+    return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
+
+
+def _in_bands(values: list[float], step_s: float) -> dict:
+    limit_Hz, span_s = 1 / (3 * step_s), len(values) * step_s
+    powers, rms_W, why = spectrum.powers(values), {}, {}
+    for name, (low_Hz, high_Hz) in BANDS_Hz.items():
+        is_short = span_s * low_Hz < PERIODS_MIN
+        if is_short:
+            why[name] = f"{span_s:.0f} s of samples; {PERIODS_MIN / low_Hz:.0f} s are needed"
+        elif limit_Hz < high_Hz:
+            why[name] = (
+                f"above {limit_Hz:.1f} Hz, a third of the rate of the samples "
+                f"({step_s * 1000:.0f} ms apart)"
+            )
+        # the larger part of the octaves of the band
+        is_given = not is_short and limit_Hz**2 >= low_Hz * high_Hz
+        to_Hz = min(high_Hz, limit_Hz)
+        rms_W[name] = round(spectrum.rms(powers, step_s, low_Hz, to_Hz)) if is_given else None
+    return {
+        "sample_ms": round(1000 * step_s),
+        "observable_to_Hz": round(limit_Hz, 2),
+        "rms_W": rms_W,
+        "not_observable": why,
+    }
+
+
+def _unbroken(replies: list, now_ms: int, gap_ms: int) -> list:
+    """The replies behind the last gap; none while the newest one is too old."""
+    if not replies or now_ms - replies[-1][0] > gap_ms:
+        return []
+    first = len(replies) - 1
+    while first > 0 and replies[first][0] - replies[first - 1][0] <= gap_ms:
+        first -= 1
+    return replies[first:]
+
+
+def _spacing_ms(replies: list) -> int:
+    return round(median([new[0] - old[0] for old, new in zip(replies, replies[1:])]))
+
+
+def _spread(kept: list, changes: list, step_ms: int, tick_ms: int) -> list:
+    """The last value in each step of time, None in a step without a reply.
+
+    The steps begin where the changes of the value fall into most of them: one sample each.
+    """
+    first_ms = kept[0][0]
+    shift_ms = max(
+        range(0, step_ms, tick_ms),
+        key=lambda shift: len({(at_ms - first_ms + shift) // step_ms for at_ms, _ in changes}),
+    )
+    values = [None] * ((kept[-1][0] - first_ms + shift_ms) // step_ms + 1)
+    for at_ms, power_W in kept:
+        values[(at_ms - first_ms + shift_ms) // step_ms] = power_W
+    return values
+
+
+def _bridged(values: list) -> list[float]:
+    """The values with a straight line instead of each None; both ends are known."""
+    found, last = [float(values[0])], 0
+    for place, value in enumerate(values[1:], 1):
+        if value is None:
+            continue
+        slope = (value - values[last]) / (place - last)
+        found += [values[last] + slope * step for step in range(1, place - last + 1)]
+        last = place
+    return found

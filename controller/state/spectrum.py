@@ -1,0 +1,59 @@
+"""RMS of a power within bands of frequency, from equally spaced samples. The standard library only.
+
+Definition. A Hann window weighs the samples less their weighted mean. A Fourier transform gives the
+power of each frequency. Its scale follows from Parseval: the powers of all frequencies add up to
+the weighted mean square. The rms of a band is the root of the sum of the powers in the band; a
+frequency on an edge counts half on each side. A sine of amplitude A inside a band reads A / sqrt 2.
+"""
+
+import cmath
+import functools
+import math
+
+
+@functools.cache
+def _turns(count: int) -> list[complex]:
+    return [cmath.exp(-2j * cmath.pi * place / count) for place in range(count // 2)]
+
+
+def transform(values: list) -> list:
+    """Discrete Fourier transform of 2^n numbers, by halving (Cooley and Tukey)."""
+    count = len(values)
+    if count == 1:
+        return values
+    even = transform(values[::2])
+    odd = [turn * value for turn, value in zip(_turns(count), transform(values[1::2]))]
+    return [a + b for a, b in zip(even, odd)] + [a - b for a, b in zip(even, odd)]
+
+
+@functools.lru_cache(maxsize=4)
+def _hann(count: int) -> list[float]:
+    return [0.5 - 0.5 * math.cos(2 * math.pi * (place + 0.5) / count) for place in range(count)]
+
+
+def powers(values: list) -> list[float]:
+    """Mean square per frequency k / (count step), k = 0 .. count / 2, of at least two samples.
+
+    count: the power of two that holds the samples; zeros fill the rest.
+    """
+    window = _hann(len(values))
+    mean = sum([weight * value for weight, value in zip(window, values)]) / sum(window)
+    weighted = [weight * (value - mean) for weight, value in zip(window, values)]
+    count = 1 << (len(values) - 1).bit_length()
+    found = transform(weighted + [0.0] * (count - len(values)))[: count // 2 + 1]
+    scale = 2 / (count * sum([weight * weight for weight in window]))
+    return [scale * abs(each) ** 2 for each in found]
+
+
+def rms(found: list[float], step_s: float, low_Hz: float, high_Hz: float) -> float:
+    """RMS between two frequencies below half the rate of the samples, which are step_s apart.
+
+    found: of `powers`. Place k reaches from k - 1/2 to k + 1/2: an edge may cut it.
+    """
+    places_per_Hz = 2 * (len(found) - 1) * step_s
+    low, high = low_Hz * places_per_Hz + 0.5, high_Hz * places_per_Hz + 0.5
+    shares = [
+        found[place] * (min(high, place + 1) - max(low, place))
+        for place in range(math.floor(low), math.ceil(high))
+    ]
+    return math.sqrt(sum(shares))
