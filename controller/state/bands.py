@@ -19,6 +19,7 @@ WINDOW_MS = 60_000
 PERIODS_MIN = 3  # of the lower edge of a band, without a gap
 GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; the window begins behind a longer one
 LOST_PERCENT_MAX = 20
+KEPT_FOR_MS = 5000  # `Samples.facts` computes no more often
 CHANGES_MIN = 8  # fewer changes of the value do not show for how long a meter holds it
 
 
@@ -31,6 +32,7 @@ class Samples:
         self._tick_ms = header["safety_image"][p.H_TICK_MS]
         self._sample_ms = _sample_ms(header)
         self._now_ms, self._sequence = 0, None
+        self._facts: tuple[int, dict] | None = None
         units = range(layout.units)
         self._replies = {
             "load": _Replies([s.G_METER_LOAD], [s.LOAD_POWER_W]),
@@ -51,7 +53,12 @@ class Samples:
             replies.feed(self._now_ms, frame.fresh, self._inp)
 
     def facts(self) -> dict:
-        """{window_s, load, grid, battery}; of each what `measured` gives."""
+        """{window_s, load, grid, battery}; of each what `measured` gives, at most 5 s old."""
+        if self._facts is None or self._now_ms - self._facts[0] >= KEPT_FOR_MS:
+            self._facts = self._now_ms, self._computed()
+        return self._facts[1]
+
+    def _computed(self) -> dict:
         floor_ms = max(self._sample_ms, self._tick_ms)
         return {
             "window_s": WINDOW_MS // 1000,
@@ -100,7 +107,7 @@ def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
     kept = _unbroken(list(replies), now_ms, gap_ms)
     if len(kept) < 2:
         why = f"no samples without a gap of {gap_ms / 1000:g} s"
-        return _none_of(dict.fromkeys(BANDS_Hz, why))
+        return none_of(dict.fromkeys(BANDS_Hz, why))
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
     step_ms = max(sample_ms, _spacing_ms(changes if len(changes) > CHANGES_MIN else kept))
     step_ms += -step_ms % tick_ms
@@ -108,18 +115,24 @@ def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
         why = f"{lost_percent} % of the samples are missing; {LOST_PERCENT_MAX} % may be"
-        return _none_of(dict.fromkeys(BANDS_Hz, why))
-    return _in_bands(_bridged(values), step_ms / 1000)
+        return none_of(dict.fromkeys(BANDS_Hz, why))
+    powers, step_s = spectrum.powers(_bridged(values)), step_ms / 1000
+    return in_bands(powers, step_s, len(values) * step_s, step_s)
 
 
-def _none_of(why: dict) -> dict:
+def none_of(why: dict[str, str]) -> dict:
+    """As `measured`, without any rms. why: {band: reason}."""
     rms_W = dict.fromkeys(BANDS_Hz)
     return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
 
 
-def _in_bands(values: list[float], step_s: float) -> dict:
-    limit_Hz, span_s = 1 / (3 * step_s), len(values) * step_s
-    powers, rms_W, why = spectrum.powers(values), {}, {}
+def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> dict:
+    """As `measured`. powers: of spectrum.powers, of samples step_s apart over span_s; sample_s: how
+    often the meter has a new one.
+    """
+    limit_Hz = 1 / (3 * sample_s)
+    rms_W: dict[str, int | None] = {}
+    why: dict[str, str] = {}
     for name, (low_Hz, high_Hz) in BANDS_Hz.items():
         is_short = span_s * low_Hz < PERIODS_MIN
         if is_short:
@@ -127,14 +140,14 @@ def _in_bands(values: list[float], step_s: float) -> dict:
         elif limit_Hz < high_Hz:
             why[name] = (
                 f"above {limit_Hz:.1f} Hz, a third of the rate of the samples "
-                f"({step_s * 1000:.0f} ms apart)"
+                f"({1000 * sample_s:.0f} ms apart)"
             )
         # the larger part of the octaves of the band
         is_given = not is_short and limit_Hz**2 >= low_Hz * high_Hz
         to_Hz = min(high_Hz, limit_Hz)
         rms_W[name] = round(spectrum.rms(powers, step_s, low_Hz, to_Hz)) if is_given else None
     return {
-        "sample_ms": round(1000 * step_s),
+        "sample_ms": round(1000 * sample_s),
         "observable_to_Hz": round(limit_Hz, 2),
         "rms_W": rms_W,
         "not_observable": why,

@@ -8,23 +8,7 @@ from controller.core import reasons
 from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
 from hil.results import files
-
-
-def window_means(t_us, power_W, window_us=2_000_000):
-    """Means over consecutive windows, each sample held until the next (the last one for a typical
-    tick).
-
-    Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left
-    out. 2 s is the grid of the measured traces.
-    """
-    if len(t_us) < 2:
-        return np.empty(0)
-    steps_us = np.diff(t_us).astype(float)
-    steps_us = np.append(steps_us, np.median(steps_us))
-    times_us = np.append(0.0, np.cumsum(steps_us))
-    work = np.append(0.0, np.cumsum(power_W * steps_us))
-    edges_us = np.arange(0, int(times_us[-1] // window_us) + 1) * float(window_us)
-    return np.diff(np.interp(edges_us, times_us, work)) / window_us
+from hil.results.swing import swing_W, window_means, worst_moment
 
 
 def swing_2s_pct(rows):
@@ -107,16 +91,19 @@ def energy_kWh(rows):
 
 
 def metrics(rows, from_us=None, to_us=None):
-    """Figures of the run: swing_2s_pct, soc_pct, delay_ms, energy_kWh and extremes.
+    """Figures of the run: swing_W, worst_moment, swing_2s_pct, soc_pct, delay_ms, energy_kWh and
+    extremes.
 
-    from_us: leave out of swings and delay what came before (say, until the limits were open); the
-    document says so. to_us: leave out of the delay what came after (the first trip: a stop is not
-    load tracking).
+    from_us: leave out of swings, worst moment and delay what came before (say, until the limits
+    were open); the document says so. to_us: leave out of the delay what came after (the first trip:
+    a stop is not load tracking).
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
     ends = rows["soc_permille"][[0, -1]] if len(rows) else (None, None)
     return {
+        "swing_W": swing_W(measured),
+        "worst_moment": worst_moment(measured),
         "swing_2s_pct": swing_2s_pct(measured),
         "soc_pct": {
             name: None if permille is None else round(float(permille) / 10.0, 3)

@@ -1,9 +1,9 @@
-"""The picture of a run: PNG, or one HTML file with the picture inline, drawn with matplotlib from a
-Recorder.
+"""The picture of a run: PNG, SVG, or one HTML file with the picture inline, drawn with matplotlib.
 
-Four panels share the time axis: power, state of charge, temperature, and what the controller was
-doing. Actions of the scenario are grey lines, trips red ones with their row. No pyplot: no global
-state, no display needed.
+Load and grid share a panel, the battery has its own below, with kilowatts of the same height. A
+small row shows the rms in three bands. Charge and temperature appear when they moved, the state
+when something happened. Actions of the scenario are grey lines, trips red ones with their row. No
+pyplot: no global state, no display needed.
 """
 
 import io
@@ -13,17 +13,18 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from hil.results import files
+from controller.state.bands import BANDS_Hz
+from hil.results import files, marks, swing
+from hil.results.marks import FAINT, INK, RED
 from hil.results.page import page
 
 COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
-INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
-# Okabe and Ito's palette: told apart by colour-blind readers too.
+# Okabe and Ito's palette: told apart by colour-blind readers too. The live screen has the same.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
-STATE_COLOURS = ("#c9cfd6", "#a6d5e8", "#f3d27a", "#8fcfa5", "#f0a868", "#d9534f")
+COLOURS = {"load": LOAD, "grid": GRID, "battery": BATTERY}
 STYLE = {
     "font.family": ["DejaVu Sans", "sans-serif"],
-    "font.size": 9,
+    "font.size": 10,
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -40,38 +41,44 @@ STYLE = {
     "text.color": INK,
     "svg.hashsalt": "firebreak",
 }
-# panel, column of the rows, divisor, colour, label, width, more
-LINES = (
-    (0, "load_W", 1e3, LOAD, "Load", 1.0, {}),
-    (0, "setpoint_W", 1e3, BATTERY, "Set-point", 0.8, {"alpha": 0.45, "linestyle": "--"}),
-    (0, "battery_W", 1e3, BATTERY, "Battery (above 0: discharging)", 1.2, {}),
-    (0, "grid_W", 1e3, GRID, "Grid (above 0: importing)", 1.8, {}),
-    (1, "soc_permille", 10.0, SOC, "SOC", 1.6, {}),
-    (2, "temperature_degC_max", 1.0, HEAT, "hottest module", 1.6, {}),
+NEAR = 0.8  # a limit of the connection is drawn when the load or the grid comes so close to it
+# column of the rows, divisor, colour, label, span that is drawn at least and shown if exceeded
+SMALL = (
+    ("soc_permille", 10.0, SOC, "charge, %", 1.0),
+    ("temperature_degC_max", 1.0, HEAT, "hottest\nmodule, degC", 4.0),
 )
+# heights in inches
+POWER, SMALL_PANEL, STATE, BANDS, HEAD, FOOT, GAP = 3.8, 1.0, 0.3, 0.62, 0.95, 0.45, 0.3
+WIDTH, LEFT, RIGHT = 12.5, 0.9, 0.35
 
 
-def draw(rows, doc, title, states, marks=()):
+def draw(rows, doc, title, states, actions=(), has_head=True):
     """A matplotlib Figure. rows: array of recorder.SAMPLE; doc: figures.document(); states: names
-    of the `state` codes; marks: (t_s, text) of the scenario's actions.
+    of the `state` codes; actions: (t_s, text) of the scenario's; has_head: with the headline.
     """
-    figure = Figure(figsize=(12.5, 8.4), dpi=110, facecolor="white")
-    panels = figure.subplots(4, 1, sharex=True, height_ratios=(5, 1.7, 1.7, 0.55))
-    figure.subplots_adjust(left=0.075, right=0.94, top=0.845, bottom=0.07, hspace=0.16)
-    unit, unit_s = ("minutes", 60) if rows["t_us"][-1] > 600e6 else ("seconds", 1)
-    times = rows["t_us"] / 1e6 / unit_s
-    trips = [
-        (trip["t_s"] / unit_s, f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]
-    ]
-    marks = [(t_s / unit_s, text.replace("_", " ")) for t_s, text in marks]
-    _curves(panels, times, rows)
-    _states(panels[3], times, rows["state"], states)
+    small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
+    trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
+    actions = [(t_s, text.replace("_", " ")) for t_s, text in actions]
+    has_state = bool(trips or actions)
+    heights = [POWER, _battery_height(rows), *[SMALL_PANEL] * len(small), *[STATE] * has_state]
+    figure, panels, below = _panels(heights, HEAD if has_head else 0.4, bool(doc.get("bands")))
+    times = rows["t_us"] / 1e6
+    _power(panels[0], times, rows, doc.get("connection_W"))
+    _battery(panels[1], times, rows)
+    for axes, (column, divisor, colour, label, _) in zip(panels[2:], small):
+        axes.plot(*envelope(times, rows[column] / divisor), color=colour, linewidth=1.6)
+        axes.set_ylabel(label)
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+    if has_state:
+        marks.states(panels[-1], times, rows["state"], states)
     panels[0].set_xlim(0, times[-1])
-    panels[3].set_xlabel(f"time, {unit}")
-    _annotate(panels, trips, marks, times[-1])
-    figure.text(0.075, 0.958, title, fontsize=15, fontweight="bold")
-    figure.text(0.075, 0.915, _headline(doc), fontsize=10, color="#4a525c")
-    figure.align_ylabels(panels[:3])
+    panels[-1].set_xlabel("time, s")
+    marks.happened(panels, trips, actions, times[-1])
+    marks.start_up(panels[:2], min(doc["measured_from_s"], times[-1]), times[-1])
+    marks.worst_moment(panels[0], doc["worst_moment"], times, rows["grid_W"] / 1e3)
+    _bands(below, doc.get("bands"))
+    if has_head:
+        _head(figure, title, doc)
     return figure
 
 
@@ -91,108 +98,135 @@ def envelope(time_s, values, columns=COLUMNS_MAX):
     return np.repeat(middle_s, 2), pairs.ravel()
 
 
-def _curves(panels, times, rows):
-    panels[0].axhline(0, color=FAINT, linewidth=0.8)
-    for panel, column, divisor, colour, label, width, more in LINES:
-        curve = envelope(times, rows[column] / divisor)
-        panels[panel].plot(*curve, color=colour, linewidth=width, label=label, **more)
-    labels = ("power, kW", "charge, %", "hottest\nmodule, degC")
-    # a flat line's noise does not fill the panel
-    for axes, label, span_min in zip(panels, labels, (0.0, 1.0, 4.0)):
-        low, high = axes.get_ylim()
-        missing = max(0.0, span_min - (high - low)) / 2
-        axes.set_ylim(low - missing, high + missing)
-        axes.set_ylabel(label)
-        axes.yaxis.set_major_locator(MaxNLocator(6 if axes is panels[0] else 4))
-    panels[0].legend(
-        loc="lower left", bbox_to_anchor=(-0.006, 0.995), ncols=4, frameon=False, borderaxespad=0.3
+def _battery_height(rows):
+    """Of its panel: a kilowatt is as high as one of the grid, within reason."""
+    above_W = max(rows["load_W"].max(), rows["grid_W"].max()) - min(rows["grid_W"].min(), 0.0)
+    share = np.ptp(np.append(rows["battery_W"], 0.0)) / max(above_W, 1.0)
+    return POWER * min(max(share, 0.3), 0.8)
+
+
+def _panels(heights, head, has_bands):
+    """(figure, panels from top to bottom, the three small ones of the bands below)."""
+    low = FOOT + (BANDS + 0.5) * has_bands
+    height = head + sum(heights) + GAP * (len(heights) - 1) + low
+    figure = Figure(figsize=(WIDTH, height), dpi=110, facecolor="white")
+
+    def place(left, bottom, wide, high):
+        return left / WIDTH, bottom / height, wide / WIDTH, high / height
+
+    panels, at = [], height - head
+    for high in heights:
+        at -= high
+        box = place(LEFT, at, WIDTH - LEFT - RIGHT, high)
+        panels.append(figure.add_axes(box, sharex=panels[0] if panels else None))
+        at -= GAP
+    for axes in panels[:-1]:
+        axes.tick_params(labelbottom=False)
+    wide = (WIDTH - LEFT - RIGHT) / 3
+    below = [
+        figure.add_axes(place(LEFT + wide * each + 0.55, 0.15, wide - 1.3, BANDS))
+        for each in range(3 * has_bands)
+    ]
+    return figure, panels, below
+
+
+def _power(axes, times, rows, connection_W):
+    """Load and grid; a limit of the connection where one of them comes near it."""
+    load_kW, grid_kW = rows["load_W"] / 1e3, rows["grid_W"] / 1e3
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    every = -(-len(rows) // COLUMNS_MAX)
+    between = times[::every], load_kW[::every], grid_kW[::every]
+    axes.fill_between(*between, color=BATTERY, alpha=0.15, linewidth=0, label="Battery: between")
+    axes.plot(*envelope(times, load_kW), color=LOAD, linewidth=1.1, label="Load")
+    axes.plot(*envelope(times, grid_kW), color=GRID, linewidth=2.0, label="Grid")
+    highest_kW, lowest_kW = max(load_kW.max(), grid_kW.max()), grid_kW.min()
+    if connection_W:
+        limits_kW = connection_W["import"] / 1e3, -connection_W["export"] / 1e3
+        is_near = highest_kW > NEAR * limits_kW[0], lowest_kW < (1 - NEAR) * highest_kW
+        for limit_kW, name, is_drawn in zip(limits_kW, ("import", "export"), is_near):
+            if is_drawn:
+                axes.axhline(limit_kW, color=RED, linewidth=0.8, linestyle=(0, (6, 3)))
+                text = f"{name} limit of the connection, {abs(limit_kW):.0f} kW"
+                axes.annotate(
+                    text,
+                    (0.995, limit_kW),
+                    xycoords=("axes fraction", "data"),
+                    ha="right",
+                    va="bottom",
+                    fontsize=8,
+                    color=RED,
+                )
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, 0), high + 0.06 * (high - low))
+    axes.set_ylabel("load and grid, kW")
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.006, 0.99), ncols=3, frameon=False)
+
+
+def _battery(axes, times, rows):
+    power_kW = rows["battery_W"] / 1e3
+    at_s, drawn_kW = envelope(times, power_kW)
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    axes.fill_between(at_s, drawn_kW, color=BATTERY, alpha=0.25, linewidth=0)
+    axes.plot(at_s, drawn_kW, color=BATTERY, linewidth=1.2)
+    axes.set_ylabel("battery, kW")
+    low, high = axes.get_ylim()
+    missing = max(0.0, 10.0 - (high - low)) / 2  # a battery without work is drawn flat
+    axes.set_ylim(low - missing, high + missing)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    for y, va, text in ((0.98, "top", "discharges"), (0.03, "bottom", "charges")):
+        axes.text(0.004, y, text, transform=axes.transAxes, va=va, fontsize=8, color=BATTERY)
+
+
+def _bands(panels, bands):
+    """A row of three: rms of load, grid and battery in each band, as bars of one scale."""
+    rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
+    known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
+    for place, (axes, band) in enumerate(zip(panels, BANDS_Hz)):
+        axes.set_axis_off()
+        axes.set_xlim(0, max(known, default=1) / 1e3)
+        axes.set_ylim(2.6, -0.6)
+        axes.set_title(
+            ("swings, rms: " if place == 0 else "") + band, fontsize=9, loc="left", pad=3
+        )
+        for line, (name, colour) in enumerate(COLOURS.items()):
+            power_W = rms_W[name][band]
+            axes.barh(line, (power_W or 0) / 1e3, color=colour, height=0.7)
+            text = "not observable" if power_W is None else f"{power_W / 1e3:.1f} kW"
+            around = {"va": "center", "fontsize": 8, "color": colour}
+            axes.annotate(
+                name, (0, line), xytext=(-4, 0), textcoords="offset points", ha="right", **around
+            )
+            axes.annotate(
+                text,
+                ((power_W or 0) / 1e3, line),
+                xytext=(4, 0),
+                textcoords="offset points",
+                ha="left",
+                **around,
+            )
+
+
+def _head(figure, title, doc):
+    """Title, headline and the worst moment in words, above the panels."""
+    height = figure.get_figheight()
+    lines = (
+        (0.25, swing.headline(doc["swing_W"]), {"fontsize": 15, "fontweight": "bold"}),
+        (0.5, swing.explained(doc["worst_moment"], doc["delay_ms"]), {"fontsize": 10}),
+        (0.05, title, {"fontsize": 8, "color": FAINT}),
     )
+    for below, text, style in lines:
+        figure.text(LEFT / WIDTH, 1 - below / height, text, va="top", **style)
 
 
-def runs(values):
-    """[(first index, index after the last, value)] of consecutive equal values."""
-    edges = np.flatnonzero(np.diff(values)) + 1
-    starts, ends = np.append(0, edges), np.append(edges, len(values))
-    return [(int(start), int(end), int(values[start])) for start, end in zip(starts, ends)]
-
-
-def _states(axes, times, state, names):
-    middle = {"ha": "center", "va": "center", "fontsize": 8}
-    for start, end, value in runs(state):
-        begin, over = times[start], times[min(end, len(times) - 1)]
-        axes.axvspan(begin, over, color=STATE_COLOURS[value % len(STATE_COLOURS)], linewidth=0)
-        if over - begin > 0.07 * times[-1]:
-            axes.text((begin + over) / 2, 0.46, names[value].upper(), **middle)
-    axes.set_ylim(0, 1)
-    axes.set_yticks([])
-    axes.set_ylabel("state", rotation=0, ha="right", va="center")
-
-
-def _annotate(panels, trips, marks, end):
-    for axes in panels:
-        for time, _ in marks:
-            axes.axvline(time, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
-        for time, _ in trips:
-            axes.axvline(time, color=RED, linewidth=1.1)
-    if marks or trips:
-        low, high = panels[0].get_ylim()
-        below = 0.05 + 0.05 * min(len(trips), 6)  # room for the names
-        panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
-    # Names of neighbours are stacked, actions from the top of the power panel and trips from its
-    # bottom.
-    _stack(panels[0], marks, 0.985, -1, INK, end)
-    _stack(panels[0], trips, 0.02, 1, RED, end)
-
-
-def _stack(axes, labels, from_y, direction, colour, end):
-    """Write each (time, text) beside its line; one that would lie over its predecessor goes a line
-    further.
-    """
-    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
-    level, last = 0, -end
-    for time, text in sorted(labels):
-        level = level + 1 if time - last < 0.13 * end else 0
-        last = time
-        side, shift = ("right", -4) if time > 0.88 * end else ("left", 4)
-        axes.annotate(
-            text,
-            (time, from_y + direction * 0.045 * (level % 12)),
-            xycoords=("data", "axes fraction"),
-            xytext=(shift, 0),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
-            ha=side,
-            va="top" if direction < 0 else "bottom",
-            bbox=box,
-        )
-
-
-def _headline(doc):
-    """One sentence of what the run showed."""
-    swing, soc = doc["swing_2s_pct"], doc["soc_pct"]
-    count, parts = len(doc["trips"]), []
-    if swing["reduction"] is not None:
-        change = f"{abs(swing['reduction']):.0f} % {'less' if swing['reduction'] >= 0 else 'more'}"
-        parts.append(
-            f"2 s swings (p99, % of load peak): load {swing['load']:.1f}, grid "
-            f"{swing['grid']:.1f}: {change}"
-        )
-    if doc["delay_ms"] is not None:
-        parts.append(f"battery {doc['delay_ms']:.0f} ms behind")
-    parts.append(f"charge {soc['start']:.1f} % to {soc['end']:.1f} %")
-    parts.append(f"{count} trip{'s' * (count > 1)}" if count else "no trips")
-    return "  |  ".join(parts)
-
-
-def write(path, rows, doc, title, states, marks=(), results=()):
+def write(path, rows, doc, title, states, actions=(), results=()):
     """Write the picture: *.png, *.svg, or *.html with the picture inline and a table of the figures
     below it. rows: at least two of recorder.SAMPLE.
 
     results: (ok, sentence) of each expectation of the scenario, shown in the HTML.
     """
     with matplotlib.rc_context(STYLE), files.naming(path):
-        figure = draw(rows, doc, title, states, marks)
+        figure = draw(rows, doc, title, states, actions, not path.endswith(".html"))
         if path.endswith(".png"):
             figure.savefig(path)
             return

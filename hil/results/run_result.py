@@ -6,7 +6,7 @@ import platform
 import sys
 
 from hil.observer.reactions import first
-from hil.results import figures, words
+from hil.results import bands, figures, words
 from hil.scenarios import expectations
 from safety import parameters, signals as s
 
@@ -68,7 +68,17 @@ def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
     if open_us is None:  # not in this run: nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
-    extra = {**extra, **figures.held_back(run.rows, from_us, carried_W)}
+    extra = {
+        **extra,
+        **figures.held_back(run.rows, from_us, carried_W),
+        "connection_W": {
+            "import": config.control["grid_import_W_max"],
+            "export": config.control["grid_export_W_max"],
+        },
+        "bands": bands.of_run(
+            run.rows[run.rows["t_us"] >= from_us], config.control["track_sample_ms"]
+        ),
+    }
     return Outcome(run, extra, scenario, from_us, interrupted)
 
 

@@ -5,6 +5,7 @@ import textwrap
 from controller.core import reasons
 from controller.rows import reason_words
 from hil.observer.reactions import REACTIONS
+from hil.results import swing
 
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
@@ -16,6 +17,7 @@ def closing_lines(doc):
     trips, refused = doc["trips"], doc["load"]["rows_refused"]
     reactions = [(name, ms) for name, ms in doc["reaction_ms"].items() if ms is not None]
     return [
+        *_point(doc),
         *_measured(doc),
         *_limits(doc),
         *([f"refused    {refused} rows of the file: errors of the meter"] if refused else ()),
@@ -25,6 +27,30 @@ def closing_lines(doc):
         *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip)],
         *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
         *[f"reaction   {ms:.0f} ms: {REACTIONS[name][-1]}" for name, ms in reactions],
+    ]
+
+
+def _point(doc):
+    """The main figure and the worst moment of the grid, as on the page."""
+    worst = swing.explained(doc["worst_moment"], doc["delay_ms"])
+    return [
+        f"point      {swing.headline(doc['swing_W'])}",
+        *textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
+    ]
+
+
+def few_figures(doc):
+    """[(name, text)] of the figures that the page shows; the JSON has all."""
+    swings, soc, delay_ms = doc["swing_2s_pct"], doc["soc_pct"], doc["delay_ms"]
+    less = "-" if swings["reduction"] is None else f"{swings['reduction']:.1f} % less than the load"
+    limits = _limit_words(doc.get("limited_s", {}))
+    charge = ["-" if soc[end] is None else f"{soc[end]:.1f} %" for end in ("start", "end")]
+    return [
+        ("swing of the grid from one 2 s mean to the next (p99)", less),
+        ("battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
+        ("limits that held the battery back", "; ".join(limits) or "none"),
+        ("charge", " to ".join(charge)),
+        ("trips", str(len(doc["trips"]) or "none")),
     ]
 
 
@@ -55,16 +81,21 @@ def _limits(doc):
     limited_s, overload = doc.get("limited_s"), doc.get("overload")
     if limited_s is None:
         return []
-    names = {label: reason_words.text(int(label.removeprefix("R")))[0] for label in limited_s}
-    lines = [
-        f"limits     {seconds:.1f} s {names[label]} ({label})"
-        for label, seconds in sorted(limited_s.items(), key=lambda item: -item[1])
-        if seconds >= 0.1
-    ] or ["limits     none held the battery back"]
+    lines = [f"limits     {text}" for text in _limit_words(limited_s)]
+    lines = lines or ["limits     none held the battery back"]
     if overload["s"]:
         above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
         lines.append(f"overload   {above} above what grid connection and battery can carry")
     return lines
+
+
+def _limit_words(limited_s):
+    """["3.0 s set-point ramp (R501)", ...], the longest first."""
+    return [
+        f"{seconds:.1f} s {reason_words.text(int(label.removeprefix('R')))[0]} ({label})"
+        for label, seconds in sorted(limited_s.items(), key=lambda item: -item[1])
+        if seconds >= 0.1
+    ]
 
 
 def _lateness(late):

@@ -1,0 +1,111 @@
+"""What is marked over the panels of a picture: states, actions, trips, start-up, worst moment."""
+
+import numpy as np
+
+from hil.results import swing
+
+INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
+STATE_COLOURS = ("#c9cfd6", "#a6d5e8", "#f3d27a", "#8fcfa5", "#f0a868", "#d9534f")
+
+
+def start_up(panels, from_s, end_s):
+    """The time before the battery is in use, in grey."""
+    if from_s <= 0:
+        return
+    for axes in panels:
+        axes.axvspan(0, from_s, color="#eef0f3", zorder=0, linewidth=0)
+    text = "start-up, not measured" if from_s > 0.13 * end_s else "start"
+    panels[0].text(
+        from_s / 2,
+        0.5,
+        text,
+        transform=panels[0].get_xaxis_transform(),
+        ha="center",
+        fontsize=8,
+        color="#4a525c",
+    )
+
+
+def worst_moment(axes, worst, times, grid_kW):
+    """A ring around the worst moment of the grid, and its size above all curves."""
+    if worst is None or abs(worst["change_W"]) < swing.QUIET_W:
+        return
+    at_s = worst["t_s"]
+    point = at_s, float(np.interp(at_s, times, grid_kW))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.12 * (high - low))
+    place = at_s / times[-1]
+    axes.plot(*point, "o", markersize=13, mfc="none", mec=RED, mew=1.6, zorder=5)
+    axes.annotate(
+        f"worst moment of the grid: {worst['change_W'] / 1000:+.0f} kW",
+        point,
+        xytext=(at_s, 0.99),
+        textcoords=("data", "axes fraction"),
+        ha="left" if place < 0.2 else "right" if place > 0.8 else "center",
+        va="top",
+        fontsize=9.5,
+        color=RED,
+        fontweight="bold",
+        arrowprops={"arrowstyle": "-", "color": RED, "shrinkB": 7},
+    )
+
+
+def runs(values):
+    """[(first index, index after the last, value)] of consecutive equal values."""
+    edges = np.flatnonzero(np.diff(values)) + 1
+    starts, ends = np.append(0, edges), np.append(edges, len(values))
+    return [(int(start), int(end), int(values[start])) for start, end in zip(starts, ends)]
+
+
+def states(axes, times, state, names):
+    """The states of the controller as a strip of colours, with their names where there is room."""
+    middle = {"ha": "center", "va": "center", "fontsize": 8}
+    for start, end, value in runs(state):
+        begin, over = times[start], times[min(end, len(times) - 1)]
+        axes.axvspan(begin, over, color=STATE_COLOURS[value % len(STATE_COLOURS)], linewidth=0)
+        if over - begin > 0.07 * times[-1]:
+            axes.text((begin + over) / 2, 0.46, names[value].upper(), **middle)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.set_ylabel("state", rotation=0, ha="right", va="center")
+
+
+def happened(panels, trips, actions, end):
+    """Lines and names of trips and actions, each (time, text)."""
+    for axes in panels:
+        for time, _ in actions:
+            axes.axvline(time, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
+        for time, _ in trips:
+            axes.axvline(time, color=RED, linewidth=1.1)
+    if actions or trips:
+        low, high = panels[0].get_ylim()
+        below = 0.05 + 0.05 * min(len(trips), 6)  # room for the names
+        panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
+    # Names of neighbours are stacked, actions from the top of the power panel and trips from its
+    # bottom.
+    _stack(panels[0], actions, 0.985, -1, INK, end)
+    _stack(panels[0], trips, 0.02, 1, RED, end)
+
+
+def _stack(axes, labels, from_y, direction, colour, end):
+    """Write each (time, text) beside its line; one that would lie over its predecessor goes a line
+    further.
+    """
+    box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+    level, last = 0, -end
+    for time, text in sorted(labels):
+        level = level + 1 if time - last < 0.13 * end else 0
+        last = time
+        side, shift = ("right", -4) if time > 0.88 * end else ("left", 4)
+        axes.annotate(
+            text,
+            (time, from_y + direction * 0.045 * (level % 12)),
+            xycoords=("data", "axes fraction"),
+            xytext=(shift, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            ha=side,
+            va="top" if direction < 0 else "bottom",
+            bbox=box,
+        )

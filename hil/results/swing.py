@@ -1,0 +1,143 @@
+"""How far load and grid swung, and the worst moment of the grid: a run in two sentences.
+
+The swing is the range of one-second means within any five minutes. The worst moment is the largest
+change of the grid within 2 s, from tick to tick: nothing is averaged away.
+"""
+
+import numpy as np
+
+from controller.rows import reason_words
+
+MEAN_US = 1_000_000
+WITHIN_S = 300
+MOMENT_US = 2_000_000
+NEAR_US = (
+    500_000  # a change of the load so long before, of the battery so long after, belongs to it
+)
+SEARCH_US = 10_000_000  # for the end of the worst moment
+AS_BAD = 0.95  # of the largest change: the shortest and earliest such change is shown
+QUIET_W = 1000
+
+
+def window_means(t_us, power_W, window_us=2_000_000):
+    """Means over consecutive windows, each sample held until the next (the last one for a typical
+    tick).
+
+    Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left
+    out. 2 s is the grid of the measured traces.
+    """
+    if len(t_us) < 2:
+        return np.empty(0)
+    steps_us = np.diff(t_us).astype(float)
+    steps_us = np.append(steps_us, np.median(steps_us))
+    times_us = np.append(0.0, np.cumsum(steps_us))
+    work = np.append(0.0, np.cumsum(power_W * steps_us))
+    edges_us = np.arange(0, int(times_us[-1] // window_us) + 1) * float(window_us)
+    return np.diff(np.interp(edges_us, times_us, work)) / window_us
+
+
+def swing_W(rows: np.ndarray) -> dict:
+    """{load, grid, within_s}: largest range of the one-second means within within_s seconds, W;
+    None with fewer than two of them.
+    """
+    found: dict = {"load": None, "grid": None, "within_s": None}
+    for name in ("load", "grid"):
+        means = window_means(rows["t_us"], rows[f"{name}_W"], MEAN_US)
+        if len(means) >= 2:
+            width = min(len(means), WITHIN_S)
+            spans = np.lib.stride_tricks.sliding_window_view(means, width)
+            found |= {name: round(float(np.ptp(spans, axis=1).max()), 1), "within_s": width}
+    return found
+
+
+def worst_moment(rows: np.ndarray) -> dict | None:
+    """The largest change of the grid within 2 s, None with fewer than two rows.
+
+    {t_s: of its end, within_s, change_W, load_change_W: the largest from 0.5 s before,
+    battery_change_W: that up to 0.5 s behind, lasted_s: until half of it is gone, None if that
+    takes longer than 10 s, limit_reason: of the limit that held the battery back, or 0}.
+    """
+    if len(rows) < 2:
+        return None
+    first, last = _largest_change(rows["t_us"], rows["grid_W"])
+    t_us, grid_W = rows["t_us"], rows["grid_W"]
+    before = int(np.searchsorted(t_us, t_us[first] - NEAR_US))
+    after = int(np.searchsorted(t_us, t_us[last] + NEAR_US))
+    change_W = float(grid_W[last] - grid_W[first])
+    until = int(np.searchsorted(t_us, t_us[last] + SEARCH_US))
+    over = np.flatnonzero(np.abs(grid_W[last:until] - grid_W[first]) < abs(change_W) / 2)
+    codes, counts = np.unique(rows["limit_reason"][first : last + 1], return_counts=True)
+    return {
+        "t_s": round(float(t_us[last]) / 1e6, 2),
+        "within_s": round(float(t_us[last] - t_us[first]) / 1e6, 2),
+        "change_W": round(change_W, 1),
+        "load_change_W": _signed_range(rows["load_W"][before : last + 1]),
+        "battery_change_W": _signed_range(rows["battery_W"][before:after]),
+        "lasted_s": round(float(t_us[last + over[0]] - t_us[last]) / 1e6, 2) if len(over) else None,
+        "limit_reason": int(codes[counts.argmax()]),
+    }
+
+
+def _largest_change(t_us, power_W):
+    """(first, last) index of the shortest and earliest change that is about the largest."""
+    changes_W = []
+    for lag in range(1, len(t_us)):
+        is_within = t_us[lag:] - t_us[:-lag] <= MOMENT_US
+        if not is_within.any():
+            break
+        changes_W.append(np.abs(power_W[lag:] - power_W[:-lag]) * is_within)
+    if not changes_W:
+        return 0, 1
+    enough_W = AS_BAD * max([each.max() for each in changes_W])
+    lag, found = next(
+        (lag, each) for lag, each in enumerate(changes_W, 1) if each.max() >= enough_W
+    )
+    first = int(np.flatnonzero(found >= enough_W)[0])
+    return first, first + lag
+
+
+def _signed_range(values) -> float:
+    """Highest less lowest; negative if the lowest came last."""
+    low, high = int(values.argmin()), int(values.argmax())
+    return round(float(values[high] - values[low]) * (1 if high >= low else -1), 1)
+
+
+def headline(swing: dict) -> str:
+    """The main figure in one sentence. swing: of `swing_W`."""
+    if swing["load"] is None:
+        return "Nothing was measured: the battery was not in use for 2 s."
+    load, grid = (f"{swing[name] / 1000:.0f} kW" for name in ("load", "grid"))
+    if swing["within_s"] < WITHIN_S:
+        return f"The load swung by {load}; the grid saw {grid}."
+    return f"Within five minutes the load swung by up to {load}; the grid saw up to {grid}."
+
+
+def explained(worst: dict | None, delay_ms: float | None) -> str:
+    """The worst moment in two sentences: what the grid did, and why; "" without one."""
+    if worst is None:
+        return ""
+    change_W = worst["change_W"]
+    if abs(change_W) < QUIET_W:
+        return f"The grid never changed by more than {abs(change_W) / 1000:.1f} kW within 2 s."
+    moment = f"Worst moment, {worst['t_s']:.1f} s: the grid {_moved(change_W)}"
+    within_s = max(worst["within_s"], 0.1)
+    lasted_s = worst["lasted_s"]
+    lasting = f" for {lasted_s:.1f} s" if lasted_s is not None and lasted_s >= 0.05 else ""
+    return f"{moment} within {within_s:.1f} s{lasting}. {_why(worst, delay_ms)}"
+
+
+def _moved(change_W):
+    return f"{'rose' if change_W > 0 else 'fell'} by {abs(change_W) / 1000:.0f} kW"
+
+
+def _why(worst, delay_ms):
+    load_W, battery_W = worst["load_change_W"], worst["battery_change_W"]
+    if worst["limit_reason"]:
+        name = reason_words.text(worst["limit_reason"])[0]
+        return f"A limit held the battery back: {name}."
+    size = f"{abs(battery_W) / 1000:.0f} kW"
+    if abs(load_W) < 0.3 * abs(worst["change_W"]):
+        return f"The battery moved by {size}, the load by {abs(load_W) / 1000:.0f} kW."
+    delay = "a moment" if delay_ms is None else f"{delay_ms:.0f} ms"
+    more = ", more than the load" if abs(battery_W) > 1.1 * abs(load_W) else ""
+    return f"The load {_moved(load_W)}; {delay} later the battery followed with {size}{more}."
