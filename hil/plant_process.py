@@ -30,6 +30,7 @@ from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
 from hil.remote_controller import RemoteController
 from hil.results import files, view
+from hil.results.live import Live
 from hil.results.recorder import Recorder
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork, World
@@ -39,7 +40,6 @@ from safety import signals as s
 STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10 ms
 SAMPLE_US = 20_000
 VIEW_US = 100_000
-HISTORY = 400  # values of the sparklines, one per view
 RESULT = "plant.result"
 ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
 
@@ -77,7 +77,8 @@ class PlantProcess:
         actions = self.scenario.actions if self.scenario else ()
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.snapshot = self.seen_ino = None
-        self.since_s, self.load_history, self.grid_history = {}, [], []
+        self.since_s = {}
+        self.live = Live(self.recorder, self.observer.result, self.config)
         self.start_ns = self.last_us = 0
         self.step_due_us = self.sample_due_us = self.view_due_us = 0
 
@@ -195,17 +196,14 @@ class PlantProcess:
     def _show(self, now_us):
         self._follow(now_us)
         shown = view.plant_part(self.cabinet.plant)
-        self.load_history = (self.load_history + [shown["load_W"]])[-HISTORY:]
-        self.grid_history = (self.grid_history + [shown["grid_W"]])[-HISTORY:]
         if self.snapshot and self.snapshot.sequence is not None:
             seen = self.snapshot
             shown |= view.controller_part(
                 seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6
             )
         shown |= {
+            **self.live.shown(now_us),
             "elapsed_s": now_us / 1e6,
-            "load_history": self.load_history,
-            "grid_history": self.grid_history,
             "next_action": self.clockwork.upcoming(),
         }
         self.send({"what": "view", "view": shown})

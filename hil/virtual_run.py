@@ -6,6 +6,7 @@ from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.loads.selection import carried_W
 from hil.results import recorder, run_result, view
+from hil.results.live import Live
 from hil.results.screen import shown_on
 from hil.simulate import VirtualRig
 
@@ -46,7 +47,8 @@ class Views:
     def __init__(self, virtual, config, common):
         self._virtual, self._common = virtual, common
         self._names = stage_instances(config.layout())
-        self._since_s, self._load, self._grid = {}, [], []
+        self._since_s = {}
+        self._live = Live(virtual.recorder, virtual.observer.result, config)
         self._began_s = time.monotonic()
 
     def view(self):
@@ -54,8 +56,6 @@ class Views:
         virtual = self._virtual
         shown = view.plant_part(virtual.plant)
         now_s = virtual.now_us / 1e6
-        self._load.append(shown["load_W"])
-        self._grid.append(shown["grid_W"])
         cabinet = virtual.controller.cabinet
         if cabinet is not None:
             core = cabinet.core
@@ -63,10 +63,9 @@ class Views:
         return {
             **shown,
             **self._common,
+            **self._live.shown(virtual.now_us),
             "elapsed_s": now_s,
             "ticks": virtual.ticks,
             "speed": now_s / max(1e-6, time.monotonic() - self._began_s),
-            "load_history": self._load,
-            "grid_history": self._grid,
             "next_action": virtual.clockwork.upcoming(),
         }

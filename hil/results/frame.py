@@ -6,10 +6,15 @@ request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W
 [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
 not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence, scope, since_s,
 reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text},
-tick_ms, ticks, missed, late_us (p50, p99, max), load_history and grid_history [W], next_action.
+tick_ms, ticks, missed, late_us (p50, p99, max), next_action; headline, worst, load_history,
+grid_history and battery_history of hil/results/live.py.
 """
 
+import textwrap
+
 WIDTH, HEIGHT = 80, 24
+LABEL = 21  # columns in front of a chart
+SPAN_W_MIN = 50_000  # of a chart: a quieter minute is drawn flat
 LEVELS = (".:-=+*#", "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
 
 
@@ -29,23 +34,22 @@ def frame(view, width=WIDTH, height=HEIGHT, blocks=False):
     """The screen as a list of exactly `height` lines of at most `width` characters (at least 80 x
     24).
 
-    blocks: the terminal shows Unicode block characters (sparklines); else everything is plain
-    ASCII.
+    blocks: the terminal shows Unicode block characters; else everything is plain ASCII.
     """
     width, height = max(width, WIDTH), max(height, HEIGHT)
-    rule, spare = "-" * width, height - HEIGHT
+    spare = height - HEIGHT
+    high = 2 + min(3, spare // 5)  # lines of each chart
+    spare -= 3 * (high - 2)
     racks = view.get("racks", ())
     rack_lines = max(3, min(len(racks), 3 + spare))
     body = [
         *_head(view, width),
-        rule,
-        *_flow(view, width),
-        *_spark_lines(view, width, blocks),
-        rule,
+        view.get("headline") or "",
+        *_charts(view, width, high, blocks),
+        *_worst(view, width),
+        "-" * width,
         *_decision(view),
-        rule,
         *_racks(racks, rack_lines),
-        rule,
         *_interlocks(view, max(3, 6 + spare - rack_lines)),
         *[""] * height,
     ]
@@ -65,57 +69,63 @@ def _head(view, width):
     ]
 
 
-def _flow(view, width):
-    """Grid, load and battery as three boxes; between them arrows and words that show which way
-    power flows.
+def chart(values, size, blocks=False, scale=None):
+    """The newest values as columns, in lines from the top. size: (width, height) in characters;
+    scale: (lowest, highest) value, by default their own range.
     """
-    gap = (width - 3 * 14 - 2) // 2
-    grid_W, load_W, battery_W = (view.get(f"{name}_W") for name in ("grid", "load", "battery"))
-    size_W = None if battery_W is None else abs(battery_W)
-    arrows, words = ["-" * (gap - 2)] * 2, ["", ""]
-    right, left = "=" * (gap - 3) + ">", "<" + "=" * (gap - 3)
-    for place, (power_W, there, back) in enumerate(
-        (
-            (grid_W, (right, "importing"), (left, "exporting")),
-            (battery_W, (left, "discharging"), (right, "charging")),
-        )
-    ):
-        if power_W is not None and abs(power_W) >= 500:  # less would only show noise
-            arrows[place], words[place] = there if power_W > 0 else back
-    rows = ((("GRID", "LOAD", "BATTERY"), arrows), (map(kilowatt, (grid_W, load_W, size_W)), words))
-    border = (" " * gap).join(["+" + "-" * 12 + "+"] * 3)
-    boxes = []
-    for texts, between in rows:
-        cells = [f"|{text:^12}|" for text in texts]
-        boxes.append(f"{cells[0]}{between[0]:^{gap}}{cells[1]}{between[1]:^{gap}}{cells[2]}")
-    return [f" {line}" for line in (border, *boxes, border)]
-
-
-def sparkline(values, width, blocks=False, low=None, high=None):
-    """The newest `width` values as one character each, scaled from `low` to `high` (default: their
-    own range).
-    """
+    width, height = size
     values, levels = list(values)[-width:], LEVELS[blocks]
-    low = min(values, default=0) if low is None else low
-    high = max(values, default=0) if high is None else high
-    top = len(levels) - 1
-    scale = top / (high - low) if high > low else 0.0
-    return "".join(levels[max(0, min(top, round((value - low) * scale)))] for value in values)
-
-
-def _spark_lines(view, width, blocks):
-    """Load and grid on one scale, so that a smooth grid looks smooth beside its load."""
-    count = width - 29
-    histories = [list(view.get(name) or ())[-count:] for name in ("load_history", "grid_history")]
-    every = [power_W for values in histories for power_W in values] or [0.0]
-    low, high = min(every), max(every)
-    missing = max(0.0, 50_000 - (high - low)) / 2  # a quieter minute is drawn flat
+    low, high = scale or (min(values, default=0), max(values, default=0))
+    top = height * len(levels) - 1
+    factor = top / (high - low) if high > low else 0.0
+    places = [max(0, min(top, round((value - low) * factor))) for value in values]
     lines = []
-    for name, values in zip(("LOAD", "GRID"), histories):
-        drawn = sparkline(values, count, blocks, low - missing, high + missing)
-        kW = f"{min(values) / 1000:.0f} .. {max(values) / 1000:.0f} kW" if values else ""
-        lines.append(f"{name}  {drawn:<{count}}  {kW}")
+    for below in range((height - 1) * len(levels), -1, -len(levels)):
+        drawn = [
+            " " if place < below else levels[min(place - below, len(levels) - 1)]
+            for place in places
+        ]
+        lines.append("".join(drawn))
     return lines
+
+
+def _charts(view, width, height, blocks):
+    """Load, grid and battery, kilowatts of the same height: a smooth grid looks smooth beside its
+    load.
+    """
+    count = width - LABEL
+    load, grid, battery = (
+        list(view.get(f"{name}_history") or ())[-count:] for name in ("load", "grid", "battery")
+    )
+    both = [*load, *grid] or [0.0]
+    low, high = min(both), max(both)
+    span = max(high - low, max(battery, default=0.0) - min(battery, default=0.0), SPAN_W_MIN)
+    middles = (low + high) / 2, (max(battery, default=0.0) + min(battery, default=0.0)) / 2
+    at = [middle - 0.46 * span for middle in middles]  # no flat line between two levels
+    grid_W, battery_W = view.get("grid_W"), view.get("battery_W")
+    lines = []
+    for name, power_W, words, values, lowest in (
+        ("LOAD", view.get("load_W"), f"last {count} s", load, at[0]),
+        ("GRID", grid_W, way(grid_W, "importing", "exporting"), grid, at[0]),
+        ("BATTERY", battery_W, way(battery_W, "discharging", "charging"), battery, at[1]),
+    ):
+        drawn = chart(values, (count, height), blocks, (lowest, lowest + span))
+        size = None if power_W is None else abs(power_W)
+        labels = [f"{name:<8}{kilowatt(size):>11}", f"{'':8}{words:>11}", *[""] * height]
+        lines += [f"{label:<{LABEL}}{line}" for label, line in zip(labels, drawn)]
+    return lines
+
+
+def way(power_W, above, below):
+    """The word for which way power flows; "" when hardly any does, or nobody knows."""
+    if power_W is None or abs(power_W) < 500:  # less would only show noise
+        return ""
+    return above if power_W > 0 else below
+
+
+def _worst(view, width):
+    """The worst moment of the grid, in two lines."""
+    return (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
 
 
 def _decision(view):

@@ -71,7 +71,9 @@ def states(axes, times, state, names):
 
 
 def happened(panels, trips, actions, end):
-    """Lines and names of trips and actions, each (time, text)."""
+    """Lines and names of trips and actions, each (time, text). The name of the worst moment keeps
+    its place above them.
+    """
     for axes in panels:
         for time, _ in actions:
             axes.axvline(time, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
@@ -83,7 +85,7 @@ def happened(panels, trips, actions, end):
         panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
     # Names of neighbours are stacked, actions from the top of the power panel and trips from its
     # bottom.
-    _stack(panels[0], actions, 0.985, -1, INK, end)
+    _stack(panels[0], actions, 0.9, -1, INK, end)
     _stack(panels[0], trips, 0.02, 1, RED, end)
 
 

@@ -73,8 +73,8 @@ def draw(rows, doc, title, states, actions=(), has_head=True):
         marks.states(panels[-1], times, rows["state"], states)
     panels[0].set_xlim(0, times[-1])
     panels[-1].set_xlabel("time, s")
-    marks.happened(panels, trips, actions, times[-1])
     marks.start_up(panels[:2], min(doc["measured_from_s"], times[-1]), times[-1])
+    marks.happened(panels, trips, actions, times[-1])
     marks.worst_moment(panels[0], doc["worst_moment"], times, rows["grid_W"] / 1e3)
     _bands(below, doc.get("bands"))
     if has_head:
@@ -160,7 +160,9 @@ def _power(axes, times, rows, connection_W):
     axes.set_ylim(min(low, 0), high + 0.06 * (high - low))
     axes.set_ylabel("load and grid, kW")
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.006, 0.99), ncols=3, frameon=False)
+    handles, labels = axes.get_legend_handles_labels()
+    place = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.99)}
+    axes.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **place)
 
 
 def _battery(axes, times, rows):
@@ -174,8 +176,12 @@ def _battery(axes, times, rows):
     missing = max(0.0, 10.0 - (high - low)) / 2  # a battery without work is drawn flat
     axes.set_ylim(low - missing, high + missing)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    for y, va, text in ((0.98, "top", "discharges"), (0.03, "bottom", "charges")):
-        axes.text(0.004, y, text, transform=axes.transAxes, va=va, fontsize=8, color=BATTERY)
+    for y, va, text, size_kW in (
+        (0.98, "top", "discharges", power_kW.max()),
+        (0.03, "bottom", "charges", -power_kW.min()),
+    ):
+        if size_kW > 0.2 * (high - low):
+            axes.text(0.004, y, text, transform=axes.transAxes, va=va, fontsize=8, color=BATTERY)
 
 
 def _bands(panels, bands):

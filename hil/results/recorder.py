@@ -92,3 +92,14 @@ class Recorder:
         go on.
         """
         return np.frombuffer(bytes(self._buffer), SAMPLE).copy()
+
+    def since(self, t_us):
+        """The rows from this time on, as `rows`."""
+        count = len(self._buffer) // SAMPLE.itemsize
+        first = count
+        while first > 0 and self._t_us(first - 1) >= t_us:
+            first -= 1
+        return np.frombuffer(bytes(self._buffer[first * SAMPLE.itemsize :]), SAMPLE).copy()
+
+    def _t_us(self, row):
+        return struct.unpack_from("<q", self._buffer, row * SAMPLE.itemsize)[0]

@@ -31,11 +31,16 @@ RULES = (  # what is coloured, in rich's words
     (r"\b(TRIPPED|INHIBITED)\b", "bold red"),
     (r"\b(CLOSING|READY|STOPPING)\b", "bold yellow"),
     (r"(?m)^ ! .*", "bold red"),
+    (r"(?m)^(The load swung|Within five minutes) .*", "bold"),
+    (r"(?m)^Worst moment.*\n.*", "red"),
+    # the colours of the picture, lighter on a dark ground
+    (r"(?m)^LOAD  .*(\n {8}.*)*", "bold"),
+    (r"(?m)^GRID  .*(\n {8}.*)*", "#3f9fe8"),
+    (r"(?m)^BATTERY  .*(\n {8}.*)*", "#f08030"),
     (r"(?m)^(FIREBREAK RIG|REQUEST|LIMIT|AVAILABLE POWER|INTERLOCKS|LOOP|RACK.*)", "bold"),
     (r"\bSET-POINT\b", "bold"),
     (r"(?m)^-{20,}$|^load: .*", "dim"),
     (r"\b[1-9]\d* tripped", "bold red"),
-    (r"(<=+|=+>)", "bold cyan"),
     (r"(LOST|silent|frozen|missed [1-9]\d*)", "red"),
     (r"#+\.*\]", "cyan"),
 )

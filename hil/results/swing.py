@@ -14,7 +14,7 @@ MOMENT_US = 2_000_000
 NEAR_US = (
     500_000  # a change of the load so long before, of the battery so long after, belongs to it
 )
-SEARCH_US = 10_000_000  # for the end of the worst moment
+SEARCH_US = 10_000_000  # for the return of the grid
 AS_BAD = 0.95  # of the largest change: the shortest and earliest such change is shown
 QUIET_W = 1000
 
@@ -54,8 +54,9 @@ def worst_moment(rows: np.ndarray) -> dict | None:
     """The largest change of the grid within 2 s, None with fewer than two rows.
 
     {t_s: of its end, within_s, change_W, load_change_W: the largest from 0.5 s before,
-    battery_change_W: that up to 0.5 s behind, lasted_s: until half of it is gone, None if that
-    takes longer than 10 s, limit_reason: of the limit that held the battery back, or 0}.
+    battery_change_W: that up to 0.5 s behind, back_after_s: until three quarters of the change are
+    gone, None if that takes longer than 10 s, limit_reason: of the limit that held the battery
+    back, or 0}.
     """
     if len(rows) < 2:
         return None
@@ -65,7 +66,7 @@ def worst_moment(rows: np.ndarray) -> dict | None:
     after = int(np.searchsorted(t_us, t_us[last] + NEAR_US))
     change_W = float(grid_W[last] - grid_W[first])
     until = int(np.searchsorted(t_us, t_us[last] + SEARCH_US))
-    over = np.flatnonzero(np.abs(grid_W[last:until] - grid_W[first]) < abs(change_W) / 2)
+    over = np.flatnonzero(np.abs(grid_W[last:until] - grid_W[first]) < abs(change_W) / 4)
     codes, counts = np.unique(rows["limit_reason"][first : last + 1], return_counts=True)
     return {
         "t_s": round(float(t_us[last]) / 1e6, 2),
@@ -73,7 +74,9 @@ def worst_moment(rows: np.ndarray) -> dict | None:
         "change_W": round(change_W, 1),
         "load_change_W": _signed_range(rows["load_W"][before : last + 1]),
         "battery_change_W": _signed_range(rows["battery_W"][before:after]),
-        "lasted_s": round(float(t_us[last + over[0]] - t_us[last]) / 1e6, 2) if len(over) else None,
+        "back_after_s": round(float(t_us[last + over[0]] - t_us[last]) / 1e6, 2)
+        if len(over)
+        else None,
         "limit_reason": int(codes[counts.argmax()]),
     }
 
@@ -121,9 +124,9 @@ def explained(worst: dict | None, delay_ms: float | None) -> str:
         return f"The grid never changed by more than {abs(change_W) / 1000:.1f} kW within 2 s."
     moment = f"Worst moment, {worst['t_s']:.1f} s: the grid {_moved(change_W)}"
     within_s = max(worst["within_s"], 0.1)
-    lasted_s = worst["lasted_s"]
-    lasting = f" for {lasted_s:.1f} s" if lasted_s is not None and lasted_s >= 0.05 else ""
-    return f"{moment} within {within_s:.1f} s{lasting}. {_why(worst, delay_ms)}"
+    back_s = worst["back_after_s"]
+    back = "" if back_s is None else f" and was back {max(back_s, 0.1):.1f} s later"
+    return f"{moment} within {within_s:.1f} s{back}. {_why(worst, delay_ms)}"
 
 
 def _moved(change_W):

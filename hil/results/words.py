@@ -39,6 +39,17 @@ def _point(doc):
     ]
 
 
+def first_trip(doc):
+    """The first trip in one sentence, "" without one."""
+    trips = doc["trips"]
+    if not trips:
+        return ""
+    name = reason_words.text(reasons.ROW + trips[0]["row"])[0]
+    more = f" {len(trips) - 1} more followed." if len(trips) > 1 else ""
+    where = f"row {trips[0]['stage']}, {trips[0]['scope']}"
+    return f"First trip, {trips[0]['t_s']:.1f} s: {name} ({where}).{more}"
+
+
 def few_figures(doc):
     """[(name, text)] of the figures that the page shows; the JSON has all."""
     swings, soc, delay_ms = doc["swing_2s_pct"], doc["soc_pct"], doc["delay_ms"]

@@ -1,6 +1,7 @@
 """The end of a run: exit codes, closing lines, files, the picture and its page."""
 
 import json
+import re
 import tomllib
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from controller.site import config
 from controller.sites import EXAMPLE
-from hil.results import page, plot, run_result, words
+from hil.results import marks, page, plot, run_result, words
 from hil.results.recorder import Recorder, Run
 from hil.scenarios import scenario
 from tests.tables import cases
@@ -89,7 +90,12 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
     assert found.doc["limited_s"].get("R213", 0) == pytest.approx(26.98 - measured_s, abs=0.02)
 
 
+WORST = {
+    **{"t_s": 31.26, "within_s": 0.2, "change_W": -92e3, "load_change_W": 101e3},
+    **{"battery_change_W": 143e3, "back_after_s": 0.36, "limit_reason": 0},
+}
 FULL = {
+    **{"swing_W": {"load": 244e3, "grid": 21.4e3, "within_s": 96}, "worst_moment": WORST},
     "swing_2s_pct": {"load": 20.5, "grid": 2.5, "reduction": 87.8},
     **{"delay_ms": 182.0, "measured_from_s": 22.5, "simulated_s": 60.0},
     "limited_s": {"R213": 1.5, "R501": 3.0, "R229": 0.09},
@@ -109,6 +115,10 @@ TRIP_LINES = [
 def test_closing_lines_say_what_each_figure_means():
     lines = words.closing_lines(FULL)
     assert lines == [
+        "point      The load swung by 244 kW; the grid saw 21 kW.",
+        "           Worst moment, 31.3 s: the grid fell by 92 kW within 0.2 s and was",
+        "           back 0.4 s later. The load rose by 101 kW; 182 ms later the battery",
+        "           followed with 143 kW, more than the load.",
         "measured   22.5 s .. 60.0 s: contactors closed and limits recovered",
         "swing      load 20.5 %, grid 2.5 % of the highest load: 87.8 % less",
         "           (99 % of the changes from one 2 s mean to the next are smaller)",
@@ -128,7 +138,9 @@ def test_closing_lines_say_what_each_figure_means():
     late = dict.fromkeys(FULL["lateness_us"])
     plain = {"swing_2s_pct": NOTHING, "limited_s": {}, "overload": {"s": 0.0}, "lateness_us": late}
     plain |= {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
+    plain |= {"swing_W": dict.fromkeys(("load", "grid")), "worst_moment": None}
     lines = words.closing_lines(FULL | plain)
+    assert lines.pop(0).startswith("point      Nothing was measured:")
     assert lines[0].startswith("measured   nothing: the run ended before the limits")
     assert lines[2:] == [
         "limits     none held the battery back",
@@ -169,10 +181,18 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
         *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expected of this scenario"),
         *("Release it, inspect, reset with the key.", page.TRIP_HEAD),
         "<tr><td>1.020 s</td><td>1a</td><td>cabinet</td><td>An emergency stop is",
-        "<td>start 55, end 55</td></tr>",
+        "<h1>The load swung by 0 kW; the grid saw 0 kW.</h1>",
+        "<p>First trip, 1.0 s: emergency stop (row 1a, cabinet).</p>",
+        "<tr><td>charge</td><td>55.0 % to 55.0 %</td></tr>",
+        "<tr><td>trips</td><td>1</td></tr>",
     ):
         assert part in text, part
-    assert not any(tag in text for tag in ("<script", "<img", "<link"))
+    assert not any(tag in text for tag in ("<script", "<img", "<link", "@import"))
+    assert text.count("url(") == text.count("url(#")
+    # the addresses in a picture are names of its XML, and nothing fetches them
+    allowed = ("http://www.w3.org/", "http://purl.org/", "http://creativecommons.org/", "https://m")
+    assert all(address.startswith(allowed) for address in re.findall(r"https?://[^\"'<> ]+", text))
+    assert text.count("<tr>") <= 12 and "lateness" not in text and "energy_kWh" not in text
 
 
 def test_thinning_keeps_every_spike_and_states_become_runs():
@@ -183,5 +203,5 @@ def test_thinning_keeps_every_spike_and_states_become_runs():
         assert (thin.max(), thin.min()) == (7.0, -9.0)
         assert len(thin) == len(time_s) <= 2 * plot.COLUMNS_MAX + 2
         assert (np.diff(time_s) >= 0).all()
-    assert plot.runs(np.array([0, 0, 3, 5, 5])) == [(0, 2, 0), (2, 3, 3), (3, 5, 5)]
-    assert plot.runs(np.array([2])) == [(0, 1, 2)]
+    assert marks.runs(np.array([0, 0, 3, 5, 5])) == [(0, 2, 0), (2, 3, 3), (3, 5, 5)]
+    assert marks.runs(np.array([2])) == [(0, 1, 2)]

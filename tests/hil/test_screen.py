@@ -19,6 +19,8 @@ VIEW = {
     **{"charge_W_max": 3_600, "discharge_W_max": 81_500, "armed": 44, "not_fitted": 4},
     **{"tripped": [], "rows_tripped": 0, "rows_warning": 0, "racks": [RACK] * 3},
     **{"load_history": [390e3, 400e3], "grid_history": [310e3, 311e3]},
+    **{"battery_history": [80e3, 90e3], "headline": "The load swung by 10 kW; the grid saw 1 kW."},
+    "worst": "Worst moment, 3.0 s: the grid rose by 2 kW within 0.2 s. " + "It came back. " * 9,
     **{"links": {"BMS": "ok", "PCS": "ok"}, "tick_ms": 20, "ticks": 750, "missed": 0},
     **{"late_us": (31, 120, 900), "next_action": "estop_press at 45 s"},
 }
@@ -43,7 +45,8 @@ PARTS = """
 RUNNING; virtual time, 123 x; 314.9 kW; 396.4 kW; 81.5 kW; load tracking
 R217 BMS discharge limit, rack 3; REQUEST  discharge 200.0 kW; SET-POINT  discharge 81.0 kW
 charge 3.6 kW, discharge 81.5 kW; 44 armed  0 tripped  0 warnings  4 not fitted  LINKS  ok
-15.0 / 60 s   next: estop_press at 45 s; late us p50 31  p99 120  max 900; 390 .. 400 kW
+15.0 / 60 s   next: estop_press at 45 s; late us p50 31  p99 120  max 900; last 59 s
+The load swung by 10 kW; the grid saw 1 kW.; Worst moment, 3.0 s: the grid rose by 2 kW
 """
 
 
@@ -65,40 +68,56 @@ def test_the_frame_shows_what_it_is_given_and_counts_the_rest():
     assert "LINKS  PCS silent" in shown(links={"BMS": "ok", "PCS": "silent"})
 
 
-@cases("""name  power_W  arrow  word
-    "battery_W"  81_500  "<="  "discharging" | "battery_W"  -81_500  "=>"  "charging"
-    "battery_W"  499  "--"  "" | "battery_W"  500  "<="  "discharging"
-    "battery_W"  -500  "=>"  "charging" | "battery_W"  None  "--"  ""
-    "grid_W"  1000  "=>"  "importing" | "grid_W"  -1000  "<="  "exporting" | "grid_W"  0  "--"  ""
+@cases("""name  power_W  word
+    "battery_W"  81_500  "discharging" | "battery_W"  -81_500  "charging"
+    "battery_W"  499  "" | "battery_W"  -500  "charging" | "battery_W"  None  ""
+    "grid_W"  1000  "importing" | "grid_W"  -1000  "exporting" | "grid_W"  0  ""
 """)
-def test_arrows_point_where_power_flows(name, power_W, arrow, word):
+def test_a_word_says_which_way_power_flows(name, power_W, word):
     lines = shown(**{name: power_W}).split("\n")
-    half = slice(40, None) if name == "battery_W" else slice(40)
-    arrows, words = lines[4][half], lines[5][half]
-    assert arrow in arrows and ("=" in arrows) == (arrow != "--")
-    assert [each for each in words.split() if each.endswith("ing")] == word.split()
+    at = next(at for at, line in enumerate(lines) if line.startswith(name[:-2].upper()))
+    size = "-" if power_W is None else f"{abs(power_W) / 1000:.1f} kW"
+    assert lines[at][:21].split() == [name[:-2].upper(), *size.split()]
+    assert lines[at + 1][:21].strip() == word
 
 
-def test_a_sparkline_shows_the_newest_scaled_and_clipped():
-    for values, more, expected in (
-        ([0, 7], {}, ".#"),
-        ([5, 5, 5], {}, "..."),
-        ([], {}, ""),
-        ([0, 1, 2, 3, 4, 5, 6], {}, ".:-=+*#"),
-        ([9] * 20 + [0, 1], {"low": 0, "high": 1}, "########.#"),
-        ([-5, 50], {"low": 0, "high": 10}, ".#"),
-        ([0, 7], {"blocks": True}, "\u2581\u2588"),
+def test_a_chart_shows_the_newest_scaled_and_clipped():
+    for values, height, more, expected in (
+        ([0, 7], 1, {}, [".#"]),
+        ([5, 5, 5], 1, {}, ["..."]),
+        ([], 1, {}, [""]),
+        ([0, 1, 2, 3, 4, 5, 6], 1, {}, [".:-=+*#"]),
+        ([9] * 20 + [0, 1], 1, {"scale": (0, 1)}, ["########.#"]),
+        ([-5, 50], 1, {"scale": (0, 10)}, [".#"]),
+        ([0, 7], 1, {"blocks": True}, ["\u2581\u2588"]),
+        ([0, 6, 7, 13], 2, {}, ["  .#", ".###"]),
+        ([0, 10, 23], 3, {"blocks": True}, ["  \u2588", " \u2583\u2588", "\u2581\u2588\u2588"]),
     ):
-        assert frame.sparkline(values, 10, **more) == expected
-    for load_kW, grid_kW, drawn in (
-        ([300, 400], [350, 352], [".#" * 9, "=" * 18]),
-        ([400, 400], [100, 100], ["#" * 18, "." * 18]),
-    ):
-        histories = {"load": load_kW * 9, "grid": grid_kW * 9}
-        watts = {f"{name}_history": [1000 * kW for kW in of] for name, of in histories.items()}
-        lines = shown(**watts).split("\n")
-        found = [line.split("  ")[1].strip() for line in lines if line.startswith(("LOAD", "GRID"))]
-        assert found == drawn
+        assert frame.chart(values, (10, height), **more) == expected
+
+
+def charts(height=24, **kW):
+    """The lines of each chart: {name: [line from the top]}."""
+    watts = {f"{name}_history": [1000 * each for each in values] for name, values in kW.items()}
+    lines = frame.frame(VIEW | watts, 80, height)
+    found, high = {}, 2 + min(3, (height - 24) // 5)
+    for at, line in enumerate(lines):
+        name = line.split(" ")[0]
+        if name in ("LOAD", "GRID", "BATTERY"):
+            found[name] = [each[21:].rstrip() for each in lines[at : at + high]]
+    return found
+
+
+def test_load_and_grid_share_a_scale_and_the_battery_has_its_kilowatts():
+    steps = {"load": [300, 400] * 4, "grid": [358, 360] * 4, "battery": [-50, 48] * 4}
+    assert charts(**steps) == {
+        "LOAD": [" *" * 4, ".#" * 4],
+        "GRID": [".." * 4, "##" * 4],
+        "BATTERY": [" *" * 4, ".#" * 4],
+    }
+    flat = {"load": [100, 101] * 4, "grid": [100] * 8, "battery": [0, 1] * 4}
+    assert all(len(set(line)) <= 1 for lines in charts(**flat).values() for line in lines)
+    assert [len(lines) for lines in charts(height=40, **steps).values()] == [5, 5, 5]
 
 
 def test_progress_of_a_run_without_a_screen(capsys):

@@ -1,0 +1,69 @@
+"""What the live screen shows of a run so far: a column per second, the swing, the worst moment."""
+
+from collections import deque
+
+import numpy as np
+
+from hil.results import run_result, swing
+
+COLUMNS_MAX = 400
+SECOND_US = 1_000_000
+START_UP = "Start-up: the contactors close and the limits open. Nothing is measured yet."
+NAMES = ("load", "grid", "battery")
+
+
+class Live:
+    """Call `shown` with each view; it computes once per second of the run."""
+
+    def __init__(self, recorder, timeline, config):
+        """recorder: recorder.Recorder; timeline(): as run_result.limits_open_us takes it."""
+        self._recorder, self._timeline, self._config = recorder, timeline, config
+        self._columns: dict = {name: deque(maxlen=COLUMNS_MAX) for name in NAMES}
+        self._means: dict = {name: deque(maxlen=swing.WITHIN_S) for name in ("load", "grid")}
+        self._swing = dict.fromkeys(("load", "grid"), 0.0) | {"within_s": 0}
+        self._worst, self._open_us = None, None
+        self._second = 0
+
+    def shown(self, now_us: int) -> dict:
+        """{load_history, grid_history, battery_history: W, one value per second; headline, worst:
+        sentences}.
+        """
+        while (self._second + 1) * SECOND_US <= now_us:
+            self._take()
+        is_known = len(self._means["load"]) >= 2
+        return {
+            **{f"{name}_history": list(values) for name, values in self._columns.items()},
+            "headline": swing.headline(self._swing) if is_known else START_UP,
+            "worst": swing.explained(self._worst, None) if is_known else "",
+        }
+
+    def _take(self):
+        """Take in the next second of the run."""
+        begin_us = self._second * SECOND_US
+        self._second += 1
+        rows = self._recorder.since(begin_us - swing.MOMENT_US)
+        rows = rows[rows["t_us"] < begin_us + SECOND_US]
+        new = rows[rows["t_us"] >= begin_us]
+        if not len(new):
+            return
+        for name, values in self._columns.items():
+            values.append(_farthest(new[f"{name}_W"], values[-1] if values else 0.0))
+        if self._open_us is None:
+            self._open_us = run_result.limits_open_us(self._timeline(), self._config)
+        if self._open_us is not None and begin_us >= self._open_us:
+            self._measure(new, rows[rows["t_us"] >= self._open_us])
+
+    def _measure(self, new, rows):
+        for name, means in self._means.items():
+            means.append(float(new[f"{name}_W"].mean()))
+            self._swing[name] = max(self._swing[name], max(means) - min(means))
+        self._swing["within_s"] = min(self._swing["within_s"] + 1, swing.WITHIN_S)
+        worst = swing.worst_moment(rows)
+        before_W = abs(self._worst["change_W"]) if self._worst else -1.0
+        if worst and abs(worst["change_W"]) > before_W:
+            self._worst = worst
+
+
+def _farthest(values: np.ndarray, before: float) -> float:
+    """The value farthest from the one before: a column hides no spike."""
+    return float(values[np.abs(values - before).argmax()])
