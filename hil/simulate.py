@@ -16,7 +16,7 @@ from hil.wires.virtual import VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-# every second tick: swings are judged on means over 2 s, reactions by the observer on every tick
+# every tick of 20 ms: the worst moment of the grid and the bands need it
 RECORD_US = 20_000
 HOTTEST_US = 500_000  # the plant looks at each module once a second
 
