@@ -34,7 +34,7 @@ def page(title, picture, doc, results=()):
         for name, text in words.few_figures(doc)
     )
     sections = [
-        f"<h2>Expected of this scenario</h2><table>{expected}</table>" if expected else "",
+        f"<h2>Expected of this run</h2><table>{expected}</table>" if expected else "",
         f"<h2>Trips, in order</h2><table>{TRIP_HEAD}{trips}</table>" if trips else "",
         f"<table>{figures}</table><small>Every figure: --json FILE</small>",
     ]

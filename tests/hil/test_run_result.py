@@ -178,7 +178,7 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
     assert written == json.loads(json.dumps(found.doc))
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     for part in (
-        *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expected of this scenario"),
+        *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expected of this run"),
         *("Release it, inspect, reset with the key.", page.TRIP_HEAD),
         "<tr><td>1.020 s</td><td>1a</td><td>cabinet</td><td>An emergency stop is",
         "<h1>The load swung by 0 kW; the grid saw 0 kW.</h1>",

@@ -65,6 +65,16 @@ def test_the_worst_moment_is_found_and_explained(run, delay_ms, words):
     assert found in [f"Worst moment, {at} s: {words}" for at in ("10.0", "10.2")]
 
 
+def test_a_step_counts_for_more_than_two_events_that_add_up():
+    grid_W = np.full(2000, 3e5)
+    grid_W[500:505] -= np.linspace(20e3, 100e3, 5)  # an edge of 0.1 s
+    grid_W[505:516] -= np.linspace(100e3, 0, 11)  # back, less quickly
+    grid_W[580:600] += 15e3  # and 1.4 s later a little above
+    found = swing.worst_moment(recorded(grid_W, grid_W))
+    assert (found["change_W"], found["t_s"], found["within_s"]) == (-100e3, 10.08, 0.1)
+    assert found["back_after_s"] == 0.18
+
+
 def test_the_worst_moment_is_the_largest_change_within_two_seconds():
     for seconds, change_W in ((1.9, 1e5), (2.1, 2e5 / 2.1)):  # a ramp; a slower one counts in part
         at_s = np.arange(3000) * 0.02
