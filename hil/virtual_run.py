@@ -52,7 +52,7 @@ class Views:
         self._began_s = time.monotonic()
 
     def view(self):
-        """What the screen shows now."""
+        """The view of this moment."""
         virtual = self._virtual
         shown = view.plant_part(virtual.plant)
         now_s = virtual.now_us / 1e6

@@ -1,9 +1,8 @@
-"""What happened, from the keyframes of a journal: which rows began and ended when, and how the
-state went.
+"""Events from the keyframes of a journal: when rows began and ended, and how the state changed.
 
 The controller writes a keyframe whenever the active or latched rows or the run state have changed,
-and every 10 s, so this is exact to the tick without decoding the frames between them. It reaches
-back as far as the ring: about two hours and a half.
+and every 10 s. So the events are exact to the tick without the frames in between. They reach back
+as far as the ring: about two hours and a half.
 """
 
 import copy
@@ -85,8 +84,8 @@ class History:
         self._note(uptime_ms if is_seen else None)
 
     def _note(self, moment_ms):
-        """Write down what differs from the keyframe before; moment_ms: when, None if nobody
-        knows.
+        """Write down what differs from the keyframe before; moment_ms: when, None if
+        unknown.
         """
 
         def add(kind, **what):
@@ -138,9 +137,7 @@ class Recent(Snapshot):
 
 
 class Moment(Snapshot):
-    """One keyframe, with a core in its state, so that one can ask what was known then (as of a
-    snapshot.Shadow).
-    """
+    """One keyframe, with a core in its state: the values known then, as of a snapshot.Shadow."""
 
     def __init__(self, snapshot):
         """A moment of the journal that a snapshot reads."""

@@ -160,9 +160,7 @@ class JournalReader:
         return found
 
     def _head_at(self, at):
-        """(sequence, kind, length) of the frame at a position, None where there is none; its CRC is
-        not read.
-        """
+        """(sequence, kind, length) of the frame at a position, or None; its CRC is not read."""
         if not 0 <= at <= self._end - FRAME.size - BODY.size:
             return None
         magic, _, length = FRAME.unpack_from(self._map, at)
@@ -253,7 +251,7 @@ class JournalReader:
             return None
 
     def _keyframe(self, at, sequence=None):
-        """The keyframe at a position, of this sequence if given; None where there is none."""
+        """The keyframe at a position, of this sequence if given; else None."""
         frame = self._frame_at(at)
         is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
         return frame if is_it else None

@@ -1,8 +1,8 @@
 """The record on the disk, also on a full disk and with a damaged or missing database.
 
-No room: seconds are left out, a reserve made beforehand gives its room to events, and when that is
-used up the events wait in the journal (hours of it) until there is room again. Damaged or taken
-away: put aside, begun anew with all that can be read. Each change of condition is one line for the
+No room: the histories are left out, and a reserve made beforehand gives its room to events. When
+the reserve is used up, events wait in the journal for hours. Damaged or taken away: put aside,
+begun anew with all that can be read. Each change of condition is one line for the
 operator, and what was lost is an event.
 """
 
@@ -111,7 +111,7 @@ class Archive:
         return database
 
     def _damage(self, number):
-        """The Row that tells of a rescue; number: of the newest event that is known of."""
+        """The Row of a rescue; number: of the newest event that is known of."""
         return self._label(
             chain.LOSS,
             chain.DAMAGE,
@@ -196,8 +196,8 @@ class Archive:
         return True
 
     def _copy_trips(self):
-        """Whatever the second copy lacks goes there; a failure is tried again with the next write,
-        and never raised: what was committed must not be taken for what was not.
+        """Copy the trips that the second copy lacks. A failure is tried again with the next write
+        and never raised: the caller must not repeat a commit that succeeded.
         """
         why = None
         try:

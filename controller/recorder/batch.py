@@ -1,6 +1,4 @@
-"""What has been found and is not durable yet: one transaction, bounded, kept until it has been
-taken.
-"""
+"""The rows that are not durable yet: one bounded transaction, kept until the disk has taken it."""
 
 from controller.recorder import events
 from controller.recorder.database import Row

@@ -23,8 +23,8 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None, and for what is no
-    time: its own column has it as it is.
+    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None and for a
+    value that is no time: its own column has it as it is.
     """
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""

@@ -164,7 +164,7 @@ class Recorder:
 
     def _open(self):
         """Begin to read the first run. Position and pending capture are of the run before, unless
-        this one goes on. False while there is none.
+        this one goes on. False without one.
         """
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
@@ -245,8 +245,8 @@ class Recorder:
         return True
 
     def _meta(self):
-        """What lets another process go on: position, active and latched rows, the moment of a
-        frame.
+        """The meta with which another process goes on: position, active and latched rows, the
+        moment of a frame.
         """
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:

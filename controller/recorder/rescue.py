@@ -3,8 +3,8 @@
 Trips come a second time from trips.log. The chain goes on from the last hash that was published, so
 that hash still checks it; an event with code DAMAGE says what was lost in between.
 
-A kill at any step loses nothing: the old one is called `.rescuing` until the new one, made under a
-name of its own, is whole and has been given the place. Then it is `.damaged`, over the one of the
+A kill at any step loses nothing. The old database is called `.rescuing` until the new one, made
+under a name of its own, is whole and in place. Then the old one is `.damaged`, over that of the
 last time.
 """
 
@@ -96,8 +96,8 @@ def begin_anew(path: str, bytes_max: int, known, damage):
 
 
 class Known(NamedTuple):
-    """What is known beside the database: entries of the trip log, the published head as (number,
-    hash) or None, the meta published with it, captures on the disk as [(event number, file name)].
+    """Facts beside the database: entries of the trip log, the published head as (number, hash) or
+    None, the meta published with it. captures: on the disk, [(event number, file name)].
     """
 
     trips: list

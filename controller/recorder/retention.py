@@ -1,9 +1,9 @@
 """Keeping the database within its size: the oldest seconds go first, then the oldest events but
 trips, trips last.
 
-Events that go leave a gap in the hash chain: the hash before the next kept one moves to `links`,
-and an event with code RETENTION says up to which number events may be missing. Work is done in
-small pieces, so that an event never waits.
+Removed events leave a gap in the hash chain: the hash before the next kept one moves to `links`. An
+event with code RETENTION gives the number up to which events may be missing. Each step is a small
+piece of work, because an event must not wait.
 """
 
 from controller.record import chain
@@ -18,7 +18,7 @@ DELETE_HISTORY = tuple(
 
 
 def due(database, events_max: int) -> str | None:
-    """What must give way now: "seconds", "events", "trips" or None."""
+    """The kind of rows that must give way now: "seconds", "events", "trips" or None."""
     used, _, allowed = database.pages()
     others = count(database, "kind <> 'trip'")
     if used * 100 <= allowed * FILL_PERCENT_MAX:

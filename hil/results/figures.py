@@ -35,8 +35,8 @@ def delay_ms(rows):
     most.
 
     Both are resampled on one grid. Bends (changes of changes) are correlated, not levels or
-    changes, because the slow part of the load is left to the grid on purpose and would make the
-    battery look quicker than it is. A parabola through the best lag and its neighbours gives a
+    changes: the slow part of the load is left to the grid on purpose. It would make the battery
+    look quicker than it is. A parabola through the best lag and its neighbours gives a
     fraction of a step. None when the load or the battery does not bend, or they are not alike
     (correlation under 0.3).
     """

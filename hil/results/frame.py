@@ -1,6 +1,6 @@
 """The content of the rig's live screen: 80 x 24 and larger, lines of plain ASCII.
 
-The view is a dict; what is absent is shown as `-`: title, load_name, mode ("real time" / "virtual
+The view is a dict. An absent value is shown as `-`. Its keys are title, load_name, mode ("real time" / "virtual
 time"), speed, elapsed_s, duration_s, state (name), grid_W, load_W, battery_W, setpoint_W,
 request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W_max, racks
 [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
@@ -117,7 +117,7 @@ def _charts(view, width, height, blocks):
 
 
 def way(power_W, above, below):
-    """The word for which way power flows; "" when hardly any does, or nobody knows."""
+    """The word for which way power flows; "" when it is unknown or hardly any."""
     if power_W is None or abs(power_W) < 500:  # less would only show noise
         return ""
     return above if power_W > 0 else below

@@ -1,4 +1,4 @@
-"""What the live screen shows of a run so far: a column per second, the swing, the worst moment."""
+"""The run so far for the live screen: a column per second, the swing, the worst moment."""
 
 from collections import deque
 

@@ -1,4 +1,4 @@
-"""What is marked over the panels of a picture: states, actions, trips, start-up, worst moment."""
+"""Marks over the panels of a picture: states, actions, trips, start-up, worst moment."""
 
 import numpy as np
 

@@ -171,30 +171,25 @@ def _battery(axes, times, rows):
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.fill_between(at_s, drawn_kW, color=BATTERY, alpha=0.25, linewidth=0)
     axes.plot(at_s, drawn_kW, color=BATTERY, linewidth=1.2)
-    axes.set_ylabel("battery, kW")
+    axes.set_ylabel("battery, kW\n+ discharges")
     low, high = axes.get_ylim()
     missing = max(0.0, 10.0 - (high - low)) / 2  # a battery without work is drawn flat
     axes.set_ylim(low - missing, high + missing)
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    for y, va, text, size_kW in (
-        (0.98, "top", "discharges", power_kW.max()),
-        (0.03, "bottom", "charges", -power_kW.min()),
-    ):
-        if size_kW > 0.2 * (high - low):
-            axes.text(0.004, y, text, transform=axes.transAxes, va=va, fontsize=8, color=BATTERY)
 
 
 def _bands(panels, bands):
     """A row of three: rms of load, grid and battery in each band, as bars of one scale."""
     rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
     known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
-    for place, (axes, band) in enumerate(zip(panels, BANDS_Hz)):
+    for axes, (band, (low_Hz, high_Hz)) in zip(panels, BANDS_Hz.items()):
+        limit_Hz = bands["load"]["observable_to_Hz"] or high_Hz
+        observed = f" (to {limit_Hz:.1f} Hz)" if low_Hz < limit_Hz < high_Hz else ""
         axes.set_axis_off()
         axes.set_xlim(0, max(known, default=1) / 1e3)
         axes.set_ylim(2.6, -0.6)
-        axes.set_title(
-            ("swings, rms: " if place == 0 else "") + band, fontsize=9, loc="left", pad=3
-        )
+        title = f"{band}{observed}, rms"
+        axes.set_title(title, fontsize=9, loc="left", pad=3)
         for line, (name, colour) in enumerate(COLOURS.items()):
             power_W = rms_W[name][band]
             axes.barh(line, (power_W or 0) / 1e3, color=colour, height=0.7)

@@ -1,4 +1,4 @@
-"""What a run records: one row per tick. Power in W, positive when the battery discharges and when
+"""The rows of a run: one per tick. Power in W, positive when the battery discharges and when
 the grid imports.
 """
 
@@ -24,7 +24,7 @@ SAMPLE = np.dtype(
 
 
 class Run(NamedTuple):
-    """What was recorded. rows: array of SAMPLE; timeline: [(us, event, detail)]; violations:
+    """A recorded run. rows: array of SAMPLE; timeline: [(us, event, detail)]; violations:
     sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks, missed,
     lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column, scale,
     rows_refused}.

@@ -14,7 +14,7 @@ MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
 
 
 class Outcome:
-    """What a run left: `doc`, `results` [(ok, sentence)], `exit_code`."""
+    """The outcome of a run: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
     def __init__(self, run, extra, scenario=None, from_us=None, interrupted=False):
         """run: recorder.Run; extra: further keys of the document, and its hints; scenario: whose

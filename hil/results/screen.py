@@ -31,7 +31,7 @@ RULES = (  # what is coloured, in rich's words
     (r"\b(TRIPPED|INHIBITED)\b", "bold red"),
     (r"\b(CLOSING|READY|STOPPING)\b", "bold yellow"),
     (r"(?m)^ ! .*", "bold red"),
-    (r"(?m)^(The load swung|Within five minutes) .*", "bold"),
+    (r"(?m)^The load swung .*", "bold"),
     (r"(?m)^Worst moment.*\n.*", "red"),
     # the colours of the picture, lighter on a dark ground
     (r"(?m)^LOAD  .*(\n {8}.*)*", "bold"),

@@ -54,10 +54,10 @@ def swing_W(rows: np.ndarray) -> dict:
 def worst_moment(rows: np.ndarray) -> dict | None:
     """The quickest large change of the grid within 2 s, None with fewer than two rows.
 
-    {t_s: of its end, within_s, change_W, load_change_W: the largest from 0.5 s before,
-    battery_change_W: that up to 0.5 s behind, back_after_s: until three quarters of the change are
-    gone, None if that takes longer than 10 s, limit_reason: of the limit that held the battery
-    back, or 0}.
+    {t_s: of its end, within_s, change_W, load_change_W: the largest from 0.5 s before on,
+    battery_change_W: the largest up to 0.5 s behind, back_after_s, limit_reason}. back_after_s:
+    until three quarters of the change are gone; None if that takes longer than 10 s. limit_reason:
+    code of the limit that held the battery back, or 0.
     """
     if len(rows) < 2:
         return None
@@ -122,9 +122,7 @@ def headline(swing: dict) -> str:
     if swing["load"] is None:
         return "Nothing was measured: the battery was not in use for 2 s."
     load, grid = (f"{swing[name] / 1000:.0f} kW" for name in ("load", "grid"))
-    if swing["within_s"] < WITHIN_S:
-        return f"The load swung by {load}; the grid saw {grid}."
-    return f"Within five minutes the load swung by up to {load}; the grid saw up to {grid}."
+    return f"The load swung by {load}; the grid saw {grid}."
 
 
 def explained(worst: dict | None, delay_ms: float | None) -> str:

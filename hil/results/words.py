@@ -56,8 +56,10 @@ def few_figures(doc):
     less = "-" if swings["reduction"] is None else f"{swings['reduction']:.1f} % less than the load"
     limits = _limit_words(doc.get("limited_s", {}))
     charge = ["-" if soc[end] is None else f"{soc[end]:.1f} %" for end in ("start", "end")]
+    within = f"highest second less lowest within {doc['swing_W']['within_s'] or 0:.0f} s"
     return [
-        ("swing of the grid from one 2 s mean to the next (p99)", less),
+        ("swing of the headline", within),
+        ("change of the grid from one 2 s mean to the next (p99)", less),
         ("battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
         ("limits that held the battery back", "; ".join(limits) or "none"),
         ("charge", " to ".join(charge)),

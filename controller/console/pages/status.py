@@ -175,7 +175,7 @@ def _can_do(facts):
 
 
 def _hints(facts):
-    """What sources have in force, those that bind first."""
+    """The hints in force, those that bind first."""
     if not facts["sources"]:
         return ["HINT     no source is configured"]
     if not facts["hints"]:
@@ -219,7 +219,7 @@ def _foot(facts):
         line = fitting(log, f"   DUE {due[0]}")
     command = typed(facts["reset"])
     if len(facts["standing"]) > STANDING_SHOWN or facts["channel_b"]:
-        command = command and "firebreak alarms"  # nobody resets what this page does not show
+        command = command and "firebreak alarms"  # a reset must name only what this page shows
     return [
         "LINKS    " + "   ".join([f"{kind} {state}" for kind, state in links]),
         _loop(facts),

@@ -155,7 +155,7 @@ def test_resets_states_and_the_key(seen, settled):
         ("key", "key switch: in RUN"),
     ]
     seen.out[s.RESET_RESULT] = seen.inp[s.KEY_RUN_OK] = 0
-    assert settled.feed(fresh_io=0) == []  # an input nobody has heard is no key
+    assert settled.feed(fresh_io=0) == []  # an input that was never heard is no key
     assert settled.texts() == ["key switch: not in RUN"]
 
 
