@@ -110,7 +110,6 @@ def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
         return none_of(dict.fromkeys(BANDS_Hz, why))
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
     step_ms = max(sample_ms, _spacing_ms(changes if len(changes) > CHANGES_MIN else kept))
-    step_ms += -step_ms % tick_ms
     values = _spread(kept, changes, step_ms, tick_ms)
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:

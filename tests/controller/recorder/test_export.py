@@ -45,6 +45,17 @@ def test_events_and_seconds_as_csv(capsys, record, tmp_path):
     assert seconds[-1]["state"] == "tripped"
 
 
+def test_the_bands_of_each_minute_as_csv(capsys, tmp_path):
+    bench = Bench(tmp_path, []).start_recorder().run(61)
+    bench.close()
+    assert export(capsys, bench.state_dir, tmp_path, "bands")[0] == 0
+    (row,) = rows(tmp_path / "firebreak_bands_begin_end.csv")
+    assert row["utc"].startswith("2027-01-15T08:01:0")
+    assert 0 <= int(row["load_500_3000_mHz_W"]) < 200  # a constant load, as its meter reads it
+    assert int(row["battery_100_500_mHz_W"]) > 500  # the steps that prove the grid meter
+    assert int(row["load_observable_mHz"]) > 3000
+
+
 def test_a_capture_is_copied_and_replays(capsys, record, tmp_path):
     code, out, _ = export(capsys, record, tmp_path, "capture")
     assert code == 0 and len(out) == 1

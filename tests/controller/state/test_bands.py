@@ -72,6 +72,18 @@ def test_the_hold_of_a_meter_fills_no_band_and_sets_what_is_observable(sample_ms
     assert middle_W < 0.05 * RMS_W and "a third of the rate" in found["not_observable"]["3-20 Hz"]
 
 
+def test_a_meter_that_refreshes_a_tick_early_or_late_loses_no_sample():
+    """Samples of 100 ms; each is seen with the reply before, at or after its time."""
+    draw = random.Random(3)
+    print("seed 3")
+    values_W, replies = [power_W for _, power_W in sine(2.5, 100, 100)], []
+    seen_ms = [100 * number + draw.choice((-20, 0, 20)) for number in range(len(values_W))]
+    for at_ms in range(20, 60_000, 20):
+        replies.append((at_ms, values_W[max(0, sum(each <= at_ms for each in seen_ms) - 1)]))
+    found = rms_W(replies, 100)
+    assert found[0] < 0.02 * RMS_W and found[1] == pytest.approx(RMS_W, rel=0.02)
+
+
 def test_a_value_that_seldom_changes_is_taken_at_the_rate_of_the_replies():
     step = [(20 * tick, 300_000 + 100_000 * (tick > 1500)) for tick in range(3000)]
     found = measured(step)
@@ -154,6 +166,13 @@ def test_the_battery_is_the_sum_of_its_units_once_all_have_replied():
     assert facts()["sample_ms"] == 40
     assert facts()["rms_W"]["0.5-3 Hz"] == pytest.approx(RMS_W, rel=0.01)
     assert set(facts(1000)["rms_W"].values()) == {None}
+
+
+def test_only_the_last_minute_counts():
+    loads = [load_W for hertz in (0.3, 1.7) for _, load_W in sine(hertz, end_ms=61_000)]
+    found = fed((0, {s.G_METER_LOAD}, (), load_W) for load_W in loads)["load"]["rms_W"]
+    assert found["0.5-3 Hz"] == pytest.approx(RMS_W, rel=0.01)
+    assert found["0.1-0.5 Hz"] < 0.001 * RMS_W
 
 
 def test_frames_that_a_reader_has_lost_are_a_gap_in_time():
