@@ -2,6 +2,8 @@
 
 import collections
 
+from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
+from controller.site.config import Config
 from hil.loads import reader, shape
 from hil.loads.trace import synthetic_load
 from hil.scenarios.scenario import step_load
@@ -28,6 +30,19 @@ def battery_W(config):
         min(of_racks_W, *(unit[name] for name in limits))
         for of_racks_W, unit in zip(racks_W, config.unit_tables)
     )
+
+
+def connection_W(config: Config, has_hints: bool) -> dict:
+    """{import, export}: the limits of the grid connection, W. Without hints the tightest fallback
+    of a source of hints acts too.
+    """
+    limits_W = {}
+    for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
+        sources = () if has_hints else config.sources
+        fallbacks_W = [source.fallback[quantity] for source in sources]
+        told_W = [each_W for each_W in fallbacks_W if each_W is not None]
+        limits_W[way] = min([config.control[f"grid_{way}_W_max"], *told_W])
+    return limits_W
 
 
 def carried_W(config):

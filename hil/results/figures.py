@@ -10,6 +10,8 @@ from hil.observer.reactions import reaction_ms
 from hil.results import files
 from hil.results.swing import swing_W, window_means, worst_moment
 
+BEYOND_W = 500  # a dead band and a quantum of the set-point, and the meter's own error
+
 
 def swing_2s_pct(rows):
     """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
@@ -142,6 +144,28 @@ def held_back(rows, from_us, carried_W):
             "W_max": max(0.0, _highest(excess_W) or 0.0),
         },
     }
+
+
+def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
+    """{window_ms, import: {limit_W, s, W_max}, export: ...}: how long and how far the grid's mean
+    over window_ms was beyond each limit. A shorter window would show each unannounced step.
+    """
+    found: dict = {"window_ms": window_ms}
+    steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
+    work_J = np.append(0.0, np.cumsum(rows["grid_W"] * steps_s))
+    times_s = np.append(0.0, np.cumsum(steps_s))
+    at_s = times_s[times_s >= window_ms / 1000]
+    work_before_J = np.interp(at_s - window_ms / 1000, times_s, work_J)
+    means_W = (work_J[len(work_J) - len(at_s) :] - work_before_J) / (window_ms / 1000)
+    for way, sign in (("import", 1), ("export", -1)):
+        excess_W = sign * means_W - connection_W[way]
+        is_beyond = excess_W > BEYOND_W
+        found[way] = {
+            "limit_W": connection_W[way],
+            "s": round(float(np.diff(at_s, prepend=at_s[:1])[is_beyond].sum()), 2),
+            "W_max": max(0.0, _highest(excess_W[is_beyond]) or 0.0),
+        }
+    return found
 
 
 def document(run, extra, from_us=None):

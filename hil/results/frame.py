@@ -1,9 +1,9 @@
 """The content of the rig's live screen: 80 x 24 and larger, lines of plain ASCII.
 
 The view is a dict. An absent value is shown as `-`. Its keys are title, load_name, mode ("real
-time" / "virtual time"), speed, elapsed_s, duration_s, state (name), grid_W, load_W, battery_W, setpoint_W,
-request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W_max, racks
-[(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
+time" / "virtual time"), speed, elapsed_s, duration_s, state (name), grid_W, load_W, battery_W,
+setpoint_W, request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W_max,
+racks [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
 not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence, scope, since_s,
 reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text},
 tick_ms, ticks, missed, late_us (p50, p99, max), next_action; headline, worst, load_history,

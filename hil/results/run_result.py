@@ -5,11 +5,13 @@ person reads.
 import platform
 import sys
 
+from hil.loads import selection
 from hil.observer.reactions import first
 from hil.results import bands, figures, words
 from hil.scenarios import expectations
 from safety import parameters, signals as s
 
+SETTLED_MS = 250  # an unannounced step is taken one path delay and this later
 MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
 
 
@@ -68,13 +70,16 @@ def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
     if open_us is None:  # not in this run: nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
+    limits_W = selection.connection_W(config, has_hints=scenario is not None)
     extra = {
         **extra,
         **figures.held_back(run.rows, from_us, carried_W),
-        "connection_W": {
-            "import": config.control["grid_import_W_max"],
-            "export": config.control["grid_export_W_max"],
-        },
+        "connection_W": limits_W,
+        "beyond": figures.beyond(
+            run.rows[run.rows["t_us"] >= from_us],
+            limits_W,
+            config.control["track_path_delay_ms"] + SETTLED_MS,
+        ),
         "bands": bands.of_run(
             run.rows[run.rows["t_us"] >= from_us], config.control["track_sample_ms"]
         ),

@@ -99,7 +99,20 @@ def _limits(doc):
     if overload["s"]:
         above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
         lines.append(f"overload   {above} above what grid connection and battery can carry")
-    return lines
+    return lines + _beyond(doc["beyond"])
+
+
+def _beyond(beyond: dict) -> list[str]:
+    """How long and how far the grid was beyond each limit of its connection."""
+    limits = {way: beyond[way] for way in ("import", "export")}
+    means = f"on means of {beyond['window_ms'] / 1000:.2f} s"
+    kept = " and ".join([f"{way} {each['limit_W'] / 1000:.0f} kW" for way, each in limits.items()])
+    return [
+        f"beyond     {way} {each['limit_W'] / 1000:.0f} kW for {each['s']:.1f} s, "
+        f"by up to {each['W_max'] / 1000:.1f} kW {means}"
+        for way, each in limits.items()
+        if each["s"]
+    ] or [f"caps       {kept} kept {means}"]
 
 
 def _limit_words(limited_s):

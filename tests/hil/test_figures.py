@@ -113,6 +113,20 @@ def test_time_at_each_limit_and_energy():
     assert energy == pytest.approx(expected, abs=0.01)
 
 
+@pytest.mark.parametrize("sign, way", ((1, "import"), (-1, "export")))
+def test_time_and_depth_beyond_a_limit(sign, way):
+    """A peak of 100 kW for 0.2 s is 100 kW deep in means of 0.2 s; a peak of 0.5 kW is none."""
+    grid_W = np.full(500, sign * 1e5)
+    grid_W[200:210] = sign * 3e5
+    grid_W[400:450] = sign * 2.004e5
+    found = figures.beyond(recorded(grid_W, grid_W), {"import": 2e5, "export": 2e5}, 200)
+    assert found[way]["W_max"] == pytest.approx(1e5) and found["window_ms"] == 200
+    # half of the peak lifts the mean to the limit: 4 ticks before and 5 after the whole peak
+    assert found[way]["s"] == pytest.approx(0.18, abs=0.03)
+    other = found["export" if way == "import" else "import"]
+    assert (other["s"], other["W_max"]) == (0.0, 0.0)
+
+
 def test_the_document_carries_what_it_is_given():
     doc = document(Recorder().rows())
     assert doc["lateness_us"] == dict.fromkeys(("p50", "p99", "p99_9", "max"))

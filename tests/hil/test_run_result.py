@@ -94,12 +94,17 @@ WORST = {
     **{"t_s": 31.26, "within_s": 0.2, "change_W": -92e3, "load_change_W": 101e3},
     **{"battery_change_W": 143e3, "back_after_s": 0.36, "limit_reason": 0},
 }
+BEYOND = {
+    "window_ms": 420,
+    "import": {"limit_W": 450e3, "s": 2.0, "W_max": 12e3},
+    "export": {"limit_W": 0, "s": 0.0, "W_max": 0.0},
+}
 FULL = {
     **{"swing_W": {"load": 244e3, "grid": 21.4e3, "within_s": 96}, "worst_moment": WORST},
     "swing_2s_pct": {"load": 20.5, "grid": 2.5, "reduction": 87.8},
     **{"delay_ms": 182.0, "measured_from_s": 22.5, "simulated_s": 60.0},
     "limited_s": {"R213": 1.5, "R501": 3.0, "R229": 0.09},
-    "overload": {"s": 2.0, "W_max": 52e3},
+    **{"overload": {"s": 2.0, "W_max": 52e3}, "beyond": BEYOND},
     "load": {"file": "a.csv", "scale": 2.0, "rows_refused": 10},
     **{"soc_pct": {"start": 55.0, "end": 54.5}, "ticks": 3000, "missed": 1},
     "lateness_us": {"p50": 70, "p99": 500, "p99_9": 900, "max": 1000},
@@ -126,6 +131,7 @@ def test_closing_lines_say_what_each_figure_means():
         "limits     3.0 s set-point ramp (R501)",
         "limits     1.5 s PCS discharge rating (R213)",
         "overload   2.0 s, up to 52 kW above what grid connection and battery can carry",
+        "beyond     import 450 kW for 2.0 s, by up to 12.0 kW on means of 0.42 s",
         "refused    10 rows of the file: errors of the meter",
         "charge     55.00 % at the start, 54.50 % at the end",
         "ticks      3000, missed 1; late us p50 70, p99 500, p99.9 900, max 1000",
@@ -137,6 +143,7 @@ def test_closing_lines_say_what_each_figure_means():
     assert max(map(len, lines)) <= 80
     late = dict.fromkeys(FULL["lateness_us"])
     plain = {"swing_2s_pct": NOTHING, "limited_s": {}, "overload": {"s": 0.0}, "lateness_us": late}
+    plain["beyond"] = BEYOND | {"import": {"limit_W": 450e3, "s": 0.0}}
     plain |= {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
     plain |= {"swing_W": dict.fromkeys(("load", "grid")), "worst_moment": None}
     lines = words.closing_lines(FULL | plain)
@@ -144,6 +151,7 @@ def test_closing_lines_say_what_each_figure_means():
     assert lines[0].startswith("measured   nothing: the run ended before the limits")
     assert lines[2:] == [
         "limits     none held the battery back",
+        "caps       import 450 kW and export 0 kW kept on means of 0.42 s",
         "charge     55.00 % at the start, 54.50 % at the end",
         "ticks      3000, missed 1; virtual time is never late",
         "trips      none",
