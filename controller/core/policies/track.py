@@ -41,7 +41,7 @@ class Track(Function):
         ("track_path_delay_ms_max", "ms", 20, 2000, 500, "free"),
         # how often the load meter has a new value
         ("track_sample_ms", "ms", 10, 2000, 100, "free"),
-        ("track_dead_band_W", "W", 0, 100_000, 200, "free"),
+        ("track_dead_band_W", "W", 0, 100_000, 100, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )
     TEXTS = {
