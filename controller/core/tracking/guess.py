@@ -122,12 +122,27 @@ class Guess:
         """Take a new sample in: slope, repetition, judgement."""
         words = self.words
         words[G_AGE_TICKS] = 0
-        self.samples.append(load_W, periods)
+        for lost_W in self._lost_W(load_W, periods):
+            self.samples.append(lost_W)
+        self.samples.append(load_W)
         self._find_slope(periods)
         self.repetition.learn(periods)
         self._shift_made(periods)
         self._judge(load_W)
         self._leak(G_SLOW, load_W << 16, self._slow)
+
+    def _lost_W(self, load_W: int, periods: int) -> list:
+        """Values in place of lost samples, so that a place in the ring stays a time: on a straight
+        line, or what comes again while the repetition has the weight.
+        """
+        before_W, weight, lost_W = self.samples.newest_W(), self.words[G_WEIGHT], []
+        for period in range(1, periods):
+            value_W = before_W + (load_W - before_W) * period // periods
+            if weight:
+                repeat_W = self.repetition.guess_W(period * FRACTION)
+                value_W += (repeat_W - value_W) * weight >> 8
+            lost_W.append(value_W)
+        return lost_W
 
     def _find_slope(self, periods: int) -> None:
         """The slope is confirmed by three changes of one sign, the last of them not much smaller.

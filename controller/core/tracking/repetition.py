@@ -51,8 +51,9 @@ class Repetition:
             block[:] = array("q", bytes(8 * len(block)))
 
     def learn(self, periods: int) -> None:
-        """Take the newest sample in. periods: as in Samples.append. A lost sample says nothing of
-        the changes at its time, so the grid step that holds it is left out.
+        """Take the newest sample in, which came so many meter periods after the one before. A
+        lost sample says nothing of the changes at its time, so the grid step that holds it is left
+        out.
         """
         words, newest_W = self.words, self._samples.newest_W()
         words[R_LOW_W], words[R_HIGH_W] = (

@@ -20,15 +20,11 @@ class Samples:
         self.ring[:] = array("i", [load_W]) * len(self.ring)
         self.words[S_FILLED] = 1
 
-    def append(self, load_W: int, periods: int) -> None:
-        """Add a sample that came so many meter periods after the one before. Samples that were lost
-        between both are put in on a straight line, so that a place stays a time.
-        """
-        ring, words, count = self.ring, self.words, len(self.ring)
-        before_W = ring[words[S_NEWEST]]
-        for period in range(1, periods + 1):
-            words[S_NEWEST] = (words[S_NEWEST] + 1) % count
-            ring[words[S_NEWEST]] = before_W + (load_W - before_W) * period // periods
+    def append(self, load_W: int) -> None:
+        """Add the newest sample."""
+        words = self.words
+        words[S_NEWEST] = (words[S_NEWEST] + 1) % len(self.ring)
+        self.ring[words[S_NEWEST]] = load_W
 
     def newest_W(self) -> int:
         """The newest sample."""

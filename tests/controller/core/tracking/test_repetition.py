@@ -20,7 +20,8 @@ def learned(load_W, seconds, sample_ms, lost=()):
         if number in lost:
             periods += 1
             continue
-        samples.append(round(load_W(number * sample_ms / 1000)), periods)
+        for missing in range(periods, 0, -1):
+            samples.append(round(load_W((number - missing + 1) * sample_ms / 1000)))
         repetition.learn(periods)
         periods = 1
     return repetition

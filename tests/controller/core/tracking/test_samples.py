@@ -10,7 +10,7 @@ def filled(count, values):
     samples = Samples(count)
     samples.begin(values[0])
     for value in values[1:]:
-        samples.append(value, 1)
+        samples.append(value)
     return samples
 
 
@@ -32,9 +32,3 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
 )
 def test_between_two_samples_lies_a_straight_line(age_256, value):
     assert filled(8, [100, 200, 300]).between_W(age_256) == value
-
-
-def test_lost_samples_are_put_on_a_straight_line():
-    samples = filled(8, [100, 200])
-    samples.append(500, 3)
-    assert list(samples.every(1, 5)) == [500, 400, 300, 200, 100]

@@ -1,0 +1,59 @@
+"""The guess of the load: slope, lost samples, gaps."""
+
+import math
+
+import pytest
+
+from controller.core.tracking.guess import G_WEIGHT, Guess
+
+TICK_MS, SAMPLE_MS, DELAY_MS = 20, 100, 170
+
+
+def guessed(load_W, seconds, lost=()):
+    """(guess, the last answers) of a load (s -> W); lost: numbers of samples that never came."""
+    guess, answers_W = Guess(TICK_MS, SAMPLE_MS, 500), []
+    seen_W = round(load_W(0))
+    for tick in range(int(seconds * 50)):
+        is_new = tick % 5 == 0 and tick // 5 not in lost
+        seen_W = round(load_W(tick / 50)) if is_new else seen_W
+        answers_W.append(guess.step(seen_W, is_new, 1, DELAY_MS, True))
+    return guess, answers_W
+
+
+def test_a_confirmed_slope_goes_on():
+    """10 kW/s: at a fresh sample the horizon is 130 ms, after four ticks 210 ms."""
+    _, answers_W = guessed(lambda t_s: 300_000 + 10_000 * t_s, 10)
+    for tick, horizon_ms in ((450, 130), (454, 210)):
+        assert answers_W[tick] == pytest.approx(390_000 + 10 * horizon_ms, abs=15)
+
+
+def test_a_slope_leads_by_a_third_of_the_way_at_most():
+    """A ramp of 0.4 s to 40 kW: the confirmed slope would lead by 17 kW at its end."""
+    _, answers_W = guessed(lambda t_s: 300_000 + 100_000 * min(max(t_s - 5, 0), 0.4), 6)
+    assert 340_000 < max(answers_W) <= 340_000 + 40_000 // 3
+
+
+def test_a_lost_sample_of_a_repetition_is_what_comes_again():
+    """A 2.5 Hz tone has four samples a period: a straight line through it would be 30 kW off."""
+
+    def tone_W(t_s):
+        return 300_000 + 30_000 * math.sin(2 * math.pi * 2.5 * t_s + 0.4)
+
+    whole, _ = guessed(tone_W, 30)
+    torn, _ = guessed(tone_W, 30, lost=(297,))
+    assert whole.words[G_WEIGHT] > 200
+    places = range(8)
+    for place in places:
+        assert torn.samples.back_W(place) == pytest.approx(whole.samples.back_W(place), abs=4000)
+
+
+def test_a_lost_sample_of_a_ramp_lies_on_a_straight_line():
+    guess, _ = guessed(lambda t_s: 300_000 + 10_000 * t_s, 5, lost=(46, 47))
+    found_W = [guess.samples.back_W(place) for place in range(5)]
+    assert found_W == [349_000, 348_000, 347_000, 346_000, 345_000]
+
+
+@pytest.mark.parametrize("lost, is_kept", ((9, True), (10, False)))
+def test_after_a_gap_of_more_than_a_second_everything_begins_anew(lost, is_kept):
+    guess, _ = guessed(lambda t_s: 300_000 + 1000 * t_s, 6, lost=range(40, 40 + lost))
+    assert (guess.samples.back_W(20) < 304_000) == is_kept
