@@ -182,9 +182,10 @@ def _bands(panels, bands):
     """A row of three: rms of load, grid and battery in each band, as bars of one scale."""
     rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
     known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
-    for axes, (band, (low_Hz, high_Hz)) in zip(panels, BANDS_Hz.items()):
+    for axes, (band, (_, high_Hz)) in zip(panels, BANDS_Hz.items()):
         limit_Hz = bands["load"]["observable_to_Hz"] or high_Hz
-        observed = f" (to {limit_Hz:.1f} Hz)" if low_Hz < limit_Hz < high_Hz else ""
+        is_part = rms_W["load"][band] is not None and limit_Hz < high_Hz
+        observed = f" (to {limit_Hz:.1f} Hz)" if is_part else ""
         axes.set_axis_off()
         axes.set_xlim(0, max(known, default=1) / 1e3)
         axes.set_ylim(2.6, -0.6)
