@@ -60,7 +60,9 @@ def _store(directory):
         raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
     latches = ", ".join(found.record.latches) or "none"
     locked = f", locked out by {found.record.locked_out}" if found.record.locked_out else ""
-    return f"store, {found.state}: latches {latches}{locked}"
+    delay_ms = found.record.path_delay[1]
+    delay = f", path delay {delay_ms} ms" if delay_ms else ""
+    return f"store, {found.state}: latches {latches}{locked}{delay}"
 
 
 def _keys(directory):

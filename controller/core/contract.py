@@ -29,6 +29,7 @@ class View:
     # answer; 0 while it is unknown
     path_delay_ms: int = 0
     # by the core
+    stored_path_delay_ms: int = 0  # of an earlier run; 0: none
     is_running: bool = False
     load_meter_W: int | None = None
     # a reply of this meter arrived in this tick

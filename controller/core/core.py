@@ -33,7 +33,7 @@ class Core:
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
         places = image.places(layout)
-        self.inp, self.fresh = array("i", [0] * places["approved_by"].stop), self.kernel.fresh
+        self.inp, self.fresh = array("i", [0] * places["path_delay"].stop), self.kernel.fresh
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],
@@ -53,7 +53,7 @@ class Core:
         for name, function in self.functions.items():
             self.out_at[name], at = at, at + len(function.out)
         self.setpoint_at, self.standing_at = at, at + layout.units
-        self._lamp_test_at = places["lamp_test"].start
+        self._lamp_test_at, self._delay_at = places["lamp_test"].start, places["path_delay"].start
         self.out = array(
             "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
         )
@@ -102,6 +102,7 @@ class Core:
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
         view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
         view.is_running = out[s.STATE] == s.RUNNING
+        view.stored_path_delay_ms = inp[self._delay_at]
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)
         active = kernel.evaluator.active

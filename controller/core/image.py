@@ -6,8 +6,9 @@ changes under it. Behind the kernel's inputs lie the blocks of `own_blocks`: the
 (source + 1, 0 for an empty slot), the set-point sent last per unit and its code (sent.py), the time
 left of a lamp test, who has locked the cabinet out, why it rests (run/run_request.py), first-out
 and cause mask of channel B, whether the process has been told to end, how a reset has ended that
-the kernel was not given, and who has approved the limit image. Of the words behind the hints the
-core reads the lamp test alone: the others are for readers of the journal.
+the kernel was not given, who has approved the limit image, and the path delay that an earlier run
+has measured. Of the words behind the hints the core reads the lamp test and the path delay: the
+others are for readers of the journal.
 """
 
 from array import array
@@ -30,6 +31,7 @@ IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on a
 # of a reset that ended in this tick without the kernel; kind 0: none did
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = ("approved_by_0", "approved_by_1", "approved_by_2", "approved_by_3")
+STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 PEER_EMPTY = (-1, 0)  # nothing is active or latched there, it is not heard, or there is none
 
 
@@ -45,6 +47,7 @@ def own_blocks(units: int) -> dict:
         "is_ending": [IS_ENDING],
         "void_reset": VOID_RESET,
         "approved_by": APPROVED_BY,
+        "path_delay": [STORED_PATH_DELAY],
     }
 
 
@@ -80,7 +83,7 @@ class ProcessImage:
     def __init__(self, layout):
         self.layout, self.places = layout, places(layout)
         self._hints = self.places["hints"]
-        self.inp = array("i", [0] * self.places["approved_by"].stop)
+        self.inp = array("i", [0] * self.places["path_delay"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self.fresh = bytearray(layout.groups)

@@ -5,12 +5,12 @@ The report is plain ASCII, at most document.WIDTH columns.
 """
 
 from controller.core import hint_codes
-from controller.documents import check_rows, effect_words
+from controller.documents import check_delay, check_rows, effect_words
 from controller.documents.document import wrapped
 from controller.record import proof_lines
 from controller.rows.facts import sources
 from controller.site import bus_times, hma, schema
-from controller.site.config import load
+from controller.site.config import Config, load
 from controller.site.refusal import ConfigError, in_unit, shown
 from controller.site.value_checks import allowed_text
 from controller.system import cli, clock
@@ -30,7 +30,7 @@ def add(commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
-    cli.add(commands, "check", _check, cli.option("file", nargs="?"), every_key)
+    cli.add(commands, "check", _check, cli.option("file", nargs="?"), every_key, cli.STATE_DIR)
 
 
 def _check(arguments):
@@ -40,7 +40,11 @@ def _check(arguments):
             "give a FILE (cabinet.toml, which names the layers above it) or --keys, not both",
         )
     with cli.ends(WRONG_INPUT, ConfigError):
-        print(keys() if arguments.keys else report(load(arguments.file), today()))
+        if arguments.keys:
+            print(keys())
+        else:
+            config = load(arguments.file)
+            print(report(config, today(), check_delay.stored_ms(config, arguments.state_dir)))
     return DONE
 
 
@@ -49,9 +53,10 @@ def today() -> str:
     return proof_lines.utc_text(clock.utc_us())[:10]
 
 
-def report(config, day: str | None = None) -> str:
-    """What the configuration means, as text for a terminal. day: today's, to name acceptances that
-    are dated ahead of it, or None.
+def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
+    """Meaning of the configuration, as text for a terminal. day: today's, to name acceptances that
+    are dated ahead of it, or None. measured_ms: see
+    check_delay.stored_ms.
     """
     schedule = bus_times.schedule(config)
     lines = [
@@ -65,6 +70,7 @@ def report(config, day: str | None = None) -> str:
         *check_rows.rows(config),
         *_buses(config, schedule),
         *_latencies(config, schedule),
+        *check_delay.lines(config.control, measured_ms),
     ]
     return ascii_only("\n".join(lines))
 

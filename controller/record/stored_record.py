@@ -2,7 +2,7 @@
 
 On the disk `values` is a map from names to whole numbers. Some names end in a text: the cabinet's
 name, who locked it out, whose lock-out it rests after (the number says why it rests), who approved
-the limit image. In memory each is a field.
+the limit image, which path has the delay (the number is the delay). In memory each is a field.
 """
 
 import itertools
@@ -23,9 +23,10 @@ FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "v
 SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 APPROVED = "approved"  # bytes beside FIELDS, where something was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
-APPROVED_BY = "approved_by."
+APPROVED_BY, PATH_DELAY = "approved_by.", "path_delay."
 NUMBERS = ("noc_verified", "trips", "changes")  # values and fields of one name
 AWAKE = (0, "")
+UNMEASURED = ("", 0)
 
 
 class StoreError(Exception):
@@ -41,7 +42,8 @@ class Record:
     only where two stores were mixed; locked_out: by whom, "" for nobody; rest: (why:
     run_request.PERSON ..., whose lock-out it was, else ""), AWAKE: it runs; noc_verified: 1 once
     the operations centre was heard; approved: the limit image as approval.packed has it;
-    approved_by: whom; trips: the kernel's count of them; changes: see run/mark.py.
+    approved_by: whom; trips: the kernel's count of them; changes: see run/mark.py; path_delay:
+    (site/path_identity.py of the path, its measured delay in ms), UNMEASURED without one.
     """
 
     armed: int = 0
@@ -56,6 +58,14 @@ class Record:
     approved_by: str = ""
     trips: int = 0
     changes: int = 0
+    path_delay: tuple = UNMEASURED
+
+
+def delay_of(measured: tuple, path: str) -> int:
+    """Delay, ms, of the path of this identity; 0: none, or that of another path. measured: as in
+    Record.path_delay.
+    """
+    return measured[1] if measured[0] == path else 0
 
 
 def on_disk(record) -> dict:
@@ -67,6 +77,8 @@ def on_disk(record) -> dict:
         values[LOCKED_OUT + record.locked_out] = 1
     if record.approved_by:
         values[APPROVED_BY + record.approved_by] = 1
+    if record.path_delay != UNMEASURED:
+        values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
@@ -83,6 +95,7 @@ def in_memory(stored: dict):
         locked_out=_text(values, LOCKED_OUT),
         approved=stored.get(APPROVED, b""),
         approved_by=_text(values, APPROVED_BY),
+        path_delay=next(iter(_texts(values, PATH_DELAY)), UNMEASURED),
         **{name: values.get(name, 0) for name in NUMBERS},
     )
 

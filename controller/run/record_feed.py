@@ -7,13 +7,14 @@ from dataclasses import replace
 from controller.core.image import packed_name
 from controller.core.instances import stage_instances
 from controller.record.store import ARMED, MISSING, UNREADABLE
-from controller.record.stored_record import AWAKE, Record
+from controller.record.stored_record import AWAKE, UNMEASURED, Record, delay_of
 from controller.run import run_request
 from controller.run.approval import Approval
 from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
 from controller.run.stored_value import StoredValue
+from controller.site import path_identity
 from safety import signals as s
 
 TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times
@@ -50,6 +51,10 @@ class RecordFeed:
             self.approval.value,
         )
         self.mark = Mark(record)
+        # an unreadable store may be another cabinet's
+        self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
+        self._path = path_identity.of(config)
+        image.put("path_delay", [delay_of(self._path_delay, self._path)])
         armed = config.safety_image[config.image_map().armed :]
         _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
@@ -70,7 +75,11 @@ class RecordFeed:
         armed = out[s.ARM_REQUEST]
         latched = bytes(self._core.kernel.evaluator.latched)
         trips = self._core.kernel.evaluator.trips[0]
-        now = (armed, latched, out[s.RESETS_LEFT], self.noc_verified, trips)
+        measured_ms = self._core.functions["meter_sign"].measured_ms
+        if measured_ms:
+            self._path_delay = (self._path, measured_ms)
+        kept = (self.noc_verified, self._path_delay)
+        now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
             return
@@ -106,6 +115,7 @@ class RecordFeed:
             approved=approved,
             approved_by=approved_by,
             trips=kernel.evaluator.trips[0],
+            path_delay=self._path_delay,
         )
 
     def _latches(self):

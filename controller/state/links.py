@@ -1,6 +1,8 @@
-"""Links: every device of the cabinet, its state, the age of its values, the counters of its bus."""
+"""Links: every device of the cabinet, its state and the age of its values; the counters of each
+bus; the path delay.
+"""
 
-from controller.state import base, racks
+from controller.state import base, path_delay, racks
 from safety import signals as s
 
 OK, LATE, NEVER = "ok", "LATE", "never heard"
@@ -33,6 +35,7 @@ def facts(shadow, counters) -> dict:
         "summary": summary(devices),
         "buses": [{**bus, **buses.get(bus["name"], {})} for bus in header.get("buses", [])],
         "has_counters": counters is not None,
+        "path_delay": path_delay.facts(shadow),
     }
 
 

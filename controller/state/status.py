@@ -2,7 +2,7 @@
 
 from controller.core import setpoint
 from controller.site import equipment
-from controller.state import alarms, base, hints, links, propagation, racks, rows, why
+from controller.state import alarms, base, hints, links, path_delay, propagation, racks, rows, why
 from safety import parameters as p, signals as s
 
 # contact: its inputs, those of equipment that is not fitted left out (../../equipment.py).
@@ -59,6 +59,7 @@ def facts(shadow, history, loop, record: dict | None) -> dict:
         "binding_sources": hints.binding(shadow),
         "racks": racks.facts(shadow)["racks"],
         "links": links.facts(shadow, None)["summary"],
+        "path_delay": path_delay.facts(shadow),
         "loop": loop,
         "record": record,
         "tick_ms": tick_ms,

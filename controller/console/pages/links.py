@@ -1,9 +1,9 @@
-"""The page links: state of each device, age of its values, counters of the buses."""
+"""The page links: state of each device, age of its values, counters of the buses, path delay."""
 
 from controller.console.pages.text import RULE, duration, folded, head, page, part, parts
 
 HEADER = "DEVICE        BUS     ADDR STATE          age late at    asked no reply damaged"
-PER_PAGE = 11
+PER_PAGE = 10
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 TROUBLE = ("LATE", "never heard")
 
@@ -25,6 +25,7 @@ def lines(facts: dict, number: int = 1) -> list:
             *[_device(device) for device in part(devices, number, PER_PAGE)],
             RULE,
             *[_bus(bus) for bus in facts["buses"]],
+            _path(facts["path_delay"]),
             *_advice(devices),
             *_says(devices),
             *notes,
@@ -58,8 +59,20 @@ def _bus(bus):
     return name
 
 
+def _path(path: dict) -> str:
+    """The path delay in use, and where it comes from."""
+    low_ms, high_ms = path["believed_ms"]
+    words = {
+        "nominal": "nominal: no start has measured it yet",
+        "measured": f"measured by the last test; nominal {path['nominal_ms']} ms",
+        "stored": f"measured in an earlier run; nominal {path['nominal_ms']} ms",
+        "not believed": f"nominal: {path['found_ms']} ms is outside of {low_ms} .. {high_ms} ms",
+    }
+    return f"PATH DELAY {path['used_ms']} ms, {words[path['source']]}"
+
+
 def _says(devices):
-    """What BMS and converters say of themselves: row 59, and how they are connected."""
+    """Bits that BMS and converters report: row 59, and how the devices are connected."""
     told = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
     return folded("Says", "; ".join(told) + ".", 2) if told else []
 

@@ -221,7 +221,10 @@ def _foot(facts):
     if len(facts["standing"]) > STANDING_SHOWN or facts["channel_b"]:
         command = command and "firebreak alarms"  # a reset must name only what this page shows
     return [
-        "LINKS    " + "   ".join([f"{kind} {state}" for kind, state in links]),
+        fitting(
+            "LINKS    " + "  ".join([f"{kind} {state}" for kind, state in links]),
+            f"  path {facts['path_delay']['used_ms']} ms",
+        ),
         _loop(facts),
         fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
         last(command),

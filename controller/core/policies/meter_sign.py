@@ -1,18 +1,28 @@
-"""Which way round the grid meter is: at every start the battery steps by a code of +-2 % of its
-rating, and the meter must answer with the same power the other way.
+"""Direction of the grid meter, and the delay of the path.
 
-A symbol of the code is one chip up and one down, or down and up, drawn by a shift register. What
-the meter changes between both, less what the load meter does, is held against the converter's own
-change. Of the other sign and 0.6 to 1.6 times the size it is a match; up to 1.6 times, but smaller
-or of the same sign, a miss; more is a load that moved, and void. Each symbol is a bet: 7/8 of some
-money on a match. Other money is on a reversed meter, in the same way. A meter that knows nothing of
-the battery wins no more often than it loses, whatever the load does, because the draw does not
-follow the load; so its money grows 10 000 times in at most one of 10 000 tests (Ville's
-inequality). 15 matches without a miss do it. After 30 s the test is undecided. One of three current
-transformers the wrong way round shows a third of the change: that loses, and is undecided.
+At every start the battery steps by a code of +-2 % of its rating. The meter must answer with the
+same power the other way. A symbol of the code is one chip up and one down, or down and up, drawn by
+a shift register. The change of the meter between both chips, less that of the load meter, is
+compared with the converter's own change. Of the other sign and 0.6 to 1.6 times the size it is a
+match. Up to 1.6 times, but smaller or of the same sign, it is a miss. If it is more, a load has
+moved, and the symbol is void.
 
-While the battery runs, power and meter are correlated second by second, and what looks reversed is
-tested anew.
+A sequential test decides. A match multiplies its statistic by 15/8, a miss by 1/8. A second
+statistic does the same for a reversed meter. A meter that does not see the battery shows a match no
+more often than a miss, because the draw does not follow the load. Ville's inequality: then a
+statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. Chips have two lengths.
+The starts of their statistics add up to 1:
+
+short    fit the nominal path delay        start 7/8   15 matches without a miss decide
+long     fit the largest believed delay    start 1/8   18 matches
+
+The long chips begin when nothing but matches with the short ones could no longer decide within
+32 s. On a path slower than the nominal one that is after 4 or 5 symbols. The test is undecided when
+the long ones cannot decide any more, within 32 s or 25 symbols if these take longer. One of three
+current transformers the wrong way round shows a third of the change: a miss.
+
+The steps of a test that ends proven give the path delay (path_delay.py). While the battery runs,
+meter_watch.py looks for a meter that has been reversed since; such a meter is tested anew.
 """
 
 from array import array
@@ -21,28 +31,34 @@ from controller.core import contract
 from controller.core.answers import Obligation
 from controller.core.contract import Function
 from controller.core.integers import within
+from controller.core.policies import meter_watch, path_delay
+from controller.core.policies.meter_watch import MeterWatch
+from controller.core.policies.path_delay import (
+    STEP_TENTHS_MAX,
+    STEP_TENTHS_MIN,
+    PathDelay,
+    chip_ticks,
+)
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
-TEST_S, RETRY_S = 30, 900
-# of a mean: the meter has a new value each 0.1 s. The path's delay is that of a step that meets the
-# meter well; one that just missed it shows this much later (3 of 26 starts were undecided without).
-WINDOW_MS, METER_MS = 120, 100
+TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
+WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
+# A step that just missed the meter shows later than the mean. Beyond the nominal delay a whole
+# refresh of 0.1 s is kept (3 of 26 starts were undecided without), beyond the largest one half.
+LATE_MS = (100, 50)
 RAMP_MS = 2000  # of a test anew, from whatever the power is
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
-MONEY, STAKE_EIGHTHS = 1 << 30, 7
-LOW_TENTHS, HIGH_TENTHS = 6, 16
+ONE, STAKE_EIGHTHS = 1 << 30, 7
+START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
 TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
 
-# While running: leaky sums over WATCHED seconds; the moves that tell something; how long a meter
-# that was tested anew is believed.
-WATCHED, MOVES = 32, 8
-MOVE_PERMILLE = 50
-BELIEVED_S = 3600
-MOVE_W_MAX = 1 << 28
-
-# what is published, and what the kernel is told (row 50); at rest what the last test has found
+# result, for the kernel too (row 50); in standby that of the last test
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
+# path delay in use: nominal, of the last proven test, of an earlier run; NOT_BELIEVED: nominal,
+# because the measured or stored one is outside of its range
+NOMINAL, MEASURED, STORED, NOT_BELIEVED = range(4)
+O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
 (
     S_STARTED,
     S_TICKS,
@@ -53,23 +69,21 @@ PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
     S_RIGHT,
     S_WRONG,
     S_OWN,
-    S_MATCH_MONEY,
-    S_MISS_MONEY,
-    S_SECOND,
-    S_SECOND_X,
-    S_SECOND_Y,
-    S_BEFORE_KNOWN,
-    S_BEFORE_X,
-    S_BEFORE_Y,
-    S_XX,
-    S_XY,
-    S_BELIEVED,
-) = range(20)
-S_SAMPLES = 20
+    S_RIGHT_STATISTIC,
+    S_REVERSED_STATISTIC,
+    S_IS_LONG,
+    S_CHIP_OWN,
+    S_DELAY_MS,
+) = range(14)
+S_WATCH = 14  # words of meter_watch.py
+S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
+S_SAMPLES = S_STEPS + path_delay.WORDS
 
 
 class MeterSign(Function):
-    """Off while the code is 0 permille. `out`: PROVEN .. REVERSED, symbols of this test."""
+    """Off while the code is 0 permille. `out`: PROVEN .. REVERSED, symbols of this test, the
+    measured or stored path delay (ms, 0: neither), NOMINAL .. NOT_BELIEVED.
+    """
 
     NAME, STAGE = "meter_sign", contract.PROVE
     PARAMETERS = (
@@ -77,171 +91,209 @@ class MeterSign(Function):
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
         # of cabinets on one connection: until those before it have ended
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
+        # path of the load meter less that of the grid meter: added to the measured path delay
+        ("meter_delay_difference_ms", "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = {
         METER_SIGN: (
             "grid meter test",
             "The battery steps by a code, to see which way round the grid meter is.",
-            "Nothing: it lasts 30 s at most for each cabinet on the connection.",
+            "Nothing: it lasts 70 s at most for each cabinet on the connection.",
         )
     }
 
-    def __init__(self, setup):
-        settings, tick_ms = setup.settings, setup.tick_ms
+    def __init__(self, setup: contract.Setup) -> None:
+        self._settings = settings = setup.settings
+        self._tick_ms = tick_ms = setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
         code_W = setup.rated_W * settings["meter_code_permille"] // 1000
         # one quantum at least: a small cabinet's meter is not believed untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
-        self._settle_ticks = -(-(settings["track_path_delay_ms"] + METER_MS) // tick_ms)
         self._window_ticks = -(-WINDOW_MS // tick_ms)
-        self._chip_ticks = self._settle_ticks + self._window_ticks
+        delays_ms = settings["track_path_delay_ms"], settings["track_path_delay_ms_max"]
+        self._chips = [
+            chip_ticks(delay_ms + late_ms + WINDOW_MS, settings["track_sample_ms"], tick_ms)
+            for delay_ms, late_ms in zip(delays_ms, LATE_MS)
+        ]
         self._second_ticks = 1000 // tick_ms
         self._wait_ticks = settings["meter_code_wait_s"] * self._second_ticks
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
-        self._moved = MOVES * (setup.rated_W * MOVE_PERMILLE // 1000) ** 2
-        self.state = array("q", [0] * (20 + 2 * self._window_ticks))
+        self.state = array("q", [0] * (S_SAMPLES + 2 * self._window_ticks))
+        words = memoryview(self.state)
+        self._watch = MeterWatch(words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W)
+        self._steps = PathDelay(words[S_STEPS:S_SAMPLES], tick_ms, self._code_W)
         self.state[S_CODE] = SEED
-        self.out = array("i", [PROVEN, 0])
+        self.out = array("i", [PROVEN, 0, 0, NOMINAL])
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
         """As the contract says."""
-        return "meter_sign", "meter_sign_symbols"
+        return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
 
-    def step(self, view, elapsed_ticks: int) -> tuple:
-        """The power of the code while it tests; else nothing."""
+    @property
+    def measured_ms(self) -> int:
+        """Path delay of the last proven test of this process, ms; 0: unmeasured."""
+        return self.state[S_DELAY_MS]
+
+    def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
+        """While a test runs, the power of its code; otherwise nothing."""
+        self._publish(view)
         if not self._code_W:
             return ()
         state, out = self.state, self.out
         if not view.is_running:
             state[S_STARTED] = 0
-            if out[0] == TESTING:
-                out[0] = PROVEN
+            if out[O_RESULT] == TESTING:
+                out[O_RESULT] = PROVEN
             return ()
         if not state[S_STARTED]:
             state[S_STARTED] = 1
             self._begin(-elapsed_ticks)
         state[S_TICKS] += elapsed_ticks
-        if out[0] == PROVEN:
-            self._watch(view, elapsed_ticks)
-        elif out[0] == UNDECIDED and state[S_TICKS] >= RETRY_S * self._second_ticks:
+        if out[O_RESULT] == PROVEN:
+            self._watched(view, elapsed_ticks)
+        elif out[O_RESULT] == UNDECIDED and state[S_TICKS] >= RETRY_S * self._second_ticks:
             self._begin(self._wait_ticks)
-        if out[0] != TESTING:
+        if out[O_RESULT] != TESTING:
             return ()
         wanted_W = self._test(view, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
         power_W = within(wanted_W, view.setpoint_W - fall_W, view.setpoint_W + fall_W)
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
-    def _begin(self, ticks):
+    def _publish(self, view: contract.View) -> None:
+        """Path delay of the last proven test, or that of an earlier run; a delay outside of the
+        configured range is not believed.
+        """
+        settings, measured_ms = self._settings, self.state[S_DELAY_MS]
+        delay_ms = measured_ms or view.stored_path_delay_ms
+        source = MEASURED if measured_ms else STORED if delay_ms else NOMINAL
+        low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
+        if delay_ms and not low_ms <= delay_ms <= high_ms:
+            source = NOT_BELIEVED
+        view.path_delay_ms = delay_ms if source in (MEASURED, STORED) else 0
+        self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
+
+    def _begin(self, ticks: int, is_long: int = 0) -> None:
         """Test from now on; ticks: of the wait for its turn that are over."""
         state = self.state
-        state[S_TICKS], state[S_SYMBOL] = ticks, -1
-        state[S_MATCH_MONEY] = state[S_MISS_MONEY] = MONEY
-        self.out[0], self.out[1] = TESTING, 0
+        state[S_TICKS], state[S_SYMBOL], state[S_IS_LONG] = ticks, -1, is_long
+        start = ONE * START_EIGHTHS[is_long] >> 3
+        state[S_RIGHT_STATISTIC] = state[S_REVERSED_STATISTIC] = start
+        settle_ticks = self._chips[is_long] - self._window_ticks
+        self._steps.begin(settle_ticks * self._tick_ms)
+        self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
-    def _test(self, view, elapsed_ticks):
+    def _test(self, view: contract.View, elapsed_ticks: int) -> int:
         """One tick of the code: the power of its chip, W."""
-        state, chip_ticks = self.state, self._chip_ticks
-        ticks = state[S_TICKS] - self._wait_ticks
+        state = self.state
+        length_ticks, ticks = self._chips[state[S_IS_LONG]], state[S_TICKS] - self._wait_ticks
         if ticks < 0:
             return 0
-        symbol, phase = divmod(ticks, 2 * chip_ticks)
-        if symbol != state[S_SYMBOL]:
-            self._next_symbol(symbol)
+        chip, phase = divmod(ticks, length_ticks)
+        if chip >> 1 != state[S_SYMBOL]:
+            self._next_symbol(chip >> 1)
         if elapsed_ticks != 1 or not self._known(view):
             state[S_VOID] = 1
-        elif phase % chip_ticks >= self._settle_ticks:
-            self._add(
-                view, phase % chip_ticks - self._settle_ticks, 1 if phase < chip_ticks else -1
-            )
-        if phase == 2 * chip_ticks - 1:
+        else:
+            self._add(view, chip, phase - length_ticks + self._window_ticks)
+        if chip & 1 and phase == length_ticks - 1:
             self._judge(ticks)
-        return self._code_W if (phase < chip_ticks) == bool(state[S_UP]) else -self._code_W
+        return self._power_W(chip)
 
-    def _next_symbol(self, symbol):
+    def _power_W(self, chip: int) -> int:
+        return self._code_W if chip & 1 ^ self.state[S_UP] else -self._code_W
+
+    def _next_symbol(self, symbol: int) -> None:
         state = self.state
         bit = state[S_CODE] & 1
         state[S_CODE] = state[S_CODE] >> 1 ^ (TAPS if bit else 0)
         state[S_SYMBOL], state[S_UP] = symbol, bit
         state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
 
-    def _known(self, view):
+    def _known(self, view: contract.View) -> bool:
         if view.grid_meter_W is None or view.battery_W is None:
             return False
         return view.load_meter_W is not None or not self._load_fitted
 
-    def _add(self, view, place, sign):
-        """A tick of the window: the meter less the load, if it is right; with it, if reversed. Of
-        both the median counts: an edge of the load, which the meters show at different times, is
-        short.
+    def _add(self, view: contract.View, chip: int, place: int) -> None:
+        """A tick of a chip; place: in its window, < 0 before it. A right meter shows itself less
+        the load, a reversed one itself plus the load. The median of each counts, because an edge
+        of the load, which the meters show at different times, is short.
         """
         state, ticks = self.state, self._window_ticks
         load_W = view.load_meter_W if self._load_fitted else 0
+        self._steps.add(chip, view.grid_meter_W - load_W)
+        if place < 0:
+            state[S_CHIP_OWN] = 0
+            return
         right, wrong = S_SAMPLES, S_SAMPLES + ticks
         state[right + place] = view.grid_meter_W - load_W
         state[wrong + place] = view.grid_meter_W + load_W
-        state[S_OWN] += sign * view.battery_W
+        state[S_CHIP_OWN] += view.battery_W
         if place == ticks - 1:
-            state[S_RIGHT] += sign * sorted(state[right:wrong])[ticks // 2]
+            sign, own_W = -1 if chip & 1 else 1, state[S_CHIP_OWN]
+            level_W = sorted(state[right:wrong])[ticks // 2]
+            state[S_RIGHT] += sign * level_W
             state[S_WRONG] += sign * sorted(state[wrong : wrong + ticks])[ticks // 2]
+            state[S_OWN] += sign * own_W
+            length_ticks = self._chips[state[S_IS_LONG]]
+            self._steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
 
-    def _judge(self, ticks):
-        """The end of a symbol: a bet on what it showed, and of a test: what the money says."""
+    def _judge(self, ticks: int) -> None:
+        """The end of a symbol: both statistics take it in, and may end the test."""
         state, out = self.state, self.out
-        out[1] += 1
+        out[O_SYMBOLS] += 1
         own_W = state[S_OWN] // self._window_ticks
         # half of the step at least: what limits leave of it
         if not state[S_VOID] and abs(own_W) >= self._code_W:
-            self._bet(S_MATCH_MONEY, state[S_RIGHT], -own_W)
-            self._bet(S_MISS_MONEY, state[S_WRONG], own_W)
-        if state[S_MATCH_MONEY] >= MONEY * ERROR_PARTS:
+            # a converter that is a chip late steps against the code: a miss
+            is_late = (own_W > 0) != state[S_UP]
+            self._take(S_RIGHT_STATISTIC, 0 if is_late else state[S_RIGHT], -own_W)
+            self._take(S_REVERSED_STATISTIC, 0 if is_late else state[S_WRONG], own_W)
+        if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
+            self._take_delay(self._steps.mean_ms())
             self._end(PROVEN)
-        elif state[S_MISS_MONEY] >= MONEY * ERROR_PARTS:
+        elif state[S_REVERSED_STATISTIC] >= ONE * ERROR_PARTS:
             self._end(REVERSED)
-        elif ticks + 2 * self._chip_ticks >= TEST_S * self._second_ticks:
-            self._end(UNDECIDED)
+        elif not self._can_decide(ticks):
+            if state[S_IS_LONG] or self._chips[1] <= self._chips[0]:
+                self._end(UNDECIDED)
+            else:
+                self._begin(self._wait_ticks - 1, is_long=1)
 
-    def _bet(self, money, found_W, wanted_W):
-        """Won if it is of the right sign and size; void if a load moved by more than both."""
-        if 10 * abs(found_W) <= HIGH_TENTHS * abs(wanted_W):
+    def _take_delay(self, delay_ms: int) -> None:
+        """Of a proven test; one that could not measure it leaves the delay known before."""
+        if delay_ms:
+            difference_ms = self._settings["meter_delay_difference_ms"]
+            self.state[S_DELAY_MS] = max(1, delay_ms + difference_ms)
+
+    def _can_decide(self, ticks: int) -> bool:
+        """True while a test of nothing but matches from now on would still decide in time."""
+        symbol_ticks = 2 * self._chips[self.state[S_IS_LONG]]
+        test_ticks = max(TEST_S * self._second_ticks, SYMBOLS * symbol_ticks)
+        left = (test_ticks - ticks - 1) // symbol_ticks
+        statistic = max(self.state[S_RIGHT_STATISTIC], self.state[S_REVERSED_STATISTIC])
+        for _ in range(left):
+            statistic = statistic * (8 + STAKE_EIGHTHS) >> 3
+        return statistic >= ONE * ERROR_PARTS
+
+    def _take(self, statistic: int, found_W: int, wanted_W: int) -> None:
+        """A match if it is of the right sign and size; void if a load moved by more than both."""
+        if 10 * abs(found_W) <= STEP_TENTHS_MAX * abs(wanted_W):
             size_W = found_W if wanted_W > 0 else -found_W
-            is_won = 10 * size_W >= LOW_TENTHS * abs(wanted_W)
-            eighths = 8 + STAKE_EIGHTHS if is_won else 8 - STAKE_EIGHTHS
-            self.state[money] = self.state[money] * eighths >> 3
+            is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
+            eighths = 8 + STAKE_EIGHTHS if is_match else 8 - STAKE_EIGHTHS
+            self.state[statistic] = self.state[statistic] * eighths >> 3
 
-    def _end(self, result):
-        state = self.state
-        self.out[0] = result
-        state[S_TICKS] = state[S_SECOND] = state[S_SECOND_X] = state[S_SECOND_Y] = 0
-        state[S_BEFORE_KNOWN] = state[S_XX] = state[S_XY] = 0
+    def _end(self, result: int) -> None:
+        self.out[O_RESULT], self.state[S_TICKS] = result, 0
+        self._watch.begin()
 
-    def _watch(self, view, elapsed_ticks):
-        """Sum up for a second what should flow at the meter but for other loads, and what does."""
-        state = self.state
-        state[S_BELIEVED] = max(0, state[S_BELIEVED] - elapsed_ticks)
-        if elapsed_ticks != 1 or not self._known(view):
-            state[S_SECOND] = state[S_SECOND_X] = state[S_SECOND_Y] = state[S_BEFORE_KNOWN] = 0
-            return
+    def _watched(self, view: contract.View, elapsed_ticks: int) -> None:
+        """Test anew a meter that looks reversed."""
         load_W = view.load_meter_W if self._load_fitted else 0
-        state[S_SECOND_X] += load_W - view.battery_W
-        state[S_SECOND_Y] += view.grid_meter_W
-        state[S_SECOND] += 1
-        if state[S_SECOND] == self._second_ticks:
-            x_W, y_W = state[S_SECOND_X] // state[S_SECOND], state[S_SECOND_Y] // state[S_SECOND]
-            state[S_SECOND] = state[S_SECOND_X] = state[S_SECOND_Y] = 0
-            self._correlate(x_W, y_W)
-
-    def _correlate(self, x_W, y_W):
-        """Test anew if the changes from second to second have been opposite, and large enough."""
-        state = self.state
-        if state[S_BEFORE_KNOWN]:
-            dx_W = within(x_W - state[S_BEFORE_X], -MOVE_W_MAX, MOVE_W_MAX)
-            dy_W = within(y_W - state[S_BEFORE_Y], -MOVE_W_MAX, MOVE_W_MAX)
-            state[S_XX] += dx_W * dx_W - state[S_XX] // WATCHED
-            state[S_XY] += dx_W * dy_W - state[S_XY] // WATCHED
-        state[S_BEFORE_KNOWN], state[S_BEFORE_X], state[S_BEFORE_Y] = 1, x_W, y_W
-        if state[S_XX] >= self._moved and 2 * state[S_XY] < -state[S_XX] and not state[S_BELIEVED]:
-            state[S_BELIEVED] = BELIEVED_S * self._second_ticks
+        expected_W = load_W - view.battery_W if self._known(view) else None
+        if self._watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks):
             self._begin(self._wait_ticks)

@@ -1,1 +1,3 @@
-"""How surely the coded step at a start finds a grid meter the wrong way round."""
+"""How surely the coded step at a start finds a grid meter the wrong way round, and how well it
+measures the path delay.
+"""

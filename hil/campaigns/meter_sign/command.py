@@ -1,4 +1,7 @@
-"""`python -m hil meter-sign`: trials of the coded step by load and wiring, as a table and JSON."""
+"""`python -m hil meter-sign`: trials of the coded step by load, wiring and path.
+
+It shows how surely the step finds a reversed meter, and how well it measures the path delay.
+"""
 
 import statistics
 from collections import Counter
@@ -26,6 +29,9 @@ OPTIONS = {
 }
 
 
+CELL = ("load", "wiring", "load_meter", "path")
+
+
 def add(commands):
     """Add `meter-sign` to argparse's subparsers."""
     words = "how surely the coded step finds a reversed grid meter"
@@ -33,44 +39,92 @@ def add(commands):
 
 
 def run(arguments):
-    """Try all; MET if no trial decided wrongly."""
+    """Try all; MET if no trial decided wrongly, and no measured delay is off by more than 30 %."""
     traces = trials.measured(arguments.loads) if arguments.loads else {}
     cells = [
-        (load, wiring, is_beside)
+        (load, wiring, is_beside, path)
+        for path in trials.PATHS
         for load in (*trials.SYNTHETIC, *traces)
-        for wiring in trials.WIRINGS
+        for wiring in (trials.WIRINGS if path == trials.USUAL else ("right",))
         for is_beside in (True, False)
     ]
 
     def tried(cell):
-        seeds = [f"{arguments.seed}/{cell}/{count}" for count in range(arguments.trials)]
-        results = [trials.result_of(trials.Trial(*cell, seed), traces) for seed in seeds]
-        names = dict(zip(("load", "wiring", "load_meter"), cell))
+        *what, path = cell
+        seeds = [f"{arguments.seed}/{tuple(what)}/{count}" for count in range(arguments.trials)]
+        results = [trials.result_of(trials.Trial(*what, seed, path), traces) for seed in seeds]
+        names = dict(zip(CELL, cell))
         return names | _figures(results, names["wiring"])
 
     found = forks.values(cells, tried, arguments.processes or forks.cores())
-    rows = sorted(found, key=lambda row: cells.index(tuple(row.values())[:3]))
+    rows = sorted(found, key=lambda row: cells.index(tuple([row[name] for name in CELL])))
     wrong, count = sum([row["wrong"] for row in rows]), len(rows) * arguments.trials
     print("\n".join([f"seed       {arguments.seed}", *map(_line, rows)]))
-    print(verdict.line(f"{wrong} of {count} trials decided wrongly, allowed is 1 in 10 000"))
-    write_json(
-        arguments.json,
-        {"seed": arguments.seed, "trials": arguments.trials, "wrong": wrong, "rows": rows},
+    found = {path: _delays([row for row in rows if row["path"] == path]) for path in trials.PATHS}
+    print("\n".join([_delay_line(path, delays) for path, delays in found.items()]))
+    far = sum([delays["far"] for delays in found.values()])
+    print(
+        verdict.line(
+            f"{wrong} of {count} trials decided wrongly, allowed is 1 in 10 000; {far} measured "
+            f"delays off by more than 30 %, allowed is 0"
+        )
     )
-    return verdict.exit_code(wrong * ERROR_PARTS <= count)
+    shown = [{name: row[name] for name in row if name != "errors"} for row in rows]
+    head = {"seed": arguments.seed, "trials": arguments.trials, "wrong": wrong}
+    write_json(arguments.json, {**head, "delays": found, "rows": shown})
+    return verdict.exit_code(wrong * ERROR_PARTS <= count and not far)
 
 
 def _figures(results, wiring):
-    """{result: how many, "wrong": how many, "median_s": until a decision or None} of a cell."""
-    found = Counter([trials.RESULTS[code] for code, _ in results])
-    decided = [ticks for code, ticks in results if code in (PROVEN, REVERSED)]
-    wrong = len([code for code, _ in results if code in trials.WRONG[wiring]])
+    """{result: how many, "wrong": how many, "median_s": until a decision or None, "errors":
+    (measured, true delay) in ms of each proven trial, "delay": _delays of this cell} of a cell.
+    """
+    found = Counter([trials.RESULTS[each.code] for each in results])
+    decided = [each.ticks for each in results if each.code in (PROVEN, REVERSED)]
+    wrong = len([each for each in results if each.code in trials.WRONG[wiring]])
     median_s = statistics.median(decided) * trials.TICK_MS / 1000 if decided else None
-    return {name: found[name] for name in trials.RESULTS} | {"wrong": wrong, "median_s": median_s}
+    errors = [(each.measured_ms, each.true_ms) for each in results if each.code == PROVEN]
+    row = {"wrong": wrong, "median_s": median_s, "errors": errors}
+    return {name: found[name] for name in trials.RESULTS} | row | {"delay": _delays([row])}
+
+
+def _delays(rows):
+    """{"proven", "unmeasured", "off" (by more than 15 % and 15 ms), "far" (by more than 30 %): how
+    many; "median_ms", "p95_ms", "worst_ms": error of the measured delays, None without}.
+    """
+    pairs = [pair for row in rows for pair in row["errors"]]
+    measured = [(abs(found_ms - true_ms), true_ms) for found_ms, true_ms in pairs if found_ms]
+    errors_ms = sorted([error_ms for error_ms, _ in measured])
+    at = {"median_ms": len(errors_ms) // 2, "p95_ms": len(errors_ms) * 95 // 100, "worst_ms": -1}
+    return {
+        "proven": len(pairs),
+        "unmeasured": len(pairs) - len(measured),
+        "off": len([1 for error_ms, true_ms in measured if error_ms > max(15, 0.15 * true_ms)]),
+        "far": len([1 for error_ms, true_ms in measured if error_ms > 0.3 * true_ms]),
+        **{name: round(errors_ms[place], 1) if measured else None for name, place in at.items()},
+    }
 
 
 def _line(row):
     after = f", after {row['median_s']:.1f} s" if row["median_s"] else ""
     counts = ", ".join([f"{row[name]} {name}" for name in trials.RESULTS if row[name]])
     meter = "load meter" if row["load_meter"] else "without   "
-    return f"{row['load']:20} {meter} {row['wiring']:12} {counts}{after}"
+    delay = _delay_words(row["delay"]) if row["wiring"] == "right" else ""
+    return f"{row['path']:14} {row['load']:20} {meter} {row['wiring']:12} {counts}{after}{delay}"
+
+
+def _delay_words(delays):
+    if not delays["proven"]:
+        return ""
+    words = f"; delay unmeasured {delays['unmeasured']}"
+    if delays["median_ms"] is None:
+        return words
+    errors = [f"{delays[name]:.0f}" for name in ("median_ms", "p95_ms", "worst_ms")]
+    return f"{words}, error median {errors[0]}, 95 % {errors[1]}, worst {errors[2]} ms"
+
+
+def _delay_line(path, delays):
+    return (
+        f"{path:14} {delays['proven']} proven{_delay_words(delays)}; {delays['off']} off by more "
+        f"than 15 % and 15 ms"
+    )

@@ -1,5 +1,8 @@
 """One trial: the control function `meter_sign` alone, beside a load, a converter and three
 readings of different age. No wires, for thousands of trials; the sampling is that of the rig.
+
+The true path delay of a trial is the area above the step response of its path, without load and
+noise, as the mean over all phases of the meter.
 """
 
 import math
@@ -14,19 +17,25 @@ from hil.loads import reader
 
 TICK_MS, RATED_W, PEAK_W = 20, 250_000, 500_000.0
 SWING = 0.8  # of the peak
-TICKS = (meter_sign.TEST_S + 1) * 1000 // TICK_MS
-PERIOD_TICKS = 5  # of meters and converter: a reading each 0.1 s, at phases of their own
-# of the converter: 60 ms, and up to 80 ms until the bus is free for the write; its rating in 0.1 s
-DEAD_TICKS, WRITE_TICKS, RAMP_W = 3, 5, 50_000
+TICKS = 80_000 // TICK_MS  # longer than any test
+PERIOD_TICKS = 5  # of the converter: a reading each 0.1 s, at a phase of its own
+RAMP_W = 50_000  # of the converter in a tick: its rating in 0.1 s
+WRITE_TICKS = 5  # up to 80 ms until the bus is free for the write
 JITTER = 4e-4  # of a meter's reading
 FILES = {
     "LORA": ("lora_512xh100_2s.csv.gz", "run01_kW"),
     "GPT3": ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     "POD11": ("pod11_composite_2s.csv.gz", "pod_kW"),
     "B200": ("b200x8_llama_lora_1s.csv.gz", "run_0_W"),
+    "B200 diffusion": ("b200x8_stable_diffusion_1s.csv.gz", "run_0_W"),
     "H200": ("h200x8_inference_1s.csv.gz", "total_W"),
     "A100": ("a100_5050_1ms.csv.gz", "meter_W"),
+    "A100 step": ("a100_step_1ms.csv.gz", "meter_W"),
 }
+# (ticks from value to value of both meters, dead time of the converter in ticks): the example
+# cabinet, one with fast meters, one with a slow converter
+USUAL = "usual"
+PATHS = {USUAL: (5, 3), "fast meter": (1, 1), "slow converter": (5, 12)}
 # what the meter shows of the battery: wired right, the wrong way round, one of three transformers
 # the wrong way round (of load and battery), on another feeder (of the battery alone)
 WIRINGS = {"right": (1, 1), "reversed": (-1, -1), "one_of_three": (1 / 3, 1 / 3), "apart": (1, 0)}
@@ -40,12 +49,24 @@ RESULTS = ("proven", "testing", "undecided", "reversed")
 
 
 class Trial(NamedTuple):
-    """load: name; wiring: of WIRINGS; is_beside: a load meter helps; seed: of everything drawn."""
+    """load: name; wiring: of WIRINGS; is_beside: a load meter helps; seed: of everything drawn;
+    path: of PATHS.
+    """
 
     load: str
     wiring: str
     is_beside: bool
     seed: str
+    path: str = USUAL
+
+
+class Result(NamedTuple):
+    """code: PROVEN .. REVERSED; ticks it took; measured_ms: path delay, 0 unmeasured."""
+
+    code: int
+    ticks: int
+    measured_ms: int
+    true_ms: float
 
 
 def _square(period_s):
@@ -110,10 +131,11 @@ def function(is_beside):
 
 
 class _Meter:
-    """Means over 0.1 s, read each 0.1 s at another phase, a tick later."""
+    """Means over its period, read as often at another phase, a tick later."""
 
-    def __init__(self, draw):
-        self.draw, self.phase, self.read = draw, draw.randrange(5), draw.randrange(5)
+    def __init__(self, draw, period_ticks):
+        self.draw, self.period_ticks = draw, period_ticks
+        self.phase, self.read = draw.randrange(period_ticks), draw.randrange(period_ticks)
         self.sum_W = self.shown_W = self.told_W = 0.0
         self.count = 0
 
@@ -121,29 +143,58 @@ class _Meter:
         """W, as the controller has it in this tick."""
         self.sum_W += power_W
         self.count += 1
-        if tick % PERIOD_TICKS == self.read:
+        if tick % self.period_ticks == self.read:
             self.told_W = self.shown_W
-        if tick % PERIOD_TICKS == self.phase:
+        if tick % self.period_ticks == self.phase:
             self.shown_W = self.sum_W / self.count * (1 + JITTER * (self.draw.random() - 0.5))
             self.sum_W, self.count = 0.0, 0
         return round(self.told_W)
 
 
+class _Converter:
+    """Follows what was sent, after a dead time and with a ramp."""
+
+    def __init__(self, dead_ticks):
+        self.sent_W, self.power_W = array("i", [0] * (dead_ticks + 1)), 0.0
+
+    def step(self, tick):
+        """Its power now, W."""
+        wanted_W = self.sent_W[tick % len(self.sent_W)]
+        self.power_W += max(-RAMP_W, min(RAMP_W, wanted_W - self.power_W))
+        return self.power_W
+
+    def send(self, tick, power_W):
+        """The set-point of this tick."""
+        self.sent_W[tick % len(self.sent_W)] = power_W
+
+
+def true_delay_ms(meter, dead_ticks):
+    """Mean delay of a step from the tick that sends it to the one that sees it, ms."""
+    ticks, period, step_W, area = 40 * PERIOD_TICKS, meter.period_ticks, 10_000, 0
+    for phase in range(period):
+        quiet, converter = _Meter(random.Random(0), period), _Converter(dead_ticks)
+        quiet.phase, quiet.read = (meter.phase + phase) % period, (meter.read + phase) % period
+        for tick in range(ticks):
+            area += step_W - quiet.see(tick, converter.step(tick))
+            converter.send(tick, step_W)
+    return area * TICK_MS / (step_W * period)
+
+
 def result_of(trial, traces):
-    """(code of the result, ticks it took)."""
+    """Result of a trial."""
     draw = random.Random(trial.seed)
     load = load_of(trial, traces, draw)
     proof, view = function(trial.is_beside), contract.View(is_running=True)
     # the register goes on from test to test
     proof.state[meter_sign.S_CODE] = draw.randrange(1, 1 << 16)
-    grid, beside, of_load, of_battery = _Meter(draw), _Meter(draw), *WIRINGS[trial.wiring]
-    dead_ticks = DEAD_TICKS + draw.randrange(WRITE_TICKS)
-    sent, battery_W, read = array("i", [0] * (dead_ticks + 1)), 0.0, draw.randrange(5)
+    period_ticks, dead_ticks = PATHS[trial.path]
+    grid, beside = _Meter(draw, period_ticks), _Meter(draw, period_ticks)
+    dead_ticks += draw.randrange(WRITE_TICKS)
+    converter, read = _Converter(dead_ticks), draw.randrange(PERIOD_TICKS)
+    of_load, of_battery = WIRINGS[trial.wiring]
     view.battery_W = 0
     for tick in range(TICKS):
-        wanted_W = sent[tick % len(sent)]
-        battery_W += max(-RAMP_W, min(RAMP_W, wanted_W - battery_W))
-        load_W = load(tick * TICK_MS / 1000)
+        battery_W, load_W = converter.step(tick), load(tick * TICK_MS / 1000)
         view.grid_meter_W = grid.see(tick, of_load * load_W - of_battery * battery_W)
         view.load_meter_W = beside.see(tick, load_W)
         if tick % PERIOD_TICKS == read:
@@ -151,5 +202,7 @@ def result_of(trial, traces):
         answers = proof.step(view, 1)
         if not answers:
             break
-        view.setpoint_W = sent[tick % len(sent)] = answers[0].low_W
-    return proof.out[0], tick
+        view.setpoint_W = answers[0].low_W
+        converter.send(tick, view.setpoint_W)
+    result = proof.out[meter_sign.O_RESULT]
+    return Result(result, tick, proof.measured_ms, true_delay_ms(grid, dead_ticks))

@@ -3,17 +3,22 @@
 import pytest
 from views import setup, view
 
-from controller.core.policies import meter_sign as mp
+from controller.core.policies import meter_sign as mp, meter_watch
 from hil.campaigns.meter_sign import trials
 
 TICKS_PER_S = 50
 SYMBOL_TICKS = 48  # 2 x (250 ms of the path, 100 of the meter and 120 ms), in whole ticks
+LONG_TICKS = 68  # 2 x (500 ms of the longest path, 50 of the meter and 120 ms)
+TEST_S_MAX = 70
 
 
 class Site:
-    """A battery that follows at once, a load, and a grid meter that shows `sign` of both."""
+    """A battery that follows after `delay_ticks`, a load, and a grid meter that shows `sign` of
+    both.
+    """
 
-    def __init__(self, sign=1, **settings):
+    def __init__(self, sign=1, delay_ticks=1, **settings):
+        self.past_W, self.battery = [0] * (delay_ticks - 1), lambda sent_W: sent_W
         self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
         self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
         self.sent_W, self.limit_W, self.asked_W = 0, 250_000, 0
@@ -22,7 +27,9 @@ class Site:
     def tick(self, ticks=1, elapsed_ticks=1):
         known = self.view
         for _ in range(ticks):
-            known.battery_W = max(-self.limit_W, min(self.limit_W, self.sent_W))
+            self.past_W.append(self.sent_W)
+            given_W = self.battery(self.past_W.pop(0))
+            known.battery_W = max(-self.limit_W, min(self.limit_W, given_W))
             known.load_meter_W = self.load_W if self.has_load_meter else None
             known.grid_meter_W = round(self.sign * (self.load_W - known.battery_W))
             known.setpoint_W = self.sent_W
@@ -46,13 +53,15 @@ def test_a_quiet_load_decides_with_the_fifteenth_symbol(sign, result, fitted):
 
 @pytest.mark.parametrize("sign, wait_s", [(0, 0), (1 / 3, 0), (-1 / 3, 0), (2, 30)])
 def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(sign, wait_s):
-    """Whoever has had its turn once does not wait for those before it again."""
-    site = Site(sign, meter_code_wait_s=wait_s).tick((30 + wait_s) * TICKS_PER_S)
+    """A cabinet that has had its turn once does not wait for the others again."""
+    site = Site(sign, meter_code_wait_s=wait_s).tick((3 + wait_s) * TICKS_PER_S)
+    assert site.result == mp.TESTING
+    while site.tick().result == mp.TESTING:
+        assert site.proof.state[mp.S_TICKS] < (TEST_S_MAX + wait_s) * TICKS_PER_S
     assert site.result == mp.UNDECIDED and not site.tick().sent_W
-    site.tick(2 * TICKS_PER_S)
     site.sign = 1
-    assert site.tick(mp.RETRY_S * TICKS_PER_S).result == mp.TESTING
-    assert abs(site.sent_W) == 5000
+    assert site.tick(900 * TICKS_PER_S - 2).result == mp.UNDECIDED
+    assert site.tick(2).result == mp.TESTING and abs(site.sent_W) == 5000
     assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN and site.proof.out[1] == 15
 
 
@@ -78,7 +87,7 @@ def test_cabinets_on_one_connection_take_turns():
 def test_a_symbol_with_a_gap_does_not_count(name):
     """One tick of each symbol, and nothing is decided."""
     site = Site()
-    for _ in range(31):
+    for _ in range(15):
         site.tick(SYMBOL_TICKS - 3)
         if name == "late":
             site.tick(1, elapsed_ticks=2).tick()
@@ -90,14 +99,15 @@ def test_a_symbol_with_a_gap_does_not_count(name):
             site.tick()
             site.proof.step = step
             site.tick(2)
-    assert site.proof.state[mp.S_MATCH_MONEY] == mp.MONEY
+    assert site.proof.state[mp.S_RIGHT_STATISTIC] == (1 << 30) * 7 // 8
+    assert site.proof.measured_ms == 0
 
 
 @pytest.mark.parametrize("limit_W, result", [(0, mp.UNDECIDED), (2400, mp.UNDECIDED), (2600, 0)])
 def test_half_of_the_step_is_enough(limit_W, result):
     site = Site()
     site.limit_W = limit_W
-    assert site.tick(30 * TICKS_PER_S).result == result
+    assert site.tick(TEST_S_MAX * TICKS_PER_S).result == result
 
 
 @pytest.mark.parametrize("quantum_W, step_W", [(100, 5000), (3000, 3000), (10_000, 10_000)])
@@ -116,6 +126,25 @@ def moving(site, seconds):
         site.asked_W = 50_000 * (second // 3 & 1)
         site.tick(TICKS_PER_S)
     return site
+
+
+@pytest.mark.parametrize("delay_ticks, symbols", [(18, 15), (24, 18), (27, 18)])
+def test_a_path_that_is_slower_than_the_nominal_one_gets_long_chips(delay_ticks, symbols):
+    """360 ms still fit short chips; from 480 ms on five symbols show that they do not."""
+    site = Site(delay_ticks=delay_ticks)
+    seconds = 0
+    while site.tick().result == mp.TESTING:
+        seconds += 0.02
+    assert (site.result, site.proof.out[1]) == (mp.PROVEN, symbols)
+    assert site.proof.measured_ms == 20 * delay_ticks
+    trial_ticks = 5 * SYMBOL_TICKS if symbols == 18 else 0
+    test_ticks = symbols * (LONG_TICKS if symbols == 18 else SYMBOL_TICKS)
+    assert round(seconds * TICKS_PER_S) == trial_ticks + test_ticks - 1
+
+
+def test_no_long_chips_where_the_range_has_no_longer_delay():
+    site = Site(0, track_path_delay_ms_max=300).tick(5 * TICKS_PER_S)
+    assert site.result == mp.UNDECIDED
 
 
 def test_one_that_is_turned_round_while_running_is_tested_anew_and_found():
@@ -163,14 +192,15 @@ def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
     site.tick(40 * TICKS_PER_S)
     site.sign = -1
     assert moving(site, 120).result == mp.PROVEN
-    site.proof.state[mp.S_BELIEVED] = 1  # the hour is over
+    site.proof.state[mp.S_WATCH + meter_watch.W_BELIEVED] = 1  # the hour is over
     assert mp.TESTING in {moving(site, 6).result for _ in range(10)}
 
 
 def test_nothing_is_summed_up_over_a_gap():
     site = moving(Site().tick(15 * SYMBOL_TICKS), 5).tick(7)
-    sums = slice(mp.S_SECOND, mp.S_BEFORE_KNOWN + 1)
-    assert all(site.proof.state[at] for at in (mp.S_SECOND, mp.S_BEFORE_KNOWN))
+    sums = slice(mp.S_WATCH, mp.S_WATCH + meter_watch.W_IS_BEFORE + 1)
+    assert site.proof.state[sums][meter_watch.W_TICKS]
+    assert site.proof.state[sums][meter_watch.W_IS_BEFORE]
     assert not any(site.tick(1, elapsed_ticks=2).proof.state[sums])
 
 
@@ -178,7 +208,7 @@ def test_nothing_is_summed_up_over_a_gap():
 def test_beside_a_load_that_swings_by_80_percent_nothing_is_decided_wrongly(wiring):
     """30 trials; `python -m hil meter-sign` has thousands."""
     tried = [trials.Trial("square 2 s", wiring, True, f"short {count}") for count in range(30)]
-    codes = [trials.result_of(trial, {})[0] for trial in tried]
+    codes = [trials.result_of(trial, {}).code for trial in tried]
     assert not set(codes) & set(trials.WRONG[wiring])
     if wiring in ("right", "reversed"):
         assert len([code for code in codes if code != mp.UNDECIDED]) >= 27

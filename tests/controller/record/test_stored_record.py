@@ -30,6 +30,11 @@ OLD_BODY = {
         "noc_verified": 1,
     },
 }
+MEASURED = Record(path_delay=("0badcafe", 182))
+MEASURED_BODY = {
+    **{"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": []},
+    "values": {"path_delay.0badcafe": 182},
+}
 EMPTY = {"armed": 0, "clean": 1, "latches": {}, "token_ages_ms": [], "values": {}}
 
 
@@ -39,7 +44,8 @@ def sealed(generation, body):
 
 
 @pytest.mark.parametrize(
-    "record, body", [(FULL, OLD_BODY), (Record(), EMPTY), (APPROVED, APPROVED_BODY)]
+    "record, body",
+    [(FULL, OLD_BODY), (Record(), EMPTY), (APPROVED, APPROVED_BODY), (MEASURED, MEASURED_BODY)],
 )
 def test_the_bytes_are_those_of_every_version_before(record, body):
     assert encode(7, record) == sealed(7, msgpack.packb(body))
@@ -102,6 +108,13 @@ def test_a_wrong_record_is_refused_and_its_bytes_are_damaged(wrong, words):
 )
 def test_what_has_a_right_crc_and_is_no_record_is_damaged(body):
     assert decode(sealed(3, body)) is None
+
+
+def test_a_delay_of_another_path_does_not_count():
+    assert sr.delay_of(MEASURED.path_delay, "0badcafe") == 182
+    assert sr.delay_of(MEASURED.path_delay, "0badcaff") == 0
+    assert sr.delay_of(sr.UNMEASURED, "0badcafe") == 0
+    assert sr.union(MEASURED, Record()).path_delay == sr.UNMEASURED
 
 
 def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():

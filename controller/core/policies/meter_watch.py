@@ -1,0 +1,73 @@
+"""Watches the direction of a proven grid meter while the battery runs.
+
+It correlates two changes from second to second: of the power that is expected at the meter, and of
+the power that the meter shows.
+"""
+
+from controller.core.integers import within
+
+WATCHED = 32  # seconds of the leaky sums
+MOVES, MOVE_PERMILLE = 8, 50  # so many moves, of so much of the rating, say something
+MOVE_W_MAX = 1 << 28
+BELIEVED_S = 3600  # a meter that was tested anew is believed so long
+
+(
+    W_TICKS,
+    W_EXPECTED_W,
+    W_SHOWN_W,
+    W_IS_BEFORE,
+    W_BEFORE_EXPECTED_W,
+    W_BEFORE_SHOWN_W,
+    W_XX,
+    W_XY,
+    W_BELIEVED,
+) = range(9)
+WORDS = 9
+
+
+class MeterWatch:
+    """Sums over seconds, in words of the caller's state."""
+
+    def __init__(self, words: memoryview, second_ticks: int, rated_W: int) -> None:
+        """words: WORDS of them, as 64-bit integers; second_ticks: ticks of a second."""
+        self._words, self._second_ticks = words, second_ticks
+        self._moved = MOVES * (rated_W * MOVE_PERMILLE // 1000) ** 2
+
+    def begin(self) -> None:
+        """A test has ended: begin with nothing."""
+        for word in range(W_BELIEVED):
+            self._words[word] = 0
+
+    def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
+        """True, at most once in BELIEVED_S: the meter moves against what is expected. expected_W:
+        load less battery, None while any of the three is unknown.
+        """
+        words = self._words
+        words[W_BELIEVED] = max(0, words[W_BELIEVED] - elapsed_ticks)
+        if elapsed_ticks != 1 or expected_W is None:
+            words[W_TICKS] = words[W_EXPECTED_W] = words[W_SHOWN_W] = words[W_IS_BEFORE] = 0
+            return False
+        words[W_EXPECTED_W] += expected_W
+        words[W_SHOWN_W] += shown_W
+        words[W_TICKS] += 1
+        if words[W_TICKS] < self._second_ticks:
+            return False
+        means_W = [words[word] // self._second_ticks for word in (W_EXPECTED_W, W_SHOWN_W)]
+        words[W_TICKS] = words[W_EXPECTED_W] = words[W_SHOWN_W] = 0
+        return self._correlate(*means_W)
+
+    def _correlate(self, expected_W: int, shown_W: int) -> bool:
+        """True if the changes from second to second have been opposite, and large enough."""
+        words = self._words
+        if words[W_IS_BEFORE]:
+            dx_W = within(expected_W - words[W_BEFORE_EXPECTED_W], -MOVE_W_MAX, MOVE_W_MAX)
+            dy_W = within(shown_W - words[W_BEFORE_SHOWN_W], -MOVE_W_MAX, MOVE_W_MAX)
+            words[W_XX] += dx_W * dx_W - words[W_XX] // WATCHED
+            words[W_XY] += dx_W * dy_W - words[W_XY] // WATCHED
+        words[W_IS_BEFORE], words[W_BEFORE_EXPECTED_W] = 1, expected_W
+        words[W_BEFORE_SHOWN_W] = shown_W
+        is_opposite = 2 * words[W_XY] < -words[W_XX] and words[W_XX] >= self._moved
+        if not is_opposite or words[W_BELIEVED]:
+            return False
+        words[W_BELIEVED] = BELIEVED_S * self._second_ticks
+        return True

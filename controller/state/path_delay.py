@@ -1,0 +1,26 @@
+"""Path delay: from a change of the load to the battery's answer, as load tracking uses it."""
+
+from controller.core.policies import meter_sign
+from controller.record.snapshot import Shadow
+
+# by code of meter_sign.O_DELAY_SOURCE
+SOURCES = ("nominal", "measured", "stored", "not believed")
+
+
+def facts(shadow: Shadow) -> dict:
+    """{used_ms, source: of SOURCES, found_ms: measured or stored, None without, nominal_ms,
+    believed_ms: [lowest, highest]}, ms.
+    """
+    at, settings = shadow.core.out_at[meter_sign.MeterSign.NAME], shadow.core.settings
+    found_ms = shadow.out[at + meter_sign.O_DELAY_MS]
+    source = shadow.out[at + meter_sign.O_DELAY_SOURCE]
+    nominal_ms = settings["track_path_delay_ms"]
+    is_used = source in (meter_sign.MEASURED, meter_sign.STORED)
+    low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
+    return {
+        "used_ms": found_ms if is_used else nominal_ms,
+        "source": SOURCES[source],
+        "found_ms": found_ms or None,
+        "nominal_ms": nominal_ms,
+        "believed_ms": [low_ms, high_ms],
+    }

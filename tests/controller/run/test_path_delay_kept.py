@@ -1,0 +1,67 @@
+"""The measured path delay: kept in the store, and given to the core of the next start."""
+
+from array import array
+from dataclasses import replace
+
+import pytest
+from cabinet_bench import CONFIG, READY, Bench
+
+from controller.core.image import places
+from controller.core.policies import meter_sign
+from controller.record import store
+from controller.site import path_identity
+
+PATH = path_identity.of(CONFIG)
+
+
+def started(measured, state=store.CLEAN, settings=CONFIG):
+    record = replace(READY, path_delay=measured, cabinets=(CONFIG.names[-1][1],))
+    return Bench(store.Loaded(state, record, 1, []), settings).tick(20)
+
+
+def given_ms(bench):
+    """What the core has got as its input, and tracking sees."""
+    core = bench.cabinet.core
+    (stored_ms,) = core.inp[places(core.layout)["path_delay"]]
+    assert core.view.path_delay_ms == stored_ms
+    return stored_ms
+
+
+def changed(**control):
+    found = CONFIG.control | control
+    return replace(CONFIG, control=found, control_image=array("i", found.values()))
+
+
+def test_a_start_uses_what_an_earlier_run_has_measured():
+    assert given_ms(started((PATH, 182))) == 182
+    assert given_ms(started(("", 0))) == 0
+
+
+@pytest.mark.parametrize("state", [store.UNREADABLE, store.ARMED])
+def test_the_delay_of_a_store_that_may_be_another_cabinets_is_not_used(state):
+    expected_ms = 0 if state == store.UNREADABLE else 182
+    assert given_ms(started((PATH, 182), state)) == expected_ms
+
+
+@pytest.mark.parametrize("name, value", [("track_sample_ms", 20), ("meter_delay_difference_ms", 9)])
+def test_a_delay_of_another_configuration_is_not_used_but_kept(name, value):
+    bench = started((PATH, 182), settings=changed(**{name: value}))
+    assert given_ms(bench) == 0
+    assert bench.keeper.records[-1].path_delay == (PATH, 182)
+
+
+def test_a_measured_delay_is_stored_once():
+    bench = started((PATH, 182))
+    before = len(bench.keeper.records)
+    proof = bench.cabinet.core.functions["meter_sign"]
+    proof.state[meter_sign.S_DELAY_MS] = 171
+    assert bench.tick(5).keeper.records[-1].path_delay == (PATH, 171)
+    assert len(bench.keeper.records) == before + 1
+    assert bench.cabinet.core.view.path_delay_ms == 171
+
+
+def test_another_speed_of_a_bus_is_another_path(files):
+    site = files.load()
+    assert path_identity.of(site) == path_identity.of(files.load())
+    other = files.replace("site", "baud_Bd = 38400", "baud_Bd = 57600").load()
+    assert path_identity.of(other) != path_identity.of(site)

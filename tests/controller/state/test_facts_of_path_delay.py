@@ -1,0 +1,64 @@
+"""Links and status show the path delay in use, and why."""
+
+import pytest
+from watched import Watched
+
+from controller.console.pages import links
+from controller.core.policies import meter_sign
+from controller.record import replay
+from controller.site import config
+from controller.sites import EXAMPLE
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """The example cabinet with its own test of the grid meter, which ends after 18 s."""
+    folder = tmp_path_factory.mktemp("measured")
+    return Watched(folder, settings=config.load(EXAMPLE)).run(20)
+
+
+def test_a_measured_delay_is_shown_by_both_pages(measured):
+    facts = measured.facts("links")["path_delay"]
+    assert facts == measured.facts("status")["path_delay"]
+    used_ms = facts["used_ms"]
+    assert 150 <= used_ms <= 210, "180 ms: 60 of the converter, the rest of the meter"
+    assert facts == {
+        "used_ms": used_ms,
+        "source": "measured",
+        "found_ms": used_ms,
+        "nominal_ms": 250,
+        "believed_ms": [40, 500],
+    }
+    assert f"PATH DELAY {used_ms} ms, measured by the last test; nominal 250 ms" in measured.text(
+        "links"
+    )
+    assert f"path {used_ms} ms" in measured.text("status")
+
+
+@pytest.mark.parametrize(
+    "stored_ms, words",
+    [
+        (0, "PATH DELAY 250 ms, nominal: no start has measured it yet"),
+        (182, "PATH DELAY 182 ms, measured in an earlier run; nominal 250 ms"),
+        (612, "PATH DELAY 250 ms, nominal: 612 ms is outside of 40 .. 500 ms"),
+    ],
+)
+def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
+    watched = Watched(tmp_path)
+    watched.rig.controller.cabinet.image.put("path_delay", [stored_ms])
+    facts = watched.run(1).facts("links")
+    assert words in links.lines(facts)
+    assert facts["path_delay"]["found_ms"] == (stored_ms or None)
+
+
+def test_a_replay_of_a_stored_and_a_measured_delay_gives_the_same_bytes(tmp_path):
+    """The stored delay is an input of the core, as every other stored word that it reads."""
+    watched = Watched(tmp_path, settings=config.load(EXAMPLE))
+    watched.rig.controller.cabinet.image.put("path_delay", [333])
+    out, at = watched.run(10).core.out, watched.core.out_at["meter_sign"]
+    stored = [333, meter_sign.STORED]
+    assert list(out[at + meter_sign.O_DELAY_MS : at + meter_sign.O_DELAY_SOURCE + 1]) == stored
+    watched.run(20)
+    assert out[at + meter_sign.O_DELAY_SOURCE] == meter_sign.MEASURED
+    report = replay.replay(str(tmp_path / "journal"), replay.core_of)
+    assert report.exit_code == 0, report.lines()
