@@ -250,7 +250,7 @@ def test_a_silent_detector_has_an_unknown_calibration_and_a_silent_link_leads(tm
     watched.rig.cabinet.plant.calibration_d["toxic"] = -2
     assert watched.run(20).facts("status")["gas_calibration_d"] == -2
     line = next(line for line in watched.lines("status") if line.startswith("LINKS"))
-    assert line == "LINKS    Gas LATE   UPS LATE   BMS ok   PCS ok   Meter ok   I/O ok   Air ok"
+    assert line == "LINKS    Gas LATE  UPS LATE  BMS ok  PCS ok  Meter ok  I/O ok  Air ok"
 
 
 def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
