@@ -48,8 +48,8 @@ class Pcs:
         self._now_us = 0
 
     def command_setpoint(self, setpoint_W):
-        """Request setpoint_W at the AC terminals; power begins to move after the dead time. Rated
-        power limits it. ValueError: not a finite number.
+        """Request setpoint_W at the AC terminals; power begins to move one dead time after the
+        last step, also between two steps. Rated power limits it. ValueError: not a finite number.
         """
         setpoint_W = float(setpoint_W)
         if not math.isfinite(setpoint_W):
@@ -68,23 +68,35 @@ class Pcs:
     def step(self, dt_s, now_us, enabled, dc_V):
         """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
         self._now_us = now_us
+        left_s = dt_s
         while self._commands and self._commands[0][0] <= now_us:
-            _, take, value = self._commands.popleft()
+            due_us, take, value = self._commands.popleft()
+            if self._follows(enabled, dc_V):
+                after_s = (now_us - due_us) / 1e6
+                self._follow(left_s - after_s)
+                left_s = after_s
             take(value)
-        if (
-            enabled
-            and self._run
-            and self.state in (RUNNING, THROTTLED)
-            and self._dc_V_min <= dc_V <= self._dc_V_max
-        ):
-            power, wanted_W = self.ac_power_W, self._wanted_W()
-            if power != wanted_W:
-                self.ac_power_W = power = _towards(power, wanted_W, self._ramp_W_per_s * dt_s)
-            self.dc_power_W = self._with_losses(power)
+        if self._follows(enabled, dc_V):
+            self._follow(left_s)
+            self.dc_power_W = self._with_losses(self.ac_power_W)
         else:
             self._change(dt_s, enabled, dc_V)
             idle_W = STANDBY_W if dc_V >= self._dc_V_min else 0.0
             self.dc_power_W = self._with_losses(self.ac_power_W) if self.ac_power_W else idle_W
+
+    def _follows(self, enabled, dc_V):
+        """True in steady running: the power follows the set-point."""
+        return (
+            enabled
+            and self._run
+            and self.state in (RUNNING, THROTTLED)
+            and self._dc_V_min <= dc_V <= self._dc_V_max
+        )
+
+    def _follow(self, dt_s):
+        wanted_W = self._wanted_W()
+        if self.ac_power_W != wanted_W:
+            self.ac_power_W = _towards(self.ac_power_W, wanted_W, self._ramp_W_per_s * dt_s)
 
     def lose_dc(self):
         """Trip if power should flow: no battery carries the DC link any more."""

@@ -57,7 +57,9 @@ def test_its_inputs_decide_the_state_at_rest_and_lost_dc_is_no_fault(enabled, dc
 
 
 def test_set_points_keep_dead_time_ramp_and_rating():
-    for dead_time_s, first_moving in ((0.0, 0), (0.04, 1), (0.06, 2), (0.061, 3), (0.1, 4)):
+    """2.5 MW/s give 10 kW within 4 ms, which may lie between two steps."""
+    rows = ((0.0, 0), (0.036, 1), (0.04, 2), (0.056, 2), (0.06, 3), (0.076, 3), (0.1, 5))
+    for dead_time_s, first_moving in rows:
         bench = _Bench(pcs_dead_time_s=dead_time_s).running()
         bench.pcs.command_setpoint(10_000.0)
         assert bench.pcs.setpoint_W == 10_000.0
@@ -68,11 +70,16 @@ def test_set_points_keep_dead_time_ramp_and_rating():
     for i in range(8):
         bench.pcs.command_setpoint(1000.0 * min(i, 3))
         powers += bench.steps(1)
-    assert powers == [0.0, 0.0, 0.0, 1000.0, 2000.0, 3000.0, 3000.0, 3000.0]
+    assert powers == [0.0, 0.0, 0.0, 0.0, 1000.0, 2000.0, 3000.0, 3000.0]
+    bench = _Bench(pcs_dead_time_s=0.065).running()
+    bench.pcs.command_setpoint(250_000.0)  # moves from 65 ms on: 15 ms until the step at 80 ms
+    assert bench.steps(5) == pytest.approx([0.0, 0.0, 0.0, 37_500.0, 87_500.0])
+    bench.pcs.command_setpoint(0.0)  # until 165 ms it still rises
+    assert bench.steps(4)[3] == pytest.approx(250_000.0 - 37_500.0)
     for aim_W in (250_000.0, -250_000.0):
         bench = _Bench().running()
         bench.pcs.command_setpoint(aim_W)
-        powers = bench.steps(8)[2:]
+        powers = bench.steps(9)[3:]
         assert powers == pytest.approx([aim_W * share for share in (0.2, 0.4, 0.6, 0.8, 1.0, 1.0)])
     bench = _Bench().running()
     bench.pcs.command_setpoint(300_000.0)
