@@ -23,6 +23,8 @@ class IoModule(RegisterDevice):
     writes), frozen (inputs repeat).
     """
 
+    TURNAROUND_US = 2000
+
     def __init__(self, cabinet, contact_names, coil_names):
         super().__init__()
         self.cabinet = cabinet

@@ -29,6 +29,8 @@ class RegisterDevice:
     so much later), overrides {register address: word} (shown instead).
     """
 
+    TURNAROUND_US = 5000  # how long it takes to answer
+
     def __init__(self):
         self.silent = self.ignore_writes = self.bad_crc = False
         self.reply_id = self.exception_code = self.cut_reply_bytes = None
