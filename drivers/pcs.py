@@ -1,12 +1,17 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-Start-up is one generator, `_start_up`, read from top to bottom: find the models, wait for scale
-factors and for the first complete reading, only then write (reversion, mode, set-point 0), read
-back, ready. It begins again when the device was silent for long; its second half when the device
+Start-up is one generator, `_start_up`, read from top to bottom. It finds the models and waits for
+scale factors and for the first complete reading. Only then it writes (reversion, mode, set-point 0)
+and reads back. It begins again when the device was silent for long; its second half when the device
 has lost its settings. The converter itself is started by `start` only, never by this sequence.
 
 The set-point is read back from the device; row 56 judges what the converter makes of it.
+
+A set-point goes out in each tick and has to find the bus free: `service` spreads all other requests
+of a running converter evenly over the ticks (drivers/buses/README.md).
 """
+
+import math
 
 from drivers import sunspec
 from drivers.buses import rtu
@@ -37,8 +42,10 @@ class SunSpecPcs:
     decodes frames with it.
     """
 
-    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group):
-        """base_index: into sink.inp of the unit's first signal; groups: into sink.fresh."""
+    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, tick_us):
+        """base_index: into sink.inp of the unit's first signal; groups: into sink.fresh; tick_us:
+        between two calls of `service`.
+        """
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
@@ -49,6 +56,7 @@ class SunSpecPcs:
         )
         self._reversion_s = profile.settings["reversion_s"]
         self._silence_us = profile.settings["restart_silence_ms"] * 1000
+        self._count_max = self._requests_per_tick(tick_us)
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
         self._stop_request = None  # kept through a rediscovery: a stop must have somewhere to go
@@ -89,8 +97,13 @@ class SunSpecPcs:
         models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
+    def _requests_per_tick(self, tick_us: int) -> int:
+        """How many reads and heartbeats a tick keep pace with their periods, rounded up."""
+        periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
+        return math.ceil(sum([tick_us / period_us for period_us in periods_us]))
+
     def service(self, now_us: int) -> list | tuple:
-        """Requests to submit now, () for none: start-up steps, reads due, the heartbeat."""
+        """Requests to submit now, () for none: start-up steps, the heartbeat, reads due."""
         readings, steps = self.readings, self._steps
         if not self._extra and now_us < min(steps.due_us, readings.wake_us, self._heartbeat_due_us):
             return ()
@@ -102,12 +115,12 @@ class SunSpecPcs:
         request = steps.next_request(now_us)
         if request:
             requests.append(request)
-        readings.due(now_us, requests)
         if self.state != READY:
             self._heartbeat_due_us = now_us
         elif self._heartbeat_due_us <= now_us:
             self._heartbeat_due_us = max(self._heartbeat_due_us + SECOND_US, now_us)
             requests.append(self.heartbeat())
+        readings.due(now_us, requests, max(0, self._count_max - len(requests)))
         return requests
 
     def restart(self) -> None:

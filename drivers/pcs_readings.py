@@ -135,16 +135,16 @@ class Readings:
         """Ids of the models that are read."""
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
-    def due(self, now_us: int, requests: list) -> None:
-        """Append the requests that are due, and set `wake_us`."""
-        wake_us = NEVER_US
-        for read in self._reads:
-            if read.due_us <= now_us:
-                requests.append(read.request)
-                read.sent_us, read.due_us = now_us, now_us + LOST_US
-            if read.due_us < wake_us:
-                wake_us = read.due_us
-        self.wake_us = wake_us
+    def due(self, now_us: int, requests: list, count_max: int) -> None:
+        """Append the requests that are due, the most urgent first and at most `count_max`, and set
+        `wake_us`.
+        """
+        due = [read for read in self._reads if read.due_us <= now_us]
+        due.sort(key=_deadline_us)
+        for read in due[:count_max]:
+            requests.append(read.request)
+            read.sent_us, read.due_us = now_us, now_us + LOST_US
+        self.wake_us = min([read.due_us for read in self._reads], default=NEVER_US)
 
     def _ended(self, read, now_us):
         """A read was answered in some way: when it is due again."""
@@ -282,6 +282,10 @@ class Readings:
         self._fresh[self._control_group] = 1
         self._setpoint_us = self._remote_us = LONG_AGO_US
         self.controlled = True
+
+
+def _deadline_us(read: _Read) -> int:
+    return read.due_us + read.period_us
 
 
 def _within(value, point, per_unit=1):

@@ -84,6 +84,8 @@ FAMILIES = {
         {
             "phases": (INTEGER, PHASES, None, REQUIRED),
             "nominal_voltage_V": (NUMBER, 50, 1000, REQUIRED),
+            # each value is the mean over this time, and stands for this time
+            "refresh_ms": (INTEGER, 5, 60_000, REQUIRED),
             "power_tolerance_permille": (INTEGER, 10, 500, REQUIRED),
             "power_tolerance_W": (NUMBER, 0, 10_000, REQUIRED),
         },
@@ -139,6 +141,8 @@ FAMILIES = {
             "reversion_s": (INTEGER, 1, 60, REQUIRED),
             "restart_silence_ms": (INTEGER, 500, 60_000, REQUIRED),
             "retry_ms": (INTEGER, 100, 60_000, REQUIRED),
+            "dead_time_ms": (INTEGER, 0, 5000, REQUIRED),
+            "ramp_ms": (INTEGER, 0, 60_000, REQUIRED),
             "dc_port": (INTEGER, 0, 15, 0),
         },
         lambda settings: (

@@ -5,6 +5,7 @@ simulate.py makes virtual wires, wires/real.py real ones, for `slaves` (one per 
 """
 
 from controller.site import wired
+from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
@@ -22,7 +23,6 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import CabinetPlant
 
-IO_TURNAROUND_US, TURNAROUND_US = 2000, 5000
 SENSORS = {
     "gas_1": lambda plant: GasDetector(plant, 0),
     "gas_2": lambda plant: GasDetector(plant, 1),
@@ -32,6 +32,7 @@ SENSORS = {
     "climate": ClimateMonitor,
     "ups": UpsMonitor,
 }
+METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
 # What must be closed before a contactor may close, where it is wired.
 EVIDENCE_CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault"),
@@ -98,8 +99,7 @@ class SimulatedCabinet:
             name = f"pcs_{device.index + 1}" if device.role == "pcs" else device.role
             self.devices[name] = units[device.address] = self._device(device, seed)
             self.places[name] = (bus.name, device.address)
-        is_io = bool(devices) and devices[-1].role.startswith("io_")
-        turnaround_us = IO_TURNAROUND_US if is_io else TURNAROUND_US
+        turnaround_us = max([0, *[unit.TURNAROUND_US for unit in units.values()]])
         self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)
 
     def _device(self, device, seed):
@@ -110,9 +110,19 @@ class SimulatedCabinet:
         if role in SENSORS:
             return SENSORS[role](plant)
         if role.startswith("meter_"):
-            return Sdm630(plant, role.removeprefix("meter_"), seed=f"{seed}/{role}")
+            return self._meter(device, seed)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)
+
+    def _meter(self, device, seed):
+        name = device.profile.path.stem
+        if name not in METERS:
+            raise ValueError(
+                f"device.{device.name}.profile: the rig simulates no meter {name}; "
+                f"allowed {', '.join(METERS)}"
+            )
+        shows = device.role.removeprefix("meter_")
+        return METERS[name](self.plant, shows, f"{seed}/{device.role}")
 
     def _add_bms(self, device):
         rack = self.plant.racks[device.index]

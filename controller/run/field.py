@@ -73,15 +73,18 @@ class IoChannel:
 class PcsChannel:
     """One converter: what was last asked of it, and the gate before every set-point.
 
-    A changed set-point waits for its period, but zero does not, nor what replaces a set-point that
-    lies beyond a limit of this tick: the published limit is the enforced one. Such a one takes the
-    turn of the next, so that the bus carries no more than was computed for it (bus_times.py).
+    A changed set-point waits for its period. The period may end half a tick early: a tick that
+    begins a little sooner after the one before must not skip its turn. Zero does not wait, nor does
+    what replaces a set-point that lies beyond a limit of this tick: the published limit is the
+    enforced one. Such a one takes the turn of the next, so that the bus carries no more than was
+    computed for it (bus_times.py).
     """
 
-    def __init__(self, pcs, port, layout, unit: int, period_ms: int, sent):
+    def __init__(self, pcs, port, layout, unit: int, period_ms: int, tick_ms: int, sent):
         """sent: core.sent.Sent of this converter."""
         self.sent, self.unit = sent, unit
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
+        self._early_us = tick_ms * 1000 // 2
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
         self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
         self.discharge_at = layout.unit_output(unit, s.DISCHARGE_W_MAX)
@@ -94,11 +97,9 @@ class PcsChannel:
         self._gate = self._gate_key = None
 
     def write(self, inp, out, setpoint_W: int, now_us: int) -> None:
-        """Submit what the converter needs: its own service, start or stop, the set-point through
-        the gate.
+        """Submit what the converter needs: start or stop, the set-point through the gate, then its
+        own service: what is submitted first goes first.
         """
-        for request in self.pcs.service(now_us):
-            self.port.submit(request)
         running = out[self.run_at]
         if not running:
             setpoint_W = 0
@@ -108,16 +109,18 @@ class PcsChannel:
             self._send(
                 setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
             )
+        for request in self.pcs.service(now_us):
+            self.port.submit(request)
 
     def _is_due(self, setpoint_W, out, now_us):
         """Whether a changed set-point goes now."""
-        is_due = now_us >= self.due_us
+        is_due = now_us >= self.due_us - self._early_us
         if is_due or self.sent_W is None:
             return is_due
         if setpoint_W == 0:
             return True
         is_beyond = not -out[self.charge_at] <= self.sent_W <= out[self.discharge_at]
-        return is_beyond and now_us >= self.due_us - self.period_us
+        return is_beyond and now_us >= self.due_us - self.period_us - self._early_us
 
     def _run(self, running, state, now_us):
         """Send start or stop when it changes, and again while the converter has not followed."""
@@ -210,10 +213,13 @@ class Field:
         }
         self.can = {bus.name: CanBus(bus.name) for bus in config.buses if bus.kind == "can"}
         self.io, self.pcs = [], []
+        phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
-            self._add(device, self.drivers[device.name], config, image)
+            self._add(
+                device, self.drivers[device.name], config, image, phases_us.get(device.name, 0)
+            )
 
-    def _add(self, device, driver, config, image):
+    def _add(self, device, driver, config, image, phase_us):
         if device.role == "bms":
             self.can[device.bus].add(
                 driver, image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
@@ -232,11 +238,10 @@ class Field:
             sent_at = image.layout.unit_input(device.index, s.PCS_SENT_W)
             sent = Sent(driver, image.inp, sent_at, image.places["sent"].start + device.index)
             port.watch[device.address] = sent.see
-            self.pcs.append(
-                PcsChannel(driver, port, image.layout, device.index, device.setpoint_ms, sent)
-            )
+            periods_ms = device.setpoint_ms, config.tick_ms
+            self.pcs.append(PcsChannel(driver, port, image.layout, device.index, *periods_ms, sent))
         for request, period_us in driver.periodic():
-            port.add(request, period_us)
+            port.add(request, period_us, phase_us)
 
     def read(self, now_us: int) -> None:
         """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they

@@ -1,5 +1,4 @@
-"""What travels on each bus, how long it takes, and how long a stop takes in the worst case. Times
-in us.
+"""The exchanges of each bus, their times, and the time of a stop in the worst case. Times in us.
 
 RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
 turn-around from its profile; the requests are the drivers' own. CAN: the longest form of each frame
@@ -13,6 +12,8 @@ from controller.site import families
 from drivers.buses.port import RtuPort
 
 UTILISATION_PERMILLE_MAX = 800
+# between the end of a meter's reply and the tick: a USB adapter hands over once a millisecond
+BEFORE_TICK_US = 1000
 CAN_DATA_BYTES = 8  # the longest frame
 
 
@@ -36,7 +37,7 @@ class Exchange(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """One part of a worst case: what, how long, from what it follows."""
+    """One part of a worst case: its name, its time, and the reason for the time."""
 
     what: str
     time_us: int
@@ -95,16 +96,44 @@ def _rtu(config, bus, drivers):
     return exchanges
 
 
+def meter_phases(config, drivers: dict) -> dict:
+    """{device name: us} for RtuPort.add: when the reads of meters are due, so that each reply is
+    whole just before a tick freezes the process image.
+
+    Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
+    after another, the load meter last, because load tracking waits for the load meter. A meter
+    whose period is not a whole number of ticks has no phase and is left out. drivers: {device name:
+    driver}.
+    """
+    phases_us = {}
+    for bus in [each for each in config.buses if each.kind == "rtu"]:
+        port, before_us = rtu_port(config, bus), BEFORE_TICK_US
+        for device in reversed(_meters(config, bus)):
+            ((request, period_us),) = drivers[device.name].periodic()
+            if period_us % (config.tick_ms * 1000):
+                continue
+            sizes = len(request.frame), request.reply_bytes
+            before_us += port.transaction_us(*sizes, device.profile.turnaround_ms * 1000)
+            phases_us[device.name] = port.gap_us + port.turnaround_us - before_us
+    return phases_us
+
+
+def _meters(config, bus):
+    """Meters of a bus, the load meter last."""
+    found = [each for each in config.topology.on_bus(bus.name) if each.profile.family == "meter"]
+    return sorted(found, key=lambda device: device.role == "meter_load")
+
+
 def utilisation_permille(exchanges: list) -> int:
     """Part of the time a bus is busy, in 0.1 %, rounded up."""
     return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
 
 
-def check(values, config) -> None:
+def check(values, every: dict) -> None:
     """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be
-    caught up in time.
+    caught up in time. every: of schedule(config).
     """
-    for name, exchanges in schedule(config).items():
+    for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
             key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"

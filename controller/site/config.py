@@ -4,7 +4,8 @@ images the core needs.
 `load(path)` reads the file and the layers above it and returns a Config, or raises ConfigError: one
 line with file, key, value, what is allowed. In this order: layers.py (files), schema.py (keys),
 topology.py and devices.py (structure), limit_images.py (integers), cross_checks.py (what fits
-together), bus_times.py (loads of the buses).
+together), bus_times.py (loads of the buses), track_path.py (what load tracking has to know of the
+path from meter to battery).
 """
 
 import functools
@@ -25,6 +26,7 @@ from controller.site import (
     silence,
     sources,
     topology,
+    track_path,
 )
 from controller.site.values import Values
 from safety import matrix, parameters, signals
@@ -142,8 +144,9 @@ def load(path, missing=()):
     values = Values(layers.merge(chain, spec_of, schema.names_at), chain[-1].file, chemistry)
     config = _config(chain, values, topology.build(values, missing))
     cross_checks.check(values, config)
-    bus_times.check(values, config)
-    return config
+    every = bus_times.schedule(config)
+    bus_times.check(values, every)
+    return track_path.filled(values, config, every)
 
 
 def _config(chain, values, plan):

@@ -51,6 +51,7 @@ def _pcs(config, device, sink, layout):
         layout.unit_input(unit, 0),
         layout.unit_group(unit, s.G_PCS_MEASURE),
         layout.unit_group(unit, s.G_PCS_CONTROL),
+        config.tick_ms * 1000,
     )
 
 

@@ -1,6 +1,6 @@
 """The clocks: the only place where the controller reads one.
 
-Ages and deadlines use a clock that counts suspend and that nobody can set; what the day is only
+Ages and deadlines use a clock that counts suspend and that cannot be set; the clock of the day only
 labels events.
 """
 
@@ -34,23 +34,26 @@ def utc_us() -> int:
 
 
 class Deadlines:
-    """Absolute deadlines start + k * tick, and what to do when one is missed: run once, skip,
-    count, never catch up.
+    """Absolute deadlines, and what to do when one is missed: run once, skip, count, never catch up.
 
-    `due_us` is when the next tick is to begin; `next_us` is later than that after
-    LATE_IN_A_ROW_MAX late ticks, the first deadline after half of what the last one took: whoever
-    cannot hold its tick leaves a third of the time to its buses, and to the person who looks why;
-    whoever can begins in time again.
+    Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
+    the tick (site/bus_times.py, meter_phases) and needs no message from the loop.
 
-    `missed` counts ticks that were skipped, `late` ticks that began in time but whose write ended
-    after the next deadline, `late_in_a_row` how many of these came without a good one between;
-    `runs` how often two or more deadlines, skipped or late, went by without a good tick between.
+    `due_us` is when the next tick is to begin. After LATE_IN_A_ROW_MAX late ticks `next_us` is
+    later: the first deadline after half of the time that the last tick took. A loop that cannot
+    hold its tick then leaves a third of the time to its buses and to other processes. A loop that
+    can hold it begins in time again.
+
+    `missed` counts ticks that were skipped. `late` counts ticks that began in time but whose write
+    ended after the next deadline, `late_in_a_row` those of them without a good tick between. `runs`
+    counts how often two or more deadlines, skipped or late, went by without a good tick between.
     """
 
     def __init__(self, tick_us: int, start_us: int):
-        """tick_us: period; start_us: when the first tick is to begin."""
+        """tick_us: period; start_us: the first tick begins then or at the first deadline after."""
         self.tick_us = tick_us
-        self.due_us = self.next_us = self._began_us = start_us
+        first_us = -(-start_us // tick_us) * tick_us
+        self.due_us = self.next_us = self._began_us = first_us
         self.lateness_us = 0
         self.missed = self.late = self.late_in_a_row = self.runs = self._bad_in_a_row = 0
 

@@ -19,7 +19,7 @@ class Wiring:
         self.rated_W = rated_W
         self.rack_rated_A = rack_rated_A
         self.connection_W = (500_000, 0)  # what the grid connection may import, export
-        self.grid_meter = ("meter", 1)  # (bus, unit)
+        self.grid_meter = ("meter_grid", 1)  # (bus, unit)
         self.power_address, self.power_scale_W = 40_080, 10
         self.coils = {(1, 0): ENABLE, (2, 0): SUPPLY}  # (I/O unit, coil): output
         self.inputs = {

@@ -1,8 +1,8 @@
 """What a scenario can do to the cabinet at a given time, and the clockwork that does it.
 
 An action acts on a World: the plant (plant_actions.py), the devices by name (io_1 gas_1 ups
-meter_grid pcs_1 bms_1 ...), the wires by bus name (can0 pcs meter io gas), and the controller's
-process. Numbers count from 1.
+meter_grid pcs_1 bms_1 ...), the wires by bus name (can0 pcs io meter_grid ...), and the
+controller's process. Numbers count from 1.
 """
 
 from collections import deque

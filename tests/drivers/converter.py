@@ -9,6 +9,7 @@ from safety import signals as s
 
 LENGTHS = {1: 66, 701: 153, 702: 50, 704: 65, 713: 7, 714: 43, 715: 7, 802: 62}
 CHAIN = (1, 701, 702, 704, 713, 802, 715)
+TICK_US = 20_000
 WSET, OP_CTL, CONTROLLER_HB, RVRT = "704.24", "715.8", "715.5", "704.30"
 
 
@@ -89,7 +90,7 @@ def built(slave=None, **settings):
     sink = Sink()
     layout, loaded = sink.layout, profile.load("sunspec_pcs")
     loaded.settings.update(settings)
-    device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink))
+    device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink), TICK_US)
     return Bus(device, slave or Converter()), sink
 
 

@@ -182,3 +182,40 @@ def test_two_meters_on_one_bus_have_their_own_keys():
     """esphome/esphome PR 8032: a request must not replace the other meter's."""
     first, second = (meter(unit_id=unit_id)[0].periodic()[0][0] for unit_id in (1, 2))
     assert first.key != second.key
+
+
+def fast_words(**change):
+    """The same values in the map of the fast meter: registers 0..23 without a gap."""
+    registers = words(**change)
+    places = [*range(18), *range(30, 36)]
+    return {at: registers[register] for at, register in enumerate(places)}
+
+
+class TestFastSuite(ModbusSuite):
+    absurd = {0x00: 0x7FC0, 0x02: 0xBF80, 0x0C: 0x49F0, 0x12: 0x4000, 0x06: 0xC2C8, 0x16: 0xFF80}
+
+    def build(self):
+        device, sink = meter(name="firebreak_fast_meter")
+        return device, Slave(inputs=fast_words()), sink, signals.G_METER_GRID
+
+
+def test_the_fast_meter_is_one_short_read_each_20_ms():
+    device, sink = meter(name="firebreak_fast_meter")
+    ((request, period_us),) = device.periodic()
+    assert (request.frame[1:6], period_us) == (bytes((4, 0, 0, 0, 24)), 20_000)
+    assert len(request.frame) + request.reply_bytes == 61
+    registers = fast_words(power_W=(1000.0, -250.0, 0.4), factor=(0.97, -0.96, 1.0))
+    data = struct.pack(">24H", *[registers[at] for at in range(24)])
+    request.on_reply(bytes((4, len(data))) + data, 0)
+    assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
+
+
+@cases("""name  refresh_ms
+    "sdm630"  100 | "firebreak_fast_meter"  20""")
+def test_a_profile_of_a_meter_says_how_often_it_has_new_values(name, refresh_ms, tmp_path):
+    assert profile.load(name).settings["refresh_ms"] == refresh_ms
+    text = (profile.FOLDER / f"{name}.toml").read_text()
+    path = tmp_path / "own.toml"
+    path.write_text("\n".join(line for line in text.splitlines() if "refresh_ms" not in line))
+    with pytest.raises(profile.ProfileError, match="settings.refresh_ms: missing; allowed a whole"):
+        profile.load(str(path))

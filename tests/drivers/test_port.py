@@ -627,3 +627,20 @@ def test_transaction_time_as_measured_on_the_wire(baud_Bd, request_bytes, reply_
     assert abs(whole_us - wire_us) <= 3
     slow = RtuPort("test", baud_Bd, turnaround_us=700)
     assert slow.transaction_us(request_bytes, reply_bytes, port.gap_us) == whole_us + 700
+
+
+@pytest.mark.parametrize("phase_us", [-8_300, 11_700])
+def test_a_read_with_a_phase_is_due_at_it_in_each_period(phase_us):
+    """1 us before, at and after; a late poll does not move the phase."""
+    bench = Bench()
+    bench.port.add(bench.read("meter"), 20_000, phase_us)
+    due_us = 11_700
+    if phase_us < 0:
+        assert bench.port.poll(0), "due before the port began: at once"
+        bench.port.receive(answer(bench.read("meter").frame), 8000)
+    for late_us in (0, 1, 5000, 0):
+        assert bench.port.wake_us == due_us and not bench.port.poll(due_us - 1)
+        frame = bench.port.poll(due_us + late_us)
+        assert frame
+        bench.port.receive(answer(frame), due_us + late_us + 2000)
+        due_us += 20_000

@@ -101,7 +101,7 @@ class Site:
         if name == "pcs_1":
             groups = [self.layout.unit_group(0, at) for at in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
             unit_at = self.layout.unit_input(0, 0)
-            return SunSpecPcs(profile.load("sunspec_pcs"), unit_id, self, unit_at, *groups)
+            return SunSpecPcs(profile.load("sunspec_pcs"), unit_id, self, unit_at, *groups, 100_000)
         group = s.CABINET_GROUPS.index(name)
         if name in SENSORS:
             of_sensor, signals = SENSORS[name]

@@ -41,7 +41,7 @@ COILS = frame(2, 15, 0, 0, 0, 8, 1, 0b101)
         ("pcs", words(1, OPCTL, 1), None),
         ("pcs", words(2, WSET, 2), None),
         ("pcs", frame(1, 3, 0, 0, 0, 9), None),
-        ("meter", words(1, WSET, 2), None),
+        ("meter_grid", words(1, WSET, 2), None),
         ("io", COILS, "coils of module 2"),
         ("io", words(2, 64, 1), None),
         ("io", COILS[:-1] + b"\0", None),

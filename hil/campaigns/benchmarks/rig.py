@@ -1,17 +1,17 @@
 """`python -m hil bench rig`: lateness with devices, memory over time, virtual speed, replay.
 
 Real time first, with cyclictest beside it and the controller's memory read every few seconds; a
-minute under CPU stress; then the same cabinet in virtual time, and the journal of that run
-replayed.
+minute under CPU stress; then the same cabinet in virtual time: the journal of that run replayed,
+and how long a change of the load takes to the battery.
 """
 
 import os
 import tempfile
 
-from controller.site import config as configs
+from controller.site import config as configs, track_path
 from controller.system import realtime
 from hil.campaigns import order
-from hil.campaigns.benchmarks import machine, replay, timing
+from hil.campaigns.benchmarks import machine, path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
@@ -21,6 +21,7 @@ from hil.simulate import VirtualRig
 
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
+PATH_SEEDS, PATH_EDGES = 12, 20  # the phases of the meters follow from the seed
 EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
 
 
@@ -48,6 +49,7 @@ def run(seconds=600.0, seed=1):
         *figures_of(f"{what}, CPU stress", order.loop(stressed), stressed_rival, stress),
         *memory_figures(samples),
         *virtual_figures(config, seed),
+        *path_figures(config, seed),
     ]
     command = f"python -m hil bench rig --for {seconds:g}"
     return document("rig", command, figures, notes, details, priority)
@@ -115,6 +117,23 @@ def virtual_figures(config, seed):
         *_speeds(f"{what}, {VIRTUAL_S:g} s of load tracking", VIRTUAL_S, plain),
         *_speeds(f"{what}, all scenarios in turn", whole_s, faulty),
         *replayed,
+    ]
+
+
+def path_figures(config, seed: int) -> list:
+    """Delays in ms of load steps of a fifth of the rating, with no control function in the way."""
+    seeds = range(seed, seed + PATH_SEEDS)
+    delays_ms = sorted([ms for each in seeds for ms in path.delays_ms(config, PATH_EDGES, each)])
+    hold_ms = track_path.sample_ms(config) / 2
+    names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
+    return [
+        figure(
+            f"from {name} to the battery's power, {text} of {len(delays_ms)}",
+            round(percentile(delays_ms, permille) - less_ms, 1),
+            "ms",
+        )
+        for name, less_ms in names.items()
+        for text, permille in (("p50", 500), ("p99", 990))
     ]
 
 

@@ -120,7 +120,7 @@ def _noise(permille, kinds=("garbage_permille", "flip_permille", "drop_permille"
     def at(value):
         def act(stage):
             values = {kind: value if kind in kinds else 0 for kind in NOISE}
-            for bus in ("io", "pcs", "meter", "gas"):
+            for bus in ("io", "pcs", "meter_grid", "meter_load", "gas"):
                 stage.act("noise", bus=bus, seed=stage.seed, **values)
 
         return act

@@ -58,7 +58,7 @@ interface = "socketcan"
 channel = "can0"
 """
 # The layers of the example for a box some ten times slower than a real one: a tick takes 20 ms
-# there, so it ticks every 100 ms, and gives the I/O modules time to answer it.
+# there, so it ticks every 100 ms, and gives I/O modules and meters time to answer it.
 SLOWER = (
     (
         EXAMPLE.parent / "types" / "firebreak_645.toml",
@@ -68,7 +68,19 @@ SLOWER = (
             ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
         ),
     ),
-    (EXAMPLE / "site.toml", "site.toml", (("../types/firebreak_645.toml", "type.toml"),)),
+    (
+        EXAMPLE / "site.toml",
+        "site.toml",
+        (
+            ("../types/firebreak_645.toml", "type.toml"),
+            ('"firebreak_fast_meter"', '"/etc/firebreak/cabinet/meter_slow.toml"'),
+        ),
+    ),
+    (
+        PROFILES / "firebreak_fast_meter.toml",
+        "meter_slow.toml",
+        (("period_ms = 20 ", "period_ms = 100 "), ("timeout_ms = 30 ", "timeout_ms = 80 ")),
+    ),
     (
         PROFILES / "io_8in_8out.toml",
         "io_slow.toml",

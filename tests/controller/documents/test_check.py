@@ -30,7 +30,7 @@ def _ms(parts, what):
 EXCHANGES = """
 io | io_1 | read inputs | 14 | 115_200 | 3000 | 1750 | 25
 io | io_2 | write coils | 18 | 115_200 | 3000 | 1750 | 100
-meter | meter_grid | read meter | 85 | 38_400 | 10_000 | 1750 | 100
+meter_load | meter_load | read meter | 61 | 115_200 | 2000 | 1750 | 20
 gas | gas_2 | read gas | 21 | 38_400 | 20_000 | 6750 | 500
 pcs | pcs_1 | write setpoint | 21 | 115_200 | 5000 | 1750 | 20
 pcs | pcs_1 | write heartbeat | 21 | 115_200 | 5000 | 1750 | 1000
@@ -45,10 +45,10 @@ def test_time_of_an_exchange(files):
         least_us = characters * CHARACTER_US[baud_Bd] + turn_us + quiet_us
         assert least_us <= exchange.time_us <= least_us + 4, (device, what)
         assert exchange.period_us == period_ms * 1000
-    before = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
-    files.replace("site", "baud_Bd = 38400", 'baud_Bd = 38400\ncharacters = "8E1"')
-    after = _exchange(files.load(), "meter", "meter_grid", "read meter").time_us
-    assert after - before == pytest.approx(85 * 1e6 / 38_400, abs=4)
+    before = _exchange(files.load(), "meter_grid", "meter_grid", "read meter").time_us
+    files.say("site", "bus.meter_grid.characters", '"8E1"')
+    after = _exchange(files.load(), "meter_grid", "meter_grid", "read meter").time_us
+    assert after - before == pytest.approx(61 * 1e6 / 115_200, abs=4)
     # a base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55
     for data_bytes, bitrate_bps, us in (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55):
         assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
@@ -236,6 +236,22 @@ def test_the_report_of_the_default_cabinet(files):
     lines = text.split("\n")
     assert {"  lfl_vol_ppm            60000", "  explosion_control      both"} <= set(lines)
     assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says"
+
+
+def test_the_path_of_load_tracking_is_printed(files):
+    """Numbers of each part: tests/controller/site/test_track_path.py."""
+    _, title, path = _report(files.load()).partition("PATH OF LOAD TRACKING, ")
+    lines = path.split("\n")
+    assert title and lines[1].split() == ["least", "typical", "most"]
+    assert "  meter wait             0.0    10.0    20.0  the meter refreshes" in path
+    assert "  sum                   78.7   109.7   198.9" in lines
+    assert "  of one value          78.7    99.7   178.9  the sum without hold" in lines
+    words = (
+        "reckons with 110 ms, with a new value each 20 ms, and believes a measured delay from 62"
+    )
+    assert words in " ".join(path.split())
+    files.say("site", "control.track_path_delay_ms", 150)
+    assert "Load tracking reckons with 150 ms" in _report(files.load())
 
 
 BY_STATE = {

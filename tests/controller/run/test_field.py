@@ -171,7 +171,9 @@ class Bench:
     def __init__(self, running=1, setpoint_ms=100):
         self.pcs, self.port, self.refused = Pcs(), Port(), []
         sent = SimpleNamespace(refuse=self.refused.append)
-        self.channel = PcsChannel(self.pcs, self.port, LAYOUT, 0, setpoint_ms, sent)
+        self.channel = PcsChannel(
+            self.pcs, self.port, LAYOUT, 0, setpoint_ms, TICK_US // 1000, sent
+        )
         self.inp, self.out = [0] * LAYOUT.inputs, [0] * LAYOUT.outputs
         self.out[RUN_AT], self.out[CHARGE_AT], self.out[DISCHARGE_AT] = running, 100_000, 200_000
         self.inp[STATE_AT] = s.PCS_RUNNING if running else s.PCS_OFF
@@ -201,6 +203,32 @@ def test_a_set_point_goes_out_on_change_but_no_more_often_than_its_period():
     expected[4], expected[9] = [setpoint(1005)], [setpoint(1010)]
     assert bench.write_all(range(1001, 1012)) == expected
     assert bench.write_all([1010] * 10) == [[]] * 10
+
+
+@cases("""setpoint_ms  now_us  goes
+    20  9_999  0 | 20  10_000  1 | 20  10_001  1 | 100  89_999  0 | 100  90_000  1""")
+def test_a_period_of_set_points_may_end_half_a_tick_early(setpoint_ms, now_us, goes):
+    bench = Bench(setpoint_ms=setpoint_ms)
+    bench.write(1000)
+    bench.now_us = now_us
+    assert bench.write(2000) == [setpoint(2000)] * goes
+
+
+def test_a_set_point_goes_out_in_each_tick_though_the_ticks_come_unevenly():
+    """Late by up to 3 ms, in turn more and less: every second one was held back until now."""
+    bench, said = Bench(setpoint_ms=20), []
+    for tick in range(50):
+        bench.now_us = tick * TICK_US + (3000, 0, 1500, 200)[tick % 4]
+        said += bench.write(1000 + tick)[-1:]
+    assert said == [setpoint(1000 + tick) for tick in range(50)]
+
+
+def test_the_set_point_goes_before_what_the_converter_asks_for():
+    bench = Bench(setpoint_ms=20)
+    bench.write(1000)
+    read = rtu.read_request("ac", 1, 3, 40_000, 2)
+    bench.pcs.service = lambda now_us: [read]
+    assert [key for key, _ in bench.write(2000)] == [("setpoint", 2000), "ac"]
 
 
 @pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
@@ -436,7 +464,8 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
 
 def test_a_field_is_built_from_the_site():
     field = Field(CONFIG, ProcessImage(LAYOUT))
-    assert sorted(field.ports) == ["gas", "io", "meter", "pcs"] and list(field.can) == ["can0"]
+    assert sorted(field.ports) == ["gas", "io", "meter_grid", "meter_load", "pcs"]
+    assert list(field.can) == ["can0"]
     assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (3, 1, 3)
     assert sorted(field.drivers) == sorted(device.name for device in CONFIG.devices)
     enable, supply, third = field.io  # its coils go first

@@ -33,7 +33,7 @@ def test_it_holds_what_the_ports_have_counted(field, writer, path):
     found = link_statistics.read(str(path))
     pcs, units = field.ports["pcs"].statistics[1], found["units"]
     assert units["pcs", 1]["sent"] == pcs.sent > 50 and units["pcs", 1]["ok"] == pcs.ok
-    assert set(found["buses"]) == {"can0", "pcs", "io", "gas", "meter"}
+    assert set(found["buses"]) == {"can0", "pcs", "io", "gas", "meter_grid", "meter_load"}
     assert found["buses"]["can0"]["received"] == field.can["can0"].port.received > 500
     assert set(units["pcs", 1]) == set(link_statistics.RTU_COUNTERS)
     assert set(found["buses"]["can0"]) == set(link_statistics.CAN_COUNTERS)

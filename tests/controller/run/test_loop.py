@@ -68,10 +68,12 @@ def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     site.serve_until(lambda: second.poll() is not None)
     refused = f"firebreak: {site.folder}: another controller runs here; one per cabinet"
     assert (second.returncode, said(second)) == (3, [refused])
-    site.unplug("meter")
+    for bus in ("meter_grid", "meter_load"):
+        site.unplug(bus)
     site.serve_until(lambda: "50a" in site.standing())
     assert site.running() and process.poll() is None, "the meters alone stop nothing"
-    site.plug("meter")
+    for bus in ("meter_grid", "meter_load"):
+        site.plug(bus)
     site.serve_until(lambda: site.standing() == [])
     site.unplug("io")
     before = site.requests["io"]

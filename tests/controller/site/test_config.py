@@ -31,7 +31,10 @@ def test_the_default_cabinet_is_the_default_of_the_tables(files):
     assert list(loaded.unit_tables[0].values()) == [row[4] for row in p.UNIT_PARAMETERS]
     for each in loaded.rack_tables:
         assert list(each.values()) == [row[4] for row in p.RACK_PARAMETERS]
-    assert loaded.control_image == parameters.default_image()
+    path = {"track_sample_ms": 20, "track_path_delay_ms": 110}
+    path |= {"track_path_delay_ms_min": 62, "track_path_delay_ms_max": 239}
+    assert loaded.control == parameters.settings_of(parameters.default_image()) | path
+    assert list(loaded.control_image) == list(loaded.control.values())
 
 
 def test_the_bits_of_the_profiles_are_in_the_limit_image(files, tmp_path):
@@ -92,7 +95,7 @@ def test_a_cabinet_is_built_from_its_topology(files):
     assert topology.device("bms", 2).address == 3
     device, bit = topology.mapped("estop_2_ok")
     assert (device.role, bit) == ("io_2", 0)
-    assert [device.name for device in topology.on_bus("meter")] == ["meter_grid", "meter_load"]
+    assert [device.name for device in topology.on_bus("gas")][:2] == ["io_3", "gas_1"]
 
 
 def test_two_units_with_racks_of_their_own(files):

@@ -18,7 +18,7 @@ def narrowed(folder, current_A):
     watched = Watched(folder, lambda t_s: 450_000.0 if t_s > 15 else 300_000.0).run(14.0)
     bms = watched.rig.cabinet.devices["bms_3"]
     bms.overrides["LIMITS.discharge_current_max"] = current_A
-    return watched.run(17.0).facts("why")
+    return watched.run(16.0).facts("why")
 
 
 def test_the_bms_limit_multiplies_out_to_its_power(tmp_path):

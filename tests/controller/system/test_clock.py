@@ -86,3 +86,12 @@ def test_the_clock_counts_suspend_and_in_microseconds():
     assert before_us <= now_us <= clock.time.clock_gettime_ns(clock.time.CLOCK_BOOTTIME) // 1000
     assert isinstance(now_us, int)
     assert abs(clock.utc_us() - clock.time.time_ns() // 1000) < 10_000_000
+
+
+@cases("""start_us  first_us
+    999_999  1_000_000 | 1_000_000  1_000_000 | 1_000_001  1_020_000""")
+def test_deadlines_are_multiples_of_the_tick(start_us, first_us):
+    """So a bus knows when a tick begins, without a message from the loop."""
+    deadlines = clock.Deadlines(TICK_US, start_us)
+    assert deadlines.due_us == deadlines.next_us == first_us
+    assert deadlines.begin(first_us) == 1 and deadlines.due_us == first_us + TICK_US

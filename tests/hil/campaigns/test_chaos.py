@@ -175,8 +175,8 @@ def test_noise_is_asked_of_each_kind_and_ends(name, kinds):
     stage = SimpleNamespace(seed=1, act=lambda what, **given: acts.append(given))
     with DISTURBANCES[name].act(stage):
         begun = list(acts)
-    assert [{kind for kind in NOISE if given[kind]} for given in begun] == [kinds] * 4
-    assert [sum(given[kind] for kind in NOISE) for given in acts[4:]] == [0] * 4
+    assert [{kind for kind in NOISE if given[kind]} for given in begun] == [kinds] * 5
+    assert [sum(given[kind] for kind in NOISE) for given in acts[5:]] == [0] * 5
 
 
 def test_malformed_frames_are_like_those_of_racks_and_no_driver_takes_them():

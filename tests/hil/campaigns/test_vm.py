@@ -172,7 +172,9 @@ def test_ports_are_named_by_their_sockets():
 def test_the_slower_configuration_is_accepted(tmp_path):
     for name, text in image.slower().items():
         (tmp_path / name).write_text(text.replace("/etc/firebreak/cabinet", str(tmp_path)))
-    (tmp_path / "cabinet.toml").write_text(image.cabinet_file(("pcs", "io", "gas", "meter")))
+    (tmp_path / "cabinet.toml").write_text(
+        image.cabinet_file(("pcs", "io", "gas", "meter_grid", "meter_load"))
+    )
     checked = config.load(str(tmp_path / "cabinet.toml"))
     assert checked.tick_ms == 100
     assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]

@@ -1,0 +1,64 @@
+"""How long a change of the load takes to the battery: the pure path, in virtual time.
+
+The control function of load tracking is replaced by one that follows the last sample, so that no
+lead, filter or overshoot of it counts. The load steps up and down; the grid meter test, reserve and
+limits stay as they are. The delay of an edge is the mean time of the battery's movement: the area
+between the load's step and the battery's answer, over the height of the step.
+"""
+
+import random
+
+from controller.core import reasons
+from controller.core.answers import FastRequest
+from hil.simulate import VirtualRig
+
+BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
+START_S = 40.0  # the contactors are closed and the grid meter is proven
+APART_TICKS = 45, 65  # between two edges
+ANSWERED_TICKS = 40  # the battery has moved by then
+
+
+class _Load:
+    """t_s -> W: BASE_W until START_S, then up and down by STEP_W at random ticks."""
+
+    def __init__(self, tick_us: int, edges: int, seed):
+        draw = random.Random(f"{seed}/path")
+        self.tick_us, self.edges = tick_us, []  # ticks
+        tick = round(START_S * 1e6) // tick_us
+        for _ in range(edges):
+            tick += draw.randint(*APART_TICKS)
+            self.edges.append(tick)
+        self._passed = 0
+
+    def __call__(self, t_s: float) -> float:
+        tick = round(t_s * 1e6) // self.tick_us
+        while self._passed < len(self.edges) and self.edges[self._passed] <= tick:
+            self._passed += 1
+        return float(BASE_W + STEP_W * (self._passed & 1))
+
+
+def delays_ms(config, edges: int, seed) -> list:
+    """Delay of each edge in ms, in virtual time. The phases of the meters follow from the seed."""
+    tick_us = config.tick_ms * 1000
+    load = _Load(tick_us, edges, seed)
+    rig = VirtualRig(config, load, seed)
+    track = rig.controller.cabinet.core.functions["track"]
+    track.step = follow
+    battery_W = []
+    for _ in range(load.edges[-1] + ANSWERED_TICKS + 1):
+        rig.step()
+        battery_W.append(sum([pcs.ac_power_W for pcs in rig.plant.pcs]))
+    return [_delay_ms(battery_W[tick - 1 :], config.tick_ms) for tick in load.edges]
+
+
+def follow(view, elapsed_ticks: int) -> tuple:
+    """The battery takes what the load has above BASE_W."""
+    power_W = 0 if view.load_W is None else view.load_W - BASE_W
+    return (FastRequest(power_W, reasons.LOAD_TRACKING),)
+
+
+def _delay_ms(battery_W, tick_ms):
+    """battery_W: from the tick of the edge on."""
+    before_W, after_W = battery_W[0], battery_W[ANSWERED_TICKS]
+    missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W[:ANSWERED_TICKS]]
+    return (sum(missing) - missing[0] / 2) * tick_ms
