@@ -86,6 +86,8 @@ class Reference:
             words[slot] += ((end_W << 16) - words[slot]) * part >> 24
         wanted = words[R_WANTED]
         words[R_WANTED] = held = within(wanted, words[R_LOW], words[R_HIGH])
+        if low_W == high_W:  # no power is available: the mean of hours ago says nothing of the load
+            words[R_OWNER] = NOT_BEGUN
         if held == wanted:
             words[R_FREE] = held
         return (held > wanted) - (held < wanted)

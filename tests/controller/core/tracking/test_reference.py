@@ -41,6 +41,18 @@ def test_plateaus_of_minutes_hardly_move_the_grid():
     assert max(found_W) - min(found_W) < 25_000
 
 
+def test_after_a_rest_it_begins_where_the_grid_is_then():
+    """While no power is available the reference is the load, which has changed meanwhile."""
+    reference = begun(100_000)
+    for _ in range(60):
+        reference.step(50, 0, 1)
+        reference.hold(300_000, 300_000, 1 << 24)
+    for _ in range(60):
+        reference.step(50, 0, 1)
+        reference.hold(50_000, 550_000, 1 << 24)
+    assert abs(reference.wanted_W - 300_000) <= 100
+
+
 @pytest.mark.parametrize("error_permille", (-300, 0, 70, None))
 def test_it_begins_where_the_grid_is(error_permille):
     reference = begun()
