@@ -17,6 +17,7 @@ TYPICAL_STEP_PERMILLE = 200
 ROOM_PERMILLE = 200  # beyond least and most a measured delay is still believed
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
+DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
 
 
@@ -48,8 +49,7 @@ def path_delay(config, every: dict | None = None) -> list:
     meter = source(config)
     converters = [_converter(config, every, unit) for unit in range(config.units)]
     return [
-        *_meter(config, meter),
-        _read(config, every, meter),
+        *_meter_path(config, every, meter),
         PathPart("tick", 0, TICK_TYPICAL_US, config.tick_ms * 1000, "until the set-point is sent"),
         *max(converters, key=lambda parts: sum([part.typical_us for part in parts])),
     ]
@@ -60,14 +60,30 @@ def totals_us(parts: list) -> tuple:
     return tuple([sum([part[column] for part in parts]) for column in (1, 2, 3)])
 
 
-def sample_ms(config) -> int:
-    """How often the meter that load tracking follows has a new value for the controller."""
-    profile = source(config).profile
-    return max(profile.settings["refresh_ms"], profile.period_ms)
+def sample_ms(meter) -> int:
+    """How often a meter has a new value for the controller."""
+    return max(meter.profile.settings["refresh_ms"], meter.profile.period_ms)
 
 
-def _meter(config, meter):
-    stands_us, refresh_us = sample_ms(config) * 1000, meter.profile.settings["refresh_ms"] * 1000
+def _meter_path(config, every, meter):
+    return [*_meter(meter), _read(config, every, meter)]
+
+
+def _difference_ms(config, every):
+    """How much longer a value of the load meter takes than one of the grid meter, which the
+    measured delay goes through.
+    """
+    load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
+    if load is None or grid is None:
+        return 0
+    of_load_us, of_grid_us = (
+        totals_us(_meter_path(config, every, meter))[1] for meter in (load, grid)
+    )
+    return round((of_load_us - of_grid_us) / 1000)
+
+
+def _meter(meter):
+    stands_us, refresh_us = sample_ms(meter) * 1000, meter.profile.settings["refresh_ms"] * 1000
     half_us = refresh_us // 2
     window = f"middle of the window of {meter.name}, {refresh_us / 1000:g} ms"
     return [
@@ -137,10 +153,11 @@ def parameters(config, every: dict) -> dict:
     """{parameter of load tracking: ms} that follow from the path. every: as of path_delay."""
     least_us, typical_us, most_us = totals_us(path_delay(config, every))
     found = {
-        SAMPLE: sample_ms(config),
+        SAMPLE: sample_ms(source(config)),
         DELAY: round(typical_us / 1000),
         DELAY_MIN: least_us * (1000 - ROOM_PERMILLE) // 1_000_000,
         DELAY_MAX: -(-most_us * (1000 + ROOM_PERMILLE) // 1_000_000),
+        DIFFERENCE: _difference_ms(config, every),
     }
     return {key: _within_range(key, value_ms) for key, value_ms in found.items()}
 

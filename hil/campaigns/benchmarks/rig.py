@@ -124,7 +124,7 @@ def path_figures(config, seed: int) -> list:
     """Delays in ms of load steps of a fifth of the rating, with no control function in the way."""
     seeds = range(seed, seed + PATH_SEEDS)
     delays_ms = sorted([ms for each in seeds for ms in path.delays_ms(config, PATH_EDGES, each)])
-    hold_ms = track_path.sample_ms(config) / 2
+    hold_ms = track_path.sample_ms(track_path.source(config)) / 2
     names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
     return [
         figure(

@@ -121,3 +121,18 @@ def test_each_reply_is_whole_one_millisecond_before_its_tick(files, pylontech):
     own_us = 85 * CHARACTER_US[38_400] + 10_000
     assert found["meter_load"] == pytest.approx(-own_us - 1000, abs=3)
     assert found["meter_grid"] == pytest.approx(-2 * own_us - 1750 - 1000, abs=5)
+
+
+def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
+    """The measured delay goes through the grid meter, whose values are older."""
+    difference = "meter_delay_difference_ms"
+    assert files.load().control[difference] == 0
+    files.replace(
+        "site",
+        'role = "meter_grid"\nprofile = "firebreak_fast_meter"',
+        'role = "meter_grid"\nprofile = "sdm630"',
+    )
+    # window, wait and hold 40 ms each; 24 characters and 8 ms of turn-around more
+    assert files.load().control[difference] == -130
+    files.replace("site", "grid_export_W_max = 0", f"grid_export_W_max = 0\n{difference} = 7")
+    assert files.load().control[difference] == 7
