@@ -1,6 +1,7 @@
 """What `firebreak migrate` says of an earlier version's files."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -51,9 +52,11 @@ def test_everything_of_an_earlier_version_is_named_and_stays(kept, capsys):
 
 
 def test_nothing_is_left_once_the_limits_are_approved(tmp_path, capsys):
-    store.Store(str(tmp_path)).save(approved(config.load(EXAMPLE)))
+    record = replace(approved(config.load(EXAMPLE)), path_delay=("0badcafe", 182))
+    store.Store(str(tmp_path)).save(record)
     code, lines, _ = told(capsys, tmp_path)
     assert code == 0 and all(line.startswith("carried ") for line in lines)
+    assert lines[0].endswith("latches none, path delay 182 ms")
 
 
 def spoil_store(folder):
