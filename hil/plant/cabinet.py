@@ -56,9 +56,12 @@ class CabinetPlant:
         self.fan_by_hand = False
         self.key_run = self.door_closed = True
         self.load = load
-        self.load_power_W = self.grid_power_W = 0.0
+        self.load_power_W = 0.0
         self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
         self.load_channels = None
+        if load is not None:
+            self._draw(load(0.0))  # a meter may be read before the first step
+        self.grid_power_W = self.load_power_W
         self.grid_voltage_V, self.grid_frequency_Hz = PHASE_V, FREQUENCY_HZ
         self.now_us = 0
         self._prepare(seed)

@@ -11,7 +11,7 @@ from controller.core.integers import within
 from controller.core.tracking.samples import FRACTION, Samples
 
 GRID_MS = 100
-LAG_MIN, LAG_MAX = 4, 300  # in grid steps: 0.4 s to 30 s
+LAG_MIN, LAG_MAX = 4, 280  # in grid steps: 0.4 s to 28 s; a longer one doubles the keyframe
 MEMORY_BITS = 9
 # a period is believed from this part of the changes' power on
 LIKENESS_TENTHS = 4

@@ -77,8 +77,8 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     """Later keyframes hold the row; the keyframe in which it began is overwritten."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
-    rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 62_000)
-    rig.run(23)
+    rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 130_000)
+    rig.run(27)
     reader = JournalReader(path)
     assert next(reader.frames()).sequence > 100
     found = history.History(snapshot.Snapshot(path)).extend()
@@ -90,7 +90,7 @@ def test_samples_are_made_of_each_keyframe_with_what_was_known_then(run):
     path, _ = run
 
     def sample(moment):
-        return {"known": bool(moment.core.kernel.features.ages.known(s.G_METER_GRID))}
+        return {"known": bool(moment.core.kernel.features.ages.known(s.G_UPS))}
 
     samples = history.History(snapshot.Snapshot(path), sample).extend().samples
     keyframes = JournalReader(path).keyframes()

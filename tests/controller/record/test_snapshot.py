@@ -86,19 +86,19 @@ def test_both_follow_tick_by_tick_and_a_shadow_has_the_controllers_core(rig, tmp
 
 def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites unread frames; later frames build on the lost ones."""
-    journal = writer(tmp_path / "small", 60_000)
+    journal = writer(tmp_path / "small", 125_000)
     rig = started(journal)
-    rig.controller.cabinet.keyframe_ticks = 850  # the smallest ring holds about 500 quiet frames
+    rig.controller.cabinet.keyframe_ticks = 1700  # longer than the frames that the smallest ring holds
     rig.run(0.1)
     seen = snapshot.Snapshot(str(tmp_path / "small"))
     assert seen.update() and seen.sequence == 4
-    rig.run(16.9)  # the first frames, and the keyframes among them, are overwritten
+    rig.run(33.9)  # the first frames, and the keyframes among them, are overwritten
     assert list(seen.follow()) == [] and seen.reader.lost > 0 and seen.sequence == 4
     for _ in range(20):
         rig.step()
         for _ in seen.follow():
             assert seen.out == rig.controller.cabinet.core.out
-    assert seen.sequence > 850
+    assert seen.sequence > 1700
     seen.close()
     journal.close()
 
