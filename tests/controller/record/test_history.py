@@ -78,7 +78,7 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
     rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 130_000)
-    rig.run(27)
+    rig.run(35)
     reader = JournalReader(path)
     assert next(reader.frames()).sequence > 100
     found = history.History(snapshot.Snapshot(path)).extend()
