@@ -5,11 +5,11 @@ The report is plain ASCII, at most document.WIDTH columns.
 """
 
 from controller.core import hint_codes
-from controller.documents import check_delay, check_rows, effect_words
+from controller.documents import check_path, check_rows, effect_words
 from controller.documents.document import wrapped
 from controller.record import proof_lines
 from controller.rows.facts import sources
-from controller.site import bus_times, hma, schema, track_path
+from controller.site import bus_times, hma, schema
 from controller.site.config import Config, load
 from controller.site.refusal import ConfigError, in_unit, shown
 from controller.site.value_checks import allowed_text
@@ -44,7 +44,7 @@ def _check(arguments):
             print(keys())
         else:
             config = load(arguments.file)
-            print(report(config, today(), check_delay.stored_ms(config, arguments.state_dir)))
+            print(report(config, today(), check_path.stored_ms(config, arguments.state_dir)))
     return DONE
 
 
@@ -55,7 +55,7 @@ def today() -> str:
 
 def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
     """The meaning of the configuration, as text for a terminal. day: today's, to name acceptances
-    that are dated ahead of it, or None. measured_ms: see check_delay.stored_ms.
+    that are dated ahead of it, or None. measured_ms: see check_path.stored_ms.
     """
     schedule = bus_times.schedule(config)
     lines = [
@@ -69,8 +69,7 @@ def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
         *check_rows.rows(config),
         *_buses(config, schedule),
         *_latencies(config, schedule),
-        *_path(config, schedule),
-        *check_delay.lines(config.control, measured_ms),
+        *check_path.lines(config, schedule, measured_ms),
     ]
     return ascii_only("\n".join(lines))
 
@@ -271,30 +270,6 @@ def _latencies(config, schedule):
         "The hard-wired chain (E-stop, 25 % gas relay) does not wait for any of this. Not counted: "
         "a tick that is late, a device that does not answer, the contactor itself.",
     )
-
-
-def _path(config, schedule):
-    """The path of load tracking, part by part, and what follows for its parameters."""
-    parts, control = track_path.path_delay(config, schedule), config.control
-    of_value = [part for part in parts if part.what != track_path.HOLD]
-    yield from ("", "PATH OF LOAD TRACKING, CHANGE OF THE LOAD TO POWER OF THE BATTERY (ms)")
-    yield f"  {'':18} {'least':>7} {'typical':>7} {'most':>7}"
-    for part in parts:
-        times = _columns((part.least_us, part.typical_us, part.most_us))
-        yield from wrapped(f"  {part.what[:18]:18} {times}  ", part.basis)
-    yield f"  {'sum':18} {_columns(track_path.totals_us(parts))}"
-    totals = _columns(track_path.totals_us(of_value))
-    yield f"  {'of one value':18} {totals}  the sum without {track_path.HOLD}"
-    yield from wrapped(
-        "  ",
-        f"Load tracking reckons with {control[track_path.DELAY]} ms, with a new value each "
-        f"{control[track_path.SAMPLE]} ms, and believes a measured delay from "
-        f"{control[track_path.DELAY_MIN]} to {control[track_path.DELAY_MAX]} ms.",
-    )
-
-
-def _columns(times_us):
-    return " ".join([f"{time_us / 1000:7.1f}" for time_us in times_us])
 
 
 def _sum_ms(parts):

@@ -46,7 +46,8 @@ TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
 WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
 # A step that just missed the meter shows later than the mean. Beyond the nominal delay a whole
 # refresh of 0.1 s is kept (3 of 26 starts were undecided without), beyond the largest one half.
-LATE_MS = (100, 50)
+CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
+DIFFERENCE = "meter_delay_difference_ms"
 RAMP_MS = 2000  # of a test anew, from whatever the power is
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
 ONE, STAKE_EIGHTHS = 1 << 30, 7
@@ -92,7 +93,7 @@ class MeterSign(Function):
         # of cabinets on one connection: until those before it have ended
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
         # path of the load meter less that of the grid meter: added to the measured path delay
-        ("meter_delay_difference_ms", "ms", -2000, 2000, 0, "fixed"),
+        (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = {
         METER_SIGN: (
@@ -111,10 +112,10 @@ class MeterSign(Function):
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
         self._window_ticks = -(-WINDOW_MS // tick_ms)
-        delays_ms = settings["track_path_delay_ms"], settings["track_path_delay_ms_max"]
+        sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
         self._chips = [
-            chip_ticks(delay_ms + late_ms + WINDOW_MS, settings["track_sample_ms"], tick_ms)
-            for delay_ms, late_ms in zip(delays_ms, LATE_MS)
+            chip_ticks(max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms)
+            for name, more_ms in CHIPS_MS.items()
         ]
         self._second_ticks = 1000 // tick_ms
         self._wait_ticks = settings["meter_code_wait_s"] * self._second_ticks
@@ -266,8 +267,7 @@ class MeterSign(Function):
     def _take_delay(self, delay_ms: int) -> None:
         """Of a proven test; one that could not measure it leaves the delay known before."""
         if delay_ms:
-            difference_ms = self._settings["meter_delay_difference_ms"]
-            self.state[S_DELAY_MS] = max(1, delay_ms + difference_ms)
+            self.state[S_DELAY_MS] = max(1, delay_ms + self._settings[DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
         """True while a test of nothing but matches from now on would still decide in time."""

@@ -12,8 +12,11 @@ STORED_MS = 333
 
 
 def proven(delay_ticks=9, **settings):
+    """A site after its test: of 15 symbols, whatever its chips are."""
     site = Site(delay_ticks=delay_ticks, **settings)
-    return site.tick(15 * SYMBOL_TICKS + 1)
+    while site.tick().result == mp.TESTING:
+        assert site.proof.out[mp.O_SYMBOLS] < 15
+    return site.tick()
 
 
 def used(site):
@@ -172,6 +175,14 @@ def test_a_chip_is_no_multiple_of_the_refresh_of_the_meter():
             ticks += 1
         assert ticks == chip_ticks, sample_ms
         assert proof.out[mp.O_RESULT] == mp.PROVEN
+
+
+@pytest.mark.parametrize("difference_ms, chip_ticks", [(-100, 29), (0, 24), (100, 19), (600, 11)])
+def test_chips_fit_the_path_of_the_grid_meter(difference_ms, chip_ticks):
+    """250 ms - difference + 220 ms; a difference beyond the nominal delay leaves the 220 ms."""
+    site = Site(meter_delay_difference_ms=difference_ms)
+    site.tick(15 * 2 * chip_ticks - 1)
+    assert site.result == mp.TESTING and site.tick().result == mp.PROVEN
 
 
 def test_it_goes_on_from_its_words():

@@ -43,7 +43,7 @@ def test_the_delay_of_a_store_that_may_be_another_cabinets_is_not_used(state):
     assert given_ms(started((PATH, 182), state)) == expected_ms
 
 
-@pytest.mark.parametrize("name, value", [("track_sample_ms", 20), ("meter_delay_difference_ms", 9)])
+@pytest.mark.parametrize("name, value", [("track_sample_ms", 40), ("meter_delay_difference_ms", 9)])
 def test_a_delay_of_another_configuration_is_not_used_but_kept(name, value):
     bench = started((PATH, 182), settings=changed(**{name: value}))
     assert given_ms(bench) == 0
@@ -63,5 +63,6 @@ def test_a_measured_delay_is_stored_once():
 def test_another_speed_of_a_bus_is_another_path(files):
     site = files.load()
     assert path_identity.of(site) == path_identity.of(files.load())
-    other = files.replace("site", "baud_Bd = 38400", "baud_Bd = 57600").load()
+    load_bus = '[bus.meter_load]\nkind = "rtu"\nbaud_Bd = '
+    other = files.replace("site", f"{load_bus}115200", f"{load_bus}57600").load()
     assert path_identity.of(other) != path_identity.of(site)

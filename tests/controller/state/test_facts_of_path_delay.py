@@ -21,15 +21,15 @@ def test_a_measured_delay_is_shown_by_both_pages(measured):
     facts = measured.facts("links")["path_delay"]
     assert facts == measured.facts("status")["path_delay"]
     used_ms = facts["used_ms"]
-    assert 150 <= used_ms <= 210, "180 ms: 60 of the converter, the rest of the meter"
+    assert 100 <= used_ms <= 125, "60 ms of the converter, the rest of the meter and the ramp"
     assert facts == {
         "used_ms": used_ms,
         "source": "measured",
         "found_ms": used_ms,
-        "nominal_ms": 250,
-        "believed_ms": [40, 500],
+        "nominal_ms": 110,
+        "believed_ms": [62, 239],
     }
-    assert f"PATH DELAY {used_ms} ms, measured by the last test; nominal 250 ms" in measured.text(
+    assert f"PATH DELAY {used_ms} ms, measured by the last test; nominal 110 ms" in measured.text(
         "links"
     )
     assert f"path {used_ms} ms" in measured.text("status")
@@ -38,9 +38,9 @@ def test_a_measured_delay_is_shown_by_both_pages(measured):
 @pytest.mark.parametrize(
     "stored_ms, words",
     [
-        (0, "PATH DELAY 250 ms, nominal: no start has measured it yet"),
-        (182, "PATH DELAY 182 ms, measured in an earlier run; nominal 250 ms"),
-        (612, "PATH DELAY 250 ms, nominal: 612 ms is outside of 40 .. 500 ms"),
+        (0, "PATH DELAY 110 ms, nominal: no start has measured it yet"),
+        (182, "PATH DELAY 182 ms, measured in an earlier run; nominal 110 ms"),
+        (612, "PATH DELAY 110 ms, nominal: 612 ms is outside of 62 .. 239 ms"),
     ],
 )
 def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
@@ -54,9 +54,9 @@ def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
 def test_a_replay_of_a_stored_and_a_measured_delay_gives_the_same_bytes(tmp_path):
     """The stored delay is an input of the core, as every other stored word that it reads."""
     watched = Watched(tmp_path, settings=config.load(EXAMPLE))
-    watched.rig.controller.cabinet.image.put("path_delay", [333])
+    watched.rig.controller.cabinet.image.put("path_delay", [201])
     out, at = watched.run(10).core.out, watched.core.out_at["meter_sign"]
-    stored = [333, meter_sign.STORED]
+    stored = [201, meter_sign.STORED]
     assert list(out[at + meter_sign.O_DELAY_MS : at + meter_sign.O_DELAY_SOURCE + 1]) == stored
     watched.run(20)
     assert out[at + meter_sign.O_DELAY_SOURCE] == meter_sign.MEASURED
