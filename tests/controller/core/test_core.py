@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from cabinet_bench import CONFIG as FIREBREAK, RATED, believed
 from hypothesis import given, settings, strategies as st
+from views import setup
 
 from controller.core import hint_sources, instances, parameters, reasons, setpoint
+from controller.core.answers import Limit
+from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
 from controller.record import journal, replay
 from controller.record.frame import FRAME_MAGIC, KEYFRAME
@@ -360,3 +363,26 @@ def test_each_direction_has_the_limit_and_the_reason_of_its_own(charge):
         out[core.layout.unit_output(0, index)] = word_of
     expected = 11, reasons.KERNEL_CHARGE[charge], 22, reasons.KERNEL_DISCHARGE[discharge]
     assert tuple(core._kernel_limit()) == expected
+
+
+@pytest.mark.parametrize("meter", ("load", "grid"))
+def test_the_view_says_which_meter_has_replied_in_this_tick(meter):
+    core = core_of(FIREBREAK)
+    walk = Walk(core, 1)
+    walk.unrest = 0
+    groups = {"load": s.G_METER_LOAD, "grid": s.G_METER_GRID}
+    for is_new in (True, False, True):
+        walk.feed(core)
+        core.fresh[groups[meter]] = is_new
+        core.tick(1)
+        assert getattr(core.view, f"is_{meter}_meter_new") == is_new
+
+
+@pytest.mark.parametrize("limit_W, is_obliged", ((10_000, False), (60_000, True)))
+def test_the_view_says_whether_an_obligation_sets_an_end(limit_W, is_obliged):
+    """The load is 40 kW and nothing may be exported: the obligation cuts 60 kW of discharge."""
+    control = Control(setup(grid_export_W_max=0))
+    control.view.load_meter_W = control.view.grid_W = 40_000
+    control.view.battery_W, control.view.soc_permille = 0, (550, 550)
+    control.step(Limit(limit_W, 212, limit_W, 213), 1)
+    assert control.view.is_high_obliged == is_obliged and not control.view.is_low_obliged

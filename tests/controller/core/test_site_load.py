@@ -40,6 +40,17 @@ def test_what_is_known_from_what_is_fresh(load_W, grid_W, battery_W, fitted, exp
     assert Estimator(fitted).step(load_W, grid_W, battery_W) == expected
 
 
+@pytest.mark.parametrize("load_W, is_load_meters", ((300, True), (None, False)))
+@pytest.mark.parametrize("load_new, grid_new", ((True, False), (False, True), (False, False)))
+def test_the_load_is_new_with_a_reply_of_the_meter_it_comes_from(
+    load_W, is_load_meters, load_new, grid_new
+):
+    known = view(load_meter_W=load_W, grid_W=400, battery_W=50)
+    known.is_load_meter_new, known.is_grid_meter_new = load_new, grid_new
+    site_load.SiteLoad(setup()).step(known, 1)
+    assert known.is_load_new == (load_new if is_load_meters else grid_new)
+
+
 @pytest.mark.parametrize(
     "grid_W, load_W, battery_W, high_W",
     [

@@ -77,7 +77,9 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     """Later keyframes hold the row; the keyframe in which it began is overwritten."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
-    rig.controller.cabinet.journal = open_journal(path, CONFIG, rig.controller.cabinet.core, 130_000)
+    rig.controller.cabinet.journal = open_journal(
+        path, CONFIG, rig.controller.cabinet.core, 130_000
+    )
     rig.run(35)
     reader = JournalReader(path)
     assert next(reader.frames()).sequence > 100
