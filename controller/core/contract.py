@@ -28,6 +28,7 @@ class View:
     # by the test of the grid meter: measured path delay, from a change of the load to the battery's
     # answer; 0 while it is unknown
     path_delay_ms: int = 0
+    is_meter_tested: bool = False  # the battery steps by the code of the test
     # by the core
     stored_path_delay_ms: int = 0  # of an earlier run; 0: none
     is_running: bool = False

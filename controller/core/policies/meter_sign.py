@@ -16,10 +16,9 @@ The starts of their statistics add up to 1:
 short    fit the nominal path delay        start 7/8   15 matches without a miss decide
 long     fit the largest believed delay    start 1/8   18 matches
 
-The long chips begin when nothing but matches with the short ones could no longer decide within
-32 s. On a path slower than the nominal one that is after 4 or 5 symbols. The test is undecided when
-the long ones cannot decide any more, within 32 s or 25 symbols if these take longer. One of three
-current transformers the wrong way round shows a third of the change: a miss.
+The long chips begin when the short ones can no longer decide within 32 s: on a slow path after 4 or
+5 symbols. The test is undecided when the long ones cannot decide within 32 s, or 25 symbols if these
+take longer. One of three current transformers reversed shows a third of the change: a miss.
 
 The steps of a test that ends proven give the path delay (path_delay.py). While the battery runs,
 meter_watch.py looks for a meter that has been reversed since; such a meter is tested anew.
@@ -140,6 +139,7 @@ class MeterSign(Function):
     def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
         """While a test runs, the power of its code; otherwise nothing."""
         self._publish(view)
+        view.is_meter_tested = False
         if not self._code_W:
             return ()
         state, out = self.state, self.out
@@ -158,6 +158,7 @@ class MeterSign(Function):
             self._begin(self._wait_ticks)
         if out[O_RESULT] != TESTING:
             return ()
+        view.is_meter_tested = True
         wanted_W = self._test(view, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
         power_W = within(wanted_W, view.setpoint_W - fall_W, view.setpoint_W + fall_W)

@@ -94,6 +94,9 @@ class Track(Function):
         delay_ms = self._path_delay_ms(view.path_delay_ms)
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
+        if view.is_meter_tested:  # its code moves the battery: afterwards tracking begins at 0
+            reference.begin(load_W, load_W, load_W)
+            return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)
         held = reference.hold(low_W, high_W, low_pass(self._tick_ms, FAST_DELAYS * delay_ms))
         return self._settle(self._at_the_edge(guess_W, held, view))

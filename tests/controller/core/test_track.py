@@ -193,6 +193,17 @@ def test_it_begins_without_a_bump():
     assert set(asked_W) == {-60_000}
 
 
+def test_after_the_test_of_the_grid_meter_the_battery_begins_at_zero():
+    """The code of the test is not what the battery should go on with."""
+    control, power_W = tracking(), 5000
+    step(control, 300_000, power_W)
+    for _ in range(SECOND):
+        code_W = (power_W, power_W)
+        step(control, 400_000, power_W, available_W=code_W, is_meter_tested=True)
+    assert abs(step(control, 400_000, power_W)) <= 200
+    assert abs(step(control, 400_000, 0)) <= 200
+
+
 def test_nothing_jumps_when_power_becomes_available_again():
     """victronenergy/venus 1657: take-over swung by 7 kW."""
 

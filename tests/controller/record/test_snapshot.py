@@ -88,9 +88,7 @@ def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites unread frames; later frames build on the lost ones."""
     journal = writer(tmp_path / "small", 125_000)
     rig = started(journal)
-    rig.controller.cabinet.keyframe_ticks = (
-        1700  # longer than the frames that the smallest ring holds
-    )
+    rig.controller.cabinet.keyframe_ticks = 1700  # the smallest ring holds fewer quiet frames
     rig.run(0.1)
     seen = snapshot.Snapshot(str(tmp_path / "small"))
     assert seen.update() and seen.sequence == 4
