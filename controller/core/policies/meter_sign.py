@@ -17,8 +17,8 @@ short    fit the nominal path delay        start 7/8   15 matches without a miss
 long     fit the largest believed delay    start 1/8   18 matches
 
 The long chips begin when the short ones can no longer decide within 32 s: on a slow path after 4 or
-5 symbols. The test is undecided when the long ones cannot decide within 32 s, or 25 symbols if these
-take longer. One of three current transformers reversed shows a third of the change: a miss.
+5 symbols. The test is undecided when the long ones cannot decide within 32 s, or 25 symbols where
+these take longer. One of three current transformers reversed shows a third of the change: a miss.
 
 The steps of a test that ends proven give the path delay (path_delay.py). While the battery runs,
 meter_watch.py looks for a meter that has been reversed since; such a meter is tested anew.

@@ -20,6 +20,7 @@ from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
 
 MARGIN_ERRORS = 2  # mean errors of the guess that the reference keeps away from a cap of the grid
+EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
 S_SOURCE, S_OUT_W = range(2)
 
@@ -98,8 +99,8 @@ class Track(Function):
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)
-        held = reference.hold(low_W, high_W, low_pass(self._tick_ms, FAST_DELAYS * delay_ms))
-        return self._settle(self._at_the_edge(guess_W, held, view))
+        reference.hold(low_W, high_W, low_pass(self._tick_ms, FAST_DELAYS * delay_ms))
+        return self._settle(self._request_W(guess_W, view))
 
     def _grid_range_W(self, view):
         """The range in which the available power can hold the grid. The reference stays away from
@@ -128,13 +129,14 @@ class Track(Function):
             return None
         return self._soc_target - view.soc_permille[1]
 
-    def _at_the_edge(self, guess_W, held, view):
+    def _request_W(self, guess_W, view):
         """The request. At the edge of the available power it names the power that it would take."""
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
-        if held > 0 and wanted_W + self._dead_band_W >= view.high_W:
+        near_W = EDGE_DEAD_BANDS * self._dead_band_W
+        if wanted_W + near_W >= view.high_W:
             return max(wanted_W, free_W)
-        if held < 0 and wanted_W - self._dead_band_W <= view.low_W:
+        if wanted_W - near_W <= view.low_W:
             return min(wanted_W, free_W)
         return wanted_W
 

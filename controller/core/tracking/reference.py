@@ -38,7 +38,7 @@ class Reference:
 
     @property
     def free_W(self) -> int:
-        """The same, had available power never held it."""
+        """The same, had the available power never held it; it comes back to wanted_W within T."""
         return self.words[R_FREE] >> 16
 
     def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
@@ -76,21 +76,16 @@ class Reference:
         if is_own:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
-    def hold(self, low_W: int, high_W: int, part: int) -> int:
+    def hold(self, low_W: int, high_W: int, part: int) -> None:
         """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
         (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
-        Returns 1 when the grid must draw more than wanted, -1 when it must draw less, else 0.
         """
         words = self.words
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
             words[slot] += ((end_W << 16) - words[slot]) * part >> 24
-        wanted = words[R_WANTED]
-        words[R_WANTED] = held = within(wanted, words[R_LOW], words[R_HIGH])
+        words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
         if low_W == high_W:  # no power is available: the mean of hours ago says nothing of the load
-            words[R_OWNER] = NOT_BEGUN
-        if held == wanted:
-            words[R_FREE] = held
-        return (held > wanted) - (held < wanted)
+            words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 
     def _recovery(self) -> int:
         """Power that brings the missing energy back in the time T, at most the rated power."""

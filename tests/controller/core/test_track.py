@@ -158,8 +158,8 @@ def test_an_export_limit_that_falls_with_the_load_does_not_shift_the_grid():
 @cases("""
     after  low_W  high_W
     [level(3, 400_000)]  180_000  200_000
-    # counted from where the limit left the grid
-    [level(30, 400_000), level(5, 300_000), level(2, 440_000)]  81_500  124_999
+    # counted from where the grid would be without the limit
+    [level(30, 400_000), level(5, 300_000), level(2, 440_000)]  220_000  245_000
 """)
 def test_the_request_beyond_a_limit_is_reported(after, low_W, high_W):
     load = np.concatenate([level(20, 200_000), *after])
