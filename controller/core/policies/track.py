@@ -19,7 +19,6 @@ from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
 
-MARGIN_ERRORS = 2  # mean errors of the guess that the reference keeps away from a cap of the grid
 EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
 S_SOURCE, S_OUT_W = range(2)
@@ -99,16 +98,17 @@ class Track(Function):
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)
-        reference.hold(low_W, high_W, low_pass(self._tick_ms, FAST_DELAYS * delay_ms))
+        part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
+        reference.hold(low_W, high_W, part, elapsed_ticks)
         return self._settle(self._request_W(guess_W, view))
 
     def _grid_range_W(self, view):
         """The range in which the available power can hold the grid. The reference stays away from
-        an end that an obligation sets. Otherwise each error of the guess, which grows with the path
-        delay, would lift the grid above its cap.
+        an end that an obligation sets, by the largest recent error of the guess. Otherwise each
+        such error, which grows with the path delay, would lift the grid above its cap.
         """
         low_W, high_W = view.load_W - view.high_W, view.load_W - view.low_W
-        margin_W = min(MARGIN_ERRORS * self.guess.error_W, (high_W - low_W) // 2)
+        margin_W = min(self.guess.error_W, (high_W - low_W) // 2)
         if view.is_high_obliged:
             low_W += margin_W
         if view.is_low_obliged:

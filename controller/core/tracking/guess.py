@@ -23,6 +23,8 @@ FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the guard
 ONE = 256  # of weights
 # the guard lets go from 0.95 to 1.10 of the fast movement, in 1/256
 GUARD_ZERO, GUARD_SPAN = 282, 38
+# caps of the grid hold on means over the path delay and this; an error is remembered for so long
+SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
 (
@@ -38,7 +40,9 @@ GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins an
     G_LOAD_FAST,
     G_WEIGHT,
     G_GUARD,
-) = range(12)
+    G_ERROR_MEAN,
+    G_ERROR_PEAK,
+) = range(14)
 FOLLOW, REPEAT, MIX = range(3)
 
 
@@ -51,7 +55,7 @@ class Guess:
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
         self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
         self.repetition = Repetition(self.samples, self._sample_ms)
-        self.words = array("q", [0] * 12)
+        self.words = array("q", [0] * 14)
         self._made_count = delay_ms_max // self._sample_ms + 3
         self.made = array("i", [0] * (3 * self._made_count))
         self._delay_ms = 0
@@ -70,8 +74,8 @@ class Guess:
 
     @property
     def error_W(self) -> int:
-        """Mean error of the guess in its fast part over the last seconds."""
-        return self.words[G_ERROR_FAST] >> 16
+        """Largest error of the guess lately, as a mean over the path delay and SETTLED_MS."""
+        return self.words[G_ERROR_PEAK] >> 16
 
     def begin(self, load_W: int) -> None:
         """Forget everything: the load has always been this."""
@@ -117,6 +121,8 @@ class Guess:
         self._fast = low_pass(sample_ms, FAST_DELAYS * delay_ms)
         self._slow = low_pass(sample_ms, SLOW_DELAYS * delay_ms)
         self._judged = low_pass(sample_ms, JUDGED_MS)
+        self._settled = low_pass(sample_ms, delay_ms + SETTLED_MS)
+        self._kept = low_pass(sample_ms, ERROR_KEPT_MS)
 
     def _take(self, load_W: int, periods: int) -> None:
         """Take a new sample in: slope, repetition, judgement."""
@@ -156,7 +162,13 @@ class Guess:
         last_W, before_W = sign * last_W, [sign * change_W for change_W in before_W]
         if periods > 1 or min(before_W) <= 0 or 4 * last_W < 3 * max(before_W):
             return
-        words[G_SLOPE_W] = sign * min(last_W, *before_W)
+        least_W = min(last_W, *before_W)
+        passed = samples.every(1, 3 * span + 1)
+        largest_W = max([sign * (newer - older) for newer, older in zip(passed, passed[1:])])
+        # a staircase stands still between its steps; a ramp moves with each sample
+        if 4 * span * largest_W > (4 + span) * least_W:
+            return
+        words[G_SLOPE_W] = sign * least_W
         passed = samples.every(1, self._come + 1)
         come_W = passed[0] - min(passed) if sign > 0 else max(passed) - passed[0]
         words[G_SLOPE_W_MAX] = come_W // LEAD_PART
@@ -196,6 +208,11 @@ class Guess:
         error = load_W - self._made_W(MIX) << 16
         self._leak(G_ERROR_LOW, error, self._fast)
         self._leak(G_ERROR_FAST, abs(error - words[G_ERROR_LOW]), self._judged)
+        self._leak(G_ERROR_MEAN, error, self._settled)
+        if abs(words[G_ERROR_MEAN]) >= words[G_ERROR_PEAK]:
+            words[G_ERROR_PEAK] = abs(words[G_ERROR_MEAN])
+        else:
+            self._leak(G_ERROR_PEAK, abs(words[G_ERROR_MEAN]), self._kept)
         follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
         gained = 2 * ONE * (follow - repeat) // (follow + (1 << 16))
         words[G_WEIGHT] = within(gained, 0, ONE) if self.repetition.is_found else 0

@@ -16,7 +16,13 @@ from controller.core.integers import within
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
 
-R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING, R_LOW, R_HIGH = range(8)
+# A hold adds four times its length to R_HELD_MS, each tick without a hold takes one length off.
+LONG_HELD_MS = 4000  # a second of hold: beyond it the grid stays where the limit left it
+CLOSED_MS = 2000  # without any available power for so long: begin anew afterwards
+
+(R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING, R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS) = (
+    range(10)
+)
 # who is responsible for the charge
 NOT_BEGUN, CABINET, SENDER = range(3)
 
@@ -29,7 +35,7 @@ class Reference:
         self._time_s = max(60, energy_Wh * 18 * share_permille // (5 * self._rated_W))
         self._quick = (tick_ms * QUICK_PART << 32) // (MILLI * self._time_s)
         self._mean = (tick_ms << 32) // (MILLI * MEAN_TIMES * self._time_s)
-        self.words = array("q", [0] * 8)
+        self.words = array("q", [0] * 10)
 
     @property
     def wanted_W(self) -> int:
@@ -76,7 +82,7 @@ class Reference:
         if is_own:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
-    def hold(self, low_W: int, high_W: int, part: int) -> None:
+    def hold(self, low_W: int, high_W: int, part: int, elapsed_ticks: int) -> None:
         """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
         (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
         """
@@ -84,8 +90,26 @@ class Reference:
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
             words[slot] += ((end_W << 16) - words[slot]) * part >> 24
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
-        if low_W == high_W:  # no power is available: the mean of hours ago says nothing of the load
+        elapsed_ms = self._tick_ms * elapsed_ticks
+        if low_W << 16 <= words[R_FREE] <= high_W << 16:
+            self._let_go(part, elapsed_ms)
+        else:
+            words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
+        words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if low_W == high_W else 0
+        if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
+
+    def _let_go(self, part: int, elapsed_ms: int) -> None:
+        """Without a hold. A short hold leaves no trace: a peak of the load, or a wrong sample.
+        After a long one the grid stays, or the end of the load's peak would be a second edge.
+        """
+        words = self.words
+        before_ms = words[R_HELD_MS]
+        words[R_HELD_MS] = max(0, before_ms - elapsed_ms)
+        if words[R_HELD_MS] < LONG_HELD_MS <= before_ms:
+            words[R_FREE] = words[R_WANTED]
+        elif words[R_HELD_MS] < LONG_HELD_MS:
+            words[R_WANTED] += (words[R_FREE] - words[R_WANTED]) * part >> 24
 
     def _recovery(self) -> int:
         """Power that brings the missing energy back in the time T, at most the rated power."""

@@ -178,10 +178,32 @@ def test_a_swing_at_the_import_cap_stays_below_it(delay_ms, frequency_Hz):
     assert max(means_kW[20 * SECOND :]) <= 450.4 and np.mean(means_kW) >= 400
 
 
-def test_a_short_peak_beyond_the_battery_leaves_no_trace():
+@pytest.mark.parametrize("delay_ms", DELAYS_MS)
+@pytest.mark.parametrize("import_W_max", (None, 450_000))
+@pytest.mark.parametrize("peak_W", (900_000, 3_000_000))
+def test_a_short_peak_beyond_the_battery_leaves_no_trace(delay_ms, import_W_max, peak_W):
     """One wrong meter sample must not shift the grid for minutes."""
-    plant = Plant(np.concatenate([level(30), level(0.06, 900_000), level(20)])).run()
-    assert abs(plant.grid[36 * SECOND] - 300_000) < 15_000
+    load = np.concatenate([level(20, 200_000), level(0.1, peak_W), level(20, 200_000)])
+    plant = Plant(load, delay_ms, import_W_max=import_W_max).run()
+    assert max(abs(plant.grid[24 * SECOND :] - 200_000)) < 5000
+
+
+@pytest.mark.parametrize("delay_ms", (50, 100))
+@pytest.mark.parametrize("phase_ms", (0, 40))
+def test_a_staircase_is_not_taken_for_a_ramp(delay_ms, phase_ms):
+    stairs = [level(0.08, power_W) for power_W in (333_000, 366_000)]
+    load = np.concatenate([level(10 + phase_ms / 1000), *stairs, level(5, 400_000)])
+    assert max(Plant(load, delay_ms).run().battery) <= 105_000
+
+
+@pytest.mark.parametrize("delay_ms", (100, 170))
+def test_learned_edges_stay_below_the_import_cap(delay_ms):
+    """A square of 310 and 530 kW, the cap 450 kW: on means over the path delay + 0.25 s."""
+    load = 120_000 + square(1 / 6, 120, 110_000)
+    plant = Plant(load, delay_ms, import_W_max=450_000).run()
+    ticks = (delay_ms + 250) // 20 + 1
+    means_kW = np.convolve(plant.grid, np.full(ticks, 1e-3 / ticks), "valid")
+    assert max(means_kW[40 * SECOND :]) <= 450.5
 
 
 def test_it_begins_without_a_bump():

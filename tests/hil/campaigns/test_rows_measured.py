@@ -44,8 +44,9 @@ def shared_starts(monkeypatch):
 
     def started(config, each, less=(), seed=1):
         key = (id(config), start.start_key(each), less, seed)
-        RUNNING[key] = RUNNING.get(key) or plain(config, each, less, seed)
-        return RUNNING[key]
+        # the config is kept, or another one could get its id
+        RUNNING[key] = RUNNING.get(key) or (plain(config, each, less, seed), config)
+        return RUNNING[key][0]
 
     monkeypatch.setattr(start, "started", started)
 

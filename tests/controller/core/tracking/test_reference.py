@@ -21,7 +21,8 @@ def run(load_W, seconds, soc=0.55, target=0.55):
         battery_W = max(-RATED_W, min(RATED_W, load_W(second) - reference.wanted_W))
         soc -= battery_W / 3600 / ENERGY_WH
         reference.step(round(1000 * target) - round(1000 * soc), round(battery_W), 1)
-        reference.hold(round(load_W(second)) - RATED_W, round(load_W(second)) + RATED_W, 1 << 24)
+        low_W, high_W = (round(load_W(second)) + end_W for end_W in (-RATED_W, RATED_W))
+        reference.hold(low_W, high_W, 1 << 24, 1)
     return reference, soc
 
 
@@ -46,10 +47,10 @@ def test_after_a_rest_it_begins_where_the_grid_is_then():
     reference = begun(100_000)
     for _ in range(60):
         reference.step(50, 0, 1)
-        reference.hold(300_000, 300_000, 1 << 24)
+        reference.hold(300_000, 300_000, 1 << 24, 1)
     for _ in range(60):
         reference.step(50, 0, 1)
-        reference.hold(50_000, 550_000, 1 << 24)
+        reference.hold(50_000, 550_000, 1 << 24, 1)
     assert abs(reference.wanted_W - 300_000) <= 100
 
 
@@ -96,10 +97,10 @@ def test_while_the_charge_is_the_senders_the_energy_of_tracking_itself_comes_bac
 
 def test_a_held_reference_remembers_where_it_would_be():
     reference = begun()
-    reference.hold(350_000, 800_000, 1 << 24)
+    reference.hold(350_000, 800_000, 1 << 24, 1)
     assert (reference.wanted_W, reference.free_W) == (350_000, 300_000)
-    reference.hold(0, 200_000, 1 << 24)
-    reference.hold(0, 800_000, 1 << 24)
+    reference.hold(0, 200_000, 1 << 24, 1)
+    reference.hold(0, 800_000, 1 << 24, 1)
     assert (reference.wanted_W, reference.free_W) == (200_000, 300_000)
     for _ in range(TIME_S):
         reference.step(0, 0, 1)
