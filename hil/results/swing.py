@@ -149,8 +149,11 @@ def _why(worst, delay_ms):
         name = reason_words.text(worst["limit_reason"])[0]
         return f"A limit held the battery back: {name}."
     size = f"{abs(battery_W) / 1000:.0f} kW"
-    if abs(load_W) < 0.3 * abs(worst["change_W"]):
+    is_more = abs(battery_W) > 1.1 * abs(load_W)
+    # the grid moved against the load, but not by an overshoot: the battery moved too early
+    is_early = (load_W > 0) != (worst["change_W"] > 0) and not is_more
+    if is_early or abs(load_W) < 0.3 * abs(worst["change_W"]):
         return f"The battery moved by {size}, the load by {abs(load_W) / 1000:.0f} kW."
     delay = "a moment" if delay_ms is None else f"{delay_ms:.0f} ms"
-    more = ", more than the load" if abs(battery_W) > 1.1 * abs(load_W) else ""
+    more = ", more than the load" if is_more else ""
     return f"The load {_moved(load_W)}; {delay} later the battery followed with {size}{more}."
