@@ -97,9 +97,11 @@ class PcsChannel:
         self._gate = self._gate_key = None
 
     def write(self, inp, out, setpoint_W: int, now_us: int) -> None:
-        """Submit what the converter needs: start or stop, the set-point through the gate, then its
-        own service: what is submitted first goes first.
+        """Submit what the converter needs: start or stop, the set-point through the gate, then the
+        requests of its own service, because the first submitted goes first. The service runs before:
+        it may find the device lost, and then no set-point has an address.
         """
+        requests = self.pcs.service(now_us)
         running = out[self.run_at]
         if not running:
             setpoint_W = 0
@@ -109,7 +111,7 @@ class PcsChannel:
             self._send(
                 setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
             )
-        for request in self.pcs.service(now_us):
+        for request in requests:
             self.port.submit(request)
 
     def _is_due(self, setpoint_W, out, now_us):

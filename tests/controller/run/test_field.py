@@ -231,6 +231,19 @@ def test_the_set_point_goes_before_what_the_converter_asks_for():
     assert [key for key, _ in bench.write(2000)] == [("setpoint", 2000), "ac"]
 
 
+def test_a_converter_that_its_service_finds_lost_gets_no_set_point_in_that_tick():
+    """Nobody could say any more what its frame holds: the address is forgotten."""
+    bench = Bench(setpoint_ms=20)
+    bench.write(1000)
+
+    def lost(now_us):
+        bench.pcs.ready = False
+        return []
+
+    bench.pcs.service = lost
+    assert bench.write(2000) == []
+
+
 @pytest.mark.parametrize("way, limit", [(1, DISCHARGE_AT), (-1, CHARGE_AT)])
 def test_a_set_point_beyond_a_limit_that_fell_is_replaced_at_once(way, limit):
     bench = Bench(setpoint_ms=2000)
