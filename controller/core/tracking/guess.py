@@ -165,8 +165,9 @@ class Guess:
         least_W = min(last_W, *before_W)
         passed = samples.every(1, 3 * span + 1)
         largest_W = max([sign * (newer - older) for newer, older in zip(passed, passed[1:])])
-        # a staircase stands still between its steps; a ramp moves with each sample
-        if 4 * span * largest_W > (4 + span) * least_W:
+        # a staircase stands still between its steps, a ramp moves with each sample. A span of one
+        # sample cannot tell them apart.
+        if span > 1 and 4 * span * largest_W > (4 + span) * least_W:
             return
         words[G_SLOPE_W] = sign * least_W
         passed = samples.every(1, self._come + 1)
