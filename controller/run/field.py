@@ -97,9 +97,9 @@ class PcsChannel:
         self._gate = self._gate_key = None
 
     def write(self, inp, out, setpoint_W: int, now_us: int) -> None:
-        """Submit what the converter needs: start or stop, the set-point through the gate, then the
-        requests of its own service, because the first submitted goes first. The service runs before:
-        it may find the device lost, and then no set-point has an address.
+        """Submit start or stop, the set-point through the gate, then the requests of the
+        converter's own service: the first submitted goes first. The service is asked before the
+        set-point, because it may find the device lost. Then no set-point has an address.
         """
         requests = self.pcs.service(now_us)
         running = out[self.run_at]
