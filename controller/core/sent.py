@@ -21,6 +21,9 @@ NOTHING, SENT = 0, 1
 class Sent:
     """Follows the frames to one converter; `inp[sent_at]` is the last set-point sent, W,
     `inp[code_at]` its code.
+
+    A frame may wait for its bus while the converter is lost and its address is forgotten. The frame
+    is then decoded with the last known address and exponent.
     """
 
     def __init__(self, pcs, inp, sent_at: int, code_at: int):
@@ -28,13 +31,17 @@ class Sent:
         image.
         """
         self._pcs, self._inp, self._sent_at, self._code_at = pcs, inp, sent_at, code_at
+        self._address, self._exponent = None, 0
 
     def see(self, frame: bytes) -> None:
         """A whole frame to this converter is on its way."""
-        if frame[1] != WRITE_MULTIPLE or self._pcs.setpoint_address is None:
+        if self._pcs.setpoint_address is not None:
+            self._address = self._pcs.setpoint_address
+            self._exponent = self._pcs.setpoint_exponent or 0
+        if frame[1] != WRITE_MULTIPLE or self._address is None:
             return
         address, registers, _ = ADDRESS_AND_COUNT.unpack_from(frame, 2)
-        place = self._pcs.setpoint_address - address
+        place = self._address - address
         if not 0 <= place <= registers - 2:
             return
         (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * place)
@@ -50,7 +57,7 @@ class Sent:
         """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the
         exponent.
         """
-        exponent = self._pcs.setpoint_exponent or 0
+        exponent = self._exponent
         size = abs(raw) * 10**exponent if exponent >= 0 else abs(raw) // 10**-exponent
         size = min(size, INT_MAX)
         return size if raw >= 0 else -size

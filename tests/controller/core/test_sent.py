@@ -66,6 +66,21 @@ def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
     assert sent(write(WSET, 0, 9), address=None) == (7, NOTHING)
 
 
+def test_a_frame_that_waited_while_the_address_was_forgotten_is_seen():
+    """A stop waits behind a time-out; meanwhile the converter is lost and discovered anew."""
+    pcs, inp = Pcs(exponent=2), array("i", [0, NOTHING])
+    watcher = Sent(pcs, inp, 0, 1)
+    watcher.see(write(WSET, 0, 300))
+    pcs.setpoint_address = pcs.setpoint_exponent = None
+    watcher.see(write(WSET, 0, 100))
+    assert list(inp) == [10_000, SENT]
+    pcs.setpoint_address, pcs.setpoint_exponent = WSET + 10, 0
+    watcher.see(write(WSET, 0, 5))
+    assert list(inp) == [10_000, SENT]
+    watcher.see(write(WSET + 10, 0, 5))
+    assert list(inp) == [5, SENT]
+
+
 def test_a_refusal_leaves_the_power_that_stands():
     inp = array("i", [0, NOTHING])
     watcher = Sent(Pcs(), inp, 0, 1)
