@@ -26,7 +26,7 @@ class View:
     """What is known in this tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
 
     # by the test of the grid meter: measured path delay, from a change of the load to the battery's
-    # answer; 0 while it is unknown
+    # answer, within its configured range; 0 while it is unknown or not believed
     path_delay_ms: int = 0
     is_meter_tested: bool = False  # the battery steps by the code of the test
     # by the core

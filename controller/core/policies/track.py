@@ -60,10 +60,9 @@ class Track(Function):
     def __init__(self, setup: contract.Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self._delay_ms = settings["track_path_delay_ms"]
-        self._delay_ms_min = settings["track_path_delay_ms_min"]
-        self._delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
+        delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
         self._tick_ms = tick_ms
-        self.guess = Guess(tick_ms, settings["track_sample_ms"], self._delay_ms_max)
+        self.guess = Guess(tick_ms, settings["track_sample_ms"], delay_ms_max)
         self.reference = Reference(
             tick_ms, settings["energy_Wh"], settings["track_energy_share_permille"], setup.rated_W
         )
@@ -91,7 +90,7 @@ class Track(Function):
             self.guess.begin(load_W)
             reference.begin(load_W - view.setpoint_W, low_W, high_W)
             state[S_SOURCE], state[S_OUT_W] = view.load_source, view.setpoint_W
-        delay_ms = self._path_delay_ms(view.path_delay_ms)
+        delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
         if view.is_meter_tested:  # its code moves the battery: afterwards tracking begins at 0
@@ -114,12 +113,6 @@ class Track(Function):
         if view.is_low_obliged:
             high_W -= margin_W
         return low_W, high_W
-
-    def _path_delay_ms(self, measured_ms):
-        """The measured delay where it is believed, else the nominal one."""
-        if self._delay_ms_min <= measured_ms <= self._delay_ms_max:
-            return measured_ms
-        return self._delay_ms
 
     def _soc_error(self, view):
         """Charge missing up to the target, permille. While a request is in force the state of
