@@ -8,9 +8,9 @@ ramp, the meter's window and its refresh are all in the area.
 A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
 converter's own step. Both meters show an edge of the load at different times, which gives an area
 of its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
-the lowest and the highest quarter. The delay stays unmeasured where the load has disturbed too
-many steps: fewer than 8 or fewer than half of the steps are left, or the middle half of them is
-wider than 2/5 of the mean. `python -m hil meter-sign` shows the errors that remain.
+the lowest and the highest quarter. The delay stays unmeasured where the load has disturbed too many
+steps. Then fewer than 8 or fewer than half of the steps are left, or the middle half of the delays
+is wider than 2/5 of the mean. `python -m hil meter-sign` shows the errors that remain.
 """
 
 import math
