@@ -34,7 +34,7 @@ class Live:
         return {
             **{f"{name}_history": list(values) for name, values in self._columns.items()},
             "headline": swing.headline(self._swing) if is_known else START_UP,
-            "worst": swing.explained(self._worst, None) if is_known else "",
+            "worst": swing.explained(self._worst) if is_known else "",
         }
 
     def _take(self):

@@ -45,7 +45,7 @@ def page(title, picture, doc, results=()):
         f"<title>{html.escape(title)}</title><style>{CSS}</style><body>"
         f"<small>{html.escape(title)}</small>"
         f"<h1>{html.escape(swing.headline(doc['swing_W']))}</h1>"
-        f"<p>{html.escape(swing.explained(doc['worst_moment'], doc['delay_ms']))}</p>"
+        f"<p>{html.escape(swing.explained(doc['worst_moment']))}</p>"
         f"<p>{html.escape(words.first_trip(doc))}</p>"
         f"{svg}{''.join(sections)}</body></html>\n"
     )

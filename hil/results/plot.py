@@ -214,7 +214,7 @@ def _head(figure, title, doc):
     height = figure.get_figheight()
     lines = (
         (0.25, swing.headline(doc["swing_W"]), {"fontsize": 15, "fontweight": "bold"}),
-        (0.5, swing.explained(doc["worst_moment"], doc["delay_ms"]), {"fontsize": 10}),
+        (0.5, swing.explained(doc["worst_moment"]), {"fontsize": 10}),
         (0.05, title, {"fontsize": 8, "color": FAINT}),
     )
     for below, text, style in lines:

@@ -12,12 +12,11 @@ from controller.rows import reason_words
 MEAN_US = 1_000_000
 WITHIN_S = 300
 MOMENT_US = 2_000_000
-NEAR_US = (
-    500_000  # a change of the load so long before, of the battery so long after, belongs to it
-)
+NEAR_US = 500_000  # so long before and after it, movements of load and battery belong to it
 SEARCH_US = 10_000_000  # for the return of the grid
 AS_BAD, ALIKE = 0.8, 0.95  # of the largest change; of the largest that is as quick
 QUIET_W = 1000
+FOLLOW = "load", "battery"
 
 
 def window_means(t_us, power_W, window_us=2_000_000):
@@ -54,32 +53,55 @@ def swing_W(rows: np.ndarray) -> dict:
 def worst_moment(rows: np.ndarray) -> dict | None:
     """The quickest large change of the grid within 2 s, None with fewer than two rows.
 
-    {t_s: of its end, within_s, change_W, load_change_W: the largest from 0.5 s before on,
-    battery_change_W: the largest up to 0.5 s behind, back_after_s, limit_reason}. back_after_s:
-    until three quarters of the change are gone; None if that takes longer than 10 s. limit_reason:
-    code of the limit that held the battery back, or 0.
+    {t_s: of its end, within_s, change_W, load_change_W, battery_change_W: the largest from 0.5 s
+    before to 0.5 s after it, delay_ms: from the middle of the load's change to that of the
+    battery's, None unless the battery followed, back_after_s, limit_reason}. back_after_s: until
+    three quarters of the way back to the level of the 2 s before; None if that takes longer than
+    10 s. limit_reason: code of the limit that held the battery back, or 0.
     """
     if len(rows) < 2:
         return None
-    first, last = _worst_change(rows["t_us"], rows["grid_W"])
     t_us, grid_W = rows["t_us"], rows["grid_W"]
-    before = int(np.searchsorted(t_us, t_us[first] - NEAR_US))
-    after = int(np.searchsorted(t_us, t_us[last] + NEAR_US))
+    first, last = _worst_change(t_us, grid_W)
     change_W = float(grid_W[last] - grid_W[first])
-    until = int(np.searchsorted(t_us, t_us[last] + SEARCH_US))
-    over = np.flatnonzero(np.abs(grid_W[last:until] - grid_W[first]) < abs(change_W) / 4)
+    near = rows[_between(t_us, t_us[first] - NEAR_US, t_us[last] + NEAR_US)]
     codes, counts = np.unique(rows["limit_reason"][first : last + 1], return_counts=True)
     return {
         "t_s": round(float(t_us[last]) / 1e6, 2),
         "within_s": round(float(t_us[last] - t_us[first]) / 1e6, 2),
         "change_W": round(change_W, 1),
-        "load_change_W": _signed_range(rows["load_W"][before : last + 1]),
-        "battery_change_W": _signed_range(rows["battery_W"][before:after]),
-        "back_after_s": round(float(t_us[last + over[0]] - t_us[last]) / 1e6, 2)
-        if len(over)
-        else None,
+        "load_change_W": _signed_range(near["load_W"]),
+        "battery_change_W": _signed_range(near["battery_W"]),
+        "delay_ms": _delay_ms(near),
+        "back_after_s": _back_after_s(t_us, grid_W, first, last),
         "limit_reason": int(codes[counts.argmax()]),
     }
+
+
+def _between(t_us, from_us, until_us) -> slice:
+    return slice(*(int(np.searchsorted(t_us, at_us)) for at_us in (from_us, until_us)))
+
+
+def _back_after_s(t_us, grid_W, first, last) -> float | None:
+    level_W = np.median(grid_W[_between(t_us, t_us[first] - MOMENT_US, t_us[first] + 1)])
+    ahead_W = grid_W[last : _between(t_us, 0, t_us[last] + SEARCH_US).stop]
+    back = np.flatnonzero(np.abs(ahead_W - level_W) < abs(grid_W[last] - grid_W[first]) / 4)
+    return round(float(t_us[last + back[0]] - t_us[last]) / 1e6, 2) if len(back) else None
+
+
+def _delay_ms(near) -> int | None:
+    load_us, battery_us = (_middle_us(near["t_us"], near[f"{name}_W"]) for name in FOLLOW)
+    signs = [np.sign(_signed_range(near[f"{name}_W"])) for name in FOLLOW]
+    followed = signs[0] == signs[1] and battery_us >= load_us
+    return round(float(battery_us - load_us) / 1e3) if followed else None
+
+
+def _middle_us(t_us, power_W) -> int:
+    """When the largest change was half done."""
+    ends = sorted((int(power_W.argmin()), int(power_W.argmax())))
+    part = power_W[ends[0] : ends[1] + 1]
+    is_past = (part - (part[0] + part[-1]) / 2) * np.sign(part[-1] - part[0]) >= 0
+    return int(t_us[ends[0] + int(is_past.argmax())])
 
 
 def _worst_change(t_us, power_W):
@@ -125,7 +147,7 @@ def headline(swing: dict) -> str:
     return f"The load swung by {load}; the grid saw {grid}."
 
 
-def explained(worst: dict | None, delay_ms: float | None) -> str:
+def explained(worst: dict | None) -> str:
     """The worst moment in two sentences: what the grid did, and why; "" without one."""
     if worst is None:
         return ""
@@ -136,15 +158,17 @@ def explained(worst: dict | None, delay_ms: float | None) -> str:
     within_s = max(worst["within_s"], 0.1)
     back_s = worst["back_after_s"]
     back = "" if back_s is None else f" and was back {max(back_s, 0.1):.1f} s later"
-    return f"{moment} within {within_s:.1f} s{back}. {_why(worst, delay_ms)}"
+    return f"{moment} within {within_s:.1f} s{back}. {_why(worst)}"
 
 
 def _moved(change_W):
     return f"{'rose' if change_W > 0 else 'fell'} by {abs(change_W) / 1000:.0f} kW"
 
 
-def _why(worst, delay_ms):
-    load_W, battery_W = worst["load_change_W"], worst["battery_change_W"]
+def _why(worst):
+    load_W, battery_W, delay_ms = (
+        worst[name] for name in ("load_change_W", "battery_change_W", "delay_ms")
+    )
     if worst["limit_reason"]:
         name = reason_words.text(worst["limit_reason"])[0]
         return f"A limit held the battery back: {name}."
@@ -152,8 +176,7 @@ def _why(worst, delay_ms):
     is_more = abs(battery_W) > 1.1 * abs(load_W)
     # the grid moved against the load, but not by an overshoot: the battery moved too early
     is_early = (load_W > 0) != (worst["change_W"] > 0) and not is_more
-    if is_early or abs(load_W) < 0.3 * abs(worst["change_W"]):
+    if delay_ms is None or is_early or abs(load_W) < 0.3 * abs(worst["change_W"]):
         return f"The battery moved by {size}, the load by {abs(load_W) / 1000:.0f} kW."
-    delay = "a moment" if delay_ms is None else f"{delay_ms:.0f} ms"
     more = ", more than the load" if is_more else ""
-    return f"The load {_moved(load_W)}; {delay} later the battery followed with {size}{more}."
+    return f"The load {_moved(load_W)}; {delay_ms} ms later the battery followed with {size}{more}."

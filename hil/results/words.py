@@ -32,7 +32,7 @@ def closing_lines(doc):
 
 def _point(doc):
     """The main figure and the worst moment of the grid, as on the page."""
-    worst = swing.explained(doc["worst_moment"], doc["delay_ms"])
+    worst = swing.explained(doc["worst_moment"])
     return [
         f"point      {swing.headline(doc['swing_W'])}",
         *textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),

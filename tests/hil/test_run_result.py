@@ -93,6 +93,7 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
 WORST = {
     **{"t_s": 31.26, "within_s": 0.2, "change_W": -92e3, "load_change_W": 101e3},
     **{"battery_change_W": 143e3, "back_after_s": 0.36, "limit_reason": 0},
+    "delay_ms": 182,
 }
 BEYOND = {
     "window_ms": 420,

@@ -73,10 +73,14 @@ class HintTable(Function):
     TEXTS = {
         reasons.GRID_CAP_HINT: (
             "grid limit by hint",
-            "A hint limits the grid power of this site.",
+            "A hint, or the fallback of its source, limits the grid power of this site.",
             SEE_HINTS,
         ),
-        reasons.HINT_CAP: ("limit by hint", "A hint limits the power of this cabinet.", SEE_HINTS),
+        reasons.HINT_CAP: (
+            "limit by hint",
+            "A hint, or the fallback of its source, limits the power of this cabinet.",
+            SEE_HINTS,
+        ),
     }
 
     def __init__(self, setup):
