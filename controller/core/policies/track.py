@@ -19,9 +19,11 @@ from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
 
+# A meter that is silent for less does not change the power that the grid should draw.
+LOST_MS_MAX = 10_000
 EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
-S_SOURCE, S_OUT_W = range(2)
+S_SOURCE, S_OUT_W, S_LOST_MS = range(3)
 
 
 class Track(Function):
@@ -70,7 +72,7 @@ class Track(Function):
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
-        self.state = array("q", [UNKNOWN, 0])
+        self.state = array("q", [UNKNOWN, 0, LOST_MS_MAX])
 
     def arrays(self) -> tuple:
         """As the contract says."""
@@ -88,8 +90,9 @@ class Track(Function):
         low_W, high_W = self._grid_range_W(view)
         if view.load_source != state[S_SOURCE]:
             self.guess.begin(load_W)
-            reference.begin(load_W - view.setpoint_W, low_W, high_W)
-            state[S_SOURCE], state[S_OUT_W] = view.load_source, view.setpoint_W
+            if state[S_LOST_MS] >= LOST_MS_MAX:
+                reference.begin(load_W - view.setpoint_W, low_W, high_W)
+            state[:] = array("q", [view.load_source, view.setpoint_W, 0])
         delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
@@ -136,7 +139,8 @@ class Track(Function):
     def _let_go(self, previous_W, elapsed_ticks):
         state = self.state
         step_W = self._fall_W * elapsed_ticks
-        state[S_SOURCE] = UNKNOWN
+        lost_ms = state[S_LOST_MS] + elapsed_ticks * self._tick_ms
+        state[S_SOURCE], state[S_LOST_MS] = UNKNOWN, min(lost_ms, LOST_MS_MAX)
         state[S_OUT_W] = previous_W - within(previous_W, -step_W, step_W)
         return state[S_OUT_W]
 

@@ -238,7 +238,7 @@ def test_nothing_jumps_when_power_becomes_available_again():
     assert max(abs(sent[60 * SECOND : 61 * SECOND])) <= 400 and max(abs(np.diff(sent))) <= 300
 
 
-def test_a_lost_load_goes_to_zero_at_its_ramp_and_comes_back_without_a_bump():
+def test_a_lost_load_goes_to_zero_at_its_ramp():
     control = tracking(track_fall_ramp_W_per_s=25_000)
     sent = [step(control, 300_000)]
     for _ in range(2 * SECOND):
@@ -247,12 +247,25 @@ def test_a_lost_load_goes_to_zero_at_its_ramp_and_comes_back_without_a_bump():
     for elapsed_ticks, fall_W in ((1, 500), (3, 1500)):  # missed ticks count
         sent.append(step(control, 0, sent[-1], elapsed_ticks, UNKNOWN))
         assert sent[-2] - sent[-1] == fall_W
-    sent.append(step(control, 380_000, sent[-1]))
-    assert sent[-1] == sent[-2]
     for _ in range(10 * SECOND):
         sent.append(step(control, 0, sent[-1], 1, UNKNOWN))
     assert sent[-1] == 0
     assert step(control, 0, -300, 1, UNKNOWN) == 0
+
+
+@cases("""
+    silent_ticks  grid_kW
+    1  300 | 499  300 | 500  380 | 3000  380
+""")
+def test_a_meter_that_was_silent_for_less_than_10_s_leaves_the_grid_where_it_was(
+    silent_ticks, grid_kW
+):
+    """Otherwise the grid stays for minutes at the load of the moment in which the meter is back."""
+    control = tracking()
+    assert step(control, 300_000) == 0
+    for _ in range(silent_ticks):
+        assert step(control, 0, 0, 1, UNKNOWN) == 0
+    assert 380_000 - step(control, 380_000) == 1000 * grid_kW
 
 
 def test_less_than_half_the_dead_band_and_meter_noise_do_not_reach_the_wire():
