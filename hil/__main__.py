@@ -5,9 +5,8 @@ import os
 import signal
 import sys
 
-from controller.record.journal import JournalError
-from controller.site.refusal import ConfigError
-from hil import rig_command
+from controller.config.refusal import ConfigError
+from controller.journal.ring import JournalError
 from hil.campaigns import golden
 from hil.campaigns.benchmarks import command as benchmarks
 from hil.campaigns.channel_b import command as channel_b
@@ -19,9 +18,10 @@ from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
+from hil.engine import rig_command
+from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
-from hil.rig import RigError
 from hil.scenarios.scenario import ScenarioError
 
 PROGRAM = "python -m hil"

@@ -13,7 +13,6 @@ from safety import (
     contactors,
     crc,
     evaluate,
-    evidence,
     features,
     fire,
     frame as f,
@@ -32,6 +31,7 @@ from safety import (
     racks,
     runaway,
     signals as s,
+    start_checklist,
     tapers,
     units,
     witness,
@@ -78,9 +78,9 @@ CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
 # fmt: off
 MODULES = (
-    ages, bounds, channel, connection, contactors, crc, evaluate, evidence, features, fire, f, gas,
-    heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
-    runaway, s,
+    ages, bounds, channel, connection, contactors, crc, evaluate, features, fire, f, gas, heating,
+    image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
+    runaway, s, start_checklist,
     tapers, units, witness,
 )
 # fmt: on

@@ -1,15 +1,15 @@
 """When energy is permitted: the run states, and when the contactors may open.
 
 Permits are outputs that lapse unless renewed, so this file can only ever withhold them. A clean
-boot is inhibited until the evidence (evidence.py) is complete; it does not latch. Before the
+boot is inhibited until the evidence (start_checklist.py) is complete; it does not latch. Before the
 contactors close, each permit relay has to drop alone and be read back.
 """
 
 from array import array
 
 from safety import contactors as c, matrix as m, parameters as p, signals as s
-from safety.evidence import I_INTERLOCK, I_NONE, Evidence
 from safety.opening import Opening
+from safety.start_checklist import I_INTERLOCK, I_NONE, Evidence
 
 RETRY_MS = 10_000  # wait after a failed closing (foxBMS bms_cfg.h: re-entry after 10 s)
 RELAY_MS = 1000  # for a permit relay to follow, off-delay included; longer is a failed closing
@@ -34,7 +34,7 @@ class Permit:
     def __init__(self, layout, image, image_map, inp, out, evaluator, contactors):
         self.layout, self.inp, self.out = layout, inp, out
         self.features, self.contactors = evaluator.features, contactors
-        self.evidence = Evidence(layout, image, image_map, inp, evaluator, contactors)
+        self.checklist = Evidence(layout, image, image_map, inp, evaluator, contactors)
         tick_ms = image[p.H_TICK_MS]
         self.opening = Opening(layout, image, image_map, inp, self.features, contactors)
         self.retry_ticks = p.ticks(RETRY_MS, tick_ms)
@@ -50,7 +50,7 @@ class Permit:
         self.relays = array("i", [0, 0])  # step of the relay test, ticks in it
         # closings that failed in a row, ticks of the present test mode, 1 until it is started
         self.tried = array("i", [0, 0, 0])
-        out[s.EVIDENCE_TOTAL] = self.evidence.total
+        out[s.EVIDENCE_TOTAL] = self.checklist.total
 
     def update(self, elapsed: int, pcs_demand: int, dc_demand: int, removal: int) -> None:
         """Step the state from the highest demands of the cabinet; publish permits."""
@@ -89,8 +89,8 @@ class Permit:
         evidence = I_NONE
         starting = state in STARTING
         if starting:  # later the count stays as it was
-            evidence = self.evidence.missing(not self._tested(), state in AT_REST, self.timer[1])
-            self.out[s.EVIDENCE_COUNT] = self.evidence.done
+            evidence = self.checklist.missing(not self._tested(), state in AT_REST, self.timer[1])
+            self.out[s.EVIDENCE_COUNT] = self.checklist.done
         if dc_demand >= m.DC_INHIBIT or starting and pcs_demand >= m.PCS_RAMP:
             return I_INTERLOCK
         return evidence
@@ -128,7 +128,7 @@ class Permit:
         the reset, the key in RUN, the door shut. is_demanded: 1 while one of them is latched. A
         test is asked for before the key is turned back.
         """
-        by_hand = not (self.inp[s.TEST_REQUEST] or self.evidence.none_of(self.evidence.by_hand))
+        by_hand = not (self.inp[s.TEST_REQUEST] or self.checklist.none_of(self.checklist.by_hand))
         if (is_demanded or by_hand) and self.state[0] not in ENERGISED:
             self.tried[2] = 1
         elif not self.inp[s.RUN_REQUEST]:

@@ -27,11 +27,11 @@ TABLES = (
 CLOCK_READERS = (
     "controller/system/clock.py",
     "controller/system/realtime.py",
-    "hil/rig.py",
-    "hil/plant_process.py",
-    "hil/rig_command.py",
-    "hil/scenario_operator.py",
-    "hil/virtual_run.py",
+    "hil/engine/rig.py",
+    "hil/engine/plant_process.py",
+    "hil/engine/rig_command.py",
+    "hil/engine/scenario_operator.py",
+    "hil/engine/virtual_run.py",
     "controller/console/watch.py",
     "tests/safety/test_parity.py",
     "hil/campaigns/benchmarks/timing.py",
@@ -56,7 +56,7 @@ MAY_IMPORT = (
     ("drivers/", ("drivers", "safety.signals")),
     (
         "controller/siting/",
-        ("controller.siting", "controller.site", "controller.documents", "controller.system"),
+        ("controller.siting", "controller.config", "controller.documents", "controller.system"),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
@@ -67,7 +67,19 @@ MAY_IMPORT = (
 )
 # Rooms of controller/: each may import the ones before it.
 ROOMS = (
-    *("sites", "system", "core", "rows", "site", "record", "hints", "run", "state", "documents"),
+    *(
+        "sites",
+        "system",
+        "core",
+        "rows",
+        "config",
+        "journal",
+        "store",
+        "hints",
+        "run",
+        "state",
+        "documents",
+    ),
     *("recorder", "upstream", "siting", "systemd", "console", "__main__"),
 )
 PURE_ROOMS = ("core", "rows")  # they take nothing from system
@@ -486,7 +498,7 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
         (imports, "hil/wires/virtual.py", "import drivers", "import drivers_of_others"),
         (arrows, "controller/core/a.py", "import controller.rows.b", "import controller.core.b"),
         (arrows, "controller/rows/a.py", "from controller.system import paths", "import drivers.a"),
-        (arrows, "controller/run/a.py", "from controller import state", "import controller.record"),
+        (arrows, "controller/run/a.py", "from controller import state", "import controller.store"),
         (
             arrows,
             "controller/state/a.py",

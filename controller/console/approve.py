@@ -6,12 +6,12 @@ import functools
 import os
 import re
 
+from controller.config import approval
 from controller.console import person
 from controller.console.operator import sent
-from controller.record import snapshot
-from controller.record.journal import JournalError
+from controller.journal import snapshot
+from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands
-from controller.site import approval
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s

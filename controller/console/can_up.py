@@ -7,8 +7,8 @@ SocketCAN has no bit rate of its own. restart-ms 100: a bus-off is not for ever 
 import os
 import subprocess
 
-from controller.site import config
-from controller.site.refusal import ConfigError
+from controller.config import configuration
+from controller.config.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
@@ -43,7 +43,7 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list:
 def _run(arguments, system="/sys/class/net", ip=IP):
     name = arguments.name
     with cli.ends(WRONG_INPUT, ConfigError):
-        buses = config.load(arguments.file).buses
+        buses = configuration.load(arguments.file).buses
     rates_bps = {
         bus.channel: bus.bitrate_bps
         for bus in buses

@@ -68,7 +68,7 @@ def _console(arguments):
 
 def _serve(arguments, line):
     from controller.console.terminal import actions, login, process, session, users, view
-    from controller.record import spool
+    from controller.store import spool
 
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     where = os.path.relpath(line.path, "/dev").replace("/", "-")[-8:]

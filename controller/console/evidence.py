@@ -4,10 +4,9 @@ It ends with 1 where something is missing: between a hazard, its rows, its tests
 measured of them; or a signal without a fault.
 """
 
-from controller.documents import document, fault_table, hazard_log, hazard_page
+from controller.documents import bill_of_materials, document, fault_table, hazard_log, hazard_page
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
-from controller.systemd import bill_of_materials
 
 
 def add(commands) -> None:

@@ -5,12 +5,12 @@ is left for a person to do. It changes nothing: the files of 0.1 are valid as th
 import os
 import sqlite3
 
+from controller.config import approval, configuration
+from controller.config.refusal import ConfigError
 from controller.console.terminal import users
 from controller.hints import keys
-from controller.record import chain, proof_tests, store
 from controller.recorder import reading
-from controller.site import approval, config as configs
-from controller.site.refusal import ConfigError
+from controller.store import chain, proof_tests, two_copies
 from controller.system import cli, sockets
 from controller.system.paths import (
     DONE,
@@ -55,8 +55,8 @@ def _migrate(arguments):
 
 
 def _store(directory):
-    found = store.Store(directory).load()
-    if found.record is None or found.state == store.UNREADABLE:
+    found = two_copies.Store(directory).load()
+    if found.record is None or found.state == two_copies.UNREADABLE:
         raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
     latches = ", ".join(found.record.latches) or "none"
     locked = f", locked out by {found.record.locked_out}" if found.record.locked_out else ""
@@ -119,10 +119,10 @@ def _members():
 
 def _configuration(path, directory):
     try:
-        config = configs.load(path)
+        config = configuration.load(path)
     except (ConfigError, OSError) as error:
         return [f"{plain(error, path)} (then the next key: firebreak check {path})"]
-    record = store.Store(directory).load().record
+    record = two_copies.Store(directory).load().record
     if record is None or record.approved != approval.packed(approval.of(config)):
         return ["the limits were approved by nobody: key out of RUN, then firebreak approve"]
     return []

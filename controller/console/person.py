@@ -8,7 +8,7 @@ import pwd
 import sys
 
 from controller.console.terminal import login, users
-from controller.record import spool
+from controller.store import spool
 from controller.system import cli, clock
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 

@@ -2,10 +2,10 @@
 
 import os
 
-from controller.record import proof_tests, store, trips
-from controller.record.stored_record import Record, StoreError
 from controller.recorder import archive
 from controller.run import run_request
+from controller.store import proof_tests, trips, two_copies
+from controller.store.stored_record import Record, StoreError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
 
@@ -28,8 +28,8 @@ def _prepare(arguments):
         is_new = not os.path.isdir(directory)
         if is_new:
             os.mkdir(directory, mode=0o700)
-        place = store.Store(directory)
-        if place.load().state != store.MISSING:
+        place = two_copies.Store(directory)
+        if place.load().state != two_copies.MISSING:
             raise cli.Ended(WRONG_INPUT, f"{directory}: holds a store already; nothing changed")
         known = [name for name in TRACES if os.path.exists(os.path.join(directory, name))]
         # It may replace a lost store that held a stop or a lock-out, so the cabinet rests; or a

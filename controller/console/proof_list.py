@@ -5,7 +5,7 @@ import io
 import json
 
 from controller.documents import document
-from controller.record import proof_state
+from controller.store import proof_state
 
 # Columns of the CSV, and their headers on paper, where two are left out.
 HEADERS = {

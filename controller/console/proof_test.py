@@ -7,15 +7,15 @@ clock cannot be right; 2 wrong input; 3 it could not be read or written.
 import os
 from typing import NamedTuple
 
+from controller.config import configuration, proof_plan
+from controller.config.acceptance_text import names_nothing
+from controller.config.refusal import ConfigError
 from controller.console import proof_list
-from controller.record import chain, proof_lines, proof_state, proof_tests, spool, utc
-from controller.record.journal import JournalError, JournalReader
-from controller.record.proof_lines import FAILED, PASSED
-from controller.record.proof_tests import LedgerError, NotWrittenError
-from controller.site import config, proof_plan
-from controller.site.acceptance_text import names_nothing
-from controller.site.refusal import ConfigError
-from controller.system import cli, clock
+from controller.journal.ring import JournalError, JournalReader
+from controller.store import chain, proof_lines, proof_state, proof_tests, spool
+from controller.store.proof_lines import FAILED, PASSED
+from controller.store.proof_tests import LedgerError, NotWrittenError
+from controller.system import cli, clock, utc
 from controller.system.paths import (
     DONE,
     NO_START,
@@ -82,7 +82,7 @@ def _plan(arguments):
     """Plan from the configuration or the running controller; ends the command without one."""
     if arguments.site is not None:
         with cli.ends(WRONG_INPUT, ConfigError):
-            found = config.load(arguments.site)
+            found = configuration.load(arguments.site)
         return Plan(
             proof_plan.plan(found),
             proof_plan.allowed_ms(found),

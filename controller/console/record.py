@@ -98,8 +98,8 @@ def _lock(directory):
 
 
 def _verify(arguments):
-    from controller.record import chain
     from controller.recorder import reading
+    from controller.store import chain
 
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:

@@ -1,7 +1,7 @@
 """`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
 
-from controller.record import replay
-from controller.record.journal import JournalError
+from controller.journal import replay
+from controller.journal.ring import JournalError
 from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 

@@ -4,9 +4,9 @@ import argparse
 import os
 
 from controller.console import operator
-from controller.record import snapshot
-from controller.record.history import STAGES, scope_of
-from controller.record.journal import JournalError
+from controller.journal import snapshot
+from controller.journal.history import STAGES, scope_of
+from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands
 from controller.state import rows
 from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of

@@ -3,8 +3,8 @@
 import os
 
 from controller.core import reasons
-from controller.record import snapshot
-from controller.record.journal import JournalError
+from controller.journal import snapshot
+from controller.journal.ring import JournalError
 from controller.rows import reason_words
 from controller.state import rows
 from safety import matrix as m, signals as s

@@ -9,7 +9,7 @@ import json
 import sqlite3
 
 from controller.console import pages, watch
-from controller.record.journal import JournalError
+from controller.journal.ring import JournalError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 

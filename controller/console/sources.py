@@ -13,8 +13,8 @@ from controller.core import hint_codes as h
 from controller.core.policies import hint_outputs
 from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity
-from controller.record import snapshot
-from controller.record.journal import JournalError
+from controller.journal import snapshot
+from controller.journal.ring import JournalError
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE
 

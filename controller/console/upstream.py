@@ -1,6 +1,6 @@
 """`firebreak upstream`: the command line of the gateway process (controller/upstream)."""
 
-from controller.site.schema import BAUDS_BD
+from controller.config.schema import BAUDS_BD
 from controller.system import cli
 
 LISTEN = "/run/firebreak-upstream/upstream.sock"

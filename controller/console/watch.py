@@ -7,9 +7,9 @@ import os
 import sqlite3
 import time
 
-from controller.record import snapshot, utc
-from controller.record.history import History
-from controller.record.journal import JournalError
+from controller.journal import snapshot
+from controller.journal.history import History
+from controller.journal.ring import JournalError
 from controller.run import link_statistics, loop_statistics
 from controller.state import (
     alarms,
@@ -24,6 +24,7 @@ from controller.state import (
     trend,
     why,
 )
+from controller.system import utc
 
 LIVE_S = 0.5  # so long a tick is waited for; a running controller makes one every 20 ms
 POLL_S = 0.01

@@ -2,7 +2,7 @@
 
 Layout: schema, number of sources, then SOURCE_WORDS words of each in the order of their index
 (W_...). A journal carries it beside the other two images, so that a replay needs no file.
-controller/site/sources.py makes the sources from TOML.
+controller/config/sources.py makes the sources from TOML.
 """
 
 from array import array

@@ -46,7 +46,7 @@ KERNEL_DISCHARGE = tuple(range(KERNEL_LIMIT + 1, KERNEL_LIMIT + 2 * len(bounds.L
 
 
 def inhibit_code(number: int) -> int:
-    """Code of the kernel's inhibit reason `number` (safety.evidence.INHIBIT_REASONS)."""
+    """Code of the kernel's inhibit reason `number` (safety.start_checklist.INHIBIT_REASONS)."""
     return _OTHER_INHIBITS.get(number, INHIBIT + number)
 
 

@@ -4,15 +4,15 @@
 The report is plain ASCII, at most document.WIDTH columns.
 """
 
+from controller.config import bus_times, hma, schema
+from controller.config.configuration import Config, load
+from controller.config.refusal import ConfigError, in_unit, shown
+from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
 from controller.documents import check_path, check_rows, effect_words
 from controller.documents.document import wrapped
-from controller.record import proof_lines
 from controller.rows.facts import sources
-from controller.site import bus_times, hma, schema
-from controller.site.config import Config, load
-from controller.site.refusal import ConfigError, in_unit, shown
-from controller.site.value_checks import allowed_text
+from controller.store import proof_lines
 from controller.system import cli, clock
 from controller.system.paths import DONE, WRONG_INPUT, ascii_only
 from safety import parameters, witness

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
+from controller.config import path_identity, track_path
+from controller.config.configuration import Config
 from controller.documents.document import wrapped
-from controller.record import store, stored_record
-from controller.site import path_identity, track_path
-from controller.site.config import Config
+from controller.store import stored_record, two_copies
 
 
 def stored_ms(config: Config, state_directory: str) -> int:
     """Path delay, ms, that a controller has measured on this path and stored; 0: none, or no store
     that this user may read.
     """
-    record = store.Store(state_directory).load().record
+    record = two_copies.Store(state_directory).load().record
     return stored_record.delay_of(record.path_delay, path_identity.of(config)) if record else 0
 
 

@@ -2,15 +2,15 @@
 and the state of each stage.
 """
 
-from controller.documents.document import wrapped
-from controller.rows import matrix_words
-from controller.rows.records import ROWS
-from controller.site import (
+from controller.config import (
     equipment as equipment_tables,
     limit_images,
     stage_states,
     thresholds as site_thresholds,
 )
+from controller.documents.document import wrapped
+from controller.rows import matrix_words
+from controller.rows.records import ROWS
 from safety import matrix, parameters, signals
 
 # By stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.

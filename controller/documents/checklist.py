@@ -6,10 +6,10 @@ wiring are proven once more with the controller switched off. What to inject is 
 the same contact or gas trips all its stages.
 """
 
+from controller.config import bus_times, stage_states, tapers, time_chain, wired
+from controller.config.equipment import EQUIPMENT
 from controller.documents import effect_words, matrix_tables
 from controller.rows import matrix_words, proof_intervals, records
-from controller.site import bus_times, stage_states, tapers, time_chain, wired
-from controller.site.equipment import EQUIPMENT
 from safety import matrix as m, runaway
 
 # Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from:

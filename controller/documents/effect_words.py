@@ -4,9 +4,9 @@ output, and its tapers.
 `matrix_words.demands` has the demands of the matrix; this adds the numbers of the site.
 """
 
+from controller.config import equipment, tapers, time_chain
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
-from controller.site import equipment, tapers, time_chain
 from safety import matrix as m, opening
 
 _WORDS = dict(matrix_words.EFFECTS)

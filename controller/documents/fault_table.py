@@ -6,11 +6,11 @@ safety/hazards/faults.toml has what only a person can say.
 
 import tomllib
 
+from controller.config import time_chain
 from controller.documents import effect_words
 from controller.documents.document import Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
-from controller.site import time_chain
 from safety import frame, matrix as m, signals as s
 
 FILE = ROOT / "safety/hazards/faults.toml"

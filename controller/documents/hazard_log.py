@@ -11,8 +11,8 @@ import tomllib
 import zlib
 
 import safety
+from controller.config import bus_times, configuration, time_chain
 from controller.rows.records import ROWS, by_row, feature_name
-from controller.site import bus_times, config, time_chain
 from controller.sites import EXAMPLE
 from safety import matrix as m
 
@@ -64,7 +64,7 @@ def facts(log: dict, measured: dict) -> dict:
 @functools.cache
 def site():
     """(Config, bus schedule) of the example site, which all figures here are of."""
-    found = config.load(str(EXAMPLE))
+    found = configuration.load(str(EXAMPLE))
     return found, bus_times.schedule(found)
 
 

@@ -1,5 +1,6 @@
 """The facts of the printed cause-and-effect matrix: every row, or those of a site as armed."""
 
+from controller.config import bus_times, schema, stage_states, tapers, thresholds
 from controller.documents import effect_words, matrix_tables
 from controller.rows import (
     facts as fact_table,
@@ -9,7 +10,6 @@ from controller.rows import (
     reason_words,
 )
 from controller.rows.records import ROWS, STAGES, by_row
-from controller.site import bus_times, schema, stage_states, tapers, thresholds
 from safety import matrix as m
 
 # Of a stage that no rack has armed because its BMS does not report its signal: this program does

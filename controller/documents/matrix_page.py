@@ -6,6 +6,8 @@ site, and of each stage whether it is armed, done by others, or not fitted and a
 missing required row is named and ends in exit code 1; `check` and `run` refuse such a file.
 """
 
+from controller.config import configuration
+from controller.config.refusal import ConfigError
 from controller.documents import (
     check,
     checklist,
@@ -17,8 +19,6 @@ from controller.documents import (
     matrix_tables,
 )
 from controller.rows import matrix_words
-from controller.site import config
-from controller.site.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 from safety import matrix as m
@@ -80,7 +80,7 @@ def _checklist(arguments):
 def _survey(path):
     """(Config, lines of refusals, already printed)."""
     with cli.ends(WRONG_INPUT, ConfigError):
-        found, lines = config.survey(path)
+        found, lines = configuration.survey(path)
     for line in lines:
         say(line)
     return found, lines

@@ -1,8 +1,8 @@
 """Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
 
+from controller.config import hma, limit_images, stage_states, tapers, time_chain, wired
 from controller.documents import check_rows, document
 from controller.rows import matrix_words
-from controller.site import hma, limit_images, stage_states, tapers, time_chain, wired
 from safety import matrix as m, parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"

@@ -7,11 +7,11 @@ site file leaves something out.
 
 import json
 
+from controller.config import bus_times, configuration, thresholds, time_chain
+from controller.config.places import PLACES
+from controller.config.refusal import ConfigError
 from controller.documents import document, effect_words
 from controller.rows import matrix_words
-from controller.site import bus_times, config, thresholds, time_chain
-from controller.site.places import PLACES
-from controller.site.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from safety import matrix as m
@@ -40,7 +40,7 @@ def add(commands) -> None:
 
 def _run(arguments):
     with cli.ends(WRONG_INPUT, ConfigError):
-        found = facts(config.load(arguments.site))
+        found = facts(configuration.load(arguments.site))
     if arguments.format == "json":
         print(json.dumps(found, indent=1))
     elif arguments.format == "html":

@@ -11,9 +11,9 @@ import os
 import secrets
 import stat
 
+from controller.config.schema import SOURCE_NAME
 from controller.hints import desk, wire as w
-from controller.record import durable
-from controller.site.schema import SOURCE_NAME
+from controller.store import durable
 from controller.system import regular_file
 
 DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"

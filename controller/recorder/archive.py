@@ -10,11 +10,11 @@ import contextlib
 import os
 import sqlite3
 
-from controller.record import chain
-from controller.record.trips import TripLog
 from controller.recorder import head, rescue, retention
 from controller.recorder.database import CHECKPOINT_BYTES, LOG_BYTES, Database, DatabaseError
 from controller.recorder.room import Reserve
+from controller.store import chain
+from controller.store.trips import TripLog
 
 FILE = "record.db"
 TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most

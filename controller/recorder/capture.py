@@ -11,8 +11,7 @@ import os
 import re
 from collections import deque
 
-from controller.record import durable
-from controller.record.journal import (
+from controller.journal.ring import (
     KEYFRAMES,
     NEWEST,
     NOTHING_YET,
@@ -20,6 +19,7 @@ from controller.record.journal import (
     JournalReader,
     file_start,
 )
+from controller.store import durable
 from controller.system import regular_file
 
 FOLDER, PART = "captures", ".part"

@@ -5,7 +5,7 @@ removed by size.
 import contextlib
 import errno
 
-from controller.record.frame import KEYFRAME
+from controller.journal.frame import KEYFRAME
 from controller.recorder.capture import Before, event_number
 from controller.recorder.database import DatabaseError
 from safety import parameters as p

@@ -6,11 +6,11 @@ import io
 import os
 from datetime import UTC, datetime, timedelta
 
-from controller.record import durable
-from controller.record.chain import COLUMNS
-from controller.record.utc import UTC_US_MAX
 from controller.recorder import minutes, seconds
+from controller.store import durable
+from controller.store.chain import COLUMNS
 from controller.system import regular_file
+from controller.system.utc import UTC_US_MAX
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TABLES = {

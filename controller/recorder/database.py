@@ -12,8 +12,8 @@ import os
 import sqlite3
 from typing import NamedTuple
 
-from controller.record import chain
 from controller.recorder.minutes import COLUMNS
+from controller.store import chain
 
 SCHEMA = 1
 TABLES = """

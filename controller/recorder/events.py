@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from controller.core import hint_codes, image, reasons
 from controller.core.setpoint import O_BINDING_REASON
-from controller.record.snapshot import names_of, places
+from controller.journal.snapshot import names_of, places
 from controller.rows import reason_words
 from controller.run import operator_commands, run_request
 from safety import matrix, parameters as p, signals as s

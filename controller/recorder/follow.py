@@ -10,9 +10,9 @@ import contextlib
 import os
 from zlib import crc32
 
-from controller.record.frame import KEYFRAME
-from controller.record.journal import JournalError
-from controller.record.snapshot import Snapshot, other_version
+from controller.journal.frame import KEYFRAME
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot, other_version
 from safety import parameters as p
 
 NAMES = ("journal.previous", "journal")  # oldest first

@@ -8,7 +8,7 @@ lost.
 import json
 import os
 
-from controller.record import durable
+from controller.store import durable
 from controller.system import regular_file
 
 FILE = "record.head"

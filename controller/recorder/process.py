@@ -8,8 +8,6 @@ on with the frame after it.
 
 import os
 
-from controller.record import spool
-from controller.record.utc import WallClock
 from controller.recorder import events
 from controller.recorder.archive import Archive
 from controller.recorder.batch import Batch
@@ -23,6 +21,8 @@ from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
 from controller.recorder.timeline import Timeline
+from controller.store import spool
+from controller.system.utc import WallClock
 from safety import parameters as p
 
 FRAMES_A_STEP, ACTS_A_STEP = 500, 20

@@ -6,8 +6,9 @@ without a ledger records when it was commissioned. Without a clock that knows th
 told and nothing written.
 """
 
-from controller.record import proof_lines, proof_state, proof_tests, utc
 from controller.recorder.events import NOTE, event
+from controller.store import proof_lines, proof_state, proof_tests
+from controller.system import utc
 from controller.system.paths import plain
 
 LOOK_US = 60_000_000

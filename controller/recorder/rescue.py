@@ -15,7 +15,6 @@ import sqlite3
 from typing import NamedTuple
 from urllib.parse import quote
 
-from controller.record import chain, durable
 from controller.recorder.database import (
     EVENT_COLUMNS,
     INSERT_EVENT,
@@ -24,6 +23,7 @@ from controller.recorder.database import (
     Database,
     own_columns,
 )
+from controller.store import chain, durable
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 # meta that lets the recorder go on where it was

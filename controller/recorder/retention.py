@@ -6,7 +6,7 @@ event with code RETENTION gives the number up to which events may be missing. Ea
 piece of work, because an event must not wait.
 """
 
-from controller.record import chain
+from controller.store import chain
 
 FILL_PERCENT_MAX = 90
 SECONDS_KEPT_MIN = 3600  # events give way before the last hour does

@@ -5,7 +5,7 @@ still be written.
 import contextlib
 import os
 
-from controller.record import durable
+from controller.store import durable
 
 FILE = "record.reserve"
 RESERVE_BYTES = 4 << 20

@@ -2,9 +2,9 @@
 key. Until then row 58 keeps everything open.
 """
 
+from controller.config import approval
 from controller.core.image import packed_name
 from controller.run.stored_value import StoredValue
-from controller.site import approval
 
 
 class Approval:

@@ -8,12 +8,12 @@ object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
-from controller.record.stored_record import AWAKE
 from controller.run import operator_commands, run_request
 from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
 from controller.run.record_feed import RecordFeed
 from controller.run.relays import Relays
+from controller.store.stored_record import AWAKE
 from safety import latches, parameters as p, signals as s
 
 KEYFRAME_MS = 10_000

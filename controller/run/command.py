@@ -4,13 +4,14 @@ import contextlib
 import logging
 import os
 
+from controller.config import approval, configuration
+from controller.config.refusal import ConfigError
 from controller.hints import keys
-from controller.record import journal_header, store
-from controller.record.journal import JournalError
-from controller.record.keeper import Keeper
+from controller.journal import journal_header
+from controller.journal.ring import JournalError
 from controller.run import cabinet as cabinets, loop, self_test
-from controller.site import approval, config
-from controller.site.refusal import ConfigError
+from controller.store import two_copies
+from controller.store.keeper import Keeper
 from controller.system import clock, own_names, realtime
 from controller.system.paths import (
     NO_START,
@@ -46,7 +47,7 @@ def _run(arguments):
     # python-can logs a line per noise burst; what matters is counted by the drivers
     logging.getLogger("can").setLevel(logging.CRITICAL)
     try:
-        settings = config.load(arguments.file)
+        settings = configuration.load(arguments.file)
     except ConfigError as error:
         say(error)
         return WRONG_INPUT
@@ -65,7 +66,7 @@ def _run(arguments):
 
 
 def _start(settings, arguments):
-    held = store.hold(arguments.state_dir)
+    held = two_copies.hold(arguments.state_dir)
     if held is None:
         say(
             f"{arguments.state_dir}: another controller, or what a killed one has left, still "
@@ -79,8 +80,10 @@ def _start(settings, arguments):
 
 
 def _tick(settings, arguments, keeper):
-    loaded = store.of_cabinet(store.Store(arguments.state_dir).load(), settings.names[-1][1])
-    loaded = store.of_run(loaded, arguments.run_dir)
+    loaded = two_copies.of_cabinet(
+        two_copies.Store(arguments.state_dir).load(), settings.names[-1][1]
+    )
+    loaded = two_copies.of_run(loaded, arguments.run_dir)
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())

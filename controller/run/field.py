@@ -7,10 +7,10 @@ moves the bytes of each port and the frames of each CAN bus.
 
 from functools import partial
 
+from controller.config import bus_times, families
 from controller.core import reasons
 from controller.core.gate import Gate
 from controller.core.sent import Sent
-from controller.site import bus_times, families
 from drivers.buses import rtu
 from safety import signals as s
 

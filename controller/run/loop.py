@@ -11,10 +11,10 @@ import signal
 import sys
 
 from controller.hints.listener import HintListener
-from controller.record import store
 from controller.run import operator_commands
 from controller.run.link_statistics import LinkStatistics
 from controller.run.loop_statistics import LoopStatistics
+from controller.store import two_copies
 from controller.system import clock, regular_file
 from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import Arrivals, SerialPort
@@ -157,7 +157,7 @@ class Loop:
         keeper.watch(now_us)
         if not keeper.ok and not self._told:
             self._told = self._marked = True
-            store.mark_failed(self._run_directory, True)
+            two_copies.mark_failed(self._run_directory, True)
             print(
                 f"firebreak: {keeper.line}; no contactor closes and no reset is accepted until a "
                 "restart; free disk space before the restart, or what is not stored is lost",
@@ -167,7 +167,7 @@ class Loop:
         # the first record of this run contains what was loaded at the start
         elif self._marked and keeper.poll() and keeper.ok:
             self._marked = False
-            store.mark_failed(self._run_directory, False)
+            two_copies.mark_failed(self._run_directory, False)
 
     def _stop(self, number, frame):
         """Signal handler: ask for a controlled stop."""

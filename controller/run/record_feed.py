@@ -4,17 +4,17 @@ from the last one.
 
 from dataclasses import replace
 
+from controller.config import path_identity
 from controller.core.image import packed_name
 from controller.core.instances import stage_instances
-from controller.record.store import ARMED, MISSING, UNREADABLE
-from controller.record.stored_record import AWAKE, UNMEASURED, Record, delay_of
 from controller.run import run_request
 from controller.run.approval import Approval
 from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
 from controller.run.stored_value import StoredValue
-from controller.site import path_identity
+from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
+from controller.store.two_copies import ARMED, MISSING, UNREADABLE
 from safety import signals as s
 
 TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times

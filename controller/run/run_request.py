@@ -5,8 +5,8 @@ Why it rests is a field of the stored record, so the rest survives restarts. Tha
 told to end is no rest: after a restart the cabinet runs, or rests, as before.
 """
 
-from controller.record.stored_record import AWAKE
 from controller.run.stored_value import StoredValue
+from controller.store.stored_record import AWAKE
 
 # why it rests; 0: it does not; UNKNOWN: no store says whether it was to; ROW: a row after which it
 # rests (matrix.REST_ROWS, or a key latch); RESTART: the hazard analysis lets no restart energise it

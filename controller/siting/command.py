@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 
-from controller.site.refusal import ConfigError
+from controller.config.refusal import ConfigError
 from controller.siting import audit, geometry, plan, reading, report
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 

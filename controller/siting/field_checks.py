@@ -1,7 +1,7 @@
 """Whether a value of a siting file is one its key may have."""
 
-from controller.site.acceptance_text import names_nothing
-from controller.site.refusal import not_allowed, refuse, shown
+from controller.config.acceptance_text import names_nothing
+from controller.config.refusal import not_allowed, refuse, shown
 from controller.siting import fields as f, ground
 
 

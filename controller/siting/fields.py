@@ -6,7 +6,7 @@ Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]
 
 from typing import NamedTuple
 
-from controller.site.acceptance_text import LEAST
+from controller.config.acceptance_text import LEAST
 
 SCHEMA = 1
 IFC_2018, NFPA_2020, NFPA_2023, NFPA_2026 = EDITIONS = (

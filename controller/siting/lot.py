@@ -2,7 +2,7 @@
 
 import math
 
-from controller.site.refusal import refuse
+from controller.config.refusal import refuse
 from controller.siting import geometry, ground
 
 # how far the ends of an open line are drawn on: past every coordinate a file may say

@@ -2,7 +2,7 @@
 
 import itertools
 
-from controller.site.refusal import refuse
+from controller.config.refusal import refuse
 from controller.siting import fields as f, ground, lot
 
 

@@ -6,8 +6,8 @@ import difflib
 import re
 import tomllib
 
-from controller.site.layers import file_text
-from controller.site.refusal import ConfigError, not_allowed, refuse, shown
+from controller.config.layers import file_text
+from controller.config.refusal import ConfigError, not_allowed, refuse, shown
 from controller.siting import fields as f, geometry, ground, lot
 from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan

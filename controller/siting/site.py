@@ -4,7 +4,7 @@ import functools
 import math
 from dataclasses import dataclass
 
-from controller.site.acceptance_text import placeholder_line
+from controller.config.acceptance_text import placeholder_line
 from controller.siting import fields as f, geometry
 from controller.siting.things import grouped
 

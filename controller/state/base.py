@@ -1,7 +1,7 @@
 """Parts of every page's facts: reasons, ages, and values that are None while unknown."""
 
 from controller.core import image, reasons
-from controller.record.history import STAGES
+from controller.journal.history import STAGES
 from controller.rows import danger, reason_words
 from controller.run import peer_words
 from safety import parameters as p, signals as s

@@ -1,9 +1,10 @@
 """Events: of the recorder, or without one of the keyframes of the present journal."""
 
 from controller.core import reasons
-from controller.record import history as h, utc
+from controller.journal import history as h
 from controller.rows import reason_words
 from controller.state import base, record
+from controller.system import utc
 from safety import matrix as m
 
 WORDS = ("kind", "code", "scope", "text")

@@ -1,7 +1,7 @@
 """Path delay: from a change of the load to the battery's answer, as load tracking uses it."""
 
 from controller.core.policies import meter_sign
-from controller.record.snapshot import Shadow
+from controller.journal.snapshot import Shadow
 
 # by code of meter_sign.O_DELAY_SOURCE
 SOURCES = ("nominal", "measured", "stored", "not believed")

@@ -2,7 +2,8 @@
 
 import os
 
-from controller.record import proof_lines, proof_state, proof_tests, utc
+from controller.store import proof_lines, proof_state, proof_tests
+from controller.system import utc
 from controller.system.paths import plain
 
 

@@ -4,7 +4,7 @@ For people only: it is neither in the matrix's report nor on any interface upstr
 that acts reads it.
 """
 
-from controller.record.history import STAGES
+from controller.journal.history import STAGES
 from controller.state import base, propagation_map
 from safety import heating, matrix as m, parameters as p, signals as s
 

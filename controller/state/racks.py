@@ -1,6 +1,6 @@
 """Racks, as reported by their BMS: an unknown value is None, never the last one and never 0."""
 
-from controller.record.history import STAGES
+from controller.journal.history import STAGES
 from controller.rows import danger
 from controller.state import base
 from safety import contactors, parameters as p, rack_limits, signals as s

@@ -6,8 +6,8 @@ import sqlite3
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from controller.record.utc import UTC_US_MAX
 from controller.system import regular_file
+from controller.system.utc import UTC_US_MAX
 
 FILE = "record.db"
 WAIT_S = 1.0

@@ -1,7 +1,7 @@
 """Rows of the cause-and-effect matrix that are active or latched: beginning, demands, reset."""
 
 from controller.core import image, reasons
-from controller.record.history import CODES, STAGES, scope_of
+from controller.journal.history import CODES, STAGES, scope_of
 from controller.rows import danger, facts, reason_words
 from controller.rows.records import ROWS
 from controller.run import peer_words, self_test

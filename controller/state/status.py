@@ -1,7 +1,7 @@
 """Status: the one page for everybody; the other pages' facts in short."""
 
+from controller.config import equipment
 from controller.core import setpoint
-from controller.site import equipment
 from controller.state import alarms, base, hints, links, path_delay, propagation, racks, rows, why
 from safety import parameters as p, signals as s
 

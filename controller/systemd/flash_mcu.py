@@ -18,8 +18,8 @@ import tempfile
 from typing import NamedTuple
 
 from controller import sites
-from controller.site import config as configs
-from controller.site.refusal import ConfigError
+from controller.config import configuration
+from controller.config.refusal import ConfigError
 from safety import parameters, second_image as si
 
 DONE, WRONG_INPUT, NO_START = 0, 2, 3
@@ -120,7 +120,7 @@ def main(argv: list | None = None) -> int:
     """The exit code."""
     given = _parser().parse_args(argv)
     try:
-        image = configs.load(given.cabinet).safety_image
+        image = configuration.load(given.cabinet).safety_image
         if not os.path.exists(given.port):
             raise ConfigError(
                 f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id"

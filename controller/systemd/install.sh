@@ -142,8 +142,8 @@ make_wheels() {
     "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
         fail "could not make a virtual environment: $(tail -n 1 "$work/log")"
-    "$python" "$here/locked.py" run >"$work/run.lock"
-    "$python" "$here/locked.py" build >"$work/build.lock"
+    "$python" "$here/../documents/locked.py" run >"$work/run.lock"
+    "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
     mkdir "$work/source" "$work/wheels"
     tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers hil |

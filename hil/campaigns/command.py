@@ -2,7 +2,7 @@
 
 import sys
 
-from hil.arguments import output_file, whole
+from hil.engine.arguments import output_file, whole
 from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_MET as NOT_MET
 
 WRONG_INPUT, NO_START = 2, 3

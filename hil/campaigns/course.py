@@ -6,8 +6,8 @@ import contextlib
 import threading
 from collections import Counter
 
-from controller.record.journal import JournalError
-from hil.rig import RigError
+from controller.journal.ring import JournalError
+from hil.engine.rig import RigError
 
 STOP_S = 60.0  # hang guard
 
@@ -20,7 +20,7 @@ class Course:
     """Plays `_play` beside a rig. `error`: what it ended with, None without one."""
 
     def __init__(self, rig):
-        """rig: a hil.rig.Rig that has started."""
+        """rig: a hil.engine.rig.Rig that has started."""
         self.rig, self.error = rig, None
         self.over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -13,14 +13,14 @@ import json
 import pathlib
 import tempfile
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil import forks
 from hil.campaigns import command, verdict
+from hil.engine import forks
+from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.results import recorder, run_result
 from hil.scenarios import scenario
-from hil.simulate import VirtualRig
 
 COLUMNS = ("journal", "wire", "image", "json")
 
@@ -59,7 +59,7 @@ def _earlier(path):
 def digests(name):
     """The line of one scenario: its name and its digests in the order of COLUMNS."""
     chosen = scenario.load(name)
-    config = configs.load(str(EXAMPLE))
+    config = configuration.load(str(EXAMPLE))
     wire = hashlib.sha256()
     with tempfile.TemporaryDirectory() as folder:
         outcome = _run(chosen, config, pathlib.Path(folder, "journal"), wire)

@@ -10,7 +10,7 @@ import msgpack
 
 from controller import sites
 from controller.system.realtime import FIFO_PRIORITY
-from hil import plant_process, rig
+from hil.engine import plant_process, rig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from hil.rig import ROOT
+from hil.engine.rig import ROOT
 
 END_S = 15.0
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 import sys
 
-from hil import forks
+from hil.engine import forks
 
 
 class CheckError(RuntimeError):

@@ -2,8 +2,8 @@
 
 import collections
 
+from controller.config.configuration import Config
 from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
-from controller.site.config import Config
 from hil.loads import reader, shape
 from hil.loads.trace import synthetic_load
 from hil.scenarios.scenario import step_load

@@ -39,7 +39,7 @@ class Run(NamedTuple):
 
 
 def run_of(rig, load):
-    """Run of a hil.simulate.VirtualRig. load: hil.loads.selection.Load."""
+    """Run of a hil.engine.simulate.VirtualRig. load: hil.loads.selection.Load."""
     rows, observer = rig.recorder.rows(), rig.observer
     loop = {"ticks": rig.ticks, "missed": 0}
     return Run(rows, observer.result(), observer.violations, rig.trips.trips, loop, load.about)

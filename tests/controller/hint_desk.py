@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
+from controller.config.sources import Source
 from controller.core import hint_codes as h
 from controller.hints import desk as hints, hint_statistics, wire as w
-from controller.site.sources import Source
 
 NONCE = bytes(range(8))
 NOW_MS = 1_000_000

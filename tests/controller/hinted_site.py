@@ -15,8 +15,9 @@ from controller.core import hint_codes
 from controller.hints import hint_statistics, keys
 from controller.hints.client import HintClient
 from controller.hints.listener import HintListener
-from controller.record import journal_header, store
+from controller.journal import journal_header
 from controller.run import operator_commands
+from controller.store import two_copies
 
 SOURCES = """
 [source.site_ems]
@@ -60,7 +61,7 @@ class HintedSite:
         for name, key in KEYS.items():
             self.write_key(name, key)
         settings = believed(_files(folder).load())
-        self.bench = Bench(found(store.CLEAN), settings=settings)
+        self.bench = Bench(found(two_copies.CLEAN), settings=settings)
         cabinet = self.bench.cabinet
         cabinet.journal = journal_header.open_journal(
             str(self.run_dir / "journal"), settings, cabinet.core, 1 << 20

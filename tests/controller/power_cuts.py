@@ -14,9 +14,9 @@ from pathlib import Path
 from recorder_bench import FakeClocks, Place
 from recorder_feed import Feed
 
-from controller.record import chain
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
+from controller.store import chain
 from tests.repository import ROOT
 
 SECTOR_BYTES = 512

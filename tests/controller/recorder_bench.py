@@ -2,16 +2,17 @@
 
 from cabinet_bench import believed
 
-from controller.record import chain, journal_header, replay
+from controller.config import configuration
+from controller.journal import journal_header, replay
 from controller.recorder import reading
 from controller.recorder.limits import Limits
 from controller.recorder.process import Recorder
-from controller.site import config
 from controller.sites import EXAMPLE
+from controller.store import chain
+from hil.engine.simulate import VirtualRig
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
 
-CONFIG = believed(config.load(EXAMPLE))
+CONFIG = believed(configuration.load(EXAMPLE))
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
 TICK_US = CONFIG.tick_ms * 1000
 SMALL_RING_BYTES = 8 << 20

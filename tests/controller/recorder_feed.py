@@ -3,15 +3,15 @@
 import os
 import random
 
+from controller.config import configuration
 from controller.core.core import STANDING_BITS
-from controller.record import journal_header, replay
-from controller.record.journal_writer import JournalWriter
+from controller.journal import journal_header, replay
+from controller.journal.writer import JournalWriter
 from controller.recorder.events import TRIP, row_kind
-from controller.site import config
 from controller.sites import EXAMPLE
 from safety import signals as s
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 RING_BYTES = 32 << 20
 
 

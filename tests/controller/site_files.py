@@ -3,8 +3,8 @@
 import re
 import shutil
 
+from controller.config import configuration
 from controller.rows import records
-from controller.site import config
 from controller.sites import FOLDER as SITES
 
 FIREBREAK = ("types/firebreak_645.toml", "example/site.toml", "example/cabinet.toml")
@@ -102,11 +102,11 @@ class SiteFiles:
         return self.append("cabinet", f'[channel_b]\nport = "{port}"')
 
     def load(self):
-        return config.load(self.paths[2])
+        return configuration.load(self.paths[2])
 
     def refusal(self):
         try:
             self.load()
-        except config.ConfigError as error:
+        except configuration.ConfigError as error:
             return str(error).replace(str(self.paths[2].parent.parent) + "/", "")
         raise AssertionError("the configuration was accepted")

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from site_files import SITES
 
-from controller.record import store
-from controller.record.journal import JournalError
-from controller.record.snapshot import Snapshot
-from controller.site import config
+from controller.config import configuration
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot
 from controller.sites import EXAMPLE
+from controller.store import two_copies
 from controller.system import realtime
-from hil.cabinet import SimulatedCabinet
-from hil.run_directory import approved
+from hil.engine.cabinet import SimulatedCabinet
+from hil.engine.run_directory import approved
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual_can import VirtualCan
@@ -37,7 +37,7 @@ class WiredSite:
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.config = config.load(EXAMPLE)
+        self.config = configuration.load(EXAMPLE)
         self.cabinet = SimulatedCabinet(self.config, lambda t_s: 300_000.0, 1, {"soc": 0.55})
         self.requests = {}  # bus: how many chunks the controller has sent on it
         self.ptys, self.servers, self.cans, self.started = {}, [], [], []
@@ -48,7 +48,7 @@ class WiredSite:
         self.file.write_text("".join(lines))
         self.state = self.folder / "state"
         self.state.mkdir()
-        self.store = store.Store(str(self.state))
+        self.store = two_copies.Store(str(self.state))
         self.store.save(approved(self.config))
         self._journal = self._snapshot = None
         with contextlib.suppress(PermissionError):

@@ -9,7 +9,7 @@ from drivers.buses import rtu
 from drivers.io import IoModule
 from drivers.pcs import SunSpecPcs
 from drivers.sensor import Sensor
-from hil.cabinet import SimulatedCabinet
+from hil.engine.cabinet import SimulatedCabinet
 from safety import signals as s
 
 MODULES, RACKS = 15, 2

@@ -1,9 +1,9 @@
-"""hil/cabinet.py: devices, contacts and coils of a topology, and the wiring for an observer."""
+"""The simulated cabinet: devices, contacts and coils of a topology; the wiring for an observer."""
 
 import full_site
 from full_site import SENSORS
 
-from hil import cabinet
+from hil.engine import cabinet
 from hil.plant import relays
 from hil.plant.cabinet import CONTACTS
 from safety import signals as s

@@ -5,11 +5,11 @@ import struct
 import dev_standin
 import pytest
 
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil import cabinet
 from hil.devices.fast_meter import FastMeter
 from hil.devices.sdm630 import Sdm630
+from hil.engine import cabinet
 from tests.tables import cases
 
 FC3, FC4 = 3, 4
@@ -86,7 +86,7 @@ def test_after_a_freeze_the_mean_is_of_one_window():
 
 
 def test_the_rig_chooses_the_meter_by_its_profile():
-    loaded = config.load(EXAMPLE)
+    loaded = configuration.load(EXAMPLE)
     one = cabinet.SimulatedCabinet(loaded, lambda t_s: 300_000.0, 1)
     meters = [one.devices[name] for name in ("meter_grid", "meter_load")]
     assert [type(each) for each in meters] == [FastMeter, FastMeter]

@@ -1,11 +1,11 @@
-"""hil.forks: what a child returns; one that fails, dies or is not waited for."""
+"""hil.engine.forks: what a child returns; one that fails, dies or is not waited for."""
 
 import os
 import signal
 
 import pytest
 
-from hil import forks
+from hil.engine import forks
 
 
 def test_every_job_is_done_once_and_comes_back_whole():

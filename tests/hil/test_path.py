@@ -2,13 +2,13 @@
 
 import pytest
 
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks import path
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 from hil.wires.virtual import DOWN
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 TICK_US = 20_000
 WRITE_REGISTERS = 16
 

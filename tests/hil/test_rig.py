@@ -13,10 +13,11 @@ import pytest
 from slow import slow
 
 from controller import __main__ as controller
-from controller.record import store
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil import __main__ as cli, rig, rig_command
+from controller.store import two_copies
+from hil import __main__ as cli
+from hil.engine import rig, rig_command
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -140,7 +141,7 @@ def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path):
         assert select.select([process], (), (), 30)[0]
         os.close(process)
     assert processes_in(tmp_path) == {}
-    assert store.Store(str(run.directory() / "state")).load().state == store.CLEAN
+    assert two_copies.Store(str(run.directory() / "state")).load().state == two_copies.CLEAN
 
 
 @pytest.fixture
@@ -149,7 +150,10 @@ def made(tmp_path):
     runs = []
 
     def one(**changes):
-        arguments, settings = cli.parser().parse_args(["rig", "--for", "600"]), config.load(EXAMPLE)
+        arguments, settings = (
+            cli.parser().parse_args(["rig", "--for", "600"]),
+            configuration.load(EXAMPLE),
+        )
         order = rig_command.order_of(arguments, None, settings)
         runs.append(rig.Rig(order | {"run_dir": str(tmp_path)} | changes, None, settings))
         return runs[0]

@@ -9,10 +9,11 @@ import sys
 
 import pytest
 
-from controller.record.journal import JournalError
-from controller.site import config, stage_states
+from controller.config import configuration, stage_states
+from controller.journal.ring import JournalError
 from controller.sites import EXAMPLE
-from hil import __main__ as cli, rig_command, virtual_controller, virtual_run
+from hil import __main__ as cli
+from hil.engine import rig_command, virtual_controller, virtual_run
 from hil.scenarios import scenario
 from tests.tables import cases
 
@@ -171,12 +172,12 @@ def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
     def load(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(rig_command.configs, "load", load)
+    monkeypatch.setattr(rig_command.configuration, "load", load)
     assert refused(capsys, "--virtual") == (130, "interrupted before there was a result")
 
 
 def test_the_order_of_a_run(trace):
-    settings = config.load(str(EXAMPLE))
+    settings = configuration.load(str(EXAMPLE))
     estop = scenario.load("estop")
     made = [
         rig_command.order_of(cli.parser().parse_args(["rig", *more]), chosen, settings)

@@ -7,7 +7,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.results import marks, page, plot, run_result, words
 from hil.results.recorder import Recorder, Run
@@ -83,7 +83,13 @@ def test_figures_begin_when_the_contactors_are_closed_and_the_limits_have_recove
     timeline, from_us, measured_s
 ):
     found = run_result.measured(
-        run(1350, timeline=timeline), config.load(str(EXAMPLE)), 1e6, {}, None, from_us, False
+        run(1350, timeline=timeline),
+        configuration.load(str(EXAMPLE)),
+        1e6,
+        {},
+        None,
+        from_us,
+        False,
     )
     assert found.doc["measured_from_s"] == pytest.approx(measured_s, abs=1e-3)
     assert (found.doc["swing_2s_pct"]["load"] is None) == (timeline == ())

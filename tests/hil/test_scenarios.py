@@ -6,15 +6,15 @@ import pytest
 from slow import slow
 from why_on_the_wire import Comparison, TappedSerial
 
-from controller.record.journal_header import open_journal
-from controller.site import config
+from controller.config import configuration
+from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE
-from hil import simulate, virtual_controller
+from hil.engine import simulate, virtual_controller
 from hil.loads import selection
 from hil.results import recorder, run_result
 from hil.scenarios import scenario
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 # load tracking with a ramp and a stop, a restart; all scenarios with --all
 QUICK = ("bms_silent", "controller_killed")
 RING_BYTES = 8 << 20

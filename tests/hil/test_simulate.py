@@ -2,16 +2,16 @@
 
 import pytest
 
-from controller.record import store, stored_record
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE, PYLONTECH
+from controller.store import stored_record, two_copies
+from hil.engine.simulate import VirtualRig
+from hil.engine.virtual_controller import MemoryStore
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
-from hil.virtual_controller import MemoryStore
 from hil.wires.virtual import DOWN, NEVER
 from safety import signals as s
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 SECOND_US = 1_000_000
 
 
@@ -125,11 +125,11 @@ def test_a_controller_that_is_started_again_or_stood_still_notices():
 
 def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
     kept = MemoryStore(stored_record.Record())
-    assert kept.loaded()[:2] == (store.CLEAN, stored_record.Record())
+    assert kept.loaded()[:2] == (two_copies.CLEAN, stored_record.Record())
     for number, armed in enumerate((1, 0), 1):
         record = stored_record.Record(armed)
         assert kept.submit(record) == kept.poll() == number
-        assert kept.loaded().state == (store.ARMED if armed else store.CLEAN)
+        assert kept.loaded().state == (two_copies.ARMED if armed else two_copies.CLEAN)
         assert kept.loaded().record is record
     virtual = rig(actions=[action(1.001, "estop_press")]).run(1.0)
     assert virtual.plant.contacts["estop_1"]
@@ -137,7 +137,7 @@ def test_a_start_finds_the_store_an_action_its_tick_and_a_stop_is_clean():
     assert not virtual.plant.contacts["estop_1"]
     assert (1_020_000, "estop_press", "") in virtual.observer.result()
     virtual = rig(actions=[action(5, "run_request", on=False)]).run(9)
-    assert virtual.controller.store.loaded().state == store.CLEAN
+    assert virtual.controller.store.loaded().state == two_copies.CLEAN
     assert opened(virtual)
     assert virtual.trips.trips == [] and virtual.observer.violations == []
 
@@ -147,7 +147,7 @@ def run_state(virtual):
 
 
 def test_a_start_goes_on_or_is_ended_by_withdrawn_evidence():
-    site = config.load(PYLONTECH)
+    site = configuration.load(PYLONTECH)
     virtual = VirtualRig(site, lambda t_s: 10_000.0, 1, (), {"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])
     for device, state in (("", "tripped"), ("bms_1", "inhibited"), ("meter_grid", "inhibited")):

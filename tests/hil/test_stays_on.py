@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.rows import start
 from hil.campaigns.rows.course import Course, do
@@ -19,7 +19,7 @@ from hil.observer.told import Power, of_rack
 from hil.observer.wiring import Wiring
 from tests.tables import cases
 
-CONFIG = configs.load(str(EXAMPLE))
+CONFIG = configuration.load(str(EXAMPLE))
 REVERSED = Course("56a", (do("pcs_reverse"),))
 TAKEN = REVERSED._replace(power_kW=-200)
 MOVED = start.REQUEST | {"value_W": 150_000}

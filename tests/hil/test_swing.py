@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_figures import document, recorded
 
-from controller.site import config
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.state import bands as cabinet_bands
 from hil.results import bands, live, swing
@@ -122,7 +122,7 @@ def test_the_live_screen_has_the_sentences_of_the_page_and_a_column_per_second()
     rows["t_us"] += 20_000  # the first row is at the end of the first tick
     recorder = SimpleNamespace(since=lambda t_us: rows[rows["t_us"] >= t_us])
     timeline = [(2_000_000, "contactors_closed", "")]
-    shown = live.Live(recorder, lambda: timeline, config.load(str(EXAMPLE)))
+    shown = live.Live(recorder, lambda: timeline, configuration.load(str(EXAMPLE)))
     assert shown.shown(10_000_000)["headline"] == live.START_UP
     for now_us in range(0, 60_000_001, 100_000):
         last = shown.shown(now_us)
@@ -152,7 +152,7 @@ def test_a_grid_that_falls_into_a_dip_again_is_not_back():
 
 
 def test_load_and_battery_of_the_worst_moment_are_compared_over_one_time():
-    """The load goes on for 0.36 s after the step, and the battery follows: no more than the load."""
+    """The load goes on for 0.36 s after the step, and the battery follows it."""
     at = np.arange(1500)
     load_W = 3e5 + 60e3 * (at >= 500) + 1e3 * np.clip(at - 506, 0, 12)
     battery_W = np.append(np.zeros(5), load_W[:-5] - 3e5)

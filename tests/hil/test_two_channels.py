@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from controller.config import configuration
 from controller.core import image as images
-from controller.record import replay, snapshot
+from controller.journal import replay, snapshot
 from controller.run import operator_client, operator_commands, peer_words
-from controller.site import config
 from controller.sites import FOLDER as SITES
-from hil.simulate import VirtualRig
-from safety import evidence, peer, signals as s
+from hil.engine.simulate import VirtualRig
+from safety import peer, signals as s, start_checklist
 from tests.tables import cases
 
 LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
@@ -23,7 +23,7 @@ def site_with(folder, fitted="fitted", link=LINK, wired="[1, 2, 3, 12, 30, 44]")
     text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
     text = text.replace("= [1, 2, 3, 12, 30, 44]", f"= {wired}")
     path.write_text(text.replace("[unit.1]\n", f"{link}\n\n[unit.1]\n", 1))
-    return config.load(folder / "example" / "cabinet.toml")
+    return configuration.load(folder / "example" / "cabinet.toml")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_nothing_starts_without_b_or_with_the_image_of_another_site(site):
     rig = rig_of(site)
     rig.channel_b.powered = False
     rig.run(5)
-    assert (out(rig)[s.STATE], out(rig)[s.INHIBIT_REASON]) == (s.INHIBITED, evidence.I_PEER)
+    assert (out(rig)[s.STATE], out(rig)[s.INHIBIT_REASON]) == (s.INHIBITED, start_checklist.I_PEER)
     assert rig.trips.trips == [], "a boot inhibits, it does not latch"
     rig = rig_of(site)
     image = site.safety_image[:]
@@ -195,7 +195,7 @@ def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_th
     "fitted"  ""  "channel_b.port"
 """)
 def test_a_link_that_makes_no_sense_is_refused(tmp_path, fitted, link, line):
-    with pytest.raises(config.ConfigError, match=line):
+    with pytest.raises(configuration.ConfigError, match=line):
         site_with(tmp_path / "sites", fitted, link)
 
 

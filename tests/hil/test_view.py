@@ -4,18 +4,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.config import configuration
 from controller.core import reasons, setpoint as chain
 from controller.core.instances import stage_instances
 from controller.rows import reason_words
-from controller.site import config
 from controller.sites import EXAMPLE
 from controller.state import rows
+from hil.engine.simulate import VirtualRig
 from hil.results import frame, view
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
 from safety import matrix, signals as s
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 NAMES = stage_instances(CONFIG.layout())
 
 

@@ -2,9 +2,9 @@
 
 from controller.console.pages import text, why as page
 from controller.core.integers import within
-from controller.record import snapshot
+from controller.journal import snapshot
 from controller.state import why
-from hil.cabinet import observed_wiring
+from hil.engine.cabinet import observed_wiring
 from hil.observer.observer import Observer
 from hil.wires.virtual import DOWN, VirtualSerial
 
@@ -38,7 +38,10 @@ class Witness(Observer):
 
 
 class Comparison:
-    """A virtual rig beside its `why`. Made while hil.simulate.VirtualSerial is TappedSerial."""
+    """A virtual rig beside its `why`.
+
+    Made while hil.engine.simulate.VirtualSerial is TappedSerial.
+    """
 
     def __init__(self, rig, path, is_clean=True):
         """path: of the rig's journal; is_clean: bytes handed to the wire arrive on it."""

@@ -20,7 +20,7 @@ import mutation
 import scopes
 import suite
 
-from hil import forks
+from hil.engine import forks
 
 EQUIVALENT = Path(__file__).resolve().parent / "equivalent.toml"
 EQUIVALENT_MAX = 5

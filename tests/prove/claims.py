@@ -6,7 +6,7 @@ import sys
 
 from symbolic import HIGH, LOW, Machine, bits_of, ends, equal, implies, no, truth
 
-from controller.site.schema import TICKS_MS
+from controller.config.schema import TICKS_MS
 from safety import (
     bounds,
     contactors as c,

@@ -11,7 +11,7 @@ import mutants
 import suite
 from _pytest.runner import runtestprotocol
 
-from hil import forks
+from hil.engine import forks
 
 AT_IMPORT = "at import"
 

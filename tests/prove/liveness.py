@@ -19,7 +19,7 @@ from claims import (
 )
 from symbolic import HIGH, Cond, equal, implies, no, truth
 
-from controller.site.schema import TICKS_MS
+from controller.config.schema import TICKS_MS
 from safety import (
     bounds,
     contactors,

@@ -14,7 +14,7 @@ import mutants
 import scopes
 import suite
 
-from hil import forks
+from hil.engine import forks
 
 KILLED, SURVIVED, TIMEOUT, ERROR = "killed", "survived", "timeout", "error"
 IMPORT = "import of safety"

@@ -17,7 +17,7 @@ FOLDERS = ("safety", "controller", "drivers", "hil", "tests")
 FILES = ("setup.cfg", "pyproject.toml", "README.md", "flash.sh", "requirements.lock")
 HANG_GUARD_S = 300
 # Tests that walk a whole folder through one door.
-OF_FOLDER = {"controller/site/": "tests/controller/site/test_refusals.py"}
+OF_FOLDER = {"controller/config/": "tests/controller/config/test_refusals.py"}
 KILLED, SURVIVED = "killed", "survived"
 
 

@@ -8,8 +8,8 @@ import sys
 import tempfile
 import time
 
-from hil import forks
 from hil.campaigns.benchmarks import wasm
+from hil.engine import forks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALK = ROOT / "tests" / "safety" / "parity_steps.py"

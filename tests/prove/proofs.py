@@ -4,7 +4,7 @@ import claims
 import liveness
 from symbolic import Unknown
 
-from hil import forks
+from hil.engine import forks
 
 # minutes each; left out of --quick
 SLOW = (claims.every_value_stays_small, claims.every_value_stays_small_bare)

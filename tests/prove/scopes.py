@@ -89,6 +89,8 @@ class Scope:
 
 SAFETY = Scope("safety")
 # codes of hints, the chain of records and what reads journals are tested where they are used
-CONTROLLER = Scope("controller", ("core", "record", "run"), ("hints", "recorder"), told_percent=85)
+CONTROLLER = Scope(
+    "controller", ("core", "journal", "store", "run"), ("hints", "recorder"), told_percent=85
+)
 DRIVERS = Scope("drivers", told_percent=90, is_quick=True)
 SCOPES = {scope.name: scope for scope in (SAFETY, CONTROLLER, DRIVERS)}

@@ -1,9 +1,9 @@
 """Tables of safety/README.md and its chapters; `python -m tests.safety.assessor` writes them."""
 
+from controller.config import bus_times, configuration, time_chain
 from controller.documents import document, effect_words, fault_table, hazard_log, hazard_page
 from controller.rows import matrix_words as words, number_sources, records
 from controller.rows.facts import FACTS
-from controller.site import bus_times, config, time_chain
 from safety import matrix as m
 from tests import generated_page
 from tests.repository import ROOT
@@ -56,7 +56,7 @@ OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "lin
 
 
 def site():
-    found = config.load(str(ROOT / "controller" / "sites" / "example" / "cabinet.toml"))
+    found = configuration.load(str(ROOT / "controller" / "sites" / "example" / "cabinet.toml"))
     return found, bus_times.schedule(found)
 
 

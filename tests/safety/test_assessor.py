@@ -7,9 +7,9 @@ import assessor
 import pytest
 from bench import default_image
 
+from controller.config import configuration, time_chain
 from controller.documents import check_rows, hazard_page
 from controller.rows import records
-from controller.site import config, time_chain
 from controller.sites import FOLDER as SITES
 from safety import matrix as m, opening, permit, second_image, signals as s
 from tests import generated_page
@@ -125,7 +125,7 @@ def test_what_the_page_says_of_a_shipped_type(name):
 
 
 def test_rows_that_nobody_tells_this_program_are_the_ones_named():
-    states = check_rows.row_states(config.load(str(SITES / "pylontech" / "cabinet.toml")))
+    states = check_rows.row_states(configuration.load(str(SITES / "pylontech" / "cabinet.toml")))
     by = {"done by BMS": set(), "not available": set()}
     for row, groups in states.items():
         for words, found in by.items():

@@ -50,7 +50,7 @@ def started_with(kernel):
     out = array("i", [0] * len(kernel.out))
     out[s.FIRST_OUT] = out[s.FIRST_OUT_INSTANCE] = -1
     out[s.IMAGE_CRC] = p.image_crc(kernel.image)
-    out[s.EVIDENCE_TOTAL] = kernel.permit.evidence.total
+    out[s.EVIDENCE_TOTAL] = kernel.permit.checklist.total
     known = [m.CABINET_FEATURES.index(name) for name in KNOWN_AT_ONCE]
     first = (bounds.L_PCS_RATED, bounds.L_INSTALLER)
     limits = {way * len(bounds.LIMITS) + limit for way in range(2 * 2) for limit in first}

@@ -10,7 +10,14 @@ from rows import ticks
 from started import Plant, resting, running
 from text_cases import cases
 
-from safety import contactors as c, evidence, matrix as m, opening, permit as pt, signals as s
+from safety import (
+    contactors as c,
+    matrix as m,
+    opening,
+    permit as pt,
+    signals as s,
+    start_checklist,
+)
 from safety.bounds import LIMITS
 from safety.parameters import R_BREAK_CURRENT_MA
 
@@ -261,7 +268,9 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
     assert bench.kernel.permit.contactors.current_zero() == -1, "never seen"
     bench.step(ticks(300) - 1)
     assert bench.kernel.permit.contactors.current_zero() == zero
-    assert bench.out[s.INHIBIT_REASON] == (evidence.I_NONE if zero else evidence.I_CURRENT)
+    assert bench.out[s.INHIBIT_REASON] == (
+        start_checklist.I_NONE if zero else start_checklist.I_CURRENT
+    )
 
 
 @cases("""of_1_mA of_2_mA zero
@@ -300,7 +309,7 @@ for names, of_block in (s.UNIT_GROUPS, LAYOUT.unit_group), (s.RACK_GROUPS, LAYOU
         GROUPS[f"{name}.{block}"] = of_block(block, names.index(name))
 STARTS = "io_1 io_2 io_3 meter_ gas_ offgas_ toxic climate ups pcs_ bms_".split()
 CODES = "IO_1 IO_2 IO_3 METER GAS GAS GAS CLIMATE UPS PCS BMS".split()
-REASONS = {start: getattr(evidence, "I_" + code) for start, code in zip(STARTS, CODES)}
+REASONS = {start: getattr(start_checklist, "I_" + code) for start, code in zip(STARTS, CODES)}
 
 
 @pytest.mark.parametrize("name", GROUPS)
@@ -317,14 +326,15 @@ def test_nothing_starts_without_each_group(name):
     for bench in (never, gone):
         for _ in range(5):
             assert given_out(bench.step()) == (INHIBITED, 0, 0)
-    assert gone.out[s.INHIBIT_REASON] in (reason, evidence.I_INTERLOCK)
+    assert gone.out[s.INHIBIT_REASON] in (reason, start_checklist.I_INTERLOCK)
 
 
 @cases("""reason signal value
-    evidence.I_CELLS cells_online 239 | evidence.I_CURRENT rack_current_mA 7000
-    evidence.I_CURRENT rack_current_mA -7000 | evidence.I_VOLTAGES rack_voltage_mV 793_001
-    evidence.I_CONTACTOR contactor_state s.CONTACTOR_CLOSED
-    evidence.I_INTERLOCK s.KEY_RUN_OK 0 | evidence.I_LOCKED s.LOCK_OUT_OK 0""")
+    start_checklist.I_CELLS cells_online 239 | start_checklist.I_CURRENT rack_current_mA 7000
+    start_checklist.I_CURRENT rack_current_mA -7000
+    start_checklist.I_VOLTAGES rack_voltage_mV 793_001
+    start_checklist.I_CONTACTOR contactor_state s.CONTACTOR_CLOSED
+    start_checklist.I_INTERLOCK s.KEY_RUN_OK 0 | start_checklist.I_LOCKED s.LOCK_OUT_OK 0""")
 def test_missing_evidence_inhibits_without_latching(reason, signal, value):
     bench = Plant(racks=2)
     if isinstance(signal, str):
@@ -338,8 +348,8 @@ def test_missing_evidence_inhibits_without_latching(reason, signal, value):
 
 @pytest.mark.parametrize("state", [RUNNING, STOPPING])
 @cases("""pcs dc reason
-    0 0 evidence.I_NONE | m.PCS_RAMP 0 evidence.I_NONE
-    m.PCS_RAMP m.DC_INHIBIT evidence.I_INTERLOCK""")
+    0 0 start_checklist.I_NONE | m.PCS_RAMP 0 start_checklist.I_NONE
+    m.PCS_RAMP m.DC_INHIBIT start_checklist.I_INTERLOCK""")
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
     desk = arrange_one(Desk(), state).rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
     desk.update(pcs, dc)
@@ -352,8 +362,8 @@ def test_evidence_is_counted_at_rest_and_while_closing():
         desk.at(state)
         desk.out[s.EVIDENCE_COUNT] = -7
         desk.update()
-        counted = desk.permit.evidence.done if state <= CLOSING else -7
-        assert desk.out[s.EVIDENCE_COUNT] == counted and desk.permit.evidence.done != -7
+        counted = desk.permit.checklist.done if state <= CLOSING else -7
+        assert desk.out[s.EVIDENCE_COUNT] == counted and desk.permit.checklist.done != -7
 
 
 @pytest.mark.parametrize("group", ["meter_grid", "gas_1", "pcs_measure.0", "bms_limits.0", None])
@@ -366,12 +376,12 @@ def test_evidence_withdrawn_while_closing_ends_the_attempt(group):
         bench.set_rack(s.CELLS_ONLINE, 239, 1)
     assert bench.step().out[s.STATE] == INHIBITED
     assert bench.out[s.CONTACTOR_SUPPLY_OK] == 0 and not bench.rack(s.CONTACTOR_CLOSE_OK, 0)
-    assert group or bench.out[s.INHIBIT_REASON] == evidence.I_CELLS
+    assert group or bench.out[s.INHIBIT_REASON] == start_checklist.I_CELLS
 
 
 def test_a_cause_that_ends_before_its_debounce_lets_the_start_go_on():
     bench = Plant(racks=2).set(s.SMOKE_1_OK, 0)
-    assert bench.step(20).out[s.INHIBIT_REASON] == evidence.I_CAUSE
+    assert bench.step(20).out[s.INHIBIT_REASON] == start_checklist.I_CAUSE
     assert bench.set(s.SMOKE_1_OK, 1).step(20).out[s.STATE] == RUNNING
 
 
@@ -447,7 +457,7 @@ def test_closing_takes_a_bounded_time(held, limit_ms):
     bench.held[at] = 0
     states = [bench.step().out[s.STATE] for _ in range(ticks(limit_ms) + 20)]
     assert RUNNING not in states and given_out(bench) == (INHIBITED, 0, 0)
-    assert bench.out[s.INHIBIT_REASON] == evidence.I_WAIT
+    assert bench.out[s.INHIBIT_REASON] == start_checklist.I_WAIT
     if held == "permit":
         assert states.count(CLOSING) == ticks(1000) + 1
     since = len(states) - states.index(INHIBITED, states.index(CLOSING))
@@ -580,7 +590,7 @@ def follow(desk, watch, pcs, dc, *event):
     inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & held
     inp[s.PERMIT_2_CLOSED] = out[s.CONTACTOR_SUPPLY_OK] & held
     inp[s.ARMED_STORED], inp[s.RUN_REQUEST] = out[s.ARM_REQUEST], int(run)
-    complete = desk.permit.missing(pcs, dc) == evidence.I_NONE
+    complete = desk.permit.missing(pcs, dc) == start_checklist.I_NONE
     desk.update(pcs, dc, elapsed)
     watch.see(complete, dc, carries, not closed)
 

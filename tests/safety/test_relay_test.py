@@ -8,7 +8,7 @@ from rows import ticks
 from started import Plant, resting, running
 from text_cases import cases
 
-from safety import evidence, permit, signals as s
+from safety import permit, signals as s, start_checklist
 
 # PCS enable, contactor supply: both on, both on but not written, both on, each dropped alone, and
 # last as the contactors need it
@@ -204,7 +204,7 @@ def test_a_cause_in_the_relay_test_ends_the_attempt(level, where, signal, value,
     for _ in range(3):
         bench.step()
         assert not any(bench.rack(s.CONTACTOR_CLOSE_OK, rack) for rack in range(2))
-    stopped = INHIBITED, getattr(evidence, reason)
+    stopped = INHIBITED, getattr(start_checklist, reason)
     assert (bench.out[s.STATE], bench.out[s.INHIBIT_REASON]) == stopped
 
 

@@ -124,7 +124,7 @@ def test_the_fact_table_has_what_is_cited_and_nothing_else():
     paths = [folder / "README.md", folder / "hazards/log.toml", *folder.glob("chapters/*.md")]
     pages = [path.read_text(encoding="utf-8") for path in paths]
     texts = [part for page in pages for part in (page.split(first)[0], page.split(last)[-1])]
-    for folder in ("safety", "controller/rows", "controller/documents", "controller/site"):
+    for folder in ("safety", "controller/rows", "controller/documents", "controller/config"):
         found = [path for path in (ROOT / folder).glob("*.py") if path.name != "facts.py"]
         texts += [path.read_text(encoding="utf-8") for path in found]
     assert set().union(*[keys(text) for text in texts]) == set(FACTS)

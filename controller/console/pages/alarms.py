@@ -20,12 +20,12 @@ from controller.console.pages.text import (
     wrapped,
 )
 from controller.core import reasons
-from safety import evidence
+from safety import start_checklist
 
 STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of other rows, remedies
 THEN_MARGIN = 17
 DETAILS_MAX = 19  # lines of a part
-LOCKED = reasons.inhibit_code(evidence.I_LOCKED)
+LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def lines(facts: dict, number: int = 1) -> list:

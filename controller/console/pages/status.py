@@ -22,8 +22,8 @@ from controller.console.pages.text import (
     spread,
     typed,
 )
-from controller.record.proof_state import LIMITS_D, nearest
 from controller.state.racks import worst_first
+from controller.store.proof_state import LIMITS_D, nearest
 
 STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 # In the order in which those that are not ok are named; SHOWN_WHEN_OK if there is room.

@@ -8,8 +8,8 @@ import sys
 
 from controller.console import run_words
 from controller.core.image import PEER_EMPTY
-from controller.record import durable, spool
 from controller.run import operator_client, operator_commands
+from controller.store import durable, spool
 from controller.system import regular_file
 from safety import latches
 

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 
-from controller.record import durable
+from controller.store import durable
 from controller.system import regular_file
 
 DELAY_US, DELAY_US_MAX = 1_000_000, 60_000_000

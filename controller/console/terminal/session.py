@@ -8,8 +8,8 @@ from functools import partial
 
 from controller.console.terminal import keys, users, words
 from controller.console.terminal.users import UserError
-from controller.record.utc import UTC_US_MAX
 from controller.recorder import csv_files
+from controller.system.utc import UTC_US_MAX
 
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
 WHAT = {"e": "events", "s": "seconds", "c": "capture"}

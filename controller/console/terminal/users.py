@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 
-from controller.record import durable
+from controller.store import durable
 from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".user"

@@ -10,7 +10,7 @@ from controller.console import approve, pages, sources, watch
 from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
 from controller.hints import hint_statistics
-from controller.record.journal import JournalError
+from controller.journal.ring import JournalError
 from controller.state import alarms, base
 from controller.system import clock
 from safety import signals as s

@@ -1,7 +1,8 @@
 """Texts of the console: keys, help, pages of tests and export; keys in place of commands."""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
-from controller.record import proof_state, utc
+from controller.store import proof_state
+from controller.system import utc
 
 PAGES = {
     "0": "status",

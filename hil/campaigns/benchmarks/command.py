@@ -11,10 +11,10 @@ import os
 import subprocess
 import sys
 
-from controller.record.journal import JournalError
-from hil.arguments import number, whole
+from controller.journal.ring import JournalError
 from hil.campaigns import command
 from hil.campaigns.benchmarks import document, page
+from hil.engine.arguments import number, whole
 
 # Module of this folder: what it measures.
 BENCHMARKS = {

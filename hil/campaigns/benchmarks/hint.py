@@ -10,10 +10,10 @@ import random
 
 import numpy as np
 
+from controller.config import bus_times, configuration
 from controller.core import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
-from controller.site import bus_times, config as configs
 from hil.campaigns import order
 from hil.campaigns.benchmarks import timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
@@ -36,7 +36,7 @@ steps_kW = [[0, 300]]
 
 def run(count=200, seed=1):
     """The document. Raises RigError, OSError."""
-    config, sender = configs.load(order.EXAMPLE), Sender(count, seed)
+    config, sender = configuration.load(order.EXAMPLE), Sender(count, seed)
     duration_s = FIRST_S + (count + 1) * CYCLE_S
     text = SCENARIO.format(duration_s=duration_s)
     with Cyclictest() as rival:

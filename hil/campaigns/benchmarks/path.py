@@ -10,7 +10,7 @@ import random
 
 from controller.core import reasons
 from controller.core.answers import FastRequest
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 
 BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
 START_S = 40.0  # the contactors are closed and the grid meter is proven

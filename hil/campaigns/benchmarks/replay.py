@@ -10,15 +10,15 @@ import os
 import tempfile
 from array import array
 
-from controller.record import replay
-from controller.record.frame import FrameEncoder
-from controller.record.journal import JournalReader
-from controller.site import config
+from controller.config import configuration
+from controller.journal import replay
+from controller.journal.frame import FrameEncoder
+from controller.journal.ring import JournalReader
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.benchmarks import kernel_steps, machine, timing
 from hil.campaigns.benchmarks.document import document, figure, percentile
-from hil.virtual_controller import VirtualController
+from hil.engine.virtual_controller import VirtualController
 from hil.wires.virtual_can import VirtualCan
 from safety import parameters as p, signals as s
 
@@ -95,7 +95,7 @@ def _frames_ns(path):
 
 def make_journal(path, ticks):
     """Write the journal of so many ticks of the example cabinet; ns each tick took."""
-    settings = config.load(str(EXAMPLE))
+    settings = configuration.load(str(EXAMPLE))
     controller = VirtualController(settings, path)
     controller.can = {bus.name: VirtualCan(bus.name) for bus in settings.buses if bus.kind == "can"}
     controller.start()

@@ -8,16 +8,16 @@ and how long a change of the load takes to the battery.
 import os
 import tempfile
 
-from controller.site import config as configs, track_path
+from controller.config import configuration, track_path
 from controller.system import realtime
 from hil.campaigns import order
 from hil.campaigns.benchmarks import machine, path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
+from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
-from hil.simulate import VirtualRig
 
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
@@ -27,7 +27,7 @@ EDGE_SAMPLES = 12  # growth is between the median of the first and of the last m
 
 def run(seconds=600.0, seed=1):
     """The document. Raises RigError, OSError."""
-    config = configs.load(order.EXAMPLE)
+    config = configuration.load(order.EXAMPLE)
     quiet, samples, rival = real_time(config, seconds, seed)
     stress_s = min(60.0, seconds / 2)
     with timing.hogs() as hogs:

@@ -12,12 +12,12 @@ import select
 import tempfile
 import tty
 
+from controller.config import configuration
 from controller.run import loop_statistics
-from controller.site import config
 from controller.sites import EXAMPLE
-from hil import run_directory
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
+from hil.engine import run_directory
 
 
 class StartError(RuntimeError):
@@ -48,7 +48,7 @@ class SilentCabinet(contextlib.ExitStack):
 
     def _write_files(self):
         ports, more = {}, ""
-        example = config.load(str(EXAMPLE))
+        example = configuration.load(str(EXAMPLE))
         for bus in example.buses:
             if bus.kind == "can":
                 more += f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n'

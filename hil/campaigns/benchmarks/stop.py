@@ -9,7 +9,7 @@ what the host itself held back.
 
 import random
 
-from controller.site import bus_times, config as configs
+from controller.config import bus_times, configuration
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, spread
@@ -47,7 +47,7 @@ EFFECTS = {  # event, words
 
 def run(count=200, seed=1):
     """The document. Raises RigError, OSError."""
-    config, text = configs.load(order.EXAMPLE), scenario_text(count, seed)
+    config, text = configuration.load(order.EXAMPLE), scenario_text(count, seed)
     duration_s = FIRST_S + count * CYCLE_S
     with Cyclictest() as rival:
         doc, _ = order.played(config, duration_s, seed, lambda rig, shown: None, text)

@@ -8,7 +8,6 @@ import contextlib
 import pathlib
 import tempfile
 
-from hil.arguments import whole
 from hil.campaigns import command
 from hil.campaigns.benchmarks import machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, finish, percentile
@@ -17,6 +16,7 @@ from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from hil.campaigns.report import Checks
+from hil.engine.arguments import whole
 from safety import parameters as p, second as sc
 
 COUNT_MAX = 1000

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 
 from hil.campaigns.packages import needed
-from hil.rig import ROOT
+from hil.engine.rig import ROOT
 
 HERE = pathlib.Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"

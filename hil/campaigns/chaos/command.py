@@ -5,8 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from controller.site import config as configs
-from hil.arguments import number
+from controller.config import configuration
 from hil.campaigns import command, order, process, report, verdict
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
@@ -14,8 +13,9 @@ from hil.campaigns.chaos.companions import Companions
 from hil.campaigns.chaos.course import PHASES, Course, judged
 from hil.campaigns.chaos.disturbances import DISTURBANCES
 from hil.campaigns.chaos.stage import Stage
+from hil.engine.arguments import number
+from hil.engine.rig import Rig, RigError
 from hil.observer import beats
-from hil.rig import Rig, RigError
 
 HEAD = (
     f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
@@ -85,7 +85,7 @@ class ControllerEnded(Exception):
 
 def _run(directory, doing, arguments, has_mounts):
     """([figures and verdicts of each disturbance], [{ok, text}] of the end, was it interrupted)."""
-    config = configs.load(order.EXAMPLE)
+    config = configuration.load(order.EXAMPLE)
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:

@@ -7,8 +7,8 @@ import sys
 from controller.run import loop_statistics
 from hil.campaigns import course
 from hil.campaigns.chaos import verdict
+from hil.engine.rig import RigError
 from hil.observer.beats import largest_gap_us
-from hil.rig import RigError
 
 PHASES = ("before", "during", "after")
 END = "end"

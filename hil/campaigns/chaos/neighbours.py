@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 
-from controller.record.journal import JournalReader
+from controller.journal.ring import JournalReader
 from hil.campaigns import process
 from hil.campaigns.benchmarks.timing import hogs
 

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 
 from controller.console import pages, watch
-from controller.record.journal import JournalError
+from controller.journal.ring import JournalError
 
 
 def main(run_directory, state_directory, waits="20"):

@@ -11,8 +11,7 @@ import struct
 import sys
 
 from controller import __main__ as program
-from controller.record import utc
-from controller.system import clock
+from controller.system import clock, utc
 
 OFFSET = struct.Struct("<q")
 

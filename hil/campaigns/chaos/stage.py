@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 
-from controller.record import snapshot
+from controller.journal import snapshot
 from controller.run import loop_statistics, operator_client, operator_commands
 from hil.campaigns.benchmarks.machine import memory_kB
 
@@ -92,7 +92,7 @@ class Stage:
         for pid in map(int, _proc(self.rig.controller.pid, "children").split()):
             descriptor = os.pidfd_open(pid)
             try:
-                if "controller.record.keeper" in _proc(pid, "cmdline"):
+                if "controller.store.keeper" in _proc(pid, "cmdline"):
                     signal.pidfd_send_signal(descriptor, number)
             finally:
                 os.close(descriptor)

@@ -16,7 +16,7 @@ from controller.core import hint_codes as h
 from controller.hints import hint_statistics, wire as w
 from controller.hints.client import HintClient
 from controller.system import sockets
-from hil.rig import RigError
+from hil.engine.rig import RigError
 
 GENUINE_EVERY = 500
 GENUINE_W = 400_000

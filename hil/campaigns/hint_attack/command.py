@@ -3,13 +3,13 @@
 import os
 import tempfile
 
+from controller.config import configuration
 from controller.run import loop_statistics
-from controller.site import config as configs
-from hil.arguments import whole
 from hil.campaigns import command, course, order, report, verdict
 from hil.campaigns.hint_attack.attack import Attack
+from hil.engine.arguments import whole
+from hil.engine.rig import Rig, RigError
 from hil.results.run_result import machine
-from hil.rig import Rig, RigError
 
 COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # so long the loop's lateness is taken without an attack, before it
@@ -61,7 +61,7 @@ def main(arguments):
 
     The lateness of the loop is printed beside that before the attack: the machine is in both.
     """
-    config = configs.load(order.EXAMPLE)
+    config = configuration.load(order.EXAMPLE)
     with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
         given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=directory)
         rig = Rig(given, None, config)

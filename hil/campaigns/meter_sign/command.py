@@ -7,11 +7,11 @@ import statistics
 from collections import Counter
 
 from controller.core.policies.meter_sign import ERROR_PARTS, PROVEN, REVERSED
-from hil import forks
-from hil.arguments import folder, whole
 from hil.campaigns import command, verdict
 from hil.campaigns.meter_sign import trials
 from hil.campaigns.report import write_json
+from hil.engine import forks
+from hil.engine.arguments import folder, whole
 
 OPTIONS = {
     "--trials": {

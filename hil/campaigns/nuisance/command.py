@@ -3,11 +3,11 @@
 import math
 from collections import Counter
 
-from hil import forks
-from hil.arguments import folder, number, whole
 from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
 from hil.campaigns.report import write_json
+from hil.engine import forks
+from hil.engine.arguments import folder, number, whole
 
 CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days

@@ -6,13 +6,13 @@ import functools
 import pathlib
 from typing import NamedTuple
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE, PYLONTECH
+from hil.engine.simulate import VirtualRig
 from hil.loads import reader
 from hil.loads.selection import START_S, peak_W
 from hil.loads.trace import LoadError, synthetic_load
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
 from safety import matrix, signals as s
 
 DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
@@ -72,7 +72,7 @@ def kind_of(stage):
 def run(course):
     """{"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
-    config = configs.load(str(path))
+    config = configuration.load(str(path))
     power = power_of(course, config)
     rig = VirtualRig(config, power, course.seed, actions, {"soc": 0.5, **plant_config})
     rig.run(START_S + course.duration_s)

@@ -4,11 +4,9 @@ import argparse
 import contextlib
 import difflib
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.system import realtime
-from hil import forks
-from hil.arguments import output_file, whole
 from hil.campaigns import command, report, verdict as verdicts
 from hil.campaigns.rows import measured, page, verdict
 from hil.campaigns.rows.courses import COURSES
@@ -16,6 +14,8 @@ from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.play import run
 from hil.campaigns.rows.real import NOT_DONE, Campaign, STEP_ms
 from hil.campaigns.rows.stopped import EVERY, STOPPED
+from hil.engine import forks
+from hil.engine.arguments import output_file, whole
 
 JOBS_MAX = 64
 MEASURED = "keep the figures of these courses for the hazard log (safety/hazards/measured.json)"
@@ -56,7 +56,7 @@ def main(arguments):
     if refusal:
         return command.refuse("rows", refusal)
     print(f"seed       {arguments.seed}", flush=True)
-    config = configs.load(str(EXAMPLE))
+    config = configuration.load(str(EXAMPLE))
     try:
         return _run(config, arguments, wanted)
     except Interrupted as interrupted:

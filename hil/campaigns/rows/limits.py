@@ -1,5 +1,5 @@
 """What each course is held to: the shorter of what the oracle allows and of the site's own chain
-(controller/site/time_chain.py), with the plant's lag for the sensor.
+(controller/config/time_chain.py), with the plant's lag for the sensor.
 
 What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
 and the time until then is measured. In virtual time a time in the plant is known to one tick, the
@@ -7,7 +7,7 @@ one at whose end it is sampled, and that of a stage exactly; in real processes b
 step of the plant process.
 """
 
-from controller.site import bus_times, time_chain
+from controller.config import bus_times, time_chain
 from hil import oracle
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import STAGES

@@ -17,7 +17,7 @@ the plant. Times in seconds, as *measured / allowed*, from the moment in which t
 the cause; `sensor` says how long the plant's own sensor took (row 38a: until the third attempt had
 failed; row 39: until the supply was taken back). Allowed is the shortest of what the oracle gives
 (`hil/oracle.toml`), of the process safety time (`safety/hazards/log.toml`) and of the site's own
-chain (`controller/site/time_chain.py`) without what it assumes of sensors, and a tick for the
+chain (`controller/config/time_chain.py`) without what it assumes of sensors, and a tick for the
 sampling of the plant. No stage may trip sooner than its debounce either. `before`: it showed
 already before the cause; a time below that of the stage: a row that tripped earlier asked for it,
 or the racks' own limits left no power. Of the other effects the slowest one's time is given. `not

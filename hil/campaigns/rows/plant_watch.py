@@ -11,11 +11,11 @@ import select
 import sys
 
 from controller.run import loop_statistics
-from hil import plant_process
 from hil.campaigns.rows import play, start
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import CHANNEL_B, REAL, STEP_ms
 from hil.devices.channel_b import VirtualChannelB
+from hil.engine import plant_process
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 

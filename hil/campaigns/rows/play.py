@@ -2,11 +2,11 @@
 once, each course runs in a process forked from its start.
 """
 
-from hil import forks
 from hil.campaigns.rows import effects, latch, start, verdict
 from hil.campaigns.rows.start import apply, ask
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
+from hil.engine import forks
 
 TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s

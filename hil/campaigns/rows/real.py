@@ -15,17 +15,17 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-from controller.record.journal import JournalError
-from controller.record.snapshot import read
-from controller.site.config import load
+from controller.config.configuration import load
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import read
 from controller.sites import FOLDER as SITES
-from hil import plant_process
 from hil.campaigns import order as orders
 from hil.campaigns.rows import play, start
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.verdict import Row, judged
 from hil.campaigns.rows.watch import Result
-from hil.rig import Rig, RigError
+from hil.engine import plant_process
+from hil.engine.rig import Rig, RigError
 
 STEP_ms = plant_process.STEP_US // 1000
 STALL_ms = 40  # a step of the plant process beyond this, two ticks, is the machine's doing

@@ -5,10 +5,10 @@ A rig is a VirtualRig, or what plant_watch.py makes of the rig of real processes
 
 import dataclasses
 
-from controller.site.topology import Bus
+from controller.config.topology import Bus
 from hil.campaigns.rows.inside import INSIDE
+from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
-from hil.simulate import VirtualRig
 from safety import matrix as m
 
 # the battery can take 200 kW or give it, and the connection stays within its limits

@@ -4,11 +4,11 @@ picture.
 
 import sys
 
-from hil import forks
-from hil.arguments import folder, number, output_file, whole
 from hil.campaigns import command
 from hil.campaigns.report import write_json
 from hil.campaigns.runaway import courses, report, watching
+from hil.engine import forks
+from hil.engine.arguments import folder, number, output_file, whole
 
 RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0

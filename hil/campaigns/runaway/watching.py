@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil import forks
 from hil.campaigns.runaway import courses
+from hil.engine import forks
+from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
-from hil.simulate import VirtualRig
 from safety import matrix as m, signals as s
 
 PLANT_STEP_S = 0.2
@@ -81,7 +81,7 @@ def started(plant_config, seed):
     """A VirtualRig that has run for START_S under half load: contactors closed, every device heard
     once.
     """
-    config = configs.load(EXAMPLE)
+    config = configuration.load(EXAMPLE)
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 

@@ -2,13 +2,13 @@
 
 import argparse
 
-from hil import forks
-from hil.arguments import folder, output_file, whole
 from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
 from hil.campaigns.report import write, write_json
 from hil.campaigns.smooth import cells, expected, loads, page, rig, robust, steps, tones
 from hil.campaigns.smooth.paths import PATHS
+from hil.engine import forks
+from hil.engine.arguments import folder, output_file, whole
 from hil.loads.trace import LoadError
 
 WALL_S_MAX = 3600  # of one load: a guard only

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil import forks
 from hil.campaigns.smooth import followers, loads, metrics, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import SOC_START, TICK_S
+from hil.engine import forks
+from hil.engine.simulate import VirtualRig
 from hil.loads.selection import START_S
 from hil.results.figures import window_means
-from hil.simulate import VirtualRig
 
 LOADS, SECONDS = 4, 300
 WALL_S_MAX = 3600  # of one load: a guard only
@@ -50,7 +50,7 @@ def played(job: Job) -> dict:
     load = loads.read(job.source)
     kind = load.kinds[0]
     load_W = loads.ticks_W(load, kind, job.source.name)[: round(SECONDS / TICK_S)]
-    config = configs.load(str(EXAMPLE))
+    config = configuration.load(str(EXAMPLE))
     path = path_of(config.control["track_sample_ms"])
     seen_W = simulator.seen_W(load_W, path)
     track = followers.function(path, config.control["track_path_delay_ms"])

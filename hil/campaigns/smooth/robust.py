@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil import forks
 from hil.campaigns.smooth import followers, loads, metrics, signals, simulator
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
+from hil.engine import forks
 
 PATH = PATHS["170"]
 LENGTH_S = 600.0  # of each load

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil import forks
 from hil.campaigns.smooth import followers, loads, simulator
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
+from hil.engine import forks
 
 STEP_W, LEVEL_W = 100_000.0, 200_000.0
 EDGES_ms = (0, 20, 50, 100, 200, 300)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil import forks
 from hil.campaigns.smooth import followers, metrics, signals, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
+from hil.engine import forks
 
 HIGHEST_Hz = 24.0  # of the printed gain; judged up to a third of the meter's rate
 PERIODIC_MAX, FAST_MAX, FAST_Hz = 1.05, 1.08, 9.0

@@ -18,7 +18,7 @@ from hil.campaigns.vm import image, intruders, pace, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.campaigns.vm.rig import VmRig
-from hil.rig import RigError
+from hil.engine.rig import RigError
 
 NAME = "vm-test"
 # A check has not passed either when the answer of the box cannot be read: a word of its kernel

@@ -17,7 +17,7 @@ from controller import sites
 from hil.campaigns import packages
 from hil.campaigns.report import CheckError
 from hil.campaigns.vm.machine import port_name
-from hil.rig import ROOT, RigError
+from hil.engine.rig import ROOT, RigError
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLE = sites.EXAMPLE.parent

@@ -13,12 +13,13 @@ import json
 import sys
 from dataclasses import replace
 
-from controller.record import snapshot, store
-from controller.record.utc import Timex
+from controller.config import approval, configuration
+from controller.journal import snapshot
 from controller.run import loop_statistics
-from controller.site import approval, config
 from controller.state import record
+from controller.store import two_copies
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY
+from controller.system.utc import Timex
 from safety import signals as s
 
 # of adjtimex(2); the offset goes first: it takes the steering away
@@ -53,8 +54,8 @@ def newest(state_directory):
 
 def approve(path, state_directory):
     """Exit code. path: of cabinet.toml."""
-    kept = store.Store(state_directory)
-    image = approval.packed(approval.of(config.load(path)))
+    kept = two_copies.Store(state_directory)
+    image = approval.packed(approval.of(configuration.load(path)))
     kept.save(replace(kept.load().record, approved=image, approved_by="lab"))
     return 0
 

@@ -3,10 +3,10 @@
 import json
 import select
 
-from hil import forks
 from hil.campaigns.report import CheckError
 from hil.campaigns.vm.pace import Pace
 from hil.campaigns.vm.rig import contactors
+from hil.engine import forks
 
 UNIT = "firebreak.service"
 # Active after the emulator has stood still: silent devices, a step that came 0.5 s late or three

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from hil.campaigns import process
-from hil.rig import RigError
+from hil.engine.rig import RigError
 
 BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # from a closed console to the end of QEMU

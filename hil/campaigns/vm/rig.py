@@ -1,14 +1,14 @@
-"""The simulated cabinet (hil.plant_process) for a controller that runs in a box: its wires, and
-what its plant does.
+"""The simulated cabinet for a controller that runs in a box: its wires, and what its plant does
+(hil.engine.plant_process).
 """
 
 import select
 import subprocess
 
-from controller.site import config as configs
-from hil import forks
+from controller.config import configuration
 from hil.campaigns import order, process
-from hil.rig import HANG_GUARD_S, Rig, RigError
+from hil.engine import forks
+from hil.engine.rig import HANG_GUARD_S, Rig, RigError
 
 DURATION_S = 7200  # of the recording; far more than the test needs
 SEED = 1
@@ -26,7 +26,7 @@ class VmRig(Rig):
 
     def __init__(self, directory):
         """directory: for the result."""
-        config = configs.load(order.EXAMPLE)
+        config = configuration.load(order.EXAMPLE)
         super().__init__(order.made(config, DURATION_S, SEED, run_dir=directory), None, config)
         self.bridge = None
 

@@ -14,7 +14,7 @@ from controller.system.paths import (
     STATE_DIRECTORY,
 )
 from hil.campaigns.report import CheckError, table
-from hil.rig import ROOT
+from hil.engine.rig import ROOT
 
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"

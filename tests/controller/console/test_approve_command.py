@@ -6,11 +6,11 @@ import pytest
 from command_line import answered, refused, run
 from watched import CONFIG, Watched, action
 
+from controller.config import approval
 from controller.console import approve, person
 from controller.console.terminal import view
-from controller.record.journal_header import open_journal
+from controller.journal.journal_header import open_journal
 from controller.run import operator_client, operator_commands as oc
-from controller.site import approval
 
 NOW = approval.of(CONFIG)
 BEFORE = NOW | {"armed 29.rack1": 0, "stage 29.set": 3640}

@@ -15,15 +15,16 @@ from command_line import answered, refused, run
 from site_files import SiteFiles
 
 from controller import __main__ as cli, sites
+from controller.config import configuration
 from controller.console import person, run_words
 from controller.hints import keys
-from controller.record import journal_header, store
-from controller.record.journal_writer import JournalWriter
-from controller.record.stored_record import Record
+from controller.journal import journal_header
+from controller.journal.writer import JournalWriter
 from controller.run import command, operator_client, operator_commands, run_request, self_test
-from controller.site import config
+from controller.store import two_copies
+from controller.store.stored_record import Record
 from controller.system import sockets
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 from safety import signals as s
 from tests.tables import cases, table
 
@@ -55,7 +56,7 @@ def run_command(folder, run_dir="run", state_dir="state"):
 
 def stored(folder, record=None):
     os.makedirs(folder / "state")
-    store.Store(str(folder / "state")).save(record or Record())
+    two_copies.Store(str(folder / "state")).save(record or Record())
     return folder
 
 
@@ -118,20 +119,20 @@ def test_the_running_controller_tests_its_own_memory(started):
 
 
 @cases("""name  state
-    "Cabinet 1, serial 0001"  store.CLEAN | "Cabinet 2"  store.UNREADABLE""")
+    "Cabinet 1, serial 0001"  two_copies.CLEAN | "Cabinet 2"  two_copies.UNREADABLE""")
 def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, started, name, state):
     stored(tmp_path, Record(cabinets=(name,)))
     assert started()[1].state == state
     named = 'the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err
-    assert named == (state == store.UNREADABLE)
+    assert named == (state == two_copies.UNREADABLE)
 
 
 def test_no_store_is_loaded_while_another_controller_writes_it(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "HOLD_S", 0.1)
-    monkeypatch.setattr(store, "HOLD_PAUSE_S", 0.1)
-    monkeypatch.setattr(store.Store, "load", lambda self: 1 / 0)
+    monkeypatch.setattr(two_copies, "HOLD_S", 0.1)
+    monkeypatch.setattr(two_copies, "HOLD_PAUSE_S", 0.1)
+    monkeypatch.setattr(two_copies.Store, "load", lambda self: 1 / 0)
     os.makedirs(tmp_path / "state")
-    held = store.hold(str(tmp_path / "state"))
+    held = two_copies.hold(str(tmp_path / "state"))
     words = f"{tmp_path / 'state'}: another controller, or what a killed one has left, still writes"
     refused(capsys, 3, words, *run_command(tmp_path))
     os.close(held)
@@ -142,13 +143,13 @@ RESTS = "; the cabinet rests until `firebreak start`"
 
 def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_path):
     for place, what in (tmp_path / "new", "the folder and the first"), (tmp_path, "the first"):
-        made = ", ".join([str(place / name) for name in store.COPIES])
+        made = ", ".join([str(place / name) for name in two_copies.COPIES])
         words = f"made {what} store: {made}{RESTS}"
         assert run(capsys, "prepare --state-dir", place) == (0, [words], [])
-        loaded = store.Store(str(place)).load()
-        assert (loaded.state, loaded.record) == (store.CLEAN, Record(rest=(4, "")))
+        loaded = two_copies.Store(str(place)).load()
+        assert (loaded.state, loaded.record) == (two_copies.CLEAN, Record(rest=(4, "")))
         refused(capsys, 2, "holds a store already", "prepare --state-dir", place)
-    for name in store.COPIES:
+    for name in two_copies.COPIES:
         place = tmp_path / f"damaged_{name}"
         place.mkdir()
         (place / name).write_bytes(b"x")
@@ -160,12 +161,12 @@ def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_pat
 def test_a_cabinet_that_has_run_is_prepared_anew_with_the_key_only(capsys, tmp_path, trace):
     """Its lost store may have held a latch; whoever could write files made it clean."""
     (tmp_path / trace).write_bytes(b"")
-    made = ", ".join([str(tmp_path / name) for name in store.COPIES])
+    made = ", ".join([str(tmp_path / name) for name in two_copies.COPIES])
     words = (
         f"made the first store: {made}; it has run before ({trace}), so it asks for the key{RESTS}"
     )
     assert run(capsys, "prepare --state-dir", tmp_path) == (0, [words], [])
-    loaded = store.Store(str(tmp_path)).load()
+    loaded = two_copies.Store(str(tmp_path)).load()
     bench = Bench(loaded._replace(record=replace(loaded.record, approved=READY.approved)))
     assert bench.tick(3).standing == ["44d"]
     assert bench.clear().reset(1).standing == ["44d"] and bench.key(0).clear().reset(2)
@@ -185,11 +186,11 @@ def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path):
 def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, before):
     """Also in the place of a lost store: its lock-out was lost with it, and the cabinet closed."""
     if before is not None:
-        store.Store(str(tmp_path)).save(Record(locked_out=before))
-        for name in store.COPIES:
+        two_copies.Store(str(tmp_path)).save(Record(locked_out=before))
+        for name in two_copies.COPIES:
             os.unlink(tmp_path / name)
     assert run(capsys, "prepare --state-dir", tmp_path)[0] == 0
-    loaded = store.of_cabinet(store.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
+    loaded = two_copies.of_cabinet(two_copies.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
     bench = Bench(loaded).tick(RUN_TICKS)
     rest = bench.cabinet.run_request.rest.in_effect
     assert (bench.standing, bench.state, rest) == (["58"], "inhibited", (run_request.UNKNOWN, ""))
@@ -201,7 +202,7 @@ def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, bef
 
 
 def test_replay_compares_every_byte_of_a_journal_of_this_version(capsys, tmp_path):
-    settings, path = config.load(EXAMPLE), str(tmp_path / "journal")
+    settings, path = configuration.load(EXAMPLE), str(tmp_path / "journal")
     rig = VirtualRig(settings, lambda t_s: 300_000.0, journal_path=path).run(2)
     rig.controller.cabinet.journal.close()
     code, out, err = run(capsys, "replay", path)
@@ -257,7 +258,7 @@ def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
 
 
 def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
-    rig = VirtualRig(config.load(EXAMPLE), lambda t_s: 300_000.0, 1)
+    rig = VirtualRig(configuration.load(EXAMPLE), lambda t_s: 300_000.0, 1)
     cabinet = rig.controller.cabinet
     path = str(tmp_path / "journal")
     cabinet.journal = journal_header.open_journal(path, cabinet.config, cabinet.core)

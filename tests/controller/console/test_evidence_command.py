@@ -5,7 +5,8 @@ import json
 import pytest
 from command_line import refused, run
 
-from controller.console.evidence import bill_of_materials, fault_table, hazard_log, hazard_page
+from controller.console.evidence import fault_table, hazard_log, hazard_page
+from controller.documents import bill_of_materials
 
 HAZARDS = hazard_log.facts(*hazard_log.read())
 PARTS = {

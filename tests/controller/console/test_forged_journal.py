@@ -10,10 +10,10 @@ import msgpack
 import pytest
 
 from controller import __main__ as firebreak
-from controller.record import header_form, journal as j
-from controller.site import approval, config
+from controller.config import approval, configuration
+from controller.journal import header_form, ring as j
 from controller.sites import EXAMPLE
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 
 COMMANDS = "status", "links", "sources", "approve", "reset", "proof-test list"
 MEMORY_BYTES = 300 << 20  # beside what the test itself has
@@ -24,7 +24,7 @@ RING_BYTES = 1 << 18
 def sound(tmp_path_factory):
     """(header, counts, what follows the header) of a second of the example cabinet."""
     path = str(tmp_path_factory.mktemp("sound") / "journal")
-    VirtualRig(config.load(str(EXAMPLE)), lambda t_s: 3e5, journal_path=path).run(1)
+    VirtualRig(configuration.load(str(EXAMPLE)), lambda t_s: 3e5, journal_path=path).run(1)
     reader = j.JournalReader(path)
     with open(path, "rb") as file:
         file.seek(j.PREAMBLE.size + len(reader.packed_header))

@@ -14,7 +14,7 @@ from controller.console import sources, watch
 from controller.console.key import span
 from controller.core import hint_codes as h
 from controller.hints import client as hint_client, hint_statistics, wire as w, words as hint_words
-from controller.record import snapshot
+from controller.journal import snapshot
 from tests.tables import table
 
 pytestmark = pytest.mark.wire

@@ -6,21 +6,21 @@ from dataclasses import replace
 import pytest
 
 from controller.__main__ import main
+from controller.config import configuration
 from controller.console.terminal import users
 from controller.hints import keys
-from controller.record import proof_tests, store
-from controller.record.stored_record import Record
-from controller.site import config
 from controller.sites import EXAMPLE
+from controller.store import proof_tests, two_copies
+from controller.store.stored_record import Record
 from controller.system import sockets
-from hil.run_directory import approved
+from hil.engine.run_directory import approved
 from tests.tables import cases
 
 
 @pytest.fixture
 def kept(tmp_path):
     """A state folder as 0.1 left it: its store has no field of an approval."""
-    store.Store(str(tmp_path)).save(Record(latches={"9.rack1": 1}, locked_out="anna"))
+    two_copies.Store(str(tmp_path)).save(Record(latches={"9.rack1": 1}, locked_out="anna"))
     keys.create(str(tmp_path), "site_ems")
     users.add(str(tmp_path), "anna", "a-long-password-1")
     return tmp_path
@@ -52,8 +52,8 @@ def test_everything_of_an_earlier_version_is_named_and_stays(kept, capsys):
 
 
 def test_nothing_is_left_once_the_limits_are_approved(tmp_path, capsys):
-    record = replace(approved(config.load(EXAMPLE)), path_delay=("0badcafe", 182))
-    store.Store(str(tmp_path)).save(record)
+    record = replace(approved(configuration.load(EXAMPLE)), path_delay=("0badcafe", 182))
+    two_copies.Store(str(tmp_path)).save(record)
     code, lines, _ = told(capsys, tmp_path)
     assert code == 0 and all(line.startswith("carried ") for line in lines)
     assert lines[0].endswith("latches none, path delay 182 ms")

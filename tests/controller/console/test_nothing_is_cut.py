@@ -4,6 +4,7 @@ import pytest
 from site_files import ROWS_ARMED
 from watched import CONFIG, Watched, action
 
+from controller.config import stage_states
 from controller.console import pages
 from controller.console.pages import alarms, status
 from controller.console.pages.text import CELLS, HEIGHT, WIDTH
@@ -12,9 +13,8 @@ from controller.core import reasons
 from controller.documents import matrix_facts
 from controller.rows import danger, records
 from controller.rows.facts import sources
-from controller.site import stage_states
 from controller.state import alarms as alarms_facts, base, rows
-from safety import evidence, matrix as m, signals as s
+from safety import matrix as m, signals as s, start_checklist
 
 LONG = "a" * 16  # the longest name of a person
 SCOPES = {s.CABINET: "cabinet", s.UNIT: "unit 12", s.RACK: "rack 12"}
@@ -76,7 +76,7 @@ def starting(facts, done, why, waits_for):
 
 
 def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
-    for missing in range(1, len(evidence.INHIBIT_REASONS)):
+    for missing in range(1, len(start_checklist.INHIBIT_REASONS)):
         reason = base.reason(reasons.inhibit_code(missing))
         start = starting(facts, 33, "lock-out", reason)
         found = whole(alarms.lines({**facts["alarms"], "start": start}))

@@ -10,8 +10,8 @@ import pytest
 from command_line import answered, refused, run
 
 from controller.console.terminal import users
-from controller.record import spool
 from controller.run import operator_client, operator_commands
+from controller.store import spool
 from controller.system import clock
 
 PASSWORD = "a long password 1"

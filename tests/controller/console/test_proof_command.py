@@ -14,19 +14,20 @@ from command_line import run as command
 from site_files import FIREBREAK, PROOF_TESTS, PYLONTECH, ROWS_ARMED, SiteFiles
 
 from controller import __main__
+from controller.config import bus_times, configuration, proof_plan, time_chain, wired
 from controller.console import proof_list, proof_test
 from controller.documents import checklist, checklist_page
-from controller.record import journal_header as headers, proof_lines as pl, proof_tests as pt, spool
-from controller.record.journal_header import journal_header, open_journal
-from controller.record.replay import core_of
+from controller.journal import journal_header as headers
+from controller.journal.journal_header import journal_header, open_journal
+from controller.journal.replay import core_of
 from controller.rows import proof_intervals, records
-from controller.site import bus_times, config, proof_plan, time_chain, wired
 from controller.sites import EXAMPLE
+from controller.store import proof_lines as pl, proof_tests as pt, spool
 from safety import parameters
 from tests.tables import table
 
 SITE = str(EXAMPLE)
-CONFIG = config.load(SITE)
+CONFIG = configuration.load(SITE)
 NOW = (1_773_454_051_000_000, "ntp")  # 2026-03-14 02:07:31
 DAY_US = 86_400_000_000
 NASTY = '=HYPERLINK("x")<script>&, J. Mueller'

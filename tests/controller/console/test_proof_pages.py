@@ -12,8 +12,8 @@ from watched import UTC_US, Watched
 
 from controller.console.pages import text
 from controller.console.terminal import view, words
-from controller.record import proof_lines as pl, proof_tests as pt
 from controller.rows import proof_intervals
+from controller.store import proof_lines as pl, proof_tests as pt
 from tests.tables import table
 
 

@@ -21,8 +21,8 @@ from watched import Watched, action
 
 from controller.console import run_words
 from controller.console.terminal import actions, line, login, process, session, users, view
-from controller.record import spool
 from controller.run import channel_link, operator_client, operator_commands
+from controller.store import spool
 from safety import latches
 from tests.tables import table
 

@@ -4,17 +4,17 @@ import copy
 import os
 import shutil
 
+from controller.config import configuration
 from controller.console import pages, watch
-from controller.record.journal_header import open_journal
-from controller.site import config
+from controller.journal.journal_header import open_journal
 from controller.sites import EXAMPLE, FOLDER as SITES
+from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.scenarios import scenario
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
 from tests.controller.run.cabinet_bench import believed
 
-CONFIG = believed(config.load(EXAMPLE))
+CONFIG = believed(configuration.load(EXAMPLE))
 SECOND_US = 1_000_000
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
@@ -92,7 +92,7 @@ def two_channels(folder):
     path.write_text(
         text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
     )
-    return config.load(folder / "sites" / "example" / "cabinet.toml")
+    return configuration.load(folder / "sites" / "example" / "cabinet.toml")
 
 
 def of_scenario(name, folder):

@@ -10,20 +10,20 @@ from cabinet_bench import CONFIG as FIREBREAK, RATED, believed
 from hypothesis import given, settings, strategies as st
 from views import setup
 
+from controller.config import configuration
 from controller.core import hint_sources, instances, parameters, reasons, setpoint
 from controller.core.answers import Limit
 from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
-from controller.record import journal, replay
-from controller.record.frame import FRAME_MAGIC, KEYFRAME
-from controller.record.journal_header import open_journal
-from controller.site import config
+from controller.journal import replay, ring
+from controller.journal.frame import FRAME_MAGIC, KEYFRAME
+from controller.journal.journal_header import open_journal
 from controller.sites import PYLONTECH
+from hil.engine.simulate import VirtualRig
 from hil.scenarios.scenario import Action
-from hil.simulate import VirtualRig
 from safety import signals as s
 
-CONFIGS = {"firebreak": FIREBREAK, "pylontech": believed(config.load(PYLONTECH))}
+CONFIGS = {"firebreak": FIREBREAK, "pylontech": believed(configuration.load(PYLONTECH))}
 GOOD = RATED | {
     "load_power_W": 300_000,
     "grid_power_W": 300_000,
@@ -256,7 +256,7 @@ def run(path, factory=replay.core_of):
 def test_the_journal_of_a_virtual_run_replays_to_the_same_bytes(journal_path):
     exit_code, lines = run(journal_path)
     assert (exit_code, lines[-1]) == (replay.EQUAL, "the same bytes")
-    frames = [frame.kind for frame in journal.JournalReader(journal_path).frames()]
+    frames = [frame.kind for frame in ring.JournalReader(journal_path).frames()]
     assert len(frames) == 300 and frames[0] == KEYFRAME
     assert frames.count(KEYFRAME) >= 3
 
@@ -270,7 +270,7 @@ def test_a_flipped_byte_is_found_wherever_it_lies(journal_path, tmp_path):
         path.write_bytes(content[:at] + bytes((content[at] ^ 0x10,)) + content[at + 1 :])
         return run(str(path))
 
-    keyframes = [frame.sequence for frame in journal.JournalReader(journal_path).keyframes()]
+    keyframes = [frame.sequence for frame in ring.JournalReader(journal_path).keyframes()]
     last = keyframes[-1]
     for frame, part in ((1, 0.1), (100, 0.5), (last, 0.9), (len(places) - 2, 0.99)):
         at = int(places[frame] + part * (places[frame + 1] - places[frame]))

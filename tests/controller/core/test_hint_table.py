@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from views import setup, view
 
+from controller.config import sources
 from controller.core import (
     answers,
     hint_codes as codes,
@@ -17,7 +18,6 @@ from controller.core import (
     setpoint,
 )
 from controller.core.policies import hint_outputs as o, hint_table as t
-from controller.site import sources
 from tests.tables import cases
 
 TICK_MS = 20

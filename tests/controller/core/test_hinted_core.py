@@ -11,8 +11,8 @@ from test_hint_table import KNOWN, made
 from controller.core import hint_codes as codes, hint_sources, image as images, reasons, setpoint
 from controller.core.policies import hint_outputs as o
 from controller.core.tracking import reference
-from controller.record import journal, journal_header, replay
-from hil.simulate import VirtualRig
+from controller.journal import journal_header, replay, ring
+from hil.engine.simulate import VirtualRig
 from safety import matrix, signals as s
 from tests import late_steps
 
@@ -301,7 +301,7 @@ def test_a_journal_with_hints_replays_to_the_same_bytes_and_names_every_word(tmp
         "799 frames replayed, 1 to 799, 4 keyframes compared",
         "the same bytes",
     ]
-    header, core = journal.JournalReader(path).header, cabinet.core
+    header, core = ring.JournalReader(path).header, cabinet.core
     assert header["source_names"] == ["scheduler", "site_ems"]
     counts = {"input_names": len(core.inp), "output_names": core.standing_at}
     assert {name: len(set(header[name])) for name in counts} == counts

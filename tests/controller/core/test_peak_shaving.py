@@ -12,7 +12,7 @@ from controller.core.answers import WIDE_W
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.core.policies.peak_shaving import PEAK_SHAVING, RANK, SLOTS, PeakShaving
 from controller.core.setpoint import O_OBLIGATION_REASON
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 
 LIMIT_W = 300_000
 SLOT = 20  # ticks: 60 s of 100 ms in 30 slots

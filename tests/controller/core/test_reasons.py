@@ -4,7 +4,7 @@ import pytest
 
 from controller.core import reasons
 from controller.rows import reason_words, records
-from safety import bounds, evidence, matrix
+from safety import bounds, matrix, start_checklist
 
 # Every code ever given. Only add: logs, journals and upstream systems hold them.
 GIVEN = {
@@ -50,17 +50,17 @@ def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():
     assert name_of(reasons.KERNEL_DISCHARGE[bounds.L_BMS_CURRENT]) == "BMS discharge limit"
     assert name_of(reasons.KERNEL_CHARGE[bounds.L_PERMIT]) == "not running, no charge"
     assert {reasons.ROW + stage[matrix.S_ROW] for stage in matrix.STAGES} <= set(TEXTS)
-    codes = [reasons.inhibit_code(number) for number in range(len(evidence.INHIBIT_REASONS))]
+    codes = [reasons.inhibit_code(number) for number in range(len(start_checklist.INHIBIT_REASONS))]
     assert set(codes) <= set(TEXTS) and len(set(codes)) == len(codes)
     names = {
-        evidence.I_INTERLOCK: "interlock",
-        evidence.I_GAS: "gas detectors",
-        evidence.I_LOCKED: "locked out",
-        evidence.I_WAIT: "waiting after a try",
-        evidence.I_IO_3: "I/O module 3",
-        evidence.I_CLIMATE: "climate monitor",
-        evidence.I_UPS: "UPS monitor",
-        evidence.I_CAUSE: "cause of a row",
+        start_checklist.I_INTERLOCK: "interlock",
+        start_checklist.I_GAS: "gas detectors",
+        start_checklist.I_LOCKED: "locked out",
+        start_checklist.I_WAIT: "waiting after a try",
+        start_checklist.I_IO_3: "I/O module 3",
+        start_checklist.I_CLIMATE: "climate monitor",
+        start_checklist.I_UPS: "UPS monitor",
+        start_checklist.I_CAUSE: "cause of a row",
     }
     assert {index: name_of(reasons.inhibit_code(index)) for index in names} == names
 

@@ -6,12 +6,12 @@ import random
 import pytest
 
 from controller import __main__
+from controller.config import bus_times, equipment, limit_images, path_identity
 from controller.documents import check, check_path
 from controller.documents.document import WIDTH
-from controller.record import store
-from controller.record.stored_record import Record
 from controller.rows import records
-from controller.site import bus_times, equipment, limit_images, path_identity
+from controller.store import two_copies
+from controller.store.stored_record import Record
 from drivers.buses import rtu
 from tests.tables import cases, table
 
@@ -241,7 +241,7 @@ def test_the_report_of_the_default_cabinet(files):
 
 
 def test_the_path_of_load_tracking_is_printed(files):
-    """Numbers of each part: tests/controller/site/test_track_path.py."""
+    """Numbers of each part: tests/controller/config/test_track_path.py."""
     _, title, path = _report(files.load()).partition("PATH OF LOAD TRACKING, ")
     lines = path.split("\n")
     assert title and lines[1].split() == ["least", "typical", "most"]
@@ -423,11 +423,13 @@ def test_without_channel_b_it_names_the_hazard_that_stays_open(files):
 )
 def test_the_stored_path_delay_of_this_path_is_shown(files, tmp_path, capsys, stored_ms, words):
     path = path_identity.of(files.load())
-    store.Store(str(tmp_path)).save(Record(path_delay=(path, stored_ms) if stored_ms else ("", 0)))
+    two_copies.Store(str(tmp_path)).save(
+        Record(path_delay=(path, stored_ms) if stored_ms else ("", 0))
+    )
     assert __main__.main(["check", str(files.paths[-1]), "--state-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == words
 
 
 def test_the_path_delay_of_another_path_is_not_shown(files, tmp_path):
-    store.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
+    two_copies.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
     assert check_path.stored_ms(files.load(), str(tmp_path)) == 0

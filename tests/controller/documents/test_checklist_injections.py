@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from controller.config import configuration
 from controller.documents import checklist, checklist_page
-from controller.site import config
 from controller.sites import EXAMPLE
 from hil.campaigns.rows import command as rows_command
 from hil.campaigns.rows.courses import COURSES
@@ -19,7 +19,7 @@ LONG_TICKS = 600  # 12 s: longer than the debounces of 38b, 45a and 45c
 
 @pytest.fixture(scope="module")
 def example():
-    return config.load(EXAMPLE)
+    return configuration.load(EXAMPLE)
 
 
 def words(stage, found):

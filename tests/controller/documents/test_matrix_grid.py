@@ -54,7 +54,7 @@ def test_what_has_no_output_here_is_in_brackets_and_what_the_bms_does_is_empty(p
 
 
 def test_the_page_has_letters_and_signatures_of_one_image(capsys):
-    found = matrix_facts.facts(matrix_page.config.load(EXAMPLE))
+    found = matrix_facts.facts(matrix_page.configuration.load(EXAMPLE))
     page = document.page(matrix_grid.blocks(found))
     assert f"limit image CRC {found['site']['limits_crc']}" in page
     for words in (*matrix_grid.SIGNERS, "R: power to zero in 2 s; S: PCS stop"):

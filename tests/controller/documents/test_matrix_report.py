@@ -9,6 +9,16 @@ import re
 import pytest
 from command_line import refused, run as lines_of
 
+from controller.config import (
+    bus_times,
+    configuration,
+    equipment,
+    proof_plan,
+    schema,
+    stage_states,
+    time_chain,
+    wired,
+)
 from controller.core import reasons
 from controller.documents import (
     checklist,
@@ -27,16 +37,6 @@ from controller.rows import (
     reason_words,
     records,
 )
-from controller.site import (
-    bus_times,
-    config,
-    equipment,
-    proof_plan,
-    schema,
-    stage_states,
-    time_chain,
-    wired,
-)
 from controller.sites import EXAMPLE
 from safety import matrix as m, parameters as p
 from tests.repository import ROOT
@@ -53,7 +53,7 @@ NORA = "Nora Toft, 2026-01-01"
 
 @pytest.fixture(scope="module")
 def example():
-    return config.load(EXAMPLE)
+    return configuration.load(EXAMPLE)
 
 
 @pytest.fixture(scope="module")
@@ -375,7 +375,7 @@ def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
 
 
 def listed_and_marked(files):
-    found, lines = config.survey(files.paths[2])
+    found, lines = configuration.survey(files.paths[2])
     listed = {int(row) for line in lines for row in re.findall(r"row (\d+) \(", str(line))}
     marked = {
         stage[m.S_ROW]
@@ -493,9 +493,9 @@ def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsy
     files.replace("type", '"leak_ok"', '""')
     code, out, err = run(capsys, "checklist --site", files.paths[2])
     assert (code, out) == (2, "") and f"{equipment.with_clauses([42])} would not be armed" in err[0]
-    found, lines = config.survey(files.paths[2])
+    found, lines = configuration.survey(files.paths[2])
     assert len(lines) == 1 and found.topology.not_fitted["leak"] == ""
-    with pytest.raises(config.ConfigError):
+    with pytest.raises(configuration.ConfigError):
         files.load()
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from controller import __main__
+from controller.config import configuration, tapers
 from controller.documents import checklist, effect_words
-from controller.site import config, tapers
 from controller.sites import EXAMPLE
 from safety import bounds, matrix as m, signals as s
 from tests.safety.bench import Bench
@@ -30,7 +30,7 @@ WITH_SIGNAL = [taper for taper in tapers.TAPERS if taper.signal in INPUTS]
 
 @functools.cache
 def example():
-    return config.load(EXAMPLE)
+    return configuration.load(EXAMPLE)
 
 
 @functools.cache

@@ -6,8 +6,8 @@ import re
 import pytest
 from command_line import refused, run
 
+from controller.config import configuration
 from controller.documents import document, responder
-from controller.site import config
 from controller.sites import EXAMPLE
 
 PLACES = {
@@ -86,7 +86,7 @@ def test_the_voltage_is_that_of_the_longest_rack(files):
 
 
 def test_the_page_is_upright_and_has_all_words(given):
-    found = responder.facts(config.load(given.paths[2]))
+    found = responder.facts(configuration.load(given.paths[2]))
     page = document.page(responder.blocks(found), document.PORTRAIT)
     assert "size: A4 portrait" in page and "<p class=banner>KEEP AWAY." in page
     assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), "the last one counts"

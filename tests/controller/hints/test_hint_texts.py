@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import controller.upstream
+from controller.config import configuration
 from controller.core import hint_codes as h, reasons
 from controller.hints import wire as w
 from controller.rows import reason_words
-from controller.site import config
 from controller.sites import EXAMPLE
 from controller.upstream import messages
 
@@ -28,7 +28,7 @@ def test_the_remedies_agree_with_the_page():
 
 
 def test_the_sources_of_the_rig_and_the_quantities_of_a_message_are_those_on_the_page():
-    roles = {source.name: source.role for source in config.load(str(EXAMPLE)).sources}
+    roles = {source.name: source.role for source in configuration.load(str(EXAMPLE)).sources}
     assert roles == {"scheduler": "request", "site_ems": "grid_cap"}
     assert all(re.search(rf"`{name}`\s\({role}\)", PAGE) for name, role in roles.items())
     names = re.findall(r"\b\w+_W(?:_max)?\b|heartbeat", row("quantity")[1].split("(")[0])

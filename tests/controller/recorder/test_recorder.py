@@ -9,13 +9,13 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
-from controller.record import chain, trips
-from controller.record.journal import JournalReader
-from controller.record.snapshot import Snapshot
-from controller.record.trips import TripLog
+from controller.journal.ring import JournalReader
+from controller.journal.snapshot import Snapshot
 from controller.recorder import events, rescue
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits
+from controller.store import chain, trips
+from controller.store.trips import TripLog
 from safety import signals as s
 from tests.tables import table
 

@@ -9,8 +9,8 @@ from recorder_feed import Feed
 from test_recorder import Order
 from test_recorder_rescue import Cabinet
 
-from controller.record.journal import JournalReader
-from controller.record.snapshot import Snapshot
+from controller.journal.ring import JournalReader
+from controller.journal.snapshot import Snapshot
 from controller.recorder import retention, room
 from controller.recorder.capture import PART, Before, Capture, Folder
 from controller.recorder.captures import INSERT, RETRY_US, Captures

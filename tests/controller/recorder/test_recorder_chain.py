@@ -8,9 +8,9 @@ import sqlite3
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.record import chain
 from controller.recorder import retention
 from controller.recorder.database import Database, DatabaseError, Row
+from controller.store import chain
 from tests.tables import table
 
 

@@ -14,7 +14,7 @@ from recorder_feed import Feed
 from slow import slow
 from wired_site import WiredSite
 
-from controller.record.journal import JournalReader
+from controller.journal.ring import JournalReader
 from tests.repository import ROOT
 
 SEED = 7

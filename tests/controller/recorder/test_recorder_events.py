@@ -5,22 +5,22 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.config import configuration
 from controller.core import image, reasons
 from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
-from controller.record import journal_header
+from controller.journal import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
 from controller.recorder.minutes import COLUMNS as BANDS, Minutes
 from controller.recorder.seconds import COLUMNS, Seconds
 from controller.recorder.timeline import Timeline
 from controller.run import operator_commands
 from controller.run.run_request import PERSON, TEST
-from controller.site import config
 from controller.sites import EXAMPLE
 from safety import latches, matrix, signals as s
 from tests.tables import table
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms
 HINT_NAMES = ["hint_control_source"]
 HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s", "state")]

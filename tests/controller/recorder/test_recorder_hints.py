@@ -2,14 +2,14 @@
 
 import pytest
 
+from controller.config import configuration
 from controller.core import hint_codes
 from controller.hints import hint_statistics
 from controller.recorder.hint_watch import LOOK_US, REPEAT_US, HintWatch, Tally
-from controller.site import config
 from controller.sites import EXAMPLE
 from tests.tables import table
 
-SOURCES = config.load(EXAMPLE).sources
+SOURCES = configuration.load(EXAMPLE).sources
 S = hint_statistics
 
 

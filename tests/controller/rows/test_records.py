@@ -1,7 +1,7 @@
 """The records in controller/rows match the matrix and name only real things."""
 
+from controller.config import equipment, schema, time_chain
 from controller.rows import records, shapes
-from controller.site import equipment, schema, time_chain
 from safety import matrix as m, parameters as p
 
 PARAMETERS = {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.RACK_PARAMETERS)}

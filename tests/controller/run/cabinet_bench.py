@@ -3,15 +3,15 @@
 from array import array
 from dataclasses import replace
 
+from controller.config import configuration
 from controller.core import image, instances
-from controller.record import store
-from controller.record.stored_record import AWAKE
 from controller.run import cabinet as cabinets, operator_commands
-from controller.site import config
 from controller.sites import EXAMPLE
-from hil.run_directory import approved
+from controller.store import two_copies
+from controller.store.stored_record import AWAKE
+from hil.engine.run_directory import approved
 from safety import latches, matrix, signals as s
-from safety.evidence import INHIBIT_REASONS
+from safety.start_checklist import INHIBIT_REASONS
 from tests import late_steps
 
 
@@ -21,7 +21,7 @@ def believed(loaded):
     return replace(loaded, control=control, control_image=array("i", control.values()))
 
 
-CONFIG = believed(config.load(EXAMPLE))
+CONFIG = believed(configuration.load(EXAMPLE))
 READY = approved(CONFIG)
 NAMES = instances.stage_instances(CONFIG.layout())
 TICK_US = 20_000
@@ -128,7 +128,7 @@ class Bench:
     def __init__(self, loaded=None, settings=CONFIG, journal=None):
         self.log, self.now_us, self.answers = [], 0, []
         self.keeper = Keeper(self.log)
-        loaded = self.ready(loaded or found(store.CLEAN), settings)
+        loaded = self.ready(loaded or found(two_copies.CLEAN), settings)
         self.cabinet = cabinets.Cabinet(settings, loaded, self.keeper, journal)
         self.field = self.cabinet.field = Field(self.cabinet.image, self.log)
         self.kernel, self.layout = self.cabinet.core.kernel, self.cabinet.core.layout
@@ -223,13 +223,13 @@ class Bench:
 
 
 def found(state, **fields):
-    is_without = state in (store.MISSING, store.UNREADABLE) and not fields
-    return store.Loaded(state, None if is_without else replace(READY, **fields), 1, [])
+    is_without = state in (two_copies.MISSING, two_copies.UNREADABLE) and not fields
+    return two_copies.Loaded(state, None if is_without else replace(READY, **fields), 1, [])
 
 
 def restarted(record):
     clean, record = record.clean and not record.armed, replace(record, approved=READY.approved)
-    loaded = store.Loaded(store.CLEAN if clean else store.ARMED, record, 1, [])
+    loaded = two_copies.Loaded(two_copies.CLEAN if clean else two_copies.ARMED, record, 1, [])
     return Bench(loaded).tick(CLOSED_TICKS)
 
 
@@ -240,7 +240,7 @@ def running(**options):
 
 
 def at_rest(rest=AWAKE, locked_out=""):
-    return Bench(found(store.CLEAN, rest=rest, locked_out=locked_out)).tick(CLOSED_TICKS)
+    return Bench(found(two_copies.CLEAN, rest=rest, locked_out=locked_out)).tick(CLOSED_TICKS)
 
 
 def with_peer(bench):

@@ -6,10 +6,10 @@ import pytest
 from cabinet_bench import CONFIG, READY, Bench
 from site_files import SiteFiles
 
+from controller.config import approval
 from controller.core.image import name_of, places
-from controller.record import store
 from controller.run import operator_commands as oc, run_request
-from controller.site import approval
+from controller.store import two_copies
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,9 @@ def tightened(tmp_path_factory):
 
 def started(settings, **fields):
     """A start on the record of a clean stop with the example's image."""
-    return Raw(store.Loaded(store.CLEAN, replace(READY, **fields), 1, []), settings).tick(20)
+    return Raw(two_copies.Loaded(two_copies.CLEAN, replace(READY, **fields), 1, []), settings).tick(
+        20
+    )
 
 
 class Raw(Bench):
@@ -68,7 +70,9 @@ def test_a_person_approves_what_was_seen_with_the_key_and_starts_it_then(tighten
     assert bench.key(1).tick(20).is_open() and bench.standing == []
     cabinet.request_run(1)
     assert bench.tick(20).state == "running"
-    again = Raw(store.Loaded(store.CLEAN, bench.keeper.records[-1], 1, []), tightened).tick(3)
+    again = Raw(
+        two_copies.Loaded(two_copies.CLEAN, bench.keeper.records[-1], 1, []), tightened
+    ).tick(3)
     assert again.standing == []
 
 

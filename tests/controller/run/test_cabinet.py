@@ -7,9 +7,9 @@ from cabinet_bench import CONFIG, NAMES, TICK_US, Bench, found, running
 from site_files import SiteFiles
 
 from controller.core import image
-from controller.record import store
-from controller.record.stored_record import AWAKE, Record
 from controller.run import record_feed, run_request
+from controller.store import two_copies
+from controller.store.stored_record import AWAKE, Record
 from safety import latches, matrix, signals as s
 from tests.tables import cases
 
@@ -18,15 +18,15 @@ UNKNOWN = (run_request.UNKNOWN, "")
 
 @cases("""
     loaded                                                                standing
-    found(store.CLEAN)                                                    []
-    found(store.ARMED)                                                    ["44c"]
-    found(store.UNREADABLE)                                               ["44d", "58"]
-    found(store.MISSING)                                                  ["44d", "58"]
-    found(store.CLEAN, approved=b"")                                      ["58"]
-    found(store.CLEAN, latches={"29.rack2": 1})                           ["29.rack2"]
-    found(store.ARMED, latches={"29.rack2": 1, "1a": 1})                  ["1a", "44c", "29.rack2"]
-    found(store.CLEAN, latches={"29.rack9": 1})                           ["44d"]
-    found(store.CLEAN, latches={"a row of another version": 1, "1a": 1})  ["1a", "44d"]
+    found(two_copies.CLEAN)                                                    []
+    found(two_copies.ARMED)                                                    ["44c"]
+    found(two_copies.UNREADABLE)                                               ["44d", "58"]
+    found(two_copies.MISSING)  ["44d", "58"]
+    found(two_copies.CLEAN, approved=b"")  ["58"]
+    found(two_copies.CLEAN, latches={"29.rack2": 1})  ["29.rack2"]
+    found(two_copies.ARMED, latches={"29.rack2": 1, "1a": 1})  ["1a", "44c", "29.rack2"]
+    found(two_copies.CLEAN, latches={"29.rack9": 1})  ["44d"]
+    found(two_copies.CLEAN, latches={"a row of another version": 1, "1a": 1})  ["1a", "44d"]
 """)
 def test_a_start_takes_over_what_the_store_holds(loaded, standing):
     bench = Bench(loaded).tick()
@@ -42,7 +42,7 @@ def test_a_start_takes_over_what_the_store_holds(loaded, standing):
 def test_in_which_order_stages_latched_survives_a_restart(order):
     """After a power cut the first-out is what began it, not the lowest row of what followed."""
     latched = {name: 3 - place for place, name in enumerate(order)}
-    bench = Bench(found(store.ARMED, latches=latched)).tick()
+    bench = Bench(found(two_copies.ARMED, latches=latched)).tick()
     assert bench.standing == ["1a", "2", "44c", "29.rack2"]
     index, stages = NAMES.index(order[0]), bench.kernel.evaluator.stage
     assert (bench.out[s.FIRST_OUT_INSTANCE], bench.out[s.FIRST_OUT]) == (index, stages[index])
@@ -52,7 +52,7 @@ def test_in_which_order_stages_latched_survives_a_restart(order):
 def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_path):
     not_fitted = '[not_fitted]\nsuppression = "N. N., 2026-01-01: test"'
     settings = SiteFiles(tmp_path).append("site", not_fitted).load()
-    bench = Bench(found(store.CLEAN, latches={"3": 1}), settings=settings).tick()
+    bench = Bench(found(two_copies.CLEAN, latches={"3": 1}), settings=settings).tick()
     assert bench.standing == ["44d"]
     bench.key(0).clear().reset(matrix.KEY)
     assert bench.answers == [latches.DONE] and bench.standing == ["47a"]
@@ -64,26 +64,26 @@ def test_a_latch_of_a_row_that_is_no_longer_armed_asks_for_the_key_instead(tmp_p
     [([], 3), ([0], 2), ([0, 3_599_900], 1), ([3_600_000], 3), ([1, 2, 3], 0), ([1, 2, 3, 4], 0)],
 )
 def test_spent_tokens_stay_spent(ages_ms, left):
-    assert Bench(found(store.CLEAN, token_ages_ms=ages_ms)).tick().out[s.RESETS_LEFT] == left
+    assert Bench(found(two_copies.CLEAN, token_ages_ms=ages_ms)).tick().out[s.RESETS_LEFT] == left
 
 
 def test_a_token_comes_back_after_an_hour_of_running_only():
-    bench = Bench(found(store.CLEAN, token_ages_ms=[3_600_000 - 60]))
+    bench = Bench(found(two_copies.CLEAN, token_ages_ms=[3_600_000 - 60]))
     assert [bench.tick().out[s.RESETS_LEFT] for _ in range(3)][1:] == [2, 3]
     assert bench.stored.token_ages_ms == []
 
 
 @cases("""
     state             fields                                  rest
-    store.UNREADABLE  {}                                      UNKNOWN
-    store.MISSING     {}                                      UNKNOWN
-    store.CLEAN       {}                                      AWAKE
-    store.ARMED       {}                                      AWAKE
-    store.UNREADABLE  {"armed": 0}                            UNKNOWN
-    store.UNREADABLE  {"rest": (run_request.PERSON, "")}      (run_request.PERSON, "")
-    store.UNREADABLE  {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
-    store.CLEAN       {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
-    store.CLEAN       {"locked_out": "bob", "rest": (1, "")}  (run_request.PERSON, "")
+    two_copies.UNREADABLE  {}                                      UNKNOWN
+    two_copies.MISSING     {}                                      UNKNOWN
+    two_copies.CLEAN       {}                                      AWAKE
+    two_copies.ARMED       {}                                      AWAKE
+    two_copies.UNREADABLE  {"armed": 0}                            UNKNOWN
+    two_copies.UNREADABLE  {"rest": (run_request.PERSON, "")}      (run_request.PERSON, "")
+    two_copies.UNREADABLE  {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
+    two_copies.CLEAN       {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
+    two_copies.CLEAN       {"locked_out": "bob", "rest": (1, "")}  (run_request.PERSON, "")
 """)
 def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest):
     """A person's start ends a lock-out that cannot be read; the reset of row 44d does not."""
@@ -91,21 +91,21 @@ def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest
     locked_out = fields.get("locked_out", "")
     assert bench.cabinet.locked_out == locked_out and bench.people == (locked_out, rest)
     assert bench.told(s.RUN_REQUEST) == (rest == AWAKE)
-    if state == store.UNREADABLE:
+    if state == two_copies.UNREADABLE:
         bench.key(0).clear().reset(matrix.KEY).key(1)
         assert bench.answers == [latches.DONE] and bench.standing == ([] if fields else ["58"])
         assert bench.tick(20).is_open() and bench.people == (locked_out, rest)
 
 
 @pytest.mark.parametrize(
-    "state, verified", [(store.ARMED, 1), (store.CLEAN, 1), (store.UNREADABLE, 0)]
+    "state, verified", [(two_copies.ARMED, 1), (two_copies.CLEAN, 1), (two_copies.UNREADABLE, 0)]
 )
 def test_two_unlike_stores_keep_the_lock_and_verify_no_operations_centre(state, verified):
     """The stored contact with the centre may be that of another cabinet."""
     loaded = found(state, locked_out="eve", noc_verified=1, latches={"12a": 1})
     bench = Bench(loaded).tick(3)
     assert bench.cabinet.locked_out == "eve" and bench.told(s.NOC_VERIFIED) == verified
-    assert "12a" in bench.standing and ("44d" in bench.standing) == (state == store.UNREADABLE)
+    assert "12a" in bench.standing and ("44d" in bench.standing) == (state == two_copies.UNREADABLE)
 
 
 @pytest.mark.parametrize("durable, is_ok", [(0, True), (0, False), (1, False)])

@@ -8,7 +8,7 @@ from site_files import SiteFiles
 
 from controller.core import hint_codes
 from controller.core.policies import meter_sign
-from controller.record import store
+from controller.store import two_copies
 from safety import matrix, signals as s
 
 WHO = "N. N., 2026-01-01: test"
@@ -74,7 +74,7 @@ def test_a_link_that_is_lost_for_a_quarter_of_an_hour_is_row_46(centre):
     assert heartbeat(bench, centre.noc_source).standing == []
 
 
-@pytest.mark.parametrize("state", [store.CLEAN, store.ARMED])
+@pytest.mark.parametrize("state", [two_copies.CLEAN, two_copies.ARMED])
 def test_that_it_was_heard_survives_a_restart_and_a_lock_out(centre, state):
     bench = heartbeat(Bench(settings=centre).tick(), centre.noc_source)
     bench.cabinet.request_lock_out("anna", True)

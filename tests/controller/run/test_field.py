@@ -4,17 +4,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.config import configuration
 from controller.core import reasons
 from controller.core.image import ProcessImage
 from controller.run.field import CanBus, Field, IoChannel, PcsChannel
-from controller.site import config
 from controller.sites import EXAMPLE
 from drivers.buses import rtu
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 from safety import signals as s
 from tests.tables import cases
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 LAYOUT = CONFIG.layout()
 TICK_US = 20_000
 WSET = 40_024

@@ -2,12 +2,12 @@
 
 import pytest
 
+from controller.config import configuration
 from controller.run import link_statistics
-from controller.site import config
 from controller.sites import EXAMPLE
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 
-CONFIG = config.load(EXAMPLE)
+CONFIG = configuration.load(EXAMPLE)
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,10 @@ import pytest
 from cabinet_bench import Keeper, found
 from wired_site import WiredSite, said
 
+from controller.config import configuration
 from controller.core import hint_codes as h
 from controller.hints import desk, keys as key_files
 from controller.hints.client import HintClient
-from controller.record import store
-from controller.record.stored_record import Record
 from controller.run import (
     command,
     link_statistics,
@@ -27,8 +26,9 @@ from controller.run import (
     operator_commands,
 )
 from controller.run.cabinet import Cabinet
-from controller.site import config
 from controller.sites import EXAMPLE
+from controller.store import two_copies
+from controller.store.stored_record import Record
 from controller.system import clock, realtime
 from controller.system.realtime import Notifier
 from drivers.buses import rtu
@@ -39,7 +39,7 @@ from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 KEY = bytes(range(32))
-CLEAN = found(store.CLEAN)
+CLEAN = found(two_copies.CLEAN)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def stop(site, process, number=signal.SIGTERM):
 def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     process = site.start()
     site.serve_until(site.running)
-    assert site.store.load().state == store.ARMED
+    assert site.store.load().state == two_copies.ARMED
     # Two modules read every 25 ms, written every 100 ms; bytes moved once a tick: one per 40 ms
     path, before = str(site.folder / "loop.stats"), site.requests["io"]
     ticks = loop_statistics.read(path)["ticks"]
@@ -83,7 +83,7 @@ def test_from_start_over_lost_ports_to_a_controlled_stop(site):
     # Everything is open, so the end is a clean one; the latch stays.
     assert stop(site, process, signal.SIGINT) == (0, [])
     loaded = site.store.load()
-    assert loaded.state == store.CLEAN and "49" in loaded.record.latches
+    assert loaded.state == two_copies.CLEAN and "49" in loaded.record.latches
 
 
 def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(site):
@@ -102,7 +102,7 @@ def test_after_kill_9_the_next_start_waits_for_a_reset_which_is_stored_first(sit
     assert site.store.load().record.token_ages_ms
     assert stop(site, process) == (0, [])
     loaded = site.store.load()
-    assert loaded.state == store.CLEAN and loaded.record.latches == {}
+    assert loaded.state == two_copies.CLEAN and loaded.record.latches == {}
     site.serve_until(lambda: site.contactors == [0, 0, 0])
     assert not (site.folder / "command.sock").exists()
 
@@ -133,7 +133,7 @@ class Silent:
         monkeypatch.setattr(loop, "select", self.selects)
         monkeypatch.setattr(loop, "_open_can", lambda bus: SilentCan())
         loaded = CLEAN
-        self.cabinet = Cabinet(config.load(site.file), loaded, Keeper([]))
+        self.cabinet = Cabinet(configuration.load(site.file), loaded, Keeper([]))
         self.cabinet.keeper.watch = lambda now_us: None
         keys = {"site_ems": (desk.key_of(KEY, 1),)}
         self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), keys)
@@ -239,22 +239,22 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("firebreak: the store's process has ended; no contactor closes and no ")
     # the next start here reads it
-    assert store.of_run(CLEAN, silent.loop._run_directory).state == store.UNREADABLE
+    assert two_copies.of_run(CLEAN, silent.loop._run_directory).state == two_copies.UNREADABLE
 
 
 def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(silent):
     place, seen, keeper = silent.loop._run_directory, [], silent.cabinet.keeper
-    store.mark_failed(place, True)
+    two_copies.mark_failed(place, True)
     number, keeper.poll = [0], lambda: number[0]
 
     def on_tick(ticks):
-        seen.append(store.of_run(CLEAN, place).state)
+        seen.append(two_copies.of_run(CLEAN, place).state)
         number[0] = ticks // 3
         if ticks == 5:
             end()
 
     silent.run(on_tick)
-    assert seen[:5] == [store.UNREADABLE] * 3 + [store.CLEAN] * 2
+    assert seen[:5] == [two_copies.UNREADABLE] * 3 + [two_copies.CLEAN] * 2
 
 
 @pytest.mark.parametrize("peer_answer", [0, latches.DONE])
@@ -479,8 +479,8 @@ def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
     os.mkdir(run)
     os.mkdir(state, 0o700)
     key_files.create(state, "site_ems")
-    store.Store(state).save(Record(cabinets=("other",)))
-    store.mark_failed(run, True)
+    two_copies.Store(state).save(Record(cabinets=("other",)))
+    two_copies.mark_failed(run, True)
     assert run_command(tmp_path, *more) == 1
     (cabinet, *given, keys), closed = made
     assert (given, [*keys], closed) == ([run, notifier], ["site_ems"], "closed")
@@ -491,5 +491,5 @@ def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
 
 
 def test_the_command_does_not_start_where_another_writes_the_store(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(store, "hold", lambda folder: None)
+    monkeypatch.setattr(two_copies, "hold", lambda folder: None)
     assert run_command(tmp_path) == 3 and "still writes the store" in capsys.readouterr().err

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from cabinet_bench import Bench, found, with_peer
 
-from controller.record import store
-from controller.record.stored_record import Record
 from controller.run.mark import Mark
+from controller.store import two_copies
+from controller.store.stored_record import Record
 from safety import signals as s
 from tests.tables import cases
 
@@ -82,7 +82,7 @@ def test_a_count_stays_within_a_frame():
 
 @pytest.mark.parametrize("kept, standing", [((0, 0), []), ((1, 5), ["44d"])])
 def test_an_old_store_asks_for_the_key_as_soon_as_channel_b_is_heard(kept, standing):
-    bench, peer = with_peer(Bench(found(store.CLEAN)))
+    bench, peer = with_peer(Bench(found(two_copies.CLEAN)))
     peer.keeps = None
     assert bench.tick(3).standing == []
     peer.keeps = kept

@@ -6,17 +6,17 @@ from dataclasses import replace
 import pytest
 from cabinet_bench import CONFIG, READY, Bench
 
+from controller.config import path_identity
 from controller.core.image import places
 from controller.core.policies import meter_sign
-from controller.record import store
-from controller.site import path_identity
+from controller.store import two_copies
 
 PATH = path_identity.of(CONFIG)
 
 
-def started(measured, state=store.CLEAN, settings=CONFIG):
+def started(measured, state=two_copies.CLEAN, settings=CONFIG):
     record = replace(READY, path_delay=measured, cabinets=(CONFIG.names[-1][1],))
-    return Bench(store.Loaded(state, record, 1, []), settings).tick(20)
+    return Bench(two_copies.Loaded(state, record, 1, []), settings).tick(20)
 
 
 def given_ms(bench):
@@ -37,9 +37,9 @@ def test_a_start_uses_what_an_earlier_run_has_measured():
     assert given_ms(started(("", 0))) == 0
 
 
-@pytest.mark.parametrize("state", [store.UNREADABLE, store.ARMED])
+@pytest.mark.parametrize("state", [two_copies.UNREADABLE, two_copies.ARMED])
 def test_the_delay_of_a_store_that_may_be_another_cabinets_is_not_used(state):
-    expected_ms = 0 if state == store.UNREADABLE else 182
+    expected_ms = 0 if state == two_copies.UNREADABLE else 182
     assert given_ms(started((PATH, 182), state)) == expected_ms
 
 

@@ -3,9 +3,9 @@
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, Bench, found, running
 
-from controller.record import store
 from controller.run import relays, self_test
 from controller.run.self_test import ENABLE, SUPPLY
+from controller.store import two_copies
 from safety import matrix, permit, signals as s
 
 TICKS = 1500 // CONFIG.tick_ms
@@ -25,7 +25,7 @@ def test_a_relay_that_drops_while_it_runs(contact, bit):
     assert told(bench.tick()) == 0, "told off it is off: what it is stands in the latch"
     assert bench.tick(RUN_TICKS).standing == ["44e"] and bench.state == "tripped"
     assert bench.stored.latches == {"44e": 1}
-    assert Bench(found(store.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]
+    assert Bench(found(two_copies.CLEAN, latches={"44e": 1})).tick().standing == ["44e"]
 
 
 @pytest.mark.parametrize("contact, bit", CONTACTS)

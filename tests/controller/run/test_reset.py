@@ -19,10 +19,10 @@ from power_loss import cuts, disk_with, save_after_load
 from slow import slow
 
 from controller.core import image
-from controller.record import store
 from controller.run import operator_commands, run_request
 from controller.run.record_feed import TRIPS_UNSTORED_MAX
 from controller.run.reset import PASSED_ON
+from controller.store import two_copies
 from safety import latches, matrix, signals as s
 from tests.tables import cases
 
@@ -147,7 +147,7 @@ def test_what_would_be_refused_is_answered_at_once_and_stores_nothing(
 
 
 def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
-    loaded = found(store.CLEAN, latches={"40b.rack1": 1}, token_ages_ms=[3_600_000 - 6000])
+    loaded = found(two_copies.CLEAN, latches={"40b.rack1": 1}, token_ages_ms=[3_600_000 - 6000])
     bench = Bench(loaded).clear().hold().reset()
     bench.kernel.latches.token_age[0] = bench.kernel.latches.hour_ticks - 1
     bench.tick()  # the hour of the first token is over: a change of its own
@@ -157,7 +157,7 @@ def test_a_record_that_comes_between_carries_the_reset_too_and_is_waited_for():
 
 
 def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_a_restart():
-    bench = Bench(found(store.CLEAN, latches={"1a": 1, "29.rack1": 1})).clear().reset()
+    bench = Bench(found(two_copies.CLEAN, latches={"1a": 1, "29.rack1": 1})).clear().reset()
     assert bench.answers == [latches.DONE]
     assert bench.latched == bench.stored.latches.keys() == {"1a"}
     assert bench.reset().answers[-1] == latches.KEY_NEEDED
@@ -170,7 +170,9 @@ def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_
     for _ in range(4):
         bench.trip().clear().reset()
     assert bench.answers == [latches.DONE] * 3 + [latches.NO_TOKENS]
-    start = Bench(store.Loaded(store.ARMED, bench.keeper.records[-1], 1, [])).clear().reset()
+    start = (
+        Bench(two_copies.Loaded(two_copies.ARMED, bench.keeper.records[-1], 1, [])).clear().reset()
+    )
     assert start.answers == [latches.NO_TOKENS] and start.standing == ["44c", "29.rack1"]
 
 
@@ -286,7 +288,7 @@ def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
     full, cleared, again_full = records_of_a_return()
     before, save = lambda: disk_with(full, cleared), lambda disk: save_after_load(disk, again_full)
     for disk, finished in cuts(before, save):
-        loaded = store.Store("d", disk).load()
+        loaded = two_copies.Store("d", disk).load()
         assert loaded.record in ([again_full] if finished else [cleared, again_full])
         assert loaded.lines == []
 
@@ -296,9 +298,9 @@ def test_a_cut_while_the_latch_is_stored_again_finds_one_record_or_the_other():
 def test_a_copy_that_is_torn_frees_nothing(copy, saved):
     """Also a copy of the record with the reset: the other copy may have held a latch."""
     disk = disk_with(*records_of_a_return()[:saved])
-    inode = disk.inodes[disk.names[store.Store("d", disk).paths[copy]]]
+    inode = disk.inodes[disk.names[two_copies.Store("d", disk).paths[copy]]]
     inode[0] = inode[0][: len(inode[0]) // 2]
-    start = Bench(store.Store("d", disk).load()).tick(20)
+    start = Bench(two_copies.Store("d", disk).load()).tick(20)
     latched = {"1a", "1b"} if saved == 3 else set()
     assert start.state == "inhibited" and set(start.standing) == {"44d"} | latched
 
@@ -428,10 +430,10 @@ def test_no_code_comes_a_second_time():
         record = bench.keeper.records[-1]
         assert bench.standing == [] and record.trips > TRIPS_UNSTORED_MAX * len(masks)
     assert len(set(masks)) == 3
-    lost = Bench(store.Loaded(store.MISSING, None, 0, [], salt=123_456)).tick()
+    lost = Bench(two_copies.Loaded(two_copies.MISSING, None, 0, [], salt=123_456)).tick()
     assert lost.kernel.evaluator.trips[0] > 123_456
 
 
 def test_where_a_store_is_lost_the_count_of_trips_begins_anywhere(tmp_path):
-    salts = {store.Store(str(tmp_path)).load().salt for _ in range(4)}
+    salts = {two_copies.Store(str(tmp_path)).load().salt for _ in range(4)}
     assert len(salts) > 1

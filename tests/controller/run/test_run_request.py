@@ -6,10 +6,10 @@ import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
 
 from controller.core import image
-from controller.record import keeper, store
-from controller.record.stored_record import AWAKE, Record
 from controller.run import operator_commands as oc, run_request
 from controller.run.run_request import RunRequest
+from controller.store import keeper, two_copies
+from controller.store.stored_record import AWAKE, Record
 from safety import latches, signals as s
 
 PERSON, TESTED = (run_request.PERSON, ""), (run_request.TEST, "")
@@ -104,7 +104,7 @@ def test_what_the_store_does_not_take_is_void_or_in_effect_and_said_so(what, how
 def test_a_restart_finds_what_was_stored(what):
     bench = before(what)
     ask(bench, what)
-    again = Bench(found(store.CLEAN, rest=bench.tick().people[1], locked_out=bench.people[0]))
+    again = Bench(found(two_copies.CLEAN, rest=bench.tick().people[1], locked_out=bench.people[0]))
     again.tick(RUN_TICKS)
     assert (told(again), is_locked(again)) == (ACTS[what][2], what == "lock")
     assert again.state == {"start": "running", "lock": "inhibited"}.get(what, "ready")
@@ -180,7 +180,7 @@ def test_only_who_locked_out_ends_it_or_anybody_with_the_key_out():
     assert bench.cabinet.request_test() == oc.ACCEPTED
     slow = at_rest(ANNA, "anna").hold()
     assert [ask(slow, "unlock"), ask(slow, "unlock")] == [0, 0], "it is locked until that is stored"
-    unknown = Bench(found(store.CLEAN, locked_out="anna"))
+    unknown = Bench(found(two_copies.CLEAN, locked_out="anna"))
     assert unknown.cabinet.request_lock_out("bert", False) == oc.OTHERS_LOCK, "no key is known"
 
 
@@ -212,7 +212,7 @@ def test_whatever_it_rests_after_it_is_not_asked_to_run():
 
 
 @pytest.mark.parametrize("is_alone", [False, True])
-@pytest.mark.parametrize("state", [store.CLEAN, store.ARMED])
+@pytest.mark.parametrize("state", [two_copies.CLEAN, two_copies.ARMED])
 def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, state):
     """After a crash not before the reset of row 44c either."""
     hma = {**CONFIG.hma, "restart_alone": is_alone}
@@ -220,7 +220,7 @@ def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, st
     bench = Bench(found(state), settings).tick(RUN_TICKS)
     rest = AWAKE if is_alone else (run_request.RESTART, "")
     assert told(bench) == (is_alone, rest)
-    runs = is_alone and state == store.CLEAN
+    runs = is_alone and state == two_copies.CLEAN
     assert (bench.state == "running") == runs and bench.is_open() != runs
 
 
@@ -325,7 +325,7 @@ def test_every_row_and_every_stop_acts_in_a_test_and_no_start_is_taken(stop):
 
 
 def test_what_is_tested_rests_after_a_restart_in_the_middle_of_it():
-    again = Bench(found(store.CLEAN, rest=in_test().people[1])).tick(RUN_TICKS)
+    again = Bench(found(two_copies.CLEAN, rest=in_test().people[1])).tick(RUN_TICKS)
     assert again.state == "ready" and told(again) == (0, TESTED)
 
 

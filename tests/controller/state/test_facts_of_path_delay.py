@@ -3,10 +3,10 @@
 import pytest
 from watched import Watched
 
+from controller.config import configuration
 from controller.console.pages import links
 from controller.core.policies import meter_sign
-from controller.record import replay
-from controller.site import config
+from controller.journal import replay
 from controller.sites import EXAMPLE
 
 
@@ -14,7 +14,7 @@ from controller.sites import EXAMPLE
 def measured(tmp_path_factory):
     """The example cabinet with its own test of the grid meter, which ends after 18 s."""
     folder = tmp_path_factory.mktemp("measured")
-    return Watched(folder, settings=config.load(EXAMPLE)).run(20)
+    return Watched(folder, settings=configuration.load(EXAMPLE)).run(20)
 
 
 def test_a_measured_delay_is_shown_by_both_pages(measured):
@@ -53,7 +53,7 @@ def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
 
 def test_a_replay_of_a_stored_and_a_measured_delay_gives_the_same_bytes(tmp_path):
     """The stored delay is an input of the core, as every other stored word that it reads."""
-    watched = Watched(tmp_path, settings=config.load(EXAMPLE))
+    watched = Watched(tmp_path, settings=configuration.load(EXAMPLE))
     watched.rig.controller.cabinet.image.put("path_delay", [201])
     out, at = watched.run(10).core.out, watched.core.out_at["meter_sign"]
     stored = [201, meter_sign.STORED]

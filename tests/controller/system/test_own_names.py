@@ -8,8 +8,8 @@ import pytest
 
 from controller.console.terminal import users
 from controller.hints import keys
-from controller.record import proof_tests, spool, store, trips
 from controller.recorder import archive, capture, head, room
+from controller.store import proof_tests, spool, trips, two_copies
 from controller.system import own_names
 
 NOBODY = pwd.getpwnam("nobody")
@@ -120,11 +120,13 @@ def test_what_root_has_put_into_a_folder_is_moved_aside(places, monkeypatch):
 
 
 def test_the_names_are_those_that_are_used():
-    files = [*store.COPIES, trips.FILE, archive.FILE, room.FILE, proof_tests.FILE]
+    files = [*two_copies.COPIES, trips.FILE, archive.FILE, room.FILE, proof_tests.FILE]
     folders = [keys.DIRECTORY, users.FOLDER, capture.FOLDER]
     assert {own_names.STATE_NAMES[name] for name in files} == {own_names.FILE}
     assert {own_names.STATE_NAMES[name] for name in folders} == {own_names.FOLDER}
     assert (
-        own_names.RUN_NAMES[store.FAILED_NAME] == own_names.RUN_NAMES[head.FILE] == own_names.FILE
+        own_names.RUN_NAMES[two_copies.FAILED_NAME]
+        == own_names.RUN_NAMES[head.FILE]
+        == own_names.FILE
     )
     assert own_names.RUN_NAMES[spool.FOLDER] == own_names.FOLDER

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from controller.systemd import flash_mcu
 from safety import second_image as si
@@ -51,7 +51,7 @@ class Device:
 
 @pytest.fixture(scope="module")
 def image():
-    return configs.load(str(EXAMPLE)).safety_image
+    return configuration.load(str(EXAMPLE)).safety_image
 
 
 def _compiler(tmp_path, version="6.3", code=0):

@@ -14,7 +14,7 @@ import pytest
 from slow import slow
 
 from controller.console import upstream
-from controller.record import journal_header
+from controller.journal import journal_header
 from controller.run import loop
 from controller.system import paths, realtime
 from tests.repository import ROOT
@@ -187,11 +187,11 @@ def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_pat
 
 
 def test_the_example_works_from_where_it_is_put(tmp_path):
-    from controller.site import config
+    from controller.config import configuration
 
     bash("install_configuration", tmp_path)
     shutil.copytree(tmp_path / "etc/firebreak/example", tmp_path / "etc/firebreak/cabinet")
-    assert config.load(str(tmp_path / "etc/firebreak/cabinet/cabinet.toml")).tick_ms == 20
+    assert configuration.load(str(tmp_path / "etc/firebreak/cabinet/cabinet.toml")).tick_ms == 20
 
 
 SERVICE = "etc/systemd/system/firebreak.service"

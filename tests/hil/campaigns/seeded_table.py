@@ -66,13 +66,13 @@ def seed():
 
 def main(labels):
     """Run the courses; print label, kind and verdict of each, and how many are told."""
-    from controller.site import config
+    from controller.config import configuration
     from controller.sites import EXAMPLE
-    from hil import forks
     from hil.campaigns.rows import limits, play
+    from hil.engine import forks
 
     told = 0
-    for row in play.run(limits.Limits(config.load(str(EXAMPLE))), labels, forks.cores()):
+    for row in play.run(limits.Limits(configuration.load(str(EXAMPLE))), labels, forks.cores()):
         told += not row.is_met
         label, words = row.course.label, "; ".join(row.complaints)
         print(label, ERRORS[label][0], words, sep="\t", flush=True)

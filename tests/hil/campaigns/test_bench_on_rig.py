@@ -6,16 +6,17 @@ from unittest.mock import Mock
 
 import pytest
 
-from controller.site import bus_times, config as configs
+from controller.config import bus_times, configuration
 from hil.campaigns import order
 from hil.campaigns.benchmarks import hint, rig, stop
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
+from hil.engine import rig as engine_rig
+from hil.engine.simulate import VirtualRig
 from hil.observer.beats import SETPOINT
 from hil.scenarios import scenario
-from hil.simulate import VirtualRig
 from tests.tables import cases, table
 
-CONFIG = configs.load(order.EXAMPLE)
+CONFIG = configuration.load(order.EXAMPLE)
 
 
 def presses(count, seed, tmp_path):
@@ -156,7 +157,7 @@ def test_a_run_is_played_and_half_a_run_is_not_taken_for_a_whole_one(monkeypatch
     made, seen = Mock(), []
     made.return_value.run = lambda show: show("a view")
     made.return_value.outcome.return_value.doc = {"interrupted": interrupted}
-    monkeypatch.setattr(order.rig, "Rig", made)
+    monkeypatch.setattr(engine_rig, "Rig", made)
     monkeypatch.setattr(order, "recorded", lambda folder: "content")
     text = hint.SCENARIO.format(duration_s=30)
     refused = pytest.raises(KeyboardInterrupt) if interrupted else nullcontext()

@@ -9,7 +9,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from controller.record.journal import JournalError
+from controller.journal.ring import JournalError
 from hil import __main__ as cli
 from hil.campaigns.benchmarks import command, document, page, rig
 

@@ -5,8 +5,8 @@ import types
 
 import pytest
 
+from controller.config import configuration
 from controller.run import peer_words
-from controller.site import config as configs
 from controller.sites import EXAMPLE
 from hil import __main__ as program
 from hil.campaigns.benchmarks import document
@@ -14,13 +14,13 @@ from hil.campaigns.channel_b import command, course, memory as mem, partner as c
 from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.report import Checks
 from hil.campaigns.rows import start
-from hil.simulate import VirtualRig
+from hil.engine.simulate import VirtualRig
 from safety import channel as c, frame as f, peer as pe, second as sc, signals as s
 
 
 @pytest.fixture
 def rig():
-    config = start.armed(configs.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
+    config = start.armed(configuration.load(str(EXAMPLE)), (start.SECOND_CHANNEL,), ())
     return VirtualRig(config, lambda t_s: 300_000.0, 1).run(4)
 
 

@@ -6,10 +6,10 @@ from unittest.mock import Mock, call
 
 import pytest
 
-from controller.record.journal import JournalError
+from controller.journal.ring import JournalError
 from hil.__main__ import main
 from hil.campaigns import command, course, packages, process, report, verdict
-from hil.rig import RigError
+from hil.engine.rig import RigError
 
 # command and options; the message
 REFUSED = """

@@ -217,7 +217,7 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(courses, "drawn", stopped)
-    monkeypatch.setattr(rows.configs, "load", stopped)
+    monkeypatch.setattr(rows.configuration, "load", stopped)
     assert main([name]) == 130
     assert capsys.readouterr().err == f"{name}: interrupted before there was a result\n"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from controller.site import config as configs
+from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.__main__ import main
 from hil.campaigns.nuisance import command, courses
@@ -32,7 +32,7 @@ def test_every_power_column_of_every_file_is_a_load(folder):
 
 
 def test_a_load_begins_again_at_its_end_and_fits_the_cabinet(folder):
-    config = configs.load(str(EXAMPLE))
+    config = configuration.load(str(EXAMPLE))
 
     def at(file, column):
         power = courses.power_of(courses.Course("as built", folder / file, column, 9.0, 1), config)

@@ -7,9 +7,8 @@ import re
 import pytest
 from cabinet_bench import believed
 
+from controller.config import configuration, time_chain
 from controller.documents import hazard_log
-from controller.site import config as configs, time_chain
-from hil import forks
 from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
@@ -18,12 +17,13 @@ from hil.campaigns.rows.courses import COURSES
 from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.stopped import EVERY, STOPPED
+from hil.engine import forks
 from hil.scenarios import faults, scenario
 from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
 from tests.tables import cases
 
-CONFIG = configs.load(str(EXAMPLE))
+CONFIG = configuration.load(str(EXAMPLE))
 LIMITS = Limits(CONFIG)
 # Some of each kind of source and of effect; the first few wait for little.
 QUICK = ["1a", "12b", "29", "41a", *STOPPED]
@@ -174,7 +174,7 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
     """Its set-point expires on a second of its own clock, here after 1 to 2 s without a write."""
-    quick = believed(configs.load(str(EXAMPLE)))
+    quick = believed(configuration.load(str(EXAMPLE)))
     quick.topology.device("pcs", 0).profile.settings["reversion_s"] = 2
     each = COURSES["41a"]._replace(before=(do("bridge_chain"),))
     result, _ = result_of(each, quick)

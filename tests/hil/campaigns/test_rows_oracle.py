@@ -9,7 +9,7 @@ import pytest
 from seeded_table import ERRORS
 from slow import slow
 
-from controller.site import config as configs, time_chain
+from controller.config import configuration, time_chain
 from hil import oracle
 from hil.campaigns.rows import effects, latch, limits, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
@@ -22,7 +22,7 @@ from tests.tables import cases
 QUICK = ["40e", "48a", "1a"]
 # What else asks for the same hides these: the racks' own limits and tapers; zero current.
 HIDDEN = {"28", "31b", "12b"}
-CONFIG = configs.load(str(EXAMPLE))
+CONFIG = configuration.load(str(EXAMPLE))
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"
 WORDS = CONFIG.stage_words
 FREED = {"by itself": False, "remote": True, "key": True, "closes": False}

@@ -11,10 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from controller.record import store
+from controller.config import configuration
 from controller.run import loop_statistics
-from controller.site import config as configs
-from hil import run_directory
+from controller.store import two_copies
 from hil.__main__ import main
 from hil.campaigns.rows import effects, page, plant_watch, real, start
 from hil.campaigns.rows.command import EXAMPLE
@@ -22,13 +21,14 @@ from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE, NOT_DONE, REAL
 from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import Result
+from hil.engine import run_directory
+from hil.engine.rig import RigError
 from hil.plant.cabinet import CabinetPlant
-from hil.rig import RigError
 from tests.repository import ROOT
 from tests.tables import cases
 
 HANG_GUARD_S = 30
-CONFIG = configs.load(str(EXAMPLE))
+CONFIG = configuration.load(str(EXAMPLE))
 STEPPED, VIRTUAL = Limits(CONFIG, real.STEP_ms), Limits(CONFIG)
 CALM = {"step_ms_max": 12.0, "bad_ticks": 0}
 STALLED = {"step_ms_max": 80.0, "bad_ticks": 1}
@@ -58,12 +58,12 @@ def made_rig(tmp_path, label, *more):
     "51 silent"  ("51",)  False""")
 def test_a_rig_arms_what_its_course_needs(tmp_path, label, armed, may_be_killed):
     rig = made_rig(tmp_path, label, *[real.CHANNEL_B] * (armed == ("51",)))
-    checked = configs.load(str(tmp_path / "cabinet.toml"))
+    checked = configuration.load(str(tmp_path / "cabinet.toml"))
     assert checked.safety_image == start.armed(CONFIG, armed, ()).safety_image
     assert (checked.safety_image != CONFIG.safety_image) == bool(armed)
     assert rig.may_be_killed == may_be_killed and rig.order["course"] == label
     if armed == ("51",):
-        assert configs.load(rig.order["site"]).safety_image == checked.safety_image
+        assert configuration.load(rig.order["site"]).safety_image == checked.safety_image
         assert checked.channel_b.port == f"/dev/{real.CHANNEL_B}"
 
 
@@ -73,10 +73,10 @@ def test_a_rig_does_to_the_controller_what_its_course_does(tmp_path, capsys, mon
     rig._do_stall({"duration_ms": 0})
     assert signals == [signal.SIGSTOP, signal.SIGCONT]
     run_directory.commission(str(tmp_path), CONFIG)
-    kept = store.Store(str(tmp_path / "state"))
-    assert kept.load().state == store.CLEAN
+    kept = two_copies.Store(str(tmp_path / "state"))
+    assert kept.load().state == two_copies.CLEAN
     rig._do_spoil_store({})
-    assert kept.load().state == store.UNREADABLE
+    assert kept.load().state == two_copies.UNREADABLE
     monkeypatch.setattr(real, "ASK_AGAIN_S", 0.0)
     seen = []
     rig.controller = SimpleNamespace(poll=lambda: None)

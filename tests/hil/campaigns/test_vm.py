@@ -17,13 +17,13 @@ import msgpack
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.record import store, utc
-from controller.record.stored_record import Record
-from controller.site import config
-from controller.site.config import load
+from controller.config import configuration
+from controller.config.configuration import load
 from controller.sites import EXAMPLE
 from controller.state import record
-from hil import rig
+from controller.store import two_copies
+from controller.store.stored_record import Record
+from controller.system import utc
 from hil.__main__ import main
 from hil.campaigns import packages
 from hil.campaigns.channel_b import firmware
@@ -39,7 +39,8 @@ from hil.campaigns.vm import (
     running,
     slcan,
 )
-from hil.run_directory import approved
+from hil.engine import rig
+from hil.engine.run_directory import approved
 from hil.wires.can_server import CanServer
 from hil.wires.virtual_can import VirtualCan
 from tests.tables import cases
@@ -175,7 +176,7 @@ def test_the_slower_configuration_is_accepted(tmp_path):
     (tmp_path / "cabinet.toml").write_text(
         image.cabinet_file(("pcs", "io", "gas", "meter_grid", "meter_load"))
     )
-    checked = config.load(str(tmp_path / "cabinet.toml"))
+    checked = configuration.load(str(tmp_path / "cabinet.toml"))
     assert checked.tick_ms == 100
     assert [bus.port for bus in checked.buses if bus.name == "io"] == [machine.port_name(2)]
 
@@ -458,7 +459,7 @@ def test_a_thread_that_has_ended_waited_for_nothing():
 
 
 def test_the_box_says_that_its_image_was_approved(tmp_path):
-    kept = store.Store(str(tmp_path))
+    kept = two_copies.Store(str(tmp_path))
     kept.save(Record(rest=(4, "")))
     assert in_box.approve(EXAMPLE, str(tmp_path)) == 0
     found = kept.load().record

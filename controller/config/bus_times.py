@@ -1,0 +1,251 @@
+"""The exchanges of each bus, their times, and the time of a stop in the worst case. Times in us.
+
+RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
+turn-around from its profile; the requests are the drivers' own. CAN: the longest form of each frame
+(all stuff bits).
+"""
+
+from typing import NamedTuple
+
+from controller.config import families
+from controller.core.image import ProcessImage
+from drivers.buses.port import RtuPort
+
+UTILISATION_PERMILLE_MAX = 800
+# between the end of a meter's reply and the tick: a USB adapter hands over once a millisecond
+BEFORE_TICK_US = 1000
+CAN_DATA_BYTES = 8  # the longest frame
+
+
+class Exchange(NamedTuple):
+    """One thing that is sent again and again. frames: how many a period; time_us: of one; frame_us:
+    until its request has left; early: how many may come before their turn, which they take
+    (field.PcsChannel).
+    """
+
+    what: str
+    device: str
+    period_us: int
+    frames: int
+    time_us: int
+    frame_us: int
+    early: int = 0
+
+    def load_ppm(self) -> int:
+        """Part of the bus's time it takes, in millionths."""
+        return self.frames * self.time_us * 1_000_000 // self.period_us
+
+
+class Latency(NamedTuple):
+    """One part of a worst case: its name, its time, and the reason for the time."""
+
+    what: str
+    time_us: int
+    basis: str
+
+
+def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
+    """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
+    4 bits.
+    """
+    bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
+    return -(-bits * 1_000_000 // bitrate_bps)
+
+
+def rtu_port(config, bus):
+    """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
+    profiles = [device.profile for device in config.topology.on_bus(bus.name)]
+    return RtuPort(
+        bus.name,
+        bus.baud_Bd,
+        bus.character_bits,
+        max([profile.timeout_ms for profile in profiles]) * 1000,
+        max([profile.gap_ms for profile in profiles]) * 1000,
+    )
+
+
+def schedule(config) -> dict:
+    """{bus name: [Exchange]} of every bus."""
+    drivers = families.build(config, ProcessImage(config.layout()))
+    return {
+        bus.name: (_can if bus.kind == "can" else _rtu)(config, bus, drivers)
+        for bus in config.buses
+    }
+
+
+def _can(config, bus, drivers):
+    frame_us = can_frame_us(CAN_DATA_BYTES, bus.bitrate_bps)
+    return [
+        Exchange(what, device.name, period_us, frames, frame_us, frame_us)
+        for device in config.topology.on_bus(bus.name)
+        for what, frames, period_us in families.frames_of(device, drivers[device.name])
+    ]
+
+
+def _rtu(config, bus, drivers):
+    port = rtu_port(config, bus)
+    exchanges = []
+    for device in config.topology.on_bus(bus.name):
+        turnaround_us = device.profile.turnaround_ms * 1000
+        for what, request, period_us in families.requests_of(config, device, drivers[device.name]):
+            size = len(request.frame)
+            leaves_us = port.transaction_us(size, 0, 0) - port.gap_us - port.turnaround_us
+            whole_us = port.transaction_us(size, request.reply_bytes, turnaround_us)
+            early = 1 if what == families.SETPOINT and period_us > config.tick_ms * 1000 else 0
+            exchanges.append(Exchange(what, device.name, period_us, 1, whole_us, leaves_us, early))
+    return exchanges
+
+
+def meter_phases(config, drivers: dict) -> dict:
+    """{device name: us} for RtuPort.add: when the reads of meters are due, so that each reply is
+    whole just before a tick freezes the process image.
+
+    Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
+    after another, the load meter last, because load tracking waits for the load meter. A meter
+    whose period is not a whole number of ticks has no phase and is left out. drivers: {device name:
+    driver}.
+    """
+    phases_us = {}
+    for bus in [each for each in config.buses if each.kind == "rtu"]:
+        port, before_us = rtu_port(config, bus), BEFORE_TICK_US
+        for device in reversed(_meters(config, bus)):
+            ((request, period_us),) = drivers[device.name].periodic()
+            if period_us % (config.tick_ms * 1000):
+                continue
+            sizes = len(request.frame), request.reply_bytes
+            before_us += port.transaction_us(*sizes, device.profile.turnaround_ms * 1000)
+            phases_us[device.name] = port.gap_us + port.turnaround_us - before_us
+    return phases_us
+
+
+def _meters(config, bus):
+    """Meters of a bus, the load meter last."""
+    found = [each for each in config.topology.on_bus(bus.name) if each.profile.family == "meter"]
+    return sorted(found, key=lambda device: device.role == "meter_load")
+
+
+def utilisation_permille(exchanges: list) -> int:
+    """Part of the time a bus is busy, in 0.1 %, rounded up."""
+    return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
+
+
+def check(values, every: dict) -> None:
+    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be
+    caught up in time. every: of schedule(config).
+    """
+    for name, exchanges in every.items():
+        busy_permille = utilisation_permille(exchanges)
+        if busy_permille > UTILISATION_PERMILLE_MAX:
+            key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
+            values.refuse(
+                ("bus", name, key),
+                f"{values.get('bus', name, key)} is not allowed, the bus would be busy "
+                f"{busy_permille / 10:.1f} % of the time",
+                f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
+                "devices on it",
+            )
+
+
+# -- the way from an emergency stop contact to the bytes that drop the permit
+
+
+def stop_latency(config, every: dict) -> list:
+    """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
+    enable.
+
+    every: what schedule(config) gave.
+    """
+    device = config.topology.driven("pcs_enable_ok")
+    return _stop_latency(config, every, device, "write coils")
+
+
+def pcs_stop_latency(config, every: dict, unit: int) -> list:
+    """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
+    return _stop_latency(config, every, config.topology.device("pcs", unit), families.SETPOINT)
+
+
+def _stop_latency(config, every, device, what):
+    """From the slower contact to the last byte of this exchange of a device."""
+    ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
+    slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
+    own = exchange_of(every[device.bus], device, what)
+    return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
+
+
+def exchange_of(exchanges: list, device, what: str):
+    """The Exchange of a device that is called `what`."""
+    return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
+
+
+def hint_latency(config, every, unit):
+    """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it
+    changes.
+    """
+    device, tick_us = config.topology.device("pcs", unit), config.tick_ms * 1000
+    exchanges = every[device.bus]
+    frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
+    return [
+        Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
+        Latency("tick", tick_us, "until its bytes are handed over"),
+        *_write_latency(exchanges, frame, device.bus),
+    ]
+
+
+def _input_latency(config, every, signal):
+    """The contact moved just after it was read: one period, then the longest time a read may take
+    to complete.
+    """
+    device, _ = config.topology.mapped(signal)
+    exchanges = every[device.bus]
+    read = exchange_of(exchanges, device, "read inputs")
+    return [
+        Latency(
+            "poll", read.period_us, f"{device.name} is read every {read.period_us / 1000:g} ms"
+        ),
+        Latency(
+            "transaction",
+            response_us(read, exchanges),
+            f"all else on bus {device.bus} first, in flight or waiting, then the read",
+        ),
+    ]
+
+
+def response_us(exchange, exchanges: list) -> int:
+    """Longest time from due to done: everything else on the bus goes first, as often as it comes
+    meanwhile.
+    """
+    others = [other for other in exchanges if other is not exchange]
+    total_us = exchange.time_us
+    while True:
+        wider_us = exchange.time_us + sum(
+            [(other.early - (-total_us // other.period_us)) * other.time_us for other in others]
+        )
+        if wider_us == total_us:
+            return total_us
+        total_us = wider_us
+
+
+def _decision(config):
+    debounce_ticks = max(1, *[config.stage_words[stage][2] for stage in ("1a", "1b")])
+    tick_us = config.tick_ms * 1000
+    return [
+        Latency(
+            "debounce",
+            debounce_ticks * tick_us,
+            f"row 1, {debounce_ticks} tick(s), the wait for a tick included",
+        ),
+        Latency(
+            "tick", tick_us, "until its bytes are handed over; a later one is counted as missed"
+        ),
+    ]
+
+
+def _write_latency(exchanges, own, bus):
+    return [
+        Latency(
+            "in flight",
+            max([exchange.time_us for exchange in exchanges]),
+            f"the longest exchange on bus {bus}: a stop goes next, but interrupts nothing",
+        ),
+        Latency("frame", own.frame_us, "until its last byte has left"),
+    ]

@@ -1,0 +1,207 @@
+"""What no single key can say: facts of a configuration that make no sense together.
+
+Each refusal is one line that names the key to change.
+"""
+
+from controller.config import equipment, schema, stage_order, stage_states, time_chain
+from controller.config.refusal import not_allowed
+from controller.config.silence import BUDGETS, period_ms, said_of
+from safety import frame, matrix, peer
+
+# Of each pair the first must lie below the second.
+RISING = (
+    ("bms_warn_ms", "bms_ramp_ms"),
+    ("bms_ramp_ms", "bms_stop_ms"),
+    ("pcs_ramp_ms", "pcs_stop_ms"),
+    ("pcs_stop_ms", "pcs_open_ms"),
+    ("charge_taper_mV", "charge_end_mV"),
+    ("discharge_end_mV", "charge_taper_mV"),
+    ("discharge_end_mV", "discharge_taper_mV"),
+)
+# Frames of channel B that may be lost in a row: with fewer a line that is merely noisy
+# would drop its permit.
+LOST_FRAMES_MIN = 3
+EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
+# chosen by the project: slower than any rack is charged, with room for a site that lowers its
+# current
+LONGEST_CHARGE_h = 24
+
+
+def check(values, config) -> None:
+    """Refuse a config.Config that makes no sense as a whole."""
+    _check_armed(values, config)
+    stage_order.check_stages(values)
+    stage_order.check_ladders(values)
+    for number, table in enumerate(config.unit_tables, 1):
+        _check_rising(values, "unit", number, table)
+        _check_rating(values, config, number, table)
+    for number, table in enumerate(config.rack_tables, 1):
+        _check_rising(values, "rack", number, table)
+        stage_order.check_ends(values, number, table)
+        _check_break_current(values, number, table)
+    for site_check in (
+        _check_cells,
+        _check_fault_contact,
+        _check_expiry,
+        _check_frames,
+        _check_link,
+        _check_reserve,
+        _check_energy,
+    ):
+        site_check(values, config)
+
+
+def _check_energy(values, config):
+    """Refuse an energy that these racks cannot hold: with a zero too many every reserve of charge
+    is a wrong one.
+    """
+    charge_uW = [
+        table["cells"] * table["charge_end_mV"] * table["rated_current_mA"]
+        for table in config.rack_tables
+    ]
+    most_Wh = sum(charge_uW) * LONGEST_CHARGE_h // 1_000_000
+    if config.control["energy_Wh"] > most_Wh:
+        values.not_allowed(
+            ("control", "energy_Wh"),
+            f"at most {most_Wh}, what all racks take up in {LONGEST_CHARGE_h} h at their "
+            "rated_current_mA with every cell at charge_end_mV",
+        )
+
+
+def _check_rising(values, section, number, table):
+    for low, high in RISING:
+        if low not in table or table[low] < table[high]:
+            continue
+        (path_low, entry_low), (path_high, entry_high) = [
+            said_of(values, (section, str(number), key)) for key in (low, high)
+        ]
+        # blame the later layer
+        if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):
+            not_allowed(
+                entry_high.file, path_high, table[high], f"above {low}, which is {table[low]}"
+            )
+        file = entry_low.file if entry_low else values.last_file
+        not_allowed(file, path_low, table[low], f"below {high}, which is {table[high]}")
+
+
+def _check_rating(values, config, number, table):
+    profile = config.topology.device("pcs", number - 1).profile
+    register = profile.registers.get("704.WSet")
+    if register is not None and register.high is not None and table["rated_W"] > register.high:
+        allowed = f"1000..{round(register.high)} by {profile.path.name}"
+        stage_order.refuse_number(values, "unit", number, "rated_W", table, allowed)
+
+
+def _check_break_current(values, number, table):
+    """A contactor that cannot break what its rack may carry would have to wait for the fuse at any
+    stop.
+    """
+    if table["break_current_mA"] < table["rated_current_mA"]:
+        allowed = f"rated_current_mA and more, which is {table['rated_current_mA']}"
+        stage_order.refuse_number(values, "rack", number, "break_current_mA", table, allowed)
+
+
+def _check_armed(values, config):
+    """A row that is required and not armed refuses the file, and with it the energisation."""
+    topology, lacking = config.topology, {}
+    for stage, index in stage_states.instances(topology):
+        state, name = stage_states.stage_state(stage, topology, index)
+        if (
+            state in stage_states.TO_ACCEPT
+            and name not in topology.not_fitted
+            and not stage_states.accepted(topology, name)
+        ):
+            rows, racks = lacking.setdefault(name, (set(), set()))
+            rows.add(stage[matrix.S_ROW])
+            racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
+    for name, (rows, racks) in lacking.items():
+        where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
+        values.refuse(
+            ("not_fitted", name),
+            f"is missing: {equipment.with_clauses(sorted(rows))} "
+            f"{'are' if len(rows) > 1 else 'is'} not armed{where}, no device tells it",
+            schema.spec_of(("not_fitted", name)).allowed[1],
+            equipment=(name,),
+        )
+
+
+def _check_cells(values, config):
+    """Racks on one DC bus are in parallel: a different number of cells in series would be a short
+    circuit.
+    """
+    first, racks = {}, config.rack_tables
+    for rack, unit in enumerate(config.topology.rack_units):
+        other = first.setdefault(unit, rack)
+        if racks[rack]["cells"] != racks[other]["cells"]:
+            allowed = f"{racks[other]['cells']}, as rack {other + 1} on the same DC bus"
+            stage_order.refuse_number(values, "rack", rack + 1, "cells", racks[rack], allowed)
+
+
+def _check_fault_contact(values, config):
+    """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by
+    wire.
+    """
+    bms = [device for device in config.devices if device.role == "bms"]
+    for device in bms if config.topology.not_fitted.get("bms_fault") else ():
+        why = ""
+        if device.profile.family == "pylontech_bms":
+            why = "tells no cell voltages"
+        elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
+            why = f"is slower than its silence budget ({period_ms(device)} ms)"
+        if why:
+            values.refuse(
+                ("not_fitted", "bms_fault"),
+                f"is not allowed: device.{device.name} {why}",
+                "a hard-wired BMS fault contact on bms_fault_ok",
+            )
+
+
+def _check_expiry(values, config):
+    longest_ms = config.cabinet["permit_expiry_ms"]
+    for device in config.devices:
+        expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
+        if expiry_ms > longest_ms:
+            values.not_allowed(
+                ("device", device.name, "profile"),
+                f"an output expiry up to permit_expiry_ms, which is {longest_ms}; "
+                f"this profile sets {expiry_ms} ms",
+            )
+
+
+def _check_frames(values, config):
+    """Refuse an expiry of so few ticks that channel B's permit falls with a frame or two,
+    or never comes.
+    """
+    tick_ms = config.tick_ms
+    least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
+    if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:
+        return
+    key, allowed = "permit_expiry_ms", f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"
+    if least_ms > most_ms:
+        slow_ms = [each_ms for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
+        key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
+    values.not_allowed(
+        ("cabinet", key),
+        f"{allowed}: channel B's permit has to outlast {LOST_FRAMES_MIN} lost frames in a "
+        f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
+    )
+
+
+def _check_link(values, config):
+    """Refuse a line to channel B on which a frame is still under way when the next one is
+    due.
+    """
+    due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
+    fast_Bd = [baud_Bd for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
+    if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
+        values.not_allowed(
+            ("channel_b", "baud_Bd"),
+            f"{', '.join(map(str, fast_Bd))}: {frame.FRAME_BYTES} bytes every {due_ms} ms",
+        )
+
+
+def _check_reserve(values, config):
+    hard = config.control["soc_reserve_hard_permille"]
+    if config.control["soc_reserve_soft_permille"] < hard:
+        path = ("control", "soc_reserve_soft_permille")
+        values.not_allowed(path, f"soc_reserve_hard_permille and more, which is {hard}")

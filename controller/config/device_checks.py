@@ -1,0 +1,146 @@
+"""Checks over all devices: roles, addresses, contacts and coils that a cabinet needs."""
+
+from controller.config import equipment, schema
+from controller.config.devices import key_of_address, parts_absent
+from controller.config.refusal import not_allowed, shown
+
+ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
+OUTPUTS_ALWAYS = (
+    "pcs_enable_ok",
+    "contactor_supply_ok",
+    "fan_on",
+    "horn_on",
+    "lamp_on",
+    "red_lamp_on",
+    "supervisory_ok",
+    "shunt_trip_on",
+    "aux_load_ok",
+    "pre_alarm_on",
+)
+
+
+def check(values, topology) -> None:
+    """Refuse roles missing or twice, addresses twice, signals missing or twice."""
+    _check_roles(values, topology)
+    for bus in topology.buses:
+        _check_addresses(values, bus, topology.on_bus(bus.name))
+    _check_mapping(values, topology, "inputs", _inputs_needed(topology))
+    absent = [name for each in topology.not_fitted for name in equipment.EVERY[each].outputs]
+    _check_mapping(
+        values, topology, "outputs", [name for name in OUTPUTS_ALWAYS if name not in absent]
+    )
+
+
+def _check_roles(values, topology):
+    needed = [(role, -1) for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
+    needed += [("pcs", unit) for unit in range(topology.units)] + [
+        ("bms", rack) for rack in range(topology.racks)
+    ]
+    for role, index in needed:
+        if topology.device(role, index) is None:
+            whose = {"pcs": f" and unit {index + 1}", "bms": f" and rack {index + 1}"}.get(role, "")
+            names = [name for name in _of_role(role) if name not in topology.not_fitted]
+            rows = [row for name in names for row in equipment.rows_of(name)]
+            values.refuse(
+                ("device",),
+                f"no device with role {role}{whose}{_unarmed(rows)}",
+                f"exactly one{_or_accepted(values, names)}",
+                equipment=names,
+            )
+    _check_once(values, topology)
+
+
+def _roles_needed(topology):
+    """The first role of all equipment that is fitted, and the third I/O module where a contact
+    needs it.
+    """
+    absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
+    roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
+    roles = [role for role in roles if role not in absent]
+    third = set(schema.INPUT_NAMES["io_3"]) - set(parts_absent(topology.not_fitted))
+    return roles + ["io_3"] * bool(third)
+
+
+def _of_role(role):
+    """Names of the equipment that stands or falls with a role; of the third I/O module, what is
+    wired to it.
+    """
+    if role == "io_3":
+        return [
+            name
+            for name, one in equipment.EQUIPMENT.items()
+            if set(one.inputs) & set(schema.INPUT_NAMES[role])
+        ]
+    return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
+
+
+def _unarmed(rows):
+    """ ": row 9 (draft of ...) would not be armed", or "" where no row needs what is missing."""
+    return f": {equipment.with_clauses(sorted(set(rows)))} would not be armed" if rows else ""
+
+
+def _or_accepted(values, names):
+    """What a site may say instead, where its type allows that: ", or not_fitted.hvac and
+    not_fitted.leak".
+    """
+    allowed = all(name in values.get("optional_equipment") for name in names)
+    return (
+        ", or " + " and ".join([f"not_fitted.{name}" for name in names])
+        if names and allowed
+        else ""
+    )
+
+
+def _check_once(values, topology):
+    seen = {}
+    for device in topology.devices:
+        other = seen.setdefault((device.role, device.index), device)
+        if other is not device:
+            where = " for each unit or rack" if device.index >= 0 else ""
+            values.not_allowed(
+                ("device", device.name, "role"), f"once{where} (device.{other.name} has it)"
+            )
+
+
+def _check_addresses(values, bus, devices):
+    if not devices:
+        values.refuse(("bus", bus.name), "has no device", "a bus that a device names")
+    seen = {}
+    for device in devices:
+        key = ("device", device.name, key_of_address(device.profile) or "bus")
+        other = seen.setdefault(device.address, device)
+        if other is not device:
+            allowed = f"an address of its own on bus {bus.name} (device.{other.name} has this one)"
+            values.not_allowed(key, allowed)
+        if device.profile.family == "pylontech_bms" and len(devices) > 1:
+            values.not_allowed(key, "a CAN bus of its own: its frames carry no address")
+
+
+def _inputs_needed(topology):
+    absent = parts_absent(topology.not_fitted)
+    return [name for names in schema.INPUT_NAMES.values() for name in names if name not in absent]
+
+
+def _check_mapping(values, topology, key, needed):
+    """Every needed signal exactly once over the I/O modules; no signal twice."""
+    mapped = [
+        (name.lstrip("!"), ("device", device.name, key))
+        for device in topology.devices
+        for name in getattr(device, key)
+        if name
+    ]
+    names = [name for name, _ in mapped]
+    for name, path in mapped:
+        if names.count(name) > 1:
+            not_allowed(values.file(*path), path, name, "each name once")
+    for name in [name for name in needed if name not in names]:
+        homes = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
+        own = equipment.of_signal(name)[:1]
+        values.refuse(
+            # inputs have one module; outputs lie on the first one by custom
+            ("device", topology.device(homes[0] if homes else "io_1").name, key),
+            f"{shown(name)} is not mapped"
+            f"{_unarmed(equipment.rows_of_input(name)) if key == 'inputs' else ''}",
+            f"all {len(needed)} needed {key}, each once{_or_accepted(values, own)}",
+            equipment=[name] if name in equipment.REQUIRED else own,
+        )

@@ -1,0 +1,193 @@
+"""Makes the driver of every device of a configuration, and lists what each one keeps sending."""
+
+import contextlib
+
+from controller.config import schema
+from controller.config.devices import input_indexes
+from controller.config.refusal import ConfigError
+from controller.rows import records
+from drivers.bms import NativeBms
+from drivers.buses import rtu
+from drivers.io import IoModule
+from drivers.meter import Meter
+from drivers.pcs import SunSpecPcs
+from drivers.pylontech import PylontechBms
+from drivers.sensor import LFL_UNIT, Sensor
+from safety import matrix as m, signals as s
+
+SECOND_US = 1_000_000
+SETPOINT = "write setpoint"
+SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
+PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
+
+
+def build(config, sink) -> dict:
+    """{device name: driver}. sink: has `inp` and `fresh` (controller.core.image.ProcessImage).
+    Raises ConfigError.
+    """
+    layout = config.layout()
+    drivers = {}
+    for device in config.devices:
+        with _explained(config, device):
+            drivers[device.name] = MAKERS[device.role](config, device, sink, layout)
+    return drivers
+
+
+@contextlib.contextmanager
+def _explained(config, device):
+    """What a driver refuses becomes a ConfigError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
+
+
+def _pcs(config, device, sink, layout):
+    unit = device.index
+    return SunSpecPcs(
+        device.profile,
+        device.address,
+        sink,
+        layout.unit_input(unit, 0),
+        layout.unit_group(unit, s.G_PCS_MEASURE),
+        layout.unit_group(unit, s.G_PCS_CONTROL),
+        config.tick_ms * 1000,
+    )
+
+
+def _bms(config, device, sink, layout):
+    if device.profile.family == "pylontech_bms":
+        return PylontechBms(device.profile, device.index, sink, layout)
+    return NativeBms(
+        device.profile,
+        device.index,
+        device.address,
+        sink,
+        layout,
+        config.rack_tables[device.index]["modules"],
+    )
+
+
+def _meter(config, device, sink, layout):
+    grid = device.role == "meter_grid"
+    return Meter(
+        device.profile,
+        device.address,
+        sink,
+        s.GRID_POWER_W if grid else s.LOAD_POWER_W,
+        s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH,
+        s.G_METER_GRID if grid else s.G_METER_LOAD,
+    )
+
+
+def _io(config, device, sink, layout):
+    return IoModule(
+        device.profile,
+        device.address,
+        sink,
+        input_indexes(device),
+        schema.IO_GROUPS[device.role],
+        device.outputs,
+    )
+
+
+def _sensor(config, device, sink, layout):
+    group, indexes = SENSORS[device.role]
+    sensor = Sensor(device.profile, device.address, sink, indexes, group, config.hma["lfl_vol_ppm"])
+    for name, span in sensor.spans.items():
+        _check_value(config, device.profile, name, s.CABINET_INPUTS[indexes[name]], span)
+    return sensor
+
+
+def _check_value(config, profile, name, signal, span):
+    """A value in the signal's unit and range that reaches what its rows act at: no row is armed and
+    deaf.
+    """
+    (low, high), (_, unit, signal_low, signal_high, _) = span, signal
+    place = f"{profile.path.name}: registers.{name}"
+    unit = LFL_UNIT if name == "concentration" else unit
+    if profile.registers[name].unit != unit:
+        raise ValueError(f"{place}.unit: {profile.registers[name].unit!r}; allowed {unit}")
+    if not signal_low <= low <= high <= signal_high:
+        raise ValueError(
+            f"{place}: reads {low}..{high} {unit}; allowed within {signal_low}..{signal_high}"
+        )
+    for stage in m.STAGES:
+        if name in records.feature(stage).values:
+            level = config.stage_words[stage[m.S_ID]][0]
+            if not low <= level <= high:
+                raise ValueError(
+                    f"{place}: reads {low}..{high} {unit}; allowed what stage "
+                    f"{stage[m.S_ID]} acts at, "
+                    f"which is {level}"
+                )
+
+
+def _detector(names, first):
+    """Where a detector's values go: reading (the highest of `names`), ok and days to calibration,
+    one after another.
+    """
+    return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
+
+
+# role: (group, {name in the profile: where its value goes})
+SENSORS = {
+    "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
+    "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
+    "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
+    "offgas_2": (s.G_OFFGAS_2, _detector(("vapour",), s.OFFGAS_2_PPM)),
+    "toxic": (s.G_TOXIC, _detector(("hydrogen", "carbon_monoxide"), s.TOXIC_PPM)),
+    "climate": (
+        s.G_CLIMATE,
+        {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE},
+    ),
+    "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
+}
+MAKERS = {
+    "pcs": _pcs,
+    "bms": _bms,
+    "meter_grid": _meter,
+    "meter_load": _meter,
+    **dict.fromkeys(schema.IO_GROUPS, _io),
+    **dict.fromkeys(SENSORS, _sensor),
+}
+
+
+def requests_of(config, device, driver) -> list:
+    """[(what, Request, period in us)] that an RTU device's driver keeps sending once it has
+    started.
+    """
+    if device.role == "pcs":
+        return _pcs_requests(device, driver)
+    with _explained(config, device):
+        sent = [
+            (f"read {request.key[1]}", request, period_us)
+            for request, period_us in driver.periodic()
+        ]
+        if device.outputs:
+            sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
+    return sent
+
+
+def _pcs_requests(device, driver):
+    sent = [
+        (f"read {request.key[1]}", request, period_us) for request, period_us in driver.schedule()
+    ]
+    write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
+    return [
+        (SETPOINT, write, device.setpoint_ms * 1000),
+        ("write heartbeat", write, SECOND_US),
+        *sent,
+    ]
+
+
+def frames_of(device, driver) -> list:
+    """[(what, frames, period in us)] of a CAN device, both directions."""
+    if device.profile.family == "pylontech_bms":
+        received = PYLONTECH_FRAMES
+    else:
+        received = len(driver.can_ids())
+    return [
+        ("frames from BMS", received, device.profile.period_ms * 1000),
+        ("frame to BMS", 1, driver.command_period_us),
+    ]

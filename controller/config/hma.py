@@ -1,0 +1,221 @@
+"""What the hazard mitigation analysis says of a cabinet: the section [hma], and what follows from
+it for the rest.
+
+A row that needs one of these facts (the flammable limit of the vent gas, the chemistry, what stands
+in for channel B) refuses a file that lacks it. Nothing here has a default that could stand
+in for a report nobody read.
+"""
+
+from controller.config import schema
+from controller.config.acceptance_text import ahead_line, placeholder_line
+from controller.config.equipment import with_clauses
+from controller.config.refusal import refuse, shown
+from controller.config.value_checks import allowed_text
+from controller.rows.facts import sources
+from controller.rows.records import ROWS, WIRED
+from safety import matrix
+
+ALWAYS = ("report", "chemistry", "explosion_control")
+WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
+SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
+# NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
+PREVENTION_NEEDS = ("gas", "airflow")
+
+
+def read(values, not_fitted: dict) -> dict:
+    """{key: value or None} of [hma]. not_fitted: {equipment: who accepted}. Raises ConfigError."""
+    for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
+        values.need("hma", key)
+    _check_sourced(values)
+    for check in (
+        _check_explosion_control,
+        _check_gas,
+        _check_breaker,
+        _check_hold_off,
+        _check_noc,
+        _check_derate,
+        _check_hard_wired,
+    ):
+        check(values, not_fitted)
+    return {key: values.get("hma", key) for key in schema.HMA}
+
+
+def placeholder_lines(facts: dict, not_fitted: dict) -> list:
+    """[one line] that names the facts and acceptances that are an example's; [] without. facts:
+    {key: value}.
+    """
+    texts = {f"hma.{key}": value for key, value in facts.items()}
+    texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
+    return placeholder_line("facts of the hazard analysis", texts)
+
+
+def ahead_lines(facts: dict, not_fitted: dict, today: str) -> list:
+    """[one line] that names the acceptances of a day after today; [] without. facts: {key: value};
+    today: 2026-03-14.
+    """
+    keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
+    texts = {f"hma.{key}": facts[key] or "" for key in keys}
+    return ahead_line(
+        texts | {f"not_fitted.{name}": who for name, who in not_fitted.items()}, today
+    )
+
+
+def chemistry_of(chain: list) -> str:
+    """The chemistry that the layers say, the type's first; LFP where none does, which `read` then
+    refuses.
+    """
+    for layer in chain:
+        said = layer.content.get("hma")
+        if isinstance(said, dict) and said.get("chemistry") in tuple(schema.STAGES):
+            return said["chemistry"]
+    return schema.LFP
+
+
+def hard_wired_rows(facts: dict, not_fitted: dict, second_channel: bool) -> list:
+    """Rows that must act by wire: their contact is fitted, no channel B acts on it, and no fact of
+    the analysis stands in their place.
+    """
+    return [
+        row
+        for row, how in WIRED.items()
+        if has_contact(row, not_fitted)
+        and not (second_channel and how.is_by_b)
+        and not any(facts.get(key) for key in how.instead)
+    ]
+
+
+def has_contact(row: int, not_fitted: dict) -> bool:
+    """Whether the contact is there that a row in hard wiring acts by."""
+    return WIRED[row].contact not in not_fitted
+
+
+def _check_sourced(values):
+    """Refuse a number beside the report of another layer: it would stand for what it does not
+    hold.
+    """
+    paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
+    older, *newer = sorted(paths, key=lambda path: values.entries[path].rank) or [()]
+    if newer and values.entries[older].rank < values.entries[newer[0]].rank:
+        refuse(
+            values.file(*newer[0]),
+            older,
+            f"is missing: this file says {newer[0][1]} of its own, and a flammable limit stands "
+            "with the report it is from",
+            allowed_text(values.spec(older)),
+        )
+
+
+def _check_explosion_control(values, not_fitted):
+    is_prevention = values.get("hma", "explosion_control") != "68"
+    for name in PREVENTION_NEEDS:
+        if is_prevention and not_fitted.get(name):
+            values.refuse(
+                ("not_fitted", name),
+                "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
+                "which is gas detection, fan and proof of airflow (A29)",
+                'explosion_control = "68", or fit it',
+            )
+
+
+def _check_gas(values, not_fitted):
+    """A cabinet whose analysis requires gas detection has it, with vents too."""
+    asking = values.get("hma", "gas_required_by")
+    if asking is not None and not_fitted.get("gas"):
+        values.refuse(
+            ("not_fitted", "gas"),
+            f"is not allowed: hma.gas_required_by ({shown(asking)}) asks for gas detection",
+            "an analysis without gas_required_by, or fit it",
+        )
+
+
+def _check_breaker(values, not_fitted):
+    """Rows 1 to 3 remove all energy within 5 s, also where row 12 lets no contactor break it."""
+    if not has_contact(12, not_fitted):
+        return
+    values.need("hma", "breaker")
+    if not_fitted.get("shunt_trip"):
+        values.refuse(
+            ("not_fitted", "shunt_trip"),
+            f"is not allowed: under current {with_clauses([12])} holds the contactors, and "
+            "rows 1, 2 and 3 ask that all energy is gone",
+            "a trip of the breaker that hma.breaker names",
+        )
+
+
+def _check_hold_off(values, not_fitted):
+    """The fan waits for the agent (matrix.CONFLICTS) only where a reason is given."""
+    path = ("cabinet", "agent_hold_off_ms")
+    held_ms = values.get(*path)
+    if held_ms and not_fitted.get("suppression"):
+        values.not_allowed(path, "0: no suppression is fitted that could need it")
+    if held_ms and values.get("hma", "agent_hold_off_reason") is None:
+        _, row, _, clauses = matrix.CONFLICTS[0]
+        values.refuse(
+            ("hma", "agent_hold_off_reason"),
+            f"is missing: after row {row} the fan waits {held_ms} ms ({clauses})",
+            schema.HMA["agent_hold_off_reason"].allowed[1],
+        )
+
+
+def _check_noc(values, not_fitted):
+    """Row 46 watches the heartbeat of a source of hints, or the supervised path of the fire
+    panel.
+    """
+    path, names = ("hma", "noc_source"), sorted(values.tables("source"))
+    name = values.get(*path)
+    if name is not None and name not in names:
+        values.not_allowed(path, ", ".join(names) or "a source of hints", names)
+    if name is not None and not_fitted.get("noc"):
+        values.refuse(
+            ("not_fitted", "noc"),
+            f"is not allowed beside hma.noc_source ({shown(name)}), which is watched",
+            "one of the two",
+        )
+    if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
+        values.refuse(
+            path,
+            f"is missing: {with_clauses([46])} watches its heartbeat",
+            "the name of a source of hints, or supervised_ok of the fire panel, or not_fitted.noc",
+            equipment=("noc",),
+        )
+
+
+def _check_derate(values, not_fitted):
+    """Half the power while nobody watches (46b) needs a signal of whether somebody does."""
+    if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
+        values.refuse(
+            ("not_fitted", "noc"),
+            "is not allowed beside not_fitted.supervised: "
+            f"hma.noc_derate asks for row 46b ({sources(ROWS[46].basis)}), which needs one of the "
+            "two",
+            "noc_derate = false, or fit one of them",
+        )
+
+
+def _check_hard_wired(values, not_fitted):
+    """Every row that must act by wire does, and each of them has a contact. A type may name a row
+    whose equipment one of its sites leaves out: there it is in no wire.
+    """
+    path = ("hma", "hard_wired_rows")
+    second_channel = values.get("cabinet", "second_channel") == "fitted"
+    facts = {key: values.get("hma", key) for key in schema.HMA}
+    needed = hard_wired_rows(facts, not_fitted, second_channel)
+    rows = facts["hard_wired_rows"] or []
+    for row in needed:
+        if row not in rows:
+            allowed = sorted({*rows, *needed})
+            why = (
+                f"{'beside' if second_channel else 'without'} channel B {with_clauses([row])} must "
+            )
+            why += " or ".join(["act by wire", *[f"be in hma.{key}" for key in WIRED[row].instead]])
+            if facts["hard_wired_rows"] is None:
+                values.refuse(path, "is missing", f"{allowed}: {why}")
+            values.not_allowed(path, f"{allowed}: {why}")
+    if rows:
+        values.need("hma", "hard_wired_accepted")
+    for row in rows:
+        absent = "not_fitted", WIRED[row].contact
+        if absent in values.entries and values.entries[absent].rank <= values.entries[path].rank:
+            allowed = [each for each in rows if has_contact(each, not_fitted)]
+            why = f"{with_clauses([row])} has no contact to act by, as not_fitted.{absent[1]} says"
+            values.not_allowed(path, f"{allowed}: {why}")

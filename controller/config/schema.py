@@ -1,0 +1,300 @@
+"""Which keys a configuration may hold, what each may be, and which way is tighter.
+
+The numbers come from the tables beside the code that uses them (safety.parameters, safety.matrix,
+controller.core.parameters); this file adds the structure (buses, devices, equipment).
+"""
+
+import functools
+import re
+
+from controller.config.equipment import BREAKERS, EQUIPMENT
+from controller.config.layers import TEXT, Spec, derived
+from controller.config.places import RESPONDER
+from controller.config.thresholds import LFP, NMC, STAGES
+from controller.core.hint_codes import ROLES as SOURCE_ROLES
+from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
+from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
+from controller.rows.records import WIRED
+from controller.rows.shapes import LONG_D
+from safety import parameters, signals
+
+INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # what a hint has room for
+NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
+
+# role of a device: families that can have it
+ROLES = {
+    "pcs": ("sunspec_pcs",),
+    "bms": ("native_bms", "pylontech_bms"),
+    "meter_grid": ("meter",),
+    "meter_load": ("meter",),
+    "io_1": ("io",),
+    "io_2": ("io",),
+    "io_3": ("io",),
+    "gas_1": ("gas",),
+    "gas_2": ("gas",),
+    "offgas_1": ("offgas",),
+    "offgas_2": ("offgas",),
+    "toxic": ("toxic",),
+    "climate": ("climate",),
+    "ups": ("ups",),
+}
+BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
+BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of one character
+
+IO_GROUPS = {"io_1": signals.G_IO_1, "io_2": signals.G_IO_2, "io_3": signals.G_IO_3}
+INPUT_NAMES = {
+    role: tuple([row[0] for row in signals.CABINET_INPUTS if row[4] == group])
+    for role, group in IO_GROUPS.items()
+}
+OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
+IO_BITS = 8
+# A BMS reports its limits every 100 ms; a slower set-point would skip some.
+SETPOINT_MS_MAX = 100
+
+_ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
+_PORT = re.compile(r"(?![!-~]*/tty(USB|ACM)\d+$)/[!-~]{1,200}")
+_PORT_TEXT = (
+    "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"
+)
+_CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
+_PROFILE = (
+    re.compile(r"[A-Za-z0-9_./-]{1,200}"),
+    "the name of a device profile, or a file that ends in .toml",
+)
+_ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
+
+BUS = {
+    "kind": Spec("choice", ("can", "rtu")),
+    "interface": Spec(
+        "choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual"), None, "fixed"
+    ),
+    "channel": Spec("text", _CHANNEL),
+    "bitrate_bps": Spec("choice", BITRATES_BPS),
+    "port": Spec("text", (_PORT, _PORT_TEXT)),
+    "baud_Bd": Spec("choice", BAUDS_BD),
+    "characters": Spec("choice", tuple(CHARACTERS), "8N1"),
+}
+BUS_KEYS = {"can": ("interface", "channel", "bitrate_bps"), "rtu": ("port", "baud_Bd")}
+DEVICE = {
+    "role": Spec("choice", tuple(ROLES)),
+    "profile": Spec("text", _PROFILE),
+    "bus": Spec("text", _ANY_NAME),
+    "unit_id": Spec("int", (1, 247)),
+    "node": Spec("int", (1, 55)),
+    "unit": Spec("int", (1, INDEX_MAX)),
+    "rack": Spec("int", (1, INDEX_MAX)),
+    "period_ms": Spec("int", (10, 60_000)),
+    "setpoint_ms": Spec("int", (10, SETPOINT_MS_MAX), 20, "down"),
+    "inputs": Spec(
+        "list", (IO_BITS, ("", *[name for names in INPUT_NAMES.values() for name in names]))
+    ),
+    "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES]))),
+}
+_DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
+
+# Facts about the equipment have no default: it would make a small cabinet that lacks a line large.
+FACTS = (
+    "rated_W",
+    "installer_charge_W_max",
+    "installer_discharge_W_max",
+    "rated_current_mA",
+    "modules",
+    "cells",
+    "break_current_mA",
+    "energy_Wh",
+)
+
+
+def _parameters(table, reasons):
+    specs = {}
+    for name, unit, low, high, default, tighter in table:
+        if name in reasons:
+            specs[name] = derived(reasons[name])
+        elif unit == "bool":
+            specs[name] = Spec("bool", (False, True), bool(default), tighter)
+        else:
+            specs[name] = Spec("int", (low, high), None if name in FACTS else default, tighter)
+    return specs
+
+
+_BY_DEVICES = "it follows from the devices, [not_fitted] and [control]"
+_OF_DEVICES = [
+    row[0]
+    for row in parameters.CABINET_PARAMETERS
+    if row[0].endswith(("_fitted", "_detectors", "_zones", "_W_max")) or row[0] == "gas_required"
+]
+CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
+# Whole ticks make a second, as rows 10b and 22 to 24 look back by seconds.
+TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
+CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20)
+# C65 waits 30 s; no other number has a source. A quicker fuse ends the current, and so the wait.
+FUSE_WAIT_MS_MIN = 30_000
+CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
+    allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
+)
+CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
+_TOLD_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
+_OF_PROFILE = {
+    row[0]: f"it follows from the profile of the {device}"
+    for device, table in _TOLD_BY.items()
+    for row in table
+    if row[0].endswith(("_reported", "_bits"))
+}
+UNIT = _DC_BUS | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
+RACK = _DC_BUS | _parameters(
+    parameters.RACK_PARAMETERS, _OF_PROFILE | {"unit": "it follows from dc_bus"}
+)
+# The tapers of NMC cells end at the thresholds of rows 28 and 31.
+_NMC_DEFAULTS_MV = {
+    "charge_taper_mV": 4100,
+    "charge_end_mV": 4200,
+    "discharge_taper_mV": 3200,
+    "discharge_end_mV": 3000,
+}
+RACKS = {
+    LFP: RACK,
+    NMC: RACK
+    | {key: RACK[key]._replace(default=value_mV) for key, value_mV in _NMC_DEFAULTS_MV.items()},
+}
+CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
+SOURCE = {"role": Spec("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
+
+
+def _named(words, tighter="fixed"):
+    return Spec("named", (TEXT, words), None, tighter)
+
+
+# What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
+HMA = {
+    "report": _named(
+        "number and date of the hazard mitigation analysis, on one line of ASCII", "free"
+    ),
+    "chemistry": Spec("choice", (LFP, NMC)),
+    # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
+    "explosion_control": Spec("choice", ("68", "69", "both")),
+    "gas_required_by": _named("what asks for gas detection, on one line of ASCII"),
+    # Of this cell model's vent gas: 10 000 ppm = 1 % by volume, hydrogen alone has 40 000 (A33).
+    "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
+    "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
+    "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
+    "breaker": Spec("choice", tuple(BREAKERS)),
+    "restart_alone": Spec("bool", (False, True), False, "down"),
+    "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),
+    "noc_derate": Spec("bool", (False, True), False, "up"),
+    "hard_wired_rows": Spec("list", (0, tuple(WIRED))),
+    "hard_wired_accepted": _named("who accepted the wiring, or the document that shows it"),
+    "dc_fuse": _named("type and data sheet of each rack's fuse, with its time at twice the rating"),
+    **{f"not_wired_{row}": _named(_ACCEPTED) for row in (2, 3, 36)},
+}
+
+# The wire to channel B, where one is fitted.
+CHANNEL_B = {
+    "port": Spec("text", (_PORT, _PORT_TEXT)),
+    "baud_Bd": Spec("choice", BAUDS_BD, 115_200),
+}
+# Days between two proof tests of a row: shorter than proposed only.
+PROOF_TESTS = {
+    key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
+    for key, each in INTERVALS.items()
+}
+
+# How heat gets from module to module, for the estimate of propagation.py alone; 0: no path.
+NEIGHBOURS = {
+    "cell_J_per_K": Spec("int", (10, 100_000), 5600),
+    "module_mK_per_W": Spec("int", (0, 1_000_000), 1060),
+    "rack_mK_per_W": Spec("int", (0, 1_000_000), 0),
+}
+
+# section -> keys, where the section is not numbered or named
+_FLAT = {
+    "cabinet": CABINET,
+    "control": CONTROL,
+    "hma": HMA,
+    "channel_b": CHANNEL_B,
+    PROOF_TEST: PROOF_TESTS,
+    "neighbours": NEIGHBOURS,
+    "responder": RESPONDER,
+    "not_fitted": {name: _named(_ACCEPTED, "free") for name in EQUIPMENT},
+}
+# section -> (names of its tables or None for any, keys of each)
+_TABLES = {
+    "unit": (("all", *NUMBERS), UNIT),
+    "rack": (("all", *NUMBERS), RACK),
+    "bus": (None, BUS),
+    "device": (None, DEVICE),
+    "source": (None, SOURCE),
+}
+STAGE = STAGES[LFP]
+_TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
+SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
+
+
+def _keys(path, chemistry=LFP):
+    """The keys of the table at `path` (all but the last part of a key's path), or {}."""
+    if not path:
+        return _TOP
+    if len(path) == 1:
+        return _FLAT.get(path[0], {})
+    if path[0] == "stage" and len(path) == 2:
+        return STAGES[chemistry].get(path[1], {})
+    keys = RACKS[chemistry] if path[0] == "rack" else _TABLES.get(path[0], (None, {}))[1]
+    return keys if len(path) == 2 else {}
+
+
+def every_key() -> list:
+    """(key, Spec, Spec for NMC cells) of every key a file may hold, derived ones left out.
+
+    N and NAME stand in a key for what is numbered or named.
+    """
+    tables = [
+        ("", _TOP),
+        *[(section + ".", keys) for section, keys in _FLAT.items()],
+        *[
+            (f"{section}.{'N' if names else 'NAME'}.", keys)
+            for section, (names, keys) in _TABLES.items()
+        ],
+        *[(f"stage.{name}.", keys) for name, keys in STAGE.items()],
+    ]
+    found = [
+        (prefix + key, spec)
+        for prefix, keys in tables
+        for key, spec in keys.items()
+        if spec.kind != "derived"
+    ]
+    return [
+        (
+            key,
+            spec,
+            spec_of(tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split(".")), NMC),
+        )
+        for key, spec in found
+    ]
+
+
+# a file's values are asked for a few times each; 16 racks have some 1500 keys
+@functools.lru_cache(maxsize=4096)
+def spec_of(path: tuple, chemistry: str = LFP):
+    """Spec of the key at `path`, a tuple, for cells of this chemistry; None if there is none."""
+    if names_at(path[:-1]) and all(
+        path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
+    ):
+        return _keys(path[:-1], chemistry).get(path[-1])
+    return None
+
+
+def names_at(path: tuple) -> tuple:
+    """The names that may stand at the last place of `path`; a free name counts as right when it is
+    well formed.
+    """
+    if len(path) <= 1:
+        return SECTIONS
+    if len(path) == 2 and path[0] in _TABLES:
+        names = _TABLES[path[0]][0]
+        form = SOURCE_NAME if path[0] == "source" else NAME
+        return names if names else (path[1],) if form.fullmatch(path[1]) else ()
+    if len(path) == 2 and path[0] == "stage":
+        return tuple(STAGE)
+    return tuple(_keys(path[:-1]))

@@ -1,0 +1,86 @@
+"""Who may send hints: the tables [source.NAME] of a configuration (their image:
+controller/core/hint_sources.py).
+"""
+
+from dataclasses import dataclass
+
+from controller.config.refusal import refuse
+from controller.core import hint_codes
+from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
+from controller.core.parameters import SOURCE_PARAMETERS
+
+FALLBACK_KEYS = {
+    hint_codes.CHARGE_W_MAX: "fallback_charge_W_max",
+    hint_codes.DISCHARGE_W_MAX: "fallback_discharge_W_max",
+    hint_codes.IMPORT_W_MAX: "fallback_import_W_max",
+    hint_codes.EXPORT_W_MAX: "fallback_export_W_max",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of hints. index: place among the sorted names, from 0; role: of hint_codes.ROLES.
+
+    priority: of its requests, 1 first, 0 if it may not send any; fallback: {quantity: W or None},
+    every quantity.
+    """
+
+    name: str
+    index: int
+    role: str
+    priority: int
+    valid_s_max: int
+    hints_per_s_max: int
+    request_ramp_W_per_s: int
+    energy_Wh_per_h_max: int
+    fallback: dict
+
+    @property
+    def rank(self) -> int:
+        """Place of the role in hint_codes.ROLES."""
+        return hint_codes.ROLES.index(self.role)
+
+
+def read(values) -> tuple:
+    """Tuple of Source, by index. Raises ConfigError."""
+    names = sorted(values.tables("source"))
+    if len(names) > SOURCES_MAX:
+        refuse(
+            values.last_file,
+            ("source", names[SOURCES_MAX]),
+            "is one source too many",
+            f"{SOURCES_MAX} sources",
+        )
+    found = tuple([_source(values, name, index) for index, name in enumerate(names)])
+    _check_priorities(values, found)
+    return found
+
+
+def _source(values, name, index):
+    role = values.need("source", name, "role")
+    said = {row[0]: values.get("source", name, row[0]) for row in SOURCE_PARAMETERS}
+    if role == hint_codes.ROLES[CAP]:
+        if said["priority"] is not None:
+            values.refuse(
+                ("source", name, "priority"),
+                'is for requests, which a source of role "cap" cannot send',
+            )
+        said["priority"] = NO_PRIORITY
+    else:
+        values.need("source", name, "priority")
+    fallback = {
+        quantity: said.pop(FALLBACK_KEYS[quantity]) if quantity in FALLBACK_KEYS else None
+        for quantity in QUANTITIES
+    }
+    return Source(name=name, index=index, role=role, fallback=fallback, **said)
+
+
+def _check_priorities(values, sources):
+    seen = {}
+    for source in sources:
+        other = seen.setdefault(source.priority, source)
+        if source.priority != NO_PRIORITY and other is not source:
+            values.not_allowed(
+                ("source", source.name, "priority"),
+                f"a priority of its own (source.{other.name} has this one)",
+            )

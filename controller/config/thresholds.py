@@ -1,0 +1,87 @@
+"""Thresholds of the stages as keys of a configuration: the matrix, to the tighter side only."""
+
+from controller.config.layers import Spec, derived
+from controller.rows import matrix_words, records
+from safety import matrix
+
+LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
+# Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
+STAGE_SET_FROM = {name: stage.set_from for name, stage in records.STAGES.items() if stage.set_from}
+# Features with a unit in which "tighter" means something, and how far a stage on them may be
+# tightened. The first mark that is part of the feature's name counts: low for what trips at or
+# above, high for at or below.
+_TIGHTEN_TO = (
+    ("cell_voltage_mV", 2000, 4300),
+    ("cell_voltage_drop_mV", 20, 250),
+    ("cell_spread_mV", 10, 400),
+    ("bus_mismatch_mV", 500, 10_000),
+    ("temperature_ddegC_min", -400, 250),
+    ("temperature_rise", 1, 30),
+    ("temperature_unexplained", 1, 5),
+    ("temperature_spread", 10, 150),
+    ("temperature_over_median", 10, 151),
+    ("_ddegC", 0, 1000),
+    ("_lfl_permille", 10, 1000),
+    ("calibration_d", -1, 365),
+    ("_ppm", 1, 200),
+    ("humidity_permille", 100, 901),
+    ("ups_reserve_min", 29, 2880),
+    ("noc_lost_s", 1, 901),
+    ("insulation_ohm_per_V", 99, 10_000),
+    ("suspicion_pct", 30, 100),
+)
+# 45 in a file means 4.5 degC. Where the file's unit is a part of the unit that persons think in,
+# less than a quarter of the matrix's value is refused: a tenth of anything up to 2.5 times that
+# value lies below.
+_PART_MIN = 4
+_CLEAR_MS_MAX = 3_600_000
+_NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
+
+
+def levels(stage: tuple, chemistry: str) -> tuple:
+    """(set, clear) of a stage of the matrix for cells of this chemistry."""
+    own = stage[matrix.S_SET], stage[matrix.S_CLEAR]
+    return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own
+
+
+def _threshold(stage, value):
+    """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
+    feature = records.feature_name(stage)
+    unit = next(
+        (
+            (divisor, name)
+            for ending, divisor, name in matrix_words.UNITS
+            if feature.endswith(ending)
+        ),
+        None,
+    )
+    for mark, low, high in _TIGHTEN_TO:
+        if mark in feature and stage[matrix.S_SENSE] > 0:
+            part = -(-value // _PART_MIN) if unit[0] > 1 else low
+            return Spec("int", (min(max(low, part), value), value), value, "down", unit)
+        if mark in feature:
+            return Spec("int", (value, max(high, value)), value, "up", unit)
+    return Spec("int", (value, value), value, "fixed", unit)
+
+
+def _stage(stage, chemistry):
+    level, clear = levels(stage, chemistry)
+    specs = {
+        "set": _threshold(stage, level),
+        "clear": _threshold(stage, clear),
+        "set_ms": Spec("int", (0, stage[matrix.S_SET_MS]), stage[matrix.S_SET_MS], "down"),
+        "clear_ms": Spec(
+            "int", (stage[matrix.S_CLEAR_MS], _CLEAR_MS_MAX), stage[matrix.S_CLEAR_MS], "up"
+        ),
+    }
+    if stage[matrix.S_ID] in STAGE_SET_FROM:
+        specs["set"] = specs["clear"] = derived(
+            f"it is {STAGE_SET_FROM[stage[matrix.S_ID]]} of [cabinet]"
+        )
+    return specs
+
+
+STAGES = {
+    chemistry: {stage[matrix.S_ID]: _stage(stage, chemistry) for stage in matrix.STAGES}
+    for chemistry in (LFP, NMC)
+}

@@ -1,0 +1,278 @@
+"""How long a stage may take on this site: sensor, bus, debounce, tick, actuation; each computed or
+assumed.
+
+Computed parts come from the configuration (periods, the worst case on each bus, debounces). Assumed
+ones stand here with their reason until somebody measures them on the real equipment, which is what
+the commissioning checklist is for.
+"""
+
+from typing import NamedTuple
+
+from controller.config import bus_times, schema
+from controller.rows import records
+from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S
+from controller.system import program_memory
+from safety import frame, matrix as m, parameters as p, peer
+from safety.image_check import CRC_STEPS
+from safety.kernel import Kernel
+
+# (what, ms, why): everything that is assumed.
+ASSUMED = (
+    ("contact", 10, "relay or switch"),
+    ("combustible gas", 20_000, "detector to 90 % of a step"),
+    ("vapour, toxic gas", 30_000, "detector to 90 % of a step"),
+    ("BMS", 100, "its measuring cycle"),
+    ("cell temperature", 10_000, "sensor on the cell"),
+    ("PCS", 100, "refresh of its own value"),
+    ("air", 30_000, "sensor in the air"),
+    ("I/O module, relay", 20, "from the frame to the contact"),
+    ("PCS dead time", 60, "from the enable to zero power"),
+    ("opening", 250, "off-delay relay 200 ms, set at commissioning, and contactor"),
+)
+ASSUMED_MS = {what: time_ms for what, time_ms, _ in ASSUMED}
+CONTACT_MS = ASSUMED_MS["contact"]
+RELAY_MS = ASSUMED_MS["I/O module, relay"]
+DEAD_MS = ASSUMED_MS["PCS dead time"]
+OPENING_MS = ASSUMED_MS["opening"]
+OUTPUTS = (
+    (m.D_DC, "contactor_supply_ok"),
+    (m.D_FAN, "fan_on"),
+    (m.D_HORN, "horn_on"),
+    (m.D_LAMP, "lamp_on"),
+    (m.D_RED_LAMP, "red_lamp_on"),
+    (m.D_FACU, "supervisory_ok"),
+    (m.D_PRE_ALARM, "pre_alarm_on"),
+    (m.D_SHUNT_TRIP, "shunt_trip_on"),
+    (m.D_AUX_SHED, "aux_load_ok"),
+)
+WAITS = {
+    m.DC_OPEN: ("cabinet", "open_after_stop_ms"),
+    m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max"),
+}
+LINK_BAUD_BD = 115_200  # where the site says nothing of a link
+# of the limit image, of the clocks: a change just behind the scan is found by the next one
+SCANS = 2
+# Of what is computed once a second by safety/gas.py and heating.py: what is reached just behind a
+# second is found by the next one. Row 53's sum is made with every frame, but of row 22's sign: a
+# value waits a frame for its second or for the sum, never both. Row 24's fall is made with every
+# frame too, and one of three remembered seconds is always 2 to 3 s old.
+SECOND_MS = 1000
+
+
+class Part(NamedTuple):
+    """One part of a chain: what, how long, True if it is assumed."""
+
+    what: str
+    time_ms: int
+    is_assumed: bool
+
+
+def chain(config, schedule: dict, stage: tuple) -> list:
+    """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes
+    no power.
+
+    schedule: of bus_times.schedule(config). The longest of all instances.
+    """
+    demand = stage[m.S_DEMAND]
+    wanted = [name for index, name in OUTPUTS if demand[index]]
+    if demand[m.D_PCS]:
+        wanted = ["pcs_enable_ok"]
+    found = [
+        *decision(config, schedule, stage),
+        *_write(config, schedule, wanted, not demand[m.D_PCS]),
+    ]
+    if demand[m.D_PCS]:
+        found.append(Part("PCS", DEAD_MS, True))
+    if demand[m.D_PCS] == m.PCS_RAMP:
+        found.append(Part("ramp", config.cabinet["ramp_to_zero_ms"], False))
+    return found
+
+
+def held_chain(config, schedule: dict, stage: tuple) -> list:
+    """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
+    the agent); [] where none does. Power does not wait, so this is beside `chain` and never part of
+    it.
+
+    By the time of the write the permit has long gone or stays: the slower of the two is taken.
+    """
+    waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
+    held = tuple([name for name, wait_ms in waits_ms.items() if wait_ms])
+    if not held:
+        return []
+    return [
+        *decision(config, schedule, stage),
+        Part("hold-off", max(waits_ms.values()), False),
+        *_write(config, schedule, held, True),
+    ]
+
+
+def _write(config, schedule, outputs, keeps_enable):
+    """[Part] from the decision to the contact of the relay."""
+    write = Part("I/O write", write_ms(config, schedule, outputs, keeps_enable), False)
+    return [write, Part("I/O module, relay", RELAY_MS, True)]
+
+
+def hold_off_ms(config, stage: tuple, demand_index: int) -> int:
+    """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all
+    others.
+    """
+    waits_ms = [
+        config.cabinet[key]
+        for yields, row, key, _ in m.CONFLICTS
+        if (yields, row) == (demand_index, stage[m.S_ROW])
+    ]
+    return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
+
+
+def decision(config, schedule: dict, stage: tuple) -> list:
+    """[Part] from the cause to the tick that decides: the first ones of `chain`."""
+    looks = [
+        Part(what, SECOND_MS, False)
+        for what, each in zip(("once a second", "gate"), records.features(stage))
+        if each.once_a_second
+    ]
+    return [
+        *_source(config, schedule, stage),
+        *looks,
+        Part("debounce", _debounce_ms(config, stage), False),
+        Part("tick", config.tick_ms, False),
+    ]
+
+
+def opening_ms(config, stage: tuple) -> int | None:
+    """Longest time from the drop of the outputs to open contactors, None where they do not open or
+    wait for zero.
+    """
+    wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
+    return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
+
+
+def opened_ms(config, schedule: dict, stage: tuple) -> int | None:
+    """Longest time from the cause to open contactors, None where they do not open or wait for zero
+    current.
+
+    A row that ramps waits from the beginning of the ramp.
+    """
+    wait_ms = opening_ms(config, stage)
+    if wait_ms is None:
+        return None
+    decided_ms = sum([part.time_ms for part in decision(config, schedule, stage)])
+    return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
+
+
+def _debounce_ms(config, stage):
+    """At least a tick: a cause waits up to one to be seen."""
+    ticks = config.stage_words[stage[m.S_ID]][2]
+    return max(1, ticks) * config.tick_ms
+
+
+def _source(config, schedule, stage):
+    name, feature = records.feature_name(stage), records.feature(stage)
+    if name == "peer_code":
+        return [Part("link", _link_ms(config), False)]
+    if name in ("self_test_bits", "cpu_temperature_ddegC"):
+        return [Part("self-test", _self_test_ms(config, name), False)]
+    parts = _read(config, schedule, feature)
+    if feature.window_ms:
+        parts.append(Part("window", feature.window_ms, False))
+    if name == "contactor_mismatch":
+        parts.append(Part("report", config.cabinet["contactor_report_ms"], False))
+    if feature.silence or not parts:
+        parts.append(Part("silence", _silence_ms(config, stage), False))
+    return parts
+
+
+def _read(config, schedule, feature):
+    """[Part] of sensor and bus, [] of what no device reads. The fire panel's supervised contact may
+    be missing.
+    """
+    if feature.contacts:
+        bus_ms = _contacts_ms(config, schedule, feature.contacts)
+        sensor = Part("contact", 0 if feature.silence and not bus_ms else CONTACT_MS, True)
+        return [sensor, Part("bus", bus_ms, False)]
+    if not feature.roles:
+        return []
+    times_ms = [
+        _device_ms(schedule, device, feature.read)
+        for device in config.devices
+        if device.role in feature.roles
+    ]
+    sensor = [Part("sensor", ASSUMED_MS.get(feature.sensor, 0), True)] if feature.sensor else []
+    return [*sensor, Part("bus", max([0, *times_ms]), False)]
+
+
+def _self_test_ms(config, name):
+    """A round of the slowest test: a function of the program each tick, a block of memory each
+    second, two clocks.
+    """
+    second_ms = program_memory.SECOND_US // 1000
+    if name == "cpu_temperature_ddegC":
+        return second_ms
+    functions = program_memory.functions(program_memory.kernel_modules())
+    program_ms = len(list(functions)) * config.tick_ms
+    memory_ms = len(Kernel(config.safety_image).state_blocks()) * second_ms
+    return max(program_ms, memory_ms, SCANS * program_memory.CLOCK_WINDOW_US // 1000)
+
+
+def _link_ms(config):
+    """The slowest of what channel B can say: an input at which the channels differ; then a step and
+    a frame of it.
+    """
+    baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
+    return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
+
+
+def frame_ms(baud_Bd: int) -> int:
+    """How long a frame of channel B is under way on its line, rounded up."""
+    return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
+
+
+def _silence_ms(config, stage):
+    """The silence that is itself the cause; 0 for what the kernel knows by itself."""
+    feature = records.feature(stage)
+    level = config.stage_words[stage[m.S_ID]][0]
+    if feature.ladder:
+        tables = config.rack_tables if stage[m.S_SCOPE] == m.RACK else config.unit_tables
+        return max([table[feature.ladder[stage[m.S_SET] - 1]] for table in tables])
+    if records.feature_name(stage) == "image_changed":
+        return SCANS * CRC_STEPS * config.tick_ms
+    by_level_ms = {BY_LEVEL: level, BY_LEVEL_S: level * 1000}
+    return by_level_ms.get(feature.silence) or config.cabinet.get(feature.silence, 0)
+
+
+def _contacts_ms(config, schedule, names):
+    """Longest time until an input that moved is read: one period and the worst case of its read."""
+    places = [config.topology.mapped(name) for name in names]
+    return max([0, *[_device_ms(schedule, place[0], "read inputs") for place in places if place]])
+
+
+def _device_ms(schedule, device, what=""):
+    """Period and worst case of a device's slowest read (or of the one called `what`)."""
+    exchanges = schedule[device.bus]
+    own = [
+        one
+        for one in exchanges
+        if one.device == device.name
+        and (one.what == what if what else one.what[:4] in ("read", "fram"))
+    ]
+    return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
+
+
+def write_ms(config, schedule: dict, outputs, keeps_enable: bool = False) -> int:
+    """From the tick that decides to the last byte of the slowest write that carries one of these
+    outputs.
+
+    keeps_enable: the PCS enable stays; its module is then only written in the tick after the
+    supply's was refreshed.
+    """
+    times_us = [0]
+    for device in config.devices:
+        names = {name.lstrip("!") for name in device.outputs}
+        if set(outputs) & names:
+            exchanges = schedule[device.bus]
+            own = bus_times.exchange_of(exchanges, device, "write coils")
+            waits_us = 0
+            if keeps_enable and "pcs_enable_ok" in names:
+                waits_us = own.period_us + config.tick_ms * 1000
+            times_us.append(waits_us + max([one.time_us for one in exchanges]) + own.frame_us)
+    return -(-max(times_us) // 1000)

@@ -1,0 +1,207 @@
+"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, resolved and without
+gaps. cross_checks.py checks times, loads of buses and silence budgets.
+"""
+
+import os
+from dataclasses import dataclass
+
+from controller.config import device_checks, devices as device_tables, hma, schema
+from controller.config.acceptance_text import lacks_of_acceptance
+from controller.config.refusal import not_allowed, shown
+
+ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """One wire. kind "can": interface, channel, bitrate_bps; kind "rtu": port, baud_Bd,
+    character_bits, characters.
+    """
+
+    name: str
+    kind: str
+    interface: str = ""
+    channel: str = ""
+    bitrate_bps: int = 0
+    port: str = ""
+    baud_Bd: int = 0
+    characters: str = "8N1"
+
+    @property
+    def character_bits(self) -> int:
+        """Bits of one character on the wire, start and stop included."""
+        return schema.CHARACTERS[self.characters]
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC
+    bus.
+
+    not_fitted: {equipment: who accepted that, "" for nobody}; hma: {key of [hma]: value};
+    second_channel: True where there is one; channel_b: the Bus that leads to it, or None.
+    """
+
+    units: int
+    racks: int
+    rack_units: tuple
+    dc_buses: tuple
+    buses: tuple
+    devices: tuple
+    not_fitted: dict
+    hma: dict
+    second_channel: bool
+    channel_b: object
+
+    def device(self, role: str, index: int = -1):
+        """The device with this role (and unit or rack), or None."""
+        place = (role, index)
+        return next((each for each in self.devices if (each.role, each.index) == place), None)
+
+    def on_bus(self, name: str) -> list:
+        """Devices on the bus `name`."""
+        return [device for device in self.devices if device.bus == name]
+
+    def mapped(self, signal: str):
+        """(device, bit) of an input signal, or None."""
+        wired = [device for device in self.devices if signal in device.inputs]
+        return (wired[0], wired[0].inputs.index(signal)) if wired else None
+
+    def driven(self, output: str):
+        """The device that has this output, inverted or not, or None."""
+        return next(
+            (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
+            None,
+        )
+
+
+def build(values, missing: tuple = ()):
+    """Topology of the merged values. Raises ConfigError.
+
+    missing: equipment that counts as not fitted although nobody accepted that, for a report about
+    such a file.
+    """
+    units, racks = values.numbers("unit"), values.numbers("rack")
+    dc_buses = _dc_buses(values, units)
+    rack_units = _rack_units(values, racks, dc_buses)
+    not_fitted = dict.fromkeys(missing, "") | _not_fitted(values)
+    tables = values.tables("device")
+    fitted = [name for name in tables if device_tables.fitted(values, name, not_fitted)]
+    buses = tuple([_bus(values, name) for name in _bus_names(values, fitted)])
+    second_channel = values.get("cabinet", "second_channel") == "fitted"
+    channel_b = _channel_b(values, second_channel)
+    _check_wires(values, buses, channel_b)
+    devices = [device_tables.read(values, name, buses, units, racks, not_fitted) for name in fitted]
+    topology = Topology(
+        units,
+        racks,
+        rack_units,
+        dc_buses,
+        buses,
+        # the module that drops the PCS enable first: its coils are written before those of others
+        tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),
+        not_fitted,
+        hma.read(values, not_fitted),
+        second_channel,
+        channel_b,
+    )
+    device_checks.check(values, topology)
+    return topology
+
+
+def _channel_b(values, is_fitted):
+    """The Bus to channel B, or None; keys of one that is not fitted are refused."""
+    if is_fitted:
+        port, baud_Bd = values.need("channel_b", "port"), values.get("channel_b", "baud_Bd")
+        return Bus("channel_b", "channel", port=port, baud_Bd=baud_Bd)
+    for key in schema.CHANNEL_B:
+        if ("channel_b", key) in values.entries:
+            values.refuse(
+                ("channel_b", key),
+                'is said although cabinet.second_channel is "none"',
+                'nothing, or second_channel = "fitted"',
+            )
+    return None
+
+
+def _dc_buses(values, units):
+    """Name of each unit's DC bus."""
+    names = []
+    for unit in range(1, units + 1):
+        path = ("unit", str(unit), "dc_bus")
+        entry = values.needed(*path)
+        if entry.value in names:
+            not_allowed(entry.file, path, entry.value, "one PCS on a DC bus")
+        names.append(entry.value)
+    return tuple(names)
+
+
+def _rack_units(values, racks, dc_buses):
+    """Unit of each rack; refuses a unit without one."""
+    found = []
+    for rack in range(1, racks + 1):
+        path = ("rack", str(rack), "dc_bus")
+        entry = values.needed(*path)
+        if entry.value not in dc_buses:
+            not_allowed(entry.file, path, entry.value, ", ".join(dc_buses), dc_buses)
+        found.append(dc_buses.index(entry.value))
+    for unit, name in enumerate(dc_buses):
+        if unit not in found:
+            path = ("unit", str(unit + 1), "dc_bus")
+            values.refuse(path, f"{shown(name)} has no rack", "a DC bus that a rack names")
+    return tuple(found)
+
+
+def _not_fitted(values):
+    """{equipment: who accepted that it is not fitted}."""
+    optional = values.get("optional_equipment")
+    accepted = {name: values.get("not_fitted", name) for name in schema.EQUIPMENT}
+    accepted = {name: who for name, who in accepted.items() if who is not None}
+    for name, who in accepted.items():
+        if name not in optional:
+            values.refuse(
+                ("not_fitted", name),
+                "is not allowed: this type of cabinet needs it",
+                ", ".join(optional) or "nothing (optional_equipment of the type is empty)",
+            )
+        lacking = lacks_of_acceptance(who)
+        if lacking:
+            values.refuse(("not_fitted", name), lacking, ACCEPTED_WORDS)
+    return accepted
+
+
+def _bus_names(values, fitted):
+    """All buses but those whose devices are all not fitted."""
+    bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
+    used = {bus_of[name] for name in fitted}
+    return [name for name in values.tables("bus") if name in used or name not in bus_of.values()]
+
+
+def _bus(values, name):
+    kind = values.need("bus", name, "kind")
+    own = {key: values.need("bus", name, key) for key in schema.BUS_KEYS[kind]}
+    for key in (*schema.BUS_KEYS["can"], *schema.BUS_KEYS["rtu"]):
+        if key not in own and ("bus", name, key) in values.entries:
+            values.refuse(("bus", name, key), f"is not a key of a {kind} bus", ", ".join(own))
+    return Bus(name, kind, **own, characters=values.get("bus", name, "characters"))
+
+
+def _check_wires(values, buses, channel_b):
+    """Two buses on one wire would be two masters; channel B would talk among them."""
+    seen = {}
+    wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
+    for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
+        other = seen.setdefault(_wire(bus), bus)
+        if other is not bus:
+            values.not_allowed(key, f"a wire of its own (bus.{other.name} has this one)")
+
+
+def _wire(bus):
+    """The wire of a bus, however its path is spelt; "//" in front means "/".
+
+    Links are not followed: only the box knows where they lead, and a file is checked anywhere.
+    """
+    path = bus.port or bus.channel
+    if path.startswith("/"):
+        return os.path.normpath(f"/{path.lstrip('/')}")
+    return f"{bus.interface}:{path}"

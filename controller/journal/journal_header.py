@@ -1,0 +1,71 @@
+"""What a journal of this program says of itself: images, names of its words, devices."""
+
+from array import array
+
+from controller.config import approval, proof_plan, stage_states
+from controller.core import functions
+from controller.core.image import own_names
+from controller.core.instances import stage_instances
+from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.journal import replay
+from controller.journal.writer import JournalWriter
+
+JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
+
+
+def journal_header(config, approved: bytes = b"") -> dict:
+    """What a replay needs and a reader wants to name. approved: limit image before this start."""
+    layout = config.layout()
+    inputs, outputs = replay.signal_names(layout)
+    units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
+    return {
+        "schema": 1,
+        "safety_image": array("i", config.safety_image),
+        "approved": approved,
+        "device_crcs": approval.devices(config),
+        "control_image": array("i", config.control_image),
+        "source_image": array("i", config.source_image),
+        "source_names": [source.name for source in config.sources],
+        "input_names": inputs + own_names(config.units),
+        "output_names": outputs
+        + list(CHAIN_OUTPUTS)
+        + functions.output_names(len(config.sources))
+        + units,
+        "stage_instances": stage_instances(layout),
+        "names": dict(config.names),
+        "not_fitted": dict(config.topology.not_fitted),
+        "rows_not_fitted": stage_states.rows_not_fitted(config.topology),
+        "proof_tests": proof_plan.plan(config),
+        "proof_allowed_ms": proof_plan.allowed_ms(config),
+        "chemistry": config.hma["chemistry"],
+        "neighbours": dict(config.neighbours),
+        "buses": [
+            {"name": bus.name, "kind": bus.kind, "speed": bus.bitrate_bps or bus.baud_Bd}
+            for bus in config.buses
+        ],
+        "devices": [_device(device) for device in config.devices],
+    }
+
+
+def _device(device):
+    fields = ("name", "role", "bus", "address", "index")
+    meanings = device.profile.fault_bits.values()
+    bits = {name: bit for table in meanings for name, bit in table.items()}
+    return {**{name: getattr(device, name) for name in fields}, "fault_bits": bits}
+
+
+def open_journal(
+    path: str, config, core, capacity_bytes: int = JOURNAL_BYTES, approved: bytes = b""
+):
+    """A new JournalWriter at `path` for this configuration and core. Raises OSError,
+    JournalError.
+    """
+    return JournalWriter(
+        path,
+        journal_header(config, approved),
+        len(core.inp),
+        len(core.fresh),
+        len(core.out),
+        len(core.state_words()),
+        capacity_bytes,
+    )

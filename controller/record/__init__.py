@@ -1,1 +1,0 @@
-"""What lasts: journal, store, replay, history, proof tests, hash chain."""

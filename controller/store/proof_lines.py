@@ -1,0 +1,229 @@
+"""The lines of the proof-test ledger: records as bytes, and what is wrong with a file of them.
+
+The hash of a record covers its values and the hash before it (chain.py): the newest hash, kept
+elsewhere, shows any change before it. A last line that a power cut can have left of one record is
+torn; all else that does not fit is damage, named by its line.
+"""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from controller.config.acceptance_text import DAY_MAX
+from controller.rows.proof_intervals import INTERVALS
+from controller.store import chain
+
+COMMISSIONED, TEST = "commissioned", "test"
+PASSED, FAILED = "passed", "failed"
+REACTION_MS_MAX = 3_600_000
+TEXT_CHARACTERS_MAX = 200
+BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HASH_DIGITS = 2 * len(chain.START)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+class Record(NamedTuple):
+    """One line: the values that its hash covers, then that of the record before and its own, both
+    hexadecimal.
+
+    kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the
+    test; recorded_utc: when it was written, by a clock of this source (utc.NTP, RTC, UNKNOWN).
+    tester: the person, with credentials.
+    """
+
+    number: int
+    kind: str
+    row: str
+    date: str
+    recorded_utc: str
+    clock: str
+    tester: str
+    reaction_ms: int
+    result: str
+    remark: str
+    previous: str
+    hash: str
+
+
+VALUES = Record._fields[:-2]
+_TYPES = (int, *[str] * 6, int, *[str] * 4)
+
+
+class Found(NamedTuple):
+    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first
+    line of these.
+
+    torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last
+    record has a line end.
+    """
+
+    records: tuple
+    breaks: tuple
+    damaged_from: int | None
+    torn_bytes: int
+    whole_bytes: int
+    is_ended: bool
+    head: str
+    newest: int
+
+    @property
+    def tests(self) -> int:
+        """How many of the records are tests; the first start is one too."""
+        return len([record for record in self.records if record.kind == TEST])
+
+    @property
+    def lines(self) -> list:
+        """What is wrong, as lines to print."""
+        found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
+        if self.torn_bytes:
+            found.append(
+                f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next record "
+                "cuts it off"
+            )
+        return found
+
+
+def utc_text(utc_us: int) -> str:
+    """2026-03-14T02:07:31Z of microseconds since 1970."""
+    return (EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day(text: str):
+    """datetime.date of 2026-03-14, or of what begins so. Raises ValueError."""
+    return datetime.strptime(text[:10], "%Y-%m-%d").date()
+
+
+def is_day(text: str) -> bool:
+    """True for a real day, written 2026-03-14."""
+    try:
+        return day(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def encode(values: tuple, previous: str) -> bytes:
+    """Bytes of a line; values: in the order of VALUES; previous: hash of the record before,
+    hexadecimal.
+    """
+    digest = chain.link(bytes.fromhex(previous), values).hex()
+    return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
+
+
+def _written(content):
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+# The longest value of each field; a text may have a backslash before each character.
+RECORD_BYTES_MAX = len(
+    encode(
+        (
+            BYTES_MAX,
+            COMMISSIONED,
+            max(INTERVALS, key=len),
+            DAY_MAX,
+            f"{DAY_MAX}T00:00:00Z",
+            "unknown",
+            '"' * TEXT_CHARACTERS_MAX,
+            REACTION_MS_MAX,
+            FAILED,
+            '"' * TEXT_CHARACTERS_MAX,
+        ),
+        chain.START.hex(),
+    )
+)
+_BEGINNING = b'{"number":'
+_OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
+# in a text the quote has a backslash before it
+_BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
+
+
+def decode(line: bytes):
+    """Record of a line without its end, or None where it is none: another form, even one blank
+    more.
+    """
+    try:
+        content = json.loads(line.decode("ascii"))
+        record = Record(**content)
+        is_formed = tuple(content) == Record._fields and _written(content) == line
+        return record if is_formed and _is_sound(record) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_sound(record):
+    """True for types and texts as they are written; the day must be one. Raises ValueError,
+    TypeError.
+    """
+    hashes = (record.previous, record.hash)
+    return (
+        all(type(value) is kind for value, kind in zip(record, _TYPES))
+        and all(len(text) == _HASH_DIGITS and bytes.fromhex(text).hex() == text for text in hashes)
+        and is_day(record.date)
+        and is_day(record.recorded_utc[:10])
+        and max(record.date, record.recorded_utc[:10]) < DAY_MAX
+        and _MOMENT.fullmatch(record.recorded_utc) is not None
+    )
+
+
+def found_in(content: bytes):
+    """Found of the bytes of a ledger."""
+    *lines, last = content.split(b"\n")
+    torn = b""
+    if last and decode(last) is None and _is_torn(last):
+        torn, last = last, b""
+    elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
+        torn = lines.pop() + b"\n"  # the disk kept only the end of it
+    return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
+
+
+def _is_torn(tail):
+    """Whether a power cut can leave this of one record: its beginning, or all of it with NUL for
+    sectors not written.
+
+    Anything else may hold records that counted, so it stays: more than one record, or bytes that no
+    record has.
+    """
+    return (
+        all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
+        and len(tail) <= RECORD_BYTES_MAX
+        and _OF_RECORDS.fullmatch(tail) is not None
+        and _BEHIND_ONE.search(tail) is None
+    )
+
+
+def _checked(lines, torn_bytes, whole_bytes, is_ended):
+    records, breaks, damaged_from = [], [], None
+    previous, newest, head = chain.START.hex(), 0, chain.START.hex()
+    for number, line in enumerate(lines, 1):
+        record = decode(line)
+        wrong, is_own = _wrong(record, previous, newest)
+        if wrong:
+            breaks.append(f"line {number}: {wrong}")
+            damaged_from = damaged_from or number
+        previous = None
+        if record is not None:
+            previous, newest, head = record.hash, record.number, record.hash
+            records += [record] if is_own else []
+    return Found(
+        tuple(records), tuple(breaks), damaged_from, torn_bytes, whole_bytes, is_ended, head, newest
+    )
+
+
+def _wrong(record, previous, newest):
+    """(What does not fit or None, whether the record's own hash does); previous: None behind a line
+    that is none.
+    """
+    if record is None:
+        return "is no record", False
+    if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:
+        return f"record {record.number} was changed (its hash does not fit)", False
+    if previous not in (None, record.previous):
+        return (
+            f"record {record.number} does not follow the one before it: one is missing or was "
+            f"changed"
+        ), True
+    if previous is not None and record.number != newest + 1:
+        return f"record {record.number} is out of order", True
+    return None, True

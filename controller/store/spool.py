@@ -1,0 +1,114 @@
+"""Acts of persons on their way to the record: one small file each in RUN_DIR/console, until the
+recorder has stored it.
+
+A file is whole once it has its name. Files written while no recorder runs wait for one. Only files
+of the recorder's own user count.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import stat
+from typing import NamedTuple
+
+from controller.store import durable
+from controller.system import regular_file
+
+FOLDER, SUFFIX = "console", ".event"
+WAITING_MAX = 500
+FILE_BYTES_MAX = 1000
+TEXT_CHARACTERS_MAX = 200
+CODES = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE".split()
+
+
+class Act(NamedTuple):
+    """One file: its name, when (us of the monotonic clock), one of CODES, a sentence."""
+
+    name: str
+    moment_us: int
+    code: str
+    text: str
+
+
+def folder(run_directory: str) -> str:
+    """Path of the folder, made when it is missing. Raises OSError."""
+    path = os.path.join(run_directory, FOLDER)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    if not _is_trusted(os.lstat(path), stat.S_ISDIR):
+        raise OSError(f"{path}: belongs to somebody else; remove it")
+    return path
+
+
+def _is_trusted(found, is_kind):
+    return is_kind(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
+    """Leave one act for the recorder. Raises OSError, also when too many wait already."""
+    path = folder(run_directory)
+    if len(_names(path)) >= WAITING_MAX:
+        raise OSError(
+            f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run"
+        )
+    content = {"moment_us": moment_us, "code": code, "text": plain(text)}
+    name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}{SUFFIX}")
+    durable.put(name, ".new", [json.dumps(content).encode("ascii")], 0o600)
+
+
+def plain(text: str) -> str:
+    """The text in printable ASCII, no longer than is kept."""
+    return "".join([each if " " <= each <= "~" else "?" for each in text])[:TEXT_CHARACTERS_MAX]
+
+
+def _names(path):
+    return sorted([name for name in os.listdir(path) if name.endswith(SUFFIX)])
+
+
+class Inbox:
+    """The recorder's end: `take` what is new, `settle` once it is durable; `taken` names what is in
+    between.
+    """
+
+    def __init__(self, run_directory: str, stored: list | tuple):
+        """stored: names an earlier recorder had made durable and perhaps not removed."""
+        self._path = os.path.join(run_directory, FOLDER)
+        self.taken = list(stored)
+        self.settle()
+
+    def take(self, count_max: int) -> list:
+        """The oldest acts that are new, a list of Act; files that are none are removed."""
+        with contextlib.suppress(OSError):
+            names = [name for name in _names(self._path) if name not in self.taken]
+            return [act for name in names[:count_max] if (act := self._read(name))]
+        return []
+
+    def _read(self, name):
+        path = os.path.join(self._path, name)
+        try:
+            content = _content(path)
+            act = Act(name, int(content["moment_us"]), content["code"], plain(content["text"]))
+            if act.code not in CODES:
+                raise ValueError
+        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            return None
+        self.taken.append(name)
+        return act
+
+    def settle(self) -> None:
+        """What was taken is durable: remove it."""
+        for name in self.taken:
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._path, os.path.basename(name)))
+        self.taken = []
+
+
+def _content(path):
+    """The JSON of a file of the recorder's user. Raises OSError, ValueError."""
+    with open(path, "rb", opener=regular_file.opener) as file:
+        if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):
+            raise ValueError
+        return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

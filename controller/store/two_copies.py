@@ -1,0 +1,209 @@
+"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, what
+operators have changed.
+
+Each copy has its own CRC and is replaced as a whole; the second only when the first is durable. So
+at any instant one whole copy is on disk, the old one or the new one.
+
+Order of the caller: a latch takes effect first and is saved then; a reset is saved first (its token
+as spent) and takes effect when the save was acknowledged; a reset that is refused before that is
+followed at once by a record with all latches. ARMED is saved before the first contactor closes,
+CLEAN after a healthy stop. A power cut at any point then leaves more latched than before, never
+less.
+
+The loop does not save, because saving takes as long as the disk takes: keeper.Keeper hands them
+to a process of its own.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import select
+from typing import NamedTuple
+
+from controller.store import durable
+from controller.store.stored_record import (
+    RECORD_BYTES_MAX,
+    Record,
+    StoreError,
+    decode,
+    encode,
+    union,
+)
+from controller.system import regular_file
+from safety.evaluate import TRIPS_END
+
+COPIES = ("store.a", "store.b")
+NEW_SUFFIX = ".new"
+# how long a start waits for the keeper of a killed controller: it saves what it has, then ends
+HOLD_S, HOLD_PAUSE_S = 5, 0.1
+# in the folder of the run: its store could not be saved, whatever it holds
+FAILED_NAME = "store.failed"
+CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
+
+
+class Loaded(NamedTuple):
+    """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
+    report; `salt`: where the count of trips begins if the record may lack some.
+    """
+
+    state: str
+    record: Record | None
+    generation: int
+    lines: list
+    salt: int = 0
+
+
+class Store:
+    """The two copies in one directory. `files` is the os module, or a stand-in that loses power in
+    a test.
+    """
+
+    def __init__(self, directory: str, files=os):
+        """directory: must exist by the time of the first save."""
+        self.directory = directory
+        self.paths = [os.path.join(directory, name) for name in COPIES]
+        self._files = files
+        self._generation = 0
+
+    def load(self):
+        """Read both copies. Never raises for what is on the disk, and never calls a damaged store
+        clean.
+        """
+        return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
+
+    def _found(self):
+        found = [_read_copy(path, self._files) for path in self.paths]
+        whole = [copy for copy, _ in found if copy]
+        lines = [line for _, line in found if line]
+        self._generation, record = max(whole, key=lambda copy: copy[0], default=(0, None))
+        if not whole:
+            nothing = [f"{self.directory}: no store here yet"]
+            return Loaded(UNREADABLE if lines else MISSING, None, 0, lines or nothing)
+        if _is_of_two(whole):
+            lines = [f"{self.directory}: the two copies are not of one store"]
+            return Loaded(UNREADABLE, union(whole[0][1], whole[1][1]), self._generation, lines)
+        if len(whole) == 1:
+            lines = lines or [f"{self.directory}: one copy of the store is missing"]
+            # A power cut leaves one copy alone only in the very first save, and then the first one:
+            # any other may have held a latch that this one lacks.
+            if self._generation > 1 or found[1][0]:
+                return Loaded(UNREADABLE, record, self._generation, lines)
+        is_clean = record.clean and not record.armed and not lines
+        return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
+
+    def save(self, record) -> None:
+        """Make a record durable in both copies. Raises StoreError.
+
+        After an error the store holds the old record or this one, in its second copy alone if that
+        can be done without room: the next load then knows that something is missing, also after a
+        power cut.
+        """
+        self._generation += 1  # also after a failure, so that no two records ever share a number
+        content = encode(self._generation, record)
+        try:
+            for path in self.paths:
+                durable.put(path, NEW_SUFFIX, [content], 0o600, self._files)
+                durable.sync_directory(self.directory, self._files)
+        except OSError as error:
+            self._leave_one()
+            where = error.filename if error.strerror == regular_file.REFUSED else self.directory
+            raise StoreError(f"{where}: the store could not be saved: {error.strerror}") from None
+
+    def _leave_one(self):
+        """Leave the newer copy alone, as the second; a disk that takes not even that keeps both."""
+        first, second = [_read_copy(path, self._files)[0] for path in self.paths]
+        if not first or second and _is_of_two([first, second]):
+            return  # it is UNREADABLE already
+        with contextlib.suppress(OSError):
+            if second and second[0] > first[0]:
+                self._files.unlink(self.paths[0])
+            else:
+                self._files.replace(*self.paths)
+            durable.sync_directory(self.directory, self._files)
+
+
+def _is_of_two(whole):
+    """True for copies that no power cut leaves: unlike with one number, or more than one save
+    apart.
+
+    A failed save uses a number as well; a power cut in the very next save then needs the key.
+    """
+    numbers = [generation for generation, _ in whole]
+    return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
+
+
+def of_cabinet(loaded, name: str):
+    """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
+    latches and needs the key, like a store that cannot be read.
+
+    A box or a disk that comes from another cabinet lacks the latches of this one. A record that
+    names no cabinet is a new one.
+    """
+    cabinets = loaded.record.cabinets if loaded.record else ()
+    others = [each for each in cabinets if each != name]
+    if not others:
+        return loaded
+    return _doubted(loaded, f'the store is of the cabinet "{others[0]}", not of "{name}"')
+
+
+def of_run(loaded, run_directory: str):
+    """`loaded` as it may be trusted after a run in this folder: what that run could not save may be
+    a latch.
+    """
+    if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
+        return loaded
+    return _doubted(loaded, "the last run could not save the store")
+
+
+def _doubted(loaded, line):
+    lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
+    return loaded._replace(state=UNREADABLE, lines=lines)
+
+
+def hold(directory: str, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)) -> int | None:
+    """Become the only writer of the store here: a descriptor to keep open, None where another
+    process stays the writer. Raises OSError.
+
+    The keeper holds it too: one that outlives a killed controller still has records, and two would
+    use each other's numbers. The lock is on the folder, so that it works on a full disk. pause():
+    wait a little.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    for _ in range(round(HOLD_S / HOLD_PAUSE_S)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            pause()
+    os.close(descriptor)
+    return None
+
+
+def mark_failed(run_directory: str, is_failed: bool) -> bool:
+    """Create or remove the note, in this folder, that the store could not be saved.
+
+    Returns False where the folder takes no note either: nothing more can be done, and the loop goes
+    on.
+    """
+    path = os.path.join(run_directory, FAILED_NAME)
+    try:
+        if is_failed:
+            os.close(regular_file.opened(path, os.O_WRONLY | os.O_CREAT, 0o640))
+        elif os.path.exists(path):
+            os.unlink(path)
+    except OSError:
+        return False
+    return True
+
+
+def _read_copy(path, files):
+    """((generation, record) or None, line or None); both None when there is no such file."""
+    try:
+        with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
+            copy = decode(files.read(descriptor, 2 * RECORD_BYTES_MAX))
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        return None, f"{path}: unreadable: {error.strerror}"
+    return copy, None if copy else f"{path}: damaged (length, CRC or fields are wrong)"

@@ -1,0 +1,1 @@
+"""The engine of the rig: the cabinet, its controller and the clock of a run."""

@@ -1,0 +1,69 @@
+"""The directory of a run in real time: files for the controller, and the journals that are kept."""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+from controller.config import approval
+from controller.hints import keys
+from controller.store import two_copies
+from controller.store.stored_record import Record
+from hil.results import files
+
+CABINET_FILE = """schema = 1
+layer = "cabinet"
+extends = {site}
+name = "Rig"
+"""
+
+
+def made(kept):
+    """Context that gives the directory: `kept`, made if it is missing, or one that vanishes."""
+    if kept is None:
+        return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
+    os.makedirs(kept, mode=0o750, exist_ok=True)
+    return contextlib.nullcontext(kept)
+
+
+def write_cabinet_file(directory, order, wires):
+    """cabinet.toml with the wires: {"ports": {bus: tty}, "cans": {bus: channel}}."""
+    site = json.dumps(os.path.abspath(order["extends"]))
+    lines = [CABINET_FILE.format(site=site)]
+    lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
+    lines += [
+        f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
+        for name, channel in wires["cans"].items()
+    ]
+    lines.append(order.get("cabinet_more", ""))
+    pathlib.Path(directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
+
+
+OTHER_IMAGE = approval.packed({"tick_ms": 20, "armed 29.rack1": 1})
+
+
+def approved(config):
+    """The stored record of a cabinet whose limit image was approved: it is ready to run."""
+    image = approval.packed(approval.of(config))
+    return Record(approved=image, approved_by="rig")
+
+
+def commission(directory, config):
+    """Give a new cabinet its store, without which its first start would need the key and a person
+    who approves. Returns a new key for each source of hints, by name.
+    """
+    state = os.path.join(directory, "state")
+    os.makedirs(state, 0o700, exist_ok=True)
+    two_copies.Store(state).save(approved(config))
+    return {source.name: keys.create(state, source.name) for source in config.sources}
+
+
+def keep_journals(directory, path):
+    """Copy the controller's journal to `path`, and the one from before a kill."""
+    for name in ("journal", "journal.previous"):
+        source, target = os.path.join(directory, name), path + name.removeprefix("journal")
+        if os.path.exists(source):
+            with files.naming(target):
+                shutil.copyfile(source, target)

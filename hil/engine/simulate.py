@@ -1,0 +1,154 @@
+"""The controller and the simulated cabinet in one process and virtual time: a week in minutes.
+
+Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move
+once a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the
+same drivers.
+"""
+
+from hil.devices.channel_b import VirtualChannelB
+from hil.engine.cabinet import SimulatedCabinet, observed_wiring
+from hil.engine.virtual_controller import VirtualController
+from hil.observer.observer import Observer
+from hil.observer.trips import TripWatch
+from hil.results.recorder import Recorder
+from hil.scenarios.faults import Clockwork, World
+from hil.wires.virtual import VirtualSerial
+from hil.wires.virtual_can import VirtualCan
+from safety import signals as s
+
+# every tick of 20 ms: the worst moment of the grid and the bands need it
+RECORD_US = 20_000
+HOTTEST_US = 500_000  # the plant looks at each module once a second
+
+
+class VirtualRig:
+    """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""
+
+    def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal_path=None):
+        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of
+        time. journal_path: where the controller's journal is kept, None for none.
+        """
+        self.config = config
+        self.tick_us = config.tick_ms * 1000
+        self.now_us = 0
+        self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
+        self.plant = self.cabinet.plant
+        self.channel_b = (
+            VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
+        )
+        self.controller = VirtualController(config, journal_path)
+        self.recorder = Recorder()
+        self._record_us = self._hottest_us = 0
+        self._hottest_degC = 0.0
+        self.observer = Observer(observed_wiring(self.cabinet))
+        self.trips = TripWatch(config.layout())
+        self._connect()
+        self.clockwork = Clockwork(actions, self.world(), self.observer.mark)
+        self.controller.start()
+
+    def world(self):
+        """The World of the actions; a fitted channel B is one of its devices."""
+        second = {"channel_b": self.channel_b} if self.channel_b else {}
+        return World(
+            self.plant,
+            {**self.cabinet.devices, **second},
+            {**self.controller.wires, **self.controller.can},
+            self.controller,
+        )
+
+    def _connect(self):
+        for bus in self.config.buses:
+            if bus.kind == "can":
+                wire = self.controller.can[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
+                self.cabinet.join(wire)
+            else:
+                self.controller.wires[bus.name] = VirtualSerial(
+                    bus.baud_Bd,
+                    bus.character_bits,
+                    on_down=self.cabinet.slaves[bus.name].receive,
+                    tap=self.observer.rtu_tap(bus.name),
+                )
+
+    def run(self, duration_s, show=None, every_s=1.0):
+        """Step until duration_s of virtual time have passed; show() every so often."""
+        end_us = round(duration_s * 1e6)
+        show_us = 0
+        while self.now_us < end_us:
+            self.step()
+            if show is not None and self.now_us >= show_us:
+                show_us += round(every_s * 1e6)
+                show()
+        return self
+
+    ticks = property(lambda self: self.now_us // self.tick_us)
+
+    def step(self):
+        """One tick: bytes until its deadline, then the plant and devices, then the controller's
+        tick.
+        """
+        end_us = self.now_us + self.tick_us
+        controller, cabinet = self.controller, self.cabinet
+        for wire, port in controller.lines:
+            _advance(wire, port, self.now_us, end_us)
+        self.now_us = end_us
+        self.plant.step(self.tick_us / 1e6)
+        cabinet.tick(end_us, controller.can)
+        if end_us >= self.clockwork.next_us:
+            self.clockwork.apply(end_us)
+        if self.channel_b is not None:
+            self._carry(end_us)
+        if controller.cabinet is not None:
+            self._tick_controller(end_us)
+        if end_us >= self._record_us:
+            self._record_us = end_us + RECORD_US
+            self._record(end_us)
+        self.observer.sample(end_us, self.plant)
+
+    def _carry(self, now_us):
+        """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""
+        self.channel_b.advance(now_us)
+        line = self.channel_b.take()
+        if self.controller.cabinet is None:
+            return
+        link = self.controller.cabinet.peer
+        link.receive(line, now_us)
+        self.channel_b.receive(link.poll(now_us))
+
+    def _tick_controller(self, now_us):
+        cabinet = self.controller.cabinet
+        cabinet.tick(now_us, 1)
+        for wire, port in self.controller.lines:
+            if port.wake_us <= now_us:
+                data = port.poll(now_us)
+                if data:
+                    wire.send_down(data, now_us)
+        core = cabinet.core
+        self.trips.see(now_us, core.out[core.standing_at :])
+
+    def _record(self, now_us):
+        plant, cabinet = self.plant, self.controller.cabinet
+        reason, state, setpoint_W = cabinet.summary() if cabinet else (0, s.INHIBITED, 0)
+        if now_us >= self._hottest_us:
+            self._hottest_us = now_us + HOTTEST_US
+            self._hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
+        self.recorder.sample(now_us, plant, setpoint_W, self._hottest_degC, reason, state)
+
+
+def _advance(wire, port, start_us, end_us):
+    """Move the bytes of one bus from start_us to end_us, event by event."""
+    if port is None:
+        wire.deliver(end_us)
+        return
+    while True:
+        wake_us, arrives_us = port.wake_us, wire.next_us
+        if arrives_us <= wake_us:
+            if arrives_us > end_us:
+                return
+            wire.deliver(max(arrives_us, start_us))
+            continue
+        if wake_us > end_us:
+            return
+        wake_us = max(wake_us, start_us)
+        data = port.poll(wake_us)
+        if data:
+            wire.send_down(data, wake_us)

@@ -1,0 +1,125 @@
+"""The controller in virtual time: the object of the real loop with a store in memory."""
+
+from dataclasses import replace
+
+from controller.config import approval
+from controller.core import image
+from controller.journal.journal_header import open_journal
+from controller.run.cabinet import Cabinet
+from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
+from drivers.buses.can_port import CanPort
+from hil.engine.run_directory import OTHER_IMAGE, approved
+from hil.wires.virtual import no_reply
+from safety import matrix, signals as s
+
+
+class MemoryStore:
+    """Stands in for the disk: keeps the last record, acknowledges at once, survives a killed
+    controller.
+    """
+
+    def __init__(self, record):
+        """record: that of a cabinet that was made ready."""
+        self.ok, self.count = True, 0
+        self.record = record
+        self.is_spoiled = False  # neither copy can be read at the next start
+
+    def submit(self, record):
+        """Keep a record; returns its number."""
+        self.record, self.is_spoiled = record, False
+        self.count += 1
+        return self.count
+
+    def poll(self):
+        """Number of the last record kept."""
+        return self.count
+
+    def loaded(self):
+        """Loaded, for a start of the controller."""
+        if self.is_spoiled:
+            return Loaded(UNREADABLE, None, 0, [])
+        return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
+
+
+class VirtualController:
+    """The controller of a scenario: kill, start, stall, reset, run request, hint."""
+
+    def __init__(self, config, journal_path=None):
+        self.config, self.journal_path = config, journal_path
+        self.store = MemoryStore(approved(config))
+        self.cabinet = None
+        self.can, self.wires = {}, {}
+        self.lines = []  # (wire, its port; None while the controller is dead)
+
+    def start(self):
+        """Start afresh from what the store holds."""
+        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
+        if self.journal_path:
+            before = approval.packed(self.cabinet.approval.before)
+            self.cabinet.journal = open_journal(
+                self.journal_path, self.config, self.cabinet.core, approved=before
+            )
+        for name, bus in self.can.items():
+            self.cabinet.field.can[name].port = CanPort(bus.attach())
+        ports = self.cabinet.field.ports
+        self.lines = [(wire, ports[name]) for name, wire in self.wires.items()]
+        for wire, port in self.lines:
+            wire.on_up = port.receive
+
+    def kill(self):
+        """End the process between two instructions, without a message to anybody."""
+        self.cabinet = None
+        self.lines = [(wire, None) for wire in self.wires.values()]
+        for wire in self.wires.values():
+            wire.on_up = no_reply
+        for bus in self.can.values():
+            bus.ends.clear()
+
+    def stall(self, duration_ms):
+        """Stop the loop for so long; it goes on with one step of that length."""
+        if self.cabinet is None:
+            return
+        cabinet, plain = self.cabinet, self.cabinet.tick
+        ticks = waits = duration_ms // self.config.tick_ms
+
+        def tick(now_us, elapsed_ticks):
+            nonlocal waits
+            waits -= 1
+            if waits < 1:
+                cabinet.tick = plain
+                plain(now_us, ticks)
+
+        cabinet.tick = tick
+
+    def spoil_store(self):
+        """Neither copy in the state directory can be read at the next start."""
+        self.store.is_spoiled = True
+
+    def store_other_image(self):
+        """The store holds another limit image that was approved, at the next start."""
+        self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
+
+    def reset(self, by):
+        """Request a reset of exactly the causes of now; a dead controller takes none."""
+        if self.cabinet is None:
+            return
+        core = self.cabinet.core
+        self.cabinet.request_reset(
+            matrix.KEY if by == "key" else matrix.REMOTE,
+            core.out[s.FIRST_OUT_INSTANCE],
+            core.out[s.CAUSE_MASK],
+            *core.inp[image.places(core.layout)["peer"]],
+        )
+
+    def run_request(self, on):
+        """Request running or a controlled stop."""
+        if self.cabinet is not None:
+            self.cabinet.request_run(on)
+
+    def hint(self, source, kind, quantity, value_W, valid_ms):
+        """A hint of the source with this name, as after the checks of the listener."""
+        names = [known.name for known in self.config.sources]
+        if source not in names:
+            raise ValueError(f"no source {source!r}, there are {', '.join(names)}")
+        if self.cabinet is not None:
+            self.cabinet.request_hint(names.index(source), kind, quantity, value_W, valid_ms)

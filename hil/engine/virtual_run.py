@@ -1,0 +1,71 @@
+"""A whole run in virtual time: the counterpart of hil.engine.rig.run."""
+
+import time
+
+from controller.core.instances import stage_instances
+from controller.system import realtime
+from hil.engine.simulate import VirtualRig
+from hil.loads.selection import carried_W
+from hil.results import recorder, run_result, view
+from hil.results.live import Live
+from hil.results.screen import shown_on
+
+VIEW_EVERY_S = 1.0  # virtual time between two views
+
+
+def run(order, scenario, config, headless, load):
+    """Returns run_result.Outcome."""
+    virtual = VirtualRig(
+        config,
+        load.power,
+        order["seed"],
+        scenario.actions if scenario else (),
+        {"soc": order["soc_pct"] / 100},
+        order["journal"],
+    )
+    views = Views(virtual, config, view.common(order, scenario, config, load, "virtual time"))
+    began_s = time.monotonic()
+    interrupted = False
+    with shown_on(headless, order["progress"], time.monotonic) as show:
+        try:
+            # nothing here makes cycles; the collector's rounds cost a twentieth
+            realtime.freeze_collector()
+            virtual.run(order["duration_s"], show and (lambda: show(views.view())), VIEW_EVERY_S)
+        except KeyboardInterrupt:
+            interrupted = True
+    speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
+    extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
+    recorded = recorder.run_of(virtual, load)
+    return run_result.measured(
+        recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted
+    )
+
+
+class Views:
+    """Views of a run in virtual time."""
+
+    def __init__(self, virtual, config, common):
+        self._virtual, self._common = virtual, common
+        self._names = stage_instances(config.layout())
+        self._since_s = {}
+        self._live = Live(virtual.recorder, virtual.observer.result, config)
+        self._began_s = time.monotonic()
+
+    def view(self):
+        """The view of this moment."""
+        virtual = self._virtual
+        shown = view.plant_part(virtual.plant)
+        now_s = virtual.now_us / 1e6
+        cabinet = virtual.controller.cabinet
+        if cabinet is not None:
+            core = cabinet.core
+            shown |= view.controller_part(core.out, core.layout, self._names, self._since_s, now_s)
+        return {
+            **shown,
+            **self._common,
+            **self._live.shown(virtual.now_us),
+            "elapsed_s": now_s,
+            "ticks": virtual.ticks,
+            "speed": now_s / max(1e-6, time.monotonic() - self._began_s),
+            "next_action": virtual.clockwork.upcoming(),
+        }

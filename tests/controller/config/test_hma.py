@@ -1,0 +1,54 @@
+"""[hma]: the analysis of a cabinet, and what a later layer may change of it."""
+
+import pytest
+
+from controller.config import hma
+from controller.config.stage_states import instances
+
+OWN = '[hma]\nlfl_vol_ppm = 50000\nlfl_source = "UL 9540A report 77"'
+
+
+@pytest.fixture
+def files(files):
+    return files.replace("type", '["suppression", "door"]', '["gas", "offgas", "toxic", "door"]')
+
+
+@pytest.mark.parametrize("names", [["gas"], ["gas", "toxic"], ["gas", "offgas"]])
+def test_row_14_is_armed_for_detection_of_vapour_or_hydrogen_alone(files, names):
+    """A cabinet that lost all of it ran on at half power (row 13). No flammable limit is needed."""
+    files.drop("type", *[f"{key} = " for key in hma.WITH_GAS])
+    files.say("type", "hma.explosion_control", '"68"')
+    files.say("type", "hma.hard_wired_rows", [1, 2, 3, 30, 44])
+    loaded = files.without(names).load()
+    assert [loaded.hma[key] for key in hma.WITH_GAS] == [None] * 3
+    assert loaded.cabinet["gas_required"] == 1
+    image = loaded.safety_image[loaded.image_map().armed :]
+    armed = [stage[0] for (stage, _), word in zip(instances(loaded.topology), image) if word]
+    assert "14" in armed
+
+
+def test_later_layer_may_only_lower_the_flammable_limit(files):
+    loaded = files.append("site", OWN).load()
+    assert (loaded.hma["lfl_vol_ppm"], loaded.hma["lfl_source"]) == (50_000, "UL 9540A report 77")
+    files.append("cabinet", "[hma]\nlfl_vol_ppm = 55000")
+    assert "hma.lfl_vol_ppm: 55000 is not allowed, it is looser than 50000" in files.refusal()
+
+
+def test_limit_that_the_type_leaves_open(files):
+    files.drop("type", "lfl_vol_ppm = ", "lfl_source = ")
+    files.append("site", OWN.replace("50000", "70000"))
+    assert files.load().hma["lfl_vol_ppm"] == 70_000
+
+
+def test_later_layers(files):
+    files.say("site", "hma.report", '"HMA 12, 2026-03-01"').say("site", "hma.noc_derate", "true")
+    loaded = files.load()
+    assert (loaded.hma["report"], loaded.hma["noc_derate"]) == ("HMA 12, 2026-03-01", True)
+
+
+def test_fan_waits_for_the_agent_only_with_a_reason(files):
+    files.say("type", "cabinet.agent_hold_off_ms", 30_000)
+    files.say("site", "hma.agent_hold_off_reason", '"HMA 12, section 4: agent needs 30 s"')
+    assert files.load().cabinet["agent_hold_off_ms"] == 30_000
+    files.append("site", "[cabinet]\nagent_hold_off_ms = 30001")
+    assert "agent_hold_off_ms: 30001 is not allowed, it is looser than 30000" in files.refusal()

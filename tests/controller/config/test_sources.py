@@ -1,0 +1,102 @@
+"""[source.NAME]: the accepted values, the image, and the output of `check`."""
+
+from array import array
+
+import pytest
+from site_files import PYLONTECH, SiteFiles
+
+from controller.config import configuration, schema, sources
+from controller.core import hint_codes, hint_sources, parameters
+from controller.documents import check
+from controller.sites import EXAMPLE
+
+EXAMPLE = configuration.load(EXAMPLE)
+
+
+@pytest.fixture
+def files(tmp_path):
+    return SiteFiles(tmp_path, PYLONTECH)
+
+
+def source(name, role="request", priority=1, more=""):
+    own = "" if role == "cap" else f"priority = {priority}\n"
+    return f'[source.{name}]\nrole = "{role}"\n{own}{more}'
+
+
+def test_the_example_has_an_energy_management_and_a_scheduler():
+    scheduler, site_ems = EXAMPLE.sources
+    found = [(each.name, each.index, each.role, each.priority) for each in EXAMPLE.sources]
+    assert found == [("scheduler", 0, "request", 1), ("site_ems", 1, "grid_cap", 2)]
+    assert scheduler.fallback == dict.fromkeys(range(1, 6))
+    assert site_ems.fallback == {1: None, 2: None, 3: None, 4: 450_000, 5: None}
+
+
+def test_what_is_not_said_has_its_default(files):
+    (found,) = files.append("site", source("a", "operator", 8)).load().sources
+    assert (found.valid_s_max, found.hints_per_s_max) == (300, 10)
+    assert (found.request_ramp_W_per_s, found.energy_Wh_per_h_max) == (25_000, 100_000)
+    assert found.rank == hint_sources.OPERATOR == 3
+
+
+def test_indexes_follow_the_sorted_names_whatever_the_order_of_the_file(files):
+    files.append("site", source("zeta", priority=2)).append("cabinet", source("alpha", priority=1))
+    found = [(each.name, each.index) for each in files.load().sources]
+    assert found == [("alpha", 0), ("zeta", 1)]
+
+
+def test_a_later_layer_may_only_tighten(files):
+    files.append("site", source("a", more="valid_s_max = 100\n"))
+    files.append("cabinet", "[source.a]\nvalid_s_max = 60\nfallback_charge_W_max = 2000")
+    (found,) = files.load().sources
+    assert (found.valid_s_max, found.fallback[hint_codes.CHARGE_W_MAX]) == (60, 2000)
+    said = files.say("cabinet", "source.a.valid_s_max", 101).refusal()
+    assert "cabinet.toml:source.a.valid_s_max: 101 is not allowed, it is looser than 100 in" in said
+    assert said.endswith("allowed 1..100")
+
+
+def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
+    for number in range(7):
+        files.append("site", source(f"s{number}", "cap"))
+    found = files.append("site", source("a234567890123456")).load().sources
+    assert len(found) == hint_sources.SOURCES_MAX and len(found[0].name) == 16
+    files.append("site", source("s8", "cap"))
+    assert "source.s8: is one source too many; allowed 8 sources" in files.refusal()
+
+
+def test_the_image_says_all_that_the_core_needs():
+    image = EXAMPLE.source_image
+    assert hint_sources.count(image) == 2
+    first = [1, 1, 120, 10, 25_000, 100_000, -1, -1, -1, -1, -1]
+    second = [2, 2, 300, 10, 25_000, 100_000, -1, -1, -1, 450_000, -1]
+    assert [list(hint_sources.words(image, index)) for index in (0, 1)] == [first, second]
+    assert hint_sources.count(hint_sources.image(())) == 0
+
+
+@pytest.mark.parametrize(
+    "image", [[], [1], [2, 0], [0, 0], [1, 1], [1, 0, 0], [1, -1], [1, 9] + [0] * 99]
+)
+def test_an_image_of_another_version_is_refused(image):
+    with pytest.raises(ValueError, match="source image"):
+        hint_sources.count(array("i", image))
+
+
+def test_the_words_are_those_of_the_table():
+    names = [row[0] for row in parameters.SOURCE_PARAMETERS]
+    assert names[5:] == list(sources.FALLBACK_KEYS.values())
+    assert set(schema.SOURCE) == {"role", *names}
+
+
+def test_check_says_who_may_send_what(files):
+    lines = check.report(EXAMPLE).splitlines()
+    allowed = "300 s   10/s         25 kW/s         100 kWh in any hour"
+    assert f"  site_ems         grid_cap        2  {allowed}" in lines
+    stripped = [line.strip() for line in lines]
+    assert "fallback: import 450 kW" in stripped
+    assert "fallback: none; what has expired no longer acts" in stripped
+    assert "SOURCES OF HINTS: none" in check.report(files.load())
+    more = "fallback_charge_W_max = 1500\nfallback_export_W_max = 0"
+    text = check.report(files.append("site", source("a", "cap", more=more)).load())
+    assert "  a                cap             -  300 s   10/s      no requests\n" in text
+    assert "fallback: charge 1.5 kW, export 0 kW\n" in text
+    every_key = check.keys()
+    assert "\nsource.NAME.valid_s_max " in every_key

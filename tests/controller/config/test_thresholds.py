@@ -1,0 +1,137 @@
+"""Thresholds: only tighter than the matrix, in order, for both chemistries."""
+
+import pytest
+from site_files import SiteFiles
+from word_sets import words
+
+from controller.config import schema, stage_order, thresholds
+from controller.config.refusal import in_unit
+from controller.config.value_checks import allowed_text
+from controller.rows import records
+from safety import matrix
+from tests.tables import cases
+
+IDS = [stage[matrix.S_ID] for stage in matrix.STAGES]
+TAPERS = ("charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
+
+
+def nmc(files):
+    files.replace("type", 'chemistry = "LFP" ', 'chemistry = "NMC" ')
+    return files.drop("type", *TAPERS)
+
+
+def test_nmc_cells_have_other_thresholds(files):
+    loaded = nmc(files).load()
+    changed = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
+    for stage in matrix.STAGES:
+        name = stage[matrix.S_ID]
+        if name not in thresholds.STAGE_SET_FROM:
+            expected = changed.get(name, (stage[matrix.S_SET], stage[matrix.S_CLEAR]))
+            assert loaded.stage_words[name][:2] == expected, name
+    assert [loaded.rack_tables[2][key] for key in TAPERS] == [4100, 4200, 3200, 3000]
+
+
+@cases("""key  value  accepted
+    "set"  4250  True | "set"  4251  False | "set"  4201  True | "set"  4200  False
+    "clear"  4151  False""")
+def test_nmc_cells_tighten_from_their_own_values(files, key, value, accepted):
+    files = nmc(files).append("site", f"[stage.29]\n{key} = {value}")
+    if accepted:
+        assert files.load().stage_words["29"][0] == value
+    else:
+        assert f"stage.29.{key}: {value} ({value / 1000:g} V) is not allowed" in files.refusal()
+
+
+def tightened(stage):
+    """[(key, one above the range, one below it)] of a stage."""
+    found = []
+    for key in ("set", "clear"):
+        spec = schema.STAGE[stage][key]
+        if spec.kind != "derived" and spec.allowed[0] != spec.allowed[1]:
+            found.append((key, spec.allowed[1] + 1, spec.allowed[0] - 1))
+    return found
+
+
+@pytest.mark.parametrize("stage", [name for name in IDS if tightened(name)])
+def test_bounds_of_a_threshold(files, stage):
+    for key, *beyond in tightened(stage):
+        spec = schema.STAGE[stage][key]
+        for value in beyond:
+            changed = SiteFiles(files.paths[0].parents[1] / f"{key}{value}")
+            refusal = changed.append("site", f"[stage.{stage}]\n{key} = {value}").refusal()
+            said, allowed = in_unit(value, spec.unit), allowed_text(spec)
+            assert f"stage.{stage}.{key}: {said} is not allowed; allowed {allowed}" in refusal
+            assert spec.unit[1] in refusal
+
+
+@pytest.mark.parametrize("key, column", [("set", matrix.S_SET), ("clear", matrix.S_CLEAR)])
+def test_no_range_reaches_beyond_the_matrix(key, column):
+    """A tenth of the meant value, or of up to 2.5 times it, is no threshold either."""
+    for stage in matrix.STAGES:
+        specs, sense = schema.STAGE[stage[matrix.S_ID]], stage[matrix.S_SENSE]
+        spec = specs[key]
+        if spec.kind != "derived":
+            assert max(bound * sense for bound in spec.allowed) == stage[column] * sense
+        if spec.unit is not None and spec.unit[0] > 1 and spec.tighter == "down":
+            assert 0 < spec.default * 2.5 / 10 <= spec.allowed[0] <= max(spec.default / 4 + 1, 2000)
+        assert specs["set_ms"].allowed == (0, stage[matrix.S_SET_MS])
+        assert specs["clear_ms"].allowed[0] == stage[matrix.S_CLEAR_MS]
+
+
+def test_what_can_be_tightened():
+    """Every threshold with a unit; no counts, no flags, nothing that follows from a parameter."""
+    stages = [stage for stage in matrix.STAGES if tightened(stage[matrix.S_ID])]
+    assert {records.feature_name(stage) for stage in stages} == words(
+        "offgas_ppm_max offgas_ppm_second toxic_ppm toxic_rise_ppm gas_lfl_permille_max "
+        "gas_calibration_d_min air_temperature_ddegC humidity_permille ups_reserve_min "
+        "cpu_temperature_ddegC noc_lost_s bus_mismatch_mV temperature_ddegC_max "
+        "temperature_over_median_ddegC temperature_unexplained_ddegC "
+        "temperature_rise_10s_ddegC temperature_rise_3s_ddegC cell_voltage_drop_mV "
+        "temperature_ddegC_min temperature_spread_ddegC cell_voltage_mV_max "
+        "cell_voltage_mV_min cell_spread_mV insulation_ohm_per_V runaway_suspicion_pct"
+    )
+
+
+def test_ladders():
+    pairs = {(low[matrix.S_ID], high[matrix.S_ID]) for low, high in stage_order.ladders(schema.LFP)}
+    named = words(
+        "27<28 28<29 34a<34b 34b<34c 31a<31b 31b<32 32<33 11<12a 9<10a 17b<17c 26a<26b 37a<37b "
+        "43b<43c 19a<20a 20b<21a 25a<25b"
+    )
+    for low, high in [pair.split("<") for pair in named]:
+        assert (low, high) in pairs and (high, low) not in pairs
+    assert not [pair for pair in pairs if set(pair) & {"49", "50a", "50b", "52"}]
+
+
+def test_ladder_blames_the_later_layer(files):
+    stages = (("34b.set", 150), ("34b.clear", 100), ("34c.set", 160), ("34c.clear", 100))
+    for key, value in (*stages, ("34a.set", 90)):
+        files.say("site", f"stage.{key}", value)
+    assert files.load().stage_words["34c"][0] == 160
+    files.append("cabinet", "[stage.34b]\nset = 90\nclear = 60")
+    assert files.refusal() == (
+        "example/cabinet.toml:stage.34b.set: 90 mV is not allowed; allowed above the set of "
+        "stage 34a, which is 90 mV"
+    )
+
+
+def test_milder_stage_of_the_later_layer_is_blamed(files):
+    stages = "[stage.27]\nset = 3500\n[stage.28]\nset = 3540\nclear = 3500\n"
+    files.append("site", stages + "[rack.all]\ncharge_end_mV = 3540")
+    files.append("cabinet", "[stage.27]\nset = 3500")
+    assert files.load().stage_words["28"][0] == 3540
+    files.say("site", "stage.28.set", 3500).say("site", "stage.28.clear", 3400)
+    assert files.refusal() == (
+        "example/cabinet.toml:stage.27.set: 3500 (3.5 V) is not allowed; allowed below the "
+        "set of stage 28, which is 3500 (3.5 V)"
+    )
+
+
+@cases("""value_ms  accepted
+    2999  False | 3000  True | 10_000  True | 10_001  False""")
+def test_silence_of_monitors_moves_row_52(files, value_ms, accepted):
+    files.append("site", f"[cabinet]\nmonitor_silent_ms = {value_ms}")
+    if accepted:
+        assert files.load().stage_words["52"][:2] == (value_ms, value_ms // 2)
+    else:
+        assert f"cabinet.monitor_silent_ms: {value_ms} is not allowed" in files.refusal()

@@ -1,0 +1,138 @@
+"""The path from a change of the load to the battery: each part by hand, and what follows."""
+
+import pytest
+
+from controller.config import bus_times, families, track_path
+from controller.core.image import ProcessImage
+from tests.tables import cases
+
+CHARACTER_US = {9600: 1e7 / 9600, 38_400: 1e7 / 38_400, 115_200: 1e7 / 115_200}
+NEAR = 0.003  # ms: each frame is rounded up to whole us
+ONE_BUS = (
+    ("site", '[bus.meter_load]\nkind = "rtu"\nbaud_Bd = 115200\n', ""),
+    ("site", "baud_Bd = 115200\n[device", "baud_Bd = 38400\n[device"),
+    ("site", "firebreak_fast_meter", "sdm630"),
+    ("site", 'bus = "meter_load"', 'bus = "meter_grid"'),
+    (
+        "cabinet",
+        '[bus.meter_load]\nport = "/dev/serial/by-path/platform-xhci-usb-0:1.5:1.0-port0"\n',
+        "",
+    ),
+)
+
+
+def with_sdm630(files):
+    """Both meters of the example as SDM630 on one bus of 38 400 Bd."""
+    for layer, old, new in ONE_BUS:
+        files.replace(layer, old, new)
+    return files
+
+
+def parts_ms(config):
+    """{part: (least, typical, most)} in ms."""
+    found = track_path.path_delay(config)
+    return {part.what: tuple([part[column] / 1000 for column in (1, 2, 3)]) for part in found}
+
+
+def near(*values_ms):
+    return pytest.approx(values_ms, abs=NEAR)
+
+
+# the longest exchange on bus pcs: 13 registers of model 704 are read back
+IN_FLIGHT_MS = (8 + 5 + 2 * 13) * CHARACTER_US[115_200] / 1000 + 5 + 1.75
+SETPOINT_MS = 13 * CHARACTER_US[115_200] / 1000
+CONVERTER = {"dead time": (60, 60, 60), "ramp": (0, 10, 50)}
+
+
+def test_each_part_with_the_fast_meter(files):
+    """One read: 53 characters and a turn-around of 2 ms, whole 1 ms before the tick."""
+    found, read_ms = parts_ms(files.load()), 2 + 53 * CHARACTER_US[115_200] / 1000 + 1
+    expected = {"hold": (0, 10, 20), "meter window": (10, 10, 10), "meter wait": (0, 10, 20)}
+    expected |= {"bus meter_load": near(read_ms, read_ms, read_ms), "tick": (0, 1, 20)}
+    expected |= {"bus pcs": near(SETPOINT_MS, SETPOINT_MS, SETPOINT_MS + IN_FLIGHT_MS)}
+    assert found == expected | CONVERTER
+    assert list(found) == [*expected, *CONVERTER]
+    assert sum([typical_ms for _, typical_ms, _ in found.values()]) == pytest.approx(
+        109.73, abs=0.01
+    )
+
+
+def test_each_part_with_an_sdm630(files):
+    """36 registers at 38 400 Bd: 77 characters and a turn-around of 10 ms."""
+    config = with_sdm630(files).load()
+    found, read_ms = parts_ms(config), 10 + 77 * CHARACTER_US[38_400] / 1000 + 1
+    assert found["hold"] == (0, 50, 100) and found["meter window"] == (50, 50, 50)
+    assert found["meter wait"] == (0, 50, 100)
+    assert found["bus meter_grid"] == near(read_ms, read_ms, read_ms)
+    times_us = track_path.totals_us(track_path.path_delay(config))
+    assert [time_us / 1000 for time_us in times_us] == pytest.approx([142.2, 253.2, 422.3], abs=0.1)
+    control = config.control
+    assert (control["track_sample_ms"], control["track_path_delay_ms"]) == (100, 253)
+    assert (control["track_path_delay_ms_min"], control["track_path_delay_ms_max"]) == (113, 507)
+
+
+def test_a_meter_that_is_not_read_in_phase_waits_half_a_tick(pylontech):
+    """250 ms are 12.5 ticks of 20 ms. No load meter: tracking follows the grid meter."""
+    found = parts_ms(pylontech.load())
+    read_ms = 10 + 77 * CHARACTER_US[9600] / 1000
+    all_ms = 85 * CHARACTER_US[9600] / 1000 + 10
+    gap_ms = 3.5 * CHARACTER_US[9600] / 1000
+    latest_ms = all_ms + gap_ms - 8 * CHARACTER_US[9600] / 1000 + 20
+    assert found["bus meter"] == near(read_ms, read_ms + 10, latest_ms)
+    assert found["hold"] == (0, 125, 250) and found["meter wait"] == (0, 50, 100)
+    # a set-point each 100 ms: up to 80 ms more than with one in each tick
+    frame_ms = 13 * CHARACTER_US[38_400] / 1000
+    assert found["bus pcs"][:2] == near(frame_ms, frame_ms + 40)
+
+
+def test_what_shares_the_bus_of_the_meter_may_cost_a_tick(files):
+    files.replace("type", 'bus = "gas"\nunit_id = 8', 'bus = "meter_load"\nunit_id = 8')
+    least_ms, typical_ms, most_ms = parts_ms(files.load())["bus meter_load"]
+    assert (typical_ms, most_ms) == near(least_ms, least_ms + 20)
+
+
+@cases("""said  expected
+    {}  (110, 62, 239, 20) | {"track_path_delay_ms": 300}  (300, 62, 300, 20)
+    {"track_path_delay_ms": 50}  (50, 50, 239, 20) | {"track_sample_ms": 40}  (110, 62, 239, 40)
+    {"track_path_delay_ms_min": 110}  (110, 110, 239, 20)
+    {"track_path_delay_ms_max": 110}  (110, 62, 110, 20)""")
+def test_what_a_file_says_comes_before_what_follows(files, said, expected):
+    """Refusals: refusals.txt."""
+    for key, value in said.items():
+        files.say("site", f"control.{key}", value)
+    config = files.load()
+    keys = "track_path_delay_ms", "track_path_delay_ms_min", "track_path_delay_ms_max"
+    assert tuple([config.control[key] for key in (*keys, "track_sample_ms")]) == expected
+    assert list(config.control_image) == list(config.control.values())
+
+
+def phases_us(config):
+    return bus_times.meter_phases(config, families.build(config, ProcessImage(config.layout())))
+
+
+def test_each_reply_is_whole_one_millisecond_before_its_tick(files, pylontech):
+    """61 characters and 2 ms, then 1 ms: due so long before a multiple of the tick."""
+    lead_us = 2000 + 61 * CHARACTER_US[115_200] + 1000
+    found = phases_us(files.load())
+    assert found == pytest.approx({"meter_grid": -lead_us, "meter_load": -lead_us}, abs=3)
+    assert phases_us(pylontech.load()) == {}, "its period is not a whole number of ticks"
+    # on one bus the load meter is read last, the grid meter one exchange before
+    found = phases_us(with_sdm630(files).load())
+    own_us = 85 * CHARACTER_US[38_400] + 10_000
+    assert found["meter_load"] == pytest.approx(-own_us - 1000, abs=3)
+    assert found["meter_grid"] == pytest.approx(-2 * own_us - 1750 - 1000, abs=5)
+
+
+def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
+    """The measured delay goes through the grid meter, whose values are older."""
+    difference = "meter_delay_difference_ms"
+    assert files.load().control[difference] == 0
+    files.replace(
+        "site",
+        'role = "meter_grid"\nprofile = "firebreak_fast_meter"',
+        'role = "meter_grid"\nprofile = "sdm630"',
+    )
+    # window, wait and hold 40 ms each; 24 characters and 8 ms of turn-around more
+    assert files.load().control[difference] == -130
+    files.replace("site", "grid_export_W_max = 0", f"grid_export_W_max = 0\n{difference} = 7")
+    assert files.load().control[difference] == 7

@@ -1,0 +1,108 @@
+"""`firebreak evidence --sbom`: every locked package with its hashes, and what of it a cabinet runs.
+
+Documents of this form passed the strict JSON schemas of CycloneDX 1.5 and 1.6 (the validator of
+cyclonedx-python-lib); the parts that these require are asserted here.
+"""
+
+import re
+import uuid
+
+import pytest
+
+from controller.documents import bill_of_materials as bom, locked
+
+SOURCES = bom.LOCKS[0]
+LOCK = SOURCES.read_text(encoding="ascii")
+PACKAGES = locked.blocks(LOCK)
+
+
+def runtime():
+    setup = (locked.ROOT / "setup.cfg").read_text(encoding="ascii")
+    return set(locked.needed(PACKAGES, locked.run_roots(setup)))
+
+
+def names(found, **wanted):
+    return {
+        each["name"]
+        for each in found["components"]
+        if all(each[key] == value for key, value in wanted.items())
+    }
+
+
+def test_every_package_is_there_with_all_its_hashes():
+    found = bom.document()
+    assert names(found) == {*PACKAGES, *bom.DEBIAN}
+    assert names(found, scope="required") == {*runtime(), *bom.DEBIAN}
+    digests = [
+        file["hashes"][0]["content"]
+        for each in found["components"]
+        for file in each.get("externalReferences", [])
+    ]
+    assert sorted(digests) == sorted(re.findall("sha256:([0-9a-f]{64})", LOCK))
+    (serial,) = [each for each in found["components"] if each["name"] == "pyserial"]
+    assert (serial["version"], serial["purl"]) == ("3.5", "pkg:pypi/pyserial@3.5")
+
+
+def test_the_form_is_that_of_cyclonedx():
+    found = bom.document()
+    assert (found["bomFormat"], found["specVersion"], found["version"]) == ("CycloneDX", "1.5", 1)
+    assert uuid.UUID(found["serialNumber"].removeprefix("urn:uuid:"))
+    refs = [each["bom-ref"] for each in found["components"]] + [bom.OURS]
+    assert len(set(refs)) == len(refs)
+    for each in (found["metadata"]["component"], *found["components"]):
+        assert each["type"] in ("application", "library") and each["name"] and each["bom-ref"]
+    lines = {line["ref"]: line["dependsOn"] for line in found["dependencies"]}
+    assert {*lines, *[ref for needs in lines.values() for ref in needs]} <= set(refs)
+    direct = {ref.partition("@")[0].rpartition("/")[2] for ref in lines[bom.OURS]}
+    assert direct == {"msgpack", "pyserial", "python-can", *bom.DEBIAN}
+    (can,) = [line for ref, line in lines.items() if ref.startswith("pkg:pypi/python-can@")]
+    assert {ref.partition("@")[0] for ref in can} == {
+        f"pkg:pypi/{name}" for name in ("packaging", "typing-extensions", "wrapt")
+    }
+
+
+def test_a_release_tells_of_its_own_lock(monkeypatch, tmp_path):
+    """It has no sources and no "via"; all of it runs, and the program needs all."""
+    lock = tmp_path / "run.lock"
+    lock.write_text("".join([PACKAGES[name][0] for name in sorted(runtime())]))
+    monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", lock))
+    found = bom.document()
+    assert names(found, scope="required") == names(found) == {*runtime(), *bom.DEBIAN}
+    assert len(found["dependencies"][0]["dependsOn"]) == len(found["components"])
+
+
+@pytest.mark.parametrize(
+    "text", ["iproute2 1:6~x+1 amd64\n", "iproute2 1:6~x+1 amd64\nsystemd  \n"]
+)
+def test_debian_packages_as_the_box_has_them(monkeypatch, text):
+    monkeypatch.setattr(bom, "QUERY", ("printf", text + "%.0s"))
+    debian = {each["name"]: each for each in bom.document()["components"][-len(bom.DEBIAN) :]}
+    assert debian["iproute2"]["purl"] == "pkg:deb/debian/iproute2@1%3A6~x%2B1?arch=amd64"
+    assert debian["iproute2"]["version"] == "1:6~x+1"
+    assert debian["systemd"]["purl"] == "pkg:deb/debian/systemd"
+    assert "version" not in debian["systemd"]
+
+
+def test_without_dpkg_the_rest_is_there(monkeypatch):
+    monkeypatch.setattr(bom, "QUERY", ("no-such-program",))
+    assert names(bom.document()) == {*PACKAGES, *bom.DEBIAN}
+
+
+def test_the_installer_asks_for_these_debian_packages():
+    text = (locked.ROOT / "controller/systemd/install.sh").read_text(encoding="utf-8")
+    asked = {
+        name for line in re.findall(r"apt-get install ([\w -]+)", text) for name in line.split()
+    }
+    assert asked == set(bom.DEBIAN)
+
+
+def test_the_page_has_a_line_for_each():
+    found = bom.document()
+    _, _, table = bom.blocks(found)
+    assert [line[0] for line in table.rows] == [each["name"] for each in found["components"]]
+
+
+def test_without_any_lock_there_is_none(monkeypatch, tmp_path):
+    monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", tmp_path / "nothing"))
+    with pytest.raises(FileNotFoundError, match="none"):
+        bom.document()

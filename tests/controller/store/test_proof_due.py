@@ -1,0 +1,338 @@
+"""Which proof tests are due; nothing that decides uses this."""
+
+import ast
+import functools
+import os
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.config import bus_times, configuration, proof_plan, stage_states, time_chain
+from controller.recorder.proof_watch import LOOK_US, ProofWatch
+from controller.rows import matrix_words, proof_intervals as intervals
+from controller.rows.proof_intervals import INTERVALS
+from controller.sites import EXAMPLE
+from controller.store import proof_lines as pl, proof_state, proof_tests as pt
+from controller.system import utc
+from safety import matrix as m
+from tests.repository import ROOT
+from tests.tables import cases
+
+DAY = date(2026, 3, 14)
+DAY_US = 86_400_000_000
+HEADER = {
+    "proof_tests": {"1": 365, "15": 365, "40": 0},
+    "names": {"type": "A", "cabinet": "Cabinet 1"},
+}
+
+
+def record_of(row, on, result=pl.PASSED, kind=pl.TEST):
+    at = on.isoformat()
+    return pl.Record(1, kind, row, at, f"{at}T00:00:00Z", "ntp", "A", 5, result, "", "", "")
+
+
+def commissioned(on):
+    return record_of("", on, "", pl.COMMISSIONED)
+
+
+def state_of(records, days=365, today=DAY):
+    return proof_state.rows({"1": days}, records, today)[0]
+
+
+def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
+    proven = {intervals.key_of(stage) for stage in m.STAGES}
+    wired = {key for key in INTERVALS if key.endswith(intervals.WIRED)}
+    assert proven | wired == set(INTERVALS) and not proven & wired
+    for key, each in INTERVALS.items():
+        assert each.confidence in matrix_words.CONFIDENCE and each.basis and intervals.what(key)
+        assert each.interval_d in (180, 365, 730, None)
+    by_days = {}
+    for key, each in INTERVALS.items():
+        by_days.setdefault(f"{each.interval_d}:", []).append(key)
+    lines = [line.split() for line in PROPOSED.strip().splitlines()]
+    assert {days: keys for days, *keys in lines} == by_days
+
+
+PROPOSED = """
+365:  1 1c 1w 2 2w 3 3w 4 5 6 6b 15 16 30 30w 36w 40e 42 42c 44 44a 44b 44e 44f 44g 44w 46 46c 47 \
+48 51
+180:  7 8 8b 9 10 11 12 12b 12w
+730:  13 17 18 19 20 21 25 27 28 29 31 32 33 35 36 37 37b 38 38b 39 43 45 45b 45d 59
+None: 14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 50c 50d 52 53 54 55 56 57 57a 58
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return configuration.load(EXAMPLE)
+
+
+def test_no_stage_hides_behind_a_slower_one(loaded):
+    """Stages proven by one time may take less than twice the time of the quickest."""
+    schedule, times_ms = bus_times.schedule(loaded), {}
+    for stage in m.STAGES:
+        key, parts = intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
+        times_ms.setdefault(key, []).append(sum([part.time_ms for part in parts]))
+    slower = [key for key, each_ms in times_ms.items() if max(each_ms) >= 2 * min(each_ms)]
+    assert slower == []
+
+
+def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its_own():
+    apart = [key for key in INTERVALS if not key.isdigit()]
+    for key in apart:
+        of_row_d = INTERVALS[str(intervals.row_of(key))].interval_d or 10**6
+        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and intervals.PROOFS[key].proves
+    assert len({intervals.what(key) for key in INTERVALS}) == len(INTERVALS)
+
+
+def by_wire(planned):
+    return {key: planned[key] for key in planned if key.endswith(intervals.WIRED)}
+
+
+def test_the_rows_by_wire_have_entries_of_their_own(loaded):
+    allowed_ms = proof_plan.allowed_ms(loaded)
+    contact_ms = time_chain.CONTACT_MS + time_chain.RELAY_MS
+    days = dict.fromkeys(("1w", "2w", "3w", "30w", "44w"), 365)
+    assert by_wire(proof_plan.plan(loaded)) == {**days, "12w": 180}
+    allowed_by_wire_ms = dict.fromkeys(("1w", "2w", "3w", "12w", "30w"), contact_ms)
+    assert by_wire(allowed_ms) == {**allowed_by_wire_ms, "44w": 500 + time_chain.RELAY_MS}
+    assert contact_ms < allowed_ms["12b"] < allowed_ms["12"]
+
+
+def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
+    files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", "#")
+    files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
+    files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
+    planned = proof_plan.plan(files.load())
+    assert "12b" in planned and not by_wire(planned)
+
+
+@cases(r"""
+    lines                days
+    "12 = 90"            {"12": 90, "12b": 90, "12w": 90}
+    "12 = 90\n12b = 30"  {"12": 90, "12b": 30, "12w": 90}
+    "12b = 30"           {"12": 180, "12b": 30, "12w": 180}
+    "40 = 90"            {"40": 90, "40a": 90, "40e": 90}
+    "40 = 700"           {"40": 700, "40a": 700, "40e": 365}
+""")
+def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, days):
+    files.append("site", f"[proof_test]\n{lines}")
+    planned = proof_plan.plan(files.load())
+    assert {key: planned[key] for key in days} == days
+
+
+def test_the_plan_has_the_armed_rows_only(loaded):
+    planned, topology = proof_plan.plan(loaded), loaded.topology
+    armed = {
+        stage[m.S_ROW]
+        for stage, index in stage_states.instances(topology)
+        if stage_states.stage_state(stage, topology, index)[0] in stage_states.ARMED_STATES
+    }
+    assert {intervals.row_of(key) for key in planned} == armed and "51" not in planned
+    assert (planned["1"], planned["40"], planned["40e"]) == (365, 0, 365)
+
+
+@cases("""
+    line  refusal
+    "1 = 366"  "proof_test.1: 366 is not allowed; allowed 1..365" | "1 = 365"  None | "1 = 1"  None
+    "1 = 0"  "proof_test.1: 0 is not allowed; allowed 1..365" | "40e = 90"  None | "40 = 730"  None
+    "40 = 731"  "proof_test.40: 731 is not allowed; allowed 1..730"
+    "7 = 181"  "proof_test.7: 181 is not allowed" | "99 = 5"  "proof_test.99: is not a known key"
+    '1 = "5"'  'proof_test.1: "5" is not allowed'
+""")
+def test_a_site_may_only_shorten(files, line, refusal):
+    files.append("site", f"[proof_test]\n{line}")
+    if refusal:
+        assert refusal in files.refusal()
+    else:
+        key, _, days = line.partition(" = ")
+        assert proof_plan.plan(files.load())[key] == int(days)
+
+
+def test_a_later_layer_may_only_shorten_further(files):
+    files.append("site", "[proof_test]\n1 = 100").append("cabinet", "[proof_test]\n1 = 101")
+    assert "101 is not allowed, it is looser than 100" in files.refusal()
+
+
+@pytest.mark.parametrize("limit_d, level", [(60, 1), (30, 2), (7, 3), (0, 4)])
+def test_each_limit_is_passed_on_its_day(limit_d, level):
+    for days_left, expected in ((limit_d + 1, level - 1), (limit_d, level), (limit_d - 1, level)):
+        row = state_of([record_of("1", DAY - timedelta(days=365 - days_left))])
+        assert (row["days_left"], row["level"]) == (days_left, expected)
+        assert row["state"] == ("overdue" if expected == 4 else "due" if expected else "ok")
+        assert row["due"] == (DAY + timedelta(days=days_left)).isoformat()
+
+
+def test_a_new_cabinet_is_due_at_once_what_is_proven_once_until_then_only():
+    assert proof_state.words(state_of([])) == "never tested, due today"
+    row = state_of([commissioned(DAY - timedelta(days=12))])
+    assert (row["state"], row["days_left"]) == ("overdue", -12)
+    assert proof_state.words(row) == "never tested, 12 d late"
+    assert state_of([commissioned(DAY)], 0)["state"] == "overdue"
+    row = state_of([record_of("1", date(2001, 1, 1))], 0)
+    assert (row["state"], row["due"], row["days_left"], row["level"]) == ("ok", None, None, 0)
+    assert row["interval_d"] is None
+    row = state_of([record_of("1", DAY - timedelta(days=353))])
+    assert (proof_state.words(row), row["interval_d"]) == ("due in 12 d", 365)
+    assert proof_state.rows_armed(proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], DAY)) == 2
+
+
+def test_a_failed_test_stands_until_one_has_passed_by_the_later_of_clock_and_ledger():
+    failed = [record_of("1", DAY, pl.FAILED)]
+    assert (state_of(failed)["state"], state_of(failed)["level"]) == ("failed", 4)
+    assert state_of(failed, today=DAY + timedelta(days=5))["days_left"] == -5
+    assert state_of([record_of("1", DAY), *failed])["state"] == "failed"
+    assert state_of([*failed, record_of("1", DAY)])["state"] == "ok"
+    assert state_of([record_of("1", DAY, "what a later version says")])["state"] == "failed"
+    records = [record_of("1", DAY), record_of("15", DAY + timedelta(days=365))]
+    assert state_of(records, today=date(2026, 1, 1))["state"] == "overdue"
+
+
+def test_the_summary_names_the_nearest():
+    def summary(records):
+        return proof_state.summary(proof_state.rows({"1": 365, "15": 365, "40": 0}, records, DAY))
+
+    fresh = [record_of("1", DAY), record_of("40", DAY)]
+    assert summary([]) == "3 proof tests to be done"
+    for more, state in (
+        ([], "never tested"),
+        ([record_of("15", DAY - timedelta(days=353))], "in 12 d"),
+        ([record_of("15", DAY - timedelta(days=366))], "overdue"),
+        ([record_of("15", DAY, pl.FAILED)], "failed"),
+    ):
+        assert summary([*fresh, *more]) == f"proof test of row 15 {state}"
+    assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
+
+
+def label(day, source=utc.NTP):
+    return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
+
+
+class Watching:
+    def __init__(self, folder, told=None):
+        self.folder, self.now_us = str(folder), 0
+        self.watch = ProofWatch(self.folder, told)
+        assert self.watch.look(0, label(DAY), HEADER) == [], "what matters at a start goes first"
+
+    def look(self, day, source=utc.NTP, header=HEADER):
+        self.now_us += LOOK_US
+        assert self.watch.look(self.now_us - 1, label(day, source), header) == []
+        return [event.text for event in self.watch.look(self.now_us, label(day, source), header)]
+
+    def test(self, row, day, result=pl.PASSED):
+        pt.Ledger(self.folder).test(label(day)[:2], row, "A", 5, result)
+
+
+def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_path):
+    made = Watching(tmp_path)
+    assert made.look(DAY) == ["proof test due now: rows 1, 15, 40"]
+    found = pt.read(str(tmp_path))
+    assert [(record.kind, record.date, record.remark) for record in found.records] == [
+        (pl.COMMISSIONED, "2026-03-14", "Cabinet 1")
+    ]
+    for row in ("1", "15", "40"):
+        made.test(row, DAY)
+    assert made.look(DAY) == []
+    told = {}
+    for passed_d in range(1, 368):
+        for line in made.look(DAY + timedelta(days=passed_d)):
+            told[365 - passed_d] = line
+        if passed_d % 50 == 0:
+            made = Watching(tmp_path, made.watch.told)  # another recorder goes on
+    assert told == {
+        60: "proof test due within 60 d: rows 1, 15",
+        30: "proof test due within 30 d: rows 1, 15",
+        7: "proof test due within 7 d: rows 1, 15",
+        0: "proof test due now: rows 1, 15",
+    }
+    made.test("1", DAY + timedelta(days=367), pl.FAILED)
+    assert made.look(DAY + timedelta(days=367)) == ["proof test due now: row 1"], (
+        "a failed one is due anew"
+    )
+
+
+def test_days_that_nobody_watched_are_one_event(tmp_path):
+    made = Watching(tmp_path)
+    made.look(DAY)
+    for row in ("1", "15", "40"):
+        made.test(row, DAY)
+    made.look(DAY)
+    assert made.look(DAY + timedelta(days=360)) == ["proof test due within 7 d: rows 1, 15"]
+
+
+def test_without_a_day_or_a_plan_nothing_is_told_or_written(tmp_path):
+    made = Watching(tmp_path)
+    for source, header in ((utc.UNKNOWN, HEADER), (utc.NTP, None), (utc.NTP, {"names": {}})):
+        assert made.look(DAY, source, header) == []
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_newest_record_that_was_taken_away_is_told(tmp_path):
+    made = Watching(tmp_path)
+    made.look(DAY)
+    made.test("1", DAY)
+    made.look(DAY)
+    path, head = Path(pt.path_of(str(tmp_path))), pt.read(str(tmp_path)).head
+    whole = path.read_bytes()
+    made = Watching(tmp_path, made.watch.told)
+    for left in (whole.splitlines(keepends=True)[0], b""):
+        path.write_bytes(left)
+        lost = f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
+        assert made.look(DAY)[0] == lost
+        path.write_bytes(whole)
+        made.look(DAY)
+        assert not [line for line in made.look(DAY) if "lacks" in line]
+
+
+def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
+    made = Watching(tmp_path)
+    made.look(DAY)
+    with open(pt.path_of(str(tmp_path)), "ab") as file:
+        file.write(b"x\n")
+    assert made.look(DAY) == ["the proof-test ledger is damaged from line 2"]
+    assert made.look(DAY) == []
+    os.unlink(pt.path_of(str(tmp_path)))
+    os.mkdir(pt.path_of(str(tmp_path)))
+    lines = made.look(DAY)
+    assert len(lines) == 1 and lines[0].endswith("proof_tests.jsonl: Is a directory")
+    assert made.look(DAY) == []
+
+
+@functools.cache
+def named_in(path):
+    found = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        names = [each.name for each in getattr(node, "names", ()) if hasattr(each, "name")]
+        module = getattr(node, "module", None)
+        found += [module, *[f"{module}.{name}" for name in names]] if module else names
+    return [name.replace(".", "/") + ".py" for name in found]
+
+
+def imported_by(*first):
+    found, waiting = set(), list(first)
+    while waiting:
+        path = waiting.pop()
+        if path not in found and (ROOT / path).is_file():
+            found.add(path)
+            waiting += named_in(path)
+    return found
+
+
+def test_nothing_that_decides_imports_any_of_it():
+    kernel = [path.relative_to(ROOT).as_posix() for path in (ROOT / "safety").glob("*.py")]
+    core = [f"controller/core/{name}.py" for name in ("core", "gate", "setpoint")]
+    decides = imported_by(*kernel, *core)
+    assert "controller/core/setpoint.py" in decides
+    assert not [path for path in decides if "proof" in path]
+    loop = imported_by("controller/run/loop.py", "controller/run/cabinet.py")
+    allowed = {"controller/config/proof_plan.py", "controller/rows/proof_intervals.py"}
+    assert core[0] in loop and {path for path in loop if "proof" in path} <= allowed
+
+
+def test_no_interval_changes_an_image(files):
+    before = files.load()
+    files.append("site", "[proof_test]\n" + "\n".join(f"{key} = 1" for key in INTERVALS))
+    after = configuration.load(files.paths[2])
+    assert before.proof_tests != after.proof_tests
+    assert (before.safety_image, before.control_image) == (after.safety_image, after.control_image)
