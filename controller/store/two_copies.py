@@ -19,6 +19,7 @@ import fcntl
 import os
 import secrets
 import select
+from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.store import durable
@@ -34,8 +35,9 @@ from controller.system import regular_file
 from safety.evaluate import TRIPS_END
 
 COPIES = ("store.a", "store.b")
+LOCK_FILE = "store.lock"
 NEW_SUFFIX = ".new"
-# how long a start waits for the keeper of a killed controller: it saves what it has, then ends
+# A start waits so long for the keeper of a killed controller, which saves its records and ends.
 HOLD_S, HOLD_PAUSE_S = 5, 0.1
 # in the folder of the run: its store could not be saved, whatever it holds
 FAILED_NAME = "store.failed"
@@ -66,13 +68,11 @@ class Store:
         self._files = files
         self._generation = 0
 
-    def load(self):
-        """Read both copies. Never raises for what is on the disk, and never calls a damaged store
-        clean.
-        """
+    def load(self) -> Loaded:
+        """Read both copies. A damaged file on the disk raises nothing and never counts as clean."""
         return self._found()._replace(salt=secrets.randbelow(TRIPS_END))
 
-    def _found(self):
+    def _found(self) -> Loaded:
         found = [_read_copy(path, self._files) for path in self.paths]
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
@@ -92,12 +92,12 @@ class Store:
         is_clean = record.clean and not record.armed and not lines
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
-    def save(self, record) -> None:
+    def save(self, record: Record) -> None:
         """Make a record durable in both copies. Raises StoreError.
 
-        After an error the store holds the old record or this one, in its second copy alone if that
-        can be done without room: the next load then knows that something is missing, also after a
-        power cut.
+        After an error the store holds the old record or this one. If that takes no room, the second
+        copy alone is left. The next load then knows that a record is missing, also after a power
+        cut.
         """
         self._generation += 1  # also after a failure, so that no two records ever share a number
         content = encode(self._generation, record)
@@ -110,7 +110,7 @@ class Store:
             where = error.filename if error.strerror == regular_file.REFUSED else self.directory
             raise StoreError(f"{where}: the store could not be saved: {error.strerror}") from None
 
-    def _leave_one(self):
+    def _leave_one(self) -> None:
         """Leave the newer copy alone, as the second; a disk that takes not even that keeps both."""
         first, second = [_read_copy(path, self._files)[0] for path in self.paths]
         if not first or second and _is_of_two([first, second]):
@@ -123,7 +123,7 @@ class Store:
             durable.sync_directory(self.directory, self._files)
 
 
-def _is_of_two(whole):
+def _is_of_two(whole: list) -> bool:
     """True for copies that no power cut leaves: unlike with one number, or more than one save
     apart.
 
@@ -133,7 +133,7 @@ def _is_of_two(whole):
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
-def of_cabinet(loaded, name: str):
+def of_cabinet(loaded: Loaded, name: str) -> Loaded:
     """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
     latches and needs the key, like a store that cannot be read.
 
@@ -147,7 +147,7 @@ def of_cabinet(loaded, name: str):
     return _doubted(loaded, f'the store is of the cabinet "{others[0]}", not of "{name}"')
 
 
-def of_run(loaded, run_directory: str):
+def of_run(loaded: Loaded, run_directory: str) -> Loaded:
     """`loaded` as it may be trusted after a run in this folder: what that run could not save may be
     a latch.
     """
@@ -156,20 +156,26 @@ def of_run(loaded, run_directory: str):
     return _doubted(loaded, "the last run could not save the store")
 
 
-def _doubted(loaded, line):
+def _doubted(loaded: Loaded, line: str) -> Loaded:
     lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
     return loaded._replace(state=UNREADABLE, lines=lines)
 
 
-def hold(directory: str, pause=lambda: select.select((), (), (), HOLD_PAUSE_S)) -> int | None:
+def _pause() -> None:
+    select.select((), (), (), HOLD_PAUSE_S)
+
+
+def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
     """Become the only writer of the store here: a descriptor to keep open, None where another
     process stays the writer. Raises OSError.
 
     The keeper holds it too: one that outlives a killed controller still has records, and two would
-    use each other's numbers. The lock is on the folder, so that it works on a full disk. pause():
-    wait a little.
+    use each other's numbers. The lock is on an empty file, which a full disk takes as well. Only
+    the service opens that file: a reader can open the folder, and a reader's lock on the folder
+    would keep the controller from starting. pause(): wait a little.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    path = os.path.join(directory, LOCK_FILE)
+    descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)
     for _ in range(round(HOLD_S / HOLD_PAUSE_S)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -197,7 +203,7 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     return True
 
 
-def _read_copy(path, files):
+def _read_copy(path: str, files) -> tuple:
     """((generation, record) or None, line or None); both None when there is no such file."""
     try:
         with durable.opened(path, os.O_RDONLY, files=files) as descriptor:

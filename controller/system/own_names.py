@@ -1,9 +1,10 @@
-"""What lies under a name of ours and is none of ours is removed, or moved aside, and said: never
-followed, never a reason not to start.
+"""A stranger's file under a name of Firebreak is removed or moved aside, with a line for the
+operator. No link is followed, and a stranger's file is never a reason not to start.
 
-A name is ours with the right kind and, in the run folder, the right owner. The state folder keeps
-files of another owner: one that root has copied there may hold what a cabinet needs. Other names
-are somebody else's and stay.
+A file belongs to Firebreak if it has the right kind and, in the run folder, the right owner. The
+state folder keeps files of another owner: a file that root has copied there may hold what a cabinet
+needs. A lock file holds nothing, and the service could not open the copy of root. Files under other
+names belong to other programs and stay.
 """
 
 import itertools
@@ -21,32 +22,33 @@ RUN_NAMES = {
     ACTS: FOLDER,
 }
 DATABASE = [f"record.db{end}" for end in ("", "-wal", "-shm", ".new", ".damaged", ".rescuing")]
+LOCKS = dict.fromkeys(("store.lock", "record.lock", "proof_tests.lock"), FILE)
 STATE_NAMES = {
     **dict.fromkeys(("store.a", "store.a.new", "store.b", "store.b.new"), FILE),
     **dict.fromkeys(("trips.log", "trips.log.previous"), FILE),
-    **dict.fromkeys((*DATABASE, "record.lock", "record.reserve"), FILE),
-    **dict.fromkeys(("proof_tests.jsonl", "proof_tests.lock"), FILE),
+    **dict.fromkeys((*DATABASE, "record.reserve", "proof_tests.jsonl"), FILE),
     **dict.fromkeys(("keys", "console", "captures"), FOLDER),
 }
 KINDS = {stat.S_IFLNK: "a link", FOLDER: "a folder", FILE: "a file", SOCKET: "a socket"}
 
 
 def tidy(run_directory: str, state_directory: str) -> list[str]:
-    """Remove what is not ours; a line for each."""
+    """Remove the files of strangers; a line for each."""
     own = os.geteuid()
     lines = _tidied(run_directory, RUN_NAMES, own) + _tidied(state_directory, STATE_NAMES, None)
+    lines += _tidied(state_directory, LOCKS, own)
     acts = os.path.join(run_directory, ACTS)
     return lines + _tidied(acts, dict.fromkeys(_names(acts), FILE), own)
 
 
-def _names(folder):
+def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def _tidied(folder, kinds, owner):
+def _tidied(folder: str, kinds: dict[str, int], owner: int | None) -> list[str]:
     lines = []
     for name in sorted(kinds.keys() & set(_names(folder))):
         path = os.path.join(folder, name)
@@ -59,16 +61,16 @@ def _tidied(folder, kinds, owner):
     return lines
 
 
-def _wrong(found, kind, owner):
-    """Why this is not ours; empty where it is."""
+def _wrong(found: os.stat_result, kind: int, owner: int | None) -> str:
+    """Why a file does not belong to Firebreak; empty if it does."""
     if stat.S_IFMT(found.st_mode) != kind:
         return KINDS.get(stat.S_IFMT(found.st_mode), "a pipe or a device")
     return "" if owner in (None, found.st_uid) else f"of the user {found.st_uid}"
 
 
-def _remove(path):
-    """What was done, in words: removed, or, with what root has put into a folder, moved aside.
-    shutil.rmtree follows no link.
+def _remove(path: str) -> str:
+    """Remove a file or a folder. Returns what was done, in words: a folder that holds files of root
+    is moved aside. shutil.rmtree follows no link.
     """
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)

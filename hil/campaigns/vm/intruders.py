@@ -17,7 +17,7 @@ from hil.campaigns.vm.lab import UNIT
 USERS = {"reader": SERVICE, "ops": f"{SERVICE},{OPERATORS}", "field": "dialout"}
 WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
 WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm -f {RUN}/journal", f"touch {STATE}/x")
-SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a")
+SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a", f"flock -s {STATE}/store.lock true")
 OPEN_PORT = (
     f"python3 -c \"import os; os.open('{machine.port_name(1)}', os.O_RDWR | os.O_NONBLOCK)\""
 )

@@ -36,6 +36,7 @@ PLACES = {
     f"/run/{GATEWAY}": (GATEWAY, SENDERS, "750", "d", "the gateway"),
     f"/run/{GATEWAY}/upstream.sock": (GATEWAY, SENDERS, "660", "s", "senders of hints"),
     STATE_DIRECTORY: (SERVICE, SERVICE, "750", "d", "the controller"),
+    f"{STATE_DIRECTORY}/store.lock": (SERVICE, SERVICE, "600", "f", "the controller: its lock"),
     f"{STATE_DIRECTORY}/keys": (SERVICE, SERVICE, "700", "d", "the controller: keys of senders"),
     "/opt/firebreak": ("root", "root", "755", "d", "root: the program"),
     "/etc/firebreak/cabinet": ("root", "root", "755", "d", "root: the configuration"),

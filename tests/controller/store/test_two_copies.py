@@ -1,5 +1,6 @@
 """The store: a power cut leaves the record before or the new one; damage is never clean."""
 
+import fcntl
 import os
 from dataclasses import replace
 
@@ -237,7 +238,20 @@ def test_a_store_that_another_process_keeps_writing_is_not_taken(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == len(open_before)
     os.close(held)
     os.close(st.hold(str(tmp_path), lambda: 1 / 0))
-    assert os.listdir(tmp_path) == [], "a disk without room for a file can be held too"
+    (lock,) = tmp_path.iterdir()
+    assert lock.stat().st_size == 0, "an empty file needs no block of a full disk"
+
+
+def test_a_reader_who_locks_all_that_a_reader_can_open_keeps_no_start_from_the_store(tmp_path):
+    """A member of the group locked the folder, and the controller did not start."""
+    os.close(st.hold(str(tmp_path), lambda: 1 / 0))
+    readable = [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
+    readers = [os.open(path, os.O_RDONLY) for path in (tmp_path, *readable)]
+    for each in readers:
+        fcntl.flock(each, fcntl.LOCK_SH)
+    os.close(st.hold(str(tmp_path), lambda: 1 / 0))
+    for each in readers:
+        os.close(each)
 
 
 def test_a_run_that_could_not_save_leaves_a_note_for_the_next(tmp_path):

@@ -38,7 +38,7 @@ MADE = {
 }
 WORDS = {own_names.FILE: "a file", own_names.FOLDER: "a folder", own_names.SOCKET: "a socket"}
 PLACES = [("run", *each) for each in own_names.RUN_NAMES.items()]
-PLACES += [("state", *each) for each in own_names.STATE_NAMES.items()]
+PLACES += [("state", *each) for each in (own_names.STATE_NAMES | own_names.LOCKS).items()]
 
 
 @pytest.fixture
@@ -88,13 +88,14 @@ def test_other_names_stay(places):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_somebody_elses_file_goes_from_the_run_folder_and_stays_in_the_state_folder(places):
-    for path in (places / "run" / "lock", places / "state" / "store.a"):
+def test_somebody_elses_lock_goes_and_somebody_elses_store_stays(places):
+    locks = [places / "run" / "lock", places / "state" / "store.lock"]
+    for path in (*locks, places / "state" / "store.a"):
         path.write_text("x")
         os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
-    words = f"of the user {NOBODY.pw_uid}"
-    assert tidied(places) == [f"{places}/run/lock: was {words} and no part of this; removed"]
-    assert (places / "state" / "store.a").exists()
+    words = f"was of the user {NOBODY.pw_uid} and no part of this; removed"
+    assert tidied(places) == [f"{path}: {words}" for path in locks]
+    assert os.listdir(places / "state") == ["store.a"]
 
 
 def test_what_cannot_be_removed_is_said_and_no_reason_not_to_start(places, monkeypatch):
@@ -124,6 +125,7 @@ def test_the_names_are_those_that_are_used():
     folders = [keys.DIRECTORY, users.FOLDER, capture.FOLDER]
     assert {own_names.STATE_NAMES[name] for name in files} == {own_names.FILE}
     assert {own_names.STATE_NAMES[name] for name in folders} == {own_names.FOLDER}
+    assert {store.LOCK_FILE, proof_tests.LOCK_FILE, "record.lock"} == set(own_names.LOCKS)
     assert (
         own_names.RUN_NAMES[two_copies.FAILED_NAME]
         == own_names.RUN_NAMES[head.FILE]
