@@ -88,7 +88,7 @@ def _show(arguments, name, answered):
     sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
     own = sources.get(name)
     if answered is None:
-        raise cli.Ended(NO_START, words.unanswered(name, own))
+        raise cli.Ended(NO_START, words.unanswered(own))
     hint, reply = answered
     code = DONE if h.taken(reply.code) else NOT_DONE
     if arguments.json:

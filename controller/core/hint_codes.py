@@ -1,5 +1,4 @@
-"""What a hint may say and what the controller may answer: numbers on the wire with their names.
-Append-only.
+"""The contents of hints and of answers: numbers on the wire with their names. Append-only.
 
 A number that was ever given keeps its meaning for good: senders and records hold it. Sentence and
 remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
@@ -155,8 +154,8 @@ TEXTS = {  # code -> (name, sentence, remedy)
     ),
     NO_ANSWER: (
         "no answer",
-        "The controller did not answer: unknown source or wrong key, if it runs.",
-        "firebreak sources shows what was counted; compare key fingerprints.",
+        "No answer came within 2 s. The hint may be in effect all the same.",
+        "firebreak sources counts unknown sources, wrong keys and answers not taken.",
     ),
     CROWDED: (
         "too many connections",

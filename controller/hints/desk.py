@@ -173,9 +173,9 @@ class Desk:
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
         self.pending = []  # Pending of this tick
 
-    def receive(self, data: memoryview, sender: bytes, now_ms: int) -> bytes | None:
-        """One datagram (bytes-like). Returns the answer to a hello or status, else None: hints wait
-        for the tick.
+    def receive(self, data: bytes, sender: object, now_ms: int) -> bytes | None:
+        """Take one datagram; its Pending holds `sender`. Returns the answer to a hello or status,
+        else None: hints wait for the tick.
         """
         if len(data) == w.HINT.size:
             self._hint(data, sender, now_ms)

@@ -1,15 +1,14 @@
 """The socket on which hints arrive at the loop: bounded per tick, never blocking, silent to
 strangers.
 
-One datagram to judge per call, so that the loop can look at its deadline in between; after
-DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. What a first
-look at length and magic rejects costs nearly nothing: some of it goes with each call, and calls
-that found nothing else are counted apart, so that a flood of it does not use up the turns of the
-others.
+Each call takes one datagram to judge, so that the loop can look at its deadline in between. After
+DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. To reject a
+datagram by length and magic costs nearly nothing. Each call rejects some of them, and calls that
+found no other datagram are counted apart. So a flood of garbage does not use up the turns of hints.
 
-What comes meanwhile waits in the kernel's one queue (net.unix.max_dgram_qlen datagrams of all
-senders). While it is full all of them wait: who blocks in sending gets in in the order of coming,
-who sends without blocking must be lucky.
+Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen datagrams). While
+the queue is full, all senders wait: a sender that blocks is let in in the order of coming, and a
+sender that does not block must be lucky.
 """
 
 import os
@@ -17,7 +16,7 @@ import os
 from controller.core import hint_codes as h
 from controller.hints import desk, hint_statistics as st, replies, wire as w
 from controller.system import clock, sockets
-from controller.system.paths import SENDERS
+from controller.system.paths import ROOT, SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
@@ -45,8 +44,9 @@ class HintListener:
             self._state,
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
-        self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self._socket = sockets.bound(self._path, SENDERS)
+        users = {ROOT, os.geteuid(), *sockets.members(SENDERS)}
+        self._answers = sockets.Answers(self._socket, users)
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""
@@ -61,10 +61,9 @@ class HintListener:
         """Take one datagram to judge, or some that need no judging; nothing waiting is nothing."""
         for _ in range(REJECTED_PER_CALL):
             try:
-                length, sender = self._socket.recvfrom_into(self._buffer)
+                data, *sender = sockets.received(self._socket, BUFFER_BYTES)
             except BlockingIOError:
                 break
-            data = self._buffer[:length]
             answer = self.desk.receive(data, sender, now_us // 1000)
             if w.is_well_formed(data):
                 self._left -= 1
@@ -73,7 +72,7 @@ class HintListener:
                 return
         self._rejecting_left -= 1
 
-    def _state(self, source_name, now_ms):
+    def _state(self, source_name: str, now_ms: int) -> w.State:
         return replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
 
     def answer(self, now_us: int) -> None:
@@ -90,15 +89,14 @@ class HintListener:
             self._send(w.reply_bytes(reply, each.key), each.sender)
         pending.clear()
 
-    def _send(self, data, sender):
-        """To abstract addresses only: a path would be looked up in file systems that may hang."""
-        try:
-            if isinstance(sender, bytes) and sender.startswith(b"\0"):
-                self._socket.sendto(data, sender)
-                return
-        except OSError:  # gone, or does not read: its loss
-            pass
-        self.statistics.common[st.UNSENT] += 1
+    def _send(self, data: bytes, sender: list) -> None:
+        """Send to abstract addresses only: a path would be looked up in file systems that may hang.
+        sender: [address, user].
+        """
+        address, user = sender
+        is_abstract = isinstance(address, bytes) and address.startswith(b"\0")
+        if not (is_abstract and self._answers.send(data, address, user)):
+            self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
         """Take a source's new key, None when it was revoked; False when there is no such source."""
@@ -107,6 +105,7 @@ class HintListener:
 
     def close(self) -> None:
         """Remove the socket; the statistics stay."""
+        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)

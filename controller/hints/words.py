@@ -38,8 +38,8 @@ def reason(code: int) -> str:
 
 
 def fields(reply) -> dict:
-    """Every field of a Reply as plain values in SI units, with the words of its code; None where
-    there is none.
+    """Every field of a Reply as plain values in SI units, with the words of its code; None for a
+    value that is missing.
     """
     name, sentence, remedy = h.TEXTS.get(reply.code, ("", "", ""))
     return {
@@ -69,8 +69,8 @@ def fields(reply) -> dict:
 
 
 def state(found):
-    """Every field of a State as plain values in SI units, with its reasons in words; None where
-    there is none.
+    """Every field of a State as plain values in SI units, with its reasons in words; None for a
+    value that is missing.
     """
     return {
         **found._asdict(),
@@ -194,10 +194,10 @@ def doing(reply) -> str:
     return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
 
 
-def unanswered(name: str, own: dict | None) -> str:
-    """One line for no answer at all: the controller answers no stranger, but counts it."""
-    if own is None:
-        return f"no answer: the controller's configuration has no [source.{name}]"
-    if own["last_code"] in (h.NO_KEY, h.BAD_MAC):
-        return f"no answer: {h.text(own['last_code'])[1]} {h.text(own['last_code'])[2]}"
-    return f"no answer: {h.text(h.NO_ANSWER)[1]}"
+def unanswered(own: dict | None) -> str:
+    """One line for a hint without an answer. The cause of a lost answer is not known: only a key
+    that the controller has refused is named.
+    """
+    if own and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
+        return f"no answer came: {h.text(own['last_code'])[1]} {h.text(own['last_code'])[2]}"
+    return " ".join(h.text(h.NO_ANSWER)[1:])

@@ -35,9 +35,9 @@ APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # in place of all old ones; old one valid for a day more; none any more
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
-# Answers. A reset is answered with latches.RESULTS. What the store does not take is void
-# (NOT_STORED: a reset, a start, the end of a lock-out) or in effect all the same (UNSTORED: a stop,
-# a lock-out).
+# Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
+# the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
+# (UNSTORED).
 (
     ACCEPTED,
     REFUSED_FORM,
@@ -69,8 +69,8 @@ COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make 
 
 class Listener:
     """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that
-    has ended it; all else at once. A stop or lock-out that comes while somebody waits for an answer
-    is obeyed all the same.
+    has ended it; all else at once. A stop or a lock-out is obeyed also while another sender waits
+    for an answer.
     """
 
     def __init__(self, path: str, change_key=None):
@@ -82,7 +82,8 @@ class Listener:
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, OPERATORS)
         self._trusted, self._names = {ROOT, os.geteuid()}, sockets.members(OPERATORS)
-        self._waiting = None  # (address, number) of who waits for an answer
+        self._answers = sockets.Answers(self._socket, self._trusted | self._names.keys())
+        self._waiting = None  # (address, user, number) of the sender that waits for an answer
         self._left = COMMANDS_PER_TICK
         self.dropped = 0
 
@@ -103,14 +104,14 @@ class Listener:
             return
         self._left -= 1
         answer = self._obey(data[NONCE.size :], user, cabinet)
-        asker = sender, data[: NONCE.size]
+        asker = sender, user, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer
             self._waiting = asker
         else:
             self._send(answer, asker)
 
-    def _obey(self, data, user, cabinet):
+    def _obey(self, data: bytes, user: int | None, cabinet) -> int | None:
         is_trusted = user in self._trusted
         if len(data) == KEY_CHANGE.size and is_trusted:
             return self._obey_key(*KEY_CHANGE.unpack(data))
@@ -135,7 +136,7 @@ class Listener:
             return cabinet.request_test()
         return REFUSED_FORM
 
-    def _obey_run(self, cabinet, is_run):
+    def _obey_run(self, cabinet, is_run: bool) -> int | None:
         """None: answered when it is stored."""
         is_free = self._waiting is None
         if is_run and not is_free:
@@ -143,14 +144,17 @@ class Listener:
         refused = cabinet.request_run(is_run, is_free)
         return refused or (None if is_free else UNCONFIRMED)
 
-    def _obey_lock(self, cabinet, user, magic, what, padded):
-        """None: answered when it is stored. A lock-out waits for nobody else's command: its effect
-        comes first.
+    def _obey_lock(
+        self, cabinet, user: int | None, magic: bytes, what: int, padded: bytes
+    ) -> int | None:
+        """None: answered when it is stored. A lock-out takes effect before a command that waits for
+        the store.
         """
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
-        if user not in self._trusted and self._names.get(user) != name.decode("ascii"):
+        own_name = None if user is None else self._names.get(user)
+        if user not in self._trusted and own_name != name.decode("ascii"):
             return OTHERS_NAME
         is_free, is_locked = self._waiting is None, what == LOCK_OUT
         if not is_free and not is_locked:
@@ -158,7 +162,9 @@ class Listener:
         refused = cabinet.request_lock_out(name.decode("ascii"), is_locked, is_free)
         return refused or (None if is_free else UNCONFIRMED)
 
-    def _obey_approval(self, cabinet, magic, what, padded, code):
+    def _obey_approval(
+        self, cabinet, magic: bytes, what: int, padded: bytes, code: int
+    ) -> int | None:
         """None: answered when it is stored."""
         name = padded.rstrip(b"\0")
         if magic != MAGIC or what != APPROVE or not PERSON.fullmatch(name):
@@ -167,7 +173,7 @@ class Listener:
             return BUSY
         return cabinet.request_approval(name.decode("ascii"), code) or None
 
-    def _obey_key(self, magic, what, source, key, made_s):
+    def _obey_key(self, magic: bytes, what: int, source: bytes, key: bytes, made_s: int) -> int:
         if (
             magic != MAGIC
             or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
@@ -188,16 +194,15 @@ class Listener:
             asker, self._waiting = self._waiting, None
             self._send(result, asker, peer_result)
 
-    def _send(self, answer, asker, peer_result=latches.NONE):
-        sender, number = asker
-        try:
-            if sender:
-                self._socket.sendto(ANSWER.pack(MAGIC, answer, peer_result, number), sender)
-        except OSError:
+    def _send(self, answer: int, asker: tuple, peer_result: int = latches.NONE) -> None:
+        sender, user, number = asker
+        data = ANSWER.pack(MAGIC, answer, peer_result, number)
+        if sender and not self._answers.send(data, sender, user):
             self.dropped += 1
 
     def close(self) -> None:
         """Remove the socket."""
+        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)

@@ -1,8 +1,8 @@
 """Keeps one import maximum in force: python3 keep_hint.py SOCKET KEYFILE SOURCE WATTS SECONDS
 
-Renews it, and a heartbeat before it, when a third of the validity has passed, so that a fallback
-ends whenever it can. Goes on when the controller restarts. Ends when the hint can never be taken:
-wrong key, a value that is not allowed.
+After a third of the validity the program sends a heartbeat and the maximum again, so that a
+fallback ends. The program goes on when the controller restarts. The program ends when the hint can
+never be taken: a wrong key, a value that is not allowed.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ except ValueError:
 
 
 def ask(data):
-    """The answer to a datagram. Each has a socket of its own: one that has lost its controller is
-    of no more use.
+    """The answer to a datagram. Each datagram has a socket of its own, so that a late answer to an
+    earlier datagram is not taken for this one's.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller answers to no other
-        link.settimeout(2)
-        link.connect(path)  # so that sending waits while the queue is full
-        link.send(data)
+        for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+        link.sendto(data, path)
         return link.recv(256)
 
 
@@ -84,8 +84,10 @@ while True:
         elif code <= 32:
             sys.exit(f"{line} for good: see the table of codes")
     except OSError as error:
-        if isinstance(error, TimeoutError) and not was_taken:
-            sys.exit("no answer: unknown source or wrong key; firebreak sources counts both")
+        if isinstance(error, BlockingIOError) and not was_taken:
+            sys.exit(
+                "no answer came: is the source known, the key right? firebreak sources counts both"
+            )
         run, line = None, f"no answer ({error}): fallbacks hold; trying again"
     if line != before:
         print(line, flush=True)

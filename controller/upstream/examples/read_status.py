@@ -11,12 +11,12 @@ try:
     key = bytes.fromhex(open(key_file).read())
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     link.bind("")  # an abstract address: the controller answers to no other
-    link.settimeout(2)
-    link.connect(path)
-    link.send(struct.pack("<4s16s", b"FBS1", source.encode()))
+    for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
+    link.sendto(struct.pack("<4s16s", b"FBS1", source.encode()), path)
     data = link.recv(256)
-except TimeoutError:
-    sys.exit("no answer: unknown source, or one without a key")
+except BlockingIOError:
+    sys.exit("no answer came: is the source known, and has it a key?")
 except OSError as error:
     sys.exit(f"{error} ({key_file}, {path}: does the controller run?)")
 except ValueError:

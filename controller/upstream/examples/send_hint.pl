@@ -17,22 +17,27 @@ my $key = pack('H*', $1);
 
 socket(my $link, AF_UNIX, SOCK_DGRAM, 0) or fail("socket: $!");
 bind($link, pack('S', AF_UNIX)) or fail("bind: $!");    # an abstract address: the controller answers to no other
-connect($link, sockaddr_un($path)) or fail("$path: $!; does the controller run?");
-setsockopt($link, SOL_SOCKET, SO_RCVTIMEO, pack('l!l!', 2, 0)) or fail("setsockopt: $!");
+my $controller = sockaddr_un($path);
+setsockopt($link, SOL_SOCKET, $_, pack('l!l!', 2, 0)) or fail("setsockopt: $!") for SO_SNDTIMEO, SO_RCVTIMEO;
+
+sub post {
+    my ($data) = @_;
+    defined(send($link, $data, 0, $controller)) or fail("$path: $!; does the controller run?");
+}
 
 sub receive {
     my ($data) = @_;
-    defined(recv($link, $data, 256, 0)) or fail('no answer: ',
-        $! == EAGAIN ? 'unknown source or wrong key; firebreak sources counts both' : $!);
+    defined(recv($link, $data, 256, 0)) or fail('no answer came: ',
+        $! == EAGAIN ? 'is the source known, the key right? firebreak sources counts both' : $!);
     return $data;
 }
 
-defined(send($link, pack('a4 a16', 'FBQ1', $source), 0)) or fail("send: $!");
+post(pack('a4 a16', 'FBQ1', $source));
 my (undef, $nonce, $uptime_ms, $sequence) = unpack('a4 a8 Q< Q<', receive());
 
 my $hint = pack('a4 a16 a8 Q< Q< C C S< l< L<', 'FBH1', $source, $nonce, $sequence + 1, $uptime_ms, 3, 4, 0,
     $watts, $seconds * 1000);
-defined(send($link, $hint . hmac_sha256($hint, $key), 0)) or fail("send: $!");
+post($hint . hmac_sha256($hint, $key));
 
 my $reply = receive();
 my $signed = substr($reply, 0, -32);

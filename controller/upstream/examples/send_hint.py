@@ -15,10 +15,10 @@ try:
 
     link = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     link.bind("")  # an abstract address: the controller answers to no other
-    link.settimeout(2)
-    link.connect(path)
+    for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+        link.setsockopt(socket.SOL_SOCKET, each, struct.pack("@ll", 2, 0))
 
-    link.send(struct.pack("<4s16s", b"FBQ1", name))
+    link.sendto(struct.pack("<4s16s", b"FBQ1", name), path)
     _, nonce, uptime_ms, sequence = struct.unpack("<4s8sQQ", link.recv(64))
 
     hint = struct.pack(
@@ -34,10 +34,10 @@ try:
         value_W,
         valid_ms,
     )
-    link.send(hint + hmac.new(key, hint, hashlib.sha256).digest())
+    link.sendto(hint + hmac.new(key, hint, hashlib.sha256).digest(), path)
     reply = link.recv(256)
-except TimeoutError:
-    sys.exit("no answer: unknown source or wrong key; firebreak sources counts both")
+except BlockingIOError:
+    sys.exit("no answer came: is the source known, the key right? firebreak sources counts both")
 except (OSError, struct.error) as error:
     sys.exit(f"{error} ({key_file}, {path}: does the controller run?)")
 except ValueError:

@@ -10,6 +10,7 @@ from hinted_site import KEYS, HintedSite
 from controller.core import hint_codes as h
 from controller.hints import desk, hint_statistics, wire as w
 from controller.run import operator_client, operator_commands
+from controller.system import sockets
 from safety import signals as s
 from tests.tables import cases
 
@@ -88,15 +89,14 @@ class Queue:
 
     def __init__(self, listener, monkeypatch, *waiting):
         self.waiting, real = list(waiting), listener._socket
-        self.sendto, self.close = real.sendto, real.close
+        self.close = real.close
         monkeypatch.setattr(listener, "_socket", self)
 
-    def recvfrom_into(self, buffer):
+    def recvmsg(self, size, _):
         if not self.waiting:
             raise BlockingIOError
         data, sender = self.waiting.pop(0)
-        buffer[: len(data)] = data
-        return len(data), sender
+        return data[:size], [], 0, sender
 
 
 def drain(listener):
@@ -214,6 +214,28 @@ def test_a_sender_who_has_gone_or_does_not_read_holds_up_nobody(site, sender):
         site.listener.answer(site.bench.now_us)
     assert site.statistics()["unsent"] > 100
     assert other.say(h.POWER_W, 0).code == h.GRANTED
+
+
+def test_answers_that_a_user_does_not_read_silence_no_other_user(site, sender, monkeypatch):
+    """286 unread answers filled the one socket: hints were obeyed, and no sender heard of it."""
+    real, users = sockets.received, [1]
+    monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], users[0]))
+    monkeypatch.setattr(sockets, "members", lambda group: {1: "deaf", 2: "other"})
+    site.listener.close()
+    site.reopen({"scheduler": (desk.key_of(KEYS["scheduler"], 1),)})
+
+    def is_answered(deaf):
+        deaf.send(w.hello("scheduler"))
+        before = site.statistics()["unsent"]
+        site.listener.receive(site.bench.now_us)
+        site.listener.answer(site.bench.now_us)
+        return site.statistics()["unsent"] == before
+
+    while is_answered(deaf := sender("scheduler")):
+        while is_answered(deaf):  # until the queue of this socket is full
+            pass
+    users[0] = 2
+    assert sender("scheduler").say(h.POWER_W, 0).code == h.GRANTED
 
 
 def test_the_socket_goes_with_the_listener(tmp_path, monkeypatch):

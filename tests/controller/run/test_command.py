@@ -228,6 +228,29 @@ def from_user(monkeypatch, uid):
     monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], uid))
 
 
+def test_answers_that_an_operator_does_not_read_silence_no_other(tmp_path, monkeypatch):
+    """286 unread answers filled the one socket: later commands were obeyed without an answer."""
+    monkeypatch.setattr(sockets, "members", lambda group: {1: "deaf"})
+    place, deaf = Place(str(tmp_path / "command.sock")), []
+
+    def is_answered(client):
+        before = place.listener.dropped
+        client.say(request(oc.LAMP_TEST))
+        place.listener.receive(place.cabinet)
+        return place.listener.dropped == before
+
+    with monkeypatch.context() as patched:
+        from_user(patched, 1)
+        while is_answered(client := Client(place.path)):
+            deaf.append(client)
+            while is_answered(client):  # until the queue of this socket is full
+                pass
+    assert place.say(request(oc.LAMP_TEST)) == [oc.ACCEPTED]
+    place.close()
+    for each in (*deaf, client):
+        each.socket.close()
+
+
 OTHER = os.geteuid() + 7
 KEY_CHANGE = oc.KEY_CHANGE.pack(oc.MAGIC, oc.SET_KEY, b"site_ems", bytes(32), 1)
 
