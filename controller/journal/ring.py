@@ -8,8 +8,10 @@ reader: the ring overwrites, and each reader finds its own loss by sequence and 
 
 import copy
 import mmap
+import os
 import struct
 from array import array
+from collections.abc import Iterable, Iterator
 from zlib import crc32
 
 import msgpack
@@ -44,7 +46,7 @@ class JournalError(Exception):
 def pack_header(header: dict) -> bytes:
     """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
 
-    def extend(value):
+    def extend(value: object) -> msgpack.ExtType:
         if isinstance(value, array) and value.typecode == "i":
             return msgpack.ExtType(ARRAY_EXTENSION, value.tobytes())
         raise TypeError(f"a journal header cannot hold a {type(value).__name__}")
@@ -55,7 +57,7 @@ def pack_header(header: dict) -> bytes:
 def unpack_header(data: bytes) -> dict:
     """The dict that pack_header was given."""
 
-    def extend(code, content):
+    def extend(code: int, content: bytes) -> object:
         if code == ARRAY_EXTENSION:
             return array("i", content)
         return msgpack.ExtType(code, content)
@@ -75,11 +77,12 @@ def file_start(counts: tuple, packed: bytes, ring_bytes: int) -> bytes:
 class JournalReader:
     """Reads a journal file, also while it is being written.
 
-    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `lost` how many frames
-    after the first it saw this reader could not read, `missing_bytes` what a truncated file lacks.
+    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `ring_at` the offset
+    of the ring. `lost` counts the frames after the first that this reader could not read.
+    `missing_bytes`: so much a truncated file lacks.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]):
         """Raises JournalError (one line) when the file is no journal or its header is damaged."""
         self.path = path
         self._map = _existing_map(path)
@@ -89,26 +92,31 @@ class JournalReader:
         if header_bytes > header_form.HEADER_BYTES_MAX or not header_form.are_counts(self.counts):
             raise JournalError(f"{path}: its header or its frames are larger than any journal's")
         self._newest_at = PREAMBLE.size + header_bytes
-        self._ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
+        self.ring_at = self._newest_at + NEWEST.size + KEYFRAMES.size
         self.packed_header = packed = self._map[PREAMBLE.size : self._newest_at]
-        is_whole = self._ring_at <= len(self._map)
+        is_whole = self.ring_at <= len(self._map)
         if not is_whole or crc32(packed, crc32(PREAMBLE.pack(*fields[:-1], 0))) != crc:
             raise JournalError(f"{path}: the header of this journal is damaged")
         self.header = _header(path, packed)
-        self.missing_bytes = max(0, self._ring_at + ring_bytes - len(self._map))
-        self._end = self._ring_at + ring_bytes - self.missing_bytes
+        self.missing_bytes = max(0, self.ring_at + ring_bytes - len(self._map))
+        self._end = self.ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
         self.lost = 0
         self.rewind()
 
-    def newest(self):
-        """Sequence of the newest complete frame, or None before the first."""
+    def newest(self) -> int | None:
+        """Sequence of the newest complete frame, or None before the first.
+
+        Looks first whether a later start has cut the ring away (journal_writer.py): beyond the end
+        of the file the map gives SIGBUS.
+        """
+        self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
 
     def rewind(self) -> None:
         """Let `frames` begin at the oldest frame the ring holds."""
-        self._at, self._expected = self._ring_at, None  # sequence of the next frame, once one is
+        self._at, self._expected = self.ring_at, None  # sequence of the next frame, once one is
 
     def skip(self) -> None:
         """Let `frames` begin at the newest keyframe that a tick follows: the present, at once.
@@ -117,10 +125,10 @@ class JournalReader:
         """
         newest = self.newest()
         places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
-        found = [(self._keyframe(at), at) for at in places if self._ring_at <= at < self._end]
+        found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
-    def begin_at(self, sequence: int):
+    def begin_at(self, sequence: int) -> Frame | None:
         """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame
         where none is left.
 
@@ -129,7 +137,7 @@ class JournalReader:
         order = sorted(self._walk(), reverse=True)
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
 
-    def _begin(self, places):
+    def _begin(self, places: Iterable) -> Frame | None:
         """Begin at the first place, (keyframe or None, position), that has a keyframe; returns
         it.
         """
@@ -139,7 +147,7 @@ class JournalReader:
                 return frame
         return None
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         """Yields the frames completed since the last call (at first all that the ring holds),
         oldest first.
         """
@@ -151,7 +159,7 @@ class JournalReader:
         if self._expected is None or self._expected <= newest:
             yield from self._recover(newest)
 
-    def keyframes(self):
+    def keyframes(self) -> Iterator[Frame]:
         """Yields the keyframes the ring holds, oldest first, without decoding the frames between
         them; `frames` goes on behind the last one.
         """
@@ -167,7 +175,7 @@ class JournalReader:
         found._at, found._expected, found.lost = self._at - len(frame.raw), frame.sequence, 0
         return found
 
-    def _head_at(self, at):
+    def _head_at(self, at: int) -> tuple[int, int, int] | None:
         """(sequence, kind, length) of the frame at a position, or None; its CRC is not read."""
         if not 0 <= at <= self._end - FRAME.size - BODY.size:
             return None
@@ -177,9 +185,9 @@ class JournalReader:
         sequence, _, kind, _ = BODY.unpack_from(self._map, at + FRAME.size)
         return sequence, kind, length
 
-    def _walk(self):
+    def _walk(self) -> Iterator[tuple[int, int]]:
         """(sequence, position) of what looks like a keyframe, from frame to frame by length."""
-        at, sequence, newest = self._ring_at, -1, self.newest() or 0
+        at, sequence, newest = self.ring_at, -1, self.newest() or 0
         while 0 <= at <= self._end - FRAME.size - BODY.size:
             head = self._head_at(at)
             if head is None:
@@ -196,11 +204,11 @@ class JournalReader:
         """Unmap the file."""
         self._map.close()
 
-    def _follow(self, newest):
+    def _follow(self, newest: int) -> Iterator[Frame]:
         """Frames from the expected one on, until one is missing."""
         while self._expected <= newest:
             # it is where the last one ended, or where a new lap begins
-            for at in (self._at, self._ring_at):
+            for at in (self._at, self.ring_at):
                 frame = self._frame_at(at)
                 if frame is not None and frame.sequence == self._expected:
                     break
@@ -209,7 +217,7 @@ class JournalReader:
             self._seen(frame, at)
             yield frame
 
-    def _recover(self, newest):
+    def _recover(self, newest: int) -> Iterator[Frame]:
         """Frames from everywhere in the ring: for the first time, or because the writer has
         overtaken this reader.
         """
@@ -227,14 +235,14 @@ class JournalReader:
             self.lost += newest + 1 - self._expected
             self._expected = newest + 1
 
-    def _seen(self, frame, at):
+    def _seen(self, frame: Frame, at: int) -> None:
         self._at = at + len(frame.raw)
         self._expected = frame.sequence + 1
 
-    def _scan(self):
+    def _scan(self) -> list[tuple[int, int]]:
         """[(sequence, position)] of all whole frames in the ring, oldest first."""
         found = []
-        at = self._map.find(FRAME_MAGIC, self._ring_at, self._end)
+        at = self._map.find(FRAME_MAGIC, self.ring_at, self._end)
         while at >= 0:
             raw = self._raw_at(at)
             if raw:
@@ -242,7 +250,7 @@ class JournalReader:
             at = self._map.find(FRAME_MAGIC, at + (len(raw) if raw else 1), self._end)
         return sorted(found)
 
-    def _raw_at(self, at):
+    def _raw_at(self, at: int) -> bytes | None:
         """Bytes of the frame at a position, or None where there is no frame with a right CRC."""
         head = self._head_at(at)
         if head is None:
@@ -251,21 +259,21 @@ class JournalReader:
         _, crc, _ = FRAME.unpack_from(raw)
         return raw if crc32(raw[BODY_AT:]) == crc else None
 
-    def _frame_at(self, at):
+    def _frame_at(self, at: int) -> Frame | None:
         raw = self._raw_at(at)
         try:
             return Frame(raw, self.counts) if raw else None
         except ValueError:  # a right checksum over something else
             return None
 
-    def _keyframe(self, at, sequence=None):
+    def _keyframe(self, at: int, sequence: int | None = None) -> Frame | None:
         """The keyframe at a position, of this sequence if given; else None."""
         frame = self._frame_at(at)
         is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
         return frame if is_it else None
 
 
-def _existing_map(path):
+def _existing_map(path: str | os.PathLike[str]) -> mmap.mmap:
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -275,7 +283,7 @@ def _existing_map(path):
         raise JournalError(f"{path}: the file is empty") from None
 
 
-def _header(path, packed):
+def _header(path: str | os.PathLike[str], packed: bytes) -> dict:
     try:
         found = unpack_header(packed)
         wrong = header_form.wrong(found)
@@ -286,7 +294,7 @@ def _header(path, packed):
     return found
 
 
-def _preamble(path, content):
+def _preamble(path: str | os.PathLike[str], content: mmap.mmap) -> tuple:
     """Fields of PREAMBLE, of a file of this kind and schema; only the CRC tells whether they are
     intact.
     """

@@ -1,5 +1,6 @@
 """The writer of a journal: one new file in a run, its ring in mapped memory. The loop appends."""
 
+import contextlib
 import mmap
 import os
 
@@ -10,19 +11,21 @@ from controller.journal.ring import (
     NOTHING_YET,
     PREAMBLE,
     JournalError,
+    JournalReader,
     file_start,
     pack_header,
 )
+from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to the ring of a new file; a journal already there is kept beside it as
-    `PATH.previous`.
+    """Appends frames to the ring of a new file. The journal of the run before is kept beside it as
+    `PATH.previous`. If the new file finds no room, the superseded `PATH.previous` gives its room.
     """
 
     def __init__(
         self,
-        path,
+        path: str,
         header: dict,
         n_in: int,
         n_groups: int,
@@ -30,8 +33,8 @@ class JournalWriter:
         n_state: int,
         capacity_bytes: int,
     ):
-        """header: see pack_header; raises OSError when the file cannot be made or its space not be
-        had.
+        """header: see pack_header. Raises OSError, JournalError when there is no room; then no file
+        has another name or content.
         """
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
@@ -50,6 +53,9 @@ class JournalWriter:
         self._map = _new_map(path, self._end)
         self._map[: self._newest_at] = start
         NEWEST.pack_into(self._map, self._newest_at, NOTHING_YET)
+        if os.path.exists(path):
+            os.replace(path, f"{path}.previous")
+        os.replace(f"{path}.new", path)
 
     def append(
         self, sequence: int, elapsed_ticks: int, inp, fresh: bytearray, out, state=None
@@ -75,17 +81,40 @@ class JournalWriter:
         self._map.close()
 
 
-def _new_map(path, size_bytes):
-    if os.path.exists(path):
-        os.replace(path, f"{path}.previous")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+def _new_map(path: str, size_bytes: int) -> mmap.mmap:
+    """The map of a new file PATH.new. A full /run is an error now and no SIGBUS in the loop."""
+    new = f"{path}.new"
+    # truncated, not unlinked: a start that was killed left it, and a reader may hold it open
+    descriptor = regular_file.opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
-        # a full /run is an error now and not a SIGBUS in the loop
-        os.posix_fallocate(descriptor, 0, size_bytes)
-    except OSError as error:
-        os.close(descriptor)
-        raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
-    try:
+        _take_room(descriptor, size_bytes, f"{path}.previous")
         return mmap.mmap(descriptor, size_bytes)
+    except OSError as error:
+        os.unlink(new)
+        raise JournalError(f"{path}: no room for {size_bytes >> 20} MB: {error.strerror}") from None
     finally:
+        os.close(descriptor)
+
+
+def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
+    """Allocate a file, if need be in place of a superseded journal. Raises OSError."""
+    with contextlib.suppress(OSError):
+        os.posix_fallocate(descriptor, 0, size_bytes)
+        return
+    _cut(superseded)
+    os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+def _cut(path: str) -> None:
+    """Free the ring of a journal, also where a reader holds the file open.
+
+    A punched hole would not do: on a tmpfs a reader that touches its map of a hole takes the room
+    again. A reader that touches its map beyond the end of a file gets SIGBUS instead.
+    """
+    kept_bytes = 0
+    with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:
+        kept_bytes = found.ring_at
+    with contextlib.suppress(OSError):
+        descriptor = regular_file.opened(path, os.O_WRONLY)
+        os.ftruncate(descriptor, kept_bytes)
         os.close(descriptor)

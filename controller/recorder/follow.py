@@ -2,15 +2,16 @@
 counted.
 
 A controller that starts makes a new file and keeps the one before as `journal.previous`. A position
-says what was read: the file's inode, the sequence of the last frame taken, and the last keyframe
-before it with its CRC (another file may get the same inode).
+says how far a file was read. It holds the inode, the sequence of the last frame taken, and the last
+keyframe before it with its CRC, because another file may get the same inode.
 """
 
 import contextlib
 import os
+from collections.abc import Iterator
 from zlib import crc32
 
-from controller.journal.frame import KEYFRAME
+from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot, other_version
 from safety import parameters as p
@@ -64,7 +65,7 @@ class Run:
         told = (position["keyframe"], position["crc"])
         return found is None or (found.sequence, crc32(found.raw)) == told
 
-    def frames(self):
+    def frames(self) -> Iterator[Frame]:
         """Yields the frames that are new, each once it is applied to `seen`."""
         for frame in self.seen.follow():
             self.tick += frame.elapsed_ticks
@@ -77,6 +78,13 @@ class Run:
         lost = self.reader.lost + self.seen.skipped - self._lost
         self._lost += lost
         return lost
+
+    def unread(self, earlier: int | None) -> int:
+        """How many frames of a run that has ended are gone before they were taken. earlier:
+        sequence up to which an earlier recorder has taken them, None for none.
+        """
+        taken = [each for each in (self.seen.sequence, earlier) if each is not None]
+        return max(0, self.reader.newest() - max(taken, default=-1))
 
     def close(self) -> None:
         """Unmap the file."""
@@ -99,7 +107,7 @@ class Follower:
                 run.close()
         return chosen, bool(at)
 
-    def after(self, run):
+    def after(self, run: Run) -> Run | None:
         """The run that follows a finished one, or None while it is the newest."""
         older, newest = map(_inode, self._paths)
         if newest in (None, run.inode):
@@ -108,19 +116,19 @@ class Follower:
         between = None if older in (None, run.inode) else _opened(self._paths[0])
         return between or _opened(self._paths[1])
 
-    def is_newest(self, run) -> bool:
+    def is_newest(self, run: Run) -> bool:
         """True while the controller, if any, writes into this file."""
         return _inode(self._paths[-1]) == run.inode
 
 
-def _inode(path):
+def _inode(path: str) -> int | None:
     try:
         return os.stat(path).st_ino
     except OSError:
         return None
 
 
-def _opened(path):
+def _opened(path: str) -> Run | None:
     with contextlib.suppress(JournalError):
         run = Run(path)
         if run.reader.newest() is not None:

@@ -203,6 +203,9 @@ class Recorder:
         run = self._follower.after(reading.run)
         if run is None:
             return False
+        if lost := reading.run.unread(reading.silent_until):
+            words = "at the end of the run were not read: a later start took their room"
+            self._note(f"{lost} frames {words}", "JOURNAL", events.LOSS)
         if reading.began and not reading.quiet:
             self._stopped(reading, *reading.timeline.moment(reading.run.seen.sequence))
         if not self._store():  # captures of the run that ends must be known before it is closed
@@ -288,7 +291,7 @@ def _begun(reading, sequence):
     return [each._replace(sequence=sequence) for each in found]
 
 
-def _boot_id():
+def _boot_id() -> str:
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

@@ -15,7 +15,7 @@ import stat
 FILE, FOLDER, SOCKET = stat.S_IFREG, stat.S_IFDIR, stat.S_IFSOCK
 ACTS = "console"
 RUN_NAMES = {
-    **dict.fromkeys(("journal", "journal.previous", "lock", "store.failed"), FILE),
+    **dict.fromkeys(("journal", "journal.new", "journal.previous", "lock", "store.failed"), FILE),
     **dict.fromkeys(("loop.stats", "links.stats", "hints.stats"), FILE),
     **dict.fromkeys(("record.head", "record.head.new"), FILE),
     **dict.fromkeys(("command.sock", "hints.sock"), SOCKET),

@@ -1,5 +1,7 @@
 """The journal: what was appended is read back as the same bytes, every loss is counted."""
 
+import copy
+import errno
 import os
 import random
 from array import array
@@ -291,6 +293,93 @@ def test_the_journal_before_is_kept(path):
     assert j.JournalReader(f"{path}.previous").newest() == 2
 
 
+class Room:
+    """A folder with room for so many bytes, which files that a reader holds open use as well."""
+
+    def __init__(self, monkeypatch, folder, size_bytes):
+        self.folder, self.size_bytes, self.held = folder, size_bytes, []
+        self.real = os.posix_fallocate
+        monkeypatch.setattr(os, "posix_fallocate", self.allocate)
+
+    def hold(self, path):
+        """Keep a file open, as any reader may."""
+        self.held.append(open(path, "rb"))
+
+    def used_bytes(self):
+        found = [os.fstat(file.fileno()) for file in self.held]
+        found += [os.stat(os.path.join(self.folder, name)) for name in os.listdir(self.folder)]
+        return sum({each.st_ino: each.st_blocks * 512 for each in found}.values())
+
+    def allocate(self, descriptor, start, size_bytes):
+        if self.used_bytes() + size_bytes > self.size_bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.real(descriptor, start, size_bytes)
+
+
+RING_BYTES = 1 << 20
+
+
+@pytest.mark.parametrize("rings", [2, 3, 4])
+def test_journals_that_a_reader_holds_open_leave_room_for_the_next(
+    path, tmp_path, monkeypatch, rings
+):
+    """Each start found a ring less, until a start found no room."""
+    room, readers = Room(monkeypatch, tmp_path, rings * RING_BYTES + (64 << 10)), []
+    for count in range(1, 8):
+        write(make(path, RING_BYTES), count)
+        room.hold(path)
+        readers.append(j.JournalReader(path))
+    # the last two runs are whole, and earlier ones as long as there was room
+    kept = rings - 2
+    frames = [len(read(each)) for each in readers]
+    assert frames == [*range(1, kept + 1), *[0] * (5 - kept), 6, 7]
+    assert [each.newest() for each in readers] == list(range(7))
+    assert [len(read(j.JournalReader(f"{path}{end}"))) for end in (".previous", "")] == [6, 7]
+    assert sorted(os.listdir(tmp_path)) == ["journal", "journal.previous"]
+    for each in room.held:
+        each.close()
+
+
+def test_a_reader_counts_what_a_later_start_has_taken(path, tmp_path, monkeypatch):
+    Room(monkeypatch, tmp_path, 2 * RING_BYTES + (64 << 10))
+    writer = make(path, RING_BYTES)
+    write(writer, 20)
+    reader = j.JournalReader(path)
+    assert len(read(reader)) == 20
+    write(writer, 30, first=20)
+    for _ in range(2):
+        assert len(read(copy.copy(reader))) == 30
+        make(path, RING_BYTES)
+    assert (read(reader), reader.lost) == ([], 30)
+    reader.skip()
+    assert (list(reader.keyframes()), reader.begin_at(20)) == ([], None)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no journal" * 9999])
+def test_whatever_lies_under_the_name_of_the_journal_before_gives_its_room(
+    path, tmp_path, monkeypatch, content
+):
+    """Of another version, torn, or missing."""
+    write(make(path, RING_BYTES), 3)
+    previous = tmp_path / "journal.previous"
+    if content is not None:
+        previous.write_bytes(content)
+    Room(monkeypatch, tmp_path, 2 * RING_BYTES + (32 << 10))
+    write(make(path, RING_BYTES), 4)
+    assert j.JournalReader(path).newest() == 3 and j.JournalReader(previous).newest() == 2
+
+
+def test_a_start_that_was_killed_half_way_costs_no_room(path, tmp_path, monkeypatch):
+    write(make(path, RING_BYTES), 3)
+    new = tmp_path / "journal.new"
+    new.write_bytes(bytes(RING_BYTES))
+    room = Room(monkeypatch, tmp_path, 2 * RING_BYTES + (64 << 10))
+    room.hold(new)
+    write(make(path, RING_BYTES), 4)
+    assert j.JournalReader(path).newest() == 3 and not new.exists()
+    room.held[0].close()
+
+
 def test_no_room_for_a_ring_is_one_line_and_the_journal_before_is_kept(path, monkeypatch):
     write(make(path), 3)
 
@@ -302,7 +391,7 @@ def test_no_room_for_a_ring_is_one_line_and_the_journal_before_is_kept(path, mon
     with pytest.raises(j.JournalError, match="journal: no room for 3 MB: No space left on device"):
         make(path, 3 << 20)
     assert len(os.listdir("/proc/self/fd")) == open_before
-    assert j.JournalReader(f"{path}.previous").newest() == 2
+    assert j.JournalReader(path).newest() == 2 and len(os.listdir(os.path.dirname(path))) == 1
 
 
 def test_no_frame_is_larger_than_said_and_a_ring_must_hold_four(path):

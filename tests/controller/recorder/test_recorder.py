@@ -9,8 +9,11 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
+from controller.store import chain, trips
+from controller.journal import writer
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
+from controller.store.trips import TripLog
 from controller.recorder import events, rescue
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits
@@ -165,6 +168,23 @@ def test_a_journal_that_overtook_the_recorder_is_a_loss_and_what_is_latched_stil
     assert loss[1] == "JOURNAL" and "overwritten before they were read" in loss[3]
     assert [text[:3] for _, _, _, text in bench.events("trip")] == ["1a:", "1b:"]
     bench.close()
+
+
+@pytest.mark.parametrize("unread", [0, 1, 50])
+def test_what_a_later_start_took_before_it_was_read_is_a_loss(bench, unread):
+    """The recorder still read the run when a second start needed the room of its ring."""
+    bench.run(2).run(unread * 0.02, record=False)
+    bench.start_controller()
+    bench.run(1, record=False)
+    writer._cut(str(bench.run_dir / "journal.previous"))
+    bench.start_controller()
+    bench.run(1)
+    words = f"{unread} frames at the end of the run were not read: a later start took their room"
+    found = bench.events("start", "stop", "loss")
+    loss = [("loss", "JOURNAL", "cabinet", words)] * bool(unread)
+    assert [each for each in found if each[0] == "loss"] == loss
+    kinds = ["start", *["loss" for _ in loss], "stop", "start", "stop", "start"]
+    assert [kind for kind, *_ in found] == kinds
 
 
 @pytest.mark.parametrize("is_told", [False, True])
