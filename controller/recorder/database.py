@@ -10,10 +10,10 @@ import contextlib
 import json
 import os
 import sqlite3
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from controller.recorder.minutes import COLUMNS
-from controller.store import chain
+from controller.system import regular_file
 
 SCHEMA = 1
 TABLES = """
@@ -44,14 +44,14 @@ class DatabaseError(Exception):
     there is no room.
     """
 
-    def __init__(self, path: str, error):
+    def __init__(self, path: str, error: object):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         super().__init__(f"{path}: {error}")
         self.damaged = code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
         self.full = code == sqlite3.SQLITE_FULL
 
 
-def _columns(connection):
+def _columns(connection: sqlite3.Connection) -> list:
     """[(table, column)] of a database as bytes, in order: with a damaged name no statement would
     ever fit again.
     """
@@ -66,6 +66,23 @@ def own_columns() -> list:
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES + TABLE_BANDS)
         return _columns(connection)
+
+
+def _close_to_others(path: str) -> None:
+    """Let only the service's user open the database. SQLite locks bytes of its files, and the lock
+    of a reader who can open them would stop the recorder. Raises OSError.
+
+    SQLite gives the log and the index the mode of the database. An index that others could open is
+    made anew, because a lock on it would stay.
+    """
+    if not os.path.exists(path):
+        os.close(regular_file.opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with contextlib.suppress(FileNotFoundError):
+        if os.stat(path + "-shm").st_mode & 0o077:
+            os.unlink(path + "-shm")
+    for each in (path, path + "-wal"):
+        with contextlib.suppress(FileNotFoundError):
+            os.chmod(each, 0o600)
 
 
 class Row(NamedTuple):
@@ -87,10 +104,10 @@ class Database:
     DatabaseError here.
     """
 
-    def __init__(self, path, bytes_max):
-        """Opens the file or makes it; raises DatabaseError."""
+    def __init__(self, path: str, bytes_max: int):
+        """Opens the file or makes it; raises DatabaseError, OSError."""
         self.path = path
-        self._connection = None
+        self._connection: Any = None  # a sqlite3.Connection once the file is open
         try:
             self._open(bytes_max)
         except (sqlite3.Error, ValueError, TypeError) as error:
@@ -101,7 +118,8 @@ class Database:
             failure.damaged |= code == sqlite3.SQLITE_ERROR
             raise failure from None
 
-    def _open(self, bytes_max):
+    def _open(self, bytes_max: int) -> None:
+        _close_to_others(self.path)
         self._connection = sqlite3.connect(
             self.path, timeout=1.0, isolation_level=None, check_same_thread=False
         )
@@ -205,13 +223,13 @@ class Database:
             also(self._connection, stored)
         run("COMMIT")
 
-    def _roll_back(self):
+    def _roll_back(self) -> None:
         # nothing was committed; the next transaction finds out
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
-    def query(self, statement: str, values: tuple = ()):
+    def query(self, statement: str, values: tuple = ()) -> list:
         """Rows of a SELECT. Raises DatabaseError."""
         try:
             return self._connection.execute(statement, values).fetchall()
@@ -224,7 +242,7 @@ class Database:
         (free,) = self.query("PRAGMA freelist_count")[0]
         return count - free, count, self._pages_max
 
-    def give_back(self, pages):
+    def give_back(self, pages: int) -> None:
         """Return free pages to the file system: after a limit was lowered."""
         self.query(f"PRAGMA incremental_vacuum({pages})")
 

@@ -5,16 +5,19 @@ never writing to it.
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from controller.system import regular_file
+from controller.system.paths import SERVICE
 
 FILE = "record.db"
 WAIT_S = 2.0
+NOT_YOURS = f"only the user {SERVICE} may: put sudo -u {SERVICE} before the command"
 
 
 @contextlib.contextmanager
-def opened(path: str):
+def opened(path: str) -> Iterator[sqlite3.Connection]:
     """A connection that can only read, in one transaction, so that all it reads is of one moment.
 
     Raises sqlite3.Error, and FileNotFoundError also for a file that is still empty: a recorder
@@ -24,6 +27,8 @@ def opened(path: str):
         raise FileNotFoundError(2, os.strerror(2))
     if regular_file.is_none(path):
         raise sqlite3.OperationalError(regular_file.REFUSED)
+    if not os.access(path, os.R_OK):
+        raise sqlite3.OperationalError(NOT_YOURS)
     connection = sqlite3.connect(
         f"file:{quote(os.path.abspath(path))}?mode=ro",
         uri=True,
@@ -38,7 +43,7 @@ def opened(path: str):
 
 
 @contextlib.contextmanager
-def _readable():
+def _readable() -> Iterator[None]:
     """The module cannot make its error of a damaged name that is no UTF-8."""
     try:
         yield

@@ -1,5 +1,5 @@
-"""What a reader, an operator, the gateway's user and a technician may do on the box, and nothing
-beyond: each try is a real user's, and root's where somebody has set a trap.
+"""Tries of a reader, an operator, the user of the gateway and a technician on the box: each can do
+what it may, and no more. Root tries the traps that another user has set.
 """
 
 from controller.system.paths import (
@@ -18,6 +18,7 @@ USERS = {"reader": SERVICE, "ops": f"{SERVICE},{OPERATORS}", "field": "dialout"}
 WRITES = (f"touch {RUN}/x", f"mkdir {RUN}/x", f"ln -s /etc/shadow {RUN}/record.head.new")
 WRITES += (f"mv {RUN}/command.sock {RUN}/x", f"rm -f {RUN}/journal", f"touch {STATE}/x")
 SECRETS = (f"ls {STATE}/keys", f"cat {STATE}/store.a", f"flock -s {STATE}/store.lock true")
+SECRETS += (f"cat {STATE}/record.db", f"flock -s {STATE}/record.db-shm true")
 OPEN_PORT = (
     f"python3 -c \"import os; os.open('{machine.port_name(1)}', os.O_RDWR | os.O_NONBLOCK)\""
 )
@@ -86,7 +87,7 @@ def traps(lab):
 
 
 def planted(lab):
-    """Whatever lies under its names, the controller starts, and says what it has removed."""
+    """The controller starts with strange files under its names, and reports which it removed."""
     lab.ask(f"systemctl stop {UNIT}; mkdir -p {TRAP}; date +%s > {TRAP}.since")
     for each in PLANTED:
         lab.ask(each)

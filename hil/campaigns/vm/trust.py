@@ -37,6 +37,7 @@ PLACES = {
     f"/run/{GATEWAY}/upstream.sock": (GATEWAY, SENDERS, "660", "s", "senders of hints"),
     STATE_DIRECTORY: (SERVICE, SERVICE, "750", "d", "the controller"),
     f"{STATE_DIRECTORY}/store.lock": (SERVICE, SERVICE, "600", "f", "the controller: its lock"),
+    f"{STATE_DIRECTORY}/record.db": (SERVICE, SERVICE, "600", "f", "the recorder, the console"),
     f"{STATE_DIRECTORY}/keys": (SERVICE, SERVICE, "700", "d", "the controller: keys of senders"),
     "/opt/firebreak": ("root", "root", "755", "d", "root: the program"),
     "/etc/firebreak/cabinet": ("root", "root", "755", "d", "root: the configuration"),
@@ -132,7 +133,7 @@ def _wrong_processes(lab):
 
 
 def _wrong_process(lab, unit, pid, asked):
-    """What the kernel says of a process that runs."""
+    """Differences between a process that runs, as the kernel reports it, and its unit."""
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
     numbers = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})

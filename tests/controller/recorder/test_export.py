@@ -31,6 +31,13 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize("argv", ["verify", "export --out ."])
+def test_a_member_of_the_group_is_told_who_may_read_the_record(record, capsys, monkeypatch, argv):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    words = "record.db: cannot be read: only the user firebreak may: put sudo -u firebreak before"
+    refused(capsys, 2, words, argv, "--state-dir", record)
+
+
 def test_events_and_seconds_as_csv(capsys, record, tmp_path):
     code, out, err = export(capsys, record, tmp_path, "events")
     assert (code, err) == (0, []) and "firebreak_events_begin_end.csv" in out[0]
