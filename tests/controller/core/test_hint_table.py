@@ -140,6 +140,18 @@ def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint
     assert bench.tick(ticks=50).caps[0] == 3000
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_heartbeat_from_before_the_expiry_lifts_no_fallback(index):
+    """The hint expires after 1 s, the heartbeat would count for 10 s."""
+    bench = Bench(*[source(each, import_=350_000) for each in (0, 1)])
+    bench.tick(heartbeat(10, index), import_max(450_000, 1, index)).tick(ticks=50)
+    assert bench.state(codes.IMPORT_W_MAX, index) == "fallback"
+    bench.tick(import_max(450_000, 1, index)).tick()
+    assert bench.state(codes.IMPORT_W_MAX, index) == "fallback"
+    bench.tick(heartbeat(10, index))
+    assert bench.state(codes.IMPORT_W_MAX, index) == "valid"
+
+
 @pytest.mark.parametrize("others", [(), (12, 13, 49)])
 def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
     """50 ticks are 1 s, whatever other sources send (row 46: the operations centre)."""
