@@ -1,4 +1,8 @@
-"""The grid connection against its limits, as its own meter tells it: means over 2 s (row 57)."""
+"""The grid connection against its limits, as its own meter shows it: means over 2 s (row 57).
+
+Charging beside either violation counts: with two of three current transformers turned round, an
+import shows as an export, and the battery charges against it. Without charging no import grows.
+"""
 
 from array import array
 
@@ -44,8 +48,9 @@ class Connection:
         words = self.words
         grid, battery = words[means.MEAN_FIRST], words[means.MEAN_SECOND]
         imported, exported = grid - self.import_parts, -grid - self.export_parts
-        self._put(m.F_GRID_OVER_PERMILLE, max(imported, exported))
-        self._put(m.F_GRID_IMPORT_BY_BATTERY_PERMILLE, min(imported, -battery))
+        over = max(imported, exported)
+        self._put(m.F_GRID_OVER_PERMILLE, over)
+        self._put(m.F_GRID_OVER_BY_CHARGING_PERMILLE, min(over, -battery))
         self._put(m.F_GRID_EXPORT_BY_BATTERY_PERMILLE, min(exported, battery))
 
     def _put(self, feature, over):

@@ -24,7 +24,7 @@ CABINET_FEATURES = (
     "key_discrepancy",
     "door_ok", "io_silence_ms", "meter_silence_ms", "meter_frozen_ms", "peer_code",
     "image_approved_ok", "meter_sign", "monitor_silence_ms", "grid_over_permille",
-    "grid_import_by_battery_permille", "grid_export_by_battery_permille", "on_ups", "energised",
+    "grid_over_by_charging_permille", "grid_export_by_battery_permille", "on_ups", "energised",
     "gas_or_smoke_alert", "gas_alert", "heating_alert", "any_sign",
 )
 (F_ESTOP_1_OK, F_ESTOP_2_OK, F_ESTOP_DISCREPANCY, F_FIRE_ALARM_OK, F_SUPPRESSION_OK,
@@ -38,7 +38,7 @@ CABINET_FEATURES = (
  F_KEY_DISCREPANCY,
  F_DOOR_OK, F_IO_SILENCE_MS, F_METER_SILENCE_MS, F_METER_FROZEN_MS, F_PEER_CODE,
  F_IMAGE_APPROVED_OK, F_METER_SIGN, F_MONITOR_SILENCE_MS, F_GRID_OVER_PERMILLE,
- F_GRID_IMPORT_BY_BATTERY_PERMILLE, F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED,
+ F_GRID_OVER_BY_CHARGING_PERMILLE, F_GRID_EXPORT_BY_BATTERY_PERMILLE, F_ON_UPS, F_ENERGISED,
  F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(57)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
@@ -270,7 +270,7 @@ STAGES = (
              operator=1)),
     ("57a", 57, CABINET, F_GRID_OVER_PERMILLE, 1, 20, 10, 2000, 1000, SELF, NO_GATE,
      _demand(lamp=1, operator=1)),
-    ("57b", 57, CABINET, F_GRID_IMPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
+    ("57b", 57, CABINET, F_GRID_OVER_BY_CHARGING_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
      _demand(lamp=1, charge=1, operator=1, ramp=1)),
     ("57c", 57, CABINET, F_GRID_EXPORT_BY_BATTERY_PERMILLE, 1, 20, 10, 27_000, 0, REMOTE, NO_GATE,
      _demand(lamp=1, discharge=1, operator=1, ramp=1)),

@@ -48,8 +48,8 @@ FEATURES = {
         ON_RIG,
         **_GRID,
     ),
-    "grid_import_by_battery_permille": Feature(
-        "as above, as far as it is the battery that charges", ON_RIG, **_GRID
+    "grid_over_by_charging_permille": Feature(
+        "as above, import or export, as far as the battery charges", ON_RIG, **_GRID
     ),
     "grid_export_by_battery_permille": Feature(
         "as above, as far as it is the battery that discharges into the grid", ON_RIG, **_GRID
@@ -111,8 +111,8 @@ ROWS = (
             Stage("57a", proof=COMPUTED, proves="grid connection over limit, told"),
             Stage(
                 "57b",
-                sentence="The battery charges although the connection imports more than it may.",
-                remedy="Compare the grid meter with the display of the converter. Remote reset.",
+                sentence="The battery charges although the connection carries more than it may.",
+                remedy="Compare the grid meter and its transformers with a clamp. Remote reset.",
             ),
             Stage(
                 "57c",

@@ -8,7 +8,7 @@ from tests.tables import cases
 
 WATCHED = (
     m.F_GRID_OVER_PERMILLE,
-    m.F_GRID_IMPORT_BY_BATTERY_PERMILLE,
+    m.F_GRID_OVER_BY_CHARGING_PERMILLE,
     m.F_GRID_EXPORT_BY_BATTERY_PERMILLE,
 )
 SETTLED = 250  # ticks: the means are of 4 s
@@ -38,7 +38,9 @@ def found(bench):
     600_000  250_000  (200, 0, 0)  # it helps
     -50_000  20_000  (100, 0, 40)
     -50_000  70_000  (100, 0, 100)
-    -50_000  -20_000  (100, 0, 0)""")
+    -50_000  -20_000  (100, 40, 0)  # of two transformers turned round: 150 kW of import
+    -50_000  -70_000  (100, 100, 0)
+    -9000  -20_000  (18, 18, 0)""")
 def test_what_is_over_and_what_of_it_is_the_battery(grid_W, battery_W, permille):
     above = [max(0, value) for value in seen(grid_W, battery_W)]
     assert above == pytest.approx(permille, abs=1)
@@ -74,8 +76,9 @@ def test_one_converter_far_beyond_counts_as_the_largest(sign):
 
 
 def test_the_least_that_is_told():
-    """Far below the limit, by parts of 9 W: a value that times 1000 is a small int."""
-    assert seen(-100_000_000, 0)[1] == -means.VALUE_MAX * 1000 // (500_000 // 9)
+    """Far from an export, by parts of 9 W: a value that times 1000 is a small int."""
+    limits = {"grid_export_W_max": 200_000}
+    assert seen(100_000_000, 0, **limits)[2] == -means.VALUE_MAX * 1000 // (500_000 // 9)
 
 
 @cases("""limits  over

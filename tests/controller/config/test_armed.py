@@ -348,7 +348,7 @@ def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
         "image_changed step_late_ms late_steps boot_not_clean boot_store_unreadable self_test_bits "
         "cpu_temperature_ddegC key_run_ok io_silence_ms meter_silence_ms meter_frozen_ms "
         "peer_code image_approved_ok meter_sign grid_over_permille "
-        "grid_import_by_battery_permille "
+        "grid_over_by_charging_permille "
         "grid_export_by_battery_permille"
     )
 
