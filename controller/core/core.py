@@ -102,6 +102,7 @@ class Core:
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
         view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
         view.is_running = out[s.STATE] == s.RUNNING
+        view.is_run_requested = inp[s.RUN_REQUEST] != 0
         view.stored_path_delay_ms = inp[self._delay_at]
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)

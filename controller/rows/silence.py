@@ -201,7 +201,10 @@ ROWS = (
             Stage(
                 "50c",
                 sentence="The grid meter is not proven; charging is forbidden.",
-                remedy="The load hid the code: it is tried again in 15 min, and at each start.",
+                remedy=(
+                    "The load hid the code, or the meter looked reversed. It is tested again "
+                    "within 15 min; look at its transformers."
+                ),
                 proof=COMPUTED,
                 proves="grid meter not proven",
             ),

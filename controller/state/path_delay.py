@@ -1,6 +1,6 @@
 """Path delay: from a change of the load to the battery's answer, as load tracking uses it."""
 
-from controller.core.policies import meter_sign
+from controller.core.policies import meter_sign, path_delay
 from controller.journal.snapshot import Shadow
 
 # by code of meter_sign.O_DELAY_SOURCE
@@ -15,7 +15,7 @@ def facts(shadow: Shadow) -> dict:
     found_ms = shadow.out[at + meter_sign.O_DELAY_MS]
     source = shadow.out[at + meter_sign.O_DELAY_SOURCE]
     nominal_ms = settings["track_path_delay_ms"]
-    is_used = source in (meter_sign.MEASURED, meter_sign.STORED)
+    is_used = source in path_delay.USED
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
     return {
         "used_ms": found_ms if is_used else nominal_ms,

@@ -21,7 +21,8 @@ The long chips begin when the short ones can no longer decide within 32 s: on a 
 these take longer. One of three current transformers reversed shows a third of the change: a miss.
 
 The steps of a test that ends proven give the path delay (path_delay.py). While the battery runs,
-meter_watch.py looks for a meter that has been reversed since; such a meter is tested anew.
+meter_watch.py looks for a meter that has been reversed since. Such a meter is tested anew; while it
+is in doubt, a test that proves it ends undecided.
 """
 
 from array import array
@@ -33,6 +34,7 @@ from controller.core.integers import within
 from controller.core.policies import meter_watch, path_delay
 from controller.core.policies.meter_watch import MeterWatch
 from controller.core.policies.path_delay import (
+    NOMINAL,
     STEP_TENTHS_MAX,
     STEP_TENTHS_MIN,
     PathDelay,
@@ -55,26 +57,11 @@ TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
 
 # result, for the kernel too (row 50); in standby that of the last test
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
-# path delay in use: nominal, of the last proven test, of an earlier run; NOT_BELIEVED: nominal,
-# because the measured or stored one is outside of its range
-NOMINAL, MEASURED, STORED, NOT_BELIEVED = range(4)
 O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
-(
-    S_STARTED,
-    S_TICKS,
-    S_SYMBOL,
-    S_CODE,
-    S_UP,
-    S_VOID,
-    S_RIGHT,
-    S_WRONG,
-    S_OWN,
-    S_RIGHT_STATISTIC,
-    S_REVERSED_STATISTIC,
-    S_IS_LONG,
-    S_CHIP_OWN,
-    S_DELAY_MS,
-) = range(14)
+# fmt: off
+(S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN, S_RIGHT_STATISTIC,
+ S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS) = range(14)
+# fmt: on
 S_WATCH = 14  # words of meter_watch.py
 S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
 S_SAMPLES = S_STEPS + path_delay.WORDS
@@ -121,7 +108,9 @@ class MeterSign(Function):
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
         self.state = array("q", [0] * (S_SAMPLES + 2 * self._window_ticks))
         words = memoryview(self.state)
-        self._watch = MeterWatch(words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W)
+        self._watch = MeterWatch(
+            words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W, self._load_fitted
+        )
         self._steps = PathDelay(words[S_STEPS:S_SAMPLES], tick_ms, self._code_W)
         self.state[S_CODE] = SEED
         self.out = array("i", [PROVEN, 0, 0, NOMINAL])
@@ -145,6 +134,8 @@ class MeterSign(Function):
         state, out = self.state, self.out
         if not view.is_running:
             state[S_STARTED] = 0
+            if not view.is_run_requested:
+                self._watch.approve()  # only a person's start can follow
             if out[O_RESULT] == TESTING:
                 out[O_RESULT] = PROVEN
             return ()
@@ -152,10 +143,8 @@ class MeterSign(Function):
             state[S_STARTED] = 1
             self._begin(-elapsed_ticks)
         state[S_TICKS] += elapsed_ticks
-        if out[O_RESULT] == PROVEN:
-            self._watched(view, elapsed_ticks)
-        elif out[O_RESULT] == UNDECIDED and state[S_TICKS] >= RETRY_S * self._second_ticks:
-            self._begin(self._wait_ticks)
+        if out[O_RESULT] in (PROVEN, UNDECIDED):
+            self._await_test(view, elapsed_ticks)
         if out[O_RESULT] != TESTING:
             return ()
         view.is_meter_tested = True
@@ -165,16 +154,11 @@ class MeterSign(Function):
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
     def _publish(self, view: contract.View) -> None:
-        """Path delay of the last proven test, or that of an earlier run; a delay outside of the
-        configured range is not believed.
-        """
-        settings, measured_ms = self._settings, self.state[S_DELAY_MS]
-        delay_ms = measured_ms or view.stored_path_delay_ms
-        source = MEASURED if measured_ms else STORED if delay_ms else NOMINAL
-        low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
-        if delay_ms and not low_ms <= delay_ms <= high_ms:
-            source = NOT_BELIEVED
-        view.path_delay_ms = delay_ms if source in (MEASURED, STORED) else 0
+        """The path delay in use."""
+        delay_ms, source = path_delay.in_use(
+            self.state[S_DELAY_MS], view.stored_path_delay_ms, self._settings
+        )
+        view.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
@@ -256,8 +240,10 @@ class MeterSign(Function):
             self._take(S_REVERSED_STATISTIC, 0 if is_late else state[S_WRONG], own_W)
         if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
             self._take_delay(self._steps.mean_ms())
-            self._end(PROVEN)
+            self._watch.agree()
+            self._end(UNDECIDED if self._watch.is_in_doubt else PROVEN)
         elif state[S_REVERSED_STATISTIC] >= ONE * ERROR_PARTS:
+            self._watch.doubt()
             self._end(REVERSED)
         elif not self._can_decide(ticks):
             if state[S_IS_LONG] or self._chips[1] <= self._chips[0]:
@@ -292,9 +278,18 @@ class MeterSign(Function):
         self.out[O_RESULT], self.state[S_TICKS] = result, 0
         self._watch.begin()
 
-    def _watched(self, view: contract.View, elapsed_ticks: int) -> None:
-        """Test anew a meter that looks reversed."""
+    def _await_test(self, view: contract.View, elapsed_ticks: int) -> None:
+        """Test anew a meter that looks reversed; an undecided one after its time, which begins anew
+        while the meter looks reversed.
+        """
+        state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
         load_W = view.load_meter_W if self._load_fitted else 0
         expected_W = load_W - view.battery_W if self._known(view) else None
-        if self._watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks):
+        is_watched = is_proven or watch.is_in_doubt
+        is_reversed = is_watched and watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks)
+        if is_reversed and watch.is_in_doubt:
+            state[S_TICKS] = 0
+        retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S
+        is_due = not is_proven and state[S_TICKS] >= retry_s * self._second_ticks
+        if is_due or is_proven and is_reversed:
             self._begin(self._wait_ticks)

@@ -34,6 +34,10 @@ STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.
 ) = range(10)
 WORDS = W_DELAYS + STEPS_MAX
 NO_CHIP = -2  # no chip follows it
+# path delay in use: nominal, of the last proven test, of an earlier run; NOT_BELIEVED: nominal,
+# because the measured or stored one is outside of its range
+NOMINAL, MEASURED, STORED, NOT_BELIEVED = range(4)
+USED = (MEASURED, STORED)
 
 
 def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
@@ -44,6 +48,17 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
     while math.gcd(ticks, sample_ticks) > 1:
         ticks += 1
     return ticks
+
+
+def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
+    """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, or else of an earlier run; 0
+    is none.
+    """
+    delay_ms = measured_ms or stored_ms
+    low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]
+    if delay_ms and not low_ms <= delay_ms <= high_ms:
+        return delay_ms, NOT_BELIEVED
+    return delay_ms, MEASURED if measured_ms else STORED if delay_ms else NOMINAL
 
 
 class PathDelay:

@@ -21,7 +21,7 @@ class Site:
         self.past_W, self.battery = [0] * (delay_ticks - 1), lambda sent_W: sent_W
         self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
         self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
-        self.sent_W, self.limit_W, self.asked_W = 0, 250_000, 0
+        self.sent_W, self.limit_W, self.asked_W, self.seconds = 0, 250_000, 0, 0
         self.has_load_meter = settings.get("load_meter_fitted", 1)
 
     def tick(self, ticks=1, elapsed_ticks=1):
@@ -122,8 +122,9 @@ def test_off_it_does_nothing():
 
 def moving(site, seconds):
     """The battery follows a request that moves by 50 kW, the load stands."""
-    for second in range(seconds):
-        site.asked_W = 50_000 * (second // 3 & 1)
+    for _ in range(seconds):
+        site.asked_W = 50_000 * (site.seconds // 3 & 1)
+        site.seconds += 1
         site.tick(TICKS_PER_S)
     return site
 
@@ -177,7 +178,7 @@ def test_only_moves_that_are_opposite_and_half_as_large_are_tested_anew(sign, is
     assert (mp.TESTING in results) == is_tested
 
 
-def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
+def test_a_test_anew_comes_down_by_a_ramp():
     site = moving(Site().tick(15 * SYMBOL_TICKS), 6)
     site.asked_W = 250_000
     site.tick(TICKS_PER_S)
@@ -189,11 +190,87 @@ def test_a_test_anew_comes_down_by_a_ramp_and_is_believed_for_an_hour():
     falling = [site.tick().sent_W for _ in range(2 * TICKS_PER_S)]
     steps_W = [before - after for before, after in zip([250_000, *falling], falling)]
     assert max(steps_W) <= 10_000 and min(steps_W) >= -10_000 and abs(falling[24]) <= 5000
-    site.tick(40 * TICKS_PER_S)
+
+
+def found_reversed(**settings):
+    """A proven meter that moves the wrong way round until its test begins, right from then on."""
+    site = moving(Site(**settings).tick(15 * SYMBOL_TICKS), 60)
+    assert site.result == mp.PROVEN
+    site.sign = -1
+    while site.result == mp.PROVEN:
+        moving(site, 1)
+    site.sign = 1
+    assert site.result == mp.TESTING
+    return site
+
+
+def finished(site):
+    """Ticks until the test ends."""
+    ticks = 0
+    while site.tick().result == mp.TESTING:
+        ticks += 1
+    return ticks
+
+
+def test_without_a_load_meter_a_meter_that_was_tested_anew_is_believed_for_an_hour():
+    """There a load that the battery follows in part looks reversed."""
+    site = found_reversed(load_meter_fitted=0)
+    finished(site)
     site.sign = -1
     assert moving(site, 120).result == mp.PROVEN
     site.proof.state[mp.S_WATCH + meter_watch.W_BELIEVED] = 1  # the hour is over
     assert mp.TESTING in {moving(site, 6).result for _ in range(10)}
+
+
+DOUBT_TICKS = 600 * TICKS_PER_S
+
+
+def test_two_tests_ten_minutes_apart_end_a_doubt():
+    site = found_reversed()
+    finished(site)
+    assert site.result == mp.UNDECIDED and not site.tick().sent_W
+    assert site.tick(DOUBT_TICKS - 2).result == mp.UNDECIDED
+    assert site.tick().result == mp.TESTING
+    finished(site)
+    assert site.result == mp.PROVEN and moving(site, 120).result == mp.PROVEN
+
+
+def test_a_meter_that_is_right_only_in_its_tests_stays_unproven():
+    site, results = found_reversed(), set()
+    for _ in range(2400):
+        site.sign = 1 if site.result == mp.TESTING else -1
+        results.add(moving(site, 1).result)
+    assert results == {mp.TESTING, mp.UNDECIDED}
+
+
+def test_the_ten_minutes_begin_anew_with_the_last_sign_of_a_reversed_meter():
+    site = found_reversed()
+    finished(site)
+    site.sign = -1
+    moving(site, 120)
+    assert site.proof.state[mp.S_TICKS] < TICKS_PER_S
+    site.sign = 1
+    for _ in range(2):
+        while site.result != mp.TESTING:
+            moving(site, 1)
+            assert site.proof.state[mp.S_TICKS] <= DOUBT_TICKS
+        assert site.result == mp.TESTING
+        finished(site)
+    assert site.result == mp.PROVEN
+
+
+@pytest.mark.parametrize("is_run_requested, result", [(1, mp.UNDECIDED), (0, mp.PROVEN)])
+def test_a_person_who_stops_and_starts_the_cabinet_approves_the_meter(is_run_requested, result):
+    """A stop of a row, after which the cabinet closes by itself, does not."""
+    site = Site(-1)
+    finished(site)
+    assert site.result == mp.REVERSED and site.tick(2 * DOUBT_TICKS).result == mp.REVERSED
+    site.sign, site.view.is_running = 1, False
+    site.view.is_run_requested = bool(is_run_requested)
+    site.tick()
+    site.view.is_running = site.view.is_run_requested = True
+    finished(site)
+    assert site.result == result
 
 
 def test_nothing_is_summed_up_over_a_gap():

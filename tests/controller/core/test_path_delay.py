@@ -4,7 +4,7 @@ import pytest
 from test_meter_sign import SYMBOL_TICKS, TICKS_PER_S, Site
 from views import setup, view
 
-from controller.core.policies import meter_sign as mp
+from controller.core.policies import meter_sign as mp, path_delay
 from controller.core.policies.path_delay import GOOD_MIN, WORDS, PathDelay
 from hil.campaigns.meter_sign import trials
 
@@ -30,7 +30,7 @@ def used(site):
 def test_a_known_delay_is_measured_to_the_tick(delay_ticks, fitted):
     site = proven(delay_ticks, load_meter_fitted=fitted)
     assert site.result == mp.PROVEN
-    assert used(site) == (20 * delay_ticks, mp.MEASURED, 20 * delay_ticks)
+    assert used(site) == (20 * delay_ticks, path_delay.MEASURED, 20 * delay_ticks)
 
 
 @pytest.mark.parametrize("difference_ms", [-25, 0, 40])
@@ -40,7 +40,7 @@ def test_the_difference_of_the_meters_is_added(difference_ms):
 
 
 def test_a_difference_larger_than_the_delay_leaves_one_that_is_not_believed():
-    assert used(proven(meter_delay_difference_ms=-500)) == (1, mp.NOT_BELIEVED, 0)
+    assert used(proven(meter_delay_difference_ms=-500)) == (1, path_delay.NOT_BELIEVED, 0)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,9 @@ def test_a_difference_larger_than_the_delay_leaves_one_that_is_not_believed():
 )
 def test_a_delay_outside_of_the_range_is_not_believed(low_ms, high_ms, is_believed):
     site = proven(track_path_delay_ms_min=low_ms, track_path_delay_ms_max=high_ms)
-    assert used(site) == ((180, mp.MEASURED, 180) if is_believed else (180, mp.NOT_BELIEVED, 0))
+    assert used(site) == (
+        (180, path_delay.MEASURED, 180) if is_believed else (180, path_delay.NOT_BELIEVED, 0)
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,20 +61,22 @@ def test_a_stored_delay_is_used_within_the_range(stored_ms, source):
     site = Site()
     site.view.stored_path_delay_ms = stored_ms
     site.tick()
-    assert used(site) == (stored_ms, source, stored_ms if source == mp.STORED else 0)
+    assert used(site) == (stored_ms, source, stored_ms if source == path_delay.STORED else 0)
 
 
 def test_the_stored_delay_is_used_until_a_start_has_measured():
     site = Site(delay_ticks=9)
     site.view.stored_path_delay_ms = STORED_MS
     site.view.is_running = False
-    assert used(site.tick()) == (STORED_MS, mp.STORED, STORED_MS)
+    assert used(site.tick()) == (STORED_MS, path_delay.STORED, STORED_MS)
     site.view.is_running = True
-    assert used(site.tick(15 * SYMBOL_TICKS)) == (STORED_MS, mp.STORED, STORED_MS)
+    assert used(site.tick(15 * SYMBOL_TICKS)) == (STORED_MS, path_delay.STORED, STORED_MS)
     assert site.result == mp.PROVEN
-    assert used(site.tick()) == (180, mp.MEASURED, 180)
+    assert used(site.tick()) == (180, path_delay.MEASURED, 180)
     site.view.is_running = False
-    assert used(site.tick(100)) == (180, mp.MEASURED, 180), "it lasts as long as the process"
+    assert used(site.tick(100)) == (180, path_delay.MEASURED, 180), (
+        "it lasts as long as the process"
+    )
 
 
 @pytest.mark.parametrize("sign", [1 / 3, -1])
@@ -81,12 +85,12 @@ def test_a_test_that_does_not_prove_the_meter_measures_nothing(sign):
     site.view.stored_path_delay_ms = STORED_MS
     site.tick(70 * TICKS_PER_S)
     assert site.result in (mp.UNDECIDED, mp.REVERSED)
-    assert used(site) == (STORED_MS, mp.STORED, STORED_MS)
+    assert used(site) == (STORED_MS, path_delay.STORED, STORED_MS)
 
 
 def test_without_a_code_nothing_is_measured():
     site = Site(meter_code_permille=0).tick(20 * TICKS_PER_S)
-    assert used(site) == (0, mp.NOMINAL, 0)
+    assert used(site) == (0, path_delay.NOMINAL, 0)
 
 
 def test_a_converter_with_a_ramp_shows_its_mean_delay():

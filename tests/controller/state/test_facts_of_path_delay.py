@@ -5,8 +5,9 @@ from watched import Watched
 
 from controller.config import configuration
 from controller.console.pages import links
-from controller.core.policies import meter_sign
+from controller.core.policies import meter_sign, path_delay
 from controller.journal import replay
+from controller.config import configuration
 from controller.sites import EXAMPLE
 
 
@@ -56,9 +57,9 @@ def test_a_replay_of_a_stored_and_a_measured_delay_gives_the_same_bytes(tmp_path
     watched = Watched(tmp_path, settings=configuration.load(EXAMPLE))
     watched.rig.controller.cabinet.image.put("path_delay", [201])
     out, at = watched.run(10).core.out, watched.core.out_at["meter_sign"]
-    stored = [201, meter_sign.STORED]
+    stored = [201, path_delay.STORED]
     assert list(out[at + meter_sign.O_DELAY_MS : at + meter_sign.O_DELAY_SOURCE + 1]) == stored
     watched.run(20)
-    assert out[at + meter_sign.O_DELAY_SOURCE] == meter_sign.MEASURED
+    assert out[at + meter_sign.O_DELAY_SOURCE] == path_delay.MEASURED
     report = replay.replay(str(tmp_path / "journal"), replay.core_of)
     assert report.exit_code == 0, report.lines()
