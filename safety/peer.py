@@ -32,6 +32,7 @@ from safety import (
     runaway,
     signals as s,
     start_checklist,
+    still,
     tapers,
     units,
     witness,
@@ -78,10 +79,10 @@ CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
 # fmt: off
 MODULES = (
-    ages, bounds, channel, connection, contactors, crc, evaluate, features, fire, f, gas, heating,
-    image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
+    ages, bounds, channel, connection, contactors, crc, evaluate, features, fire, f, gas,
+    heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
     runaway, s, start_checklist,
-    tapers, units, witness,
+    still, tapers, units, witness,
 )
 # fmt: on
 # so that a thousand of them stay below 2^30; as the kernel bounds a late step

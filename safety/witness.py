@@ -1,25 +1,19 @@
-"""Evidence counts only if it changes and agrees with a second source: values of a BMS that stand
-still while the converter's current moves (row 54), currents of racks and converter that contradict
-each other (row 55), a converter that does not do what it was sent (row 56).
+"""Evidence counts only if it changes and agrees with a second source.
+
+Rows 54 (values of a BMS, still.py), 55 (currents of racks and converter), 56 (a converter's power
+and its set-point).
 """
 
 from array import array
 
-from safety import matrix as m, means, parameters as p, signals as s
+from safety import matrix as m, means, parameters as p, signals as s, still
 
-MOVED_PERMILLE = 50  # of the unit's rated current: what a rack in parallel must see
 APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated, and 10 A
 MA_PER_DA = 100
 RATED_PARTS = 60_000  # four times as many are a value of Means
 # of the time after which a BMS is late, which is three of its periods: an older value is not
 # compared, a younger one may be so late
 AGE_PARTS, AGE_WHOLE = 2, 3
-STILL_MS_MAX = 1_000_000
-# Words of a rack: what its values were when they last came (temperatures: their sum), the
-# converter's current when one of them last changed, ticks until both must have told that change, 1
-# if that current has moved since, for how long
-VOLTAGE, CURRENT, LOWEST, HIGHEST, TEMPERATURES, SINCE_DA, SETTLES, MOVED, STILL_MS = range(9)
-RACK_WORDS = 9
 
 
 def apart_dA_max(racks, pcs_permille: int) -> int:
@@ -33,8 +27,8 @@ def apart_dA_max(racks, pcs_permille: int) -> int:
 
 
 class Compared:
-    """What of a unit and its racks stands still: places, margins, and the parts of its power that
-    are small ints.
+    """Constants of a unit and its racks: places, margins, and the parts of its power that are small
+    ints.
     """
 
     def __init__(self, features, unit):
@@ -44,7 +38,7 @@ class Compared:
         ages_ms = [image[at + p.R_BMS_WARN_MS] * AGE_PARTS // AGE_WHOLE for at in words]
         self.age_ms_max = min(max(ages_ms + [0]), means.WINDOW_MS)
         self.age_ticks_max = self.age_ms_max // features.tick_ms
-        self.moved_dA = self.rated_mA // MA_PER_DA * MOVED_PERMILLE // 1000
+        self.moved_dA = self.rated_mA // MA_PER_DA * still.MOVED_PERMILLE // 1000
         parameters = features.map.unit + unit * p.UNIT_WORDS
         self.margin_dA = apart_dA_max(
             [
@@ -72,13 +66,14 @@ class Witness:
     def __init__(self, features):
         self.features, self._put = features, features.put
         self.layout = features.layout
-        self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
+        self.inp, self.ages = features.inp, features.ages
         layout = features.layout
-        self.settle_ticks = means.WINDOW_MS // features.tick_ms
-        of_units = layout.racks * RACK_WORDS
+        of_units = layout.racks * still.RACK_WORDS
         self.words = array("i", [0] * (of_units + 2 * layout.units * means.WORDS))
         self.currents = self._pairs(of_units)
         self.powers = self._pairs(of_units + layout.units * means.WORDS)
+        racks = range(layout.racks)
+        self.of_rack = tuple([still.RackValues(features, self.words, rack) for rack in racks])
         self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
 
     def _pairs(self, at):
@@ -98,7 +93,7 @@ class Witness:
             for rack, group, first in of_unit.racks:
                 oldest = max(oldest, ages.ticks[group + s.G_BMS_PACK])
                 total_mA += inp[first + s.RACK_CURRENT_MA]
-                self._rack(of_unit, rack, group, first, elapsed, pcs, pcs_dA)
+                self._rack(of_unit, rack, group, elapsed, pcs, pcs_dA)
             told = oldest <= of_unit.age_ticks_max
             self._unit(unit, of_unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
             self._power(unit, of_unit, elapsed, pcs)
@@ -145,42 +140,11 @@ class Witness:
             return 0
         return self.inp[of_unit.input + s.PCS_SENT_W]
 
-    def _rack(self, of_unit, rack, group, first, elapsed, pcs, pcs_dA):
-        """Row 54: for how long the converter's current has moved and no value of the rack has."""
-        words, at = self.words, rack * RACK_WORDS
-        closed = self.inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED
-        if self._changed(at, first, group) or not closed:
-            words[at + SETTLES] = self.settle_ticks
-            words[at + MOVED] = words[at + STILL_MS] = 0
-        if words[at + SETTLES]:  # the converter may tell the same later
-            words[at + SINCE_DA] = pcs_dA
-            words[at + SETTLES] = max(0, words[at + SETTLES] - elapsed)
-        elif pcs and abs(pcs_dA - words[at + SINCE_DA]) > of_unit.moved_dA:
-            words[at + MOVED] = 1
-        if words[at + MOVED]:
-            still_ms = words[at + STILL_MS] + elapsed * self.features.tick_ms
-            words[at + STILL_MS] = min(still_ms, STILL_MS_MAX)
+    def _rack(self, of_unit, rack, group, elapsed, pcs, pcs_dA):
+        """Row 54: for how long values of the rack have stood still or contradicted each other."""
+        still_ms = self.of_rack[rack].still_ms(elapsed, pcs, pcs_dA, of_unit.moved_dA)
         base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
         known = self.ages.known(group + s.G_BMS_STATE) and pcs
-        self._put(base + m.F_BMS_STILL_MS, words[at + STILL_MS], known)
-        self.features.changed[1 + self.layout.units + rack] |= words[at + MOVED]
-
-    def _changed(self, at, first, group):
-        """1 if any analog value of the rack is another than when it last came."""
-        inp, fresh, changed = self.inp, self.fresh, 0
-        if fresh[group + s.G_BMS_PACK]:
-            changed = self._differs(at + VOLTAGE, inp[first + s.RACK_VOLTAGE_MV])
-            changed |= self._differs(at + CURRENT, inp[first + s.RACK_CURRENT_MA])
-        if fresh[group + s.G_BMS_CELLS]:
-            changed |= self._differs(at + LOWEST, inp[first + s.CELL_VOLTAGE_MV_MIN])
-            changed |= self._differs(at + HIGHEST, inp[first + s.CELL_VOLTAGE_MV_MAX])
-        if fresh[group + s.G_BMS_TEMPERATURES]:
-            total = 0
-            for module in range(self.layout.modules):
-                total += inp[first + s.MODULE_TEMPERATURE_DDEGC + module]
-            changed |= self._differs(at + TEMPERATURES, total)
-        return changed
-
-    def _differs(self, at, value):
-        before, self.words[at] = self.words[at], value
-        return 1 if value != before else 0
+        self._put(base + m.F_BMS_STILL_MS, still_ms, known)
+        if still_ms > 0:
+            self.features.changed[1 + self.layout.units + rack] = 1

@@ -13,6 +13,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from controller.recorder.minutes import COLUMNS
+from controller.store import chain
 from controller.system import regular_file
 
 SCHEMA = 1

@@ -1,5 +1,7 @@
-"""Evidence that stands still or contradicts itself: values of a BMS, currents of racks and of the
-converter (rows 54, 55), power and set-point of a converter (row 56), the grid connection (row 57).
+"""Evidence that stands still or contradicts itself.
+
+Values of a BMS (row 54), currents of racks and converter (55), power and set-point of a converter
+(56), the grid connection (57).
 """
 
 from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Feature, Row, Stage
@@ -7,7 +9,11 @@ from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, COMPUTED, ON_RIG, Featu
 _GRID: dict = {"roles": ("meter_grid", "pcs"), "window_ms": 2500}
 FEATURES = {
     "bms_still_ms": Feature(
-        "no value of a closed rack changes, although the converter's current has",
+        (
+            "values of a closed rack stand still: its pack's although the converter's current "
+            "moves by 5 %, or its cells' although the pack's does; or the pack's voltage lies "
+            "outside of its cells' by 40 mV a cell"
+        ),
         ON_RIG,
         roles=("bms", "pcs"),
         silence=BY_LEVEL,
@@ -58,12 +64,12 @@ FEATURES = {
 ROWS = (
     Row(
         54,
-        what="BMS values frozen, its counter runs (project: evidence must change)",
+        what="values of a BMS frozen or contradictory (project: evidence must change)",
         basis="design",
         confidence="D",
         name="BMS values frozen",
-        sentence="A BMS repeats its values although the current has changed.",
-        remedy="Do not trust its temperatures. Restart or replace the BMS; it measures nothing.",
+        sentence="A BMS repeats values although the current moves, or its values contradict.",
+        remedy="Trust none of its cells and temperatures. Restart the BMS or replace it.",
         proof=COMPUTED,
         stages=(Stage("54", set_from="bms_still_ms"),),
     ),

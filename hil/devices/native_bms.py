@@ -100,9 +100,10 @@ def _temperatures(frame):
 class NativeBms:
     """rack: one rack of the plant. node: 1 to 15, its number on the bus.
 
-    Faults: silent (sends nothing), deaf (hears nothing), silent_messages (names that are no longer
-    sent), frozen (values repeat, counters run), counter_frozen, bad_crc, ignore_commands (hears and
-    does not act), overrides {"CELLS.cell_voltage_max": physical value}.
+    Faults: silent (sends nothing), deaf (hears nothing). silent_messages: names that are no longer
+    sent. frozen: all values repeat, counters run; frozen_messages: names whose values repeat. Also
+    counter_frozen, bad_crc, ignore_commands (hears and does not act), overrides
+    {"CELLS.cell_voltage_max": physical value}.
     """
 
     def __init__(self, rack, node):
@@ -110,7 +111,7 @@ class NativeBms:
         self.node = node
         self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = False
         self.ignore_commands = False
-        self.silent_messages = set()
+        self.silent_messages, self.frozen_messages = set(), set()
         self.overrides = {}
         self.next_us = self._counter = self._command_us = None
         self._position = self.command_echo = 0
@@ -157,7 +158,8 @@ class NativeBms:
         return due
 
     def _encoded(self, message):
-        if not self.frozen or message.payload is None:
+        is_frozen = self.frozen or message.name in self.frozen_messages
+        if not is_frozen or message.payload is None:
             values = message.values(self)
             if self.overrides:
                 names = [f"{message.name}.{name}" for name in message.signals]

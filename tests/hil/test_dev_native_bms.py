@@ -185,7 +185,12 @@ def test_silent_deaf_frozen_and_absurd():
     assert all(crc_ok(can_id, data) for _, can_id, data in frozen)
     assert len({data[6] for _, can_id, data in frozen if can_id == 0x122}) == 3
     assert latest(bms, 1_500 * MS)["PACK"]["voltage"] == pytest.approx(790.4)
-    bms.frozen = False
+    bms.frozen, bms.frozen_messages = False, {"PACK"}
+    rack.cell_voltage_V_max = 3.5
+    found = latest(bms, 1_800 * MS)
+    assert found["PACK"]["voltage"] == pytest.approx(790.4)
+    assert found["CELLS"]["cell_voltage_max"] == 3500
+    bms.frozen_messages = set()
     bms.overrides = {"CELLS.cell_voltage_max": 6000, "LIMITS.charge_current_max": 0}
     found = latest(bms, 2_000 * MS)
     assert found["CELLS"]["cell_voltage_max"] == 6000 and found["CELLS"]["cell_voltage_min"] == 3281

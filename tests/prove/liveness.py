@@ -37,7 +37,6 @@ from safety.evaluate import STAGE_WORDS, Evaluator
 from safety.heating import HISTORY_S
 from safety.kernel import ELAPSED_MAX, SIGNALLED, Kernel
 from safety.latches import Latches
-from safety.witness import MOVED, RACK_WORDS, STILL_MS
 
 INHIBITS = (m.D_CHARGE_INHIBIT, m.D_DISCHARGE_INHIBIT)
 DERATES = (m.D_CHARGE_DERATE_PCT, m.D_DISCHARGE_DERATE_PCT)
@@ -265,9 +264,8 @@ def what_moves_is_looked_at():
     words = kernel.features
     any_features(cabinet)
     before = list(words.value), list(words.known)
-    machine.assume(still_has_moved(words.witness))
     machine.call(words.update, cabinet.elapsed())
-    claims = [("what is still has moved", each) for each in still_has_moved(words.witness)]
+    claims = []
     for block in range(1, len(words.changed)):
         scope, marked = 1 if block <= cabinet.layout.units else 2, truth(words.changed[block])
         for at, name in enumerate(m.FEATURES[scope]):
@@ -298,13 +296,6 @@ def any_features(cabinet):
     ):
         cabinet.any(each, 0, most)
     cabinet.any(words.witness.words, -many, many)
-    for at in range(0, cabinet.layout.racks * RACK_WORDS, RACK_WORDS):
-        words.witness.words[at + MOVED] = cabinet.machine.symbol("moved", 0, 1)
-
-
-def still_has_moved(watched):
-    words, ats = watched.words, range(0, watched.layout.racks * RACK_WORDS, RACK_WORDS)
-    return [truth(words[at + MOVED]) | (words[at + STILL_MS] <= 0) for at in ats]
 
 
 def trips_above_0(scope, feature):

@@ -80,7 +80,7 @@ features.value 150 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heat
 heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
 3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 3 opening.waited 2
 racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9
-racks.mismatch 3 standing 2 unit_demand 34 witness.words 195 connection.words 42
+racks.mismatch 3 standing 2 unit_demand 34 witness.words 207 connection.words 42
 """.split()
 
 

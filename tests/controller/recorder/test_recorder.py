@@ -9,11 +9,9 @@ import pytest
 from recorder_bench import Bench, estop, release
 from slow import slow
 
-from controller.store import chain, trips
 from controller.journal import writer
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
-from controller.store.trips import TripLog
 from controller.recorder import events, rescue
 from controller.recorder.database import Database, DatabaseError
 from controller.recorder.limits import Limits

@@ -7,7 +7,6 @@ from controller.config import configuration
 from controller.console.pages import links
 from controller.core.policies import meter_sign, path_delay
 from controller.journal import replay
-from controller.config import configuration
 from controller.sites import EXAMPLE
 
 

@@ -125,7 +125,7 @@ def test_the_names_are_those_that_are_used():
     folders = [keys.DIRECTORY, users.FOLDER, capture.FOLDER]
     assert {own_names.STATE_NAMES[name] for name in files} == {own_names.FILE}
     assert {own_names.STATE_NAMES[name] for name in folders} == {own_names.FOLDER}
-    assert {store.LOCK_FILE, proof_tests.LOCK_FILE, "record.lock"} == set(own_names.LOCKS)
+    assert {two_copies.LOCK_FILE, proof_tests.LOCK_FILE, "record.lock"} == set(own_names.LOCKS)
     assert (
         own_names.RUN_NAMES[two_copies.FAILED_NAME]
         == own_names.RUN_NAMES[head.FILE]

@@ -1,0 +1,113 @@
+"""Row 54: values of a BMS that stand still although a current moves, and values of a rack that
+contradict each other.
+"""
+
+from safety import means, parameters as p, signals as s
+
+MOVED_PERMILLE = 50  # of the rated current: what the values must show
+# Per cell (project): 17 mV are an error of 0.5 % of the pack voltage, 10 mV busbars and fuse at
+# rated current. The rest is for two readings of different moments.
+APART_MV = 40
+STILL_MS_MAX = 1_000_000
+# Words of two values: both as they came last; the current at their last change; ticks until both
+# sources must have shown that change; 1 if the current has moved since; for how long.
+FIRST, SECOND, SINCE_DA, SETTLES, MOVED, STILL_MS = range(6)
+STILL_WORDS = 6
+# words of a rack: of its pack values, of its cell values, for how long both contradict each other
+PACK, CELLS, APART_MS = 0, STILL_WORDS, 2 * STILL_WORDS
+RACK_WORDS = APART_MS + 1
+
+
+class Still:
+    """Two values that come together, in STILL_WORDS words of `words` from `at` on. group, first,
+    second: places of their freshness byte and their inputs.
+    """
+
+    def __init__(self, features, words, at: int, group: int, first: int, second: int):
+        self.inp, self.fresh = features.inp, features.fresh
+        self.words, self.at, self.tick_ms = words, at, features.tick_ms
+        self.group, self.first, self.second = group, first, second
+        self.settle_ticks = means.WINDOW_MS // features.tick_ms
+
+    def begin(self, closed: int) -> None:
+        """A value that changes, and a rack that is not closed, begin anew."""
+        words, at, changed = self.words, self.at, 0
+        if self.fresh[self.group]:
+            changed = self._differs(at + FIRST, self.inp[self.first])
+            changed |= self._differs(at + SECOND, self.inp[self.second])
+        if changed or not closed:
+            words[at + SETTLES] = self.settle_ticks
+            words[at + MOVED] = words[at + STILL_MS] = 0
+
+    def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
+        """For how long nothing has changed beside a current that has moved by more than moved_dA,
+        ms. lasts: also after the current has come back.
+        """
+        words, at = self.words, self.at
+        if words[at + SETTLES]:  # the other source may show the same later
+            words[at + SINCE_DA] = current_dA
+            words[at + SETTLES] = max(0, words[at + SETTLES] - elapsed)
+        elif abs(current_dA - words[at + SINCE_DA]) > moved_dA:
+            words[at + MOVED] = 1
+        elif not lasts:
+            words[at + MOVED] = 0
+        if words[at + MOVED]:
+            still_ms = words[at + STILL_MS] + elapsed * self.tick_ms
+            words[at + STILL_MS] = min(still_ms, STILL_MS_MAX)
+        return words[at + STILL_MS]
+
+    def _differs(self, at, value):
+        before, self.words[at] = self.words[at], value
+        return 1 if value != before else 0
+
+
+class RackValues:
+    """Pack and cell values of one rack, in RACK_WORDS words of `words` from `at` on. The pack
+    values must follow the converter's current, the cell voltages the current of the pack.
+    """
+
+    def __init__(self, features, words, rack: int):
+        layout, at = features.layout, rack * RACK_WORDS
+        self.words, self.apart_at, self.tick_ms = words, at + APART_MS, features.tick_ms
+        self.inp, self.ages = features.inp, features.ages
+        self.group, self.input = layout.rack_group(rack, 0), layout.rack_input(rack, 0)
+        parameters = features.map.rack + rack * p.RACK_WORDS
+        self.cells = features.image[parameters + p.R_CELLS]
+        self.moved_dA = features.image[parameters + p.R_RATED_CURRENT_MA] // 100
+        self.moved_dA = self.moved_dA * MOVED_PERMILLE // 1000
+        first = self.input
+        self.pack_group, self.cell_group = self.group + s.G_BMS_PACK, self.group + s.G_BMS_CELLS
+        pack = first + s.RACK_VOLTAGE_MV, first + s.RACK_CURRENT_MA
+        cell = first + s.CELL_VOLTAGE_MV_MIN, first + s.CELL_VOLTAGE_MV_MAX
+        self.pack = Still(features, words, at + PACK, self.pack_group, *pack)
+        self.cell = Still(features, words, at + CELLS, self.cell_group, *cell)
+
+    def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
+        """For how long pack or cell values have stood still, or contradicted each other, ms. pcs:
+        the converter's current is known; moved_dA: how far it has to move.
+        """
+        inp, first = self.inp, self.input
+        closed = 1 if inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
+        self.pack.begin(closed)
+        self.cell.begin(closed)
+        both = self.ages.known(self.pack_group) and self.ages.known(self.cell_group)
+        still_ms = self._apart_ms(elapsed, closed and both)
+        if pcs:
+            still_ms = max(still_ms, self.pack.count(elapsed, pcs_dA, moved_dA, 1))
+        if both:
+            current_dA = inp[first + s.RACK_CURRENT_MA] // 100
+            cell_ms = self.cell.count(elapsed, current_dA, self.moved_dA, 0)
+            still_ms = max(still_ms, cell_ms)
+        return still_ms
+
+    def _apart_ms(self, elapsed, is_judged):
+        """The pack's voltage must lie between that of its lowest and of its highest cell in all."""
+        inp, first, cells = self.inp, self.input, self.cells
+        words, at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
+        low_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MIN] - APART_MV)
+        high_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MAX] + APART_MV)
+        if is_judged and (pack_mV < low_mV or pack_mV > high_mV):
+            words[at] = min(words[at] + elapsed * self.tick_ms, STILL_MS_MAX)
+        else:
+            words[at] = 0
+        return words[at]
