@@ -6,9 +6,12 @@ memory before it is held against these.
 
 from array import array
 
+import msgpack
+
 from controller.rows.proof_intervals import INTERVALS
 from safety import parameters as p
 
+ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
 HEADER_BYTES_MAX = 1 << 22  # 18 684 bytes of the example cabinet with 3 racks
 WORDS_MAX = 1 << 16  # inputs and outputs: a frame names each by 16 bits
 STATE_WORDS_MAX = 1 << 20
@@ -67,3 +70,25 @@ def _fits(value, form):
     if str in form:
         return all([type(key) is str and _fits(each, form[str]) for key, each in value.items()])
     return all([key in value and _fits(value[key], each) for key, each in form.items()])
+
+
+def packed(header: dict) -> bytes:
+    """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
+
+    def extend(value: object) -> msgpack.ExtType:
+        if isinstance(value, array) and value.typecode == "i":
+            return msgpack.ExtType(ARRAY_EXTENSION, value.tobytes())
+        raise TypeError(f"a journal header cannot hold a {type(value).__name__}")
+
+    return msgpack.packb({key: header[key] for key in sorted(header)}, default=extend)
+
+
+def unpacked(data: bytes) -> dict:
+    """The dict that `packed` was given."""
+
+    def extend(code: int, content: bytes) -> object:
+        if code == ARRAY_EXTENSION:
+            return array("i", content)
+        return msgpack.ExtType(code, content)
+
+    return msgpack.unpackb(data, ext_hook=extend)

@@ -10,7 +10,6 @@ import copy
 import mmap
 import os
 import struct
-from array import array
 from collections.abc import Iterable, Iterator
 from zlib import crc32
 
@@ -36,33 +35,10 @@ NEWEST = struct.Struct("<Q")
 # offsets in the file of the newest keyframe and of the one before it, 0: none
 KEYFRAMES = struct.Struct("<QQ")
 NOTHING_YET = (1 << 64) - 1  # newest sequence of a journal without a frame
-ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
 
 
 class JournalError(Exception):
     """The file is not a journal that can be read; the text is one line for the operator."""
-
-
-def pack_header(header: dict) -> bytes:
-    """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
-
-    def extend(value: object) -> msgpack.ExtType:
-        if isinstance(value, array) and value.typecode == "i":
-            return msgpack.ExtType(ARRAY_EXTENSION, value.tobytes())
-        raise TypeError(f"a journal header cannot hold a {type(value).__name__}")
-
-    return msgpack.packb({key: header[key] for key in sorted(header)}, default=extend)
-
-
-def unpack_header(data: bytes) -> dict:
-    """The dict that pack_header was given."""
-
-    def extend(code: int, content: bytes) -> object:
-        if code == ARRAY_EXTENSION:
-            return array("i", content)
-        return msgpack.ExtType(code, content)
-
-    return msgpack.unpackb(data, ext_hook=extend)
 
 
 def file_start(counts: tuple, packed: bytes, ring_bytes: int) -> bytes:
@@ -285,7 +261,7 @@ def _existing_map(path: str | os.PathLike[str]) -> mmap.mmap:
 
 def _header(path: str | os.PathLike[str], packed: bytes) -> dict:
     try:
-        found = unpack_header(packed)
+        found = header_form.unpacked(packed)
         wrong = header_form.wrong(found)
     except (ValueError, msgpack.UnpackException):
         wrong = "its form"

@@ -4,6 +4,7 @@ import contextlib
 import mmap
 import os
 
+from controller.journal import header_form
 from controller.journal.frame import FrameEncoder
 from controller.journal.ring import (
     KEYFRAMES,
@@ -13,7 +14,6 @@ from controller.journal.ring import (
     JournalError,
     JournalReader,
     file_start,
-    pack_header,
 )
 from controller.system import regular_file
 
@@ -33,8 +33,8 @@ class JournalWriter:
         n_state: int,
         capacity_bytes: int,
     ):
-        """header: see pack_header. Raises OSError, JournalError when there is no room; then no file
-        has another name or content.
+        """header: see header_form.packed. Raises OSError, JournalError when there is no room; then
+        no file has another name or content.
         """
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
@@ -42,7 +42,7 @@ class JournalWriter:
                 f"{path}: a ring of {capacity_bytes} bytes is too small, this topology needs "
                 f">= {4 * self._encoder.frame_bytes_max}"
             )
-        packed = pack_header(header)
+        packed = header_form.packed(header)
         start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
         self._keyframes_at = self._newest_at + NEWEST.size

@@ -216,7 +216,7 @@ NUMBERS = (
     ("matrix", "REST_ROWS", (*range(1, 13), 22, 23, 47, 48, 53), "IEC 60204-1 (?), ISO 13850 (?)"),
     ("contactors", "STILL_CLOSED", 1, "a code that the first step tells from none"),
     ("contactors", "LOST", 2, "a code of its own"),
-    ("evidence", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),
+    ("start_checklist", "VOLTAGE_MV_MIN", 1000, "row 37: ohm per volt, of whole volts"),
     ("features", "TICKS_FOR_MS_MAX", 1_000_000, "times 1000 ms a tick is below 2^30"),
     ("features", "NOC_TICKS_MAX", 10_000_000, "two days of 20 ms"),
     ("gas", "COMBUSTIBLE", COMBUSTIBLE, "rows 11, 12"),

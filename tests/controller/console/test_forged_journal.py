@@ -35,7 +35,8 @@ def sound(tmp_path_factory):
 
 def forged(folder, sound, header=None, counts=None):
     (folder / "journal").write_bytes(
-        j.file_start(counts or sound[1], j.pack_header(header or sound[0]), RING_BYTES) + sound[2]
+        j.file_start(counts or sound[1], header_form.packed(header or sound[0]), RING_BYTES)
+        + sound[2]
     )
 
 
