@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import re
 from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quoted
 
@@ -58,7 +59,15 @@ STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(d
 HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
 
 
-def add(commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:
+class Commands(Protocol):
+    """The subparsers of argparse, to which a command is added."""
+
+    def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
+        """The parser of a new command."""
+        ...
+
+
+def add(commands: Commands, name: str, run: Callable, *options: tuple, **settings: object) -> None:
     """Add a command to argparse's subparsers. run: takes the arguments, returns the exit code."""
     parser = commands.add_parser(name, **settings)
     for names, each in options:
