@@ -1,1 +1,1 @@
-"""Reports printed for people: check, matrix, checklist, reason handbook."""
+"""Reports printed for people: check, matrix, checklist, responder sheet, reason handbook."""

@@ -1,10 +1,14 @@
-"""`firebreak check FILE`: refuses a configuration in one line, or reports what it means. `check
---keys`: every key.
+"""`firebreak check FILE`: refuses a configuration in one line, or reports what it means.
+`firebreak check --keys` lists every key.
 
 The report is plain ASCII, at most document.WIDTH columns.
 """
 
+import argparse
+from collections.abc import Iterable, Iterator, Mapping
+
 from controller.config import bus_times, hma, schema
+from controller.config.bus_times import Exchange
 from controller.config.configuration import Config, load
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
@@ -26,18 +30,18 @@ TIGHTER = {
 }
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
     cli.add(commands, "check", _check, cli.option("file", nargs="?"), every_key, cli.STATE_DIR)
 
 
-def _check(arguments):
+def _check(arguments: argparse.Namespace) -> int:
     if arguments.keys == bool(arguments.file):
         raise cli.Ended(
             WRONG_INPUT,
-            "give a FILE (cabinet.toml, which names the layers above it) or --keys, not both",
+            "give either a FILE (cabinet.toml, which names the layers above it) or --keys",
         )
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
@@ -49,13 +53,13 @@ def _check(arguments):
 
 
 def today() -> str:
-    """UTC day of this box's clock, as 2026-03-14; the clock may be wrong."""
+    """UTC day by the clock of this box, for example 2026-03-14. The clock may be wrong."""
     return proof_lines.utc_text(clock.utc_us())[:10]
 
 
 def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
-    """The meaning of the configuration, as text for a terminal. day: today's, to name acceptances
-    that are dated ahead of it, or None. measured_ms: see check_path.stored_ms.
+    """The meaning of the configuration, as text for a terminal. day: today, to list acceptances
+    with a later date, or None. measured_ms: see check_path.stored_ms.
     """
     schedule = bus_times.schedule(config)
     lines = [
@@ -76,23 +80,22 @@ def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
 
 def keys() -> str:
     """Every key of a configuration: what is allowed, its default, which way is tighter."""
-    lines = []
+    lines: list[str] = []
     for key, spec, nmc in schema.every_key():
         default = "" if spec.default is None else f"; default {in_unit(spec.default, spec.unit)}"
         if nmc != spec:
             default += f"; NMC: {allowed_text(nmc)}; default {in_unit(nmc.default, nmc.unit)}"
         if key.rpartition(".")[2] in schema.FACTS:
-            default = "; must be said"
+            default = "; required, no default"
         lines += wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
     return ascii_only("\n".join(lines))
 
 
-def _head(config, day):
+def _head(config: Config, day: str | None) -> Iterator[str]:
     yield from wrapped("Accepted: ", config.path)
-    papers = config.hma, config.topology.not_fitted
-    for line in hma.placeholder_lines(*papers):
+    for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
         yield from wrapped("  PLACEHOLDERS: ", line)
-    for line in hma.ahead_lines(*papers, day) if day else ():
+    for line in hma.ahead_lines(config.hma, config.topology.not_fitted, day) if day else ():
         yield from wrapped("  DATED AHEAD: ", line)
     for layer, name in config.names:
         yield from wrapped(f"  {layer:8} ", name)
@@ -100,7 +103,7 @@ def _head(config, day):
     yield f"  limits   {len(image)} words, CRC {crc:08X} (both channels must hold the same)"
 
 
-def _topology(config):
+def _topology(config: Config) -> Iterator[str]:
     yield from ("", "TOPOLOGY")
     for unit, table in enumerate(config.unit_tables):
         powers = [
@@ -114,7 +117,7 @@ def _topology(config):
         racks = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
         yield from [_rack(rack, config.rack_tables[rack]) for rack in racks]
         apart_A = _apart_A(config, unit, racks)
-        yield f"    currents of PCS and racks contradict beyond {apart_A:g} A (row 55)"
+        yield f"    row 55 acts if the currents of PCS and racks differ by more than {apart_A:g} A"
     yield "  device          role        profile           bus       address   period"
     for device in config.devices:
         role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
@@ -124,15 +127,15 @@ def _topology(config):
         )
 
 
-def _apart_A(config, unit, racks):
-    """Margin of row 55."""
+def _apart_A(config: Config, unit: int, racks: list[int]) -> float:
+    """Difference of the currents of PCS and racks that row 55 allows."""
     tables = [config.rack_tables[rack] for rack in racks]
     errors = [(each["rated_current_mA"], each["current_error_permille"]) for each in tables]
     permille = config.unit_tables[unit]["pcs_current_error_permille"]
     return witness.apart_dA_max(errors, permille) / 10
 
 
-def _rack(rack, table):
+def _rack(rack: int, table: Mapping[str, int]) -> str:
     parts = (
         f"    rack {rack + 1}: {table['cells']} cells",
         f"{table['modules']} modules" if table["modules"] else "",
@@ -143,8 +146,8 @@ def _rack(rack, table):
     return ", ".join(filter(None, parts))
 
 
-def _analysis(config):
-    """The hazard mitigation analysis and the listings, and what waits by the table of conflicts."""
+def _analysis(config: Config) -> Iterator[str]:
+    """The hazard mitigation analysis, the listings, and the effects that wait (m.CONFLICTS)."""
     yield from ("", "HAZARD MITIGATION ANALYSIS")
     for key, value in config.hma.items():
         if value is not None:
@@ -159,23 +162,23 @@ def _analysis(config):
             )
 
 
-def _open_hazards(config):
-    """Hazards that the log leaves open on a cabinet like this."""
+def _open_hazards(config: Config) -> Iterator[str]:
+    """Hazards that the hazard log leaves open on a cabinet like this."""
     if config.channel_b is None:
         yield from wrapped(
             "  OPEN HAZARD: ",
-            "H6: an older pair of copies of the store loads as clean, because no channel B keeps "
-            "its mark: what was latched or locked out since is then forgotten",
+            "H6: without channel B the controller cannot detect that an older store was put back: "
+            "later latches and lock-outs are then lost",
         )
     if not config.cabinet["close_command_fitted"]:
         yield from wrapped(
             "  OPEN HAZARD: ",
-            "H41: no closing tests the expiry of the permits, because a BMS closes by itself once "
-            "it has its supply; test it by hand, with the controller off (row 44)",
+            "H41: the BMS closes the contactors as soon as it has its supply, so no start tests "
+            "that the permits expire; test it by hand, with the controller off (row 44)",
         )
 
 
-def _sources(config):
+def _sources(config: Config) -> Iterator[str]:
     """Sources of hints, and the fallbacks while they are silent."""
     if not config.sources:
         yield from ("", "SOURCES OF HINTS: none")
@@ -199,11 +202,11 @@ def _sources(config):
             for quantity, watts in source.fallback.items()
             if watts is not None
         ]
-        words = ", ".join(fallbacks) or "none; what has expired no longer acts"
+        words = ", ".join(fallbacks) or "none; an expired hint no longer acts"
         yield from wrapped(f"{'':19}fallback: ", words)
 
 
-def _silence(config):
+def _silence(config: Config) -> Iterator[str]:
     """Consequences of a silent device, in ms."""
     cabinet = config.cabinet
     expiry_ms = max(
@@ -234,10 +237,10 @@ def _silence(config):
         )
 
 
-def _buses(config, schedule):
+def _buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
     """The cyclic exchanges of each bus and how busy they keep it."""
-    more = "times include turn-around and gaps; a stop goes before all"
-    yield from ("", f"BUSES (what is sent again and again; {more})")
+    more = "times include turn-around and gaps; a stop is sent first"
+    yield from ("", f"BUSES (cyclic messages; {more})")
     for bus in config.buses:
         busy_pct = bus_times.utilisation_permille(schedule[bus.name]) / 10
         speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else ""
@@ -254,7 +257,7 @@ def _buses(config, schedule):
             )
 
 
-def _latencies(config, schedule):
+def _latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
     """The worst case of a stop, part by part."""
     parts = bus_times.stop_latency(config, schedule)
     what = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
@@ -267,10 +270,10 @@ def _latencies(config, schedule):
         yield f"  to the last byte of the stop frame of PCS {unit + 1}: {total_ms:.2f} ms"
     yield from wrapped(
         "  ",
-        "The hard-wired chain (E-stop, 25 % gas relay) does not wait for any of this. Not counted: "
+        "The hard-wired chain (E-stop, 25 % gas relay) waits for none of these parts. Not counted: "
         "a tick that is late, a device that does not answer, the contactor itself.",
     )
 
 
-def _sum_ms(parts):
+def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
     return sum([part.time_us for part in parts]) / 1000

@@ -2,34 +2,48 @@
 and the state of each stage.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from controller.config import (
     equipment as equipment_tables,
     limit_images,
     stage_states,
     thresholds as site_thresholds,
 )
+from controller.config.configuration import Config
 from controller.documents.document import wrapped
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix, parameters, signals
 
-# By stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.
+# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.
 STATES = (
     "armed",
     "done by BMS, by its own limits",
     "not fitted",
     "armed, satisfied by the fire panel",
     "not asked for by the hazard analysis",
-    "not available: the BMS does not tell ",
+    "not available: the BMS does not report ",
 )
 
 # Equipment whose rows stay armed without it.
 UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
-def thresholds(config):
-    """What differs from the matrix, in the units of persons: a number in a wrong unit shows
-    here.
+class _Instance(NamedTuple):
+    """One instance of a stage. state: of stage_states; rack: -1 for a stage of another scope;
+    equipment: the equipment that the stage lacks, or "".
+    """
+
+    state: int
+    rack: int
+    equipment: str
+
+
+def thresholds(config: Config) -> Iterator[str]:
+    """The site's changes to thresholds, in kW, degC and s, so that a person sees a number that was
+    typed in a wrong unit.
     """
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [
@@ -47,9 +61,9 @@ def thresholds(config):
         yield from wrapped("  ", matrix_words.longer_by_tick(longer))
 
 
-def _changed(config, stage):
-    """["trips at 45.1 degC -> 43 degC"] of a stage. A silence that is a parameter is listed under
-    SILENCE.
+def _changed(config: Config, stage: tuple) -> list[str]:
+    """["trips at 45.1 degC -> 43 degC"] of a stage. The report lists a silence that is a parameter
+    under SILENCE.
     """
     level, clear, *ticks = config.stage_words[stage[matrix.S_ID]]
     before = level, clear
@@ -69,7 +83,7 @@ def _changed(config, stage):
     return [f"{what} {was} -> {now}" for what, old, new, was, now in pairs if old != new]
 
 
-def rows(config):
+def rows(config: Config) -> Iterator[str]:
     """Each row with the state of its stages, and the equipment that is not fitted."""
     yield from ("", "ROWS OF THE CAUSE-AND-EFFECT MATRIX", "  row  stages              state")
     for row, groups in sorted(row_states(config).items()):
@@ -89,35 +103,37 @@ def rows(config):
 
 
 def state_words(state: int, name: str) -> str:
-    """A state of a stage in words; name: of the equipment that its stage lacks, or ""."""
+    """The state of a stage in words. name: the equipment that the stage lacks, or ""."""
     return STATES[state] + (equipment_tables.UNTOLD[name] if state == stage_states.NOT_TOLD else "")
 
 
-def row_states(config) -> dict:
-    """{row: [([stage ids], state in words, equipment not fitted or "")]}, stages of the same state
-    together.
+def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:
+    """{row: [([stage ids], state in words, equipment that is not fitted or "")]}. Stages with the
+    same state are one entry.
     """
-    found = {}
+    found: dict[int, dict[str, list[_Instance]]] = {}
     for stage, index in stage_states.instances(config.topology):
         state, equipment = stage_states.stage_state(stage, config.topology, index)
+        rack = index if stage[matrix.S_SCOPE] == signals.RACK else -1
         by_stage = found.setdefault(stage[matrix.S_ROW], {}).setdefault(stage[matrix.S_ID], [])
-        by_stage.append((state, index if stage[matrix.S_SCOPE] == signals.RACK else -1, equipment))
+        by_stage.append(_Instance(state, rack, equipment))
     return {row: _grouped(stages) for row, stages in found.items()}
 
 
-def _grouped(stages):
-    groups = {}
+def _grouped(stages: dict[str, list[_Instance]]) -> list[tuple[list[str], str, str]]:
+    groups: dict[tuple[str, str], list[str]] = {}
     for name, instances in stages.items():
-        equipment = next((name for _, _, name in instances if name), "")
+        equipment = next((each.equipment for each in instances if each.equipment), "")
         groups.setdefault((_in_words(instances), equipment), []).append(name)
     return [(names, words, equipment) for (words, equipment), names in groups.items()]
 
 
-def _in_words(instances):
+def _in_words(instances: list[_Instance]) -> str:
     """ "armed", or "armed (rack 1), done by BMS (rack 2)" where the racks differ."""
-    racks = {}
-    for state, rack, name in instances:
-        racks.setdefault(state_words(state, name), []).append(str(rack + 1))
+    racks: dict[str, list[str]] = {}
+    for each in instances:
+        words = state_words(each.state, each.equipment)
+        racks.setdefault(words, []).append(str(each.rack + 1))
     if len(racks) == 1:
         return next(iter(racks))
     return ", ".join([f"{words} (rack {' '.join(numbers)})" for words, numbers in racks.items()])

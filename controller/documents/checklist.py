@@ -1,19 +1,22 @@
 """The commissioning checklist of a site: how to make each armed stage trip, what must follow, and
 by when.
 
-Every row has an injected-signal test with measured times (A75 of the fact table); rows in hard
-wiring are proven once more with the controller switched off. What to inject is said per feature:
-the same contact or gas trips all its stages.
+Every row has an injected-signal test with measured times (A75 of the fact table). A row in hard
+wiring has a second test, with the controller switched off. Each feature has one text on how to
+inject it, because the same contact or gas trips all its stages.
 """
 
 from controller.config import bus_times, stage_states, tapers, time_chain, wired
+from controller.config.bus_times import Exchange
+from controller.config.configuration import Config
 from controller.config.equipment import EQUIPMENT
 from controller.documents import effect_words, matrix_tables
+from controller.documents.document import Facts
 from controller.rows import matrix_words, proof_intervals, records
 from safety import matrix as m, runaway
 
-# Signs of runaway that row 53 adds up, in the order of what is at hand, and where each comes from:
-# equipment, or a word of the rack's BMS.
+# Signs of runaway that row 53 adds up, the easiest to inject first: {feature: its source}. The
+# source is equipment, or a value that the rack's BMS reports.
 SIGNS = {
     "offgas_ppm_max": "offgas",
     "toxic_ppm": "toxic",
@@ -25,16 +28,16 @@ WHOLE_SIGNS = {
     for feature, of_rack, value, _ in runaway.SIGNS
 }
 SUSPICION = "53"
-# of a sign's own threshold: what a detector may read less than the gas it is given
+# in percent of a sign's threshold: a detector may read less than the gas in the bottle
 SIGN_MARGIN_PCT = 5
-# Of each row that has passed or failed; --site FILE where no controller runs yet.
+# The command that records a test. It needs --site FILE if no controller runs yet.
 RECORD = (
     'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
 )
 
 
-def facts(found) -> dict:
-    """The checklist of a Config as plain data."""
+def facts(found: Config) -> Facts:
+    """The checklist of a site as plain data."""
     schedule = bus_times.schedule(found)
     stages = [stage for group in records.by_row().values() for stage in group]
     armed = [
@@ -72,7 +75,7 @@ def facts(found) -> dict:
     }
 
 
-def _test(stage, found, schedule):
+def _test(stage: tuple, found: Config, schedule: dict[str, list[Exchange]]) -> Facts:
     level, _, _, _ = found.stage_words[stage[m.S_ID]]
     parts = time_chain.chain(found, schedule, stage)
     held = time_chain.held_chain(found, schedule, stage)
@@ -93,7 +96,7 @@ def _test(stage, found, schedule):
     }
 
 
-def inject(stage: tuple, found) -> str:
+def inject(stage: tuple, found: Config) -> str:
     """How to make a stage of the matrix trip on this site."""
     words = records.feature(stage).inject.format(stage=stage[m.S_ID])
     if stage[m.S_ID] == SUSPICION:
@@ -103,37 +106,33 @@ def inject(stage: tuple, found) -> str:
     return words
 
 
-def suspicious(found) -> tuple:
-    """([(feature's name, reading)], percent of a whole sign each is) of two signs that trip row 53
-    of this site.
+def suspicious(found: Config) -> tuple[list[tuple[str, int]], int]:
+    """([(feature, reading)], percent) of two signs that together trip row 53 of this site. percent:
+    the share of a whole sign that each reading is.
 
-    A whole sign is the kernel's own number, whatever rows 7 and 9 of the site have been tightened
-    to.
+    A whole sign is the kernel's own number. Rows 7 and 9 of the site do not change it.
     """
-    share_pct = (
-        max(-(-found.stage_words[SUSPICION][0] // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
-    )
-    told = {
+    level, _, _, _ = found.stage_words[SUSPICION]
+    share_pct = max(-(-level // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT
+    reported = {
         name
         for facts in stage_states.rack_facts(found.topology)
-        for name, is_told in facts.items()
-        if is_told
+        for name, is_reported in facts.items()
+        if is_reported
     }
-    there = told | set(EQUIPMENT) - set(found.topology.not_fitted)
-    names = [name for name, source in SIGNS.items() if source in there]
+    present = reported | set(EQUIPMENT) - set(found.topology.not_fitted)
+    names = [name for name, source in SIGNS.items() if source in present]
     return [(name, -(-WHOLE_SIGNS[name] * share_pct // 100)) for name in names[:2]], share_pct
 
 
-def _suspicious_words(found):
+def _suspicious_words(found: Config) -> str:
     readings, share_pct = suspicious(found)
     signs = [
-        f"{records.FEATURES[name].words}: at least {matrix_words.quantity(name, value)} (a "
-        f"whole sign is "
-        f"{matrix_words.quantity(name, WHOLE_SIGNS[name])})"
+        f"{records.FEATURES[name].words}: at least {matrix_words.quantity(name, value)} (a whole "
+        f"sign is {matrix_words.quantity(name, WHOLE_SIGNS[name])})"
         for name, value in readings
     ]
     return (
-        f"{' and '.join(signs)}, {share_pct} % of each; gas from the bottle through the "
-        f"sensor's cup, what the BMS "
-        "tells by the maker's test tool"
+        f"{' and '.join(signs)}, {share_pct} % of each; inject gas from the bottle through the "
+        "sensor's cup, BMS values with the maker's test tool"
     )

@@ -1,6 +1,7 @@
 """The commissioning checklist as a document to print and fill in."""
 
 from controller.documents import document, matrix_tables
+from controller.documents.document import Block, Facts
 
 FIELDS = ("measured, s", "tester", "date", "pass")
 BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
@@ -8,13 +9,13 @@ TIMES = (
     "Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
     "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
     "this configuration, with assumed times for sensors, relays and the converter: measured times "
-    "replace them. Every rack and unit is tested. What was bridged, unplugged, blocked or set for "
-    "a test is put back before the next one, and seen to be back."
+    "replace them. Test every rack and unit. Put back each bridge, plug, cover and setting before "
+    "the next test, and check that it is back."
 )
 
 
-def blocks(made: dict, day: str | None = None) -> list:
-    """The checklist as a document; made: of checklist.facts; day: as in site_blocks."""
+def blocks(made: Facts, day: str | None = None) -> list[Block]:
+    """The checklist as a document. made: of checklist.facts; day: see site_blocks."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
         document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
@@ -22,10 +23,10 @@ def blocks(made: dict, day: str | None = None) -> list:
         document.Heading(2, "Times"),
         document.Text(TIMES),
         document.Text(
-            f"Each row then goes into the proof-test ledger, of which commissioning is the first "
-            f"entry: {made['record']} (or failed). Recorded apart, under a name of its own, is "
-            f"{', '.join(_apart(made))}: beside the slower stages of its row its own lateness "
-            "would not show. firebreak proof-test list shows what is missing."
+            f"Record each row in the proof-test ledger. Commissioning is its first entry: "
+            f"{made['record']} (or failed). Record {', '.join(_apart(made))} under this name, not "
+            "under the row's number: the slower stages of the row would hide that it is late. "
+            "firebreak proof-test list shows what is missing."
         ),
         *_hard_wired(made),
         document.Heading(2, f"Stages that are armed ({len(tests)})"),
@@ -44,7 +45,7 @@ def blocks(made: dict, day: str | None = None) -> list:
     ]
 
 
-def _armed(tests):
+def _armed(tests: list[Facts]) -> document.Table:
     headers = (
         "stage",
         "cause",
@@ -59,13 +60,13 @@ def _armed(tests):
     return document.Table(headers, [_cells(test) for test in tests], len(FIELDS))
 
 
-def _apart(made):
+def _apart(made: Facts) -> list[str]:
     """Keys of tests that are not recorded under the number of their row."""
     keys = dict.fromkeys([each["key"] for each in (*made["tests"], *made["hard_wired"])])
     return [key for key in keys if not key.isdigit()]
 
 
-def _hard_wired(made):
+def _hard_wired(made: Facts) -> list[Block]:
     if not made["hard_wired"]:
         return []
     rows = [
@@ -81,9 +82,8 @@ def _hard_wired(made):
     return [
         document.Heading(2, "In hard wiring: with the controller switched off"),
         document.Text(
-            "In this order. What is recorded is the time to the PCS enable that is "
-            "gone; the contactor "
-            "supply follows behind its off-delay relay."
+            "In this order. Record the time until the PCS enable is off. The contactor supply "
+            "follows after its off-delay relay."
         ),
         document.Table(
             ("step", "what to do"),
@@ -103,9 +103,9 @@ def _hard_wired(made):
     ]
 
 
-def _not_fitted(tests):
-    """The effects that armed stages demand and no output carries, each once."""
-    stages = {}
+def _not_fitted(tests: list[Facts]) -> list[Block]:
+    """Each effect that armed stages demand and that has no output, once."""
+    stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         for each in test["demands_not_fitted"]:
             stages.setdefault((each["effect"], each["accepted_by"]), []).append(test["stage"])
@@ -118,7 +118,7 @@ def _not_fitted(tests):
     ]
 
 
-def _cells(test):
+def _cells(test: Facts) -> tuple[str, ...]:
     opened_ms, held_ms = test["open_latest_ms"], test["held_latest_ms"]
     fan = "" if held_ms is None else f"; fan {_seconds(held_ms)}"
     return (
@@ -134,8 +134,8 @@ def _cells(test):
     )
 
 
-def _times(tests):
-    """What each latest time is made of; (a) assumed."""
+def _times(tests: list[Facts]) -> list[Block]:
+    """The parts of each latest time; (a) is assumed."""
     rows = []
     for test in tests:
         rows.append((test["stage"], _sum(test["parts"]), _seconds(test["latest_ms"])))
@@ -143,12 +143,12 @@ def _times(tests):
             held = _sum(test["held_parts"]), _seconds(test["held_latest_ms"])
             rows.append((f"{test['stage']}, fan", *held))
     return [
-        document.Heading(2, "What the latest times are made of, in seconds; (a) is assumed"),
+        document.Heading(2, "Parts of the latest times, in seconds; (a) is assumed"),
         document.Table(("stage", "parts", "sum"), rows),
     ]
 
 
-def _sum(parts):
+def _sum(parts: list[Facts]) -> str:
     return " + ".join(
         [
             f"{part['what']} {_seconds(part['time_ms'])}" + " (a)" * part["is_assumed"]
@@ -158,5 +158,5 @@ def _sum(parts):
     )
 
 
-def _seconds(duration_ms):
+def _seconds(duration_ms: int) -> str:
     return f"{duration_ms / 1000:.3f}"

@@ -1,25 +1,26 @@
-"""Documents to print: a list of blocks, written as Markdown or as one HTML page that needs nothing
-from outside.
+"""Documents to print: a list of blocks, written as Markdown, as plain text, or as one HTML page
+without links to other files.
 
-A block is a Heading, a Text or a Table. A cell of a table is text, or a Mark: text with a kind that
-colours a bar beside it; the words say the same, so nothing depends on colour.
+A cell of a table is text, or a Mark: text with a kind that colours a bar beside it. The words of a
+Mark say the same as its colour, for a black and white print.
 """
 
 import html
 import json
 import re
 import textwrap
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from controller.rows import facts as fact_table
 from controller.system import cli
 from controller.system.paths import ascii_only
 
 WIDTH = 100  # of a report on a terminal
-TERMINAL, LABEL = 79, 24  # of plain text: columns, and those of the first cell
+TERMINAL, LABEL = 79, 24  # columns of plain text, columns of its first cell
 KINDS = ("armed", "other", "absent", "missing", "doubt")
-SHORT = 9  # characters that are not folded
-# one page upright, for a wall
+SHORT = 9  # a cell of at most so many characters is not folded
+# style of one upright page, for a wall
 PORTRAIT = """@page { size: A4 portrait; margin: 10mm; }
 h1 { font-size: 1.25rem; } h2 { font-size: 1rem; margin: .7rem 0 .2rem; } table { margin: .2rem 0; }
 td:first-child { width: 10rem; font-weight: 600; } thead { display: none; }
@@ -29,13 +30,13 @@ FORM = cli.option("--format", choices=("md", "html", "json"), default="md", help
 
 
 class Banner(NamedTuple):
-    """What nobody may overlook, in a frame."""
+    """A warning in a frame."""
 
     text: str
 
 
 class Heading(NamedTuple):
-    """level: 1 for the title."""
+    """A heading; level 1 is the title."""
 
     level: int
     text: str
@@ -47,16 +48,6 @@ class Text(NamedTuple):
     text: str
 
 
-class Table(NamedTuple):
-    """headers: of the columns; rows: of cells; blanks: how many empty columns to fill in by hand
-    stand at the end.
-    """
-
-    headers: tuple | list
-    rows: list
-    blanks: int = 0
-
-
 class Mark(NamedTuple):
     """Text of a kind of KINDS, and a note."""
 
@@ -65,12 +56,26 @@ class Mark(NamedTuple):
     note: str = ""
 
 
-_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # "<= 25 % LFL" opens none
+Cell = str | Mark
 
 
-def show(form: str, facts: dict, blocks) -> None:
-    """Print a document with the facts that it cites. form: of FORM; facts: of it as plain data;
-    blocks: makes its blocks.
+class Table(NamedTuple):
+    """Rows of cells under their headers. blanks: number of last columns to fill in by hand."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    blanks: int = 0
+
+
+Block = Banner | Heading | Text | Table
+Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
+
+_OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"
+
+
+def show(form: str, facts: Facts, blocks: Callable[[], Sequence[Block]]) -> None:
+    """Print a document, with the fact table's entries that it cites. form: of FORM; facts: the
+    same document as plain data; blocks: makes its blocks.
     """
     if form == "json":
         print(json.dumps(facts, indent=1))
@@ -79,26 +84,28 @@ def show(form: str, facts: dict, blocks) -> None:
         print((page if form == "html" else markdown)([*made, *fact_blocks(made)]))
 
 
-def fact_blocks(blocks: list) -> list:
-    """The facts that the blocks cite, as a section, so that no key leads nowhere; [] for none."""
+def fact_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """A section with the entries of the fact table that the blocks cite by key; [] without one."""
     cited = set(fact_table.keys(markdown(blocks)))
     rows = [tuple(fact_table.words(key).values()) for key in fact_table.FACTS if key in cited]
-    return rows and [
+    if not rows:
+        return []
+    return [
         Heading(2, "Facts cited"),
         Table(("key", "fact", "source and clause", "confidence"), rows),
     ]
 
 
-def wrapped(first: str, text: str, width: int = WIDTH) -> list:
+def wrapped(first: str, text: str, width: int = WIDTH) -> list[str]:
     """Lines of `text` behind `first`, folded to width."""
     return textwrap.wrap(
         first + text, width, subsequent_indent=" " * len(first), break_on_hyphens=False
     ) or [first]
 
 
-def markdown(blocks: list) -> str:
-    """The blocks as Markdown, plain ASCII. HTML in it, as in the name of a cabinet, is escaped."""
-    lines = []
+def markdown(blocks: Sequence[Block]) -> str:
+    """The blocks as Markdown, plain ASCII. HTML in a text, such as a cabinet's name, is escaped."""
+    lines: list[str] = []
     for block in blocks:
         if isinstance(block, Heading):
             lines += ["#" * block.level + " " + block.text, ""]
@@ -112,23 +119,23 @@ def markdown(blocks: list) -> str:
     return _OPENS_TAG.sub("&lt;", ascii_only("\n".join(lines)))
 
 
-def _row(cells):
+def _row(cells: Sequence[Cell]) -> str:
     texts = [text(cell).replace("|", "/").replace("\n", " ") for cell in cells]
     return f"| {' | '.join(texts)} |"
 
 
-def text(cell: str | Mark) -> str:
+def text(cell: Cell) -> str:
     """A cell in plain words."""
     if not isinstance(cell, Mark):
         return cell
     return f"{cell.text}, {cell.note}" if cell.note else cell.text
 
 
-def plain(blocks: list) -> str:
-    """The blocks as plain ASCII for a terminal or a line printer; of a table's row the first cell
-    leads.
+def plain(blocks: Sequence[Block]) -> str:
+    """The blocks as plain ASCII for a terminal or a line printer. The first cell of a row is the
+    label of its line.
     """
-    lines = []
+    lines: list[str] = []
     for block in blocks:
         if isinstance(block, Table):
             for first, *rest in block.rows:
@@ -142,8 +149,8 @@ def plain(blocks: list) -> str:
     return ascii_only("\n".join(lines).rstrip())
 
 
-def page(blocks: list, style: str = "") -> str:
-    """The blocks as one HTML page. style: CSS behind STYLE."""
+def page(blocks: Sequence[Block], style: str = "") -> str:
+    """The blocks as one HTML page. style: CSS that is added to STYLE."""
     title = next(block.text for block in blocks if isinstance(block, Heading))
     body = "\n".join([_html(block) for block in blocks])
     text = (
@@ -152,11 +159,11 @@ def page(blocks: list, style: str = "") -> str:
         f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>"
     )
-    # names of persons stay what they are
+    # a browser shows names of persons unchanged, in a file of plain ASCII
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
-def _html(block):
+def _html(block: Block) -> str:
     if isinstance(block, Heading):
         return f"<h{block.level}>{html.escape(block.text)}</h{block.level}>"
     if isinstance(block, Text):
@@ -176,14 +183,14 @@ def _html(block):
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>"
 
 
-def _cell(cell):
+def _cell(cell: Cell) -> str:
     if isinstance(cell, Mark):
         note = f" {html.escape(cell.note)}" if cell.note else ""
         return f'<td><span class="{cell.kind}">{html.escape(cell.text)}</span>{note}</td>'
     return f"<td{' class=short' * (len(cell) <= SHORT)}>{html.escape(cell)}</td>"
 
 
-# A4 landscape, black on white; a row of a table is not torn, its head is repeated on every sheet.
+# A4 landscape, black on white. A page break splits no row. Every sheet repeats the table's head.
 STYLE = """
 @page { size: A4 landscape; margin: 12mm; }
 body { font: 13px/1.4 system-ui, "Segoe UI", "DejaVu Sans", Arial, sans-serif;

@@ -1,10 +1,12 @@
-"""What follows from a stage on one site, in words: its demands, what they wait for, what has no
+"""The effects of a stage on one site, in words: its demands, their waits, the demands without an
 output, and its tapers.
 
-`matrix_words.demands` has the demands of the matrix; this adds the numbers of the site.
+`matrix_words.demands` has the demands of the matrix. This module adds the numbers of the site.
 """
 
 from controller.config import equipment, tapers, time_chain
+from controller.config.configuration import Config
+from controller.documents.document import Facts
 from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix as m, opening
@@ -12,8 +14,8 @@ from safety import matrix as m, opening
 _WORDS = dict(matrix_words.EFFECTS)
 
 
-def effects(stage: tuple, found=None) -> list:
-    """What must follow a stage, a list of words, without what is `absent`. found: Config of a site
+def effects(stage: tuple, found: Config | None = None) -> list[str]:
+    """Words for each effect that must follow a stage, without the `absent` ones. found: of a site,
     or None.
     """
     lacking = [each["effect"] for each in absent(stage, found)]
@@ -27,17 +29,19 @@ def effects(stage: tuple, found=None) -> list:
     ]
 
 
-def absent(stage: tuple, found=None) -> list:
+def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of the demands of a stage that have no output on this
     site; [] without a site.
 
     accepted_by is "" in a report about a file that is refused for it.
     """
+    if not found:
+        return []
     demand = stage[m.S_DEMAND]
     lacking = [
         (_WORDS[index][demand[index]], equipment.of_signal(output)[0])
         for index, output in time_chain.OUTPUTS
-        if found and demand[index] and found.topology.driven(output) is None
+        if demand[index] and found.topology.driven(output) is None
     ]
     return [
         {"effect": words, "equipment": name, "accepted_by": found.topology.not_fitted[name]}
@@ -45,7 +49,7 @@ def absent(stage: tuple, found=None) -> list:
     ]
 
 
-def absent_words(fact: dict) -> str:
+def absent_words(fact: dict[str, str]) -> str:
     """Words such as "shunt trip upstream: not fitted, accepted by N. N.: a fuse upstream"."""
     return f"{fact['effect']}: " + (
         f"not fitted, accepted by {fact['accepted_by']}"
@@ -54,10 +58,8 @@ def absent_words(fact: dict) -> str:
     )
 
 
-def _held(stage, words, found):
-    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" of the demand that waits; all others as
-    they are.
-    """
+def _held(stage: tuple, words: str, found: Config) -> str:
+    """ "fan on after 30 s (agent hold-off: A32, D1, D2)" for a demand that waits, else `words`."""
     for demand, _, _, clause in m.CONFLICTS:
         waits_ms = time_chain.hold_off_ms(found, stage, demand)
         if waits_ms and words in _WORDS[demand]:
@@ -67,9 +69,9 @@ def _held(stage, words, found):
     return words
 
 
-def conflicts(found=None) -> list:
-    """[{...}] of the table of conflicts: which effect yields to which row, how long, on what
-    authority.
+def conflicts(found: Config | None = None) -> list[Facts]:
+    """[{...}] of the table of conflicts: which effect yields to which row, for how long, by which
+    source.
     """
     return [
         {
@@ -84,7 +86,7 @@ def conflicts(found=None) -> list:
     ]
 
 
-def fuse(found=None) -> dict:
+def fuse(found: Config | None = None) -> Facts:
     """{...} of the opening of contactors, which waits for the fuse above their breaking current."""
     breaks_mA = (
         sorted({table["break_current_mA"] for table in found.rack_tables}) if found else None
@@ -99,9 +101,10 @@ def fuse(found=None) -> dict:
     }
 
 
-def breaker(found=None) -> dict:
+def breaker(found: Config | None = None) -> Facts:
     """{...} of the opening of contactors by rows 1 to 3, which waits while row 12 is active."""
-    rows = sorted({stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][m.D_REMOVAL]})
+    stages: tuple[tuple, ...] = m.STAGES
+    rows = sorted({stage[m.S_ROW] for stage in stages if stage[m.S_DEMAND][m.D_REMOVAL]})
     return {
         "yields": f"contactors open (rows {', '.join(map(str, rows))})",
         "row": 12,
@@ -113,14 +116,14 @@ def breaker(found=None) -> dict:
     }
 
 
-def breaker_words(fact: dict) -> str:
+def breaker_words(fact: Facts) -> str:
     """ "at most 4 s; under current the converter's AC breaker trips after 1 s"."""
     named = equipment.BREAKERS.get(fact["breaker"], "the breaker named by [hma] breaker")
     at, last = (matrix_words.after(fact[key]) for key in ("breaker_ms", "wait_ms_max"))
     return f"at most {last}; under current {named} trips after {at}"
 
 
-def fuse_words(fact: dict) -> str:
+def fuse_words(fact: Facts) -> str:
     """ "at most 30 s, above 300 A", or the keys that set it."""
     if fact["wait_ms_max"] is None:
         return f"at most {fact['parameter']} of [cabinet], above break_current_mA of the rack"
@@ -128,14 +131,14 @@ def fuse_words(fact: dict) -> str:
     return f"at most {matrix_words.after(fact['wait_ms_max'])}, above {breaks}"
 
 
-def conflict_words(conflict: dict) -> str:
-    """How long a conflict's effect waits: "30 s", "not at all: venting wins", or the key that sets
-    it.
+def conflict_words(conflict: Facts) -> str:
+    """How long the effect of a conflict waits: "30 s", "not at all: venting wins", or the key that
+    sets the time.
     """
     held_ms = conflict["hold_off_ms"]
     if held_ms is None:
         return (
-            f"{conflict['parameter']} of [cabinet] (0 unless the type says more, with its reason "
-            f"under [hma])"
+            f"{conflict['parameter']} of [cabinet] (0 unless the type gives a time, and its "
+            "reason under [hma])"
         )
     return matrix_words.after(held_ms) if held_ms else "not at all: venting wins"

@@ -1,34 +1,37 @@
-"""Faults of each input and output: what notices it, within which time, whether it is safe.
+"""Faults of each input and output: what detects the fault, within which time, and whether the
+fault is safe.
 
-Groups, contacts, wiring and times come from the tables of the project and the example site;
-safety/hazards/faults.toml has what only a person can say.
+Groups, contacts, wiring and times come from the tables of the project and the example site.
+safety/hazards/faults.toml has the rest, written by a person.
 """
 
 import tomllib
+from collections.abc import Iterator
 
 from controller.config import time_chain
 from controller.documents import effect_words
-from controller.documents.document import Heading, Mark, Table, Text
+from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
 from safety import frame, matrix as m, signals as s
 
 FILE = ROOT / "safety/hazards/faults.toml"
-BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 INPUTS = (*s.CABINET_INPUTS, *s.UNIT_INPUTS, *s.RACK_INPUTS)
 GROUPS = s.CABINET_GROUPS + s.UNIT_GROUPS + s.RACK_GROUPS
 MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
-CONTACTS = tuple([each[0] for each in s.CABINET_INPUTS if each[4] in WIRED_GROUPS])
-VALUES = tuple([each[0] for each in INPUTS if each[0] not in CONTACTS]) + (MODULES,)
+NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
+CONTACTS = tuple([str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS])
+VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(
-    [each[0] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[1] in ("bool", "W")]
+    [each[NAME] for each in s.UNIT_OUTPUTS + s.RACK_OUTPUTS if each[KIND] in ("bool", "W")]
 )
 HEAD = (
-    "Within: the longest time until the slowest of these stages is decided, by the time chain of "
-    "the example site. Safe: energy is removed, or the fault cannot keep it on. No failure rates: "
-    "none are known. One fault at a time."
+    "Within: the longest time until the slowest of these stages acts, by the time chain of the "
+    "example site. Safe: energy is removed, or the fault cannot keep energy on. The table assumes "
+    "one fault at a time. It has no failure rates, because the project knows none."
 )
 TABLES = {
     "groups": "A whole group is silent",
@@ -37,24 +40,24 @@ TABLES = {
     "outputs": "An output",
     "expired": "Outputs without the controller",
 }
-HEADERS = ("signal", "fault", "noticed by", "within", "safe", "how")
+HEADERS = ("signal", "fault", "detected by", "within", "safe", "how")
 
 
-def facts() -> dict:
+def facts() -> Facts:
     """{groups, contacts, values, outputs: lists of faults; expired}. Raises OSError."""
     with FILE.open("rb") as file:
-        told = tomllib.load(file)
+        written = tomllib.load(file)
     return {
-        "groups": [_acts(name, "nothing arrives", told["silent"][name]) for name in GROUPS],
-        "contacts": [line for name in CONTACTS for line in _contact(name, told["read_back"])],
-        "values": [_told(each, each["signals"]) for each in told["wrong"]],
-        "outputs": [_told(each, each["outputs"]) for each in told["output"]],
+        "groups": [_acts(name, "nothing arrives", written["silent"][name]) for name in GROUPS],
+        "contacts": [line for name in CONTACTS for line in _contact(name, written["read_back"])],
+        "values": [_written(each, each["signals"]) for each in written["wrong"]],
+        "outputs": [_written(each, each["outputs"]) for each in written["output"]],
         "expired": _expired(),
     }
 
 
-def missing(found: dict) -> list:
-    """One line for each value or output of the tables without a fault, and the other way round."""
+def missing(found: Facts) -> list[str]:
+    """A line for each value or output without a fault, and for each fault of an unknown signal."""
     pairs = (("values", VALUES), ("outputs", DRIVEN))
     named = {key: {name for line in found[key] for name in line["signals"]} for key, _ in pairs}
     return [
@@ -64,7 +67,7 @@ def missing(found: dict) -> list:
     ]
 
 
-def _line(names, fault, stages, safe, how):
+def _line(names: list[str], fault: str, stages: list[str], safe: str, how: str) -> Facts:
     return {
         "signals": names,
         "fault": fault,
@@ -75,7 +78,7 @@ def _line(names, fault, stages, safe, how):
     }
 
 
-def _within_ms(stages):
+def _within_ms(stages: list[str]) -> int | None:
     found, schedule = site()
     times_ms = [
         sum([part.time_ms for part in time_chain.decision(found, schedule, BY_ID[stage])])
@@ -84,26 +87,26 @@ def _within_ms(stages):
     return max(times_ms, default=None)
 
 
-def _told(each, names):
+def _written(each: Facts, names: list[str]) -> Facts:
     return _line(names, each["fault"], each["by"], each["safe"], each["words"])
 
 
-def _acts(name, fault, stages):
-    """A fault that is the cause of these stages: safe where one of them takes the energy away."""
+def _acts(name: str, fault: str, stages: list[str]) -> Facts:
+    """A fault that is the cause of these stages: safe if one of them takes the energy away."""
     last = BY_ID[stages[-1]]
     takes = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
     how = f"{matrix_words.cause(last)}: {', '.join(effect_words.effects(last))}"
     return _line([name], fault, stages, "yes" if takes else "partly", how)
 
 
-def _contact(name, read_back):
-    """A wire that breaks: by the first stage, that no gate holds up, if there is one. And a contact
+def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
+    """A wire that breaks, detected by the first stage, preferably one without a gate. And a contact
     or its input that stays closed.
     """
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return
-    own = [stage for stage in m.STAGES if name in records.feature(stage).contacts]
+    own: list[tuple] = [stage for stage in m.STAGES if name in records.feature(stage).contacts]
     own.sort(key=lambda stage: stage[m.S_GATE] != m.NO_GATE)
     apart = [stage for stage in own if "discrepancy" in records.feature_name(stage)]
     yield _acts(name, "wire breaks", [own[0][m.S_ID]])
@@ -117,38 +120,39 @@ def _contact(name, read_back):
         "stays closed",
         ["51"] if shared else [],
         "partly" if shared else "no",
-        ("where channel B is fitted; else " if shared else "") + f"proof test every {days} days",
+        ("by channel B if fitted, or by a " if shared else "") + f"proof test every {days} days",
     )
 
 
-def _expired():
+def _expired() -> dict[str, str]:
     """{output: "on" or "off" without the controller}."""
     found, _ = site()
     wired = {name for device in found.devices for name in device.outputs}
     return {name: "on" if f"!{name}" in wired else "off" for name in COILS}
 
 
-def table(found: dict, name: str) -> Table:
-    """The table of this name of TABLES."""
+def table(found: Facts, name: str) -> Table:
+    """One of TABLES."""
     if name == "expired":
         return Table(("output", "after its expiry"), list(found["expired"].items()))
     return Table(HEADERS, [_cells(line) for line in found[name]])
 
 
-def _cells(line):
+def _cells(line: Facts) -> tuple[Cell, ...]:
     within_ms = line["within_ms"]
     return (
         ", ".join(line["signals"]),
         line["fault"],
-        ", ".join(line["stages"]) or Mark("missing", "not noticed"),
+        ", ".join(line["stages"]) or Mark("missing", "not detected"),
         "-" if within_ms is None else f"{within_ms / 1000:.2f} s",
         line["safe"],
         line["how"],
     )
 
 
-def blocks(found: dict) -> list:
+def blocks(found: Facts) -> list[Block]:
     """The document."""
-    parts = [(Heading(2, title), table(found, name)) for name, title in TABLES.items()]
-    head = [Heading(1, "Faults of each input and output"), Text(HEAD)]
-    return [*head, *[block for part in parts for block in part]]
+    made: list[Block] = [Heading(1, "Faults of each input and output"), Text(HEAD)]
+    for name, title in TABLES.items():
+        made += [Heading(2, title), table(found, name)]
+    return made

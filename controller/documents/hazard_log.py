@@ -1,7 +1,8 @@
-"""The hazard log against the matrix, the time chain of the example site, and what the rig measured.
+"""The hazard log, compared with the matrix, the time chain of the example site, and the times that
+the rig measured.
 
-Every hazard leads to rows, tests and figures, every row back to its hazards. What is missing there
-is a gap: one line.
+Every hazard leads to rows, tests and figures, and every row to its hazards. A missing link is a
+gap: one line.
 """
 
 import functools
@@ -9,9 +10,13 @@ import json
 import pathlib
 import tomllib
 import zlib
+from collections.abc import Iterator
 
 import safety
 from controller.config import bus_times, configuration, time_chain
+from controller.config.bus_times import Exchange
+from controller.config.configuration import Config
+from controller.documents.document import Facts
 from controller.rows.records import ROWS, by_row, feature_name
 from controller.sites import EXAMPLE
 from safety import matrix as m
@@ -24,22 +29,22 @@ WORDS = "hazard cause hurt safety_function process_safety_basis open".split()
 
 
 def numbers(stage: tuple) -> str:
-    """A digest of what the matrix says of a stage; another one voids what was measured."""
+    """A digest of a stage's entry in the matrix. A measured time with another digest is void."""
     asks = [(m.DEMANDS[output], level) for output, level in enumerate(stage[m.S_DEMAND]) if level]
     gate = "" if stage[m.S_GATE] == m.NO_GATE else feature_name(stage, m.S_GATE)
     words = (*stage[: m.S_FEATURE], feature_name(stage), *stage[m.S_SENSE : m.S_GATE], gate, asks)
     return f"{zlib.crc32(repr(words).encode()):08x}"
 
 
-def read() -> tuple:
-    """(log, measured): the two files as they are. Raises OSError."""
+def read() -> tuple[Facts, Facts]:
+    """(log, measured): the content of the two files. Raises OSError."""
     with LOG.open("rb") as file:
         log = tomllib.load(file)
     return log, json.loads(MEASURED.read_text(encoding="ascii"))
 
 
-def facts(log: dict, measured: dict) -> dict:
-    """The log as plain data, with all its gaps. log, measured: as of `read`."""
+def facts(log: Facts, measured: Facts) -> Facts:
+    """The log as plain data, with all its gaps. log, measured: of `read`."""
     rows = _rows(measured)
     in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
     hazards = [_hazard(each, rows) for each in in_order]
@@ -62,14 +67,14 @@ def facts(log: dict, measured: dict) -> dict:
 
 
 @functools.cache
-def site():
-    """(Config, bus schedule) of the example site, which all figures here are of."""
+def site() -> tuple[Config, dict[str, list[Exchange]]]:
+    """(Config, bus schedule) of the example site. All figures of this module are from this site."""
     found = configuration.load(str(EXAMPLE))
     return found, bus_times.schedule(found)
 
 
-def _rows(measured):
-    """{row: {row, what, stages}}, each stage with its chain and its courses."""
+def _rows(measured: Facts) -> dict[int, Facts]:
+    """{row: {row, what, stages}}, each stage with its chain and its test cases."""
     found, schedule = site()
     return {
         row: {
@@ -81,7 +86,9 @@ def _rows(measured):
     }
 
 
-def _stage(found, schedule, stage, measured):
+def _stage(
+    found: Config, schedule: dict[str, list[Exchange]], stage: tuple, measured: Facts
+) -> Facts:
     own = {label: each for label, each in measured.items() if each["stage"] == stage[m.S_ID]}
     return {
         "stage": stage[m.S_ID],
@@ -94,9 +101,9 @@ def _stage(found, schedule, stage, measured):
     }
 
 
-def _latest_ms(found, schedule, stage):
-    """The site's own chain, sensor included: until contactors are open, else until power is zero.
-    None for a stage that takes no energy, or acts before there is any.
+def _latest_ms(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> int | None:
+    """The site's own chain, sensor included: until contactors are open, otherwise until power is
+    zero. None for a stage that takes no energy, or that acts before any flows.
     """
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
@@ -106,7 +113,7 @@ def _latest_ms(found, schedule, stage):
     return sum([part.time_ms for part in time_chain.chain(found, schedule, stage)])
 
 
-def _hazard(each, rows):
+def _hazard(each: Facts, rows: dict[int, Facts]) -> Facts:
     own = [int(row) for row in each["rows"]]
     stages = [stage for row in own if row in rows for stage in rows[row]["stages"]]
     figures = [
@@ -117,12 +124,12 @@ def _hazard(each, rows):
     return {**each, "rows": own, **own_facts}
 
 
-def _counts(stage):
+def _counts(stage: Facts) -> bool:
     return stage["latest_ms"] is not None
 
 
-def _gaps(hazard, rows, common):
-    """Each thing that is missing of a hazard."""
+def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[str]:
+    """A line for each gap of a hazard."""
     yield from [f"{word} is empty" for word in WORDS if not hazard[word].strip()]
     if not hazard["rows"]:
         yield "no row"
@@ -131,36 +138,36 @@ def _gaps(hazard, rows, common):
     time_ms = hazard["process_safety_time_s"] * 1000
     for row in hazard["rows"]:
         if row not in rows:
-            yield f"row {row} is no row of the matrix"
+            yield f"row {row} is not a row of the matrix"
             continue
         for stage in rows[row]["stages"]:
             yield from _gaps_of_stage(stage, time_ms)
     for name, words in (("measured_s", "its scenarios took"), ("latest_s", "it may take")):
         if not 0 < hazard.get(name, 1e-3) * 1000 <= time_ms:
-            yield f"{words} {hazard[name]} s, there are {time_ms / 1000:g} s"
+            yield f"{words} {hazard[name]} s, allowed {time_ms / 1000:g} s"
     if _is_source_tree():
         yield from [f"there is no test {test}" for test in hazard["tests"] if not _exists(test)]
         yield from [f"there is no test {test}" for test in common if not _exists(test)]
         yield from _gaps_of_scenarios(hazard)
 
 
-def _gaps_of_stage(stage, time_ms):
+def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
-    # a course by wire, with the controller off, measures nothing of the program
+    # a case by wire runs with the controller off, so it measures nothing of the program
     if old or all([each["active_ms"] is None for each in stage["courses"]]):
         words = ",".join(old or [name])
-        yield f"stage {name} was not measured as it is now: {MEASURE} '{words}'"
+        yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"
     for each in stage["courses"]:
         if not each["met"]:
-            yield f"course {each['course']} was not met"
+            yield f"case {each['course']} failed"
         if _counts(stage) and each["off_ms"] > time_ms:
-            yield f"course {each['course']} took {each['off_ms']} ms, there are {time_ms:g} ms"
+            yield f"case {each['course']} took {each['off_ms']} ms, allowed {time_ms:g} ms"
     if (stage["latest_ms"] or 0) > time_ms:
-        yield f"stage {name} may take {stage['latest_ms']} ms, there are {time_ms:g} ms"
+        yield f"stage {name} may take {stage['latest_ms']} ms, allowed {time_ms:g} ms"
 
 
-def _gaps_of_scenarios(hazard):
+def _gaps_of_scenarios(hazard: Facts) -> Iterator[str]:
     for name in hazard["scenarios"]:
         path = ROOT / "hil" / "scenarios" / f"{name}.toml"
         if not path.is_file():
@@ -169,25 +176,25 @@ def _gaps_of_scenarios(hazard):
         asked = tomllib.loads(path.read_text(encoding="ascii"))["expect"]
         stages = [each["stage"] for each in asked if each["what"] == "trip"]
         if not {int(stage.rstrip("abcdefg")) for stage in stages} & set(hazard["rows"]):
-            yield f"scenario {name} asks for none of its rows"
+            yield f"scenario {name} expects no trip of its rows"
 
 
-def _exists(test):
+def _exists(test: str) -> bool:
     path, _, function = test.partition("::")
     file = ROOT / path
     return file.is_file() and f"def {function}(" in file.read_text(encoding="utf-8")
 
 
-def _is_source_tree():
+def _is_source_tree() -> bool:
     """False on a cabinet, where no tests are installed."""
     return (ROOT / "tests" / "safety").is_dir()
 
 
-def _repeated(names):
-    return [f"{name}: stands twice" for name in sorted(set(names)) if names.count(name) > 1]
+def _repeated(names: list[str]) -> list[str]:
+    return [f"{name}: is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
 
 
-def _back(hazards, key):
+def _back(hazards: list[Facts], key: str) -> dict[str, list[str]]:
     """{test or scenario: [id of hazard]}."""
     return {
         name: [each["id"] for each in hazards if name in each[key]]

@@ -1,8 +1,10 @@
-"""The hazard log as a document: its gaps, all hazards at a glance, each with its evidence, and the
-way back from rows and tests.
+"""The hazard log as a document: its gaps, a table of all hazards, each hazard with its evidence,
+and the hazards of each row and test.
 """
 
-from controller.documents.document import Heading, Mark, Table, Text
+from collections.abc import Iterable
+
+from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
 
 FIELDS = (
     ("cause", "cause"),
@@ -12,18 +14,19 @@ FIELDS = (
     ("open", "open"),
 )
 HEAD = (
-    "Time there is: the process safety time, from the cause to no energy. Latest: the time chain "
-    "of the example site, sensor included, worst case. Measured: on the rig in virtual time, from "
-    "the moment in which the sensor shows the cause; of its own scenario where the log has that "
-    "figure. Both else of the slowest stage that takes energy away, until the contactors are open, "
-    "or until power is zero where they stay closed or wait for it (row 12); without a wait for the "
-    "fuse. -: none of its rows takes energy away, or what opened has to stay open; before: rows of "
+    "Allowed time: the process safety time, from the cause to no energy. Latest: the time chain of "
+    "the example site, sensor included, worst case. Measured: on the rig in virtual time, from the "
+    "moment when the sensor shows the cause. If the log has a figure of the hazard's own scenario, "
+    "the table shows that figure. Otherwise both times are those of the slowest stage that takes "
+    "energy away, until the contactors are open. If the contactors stay closed or wait for zero "
+    "power (row 12), the times end when power is zero. A wait for the fuse is not included. -: no "
+    "row of the hazard takes energy away, or an open contactor has to stay open. before: rows of "
     "other hazards act sooner."
 )
-PARTLY = "Tests and scenarios were not looked for: no sources are installed here."
+PARTLY = "This list does not check that tests and scenarios exist: no sources are installed here."
 
 
-def blocks(facts: dict) -> list:
+def blocks(facts: Facts) -> list[Block]:
     """The document; facts: of hazard_log.facts."""
     return [
         Heading(1, f"Hazard log: {len(facts['hazards'])} hazards, {len(facts['rows'])} rows"),
@@ -36,17 +39,17 @@ def blocks(facts: dict) -> list:
         *[block for each in facts["hazards"] for block in _hazard(each, facts)],
         Heading(2, "Outside this program"),
         outside(facts),
-        Heading(2, "Back: from the rows"),
+        Heading(2, "Rows and their hazards"),
         _back("row", [(f"{each['row']}: {each['what']}", each) for each in facts["rows"]]),
-        Heading(2, "Back: from tests and scenarios"),
-        Text("Of every row: " + ", ".join(facts["tests_of_every_row"])),
+        Heading(2, "Tests and scenarios, and their hazards"),
+        Text("Tests of every row: " + ", ".join(facts["tests_of_every_row"])),
         _named({**facts["tests"], **facts["scenarios"]}),
     ]
 
 
-def summary(facts: dict) -> Table:
-    """One line a hazard."""
-    headers = ("id", "hazard", "rows", "time there is", "latest", "measured")
+def summary(facts: Facts) -> Table:
+    """One line for each hazard."""
+    headers = ("id", "hazard", "rows", "allowed time", "latest", "measured")
     return Table(
         headers,
         [
@@ -54,7 +57,7 @@ def summary(facts: dict) -> Table:
                 each["id"],
                 each["hazard"],
                 ", ".join(map(str, each["rows"])),
-                _time_there_is(each),
+                _allowed(each),
                 _time(_own_ms(each, "latest")) if _is_timed(each) else "-",
                 _time(_own_ms(each, "measured")),
             )
@@ -63,41 +66,39 @@ def summary(facts: dict) -> Table:
     )
 
 
-def outside(facts: dict) -> Table:
-    """What is not this program's to stop, and whose it is."""
+def outside(facts: Facts) -> Table:
+    """Hazards that this program cannot stop, and the person or device that can."""
     rows = [(each["hazard"], each["who"]) for each in facts["outside"]]
-    return Table(("hazard", "whose it is"), rows)
+    return Table(("hazard", "responsible"), rows)
 
 
-def _is_timed(hazard):
+def _is_timed(hazard: Facts) -> bool:
     return not hazard["process_safety_basis"].startswith("none")
 
 
-def _time_there_is(hazard):
+def _allowed(hazard: Facts) -> str:
     return f"{hazard['process_safety_time_s']:g} s" if _is_timed(hazard) else "-"
 
 
-def _own_ms(hazard, name):
-    """What the log says of the hazard itself; else of the slowest stage of its rows."""
+def _own_ms(hazard: Facts, name: str) -> float | None:
+    """The hazard's own figure in the log, otherwise the figure of the slowest stage of its rows."""
     own_s = hazard.get(f"{name}_s")
     return hazard[f"{name}_ms"] if own_s is None else own_s * 1000
 
 
-def _time(time_ms):
-    """ "-": no stage takes energy away; "before": rows that act sooner had taken it already."""
+def _time(time_ms: float | None) -> str:
+    """ "-": no stage takes energy away; "before": other rows took it earlier."""
     if not time_ms:
         return "-" if time_ms is None else "before"
     return f"{time_ms / 1000:.2f} s"
 
 
-def _hazard(each, facts):
+def _hazard(each: Facts, facts: Facts) -> list[Block]:
     rows = [(words, each[key]) for key, words in FIELDS]
-    rows.insert(3, ("process safety time", _time_there_is(each)))
+    rows.insert(3, ("process safety time", _allowed(each)))
     if "measured_s" in each:
         rows.append(("longest of its scenarios", f"{each['measured_s']:g} s"))
-    rows.append(
-        ("scenarios", ", ".join(each["scenarios"]) or "none beside the courses of its rows")
-    )
+    rows.append(("scenarios", ", ".join(each["scenarios"]) or "only the test cases of its rows"))
     rows.append(("tests", ", ".join(each["tests"])))
     stages = [
         (row["row"], stage)
@@ -115,25 +116,25 @@ def _hazard(each, facts):
     ]
 
 
-def _stage(row, stage):
+def _stage(row: int, stage: Facts) -> tuple[Cell, ...]:
     return (
         str(row),
         stage["stage"],
         "yes" if stage["takes_energy"] else "no",
         _time(stage["latest_ms"]),
-        "; ".join([_course(course) for course in stage["courses"]]) or Mark("missing", "NONE"),
+        "; ".join([_case(case) for case in stage["courses"]]) or Mark("missing", "NONE"),
     )
 
 
-def _course(course):
-    met = "" if course["met"] else ", NOT MET"
-    return f"{course['course']}: {_time(course['off_ms'])} {course['off']}{met}"
+def _case(case: Facts) -> str:
+    failed = "" if case["met"] else ", FAILED"
+    return f"{case['course']}: {_time(case['off_ms'])} {case['off']}{failed}"
 
 
-def _back(what, named):
+def _back(what: str, named: Iterable[tuple[str, Facts]]) -> Table:
     rows = [(words, ", ".join(each["hazards"]) or Mark("missing", "NONE")) for words, each in named]
     return Table((what, "hazards"), rows)
 
 
-def _named(found):
+def _named(found: dict[str, list[str]]) -> Table:
     return Table(("name", "hazards"), [(name, ", ".join(ids)) for name, ids in found.items()])

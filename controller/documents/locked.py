@@ -1,39 +1,48 @@
-"""Prints the part of requirements.lock that is needed to run the controller, or to build it:
+"""Prints the part of requirements.lock that the controller needs to run, or to be built:
 `locked.py run|build`.
 
-One lock holds everything, tests and rig too; a cabinet gets what setup.cfg's install_requires leads
-to. Which package needs which is in the lock's "via" comments. Run by the system's own Python:
-nothing but its library here.
+The lock has every package, those of tests and rig too. A cabinet gets only the packages in
+setup.cfg's install_requires and the packages that they need, by the lock's "via" comments. The
+system's own Python runs this file, so it imports the standard library alone.
 """
 
 import configparser
 import pathlib
 import re
 import sys
+from collections.abc import Iterable
+from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD_ROOT = "firebreak (pyproject.toml::build-system.requires)"
 
 
-def blocks(lock: str) -> dict[str, tuple]:
-    """{name: (text, names it is needed by)} of every pinned package in the lock's text."""
+class Package(NamedTuple):
+    """A pinned package. text: its lines of the lock, from the name to the last hash; via: names of
+    the packages that need it.
+    """
+
+    text: str
+    via: list[str]
+
+
+def blocks(lock: str) -> dict[str, Package]:
+    """{name: Package} of the lock's text."""
     found = {}
     for text in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]:
         hashes, _, via = text.partition("    # via")
-        found[text.split("==")[0]] = (
-            hashes,
-            [line.lstrip(" #") for line in via.splitlines() if line.strip(" #")],
-        )
+        names = [line.lstrip(" #") for line in via.splitlines() if line.strip(" #")]
+        found[text.split("==")[0]] = Package(hashes, names)
     return found
 
 
-def needed(packages: dict, roots: list) -> list[str]:
+def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
     """Names in `packages` that `roots` lead to, sorted. KeyError for a root that is not locked."""
     wanted = {name: packages[name] for name in roots}
     while more := {
-        name: block
-        for name, block in packages.items()
-        if name not in wanted and wanted.keys() & set(block[1])
+        name: package
+        for name, package in packages.items()
+        if name not in wanted and wanted.keys() & set(package.via)
     }:
         wanted.update(more)
     return sorted(wanted)
@@ -47,12 +56,12 @@ def run_roots(setup: str) -> list[str]:
     return [line.split("==")[0].lower().replace("_", "-") for line in lines]
 
 
-def build_roots(packages: dict) -> list[str]:
+def build_roots(packages: dict[str, Package]) -> list[str]:
     """Names that the build system needs."""
-    return [name for name, (_, via) in packages.items() if BUILD_ROOT in via]
+    return [name for name, package in packages.items() if BUILD_ROOT in package.via]
 
 
-def main(argv: list) -> None:
+def main(argv: list[str]) -> None:
     """argv: `run` or `build`."""
     packages = blocks((ROOT / "requirements.lock").read_text(encoding="ascii"))
     roots = (
@@ -60,7 +69,7 @@ def main(argv: list) -> None:
         if argv == ["build"]
         else run_roots((ROOT / "setup.cfg").read_text(encoding="ascii"))
     )
-    print("".join(packages[name][0] for name in needed(packages, roots)), end="")
+    print("".join(packages[name].text for name in needed(packages, roots)), end="")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,12 @@
-"""The facts of the printed cause-and-effect matrix: every row, or those of a site as armed."""
+"""The cause-and-effect matrix as plain data: every row, or every row of one site with its state."""
+
+from collections.abc import Iterable
 
 from controller.config import bus_times, schema, stage_states, tapers, thresholds
+from controller.config.bus_times import Exchange
+from controller.config.configuration import Config
 from controller.documents import effect_words, matrix_tables
+from controller.documents.document import Facts
 from controller.rows import (
     facts as fact_table,
     matrix_words,
@@ -12,9 +17,9 @@ from controller.rows import (
 from controller.rows.records import ROWS, STAGES, by_row
 from safety import matrix as m
 
-# Of a stage that no rack has armed because its BMS does not report its signal: this program does
-# nothing there.
-NO_STAGE = {
+# Replaces the numbers of a stage that no rack has armed because its BMS does not report the
+# signal: this program does nothing there.
+NO_STAGE: Facts = {
     "set": None,
     "clear": None,
     "debounce_ms": None,
@@ -29,9 +34,9 @@ NO_STAGE = {
 }
 
 
-def facts(found=None, lines=()) -> dict:
-    """The matrix as plain data. found: Config of a site or None; lines: of config.survey."""
-    schedule = bus_times.schedule(found) if found else None
+def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
+    """The matrix as plain data. found: of a site, or None; lines: of configuration.survey."""
+    schedule = bus_times.schedule(found) if found else {}
     rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
     return {
         "site": matrix_tables.site(found, lines) if found else None,
@@ -45,7 +50,9 @@ def facts(found=None, lines=()) -> dict:
     }
 
 
-def _row(row, stages, found, schedule):
+def _row(
+    row: int, stages: list[tuple], found: Config | None, schedule: dict[str, list[Exchange]]
+) -> Facts:
     code, meaning = matrix_words.confidence(row)
     return {
         "row": row,
@@ -60,7 +67,7 @@ def _row(row, stages, found, schedule):
     }
 
 
-def _stage(stage, found, schedule):
+def _stage(stage: tuple, found: Config | None, schedule: dict[str, list[Exchange]]) -> Facts:
     name, sentence, remedy = reason_words.stage_text(stage)
     basis, confidence = readings.basis(stage)
     facts = {
@@ -83,8 +90,10 @@ def _stage(stage, found, schedule):
     return _of_site(facts, stage, found, schedule) if found else facts
 
 
-def _of_site(facts, stage, found, schedule):
-    """The facts of a stage on a site; some are absent where its BMS does not report its signal."""
+def _of_site(
+    facts: Facts, stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
+) -> Facts:
+    """The facts of a stage on a site, without numbers if no BMS reports the stage's signal."""
     own, _ = thresholds.levels(stage, found.hma["chemistry"])
     if facts["set"] != own:
         facts["numbers_from"] += f"; the site tightened {matrix_words.trips_at(stage, own)}"
@@ -100,13 +109,13 @@ def _of_site(facts, stage, found, schedule):
     if own == {stage_states.BY_BMS}:
         return facts | NO_STAGE | {"trips_at": "by the BMS's own limits", "instead": record.by_bms}
     if own == {stage_states.NOT_TOLD}:
-        return facts | NO_STAGE | {"instead": f"nobody does it: {record.by_nobody}"}
+        return facts | NO_STAGE | {"instead": f"no device does this: {record.by_nobody}"}
     return facts
 
 
-def _numbers(stage, found):
-    """Threshold and debounce, of the matrix (with those of NMC cells where they differ) or of the
-    site.
+def _numbers(stage: tuple, found: Config | None) -> Facts:
+    """Threshold and debounce of the site, or of the matrix. The matrix adds those of NMC cells
+    where they differ.
     """
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
@@ -114,7 +123,7 @@ def _numbers(stage, found):
     else:
         level, clear = stage[m.S_SET], stage[m.S_CLEAR]
         set_ms, clear_ms = stage[m.S_SET_MS], stage[m.S_CLEAR_MS]
-    facts = {
+    facts: Facts = {
         "trips_at": matrix_words.trips_at(stage, level, matrix_tables.tables(stage, found)),
         "set": level,
         "debounce_ms": set_ms,

@@ -4,13 +4,14 @@ import csv
 import io
 
 from controller.documents import document, matrix_tables
+from controller.documents.document import Block, Cell, Facts
 from controller.rows import matrix_words
 from controller.rows.facts import sources
 from safety import matrix as m
 
 _X = ("", "X")
-# demand: head of its column, letter of each level. Words of each: matrix_words.EFFECTS.
-COLUMNS = {
+# {demand: (head of its column, letter of each level)}; matrix_words.EFFECTS has the words.
+COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
     m.D_PCS: ("PCS", ("", "R", "S")),
     m.D_DC: ("DC", ("", "N", "Z", "I", "I0")),
     m.D_REMOVAL: ("5 s", _X),
@@ -38,17 +39,17 @@ SIGNERS = (
     "authority having jurisdiction",
 )
 _WORDS = dict(matrix_words.EFFECTS)
-_BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+_BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 
 
-def rows(facts: dict) -> list:
-    """[(cell, ...)] of every stage, texts but for the state; facts: of matrix_facts.facts."""
+def rows(facts: Facts) -> list[tuple[Cell, ...]]:
+    """[(cell, ...)] of every stage; facts: of matrix_facts.facts."""
     return [
         (*_cause(row, stage), *_effects(stage)) for row in facts["rows"] for stage in row["stages"]
     ]
 
 
-def _cause(row, stage):
+def _cause(row: Facts, stage: Facts) -> tuple[Cell, ...]:
     states = stage.get("states")
     after = stage["debounce_ms"]
     return (
@@ -62,8 +63,8 @@ def _cause(row, stage):
     )
 
 
-def _effects(stage):
-    """One letter for each output; in brackets what is demanded and has no output on this site."""
+def _effects(stage: Facts) -> list[str]:
+    """One letter for each output, in brackets for a demand without an output on this site."""
     if not stage["demands"] and stage.get("instead"):
         return [""] * len(COLUMNS)
     demand = _BY_ID[stage["stage"]][m.S_DEMAND]
@@ -71,20 +72,20 @@ def _effects(stage):
     return [_letter(index, demand[index], absent) for index in COLUMNS]
 
 
-def _letter(index, level, absent):
-    if index not in _WORDS:  # a derate: what is left
+def _letter(index: int, level: int, absent: set[str]) -> str:
+    if index not in _WORDS:  # a derate: the power that is left
         return str(100 - level) if level else ""
     letter = COLUMNS[index][1][level]
     return f"({letter})" if _WORDS[index][level] in absent else letter
 
 
-def headers() -> tuple:
-    """Of the columns."""
+def headers() -> tuple[str, ...]:
+    """Heads of the columns."""
     return (*CAUSES, *[head for head, _ in COLUMNS.values()])
 
 
-def blocks(facts: dict, day: str | None = None) -> list:
-    """The grid as a document with banner and signatures; day: as in matrix_tables.site_blocks."""
+def blocks(facts: Facts, day: str | None = None) -> list[Block]:
+    """The grid as a document with banner and signatures; day: see matrix_tables.site_blocks."""
     named = facts["site"]
     title = f"Causes and outputs{': ' + list(named['names'].values())[-1] if named else ''}"
     return [
@@ -99,7 +100,7 @@ def blocks(facts: dict, day: str | None = None) -> list:
     ]
 
 
-def _legend():
+def _legend() -> list[tuple[str, str]]:
     found = []
     for index, (head, letters) in COLUMNS.items():
         if index not in _WORDS:
@@ -110,7 +111,7 @@ def _legend():
     return [*found, ("(X)", "demanded, and no output on this site carries it")]
 
 
-def _signatures(named):
+def _signatures(named: Facts) -> list[Block]:
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     return [
@@ -124,8 +125,8 @@ def _signatures(named):
     ]
 
 
-def comma_separated(facts: dict, day: str | None = None) -> str:
-    """The grid as CSV; a banner is a line of its own before the heads."""
+def comma_separated(facts: Facts, day: str | None = None) -> str:
+    """The grid as CSV. A banner is a separate line before the heads."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])

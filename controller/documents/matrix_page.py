@@ -1,12 +1,16 @@
-"""`firebreak matrix` and `firebreak checklist`: the cause-and-effect matrix to read, to print, to
-commission by.
+"""`firebreak matrix` and `firebreak checklist`: the cause-and-effect matrix to read, to print and
+to commission a cabinet.
 
-Without a site: every row with its stages as the program has them. With one: the thresholds of that
-site, and of each stage whether it is armed, done by others, or not fitted and accepted by whom. A
-missing required row is named and ends in exit code 1; `check` and `run` refuse such a file.
+Without a site, the matrix has every row with the program's thresholds. With a site, it has the
+site's thresholds and the state of each stage: armed, done by the BMS, or not fitted and accepted by
+a named person. If required equipment is missing, the matrix lists it and the exit code is 1.
+`check` and `run` refuse such a file.
 """
 
+import argparse
+
 from controller.config import configuration
+from controller.config.configuration import Config
 from controller.config.refusal import ConfigError
 from controller.documents import (
     check,
@@ -18,6 +22,7 @@ from controller.documents import (
     matrix_grid,
     matrix_tables,
 )
+from controller.documents.document import Block, Cell, Facts
 from controller.rows import matrix_words
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
@@ -43,20 +48,20 @@ HEADERS = (
 )
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the commands to argparse's subparsers."""
     cli.add(
         commands,
         "matrix",
         _matrix,
-        cli.option("--site", metavar="FILE", help="cabinet.toml (or the last layer there is)"),
+        cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
         FORM,
     )
     site = cli.option("--site", metavar="FILE", required=True)
     cli.add(commands, "checklist", _checklist, site, document.FORM)
 
 
-def _matrix(arguments):
+def _matrix(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site) if arguments.site else (None, [])
     facts = matrix_facts.facts(found, lines)
     if arguments.format == "grid-csv":
@@ -68,17 +73,17 @@ def _matrix(arguments):
     return NOT_DONE if lines else DONE
 
 
-def _checklist(arguments):
+def _checklist(arguments: argparse.Namespace) -> int:
     found, lines = _survey(arguments.site)
-    if lines:  # a checklist of a cabinet that may not be energised would only mislead
+    if lines:  # a checklist of a cabinet that must not be energised would mislead
         return WRONG_INPUT
     facts = checklist.facts(found)
     document.show(arguments.format, facts, lambda: checklist_page.blocks(facts, check.today()))
     return DONE
 
 
-def _survey(path):
-    """(Config, lines of refusals, already printed)."""
+def _survey(path: str) -> tuple[Config, list[str]]:
+    """(Config, lines of refusals). Prints the lines."""
     with cli.ends(WRONG_INPUT, ConfigError):
         found, lines = configuration.survey(path)
     for line in lines:
@@ -86,11 +91,11 @@ def _survey(path):
     return found, lines
 
 
-def matrix_blocks(facts: dict, day: str | None = None) -> list:
-    """The matrix as a document; day: as in site_blocks."""
+def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
+    """The matrix as a document; day: see site_blocks."""
     named = facts["site"]
     title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
-    blocks = [
+    blocks: list[Block] = [
         document.Heading(1, title),
         *(matrix_tables.site_blocks(named, day) if named else _general_blocks()),
     ]
@@ -108,10 +113,8 @@ def matrix_blocks(facts: dict, day: str | None = None) -> list:
         table,
         *matrix_tables.row_blocks(rows),
         document.Text(
-            f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is from "
-            f"general knowledge or "
-            "cites a clause from memory; check it against a purchased copy "
-            "before relying on it."
+            f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is general knowledge or a "
+            "clause cited from memory. Check it against a purchased copy before you rely on it."
         ),
         *_reason_blocks(facts["reasons"]),
         *matrix_tables.taper_blocks(facts["tapers"]),
@@ -120,19 +123,19 @@ def matrix_blocks(facts: dict, day: str | None = None) -> list:
     ]
 
 
-def _reason_blocks(reasons):
+def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
     return [
         document.Heading(2, "Why the project chose its numbers"),
         document.Text(
-            "Every number without a source is here. Chosen by the project as well: a power ramp "
+            "This table has every number without a source. The project also chose: a power ramp "
             "of 2 s, derating to 50 and 25 %, the values in brackets for NMC cells (C11, between "
-            "those of C6), and for how long a stage has to be clear. A site may only tighten."
+            "those of C6), and how long a stage has to be clear. A site may only tighten them."
         ),
         document.Table(("reason", "number"), reasons),
     ]
 
 
-def _conflict_blocks(conflicts, breaker, fuse):
+def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> list[Block]:
     rows = [
         (
             each["yields"],
@@ -150,23 +153,23 @@ def _conflict_blocks(conflicts, breaker, fuse):
     return [
         document.Heading(2, "Effects that yield"),
         document.Text(
-            "An effect that yields waits after the row named here, whichever row demands it: once "
-            "only while that row is active or latched, and not again after a restart. Contactors "
-            'wait for the fuse whichever row opens them, row 36 ("wait fuse rule") as any other; '
-            "the hard-wired chain does not wait."
+            "An effect that yields waits after the row in this table, for every row that demands "
+            "it. It waits once while that row is active or latched, and not again after a restart. "
+            'Contactors wait for the fuse for every row that opens them, row 36 ("wait fuse rule") '
+            "included. The hard-wired chain does not wait."
         ),
         document.Table(("effect", "yields to row", "for", "basis"), rows),
     ]
 
 
-def _reading_blocks(found):
+def _reading_blocks(found: list[Facts]) -> list[Block]:
     return [
-        document.Heading(2, "Where a stage was read otherwise than its row says"),
+        document.Heading(2, "Stages that differ from their row of the fact table"),
         document.Text(
-            "The project's fact table (section 7) leaves a choice there, or the row is more than "
-            "one stage. All other cells of these columns are taken letter for letter. A stage that "
-            "the project adds has no cell there: it is compared with the last, strongest step of "
-            "its row."
+            "In these cells the project's fact table (section 7) leaves a choice, or the row has "
+            "more than one stage. All other cells of these columns are copied letter for letter. "
+            "The fact table has no cell for a stage that the project adds: this table compares "
+            "the stage with the last, strongest step of its row."
         ),
         document.Table(
             ("stage", "column", "read as"),
@@ -175,29 +178,29 @@ def _reading_blocks(found):
     ]
 
 
-def _general_blocks():
+def _general_blocks() -> list[Block]:
     return [
         *matrix_tables.banner(None),
         document.Text(
             "Every row that this program evaluates, with the thresholds for LFP cells (NMC in "
             "brackets). A site may only tighten them. The site decides which rows are armed: give "
-            "--site FILE."
+            "--site FILE to see them."
         ),
         document.Text(
-            "Rows 1 to 48 are those of the project's fact table. The project adds the rows from "
-            "49 on and each stage marked (project): the clauses of its row do not require it, or "
-            "give no number for it (38b, 40d). A letter with a number, as A47, is a key of the "
-            "table of facts at the end."
+            "Rows 1 to 48 are from the project's fact table. The project adds the rows from 49 on "
+            "and each stage marked (project): the clauses of its row do not require the stage, or "
+            "give no number for it (38b, 40d). A letter with a number, for example A47, is a key "
+            "of the table of facts at the end."
         ),
     ]
 
 
-def _cells(row, named):
+def _cells(row: Facts, named: Facts | None) -> list[tuple[Cell, ...]]:
     """The cells of a row, one tuple per stage."""
-    return [tuple(_of_stage(row, stage, named)) for stage in row["stages"]]
+    return [_of_stage(row, stage, named) for stage in row["stages"]]
 
 
-def _of_stage(row, stage, named):
+def _of_stage(row: Facts, stage: Facts, named: Facts | None) -> tuple[Cell, ...]:
     trips, clears = stage["trips_at"], stage["clears_at"]
     if "nmc" in stage:
         trips += f" [{stage['nmc']['trips_at']}]"
@@ -226,5 +229,5 @@ def _of_stage(row, stage, named):
     )
 
 
-def _after(duration_ms):
+def _after(duration_ms: int | None) -> str:
     return "" if duration_ms is None else matrix_words.after(duration_ms)

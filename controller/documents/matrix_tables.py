@@ -1,7 +1,12 @@
 """Common parts of a site's matrix and checklist: head of the page, states, times, tapers."""
 
+from collections.abc import Iterable, Sequence
+
 from controller.config import hma, limit_images, stage_states, tapers, time_chain, wired
+from controller.config.bus_times import Exchange
+from controller.config.configuration import Config
 from controller.documents import check_rows, document
+from controller.documents.document import Block, Cell, Facts
 from controller.rows import matrix_words
 from safety import matrix as m, parameters as p
 
@@ -16,8 +21,10 @@ KINDS = {
 }
 
 
-def site(found, lines: list | tuple = ()) -> dict:
-    """The configuration: names, CRC of its limit image, hazard analysis, missing equipment."""
+def site(found: Config, lines: Iterable[str] = ()) -> Facts:
+    """The configuration: names, CRC of its limit image, hazard analysis, missing equipment. lines:
+    of configuration.survey.
+    """
     refused = bool(lines)
     return {
         "file": found.path,
@@ -32,9 +39,11 @@ def site(found, lines: list | tuple = ()) -> dict:
     }
 
 
-def times(stage: tuple, found, schedule: dict) -> dict:
-    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until the fan
-    that waits for the agent runs, None where it does not wait}.
+def times(
+    stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
+) -> dict[str, int | None]:
+    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until a fan
+    that waits for the agent runs, None without such a wait}.
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {
@@ -43,19 +52,17 @@ def times(stage: tuple, found, schedule: dict) -> dict:
     }
 
 
-def tables(stage: tuple, found) -> tuple:
-    """Parameters of every unit or rack of a stage's scope; () for one of the cabinet, or without a
-    site.
+def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
+    """Parameters of every unit or rack, by the stage's scope; () for a stage of the cabinet, or
+    without a site.
     """
-    return (
-        {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
-        if found
-        else ()
-    )
+    if not found:
+        return ()
+    return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
 
 
-def own_states(stage: tuple, found) -> set:
-    """Set of the states of all instances of a stage."""
+def own_states(stage: tuple, found: Config) -> set[int]:
+    """The states of all instances of a stage."""
     return {
         stage_states.stage_state(stage, found.topology, index)[0]
         for each, index in stage_states.instances(found.topology)
@@ -63,11 +70,11 @@ def own_states(stage: tuple, found) -> set:
     }
 
 
-def states(stage: tuple, found) -> list:
-    """[{state, kind, where, equipment, accepted_by}] of a stage: one entry for all instances that
-    are alike.
+def states(stage: tuple, found: Config) -> list[Facts]:
+    """[{state, kind, where, equipment, accepted_by}] of a stage, one entry for all instances in
+    the same state.
     """
-    alike = {}
+    alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
             state = stage_states.stage_state(stage, found.topology, index)
@@ -79,7 +86,7 @@ def states(stage: tuple, found) -> list:
     ]
 
 
-def _state(found, state, equipment, where):
+def _state(found: Config, state: int, equipment: str, where: str) -> Facts:
     who = stage_states.accepted(found.topology, equipment) if equipment else ""
     missing = state in stage_states.TO_ACCEPT and not who
     return {
@@ -91,7 +98,7 @@ def _state(found, state, equipment, where):
     }
 
 
-def taper_blocks(found: list) -> list:
+def taper_blocks(found: list[Facts]) -> list[Block]:
     """The tapers as a section of a document; found: of tapers.facts."""
     rows = [
         (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
@@ -101,37 +108,37 @@ def taper_blocks(found: list) -> list:
         document.Heading(2, "Tapers"),
         document.Text(
             "Limits that fall in a line from full power to none. They always act, with or without "
-            "an active row; the weakest rack decides."
+            "an active row. The weakest rack decides."
         ),
-        document.Table(("of the", "power", "falls", "told with stage", "basis"), rows),
+        document.Table(("of the", "power", "falls", "listed at stage", "basis"), rows),
     ]
 
 
-def row_blocks(rows: list) -> list:
-    """What each row rests on, as a section; rows: of matrix_facts.facts."""
+def row_blocks(rows: list[Facts]) -> list[Block]:
+    """A section with the source of each row; rows: of matrix_facts.facts."""
     return [
-        document.Heading(2, "What each row rests on"),
+        document.Heading(2, "Source of each row"),
         document.Text(
-            "Who asks for the row; how sure its numbers are stands beside each stage. "
+            "The clause that asks for the row. The confidence of its numbers is beside each stage. "
             + "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
             + "."
         ),
         document.Table(
-            ("row", "what it is", "source and clause", "confidence"), [_rests(row) for row in rows]
+            ("row", "what it is", "source and clause", "confidence"), [_source(row) for row in rows]
         ),
     ]
 
 
-def _rests(row):
+def _source(row: Facts) -> tuple[Cell, ...]:
     cited = [f"{one['source']} ({one['key']}, {one['confidence']})" for one in row["sources"]]
-    sure = row["confidence"]
+    sure: Cell = row["confidence"]
     if row["is_unconfirmed"]:
         sure = document.Mark("doubt", f"{sure} (?)")
     return str(row["row"]), row["what"], "; ".join(cited) or "the project's design", sure
 
 
-def identity(named: dict) -> str:
-    """Which file, of whom, and which limit image it makes."""
+def identity(named: Facts) -> str:
+    """The file, the names of its layers, and its limit image."""
     names = "; ".join([f"{layer}: {name}" for layer, name in named["names"].items()])
     crc = (
         (f"Limit image: {named['limits_words']} words, CRC {named['limits_crc']}.")
@@ -141,10 +148,10 @@ def identity(named: dict) -> str:
     return f"{named['file']} ({names}). {crc}"
 
 
-def banner(named: dict | None, day: str | None = None) -> list:
-    """[one Banner] that says why nothing may be energised by this document, [] where it may.
+def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
+    """[one Banner] with the reasons not to energise a cabinet by this document; [] without a reason.
 
-    named: of site, None without one; day: as in site_blocks.
+    named: of `site`, None without a site; day: see site_blocks.
     """
     if named is None:
         return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
@@ -160,11 +167,11 @@ def banner(named: dict | None, day: str | None = None) -> list:
     return [document.Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
 
 
-def site_blocks(named: dict, day: str | None = None) -> list:
-    """The head of every document about a site. day: today's, to name acceptances that are dated
-    ahead of it, or None.
+def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
+    """The head of every document about a site. day: today, to list acceptances with a later date,
+    or None.
     """
-    blocks = [*banner(named, day), document.Text(identity(named))]
+    blocks: list[Block] = [*banner(named, day), document.Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
@@ -188,14 +195,14 @@ def site_blocks(named: dict, day: str | None = None) -> list:
     return blocks
 
 
-def _plain(value):
+def _plain(value: bool | int | str | Sequence) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def state_cell(found: list):
-    """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst of them."""
+def state_cell(found: list[Facts]) -> document.Mark:
+    """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst state."""
     words = [each["state"] + (f" ({each['where']})" if each["where"] else "") for each in found]
     who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
     kinds = [each["kind"] for each in found]

@@ -2,8 +2,11 @@
 output.
 """
 
+import argparse
+
 from controller.core import reasons
 from controller.documents import document
+from controller.documents.document import Block, Facts
 from controller.rows import danger, matrix_words, reason_words
 from controller.system import cli
 from controller.system.paths import DONE
@@ -21,19 +24,19 @@ GROUPS = (
 )
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     cli.add(commands, "reasons", _run, document.FORM)
 
 
-def _run(arguments):
+def _run(arguments: argparse.Namespace) -> int:
     document.show(arguments.format, facts(), blocks)
     return DONE
 
 
-def facts() -> dict:
+def facts() -> Facts:
     """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, danger, reset,
-    sentence, remedy}], the most dangerous first}.
+    sentence, remedy}]}. The most dangerous stage is first.
     """
     codes = [
         {
@@ -47,7 +50,7 @@ def facts() -> dict:
     return {"codes": codes, "stages": [_stage(stage) for stage in stages]}
 
 
-def _stage(stage):
+def _stage(stage: tuple) -> Facts:
     _, sentence, remedy = reason_words.stage_text(stage)
     return {
         "stage": stage[m.S_ID],
@@ -59,15 +62,14 @@ def _stage(stage):
     }
 
 
-def blocks() -> list:
+def blocks() -> list[Block]:
     """The handbook as a document."""
     found = facts()
-    out = [
+    out: list[Block] = [
         document.Heading(1, "Reasons: what a code says and what to do"),
         document.Text(
-            "A code once given keeps its name and its words for ever. `firebreak "
-            "why` and `firebreak "
-            "alarms` print them; this page is the output of `firebreak reasons`."
+            "A code never changes its name. `firebreak why` and `firebreak alarms` print these "
+            "texts. This page is the output of `firebreak reasons`."
         ),
     ]
     for title, first, after in GROUPS:
@@ -80,7 +82,7 @@ def blocks() -> list:
             document.Heading(2, title),
             document.Table(("code", "name", "what it says", "what to do"), rows),
         ]
-    rows = [
+    stage_rows = [
         (
             stage["stage"],
             reasons.label(stage["code"]),
@@ -94,6 +96,8 @@ def blocks() -> list:
     return [
         *out,
         document.Heading(2, "Stages of the rows: what the pages say when one is active"),
-        document.Text("The most dangerous to people first, in the order of every page."),
-        document.Table(("stage", "code", "what it says", "what to do", "danger", "reset"), rows),
+        document.Text("The stage that is most dangerous to people is first, as on every page."),
+        document.Table(
+            ("stage", "code", "what it says", "what to do", "danger", "reset"), stage_rows
+        ),
     ]

@@ -1,16 +1,19 @@
 """`firebreak responder`: one page for the fire service, to hang at the gate.
 
-What the lamps mean, what is off and what is not, what the cabinet does by itself, whom to call. It
-gives no distance and no extinguishing rule: those are the fire service's own. Exit code 1 while the
-site file leaves something out.
+The page says what the lamps mean, which parts stay live, what the cabinet does by itself, and whom
+to call. It gives no distance and no extinguishing rule, because those are the fire service's own.
+Exit code 1: the site file leaves an entry of [responder] out.
 """
 
+import argparse
 import json
 
 from controller.config import bus_times, configuration, thresholds, time_chain
+from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.config.refusal import ConfigError
 from controller.documents import document, effect_words
+from controller.documents.document import Block, Facts
 from controller.rows import matrix_words
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
@@ -21,24 +24,25 @@ FORM = cli.option(
 )
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
-_BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
+_STAGES: tuple[tuple, ...] = m.STAGES
+_BY_ID = {stage[m.S_ID]: stage for stage in _STAGES}
 EXPLOSION = {
     "68": "panels or doors of the cabinet may blow open: stay out of their way",
-    "69": "the fan is to keep gas below the flammable limit; it may not suffice",
+    "69": "the fan should keep the gas below its flammable limit, but may fail to do so",
     "both": (
-        "the fan is to keep gas below the flammable limit, and panels or doors may blow open: stay "
-        "out of their way"
+        "the fan should keep the gas below its flammable limit, but panels or doors may blow open: "
+        "stay out of their way"
     ),
 }
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     site = cli.option("--site", metavar="FILE", required=True)
     cli.add(commands, "responder", _run, site, FORM)
 
 
-def _run(arguments):
+def _run(arguments: argparse.Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         found = facts(configuration.load(arguments.site))
     if arguments.format == "json":
@@ -50,8 +54,8 @@ def _run(arguments):
     return NOT_DONE if found["not_given"] else DONE
 
 
-def facts(found) -> dict:
-    """What the sheet says of a Config, as plain data."""
+def facts(found: Config) -> Facts:
+    """The sheet of a site as plain data."""
     chemistry = found.hma["chemistry"]
     full_mV, _ = thresholds.levels(_BY_ID[_CELL], chemistry)
     racks, schedule = found.rack_tables, bus_times.schedule(found)
@@ -76,13 +80,13 @@ def facts(found) -> dict:
     }
 
 
-def blocks(found: dict) -> list:
+def blocks(found: Facts) -> list[Block]:
     """The sheet as a document."""
     return [
         document.Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
         document.Banner(
-            "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, hours "
-            "later as well, and while the fan runs. Batteries stay live and can burn again after "
+            "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, even "
+            "hours later and while the fan runs. Batteries stay live. They can burn again after "
             "days."
         ),
         *_not_given(found),
@@ -104,50 +108,50 @@ def blocks(found: dict) -> list:
             [(words, found["places"][key] or NOT_GIVEN) for key, words in PLACES.items()],
         ),
         document.Text(
-            "Afterwards: it stays off until somebody resets it with the key on site. Keep watching "
-            "it, with the operator reachable: batteries have burned again for two weeks (Gateway, "
-            "California, 2024)."
+            "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
+            "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "
+            "burned again for two weeks."
         ),
     ]
 
 
-def _not_given(found):
+def _not_given(found: Facts) -> list[Block]:
     if not found["not_given"]:
         return []
     names = ", ".join(found["not_given"])
     return [document.Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
 
 
-def _lamps():
+def _lamps() -> list[tuple[str, str]]:
     red = ", ".join(
-        sorted({str(each[m.S_ROW]) for each in m.STAGES if each[m.S_DEMAND][m.D_RED_LAMP]}, key=int)
+        sorted({str(each[m.S_ROW]) for each in _STAGES if each[m.S_DEMAND][m.D_RED_LAMP]}, key=int)
     )
     return [
-        ("RED", f"Keep away: fire, gas, emergency stop, or nobody knows (rows {red})."),
+        ("RED", f"Keep away: fire, gas, emergency stop, or an unknown danger (rows {red})."),
         ("AMBER", "A warning, or the contactors are open. Cells stay live."),
-        ("both dark", "In operation: under voltage and current. Dark is no all-clear."),
+        ("both dark", "In operation: under voltage and current. Dark does not end the danger."),
         ("both flash", "Somebody tests the lamps."),
-        ("horn", "Beside red or amber: something has just stopped the cabinet, or no air flows."),
+        ("horn", "With red or amber: the cabinet has just stopped, or no air flows."),
     ]
 
 
-def _energy(found):
+def _energy(found: Facts) -> list[tuple[str, str]]:
     opened_s = matrix_words.plain(round(found["open_latest_ms"] / 1000, 1))
     fuse_s = matrix_words.after(found["fuse_wait_ms"])
     return [
         (
             "Emergency stop",
             f"Stops the converter and opens the DC contactors within {opened_s} s. In gas: "
-            f"{found['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. A red lamp "
-            "says that the stop was taken.",
+            f"{found['in_gas']}. In a short circuit: up to {fuse_s}, for the fuse. The red lamp "
+            "comes on when the cabinet has accepted the stop.",
         ),
         ("OFF", "The DC cables from the racks to the converter, once the contactors are open."),
         (
             "NOT OFF",
-            f"Every cell, module and cable inside the racks: up to {found['dc_V_max']} V DC, for "
-            "good. No switch ends that. A contactor can have welded.",
+            f"Every cell, module and cable inside the racks: always up to {found['dc_V_max']} V "
+            "DC. No switch turns it off. A contactor may be welded closed.",
         ),
-        ("NOT OFF", "The grid cable up to the AC disconnect, until that is open and locked."),
+        ("NOT OFF", "The grid cable up to the AC disconnect, until it is open and locked."),
         ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
         (
             "Can close again",
@@ -158,16 +162,17 @@ def _energy(found):
     ]
 
 
-def _air(found):
+def _air(found: Facts) -> list[tuple[str, str]]:
     fan = (
         "Starts by itself on gas, on fire, and when the controller fails. Do not switch it off."
         if found["has_fan"]
-        else "Its airflow is not watched on this site."
+        else "This site does not monitor its airflow."
     )
     hold_s = matrix_words.after(found["agent_hold_off_ms"])
+    wait = f"waits {hold_s} after the release" if found["agent_hold_off_ms"] else "keeps running"
     agent = (
-        "Gas that did not burn stays behind: a release does not end the danger. "
-        + (f"The fan waits {hold_s} for it." if found["agent_hold_off_ms"] else "The fan runs on.")
+        "The release of the agent does not end the danger: unburnt gas stays in the cabinet. "
+        f"The fan {wait}."
         if found["has_suppression"]
         else "No suppression in this cabinet."
     )

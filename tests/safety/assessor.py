@@ -126,12 +126,12 @@ def tight_hazard_table():
     lines = hazard_page.summary(log()).rows
     timed = sorted([cells for cells in lines if used(cells)], key=used, reverse=True)
     kept = [cells for cells in timed if cells in timed[:TIGHTEST] or cells[0] in ALWAYS]
-    head = "id", "hazard", "time there is", "latest", "measured"
+    head = "id", "hazard", "allowed time", "latest", "measured"
     return table(head, *[(linked(cells[0]), cells[1], *cells[3:]) for cells in kept])
 
 
 def used(cells):
-    """The part of the time there is that the latest time takes; 0.0 where one of them is "-"."""
+    """The part of the allowed time that the latest time takes; 0.0 where one of them is "-"."""
     there_is, latest = cells[3:5]
     if "-" in (there_is, latest):
         return 0.0

@@ -92,7 +92,7 @@ def test_check_says_who_may_send_what(files):
     assert f"  site_ems         grid_cap        2  {allowed}" in lines
     stripped = [line.strip() for line in lines]
     assert "fallback: import 450 kW" in stripped
-    assert "fallback: none; what has expired no longer acts" in stripped
+    assert "fallback: none; an expired hint no longer acts" in stripped
     assert "SOURCES OF HINTS: none" in check.report(files.load())
     more = "fallback_charge_W_max = 1500\nfallback_export_W_max = 0"
     text = check.report(files.append("site", source("a", "cap", more=more)).load())

@@ -1,7 +1,7 @@
-"""`firebreak evidence --sbom`: every locked package with its hashes, and what of it a cabinet runs.
+"""`firebreak evidence --sbom`: every locked package with its hashes, and which a cabinet runs.
 
 Documents of this form passed the strict JSON schemas of CycloneDX 1.5 and 1.6 (the validator of
-cyclonedx-python-lib); the parts that these require are asserted here.
+cyclonedx-python-lib). These tests assert the parts that the schemas require.
 """
 
 import re
@@ -29,7 +29,7 @@ def names(found, **wanted):
     }
 
 
-def test_every_package_is_there_with_all_its_hashes():
+def test_the_document_has_every_package_with_all_its_hashes():
     found = bom.document()
     assert names(found) == {*PACKAGES, *bom.DEBIAN}
     assert names(found, scope="required") == {*runtime(), *bom.DEBIAN}
@@ -61,10 +61,10 @@ def test_the_form_is_that_of_cyclonedx():
     }
 
 
-def test_a_release_tells_of_its_own_lock(monkeypatch, tmp_path):
-    """It has no sources and no "via"; all of it runs, and the program needs all."""
+def test_a_release_reports_its_own_lock(monkeypatch, tmp_path):
+    """The lock of a release has no "via": a cabinet runs all its packages."""
     lock = tmp_path / "run.lock"
-    lock.write_text("".join([PACKAGES[name][0] for name in sorted(runtime())]))
+    lock.write_text("".join([PACKAGES[name].text for name in sorted(runtime())]))
     monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", lock))
     found = bom.document()
     assert names(found, scope="required") == names(found) == {*runtime(), *bom.DEBIAN}
@@ -74,7 +74,7 @@ def test_a_release_tells_of_its_own_lock(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "text", ["iproute2 1:6~x+1 amd64\n", "iproute2 1:6~x+1 amd64\nsystemd  \n"]
 )
-def test_debian_packages_as_the_box_has_them(monkeypatch, text):
+def test_debian_packages_have_the_version_of_the_box(monkeypatch, text):
     monkeypatch.setattr(bom, "QUERY", ("printf", text + "%.0s"))
     debian = {each["name"]: each for each in bom.document()["components"][-len(bom.DEBIAN) :]}
     assert debian["iproute2"]["purl"] == "pkg:deb/debian/iproute2@1%3A6~x%2B1?arch=amd64"
@@ -83,12 +83,12 @@ def test_debian_packages_as_the_box_has_them(monkeypatch, text):
     assert "version" not in debian["systemd"]
 
 
-def test_without_dpkg_the_rest_is_there(monkeypatch):
+def test_a_box_without_dpkg_lists_packages_without_a_version(monkeypatch):
     monkeypatch.setattr(bom, "QUERY", ("no-such-program",))
     assert names(bom.document()) == {*PACKAGES, *bom.DEBIAN}
 
 
-def test_the_installer_asks_for_these_debian_packages():
+def test_the_installer_requires_these_debian_packages():
     text = (locked.ROOT / "controller/systemd/install.sh").read_text(encoding="utf-8")
     asked = {
         name for line in re.findall(r"apt-get install ([\w -]+)", text) for name in line.split()
@@ -96,13 +96,13 @@ def test_the_installer_asks_for_these_debian_packages():
     assert asked == set(bom.DEBIAN)
 
 
-def test_the_page_has_a_line_for_each():
+def test_the_page_has_a_line_for_each_package():
     found = bom.document()
     _, _, table = bom.blocks(found)
     assert [line[0] for line in table.rows] == [each["name"] for each in found["components"]]
 
 
-def test_without_any_lock_there_is_none(monkeypatch, tmp_path):
+def test_without_a_lock_the_document_fails(monkeypatch, tmp_path):
     monkeypatch.setattr(bom, "LOCKS", (tmp_path / "none", tmp_path / "nothing"))
     with pytest.raises(FileNotFoundError, match="none"):
         bom.document()

@@ -1,4 +1,4 @@
-"""The report of the site check: times by arithmetic, a worst case on a simulated bus, rows."""
+"""The report of `firebreak check`: times by arithmetic, a worst case on a simulated bus, rows."""
 
 import itertools
 import random
@@ -40,7 +40,7 @@ pcs | pcs_1 | read ac | 27 | 115_200 | 5000 | 1750 | 100
 """
 
 
-def test_time_of_an_exchange(files):
+def test_the_time_of_an_exchange(files):
     config = files.load()
     for bus, device, what, characters, baud_Bd, turn_us, quiet_us, period_ms in table(EXCHANGES):
         exchange = _exchange(config, bus, device, what)
@@ -59,7 +59,7 @@ def test_time_of_an_exchange(files):
 @cases("""tick_ms  setpoint_ms  early
     20  20  0 | 20  21  1 | 50  20  0 | 50  50  0 | 50  100  1""")
 def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, setpoint_ms, early):
-    """A falling limit allows it; one that goes in every tick does not need it."""
+    """A falling limit sends it early. A set-point that is sent in every tick never comes early."""
     files.replace("type", "tick_ms = 20 ", f"tick_ms = {tick_ms} ")
     found = files.replace("type", "setpoint_ms = 20 ", f"setpoint_ms = {setpoint_ms} ").load()
     assert _exchange(found, "pcs", "pcs_1", "write setpoint").early == early
@@ -67,8 +67,8 @@ def test_a_set_point_that_waits_for_its_period_may_come_early(files, tick_ms, se
     assert sum([one.early for exchanges in buses for one in exchanges]) == early
 
 
-def test_response_time_counts_everything_that_comes_meanwhile():
-    """Own 3, other 2 every 10: 5; of the other one more before its turn: 7."""
+def test_the_response_time_includes_all_exchanges_that_start_meanwhile():
+    """Own time 3, the other 2 every 10: 5. One early exchange of the other: 7."""
     own, other = [bus_times.Exchange("", "", 100, 1, time_us, 0) for time_us in (3, 2)]
     assert bus_times.response_us(own, [own, other._replace(period_us=10)]) == 5
     assert bus_times.response_us(own, [own, other._replace(period_us=10, early=1)]) == 7
@@ -82,7 +82,7 @@ def test_response_time_counts_everything_that_comes_meanwhile():
 
 
 def test_frames_and_utilisation_of_a_native_rack(files):
-    """Five messages and one per four module temperatures, each 100 ms, and the command back."""
+    """Every 100 ms: five messages, one per four module temperatures, and one command."""
     config = files.load()
     assert _exchange(config, "can0", "bms_3", "frames from BMS").frames == 5 + 4
     schedule = bus_times.schedule(config)
@@ -98,14 +98,14 @@ def test_frames_and_utilisation_of_a_native_rack(files):
 
 
 def test_can_frames_of_pylontech(pylontech):
-    """Seven frames a second (0x351 355 356 359 35A 35C 35E) and 0x305 back."""
+    """Seven frames a second (0x351 355 356 359 35A 35C 35E) and the answer 0x305."""
     exchanges = bus_times.schedule(pylontech.load())["can0"]
     assert [(each.frames, each.period_us) for each in exchanges] == [(7, 10**6), (1, 10**6)]
 
 
 @pytest.mark.parametrize("period_ms, accepted", [(127, False), (128, True)])
 def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
-    """One SDM630 at 9600 Bd takes 102.2 ms to ask: 127.7 ms is the shortest period."""
+    """A poll of one SDM630 at 9600 Bd takes 102.2 ms, so 127.7 ms is the shortest period."""
     pylontech.replace("site", "period_ms = 250 ", f"period_ms = {period_ms} ")
     if accepted:
         assert bus_times.utilisation_permille(bus_times.schedule(pylontech.load())["meter"]) == 799
@@ -113,18 +113,18 @@ def test_a_bus_may_be_busy_80_percent(pylontech, period_ms, accepted):
         assert "the bus would be busy 80.5 % of the time" in pylontech.refusal()
 
 
-def test_worst_case_is_the_sum_of_its_parts(files):
+def test_the_worst_case_is_the_sum_of_its_parts(files):
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
     names = ["poll", "transaction", "debounce", "tick", "in flight", "frame"]
     assert [part.what for part in parts] == names
-    # of both modules both reads and both writes, once
+    # both reads and both writes of both modules, once
     frame_ms = 10 * CHARACTER_US[115_200] / 1000
     near = pytest.approx
     transaction, flight = near(2 * 5.966 + 2 * 6.313, abs=0.01), near(6.313, abs=0.005)
     wanted_ms = [25, transaction, 20, 20, flight, near(frame_ms, abs=0.002)]
     assert [_ms(parts, name) for name in names] == wanted_ms
-    # Row 1 may not be slower than 20 ms, so a shorter tick shows it: two ticks of 10 ms
+    # Row 1 may not be slower than 20 ms: the debounce is two ticks of 10 ms
     files.replace("type", "tick_ms = 20", "tick_ms = 10")
     config = files.load()
     parts = bus_times.stop_latency(config, bus_times.schedule(config))
@@ -132,7 +132,7 @@ def test_worst_case_is_the_sum_of_its_parts(files):
 
 
 class _Bench:
-    """The I/O bus with answering modules, ticks at a phase of their own, one contact that opens."""
+    """The I/O bus with modules that answer, ticks at a random phase, and one contact that opens."""
 
     def __init__(self, config, chance):
         self.config, self.chance = config, chance
@@ -169,7 +169,7 @@ class _Bench:
         self.dropped = self.frozen_open
 
     def _answer(self, frame, now_us):
-        """(when, bytes): the module samples its contacts when the request has come."""
+        """(us, bytes). The module samples its contacts when the request has arrived."""
         arrived_us = now_us + round(len(frame) * CHARACTER_US[115_200])
         if frame[1] == 2:
             body = bytes(
@@ -181,7 +181,7 @@ class _Bench:
         return arrived_us + 3000 + round(len(reply) * CHARACTER_US[115_200]), reply
 
     def run(self):
-        """us from the contact's opening to the last byte of the write that drops the coils."""
+        """us from the opening of the contact to the last byte of the write that drops the coils."""
         port, now_us, busy_us = self.port, 0, 1 << 60
         while True:
             now_us = min(port.wake_us, self.tick_us, self.hand_over_us, busy_us)
@@ -223,7 +223,7 @@ def _row(text, number):
 
 
 def test_the_report_of_the_default_cabinet(files):
-    """46 is satisfied by the supervised path of its fire panel; 51 is not fitted: one channel."""
+    """The supervised path of the fire panel satisfies row 46. Row 51 needs a second channel."""
     text = _report(files.load())
     for number in records.ROWS:
         state = {46: "armed, satisfied by the fire panel", 51: "not fitted"}.get(number, "armed")
@@ -237,7 +237,9 @@ def test_the_report_of_the_default_cabinet(files):
     assert f"sum           {sum([part.time_us for part in parts]) / 1000:6.2f} ms" in text
     lines = text.split("\n")
     assert {"  lfl_vol_ppm            60000", "  explosion_control      both"} <= set(lines)
-    assert not [line for line in lines if "agent_hold_off_reason" in line], "what nobody says"
+    assert not [line for line in lines if "agent_hold_off_reason" in line], (
+        "no line for a key without a value"
+    )
 
 
 def test_the_path_of_load_tracking_is_printed(files):
@@ -249,24 +251,24 @@ def test_the_path_of_load_tracking_is_printed(files):
     assert "  sum                   78.7   109.7   198.9" in lines
     assert "  of one value          78.7    99.7   178.9  the sum without hold" in lines
     words = (
-        "reckons with 110 ms, with a new value each 20 ms, and believes a measured delay from 62"
+        "uses a delay of 110 ms and a new value every 20 ms. It accepts a measured delay from 62"
     )
     assert words in " ".join(path.split())
     files.say("site", "control.track_path_delay_ms", 150)
-    assert "Load tracking reckons with 150 ms" in _report(files.load())
+    assert "Load tracking uses a delay of 150 ms" in _report(files.load())
 
 
 BY_STATE = {
     "done by BMS, by its own limits": "18 19 20 21 25 27 28 29 31 32 33",
-    "not available: the BMS does not tell module temperatures; ": "22 23 26 53",
-    "not available: the BMS does not tell cell voltages; ": "24 34",
-    "not available: the BMS does not tell which sensors are invalid; ": "45",
+    "not available: the BMS does not report module temperatures; ": "22 23 26 53",
+    "not available: the BMS does not report cell voltages; ": "24 34",
+    "not available: the BMS does not report which sensors are invalid; ": "45",
     "armed": "1 2 4 5 6 11 12 13 14 35 36 38 39 40 41 44 47 48 49 50",
     "not fitted": "3 7 8 9 10 16 17 30 37 42 43 46 51 52",
 }
 
 
-def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech):
+def test_the_report_of_pylontech_has_the_state_of_each_row_and_its_acceptance(pylontech):
     text = _report(pylontech.load())
     for state, rows in BY_STATE.items():
         for row in rows.split():
@@ -288,14 +290,14 @@ def test_pylontech_says_which_rows_the_bms_does_and_who_accepted_what(pylontech)
     assert "rack 1: 15 cells, 100 A, no cell voltages, no module temperatures" in text
 
 
-def test_racks_that_differ_are_named(files):
+def test_the_report_names_racks_in_different_states(files):
     files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
     text, armed = _report(files.load()), "armed (rack 1 2)"
     by_bms = "done by BMS, by its own limits (rack 3): cell over-voltage trip"
     assert _row(text, 29) == f"29 29 {armed}, {by_bms}"
-    untold = "not available: the BMS does not tell module temperatures (rack 3)"
+    unreported = "not available: the BMS does not report module temperatures (rack 3)"
     heats = "a module heats more than its current explains"
-    assert _row(text, 22) == f"22 22 {armed}, {untold}; {heats} accepted by: {NORA}"
+    assert _row(text, 22) == f"22 22 {armed}, {unreported}; {heats} accepted by: {NORA}"
     low = "not fitted (rack 3): insulation low"
     assert _row(text, 37) == f"37 37a 37b {armed}, {low} accepted by: {NORA}"
 
@@ -315,8 +317,8 @@ THRESHOLDS TIGHTENED (matrix -> here)
 """
 
 
-def test_the_report_lists_tightened_thresholds_in_the_units_of_persons(files, pylontech):
-    """A slower meter and other cells tighten nothing."""
+def test_the_report_lists_tightened_thresholds_in_readable_units(files, pylontech):
+    """A slower meter and NMC cells tighten no threshold."""
     assert NOTHING_TIGHTENED in _report(files.load())
     assert NOTHING_TIGHTENED in _report(pylontech.load())
     pylontech.say("type", "hma.chemistry", '"NMC"')
@@ -327,8 +329,8 @@ def test_the_report_lists_tightened_thresholds_in_the_units_of_persons(files, py
 
 
 def test_the_margin_of_row_55_is_printed(files):
-    """5 % of three racks of 140 A; or what the type states: 4 % of racks and of converter."""
-    says = "currents of PCS and racks contradict beyond {} A (row 55)".format
+    """5 % of three racks of 140 A, or the errors of the type file: 4 % of racks and converter."""
+    says = "row 55 acts if the currents of PCS and racks differ by more than {} A".format
     assert says("21") in _report(files.load())
     files.say("type", "rack.all.current_error_permille", 40)
     files.say("type", "unit.1.pcs_current_error_permille", 40)
@@ -338,8 +340,8 @@ def test_the_margin_of_row_55_is_printed(files):
 LONGER_AT_40_ms = set("1a 1b 1c 3 5 22 23a 23b 24 36 39 40e 44f 47b 55".split())
 
 
-def test_debounces_that_whole_ticks_make_longer_are_named(files):
-    """Longer than a site may set by hand; only `tightened: none` was printed."""
+def test_the_report_lists_debounces_that_whole_ticks_make_longer(files):
+    """A site may not set such a debounce by hand."""
     assert "Whole ticks" not in _report(files.load())
     config = files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ").load()
     assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms
@@ -353,7 +355,7 @@ def test_debounces_that_whole_ticks_make_longer_are_named(files):
     assert "3" not in [each["stage"] for each in limit_images.longer_by_tick(files.load())]
 
 
-def test_a_door_that_is_not_fitted_is_named_and_long_texts_are_folded(files):
+def test_the_report_lists_a_door_that_is_not_fitted_and_folds_long_texts(files):
     who = f"2026-01-01: {'very long acceptance ' * 8}".strip()
     files.append("site", f'[not_fitted]\ndoor = "{who}"')
     files.replace("cabinet", "platform-xhci-usb-0:1.1:1.0-port0", "x" * 150)
@@ -376,7 +378,7 @@ def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
     refused, absent = err.splitlines()
     assert out == "" and "site.toml:rack.all.rated_current_mA: 140001" in refused
     assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
-    usage = "give a FILE (cabinet.toml, which names the layers above it) or --keys, not both"
+    usage = "give either a FILE (cabinet.toml, which names the layers above it) or --keys"
     for argv in [], ["--keys", "a"]:
         assert (ended(*argv), capsys.readouterr().err) == (2, f"firebreak: {usage}\n")
 
@@ -387,8 +389,8 @@ bus.NAME.port not_fitted.door optional_equipment hma.chemistry hma.lfl_vol_ppm h
 cabinet.second_channel cabinet.agent_hold_off_ms rack.N.break_current_mA stage.37a.set
 not_fitted.offgas_2
 """
-KEYS_SAID = """
-rack.N.rated_current_mA only down 1000..1600000; must be said
+KEYS_IN_WORDS = """
+rack.N.rated_current_mA only down 1000..1600000; required, no default
 stage.29.set only down 2000..3650 (2..3.65 V); default 3650 (3.65 V); NMC: 2000..4250 (2..4.25 V);\
  default 4250 (4.25 V)
 stage.21a.set only down 163..650 (16.3..65 degC); default 650 (65 degC)
@@ -404,11 +406,11 @@ def test_every_key_is_listed(capsys):
     assert len(keys) == len(set(keys)) and all(len(line) <= WIDTH for line in lines)
     assert set(KEYS_LISTED.split()) <= set(keys) and "rack.N.cells_reported" not in keys
     flat = " ".join(" ".join(lines).split())
-    assert all(words in flat for words in KEYS_SAID.strip().splitlines())
+    assert all(words in flat for words in KEYS_IN_WORDS.strip().splitlines())
 
 
-def test_without_channel_b_it_names_the_hazard_that_stays_open(files):
-    assert "OPEN HAZARD: H6: an older pair of copies" in _report(files.load())
+def test_the_report_lists_the_open_hazard_of_a_cabinet_without_channel_b(files):
+    assert "OPEN HAZARD: H6: without channel B " in _report(files.load())
     files.second_channel()
     assert "OPEN HAZARD" not in _report(files.load())
 
@@ -418,10 +420,10 @@ def test_without_channel_b_it_names_the_hazard_that_stays_open(files):
     [
         (0, "  Each start measures the delay; no measured delay of this path is stored."),
         (112, "  Each start measures the delay; stored: 112 ms."),
-        (240, "  Each start measures the delay; stored: 240 ms, which is not believed."),
+        (240, "  Each start measures the delay; stored: 240 ms, outside this range and not used."),
     ],
 )
-def test_the_stored_path_delay_of_this_path_is_shown(files, tmp_path, capsys, stored_ms, words):
+def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, stored_ms, words):
     path = path_identity.of(files.load())
     two_copies.Store(str(tmp_path)).save(
         Record(path_delay=(path, stored_ms) if stored_ms else ("", 0))
@@ -430,6 +432,6 @@ def test_the_stored_path_delay_of_this_path_is_shown(files, tmp_path, capsys, st
     assert capsys.readouterr().out.splitlines()[-1] == words
 
 
-def test_the_path_delay_of_another_path_is_not_shown(files, tmp_path):
+def test_the_report_has_no_delay_of_another_path(files, tmp_path):
     two_copies.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
     assert check_path.stored_ms(files.load(), str(tmp_path)) == 0

@@ -1,4 +1,4 @@
-"""The checklist: what it injects trips its row in the real kernel; what it warns of does not."""
+"""Injections of the checklist trip their row in the real kernel. Those it warns of do not."""
 
 import re
 
@@ -26,37 +26,37 @@ def words(stage, found):
     return checklist.inject(BY_ID[stage], found)
 
 
-def standing(bench):
+def active_stages(bench):
     bench.step(LONG_TICKS)
     return set(bench.standing())
 
 
-def test_what_trips_38b_and_45c_and_what_does_not(example):
-    bench = Bench(example.safety_image)  # at rest: every contactor is open
+def test_the_checklist_is_right_about_what_trips_38b_and_45c(example):
+    bench = Bench(example.safety_image)  # standby: every contactor is open
     bench.set_rack(s.RACK_VOLTAGE_MV, 0, 0)
-    assert not bench.rack(s.CONTACTOR_CLOSE_OK) and "38b" not in standing(bench)
+    assert not bench.rack(s.CONTACTOR_CLOSE_OK) and "38b" not in active_stages(bench)
     bench = Bench(example.safety_image).run()
-    told_mV = bench.inp[bench.layout.rack_input(0, s.RACK_VOLTAGE_MV)]
-    bench.set_rack(s.RACK_VOLTAGE_MV, told_mV - 30_000, 0)
-    assert "38b" in standing(bench)
+    reported_mV = bench.inp[bench.layout.rack_input(0, s.RACK_VOLTAGE_MV)]
+    bench.set_rack(s.RACK_VOLTAGE_MV, reported_mV - 30_000, 0)
+    assert "38b" in active_stages(bench)
     text = words("38b", example)
     for part in ("30 V off", "pulled fuse does not trip it", "contactors closed"):
         assert part in text
     bench = Bench(example.safety_image).run()
     bench.set_rack(s.SENSORS_INVALID_MAX, 2, 0)
-    found = standing(bench)
+    found = active_stages(bench)
     assert "45a" in found and "45c" not in found
     bench = Bench(example.safety_image).run()
     for module in range(bench.layout.modules):
         bench.set_rack(s.MODULE_TEMPERATURE_DDEGC + module, 0 if module == 0 else 250, 0)
-    assert "45c" in standing(bench)
+    assert "45c" in active_stages(bench)
     for stage in ("45c", "45d"):
         text = words(stage, example)
         assert "report exactly 0 degC" in text and "invalid, which is 45a" in text
     assert "unplug two sensors" in words("45a", example)
 
 
-def test_what_a_test_leaves_behind_is_taken_away(example):
+def test_the_checklist_says_how_to_undo_an_injection(example):
     ledger = "it holds the latches and the proof-test ledger"
     for stage, after, back in (
         ("1c", "bridge contact 2", "take the bridge off, press once more"),
@@ -67,20 +67,20 @@ def test_what_a_test_leaves_behind_is_taken_away(example):
     alarm = "contactors open first: so what is measured is the time to the alarm"
     assert alarm in words("37b", example)
     texts = [str(block) for block in checklist_page.blocks(checklist.facts(example))]
-    assert any("is put back before the next one, and seen to be back" in text for text in texts)
+    assert any("before the next test, and check that it is back" in text for text in texts)
 
 
 ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "44g", "45c", "45d", "50b", "50c", "50d")
 ON_RIG += ("54", "55", "56a", "56b", "57a", "57b", "57c", "58", "59c", "59d")
 
 
-def test_what_is_left_to_the_rig_names_a_course_of_it_and_what_it_does_not_prove(example):
-    """No rig takes this file: a course proves nothing of this cabinet."""
+def test_a_stage_that_only_the_rig_tests_names_its_case_and_is_not_tested_here(example):
+    """The rig cannot load the file of a site, so its case proves nothing about this cabinet."""
     texts = {test["stage"]: test["inject"] for test in checklist.facts(example)["tests"]}
     assert {stage for stage, text in texts.items() if "rig" in text.split()} == set(ON_RIG)
     for stage in ON_RIG:
-        course = f"for the example cabinet alone (`python -m hil rows --only {stage}`)"
-        assert course in texts[stage] and stage in COURSES
+        case = f"for the example cabinet alone (`python -m hil rows --only {stage}`)"
+        assert case in texts[stage] and stage in COURSES
         assert "note it here as not tested" in texts[stage]
         assert ("by the maker's test tool" in texts[stage]) == (
             stage in ("38b", "45c", "45d", "59c", "59d")
@@ -124,7 +124,7 @@ def trips_53(found, readings):
     ()  {"vapour", "toxic"}
     ("toxic",)  {"vapour", "spread"}
     ("offgas", "toxic")  {"spread", "over"}""")
-def test_the_readings_of_the_checklist_trip(files, names, signs):
+def test_the_readings_of_the_checklist_trip_row_53(files, names, signs):
     files.accepted(list(names)).append("site", "[stage.53]\nset = 0\nclear = 30")
     before = 0
     for set_pct in (140, 100, 60, 31):
@@ -134,7 +134,7 @@ def test_the_readings_of_the_checklist_trip(files, names, signs):
         assert set(readings) == signs and trips_53(found, readings), set_pct
 
 
-def test_half_of_each_does_not(files):
+def test_half_of_each_reading_does_not_trip_row_53(files):
     found = files.load()
     assert printed_readings(found) == {"vapour": 15, "toxic": 38}
     assert not trips_53(found, {"vapour": 10, "toxic": 25})

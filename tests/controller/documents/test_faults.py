@@ -1,4 +1,4 @@
-"""`firebreak evidence --faults`: every input and output has its faults and who notices them."""
+"""`firebreak evidence --faults`: every input and output has its faults and their detection."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def lines_of(name, fault=""):
     return [line for line in LINES if name in line["signals"] and line["fault"].startswith(fault)]
 
 
-def test_nothing_is_left_out():
+def test_every_input_and_output_has_a_fault():
     assert fault_table.missing(FACTS) == []
     inputs = [each[0] for each in s.CABINET_INPUTS + s.UNIT_INPUTS + s.RACK_INPUTS]
     for name in (*inputs, *s.CABINET_GROUPS, *s.UNIT_GROUPS, *s.RACK_GROUPS):
@@ -26,7 +26,7 @@ def test_nothing_is_left_out():
 
 
 @pytest.mark.parametrize("key, name", [("values", "soc_permille"), ("outputs", "fan_on")])
-def test_what_is_left_out_is_named(key, name):
+def test_a_signal_without_a_fault_is_listed(key, name):
     less = [line for line in FACTS[key] if name not in line["signals"]]
     found = fault_table.missing(FACTS | {key: less})
     assert f"faults.toml: {key}: {name}" in found
@@ -34,7 +34,7 @@ def test_what_is_left_out_is_named(key, name):
     assert fault_table.missing(FACTS | {key: more}) == [f"faults.toml: {key}: nothing"]
 
 
-def test_a_contact_is_noticed_by_its_own_stages():
+def test_the_stages_of_a_contact_detect_its_faults():
     for name in fault_table.CONTACTS:
         opens, *stuck = lines_of(name)
         for stage in opens["stages"]:
@@ -51,7 +51,7 @@ def test_a_contact_is_noticed_by_its_own_stages():
     assert (alone["stages"], alone["safe"], alone["within_ms"]) == ([], "no", None)
 
 
-def test_safe_follows_from_what_the_stage_demands_and_time_from_the_slowest():
+def test_the_stages_of_a_fault_set_its_safety_and_its_time():
     assert lines_of("bms_pack")[0]["safe"] == "yes" and lines_of("bms_pack")[0]["within_ms"] == 3040
     assert lines_of("climate")[0]["safe"] == "partly"
 
@@ -68,5 +68,5 @@ def test_the_page_has_a_table_of_each_kind():
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(
         fault_table.TABLES.values()
     )
-    assert "| door_ok | stays closed | not noticed | - | no | proof test every 365 days |" in text
+    assert "| door_ok | stays closed | not detected | - | no | proof test every 365 days |" in text
     assert "| fan_on | on |" in text

@@ -1,4 +1,4 @@
-"""`firebreak evidence --hazards`: no gap in the log, and every kind of gap is found."""
+"""`firebreak evidence --hazards`: the log has no gap, and every kind of gap is found."""
 
 import copy
 
@@ -14,7 +14,7 @@ FACTS = hazard_log.facts(LOG, MEASURED)
 
 
 def gaps_of(change):
-    """New gaps after change(first hazard of row 2, figures)."""
+    """New gaps after change(first hazard of row 2, measured times)."""
     log, measured = copy.deepcopy(LOG), copy.deepcopy(MEASURED)
     hazard, *others = [each for each in log["hazard"] if "2" in each["rows"]]
     for other in others:  # a gap of row 2 is then one gap
@@ -25,7 +25,7 @@ def gaps_of(change):
 
 
 def test_the_log_has_no_gap():
-    """Another stage voids its figures: measure it again, as the gap says."""
+    """A changed stage voids its measured times. The gap has the command that measures again."""
     assert FACTS["gaps"] == []
     assert FACTS["is_source_tree"]
     assert {each["row"] for each in FACTS["rows"]} == set(records.ROWS)
@@ -40,8 +40,8 @@ def test_the_log_has_no_gap():
             lambda hazard, _: hazard.update(rows=["4", "5"], scenarios=[]),
             "row 2: no hazard names it",
         ),
-        (lambda hazard, _: hazard["rows"].append("999"), "H12: row 999 is no row of the matrix"),
-        (lambda hazard, _: hazard.update(id="H11"), "H11: stands twice"),
+        (lambda hazard, _: hazard["rows"].append("999"), "H12: row 999 is not a row of the matrix"),
+        (lambda hazard, _: hazard.update(id="H11"), "H11: is listed twice"),
         (lambda hazard, _: hazard.update(cause=" "), "H12: cause is empty"),
         (lambda hazard, _: hazard.update(tests=[]), "H12: no test"),
         (
@@ -51,21 +51,21 @@ def test_the_log_has_no_gap():
         (lambda hazard, _: hazard["scenarios"].append("x"), "H12: there is no scenario x"),
         (
             lambda hazard, _: hazard["scenarios"].append("estop"),
-            "H12: scenario estop asks for none of its rows",
+            "H12: scenario estop expects no trip of its rows",
         ),
         (
             lambda hazard, _: hazard.update(process_safety_time_s=4.357),
-            "H12: stage 4 may take 4358 ms, there are 4357 ms",
+            "H12: stage 4 may take 4358 ms, allowed 4357 ms",
         ),
         (
             lambda hazard, _: hazard.update(measured_s=10.1),
-            "H12: its scenarios took 10.1 s, there are 10 s",
+            "H12: its scenarios took 10.1 s, allowed 10 s",
         ),
-        (lambda hazard, _: hazard.update(latest_s=10.1), "H12: it may take 10.1 s, there are 10 s"),
-        (lambda _, measured: measured["2"].update(met=False), "H12: course 2 was not met"),
+        (lambda hazard, _: hazard.update(latest_s=10.1), "H12: it may take 10.1 s, allowed 10 s"),
+        (lambda _, measured: measured["2"].update(met=False), "H12: case 2 failed"),
         (
             lambda _, measured: measured["2"].update(off_ms=10_001),
-            "H12: course 2 took 10001 ms, there are 10000 ms",
+            "H12: case 2 took 10001 ms, allowed 10000 ms",
         ),
     ],
 )
@@ -76,21 +76,21 @@ def test_each_gap_is_found(change, gap):
 @pytest.mark.parametrize(
     "change", [lambda each: each.pop("2"), lambda each: each["2"].update(numbers="0")]
 )
-def test_a_stage_that_was_not_measured_as_it_is_now_is_a_gap(change):
+def test_a_stage_without_a_measurement_of_its_present_numbers_is_a_gap(change):
     command = "python -m hil rows --measured --only '2'"
     assert gaps_of(lambda _, measured: change(measured)) == [
-        f"H12: stage 2 was not measured as it is now: {command}"
+        f"H12: stage 2 was not measured with its present numbers: {command}"
     ]
 
 
-def test_each_course_of_a_stage_has_to_be_of_now():
+def test_each_test_case_of_a_stage_needs_the_present_numbers():
     found = gaps_of(lambda _, measured: measured["4 heat"].update(numbers="0"))
     of_row_4 = {each["id"] for each in LOG["hazard"] if "4" in each["rows"]}
     assert {gap.partition(": ")[0] for gap in found} == of_row_4
     assert found[0].endswith("--only '4 heat'")
 
 
-def test_a_time_that_is_just_enough_is_no_gap():
+def test_a_time_equal_to_the_allowed_time_is_no_gap():
     assert gaps_of(lambda hazard, _: hazard.update(process_safety_time_s=4.358)) == []
     assert gaps_of(lambda _, measured: measured["2"].update(off_ms=10_000)) == []
 
@@ -101,7 +101,7 @@ def test_a_hazard_without_a_row_is_a_gap():
 
 
 @pytest.mark.parametrize("place", range(m.S_DEMAND + 1))
-def test_another_number_anywhere_in_a_stage_voids_its_figures(place):
+def test_any_other_number_of_a_stage_voids_its_measured_times(place):
     stage = next(each for each in m.STAGES if each[m.S_ID] == "1a")
     others = {m.S_ID: "1b", m.S_DEMAND: (m.PCS_RAMP, *stage[m.S_DEMAND][1:])}
     changed = list(stage)
@@ -109,15 +109,15 @@ def test_another_number_anywhere_in_a_stage_voids_its_figures(place):
     assert hazard_log.numbers(tuple(changed)) != hazard_log.numbers(stage)
 
 
-def test_on_a_cabinet_without_sources_it_says_what_it_did_not_look_for(monkeypatch, tmp_path):
+def test_the_page_says_that_a_cabinet_has_no_tests_to_check(monkeypatch, tmp_path):
     monkeypatch.setattr(hazard_log, "ROOT", tmp_path)
     facts = hazard_log.facts(LOG, MEASURED)
     assert not facts["is_source_tree"] and facts["gaps"] == []
     assert hazard_page.PARTLY in [getattr(each, "text", "") for each in hazard_page.blocks(facts)]
 
 
-def test_the_page_shows_what_is_missing():
-    """A row without a hazard, a hazard without a scenario of its own, a stage without a course."""
+def test_the_page_shows_missing_links():
+    """A row without a hazard, a hazard without a scenario, a stage without a test case."""
     log = {
         **LOG,
         "hazard": [{**each, "scenarios": []} for each in LOG["hazard"] if "2" not in each["rows"]],
@@ -126,10 +126,10 @@ def test_the_page_shows_what_is_missing():
     text = document.markdown(hazard_page.blocks(hazard_log.facts(log, less)))
     assert "| 1 | 1b | yes | 0.58 s | NONE |" in text
     assert f"| 2: {records.ROWS[2].what} | NONE |" in text
-    assert "| scenarios | none beside the courses of its rows |" in text
+    assert "| scenarios | only the test cases of its rows |" in text
 
 
-def test_the_page_has_all_of_a_hazard():
+def test_the_page_has_all_fields_of_a_hazard():
     text = document.markdown(hazard_page.blocks(FACTS))
     titles = [line.partition(":")[0] for line in text.splitlines() if line.startswith("## H")]
     assert titles == [f"## {name}" for name in NAMES]

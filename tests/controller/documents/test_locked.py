@@ -1,4 +1,4 @@
-"""The part of the lock for a cabinet: all that its dependencies lead to, with hashes."""
+"""The part of the lock for a cabinet: its dependencies and theirs, with hashes."""
 
 import re
 from pathlib import Path
@@ -31,7 +31,7 @@ tool==5.0 \\
 """
 
 
-def test_everything_a_root_leads_to_is_needed_and_nothing_else():
+def test_the_needed_packages_are_those_that_a_root_leads_to():
     packages = locked.blocks(LOCK)
     assert locked.needed(packages, ["apple"]) == ["apple", "core", "seed"]
     assert locked.needed(packages, ["pear"]) == ["core", "pear", "seed"]
@@ -39,9 +39,9 @@ def test_everything_a_root_leads_to_is_needed_and_nothing_else():
     assert locked.build_roots(packages) == ["tool"]
 
 
-def test_all_hashes_stay_with_their_package():
+def test_a_package_keeps_all_its_hashes():
     apple = "apple==1.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\n"
-    assert locked.blocks(LOCK)["apple"][0] == apple
+    assert locked.blocks(LOCK)["apple"].text == apple
 
 
 def test_a_root_that_is_not_locked_is_an_error():

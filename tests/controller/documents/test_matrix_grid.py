@@ -1,4 +1,4 @@
-"""Causes against outputs: every demand of the matrix in its cell, and a banner on top."""
+"""The grid of causes against outputs: every demand in its cell, and a banner at the top."""
 
 import csv
 import html
@@ -46,24 +46,24 @@ def test_every_demand_of_every_stage_is_in_its_cell(capsys):
     assert (found["19b"]["dis %"], found["19b"]["trips at"]) == ("25", ">= 50 degC")
 
 
-def test_what_has_no_output_here_is_in_brackets_and_what_the_bms_does_is_empty(pylontech, capsys):
+def test_brackets_for_a_missing_output_and_empty_cells_for_a_stage_of_the_bms(pylontech, capsys):
     found = grid(made(capsys, "grid-csv", "--site", pylontech.paths[2]))
     assert [found["11"][head] for head in ("aux", "pre", "PCS")] == ["(X)", "(X)", "S"]
     assert {found["29"][head] for head, _ in matrix_grid.COLUMNS.values()} == {""}
     assert found["29"]["state"] == "done by BMS, by its own limits"
 
 
-def test_the_page_has_letters_and_signatures_of_one_image(capsys):
+def test_the_page_has_letters_and_signatures_for_one_limit_image(capsys):
     found = matrix_facts.facts(matrix_page.configuration.load(EXAMPLE))
     page = document.page(matrix_grid.blocks(found))
     assert f"limit image CRC {found['site']['limits_crc']}" in page
     for words in (*matrix_grid.SIGNERS, "R: power to zero in 2 s; S: PCS stop"):
         assert html.escape(words) in page
-    assert "Signatures" not in "\n".join(made(capsys, "grid-html")), "without a site: none"
+    assert "Signatures" not in "\n".join(made(capsys, "grid-html")), "no signatures without a site"
 
 
 @pytest.mark.parametrize("form", ["md", "html", "grid-html", "grid-csv"])
-def test_a_banner_says_why_nothing_may_be_energised(files, capsys, form):
+def test_a_banner_says_why_the_cabinet_must_not_be_energised(files, capsys, form):
     words = "NOT A SITE&#x27;S MATRIX" if "html" in form else "NOT A SITE'S MATRIX"
     assert any(words in line for line in made(capsys, form))
     banner = "MUST NOT BE ENERGISED: "

@@ -1,4 +1,4 @@
-"""`firebreak matrix`, `checklist`, `reasons`: complete, true to tables and site, fit to print."""
+"""`firebreak matrix`, `checklist`, `reasons`: complete, equal to tables and site, printable."""
 
 import functools
 import html
@@ -94,7 +94,7 @@ def run(capsys, command, *more):
     return code, "\n".join(out), err
 
 
-def test_every_row_and_every_stage_is_there():
+def test_the_matrix_has_every_row_and_every_stage():
     facts = general()
     assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
     assert sorted(stages_of(facts)) == sorted(IDS)
@@ -108,7 +108,7 @@ def test_every_row_and_every_stage_is_there():
 
 
 @pytest.mark.parametrize("with_site", (False, True))
-def test_a_stage_of_the_project_is_marked_beside_the_basis_of_its_row(capsys, with_site):
+def test_the_matrix_marks_a_stage_of_the_project(capsys, with_site):
     given = ["--site", EXAMPLE] if with_site else []
     found = [run(capsys, "matrix --format", form, *given)[1] for form in FORMS]
     markdown, page, facts = found[0], found[1], stages_of(json.loads(found[2]))
@@ -122,30 +122,30 @@ def test_a_stage_of_the_project_is_marked_beside_the_basis_of_its_row(capsys, wi
 
 
 def test_contactors_yield_to_the_fuse(of_example):
-    """The document names row 36; the program does it whichever row opens."""
+    """The fact table asks for this wait in row 36. The program waits for every row that opens."""
     keys = "at most fuse_wait_ms of [cabinet], above break_current_mA of the rack"
     for facts, words in ((general(), keys), (of_example, "at most 30 s, above 300 A")):
         text = matrix_text(facts)
-        section = text[text.index("Effects that yield") : text.index("Where a stage was read")]
+        section = text[text.index("Effects that yield") : text.index("Stages that differ from")]
         fuse = "no row: the fuse, while a rack carries more than its contactors break"
         assert f"| contactors open | {fuse} | {words} | C65 |" in section
 
 
-def test_unconfirmed_rows_are_marked():
+def test_the_matrix_marks_unconfirmed_rows():
     doubt = {row["row"] for row in general()["rows"] if row["is_unconfirmed"]}
     rows = records.ROWS.items()
     assert doubt == {number for number, row in rows if row[3] == "G" or "(?)" in row.basis}
     assert len(doubt) > 4
     text = matrix_text(general())
-    rests = text[text.index("What each row rests on") :].split("\n")
+    sources = text[text.index("Source of each row") :].split("\n")
     for row in records.ROWS:
-        line = next(line for line in rests if line.startswith(f"| {row} | "))
+        line = next(line for line in sources if line.startswith(f"| {row} | "))
         assert line.endswith("(?) |") == (row in doubt)
 
 
 @pytest.mark.parametrize("command", ["matrix", "matrix --site", "evidence --hazards"])
-def test_no_key_leads_nowhere(capsys, command):
-    """A47 stood on paper, and the words behind it in another repository."""
+def test_every_cited_key_is_explained(capsys, command):
+    """A key such as A47 is useless on paper without the fact that it names."""
     given = [str(EXAMPLE)] if command.endswith("--site") else []
     text = run(capsys, *command.split(), *given)[1]
     facts_at = text.index("## Facts cited")
@@ -160,9 +160,9 @@ def test_no_key_leads_nowhere(capsys, command):
 
 def test_every_row_prints_its_source_and_clause_in_words():
     text = matrix_text(general())
-    rests = text[text.index("What each row rests on") :].split("\n")
+    sources = text[text.index("Source of each row") :].split("\n")
     for number, row in records.ROWS.items():
-        line = next(line for line in rests if line.startswith(f"| {number} | "))
+        line = next(line for line in sources if line.startswith(f"| {number} | "))
         for key in fact_table.keys(row.basis):
             assert f"{fact_table.FACTS[key].source} ({key}, " in line
         assert fact_table.keys(row.basis) or "the project's design" in line
@@ -171,7 +171,7 @@ def test_every_row_prints_its_source_and_clause_in_words():
             assert one.key or one.words in text
 
 
-def test_a_number_that_the_site_tightened_says_so(files):
+def test_the_matrix_says_that_a_site_tightened_a_number(files):
     files.append("site", "[stage.29]\nset = 3640\nset_ms = 1500\n[stage.32]\nset_ms = 4900")
     found = stages_of(matrix_facts.facts(files.load()))
     words = "; the site tightened >= 3.65 V; the site shortened 2 s"
@@ -241,7 +241,7 @@ def test_thresholds_are_those_of_the_site(files):
     assert facts["40b"]["trips_at"] == ">= 0.9 s"
 
 
-def test_racks_that_differ_are_listed_apart(files):
+def test_the_matrix_lists_racks_in_different_states_apart(files):
     files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
     found = stages_of(matrix_facts.facts(files.load()))
     keys = ("state", "where", "accepted_by")
@@ -252,23 +252,24 @@ def test_racks_that_differ_are_listed_apart(files):
     assert (found["29"]["set"], found["29"]["instead"]) == (3650, ""), "of the armed racks"
 
 
-def test_a_stage_of_the_bms_has_no_numbers_and_no_effects(pylontech, capsys):
+def test_a_stage_that_the_bms_does_has_no_numbers_and_no_effects(pylontech, capsys):
     found = stages_of(matrix_facts.facts(pylontech.load()))
     for name, words in BY_BMS.items():
         assert found[name]["trips_at"] == "by the BMS's own limits"
         assert found[name]["instead"] == words
-    untold = set(BY_NOBODY) - {"8c"}
-    for name in (*BY_BMS, *untold):
+    unreported = set(BY_NOBODY) - {"8c"}
+    for name in (*BY_BMS, *unreported):
         stage = found[name]
         assert stage["demands"] == []
         assert {stage[key] for key in ("set", "clear", "debounce_ms", "latest_ms")} == {None}
     for form in FORMS:
         code, out, _ = run(capsys, "matrix --site", pylontech.paths[2], "--format", form)
         out = html.unescape(out)
-        assert code == 0 and out.count("not available: the BMS does not tell") == len(untold)
+        words = "not available: the BMS does not report"
+        assert code == 0 and out.count(words) == len(unreported)
         assert out.count("done by BMS, by its own limits") == len(BY_BMS)
-        assert "140 %" not in out, "the threshold of row 53, which nobody watches here"
-        for words in (*BY_BMS.values(), *[BY_NOBODY[name] for name in untold]):
+        assert "140 %" not in out, "the threshold of row 53, which is not available here"
+        for words in (*BY_BMS.values(), *[BY_NOBODY[name] for name in unreported]):
             assert words in out
 
 
@@ -277,7 +278,7 @@ def required(out):
     return {line.split(" | ")[1] for line in lines}
 
 
-def test_an_unaccepted_row_is_required(pylontech, capsys):
+def test_a_row_that_is_not_accepted_is_required(pylontech, capsys):
     pylontech.drop("site", "bms_cells")
     code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
     assert (code, len(err)) == (1, 1) and "not_fitted.bms_cells: is missing" in err[0]
@@ -293,14 +294,14 @@ SILENCES = """
 
 
 @pytest.mark.parametrize("said, stage, words", table(SILENCES))
-def test_a_silence_is_that_of_every_rack(files, said, stage, words):
+def test_the_matrix_has_the_silence_of_every_rack(files, said, stage, words):
     found = files.append("site", said.replace("\\n", "\n")).load()
     assert stages_of(matrix_facts.facts(found))[stage]["trips_at"] == words
     tests = {test["stage"]: test["trips_at"] for test in checklist.facts(found)["tests"]}
     assert tests[stage] == words
 
 
-def test_everything_that_is_missing_is_named_at_once(files, capsys):
+def test_the_matrix_lists_all_missing_equipment_at_once(files, capsys):
     toxic, pcs = ("toxic", "toxic_detector"), ("pcs", "sunspec_pcs")
     role, other = (f'role = "{name}"\n{{}}profile = "{profile}"' for name, profile in (toxic, pcs))
     for old, new in (
@@ -335,8 +336,8 @@ LACKING = {
 }
 
 
-def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
-    """Last in its cell, as an acceptance has commas of its own."""
+def test_an_effect_without_an_output_has_its_acceptance(pylontech, capsys):
+    """The effect is last in its cell, because the text of an acceptance has commas."""
     made = checklist.facts(pylontech.load())
     found = stages_of(matrix_facts.facts(pylontech.load()))
     panel = "J. Doe, fire officer, 2026-03-01: the panel has one input for this cabinet, its"
@@ -346,8 +347,8 @@ def test_an_effect_without_an_output_names_who_accepted_that(pylontech, capsys):
     assert lacking == [[], [absent]]
     out = run(capsys, "matrix --site", pylontech.paths[2])[1].splitlines()
     line = next(line for line in out if line.startswith("| 2 | 2 |"))
-    told = "fire panel told, operator told"
-    assert f"{told}; pre-alarm to fire panel: not fitted, accepted by {panel} |" in line
+    other_effects = "fire panel told, operator told"
+    assert f"{other_effects}; pre-alarm to fire panel: not fitted, accepted by {panel} |" in line
     (line,) = [line for line in out if line.startswith("| 11 | 11 |")]
     assert all(f"; {words}: not fitted, accepted by " in line for words in LACKING["11"])
     by_stage = {test["stage"]: test for test in made["tests"]}
@@ -369,7 +370,7 @@ def test_an_effect_without_an_output_has_to_be_accepted(pylontech, capsys):
     assert (code, len(err)) == (1, 1)
     allowed = "allowed all 9 needed outputs, each once, or not_fitted.pre_alarm"
     assert f'"pre_alarm_on" is not mapped; {allowed}' in err[0]
-    # of the rows, not of the readings
+    # the first such line is in the table of the rows
     line = next(line for line in out.splitlines() if line.startswith("| 2 |"))
     assert "; pre-alarm to fire panel: REQUIRED, NOT FITTED |" in line
 
@@ -396,7 +397,7 @@ VOTED = [
 
 @pytest.mark.parametrize("contact, other", VOTED)
 def test_a_vote_that_lacks_a_contact_is_not_armed(files, contact, other):
-    """Also where the others would be enough, and where another one is accepted as missing."""
+    """This holds even if the other contacts would be enough, or if one of them is accepted."""
     votes = '["suppression", "door", "heat", "smoke", "smoke_2"]'
     files.replace("type", '["suppression", "door"]', votes)
     if other:
@@ -407,7 +408,7 @@ def test_a_vote_that_lacks_a_contact_is_not_armed(files, contact, other):
     assert listed_and_marked(files) == ({4, 5}, {4, 5})
 
 
-def test_an_accepted_vote_of_fewer_is_armed(files):
+def test_a_vote_with_an_accepted_missing_contact_is_armed(files):
     files.replace("type", '["suppression", "door"]', '["heat", "smoke_2"]')
     before = ""
     for other in ("smoke_2", "heat"):
@@ -418,13 +419,13 @@ def test_an_accepted_vote_of_fewer_is_armed(files):
             assert [each["state"] for each in matrix_tables.states(BY_ID[name], found)] == ["armed"]
     names = [name for row in schema.INPUT_NAMES.values() for name in row]
     without = {name for name in names if not equipment.of_signal(name)}
-    assert set(NEEDED) == set(equipment.REQUIRED) == without, "a required one is no equipment"
+    assert set(NEEDED) == set(equipment.REQUIRED) == without, "a required contact is not equipment"
 
 
 @pytest.mark.parametrize(
     "contact", [name for names in schema.INPUT_NAMES.values() for name in names]
 )
-def test_refusals_and_table_agree_without_a_contact(files, contact):
+def test_refusals_and_matrix_agree_without_a_contact(files, contact):
     listed, marked = listed_and_marked(files.replace("type", f'"{contact}"', '""'))
     assert listed == marked == set(equipment.rows_of_input(contact))
 
@@ -432,7 +433,7 @@ def test_refusals_and_table_agree_without_a_contact(files, contact):
 @pytest.mark.parametrize(
     "role", [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
 )
-def test_refusals_and_table_agree_without_a_detector(files, role):
+def test_refusals_and_matrix_agree_without_a_detector(files, role):
     listed, marked = listed_and_marked(files.cut_device(role))
     assert listed == marked and listed
 
@@ -447,8 +448,7 @@ NEEDED = {
 @pytest.mark.parametrize(
     "lacking", [(name,) for name in NEEDED] + [tuple(NEEDED), ("smoke_1_ok", "estop_2_ok")]
 )
-def test_a_required_contact_is_named_like_the_others(files, capsys, lacking):
-    """The emergency stop alone was a line with code 2 that hid all else that was missing."""
+def test_a_missing_required_contact_hides_no_other_missing_equipment(files, capsys, lacking):
     for name in lacking:
         files.replace("type", f'"{name}"', '""')
     code, out, err = run(capsys, "matrix --site", files.paths[2])
@@ -468,8 +468,8 @@ def test_a_required_contact_is_named_like_the_others(files, capsys, lacking):
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_debounces_that_whole_ticks_make_longer_head_the_document(files, capsys, command):
-    """The sentence that a site may only tighten does not hold for them."""
+def test_the_head_lists_debounces_that_whole_ticks_make_longer(files, capsys, command):
+    """The document says that a site may only tighten: the head has the exceptions."""
     words = "Whole ticks make these debounces longer than the matrix has them"
     files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
     for form in ("md", "html"):
@@ -482,14 +482,14 @@ def test_debounces_that_whole_ticks_make_longer_head_the_document(files, capsys,
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_a_wrong_file_or_format_is_one_line(files, capsys, command):
+def test_a_wrong_file_or_format_is_refused_in_one_line(files, capsys, command):
     files.append("site", "[rack.all]\nrated_curent_mA = 1000")
     words = 'nearest key "rack.all.rated_current_mA"'
     refused(capsys, 2, words, f"{command} --site", files.paths[2])
     refused(capsys, 2, "invalid choice", f"{command} --format pdf --site", files.paths[2])
 
 
-def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsys):
+def test_a_cabinet_without_a_required_row_has_no_checklist_and_never_runs(files, capsys):
     files.replace("type", '"leak_ok"', '""')
     code, out, err = run(capsys, "checklist --site", files.paths[2])
     assert (code, out) == (2, "") and f"{equipment.with_clauses([42])} would not be armed" in err[0]
@@ -499,7 +499,7 @@ def test_a_cabinet_that_lacks_a_row_has_no_checklist_and_never_runs(files, capsy
         files.load()
 
 
-def test_a_test_for_each_armed_stage_and_no_other(pylontech, example):
+def test_the_checklist_has_a_test_for_each_armed_stage_and_no_other(pylontech, example):
     made = checklist.facts(pylontech.load())
     tested, left = ({each["stage"] for each in made[key]} for key in ("tests", "without"))
     assert tested | left == set(IDS) and not tested & left
@@ -519,8 +519,8 @@ Open the contact of the row | Take the jumpers off
 """
 
 
-def test_a_chain_is_proven_by_outputs_that_are_held_from_outside(example, tests_of_example):
-    """With the controller off the modules drop both: a cabinet without a chain would pass."""
+def test_the_outputs_are_held_on_from_outside_while_a_chain_is_tested(example, tests_of_example):
+    """The modules drop both outputs by themselves: a cabinet without a chain would pass."""
     steps, parts = wired.steps(example), sum(table(STEPS), ())
     places = [next(at for at, words in enumerate(steps) if part in words) for part in parts]
     assert places == list(range(len(steps)))
@@ -533,7 +533,7 @@ def test_a_chain_is_proven_by_outputs_that_are_held_from_outside(example, tests_
 
 
 def test_the_time_by_wire_is_that_of_the_chain_alone(example, tests_of_example):
-    """Of row 12 as well: by wire nothing waits for zero current."""
+    """Row 12 included: the wiring does not wait for zero current."""
     by_row = {
         each["row"]: (each["enable_latest_ms"], each["supply_latest_ms"])
         for each in tests_of_example["hard_wired"]
@@ -546,7 +546,7 @@ def test_the_time_by_wire_is_that_of_the_chain_alone(example, tests_of_example):
 
 
 @pytest.mark.parametrize("named", ([], [36]))
-def test_further_hard_wired_rows_of_a_site_are_proven_by_wire(files, named):
+def test_the_checklist_has_all_hard_wired_rows_of_a_site(files, named):
     rows = sorted([1, 2, 3, 12, 30, 44, *named])
     old, new = "hard_wired_rows = [1, 2, 3, 12, 30, 44]", f"hard_wired_rows = {rows[::-1]}"
     loaded = files.replace("type", old, new).load()
@@ -563,7 +563,7 @@ def test_further_hard_wired_rows_of_a_site_are_proven_by_wire(files, named):
 @pytest.mark.parametrize(
     "said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
 )
-def test_a_second_channel_proves_by_wire_only_the_rows_of_its_file(files, said, keys):
+def test_a_site_with_a_second_channel_tests_by_wire_only_the_rows_of_its_file(files, said, keys):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     made = checklist.facts(
@@ -588,12 +588,12 @@ def test_the_time_of_every_stage(example, schedule):
         assert time_chain.opening_ms(example, BY_ID[stage]) == opening_ms
 
 
-def test_the_time_of_an_emergency_stop_is_that_of_check(example, schedule):
+def test_checklist_and_check_agree_on_the_time_of_an_emergency_stop(example, schedule):
     parts = time_chain.chain(example, schedule, BY_ID["1b"])
     computed_ms = sum([part.time_ms for part in parts if not part.is_assumed])
     total_ms = sum([part.time_us for part in bus_times.stop_latency(example, schedule)]) / 1000
     assert total_ms <= computed_ms <= total_ms + 2
-    # a fan on the module of the enable: its coils are written a period after the supply's
+    # a fan on the module of the enable: its coils are written one period after those of the supply
     plain_ms, waiting_ms = [
         time_chain.write_ms(example, schedule, ("fan_on",), keeps) for keeps in (False, True)
     ]
@@ -609,7 +609,7 @@ PARTS = """
 """
 
 
-def test_the_checklist_leaves_room_to_write_and_has_the_parts_of_a_time(
+def test_the_checklist_has_empty_columns_and_the_parts_of_each_time(
     tests_of_example, example, schedule
 ):
     blocks = checklist_page.blocks(tests_of_example)
@@ -625,7 +625,7 @@ def test_the_checklist_leaves_room_to_write_and_has_the_parts_of_a_time(
         assert str({part.what: part.time_ms for part in parts}.get(what)) == time_ms
 
 
-def test_the_handbook_has_every_code_once_and_is_in_the_repository(capsys):
+def test_reasons_md_is_current_and_has_every_code_once(capsys):
     code, out, _ = run(capsys, "reasons")
     page = (ROOT / "controller" / "REASONS.md").read_text(encoding="ascii")
     same = page.rstrip("\n") == out.rstrip("\n")
@@ -672,7 +672,7 @@ COMMANDS = ("matrix", "matrix --site", "checklist --site", "reasons")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_html_is_one_page_that_loads_nothing(files, capsys, command):
+def test_html_is_one_page_without_links_to_files(files, capsys, command):
     files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\' held"')
     given = [files.paths[2]] if command.endswith("--site") else []
     code, out, err = run(capsys, command, *given, "--format", "html")
@@ -693,7 +693,7 @@ def test_json_holds_the_same_facts(capsys, of_example, tests_of_example, command
 
 
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_markdown_has_no_html_of_a_name(files, capsys, command):
+def test_markdown_escapes_html_in_a_name(files, capsys, command):
     files.replace("cabinet", 'name = "', 'name = "<script>alert(1)</script> <!-- <?x ')
     code, out, _ = run(capsys, f"{command} --site", files.paths[2])
     assert code == 0 and "&lt;script>alert(1)&lt;/script> &lt;!-- &lt;?x " in out.splitlines()[0]
@@ -701,7 +701,7 @@ def test_markdown_has_no_html_of_a_name(files, capsys, command):
     assert "<= 20 % LFL" in out or command == "checklist"
 
 
-def test_html_escapes_every_part_of_a_cell_and_markdown_keeps_its_column():
+def test_html_and_markdown_escape_every_part_of_a_cell():
     cells = document.Table(("<h>",), [(document.Mark("armed", "<t>", "<n>"),), ("<c>",)])
     page = document.page([document.Heading(1, "<1>"), document.Text("<p&>"), cells])
     for text in ("<h>", "<t>", "<n>", "<c>", "<1>", "<p&>"):

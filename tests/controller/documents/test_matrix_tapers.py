@@ -1,4 +1,4 @@
-"""The tapers in matrix and checklist are those of the kernel, end by end, in every format."""
+"""Matrix and checklist print both ends of each taper of the kernel, in every format."""
 
 import copy
 import functools
@@ -14,7 +14,7 @@ from safety import bounds, matrix as m, signals as s
 from tests.safety.bench import Bench
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
-# signal of a taper: the rack inputs that move it, and which of the kernel's limits it is.
+# {signal of a taper: (its rack inputs, its limit in the kernel)}
 INPUTS = {
     "temperature_ddegC_max": (
         lambda layout: [s.MODULE_TEMPERATURE_DDEGC + each for each in range(layout.modules)],
@@ -39,7 +39,7 @@ def _running():
 
 
 def limit_W(taper, value):
-    """(limit, rated) in W of this taper in the kernel when every rack reads `value`."""
+    """(limit, rated) in W of this taper in the kernel when every rack reports `value`."""
     bench = copy.deepcopy(_running())
     signals, which = INPUTS[taper.signal]
     for rack in range(bench.layout.racks):
@@ -58,7 +58,7 @@ def printed(taper, found):
     return next(each for each in facts if (each["stage"], each["what"], each["power"]) == wanted)
 
 
-def test_the_kernel_tapers_from_end_to_end_as_printed():
+def test_the_printed_ends_of_a_taper_are_those_of_the_kernel():
     for taper in WITH_SIGNAL:
         ((full_at, none_at),) = printed(taper, example())["ends"]
         step = 1 if none_at > full_at else -1
@@ -81,7 +81,7 @@ def test_the_kernel_tapers_from_end_to_end_as_printed():
     assert limits.index(0) + 1 == ramp_ms // example().tick_ms
 
 
-def test_no_taper_of_the_kernel_is_left_out():
+def test_the_documents_have_all_tapers_of_the_kernel():
     limits = {INPUTS[taper.signal][1] for taper in WITH_SIGNAL} | {bounds.L_BMS_SILENCE}
     named = {name for name in bounds.LIMITS if "taper" in name or "silence" in name}
     assert {bounds.LIMITS[each] for each in limits} == named
@@ -104,7 +104,7 @@ TAPERED = {
 
 @pytest.mark.parametrize("command", ["matrix", "matrix --site", "checklist --site"])
 def test_every_document_has_every_taper(capsys, command):
-    """The state of charge has no stage and is printed too."""
+    """This includes the taper of the state of charge, which has no stage."""
     given = [str(EXAMPLE)] if command.endswith("--site") else []
     for stage, words in TAPERED.items():
         assert words in effect_words.effects(BY_ID[stage], example())
@@ -125,8 +125,8 @@ def test_the_ends_are_those_of_the_site(pylontech, files):
     assert effect_words.effects(BY_ID["27"])[-1] == words
     assert [fact["stage"] for fact in tapers.facts() if "nmc" in fact] == ["27", "31a"]
     found = pylontech.load()
-    told = {fact["what"] for fact in tapers.facts(found)}
-    assert told == {"silence of the BMS", "state of charge"}
+    reported = {fact["what"] for fact in tapers.facts(found)}
+    assert reported == {"silence of the BMS", "state of charge"}
     assert not [words for words in effect_words.effects(BY_ID["27"], found) if "taper" in words]
     files.append("site", "[rack.2]\ncharge_taper_mV = 3480\ncharge_end_mV = 3590")
     words = "charging tapers from 3.48 V to none at 3.59 V or from 3.5 V to none at 3.6 V"
@@ -136,7 +136,7 @@ def test_the_ends_are_those_of_the_site(pylontech, files):
 
 
 @pytest.mark.parametrize("stage, at_mV", [("27", 3550), ("31a", 2900)])
-def test_a_taper_that_begins_before_the_voltage_of_its_row_is_said_to_be_ours(stage, at_mV):
+def test_the_basis_of_a_taper_that_begins_before_its_row_is_the_project(stage, at_mV):
     fact = next(fact for fact in tapers.facts() if fact["stage"] == stage)
     full_mV, none_mV = fact["ends"][0]
     assert BY_ID[stage][m.S_SET] == at_mV and abs(none_mV - full_mV) > abs(none_mV - at_mV)

@@ -1,4 +1,4 @@
-"""The sheet of the fire service: what is not off, whom to call, and nothing that sounds safe."""
+"""The sheet for the fire service: live parts, the person to call, and no word that sounds safe."""
 
 import json
 import re
@@ -19,7 +19,7 @@ PLACES = {
     "beside": "diesel tank 30 m west",
 }
 GIVEN = "\n".join(["[responder]", *[f'{key} = "{text}"' for key, text in PLACES.items()]])
-WORDS_MAX = 480  # what one page upright holds at 9 pt, seen as printed
+WORDS_MAX = 480  # of one upright page at 9 pt, measured on a print
 
 
 @pytest.fixture
@@ -33,19 +33,21 @@ def sheet(capsys, path, *more, code=0):
     return out
 
 
-def test_it_says_what_stays_live_and_names_what_the_site_gives(capsys, given):
+def test_the_sheet_has_live_parts_and_the_entries_of_the_site(capsys, given):
     lines = sheet(capsys, given.paths[2])
     text = " ".join(" ".join(lines).split())
     assert max(map(len, lines)) <= 79 and len(text.split()) <= WORDS_MAX
     assert text.index("KEEP AWAY. DO NOT OPEN THE CABINET.") < text.index("WHAT IS INSIDE")
     assert "up to 645 kWh, up to 876 V DC in each rack" in text, "240 cells of 3.65 V"
-    assert "NOT OFF Every cell, module and cable inside the racks: up to 876 V DC" in text
-    assert "RED Keep away: fire, gas, emergency stop, or nobody knows (rows 1, 2, 3, 5, " in text
+    assert "NOT OFF Every cell, module and cable inside the racks: always up to 876 V DC" in text
+    assert (
+        "RED Keep away: fire, gas, emergency stop, or an unknown danger (rows 1, 2, 3, 5, " in text
+    )
     assert all(words in text for words in PLACES.values()) and "NOT GIVEN" not in text
     assert not re.search(r"\b(safe|safely|compliant|certified|None)\b", text, re.IGNORECASE)
 
 
-def test_what_the_site_leaves_out_is_named_and_ends_with_1(capsys, given):
+def test_a_missing_entry_is_listed_and_the_exit_code_is_1(capsys, given):
     lines = sheet(capsys, EXAMPLE, code=1)
     missing = ", ".join([f"responder.{key}" for key in responder.PLACES])
     text = " ".join(" ".join(lines).replace("***", "").split())
@@ -56,8 +58,8 @@ def test_what_the_site_leaves_out_is_named_and_ends_with_1(capsys, given):
     assert found["places"] == PLACES | {"call": None}
 
 
-def test_it_is_of_this_cabinet(files):
-    """Fan, agent and explosion control as they are; NMC cells have a higher voltage."""
+def test_the_sheet_follows_the_configuration(files):
+    """Fan, agent, explosion control, and the higher voltage of NMC cells."""
     files.say("type", "cabinet.agent_hold_off_ms", 30_000)
     files.say("type", "hma.chemistry", '"NMC"')
     files.drop("type", "charge_taper_mV", "charge_end_mV", "discharge_taper_mV", "discharge_end_mV")
@@ -66,19 +68,19 @@ def test_it_is_of_this_cabinet(files):
     found = responder.facts(files.load())
     assert found["dc_V_max"] == 240 * 4250 // 1000
     text = " ".join(document.plain(responder.blocks(found)).split())
-    assert "The fan waits 30 s for it." in text
-    assert "it may not suffice" in text and "blow open" not in text
+    assert "The fan waits 30 s after the release." in text
+    assert "but may fail to do so" in text and "blow open" not in text
     assert "Can close again by itself after a loss of supply, unless" in text
     files.say("type", "hma.restart_alone", "false")
     again = " ".join(document.plain(responder.blocks(responder.facts(files.load()))).split())
     assert "Can close again only when a person starts it." in again
     found |= {"has_suppression": False, "has_fan": False}
     text = " ".join(document.plain(responder.blocks(found)).split())
-    assert "No suppression in this cabinet." in text and "airflow is not watched" in text
+    assert "No suppression in this cabinet." in text and "does not monitor its airflow" in text
 
 
 def test_the_voltage_is_that_of_the_longest_rack(files):
-    """Racks behind another converter may have fewer cells."""
+    """Racks of another unit may have fewer cells."""
     files.two_units().drop("type", "cells = 240")
     for rack, cells in ((1, 224), (2, 240), (3, 240)):
         files.say("type", f"rack.{rack}.cells", cells)
@@ -89,10 +91,12 @@ def test_the_page_is_upright_and_has_all_words(given):
     found = responder.facts(configuration.load(given.paths[2]))
     page = document.page(responder.blocks(found), document.PORTRAIT)
     assert "size: A4 portrait" in page and "<p class=banner>KEEP AWAY." in page
-    assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), "the last one counts"
+    assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), (
+        "the last @page rule wins"
+    )
 
 
-def test_a_wrong_file_is_one_line(capsys, given):
+def test_a_wrong_file_is_refused_in_one_line(capsys, given):
     given.replace("site", PLACES["call"], "n/a")
     words = 'responder.call: "n/a" is not allowed'
     refused(capsys, 2, words, "responder", "--site", given.paths[2])

@@ -19,7 +19,7 @@ def test_every_reading_is_printed(capsys, form):
             for each in json.loads(out)["readings"]
         } == readings.READ_AS
         return
-    section = out[out.index("Where a stage was read otherwise") :]
+    section = out[out.index("Stages that differ from their row") :]
     for (stage, column), words in readings.READ_AS.items():
         if form == "md":
             assert f"| {stage} | {readings.COLUMNS[column]} | {words} |" in section
