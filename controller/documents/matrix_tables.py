@@ -149,7 +149,7 @@ def identity(named: Facts) -> str:
 
 
 def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
-    """[one Banner] with the reasons not to energise a cabinet by this document; [] without a reason.
+    """[one Banner] with the reasons not to energise a cabinet by this document, or [].
 
     named: of `site`, None without a site; day: see site_blocks.
     """
