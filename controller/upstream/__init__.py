@@ -1,1 +1,1 @@
-"""The gateway for senders of hints: a process of its own, whose death the loop never notices."""
+"""The gateway for senders of hints: a separate process. The loop runs on if the gateway dies."""

@@ -1,14 +1,16 @@
-"""Where a message ends and the next begins in a stream of bytes: JSON lines, or msgpack, told apart
-by the first byte.
+"""Splits a stream of bytes into messages: JSON lines or msgpack, recognised by the first byte.
 
-JSON: one object per line; an empty line is no message, but ends what noise was before it. msgpack:
-one map after the other, or each behind its length as four bytes, big-endian. A map never begins
-with 0x00 and a length below 16 MB always does. Buffers are bounded: a line that is too long is
-dropped up to its end; in msgpack nothing can be found again after nonsense, so the connection ends.
+JSON: one object per line. An empty line is not a message, but it ends a line of noise. msgpack: one
+map after the other, or each map after its length (four bytes, big-endian). A map never begins with
+0x00, and a length below 16 MB always does. Buffers are bounded: a JSON line that is too long is
+dropped up to its end. Wrong msgpack ends the connection, because the next map cannot be found.
 """
 
 import json
 import struct
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import Any
 
 import msgpack
 
@@ -16,33 +18,52 @@ MESSAGE_BYTES_MAX = 4096
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"
-NOT_YET = object()  # no message is whole
-# What json and msgpack raise on nonsense; recursion: brackets nested a thousand deep.
-_NONSENSE = (ValueError, RecursionError, msgpack.UnpackException)
+# errors of json and msgpack on wrong input; RecursionError: a thousand nested brackets
+_WRONG_INPUT = (ValueError, RecursionError, msgpack.UnpackException)
+
+Message = dict[str, Any]  # as json or msgpack decoded it: keys and values are not checked
+
+
+class _NotYet(Enum):
+    NOT_YET = 0
+
+
+NOT_YET = _NotYet.NOT_YET  # no message has arrived whole
+Taken = Message | None | _NotYet
 
 
 class StreamError(Exception):
-    """The stream cannot be followed any further."""
+    """The gateway cannot find the next message in the stream."""
 
 
-class _Stream:
+class Framing(ABC):
     """Bytes of a stream that have not become messages yet."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data):
+    def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
         self._rest += data
 
+    @abstractmethod
+    def take(self) -> Taken:
+        """The next message; None for wrong input; NOT_YET if no message is whole. StreamError if
+        the stream cannot go on.
+        """
 
-class JsonLines(_Stream):
+    @abstractmethod
+    def packed(self, message: Message) -> bytes:
+        """A message as bytes, in the form of the received messages."""
+
+
+class JsonLines(Framing):
     """Messages of a stream of JSON lines."""
 
     _skipping = False
 
-    def take(self):
-        """The next message, None for a line that is none, NOT_YET when there is no whole line."""
+    def take(self) -> Taken:
+        """The next message; None for a line that is not an object or is too long."""
         while True:
             line, end, rest = self._rest.partition(b"\n")
             if not end:
@@ -54,8 +75,8 @@ class JsonLines(_Stream):
             if not skipping and line.strip(_BLANK):
                 return self._parsed(line)
 
-    def _overlong(self):
-        """No end of a line in sight: a line that is too long is dropped, and reported once."""
+    def _overlong(self) -> None | _NotYet:
+        """Drop a line that is too long before its end arrives, and report it once."""
         reported = self._skipping
         if len(self._rest) <= MESSAGE_BYTES_MAX and not reported:
             return NOT_YET
@@ -63,37 +84,36 @@ class JsonLines(_Stream):
         return NOT_YET if reported else None
 
     @staticmethod
-    def _parsed(line):
+    def _parsed(line: bytes) -> Message | None:
         try:
             message = json.loads(line)
-        except _NONSENSE:
+        except _WRONG_INPUT:
             return None
         return message if isinstance(message, dict) else None
 
-    @staticmethod
-    def packed(message: dict) -> bytes:
-        """A message as bytes."""
+    def packed(self, message: Message) -> bytes:
+        """A message as a line."""
         return json.dumps(message).encode() + b"\n"
 
 
-class Msgpack(_Stream):
-    """Messages of a stream of msgpack maps, each behind its length or not."""
+class Msgpack(Framing):
+    """Messages of a stream of msgpack maps. prefixed: each map follows its length."""
 
-    def __init__(self, prefixed: bool):
+    def __init__(self, prefixed: bool) -> None:
         super().__init__()
         self._prefixed = prefixed
 
-    def take(self):
-        """The next message, NOT_YET when there is no whole map. StreamError on nonsense."""
+    def take(self) -> Taken:
+        """The next message. StreamError for anything that is not a map."""
         try:
-            found = self._behind_length() if self._prefixed else self._delimited()
-        except (*_NONSENSE, TypeError) as error:
+            found = self._after_length() if self._prefixed else self._delimited()
+        except (*_WRONG_INPUT, TypeError) as error:
             raise StreamError from error
         if found is not NOT_YET and not isinstance(found, dict):
             raise StreamError
         return found
 
-    def _behind_length(self):
+    def _after_length(self) -> Any:
         if len(self._rest) < LENGTH.size:
             return NOT_YET
         end = LENGTH.size + LENGTH.unpack_from(self._rest)[0]
@@ -104,7 +124,7 @@ class Msgpack(_Stream):
         data, self._rest = self._rest[LENGTH.size : end], self._rest[end:]
         return msgpack.unpackb(data)
 
-    def _delimited(self):
+    def _delimited(self) -> Any:
         unpacker = msgpack.Unpacker(max_buffer_size=MESSAGE_BYTES_MAX)
         unpacker.feed(self._rest[:MESSAGE_BYTES_MAX])
         try:
@@ -116,14 +136,14 @@ class Msgpack(_Stream):
         self._rest = self._rest[unpacker.tell() :]
         return found
 
-    def packed(self, message: dict) -> bytes:
-        """A message as bytes, in the form of those that come in."""
+    def packed(self, message: Message) -> bytes:
+        """A message as a map, after its length if the received maps have one."""
         data = msgpack.packb(message)
         return LENGTH.pack(len(data)) + data if self._prefixed else data
 
 
-def framing_of(first_byte: int):
-    """The framing of a stream that begins with this byte (int)."""
+def framing_of(first_byte: int) -> Framing:
+    """The framing of a stream that begins with this byte."""
     if first_byte == 0:
         return Msgpack(True)
     return Msgpack(False) if first_byte in _MAPS else JsonLines()

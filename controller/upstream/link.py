@@ -1,34 +1,53 @@
-"""One client of the gateway: a stream in, one message under way at a time, its answer out before
-the next is looked at.
+"""One client of the gateway. The gateway sends the answer to a message before it reads the next.
 
-So every buffer is bounded by one message, a client that floods holds up itself only, and one that
-stops reading is not read from either.
+This bounds every buffer to one message. A client that sends too much delays only itself. If a
+client stops reading, the gateway stops reading from it.
 """
 
 import os
 import socket
 import struct
+from typing import Generic, Protocol, TypeVar
 
 from controller.core import hint_codes as h
 from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
+from controller.upstream.framing import Framing, Message
 from drivers.buses.serial_port import SerialPort
 
 ANSWER_US = 2_000_000
-# how long the gateway, and all its clients with it, waits for room in the queue of the loop
+# the longest wait for room in the queue of the loop; the gateway serves no client meanwhile
 SEND_S = 0.1
 READ_BYTES = 4096
 _DATAGRAM_BYTES = 256
 _CREDENTIALS = struct.Struct("iII")
 
 
-class Stream:
-    """A connected stream socket, as a Link uses it. `user`, `process`: who connected it, to be
-    compared only.
-    """
+class ByteStream(Protocol):
+    """The stream of a client: a socket or a serial line."""
 
-    def __init__(self, connection):
+    def fileno(self) -> int:
+        """The descriptor to wait for."""
+        ...
+
+    def read(self) -> bytes | None:
+        """Bytes that have arrived, None at the end of the stream."""
+        ...
+
+    def write(self, data: bytes) -> int | None:
+        """Number of bytes taken, None when the peer has gone."""
+        ...
+
+    def close(self) -> None:
+        """Close the stream."""
+        ...
+
+
+class Stream:
+    """A connected stream socket. `user`, `process`: ids of the peer, for comparison only."""
+
+    def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self._connection = connection
         pid, uid, _ = _CREDENTIALS.unpack(
@@ -64,37 +83,42 @@ class Stream:
 
 
 class SerialLine(SerialPort):
-    """A serial line as a Link uses it: it never ends, the gateway opens a lost adapter again."""
+    """A serial line. It never ends: the gateway opens a lost adapter again."""
 
-    def write(self, data: bytes):
-        """Number of bytes taken; all of them, in vain, while the adapter is gone."""
+    def write(self, data: bytes) -> int:
+        """Number of bytes taken. While the adapter is gone, all bytes are taken and lost."""
         super().write(data)
         return len(data) - self.pending
 
 
-class Link:
-    """`out`: bytes of an answer still to be written; `message`: what waits for the loop's answer
-    until `due_us`, never both at once; `ended`: to be closed.
+S = TypeVar("S", bound=ByteStream)
+
+
+class Link(Generic[S]):
+    """`out`: bytes of an answer still to be written; `message`: a message that waits for the loop's
+    answer until `due_us`, never both at once; `ended`: to be closed; `heard_us`: the time of the
+    last bytes of the client.
     """
 
-    def __init__(self, stream, hints_path: str, now_us: int, form=None):
-        """form: framing, None to tell it from the first byte."""
+    def __init__(
+        self, stream: S, hints_path: str, now_us: int, form: Framing | None = None
+    ) -> None:
+        """form: the framing, or None to recognise it by the first byte."""
         self.stream, self._path, self._framing = stream, hints_path, form
-        self.out, self.message, self.due_us = b"", None, 0
+        self.out, self.due_us = b"", 0
+        self.message: Message | None = None
         self.ended = self._last = False
         self.heard_us = now_us
         self._answers = sender(SEND_S)
 
     def waits_for(self) -> tuple:
-        """(descriptors to read, descriptors to write) whose readiness means something to
-        `service`.
-        """
+        """(descriptors to read, descriptors to write) that `service` waits for."""
         if self.out:
             return (), (self.stream,)
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
 
     def service(self, now_us: int) -> None:
-        """Go on as far as it goes without waiting."""
+        """Do all work that is possible without waiting."""
         if self.message is not None:
             self._hear(now_us)
         elif not self.out:
@@ -102,7 +126,7 @@ class Link:
         while not self.ended and self._advance(now_us):
             pass
 
-    def _read(self, now_us):
+    def _read(self, now_us: int) -> None:
         data = self.stream.read()
         self.ended = data is None
         if data:
@@ -110,10 +134,8 @@ class Link:
             self._framing = self._framing or framing.framing_of(data[0])
             self._framing.feed(data)
 
-    def _advance(self, now_us):
-        """Write what is to be written, then begin the next message. False when there is nothing
-        more to do.
-        """
+    def _advance(self, now_us: int) -> bool:
+        """Write the answer, then begin the next message. False if the link has to wait."""
         if self.out:
             count = self.stream.write(self.out)
             self.ended = count is None
@@ -121,39 +143,42 @@ class Link:
         if self.out or self.message is not None or self._framing is None:
             return False
         self.ended = self.ended or self._last
-        return not self.ended and self._next(now_us)
+        return not self.ended and self._next(self._framing, now_us)
 
-    def _next(self, now_us):
-        """Begin the next message. False when none has come whole."""
+    def _next(self, form: Framing, now_us: int) -> bool:
+        """Begin the next message. False if no message is whole."""
         try:
-            message = self._framing.take()
+            message = form.take()
         except framing.StreamError:
             self._last, message = True, None
         if message is framing.NOT_YET:
             return False
-        self._begin(message, now_us)
+        answer = self._begin(message, now_us)
+        if answer is not None:
+            self._answer(answer)
         return True
 
-    def _begin(self, message, now_us):
+    def _begin(self, message: Message | None, now_us: int) -> Message | None:
+        """Send a message to the loop. Returns None, or an answer of the gateway itself."""
         try:
             if message == messages.HEAD:
-                # the recorder leaves it beside
-                return self._answer(messages.record_head(os.path.dirname(self._path)))
+                # the recorder writes it into the folder of the socket
+                return messages.record_head(os.path.dirname(self._path))
             data = messages.datagram(message)
             with sockets.short(self._path) as name:
                 self._answers.sendto(data, name)
         except messages.MessageError as error:
-            return self._answer(messages.problem(h.NOT_UNDERSTOOD, str(error)))
+            return messages.problem(h.NOT_UNDERSTOOD, str(error))
         except BlockingIOError:
-            words = "The queue of hints is full: somebody floods it."
-            return self._answer(messages.problem(h.BUSY, words))
+            words = "The queue of hints is full: a sender sends too many."
+            return messages.problem(h.BUSY, words)
         except OSError:
-            return self._answer(messages.problem(h.NO_CONTROLLER))
+            return messages.problem(h.NO_CONTROLLER)
         self.message, self.due_us = message, now_us + ANSWER_US
         return None
 
-    def _hear(self, now_us):
-        """Take the loop's answer, or give up waiting for it."""
+    def _hear(self, now_us: int) -> None:
+        """Take the loop's answer, or end the wait for it."""
         while self.message is not None:
             try:
                 data = self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
@@ -164,15 +189,15 @@ class Link:
                 self._answer(answer)
         if self.message is not None and now_us >= self.due_us:
             self._answer(messages.problem(h.NO_ANSWER))
-            # an answer that comes after all must not be taken for one to the next message
+            # a late answer must not count as the answer to the next message
             self._answers.close()
             self._answers = sender(SEND_S)
 
-    def _answer(self, answer):
+    def _answer(self, answer: Message) -> None:
         self.message = None
-        self.out = self._framing.packed(answer)
+        self.out = (self._framing or framing.JsonLines()).packed(answer)
 
     def close(self) -> None:
-        """Give sockets back."""
+        """Close both sockets."""
         self._answers.close()
         self.stream.close()

@@ -1,6 +1,6 @@
-"""A message of the gateway's clients (a dict) as a datagram for the loop, and the answer as a dict.
+"""Converts a message of a client (a dict) to a datagram for the loop, and the answer to a dict.
 
-The MAC comes from the sender, over the fixed layout; nothing here holds a key.
+The sender computes the MAC over the fixed layout of the datagram. The gateway has no key.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ from controller.core import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.words import fields, state
 from controller.recorder import head
+from controller.upstream.framing import Message
 
 DETAIL_CHARACTERS = 200
 _NUMBERS = {
@@ -23,15 +24,15 @@ _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
 
 
 class MessageError(ValueError):
-    """The message is no hint, hello or status; one line."""
+    """The message is not a hint, hello or status; one line."""
 
 
-def datagram(message: dict | None) -> bytes:
-    """Datagram of {"hello": NAME}, {"status": NAME} or of a hint's fields. Raises MessageError, for
-    None too.
+def datagram(message: Message | None) -> bytes:
+    """The datagram of {"hello": NAME}, {"status": NAME} or of the fields of a hint. Raises
+    MessageError, also for None.
 
-    nonce, mac: hex or, in msgpack, bytes; kind may be left out, it follows from the quantity;
-    purpose is 0 if left out.
+    nonce, mac: hex or, in msgpack, bytes. A message without `kind` has the kind of its quantity. A
+    message without `purpose` has 0.
     """
     if message is None:
         raise MessageError("")
@@ -45,7 +46,7 @@ def datagram(message: dict | None) -> bytes:
         raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
 
 
-def _hint(message):
+def _hint(message: Message) -> bytes:
     unknown = sorted(map(str, message.keys() - _HINT_KEYS))
     if unknown:
         allowed = ", ".join(sorted(_HINT_KEYS))
@@ -71,32 +72,32 @@ def _hint(message):
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
 
 
-def record_head(run_directory: str) -> dict:
-    """The gateway's own answer to HEAD: number and hash of the newest event of the record, null
+def record_head(run_directory: str) -> Message:
+    """The gateway's own answer to HEAD: number and hash of the newest event of the record, None
     without a record.
     """
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 
 
-def _text(message, name):
+def _text(message: Message, name: str) -> str:
     value = message.get(name)
     if not isinstance(value, str):
-        raise ValueError(f"{name} is missing or no text")
+        raise ValueError(f"{name} is missing or not a text")
     return value
 
 
-def _number(message, name):
+def _number(message: Message, name: str) -> int:
     value = message.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} is missing or no whole number")
+        raise ValueError(f"{name} is missing or not a whole number")
     low, high = _NUMBERS[name]
     if not low <= value <= high:
         raise ValueError(f"{name} is not within {low} .. {high}")
     return value
 
 
-def _bytes(message, name, count):
+def _bytes(message: Message, name: str, count: int) -> bytes:
     data = value = message.get(name)
     if isinstance(value, str):
         with contextlib.suppress(ValueError):
@@ -108,8 +109,8 @@ def _bytes(message, name, count):
     return data
 
 
-def answer(data: bytes, message: dict) -> dict | None:
-    """The loop's answer to `message`, a dict; None when `data` is the answer to something else."""
+def answer(data: bytes, message: Message) -> Message | None:
+    """The loop's answer to `message`; None if `data` is the answer to another message."""
     if "hello" in message:
         welcome = w.welcome_of(data)
         return welcome and {
@@ -127,8 +128,8 @@ def answer(data: bytes, message: dict) -> dict | None:
     return {**fields(reply), "mac": data[-w.MAC_BYTES :].hex()}
 
 
-def problem(code: int, detail: str = "") -> dict:
-    """What the gateway itself answers: a code of its own, with its words."""
+def problem(code: int, detail: str = "") -> Message:
+    """An answer of the gateway itself: one of its codes, with the words of the code."""
     name, sentence, remedy = h.text(code)
     return {
         "granted": False,

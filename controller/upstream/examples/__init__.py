@@ -1,1 +1,1 @@
-"""Senders of hints to copy: each stands alone. They are programs, not modules."""
+"""Senders of hints to copy. Each is a whole program, not a module."""

@@ -23,7 +23,7 @@ except ValueError:
     sys.exit("KEYFILE: 64 hex digits, WATTS and SECONDS: whole numbers. " + __doc__.splitlines()[0])
 
 
-def ask(data):
+def ask(data: bytes) -> bytes:
     """The answer to a datagram. Each datagram has a socket of its own, so that a late answer to an
     earlier datagram is not taken for this one's.
     """
@@ -35,7 +35,7 @@ def ask(data):
         return link.recv(256)
 
 
-def hello():
+def hello() -> list:
     """[nonce, highest sequence, ms by which the controller's clock is ahead of this one]."""
     _, nonce, uptime_ms, sequence = struct.unpack(
         "<4s8sQQ", ask(struct.pack("<4s16s", b"FBQ1", name))
@@ -43,9 +43,9 @@ def hello():
     return [nonce, sequence, uptime_ms - time.monotonic_ns() // 1_000_000]
 
 
-def send(run, kind, quantity, number_W):
-    """(code, W in force, ms left) of one hint; run: what hello gave."""
-    run[1] += 1  # the next sequence, also after one that was refused or has got no answer
+def send(run: list, kind: int, quantity: int, number_W: int) -> tuple[int, int, int]:
+    """(code, W in force, ms left) of one hint; run: of hello."""
+    run[1] += 1  # the next sequence, also after a hint that was refused or got no answer
     hint = struct.pack(
         "<4s16s8sQQBBHiI",
         b"FBH1",
@@ -77,9 +77,7 @@ while True:
         if code <= 10:
             was_taken, wait_s = True, valid_ms / 3000
             line = f"H{code}: in force {in_force_W} W{'' if left_ms else ', the fallback'}"
-        elif (
-            code <= 24
-        ):  # a restart, or another program with the same source, or a clock that has jumped
+        elif code <= 24:  # a restart, another program with the same source, or a jump of the clock
             run, wait_s = None, 0.2
         elif code <= 32:
             sys.exit(f"{line} for good: see the table of codes")

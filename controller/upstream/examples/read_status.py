@@ -1,4 +1,4 @@
-"""Asks what the cabinet can do and does: python3 read_status.py SOCKET KEYFILE SOURCE"""
+"""Prints the power and the available power: python3 read_status.py SOCKET KEYFILE SOURCE"""
 
 import hashlib
 import hmac

@@ -13,9 +13,9 @@ const [path, keyFile, source, watts, seconds] = process.argv.slice(2);
 if (process.argv.length !== 7) fail('node send_hint.js /run/firebreak-upstream/upstream.sock KEYFILE SOURCE WATTS SECONDS');
 if (!fs.existsSync(keyFile)) fail(`${keyFile}: no such file`);
 const key = Buffer.from(fs.readFileSync(keyFile, 'ascii').trim(), 'hex');
-if (key.length !== 32) fail(`${keyFile}: holds no key of 64 hex digits`);
+if (key.length !== 32) fail(`${keyFile}: allowed are 64 hex digits`);
 
-// The MAC covers the 56 bytes of the fixed layout, whatever form the message has on its way.
+// The MAC covers the 56 bytes of the fixed layout, also for a message in JSON.
 function sign(hint) {
   const data = Buffer.alloc(56);
   data.write('FBH1', 0);

@@ -12,7 +12,7 @@ my ($path, $key_file, $source, $watts, $seconds) = @ARGV;
     or fail('perl send_hint.pl /run/firebreak/hints.sock KEYFILE SOURCE WATTS SECONDS');
 open(my $file, '<', $key_file) or fail("$key_file: $!");
 my $hex = <$file> // '';
-$hex =~ /^([0-9a-fA-F]{64})\s*$/ or fail("$key_file: holds no key of 64 hex digits");
+$hex =~ /^([0-9a-fA-F]{64})\s*$/ or fail("$key_file: allowed are 64 hex digits");
 my $key = pack('H*', $1);
 
 socket(my $link, AF_UNIX, SOCK_DGRAM, 0) or fail("socket: $!");

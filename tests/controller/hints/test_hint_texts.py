@@ -74,7 +74,7 @@ def test_the_fields_of_a_state_and_every_code_are_those_on_the_page():
 
 
 def test_every_reason_on_the_page_is_one():
-    table = PAGE.split("Those an integrator meets:")[1].split("## To copy")[0]
+    table = PAGE.split("An integrator meets these:")[1].split("## To copy")[0]
     named = {int(code) for code in re.findall(r"\bR(\d+)", table)}
     assert named <= set(reason_words.TEXTS)
     limits = {*reasons.KERNEL_CHARGE, *reasons.KERNEL_DISCHARGE}

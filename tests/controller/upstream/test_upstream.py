@@ -1,4 +1,4 @@
-"""The gateway: JSON lines and msgpack whole, in pieces, spoilt, flooding and dying."""
+"""The gateway: JSON lines and msgpack, whole, in pieces or wrong; clients that flood or die."""
 
 import contextlib
 import json
@@ -52,7 +52,7 @@ MESSAGES = [{"hello": "a"}, {"value_W": -5, "mac": "00"}, {}]
     msgpack.packb  b"\x81"
     lambda each: framing.LENGTH.pack(len(msgpack.packb(each))) + msgpack.packb(each)  b"\0"
 """)
-def test_messages_in_any_pieces(pack, byte, size):
+def test_messages_arrive_in_any_pieces(pack, byte, size):
     stream = b"".join(map(pack, MESSAGES))
     assert all_of(framing.framing_of(byte[0]), *pieces(stream, size)) == MESSAGES
 
@@ -60,13 +60,13 @@ def test_messages_in_any_pieces(pack, byte, size):
 @cases(r"""line
     b"{" | b"[]" | b"7" | b"\xff\xfe" | b"{}{}" | b"[" * 4000 | b"nonsense" | b'{"a": 1e999999,}'
     b'{"a":' * 700""")
-def test_a_spoilt_line_is_one_message_that_is_none(line):
+def test_a_wrong_line_counts_as_one_refused_message(line):
     assert all_of(framing.JsonLines(), line + b"\n" + b'{"a": 1}\n') == [None, {"a": 1}]
 
 
 @pytest.mark.parametrize("more, wanted", [(0, {"a": "x"}), (1, None), (95_904, None)])
 @pytest.mark.parametrize("size", [1000, 4096, 200_000])
-def test_an_overlong_line_is_dropped_once_and_what_follows_counts(more, wanted, size):
+def test_a_line_that_is_too_long_is_refused_once_and_the_next_is_read(more, wanted, size):
     line = b'{"a": "x"' + b" " * (framing.MESSAGE_BYTES_MAX - 10 + more) + b"}"
     found = all_of(framing.JsonLines(), *pieces(line + b'\n{"b": 2}\n', size))
     assert found == [wanted, {"b": 2}]
@@ -76,7 +76,7 @@ WIDE = b"\xff" * 4
 
 
 @pytest.mark.parametrize("data", [b"\x81", b"\x81\xa1", b"\0\0\0", b"\0\0\0\5\x81"])
-def test_half_a_map_is_waited_for(data):
+def test_half_a_map_waits_for_its_rest(data):
     assert all_of(framing.framing_of(data[0]), data) == []
 
 
@@ -90,7 +90,7 @@ def test_half_a_map_is_waited_for(data):
         *(b"\x81\xa1a\xc7\x0c" + b"\xff" * 13, b"\x81\xa1a" + b"\x91" * 3000 + b"\x07"),
     ],
 )
-def test_nonsense_in_msgpack_ends_the_stream(data):
+def test_wrong_msgpack_ends_the_stream(data):
     with pytest.raises(framing.StreamError):
         all_of(framing.framing_of(data[0]), data)
 
@@ -102,7 +102,7 @@ def test_a_map_of_4096_bytes_is_taken(head):
 
 
 @given(st.binary(min_size=1, max_size=6000), st.integers(1, 4096))
-def test_no_bytes_whatever_break_a_framing(data, size):
+def test_no_bytes_break_a_framing(data, size):
     try:
         found = all_of(framing.framing_of(data[0]), *pieces(data, size))
     except framing.StreamError:
@@ -122,7 +122,7 @@ def good(**fields):
     return message_of(HINT, "ab" * 32) | fields
 
 
-def test_a_message_is_the_fixed_layout():
+def test_a_message_becomes_the_fixed_layout():
     data = messages.datagram(good(purpose=9, kind="grid_cap"))
     assert data == w.unsigned(HINT._replace(purpose=9)) + b"\xab" * 32
     assert messages.datagram(good(nonce=bytes(8), mac=b"\xab" * 32, purpose=9)) == data
@@ -134,7 +134,7 @@ def test_a_message_is_the_fixed_layout():
 
 
 @pytest.mark.parametrize("change", [{}, {"sequence": 2}, {"source": "site_em"}])
-def test_a_reply_to_another_message_is_no_answer(change):
+def test_a_reply_to_another_message_is_not_the_answer(change):
     numbers = dict.fromkeys(w.Reply._fields, 0) | {"code": h.GRANTED, "kind": 3, "quantity": 4}
     reply = w.Reply(**numbers | {"source": "site_ems", "nonce": bytes(8), "sequence": 1} | change)
     found = messages.answer(w.reply_bytes(reply, KEYS["site_ems"]), good())
@@ -157,14 +157,14 @@ def test_a_reply_to_another_message_is_no_answer(change):
     {"purpose": 65_536}  "0 .. 65535"
     {"purpose": None}  "purpose"
     {"quantity": "power"}  "charge_W_max"
-    {"quantity": ["x"]}  "no text"
+    {"quantity": ["x"]}  "not a text"
     {"kind": "cap"}  "'grid_cap'"
     {"valid_s": 5}  "'valid_s' is not a known field"
     {"hello": 7}  "hello is"
     {"hello": "x" * 17}  "1 .. 16"
     {"quantity": "x" * 4000}  "not allowed"
 """)
-def test_a_message_that_is_none_says_why_in_one_line(fields, words):
+def test_a_wrong_message_is_refused_in_one_line(fields, words):
     with pytest.raises(messages.MessageError) as refused:
         messages.datagram(good(**fields))
     text = str(refused.value)
@@ -193,7 +193,7 @@ class Served:
 
     def client(self):
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.connect(self.path)  # waits where a time-out would make it fail at once
+        made.connect(self.path)  # without a time-out: with one, a full backlog fails at once
         made.settimeout(GUARD_S)
         self.opened.append(made)
         return made
@@ -245,14 +245,13 @@ def test_json_lines(served):
     assert [reply[name] for name in names] == [h.GRANTED, True, 400_000, 1]
     record = {name: reply[name] for name in w.Reply._fields}
     record |= {"kind": 3, "quantity": 4, "nonce": bytes.fromhex(reply["nonce"])}
-    # the sender can check the MAC
     assert reply["mac"] == w.reply_bytes(w.Reply(**record), KEYS["site_ems"])[-32:].hex()
     refused = ask(client, signed(welcome, sequence=2, valid_ms=900_000))
     names = ("code", "label", "granted", "granted_W", "remedy")
     assert [refused[name] for name in names] == [31, "H31", False, 400_000, h.text(31)[2]]
 
 
-def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
+def test_the_status_has_power_and_available_power(served, monkeypatch):
     client = served.client()
     found = ask(client, {"status": "site_ems"})
     assert found.keys() == {*w.State._fields, "low_why", "high_why", "binding_why", "mac"}
@@ -270,7 +269,7 @@ def test_what_the_cabinet_can_do_and_does(served, monkeypatch):
     assert ask(client, {"status": 7})["sentence"].startswith("status is")
 
 
-def test_the_head_of_the_record_is_given_to_any_client(served):
+def test_any_client_gets_the_head_of_the_record(served):
     client, path = served.client(), served.site.run_dir / "record.head"
     none = {"id": None, "hash": None}
     assert ask(client, {"head": True}) == none
@@ -291,7 +290,7 @@ def test_the_head_of_the_record_is_given_to_any_client(served):
 def test_msgpack_has_the_same_fields(served, prefixed):
     client = served.client()
 
-    def told(message):
+    def answer_to(message):
         data = msgpack.packb(message)
         client.sendall((struct.pack(">I", len(data)) if prefixed else b"") + data)
         unpacker = msgpack.Unpacker()
@@ -303,18 +302,20 @@ def test_msgpack_has_the_same_fields(served, prefixed):
             for found in unpacker:
                 return found
 
-    message = signed(told({"hello": "site_ems"}))
-    reply = told({**message, **{name: bytes.fromhex(message[name]) for name in ("nonce", "mac")}})
+    message = signed(answer_to({"hello": "site_ems"}))
+    reply = answer_to(
+        {**message, **{name: bytes.fromhex(message[name]) for name in ("nonce", "mac")}}
+    )
     other = served.client()
     by_line = ask(other, signed(ask(other, {"hello": "site_ems"})))
     assert reply.keys() == by_line.keys() and reply["code"] == by_line["code"] == h.GRANTED
 
 
-def test_garbage_and_half_lines_harm_nobody(served):
-    spoilt, half, good_one = served.client(), served.client(), served.client()
+def test_garbage_and_half_lines_disturb_no_other_client(served):
+    wrong, half, good_one = served.client(), served.client(), served.client()
     half.sendall(b'{"hello": "site')
-    spoilt.sendall(b"garbage\n\n{}\n" + b"x" * 10_000 + b"\n")
-    answers = [line_of(spoilt) for _ in range(3)]
+    wrong.sendall(b"garbage\n\n{}\n" + b"x" * 10_000 + b"\n")
+    answers = [line_of(wrong) for _ in range(3)]
     assert [answer["code"] for answer in answers] == [h.NOT_UNDERSTOOD] * 3
     assert "is missing" in answers[1]["sentence"]
     assert ask(good_one, {"hello": "site_ems"})["sequence"] == 0
@@ -322,21 +323,19 @@ def test_garbage_and_half_lines_harm_nobody(served):
     assert line_of(half)["source"] == "site_ems"
 
 
-@pytest.mark.parametrize(
-    "nonsense", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"]
-)
-def test_msgpack_nonsense_is_answered_and_ends_only_that_connection(served, nonsense):
-    spoilt, other = served.client(), served.client()
-    spoilt.sendall(nonsense)
+@pytest.mark.parametrize("data", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"])
+def test_wrong_msgpack_is_answered_and_ends_only_that_connection(served, data):
+    wrong, other = served.client(), served.client()
+    wrong.sendall(data)
     unpacker = msgpack.Unpacker()
-    while data := spoilt.recv(4096):
-        unpacker.feed(data)
-    # the empty map, then a value that is no map
+    while answers := wrong.recv(4096):
+        unpacker.feed(answers)
+    # one for the empty map, one for the value that is not a map
     assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2
     assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
 
 
-def test_a_wrong_key_is_told_that_nobody_answered(served, monkeypatch):
+def test_a_hint_with_a_wrong_key_gets_no_answer_code(served, monkeypatch):
     monkeypatch.setattr(link, "ANSWER_US", 50_000)
     client = served.client()
     welcome = ask(client, {"hello": "site_ems"})
@@ -345,7 +344,7 @@ def test_a_wrong_key_is_told_that_nobody_answered(served, monkeypatch):
     assert ask(client, signed(welcome))["code"] == h.GRANTED
 
 
-def test_a_client_that_floods_and_never_reads_holds_up_itself_only(served):
+def test_a_client_that_floods_and_never_reads_delays_only_itself(served):
     flood, other = served.client(), served.client()
     flood.setblocking(False)
     with pytest.raises(BlockingIOError):
@@ -367,7 +366,7 @@ def test_clients_that_die_at_any_moment(served):
     assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
 
 
-def test_the_seventeenth_connection_is_told_so_and_an_idle_one_makes_room(served):
+def test_the_seventeenth_connection_is_refused_until_one_is_idle(served):
     clients = [served.client() for _ in range(gateway.LINKS_MAX)]
     for each in clients:
         assert ask(each, {"hello": "site_ems"})
@@ -375,7 +374,7 @@ def test_the_seventeenth_connection_is_told_so_and_an_idle_one_makes_room(served
         served.gateway.links[3].heard_us -= silent_s * 1_000_000
         late = served.client()
         assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
-    served.gateway.links[3].heard_us -= 100_000_000  # silent for 300 s now, as the page says
+    served.gateway.links[3].heard_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
     assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
     assert clients[3].recv(1) == b""
 
@@ -392,17 +391,19 @@ sys.stdin.read()
 """
 
 
-def test_a_process_that_takes_all_places_gives_one_up_for_another(served):
+def test_a_process_with_all_places_loses_one_to_another_process(served):
     line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
     with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
         assert greedy.stdout.readline() == b"held\n"
-        served.gateway.links[-1].heard_us -= 100_000_000  # the last to come is silent the longest
+        served.gateway.links[
+            -1
+        ].heard_us -= 100_000_000  # the last connection is silent for longest
         oldest = min(served.gateway.links, key=lambda each: each.heard_us)
         clients = [served.client() for _ in range(8)]
         for each in clients:
             assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
         assert oldest not in served.gateway.links
-        late = served.client()  # eight each: nobody holds more than the newcomer would
+        late = served.client()  # eight each: no process holds more than the newcomer would
         assert line_of(late)["code"] == h.CROWDED
         for each in clients:
             assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
@@ -420,15 +421,15 @@ class Place:
     [(1, 1)] * 3 + [(2, 2)]  (3, 3)  1
     [(1, 1), (1, 2), (1, 3)]  (2, 9)  1
     [(1, 1), (2, 2), (3, 3)]  (4, 4)  None""")
-def test_who_gives_up_a_place_of_a_user(held, newcomer, given_up):
-    """However many processes the user has."""
+def test_a_user_with_most_places_loses_one(held, newcomer, given_up):
+    """The number of processes of the user does not matter."""
     links = [Place(*each) for each in held]
     found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
     assert {each.user for each in found} == ({given_up} if given_up else set())
 
 
 class Peer:
-    """A stream with these chunks to read, that takes `room` bytes at a time."""
+    """A stream with these chunks to read. It takes `room` bytes at a time."""
 
     user, process = 1, (1, 1)
 
@@ -447,7 +448,7 @@ class Peer:
         self.is_closed = True
 
 
-def test_a_slow_peer_gets_its_answer_in_pieces_and_counts_as_heard_when_it_speaks(tmp_path):
+def test_a_slow_peer_gets_its_answer_in_pieces(tmp_path):
     peer = Peer(b'{"head": true}\n')
     one = link.Link(peer, str(tmp_path / "hints.sock"), 1)
     for now_us, peer.room in enumerate((7, 0, 7, 100, 100), 5):
@@ -457,7 +458,7 @@ def test_a_slow_peer_gets_its_answer_in_pieces_and_counts_as_heard_when_it_speak
     one.close()
 
 
-def test_an_answer_that_comes_too_late_is_not_that_of_the_next_message(tmp_path):
+def test_a_late_answer_does_not_count_for_the_next_message(tmp_path):
     path = str(tmp_path / "hints.sock")
     peer = Peer(b'{"hello": "a"}\n', b'{"hello": "b"}\n')
     one = link.Link(peer, path, 0)
@@ -483,7 +484,7 @@ def alone(tmp_path):
     made.close()
 
 
-def test_the_first_deadline_is_waited_for_and_a_lost_adapter_asked_again(alone, monkeypatch):
+def test_the_gateway_wakes_for_the_first_deadline_and_a_lost_adapter(alone, monkeypatch):
     waits_s = []
     monkeypatch.setattr(clock, "now_us", lambda: 0)
     monkeypatch.setattr(
@@ -500,7 +501,7 @@ def test_the_first_deadline_is_waited_for_and_a_lost_adapter_asked_again(alone, 
     assert waits_s == [None, 0.5, 0.2]
 
 
-def test_a_connection_that_makes_room_or_cannot_be_taken_is_closed(alone):
+def test_a_connection_that_makes_room_is_closed_and_a_failed_accept_is_survived(alone):
     alone.links += [link.Link(Peer(), "", at) for at in (9, 3, 5)]
     oldest = alone.links[1].stream
     assert alone._make_room(Peer(), 300_000_003) and not alone._make_room(Peer(), 300_000_004)
@@ -515,7 +516,7 @@ def test_a_connection_that_makes_room_or_cannot_be_taken_is_closed(alone):
     alone._listening = listening
 
 
-def test_no_controller_is_reported_and_its_return_is_found(tmp_path):
+def test_the_gateway_reports_a_missing_controller_and_finds_it_again(tmp_path):
     site = HintedSite(tmp_path)
     served = Served(site)
     client = served.client()
@@ -528,7 +529,7 @@ def test_no_controller_is_reported_and_its_return_is_found(tmp_path):
     site.close()
 
 
-def test_a_full_queue_of_the_loop_is_reported(tmp_path, monkeypatch):
+def test_the_gateway_reports_a_full_queue_of_the_loop(tmp_path, monkeypatch):
     monkeypatch.setattr(link, "SEND_S", 0.05)
     site = HintedSite(tmp_path)
     served = Served(site)
@@ -584,7 +585,7 @@ def test_json_lines_on_a_serial_line_with_noise(on_line):
     assert ask(served.client(), {"hello": "site_ems"})["sequence"] == 1
 
 
-def test_a_serial_adapter_that_goes_and_comes_back(on_line):
+def test_a_serial_adapter_that_is_unplugged_and_plugged_in_again(on_line):
     served, line, port, path = on_line
     assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
     line.close()
@@ -599,7 +600,7 @@ def test_a_serial_adapter_that_goes_and_comes_back(on_line):
     assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
 
 
-def test_the_socket_replaces_one_left_over_but_nothing_else(tmp_path):
+def test_the_gateway_replaces_a_left_over_socket_and_no_other_file(tmp_path):
     path = tmp_path / "upstream.sock"
     first = gateway.Gateway(str(tmp_path), str(path))
     with pytest.raises(gateway.GatewayError, match="another gateway"):
@@ -610,6 +611,6 @@ def test_the_socket_replaces_one_left_over_but_nothing_else(tmp_path):
     second.close()
     assert not path.exists()
     path.write_text("mine")
-    with pytest.raises(gateway.GatewayError, match="is no socket"):
+    with pytest.raises(gateway.GatewayError, match="is not a socket"):
         gateway.Gateway(str(tmp_path), str(path))
     assert path.read_text() == "mine"
