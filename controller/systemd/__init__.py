@@ -1,3 +1,1 @@
-"""The services of a box: units, rules and the installer; locked.py is run by the system's own
-Python.
-"""
+"""The services of a box: units, rules, the installer, and the loader of channel B."""

@@ -1,9 +1,9 @@
-"""`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and checks what
-has arrived.
+"""`./flash.sh mcu PORT`: puts channel B on a microcontroller that runs MicroPython, and compares
+the digests of all files.
 
-The program goes as bytecode when an mpy-cross is here whose format the board takes, else as source;
-the limit image is made from the same cabinet file that the controller runs on. Exit codes: 0 done,
-2 wrong input, 3 could not.
+If this machine has an mpy-cross for the bytecode format of the board, the board gets bytecode,
+otherwise source. The limit image comes from the cabinet file of the controller. Exit codes: 0 done,
+2 wrong input, 3 failed.
 """
 
 import argparse
@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from typing import NamedTuple
+from array import array
+from typing import NamedTuple, NoReturn, Protocol
 
 from controller import sites
 from controller.config import configuration
@@ -28,8 +29,8 @@ BOARDS = {"rp2": "pico", "pyboard": "stm32"}  # sys.platform of MicroPython's po
 LIMIT_S = 60.0
 LATCH_FILE, LATCH_NONE = "latch.bin", bytes((0, 255))
 COMPLAINTS = {
-    "could not enter raw repl": "no MicroPython answers: is the service jumper fitted, is "
-    "MicroPython on the board?",
+    "could not enter raw repl": "no MicroPython answers: fit the service jumper; check that "
+    "MicroPython is on the board",
     "No module named mpremote": "mpremote is not installed: pip install 'firebreak[mcu]'",
 }
 PROBE = (
@@ -54,51 +55,64 @@ class FlashError(RuntimeError):
 
 
 class Board(NamedTuple):
-    """kind: of BOARDS' values; bytecode: (major, minor) it takes; files: in its root."""
+    """kind: a value of BOARDS; bytecode: (major, minor) of its format; files: names in its root."""
 
     kind: str
-    bytecode: tuple
-    files: tuple
+    bytecode: tuple[int, ...]
+    files: tuple[str, ...]
+
+
+class Device(Protocol):
+    """A board at a port."""
+
+    port: str
+
+    def call(self, *words: str) -> str:
+        """Run an mpremote command and return its output. FlashError in one line."""
+        ...
 
 
 class Mpremote:
     """Runs mpremote on one port."""
 
-    def __init__(self, port: str):
+    def __init__(self, port: str) -> None:
         self.port = port
 
-    def call(self, *words) -> str:
-        """What it prints. FlashError in one line."""
+    def call(self, *words: str) -> str:
+        """Run a command and return its output. FlashError in one line."""
         try:
             done = _ran([sys.executable, "-m", "mpremote", "connect", self.port, *words])
         except subprocess.TimeoutExpired:
-            raise FlashError(f"{self.port}: nothing answers there within {LIMIT_S:.0f} s") from None
+            raise FlashError(f"{self.port}: no board answers within {LIMIT_S:.0f} s") from None
         if done.returncode != 0:
             raise FlashError(f"{self.port}: {_reason(done.stderr.strip() or done.stdout)}")
         return done.stdout
 
 
-def _ran(command):
-    """How a command ended. A port may carry anything: bytes that are no text are shown escaped."""
+def _ran(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """The result of a command. Bytes from the port that are not text are escaped."""
     return subprocess.run(
         command, capture_output=True, text=True, errors="backslashreplace", timeout=LIMIT_S
     )
 
 
-def _reason(words):
-    """mpremote's complaint in one line."""
+def _reason(words: str) -> str:
+    """The error of mpremote in one line."""
     for part, line in COMPLAINTS.items():
         if part in words:
             return line
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    return lines[-1] if lines else "mpremote failed without a word"
+    return lines[-1] if lines else "mpremote failed and printed no reason"
 
 
-def _parser():
-    parser = argparse.ArgumentParser(
-        prog="flash.sh mcu", description="Put channel B on a Pico or an STM32."
-    )
-    parser.error = lambda message: parser.exit(WRONG_INPUT, f"flash.sh mcu: {message}\n")
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with the message alone, without the usage."""
+        self.exit(WRONG_INPUT, f"flash.sh mcu: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="flash.sh mcu", description="Put channel B on a Pico or an STM32.")
     parser.add_argument(
         "port", metavar="PORT", help="serial port of the board, such as /dev/serial/by-id/..."
     )
@@ -106,24 +120,24 @@ def _parser():
         "--cabinet",
         metavar="FILE",
         default=str(sites.EXAMPLE),
-        help="cabinet.toml that the controller runs on (the example's)",
+        help="cabinet.toml of the controller (default: that of the example)",
     )
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="ask the board what it is, print what would be copied",
+        help="read the kind of the board, print the files that would be copied",
     )
     return parser
 
 
-def main(argv: list | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     """The exit code."""
     given = _parser().parse_args(argv)
     try:
         image = configuration.load(given.cabinet).safety_image
         if not os.path.exists(given.port):
             raise ConfigError(
-                f"{given.port}: no such port; plug the board in, look at /dev/serial/by-id"
+                f"{given.port}: no such port; plug the board in, see /dev/serial/by-id"
             )
         with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
             flash(Mpremote(given.port), image, folder, given.dry_run)
@@ -136,15 +150,19 @@ def main(argv: list | None = None) -> int:
 MPY_CROSS = shutil.which("mpy-cross")
 
 
-def flash(device, image, folder, dry_run: bool, compiler: str | None = MPY_CROSS) -> None:
-    """Load a board. device: an Mpremote; folder: for what is compiled; compiler: path of mpy-cross
-    or None.
-    """
+def flash(
+    device: Device,
+    image: array,
+    folder: str | pathlib.Path,
+    dry_run: bool,
+    compiler: str | None = MPY_CROSS,
+) -> None:
+    """Load a board. folder: for compiled files; compiler: path of mpy-cross or None."""
     board = probe(device)
     fits = compiler and bytecode_of(compiler) == board.bytecode
     files = lay_out(pathlib.Path(folder), board.kind, image, compiler if fits else None)
     if LATCH_FILE in board.files:
-        files.pop(LATCH_FILE)  # a latch outlives the loading
+        files.pop(LATCH_FILE)  # a new program must not clear a latch
     version = ".".join(map(str, board.bytecode))
     print(
         f"board      {board.kind}, MicroPython bytecode v{version}: sending "
@@ -155,37 +173,35 @@ def flash(device, image, folder, dry_run: bool, compiler: str | None = MPY_CROSS
             print(f"would copy {name} ({path.stat().st_size} bytes)")
         return
     clear(device, board.files)
-    # main.py starts the others: it comes when they are right
+    # main.py starts the other files, so it is copied after they are verified
     for part in (files.keys() - {"main.py"}, {"main.py"}):
         chosen = {name: path for name, path in files.items() if name in part}
         copy(device, chosen)
         verify(device, chosen)
     print(
-        f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; take "
-        f"the service jumper off and switch the board off and on"
+        f"done       {len(files)} files, limit image {parameters.image_crc(image):08x}; remove "
+        f"the service jumper and switch the board off and on"
     )
 
 
-def probe(device):
-    """What board it is. FlashError for one that channel B has no pins for."""
+def probe(device: Device) -> Board:
+    """Read the kind of the board. FlashError for a board without a pin table for channel B."""
     printed = device.call("exec", PROBE)
     words = next((line.split() for line in printed.splitlines() if line.startswith("board ")), None)
     if words is None or len(words) < 3 or not words[2].isdecimal():
-        raise FlashError(f"{device.port}: no MicroPython answers there")
+        raise FlashError(f"{device.port}: no MicroPython answers")
     kind = BOARDS.get(words[1])
     if kind is None:
         known = ", ".join(f"{port} ({name})" for port, name in BOARDS.items())
         raise FlashError(
-            f"{device.port}: is a board of MicroPython's port {words[1]}; allowed are {known}"
+            f"{device.port}: the board has MicroPython's port {words[1]}; allowed are {known}"
         )
     code = int(words[2])
     return Board(kind, (code & 255, code >> 8 & 3), tuple(words[3:]))
 
 
-def bytecode_of(compiler: str) -> tuple:
-    """(major, minor) of the bytecode that a mpy-cross makes, () when it does not say or does not
-    run.
-    """
+def bytecode_of(compiler: str) -> tuple[int, ...]:
+    """(major, minor) of the bytecode format of a mpy-cross; () if it prints none or fails."""
     try:
         printed = _ran([compiler, "--version"]).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -194,7 +210,7 @@ def bytecode_of(compiler: str) -> tuple:
     return tuple(int(number) for number in (*found.groups(), 0)[:2]) if found else ()
 
 
-def sources(kind: str) -> dict:
+def sources(kind: str) -> dict[str, pathlib.Path]:
     """{name on the board: file here} of the program, main.py last."""
     safety = ROOT / "safety"
     found = {f"safety/{path.name}": path for path in sorted(safety.glob("*.py"))}
@@ -205,10 +221,10 @@ def sources(kind: str) -> dict:
     return found
 
 
-def lay_out(folder, kind: str, image, compiler: str | None) -> dict:
-    """{name on the board: file}: the limit image, the empty latch file, the program; main.py last
-    of all.
-    """
+def lay_out(
+    folder: pathlib.Path, kind: str, image: array, compiler: str | None
+) -> dict[str, pathlib.Path]:
+    """{name on the board: file} of limit image, empty latch file and program, main.py last."""
     files = {"image.bin": folder / "image.bin", LATCH_FILE: folder / LATCH_FILE}
     files["image.bin"].write_bytes(si.file_bytes(image))
     files[LATCH_FILE].write_bytes(LATCH_NONE)
@@ -222,7 +238,7 @@ def lay_out(folder, kind: str, image, compiler: str | None) -> dict:
     return files
 
 
-def _compile(compiler, path, name, made):
+def _compile(compiler: str, path: pathlib.Path, name: str, made: pathlib.Path) -> None:
     try:
         done = _ran([compiler, "-s", name, "-o", str(made), str(path)])
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -231,35 +247,37 @@ def _compile(compiler, path, name, made):
         raise FlashError(f"mpy-cross: {_reason(done.stderr)}")
 
 
-def clear(device, present: tuple) -> None:
-    """Remove what an earlier loading left: main.py first, so that half a program never starts."""
-    for name, options in (("main.py", ()), ("safety", ("-r",))):
-        if name in present:  # an old source beside a new bytecode would win
-            device.call("fs", "rm", *options, f":{name}")
+def clear(device: Device, present: tuple[str, ...]) -> None:
+    """Remove an earlier program: main.py first, because a board without main.py starts no half
+    program.
+    """
+    for name, command in (("main.py", ("fs", "rm")), ("safety", ("fs", "rm", "-r"))):
+        if name in present:  # MicroPython prefers an old source to new bytecode
+            device.call(*command, f":{name}")
     device.call("fs", "mkdir", ":safety", "+", "fs", "mkdir", ":safety/mcu")
 
 
-def copy(device, files: dict) -> None:
-    """Copy files in one go."""
-    words = []
+def copy(device: Device, files: dict[str, pathlib.Path]) -> None:
+    """Copy files with one command."""
+    words: list[str] = []
     for name, path in files.items():
         words += ["+"] * bool(words) + ["fs", "cp", str(path), f":{name}"]
     device.call(*words)
 
 
-def verify(device, files: dict) -> None:
-    """Compare the digest of every file with the one here. FlashError names the first that
-    differs.
+def verify(device: Device, files: dict[str, pathlib.Path]) -> None:
+    """Compare the digests of the board's files with the files here. FlashError names the first
+    file that differs.
     """
     printed = device.call("exec", DIGEST.format(names=list(files)))
-    told = {
+    digests = {
         words[1]: words[2]
         for words in map(str.split, printed.splitlines())
         if words[:1] == ["digest"]
     }
     for name, path in files.items():
-        if told.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
-            raise FlashError(f"{device.port}: {name} did not arrive as it was sent: try again")
+        if digests.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
+            raise FlashError(f"{device.port}: {name} arrived changed: try again")
 
 
 if __name__ == "__main__":

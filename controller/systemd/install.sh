@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts the controller on a cabinet's box, or into the tree of one (--root DIR), and takes it away again.
+# Installs the controller on a cabinet's box, or into the tree of a box (--root DIR), and uninstalls it.
 #
-# Each release has a directory of its own, /opt/firebreak/releases/NAME, and `current` points to one: a power cut in the
-# middle leaves the old one, whole. Configuration and state are never touched by an installation. Nothing is started
-# and nothing is stopped by it: a cabinet changes its program when a person restarts it.
+# Each release has its own directory, /opt/firebreak/releases/NAME, and `current` points to one: a power cut during an
+# installation leaves the old release whole. An installation changes no configuration and no state. It starts and stops
+# no service: a cabinet changes its program when a person restarts it.
 set -euo pipefail
-# The service's user reads all of this, also on a box whose root has a umask of 077.
+# The service's user has to read all files, also on a box whose root has a umask of 077.
 umask 022
 
 here="$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
@@ -36,7 +36,7 @@ clean_up() {
     [ -z "$work" ] || rm -rf -- "${root:?}/$opt/.staging"
 }
 
-# A command on the target. In a tree of another machine it gets that machine's files, and /dev and /proc for its time.
+# Runs a command on the target. In the tree of another machine it sees the files of the tree, and /dev and /proc.
 on_target() {
     if [ "$root" = / ]; then
         "$@"
@@ -74,17 +74,17 @@ parse() {
                 shift
                 ;;
             *)
-                fail "$command does not know '$1'; it knows: --root DIR, $own_option" 2
+                fail "$command: '$1' is not allowed; allowed: --root DIR, $own_option" 2
                 ;;
         esac
     done
     [ "$(id -u)" -eq 0 ] || fail "$command needs root: sudo ./flash.sh $command"
 }
 
-# Everything that would stop the installation half way is asked first.
+# Checks first all conditions that would stop the installation half way.
 check_target() {
     local name
-    [ -e "$root/lib/systemd/systemd" ] || fail "$root has no systemd, which starts and watches the services"
+    [ -e "$root/lib/systemd/systemd" ] || fail "$root has no systemd: it starts and monitors the services"
     for name in /usr/bin/systemd-sysusers /sbin/ip /usr/bin/flock; do
         [ -e "$root$name" ] || fail "$root has no $name: apt-get install systemd iproute2 util-linux"
     done
@@ -93,7 +93,7 @@ check_target() {
         fail "$root has no Python 3.11 or newer with its venv module: apt-get install python3 python3-venv"
 }
 
-# An absolute link in a tree means a place in that tree, and would lead out of it from here.
+# An absolute link in a tree is meant for the tree. From this machine it leads out of the tree.
 check_links() {
     local place found
     [ "$root" != / ] || return 0
@@ -111,7 +111,7 @@ target_python() {
     on_target /usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 }
 
-# Named from the folder they are in: where a clone lies, and what letters that path has, changes nothing.
+# Names relative to the clone: the path of the clone and its letters do not change the digest.
 sources() {
     find safety controller drivers hil -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
         printf '%s\0' setup.cfg pyproject.toml requirements.lock
@@ -121,7 +121,7 @@ digests() {
     cd -- "$tree" && sources | xargs -0 sha256sum -- && target_python
 }
 
-# Version and digest of all that makes the release: the same sources give the same name, and nothing is done twice.
+# Version and digest of all sources of the release: the same sources give the same name, so no release is built twice.
 release_name() {
     local version digests
     version="$(sed -n 's/^version = //p' "$tree/setup.cfg")"
@@ -134,14 +134,14 @@ pip_here() {
         fail "pip: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
 }
 
-# Wheels of the locked packages and of the project itself, all into one folder. Made here and not on the target, which
-# may be a tree without a network; --wheels DIR needs no network at all.
+# Puts wheels of the locked packages and of the project into one folder. This machine builds them, because the target
+# may be a tree without a network. --wheels DIR needs no network.
 make_wheels() {
     local from=() python=/usr/bin/python3
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
     "$python" -c 'import venv, ensurepip' 2>/dev/null || python="$(command -v python3)"
     "$python" -m venv "$work/venv" >"$work/log" 2>&1 ||
-        fail "could not make a virtual environment: $(tail -n 1 "$work/log")"
+        fail "no virtual environment made: $(tail -n 1 "$work/log")"
     "$python" "$here/../documents/locked.py" run >"$work/run.lock"
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
@@ -153,8 +153,8 @@ make_wheels() {
         --dest "$work/wheels" -r "$work/run.lock"
 }
 
-# By its full name where there is one: /usr/bin/python3 is another Python after an upgrade of the system, and would not
-# find the packages of this one. Debian keeps python3.11 until a person removes it.
+# Prefers the full name, such as python3.11: after an upgrade of the system /usr/bin/python3 is another Python, which
+# does not find the packages of this release. Debian keeps python3.11 until a person removes it.
 lasting_python() {
     local path
     path="/usr/bin/python$(target_python)"
@@ -191,14 +191,14 @@ make_release() {
     say "installed" "release $name in /$opt"
 }
 
-# The mark goes first: half a release must not count as one when its sources are installed again.
+# Removes `complete` first: half a release must not count as complete when its sources are installed again.
 remove_release() {
     rm -f -- "$1/complete"
     sync -f "$1"
     rm -rf -- "$1"
 }
 
-# `current` changes in one step. The release before stays for a way back, and so does one that still runs.
+# `current` changes in one step. The previous release stays for a way back. A release that still runs stays too.
 switch_to() {
     local name="$1" before each
     before="$(basename "$(readlink "$root/$opt/current" || true)")"
@@ -216,14 +216,14 @@ switch_to() {
     done
 }
 
-# place SOURCE TARGET: in one step, so that a power cut leaves the file there was or the whole new one.
+# place SOURCE TARGET: replaces a file in one step: a power cut leaves the old file or the whole new file.
 place() {
     install -D -m 644 "$1" "$root/$2.part"
     sync "$root/$2.part"
     mv -fT "$root/$2.part" "$root/$2"
 }
 
-# put SOURCE TARGET: one of our own files, replaced when it differs.
+# put SOURCE TARGET: replaces a file of this project if it differs.
 put() {
     cmp -s "$1" "$root/$2" && return
     place "$1" "$2"
@@ -234,7 +234,7 @@ digest_of() {
     (cd "$root" && sha256sum -- "$1")
 }
 
-# True while a file is as an installation put it there: its owner has not changed it.
+# True while the owner has not changed a file since an installation put it there.
 is_as_installed() {
     [ ! -L "$root/$1" ] && grep -qsxF "$(digest_of "$1")" "$root/$as_installed"
 }
@@ -245,7 +245,7 @@ remember() {
     place "$work/installed" "$as_installed"
 }
 
-# keep SOURCE TARGET: a file that is the owner's once they have changed it.
+# keep SOURCE TARGET: installs a file, but keeps a file that the owner has changed.
 keep() {
     if [ ! -e "$root/$2" ] || is_as_installed "$2"; then
         put "$1" "$2"
@@ -275,8 +275,8 @@ install_user() {
     on_target install -d -m 750 -o firebreak -g firebreak /var/lib/firebreak
 }
 
-# A service is enabled when it comes for the first time; what an operator has disabled since stays disabled. The mark
-# is for an installation that is interrupted between the two: the next one must not take the unit for disabled.
+# Enables a service when it is installed for the first time. A service that an operator disabled later stays disabled.
+# The file `mark` exists until the service is enabled. After an interruption the next installation enables it.
 install_service() {
     local mark="$root/$opt/.enable-$1"
     case "$1" in
@@ -314,20 +314,20 @@ install_services() {
     fi
 }
 
-# What a running box has to be told. No interface that is up and no service that runs is touched.
-tell_system() {
+# Tells a running box to load the new rules and units. Interfaces that are up and running services are not changed.
+reload_system() {
     is_live || return 0
     systemctl daemon-reload
     systemctl restart systemd-modules-load.service ||
         say "warning" "not all kernel modules were loaded: systemctl status systemd-modules-load"
     udevadm control --reload
     if systemctl --quiet is-active firebreak.service; then
-        say "running" "the controller goes on as it was until: systemctl restart firebreak"
+        say "running" "the controller runs its old release until: systemctl restart firebreak"
     fi
 }
 
-# The cabinet's own files against this release and its types: better said now than by a restart that does not come up.
-# As the service's user, who must be able to read them.
+# Checks the cabinet's files with this release and its types, because a restart with refused files would not come up.
+# Runs as the service's user, because this user has to read the files.
 check_cabinet() {
     local file="/$etc/cabinet/cabinet.toml" said
     [ -e "$root$file" ] || return 0
@@ -339,13 +339,13 @@ check_cabinet() {
 
 next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
-        say "next" "cp -r /$etc/example /$etc/cabinet; put your site and ports in (ls -l /dev/serial/by-path)"
+        say "next" "cp -r /$etc/example /$etc/cabinet; write your site and ports into it (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
-        say "" "sudo -u firebreak firebreak prepare   (a new cabinet's first store; without one it needs the key too)"
+        say "" "sudo -u firebreak firebreak prepare   (the first store of a new cabinet; without it a start needs the key)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
-        say "" "at the cabinet, the key out of RUN: sudo -u firebreak firebreak approve"
-        say "" "it rests then: sudo -u firebreak firebreak start, once it may close"
+        say "" "at the cabinet, with the key out of RUN: sudo -u firebreak firebreak approve"
+        say "" "the cabinet stays in standby until: sudo -u firebreak firebreak start"
     fi
 }
 
@@ -368,7 +368,7 @@ do_install() {
     switch_to "$name"
     install_configuration
     install_services
-    tell_system
+    reload_system
     check_cabinet
     next_steps
 }
@@ -388,9 +388,9 @@ stop_services() {
         fi
     done
     if is_live; then
-        # As patterns: what is not there any more, at a second run, is no error.
+        # Patterns, because systemctl fails for the name of a missing unit, for example at a second run.
         systemctl stop 'firebreak-can@*.service' 'run-firebreak.moun[t]' ||
-            say "warning" "/run/firebreak is in use (by a shell that stands there?); it goes with the next boot"
+            say "warning" "/run/firebreak is in use (perhaps by a shell in it); the next boot removes it"
     fi
 }
 
@@ -415,13 +415,13 @@ do_uninstall() {
         udevadm control --reload
     fi
     if [ "$purge" = yes ]; then
-        remove_what_is_kept
+        remove_kept
     else
-        say_what_is_kept
+        list_kept
     fi
 }
 
-# What is the owner's: configuration, state and drop-ins of the services, each ended by a NUL.
+# Paths of the owner's files: configuration, state and drop-ins of the services, each with a NUL after it.
 owned() {
     local each
     for each in "${root:?}/$etc" "$root/var/lib/firebreak" "$root/$units"/{firebreak*.service,run-firebreak.mount}.d; do
@@ -429,18 +429,18 @@ owned() {
     done
 }
 
-say_what_is_kept() {
+list_kept() {
     local each
     while IFS= read -r -d '' each; do
         say "kept" "${each#"$root"}"
     done < <(owned)
-    say "kept" "the users and groups firebreak* (uninstall --purge removes all that is kept)"
+    say "kept" "the users and groups firebreak* (to remove all kept files and users: uninstall --purge)"
 }
 
-remove_what_is_kept() {
+remove_kept() {
     local name
     owned | xargs -0r rm -rf --
-    rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use, as said above
+    rm -rf -- "${root:?}/run/firebreak" 2>/dev/null || true # in use: the next boot removes it
     for name in firebreak-upstream firebreak; do
         if on_target getent passwd "$name" >/dev/null; then
             on_target userdel "$name"
@@ -464,7 +464,7 @@ main() {
     "do_$command"
 }
 
-# A test reads this file for its functions.
+# A test sources this file for its functions.
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
     main "$@"
 fi

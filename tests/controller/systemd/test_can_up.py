@@ -1,4 +1,4 @@
-"""`firebreak can-up`: the bit rate comes from the configuration; every refusal is one line."""
+"""`firebreak can-up`: the bit rate is that of the configuration; every refusal is one line."""
 
 import argparse
 
@@ -12,12 +12,12 @@ from controller.system.paths import say
 
 @pytest.fixture
 def box(tmp_path):
-    """(site files with can0 at 500 kbit/s, sysfs folder with can0, `ip` that notes its words)."""
+    """(site files with can0 at 500 kbit/s, folder with a sysfs of can0 and an `ip` that logs)."""
     files = SiteFiles(tmp_path / "sites")
     device = tmp_path / "net" / "can0" / "device"
     device.mkdir(parents=True)
     ip = tmp_path / "ip"
-    ip.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told\n')
+    ip.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\n')
     ip.chmod(0o755)
     return files, tmp_path
 
@@ -31,12 +31,13 @@ def run(box, name, capsys):
     except Ended as end:
         code = end.code
         say(end)
-    told = (folder / "told").read_text().splitlines() if (folder / "told").exists() else []
-    return code, capsys.readouterr().err.splitlines(), told
+    log = folder / "asked"
+    asked = log.read_text().splitlines() if log.exists() else []
+    return code, capsys.readouterr().err.splitlines(), asked
 
 
 def test_the_interface_gets_the_bit_rate_of_the_configuration(box, capsys):
-    """can-utils #262: restart-ms 0 never recovers; #400, python-can #2004: ENOBUFS with 10."""
+    """can-utils #262: restart-ms 0 never recovers. #400, python-can #2004: ENOBUFS with 10."""
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 250000")
     assert run(box, "can0", capsys) == (
         0,
@@ -56,26 +57,26 @@ def test_a_virtual_interface_has_no_bit_rate():
     ]
 
 
-def test_an_interface_that_is_not_the_cabinets_is_left_alone(box, capsys):
-    code, lines, told = run(box, "can7", capsys)
-    assert (code, told) == (0, [])
+def test_an_interface_of_no_configuration_stays_unchanged(box, capsys):
+    code, lines, asked = run(box, "can7", capsys)
+    assert (code, asked) == (0, [])
     assert lines == ["firebreak: can7: nothing done, the configuration has can0"]
 
 
-def test_an_absent_interface_is_one_line(box, capsys):
+def test_a_missing_interface_is_refused_in_one_line(box, capsys):
     (box[1] / "net" / "can0" / "device").rmdir()
     (box[1] / "net" / "can0").rmdir()
-    code, lines, told = run(box, "can0", capsys)
-    assert (code, len(lines), told) == (3, 1, []) and "plug the adapter in" in lines[0]
+    code, lines, asked = run(box, "can0", capsys)
+    assert (code, len(lines), asked) == (3, 1, []) and "plug the adapter in" in lines[0]
 
 
-def test_a_wrong_configuration_is_one_line(box, capsys):
+def test_a_wrong_configuration_is_refused_in_one_line(box, capsys):
     box[0].replace("type", "bitrate_bps = 500000", "bitrate_bps = 5")
-    code, lines, told = run(box, "can0", capsys)
-    assert (code, len(lines), told) == (2, 1, []) and "bitrate_bps" in lines[0]
+    code, lines, asked = run(box, "can0", capsys)
+    assert (code, len(lines), asked) == (2, 1, []) and "bitrate_bps" in lines[0]
 
 
-def test_what_ip_refuses_is_one_line_and_ends_it(box, capsys):
+def test_an_error_of_ip_ends_the_command_with_one_line(box, capsys):
     (box[1] / "ip").write_text(
         "#!/bin/sh\necho 'RTNETLINK answers: Operation not permitted\n' >&2; exit 2\n"
     )

@@ -1,4 +1,4 @@
-"""Loading a microcontroller: the commands, their order, the checks and the complaints."""
+"""Loading a microcontroller: the commands, their order, the checks and the errors."""
 
 import functools
 import hashlib
@@ -14,7 +14,7 @@ from tests.tables import cases
 
 
 class Device:
-    """A board behind mpremote: its `files`, `calls` in order; `damage`: a file arrives changed."""
+    """A board at mpremote: `files`, `calls` in order; `damage`: the file that arrives changed."""
 
     port = "/dev/ttyTEST"
 
@@ -70,7 +70,7 @@ fi
 
 
 @pytest.mark.parametrize("platform, kind", [("rp2", "pico"), ("pyboard", "stm32")])
-def test_a_board_gets_the_program_and_its_own_pins(tmp_path, image, capsys, platform, kind):
+def test_a_board_gets_the_program_and_its_pin_table(tmp_path, image, capsys, platform, kind):
     device = Device(platform)
     flash_mcu.flash(device, image, tmp_path, False, None)
     files = device.files
@@ -84,24 +84,24 @@ def test_a_board_gets_the_program_and_its_own_pins(tmp_path, image, capsys, plat
     assert not [name for name in files if "qemu" in name]
 
 
-def test_the_main_program_goes_first_and_comes_last(tmp_path, image):
+def test_main_py_is_removed_first_and_copied_last(tmp_path, image):
     device = Device()
     names = ("main.py", "safety/kernel.py", "image.bin")
     device.files = {**dict.fromkeys(names, b"old"), "latch.bin": b"\2\xfd"}
     flash_mcu.flash(device, image, tmp_path, False, None)
     order = [" ".join(words) for words in device.calls]
-    others, came = [
+    others, main = [
         next(at for at, words in enumerate(order) if f"py :{name}" in words)
         for name in ("safety/kernel.py", "main.py")
     ]
-    assert order.index("fs rm :main.py") < others < came
-    assert any("hashlib" in words for words in order[others + 1 : came])
-    assert device.files["latch.bin"] == b"\2\xfd"  # a latch outlives the loading
+    assert order.index("fs rm :main.py") < others < main
+    assert any("hashlib" in words for words in order[others + 1 : main])
+    assert device.files["latch.bin"] == b"\2\xfd"  # a new program must not clear a latch
     assert device.files["main.py"] != b"old"
 
 
 @pytest.mark.parametrize("version, sent", [("6.3", "bytecode"), ("6.2", "source"), ("7", "source")])
-def test_bytecode_goes_only_to_a_board_that_takes_it(tmp_path, image, capsys, version, sent):
+def test_only_a_board_of_the_same_format_gets_bytecode(tmp_path, image, capsys, version, sent):
     device = Device()
     flash_mcu.flash(device, image, tmp_path, False, _compiler(tmp_path, version))
     assert f"sending {sent}" in capsys.readouterr().out
@@ -119,9 +119,9 @@ def test_a_dry_run_copies_nothing(tmp_path, image, capsys):
 
 
 @pytest.mark.parametrize("damage", ["image.bin", "safety/kernel.py", "main.py"])
-def test_a_file_that_arrives_changed_is_named(tmp_path, image, damage):
+def test_a_file_that_arrives_changed_is_an_error(tmp_path, image, damage):
     device = Device(damage=damage)
-    with pytest.raises(flash_mcu.FlashError, match=f"{damage} did not arrive"):
+    with pytest.raises(flash_mcu.FlashError, match=f"{damage} arrived changed"):
         flash_mcu.flash(device, image, tmp_path, False, None)
     assert ("main.py" in device.files) == (damage == "main.py")
 
@@ -138,17 +138,17 @@ def test_another_board_is_refused(tmp_path, image, device, words):
         flash_mcu.flash(device, image, tmp_path, False, None)
 
 
-def test_a_compiler_that_fails_is_told_in_a_line(tmp_path, image):
+def test_a_failed_compiler_is_an_error_of_one_line(tmp_path, image):
     with pytest.raises(flash_mcu.FlashError, match="^mpy-cross: SyntaxError: invalid$"):
         flash_mcu.flash(Device(), image, tmp_path, False, _compiler(tmp_path, code=1))
 
 
 @cases("""words  line
     ()  "the following arguments are required: PORT"
-    ("/dev/no_such",)  "/dev/no_such: no such port; plug the board in, look at /dev/serial/by"
+    ("/dev/no_such",)  "/dev/no_such: no such port; plug the board in, see /dev/serial/by-id"
     ("/dev/null", "--cabinet", "/no/such.toml")  "/no/such.toml: cannot be read: No such file"
 """)
-def test_wrong_input_is_one_line(capsys, words, line):
+def test_wrong_input_is_refused_in_one_line(capsys, words, line):
     try:
         code = flash_mcu.main(list(words))
     except SystemExit as end:
@@ -158,12 +158,12 @@ def test_wrong_input_is_one_line(capsys, words, line):
 
 
 @cases(r"""words  line
-    'Traceback\nmpremote.Error: could not enter raw repl'  "no MicroPython answers: is the s"
+    'Traceback\nmpremote.Error: could not enter raw repl'  "no MicroPython answers: fit the s"
     "python: No module named mpremote"  "mpremote is not installed: pip install 'fireb"
     "mpremote: failed to access x (it may be in use)"  "mpremote: failed to access"
-    ""  "mpre"
+    ""  "mpremote failed and printed no reason"
 """)
-def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
+def test_an_error_of_mpremote_becomes_one_line(monkeypatch, words, line):
     done = flash_mcu.subprocess.CompletedProcess([], 1, "cp a :b\n" if words else "", words)
     monkeypatch.setattr(flash_mcu.subprocess, "run", lambda *_, **__: done)
     with pytest.raises(flash_mcu.FlashError) as error:
@@ -171,7 +171,7 @@ def test_mpremotes_complaints_become_one_line(monkeypatch, words, line):
     assert str(error.value).startswith(f"/dev/x: {line}") and "\n" not in str(error.value)
 
 
-def test_a_compiler_that_does_not_run_is_none(tmp_path, image, capsys):
+def test_a_compiler_that_does_not_run_counts_as_missing(tmp_path, image, capsys):
     broken = tmp_path / "mpy-cross"
     broken.write_text("no program")
     for device in (Device(), Device(mpy=0)):
@@ -179,7 +179,7 @@ def test_a_compiler_that_does_not_run_is_none(tmp_path, image, capsys):
         assert "sending source" in capsys.readouterr().out
 
 
-def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
+def test_a_compiler_that_hangs_is_an_error_of_one_line(monkeypatch, tmp_path):
     def run(*_, **__):
         raise flash_mcu.subprocess.TimeoutExpired("mpy-cross", 1)
 
@@ -189,20 +189,20 @@ def test_a_compiler_that_hangs_is_told_in_a_line(monkeypatch, tmp_path):
         flash_mcu._compile("mpy-cross", *names)
 
 
-def test_a_port_where_something_else_speaks_is_told(monkeypatch):
-    """A reply need not be text; a board must name its bytecode."""
+def test_another_device_at_the_port_is_an_error(monkeypatch):
+    """Its reply may not be text. A board must report its bytecode format."""
     real = flash_mcu.subprocess.run
-    for said in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
-        run = functools.partial(real, ["printf", said])
+    for printed in (r"\xff\xfe\n", r"board rp2 \xff\n", r"board rp2 six\n"):
+        run = functools.partial(real, ["printf", printed])
         monkeypatch.setattr(flash_mcu.subprocess, "run", lambda _, **kind: run(**kind))
-        with pytest.raises(flash_mcu.FlashError, match="^/dev/x: no MicroPython answers there$"):
+        with pytest.raises(flash_mcu.FlashError, match="^/dev/x: no MicroPython answers$"):
             flash_mcu.probe(flash_mcu.Mpremote("/dev/x"))
 
 
-def test_a_silent_port_is_told(monkeypatch):
+def test_a_silent_port_is_an_error(monkeypatch):
     def run(*_, **__):
         raise flash_mcu.subprocess.TimeoutExpired("mpremote", 1)
 
     monkeypatch.setattr(flash_mcu.subprocess, "run", run)
-    with pytest.raises(flash_mcu.FlashError, match="nothing answers there within 60 s"):
+    with pytest.raises(flash_mcu.FlashError, match="no board answers within 60 s"):
         flash_mcu.Mpremote("/dev/x").call("fs", "ls")

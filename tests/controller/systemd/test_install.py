@@ -1,4 +1,4 @@
-"""The installer without a box; `flash.sh vm-test` runs the whole installation on a real system."""
+"""The installer without a box. `flash.sh vm-test` runs the installation on a real system."""
 
 import configparser
 import hashlib
@@ -33,7 +33,7 @@ EXPOSURE_MAX = {
 
 
 def bash(command, tree, **environment):
-    """(exit code, lines) of functions of the script in a tree; a note replaces on_target."""
+    """(exit code, lines) of functions of the script in a tree. The stub of on_target logs."""
     work = tree.with_name(f"{tree.name}-work")
     work.mkdir(exist_ok=True)
     stub = (
@@ -69,23 +69,23 @@ def flash(*arguments, path=None, program=ROOT / "flash.sh"):
     ("install", "--wheels")  "--wheels needs a directory"
     ("install", "--root", "/nowhere/at/all")  "/nowhere/at/all: there is no such directory"
     ("install", "--purge")  "--purge belongs to uninstall"
-    ("install", "now")  "--root DIR, --wheels DIR"
+    ("install", "now")  "allowed: --root DIR, --wheels DIR"
     ("uninstall", "--wheels", "/usr")  "--wheels belongs to install"
-    ("uninstall", "now")  "--root DIR, --purge"
+    ("uninstall", "now")  "allowed: --root DIR, --purge"
 """)
 def test_a_wrong_command_line_is_refused_in_one_line(arguments, words):
     code, out, err = flash(*arguments)
     assert (code, out, len(err)) == (2, [], 1) and words in err[0], err
 
 
-def note(path, text):
+def make_script(path, text):
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
 
 @pytest.mark.parametrize("command", ["install", "uninstall"])
-def test_without_root_it_names_the_command_that_has_it(command, tmp_path):
-    note(tmp_path / "id", "echo 1000")
+def test_without_root_the_error_has_the_right_command(command, tmp_path):
+    make_script(tmp_path / "id", "echo 1000")
     wanted = f"flash.sh: {command} needs root: sudo ./flash.sh {command}"
     assert flash(command, path=tmp_path) == (3, [], [wanted])
 
@@ -101,16 +101,16 @@ def test_a_tree_without_systemd_or_python_is_refused(tmp_path):
     assert code == 3 and len(lines) == 1 and "apt-get install python3 python3-venv" in lines[0]
 
 
-def test_a_set_up_that_waits_for_another_reports_it_and_ends(tmp_path):
+def test_a_set_up_reports_that_another_one_runs(tmp_path):
     copy = small_clone(tmp_path / "clone")
     shutil.copy(ROOT / "flash.sh", copy)
-    note(tmp_path / "flock", f'echo "$*" >>{tmp_path}/asked\nexit 1')
+    make_script(tmp_path / "flock", f'echo "$*" >>{tmp_path}/asked\nexit 1')
     code, _, err = flash("check", "file", path=tmp_path, program=copy / "flash.sh")
     assert code == 3 and asked(tmp_path) == ["--nonblock 9", "--timeout 900 9"]
     assert len(err) == 2 and all("another one" in line and f"{copy}/.venv" in line for line in err)
 
 
-def test_the_owners_files_are_never_changed(tmp_path):
+def test_an_installation_never_changes_files_of_the_owner(tmp_path):
     assert bash("install_configuration", tmp_path)[0] == 0
     site = tmp_path / "etc/firebreak/example/site.toml"
     assert site.read_text() == (ROOT / "controller/sites/example/site.toml").read_text()
@@ -139,8 +139,8 @@ def release(tree, text):
 INSTALLED = (0, [f"installed   /{TYPE}"])
 
 
-def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
-    """Otherwise no cabinet would get a corrected type file; also back to an older release."""
+def test_a_file_that_is_unchanged_follows_the_release(tmp_path):
+    """A cabinet needs the corrected type file of a new release, or that of an older one."""
     example = ["installed   /etc/firebreak/example/site.toml"]
     for text, more in (("1", example), ("2", []), ("3", []), ("2", [])):
         assert bash(release(tmp_path, text), tmp_path) == (0, INSTALLED[1] + more)
@@ -148,7 +148,7 @@ def test_a_file_nobody_has_changed_follows_the_release(tmp_path):
     assert bash(release(tmp_path, "2"), tmp_path) == (0, [])
 
 
-def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_new_one(tmp_path):
+def test_a_changed_file_stays_until_the_owner_takes_the_new_one(tmp_path):
     bash(release(tmp_path, "1"), tmp_path)
     mine, new = tmp_path / TYPE, Path(f"{tmp_path / TYPE}.new")
     mine.write_text("mine")
@@ -161,7 +161,7 @@ def test_a_changed_file_stays_through_every_release_until_the_owner_takes_the_ne
     assert bash(release(tmp_path, "4"), tmp_path) == INSTALLED
 
 
-def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
+def test_a_file_without_a_digest_or_a_link_is_kept(tmp_path):
     """A file without a digest belongs to the owner."""
     bash(release(tmp_path, "1"), tmp_path)
     (tmp_path / "etc/firebreak/.installed").unlink()
@@ -173,7 +173,7 @@ def test_a_file_from_before_there_were_digests_or_a_link_is_kept(tmp_path):
     assert (tmp_path / "elsewhere").read_text() == "1"
 
 
-def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_path):
+def test_an_interrupted_installation_leaves_the_old_file_and_the_next_one_completes_it(tmp_path):
     bash(release(tmp_path, "1"), tmp_path)
     for command in ("install", "sync", "mv"):
         code, _ = bash(f"{command}() {{ exit 9; }}; {release(tmp_path, '2')}", tmp_path)
@@ -186,7 +186,7 @@ def test_an_interrupted_installation_leaves_the_old_one_and_is_made_good(tmp_pat
     assert bash(release(tmp_path, "4"), tmp_path) == INSTALLED
 
 
-def test_the_example_works_from_where_it_is_put(tmp_path):
+def test_a_copy_of_the_installed_example_loads(tmp_path):
     from controller.config import configuration
 
     bash("install_configuration", tmp_path)
@@ -196,13 +196,13 @@ def test_the_example_works_from_where_it_is_put(tmp_path):
 
 SERVICE = "etc/systemd/system/firebreak.service"
 CAN_DROP_INS = "etc/systemd/system/firebreak-can@.service.d"
-# the controller goes last
+# the controller is last
 STOPPED = [f"firebreak{name}.service" for name in ("-upstream", "-record", "")]
 ENABLED = ["systemctl --quiet enable firebreak.service"]
 ALONE = "has_command() { false; }; install_services"
 
 
-def test_companions_come_only_when_their_command_exists(tmp_path):
+def test_a_companion_is_installed_only_if_its_command_exists(tmp_path):
     bash('has_command() { [ "$1" = record ]; }; install_services', tmp_path)
     services = {f"firebreak{name}.service" for name in ("", "-can@", "-record")}
     units = {path.name for path in (tmp_path / SERVICE).parent.iterdir()}
@@ -211,7 +211,7 @@ def test_companions_come_only_when_their_command_exists(tmp_path):
 
 
 def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
-    """needrestart matches service names against these expressions; 0: never by itself."""
+    """needrestart matches service names with these expressions. 0: never restarted by itself."""
     bash("has_command() { true; }; install_services", tmp_path)
     text = (tmp_path / "etc/needrestart/conf.d/firebreak.conf").read_text()
     (rule,) = re.findall(r"^\$nrconf\{override_rc\}\{qr\((.*)\)\} = 0;$", text, re.MULTILINE)
@@ -219,7 +219,7 @@ def test_an_upgrade_of_the_system_restarts_no_service(tmp_path):
 
 
 def test_a_service_is_enabled_once_also_after_an_interruption(tmp_path):
-    """A service that an operator has disabled stays disabled."""
+    """A service that an operator disabled stays disabled."""
     broken = "has_command() { false; }; on_target() { false; }; install_services"
     assert bash(broken, tmp_path)[0] != 0
     assert (tmp_path / SERVICE).exists() and asked(tmp_path) == []
@@ -229,7 +229,7 @@ def test_a_service_is_enabled_once_also_after_an_interruption(tmp_path):
     assert bash(ALONE, tmp_path) == (0, [])
 
 
-def test_a_strict_umask_of_root_shuts_the_service_out_of_nothing(tmp_path):
+def test_the_service_can_read_all_files_under_a_strict_umask_of_root(tmp_path):
     command = (
         f"umask 077; source {quote(str(SCRIPT))}; root={quote(str(tmp_path))}; work=$root/w; mkdir "
         "$work; has_command() { true; }; on_target() { :; }; mkdir -p $root/$opt/releases/one; "
@@ -251,7 +251,7 @@ def test_a_changed_unit_is_replaced_and_its_drop_ins_stay(tmp_path):
     assert unit.read_text() == (FOLDER / "firebreak.service").read_text() and mine.exists()
 
 
-def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp_path):
+def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_path):
     answers = (
         "on_target() { echo \"$*\" >>$root/asked; echo 'report'; "
         "echo 'cabinet.toml:name: is missing' >&2; return $code; }; check_cabinet"
@@ -267,7 +267,7 @@ def test_a_configuration_the_release_refuses_is_said_before_anybody_restarts(tmp
     assert code == 0 and refused == f"warning     this release refuses {where}"
     restart = "correct it before: systemctl restart firebreak"
     assert remedy == f"{'':12}{restart} (the way back: README.md)"
-    # the user that must be able to read it
+    # this user has to read the files
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
 
 
@@ -284,7 +284,7 @@ def releases(tree):
     return names, os.readlink(folder / "current")
 
 
-def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
+def test_the_previous_release_is_kept_and_older_ones_are_removed(tmp_path):
     for name in ("one", "two", "three"):
         add_release(tmp_path, name)
         assert bash(f"switch_to {name}", tmp_path)[0] == 0
@@ -292,12 +292,12 @@ def test_the_release_before_is_kept_and_older_ones_go(tmp_path):
     assert releases(tmp_path) == kept
     program = os.readlink(tmp_path / "usr/local/bin/firebreak")
     assert program == "/opt/firebreak/current/bin/firebreak"
-    bash("switch_to three", tmp_path)  # the same release again is no switch
+    bash("switch_to three", tmp_path)  # the same release again
     assert releases(tmp_path) == kept
 
 
-def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
-    """A running controller still loads modules when it first needs them."""
+def test_a_release_that_still_runs_is_not_removed(tmp_path):
+    """A running controller loads some modules late."""
     line = ["bash", "-c", "read line", f"{tmp_path}/opt/firebreak/releases/one/bin/x"]
     runs = subprocess.Popen(line, stdin=subprocess.PIPE)
     try:
@@ -309,8 +309,8 @@ def test_a_release_that_still_runs_is_not_taken_away(tmp_path):
         runs.communicate()
 
 
-def test_an_older_release_is_an_installation_like_any_other(tmp_path):
-    """An older release reports the switch and names a service without a command in that release."""
+def test_an_older_release_can_be_installed(tmp_path):
+    """The installation reports the switch, and each service without a command in that release."""
     steps = "make_release {0}; switch_to {0}; install_services"
     for name in ("old", "new"):
         add_release(tmp_path, name, "complete")
@@ -324,7 +324,7 @@ def test_an_older_release_is_an_installation_like_any_other(tmp_path):
 
 
 def test_an_unfinished_release_is_made_again(tmp_path):
-    """A power cut leaves a folder without its last file; that folder counts as nothing."""
+    """A power cut leaves a folder without its last file, `complete`."""
     add_release(tmp_path, "one")
     made = "make_wheels() { echo wheels; fail 'stopped here'; }; make_release one"
     assert bash(made, tmp_path)[0] == 3
@@ -332,7 +332,7 @@ def test_an_unfinished_release_is_made_again(tmp_path):
     assert bash(made, tmp_path) == (0, ["unchanged   release one"])
 
 
-def test_half_a_release_that_was_being_removed_is_no_release(tmp_path):
+def test_a_partly_removed_release_does_not_count_as_complete(tmp_path):
     for name in ("one", "two", "three"):
         add_release(tmp_path, name, "complete")
         cut = 'rm() { case "$*" in "-rf "*) exit 9 ;; *) command rm "$@" ;; esac; }; '
@@ -344,8 +344,8 @@ def test_half_a_release_that_was_being_removed_is_no_release(tmp_path):
 WHEELS = 'make_wheels() { mkdir "$work/wheels"; touch "$work/wheels/a.whl" "$work/run.lock"; }; '
 
 
-def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
-    """A link to /usr/bin/python3 would then be another Python without the packages."""
+def test_a_release_survives_an_upgrade_of_the_system(tmp_path):
+    """A link to /usr/bin/python3 would lead to another Python, without the packages."""
     found = "target_python() { echo 3.11; }; lasting_python"
     assert bash(found, tmp_path) == (0, ["/usr/bin/python3"])
     (tmp_path / "usr/bin").mkdir(parents=True)
@@ -355,8 +355,8 @@ def test_a_release_outlives_an_upgrade_of_the_system(tmp_path):
     assert asked(tmp_path)[0] == "/usr/bin/python3.11 -m venv /opt/firebreak/releases/one"
 
 
-def test_a_release_counts_as_complete_only_when_it_is_on_disk(tmp_path):
-    """A power cut after the mark would leave a broken release for ever."""
+def test_a_release_is_complete_only_when_it_is_on_disk(tmp_path):
+    """A power cut after an early `complete` would leave a broken release for ever."""
     noted = (
         'on_target() { mkdir -p "$place"; }; '
         'sync() { if [ -e "$place/complete" ]; then echo marked; else echo files; fi; }; '
@@ -388,7 +388,9 @@ def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     copy = small_clone(tmp_path / folder)
     first = named(copy, tmp_path)
     assert first[0] == 0 and re.fullmatch(r"\d+\.\d+\.\d+-[0-9a-f]{12}", first[1][0])
-    assert first == named(small_clone(tmp_path / "elsewhere"), tmp_path), "wherever they lie"
+    assert first == named(small_clone(tmp_path / "elsewhere"), tmp_path), (
+        "the place of the sources does not matter"
+    )
     assert first != named(copy, tmp_path, "echo 3.12")
     (copy / "safety" / "a.pyc").write_text("compiled")
     assert named(copy, tmp_path) == first
@@ -396,7 +398,7 @@ def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     assert named(copy, tmp_path) != first
 
 
-def test_sources_that_cannot_be_read_have_no_name(tmp_path):
+def test_unreadable_sources_have_no_name(tmp_path):
     copy = small_clone(tmp_path / "clone")
     assert named(copy, tmp_path, "false")[0] == 3
     (copy / "requirements.lock").unlink()
@@ -405,8 +407,8 @@ def test_sources_that_cannot_be_read_have_no_name(tmp_path):
 
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
-def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
-    """pip takes "[1]" at the end of a path for an extra."""
+def test_a_clone_sets_itself_up_in_any_folder(folder, tmp_path):
+    """pip reads "[1]" at the end of a path as an extra."""
     copy = small_clone(tmp_path / folder)
     shutil.copy(ROOT / "flash.sh", copy)
     python = copy / ".venv/bin/python"
@@ -424,8 +426,8 @@ def test_a_clone_sets_itself_up_wherever_it_lies(folder, tmp_path):
 
 
 @pytest.mark.parametrize("folder", [ALL_AT_ONCE, *slow(*AWKWARD)])
-def test_a_tree_may_lie_anywhere(folder, tmp_path):
-    """All but root and network: installed twice, the second changes nothing, then uninstalled."""
+def test_a_tree_may_be_in_any_folder(folder, tmp_path):
+    """Installed twice without root and network: the second changes nothing. Then uninstalled."""
     tree = tmp_path / folder
     tree.mkdir()
     stubs = (
@@ -480,7 +482,7 @@ def test_uninstall_keeps_configuration_and_state(whole):
     folders = {"/".join(name.split("/")[:2]) for name in left(whole)}
     assert folders == {"etc/firebreak", "etc/systemd", "var/lib"}
     assert [line.split()[-1] for line in asked(whole)] == STOPPED
-    assert bash("do_uninstall", whole)[0] == 0  # twice is no error
+    assert bash("do_uninstall", whole)[0] == 0  # a second run is not an error
 
 
 LIVE = (
@@ -490,8 +492,8 @@ LIVE = (
 )
 
 
-def test_uninstalling_a_running_box_twice_is_no_error(whole):
-    """systemctl fails for the name of a missing unit, not for a pattern."""
+def test_a_running_box_can_be_uninstalled_twice(whole):
+    """systemctl fails for the name of a missing unit, but not for a pattern."""
     for _ in range(2):
         code, lines = bash(LIVE + "do_uninstall", whole)
         assert code == 0 and not any(line.startswith("warning") for line in lines), lines
@@ -503,7 +505,7 @@ def removed_users(tree):
     return [line.split()[-1] for line in asked(tree) if line.startswith("userdel")]
 
 
-def test_a_run_directory_in_use_does_not_end_an_uninstallation_half_way(whole):
+def test_an_uninstallation_goes_on_if_the_run_directory_is_in_use(whole):
     busy = LIVE.replace("run-firebreak.mount", "run-firebreak")
     code, lines = bash(busy + "do_uninstall", whole)
     (warning,) = [line for line in lines if line.startswith("warning")]
@@ -530,13 +532,13 @@ def test_a_link_out_of_the_tree_is_refused(place, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["check_target() { :; }; do_install", "do_uninstall"])
-def test_a_second_installer_or_uninstaller_does_not_wait(command, whole):
+def test_a_second_installer_or_uninstaller_ends_at_once(command, whole):
     code, lines = bash(f"exec 8<{whole}/opt/firebreak; flock 8; {command}", whole)
     assert code == 3 and lines == [f"flash.sh: another installation into {whole} is running"]
     assert (whole / SERVICE).exists()
 
 
-def test_purge_leaves_nothing(whole):
+def test_purge_removes_all_files_users_and_groups(whole):
     assert bash("purge=yes; do_uninstall", whole)[0] == 0
     assert (left(whole), len(removed_users(whole))) == ([], 2)
     assert set(removed_users(whole)) == {"firebreak", "firebreak-upstream"}
@@ -553,7 +555,7 @@ def unit(name):
     return found
 
 
-def test_the_controllers_unit_grants_what_the_program_takes():
+def test_the_unit_of_the_controller_grants_the_limits_that_the_program_takes():
     found = unit("firebreak.service")
     for key, value in (
         ("LimitRTPRIO", realtime.FIFO_PRIORITY),
@@ -565,10 +567,10 @@ def test_the_controllers_unit_grants_what_the_program_takes():
     ):
         assert found[key] == [str(value)]
     assert int(found["TimeoutStopSec"][0]) * 1_000_000 > loop.OPEN_US_MAX > loop.STOP_US_MAX
-    assert "CPUQuota" not in found and "RestrictRealtime" not in found  # both would hurt the loop
+    assert "CPUQuota" not in found and "RestrictRealtime" not in found  # both would stop the loop
 
 
-def test_the_units_use_the_programs_places():
+def test_the_units_use_the_paths_of_the_program():
     run, state = paths.RUN_DIRECTORY, paths.STATE_DIRECTORY
     assert f"/run/{unit('firebreak.service')['RuntimeDirectory'][0]}" == run
     assert f"/var/lib/{unit('firebreak.service')['StateDirectory'][0]}" == state
@@ -580,8 +582,8 @@ def test_the_units_use_the_programs_places():
     assert unit("run-firebreak.mount")["Where"] == [run]
 
 
-def test_doors_have_no_device_and_nobody_else_writes_in_the_run_directory():
-    """The gateway wrote a coil frame on a bus in use, and a link over a copy of the store."""
+def test_the_gateway_has_no_device_and_does_not_write_in_the_run_directory():
+    """A gateway once wrote a coil frame on a bus in use, and a link over a copy of the store."""
     gateway, own = unit("firebreak-upstream.service"), unit("firebreak.service")
     assert "DeviceAllow" not in gateway and gateway["PrivateDevices"] == ["yes"]
     assert "dialout" not in str(gateway) and "ReadWritePaths" not in gateway
@@ -601,14 +603,14 @@ def test_the_groups_are_those_of_the_program():
 
 
 def test_two_journals_fit_the_run_directory():
-    """A start puts a new ring beside the old one: /run of a 1 GB box was too small."""
+    """A start makes a new ring beside the old one. /run of a box with 1 GB was too small."""
     megabytes = int(re.search(r"size=(\d+)M", unit("run-firebreak.mount")["Options"][0])[1])
     assert megabytes << 20 > 2 * journal_header.JOURNAL_BYTES + (16 << 20)
     assert int(unit("firebreak.service")["MemoryMax"][0].removesuffix("M")) > 2 * megabytes
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_companions_cannot_take_the_loops_time(name):
+def test_companions_cannot_take_time_from_the_loop(name):
     found, own = unit(name), unit("firebreak.service")
     assert found["CapabilityBoundingSet"] in ([""], ["CAP_NET_ADMIN"])
     assert found["NoNewPrivileges"] == ["yes"]
@@ -618,7 +620,7 @@ def test_companions_cannot_take_the_loops_time(name):
 
 
 def analysed(unit, *options):
-    """How `systemd-analyze security` ended; skips without it and before version 250."""
+    """The result of `systemd-analyze security`. Skips without it and before version 250."""
     analyse = shutil.which("systemd-analyze")
     if not analyse:
         pytest.skip("needs systemd-analyze")
@@ -635,8 +637,8 @@ def test_exposure(name):
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_the_recorder_may_ask_how_good_the_clock_is():
-    """systemd takes lines in order: `~@privileged` holds @clock and takes it away."""
+def test_the_recorder_may_read_the_quality_of_the_clock():
+    """systemd applies lines in order: `~@privileged` includes @clock and removes it."""
     filters = unit("firebreak-record.service")["SystemCallFilter"]
     clocks = ["adjtimex", "clock_adjtime", "clock_adjtime64"]
     assert filters[0] == "@system-service" and filters[-1].split() == clocks
