@@ -1,3 +1,3 @@
-"""The siting audit: a site's plan against the spacing, size and height rules of the fact table's
+"""The siting audit checks a site's plan by the spacing, size and height rules of the fact table's
 Table B.
 """

@@ -1,5 +1,5 @@
-"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. Scope rules
-apply or do not.
+"""Judges a site by every rule: met, not met, not applicable, or a fact is missing. A scope rule
+applies or does not apply.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,10 @@ MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
 
 
 class Finding(NamedTuple):
-    """One rule on one site. worst: the Item the verdict rests on; wrong: all Items that do not meet
-    it.
+    """One rule on one site. worst: the Item that decides the verdict; items: all Items; wrong: the
+    Items that do not meet the rule.
 
-    facts: what is missing; reason: why it is not applicable.
+    facts: the missing facts; reason: why the rule is not applicable.
     """
 
     rule: rules.Rule
@@ -30,9 +30,9 @@ class Finding(NamedTuple):
     clause: str
     confidence: str
     worst: Item | None = None
-    items: tuple = ()
-    wrong: tuple = ()
-    facts: tuple = ()
+    items: tuple[Item, ...] = ()
+    wrong: tuple[Item, ...] = ()
+    facts: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -47,7 +47,7 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
 
 
 def is_met(findings: list[Finding]) -> bool:
-    """Whether nothing is violated and nothing is missing."""
+    """Whether no rule is violated and no fact is missing."""
     return not of(findings, NOT_MET) and not of(findings, NEEDS_FACT)
 
 
@@ -73,7 +73,7 @@ def judge(site: Site, rule: rules.Rule) -> Finding:
     return (_classified if rule.sense == rules.SCOPE else _judged)(finding, known)
 
 
-def _excluded(site, rule):
+def _excluded(site: Site, rule: rules.Rule) -> str:
     if rule.local and rule.local not in site.local:
         return f"local profile {rule.local} is not in force"
     if site.edition not in rule.clauses:
@@ -81,24 +81,26 @@ def _excluded(site, rule):
     return rule.scope.reason(site)
 
 
-def _judged(finding, known):
+def _judged(finding: Finding, known: list[Item]) -> Finding:
     in_order = sorted(known, key=lambda item: margin(finding.rule, item))
     wrong = tuple([item for item in in_order if margin(finding.rule, item) < -TOUCH_m])
     verdict = NOT_MET if wrong else NEEDS_FACT if finding.facts else MET
     return finding._replace(verdict=verdict, worst=next(iter(in_order), None), wrong=wrong)
 
 
-def _classified(finding, known):
+def _classified(finding: Finding, known: list[Item]) -> Finding:
     worst = next((item for item in known if item.value), None)
-    if finding.facts:  # what is known of one model does not hold for another
+    if finding.facts:  # a known fact of one model does not hold for another
         return finding._replace(verdict=NEEDS_FACT, worst=worst)
     if worst is None:
-        return finding._replace(reason="it is not so here")
+        return finding._replace(reason="this is not the case here")
     return finding._replace(verdict=APPLIES, worst=worst)
 
 
 def margin(rule: rules.Rule, item: Item) -> float:
-    """By how much an Item meets a rule, below 0 by how much it does not; of a fact 1 or -1."""
+    """The margin of an Item to the limit of a rule, < 0 if it does not meet the rule. A fact has 1
+    or -1.
+    """
     if rule.sense in (rules.SAID, rules.SCOPE):
         return 1.0 if item.value else -1.0
     limit = limit_of(rule, item)
@@ -106,5 +108,5 @@ def margin(rule: rules.Rule, item: Item) -> float:
 
 
 def limit_of(rule: rules.Rule, item: Item) -> float | None:
-    """The number an Item is held against."""
+    """The limit of an Item."""
     return rule.number if item.limit is None else item.limit

@@ -1,34 +1,37 @@
-"""`firebreak siting SITE.toml`: the report, as JSON and the plan as SVG where asked for."""
+"""`firebreak siting SITE.toml`: prints the report; options write it as JSON and the plan as SVG."""
 
+import argparse
 import itertools
 import json
 import os
 
 from controller.config.refusal import ConfigError
 from controller.siting import audit, geometry, plan, reading, report
+from controller.siting.site import Site
+from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 
 NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the command."""
     siting = commands.add_parser("siting")
     siting.add_argument("file", help="a siting file (controller/siting/AUDIT.md)")
-    siting.add_argument("--json", metavar="FILE", help="write the findings for machines")
+    siting.add_argument("--json", metavar="FILE", help="write the findings as JSON")
     siting.add_argument("--svg", metavar="FILE", help="write the plan")
     siting.add_argument(
         "--lengths",
         choices=tuple(geometry.LENGTHS),
         default="m",
-        help="of report and plan (%(default)s)",
+        help="unit of report and plan (%(default)s)",
     )
     siting.set_defaults(run=run)
 
 
-def run(arguments) -> int:
-    """0: everything met; 1: something is not met or a fact is missing; 2: a wrong file or no place
-    for an output; 3: an output not written.
+def run(arguments: argparse.Namespace) -> int:
+    """0: all rules met; 1: a rule is not met or a fact is missing; 2: a wrong file, or no folder
+    for an output; 3: an output was not written.
     """
     try:
         site = reading.load(arguments.file)
@@ -41,8 +44,8 @@ def run(arguments) -> int:
     for first, second in itertools.combinations(paths, 2):
         if _is_same(second, first):
             say(
-                f"{second}: is named twice; allowed a file of its own for the site, for --json and "
-                f"for --svg"
+                f"{second}: is named twice; allowed three different files for the site, --json and "
+                "--svg"
             )
             return WRONG_INPUT
     findings = audit.audit(site)
@@ -58,14 +61,14 @@ def run(arguments) -> int:
     return DONE if audit.is_met(findings) else NOT_DONE
 
 
-def _is_same(path, other):
-    """Whether two names lead to one regular file, there or not yet; a device may be written to
-    twice.
+def _is_same(path: str, other: str) -> bool:
+    """Whether two names lead to one regular file, which may not exist yet. Two outputs may go to
+    one device.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)
 
 
-def _json(site, findings):
+def _json(site: Site, findings: list[audit.Finding]) -> str:
     return json.dumps(report.document(site, findings), indent=1) + "\n"

@@ -1,23 +1,30 @@
-"""Which distances a plan shows: what is not met or met only as reduced, what binds each unit, each
-exposure and the walls of each area, and what lies beside.
+"""The distances that a plan shows.
 
-A judged distance has the rule with the least margin; a further one (rule None) is met and binds no
-unit.
+They are: distances that do not meet a rule or meet it only as reduced; the binding distance of each
+unit; distances to exposures, walls and neighbours.
+
+A judged distance has the rule with the least margin. A further distance (rule None) is judged by
+no rule.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from controller.siting import audit, geometry, rules
+from controller.siting.audit import Finding
 from controller.siting.fields import NEAR_m
+from controller.siting.geometry import Gap, Point, Shape
 from controller.siting.items import Item, gap_item
+from controller.siting.site import Site
+from controller.siting.things import Area
 
-# units; of more only what binds a unit is shown: of a thousand lines none could be followed
+# With more units the plan shows only binding distances, because a thousand lines are unreadable.
 CROWD = 40
 
 
 class Distance(NamedTuple):
-    """item: with its gap and names; rule: None where none judged it; is_sure: no (?) at its clause;
-    is_met.
+    """item: with its gap and names; rule: None if no rule judged it; is_sure: the clause has no
+    (?).
     """
 
     rule: rules.Rule | None
@@ -25,18 +32,25 @@ class Distance(NamedTuple):
     is_met: bool
     is_sure: bool = True
 
+    @property
+    def gap(self) -> Gap:
+        """The gap of the item. ValueError for an item that is no distance."""
+        if self.item.gap is None:
+            raise ValueError(f"{self.item.names}: is no distance")
+        return self.item.gap
 
-def shown(findings: list, site) -> list:
-    """All distances of a plan, each pair of names once; what is not met is first, so that its label
-    has most room.
+
+def shown(findings: list[Finding], site: Site) -> list[Distance]:
+    """All distances of a plan, each pair of names once. Distances that are not met come first,
+    because the first labels have most room.
     """
     least, names = _least(findings), [unit.name for unit in site.units]
-    # Of a crowd only what binds. Else also what is met only because of a barrier, a wall or a test
-    # (B19); and all that is not met: of two that bind the same unit the lesser shortage is one too.
+    # Without a crowd the plan also shows each distance that is met only with a barrier, a wall or a
+    # test (B19). It shows each distance that is not met, even if another one binds the unit.
     judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
-    # the last of a pair stays: what is not met hides that it is reduced
+    # the last of a pair wins: "not met" replaces "reduced"
     judged = [
-        *[each for each in judged if each.rule.id == "B19"],
+        *[each for each in judged if each.rule is not None and each.rule.id == "B19"],
         *[each for each in judged if not each.is_met],
         *binding(findings, site),
         *[each for name, each in least.items() if name not in names],
@@ -47,20 +61,19 @@ def shown(findings: list, site) -> list:
     return judged + [each for each in further if each.item.names not in by_names]
 
 
-def binding(findings: list, site) -> list:
-    """Of each unit the distance with the least margin within NEAR_m, each once, in the order of the
-    units.
+def binding(findings: list[Finding], site: Site) -> list[Distance]:
+    """The distance with the least margin of each unit, within NEAR_m, each once, in the order of
+    the units.
     """
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
 
 
-def _least(findings):
-    """{name of a unit, exposure, area, fence: its judged Distance with the least margin within
-    NEAR_m}.
-    """
-    margins, found = {}, {}
+def _least(findings: list[Finding]) -> dict[str, Distance]:
+    """{name of a unit, exposure, area or fence: its judged Distance with the least margin}."""
+    margins: dict[str, float] = {}
+    found: dict[str, Distance] = {}
     for margin, distance in _judged(findings):
         for name in distance.item.names:
             if name not in margins or margin < margins[name]:
@@ -69,7 +82,7 @@ def _least(findings):
     return found
 
 
-def _judged(findings):
+def _judged(findings: list[Finding]) -> Iterator[tuple[float, Distance]]:
     """(margin, Distance) of every distance within NEAR_m that a rule judges."""
     for finding in findings:
         if finding.rule.sense == rules.SCOPE:
@@ -81,12 +94,12 @@ def _judged(findings):
                 yield margin, Distance(finding.rule, item, is_met, is_sure)
 
 
-def _further(gap, *names):
+def _further(gap: Gap, *names: str) -> Distance:
     return Distance(None, gap_item(names[0], names[1], gap)._replace(names=names), True)
 
 
-def _exposures(site, judged):
-    """Of each exposure that no rule looked at the nearest unit, within NEAR_m."""
+def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
+    """The nearest unit, within NEAR_m, of each exposure that no rule covers."""
     return [
         _further(gap, unit.name, exposure.name)
         for unit, exposure, gap in site.nearest_units
@@ -94,13 +107,13 @@ def _exposures(site, judged):
     ]
 
 
-def _walls(site, judged):
-    """Of each wall at which no judged distance ends the nearest unit that faces it; of CROWD units
-    at most.
+def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
+    """The nearest unit of each wall at which no judged distance ends, if the unit faces the wall.
+    [] for more than CROWD units.
     """
-    found = []
+    found: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
-        ends = [each.item.gap.end for each in judged if area.name in each.item.names]
+        ends = [each.gap.end for each in judged if area.name in each.item.names]
         units = [unit for unit in site.units if unit.area == area.name]
         for number, wall in enumerate(geometry.edges(area.shape), 1):
             line = geometry.Shape(wall)
@@ -114,13 +127,13 @@ def _walls(site, judged):
     return found
 
 
-def _is_on(point, shape):
+def _is_on(point: Point, shape: Shape) -> bool:
     return geometry.gap(geometry.Shape((point,)), shape).distance_m <= geometry.TOUCH_m
 
 
-def _faces(gap, wall, area):
-    """Whether a gap ends beside the corners of its wall, within NEAR_m, with no other wall of the
-    area across it.
+def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
+    """Whether a gap is within NEAR_m, ends between the corners of its wall, and crosses no other
+    wall of the area.
     """
     if gap.distance_m > NEAR_m or any(
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
@@ -135,9 +148,9 @@ def _faces(gap, wall, area):
     )
 
 
-def _neighbours(site):
-    """Pairs of units apart with no third one nearer to both than they are to each other; of at most
-    CROWD units.
+def _neighbours(site: Site) -> list[Distance]:
+    """Pairs of units without a third unit that is nearer to both than they are to each other. []
+    for more than CROWD units.
     """
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {

@@ -1,17 +1,20 @@
-"""Whether a value of a siting file is one its key may have."""
+"""Checks a value of a siting file by the kind and the range of its key."""
+
+from collections.abc import Callable
+from typing import Any
 
 from controller.config.acceptance_text import names_nothing
 from controller.config.refusal import not_allowed, refuse, shown
 from controller.siting import fields as f, ground
 
 
-def frozen(value):
-    """A list as a tuple, also inside."""
+def frozen(value: Any) -> Any:
+    """A list as a tuple, lists inside it included; another value unchanged."""
     return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
 
 
-def check_value(path: str, where: tuple, value, field) -> None:
-    """Refuse a value that its key may not have."""
+def check_value(path: str, where: tuple[str, ...], value: Any, field: f.Key) -> None:
+    """Refuse a value that its key does not allow."""
     fits = FITS[field.kind]
     if not fits(value, field):
         options = field.allowed if field.kind in ("choice", "choices") else ()
@@ -20,9 +23,7 @@ def check_value(path: str, where: tuple, value, field) -> None:
             wrong = next((each for each in value if each not in options), value)
         not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
     if field.kind == "named" and names_nothing(value):
-        refuse(
-            path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field)
-        )
+        refuse(path, where, f"{shown(value)} is not allowed: it is no name", f.allowed_words(field))
     if field.kind == "points" and field.allowed[0] == 3:
         fault = ground.fault_of_outline(frozen(value))
         if fault:
@@ -36,11 +37,13 @@ def check_value(path: str, where: tuple, value, field) -> None:
         refuse(path, where, "has a point twice in a row", "points that differ")
 
 
-def _is_number(value, low, high):
+def _is_number(value: Any, low: float, high: float) -> bool:
     return type(value) in (int, float) and low <= value <= high
 
 
-def _is_point(value, low=-f.COORDINATE_m_MAX, high=f.COORDINATE_m_MAX):
+def _is_point(
+    value: Any, low: float = -f.COORDINATE_m_MAX, high: float = f.COORDINATE_m_MAX
+) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
@@ -48,8 +51,8 @@ def _is_point(value, low=-f.COORDINATE_m_MAX, high=f.COORDINATE_m_MAX):
     )
 
 
-def _is_points(value, field):
-    """At least one point; a polygon with too few has a line of its own."""
+def _is_points(value: Any, field: f.Key) -> bool:
+    """A polygon may have too few points here: `check_value` has a separate message for it."""
     if (
         not isinstance(value, list)
         or not 1 <= len(value) <= f.POINTS_MAX
@@ -61,7 +64,7 @@ def _is_points(value, field):
     return field.allowed[0] == 3 or len(value) >= field.allowed[0]
 
 
-def _is_text(value, field):
+def _is_text(value: Any, field: f.Key) -> bool:
     return (
         isinstance(value, str)
         and bool(value.strip())
@@ -70,7 +73,7 @@ def _is_text(value, field):
     )
 
 
-FITS = {
+FITS: dict[str, Callable[[Any, f.Key], bool]] = {
     "number": lambda value, field: _is_number(value, *field.allowed),
     "flag": lambda value, field: type(value) is bool,
     "choice": lambda value, field: type(value) in (int, str) and value in field.allowed,

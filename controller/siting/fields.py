@@ -1,6 +1,6 @@
-"""Every key of a siting file as data: what it may hold, whether it is required, what it means.
+"""Every key of a siting file as data: allowed values, whether it is required, its meaning.
 
-Tables: SITE is the top of the file, the others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
+Tables: SITE is the top of the file. The others are `[model.NAME]`, `[unit.NAME]`, `[area.NAME]`,
 `[exposure.NAME]`, `[barrier.NAME]`, and once each `[fence]` and `[la_r3]`.
 """
 
@@ -24,9 +24,9 @@ STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE = MODES = (
     "open_garage",
 )
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
-# technology: (threshold kWh, most kWh per fire area or None where unlimited); rows B1 and B11.
-# Sodium-ion has no line of its own among the maxima, so it gets that of the other technologies.
-TECHNOLOGIES = {
+# {technology: (threshold kWh, most kWh per fire area or None without a limit)}; rows B1 and B11.
+# The maxima have no line for sodium-ion, so it has the maximum of the other technologies.
+TECHNOLOGIES: dict[str, tuple[float, float | None]] = {
     "lithium_ion": (20, 600),
     "lead_acid": (70, None),
     "nickel_cadmium": (70, None),
@@ -57,24 +57,24 @@ PERMIT_PARTS = (
     "ventilation",
     "racks",
 )
-# Numbers that more than one rule needs, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
+# Numbers that several rules need, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
 # millimetre.
 GROUP_kWh, PREPACKAGED_kWh = 50, 250
 SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
 MOBILE_d = 30  # row B29
-SEPARATION_h = 2  # row B25; the one rating of a separation that the source has
-# Chosen by the project, of no code: above the cells themselves, without any room between them.
+SEPARATION_h = 2  # row B25; the only rating of a separation in the source
+# Chosen by the project, not by a code: more than cells alone hold, without any space between them.
 DENSEST_kWh_per_m3 = 1000
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200
-THINGS_MAX = 400  # of each table: a plan of a site, not of a town
+THINGS_MAX = 400  # entries of each table: the plan is of one site
 NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
 class Key(NamedTuple):
-    """kind: number, size (low, high); flag; choice, choices (options); text; named (a text that has
-    to name a paper or a person); point; points (fewest, most).
+    """kind and, in brackets, `allowed`: number, size (low, high); flag; choice, choices (options);
+    text; named (a text that names a paper or a person); point; points (fewest, most).
     """
 
     kind: str
@@ -83,29 +83,27 @@ class Key(NamedTuple):
     is_required: bool = False
 
 
-def _length(what, most_m=1000, least_m=0, is_required=False):
+def _length(what: str, most_m: float = 1000, least_m: float = 0, is_required: bool = False) -> Key:
     return Key("number", what, (least_m, most_m), is_required)
 
 
-def _report(what):
+def _report(what: str) -> Key:
     return Key("named", what)
 
 
-def _flag(what):
+def _flag(what: str) -> Key:
     return Key("flag", what)
 
 
 SITE = {
     "schema": Key("choice", "the form of this file", (SCHEMA,), True),
-    "name": Key("text", "what the report and the plan are headed with", (), True),
+    "name": Key("text", "title of report and plan", (), True),
     "edition": Key("choice", "edition profile that was adopted", EDITIONS, True),
     "mode": Key("choice", "how the storage is installed", MODES, True),
     "place": Key("choice", "only in mode stationary, required there", PLACES),
-    "local": Key("choices", "local profiles on top of the edition", LOCALS),
-    "absent": Key("choices", "kinds of exposure of which there is none within 30.5 m", KINDS),
-    "dedicated_building": _flag(
-        "indoors: the building holds nothing but the storage (unsaid: it does not)"
-    ),
+    "local": Key("choices", "local profiles in addition to the edition", LOCALS),
+    "absent": Key("choices", "kinds of exposure without any within 30.5 m", KINDS),
+    "dedicated_building": _flag("indoors: the building contains only the storage (default: false)"),
     "deployed_days": Key("number", "mobile: days at this place", (0, 36_500)),
     "charging_location": _flag("mobile: the units are charged or kept here between deployments"),
     "floor_above_vehicle_access_m": _length(
@@ -118,10 +116,10 @@ SITE = {
     "plume_model": _report("id of the plume model"),
     "signs_say": Key("choices", "the words on the signs at the entrances", SIGN_WORDS),
     "permit_file": Key(
-        "choices", "what the permit file holds besides the layout and the energies", PERMIT_PARTS
+        "choices", "contents of the permit file besides the layout and the energies", PERMIT_PARTS
     ),
     "north_deg": Key(
-        "number", "where north is, clockwise from up the plan (unsaid: 0)", (-360, 360)
+        "number", "direction of north, clockwise from up the plan (default: 0)", (-360, 360)
     ),
 }
 MODEL = {
@@ -136,12 +134,12 @@ MODEL = {
     "ul_9540_listing": _report("listing of the system"),
     "ul_1973_listing": _report("listing of cells, modules, batteries"),
     "residential_listing": _flag("listed for residential use"),
-    "prepackaged": _flag("listed as pre-engineered or prepackaged (unsaid: it is not)"),
+    "prepackaged": _flag("listed as pre-engineered or prepackaged (default: false)"),
     "walk_in": _flag("a person can go in"),
     "entry_for_maintenance_only": _flag("walk-in: entered for inspection and maintenance only"),
     "container": Key(
         "choice",
-        "what the walls of its container are made of",
+        "material of the walls of its container",
         ("none", "noncombustible", "combustible"),
     ),
     "rack_to_container_wall_m": _length("combustible container: racks to its walls", 100),
@@ -151,12 +149,12 @@ MODEL = {
     "ul_9540a_wall_spacing_m": _length("distance to the wall in that test", 30),
     "ul_9540a_wall_rise_K": Key("number", "temperature rise of the wall in that test", (0, 2000)),
     "ul_9540a_egress_heat_flux_W_per_m2": Key(
-        "number", "heat flux at the egress path in it", (0, 1_000_000)
+        "number", "heat flux at the egress path in that test", (0, 1_000_000)
     ),
-    "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in it"),
-    "ul_9540a_no_explosion": _flag("no explosion in it"),
+    "ul_9540a_no_flaming_outside": _flag("no flaming outside the unit in that test"),
+    "ul_9540a_no_explosion": _flag("no explosion in that test"),
     "ul_9540a_neighbours_below_vent": _flag(
-        "neighbour modules stayed below cell vent temperature in it"
+        "neighbour modules stayed below cell vent temperature in that test"
     ),
     "large_scale_fire_test": _report("id of the large-scale fire test with the gases ignited"),
     "exposure_spacing_tested_m": _length(
@@ -174,13 +172,13 @@ AREA = {
     "floor_below_exit_discharge_m": _length(
         "floor below the lowest exit-discharge floor", 2000, -2000
     ),
-    "group_H": _flag("classed as Group H (unsaid: it is not)"),
-    "location": Key("choice", "dwelling: what it is; required there", LOCATIONS),
+    "group_H": _flag("classed as Group H (default: false)"),
+    "location": Key("choice", "dwelling: kind of the area; required there", LOCATIONS),
     "roof_noncombustible": _flag("rooftop"),
     "fire_operations_clear": _flag("rooftop: firefighting is not obstructed"),
-    "approved_by": _report("rooftop above 22.86 m: who approved it"),
+    "approved_by": _report("rooftop above 22.86 m: the person or office that approved it"),
     "class_a_beyond_m": _length(
-        "rooftop: class A covering under the units and so far around", 1000
+        "rooftop: class A covering under the units and to this distance around them", 1000
     ),
 }
 OF_BUILDINGS = (
@@ -189,19 +187,19 @@ OF_BUILDINGS = (
     "wall_without_openings",
     "occupant_load",
 )
-TABLES = {
+TABLES: dict[str, dict[str, Key]] = {
     "model": MODEL,
     "unit": {
         "model": Key("text", "name of its [model.NAME]", (), True),
-        "center_m": Key("point", "where its center is", (), True),
-        "rotation_deg": Key("number", "turned counter-clockwise (unsaid: 0)", (-360, 360)),
-        "group": Key("text", "units with one word here are one group (unsaid: each its own)"),
+        "center_m": Key("point", "its center", (), True),
+        "rotation_deg": Key("number", "turned counter-clockwise (default: 0)", (-360, 360)),
+        "group": Key("text", "units with the same word are one group (default: one per unit)"),
     },
     "area": AREA,
     "exposure": {
         "kind": Key("choice", "", KINDS, True),
-        "point_m": Key("point", "one of these three gives the place"),
-        "line_m": Key("points", "an open line; a lot line goes on straight beyond its ends", (2,)),
+        "point_m": Key("point", "one of these three keys gives the place"),
+        "line_m": Key("points", "an open line; a lot line goes on straight at its ends", (2,)),
         "outline_m": Key("points", "a closed outline; of a lot line the whole lot", (3,)),
         "inside_m": Key("point", "lot line with line_m, required there: any point inside the lot"),
         "wall_fire_rating_h": Key("number", "building: the wall that faces the units", (0, 24)),
@@ -217,7 +215,7 @@ TABLES = {
         "fire_rating_h": Key("number", "", (0, 24), True),
     },
 }
-SINGLE_TABLES = {
+SINGLE_TABLES: dict[str, dict[str, Key]] = {
     "fence": {
         "outline_m": Key("points", "mobile: the fence, closed", (3,), True),
         "gate_locked": _flag("its gate is locked"),
@@ -229,8 +227,8 @@ SINGLE_TABLES = {
 }
 
 
-def allowed_words(field) -> str:
-    """What a key may hold, in words."""
+def allowed_words(field: Key) -> str:
+    """The allowed values of a key in words."""
     low, *high = field.allowed or ("",)
     point = f"[x, y], each {-COORDINATE_m_MAX}..{COORDINATE_m_MAX}"
     text = f"{TEXT_CHARACTERS} printable characters"

@@ -1,26 +1,32 @@
-"""Plane geometry of a plan: distances between shapes, containment, barriers. Metres; a point is (x,
+"""Plane geometry of a plan: distances between shapes, containment, clipping. Metres; a point is (x,
 y), y up the plan.
 
-Nothing here knows a rule. A distance is exact up to float rounding, far below TOUCH_m.
+This module knows no rule. A distance is exact up to float rounding, far below TOUCH_m.
 """
 
 import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# things nearer than that touch: the rounding of decimal input, far below any tape measure
+# Things within this distance touch: more than the rounding of decimal input, far below a tape
+# measure.
 TOUCH_m = 1e-6
 
-LENGTHS = {"m": 1.0, "ft": 0.3048}  # in metres: what report and plan may print
+LENGTHS = {"m": 1.0, "ft": 0.3048}  # units of report and plan, in metres
 
-ROUNDING_m = 1e-9  # of a computed point, coordinates being within 100 km
+ROUNDING_m = 1e-9  # of a computed point with coordinates within 100 km
 
-# of a segment: of the longest one, the end of an open lot line drawn on, to a nanometre
+# Bisections of a segment: they find a point to a nanometre on the longest one, the extended end of
+# an open lot line.
 HALVINGS = 52
+
+Point = tuple[float, float]
+Edge = tuple[Point, Point]
+Box = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
 
 
 def short(value_m: float, lengths: str, digits: int | None = None) -> str:
-    """A length with its unit; digits: behind the point, None for as short as it goes."""
+    """A length with its unit; digits: decimals, None for as few as possible."""
     value = value_m / LENGTHS[lengths]
     if digits is not None:
         return f"{value:.{digits}f} {lengths}"
@@ -28,30 +34,30 @@ def short(value_m: float, lengths: str, digits: int | None = None) -> str:
 
 
 class Shape(NamedTuple):
-    """points: one (a point), two or more (a line), three or more if is_closed; is_filled: its
-    inside belongs to it.
+    """points: one (a point), two or more (a line), three or more if is_closed. is_filled: the
+    inside belongs to the shape.
     """
 
-    points: tuple
+    points: tuple[Point, ...]
     is_closed: bool = False
     is_filled: bool = False
 
 
 class Gap(NamedTuple):
-    """The distance of two shapes and where it is: a point of the first, one of the second."""
+    """The distance of two shapes, from a point of the first to a point of the second."""
 
     distance_m: float
-    start: tuple
-    end: tuple
+    start: Point
+    end: Point
 
 
-def polygon(points: Iterable) -> Shape:
+def polygon(points: Iterable[Point]) -> Shape:
     """A filled polygon."""
     return Shape(tuple(points), True, True)
 
 
-def rectangle(center_m: tuple, size_m: tuple, rotation_deg: float) -> Shape:
-    """A filled rectangle: size along x and y before it is turned counter-clockwise about its
+def rectangle(center_m: Point, size_m: Point, rotation_deg: float) -> Shape:
+    """A filled rectangle with this size along x and y, then turned counter-clockwise about its
     center.
     """
     turned = math.radians(rotation_deg)
@@ -68,8 +74,8 @@ def outline(shape: Shape) -> Shape:
     return shape._replace(is_filled=False)
 
 
-def edges(shape: Shape) -> list[tuple]:
-    """The segments of a shape as (point, point); of a point one without length."""
+def edges(shape: Shape) -> list[Edge]:
+    """The segments of a shape as (point, point). A point has one segment without length."""
     points = shape.points
     if len(points) == 1:
         return [(points[0], points[0])]
@@ -78,14 +84,14 @@ def edges(shape: Shape) -> list[tuple]:
     )
 
 
-def box(shape: Shape) -> tuple:
-    """(x_min, y_min, x_max, y_max)."""
+def box(shape: Shape) -> Box:
+    """The smallest box around a shape."""
     xs, ys = zip(*shape.points, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
-def box_distance_m(first: tuple, second: tuple) -> float:
-    """Distance of two boxes: never more than that of what is in them."""
+def box_distance_m(first: Box, second: Box) -> float:
+    """Distance of two boxes, never more than the distance of the shapes in them."""
     return math.hypot(
         max(0.0, first[0] - second[2], second[0] - first[2]),
         max(0.0, first[1] - second[3], second[1] - first[3]),
@@ -93,14 +99,14 @@ def box_distance_m(first: tuple, second: tuple) -> float:
 
 
 def gap(first: Shape, second: Shape) -> Gap:
-    """Gap of two shapes; 0 where they touch, overlap, or a filled one holds the other."""
+    """Gap of two shapes; 0 if they touch, overlap, or a filled one contains the other."""
     for one, other in ((first, second), (second, first)):
         if one.is_filled and contains(one, other.points[0]):
             return Gap(0.0, other.points[0], other.points[0])
     found = _edge_gaps(edges(first), edges(second))
     least_m = min(found).distance_m
-    # Of several as near, the one farthest from a corner: a distance between parallel walls is drawn
-    # in their middle.
+    # Several gaps may be the least. The one farthest from a corner is drawn in the middle of
+    # parallel walls.
     return max(
         [each for each in found if each.distance_m <= least_m + ROUNDING_m],
         key=lambda each: min(
@@ -110,13 +116,12 @@ def gap(first: Shape, second: Shape) -> Gap:
     )
 
 
-def _edge_gaps(ones, others):
-    """Gaps of the edges of two shapes, in their order, without those that are surely further than
-    the least.
-    """
+def _edge_gaps(ones: list[Edge], others: list[Edge]) -> list[Gap]:
+    """Gaps of the edges of two shapes, in their order, without gaps that cannot be the least."""
     many, few = (ones, others) if len(ones) > len(others) else (others, ones)
     around = box(Shape(tuple([point for edge in few for point in edge])))
-    found, least_m = {}, math.inf
+    found: dict[tuple[int, int], Gap] = {}
+    least_m = math.inf
     for apart_m, index in sorted(
         [(box_distance_m(around, edge_box(edge)), index) for index, edge in enumerate(many)]
     ):
@@ -129,15 +134,15 @@ def _edge_gaps(ones, others):
     return [found[pair] for pair in sorted(found)]
 
 
-def edge_box(edge: tuple) -> tuple:
-    """(x_min, y_min, x_max, y_max) of an edge."""
+def edge_box(edge: Edge) -> Box:
+    """The smallest box around an edge."""
     (x1, y1), (x2, y2) = edge
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
 
 
-def segment_gap(a: tuple, b: tuple, c: tuple, d: tuple) -> Gap:
-    """Gap of the segments a-b and c-d; where parallel ones face each other, in the middle of what
-    faces.
+def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
+    """Gap of the segments a-b and c-d. If they are parallel, the gap is in the middle of the part
+    where they face each other.
     """
     if crosses(a, b, c, d):
         crossing = _crossing(a, b, c, d)
@@ -153,7 +158,8 @@ def segment_gap(a: tuple, b: tuple, c: tuple, d: tuple) -> Gap:
     return Gap(least.distance_m, middle(low.start, high.start), middle(low.end, high.end))
 
 
-def _is_shift(gap, other):
+def _is_shift(gap: Gap, other: Gap) -> bool:
+    """Whether two gaps have the same length and direction."""
     return (
         math.dist(
             (other.end[0] - other.start[0], other.end[1] - other.start[1]),
@@ -163,13 +169,13 @@ def _is_shift(gap, other):
     )
 
 
-def middle(a: tuple, b: tuple) -> tuple:
+def middle(a: Point, b: Point) -> Point:
     """The point in the middle of two."""
     return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
-def point_gap(point: tuple, a: tuple, b: tuple) -> Gap:
-    """Distance of a point to a segment, and the point of it that is nearest."""
+def point_gap(point: Point, a: Point, b: Point) -> Gap:
+    """Gap of a point and the segment a-b."""
     along_x, along_y = b[0] - a[0], b[1] - a[1]
     square = along_x * along_x + along_y * along_y
     share = (
@@ -180,14 +186,14 @@ def point_gap(point: tuple, a: tuple, b: tuple) -> Gap:
     return Gap(math.dist(point, nearest), point, nearest)
 
 
-def side(a: tuple, b: tuple, point: tuple) -> float:
+def side(a: Point, b: Point, point: Point) -> float:
     """Twice the area of the triangle: > 0 left of the line a-b, < 0 right of it."""
     return (b[0] - a[0]) * (point[1] - a[1]) - (b[1] - a[1]) * (point[0] - a[0])
 
 
-def crosses(a: tuple, b: tuple, c: tuple, d: tuple) -> bool:
-    """Whether two segments cross within both: an end on the other segment is no crossing (its
-    distance is 0).
+def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether the segments a-b and c-d cross inside both. An end on the other segment does not
+    count, because its distance is 0.
     """
     return (
         side(a, b, c) * side(a, b, d) < 0
@@ -196,9 +202,9 @@ def crosses(a: tuple, b: tuple, c: tuple, d: tuple) -> bool:
     )
 
 
-def _boxes_meet(a, b, c, d):
-    """Whether the boxes of two segments meet: of two far apart in one straight line the sides are
-    mere rounding.
+def _boxes_meet(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether the boxes of two segments meet. For segments far apart on one straight line, the
+    signs of `side` are only rounding.
     """
     return all(
         [
@@ -209,14 +215,14 @@ def _boxes_meet(a, b, c, d):
     )
 
 
-def _crossing(a, b, c, d):
+def _crossing(a: Point, b: Point, c: Point, d: Point) -> Point:
     before, after = side(c, d, a), side(c, d, b)
     share = before / (before - after)
     return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
 
 
-def contains(shape: Shape, point: tuple) -> bool:
-    """Whether a closed shape holds a point; its edge counts as inside."""
+def contains(shape: Shape, point: Point) -> bool:
+    """Whether a point is inside a closed shape. The edge counts as inside."""
     if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
         return False
     if min([point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:
@@ -230,10 +236,8 @@ def contains(shape: Shape, point: tuple) -> bool:
     return is_inside
 
 
-def clipped(edge: tuple, window: tuple) -> list[tuple] | None:
-    """The part of a segment inside (x_min, y_min, x_max, y_max) as two points, None where there is
-    none.
-    """
+def clipped(edge: Edge, window: Box) -> Edge | None:
+    """The part of a segment inside a window, or None."""
     (x1, y1), (x2, y2) = edge
     first, last = 0.0, 1.0
     for start, along, low, high in (
@@ -248,4 +252,7 @@ def clipped(edge: tuple, window: tuple) -> list[tuple] | None:
         first, last = max(first, enter), min(last, leave)
     if first > last:
         return None
-    return [(x1 + share * (x2 - x1), y1 + share * (y2 - y1)) for share in (first, last)]
+    return (
+        (x1 + first * (x2 - x1), y1 + first * (y2 - y1)),
+        (x1 + last * (x2 - x1), y1 + last * (y2 - y1)),
+    )

@@ -1,8 +1,10 @@
-"""Outlines on the ground: which of them overlap, lie within another, or are no outline."""
+"""Outlines on the ground: overlap, containment, and faults of an outline."""
 
 import math
+from collections.abc import Iterator
 
 from controller.siting.geometry import (
+    Point,
     Shape,
     TOUCH_m,
     box,
@@ -21,8 +23,8 @@ from controller.siting.geometry import (
 
 
 def shrunk(rectangle: Shape) -> Shape:
-    """A rectangle with each side a little further in, so that what it only touches is no longer
-    reached.
+    """A rectangle with each side moved in a little, so that it no longer meets shapes that it only
+    touches.
     """
     corners = rectangle.points
     return rectangle._replace(
@@ -35,23 +37,20 @@ def shrunk(rectangle: Shape) -> Shape:
     )
 
 
-def _inward(corner, *neighbours):
-    """A corner moved along both its sides: however long and thin the rectangle, either side moves
-    by as much.
-    """
+def _inward(corner: Point, *neighbours: Point) -> Point:
+    """A corner moved along both its sides, by the same distance in a long and thin rectangle."""
     steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
-    return tuple(
-        [
-            corner[axis]
-            + sum(
-                [
-                    step * (each[axis] - corner[axis])
-                    for step, each in zip(steps, neighbours, strict=True)
-                ]
-            )
-            for axis in (0, 1)
-        ]
-    )
+    x, y = [
+        corner[axis]
+        + sum(
+            [
+                step * (each[axis] - corner[axis])
+                for step, each in zip(steps, neighbours, strict=True)
+            ]
+        )
+        for axis in (0, 1)
+    ]
+    return x, y
 
 
 def overlaps(rectangle: Shape, other: Shape) -> bool:
@@ -73,9 +72,9 @@ def share_ground(first: Shape, second: Shape) -> bool:
     )
 
 
-def _probes(polygon):
-    """Points of which one at least lies inside whatever covers the polygon in part: corners, and
-    beside the edges.
+def _probes(polygon: Shape) -> Iterator[Point]:
+    """Corners of a polygon and points beside its edges. Any shape that covers a part of the
+    polygon contains at least one of them.
     """
     for a, b in edges(polygon):
         length_m = math.dist(a, b)
@@ -89,7 +88,7 @@ def _probes(polygon):
         ]
 
 
-def _is_inside(polygon, point):
+def _is_inside(polygon: Shape, point: Point) -> bool:
     """Whether a point lies inside, and not on the edge."""
     return contains(polygon, point) and gap(outline(polygon), Shape((point,))).distance_m > TOUCH_m
 
@@ -100,8 +99,8 @@ def is_within(rectangle: Shape, closed: Shape) -> bool:
     return contains(closed, smaller.points[0]) and gap(smaller, outline(closed)).distance_m > 0
 
 
-def fault_of_outline(points: tuple) -> str:
-    """What is wrong with a polygon, in words; empty when nothing is."""
+def fault_of_outline(points: tuple[Point, ...]) -> str:
+    """The fault of a polygon in words; "" for a correct polygon."""
     if len(points) < 3:
         return f"has {len(points)} points"
     shape = polygon(points)
@@ -109,8 +108,8 @@ def fault_of_outline(points: tuple) -> str:
     for a, b in sides:
         if math.dist(a, b) <= TOUCH_m:
             return (
-                f"has the point {_words(a)} twice in a row (the last point joins the first by "
-                f"itself)"
+                f"has the point {_words(a)} twice in a row (do not repeat the first point at the "
+                "end)"
             )
     boxes = [edge_box(each) for each in sides]
     for index, (a, b) in enumerate(sides):
@@ -123,8 +122,8 @@ def fault_of_outline(points: tuple) -> str:
     return ""
 
 
-def _meet_wrongly(a, b, c, d):
-    """Two edges of one outline: neighbours share one end and nothing else, the others nothing."""
+def _meet_wrongly(a: Point, b: Point, c: Point, d: Point) -> bool:
+    """Whether two edges of one outline meet, except neighbours at their common end."""
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
         return (
@@ -133,5 +132,5 @@ def _meet_wrongly(a, b, c, d):
     return segment_gap(a, b, c, d).distance_m <= TOUCH_m
 
 
-def _words(point):
+def _words(point: Point) -> str:
     return f"[{point[0]:g}, {point[1]:g}]"

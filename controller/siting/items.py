@@ -1,23 +1,56 @@
-"""An Item is one measured thing; a measure takes (site, rule) and returns a list of Items, or in
-words why there are none. Neither judges.
+"""Rules and Items. A rule has a measure: it takes (site, rule) and returns a list of Items, or the
+reason in words why it has none. An Item is one measured value. Neither judges.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
-from controller.siting import geometry
+from controller.siting import geometry, scopes
+from controller.siting.site import Site
+from controller.siting.things import Area, Unit
+
+AT_LEAST, AT_MOST, SAID, SCOPE = ">=", "<=", "said", "scope"
+
+
+class Rule(NamedTuple):
+    """sense: AT_LEAST or AT_MOST a number; SAID: a fact that the file has to state, or to state as
+    true; SCOPE: classifies and cannot fail.
+
+    clauses: {edition: (clause, confidence)}; a clause with (?) is unconfirmed. local: its local
+    profile, or "". number None: the measure gives a limit with each Item. kinds: of exposures that
+    the rule covers.
+    """
+
+    id: str
+    what: str
+    measure: "Measure"
+    scope: scopes.Scope
+    clauses: dict[str, tuple[str, str]]
+    sense: str
+    number: float | None = None
+    unit: str = ""
+    kinds: tuple[str, ...] = ()
+    local: str = ""
+
+    @property
+    def own_number(self) -> float:
+        """The number of a rule that has one. ValueError without one."""
+        if self.number is None:
+            raise ValueError(f"rule {self.id} has no number")
+        return self.number
 
 
 class Item(NamedTuple):
-    """value: a number, True or False, a text, or None with the missing fact. limit None: the rule's
-    own number.
+    """value: a number, True or False, a text, or None with the missing fact. limit None: the limit
+    is the rule's number.
 
-    names: the things measured, a pair of them for a distance; gap: where; by: the other rule that
-    judges this instead.
+    names: the things measured, two for a distance; gap: the place of a distance; by: the other rule
+    that judges this Item.
     """
 
-    value: object
-    names: tuple = ()
+    value: Any
+    names: tuple[str, ...] = ()
     limit: float | None = None
     gap: geometry.Gap | None = None
     fact: str = ""
@@ -25,8 +58,12 @@ class Item(NamedTuple):
     words: str = ""
 
 
-def fact_item(value, name: str, fact: str):
-    """An Item of a fact of the file, missing when it is None."""
+Items = list[Item] | str
+Measure = Callable[[Site, Rule], Items]
+
+
+def fact_item(value: Any, name: str, fact: str) -> Item:
+    """An Item of a fact of the file. A value of None is a missing fact."""
     return Item(
         value,
         (name,) if name else (),
@@ -36,25 +73,42 @@ def fact_item(value, name: str, fact: str):
 
 
 def gap_item(
-    first: str, second: str, gap, limit_m: float | None = None, by: str = "", words: str = ""
-):
+    first: str,
+    second: str,
+    gap: geometry.Gap,
+    limit_m: float | None = None,
+    by: str = "",
+    words: str = "",
+) -> Item:
     """An Item of a distance between two names."""
     return Item(gap.distance_m, (first, second), limit_m, gap, by=by, words=words)
 
 
-def of_models(units: list | tuple, key: str) -> list:
-    """One Item for each model of some units, of one of its keys."""
+def of_models(units: Iterable[Unit], key: str) -> list[Item]:
+    """One Item for each model of some units: one key of the model."""
     models = {unit.model_name: unit.model for unit in units}
     return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
 
-def each_model(key: str, chosen=lambda site: site.units, none=()):
+def _all_units(site: Site) -> tuple[Unit, ...]:
+    return site.units
+
+
+def each_model(
+    key: str, chosen: Callable[[Site], Iterable[Unit]] = _all_units, none: str = ""
+) -> Measure:
     """A measure: one key of each model of the chosen units."""
     return lambda site, rule: of_models(chosen(site), key) or none
 
 
-def each_area(key: str, is_asked=lambda area: True, none: str = "no area"):
-    """A measure: one key of each area that holds a unit."""
+def _any_area(area: Area) -> bool:
+    return True
+
+
+def each_area(
+    key: str, is_asked: Callable[[Area], bool] = _any_area, none: str = "no area"
+) -> Measure:
+    """A measure: one key of each area with a unit."""
     return lambda site, rule: (
         [
             fact_item(area.facts[key], area.name, f"area.{area.name}.{key}")
@@ -65,12 +119,12 @@ def each_area(key: str, is_asked=lambda area: True, none: str = "no area"):
     )
 
 
-def of_site(key: str):
-    """A measure: one key of the top of the file."""
+def of_site(key: str) -> Measure:
+    """A measure: one key at the top of the file."""
     return lambda site, rule: [fact_item(site.facts[key], "", key)]
 
 
-def of_table(name: str, key: str):
+def of_table(name: str, key: str) -> Measure:
     """A measure: one key of [fence] or [la_r3]."""
     label = name if name == "fence" else ""
     return lambda site, rule: [
@@ -78,15 +132,15 @@ def of_table(name: str, key: str):
     ]
 
 
-def undeclared_kinds(site, kinds: tuple) -> list:
-    """One Item that lacks the kinds of exposure that are neither drawn nor declared absent; none
-    where there are none.
+def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
+    """[one Item] with the kinds of exposure that the file neither has nor declares absent; [] if
+    all are declared.
     """
-    kinds = site.undeclared(kinds)
-    fact = f"exposures of kind {', '.join(kinds)}, or these words in absent"
-    return [Item(None, fact=fact)] if kinds else []
+    undeclared = site.undeclared(kinds)
+    fact = f"exposures of kind {', '.join(undeclared)}, or these words in absent"
+    return [Item(None, fact=fact)] if undeclared else []
 
 
-def sum_kWh(units: list) -> float:
+def sum_kWh(units: Iterable[Unit]) -> float:
     """Energy of some units together."""
     return math.fsum([unit.energy_kWh for unit in units])

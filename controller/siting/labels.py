@@ -1,42 +1,47 @@
-"""Places texts of a plan so that none covers another. All numbers are pixels; a box is (x_min,
-y_min, x_max, y_max).
+"""Places the texts of a plan without overlap. All numbers are pixels; a box is (x_min, y_min,
+x_max, y_max).
 """
 
 import math
+from collections.abc import Iterator
 
 FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: 0.6 of the font and a little
 RINGS, STEPS = 14, 16
 CELL_px = 40
 
+Pixel = tuple[float, float]
+Box = tuple[float, float, float, float]
+Taken = dict[tuple[int, int], list[Box]]  # cell of CELL_px: boxes that reach into it
 
-def size(lines: list) -> tuple:
+
+def size(lines: list[str]) -> Pixel:
     """(width, height) of some lines of text."""
     return max(map(len, lines)) * CHARACTER_px + 6, len(lines) * LINE_px + 2
 
 
 class Placer:
-    """Remembers what is taken, by lines and by labels."""
+    """Remembers the space of lines and labels."""
 
-    def __init__(self, width: float, height: float):
-        """width, height: of the plan; nothing is placed outside it as long as there is room."""
+    def __init__(self, width: float, height: float) -> None:
+        """width, height: of the plan. Labels stay inside it while it has room."""
         self._edge = (0, 0, width, height)
-        self._lines = {}  # cell of CELL_px: boxes that reach into it
-        self._labels = {}
+        self._lines: Taken = {}
+        self._labels: Taken = {}
 
-    def take_line(self, start: tuple, end: tuple) -> None:
-        """No label lies on this line as long as there is another place."""
+    def take_line(self, start: Pixel, end: Pixel) -> None:
+        """Keep labels off this line while there is another place."""
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
             if -CELL_px < x < self._edge[2] + CELL_px and -CELL_px < y < self._edge[3] + CELL_px:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
-    def place(self, choices: list, x: float, y: float) -> tuple:
-        """(lines, center) of the first of several choices of lines that has room near (x, y), taken
-        from now on.
+    def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
+        """(lines, center) of the first choice of lines that has room near (x, y). The space is then
+        taken.
 
-        Where there is none, the last choice, near, on lines of the plan but on no other label; or
-        else at (x, y).
+        Without room, the last choice covers lines of the plan, but no other label. Without room for
+        that, it is at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
             (choices[-1], (self._labels,))
@@ -55,17 +60,17 @@ class Placer:
                     return lines, (center_x, center_y)
         return choices[-1], (x, y)
 
-    def _is_inside(self, box):
+    def _is_inside(self, box: Box) -> bool:
         edge = self._edge
         return box[0] >= edge[0] and box[1] >= edge[1] and box[2] <= edge[2] and box[3] <= edge[3]
 
 
-def _take(taken, box):
+def _take(taken: Taken, box: Box) -> None:
     for cell in _cells(box):
         taken.setdefault(cell, []).append(box)
 
 
-def _is_taken(taken, box):
+def _is_taken(taken: Taken, box: Box) -> bool:
     return any(
         box[0] < each[2] and each[0] < box[2] and box[1] < each[3] and each[1] < box[3]
         for cell in _cells(box)
@@ -73,7 +78,7 @@ def _is_taken(taken, box):
     )
 
 
-def _cells(box):
+def _cells(box: Box) -> list[tuple[int, int]]:
     return [
         (x, y)
         for x in range(int(box[0] // CELL_px), int(box[2] // CELL_px) + 1)
@@ -81,7 +86,7 @@ def _cells(box):
     ]
 
 
-def _around(x, y, step_px):
+def _around(x: float, y: float, step_px: float) -> Iterator[Pixel]:
     """The place itself, then rings around it."""
     yield x, y
     for ring in range(1, RINGS + 1):

@@ -1,22 +1,24 @@
-"""The lot: how far its line goes, on which side of it a unit is, and the keys that decide both."""
+"""The lot line: its extension, its two sides, and the keys for both."""
 
 import math
 
 from controller.config.refusal import refuse
 from controller.siting import geometry, ground
+from controller.siting.geometry import Point, Shape
+from controller.siting.things import Exposure, Table
 
-# how far the ends of an open line are drawn on: past every coordinate a file may say
+# extension of an open line at both ends: beyond every coordinate that a file may have
 BEYOND_m = 1_000_000
 CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
-def check(path: str, name: str, table: dict) -> None:
-    """Refuse a lot line without a clear inside, and the inside point of anything else."""
+def check(path: str, name: str, table: Table) -> None:
+    """Refuse a lot line without a clear inside, and `inside_m` of any other exposure."""
     where, inside_m = ("exposure", name), table["inside_m"]
     is_lot_line = table["kind"] == "lot_line"
     if is_lot_line and table["point_m"] is not None:
-        refuse(path, (*where, "point_m"), "is no line", f"line_m with inside_m, or {CLOSED}")
+        refuse(path, (*where, "point_m"), "is not a line", f"line_m with inside_m, or {CLOSED}")
     if not is_lot_line or table["line_m"] is None:
         if inside_m is not None:
             allowed = 'a lot line (kind = "lot_line") with line_m'
@@ -24,17 +26,17 @@ def check(path: str, name: str, table: dict) -> None:
         return
     if inside_m is None:
         refuse(path, (*where, "inside_m"), "is missing", SIDE)
-    line = drawn_on(geometry.Shape(table["line_m"]))
+    line = extended(geometry.Shape(table["line_m"]))
     if _meets_itself(line):
-        problem = "meets itself when its ends are drawn on straight"
+        problem = "meets itself when both ends are extended straight"
         refuse(path, (*where, "line_m"), problem, CLOSED)
     if geometry.gap(line, geometry.Shape((inside_m,))).distance_m <= geometry.TOUCH_m:
-        problem = "lies on the lot line, or straight beyond its end"
+        problem = "lies on the lot line, or on its straight extension"
         refuse(path, (*where, "inside_m"), problem, SIDE)
 
 
-def holds(lot_line, rectangle) -> bool:
-    """Whether a rectangle lies wholly on the lot's side of a lot line."""
+def holds(lot_line: Exposure, rectangle: Shape) -> bool:
+    """Whether a whole rectangle is on the lot's side of a lot line."""
     if lot_line.shape.is_closed:
         return ground.is_within(rectangle, lot_line.shape)
     smaller = ground.shrunk(rectangle)
@@ -43,8 +45,10 @@ def holds(lot_line, rectangle) -> bool:
     )
 
 
-def inward(lot_line, start: tuple, end: tuple, reach_m: float) -> tuple:
-    """(middle of a part of an open lot line, the point reach_m from it square into the lot)."""
+def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> geometry.Edge:
+    """(middle of a part of an open lot line, the point at a right angle into the lot, reach_m
+    away).
+    """
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, geometry.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
@@ -56,30 +60,29 @@ def inward(lot_line, start: tuple, end: tuple, reach_m: float) -> tuple:
     ) else right
 
 
-def drawn_on(line):
-    """An open line with its first and last segment drawn on straight: two sides everywhere, one
-    distance to all of it.
+def extended(line: Shape) -> Shape:
+    """An open line with its first and last segment extended straight by BEYOND_m.
 
-    Its points are those of the line with one BEYOND_m past either end. A lot does not stop where
-    its drawing does: what tells the sides and what measures the distance have to mean the same
-    line.
+    The lot goes on beyond the part in the file, so the line needs two sides everywhere. Sides and
+    distances have to use the same line.
     """
     first, last = _beyond(*line.points[1::-1]), _beyond(*line.points[-2:])
     return line._replace(points=(first, *line.points, last))
 
 
-def as_drawn(lot_line):
+def as_in_file(lot_line: Exposure) -> Shape:
     """The part of an open lot line that is in the file."""
     return lot_line.shape._replace(points=lot_line.shape.points[1:-1])
 
 
-def _beyond(start, end):
+def _beyond(start: Point, end: Point) -> Point:
     length_m = math.dist(start, end)
-    return tuple([b + BEYOND_m * (b - a) / length_m for a, b in zip(start, end, strict=True)])
+    x, y = [b + BEYOND_m * (b - a) / length_m for a, b in zip(start, end, strict=True)]
+    return x, y
 
 
-def _meets_itself(line):
-    """Whether edges of an open line meet that do not follow each other."""
+def _meets_itself(line: Shape) -> bool:
+    """Whether two edges of an open line meet that are not neighbours."""
     edges = geometry.edges(line)
     return any(
         [
@@ -90,12 +93,12 @@ def _meets_itself(line):
     )
 
 
-def _is_same_side(line, start, end):
-    """Whether a step between two points that are not on the line crosses it an even number of
-    times.
+def _is_same_side(line: Shape, start: Point, end: Point) -> bool:
+    """Whether the segment between two points crosses the line an even number of times. Neither
+    point is on the line.
 
-    A corner of the line on the step counts with the left side, so that it counts once for the two
-    edges that share it.
+    A corner of the line on the segment belongs to the left side, because it would count twice
+    otherwise, once for each of its edges.
     """
     crossed = [
         (a, b)

@@ -1,9 +1,12 @@
 """Measures of the energy of fire areas and dwellings, and of the distance of units at dwellings."""
 
+from collections.abc import Iterable
+
 from controller.siting import fields as f, geometry, scopes
-from controller.siting.items import Item, fact_item, gap_item, sum_kWh
+from controller.siting.items import Item, Items, Measure, Rule, fact_item, gap_item, sum_kWh
 from controller.siting.measure_units import is_tested
-from controller.siting.things import grouped
+from controller.siting.site import Site
+from controller.siting.things import Unit, grouped
 
 DWELLING_kWh = {"utility_closet": 40, "garage": 80, "accessory_structure": 80, f.OUTDOORS: 80}
 ANALYSIS = "hazard_mitigation_analysis"
@@ -11,7 +14,7 @@ ANALYSIS = "hazard_mitigation_analysis"
 # -- fire areas
 
 
-def _energies(units):
+def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
     """[(technology, energy in kWh, maximum in kWh or None)] of a fire area."""
     return [
         (each, sum_kWh(some), f.TECHNOLOGIES[each][1])
@@ -19,14 +22,14 @@ def _energies(units):
     ]
 
 
-def _mixed_limit_kWh(units):
-    """The smallest maximum of several technologies; None for one, or where all are unlimited."""
+def _mixed_limit_kWh(units: Iterable[Unit]) -> float | None:
+    """The smallest maximum of several technologies. None for one technology, or without maxima."""
     energies = _energies(units)
     limits = [limit_kWh for _, _, limit_kWh in energies if limit_kWh is not None]
     return min(limits) if len(energies) > 1 and limits else None
 
 
-def _is_over(units):
+def _is_over(units: list[Unit]) -> bool:
     """Whether a fire area is over a maximum."""
     limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
     limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
@@ -38,12 +41,12 @@ def _is_over(units):
     )
 
 
-def _over(site):
+def _over(site: Site) -> list[str]:
     return [name for name, units in site.fire_areas.items() if _is_over(units)]
 
 
-def _granted(site, name):
-    """What lets a fire area be over its maximum; empty when nothing does."""
+def _granted(site: Site, name: str) -> str:
+    """The reason that allows a fire area over its maximum; "" without a reason."""
     areas = site.areas_of_fire_area.get(name, ())
     if areas and all([area.facts["group_H"] for area in areas]):
         return "Group H"
@@ -51,7 +54,7 @@ def _granted(site, name):
     return f"{site.facts[ANALYSIS]}, {tests[0]}" if site.facts[ANALYSIS] and all(tests) else ""
 
 
-def area_energy(site, rule) -> str | list:
+def area_energy(site: Site, rule: Rule) -> Items:
     """Energy of each technology in each fire area."""
     return [
         Item(
@@ -66,7 +69,7 @@ def area_energy(site, rule) -> str | list:
     ] or "the technology has no maximum"
 
 
-def mixed_energy(site, rule) -> str | list:
+def mixed_energy(site: Site, rule: Rule) -> Items:
     """Energy of fire areas with more than one technology."""
     items = []
     for name, units in site.fire_areas.items():
@@ -77,15 +80,15 @@ def mixed_energy(site, rule) -> str | list:
     return items or "one technology in each fire area, or none with a maximum"
 
 
-def over_maximum(site, rule) -> str | list:
-    """What lets a fire area be over its maximum."""
+def over_maximum(site: Site, rule: Rule) -> Items:
+    """The reason that allows each fire area over its maximum."""
     return [
         fact_item(_granted(site, name) or None, name, _lacking(site, name)) for name in _over(site)
     ] or "no fire area is over its maximum"
 
 
-def _lacking(site, name):
-    """The facts of which one would let a fire area be over its maximum, or make several of it."""
+def _lacking(site: Site, name: str) -> str:
+    """Missing facts: each would allow a fire area over its maximum, or divide the fire area."""
     areas = site.areas_of_fire_area.get(name, ())
     ways = [f"{ANALYSIS} and large_scale_fire_test"]
     ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
@@ -95,37 +98,37 @@ def _lacking(site, name):
     return ", or ".join(ways)
 
 
-def analysis(site, rule) -> str | list:
-    """The hazard mitigation analysis, where something calls for it."""
-    causes = ["technology without a line of its own"] if "other" in site.technologies else []
+def analysis(site: Site, rule: Rule) -> Items:
+    """The hazard mitigation analysis, if a fact of the site requires it."""
+    causes = ["technology without its own line"] if "other" in site.technologies else []
     causes += ["mixed technologies"] if len(site.technologies) > 1 else []
     causes += ["over the maximum"] if _over(site) and not scopes.SIZED.reason(site) else []
     if not causes:
-        return "nothing calls for it"
+        return "no fact of the site requires it"
     return [fact_item(site.facts[ANALYSIS], causes[0], ANALYSIS)]
 
 
 # -- dwellings
 
 
-def units_from_1_kWh(site) -> list:
+def units_from_1_kWh(site: Site) -> list[Unit]:
     """Units that need a residential listing."""
     return [unit for unit in site.units if unit.energy_kWh >= 1]
 
 
-def unit_energy(site, rule) -> list:
+def unit_energy(site: Site, rule: Rule) -> Items:
     """Energy of each unit."""
     return [Item(unit.energy_kWh, (unit.name,)) for unit in site.units]
 
 
-def place_energy(is_named: bool):
-    """A measure: energy in each kind of place of a dwelling that the source names, or in all other
-    ones.
+def place_energy(is_named: bool) -> Measure:
+    """A measure: energy in each kind of place of a dwelling. is_named: for the kinds that the
+    source names, otherwise for all other kinds.
 
-    The source gives totals of the dwelling, so a second outline of a kind holds no more.
+    The source limits the total of a kind, so a second outline of the same kind adds nothing.
     """
 
-    def measure(site, rule):
+    def measure(site: Site, rule: Rule) -> Items:
         locations = {area.name: area.facts["location"] for area in site.areas}
         found = grouped(site.units, lambda unit: locations.get(unit.area, f.OUTDOORS))
         return [
@@ -141,14 +144,12 @@ def place_energy(is_named: bool):
     return measure
 
 
-def dwelling_spacing(site, rule) -> str | list:
-    """Distance of units, whatever their groups; closer where both reports tested it, never further
-    for a test.
-    """
+def dwelling_spacing(site: Site, rule: Rule) -> Items:
+    """Distance of units of all groups. Two test reports can reduce it, and never increase it."""
     items = []
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]
-        if is_tested(a, b) and None not in tested_m and max(tested_m) < rule.number:
+        if is_tested(a, b) and None not in tested_m and max(tested_m) < rule.own_number:
             items.append(gap_item(a.name, b.name, gap, max(tested_m), words="as tested"))
         else:
             items.append(gap_item(a.name, b.name, gap))

@@ -3,6 +3,9 @@
 from controller.siting import fields as f, geometry, ground, reductions
 from controller.siting.items import (
     Item,
+    Items,
+    Measure,
+    Rule,
     each_area,
     fact_item,
     gap_item,
@@ -10,25 +13,27 @@ from controller.siting.items import (
     of_site,
     undeclared_kinds,
 )
+from controller.siting.site import Site
+from controller.siting.things import Area, Unit
 
 CROWD = 30  # persons
 
 # -- floors and roofs
 
 
-def of_floors(key: str):
-    """A measure: one key of each area; of an open garage, which has none, of the deck."""
+def of_floors(key: str) -> Measure:
+    """A measure: one key of each area. An open garage has no area: the key of its deck."""
     return lambda site, rule: (of_site(key) if site.mode == f.OPEN_GARAGE else each_area(key))(
         site, rule
     )
 
 
-def floor_height(site, rule) -> list:
-    """Floor over the access of fire vehicles; a higher roof is judged by the exception for
-    roofs.
+def floor_height(site: Site, rule: Rule) -> Items:
+    """Floor above the access of fire vehicles. The exception for roofs (B16a) judges a higher
+    roof.
     """
     items = of_floors("floor_above_vehicle_access_m")(site, rule)
-    if site.mode != f.ROOFTOP:
+    if site.mode != f.ROOFTOP or isinstance(items, str):
         return items
     return [
         item._replace(by="B16a" if item.value is not None and item.value > f.ROOF_m else "")
@@ -36,17 +41,17 @@ def floor_height(site, rule) -> list:
     ]
 
 
-def _is_high(area):
+def _is_high(area: Area) -> bool:
     height_m = area.facts["floor_above_vehicle_access_m"]
     return height_m is not None and height_m > f.ROOF_m + geometry.TOUCH_m
 
 
-def of_high_roofs(key: str):
+def of_high_roofs(key: str) -> Measure:
     """A measure: one key of each roof above the height of row B14."""
     return each_area(key, _is_high, "not above 22.86 m")
 
 
-def roof_edge(site, rule) -> list:
+def roof_edge(site: Site, rule: Rule) -> Items:
     """Distance to the edge of the roof, against 1.524 m or the height of the unit."""
     return [
         gap_item(unit.name, area.name, gap, max(f.FIVE_FEET_m, unit.model["height_m"]))
@@ -57,20 +62,20 @@ def roof_edge(site, rule) -> list:
 # -- distances outdoors
 
 
-def exposure_distance(site, rule) -> str | list:
-    """Distance of every unit to every exposure of the rule's kinds; reduced ones are judged by row
-    B19.
+def exposure_distance(site: Site, rule: Rule) -> Items:
+    """Distance of every unit to every exposure of the rule's kinds. Row B19 judges reduced
+    distances.
     """
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
-            site, unit, exposure, gap, rule.number
+            site, unit, exposure, gap, rule.own_number
         )
         items.append(gap_item(unit.name, exposure.name, gap, by="B19" if is_reduced else ""))
     return items or "the file says there is none within 30.5 m"
 
 
-def reduced_distance(site, rule) -> str | list:
+def reduced_distance(site: Site, rule: Rule) -> Items:
     """Distances below that of row B17 or B18 that a barrier, a wall or a test allows."""
     full_m = f.FIVE_FEET_m if site.edition == f.IFC_2018 else f.TEN_FEET_m
     items = []
@@ -82,21 +87,23 @@ def reduced_distance(site, rule) -> str | list:
     return items or "no distance is reduced"
 
 
-def outdoor_exposure_distance(site, rule) -> str | list:
+def outdoor_exposure_distance(site: Site, rule: Rule) -> Items:
     """As exposure_distance, for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
-    if not outside or isinstance(found, str):
-        return "no unit is outdoors" if not outside else found
+    if not outside:
+        return "no unit is outdoors"
+    if isinstance(found, str):
+        return found
     return [item for item in found if item.fact or item.names[0] in outside]
 
 
-def crowd_distance(site, rule) -> str | list:
-    """Distance to buildings for many persons; a near one without an occupant load needs it."""
+def crowd_distance(site: Site, rule: Rule) -> Items:
+    """Distance to buildings for many persons. A near building without an occupant load lacks it."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         load = exposure.facts["occupant_load"]
-        if load is None and gap.distance_m < rule.number:
+        if load is None and gap.distance_m < rule.own_number:
             fact = f"exposure.{exposure.name}.occupant_load"
             items.append(Item(None, (unit.name, exposure.name), fact=fact))
         elif load is not None and load >= CROWD:
@@ -104,20 +111,20 @@ def crowd_distance(site, rule) -> str | list:
     return items or f"no building for {CROWD} persons or more"
 
 
-def container_wall(site, rule) -> str | list:
-    """Racks to the walls of a combustible container."""
+def container_wall(site: Site, rule: Rule) -> Items:
+    """Distance of the racks to the walls of a combustible container."""
     items = [item for item in of_models(site.units, "container") if item.fact]
     combustible = [unit for unit in site.units if unit.model["container"] == "combustible"]
     items += of_models(combustible, "rack_to_container_wall_m")
     return items or "no combustible container"
 
 
-def walk_in_units(site) -> list:
+def walk_in_units(site: Site) -> list[Unit]:
     """Units that a person can go into."""
     return [unit for unit in site.units if unit.model["walk_in"]]
 
 
-def walk_in_size(index: int):
+def walk_in_size(index: int) -> Measure:
     """A measure: length (0), width (1) or height (2) of each walk-in unit."""
     return lambda site, rule: (
         [
@@ -134,8 +141,8 @@ def walk_in_size(index: int):
 # -- mobile
 
 
-def fence_distance(site, rule) -> list:
-    """Distance of every unit to the fence around it."""
+def fence_distance(site: Site, rule: Rule) -> Items:
+    """Distance of every unit to the fence around the units."""
     if site.fence is None:
         return [Item(None, ("fence",), fact="[fence] with outline_m")]
     fence = geometry.polygon(site.fence["outline_m"])
@@ -151,10 +158,10 @@ def fence_distance(site, rule) -> list:
 # -- papers
 
 
-def lists(key: str, wanted: tuple):
-    """A measure: whether a list of the file holds each word; rated walls only indoors."""
+def lists(key: str, wanted: tuple) -> Measure:
+    """A measure: whether a list of the file has each word; rated walls only indoors."""
 
-    def measure(site, rule):
+    def measure(site: Site, rule: Rule) -> Items:
         listed = site.facts[key]
         if listed is None:
             return [fact_item(None, "", key)]

@@ -1,22 +1,27 @@
-"""The plan of a site as SVG: to scale, the same bytes for the same site. Metres become pixels, y
-turned down.
+"""The plan of a site as SVG: to scale, the same bytes for the same site. Metres become pixels, and
+y points down.
 
-Every unit, area, exposure and barrier is an element with an id like its key in the file
-(`unit.pod_1`); what lies beyond the view is named under the plan. Distances (`distance.a.b`) are
-those of distances.py. What is not met is red, dashed, and marked with an exclamation mark, so
-colour is never the only sign.
+Every unit, area, exposure and barrier is an element with its key in the file as id (`unit.pod_1`).
+The legend lists the exposures beyond the view. Distances (`distance.a.b`) are those of
+distances.py. A distance that is not met is red, dashed, and has an exclamation mark: colour is
+never the only sign.
 """
 
 import math
+from collections.abc import Iterator
 
 from controller.siting import distances, geometry, lot
+from controller.siting.audit import Finding
+from controller.siting.distances import Distance
 from controller.siting.fields import NEAR_m
-from controller.siting.labels import Placer
+from controller.siting.geometry import Edge, Shape
+from controller.siting.labels import Pixel, Placer
 from controller.siting.plan_page import page
 from controller.siting.plan_parts import (
     BAD,
     BARRIER,
-    DRAWN_ON,
+    EXTENDED_DASHES,
+    EXTENDED_WIDTH,
     GOOD,
     INK,
     LOOKS,
@@ -28,26 +33,33 @@ from controller.siting.plan_parts import (
     draw_shape,
     is_seen,
 )
+from controller.siting.site import Site
+from controller.siting.things import Area, Exposure, Unit
 
 WIDE_px, HIGH_px, LARGEST_px = 1000, 640, 4000
-# short side of the smallest of CROWD units and more, so that its label has room; fewer: less
+# Short side of the smallest unit, with room for its label, if the plan has CROWD units or more.
+# With fewer units it may be shorter.
 UNIT_px, CROWD = 44, 40
 TICK_px = 12  # from an open lot line into its lot
 
+Label = tuple[list[str], float, float, str]  # lines, x, y, color
+Drawn = Iterator[tuple[str, Label | None]]  # (element, label)
 
-def svg(site, findings: list) -> str:
+
+def svg(site: Site, findings: list[Finding]) -> str:
     """The plan as the text of an SVG file."""
     found = distances.shown(findings, site)
     view = _view(site, found)
     placer = _placer(site, view, found)
     bad = _bad_names(site, findings)
-    drawn, labels = [], []
+    drawn: list[str] = []
+    labels: list[Label] = []
     for part in (_exposures, _areas, _fence, _barriers, _units):
         marks = list(part(site, view, bad))
         drawn += [shape for shape, _ in marks]
-        # those of units are placed first
+        # labels of units are placed first
         labels = [label for _, label in marks if label] + labels
-    placed = [draw_label(placer, [lines], *place) for lines, *place in labels]
+    placed = [draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
     placed += [distance_label(placer, view, each, site.lengths) for each in found]
     body = [
         f'<clipPath id="view"><rect width="{view.width_px:.1f}" '
@@ -62,8 +74,8 @@ def svg(site, findings: list) -> str:
     return page(site, findings, view, body)
 
 
-def _bad_names(site, findings):
-    """Names of units, groups and areas in something that is not met; of a group and a model its
+def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
+    """Names of the units and areas that do not meet a rule. A group or a model stands for its
     units.
     """
     named = {name for finding in findings for item in finding.wrong for name in item.names}
@@ -77,9 +89,9 @@ def _bad_names(site, findings):
     return units | areas
 
 
-def _view(site, found):
+def _view(site: Site, found: list[Distance]) -> View:
     points = [point for shape in _core(site) for point in shape.points]
-    points += [point for each in found for point in (each.item.gap.start, each.item.gap.end)]
+    points += [point for each in found for point in (each.gap.start, each.gap.end)]
     points += [gap.end for _, _, gap in site.exposure_gaps if gap.distance_m <= NEAR_m]
     x_min, y_min, x_max, y_max = geometry.box(geometry.Shape(tuple(points)))
     margin_m = max(1.0, 0.1 * max(x_max - x_min, y_max - y_min))
@@ -93,8 +105,8 @@ def _view(site, found):
     return View(middle_m - width_px / scale / 2, y_max + margin_m, scale, width_px, high_m * scale)
 
 
-def _placer(site, view, found):
-    """No label lies on a line of the plan."""
+def _placer(site: Site, view: View, found: list[Distance]) -> Placer:
+    """A placer that keeps labels off the lines of the plan."""
     placer = Placer(view.width_px, view.height_px)
     for shape in _core(site) + [exposure.shape for exposure in site.exposures]:
         for a, b in geometry.edges(shape):
@@ -102,22 +114,22 @@ def _placer(site, view, found):
             if seen:
                 placer.take_line(*map(view.at, seen))
     for each in found:
-        placer.take_line(view.at(each.item.gap.start), view.at(each.item.gap.end))
+        placer.take_line(view.at(each.gap.start), view.at(each.gap.end))
     return placer
 
 
-def _core(site):
-    """What has to be seen whole."""
+def _core(site: Site) -> list[Shape]:
+    """The shapes that the plan shows whole."""
     shapes = [unit.shape for unit in site.units] + [area.shape for area in site.areas]
     shapes += [geometry.Shape(barrier.ends) for barrier in site.barriers]
     return shapes + ([geometry.polygon(site.fence["outline_m"])] if site.fence else [])
 
 
-# -- elements: each function yields (shape, label) pairs; a label is (lines, x, y, color) or None
+# -- elements
 
 
-def _exposures(site, view, bad):
-    # lines above what is filled
+def _exposures(site: Site, view: View, bad: set[str]) -> Drawn:
+    # filled shapes first, lines above them
     for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
         if not is_seen(view, exposure.shape):
             continue
@@ -125,7 +137,7 @@ def _exposures(site, view, bad):
         is_open_lot = bool(exposure.facts["inside_m"])
         shape = draw_shape(
             view,
-            lot.as_drawn(exposure) if is_open_lot else exposure.shape,
+            lot.as_in_file(exposure) if is_open_lot else exposure.shape,
             id=f"exposure.{exposure.name}",
             fill=fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none",
             stroke=line,
@@ -140,26 +152,33 @@ def _exposures(site, view, bad):
             yield from [(each, None) for each in _open_lot(view, exposure, line)]
 
 
-def _open_lot(view, lot_line, color):
-    """Of an open lot line what is seen beyond the ends in the file, thinner, for distances may end
-    there; and a short tick into the lot from the middle of each seen edge.
+def _open_lot(view: View, lot_line: Exposure, color: str) -> Iterator[str]:
+    """The visible extension of an open lot line, thinner, because distances may end on it. And a
+    short tick into the lot from the middle of each visible edge.
     """
     first, *_, last = _seen_edges(view, lot_line.shape)
     for each in filter(None, (first, last)):
-        yield draw_shape(view, geometry.Shape(each), fill="none", stroke=color, **DRAWN_ON)
+        yield draw_shape(
+            view,
+            geometry.Shape(each),
+            fill="none",
+            stroke=color,
+            stroke_width=EXTENDED_WIDTH,
+            stroke_dasharray=EXTENDED_DASHES,
+        )
     for each in filter(None, _seen_edges(view, lot_line.shape)):
         tick = lot.inward(lot_line, *each, TICK_px / view.scale_px_per_m)
         yield draw_shape(view, geometry.Shape(tick), stroke=color, stroke_width=2)
 
 
-def _seen_edges(view, shape):
-    """The part of each edge in the window, None where there is none."""
+def _seen_edges(view: View, shape: Shape) -> list[Edge | None]:
+    """The visible part of each edge, or None."""
     return [geometry.clipped(edge, view.window) for edge in geometry.edges(shape)]
 
 
-def _seen_middle(view, shape):
-    """A point for a label: the middle of the seen part of a filled shape's box, or of the longest
-    seen edge.
+def _seen_middle(view: View, shape: Shape) -> Pixel:
+    """A point for a label: the middle of the visible part of a filled shape's box, or of the
+    longest visible edge.
     """
     if not shape.is_filled:
         edges = filter(None, _seen_edges(view, shape))
@@ -170,10 +189,10 @@ def _seen_middle(view, shape):
     return view.at(geometry.middle(start, (min(x_max, x_high), min(y_max, y_high))))
 
 
-def _areas(site, view, bad):
+def _areas(site: Site, view: View, bad: set[str]) -> Drawn:
     for area in site.areas:
         is_bad, rating = area.name in bad, area.facts["fire_rating_h"]
-        words = "walls: rating not said" if rating is None else f"walls {rating:g} h"
+        words = "walls: no rating given" if rating is None else f"walls {rating:g} h"
         shape = draw_shape(
             view,
             area.shape,
@@ -189,24 +208,35 @@ def _areas(site, view, bad):
         yield shape, (lines, x + 90, y + 28, BAD if is_bad else INK)
 
 
-def _fence(site, view, bad):
+def _fence(site: Site, view: View, bad: set[str]) -> Drawn:
     if site.fence:
         shape = geometry.outline(geometry.polygon(site.fence["outline_m"]))
-        look = {"stroke": INK, "stroke_width": 1.5, "stroke_dasharray": "3 3"}
         label = (["fence"], *_seen_middle(view, shape), INK)
-        yield draw_shape(view, shape, id="fence", fill="none", **look), label
+        yield (
+            draw_shape(
+                view,
+                shape,
+                id="fence",
+                fill="none",
+                stroke=INK,
+                stroke_width=1.5,
+                stroke_dasharray="3 3",
+            ),
+            label,
+        )
 
 
-def _barriers(site, view, bad):
+def _barriers(site: Site, view: View, bad: set[str]) -> Drawn:
     for each in site.barriers:
-        shape, look = geometry.Shape(each.ends), {"stroke": BARRIER, "stroke_width": 6}
+        shape = geometry.Shape(each.ends)
         high = geometry.short(each.height_m, site.lengths)
         words = f"{each.name} {each.fire_rating_h:g} h, {high} high"
         label = ([words], *_seen_middle(view, shape), BARRIER)
-        yield draw_shape(view, shape, id=f"barrier.{each.name}", **look), label
+        name = f"barrier.{each.name}"
+        yield draw_shape(view, shape, id=name, stroke=BARRIER, stroke_width=6), label
 
 
-def _units(site, view, bad):
+def _units(site: Site, view: View, bad: set[str]) -> Drawn:
     for unit in site.units:
         is_bad, corners = unit.name in bad, unit.shape.points
         shape = draw_shape(
@@ -223,5 +253,5 @@ def _units(site, view, bad):
         yield shape, (lines, *middle, BAD if is_bad else GOOD)
 
 
-def _marked(thing, is_bad):
+def _marked(thing: Unit | Area, is_bad: bool) -> str:
     return ("! " if is_bad else "") + thing.name

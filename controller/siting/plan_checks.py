@@ -1,23 +1,25 @@
-"""Whether the things of a siting file fit together on the ground."""
+"""Checks that the things of a siting file fit together on the ground."""
 
 import itertools
 
 from controller.config.refusal import refuse
 from controller.siting import fields as f, ground, lot
+from controller.siting.site import Site
+from controller.siting.things import Exposure, Unit
 
 
-def check_plan(path: str, site) -> None:
-    """Refuse things that cannot be where the file puts them."""
+def check_plan(path: str, site: Site) -> None:
+    """Refuse things that cannot be at their place in the file."""
     for first, second in itertools.combinations(site.areas, 2):
-        # what is in one room would count in two fire areas
+        # a unit in both areas would count in two fire areas
         if ground.share_ground(first.shape, second.shape):
             problem = f"overlaps area.{first.name}"
             refuse(path, ("area", second.name), problem, "areas that touch at most")
-    for first, second in site.near_pairs(0.0):
-        if ground.overlaps(first.shape, second.shape):
-            problem = f"overlaps unit.{first.name}"
-            refuse(path, ("unit", second.name), problem, "units that touch at most")
-    # of a room or a roof the buildings of the file are around or under the units
+    for one, other in site.near_pairs(0.0):
+        if ground.overlaps(one.shape, other.shape):
+            problem = f"overlaps unit.{one.name}"
+            refuse(path, ("unit", other.name), problem, "units that touch at most")
+    # the buildings of a file of rooms or of a roof are around or under the units
     is_open_air = site.mode == f.DWELLING or (
         site.place == f.OUTDOORS and site.mode in (f.STATIONARY, f.MOBILE)
     )
@@ -39,7 +41,7 @@ def check_plan(path: str, site) -> None:
                 )
 
 
-def _is_in_building(unit, exposure):
+def _is_in_building(unit: Unit, exposure: Exposure) -> bool:
     return (
         exposure.kind == "building"
         and exposure.shape.is_filled

@@ -4,29 +4,37 @@ import textwrap
 from xml.sax.saxutils import escape
 
 from controller.siting import audit, geometry, report
+from controller.siting.audit import Finding
 from controller.siting.labels import CHARACTER_px, FONT_px
 from controller.siting.plan_parts import (
     BAD,
     BARRIER,
-    DRAWN_ON,
+    EXTENDED_DASHES,
+    EXTENDED_WIDTH,
     GOOD,
     INK,
     LOOKS,
     OTHER_LOOK,
     PALE,
+    Attributes,
     EDGE_px,
     HEAD_px,
     SCALES_m,
+    View,
     is_seen,
     tag,
 )
+from controller.siting.site import Site
 
 
-def page(site, findings: list, view, body: list) -> str:
+def page(site: Site, findings: list[Finding], view: View, body: list[str]) -> str:
     """The drawing with head, scale and signs around it, as an SVG file."""
     legend = _legend(site, findings, view)
     width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend[1] + EDGE_px
-    style = {"font_family": "DejaVu Sans Mono, Consolas, monospace", "font_size": FONT_px}
+    style: Attributes = {
+        "font_family": "DejaVu Sans Mono, Consolas, monospace",
+        "font_size": FONT_px,
+    }
     frame = tag(
         "rect",
         {
@@ -61,7 +69,7 @@ def page(site, findings: list, view, body: list) -> str:
     )
 
 
-def _head(site, findings):
+def _head(site: Site, findings: list[Finding]) -> str:
     title = tag(
         "text", {"x": EDGE_px, "y": 30, "font_size": 20, "fill": INK}, escape(site.facts["name"])
     )
@@ -80,7 +88,7 @@ def _head(site, findings):
     )
 
 
-def _north(site, width):
+def _north(site: Site, width: float) -> str:
     arrow = tag("path", {"d": "M0 -24 L8 14 L0 7 L-8 14 Z", "fill": INK})
     turned = tag(
         "g",
@@ -90,7 +98,7 @@ def _north(site, width):
     return tag("g", {"id": "north", "transform": f"translate({width - 50:.0f} 42)"}, turned)
 
 
-def _scale_bar(view, lengths):
+def _scale_bar(view: View, lengths: str) -> tuple[str, float]:
     """(element, its width in px)."""
     bar_m = max(
         [each for each in SCALES_m if each * view.scale_px_per_m <= 220], default=SCALES_m[0]
@@ -98,13 +106,13 @@ def _scale_bar(view, lengths):
     bar_px = bar_m * view.scale_px_per_m
     path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
     bar = tag("path", {"d": path, "fill": "none", "stroke": INK, "stroke_width": 2})
-    at = {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}
+    at: Attributes = {"x": f"{bar_px + 8:.1f}", "y": 32, "fill": INK}
     return bar + tag("text", at, geometry.short(bar_m, lengths)), bar_px
 
 
-def _legend(site, findings, view):
-    """(elements, height) under the plan: scale bar, signs, what is not met, what lies beyond, what
-    is not claimed.
+def _legend(site: Site, findings: list[Finding], view: View) -> tuple[str, float]:
+    """(elements, height) under the plan: scale bar, signs, rules that are not met, exposures beyond
+    the view, and the limits of this plan.
     """
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
@@ -115,9 +123,8 @@ def _legend(site, findings, view):
     ]
     lines += site.placeholder_lines + _beyond(site, view)
     lines.append(
-        "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the "
-        "hazard mitigation "
-        "analysis override it."
+        "Not a drawing for construction. AHJ, adopted edition, UL 9540 listing and the hazard "
+        "mitigation analysis override it."
     )
     characters = int(view.width_px / CHARACTER_px)
     lines = [part for line in lines for part in textwrap.wrap(line, characters)]
@@ -130,28 +137,35 @@ def _legend(site, findings, view):
     return tag("g", {"id": "scale"}, bar) + signs + texts, bottom + 40 + len(lines) * 18
 
 
-def _signs(site, left, right):
-    """(what the lines mean, the lowest y): as many signs as the site has things."""
+def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
+    """(elements, the lowest y): the meaning of each kind of line in this plan."""
     x, y, parts = left, 28, []
     for words, color, width, dashes in _sign_rows(site):
         if x + 36 + CHARACTER_px * len(words) > right:
             x, y = left, y + 20
-        ends = {"x1": f"{x:.1f}", "y1": y, "x2": f"{x + 30:.1f}", "y2": y}
-        look = {"stroke": color, "stroke_width": width, "stroke_dasharray": dashes}
-        parts.append(tag("line", {**ends, **look}))
+        line: Attributes = {
+            "x1": f"{x:.1f}",
+            "y1": y,
+            "x2": f"{x + 30:.1f}",
+            "y2": y,
+            "stroke": color,
+            "stroke_width": width,
+            "stroke_dasharray": dashes,
+        }
+        parts.append(tag("line", line))
         parts.append(tag("text", {"x": f"{x + 36:.1f}", "y": y + 4, "fill": color}, words))
         x += 58 + CHARACTER_px * len(words)
     return tag("g", {"id": "legend"}, "".join(parts)), y
 
 
-def _sign_rows(site):
-    """[(words, color, width, dashes)] of what the site has."""
+def _sign_rows(site: Site) -> list[tuple[str, str, float, str]]:
+    """[(words, color, width, dashes)] of the kinds of line in this plan."""
     kinds = [exposure.kind for exposure in site.exposures]
     is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
-    color, drawn_on = LOOKS["lot_line"][1], DRAWN_ON["stroke_dasharray"]
-    open_lot = [
+    color = LOOKS["lot_line"][1]
+    open_lot: list[tuple[str, str, float, str]] = [
         ("tick: into the lot", color, 2, "none"),
-        ("lot line drawn on", color, DRAWN_ON["stroke_width"], drawn_on),
+        ("lot line extended", color, EXTENDED_WIDTH, EXTENDED_DASHES),
     ]
     return [
         ("unit", GOOD, 2, "none"),
@@ -167,8 +181,8 @@ def _sign_rows(site):
     ]
 
 
-def _beyond(site, view):
-    """One line for what is too far away to be drawn."""
+def _beyond(site: Site, view: View) -> list[str]:
+    """[one line] with the exposures that are too far away for the plan, or []."""
     words = [
         f"{each.name} ({each.kind})" for each in site.exposures if not is_seen(view, each.shape)
     ]

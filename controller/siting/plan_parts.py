@@ -1,18 +1,19 @@
 """Parts of a plan as SVG: colours, the window in pixels, shapes, labels and distances."""
 
 import math
+from collections.abc import Mapping
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from controller.siting import audit, geometry, report
-from controller.siting.labels import FONT_px, LINE_px, size
+from controller.siting.distances import Distance
+from controller.siting.labels import FONT_px, LINE_px, Pixel, Placer, size
 
 HEAD_px, EDGE_px = 88, 24
-# an open lot line beyond its ends in the file
-DRAWN_ON = {"stroke_width": 1, "stroke_dasharray": "8 6"}
+EXTENDED_WIDTH, EXTENDED_DASHES = 1, "8 6"  # the extension of an open lot line
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
-# kind: (fill, line, dashes)
+# {kind: (fill, line, dashes)}
 LOOKS = {
     "lot_line": ("none", "#7a4b00", "14 4 2 4"),
     "public_way": ("#ededed", "#5a5a5a", ""),
@@ -24,7 +25,7 @@ OTHER_LOOK = ("#f3e6d8", "#8a5a2b", "")
 
 
 class View(NamedTuple):
-    """The window in metres, and how it becomes pixels."""
+    """The window in metres, and its scale to pixels."""
 
     x_min: float
     y_max: float
@@ -32,7 +33,7 @@ class View(NamedTuple):
     width_px: float
     height_px: float
 
-    def at(self, point: tuple) -> tuple:
+    def at(self, point: geometry.Point) -> Pixel:
         """A point of the file in pixels."""
         return (
             (point[0] - self.x_min) * self.scale_px_per_m,
@@ -40,8 +41,8 @@ class View(NamedTuple):
         )
 
     @property
-    def window(self) -> tuple:
-        """(x_min, y_min, x_max, y_max) in metres."""
+    def window(self) -> geometry.Box:
+        """The window in metres."""
         return (
             self.x_min,
             self.y_max - self.height_px / self.scale_px_per_m,
@@ -50,20 +51,23 @@ class View(NamedTuple):
         )
 
 
-def tag(name: str, attributes: dict, content: str | None = None) -> str:
-    """An SVG element; underscores of its attributes become hyphens."""
+Attributes = Mapping[str, str | float]
+
+
+def tag(name: str, attributes: Attributes, content: str | None = None) -> str:
+    """An SVG element. Underscores of its attributes become hyphens."""
     words = "".join(
         [f" {key.replace('_', '-')}={quoteattr(str(value))}" for key, value in attributes.items()]
     )
     return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 
 
-def line_ends(x1: float, y1: float, x2: float, y2: float) -> dict:
+def line_ends(x1: float, y1: float, x2: float, y2: float) -> dict[str, str]:
     """Attributes of a line."""
     return {"x1": f"{x1:.1f}", "y1": f"{y1:.1f}", "x2": f"{x2:.1f}", "y2": f"{y2:.1f}"}
 
 
-def draw_shape(view, shape, **look) -> str:
+def draw_shape(view: View, shape: geometry.Shape, **look: str | float) -> str:
     """A shape as one element."""
     points = [view.at(point) for point in shape.points]
     if len(points) == 1:
@@ -74,7 +78,7 @@ def draw_shape(view, shape, **look) -> str:
     return tag("polygon" if shape.is_closed else "polyline", {"points": words, **look})
 
 
-def draw_text(lines: list, x: float, y: float, color: str) -> str:
+def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
     """Lines of text around a center."""
     top = y - (len(lines) - 1) * LINE_px / 2 + FONT_px * 0.35
     spans = "".join(
@@ -86,9 +90,11 @@ def draw_text(lines: list, x: float, y: float, color: str) -> str:
     return tag("text", {"fill": color, "text_anchor": "middle"}, spans)
 
 
-def draw_label(placer, choices: list, x: float, y: float, color: str) -> tuple:
-    """(leader, label): the first of several choices of lines that has room, on white when it had to
-    move away.
+def draw_label(
+    placer: Placer, choices: list[list[str]], x: float, y: float, color: str
+) -> tuple[str, str]:
+    """(leader, label) of the first choice of lines that has room. A label that had to move is on
+    white.
     """
     lines, (center_x, center_y) = placer.place(choices, x, y)
     width, height = size(lines)
@@ -112,8 +118,8 @@ def draw_label(placer, choices: list, x: float, y: float, color: str) -> tuple:
     return leader, back + draw_text(lines, center_x, center_y, color)
 
 
-def is_seen(view, shape) -> bool:
-    """Whether any of a shape lies in the window."""
+def is_seen(view: View, shape: geometry.Shape) -> bool:
+    """Whether a part of a shape is in the window."""
     x_min, y_min, x_max, y_max = view.window
     window = geometry.polygon([(x_min, y_min), (x_max, y_min), (x_max, y_max), (x_min, y_max)])
     return geometry.gap(window, shape).distance_m == 0
@@ -122,7 +128,7 @@ def is_seen(view, shape) -> bool:
 # -- distances
 
 
-def distance_line(view, distance) -> str:
+def distance_line(view: View, distance: Distance) -> str:
     """The line of a distance with a dot at each end."""
     color, (start, end) = _color(distance), _ends(view, distance)
     line = tag("line", line_ends(*start, *end))
@@ -139,7 +145,7 @@ def distance_line(view, distance) -> str:
     return tag("g", look, line + "".join(dots))
 
 
-def distance_label(placer, view, distance, lengths: str) -> tuple:
+def distance_label(placer: Placer, view: View, distance: Distance, lengths: str) -> tuple[str, str]:
     """As draw_label, at the middle of a distance. lengths: of geometry.LENGTHS."""
     mark = "" if distance.is_met else "! "
     choices = [[mark + words] for words in _distance_words(distance, lengths)]
@@ -147,21 +153,21 @@ def distance_label(placer, view, distance, lengths: str) -> tuple:
     return draw_label(placer, choices, *middle, _color(distance))
 
 
-def _ends(view, distance):
-    return view.at(distance.item.gap.start), view.at(distance.item.gap.end)
+def _ends(view: View, distance: Distance) -> tuple[Pixel, Pixel]:
+    return view.at(distance.gap.start), view.at(distance.gap.end)
 
 
-def _color(distance):
+def _color(distance: Distance) -> str:
     if distance.rule is None:
         return PALE
     return INK if distance.is_met else BAD
 
 
-def _distance_words(distance, lengths):
-    """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; of a further
-    distance "3.462 m" only.
+def _distance_words(distance: Distance, lengths: str) -> list[str]:
+    """From long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A further distance
+    has only "3.462 m".
     """
-    apart = report.number(distance.item.gap.distance_m, "m", lengths)
+    apart = report.number(distance.gap.distance_m, "m", lengths)
     if distance.rule is None:
         return [apart]
     doubt = "" if distance.is_sure else "?"

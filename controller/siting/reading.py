@@ -1,10 +1,9 @@
-"""Reads a siting file into a Site, or refuses it in one line: file, key, what is wrong, what is
-allowed.
-"""
+"""Reads a siting file into a Site, or refuses it in one line: file, key, fault, allowed values."""
 
 import difflib
 import re
 import tomllib
+from typing import Any
 
 from controller.config.layers import file_text
 from controller.config.refusal import ConfigError, not_allowed, refuse, shown
@@ -12,20 +11,23 @@ from controller.siting import fields as f, geometry, ground, lot
 from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site
-from controller.siting.things import Area, Barrier, Exposure, Unit
+from controller.siting.things import Area, Barrier, Exposure, Table, Unit
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
-# what the report calls the fence, and the fire area outside all rooms
+# names in the report: of the fence, and of the fire area outside all rooms
 RESERVED = ("fence", "outdoors")
 OWN_NAME = "a name of its own"
 FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 RATED = ("rated_voltage_V", "rated_capacity_Ah")
 FILE_BYTES_MAX = 4_000_000
 
+Tables = dict[str, dict[str, Table]]  # {"unit": {name: table}, ...}
+Fault = tuple  # whether the fault exists, key, problem, and what is allowed if there is a choice
+
 
 def load(path: str) -> Site:
-    """The Site of a file. Raises ConfigError with the one line to show."""
+    """The Site of a file. Raises ConfigError with one line."""
     content = _parsed(path)
     sections = (*f.TABLES, *f.SINGLE_TABLES)
     head = {key: value for key, value in content.items() if key not in sections}
@@ -53,14 +55,14 @@ def load(path: str) -> Site:
     return site
 
 
-def _parsed(path):
+def _parsed(path: str) -> Table:
     try:
         return tomllib.loads(file_text(path, FILE_BYTES_MAX, "a plan of one site"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
 
 
-def _named(path, section, content, keys):
+def _named(path: str, section: str, content: Any, keys: dict[str, f.Key]) -> dict[str, Table]:
     """{name: table} of [section.NAME]."""
     is_table = isinstance(content, dict)
     if not is_table or not all([isinstance(each, dict) for each in content.values()]):
@@ -73,15 +75,21 @@ def _named(path, section, content, keys):
     return {name: _table(path, (section, name), table, keys) for name, table in content.items()}
 
 
-def _table(path, where, content, keys, sections=()):
-    """The values of one table, None for a key that is not there. Raises ConfigError."""
+def _table(
+    path: str,
+    where: tuple[str, ...],
+    content: Any,
+    keys: dict[str, f.Key],
+    sections: tuple[str, ...] = (),
+) -> Table:
+    """The values of one table, None for a missing key. Raises ConfigError."""
     if not isinstance(content, dict):
         refuse(path, where, "is not a table", f"[{where[0]}]")
     for key in content:
         if key not in keys:
             candidates = (*keys, *sections)
             near = difflib.get_close_matches(key, candidates, 1, 0.5)
-            # a quoted key may hold a line break
+            # a quoted key may have a line break
             word = key if NAME.fullmatch(key) else shown(key)
             refuse(
                 path,
@@ -99,10 +107,8 @@ def _table(path, where, content, keys, sections=()):
     return {key: frozen(content.get(key)) for key in keys}
 
 
-def _faults_of_mode(top, singles):
-    """(whether it is so, key, problem, what is allowed) of each fact that does not belong to the
-    mode, or is missing for it.
-    """
+def _faults_of_mode(top: Table, singles: dict[str, Table]) -> tuple[Fault, ...]:
+    """Faults by the mode: a fact that the mode does not allow, or requires."""
     mode, edition = top["mode"], top["edition"]
     unset = f"is not set here: the mode is {shown(mode)}"
     return (
@@ -115,7 +121,7 @@ def _faults_of_mode(top, singles):
         (
             mode != f.STATIONARY and top["place"] is not None,
             ("place",),
-            f"is not set here: it follows from mode {shown(mode)}",
+            f"is not set here: mode {shown(mode)} decides it",
         ),
         (
             mode in (f.DWELLING, f.OPEN_GARAGE) and edition == f.IFC_2018,
@@ -135,8 +141,8 @@ def _faults_of_mode(top, singles):
     )
 
 
-def _faults_of_things(top, tables, singles):
-    """As _faults_of_mode, of local profiles, areas and exposures."""
+def _faults_of_things(top: Table, tables: Tables, singles: dict[str, Table]) -> tuple[Fault, ...]:
+    """Faults of local profiles, areas and exposures."""
     mode, areas = top["mode"], tables["area"]
     return (
         (
@@ -177,8 +183,8 @@ def _faults_of_things(top, tables, singles):
     )
 
 
-def _check_names(path, tables):
-    """Refuse a name that two things, or a thing and a group of others, share."""
+def _check_names(path: str, tables: Tables) -> None:
+    """Refuse a name of two things, or of a thing and of a group of other things."""
     seen = dict.fromkeys(RESERVED, "the word")
     for section in ("unit", "area", "exposure", "barrier"):
         for name in tables[section]:
@@ -191,7 +197,9 @@ def _check_names(path, tables):
             refuse(path, ("unit", name, "group"), f"has the name of {seen[group]}", OWN_NAME)
 
 
-def _built(path, top, tables, singles, energies_kWh):
+def _built(
+    path: str, top: Table, tables: Tables, singles: dict[str, Table], energies_kWh: dict[str, float]
+) -> Site:
     areas = [
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
@@ -218,9 +226,9 @@ def _built(path, top, tables, singles, energies_kWh):
     )
 
 
-def _energy_kWh(path, where, table):
-    """Energy of a model. Refuses energy given twice or not at all, and more than the volume of a
-    unit can hold: a unit of measure mixed up, or a zero too many.
+def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
+    """Energy of a model. Refuses energy that is given twice or not at all. Refuses more than the
+    volume of the unit can hold, because of a wrong unit of measure or a zero too many.
     """
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
@@ -236,14 +244,20 @@ def _energy_kWh(path, where, table):
             path,
             key,
             f"{shown(table[key[-1]])} is not allowed: {energy_kWh:g} kWh in {volume_m3:.4g} m3",
-            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds as much)",
+            f"at most {f.DENSEST_kWh_per_m3} kWh per m3 of the unit (no cell holds more)",
         )
     return energy_kWh
 
 
-def _unit(path, name, table, models, energies_kWh, areas):
-    model = models.get(table["model"])
-    if model is None:
+def _unit(
+    path: str,
+    name: str,
+    table: Table,
+    models: dict[str, Table],
+    energies_kWh: dict[str, float],
+    areas: list[Area],
+) -> Unit:
+    if table["model"] not in models:
         not_allowed(
             path,
             ("unit", name, "model"),
@@ -251,7 +265,7 @@ def _unit(path, name, table, models, energies_kWh, areas):
             ", ".join(models) or "a [model.NAME]",
             models,
         )
-    where = ("unit", name)
+    where, model = ("unit", name), models[table["model"]]
     shape = geometry.rectangle(table["center_m"], model["size_m"], table["rotation_deg"] or 0)
     holding = []
     for area in areas:
@@ -266,7 +280,7 @@ def _unit(path, name, table, models, energies_kWh, areas):
     return Unit(name, table["model"], model, shape, energy_kWh, group, "".join(holding))
 
 
-def _exposure(path, name, table):
+def _exposure(path: str, name: str, table: Table) -> Exposure:
     where = ("exposure", name)
     given = [key for key in ("point_m", "line_m", "outline_m") if table[key] is not None]
     if len(given) != 1:
@@ -277,7 +291,7 @@ def _exposure(path, name, table):
             problem = f"is not set here: the kind is {shown(table['kind'])}"
             refuse(path, (*where, key), problem, "a building")
     points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
-    # nothing would be inside of it: only its edge is measured to
+    # a closed line_m would have no inside: distances would count to its edge only
     if given == ["line_m"] and points[0] == points[-1]:
         refuse(
             path,
@@ -288,4 +302,4 @@ def _exposure(path, name, table):
     lot.check(path, name, table)
     is_closed = given == ["outline_m"]
     shape = geometry.Shape(points, is_closed, is_closed and table["kind"] != "lot_line")
-    return Exposure(name, table["kind"], lot.drawn_on(shape) if table["inside_m"] else shape, table)
+    return Exposure(name, table["kind"], lot.extended(shape) if table["inside_m"] else shape, table)

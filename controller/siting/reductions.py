@@ -1,18 +1,22 @@
-"""Row B19: when a distance to an exposure may be reduced, and to what. IFC 2018 knows the test
-only.
+"""Row B19: conditions for a reduced distance to an exposure. IFC 2018 has only the condition of a
+test.
 """
 
 from controller.siting import fields as f, geometry, sight
+from controller.siting.site import Site
+from controller.siting.things import Exposure, Table, Unit
 
 REDUCED_m = f.SPACING_m
-# how much higher than the unit, and longer at both ends, a barrier has to be
+# a barrier has to be higher than the unit by this, and longer at both ends
 BEYOND_m = f.FIVE_FEET_m
 BARRIER_h, WALL_h = 1, 2
 
 
-def reduced(site, unit, exposure, gap, full_m: float) -> tuple | None:
-    """(distance in m, by what) to which the distance of a pair nearer than full_m is reduced; None
-    where nothing reduces it, or nothing needs to.
+def reduced(
+    site: Site, unit: Unit, exposure: Exposure, gap: geometry.Gap, full_m: float
+) -> tuple[float, str] | None:
+    """(reduced distance, m; its reason) of a pair nearer than full_m. None for a pair that is not
+    nearer, or without a reason to reduce the distance.
     """
     if gap.distance_m >= full_m - geometry.TOUCH_m:
         return None
@@ -28,7 +32,7 @@ def reduced(site, unit, exposure, gap, full_m: float) -> tuple | None:
     return max(REDUCED_m, tested_m), f"by test {test}"
 
 
-def _is_wall(facts):
+def _is_wall(facts: Table) -> bool:
     return (
         (facts["wall_fire_rating_h"] or 0) >= WALL_h
         and bool(facts["wall_noncombustible"])
@@ -36,9 +40,9 @@ def _is_wall(facts):
     )
 
 
-def _shielding(site, unit, exposure, full_m):
-    """Names of the barriers that shield all of the exposure nearer than full_m; empty when any of
-    it is bare.
+def _shielding(site: Site, unit: Unit, exposure: Exposure, full_m: float) -> list[str]:
+    """Names of the barriers that shield the whole part of the exposure nearer than full_m; [] if a
+    part is not shielded.
     """
     fitting = {
         barrier.name: barrier.ends
@@ -46,7 +50,7 @@ def _shielding(site, unit, exposure, full_m):
         if barrier.fire_rating_h >= BARRIER_h
         and barrier.height_m >= unit.model["height_m"] + BEYOND_m - geometry.TOUCH_m
     }
-    names = []
+    names: list[str] = []
     for edge in geometry.edges(exposure.shape) if fitting else ():
         near = sight.part_within(unit.shape, edge, full_m - geometry.TOUCH_m)
         if near is None:

@@ -1,31 +1,31 @@
-"""The audit as text for a terminal (plain ASCII, 80 columns) and as a document for machines."""
+"""The audit as text for a terminal (plain ASCII, 80 columns) and as data for JSON."""
 
 import textwrap
+from typing import Any
 
 from controller.siting import audit, geometry, rules
+from controller.siting.audit import Finding
 from controller.siting.fields import NEAR_m
-from controller.siting.items import sum_kWh
+from controller.siting.items import Item, sum_kWh
+from controller.siting.site import Site
 from controller.siting.things import grouped
 
 WIDTH = 80
 CLAIMS = (
     "This program measured a plan that somebody typed. It does not claim that the site is "
-    "approved, listed or lawful: "
-    "the authority having jurisdiction (AHJ), the edition that was really adopted with its "
-    "amendments, the UL 9540 "
-    "listing and the site's hazard mitigation analysis override every line.",
-    "A clause with (?) is from memory and unconfirmed, so is every number marked so: read the "
-    "purchased copy. "
-    "Exposures and facts are those of the file. Nobody looked for what it lists as absent.",
+    "approved, listed or lawful. Four things override every line: the authority having "
+    "jurisdiction (AHJ), the adopted edition with its amendments, the UL 9540 listing, and the "
+    "site's hazard mitigation analysis.",
+    "A clause or number with (?) is from memory and unconfirmed: read the purchased copy. "
+    "Exposures and facts are those of the file. The program did not check the kinds of exposure "
+    "that the file declares absent.",
     "Not covered: suppression, detection, ventilation and explosion control, electrical "
-    "clearances, the inside of a "
-    "walk-in unit, which counts as a room (B22), anything no row of the table names. Local "
-    "profiles hold what is "
-    "listed under them here, no more.",
+    "clearances, the inside of a walk-in unit, which counts as a room (B22), and facts without a "
+    "row of the table. Local profiles have only the rules listed here.",
 )
 
 
-def text(site, findings: list) -> str:
+def text(site: Site, findings: list[Finding]) -> str:
     """The whole report."""
     scope = [each for each in findings if each.rule.sense == rules.SCOPE]
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
@@ -43,21 +43,21 @@ def text(site, findings: list) -> str:
     return ascii_only("\n\n".join(["\n".join(lines) for lines in sections]))
 
 
-def _not_applicable(findings):
-    """Lines of rules by the reason why they are not applicable."""
+def _not_applicable(findings: list[Finding]) -> list[str]:
+    """Lines of rules, by the reason why they are not applicable."""
     by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
-    lines = []
+    lines: list[str] = []
     for reason, some in by_reason.items():
         lines += _folded("  ", f"{reason}: {' '.join([each.rule.id for each in some])}")
     return lines
 
 
 def ascii_only(line: str) -> str:
-    """A text with everything beyond ASCII escaped."""
+    """A text with other characters than ASCII escaped."""
     return line.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _folded(first, words):
+def _folded(first: str, words: str) -> list[str]:
     return textwrap.wrap(
         ascii_only(first + words),
         WIDTH,
@@ -67,7 +67,7 @@ def _folded(first, words):
     )
 
 
-def _head(site):
+def _head(site: Site) -> list[str]:
     lines = _folded("SITING AUDIT  ", site.facts["name"])
     lines += _folded("  file     ", site.path)
     lines += _folded("  edition  ", site.edition + "".join([f", {each}" for each in site.local]))
@@ -82,7 +82,7 @@ def _head(site):
     )
 
 
-def _table(site, findings):
+def _table(site: Site, findings: list[Finding]) -> list[str]:
     lines = [f"  {'id':5}{'what':33}{'measured':>12} {'required':>13}  verdict"]
     for finding in findings:
         if finding.verdict != audit.NOT_APPLICABLE:
@@ -90,7 +90,7 @@ def _table(site, findings):
     return lines
 
 
-def _row(site, finding):
+def _row(site: Site, finding: Finding) -> list[str]:
     rule, held = finding.rule, required(finding, site.lengths)
     verdict = finding.verdict.upper() if finding.verdict == audit.NOT_MET else finding.verdict
     first = (
@@ -99,7 +99,7 @@ def _row(site, finding):
     lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
     words = "" if finding.worst is None else between(finding.worst)
     if rule.sense == rules.SAID and finding.verdict == audit.MET:
-        # of facts that are all there each of them
+        # a rule of several facts lists all of them
         words = "; ".join(dict.fromkeys([between(item) for item in finding.items]))
     if words:
         lines += _folded(" " * 7, words)
@@ -115,14 +115,14 @@ def _row(site, finding):
     return lines
 
 
-def between(item) -> str:
-    """What an Item is about, in words."""
+def between(item: Item) -> str:
+    """The names and the words of an Item."""
     names = " to ".join(item.names) if item.gap is not None else ", ".join(item.names)
     return names + (f" ({item.words})" if item.words and names else item.words)
 
 
-def measured(finding, lengths: str = "m") -> str:
-    """The value the verdict rests on, with its unit. lengths: of geometry.LENGTHS."""
+def measured(finding: Finding, lengths: str = "m") -> str:
+    """The value that decides the verdict, with its unit. lengths: of geometry.LENGTHS."""
     if finding.worst is None:
         return "-"
     value, rule = finding.worst.value, finding.rule
@@ -133,12 +133,12 @@ def measured(finding, lengths: str = "m") -> str:
     shown = number(value, rule.unit, lengths)
     limit = number(audit.limit_of(rule, finding.worst), rule.unit, lengths)
     is_hidden = finding.wrong and shown == limit
-    # too small an excess to be seen in the usual digits
+    # more digits, because the usual ones hide a very small excess
     return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
-def required(finding, lengths: str = "m") -> str:
-    """The number it is held against, with its sense and unit. lengths: of geometry.LENGTHS."""
+def required(finding: Finding, lengths: str = "m") -> str:
+    """The required number, with its sense and unit. lengths: of geometry.LENGTHS."""
     rule = finding.rule
     if rule.sense == rules.SCOPE:
         return "-"
@@ -148,17 +148,19 @@ def required(finding, lengths: str = "m") -> str:
     return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit, lengths)}"
 
 
-def number(value, unit: str, lengths: str = "m") -> str:
-    """Metres or feet to a thousandth, rounded down so that a shortfall of one shows; everything
-    else as short as it goes. lengths: of geometry.LENGTHS.
+def number(value: float | None, unit: str, lengths: str = "m") -> str:
+    """Metres or feet with three decimals, rounded down to show a shortfall of a thousandth. Other
+    units have as few digits as possible. lengths: of geometry.LENGTHS.
     """
+    if value is None:
+        return "-"
     if unit == "m":
         shown = (value + geometry.TOUCH_m) / geometry.LENGTHS[lengths]
         return f"{int(shown * 1000) / 1000:.3f} {lengths}"
     return f"{value:.6g} {unit}"
 
 
-def _groups(site):
+def _groups(site: Site) -> list[str]:
     lines = ["GROUPS"]
     for name, units in site.groups.items():
         names = [unit.name for unit in units]
@@ -167,7 +169,7 @@ def _groups(site):
     return lines
 
 
-def _fire_areas(site):
+def _fire_areas(site: Site) -> list[str]:
     lines = ["FIRE AREAS"]
     for name, units in site.fire_areas.items():
         words = f"{name:20} {sum_kWh(units):10.6g} kWh in {len(units)} unit(s)"
@@ -175,7 +177,7 @@ def _fire_areas(site):
     return lines
 
 
-def _exposures(site):
+def _exposures(site: Site) -> list[str]:
     lines = [f"EXPOSURES WITHIN {geometry.short(NEAR_m, site.lengths)}, from the nearest unit"]
     for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each[2].distance_m):
         if gap.distance_m <= NEAR_m:
@@ -185,11 +187,11 @@ def _exposures(site):
             )
     if len(lines) == 1:
         lines.append("  none in the file")
-    said = site.facts["absent"]
-    return lines + (_folded("  absent, by the file: ", ", ".join(said)) if said else [])
+    absent = site.facts["absent"]
+    return lines + (_folded("  absent, by the file: ", ", ".join(absent)) if absent else [])
 
 
-def _result(findings):
+def _result(findings: list[Finding]) -> list[str]:
     lines = _folded("RESULT: ", headline(findings))
     for verdict in (audit.NOT_MET, audit.NEEDS_FACT):
         ids = [each.rule.id for each in audit.of(findings, verdict)]
@@ -197,8 +199,8 @@ def _result(findings):
     return lines
 
 
-def headline(findings: list) -> str:
-    """How many rules are met, and how many of those by clauses that nobody here has read; not met;
+def headline(findings: list[Finding]) -> str:
+    """Numbers of rules: met, of these with an unconfirmed or second-hand clause, not met, and
     without a fact.
     """
     met, not_met, lacking = [
@@ -211,8 +213,8 @@ def headline(findings: list) -> str:
     return f"{words}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
-def document(site, findings: list) -> dict:
-    """Everything of the report as plain lists and dictionaries."""
+def document(site: Site, findings: list[Finding]) -> dict[str, Any]:
+    """The whole report as plain lists and dictionaries."""
     return {
         "schema": 1,
         "name": site.facts["name"],
@@ -243,7 +245,7 @@ def document(site, findings: list) -> dict:
     }
 
 
-def _rule_document(finding):
+def _rule_document(finding: Finding) -> dict[str, Any]:
     rule = finding.rule
     return {
         "id": rule.id,
@@ -260,7 +262,7 @@ def _rule_document(finding):
     }
 
 
-def _item_document(rule, item):
+def _item_document(rule: rules.Rule, item: Item) -> dict[str, Any]:
     value = round(item.value, 6) if isinstance(item.value, float) else item.value
     return {
         "measured": value,

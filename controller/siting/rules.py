@@ -1,14 +1,12 @@
-"""The rules as data: the rows of the fact table's Table B and those of Table A a plan can answer,
-some as several.
+"""The rules as data: the rows of the fact table's Table B, and the rows of Table A that a plan can
+answer. Some rows are several rules.
 
-A rule has a measure, a scope, a number, and its clause in every edition that has it with how sure
-that is. Feet of the source are metres rounded to the millimetre. Row B39 (figures seen on the web
-without support in any code text) has no rule on purpose.
+A rule has a measure, a scope, a number, and its clause and confidence in each edition. Feet of the
+source are metres, rounded to the millimetre. Row B39 (figures from the web without support in any
+code text) has no rule on purpose.
 """
 
 import operator
-from collections.abc import Callable
-from typing import NamedTuple
 
 from controller.siting import (
     measure_energy as energy,
@@ -38,44 +36,39 @@ from controller.siting.fields import (
     SPACING_m,
     TEN_FEET_m,
 )
-from controller.siting.items import each_area, each_model, of_site, of_table
+from controller.siting.items import (
+    AT_LEAST,
+    AT_MOST,
+    SAID,
+    SCOPE,
+    Rule,
+    each_area,
+    each_model,
+    of_site,
+    of_table,
+)
 
-# How sure a number is for an edition, and the word the report prints.
+# {confidence of a number in an edition: the words of the report}
 CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read second-hand",
     "G": "unconfirmed",
     "D": "derived here",
 }
-AT_LEAST, AT_MOST, SAID, SCOPE = ">=", "<=", "said", "scope"
 NEWER = (NFPA_2020, NFPA_2023, NFPA_2026)
 ALL = (IFC_2018, *NEWER)
+Clause = tuple[str, str]  # clause, confidence
+Clauses = dict[str, Clause]  # by edition
 
 
-class Rule(NamedTuple):
-    """sense: AT_LEAST or AT_MOST a number, SAID (a fact that is there, or true), SCOPE (classifies,
-    cannot fail).
-
-    clauses: {edition: (clause, confidence)}; a clause with (?) is unconfirmed. local: profile it
-    belongs to, or empty. number None: the measure brings a required value with each item. kinds: of
-    exposures it looks at.
-    """
-
-    id: str
-    what: str
-    measure: Callable
-    scope: scopes.Scope
-    clauses: dict
-    sense: str
-    number: float | None = None
-    unit: str = ""
-    kinds: tuple = ()
-    local: str = ""
-
-
-def _by_edition(ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026=None):
-    """Clauses of the editions, None where one has no such rule; the newest is taken to have kept
-    the one before.
+def _by_edition(
+    ifc_2018: Clause | None,
+    nfpa_2020: Clause | None,
+    nfpa_2023: Clause | None,
+    nfpa_2026: Clause | None = None,
+) -> Clauses:
+    """Clauses of the editions; None: the edition has no such rule. A missing clause of 2026 is
+    assumed to be as in 2023.
     """
     if nfpa_2026 is None and nfpa_2023 is not None:
         nfpa_2026 = (f"as 2023: {nfpa_2023[0]}", "G")
@@ -83,17 +76,17 @@ def _by_edition(ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026=None):
     return {edition: clause for edition, clause in zip(ALL, given, strict=True) if clause}
 
 
-def _kept(clause, confidence="C"):
-    """A clause of IFC 2018 whose number the newer editions are taken to have kept."""
+def _kept(clause: str, confidence: str = "C") -> Clauses:
+    """A clause of IFC 2018. The newer editions are assumed to have the same number."""
     newer = f"as IFC 2018 {clause.removesuffix(' (?)')} (?)"
     return {IFC_2018: (clause, confidence), **{edition: (newer, "G") for edition in NEWER}}
 
 
-def _local(clause, confidence):
+def _local(clause: str, confidence: str) -> Clauses:
     return {edition: (clause, confidence) for edition in ALL}
 
 
-def _nfpa(clause, confidence):
+def _nfpa(clause: str, confidence: str) -> Clauses:
     """The same clause in every edition but IFC 2018."""
     return {edition: (clause, confidence) for edition in NEWER}
 

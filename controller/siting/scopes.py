@@ -1,31 +1,34 @@
-"""Where a rule holds: for each scope its words and what excludes it, in the order in which the
-report names the reason.
+"""Scopes of the rules: the words of each scope, and the reasons that exclude a site from it. The
+report prints the first reason that applies.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.siting import fields as f
+from controller.siting.site import Site
 
 BELOW = "not over the threshold of B1"
+Exclusion = tuple[str, Callable[[Site], bool | None]]  # reason, whether it excludes a site
 
 
 class Scope(NamedTuple):
-    """exclusions: (reason, function of a Site that says whether it excludes)."""
+    """A set of sites for which a rule holds."""
 
     words: str
-    exclusions: tuple
+    exclusions: tuple[Exclusion, ...]
 
-    def reason(self, site) -> str:
-        """Why the rule does not hold on a site; "" where it does."""
+    def reason(self, site: Site) -> str:
+        """The reason why the rule does not hold on a site; "" if it holds."""
         return next((reason for reason, excludes in self.exclusions if excludes(site)), "")
 
 
-def _is_roof_or_garage(site):
+def _is_roof_or_garage(site: Site) -> bool:
     return site.mode in (f.ROOFTOP, f.OPEN_GARAGE)
 
 
-def _is_only_mobile(site):
-    """Rows B29 and B30; an edition without rules for mobile storage takes it for stationary."""
+def _is_only_mobile(site: Site) -> bool:
+    """Rows B29 and B30. An edition without rules for mobile storage treats it as stationary."""
     return site.mode == f.MOBILE and not (
         (site.facts["deployed_days"] or 0) > f.MOBILE_d
         or site.facts["charging_location"]
@@ -33,13 +36,16 @@ def _is_only_mobile(site):
     )
 
 
-_REGULATED = (
+_REGULATED: tuple[Exclusion, ...] = (
     ("a dwelling has rules of its own", lambda site: site.mode == f.DWELLING),
     (BELOW, lambda site: site.total_kWh <= site.threshold_kWh),
 )
-_STATIONARY = (("mobile, not deployed as stationary", _is_only_mobile), *_REGULATED)
+_STATIONARY: tuple[Exclusion, ...] = (
+    ("mobile, not deployed as stationary", _is_only_mobile),
+    *_REGULATED,
+)
 # Row B10, which IFC 2018 does not have.
-_SIZED = (
+_SIZED: tuple[Exclusion, ...] = (
     (
         "a dedicated building (B10)",
         lambda site: site.edition != f.IFC_2018 and site.facts["dedicated_building"],
@@ -52,21 +58,20 @@ _SIZED = (
     ),
     *_STATIONARY,
 )
-_NO_ROOM = ("no room", lambda site: site.place != f.INDOORS)
-_FLOORS = (
+_NO_ROOM: Exclusion = ("no room", lambda site: site.place != f.INDOORS)
+_FLOORS: tuple[Exclusion, ...] = (
     (
         "no floor of a building",
         lambda site: site.place != f.INDOORS and not _is_roof_or_garage(site),
     ),
     *_STATIONARY,
 )
-_NOT_OUTDOORS = ("not outdoors", lambda site: site.place != f.OUTDOORS)
+_NOT_OUTDOORS: Exclusion = ("not outdoors", lambda site: site.place != f.OUTDOORS)
 
 EVERYWHERE = Scope("Every site", ())
 REGULATED = Scope("Over the threshold, and not a dwelling, which has rules of its own", _REGULATED)
 SIZED = Scope(
-    "Stationary, where limits on size and spacing are aimed (row B10, which IFC 2018 does not "
-    "have)",
+    "Stationary, with limits on size and spacing (except by row B10, which IFC 2018 does not have)",
     _SIZED,
 )
 SIZED_ROOMS = Scope("As sized, with walls around", (_NO_ROOM, *_SIZED))
@@ -85,8 +90,8 @@ OUTDOOR_UNITS = Scope(
     "Stationary outdoors, on a roof and in an open garage too", (_NOT_OUTDOORS, *_STATIONARY)
 )
 EXPOSED_UNITS = Scope(
-    "Stationary outdoors; on a roof and in an open garage only where the edition has no distances "
-    "of its own there",
+    "Stationary outdoors; on a roof and in an open garage only if the edition has no own distances "
+    "for them",
     (
         (
             "a roof or garage has rules of its own",

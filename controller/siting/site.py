@@ -1,42 +1,48 @@
-"""A site as the rules see it: units, areas, exposures, sight, and the distances between them."""
+"""A site as the rules see it: units, areas, exposures, barriers, and the distances between them."""
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from controller.config.acceptance_text import placeholder_line
 from controller.siting import fields as f, geometry
-from controller.siting.things import grouped
+from controller.siting.geometry import Box, Gap, Shape
+from controller.siting.things import Area, Barrier, Exposure, Table, Unit, grouped
 
-# outlines are inner faces of walls: rooms apart by no more than the thickest wall between two touch
+# The thickest wall between two rooms. Outlines are inner faces of walls, so rooms within this
+# distance touch.
 PARTITION_m = 0.5
+
+UnitPair = tuple[Unit, Unit, Gap]
+ExposureGap = tuple[Unit, Exposure, Gap]
 
 
 @dataclass
 class Site:
-    """One siting file, checked. facts: the top of the file; fence: its table or None; la_r3: its
-    facts; local: profiles in force; place: indoors, outdoors, or empty for a dwelling, whose units
-    may be either.
+    """One siting file, checked. facts: the keys at the top of the file; local: local profiles in
+    force; place: indoors, outdoors, or "" for a dwelling, which may have units in both.
     """
 
     path: str
-    facts: dict
-    units: tuple
-    areas: tuple
-    exposures: tuple
-    barriers: tuple
-    fence: dict | None
-    la_r3: dict
-    lengths: str = "m"  # in which report and plan print them: geometry.LENGTHS
+    facts: Table
+    units: tuple[Unit, ...]
+    areas: tuple[Area, ...]
+    exposures: tuple[Exposure, ...]
+    barriers: tuple[Barrier, ...]
+    fence: Table | None
+    la_r3: Table
+    lengths: str = "m"  # unit of report and plan, of geometry.LENGTHS
 
-    def __post_init__(self):
-        self.mode, self.edition = self.facts["mode"], self.facts["edition"]
-        self.local = self.facts["local"] or ()
+    def __post_init__(self) -> None:
+        self.mode: str = self.facts["mode"]
+        self.edition: str = self.facts["edition"]
+        self.local: tuple[str, ...] = self.facts["local"] or ()
         self.place = "" if self.mode == f.DWELLING else self.facts["place"] or f.OUTDOORS
 
     @functools.cached_property
-    def placeholder_lines(self):
-        """[one line] that names the papers that are an example's; [] without."""
+    def placeholder_lines(self) -> list[str]:
+        """[one line] with the papers that are an example's; [] without such papers."""
         tables = {
             "": self.facts,
             **{f"area.{area.name}.": area.facts for area in self.areas},
@@ -52,36 +58,36 @@ class Site:
         return placeholder_line("papers of the plan", texts)
 
     @functools.cached_property
-    def total_kWh(self):
-        """All units."""
+    def total_kWh(self) -> float:
+        """Energy of all units."""
         return math.fsum([unit.energy_kWh for unit in self.units])
 
     @functools.cached_property
-    def technologies(self):
-        """Those present, in the order of the table."""
+    def technologies(self) -> tuple[str, ...]:
+        """The technologies of all units, in the order of the table."""
         present = {unit.model["technology"] for unit in self.units}
         return tuple([each for each in f.TECHNOLOGIES if each in present])
 
     @functools.cached_property
-    def threshold_kWh(self):
-        """The lowest threshold of the technologies present."""
+    def threshold_kWh(self) -> float:
+        """The lowest threshold of these technologies."""
         return min([f.TECHNOLOGIES[each][0] for each in self.technologies])
 
     @functools.cached_property
-    def groups(self):
+    def groups(self) -> dict[str, list[Unit]]:
         """{name: [units]}."""
         return grouped(self.units, lambda unit: unit.group)
 
     @functools.cached_property
-    def used_areas(self):
-        """Those areas that hold a unit."""
+    def used_areas(self) -> tuple[Area, ...]:
+        """The areas with a unit."""
         used = {unit.area for unit in self.units}
         return tuple([area for area in self.areas if area.name in used])
 
     @functools.cached_property
-    def areas_of_fire_area(self):
-        """{name: [areas that hold a unit]}: areas open to each other are one, its name theirs
-        joined by " + ".
+    def areas_of_fire_area(self) -> dict[str, list[Area]]:
+        """{name: [areas with a unit]}. Areas that are open to each other are one fire area; its
+        name is their names, joined by " + ".
         """
         found = [
             [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
@@ -89,13 +95,13 @@ class Site:
         return {" + ".join([area.name for area in part]): part for part in found if part}
 
     @functools.cached_property
-    def fire_areas(self):
-        """{name: [units]}; units outside all areas are one fire area called outdoors."""
+    def fire_areas(self) -> dict[str, list[Unit]]:
+        """{name: [units]}. Units outside all areas are one fire area, "outdoors"."""
         names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
         return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
-    def near_pairs(self, within_m: float) -> list:
-        """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
+    def near_pairs(self, within_m: float) -> list[tuple[Unit, Unit]]:
+        """Pairs of units with boxes within a distance, each once, in the order of the file."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
         return [
             (first, second)
@@ -105,23 +111,23 @@ class Site:
         ]
 
     @functools.cached_property
-    def all_pairs(self):
-        """[(unit, unit, Gap)]: all within the longest distance a rule or a test may ask for."""
+    def all_pairs(self) -> list[UnitPair]:
+        """All pairs of units within the longest distance that a rule or a test can require. Without
+        such pairs, the nearest pair.
+        """
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
         found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
         return found or self._nearest_pair(False)
 
     @functools.cached_property
-    def pairs(self):
-        """As all_pairs, of different groups."""
+    def pairs(self) -> list[UnitPair]:
+        """As all_pairs, for units of different groups."""
         return [
             each for each in self.all_pairs if each[0].group != each[1].group
         ] or self._nearest_pair(True)
 
-    def _nearest_pair(self, of_different_groups):
-        """The two units whose boxes are nearest, where none are within reach; none where there are
-        not two.
-        """
+    def _nearest_pair(self, of_different_groups: bool) -> list[UnitPair]:
+        """[the two units with the nearest boxes]; [] for less than two units."""
         apart = [
             (geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
             for a, b in self.near_pairs(math.inf)
@@ -131,15 +137,15 @@ class Site:
         return [(a, b, geometry.gap(a.shape, b.shape)) for _, a, b in nearest]
 
     @functools.cached_property
-    def exposure_gaps(self):
-        """[(unit, exposure, Gap)] in the order of the file: all within NEAR_m, and each exposure's
-        next one beyond.
+    def exposure_gaps(self) -> list[ExposureGap]:
+        """In the order of the file: all gaps within NEAR_m, and the next gap beyond for each
+        exposure.
 
-        No rule and no drawing asks for more: where nothing is near, or what is near is reduced
-        (B19), a report shows the next one. It is kept of units in areas and of the others, as row
-        B34 looks at the latter only.
+        No rule and no drawing needs more. The report shows the next gap if no unit is near, or if
+        all near gaps are reduced (B19). Units in areas and other units have separate next gaps,
+        because row B34 covers only the latter.
         """
-        found = {}
+        found: dict[tuple[int, int], Gap] = {}
         for is_held in (False, True):
             units = [
                 (index, unit.shape, geometry.box(unit.shape))
@@ -153,13 +159,13 @@ class Site:
             for index, number in sorted(found)
         ]
 
-    def gaps_to(self, kinds: tuple) -> list:
-        """Those of exposure_gaps whose exposure is of some kinds."""
+    def gaps_to(self, kinds: tuple[str, ...]) -> list[ExposureGap]:
+        """The exposure_gaps to exposures of these kinds."""
         return [each for each in self.exposure_gaps if each[1].kind in kinds]
 
     @functools.cached_property
-    def nearest_units(self):
-        """[(unit, exposure, Gap)]: of each exposure the nearest unit, in the order of the file."""
+    def nearest_units(self) -> list[ExposureGap]:
+        """The nearest unit of each exposure, in the order of the file."""
         found = grouped(self.exposure_gaps, lambda each: each[1].name)
         return [
             min(found[exposure.name], key=lambda each: each[2].distance_m)
@@ -167,8 +173,8 @@ class Site:
         ]
 
     @functools.cached_property
-    def wall_gaps(self):
-        """[(unit, area, Gap to its walls)] of units in an area."""
+    def wall_gaps(self) -> list[tuple[Unit, Area, Gap]]:
+        """[(unit, area, Gap to the walls of the area)] of units in an area."""
         return [
             (unit, area, geometry.gap(unit.shape, geometry.outline(area.shape)))
             for unit in self.units
@@ -176,20 +182,20 @@ class Site:
             if area.name == unit.area
         ]
 
-    def undeclared(self, kinds: tuple) -> list:
-        """Those kinds of exposure that the file neither has nor calls absent."""
+    def undeclared(self, kinds: tuple[str, ...]) -> list[str]:
+        """The kinds of exposure that the file neither has nor declares absent."""
         said = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
         return [kind for kind in kinds if kind not in said]
 
     @functools.cached_property
-    def nearest_exposure(self):
-        """(unit, exposure, Gap) of the nearest thing of row B10, None without any."""
+    def nearest_exposure(self) -> ExposureGap | None:
+        """The nearest exposure of row B10, None without one."""
         found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
         return min(found, key=lambda each: each[2].distance_m, default=None)
 
     @functools.cached_property
-    def is_remote(self):
-        """Outdoors and further than 30.5 m from every exposure, all kinds being said."""
+    def is_remote(self) -> bool:
+        """Outdoors, all kinds of exposure declared, and none within 30.5 m."""
         return (
             self.place == f.OUTDOORS
             and not self.undeclared(f.EXPOSED)
@@ -197,10 +203,8 @@ class Site:
         )
 
 
-def _near_gaps(units, shape):
-    """(index, Gap) of those of [(index, shape, box)] within NEAR_m of a shape, and of the next one
-    beyond.
-    """
+def _near_gaps(units: list[tuple[int, Shape, Box]], shape: Shape) -> Iterator[tuple[int, Gap]]:
+    """(index, Gap) of each unit within NEAR_m of a shape, and of the next unit beyond."""
     around, beyond_m = geometry.box(shape), math.inf
     apart = sorted(
         [
@@ -216,9 +220,9 @@ def _near_gaps(units, shape):
         yield index, gap
 
 
-def _open_parts(areas):
-    """Lists of areas, in each list those open to each other, straight or through others of it."""
-    parts = []
+def _open_parts(areas: tuple[Area, ...]) -> list[list[Area]]:
+    """Lists of areas that are open to each other, directly or through other areas of the list."""
+    parts: list[list[Area]] = []
     for area in areas:
         touched = [part for part in parts if any(_is_open_to(area, other) for other in part)]
         parts = [part for part in parts if part not in touched]
@@ -226,9 +230,9 @@ def _open_parts(areas):
     return parts
 
 
-def _is_open_to(area, other):
-    """Whether two areas stand wall to wall and neither is rated enough; a missing rating is
-    none.
+def _is_open_to(area: Area, other: Area) -> bool:
+    """Whether two areas are wall to wall and neither has the required rating. A missing rating
+    counts as 0.
     """
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False

@@ -1,19 +1,24 @@
 """The things on a site: units, areas, exposures, barriers."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from controller.siting import geometry
 
+# A table of the file: {key of fields.py: its checked value, None for a missing key}.
+Table = dict[str, Any]
+Thing = TypeVar("Thing")
+Name = TypeVar("Name", bound=Hashable)
+
 
 class Unit(NamedTuple):
-    """model: its table, None for what the file does not have; energy_kWh: nameplate, or rated
-    voltage times rated capacity (row B3); group: its own name without one; area: name of the one
-    that holds it, empty outside all.
+    """energy_kWh: nameplate, or rated voltage times rated capacity (row B3). group: the unit's own
+    name if the file gives none. area: name of the area around the unit, "" outside all areas.
     """
 
     name: str
     model_name: str
-    model: dict
+    model: Table
     shape: geometry.Shape
     energy_kWh: float
     group: str
@@ -21,38 +26,38 @@ class Unit(NamedTuple):
 
 
 class Area(NamedTuple):
-    """A room, or a roof: everything in it is one fire area, with what is open to it."""
+    """A room or a roof. One area, with the areas that are open to it, is one fire area."""
 
     name: str
     shape: geometry.Shape
-    facts: dict
+    facts: Table
 
 
 class Exposure(NamedTuple):
-    """Something that a fire of the storage must not reach, or that has to be kept free.
+    """An object that a fire of the storage must not reach, or a place that has to stay free.
 
-    shape: all that is measured to; an open lot line is drawn on straight beyond its ends in the
+    shape: the outline for distances. An open lot line continues straight beyond its ends in the
     file.
     """
 
     name: str
     kind: str
     shape: geometry.Shape
-    facts: dict
+    facts: Table
 
 
 class Barrier(NamedTuple):
     """A straight free-standing wall."""
 
     name: str
-    ends: tuple
+    ends: geometry.Edge
     height_m: float
     fire_rating_h: float
 
 
-def grouped(things: list | tuple, key) -> dict:
+def grouped(things: Iterable[Thing], key: Callable[[Thing], Name]) -> dict[Name, list[Thing]]:
     """{key(thing): [things]} in the order of the things."""
-    found = {}
+    found: dict[Name, list[Thing]] = {}
     for each in things:
         found.setdefault(key(each), []).append(each)
     return found

@@ -1,4 +1,4 @@
-"""Per rule of the siting audit: a site with a value, one without the rule, one without a fact."""
+"""Cases of each siting rule: a site with a value, a site without the rule, one without a fact."""
 
 import sys
 from typing import NamedTuple
@@ -10,7 +10,9 @@ from controller.siting import audit, fields
 
 
 class Case(NamedTuple):
-    """Changes of a site: given(value); off: no such rule; missing: no fact, None: impossible."""
+    """Changes of a site. given(value); off: the rule does not apply; missing: a fact is missing,
+    None: impossible.
+    """
 
     number: object
     given: object
@@ -19,9 +21,10 @@ class Case(NamedTuple):
 
 
 def rows(text, caller=1):
-    """[(cell, ...)] per line: an expression of names, module or audit, else text; indent joins.
+    """[(cell, ...)] per line. A cell is an expression of names here, in the caller, in fields or in
+    audit, otherwise a text. An indented line continues the line before.
 
-    A line that begins with `*` gives several.
+    A line that begins with `*` gives several rows.
     """
     known = {**vars(fields), **vars(audit), **globals(), **sys._getframe(caller).f_globals}
     found = []
@@ -35,7 +38,7 @@ def rows(text, caller=1):
 
 
 def site_cases(text):
-    """Names, then rows."""
+    """pytest.mark.parametrize of a text: a line of names, then rows."""
     names, lines = text.split("\n", 1)
     return pytest.mark.parametrize(names.split(" | "), rows(lines, 2))
 
@@ -210,7 +213,7 @@ def small(energy_kWh):
 
 
 OVER = (NEAR, model(energy_kWh=51))
-# True or a text meets the rule, False (where a file can have it) does not.
+# True or a text meets the rule. False does not, if a file can have it.
 FACTS = {
     "B7a": of(model, "ul_9540a_report", None, NEAR, model(energy_kWh=100), off=(NEAR,)),
     "B7b": of(model, "ul_9540a_edition", None, NEAR, LARGE, off=(NEAR,)),
@@ -238,7 +241,7 @@ FACTS = {
         "permit_file", "listings esms signs suppression smoke_detection ventilation racks", DWELLING
     ),
 }
-# (given(value), a value with which a scope rule applies, one with which it does not, missing).
+# {scope rule: (given(value), a value with which it applies, one with which it does not, missing)}
 CHARGES = "charging_location"
 RATED = {"energy_kWh": None, "rated_voltage_V": 400, "rated_capacity_Ah": 100}
 SCOPES = {

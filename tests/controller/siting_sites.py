@@ -1,4 +1,4 @@
-"""Siting files made for a test: a base that meets every rule of its mode, and changes of it."""
+"""Siting files for tests: a base that meets every rule of its mode, and changes to it."""
 
 import functools
 import json
@@ -52,7 +52,7 @@ ROOM = {
 
 
 def content(*changes):
-    """Two units 5 m apart, with the changes merged; keys dotted or not; None: key removed."""
+    """Two units 5 m apart, with the changes merged. Keys may be dotted. None removes a key."""
     found = {
         **FRAME,
         "model": {"m": dict(MODEL)},

@@ -1,4 +1,4 @@
-"""Siting files that are refused: one line with file, key, problem, what is allowed; exit 2."""
+"""Refused siting files: one line with file, key, problem and allowed values; exit code 2."""
 
 import pytest
 from siting_cases import exposure, mode, model, site_cases
@@ -15,7 +15,7 @@ BOX = {"kind": "lot_line", "outline_m": [[50, 50], [70, 50], [70, 70], [50, 70]]
 CUT = {"kind": "lot_line", "outline_m": [[0, 0], [11, 0], [11, 9], [0, 9]]}
 OUTSIDE = "lies outside or across exposure.e; allowed inside the lot line"
 SIDE = "a point inside the lot, or outline_m with the whole lot"
-ON_LINE = f"exposure.e.inside_m: lies on the lot line, or straight beyond its end; allowed {SIDE}"
+ON_LINE = f"exposure.e.inside_m: lies on the lot line, or on its straight extension; allowed {SIDE}"
 GARAGE, MOBILE = mode("open_garage"), mode("mobile")
 FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 HALL = {"area.hall.outline_m": [[1, 1], [19, 1], [19, 19], [1, 19]]}
@@ -67,7 +67,7 @@ def refused(folder, text):
     [{"unit.a.center": [1, 1]}] | unit.a.center: is not a known key; nearest key "center_m"
     [{"absent": ["building"]}, building(9)] | absent: "building" is not allowed: exposure.ho
     [{"place": None}] | place: is missing with mode "stationary"; allowed indoors, outdoors
-    [MOBILE, {"place": "outdoors"}] | place: is not set here: it follows from mode "mobile"
+    [MOBILE, {"place": "outdoors"}] | place: is not set here: mode "mobile" decides it
     [DWELLING, {"edition": "ifc_2018"}] | edition: "ifc_2018" has no rules here for mode "dw
     [GARAGE, {"edition": "ifc_2018"}] | "edition: "
     [{"deployed_days": 3}] | deployed_days: is not set here: the mode is "stationary"
@@ -111,10 +111,10 @@ def refused(folder, text):
     [LOT, {"exposure.e.inside_m": [60, 6]}] | f"unit.a: {OUTSIDE}"
     [LOT, {"exposure.e.inside_m": None}] | f"exposure.e.inside_m: is missing; allowed {SIDE}"
     [exposure("lot_line", 9, line_m=[[0, 0], [20, 0], [20, 20], [0, 20], [0, 5]])] |
-        exposure.e.line_m: meets itself when its ends are drawn on straight; allowed outline
+        exposure.e.line_m: meets itself when both ends are extended straight; allowed outline
     [exposure("egress", 9, inside_m=[1, 1])] | exposure.e.inside_m: is not set here; allowed a lot
-    [{"exposure.e": {"kind": "lot_line", "point_m": [30, 5]}}] | exposure.e.point_m: is no
-        line; allowed line_m with inside_m, or outline_m
+    [{"exposure.e": {"kind": "lot_line", "point_m": [30, 5]}}] | exposure.e.point_m: is not
+        a line; allowed line_m with inside_m, or outline_m
     [exposure("building", 9, line_m=[[-9, -9], [29, -9], [29, 29], [-9, -9]])] |
         exposure.e.line_m: ends where it begins; allowed an open line; outline_m for a closed
     [{"exposure.e": {"kind": "egress"}}] | exposure.e: has no place; allowed one of point_m
@@ -165,7 +165,7 @@ UNITLESS = toml({key: value for key, value in content().items() if key != "unit"
     GOOD + "".join([f"[unit.u{index}]\n" for index in range(401)]) | unit: has 403 entries;
         allowed at most 400
 """)
-def test_what_is_no_siting_file(tmp_path, text, words):
+def test_a_file_of_another_form_is_refused(tmp_path, text, words):
     assert refused(tmp_path, text).startswith(words)
 
 
@@ -184,7 +184,7 @@ def test_what_is_no_siting_file(tmp_path, text, words):
                 (SPUR, [8.5, 6.5]),
             )
         ],
-        # a straight lot line does not meet itself however it is turned
+        # a straight lot line in any direction does not meet itself
         *[
             [exposure("lot_line", 9, line_m=line_m)]
             for line_m in (
@@ -193,7 +193,7 @@ def test_what_is_no_siting_file(tmp_path, text, words):
                 [[4000, -7000], [4029.601, -6995.121]],
             )
         ],
-        # as long a name, as much energy, as many units, as far away as may be
+        # the longest name, most energy, most units, most distant unit
         [{"name": "a" * 60}],
         [model(energy_kWh=2000)],
         [
@@ -203,7 +203,7 @@ def test_what_is_no_siting_file(tmp_path, text, words):
         [{"unit.b.center_m": [90_000, -90_000]}],
     ],
 )
-def test_what_is_read(tmp_path, changes):
+def test_a_correct_file_is_read(tmp_path, changes):
     wanted = content(*changes)
     found = loaded(tmp_path, toml(wanted))
     corner = [at - 0.5 for at in list(wanted["unit"].values())[-1]["center_m"]]

@@ -1,4 +1,4 @@
-"""Distances, containment and barriers of the siting audit against brute force."""
+"""Distances, containment and barriers of the siting audit, compared with brute force."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from controller.siting import geometry as g, ground, sight
 from tests.tables import cases
 
 SQUARE = g.polygon([(0, 0), (2, 0), (2, 2), (0, 2)])
-# a U, its notch from above
+# a U with its notch at the top
 NOTCHED = g.polygon([(0, 0), (6, 0), (6, 4), (4, 4), (4, 2), (2, 2), (2, 4), (0, 4)])
 STEPS = 200
 
@@ -59,7 +59,7 @@ def moved(shape, by, turned_deg):
 
 
 def sampled_m(first, second):
-    """Distance of the edges by sampling: the true one, or at most a step more."""
+    """Distance of the edges by sampling: at most one step above the true distance."""
 
     def along(shape):
         return [
@@ -73,7 +73,7 @@ def sampled_m(first, second):
 
 
 @given(shapes, shapes)
-def test_symmetry(first, second):
+def test_a_gap_is_symmetric(first, second):
     there, back = g.gap(first, second), g.gap(second, first)
     assert there.distance_m == pytest.approx(back.distance_m, abs=1e-12)
     assert math.dist(there.start, there.end) == pytest.approx(there.distance_m, abs=1e-9)
@@ -87,7 +87,7 @@ def ring(count, radius_m, x_m=0.0):
 @example(SQUARE, ring(40, 9.0))
 @example(g.outline(ring(40, 9.0)), SQUARE)
 @example(SQUARE, g.Shape(((3.0, -1e6), (3.0, 1e6), (1e6, 1e6))))
-def test_edges_left_out_change_no_gap(first, second):
+def test_the_edges_left_out_are_never_the_nearest(first, second):
     every = [g.segment_gap(*one, *other) for one in g.edges(first) for other in g.edges(second)]
     found = g._edge_gaps(g.edges(first), g.edges(second))
     nearest = [each for each in every if each.distance_m <= min(every).distance_m + g.ROUNDING_m]
@@ -100,7 +100,7 @@ def test_edges_left_out_change_no_gap(first, second):
     "segment_gap"  lambda far: ground.fault_of_outline(far.points)  400
     "segment_gap"  lambda far: ground.overlaps(SQUARE, far)  0
     "point_gap"  lambda far: g.contains(far, (2, 2))  0""")
-def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
+def test_only_few_of_many_edges_are_measured(monkeypatch, measure, work, most):
     calls, exact = [], getattr(g, measure)
     for module in (g, ground):
         monkeypatch.setattr(module, measure, lambda *points: calls.append(1) or exact(*points))
@@ -111,7 +111,7 @@ def test_of_many_edges_few_are_measured(monkeypatch, measure, work, most):
 @pytest.mark.parametrize("end", [(9.976, 0.691), (29.601, 4.879), (28.809, 8.37), (25.228, 16.234)])
 @pytest.mark.parametrize("by", [(0, 0), (40, -70), (4000, -7000)])
 def test_parts_of_one_straight_line_do_not_cross(end, by):
-    """The parts before and beyond a line are its length apart."""
+    """The distance between the parts before and after a line is the length of the line."""
     start, end = by, (by[0] + end[0], by[1] + end[1])
     length_m = math.dist(start, end)
     before, beyond = [
@@ -129,14 +129,14 @@ def test_moving_the_plan_changes_no_distance(first, second, by, turned_deg):
 
 
 @given(rectangles, rectangles)
-def test_the_ends_of_a_gap_lie_on_the_shapes(first, second):
+def test_the_ends_of_a_gap_are_on_the_shapes(first, second):
     gap = g.gap(first, second)
     for shape, point in ((first, gap.start), (second, gap.end)):
         assert g.gap(shape, g.Shape((point,))).distance_m < 1e-9
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_against_dense_sampling(seed):
+def test_a_gap_agrees_with_dense_sampling(seed):
     chance = random.Random(seed)
     print("seed", seed)
 
@@ -155,8 +155,8 @@ def test_against_dense_sampling(seed):
 
 
 @given(rectangles, rectangles)
-def test_zero_only_where_they_touch(first, second):
-    """Separating axes: two rectangles touch unless one axis shows a positive gap."""
+def test_a_gap_is_zero_only_if_the_shapes_touch(first, second):
+    """Separating axes: two rectangles touch if no axis has a positive gap."""
 
     def apart(one, other):
         found = []
@@ -182,7 +182,7 @@ def test_known_distances(shape, distance_m):
     assert g.gap(SQUARE, shape).distance_m == pytest.approx(distance_m, abs=1e-12)
 
 
-def test_a_gap_between_parallel_walls_lies_in_the_middle_of_what_faces():
+def test_a_gap_between_parallel_walls_is_in_the_middle_of_their_common_part():
     gap = g.gap(SQUARE, g.rectangle((5, 2), (2, 2), 0))
     assert gap.start == pytest.approx((2, 1.5)) and gap.end == pytest.approx((4, 1.5))
 
@@ -199,7 +199,7 @@ def test_overlap_is_more_than_a_touch(shape, overlaps):
     st.integers(-180, 180),
     st.sampled_from([(1, 0), (-1, 0), (0, 1), (0, -1)]),
 )
-def test_long_ones_side_by_side_only_touch(center_m, turned_deg, beside):
+def test_long_rectangles_side_by_side_only_touch(center_m, turned_deg, beside):
     for size_m in ((12.192, 2.438), (2.438, 12.192), (100, 0.05), (0.8, 1.0)):
         first = g.rectangle(center_m, size_m, turned_deg)
         for nearer_m, overlaps in ((0, False), (0.0001, True)):
@@ -211,12 +211,12 @@ def test_long_ones_side_by_side_only_touch(center_m, turned_deg, beside):
 
 SHARING = (SQUARE, box(2, 1), box(1, 1, 1, 1), box(1, 1, 1, 4), box(1, 1, 2, 1))
 SHARING += (g.polygon([(0, 0), (2, 2), (0, 2)]), g.polygon([(-3, -3), (5, 5), (-3, 5)]))
-# side by side, corner to corner, apart, almost
+# side by side, corner to corner, apart, almost touching
 ASIDE = (box(3, 1), box(3, 3), box(5, 2), box(1.5, 4, 2, 3.999))
 
 
 @given(st.tuples(numbers, numbers), st.sampled_from([0, 90, 180, 270]))
-def test_areas_that_share_ground(by, turned_deg):
+def test_two_areas_share_ground(by, turned_deg):
     first = moved(SQUARE, by, turned_deg)
     for shape in (*SHARING, *ASIDE):
         second, shares = moved(shape, by, turned_deg), shape in SHARING
@@ -224,7 +224,7 @@ def test_areas_that_share_ground(by, turned_deg):
 
 
 @given(rectangles, rectangles)
-def test_rectangles_share_ground_where_they_overlap(first, second):
+def test_rectangles_that_overlap_share_ground(first, second):
     shares = ground.share_ground(first, second)
     assert shares or not ground.overlaps(first, second)
     assert not shares or g.gap(first, second).distance_m == 0
@@ -233,7 +233,7 @@ def test_rectangles_share_ground_where_they_overlap(first, second):
 @cases("""shape  is_within
     *((box(1, 1), True), (box(3, 1, 6, 2), True), (box(3, 3, 6, 2), False))
     *((box(3, 3), False), (box(1, 3, 2.001, 2), False), (box(9, 9, 1, 1), False))""")
-def test_within_a_room_with_a_notch(shape, is_within):
+def test_a_rectangle_is_within_a_room_with_a_notch(shape, is_within):
     assert ground.is_within(shape, NOTCHED) == is_within
 
 
@@ -256,7 +256,7 @@ def test_faults_of_an_outline(points, words):
 
 # A barrier between SQUARE and a line 2 m to its right must reach 1.5 m beyond both corners.
 EDGE = ((4.0, -9.0), (4.0, 9.0))
-REACH_m = 3.0005  # off the grid of the points, so that rounding decides nothing
+REACH_m = 3.0005  # not on the grid of the points, because rounding would decide
 
 
 def is_shielded(edge, *barriers, convex=SQUARE):
@@ -269,31 +269,31 @@ def is_shielded(edge, *barriers, convex=SQUARE):
     ((3.0, 3.5), (3.0, -1.5))  EDGE  True
     ((3.0, -1.499), (3.0, 3.5))  EDGE  False
     ((3.0, -1.5), (3.0, 3.499))  EDGE  False
-    ((4.0, -2.3), (4.0, 4.3))  EDGE  True  # stands on the line itself
+    ((4.0, -2.3), (4.0, 4.3))  EDGE  True  # on the line itself
     ((4.0, -2.3), (4.0, 4.2))  EDGE  False  # the line is within reach up to 4.237
-    ((4.1, -2.3), (4.1, 4.3))  EDGE  False  # behind it
+    ((4.1, -2.3), (4.1, 4.3))  EDGE  False  # behind the line
     ((-1.0, -1.5), (-1.0, 3.5))  EDGE  False  # on the other side
     ((1.0, -1.5), (1.0, 3.5))  EDGE  False  # through the unit
-    ((2.0, -1.5), (2.0, 4.3))  EDGE  True  # touching it
-    # the edge comes round to the unit's side
+    ((2.0, -1.5), (2.0, 4.3))  EDGE  True  # touches the unit
+    # the edge goes around to the unit's side
     ((3.0, -1.5), (3.0, 3.5))  ((2.5, 1.0), (4.0, 1.0))  False
-    # the sight lines pass before its end
+    # the sight lines cross the barrier
     ((3.0, -1.5), (3.0, 3.5))  ((3.2, 3.6), (3.2, 3.7))  True
-    ((3.0, -1.5), (3.0, 3.5))  ((3.2, 3.6), (3.2, 4.4))  False  # that of the far end beyond it
+    ((3.0, -1.5), (3.0, 3.5))  ((3.2, 3.6), (3.2, 4.4))  False  # that of the far end does not
     ((3.0, -1.5), (3.0, 3.5))  ((3.05, 4.6), (3.05, 4.9))  False""")
-def test_a_barrier(barrier, edge, is_met):
+def test_a_barrier_shields_an_edge(barrier, edge, is_met):
     assert is_shielded(edge, barrier) == is_shielded(edge[::-1], barrier) == is_met
 
 
-def test_an_edge_is_shielded_as_far_as_it_is_within_reach():
+def test_only_the_part_of_an_edge_within_reach_counts():
     assert sight.part_within(SQUARE, ((9.0, 0.0), (9.0, 1.0)), 3.0) is None
     # 2 m across and 3 m along from both corners
     low, high = sight.part_within(SQUARE, EDGE, math.sqrt(13))
     assert low == pytest.approx((4, -3), abs=1e-9) and high == pytest.approx((4, 5), abs=1e-9)
-    assert sight.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == [(4, 1), (4, 1)]
+    assert sight.part_within(SQUARE, ((4.0, 1.0), (4.0, 1.0)), 2.0) == ((4, 1), (4, 1))
 
 
-def test_barriers_one_behind_the_other_shield_together():
+def test_two_barriers_shield_an_edge_together():
     right, left, spare = ((-1.5, 3), (6.0, 3)), ((-6.0, 3.2), (3.5, 3.2)), ((-1.5, 3.1), (3.5, 3.1))
     barriers = {"right": right, "left": left, "spare": spare}
     part = ((-4.0, 3.5), (4.6, 3.5))
@@ -329,7 +329,7 @@ edges_above = st.tuples(
 )
 @example(((-5.0, 3.1), (8.0, 3.1)), [((-1.5, 3.0), (3.5, 3.0))], 0.7, 0)
 @example(((-4.0, 3.5), (4.6, 3.5)), [((-6.0, 3.2), (3.5, 3.2)), ((-1.5, 3.0), (6.0, 3.0))], 0.5, 30)
-def test_split_and_unsplit_edges_give_the_same_verdict(edge, barriers, share, turned_deg):
+def test_a_split_edge_has_the_same_verdict(edge, barriers, share, turned_deg):
     def there(*points):
         return moved(g.Shape(points), (0, 0), turned_deg).points
 
@@ -344,7 +344,7 @@ def test_split_and_unsplit_edges_give_the_same_verdict(edge, barriers, share, tu
 
 
 @given(st.tuples(numbers, numbers), st.integers(0, 359))
-def test_a_barrier_of_a_moved_plan(by, turned_deg):
+def test_moving_the_plan_changes_no_barrier(by, turned_deg):
     def there(*points):
         return moved(g.Shape(points), by, turned_deg).points
 

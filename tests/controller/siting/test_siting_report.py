@@ -1,4 +1,4 @@
-"""The siting report: exit codes, examples, width and alphabet; the document; the plan as SVG."""
+"""The siting report: exit codes, examples, width, characters, JSON, and the plan as SVG."""
 
 import functools
 import hashlib
@@ -46,17 +46,17 @@ FAR_A = {"unit.a.center_m": [-38.5, 5.0]}  # 49 m from unit b
 
 @functools.cache
 def example(name):
-    return told(reading.load(str(EXAMPLES / f"{name}.toml")))
+    return results(reading.load(str(EXAMPLES / f"{name}.toml")))
 
 
-def told(given):
+def results(given):
     findings = audit.audit(given)
     root = ElementTree.fromstring(plan.svg(given, findings))
     return given, findings, report.text(given, findings), root
 
 
 def drawn(given):
-    return told(given)[3]
+    return results(given)[3]
 
 
 def ids(root):
@@ -99,7 +99,7 @@ def test_the_report_of_an_example(name, lines):
         assert words in re.sub(r"\s+", " ", text)
 
 
-def test_every_rule_is_in_the_report_once():
+def test_the_report_has_every_rule_once():
     table, rest = example("yard")[2].split("NOT APPLICABLE\n")
     aside = rest.split("GROUPS")[0].split()
     for rule in audit.rules.RULES:
@@ -118,11 +118,11 @@ def test_every_rule_is_in_the_report_once():
     [room()] | none in the file
     [{"name": "\u00e4"}] | SITING AUDIT \xe4
 """)
-def test_words_of_a_report(changes, words):
-    assert words in " ".join(told(site(*changes))[2].split())
+def test_the_words_of_a_report(changes, words):
+    assert words in " ".join(results(site(*changes))[2].split())
 
 
-def test_the_headline_counts_and_tells_how_sure_the_rules_are():
+def test_the_headline_counts_rules_by_verdict_and_confidence():
     line = "20 met, 15 of them by unconfirmed clauses (?), 0 not met, 0 need a fact"
     _, _, text, root = example("yard")
     assert f"RESULT: {line}" in text and f"rules: {line}" in "".join(root.itertext())
@@ -137,7 +137,7 @@ def test_the_headline_counts_and_tells_how_sure_the_rules_are():
 
 @cases("""changes  code
     []  0 | [building(1.0)]  1 | [model(ul_9540_listing=None)]  1 | [{"edition": "x"}]  2""")
-def test_exit_codes(tmp_path, capsys, changes, code):
+def test_the_exit_code(tmp_path, capsys, changes, code):
     path = tmp_path / "site.toml"
     path.write_text(toml(content(*changes)))
     assert siting(capsys, path)[0] == code
@@ -147,7 +147,7 @@ def test_exit_codes(tmp_path, capsys, changes, code):
     "--svg"  "nowhere/plan"  "No such file or directory"  2 | "--svg"  "site.toml/plan"  "Not a"  2
     "--json"  "/dev/full"  "No space left"  3 | "--svg"  ""  "No such file or directory"  2
     "--json"  "."  "Is a directory"  2""")
-def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option, path, words, code):
+def test_a_failed_output_is_one_line(tmp_path, capsys, monkeypatch, option, path, words, code):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "site.toml").touch()
     assert firebreak.main(["siting", str(EXAMPLES / "yard.toml"), option, path]) == code
@@ -159,7 +159,7 @@ def test_an_output_that_cannot_be_written(tmp_path, capsys, monkeypatch, option,
 @cases("""arguments
     ["--svg", "site.toml"] | ["--json", "./link.toml"] | ["--svg", "out", "--json", "../there/out"]
 """)
-def test_no_output_takes_the_place_of_another_file(tmp_path, capsys, monkeypatch, arguments):
+def test_an_output_never_replaces_another_named_file(tmp_path, capsys, monkeypatch, arguments):
     folder = tmp_path / "there"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -173,7 +173,7 @@ def test_no_output_takes_the_place_of_another_file(tmp_path, capsys, monkeypatch
     assert siting(capsys, "site.toml", "--svg", "/dev/null", "--json", "/dev/null")[0] == 0
 
 
-def test_the_document_and_the_plan_are_written(tmp_path, capsys):
+def test_the_command_writes_json_and_plan(tmp_path, capsys):
     made, drawing = tmp_path / "out.json", tmp_path / "plan.svg"
     code, text = siting(capsys, EXAMPLES / "room.toml", "--json", made, "--svg", drawing)
     given, findings, report_text, _ = example("room")
@@ -193,7 +193,7 @@ def test_the_document_and_the_plan_are_written(tmp_path, capsys):
     assert {each["confidence"] for each in found["rules"]} <= {*audit.rules.CONFIDENCE.values(), ""}
 
 
-def test_rooms_of_one_fire_area_are_named_together():
+def test_the_report_names_rooms_of_one_fire_area_together():
     rooms = (("the_first_room_", 0, 0), ("the_second_room_", 9, 0), ("rated", 18, 2))
     areas = {
         name: {"outline_m": [[x, 0], [x + 9, 0], [x + 9, 9], [x, 9]], "fire_rating_h": rating_h}
@@ -204,7 +204,7 @@ def test_rooms_of_one_fire_area_are_named_together():
         for name, (_, x, _) in zip("abc", rooms, strict=True)
     }
     change = {"edition": "ifc_2018", "place": "indoors", "area": areas, "unit": units}
-    given, findings, text, root = told(site(change, model(energy_kWh=301)))
+    given, findings, text, root = results(site(change, model(energy_kWh=301)))
     both = "the_first_room_ + the_second_room_"
     assert f"  {both}        602 kWh in 2 unit(s)\n  rated " in text
     assert max(map(len, text.splitlines())) <= 80
@@ -217,7 +217,7 @@ def test_rooms_of_one_fire_area_are_named_together():
 
 
 def spread(*distances_m):
-    """Egresses at these distances to the right of unit b; the first comes last in the file."""
+    """Egresses at these distances to the right of unit b. The first is the last in the file."""
     return {
         f"exposure.e{number}": {"kind": "egress", "point_m": [11.5 + distances_m[number], 5.0]}
         for number in reversed(range(len(distances_m)))
@@ -243,7 +243,7 @@ RIGHT = garage("garage", outline_m=[[8, 0], [20, 0], [20, 20], [8, 20]])
     [fence(1.6), building(14.0, occupant_load=40), FAR_A]
     [mode("open_garage"), exposure("air_intake", 60.0), FAR_A]
 """)
-def test_what_is_left_out_as_too_far_changes_no_output(changes):
+def test_the_gaps_left_out_change_no_output(changes):
     given, whole = site(*changes), site(*changes)
     whole.__dict__["exposure_gaps"] = [
         (unit, each, geometry.gap(unit.shape, each.shape))
@@ -258,14 +258,14 @@ def test_what_is_left_out_as_too_far_changes_no_output(changes):
     assert found == wanted
 
 
-def test_a_reduced_distance_leaves_the_rule_to_the_units_far_away():
+def test_the_full_distance_is_judged_by_a_far_unit_if_the_near_one_is_reduced():
     findings = audit.audit(site(building(2.0, **WALL), FAR_A))
     for identity, distance_m in (("B19", 2.0), ("B18", 51.5)):
         (found,) = [each for each in findings if each.rule.id == identity]
         assert (found.verdict, found.worst.value) == (audit.MET, pytest.approx(distance_m))
 
 
-def test_only_what_is_near_is_measured_and_the_next_beyond():
+def test_exposure_gaps_are_the_near_ones_and_the_next_beyond():
     units = {f"unit.u{at}": {"model": "m", "center_m": [at * 10.0, 0.0]} for at in range(20)}
     mills = {
         f"exposure.m{at}": {"kind": "building", "point_m": [at * 10.0 + 5, 0.0]}
@@ -278,13 +278,13 @@ def test_only_what_is_near_is_measured_and_the_next_beyond():
         return [(unit, apart_m) for unit, apart_m, each in gaps if each.name == name]
 
     assert units_of("m29") == [("u19", 104.5)]
-    # two at 34.5 m: both may be the next beyond
+    # two units at 34.5 m may both be the next
     assert [name for name, _ in units_of("m10")] == [f"u{at}" for at in range(7, 15)]
     assert [f"exposure.{each.name}" for _, each, _ in given.nearest_units] == list(mills)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_plan_holds_everything_once(name):
+def test_the_plan_has_every_element_once(name):
     given, findings, _, root = example(name)
     wanted = [
         f"{kind}.{each.name}"
@@ -302,8 +302,8 @@ def test_the_plan_holds_everything_once(name):
 @cases("""name  digest
     "pods"  "36978c8478ef43af" | "room"  "7ee7c2c0a4775a8d" | "yard"  "cad9dd77b995a1b6"
 """)
-def test_a_plan_is_drawn_as_before(name, digest):
-    """Elements and attributes, without the words. Look at the plan before changing a digest."""
+def test_the_plan_of_an_example_is_unchanged(name, digest):
+    """Digest of elements and attributes, without the words. Before a change, look at the plan."""
     elements = [(each.tag, each.attrib) for each in example(name)[3].iter()]
     assert hashlib.sha256(repr(elements).encode()).hexdigest()[:16] == digest
 
@@ -345,13 +345,13 @@ def test_the_distances_of_the_examples(name, judged, further):
     assert counts == {text: wanted.count(text) for text in wanted}
 
 
-def test_all_that_is_not_met_is_drawn_so():
-    """A pair that bound neither of its units was drawn as a further distance."""
+def test_every_distance_that_is_not_met_is_drawn_so():
+    """This includes a pair that binds neither of its units."""
     # 1 m from a
     house = {"kind": "building", "outline_m": [[-4, 0], [3.5, 0], [3.5, 10], [-4, 10]]}
     third = {"model": "m", "center_m": [8.3, 5.0]}
     changes = (NEAR, spaced(0.8), {"unit.c": third, "exposure.house": house})
-    given, findings, _, root = told(site(*changes))
+    given, findings, _, root = results(site(*changes))
     assert {
         each.item.names: round(each.item.gap.distance_m, 3)
         for each in distances.shown(findings, given)
@@ -363,8 +363,8 @@ def test_all_that_is_not_met_is_drawn_so():
 
 
 def behind_a_barrier(*changes):
-    """(names that bind, {names: Distance}, plan); a lot line near a and b, an exit binds each."""
-    given, findings, _, root = told(
+    """(binding names, {names: Distance}, plan). A lot line is near a and b; an exit binds each."""
+    given, findings, _, root = results(
         site(
             {
                 "unit.b.center_m": [11.0, 5.2],
@@ -382,7 +382,7 @@ def behind_a_barrier(*changes):
     return bound, {each.item.names: each for each in distances.shown(findings, given)}, root
 
 
-def test_what_is_met_only_as_reduced_is_drawn(monkeypatch):
+def test_a_distance_that_is_met_only_as_reduced_is_drawn(monkeypatch):
     bound, found, root = behind_a_barrier()
     assert bound == {("a", "exit_5"), ("b", "exit_11")}
     for name, apart_m in (("a", 1.5), ("b", 1.3)):
@@ -395,7 +395,7 @@ def test_what_is_met_only_as_reduced_is_drawn(monkeypatch):
     assert {names for names in found if "line" in names} == {("b", "line")}
 
 
-def test_what_is_met_only_as_reduced_but_not_by_another_rule_is_red():
+def test_a_reduced_distance_that_fails_another_rule_is_red():
     nearer = {"kind": "lot_line", "line_m": [[-40, 3.2], [60, 3.2]], "inside_m": [5.0, 5.0]}
     bound, found, _ = behind_a_barrier({"local": ["san_diego"], "exposure.other": nearer})
     assert bound == {("a", "other"), ("b", "line")}
@@ -404,9 +404,9 @@ def test_what_is_met_only_as_reduced_but_not_by_another_rule_is_red():
         assert (each.rule.id, each.is_met) == ("B36b", False)
 
 
-def test_a_wall_around_a_corner_and_an_exposure_of_no_rule():
-    """In an L-shaped room the unit in the foot does not see the short wall of the other arm."""
-    given, findings, _, _ = told(
+def test_a_wall_around_a_corner_and_an_exposure_without_a_rule():
+    """In an L-shaped room, the unit in one arm does not face the short wall of the other arm."""
+    given, findings, _, _ = results(
         site(
             room(outline_m=[[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]),
             {"unit.a.center_m": [14.0, 5.0], "unit.b": None},
@@ -420,7 +420,7 @@ def test_a_wall_around_a_corner_and_an_exposure_of_no_rule():
 
 
 @pytest.mark.parametrize("apart_m, is_met", [(0.5, False), (1.0, True)])
-def test_what_is_not_met_is_red_dashed_and_marked(apart_m, is_met):
+def test_a_distance_that_is_not_met_is_red_dashed_and_marked(apart_m, is_met):
     root = drawn(site(NEAR, spaced(apart_m)))
     line = ids(root)["distance.a.b"]
     assert line.get("stroke") == (plan_parts.INK if is_met else plan_parts.BAD)
@@ -430,8 +430,8 @@ def test_what_is_not_met_is_red_dashed_and_marked(apart_m, is_met):
 
 @cases("""edition  rule  apart_m  mark  count
     "nfpa855_2023_ifc_2021"  "B5a?"  0.95  ""  3 | "ifc_2018"  "B5a"  0.9  "! "  3""")
-def test_in_a_crowd_a_distance_keeps_its_unit(edition, rule, apart_m, mark, count):
-    """Thirty containers: labels with room for all, for the rule, for the number only."""
+def test_a_short_label_keeps_the_unit_of_the_distance(edition, rule, apart_m, mark, count):
+    """Thirty containers: labels with all parts, without the limit, with the number only."""
     units = {
         f"unit.container_number_{at}": {
             "model": "m",
@@ -449,7 +449,7 @@ def test_in_a_crowd_a_distance_keeps_its_unit(edition, rule, apart_m, mark, coun
     assert shown <= forms and len(shown) == count
 
 
-def test_a_unit_too_large_is_marked():
+def test_a_unit_that_is_too_large_is_marked():
     root = drawn(site(NEAR, model(energy_kWh=51)))
     assert ids(root)["unit.a"].get("stroke") == plan_parts.BAD and "! a" in texts(root)
 
@@ -464,7 +464,7 @@ def test_the_plan_is_to_scale():
 
 @pytest.mark.parametrize("inside_m, factor", [([5.0, 5.0], -1), ([40.0, 5.0], 1)])
 def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
-    """The line runs up the plan right of the units, so the lot is left of it."""
+    """The line goes up the plan to the right of the units, so the lot is on its left."""
     given = site(NEAR)
     line = given.exposures[0]._replace(facts={"inside_m": inside_m})
     start, end = lot.inward(line, (31.5, 0.0), (31.5, 10.0), 0.5)
@@ -472,41 +472,41 @@ def test_ticks_of_an_open_lot_line_point_into_the_lot(inside_m, factor):
     assert "tick: into the lot" in "".join(drawn(given).itertext())
 
 
-def drawn_on(root):
-    """[[(x, y), (x, y)]], pixels: an open lot line drawn on beyond its ends."""
-    dashes = plan_parts.DRAWN_ON["stroke_dasharray"]
+def extensions(root):
+    """[[(x, y), (x, y)]], pixels, of an open lot line."""
+    dashes = plan_parts.EXTENDED_DASHES
     found = [each for each in root.iter(f"{SVG}polyline") if each.get("stroke-dasharray") == dashes]
     return [points_of(each) for each in found]
 
 
 def points_of(element):
-    """Of a polyline, in pixels."""
+    """Points of a polyline in pixels."""
     return [tuple(map(float, pair.split(","))) for pair in element.get("points").split()]
 
 
-def test_a_distance_ends_on_the_lot_line_drawn_on():
-    """The written line lies above the view; the view is as large as for a line inside it."""
+def test_a_distance_ends_on_the_extended_lot_line():
+    """The line in the file is above the view, which is as large as for a line inside it."""
     root = drawn(site(exposure("lot_line", 0, line_m=[[12.5, 90], [12.5, 100]])))
     written = drawn(site(exposure("lot_line", 1.0)))
     words = "".join(root.itertext())
     assert root.get("viewBox") == written.get("viewBox") and "beyond the plan" not in words
-    ((top, bottom),) = [sorted(each, key=lambda point: point[1]) for each in drawn_on(root)]
+    ((top, bottom),) = [sorted(each, key=lambda point: point[1]) for each in extensions(root)]
     frame = next(root.iter(f"{SVG}clipPath")).find(f"{SVG}rect")
     assert top[0] == bottom[0] and (top[1], bottom[1]) == (0, float(frame.get("height")))
     here, there = [ids(each)["distance.b.e"].find(f"{SVG}line").attrib for each in (root, written)]
     assert here == there and float(here["x2"]) == top[0]
-    assert "exposure.e" in ids(root) and "lot line drawn on" in words
+    assert "exposure.e" in ids(root) and "lot line extended" in words
 
 
-def test_an_open_lot_line_is_drawn_on_from_both_its_ends_and_a_closed_one_not():
+def test_an_open_lot_line_is_extended_at_both_ends_and_a_closed_one_is_not():
     yard, pods = example("yard")[3], example("pods")[3]
     points = points_of(ids(yard)["exposure.lot_line"])
     ends = [{points[0]}, {points[-1]}]
-    assert len(points) == 3 and [set(each) & set(points) for each in drawn_on(yard)] == ends
-    assert drawn_on(pods) == [] and "drawn on" not in "".join(pods.itertext())
+    assert len(points) == 3 and [set(each) & set(points) for each in extensions(yard)] == ends
+    assert extensions(pods) == [] and "line extended" not in "".join(pods.itertext())
 
 
-def test_what_lies_beyond_is_named():
+def test_the_plan_names_exposures_beyond_the_view():
     mill = {"kind": "building", "outline_m": [[500, 0], [510, 0], [510, 9]]}
     root = drawn(site({"exposure.mill": mill}))
     assert "exposure.mill" not in ids(root)
@@ -540,10 +540,10 @@ def test_no_label_of_an_example_covers_another(name, monkeypatch):
             assert left >= other[2] or other[0] >= right or low >= other[3] or other[1] >= high
 
 
-def test_a_site_of_many_units():
+def test_a_plan_of_many_units():
     at_m = [(at % 10 * 1.5, at // 10 * 1.5) for at in range(100)]
     units = {f"unit.u{at}": {"model": "m", "center_m": [*at_m[at]]} for at in range(100)}
-    given, findings, _, root = told(site(LARGE, {"unit": None}, units, exposure("lot_line", 40)))
+    given, findings, _, root = results(site(LARGE, {"unit": None}, units, exposure("lot_line", 40)))
     assert audit.is_met(findings) and given.total_kWh == 10_000
     assert set(units) <= set(ids(root))
 
@@ -560,13 +560,13 @@ def test_the_examples_are_installed_with_the_package(tmp_path):
 
 
 def test_lengths_in_feet_are_the_same_lengths(tmp_path, capsys):
-    """5 ft and 10 ft read as such in report and plan; verdicts, JSON and metres stay."""
+    """Report and plan print 5 ft and 10 ft. Verdicts and JSON do not change."""
     yard, found = str(EXAMPLES / "yard.toml"), {}
     for lengths in ("m", "ft"):
         drawing, made = tmp_path / f"{lengths}.svg", tmp_path / f"{lengths}.json"
         given = ["siting", yard, "--lengths", lengths, "--svg", str(drawing), "--json", str(made)]
         assert firebreak.main(given) == 0
-        text = capsys.readouterr().out.replace("within 30.5 m", "")  # the name of rule B10
+        text = capsys.readouterr().out.replace("within 30.5 m", "")  # in the name of rule B10
         found[lengths] = text, drawing.read_text(encoding="utf-8"), made.read_text()
     assert re.search(r"to exposures +15\.685 ft  >= 10\.000 ft  met", found["ft"][0])
     assert re.search(r"to exposures +4\.781 m +>= 3\.048 m  met", found["m"][0])
@@ -580,4 +580,4 @@ def test_lengths_in_feet_are_the_same_lengths(tmp_path, capsys):
     ]
     assert verdicts[0] == verdicts[1] and len(verdicts[0]) > 15
     words = [re.sub(r'"note": "[^"]*"', "", each[2]) for each in found.values()]
-    assert words[0] == words[1], "machines read metres"
+    assert words[0] == words[1], "the JSON stays in metres"

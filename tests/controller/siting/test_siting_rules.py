@@ -1,4 +1,4 @@
-"""Every rule of the siting audit: at its number, inside, outside; by mode and edition."""
+"""Every rule of the siting audit: at, inside and outside its number; by mode and edition."""
 
 import math
 
@@ -32,7 +32,9 @@ from tests.tables import cases, table
 RULES = {rule.id: rule for rule in rules.RULES}
 CASES = {**NUMBERS, **FACTS}
 ROWS_OF_TABLE_A = {"A9", "A49", "A50", "A66", "A77", "A96"}
-ROWS_OF_TABLE_B = {f"B{number}" for number in range(1, 39)}  # B39 is rejected claims
+ROWS_OF_TABLE_B = {
+    f"B{number}" for number in range(1, 39)
+}  # B39 has claims that the project rejected
 NO_ANALYSIS = {"hazard_mitigation_analysis": None}
 
 
@@ -42,7 +44,7 @@ def test_every_rule_has_its_case_and_every_row_its_rule():
     assert {each.rstrip("abcde") for each in RULES} == ROWS_OF_TABLE_A | ROWS_OF_TABLE_B
 
 
-def test_each_rule_is_whole():
+def test_each_rule_is_complete():
     for rule in rules.RULES:
         assert rule.clauses and set(rule.clauses) <= set(fields.EDITIONS), rule.id
         assert len(rule.what) <= 33 and len(rule.id) <= 5
@@ -53,7 +55,7 @@ def test_each_rule_is_whole():
 
 
 @pytest.mark.parametrize("identity", NUMBERS)
-def test_at_the_number_inside_and_outside(identity):
+def test_a_rule_at_inside_and_outside_its_number(identity):
     case, sense = NUMBERS[identity], RULES[identity].sense
     for steps in (0, 1, -1, -100):
         value = case.number + (1 if sense == rules.AT_LEAST else -1) * steps * 0.001
@@ -64,7 +66,7 @@ def test_at_the_number_inside_and_outside(identity):
 
 
 @pytest.mark.parametrize("identity", FACTS)
-def test_a_fact_that_is_there_and_one_that_is_no(identity):
+def test_a_rule_of_a_fact_that_is_given_or_false(identity):
     case = FACTS[identity]
     found = finding(identity, *case.given("paper 1" if case.number is None else True))
     assert found.verdict == MET
@@ -73,7 +75,7 @@ def test_a_fact_that_is_there_and_one_that_is_no(identity):
 
 
 @pytest.mark.parametrize("identity", CASES)
-def test_not_applicable_and_a_missing_fact_have_their_words(identity):
+def test_a_reason_for_not_applicable_and_the_name_of_a_missing_fact(identity):
     case = CASES[identity]
     found = finding(identity, *case.off)
     assert found.verdict == NOT_APPLICABLE and found.reason and not found.wrong
@@ -92,11 +94,11 @@ def test_a_scope_rule_applies_or_not_and_never_fails(identity):
         assert finding(identity, *given(applies), missing).verdict == NEEDS_FACT
 
 
-def test_the_base_meets_everything():
+def test_the_base_meets_all_rules():
     assert audit.is_met(audit.audit(site()))
 
 
-def test_nothing_but_the_scope_below_the_threshold():
+def test_only_scope_rules_apply_below_the_threshold():
     found = audit.audit(site(model(energy_kWh=10), exposure("building", 0.1)))
     judged = {each.verdict for each in found if each.rule.sense != rules.SCOPE}
     assert judged == {NOT_APPLICABLE}
@@ -116,12 +118,12 @@ def test_an_edition_without_the_rule():
     "B8"  "nfpa855_2026"  "855-2026 Annex G.11"  "C2" | "B17"  "ifc_2018"  "1206.2.8.7.1 (?)"  "C"
     "B14"  "nfpa855_2020"  "as IFC 2018 1206.2.8.1 (?)"  "G"
 """)
-def test_clauses(identity, edition, clause, confidence):
+def test_the_clause_of_a_rule(identity, edition, clause, confidence):
     assert RULES[identity].clauses[edition] == (clause, confidence)
 
 
 def test_the_numbers_are_those_of_the_table(shared):
-    """The fact table gives millimetres, where its row has them."""
+    """The fact table has millimetres in some rows."""
     lines = (shared / "facts" / "nfpa855.md").read_text(encoding="utf-8").splitlines()
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| B")}
     for words, identities in table("""
@@ -199,22 +201,22 @@ def is_as(found, wanted):
     B8 | [NEAR, LARGE, WITHOUT_TEST] | NOT_APPLICABLE
     B4 | [model(energy_kWh=400)] | outdoors, no exposure within 30.5 m (B10)
     B4 | [room(), DEDICATED, model(energy_kWh=400)] | a dedicated building (B10)
-    B4 | [UNDECLARED, model(energy_kWh=400)] | NOT_MET  # not known to be remote
-    B4 | [IFC, model(energy_kWh=400)] | NOT_MET  # an edition that does not know it
+    B4 | [UNDECLARED, model(energy_kWh=400)] | NOT_MET  # undeclared kinds: not remote
+    B4 | [IFC, model(energy_kWh=400)] | NOT_MET  # an edition without this row
     B4 | [roof(), model(energy_kWh=51)] | NOT_MET  # a roof is never remote
     B11 | [*HUGE] | judged by B12  # energy of a fire area
     B11 | [*HUGE, NO_ANALYSIS] | NOT_MET
     B12 | [*HUGE, NO_ANALYSIS] | NEEDS_FACT
     B12 | [*HUGE, NO_ANALYSIS, {"area.room.group_H": True}] | MET
     B11 | [*HUGE, WITHOUT_TEST] | NOT_MET
-    B11 | [*HUGE, beside(5, energy_kWh=400)] | NOT_MET  # the test of every unit
+    B11 | [*HUGE, beside(5, energy_kWh=400)] | NOT_MET  # every unit needs a test
     B12 | [*HUGE, beside(5, energy_kWh=400)] | NEEDS_FACT
     B12 | [NEAR, model(energy_kWh=301), NO_ANALYSIS] | (TWO_TESTS,)
     B12 | [room(), model(energy_kWh=301), NO_ANALYSIS] | (TWO_TESTS + ", or area.room.group_H",)
     B1 | [NEAR, model(energy_kWh=10.001), MIXED] | APPLIES
     A66 | [NO_ANALYSIS, beside(5, technology="lead_acid")] | (*NO_ANALYSIS,)
     A66 | [NO_ANALYSIS, room(), model(energy_kWh=400)] | (*NO_ANALYSIS,)
-    A66 | [NO_ANALYSIS, *HUGE, DEDICATED] | nothing calls for it
+    A66 | [NO_ANALYSIS, *HUGE, DEDICATED] | no fact of the site requires it
     B17 | [*BEHIND] | NOT_MET  # barriers, walls and tests
     B17 | [*BEHIND, TESTED_AT_1_M] | MET
     B19 | [*BEHIND, TESTED_AT_1_M] | MET
@@ -284,14 +286,14 @@ def test_a_verdict(identity, changes, wanted):
         ((0.5, 0.5, "as tested"), (0.913, 0.913, "as tested"), (0.914, 0.914, ""), (1.2, 0.914, ""))
         for apart_m in (limit_m, limit_m - 0.001)]  # a test of a dwelling only relaxes
 """)
-def test_what_a_verdict_rests_on(identity, changes, verdict, value, limit, names, words):
+def test_the_item_that_decides_a_verdict(identity, changes, verdict, value, limit, names, words):
     found = finding(identity, *changes)
     worst = found.worst
     assert (found.verdict, worst.names, worst.words) == (verdict, names, words)
     assert (worst.value, audit.limit_of(found.rule, worst)) == pytest.approx((value, limit))
 
 
-def test_what_relies_on_a_test_keeps_its_distance_to_the_wall():
+def test_a_unit_that_needs_a_test_keeps_the_tested_distance_to_the_wall():
     for kWh, apart_m, verdict in rows("""
     100 | 2.0 | MET ; 100 | 1.999 | NOT_MET ; 100 | 0.914 | NOT_MET ; 100 | 0.5 | NOT_MET
     50 | 1.999 | NOT_APPLICABLE ; 50 | 0.914 | NOT_APPLICABLE ; 50 | 0.913 | NOT_MET
@@ -318,8 +320,8 @@ def test_a_barrier_reduces_the_distance():
 
 @pytest.mark.parametrize("middle_m, way", [([], 1), ([[7.9, 3.1]], 1), ([[6.4, 3.1]], -1)])
 @pytest.mark.parametrize("end_x_m, verdict", [(7.524, NOT_MET), (8.58, NOT_MET), (8.59, MET)])
-def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(middle_m, way, end_x_m, verdict):
-    """The way is near up to x = 8.842; that sight line passes the barrier at 8.584."""
+def test_a_barrier_that_shields_only_a_part_reduces_nothing(middle_m, way, end_x_m, verdict):
+    """The way is near up to x = 8.842. The sight line from there crosses the barrier at 8.584."""
     line_m = [[-5, 3.1], *middle_m, [20, 3.1]][::way]
     ends = [[6.0 - end_x_m, 3.0], [end_x_m, 3.0]]
     long = (
@@ -332,7 +334,7 @@ def test_a_barrier_that_leaves_a_part_bare_shields_no_long_edge(middle_m, way, e
     assert (found.verdict, found.worst.value) == (verdict, pytest.approx(1.1))
 
 
-# An open lot line goes on straight beyond the ends in the file.
+# An open lot line goes on straight at its ends in the file.
 PLACES = pytest.mark.parametrize("turned_deg, factor", [(0, 1), (90, -1), (37, -1), (-121.3, 1)])
 
 
@@ -355,7 +357,7 @@ def placed(turned_deg, factor, line_m, wall_m=()):
     [[11.501, -5], [11.501, -6]]
     [[0, 40], [11.501, 40], [11.501, 30]]
     [[11.501, -9], [11.501, -30], [0, -30]]""")
-def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(turned_deg, factor, line_m):
+def test_a_unit_beside_the_extension_of_a_lot_line_is_near_the_lot_line(turned_deg, factor, line_m):
     found = finding("B18", *placed(turned_deg, factor, line_m))
     assert (found.verdict, found.worst.names) == (NOT_MET, ("b", "e"))
     assert found.worst.value == pytest.approx(0.001, abs=1e-6)
@@ -370,8 +372,8 @@ def test_a_unit_beside_the_continuation_of_a_lot_line_is_near_it(turned_deg, fac
     [[12.4, 1.8], [12.4, 8.2]]  MET
     [[12.4, 1.8], [12.4, 8.0]]  NOT_MET""")
 @pytest.mark.parametrize("line_m", [[[12.5, 3.0], [12.5, 7.0]], [[12.5, 20.0], [12.5, 30.0]]])
-def test_a_barrier_has_to_hide_the_continuation_too(turned_deg, factor, line_m, wall_m, verdict):
-    """The line is near from y = 1.62 to 8.38: sight lines pass x = 12.4 at 1.91, 8.09."""
+def test_a_barrier_has_to_shield_the_extension_too(turned_deg, factor, line_m, wall_m, verdict):
+    """The line is near from y = 1.62 to 8.38. Sight lines cross x = 12.4 at 1.91 and 8.09."""
     changes = placed(turned_deg, factor, line_m, wall_m)
     assert finding("B18", *changes).verdict == verdict
     if verdict == MET:
@@ -380,7 +382,7 @@ def test_a_barrier_has_to_hide_the_continuation_too(turned_deg, factor, line_m, 
         assert reduced.worst.value == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_site_beside_the_continuation_of_a_lot_line_is_not_remote():
+def test_a_site_beside_the_extension_of_a_lot_line_is_not_remote():
     for x, is_near in ((42.0, True), (42.001, False)):
         found = finding("B10", exposure("lot_line", 0, line_m=[[x, 50], [x, 60]]))
         assert (found.verdict != NOT_APPLICABLE) == is_near
@@ -392,7 +394,7 @@ LOT_m = [[-20, -20], [60, -20], [60, 40], [11.501, 40], [11.501, 30], [-20, 30]]
 @cases("""change
     {"kind": "lot_line", "outline_m": LOT_m}
     {"kind": "public_way", "line_m": [[11.501, 40], [11.501, 30]]}""")
-def test_a_closed_lot_line_and_other_lines_end_where_they_are_drawn_to(change):
+def test_a_closed_lot_line_and_other_lines_are_not_extended(change):
     found = finding("B18", {"exposure.e": change})
     assert (found.verdict, found.worst.value) == (MET, pytest.approx(24.5, abs=1e-6))
 
@@ -417,7 +419,7 @@ WIDE_ROOF = roof(outline_m=[[-20, -20], [80, -20], [80, 80], [-20, 80]])
 @pytest.mark.parametrize("place", [WIDE_ROOF, GARAGE_DECK], ids=["roof", "garage"])
 def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(edition, place):
     if (edition, place) == (fields.IFC_2018, GARAGE_DECK):
-        return  # a file that is refused
+        return  # the file is refused
     base = ({"edition": edition}, place)
     for identity, changes in (
         ("B20", [exposure("egress", 0.5)]),
@@ -439,7 +441,7 @@ def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(edition, place
 
 
 def two_rooms(apart_m, first_h, second_h, **facts):
-    """A unit of 301 kWh in each of two rooms side by side; a rating None is not in the file."""
+    """A unit of 301 kWh in each of two rooms side by side. None: the file has no rating."""
     x = 10 + apart_m
     first = {**ROOM, "outline_m": [[0, 0], [10, 0], [10, 9], [0, 9]], **facts}
     second = {**first, "outline_m": [[x, 0], [x + 9, 0], [x + 9, 9], [x, 9]]}
@@ -455,7 +457,7 @@ def two_rooms(apart_m, first_h, second_h, **facts):
     0  0  0  True | 0  None  None  True | 0  0  None  True | 0.5  0  0  True
     0.501  0  0  False | 0  2  0  False | 0  None  2  False | 0  0.1  0.1  True
     0  1  None  True | 0  1.999  1.999  True | 0  1.999  2  False | 0  3  1  False""")
-def test_rooms_with_no_wall_of_two_hours_are_one_fire_area(apart_m, first_h, second_h, is_one):
+def test_rooms_without_a_wall_of_two_hours_are_one_fire_area(apart_m, first_h, second_h, is_one):
     found = finding("B11", *two_rooms(apart_m, first_h, second_h))
     assert (found.verdict, found.worst.value) == ((NOT_MET, 602) if is_one else (MET, 301))
     assert found.worst.names == ("r + s" if is_one else "r", "lithium_ion")
@@ -470,7 +472,7 @@ def test_a_fire_area_goes_on_through_a_room_without_units():
     assert finding("B11", *through, {"area.lobby.fire_rating_h": 2}).verdict == MET
 
 
-def test_what_a_fire_area_of_several_rooms_lacks():
+def test_the_missing_facts_of_a_fire_area_of_several_rooms():
     papers = TWO_TESTS + ", or area.r.group_H and area.s.group_H"
     for ratings, more in (
         ((0, 0), ""),
@@ -483,7 +485,7 @@ def test_what_a_fire_area_of_several_rooms_lacks():
     assert finding("B11", *of_H, {"area.s.group_H": False}).verdict == NOT_MET
 
 
-def test_each_room_of_a_fire_area_answers_for_itself():
+def test_each_room_of_a_fire_area_is_judged_by_itself():
     for second_h in (2, 0):
         found = finding("B14", *two_rooms(0, 0, second_h, floor_above_vehicle_access_m=30))
         assert [item.names for item in found.items] == [("r",), ("s",)]
@@ -517,7 +519,7 @@ def test_places_of_one_kind_count_together(identity, location, limit_kWh, left_m
 @cases("""technology  threshold_kWh  most_kWh
     "lithium_ion"  20  600 | "lead_acid"  70  None | "nickel_cadmium"  70  None | "sodium"  20  600
     "sodium_ion"  70  200 | "flow"  20  600 | "other"  10  200""")
-def test_technologies(technology, threshold_kWh, most_kWh):
+def test_the_threshold_and_the_maximum_of_a_technology(technology, threshold_kWh, most_kWh):
     def one(energy_kWh):
         return (NEAR, model(technology=technology, energy_kWh=energy_kWh), {"unit.b": None})
 
@@ -528,20 +530,20 @@ def test_technologies(technology, threshold_kWh, most_kWh):
     assert most_kWh is None or audit.limit_of(found.rule, found.worst) == most_kWh
 
 
-def test_the_gate_is_named_after_its_fence_and_a_local_fact_is_not():
+def test_the_item_of_a_gate_has_the_name_of_the_fence():
     assert finding("B28b", fence(1.6)).worst.names == ("fence",)
     path = {"local": ["la_r3"], "la_r3.path_width_m": 1}
     assert finding("B35e", DWELLING, path).worst.names == ()
 
 
-def test_mixed_technologies_are_tier_2_and_named():
+def test_mixed_technologies_are_tier_2():
     for changes, words in (([], "80 kWh"), ([MIXED], "50 kWh, mixed")):
         found = finding("B37", {"local": ["ny_tiers"]}, *changes)
         assert [item.words for item in found.items] == [words]
         assert found.verdict == (APPLIES if changes else NOT_APPLICABLE)
 
 
-def test_one_model_does_not_answer_for_another():
+def test_a_fact_of_one_model_does_not_count_for_another():
     walk_in = model(walk_in=True, entry_for_maintenance_only=True)
     far = {"model": "n", "center_m": [40.0, 5.0]}
     other = {"model.n": {**MODEL, "size_m": [20, 3]}, "unit.b": far}
@@ -557,7 +559,7 @@ def test_a_violation_beside_a_missing_fact_is_a_violation():
     assert found.facts == (f"exposures of kind {kinds}, or these words in absent",)
 
 
-def test_the_worst_of_several_is_named_and_all_are_kept():
+def test_a_finding_has_the_worst_item_and_all_wrong_items():
     places = (("c", 12.4), ("d", 13.7))
     more = {f"unit.{name}": {"model": "m", "center_m": [x, 5.0]} for name, x in places}
     found = finding("B5a", NEAR, more)
