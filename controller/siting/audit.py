@@ -101,7 +101,7 @@ def margin(rule: rules.Rule, item: Item) -> float:
     """The margin of an Item to the limit of a rule, < 0 if it does not meet the rule. A fact has 1
     or -1.
     """
-    if rule.sense in (rules.SAID, rules.SCOPE):
+    if rule.sense in (rules.STATED, rules.SCOPE):
         return 1.0 if item.value else -1.0
     limit = limit_of(rule, item)
     return item.value - limit if rule.sense == rules.AT_LEAST else limit - item.value

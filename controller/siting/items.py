@@ -10,11 +10,12 @@ from controller.siting import geometry, scopes
 from controller.siting.site import Site
 from controller.siting.things import Area, Unit
 
-AT_LEAST, AT_MOST, SAID, SCOPE = ">=", "<=", "said", "scope"
+# values of `sense`, also in the JSON of the report
+AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 
 
 class Rule(NamedTuple):
-    """sense: AT_LEAST or AT_MOST a number; SAID: a fact that the file has to state, or to state as
+    """sense: AT_LEAST or AT_MOST a number; STATED: a fact that the file has to give, or to give as
     true; SCOPE: classifies and cannot fail.
 
     clauses: {edition: (clause, confidence)}; a clause with (?) is unconfirmed. local: its local

@@ -72,7 +72,7 @@ def exposure_distance(site: Site, rule: Rule) -> Items:
             site, unit, exposure, gap, rule.own_number
         )
         items.append(gap_item(unit.name, exposure.name, gap, by="B19" if is_reduced else ""))
-    return items or "the file says there is none within 30.5 m"
+    return items or "none within 30.5 m, by the file"
 
 
 def reduced_distance(site: Site, rule: Rule) -> Items:

@@ -75,8 +75,8 @@ def svg(site: Site, findings: list[Finding]) -> str:
 
 
 def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
-    """Names of the units and areas that do not meet a rule. A group or a model stands for its
-    units.
+    """Names of the units and areas that do not meet a rule. A name of a group or a model
+    includes its units.
     """
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}

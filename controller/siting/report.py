@@ -31,7 +31,7 @@ def text(site: Site, findings: list[Finding]) -> str:
     judged = [each for each in findings if each.rule.sense != rules.SCOPE]
     sections = (
         _head(site),
-        ["WHAT THE SITE IS", *_table(site, scope)],
+        ["KIND OF SITE", *_table(site, scope)],
         ["RULES", *_table(site, judged)],
         ["NOT APPLICABLE", *_not_applicable(findings)],
         _groups(site),
@@ -98,7 +98,7 @@ def _row(site: Site, finding: Finding) -> list[str]:
     )
     lines = [first] + _folded(" " * 7, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")
     words = "" if finding.worst is None else between(finding.worst)
-    if rule.sense == rules.SAID and finding.verdict == audit.MET:
+    if rule.sense == rules.STATED and finding.verdict == audit.MET:
         # a rule of several facts lists all of them
         words = "; ".join(dict.fromkeys([between(item) for item in finding.items]))
     if words:
@@ -128,8 +128,8 @@ def measured(finding: Finding, lengths: str = "m") -> str:
     value, rule = finding.worst.value, finding.rule
     if rule.sense == rules.SCOPE or isinstance(value, bool):
         return "yes" if value else "no"
-    if rule.sense == rules.SAID:
-        return "said"
+    if rule.sense == rules.STATED:
+        return "stated"
     shown = number(value, rule.unit, lengths)
     limit = number(audit.limit_of(rule, finding.worst), rule.unit, lengths)
     is_hidden = finding.wrong and shown == limit
@@ -142,7 +142,7 @@ def required(finding: Finding, lengths: str = "m") -> str:
     rule = finding.rule
     if rule.sense == rules.SCOPE:
         return "-"
-    if rule.sense == rules.SAID:
+    if rule.sense == rules.STATED:
         return "yes"
     limit = rule.number if finding.worst is None else audit.limit_of(rule, finding.worst)
     return "-" if limit is None else f"{rule.sense} {number(limit, rule.unit, lengths)}"

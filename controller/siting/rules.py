@@ -39,8 +39,8 @@ from controller.siting.fields import (
 from controller.siting.items import (
     AT_LEAST,
     AT_MOST,
-    SAID,
     SCOPE,
+    STATED,
     Rule,
     each_area,
     each_model,
@@ -106,7 +106,7 @@ LAFD = _local("LAFD memo, May 2023", "C")
 SDCFPD = _local("SDCFPD guideline, Dec 2024", "C2")
 
 RULES = (
-    # -- what the site is
+    # -- kind of site
     Rule(
         "B1",
         "stored energy over threshold",
@@ -223,7 +223,7 @@ RULES = (
     ),
     Rule(
         "B6",
-        "listed prepackaged unit",
+        "energy of a prepackaged unit",
         units.prepackaged_energy,
         scopes.SIZED,
         _by_edition(("1206.2.8.3 exc. 2", "C"), None, None),
@@ -237,19 +237,19 @@ RULES = (
         units.relying("ul_9540a_report"),
         scopes.SIZED,
         TESTED,
-        SAID,
+        STATED,
     ),
     Rule(
         "B7b",
-        "edition that report names",
+        "edition in that report",
         units.tested("ul_9540a_edition"),
         scopes.SIZED,
         TESTED,
-        SAID,
+        STATED,
     ),
     Rule(
         "B7c",
-        "units as far apart as tested",
+        "units at the tested distance",
         units.tested_spacing,
         scopes.SIZED,
         TESTED,
@@ -258,7 +258,7 @@ RULES = (
     ),
     Rule(
         "B7d",
-        "walls as far as tested",
+        "walls at the tested distance",
         units.tested_wall_spacing,
         scopes.SIZED_ROOMS,
         TESTED,
@@ -271,7 +271,7 @@ RULES = (
         units.relying("large_scale_fire_test"),
         scopes.SIZED,
         _by_edition(None, None, None, ("855-2026 Annex G.11", "C2")),
-        SAID,
+        STATED,
     ),
     Rule(
         "B9",
@@ -279,7 +279,7 @@ RULES = (
         units.side_by_side,
         scopes.SIZED,
         _local("maker's FAQ, no clause", "C2"),
-        SAID,
+        STATED,
     ),
     Rule(
         "A96a",
@@ -307,7 +307,7 @@ RULES = (
         units.tested("ul_9540a_no_flaming_outside"),
         scopes.SIZED,
         PASSED,
-        SAID,
+        STATED,
     ),
     Rule(
         "A96d",
@@ -315,7 +315,7 @@ RULES = (
         units.tested("ul_9540a_no_explosion"),
         scopes.SIZED,
         PASSED,
-        SAID,
+        STATED,
     ),
     Rule(
         "A96e",
@@ -323,7 +323,7 @@ RULES = (
         units.tested("ul_9540a_neighbours_below_vent"),
         scopes.SIZED,
         PASSED,
-        SAID,
+        STATED,
     ),
     # -- energy of a fire area
     Rule(
@@ -339,13 +339,13 @@ RULES = (
     ),
     Rule(
         "B12",
-        "over it: Group H, or HMA + test",
+        "over maximum: Group H or HMA+test",
         energy.over_maximum,
         scopes.SIZED,
         _by_edition(
             ("1206.2.9 exc.", "C"), ("4.8 (?)", "G"), ("855 9.4.1 (?), IFC 1207.5.2 (?)", "G")
         ),
-        SAID,
+        STATED,
     ),
     Rule(
         "B13",
@@ -356,7 +356,7 @@ RULES = (
         AT_MOST,
         unit="kWh",
     ),
-    Rule("A66", "hazard mitigation analysis", energy.analysis, scopes.REGULATED, ANALYSIS, SAID),
+    Rule("A66", "hazard mitigation analysis", energy.analysis, scopes.REGULATED, ANALYSIS, STATED),
     # -- height, depth, walls
     Rule(
         "B14",
@@ -384,7 +384,7 @@ RULES = (
         places.of_high_roofs("roof_noncombustible"),
         scopes.ROOFS,
         _kept("1206.2.8.1 exc. (?)"),
-        SAID,
+        STATED,
     ),
     Rule(
         "B16b",
@@ -392,7 +392,7 @@ RULES = (
         places.of_high_roofs("fire_operations_clear"),
         scopes.ROOFS,
         _kept("1206.2.8.1 exc. (?)"),
-        SAID,
+        STATED,
     ),
     Rule(
         "B16c",
@@ -400,7 +400,7 @@ RULES = (
         places.of_high_roofs("approved_by"),
         scopes.ROOFS,
         _kept("1206.2.8.1 exc. (?)"),
-        SAID,
+        STATED,
     ),
     Rule(
         "B25",
@@ -506,7 +506,7 @@ RULES = (
         each_model("entry_for_maintenance_only", places.walk_in_units, "no walk-in unit"),
         scopes.OUTDOOR_UNITS,
         WALK_IN,
-        SAID,
+        STATED,
     ),
     Rule(
         "B24",
@@ -583,7 +583,7 @@ RULES = (
         of_table("fence", "gate_locked"),
         scopes.MOBILE,
         DEPLOYED,
-        SAID,
+        STATED,
     ),
     Rule(
         "B28c",
@@ -614,7 +614,7 @@ RULES = (
         each_model("residential_listing", energy.units_from_1_kWh, "all below 1 kWh"),
         scopes.DWELLING,
         _nfpa("855 ch. 15 (?)", "G"),
-        SAID,
+        STATED,
     ),
     Rule(
         "B31",
@@ -637,7 +637,7 @@ RULES = (
     ),
     Rule(
         "B32b",
-        "energy of a place not named there",
+        "energy of another place",
         energy.place_energy(is_named=False),
         scopes.DWELLING,
         _nfpa("smallest of 855 15.7.1", "D"),
@@ -754,7 +754,7 @@ RULES = (
         of_site("plume_model"),
         scopes.OUTDOORS,
         SDCFPD,
-        SAID,
+        STATED,
         local=SAN_DIEGO,
     ),
     # -- papers
@@ -764,7 +764,7 @@ RULES = (
         each_model("ul_9540_listing"),
         scopes.REGULATED,
         _kept("1206.2.10.2 (?)"),
-        SAID,
+        STATED,
     ),
     Rule(
         "A9b",
@@ -772,7 +772,7 @@ RULES = (
         each_model("ul_1973_listing"),
         scopes.REGULATED,
         _kept("1206.2.10.1 (?)"),
-        SAID,
+        STATED,
     ),
     Rule(
         "A49",
@@ -780,7 +780,7 @@ RULES = (
         places.lists("signs_say", SIGN_WORDS[:2]),
         scopes.REGULATED,
         _kept("1206.2.8.6"),
-        SAID,
+        STATED,
     ),
     Rule(
         "A50",
@@ -788,14 +788,14 @@ RULES = (
         places.lists("signs_say", SIGN_WORDS[2:]),
         scopes.REGULATED,
         SIGNS,
-        SAID,
+        STATED,
     ),
     Rule(
         "A77",
-        "permit file is whole",
+        "permit file is complete",
         places.lists("permit_file", PERMIT_PARTS),
         scopes.REGULATED,
         _kept("1206.2.2 (?)"),
-        SAID,
+        STATED,
     ),
 )

@@ -37,7 +37,7 @@ def _is_only_mobile(site: Site) -> bool:
 
 
 _REGULATED: tuple[Exclusion, ...] = (
-    ("a dwelling has rules of its own", lambda site: site.mode == f.DWELLING),
+    ("a dwelling has other rules", lambda site: site.mode == f.DWELLING),
     (BELOW, lambda site: site.total_kWh <= site.threshold_kWh),
 )
 _STATIONARY: tuple[Exclusion, ...] = (
@@ -69,7 +69,7 @@ _FLOORS: tuple[Exclusion, ...] = (
 _NOT_OUTDOORS: Exclusion = ("not outdoors", lambda site: site.place != f.OUTDOORS)
 
 EVERYWHERE = Scope("Every site", ())
-REGULATED = Scope("Over the threshold, and not a dwelling, which has rules of its own", _REGULATED)
+REGULATED = Scope("Over the threshold; not dwellings, which have other rules", _REGULATED)
 SIZED = Scope(
     "Stationary, with limits on size and spacing (except by row B10, which IFC 2018 does not have)",
     _SIZED,
@@ -94,7 +94,7 @@ EXPOSED_UNITS = Scope(
     "for them",
     (
         (
-            "a roof or garage has rules of its own",
+            "a roof or garage has other rules",
             lambda site: _is_roof_or_garage(site) and site.edition != f.IFC_2018,
         ),
         *OUTDOOR_UNITS.exclusions,

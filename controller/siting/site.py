@@ -184,8 +184,8 @@ class Site:
 
     def undeclared(self, kinds: tuple[str, ...]) -> list[str]:
         """The kinds of exposure that the file neither has nor declares absent."""
-        said = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
-        return [kind for kind in kinds if kind not in said]
+        declared = {exposure.kind for exposure in self.exposures} | set(self.facts["absent"] or ())
+        return [kind for kind in kinds if kind not in declared]
 
     @functools.cached_property
     def nearest_exposure(self) -> ExposureGap | None:

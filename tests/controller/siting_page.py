@@ -1,4 +1,4 @@
-"""The tables of controller/siting/AUDIT.md: `python -m tests.controller.siting_page`."""
+"""The tables of AUDIT.md of the siting audit: `python -m tests.controller.siting_page` writes them."""
 
 from controller.siting import fields, rules
 from tests import generated_page
@@ -6,12 +6,12 @@ from tests.repository import ROOT
 
 PAGE = ROOT / "controller" / "siting" / "AUDIT.md"
 SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
-SENSES = {rules.SAID: "a fact", rules.SCOPE: "what the site is"}
+SENSES = {rules.STATED: "a fact", rules.SCOPE: "kind of site"}
 
 
 def number(rule):
     if rule.sense == rules.SCOPE and rule.number is not None:
-        return f"what the site is: {rule.number:g} {rule.unit}"
+        return f"kind of site: {rule.number:g} {rule.unit}"
     if rule.sense in SENSES:
         return SENSES[rule.sense]
     figure = "see above," if rule.number is None else f"{rule.number:g}"

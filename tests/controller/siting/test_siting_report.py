@@ -81,7 +81,7 @@ def line_of(text, identity):
 
 @site_cases(r"""name | lines
     yard | {"B18": r"4\.781 m +>= 3\.048 m  met$", "B19": r"1\.881 m +>= 0\.914 m  met$",
-        "B7c": r"3\.442 m +>= 3\.000 m  met$", "B12": "said +yes  met$"}
+        "B7c": r"3\.442 m +>= 3\.000 m  met$", "B12": "stated +yes  met$"}
     "room" | {"B4": "96 kWh +<= 50 kWh  NOT MET$", "B5a": r"0\.600 m +>= 0\.914 m  NOT MET$",
         "B5b": r"1\.000 m +>= 0\.914 m  met$", "B7a": "- +yes  needs a fact$", "A50": "no +yes  NOT
         MET$"}

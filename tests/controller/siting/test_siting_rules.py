@@ -239,8 +239,8 @@ def is_as(found, wanted):
     B15 | [roof()] | no room
     B14 | [garage("garage")] | NOT_APPLICABLE
     B15 | [garage("garage")] | NOT_APPLICABLE
-    B18 | [GARAGE_DECK, building(1.0)] | a roof or garage has rules of its own
-    B18 | [roof(), exposure("building", 1.0)] | a roof or garage has rules of its own
+    B18 | [GARAGE_DECK, building(1.0)] | a roof or garage has other rules
+    B18 | [roof(), exposure("building", 1.0)] | a roof or garage has other rules
     B17 | [roof(), IFC, exposure("building", 1.0)] | NOT_MET
     A77 | [{"permit_file": OUTDOOR_PAPERS}] | MET  # papers
     A77 | [room(), {"permit_file": OUTDOOR_PAPERS}] | NOT_MET
@@ -434,7 +434,7 @@ def test_other_outdoor_rules_hold_on_a_roof_and_in_an_open_garage(edition, place
         assert found.verdict == (NOT_MET if edition in found.rule.clauses else NOT_APPLICABLE)
     assert finding("B22", *base, model(walk_in=True)).verdict == APPLIES
     assert finding("B22", *base, model(walk_in=None)).verdict == NEEDS_FACT
-    own = "a roof or garage has rules of its own"
+    own = "a roof or garage has other rules"
     assert finding("B19", *base, building(1.0, **WALL)).reason == (
         "no distance is reduced" if edition == fields.IFC_2018 else own
     )
