@@ -329,11 +329,11 @@ reload_system() {
 # Checks the cabinet's files with this release and its types, because a restart with refused files would not come up.
 # Runs as the service's user, because this user has to read the files.
 check_cabinet() {
-    local file="/$etc/cabinet/cabinet.toml" said
+    local file="/$etc/cabinet/cabinet.toml" reason
     [ -e "$root$file" ] || return 0
-    if ! said="$(on_target runuser -u firebreak -- "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
-        say "warning" "this release refuses $file: ${said:-no reason given}"
-        say "" "correct it before: systemctl restart firebreak (the way back: README.md)"
+    if ! reason="$(on_target runuser -u firebreak -- "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
+        say "warning" "this release refuses $file: ${reason:-no reason given}"
+        say "" "correct it before: systemctl restart firebreak (the way back: INSTALLATION.md)"
     fi
 }
 
