@@ -20,7 +20,7 @@ LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock
 # packages that `install.sh` requires
 DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture}\n")
-OURS = "firebreak"
+PROGRAM = "firebreak"
 HEAD = (
     "required: runs on a cabinet; excluded: tests, rig, proofs and build. This list leaves out the "
     "Linux kernel, MicroPython on channel B's board, and the programs inside BMS, converter, "
@@ -59,9 +59,9 @@ def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
 
 
 def _own() -> Facts:
-    version = importlib.metadata.version(OURS)
+    version = importlib.metadata.version(PROGRAM)
     licence = [{"license": {"id": "Apache-2.0"}}]
-    own = {"type": "application", "bom-ref": OURS, "name": OURS, "version": version}
+    own = {"type": "application", "bom-ref": PROGRAM, "name": PROGRAM, "version": version}
     return {**own, "licenses": licence}
 
 
@@ -107,7 +107,7 @@ def _dependencies(
 ) -> list[Facts]:
     """The needs of each package, by the lock's "via". The program needs a package without "via"."""
     vias = {name: package.via for name, package in packages.items()}
-    own = [name for name in sorted(runs) if not vias[name] or OURS in " ".join(vias[name])]
+    own = [name for name in sorted(runs) if not vias[name] or PROGRAM in " ".join(vias[name])]
     lines = [
         {
             "ref": refs[name],
@@ -115,7 +115,7 @@ def _dependencies(
         }
         for name in sorted(packages)
     ]
-    return [{"ref": OURS, "dependsOn": [refs[name] for name in (*own, *DEBIAN)]}, *lines]
+    return [{"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, *DEBIAN)]}, *lines]
 
 
 def blocks(found: Facts) -> list[Block]:

@@ -42,8 +42,8 @@ class _Instance(NamedTuple):
 
 
 def thresholds(config: Config) -> Iterator[str]:
-    """The site's changes to thresholds, in kW, degC and s, so that a person sees a number that was
-    typed in a wrong unit.
+    """The site's changes to thresholds, in kW, degC and s: a person then sees a number in a wrong
+    unit.
     """
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [

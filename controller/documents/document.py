@@ -2,7 +2,7 @@
 without links to other files.
 
 A cell of a table is text, or a Mark: text with a kind that colours a bar beside it. The words of a
-Mark say the same as its colour, for a black and white print.
+Mark have the same meaning as its colour, for a black and white print.
 """
 
 import html

@@ -293,9 +293,9 @@ SILENCES = """
 """
 
 
-@pytest.mark.parametrize("said, stage, words", table(SILENCES))
-def test_the_matrix_has_the_silence_of_every_rack(files, said, stage, words):
-    found = files.append("site", said.replace("\\n", "\n")).load()
+@pytest.mark.parametrize("lines, stage, words", table(SILENCES))
+def test_the_matrix_has_the_silence_of_every_rack(files, lines, stage, words):
+    found = files.append("site", lines.replace("\\n", "\n")).load()
     assert stages_of(matrix_facts.facts(found))[stage]["trips_at"] == words
     tests = {test["stage"]: test["trips_at"] for test in checklist.facts(found)["tests"]}
     assert tests[stage] == words
@@ -561,13 +561,13 @@ def test_the_checklist_has_all_hard_wired_rows_of_a_site(files, named):
 
 
 @pytest.mark.parametrize(
-    "said, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
+    "line, keys", [("# hard_wired_rows", []), ("hard_wired_rows = [30]  #", ["30w"])]
 )
-def test_a_site_with_a_second_channel_tests_by_wire_only_the_rows_of_its_file(files, said, keys):
+def test_a_site_with_a_second_channel_tests_by_wire_only_the_rows_of_its_file(files, line, keys):
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
     made = checklist.facts(
-        files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", said).load()
+        files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", line).load()
     )
     assert [each["key"] for each in made["hard_wired"]] == keys
     assert ("| 30w | " in checklist_text(made)) == bool(keys)
