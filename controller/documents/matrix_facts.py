@@ -62,7 +62,7 @@ def _row(
         "confidence": code,
         "confidence_means": meaning,
         "is_unconfirmed": code == "G" or "(?)" in ROWS[row].basis,
-        "is_ours": row >= readings.OURS_FROM,
+        "is_ours": row >= readings.ADDED_FROM,
         "stages": [_stage(stage, found, schedule) for stage in stages],
     }
 
@@ -72,7 +72,7 @@ def _stage(stage: tuple, found: Config | None, schedule: dict[str, list[Exchange
     basis, confidence = readings.basis(stage)
     facts = {
         "stage": stage[m.S_ID],
-        "is_ours": readings.is_ours(stage),
+        "is_ours": readings.is_added(stage),
         "basis": basis,
         "confidence": confidence,
         "numbers": {key: one._asdict() for key, one in number_sources.of(stage[m.S_ID]).items()},
@@ -109,7 +109,7 @@ def _of_site(
     if own == {stage_states.BY_BMS}:
         return facts | NO_STAGE | {"trips_at": "by the BMS's own limits", "instead": record.by_bms}
     if own == {stage_states.NOT_TOLD}:
-        return facts | NO_STAGE | {"instead": f"no device does this: {record.by_nobody}"}
+        return facts | NO_STAGE | {"instead": f"no device does this: {record.not_by_bms}"}
     return facts
 
 

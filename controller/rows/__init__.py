@@ -1,1 +1,1 @@
-"""What is known of each row of the cause-and-effect matrix beside its numbers."""
+"""Words, sources, equipment and tests of each row of the cause-and-effect matrix."""

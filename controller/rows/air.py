@@ -13,9 +13,9 @@ from controller.rows.shapes import (
     Stage,
 )
 
-LOUVRE = "t_louvre is taken as 10 s"
-STOPPED = "a stopped PCS does neither"
-ABOVE_50 = "above 50 C only, which is 17c"
+LOUVRE = "t_louvre is read as 10 s"
+STOPPED = "a stopped PCS neither charges nor discharges"
+ABOVE_50 = "only above 50 degC: stage 17c"
 COOLING = "Check the cooling unit, its filters and the doors."
 FEATURES = {
     "airflow_missing": Feature(
@@ -77,24 +77,24 @@ ROWS = (
         confidence="C",
         name="no airflow",
         sentence="The fan is on but no air flows.",
-        remedy="Check fan, fuse, belt, louvre and airflow switch.",
+        remedy="Check the fan, its fuse and belt, the louvre and the airflow switch.",
         proof=CONTACT,
         stages=(
             Stage(
                 "15a",
                 read_as={
                     "FAN": (
-                        "on while the row is latched: of a fan that is off nothing shows that it "
-                        "would run again"
+                        "on while the row is latched: a fan that is off does not show whether it "
+                        "can run again"
                     ),
-                    "DC": "with a gas or smoke alert only, which is 15b",
+                    "DC": "only with a gas or smoke alert: stage 15b",
                 },
             ),
             Stage(
                 "15b",
                 sentence="The fan is on but no air flows, while gas or smoke is reported.",
                 remedy="Do not open. Check the fan from outside; call the fire service.",
-                read_as={"IDC": STOPPED, "DRT": "left to 15a, which is always active with it"},
+                read_as={"IDC": STOPPED, "DRT": "15a has it, and is always active with 15b"},
             ),
         ),
     ),
@@ -110,7 +110,7 @@ ROWS = (
         stages=(
             Stage(
                 "16a",
-                read_as={"debounce": LOUVRE, "DC": "with a gas or smoke alert only, which is 16b"},
+                read_as={"debounce": LOUVRE, "DC": "only with a gas or smoke alert: stage 16b"},
             ),
             Stage(
                 "16b",
@@ -121,7 +121,7 @@ ROWS = (
                 read_as={
                     "debounce": LOUVRE,
                     "IDC": STOPPED,
-                    "DRT": "left to 16a, which is always active with it",
+                    "DRT": "16a has it, and is always active with 16b",
                 },
             ),
         ),
@@ -136,7 +136,10 @@ ROWS = (
         remedy="Check the cooling unit and filters.",
         proof=Interval(
             LONG_D,
-            "fault contact of the cooling, air sensor; cell temperatures stand behind it",
+            (
+                "fault contact of the cooling, air sensor; the rows of cell temperatures act "
+                "after them"
+            ),
             "D",
         ),
         stages=(
@@ -144,7 +147,7 @@ ROWS = (
                 "17a",
                 sentence="The cooling reports a fault.",
                 remedy="Check the cooling unit, its supply and filters.",
-                read_as={"PCS": ABOVE_50, "ICH": "above 45 C only, which is 17b"},
+                read_as={"PCS": ABOVE_50, "ICH": "only above 45 degC: stage 17b"},
             ),
             Stage(
                 "17b",
@@ -180,7 +183,7 @@ ROWS = (
                 "42c",
                 sentence="The air in the cabinet is humid.",
                 remedy="Check seals and the dehumidifier.",
-                proof=Interval(YEAR_D, "humidity sensor: nothing compares it", "D"),
+                proof=Interval(YEAR_D, "humidity sensor: no other sensor is compared with it", "D"),
                 proves="humid air",
             ),
         ),

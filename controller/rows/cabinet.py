@@ -14,12 +14,10 @@ from controller.rows.shapes import (
     Stage,
 )
 
-FIRST_START = "at the first start only, which is 46c"
-COUNTED = "the 900 s are counted by the watched value"
-ON_UPS = "a cabinet on its UPS must still feed the load"
-ON_MAINS = (
-    "a reserve that is low while the supply is there: the row acts once it is lost, 43a to 43c"
-)
+FIRST_START = "only at the first start: stage 46c"
+COUNTED = "the watched value counts the 900 s"
+ON_UPS = "a cabinet on its UPS must still supply the load"
+ON_MAINS = "the supply is present and the reserve low: the row acts when the supply is lost, 43a"
 FEATURES = {
     "mains_ok": Feature(
         "auxiliary supply lost",
@@ -45,7 +43,7 @@ FEATURES = {
     ),
     "noc_unverified": Feature(
         "operations centre never verified",
-        "start a new cabinet before the operations centre has confirmed a test alarm",
+        "start a new cabinet before the operations centre confirms a test alarm",
         shown=YES_NO,
         equipment=("noc",),
         contacts=("supervised_ok",),
@@ -59,7 +57,7 @@ FEATURES = {
     ),
     "key_discrepancy": Feature(
         "contacts of the key switch contradict each other",
-        "with the key in RUN bridge the contact that closes out of RUN; take the bridge off",
+        "with the key in RUN, bridge the contact that closes out of RUN; remove the bridge",
         shown=YES_NO,
         equipment=("key_run_ok", "key_service"),
         contacts=("key_run_ok", "key_service_closed"),
@@ -92,26 +90,29 @@ ROWS = (
                 "43a",
                 sentence="Auxiliary power is lost, or the UPS monitor does not answer.",
                 read_as={
-                    "PCS": (f"{ON_UPS}: R comes with the second stage, 43b, S with the third, 43c"),
-                    "DC": f"{ON_UPS}: opening comes with the third stage, 43c",
+                    "PCS": (f"{ON_UPS}: R with the second stage, 43b, S with the third, 43c"),
+                    "DC": f"{ON_UPS}: the contactors open with the third stage, 43c",
                     "IDC": f"{ON_UPS}: with the second stage, 43b",
                 },
             ),
             Stage(
                 "43b",
-                sentence="On UPS, and its reserve is low; no power.",
-                read_as={"DC": "opening comes with the third stage, 43c"},
+                sentence="The cabinet runs on its UPS, and the reserve is low; no power.",
+                read_as={"DC": "the contactors open with the third stage, 43c"},
             ),
             Stage(
                 "43c",
-                sentence="On UPS, and its reserve is nearly gone; the cabinet is off.",
+                sentence=(
+                    "The cabinet runs on its UPS, and the reserve is nearly empty; the cabinet "
+                    "is off."
+                ),
                 remedy="Restore auxiliary power. Remote reset.",
             ),
             Stage(
                 "43d",
-                sentence="The UPS could not carry monitoring for long enough.",
+                sentence="The reserve of the UPS is too short to keep the monitoring running.",
                 remedy="Check or replace the batteries of the UPS.",
-                is_ours=True,
+                is_added=True,
                 read_as={
                     "latch": ON_MAINS,
                     "PCS": ON_MAINS,
@@ -119,7 +120,7 @@ ROWS = (
                     "ALM": ON_MAINS,
                     "ICH": ON_MAINS,
                     "IDC": ON_MAINS,
-                    "NTF": f"maintenance alone; {ON_MAINS}",
+                    "NTF": f"only maintenance; {ON_MAINS}",
                 },
             ),
         ),
@@ -130,7 +131,7 @@ ROWS = (
         basis="D4, A42",
         confidence="C2",
         name="remote link lost",
-        sentence="Nobody watches this cabinet from afar.",
+        sentence="The link to the operations centre is lost.",
         remedy="Restore the link.",
         proof=Interval(
             YEAR_D,
@@ -141,18 +142,18 @@ ROWS = (
         stages=(
             Stage(
                 "46a",
-                sentence="Nobody watches this cabinet from afar.",
+                sentence="The link to the operations centre is lost.",
                 read_as={
                     "debounce": COUNTED,
                     "DC": FIRST_START,
                     "ICH": FIRST_START,
-                    "DRT": "where the hazard analysis asks for it, which is 46b",
+                    "DRT": "only if the hazard analysis asks for it: stage 46b",
                 },
             ),
             Stage(
                 "46b",
                 sentence=(
-                    "Nobody watches this cabinet from afar; half power, as the hazard "
+                    "The link to the operations centre is lost; half power, as the hazard "
                     "analysis asks."
                 ),
                 read_as={"debounce": COUNTED, "DC": FIRST_START, "ICH": FIRST_START},
@@ -162,15 +163,15 @@ ROWS = (
                 sentence="The link to the operations centre was never verified; no first start.",
                 remedy="Let the operations centre confirm a test alarm.",
                 proof=Interval(
-                    YEAR_D, "path to the operations centre: the first start needs it proven", "G"
+                    YEAR_D, "path to the operations centre: the first start needs the proof", "G"
                 ),
                 proves="path to the operations centre not verified before the first start",
                 read_as={
                     "debounce": (
-                        "the first start needs a link that has been verified, not one that was "
-                        "not lost for 900 s"
+                        "the first start needs a verified link; a link that was not lost for "
+                        "900 s is not enough"
                     ),
-                    "DRT": "what may not be closed has nothing to derate",
+                    "DRT": "open contactors carry no power to derate",
                 },
             ),
         ),
@@ -182,14 +183,14 @@ ROWS = (
         confidence="C",
         name="service mode",
         sentence="Service mode is selected with the key.",
-        remedy="Turn the key back when the work is done, then start it.",
+        remedy="Turn the key to RUN when the work is done, then start the cabinet.",
         proof=CONTACT,
         stages=(
             Stage(
                 "47b",
                 sentence="The two contacts of the key switch contradict each other.",
                 remedy="Check both contacts of the key switch and their wires. Remote reset.",
-                is_ours=True,
+                is_added=True,
             ),
         ),
     ),
@@ -206,15 +207,12 @@ ROWS = (
             Stage(
                 "48a",
                 sentence="The door is open while the cabinet is energised.",
-                read_as={
-                    "FAN": "if there is gas, which is 48b",
-                    "ALM": "if there is gas, which is 48b",
-                },
+                read_as={"FAN": "only with gas: stage 48b", "ALM": "only with gas: stage 48b"},
             ),
             Stage(
                 "48b",
                 sentence="The door is open while gas is reported.",
-                remedy="Keep away; close the door only if that is safe.",
+                remedy="Keep away. Close the door only if that is safe.",
             ),
         ),
     ),

@@ -17,11 +17,11 @@ from controller.rows.shapes import (
     Wired,
 )
 
-AFTER_10 = "75 s on top of the 10 s"
+AFTER_10 = "75 s after the 10 s of the first stage"
 MODULES = "modules are compared with each other"
 PLUG = "Check the plug of that module's sensors."
-OWN_SENSORS = "what a BMS does about its own sensors it does not tell"
-BALANCED = "cells are compared with each other; a BMS balances them, which is slower"
+OWN_SENSORS = "a BMS does not report how it handles its own faulty sensors"
+BALANCED = "cells are compared with each other; a BMS only balances them, and slowly"
 FEATURES = {
     "cell_voltage_drop_mV": Feature(
         "cell voltage lost in 2 s without a load step",
@@ -44,7 +44,7 @@ FEATURES = {
         "lowest cell", BMS_TOOL, bms="bms_cells", roles=("bms",), sensor="BMS"
     ),
     "cell_spread_mV": Feature(
-        "highest less lowest cell",
+        "highest minus lowest cell",
         BMS_TOOL,
         bms="bms_cells",
         compares="cells",
@@ -59,10 +59,10 @@ FEATURES = {
         sensor="BMS",
     ),
     "temperature_zeros": Feature(
-        "a module reads exactly 0, its neighbours differ",
+        "a module reads exactly 0 degC, its neighbours differ",
         (
             "let the BMS report exactly 0 degC for one module while another is 10 K "
-            f"away, {MAKERS_TOOL}; an unplugged sensor is invalid, which is 45a"
+            f"away, {MAKERS_TOOL}; an unplugged sensor is invalid: stage 45a"
         ),
         shown=YES_NO,
         bms="bms_temperatures",
@@ -77,14 +77,14 @@ EQUIPMENT = {
 ROWS = (
     Row(
         24,
-        what="cell voltage falls without a load step, beside another sign",
+        what="cell voltage falls without a load step, together with another sign",
         basis="C29",
         confidence="G",
         name="cell voltage sag",
-        sentence="A cell lost voltage without load, with gas or heat.",
+        sentence="A cell lost voltage without a load step, while gas or heat is reported.",
         remedy="Keep away. Call the fire service.",
         proof=COMPUTED,
-        stages=(Stage("24", by_nobody="a fall in voltage is watched together with other signs"),),
+        stages=(Stage("24", not_by_bms="a fall in voltage is watched together with other signs"),),
     ),
     Row(
         27,
@@ -92,7 +92,7 @@ ROWS = (
         basis="C1-C4",
         confidence="C",
         name="cell voltage high",
-        sentence="A cell is near its upper voltage.",
+        sentence="A cell is near its upper voltage limit.",
         remedy="Nothing: charging is reduced.",
         proof=BMS,
         stages=(Stage("27", by_bms=FULL),),
@@ -103,8 +103,8 @@ ROWS = (
         basis="C1",
         confidence="C",
         name="cell voltage at top",
-        sentence="A cell is at its upper voltage; no charging.",
-        remedy="Nothing; if it returns, balance the rack.",
+        sentence="A cell is at its upper voltage limit; no charging.",
+        remedy="Nothing. If the alarm comes back, balance the rack.",
         proof=BMS,
         stages=(Stage("28", by_bms=FULL),),
     ),
@@ -114,8 +114,8 @@ ROWS = (
         basis="C1-C3, C6",
         confidence="C",
         name="cell over voltage",
-        sentence="A cell is over its upper voltage.",
-        remedy="See page Racks. Remote reset when it has come down.",
+        sentence="A cell is above its upper voltage limit.",
+        remedy="See page Racks. Remote reset when the voltage has come down.",
         proof=BMS,
         stages=(Stage("29", by_bms=FULL),),
     ),
@@ -128,7 +128,7 @@ ROWS = (
         sentence="The independent over-voltage relay has acted.",
         remedy="Inspect; reset with the key.",
         proof=Interval(
-            YEAR_D, "independent relay and its wire: nothing else shows that it would open", "D"
+            YEAR_D, "independent relay and its wire: only a test shows that the relay opens", "D"
         ),
         wired=Wired(
             inject="trip the over-voltage relay by its test button, or open its wire",
@@ -143,19 +143,19 @@ ROWS = (
         basis="C1-C2",
         confidence="C",
         name="cell voltage low",
-        sentence="A cell is near its lower voltage.",
+        sentence="A cell is near its lower voltage limit.",
         remedy="Nothing: discharging is reduced or stops.",
         proof=BMS,
         stages=(
             Stage(
                 "31a",
-                sentence="A cell is near its lower voltage.",
+                sentence="A cell is near its lower voltage limit.",
                 by_bms=EMPTY,
-                read_as={"IDC": "the table inhibits at the second voltage, which is 31b"},
+                read_as={"IDC": "the table inhibits at the second voltage: stage 31b"},
             ),
             Stage(
                 "31b",
-                sentence="A cell is at its lower voltage: no discharging.",
+                sentence="A cell is at its lower voltage limit; no discharging.",
                 remedy="Nothing: charge the battery.",
                 by_bms=EMPTY,
             ),
@@ -167,8 +167,8 @@ ROWS = (
         basis="C1",
         confidence="C",
         name="cell under voltage",
-        sentence="A cell is under its lower voltage.",
-        remedy="See page Racks. Remote reset, then charge gently.",
+        sentence="A cell is below its lower voltage limit.",
+        remedy="See page Racks. Remote reset, then charge with low power.",
         proof=BMS,
         stages=(Stage("32", by_bms=EMPTY),),
     ),
@@ -181,7 +181,11 @@ ROWS = (
         sentence="A cell is deeply discharged.",
         remedy="Do not charge. Inspect and replace the module.",
         proof=BMS,
-        stages=(Stage("33", by_bms=f"{EMPTY}; no key is asked for before it is charged again"),),
+        stages=(
+            Stage(
+                "33", by_bms=f"{EMPTY}; the BMS charges the cell again without asking for the key"
+            ),
+        ),
     ),
     Row(
         34,
@@ -198,19 +202,19 @@ ROWS = (
                 "34a",
                 sentence="The cells of a rack differ in voltage.",
                 remedy="Plan to balance the rack.",
-                by_nobody=BALANCED,
+                not_by_bms=BALANCED,
             ),
             Stage(
                 "34b",
                 sentence="The cells of a rack differ much in voltage: half power, no charging.",
-                by_nobody=BALANCED,
+                not_by_bms=BALANCED,
             ),
             Stage(
                 "34c",
-                sentence="The cells of a rack differ too much in voltage; it stops.",
+                sentence="The cells of a rack differ too much in voltage; the rack stops.",
                 proof=COMPUTED,
                 proves="cell voltages of a rack too far apart: trip",
-                by_nobody=BALANCED,
+                not_by_bms=BALANCED,
             ),
         ),
     ),
@@ -228,33 +232,34 @@ ROWS = (
             Stage(
                 "45a",
                 sentence="Two or more sensors of one module are invalid.",
-                by_nobody=OWN_SENSORS,
-                read_as={"DC": "after 75 s, which is 45b"},
+                not_by_bms=OWN_SENSORS,
+                read_as={"DC": "after 75 s: stage 45b"},
             ),
             Stage(
                 "45b",
                 sentence=(
-                    "Two or more sensors of one module have been invalid for long; the rack is off."
+                    "Two or more sensors of one module were invalid for a long time; the "
+                    "rack is off."
                 ),
                 proof=BMS,
                 proves="sensors of a module invalid: contactors open",
-                by_nobody=OWN_SENSORS,
+                not_by_bms=OWN_SENSORS,
                 read_as={"debounce": AFTER_10},
             ),
             Stage(
                 "45c",
-                sentence="A temperature reads exactly 0 while its neighbours differ.",
+                sentence="A module reads exactly 0 degC while its neighbours differ.",
                 remedy=PLUG,
-                by_nobody=MODULES,
-                read_as={"DC": "after 75 s, which is 45d"},
+                not_by_bms=MODULES,
+                read_as={"DC": "after 75 s: stage 45d"},
             ),
             Stage(
                 "45d",
-                sentence="A temperature has read exactly 0 for long; the rack is off.",
+                sentence="A module has read exactly 0 degC for a long time; the rack is off.",
                 remedy=PLUG,
                 proof=BMS,
                 proves="sensors of a module at 0: contactors open",
-                by_nobody=MODULES,
+                not_by_bms=MODULES,
                 read_as={"debounce": AFTER_10},
             ),
         ),

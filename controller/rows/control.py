@@ -1,4 +1,4 @@
-"""The controller, its channel B and what it runs on: rows 44, 51 and 58."""
+"""The controller, its processor and its channel B: rows 44, 51 and 58."""
 
 from controller.rows.shapes import (
     BY_LEVEL,
@@ -14,27 +14,27 @@ from controller.rows.shapes import (
     Wired,
 )
 
-AT_START = "seen once, at the start, before anything runs"
-NO_HORN = "a start: what went wrong is over and nothing runs; the lamp, and the operator is told"
+AT_START = "checked once, at the start, before anything runs"
+NO_HORN = "at a start the fault is over and nothing runs: the lamp and a message to the operator"
 FAN_RAN = (
-    "a start: the fan, which fails on, has run until then, and goes by the other rows from here on"
+    "at a start the fan has run until then, because it fails on; from now on other rows decide"
 )
 FEATURES = {
     "image_changed": Feature("limit image changed", ON_RIG, shown=YES_NO),
     "step_late_ms": Feature("step late", ON_RIG, silence=BY_LEVEL),
     "late_steps": Feature("steps of 0.1 s or more in 10 s", ON_RIG, window_ms=500),
     "boot_not_clean": Feature(
-        "last run not ended in order",
+        "last run ended without an orderly stop",
         "switch the controller's supply off and on while the cabinet runs",
         shown=YES_NO,
     ),
     "boot_store_unreadable": Feature(
-        "store unreadable, or older than channel B knows",
+        "store unreadable, or older than the revision that channel B holds",
         (
-            "cabinet and service stopped in order, put the state directory aside and "
-            "start with an empty one; afterwards stop, put the old one back in its "
-            "place (it holds the latches and the proof-test ledger) and start again; beside "
-            "channel B it asks for the key then too"
+            "stop cabinet and service in order, move the state directory away and start "
+            "with an empty one; afterwards stop, move the old directory back (it holds the "
+            "latches and the proof-test ledger) and start again; with channel B that start "
+            "asks for the key too"
         ),
         shown=YES_NO,
     ),
@@ -54,9 +54,7 @@ ROWS = (
         name="controller check",
         sentence="The controller failed a check of itself, its limits or its store.",
         remedy="See page Alarms. Reload the approved configuration or replace the controller.",
-        proof=Interval(
-            YEAR_D, "what a start finds after a run that was cut off, or without its store", "D"
-        ),
+        proof=Interval(YEAR_D, "a start after an interrupted run, or without the store", "D"),
         proves="unclean start, or a store that cannot be read",
         wired=Wired(
             inject=(
@@ -68,7 +66,7 @@ ROWS = (
                 YEAR_D,
                 (
                     "permit relays and the expiry of outputs: only a controller that is off "
-                    "shows them"
+                    "proves them"
                 ),
                 "D",
             ),
@@ -83,31 +81,34 @@ ROWS = (
                 proves="limit image changed in memory",
                 read_as={
                     "debounce": (
-                        "0.5 s is the expiry of the hard-wired permit; what has changed has changed"
+                        "0.5 s is the expiry of the hard-wired permit; a changed image "
+                        "stays changed"
                     )
                 },
             ),
             Stage(
                 "44b",
-                sentence="The controller missed its time.",
-                remedy="See page Links. Export the record and report it. Remote reset.",
+                sentence="A step of the controller came too late.",
+                remedy="See page Links. Export the journal and report it. Remote reset.",
                 proof=SELF_TEST,
                 proves="late step",
-                is_ours=True,
-                read_as={"debounce": "the 0.5 s are what is watched: a step that comes so late"},
+                is_added=True,
+                read_as={"debounce": "the watched value is the lateness of 0.5 s itself"},
             ),
             Stage(
                 "44c",
-                sentence="The controller was not stopped in an orderly way.",
-                remedy="Look at what the record says of its end. Remote reset.",
-                is_ours=True,
+                sentence="The last run of the controller ended without an orderly stop.",
+                remedy="Look in the record for the end of that run. Remote reset.",
+                is_added=True,
                 read_as={"debounce": AT_START, "FAN": FAN_RAN, "ALM": NO_HORN},
             ),
             Stage(
                 "44d",
-                sentence="What the controller keeps over a loss of power is unreadable, or old.",
+                sentence=(
+                    "The store of the controller (latches, lock-outs) is unreadable or too old."
+                ),
                 remedy="Page Alarms shows what was active; inspect, then reset with the key.",
-                is_ours=True,
+                is_added=True,
                 read_as={
                     "debounce": AT_START,
                     "latch": "key on site: without its store the latches are unknown",
@@ -119,18 +120,21 @@ ROWS = (
                 "44e",
                 sentence=(
                     "The controller found a fault of its memory, clock, processor or program, "
-                    "or a permit relay does not follow."
+                    "or a permit relay does not follow its command."
                 ),
-                remedy="Replace the part that is named, controller or relay; reset with the key.",
+                remedy=(
+                    "Replace the part that the alarm names: controller or relay. Reset with the "
+                    "key."
+                ),
                 proof=SELF_TEST,
                 proves="self-test of program, memory, clock, relays",
                 read_as={
                     "debounce": (
-                        "0.5 s is the expiry of the hard-wired permit; what has failed has failed"
+                        "0.5 s is the expiry of the hard-wired permit; a failed part stays failed"
                     ),
                     "latch": (
-                        "key on site for memory and clock too: what has failed may be what checks "
-                        "a reset"
+                        "key on site for memory and clock too: the failed part may be the one that "
+                        "checks a reset"
                     ),
                 },
             ),
@@ -144,11 +148,14 @@ ROWS = (
             Stage(
                 "44g",
                 sentence="The controller has stalled three times in 10 s.",
-                remedy="See page Links. Look for what takes its processor or its storage.",
+                remedy=(
+                    "See page Links. Look for another program that uses the processor or the "
+                    "storage."
+                ),
                 proof=SELF_TEST,
                 proves="repeated stalls",
-                is_ours=True,
-                read_as={"debounce": "its window of 10 s is what is watched"},
+                is_added=True,
+                read_as={"debounce": "the watched value is its window of 10 s"},
             ),
         ),
     ),
@@ -162,19 +169,19 @@ ROWS = (
         confidence="D",
         name="channel B",
         sentence="Channel B is silent or disagrees.",
-        remedy="Compare the limit image of both channels: same file, same program. Remote reset.",
+        remedy="Check that both channels have the same limit image and program. Remote reset.",
         proof=Interval(
-            YEAR_D, "permit relay of channel B: only a channel that is off shows it", "D"
+            YEAR_D, "permit relay of channel B: only a channel that is off proves it", "D"
         ),
     ),
     Row(
         58,
-        what="limit image that nobody has approved (project: bound to a name)",
+        what="limit image not approved (project: an approval has a name)",
         basis="design",
         confidence="D",
         name="not approved",
-        sentence="Nobody has approved the configuration that runs here.",
-        remedy="`firebreak approve` shows what changed; approve it by name, the key out of RUN.",
-        proof=Interval(ONCE, "it is asked for at every change of the configuration", "D"),
+        sentence="The configuration that runs here is not approved.",
+        remedy="`firebreak approve` shows the changes. Approve by name, with the key out of RUN.",
+        proof=Interval(ONCE, "every change of the configuration needs a new approval", "D"),
     ),
 )

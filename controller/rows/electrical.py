@@ -18,36 +18,35 @@ from controller.rows.shapes import (
 
 RESISTOR = "insulation monitor: with a test resistor"
 MARGIN = (
-    "and by the larger of 2 A and 1 % of rated, which counts as no current, "
-    "more: where the limit is small this is looser than the row"
+    "plus the larger of 2 A and 1 % of rated, which counts as no current: "
+    "with a small limit this is looser than the row"
 )
 FEATURES = {
     "current_over_105_mA": Feature(
-        "current beyond 1.05 x limit and the larger of 2 A and 1 % of rated",
+        "current above 1.05 x limit plus the larger of 2 A and 1 % of rated",
         BMS_TOOL,
         shown=ABOVE_ZERO,
         roles=("bms",),
         sensor="BMS",
     ),
     "current_over_110_mA": Feature(
-        "current beyond 1.10 x limit and the larger of 2 A and 1 % of rated",
+        "current above 1.10 x limit plus the larger of 2 A and 1 % of rated",
         BMS_TOOL,
         shown=ABOVE_ZERO,
         roles=("bms",),
         sensor="BMS",
     ),
     "current_over_200_mA": Feature(
-        "current beyond 2 x rated", BMS_TOOL, shown=ABOVE_ZERO, roles=("bms",), sensor="BMS"
+        "current above 2 x rated", BMS_TOOL, shown=ABOVE_ZERO, roles=("bms",), sensor="BMS"
     ),
     "insulation_ohm_per_V": Feature(
         (
-            "insulation to earth over the rack's voltage, measured or nominal (3.7 V a cell), "
-            "whichever is higher"
+            "insulation to earth divided by the rack's voltage: the higher of measured and nominal "
+            "(3.7 V a cell)"
         ),
         (
-            "a test resistor from one pole to earth, contactors open first: so what "
-            "is measured is the time to the alarm, and of power at zero and open "
-            "contactors nothing can be"
+            "open the contactors, then connect a test resistor from one pole to earth; this "
+            "measures the time to the alarm, but not power at zero or opening contactors"
         ),
         bms="insulation",
         roles=("bms",),
@@ -62,16 +61,16 @@ FEATURES = {
     "bus_mismatch_mV": Feature(
         "rack and DC bus voltage differ",
         (
-            "contactors closed, let converter or BMS report a DC voltage 30 V off, "
-            f"{MAKERS_TOOL}; a pulled fuse does not trip it: only racks that are "
-            "closed onto the bus are compared"
+            "with contactors closed, let converter or BMS report a DC voltage 30 V off, "
+            f"{MAKERS_TOOL}; a pulled fuse does not trip the stage: only racks whose contactors "
+            "are closed are compared"
         ),
         roles=("pcs",),
         sensor="PCS",
         read="read dc",
     ),
     "contactor_mismatch": Feature(
-        "contactor not as told, welded, or current on an open string",
+        "contactor not as commanded, welded, or current on an open string",
         "unplug a contactor's feedback",
         shown=YES_NO,
         roles=("bms",),
@@ -86,18 +85,18 @@ ROWS = (
         basis="C64",
         confidence="C",
         name="current over limit",
-        sentence="Measured current is over the limit of the BMS.",
+        sentence="The measured current is above the limit of the BMS.",
         remedy="Check current sensors and PCS. Remote reset.",
         proof=BMS,
         stages=(
             Stage(
                 "35a",
-                sentence="Measured current is 5 % over the limit of the BMS.",
+                sentence="The measured current is 5 % above the limit of the BMS.",
                 read_as={"cause": f"over 1.05x, {MARGIN}"},
             ),
             Stage(
                 "35b",
-                sentence="Measured current is 10 % over the limit of the BMS.",
+                sentence="The measured current is 10 % above the limit of the BMS.",
                 read_as={"cause": f"over 1.10x, {MARGIN}"},
             ),
         ),
@@ -108,19 +107,18 @@ ROWS = (
         basis="C64-C65",
         confidence="C",
         name="short or twice the current",
-        sentence="Current is over twice the rated current.",
+        sentence="The current is above twice the rated current.",
         remedy="Inspect fuses and cables; reset with the key.",
         proof=BMS,
         wired=Wired(
             inject=(
                 "trip the over-current relay by its test button, or open its wire, never "
-                "by a current; the wiring does not wait for the fuse, as the program "
-                "does: the contactor must be able to break the current at which the relay "
-                "trips"
+                "by a current; the program waits for the fuse, the wiring does not: the "
+                "contactor must be able to break the current at which the relay trips"
             ),
             proof=Interval(
                 YEAR_D,
-                "hard wiring of the over-current relay: nothing else shows that it would open",
+                "hard wiring of the over-current relay: only a test shows that the relay opens",
                 "D",
             ),
             proves="controller off: over-current relay",
@@ -132,13 +130,12 @@ ROWS = (
                 "36",
                 read_as={
                     "DC": (
-                        "the fuse is waited for whatever row opens, so it is no effect of this "
-                        "stage: see the effects that yield"
+                        "every row that opens waits for the fuse, so the wait is no effect of "
+                        "this stage: see the effects that yield"
                     ),
                     "priority": (
-                        "asked of the program, and of the rack's fuse by its data sheet "
-                        "(hma.dc_fuse) or of a relay (hma.hard_wired_rows), unless the analysis "
-                        "names the exception"
+                        "the program acts, and the rack's fuse by its data sheet (hma.dc_fuse) or "
+                        "a relay (hma.hard_wired_rows), unless the analysis names the exception"
                     ),
                 },
             ),
@@ -174,8 +171,10 @@ ROWS = (
         confidence="C",
         name="pre-charge",
         sentence="Pre-charge has failed.",
-        remedy="Check pre-charge resistor, contactor and bus for a load.",
-        proof=Interval(LONG_D, "pre-charge: every start runs it, none fails it", "D"),
+        remedy="Check the pre-charge resistor and the contactor. Check the bus for a load.",
+        proof=Interval(
+            LONG_D, "pre-charge: every start runs it, but no start shows its failure", "D"
+        ),
         proves="pre-charge failed three times",
         stages=(
             Stage(
@@ -183,8 +182,7 @@ ROWS = (
                 sentence="Closing has failed three times.",
                 read_as={
                     "debounce": (
-                        "three tries have taken their time; the 5 s are those of the two "
-                        "voltages, 38b"
+                        "three tries have taken their time; the 5 s belong to the two voltages, 38b"
                     )
                 },
             ),
@@ -195,23 +193,25 @@ ROWS = (
                     "Check the DC fuses and the voltage that the converter and the racks report."
                 ),
                 proof=Interval(
-                    LONG_D, "voltages of racks and bus: nothing else compares them", "D"
+                    LONG_D, "voltages of racks and bus: no other row compares them", "D"
                 ),
                 proves="rack and bus voltage differ",
-                is_ours=True,
+                is_added=True,
             ),
         ),
     ),
     Row(
         39,
-        what="contactor not as told, welded, or current on an open string",
+        what="contactor not as commanded, welded, or current on an open string",
         basis="C70-C72",
         confidence="C",
         name="contactor",
-        sentence="A contactor does not do what it is told.",
-        remedy="Do not touch. Check it for welding; reset with the key.",
+        sentence="A contactor does not follow its command.",
+        remedy="Do not touch. Check whether the contactor has welded; reset with the key.",
         proof=Interval(
-            LONG_D, "feedback contacts: every start and stop moves them, none sticks them", "D"
+            LONG_D,
+            "feedback contacts: starts and stops move them, but do not show a stuck contact",
+            "D",
         ),
     ),
 )

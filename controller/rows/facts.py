@@ -1,9 +1,9 @@
-"""The facts that the rows of the matrix rest on: key -> (fact, source, confidence).
+"""The facts that support the rows of the matrix: key -> (fact, source, confidence).
 
-The words are the project's own: numbers and duties, no text of a standard. Confidence: C read in a
-primary text, C2 in a secondary text, G from general knowledge and unconfirmed, D derived or chosen
-here; *: the source has no authority of its own. (?) marks a clause number from memory. The adopted
-edition, the listing and the hazard mitigation analysis of a site overrule all of it.
+The project wrote the words: numbers and duties, no text of a standard. Confidence: C read in a
+primary text, C2 read in a secondary text, G general knowledge and unconfirmed, D derived or chosen
+by the project. * marks a source without authority, (?) a clause number from memory. The adopted
+edition, the listing and the hazard mitigation analysis of a site overrule every fact.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Fact(NamedTuple):
-    """confidence: the weakest of its parts. is_weak: the source has no authority of its own."""
+    """confidence: code of the weakest part. is_weak: the source has no authority."""
 
     fact: str
     source: str
@@ -19,13 +19,13 @@ class Fact(NamedTuple):
     is_weak: bool
 
 
-# key and confidence | source | fact; a line that begins with a space goes on
+# key and confidence | source | fact. A line that begins with a space continues the fact.
 TEXT = """
 # A: what standards, codes and filed analyses ask for.
 A4 C | hazard mitigation analysis filed in Santa Ana, California, 2024 | A BMS alarms on voltage,
   temperature and current, limits power next, disconnects last
 A6 C | the analysis filed in Santa Ana | When cooling fails the BMS isolates its rack and the
-  operations centre is told
+  operations centre is informed
 A12 C2 | FM Global DS 5-33 (2023), as reported by a detector maker | Early intervention isolates the
   batteries on temperature or electrolyte vapour
 A20 C | IFC 2018 1206.2.3.2 | Gas of normal operation stays at or below 25 % LFL; abnormal release
@@ -155,18 +155,18 @@ E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran awa
 """
 
 
-def _fact(entry):
+def _fact(entry: list[str]) -> tuple[str, Fact]:
     head, source, fact = entry
     key, code = head.split()
     return key, Fact(fact, source, code.rstrip("*"), code.endswith("*"))
 
 
-# "table A2.1" is no key
+# The last condition excludes "table A2.1", which is no key.
 _KEY_RANGE = re.compile(r"\b([ACDE])(\d+)\b(?!\.\d)(?:-[ACDE]?(\d+))?")
 
 
-def keys(text: str) -> list:
-    """The keys that a text cites, in its order: "A40-A43, A32" gives A40 A41 A42 A43 A32."""
+def keys(text: str) -> list[str]:
+    """The keys that a text cites, in order: "A40-A43, A32" gives A40 A41 A42 A43 A32."""
     return [
         f"{letter}{number}"
         for letter, first, last in _KEY_RANGE.findall(text)
@@ -174,8 +174,8 @@ def keys(text: str) -> list:
     ]
 
 
-def words(key: str) -> dict:
-    """{key, fact, source, confidence} of a fact; what is unconfirmed says (?)."""
+def words(key: str) -> dict[str, str]:
+    """{key, fact, source, confidence} of a fact; (?) marks an unconfirmed fact."""
     fact = FACTS[key]
     return {
         "key": key,
@@ -186,7 +186,7 @@ def words(key: str) -> dict:
 
 
 def sources(basis: str) -> str:
-    """What a basis rests on in words: each source and clause once, (?) where it is unconfirmed."""
+    """Sources of a basis: each source and clause once, (?) marks an unconfirmed source."""
     cited = [FACTS[key] for key in keys(basis)]
     named = [
         fact.source + " (?)" * (fact.confidence == "G" and "(?)" not in fact.source)

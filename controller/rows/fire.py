@@ -14,7 +14,7 @@ from controller.rows.shapes import (
 )
 
 BY_PROGRAM = (
-    "asked of the program, and of channel B where one is fitted; without channel B of the wire too "
+    "the program acts, and channel B if one is fitted; without channel B the wiring acts too "
     "(hma.hard_wired_rows), unless the analysis names the exception"
 )
 FEATURES = {
@@ -33,8 +33,8 @@ FEATURES = {
     "estop_discrepancy": Feature(
         "contacts of the emergency stop disagree",
         (
-            "bridge contact 2, press the emergency stop; take the bridge off, press "
-            "once more, and see both contacts open"
+            "bridge contact 2 and press the emergency stop; remove the bridge, press once "
+            "more, and check that both contacts open"
         ),
         shown=YES_NO,
         equipment=("estop_1_ok", "estop_2_ok"),
@@ -48,7 +48,7 @@ FEATURES = {
     ),
     "suppression_ok": Feature(
         "agent release switch open",
-        f"{OPEN_WIRE}; agent stays isolated",
+        f"{OPEN_WIRE}; keep the agent isolated",
         equipment=("suppression",),
         contacts=("suppression_ok",),
     ),
@@ -136,7 +136,8 @@ ROWS = (
         proof=PANEL,
         wired=Wired(
             inject=(
-                "open the wire of the switch that shows the agent's release; agent stays isolated"
+                "open the wire of the switch that shows the agent's release; keep the agent "
+                "isolated"
             ),
             proof=PANEL,
             proves="controller off: suppression released",
@@ -161,7 +162,7 @@ ROWS = (
         basis="A34",
         confidence="C",
         name="smoke confirmed",
-        sentence="Smoke and heat, or two smoke zones.",
+        sentence="Two detectors report: smoke and heat, or smoke in two zones.",
         remedy="Leave the cabinet closed. Call the fire service.",
         proof=PANEL,
     ),
@@ -176,18 +177,19 @@ ROWS = (
         proof=PANEL,
         proves="fire panel or suppression in trouble",
         stages=(
-            Stage("6a", read_as={"ICH": "after 15 min, which is 6b"}),
+            Stage("6a", read_as={"ICH": "after 15 min: stage 6b"}),
             Stage(
                 "6b",
                 sentence=(
-                    "The fire panel or suppression has been in trouble for long; no charging."
+                    "The fire panel or suppression has been in trouble for a long time; no "
+                    "charging."
                 ),
                 proof=PANEL,
                 proves="fire panel or suppression in trouble for 15 min",
                 read_as={
                     "debounce": (
-                        "the 15 min at which the row inhibits charging, from the beginning of the "
-                        "trouble"
+                        "the 15 min after which the row inhibits charging, counted from the start "
+                        "of the trouble"
                     )
                 },
             ),

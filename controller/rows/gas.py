@@ -86,8 +86,8 @@ FEATURES = {
         sensor=AT_ONCE,
     ),
     "gas_detectors_lost": Feature(
-        "no good detector of combustible gas, or without those of any gas",
-        "unplug every combustible gas detector; where none is fitted, every other gas detector",
+        "no working detector of combustible gas; if none is fitted, of any gas",
+        "unplug every combustible gas detector; if none is fitted, every other gas detector",
         shown=YES_NO,
         one_of=GAS_KINDS,
         silence="gas_silent_ms",
@@ -116,7 +116,7 @@ ROWS = (
         basis="A12, C41",
         confidence="C2",
         name="off-gas alert",
-        sentence="The off-gas sensor rises over its reference.",
+        sentence="An off-gas detector is above its reference sensor.",
         remedy=WATCH,
         proof=GAS,
     ),
@@ -129,20 +129,22 @@ ROWS = (
         sentence="Off-gas is confirmed.",
         remedy="Do not open. Call the fire service; reset with the key.",
         proof=GAS,
-        proves="vapour of electrolyte at two detectors, or beside row 22 or 23",
+        proves="vapour of electrolyte at two detectors, or together with row 22 or 23",
         stages=(
-            Stage("8a", sentence="Two off-gas sensors rise over their reference."),
+            Stage("8a", sentence="Two off-gas detectors are above their reference sensors."),
             Stage(
                 "8b",
-                sentence="An off-gas sensor has been over its reference for long.",
+                sentence="An off-gas detector has been above its reference sensor for a long time.",
                 proof=GAS,
                 proves="vapour of electrolyte at one detector for 30 s",
             ),
             Stage(
                 "8c",
-                sentence="An off-gas sensor is over its reference while a module heats up.",
-                by_nobody=(
-                    "vapour is confirmed by a rise in temperature here, which no BMS looks for"
+                sentence=(
+                    "An off-gas detector is above its reference sensor while a module heats up."
+                ),
+                not_by_bms=(
+                    "a rise in temperature confirms the vapour, and no BMS compares the two"
                 ),
             ),
         ),
@@ -163,7 +165,7 @@ ROWS = (
         basis="C50",
         confidence="D",
         name="H2 or CO high",
-        sentence="Hydrogen or carbon monoxide is at 200 ppm or rises fast.",
+        sentence="Hydrogen or carbon monoxide is at 200 ppm or more, or rises fast.",
         remedy="Do not open. Call the fire service.",
         proof=GAS,
         stages=(
@@ -173,9 +175,8 @@ ROWS = (
                 sentence="Hydrogen or carbon monoxide rises fast.",
                 read_as={
                     "debounce": (
-                        "the 10 s of the cause lie in the watched rise, which counts for 5 s "
-                        "after a step that is no rise any more; the 5 s and one sample are beyond "
-                        "those"
+                        "the watched rise contains the 10 s of the cause, and still counts 5 s "
+                        "after a single step; the debounce is those 5 s plus one sample"
                     )
                 },
             ),
@@ -203,9 +204,9 @@ ROWS = (
         proves="combustible gas at 25 % of the lower flammable limit, by the detectors",
         wired=Wired(
             inject=(
-                "open the 25 % gas relay, by calibration gas or at its wire; the wiring "
-                "does not wait for zero current, as the program does. The fan has run "
-                "since the controller went off: that proves nothing of this row"
+                "open the 25 % gas relay, by calibration gas or at its wire; the program "
+                "waits for zero current, the wiring does not. The fan runs since the "
+                "controller went off: the fan proves nothing for this row"
             ),
             proof=Interval(
                 GAS_D, "hard wiring of the 25 % relay: with the calibration of its detectors", "D"
@@ -237,20 +238,20 @@ ROWS = (
         remedy="Replace or calibrate the detector.",
         proof=Interval(
             LONG_D,
-            "fault contact of each detector; its calibration date is watched by 13c itself",
+            "fault contact of each detector; stage 13c itself watches the calibration date",
             "D",
         ),
         stages=(
             Stage(
                 "13a",
-                sentence="A gas detector says that it is faulty.",
+                sentence="A gas detector reports that it is faulty.",
                 remedy="Replace the detector.",
             ),
             Stage("13b", sentence="A gas detector is silent.", remedy=CHECK_RTU),
             Stage(
                 "13c",
                 sentence="The calibration of a gas detector is overdue.",
-                remedy="Calibrate the detector; see that its dates are set.",
+                remedy="Calibrate the detector and set its dates.",
             ),
         ),
     ),
@@ -267,16 +268,16 @@ ROWS = (
             Stage(
                 "14",
                 sentence=(
-                    "No detector of combustible gas works; or, where none is fitted, no gas "
-                    "detector at all."
+                    "No detector of combustible gas works; if none is fitted, no gas "
+                    "detector works."
                 ),
                 read_as={
                     "cause": (
-                        "combustible gas detection alone counts where it is fitted, whatever else "
-                        "still works; without it that of vapour, hydrogen and carbon monoxide, "
-                        "all of it, whether the analysis asks or not"
+                        "if combustible gas detection is fitted, only that detection counts; "
+                        "otherwise all detectors of vapour, hydrogen and carbon monoxide must be "
+                        "lost, also if the analysis does not ask for them"
                     ),
-                    "ALM": "the responder light is red on loss of data (A51)",
+                    "ALM": "the responder lamp is red on loss of data (A51)",
                 },
             ),
         ),

@@ -3,10 +3,10 @@
 from controller.rows.shapes import BMS, BMS_TOOL, COLD, COMPUTED, HOT, Feature, Row, Stage
 
 MODULES = "modules are compared with each other"
-RISE = "a rise is watched, long before a protection's value is reached"
+RISE = "the stage follows a rise, long before a value of a BMS protection"
 TAPER = "the taper is a limit that always acts, not a demand of the stage: see the tapers"
-FIVE_K = "5 K sooner, as in C20: the table's value is 5 K looser than that"
-TWO_SAMPLES = "1.5 s are two samples of the watched rise, so that one wrong reading latches nothing"
+FIVE_K = "5 K lower, as in C20: the value of the table is 5 K looser"
+TWO_SAMPLES = "1.5 s are two samples of the rise, so one wrong reading does not latch"
 FEATURES = {
     "temperature_ddegC_max": Feature(
         "hottest module",
@@ -24,7 +24,7 @@ FEATURES = {
         sensor="cell temperature",
     ),
     "temperature_unexplained_ddegC": Feature(
-        "rise in 30 s beyond own heating",
+        "rise in 30 s above the heating by its own current",
         BMS_TOOL,
         bms="bms_temperatures",
         roles=("bms",),
@@ -58,7 +58,7 @@ FEATURES = {
         sensor="cell temperature",
     ),
     "temperature_spread_ddegC": Feature(
-        "hottest less coldest module",
+        "hottest minus coldest module",
         BMS_TOOL,
         bms="bms_temperatures",
         compares="modules",
@@ -66,7 +66,7 @@ FEATURES = {
         sensor="cell temperature",
     ),
     "runaway_suspicion_pct": Feature(
-        "the two largest signs of runaway, each in percent of its own threshold, added",
+        "sum of the two largest signs of runaway, each in percent of its threshold",
         "two signs of runaway at once, until it trips",
         bms="bms_temperatures",
         roles=("bms",),
@@ -128,8 +128,8 @@ ROWS = (
                 by_bms=HOT,
                 read_as={
                     "DRT": (
-                        "of the two readings of the table's 25 the tighter one: 25 % are left "
-                        "when discharging"
+                        "the table's 25 has two readings; the tighter one applies: 25 % are left "
+                        "for discharging"
                     )
                 },
             ),
@@ -167,12 +167,12 @@ ROWS = (
             Stage(
                 "21a",
                 sentence="A cell is extremely hot.",
-                by_bms=f"{HOT}; no fan, no alarm and no fire panel follow",
+                by_bms=f"{HOT}; fan, alarm and fire panel do not follow",
             ),
             Stage(
                 "21b",
                 sentence="A module is far hotter than its rack and rising.",
-                by_nobody="a module is compared with its rack",
+                not_by_bms="a module is compared with its rack",
             ),
         ),
     ),
@@ -183,12 +183,12 @@ ROWS = (
         confidence="C2",
         name="cell heats up",
         sentence="A cell heats up more than its current explains.",
-        remedy="Watch it; plan to replace the module.",
+        remedy="Watch its temperature; plan to replace the module.",
         proof=COMPUTED,
         stages=(
             Stage(
                 "22",
-                by_nobody="a rise is compared with what the current explains",
+                not_by_bms="a rise is compared with the heating by the current",
                 read_as={"debounce": f"the 30 s are the window of the watched rise; {TWO_SAMPLES}"},
             ),
         ),
@@ -206,13 +206,13 @@ ROWS = (
             Stage(
                 "23a",
                 sentence="A module has heated up as in a thermal runaway for 10 s.",
-                by_nobody=RISE,
+                not_by_bms=RISE,
                 read_as={"debounce": f"the 10 s are the window of the watched rise; {TWO_SAMPLES}"},
             ),
             Stage(
                 "23b",
                 sentence="A module has heated up very fast for 3 s.",
-                by_nobody=RISE,
+                not_by_bms=RISE,
                 read_as={"debounce": f"the 3 s are the window of the watched rise; {TWO_SAMPLES}"},
             ),
         ),
@@ -231,7 +231,7 @@ ROWS = (
                 "25a",
                 sentence="A cell is too cold to charge.",
                 by_bms=COLD,
-                read_as={"IDC": "below -20 C only, which is 25b"},
+                read_as={"IDC": "only below -20 degC: stage 25b"},
             ),
             Stage("25b", sentence="A cell is too cold for any power.", by_bms=COLD),
         ),
@@ -247,13 +247,13 @@ ROWS = (
         proof=COMPUTED,
         stages=(
             Stage(
-                "26a", sentence="The modules of a rack differ in temperature.", by_nobody=MODULES
+                "26a", sentence="The modules of a rack differ in temperature.", not_by_bms=MODULES
             ),
             Stage(
                 "26b",
-                sentence="The modules of a rack differ too much in temperature; it is off.",
+                sentence="The modules of a rack differ too much in temperature; the rack is off.",
                 remedy="Check airflow and sensors. Remote reset.",
-                by_nobody=MODULES,
+                not_by_bms=MODULES,
             ),
         ),
     ),
@@ -263,9 +263,13 @@ ROWS = (
         basis="C41, C50, design",
         confidence="D",
         name="runaway suspected",
-        sentence="Two weak signs of a thermal runaway agree.",
+        sentence="Two weak signs of a thermal runaway are present together.",
         remedy="Do not open. Watch temperatures and gas. Remote reset.",
         proof=COMPUTED,
-        stages=(Stage("53", by_nobody="two weak signs are added up, a row of this project alone"),),
+        stages=(
+            Stage(
+                "53", not_by_bms="the stage adds two weak signs; only this project has such a row"
+            ),
+        ),
     ),
 )

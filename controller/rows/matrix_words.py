@@ -1,6 +1,4 @@
-"""The matrix in words: what a stage looks at, at what value, what it demands, who resets it
-(safety/matrix.py).
-"""
+"""The matrix (safety/matrix.py) in words: the cause of a stage, its values, demands and reset."""
 
 from controller.rows.records import ROWS, feature, feature_name
 from controller.rows.shapes import ABOVE_ZERO, YES_NO
@@ -8,14 +6,14 @@ from safety import matrix as m, parameters as p
 
 RESETS = ("by itself", "remote", "key on site")  # by m.SELF, REMOTE, KEY
 SCOPES = ("cabinet", "unit", "rack")
-# Where the numbers of section 7 come from: how sure that is.
+# How sure the basis of a row of section 7 is.
 CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read in a secondary text",
     "G": "unconfirmed (?)",
     "D": "derived, or a default of the project",
 }
-# ending of a feature's name: divisor, unit. The first that fits counts.
+# (ending of a feature's name, divisor, unit). The first ending that fits counts.
 UNITS = (
     ("air_temperature_ddegC", 10, "degC"),
     ("cpu_temperature_ddegC", 10, "degC"),
@@ -59,9 +57,9 @@ EFFECTS = (
     (m.D_CHARGE_INHIBIT, ("", "no charging", "no charging")),
     (m.D_DISCHARGE_INHIBIT, ("", "no discharging", "no discharging")),
     (m.D_PRE_ALARM, ("", "pre-alarm to fire panel")),
-    (m.D_FACU, ("", "fire panel told")),
-    (m.D_OPERATOR, ("", "operator told")),
-    (m.D_MAINTENANCE, ("", "maintenance told")),
+    (m.D_FACU, ("", "fire panel notified")),
+    (m.D_OPERATOR, ("", "operator notified")),
+    (m.D_MAINTENANCE, ("", "maintenance notified")),
 )
 HOLD_OFF = "agent hold-off"
 _DEFAULTS = {row[0]: row[4] for row in p.UNIT_PARAMETERS + p.RACK_PARAMETERS}
@@ -74,9 +72,9 @@ def cause(stage: tuple) -> str:
 
 
 def level(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """A threshold in the unit a person thinks in, "" for contacts and what is yes or no.
+    """A threshold with its unit, "" for a contact and for a feature that is yes or no.
 
-    tables: parameters of every unit or rack, for silences, which may differ; none: the defaults.
+    tables: parameters of every unit or rack, because silences may differ; () uses the defaults.
     """
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
@@ -95,7 +93,7 @@ def quantity(name: str, value: int) -> str:
 
 
 def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """ ">= 45 degC"; "" for what is yes or no."""
+    """ ">= 45 degC"; "" for a feature that is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
     words = level(stage, value, tables)
@@ -103,7 +101,7 @@ def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
 
 
 def clears_at(stage: tuple, value: int) -> str:
-    """ "<= 43 degC", where a stage with hysteresis begins to be clear."""
+    """ "<= 43 degC": the value at which a stage with hysteresis begins to clear."""
     if feature(stage).ladder or feature(stage).shown == ABOVE_ZERO:
         return ""
     words = level(stage, value)
@@ -116,7 +114,7 @@ def after(duration_ms: int) -> str:
 
 
 def longer_by_tick(found: list) -> str:
-    """What images.longer_by_tick found, as a sentence."""
+    """The findings of limit_images.longer_by_tick as a sentence."""
     times = ", ".join(
         [
             f"{each['stage']} {after(each['matrix_ms'])} -> {after(each['here_ms'])}"
@@ -124,13 +122,13 @@ def longer_by_tick(found: list) -> str:
         ]
     )
     return (
-        f"Whole ticks make these debounces longer than the matrix has them, and the rows so much "
-        f"later: {times}."
+        f"Whole ticks make these debounce times longer than in the matrix, and the rows act that "
+        f"much later: {times}."
     )
 
 
 def demands(stage: tuple) -> list:
-    """What the stage demands, a list of words."""
+    """The demands of the stage in words."""
     demand = stage[m.S_DEMAND]
     words = [names[demand[index]] for index, names in EFFECTS if demand[index]]
     for index, what in (
@@ -143,9 +141,7 @@ def demands(stage: tuple) -> list:
 
 
 def confidence(row: int) -> tuple:
-    """(code, its meaning) of a row's basis; what is unconfirmed or cites a clause from memory says
-    so.
-    """
+    """(code, its meaning) of a row's basis; the meaning names an unconfirmed clause."""
     code = ROWS[row].confidence
     words = CONFIDENCE[code]
     return code, words if code == "G" or "(?)" not in ROWS[row].basis else words + (
@@ -154,5 +150,5 @@ def confidence(row: int) -> tuple:
 
 
 def plain(number: float) -> str:
-    """A number without a useless fraction."""
+    """A number without trailing zeros."""
     return f"{number:g}"

@@ -1,7 +1,8 @@
 """Where each number of a stage comes from: a fact (facts.py), or the project with its reason.
 
-The confidence of a row says how sure it is that somebody asks for it; that of a number how sure its
-value is. A number with a fact stands in that fact; a test compares them.
+The confidence of a row says how sure it is that a standard or an incident asks for the row. The
+confidence of a number says how sure its value is. A test compares each number that cites a fact
+with the text of the fact.
 """
 
 from typing import NamedTuple
@@ -10,13 +11,16 @@ from controller.rows.facts import FACTS
 from controller.rows.records import by_row
 from safety import matrix as m
 
-OURS = "chosen by the project, because"
+CHOSEN = "chosen by the project, because"
 NUMBERS = ("trips_at", "after", "clears_at")
 
 
 class Source(NamedTuple):
-    """words: source and clause, or the project's reason; key: of FACTS, "" for the project's;
-    stands: how the number is written in the fact, "" as the matrix writes it; confidence: its code.
+    """Where one number comes from.
+
+    words: source and clause, or the reason of the project. key: of FACTS, "" for a number of the
+    project. stands: the number as the fact writes it, "" for a number of the project. confidence:
+    code of facts.py.
     """
 
     words: str
@@ -25,79 +29,79 @@ class Source(NamedTuple):
     confidence: str
 
 
-# code | because
+# code | because ...
 REASONS = """
-wire | an open wire of the emergency stop is acted on in one tick
-pair | the two contacts of one button open closer together than that, or one is broken
+wire | an open wire of the emergency stop acts in one tick
+pair | two good contacts of one button open within that time
 bounce | a contact bounces for less
-one | one of them is enough
-agree | two detectors that agree need no long look
-flicker | one reading of a contact may be wrong, and stronger signs, row 5, wait less
-trouble | trouble of a panel or detector alone harms nobody, and a short one needs no visit
-look | somebody can have looked by then; if not, nothing more is charged
-vapour | no public source with a number was found (C48): the detector's maker must confirm it
-passes | a passing cloud of solvent is gone by then, and vapour leads heat by minutes (C41)
-second | a second sign agrees, so it waits less than row 7
-stays | what stays so long is no passing cloud
-settles | a gas sensor needs seconds to settle, and the ladder of C50 has no times
-quarter | it is four times the first alarm and the lower end of C50
-rise | it is the first alarm, row 9, reached in 10 s
-seen | a puff that stays shows for 5 s as a rise: a second more tells it from a puff
-sure | gas above a quarter of the flammable limit waits for nothing
+one | one of them alone is a reason to act
+agree | two detectors agree, so a short debounce is enough
+flicker | one reading of a contact may be wrong; row 5, a stronger sign, waits less
+trouble | trouble of a panel or detector alone is no danger, and short trouble needs no visit
+look | a person can be on site by then; until then charging may go on
+vapour | no public source has a number (C48): the maker of the detector must confirm it
+passes | a cloud of solvent has passed by then, and vapour comes minutes before heat (C41)
+second | a second sign agrees, so the stage waits less than row 7
+stays | a cloud of solvent does not stay so long
+settles | a gas sensor settles within seconds, and C50 has no times
+quarter | the value is four times the first alarm, and the lower end of C50
+rise | the gas reaches the first alarm, row 9, within 10 s
+seen | one step of gas counts as a rise for 5 s; one second more shows a real rise
+sure | gas above a quarter of the flammable limit allows no wait
 lfl | one reading may be wrong, and row 12 does not wait
-calibration | the maker's day is the limit: one day later is overdue
-fan | a fan or louvre needs that long to run up or to open; the louvre's 10 s and 2 s more
-air | air warms in minutes; no source here has a time
-cooling | cells are to stay below their own warning, C21, and air is colder than cells
-derate | it is 5 K above the first stage
-cells | cells warm in minutes and a warning moves nothing at once; C20 and C21 have 1 s
-trip | a BMS tells temperatures about once a second: two readings; C20 and C21 have 1 s
-runaway | a cell at 65 degC is dangerous, so it waits less than row 20; C23 warns after 1 s
-sample | one wrong reading latches nothing: two samples of the rise over the source's time
-fast | it is a quarter of the mean rate measured, C30
-sag | a fall of 25 % (C29) is 0.8 V; a third of that counts, because a second sign is there
-telling | one reading of a BMS can be wrong
-slow | the voltage of a cell moves in seconds; C1 and C3 wait longer or as long
-stalls | one stall is a busy moment, three in 10 s are a controller that cannot keep up
-contact | a relay in hard wiring has no debounce to wait for beyond its own contact
-end | it is between C1 with 2.40 V and C2 with 2.70 V: row 31 stops discharging at 2.80 V, and a \
-load step must not open contactors at 2.70 V
+calibration | the calibration is overdue one day after the maker's date
+fan | a fan needs that long to run up; a louvre opens in 10 s, and 2 s are added
+air | air warms in minutes, and no source in the fact table has a time
+cooling | cells must stay below their own warning (C21), and air is colder than cells
+derate | the value is 5 K above the first stage
+cells | cells warm in minutes, and a warning stops nothing; C20 and C21 have 1 s
+trip | a BMS reports temperatures about once a second: two readings; C20 and C21 have 1 s
+runaway | a cell at 65 degC is dangerous, so the stage waits less than row 20; C23 has 1 s
+sample | one wrong reading must not latch: two samples of the rise over the source's time
+fast | the value is a quarter of the mean rate that C30 measured
+sag | a fall of 25 % (C29) is 0.8 V; a third is enough, because a second sign is present
+reading | one reading of a BMS can be wrong
+slow | the voltage of a cell changes in seconds; C1 and C3 wait at least as long
+stalls | one stall is a busy moment; after three in 10 s the controller cannot keep up
+contact | only the contact of the hard-wired relay can bounce
+end | the value is between C1 (2.40 V) and C2 (2.70 V): row 31 stops discharging at 2.80 V, and \
+a load step must not open contactors at 2.70 V
 deep | a cell this low is damaged already, and one wrong reading must not need the key
-spread | sources lie between 100 and 1000 mV, C80; balancing takes hours
-rest | it must outlast a load step
-limit | it is as long as the stage that trips, which is C64's
+spread | sources have 100 to 1000 mV (C80), and balancing takes hours
+load | the time must be longer than a load step
+limit | the time is that of the stage that trips, from C64
 fault | an earth fault that heals within that time is moisture or a switch
-earth | an earth fault this low leaves no time for looking
-tries | the three tries have taken their time already
-bus | it is 1 % of a bus of 1000 V, beyond the error of two meters; C69 joins strings within 3 V
-steps | a closing may take as long, C71
-ladder | it is the project's ladder C79, shorter than every source: C74 has 10 s, C75 60 s
-frames | C74 allows 100: a fifth of that is told, and nothing stops
-gone | what is watched is itself a time
-pcs | it is the project's ladder C79; no source here has one for a converter
-margin | the 2 kW of C66 are a home battery's; a larger converter measures no better than 2 %
-leak | a drop on the sensor runs off in less
+earth | such a low insulation is too dangerous to wait longer
+tries | the three tries have already taken their time
+bus | the value is 1 % of a 1000 V bus, above the error of two meters; C69 has 3 V
+steps | closing may take that long (C71)
+ladder | C79 is the project's ladder, shorter than every source: C74 has 10 s, C75 60 s
+frames | C74 allows 100: a fifth of that is reported, and nothing stops
+gone | the watched value is itself a time
+pcs | C79 is the project's ladder; no source has times for a converter
+margin | C66 has 2 kW for a home battery; a larger converter measures no better than 2 %
+leak | a single drop runs off the sensor within that time
 humid | condensation begins on cold parts below 100 %, and doors are opened
-supply | a dip of the mains is shorter
-reserve | there must be time to come to rest before everything is dark
-expiry | it is the time after which the outputs expire by themselves
-memory | a wrong image, store or memory is acted on at once
-hot | the source has no time: one wrong reading is no overheating
-sensors | one sensor may fail: two of one module leave it unseen
+supply | a dip of the mains is shorter than that
+reserve | the cabinet must stop in order before the supply ends
+expiry | the outputs expire by themselves after this time
+memory | a wrong image, store or memory allows no wait
+hot | the source has no time, and one wrong reading must not stop the cabinet
+sensors | one sensor may fail; with two failed the module is not watched
 reads | the plug of a sensor can lose contact for a few seconds
-blind | 75 s are what C23 allows a temperature, after the 10 s of the first stage
-link | no source here has a number; a person is reachable in 15 min (A53), so nobody is blind longer
-switch | a key or a first start is no noise
-turn | while a key turns, both contacts are open, and two modules are read one after the other
-door | a door is opened by hand, not by vibration
-design | no source here has this row: its hazard and its figures are in the hazard log
-median | no source here compares with the median; C22 has 15 K for the spread, and it must rise too
-warn | it is 5 K before the spread of C22
-noise | it must not come and go with the noise of its sensor
+blind | C23 allows a temperature 75 s, counted after the 10 s of the first stage
+link | no source has a number; A53 has a person reachable within 15 min
+switch | a key or a first start has no noise
+turn | while a key turns both contacts are open, and two modules are read one after the other
+door | vibration must not count as an open door
+design | no source has this row: its hazard and its figures are in the hazard log
+median | no source compares with the median; C22 has 15 K of spread, and the module must rise too
+warn | the value is 5 K below the spread of C22
+noise | the stage must not come and go with the noise of its sensor
 """
 
-# stage | trips at | after | clears at: a key of FACTS and how it says the number, a code of
-# REASONS, or - for what has no number. The last column is noise where nothing stands.
+# stage | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has it,
+# or a code of REASONS, or - where the stage has no number. Without a last cell the code is noise.
 LINES = """
 1a | - | wire
 1b | - | wire
@@ -140,11 +144,11 @@ LINES = """
 22 | C28 1 K/min | sample
 23a | fast | sample
 23b | C29 1 K/s | sample
-24 | sag | telling
-25a | C24 charges at 0 | telling
-25b | C24 discharges at -20 | telling
-26a | warn | telling
-26b | C22 15 K | telling
+24 | sag | reading
+25a | C24 charges at 0 | reading
+25b | C24 discharges at -20 | reading
+26a | warn | reading
+26b | C22 15 K | reading
 27 | C3 3.55 | C3 10 s
 28 | C1 3.60 | slow
 29 | C3 3.65 | C3 2 s
@@ -153,9 +157,9 @@ LINES = """
 31b | C1 2.80 | slow
 32 | end | slow
 33 | C2 2.00 | deep
-34a | spread | rest
-34b | spread | rest
-34c | spread | telling
+34a | spread | load
+34b | spread | load
+34c | spread | reading
 35a | C64 1.05 | limit
 35b | C64 1.1 | C64 10 s
 36 | C64 2 to 2.5 | C65 0.1 s
@@ -202,30 +206,34 @@ LINES = """
 58 | - | memory
 """
 _WHY = dict([line.split(" | ") for line in REASONS.strip().splitlines()])
-_CELLS = {
-    stage: cells for stage, *cells in [line.split(" | ") for line in LINES.strip().splitlines()]
+_CELLS: dict[str, tuple[str, ...]] = {
+    stage: tuple(cells)
+    for stage, *cells in [line.split(" | ") for line in LINES.strip().splitlines()]
 }
-_UNSAID = ("design", "design", "noise")
+_DEFAULT_CELLS = ("design", "design", "noise")
 
 
-def of(stage: str) -> dict:
-    """{one of NUMBERS: Source} of a stage, by its name; without what has no number."""
+def of(stage: str) -> dict[str, Source]:
+    """{one of NUMBERS: Source} of a stage, by its name. A column without a number has no entry."""
     cells = _CELLS.get(stage, ())
-    cells = (*cells, *_UNSAID[len(cells) :])
+    cells = (*cells, *_DEFAULT_CELLS[len(cells) :])
     return {name: _source(cell) for name, cell in zip(NUMBERS, cells) if cell != "-"}
 
 
-def _source(cell):
-    """A Source, of a cell of LINES."""
+def _source(cell: str) -> Source:
+    """The Source of one cell of LINES."""
     key, _, stands = cell.partition(" ")
     fact = FACTS.get(key)
     if fact is None:
-        return Source(f"{OURS} {_WHY[cell]}", "", "", "D")
+        return Source(f"{CHOSEN} {_WHY[cell]}", "", "", "D")
     return Source(fact.source, key, stands, fact.confidence)
 
 
 def short(stage: str) -> str:
-    """ "value: foxBMS 2 (C20), C; time: project, D" of what trips a stage; (?): unconfirmed."""
+    """Sources of the value and the time that trip a stage; (?) marks an unconfirmed source.
+
+    "value: foxBMS 2 (C20), C; time: project, D".
+    """
     words = {"trips_at": "value", "after": "time"}
     return "; ".join(
         [
@@ -238,10 +246,10 @@ def short(stage: str) -> str:
     )
 
 
-def reasons() -> list:
-    """[(reason, "what trips 7, 8a; time of 1a")]: why the project chose its numbers."""
+def reasons() -> list[tuple[str, str]]:
+    """[(reason, "value of 7, 8a; time of 1a")]: why the project chose its numbers."""
     parts = dict(zip(NUMBERS, ("value of", "time of", "clearing of")))
-    found: dict = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for stage in [stage[m.S_ID] for row in by_row().values() for stage in row]:
         for name, one in of(stage).items():
             if not one.key:

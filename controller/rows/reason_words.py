@@ -1,6 +1,4 @@
-"""Name, sentence and remedy of every reason code (controller/core/reasons.py), as the screens print
-them.
-"""
+"""Name, sentence and remedy of every reason code (controller/core/reasons.py) for the screens."""
 
 from controller.core import functions
 from controller.core.reasons import (
@@ -28,17 +26,18 @@ from controller.rows.records import ROWS, STAGES
 from controller.rows.shapes import CHECK_RTU
 from safety import matrix
 
-_PROGRAM_FAULT = "Export the journal and report it: this is a program fault."
+Text = tuple[int, str, str, str]  # code, name, sentence, remedy
+_PROGRAM_FAULT = "Program fault: export the journal and report it."
 _SEE_HINTS = "See page Hints for its source and validity."
 _SEE_ALARMS = "See page Alarms for the row and its remedy."
 
-# Kernel limit (its order), sentence with the way to fill in, remedy.
-KERNEL_LIMITS = (
+# (kernel limit, name, sentence, remedy) in the order of the kernel; {} is "charge" or "discharge".
+KERNEL_LIMITS: tuple[tuple[str, str, str, str], ...] = (
     (
         "pcs_rated",
         "PCS {} rating",
         "The power converter is at its rated {} power.",
-        "Nothing: the request was larger.",
+        "Nothing: the request is above the rating.",
     ),
     (
         "installer",
@@ -49,29 +48,29 @@ KERNEL_LIMITS = (
     (
         "bms_current",
         "BMS {} limit",
-        "The BMS allows only this {} current; one rack decides for all on its bus.",
+        "A BMS limits the {} current; the rack with the lowest limit decides for its whole bus.",
         "See page Racks: cell voltages, spread and temperatures of the rack with the lowest limit.",
     ),
     (
         "cell_voltage_taper",
         "cell voltage, {}",
-        "A cell is near the end of its voltage range; {} power goes down with it.",
-        "Nothing now. If it stays with the battery half full, look for a weak cell.",
+        "A cell is near the end of its voltage range; {} power is reduced.",
+        "Nothing now. If the limit stays while the battery is half full, look for a weak cell.",
     ),
     (
         "temperature_taper",
         "cell temperature, {}",
-        "A cell is warm; {} power goes down as it gets warmer.",
+        "A cell is warm; {} power is reduced as its temperature rises.",
         "Check cooling, filters and the room.",
     ),
     (
         "bms_silence",
         "BMS late, {}",
-        "A BMS has not been heard for more than 0.5 s; {} power is going to zero.",
+        "No valid frame from a BMS for more than 0.5 s; {} power goes to zero.",
         "Check its CAN plug, terminator and supply.",
     ),
     ("derate", "interlock derate, {}", "An interlock row reduces {} power.", _SEE_ALARMS),
-    ("inhibit", "interlock, no {}", "An interlock row forbids {}.", _SEE_ALARMS),
+    ("inhibit", "interlock, no {}", "An interlock row allows no {} power.", _SEE_ALARMS),
     (
         "ramp_to_zero",
         "interlock ramp, {}",
@@ -81,20 +80,20 @@ KERNEL_LIMITS = (
     (
         "stop",
         "stopped, no {}",
-        "An interlock row has stopped the power converter; no {}.",
+        "An interlock row has stopped the power converter; no {} power.",
         "See page Alarms: remove the cause, then reset as the row says.",
     ),
     (
         "permit",
         "not running, no {}",
         "The cabinet is not running, so there is no {} power.",
-        "See what the start still waits for, or ask for a start.",
+        "See what the start waits for, or request a start.",
     ),
     (
         "soc_taper",
         "state of charge, {}",
-        "The state of charge is near its end; {} power goes down with it.",
-        "Nothing: it rises again as the battery leaves that end.",
+        "The state of charge is near its limit; {} power is reduced.",
+        "Nothing: the power rises again when the battery leaves that limit.",
     ),
     (
         "test",
@@ -105,8 +104,8 @@ KERNEL_LIMITS = (
 )
 
 _PLAIN = (
-    (NONE, "not acting", "Nothing holds the power back here.", "Nothing."),
-    (NO_REQUEST, "no request", "Nobody asks for power.", "Nothing."),
+    (NONE, "not acting", "Nothing limits the power here.", "Nothing."),
+    (NO_REQUEST, "no request", "There is no request for power.", "Nothing."),
     (SCHEDULE, "schedule", "The schedule of this site asks for this power.", "Nothing."),
     (
         SERVICE_TEST,
@@ -123,7 +122,7 @@ _PLAIN = (
     (
         PV_ABSORPTION,
         "PV absorption",
-        "The battery takes up PV power that may not be exported.",
+        "The battery charges with PV power that may not be exported.",
         "Nothing.",
     ),
     (
@@ -132,102 +131,75 @@ _PLAIN = (
         "The set-point moves no faster than the ramp of this site.",
         "Nothing.",
     ),
-    (
-        GATE_LENGTH,
-        "frame length",
-        "A set-point frame had the wrong length; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
-    (
-        GATE_UNIT_ID,
-        "frame address",
-        "A set-point frame was for another device; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
-    (
-        GATE_FUNCTION,
-        "frame function",
-        "A set-point frame was not a register write; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
+)
+
+# A set-point frame that the gate refused. In each case the controller sends the stop frame instead.
+_GATE = (
+    (GATE_LENGTH, "frame length", "had the wrong length", _PROGRAM_FAULT),
+    (GATE_UNIT_ID, "frame address", "was for another device", _PROGRAM_FAULT),
+    (GATE_FUNCTION, "frame function", "was no register write", _PROGRAM_FAULT),
     (
         GATE_ADDRESS,
         "frame register",
-        "A set-point frame was for another register; the stop frame was sent.",
-        "Check the PCS profile against the converter's firmware, then report it.",
+        "was for another register",
+        "Compare the PCS profile with the firmware of the converter; then report the fault.",
     ),
-    (
-        GATE_COUNT,
-        "frame size of value",
-        "A set-point frame did not hold one 32-bit power; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
-    (
-        GATE_CRC,
-        "frame checksum",
-        "A set-point frame had a wrong checksum; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
-    (
-        GATE_CHARGE,
-        "frame over charge limit",
-        "A set-point frame asked for more charge than permitted; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
-    (
-        GATE_DISCHARGE,
-        "frame over discharge limit",
-        "A set-point frame asked for more discharge than permitted; the stop frame was sent.",
-        _PROGRAM_FAULT,
-    ),
+    (GATE_COUNT, "frame size of value", "held no 32-bit power", _PROGRAM_FAULT),
+    (GATE_CRC, "frame checksum", "had a wrong checksum", _PROGRAM_FAULT),
+    (GATE_CHARGE, "frame over charge limit", "was above the charge limit", _PROGRAM_FAULT),
+    (GATE_DISCHARGE, "frame over discharge limit", "was above the discharge limit", _PROGRAM_FAULT),
 )
 
-# What a start still waits for. 712 was a reason before row 47 became one; inhibit_code() knows
-# which code is which.
+# The conditions of a start, in the order of the codes from INHIBIT on. Code 712
+# was a reason before row 47 became one.
 _INHIBITS = (
-    ("nothing missing", "Nothing keeps the cabinet from starting.", "Nothing."),
+    ("nothing missing", "The cabinet can start.", "Nothing."),
     ("interlock", "An interlock row keeps the contactors open.", _SEE_ALARMS),
     (
         "I/O module 1",
-        "I/O module 1 has not been heard.",
-        "Check its supply, address 1 and RS-485 pair.",
+        "I/O module 1 has not answered.",
+        "Check its supply, its address (1) and its RS-485 pair.",
     ),
     (
         "I/O module 2",
-        "I/O module 2 has not been heard.",
-        "Check its supply, address 2 and RS-485 pair.",
+        "I/O module 2 has not answered.",
+        "Check its supply, its address (2) and its RS-485 pair.",
     ),
-    ("meter", "The grid meter or the load meter has not been heard.", CHECK_RTU),
-    ("gas detectors", "A gas detector has not been heard.", CHECK_RTU),
+    ("meter", "The grid meter or the load meter has not answered.", CHECK_RTU),
+    (
+        "gas detectors",
+        "A gas detector has given no valid reading yet, or is warming up.",
+        CHECK_RTU,
+    ),
     (
         "PCS",
-        "A power converter has not been heard, or does not take remote set-points.",
-        "Check its supply and RS-485 pair, and that it is switched to remote.",
+        "A power converter has not answered, or does not accept remote set-points.",
+        "Check its supply and its RS-485 pair. Switch it to remote control.",
     ),
     (
         "BMS",
-        "A BMS has not sent everything it should.",
+        "A BMS has not sent all its messages.",
         "Check its CAN plug, terminator, node number and supply.",
     ),
     (
         "cells missing",
         "A rack reports fewer cells than it has.",
-        "See page Racks; check the module links of that rack.",
+        "See page Racks. Check the cables between the modules of that rack.",
     ),
     (
         "contactor not open",
         "A rack reports a contactor that is not open.",
-        "Do not touch. Check the contactor for welding.",
+        "Do not touch. Check whether the contactor has welded.",
     ),
     (
         "permit relay not dropped",
-        "A permit relay reads closed although nothing asks for it.",
+        "A permit relay reads closed although its permit is off.",
         "Check the safety relay and its read-back contact.",
     ),
     (
         "current not zero",
         "Current flows although all contactors should be open.",
-        "Do not touch. Check contactors and sensors.",
+        "Do not touch. Check the contactors and the current sensors.",
     ),
     (
         "key not in RUN",
@@ -236,63 +208,72 @@ _INHIBITS = (
     ),
     (
         "rack voltages differ",
-        "The racks on one bus are too far apart in voltage to be joined.",
-        "Charge or discharge the odd rack by itself until they agree.",
+        "The voltages of the racks on one bus differ too much to connect the racks.",
+        "Charge or discharge the rack that differs, alone, until the voltages agree.",
     ),
     (
         "waiting after a try",
-        "Closing has failed; the next try waits.",
+        "The contactors did not close; the controller waits before the next try.",
         "See page Alarms for what did not close.",
     ),
-    ("I/O module 3", "I/O module 3 has not been heard.", CHECK_RTU),
-    ("climate monitor", "The climate monitor has not been heard.", CHECK_RTU),
-    ("UPS monitor", "The UPS monitor has not been heard.", CHECK_RTU),
+    ("I/O module 3", "I/O module 3 has not answered.", CHECK_RTU),
+    ("climate monitor", "The climate monitor has not answered.", CHECK_RTU),
+    ("UPS monitor", "The UPS monitor has not answered.", CHECK_RTU),
     (
         "locked out",
-        "Somebody has locked the cabinet out.",
-        "Ask who locked it; the same person takes the lock away.",
+        "A person has locked the cabinet out.",
+        "Ask the person who set the lock-out: the same person, or the key, ends it.",
     ),
     (
         "permit of channel B",
-        "Channel B is not heard, does not agree, or gives no permit of its own.",
-        "Look at its lamp and link; it may wait for a reset or hold another version or site.",
+        "Channel B is silent, disagrees, or gives no permit.",
+        "Check its lamp and link. It may wait for a reset, or run another version or image.",
     ),
     (
         "cause of a row",
-        "An interlock row that would keep the contactors open has its cause, not yet for its time.",
-        "Wait: it ends, or becomes an alarm that names the row.",
+        "The cause of an interlock row is present, but not yet for its debounce time.",
+        "Wait: the cause ends, or an alarm names the row.",
     ),
 )
 
 
-def _of_rows():
+def _of_rows() -> list[Text]:
     return [(ROW + row.number, row.name, row.sentence, row.remedy) for row in ROWS.values()]
 
 
-def _rows():
-    """All (code, name, sentence, remedy)."""
+def _of_gate() -> list[Text]:
+    return [
+        (
+            code,
+            name,
+            f"A set-point frame {wrong}; the controller sent the stop frame instead.",
+            remedy,
+        )
+        for code, name, wrong, remedy in _GATE
+    ]
+
+
+def _rows() -> tuple[Text, ...]:
     limits = [
-        (codes[index], *[words.format(way) for words in row[1:]])
+        (codes[index], name.format(way), sentence.format(way), remedy.format(way))
         for way, codes in (("charge", KERNEL_CHARGE), ("discharge", KERNEL_DISCHARGE))
-        for index, row in enumerate(KERNEL_LIMITS)
+        for index, (_, name, sentence, remedy) in enumerate(KERNEL_LIMITS)
     ]
     inhibits = [(INHIBIT + index, *row) for index, row in enumerate(_INHIBITS)]
-    return (*_PLAIN, *limits, *inhibits, *_of_rows())
+    return (*_PLAIN, *_of_gate(), *limits, *inhibits, *_of_rows())
 
 
 # code -> (name, sentence, remedy)
 TEXTS = functions.TEXTS | {row[0]: row[1:] for row in _rows()}
 
 
-def stage_text(stage: tuple) -> tuple:
-    """(name, sentence, remedy) of a stage of the matrix (its tuple): its own words where its row
-    has several.
-    """
+def stage_text(stage: tuple) -> tuple[str, str, str]:
+    """(name, sentence, remedy) of a stage of the matrix; the row's texts if the stage has none."""
     name, sentence, remedy = TEXTS[ROW + stage[matrix.S_ROW]]
     own = STAGES[stage[matrix.S_ID]]
     return name, own.sentence or sentence, own.remedy or remedy
 
 
-def text(code: int) -> tuple:
-    """(name, sentence, remedy) of a code; KeyError for one that was never given."""
+def text(code: int) -> tuple[str, str, str]:
+    """(name, sentence, remedy) of a code; KeyError for an unknown code."""
     return TEXTS[code]

@@ -6,19 +6,19 @@ from controller.rows import (
     cells,
     control,
     electrical,
-    evidence,
     fire,
     gas,
     heat,
+    plausibility,
     silence,
 )
-from controller.rows.shapes import Stage
+from controller.rows.shapes import Feature, Stage
 from safety import matrix
 
-# in the order in which missing equipment is blamed
-_TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, evidence)
+# in the order in which missing equipment is named
+_TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, plausibility)
 ROWS = {row.number: row for row in sorted([row for topic in _TOPICS for row in topic.ROWS])}
-_IDS: list = [stage[matrix.S_ID] for stage in matrix.STAGES]
+_IDS: list[str] = [str(stage[matrix.S_ID]) for stage in matrix.STAGES]
 STAGES = {each: Stage(each) for each in _IDS} | {
     stage.id: stage for row in ROWS.values() for stage in row.stages
 }
@@ -29,25 +29,25 @@ EQUIPMENT = {
 WIRED = {number: row.wired for number, row in ROWS.items() if row.wired}
 
 
-def feature_name(stage: tuple, index=matrix.S_FEATURE) -> str:
-    """Name of what a stage of the matrix looks at, or of its gate."""
-    return matrix.FEATURES[stage[matrix.S_SCOPE]][stage[index]]
+def feature_name(stage: tuple, index: int = matrix.S_FEATURE) -> str:
+    """Name of the feature of a stage of the matrix, or of its gate."""
+    return str(matrix.FEATURES[stage[matrix.S_SCOPE]][stage[index]])
 
 
-def feature(stage: tuple, index: int = matrix.S_FEATURE):
-    """The Feature that a stage of the matrix looks at, or its gate."""
+def feature(stage: tuple, index: int = matrix.S_FEATURE) -> Feature:
+    """The Feature of a stage of the matrix, or of its gate."""
     return FEATURES[feature_name(stage, index)]
 
 
-def features(stage: tuple) -> list:
-    """What a stage of the matrix looks at, and its gate if it has one: a list."""
+def features(stage: tuple) -> list[Feature]:
+    """The Feature of a stage of the matrix, and its gate's if it has one."""
     places = (matrix.S_FEATURE, matrix.S_GATE)
     return [feature(stage, at) for at in places if stage[at] != matrix.NO_GATE]
 
 
-def by_row() -> dict:
+def by_row() -> dict[int, list[tuple]]:
     """{row: [stage of the matrix]}, rows rising, stages by their letter."""
-    found = {number: [] for number in ROWS}
+    found: dict[int, list[tuple]] = {number: [] for number in ROWS}
     for stage in sorted(matrix.STAGES, key=lambda each: each[matrix.S_ID]):
-        found[stage[matrix.S_ROW]].append(stage)
+        found[int(stage[matrix.S_ROW])].append(stage)
     return found

@@ -1,20 +1,20 @@
-"""The shapes of what is known of a row beside its numbers, and words that several rows share."""
+"""Shapes of the records of rows, stages and features, and texts that several rows share."""
 
 from typing import NamedTuple
 
 GAS_D, YEAR_D, LONG_D, ONCE = 180, 365, 730, None
 # How a value is shown: with its unit, as yes or no, or as "> 0".
 NUMBER, YES_NO, ABOVE_ZERO = range(3)
-AT_ONCE = "at once"  # its own time counts as nothing
+AT_ONCE = "at once"  # the time of the sensor counts as zero
 # The stage's threshold is the silence, in ms or in s.
 BY_LEVEL, BY_LEVEL_S = "by level", "by level, s"
 WAITS = (AT_ONCE, BY_LEVEL, BY_LEVEL_S)
-# equipment that detects gas, in the order of who is blamed first
+# Equipment that detects gas, in the order in which missing equipment is named.
 GAS_KINDS = ("gas", "offgas", "toxic")
 
 
 class Interval(NamedTuple):
-    """interval_d: days at most between two tests, or ONCE. confidence: as of a Row."""
+    """interval_d: most days between two tests, or ONCE. confidence: code of facts.py."""
 
     interval_d: int | None
     basis: str
@@ -22,9 +22,11 @@ class Interval(NamedTuple):
 
 
 class Wired(NamedTuple):
-    """A row in hard wiring. inject: how to prove it with the controller off. contact: equipment
-    whose contact it acts by, "" where that is always there. is_by_b: channel B acts on it, too.
-    instead: keys of [hma] that may stand in its place.
+    """A row in hard wiring.
+
+    inject: how to prove the wiring with the controller off. contact: equipment whose contact acts,
+    "" for a contact that every site has. is_by_b: channel B acts too. instead: keys of [hma] that
+    may replace the wiring.
     """
 
     inject: str
@@ -32,17 +34,17 @@ class Wired(NamedTuple):
     proves: str
     contact: str = ""
     is_by_b: bool = True
-    instead: tuple = ()
+    instead: tuple[str, ...] = ()
 
 
 class Stage(NamedTuple):
-    """What is known of one stage beyond its row. sentence, remedy: "" for those of the row.
+    """The differences of a stage from its row.
 
-    proof: where it is tested apart, `proves` in words. by_bms: which function of an ordinary BMS
-    does its work where the BMS does not tell what it looks at; by_nobody: why none does. read_as:
-    {column of section 7: how it was read where the stage is not letter for letter what its row
-    says}. is_ours: the row it stands under does not ask for it. set_from: parameter of [cabinet]
-    that is its threshold.
+    sentence, remedy: "" for those of the row. proof: interval of a test of this stage alone,
+    `proves` names the test. by_bms: the function of an ordinary BMS that replaces the stage when
+    the BMS does not report the feature; not_by_bms: why no BMS replaces it. read_as: {column of
+    section 7: the reading}, where the stage differs from its row. is_added: the row does not ask
+    for the stage. set_from: parameter of [cabinet] that is the threshold.
     """
 
     id: str
@@ -51,17 +53,18 @@ class Stage(NamedTuple):
     proof: Interval | None = None
     proves: str = ""
     by_bms: str = ""
-    by_nobody: str = ""
-    read_as: dict = {}
-    is_ours: bool = False
+    not_by_bms: str = ""
+    read_as: dict[str, str] = {}
+    is_added: bool = False
     set_from: str = ""
 
 
 class Row(NamedTuple):
-    """basis: keys of the fact table (facts.py); confidence: its weakest code.
+    """basis: keys of the fact table (facts.py); confidence: the weakest code among the facts.
 
-    name, sentence, remedy: of its reason code, kept for ever. proof: of one test, `proves` in words
-    where that is not all of the row. stages: those with more to say.
+    name, sentence, remedy: texts of the reason code; the name never changes. proof: interval of the
+    row's test; `proves` names the test when the test covers a part of the row. stages: the stages
+    that have a record of their own.
     """
 
     number: int
@@ -74,52 +77,53 @@ class Row(NamedTuple):
     proof: Interval
     proves: str = ""
     wired: Wired | None = None
-    stages: tuple = ()
+    stages: tuple[Stage, ...] = ()
 
 
 class Feature(NamedTuple):
-    """What a stage looks at, or its gate. words: the cause; inject: how to bring it about on site.
+    """The feature of a stage, or of its gate.
 
-    equipment: all of it is needed; one_of: any; votes: as many as the threshold says. bms: what the
-    rack's BMS has to tell; compares: of which parts of a rack. contacts, roles: inputs and devices
-    it is read from; sensor: its time in time_chain.ASSUMED; read: exchange of the device. values:
-    names in a sensor's profile. window_ms: it looks back so far. silence: how long it waits, as
-    above or a parameter of [cabinet]; ladder: parameters of unit or rack, one for each level.
+    words: the cause. inject: how to bring the cause about on site. equipment: all of it is needed;
+    one_of: one of these is enough; votes: as many as the threshold. bms: the value that the BMS
+    must report; compares: the parts of a rack that are compared. contacts, roles: inputs and
+    devices that give the feature; sensor: key of time_chain.ASSUMED_MS; read: exchange of the
+    device. values: names in the profile of a sensor. window_ms: how far the feature looks back.
+    silence: one of WAITS or a parameter of [cabinet]; ladder: parameters of unit or rack, one for
+    each level.
     """
 
     words: str
     inject: str
     shown: int = NUMBER
-    equipment: tuple = ()
-    one_of: tuple = ()
-    votes: tuple = ()
+    equipment: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    votes: tuple[str, ...] = ()
     bms: str = ""
     compares: str = ""
-    contacts: tuple = ()
-    roles: tuple = ()
+    contacts: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     sensor: str = ""
     read: str = ""
-    values: tuple = ()
+    values: tuple[str, ...] = ()
     window_ms: int = 0
     once_a_second: bool = False
     silence: str = ""
-    ladder: tuple = ()
+    ladder: tuple[str, ...] = ()
 
 
 class Equipment(NamedTuple):
-    """Equipment that a site may lack. roles of its devices (the first must be there, the others may
-    be), names of inputs and outputs.
-    """
+    """Equipment that a site may lack: roles of its devices (the first is required), its "
+    "contacts."""
 
     text: str
-    roles: tuple = ()
-    inputs: tuple = ()
-    outputs: tuple = ()
+    roles: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
 
 
 CONTACT = Interval(
     YEAR_D,
-    "contact input and its wire: a stuck one is not noticed; with the yearly inspection",
+    "contact input and its wire: a stuck contact does not show; with the yearly inspection",
     "D",
 )
 PANEL = Interval(
@@ -127,37 +131,37 @@ PANEL = Interval(
     "contact of the fire panel: with its yearly inspection (NFPA 72, clause from memory)",
     "G",
 )
-GAS = Interval(GAS_D, "a detector that reads too low is not noticed: with its calibration", "D")
-SENSOR = Interval(LONG_D, "one device in the chain that nothing compares", "D")
+GAS = Interval(GAS_D, "a detector that reads too low does not show: with its calibration", "D")
+SENSOR = Interval(LONG_D, "one device in the chain; no other device is compared with it", "D")
 BMS = Interval(LONG_D, "reported by the BMS: with the maker's test tool", "D")
 COMPUTED = Interval(
-    ONCE, "computed from values that other rows prove, by a program that tests itself (row 44)", "D"
+    ONCE, "computed from values that other rows prove; the program tests itself (row 44)", "D"
 )
-SILENCE = Interval(ONCE, "what fails in this path is itself the silence that the row acts on", "D")
+SILENCE = Interval(ONCE, "every failure of this path is the silence on which the row acts", "D")
 SELF_TEST = Interval(
     YEAR_D, "self-test of the controller: on the rig, for the example cabinet", "D"
 )
 
-CHECK_RTU = "Check its supply, address and RS-485 pair."
+CHECK_RTU = "Check its supply, its address and its RS-485 pair."
 FIRE = "Leave the cabinet closed. Call the fire service; reset with the key."
 OPEN_WIRE = "open its wire at the terminal of the I/O module"
 TEST_GAS = "calibration gas at the sensor through its cup; note the concentration"
 BMS_TOOL = (
-    "let the maker's BMS test tool report it, one rack after the other; without a tool, the "
+    "let the maker's BMS test tool report the cause, one rack after the other; without a tool, the "
     "record says not tested"
 )
-# No rig takes a site's file: what it proves is the program, on the cabinet of sites/example.
-_COURSE = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
+# No rig takes a site's file: the rig proves the program, on the cabinet of sites/example.
+_RIG = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
 _UNTESTED = "note it here as not tested"
-ON_RIG = f"not on this cabinet: {_COURSE}; {_UNTESTED}"
-MAKERS_TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_COURSE}"
-# A BMS protects its cells at voltages, temperatures and currents (A4): by limits of its own, which
-# are not those of the matrix, and without fan, alarms and fire panel; its fault contact stops the
-# cabinet (row 40), which is why such a site must have it. What compares cells or modules, or
-# follows a rise, is no such protection: a site says who accepted that nobody does it. Every BMS
-# tells its current (rows 35, 36).
+ON_RIG = f"not on this cabinet: {_RIG}; {_UNTESTED}"
+MAKERS_TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_RIG}"
+# A BMS protects its cells at voltages, temperatures and currents (A4). The BMS uses limits of its
+# own, not those of the matrix, and acts on no fan, alarm or fire panel. Its fault contact stops the
+# cabinet (row 40), so a site without BMS values must have that contact. A BMS compares no cells or
+# modules and follows no rise: for those stages the site file names a person who accepts the gap.
+# Every BMS reports its current (rows 35, 36).
 _LIMITS = (
-    "it lowers the current limits that it tells and then opens the rack, at values of its maker"
+    "the BMS lowers its reported current limits, then opens the rack, both at values of its maker"
 )
 HOT = f"over-temperature protection of the BMS: {_LIMITS}"
 COLD = f"under-temperature protection of the BMS: {_LIMITS}"

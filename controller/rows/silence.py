@@ -1,4 +1,4 @@
-"""What does not answer, answers wrong, or says that it has failed: BMS, PCS, I/O modules, meters,
+"""Devices that are silent, answer wrong or report a failure: BMS, PCS, I/O modules, meters,
 monitors (rows 40, 41, 49, 50, 52, 59).
 """
 
@@ -20,13 +20,10 @@ from controller.rows.shapes import (
     Stage,
 )
 
-LADDER = (
-    "the table opens at the last of the three times, which is 41c (silence ladder of the design)"
-)
+LADDER = "the table opens the contactors at the last of the three times: stage 41c (silence ladder)"
 RATE = (
-    "a bad frame is not used: where too few good ones come the values grow "
-    "old, and 40a to 40c do this; while enough come nothing is stopped for "
-    "the rate alone"
+    "a bad frame is not used: with too few good frames the values grow old, and 40a to 40c "
+    "act; with enough good frames the rate of bad frames alone stops nothing"
 )
 FEATURES = {
     "bms_silence_level": Feature(
@@ -35,7 +32,7 @@ FEATURES = {
         ladder=("bms_warn_ms", "bms_ramp_ms", "bms_stop_ms"),
     ),
     "bms_bad_frames_recent": Feature(
-        "bad frames, one a second forgotten",
+        "bad frames; the count falls by one each second",
         "take one CAN terminator off",
         roles=("bms",),
         sensor="BMS",
@@ -52,7 +49,7 @@ FEATURES = {
         ladder=("pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms"),
     ),
     "pcs_excess_W": Feature(
-        "power beyond the limit and 2 % of rated, at least 2 kW",
+        "power above the limit by more than 2 % of rated, at least 2 kW",
         ON_RIG,
         shown=ABOVE_ZERO,
         roles=("pcs",),
@@ -60,7 +57,7 @@ FEATURES = {
         read="read ac",
     ),
     "bms_fault_level": Feature(
-        "bits of the BMS, by its profile: 1 a warning or an unknown bit, 2 a fault",
+        "fault bits of the BMS, by its profile: 1 a warning or an unknown bit, 2 a fault",
         BMS_TOOL,
         roles=("bms",),
         sensor="BMS",
@@ -74,9 +71,9 @@ FEATURES = {
     ),
     "io_silence_ms": Feature("I/O module silent", "unplug a module's bus cable", silence=BY_LEVEL),
     "meter_silence_ms": Feature("meter silent", "unplug the meter's bus cable", silence=BY_LEVEL),
-    "meter_sign": Feature("which way round the grid meter is", ON_RIG, roles=("meter_grid", "pcs")),
+    "meter_sign": Feature("direction of the grid meter", ON_RIG, roles=("meter_grid", "pcs")),
     "meter_frozen_ms": Feature(
-        "words of a meter frozen", ON_RIG, roles=("meter_grid", "meter_load"), silence=BY_LEVEL
+        "registers of a meter frozen", ON_RIG, roles=("meter_grid", "meter_load"), silence=BY_LEVEL
     ),
     "monitor_silence_ms": Feature(
         "climate or UPS monitor silent",
@@ -93,17 +90,20 @@ ROWS = (
         basis="C74-C76, A61",
         confidence="C",
         name="BMS silent",
-        sentence="A BMS is late, silent, or repeats itself.",
+        sentence="A BMS is late or silent, or repeats its frames.",
         remedy="Check its CAN plug, terminator and supply.",
         proof=SILENCE,
         proves="BMS silent: ramp, stop",
         stages=(
             Stage("40a", sentence="A BMS is late.", proof=SILENCE, proves="BMS silent: warning"),
-            Stage("40b", sentence="A BMS is silent, or its counter stops; power goes to zero."),
+            Stage(
+                "40b",
+                sentence="A BMS is silent, or its frame counter has stopped; power goes to zero.",
+            ),
             Stage(
                 "40c",
-                sentence="A BMS is silent, or its counter stops; its racks are off.",
-                read_as={"ALM": "the responder light is red on loss of data (A51)"},
+                sentence="A BMS is silent, or its frame counter has stopped; its racks are off.",
+                read_as={"ALM": "the responder lamp is red on loss of data (A51)"},
             ),
             Stage(
                 "40d",
@@ -111,12 +111,12 @@ ROWS = (
                 remedy="Check its CAN plug, shield and terminators.",
                 proof=SILENCE,
                 proves="many bad frames of the BMS",
-                is_ours=True,
+                is_added=True,
                 read_as={
-                    "latch": "nothing is stopped, so nothing is latched",
+                    "latch": "the stage stops nothing, so it does not latch",
                     "PCS": RATE,
                     "DC": RATE,
-                    "ALM": "lamp alone, as the row's first stage",
+                    "ALM": "lamp only, like the first stage of the row",
                     "ICH": RATE,
                     "IDC": RATE,
                 },
@@ -124,13 +124,13 @@ ROWS = (
             Stage(
                 "40e",
                 sentence="The fault contact of the BMS is open.",
-                remedy="See what the BMS says of itself. Remote reset.",
+                remedy="Page Links shows the faults that the BMS reports. Remote reset.",
                 proof=CONTACT,
                 proves="fault contact of the BMS open",
-                is_ours=True,
+                is_added=True,
                 read_as={
                     "debounce": (
-                        "the row has times of silence only; 0.1 s against a contact that bounces"
+                        "the row has only times of silence; 0.1 s is for a contact that bounces"
                     )
                 },
             ),
@@ -142,7 +142,7 @@ ROWS = (
         basis="C66, C79",
         confidence="D",
         name="PCS silent or over limit",
-        sentence="A power converter is silent, or gives more than its limit.",
+        sentence="A power converter is silent, or its power is above its limit.",
         remedy="Check its RS-485 pair and supply; compare its display with the meter.",
         proof=SILENCE,
         stages=(
@@ -153,13 +153,13 @@ ROWS = (
             ),
             Stage(
                 "41b",
-                sentence="A power converter is silent; it is stopped by its enable contact.",
+                sentence="A power converter is silent; its enable contact stops it.",
                 read_as={"DC": LADDER},
             ),
             Stage("41c", sentence="A power converter is silent; the contactors open."),
             Stage(
                 "41d",
-                sentence="A power converter gives more than its limit.",
+                sentence="The power of a converter is above its limit.",
                 remedy="Compare its display with the meter; check its settings. Remote reset.",
             ),
         ),
@@ -170,8 +170,8 @@ ROWS = (
         basis="design",
         confidence="D",
         name="I/O module silent",
-        sentence="An I/O module is silent; its outputs have dropped by themselves.",
-        remedy="Check its supply, address and RS-485 pair. Remote reset.",
+        sentence="An I/O module is silent; its outputs have switched off by themselves.",
+        remedy="Check its supply, its address and its RS-485 pair. Remote reset.",
         proof=SILENCE,
         stages=(Stage("49", set_from="io_silent_ms"),),
     ),
@@ -181,7 +181,9 @@ ROWS = (
         basis="design",
         confidence="D",
         name="meter silent or frozen",
-        sentence="A meter is silent, frozen or not proven; charging is forbidden.",
+        sentence=(
+            "A meter is silent or frozen, or its direction is not proven; charging is forbidden."
+        ),
         remedy=CHECK_RTU,
         proof=SILENCE,
         proves="meter silent",
@@ -193,7 +195,7 @@ ROWS = (
             ),
             Stage(
                 "50b",
-                sentence="A meter repeats itself; charging is forbidden.",
+                sentence="A meter repeats the same values; charging is forbidden.",
                 proof=SILENCE,
                 proves="meter frozen",
                 set_from="meter_frozen_ms",
@@ -210,8 +212,8 @@ ROWS = (
             ),
             Stage(
                 "50d",
-                sentence="The grid meter is reversed; charging is forbidden.",
-                remedy="Turn its current transformers round, start anew; then a remote reset.",
+                sentence="The grid meter is connected the wrong way round; charging is forbidden.",
+                remedy="Turn its current transformers round and start again. Then remote reset.",
                 proof=COMPUTED,
                 proves="grid meter reversed",
             ),
@@ -230,25 +232,27 @@ ROWS = (
     ),
     Row(
         59,
-        what="BMS or PCS says of itself that it has failed, or warns (project)",
+        what="BMS or PCS reports a failure or a warning (project)",
         basis="design",
         confidence="D",
         name="device reports a fault",
-        sentence="A BMS or a converter says that it has failed.",
-        remedy="Page Links names what it says of itself. Remote reset.",
+        sentence="A BMS or a converter reports that it has failed.",
+        remedy="Page Links shows what the device reports. Remote reset.",
         proof=BMS,
         stages=(
-            Stage("59a", sentence="A BMS says that it has failed."),
+            Stage("59a", sentence="A BMS reports that it has failed."),
             Stage(
                 "59b",
-                sentence="A BMS warns, or says what its document does not name.",
-                remedy="Page Links names what it says of itself.",
+                sentence="A BMS reports a warning, or a bit that its profile does not name.",
+                remedy="Page Links shows what the device reports.",
             ),
-            Stage("59c", sentence="A power converter says that it has failed."),
+            Stage("59c", sentence="A power converter reports that it has failed."),
             Stage(
                 "59d",
-                sentence="A power converter warns, or says what its document does not name.",
-                remedy="Page Links names what it says of itself.",
+                sentence=(
+                    "A power converter reports a warning, or a bit that its profile does not name."
+                ),
+                remedy="Page Links shows what the device reports.",
             ),
         ),
     ),

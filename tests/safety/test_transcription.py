@@ -134,7 +134,7 @@ def test_what_the_pages_call_a_stage_of_the_project():
     """38b and 40d have the words of their row, but no number is there."""
     under_a_row = set("38b 40d 40e 43d 47b 44b 44c 44d 44g".split())
     for name, stage in STAGES.items():
-        assert readings.is_ours(stage) == (row_number(name) > 48 or name in under_a_row), name
+        assert readings.is_added(stage) == (row_number(name) > 48 or name in under_a_row), name
 
 
 def test_the_rows_that_shed_auxiliary_loads():

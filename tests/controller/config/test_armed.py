@@ -146,13 +146,13 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
     nobody = {stage for stage, state in found.items() if state == stage_states.NOT_TOLD}
     assert by_bms == {name for name, stage in records.STAGES.items() if stage.by_bms}
     assert by_bms == words("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33")
-    assert nobody == {name for name, stage in records.STAGES.items() if stage.by_nobody}
+    assert nobody == {name for name, stage in records.STAGES.items() if stage.not_by_bms}
     assert nobody == words("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53")
 
 
 def test_every_stage_that_compares_needs_more_than_one_to_compare():
     for stage in matrix.STAGES:
-        why = records.STAGES[stage[matrix.S_ID]].by_nobody
+        why = records.STAGES[stage[matrix.S_ID]].not_by_bms
         compares = "with each other" in why or "with its rack" in why
         assert bool(records.feature(stage).compares) == compares
 

@@ -313,7 +313,7 @@ AS_TIGHTENED = """
 THRESHOLDS TIGHTENED (matrix -> here)
 17b air in the cabinet: trips at 45.1 degC -> 44 degC, clears at 43 degC -> 42 degC
 29 highest cell: trips at 3.65 V -> 3.64 V, after 2 s -> 1.02 s, clear for at once -> 5 s
-34a highest less lowest cell: trips at 100 mV -> 90 mV
+34a highest minus lowest cell: trips at 100 mV -> 90 mV
 """
 
 
@@ -346,8 +346,8 @@ def test_the_report_lists_debounces_that_whole_ticks_make_longer(files):
     config = files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ").load()
     assert {each["stage"] for each in limit_images.longer_by_tick(config)} == LONGER_AT_40_ms
     words = (
-        "THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounces longer than "
-        "the matrix has them, and the rows so much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> "
+        "THRESHOLDS TIGHTENED (matrix -> here): none Whole ticks make these debounce times longer "
+        "than in the matrix, and the rows act that much later: 1a 0.02 s -> 0.04 s, 1b 0.02 s -> "
         "0.04 s, 1c 0.5 s -> 0.52 s, 3 0.1 s -> 0.12 s, 5 "
     )
     assert words in " ".join(_report(config).split())

@@ -40,7 +40,7 @@ def test_the_checklist_is_right_about_what_trips_38b_and_45c(example):
     bench.set_rack(s.RACK_VOLTAGE_MV, reported_mV - 30_000, 0)
     assert "38b" in active_stages(bench)
     text = words("38b", example)
-    for part in ("30 V off", "pulled fuse does not trip it", "contactors closed"):
+    for part in ("30 V off", "pulled fuse does not trip the stage", "contactors closed"):
         assert part in text
     bench = Bench(example.safety_image).run()
     bench.set_rack(s.SENSORS_INVALID_MAX, 2, 0)
@@ -52,19 +52,19 @@ def test_the_checklist_is_right_about_what_trips_38b_and_45c(example):
     assert "45c" in active_stages(bench)
     for stage in ("45c", "45d"):
         text = words(stage, example)
-        assert "report exactly 0 degC" in text and "invalid, which is 45a" in text
+        assert "report exactly 0 degC" in text and "invalid: stage 45a" in text
     assert "unplug two sensors" in words("45a", example)
 
 
 def test_the_checklist_says_how_to_undo_an_injection(example):
     ledger = "it holds the latches and the proof-test ledger"
     for stage, after, back in (
-        ("1c", "bridge contact 2", "take the bridge off, press once more"),
-        ("44d", "an empty one", f"put the old one back in its place ({ledger})"),
+        ("1c", "bridge contact 2", "remove the bridge, press once more"),
+        ("44d", "an empty one", f"move the old directory back ({ledger})"),
     ):
         text = words(stage, example)
         assert after in text and text.index(after) < text.index(back)
-    alarm = "contactors open first: so what is measured is the time to the alarm"
+    alarm = "this measures the time to the alarm, but not power at zero"
     assert alarm in words("37b", example)
     texts = [str(block) for block in checklist_page.blocks(checklist.facts(example))]
     assert any("before the next test, and check that it is back" in text for text in texts)

@@ -45,9 +45,9 @@ from tests.tables import table
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 IDS = list(BY_ID)
 FORMS = ("md", "html", "json")
-OURS = [name for name, stage in records.STAGES.items() if stage.is_ours]
+OURS = [name for name, stage in records.STAGES.items() if stage.is_added]
 BY_BMS = {name: stage.by_bms for name, stage in records.STAGES.items() if stage.by_bms}
-BY_NOBODY = {name: stage.by_nobody for name, stage in records.STAGES.items() if stage.by_nobody}
+BY_NOBODY = {name: stage.not_by_bms for name, stage in records.STAGES.items() if stage.not_by_bms}
 NORA = "Nora Toft, 2026-01-01"
 
 
@@ -190,7 +190,7 @@ IN_WORDS = """
 38b; >= 10000 mV; 5 s; <= 5000 mV; remote; no closing
 39; ; 0.3 s; ; key on site; shunt trip upstream
 42c; >= 90.1 %; 60 s; <= 85 %; by itself; no discharging
-43c; <= 29 min; 5 s; >= 40 min; remote; fire panel told
+43c; <= 29 min; 5 s; >= 40 min; remote; fire panel notified
 46b; >= 901 s; at once; <= 1 s; by itself; charging at most 50 %
 19b; >= 50 degC; 5 s; <= 48 degC; by itself; discharging at most 25 %
 7; >= 20 ppm; 5 s; <= 10 ppm; remote; power to zero in 2 s
@@ -528,7 +528,10 @@ def test_the_outputs_are_held_on_from_outside_while_a_chain_is_tested(example, t
     assert len(modules) == 2 and all(name in steps[2] for name in modules) and "0.52 s" in steps[1]
     text = checklist_text(tests_of_example)
     assert all(f"| {number} | {words} |" in text for number, words in enumerate(steps, 1))
-    assert "both on before" in text and "the wiring does not wait for zero current" in text
+    assert (
+        "both on before" in text
+        and "the program waits for zero current, the wiring does not" in text
+    )
     assert "Effects that are not fitted" not in text, "every output is wired"
 
 

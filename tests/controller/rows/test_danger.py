@@ -1,4 +1,4 @@
-"""What keeps people alive stands first: one order of all alarms, from what each stage demands."""
+"""The order of all alarms, from the demands of each stage: the most dangerous to people first."""
 
 from controller.rows import danger, reason_words
 from safety import matrix as m
@@ -8,8 +8,8 @@ ORDER = [stage[m.S_ID] for stage in sorted(m.STAGES, key=danger.order)]
 AWAY = "call the fire service"
 
 
-def test_who_shall_keep_away_stands_above_who_shall_watch():
-    """ "Watch it, plan to replace the module" stood above "keep away, call the fire service"."""
+def test_alarms_that_send_people_away_come_before_alarms_to_watch():
+    """ "Watch its temperature" once came before "keep away, call the fire service"."""
     assert ORDER.index("23a") < ORDER.index("22")
     places = {name: place for place, name in enumerate(ORDER)}
     calling = [
@@ -24,7 +24,7 @@ def test_who_shall_keep_away_stands_above_who_shall_watch():
 
 
 def test_the_levels():
-    """Of one stage each, and the boundaries: a gate on gas makes a louvre a sign; off-gas ramps."""
+    """Several stages of each level. A gate on gas makes a louvre a sign of gas."""
     levels = "12a 4 3 4 21b 4 24 4 7 3 22 3 16b 3 48b 3 9 3 1a 2 39 2 44a 2 47a 2 26b 2 16a 1 6a 1"
     names = f"{levels} 19a 1 31b 1 48a 1 18a 0 40a 0".split()
     for name, level in zip(names[::2], names[1::2]):
@@ -32,7 +32,7 @@ def test_the_levels():
     assert [bool(words) for words in danger.FIRST] == [False, False, False, True, True]
 
 
-def test_each_stage_that_stops_stands_above_each_that_does_not():
+def test_each_stage_that_stops_comes_before_each_that_does_not():
     levels = [danger.level(BY_ID[name]) for name in ORDER]
     assert levels == sorted(levels, reverse=True)
     for name in ORDER:

@@ -1,4 +1,4 @@
-"""Stages that were read otherwise than their row says, in every format."""
+"""Every format prints the stages that differ from their row."""
 
 import html
 import json
@@ -25,4 +25,4 @@ def test_every_reading_is_printed(capsys, form):
             assert f"| {stage} | {readings.COLUMNS[column]} | {words} |" in section
         else:
             assert html.escape(words) in section
-    assert ("43a" in section) and "still feed the load" in section
+    assert ("43a" in section) and "still supply the load" in section

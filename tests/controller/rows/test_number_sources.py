@@ -1,4 +1,4 @@
-"""Every number of the matrix has its own source, and stands in it."""
+"""Every number of the matrix has a source, and the source contains the number."""
 
 import pytest
 
@@ -28,10 +28,10 @@ def test_every_number_has_a_source_and_nothing_else_has_one(name):
             assert (source.words, source.confidence) == (fact.source, fact.confidence)
             assert source.stands in fact.fact and source.confidence != "D"
         else:
-            assert source.words.startswith(number_sources.OURS) and source.confidence == "D"
+            assert source.words.startswith(number_sources.CHOSEN) and source.confidence == "D"
 
 
-# number as its source writes it: what the matrix has where the two differ
+# (stage, number): value in the matrix, where it differs from the number in the source
 IN_STEPS = {
     ("22", "trips_at"): 0.5,  # K in 30 s
     ("23b", "trips_at"): 3,  # K in 3 s
@@ -66,7 +66,7 @@ def test_a_number_with_a_source_is_the_number_of_its_source(name):
 
 
 def test_the_numbers_that_an_assessor_asked_for():
-    """20/10 ppm had no source; 2.50 V is in none; 0.5, 1 and 3 s are the project's ladder."""
+    """20/10 ppm and 2.50 V have no source; 0.5, 1 and 3 s are the project's ladder."""
     for stage, number in (
         *(("7", each) for each in number_sources.NUMBERS),
         ("32", "trips_at"),
@@ -78,12 +78,12 @@ def test_the_numbers_that_an_assessor_asked_for():
     assert number_sources.of("37a")["trips_at"].confidence == "G"
 
 
-def test_a_row_of_the_project_without_a_line_of_its_own_says_so():
+def test_a_project_row_without_a_line_refers_to_the_hazard_log():
     assert number_sources.of("999")["trips_at"].words.endswith("are in the hazard log")
-    unsaid = {
+    unlisted = {
         name for name in BY_ID if name not in number_sources.LINES.replace("\n", " | ").split(" | ")
     }
-    assert min([BY_ID[name][m.S_ROW] for name in unsaid]) >= 49
+    assert min([BY_ID[name][m.S_ROW] for name in unlisted]) >= 49
 
 
 def test_reasons_name_every_number_of_the_project_once():

@@ -10,13 +10,13 @@ PARAMETERS = {row[0] for row in (*p.CABINET_PARAMETERS, *p.UNIT_PARAMETERS, *p.R
 def test_every_row_stage_and_feature_of_the_matrix_has_its_record_and_no_other():
     assert set(records.ROWS) == {stage[m.S_ROW] for stage in m.STAGES}
     for number, stages in records.by_row().items():
-        said = [stage.id for stage in records.ROWS[number].stages]
+        recorded = [stage.id for stage in records.ROWS[number].stages]
         names = [stage[m.S_ID] for stage in stages]
-        assert said == [name for name in names if name in said], "in order, each once"
+        assert recorded == [name for name in names if name in recorded], "in order, each once"
     assert set(records.FEATURES) == {name for names in m.FEATURES for name in names}
 
 
-def test_a_record_names_what_there_is():
+def test_a_record_names_only_existing_things():
     contacts = {name for names in schema.INPUT_NAMES.values() for name in names}
     for name, each in records.FEATURES.items():
         fitted = {*each.equipment, *each.one_of, *each.votes, each.bms} - {""}
@@ -31,5 +31,5 @@ def test_a_record_names_what_there_is():
     assert {stage.set_from for stage in records.STAGES.values()} - {""} <= PARAMETERS
 
 
-def test_a_bms_does_a_stage_or_nobody_does_never_both():
-    assert not [name for name, each in records.STAGES.items() if each.by_bms and each.by_nobody]
+def test_a_stage_has_by_bms_or_not_by_bms_never_both():
+    assert not [name for name, each in records.STAGES.items() if each.by_bms and each.not_by_bms]

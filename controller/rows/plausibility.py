@@ -20,9 +20,9 @@ FEATURES = {
     ),
     "currents_apart_dA": Feature(
         (
-            "currents of the racks and of the converter apart: their means over 2 s, beyond the "
-            "largest of 5 % of rated, 10 A and the stated sensor errors, and what the BMS tells "
-            "later"
+            "difference between the currents of racks and converter, as means over 2 s, above the "
+            "largest of 5 % of rated, 10 A and the stated sensor errors, plus the change during "
+            "the delay of the BMS"
         ),
         ON_RIG,
         shown=ABOVE_ZERO,
@@ -32,8 +32,8 @@ FEATURES = {
     ),
     "pcs_beyond_permille": Feature(
         (
-            "power of the wrong sign or above the set-point that was sent: means over 2 s, less "
-            "what dead time and ramp explain, in parts of rated power"
+            "power of the wrong sign or above the set-point that was sent, as means over 2 s minus "
+            "the effect of dead time and ramp, in parts of rated power"
         ),
         ON_RIG,
         roles=("pcs",),
@@ -42,7 +42,7 @@ FEATURES = {
         window_ms=4500,
     ),
     "pcs_short_permille": Feature(
-        "power below the set-point that was sent, in the same way",
+        "power below the set-point that was sent, computed in the same way",
         ON_RIG,
         roles=("pcs",),
         sensor="PCS",
@@ -50,7 +50,10 @@ FEATURES = {
         window_ms=4500,
     ),
     "grid_over_permille": Feature(
-        "grid power above what the connection may carry: mean over 2 s, in parts of the connection",
+        (
+            "grid power above the limit of the connection, as mean over 2 s, in parts of the "
+            "connection"
+        ),
         ON_RIG,
         **_GRID,
     ),
@@ -58,7 +61,9 @@ FEATURES = {
         "as above, import or export, as far as the battery charges", ON_RIG, **_GRID
     ),
     "grid_export_by_battery_permille": Feature(
-        "as above, as far as it is the battery that discharges into the grid", ON_RIG, **_GRID
+        "as above, only the part that the battery causes by discharging into the grid",
+        ON_RIG,
+        **_GRID,
     ),
 }
 ROWS = (
@@ -79,13 +84,13 @@ ROWS = (
         basis="design",
         confidence="D",
         name="currents contradict",
-        sentence="The racks and the converter tell different currents.",
+        sentence="The racks and the converter report different currents.",
         remedy="Measure the DC current with a clamp; replace the sensor that is wrong.",
         proof=COMPUTED,
     ),
     Row(
         56,
-        what="converter does not do what it was sent (project)",
+        what="converter does not follow its set-point (project)",
         basis="design",
         confidence="D",
         name="PCS disobeys",
@@ -95,26 +100,29 @@ ROWS = (
         stages=(
             Stage(
                 "56a",
-                sentence="A power converter gives more than it was sent, or the other way round.",
+                sentence="The power of a converter is above its set-point, or has the wrong sign.",
             ),
             Stage(
                 "56b",
-                sentence="A power converter gives less than it was sent.",
-                remedy="It may limit itself: look at its display, its air and its temperature.",
+                sentence="The power of a converter is below its set-point.",
+                remedy=(
+                    "The converter may limit itself: check its display, its air flow and its "
+                    "temperature."
+                ),
             ),
         ),
     ),
     Row(
         57,
-        what="grid connection beyond its limits (project: the obligation is watched at the meter)",
+        what="grid connection above its limits (project: the meter checks the obligation)",
         basis="design",
         confidence="D",
         name="grid connection over limit",
-        sentence="The grid connection carries more than it may.",
-        remedy="Shed load, or other generation: page Why says how many kW.",
+        sentence="The power of the grid connection is above its limit.",
+        remedy="Reduce load or other generation: page Why shows by how many kW.",
         proof=COMPUTED,
         stages=(
-            Stage("57a", proof=COMPUTED, proves="grid connection over limit, told"),
+            Stage("57a", proof=COMPUTED, proves="grid connection over limit, reported"),
             Stage(
                 "57b",
                 sentence="The battery charges although the connection carries more than it may.",
@@ -122,7 +130,7 @@ ROWS = (
             ),
             Stage(
                 "57c",
-                sentence="The battery discharges although the connection exports more than it may.",
+                sentence="The battery discharges although the grid export is above its limit.",
                 remedy="Compare the grid meter with the display of the converter. Remote reset.",
             ),
         ),
