@@ -1,1 +1,1 @@
-"""Drivers of the cabinet's devices: buses, profiles (data) and families (code)."""
+"""Drivers for the devices of a cabinet: buses, profiles (data) and families (code)."""

@@ -1,19 +1,21 @@
-"""BMS families on CAN: the native rack BMS by its DBC (here) and Pylontech low voltage
-(pylontech.py).
+"""BMS families on CAN: the native rack BMS by its DBC, and Pylontech low voltage (pylontech.py).
 
-A native frame counts only with a good CRC and a counter that has moved since the frame of that id
-before it: the first frame of an id is only remembered, because a sender that repeats itself for
-ever is not alive.
+A native frame counts only with a good CRC and a counter that differs from the last frame of that
+id. The first frame of an id sets the counter and does not count, because a dead sender may repeat
+one frame for ever.
 """
 
-from drivers.dbc import Dbc
-from drivers.profile import ProfileError
+from typing import Any
+
+from drivers.dbc import Dbc, Field
+from drivers.profile import Profile, ProfileError
 from drivers.pylontech import PylontechBms
+from drivers.sink import Sink
 from safety import signals
 
 CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
 MODULES_PER_FRAME = 4
-# two steps at once, the noise of the last digit, are 0.4 K: less than row 22 trips on
+# noise of the last digit, two steps, is then 0.4 K: below the threshold of row 22
 TEMPERATURE_STEP_DDEGC_MAX = 2
 CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
@@ -22,15 +24,15 @@ NEVER_US = -(1 << 62)
 RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}
 
 
-def _crc_step(value):
+def _crc_step(value: int) -> int:
     for _ in range(8):
         value = (value << 1 ^ CRC_POLYNOMIAL if value & 0x80 else value << 1) & 0xFF
     return value
 
 
-def _crc_tables():
-    """Table k: what a byte does to the CRC when k more bytes follow it (the CRC is linear, so
-    tables just combine).
+def _crc_tables() -> list[bytes]:
+    """Table k: effect of a byte on the CRC when k more bytes follow. The CRC is linear, so the
+    effects of all bytes combine by XOR.
     """
     tables = [bytes(_crc_step(byte) for byte in range(256))]
     for _ in range(8):
@@ -42,7 +44,7 @@ _T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = _crc_tables()
 
 
 def crc_seed(can_id: int) -> int:
-    """What the id and the start value contribute to the CRC of every frame of this id."""
+    """The part of the CRC from the id and the start value, the same for every frame of this id."""
     return _T8[CRC_START ^ can_id & 0xFF] ^ _T7[can_id >> 8] ^ CRC_XOR
 
 
@@ -61,7 +63,7 @@ def crc8(seed: int, data: bytes) -> int:
 
 
 class _Message:
-    """One id of a native rack: where its fields lie and what was seen last."""
+    """One id of a native rack: its fields and its last frame."""
 
     __slots__ = (
         "seed",
@@ -78,32 +80,49 @@ class _Message:
         "stored_ok",
     )
 
-    def __init__(self, can_id, group, fields, indexes, position=-1):
+    def __init__(
+        self,
+        can_id: int,
+        group: int,
+        fields: tuple[Field, ...],
+        indexes: tuple[int, ...],
+        position: int = -1,
+    ) -> None:
         self.seed = crc_seed(can_id)
         self.counter = -1  # of the last good frame; -1: none yet
-        self.payload = None  # the used bytes of the last frame whose values were taken
+        self.payload: bytes | None = None  # the used bytes of the last accepted values
         self.used_bytes = max((shift + mask.bit_length() + 7) // 8 for shift, mask, *_ in fields)
         self.group = group
-        self.fields = fields  # of Dbc.field
-        self.indexes = indexes  # into the sink, one per field; none for temperatures
-        self.cells = ()  # where the cell signals stand among the fields, in the order of CELLS
+        self.fields = fields
+        self.indexes = indexes  # into the sink, one per field; () for temperatures
+        self.cells: tuple[int, ...] = ()  # places of the cell signals, in the order of CELLS
         self.position = position  # number of a temperature frame, else -1
         self.seen_us = NEVER_US
-        self.values = ()  # of a temperature frame, until all of them have come
+        self.values: list[int] = []  # of a temperature frame, until all frames have come
         self.stored_ok = True
 
 
 class NativeBms:
-    """One rack's BMS. Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter),
-    `refused` (a value out of range), `commands` sent; `command_echo`: the last command counter the
-    BMS confirmed, -1 = none yet.
+    """The BMS of one rack.
+
+    Counters: `frames` accepted, `bad_frames` (CRC, length or repeated counter), `refused` (a value
+    out of range), `commands` sent. `command_echo`: the last command counter that the BMS confirmed,
+    -1 = none yet.
     """
 
     command_period_us = 100_000
 
-    def __init__(self, profile, rack: int, node: int, sink, layout, modules: int | None = None):
-        """rack: index in layout. node: 1.. as in the DBC comment. modules: of this rack,
-        layout.modules when None.
+    def __init__(
+        self,
+        profile: Profile,
+        rack: int,
+        node: int,
+        sink: Sink,
+        layout: signals.Layout,
+        modules: int | None = None,
+    ) -> None:
+        """rack: index in layout. node: from 1 on, as in the DBC comment. modules: of this rack;
+        None: layout.modules.
         """
         self.profile = profile
         self.rack, self.node = rack, node
@@ -117,7 +136,8 @@ class NativeBms:
         self._temperature_group = self._groups + signals.G_BMS_TEMPERATURES
         dbc = Dbc(profile)
         self._id_offset = node * profile.settings["node_stride"]
-        self._messages, self._temperatures = {}, []
+        self._messages: dict[int, _Message] = {}
+        self._temperatures: list[_Message] = []
         for name, rows in profile.frames.items():
             if not name.startswith("TEMPERATURES"):
                 self._add_message(dbc, name, rows)
@@ -128,7 +148,7 @@ class NativeBms:
         self._command_id = dbc.message("COMMAND").can_id + self._id_offset
         self._command_seed = crc_seed(self._command_id)
 
-    def _add_message(self, dbc, name, rows):
+    def _add_message(self, dbc: Dbc, name: str, rows: dict[str, dict[str, Any]]) -> None:
         for target in rows:
             if target not in RACK_ROWS:
                 raise ProfileError(
@@ -150,7 +170,7 @@ class NativeBms:
         if set(CELLS) <= set(rows):
             message.cells = tuple(list(rows).index(target) for target in CELLS)
 
-    def _add_temperatures(self, dbc):
+    def _add_temperatures(self, dbc: Dbc) -> None:
         row = self.profile.frames["TEMPERATURES_0"]["module_temperature_ddegC"]
         for position in range(-(-self.modules // MODULES_PER_FRAME)):
             name = f"TEMPERATURES_{position}"
@@ -165,9 +185,9 @@ class NativeBms:
             self._messages[can_id] = message
             self._temperatures.append(message)
 
-    def _check_step(self, name, fields):
-        """Row 22 trips on 0.5 K in 30 s: a BMS of whole degrees would trip it with every degree it
-        reports.
+    def _check_step(self, name: str, fields: tuple[Field, ...]) -> None:
+        """Refuse coarse temperatures: row 22 trips at 0.5 K in 30 s, so a BMS with steps of 1 K
+        would trip the row at each step.
         """
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
@@ -179,16 +199,16 @@ class NativeBms:
                     "finer, or a profile without temperatures"
                 )
 
-    def periodic(self):
+    def periodic(self) -> list[Any]:
         """[]: a BMS is not polled."""
         return []
 
-    def can_ids(self) -> tuple:
-        """The ids this BMS sends."""
+    def can_ids(self) -> tuple[int, ...]:
+        """The ids that this BMS sends."""
         return tuple(self._messages)
 
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
-        """Take one frame. True when the id is this BMS's, whether the frame was good or not."""
+        """Take one frame. True when the id belongs to this BMS, also for a bad frame."""
         message = self._messages.get(can_id)
         if message is None:
             return False
@@ -212,10 +232,8 @@ class NativeBms:
         self._fresh[message.group] = 1
         return True
 
-    def _decode(self, message, payload):
-        """True when every value is in its range; then they are stored (temperatures: kept until
-        complete).
-        """
+    def _decode(self, message: _Message, payload: bytes) -> bool:
+        """Store the values (keep temperatures until complete). False: a value is out of range."""
         word = int.from_bytes(payload, "little")
         values = []
         for shift, mask, sign, low, high, multiply, divide, add in message.fields:
@@ -233,10 +251,8 @@ class NativeBms:
         message.payload = payload
         return True
 
-    def _cells_ok(self, places, values):
-        """False when the lowest cell is above the highest, or one is in a module the rack does not
-        have.
-        """
+    def _cells_ok(self, places: tuple[int, ...], values: list[int]) -> bool:
+        """False when the lowest cell is above the highest, or a cell is in a missing module."""
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
         return (
@@ -245,10 +261,8 @@ class NativeBms:
             and values[highest_at] < end
         )
 
-    def _temperatures_arrived(self, message, now_us):
-        """Store all module temperatures once every frame has come since the last time, all within
-        the window.
-        """
+    def _temperatures_arrived(self, message: _Message, now_us: int) -> None:
+        """Store all module temperatures when every frame has come again, all within the window."""
         message.seen_us = now_us
         self._arrived |= 1 << message.position
         if self._arrived != self._complete:
@@ -262,15 +276,15 @@ class NativeBms:
                 self._store_temperatures(frame)
         self._fresh[self._temperature_group] = 1
 
-    def _store_temperatures(self, frame):
+    def _store_temperatures(self, frame: _Message) -> None:
         first = self._first + signals.MODULE_TEMPERATURE_DDEGC + frame.position * MODULES_PER_FRAME
         for index, value in enumerate(frame.values, first):
             self._inp[index] = value
         frame.stored_ok = True
 
-    def command(self, close_ok: int) -> list:
-        """[(can_id, data)] to send now and every `command_period_us`: the rack opens by itself
-        without it for 1 s.
+    def command(self, close_ok: int) -> list[tuple[int, bytes]]:
+        """[(can_id, data)] to send now and every `command_period_us`. A rack without a command for
+        1 s opens by itself.
         """
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))

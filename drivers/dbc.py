@@ -1,17 +1,18 @@
-"""Where the fields of CAN messages lie, read once from a DBC; frames are then decoded by plain
-shifts and masks.
+"""The fields of CAN messages, read once from a DBC file; drivers then decode frames by shifts and
+masks.
 
-Of a DBC the messages and their signals count (BO_, SG_). Everything that would be decoded in
-another way is refused: big-endian, multiplexed, floating point.
+Only the messages and signals of a DBC count (BO_, SG_). Signals that need another decoding are
+refused: big-endian, multiplexed, floating point.
 """
 
 import functools
 import math
 import re
 from fractions import Fraction
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from drivers.profile import ProfileError
+from drivers.profile import Profile, ProfileError
 
 FRAME_BITS = 64
 _STRING = re.compile(r'"[^"]*"')
@@ -25,7 +26,7 @@ READABLE = "a message, or a little-endian integer that is not multiplexed"
 
 
 class Signal(NamedTuple):
-    """value = raw * factor + add, raw: `bits` bits from bit `start` of the frame."""
+    """value = raw * factor + add; raw: `bits` bits of the frame from bit `start` on."""
 
     start: int
     bits: int
@@ -35,15 +36,33 @@ class Signal(NamedTuple):
 
 
 class Message(NamedTuple):
-    """signals: {name: Signal}."""
+    """One message and its signals by name."""
 
     can_id: int
-    signals: dict
+    signals: dict[str, Signal]
 
 
-def messages(text: str) -> dict:
+class Field(NamedTuple):
+    """Decoding of one field of a frame that was read as one integer.
+
+    raw = ((frame >> shift & mask) ^ sign) - sign, from low to high.
+    value = raw * multiply // divide + add.
+    """
+
+    shift: int
+    mask: int
+    sign: int
+    low: int
+    high: int
+    multiply: int
+    divide: int
+    add: int
+
+
+def messages(text: str) -> dict[str, Message]:
     """{name: Message} of a DBC. Raises ValueError in one line."""
-    found, message, used = {}, None, 0
+    found: dict[str, Message] = {}
+    message, used = None, 0
     for line in map(str.strip, _STRING.sub('""', text).splitlines()):
         if not _ENTRY.match(line):
             continue
@@ -67,17 +86,15 @@ def messages(text: str) -> dict:
     return found
 
 
-@functools.lru_cache(maxsize=16)  # up to 16 racks have one BMS
-def _read(path):
+@functools.lru_cache(maxsize=16)  # up to 16 racks share a file
+def _read(path: Path) -> dict[str, Message]:
     return messages(path.read_text(encoding="cp1252", errors="replace"))
 
 
 class Dbc:
-    """The DBC file a profile names. Every method raises ProfileError in one line when something is
-    not there.
-    """
+    """The DBC file of a profile. Each method raises ProfileError in one line for a missing name."""
 
-    def __init__(self, profile):
+    def __init__(self, profile: Profile) -> None:
         self._name = profile.path.name
         path = profile.path.parent / profile.settings["dbc"]
         if not path.is_file():
@@ -89,7 +106,7 @@ class Dbc:
         except ValueError as error:
             raise ProfileError(f"{self._name}: settings.dbc: {path.name}: {error}") from None
 
-    def message(self, name: str):
+    def message(self, name: str) -> Message:
         """The message `name`."""
         if name not in self._messages:
             raise ProfileError(
@@ -97,7 +114,7 @@ class Dbc:
             )
         return self._messages[name]
 
-    def signal(self, message: str, name: str):
+    def signal(self, message: str, name: str) -> Signal:
         """The signal `name` of `message`."""
         signals = self.message(message).signals
         if name not in signals:
@@ -106,26 +123,21 @@ class Dbc:
             )
         return signals[name]
 
-    def field(self, message: str, row: dict) -> tuple:
-        """(shift, mask, sign, low, high, multiply, divide, add) of one field of a frame read as one
-        integer:
-
-        raw = ((frame >> shift & mask) ^ sign) - sign, within low to high; value = raw * multiply //
-        divide + add. row: a frame signal of the profile (`signal`, `scale`, `range`).
-        """
+    def field(self, message: str, row: dict[str, Any]) -> Field:
+        """The Field of a frame signal of the profile (row: `signal`, `scale`, `range`)."""
         return _field(self.signal(message, row["signal"]), row["scale"], *row["range"])
 
 
-@functools.lru_cache(maxsize=128)  # again the racks
-def _field(signal, scale, low, high):
-    scale, low, high = (Fraction(str(each)) for each in (scale, low, high))
-    factor, add = signal.factor * scale, signal.add * scale
-    return (
+@functools.lru_cache(maxsize=128)  # shared by the racks
+def _field(signal: Signal, scale: float, low: float, high: float) -> Field:
+    multiplier = Fraction(str(scale))
+    factor, add = signal.factor * multiplier, signal.add * multiplier
+    return Field(
         signal.start,
         (1 << signal.bits) - 1,
         1 << signal.bits - 1 if signal.is_signed else 0,
-        math.ceil((low - add) / factor),
-        math.floor((high - add) / factor),
+        math.ceil((Fraction(str(low)) - add) / factor),
+        math.floor((Fraction(str(high)) - add) / factor),
         factor.numerator,
         factor.denominator,
         int(add),

@@ -1,39 +1,52 @@
-"""Remote I/O family: eight contacts in, eight coils out, and a time after which the module drops
-its coils by itself.
+"""Remote I/O family: eight contacts in, eight coils out, and an output expiry.
 
-That time (output expiry) is what makes a permit lapse when the controller dies, so until it is
-written *and* read back every coil write carries 0 in all coils: permits off, and what is wired
-inverted (fan, red lamp) on. It is read again at times, because a module that restarted has its
-factory setting.
+After the output expiry without a write the module itself sets its coils to 0.
+
+The output expiry ends a permit when the controller dies. Until the driver has written the expiry
+and read it back, every coil write has 0 in all coils: permits off, inverted outputs (fan, red lamp)
+on. The driver reads the expiry again at intervals, because a module that restarted has its factory
+setting.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
+from drivers import steps
 from drivers.buses import rtu
+from drivers.profile import Profile
+from drivers.sink import Sink
 from drivers.steps import StepError, Steps
 from safety import signals
 
 CHANNELS = 8
-RETRY_US = 200_000  # between attempts to set the expiry: five per second leave the bus to the reads
+RETRY_US = 200_000  # between attempts to set the expiry: five a second leave time for the reads
+# (output name, index, mask of the coil, is inverted)
+Output = tuple[str, int, int, bool]
+Levels = Mapping[str, int] | Sequence[int]  # by output name, or the output array of the kernel
 OUTPUT_INDEXES = {name: index for index, (name, _) in enumerate(signals.CABINET_OUTPUTS)}
 
 
 class IoModule:
-    """One module. Inputs go to the sink bit by bit (1 = contact closed); outputs are named as in
-    CABINET_OUTPUTS.
+    """One module. Inputs go to the sink bit by bit (1 = contact closed); the output names are those
+    of CABINET_OUTPUTS.
 
     `expiry_ok`: the module has confirmed its output expiry; only then can a coil be switched on.
-    `fault`: why not. Counters: `refused` (expiry not taken), `writes`
+    `fault`: the reason of the last failure. Counters: `refused` (expiry not confirmed), `writes`
     (acknowledged coil writes).
     """
 
     def __init__(
-        self, profile, unit_id: int, sink, input_indexes: tuple, group: int, outputs: tuple
-    ):
+        self,
+        profile: Profile,
+        unit_id: int,
+        sink: Sink,
+        input_indexes: tuple[int, ...],
+        group: int,
+        outputs: tuple[str, ...],
+    ) -> None:
         """input_indexes: 8 indexes into sink.inp, -1 = spare. outputs: 8 names, "" = spare, "!x" =
-        coil carries not x.
-
-        ValueError when an output is unknown or the counts are wrong.
+        the coil has the inverse of x. ValueError: an unknown output, or not 8 of each.
         """
         if len(input_indexes) != CHANNELS or len(outputs) != CHANNELS:
             raise ValueError(
@@ -48,14 +61,15 @@ class IoModule:
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._inputs = tuple((index, bit) for bit, index in enumerate(input_indexes) if index >= 0)
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
-        self._pdu = None
+        self._pdu: bytes | None = None
         self._pick = _picker([index for _, index, _, _ in self._outputs])
         self._pick_named = _picker([name for name, _, _, _ in self._outputs])
-        self._picked = self._write = None  # the levels of the last write, and its Request
-        self._requests = {}  # coil byte -> Request
+        self._picked: tuple[int, ...] | None = None  # the levels of the last write
+        self._requests: dict[int, rtu.Request] = {}  # by coil byte
+        self._write = self._coils_request(())  # the Request of the last write
         self._steps = Steps(unit_id, self._on_expiry_end)
 
-    def _output(self, bit, name):
+    def _output(self, bit: int, name: str) -> Output:
         plain = name.removeprefix("!")
         if plain not in OUTPUT_INDEXES:
             raise ValueError(
@@ -65,7 +79,7 @@ class IoModule:
             )
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
-    def periodic(self) -> list:
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of the inputs."""
         register = self.profile.registers["inputs"]
         request = rtu.read_request(
@@ -81,36 +95,30 @@ class IoModule:
 
     schedule = periodic
 
-    def service(self, now_us: int) -> tuple:
-        """Requests to submit now: the next step of setting, reading back or re-reading the output
-        expiry.
-        """
+    def service(self, now_us: int) -> tuple[rtu.Request, ...]:
+        """Requests to submit now: the next step of setting or checking the output expiry."""
         if now_us < self._steps.due_us:
             return ()
         request = self._steps.next_request(now_us)
         return (request,) if request else ()
 
-    def write(self, levels):
-        """The Request (function 15) that sets all coils. levels: {output name: 0 or 1}, or the
-        kernel's output array.
-
-        While the expiry is not confirmed the request sets all coils to 0.
-        """
+    def write(self, levels: Levels) -> rtu.Request:
+        """The Request (function 15) that sets all coils; all to 0 until the expiry is confirmed."""
         pick = self._pick_named if isinstance(levels, dict) else self._pick
         picked = pick(levels) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write
 
-    def _coils_request(self, picked):
-        """The one Request for these levels of the outputs; none picked: all coils 0."""
+    def _coils_request(self, picked: tuple[int, ...]) -> rtu.Request:
+        """The Request for these levels of the outputs; (): all coils 0."""
         coils = 0
         for level, (_, _, mask, inverted) in zip(picked, self._outputs):
             if (not level) is inverted:
                 coils |= mask
         return self._requests.get(coils) or self._new_request(coils)
 
-    def _new_request(self, coils):
+    def _new_request(self, coils: int) -> rtu.Request:
         register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
         request = rtu.write_coils_request(
@@ -124,8 +132,8 @@ class IoModule:
         self._requests[coils] = request
         return request
 
-    def _set_expiry(self):
-        """Generator of steps: read the expiry, write it if it is not ours, read it back."""
+    def _set_expiry(self) -> steps.Sequence[None]:
+        """Read the expiry, write it if it differs, read it back."""
         register = self.profile.registers["output_expiry"]
         wanted = round(self.profile.settings["expiry_ms"] / register.scale)
         read = ("read", register.function, register.address, 1)
@@ -140,10 +148,8 @@ class IoModule:
                 f"output expiry reads {int.from_bytes(data or b'', 'big')}, written {wanted}"
             )
 
-    def _on_expiry_end(self, error, now_us):
-        """Confirmed: look again after check_period. A failed look proves nothing, so it is only
-        repeated.
-        """
+    def _on_expiry_end(self, error: str, now_us: int) -> None:
+        """Check again after check_period_ms. A failed check proves nothing: repeat it soon."""
         self.fault = f"I/O module {self.unit_id}: {error}" if error else ""
         pause_us = RETRY_US
         if not error:
@@ -151,8 +157,8 @@ class IoModule:
             pause_us = self.profile.settings["check_period_ms"] * 1000
         self._steps.begin(self._set_expiry(), now_us + pause_us)
 
-    def _on_inputs(self, pdu, now_us):
-        """The first complete read permits the first write to the device."""
+    def _on_inputs(self, pdu: bytes, now_us: int) -> None:
+        """Store the inputs. The first complete read permits the first write to the device."""
         if pdu != self._pdu:
             if self._pdu is None:
                 self._steps.begin(self._set_expiry())
@@ -162,19 +168,17 @@ class IoModule:
                 inp[index] = bits >> bit & 1
         self._fresh[self._group] = 1
 
-    def _on_coils_written(self, pdu, now_us):
+    def _on_coils_written(self, pdu: bytes, now_us: int) -> None:
         self.writes += 1
 
-    def _on_failure(self, kind, code, now_us):
-        """Of a read or a coil write: look at the expiry soon, because the module may have
-        restarted.
-        """
+    def _on_failure(self, kind: int, code: int, now_us: int) -> None:
+        """After a failed exchange check the expiry soon: the module may have restarted."""
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
 
 
-def _picker(keys):
-    """pick(levels) -> tuple of the levels at `keys`."""
-    return (
-        itemgetter(*keys) if len(keys) > 1 else lambda levels: tuple([levels[key] for key in keys])
-    )
+def _picker(keys: list[Any]) -> Callable[[Any], tuple[int, ...]]:
+    """pick(levels): the levels at `keys`."""
+    if len(keys) > 1:
+        return itemgetter(*keys)
+    return lambda levels: tuple([levels[key] for key in keys])

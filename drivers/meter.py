@@ -1,40 +1,41 @@
 """Meter family: phase voltages, currents, powers and power factors in one read of 32-bit floats.
 
-A reading is taken whole or refused whole. Real error rows carry -1 or -2 in every channel, a cut or
-shifted read gives absurd phases: so every phase must be within 0.5 to 1.5 times the nominal
-voltage, its power factor within -1 to 1 and its power no larger than voltage times current allows.
-NaN fails each of these.
+The driver takes a whole reading or refuses it. Real error readings carry -1 or -2 in every channel,
+and a cut or shifted read gives absurd phases. Therefore every phase must have 0.5 to 1.5 times the
+nominal voltage, a power factor from -1 to 1, and no more power than voltage times current allows.
+NaN fails each check.
 """
 
 import zlib
 
 from drivers.buses import rtu
+from drivers.profile import Profile
+from drivers.sink import Sink
 from safety import signals
 
-# of nominal: a grid outside this has tripped long ago, or it is no voltage
+# of nominal: outside this range the grid has tripped long ago, or the value is no voltage
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5
 HASH_MASK = signals.INT_MAX
 
 
 class Meter:
-    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers
-    into the sink.
+    """One meter. Stores total power (W, positive imports) and a 30-bit hash of the raw registers.
 
-    The hash is how a frozen meter shows: a real one never repeats all its words for seconds.
+    The hash shows a frozen meter: a working meter never repeats all its registers for seconds.
     """
 
     def __init__(
         self,
-        profile,
+        profile: Profile,
         unit_id: int,
-        sink,
+        sink: Sink,
         power_index: int,
         hash_index: int,
         group: int,
-        inverted=False,
-    ):
-        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: current
-        transformers reversed.
+        inverted: bool = False,
+    ) -> None:
+        """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
+        transformers are reversed.
         """
         self.profile = profile
         self.unit_id = unit_id
@@ -42,7 +43,7 @@ class Meter:
         self._inp, self._fresh = sink.inp, sink.fresh
         self._power_index, self._hash_index, self._group = power_index, hash_index, group
         self._sign = -1 if inverted else 1
-        self._pdu = None
+        self._pdu: bytes | None = None
         settings = profile.settings
         self._phases = settings["phases"]
         self._slack = 1 + settings["power_tolerance_permille"] / 1000
@@ -55,7 +56,8 @@ class Meter:
         self._address, self._count, layout = profile.block(names)
         self._unpack = layout.unpack_from
         nominal_V = settings["nominal_voltage_V"]
-        limits = [(register.low, register.high) for register in map(profile.registers.get, names)]
+        registers = [profile.registers[name] for name in names]
+        limits = [(register.low, register.high) for register in registers]
         self._limits = tuple(
             (max(low, nominal_V * VOLTAGE_LOW), min(high, nominal_V * VOLTAGE_HIGH))
             if index < self._phases
@@ -63,7 +65,7 @@ class Meter:
             for index, (low, high) in enumerate(limits)
         )
 
-    def periodic(self) -> list:
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the one read."""
         function = self.profile.registers["power_1"].function
         request = rtu.read_request(
@@ -78,7 +80,7 @@ class Meter:
 
     schedule = periodic
 
-    def _on_reply(self, pdu, now_us):
+    def _on_reply(self, pdu: bytes, now_us: int) -> None:
         if pdu != self._pdu:
             values = self._unpack(pdu, 2)
             power_W = self._power_W(values)
@@ -90,8 +92,8 @@ class Meter:
             self._inp[self._hash_index] = zlib.crc32(pdu) & HASH_MASK
         self._fresh[self._group] = 1
 
-    def _power_W(self, values):
-        """Sum of the phases in W, or None when a phase is absurd."""
+    def _power_W(self, values: tuple[float, ...]) -> int | None:
+        """Sum of the phases, W, or None when a phase fails a check."""
         for value, (low, high) in zip(values, self._limits):
             if not low <= value <= high:
                 return None

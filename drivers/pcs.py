@@ -1,56 +1,65 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-Start-up is one generator, `_start_up`, read from top to bottom. It finds the models and waits for
-scale factors and for the first complete reading. Only then it writes (reversion, mode, set-point 0)
-and reads back. It begins again when the device was silent for long; its second half when the device
-has lost its settings. The converter itself is started by `start` only, never by this sequence.
+The start-up is one generator, `_start_up`. It finds the models and waits for the scale factors and
+the first complete reading. Only then it writes (reversion, mode, set-point 0) and reads back. After
+a long silence of the device the driver repeats the whole start-up; after a loss of settings it
+repeats `_configure`. Only `start` starts the converter itself.
 
-The set-point is read back from the device; row 56 judges what the converter makes of it.
+The driver reads the set-point back from the device; row 56 compares the power with the set-point.
 
-A set-point goes out in each tick and has to find the bus free: `service` spreads all other requests
+A set-point goes out in each tick and must find the bus free: `service` spreads all other requests
 of a running converter evenly over the ticks (drivers/buses/README.md).
 """
 
 import math
+from collections.abc import Sequence
 
-from drivers import sunspec
+from drivers import pcs_settings, steps, sunspec
 from drivers.buses import rtu
 from drivers.pcs_readings import Readings
+from drivers.pcs_settings import WSET, WSET_RVRT_REM
+from drivers.profile import Profile
+from drivers.sink import Sink
 from drivers.steps import NOW_US, StepError, Steps
 
 DISCOVER, SCALES, FIRST_READ, SET_MODES, READ_BACK, READY = range(6)
-STATES = ("discover", "read scale factors", "first complete read")
-STATES += ("set modes", "read back", "ready")
 STOP, START = 0, 1  # 715 OpCtl
-ENABLED, WATTS = 1, 1  # 704 WSetEna, WSetMod
 NOT_IMPLEMENTED_U32 = 0xFFFFFFFF
 SECOND_US = 1_000_000
 SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
 LONG_AGO_US = -(1 << 62)
-NOMINAL_MODEL = (40002, 1000)  # address and length good enough for a bus schedule
+NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedule
 
 
 class SunSpecPcs:
-    """One converter. Call `service` every tick and submit what it returns; everything else is asked
-    when needed.
+    """One converter. Call `service` every tick and submit the requests that it returns.
 
-    `state`: index into STATES. `fault`: why the last start-up failed, one line, "" = it did not.
-    `readings`: what came back (with its counters). `restarts`: how often the device was
-    lost. `setpoint_address`: register of WSet on this device, None until discovered: the gate
-    decodes frames with it.
+    `state`: DISCOVER to READY. `fault`: why the last start-up failed, one line, "" without a
+    failure. `readings`: the readings and their counters. `restarts`: how often the device was lost.
+    `setpoint_address`: register of WSet on this device, None until discovered; the gate uses it to
+    decode frames.
     """
 
-    def __init__(self, profile, unit_id, sink, base_index, measure_group, control_group, tick_us):
-        """base_index: into sink.inp of the unit's first signal; groups: into sink.fresh; tick_us:
-        between two calls of `service`.
+    def __init__(
+        self,
+        profile: Profile,
+        unit_id: int,
+        sink: Sink,
+        base_index: int,
+        measure_group: int,
+        control_group: int,
+        tick_us: int,
+    ) -> None:
+        """base_index: into sink.inp, of the unit's first signal. groups: into sink.fresh. tick_us:
+        time between two calls of `service`.
         """
         self.profile = profile
         self.unit_id = unit_id
         self.state, self.fault = DISCOVER, ""
         self.restarts = 0
-        self.setpoint_address = None
+        self.setpoint_address: int | None = None
         self.readings = Readings(
             profile, unit_id, sink, base_index, measure_group, control_group, self._supervise
         )
@@ -59,19 +68,22 @@ class SunSpecPcs:
         self._count_max = self._requests_per_tick(tick_us)
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
-        self._stop_request = None  # kept through a rediscovery: a stop must have somewhere to go
+        # kept through a rediscovery, because a stop must be possible at any time
+        self._stop_request: rtu.Request | None = None
         self._forget()
         self._steps.begin(self._start_up())
 
-    def _forget(self):
-        self.state, self._models, self.setpoint_address = DISCOVER, None, None
-        self._start_request = self._setpoint_zero = None
+    def _forget(self) -> None:
+        self.state, self.setpoint_address = DISCOVER, None
+        self._models: sunspec.Models = {}
+        self._start_request: rtu.Request | None = None
+        self._setpoint_zero: rtu.Request | None = None
         self._acknowledged_us = self._rearmed_us = LONG_AGO_US
         self._heartbeat, self._heartbeat_due_us = 0, NOW_US
-        self._extra = []
+        self._extra: list[rtu.Request] = []
         self.readings.forget()
 
-    # -- what the loop asks
+    # -- for the loop
 
     @property
     def refused(self) -> int:
@@ -84,35 +96,37 @@ class SunSpecPcs:
         return self.state == READY
 
     @property
-    def setpoint_exponent(self):
+    def setpoint_exponent(self) -> int | None:
         """WSet = raw x 10^this; None while not confirmed."""
         return self.readings.setpoint_exponent
 
-    def periodic(self) -> list:
-        """[]: the addresses are not known before discovery, so the reads come from `service`."""
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
+        """[]: the addresses are unknown before discovery, so the reads come from `service`."""
         return []
 
-    def schedule(self) -> list:
-        """[(Request, period in us)] of the steady state for the site check, nominal addresses."""
+    def schedule(self) -> list[tuple[rtu.Request, int]]:
+        """[(Request, period in us)] of the steady state, nominal addresses, for the site check."""
         models = dict.fromkeys(self.readings.models_needed(), NOMINAL_MODEL)
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def _requests_per_tick(self, tick_us: int) -> int:
-        """How many reads and heartbeats a tick keep pace with their periods, rounded up."""
+        """Number of reads and heartbeats a tick that their periods need, rounded up."""
         periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
         return math.ceil(sum([tick_us / period_us for period_us in periods_us]))
 
-    def service(self, now_us: int) -> list | tuple:
+    def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now, () for none: start-up steps, the heartbeat, reads due."""
-        readings, steps = self.readings, self._steps
-        if not self._extra and now_us < min(steps.due_us, readings.wake_us, self._heartbeat_due_us):
+        readings = self.readings
+        if not self._extra and now_us < min(
+            self._steps.due_us, readings.wake_us, self._heartbeat_due_us
+        ):
             return ()
         if self.state == DISCOVER:
             readings.alive_us = now_us  # silence counts from the end of the discovery
         elif now_us - readings.alive_us > self._silence_us:
             self.restart()
         requests, self._extra = self._extra, []
-        request = steps.next_request(now_us)
+        request = self._steps.next_request(now_us)
         if request:
             requests.append(request)
         if self.state != READY:
@@ -129,44 +143,52 @@ class SunSpecPcs:
         self._forget()
         self._steps.begin(self._start_up())
 
-    def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE):
+    def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
         """Request that writes the active power set-point (W, positive discharges) in one frame;
-        None until ready.
-
-        Encoded toward zero and cut to the range of the profile.
+        None until ready. The value is rounded toward zero and cut to the range of the profile.
         """
-        exponent = self.readings.setpoint_exponent
-        if self.state != READY or exponent is None:
+        exponent, zero = self.readings.setpoint_exponent, self._setpoint_zero
+        if self.state != READY or exponent is None or zero is None:
             return None
         point = self._setpoint_point
-        raw = sunspec.scaled(max(point.low, min(point.high, setpoint_W)), -exponent)
+        within_W = max(int(point.low), min(int(point.high), setpoint_W))
+        raw = sunspec.scaled(within_W, -exponent)
         raw = max(-SETPOINT_RAW_MAX, min(SETPOINT_RAW_MAX, raw))
-        zero = self._setpoint_zero
         frame = rtu.seal(zero.frame[:SETPOINT_AT] + raw.to_bytes(4, "big", signed=True))
-        kind = zero.key, zero.unit_id, zero.function
-        ends = zero.reply_bytes, zero.head, priority, self._on_setpoint_written, None
-        return rtu.Request(*kind, frame, *ends)
+        return rtu.Request(
+            zero.key,
+            zero.unit_id,
+            zero.function,
+            frame,
+            zero.reply_bytes,
+            zero.head,
+            priority,
+            self._on_setpoint_written,
+            None,
+        )
 
     def write_due(self, now_us: int) -> bool:
         """True half the reversion time after the last acknowledged set-point write."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
-    def stop(self):
+    def stop(self) -> rtu.Request | None:
         """Request with priority STOP that stops the converter; None until it is discovered."""
         return self._stop_request
 
-    def start(self):
+    def start(self) -> rtu.Request | None:
         """Request that starts the converter; None until ready."""
         return self._start_request if self.state == READY else None
 
-    def heartbeat(self):
-        """Request that writes the next controller heartbeat; sent each second once ready."""
+    def heartbeat(self) -> rtu.Request:
+        """Request that writes the next controller heartbeat; due each second while ready."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
-        return self._write("heartbeat", self._address("715.ControllerHb"), _words(self._heartbeat))
+        return self._write(
+            "heartbeat", self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
+        )
 
     # -- start-up
 
-    def _start_up(self):
+    def _start_up(self) -> steps.Sequence[None]:
         self._models = yield from sunspec.walk(self.profile.settings["base_addresses"])
         self._discovered()
         self.state = SCALES
@@ -177,7 +199,7 @@ class SunSpecPcs:
             yield None
         yield from self._configure()
 
-    def _discovered(self):
+    def _discovered(self) -> None:
         self.readings.discovered(self._models)
         operation = sunspec.Block(self.profile, 715, ("OpCtl",)).address(self._models)
         self._stop_request = self._write("operation", operation, (STOP,), rtu.STOP)
@@ -185,12 +207,12 @@ class SunSpecPcs:
         self.setpoint_address = self._address("704.WSet")
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
-    def _configure(self):
-        """Write mode and reversion, read them back; no set-point without its end: that first."""
+    def _configure(self) -> steps.Sequence[None]:
+        """Write the reversion, which ends a set-point, then mode and set-point 0; read back."""
         self.state = SET_MODES
         answer = yield "write", *self._reversion()
         if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
-            answer = yield "write", self._address("704.WSetEna"), (ENABLED, WATTS, 0, 0, 0, 0)
+            answer = yield "write", self._address("704.WSetEna"), pcs_settings.mode()
         if answer is None:
             raise StepError("SunSpec model 704 refuses the settings of the set-point")
         self.state = READ_BACK
@@ -199,28 +221,16 @@ class SunSpecPcs:
         values = block.unpack(b"\0\0" + data) if data else None
         if values is None:
             raise StepError("SunSpec model 704 cannot be read back")
-        wrong = self._settings_wrong(values) or values[2] and f"WSet reads {values[2]}, written 0"
+        wrong = pcs_settings.first_wrong(values, self._reversion_s)
+        if not wrong and values[WSET]:
+            wrong = f"WSet reads {values[WSET]}, written 0"
         if wrong:
             raise StepError(f"SunSpec model 704: {wrong}")
         self._heartbeat = self.readings.controller_heartbeat
         self.state, self.fault = READY, ""
 
-    def _settings_wrong(self, values):
-        """About the first setting of the 704 block that is not as written, or ""."""
-        wanted = (
-            ("WSetEna", 0, ENABLED),
-            ("WSetMod", 1, WATTS),
-            ("WSetRvrt", 3, 0),
-            ("WSetEnaRvrt", 4, ENABLED),
-            ("WSetRvrtTms", 5, self._reversion_s),
-        )
-        for name, index, value in wanted:
-            if values[index] != value:
-                return f"{name} reads {values[index]}, written {value}"
-        return ""
-
-    def _on_steps_end(self, error, now_us):
-        """After a failure: again from the settings if the device is known, else from discovery."""
+    def _on_steps_end(self, error: str, now_us: int) -> None:
+        """After a failure begin again: with the settings of a known device, or with discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -231,17 +241,19 @@ class SunSpecPcs:
             self._forget()
             self._steps.begin(self._start_up(), retry_us)
 
-    def _reversion(self):
-        """(address, values) of the settings that end a set-point by themselves."""
-        return self._address("704.WSetEnaRvrt"), (ENABLED, *_words(self._reversion_s))
+    def _reversion(self) -> tuple[int, tuple[int, ...]]:
+        """(address, values) of the reversion settings, which end a set-point by themselves."""
+        return self._address("704.WSetEnaRvrt"), pcs_settings.reversion(self._reversion_s)
 
-    # -- writes and what became of them
+    # -- writes and their results
 
-    def _address(self, name):
+    def _address(self, name: str) -> int:
         """Register of a point on this device."""
         return self._models[int(name[:3])][0] + self.profile.registers[name].address
 
-    def _write(self, name, address, values, priority=rtu.WRITE):
+    def _write(
+        self, name: str, address: int, values: tuple[int, ...], priority: int = rtu.WRITE
+    ) -> rtu.Request:
         return rtu.write_registers_request(
             (self.unit_id, "write " + name),
             self.unit_id,
@@ -251,28 +263,28 @@ class SunSpecPcs:
             priority=priority,
         )
 
-    def _on_written(self, pdu, now_us):
+    def _on_written(self, pdu: bytes, now_us: int) -> None:
         self.readings.alive_us = now_us
 
-    def _on_setpoint_written(self, pdu, now_us):
+    def _on_setpoint_written(self, pdu: bytes, now_us: int) -> None:
         self._on_written(pdu, now_us)
         self._acknowledged_us = now_us
 
-    def _supervise(self, values, now_us):
-        """Compare a reading of the 704 block with what was written: settings, time."""
+    def _supervise(self, values: tuple[int, ...], now_us: int) -> None:
+        """Compare a reading of the 704 block with the written settings and the time left."""
         if self.state != READY:
             return
-        wrong = self._settings_wrong(values)
+        wrong = pcs_settings.first_wrong(values, self._reversion_s)
         if wrong:
             self.state = SET_MODES
             self.fault = f"converter {self.unit_id}: SunSpec model 704: {wrong}"
             self._acknowledged_us = LONG_AGO_US
             self._steps.begin(self._configure())
         else:
-            self._rearm(values[6], now_us)
+            self._rearm(values[WSET_RVRT_REM], now_us)
 
-    def _rearm(self, left_s, now_us):
-        """Write the reversion time again on a device that counts on although set-points come."""
+    def _rearm(self, left_s: int, now_us: int) -> None:
+        """Write the reversion time again if the device counts down although set-points arrive."""
         half_us = self._reversion_s * SECOND_US // 2
         if left_s == NOT_IMPLEMENTED_U32:
             left_s = 0
@@ -283,8 +295,3 @@ class SunSpecPcs:
         ):
             self._rearmed_us = now_us
             self._extra.append(self._write("reversion", *self._reversion()))
-
-
-def _words(value):
-    """Two registers of a 32-bit integer, high word first."""
-    return value >> 16 & 0xFFFF, value & 0xFFFF

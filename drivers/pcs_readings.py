@@ -1,48 +1,60 @@
-"""The readings of a SunSpec converter: its periodic reads, their scale factors, and the two groups
-they make fresh.
+"""The readings of a SunSpec converter: periodic reads, scale factors, and the two groups.
 
-The measurements of two models become fresh together, and only while the converter's own heartbeat
-moves: a dead program repeats its last numbers. Scale factors have reads of their own and may change
-at any time: values are dropped until the new factors have been read twice the same.
+The measurements of two models become fresh together, and only while the converter's heartbeat
+changes: a dead program repeats its last numbers. Scale factors have their own reads and may change
+at any time. After a change the values are dropped until two readings of the new factors agree.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from drivers import sunspec
 from drivers.buses import rtu
-from drivers.profile import ProfileError
+from drivers.pcs_settings import SETTINGS, WSET
+from drivers.profile import Profile, Register
+from drivers.profile_values import wrong
+from drivers.sink import Sink
 from drivers.steps import LOST_US, NEVER_US, NOW_US
 from safety import signals
 
 LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
-SETPOINT_EXPONENTS = -3, 3  # mW to kW: what the gate decodes, and what keeps 2 MW within 32 bits
+SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
-
-
-SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
 
 
 class _Read:
     """One periodic read."""
 
-    def __init__(self, period_us):
-        self.request = None
+    request: rtu.Request
+
+    def __init__(self, period_us: int) -> None:
         self.period_us = period_us
         self.due_us, self.sent_us = NOW_US, LONG_AGO_US
+
+
+# take(pdu, now_us, read) uses a reply; False: refused.
+Take = Callable[[bytes, int, _Read], bool]
 
 
 class Readings:
     """Reads of one converter.
 
-    `wake_us`: when `due` has to run. `alive_us`: when any reply came last. `measured`,
+    `wake_us`: time at which `due` must run. `alive_us`: time of the last reply. `measured`,
     `controlled`: the groups were complete once since discovery. `local`: the converter is switched
     to local control and ignores set-points.
     """
 
     def __init__(
-        self, profile, unit_id, sink, base_index, measure_group, control_group, on_control
-    ):
+        self,
+        profile: Profile,
+        unit_id: int,
+        sink: Sink,
+        base_index: int,
+        measure_group: int,
+        control_group: int,
+        on_control: Callable[[tuple[int, ...], int], object],
+    ) -> None:
         """on_control(values of the 704 block, now_us): called for each good set-point read-back."""
         self.refused = 0
         self.alive_us = LONG_AGO_US
@@ -57,8 +69,8 @@ class Readings:
         self._build_blocks(profile)
         self.forget()
 
-    def _build_blocks(self, profile):
-        """The reads as the profile has them, with the DC side of both models that may hold it."""
+    def _build_blocks(self, profile: Profile) -> None:
+        """Make the blocks of the profile; the DC side may be in two models."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
         self._ac = sunspec.Block(profile, 701, ("InvSt", "Alrm", "W"))
         self.control = sunspec.Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
@@ -66,7 +78,7 @@ class Readings:
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
         setpoint_scale = sunspec.Block(profile, 704, ("WSet_SF",))
         self._control_scales = sunspec.Scales(setpoint_scale, *SETPOINT_EXPONENTS)
-        self._dc_choices = []
+        self._dc_choices: list[tuple[sunspec.Block, sunspec.Scales]] = []
         for model, names, factors in DC_MODELS:
             if f"{model}.{names[0]}" in profile.registers:
                 port = profile.settings["dc_port"] if model == 714 else 0
@@ -74,39 +86,39 @@ class Readings:
                 scales = sunspec.Scales(sunspec.Block(profile, model, factors))
                 self._dc_choices.append((block, scales))
         if not self._dc_choices:
-            raise ProfileError(
-                f"{profile.path.name}: registers.802: missing; allowed model 802 or 714"
-            )
+            raise wrong(profile.path, "registers.802: missing; allowed model 802 or 714")
         self._dc, self._dc_scales = self._dc_choices[0]
 
-    def forget(self):
-        """Use no address, scale factor or value of before again: it may be another device."""
-        self._reads, self.wake_us = (), NEVER_US
+    def forget(self) -> None:
+        """Drop all addresses, scale factors and values, because the device may be another one."""
+        self._reads: list[_Read] = []
+        self.wake_us = NEVER_US
         dc_scales = [scales for _, scales in self._dc_choices]
         for scales in (self._ac_scales, self._control_scales, *dc_scales):
             scales.forget()
-        self._ac_pdu = self._dc_pdu = self._ac_values = self._dc_values = None
+        self._ac_pdu, self._dc_pdu = b"", b""  # the last replies
+        self._ac_values = (0, 0, 0)  # state, alarm bits, power in W
+        self._dc_values = [0, 0]  # voltage in mV, current in mA
         self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
         self._setpoint_W = 0
-        self._heartbeat, self._heartbeat_us = None, LONG_AGO_US
+        self._heartbeat: int | None = None
+        self._heartbeat_us = LONG_AGO_US
         self.controller_heartbeat = 0
         self.measured = self.controlled = False
 
-    def discovered(self, models):
-        """Begin to read a device with these models. StepError when a needed model is missing or too
-        short.
-        """
+    def discovered(self, models: sunspec.Models) -> None:
+        """Begin to read a device with these models. StepError: a model is missing or too short."""
         fitting = [choice for choice in self._dc_choices if choice[0].model in models]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
         self._reads, self.wake_us = self.steady_reads(models), NOW_US
 
-    def _scales(self):
+    def _scales(self) -> tuple[sunspec.Scales, ...]:
         return self._ac_scales, self._dc_scales, self._control_scales
 
-    def steady_reads(self, models: dict) -> list:
-        """All periodic reads for a device with these models."""
+    def steady_reads(self, models: sunspec.Models) -> list[_Read]:
+        """All periodic reads of a device with these models."""
         scale_us = self._profile.settings["scale_period_ms"] * 1000
-        rows = [
+        rows: list[tuple[str, sunspec.Block, Take, int]] = [
             ("ac", self._ac, self._on_ac, self._measure_us),
             ("dc", self._dc, self._on_dc, self._measure_us),
             ("setpoint", self.control, self._on_readback, self._control_us),
@@ -117,8 +129,9 @@ class Readings:
             rows.append((name, scales.block, take, scale_us))
         return [self._read(*row, models) for row in rows]
 
-    def _read(self, name, block, take, period_us, models):
-        """take(pdu, now_us, read) uses a reply; False = refused."""
+    def _read(
+        self, name: str, block: sunspec.Block, take: Take, period_us: int, models: sunspec.Models
+    ) -> _Read:
         read = _Read(period_us)
         read.request = rtu.read_request(
             (self._unit_id, name),
@@ -131,23 +144,21 @@ class Readings:
         )
         return read
 
-    def models_needed(self) -> list:
+    def models_needed(self) -> list[int]:
         """Ids of the models that are read."""
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
-    def due(self, now_us: int, requests: list, count_max: int) -> None:
-        """Append the requests that are due, the most urgent first and at most `count_max`, and set
-        `wake_us`.
-        """
+    def due(self, now_us: int, requests: list[rtu.Request], count_max: int) -> None:
+        """Append at most `count_max` due requests, the most urgent first, and set `wake_us`."""
         due = [read for read in self._reads if read.due_us <= now_us]
-        due.sort(key=_deadline_us)
+        due.sort(key=lambda read: read.due_us + read.period_us)
         for read in due[:count_max]:
             requests.append(read.request)
             read.sent_us, read.due_us = now_us, now_us + LOST_US
         self.wake_us = min([read.due_us for read in self._reads], default=NEVER_US)
 
-    def _ended(self, read, now_us):
-        """A read was answered in some way: when it is due again."""
+    def _ended(self, read: _Read, now_us: int) -> None:
+        """Set the next due time of a read that was answered or has failed."""
         read.due_us = max(now_us, read.sent_us + read.period_us)
         self.wake_us = min(self.wake_us, read.due_us)
 
@@ -164,21 +175,21 @@ class Readings:
 
     # -- replies
 
-    def _on_reply(self, read, take, pdu, now_us):
+    def _on_reply(self, read: _Read, take: Take, pdu: bytes, now_us: int) -> None:
         self.alive_us = now_us
         self._ended(read, now_us)
         if not take(pdu, now_us, read):
             self.refused += 1
 
-    def _on_failure(self, read, kind, code, now_us):
+    def _on_failure(self, read: _Read, kind: int, code: int, now_us: int) -> None:
         if kind == rtu.EXCEPTION:
             self.alive_us = now_us
         self._ended(read, now_us)
 
-    def _on_scales(self, scales, pdu, now_us, read):
-        """A change drops the values until a second reading, requested at once, confirms it."""
+    def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
+        """After a change drop the values until a second reading, requested at once, confirms it."""
         if scales.take(pdu):
-            self._ac_pdu = self._dc_pdu = None
+            self._ac_pdu = self._dc_pdu = b""
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
         if scales.candidate is None:
             return False
@@ -186,7 +197,7 @@ class Readings:
             read.due_us = self.wake_us = now_us
         return True
 
-    def _on_ac(self, pdu, now_us, read):
+    def _on_ac(self, pdu: bytes, now_us: int, read: _Read) -> bool:
         exponents = self._ac_scales.exponents
         if exponents is None:
             return True
@@ -203,7 +214,7 @@ class Readings:
         self._publish_measure(now_us)
         return True
 
-    def _on_dc(self, pdu, now_us, read):
+    def _on_dc(self, pdu: bytes, now_us: int, read: _Read) -> bool:
         exponents = self._dc_scales.exponents
         if exponents is None:
             return True
@@ -211,22 +222,17 @@ class Readings:
             values = self._dc.unpack(pdu)
             if values is None:
                 return False
-            milli = []
-            for raw, exponent, point in zip(values, exponents, self._dc.points):
-                value = sunspec.scaled(raw, exponent, 1000)
-                if not _within(value, point, 1000):
-                    return False
-                milli.append(value)
+            milli = [sunspec.scaled(raw, exp, 1000) for raw, exp in zip(values, exponents)]
+            if not all(_within(each, point, 1000) for each, point in zip(milli, self._dc.points)):
+                return False
             self._dc_pdu = pdu
-            self._dc_values = milli if self._dc.model == 802 else milli[::-1]  # voltage, current
+            self._dc_values = milli if self._dc.model == 802 else milli[::-1]
         self._dc_us = now_us
         self._publish_measure(now_us)
         return True
 
-    def _publish_measure(self, now_us):
-        """Both halves new since the last time and of the same moment, from a converter whose
-        program runs.
-        """
+    def _publish_measure(self, now_us: int) -> None:
+        """Store both halves if both are new, of the same time, and the heartbeat changes."""
         oldest_us = now_us - 2 * self._measure_us
         if min(self._ac_us, self._dc_us) < oldest_us or not self._heartbeat_ok(now_us):
             return
@@ -241,8 +247,8 @@ class Readings:
         self._ac_us = self._dc_us = LONG_AGO_US
         self.measured = True
 
-    def _on_remote(self, pdu, now_us, read):
-        """Heartbeats both ways and who is in control."""
+    def _on_remote(self, pdu: bytes, now_us: int, read: _Read) -> bool:
+        """Take both heartbeats and the local or remote control."""
         values = self._remote.unpack(pdu)
         if values is None:
             return False
@@ -255,43 +261,40 @@ class Readings:
         self._publish_control(now_us)
         return True
 
-    def _heartbeat_ok(self, now_us):
+    def _heartbeat_ok(self, now_us: int) -> bool:
         return now_us - self._heartbeat_us <= self._heartbeat_us_max
 
-    def _on_readback(self, pdu, now_us, read):
+    def _on_readback(self, pdu: bytes, now_us: int, read: _Read) -> bool:
         values, exponent = self.control.unpack(pdu), self.setpoint_exponent
         if exponent is None:
             return True
         if values is None:
             return False
-        setpoint_W = sunspec.scaled(values[2], exponent)
-        if not _within(setpoint_W, self.control.points[2]):
+        setpoint_W = sunspec.scaled(values[WSET], exponent)
+        if not _within(setpoint_W, self.control.points[WSET]):
             return False
         self._setpoint_W, self._setpoint_us = setpoint_W, now_us
         self._on_control(values, now_us)
         self._publish_control(now_us)
         return True
 
-    def _publish_control(self, now_us):
+    def _publish_control(self, now_us: int) -> None:
         oldest_us = now_us - 2 * self._control_us
         is_late = min(self._setpoint_us, self._remote_us) < oldest_us
-        if is_late or self.local or not self._heartbeat_ok(now_us):
+        heartbeat = self._heartbeat
+        if is_late or self.local or heartbeat is None or not self._heartbeat_ok(now_us):
             return
         self._inp[self._base + signals.PCS_SETPOINT_W] = self._setpoint_W
-        self._inp[self._base + signals.PCS_HEARTBEAT] = self._heartbeat & signals.INT_MAX
+        self._inp[self._base + signals.PCS_HEARTBEAT] = heartbeat & signals.INT_MAX
         self._fresh[self._control_group] = 1
         self._setpoint_us = self._remote_us = LONG_AGO_US
         self.controlled = True
 
 
-def _deadline_us(read: _Read) -> int:
-    return read.due_us + read.period_us
-
-
-def _within(value, point, per_unit=1):
+def _within(value: int, point: Register, per_unit: int = 1) -> bool:
     return point.low * per_unit <= value <= point.high * per_unit
 
 
-def _thirty_bits(alarms):
-    """Alarm bits as a signal holds them: bits 30 and 31 (reserved by the model) as bit 29."""
+def _thirty_bits(alarms: int) -> int:
+    """Alarm bits for a signal of 30 bits: bits 30 and 31 (reserved by the model) become bit 29."""
     return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)

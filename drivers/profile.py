@@ -1,8 +1,7 @@
-"""Device profiles: what a device is and where its values lie, as data. This file is the loader.
+"""The loader of device profiles: a device and the places of its values, as data.
 
-A profile is a TOML file: who made the device, its family (the code that speaks to it), its
-documents, timing, the family's settings, registers (Modbus) or frames (CAN). profile_schema.py
-knows every key and its bounds.
+A profile is a TOML file: maker, family (the code for the device), documents, timing, settings of
+the family, registers (Modbus) or frames (CAN). profile_schema.py has every key and its bounds.
 """
 
 import functools
@@ -10,13 +9,16 @@ import pathlib
 import pickle
 import struct
 import tomllib
+from collections.abc import Iterable
 from types import SimpleNamespace
+from typing import Any, cast
 
 from drivers import profile_schema as schema
 from drivers.profile_values import (
     INTEGER,
     REQUIRED,
     ProfileError,
+    Table,
     fields_of,
     nearest,
     only_tables,
@@ -24,33 +26,57 @@ from drivers.profile_values import (
     wrong,
 )
 
+Names = Iterable[str]
 FOLDER = pathlib.Path(__file__).parent / "profiles"
-DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file: registers.MODEL.POINT.range is four deep
+DEPTH_MAX, NUMBER_BITS_MAX = 8, 64  # of a file; registers.MODEL.POINT.range has depth four
 
 
 class Register(SimpleNamespace):
-    """One value of a device: `name` and the keys of its table, of its type `code`, `words` and
-    `sentinel`, of its range `low` and `high`, in `unit`. `address` counts from the model's ID
-    register for SunSpec.
+    """One value of a device: its name, the keys of its table, and the parts of its type and range.
+
+    A SunSpec address counts from the ID register of its model. A sensor register also has
+    `full_scale` (int or None), `over_range_mask` and `untrusted_mask`.
     """
+
+    name: str
+    address: int
+    function: int
+    type: str
+    code: str  # of struct
+    words: int
+    sentinel: int | None  # raw value of "not implemented"
+    unit: str
+    scale: float
+    low: float  # None without a range; the loader requires the ranges that a driver reads
+    high: float
 
 
 class Profile(SimpleNamespace):
-    """A checked profile: `path`, the keys of its top and of [timing]; `settings`, `registers` and
-    `frames` are dicts by name; SunSpec registers are named "704.WSet". `fault_bits`: {meaning:
-    {name: bit}}.
-    """
+    """A checked profile: its path, the keys of its top and of [timing], and its tables by name."""
+
+    path: pathlib.Path
+    maker: str
+    model: str
+    family: str
+    documents: list[str]
+    period_ms: int
+    turnaround_ms: int
+    timeout_ms: int
+    gap_ms: int
+    settings: dict[str, Any]
+    registers: dict[str, Register]  # of SunSpec as "704.WSet"
+    frames: dict[str, dict[str, Table]]
+    fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
 
     def mask(self, meaning: str) -> int:
         """The bits of one of schema.MEANINGS, as a number."""
         return sum([1 << bit for bit in self.fault_bits[meaning].values()])
 
-    def block(self, names: list) -> tuple:
-        """(first address, registers, Struct) of one read that holds the named registers, given in
-        rising order.
+    def block(self, names: list[str]) -> tuple[int, int, struct.Struct]:
+        """(first address, registers, Struct) of one read of the named registers.
 
-        The Struct unpacks exactly their values. ProfileError when one is missing, they overlap or
-        do not rise.
+        The Struct unpacks exactly their values. ProfileError when a register is missing, overlaps
+        or is not in rising order.
         """
         for name in names:
             if name not in self.registers:
@@ -72,7 +98,7 @@ class Profile(SimpleNamespace):
         return first, end - first, struct.Struct(layout)
 
 
-def load(name: str):
+def load(name: str) -> Profile:
     """The profile `name` (a file in drivers/profiles without .toml, or a path). ProfileError in one
     line.
     """
@@ -83,18 +109,18 @@ def load(name: str):
         raise wrong(path, f"not TOML: {error}") from error
     except OSError as error:
         raise wrong(path, f"cannot be read: {error.strerror}") from error
-    return pickle.loads(pickled)
+    return cast(Profile, pickle.loads(pickled))
 
 
-# up to 16 racks have one BMS, and each device gets a copy of its own: a pickle gives it fastest
+# up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy
 @functools.lru_cache(maxsize=32)
-def _pickled(path, text):
+def _pickled(path: pathlib.Path, text: str) -> bytes:
     """The checked profile of a text, pickled."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise wrong(path, f"not TOML: {error}") from error
-    except ValueError:  # of a decimal that is longer than Python reads
+    except ValueError:  # a decimal number with more digits than Python reads
         raise wrong(path, "not usable TOML: a number is too long") from None
     except RecursionError:
         raise wrong(path, "not usable TOML: nested too deeply") from None
@@ -102,11 +128,9 @@ def _pickled(path, text):
     return pickle.dumps(_checked(path, data))
 
 
-def _check_form(path, data):
-    """Refuse what can be read but neither walked nor printed: a key with ever more dots, a
-    hexadecimal number.
-    """
-    level = [data]
+def _check_form(path: pathlib.Path, data: Table) -> None:
+    """Refuse a readable file that cannot be walked or printed: too deep, or a huge hex number."""
+    level: list[Any] = [data]
     for _ in range(DEPTH_MAX):
         inside = [
             each for one in level for each in (one.values() if isinstance(one, dict) else one)
@@ -118,7 +142,7 @@ def _check_form(path, data):
         raise wrong(path, "not usable TOML: nested too deeply")
 
 
-def _path_of(name):
+def _path_of(name: str) -> pathlib.Path:
     path = pathlib.Path(name)
     if path.suffix == ".toml":
         if not path.is_file():
@@ -133,7 +157,7 @@ def _path_of(name):
     return path
 
 
-def _checked(path, data):
+def _checked(path: pathlib.Path, data: Table) -> Profile:
     family = data.get("family")
     if not isinstance(family, str) or family not in schema.FAMILIES:
         raise wrong(
@@ -158,25 +182,20 @@ def _checked(path, data):
         frame: rows_of(path, f"frames.{frame}.", table, schema.FRAME_SIGNAL)
         for frame, table in only_tables(path, "frames.", data.get("frames", {})).items()
     }
-    _check_names(
-        path,
-        "registers.",
-        registers,
-        required(settings) if not family.endswith("_bms") else (),
-        optional,
-    )
-    _check_names(path, "frames.", frames, required(settings) if family.endswith("_bms") else (), ())
+    needed, is_bms = required(settings), family.endswith("_bms")
+    _check_names(path, "registers.", registers, () if is_bms else needed, optional)
+    _check_names(path, "frames.", frames, needed if is_bms else (), ())
     bits = _fault_bits(path, family, data.get("fault_bits", {}))
     own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
     return Profile(path=path, **top, **timing, **own)
 
 
-def _fault_bits(path, family, data):
-    """{meaning: {name: bit}}: all meanings, each bit once."""
-    meanings = schema.MEANINGS if family in schema.TELLS_FAULTS else ()
+def _fault_bits(path: pathlib.Path, family: str, data: Table) -> Table:
+    """{meaning: {name: bit}} with every meaning, and each bit once."""
+    meanings = schema.MEANINGS if family in schema.REPORT_FAULTS else ()
     only_tables(path, "fault_bits.", data)
     _check_names(path, "fault_bits.", data, meanings, ())
-    seen: dict = {}
+    seen: dict[int, str] = {}
     for meaning, table in data.items():
         places = {name: f"fault_bits.{meaning}.{name}" for name in table}
         rule = (INTEGER, 0, schema.BIT_MAX, REQUIRED)
@@ -188,7 +207,9 @@ def _fault_bits(path, family, data):
     return data
 
 
-def _check_names(path, prefix, present, required, optional):
+def _check_names(
+    path: pathlib.Path, prefix: str, present: Names, required: Names, optional: Names
+) -> None:
     for name in present:
         if name not in required and name not in optional:
             raise wrong(
@@ -199,8 +220,8 @@ def _check_names(path, prefix, present, required, optional):
             raise wrong(path, f"{prefix}{name}: missing; the family needs it")
 
 
-def _registers(path, family, data):
-    """{name: Register}; the tables of a SunSpec profile are one level deeper, by model."""
+def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Register]:
+    """{name: Register}; a SunSpec profile has its registers one level deeper, by model."""
     if family in schema.SENSORS:
         rows = rows_of(path, "registers.", data, schema.SENSOR_REGISTER)
         for name, fields in rows.items():
@@ -225,17 +246,15 @@ def _registers(path, family, data):
     return {name: _register(name, fields) for name, fields in rows.items()}
 
 
-def _register(name, fields):
+def _register(name: str, fields: Table) -> Register:
     code, words, sentinel = schema.TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
     return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
 
 
-def _check_sensor_register(path, place, fields):
-    """One read takes them all, every value has a range, and saturation needs to know what it is to
-    read.
-    """
+def _check_sensor_register(path: pathlib.Path, place: str, fields: Table) -> None:
+    """Require input registers for the one read, a range, and a full scale for saturation."""
     if fields["function"] != 4:
         raise wrong(path, f"{place}.function: {fields['function']}; allowed 4, input registers")
     if fields["type"] not in ("u16", "s16"):
@@ -246,32 +265,34 @@ def _check_sensor_register(path, place, fields):
             raise wrong(path, f"{place}.full_scale: missing; {key} needs it")
 
 
-def _check_range(path, place, fields):
+def _check_range(path: pathlib.Path, place: str, fields: Table) -> None:
     if fields["range"] is None:
         raise wrong(path, f"{place}.range: missing; allowed [low, high]")
 
 
-def _check_plain_register(path, place, fields):
-    """Bits, dates and what a meter tells are taken as they are: a scale would be said and have no
-    effect, and a date that saturates would be a calibration that is never due.
+def _check_plain_register(path: pathlib.Path, place: str, fields: Table) -> None:
+    """Refuse a scale or a saturation for bits, dates and meter values: the driver takes the raw
+    value. A scale would have no effect, and with a saturated date no calibration would be due.
     """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = schema.SENSOR_REGISTER[key][3]
         if fields.get(key, plain) != plain:
             raise wrong(
                 path,
-                f"{place}.{key}: {fields[key]}; allowed {plain or 'none'}, it is taken as it is",
+                f"{place}.{key}: {fields[key]}; allowed {plain or 'none'}, the raw value is used",
             )
 
 
-def _check_meter_unit(path, name, fields):
-    """A power in kW would be taken as W, so that the grid meter shows a thousandth."""
+def _check_meter_unit(path: pathlib.Path, name: str, fields: Table) -> None:
+    """Refuse other units: a power in kW would count as W, a thousandth of the real power."""
     unit = schema.METER_UNITS.get(name[:-2])
     if unit is not None and fields["unit"] != unit:
         raise wrong(path, f"registers.{name}.unit: {fields['unit']!r}; allowed {unit!r}")
 
 
-def _check_scale_factor(path, place, name, points):
+def _check_scale_factor(
+    path: pathlib.Path, place: str, name: str, points: dict[str, Table]
+) -> None:
     if name and (name not in points or points[name]["type"] != "sunssf"):
         raise wrong(
             path, f"{place}.scale_factor: {name!r}; allowed a sunssf point of the same model"

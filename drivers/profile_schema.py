@@ -1,9 +1,12 @@
-"""The schema of profiles as data: their tables, and what each family needs."""
+"""The schema of profiles as data: their tables, and the settings and registers of each family."""
 
-from drivers.profile_values import INTEGER, INTEGERS, NUMBER, RANGE, REQUIRED, STRING, STRINGS
+from collections.abc import Callable
+from typing import Any
 
-# type: (struct code, registers, raw value that means "not implemented"); a float says so with NaN.
-TYPES = {
+from drivers.profile_values import INTEGER, INTEGERS, NUMBER, RANGE, REQUIRED, STRING, STRINGS, Rule
+
+# type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
+TYPES: dict[str, tuple[str, int, int | None]] = {
     "u16": ("H", 1, 0xFFFF),
     "s16": ("h", 1, -0x8000),
     "enum16": ("H", 1, 0xFFFF),
@@ -17,19 +20,19 @@ TYPES = {
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 # key: (kind, low or choices, high, default)
-TOP = {
+TOP: dict[str, Rule] = {
     "maker": (STRING, None, None, REQUIRED),
     "model": (STRING, None, None, REQUIRED),
     "family": (STRING, None, None, REQUIRED),
     "documents": (STRINGS, None, None, REQUIRED),
 }
-TIMING = {
+TIMING: dict[str, Rule] = {
     "period_ms": (INTEGER, 5, 60_000, REQUIRED),
     "turnaround_ms": (INTEGER, 0, 1000, REQUIRED),
     "timeout_ms": (INTEGER, 5, 10_000, REQUIRED),
     "gap_ms": (INTEGER, 0, 1000, 0),
 }
-REGISTER = {
+REGISTER: dict[str, Rule] = {
     "address": (INTEGER, 0, 65535, REQUIRED),
     "type": (STRING, tuple(TYPES), None, REQUIRED),
     "function": (INTEGER, 1, 16, REQUIRED),
@@ -39,12 +42,12 @@ REGISTER = {
     "range": (RANGE, None, None, None),
     "direction": (STRING, DIRECTIONS, None, REQUIRED),
 }
-SENSOR_REGISTER = REGISTER | {  # of the families of sensor.py
+SENSOR_REGISTER: dict[str, Rule] = REGISTER | {  # for the families of sensor.py
     "full_scale": (INTEGER, 1, 65535, None),
     "over_range_mask": (INTEGER, 0, 65535, 0),
     "untrusted_mask": (INTEGER, 0, 65535, 0),
 }
-POINT = {
+POINT: dict[str, Rule] = {
     "offset": (INTEGER, 2, 1000, REQUIRED),
     "type": (STRING, tuple(TYPES), None, REQUIRED),
     "scale_factor": (STRING, None, None, ""),
@@ -52,20 +55,20 @@ POINT = {
     "range": (RANGE, None, None, None),
     "direction": (STRING, DIRECTIONS, None, REQUIRED),
 }
-FRAME_SIGNAL = {
+FRAME_SIGNAL: dict[str, Rule] = {
     "signal": (STRING, None, None, REQUIRED),
     "scale": (NUMBER, 1e-9, 1e9, 1),
     "range": (RANGE, None, None, REQUIRED),
 }
-# What a bit by which a device tells of itself means: it has failed or must be opened; a warning; a
-# state of no meaning here. A bit that a profile does not name is a warning.
+# Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
+# without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
-BIT_MAX = 29  # a signal holds thirty
+BIT_MAX = 29  # a signal holds thirty bits
 PHASES = (1, 2, 3)
 METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
 
 
-def _meter_registers(settings):
+def _meter_registers(settings: dict[str, Any]) -> list[str]:
     return [
         f"{quantity}_{phase + 1}" for quantity in METER_UNITS for phase in range(settings["phases"])
     ]
@@ -73,18 +76,18 @@ def _meter_registers(settings):
 
 _MASK = (INTEGER, 1, 65535, REQUIRED)  # bits of the register `status`
 _WARMING_MASK = (INTEGER, 1, 65535, 0)
-TELLS_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
+REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
-# family: (settings, function of the settings -> registers (or frames) it cannot do without, those
-# it may have)
-FAMILIES = {
+# (settings, function of the settings -> required registers or frames, optional ones)
+Family = tuple[dict[str, Rule], Callable[[dict[str, Any]], Any], tuple[str, ...]]
+FAMILIES: dict[str, Family] = {
     "meter": (
         {
             "phases": (INTEGER, PHASES, None, REQUIRED),
             "nominal_voltage_V": (NUMBER, 50, 1000, REQUIRED),
-            # each value is the mean over this time, and stands for this time
+            # each value is the mean over this time, and is valid for this time
             "refresh_ms": (INTEGER, 5, 60_000, REQUIRED),
             "power_tolerance_permille": (INTEGER, 10, 500, REQUIRED),
             "power_tolerance_W": (NUMBER, 0, 10_000, REQUIRED),
@@ -100,9 +103,9 @@ FAMILIES = {
         lambda settings: ("inputs", "coils", "output_expiry"),
         (),
     ),
-    # fault_mask: bits that say the values are not to be trusted; good_mask: bits that must be 1;
-    # invalid_mask: bits with which the reading is refused, so that it ages; warming_mask: likewise
-    # while no other of fault_mask is set.
+    # fault_mask: bits that make the values invalid. good_mask: bits that must be 1. invalid_mask:
+    # bits with which the driver refuses the reading, so that it becomes stale. warming_mask:
+    # likewise, while no other bit of fault_mask is set.
     "gas": (
         {
             "fault_mask": _MASK,

@@ -1,8 +1,17 @@
-"""The values of a profile against their rules (kind, low or choices, high, default): taken, or
-refused in one line that says file, key, what is allowed, and the nearest right key.
+"""Checks of the values of a profile against their rules (kind, low or choices, high, default).
+
+A refusal is one line: file, key, the allowed values, and for an unknown key the nearest key.
 """
 
 import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+# kind, low or choices, high, default
+Rule = tuple[str, Any, Any, Any]
+Schema = Mapping[str, Rule]
+Table = dict[str, Any]
 
 REQUIRED = object()
 STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE = (
@@ -16,32 +25,34 @@ STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE = (
 
 
 class ProfileError(ValueError):
-    """A profile that cannot be used: one line with file, key and what is allowed."""
+    """A profile that cannot be used: one line with file, key and the allowed values."""
 
 
-def wrong(path, words: str):
+def wrong(path: Path, words: str) -> ProfileError:
     """ProfileError that names the file."""
     return ProfileError(f"{path.name}: {words}")
 
 
-def only_tables(path, prefix: str, data: dict) -> dict:
-    """data, a dict of tables."""
+def only_tables(path: Path, prefix: str, data: Table) -> dict[str, Table]:
+    """`data`, which must hold only tables."""
     for name, table in data.items():
         if not isinstance(table, dict):
             raise wrong(path, f"{prefix}{name}: {table!r}; allowed a table")
     return data
 
 
-def rows_of(path, prefix: str, data: dict, schema: dict) -> dict:
-    """data, a dict of tables, each checked against schema."""
+def rows_of(path: Path, prefix: str, data: Table, schema: Schema) -> dict[str, Table]:
+    """The tables of `data`, each checked against `schema`."""
     return {
         name: fields_of(path, f"{prefix}{name}.", table, schema)
         for name, table in only_tables(path, prefix, data).items()
     }
 
 
-def fields_of(path, prefix: str, data: dict, schema, more: tuple = ()) -> dict:
-    """data checked against schema, defaults filled in."""
+def fields_of(
+    path: Path, prefix: str, data: Table, schema: Schema, more: tuple[str, ...] = ()
+) -> Table:
+    """`data` checked against `schema`, with defaults. `more`: other keys to suggest."""
     for key in data:
         if key not in schema:
             raise wrong(path, f"{prefix}{key}: unknown key{nearest(key, tuple(schema) + more)}")
@@ -51,17 +62,17 @@ def fields_of(path, prefix: str, data: dict, schema, more: tuple = ()) -> dict:
     }
 
 
-def _value(path, place, value, rule):
+def _value(path: Path, place: str, value: Any, rule: Rule) -> Any:
     kind, low, high, _ = rule
     if value is REQUIRED:
         raise wrong(path, f"{place}: missing; allowed {_allowed(kind, low, high)}")
-    # None: only a default can be
+    # TOML has no null: None is a default
     if value is None or _IS[kind](value) and _within(value, low, high):
         return value
     raise wrong(path, f"{place}: {value!r}; allowed {_allowed(kind, low, high)}")
 
 
-def _within(value, low, high):
+def _within(value: Any, low: Any, high: Any) -> bool:
     if low is None:
         return True
     if isinstance(low, tuple):
@@ -69,7 +80,7 @@ def _within(value, low, high):
     return all(low <= item <= high for item in (value if isinstance(value, list) else [value]))
 
 
-def _allowed(kind, low, high):
+def _allowed(kind: str, low: Any, high: Any) -> str:
     if low is None:
         return kind
     if isinstance(low, tuple):
@@ -77,15 +88,15 @@ def _allowed(kind, low, high):
     return f"{kind} from {low} to {high}"
 
 
-def _is_integer(value):
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value):
+def _is_number(value: object) -> bool:
     return isinstance(value, float) or _is_integer(value)
 
 
-def _is_range(value):
+def _is_range(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
@@ -104,7 +115,7 @@ _IS = {
 }
 
 
-def nearest(key: str, keys) -> str:
+def nearest(key: str, keys: Iterable[str]) -> str:
     """ ", did you mean KEY?", or nothing."""
     found = difflib.get_close_matches(key, list(keys), 1)
     return f", did you mean {found[0]}?" if found else ""

@@ -1,48 +1,59 @@
 """Sensor families (gas, off-gas, toxic gas, climate, UPS): one read of a block of input registers,
 all values or none.
 
-What lies where, its range and its full scale stand in the profile. Registers with a meaning of
-their own: `status`, and `calibration_due` and `today` (days); every other register is a value that
-goes where the constructor says.
+The profile has the place, range and full scale of each value. Three registers have a fixed meaning:
+`status`, and `calibration_due` and `today` (days). The constructor says where each other value
+goes.
 
-A date that is not set or beyond its range says nothing of the cell: the values beside it count,
-`ok` stays what the status says, and the calibration counts as overdue for as long as can be said.
-That is row 13c, which warns and halves the power until the dates are set. Were it a fault (13a),
-two detectors that lost their clocks would be all gas detection lost (row 14), and a 0 that they
-measured would count as none.
+A date that is not set or out of range is no fault of the cell: the values count, `ok` follows the
+status, and the calibration counts as overdue by DAYS_MAX. Row 13c then warns and halves the power
+until the dates are set. As a fault (13a) two detectors without a clock would mean that all gas
+detection is lost (row 14), and a measured 0 would not count.
 
-A detector that warms up has not been heard yet: the start waits for it, and after a cut of power
-nothing latches.
+A detector that warms up has no reading yet: the start waits for the detector, and nothing latches
+after a power cut.
 """
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from operator import itemgetter
+from typing import Any
 
 from drivers.buses import rtu
+from drivers.profile import Profile, Register
+from drivers.sink import Sink
 
 DATES = ("calibration_due", "today")
 OWN_REGISTERS = ("status", *DATES)
-# of the lower flammable limit (LFL) of the gas the detector is calibrated with
+# unit of a value in permille of the lower flammable limit (LFL) of the calibration gas
 LFL_UNIT = "lfl_permille"
-DAYS_MAX = 36500  # a century: what the signal holds
+DAYS_MAX = 36500  # a century: the range of the signal
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
-    """One device. Its values, `ok` and days until calibration go to the sink together. `refused`
-    counts replies with a value other than a date out of range, or whose device says that its data
-    are invalid or that it warms up.
+    """One device. Its values, `ok` and days until calibration go to the sink together.
+
+    `refused` counts replies with a value out of range (dates excepted), with data that the device
+    declares invalid, or from a device that warms up.
     """
 
-    def __init__(self, profile, unit_id, sink, indexes, group, lfl_vol_ppm=None):
-        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; group: into
-        sink.fresh.
+    def __init__(
+        self,
+        profile: Profile,
+        unit_id: int,
+        sink: Sink,
+        indexes: dict[str, int],
+        group: int,
+        lfl_vol_ppm: int | None = None,
+    ) -> None:
+        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; of values with
+        the same index the driver stores the highest. group: into sink.fresh.
 
-        Of values with the same index the highest is stored. lfl_vol_ppm: of the cell's vent gas by
-        its UL 9540A cell report, in ppm of volume; needed where the profile says what the detector
-        is calibrated with (facts A33). ValueError: a name that is missing or unknown, or no
-        lfl_vol_ppm.
+        lfl_vol_ppm: LFL of the cells' vent gas, from the UL 9540A cell report, in ppm of volume. A
+        profile with an LFL of its calibration gas needs it (facts A33). ValueError: a missing or
+        unknown name, or no lfl_vol_ppm.
         """
         self.profile = profile
         self.unit_id = unit_id
@@ -59,33 +70,33 @@ class Sensor:
             for register in registers
         ]
         self._status_at = names.index("status")
-        # {name of a value: (lowest, highest) that it can take}
+        # name of a value: (lowest, highest)
         self.spans = {
             name: rule.span() for name, rule in zip(names, self._rules) if name not in OWN_REGISTERS
         }
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
-        self._measured = itemgetter(
+        self._measured: Callable[[list[Any]], Any] = itemgetter(
             *[place for place, name in enumerate(names) if name not in DATES]
         )
-        self._dates = (
+        self._dates: Callable[[list[Any]], Any] | None = (
             itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
         )
         self._set_masks(profile.settings, registers)
-        self._pdu = None
+        self._pdu: bytes | None = None
 
-    def _set_masks(self, settings, registers):
-        """Bits of the register `status`; 0 where the profile names none."""
+    def _set_masks(self, settings: dict[str, Any], registers: list[Register]) -> None:
+        """Set the masks for the register `status`; 0 for a mask that the profile does not have."""
         self._fault_mask, self._good_mask, self._invalid_mask, self._warming_mask = [
             settings.get(f"{name}_mask", 0) for name in ("fault", "good", "invalid", "warming")
         ]
-        # and saturation: these are heard at once
+        # a reading with these bits or with saturation counts at once, also while warming up
         self._counts_mask = self._fault_mask & ~self._warming_mask
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
-    def periodic(self) -> list:
+    def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the one read."""
         request = rtu.read_request(
             (self.unit_id, self.profile.family),
@@ -99,16 +110,16 @@ class Sensor:
 
     schedule = periodic
 
-    def _on_reply(self, pdu, now_us):
+    def _on_reply(self, pdu: bytes, now_us: int) -> None:
         if pdu != self._pdu and not self._store(self._unpack(pdu, 2)):
             self.refused += 1
             return
         self._pdu = pdu
         self._fresh[self._group] = 1
 
-    def _store(self, raws):
-        """True when every value but a date is in its range and none is declared invalid; then they
-        are in the sink.
+    def _store(self, raws: tuple[int, ...]) -> bool:
+        """Store the values. False, and nothing stored: a value (not a date) out of range, or the
+        device declares the data invalid or warms up.
         """
         status = raws[self._status_at]
         if (
@@ -117,7 +128,7 @@ class Sensor:
             and not status & self._counts_mask
         ):
             return False
-        values = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
+        values: list[Any] = [rule.value(raw, status) for rule, raw in zip(self._rules, raws)]
         if None in self._measured(values):
             return False
         for index, places in self._stores:
@@ -125,13 +136,13 @@ class Sensor:
         if self._ok_index is not None:
             good = not status & self._fault_mask and status & self._good_mask == self._good_mask
             self._inp[self._ok_index] = 1 if good else 0
-        if self._dates:
+        if self._dates and self._calibration_index is not None:
             self._inp[self._calibration_index] = _days_left(*self._dates(values))
         return True
 
 
 class _Rule:
-    """From a raw register to its value: raw * multiply / divide, up to full scale."""
+    """Conversion of a raw register: value = raw * multiply / divide, at most full scale."""
 
     __slots__ = (
         "low",
@@ -143,7 +154,7 @@ class _Rule:
         "untrusted_mask",
     )
 
-    def __init__(self, register, factor):
+    def __init__(self, register: Register, factor: Fraction) -> None:
         scale = Fraction(str(register.scale))
         lowest, highest = WORDS[register.type]
         self.low, self.high = (
@@ -154,17 +165,17 @@ class _Rule:
         self.full_scale, self.over_range_mask = register.full_scale, register.over_range_mask
         self.untrusted_mask = register.untrusted_mask
 
-    def span(self):
+    def span(self) -> tuple[int, int]:
         """(lowest, highest) value."""
         highest = self.full_scale if self.over_range_mask else self._scaled(self.high)
         return self._scaled(self.low), highest
 
-    def value(self, raw, status):
-        """The value, None when it is out of range. A saturated cell is at full scale, whatever its
-        word says.
+    def value(self, raw: int, status: int) -> int | None:
+        """The value, None when it is out of range. A saturated cell gives full scale, whatever its
+        register holds.
 
-        The word of a cell that is not to be trusted is nothing: 0, and the kernel counts no 0 of a
-        faulty detector.
+        The register of a faulty cell counts as 0; the kernel does not count a 0 of a faulty
+        detector.
         """
         if status & self.over_range_mask:
             return self.full_scale
@@ -174,33 +185,33 @@ class _Rule:
             return None
         return self._scaled(raw)
 
-    def _scaled(self, raw):
+    def _scaled(self, raw: int) -> int:
         if self.full_scale is None:
-            # down: a reserve is not rounded to more than there is
+            # down: a rounded reserve must not be longer than the real one
             return raw * self.multiply // self.divide
-        # up: gas is not rounded away
+        # up: a small amount of gas must not become 0
         return min(self.full_scale, -(-raw * self.multiply // self.divide))
 
 
-def _days_left(due, today):
-    """Days until the calibration is due; overdue for as long as can be said where a date is not
-    known (None).
-    """
+def _days_left(due: int | None, today: int | None) -> int:
+    """Days until the calibration is due; -DAYS_MAX when a date is unknown."""
     if due is None or today is None:
         return -DAYS_MAX
     return max(-DAYS_MAX, min(DAYS_MAX, due - today))
 
 
-def _stores(names, indexes):
+def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple[int, ...]], ...]:
     """((index into the sink, (places of its values,)), ...)"""
-    places = {}
+    places: dict[int, list[int]] = {}
     for place, name in enumerate(names):
         if name not in OWN_REGISTERS:
             places.setdefault(indexes[name], []).append(place)
     return tuple([(index, tuple(of_index)) for index, of_index in places.items()])
 
 
-def _check_indexes(profile, unit_id, names, indexes):
+def _check_indexes(
+    profile: Profile, unit_id: int, names: list[str], indexes: dict[str, int]
+) -> None:
     wanted = {name for name in names if name not in OWN_REGISTERS}
     if profile.settings.get("fault_mask") or profile.settings.get("good_mask"):
         wanted.add("ok")
@@ -213,10 +224,10 @@ def _check_indexes(profile, unit_id, names, indexes):
         )
 
 
-def _lfl_factor(profile, unit_id, register, lfl_vol_ppm):
-    """Permille of the vent gas's LFL per permille of the calibrated LFL; 1 for every other
-    quantity.
-    """
+def _lfl_factor(
+    profile: Profile, unit_id: int, register: Register, lfl_vol_ppm: int | None
+) -> Fraction:
+    """Permille of the vent gas's LFL per permille of the calibration gas's; 1 for other units."""
     if register.unit != LFL_UNIT:
         return Fraction(1)
     if lfl_vol_ppm is None or not 1 <= lfl_vol_ppm <= 1_000_000:

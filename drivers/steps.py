@@ -1,22 +1,31 @@
 """A start-up sequence written as one generator: each `yield` is a Modbus exchange, its value is the
 answer.
 
-Yield ("read", function, address, count), ("write", address, values) or None (nothing to send: come
-back at the next call). The answer to a read is the data bytes, to a write b"", and None when the
-device refused with an exception. Raise StepError to give up with a reason; a time-out or a spoilt
-reply does so by itself. The owner begins again.
+Yield ("read", function, address, count), ("write", address, values), or None (nothing to send:
+continue at the next call). The answer to a read is the data bytes, to a write b"". The answer is
+None when the device refused with an exception. Raise StepError to end the sequence with a reason. A
+time-out or a damaged reply ends the sequence too. The owner then begins again.
 """
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 from drivers.buses import rtu
 
-# a request not answered in any way by then went down with its port (which retries within 2 s)
+# a request without any answer by then was lost with its port (which retries within 2 s)
 LOST_US = 3_000_000
 NOW_US = -(1 << 62)  # due at once
 NEVER_US = 1 << 62
 
 
+Step = tuple[Any, ...] | None  # ("read", function, address, count), ("write", address, values)
+Result = TypeVar("Result")
+# A generator of steps: each answer is the data of a reply, or None for an exception.
+Sequence = Generator[Step, bytes | None, Result]
+
+
 class StepError(Exception):
-    """Why a sequence cannot go on: one line."""
+    """The reason why a sequence cannot continue: one line."""
 
 
 class Steps:
@@ -24,24 +33,25 @@ class Steps:
 
     __slots__ = ("due_us", "_unit_id", "_end", "_generator", "_answer", "_is_sent", "_count")
 
-    def __init__(self, unit_id, end):
-        """end(error, now_us): the sequence is through (error "") or has failed."""
+    def __init__(self, unit_id: int, end: Callable[[str, int], object]) -> None:
+        """end(error, now_us): the sequence has ended, "" without an error."""
         self.due_us = NEVER_US
         self._unit_id = unit_id
         self._end = end
-        self._generator = self._answer = None
+        self._generator: Sequence[Any] | None = None
+        self._answer: bytes | None = None
         self._is_sent = False
         self._count = 0
 
-    def begin(self, generator, due_us: int = NOW_US) -> None:
-        """Start `generator` at due_us; what ran before is dropped, its late answers too."""
+    def begin(self, generator: Sequence[Any], due_us: int = NOW_US) -> None:
+        """Start `generator` at due_us and end the sequence before it; its late answers are lost."""
         self._generator, self._answer = generator, None
         self._is_sent, self.due_us = False, due_us
         self._count += 1
 
-    def next_request(self, now_us: int):
+    def next_request(self, now_us: int) -> rtu.Request | None:
         """The Request to submit now, or None."""
-        if now_us < self.due_us:
+        if self._generator is None or now_us < self.due_us:
             return None
         if self._is_sent:
             self._finish("no answer", now_us)
@@ -60,27 +70,29 @@ class Steps:
         self._is_sent, self.due_us = True, now_us + LOST_US
         return self._request(*step)
 
-    def _request(self, kind, *detail):
+    def _request(self, kind: str, *detail: Any) -> rtu.Request:
         count, key = self._count, (self._unit_id, "step")
 
-        def answered(pdu, now_us):
+        def answered(pdu: bytes, now_us: int) -> None:
             self._take(count, pdu[2:] if kind == "read" else b"")
 
-        def failed(failure, code, now_us):
+        def failed(failure: int, code: int, now_us: int) -> None:
             if failure == rtu.EXCEPTION:
                 self._take(count, None)
             elif count == self._count:
                 self._finish(rtu.FAILURES[failure], now_us)
 
-        build = rtu.read_request if kind == "read" else rtu.write_registers_request
+        build: Callable[..., rtu.Request] = (
+            rtu.read_request if kind == "read" else rtu.write_registers_request
+        )
         return build(key, self._unit_id, *detail, answered, failed)
 
-    def _take(self, count, answer):
+    def _take(self, count: int, answer: bytes | None) -> None:
         if count == self._count:
             self._answer = answer
             self._is_sent, self.due_us = False, NOW_US
 
-    def _finish(self, error, now_us):
+    def _finish(self, error: str, now_us: int) -> None:
         self._generator, self.due_us, self._is_sent = None, NEVER_US, False
         self._count += 1
         self._end(error, now_us)

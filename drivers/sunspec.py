@@ -1,5 +1,4 @@
-"""SunSpec over Modbus: finding the models, scale factors, and points as raw registers. No I/O and
-no clock.
+"""SunSpec over Modbus: model chain, scale factors, and points as raw registers. No I/O, no clock.
 
 Source: SunSpec device information model specification. "SunS" at one of three base addresses, then
 a chain of [model id, length] headers that ends with id 0xFFFF. A length may exceed the model's
@@ -8,31 +7,33 @@ a chain of [model id, length] headers that ends with id 0xFFFF. A length may exc
 
 import struct
 
-from drivers.profile import ProfileError
-from drivers.steps import StepError
+from drivers.profile import Profile, ProfileError
+from drivers.steps import Sequence, StepError
 
 MARK = b"SunS"
 END = 0xFFFF
 READ_HOLDING = 3
 MODELS_MAX = 64  # the longest chain seen in public device images has 24
-ADDRESS_MAX = 65534  # of a two-register header
-HEADER = 2  # registers of id and length: offsets count from the id, lengths from behind the header
+ADDRESS_MAX = 65534  # last address of a two-register header
+HEADER = 2  # registers of id and length: offsets count from the id, lengths from after the header
 SCALE_LOW, SCALE_HIGH = -10, 10
-REGISTERS_PER_READ_MAX = 20  # a longer read would hold up the stop frame on the bus of a converter
+REGISTERS_PER_READ_MAX = 20  # a longer read would delay the stop frame on the bus of a converter
 DC_PORT_REGISTERS = 25  # of one port of model 714
 
 
-def walk(base_addresses: list):
-    """Generator of steps. Returns {model id: (address of its id register, length)}, of equal ids
-    the first. StepError.
-    """
+Models = dict[int, tuple[int, int]]  # model id: (address of its id register, length)
+
+
+def walk(base_addresses: list[int]) -> Sequence[Models]:
+    """Steps that find the models; of equal ids the first counts. StepError."""
     for base in base_addresses:
         mark = yield "read", READ_HOLDING, base, 2
         if mark == MARK:
             break
     else:
         raise StepError(f"no SunS at register {', '.join(map(str, base_addresses))}")
-    models, address = {}, base + 2
+    models: Models = {}
+    address = base + 2
     for _ in range(MODELS_MAX):
         header = yield "read", READ_HOLDING, address, 2
         if header is None:
@@ -50,18 +51,21 @@ def walk(base_addresses: list):
 
 
 class Block:
-    """One read of some points of one model: `offset` and `count` registers, `unpack(pdu)` gives
-    their raw values.
-    """
+    """One read of some points of one model, from `offset`, `count` registers long."""
 
     __slots__ = ("model", "offset", "count", "points", "_required", "_unpack")
 
-    def __init__(self, profile, model: int, names: tuple, shift: int = 0, optional: tuple = ()):
+    def __init__(
+        self,
+        profile: Profile,
+        model: int,
+        names: tuple[str, ...],
+        shift: int = 0,
+        optional: tuple[str, ...] = (),
+    ) -> None:
         """names: points of the model in rising order. shift: registers to add (a later port of
-        model 714).
-
-        optional: points that may say "not implemented"; the others then make the whole reading
-        worthless.
+        model 714). optional: points that may be "not implemented"; without any other point the
+        whole reading is refused.
         """
         full_names = [f"{model}.{name}" for name in names]
         self.model = model
@@ -81,18 +85,16 @@ class Block:
         ]
         self._unpack = layout.unpack_from
 
-    def unpack(self, pdu: bytes):
-        """Raw values, or None when a required one says "not implemented"."""
+    def unpack(self, pdu: bytes) -> tuple[int, ...] | None:
+        """Raw values, or None when a required point is "not implemented"."""
         values = self._unpack(pdu, 2)
         for index, sentinel in self._required:
             if values[index] == sentinel:
                 return None
         return values
 
-    def address(self, models) -> int:
-        """First register on a device with these models. StepError when the model is missing or too
-        short.
-        """
+    def address(self, models: Models) -> int:
+        """First register on a device with these models. StepError: model missing or too short."""
         if self.model not in models:
             raise StepError(f"SunSpec model {self.model} missing")
         address, length = models[self.model]
@@ -105,20 +107,20 @@ class Block:
 
 
 class Scales:
-    """The scale factors of one model. They may change at any time, so they count only when read
-    twice the same.
+    """The scale factors of one model. They may change at any time, so they count only after two
+    equal readings.
     """
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high")
 
-    def __init__(self, block, low: int = SCALE_LOW, high: int = SCALE_HIGH):
-        """low, high: exponents outside these are no scale factors."""
+    def __init__(self, block: Block, low: int = SCALE_LOW, high: int = SCALE_HIGH) -> None:
+        """low, high: lowest and highest exponent that counts as a scale factor."""
         self.block, self._low, self._high = block, low, high
-        self.exponents = None  # one per point, None while not confirmed
-        self.candidate = None  # the last reading, None when it was no scale factor
+        self.exponents: tuple[int, ...] | None = None  # one per point, None while not confirmed
+        self.candidate: tuple[int, ...] | None = None  # last reading, None: no scale factor
 
     def take(self, pdu: bytes) -> bool:
-        """Use one reply; True when the exponents are other than before it."""
+        """Use one reply; True when the reply changes the exponents."""
         before, values = self.exponents, self.block.unpack(pdu)
         if values is not None and (min(values) < self._low or max(values) > self._high):
             values = None
@@ -127,7 +129,7 @@ class Scales:
         return self.exponents != before
 
     def forget(self) -> None:
-        """Not confirmed any more."""
+        """Wait for two equal readings again."""
         self.exponents = self.candidate = None
 
 

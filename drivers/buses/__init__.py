@@ -1,1 +1,1 @@
-"""Buses: Modbus RTU framing and schedule, serial and CAN ports: bytes and time in, bytes out."""
+"""Modbus RTU framing and schedule, serial ports and CAN ports: bytes and time in, bytes out."""

@@ -1,21 +1,23 @@
-"""A CAN bus that never blocks: bounded reading, honest sending, error frames and interface loss as
-state and counters.
+"""A CAN bus that never blocks: bounded reading, sending with its result, error frames and interface
+loss as state and counters.
 
-Works over any python-can bus. Never `recv` with a time-out, `send_periodic` or `Notifier`
-(threads): recv(0) and send without time-out only. python-can's own filters stay off: recv(0)
-returns None when it filtered the first waiting frame. SocketCAN: the installer sets `restart-ms
-100` (else one bus-off is for ever) and `txqueuelen 100`.
+The port works over any python-can bus. It uses only recv(0) and send without a time-out, because
+`send_periodic` and `Notifier` start threads. The filters of python-can stay off: recv(0) returns
+None when they drop the first waiting frame. SocketCAN: the installer sets `restart-ms 100`
+(otherwise one bus-off lasts for ever) and `txqueuelen 100`.
 """
 
 import errno
 import os
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 import can
 
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as SocketCAN does
 ACTIVE, WARNING, PASSIVE, BUS_OFF, DOWN = range(5)  # `state`
 STATES = ("active", "warning", "passive", "bus-off", "down")
-# sends in a row into a full queue: nobody acknowledges (wiring, termination, bit rate)
+# sends in a row into a full queue: no node acknowledges (wiring, termination, bit rate)
 UNACKNOWLEDGED_AFTER = 10
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
@@ -36,15 +38,33 @@ class CanPortError(Exception):
     """The bus cannot be opened; the message is one line: interface, channel, reason."""
 
 
+class Bus(Protocol):
+    """The part of a python-can bus that a CanPort uses. A bus may have no `filters`."""
+
+    def recv(self, timeout: float | None = None) -> can.Message | None:
+        """The next waiting frame, or None."""
+
+    def send(self, msg: can.Message, timeout: float | None = None) -> None:
+        """Hand a frame to the interface."""
+
+    def fileno(self) -> int:
+        """Descriptor to wait for. Some buses raise NotImplementedError or have no such method."""
+
+    def shutdown(self) -> None:
+        """Give the interface back."""
+
+
 class CanPort:
-    """One CAN bus. `ids` are the accepted ids (None: all), others are counted as foreign.
+    """One CAN bus. `ids`: the accepted ids (None: all); frames with other ids count as foreign.
 
     Counters since start: received, foreign, error_frames, bus_offs, sent, full (queue full), losses
     (interface gone). `reopen()` returns a new bus without blocking; None when the interface cannot
     be opened again in the loop.
     """
 
-    def __init__(self, bus, ids: list | None = None, reopen=None):
+    def __init__(
+        self, bus: Bus, ids: Iterable[int] | None = None, reopen: Callable[[], Bus] | None = None
+    ) -> None:
         self.state = ACTIVE
         self.error = ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
@@ -56,31 +76,31 @@ class CanPort:
         self._wait_us = RETRY_US
         self._use(bus)
 
-    def _use(self, bus):
+    def _use(self, bus: Bus) -> None:
         self._bus = bus
         self._filtered = bool(getattr(bus, "filters", None))
 
-    def accept(self, ids):
+    def accept(self, ids: Iterable[int]) -> None:
         """Take only these ids from now on (29-bit ids with EXTENDED added)."""
         self._ids = frozenset(ids)
 
     @property
     def acknowledged_ok(self) -> bool:
-        """False when the send queue has been full so often that no other node can be listening."""
+        """False after so many sends into a full queue that no other node can be listening."""
         return self._full_run < UNACKNOWLEDGED_AFTER
 
     def fileno(self) -> int:
-        """Descriptor to wait for, -1 when the interface has none (then drain() every turn)."""
+        """Descriptor to wait for, -1 when the interface has none (then call drain() each turn)."""
         try:
             return self._bus.fileno()
         except (AttributeError, NotImplementedError):
             return -1
 
-    def drain(self, limit: int = 64) -> list:
-        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks nor
-        raises for the bus.
+    def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
+        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks; a
+        failure of the bus changes `state` and raises nothing.
         """
-        frames = []
+        frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:
             for _ in range(limit):
@@ -93,10 +113,10 @@ class CanPort:
             self._lose(failure)
         return frames
 
-    def _take(self, message, frames):
+    def _take(self, message: can.Message, frames: list[tuple[int, bytes]]) -> None:
         if message.is_error_frame:
             return self._note_error(message)
-        if self.state >= BUS_OFF:  # a frame came through: the bus works again
+        if self.state >= BUS_OFF:  # a received frame shows that the bus works again
             self.state = ACTIVE
             self.error = ""
         can_id = message.arbitration_id
@@ -108,7 +128,7 @@ class CanPort:
             self.received += 1
             frames.append((can_id, bytes(message.data)))
 
-    def _note_error(self, message):
+    def _note_error(self, message: can.Message) -> None:
         self.error_frames += 1
         kind = message.arbitration_id
         controller = message.data[1] if kind & ERROR_CONTROLLER and len(message.data) > 1 else 0
@@ -125,9 +145,7 @@ class CanPort:
             self.error = ""
 
     def send(self, can_id: int, data: bytes) -> bool:
-        """Hand one frame to the interface. False: not taken (queue full, interface gone); the
-        caller may try again.
-        """
+        """Hand one frame to the interface. False: queue full or interface gone; try again later."""
         message = can.Message(
             arbitration_id=can_id & ~EXTENDED, is_extended_id=can_id >= EXTENDED, data=data
         )
@@ -147,9 +165,7 @@ class CanPort:
         return True
 
     def service(self, now_us: int) -> bool:
-        """Open a lost interface again, waiting longer after each failure. Returns True unless it is
-        down.
-        """
+        """Reopen a lost interface, with a longer pause after each failure. False while down."""
         if self.state != DOWN:
             return True
         if self._reopen is None or now_us < self._retry_us:
@@ -170,36 +186,36 @@ class CanPort:
         """Give the interface back."""
         self._bus.shutdown()
 
-    def _lose(self, failure):
+    def _lose(self, failure: Exception) -> None:
         if self.state != DOWN:
             self.losses += 1
         self.state = DOWN
         self.error = _reason(failure)
 
 
-def _number(failure):
-    """Errno of a failure; python-can's own "Transmit buffer full" has none and means ENOBUFS."""
+def _number(failure: Exception) -> int | None:
+    """Errno of a failure. The "Transmit buffer full" of python-can has none and means ENOBUFS."""
     if "buffer full" in str(failure):
         return errno.ENOBUFS
     return getattr(failure, "error_code", None) or getattr(failure, "errno", None)
 
 
-def _reason(failure):
+def _reason(failure: Exception) -> str:
     number = _number(failure)
-    return _REASONS.get(number) or (
-        os.strerror(number) if number else " ".join(str(failure).split())
-    )
+    if not number:
+        return " ".join(str(failure).split())
+    return _REASONS.get(number) or os.strerror(number)
 
 
-def open_can(interface: str, channel: str, bitrate: int, **settings):
+def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> CanPort:
     """CanPort on a python-can interface ("socketcan", "socketcand", "virtual", ...). CanPortError
     in one line.
 
-    SocketCAN takes its bit rate from the installer (ip link), others from `bitrate` in bit/s. Only
-    SocketCAN is opened again after a loss: opening it does not block, a TCP interface may for 10 s.
+    SocketCAN has its bit rate from the installer (ip link), others take `bitrate`, bit/s. Only
+    SocketCAN is reopened after a loss: its open does not block; a TCP interface may block for 10 s.
     """
 
-    def open_bus():
+    def open_bus() -> can.BusABC:
         try:
             return can.Bus(interface=interface, channel=channel, bitrate=bitrate, **settings)
         except (

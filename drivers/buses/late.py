@@ -1,45 +1,60 @@
 """Replies that may come after their read has timed out.
 
-RTU replies carry no number, so a late one could be taken for the next: after a read that timed out
-the next good reply of that unit and function within LATE_US is dropped. Only a repetition of the
-very same read is believed at once (up to SAME_MAX time-outs in a row): its late reply says the same
-thing, at most so many time-outs older, and one damaged byte must not cost a meter its 0.5 s. What
-remains: a unit slower than twice the time-out at every reply, and a late reply to a write of the
-same address (set-points are read back anyway).
+RTU replies carry no number, so a late reply could be mistaken for the reply to the next read. After
+a read that timed out, the next good reply of that unit and function within LATE_US is dropped.
+
+A repetition of the same read is the exception, up to SAME_MAX time-outs in a row: its late reply
+has the same meaning and is at most SAME_MAX time-outs older. Without the exception one damaged byte
+would make a meter silent for 0.5 s.
+
+Two cases remain: a unit whose every reply takes longer than twice the time-out, and a late reply to
+a write of the same address (set-points are read back).
 """
+
+from drivers.buses.rtu import Request
 
 LATE_US = 1_000_000  # slowest documented reply (genset controllers)
 SAME_MAX = 2
 COUNTED_MAX = 3  # time-outs in a row
 
 
+class _Late:
+    """Late replies of one unit and function until `until_us`; `frame` None: of different reads."""
+
+    __slots__ = ("count", "until_us", "frame")
+
+    def __init__(self, frame: bytes) -> None:
+        self.count = self.until_us = 0
+        self.frame: bytes | None = frame
+
+
 class LateReplies:
-    """`expected`: {(unit id, function): [replies still to come, until when, frame if one]}."""
+    """`expected`: the late replies that may come, by (unit id, function)."""
 
     __slots__ = ("expected",)
 
-    def __init__(self):
-        self.expected = {}
+    def __init__(self) -> None:
+        self.expected: dict[tuple[int, int], _Late] = {}
 
-    def note(self, request, now_us: int) -> None:
-        """A read has timed out."""
+    def note(self, request: Request, now_us: int) -> None:
+        """Count a read that has timed out."""
         key = (request.unit_id, request.function)
-        late = self.expected.setdefault(key, [0, 0, request.frame])
-        late[0] = min(late[0] + 1, COUNTED_MAX)
-        late[1] = now_us + LATE_US
-        if late[2] != request.frame:
-            late[2] = None
+        late = self.expected.setdefault(key, _Late(request.frame))
+        late.count = min(late.count + 1, COUNTED_MAX)
+        late.until_us = now_us + LATE_US
+        if late.frame != request.frame:
+            late.frame = None
 
-    def takes(self, request, now_us: int) -> bool:
-        """True when a good reply to this read may belong to an earlier one; counts it off."""
+    def takes(self, request: Request, now_us: int) -> bool:
+        """True when a good reply to this read may belong to an earlier one; counts the reply."""
         key = (request.unit_id, request.function)
         late = self.expected.get(key)
         if late is None:
             return False
-        if late[2] == request.frame and late[0] <= SAME_MAX:
-            late[0] = 1  # whichever reply this was, one more may come, for another read to mistake
+        if late.frame == request.frame and late.count <= SAME_MAX:
+            late.count = 1  # one more reply may come, and another read could mistake it
             return False
-        late[0] -= 1
-        if late[0] <= 0 or now_us >= late[1]:
+        late.count -= 1
+        if late.count <= 0 or now_us >= late.until_us:
             del self.expected[key]
-        return now_us < late[1]
+        return now_us < late.until_us

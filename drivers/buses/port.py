@@ -1,37 +1,40 @@
-"""One Modbus RTU bus: who is asked next, gaps, time-outs, back-off, statistics. Bytes and time in,
+"""One Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics. Bytes and time in,
 bytes out.
 
-The owner of the wire reads what has arrived, calls `receive(data, now_us)`, then `poll(now_us)` and
-writes what it returns; `poll` must run again at `wake_us`. One request is outstanding at a time.
-Order: STOP before WRITE before READ, within a class by deadline (a periodic request: its due time
-plus its period; a submitted one: when it was submitted).
+The owner of the wire calls `receive(data, now_us)` with the received bytes, then `poll(now_us)`,
+and writes the bytes that `poll` returns. `poll` must run again at `wake_us`. One request is
+outstanding at a time. Order: STOP before WRITE before READ, within a class by deadline. The
+deadline of a periodic request is its due time plus its period; of a submitted one its submission.
 
-Bytes that come before the request has left are dropped, and so is a reply that may be a late one
-(late.py); if no second one follows, the unit's reads rest for one time-out more. Gaps and
-turn-around are kept here for all devices, never in a driver.
+The port drops bytes that arrive before the request has left. The port also drops a reply that may
+be a late one (late.py); if no other reply follows, the reads of the unit pause for one more
+time-out. The port keeps gaps and turn-around for all devices; a driver never does.
 """
 
+from collections.abc import Callable, Hashable, Iterable
+
+from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 from drivers.buses.late import LateReplies
-from drivers.buses.rtu import BAD_REPLY, EXCEPTION, FRAME_BYTES_MAX, READ, TIMEOUT, Receiver, crc16
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Receiver, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
 NEVER = 1 << 62  # us, later than any clock
 # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
 GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
-# a reply may pause so long between pieces: USB adapters hold bytes up to 16 ms
+# longest pause between pieces of a reply: USB adapters hold bytes up to 16 ms
 PIECE_GAP_US = 20_000
 PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
-HOLD_US = 100_000  # noise on an idle bus may delay a request so long, not for ever
-# after its time-out a silent unit lets others go first so long, or it would starve its bus
+HOLD_US = 100_000  # longest delay of a request by noise on an idle bus
+# after a time-out a silent unit lets other units go first for this time, or it would block its bus
 PATIENCE_US = 50_000
-BUS = 0  # unit id (broadcast: it never replies) whose statistics count bytes nobody was asked for
+BUS = 0  # unit id (broadcast, no replies) whose statistics count bytes without a request
 
 
 class _Job:
     __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
 
-    def __init__(self, request, unit, period_us, due_us):
+    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
         self.request = request
         self.unit = unit
         self.period_us = period_us  # 0: once
@@ -40,62 +43,65 @@ class _Job:
 
 
 class RtuPort:
-    """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent, `turnaround_us`
-    is silence added to the gap of 3.5 characters after each reply; `echo`: the adapter repeats what
-    is sent; `char_bits` 10 or 11.
+    """Schedule of one bus.
+
+    `first_byte_timeout_us` counts from the last byte sent. `turnaround_us`: silence after each
+    reply, added to the gap of 3.5 characters. `echo`: the adapter repeats each request.
+    `char_bits`: 10 or 11.
     """
 
     def __init__(
         self,
-        name,
-        baud_Bd,
-        char_bits=10,
-        first_byte_timeout_us=100_000,
-        turnaround_us=0,
-        echo=False,
-    ):
+        name: str,
+        baud_Bd: int,
+        char_bits: int = 10,
+        first_byte_timeout_us: int = 100_000,
+        turnaround_us: int = 0,
+        echo: bool = False,
+    ) -> None:
         self.name = name
         self.first_byte_timeout_us = first_byte_timeout_us
         self.turnaround_us = turnaround_us
-        self.statistics = {}
-        # unit id: callable(frame), told of each frame to that unit as it is handed to the wire
-        self.watch = {}
+        self.statistics: dict[int, UnitStatistics] = {}
+        # unit id: callable that gets each frame to that unit just before it is sent
+        self.watch: dict[int, Callable[[bytes], object]] = {}
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
         self.gap_us = (
             GAP_FAST_US if baud_Bd > FIXED_GAP_ABOVE_BD else -(-35 * char_bits * 10**5 // baud_Bd)
         )
         self._receiver = Receiver(echo)
-        self._periodic = []
-        self._once = {}  # by key
-        self._job = None  # outstanding
+        self._periodic: list[_Job] = []
+        self._once: dict[Hashable, _Job] = {}  # by key
+        self._job: _Job | None = None  # outstanding
         self._bus = self._unit(BUS)
         self._late = LateReplies()
         self._late_dropped = False  # during the outstanding request
         self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
 
-    # -- what to ask
+    # -- requests
 
-    def add(self, request, period_us: int, phase_us=0) -> None:
-        """Ask `request` every `period_us`, first at absolute time `phase_us`. A missed period is
-        not made up for.
+    def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
+        """Send `request` every `period_us`, first at absolute time `phase_us`. A missed period is
+        skipped.
         """
         self._periodic.append(_Job(request, self._unit(request.unit_id), period_us, phase_us))
         self._plan()
 
-    def submit(self, request) -> None:
-        """Ask once, as soon as its priority allows; replaces a waiting request of the same key and
-        keeps its place.
+    def submit(self, request: Request) -> None:
+        """Send `request` once, as soon as its priority allows. A waiting request of the same key is
+        replaced; the new one keeps its place.
         """
         waiting = self._once.get(request.key)
+        unit = self._unit(request.unit_id)
         if waiting is None:
-            waiting = self._once[request.key] = _Job(request, None, 0, self._now_us)
-        waiting.request = request
-        waiting.unit = self._unit(request.unit_id)
+            self._once[request.key] = _Job(request, unit, 0, self._now_us)
+        else:
+            waiting.request, waiting.unit = request, unit
         if self._job is None and self.wake_us > self._ready_us:
             self.wake_us = self._ready_us
 
-    def _unit(self, unit_id):
+    def _unit(self, unit_id: int) -> UnitStatistics:
         unit = self.statistics.get(unit_id)
         if unit is None:
             unit = self.statistics[unit_id] = UnitStatistics()
@@ -104,14 +110,12 @@ class RtuPort:
     # -- bytes and time
 
     def poll(self, now_us: int) -> bytes:
-        """Bytes to send now, or b"". Ends an overdue request first (its `on_failure` runs in
-        here).
-        """
+        """Bytes to send now, or b"". Ends an overdue request first and runs its `on_failure`."""
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us
         if self._job is not None:
-            self._fail(now_us)
+            self._fail(self._job, now_us)
         if now_us >= self._ready_us:
             job = self._choose(now_us)
             if job is not None:
@@ -119,10 +123,8 @@ class RtuPort:
         self._plan()
         return b""
 
-    def receive(self, data: bytes, now_us: int):
-        """Take bytes that arrived until `now_us`; the callback of a finished request runs in
-        here.
-        """
+    def receive(self, data: bytes, now_us: int) -> None:
+        """Take bytes that arrived until `now_us`; runs the callback of a finished request."""
         if not data:
             return
         self._now_us = now_us
@@ -141,7 +143,7 @@ class RtuPort:
         elif not self._late_dropped:
             self._extend(job.request, now_us)
 
-    def _stray(self, data, now_us):
+    def _stray(self, data: bytes, now_us: int) -> None:
         self._bus.noise_bytes += len(data)
         if 4 <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0:
             self._bus.stray_frames += 1
@@ -150,7 +152,7 @@ class RtuPort:
         self._ready_us = max(self._ready_us, min(now_us + self.gap_us, self._hold_us))
         self.wake_us = max(self.wake_us, self._ready_us)
 
-    def _send(self, job, now_us):
+    def _send(self, job: _Job, now_us: int) -> bytes:
         request = job.request
         if job.period_us:
             job.due_us += job.period_us * ((now_us - job.due_us) // job.period_us + 1)
@@ -166,16 +168,14 @@ class RtuPort:
         if request.unit_id in self.watch:
             self.watch[request.unit_id](frame)
         self._sent_us = now_us + self._time_us(len(frame))
-        # the wire may hand over a reply in one piece at its end
+        # an adapter may deliver the whole reply at its end
         reply_us = self._time_us(request.reply_bytes)
         self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us
         self._deadline_us_max = self.wake_us + reply_us + PAUSES_MAX * PIECE_GAP_US
         return frame
 
-    def _extend(self, request, now_us):
-        """Wait for the rest of a reply that has begun; give up soon on one that was long enough but
-        not good.
-        """
+    def _extend(self, request: Request, now_us: int) -> None:
+        """Wait for the rest of a reply that has begun; end early after enough bytes without one."""
         missing = request.reply_bytes - self._receiver.received
         until_us = now_us + PIECE_GAP_US
         if missing <= 0:
@@ -187,7 +187,7 @@ class RtuPort:
 
     # -- ends of a request
 
-    def _finish(self, job, pdu, now_us):
+    def _finish(self, job: _Job, pdu: bytes, now_us: int) -> None:
         unit = job.unit
         unit.noise_bytes += self._receiver.received - len(pdu) - 3
         unit.silent = unit.retry_us = 0
@@ -199,14 +199,13 @@ class RtuPort:
             unit.ok += 1
             job.request.on_reply(pdu, now_us)
 
-    def _fail(self, now_us):
-        job = self._job
+    def _fail(self, job: _Job, now_us: int) -> None:
         unit, request, received = job.unit, job.request, self._receiver.received
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
         elif 2 * received < request.reply_bytes:
-            # no reply came: it still may. A damaged one is a sign of life
+            # A damaged reply shows that the unit works; here no reply came, and it may still come.
             unit.note_silence(now_us)
             if request.priority == READ:
                 self._late.note(request, now_us)
@@ -218,12 +217,12 @@ class RtuPort:
             unit.timeout += 1
             request.on_failure(TIMEOUT, 0, now_us)
 
-    def _release(self, ready_us):
+    def _release(self, ready_us: int) -> None:
         self._job = None
         self._ready_us = ready_us
         self._plan()
 
-    def _may_be_late(self, job, now_us):
+    def _may_be_late(self, job: _Job, now_us: int) -> bool:
         """True when a good reply may belong to an earlier read that timed out."""
         if job.request.priority != READ or not self._late.takes(job.request, now_us):
             return False
@@ -231,12 +230,13 @@ class RtuPort:
         self._late_dropped = True
         return True
 
-    # -- whose turn
+    # -- the next request
 
-    def _choose(self, now_us):
+    def _choose(self, now_us: int) -> _Job | None:
         """The most urgent job that is due, or None."""
         best, best_score = None, NEVER << 3
-        for jobs in (self._once.values(), self._periodic):
+        queues: tuple[Iterable[_Job], ...] = (self._once.values(), self._periodic)
+        for jobs in queues:
             for job in jobs:
                 if job.due_us > now_us:
                     continue
@@ -251,12 +251,13 @@ class RtuPort:
                     best, best_score = job, score
         return best
 
-    def _plan(self):
-        """Set `wake_us` of an idle port: when the first job may be sent."""
+    def _plan(self) -> None:
+        """Set `wake_us` of an idle port: the time at which the first job may be sent."""
         if self._job is not None:
             return
         wake_us = NEVER
-        for jobs in (self._once.values(), self._periodic):
+        queues: tuple[Iterable[_Job], ...] = (self._once.values(), self._periodic)
+        for jobs in queues:
             for job in jobs:
                 due_us = job.due_us
                 if job.unit.retry_us > due_us and job.request.priority == READ:
@@ -267,15 +268,13 @@ class RtuPort:
 
     # -- times for the site check
 
-    def _time_us(self, count):
+    def _time_us(self, count: int) -> int:
         """Time of `count` characters on the wire, rounded up."""
         return (count * self._char_ns + 999) // 1000
 
     def transaction_us(
         self, request_bytes: int, reply_bytes: int, device_turnaround_us: int
     ) -> int:
-        """Bus time of one exchange: request, the device's turn-around, reply, gap, the port's
-        turn-around.
-        """
+        """Bus time of one exchange: request, both turn-arounds, reply, gap."""
         wire_us = self._time_us(request_bytes) + self._time_us(reply_bytes)
         return wire_us + device_turnaround_us + self.gap_us + self.turnaround_us

@@ -1,89 +1,57 @@
-"""Modbus RTU frames: CRC, requests as whole frames, and a receiver that finds the one reply it
-waits for.
+"""Modbus RTU frames: CRC, requests as whole frames, and a receiver that finds the expected reply.
 
-No I/O and no clock here: bytes in, PDU out. pymodbus checks the requests in the tests. It is not
-used here, because importing it takes 90 ms, and its framer drops a good frame behind noise and
-accepts a reply of another function or size.
+This module has no I/O and no clock: bytes in, PDU out. The tests check the requests with pymodbus.
+The product does not use pymodbus: its import takes 90 ms, and its framer drops a good frame behind
+noise and accepts a reply of another function or size.
 
-A reply is recognised by what can be predicted from its request: unit id, function and byte count of
-a read (3 bytes), unit id, function, address and count (or value) of a write (6 bytes), then the
-exact length, then the CRC. The length must decide: the CRC of a good frame followed by 0x00 is good
-as well.
+The receiver recognises a reply by its predictable head, then its exact length, then its CRC. The
+head of a read is unit id, function and byte count (3 bytes). The head of a write is unit id,
+function, address and count or value (6 bytes). The length is necessary, because the CRC of a good
+frame followed by 0x00 is good too.
 """
 
-from array import array
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from struct import Struct
 
+from drivers.buses.crc import crc16, seal
+
 STOP, WRITE, READ = range(3)  # priority on the bus, lower goes first
-# kinds of failure; the code is the Modbus exception code, else 0
+# kinds of failure; the code is the Modbus exception code, or 0
 TIMEOUT, EXCEPTION, BAD_REPLY = range(3)
 FAILURES = ("timeout", "exception", "bad reply")
 
 READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS = 1, 2, 3, 4
 WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 6, 15, 16
 
-FRAME_BYTES_MAX = 256  # Modbus over serial line V1.02, 4.1
 EXCEPTION_BYTES = 5
 UNIT_ID_MAX = 255  # 248..255 are reserved, yet meters and converters ship with them
-FRAMES_CACHED = 1024  # identical writes (coils of each tick, a held set-point) are encoded once
+FRAMES_CACHED = 1024  # repeated writes (coils of each tick, a held set-point) are encoded once
 
-# function: most bits or registers that one request reads
+# function: most bits or registers of one read
 _READS = {
     READ_COILS: 2000,
     READ_DISCRETE_INPUTS: 2000,
     READ_HOLDING_REGISTERS: 125,
     READ_INPUT_REGISTERS: 125,
 }
-# unit id, function, address, then count or value; of a write of several the byte count as well
+# unit id, function, address, then count or value; a write of several values adds the byte count
 _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 
 
-def _word_table():
-    """CRC register after each possible 16-bit word; the CRC is linear, so each bit doubles the
-    table.
-    """
-    table = [0]
-    for bit in range(16):
-        value = 1 << bit
-        for _ in range(16):
-            value = (value >> 1) ^ (0xA001 if value & 1 else 0)
-        table += [entry ^ value for entry in table]
-    return array("H", table)
+def _ignore(*_: object) -> None:
+    """Default callback of a request."""
 
 
-_TABLE = _word_table()
-_WORDS = tuple(Struct("<%dH" % count).unpack_from for count in range(FRAME_BYTES_MAX + 1))
-
-
-def crc16(data: bytes, table=_TABLE) -> int:
-    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame whose two CRC bytes (low first) are
-    right.
-    """
-    crc = 0xFFFF
-    size = len(data)
-    for word in _WORDS[size >> 1](data):
-        crc = table[crc ^ word]
-    if size & 1:  # an odd byte is the high byte of a word whose low byte changed nothing
-        crc = (crc >> 8) ^ table[((crc ^ data[-1]) & 255) << 8]
-    return crc
-
-
-def seal(body: bytes) -> bytes:
-    """Complete frame of `body` (unit id and PDU): the CRC appended, low byte first."""
-    return body + crc16(body).to_bytes(2, "little")
-
-
-def _ignore(*_):
-    """Default of a request whose sender does not care."""
+OnReply = Callable[[bytes, int], object]  # (pdu, now_us)
+OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 
 
 class Request:
-    """One complete request frame, what its reply must look like, and whom to tell.
+    """One complete request frame, the form of its reply, and its two callbacks.
 
-    `on_reply(pdu, now_us)` gets the verified PDU (function first, no unit id, no CRC); the same
-    reply bytes as last time give the same object. `on_failure(kind, code, now_us)` gets TIMEOUT,
-    EXCEPTION or BAD_REPLY.
+    `on_reply` gets the verified PDU (function first, no unit id, no CRC); a reply with the same
+    bytes as the last one gives the same object. `on_failure` gets TIMEOUT, EXCEPTION or BAD_REPLY.
     """
 
     __slots__ = (
@@ -101,8 +69,17 @@ class Request:
     )
 
     def __init__(
-        self, key, unit_id, function, frame, reply_bytes, head, priority, on_reply, on_failure
-    ):
+        self,
+        key: Hashable,
+        unit_id: int,
+        function: int,
+        frame: bytes,
+        reply_bytes: int,
+        head: bytes,
+        priority: int,
+        on_reply: OnReply | None,
+        on_failure: OnFailure | None,
+    ) -> None:
         self.key = key
         self.unit_id = unit_id
         self.function = function
@@ -112,14 +89,23 @@ class Request:
         self.priority = priority
         self.on_reply = on_reply or _ignore
         self.on_failure = on_failure or _ignore
-        self.last_reply = self.last_pdu = None
+        self.last_reply: bytes | None = None
+        self.last_pdu: bytes | None = None
 
 
 def read_request(
-    key, unit_id, function, address, count, on_reply=None, on_failure=None, priority=READ
-):
-    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`. ValueError when
-    out of range.
+    key: Hashable,
+    unit_id: int,
+    function: int,
+    address: int,
+    count: int,
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = READ,
+) -> Request:
+    """Request for `count` bits (function 1, 2) or registers (3, 4) from `address`.
+
+    ValueError when an argument is out of range.
     """
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
@@ -133,11 +119,15 @@ def read_request(
 
 
 def write_registers_request(
-    key, unit_id, address, values, on_reply=None, on_failure=None, priority=WRITE
-):
-    """Request to write 1 to 123 registers (each 0..65535) from `address` in one frame (function
-    16).
-    """
+    key: Hashable,
+    unit_id: int,
+    address: int,
+    values: Sequence[int],
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = WRITE,
+) -> Request:
+    """Request to write 1 to 123 registers (each 0..65535) from `address` (function 16)."""
     frame = _write_registers_frame(unit_id, address, tuple(values))
     return Request(
         key, unit_id, WRITE_REGISTERS, frame, 8, frame[:6], priority, on_reply, on_failure
@@ -145,9 +135,15 @@ def write_registers_request(
 
 
 def write_register_request(
-    key: str, unit_id: int, address: int, value: int, on_reply=None, on_failure=None, priority=WRITE
-):
-    """Request to write one register (function 6); its reply is the same frame, so an echo looks
+    key: Hashable,
+    unit_id: int,
+    address: int,
+    value: int,
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = WRITE,
+) -> Request:
+    """Request to write one register (function 6). Its reply equals the request, so an echo looks
     like success.
     """
     frame = _write_register_frame(unit_id, address, value)
@@ -157,15 +153,21 @@ def write_register_request(
 
 
 def write_coils_request(
-    key, unit_id, address, levels, on_reply=None, on_failure=None, priority=WRITE
-):
+    key: Hashable,
+    unit_id: int,
+    address: int,
+    levels: Sequence[int],
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = WRITE,
+) -> Request:
     """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
     frame = _write_coils_frame(unit_id, address, tuple(levels))
     return Request(key, unit_id, WRITE_COILS, frame, 8, frame[:6], priority, on_reply, on_failure)
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
-def _write_registers_frame(unit_id, address, values):
+def _write_registers_frame(unit_id: int, address: int, values: tuple[int, ...]) -> bytes:
     _check("write", unit_id, address, len(values), 123)
     _check_values(values)
     count = len(values)
@@ -174,14 +176,14 @@ def _write_registers_frame(unit_id, address, values):
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
-def _write_register_frame(unit_id, address, value):
+def _write_register_frame(unit_id: int, address: int, value: int) -> bytes:
     _check("write", unit_id, address, 1, 1)
     _check_values((value,))
     return seal(_HEAD.pack(unit_id, WRITE_REGISTER, address, value))
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
-def _write_coils_frame(unit_id, address, levels):
+def _write_coils_frame(unit_id: int, address: int, levels: tuple[int, ...]) -> bytes:
     _check("write", unit_id, address, len(levels), 1968)
     count, size = len(levels), (len(levels) + 7) // 8
     bits = sum(1 << index for index, level in enumerate(levels) if level)
@@ -189,7 +191,7 @@ def _write_coils_frame(unit_id, address, levels):
     return seal(head + bits.to_bytes(size, "little"))
 
 
-def _check(key, unit_id, address, count, count_max):
+def _check(key: Hashable, unit_id: int, address: int, count: int, count_max: int) -> None:
     place = f"request {key}: unit {unit_id} address {address} count {count}"
     if not 1 <= unit_id <= UNIT_ID_MAX:
         raise ValueError(f"{place}; allowed unit 1 to {UNIT_ID_MAX} (0 is broadcast: no reply)")
@@ -199,7 +201,7 @@ def _check(key, unit_id, address, count, count_max):
         raise ValueError(f"{place}; allowed within 0 to 65535")
 
 
-def _check_values(values):
+def _check_values(values: tuple[int, ...]) -> None:
     for value in values:
         if not 0 <= value <= 0xFFFF:
             raise ValueError(
@@ -208,25 +210,24 @@ def _check_values(values):
 
 
 class Receiver:
-    """Finds the reply to one request in whatever arrives: garbage, echo, foreign frames, any split
-    of the bytes.
+    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
 
-    The first place that looks like the reply is decided (good or bad CRC) before a later one is
-    looked at, so that a frame inside the payload of another is never taken. With `echo` the adapter
-    repeats what is sent: the own request is taken out once, which matters where the reply equals
+    The receiver checks the CRC at the first place that looks like the reply before it looks at a
+    later place. So it never takes a frame inside the payload of another frame. With `echo` the
+    adapter repeats each request: the receiver removes the echo once, because the reply may equal
     the request (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer")
+    _request: Request  # of expect()
 
-    def __init__(self, echo=False):
+    def __init__(self, echo: bool = False) -> None:
         self.echo = echo
-        self.received = 0  # bytes since expect(), own echo not counted
-        self._request = None
+        self.received = 0  # bytes since expect(), without the echo
         self._echo = b""
         self._buffer = bytearray()
 
-    def expect(self, request) -> None:
+    def expect(self, request: Request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
         self._request = request
         self.received = 0
@@ -235,13 +236,11 @@ class Receiver:
         if self.echo:
             self._echo = request.frame
 
-    def feed(self, data: bytes):
-        """Verified reply PDU (bytes, an exception is function | 0x80 and its code), or None: not
-        yet.
-        """
+    def feed(self, data: bytes) -> bytes | None:
+        """The verified PDU of the reply (exception: function | 0x80, code), None before its end."""
         request = self._request
         self.received += len(data)
-        # the usual case: one whole reply
+        # the usual case first: one whole reply
         if len(data) == request.reply_bytes and not self._buffer and not self._echo:
             if data == request.last_reply:
                 return request.last_pdu
@@ -252,10 +251,8 @@ class Receiver:
             return None
         return self._search(request)
 
-    def _echo_removed(self, request):
-        """True when a search makes sense: the echo is gone, or could not be mistaken for the
-        reply.
-        """
+    def _echo_removed(self, request: Request) -> bool:
+        """True when a search is possible: the echo is removed, or differs from a reply."""
         at = self._buffer.find(self._echo)
         if at < 0:
             return not request.frame.startswith(request.head)
@@ -264,7 +261,7 @@ class Receiver:
         self._echo = b""
         return True
 
-    def _search(self, request):
+    def _search(self, request: Request) -> bytes | None:
         buffer = self._buffer
         exception_head = bytes((request.unit_id, request.function | 0x80))
         while True:
@@ -281,9 +278,9 @@ class Receiver:
             del buffer[: at + 1]
 
 
-def _candidate(buffer, request, exception_head):
-    """(position, length) of the first place that may be the reply or an exception; position -1:
-    none.
+def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
+    """(position, length) of the first place that may be a reply or an exception; position -1 if
+    there is no such place.
     """
     reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
     if exception_at < 0 or 0 <= reply_at < exception_at:
@@ -291,7 +288,6 @@ def _candidate(buffer, request, exception_head):
     return exception_at, EXCEPTION_BYTES
 
 
-def _remember(request, frame):
-    request.last_reply = frame
-    request.last_pdu = frame[1:-2]
-    return request.last_pdu
+def _remember(request: Request, frame: bytes) -> bytes:
+    request.last_reply, request.last_pdu = frame, frame[1:-2]
+    return frame[1:-2]

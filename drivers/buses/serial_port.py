@@ -1,9 +1,9 @@
-"""A serial port that never blocks and comes back: settings by pyserial, bytes by os.read and
+"""A serial port that never blocks and reopens by itself: settings by pyserial, bytes by os.read and
 os.write.
 
-Reading asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker
-even with O_NONBLOCK. pyserial's own write spins on a full port, so it is not used. Name ports by
-/dev/serial/by-id: ttyUSB numbers swap.
+`read` asks FIONREAD first: a read of an empty tty can wait for an ordinary-priority kernel worker
+even with O_NONBLOCK. The write of pyserial is not used, because it spins on a full port. Name ports
+by /dev/serial/by-id: ttyUSB numbers change.
 """
 
 import errno
@@ -12,6 +12,7 @@ import os
 import select
 import termios
 from array import array
+from typing import Any
 
 import serial
 from serial.rs485 import RS485Settings
@@ -23,7 +24,7 @@ _REASONS = {
     errno.EACCES: "not permitted: add this user to the group of the device (dialout)",
     errno.EIO: "the adapter is gone",
     errno.ENXIO: "the adapter is gone",
-    # pyserial keeps no number then
+    # pyserial gives no errno in this case
     0: "not a serial port, or the setting is not supported by its driver",
 }
 
@@ -33,23 +34,24 @@ class SerialPortError(Exception):
 
 
 class SerialPort:
-    """One tty, locked for this process. `error` is the last failure in one line, "" while
-    connected.
+    """One tty, locked for this process. `parity`: N, E or O.
 
-    `generation` grows with each open: a poller must register the new descriptor. `parity` N, E or
-    O.
+    `error`: the last failure in one line, "" while connected. `generation` grows with each open: a
+    poller must then register the new descriptor.
     """
 
-    def __init__(self, path, baud_Bd, parity="N", stop_bits=1, rs485=False):
+    def __init__(
+        self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1, rs485: bool = False
+    ) -> None:
         self.path = path
         self.error = ""
         self.generation = 0
         self.low_latency_ok = False  # without it a USB adapter may hold received bytes up to 16 ms
         self.losses = 0
-        self.dropped_bytes = 0  # rests of frames the port did not take before the next frame
-        self._settings = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
+        self.dropped_bytes = 0  # rests of frames that the port had not taken at the next frame
+        self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
         self._rs485 = rs485
-        self._serial = None
+        self._serial: serial.Serial | None = None
         self._fd = -1
         self._rest = b""
         self._waiting = array("i", [0])
@@ -65,29 +67,27 @@ class SerialPort:
         """Bytes accepted by write() that the port has not taken yet; write(b"") tries again."""
         return len(self._rest)
 
-    def open(self):
-        """Open and lock. SerialPortError: absent, not permitted, not a port, or in use (by
-        whom).
-        """
+    def open(self) -> None:
+        """Open and lock. SerialPortError: absent, not permitted, not a port, or in use."""
         self.close()
         try:
-            self._serial = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
-            self._fd = self._serial.fd
-            # the kernel switches the driver: in software it comes too late or too early
+            port = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
+            self._serial, self._fd = port, port.fd
+            # the kernel switches the transmitter: software switches it too late or too early
             if self._rs485:
-                self._serial.rs485_mode = RS485Settings()
+                port.rs485_mode = RS485Settings()
         except (OSError, ValueError, termios.error) as failure:
             self.close()
             self.error = self._explain(failure)
             raise SerialPortError(self.error) from failure
         self._keep_others_out()
-        self.low_latency_ok = self._ask_low_latency()
+        self.low_latency_ok = _low_latency(port)
         self.error = ""
         self.generation += 1
 
     def service(self, now_us: int) -> bool:
-        """Try to reopen a lost port, waiting longer after each failure. Returns True when
-        connected; never raises.
+        """Try to reopen a lost port, with a longer pause after each failure. True when connected;
+        never raises.
         """
         if self._fd >= 0:
             return True
@@ -103,9 +103,7 @@ class SerialPort:
         return True
 
     def read(self) -> bytes:
-        """All bytes that have arrived, b"" when none or when the port is gone (then `fileno()` is
-        -1).
-        """
+        """All bytes that have arrived, b"" for none. After a loss of the port `fileno()` is -1."""
         if self._fd < 0:
             return b""
         try:
@@ -122,10 +120,11 @@ class SerialPort:
             self._lose(OSError(errno.EIO, ""))
         return data
 
-    def write(self, data: bytes):
-        """Send `data`; what the port does not take at once is kept until the next frame, then
-        dropped and counted: the rest of an old frame in front of a new one would spoil both.
-        Returns True unless the port is gone.
+    def write(self, data: bytes) -> bool:
+        """Send `data`. True unless the port is gone.
+
+        The port keeps the bytes that the tty does not take, until the next frame; then it drops and
+        counts them, because the rest of an old frame would spoil the new one.
         """
         if data and self._rest:
             self.dropped_bytes += len(self._rest)
@@ -149,26 +148,19 @@ class SerialPort:
             self._serial.close()
         self._serial, self._fd, self._rest = None, -1, b""
 
-    def _lose(self, failure):
+    def _lose(self, failure: OSError) -> None:
         self.losses += 1
         self.close()
         self.error = self._explain(failure)
 
-    def _keep_others_out(self):
-        """The lock asks other programs, this lets them in no more (root alone). A pty would keep it
-        after a crash, as long as its other end is open.
+    def _keep_others_out(self) -> None:
+        """Forbid further opens except by root; the lock alone is advisory. A pty is left out: it
+        would keep TIOCEXCL after a crash while its other end is open.
         """
         if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
             fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
-    def _ask_low_latency(self):
-        try:
-            self._serial.set_low_latency_mode(True)
-        except ValueError:
-            return False
-        return True
-
-    def _explain(self, failure):
+    def _explain(self, failure: Exception) -> str:
         number = getattr(failure, "errno", None) or 0
         if number in (errno.EAGAIN, errno.EBUSY):
             reason = f"in use by {_lock_owner(self.path)}: one program per port"
@@ -178,35 +170,33 @@ class SerialPort:
 
 
 class Arrivals:
-    """Which serial ports have got bytes. Wait for `fileno()` to become readable, then ask
+    """The serial ports that have received bytes. Wait until `fileno()` is readable, then call
     `ports()`.
 
-    Edge-triggered: the kernel then looks at a tty only after bytes have come. Asking an empty one
-    (select, poll, or epoll by level) makes it flush the tty's work queue first, and a busy machine
-    held the loop there up to 0.8 s, waiting for an ordinary-priority worker. So read a port told
-    here at once; one read at another time costs one such question.
+    Edge-triggered: the kernel checks a tty only after bytes have come. A question about an empty
+    tty (select, poll, level-triggered epoll) first flushes its work queue. On a busy machine that
+    held the loop up to 0.8 s, waiting for an ordinary-priority worker. So read each port of
+    `ports()` at once; a read at another time costs one such question.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._ports = {}  # by descriptor
-        self._generations = {}
+        self._ports: dict[int, SerialPort] = {}  # by descriptor
+        self._generations: dict[SerialPort, int] = {}
 
     def fileno(self) -> int:
         """Readable when bytes have come."""
         return self._epoll.fileno()
 
-    def add(self, port) -> None:
-        """Hear a SerialPort; again after each time it was opened (what was closed is forgotten by
-        the kernel).
-        """
+    def add(self, port: SerialPort) -> None:
+        """Watch `port`. Call again after each open: the kernel forgets a closed descriptor."""
         if port.fileno() >= 0 and self._generations.get(port) != port.generation:
             self._generations[port] = port.generation
             self._ports[port.fileno()] = port
             self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
 
-    def ports(self) -> list:
-        """The ports with new bytes, or lost, since the last call."""
+    def ports(self) -> list[SerialPort]:
+        """The ports with new bytes since the last call, and lost ports."""
         return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
 
     def close(self) -> None:
@@ -214,8 +204,17 @@ class Arrivals:
         self._epoll.close()
 
 
-def _lock_owner(path):
-    """The process that holds the lock on `path`, as the kernel lists it."""
+def _low_latency(port: serial.Serial) -> bool:
+    """True when the driver of the port accepts the low-latency mode."""
+    try:
+        port.set_low_latency_mode(True)
+    except ValueError:
+        return False
+    return True
+
+
+def _lock_owner(path: str) -> str:
+    """The process that holds the lock on `path`, from the list of the kernel."""
     try:
         state = os.stat(path)
         device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"

@@ -1,26 +1,26 @@
-"""One unit of a bus: what was counted, and how long a silent one is left alone."""
+"""One unit of a bus: its counters, and the pause before the next read of a silent unit."""
 
 SILENT_AFTER = 3  # time-outs in a row
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
 class UnitStatistics:
-    """Counts of one unit since start; `silent` time-outs in a row, last at `silent_us`; reads wait
-    for `retry_us`.
+    """Counters of one unit since start.
 
-    `stray_frames` (unit BUS only): valid frames nobody asked for: a late reply, another master, an
-    echo not configured.
+    `silent`: time-outs in a row, the last at `silent_us`. Reads wait until `retry_us`.
+    `stray_frames` (unit BUS only): valid frames without a request: a late reply, another master, or
+    an echo that is not configured.
     """
 
     COUNTERS = tuple("sent ok timeout exception bad_reply noise_bytes stray_frames silent".split())
     __slots__ = (*COUNTERS, "silent_us", "retry_us")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
         self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
 
     def note_silence(self, now_us: int) -> None:
-        """No reply came; from SILENT_AFTER in a row on its reads wait, twice as long each time."""
+        """Count a time-out. From SILENT_AFTER in a row on reads wait, twice as long each time."""
         self.silent += 1
         self.silent_us = now_us
         if self.silent >= SILENT_AFTER:

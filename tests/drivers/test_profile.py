@@ -122,7 +122,7 @@ range = [-1, 1] => range = [1, -1]
 , range = [-1, 1] =>
     registers.power_factor_1.range: missing; allowed [low, high]
 range = [-1, 1] => range = [-1, 1], scale = 1000
-    registers.power_factor_1.scale: 1000; allowed 1, it is taken as it is
+    registers.power_factor_1.scale: 1000; allowed 1, the raw value is used
 unit = "W" => unit = "kW"
     registers.power_1.unit: 'kW'; allowed 'W'
 unit = "V" => unit = "mV"
@@ -162,11 +162,11 @@ calibrated_lfl_vol_ppm = 50000 =>
 full_scale = 1000 =>
     registers.concentration.full_scale: missing; over_range_mask needs it
 today = { => today = {full_scale = 1,
-    registers.today.full_scale: 1; allowed none, it is taken as it is
+    registers.today.full_scale: 1; allowed none, the raw value is used
 calibration_due = { => calibration_due = {scale = 2,
-    registers.calibration_due.scale: 2; allowed 1, it is taken as it is
+    registers.calibration_due.scale: 2; allowed 1, the raw value is used
 status = { => status = {full_scale = 4, over_range_mask = 4,
-    registers.status.full_scale: 4; allowed none, it is taken as it is
+    registers.status.full_scale: 4; allowed none, the raw value is used
 status = { => status = {untrusted_mask = 4,
     registers.status.full_scale: missing; untrusted_mask needs it
 """,

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import bit_message, register_message
 
-from drivers.buses import rtu
+from drivers.buses import crc, rtu
 from tests.repository import SHARED
 from tests.tables import cases
 
@@ -113,7 +113,7 @@ def test_requests_are_those_of_pymodbus(function, address, count, values, levels
 def test_requests_at_their_bounds(build, low, high):
     for value in (low, high):
         request = build(value)
-        assert max(len(request.frame), request.reply_bytes) <= rtu.FRAME_BYTES_MAX
+        assert max(len(request.frame), request.reply_bytes) <= crc.FRAME_BYTES_MAX
     for value in (low - 1, high + 1):
         with pytest.raises(ValueError, match=rf"{value}\b.*allowed .*{low} to") as failure:
             build(value)
@@ -243,7 +243,7 @@ def test_endless_noise_keeps_the_buffer_small():
     receiver.expect(read20())
     for _ in range(100):
         receiver.feed(b"\x01\x02" * 50)
-        assert len(receiver._buffer) <= rtu.FRAME_BYTES_MAX
+        assert len(receiver._buffer) <= crc.FRAME_BYTES_MAX
 
 
 @cases(r"""pieces

@@ -1,0 +1,36 @@
+"""The settings of SunSpec model 704 that give a converter its set-point and its reversion."""
+
+# One read holds these points, in this order.
+SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
+WSET, WSET_RVRT_REM = SETTINGS.index("WSet"), SETTINGS.index("WSetRvrtRem")
+ENABLED, WATTS = 1, 1  # WSetEna, WSetMod
+
+
+def mode() -> tuple[int, ...]:
+    """Registers from WSetEna on: enabled, in watts, set-point 0 W, reversion 0 W."""
+    return ENABLED, WATTS, *words(0), *words(0)
+
+
+def reversion(reversion_s: int) -> tuple[int, ...]:
+    """Registers from WSetEnaRvrt on: a set-point ends by itself after this time."""
+    return ENABLED, *words(reversion_s)
+
+
+def first_wrong(values: tuple[int, ...], reversion_s: int) -> str:
+    """The first setting of a reading that differs from the written one, in words, or ""."""
+    wanted = {
+        "WSetEna": ENABLED,
+        "WSetMod": WATTS,
+        "WSetRvrt": 0,
+        "WSetEnaRvrt": ENABLED,
+        "WSetRvrtTms": reversion_s,
+    }
+    for name, value in zip(SETTINGS, values):
+        if wanted.get(name, value) != value:
+            return f"{name} reads {value}, written {wanted[name]}"
+    return ""
+
+
+def words(value: int) -> tuple[int, int]:
+    """Two registers of a 32-bit integer, high word first."""
+    return value >> 16 & 0xFFFF, value & 0xFFFF

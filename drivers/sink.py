@@ -1,0 +1,16 @@
+"""The process image as a driver sees it: a driver stores integers and sets groups fresh."""
+
+from collections.abc import MutableSequence
+from typing import Protocol
+
+
+class Sink(Protocol):
+    """The process image (controller/core/image.py). A driver writes `inp` before `fresh`."""
+
+    @property
+    def inp(self) -> MutableSequence[int]:
+        """Input signals, by the indexes of safety.signals.Layout."""
+
+    @property
+    def fresh(self) -> MutableSequence[int]:
+        """1 for each group that arrived whole since the last tick."""
