@@ -1,1 +1,1 @@
-"""One read model of the journal, shared by console, commands and recorder."""
+"""One read model of the journal for console, commands and recorder."""

@@ -1,14 +1,17 @@
-"""Alarms: what is dangerous, what tripped first, what to check in which order, what a reset needs,
-what a start waits for.
+"""The page `alarms`: the rows by danger, the first-out, the checks in their order, and the
+conditions of a reset and of a start.
 """
 
 from controller.core import image, reasons
+from controller.journal.history import History
+from controller.journal.snapshot import Shadow
 from controller.run import run_request
 from controller.state import base, propagation, record, rows
+from controller.state.base import Facts
 from controller.state.reset_code import code_of, command_of
 from safety import latches as l, matrix as m, parameters as p, signals as s
 
-RESTS = {
+STANDBY = {  # why the cabinet is in standby
     run_request.PERSON: "person",
     run_request.TEST: "test",
     run_request.LOCK_OUT: "lock-out",
@@ -16,13 +19,11 @@ RESTS = {
     run_request.ROW: "row",
     run_request.RESTART: "restart",
 }
-CAUSES = ("first_out", "cause_mask", *image.PEER)  # what a reset names
+CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
 
 
-def facts(shadow, history, recorded=None) -> dict:
-    """The page `alarms` as plain data; recorded: record.Record or None, for what began before the
-    journal.
-    """
+def facts(shadow: Shadow, history: History, recorded: record.Record | None = None) -> Facts:
+    """The page `alarms` as plain data; recorded: for rows that began before the journal."""
     found = [
         rows.row_of(shadow, name, history.began_ms.get(name), history.began_code.get(name, 0))
         for name in shadow.standing
@@ -54,28 +55,28 @@ def facts(shadow, history, recorded=None) -> dict:
     }
 
 
-def _recorded(row, recorded):
+def _recorded(row: Facts, recorded: record.Record | None) -> str | None:
     """When the recorder saw this row begin, as text; None when unknown."""
     scope = row["instance"].partition(".")[2] or "cabinet"
     found = recorded.began(row["stage"], scope) if recorded else None
     return record.utc_text(found["utc_us"], found["utc_source"]) if found else None
 
 
-def check(ordered: list) -> list:
-    """What to look at, in order, each remedy once: [{rows: [stage, ...], remedy}]."""
-    found = {}
+def check(ordered: list[Facts]) -> list[Facts]:
+    """The remedies in order, each once: [{rows: [stage, ...], remedy}]."""
+    found: dict[str, list[str]] = {}
     for row in ordered:
         found.setdefault(row["reason"]["remedy"], []).append(row["stage"])
     return [{"rows": stages, "remedy": remedy} for remedy, stages in found.items()]
 
 
-def reset(shadow, standing: list) -> dict:
-    """What a reset needs now: {needs, left, allowed, next_token_ms, CAUSES, code, command, result,
-    waits}.
+def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
+    """The conditions of a reset now: {needs, left, allowed, next_token_ms, CAUSES, code, command,
+    result, waits}.
 
-    needs: None (nothing is latched), "remote" or "key"; waits: instances whose cause is not gone
-    long enough, with the time still due (None while active); result: of such a reset now, in this
-    channel.
+    needs: None (nothing is latched), "remote" or "key". waits: instances whose cause is not gone
+    long enough, with the time that is left (None while active). result: of such a reset now, in
+    this channel.
     """
     rules = shadow.core.kernel.latches
     latched = [row for row in standing if row["is_latched"]]
@@ -106,11 +107,9 @@ def reset(shadow, standing: list) -> dict:
     }
 
 
-def typed(shadow, standing: list) -> dict:
-    """What a person types to reset all this: {code, command}, of both channels; both None when
-    nothing waits for a reset.
-
-    command: None also until a key reset finds the key turned.
+def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
+    """The command that a person types to reset both channels: {code, command}; both None when
+    nothing waits for a reset. command: also None while a key reset needs the key out of RUN first.
     """
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
@@ -120,29 +119,29 @@ def typed(shadow, standing: list) -> dict:
     }
 
 
-def next_token_ms(shadow) -> int | None:
-    """Time until one more remote reset is allowed, ms; None while all are there or none ever is."""
+def next_token_ms(shadow: Shadow) -> int | None:
+    """Time until one more remote reset is allowed, ms; None if all are left or none is allowed."""
     rules, tick_ms = shadow.core.kernel.latches, base.tick_ms(shadow)
     spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
-    wait = len(spent) - rules.allowed + 1  # that many must come back before one more is allowed
+    wait = len(spent) - rules.allowed + 1  # so many must come back before one more is allowed
     if not spent or not rules.allowed:
         return None
     return sorted(spent)[max(0, wait - 1)] * tick_ms
 
 
-def start(shadow) -> dict:
-    """What the start waits for: {state, waits_for, checklist, is_asked_to_run, rests,
+def start(shadow: Shadow) -> Facts:
+    """The conditions of a start: {state, waits_for, checklist, is_asked_to_run, rests,
     resets_per_hour_max}.
 
-    rests: {"why", "name"}: why it rests until somebody starts it, one of RESTS, and whose lock-out
-    it was; None while it is asked to run or locked out. checklist: {"done", "total"} items of the
-    start evidence; None once something closes, when only a part applies.
+    rests: {"why", "name"}: why the cabinet is in standby, one of STANDBY, and the person whose
+    lock-out has ended; None while the cabinet is asked to run or locked out. checklist: {"done",
+    "total"} items of the start checklist; None once a contactor closes, when only a part applies.
     """
     out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
     waiting = missing and state not in (s.RUNNING, s.STOPPING)
     is_asked = bool(shadow.inp[s.RUN_REQUEST])
     code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
-    rests = {"why": RESTS.get(code, RESTS[run_request.PERSON]), "name": image.name_of(name)}
+    rests = {"why": STANDBY.get(code, STANDBY[run_request.PERSON]), "name": image.name_of(name)}
     checklist = {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]}
     return {
         "state": s.STATES[state],

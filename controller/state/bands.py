@@ -1,38 +1,44 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
 The samples come from the replies of meters and converters in the journal. A reply that repeats the
-value before it is the hold of the meter and no sample: the hold would fill the upper band. A band
-is observable up to a third of the rate of the samples. `spectrum.py` defines the rms. The loop does
-none of this.
+value before it is not a sample, because the hold of the meter would fill the upper band. A band is
+observable up to a third of the rate of the samples. `spectrum.py` defines the rms. The loop never
+computes it.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
 
 from controller.core import parameters
+from controller.journal.frame import Frame
+from controller.journal.snapshot import Snapshot
 from controller.state import spectrum
+from controller.state.base import Facts
 from safety import parameters as p, signals as s
 
 BANDS_Hz = {"0.1-0.5 Hz": (0.1, 0.5), "0.5-3 Hz": (0.5, 3.0), "3-20 Hz": (3.0, 20.0)}
 SERIES = ("load", "grid", "battery")
 WINDOW_MS = 60_000
+Reply = tuple[int, int]  # (time, ms; power, W)
 PERIODS_MIN = 3  # of the lower edge of a band, without a gap
-GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; the window begins behind a longer one
+GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; after a longer gap the window restarts
 LOST_PERCENT_MAX = 20
-KEPT_FOR_MS = 5000  # `Samples.facts` computes no more often
-CHANGES_MIN = 8  # fewer changes of the value do not show for how long a meter holds it
+KEPT_FOR_MS = 5000  # `Samples.facts` computes at most so often
+CHANGES_MIN = 8  # of the value; fewer do not show how long a meter holds a value
 
 
 class Samples:
-    """Feed every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
+    """Feed every frame, in order, after it was applied to `seen`."""
 
-    def __init__(self, seen):
+    def __init__(self, seen: Snapshot) -> None:
         header, layout = seen.reader.header, seen.layout
         self._inp = seen.inp
         self._tick_ms = header["safety_image"][p.H_TICK_MS]
         self._sample_ms = _sample_ms(header)
-        self._now_ms, self._sequence = 0, None
-        self._facts: tuple[int, dict] | None = None
+        self._now_ms = 0
+        self._sequence: int | None = None
+        self._facts: tuple[int, Facts] | None = None  # (when they were computed, ms; facts)
         units = range(layout.units)
         self._replies = {
             "load": _Replies([s.G_METER_LOAD], [s.LOAD_POWER_W]),
@@ -43,22 +49,22 @@ class Samples:
             ),
         }
 
-    def feed(self, frame) -> None:
+    def feed(self, frame: Frame) -> None:
         """Take the replies of one tick."""
-        if self._sequence is not None:  # frames that a reader has lost were ticks too
+        if self._sequence is not None:  # a frame that the reader has lost was a tick too
             lost = max(0, frame.sequence - self._sequence - 1)
             self._now_ms += (lost + frame.elapsed_ticks) * self._tick_ms
         self._sequence = frame.sequence
         for replies in self._replies.values():
             replies.feed(self._now_ms, frame.fresh, self._inp)
 
-    def facts(self) -> dict:
-        """{window_s, load, grid, battery}; of each what `measured` gives, at most 5 s old."""
+    def facts(self) -> Facts:
+        """{window_s, load, grid, battery}, each as of `measured`, at most 5 s old."""
         if self._facts is None or self._now_ms - self._facts[0] >= KEPT_FOR_MS:
             self._facts = self._now_ms, self._computed()
         return self._facts[1]
 
-    def _computed(self) -> dict:
+    def _computed(self) -> Facts:
         floor_ms = max(self._sample_ms, self._tick_ms)
         return {
             "window_s": WINDOW_MS // 1000,
@@ -70,13 +76,13 @@ class Samples:
 
 
 class _Replies:
-    """`kept`: (time, ms; sum of some words, W) of the last WINDOW_MS."""
+    """`kept`: sums of some words, of the last WINDOW_MS."""
 
-    def __init__(self, groups: list[int], words: list[int]):
+    def __init__(self, groups: list[int], words: list[int]) -> None:
         self._groups, self._words, self._waits_for = groups, words, set(groups)
-        self.kept: deque = deque()
+        self.kept: deque[Reply] = deque()
 
-    def feed(self, now_ms: int, fresh: bytes, inp) -> None:
+    def feed(self, now_ms: int, fresh: bytes, inp: Sequence[int]) -> None:
         """Take the words of this tick once every group has replied since the last sum."""
         for group in self._groups:
             if fresh[group]:
@@ -89,19 +95,19 @@ class _Replies:
             self.kept.popleft()
 
 
-def _sample_ms(header: dict) -> int:
-    """How often the load meter has a new value; 0 in the journal of another version."""
+def _sample_ms(header: Facts) -> int:
+    """Time between new values of the load meter, ms; 0 in the journal of another version."""
     try:
         return parameters.settings_of(header["control_image"])["track_sample_ms"]
     except (KeyError, ValueError):
         return 0
 
 
-def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
+def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int) -> Facts:
     """{sample_ms, observable_to_Hz, rms_W: {band: W or None}, not_observable: {band: why}} of one
     power. A band that is observable in part has both an rms, of that part, and a reason.
 
-    replies: (time, ms; W), oldest first. sample_ms: the samples are not closer together than this.
+    replies: oldest first. sample_ms: the samples are not closer together than this.
     """
     gap_ms = max(GAP_MS_MAX, PERIODS_MIN * sample_ms)
     kept = _unbroken(list(replies), now_ms, gap_ms)
@@ -119,15 +125,15 @@ def measured(replies, now_ms: int, tick_ms: int, sample_ms: int) -> dict:
     return in_bands(powers, step_s, len(values) * step_s, step_s)
 
 
-def none_of(why: dict[str, str]) -> dict:
+def none_of(why: dict[str, str]) -> Facts:
     """As `measured`, without any rms. why: {band: reason}."""
     rms_W = dict.fromkeys(BANDS_Hz)
     return {"sample_ms": None, "observable_to_Hz": None, "rms_W": rms_W, "not_observable": why}
 
 
-def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> dict:
-    """As `measured`. powers: of spectrum.powers, of samples step_s apart over span_s; sample_s: how
-    often the meter has a new one.
+def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
+    """As `measured`. powers: of spectrum.powers, from samples step_s apart over span_s; sample_s:
+    time between new values of the meter.
     """
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}
@@ -153,8 +159,8 @@ def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float)
     }
 
 
-def _unbroken(replies: list, now_ms: int, gap_ms: int) -> list:
-    """The replies behind the last gap; none while the newest one is too old."""
+def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
+    """The replies after the last gap; an empty list while the newest reply is too old."""
     if not replies or now_ms - replies[-1][0] > gap_ms:
         return []
     first = len(replies) - 1
@@ -163,33 +169,33 @@ def _unbroken(replies: list, now_ms: int, gap_ms: int) -> list:
     return replies[first:]
 
 
-def _spacing_ms(replies: list) -> int:
+def _spacing_ms(replies: list[Reply]) -> int:
     return round(median([new[0] - old[0] for old, new in zip(replies, replies[1:])]))
 
 
-def _spread(kept: list, changes: list, step_ms: int, tick_ms: int) -> list:
+def _spread(
+    kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
+) -> list[int | None]:
     """The last value in each step of time, None in a step without a reply.
 
-    The steps begin where the changes of the value fall into most of them: one sample each.
+    The shift of the steps is the one with the most steps that hold a change: one sample each.
     """
     first_ms = kept[0][0]
     shift_ms = max(
         range(0, step_ms, tick_ms),
         key=lambda shift: len({(at_ms - first_ms + shift) // step_ms for at_ms, _ in changes}),
     )
-    values = [None] * ((kept[-1][0] - first_ms + shift_ms) // step_ms + 1)
+    values: list[int | None] = [None] * ((kept[-1][0] - first_ms + shift_ms) // step_ms + 1)
     for at_ms, power_W in kept:
         values[(at_ms - first_ms + shift_ms) // step_ms] = power_W
     return values
 
 
-def _bridged(values: list) -> list[float]:
+def _bridged(values: Sequence[int | None]) -> list[float]:
     """The values with a straight line instead of each None; both ends are known."""
-    found, last = [float(values[0])], 0
-    for place, value in enumerate(values[1:], 1):
-        if value is None:
-            continue
-        slope = (value - values[last]) / (place - last)
-        found += [values[last] + slope * step for step in range(1, place - last + 1)]
-        last = place
+    known = [(place, value) for place, value in enumerate(values) if value is not None]
+    found = [float(known[0][1])]
+    for (first, before), (last, after) in zip(known, known[1:]):
+        slope = (after - before) / (last - first)
+        found += [before + slope * step for step in range(1, last - first + 1)]
     return found

@@ -1,13 +1,23 @@
-"""Parts of every page's facts: reasons, ages, and values that are None while unknown."""
+"""Parts of every page's facts. Functions return None while a signal is unknown."""
+
+from typing import Any
 
 from controller.core import image, reasons
-from controller.journal.history import STAGES
+from controller.journal.history import STAGES, Moment
+from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
 from controller.run import peer_words
 from safety import parameters as p, signals as s
 
+Facts = dict[str, Any]  # plain data: the console prints it, `--json` shows it
+Computed = Shadow | Moment  # a snapshot whose core is in the controller's state
+# places in a row of the kernel's input tables (signals.CABINET_INPUTS and alike)
+INPUT_NAME, INPUT_LOW, INPUT_GROUP = 0, 2, 4
+PEER_FIRST_OUT = 2  # place in Snapshot.causes: first-out of channel B; its mask follows
+_TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
-def reason(code: int):
+
+def reason(code: int) -> Facts | None:
     """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
     if code == reasons.NONE:
         return None
@@ -21,30 +31,30 @@ def reason(code: int):
     }
 
 
-def tick_ms(shadow) -> int:
+def tick_ms(shadow: Computed) -> int:
     """Length of a tick of this controller, ms."""
     return shadow.core.safety_image[p.H_TICK_MS]
 
 
-def uptime_ms(shadow) -> int:
-    """Ticks since the controller's start, as time."""
-    return shadow.sequence * tick_ms(shadow)
+def uptime_ms(shadow: Computed) -> int:
+    """Time since the controller's start, counted in ticks, ms."""
+    return (shadow.sequence or 0) * tick_ms(shadow)
 
 
-def age_ms(shadow, group: int):
+def age_ms(shadow: Computed, group: int) -> int | None:
     """Age of a freshness group, ms; None if it was never seen."""
     ages = shadow.core.kernel.features.ages
     return ages.ticks[group] * tick_ms(shadow) if ages.seen[group] else None
 
 
-def known(shadow, group: int) -> bool:
-    """True while the group counts as known: seen, and within its budget."""
+def known(shadow: Computed, group: int) -> bool:
+    """True while the group was seen and is within its budget."""
     return bool(shadow.core.kernel.features.ages.known(group))
 
 
-def bit_names(device: dict, bits: int | None) -> list:
-    """What the bits of a device of the journal's header are called; "bit 9": its profile names it
-    not. Names in the order of the profile.
+def bit_names(device: Facts, bits: int | None) -> list[str]:
+    """Names of the bits that a device of the journal's header reports, in the order of its profile.
+    "bit 9": the profile has no name for it.
     """
     known, rest = device.get("fault_bits", {}), bits or 0
     names = [name for name, bit in known.items() if rest >> bit & 1]
@@ -54,47 +64,48 @@ def bit_names(device: dict, bits: int | None) -> list:
     return names + [f"bit {bit}" for bit in unknown]
 
 
-def cabinet_value(shadow, index: int) -> int | None:
+def cabinet_value(shadow: Computed, index: int) -> int | None:
     """Input `index` of CABINET_INPUTS, None while its group is not known."""
-    return shadow.inp[index] if known(shadow, s.CABINET_INPUTS[index][4]) else None
+    return shadow.inp[index] if known(shadow, int(s.CABINET_INPUTS[index][INPUT_GROUP])) else None
 
 
-def unit_value(shadow, unit: int, index: int):
+def unit_value(shadow: Computed, unit: int, index: int) -> int | None:
     """Input `index` of UNIT_INPUTS of a unit (from 0), None while its group is not known."""
-    group = shadow.layout.unit_group(unit, s.UNIT_INPUTS[index][4])
+    group = shadow.layout.unit_group(unit, int(s.UNIT_INPUTS[index][INPUT_GROUP]))
     return shadow.inp[shadow.layout.unit_input(unit, index)] if known(shadow, group) else None
 
 
-def rack_value(shadow, rack: int, index: int) -> int | None:
+def rack_value(shadow: Computed, rack: int, index: int) -> int | None:
     """Input `index` of RACK_INPUTS of a rack (from 0), None while its group is not known."""
-    group = shadow.layout.rack_group(rack, s.RACK_INPUTS[index][4])
+    group = shadow.layout.rack_group(rack, int(s.RACK_INPUTS[index][INPUT_GROUP]))
     return shadow.inp[shadow.layout.rack_input(rack, index)] if known(shadow, group) else None
 
 
-def battery_W(shadow) -> int | None:
+def battery_W(shadow: Computed) -> int | None:
     """Measured power of all converters, W; None while one is unknown."""
     values = [unit_value(shadow, unit, s.PCS_POWER_W) for unit in range(shadow.layout.units)]
-    return None if None in values else sum(values)
+    found = [value for value in values if value is not None]
+    return sum(found) if len(found) == len(values) else None
 
 
-def rack_parameter(shadow, rack: int, index: int) -> int:
+def rack_parameter(shadow: Computed, rack: int, index: int) -> int:
     """Word `index` of RACK_PARAMETERS of a rack (from 0) in the safety image."""
     core = shadow.core
     return core.safety_image[core.kernel.bounds.map.rack + rack * p.RACK_WORDS + index]
 
 
-def unit_parameter(shadow, unit: int, index: int) -> int:
+def unit_parameter(shadow: Computed, unit: int, index: int) -> int:
     """Word `index` of UNIT_PARAMETERS of a unit (from 0) in the safety image."""
     core = shadow.core
     return core.safety_image[core.kernel.bounds.map.unit + unit * p.UNIT_WORDS + index]
 
 
-def cabinet_parameter(shadow, index: int) -> int:
+def cabinet_parameter(shadow: Computed, index: int) -> int:
     """Word `index` of CABINET_PARAMETERS in the safety image."""
     return shadow.core.safety_image[shadow.core.kernel.bounds.map.cabinet + index]
 
 
-def head(shadow) -> dict:
+def head(shadow: Shadow) -> Facts:
     """The facts at the top of every page."""
     names = shadow.reader.header.get("names", {})
     return {
@@ -108,28 +119,31 @@ def head(shadow) -> dict:
     }
 
 
-def danger_of(shadow) -> dict:
-    """{level, name, words}: the most dangerous of what is active or latched in either channel;
-    words: what a person does first, "" where the remedies are enough.
+def stage_of(instance: str) -> tuple:
+    """The stage of the matrix of an instance name such as 29.rack2."""
+    return STAGES[instance.partition(".")[0]]
+
+
+def danger_of(shadow: Snapshot) -> Facts:
+    """{level, name, words} of the most dangerous row that is active or latched in either channel.
+    words: the first action of a person near the cabinet, "" where the remedies are enough.
     """
-    found = [STAGES[name.partition(".")[0]] for name in shadow.standing]
-    in_b = peer_words.stage_in_b(shadow.causes[2])
+    found = [stage_of(name) for name in shadow.standing]
+    in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
     level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)
     return {"level": level, "name": danger.NAMES[level], "words": danger.FIRST[level]}
 
 
-def test_left_ms(shadow):
-    """Time left of TEST mode as the kernel counts it, ms; 0 while it stops at its end; None in
-    other modes.
+def test_left_ms(shadow: Shadow) -> int | None:
+    """Time left of TEST mode as the kernel counts it, ms; None in other modes. 0 while the cabinet
+    stops at the end of the test.
     """
+    if not shadow.inp[s.TEST_REQUEST]:
+        return None
     permit = shadow.core.kernel.permit
-    return (
-        max(0, permit.test_ticks - permit.tried[1]) * tick_ms(shadow)
-        if shadow.inp[s.TEST_REQUEST]
-        else None
-    )
+    return max(0, permit.test_ticks - permit.tried[_TESTED_TICKS]) * tick_ms(shadow)
 
 
-def locked_out_by(shadow) -> str | None:
+def locked_out_by(shadow: Snapshot) -> str | None:
     """Name of the person who has locked the cabinet out, None without one."""
     return image.name_of(shadow.inp[image.places(shadow.layout)["locked_out"]]) or None

@@ -1,9 +1,13 @@
-"""Events: of the recorder, or without one of the keyframes of the present journal."""
+"""The page `events`: from the recorder, or from the keyframes of the journal without a recorder."""
+
+from collections.abc import Iterable
 
 from controller.core import reasons
 from controller.journal import history as h
+from controller.journal.snapshot import Shadow
 from controller.rows import reason_words
 from controller.state import base, record
+from controller.state.base import Facts
 from controller.system import utc
 from safety import matrix as m
 
@@ -11,8 +15,8 @@ WORDS = ("kind", "code", "scope", "text")
 TAILS = {h.BEGAN: "", h.CEASED: ": no longer active or latched", h.FIRST_OUT: " is the first-out"}
 
 
-def facts(shadow, history, recorded) -> dict:
-    """The page `events` as plain data, oldest first; recorded: record.Record or None."""
+def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) -> Facts:
+    """The page `events` as plain data, oldest first."""
     source = "No recorder: from the journal of this run, times since its start."
     events = [_of_journal(event) for event in history.events] if recorded is None else []
     if recorded is not None:
@@ -23,13 +27,14 @@ def facts(shadow, history, recorded) -> dict:
     return {**base.head(shadow), "source": source, "events": events}
 
 
-def _in_order(events):
-    """Events as they happened. After a gap a recorder writes the events of the journal behind its
-    words about the gap; the uptime restores the order.
+def _in_order(events: Iterable[Facts]) -> list[Facts]:
+    """Events in the order of their uptime, because a recorder writes late events of the journal
+    behind its note about a gap.
 
-    The uptime begins anew with each boot, and the day may be set: no event moves across either.
+    No event moves across a boot, where the uptime begins anew, nor across a step of the clock.
     """
-    parts, before_us = [], None
+    parts: list[list[Facts]] = []
+    before_us = None
     for event in events:
         offset_us = event["utc_us"] - 1000 * event["uptime_ms"]
         if before_us is None or abs(offset_us - before_us) > utc.STEP_US:
@@ -39,7 +44,7 @@ def _in_order(events):
     return [event for part in parts for event in sorted(part, key=lambda event: event["uptime_ms"])]
 
 
-def _of_journal(event):
+def _of_journal(event: Facts) -> Facts:
     if event["kind"] == h.STATE:
         return {
             "uptime_ms": event["uptime_ms"],
@@ -49,7 +54,7 @@ def _of_journal(event):
             "text": event["state"],
         }
     name = event["stage"]
-    stage = h.STAGES[name.partition(".")[0]]
+    stage = base.stage_of(name)
     code = reasons.ROW + stage[m.S_ROW]
     own, sentence, _ = reason_words.stage_text(stage)
     words = f"{stage[m.S_ID]}: {own}" + f". {sentence}" * (event["kind"] == h.BEGAN)

@@ -1,9 +1,13 @@
 """Hints in force: value, remaining validity, fallback, and the source that binds."""
 
+from collections.abc import Sequence
+
 from controller.core import hint_codes, hint_sources
 from controller.core.policies import hint_outputs as t, hint_table
+from controller.journal.snapshot import Shadow, Snapshot
+from controller.state.base import Facts
 
-# {what: (word with its source, quantities of that source that may bind it)}
+# {bound: (word with its source, quantities of that source that may set it)}
 BINDING = {
     "control": (t.O_CONTROL_SOURCE, ("power_W",)),
     "charge_W_max": (t.O_CHARGE_SOURCE, ("charge_W_max", "import_W_max")),
@@ -13,8 +17,8 @@ BINDING = {
 }
 
 
-def words(shadow):
-    """The words that the hint table publishes, () where a journal has none."""
+def words(shadow: Snapshot) -> Sequence[int]:
+    """The words that the hint table publishes, () in a journal without them."""
     names = shadow.output_names
     if t.HINT_OUTPUTS[0] not in names:
         return ()
@@ -22,20 +26,20 @@ def words(shadow):
     return shadow.out[first : first + t.output_count(len(source_names(shadow)))]
 
 
-def source_names(shadow) -> list:
+def source_names(shadow: Snapshot) -> list[str]:
     """Names of the sources by index."""
     return shadow.reader.header.get("source_names", [])
 
 
-def binding(shadow) -> dict:
-    """{what: name of the source whose hint is in force there, or None}."""
+def binding(shadow: Snapshot) -> dict[str, str | None]:
+    """{bound: name of the source whose hint sets it, or None}."""
     out, names = words(shadow), source_names(shadow)
     return {
-        what: names[out[at] - 1] if out and out[at] else None for what, (at, _) in BINDING.items()
+        bound: names[out[at] - 1] if out and out[at] else None for bound, (at, _) in BINDING.items()
     }
 
 
-def in_force(shadow) -> list:
+def in_force(shadow: Shadow) -> list[Facts]:
     """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of every quantity that a
     source has in force.
     """
@@ -48,9 +52,9 @@ def in_force(shadow) -> list:
     ]
 
 
-def _entry(shadow, out, index, name, quantity):
-    """One quantity of one source. is_heartbeat_owed: its fallback waits for a heartbeat, and not
-    only for the first hint since the start.
+def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: int) -> Facts:
+    """One quantity of one source. is_heartbeat_owed: the fallback ends only after a heartbeat and a
+    hint; before the first hint since the start a hint alone ends it.
     """
     value_W, valid_s, state = [
         out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
@@ -69,7 +73,7 @@ def _entry(shadow, out, index, name, quantity):
     }
 
 
-def fallback_W(shadow, index: int, quantity: int):
+def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
     """The fallback of a source, W; None without one."""
     image = shadow.reader.header["source_image"]
     at = hint_sources.HEADER_WORDS + index * hint_sources.SOURCE_WORDS + hint_sources.W_FALLBACK
@@ -77,21 +81,21 @@ def fallback_W(shadow, index: int, quantity: int):
     return None if value_W == hint_sources.ABSENT_W else value_W
 
 
-def remaining_Wh(shadow):
+def remaining_Wh(shadow: Snapshot) -> int | None:
     """Energy above the reserve, Wh; None in a journal without it."""
     out = words(shadow)
     return out[t.O_REMAINING_WH] if out else None
 
 
-def of_source(shadow, what: str) -> list:
-    """The entries in force of the source that binds `what` (a key of BINDING).
+def of_source(shadow: Shadow, bound: str) -> list[Facts]:
+    """The entries in force of the source that sets `bound` (a key of BINDING).
 
-    A source whose role does not oblige the battery narrows charging with its import maximum: then
-    that is the entry.
+    Without an entry of that quantity it is the import or export maximum of the source: a role that
+    does not oblige the battery narrows charging and discharging with them.
     """
-    name = binding(shadow)[what]
+    name = binding(shadow)[bound]
     own = [each for each in in_force(shadow) if each["source"] == name]
-    for quantity in BINDING[what][1]:
+    for quantity in BINDING[bound][1]:
         found = [each for each in own if each["quantity"] == quantity]
         if found:
             return found

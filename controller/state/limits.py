@@ -1,47 +1,55 @@
-"""The numbers behind each limit, from the shadow's kernel: which rack, cell, age, rows."""
+"""The numbers behind each limit, from the shadow's kernel: rack, cell, age and rows that decide.
+
+A `way` is 0 for charge and 1 for discharge.
+"""
+
+from collections.abc import Callable, Iterable
 
 from controller.core import reasons
+from controller.journal.snapshot import Shadow
 from controller.state import base
+from controller.state.base import Facts
 from controller.state.rows import rows_demanding
 from safety import bounds, matrix as m, parameters as p, rack_limits, signals as s, tapers
 
-CODES = reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE  # by the way: 0 charges, 1 discharges
+CODES = reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE  # by way
 CELLS_PER_MODULE_MAX = 32  # a cell's position is module x 32 + cell
+Taper = tuple[Facts, Facts]  # (the reading, both ends of the taper)
 
 
-def way_and_limit(code: int) -> tuple | None:
-    """(0 charge or 1 discharge, number of the kernel's limit) of a reason code, None for others."""
+def way_and_limit(code: int) -> tuple[int, int] | None:
+    """(way, number of the kernel's limit) of a reason code, None for others."""
     for way, codes in enumerate(CODES):
         if code in codes:
             return way, codes.index(code)
     return None
 
 
-def _limit_W(shadow, unit, way, number):
+def _limit_W(shadow: Shadow, unit: int, way: int, number: int) -> int:
     return shadow.core.kernel.bounds.limit_W[(unit * 2 + way) * bounds.LIMIT_COUNT + number]
 
 
-def _lowest_W(shadow, way, numbers):
-    """Sum over the units of the lowest of these limits one way, W >= 0."""
+def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
+    """Sum over the units of the lowest of these limits, W >= 0."""
     units = range(shadow.layout.units)
     return sum([min([_limit_W(shadow, unit, way, each) for each in numbers]) for unit in units])
 
 
-def next_limit(shadow, way: int, number: int) -> tuple:
-    """(W, reason code) of the kernel one way without its limit of that number; the code is the
+def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
+    """(W, reason code) that the kernel would allow without its limit `number`; the code is the
     first unit's.
     """
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
 
-    def order(index):
-        """Of several that leave nothing the kernel names the last of these, else the first."""
+    def order(index: int) -> tuple[int, int]:
+        """Of equal limits the kernel names the first in NAMED; the last if they leave nothing."""
         limit_W, place = _limit_W(shadow, 0, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
     return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]
 
 
-def recovering(shadow, way: int) -> dict | None:
+def recovering(shadow: Shadow, way: int) -> Facts | None:
     """{now_W, to_W, W_per_s} while a permitted power still rises to its limit, else None."""
     signal, layout = s.DISCHARGE_W_MAX if way else s.CHARGE_W_MAX, shadow.layout
     now_W = sum([shadow.out[layout.unit_output(unit, signal)] for unit in range(layout.units)])
@@ -52,7 +60,7 @@ def recovering(shadow, way: int) -> dict | None:
     return {"now_W": now_W, "to_W": to_W, "W_per_s": sum(shadow.core.rated_W) * permille // 1000}
 
 
-def cause(shadow, code: int) -> dict | None:
+def cause(shadow: Shadow, code: int) -> Facts | None:
     """{"kind": ..., numbers} behind a reason code, None where the code is enough."""
     found = way_and_limit(code)
     if found:
@@ -67,10 +75,12 @@ def cause(shadow, code: int) -> dict | None:
     return _of_function(shadow, code)
 
 
-def _unit_of(shadow, way, number):
-    """The unit that this limit holds; of several, or of none, the one that it leaves least."""
+def _unit_of(shadow: Shadow, way: int, number: int) -> int:
+    """The unit that this limit binds. If it binds several units or none, the unit that it leaves
+    the least power.
+    """
 
-    def order(unit):
+    def order(unit: int) -> tuple[int, int]:
         limit_W = _limit_W(shadow, unit, way, number)
         least_W = min([_limit_W(shadow, unit, way, each) for each in range(bounds.LIMIT_COUNT)])
         return limit_W - least_W, limit_W
@@ -78,11 +88,11 @@ def _unit_of(shadow, way, number):
     return min(range(shadow.layout.units), key=order)
 
 
-def _rated(shadow, way, number):
+def _rated(shadow: Shadow, way: int, number: int) -> Facts:
     return {"limit_W": _lowest_W(shadow, way, [number])}
 
 
-def _online(shadow, unit):
+def _online(shadow: Shadow, unit: int) -> list[int]:
     """Racks (from 0) that share the current of a unit."""
     kernel = shadow.core.kernel
     return [
@@ -93,14 +103,12 @@ def _online(shadow, unit):
     ]
 
 
-def _rack_word(shadow, rack, word):
+def _rack_word(shadow: Shadow, rack: int, word: int) -> int:
     return shadow.core.kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
 
 
-def _current(shadow, way, number):
-    """online x current x sharing x voltage (x efficiency): as bounds.Bounds has it, factor by
-    factor.
-    """
+def _current(shadow: Shadow, way: int, number: int) -> Facts:
+    """The factors of bounds.Bounds: racks online x current x sharing x voltage (x efficiency)."""
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
     numbers = {"unit": unit + 1, "racks_online": len(online)}
@@ -122,7 +130,7 @@ def _current(shadow, way, number):
     }
 
 
-def cell(shadow, rack: int, way: int) -> dict | None:
+def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
     """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None
     while unknown.
     """
@@ -131,10 +139,12 @@ def cell(shadow, rack: int, way: int) -> dict | None:
         (s.CELL_VOLTAGE_MV_MIN, s.CELL_POSITION_MIN),
     )
     voltage_mV = base.rack_value(shadow, rack, ends[way][0])
-    if voltage_mV is None or not base.rack_parameter(shadow, rack, p.R_CELLS_REPORTED):
-        return None
     position = base.rack_value(shadow, rack, ends[way][1])
     other_mV = base.rack_value(shadow, rack, ends[1 - way][0])
+    if not base.rack_parameter(shadow, rack, p.R_CELLS_REPORTED):
+        return None
+    if voltage_mV is None or position is None or other_mV is None:
+        return None
     return {
         "rack": rack + 1,
         "module": position // CELLS_PER_MODULE_MAX + 1,
@@ -144,8 +154,8 @@ def cell(shadow, rack: int, way: int) -> dict | None:
     }
 
 
-def _taper(shadow, way, number):
-    """Of the rack that leaves least: its reading, the share left, and both ends of the taper."""
+def _taper(shadow: Shadow, way: int, number: int) -> Facts:
+    """The reading of the rack with the smallest share, that share, and both ends of the taper."""
     words, numbers = _TAPERS[number]
     unit = _unit_of(shadow, way, number)
     online = _online(shadow, unit)
@@ -157,13 +167,13 @@ def _taper(shadow, way, number):
     return {"unit": unit + 1, "rack": rack + 1, **seen, "left_permille": left_permille, **ends}
 
 
-def _cell_voltage(shadow, way, rack):
+def _cell_voltage(shadow: Shadow, way: int, rack: int) -> Taper:
     first = p.R_DISCHARGE_TAPER_MV if way else p.R_CHARGE_TAPER_MV
     full_at, none_at = [base.rack_parameter(shadow, rack, first + end) for end in (0, 1)]
     return {"cell": cell(shadow, rack, way)}, {"full_at_mV": full_at, "none_at_mV": none_at}
 
 
-def _temperature(shadow, way, rack):
+def _temperature(shadow: Shadow, way: int, rack: int) -> Taper:
     features = shadow.core.kernel.features
     at = features.rack_base + rack * m.RACK_FEATURE_COUNT
     hottest, coldest = (
@@ -177,13 +187,13 @@ def _temperature(shadow, way, rack):
     return seen, {"full_at_ddegC": full_at, "none_at_ddegC": none_at}
 
 
-def _state_of_charge(shadow, way, rack):
+def _state_of_charge(shadow: Shadow, way: int, rack: int) -> Taper:
     full_at, none_at = tapers.SOC_TAPER_PERMILLE[way]
     seen = {"soc_permille": base.rack_value(shadow, rack, s.SOC_PERMILLE)}
     return seen, {"full_at_permille": full_at, "none_at_permille": none_at}
 
 
-def _silence(shadow, way, rack):
+def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
     age_ms = shadow.core.kernel.features.ages.oldest_ticks[1 + rack] * base.tick_ms(shadow)
     return {"age_ms": age_ms}, {
         "full_at_ms": base.rack_parameter(shadow, rack, p.R_BMS_WARN_MS),
@@ -191,8 +201,8 @@ def _silence(shadow, way, rack):
     }
 
 
-# Of each limit that a rack leaves a share of: its word for either way, the numbers behind it.
-_TAPERS = {
+# limit: (its word of RACK_LIMITS for each way, the numbers behind it)
+_TAPERS: dict[int, tuple[tuple[int, int], Callable[[Shadow, int, int], Taper]]] = {
     bounds.L_CELL_VOLTAGE_TAPER: (
         (rack_limits.RL_CELL_VOLTAGE, rack_limits.RL_CELL_VOLTAGE + 1),
         _cell_voltage,
@@ -214,8 +224,10 @@ _DEMANDS = {
 }
 
 
-def _rows(shadow, way, number):
-    """The active rows that demand this limit; without one, a controlled stop or a closing does."""
+def _rows(shadow: Shadow, way: int, number: int) -> Facts:
+    """The active rows that demand this limit. Without such a row a controlled stop or a closing of
+    the contactors demands it.
+    """
     demands, level = _DEMANDS[number]
     return {
         "rows": rows_demanding(shadow, demands[way], level),
@@ -223,14 +235,14 @@ def _rows(shadow, way, number):
     }
 
 
-def _permit(shadow, way, number):
+def _permit(shadow: Shadow, way: int, number: int) -> Facts:
     return {
         "state": s.STATES[shadow.out[s.STATE]],
         "waits_for": base.reason(reasons.inhibit_code(shadow.out[s.INHIBIT_REASON])),
     }
 
 
-_KERNEL = {
+_KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
     bounds.L_PCS_RATED: _rated,
     bounds.L_INSTALLER: _rated,
     bounds.L_BMS_CURRENT: _current,
@@ -247,16 +259,16 @@ _KERNEL = {
 }
 
 
-def _soc(shadow):
-    """Lowest state of charge of the racks and which rack's; None while one is unknown."""
+def _soc(shadow: Shadow) -> Facts:
+    """Lowest state of charge and its rack. While one is unknown: None and the first such rack."""
     values = [base.rack_value(shadow, rack, s.SOC_PERMILLE) for rack in range(shadow.layout.racks)]
-    if None in values:
-        return {"soc_permille": None, "rack": values.index(None) + 1}
-    return {"soc_permille": min(values), "rack": values.index(min(values)) + 1}
+    found = [value for value in values if value is not None]
+    lowest = min(found) if len(found) == len(values) else None
+    return {"soc_permille": lowest, "rack": values.index(lowest) + 1}
 
 
-def _of_function(shadow, code):
-    """The numbers of the control function that has this code, None for a code of none."""
+def _of_function(shadow: Shadow, code: int) -> Facts | None:
+    """The numbers of the control function that gives this code; None if no function does."""
     for function in shadow.core.functions.values():
         if code in function.TEXTS:
             found = function.numbers(code)

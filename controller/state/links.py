@@ -1,8 +1,8 @@
-"""Links: every device of the cabinet, its state and the age of its values; the counters of each
-bus; the path delay.
-"""
+"""The page `links`: state of each device, age of its values, counters of each bus, path delay."""
 
+from controller.journal.snapshot import Shadow
 from controller.state import base, path_delay, racks
+from controller.state.base import Facts
 from safety import signals as s
 
 OK, LATE, NEVER = "ok", "LATE", "never heard"
@@ -24,8 +24,8 @@ KINDS = {
 }
 
 
-def facts(shadow, counters) -> dict:
-    """The page `links` as plain data; counters: of link_statistics.read, None without."""
+def facts(shadow: Shadow, counters: Facts | None) -> Facts:
+    """The page `links` as plain data; counters: of link_statistics.read."""
     units, buses = [(counters or {}).get(name, {}) for name in ("units", "buses")]
     header = shadow.reader.header
     devices = [_device(shadow, device, units) for device in header.get("devices", [])]
@@ -39,7 +39,7 @@ def facts(shadow, counters) -> dict:
     }
 
 
-def summary(devices: list) -> dict:
+def summary(devices: list[Facts]) -> dict[str, str]:
     """{kind: the worst state of its devices}, in the order of KINDS."""
     found = {}
     for kind in dict.fromkeys(KINDS.values()):
@@ -49,22 +49,19 @@ def summary(devices: list) -> dict:
     return found
 
 
-def _device(shadow, device, counters):
-    """One device; counters: {(bus, address): of an RTU unit}."""
+def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts]) -> Facts:
+    """One device; counters: {(bus, address): counters of an RTU unit}."""
     role, bus, address = device["role"], device["bus"], device["address"]
     ages, groups = shadow.core.kernel.features.ages, _groups(shadow, role, device["index"])
-    ages_ms = [base.age_ms(shadow, group) for group in groups]
+    age_ms = racks.oldest_ms(shadow, groups)
     is_known = all(base.known(shadow, group) for group in groups)
-    state, age_ms = NEVER, None
-    if None not in ages_ms:
-        state, age_ms = OK if is_known else LATE, max(ages_ms)
     return {
         "device": device["name"],
         "role": role,
         "kind": KINDS[role],
         "bus": bus,
         "address": address,
-        "state": state,
+        "state": NEVER if age_ms is None else OK if is_known else LATE,
         "age_ms": age_ms,
         "late_after_ms": min([ages.budget_ticks[group] for group in groups]) * base.tick_ms(shadow),
         "counters": counters.get((bus, address)) if role != "bms" else None,
@@ -72,16 +69,17 @@ def _device(shadow, device, counters):
     }
 
 
-def _bits(shadow, role, index):
-    """What a BMS or PCS says of itself, as bits."""
+def _bits(shadow: Shadow, role: str, index: int) -> int | None:
+    """Fault bits that a BMS or PCS reports; 0 for other devices, None while unknown."""
     if role == "bms":
         return base.rack_value(shadow, index, s.BMS_FAULT_BITS)
     return base.unit_value(shadow, index, s.PCS_ALARM_BITS) if role == "pcs" else 0
 
 
-def _groups(shadow, role, index):
+def _groups(shadow: Shadow, role: str, index: int) -> list[int]:
+    """Freshness groups that a device fills."""
     if role == "bms":
         return racks.groups(shadow, index)
     if role == "pcs":
         return [shadow.layout.unit_group(index, group) for group in range(s.UNIT_GROUP_COUNT)]
-    return [s.CABINET_GROUPS.index(role)]  # a cabinet's role is the name of its group
+    return [s.CABINET_GROUPS.index(role)]  # other roles have the name of their group

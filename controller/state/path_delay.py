@@ -2,12 +2,13 @@
 
 from controller.core.policies import meter_sign, path_delay
 from controller.journal.snapshot import Shadow
+from controller.state.base import Facts
 
 # by code of meter_sign.O_DELAY_SOURCE
 SOURCES = ("nominal", "measured", "stored", "not believed")
 
 
-def facts(shadow: Shadow) -> dict:
+def facts(shadow: Shadow) -> Facts:
     """{used_ms, source: of SOURCES, found_ms: measured or stored, None without, nominal_ms,
     believed_ms: [lowest, highest]}, ms.
     """

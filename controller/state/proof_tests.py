@@ -1,37 +1,40 @@
-"""Proof tests of the watched controller: its header has the armed rows, the ledger the tests."""
+"""Proof tests: armed rows from the header of the journal, tests from the ledger."""
 
+import contextlib
 import os
 
+from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests
 from controller.system import utc
 from controller.system.paths import plain
 
 
 class Ledger:
-    """`read` the ledger of a state directory: anew only when the file has changed (70 us a record,
-    every second).
+    """The ledger of a state directory. `read` parses the file only after a change, because a record
+    takes 70 us and a page reads every second.
     """
 
-    def __init__(self, state_directory: str):
-        self._directory, self._seen, self._found = state_directory, None, None
+    def __init__(self, state_directory: str) -> None:
+        self._directory = state_directory
+        self._seen: tuple[int, ...] = ()
+        self._found: proof_lines.Found | None = None
 
-    def read(self):
-        """proof_lines.Found. Raises OSError."""
-        try:
+    def read(self) -> proof_lines.Found:
+        """The content now. Raises OSError."""
+        seen: tuple[int, ...] = ()
+        with contextlib.suppress(FileNotFoundError):
             now = os.stat(proof_tests.path_of(self._directory))
             seen = now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
-        except FileNotFoundError:
-            seen = ()
-        if seen != self._seen:
+        if self._found is None or seen != self._seen:
             self._found, self._seen = proof_tests.read(self._directory), seen
         return self._found
 
 
-def facts(header: dict, ledger, utc_us: int, clock: str):
+def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
     """{rows, summary, wrong, clock} as plain data, None for a controller without proof tests.
 
     rows: of proof_state.rows; summary: the next due, in a few words; wrong: lines about the ledger;
-    clock: source of the day (utc.py). With an unknown clock a test may be late unnoticed.
+    clock: source of the day (utc.py), because with an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:
@@ -54,7 +57,7 @@ def facts(header: dict, ledger, utc_us: int, clock: str):
     }
 
 
-def _summary(found, rows, clock):
+def _summary(found: proof_lines.Found, rows: list[Facts], clock: str) -> str:
     if found.breaks:
         return "proof-test ledger damaged"
     next_due = proof_state.summary(rows)

@@ -1,29 +1,32 @@
-"""Course of a runaway: the suspected module, and when fire would reach its neighbours.
+"""How a runaway would go on: the suspected module, and when fire would reach its neighbours.
 
-For people only: it is neither in the matrix's report nor on any interface upstream, and nothing
-that acts reads it.
+For people only: neither the matrix's report nor any interface upstream has it, and no code that
+acts may read it.
 """
 
-from controller.journal.history import STAGES
+from collections.abc import Callable, Sequence
+
+from controller.journal.history import STAGES, History
+from controller.journal.snapshot import Shadow
 from controller.state import base, propagation_map
+from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p, signals as s
 
 SUSPECTING = (21, 22, 23, 24, 53)  # rows that suspect a rack of a thermal runaway
-BURNING = (21, 23, 24)  # of them those that see it happen, where the sensor is as hot as a trigger
-COLLAPSED = 24  # a cell's voltage has gone: it burns however warm the sensor is
-WARMING_S_MAX = 7200.0  # what is longer ago has left no trace, and would only cost time
+BURNING = (21, 23, 24)  # rows that see it happen, while the sensor is as hot as the trigger
+COLLAPSED = 24  # a cell's voltage has gone: it burns at any temperature of the sensor
+WARMING_S_MAX = 7200.0  # longer warming changes no temperature and would only cost time
 DECI, MILLI = 10.0, 1000.0
 
 
-def facts(shadow, history):
-    """The hottest suspected module and propagation_map.Estimate's fields as plain data; None while
-    nothing is suspected, or when the journal predates module adjacency.
+def facts(shadow: Shadow, history: History) -> Facts | None:
+    """The hottest suspected module and propagation_map.Estimate's fields as plain data. None while
+    no module is suspected, or if the journal has no neighbours of modules.
     """
     if "neighbours" not in shadow.reader.header:
         return None
     began_ms = _began_ms(shadow, history, SUSPECTING)
-    found = [_hottest(shadow, rack) for rack in began_ms]
-    found = [one for one in found if one is not None]
+    found = [hottest for rack in began_ms if (hottest := _hottest(shadow, rack))]
     if not found:
         return None
     hot_ddegC, rack, module = max(found)
@@ -43,9 +46,11 @@ def facts(shadow, history):
     }
 
 
-def _began_ms(shadow, history, rows, which=max):
+def _began_ms(
+    shadow: Shadow, history: History, rows: Sequence[int], which: Callable[[int, int], int] = max
+) -> dict[int, int]:
     """{rack from 0: age of the first (which = min: the last) of these rows on it, ms}."""
-    found = {}
+    found: dict[int, int] = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
         if scope and STAGES[stage][m.S_ROW] in rows:
@@ -55,12 +60,12 @@ def _began_ms(shadow, history, rows, which=max):
     return found
 
 
-def _readings(shadow, rack):
+def _readings(shadow: Shadow, rack: int) -> Sequence[int]:
     first = shadow.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
     return shadow.inp[first : first + base.rack_parameter(shadow, rack, p.R_MODULES)]
 
 
-def _hottest(shadow, rack):
+def _hottest(shadow: Shadow, rack: int) -> tuple[int, int, int] | None:
     """(0.1 degC, rack, module), None while the rack's temperatures are not known."""
     readings = _readings(shadow, rack)
     if not readings or not base.known(shadow, shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)):
@@ -68,7 +73,9 @@ def _hottest(shadow, rack):
     return max(readings), rack, readings.index(max(readings))
 
 
-def _seen(shadow, rack, module, began_ms, burning_ms):
+def _seen(
+    shadow: Shadow, rack: int, module: int, began_ms: int, burning_ms: int | None
+) -> propagation_map.Seen:
     readings = sorted(_readings(shadow, rack))
     modules = len(readings)
     median_degC = readings[(modules - 1) // 2] / DECI
@@ -84,8 +91,8 @@ def _seen(shadow, rack, module, began_ms, burning_ms):
     )
 
 
-def _rise_ddegC(shadow, rack, module):
-    """Rise of the module since the kernel's oldest second."""
+def _rise_ddegC(shadow: Shadow, rack: int, module: int) -> int:
+    """Rise of the module since the oldest second that the kernel keeps, 0.1 K."""
     rises = shadow.core.kernel.features.racks.heating
     oldest = rises.history[
         (rack * shadow.layout.modules + module) * heating.HISTORY_S + rises.place[rack * 2]
@@ -93,9 +100,9 @@ def _rise_ddegC(shadow, rack, module):
     return 0 if oldest == heating.NO_HISTORY_DDEGC else _readings(shadow, rack)[module] - oldest
 
 
-def _neighbours(shadow):
-    said = shadow.reader.header["neighbours"]
-    paths = [
-        said[key] / MILLI if said[key] else None for key in ("module_mK_per_W", "rack_mK_per_W")
+def _neighbours(shadow: Shadow) -> propagation_map.Neighbours:
+    found = shadow.reader.header["neighbours"]
+    module, rack = [
+        found[key] / MILLI if found[key] else None for key in ("module_mK_per_W", "rack_mK_per_W")
     ]
-    return propagation_map.Neighbours(float(said["cell_J_per_K"]), *paths)
+    return propagation_map.Neighbours(float(found["cell_J_per_K"]), module, rack)

@@ -1,13 +1,13 @@
-"""Time to neighbour: when the next cell, module and rack would run away if nothing changed. Never
-read by the loop.
+"""Time to neighbour: when the next cell, module and rack would run away if nothing changed.
 
 A chain of cells as in section 5 of the fact table: `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra
-+ Q`; at its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
-Steps of 5 s, 30 minutes ahead. Nothing that acts may import this: no trip waits for an estimate (a
-test looks). Heat by jets, flames and hot gas is not in it.
++ Q`. At its trigger temperature a cell begins to release its energy, `Q = (E - released) / tau`.
+Steps of 5 s, 30 minutes ahead. The model leaves out heat by jets, flames and hot gas. A test checks
+that no code that acts imports it, because a trip must never wait for an estimate.
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 # triggers move by less than half a minute between 0.5 and 10 s (calibration check below Table E)
@@ -16,17 +16,17 @@ AHEAD_S = 1800.0
 # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
-RADIATES_DEGC = 200.0  # below it radiation is next to nothing
-# of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values below belong to it
+RADIATES_DEGC = 200.0  # below it radiation is negligible
+# of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values of CELLS are for this cell
 REFERENCE_J_PER_K = 2211.0
 
 
 class Cell(NamedTuple):
-    """One kind of cell. cell_K_per_W: from cell to cell, the ends of what the unit test allows."""
+    """One kind of cell. cell_K_per_W: from cell to cell, the range that the unit test allows."""
 
     release_J: float
     release_s: float
-    cell_K_per_W: tuple
+    cell_K_per_W: tuple[float, float]
     air_K_per_W: float
     trigger_degC: float
 
@@ -42,10 +42,11 @@ CELLS = {
 
 
 class Seen(NamedTuple):
-    """What is known of the module: cells in it, temperature and rise of its hottest cell,
-    temperature of modules that are well and of the air; warming_s: since when the cell has been
-    warming from there, and its neighbours with it; burning_s: for how long it has been running
-    away, None while it has not.
+    """The suspected module: its number of cells, temperature and rise of its hottest cell,
+    temperature of the healthy modules and of the air.
+
+    warming_s: how long the cell has warmed from others_degC, and its neighbours with it. burning_s:
+    how long it has been running away; None before that.
     """
 
     cells: int
@@ -54,44 +55,48 @@ class Seen(NamedTuple):
     others_degC: float
     air_degC: float
     warming_s: float = 0.0
-    burning_s: object = None
+    burning_s: float | None = None
 
     @property
     def past_s(self) -> float:
-        """So long ago everything still had others_degC."""
+        """Time since every cell had others_degC, s."""
         return max(self.warming_s, self.burning_s or 0.0)
 
 
 class Neighbours(NamedTuple):
-    """Of the type file: heat capacity of a cell; resistance from a module to the one beside it in
-    its rack, and to its neighbour in the next rack, K/W; None: no path for heat.
+    """From the type file: heat capacity of a cell; resistance from a module to the next module in
+    its rack, and to the next rack, K/W; None: no path for heat.
     """
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
-    module_K_per_W: object = 1.06
-    rack_K_per_W: object = None
+    module_K_per_W: float | None = 1.06
+    rack_K_per_W: float | None = None
 
 
 class Face(NamedTuple):
-    """Between a cell and the one it faces in the module beside, for the reference cell."""
+    """Between a cell and the opposite cell of the next module, for the reference cell."""
 
     K_per_W: float
     radiation_W_per_K4: float
 
 
+Time_s = float | None  # None: not within the time looked ahead
+Range_s = tuple[Time_s, Time_s]  # (soonest, latest), from now
+
+
 class Estimate(NamedTuple):
-    """(soonest, latest) in s from now over the range of resistances, None = not within AHEAD_S;
-    cells: (fewest, most) that are at risk within AHEAD_S, the one that began not counted.
+    """Times over the range of resistances. cells_at_risk: (fewest, most) within AHEAD_S, without
+    the first cell.
     """
 
-    next_cell_s: tuple
-    next_module_s: tuple
-    next_rack_s: tuple
-    cells_at_risk: tuple
+    next_cell_s: Range_s
+    next_module_s: Range_s
+    next_rack_s: Range_s
+    cells_at_risk: tuple[int, int]
 
 
-def estimate(kind: str, seen, neighbours=Neighbours()):
-    """Estimate of a suspected module. kind: of CELLS; seen: Seen; neighbours: Neighbours."""
+def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Estimate:
+    """Estimate of a suspected module; kind: of CELLS."""
     cell = CELLS[kind]
     from_end = [triggers(cell, seen, at_K_per_W, 0) for at_K_per_W in cell.cell_K_per_W]
     from_middle = [
@@ -112,9 +117,11 @@ def estimate(kind: str, seen, neighbours=Neighbours()):
     )
 
 
-def _beside(cell, seen, neighbours, cell_K_per_W, path_K_per_W):
-    """When the first cell of a module beside triggers, None without a path. Both modules' cells
-    face each other.
+def _beside(
+    cell: Cell, seen: Seen, neighbours: Neighbours, cell_K_per_W: float, path_K_per_W: float | None
+) -> Time_s:
+    """When the first cell of the next module triggers, None without a path. Each cell faces one
+    cell of the next module.
     """
     if path_K_per_W is None:
         return None
@@ -123,23 +130,29 @@ def _beside(cell, seen, neighbours, cell_K_per_W, path_K_per_W):
     return _first(triggers(cell, seen, cell_K_per_W, 0, face)[seen.cells :])
 
 
-def _first(times_s):
+def _first(times_s: Iterable[Time_s]) -> Time_s:
     return min([time_s for time_s in times_s if time_s is not None], default=None)
 
 
-def _ends(times_s):
-    """(soonest, latest); None counts as later than any."""
+def _ends(times_s: Iterable[Time_s]) -> Range_s:
+    """(soonest, latest); None counts as the latest."""
     ordered = sorted(times_s, key=lambda time_s: math.inf if time_s is None else time_s)
     return ordered[0], ordered[-1]
 
 
 def triggers(
-    cell, seen, cell_K_per_W: float, hot_cell: int, face=None, ahead_s: float = AHEAD_S
-) -> list:
-    """When each cell reaches its trigger, s from now (negative: has), None = not within ahead_s.
+    cell: Cell,
+    seen: Seen,
+    cell_K_per_W: float,
+    hot_cell: int,
+    face: Face | None = None,
+    ahead_s: float = AHEAD_S,
+) -> list[Time_s]:
+    """When each cell reaches its trigger, s from now; negative: in the past; None: not within
+    ahead_s.
 
-    hot_cell: index of the hottest; face: Face, with a second module of as many cells, each opposite
-    one of the first, whose cells follow in the result.
+    hot_cell: index of the hottest cell. face: to a second module with as many cells, which follow
+    in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s
@@ -152,19 +165,21 @@ def triggers(
 class _Chain:
     """The cells of one module, or of two that face each other, of the reference size."""
 
-    def __init__(self, cell, seen, cell_K_per_W, hot_cell, face):
+    def __init__(
+        self, cell: Cell, seen: Seen, cell_K_per_W: float, hot_cell: int, face: Face | None
+    ) -> None:
         count = seen.cells if face is None else 2 * seen.cells
         self._cell, self._seen, self._face, self._hot = cell, seen, face, hot_cell
         self._beside = STEP_S / REFERENCE_J_PER_K / cell_K_per_W  # K per K of difference and step
         self._air = STEP_S / REFERENCE_J_PER_K / cell.air_K_per_W
         self._degC = [seen.others_degC] * count
-        self._left_K = {}  # of cells that release: by so much it still warms them
-        self.triggered_s = [None] * count
+        self._left_K: dict[int, float] = {}  # cell that burns: rise that its energy still makes
+        self.triggered_s: list[Time_s] = [None] * count
         self._share = -math.expm1(-STEP_S / cell.release_s)
         self._ramp_degC(-seen.past_s)
         self._light(-seen.past_s)
 
-    def step(self, now_s):
+    def step(self, now_s: float) -> None:
         """Advance by STEP_S to now_s."""
         degC, half, beside = self._degC, self._seen.cells, self._beside
         air, air_degC = self._air, self._seen.air_degC
@@ -176,7 +191,7 @@ class _Chain:
                 moves[i - 1] -= move
                 moves[i] += move
         if self._face is not None:
-            self._across(moves)
+            self._across(moves, self._face)
         for i, left_K in self._left_K.items():
             burnt_K = left_K * self._share
             self._left_K[i] = left_K - burnt_K
@@ -186,9 +201,9 @@ class _Chain:
         if max(self._degC) >= self._cell.trigger_degC:
             self._light(now_s)
 
-    def _across(self, moves):
+    def _across(self, moves: list[float], face: Face) -> None:
         """Conduction and radiation between the cells of the two modules."""
-        degC, half, face = self._degC, self._seen.cells, self._face
+        degC, half = self._degC, self._seen.cells
         for i in range(half):
             own, other = degC[i], degC[i + half]
             flow_W = (own - other) / face.K_per_W
@@ -197,9 +212,9 @@ class _Chain:
             moves[i] -= flow_W * STEP_S / REFERENCE_J_PER_K
             moves[i + half] += flow_W * STEP_S / REFERENCE_J_PER_K
 
-    def _ramp_degC(self, now_s):
-        """Keep the hot cell, until it runs away, on its way from others_degC to what is seen now,
-        and on.
+    def _ramp_degC(self, now_s: float) -> None:
+        """Until the hot cell runs away, keep it on its way from others_degC to hot_degC and
+        beyond.
         """
         seen = self._seen
         if self.triggered_s[self._hot] is not None:
@@ -218,8 +233,8 @@ class _Chain:
         if now_s <= at_s or seen.rise_K_per_s > 0.0:
             self._degC[self._hot] = max(self._degC[self._hot], ramp_degC)
 
-    def _light(self, now_s):
-        """Cells that have become hot enough begin to release."""
+    def _light(self, now_s: float) -> None:
+        """Cells at their trigger temperature begin to release their energy."""
         for i, own_degC in enumerate(self._degC):
             if own_degC >= self._cell.trigger_degC and self.triggered_s[i] is None:
                 self.triggered_s[i] = now_s

@@ -1,28 +1,36 @@
-"""Racks, as reported by their BMS: an unknown value is None, never the last one and never 0."""
+"""The page `racks`: values that each rack's BMS reports. Unknown values become None, never the
+last value and never 0.
+"""
 
-from controller.journal.history import STAGES
+from collections.abc import Iterable
+
+from controller.journal.snapshot import Shadow
 from controller.rows import danger
 from controller.state import base
+from controller.state.base import Computed, Facts
 from safety import contactors, parameters as p, rack_limits, signals as s
 
 REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
 
-def facts(shadow) -> dict:
-    """The page `racks` as plain data: the head, and one entry per rack in the order of their
-    numbers.
-    """
+def facts(shadow: Shadow) -> Facts:
+    """The page `racks` as plain data: the head, and one entry per rack in order of number."""
     return {
         **base.head(shadow),
         "racks": [rack_of(shadow, rack) for rack in range(shadow.layout.racks)],
     }
 
 
-def rack_of(shadow, rack: int) -> dict:
+def rack_of(shadow: Shadow, rack: int) -> Facts:
     """Everything about one rack (from 0)."""
-    value = {name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()}
+    value: dict[str, int | None] = {
+        name: base.rack_value(shadow, rack, index) for name, index in _VALUES.items()
+    }
     reported = value.pop("contactor_state")
-    ends = value["cell_voltage_mV_min"], value["cell_voltage_mV_max"]
+    lowest_mV, highest_mV = value["cell_voltage_mV_min"], value["cell_voltage_mV_max"]
+    spread_mV = None
+    if lowest_mV is not None and highest_mV is not None:
+        spread_mV = highest_mV - lowest_mV
     closed = rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
@@ -30,16 +38,16 @@ def rack_of(shadow, rack: int) -> dict:
         "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1,
         **value,
         **temperatures(shadow, rack),
-        "spread_mV": None if None in ends else ends[1] - ends[0],
+        "spread_mV": spread_mV,
         "contactor": None if reported is None else REPORTED[reported],
         "contactor_step": contactors.STEPS[step],
         "is_online": bool(shadow.core.kernel.bounds.rack_limit[closed]),
-        "age_ms": oldest_ms(shadow, rack),
+        "age_ms": oldest_ms(shadow, groups(shadow, rack)),
         "cells": base.rack_parameter(shadow, rack, p.R_CELLS),
         "is_known": all(base.known(shadow, group) for group in groups(shadow, rack)),
         "standing": sorted(
             [name for name in shadow.standing if name.endswith(f".rack{rack + 1}")],
-            key=lambda name: danger.order(STAGES[name.partition(".")[0]]),
+            key=lambda name: danger.order(base.stage_of(name)),
         ),
     }
 
@@ -59,7 +67,7 @@ _VALUES = {
 }
 
 
-def groups(shadow, rack: int) -> list:
+def groups(shadow: Shadow, rack: int) -> list[int]:
     """Freshness groups that this rack's BMS fills."""
     reported = {s.G_BMS_CELLS: p.R_CELLS_REPORTED, s.G_BMS_TEMPERATURES: p.R_TEMPERATURES_REPORTED}
     return [
@@ -69,14 +77,21 @@ def groups(shadow, rack: int) -> list:
     ]
 
 
-def oldest_ms(shadow, rack: int):
-    """Age of the oldest group of a rack, None if one was never seen."""
-    ages_ms = [base.age_ms(shadow, group) for group in groups(shadow, rack)]
-    return None if None in ages_ms else max(ages_ms)
+def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
+    """Age of the oldest of these freshness groups, ms; None if one was never seen."""
+    oldest = 0
+    for group in groups:
+        age_ms = base.age_ms(shadow, group)
+        if age_ms is None:
+            return None
+        oldest = max(oldest, age_ms)
+    return oldest
 
 
-def temperatures(shadow, rack: int) -> dict:
-    """Coldest and hottest module and which it is (from 1); None while not known."""
+def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
+    """Temperatures of the coldest and hottest module, number of the hottest (from 1); None while
+    unknown.
+    """
     modules = base.rack_parameter(shadow, rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
     if not modules or not base.known(shadow, group):
@@ -90,7 +105,7 @@ def temperatures(shadow, rack: int) -> dict:
     }
 
 
-def worst_first(racks: list) -> list:
+def worst_first(racks: Iterable[Facts]) -> list[Facts]:
     """Racks by urgency: unknown, tripped, open, then by their weakest cell."""
     return sorted(
         racks,

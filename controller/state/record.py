@@ -1,18 +1,20 @@
-"""The recorder's record, read only; a cabinet without a recorder has pages too."""
+"""The recorder's record, read only. Every page also works without a record."""
 
 import contextlib
 import os
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+from controller.state.base import Facts
 from controller.system import regular_file
 from controller.system.utc import UTC_US_MAX
 
 FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
-SILENT_MS = 30_000  # while a controller ticks the recorder stores its seconds every 10 s
+SILENT_MS = 30_000  # while a controller ticks, a recorder stores its seconds every 10 s
 EVENT_FIELDS = (
     "id",
     "uptime_ms",
@@ -43,14 +45,12 @@ SECOND_FIELDS = (
 
 
 class Record:
-    """A record that can be read: `events`, `seconds`, `summary`. Each call looks anew;
-    sqlite3.Error where it fails.
-    """
+    """A record that can be read. Each call opens the file anew and may raise sqlite3.Error."""
 
-    def __init__(self, state_directory: str):
+    def __init__(self, state_directory: str) -> None:
         self._path = os.path.join(state_directory, FILE)
 
-    def _rows(self, fields, rest, *values):
+    def _rows(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
         if regular_file.is_none(self._path):
             raise sqlite3.OperationalError(regular_file.REFUSED)
         place = f"file:{quote(os.path.abspath(self._path))}?mode=ro"
@@ -58,9 +58,9 @@ class Record:
             rows = found.execute(f"SELECT {', '.join(fields)} FROM {rest}", values).fetchall()
         return [dict(zip(fields, row)) for row in rows]
 
-    def _dated(self, fields, rest, *values):
-        """As _rows: a value of a wrong type is None, a row without a timestamp is dropped."""
-        found = [
+    def _dated(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
+        """As `_rows`, without rows that have no timestamp; None for a value of a wrong type."""
+        found: list[Facts] = [
             {
                 name: value if isinstance(value, str if name in TEXTS else int) else None
                 for name, value in row.items()
@@ -75,15 +75,15 @@ class Record:
             and 0 <= row["utc_us"] < UTC_US_MAX
         ]
 
-    def events(self, count: int) -> list:
+    def events(self, count: int) -> list[Facts]:
         """The newest `count` events, oldest first."""
         return self._dated(EVENT_FIELDS, "events ORDER BY id DESC LIMIT ?", count)[::-1]
 
-    def seconds(self, span_s: int) -> list:
+    def seconds(self, span_s: int) -> list[Facts]:
         """The one-second history of the newest span_s seconds, oldest first."""
         return self._dated(SECOND_FIELDS, "seconds ORDER BY rowid DESC LIMIT ?", span_s)[::-1]
 
-    def summary(self):
+    def summary(self) -> Facts:
         """{events, first_utc_us, newest: the newest event or None}."""
         (count,) = self._rows(("count(*)", "min(utc_us)"), "events")
         newest = self.events(1)
@@ -94,19 +94,19 @@ class Record:
         }
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
-        """UTC as text of the last row written, None while a recorder writes.
+        """UTC of the last row written, as text; None while a recorder writes.
 
         boot_ms: now, since the boot of the box; uptime_ms: of the controller.
         """
         newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
         quiet_ms = uptime_ms
-        if newest is not None and newest["uptime_ms"] <= boot_ms:  # else it is of another boot
+        if newest is not None and newest["uptime_ms"] <= boot_ms:  # not a row of another boot
             quiet_ms = min(uptime_ms, boot_ms - newest["uptime_ms"])
         if quiet_ms <= SILENT_MS:
             return None
         return "the controller's start" if newest is None else utc_text(newest["utc_us"])
 
-    def began(self, stage: str, scope: str):
+    def began(self, stage: str, scope: str) -> Facts | None:
         """The newest event in which this stage became active, None if unknown."""
         found = self._dated(
             EVENT_FIELDS,
@@ -119,8 +119,8 @@ class Record:
         return found[0] if found else None
 
 
-def opened(state_directory: str):
-    """Record, or None when there is none to be read."""
+def opened(state_directory: str) -> Record | None:
+    """The record, None if it is absent or cannot be read."""
     found = Record(state_directory)
     try:
         found.summary()
@@ -129,8 +129,8 @@ def opened(state_directory: str):
     return found
 
 
-def trouble(state_directory: str):
-    """Why a record cannot be read, in a few words; None without one, or for an empty one."""
+def trouble(state_directory: str) -> str | None:
+    """Why a record cannot be read, in a few words; None if it is absent or empty."""
     try:
         with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
             if file.read(1):

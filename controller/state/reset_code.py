@@ -7,22 +7,22 @@ from zlib import crc32
 from controller.core.image import PEER_EMPTY
 
 FORM = re.compile(r"[0-9A-F]{8}")
-# a row of its own stands then, so the code is another one
+# the turned key makes a row active, so the code changes
 TURN_KEY = "turn the key, then look again"
 _CAUSES = struct.Struct("<4i")
 _EMPTY = 2 * PEER_EMPTY  # of both channels
 
 
-def code_of(causes: tuple):
-    """FORM of what a reset names (snapshot.Snapshot.causes: of both channels), None where nothing
-    stands in either.
+def code_of(causes: tuple[int, ...]) -> str | None:
+    """The code of snapshot.Snapshot.causes, as FORM; None if no row is active or latched in either
+    channel.
     """
     return None if causes == _EMPTY else f"{crc32(_CAUSES.pack(*causes)):08X}"
 
 
 def command_of(code: str, by_key: bool, is_key_out: bool) -> str | None:
-    """What is typed to reset what has this code; None where it goes by the key, and that is in RUN
-    still.
+    """The command for a reset with this code; None if the reset needs the key and the key is in
+    RUN.
     """
     if by_key and not is_key_out:
         return None

@@ -1,31 +1,35 @@
 """Rows of the cause-and-effect matrix that are active or latched: beginning, demands, reset."""
 
+from collections.abc import Callable, Iterable
+
 from controller.core import image, reasons
 from controller.journal.history import CODES, STAGES, scope_of
+from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, facts, reason_words
 from controller.rows.records import ROWS
 from controller.run import peer_words, self_test
 from controller.state import base
+from controller.state.base import Facts
 from safety import matrix as m, parameters as p, signals as s
 
 RESETS = ("self", "remote", "key")  # by the latch of a stage
-# what history.CODES say
-SENTENCES = {m.F_PEER_CODE: peer_words.sentence, m.F_SELF_TEST_BITS: self_test.sentence}
+# feature of history.CODES: its code in words
+SENTENCES: dict[int, Callable[[int], str]] = {
+    m.F_PEER_CODE: peer_words.sentence,
+    m.F_SELF_TEST_BITS: self_test.sentence,
+}
 
 
-def words_of(name: str) -> tuple:
+def words_of(name: str) -> tuple[str, str, str]:
     """(name, sentence, remedy) of the stage of an instance."""
-    return reason_words.stage_text(STAGES[name.partition(".")[0]])
+    return reason_words.stage_text(base.stage_of(name))
 
 
-def channel_b(seen):
-    """{stage, name, reset} of the first-out of channel B, None without one. seen:
-    snapshot.Snapshot.
-    """
-    first_out, mask = seen.causes[2:]
-    if (first_out, mask) == image.PEER_EMPTY:
+def channel_b(seen: Snapshot) -> Facts | None:
+    """{stage, name, reset} of the first-out of channel B, None without one."""
+    if seen.causes[base.PEER_FIRST_OUT :] == image.PEER_EMPTY:
         return None
-    stage = peer_words.stage_in_b(first_out)
+    stage = peer_words.stage_in_b(seen.causes[base.PEER_FIRST_OUT])
     if stage is None:
         return {"stage": "?", "name": "not of this version", "reset": "unknown"}
     return {
@@ -35,11 +39,11 @@ def channel_b(seen):
     }
 
 
-def needed(resets: list, in_b: dict | None) -> str | None:
-    """Which reset both channels wait for: None, "remote" or "key".
+def needed(resets: Iterable[str], in_b: Facts | None) -> str | None:
+    """The reset that both channels wait for: None, "remote" or "key".
 
-    resets: words of RESETS of the instances here; in_b: of channel_b. It names the first-out alone:
-    behind one that resets itself another may be latched.
+    resets: words of RESETS of the instances here. in_b: of channel_b; a first-out that resets
+    itself still needs a remote reset, because B reports no row behind it and one may be latched.
     """
     found = {*resets, *([in_b["reset"]] if in_b else [])}
     if "key" in found:
@@ -47,19 +51,19 @@ def needed(resets: list, in_b: dict | None) -> str | None:
     return "remote" if "remote" in found or in_b else None
 
 
-def is_key_out(seen) -> bool:
-    """The key switch was out of RUN in its last reading, which may be stale."""
+def is_key_out(seen: Snapshot) -> bool:
+    """True if the last reading of the key switch, which may be stale, was out of RUN."""
     fitted = seen.reader.header["safety_image"][len(p.HEADER) + p.P_KEY_SERVICE_FITTED]
     return not seen.inp[s.KEY_RUN_OK] and bool(not fitted or seen.inp[s.KEY_SERVICE_CLOSED])
 
 
-def row_of(shadow, name: str, began_ms: int | None, began_code: int = 0) -> dict:
+def row_of(shadow: Shadow, name: str, began_ms: int | None, began_code: int = 0) -> Facts:
     """Everything about one active or latched instance.
 
     began_ms: uptime of its beginning, None when unknown; began_code: of history.History, 0 without.
     """
     index = shadow.stage_names.index(name)
-    stage = STAGES[name.partition(".")[0]]
+    stage = base.stage_of(name)
     evaluator, tick_ms = shadow.core.kernel.evaluator, base.tick_ms(shadow)
     clear_ticks = 0 if evaluator.active[index] else evaluator.clear_count[index]
     return {
@@ -81,9 +85,9 @@ def row_of(shadow, name: str, began_ms: int | None, began_code: int = 0) -> dict
     }
 
 
-def by_danger(found: list) -> list:
-    """What row_of made, the most dangerous first (rows/danger.py), then the oldest; an unseen
-    beginning is oldest.
+def by_danger(found: list[Facts]) -> list[Facts]:
+    """Rows of `row_of`, the most dangerous first (rows/danger.py), then the oldest. A row with an
+    unknown beginning counts as oldest.
     """
     return sorted(
         found,
@@ -94,9 +98,9 @@ def by_danger(found: list) -> list:
     )
 
 
-def _reason(shadow, stage, began_code):
-    """As reason_of; the rows of channel B and self-test name their cause of now, else their
-    first.
+def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
+    """As `reason_of`. Rows of channel B and of the self-test name their present cause, else their
+    first one.
     """
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
@@ -107,26 +111,28 @@ def _reason(shadow, stage, began_code):
     return found
 
 
-def reason_of(stage: tuple) -> dict:
+def reason_of(stage: tuple) -> Facts:
     """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
     name, sentence, remedy = reason_words.stage_text(stage)
+    code = reasons.ROW + stage[m.S_ROW]
     return {
-        **base.reason(reasons.ROW + stage[m.S_ROW]),
+        "code": code,
+        "label": reasons.label(code),
         "name": name,
         "sentence": sentence,
         "remedy": remedy,
     }
 
 
-def demands_of(stage: tuple) -> dict:
+def demands_of(stage: tuple) -> dict[str, int]:
     """{output: level} of the demands of a stage, without the levels 0."""
     return {name: level for name, level in zip(m.DEMANDS, stage[m.S_DEMAND]) if level}
 
 
 def effect(stage: tuple) -> str:
-    """What a stage does to the power, in a few words."""
+    """The effect of a stage on the power, in a few words."""
     demand = stage[m.S_DEMAND]
-    words = []
+    words: list[str] = []
     if demand[m.D_PCS]:
         words.append("stop" if demand[m.D_PCS] >= m.PCS_STOP else "ramp to zero")
     if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
@@ -139,11 +145,11 @@ def effect(stage: tuple) -> str:
     return ", ".join(words) or "warning"
 
 
-def rows_demanding(shadow, demand: int, level: int) -> list:
-    """[{stage, row, scope, name, remedy}] of the active or latched instances that ask for this
-    level of a demand or more.
+def rows_demanding(seen: Snapshot, demand: int, level: int) -> list[Facts]:
+    """[{stage, row, scope, name, remedy}] of the active or latched instances with this level of a
+    demand or more.
     """
-    stages = {name: STAGES[name.partition(".")[0]] for name in shadow.standing}
+    stages = {name: base.stage_of(name) for name in seen.standing}
     return [
         {
             "stage": stage[m.S_ID],
@@ -157,22 +163,23 @@ def rows_demanding(shadow, demand: int, level: int) -> list:
     ]
 
 
-def tripped_and_warning(standing: list) -> tuple:
+def tripped_and_warning(standing: Iterable[str]) -> tuple[set[int], set[int]]:
     """({row that stops power}, {row that only warns}) of names of stage instances."""
-    tripped, warning = set(), set()
+    tripped: set[int] = set()
+    warning: set[int] = set()
     for name in standing:
-        stage = STAGES[name.partition(".")[0]]
+        stage = base.stage_of(name)
         demand = stage[m.S_DEMAND]
         stops = demand[m.D_PCS] >= m.PCS_RAMP or demand[m.D_DC] >= m.DC_OPEN_AT_ZERO
         (tripped if stops else warning).add(stage[m.S_ROW])
     return tripped, warning - tripped
 
 
-def armed_count(shadow) -> tuple:
+def armed_count(shadow: Shadow) -> tuple[int, int]:
     """(rows with an armed stage instance, rows of the matrix)."""
     image, first = shadow.core.safety_image, shadow.core.kernel.bounds.map.armed
     armed = {
-        STAGES[name.partition(".")[0]][m.S_ROW]
+        base.stage_of(name)[m.S_ROW]
         for index, name in enumerate(shadow.stage_names)
         if image[first + index]
     }

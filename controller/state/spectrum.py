@@ -1,4 +1,4 @@
-"""RMS of a power within bands of frequency, from equally spaced samples. The standard library only.
+"""RMS of a power within bands of frequency, from equally spaced samples; standard library only.
 
 Definition. A Hann window weighs the samples less their weighted mean. A Fourier transform gives the
 power of each frequency. Its scale follows from Parseval: the powers of all frequencies add up to

@@ -1,11 +1,14 @@
-"""Status: the one page for everybody; the other pages' facts in short."""
+"""The page `status`: the facts of the other pages in short."""
 
 from controller.config import equipment
 from controller.core import setpoint
+from controller.journal.history import History
+from controller.journal.snapshot import Shadow
 from controller.state import alarms, base, hints, links, path_delay, propagation, racks, rows, why
+from controller.state.base import Facts
 from safety import parameters as p, signals as s
 
-# contact: its inputs, those of equipment that is not fitted left out (../../equipment.py).
+# contact: its inputs; `contact` leaves out inputs of equipment that is not fitted
 CONTACTS = {
     "estop": (s.ESTOP_1_OK, s.ESTOP_2_OK),
     "fire_panel": (s.FIRE_ALARM_OK,),
@@ -26,13 +29,13 @@ CONTACTS = {
     "door": (s.DOOR_OK,),
 }
 FROM_CHAIN = ("request_W", "request", "setpoint_W", "binding", "cause", "limits")
-MOVED_BY_FAN = ("airflow", "damper")  # they prove the fan's air; while it is off they prove nothing
+MOVED_BY_FAN = ("airflow", "damper")  # open while the fan is off
 NOT_FITTED, OK, NOT_OK, UNKNOWN, IDLE = "not fitted", "ok", "not ok", "unknown", "idle"
-RESERVE_POWER_W_MIN = 1000  # at less the time to the reserve says nothing
+RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 
 
-def facts(shadow, history, loop, record: dict | None) -> dict:
-    """The page `status` as plain data; loop, record: None without."""
+def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
+    """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
     chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
     active = rows.by_danger(
         [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
@@ -71,9 +74,9 @@ def facts(shadow, history, loop, record: dict | None) -> dict:
     }
 
 
-def _power(shadow):
-    """Measured powers, W, the energy above the soft reserve, Wh, and the time to it at this power;
-    None what is unknown.
+def _power(shadow: Shadow) -> Facts:
+    """Measured powers, W; energy above the soft reserve, Wh; time to the reserve at this power, s.
+    None for unknown values.
     """
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
@@ -90,8 +93,8 @@ def _power(shadow):
     }
 
 
-def gas(shadow) -> dict:
-    """Reading of each fitted detector, by kind: None while it is unknown or faulty."""
+def gas(shadow: Shadow) -> Facts:
+    """Reading of each fitted detector, by kind; None while a reading is unknown or faulty."""
     detectors = shadow.core.kernel.features.gas
     return {
         name: [
@@ -106,7 +109,7 @@ def gas(shadow) -> dict:
     }
 
 
-def contact(shadow, name: str) -> str:
+def contact(shadow: Shadow, name: str) -> str:
     """ "ok", "not ok", "unknown", "not fitted", or "idle": no air flows because the fan is off."""
     lacking = shadow.reader.header.get("not_fitted", {})
     absent = {
@@ -115,7 +118,9 @@ def contact(shadow, name: str) -> str:
         if each in lacking
         for signal in one.inputs
     }
-    inputs = [index for index in CONTACTS[name] if s.CABINET_INPUTS[index][0] not in absent]
+    inputs = [
+        index for index in CONTACTS[name] if s.CABINET_INPUTS[index][base.INPUT_NAME] not in absent
+    ]
     if not inputs or name == "door" and not base.cabinet_parameter(shadow, p.P_DOOR_FITTED):
         return NOT_FITTED
     values = [base.cabinet_value(shadow, index) for index in inputs]
@@ -126,10 +131,8 @@ def contact(shadow, name: str) -> str:
     return UNKNOWN if None in values else OK
 
 
-def _interlocks(shadow):
-    """Counts of rows: armed, standing and stopping power (tripped), standing only as a warning, not
-    fitted.
-    """
+def _interlocks(shadow: Shadow) -> dict[str, int]:
+    """Counts of rows. tripped: a row that stops power; warnings: other active or latched rows."""
     armed, built = rows.armed_count(shadow)
     tripped, warning = rows.tripped_and_warning(shadow.standing)
     return {
@@ -141,9 +144,9 @@ def _interlocks(shadow):
     }
 
 
-def _calibration_d(shadow):
-    """Days until the first calibration of a gas detector is overdue; None while one is unknown,
-    unless another is overdue already.
+def _calibration_d(shadow: Shadow) -> int | None:
+    """Days until the first gas detector is due for calibration. None while a detector is unknown,
+    unless another one is overdue.
     """
     values = [
         base.cabinet_value(shadow, first + 2)

@@ -1,14 +1,20 @@
-"""Trend: power, state of charge, cells, temperature over the last minutes, from the recorder or the
-keyframes.
+"""The page `trend`: power, charge, cells and temperature over the last minutes, from the recorder
+or the keyframes.
 """
 
+from collections.abc import Callable, Iterable
+
 from controller.core import setpoint
+from controller.journal.history import History, Moment
+from controller.journal.snapshot import Shadow
 from controller.state import base, racks as facts_of_racks
+from controller.state.base import Facts
+from controller.state.record import Record
 from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
-# a recorder that was started again places what it has missed anew, by less than this
+# a restarted recorder dates the seconds that it missed anew; they move by less than this
 BACK_MS = 5000
 # name on the page, field, divisor, digits
 QUANTITIES = (
@@ -29,11 +35,13 @@ FROM_JOURNAL = (
 )
 
 
-def facts(shadow, history, recorded, boot_ms: int, span_s: int = SPAN_S) -> dict:
-    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first,
-    None: no value.
+def facts(
+    shadow: Shadow, history: History, recorded: Record | None, boot_ms: int, span_s: int = SPAN_S
+) -> Facts:
+    """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first;
+    None where a column has no value.
 
-    boot_ms: now, since the boot of the box, as the recorder counts; the journal counts since the
+    boot_ms: now, since the boot of the box, as the recorder counts. The journal counts from the
     controller's start.
     """
     now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
@@ -57,10 +65,10 @@ def facts(shadow, history, recorded, boot_ms: int, span_s: int = SPAN_S) -> dict
     }
 
 
-def _this_boot(samples, now_ms):
-    """The newest samples back to where the uptime falls: earlier ones belong to another boot.
+def _this_boot(samples: list[Facts], now_ms: int) -> list[Facts]:
+    """The newest samples of the present boot: at an earlier boot the uptime was higher.
 
-    Runs of the controller are not told apart: what led to a restart belongs to the last minutes.
+    Samples from before a restart of the controller stay, because they show what led to it.
     """
     if not samples or samples[-1]["uptime_ms"] > now_ms:
         return []
@@ -70,8 +78,8 @@ def _this_boot(samples, now_ms):
     return samples[first:]
 
 
-def _means(samples, field, since_ms, span_ms):
-    columns = [[] for _ in range(COLUMNS)]
+def _means(samples: Iterable[Facts], field: str, since_ms: int, span_ms: int) -> list[int | None]:
+    columns: list[list[int]] = [[] for _ in range(COLUMNS)]
     for sample in samples:
         if sample[field] is not None:
             columns[min(COLUMNS - 1, (sample["uptime_ms"] - since_ms) * COLUMNS // span_ms)].append(
@@ -80,16 +88,19 @@ def _means(samples, field, since_ms, span_ms):
     return [sum(values) // len(values) if values else None for values in columns]
 
 
-def sample_of(moment) -> dict:
-    """One keyframe in the fields of the recorder's one-second history; None what was unknown."""
+def sample_of(moment: Moment) -> dict[str, int | None]:
+    """One keyframe in the fields of the recorder's one-second history; None if unknown."""
     racks = range(moment.layout.racks)
 
-    def known(combine, index):
+    def of_all(combine: Callable[[list[int]], int], values: Iterable[int | None]) -> int | None:
         """combine(values of the racks), None if one of them is unknown."""
-        values = [base.rack_value(moment, each, index) for each in racks]
-        return None if None in values else combine(values)
+        found = [value for value in values if value is not None]
+        return combine(found) if len(found) == len(racks) else None
 
-    soc = known(sum, s.SOC_PERMILLE)
+    def of_racks(combine: Callable[[list[int]], int], index: int) -> int | None:
+        return of_all(combine, [base.rack_value(moment, each, index) for each in racks])
+
+    soc_permille = of_racks(sum, s.SOC_PERMILLE)
     hottest = [facts_of_racks.temperatures(moment, each)["temperature_ddegC_max"] for each in racks]
     return {
         "grid_W": base.cabinet_value(moment, s.GRID_POWER_W),
@@ -98,8 +109,8 @@ def sample_of(moment) -> dict:
         "setpoint_W": moment.chain(setpoint.O_SETPOINT_W),
         "low_W": moment.chain(setpoint.O_AVAILABLE_LOW_W),
         "high_W": moment.chain(setpoint.O_AVAILABLE_HIGH_W),
-        "soc_permille": None if soc is None else soc // len(racks),
-        "cell_mV_min": known(min, s.CELL_VOLTAGE_MV_MIN),
-        "cell_mV_max": known(max, s.CELL_VOLTAGE_MV_MAX),
-        "temperature_ddegC_max": None if None in hottest else max(hottest),
+        "soc_permille": None if soc_permille is None else soc_permille // len(racks),
+        "cell_mV_min": of_racks(min, s.CELL_VOLTAGE_MV_MIN),
+        "cell_mV_max": of_racks(max, s.CELL_VOLTAGE_MV_MAX),
+        "temperature_ddegC_max": of_all(max, hottest),
     }

@@ -1,19 +1,22 @@
-"""Why the power is what it is: the chain from request to wire with every bound, and the set-point
-without the bound that decided.
+"""The page `why`: the chain from request to wire with every bound, and the set-point that would
+follow without the binding limit.
 """
 
 from controller.core import reasons, setpoint
-from controller.core.answers import WIDE_W, Cap, Obligation
+from controller.core.answers import WIDE_W, BaseRequest, Cap, Obligation
 from controller.core.policies.hint_table import GRID_CAP_HINT
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from controller.core.sent import NOTHING, SENT
+from controller.journal.snapshot import Shadow
 from controller.state import base, hints, limits
+from controller.state.base import Facts
 from safety import signals as s
 
+Answer = BaseRequest | Cap | Obligation  # of a control function or of the kernel
 LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
 
 
-def facts(shadow) -> dict:
+def facts(shadow: Shadow) -> Facts:
     """The page `why` as plain data. Every power in W, > 0 discharges."""
     chain, view = shadow.chain, shadow.core.view
     code, asked = chain(setpoint.O_BINDING_REASON), chain(setpoint.O_REQUEST_BASE_REASON)
@@ -55,33 +58,33 @@ def facts(shadow) -> dict:
     }
 
 
-def cause(shadow, code: int) -> dict | None:
+def cause(shadow: Shadow, code: int) -> Facts | None:
     """The numbers behind a reason, also of hints; None where the code is enough."""
-    found = {
+    quantity = {
         reasons.HINT: "control",
         reasons.OPERATOR: "control",
         reasons.REQUEST_RESTS: "control",
         reasons.GRID_CAP_HINT: "import_W_max",
     }.get(code)
     if code == reasons.HINT_CAP:
-        found = "charge_W_max" if shadow.chain(setpoint.O_REQUEST_W) < 0 else "discharge_W_max"
-    if found == "import_W_max" and not hints.of_source(shadow, found):
-        found = "export_W_max"
-    if found:
-        return {"kind": "hint", "hints": hints.of_source(shadow, found)}
+        quantity = "charge_W_max" if shadow.chain(setpoint.O_REQUEST_W) < 0 else "discharge_W_max"
+    if quantity == "import_W_max" and not hints.of_source(shadow, quantity):
+        quantity = "export_W_max"
+    if quantity:
+        return {"kind": "hint", "hints": hints.of_source(shadow, quantity)}
     return limits.cause(shadow, code)
 
 
-def _interval(shadow, first, after, acted):
-    """One stage of the chain: its interval with both reasons, what it leaves, the reason that moved
-    the value, the numbers behind both reasons.
+def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
+    """One stage of the chain: its interval with both reasons and the numbers behind them, the power
+    that it leaves, and the reason that moved the value. Each argument is a word of the trace.
     """
     chain = shadow.chain
-    low, high = chain(first + 1), chain(first + 3)
+    low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {
-        "low_W": chain(first),
+        "low_W": low_W,
         "low_reason": base.reason(low),
-        "high_W": chain(first + 2),
+        "high_W": high_W,
         "high_reason": base.reason(high),
         "leaves_W": chain(after),
         "acted": base.reason(chain(acted)),
@@ -90,12 +93,12 @@ def _interval(shadow, first, after, acted):
     }
 
 
-def _obligations(shadow):
+def _obligations(shadow: Shadow) -> Facts:
     """The obligations in force, lowest rank first; is_met: by the set-point."""
     chain = shadow.chain
     setpoint_W = chain(setpoint.O_SETPOINT_W)
     steps = shadow.core.chain.obligations.steps(chain(setpoint.O_AFTER_RAMP_W))
-    standing = [
+    in_force = [
         {
             "rank": each.rank[1],
             "low_W": each.low_W,
@@ -109,14 +112,14 @@ def _obligations(shadow):
         for each, leaves_W in steps
     ]
     return {
-        "standing": standing,
+        "standing": in_force,
         "leaves_W": chain(setpoint.O_OBLIGATION_W),
         "acted": base.reason(chain(setpoint.O_OBLIGATION_REASON)),
         "is_known": shadow.core.view.connection_W is not None,
     }
 
 
-def _unit(shadow, unit):
+def _unit(shadow: Shadow, unit: int) -> Facts:
     """One converter: set-point sent, set-point read back, power measured."""
     names, layout = shadow.reader.header["input_names"], shadow.layout
     code = shadow.inp[names.index(f"unit_{unit}.sent_code")]
@@ -142,9 +145,9 @@ def _unit(shadow, unit):
     }
 
 
-def without(shadow) -> dict:
-    """{setpoint_W, next: the reason that would then bind, None if none would}: the same answers
-    without what binds, and without the ramp, which only delays.
+def without(shadow: Shadow) -> Facts:
+    """{setpoint_W, next: the reason that would bind then, or None}: the chain once more without the
+    binding reason, and without the ramp, which only delays.
     """
     core, code = shadow.core, shadow.chain(setpoint.O_BINDING_REASON)
     chain = setpoint.Chain(core.settings, base.tick_ms(shadow))
@@ -158,20 +161,21 @@ def without(shadow) -> dict:
     }
 
 
-def _left(shadow, answer, code):
-    """An answer with the reason `code` left out of it; None when nothing is left."""
+def _left(shadow: Shadow, answer: Answer, code: int) -> Answer | None:
+    """An answer without the reason `code`; None when nothing is left."""
     if isinstance(answer, Obligation):
         return None if code in (answer.low_reason, answer.high_reason) else answer
     if isinstance(answer, Cap):
-        ends = (answer[:2], answer[2:])
+        charge, discharge = answer[:2], answer[2:]  # (W, reason)
         return type(answer)(
-            *[each for end in ends for each in (_wider(shadow, code) if end[1] == code else end)]
+            *(_wider(shadow, code) if answer.charge_reason == code else charge),
+            *(_wider(shadow, code) if answer.discharge_reason == code else discharge),
         )
     return answer
 
 
-def _wider(shadow, code):
-    """(W, reason) that an end still allows once the reason `code` is left out of it."""
+def _wider(shadow: Shadow, code: int) -> tuple[int, int]:
+    """(W, reason) that an end of an interval allows without the reason `code`."""
     found = limits.way_and_limit(code)
     if found is None:
         return WIDE_W, reasons.NONE

@@ -1,16 +1,19 @@
-"""The pages: plain data in, lines of plain ASCII out, 79 columns and 23 lines."""
+"""The pages: plain data in, lines of plain ASCII out, at most 79 columns and 23 lines."""
+
+from collections.abc import Callable
 
 from controller.console.pages import alarms, events, links, racks, status, trend, why
 from controller.console.pages.text import parts
+from controller.state.base import Facts
 
-# Pages of several parts: how many of these facts.
-NUMBERED = {
+# pages that may have several parts: their number
+NUMBERED: dict[str, Callable[[Facts], int]] = {
     "alarms": lambda facts: 1 + len(alarms.details(facts)),
     "events": lambda facts: len(events.parts(facts)),
     "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),
     "links": lambda facts: parts(facts["devices"], links.PER_PAGE),
 }
-LINES = {
+LINES: dict[str, Callable[..., list[str]]] = {
     "status": status.lines,
     "why": why.lines,
     "alarms": alarms.lines,
@@ -21,11 +24,11 @@ LINES = {
 }
 
 
-def lines(page: str, facts: dict, number: int = 1) -> list:
-    """A page as lines; number: which part of those that have several, from 1."""
+def lines(page: str, facts: Facts, number: int = 1) -> list[str]:
+    """A page as lines; number: the part of a page in NUMBERED, from 1."""
     return LINES[page](facts, number) if page in NUMBERED else LINES[page](facts)
 
 
-def count(page: str, facts: dict) -> int:
-    """How many parts this page has."""
+def count(page: str, facts: Facts) -> int:
+    """Number of parts of this page."""
     return NUMBERED[page](facts) if page in NUMBERED else 1

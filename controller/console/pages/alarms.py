@@ -1,5 +1,5 @@
-"""The page for 3 am: the most dangerous alarm, the others, what tripped first, what to check, what
-a reset and a start need; then every alarm in full.
+"""The page `alarms`: the most dangerous alarm, the others, the first-out, the checks, and the
+conditions of a reset and a start. From part 2 on: every alarm in full.
 """
 
 from controller.console.pages.text import (
@@ -15,41 +15,31 @@ from controller.console.pages.text import (
     last,
     moment,
     page,
-    rest,
+    standby,
     typed,
     wrapped,
 )
 from controller.core import reasons
+from controller.state.base import Facts
 from safety import start_checklist
 
-STANDING_SHOWN, CHECKS_SHOWN, FOLLOWED_MIN = 7, 3, 3  # lines of other rows, remedies
-THEN_MARGIN = 17
+OTHERS_LINES_MIN, OTHERS_LINES_MAX, CHECKS_SHOWN = 3, 7, 3
+OTHERS_MARGIN = 17
 DETAILS_MAX = 19  # lines of a part
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
-def lines(facts: dict, number: int = 1) -> list:
-    """Part `number` (from 1) of the page (state/alarms.py) as lines: 1 the overview, then each
-    alarm in full.
+def lines(facts: Facts, number: int = 1) -> list[str]:
+    """Part `number` of the page (state/alarms.py) as lines: 1 the overview, then each alarm in
+    full.
     """
     if number > 1:
         return page([*head(facts), *details(facts)[number - 2], CELLS])
-    standing, words = facts["standing"], typed(facts["reset"])
-    if not standing:
-        return page(
-            [
-                *head(facts),
-                f"No alarm{_here(facts)}: no interlock row is active or latched.",
-                *(_in_b(facts["channel_b"]) or [""]),
-                RULE,
-                *_start(facts),
-                *_resets(facts["reset"]),
-                *([last(words)] if words else []),
-            ]
-        )
+    if not facts["standing"]:
+        return page(_no_alarm(facts))
     besides = [*_firsts(facts), *_in_b(facts["channel_b"]), *_ahead(facts["propagation"])]
-    top = [*head(facts), *_leading(standing[0], facts)]
-    # what a reset and the start need comes before the third remedy
+    top = [*head(facts), *_leading(facts["standing"][0], facts)]
+    # the conditions of a reset and a start are more urgent than the third remedy
     for shown in range(CHECKS_SHOWN, 0, -1):
         below = [
             *besides,
@@ -58,24 +48,35 @@ def lines(facts: dict, number: int = 1) -> list:
             RULE,
             *_reset(facts),
             *_start(facts),
-            last(words),
+            last(typed(facts["reset"])),
         ]
-        room = HEIGHT - 1 - len(top) - len(below)  # the terminal has a line less
-        if room >= FOLLOWED_MIN:
+        room = HEIGHT - 1 - len(top) - len(below)  # the serial console has one line less
+        if room >= OTHERS_LINES_MIN:
             break
-    others = _others(facts, max(FOLLOWED_MIN, min(room, STANDING_SHOWN)))
+    others = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
     return page([*top, *others, *below])
 
 
-def details(facts: dict) -> list:
-    """[lines of a part]: every alarm with its words, remedy and source, the most dangerous
-    first.
-    """
+def _no_alarm(facts: Facts) -> list[str]:
+    words = typed(facts["reset"])
+    return [
+        *head(facts),
+        f"No alarm{_here(facts)}: no interlock row is active or latched.",
+        *(_in_b(facts["channel_b"]) or [""]),
+        RULE,
+        *_start(facts),
+        *_resets(facts["reset"]),
+        *([last(words)] if words else []),
+    ]
+
+
+def details(facts: Facts) -> list[list[str]]:
+    """[lines of a part]: every alarm with text, remedy and source, the most dangerous first."""
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]
     return filled(blocks, DETAILS_MAX) if blocks else []
 
 
-def _detail(place, row, facts):
+def _detail(place: int, row: Facts, facts: Facts) -> list[str]:
     kind = "; ".join(dict.fromkeys((row["danger"], row["effect"])))
     words = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
     return [
@@ -88,13 +89,13 @@ def _detail(place, row, facts):
     ]
 
 
-def _moment(row, facts):
+def _moment(row: Facts, facts: Facts) -> str:
     if row["began_ms"] is None:
         return row.get("began_text") or "before the journal begins"
     return f"{moment(row['began_ms'], facts)}, {duration(facts['uptime_ms'] - row['began_ms'])} ago"
 
 
-def _leading(row, facts):
+def _leading(row: Facts, facts: Facts) -> list[str]:
     name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
     return [
         *wrapped(f"ALARM  {name}: {row['effect']}", MARGIN),
@@ -105,41 +106,40 @@ def _leading(row, facts):
     ]
 
 
-def _present(row):
+def _present(row: Facts) -> str:
+    """State of the row's cause."""
     if row["is_active"]:
         return "still there"
-    return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "going"
+    return f"gone for {duration(row['clear_for_ms'])}, latched" if row["is_latched"] else "clearing"
 
 
-def _others(facts, lines_max):
-    """The less dangerous rows, whole ones, how long after the first-out each began, and how many
-    more there are.
+def _others(facts: Facts, lines_max: int) -> list[str]:
+    """The less dangerous rows as far as they fit whole, with the time since the first-out; then the
+    number of the others.
     """
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     found = [
         wrapped(
-            f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row "
-            f"{row['stage']:<4}"
+            f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row {row['stage']:<4}"
             f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, "
             f"{row['reset']}",
-            THEN_MARGIN,
+            OTHERS_MARGIN,
         )
         for place, row in enumerate(standing[1:])
     ]
     shown = len(found)
     while sum([len(lines) for lines in found[:shown]]) + (shown < len(found)) > lines_max:
         shown -= 1
-    more = (
-        [f"       and {len(found) - shown} more: firebreak alarms --page 2"]
-        if shown < len(found)
-        else []
-    )
-    return [line for lines in found[:shown] for line in lines] + more
+    return [line for lines in found[:shown] for line in lines] + _more(len(found) - shown)
 
 
-def _firsts(facts):
-    """The first-out of each scope in words, unless there is one and it leads the page."""
+def _more(count: int) -> list[str]:
+    return [f"       and {count} more: firebreak alarms --page 2"] if count > 0 else []
+
+
+def _firsts(facts: Facts) -> list[str]:
+    """The first-out of each scope; nothing if the only one is the first row of the page."""
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
         words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
@@ -147,13 +147,13 @@ def _firsts(facts):
     return []
 
 
-def _here(facts):
+def _here(facts: Facts) -> str:
     """Names channel A while channel B has an alarm."""
     return " in A" if facts["channel_b"] else ""
 
 
-def _in_b(found):
-    """The first-out of channel B, as lines; none without one."""
+def _in_b(found: Facts | None) -> list[str]:
+    """The first-out of channel B, as lines."""
     if found is None:
         return []
     return folded(
@@ -163,8 +163,8 @@ def _in_b(found):
     )
 
 
-def _ahead(found):
-    """When fire would reach the neighbours, while a row of runaway is active."""
+def _ahead(found: Facts | None) -> list[str]:
+    """When fire would reach the neighbours; nothing while no row suspects a runaway."""
     if found is None:
         return []
     reached = [
@@ -175,15 +175,13 @@ def _ahead(found):
     fewest, most = found["cells_at_risk"]
     return folded(
         "AHEAD",
-        f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} "
-        f"C. Estimate if nothing "
-        f"changes: next {', '.join(reached)}; {fewest} to {most} more cells in "
-        f"30 min.",
+        f"Rack {found['rack']} module {found['module']}, {found['degC']:.0f} C. Estimate if "
+        f"nothing changes: next {', '.join(reached)}; {fewest} to {most} more cells in 30 min.",
         3,
     )
 
 
-def _reach(soonest_s, latest_s):
+def _reach(soonest_s: float | None, latest_s: float | None) -> str:
     """ "in 5 to 9 min", "in 5 min or later", "not in 30 min"."""
     if soonest_s is None:
         return "not in 30 min"
@@ -193,47 +191,43 @@ def _reach(soonest_s, latest_s):
     return f"in {soonest_min} to {max(soonest_min, -int(-latest_s // 60))} min"
 
 
-def _later(row, first):
-    """Time behind the first-out, "+0.42 s"."""
+def _later(row: Facts, first: Facts) -> str:
+    """Time after the first-out, "+0.42 s". A row that latched later may have begun before it."""
     if row is first:
         return "first"
     if row["began_ms"] is None or first["began_ms"] is None:
         return "?"
     later_ms = row["began_ms"] - first["began_ms"]
-    # the first-out is the first that latched
     return f"{'-' if later_ms < 0 else '+'}{duration(abs(later_ms))}"
 
 
-def _check(facts, shown):
-    out = []
+def _check(facts: Facts, shown: int) -> list[str]:
+    out: list[str] = []
     for place, item in enumerate(facts["check"][:shown]):
         out += folded(
             "CHECK" if not place else "",
             f"{place + 1}. {item['remedy']} (row {', '.join(item['rows'])})",
             2,
         )
-    more = len(facts["check"]) - shown
-    return out + ([f"       and {more} more: firebreak alarms --page 2"] if more > 0 else [])
+    return out + _more(len(facts["check"]) - shown)
 
 
-def _resets(reset):
+def _resets(reset: Facts) -> list[str]:
     words = f"{reset['left']} of {reset['allowed']} remote resets left this hour"
     if reset["next_token_ms"] is not None:
         words += f", the next in {duration(reset['next_token_ms'])}"
     return folded("RESETS", words + ".", 1)
 
 
-def _reset(facts):
+def _reset(facts: Facts) -> list[str]:
     reset = facts["reset"]
     if reset["needs"] is None:
-        words = f"Nothing is latched{_here(facts)}: it resets by itself when its cause is gone."
-        return folded("RESET", words, 1) + _resets(reset)
-    how = (
-        ("with the key on site (turn it out of RUN, the command below)")
-        if reset["needs"] == "key"
-        else "remote (the command below)"
-    )
-    out = folded("RESET", f"{how}. Now it would be: {reset['result']}.", 2)
+        sentence = f"Nothing is latched{_here(facts)}: it resets by itself when its cause is gone."
+        return folded("RESET", sentence, 1) + _resets(reset)
+    how = "remote (the command below)"
+    if reset["needs"] == "key":
+        how = "with the key on site (turn it out of RUN, the command below)"
+    out = folded("RESET", f"{how}. Result now: {reset['result']}.", 2)
     if reset["waits"]:
         words = [
             f"row {each['stage']} {each['scope']} "
@@ -247,36 +241,32 @@ def _reset(facts):
     return out + _resets(reset)
 
 
-def _rest(start):
-    """Why it rests, in addition to the checklist."""
-    return folded("", f"And {rest(start)}.", 1) if start["rests"] else []
+def _standby(start: Facts) -> list[str]:
+    """Why the cabinet is in standby, in addition to the checklist."""
+    return folded("", f"And {standby(start)}.", 1) if start["rests"] else []
 
 
-def _start(facts):
+def _start(facts: Facts) -> list[str]:
     start = facts["start"]
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
         return folded(
             "START",
-            f"{checklist(start)}waits for {waits['label']} {waits['name']}: "
-            f"{waits['sentence']} "
+            f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
             f"{waits['remedy']}",
             3,
-        ) + _rest(start)
+        ) + _standby(start)
     if facts["locked_out_by"]:
         return folded(
             "START",
-            f"locked out by {facts['locked_out_by']}, who ends that; with the "
-            f"key out of RUN "
-            "anybody who may act can (firebreak lock-out --end).",
+            f"locked out by {facts['locked_out_by']}. The same person ends it, or any operator "
+            "with the key out of RUN (firebreak lock-out --end).",
             2,
         )
     if not start["is_asked_to_run"]:
-        return folded("START", f"{rest(start)}.", 2)
+        return folded("START", f"{standby(start)}.", 2)
     if not facts["is_live"]:
         return folded(
-            "START",
-            f"nothing was missing; the cabinet was {start['state']} when it was last heard of.",
-            1,
+            "START", f"nothing was missing; in its last tick the cabinet was {start['state']}.", 1
         )
     return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)

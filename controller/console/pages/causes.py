@@ -1,6 +1,10 @@
 """The numbers of a limit in words: one text per kind of cause (state/limits.py)."""
 
+from collections.abc import Callable
+
 from controller.console.pages.text import directed, duration, kilowatt
+from controller.core import reasons
+from controller.state.base import Facts
 
 QUANTITY_WORDS = {
     "charge_W_max": "charge <=",
@@ -10,56 +14,54 @@ QUANTITY_WORDS = {
     "export_W_max": "export <=",
 }
 
-STATE_WORDS = {"fallback": "its fallback", "resting": "resting on a quota"}
+STATE_WORDS = {"fallback": "its fallback", "resting": "paused by its energy quota"}
 
 
-def short(reason: dict, cause: dict) -> str:
-    """A reason in the chain's table: its name and its most telling number."""
+def short(reason: Facts | None, cause: Facts | None) -> str:
+    """A reason in the chain's table: its name and its most important number."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"
-    kind = cause and cause["kind"]
-    if kind == "reserve":
+    if cause is None:
+        return name
+    if cause["kind"] == "reserve":
         soc = "unknown" if cause["soc_permille"] is None else f"{cause['soc_permille'] / 10:.1f} %"
         return f"{reason['label']} SOC {soc}, keep {cause['reserve_permille'] / 10:g} %"
-    if kind == "hint":
-        return (
-            ", ".join([f"{reason['label']} {in_short(each)}" for each in cause["hints"][:1]])
-            or name
-        )
-    rising = ", rising" if cause and cause.get("recovering") else ""
-    return name + (f", rack {cause['rack']}" if cause and "rack" in cause else "") + rising
+    if cause["kind"] == "hint":
+        return f"{reason['label']} {in_short(cause['hints'][0])}" if cause["hints"] else name
+    rack = f", rack {cause['rack']}" if "rack" in cause else ""
+    return name + rack + (", rising" if cause.get("recovering") else "")
 
 
-def remedy(reason: dict, cause: dict) -> str:
-    """What to do about a reason."""
+def remedy(reason: Facts, cause: Facts | None) -> str:
+    """The remedy for a reason."""
     if cause and cause.get("recovering"):
-        return "Nothing: it rises by itself."
+        return "Nothing: the limit rises by itself."
     if cause and cause.get("rows"):
         return f"Row {cause['rows'][0]['stage']}: {cause['rows'][0]['remedy']}"
     return reason["remedy"]
 
 
-def hint(entry: dict) -> str:
+def hint(entry: Facts) -> str:
     """ "site_ems: import <= 400 kW, 41 s left"."""
-    left = (
-        (f"{entry['valid_s']} s left") if entry["state"] == "valid" else STATE_WORDS[entry["state"]]
-    )
+    is_valid = entry["state"] == "valid"
+    left = f"{entry['valid_s']} s left" if is_valid else STATE_WORDS[entry["state"]]
     return f"{entry['source']}: {_value(entry)} kW, {left}"
 
 
-def in_short(entry: dict) -> str:
+def in_short(entry: Facts) -> str:
     """ "site_ems import <= 400, 41 s", for a column of a table; kW."""
-    left = f"{entry['valid_s']} s" if entry["state"] == "valid" else entry["state"]
+    words = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
+    left = words.get(entry["state"], entry["state"])
     return f"{entry['source']} {_value(entry)}, {left}"
 
 
-def _value(entry):
+def _value(entry: Facts) -> str:
     return f"{QUANTITY_WORDS[entry['quantity']]} {entry['value_W'] / 1000:g}"
 
 
-def then(entry: dict) -> str:
-    """What comes after a hint has expired."""
+def then(entry: Facts) -> str:
+    """The state after a hint has expired; for a fallback, what ends it."""
     if entry["state"] == "fallback":
         return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
     if entry["fallback_W"] is None:
@@ -67,12 +69,12 @@ def then(entry: dict) -> str:
     return f"then fallback {entry['fallback_W'] / 1000:g} kW"
 
 
-def sentences(cause: dict | None) -> str:
-    """The text behind "Cause" on the page why; "" when the numbers say nothing more."""
+def sentences(cause: Facts | None) -> str:
+    """The text behind "Cause" on the page `why`; "" if there are no numbers."""
     if cause is None:
         return ""
     if "unit" in cause and "rack" not in cause:
-        words = f"No rack is joined to the DC bus of PCS {cause['unit']}."
+        words = f"No rack is connected to the DC bus of PCS {cause['unit']}."
     else:
         words = _WORDS[cause["kind"]](cause)
     rising = cause.get("recovering")
@@ -84,79 +86,64 @@ def sentences(cause: dict | None) -> str:
     return words.strip()
 
 
-def _current(cause):
-    who = (
-        f"is rated {cause['rack_current_mA'] / 1000:.1f} A"
-        if cause["is_rating"]
-        else f"allows {cause['rack_current_mA'] / 1000:.1f} A"
-    )
-    losses = (
-        (f" x {cause['efficiency_permille'] / 1000:.3f} (losses)")
-        if cause["efficiency_permille"] < 1000
-        else ""
-    )
+def _current(cause: Facts) -> str:
+    current = f"{cause['rack_current_mA'] / 1000:.1f} A"
+    efficiency_permille, racks = cause["efficiency_permille"], cause["racks_online"]
+    losses = f" x {efficiency_permille / 1000:.3f} (losses)" if efficiency_permille < 1000 else ""
     return (
-        f"Rack {cause['rack']} {who}. One PCS, {cause['racks_online']} racks in parallel: "
-        f"{cause['racks_online']} "
-        f"x {cause['rack_current_mA'] / 1000:.1f} A x {cause['sharing_permille'] / 1000:.3f} "
-        f"(sharing) x "
-        f"{cause['voltage_V']} V{losses} = {kilowatt(cause['limit_W'])} kW at the AC terminals."
-        + _cell(cause["cell"])
+        f"Rack {cause['rack']} {'is rated' if cause['is_rating'] else 'allows'} {current}. "
+        f"One PCS, {racks} racks in parallel: {racks} x {current} x "
+        f"{cause['sharing_permille'] / 1000:.3f} (sharing) x {cause['voltage_V']} V{losses} = "
+        f"{kilowatt(cause['limit_W'])} kW at the AC terminals.{_cell(cause['cell'])}"
     )
 
 
-def _cell(cell):
+def _cell(cell: Facts | None) -> str:
     if cell is None:
         return ""
     return (
         f" Cell r{cell['rack']} m{cell['module']} c{cell['cell']}: "
-        f"{cell['voltage_mV'] / 1000:.3f} V, "
-        f"spread {cell['spread_mV']} mV."
+        f"{cell['voltage_mV'] / 1000:.3f} V, spread {cell['spread_mV']} mV."
     )
 
 
-def _voltage(cause):
+def _share(cause: Facts) -> str:
+    return f"{cause['left_permille'] / 10:.1f} % is left."
+
+
+def _voltage(cause: Facts) -> str:
     return (
         f"Full power up to {cause['full_at_mV'] / 1000:.3f} V, none at "
-        f"{cause['none_at_mV'] / 1000:.3f} V; "
-        f"{cause['left_permille'] / 10:.1f} % is left." + _cell(cause["cell"])
+        f"{cause['none_at_mV'] / 1000:.3f} V; {_share(cause)}{_cell(cause['cell'])}"
     )
 
 
-def _temperature(cause):
+def _temperature(cause: Facts) -> str:
     which, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
     return (
         f"Rack {cause['rack']}, {which} module {cause['module_ddegC'] / 10:.1f} C: full power "
-        f"{side} to "
-        f"{cause['full_at_ddegC'] / 10:.1f} C, none at {cause['none_at_ddegC'] / 10:.1f} C; "
-        f"{cause['left_permille'] / 10:.1f} % is left."
+        f"{side} to {cause['full_at_ddegC'] / 10:.1f} C, none at "
+        f"{cause['none_at_ddegC'] / 10:.1f} C; {_share(cause)}"
     )
 
 
-def _charge(cause):
-    soc = (
-        "is unknown"
-        if cause["soc_permille"] is None
-        else (f"is {cause['soc_permille'] / 10:.1f} %")
-    )
+def _charge(cause: Facts) -> str:
+    soc = "unknown" if cause["soc_permille"] is None else f"{cause['soc_permille'] / 10:.1f} %"
     return (
-        f"The state of charge of rack {cause['rack']} {soc}: full power to "
-        f"{cause['full_at_permille'] / 10:g} %, "
-        f"none at {cause['none_at_permille'] / 10:g} %; {cause['left_permille'] / 10:.1f} % "
-        f"is left."
+        f"The state of charge of rack {cause['rack']} is {soc}: full power to "
+        f"{cause['full_at_permille'] / 10:g} %, none at {cause['none_at_permille'] / 10:g} %; "
+        f"{_share(cause)}"
     )
 
 
-def _silence(cause):
+def _silence(cause: Facts) -> str:
     return (
-        f"Rack {cause['rack']}'s BMS was last heard {duration(cause['age_ms'])} ago: full "
-        f"power up to "
-        f"{cause['full_at_ms']} ms, none at {cause['none_at_ms']} ms; "
-        f"{cause['left_permille'] / 10:.1f} % is left."
+        f"Rack {cause['rack']}'s BMS was last heard {duration(cause['age_ms'])} ago: full power up "
+        f"to {cause['full_at_ms']} ms, none at {cause['none_at_ms']} ms; {_share(cause)}"
     )
 
 
-def _rows(cause):
+def _rows(cause: Facts) -> str:
     rows = [f"row {each['stage']} {each['name']} ({each['scope']})" for each in cause["rows"][:3]]
     more = len(cause["rows"]) - len(rows)
     if not rows:
@@ -165,53 +152,49 @@ def _rows(cause):
     return text[0].upper() + text[1:]
 
 
-def _permit(cause):
+def _permit(cause: Facts) -> str:
     waits = cause["waits_for"]
-    return (f"The cabinet is {cause['state']}") + (
-        f"; {waits['label']}: {waits['sentence']}" if waits["code"] > 700 else "."
-    )
+    why = f"; {waits['label']}: {waits['sentence']}" if waits["code"] > reasons.INHIBIT else "."
+    return f"The cabinet is {cause['state']}{why}"
 
 
-def _reserve(cause):
+def _reserve(cause: Facts) -> str:
+    rack = cause["rack"]
     if cause["soc_permille"] is None:
-        return (
-            f"The state of charge of rack {cause['rack']} is unknown, so the reserve counts as "
-            f"reached."
-        )
+        return f"The state of charge of rack {rack} is unknown, so the reserve counts as reached."
     return (
-        f"Rack {cause['rack']} is lowest with {cause['soc_permille'] / 10:.1f} %; kept are "
-        f"{cause['reserve_permille'] / 10:g} %, discharge opens at "
-        f"{cause['opens_at_permille'] / 10:g} %; now "
-        f"{kilowatt(cause['discharge_W_max'])} kW are left."
+        f"Rack {rack} is lowest with {cause['soc_permille'] / 10:.1f} %. The reserve is "
+        f"{cause['reserve_permille'] / 10:g} %; discharge starts again at "
+        f"{cause['opens_at_permille'] / 10:g} %. Now {kilowatt(cause['discharge_W_max'])} kW are "
+        f"left."
     )
 
 
-def _hints(cause):
-    return (
-        "; ".join([f"{hint(each)}, {then(each)}" for each in cause["hints"]]) + "."
-        if cause["hints"]
-        else ""
-    )
+def _hints(cause: Facts) -> str:
+    found = "; ".join([f"{hint(each)}, {then(each)}" for each in cause["hints"]])
+    return found and f"{found}."
 
 
-def request(facts: dict) -> str:
-    """The request and its origin, such as "Load tracking asks for discharge 81.5 kW."."""
+def request(facts: Facts) -> str:
+    """The request and its origin: "Load tracking asks for discharge 81.5 kW."."""
     names = [
         reason["name"]
         for reason in (facts["request"]["base_reason"], facts["request"]["fast_reason"])
         if reason
     ]
     if not names:
-        return "Nobody asks for power."
-    who = names[0][0].upper() + names[0][1:] if len(names) == 1 else "Together they"
-    return f"{who} ask{'s' * (len(names) == 1)} for {directed(facts['request_W'])}."
+        return "No request for power."
+    power = directed(facts["request_W"])
+    if len(names) > 1:
+        return f"Together they ask for {power}."
+    return f"{names[0][0].upper()}{names[0][1:]} asks for {power}."
 
 
-def _rated(cause):
+def _rated(cause: Facts) -> str:
     return f"{kilowatt(cause['limit_W'])} kW is set for all converters together."
 
 
-_WORDS = {
+_WORDS: dict[str, Callable[[Facts], str]] = {
     "pcs_rated": _rated,
     "test": _rated,
     "installer": _rated,

@@ -1,23 +1,24 @@
-"""The page links: state of each device, age of its values, counters of the buses, path delay."""
+"""The page `links`: state of each device, age of its values, counters of the buses, path delay."""
 
 from controller.console.pages.text import RULE, duration, folded, head, page, part, parts
+from controller.state.base import Facts
 
 HEADER = "DEVICE        BUS     ADDR STATE          age late at    asked no reply damaged"
 PER_PAGE = 10
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
-TROUBLE = ("LATE", "never heard")
+SILENT = ("LATE", "never heard")
 
 
-def lines(facts: dict, number: int = 1) -> list:
-    """Part `number` (from 1) of the links (state/links.py) as lines; of several parts troubles
-    first.
+def lines(facts: Facts, number: int = 1) -> list[str]:
+    """Part `number` (from 1) of the links (state/links.py) as lines. If there are several parts,
+    silent devices come first.
     """
     devices, count, notes = facts["devices"], parts(facts["devices"], PER_PAGE), []
     if not facts["has_counters"]:
-        notes.append("No counters: the controller has not written any yet.")
+        notes.append("No counters: the controller has not written them yet.")
     if count > 1:
-        devices = sorted(devices, key=lambda device: device["state"] not in TROUBLE)
-        notes.append(f"Page {number} of {count}, troubles first.")
+        devices = sorted(devices, key=lambda device: device["state"] not in SILENT)
+        notes.append(f"Page {number} of {count}, silent devices first.")
     return page(
         [
             *head(facts),
@@ -27,13 +28,13 @@ def lines(facts: dict, number: int = 1) -> list:
             *[_bus(bus) for bus in facts["buses"]],
             _path(facts["path_delay"]),
             *_advice(devices),
-            *_says(devices),
+            *_faults(devices),
             *notes,
         ]
     )
 
 
-def _device(device):
+def _device(device: Facts) -> str:
     counts, counted = "", device["counters"]
     if counted:
         counts = f"{counted['sent']:>9}{counted['timeout']:>9}{counted['bad_reply']:>8}"
@@ -44,7 +45,7 @@ def _device(device):
     )
 
 
-def _bus(bus):
+def _bus(bus: Facts) -> str:
     name = f"BUS {bus['name'][:8]:<9}{bus['kind']} {bus['speed']:>7}  "
     if "state" in bus:
         state = CAN_STATES[bus["state"]] if 0 <= bus["state"] < len(CAN_STATES) else "?"
@@ -59,8 +60,8 @@ def _bus(bus):
     return name
 
 
-def _path(path: dict) -> str:
-    """The path delay in use, and where it comes from."""
+def _path(path: Facts) -> str:
+    """The path delay in use and its source."""
     low_ms, high_ms = path["believed_ms"]
     words = {
         "nominal": "nominal: no start has measured it yet",
@@ -71,15 +72,15 @@ def _path(path: dict) -> str:
     return f"PATH DELAY {path['used_ms']} ms, {words[path['source']]}"
 
 
-def _says(devices):
-    """Bits that BMS and converters report: row 59, and how the devices are connected."""
-    told = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
-    return folded("Says", "; ".join(told) + ".", 2) if told else []
+def _faults(devices: list[Facts]) -> list[str]:
+    """Fault bits that BMS and converters report (row 59)."""
+    found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
+    return folded("Faults", "; ".join(found) + ".", 2) if found else []
 
 
-def _advice(devices):
-    """What to look at first when a device is silent."""
-    silent = [device for device in devices if device["state"] in TROUBLE]
+def _advice(devices: list[Facts]) -> list[str]:
+    """The first check if a device is silent."""
+    silent = [device for device in devices if device["state"] in SILENT]
     if not silent:
         return []
     names = ", ".join([device["device"] for device in silent[:4]])
@@ -87,7 +88,5 @@ def _advice(devices):
     if any(device["kind"] == "BMS" for device in silent):
         plug = "CAN plug, terminator, node number and supply"
     return folded(
-        "Check",
-        f"{names}: {plug}. The whole bus silent points at the bus, one device at the device.",
-        2,
+        "Check", f"{names}: {plug}. If all devices of a bus are silent, check the bus.", 2
     )

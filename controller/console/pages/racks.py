@@ -1,6 +1,7 @@
-"""The page racks: one line per rack, of several parts the worst first; "-" is unknown."""
+"""The page `racks`: one line per rack; "-" is unknown. If there are several parts, worst first."""
 
 from controller.console.pages.text import CELLS, RULE, folded, head, page, part, parts, scaled
+from controller.state.base import Facts
 from controller.state.racks import worst_first
 
 COLUMNS = "{:>4} {:>6} {:>6}   {:>6} {:>6}   {:>6} {:>6}  {:>8}  {:<10} {:>6}"
@@ -11,9 +12,10 @@ PER_PAGE = 16
 _WAYS = ("charge", "discharge")
 
 
-def lines(facts: dict, number: int = 1) -> list:
+def lines(facts: Facts, number: int = 1) -> list[str]:
     """Part `number` (from 1) of the racks (state/racks.py) as lines."""
-    racks, order, more = facts["racks"], facts["racks"], []
+    racks, order = facts["racks"], facts["racks"]
+    more: list[str] = []
     count = parts(racks, PER_PAGE)
     if count > 1:
         order, more = worst_first(racks), [f"Page {number} of {count}, worst first."]
@@ -24,7 +26,7 @@ def lines(facts: dict, number: int = 1) -> list:
     )
 
 
-def line(rack: dict) -> str:
+def line(rack: Facts) -> str:
     """One rack in the columns of HEADER."""
     current_mA = rack["rack_current_mA"]
     return COLUMNS.format(
@@ -41,7 +43,7 @@ def line(rack: dict) -> str:
     )
 
 
-def _detail(rack):
+def _detail(rack: Facts) -> list[str]:
     charge, discharge = [scaled(rack[f"{way}_current_mA_max"], 1000) for way in _WAYS]
     hottest = f", hottest module {rack['hottest_module']}" if rack["hottest_module"] else ""
     out = folded(

@@ -1,4 +1,4 @@
-"""The page status: state, interlocks, power, racks and links at a glance, without login."""
+"""The page `status`: state, interlocks, power, racks and links, without login."""
 
 from controller.console.pages import causes
 from controller.console.pages.racks import HEADER, line
@@ -17,16 +17,17 @@ from controller.console.pages.text import (
     last,
     moment,
     page,
-    rest,
     scaled,
     spread,
+    standby,
     typed,
 )
+from controller.state.base import Facts
 from controller.state.racks import worst_first
 from controller.store.proof_state import LIMITS_D, nearest
 
-STANDING_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
-# In the order in which those that are not ok are named; SHOWN_WHEN_OK if there is room.
+ROWS_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
+# The page names contacts that are not ok in this order.
 CONTACT_WORDS = {
     "estop": "E-stop",
     "fire_panel": "Fire panel",
@@ -46,7 +47,12 @@ CONTACT_WORDS = {
     "door": "Door",
 }
 BANDS_OF = ("battery", "grid", "load")
-SHOWN_WHEN_OK = ("estop", "fire_panel", "door", "smoke")
+SHOWN_WHEN_OK = (  # if there is room
+    "estop",
+    "fire_panel",
+    "door",
+    "smoke",
+)
 VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
 OWN_WORDS = {
     "door": {"ok": "shut", "not ok": "OPEN"},
@@ -59,8 +65,8 @@ OWN_WORDS = {
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
-def lines(facts: dict) -> list:
-    """The page (state/status.py) as lines; the bands give way to what is urgent."""
+def lines(facts: Facts) -> list[str]:
+    """The page (state/status.py) as lines; a full page leaves out the bands."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
     bands = _bands(facts["bands"]) if "bands" in facts else []
@@ -68,7 +74,7 @@ def lines(facts: dict) -> list:
     return page([*above, *bands * has_room, *below])
 
 
-def _safety(facts):
+def _safety(facts: Facts) -> list[str]:
     words = [f"LAMP {facts['lamp']}" + (" HORN" if facts["horn_is_on"] else ""), *_gas(facts)]
     contacts = facts["contacts"]
     wrong = [
@@ -87,12 +93,12 @@ def _safety(facts):
             f"warning{'s' * (count['warnings'] != 1)}  {count['not_fitted']} not fitted",
             f"Key: {KEY_WORDS[contacts['key_run']]}",
         ),
-        *_standing(facts),
+        *_rows(facts),
     ]
 
 
-def _gas(facts):
-    """Combustible gas always; vapour, hydrogen or CO unless they are known to be 0."""
+def _gas(facts: Facts) -> list[str]:
+    """Combustible gas always; vapour, hydrogen or CO unless every detector reports 0."""
     gas = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
     words = [f"Gas {' '.join(gas)} %LFL"] if gas else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
@@ -101,32 +107,32 @@ def _gas(facts):
     return words
 
 
-def _contact(name, value):
+def _contact(name: str, value: str) -> str:
     return f"{CONTACT_WORDS[name]} {OWN_WORDS.get(name, {}).get(value, VALUE_WORDS[value])}"
 
 
-def _first(words, wrong):
-    """The words and as many wrong contacts as fit, and how many more there are."""
+def _first(words: list[str], wrong: list[str]) -> str:
+    """The words, as many wrong contacts as fit, and the number of the others."""
     lines = [
         "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
     return max([line for line in lines if len(line) <= WIDTH], key=len, default=lines[0])
 
 
-def _standing(facts):
-    """The most dangerous of the active or latched rows; the rest is counted."""
+def _rows(facts: Facts) -> list[str]:
+    """The most dangerous of the active or latched rows, and the number of the others."""
     order, found = facts["standing"], []
-    for place, row in enumerate(order[:STANDING_SHOWN], 1):
+    for place, row in enumerate(order[:ROWS_SHOWN], 1):
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
-        if place == STANDING_SHOWN < len(order):
-            end += f" (+{len(order) - STANDING_SHOWN}: alarms)"
+        if place == ROWS_SHOWN < len(order):
+            end += f" (+{len(order) - ROWS_SHOWN}: alarms)"
         found.append(
             ending(f" ! row {row['stage']:<4}{row['reason']['name']}, {row['scope']}", end)
         )
     return found
 
 
-def _power(facts):
+def _power(facts: Facts) -> list[str]:
     grid_W, grid = facts["grid_W"], "unknown"
     if grid_W is not None:
         grid = f"{'importing' if grid_W >= 0 else 'exporting'} {kilowatt(abs(grid_W))} kW"
@@ -144,8 +150,8 @@ def _power(facts):
     ]
 
 
-def _limit(facts):
-    """The limit that holds the power back; before a start what it waits for."""
+def _limit(facts: Facts) -> str:
+    """The limit that holds the power back; before a start the missing condition."""
     start, limits, shown = facts["start"], facts["limits"], None
     if start["checklist"] and start["waits_for"]:
         return spread(
@@ -153,7 +159,7 @@ def _limit(facts):
             "(firebreak alarms)",
         )
     if start["checklist"] and start["rests"]:
-        return f"START    {rest(start)}"
+        return f"START    {standby(start)}"
     if facts["binding"]:
         shown = causes.short(facts["binding"], facts["cause"])
     elif limits["low_W"] == limits["high_W"] == 0:
@@ -163,7 +169,7 @@ def _limit(facts):
     return f"LIMIT    {shown:<54}{'(firebreak why)':>{WIDTH - 63}}"
 
 
-def _can_do(facts):
+def _can_do(facts: Facts) -> str:
     low_W, high_W = facts["available_low_W"], facts["available_high_W"]
     words = f"CAN DO   {kilowatt(low_W)} .. {kilowatt(high_W)} kW"
     kept = f"reserve of {facts['reserve_permille'] / 10:g} %"
@@ -174,8 +180,8 @@ def _can_do(facts):
     return words + (f", {duration(seconds * 1000)}" if seconds is not None else "")
 
 
-def _hints(facts):
-    """The hints in force, those that bind first."""
+def _hints(facts: Facts) -> list[str]:
+    """The hints in force, binding ones first."""
     if not facts["sources"]:
         return ["HINT     no source is configured"]
     if not facts["hints"]:
@@ -191,7 +197,7 @@ def _hints(facts):
     return out
 
 
-def _bands(bands):
+def _bands(bands: Facts) -> list[str]:
     """RMS power per band, in the order of the line above; "-" where it is not observable."""
     texts = [
         f"{name} " + "/".join([kilowatt(bands[each]["rms_W"][name]) for each in BANDS_OF])
@@ -205,21 +211,22 @@ def _bands(bands):
     ]
 
 
-def _racks(racks):
+def _racks(racks: list[Facts]) -> list[str]:
     shown = racks if len(racks) <= RACKS_SHOWN else worst_first(racks)[:RACKS_SHOWN]
     more = f" worst {RACKS_SHOWN} of {len(racks)}: page racks" if len(racks) > RACKS_SHOWN else ""
     return [RULE[len(more) :] + more, HEADER, *[line(rack) for rack in shown]]
 
 
-def _foot(facts):
-    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # troubles first
+def _foot(facts: Facts) -> list[str]:
+    links = sorted(facts["links"].items(), key=lambda each: each[1] == "ok")  # not ok first
     log, due = f"LOG      {_log(facts)}", _due(facts)
     line = fitting(log, f"   DUE {', '.join(due)}")
     if line == log:
         line = fitting(log, f"   DUE {due[0]}")
     command = typed(facts["reset"])
-    if len(facts["standing"]) > STANDING_SHOWN or facts["channel_b"]:
-        command = command and "firebreak alarms"  # a reset must name only what this page shows
+    if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
+        # a reset must not clear a row that its operator has not seen
+        command = command and "firebreak alarms"
     return [
         fitting(
             "LINKS    " + "  ".join([f"{kind} {state}" for kind, state in links]),
@@ -231,8 +238,8 @@ def _foot(facts):
     ]
 
 
-def _due(facts):
-    """The next proof test and the gas calibration; of the later one only when it is near."""
+def _due(facts: Facts) -> list[str]:
+    """The next proof test and the gas calibration, earlier first; the later one only if near."""
     calibration_d, tests = facts["gas_calibration_d"], facts.get("proof_tests")
     gas = f"gas calibration {calibration(calibration_d)}"
     if not tests or not tests["summary"]:
@@ -245,7 +252,7 @@ def _due(facts):
     return [tests["summary"], *[gas] * is_near]
 
 
-def _loop(facts):
+def _loop(facts: Facts) -> str:
     loop, tick = facts["loop"], f"LOOP     {facts['tick_ms']} ms"
     if loop is None:
         return tick
@@ -256,7 +263,7 @@ def _loop(facts):
     return next((line for line in lines if len(line) <= WIDTH), f"{tick}{missed}")
 
 
-def _log(facts):
+def _log(facts: Facts) -> str:
     if facts.get("record_trouble") is not None:
         return f"record not readable, {facts['record_trouble']}"
     since = facts.get("recorder_silent_since")

@@ -1,25 +1,29 @@
 """Parts of a page: numbers with units, times, folded sentences; an unknown value is "-"."""
 
 import textwrap
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
+from controller.state.base import INPUT_LOW, Facts
 from controller.state.record import utc_text
 from controller.state.reset_code import TURN_KEY
 from safety import signals
 
-# the 80th column stays free, as a terminal may wrap there; the 24th line is the prompt's
+# A terminal may wrap after the 80th column. The 24th line is for the prompt.
 WIDTH, HEIGHT = 79, 23
 RULE = "-" * WIDTH
 MARGIN = 7
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
-ANY_W = (1 << 30) - 1  # a bound of this size bounds nothing
+ANY_W = (1 << 30) - 1  # larger than any limit
 NOT_WORTH_W = 50  # rounds to 0.0 kW
-# told for a day that is not set or impossible
-NO_DAY_D = signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][2]
+# a detector reports it while its day is not set or impossible
+NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
+Item = TypeVar("Item")
 
 
-def kilowatt(power_W: int, width=0) -> str:
-    """Power in kW with one decimal and no unit, "-" when unknown, "any" where nothing bounds it."""
+def kilowatt(power_W: int | None, width: int = 0) -> str:
+    """Power in kW with one decimal and no unit; "-" if unknown, "any" if there is no bound."""
     if power_W is None:
         return "-".rjust(width)
     if abs(power_W) >= ANY_W:
@@ -28,26 +32,22 @@ def kilowatt(power_W: int, width=0) -> str:
 
 
 def calibration(days: int | None) -> str:
-    """When a gas detector is due for calibration; days: until then, None while unknown."""
+    """Due date of a gas detector's calibration in words; days: until then, None while unknown."""
     if days is None:
         return "unknown"
-    return (
-        f"in {days} d"
-        if days >= 0
-        else (f"overdue by {-days} d")
-        if days > NO_DAY_D
-        else "overdue (no day set)"
-    )
+    if days >= 0:
+        return f"in {days} d"
+    return f"overdue by {-days} d" if days > NO_DAY_D else "overdue (no day set)"
 
 
-def directed(power_W: int) -> str:
+def directed(power_W: int | None) -> str:
     """Battery power in words: "discharge 81.5 kW", "charge 3.6 kW", "0.0 kW"."""
     if power_W is None or abs(power_W) < NOT_WORTH_W:
         return kilowatt(power_W) + " kW"
     return f"{'discharge' if power_W > 0 else 'charge'} {kilowatt(abs(power_W))} kW"
 
 
-def interval(low_W: int, high_W: int) -> str:
+def interval(low_W: int | None, high_W: int | None) -> str:
     """ "-250.0 ..  81.5", both ends in kW."""
     return f"{kilowatt(low_W, 7)} .. {kilowatt(high_W, 7)}"
 
@@ -57,7 +57,7 @@ def scaled(value: int | None, divisor: int, digits: int = 1) -> str:
     return "-" if value is None else f"{value / divisor:.{digits}f}"
 
 
-def duration(time_ms: int) -> str:
+def duration(time_ms: int | None) -> str:
     """ "0.34 s", "12 s", "4 min", "3 h 12 min", "41 d 2 h"; "-" when unknown."""
     if time_ms is None:
         return "-"
@@ -69,11 +69,9 @@ def duration(time_ms: int) -> str:
     minutes = seconds // 60
     if minutes < 120:
         return f"{minutes} min"
-    return (
-        (f"{minutes // 60} h {minutes % 60} min")
-        if minutes < 2880
-        else f"{minutes // 1440} d {minutes // 60 % 24} h"
-    )
+    if minutes < 2880:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes // 60 % 24} h"
 
 
 def age(time_ms: int | None) -> str:
@@ -83,7 +81,7 @@ def age(time_ms: int | None) -> str:
     return f"{time_ms} ms old" if time_ms < 10_000 else f"{duration(time_ms)} old"
 
 
-def uptime(time_ms: int) -> str:
+def uptime(time_ms: int | None) -> str:
     """A moment since the controller's start: "00:01:22.40", "41 d 02:07:31.00"."""
     if time_ms is None:
         return "before that"
@@ -93,11 +91,9 @@ def uptime(time_ms: int) -> str:
     return f"{seconds // 86_400} d {clock}" if seconds >= 86_400 else clock
 
 
-def moment(time_ms: int, facts: dict) -> str:
+def moment(time_ms: int | None, facts: Facts) -> str:
     """A moment since the controller's start by the clock of the page's head: UTC, without today's
-    day, or uptime.
-
-    While the head is UTC and the controller does not tick, the UTC of its last moment is unknown.
+    day, or uptime. The UTC of a controller that has stopped is unknown, so it gets its uptime.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -108,7 +104,7 @@ def moment(time_ms: int, facts: dict) -> str:
 
 
 def cut(line: str, width: int = WIDTH) -> str:
-    """The line, shortened to width: never inside a number, and marked as cut if there is room."""
+    """The line, shortened to width but not inside a number; "..." marks the cut if it fits."""
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
@@ -119,25 +115,27 @@ def cut(line: str, width: int = WIDTH) -> str:
 
 
 def spread(left: str, right: str, width: int = WIDTH) -> str:
-    """left and right at the two ends of a line; left gives way."""
+    """left and right at the two ends of a line; left is cut if they do not fit."""
     left = cut(left, width - len(right) - 1)
     return left + " " * (width - len(left) - len(right)) + right
 
 
 def ending(left: str, right: str) -> str:
-    """left and right joined; left gives way."""
+    """left and right joined; left is cut if they do not fit."""
     return cut(left, WIDTH - len(right)) + right
 
 
-def fitting(first: str, *others) -> str:
-    """first and those of the others, in their order, that still fit the line whole."""
+def fitting(first: str, *others: str) -> str:
+    """first and each of the others, in their order, that still fits the line whole."""
     for other in others:
         first += other if len(first + other) <= WIDTH else ""
     return first
 
 
-def head(facts: dict) -> list:
-    """The first two lines of every page: whose it is, and what a person in danger does first."""
+def head(facts: Facts) -> list[str]:
+    """The first two lines of every page: cabinet, state and time; the first action of a person in
+    danger.
+    """
     state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
@@ -150,30 +148,32 @@ def head(facts: dict) -> list:
     return [spread(spread(facts["cabinet"], state, middle), moment), line]
 
 
-def checklist(start: dict) -> str:
-    """Progress of the start checklist, "checklist 27 of 33: "; "" while none applies."""
+def checklist(start: Facts) -> str:
+    """Progress of the start checklist, "checklist 27 of 33: "; "" while it does not apply."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
 
-def rest(start: dict) -> str:
-    """Why it rests, and the remedy: "the test is over: start it (firebreak start)"."""
-    rests = start["rests"]
-    if rests is None:
-        return "nobody asks it to run: the controller is told to end, or its store has failed"
+def standby(start: Facts) -> str:
+    """Why the cabinet is in standby, and the remedy: "the test is over: start it (firebreak
+    start)".
+    """
+    found = start["rests"]
+    if found is None:
+        return "no run request: the controller is stopping, or its store has failed"
     words = {
         "test": "the test is over",
-        "lock-out": f"{rests['name']}'s lock-out has ended",
-        "unknown": "no store says whether it was to run",
+        "lock-out": f"{found['name']}'s lock-out has ended",
+        "unknown": "the store has no run request",
         "row": "a row stopped it",
         "restart": "the controller has restarted",
     }
-    return f"{words.get(rests['why'], 'a person stopped it')}: start it (firebreak start)"
+    return f"{words.get(found['why'], 'a person stopped it')}: start it (firebreak start)"
 
 
-def typed(reset: dict) -> str | None:
-    """The command that resets what a page shows, or what a person has to do before; None when
-    nothing waits for a reset.
+def typed(reset: Facts) -> str | None:
+    """The command that resets the rows on a page, or the step before it; None if no row waits for a
+    reset.
     """
     return reset["command"] or (reset["code"] and TURN_KEY)
 
@@ -183,16 +183,16 @@ def last(words: str | None) -> str:
     return spread(CELLS, f"To reset: {words}") if words else CELLS
 
 
-def source(facts: dict) -> str:
-    """Where a page's history is from, with a word when no recorder writes any more."""
+def source(facts: Facts) -> str:
+    """Source of a page's history, with a note if the recorder has stopped writing."""
     since, trouble = facts.get("recorder_silent_since"), facts.get("record_trouble")
     if trouble is not None:
         return f"Record not readable, {trouble}: {facts['source'].removeprefix('No recorder: ')}"
     return facts["source"] if since is None else f"Recorder silent since {since}. {facts['source']}"
 
 
-def folded(label: str, sentence: str, lines_max: int = 3) -> list:
-    """A sentence behind its label, folded; what does not fit ends in "..."."""
+def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
+    """A sentence behind its label, folded; "..." marks the cut if it does not fit."""
     indent = " " * MARGIN
     return textwrap.wrap(
         sentence,
@@ -205,14 +205,14 @@ def folded(label: str, sentence: str, lines_max: int = 3) -> list:
     )
 
 
-def wrapped(line: str, margin: int) -> list:
-    """A line that is too long goes on in the next one behind so many spaces."""
+def wrapped(line: str, margin: int) -> list[str]:
+    """The line, folded; the next lines begin with so many spaces."""
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
 
 
-def filled(blocks: list, lines_max: int) -> list:
-    """[lines of a part]: blocks of lines in their order; none is torn while it fits a part."""
-    found = [[]]
+def filled(blocks: Iterable[list[str]], lines_max: int) -> list[list[str]]:
+    """[lines of a part]: the blocks in their order; a block that fits a part is never split."""
+    found: list[list[str]] = [[]]
     for block in blocks:
         if found[-1] and len(found[-1]) + len(block) > lines_max:
             found.append([])
@@ -220,21 +220,20 @@ def filled(blocks: list, lines_max: int) -> list:
     return found
 
 
-def parts(items: str | list, per_page: int) -> int:
-    """How many parts a list of so many items takes."""
+def parts(items: Sequence, per_page: int) -> int:
+    """Number of parts for these items."""
     return max(1, -(-len(items) // per_page))
 
 
-def part(items: list, number: int, per_page: int) -> list:
+def part(items: list[Item], number: int, per_page: int) -> list[Item]:
     """The items of one part, from 1."""
     return items[(number - 1) * per_page : number * per_page]
 
 
-def page(lines: list) -> list:
-    """The finished page: no line longer than WIDTH (see `cut`), none ends in spaces, no more lines
-    than HEIGHT.
+def page(lines: Iterable[str]) -> list[str]:
+    """The finished page: at most HEIGHT lines of WIDTH (see `cut`), without spaces at their ends.
 
-    Where there are too many, rules go first, from the end; the head keeps its own.
+    If there are too many lines, rules go first, from the end; the rule of the head stays.
     """
     kept = [cut(line.rstrip()).rstrip() for line in lines]
     for index in range(len(kept) - 1, 1, -1):

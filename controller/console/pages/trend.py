@@ -1,23 +1,24 @@
-"""The page trend: the last minutes of each quantity as one line of ten levels, with its range and
+"""The page `trend`: the last minutes of each quantity as one line of ten levels, with its range and
 its newest value.
 """
 
 from controller.console.pages.text import duration, folded, head, page, source
+from controller.state.base import Facts
 
 LEVELS = "_.,-~=+*#@"
 COLUMNS = 42
 GAP = " "
 
 
-def lines(facts: dict) -> list:
-    """The page (facts/trend.py) as lines."""
+def lines(facts: Facts) -> list[str]:
+    """The page (state/trend.py) as lines."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]
     scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"
     return page([*head(facts), head_line, *rows, "", scale, *folded("", source(facts), 2)])
 
 
-def _row(each):
+def _row(each: Facts) -> str:
     known = [value for value in each["values"] if value is not None]
     drawn = "".join([_level(value, known) for value in each["values"]]).rjust(COLUMNS)
     if not known:
@@ -30,7 +31,7 @@ def _row(each):
     return f"{each['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
 
 
-def _level(value, known):
+def _level(value: int | None, known: list[int]) -> str:
     if value is None:
         return GAP
     low, high = min(known), max(known)

@@ -1,5 +1,5 @@
-"""The page why: the chain from request to wire, what limits the power, what to do, and what the
-set-point would be without that limit.
+"""The page `why`: the chain from request to wire, the binding limit, the remedy, and the set-point
+without that limit.
 """
 
 from controller.console.pages import causes
@@ -14,6 +14,7 @@ from controller.console.pages.text import (
     kilowatt,
     page,
 )
+from controller.state.base import Facts
 
 COLUMNS = "{:<12}{:<37}{:>18}{:>8}{}"
 UNITS_SHOWN = 3
@@ -21,44 +22,35 @@ CAUSE_LINES = 4
 FEW_LINES = 6
 
 
-def lines(facts: dict) -> list:
-    """The page (controller/state/why.py) as lines."""
+def lines(facts: Facts) -> list[str]:
+    """The page (state/why.py) as lines."""
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))
-    if len(upper) + len(lower) > HEIGHT:  # a full page has no room for empty lines
+    if len(upper) + len(lower) > HEIGHT:  # no room for empty lines
         upper = [line for line in upper if line]
         lower = _cause(facts, HEIGHT - len(upper))
     return page([*upper, *lower])
 
 
-def _answer(facts):
+def _answer(facts: Facts) -> list[str]:
     first = f"Set-point: {directed(facts['setpoint_W'])}. {causes.request(facts)}"
     binding = facts["binding"]
     if binding is None:
         shown, cause = _reason_shown(facts)
-        return [
-            first,
-            f"No power is permitted: {causes.short(shown, cause)}."
-            if shown
-            else "Nothing holds it back.",
-        ]
-    held_W = facts["held_back_W"]
-    less = facts["request_W"] * facts["setpoint_W"] >= 0 and abs(facts["setpoint_W"]) < abs(
-        facts["request_W"]
-    )
-    moved = "Held back" if less else "Moved"
-    return [
-        first,
-        f"{moved} {kilowatt(abs(held_W))} kW by {causes.short(binding, facts['cause'])}.",
-    ]
+        no_power = f"No power is permitted: {causes.short(shown, cause)}."
+        return [first, no_power if shown else "Nothing holds it back."]
+    held_W, request_W, setpoint_W = facts["held_back_W"], facts["request_W"], facts["setpoint_W"]
+    is_less = request_W * setpoint_W >= 0 and abs(setpoint_W) < abs(request_W)
+    moved = f"{'Held back' if is_less else 'Moved'} {kilowatt(abs(held_W))} kW"
+    return [first, f"{moved} by {causes.short(binding, facts['cause'])}."]
 
 
-def _row(stage, what, bounds, leaves_W, mark=False):
+def _row(step: str, text: str, bounds: str, leaves_W: int | None, acts: bool = False) -> str:
     leaves = kilowatt(leaves_W) if leaves_W is not None else ""
-    return " " + COLUMNS.format(stage, what[:37], bounds, leaves, " <<" if mark else "")
+    return " " + COLUMNS.format(step, text[:37], bounds, leaves, " <<" if acts else "")
 
 
-def _table(facts):
+def _table(facts: Facts) -> list[str]:
     binding = facts["binding"]
     acting = next(
         (name for name in ("limits", "obligations", "ramp", "caps") if facts[name]["acted"]), None
@@ -77,40 +69,40 @@ def _table(facts):
         ),
         *_obligations(facts["obligations"], binding if acting == "obligations" else None),
         *_bounded("limits", facts["limits"], binding if acting == "limits" else None),
-        _row("", _standing(facts), "", None),
+        _row("", _interlocks(facts), "", None),
     ]
 
 
-def _request(facts):
-    """A line for each part of the request; the last one leaves their sum."""
+def _request(facts: Facts) -> list[str]:
+    """A line for each part of the request; the last line has their sum."""
     asked = facts["request"]
     parts = [(_asker(asked), asked["base_W"])] if asked["base_reason"] else []
     parts += [(asked["fast_reason"]["name"], asked["fast_W"])] if asked["fast_reason"] else []
     if len(parts) < 2:
-        return [_row("request", parts[0][0] if parts else "nobody", "", facts["request_W"])]
+        return [_row("request", parts[0][0] if parts else "none", "", facts["request_W"])]
     return [
         _row("request", parts[0][0], kilowatt(parts[0][1]), None),
         _row("", parts[1][0], kilowatt(parts[1][1]), facts["request_W"]),
     ]
 
 
-def _asker(asked):
-    """The source and its request; the next column shows the power reached so far."""
+def _asker(asked: Facts) -> str:
+    """The source and its request; the next column shows the power that the ramp has reached."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
     return words[0] if words else asked["base_reason"]["name"]
 
 
-def _standing(facts):
+def _interlocks(facts: Facts) -> str:
     count = facts["standing_count"]
     if not count:
         return "no interlock row is active"
     return f"{count} row{'s' * (count > 1)} active or latched: alarms"
 
 
-def _bounded(stage, found, binding):
-    """One line if both ends have one reason or only one has a reason, else a line for each."""
+def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
+    """One line for each reason of the two ends, the binding one first."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -120,22 +112,19 @@ def _bounded(stage, found, binding):
     if binding:
         named.sort(key=lambda each: each[0]["code"] != binding["code"])
     texts = [causes.short(*each) for each in named] or ["not acting"]
-    out = [
-        _row(stage, texts[0], interval(found["low_W"], found["high_W"]), found["leaves_W"], binding)
-    ]
-    return out + [_row("", text, "", None) for text in texts[1:2]]
+    bounds = interval(found["low_W"], found["high_W"])
+    first = _row(step, texts[0], bounds, found["leaves_W"], binding is not None)
+    return [first, *[_row("", text, "", None) for text in texts[1:2]]]
 
 
-def _obligations(found, binding):
+def _obligations(found: Facts, binding: Facts | None) -> list[str]:
     if not found["standing"]:
         words = "none" if found["is_known"] else "ignored: no fresh reading of the grid meter"
         return [_row("obligations", words, "", found["leaves_W"])]
     out = []
     for place, each in enumerate(found["standing"]):
-        acts = binding and binding["code"] in (
-            each["low_reason"]["code"],
-            each["high_reason"]["code"],
-        )
+        codes = each["low_reason"]["code"], each["high_reason"]["code"]
+        acts = binding is not None and binding["code"] in codes
         out.append(
             _row(
                 "obligations" if not place else "",
@@ -148,7 +137,7 @@ def _obligations(found, binding):
     return out
 
 
-def _obligation(each, binding):
+def _obligation(each: Facts, binding: Facts | None) -> str:
     met = ", met" if each["is_met"] else ", NOT MET"
     if each["rank"] == "grid_connection" and not binding:
         return f"{each['low_reason']['label']} {each['high_reason']['label']} grid connection{met}"
@@ -158,42 +147,42 @@ def _obligation(each, binding):
     return f"{named['label']} {named['name']}{met}"
 
 
-def _units(facts):
+def _units(facts: Facts) -> list[str]:
     many = len(facts["units"]) > 1
     out = []
     for unit in facts["units"][:UNITS_SHOWN]:
         name = f"PCS {unit['unit']} " if many else ""
-        told = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
+        sent = "nothing sent yet" if unit["sent_W"] is None else f"sent {kilowatt(unit['sent_W'])}"
         out.append(
-            f" {name}{told}   PCS read back {kilowatt(unit['read_back_W'])}"
+            f" {name}{sent}   PCS read back {kilowatt(unit['read_back_W'])}"
             f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
             f" ({age(unit['measured_age_ms'])})"
         )
         if unit["refused"]:
             out.append(
                 f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
-                f"{unit['refused']['name']}; the stop frame went out."
+                f"{unit['refused']['name']}; a stop was sent."
             )
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
     return out
 
 
-def _cause(facts, room):
+def _cause(facts: Facts, room: int) -> list[str]:
     """The text below the table, in `room` lines: if space is short, the numbers are cut first."""
-    first, last = _notes(facts), []
+    first = _notes(facts)
     shown, cause = _reason_shown(facts)
     if shown is None:
         return first + _asked(facts["request"])
-    last += folded("Do", causes.remedy(shown, cause), 2 if room > FEW_LINES else 1)
+    last = folded("Do", causes.remedy(shown, cause), 2 if room > FEW_LINES else 1)
     if facts["binding"] is not None:
         last += _else(facts, 2 if room > FEW_LINES else 1)
     lines_max = max(1, min(CAUSE_LINES, room - len(first) - len(last)))
     return first + folded("Cause", causes.sentences(cause) or shown["sentence"], lines_max) + last
 
 
-def _notes(facts):
-    out = []
+def _notes(facts: Facts) -> list[str]:
+    out: list[str] = []
     if facts["short_W"]:
         short = facts["short_reason"]
         out += folded(
@@ -206,8 +195,8 @@ def _notes(facts):
     return out
 
 
-def _asked(request):
-    """Nothing binds: the request is the cause."""
+def _asked(request: Facts) -> list[str]:
+    """The request as the cause, if no limit binds."""
     named = [reason for reason in (request["base_reason"], request["fast_reason"]) if reason]
     words = " ".join(
         [causes.sentences(request["base_cause"])] + [reason["sentence"] for reason in named]
@@ -215,7 +204,7 @@ def _asked(request):
     return folded("Cause", words, CAUSE_LINES) if words else []
 
 
-def _else(facts, lines_max):
+def _else(facts: Facts, lines_max: int) -> list[str]:
     without, binding = facts["without"], facts["binding"]
     words = f"Without {binding['label']} the set-point would be {directed(without['setpoint_W'])}"
     following = without["next"]
@@ -226,8 +215,8 @@ def _else(facts, lines_max):
     )
 
 
-def _reason_shown(facts):
-    """(reason, cause) to explain: the binding limit, or the one that leaves no power at all."""
+def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:
+    """(reason, cause) to explain: of the binding limit, or of a limit that leaves no power."""
     limits = facts["limits"]
     if facts["binding"] is None and limits["low_W"] == limits["high_W"] == 0:
         return limits["high_reason"], limits["high_cause"]

@@ -1,4 +1,4 @@
-"""The pages in controller/console/PAGES.md, from virtual time. As a program: writes them."""
+"""The pages in controller/console/PAGES.md, from virtual time. As a program it writes them."""
 
 import re
 import tempfile

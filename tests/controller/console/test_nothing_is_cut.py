@@ -1,4 +1,4 @@
-"""Each word that a technician needs is on its page: long rows wrap or give way elsewhere."""
+"""No word that a technician needs is cut: long rows wrap, or the page leaves out other lines."""
 
 import pytest
 from site_files import ROWS_ARMED
@@ -75,7 +75,7 @@ def starting(facts, done, why, waits_for):
     return facts["alarms"]["start"] | rest | {"checklist": checklist, "waits_for": waits_for}
 
 
-def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
+def test_the_start_shows_its_missing_condition_and_the_standby(facts):
     for missing in range(1, len(start_checklist.INHIBIT_REASONS)):
         reason = base.reason(reasons.inhibit_code(missing))
         start = starting(facts, 33, "lock-out", reason)
@@ -83,8 +83,8 @@ def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
         waits = f"waits for {reason['label']} {reason['name']}: {reason['sentence']} "
         assert f"{waits}{reason['remedy']} And " in found
         assert f"And {LONG}'s lock-out has ended: start it (firebreak start)." in found
-    # "start it (fireb..." was shown: the one thing to do, cut off
-    for why in alarms_facts.RESTS.values():
+    # the page once cut the command: "start it (fireb..."
+    for why in alarms_facts.STANDBY.values():
         start = starting(facts, 39, why, None)
         for page, name in ((alarms, "alarms"), (status, "status")):
             lines = page.lines({**facts[name], "start": start})
@@ -93,7 +93,7 @@ def test_the_start_says_what_it_waits_for_and_why_it_rests(facts):
             assert len(line) <= WIDTH
 
 
-def test_reset_and_start_are_there_however_many_rows_are_active(facts):
+def test_reset_and_start_are_shown_with_every_row_active(facts):
     racks = [{"stage": "40b", "scope": f"rack {rack}", "due_ms": None} for rack in range(12)]
     quiet, typed = facts["alarms"], "firebreak reset --key 89ABCDEF"
     reset = {"needs": "key", "command": typed, "result": "not clear yet", "waits": racks}
@@ -115,14 +115,14 @@ def test_reset_and_start_are_there_however_many_rows_are_active(facts):
     more = f"and {len(m.STAGES) - 1 - followed} more: firebreak alarms --page 2"
     assert more in whole(lines)
     assert len(fitted(lines[2:-1])) <= BODY_ROWS, "the serial console has a line less"
-    assert all(leafed(page, row) for row in page["standing"])
-
-
-def leafed(page, row):
-    """An alarm is whole on one of the parts behind the overview."""
-    words = f"{row['reason']['sentence']} Do: {row['reason']['remedy']} Source: {row['source']}."
     count = pages.count("alarms", page)
     parts = [whole(alarms.lines(page, number)) for number in range(2, count + 1)]
+    assert all(is_whole_in(parts, row) for row in page["standing"])
+
+
+def is_whole_in(parts, row):
+    """One of the parts behind the overview shows the whole alarm."""
+    words = f"{row['reason']['sentence']} Do: {row['reason']['remedy']} Source: {row['source']}."
     return any(
         f"row {row['stage']} {row['reason']['name']}" in part and words in part for part in parts
     )
@@ -144,7 +144,7 @@ def test_the_key_out_of_run_is_beside_the_counts(facts, tmp_path):
 
 
 def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
-    """Counts rows, not instances per unit and rack: 183 beside the 52 of the status misled."""
+    """Rows, not instances per unit and rack: 183 beside the 52 of the status misled."""
     listed = [
         row["row"]
         for row in matrix_facts.facts(CONFIG)["rows"]

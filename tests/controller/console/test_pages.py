@@ -1,4 +1,4 @@
-"""Every page at any moment of any fault: plain ASCII, 80 x 24, no forbidden word, no invention."""
+"""Every page during every fault: plain ASCII, 80 x 24, no forbidden word, no invented value."""
 
 import copy
 import json
@@ -58,14 +58,14 @@ def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
     check_all(of_scenario(name, tmp_path), 0.06, 1.5, 33.9, 36)
 
 
-def test_the_course_of_a_silent_bms(tmp_path):
+def test_pages_of_a_silent_bms(tmp_path):
     watched = check_all(of_scenario("bms_silent", tmp_path), 0.06, 1.5).run(33.9)
     facts = watched.facts("why")
     code = reasons.KERNEL_DISCHARGE[bounds.L_BMS_SILENCE]
     assert (facts["binding"]["code"], facts["cause"]["kind"]) == (code, "bms_silence")
     assert "Rack 2's BMS was last heard" in causes.sentences(facts["cause"])
     facts = check_all(watched, 33.9, 36, 38).facts("alarms")
-    # the most dangerous first, whatever came first
+    # the most dangerous first, in any order of events
     third, first, second = facts["standing"]
     assert [row["stage"] for row in (first, second, third)] == ["40b", "40a", "40c"]
     assert second["began_ms"] < first["began_ms"] < third["began_ms"]
@@ -83,14 +83,14 @@ def test_the_course_of_a_silent_bms(tmp_path):
     assert "latched, remote" in " ".join(lines.split("ALSO")[1].split()) and "..." not in lines
 
 
-def test_the_course_of_a_request(tmp_path):
+def test_pages_of_a_request(tmp_path):
     """A request of 100 kW after 2 s at 25 kW/s: half of it."""
     watched = check_all(of_scenario("hint_request", tmp_path), 1.5, 33.9, 42)
     row = next(line for line in watched.lines("why") if line.startswith(" request"))
     assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
 
 
-def test_the_course_of_a_hint(tmp_path):
+def test_pages_of_a_hint(tmp_path):
     watched = of_scenario("hint_import_limit", tmp_path).run(50)
     words = "site_ems: import <= 400 kW, 10 s left, then fallback 450 kW"
     assert f"HINT     {words}" in watched.lines("status")
@@ -114,7 +114,7 @@ def numbers(lines):
     return [int(line[:4]) for line in lines if re.match(r" +\d+ ", line)]
 
 
-def test_more_racks_than_lines_are_pages_worst_first(quiet):
+def test_many_racks_become_parts_worst_first(quiet):
     facts = sixteen(quiet.facts("racks"))
     lines = pages.lines("racks", facts)
     check(lines, "racks")
@@ -129,7 +129,7 @@ def test_more_racks_than_lines_are_pages_worst_first(quiet):
     assert numbers(status)[:2] == [12, 15] and [line for line in status if "worst 3 of 16" in line]
 
 
-def test_a_rack_shows_its_own_alarms_and_not_those_of_the_tenth(files, tmp_path):
+def test_rack_1_does_not_show_the_alarms_of_rack_10(files, tmp_path):
     bms = '[device.bms_{0}]\nrole = "bms"\nrack = {0}\nprofile = "firebreak_rack"\nbus = "can0"'
     for rack in range(4, 11):
         files.append("type", f"[rack.{rack}]\n{bms.format(rack)}\nnode = {rack}")
@@ -148,7 +148,7 @@ LOOPS = """
 """
 
 
-def test_the_line_of_the_loop_is_shortened_by_meaning(quiet):
+def test_the_loop_line_is_shortened_by_whole_figures(quiet):
     """ "612 missed of 699" was shown, of about 70000."""
     for missed, ticks, p50, worst_us, shown in table(LOOPS):
         late = {"p50": p50, "p99": 188, "p99_9": 1867, "max": worst_us}
@@ -158,7 +158,7 @@ def test_the_line_of_the_loop_is_shortened_by_meaning(quiet):
         assert [line for line in lines if line.startswith("LOOP")][0].endswith(shown)
 
 
-def test_an_unknown_value_is_not_shown_as_one(tmp_path):
+def test_an_unknown_value_is_not_shown_as_a_number(tmp_path):
     """A failed read shown as 0 (Growatt_ModbusTCP #450), 20 A of a BMS that slept (#193)."""
     watched = Watched(tmp_path, actions=[silent(8, "bms_2"), silent(8, "meter_grid")]).run(11)
     rack = [line for line in watched.lines("racks") if line.startswith("   2 ")][0]
@@ -171,7 +171,7 @@ def test_an_unknown_value_is_not_shown_as_one(tmp_path):
     assert re.search("Check  .*bms_2.*: CAN plug, terminator", watched.text("links"))
 
 
-def test_what_devices_say_of_themselves_has_the_names_of_their_profiles(tmp_path):
+def test_fault_bits_have_the_names_of_their_profiles(tmp_path):
     """Only a number was shown, and of a converter nothing."""
     bits = {"bms_2": {"STATE.fault_bits": 0x8005}, "pcs_1": {"40077": 0x0080}}
     actions = [
@@ -179,14 +179,19 @@ def test_what_devices_say_of_themselves_has_the_names_of_their_profiles(tmp_path
         for device, value in bits.items()
     ]
     watched = Watched(tmp_path, actions=actions).run(11)
-    says = {one["device"]: one["says"] for one in watched.facts("links")["devices"] if one["says"]}
-    assert says == {"pcs_1": ["OVER_TEMP"], "bms_2": ["over_voltage", "over_temperature", "bit 15"]}
-    told = "Says bms_2 over_voltage, over_temperature, bit 15; pcs_1 OVER_TEMP."
-    assert told in " ".join(watched.text("links").split())
+    reported = {
+        one["device"]: one["says"] for one in watched.facts("links")["devices"] if one["says"]
+    }
+    assert reported == {
+        "pcs_1": ["OVER_TEMP"],
+        "bms_2": ["over_voltage", "over_temperature", "bit 15"],
+    }
+    reported = "Faults bms_2 over_voltage, over_temperature, bit 15; pcs_1 OVER_TEMP."
+    assert reported in " ".join(watched.text("links").split())
     assert "fault bits 0x8005; page Links names them." in watched.text("racks")
 
 
-def test_before_anything_is_heard_nothing_is_a_number(tmp_path):
+def test_every_value_is_unknown_before_the_first_frame(tmp_path):
     """Vapour and carbon monoxide are shown unless zero."""
     watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(0.04)
     facts = watched.facts("status")
@@ -203,7 +208,7 @@ def test_before_anything_is_heard_nothing_is_a_number(tmp_path):
 
 
 def test_a_dead_controller_is_not_shown_as_running(tmp_path):
-    """Values froze and nobody saw it (dbus-mqtt-battery #4)."""
+    """A page with frozen values looked alive (dbus-mqtt-battery #4)."""
     watched = Watched(tmp_path).run(10)
     assert watched.lines("status")[0].count("RUNNING") == 1
     pauses = []
@@ -213,7 +218,7 @@ def test_a_dead_controller_is_not_shown_as_running(tmp_path):
         lines = pages.lines(page, watched.seen.facts(page))
         assert "NOT TICKING: LAST STATE" in lines[0] and "RUNNING" not in lines[0]
     alarms = "\n".join(pages.lines("alarms", watched.seen.facts("alarms")))
-    assert "the cabinet was running when it was last heard of." in alarms
+    assert "in its last tick the cabinet was running." in alarms
 
 
 def test_each_open_contact_is_named(tmp_path):
@@ -242,7 +247,7 @@ def test_each_open_contact_is_named(tmp_path):
     assert "Smoke" not in watched.lines("status")[2]
 
 
-def test_a_silent_detector_has_an_unknown_calibration_and_a_silent_link_leads(tmp_path):
+def test_a_silent_detector_has_an_unknown_calibration_and_comes_first(tmp_path):
     """The 180 days of the other detector were shown for both; "Gas never h..." was cut off."""
     watched = Watched(tmp_path, actions=[silent(3, "offgas_2"), silent(8, "ups")]).run(3)
     assert watched.facts("status")["gas_calibration_d"] == 180
@@ -266,7 +271,7 @@ def test_the_trend_has_one_line_of_levels_per_quantity(tmp_path):
     assert "No recorder" in " ".join(lines[-2:])
 
 
-def test_troubles_come_first_and_long_names_give_way(stopped):
+def test_faults_come_first_and_long_names_are_cut(stopped):
     name = "A cabinet of a very long name, hall 17, second row, behind the pillar"
     utc_text = "2026-03-14 02:07:31Z NTP +-0.2 s"
     for page in watch.PAGES:
@@ -285,8 +290,8 @@ def test_events_are_newest_first_and_have_pages(stopped):
     lines = pages.lines("events", facts)
     moments = [line[:11] for line in lines[3:] if line[0] != " "]
     assert moments == sorted(moments, reverse=True) and len(moments) >= 6
-    said = "trip R801 cabinet 1a: emergency stop. The emergency stop is pressed: its first contact"
-    assert f"{said} is open." in " ".join(" ".join(lines).split())
+    words = "trip R801 cabinet 1a: emergency stop. The emergency stop is pressed: its first contact"
+    assert f"{words} is open." in " ".join(" ".join(lines).split())
     facts["events"] = facts["events"] * 10
     second = pages.lines("events", facts, 2)
     assert len(second) == 23 and "page 2 of" in second[2]
@@ -295,8 +300,8 @@ def test_events_are_newest_first_and_have_pages(stopped):
     assert " ".join(" ".join(found[3:]).split()).endswith(long), "cut at the end of the line"
 
 
-def test_the_fullest_why_still_says_what_to_do_and_what_else_would_be(tmp_path):
-    """Short of power, three converters, an old journal: the numbers give way, the remedy stays."""
+def test_the_fullest_why_keeps_remedy_and_alternative(tmp_path):
+    """Short of power, three converters, an old journal: the remedy stays."""
     watched = Watched(tmp_path, lambda t_s: 740_000.0 if t_s > 24 else 300_000.0).run(30)
     facts = watched.facts("why")
     assert facts["short_W"] > 0 and facts["binding"]["code"] == 213

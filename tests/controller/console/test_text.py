@@ -26,7 +26,7 @@ None | - ; 0 | 0.00 s ; 340 | 0.34 s ; 9999 | 10.00 s ; 10_000 | 10 s ; 119_999 
 }
 
 
-def test_numbers_in_words():
+def test_numbers_as_text():
     for function, rows in TABLES.items():
         wanted = dict(table(rows))
         assert {value: function(value) for value in wanted} == wanted
@@ -41,7 +41,7 @@ a name of many words | 12 | a name of... ; ab12 | 3 | ; ab | -3 |
 """
 
 
-def test_a_line_is_never_cut_inside_a_number_and_says_that_it_was_cut():
+def test_a_line_is_never_cut_inside_a_number():
     for words, width, wanted in table(CUT):
         assert text.cut(words, width) == wanted, (words, width)
     lines = text.page(["x" * 100 + " "] + ["y  "] * 40)

@@ -18,7 +18,7 @@ CONFIG = believed(configuration.load(EXAMPLE))
 SECOND_US = 1_000_000
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
-RING_BYTES = 4 << 20  # half a minute and more; a cabinet's own would fill the disk, one per test
+RING_BYTES = 4 << 20  # over half a minute; rings of a cabinet's size would fill the disk
 
 
 def action(at_s, do, **arguments):
@@ -29,7 +29,9 @@ def action(at_s, do, **arguments):
 
 
 class BoxClocks:
-    """utc.Clocks of the box a rig runs on: steered; `behind_us` passes while the rig waits."""
+    """utc.Clocks of the rig's box, steered; `behind_us`: time that passes while the rig stands
+    still.
+    """
 
     def __init__(self, rig):
         self.behind_us = 0
@@ -39,7 +41,7 @@ class BoxClocks:
 
 
 class Watched:
-    """`rig` (VirtualRig), `seen` (Watch) of its journal; a watch waits for the rig's next step."""
+    """A rig and a Watch of its journal, which waits for the rig's next step."""
 
     def __init__(self, folder, load=lambda t_s: 300_000.0, actions=(), soc=0.55, settings=CONFIG):
         self.folder = self.state = str(folder)

@@ -41,7 +41,7 @@ def rms_W(replies, sample_ms=20):
     100  0.2  (1, 0, None) | 100  1.7  (0, 1, None) | 100  2.9  (0, 1, None)
     100  0.5  (0.7, 0.7, None) | 100  3  (0, 0.7, None)
 """)
-def test_a_sine_shows_its_rms_in_its_band_half_its_power_at_an_edge_and_nothing_beside(
+def test_a_sine_has_its_rms_in_its_band_and_half_its_power_at_an_edge(
     sample_ms, frequency_Hz, expected
 ):
     found = rms_W(sine(frequency_Hz, sample_ms), sample_ms)
@@ -49,7 +49,7 @@ def test_a_sine_shows_its_rms_in_its_band_half_its_power_at_an_edge_and_nothing_
     assert found == pytest.approx(wanted, abs=0.02 * RMS_W), (frequency_Hz, found)
 
 
-def test_the_bands_add_up_and_a_constant_or_a_slow_slope_has_none():
+def test_the_bands_add_up_and_a_constant_or_slow_slope_reads_0():
     draw = random.Random(11)
     replies = [(20 * tick, round(draw.gauss(0, 40_000))) for tick in range(3000)]
     parts = rms_W(replies)
@@ -62,7 +62,7 @@ def test_the_bands_add_up_and_a_constant_or_a_slow_slope_has_none():
 
 @cases("""sample_ms  reply_ms
     100  20 | 100  60 | 100  100 | 60  20 | 200  40""")
-def test_the_hold_of_a_meter_fills_no_band_and_sets_what_is_observable(sample_ms, reply_ms):
+def test_the_hold_of_a_meter_limits_the_observable_bands(sample_ms, reply_ms):
     found = measured(sine(0.3, sample_ms, reply_ms), 20)
     step_ms = max(reply_ms, sample_ms) if reply_ms != 60 else 120
     assert found["sample_ms"] == step_ms
@@ -72,8 +72,8 @@ def test_the_hold_of_a_meter_fills_no_band_and_sets_what_is_observable(sample_ms
     assert middle_W < 0.05 * RMS_W and "a third of the rate" in found["not_observable"]["3-20 Hz"]
 
 
-def test_a_meter_that_refreshes_a_tick_early_or_late_loses_no_sample():
-    """Samples of 100 ms; each is seen with the reply before, at or after its time."""
+def test_a_meter_with_a_tick_of_jitter_loses_no_sample():
+    """Samples of 100 ms; each comes with the reply before, at or after its time."""
     draw = random.Random(3)
     print("seed 3")
     values_W, replies = [power_W for _, power_W in sine(2.5, 100, 100)], []
@@ -84,7 +84,7 @@ def test_a_meter_that_refreshes_a_tick_early_or_late_loses_no_sample():
     assert found[0] < 0.02 * RMS_W and found[1] == pytest.approx(RMS_W, rel=0.02)
 
 
-def test_a_value_that_seldom_changes_is_taken_at_the_rate_of_the_replies():
+def test_a_value_that_seldom_changes_has_a_sample_per_reply():
     step = [(20 * tick, 300_000 + 100_000 * (tick > 1500)) for tick in range(3000)]
     found = measured(step)
     assert found["sample_ms"] == 20 and None not in found["rms_W"].values()
@@ -93,7 +93,7 @@ def test_a_value_that_seldom_changes_is_taken_at_the_rate_of_the_replies():
     assert found["rms_W"]["0.5-3 Hz"] == pytest.approx(wanted_W, rel=0.03)
 
 
-def test_lost_samples_are_bridged_and_too_many_or_an_old_last_one_are_not():
+def test_few_lost_samples_are_bridged():
     draw = random.Random(5)
     replies = sine(1.7)
     some = [each for each in replies if draw.random() > 0.1]
@@ -113,7 +113,7 @@ def test_lost_samples_are_bridged_and_too_many_or_an_old_last_one_are_not():
 @cases("""from_s  known
     29  (1, 1, 1) | 31  (0, 1, 1) | 53  (0, 1, 1) | 55  (0, 0, 1) | 58  (0, 0, 1) | 59.5  (0, 0, 0)
 """)
-def test_the_window_begins_behind_the_last_gap_and_needs_three_periods(from_s, known):
+def test_the_window_begins_after_the_last_gap_and_needs_three_periods(from_s, known):
     replies = [each for each in sine(1.7) if not from_s - 1.02 < each[0] / 1000 < from_s]
     found = measured(replies)
     assert tuple(int(value is not None) for value in found["rms_W"].values()) == known
@@ -122,7 +122,7 @@ def test_the_window_begins_behind_the_last_gap_and_needs_three_periods(from_s, k
         assert found["not_observable"]["0.1-0.5 Hz"] == why
 
 
-def test_the_transform_is_the_definition_of_it():
+def test_the_transform_equals_its_definition():
     values = [math.sin(place) + place % 3 for place in range(16)]
     turn = 2j * math.pi / 16
     wanted = [
@@ -153,7 +153,7 @@ def fed(frames, layout=LAYOUT, control=None):
 PCS = [LAYOUT.unit_group(unit, s.G_PCS_MEASURE) for unit in (0, 1)]
 
 
-def test_the_battery_is_the_sum_of_its_units_once_all_have_replied():
+def test_battery_power_is_the_sum_of_one_reply_per_unit():
     def facts(silent_from=3000):
         powers_W, frames = [0, 0], []
         for tick, (_, power_W) in enumerate(sine(1.7)):
@@ -175,7 +175,7 @@ def test_only_the_last_minute_counts():
     assert found["0.1-0.5 Hz"] < 0.001 * RMS_W
 
 
-def test_frames_that_a_reader_has_lost_are_a_gap_in_time():
+def test_lost_frames_are_a_gap_in_time():
     loads = [load_W for _, load_W in sine(1.7)]
     found = {
         lost: fed(
@@ -189,7 +189,7 @@ def test_frames_that_a_reader_has_lost_are_a_gap_in_time():
     assert found[60]["not_observable"]["0.1-0.5 Hz"].startswith("20 s of samples")
 
 
-def test_status_of_a_cabinet_reads_the_last_minute_and_says_what_is_not_observable(tmp_path):
+def test_status_shows_the_bands_of_the_last_minute(tmp_path):
     def load_W(t_s):
         return 300_000 + 20_000 * math.sin(2 * math.pi * 0.25 * t_s)
 

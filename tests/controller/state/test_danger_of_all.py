@@ -1,4 +1,4 @@
-"""The second line of every page: what a person near the cabinet does first."""
+"""The second line of every page: the first action of a person near the cabinet."""
 
 from types import SimpleNamespace
 
@@ -12,16 +12,16 @@ from controller.state import base
 from safety import matrix as m
 from tests.tables import table
 
-NOBODY = image.PEER_EMPTY[0]
+NO_ALARM = image.PEER_EMPTY[0]
 AWAY = "KEEP AWAY. DO NOT OPEN. CALL THE FIRE SERVICE."
 AFAR = "DO NOT OPEN. WATCH GAS AND TEMPERATURES FROM AFAR."
 IN_B = [peer_words.stage_in_b(place) for place in range(40)]
 GAS_IN_B = next(at for at, stage in enumerate(IN_B) if stage and stage[m.S_ID] == "12b")
 OF_ALL = f"""
- | {NOBODY} | warning | ; 18b.rack1 40a.rack2 | {NOBODY} | warning |
-19a.rack1 18b.rack1 | {NOBODY} | limited | ; 1a | {NOBODY} | stopped |
-20b.rack1 22.rack1 18b.rack1 | {NOBODY} | sign of fire or gas | {AFAR}
-22.rack1 23a.rack1 1a | {NOBODY} | keep away | {AWAY} ; 51 | {GAS_IN_B} | keep away | {AWAY}
+ | {NO_ALARM} | warning | ; 18b.rack1 40a.rack2 | {NO_ALARM} | warning |
+19a.rack1 18b.rack1 | {NO_ALARM} | limited | ; 1a | {NO_ALARM} | stopped |
+20b.rack1 22.rack1 18b.rack1 | {NO_ALARM} | sign of fire or gas | {AFAR}
+22.rack1 23a.rack1 1a | {NO_ALARM} | keep away | {AWAY} ; 51 | {GAS_IN_B} | keep away | {AWAY}
 """
 
 
@@ -32,7 +32,7 @@ def test_the_most_dangerous_of_both_channels_counts(standing, in_b, name, words)
     assert (found["name"], found["words"]) == (name, words)
 
 
-def test_it_is_the_second_line_of_every_page_and_of_no_page_in_order(tmp_path):
+def test_every_page_has_it_in_the_second_line_only_during_danger(tmp_path):
     pressed = action(8, "offgas", ppm=60, detector=1), action(8, "offgas", ppm=60, detector=2)
     watched = Watched(tmp_path, actions=pressed).run(7)
     for page in watch.PAGES:

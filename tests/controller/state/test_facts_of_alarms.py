@@ -1,4 +1,4 @@
-"""The 3 am page: the first-out leads, the rest is in order, resets are those of the kernel."""
+"""The page `alarms`: first-out, order of the rows, resets as the kernel computes them."""
 
 import json
 
@@ -28,7 +28,7 @@ def peered(tmp_path_factory):
     return of_scenario("bms_silent", tmp_path_factory.mktemp("peered")).run(6).shadow
 
 
-def test_each_scope_has_its_own_first_out_and_each_remedy_is_there_once(tmp_path):
+def test_each_scope_has_a_first_out_and_each_remedy_is_shown_once(tmp_path):
     watched = Watched(tmp_path, actions=[silent(10, "bms_2"), action(15, "estop_press")]).run(17)
     facts = watched.facts("alarms")
     found = facts["first_out_per_scope"]
@@ -69,14 +69,14 @@ TOKENS = """
 
 @pytest.mark.parametrize("ages_min, allowed, left, next_min", table(TOKENS))
 def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
-    """If fewer are allowed than were spent, more than one has to come back."""
+    """If more tokens are spent than allowed, several must come back."""
     rules = peered.core.kernel.latches
     monkeypatch.setattr(rules, "allowed", allowed)
     ages = type(rules.token_age)("i", [age_min * 3000 for age_min in ages_min])  # of 20 ms
     monkeypatch.setattr(rules, "token_age", ages)
     found = alarms.next_token_ms(peered)
     assert rules.left() == left and found == (None if next_min is None else next_min * 60_000)
-    if found:  # that long and not less
+    if found:  # exactly so long
         for token in range(latches.TOKENS):
             ages[token] = min(ages[token] + found // 20 - 1, rules.hour_ticks)
         assert rules.left() == left
@@ -91,14 +91,14 @@ def test_a_key_reset_needs_the_key(tmp_path):
     assert (reset["needs"], reset["result"]) == ("key", "key needed")
     history = watched.watch().history()
     assert history.began_ms["1a"] is not None
-    history.began_ms["1a"] = None  # from before the journal: not dated
+    history.began_ms["1a"] = None  # from before the journal: without a date
     facts = alarms.facts(watched.shadow, history)
     assert [each["began_ms"] for each in facts["standing"] if each["stage"] == "1a"] == [None]
     assert "before the journal begins" in watched.text("alarms")
     assert key(watched, False, 15).facts("alarms")["reset"]["result"] == "done"
 
 
-def test_a_start_names_what_it_waits_for_until_it_closes(tmp_path):
+def test_a_start_shows_its_missing_condition_until_it_closes(tmp_path):
     watched = key(Watched(tmp_path), False, 5)
     facts = watched.facts("alarms")
     assert facts["start"]["waits_for"]["name"] == "interlock" and facts["state"] == "inhibited"
@@ -121,7 +121,7 @@ WAITS = "climate | climate monitor | R716 ; toxic | gas detectors | R705 ; ups |
 
 
 @pytest.mark.parametrize("role, name, code", table(WAITS))
-def test_the_checklist_counts_beside_the_item_it_waits_for(tmp_path, role, name, code):
+def test_the_start_shows_progress_and_missing_item_of_the_checklist(tmp_path, role, name, code):
     watched = Watched(tmp_path, actions=[silent(0, role)]).run(8)
     total = watched.core.out[s.EVIDENCE_TOTAL]
     found = watched.facts("alarms")["start"]["checklist"]
@@ -133,14 +133,14 @@ def test_the_checklist_counts_beside_the_item_it_waits_for(tmp_path, role, name,
     assert len(line) == 79
 
 
-def test_a_lock_out_names_who_ends_it_before_anything_else(tmp_path):
+def test_a_lock_out_shows_first_who_can_end_it(tmp_path):
     watched = Watched(tmp_path).run(8)
     lock_out = watched.rig.controller.cabinet.request_lock_out
     assert lock_out(CLOSED_OUT, True) == 0
     facts, total = watched.run(20).facts("alarms"), watched.core.out[s.EVIDENCE_TOTAL]
     assert facts["state"] == "inhibited"
     assert facts["start"]["checklist"] == {"done": total - 1, "total": total}
-    start = f"START  locked out by {CLOSED_OUT}, who ends that; with the key out of RUN anybody"
+    start = f"START  locked out by {CLOSED_OUT}. The same person ends it, or any operator with"
     assert " ".join(start.split()) in " ".join(watched.text("alarms").split())
     for page in ("alarms", "status"):
         assert f"INHIBITED, LOCKED OUT BY {CLOSED_OUT}" in watched.lines(page)[0]
@@ -162,7 +162,7 @@ def sentence(shadow, name, code=0):
 
 
 def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
-    """Without permit it agrees again; the keyframe of the beginning has the cause."""
+    """Without permit the relay agrees again; the keyframe of the beginning has the cause."""
     failed = action(10, "contact", name="permit_1", closed=False)
     watched = Watched(tmp_path, actions=[failed]).run(14)
     row, shadow = watched.facts("alarms")["standing"][0], watched.shadow
@@ -187,8 +187,8 @@ def stuck_at_b(watched, at_s):
 IN_B = "IN B   row 1a emergency stop, first out in channel B; key reset"
 
 
-def test_an_alarm_of_channel_b_has_a_line_of_its_own(tmp_path):
-    """Also alone: row 51 acts on an energised cabinet."""
+def test_an_alarm_of_channel_b_has_its_own_line(tmp_path):
+    """Also without an alarm in A: row 51 needs an energised cabinet."""
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(3)
     assert watched.facts("alarms")["channel_b"] is None
     facts = stuck_at_b(watched, 4).run(5).facts("alarms")
@@ -215,8 +215,8 @@ def test_an_alarm_of_channel_b_alone_names_its_channel(tmp_path):
     assert words in watched.lines("alarms")
 
 
-def test_the_words_of_channel_b(peered):
-    """Its instances are those of the cabinet, in this kernel's order: no units, no racks."""
+def test_the_first_out_of_channel_b_in_words(peered):
+    """It has the instances of the cabinet in this kernel's order, without units and racks."""
     at = image.places(peered.core.layout)["peer"].start
     names = [name for name in peered.stage_names if "." not in name]
 
@@ -274,7 +274,7 @@ def test_a_stopped_cabinet_says_what_starts_it(tmp_path):
     assert facts["state"] == "running" and facts["start"]["rests"] is None
 
 
-def test_a_test_counts_down_and_its_end_is_said(tmp_path):
+def test_test_mode_counts_down_and_its_end_is_shown(tmp_path):
     watched = key(Watched(tmp_path), False, 4)
     cabinet = watched.rig.controller.cabinet
     assert cabinet.request_test() == operator_commands.ACCEPTED
@@ -293,7 +293,7 @@ def test_a_test_counts_down_and_its_end_is_said(tmp_path):
     assert "TEST" not in watched.lines("alarms")[0]
     assert watched.facts("alarms")["test_left_ms"] is None
     assert starts_with(watched, "the test is over: start it (firebreak start)")
-    # a lock-out replaces a test: both with the longest name do not fit
+    # the head has no room for a test and a lock-out with the longest name
     key(watched, False, 72)
     assert cabinet.request_test() == operator_commands.ACCEPTED
     assert cabinet.request_lock_out(CLOSED_OUT, True) == 0
@@ -301,10 +301,8 @@ def test_a_test_counts_down_and_its_end_is_said(tmp_path):
     assert f"INHIBITED, LOCKED OUT BY {CLOSED_OUT}  " in watched.lines("alarms")[0]
 
 
-def test_a_controller_that_is_to_end_says_why_nothing_starts(tmp_path):
+def test_a_stopping_controller_shows_why_it_does_not_start(tmp_path):
     watched = Watched(tmp_path).run(8)
     watched.rig.controller.cabinet.end()
-    start = " ".join(" ".join(start_lines(watched.run(12))[0][:2]).split())
-    assert start == (
-        "START nobody asks it to run: the controller is told to end, or its store has failed."
-    )
+    start = " ".join(start_lines(watched.run(12))[0][0].split())
+    assert start == "START no run request: the controller is stopping, or its store has failed."

@@ -37,20 +37,20 @@ def test_the_bms_limit_multiplies_out_to_its_power(tmp_path):
     assert f"= {power_W / 1000:.1f} kW at the AC terminals." in words
 
 
-def test_a_limit_of_zero_is_zero_and_is_named(tmp_path):
+def test_a_bms_limit_of_zero_leaves_zero_and_is_named(tmp_path):
     """CCL = 0 means 0 (dbus-serialbattery issues 107, 297, 445); its reason is the BMS."""
     facts = narrowed(tmp_path, 0.0)
     assert (facts["setpoint_W"], facts["binding"]["code"], facts["cause"]["limit_W"]) == (0, 217, 0)
 
 
-def test_a_limit_that_rises_again_says_how_fast(tmp_path):
-    """Recovery is slow on purpose (Battery-Emulator #2607): the rating is not what holds back."""
+def test_a_recovering_limit_shows_its_rate(tmp_path):
+    """A slow recovery, and not the rating, holds the power back (Battery-Emulator #2607)."""
     high = Watched(tmp_path).run(4).facts("why")["limits"]
     cause = high["high_cause"]
     rising = cause["recovering"]
     assert rising["now_W"] == high["high_W"] < rising["to_W"] == 250_000
     assert rising["W_per_s"] == 12_500 and "rises again by 12.5 kW/s" in causes.sentences(cause)
-    assert causes.remedy(high["high_reason"], cause).startswith("Nothing: it rises")
+    assert causes.remedy(high["high_reason"], cause).startswith("Nothing: the limit rises")
 
 
 def test_an_interlock_that_stops_names_its_rows(tmp_path):
@@ -71,7 +71,7 @@ CONTROL = "RESERVE_SOFT RESERVE_HARD GRID_IMPORT GRID_EXPORT SETPOINT_RAMP".spli
 
 
 def test_every_limit_has_numbers_and_words_at_any_time(tmp_path):
-    """Also while nothing is heard or joined yet: no number is made up."""
+    """Also before the first frame and without a connected rack: no number is invented."""
     silent = action(12.1, "device_fault", device="bms_2", fault="silent")
     watched = Watched(tmp_path, actions=[silent])
     for at_s in (0.06, 1.0, 12.0):
@@ -90,19 +90,21 @@ def test_every_limit_has_numbers_and_words_at_any_time(tmp_path):
 
 
 @pytest.mark.parametrize("soc, stage, label", [(0.15, "caps", "R402"), (0.10, "limits", "R241")])
-def test_a_reserve_says_what_is_kept(tmp_path, soc, stage, label):
-    """The load rises by less than the connection allows, so nothing obliges the battery."""
+def test_a_reserve_shows_its_numbers(tmp_path, soc, stage, label):
+    """The load stays within the connection, so there is no obligation."""
     watched = Watched(tmp_path, lambda t_s: 390_000.0 if t_s > 12 else 300_000.0, soc=soc)
     facts = watched.run(12.4).facts("why")
     found = {each: facts[each]["high_reason"]["label"] for each in ("caps", "limits")}
     cause = facts[stage]["high_cause"]
     assert found[stage] == label and cause["is_reached"]
     assert cause["soc_permille"] <= cause["reserve_permille"] < cause["opens_at_permille"]
-    assert "kept are" in causes.sentences(cause)
+    assert "The reserve is" in causes.sentences(cause)
 
 
-def test_without_takes_away_one_bound_and_no_other(tmp_path):
-    """Load beyond both import limits: a source's fallback obliges to more than the connection."""
+def test_without_removes_only_the_binding_bound(tmp_path):
+    """The load exceeds both import limits; the fallback of the source needs more than the
+    connection.
+    """
     watched = Watched(tmp_path, lambda t_s: 600_000.0 if t_s > 24 else 300_000.0, soc=0.15)
     facts = watched.run(34).facts("why")
     assert facts["binding"]["code"] == reasons.GRID_CAP_HINT
@@ -124,12 +126,12 @@ def two(tmp_path_factory):
     ).run(14)
 
 
-def test_each_of_two_converters_has_numbers_of_its_own(two, monkeypatch):
+def test_each_of_two_converters_has_its_own_numbers(two, monkeypatch):
     units = two.facts("why")["units"]
     assert [each["unit"] for each in units] == [1, 2] and units[1]["charge_W_max"] <= 100_000
     for each in units:
-        said = [each[name] for name in ("setpoint_W", "read_back_W", "measured_W")]
-        assert said == pytest.approx([each["sent_W"]] * 3, rel=0.01)
+        values = [each[name] for name in ("setpoint_W", "read_back_W", "measured_W")]
+        assert values == pytest.approx([each["sent_W"]] * 3, rel=0.01)
     assert units[0]["sent_W"] > 2 * units[1]["sent_W"] > 50_000
     assert base.battery_W(two.shadow) == sum([each["measured_W"] for each in units])
     assert [rack["unit"] for rack in two.facts("racks")["racks"]] == [2, 1, 1]
@@ -142,8 +144,8 @@ def test_each_of_two_converters_has_numbers_of_its_own(two, monkeypatch):
     assert base.unit_value(two.shadow, 1, s.PCS_POWER_W) is None
 
 
-def test_a_limit_is_told_of_the_unit_that_it_holds(two, monkeypatch):
-    """The racks of unit 2 may give less than those of unit 1, but its rating is lower still."""
+def test_a_limit_is_explained_for_the_unit_that_it_binds(two, monkeypatch):
+    """The racks of unit 2 allow less than those of unit 1, but its rating is still lower."""
     limits_W = {(0, bounds.L_BMS_CURRENT): 150_000, (1, bounds.L_BMS_CURRENT): 120_000}
     limits_W[1, bounds.L_PCS_RATED] = 100_000
     monkeypatch.setattr(
@@ -160,7 +162,9 @@ def test_a_limit_is_told_of_the_unit_that_it_holds(two, monkeypatch):
     bounds.L_TEMPERATURE_TAPER  rl.RL_TEMPERATURE  "ddegC"  [(350, 450), (450, 550)]
     bounds.L_TEMPERATURE_TAPER  rl.RL_TEMPERATURE  "ddegC"  [(100, 0), (-100, -200)]
     bounds.L_BMS_SILENCE  rl.RL_SILENCE  "ms"  [(500, 1000)] * 2""")
-def test_the_rack_that_leaves_least_is_named_with_its_taper(two, number, word, unit, ends, way):
+def test_the_rack_with_the_smallest_share_is_named_with_its_taper(
+    two, number, word, unit, ends, way
+):
     shadow, half = two.shadow, sum(ends[way]) // 2
     kernel, of_rack_3 = shadow.core.kernel, 2 * m.RACK_FEATURE_COUNT
     word += way * (unit != "ms")

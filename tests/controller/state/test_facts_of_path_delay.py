@@ -1,4 +1,4 @@
-"""Links and status show the path delay in use, and why."""
+"""Links and status show the path delay in use and its source."""
 
 import pytest
 from watched import Watched
@@ -17,7 +17,7 @@ def measured(tmp_path_factory):
     return Watched(folder, settings=configuration.load(EXAMPLE)).run(20)
 
 
-def test_a_measured_delay_is_shown_by_both_pages(measured):
+def test_both_pages_show_a_measured_delay(measured):
     facts = measured.facts("links")["path_delay"]
     assert facts == measured.facts("status")["path_delay"]
     used_ms = facts["used_ms"]
@@ -43,7 +43,7 @@ def test_a_measured_delay_is_shown_by_both_pages(measured):
         (612, "PATH DELAY 110 ms, nominal: 612 ms is outside of 62 .. 239 ms"),
     ],
 )
-def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
+def test_the_page_shows_the_delay_and_its_source(tmp_path, stored_ms, words):
     watched = Watched(tmp_path)
     watched.rig.controller.cabinet.image.put("path_delay", [stored_ms])
     facts = watched.run(1).facts("links")
@@ -52,7 +52,7 @@ def test_a_page_says_which_delay_is_used_and_why(tmp_path, stored_ms, words):
 
 
 def test_a_replay_of_a_stored_and_a_measured_delay_gives_the_same_bytes(tmp_path):
-    """The stored delay is an input of the core, as every other stored word that it reads."""
+    """The stored delay is an input of the core, like every other stored word."""
     watched = Watched(tmp_path, settings=configuration.load(EXAMPLE))
     watched.rig.controller.cabinet.image.put("path_delay", [201])
     out, at = watched.run(10).core.out, watched.core.out_at["meter_sign"]

@@ -24,7 +24,7 @@ def heated(tmp_path_factory):
     return Watched(tmp_path_factory.mktemp("propagation"), actions=[HEATED]).run(21)
 
 
-def test_the_page_says_which_module_and_when(heated):
+def test_the_page_shows_the_module_and_the_times(heated):
     alarms = heated.facts("alarms")
     found = alarms["propagation"]
     assert (found["rack"], found["module"], found["burning_s"]) == (2, 5, None)
@@ -41,15 +41,15 @@ def test_the_page_says_which_module_and_when(heated):
     assert alone < beside, "the estimate pushes nothing off the page"
 
 
-def test_an_older_controllers_journal_has_its_page_all_the_same(heated, monkeypatch):
+def test_a_journal_without_neighbours_has_a_page(heated, monkeypatch):
     header = heated.watch().shadow.reader.header
     monkeypatch.delitem(header, "neighbours")
     assert heated.facts("alarms")["propagation"] is None
 
 
 @pytest.mark.parametrize("hot_ddegC, burning_s", [(1700, 20.0), (900, 40.0)])
-def test_of_two_suspected_racks_the_hotter_one_is_told(heated, monkeypatch, hot_ddegC, burning_s):
-    """What sees it burn counts from its last row; in a cool module a fallen voltage alone does."""
+def test_the_hotter_of_two_suspected_racks_is_shown(heated, monkeypatch, hot_ddegC, burning_s):
+    """Burning counts from the last row that sees it; in a cool module only row 24 sees it."""
     shadow, seen = heated.shadow, []
     ages_s = {"22.rack2": 90, "22.rack3": 60, "24.rack3": 40, "21b.rack3": 30, "23a.rack3": 20}
     up_ms = base.uptime_ms(shadow)
@@ -68,9 +68,9 @@ def test_of_two_suspected_racks_the_hotter_one_is_told(heated, monkeypatch, hot_
     assert seen == [pr.Seen(16, hot_ddegC / 10, 1.0, 24.8, 21.0, 60.0, burning_s)]
 
 
-def test_what_the_type_says_of_the_neighbours():
-    said = {"cell_J_per_K": 4000, "module_mK_per_W": 0, "rack_mK_per_W": 500}
-    shadow = SimpleNamespace(reader=SimpleNamespace(header={"neighbours": said}))
+def test_neighbours_come_from_the_type_file():
+    header = {"cell_J_per_K": 4000, "module_mK_per_W": 0, "rack_mK_per_W": 500}
+    shadow = SimpleNamespace(reader=SimpleNamespace(header={"neighbours": header}))
     assert facts._neighbours(shadow) == pr.Neighbours(4000.0, None, 0.5)
 
 
@@ -80,7 +80,7 @@ None, None | not in 30 min ; 300.0, None | in 5 min or later ; 330.0, 511.0 | in
 """
 
 
-def test_times_are_a_range_and_nothing_is_said_without_suspicion(tmp_path):
+def test_times_are_a_range_and_shown_only_under_suspicion(tmp_path):
     never = {"next_module_s": (None, None), "next_rack_s": (600.0, None), "cells_at_risk": (0, 6)}
     for range_s, words in table(RANGES):
         found = {"rack": 1, "module": 2, "degC": 161.0, "next_cell_s": range_s, **never}
@@ -93,7 +93,7 @@ def test_times_are_a_range_and_nothing_is_said_without_suspicion(tmp_path):
     assert not [line for line in pages.lines("alarms", alarms) if "AHEAD" in line]
 
 
-def test_nobody_who_acts_or_reports_knows_the_estimate():
+def test_only_two_pages_import_the_estimate():
     users = {"controller.state.propagation_map": set(), "controller.state.propagation": set()}
     for folder in ("safety", "controller", "drivers"):
         for path in ROOT.glob(f"{folder}/**/*.py"):

@@ -9,7 +9,7 @@ from controller.state import propagation_map as pr
 from hil.plant import chemistry, runaway
 
 LFP = pr.CELLS["LFP"]
-LIT = pr.Seen(8, 160.0, 0.0, 25.0, 25.0, 2700.0, 0.0)  # heated for 45 min, alight now
+LIT = pr.Seen(8, 160.0, 0.0, 25.0, 25.0, 2700.0, 0.0)  # heated for 45 min, burning now
 HOURS_S = 7200.0
 HEATED_S = 46 * 60.0
 
@@ -23,12 +23,12 @@ def unit_test(cell_K_per_W):
     return (times_s[1] - times_s[0]) / 60.0, (times_s[-1] - times_s[0]) / 60.0 / 7
 
 
-def test_it_burns_as_a_real_unit_and_the_plant_do():
-    """E11: 2nd cell after 6 min, 8.4 min per cell; the range of resistances holds both figures."""
+def test_the_estimate_agrees_with_a_real_unit_and_the_plant():
+    """E11: 2nd cell after 6 min, 8.4 min per cell; the range of resistances includes both."""
     soon, late = unit_test(0.44), unit_test(0.62)
     assert soon[0] <= 6.0 <= late[0] and soon[1] <= 8.4 <= late[1], (soon, late)
     assert unit_test(0.50) == pytest.approx((6.0, 8.4), rel=0.10)
-    # Two programs written apart, the same unit test: within 10 %
+    # two independent programs, the same unit test: within 10 %
     kind = chemistry.CHEMISTRIES["lfp"]
     one = runaway.Chain(8, chemistry.REFERENCE_J_PER_K, kind, 100.0)
     one.degC[:] = [25.0] * 8
@@ -63,13 +63,13 @@ def test_warmer_is_never_later(others_degC, more_K):
     assert _or_never(soon) <= _or_never(late)
 
 
-def test_what_has_burnt_for_a_while_is_nearer_and_a_rise_is_taken_on():
+def test_time_since_ignition_and_rise_bring_the_next_cell_nearer():
     now = pr.estimate("LFP", LIT)
     later = pr.estimate("LFP", LIT._replace(warming_s=2940.0, burning_s=240.0))
     assert now.next_cell_s[0] - later.next_cell_s[0] == pytest.approx(240.0, abs=6.0)
     assert now.next_cell_s[1] is None, "from the middle of a module its heat goes both ways"
     assert now.cells_at_risk == (0, later.cells_at_risk[1]) and 1 <= now.cells_at_risk[1] <= 7
-    # 5 K/min from 100 degC: the trigger in 12 min, the next cell minutes later; else nothing
+    # 5 K/min from 100 degC: the trigger in 12 min, the next cell minutes later
     seen = pr.Seen(16, 100.0, 5.0 / 60.0, 26.0, 25.0, 900.0)
     assert pr.triggers(LFP, seen, 0.5, 0)[0] == pytest.approx(720.0, abs=5.0)
     assert 900.0 < pr.estimate("LFP", seen).next_cell_s[0] < 1400.0
@@ -86,7 +86,7 @@ def test_what_has_burnt_for_a_while_is_nearer_and_a_rise_is_taken_on():
     st.floats(0.0, 1000.0),
     st.none() | st.floats(0.0, 1000.0),
 )
-def test_whatever_a_sensor_says_there_is_an_estimate(
+def test_every_reading_of_a_sensor_has_an_estimate(
     cells, hot_degC, rise_K_per_s, others_degC, warming_s, burning_s
 ):
     seen = pr.Seen(cells, hot_degC, rise_K_per_s, others_degC, others_degC, warming_s, burning_s)
@@ -96,8 +96,8 @@ def test_whatever_a_sensor_says_there_is_an_estimate(
     assert 0 <= found.cells_at_risk[0] <= found.cells_at_risk[1] < cells or cells == 1
 
 
-def test_modules_beside_are_reached_by_a_short_path_only():
-    """E11: the neighbour modules were not lost; NMC or next to no resistance reaches them."""
+def test_fire_reaches_the_next_module_only_over_a_low_resistance():
+    """E11: the next modules did not burn; with NMC or almost no resistance they do."""
     sixteen = LIT._replace(cells=16)
     assert pr.estimate("LFP", sixteen).next_module_s == (None, None)
     hall = sixteen._replace(others_degC=90.0, air_degC=90.0)
@@ -109,8 +109,8 @@ def test_modules_beside_are_reached_by_a_short_path_only():
     assert nmc.next_rack_s == (None, None)
 
 
-def test_both_kinds_of_cells_and_of_neighbours():
-    """Air, radiation, size of a cell and both paths count: 5 s are one step."""
+def test_all_parameters_of_cells_and_neighbours_count():
+    """Air, radiation, size of a cell and both paths; 5 s are one step."""
     seen = pr.Seen(6, 170.0, 0.5, 30.0, 25.0, 120.0, 60.0)
     found = pr.estimate("NMC", seen, pr.Neighbours(3000.0, 0.1, 0.3))
     expected = (-15.0, 15.0), (140.0, 150.0), (290.0, 300.0), (5, 5)
