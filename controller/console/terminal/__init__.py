@@ -1,3 +1,1 @@
-"""The console on a serial line: keys in, 24 lines of plain ASCII out, only what changed; a process
-of its own.
-"""
+"""The console on a serial line, a process of its own: keys in, changes of 24 lines of ASCII out."""

@@ -1,12 +1,15 @@
-"""The actions of a person who has logged in, and their record."""
+"""The actions of a person who has logged in, and their notes for the record."""
 
 import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import IO, cast
 
 from controller.console import run_words
+from controller.console.terminal.view import Seen
 from controller.core.image import PEER_EMPTY
 from controller.run import operator_client, operator_commands
 from controller.store import durable, spool
@@ -14,7 +17,7 @@ from controller.system import regular_file
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
-# codes of spool.CODES
+# command: its code of spool.CODES
 NOTES = {
     operator_commands.RUN: "START",
     operator_commands.STOP: "STOP",
@@ -26,101 +29,95 @@ OUTPUT_BYTES_MAX = 2000
 
 
 class Actions:
-    """Of one console at one cabinet. Each returns one line for the person."""
+    """Actions at one console. Each returns one line for the person."""
 
-    def __init__(self, run_directory: str, state_directory: str, export_directory: str, where: str):
+    def __init__(
+        self, run_directory: str, state_directory: str, export_directory: str, where: str
+    ) -> None:
         """where: the terminal's short name, for the record."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._export_directory, self._where = export_directory, where
         self._socket = os.path.join(run_directory, "command.sock")
-        self._export = None
+        self._export: Export | None = None
 
     def note(self, now_us: int, code: str, who: str, text: str) -> str:
-        """Tell the recorder; returns "" or why that failed, for the end of a message."""
+        """Leave a note for the recorder. Returns "", or the failure for the end of a message."""
         try:
             spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
         except OSError as error:
             return f" NOT RECORDED: {error.strerror or error}"
         return ""
 
-    def reset(self, now_us: int, who: str, seen, with_key: bool) -> str:
-        """Reset the causes that the person saw; seen: view.Seen."""
+    def reset(self, now_us: int, who: str, seen: Seen, with_key: bool) -> str:
+        """Reset the causes that the person saw."""
         kind = operator_commands.KEY_RESET if with_key else operator_commands.REMOTE_RESET
         try:
             answer = operator_client.reset(self._socket, kind, *seen.causes)
-            told, advice = answer.words(), _advice(answer)
+            words, advice = answer.words(), _advice(answer)
         except OSError as error:
-            told, advice = f"not sent, {error.strerror or error}", ""
-        said = self.note(
-            now_us,
-            "RESET",
-            who,
-            f"{'key' if with_key else 'remote'} reset of "
-            f"{seen.words} "
-            f"({_numbers(*seen.causes)}): {told}",
-        )
-        return f"Reset: {told}{advice}.{said}"
+            words, advice = f"not sent, {error.strerror or error}", ""
+        way = "key" if with_key else "remote"
+        text = f"{way} reset of {seen.words} ({_numbers(*seen.causes)}): {words}"
+        return f"Reset: {words}{advice}.{self.note(now_us, 'RESET', who, text)}"
 
     def lock_out(self, now_us: int, who: str, is_locked: bool) -> str:
-        """Lock the cabinet out in this person's name, or end that."""
-        told = _told(
-            lambda: operator_client.lock_out(self._socket, who, is_locked),
-            "" if is_locked else START,
+        """Lock the cabinet out in this person's name, or end the lock-out."""
+        action, code, then = "End of the lock-out", "UNLOCK", START
+        if is_locked:
+            action, code, then = "Lock-out", "LOCK", ""
+        words = _answer(
+            lambda: operator_client.lock_out(self._socket, who, is_locked), lambda: then
         )
-        what = "Lock-out" if is_locked else "End of the lock-out"
-        return f"{what}: {told}.{self.note(now_us, 'LOCK' if is_locked else 'UNLOCK', who, told)}"
+        return f"{action}: {words}.{self.note(now_us, code, who, words)}"
 
     def approve(self, now_us: int, who: str, code: int) -> str:
-        """Approve what the page has shown, in this person's name."""
-        told = _told(lambda: operator_client.approve(self._socket, who, code), START)
-        return f"Approval: {told}.{self.note(now_us, 'APPROVE', who, f'{code:08X}: {told}')}"
+        """Approve the changes with this code in this person's name."""
+        words = _answer(lambda: operator_client.approve(self._socket, who, code), lambda: START)
+        return f"Approval: {words}.{self.note(now_us, 'APPROVE', who, f'{code:08X}: {words}')}"
 
     def start(self, now_us: int, who: str) -> str:
-        """Let the cabinet run again."""
+        """Start the cabinet."""
 
-        def comes_to():
+        def then() -> str:
             sentence, now = run_words.of_start(self._run_directory)
-            return sentence + (", see START on page 2" if now else "")
+            return f": {sentence}{', see START on page 2' if now else ''}"
 
-        return self._ask(now_us, who, "Start", operator_commands.RUN, comes_to)
+        return self._ask(now_us, who, "Start", operator_commands.RUN, then)
 
     def stop(self, now_us: int, who: str) -> str:
-        """A controlled stop, and rest."""
+        """A controlled stop; then the cabinet is in standby."""
         return self._ask(
             now_us,
             who,
             "Stop",
             operator_commands.STOP,
-            lambda: run_words.of_stop(self._run_directory),
+            lambda: f": {run_words.of_stop(self._run_directory)}",
         )
 
-    def lamp_test(self, now_us, who):
+    def lamp_test(self, now_us: int, who: str) -> str:
         """Flash the lamps."""
         return self._ask(now_us, who, "Lamp test", operator_commands.LAMP_TEST)
 
-    def _ask(self, now_us, who, name, what, comes_to=None):
-        """Send a command and note it; comes_to(): the consequence of an accepted one."""
-        try:
-            answer = operator_client.ask(self._socket, what)
-            told = operator_commands.words(answer)
-            told += f": {comes_to()}" if comes_to and answer == operator_commands.ACCEPTED else ""
-        except OSError as error:
-            told = f"not sent, {error.strerror or error}"
-        return f"{name}: {told}.{self.note(now_us, NOTES[what], who, told)}"
+    def _ask(
+        self, now_us: int, who: str, name: str, command: int, then: Callable[[], str] = lambda: ""
+    ) -> str:
+        """Send a command and note it; then(): the consequence of an accepted command."""
+        words = _answer(lambda: operator_client.ask(self._socket, command), then)
+        return f"{name}: {words}.{self.note(now_us, NOTES[command], who, words)}"
 
-    def acknowledge(self, now_us: int, who: str, seen) -> str:
-        """Show all consoles that this person has seen this alarm."""
+    def acknowledge(self, now_us: int, who: str, seen: Seen) -> str:
+        """Show on all consoles that this person has seen this alarm."""
         content = {"who": who, "where": self._where, "causes": seen.causes}
-        said = self.note(now_us, "ACK", who, f"has seen {seen.words}")
+        noted = self.note(now_us, "ACK", who, f"has seen {seen.words}")
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         try:
             durable.put(path, ".new", [json.dumps(content).encode("ascii")], 0o600)
         except OSError as error:
-            return f"Not acknowledged: {error.strerror}.{said}"
-        return f"Acknowledged: {seen.words}.{said}"
+            return f"Not acknowledged: {error.strerror}.{noted}"
+        return f"Acknowledged: {seen.words}.{noted}"
 
-    def acknowledged(self, alarm: tuple):
-        """Who has acknowledged these causes, as a line, or None."""
+    def acknowledged(self, alarm: tuple[int, ...] | None) -> str | None:
+        """The person who has acknowledged these causes, as a line; None without one."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with (
             contextlib.suppress(OSError, ValueError, KeyError, TypeError),
@@ -133,8 +130,8 @@ class Actions:
                 )
         return None
 
-    def export(self, now_us, who, what, since):
-        """Start writing files; in a process of its own, because a stick may be slow."""
+    def export(self, now_us: int, who: str, what: str, since: str) -> str:
+        """Start an export of `what`, in a process of its own, because a stick may be slow."""
         if self._export is not None and not self._export.has_ended():
             return "An export is still running."
         self.forget_export()
@@ -155,11 +152,11 @@ class Actions:
             self._export = Export(words)
         except OSError as error:
             return f"Not exported: {error.strerror}."
-        said = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
-        return f"Exporting {what}: this page shows the result.{said}"
+        noted = self.note(now_us, "FILES", who, f"export of {what} from {since or 'the beginning'}")
+        return f"Exporting {what}: this page shows the result.{noted}"
 
-    def exported(self) -> list:
-        """Lines about the export that runs or has ended, newest last."""
+    def exported(self) -> list[str]:
+        """Lines about the present or last export, newest last."""
         return [] if self._export is None else self._export.lines()
 
     def forget_export(self) -> None:
@@ -169,26 +166,24 @@ class Actions:
         self._export = None
 
 
-def _told(send, then):
-    """What the controller answers to send(), and what to do after an accepted one."""
+def _answer(send: Callable[[], int | None], then: Callable[[], str]) -> str:
+    """The controller's answer to send(); then(): the end of an accepted answer."""
     try:
         answer = send()
+        more = then() if answer == operator_commands.ACCEPTED else ""
     except (OSError, ValueError) as error:
         return f"not sent, {getattr(error, 'strerror', None) or error}"
-    return operator_commands.words(answer) + (then if answer == operator_commands.ACCEPTED else "")
+    return operator_commands.words(answer) + more
 
 
-def _numbers(first_out, mask, peer_first_out, peer_mask):
-    in_b = (
-        (f"; B {peer_first_out}, {peer_mask:#x}")
-        if (peer_first_out, peer_mask) != PEER_EMPTY
-        else ""
-    )
-    return f"{first_out}, {mask:#x}{in_b}"
+def _numbers(first_out: int, mask: int, peer_first_out: int, peer_mask: int) -> str:
+    in_b = f"; B {peer_first_out}, {peer_mask:#x}"
+    is_empty = (peer_first_out, peer_mask) == PEER_EMPTY
+    return f"{first_out}, {mask:#x}{'' if is_empty else in_b}"
 
 
-def _advice(answer):
-    """What to do next; short for channel B, whose waits and tokens no page shows."""
+def _advice(answer: operator_client.Answer) -> str:
+    """The next step; short for channel B, because no page shows its waits and tokens."""
     in_b = {
         latches.CHANGED: ": look at IN B again",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
@@ -199,13 +194,13 @@ def _advice(answer):
         latches.NO_TOKENS: ": see RESETS for the next one",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
     }
-    return in_b.get(answer.channel_b) or here.get(answer.here, "")
+    return in_b.get(answer.channel_b) or here.get(answer.here or 0, "")
 
 
 class Export:
-    """A running `firebreak export`: its output is read without waiting."""
+    """A running `firebreak export`. Nothing here waits for its output."""
 
-    def __init__(self, words):
+    def __init__(self, words: list[str]) -> None:
         """Raises OSError."""
         self._process = subprocess.Popen(
             words,
@@ -214,23 +209,24 @@ class Export:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        os.set_blocking(self._process.stdout.fileno(), False)
-        self._said = b""
+        self._output = cast(IO[bytes], self._process.stdout)  # a file, because of PIPE
+        os.set_blocking(self._output.fileno(), False)
+        self._printed = b""
 
-    def has_ended(self):
-        """True when it has."""
+    def has_ended(self) -> bool:
+        """True once the process has ended."""
         return self._process.poll() is not None
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """Its output so far, and its state."""
         with contextlib.suppress(OSError):
-            self._said = (self._said + (self._process.stdout.read() or b""))[-OUTPUT_BYTES_MAX:]
+            self._printed = (self._printed + (self._output.read() or b""))[-OUTPUT_BYTES_MAX:]
         code = self._process.poll()
         end = "running ..." if code is None else "done" if code == 0 else f"NOT DONE ({code})"
-        return [*self._said.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
+        return [*self._printed.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
 
-    def stop(self):
-        """End it and forget it; a process that hangs on the stick is not waited for."""
+    def stop(self) -> None:
+        """End it. A process may hang on its stick, so nothing waits for its end."""
         if self._process.poll() is None:
             self._process.kill()
-        self._process.stdout.close()
+        self._output.close()

@@ -1,5 +1,5 @@
-"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW; all else
-is swallowed.
+"""Bytes of a terminal as keys: printable ASCII, ENTER, ERASE, CANCEL, INTERRUPT, REDRAW. Other
+bytes are dropped.
 """
 
 ENTER, ERASE, CANCEL, INTERRUPT, REDRAW = "\r", "\b", "\x1b", "\x03", "\x0c"
@@ -10,43 +10,42 @@ _PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
 
 
 class Decoder:
-    """Feed it what was read, in whatever pieces. An escape sequence (arrow, function key) is no key
-    at all.
-    """
+    """Feed it bytes in pieces of any size. An escape sequence (arrow, function key) is no key."""
 
-    def __init__(self):
-        self._state, self._length, self._before = _PLAIN, 0, None
+    def __init__(self) -> None:
+        self._state, self._length = _PLAIN, 0
+        self._before: int | None = None
 
     @property
     def is_open(self) -> bool:
         """True while an escape may still become a sequence."""
         return self._state != _PLAIN
 
-    def feed(self, data: bytes) -> list:
-        """Keys of these bytes, a list."""
+    def feed(self, data: bytes) -> list[str]:
+        """Keys of these bytes."""
         return [key for byte in data if (key := self._take(byte)) is not None]
 
-    def quiet(self) -> list:
-        """Nothing has come for a while: an escape by itself was the key CANCEL."""
+    def quiet(self) -> list[str]:
+        """Keys after a time without bytes: a single escape was the key CANCEL."""
         alone = self._state == _ESCAPED
         self._state = _PLAIN
         return [CANCEL] if alone else []
 
-    def _take(self, byte):
+    def _take(self, byte: int) -> str | None:
         before, self._before = self._before, byte
         if byte == ESC:
             self._state, self._length = _ESCAPED, 0
             return None
         if self._state == _PLAIN:
-            if byte == LF and before == 0x0D:  # a terminal that ends lines with both
+            if byte == LF and before == 0x0D:  # some terminals end lines with CR LF
                 return None
             return chr(byte) if 0x20 <= byte <= 0x7E else _CONTROLS.get(byte)
-        return self._in_escape(byte)
+        self._in_escape(byte)
+        return None
 
-    def _in_escape(self, byte):
+    def _in_escape(self, byte: int) -> None:
         self._length += 1
         if self._state == _ESCAPED and byte in b"[O":
             self._state = _IN_SEQUENCE
         elif self._state == _ESCAPED or 0x40 <= byte <= 0x7E or self._length > _SEQUENCE_BYTES_MAX:
             self._state = _PLAIN
-        return None

@@ -1,4 +1,4 @@
-"""A terminal's line: raw, without waiting. Bytes it does not accept stay pending until dropped."""
+"""A terminal's line: raw and never waiting. Bytes that it does not accept stay pending."""
 
 import contextlib
 import errno
@@ -6,10 +6,14 @@ import fcntl
 import os
 import struct
 import termios
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 READ_BYTES = 256
 BAUDS = {rate: getattr(termios, f"B{rate}") for rate in (9600, 19200, 38400, 57600, 115200)}
 _IFLAG, _OFLAG, _CFLAG, _LFLAG, _ISPEED, _OSPEED, _CC = range(7)
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EPIPE, errno.EBADF)
 
 
@@ -18,10 +22,11 @@ class LineError(Exception):
 
 
 class Line:
-    """`pending`: bytes offered and not taken yet; `is_gone`: hung up, or the adapter was pulled."""
+    """`pending`: bytes that the line has not accepted; `is_gone`: hung up or removed."""
 
-    def __init__(self, path: str, baud: int | None = None):
-        """baud: the line is set to it, 8N1, no flow control; None: a terminal that keeps its speed.
+    def __init__(self, path: str, baud: int | None = None) -> None:
+        """baud: set the line to it, 8N1, without flow control; None: keep the speed of the
+        terminal.
 
         Raises LineError.
         """
@@ -33,7 +38,7 @@ class Line:
             termios.tcsetattr(self._descriptor, termios.TCSANOW, _raw(self._before, baud))
         except BlockingIOError:
             os.close(self._descriptor)
-            raise LineError(f"{path}: another console has it") from None
+            raise LineError(f"{path}: another console uses it") from None
         except (OSError, termios.error) as error:
             os.close(self._descriptor)
             raise LineError(f"{path}: {error.args[-1]}") from None
@@ -42,7 +47,7 @@ class Line:
         """The descriptor to wait for."""
         return self._descriptor
 
-    def size(self):
+    def size(self) -> tuple[int, int] | None:
         """(rows, columns) of the terminal, None on a serial line."""
         try:
             rows, columns, _, _ = struct.unpack(
@@ -53,20 +58,20 @@ class Line:
         return (rows, columns) if rows and columns else None
 
     def read(self) -> bytes:
-        """What has arrived, at most READ_BYTES; sets is_gone."""
+        """Received bytes, at most READ_BYTES; sets is_gone."""
         data = self._tried(os.read, READ_BYTES)
         self.is_gone = self.is_gone or data == b""
         return data or b""
 
     def write(self, data: bytes = b"") -> int:
-        """Write this behind what is pending. Returns how many bytes were accepted."""
+        """Write the pending bytes, then these. Returns the number of accepted bytes."""
         self.pending += data
         taken = self._tried(os.write, self.pending) if self.pending else None
         self.pending = self.pending[taken or 0 :]
         return taken or 0
 
-    def _tried(self, call, given):
-        """What the call gives, None while the line is not ready; sets is_gone."""
+    def _tried(self, call: Callable[[int, Given], Result], given: Given) -> Result | None:
+        """The result of the call, None while the line is not ready; sets is_gone."""
         try:
             return call(self._descriptor, given)
         except BlockingIOError:
@@ -90,23 +95,22 @@ class Line:
         os.close(self._descriptor)
 
 
-def _opened(path):
+def _opened(path: str) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise LineError(f"{path}: {error.strerror}") from None
     if not os.isatty(descriptor):
         os.close(descriptor)
-        raise LineError(f"{path}: is no terminal")
+        raise LineError(f"{path}: not a terminal")
     return descriptor
 
 
-def _raw(before, baud):
-    """Terminal attributes: raw bytes, 8N1; a break or a bad byte is ignored; XON and XOFF are
-    bytes.
+def _raw(before: list[Any], baud: int | None) -> list[Any]:
+    """Terminal attributes as of termios.tcgetattr: raw bytes, 8N1, breaks and bad bytes ignored.
 
-    CLOCAL: a cable of three wires has no carrier. Without flow control a stray XOFF cannot stop the
-    screen.
+    CLOCAL, because a cable of three wires has no carrier. No flow control, because a stray XOFF
+    must not stop the screen.
     """
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR

@@ -1,17 +1,21 @@
-"""The console's one loop: wait for a key or the next second, then draw what has changed.
+"""The loop of the console: wait for a key or the next second, then draw the changes.
 
-It waits for keys and time alone. While the line accepts no bytes, nothing new is drawn; after
-STALL_US the rest is dropped, and the next page is drawn anew.
+While the line accepts no bytes, the loop draws nothing new. After STALL_US it drops the pending
+bytes and draws the next page as a whole.
 """
 
 import contextlib
 import select
+from collections.abc import Callable, Sequence
 
 from controller.console.pages.text import CELLS
 from controller.console.terminal import screen, words
 from controller.console.terminal.keys import Decoder
-from controller.console.terminal.line import READ_BYTES
+from controller.console.terminal.line import READ_BYTES, Line
+from controller.console.terminal.session import Session
+from controller.console.terminal.view import Page, View
 from controller.system import clock
+from controller.system.stop import Stop
 
 LOOK_US = 1_000_000
 DRAW_US = 100_000  # between two drawings, however many keys come
@@ -24,16 +28,25 @@ MESSAGE_ROW, MENU_ROW = 22, 24
 class Console:
     """`run` until a signal, the person (leaves_end) or the terminal ends it."""
 
-    def __init__(self, line, session, view, leaves_end, now_us=clock.now_us):
-        """leaves_end: the key Q ends the console; else it only logs out, for the next person."""
+    def __init__(
+        self,
+        line: Line,
+        session: Session,
+        view: View,
+        leaves_end: bool,
+        now_us: Callable[[], int] = clock.now_us,
+    ) -> None:
+        """leaves_end: the key Q ends the console. Without it Q only logs out."""
         self._line, self._session, self._view = line, session, view
         self._leaves_end, self._now_us = leaves_end, now_us
         self._screen, self._decoder = screen.Screen(), Decoder()
         self._look_us = self._draw_us = self._read_us = self._last_us = 0
         self._taken_us = now_us()
-        self._page = self._drawn = self._size = None
+        self._page: Page | None = None  # to draw; None: make it anew
+        self._drawn: Page | None = None  # offered to the line, not yet accepted whole
+        self._size: tuple[int, int] | None = None
 
-    def run(self, stop) -> None:
+    def run(self, stop: Stop) -> None:
         """Serve the terminal."""
         while not (stop.asked or self._line.is_gone):
             self.turn([stop])
@@ -43,7 +56,7 @@ class Console:
                 self._session.wants_end = False
                 self._session.page, self._session.part = "status", 0
 
-    def turn(self, others=()) -> None:
+    def turn(self, others: Sequence = ()) -> None:
         """Wait for the first event and serve it."""
         now_us = self._now_us()
         reading = [self._line] if now_us >= self._read_us else []
@@ -63,7 +76,7 @@ class Console:
         if now_us >= self._draw_us and not self._line.pending:
             self._draw(now_us)
 
-    def _wait_us(self, now_us):
+    def _wait_us(self, now_us: int) -> int:
         due_us = [self._look_us]
         if not self._line.pending:
             due_us.append(self._draw_us)
@@ -72,13 +85,13 @@ class Console:
         wait_us = max(0, min(due_us) - now_us)
         return min(ESCAPE_US, wait_us) if self._decoder.is_open else wait_us
 
-    def _read(self, now_us):
+    def _read(self, now_us: int) -> None:
         data = self._line.read()
         if len(data) >= READ_BYTES:
             self._read_us = now_us + FLOOD_US
         self._press(self._decoder.feed(data), now_us)
 
-    def _press(self, pressed, now_us):
+    def _press(self, pressed: list[str], now_us: int) -> None:
         before = self._session.page, self._session.part
         for key in pressed:
             self._session.press(key, now_us)
@@ -89,8 +102,8 @@ class Console:
 
     # -- drawing
 
-    def _write(self, now_us):
-        """Write what is pending; drop it when the line accepts nothing for long."""
+    def _write(self, now_us: int) -> None:
+        """Write the pending bytes; drop them if the line accepts nothing for STALL_US."""
         if not self._line.pending or self._line.write():
             self._taken_us = now_us
         elif now_us - self._taken_us >= STALL_US:
@@ -101,7 +114,7 @@ class Console:
         if not self._line.pending and self._drawn is not None:
             self._session.seen, self._drawn = self._drawn.seen, None
 
-    def _draw(self, now_us):
+    def _draw(self, now_us: int) -> None:
         self._draw_us = now_us + LOOK_US
         self._last_us = now_us
         size = self._line.size()
@@ -115,25 +128,23 @@ class Console:
             self._page = self._view.page(
                 self._session.page, self._session.part, self._session.extra()
             )
-        self._offer(*self._lines(now_us), self._page)
+        self._offer(*self._lines(self._page, now_us), self._page)
 
-    def _lines(self, now_us):
+    def _lines(self, page: Page, now_us: int) -> tuple[list[str], tuple[int, int]]:
         """(lines of the screen, place of the cursor)."""
-        page, message = self._page, self._session.message(now_us)
+        message = self._session.message(now_us)
         more = f"Space: more, {page.part + 1}/{page.parts}" if page.parts > 1 else ""
         lines = [*page.head, *page.body]
         lines += [""] * (MESSAGE_ROW - 1 - len(lines))
         foot = message or (words.spread(words.RULE, more) if more else words.RULE)
         who = words.spread(CELLS, self._session.acting(now_us))
-        cursor = (
-            (MESSAGE_ROW, min(screen.COLUMNS - 1, len(message) + 1))
-            if self._session.question
-            else (MENU_ROW, screen.COLUMNS - 1)
-        )
+        cursor = MENU_ROW, screen.COLUMNS - 1
+        if self._session.question:
+            cursor = MESSAGE_ROW, min(screen.COLUMNS - 1, len(message) + 1)
         return [*lines, foot, who, words.MENU], cursor
 
-    def _offer(self, lines, cursor, page):
-        """Write what changes; the page counts as seen once the line has accepted all of it."""
+    def _offer(self, lines: list[str], cursor: tuple[int, int], page: Page | None) -> None:
+        """Write the changes. The page counts as seen once the line has accepted all bytes."""
         self._drawn = page
         self._line.write(self._screen.change(lines, cursor))
         if not self._line.pending and page is not None:

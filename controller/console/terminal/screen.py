@@ -1,39 +1,35 @@
-"""What a VT100 of 80 x 24 shows, and the bytes that turn it into something else: only what
-differs.
-"""
+"""The screen of a VT100 of 80 x 24, and the bytes that change only what differs."""
 
 ROWS, COLUMNS = 24, 80
-# Ends a half sent sequence (CAN), attributes, character sets and a scroll region that garbage may
-# have left; clears.
+# Ends an incomplete sequence (CAN), then resets attributes, character set and scroll region that
+# garbage may have changed; clears.
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
 def at(row: int, column: int) -> bytes:
-    """Puts the cursor there, from 1."""
+    """Move the cursor; row and column from 1."""
     return b"\x1b[%d;%dH" % (row, column)
 
 
 def printable(text: str) -> str:
-    """Plain ASCII that no terminal takes for a command, short of the last column, behind which one
-    may wrap.
+    """Printable ASCII without terminal commands, short of the last column, where a terminal may
+    wrap.
     """
     return "".join([each if " " <= each <= "~" else "?" for each in text])[: COLUMNS - 1].rstrip()
 
 
 class Screen:
-    """`change` gives the bytes for new lines, taking the ones before for shown; `forget` when
-    nobody knows.
-    """
+    """`change` gives the bytes from the last lines to new lines."""
 
-    def __init__(self):
-        self._shown = None
+    def __init__(self) -> None:
+        self._shown: list[str] | None = None
 
     def forget(self) -> None:
-        """What is shown is unknown: the next change draws everything."""
+        """The terminal may show anything, so the next change draws everything."""
         self._shown = None
 
-    def change(self, lines: list, cursor: tuple = (ROWS, COLUMNS)) -> bytes:
-        """Bytes that show these lines (missing ones are empty) and leave the cursor at (row,
+    def change(self, lines: list[str], cursor: tuple[int, int] = (ROWS, COLUMNS)) -> bytes:
+        """Bytes that show these lines, and empty lines after them, and leave the cursor at (row,
         column).
         """
         wanted = [printable(line) for line in lines[:ROWS]]
@@ -47,7 +43,7 @@ class Screen:
         return begin + b"".join(rows) + at(*cursor)
 
 
-def _row(number, old, new):
+def _row(number: int, old: str, new: str) -> bytes:
     """The changed piece of one row."""
     if old == new:
         return b""

@@ -1,5 +1,5 @@
-"""Who may act at the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash; not to
-be read back.
+"""Users of the console: STATE_DIR/console/NAME.user, mode 0600, with a salted scrypt hash of the
+password.
 """
 
 import contextlib
@@ -14,50 +14,49 @@ from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".user"
 NAME = re.compile("[a-z][a-z0-9_]{0,15}")
-# NIST SP 800-63B-4: 15 where nothing else is asked for. A shorter one of before stays valid.
+# NIST SP 800-63B-4: 15 for a login by password alone. An older, shorter password stays valid.
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 15, 64
 # 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
 N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
-# What a file may ask for.
+# costs that a file may have
 _COSTS = {(1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17)}
 _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
 
 class UserError(Exception):
-    """A user cannot be made, removed or read; one line with what is allowed."""
+    """A user cannot be added, removed or read; one line with the allowed values."""
 
 
 def checked_name(name: str) -> str:
-    """The name, when a user may be called so. Raises UserError."""
+    """The name, if it is allowed. Raises UserError."""
     if not NAME.fullmatch(name):
         raise UserError(
             f"{ascii(name[:20])} is no name of a user; allowed 1 .. 16 of a-z, 0-9 and _, a letter "
-            f"first"
+            "first"
         )
     return name
 
 
 def checked_password(password: str) -> str:
-    """The password, when it may be one. Raises UserError."""
+    """The password, if it is allowed. Raises UserError."""
     if (
         not PASSWORD_CHARACTERS_MIN <= len(password) <= PASSWORD_CHARACTERS_MAX
         or not password.isascii()
         or not password.isprintable()
     ):
         raise UserError(
-            f"a password has {PASSWORD_CHARACTERS_MIN} .. "
-            f"{PASSWORD_CHARACTERS_MAX} printable ASCII "
-            "characters"
+            f"a password has {PASSWORD_CHARACTERS_MIN} .. {PASSWORD_CHARACTERS_MAX} printable "
+            "ASCII characters"
         )
     return password
 
 
-def _path(state_directory, name):
+def _path(state_directory: str, name: str) -> str:
     return os.path.join(state_directory, FOLDER, checked_name(name) + SUFFIX)
 
 
 def folder(state_directory: str) -> str:
-    """Of users and of failed logins, made when it is missing. Raises OSError."""
+    """The folder of users and failed logins, made if it is missing. Raises OSError."""
     path = os.path.join(state_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
@@ -65,7 +64,7 @@ def folder(state_directory: str) -> str:
 
 
 def add(state_directory: str, name: str, password: str) -> bool:
-    """Write a user durably, or a new password of one there is (then True). Raises UserError."""
+    """Write a user to the disk. True if it is a new password of a known user. Raises UserError."""
     path = _path(state_directory, name)
     salt = secrets.token_bytes(SALT_BYTES)
     digest = _hash(checked_password(password), salt, N, R, P)
@@ -79,7 +78,7 @@ def add(state_directory: str, name: str, password: str) -> bool:
     return is_known
 
 
-def remove(state_directory, name):
+def remove(state_directory: str, name: str) -> None:
     """Remove a user. Raises UserError."""
     path = _path(state_directory, name)
     try:
@@ -88,7 +87,7 @@ def remove(state_directory, name):
         raise UserError(f"{path}: {error.strerror}") from None
 
 
-def names(state_directory: str) -> list:
+def names(state_directory: str) -> list[str]:
     """Sorted names of all users. Raises UserError."""
     try:
         files = os.listdir(os.path.join(state_directory, FOLDER))
@@ -101,31 +100,32 @@ def names(state_directory: str) -> list:
     return sorted(file.removesuffix(SUFFIX) for file in files if file.endswith(SUFFIX))
 
 
-def _hash(password, salt, n, r, p):
+def _hash(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     return hashlib.scrypt(
         password.encode("ascii"), salt=salt, n=n, r=r, p=p, maxmem=256 * n * r, dklen=HASH_BYTES
     )
 
 
 def is_right(state_directory: str, name: str, password: str) -> bool:
-    """True when this user has this password; unknown users take as long. Raises UserError for a
-    damaged file.
+    """True if this user has this password. The answer for an unknown user takes as long, so that it
+    shows no names. Raises UserError for a damaged file.
     """
-    salt, wanted, cost = bytes(SALT_BYTES), None, (N, R, P)
     if not password.isascii():
         return False
+    salt, cost = bytes(SALT_BYTES), (N, R, P)
+    wanted: bytes | None = None
     if NAME.fullmatch(name):
         with contextlib.suppress(FileNotFoundError):
             salt, wanted, cost = _stored(_path(state_directory, name))
     try:
         found = _hash(password, salt, *cost)
-    except ValueError:  # scrypt takes each of the three numbers, but not together
+    except ValueError:  # scrypt allows each of the three numbers, but not together
         line = f"{_path(state_directory, name)}: is damaged; set the password again"
         raise UserError(line) from None
     return wanted is not None and hmac.compare_digest(found, wanted)
 
 
-def _stored(path):
+def _stored(path: str) -> tuple[bytes, bytes, tuple[int, int, int]]:
     """(salt, hash, (n, r, p)) of a file. Raises FileNotFoundError, UserError."""
     try:
         with open(path, "rb", opener=regular_file.opener) as file:
@@ -137,7 +137,7 @@ def _stored(path):
     if state.st_mode & 0o077:
         raise UserError(f"{path}: others may read it, so it is not used; set the password again")
     match = _FORM.fullmatch(text)
-    cost = tuple(map(int, match.group(1, 2, 3))) if match else (0, 0, 0)
-    if cost not in _COSTS:
+    cost = (int(match[1]), int(match[2]), int(match[3])) if match else None
+    if match is None or cost not in _COSTS:
         raise UserError(f"{path}: is damaged; set the password again")
     return bytes.fromhex(match[4]), bytes.fromhex(match[5]), cost

@@ -1,9 +1,8 @@
-"""The pages of a controller, cut to a terminal's screen; finds a controller that is new or
-restarted.
-"""
+"""The pages of a controller, cut to a terminal's screen. A restarted controller is found again."""
 
 import os
 import sqlite3
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from controller.console import approve, pages, sources, watch
@@ -12,83 +11,72 @@ from controller.console.terminal import words
 from controller.hints import hint_statistics
 from controller.journal.ring import JournalError
 from controller.state import alarms, base
+from controller.state.base import Facts
 from controller.system import clock
 from safety import signals as s
 
 HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
-# a console that slept longer begins with the newest keyframe instead of catching up
+# a console that is further behind skips to the newest keyframe
 BEHIND_FRAMES_MAX = 1500
-UPDATES_MAX = 3600  # what a watch remembers of the past grows, so it is made anew every hour
-PAGES_MAX = 10  # of those that are numbered, as many in a row are shown
-APPROVE = ["", "Turn the key out of RUN and press V: it is approved in your name."]
+UPDATES_MAX = 3600  # a new watch every hour, because its history grows
+PAGES_MAX = 10  # parts of a page that the console joins
+APPROVE = ["", "To approve this in your name: turn the key out of RUN and press V."]
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
 class Seen(NamedTuple):
     """The alarms that a page has shown, for a reset to name."""
 
-    causes: tuple  # as snapshot.Snapshot has them
+    causes: tuple[int, ...]  # of snapshot.Snapshot
     words: str
     left: int
 
 
 class Page(NamedTuple):
-    """Two lines of head, at most BODY_ROWS of body, which part of how many, what it shows: alarms
-    (Seen), changes (the code that approves them), or None.
+    """Two lines of head, at most BODY_ROWS of body, number of this part and of all parts.
+
+    seen: the alarms on it, or the code that approves the changes on it.
     """
 
-    head: list
-    body: list
+    head: list[str]
+    body: list[str]
     part: int
     parts: int
     seen: Seen | int | None
 
 
 class View:
-    """`update` once a second, then `page`. trouble: why no controller is visible, or None."""
+    """`update` once a second, then `page`. trouble: why there is no controller, or None."""
 
-    def __init__(self, run_directory, state_directory, pause=watch.wait):
-        """pause(): lets a little time pass while a tick is waited for."""
+    def __init__(
+        self, run_directory: str, state_directory: str, pause: Callable[[], object] = watch.wait
+    ) -> None:
+        """pause(): a short wait between two looks for a tick."""
         self._run_directory, self._state_directory = run_directory, state_directory
         self._pause = pause
-        self._watch = self._inode = None
-        self._updates = 0
-        self.trouble = "not looked yet"
+        self._watch: watch.Watch | None = None
+        self._inode, self._updates = 0, 0
+        self.trouble: str | None = "not looked yet"
 
     def update(self) -> None:
-        """Read what is new; a restarted controller has another journal."""
+        """Read the new ticks. A restarted controller has another journal."""
         try:
             inode = os.stat(os.path.join(self._run_directory, "journal")).st_ino
-            if (
-                self._watch is None
-                or inode != self._inode
-                or self._updates >= UPDATES_MAX
-                or self._is_behind()
-            ):
+            seen = self._watch
+            is_old = inode != self._inode or self._updates >= UPDATES_MAX
+            if seen is None or is_old or _is_behind(seen):
                 self.close()
-                self._watch, self._inode = (
-                    watch.Watch(self._run_directory, self._state_directory),
-                    inode,
-                )
-                self._updates = 0
+                seen = watch.Watch(self._run_directory, self._state_directory)
+                self._watch, self._inode, self._updates = seen, inode, 0
             self._updates += 1
-            self._watch.update(self._pause)
+            seen.update(self._pause)
             self.trouble = None
         except _TROUBLE as error:
             self.close()
-            self.trouble = f"No controller is to be seen in {self._run_directory}: {_short(error)}."
-
-    def _is_behind(self):
-        shadow = self._watch.shadow
-        newest = shadow.reader.newest()
-        return (
-            newest is not None
-            and shadow.sequence is not None
-            and newest - shadow.sequence > BEHIND_FRAMES_MAX
-        )
+            self.trouble = f"No controller found in {self._run_directory}: {_short(error)}."
 
     def close(self) -> None:
-        """Look at no journal any more."""
+        """Close the journal."""
         if self._watch is not None:
             self._watch.shadow.close()
         self._watch = None
@@ -99,27 +87,29 @@ class View:
         return self._watch is not None and self._watch.is_live
 
     @property
-    def is_key_out(self):
-        """True while the key switch is out of RUN, False while it is in RUN, None while no ticking
-        controller knows.
+    def is_key_out(self) -> bool | None:
+        """True while the key switch is out of RUN, False while it is in RUN, None while it is
+        unknown or the controller does not tick.
         """
-        shadow = self._watch.shadow if self.is_live else None
-        is_known = shadow and base.cabinet_value(shadow, s.KEY_RUN_OK) is not None
+        if self._watch is None or not self._watch.is_live:
+            return None
+        shadow = self._watch.shadow
+        is_known = base.cabinet_value(shadow, s.KEY_RUN_OK) is not None
         return bool(shadow.core.kernel.features.fire.key_is_out()) if is_known else None
 
     @property
-    def locked_out_by(self):
+    def locked_out_by(self) -> str | None:
         """Name of the person who has locked the cabinet out, None without one."""
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
-    def alarm(self) -> tuple | None:
-        """The causes that a reset would name, None without a controller."""
+    def alarm(self) -> tuple[int, ...] | None:
+        """The causes for a reset, None without a controller."""
         return self._watch.shadow.causes if self._watch else None
 
-    def page(self, name: str, part: int, extra=()):
-        """Page of one of words.PAGES, its part from 0 (taken modulo the parts); extra: lines for
-        its end.
+    def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
+        """A page of words.PAGES; part: from 0, modulo the number of parts; extra: lines for its
+        end.
         """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
@@ -127,36 +117,34 @@ class View:
             return _cut(
                 words.HEAD,
                 [
-                    *pages.text.folded("", self.trouble),
+                    *pages.text.folded("", self.trouble or ""),
                     "",
                     *pages.text.folded("Do", words.NO_CONTROLLER),
                 ],
                 part,
             )
         try:
-            return self._made(name, part, extra)
+            return self._made(self._watch, name, part, extra)
         except _TROUBLE as error:
             return _cut(
-                words.HEAD,
-                pages.text.folded("", f"This page cannot be made: {_short(error)}."),
-                part,
+                words.HEAD, pages.text.folded("", f"This page has an error: {_short(error)}."), part
             )
 
-    def _made(self, name, part, extra):
+    def _made(self, seen: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
         if name == "hints":
-            head = pages.text.head(self._watch.facts("links"))
+            head = pages.text.head(seen.facts("links"))
             found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
             lines = ["The controller has written no counters of hints yet."]
             if found is not None:
                 now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
-                lines = sources.lines(sources.gather(found, self._watch.shadow, now_ms, utc_s))
+                lines = sources.lines(sources.gather(found, seen.shadow, now_ms, utc_s))
             return _cut(head, [*lines, *extra], part)
         if name == "tests":
-            status = self._watch.facts("status")
+            status = seen.facts("status")
             return _cut(pages.text.head(status), [*words.tests(status), *extra], part)
         if name == "approval":
-            return self._approval(part)
-        facts = self._watch.facts(name)
+            return _approval(seen, part)
+        facts = seen.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
         body = [
@@ -167,23 +155,29 @@ class View:
         ]
         return _cut(pages.lines(name, facts)[:2], [*body, *extra], part)
 
-    def _approval(self, part):
-        shadow = self._watch.shadow
-        head = pages.text.head(self._watch.facts("status"))
-        if base.cabinet_value(shadow, s.IMAGE_APPROVED_OK):
-            return _cut(head, [approve.UNCHANGED], part)
-        changes, code = approve.changed(shadow.reader.header)
-        lines = [line for each in changes for line in pages.text.wrapped(each, 4)]
-        page = _cut(head, [*lines, *APPROVE], part)
-        return page._replace(seen=code) if page.part == page.parts - 1 else page
+
+def _is_behind(seen: watch.Watch) -> bool:
+    newest, own = seen.shadow.reader.newest(), seen.shadow.sequence
+    return newest is not None and own is not None and newest - own > BEHIND_FRAMES_MAX
 
 
-def _short(error):
+def _approval(seen: watch.Watch, part: int) -> Page:
+    shadow = seen.shadow
+    head = pages.text.head(seen.facts("status"))
+    if base.cabinet_value(shadow, s.IMAGE_APPROVED_OK):
+        return _cut(head, [approve.UNCHANGED], part)
+    changes, code = approve.changed(shadow.reader.header)
+    lines = [line for each in changes for line in pages.text.wrapped(each, 4)]
+    page = _cut(head, [*lines, *APPROVE], part)
+    return page._replace(seen=code) if page.part == page.parts - 1 else page
+
+
+def _short(error: Exception) -> str:
     """An error without its number and path."""
     return getattr(error, "strerror", None) or str(error)
 
 
-def _seen(facts):
+def _seen(facts: Facts) -> Seen | None:
     reset = facts["reset"]
     named = [
         f"row {row['stage']} {row['reason']['name']}, {row['scope']}" for row in facts["standing"]
@@ -196,11 +190,12 @@ def _seen(facts):
     return Seen(tuple([reset[name] for name in alarms.CAUSES]), named[0] + more, reset["left"])
 
 
-def _alarms(facts, part, extra):
-    """A Page: one part of the alarms; extra: lines for the end of the first."""
+def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
+    """One part of the alarms; extra: lines for the end of the first part."""
     count = pages.count("alarms", facts)
     part %= count
-    head, body = [], []
+    head: list[str] = []
+    body: list[str] = []
     for at, line in enumerate(pages.lines("alarms", facts, part + 1)):
         if not line.startswith(CELLS):
             (head if at < HEAD_ROWS else body).append(words.at_console(line))
@@ -208,19 +203,17 @@ def _alarms(facts, part, extra):
     return Page(head, body[:BODY_ROWS], part, count, _seen(facts))
 
 
-def _cut(head, body, part):
-    """A Page: what only structures goes first when there is no room, then it becomes several
-    parts.
-    """
+def _cut(head: list[str], body: list[str], part: int) -> Page:
+    """One part of these lines. If they do not fit, empty lines and rules go first."""
     body = fitted(body)
     parts = max(1, -(-len(body) // BODY_ROWS))
     part %= parts
     return Page(head, body[part * BODY_ROWS : (part + 1) * BODY_ROWS], part, parts, None)
 
 
-def fitted(body: list) -> list:
-    """The lines without some empty ones and rules, from the end, as far as that is needed to fit
-    one screen.
+def fitted(body: list[str]) -> list[str]:
+    """The lines without so many empty lines and rules, from the end, that they fit one screen; all
+    lines if they cannot fit.
     """
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):

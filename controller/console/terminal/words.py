@@ -1,6 +1,7 @@
-"""Texts of the console: keys, help, pages of tests and export; keys in place of commands."""
+"""Texts of the console: keys, help, the pages of tests and export; keys in place of commands."""
 
 from controller.console.pages.text import RULE, WIDTH, calibration, spread, wrapped
+from controller.state.base import Facts
 from controller.store import proof_state
 from controller.system import utc
 
@@ -17,14 +18,14 @@ PAGES = {
     "9": "events",
     "?": "help",
 }
-# columns of the page of tests, where what is too long for a line goes on
+# columns of the page of tests where a folded line continues
 WORDS_AT, ROW_WORDS_AT = 21, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export ? Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
-    "See whether it runs: systemctl status firebreak. This page looks again every second."
+    "Check that it runs: systemctl status firebreak. This page looks again every second."
 )
-# Commands of a page as keys; none is longer than its command, so that columns stay.
+# Commands of a page as keys. A key is never longer than its command, so the columns stay.
 _AS_KEYS = (
     ("(firebreak why)", "(press 1)"),
     ("(firebreak alarms)", "(press 2)"),
@@ -40,30 +41,30 @@ HELP = [
     "       5 hints   6 trend   7 tests   8 export   9 events   ? this page",
     "       Space or N: next part of a page, B: back. The same key again: draw anew.",
     "LOGIN  L logs in, and out again; a login without keys ends after minutes. One",
-    "       person acts, others see who. Without a password: turn the key switch",
-    "       out of RUN, press L, give your name, and press Enter for the password.",
+    "       person acts, others see the name. Without a password: turn the key",
+    "       out of RUN, press L, type your name, and press Enter for the password.",
     "       It is recorded as break-glass and ends when the key is back in RUN.",
-    "ACT    on page 2:  R reset what the page shows; nothing, if that has changed",
-    "       A acknowledge: says who has seen it, silences and resets nothing",
+    "ACT    on page 2:  R reset the rows on the page; refused if they have changed",
+    "       A acknowledge: shows who has seen them, silences and resets nothing",
     "       on page 8:  E export to the stick     anywhere:  T flash both lamps, 5 s",
-    "       anywhere:  S stop: ramp to zero, open, rest until G lets it start",
-    "       anywhere:  V what has changed in limits and rows; V again approves that",
-    "       anywhere:  K lock out: the cabinet stops, opens, starts for nobody, also",
-    "       after a restart, until the same person, or whoever has turned the key",
-    "       out of RUN, ends it with K; G starts it then. Use padlock and tag too.",
+    "       anywhere:  S stop: ramp to zero, open, standby until G starts it",
+    "       anywhere:  V shows changes of limits and rows; V again approves them",
+    "       anywhere:  K lock out: the cabinet stops, opens and cannot start, also",
+    "       after a restart. K ends it: the same person, or any user with the key",
+    "       out of RUN. Then G starts it. Use padlock and tag too.",
     "       Every login, failed login and action goes into the record.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
     "       terminal is given back; on a serial line it logs out).",
-    "COLOR  There is none. The console may die at any time: the controller runs on.",
+    "NOTE   The controller runs on if this console stops.",
 ]
 
 EXPORT = [
     "Events, one-second history or captures of trips, as files for a USB stick.",
     "",
-    "E      export (login needed): what, and from which day, is asked then.",
+    "E      export (login needed). The console asks for the kind and the first day.",
     "",
-    "The stick has to be mounted where this console was told (--export-dir).",
-    "Files are there whole or not at all. firebreak verify checks the hash chain of",
+    "The stick must be mounted at the --export-dir of this console.",
+    "An export leaves no partial files. firebreak verify checks the hash chain of",
     "the events; firebreak replay runs a capture again.",
     RULE,
 ]
@@ -71,25 +72,22 @@ EXPORT = [
 FIXED = {"help": HELP, "export": EXPORT}
 
 
-def tests(facts: dict) -> list:
+def tests(facts: Facts) -> list[str]:
     """The page of tests; facts: those of the page status."""
     loop = facts["loop"]
-    missed = (
-        "no figures"
-        if loop is None
-        else (f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}")
-    )
+    missed = "no figures"
+    if loop is not None:
+        missed = f"{loop['missed'] + loop['late']} ticks missed of {loop['ticks']}"
     return [
         "DUE",
-        f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors tell)",
+        f"  gas calibration    {calibration(facts['gas_calibration_d'])} (as the detectors report)",
         *_proof_tests(facts["proof_tests"]),
         "RUNS BY ITSELF",
         f"  limits in memory   CRC {facts['version']['limits_crc']}, checked by the controller",
         f"  loop               {missed}",
         f"  interlocks         {facts['interlocks']['armed']} rows armed of "
         f"{facts['interlocks']['built']} built",
-        f"  lock-out           "
-        f"{'by ' + facts['locked_out_by'] if facts['locked_out_by'] else 'none'}: K",
+        f"  lock-out           {_by(facts['locked_out_by'])}: K",
         "ON DEMAND",
         "  lamp test               T: both lamps flash for 5 s; the horn is silent",
         "BY HAND",
@@ -99,21 +97,22 @@ def tests(facts: dict) -> list:
     ]
 
 
-def _proof_tests(found):
+def _by(name: str | None) -> str:
+    return f"by {name}" if name else "none"
+
+
+def _proof_tests(found: Facts | None) -> list[str]:
     """The line of proof tests, and the faults of their ledger."""
     if found is None:
-        return ["  proof tests        not told by this controller: another version"]
+        return ["  proof tests        not in the journal of this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))
-    clock = (
-        ["  clock              not known to be right: more may be late"]
-        if found["clock"] == utc.UNKNOWN
-        else []
-    )
+    is_unknown = found["clock"] == utc.UNKNOWN
+    clock = ["  clock              may be wrong: more may be late"] * is_unknown
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
     return [
         f"  proof tests        {late} overdue or failed, {soon} within "
-        f"{proof_state.LIMITS_D[0]} d, of "
-        f"{len(found['rows'])} ({proof_state.rows_armed(found['rows'])} rows armed)",
+        f"{proof_state.LIMITS_D[0]} d, of {len(found['rows'])} "
+        f"({proof_state.rows_armed(found['rows'])} rows armed)",
         *clock,
         *[
             part
@@ -123,7 +122,7 @@ def _proof_tests(found):
     ]
 
 
-def _due_tests(found):
+def _due_tests(found: Facts | None) -> list[str]:
     """Each proof test that is near or late, the latest first."""
     rows = sorted(
         [row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
@@ -132,7 +131,7 @@ def _due_tests(found):
     if not rows:
         return []
     return [
-        "PROOF TESTS (what was tested: firebreak proof-test record)",
+        "PROOF TESTS (after a test: firebreak proof-test record)",
         *[
             part
             for row in rows

@@ -9,7 +9,7 @@ SEEN = view.Seen((4, 0x1234, -1, 0), "row 29 cell over voltage, rack 2", 2)
 
 
 class Vt100:
-    """Understands what the console may send and fails at anything else. `lines`: what it shows."""
+    """Obeys the sequences that the console may send and fails at others. `lines`: its screen."""
 
     def __init__(self):
         self.cells = [[" "] * COLUMNS for _ in range(ROWS)]

@@ -64,7 +64,7 @@ DUE = """
 
 
 @pytest.mark.parametrize("ages_d, words_shown", table(DUE))
-def test_the_status_names_what_is_due_next(quiet, tmp_path, ages_d, words_shown):
+def test_the_status_shows_the_next_due_test(quiet, tmp_path, ages_d, words_shown):
     ledger(tmp_path, ages_d)
     assert f"DUE {words_shown}" in shown(quiet)
 
@@ -74,7 +74,7 @@ def test_a_calibration_is_near_unknown_or_impossible(quiet):
     assert line.endswith(f"DUE {PROOF_TESTS} proof tests to be done, gas calibration in 60 d")
     assert len(line) <= text.WIDTH
     assert "gas" not in quiet.lines("status", gas_calibration_d=61)[-2]
-    # An impossible date was shown as "in -36500 d"
+    # an impossible date once read "in -36500 d"
     for days, shown_as in (
         (None, "unknown"),
         (0, "in 0 d"),
@@ -86,10 +86,10 @@ def test_a_calibration_is_near_unknown_or_impossible(quiet):
         line = quiet.lines("status", gas_calibration_d=days)[-2]
         assert f"gas calibration {shown_as}" in line and len(line) <= text.WIDTH
         facts = {**quiet.facts("status"), "gas_calibration_d": days}
-        assert words.tests(facts)[1] == f"  gas calibration    {shown_as} (as the detectors tell)"
+        assert words.tests(facts)[1] == f"  gas calibration    {shown_as} (as the detectors report)"
 
 
-def test_the_page_of_tests_lists_what_is_near_or_late(quiet, rig, tmp_path):
+def test_the_page_of_tests_lists_near_and_late_tests(quiet, rig, tmp_path):
     made = view.View(rig.folder, rig.folder, rig.rig.step)  # a new cabinet lists every row
     made.update()
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
@@ -108,7 +108,7 @@ def test_the_page_of_tests_lists_what_is_near_or_late(quiet, rig, tmp_path):
     assert rows == ["row 1 overdue, 35 d late".split(), "row 15 due in 12 d".split()]
 
 
-def test_a_damaged_ledger_or_none_costs_no_page_and_no_word_is_cut(quiet, tmp_path):
+def test_a_damaged_or_missing_ledger_breaks_no_page(quiet, tmp_path):
     path = Path(pt.path_of(str(tmp_path)))
     path.write_bytes(b"x\n")
     assert "DUE proof-test ledger damaged" in shown(quiet)
@@ -135,9 +135,7 @@ def test_a_damaged_ledger_or_none_costs_no_page_and_no_word_is_cut(quiet, tmp_pa
 
 
 @pytest.mark.parametrize("behind_us", [0, UTC_US])
-def test_an_unknown_clock_is_named_while_nothing_seems_late(
-    quiet, tmp_path, monkeypatch, behind_us
-):
+def test_an_unknown_clock_is_named_while_no_test_is_late(quiet, tmp_path, monkeypatch, behind_us):
     ledger(tmp_path, {"15": 353})
     was_us = quiet.clocks.utc_us
     monkeypatch.setattr(quiet.clocks, "utc_us", lambda: was_us() - behind_us)
@@ -146,10 +144,10 @@ def test_an_unknown_clock_is_named_while_nothing_seems_late(
     monkeypatch.setattr(quiet.clocks, "steered_us", lambda: None)
     monkeypatch.setattr(quiet.clocks, "started_from_rtc", lambda: False)
     assert "DUE proof test of row 15 in 12 d, clock unknown" in shown(quiet)
-    assert "  clock              not known to be right: more may be late" in page_of_tests(quiet)
+    assert "  clock              may be wrong: more may be late" in page_of_tests(quiet)
 
 
-def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeypatch):
+def test_the_file_is_read_only_after_a_change(quiet, tmp_path, monkeypatch):
     reads, read = [], pt.read
     monkeypatch.setattr(pt, "read", lambda directory: reads.append(1) or read(directory))
     for number, row in enumerate(("1", "2", "3")):
@@ -159,5 +157,5 @@ def test_the_file_is_read_anew_only_when_it_has_changed(quiet, tmp_path, monkeyp
     assert len(reads) == 3
     monkeypatch.delitem(quiet.watch().shadow.reader.header, "proof_tests")
     assert "DUE gas calibration in 180 d" in shown(quiet)
-    line = "  proof tests        not told by this controller: another version"
+    line = "  proof tests        not in the journal of this controller: another version"
     assert line in words.tests(quiet.facts("status"))

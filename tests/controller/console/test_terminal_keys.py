@@ -23,7 +23,7 @@ def test_keys_in_any_pieces(size):
         assert found == wanted, data
 
 
-def test_escape_alone_is_a_key_and_a_sequence_cut_off_or_without_end_is_none():
+def test_only_a_single_escape_is_a_key():
     decoder = Decoder()
     assert decoder.feed(b"\x1b") == [] and decoder.is_open
     assert decoder.quiet() == [CANCEL] and not decoder.is_open
@@ -34,7 +34,7 @@ def test_escape_alone_is_a_key_and_a_sequence_cut_off_or_without_end_is_none():
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20))
-def test_whatever_comes_only_keys_come_out(pieces):
+def test_any_bytes_give_only_keys(pieces):
     decoder, names = Decoder(), (ENTER, ERASE, CANCEL, INTERRUPT, REDRAW)
     found = [key for piece in pieces for key in [*decoder.feed(piece), *decoder.quiet()]]
     assert all(key in names or len(key) == 1 and " " <= key <= "~" for key in found)

@@ -19,8 +19,8 @@ def test_the_terminal_shows_the_newest_lines(frames):
         assert terminal.lines == wanted + [""] * (24 - len(wanted))
 
 
-def test_only_what_changed_is_sent_and_nothing_that_a_terminal_obeys():
-    """115200 Bd carry 11520 bytes a second: a clock that moves must not cost a page."""
+def test_only_changes_are_sent_and_no_terminal_commands():
+    """115200 Bd carry 11520 bytes a second, so a moving clock must not redraw the page."""
     shown = screen.Screen()
     lines = ["x" * 79] * 24
     whole = shown.change(lines)
@@ -34,7 +34,7 @@ def test_only_what_changed_is_sent_and_nothing_that_a_terminal_obeys():
     assert len(screen.printable("x" * 200)) == 79, "behind the last column a terminal may wrap"
 
 
-def test_after_forgetting_everything_is_drawn_and_a_cut_off_sequence_ended():
+def test_after_forget_everything_is_drawn_and_an_open_sequence_ended():
     terminal, shown = Vt100(), screen.Screen()
     terminal.feed(shown.change(["a", "b"]))
     terminal.cells[3][5] = "#"

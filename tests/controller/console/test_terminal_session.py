@@ -51,7 +51,7 @@ def person(tmp_path, monkeypatch):
     return Person(tmp_path)
 
 
-def test_one_key_one_page_without_login_and_actions_need_one(person):
+def test_pages_need_no_login_and_actions_do(person):
     pages = "status why alarms racks links hints trend tests export events help".split()
     assert dict(zip("0123456789?", pages)) == words.PAGES
     for key, page in words.PAGES.items():
@@ -92,8 +92,8 @@ def test_failed_logins_are_delayed_counted_and_recorded(person):
     assert [code for code, _ in person.actions.notes] == ["FAIL", "FAIL", "LOGIN"]
 
 
-def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_path):
-    """Else n questions open at once are n guesses without a wait."""
+def test_an_open_password_question_waits_after_another_failure(person, tmp_path):
+    """Otherwise n open questions are n guesses without a delay."""
     other = Person(tmp_path)
     person.types("L", "anna\r")
     assert other.logs_in("wrong12").startswith(f"{WRONG} 1 s")
@@ -106,7 +106,7 @@ def test_a_password_asked_for_before_another_try_failed_waits_too(person, tmp_pa
 
 
 def test_a_login_ends_after_idle_minutes_without_a_key(person):
-    """The process was stopped, or waited for a disk: the key is the first thing it sees then."""
+    """A process that was stopped, or waited for a disk, gets the key first."""
     for stood_still_us, who in (IDLE_US - 1, "anna"), (IDLE_US, None):
         person.logs_in()
         person.now_us += stood_still_us
@@ -124,18 +124,18 @@ def test_a_login_ends_after_idle_minutes_without_a_key(person):
     assert person.actions.notes[-1] == ("OUT", "anna")
 
 
-def test_two_consoles_one_actor_and_one_lock_out(person):
+def test_only_one_of_two_consoles_acts(person):
     elsewhere = person.actor.elsewhere = ": bert at ttyUSB0"
     assert person.session.acting(person.now_us) == f"ACTS{elsewhere}"
     assert elsewhere in person.types("L") and person.session.question is None
     person.actor.elsewhere = None
     person.types("L", "anna\r")
-    person.actor.elsewhere = elsewhere  # while the password was being typed
+    person.actor.elsewhere = elsewhere  # while the person types the password
     assert elsewhere in person.types("a long secret 1\r") and person.session.who is None
     person.actor.elsewhere, person.view.locked_out_by = None, "bert"
     person.logs_in()
-    assert person.types("K") == "End the lock-out by bert: it rests until started: type yes "
-    person.view.locked_out_by = None  # somebody else has ended it meanwhile: no new one begins
+    assert person.types("K") == "End the lock-out by bert: then standby: type yes "
+    person.view.locked_out_by = None  # another person ends it before yes: no new lock-out begins
     person.types("yes\r")
     assert person.actions.done == [("lock_out", "anna", False)]
 
@@ -157,7 +157,7 @@ def test_break_glass_needs_the_key_and_ends_with_it(person):
 
 
 def test_break_glass_lasts_while_the_io_module_is_late(person):
-    """On a busy machine the key was unknown for a moment and was shown as back in RUN."""
+    """On a busy machine the key was unknown for a moment, and the login ended."""
     person.view.is_key_out = True
     person.types("L", "carl\r", "\r")
     person.view.is_key_out = None
@@ -167,7 +167,7 @@ def test_break_glass_lasts_while_the_io_module_is_late(person):
 
 
 @pytest.mark.parametrize("state", [False, None])
-def test_break_glass_looks_at_the_key_when_enter_is_pressed(person, state):
+def test_break_glass_checks_the_key_at_enter(person, state):
     person.view.is_key_out = True
     person.types("L", "carl\r")
     person.view.is_key_out = state
@@ -179,11 +179,11 @@ def test_break_glass_looks_at_the_key_when_enter_is_pressed(person, state):
     assert person.session.who == "anna", "a login by password does not end with the key"
 
 
-def test_a_reset_names_the_page_seen_when_its_key_was_pressed(person):
+def test_a_reset_is_for_the_page_at_the_keypress(person):
     person.sees_alarms()
     question = "remote reset, 2 left of row 29 cell over voltage, rack 2: type yes "
     assert person.types("R") == question
-    # the page is drawn anew while the question is open
+    # the page changes while the question is open
     person.session.seen = SEEN._replace(causes=(4, 0x9999, -1, 0))
     assert person.types("yes\r") == "reset: done."
     assert person.actions.done == [("reset", "anna", SEEN, False)]
@@ -204,7 +204,7 @@ def test_only_yes_acts(person):
 
 
 @pytest.mark.parametrize("key, what", [("R", "reset"), ("K", "locked out"), ("G", "started")])
-def test_a_login_that_ended_meanwhile_acts_no_more(person, key, what):
+def test_a_login_that_ended_before_yes_does_not_act(person, key, what):
     person.sees_alarms()
     person.types(key, "yes")
     person.session.who = None
@@ -224,11 +224,11 @@ def test_an_acknowledged_alarm_of_either_channel_is_shown(person):
         assert person.session.extra() == [f"ACK    {alarm}"] * shown
 
 
-def test_changes_are_approved_as_they_were_shown(person):
+def test_the_approval_is_for_the_shown_changes(person):
     person.logs_in()
-    assert person.types("v") == "Look at what has changed, then press the key again."
+    assert person.types("v") == "Look at the changes, then press the key again."
     assert person.session.page == "approval"
-    assert person.types("V") == "Nothing of it on the page shown."
+    assert person.types("V") == "This page shows nothing of it."
     person.session.seen = 0xC0FFEE
     assert person.types("V") == "Approve these changes, the key out of RUN: type yes "
     person.session.seen = 1
@@ -236,17 +236,15 @@ def test_changes_are_approved_as_they_were_shown(person):
     assert [(name, *more) for name, _, *more in person.actions.done] == [("approve", 0xC0FFEE)]
 
 
-def test_a_reset_from_another_page_shows_the_alarms_first(person):
+def test_the_reset_key_on_another_page_shows_the_alarms_first(person):
     person.logs_in()
     person.session.seen = SEEN
     assert person.types("R").startswith("Look at the alarms")
     assert person.session.page == "alarms"
-    assert person.types("R") == "Nothing of it on the page shown.", (
-        "the page has not been drawn yet"
-    )
+    assert person.types("R") == "This page shows nothing of it.", "the page has not been drawn yet"
 
 
-def test_a_question_stays_open_for_a_minute_and_no_longer(person):
+def test_a_question_stays_open_for_a_minute(person):
     person.types("L")
     person.waits(60 * SECOND_US - 1)
     assert person.message == "Name: "
@@ -281,8 +279,8 @@ def test_actions_from_any_page(person):
     for page in "028":
         assert person.types(page, "T") == "lamp_test: done."
         for key, question, name in (
-            ("k", "Lock out: it stops, opens, and stays so: type yes ", "lock_out"),
-            ("s", "Stop: it ramps to zero, opens, and rests: type yes ", "stop"),
+            ("k", "Lock out: it stops, opens, and stays open: type yes ", "lock_out"),
+            ("s", "Stop: it ramps to zero, opens, and stays in standby: type yes ", "stop"),
             ("G", "Start: it closes once the checklist is complete: type yes ", "start"),
         ):
             assert person.types(key) == question
@@ -292,7 +290,7 @@ def test_actions_from_any_page(person):
     assert {who for _, who, *_ in person.actions.done} == {"anna"}
 
 
-def test_typing_without_end_stays_bounded_and_interrupt_ends_the_login(person):
+def test_an_answer_has_a_maximum_length_and_interrupt_logs_out(person):
     person.types("L", "a" * 10_000)
     assert len(person.session.question.typed) == 16
     person.types("\r", "b" * 10_000)

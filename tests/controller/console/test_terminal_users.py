@@ -1,4 +1,4 @@
-"""Users of the console: the stored file, who is let in, and a damaged or open file."""
+"""Users of the console: the stored file, right and wrong passwords, damaged or readable files."""
 
 import fcntl
 import os
@@ -22,7 +22,7 @@ def path(folder, name="anna"):
     return folder / "console" / f"{name}.user"
 
 
-def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
+def test_the_file_has_a_salted_hash_and_mode_0600(tmp_path):
     assert not any([users.add(str(tmp_path), name, "a long secret 1") for name in ("anna", "bert")])
     found, text = path(tmp_path), path(tmp_path).read_text()
     assert stat.S_IMODE(found.stat().st_mode) == 0o600
@@ -34,8 +34,8 @@ def test_only_a_salted_hash_is_kept_and_only_for_the_owner(tmp_path):
         users.is_right(str(tmp_path), "anna", "a long secret 1")
 
 
-def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeypatch):
-    """A loss of power behind the new name must not leave an empty file: nobody could log in."""
+def test_a_new_password_is_on_the_disk_before_it_replaces_the_old(tmp_path, monkeypatch):
+    """A loss of power must not leave an empty file, because then no login is possible."""
     done = []
 
     def noted(name, real):
@@ -51,7 +51,7 @@ def test_a_user_is_on_the_disk_before_the_old_password_is_gone(tmp_path, monkeyp
     assert done == [("fsync", [True]), ("replace", [True])]
 
 
-def test_who_is_let_in_at_the_cost_that_owasp_names(tmp_path):
+def test_only_the_right_password_logs_in_at_owasp_cost(tmp_path):
     def is_right(name, password):
         return users.is_right(str(tmp_path), name, password)
 
@@ -89,7 +89,7 @@ scrypt 65536 1 1 00 {HASH} ; scrypt 16 8 9999 00 {HASH}
 """
 
 
-def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path):
+def test_a_damaged_file_refuses_every_login(tmp_path):
     users.add(str(tmp_path), "anna", "a long secret 1")
     for (text,) in table(DAMAGED):
         path(tmp_path).write_bytes(text.encode("latin-1"))
@@ -97,9 +97,9 @@ def test_a_damaged_file_lets_nobody_in_and_says_so(tmp_path):
             users.is_right(str(tmp_path), "anna", "a long secret 1")
 
 
-def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
+def test_the_actor_file_has_the_present_actor(tmp_path):
     place = tmp_path / "actor"
-    place.write_text(" BY KEY: somebody_of_a_long_name at ttyUSB17")  # of a console that was killed
+    place.write_text(" BY KEY: somebody_of_a_long_name at ttyUSB17")  # left by a killed console
     actor = login.Actor(str(place))
     assert actor.take(": anna at ttyS0") and place.read_text() == ": anna at ttyS0"
     assert actor.other() is None
@@ -110,7 +110,7 @@ def test_the_file_of_who_acts_holds_this_one_and_then_nobody(tmp_path):
 SECOND_US = 1_000_000
 
 
-def test_each_failure_doubles_the_wait_and_a_new_console_remembers(tmp_path):
+def test_each_failure_doubles_the_delay_also_for_a_new_console(tmp_path):
     place, now_us = str(tmp_path / "ttyS0.failed"), 100 * SECOND_US
     failures, waits = login.Failures(place), []
     for _ in range(9):
@@ -125,7 +125,7 @@ def test_each_failure_doubles_the_wait_and_a_new_console_remembers(tmp_path):
 
 
 def test_consoles_that_share_a_line_count_together(tmp_path):
-    """Two network terminals each read the count at its start only: twice the guesses."""
+    """Two network terminals read the count only at their start, which doubled the guesses."""
     consoles = [login.Failures(str(tmp_path / "pts.failed")) for _ in range(2)]
     now_us, waits = 100 * SECOND_US, []
     for turn in range(6):
@@ -136,7 +136,7 @@ def test_consoles_that_share_a_line_count_together(tmp_path):
     assert waits == [1, 2, 4, 8, 16, 32]
     consoles[0].passed()
     assert consoles[1].wait_us(now_us) == 0
-    # two tries at the same moment are not one
+    # two tries at the same moment count as two
     folder = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX)
     assert not consoles[0].begin(0) and consoles[0].count == 0
@@ -151,19 +151,19 @@ def test_consoles_that_share_a_line_count_together(tmp_path):
     assert failures.wait_us(180 * SECOND_US) == 0
 
 
-def test_a_damaged_count_waits_no_longer_than_a_minute(tmp_path):
+def test_a_damaged_count_delays_a_minute_at_most(tmp_path):
     for text in ("", "x", "3", "3 4 5", "9" * 300, "-5 0"):
         (tmp_path / "a.failed").write_text(text)
         failures = login.Failures(str(tmp_path / "a.failed"))
         assert 0 <= failures.wait_us(0) <= 60 * SECOND_US
         failures.failed(0)
         assert failures.wait_us(0) >= SECOND_US
-    (tmp_path / "a.failed").write_text(f"3 {10**15}")  # of the future
+    (tmp_path / "a.failed").write_text(f"3 {10**15}")  # a time in the future
     assert login.Failures(str(tmp_path / "a.failed")).wait_us(0) == 4 * SECOND_US
 
 
-def test_ten_thousand_tries_a_second_apart_are_few_that_are_looked_at(tmp_path):
-    """Over a new console for each, and a restart of the box, whose clock begins anew, each hour."""
+def test_of_10_000_tries_only_few_are_checked(tmp_path):
+    """With a new console for each try, and each hour a restart of the box and its clock."""
     looked_at = 0
     for second in range(10_000):
         failures = login.Failures(str(tmp_path / "ttyS0.failed"))

@@ -24,7 +24,7 @@ def look(watched):
     return made
 
 
-def test_every_page_fits_and_its_parts_are_all_of_it(tripped):
+def test_every_page_fits_and_its_parts_are_complete(tripped):
     made = look(tripped)
     for name in set(words.PAGES.values()):
         first = made.page(name, 0)
@@ -48,8 +48,8 @@ def test_every_page_fits_and_its_parts_are_all_of_it(tripped):
     "runs, words",
     [(True, "row 51 channel B, cabinet and 1 more"), (False, "row 1a emergency stop, channel B")],
 )
-def test_an_alarm_of_channel_b_is_seen_too(tmp_path, runs, words):
-    """Row 51 acts on an energised cabinet: at rest the alarm of B is alone."""
+def test_an_alarm_of_channel_b_can_be_reset_too(tmp_path, runs, words):
+    """Row 51 needs an energised cabinet: in standby only B has an alarm."""
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     assert look(watched).page("alarms", 0).seen is None
     watched.rig.controller.run_request(runs)
@@ -61,8 +61,8 @@ def test_an_alarm_of_channel_b_is_seen_too(tmp_path, runs, words):
     made.close()
 
 
-def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
-    """A reset of an earlier page is refused: it must not clear what nobody has seen."""
+def test_only_a_ticking_controller_can_report_the_key_out(tmp_path):
+    """A reset of an earlier page is refused, because it could clear unseen rows."""
     more = action(16, "device_fault", device="bms_2", fault="silent"), action(21, "key", run=False)
     watched = Watched(tmp_path, actions=[*ESTOP, *more]).run(14)
     made = look(watched)
@@ -75,7 +75,7 @@ def test_the_key_is_out_only_when_a_ticking_controller_says_so(tmp_path):
     assert now != seen
     assert rules.verdict(matrix.KEY, *seen.causes[:2], True) == latches.CHANGED
     assert rules.verdict(matrix.KEY, *now.causes[:2], True) != latches.CHANGED
-    made._pause = lambda: None  # nobody ticks any more
+    made._pause = lambda: None  # the controller does not tick
     made.update()
     assert not made.is_live and made.is_key_out is None
     made.close()
@@ -85,13 +85,13 @@ def test_no_controller_then_one_then_another(tmp_path):
     folder = tmp_path / "run"
     made = view.View(str(folder), str(folder))
     made.update()
-    assert "No controller is to be seen" in made.trouble and not made.is_live and made.alarm is None
+    assert "No controller found" in made.trouble and not made.is_live and made.alarm is None
     assert made.page("status", 0).body and made.page("help", 0).body == words.HELP
     assert all(len(line) < 80 for line in made.page("why", 0).body)
     folder.mkdir()
     (folder / "journal").write_bytes(b"\0" * 5000)
     made.update()
-    assert "No controller is to be seen" in made.trouble
+    assert "No controller found" in made.trouble
     (folder / "journal").unlink()
     made._pause = Watched(folder).run(5).rig.step
     made.update()
@@ -107,8 +107,8 @@ def test_no_controller_then_one_then_another(tmp_path):
     made.close()
 
 
-def test_a_watch_is_made_anew_every_hour_and_after_a_sleep(tripped, monkeypatch):
-    """What it remembers of the past grows; one that slept begins with the newest keyframe."""
+def test_the_view_makes_a_new_watch_every_hour_and_after_a_sleep(tripped, monkeypatch):
+    """Its history grows; after a sleep it begins with the newest keyframe."""
     hour_of_looks, half_a_minute_of_ticks = 3600, 1500
     limits = view.UPDATES_MAX, view.BEHIND_FRAMES_MAX
     assert limits == (hour_of_looks, half_a_minute_of_ticks)
@@ -132,7 +132,7 @@ def test_a_watch_is_made_anew_every_hour_and_after_a_sleep(tripped, monkeypatch)
     made.close()
 
 
-def test_words_become_keys_and_lines_give_way_only_when_they_have_to():
+def test_commands_become_keys_and_full_pages_lose_empty_lines():
     start = "START    checklist 37 of 39: waits for PCS"
     for line, page, key in ("LIMIT    none", "why", 1), (start, "alarms", 2):
         line = f"{line:{67 - len(page)}}(firebreak {page})"
@@ -142,7 +142,7 @@ def test_words_become_keys_and_lines_give_way_only_when_they_have_to():
     assert words.at_console("start it (firebreak start).") == "start it (press G)."
     assert len(words.MENU) < 80 and all(len(each) < 80 for each in [*words.HELP, *words.EXPORT])
     assert len(words.HELP) <= view.BODY_ROWS
-    # Empty lines and rules, the last first
+    # empty lines and rules go, the last first
     full = [*["x"] * 10, RULE, *["y"] * 4, "", *["z"] * 4]
     assert view.fitted(full[1:]) == full[1:] and len(full[1:]) == view.BODY_ROWS
     assert view.fitted(full) == [line for line in full if line]

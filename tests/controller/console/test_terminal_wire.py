@@ -1,4 +1,4 @@
-"""The console on real pseudo-terminals: the other end delays only the output."""
+"""The console on real pseudo-terminals; the far end delays only the output."""
 
 import contextlib
 import fcntl
@@ -107,8 +107,8 @@ def terminal(tripped):
     made.close()
 
 
-def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal):
-    for number in range(400):  # of a pty's 4 kB and of any UART's buffer
+def test_a_blocked_terminal_is_later_drawn_anew(terminal):
+    for number in range(400):  # more than the buffer of a pty (4 kB) or a UART
         os.write(terminal.far, b"123459"[number % 6 : number % 6 + 1])
         terminal.turns(2, reads=False)
         assert len(terminal.line.pending) < 8000
@@ -120,7 +120,7 @@ def test_a_terminal_that_stops_reading_blocks_nothing_and_is_drawn_anew(terminal
     assert "\n".join(lines).count("DEVICE") == 1
 
 
-def test_a_reset_names_no_page_that_is_still_in_a_buffer(terminal, monkeypatch):
+def test_a_page_in_a_buffer_does_not_count_as_seen(terminal, monkeypatch):
     def takes_nothing(data=b""):
         terminal.line.pending += data
         return 0
@@ -138,21 +138,21 @@ def test_a_reset_names_no_page_that_is_still_in_a_buffer(terminal, monkeypatch):
     assert terminal.session.seen.words.startswith("row 1a emergency stop")
 
 
-def test_a_flood_of_input_is_read_in_bounded_pieces(terminal, monkeypatch):
+def test_a_flood_of_input_is_read_in_pieces(terminal, monkeypatch):
     reads, looked = [], []
     read, update = terminal.line.read, terminal.view.update
     monkeypatch.setattr(terminal.line, "read", lambda: reads.append(1) or read())
     monkeypatch.setattr(terminal.view, "update", lambda: looked.append(1) or update())
     began_us = terminal.now_us
     while terminal.now_us - began_us < 3 * SECOND_US:
-        with contextlib.suppress(BlockingIOError):  # as full as it gets
+        with contextlib.suppress(BlockingIOError):  # until the buffer is full
             os.write(terminal.far, b"1234567890?LRAE\r" * 64)
         terminal.turns(1, passed_us=5_000)
     assert len(reads) <= 3 * SECOND_US // process.FLOOD_US + 1
     assert 2 <= len(looked) <= 4, "it goes on looking once a second, and no more often"
 
 
-def test_garbage_does_nothing_but_turn_pages(terminal):
+def test_garbage_only_changes_pages(terminal):
     random.seed(SEED)
     for _ in range(200):
         os.write(terminal.far, random.randbytes(100).replace(b"q", b"").replace(b"Q", b""))
@@ -166,14 +166,14 @@ def test_garbage_does_nothing_but_turn_pages(terminal):
     assert any(text.startswith("RACK") for text in terminal.types("3"))
 
 
-def test_pages_by_one_key_for_few_bytes(terminal):
-    """8N1 at 115200 Bd is 11520 bytes a second: a page takes less than a quarter of one."""
+def test_a_page_costs_one_key_and_few_bytes(terminal):
+    """115200 Bd carry 11520 bytes a second; a page takes less than a quarter of a second."""
     first, menu = terminal.shown.lines[0], terminal.shown.lines[23]
     assert "TRIPPED" in first and menu.startswith("0 Status 1 Why")
     assert any(text.startswith("ALARM  row 1a") for text in terminal.types("2"))
     assert any(text.startswith("RACK") for text in terminal.types("3"))
     who = terminal.shown.lines[22]
-    assert "Cells stay live" in who and "nobody (view)" in who
+    assert "Cells stay live" in who and "Not logged in (view only)" in who
     before = terminal.shown.received
     terminal.types("1")
     assert terminal.shown.received - before < 2880
@@ -187,10 +187,10 @@ def test_pages_by_one_key_for_few_bytes(terminal):
         assert any(terminal.shown.lines[1:]) == (rows == 24)
 
 
-def test_a_line_is_one_consoles_and_a_hang_up_ends_it(terminal, tmp_path):
+def test_a_line_has_one_console_and_a_hang_up_ends_it(terminal, tmp_path):
     file, none = tmp_path / "file", tmp_path / "none"
     file.touch()
-    bad = {terminal.path: "another console has it", file: "is no terminal", none: "No such file"}
+    bad = {terminal.path: "another console uses it", file: "not a terminal", none: "No such file"}
     for path, why in bad.items():
         with pytest.raises(line.LineError, match=why):
             line.Line(str(path), 115_200)
@@ -200,7 +200,7 @@ def test_a_line_is_one_consoles_and_a_hang_up_ends_it(terminal, tmp_path):
     assert terminal.line.is_gone
 
 
-def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
+def test_the_line_is_115200_8n1_and_is_restored():
     far, near = pty.openpty()
     before = termios.tcgetattr(near)
     opened = line.Line(os.ttyname(near), 115_200)
@@ -218,7 +218,7 @@ def test_the_line_is_115200_8n1_without_flow_control_and_given_back():
     os.close(near)
 
 
-def test_a_reset_goes_to_the_controllers_socket_as_it_was_seen(terminal, tripped):
+def test_a_reset_sends_the_seen_causes(terminal, tripped):
     _, folder = tripped
     users.add(str(folder), "anna", "a long secret 1")
     terminal.types("L")
@@ -263,7 +263,7 @@ DONE | NO_ANSWER | done; channel B does not answer. ; None | NONE | no answer.
 """
 
 
-def test_a_reset_is_told_and_recorded_with_both_answers(tmp_path, monkeypatch):
+def test_a_reset_shows_and_records_both_answers(tmp_path, monkeypatch):
     codes = vars(latches) | {"NO_ANSWER": channel_link.NO_ANSWER}
     for here, in_b, words in table(RESETS):
         answer = operator_client.Answer(here and codes[here], codes[in_b])
@@ -293,7 +293,7 @@ False | ACCEPTED | End of the lock-out: accepted: start it with G.
 """
 
 
-def test_a_start_a_stop_and_a_lock_out_are_told_and_recorded(tmp_path, monkeypatch):
+def test_start_stop_and_lock_out_show_and_record_their_answers(tmp_path, monkeypatch):
     codes = {**vars(operator_commands), None: None}
     for number, (do, code, answer, waits, words) in enumerate(table(ACTS)):
         made = doing_at(tmp_path / str(number))
@@ -307,7 +307,7 @@ def test_a_start_a_stop_and_a_lock_out_are_told_and_recorded(tmp_path, monkeypat
         assert made.lock_out(1, "anna", is_locked) == words
 
 
-def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkeypatch):
+def test_an_alarm_of_channel_b_can_be_acknowledged_too(tmp_path, monkeypatch):
     made, causes = doing_at(tmp_path), (-1, 0, 0, 0x3FFFFFFF)
     there = SEEN._replace(causes=causes, words="row 1a emergency stop, channel B")
     answer = operator_client.Answer(latches.NOTHING, 1)
@@ -323,13 +323,13 @@ def test_an_alarm_of_channel_b_is_recorded_and_acknowledged_too(tmp_path, monkey
         assert made.acknowledged(other) is None
 
 
-def test_no_controller_is_a_page_and_an_export_no_part_of_the_session(tmp_path):
+def test_no_controller_has_a_page_and_an_export_its_own_session(tmp_path):
     made = Terminal(tmp_path)
     made.turns(2)
-    assert "No controller is to be seen" in " ".join(made.shown.lines)
+    assert "No controller found" in " ".join(made.shown.lines)
     assert any(text.startswith("LOOK") for text in made.types("?"))
     made.close()
-    # No signal of the terminal reaches it: only the console ends it
+    # only the console ends it: no signal of the terminal reaches it
     export = actions.Export([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"])
     export._process.wait(GUARD_S)
     assert export.lines() == ["True", "export: done"]
@@ -355,15 +355,19 @@ class Process:
         os.write(self.far, text.encode())
 
     def logs_in(self, name, password):
-        for words, typed in ("nobody (view)", "L"), ("Name:", f"{name}\r"), ("Password:", password):
+        for words, typed in (
+            ("Not logged in (view only)", "L"),
+            ("Name:", f"{name}\r"),
+            ("Password:", password),
+        ):
             self.until(words)
             self.types(typed)
         self.types("\r")
         self.until(f"{name} is logged in")
 
     def ends(self):
-        _, said = self.started.communicate(timeout=GUARD_S)
-        return self.started.returncode, said
+        _, printed = self.started.communicate(timeout=GUARD_S)
+        return self.started.returncode, printed
 
     def close(self):
         if self.started.poll() is None:
@@ -389,19 +393,19 @@ def consoles(tmp_path):
         each.close()
 
 
-def test_two_processes_one_actor_also_after_a_death(consoles):
+def test_only_one_of_two_processes_acts_also_after_a_kill(consoles):
     first, second = consoles(), consoles()
     first.logs_in("anna", "a long secret 1")
     second.until("ACTS: anna at ")
     second.types("L")
-    second.until("One acts at a time: ACTS: anna")
+    second.until("One person acts at a time: ACTS: anna")
     first.started.kill()
     first.started.wait(GUARD_S)
     second.logs_in("bert", "a long secret 2")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, *slow(signal.SIGHUP, signal.SIGINT)])
-def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
+def test_a_signal_ends_the_console_also_while_the_line_is_full(consoles, number):
     console = consoles()
     console.until("0 Status")
     console.types("1234567890" * 20)
@@ -409,14 +413,14 @@ def test_a_signal_ends_it_in_order_also_while_nobody_reads(consoles, number):
     assert console.ends() == (0, "")
 
 
-def test_leaving_a_serial_line_only_logs_out_and_a_pulled_one_ends_it(consoles):
+def test_q_on_a_serial_line_logs_out_and_a_pulled_line_ends(consoles):
     console = consoles()
     console.logs_in("anna", "a long secret 1")
     console.types("Q")
-    console.until("anna is logged out: left")
+    console.until("anna is logged out: by key")
     assert console.started.poll() is None
     os.close(console.near)
     os.close(console.far)
     console.near = console.far = None
-    code, said = console.ends()
-    assert code == 0 and said.endswith("the terminal is gone\n")
+    code, printed = console.ends()
+    assert code == 0 and printed.endswith("the terminal is gone\n")
