@@ -1,4 +1,4 @@
-"""The `firebreak` command: imports the module of the command that is given, and nothing else.
+"""The `firebreak` command: imports only the module of the given command.
 
 Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 """
@@ -9,13 +9,15 @@ import importlib
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TextIO, cast
 
 from controller.system import identity
 from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
-# Name of a command: the module whose add(commands) makes its parser, what `firebreak --help` says.
-COMMANDS: dict = {
+# command: (module whose add(commands) makes its parser, text of `firebreak --help`)
+COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("controller.run.command", "run the controller of one cabinet"),
     "check": ("controller.documents.check", "check a configuration and print what it means"),
     "replay": (
@@ -25,12 +27,12 @@ COMMANDS: dict = {
     "reset": ("controller.console.reset", "reset the latched rows (remote, or with --key on site)"),
     "prepare": (
         "controller.console.prepare",
-        "write the first store of a new cabinet, which rests until `start`; without one it needs "
-        "the key as well",
+        "write the first store of a new cabinet, in standby until `start`; without a store the "
+        "start also needs the key",
     ),
     "migrate": (
         "controller.console.migrate",
-        "what an earlier version has left, and what is to do before this one starts with it",
+        "the files of an earlier version, and the steps before this version starts with them",
     ),
     "status": (
         "controller.console.show",
@@ -46,20 +48,20 @@ COMMANDS: dict = {
     ),
     "events": ("controller.console.show", "what happened, newest first"),
     "trend": ("controller.console.show", "the last minutes of power, charge, cells, temperature"),
-    "racks": ("controller.console.show", "the racks as their BMS tell"),
-    "links": ("controller.console.show", "which devices are heard, what the buses have counted"),
-    "start": ("controller.console.operator", "let a cabinet that rests close and run again"),
+    "racks": ("controller.console.show", "the values that each rack's BMS reports"),
+    "links": ("controller.console.show", "state of each device, counters of each bus"),
+    "start": ("controller.console.operator", "start a cabinet in standby: it closes and runs"),
     "stop": (
         "controller.console.operator",
-        "ramp to zero, open, and rest until somebody starts it",
+        "ramp to zero, open the contactors, stay in standby until `start`",
     ),
     "lock-out": (
         "controller.console.operator",
-        "stop the cabinet and let nothing start it until you end that",
+        "stop the cabinet and forbid every start until you end the lock-out",
     ),
     "approve": (
         "controller.console.approve",
-        "show what has changed since a person approved the configuration; approve it",
+        "show the changes since the last approval of the limits; approve them",
     ),
     "lamp-test": ("controller.console.operator", "flash both lamps for five seconds"),
     "test-mode": (
@@ -70,13 +72,10 @@ COMMANDS: dict = {
         "controller.console.proof_test",
         "the proof-test ledger: record a test, list what is due, verify",
     ),
-    "hint": (
-        "controller.console.hint",
-        "send a hint as a source would: one power, and how long it holds",
-    ),
+    "hint": ("controller.console.hint", "send a hint as a source does: one power and its validity"),
     "sources": (
         "controller.console.sources",
-        "who sends hints, what became of them, what is in force",
+        "the sources of hints, their counters, the hints in force",
     ),
     "key": ("controller.console.key", "keys of the sources of hints"),
     "upstream": (
@@ -85,7 +84,7 @@ COMMANDS: dict = {
     ),
     "record": (
         "controller.console.record",
-        "keep events, history and captures of a running controller",
+        "store events, history and captures of a running controller",
     ),
     "verify": ("controller.console.record", "check the hash chain of the recorded events"),
     "export": (
@@ -96,10 +95,10 @@ COMMANDS: dict = {
         "controller.console.console",
         "pages and actions on a terminal of 80 x 24, or a serial line",
     ),
-    "console-user": ("controller.console.console", "who may log in at the console"),
+    "console-user": ("controller.console.console", "the users who may log in at the console"),
     "can-up": (
         "controller.console.can_up",
-        "set a CAN interface up as the configuration says (for the service)",
+        "set up a CAN interface as configured (for the service)",
     ),
     "matrix": (
         "controller.documents.matrix_page",
@@ -111,11 +110,11 @@ COMMANDS: dict = {
     ),
     "responder": (
         "controller.documents.responder",
-        "one page for the fire service: lamps, what stays live, whom to call",
+        "one page for the fire service: lamps, live parts, phone numbers",
     ),
     "reasons": (
         "controller.documents.reason_book",
-        "the reason handbook: every code, what it says, what to do",
+        "the reason handbook: every code, its meaning, its remedy",
     ),
     "evidence": (
         "controller.console.evidence",
@@ -126,17 +125,46 @@ COMMANDS: dict = {
         "audit a site's plan: spacing, energies, heights, exposures",
     ),
 }
-CONSOLE = "console"  # opens the person's terminal first
-SERVICES = ("run", "record", "upstream", CONSOLE)  # they have nothing to print
+CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
+SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
 
 
-def main(argv: list | None = None) -> int:
+class _Output:
+    """A standard output that raises OutputError if a write fails. If the real one is closed, this
+    one discards the text, because a service has nothing to print.
+    """
+
+    def __init__(self, given: TextIO | None) -> None:
+        """given: sys.stdout, None if it is closed."""
+        self.is_closed = given is None
+        self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
+
+    def write(self, text: str) -> int:
+        """As of a file."""
+        return self._tried(self._to.write, text)
+
+    def flush(self) -> None:
+        """As of a file."""
+        self._tried(self._to.flush)
+
+    def _tried(self, do: Callable[..., Any], *given: str) -> Any:
+        try:
+            return do(*given)
+        except OSError as error:
+            raise OutputError(f"the output cannot be written: {error.strerror}") from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._to, name)
+
+
+def main(argv: list[str] | None = None) -> int:
     """Run a subcommand; argv without the program's name. Returns the exit code."""
-    given, sys.stdout = sys.stdout, _Output(sys.stdout)
+    given, output = sys.stdout, _Output(sys.stdout)
+    sys.stdout = cast(TextIO, output)
     try:
-        return _obey(_joined(sys.argv[1:] if argv is None else argv))
+        return _obey(_joined(sys.argv[1:] if argv is None else argv), output)
     except OutputError as error:
-        with contextlib.suppress(OSError):  # what is still buffered goes nowhere
+        with contextlib.suppress(OSError):  # the exit would flush the rest and fail again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error.__cause__, BrokenPipeError):  # check FILE | head
             return NOT_DONE
@@ -146,11 +174,11 @@ def main(argv: list | None = None) -> int:
         sys.stdout = given
 
 
-def _obey(argv):
-    """The exit code of a command, after all its output is written. Raises OutputError."""
+def _obey(argv: list[str], output: _Output) -> int:
+    """The exit code of a command, after its output is written. Raises OutputError."""
     try:
         arguments = _parser(argv).parse_args(argv)
-        if sys.stdout.is_closed and arguments.command not in SERVICES:
+        if output.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
         if arguments.command != CONSOLE:
             identity.settle(arguments)
@@ -165,39 +193,11 @@ def _obey(argv):
     return code
 
 
-class _Output:
-    """A standard output that raises OutputError when a write fails; a closed one discards all, for
-    the services.
+def _joined(argv: list[str]) -> list[str]:
+    """argv with each negative number joined to its option, because argparse takes the -20kW of
+    `--power -20kW` for an option.
     """
-
-    def __init__(self, given):
-        """given: sys.stdout, None where it was closed."""
-        self.is_closed = given is None
-        self._to = open(os.devnull, "w", encoding="ascii") if self.is_closed else given
-
-    def write(self, text):
-        """As of a file."""
-        return self._tried(self._to.write, text)
-
-    def flush(self):
-        """As of a file."""
-        self._tried(self._to.flush)
-
-    def _tried(self, do, *given):
-        try:
-            return do(*given)
-        except OSError as error:
-            raise OutputError(f"the output cannot be written: {error.strerror}") from error
-
-    def __getattr__(self, name):
-        return getattr(self._to, name)
-
-
-def _joined(argv):
-    """argv with each negative number joined to its option: argparse takes the -20kW of `--power
-    -20kW` for an option.
-    """
-    found = []
+    found: list[str] = []
     for each in argv:
         if found and re.match(r"-[\d.]", each) and re.fullmatch(r"--[a-z-]+", found[-1]):
             found[-1] += "=" + each
@@ -207,18 +207,18 @@ def _joined(argv):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, like everything else here."""
+    """A parser that refuses wrong input in one line."""
 
-    def error(self, message):
-        """Print the line and leave with the code of wrong input."""
+    def error(self, message: str) -> NoReturn:
+        """Print the line and exit with the code of wrong input."""
         self.exit(WRONG_INPUT, f"firebreak: {message}\n")
 
 
-def _parser(argv):
-    """The parser of the command that argv begins with; without one, of the names of all of them."""
+def _parser(argv: list[str]) -> _Parser:
+    """The parser of the first word of argv; if that is no command, a parser of all names."""
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    module, _ = COMMANDS.get(argv[0] if argv else None, (None, None))
+    module, _ = COMMANDS.get(argv[0] if argv else "", ("", ""))
     if module:
         importlib.import_module(module).add(commands)
     else:

@@ -1,3 +1,1 @@
-"""What people and scripts see of a running controller: the pages and commands of `firebreak`.
-Nothing here decides.
-"""
+"""The pages and commands of `firebreak`, for people and scripts. This room decides nothing."""

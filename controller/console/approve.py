@@ -1,10 +1,13 @@
-"""`firebreak approve`: what has changed in the limit image since a person approved one; and the
-approval, by name, at the cabinet, with the key out of RUN.
+"""`firebreak approve`: shows the changes of the limit image since its last approval, and approves
+them.
+
+The approval needs a named person at the cabinet, with the key out of RUN.
 """
 
 import functools
 import os
 import re
+from argparse import Namespace
 
 from controller.config import approval
 from controller.console import person
@@ -12,18 +15,19 @@ from controller.console.operator import sent
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
 from controller.run import operator_client, operator_commands
+from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 from safety import signals as s
 
 CODE = re.compile(r"[0-9A-Fa-f]{8}")
-NOTHING = "nothing was approved here yet; beside the matrix and the defaults this is other"
-UNCHANGED = "approved: nothing has changed"
-AGAIN = "`firebreak start` starts it, the key in RUN"
+NOTHING = "no limits were approved here yet; different from the matrix and the defaults"
+UNCHANGED = "approved: no change since then"
+AGAIN = "turn the key to RUN, then `firebreak start`"
 
 
-def add(commands) -> None:
-    """Add the command to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "approve",
@@ -31,15 +35,15 @@ def add(commands) -> None:
         cli.option(
             "name",
             nargs="?",
-            help="yours: 1 .. 16 of a-z, 0-9 and _, a letter first; none: only show",
+            help="your name: 1 .. 16 of a-z, 0-9 and _, a letter first; without it: only show",
         ),
-        cli.option("code", nargs="?", help="as shown: it stands for exactly these changes"),
+        cli.option("code", nargs="?", help="as shown; it approves exactly these changes"),
         cli.RUN_DIR,
         cli.STATE_DIR,
     )
 
 
-def _approve(arguments):
+def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _given(arguments)
     before = f"no controller answers in {arguments.run_dir}: "
@@ -57,8 +61,8 @@ def _approve(arguments):
     return NOT_DONE
 
 
-def changed(header: dict) -> tuple:
-    """(what has changed, as lines; the code that approves just this), of a journal's header."""
+def changed(header: Facts) -> tuple[list[str], int]:
+    """(the changes as lines, the code that approves them) of a journal's header."""
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)
@@ -66,9 +70,11 @@ def changed(header: dict) -> tuple:
     return [f"{first}:", *[f"  {line}" for line in changes]], approval.code(old, new)
 
 
-def _given(arguments):
+def _given(arguments: Namespace) -> int:
     if not arguments.code or not CODE.fullmatch(arguments.code):
-        raise cli.Ended(WRONG_INPUT, "the code of 8 digits and letters A-F that `approve` shows")
+        raise cli.Ended(
+            WRONG_INPUT, "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
+        )
     person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED

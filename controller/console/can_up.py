@@ -1,11 +1,12 @@
 """`firebreak can-up NAME`: sets a CAN interface up as the configuration says.
 
-SocketCAN has no bit rate of its own. restart-ms 100: a bus-off is not for ever (linux-can/can-utils
-#262); a queue of 100 frames: the default of 10 gives ENOBUFS on a burst (#400, python-can #2004).
+SocketCAN has no default bit rate. restart-ms 100 ends a bus-off (linux-can/can-utils #262). The
+queue has 100 frames, because the default of 10 gives ENOBUFS on a burst (#400, python-can #2004).
 """
 
 import os
 import subprocess
+from argparse import Namespace
 
 from controller.config import configuration
 from controller.config.refusal import ConfigError
@@ -13,11 +14,11 @@ from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 
 CONFIG_FILE = "/etc/firebreak/cabinet/cabinet.toml"
-IP = "/sbin/ip"  # iproute2; in full because a service has no PATH to rely on
+IP = "/sbin/ip"  # iproute2; a full path, because a service may have no PATH
 
 
-def add(commands):
-    """Add `can-up` to the subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "can-up",
@@ -27,8 +28,8 @@ def add(commands):
     )
 
 
-def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list:
-    """Arguments of `ip`, one list per call; a virtual interface (vcan) has no bit rate and no
+def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
+    """Arguments of `ip`, one list per call. A virtual interface (vcan) has no bit rate and no
     bus-off.
     """
     speed = f"link set {name} type can bitrate {bitrate_bps} restart-ms 100"
@@ -40,7 +41,7 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list:
     return [change.split() for change in changes]
 
 
-def _run(arguments, system="/sys/class/net", ip=IP):
+def _run(arguments: Namespace, system: str = "/sys/class/net", ip: str = IP) -> int:
     name = arguments.name
     with cli.ends(WRONG_INPUT, ConfigError):
         buses = configuration.load(arguments.file).buses
@@ -63,7 +64,7 @@ def _run(arguments, system="/sys/class/net", ip=IP):
     return DONE
 
 
-def _change(name, change, ip):
+def _change(name: str, change: list[str], ip: str) -> None:
     done = subprocess.run([ip, *change], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         why = " ".join(done.stderr.split()) or f"exit code {done.returncode}"

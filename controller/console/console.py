@@ -1,25 +1,26 @@
 """`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
-console-user`: who may act there.
+console-user`: the users who may act there.
 """
 
 import getpass
 import os
 import signal
 import sys
+from argparse import Namespace
 
-from controller.console.terminal.line import BAUDS
+from controller.console.terminal.line import BAUDS, Line
 from controller.system import cli, identity, own_names
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, say
 from controller.system.stop import Stop
 
 
-def add(commands) -> None:
-    """Add the commands."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "console",
         _console,
-        cli.option("--tty", metavar="DEVICE", help="a serial line (without: this terminal)"),
+        cli.option("--tty", metavar="DEVICE", help="a serial line (default: this terminal)"),
         cli.option(
             "--baud",
             type=int,
@@ -33,7 +34,7 @@ def add(commands) -> None:
         cli.option(
             "--export-dir",
             default="/media/firebreak",
-            help="where a stick is mounted (%(default)s)",
+            help="mount point of the USB stick (%(default)s)",
         ),
         cli.option(
             "--idle-min",
@@ -55,18 +56,18 @@ def add(commands) -> None:
     )
 
 
-def _console(arguments):
-    from controller.console.terminal.line import Line, LineError
+def _console(arguments: Namespace) -> int:
+    from controller.console.terminal.line import LineError
 
     if not (arguments.tty or os.isatty(0) and os.isatty(1)):
-        raise cli.Ended(WRONG_INPUT, "this is no terminal; on a serial line: --tty /dev/ttyS0")
+        raise cli.Ended(WRONG_INPUT, "this is not a terminal; for a serial line: --tty /dev/ttyS0")
     with cli.ends(NO_START, LineError):
         line = Line(arguments.tty or os.ttyname(0), arguments.baud if arguments.tty else None)
     identity.settle(arguments)  # the person's terminal is not the service's
     return _serve(arguments, line)
 
 
-def _serve(arguments, line):
+def _serve(arguments: Namespace, line: Line) -> int:
     from controller.console.terminal import actions, login, process, session, users, view
     from controller.store import spool
 
@@ -81,7 +82,7 @@ def _serve(arguments, line):
         line.close()
         why = f"{error.strerror or error}; run this as the controller's user or as root"
         raise cli.Ended(NO_START, f"{error.filename or arguments.run_dir}: {why}") from error
-    # All terminals of the network count together: each login there gets another number.
+    # Network terminals share one count, because each login there gets a new terminal number.
     counted = "pts" if where.startswith("pts-") else where
     failures = login.Failures(os.path.join(kept, f"{counted}.failed"))
     doing = actions.Actions(arguments.run_dir, arguments.state_dir, arguments.export_dir, where)
@@ -100,7 +101,7 @@ def _serve(arguments, line):
     return DONE
 
 
-def _user(arguments):
+def _user(arguments: Namespace) -> int:
     from controller.console.terminal import users
 
     name, what, place = arguments.name, arguments.what, arguments.state_dir
@@ -114,21 +115,21 @@ def _user(arguments):
             print("\n".join(users.names(place)) or "no users: firebreak console-user add NAME")
         elif what == "remove":
             users.remove(place, name)
-            print(f"{name} may not log in any more; an open login ends when it is idle")
+            print(f"{name} cannot log in any more; an open login ends when it is idle")
         else:
-            users.checked_name(name)  # before the password is asked for
+            users.checked_name(name)  # before the command asks for a password
             is_known = users.add(place, name, _password(name))
             print(f"{name} has a new password" if is_known else f"{name} may log in at the console")
     return DONE
 
 
-def _password(name):
-    """Asked for twice at a terminal, else one line of the standard input. Raises UserError."""
+def _password(name: str) -> str:
+    """Typed twice at a terminal, or one line of the standard input. Raises UserError."""
     from controller.console.terminal import users
 
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
     password = users.checked_password(getpass.getpass(f"Password of {name}: "))
     if getpass.getpass("Once more: ") != password:
-        raise users.UserError("the two differ; nothing changed")
+        raise users.UserError("the two passwords differ; nothing changed")
     return password

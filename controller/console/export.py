@@ -1,16 +1,19 @@
 """`firebreak export`: events, seconds or captures of a time range, for a USB stick: whole files, or
-one line why.
+one line with the reason.
 """
 
 import errno
 import os
 import sqlite3
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
 
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 
 FOREVER_US = 1 << 62
-CAUSES: dict = {
+Times_us = tuple[int, int]  # from, to
+CAUSES = {
     errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
     errno.EROFS: "the stick is read-only: look at its switch",
     errno.EIO: "the stick was pulled, or is failing",
@@ -19,8 +22,8 @@ CAUSES: dict = {
 }
 
 
-def add(commands) -> None:
-    """Add the command."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "export",
@@ -30,9 +33,9 @@ def add(commands) -> None:
             dest="since",
             metavar="UTC",
             default="1970-01-01",
-            help="2026-03-14 or 2026-03-14T02:07 (from the beginning)",
+            help="2026-03-14 or 2026-03-14T02:07 (default: the first)",
         ),
-        cli.option("--to", metavar="UTC", help="up to, not including (to the end)"),
+        cli.option("--to", metavar="UTC", help="up to this moment, without it (default: the last)"),
         cli.option(
             "--what",
             default="events",
@@ -46,7 +49,7 @@ def add(commands) -> None:
     )
 
 
-def _export(arguments):
+def _export(arguments: Namespace) -> int:
     from controller.recorder import reading
 
     times_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
@@ -66,7 +69,7 @@ def _export(arguments):
         ) from error
 
 
-def _moment_us(option, text):
+def _moment_us(option: str, text: str | None) -> int:
     from controller.recorder import csv_files
 
     try:
@@ -78,31 +81,32 @@ def _moment_us(option, text):
         ) from error
 
 
-def _write(connection, arguments, times_us):
+def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> int:
     from controller.recorder import csv_files
 
-    written, growing = [], _growing(connection, arguments, times_us)
+    written: list[str] = []
+    growing = _growing(connection, arguments, times_us)
     try:
         for name, content in _files(connection, arguments, times_us):
             written.append(csv_files.write_whole(arguments.out, name, content))
     except OSError as error:
-        why = f"{CAUSES.get(error.errno, error.strerror)}; nothing half-written is left"
+        why = f"{CAUSES.get(error.errno or 0, error.strerror)}; nothing half-written is left"
         raise cli.Ended(NOT_DONE, f"--out {arguments.out}: {why}") from error
     for path in written:
         print(f"{path}: {os.path.getsize(path)} bytes")
     for name in growing:
         say(
-            f"{name} is still being written, until a while after the newest trip (`firebreak "
-            f"record`): ask again then"
+            f"{name} is still being written: `firebreak record` completes it some time after the "
+            "newest trip; try again then"
         )
     if not written and not growing:
         say(f"no {arguments.what} in that time")
     return DONE if written and not growing else NOT_DONE
 
 
-def _captures(connection, times_us):
-    """Names of the captures of the trips in a time, in the order of these. A name of another form,
-    of a forged record, would lead anywhere.
+def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
+    """Names of the captures of the trips in a time, in their order. Names of another form are left
+    out, because a forged record could name any file.
     """
     from controller.recorder.capture import NAME
 
@@ -114,8 +118,8 @@ def _captures(connection, times_us):
     return [name for (name,) in rows if NAME.fullmatch(str(name))]
 
 
-def _growing(connection, arguments, times_us):
-    """Names of the captures in that time that are not whole yet: at most one grows."""
+def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
+    """Names of the captures in that time that are not complete: one at most."""
     from controller.recorder.capture import FOLDER
 
     row = connection.execute(
@@ -130,15 +134,17 @@ def _growing(connection, arguments, times_us):
     ]
 
 
-def _files(connection, arguments, times_us):
-    """(name, pieces of bytes) of what was asked for; nothing when there is nothing in that time."""
+def _files(
+    connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """(name, pieces of bytes) of each file; nothing if the time has no data."""
     from controller.recorder import csv_files
     from controller.recorder.capture import FOLDER
 
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
-            if os.path.exists(path):  # not one that still grows
+            if os.path.exists(path):  # not while it grows
                 yield name, csv_files.file_pieces(path)
     elif connection.execute(
         f"SELECT 1 FROM {arguments.what} WHERE utc_us >= ? AND utc_us < ? LIMIT 1", times_us
@@ -147,8 +153,8 @@ def _files(connection, arguments, times_us):
         yield name, csv_files.pieces(connection, arguments.what, *times_us)
 
 
-def _short(utc_us):
-    """A time as a part of a file name that every file system takes."""
+def _short(utc_us: int) -> str:
+    """A time as a part of a file name, for every file system."""
     from controller.recorder import csv_files
 
     if utc_us in (0, FOREVER_US):

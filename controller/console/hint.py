@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from argparse import Namespace
 from typing import NamedTuple
 
 from controller.core import hint_codes as h
@@ -33,8 +34,8 @@ class Order(NamedTuple):
     valid_ms: int
 
 
-def add(commands) -> None:
-    """Add `firebreak hint` to the subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "hint",
@@ -44,7 +45,7 @@ def add(commands) -> None:
             cli.option(name, metavar="POWER", help=f"{text}, such as 450kW")
             for name, (_, text) in _OPTIONS.items()
         ],
-        cli.option("--heartbeat", action="store_true", help="only say that the source lives"),
+        cli.option("--heartbeat", action="store_true", help="only show that the source is alive"),
         cli.option("--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min"),
         cli.option(
             "--purpose",
@@ -60,7 +61,7 @@ def add(commands) -> None:
     )
 
 
-def _run(arguments):
+def _run(arguments: Namespace) -> int:
     name = arguments.source
     try:
         order = order_of(arguments)
@@ -82,8 +83,10 @@ def _run(arguments):
     return _show(arguments, name, answered)
 
 
-def _show(arguments, name, answered):
-    """Print the reply; returns the exit code. answered: (hint, reply), None without a reply."""
+def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
+    """Print the reply; returns the exit code. answered: (wire.Hint, wire.Reply), None without a
+    reply.
+    """
     seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
     sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
     own = sources.get(name)
@@ -98,18 +101,17 @@ def _show(arguments, name, answered):
     return code
 
 
-def order_of(arguments):
-    """Order of parsed arguments. Ends the command when they make none."""
+def order_of(arguments: Namespace) -> Order:
+    """The order of parsed arguments. Ends the command if they are no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
     if len(given) + arguments.heartbeat != 1:
         raise cli.Ended(
-            WRONG_INPUT, f"a hint says exactly one thing: {', '.join(_OPTIONS)} or --heartbeat"
+            WRONG_INPUT, f"a hint has exactly one of {', '.join(_OPTIONS)} or --heartbeat"
         )
     if arguments.valid is None:
         raise cli.Ended(
-            WRONG_INPUT,
-            "--for TIME is missing: every hint says how long it holds, such as --for 300s",
+            WRONG_INPUT, "--for TIME is missing: every hint has a validity, such as --for 300s"
         )
     valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     if arguments.heartbeat:
@@ -120,8 +122,10 @@ def order_of(arguments):
     return Order(h.KIND_OF[quantity], quantity, value_W, valid_ms)
 
 
-def whole(option: str, text: str, units: dict, low: int, high: int, example: str) -> int:
-    """A number with its unit as a whole number of the smallest unit, or the end of the command."""
+def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
+    """A number with its unit as a whole number of the smallest unit. Ends the command for other
+    text.
+    """
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:
         allowed = f"a number with {', '.join(units)}, as in {example}"

@@ -1,12 +1,13 @@
 """`firebreak key`: makes, replaces and removes the keys of the sources of hints, also of a running
 controller.
 
-The key goes to the standard output, once, so that it can be piped; all else goes to stderr.
+The standard output has only the key, once, so that a pipe can take it. Messages go to stderr.
 """
 
 import contextlib
 import os
 import socket
+from argparse import Namespace
 
 from controller.hints import desk, hint_statistics, keys, wire as w
 from controller.run import operator_client, operator_commands
@@ -28,13 +29,13 @@ _ACTIONS = {
     "revoke": (
         operator_commands.REVOKE_KEY,
         keys.revoke,
-        "remove the keys of a source: nothing it sends is taken any more",
+        "remove the keys of a source: its hints are refused from now on",
     ),
 }
 
 
-def add(commands) -> None:
-    """Add `firebreak key` to the subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     actions = commands.add_parser("key").add_subparsers(
         required=True, metavar="ACTION", dest="action"
     )
@@ -51,7 +52,7 @@ def add(commands) -> None:
     )
 
 
-def _change(arguments):
+def _change(arguments: Namespace) -> int:
     name = arguments.name
     command, change, _ = _ACTIONS[arguments.action]
     _check_folder(arguments.state_dir)
@@ -64,31 +65,30 @@ def _change(arguments):
             raise OutputError(_unseen(arguments.state_dir, name, error)) from None
         number = desk.key_of(key, 0).fingerprint
         say(f"key of {name}, fingerprint {fingerprint(number)}; not shown again")
-    return _tell(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
+    return _send(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
 
 
-def _unseen(state_directory, name, error):
-    """Take back a key that could not be shown, before the controller learns of it; the message."""
+def _unseen(state_directory: str, name: str, error: OutputError) -> str:
+    """Remove a key that was not printed, before the controller uses it; returns the message."""
     try:
         keys.withdraw(state_directory, name)
     except keys.KeyStoreError as kept:
         return (
-            f"{error}; the key of {name} is stored but was shown to nobody: firebreak key revoke "
-            f"{name} ({kept})"
+            f"{error}; the key of {name} is stored but was not shown: firebreak key revoke {name} "
+            f"({kept})"
         )
-    return f"{error}; the new key of {name} was shown to nobody and is not kept"
+    return f"{error}; the new key of {name} was not shown and is removed"
 
 
-def _check_folder(state_directory):
+def _check_folder(state_directory: str) -> None:
     if not os.path.isdir(state_directory):
         raise cli.Ended(
-            WRONG_INPUT,
-            f"{state_directory}: no such state directory; --state-dir DIR names another",
+            WRONG_INPUT, f"{state_directory}: no such state directory; give another --state-dir"
         )
 
 
-def _tell(run_directory, command, name, key):
-    """Tell the controller that runs, if one does. Returns the exit code."""
+def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
+    """Send the change to the controller, if one runs. Returns the exit code."""
     path = os.path.join(run_directory, "command.sock")
     try:
         answer = operator_client.change_key(
@@ -98,19 +98,19 @@ def _tell(run_directory, command, name, key):
         say(f"no controller runs in {run_directory}; its next start reads the keys")
         return DONE
     except OSError as error:
-        remedy = "the controller there still has the keys it had: restart it"
+        remedy = "the controller there still has the old keys: restart it"
         raise cli.Ended(NO_START, f"{path}: {error.strerror}; {remedy}") from error
     code, more = DONE if answer == operator_commands.ACCEPTED else NOT_DONE, ""
     if answer == operator_commands.NO_SOURCE and command == operator_commands.REVOKE_KEY:
         code, more = DONE, "; the key is removed"
     elif answer == operator_commands.NO_SOURCE:
-        use = f"key kept, of use after a restart with [source.{name}]"
-        more = f" ({use}; else: firebreak key revoke {name})"
+        use = f"the key is stored; to use it, add [source.{name}] and restart"
+        more = f" ({use}; otherwise: firebreak key revoke {name})"
     say(f"the running controller: {operator_commands.words(answer)}{more}")
     return code
 
 
-def _list(arguments):
+def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     utc_s = clock.utc_us() // 1_000_000
     with cli.ends(NO_START, keys.KeyStoreError):
@@ -123,31 +123,30 @@ def _list(arguments):
         print(f"{name:16}  {own:11}  {span(utc_s - each[0].made_s):5}  {old}")
     if not found and not lines:
         folder = os.path.join(arguments.state_dir, keys.DIRECTORY)
-        say(f"no keys in {folder}; --state-dir DIR reads others")
+        say(f"no keys in {folder}; --state-dir DIR reads another folder")
     for line in lines:
         say(line)
     return NOT_DONE if lines else DONE
 
 
-def _old(key, is_ended):
-    """The stored old key in words; is_ended: the controller has seen the new one and takes only
-    that.
+def _old(key: desk.Key, is_ended: bool) -> str:
+    """The stored old key in words; is_ended: the controller has seen the new key and refuses the
+    old one.
     """
-    left = f"{span(key.until_ms // 1000)} left"
+    left = f"{span((key.until_ms or 0) // 1000)} left"
     if is_ended:
-        left = f"ended: the new one is in use (after a restart: {left})"
+        left = f"ended: the new key is in use (after a restart: {left})"
     return f"{fingerprint(key.fingerprint)}, {left}"
 
 
-def _ended(run_directory):
-    """{(source, fingerprint of its newest key)} for which a running controller takes no other key;
-    empty if none runs.
+def _ended(run_directory: str) -> set[tuple[str, int]]:
+    """{(source, fingerprint of its newest key)} whose old key a running controller refuses.
 
-    Only the controller knows: the first use of a new key is not stored.
+    Empty without a controller, because the first use of a new key is not stored.
     """
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
-            probe.connect(path)  # refused when the controller has ended
+            probe.connect(path)  # fails if the controller has ended
         seen = hint_statistics.read(os.path.join(run_directory, "hints.stats"))
         return {
             (source["name"], source["key_fingerprint"])
@@ -163,7 +162,7 @@ def fingerprint(number: int) -> str:
 
 
 def span(seconds: int) -> str:
-    """A time in the largest unit of which it has two: 90 s, 15 min, 47 h, 12 d."""
+    """A time in the largest unit that gives at least 2: 90 s, 15 min, 47 h, 12 d."""
     for unit, unit_s in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * unit_s:
             return f"{seconds // unit_s} {unit}"

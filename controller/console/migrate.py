@@ -1,9 +1,11 @@
-"""`firebreak migrate`: what an installation of an earlier version holds, read by this one, and what
-is left for a person to do. It changes nothing: the files of 0.1 are valid as they are.
+"""`firebreak migrate`: the files of an earlier version as this version reads them, and the steps
+that are left for a person. It changes nothing: the files of 0.1 are valid as they are.
 """
 
 import os
 import sqlite3
+from argparse import Namespace
+from collections.abc import Iterator
 
 from controller.config import approval, configuration
 from controller.config.refusal import ConfigError
@@ -24,20 +26,20 @@ from controller.system.paths import (
 )
 
 CABINET = "/etc/firebreak/cabinet/cabinet.toml"
-KEY_NEEDED = "the first start with it asks for the key and `firebreak start`"
+KEY_NEEDED = "the first start needs the key and `firebreak start`"
 
 
 class _Todo(Exception):
-    """What a person has to do about a part; one line."""
+    """A step for a person; one line."""
 
 
-def add(commands) -> None:
-    """Add the command to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     path = cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)")
     cli.add(commands, "migrate", _migrate, path, cli.STATE_DIR)
 
 
-def _migrate(arguments):
+def _migrate(arguments: Namespace) -> int:
     """Prints a line for each part. Exit code 1 while something is left to do."""
     directory = arguments.state_dir
     with cli.ends(NO_START, OSError, at=directory):
@@ -54,7 +56,7 @@ def _migrate(arguments):
     return NOT_DONE if todo else DONE
 
 
-def _store(directory):
+def _store(directory: str) -> str:
     found = two_copies.Store(directory).load()
     if found.record is None or found.state == two_copies.UNREADABLE:
         raise _Todo(f"{'; '.join(found.lines)}: {KEY_NEEDED}")
@@ -65,7 +67,7 @@ def _store(directory):
     return f"store, {found.state}: latches {latches}{locked}{delay}"
 
 
-def _keys(directory):
+def _keys(directory: str) -> str:
     names = keys.names(directory)
     _, refused = keys.load(directory, names, 0, 0)
     if refused:
@@ -73,42 +75,42 @@ def _keys(directory):
     return f"keys of sources: {', '.join(names) or 'none'}"
 
 
-def _users(directory):
+def _users(directory: str) -> str:
     names = users.names(directory)
     for name in names:
         users.is_right(directory, name, "")
     return f"users of the console: {', '.join(names) or 'none'}"
 
 
-def _record(directory):
+def _record(directory: str) -> str:
     path = os.path.join(directory, reading.FILE)
     if not os.path.lexists(path):
         return "record: none yet"
     with reading.opened(path) as connection:
         verdict = chain.verify(connection, None)
     if not verdict.intact:
-        raise _Todo(f"{path}: its chain is broken: firebreak verify")
+        raise _Todo(f"{path}: its hash chain is broken: firebreak verify")
     return f"record: {verdict.events} events, the chain is whole"
 
 
-def _proof_tests(directory):
+def _proof_tests(directory: str) -> str:
     found = proof_tests.read(directory)
     if found.breaks:
         raise _Todo(f"{proof_tests.path_of(directory)}: firebreak proof-test verify")
     return f"proof tests: {len(found.records)}"
 
 
-def _strangers(directory):
-    """Files of another owner than the folder's: root may have put them there by hand."""
+def _strangers(directory: str) -> Iterator[str]:
+    """Files whose owner is not the folder's: root may have put them there by hand."""
     owner = os.stat(directory).st_uid
     for folder, _, names in os.walk(directory):
         for path in [folder, *[os.path.join(folder, name) for name in names]]:
             if os.lstat(path).st_uid != owner:
-                yield f"{path}: belongs to another user; look at it, then give it to {SERVICE}"
+                yield f"{path}: belongs to another user; check it, then give it to {SERVICE}"
 
 
-def _members():
-    """Who could send hints by the group that now reads alone."""
+def _members() -> Iterator[str]:
+    """Users who sent hints through a group that now may only read."""
     services = {SERVICE, GATEWAY}
     for name in sorted({*sockets.members(SERVICE).values()} - services):
         if name not in sockets.members(SENDERS).values():
@@ -117,12 +119,12 @@ def _members():
             )
 
 
-def _configuration(path, directory):
+def _configuration(path: str, directory: str) -> list[str]:
     try:
         config = configuration.load(path)
     except (ConfigError, OSError) as error:
         return [f"{plain(error, path)} (then the next key: firebreak check {path})"]
     record = two_copies.Store(directory).load().record
     if record is None or record.approved != approval.packed(approval.of(config)):
-        return ["the limits were approved by nobody: key out of RUN, then firebreak approve"]
+        return ["the limits are not approved: key out of RUN, then firebreak approve"]
     return []

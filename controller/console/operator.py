@@ -1,40 +1,45 @@
-"""`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`: what an operator may ask for
-beside a reset.
+"""`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`.
 
-Permitted to whoever may write to the command socket; a lock-out asks who it is, as the serial
-console does.
+Every user who may write to the command socket may give them. A lock-out also proves who gives it.
 """
 
 import functools
 import os
+from argparse import Namespace
+from collections.abc import Callable
+from typing import TypeVar
 
 from controller.console import person, run_words
 from controller.run import operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
 
+Consequence = Callable[[str], str]  # of an accepted command; takes the run directory
+Answer = TypeVar("Answer")
 
-def add(commands) -> None:
-    """Add `start`, `stop`, `lock-out`, `lamp-test` and `test-mode`."""
-    for name, command, consequence in (
+
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
+    actions: tuple[tuple[str, int, Consequence | None], ...] = (
         ("start", operator_commands.RUN, _closes),
         ("stop", operator_commands.STOP, run_words.of_stop),
         ("lamp-test", operator_commands.LAMP_TEST, None),
-    ):
+    )
+    for name, command, consequence in actions:
         asked = functools.partial(
-            _asked, command=command, what=name.replace("-", " "), consequence=consequence
+            _asked, command=command, action=name.replace("-", " "), consequence=consequence
         )
         cli.add(commands, name, asked, cli.RUN_DIR)
     cli.add(
         commands,
         "lock-out",
         _lock_out,
-        cli.option("name", metavar="NAME", help="yours at the console, or your login name"),
+        cli.option("name", metavar="NAME", help="your name at the console, or your login name"),
         cli.option(
             "--end",
             action="store_true",
-            help="end it: the person who began it, or anybody with the key out of RUN; the cabinet "
-            "rests until `start`",
+            help="end it: the person who began it, or any operator with the key out of RUN; the "
+            "cabinet stays in standby until `start`",
         ),
         cli.RUN_DIR,
         cli.STATE_DIR,
@@ -42,33 +47,33 @@ def add(commands) -> None:
     cli.add(commands, "test-mode", _test_mode, cli.RUN_DIR)
 
 
-def _closes(directory):
+def _closes(directory: str) -> str:
     sentence, now = run_words.of_start(directory)
     return sentence + (f"; now it {now}" if now else "")
 
 
-def _lock_out(arguments):
-    what, consequence = f"lock-out by {arguments.name}", None
+def _lock_out(arguments: Namespace) -> int:
+    action, consequence = f"lock-out by {arguments.name}", None
     if arguments.end:
-        what, consequence = f"end of the {what}", lambda directory: run_words.START_IT
+        action, consequence = f"end of the {action}", lambda directory: run_words.START_IT
     person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.lock_out, arguments.name, not arguments.end)
-    return _shown(arguments, answer, what, consequence)
+    return _shown(arguments, answer, action, consequence)
 
 
 QUESTIONS = (
-    "The key is out of RUN, and nobody is inside the cabinet? Type TEST: ",
-    "Turn the key to RUN afterwards: it closes and runs at 5 %, and stops 60 s from now. "
-    "Type TEST again: ",
+    "Is the key out of RUN, and is no person inside the cabinet? Type TEST: ",
+    "When you turn the key to RUN, the contactors close and the cabinet runs at 5 %. It stops 60 s "
+    "from now. Type TEST again: ",
 )
 
 
-def _test_mode(arguments):
-    sent(arguments, operator_client.reach)  # before anybody is asked to leave the cabinet
+def _test_mode(arguments: Namespace) -> int:
+    sent(arguments, operator_client.reach)  # first: a person may have to leave the cabinet
     for question in QUESTIONS:
         try:
             given = input(question)
-        except (EOFError, RuntimeError):  # at its end, or closed
+        except (EOFError, RuntimeError):  # the input has ended, or is closed
             given = ""
         if given.strip() != "TEST":
             say("test mode: not confirmed, nothing was done")
@@ -76,23 +81,27 @@ def _test_mode(arguments):
     return _asked(arguments, operator_commands.TEST_MODE, "test mode")
 
 
-def _asked(arguments, command, what, consequence=None):
+def _asked(
+    arguments: Namespace, command: int, action: str, consequence: Consequence | None = None
+) -> int:
     answer = sent(arguments, operator_client.ask, command)
-    return _shown(arguments, answer, what, consequence)
+    return _shown(arguments, answer, action, consequence)
 
 
-def _shown(arguments, answer, what, consequence=None):
-    """Print an answer, return the exit code; consequence(run directory): what an accepted command
-    leads to.
-    """
+def _shown(
+    arguments: Namespace, answer: int | None, action: str, consequence: Consequence | None
+) -> int:
+    """Print an answer, return the exit code."""
     is_done = answer == operator_commands.ACCEPTED
     more = f": {consequence(arguments.run_dir)}" if is_done and consequence else ""
-    print(f"{what}: {operator_commands.words(answer)}{more}")
+    print(f"{action}: {operator_commands.words(answer)}{more}")
     return DONE if is_done else NOT_DONE
 
 
-def sent(arguments, ask, *details) -> int | None:
-    """The answer of the command socket to ask(path, *details); ends the command without one."""
+def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:
+    """The answer of the command socket to ask(path, *details). Ends the command if the socket
+    refuses it.
+    """
     before = f"no controller answers in {arguments.run_dir}: "
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock"), *details)

@@ -1,11 +1,14 @@
-"""Who somebody at a shell is: an operator by the own login name, for which the kernel answers; any
-other name by the password of the serial console. Break-glass is there alone, where the key is seen.
+"""The identity of a person at a shell: an operator gives the own login name, which the kernel
+proves; the controller's user gives the password of the serial console. Break-glass works only at
+the serial console, because a shell does not see the key.
 """
 
 import getpass
 import os
 import pwd
 import sys
+from argparse import Namespace
+from collections.abc import Callable
 
 from controller.console.terminal import login, users
 from controller.store import spool
@@ -13,9 +16,9 @@ from controller.system import cli, clock
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
-def prove(arguments, reach) -> None:
-    """Ends the command unless whoever gives it is `arguments.name`. reach(): ends it where no
-    controller is; nobody is asked for a password then.
+def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
+    """Ends the command unless its user is `arguments.name`. reach(): ends the command without a
+    controller, before it asks for a password.
     """
     with cli.ends(WRONG_INPUT, users.UserError):
         name = users.checked_name(arguments.name)
@@ -26,15 +29,15 @@ def prove(arguments, reach) -> None:
         _prove_by_password(arguments, name)
 
 
-def _prove_operator(name):
+def _prove_operator(name: str) -> None:
     own = pwd.getpwuid(os.geteuid()).pw_name
     if name != own:
         line = f"{name}: you are {own}; for another name put sudo -u firebreak before it"
         raise cli.Ended(NOT_DONE, line)
 
 
-def _prove_by_password(arguments, name):
-    with cli.ends(NO_START, OSError, before="nobody can log in: "):
+def _prove_by_password(arguments: Namespace, name: str) -> None:
+    with cli.ends(NO_START, OSError, before="no login is possible: "):
         place = users.folder(arguments.state_dir)
     failures = login.Failures(os.path.join(place, "shell.failed"))
     password, now_us = _asked(name), clock.now_us()
@@ -50,14 +53,14 @@ def _prove_by_password(arguments, name):
     failures.passed()
 
 
-def _asked(name):
+def _asked(name: str) -> str:
     if sys.stdin is None or not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
     return getpass.getpass(f"Password of {name}: ")
 
 
-def _note(arguments, now_us, code, text):
+def _note(arguments: Namespace, now_us: int, code: str, text: str) -> None:
     try:
         spool.put(arguments.run_dir, now_us, code, text)
-    except OSError as error:  # its recorder does not hold a command up
+    except OSError as error:  # the recorder must not hold up a command
         say(f"NOT RECORDED: {error.strerror or error}")

@@ -1,6 +1,7 @@
 """`firebreak prepare`: writes the first store of a new cabinet."""
 
 import os
+from argparse import Namespace
 
 from controller.recorder import archive
 from controller.run import run_request
@@ -9,17 +10,17 @@ from controller.store.stored_record import Record, StoreError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
 
-# what a cabinet that has run leaves beside its store
+# files beside the store of a cabinet that has run
 TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
 KEY_NEEDED = ("44d",)
 
 
-def add(commands) -> None:
-    """Add the command to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(commands, "prepare", _prepare, cli.STATE_DIR)
 
 
-def _prepare(arguments):
+def _prepare(arguments: Namespace) -> int:
     directory = arguments.state_dir
     above = os.path.dirname(os.path.abspath(directory))
     if not os.path.isdir(above):  # a mistyped path, or a disk that is not mounted
@@ -32,11 +33,11 @@ def _prepare(arguments):
         if place.load().state != two_copies.MISSING:
             raise cli.Ended(WRONG_INPUT, f"{directory}: holds a store already; nothing changed")
         known = [name for name in TRACES if os.path.exists(os.path.join(directory, name))]
-        # It may replace a lost store that held a stop or a lock-out, so the cabinet rests; or a
-        # latch, so that where one has run before it waits for the key.
+        # A lost store may have held a stop or a lock-out, so the cabinet stays in standby. It may
+        # have held a latch, so a cabinet that has run before also needs the key.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
         place.save(Record(rest=(run_request.UNKNOWN, ""), latches=latches))
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
-    first = f"it has run before ({known[0]}), so it asks for the key; " if known else ""
-    print(ascii_only(f"made {made}; {first}the cabinet rests until `firebreak start`"))
+    first = f"the cabinet has run before ({known[0]}), so it needs the key; " if known else ""
+    print(ascii_only(f"made {made}; {first}the cabinet is in standby until `firebreak start`"))
     return DONE

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from collections.abc import Callable, Iterator
 
 from controller.documents import document
+from controller.state.base import Facts
 from controller.store import proof_state
 
-# Columns of the CSV, and their headers on paper, where two are left out.
+# column of the CSV: its header on paper; None: not on paper
 HEADERS = {
     "row": "row",
     "what": "what",
@@ -28,7 +30,7 @@ HEADERS = {
 TEXT_HEAD = (
     f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 )
-FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would run
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a text that begins so
 SLOW = "slower than allowed"
 
 
@@ -37,13 +39,13 @@ def ascii_of(text: str) -> str:
     return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def is_slow(row: dict) -> bool:
+def is_slow(row: Facts) -> bool:
     """True when the last test was slower than the present configuration allows."""
     return bool(row["last"] and row["last"]["reaction_ms"] > row["allowed_ms"])
 
 
-def _cells(row):
-    """{column: value}, None for an absent one."""
+def _cells(row: Facts) -> Facts:
+    """{column: value}, None for an absent value."""
     last = row["last"] or {}
     slow = f"; {SLOW}" if is_slow(row) else ""
     return {
@@ -65,8 +67,8 @@ def _cells(row):
     }
 
 
-def _texts(row):
-    """_cells as text, "-" for an absent one."""
+def _texts(row: Facts) -> dict[str, str]:
+    """`_cells` as text, "-" for an absent value."""
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
@@ -75,7 +77,7 @@ def recorded(tests: int, records: int) -> str:
     return f"{tests} test{'s' * (tests != 1)} in {records} record{'s' * (records != 1)}"
 
 
-def text_lines(facts: dict):
+def text_lines(facts: Facts) -> Iterator[str]:
     """The list as lines."""
     late = len(proof_state.wrong(facts["rows"]))
     yield (
@@ -96,15 +98,15 @@ def text_lines(facts: dict):
             yield f"     by {cells['tester']}{remark}"
 
 
-def _text(facts):
+def _text(facts: Facts) -> str:
     """79 columns of ASCII."""
     from controller.console.pages.text import cut
 
     return "\n".join([cut(ascii_of(line)) for line in text_lines(facts)])
 
 
-def _csv(facts):
-    """RFC 4180; a text that a spreadsheet would take for a formula has an apostrophe before it."""
+def _csv(facts: Facts) -> str:
+    """RFC 4180. An apostrophe comes before a text that a spreadsheet would take for a formula."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(HEADERS)
@@ -113,11 +115,11 @@ def _csv(facts):
     return ascii_of(out.getvalue().removesuffix("\r\n"))
 
 
-def _quoted(value):
+def _quoted(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(FORMULA) else value
 
 
-def _html(facts):
+def _html(facts: Facts) -> str:
     wrong = [(document.Mark("missing", line),) for line in facts["wrong"]]
     return document.page(
         [
@@ -125,12 +127,11 @@ def _html(facts):
             document.Text(
                 f"Printed {facts['utc']} (clock: {facts['clock']}). Ledger of "
                 f"{recorded(facts['tests'], facts['records'])} (record 1 is the first start), "
-                f'newest hash {facts["head"]}. Intervals are at most those under "every"; '
-                "allowed is the worst case of this configuration, of a row the longest of what is "
-                "not tested apart under a name of its own; with the controller off (w), of the PCS "
-                "enable."
+                f'newest hash {facts["head"]}. Test at least as often as "every" says. "allowed" '
+                "is the worst case of this configuration: of a row, the longest of its parts "
+                "without a test of their own; with the controller off (w), of the PCS enable."
             ),
-            *([document.Table(("wrong with this ledger",), wrong)] if wrong else []),
+            *([document.Table(("faults of this ledger",), wrong)] if wrong else []),
             document.Table(
                 [header for header in HEADERS.values() if header],
                 [_html_row(row) for row in facts["rows"]],
@@ -139,16 +140,16 @@ def _html(facts):
     )
 
 
-def _html_row(row):
+def _html_row(row: Facts) -> tuple:
     marks = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
     mark = "missing" if is_slow(row) else marks.get(row["state"], "missing")
-    cells = _texts(row)
-    cells["state"] = document.Mark(mark, cells["state"])
-    cells["hash"] = cells["hash"][:16]
+    texts = _texts(row)
+    state = document.Mark(mark, texts["state"])
+    cells = {**texts, "state": state, "hash": texts["hash"][:16]}
     return tuple([cells[key] for key, header in HEADERS.items() if header])
 
 
-MADE = {
+MADE: dict[str, Callable[[Facts], str]] = {
     "text": _text,
     "csv": _csv,
     "json": lambda facts: json.dumps(facts, indent=1),

@@ -1,10 +1,11 @@
 """`firebreak proof-test record | list | verify`: writes, prints and checks the proof-test ledger.
 
-Exit codes: 0 done, nothing is overdue; 1 a test is overdue or failed, the ledger is damaged, or the
-clock cannot be right; 2 wrong input; 3 it could not be read or written.
+Exit codes: 0 done, and no test is overdue; 1 a test is overdue or failed, the ledger is damaged, or
+the clock is impossible; 2 wrong input; 3 the ledger could not be read or written.
 """
 
 import os
+from argparse import Namespace
 from typing import NamedTuple
 
 from controller.config import configuration, proof_plan
@@ -12,6 +13,7 @@ from controller.config.acceptance_text import names_nothing
 from controller.config.refusal import ConfigError
 from controller.console import proof_list
 from controller.journal.ring import JournalError, JournalReader
+from controller.state.base import Facts
 from controller.store import chain, proof_lines, proof_state, proof_tests, spool
 from controller.store.proof_lines import FAILED, PASSED
 from controller.store.proof_tests import LedgerError, NotWrittenError
@@ -30,30 +32,28 @@ from controller.system.paths import (
 EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
 
 
-def add(commands) -> None:
-    """Add the command."""
-    what = commands.add_parser("proof-test").add_subparsers(
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
+    actions = commands.add_parser("proof-test").add_subparsers(
         required=True, metavar="WHAT", dest="what"
     )
     site = cli.option("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
     places = site, cli.RUN_DIR, cli.STATE_DIR
-    cli.add(
-        what, "record", _record, *_test_options(), *places, help="add a test of a row to the ledger"
-    )
+    cli.add(actions, "record", _record, *_test_options(), *places, help="add a test to the ledger")
     text = "every armed row: last test, result, next due; 1 when overdue or failed"
     formats = cli.option(
         "--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"
     )
-    cli.add(what, "list", _list, formats, *places, help=text)
+    cli.add(actions, "list", _list, formats, *places, help=text)
     cli.add(
-        what, "verify", _verify, cli.HEAD, cli.STATE_DIR, help="check the hash chain of the ledger"
+        actions, "verify", _verify, cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain"
     )
 
 
-def _test_options():
+def _test_options() -> tuple:
     return (
-        cli.option("row", help="as the list shows it: a matrix row, 12b, or 1w (by wire)"),
-        cli.option("--tester", required=True, metavar="TEXT", help="who tested, with credentials"),
+        cli.option("row", help="as in the list: a matrix row, 12b, or 1w (by wire)"),
+        cli.option("--tester", required=True, metavar="TEXT", help="name and credentials"),
         cli.option(
             "--reaction-ms",
             type=cli.whole(0, proof_lines.REACTION_MS_MAX),
@@ -68,17 +68,17 @@ def _test_options():
 
 
 class Plan(NamedTuple):
-    """The proof tests of a cabinet: {key: days}, {key: ms} of the latest and the soonest reaction,
-    its name.
+    """The proof tests of a cabinet, by row of the list: interval in days, latest and soonest
+    reaction.
     """
 
-    days: dict
-    allowed_ms: dict
-    soonest_ms: dict
+    days: dict[str, int | None]
+    allowed_ms: dict[str, int]
+    soonest_ms: dict[str, int]
     cabinet: str
 
 
-def _plan(arguments):
+def _plan(arguments: Namespace) -> Plan:
     """Plan from the configuration or the running controller; ends the command without one."""
     if arguments.site is not None:
         with cli.ends(WRONG_INPUT, ConfigError):
@@ -100,31 +100,32 @@ def _plan(arguments):
             list(header["names"].values())[-1],
         )
     except (OSError, JournalError, KeyError, ValueError) as error:
-        why = "of another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
+        why = "another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
         raise cli.Ended(
-            NO_START, f"no controller says which rows are armed: {why}; give --site FILE"
+            NO_START, f"no list of armed rows from a controller: {why}; give --site FILE"
         ) from error
 
 
-def _check_folder(directory):
-    """A ledger that was made in another folder would prove nothing."""
+def _check_folder(directory: str) -> None:
+    """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
     if not os.path.isdir(directory):
         raise cli.Ended(
             WRONG_INPUT, f"--state-dir {directory or repr('')}: there is no such folder"
         )
 
 
-def moment():
+def moment() -> tuple[int, str]:
     """(utc_us, source) of now."""
     wall = utc.WallClock(None)
     now_us, _ = wall.poll()
-    return wall.label(now_us)[:2]
+    utc_us, source, _ = wall.label(now_us)
+    return utc_us, source
 
 
 # -- record
 
 
-def _record(arguments):
+def _record(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     now = moment()
     test = (
@@ -139,8 +140,8 @@ def _record(arguments):
         _check_words(arguments)
         _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
         if now[0] < utc.EARLIEST_US:
-            impossible = f"the clock says {proof_lines.utc_text(now[0])}, which cannot be"
-            raise LedgerError(f"{impossible}: set the clock first")
+            shown = proof_lines.utc_text(now[0])
+            raise LedgerError(f"the clock shows {shown}, which is impossible: set the clock first")
     with (
         cli.ends(WRONG_INPUT, LedgerError),
         cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
@@ -158,22 +159,22 @@ def _record(arguments):
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
     for line in found.lines:
         say(f"{proof_tests.path_of(arguments.state_dir)}: {line}")
-    _tell_recorder(arguments.run_dir, record)
+    _note_hash(arguments.run_dir, record)
     return NOT_DONE if found.lines else DONE
 
 
-def _check_words(arguments):
+def _check_words(arguments: Namespace) -> None:
     """Raises LedgerError for a tester without a name, and for a day before the first cabinet."""
     tester, day = quoted(arguments.tester), arguments.date
     if names_nothing(arguments.tester):
-        raise LedgerError(f"tester {tester} names nobody; allowed is a name with credentials")
+        raise LedgerError(f"tester {tester} is no name; allowed is a name with credentials")
     if day is not None and proof_lines.is_day(day) and day < EARLIEST_DAY:
         raise LedgerError(f"date {day} is too early: allowed is {EARLIEST_DAY} or later")
 
 
-def _check_possible(planned, row, reaction_ms, result):
-    """Raises LedgerError for a row that is not armed, and for a reaction with which no test of it
-    can have passed.
+def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
+    """Raises LedgerError for a row that is not armed, and for a passed test whose reaction is too
+    slow or impossibly fast.
     """
     if row not in planned.days:
         raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
@@ -185,14 +186,14 @@ def _check_possible(planned, row, reaction_ms, result):
         raise LedgerError(f"{tested} {proof_list.SLOW}, {latest_ms} ms: this test has {FAILED}")
     if reaction_ms < soonest_ms:
         raise LedgerError(
-            f"{tested} sooner than its debounce and silence let it trip: allowed is {soonest_ms} "
-            f".. {latest_ms} ms; is it in ms?"
+            f"{tested} faster than its debounce and silence time: allowed is {soonest_ms} .. "
+            f"{latest_ms} ms; is it in ms?"
         )
 
 
-def _tell_recorder(run_directory, record):
-    """Put the ledger's hash into the record of events too, which shows when the newest lines of the
-    ledger are removed.
+def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
+    """Put the ledger's hash into the record of events, because without it a removal of the newest
+    lines of the ledger leaves no trace.
     """
     try:
         spool.put(
@@ -203,14 +204,14 @@ def _tell_recorder(run_directory, record):
             f"{record.tester}",
         )
     except OSError:
-        say("the recorder is not told: keep the hash elsewhere")
+        say("the recorder does not have the hash: write the hash down")
 
 
 # -- list
 
 
-def _list(arguments):
-    # The tests of a site can be listed on any box, but a folder that is named must be there.
+def _list(arguments: Namespace) -> int:
+    # A list is possible on a box without a ledger, but a named folder must exist.
     if arguments.state_dir != STATE_DIRECTORY:
         _check_folder(arguments.state_dir)
     planned = _plan(arguments)
@@ -220,10 +221,10 @@ def _list(arguments):
     facts = _facts(planned, found, proof_lines.utc_text(utc_us), source)
     print(proof_list.MADE[arguments.format](facts))
     is_timeless = utc_us < utc.EARLIEST_US
-    lines = [] if arguments.format == "text" else [*found.lines]  # the text contains them
+    lines = [] if arguments.format == "text" else [*found.lines]  # the text has them
     if is_timeless:
-        impossible = f"the clock says {facts['utc']}, which cannot be"
-        lines.append(f"{impossible}: tests may be late that are not called so")
+        impossible = f"the clock shows {facts['utc']}, which is impossible"
+        lines.append(f"{impossible}: more tests may be overdue")
     for line in lines:
         say(line)
     rows = facts["rows"]
@@ -231,7 +232,7 @@ def _list(arguments):
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 
-def _facts(planned, found, utc_text, source):
+def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) -> Facts:
     """Plain data of the list."""
     due = proof_state.rows(planned.days, found.records, proof_lines.day(utc_text))
     rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in due]
@@ -251,7 +252,7 @@ def _facts(planned, found, utc_text, source):
 # -- verify
 
 
-def _verify(arguments):
+def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
     _check_folder(arguments.state_dir)
     with cli.ends(NO_START, OSError, at=path):
@@ -259,10 +260,10 @@ def _verify(arguments):
     print(f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}")
     lines, more = list(found.lines), ""
     if head == chain.START and found.newest:
-        lines.append("64 zeros are the start of an empty ledger, and this one has records")
+        lines.append("64 zeros are the start of an empty ledger, but this ledger has records")
     elif head == chain.START:
         more = ": 64 zeros are the start of a ledger without records"
     elif head and head.hex() not in [record.hash for record in found.records]:
-        lines.append("the noted hash is in no record: what came before it was changed or removed")
+        lines.append("no record has the noted hash: an earlier record was changed or removed")
     print("\n".join(lines) or "the chain is whole" + more)
     return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE

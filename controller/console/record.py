@@ -7,25 +7,28 @@ import errno
 import os
 import signal
 import sqlite3
+from argparse import Namespace
+from collections.abc import Iterator
 
 from controller.recorder.limits import RANGES, Limits
+from controller.store import chain
 from controller.system import cli, own_names, regular_file
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.stop import Stop
 
 POLL_S = 0.02
-# before ordinary programs, so that an event is durable in time on a busy box, and behind the loop
+# before other programs, because a busy box must not delay an event on its way to the disk
 NICENESS = -10
-REMEDIES: dict = {
-    errno.ENOENT: "is the directory there, and mounted?",
+REMEDIES = {
+    errno.ENOENT: "does the directory exist, and is it mounted?",
     errno.ENOSPC: "free some room",
-    errno.EACCES: "run it as the user the directory belongs to, on a cabinet firebreak",
-    errno.EROFS: "the file system is read-only: is its medium failing?",
+    errno.EACCES: "run it as the owner of the directory, on a cabinet the user firebreak",
+    errno.EROFS: "the file system is read-only: is its disk failing?",
 }
 
 
-def add(commands) -> None:
-    """Add the commands."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     limits = [
         cli.option(
             "--" + name.replace("_", "-"),
@@ -47,7 +50,7 @@ def add(commands) -> None:
     )
 
 
-def _record(arguments):
+def _record(arguments: Namespace) -> int:
     limits = Limits(**{name: getattr(arguments, name) for name in RANGES})
     try:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
@@ -57,13 +60,13 @@ def _record(arguments):
         return _serve(arguments, limits)
     except OSError as error:
         where = error.filename or arguments.state_dir or "''"
-        remedy = REMEDIES.get(error.errno, "give another --state-dir, or look at what lies there")
+        remedy = REMEDIES.get(error.errno or 0, "give another --state-dir, or look into it")
         raise cli.Ended(
             NO_START, f"nothing is recorded: {where}: {error.strerror or error}; {remedy}"
         ) from error
 
 
-def _serve(arguments, limits):
+def _serve(arguments: Namespace, limits: Limits) -> int:
     from controller.recorder.database import DatabaseError
     from controller.recorder.process import Recorder
     from controller.system import realtime
@@ -84,7 +87,7 @@ def _serve(arguments, limits):
     return DONE
 
 
-def _lock(directory):
+def _lock(directory: str) -> None:
     """Hold the lock of this directory until the process ends. Raises OSError."""
     path = os.path.join(directory, "record.lock")
     descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -93,13 +96,12 @@ def _lock(directory):
     except OSError as error:
         os.close(descriptor)
         raise cli.Ended(
-            NO_START, f"{directory}: another recorder writes here; one per cabinet"
+            NO_START, f"{directory}: another recorder writes here; a cabinet has one recorder"
         ) from error
 
 
-def _verify(arguments):
+def _verify(arguments: Namespace) -> int:
     from controller.recorder import reading
-    from controller.store import chain
 
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
@@ -114,19 +116,19 @@ def _verify(arguments):
     return DONE if verdict.intact else NOT_DONE
 
 
-def _lines(path, verdict):
+def _lines(path: str, verdict: chain.Verdict) -> Iterator[str]:
     span = f" events, {verdict.first} to {verdict.last}; head {verdict.head}"
     yield f"{path}: " + (f"{verdict.events}{span}" if verdict.events else "no events")
     if verdict.missing:
-        yield f"events removed for want of room, or recorded as lost: {verdict.missing}"
+        yield f"events removed to free room, or recorded as lost: {verdict.missing}"
     for number in verdict.damaged:
         yield f"event {number} records that the database was damaged or removed before it"
     for number in verdict.unlinked:
         yield (
-            f"event {number} follows a gap that damage has left: of it nothing but what follows "
-            f"could be checked"
+            f"event {number} follows a gap from damage: only the chain after this event could be "
+            "checked"
         )
     yield from (f"BROKEN: {line}" for line in verdict.breaks)
     if verdict.intact:
-        lacks = ", except for the events that it records as missing"
+        lacks = ", except for events that are recorded as missing"
         yield "the chain is whole" + (lacks if verdict.missing or verdict.damaged else "")

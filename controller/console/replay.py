@@ -1,17 +1,19 @@
 """`firebreak replay FILE`: runs a journal through the core again and compares every byte."""
 
+from argparse import Namespace
+
 from controller.journal import replay
 from controller.journal.ring import JournalError
 from controller.system import cli
 from controller.system.paths import WRONG_INPUT
 
 
-def add(commands) -> None:
-    """Add the command to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(commands, "replay", _replay, cli.option("file"))
 
 
-def _replay(arguments):
+def _replay(arguments: Namespace) -> int:
     try:
         found = replay.replay(arguments.file, replay.core_of)
     except JournalError as error:

@@ -1,14 +1,16 @@
-"""`firebreak reset`: resets what the operator has seen, named by the code of `firebreak alarms`."""
+"""`firebreak reset CODE`: resets the rows that its operator has seen on the page `alarms`."""
 
 import argparse
 import os
+from argparse import Namespace
 
 from controller.console import operator
 from controller.journal import snapshot
-from controller.journal.history import STAGES, scope_of
+from controller.journal.history import scope_of
 from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
-from controller.state import rows
+from controller.state import base, rows
 from controller.state.reset_code import FORM, TURN_KEY, code_of, command_of
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, quoted, say
@@ -16,13 +18,13 @@ from safety import matrix as m, signals as s
 
 BY_ITSELF = "resets by itself when its cause is gone"
 IS_A_START = (
-    "A reset is a start too: this cabinet is asked to run, and closes by itself once no row is "
-    "active and the key is in RUN. To prevent that: firebreak stop first."
+    "After a reset this cabinet starts by itself: it closes its contactors once no row is active "
+    "and the key is in RUN. To prevent that: firebreak stop first."
 )
 
 
-def add(commands) -> None:
-    """Add the command to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "reset",
@@ -32,14 +34,14 @@ def add(commands) -> None:
             nargs="?",
             type=_code_given,
             metavar="CODE",
-            help="the last line of `firebreak alarms` shows it; without it nothing is reset",
+            help="from the last line of `firebreak alarms`; without it nothing is reset",
         ),
         cli.RUN_DIR,
         cli.option("--key", action="store_true", help="the key is turned out of RUN"),
     )
 
 
-def _reset(arguments):
+def _reset(arguments: Namespace) -> int:
     before = f"no controller answers in {arguments.run_dir}: "
     with cli.ends(NO_START, OSError, JournalError, before=before):
         seen = snapshot.read(os.path.join(arguments.run_dir, "journal"))
@@ -51,8 +53,8 @@ def _reset(arguments):
     return DONE if answer.is_done else NOT_DONE
 
 
-def _reset_nothing(arguments, seen):
-    """The code is missing or names something else than snapshot.Snapshot `seen`."""
+def _reset_nothing(arguments: Namespace, seen: Snapshot) -> int:
+    """The code is missing or is not the code of `seen`."""
     operator.sent(arguments, operator_client.reach)  # a journal may outlive its controller
     if arguments.code is None:
         print("\n".join(_not_given(seen, arguments.key)))
@@ -61,26 +63,23 @@ def _reset_nothing(arguments, seen):
     return NOT_DONE
 
 
-def _code_given(text):
-    """CODE of a command line, for argparse: as FORM has it, whatever its case."""
+def _code_given(text: str) -> str:
+    """An argparse type: CODE in upper or lower case."""
     if not FORM.fullmatch(text.upper()):
         raise argparse.ArgumentTypeError(
-            f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, "
-            f"as the last line of "
-            "firebreak alarms shows it"
+            f"{quoted(text)}: a code is 8 characters of 0-9 and A-F, as in the last line of "
+            "firebreak alarms"
         )
     return text.upper()
 
 
-def names(seen) -> list:
-    """Active or latched stages of both channels: ["44c", "40b.rack2", "1a in channel B"]. seen:
-    snapshot.Snapshot.
-    """
+def names(seen: Snapshot) -> list[str]:
+    """Active or latched stages of both channels: ["44c", "40b.rack2", "1a in channel B"]."""
     in_b = rows.channel_b(seen)
     return [*seen.standing, *([f"{in_b['stage']} in channel B"] if in_b else [])]
 
 
-def lines(seen) -> list:
+def lines(seen: Snapshot) -> list[str]:
     """Active or latched stages of both channels, one line each."""
     found = [
         f"row {name.partition('.')[0]} {rows.words_of(name)[0]}, {scope_of(name)}; "
@@ -89,45 +88,44 @@ def lines(seen) -> list:
     ]
     in_b = rows.channel_b(seen)
     if in_b:
-        what = f"row {in_b['stage']} {in_b['name']}"
-        found.append(f"{what}, first out in channel B; {in_b['reset']} reset")
+        row = f"row {in_b['stage']} {in_b['name']}"
+        found.append(f"{row}, first out in channel B; {in_b['reset']} reset")
     return found
 
 
-def typed(seen, with_key: bool) -> str | None:
-    """The command that resets this, or what a person has to do before; None when nothing waits for
-    a reset. with_key: use the key even where none is needed.
+def typed(seen: Snapshot, with_key: bool) -> str | None:
+    """The command that resets these rows, or the step before it; None if no row waits for a reset.
+    with_key: use the key even if it is not needed.
     """
     in_b = rows.channel_b(seen)
     needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
     if needed is None:
         return None
-    return (
-        command_of(code_of(seen.causes), with_key or needed == "key", rows.is_key_out(seen))
-        or TURN_KEY
-    )
+    code = code_of(seen.causes)
+    by_key = with_key or needed == "key"
+    return (code and command_of(code, by_key, rows.is_key_out(seen))) or TURN_KEY
 
 
-def _not_given(seen, with_key):
-    """Lines of a reset without a code: it has reset nothing."""
+def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
+    """Answer to a reset without a code, which resets nothing."""
     words, found = typed(seen, with_key), lines(seen)
     if words:
         start = [IS_A_START] * bool(seen.inp[s.RUN_REQUEST])
         return [*found, *start, f"Nothing was reset. To reset this: {words}"]
     if names(seen):
-        return [*found, f"Nothing was reset: this {BY_ITSELF}."]
+        return [*found, f"Nothing was reset: the row {BY_ITSELF}."]
     return ["no row is active or latched: nothing to reset"]
 
 
-def _changed(code, seen, with_key):
-    """One line of a reset whose code names something else."""
+def _changed(code: str, seen: Snapshot, with_key: bool) -> str:
+    """Answer to a reset whose code is not the code of the present rows."""
     words, now, end = typed(seen, with_key), names(seen), ""
     if words:
-        end = f"; to reset that: {words}"
+        end = f"; to reset them: {words}"
     elif now:
         end = f", which {BY_ITSELF}"
     return f"the active rows have changed since {code}: now {', '.join(now) or 'none'}{end}"
 
 
-def _reset_of(name):
-    return rows.RESETS[STAGES[name.partition(".")[0]][m.S_LATCH]]
+def _reset_of(instance: str) -> str:
+    return rows.RESETS[base.stage_of(instance)[m.S_LATCH]]

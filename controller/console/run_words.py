@@ -1,22 +1,24 @@
-"""The consequence of an accepted start or stop, in words: what the cabinet does and waits for."""
+"""The consequence of an accepted start or stop, in words."""
 
 import os
 
 from controller.core import reasons
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
+from controller.journal.snapshot import Snapshot
 from controller.rows import reason_words
 from controller.state import rows
 from safety import matrix as m, signals as s
 
 CLOSES = "it closes once the checklist is complete"
-OPENS, RESTS = "it ramps to zero and opens", "nothing is closed, and it stays so"
-START_IT = "start it with `firebreak start`"  # removing a lock is no start: 29 CFR 1910.147
+OPENS = "it ramps to zero and opens"
+STAYS_OPEN = "the contactors are open and stay open"
+START_IT = "start it with `firebreak start`"  # removing a lock must not start: 29 CFR 1910.147
 ROWS_NAMED = 3
 
 
-def of_start(run_directory: str) -> tuple:
-    """(consequence of a start, what it waits for now or "")."""
+def of_start(run_directory: str) -> tuple[str, str]:
+    """(consequence of a start, the missing condition or "")."""
     seen = _newest(run_directory)
     return started(seen) if seen else (CLOSES, "")
 
@@ -27,16 +29,16 @@ def of_stop(run_directory: str) -> str:
     return stopped(seen) if seen else OPENS
 
 
-def _newest(run_directory):
-    """Snapshot of the newest tick, None if unreadable; the command still succeeded."""
+def _newest(run_directory: str) -> Snapshot | None:
+    """The newest tick, None if it cannot be read: the command has succeeded nevertheless."""
     try:
         return snapshot.read(os.path.join(run_directory, "journal"))
     except (OSError, JournalError):
         return None
 
 
-def started(seen) -> tuple:
-    """(consequence of a start, what it waits for now or ""); seen: snapshot.Snapshot."""
+def started(seen: Snapshot) -> tuple[str, str]:
+    """As `of_start`."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""
@@ -47,7 +49,7 @@ def started(seen) -> tuple:
     return CLOSES, f"is {s.STATES[state]}{_rows(seen)}" if state in (s.STOPPING, s.TRIPPED) else ""
 
 
-def _rows(seen):
+def _rows(seen: Snapshot) -> str:
     """ ", row 47, 1a": active or latched rows that keep the contactors open."""
     found = [row["stage"] for row in rows.rows_demanding(seen, m.D_DC, m.DC_INHIBIT)]
     found += [row["stage"] for row in rows.rows_demanding(seen, m.D_PCS, m.PCS_RAMP)]
@@ -56,6 +58,6 @@ def _rows(seen):
     return f", row {', '.join(found[:ROWS_NAMED])}{more}" if found else ""
 
 
-def stopped(seen) -> str:
-    """The consequence of a stop; seen: snapshot.Snapshot."""
-    return RESTS if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS
+def stopped(seen: Snapshot) -> str:
+    """The consequence of a stop."""
+    return STAYS_OPEN if seen.out[s.STATE] in (s.INHIBITED, s.READY) else OPENS

@@ -1,12 +1,13 @@
 """`firebreak status | why | alarms | events | trend | racks | links`: one page of a running
 controller, or its JSON.
 
-Exit codes: 0 the page is of now, 1 the controller has stopped ticking (the page shows its last
+Exit codes: 0 the page is current, 1 the controller has stopped ticking (the page shows its last
 state), 2 wrong input, 3 no controller was found.
 """
 
 import json
 import sqlite3
+from argparse import Namespace
 
 from controller.console import pages, watch
 from controller.journal.ring import JournalError
@@ -15,7 +16,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
 SPAN_S, SPAN_S_MAX = 600, 7200
 _PAGE = cli.option(
-    "--page", type=cli.whole(1, SPAN_S_MAX), default=1, metavar="NUMBER", help="which page (1)"
+    "--page", type=cli.whole(1, SPAN_S_MAX), default=1, metavar="NUMBER", help="which part (1)"
 )
 _SPAN = cli.option(
     "--for",
@@ -23,7 +24,7 @@ _SPAN = cli.option(
     type=cli.whole(1, SPAN_S_MAX),
     default=SPAN_S,
     metavar="SECONDS",
-    help="how far back (%(default)s)",
+    help="length of the trend (%(default)s)",
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
 _OPTIONS = {
@@ -35,16 +36,16 @@ _OPTIONS = {
 }
 
 
-def add(commands) -> None:
-    """Add the commands to argparse's subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     for page in watch.PAGES:
         options = _OPTIONS.get(page, ())
         cli.add(commands, page, _show, cli.RUN_DIR, cli.STATE_DIR, _JSON, *options)
 
 
-def _show(arguments):
+def _show(arguments: Namespace) -> int:
     page, number = arguments.command, getattr(arguments, "page", 1)
-    before = f"no controller to be seen in {arguments.run_dir}: "
+    before = f"no controller found in {arguments.run_dir}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()

@@ -1,11 +1,13 @@
-"""`firebreak sources`: the sources of hints, the counters of what they sent, and what is in force.
+"""`firebreak sources`: the sources of hints, their counters, and the hints in force.
 
-Exit codes as of `firebreak status`: 1 when the controller has stopped ticking.
+Exit codes as of `firebreak status`: 1 if the controller has stopped ticking.
 """
 
 import contextlib
 import json
 import os
+from argparse import Namespace
+from collections.abc import Sequence
 
 from controller.console import watch
 from controller.console.key import fingerprint, span
@@ -15,20 +17,21 @@ from controller.hints import hint_statistics
 from controller.hints.words import kW, quantity
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
+from controller.state.base import Facts
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
-_DEAD = "NOT TICKING: nothing of this is in force any more; this is the controller's last state."
+_STOPPED = "NOT TICKING: no hint is in force; this is the last state of the controller."
 
 
-def add(commands) -> None:
-    """Add `firebreak sources` to the subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     as_json = cli.option("--json", action="store_true", help="the same as JSON, SI units")
     cli.add(commands, "sources", _run, cli.RUN_DIR, as_json)
 
 
-def _run(arguments):
+def _run(arguments: Namespace) -> int:
     place = arguments.run_dir
     with cli.ends(NO_START, OSError, JournalError, before=f"no controller has run in {place}: "):
         seen = hint_statistics.read(os.path.join(place, "hints.stats"))
@@ -44,10 +47,10 @@ def _run(arguments):
     return DONE if is_live else NOT_DONE
 
 
-def gather(seen: dict, frame, uptime_ms: int, utc_s: int) -> dict:
-    """hint_statistics.read's dict with ages and what is in force added; frame: snapshot.Snapshot.
+def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) -> Facts:
+    """The dict of hint_statistics.read with ages and the hints in force.
 
-    Raises JournalError when the two do not belong together.
+    Raises JournalError if the counters and the journal have different sources.
     """
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
@@ -63,7 +66,7 @@ def gather(seen: dict, frame, uptime_ms: int, utc_s: int) -> dict:
     return seen
 
 
-def _in_force(out, base, source_index, number):
+def _in_force(out: Sequence[int], base: int, source_index: int, number: int) -> Facts:
     value_W, valid_s, state = [
         out[base + hint_outputs.output_at(source_index, number, field)]
         for field in (hint_outputs.F_VALUE_W, hint_outputs.F_VALID_S, hint_outputs.F_STATE)
@@ -76,24 +79,24 @@ def _in_force(out, base, source_index, number):
     }
 
 
-def lines(found: dict) -> list:
-    """What `gather` gives as lines of a screen, 80 columns."""
-    shown = [] if found.get("is_live", True) else [_DEAD]
+def lines(found: Facts) -> list[str]:
+    """The facts of `gather` as lines of a screen, 80 columns."""
+    shown = [] if found.get("is_live", True) else [_STOPPED]
     shown.append(_HEAD)
     for source in found["sources"]:
         shown += _source(source)
     if not found["sources"]:
-        shown.append("none: no [source.NAME] in the configuration, so every hint is refused")
+        shown.append("no sources: the configuration has no [source.NAME]; every hint is refused")
     return [
         *shown,
         f"Requests come from {found['in_control'] or 'no source'}.",
-        f"From none of them: {found['unknown_source']} unknown source, {found['wrong_length']} "
+        f"From others: {found['unknown_source']} unknown source, {found['wrong_length']} "
         f"wrong length, {found['wrong_magic']} wrong magic.",
-        f"Hellos {found['hellos']}, answers not taken {found['unsent']}.",
+        f"Hellos {found['hellos']}, answers not delivered {found['unsent']}.",
     ]
 
 
-def _source(source):
+def _source(source: Facts) -> list[str]:
     key, age = "none", "-"
     if source["key_made_s"]:
         key, age = fingerprint(source["key_fingerprint"]), span(source["key_age_s"])
@@ -113,15 +116,15 @@ def _source(source):
     return shown + [line for each in source["in_force"] for line in _held(each, source["fallback"])]
 
 
-def _held(each, fallbacks):
-    """The line of one quantity of one source, none when it has nothing in force."""
+def _held(each: Facts, fallbacks: Facts) -> list[str]:
+    """The line of one quantity of one source, if it is in force."""
     numbers = {name: number for number, name in h.QUANTITIES.items()}
     fallback_W = fallbacks.get(each["quantity"])
     then = f", then fallback {kW(fallback_W)}" if fallback_W is not None else ""
     words = {
         "valid": f", {each['valid_s']} s left{then}",
-        "fallback": ": fallback, nothing fresh",
-        "resting": f", {each['valid_s']} s left, rests on its energy quota",
+        "fallback": ": fallback, no fresh hint",
+        "resting": f", {each['valid_s']} s left, paused by its energy quota",
     }.get(each["state"])
     value = quantity(numbers[each["quantity"]], each["value_W"])
     return [] if words is None else [f"  {value}{words}"]

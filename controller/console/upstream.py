@@ -1,13 +1,15 @@
 """`firebreak upstream`: the command line of the gateway process (controller/upstream)."""
 
+from argparse import Namespace
+
 from controller.config.schema import BAUDS_BD
 from controller.system import cli
 
 LISTEN = "/run/firebreak-upstream/upstream.sock"
 
 
-def add(commands) -> None:
-    """Add `firebreak upstream` to the subparsers."""
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
     cli.add(
         commands,
         "upstream",
@@ -31,7 +33,7 @@ def add(commands) -> None:
     )
 
 
-def _run(arguments):
-    from controller.upstream import gateway  # with its libraries, which no other command needs
+def _run(arguments: Namespace) -> int:
+    from controller.upstream import gateway  # its libraries are slow to load
 
     return gateway.serve(arguments.run_dir, arguments.listen, arguments.serial, arguments.baud)

@@ -1,15 +1,13 @@
-"""The sources of the pages: journal, statistics and record of one controller, read only.
-
-`is_live` is True once a new tick was seen: pages of a dead controller look alike.
-"""
+"""The sources of the pages: journal, statistics and record of one controller, read only."""
 
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 
 from controller.journal import snapshot
 from controller.journal.history import History
-from controller.journal.ring import JournalError
+from controller.journal.ring import JournalError, JournalReader
 from controller.run import link_statistics, loop_statistics
 from controller.state import (
     alarms,
@@ -24,9 +22,10 @@ from controller.state import (
     trend,
     why,
 )
+from controller.state.base import Facts
 from controller.system import utc
 
-LIVE_S = 0.5  # so long a tick is waited for; a running controller makes one every 20 ms
+LIVE_S = 0.5  # wait for a tick; a running controller makes one every 20 ms
 POLL_S = 0.01
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "links")
 
@@ -36,8 +35,8 @@ def wait() -> None:
     time.sleep(POLL_S)
 
 
-def ticks(reader, pause) -> bool:
-    """True once a journal's reader has seen a new tick, False when none came within LIVE_S."""
+def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
+    """True once a journal has a new tick, False if no tick came within LIVE_S."""
     before = reader.newest()
     for _ in range(round(LIVE_S / POLL_S)):
         if reader.newest() != before:
@@ -47,57 +46,60 @@ def ticks(reader, pause) -> bool:
 
 
 class Watch:
-    """Call `update`, then `facts(page)`. Raises JournalError (one line) when there is no controller
-    to be seen.
+    """Call `update`, then `facts(page)`. `is_live`: the last `update` saw a new tick. Raises
+    JournalError (one line) if there is no controller.
     """
 
-    def __init__(self, run_directory, state_directory, clocks=None):
-        """clocks: utc.Clocks or a stand-in."""
+    def __init__(
+        self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None
+    ) -> None:
         self._run_directory, self._state_directory = run_directory, state_directory
         self._wall = utc.WallClock(clocks)
         self._ledger = proof_tests.Ledger(state_directory)
         self.shadow = snapshot.Shadow(os.path.join(run_directory, "journal"))
         self.shadow.reader.skip()
         self.is_live = False
-        self._history = self._recent = self._samples = None
+        self._history: History | None = None
+        self._recent: snapshot.Snapshot | None = None
+        self._samples: bands.Samples | None = None
 
-    def update(self, pause=wait) -> None:
-        """Wait for a new tick, for LIVE_S at most; the pages show the newest."""
+    def update(self, pause: Callable[[], object] = wait) -> None:
+        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick."""
         self.is_live = ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
 
-    def history(self):
+    def history(self) -> History:
         """History of the journal, extended to its newest keyframe."""
         if self._history is None:
             self._history = History(self.shadow, trend.sample_of)
-        return self._history.extend()
+        self._history.extend()
+        return self._history
 
-    def bands(self) -> dict:
+    def bands(self) -> Facts:
         """RMS powers in bands of frequency, over the last minute of the journal."""
-        if self._samples is None:
+        if self._samples is None or self._recent is None:
             self._recent = self.history().recent()
             self._samples = bands.Samples(self._recent)
         for frame in self._recent.follow():
             self._samples.feed(frame)
         return self._samples.facts()
 
-    def facts(self, page: str, span_s=trend.SPAN_S) -> dict:
+    def facts(self, page: str, span_s: int = trend.SPAN_S) -> Facts:
         """Plain data of one of PAGES; span_s: of the trend."""
-        recorded, more = record.opened(self._state_directory), {}
+        recorded = record.opened(self._state_directory)
         trouble = record.trouble(self._state_directory) if recorded is None else None
         if recorded is not None:
             try:
                 return self._made(page, recorded, span_s)
-            except sqlite3.Error as error:  # its first lines can be read, others cannot
+            except sqlite3.Error as error:  # only a part of the file can be read
                 trouble = str(error)
-        if trouble is not None:
-            more["record_trouble"] = trouble
-        return {**self._made(page, None, span_s), **more}
+        facts = self._made(page, None, span_s)
+        return facts if trouble is None else {**facts, "record_trouble": trouble}
 
-    def _made(self, page, recorded, span_s):
+    def _made(self, page: str, recorded: record.Record | None, span_s: int) -> Facts:
         shadow, boot_ms = self.shadow, self._wall.clocks.now_us() // 1000
-        make = {
+        make: Callable[[], Facts] = {
             "status": lambda: self._status(recorded),
             "why": lambda: why.facts(shadow),
             "alarms": lambda: alarms.facts(shadow, self.history(), recorded),
@@ -108,21 +110,21 @@ class Watch:
         }[page]
         return {**make(), "is_live": self.is_live, **self._utc(recorded)}
 
-    def _path(self, name):
+    def _path(self, name: str) -> str:
         return os.path.join(self._run_directory, name)
 
-    def _status(self, recorded):
+    def _status(self, recorded: record.Record | None) -> Facts:
         loop = loop_statistics.read(self._path("loop.stats"))
         now_us, _ = self._wall.poll()
         utc_us, source, _ = self._wall.label(now_us)
         tests = proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
-        summary = recorded and recorded.summary()
+        summary = recorded.summary() if recorded else None
         made = status.facts(self.shadow, self.history(), loop, summary)
         return {**made, "proof_tests": tests, "bands": self.bands()}
 
-    def _utc(self, recorded):
-        """The day, and since when the recorder is silent while the controller ticks; {} without a
-        record.
+    def _utc(self, recorded: record.Record | None) -> Facts:
+        """The UTC of now, and the last moment of a recorder that has stopped while the controller
+        ticks; {} without a record.
         """
         if recorded is None:
             return {}

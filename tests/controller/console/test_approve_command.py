@@ -36,7 +36,7 @@ def approve_(capsys, watched, *words):
     return run(capsys, f"approve {' '.join(words)}", "--run-dir", watched.folder)
 
 
-def test_it_shows_what_has_changed_and_what_to_type(capsys, watched):
+def test_it_shows_the_changes_and_the_command(capsys, watched):
     assert approve_(capsys, watched) == (
         1,
         [
@@ -51,10 +51,10 @@ def test_it_shows_what_has_changed_and_what_to_type(capsys, watched):
     cabinet = watched.rig.controller.cabinet
     assert cabinet.request_approval("anna", int(CODE, 16)) == 0
     watched.run(5)
-    assert approve_(capsys, watched) == (0, ["approved: nothing has changed"], [])
+    assert approve_(capsys, watched) == (0, ["approved: no change since then"], [])
 
 
-def test_the_console_shows_the_same_and_approves_it(capsys, watched):
+def test_the_console_shows_the_same_changes_and_approves_them(capsys, watched):
     seen = view.View(watched.folder, watched.folder, pause=lambda: None)
     seen.update()
     page = seen.page("approval", 0)
@@ -74,7 +74,7 @@ def test_only_the_last_part_of_many_changes_can_be_approved(watched, monkeypatch
     assert [(page.part, page.parts, page.seen) for page in parts] == [(0, 2, None), (1, 2, 7)]
 
 
-def test_of_nothing_it_compares_with_the_matrix():
+def test_without_an_approval_it_compares_with_the_matrix():
     header = {"safety_image": CONFIG.safety_image, "approved": b"", "device_crcs": {}}
     lines, _ = approve.changed(header)
     assert lines[0].startswith(approve.NOTHING) and all(line.isascii() for line in lines)
@@ -84,7 +84,7 @@ def test_of_nothing_it_compares_with_the_matrix():
 @pytest.mark.parametrize(
     "answer, code, words",
     [
-        (oc.ACCEPTED, 0, "accepted; `firebreak start`"),
+        (oc.ACCEPTED, 0, "accepted; turn the key to RUN, then `firebreak start`"),
         (oc.KEY_IN_RUN, 1, "turn the key out of RUN first"),
         (oc.OTHER_IMAGE, 1, "another configuration runs"),
         (oc.IS_APPROVED, 1, "it is approved already"),
@@ -101,5 +101,5 @@ def test_a_name_and_a_code_approve(capsys, watched, monkeypatch, answer, code, w
 
 
 @pytest.mark.parametrize("words", ["anna", "anna 123", "anna 123456789", "anna 1234567G"])
-def test_without_the_code_nothing_is_approved(capsys, watched, words):
-    refused(capsys, 2, "the code of 8 digits", f"approve {words} --run-dir", watched.folder)
+def test_a_missing_or_wrong_code_approves_nothing(capsys, watched, words):
+    refused(capsys, 2, "CODE is 8 characters", f"approve {words} --run-dir", watched.folder)

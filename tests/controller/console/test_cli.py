@@ -80,7 +80,7 @@ reset --run-dir {0}/absent | no controller answers in {0}/absent: {0}/absent/jou
 
 
 @pytest.mark.parametrize("argv, line", table(SYSTEM_ERRORS))
-def test_errors_of_the_system_are_words(capsys, tmp_path, argv, line):
+def test_errors_of_the_system_are_shown_in_words(capsys, tmp_path, argv, line):
     """ "[Errno 2] No such file or directory: ''" was printed."""
     (tmp_path / "file").write_text("")
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
@@ -127,7 +127,7 @@ def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, started, nam
     assert named == (state == two_copies.UNREADABLE)
 
 
-def test_no_store_is_loaded_while_another_controller_writes_it(capsys, tmp_path, monkeypatch):
+def test_a_store_that_another_controller_writes_is_not_loaded(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(two_copies, "HOLD_S", 0.1)
     monkeypatch.setattr(two_copies, "HOLD_PAUSE_S", 0.1)
     monkeypatch.setattr(two_copies.Store, "load", lambda self: 1 / 0)
@@ -138,13 +138,13 @@ def test_no_store_is_loaded_while_another_controller_writes_it(capsys, tmp_path,
     os.close(held)
 
 
-RESTS = "; the cabinet rests until `firebreak start`"
+STANDBY = "; the cabinet is in standby until `firebreak start`"
 
 
-def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_path):
+def test_prepare_makes_a_clean_store_and_never_replaces_one(capsys, tmp_path):
     for place, what in (tmp_path / "new", "the folder and the first"), (tmp_path, "the first"):
         made = ", ".join([str(place / name) for name in two_copies.COPIES])
-        words = f"made {what} store: {made}{RESTS}"
+        words = f"made {what} store: {made}{STANDBY}"
         assert run(capsys, "prepare --state-dir", place) == (0, [words], [])
         loaded = two_copies.Store(str(place)).load()
         assert (loaded.state, loaded.record) == (two_copies.CLEAN, Record(rest=(4, "")))
@@ -158,12 +158,13 @@ def test_prepare_makes_a_clean_store_once_and_never_replaces_one(capsys, tmp_pat
 
 
 @pytest.mark.parametrize("trace", ["record.db", "trips.log", "proof_tests.jsonl"])
-def test_a_cabinet_that_has_run_is_prepared_anew_with_the_key_only(capsys, tmp_path, trace):
-    """Its lost store may have held a latch; whoever could write files made it clean."""
+def test_a_new_store_of_a_cabinet_that_has_run_needs_the_key(capsys, tmp_path, trace):
+    """The lost store may have held a latch, and writing files must not clear it."""
     (tmp_path / trace).write_bytes(b"")
     made = ", ".join([str(tmp_path / name) for name in two_copies.COPIES])
     words = (
-        f"made the first store: {made}; it has run before ({trace}), so it asks for the key{RESTS}"
+        f"made the first store: {made}; the cabinet has run before ({trace}), so it needs the key"
+        f"{STANDBY}"
     )
     assert run(capsys, "prepare --state-dir", tmp_path) == (0, [words], [])
     loaded = two_copies.Store(str(tmp_path)).load()
@@ -173,8 +174,8 @@ def test_a_cabinet_that_has_run_is_prepared_anew_with_the_key_only(capsys, tmp_p
     assert bench.key(1).standing == []
 
 
-def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path):
-    """A mistyped path got a store of its own, and the cabinet asked for the key."""
+def test_prepare_makes_no_parent_folders(capsys, tmp_path):
+    """A mistyped path got a store of its own, and the cabinet needed the key."""
     (tmp_path / "file").write_text("")
     for above in (tmp_path / "absent", tmp_path / "file"):
         words = f"--state-dir {above}/state: {above} is no folder"
@@ -183,8 +184,8 @@ def test_prepare_makes_no_folders_above_its_own(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("before", [None, "eve"])
-def test_a_prepared_cabinet_rests_until_somebody_starts_it(capsys, tmp_path, before):
-    """Also in the place of a lost store: its lock-out was lost with it, and the cabinet closed."""
+def test_a_prepared_cabinet_is_in_standby_until_a_start(capsys, tmp_path, before):
+    """Also after a lost store: its lock-out was lost, and the cabinet closed."""
     if before is not None:
         two_copies.Store(str(tmp_path)).save(Record(locked_out=before))
         for name in two_copies.COPIES:
@@ -232,8 +233,8 @@ def test_lock_out(capsys, monkeypatch, tmp_path, answer, code, words):
         asked = answered(monkeypatch, operator_client, "lock_out", answer)
         found, out, err = run(capsys, f"lock-out anna{option} --run-dir", tmp_path)
         assert (found, err, len(out)) == (code, [], 1) and words in out[0]
-        tells = out[0].endswith("accepted: start it with `firebreak start`")
-        assert tells == (code == 0 and not is_locked)
+        is_remedy_shown = out[0].endswith("accepted: start it with `firebreak start`")
+        assert is_remedy_shown == (code == 0 and not is_locked)
         assert asked == [(str(tmp_path / "command.sock"), "anna", is_locked)]
 
 
@@ -257,7 +258,7 @@ def test_start_stop_and_lamp_test(capsys, monkeypatch, tmp_path, what):
         assert asked == [(str(tmp_path / "command.sock"), number)]
 
 
-def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
+def test_a_start_shows_its_missing_condition(capsys, monkeypatch, tmp_path):
     rig = VirtualRig(configuration.load(EXAMPLE), lambda t_s: 300_000.0, 1)
     cabinet = rig.controller.cabinet
     path = str(tmp_path / "journal")
@@ -266,7 +267,7 @@ def test_a_start_says_what_keeps_it_open_now(capsys, monkeypatch, tmp_path):
     rig.plant.key_run = False
     rig.run(5)
     closes = "it closes once the checklist is complete; now it waits for R701 interlock, row 47a"
-    stays = "nothing is closed, and it stays so"
+    stays = "the contactors are open and stay open"
     for start, stop in ((closes, stays), ("it is running", "it ramps to zero and opens")):
         assert run(capsys, "start --run-dir", tmp_path)[1] == [f"start: accepted: {start}"]
         assert run(capsys, "stop --run-dir", tmp_path)[1] == [f"stop: accepted: {stop}"]
@@ -315,20 +316,20 @@ def test_test_mode(capsys, monkeypatch, tmp_path, answer, code, words):
     assert out[0].startswith("test mode: ") and words in out[0]
     path = str(tmp_path / "command.sock")
     assert (asked, reached) == ([(path, operator_commands.TEST_MODE)], [(path,)])
-    assert "key is out of RUN" in questions[0] and "60 s from now" in questions[1]
+    assert "key out of RUN" in questions[0] and "60 s from now" in questions[1]
 
 
 def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, operator_client, "reach", None)
     monkeypatch.setattr(operator_client, "ask", None)
     words = "test mode: not confirmed, nothing was done"
-    for said in ("", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"):
-        questions = typed(monkeypatch, *(said.split(",") if said else ()))
+    for answers in ("", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"):
+        questions = typed(monkeypatch, *(answers.split(",") if answers else ()))
         refused(capsys, 1, words, "test-mode --run-dir", tmp_path)
-        assert len(questions) == (2 if said.startswith("TEST") else 1)
+        assert len(questions) == (2 if answers.startswith("TEST") else 1)
 
 
-def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch, tmp_path):
+def test_a_closed_input_is_no_confirmation_and_no_password(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdin", None)
     answered(monkeypatch, operator_client, "reach", None)
     refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
@@ -339,21 +340,21 @@ def test_a_closed_input_confirms_nothing_and_is_no_password(capsys, monkeypatch,
     )
 
 
-def test_test_mode_asks_nothing_without_a_controller(capsys, monkeypatch, tmp_path):
-    """Nobody has to turn a key to learn that nothing runs."""
+def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path):
+    """A person must not turn the key before the command finds that no controller runs."""
     questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
     refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
     with sockets.bound(path, "") as listening:
         operator_client.reach(path)
         with pytest.raises(BlockingIOError):  # nothing was sent
             listening.recv(1)
-    words = f"answers in {tmp_path}: command.sock: Connection refused"  # it is left over
+    words = f"answers in {tmp_path}: command.sock: Connection refused"  # an old socket
     refused(capsys, 3, words, "test-mode --run-dir", tmp_path)
     assert questions == []
 
 
 def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
-    """On a box the socket is 0600 of the user firebreak; root, who runs tests, has access."""
+    """On a box the socket is 0600 of the user firebreak; the tests run as root."""
     commands = [f"{what} --run-dir" for what in (*ACCEPTED, "lock-out anna", "test-mode")]
     for each in commands:
         refused(capsys, 3, "no controller answers in", each, tmp_path)
@@ -363,7 +364,7 @@ def test_commands_need_a_controller_and_its_user(capsys, monkeypatch, tmp_path):
         refused(capsys, 3, "put sudo -u firebreak before it", each, tmp_path)
 
 
-def test_a_wrong_command_line_is_one_line(capsys, tmp_path):
+def test_a_wrong_command_line_is_refused_in_one_line(capsys, tmp_path):
     for name, shown in ("Anna!", "'Anna!'"), ("", "''"), ("a" * 99, f"'{'a' * 20}'"):
         words = f"firebreak: {shown} is no name of a user; allowed 1 .. 16 of a-z"
         refused(capsys, 2, words, "lock-out --run-dir", tmp_path, name)
@@ -382,10 +383,10 @@ record --history-MB 7 | from 8 to 65536 ; record --capture-after-s 601 | from 1 
 
 
 def test_help_and_a_wrong_command_list_every_command(capsys):
-    (done, helped, _), (code, _, said) = run(capsys, "--help"), run(capsys, "launch")
+    (done, helped, _), (code, _, refusal) = run(capsys, "--help"), run(capsys, "launch")
     assert (done, code) == (0, 2)
     for name in cli.COMMANDS:
-        assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in said[0]
+        assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in refusal[0]
         code, out, err = run(capsys, name, "--help")
         assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
 
@@ -404,9 +405,7 @@ class Full(io.StringIO):
         raise io.UnsupportedOperation
 
 
-def test_an_output_without_room_is_code_3_and_a_reader_that_stops_early_no_error(
-    capsys, monkeypatch
-):
+def test_a_full_output_is_code_3_and_a_closed_pipe_no_error(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Full())
     for argv in ("check", EXAMPLE), ("--help",), ("console-user list --state-dir .",):
         refused(capsys, 3, "the output cannot be written: No space left", *argv)
@@ -419,13 +418,13 @@ def test_a_closed_output_is_code_3_and_a_controller_needs_none(capsys, monkeypat
     monkeypatch.setattr(sys, "stdout", None)
     for argv in ("check", EXAMPLE), ("status",), ("key create site_ems --state-dir .",):
         refused(capsys, 3, "the output cannot be written: it is closed", *argv)
-    assert list(tmp_path.iterdir()) == [], "no key was made that nobody can see"
+    assert list(tmp_path.iterdir()) == [], "no hidden key was made"
     refused(capsys, 2, "absent.toml", "run", tmp_path / "absent.toml")
 
 
-def test_an_unseen_key_that_cannot_be_withdrawn_is_named(capsys, monkeypatch, tmp_path):
+def test_a_key_that_was_not_shown_and_stays_stored_is_named(capsys, monkeypatch, tmp_path):
     answered(monkeypatch, keys, "withdraw", keys.KeyStoreError("read-only"))
     monkeypatch.setattr(sys, "stdout", Full())
-    words = "No space.*; the key of site_ems is stored but was shown to nobody: firebreak key"
+    words = "No space.*; the key of site_ems is stored but was not shown: firebreak key"
     refused(capsys, 3, f"{words} revoke", "key create site_ems --state-dir", tmp_path)
     assert [path.name for path in (tmp_path / "keys").glob("*.key")] == ["site_ems.key"]

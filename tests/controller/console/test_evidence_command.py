@@ -1,4 +1,4 @@
-"""`firebreak evidence`: each part in each form, its exit codes."""
+"""`firebreak evidence`: each part in each format, and its exit codes."""
 
 import json
 
@@ -20,7 +20,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_part_in_each_form(capsys, part):
+def test_each_part_in_each_format(capsys, part):
     facts, title = PARTS[part]
     code, lines, _ = run(capsys, f"evidence --{part}")
     assert (code, lines[0]) == (0, f"# {title.text}")
@@ -33,7 +33,7 @@ def test_a_part_in_each_form(capsys, part):
 @pytest.mark.parametrize(
     "part, module, names", [("hazards", hazard_log, "facts"), ("faults", fault_table, "missing")]
 )
-def test_what_is_missing_ends_with_1(capsys, monkeypatch, part, module, names):
+def test_a_missing_link_is_code_1(capsys, monkeypatch, part, module, names):
     gaps = {"facts": HAZARDS | {"gaps": ["a gap"]}, "missing": ["a signal"]}
     monkeypatch.setattr(module, names, lambda *given: gaps[names])
     assert run(capsys, f"evidence --{part}")[0] == 1

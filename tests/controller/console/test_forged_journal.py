@@ -1,4 +1,4 @@
-"""A journal of right checksums that another program made: one line, no memory for its word."""
+"""A journal with right checksums and wrong contents: refused in one line, without much memory."""
 
 import os
 import resource
@@ -16,7 +16,7 @@ from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 
 COMMANDS = "status", "links", "sources", "approve", "reset", "proof-test list"
-MEMORY_BYTES = 300 << 20  # beside what the test itself has
+MEMORY_BYTES = 300 << 20  # more than the test itself uses
 RING_BYTES = 1 << 18
 
 
@@ -64,7 +64,7 @@ def test_a_sound_journal_is_read(tmp_path, sound):
 
 @pytest.mark.parametrize("number", [70_000, 10**8, 2**32 - 1])
 @pytest.mark.parametrize("place", [0, 2, 3])
-def test_an_absurd_count(tmp_path, sound, place, number):
+def test_an_impossible_count_is_refused(tmp_path, sound, place, number):
     """34 kB made `status` take 10.5 GB."""
     counts = [number if at == place else count for at, count in enumerate(sound[1])]
     forged(tmp_path, sound, counts=counts)
@@ -76,7 +76,7 @@ FORGED = (None, 2**40, [["a"]], {"a": 1}, BIG)
 
 
 @pytest.mark.parametrize("word", sorted(header_form.FORMS))
-def test_each_word_of_another_form_or_missing(tmp_path, sound, word):
+def test_each_word_that_is_malformed_or_missing(tmp_path, sound, word):
     for value in FORGED:
         forged(tmp_path, sound, header={**sound[0], word: value})
         assert code(tmp_path) == 0, value
@@ -86,14 +86,14 @@ def test_each_word_of_another_form_or_missing(tmp_path, sound, word):
 
 @pytest.mark.parametrize("number", [2**31 - 1, -1, 100_000])
 @pytest.mark.parametrize("place", range(8))
-def test_each_number_at_the_head_of_the_limit_image(tmp_path, sound, place, number):
+def test_each_wrong_number_at_the_head_of_the_limit_image(tmp_path, sound, place, number):
     image = array("i", sound[0]["safety_image"])
     image[place] = number
     forged(tmp_path, sound, header={**sound[0], "safety_image": image})
     assert code(tmp_path) == 0
 
 
-def test_a_header_as_large_as_allowed_and_larger(tmp_path, sound):
+def test_a_header_of_the_largest_size_and_larger(tmp_path, sound):
     for extra, words in ((0, None), (header_form.HEADER_BYTES_MAX, "larger than any")):
         forged(tmp_path, sound, header={**sound[0], "more": bytes(extra)})
         if words:
@@ -103,5 +103,5 @@ def test_a_header_as_large_as_allowed_and_larger(tmp_path, sound):
 
 
 @pytest.mark.parametrize("content", [b"\0" * (64 << 20), msgpack.packb({"tick_ms": "x"})])
-def test_an_approved_image_that_is_a_bomb_or_no_image_is_none(content):
+def test_an_oversized_or_damaged_approved_image_is_none(content):
     assert approval.unpacked(zlib.compress(content)) == {}

@@ -66,7 +66,7 @@ def test_a_granted_and_a_refused_hint(ask):
     assert can_do.startswith(" can do now ") and "exit code 1" in last
 
 
-def test_a_heartbeat_says_how_long_it_counts_and_json_has_the_same_fields(site, ask):
+def test_a_heartbeat_shows_its_validity_and_json_has_the_same_fields(site, ask):
     site.bench.tick()
     code, out, err = ask("hint --source cloud --heartbeat --for 1min --purpose 7")
     assert (code, err, out[0]) == (0, [], "GRANTED H1 heartbeat.")
@@ -97,9 +97,9 @@ def test_every_quantity(ask):
 
 
 WRONG = r"""
- | exactly one thing: --charge-max, .* or --heartbeat
---charge-max 1kW --import-max 1kW --for 9s | exactly one thing
---charge-max 1kW --heartbeat | exactly one thing
+ | exactly one of --charge-max, .* or --heartbeat
+--charge-max 1kW --import-max 1kW --for 9s | exactly one of
+--charge-max 1kW --heartbeat | exactly one of
 --power -9999MW --for 9s | --power '-9999MW' .* -1000000000 \.\.
 --power -.5kW --for 9s | --power '-[.]5kW' .* a number with W, kW, MW
 --charge-max 1kW | --for TIME is missing ; --heartbeat | --for TIME is missing
@@ -116,7 +116,7 @@ WRONG = r"""
 """
 
 
-def test_a_wrong_hint_is_one_line(capsys, tmp_path):
+def test_a_wrong_hint_is_refused_in_one_line(capsys, tmp_path):
     where = "--state-dir", tmp_path, "--run-dir", tmp_path
     for argv, words in table(WRONG):
         refused(capsys, 2, words, f"hint --source site_ems {argv}", *where)
@@ -132,8 +132,8 @@ def test_no_controller_and_no_answer(site, ask, capsys, monkeypatch, tmp_path):
         assert (code, out, len(err)) == (3, [], 1) and words in err[0]
 
 
-def test_a_flooded_queue_is_said_to_be_full(site, ask, capsys, monkeypatch):
-    """A sender that does not block would spin behind those that block."""
+def test_a_full_queue_is_reported(site, ask, capsys, monkeypatch):
+    """A sender that does not block would spin while others block."""
     with hint_client.sender(1.5) as one:
         assert one.gettimeout() is None and os.get_blocking(one.fileno())
         assert one.getsockname().startswith(b"\0")
@@ -149,7 +149,7 @@ def test_a_flooded_queue_is_said_to_be_full(site, ask, capsys, monkeypatch):
     assert ask(HEARTBEAT)[0] == 0
 
 
-def test_a_rotation_helps_when_sequences_are_used_up(site, ask):
+def test_a_new_key_is_the_remedy_for_used_up_sequences(site, ask):
     site.bench.tick()
     with site.client() as client:
         nonce, now_ms = site.listener.desk.nonce, site.bench.now_us // 1000
@@ -174,7 +174,7 @@ def test_a_key_is_printed_once_and_works_at_once(site, ask):
     assert re.search(r"site_ems +[0-9a-f]{8} +\d+ s +-", listed[-1])
 
 
-def test_a_rotation_shows_in_list_and_sources(site, ask, capsys):
+def test_list_and_sources_show_a_rotation(site, ask, capsys):
     def page():
         code, out, _ = run(capsys, "sources --run-dir", site.run_dir)
         assert code == 0
@@ -185,17 +185,17 @@ def test_a_rotation_shows_in_list_and_sources(site, ask, capsys):
     assert ask("key rotate site_ems")[0] == 0
     assert re.search(f"{old}.* 2[34] h left", ask("key list")[1][-1])
     assert "the previous key is valid" in page()
-    ask(HEARTBEAT)  # with the new key: the end of the old one
+    ask(HEARTBEAT)  # the first use of the new key ends the old key
     assert "the previous key" not in page()
-    ended = r", ended: the new one is in use \(after a restart: 2[34] h left\)"
+    ended = r", ended: the new key is in use \(after a restart: 2[34] h left\)"
     assert re.search(old + ended, ask("key list")[1][-1])
-    site.listener.close()  # the store alone does not know of it
+    site.listener.close()  # without a controller the first use is unknown
     listed = run(capsys, "key list", *places(site))[1][-1]
     assert re.search(old + ", 2[34] h left$", listed)
     site.reopen({})
 
 
-def test_key_refusals_and_a_key_for_a_source_the_configuration_lacks(site, capsys, ask):
+def test_refused_keys_and_a_key_for_an_unknown_source(site, capsys, ask):
     for argv, words in table("""
 create cloud | key rotate cloud ; rotate nobody | key create nobody ; revoke nobody | has no key
 create NO | not a name
@@ -203,8 +203,8 @@ create NO | not a name
         refused(capsys, 2, words, f"key {argv}", *places(site))
     code, out, err = ask("key create nobody")
     assert (code, len(out), len(err)) == (1, 1, 2)
-    assert "its configuration has no such source (key kept, " in err[-1]
-    assert err[-1].endswith("; else: firebreak key revoke nobody)")
+    assert "its configuration has no such source (the key is stored; " in err[-1]
+    assert err[-1].endswith("; otherwise: firebreak key revoke nobody)")
     code, out, err = ask("key revoke nobody")
     assert (code, out, len(err)) == (0, [], 1)
     assert err[0].endswith("no such source; the key is removed")
@@ -213,10 +213,10 @@ create NO | not a name
 
 def test_keys_without_a_controller(capsys, tmp_path):
     where = "--run-dir", tmp_path, "--state-dir"
-    line = f"firebreak: no keys in {tmp_path}/keys; --state-dir DIR reads others"
+    line = f"firebreak: no keys in {tmp_path}/keys; --state-dir DIR reads another folder"
     code, out, err = run(capsys, "key list", *where, tmp_path)
     assert (code, len(out), err) == (0, 1, [line])
-    words = f"{tmp_path}/nowhere: no such state directory; --state-dir DIR names another"
+    words = f"{tmp_path}/nowhere: no such state directory; give another --state-dir"
     for action in ("list", "create site_ems", "rotate site_ems", "revoke site_ems"):
         refused(capsys, 2, words, f"key {action}", *where, tmp_path / "nowhere")
     code, out, err = run(capsys, "key create site_ems", *where, tmp_path)
@@ -226,8 +226,8 @@ def test_keys_without_a_controller(capsys, tmp_path):
     assert (code, len(out)) == (1, 1) and "others may read it" in err[0]
 
 
-def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeypatch):
-    """440 kW of a dead controller was shown as in force for ever, with exit code 0."""
+def test_the_page_of_sources_of_a_live_and_a_dead_controller(site, ask, capsys, monkeypatch):
+    """440 kW of a dead controller stayed in force on the page, with exit code 0."""
     site.run()
     for argv in (
         "scheduler --power=20kW --for 60s",
@@ -240,7 +240,7 @@ def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeyp
     counts = r"site_ems +grid_cap +[0-9a-f]{8} .* 1 +0 +1 +0\n  last: H31 valid for too long"
     assert re.search(f"{counts}, sequence 2", "\n".join(out))
     assert "  import <= 400 kW, 41 s left, then fallback 350 kW" in out
-    assert "  charge <= 50 kW: fallback, nothing fresh" in out
+    assert "  charge <= 50 kW: fallback, no fresh hint" in out
     assert "Requests come from scheduler." in out
     code, out, _ = run(capsys, "sources --json --run-dir", site.run_dir)
     facts = json.loads(out[0])
@@ -248,7 +248,7 @@ def test_the_page_of_sources_and_of_a_dead_controller(site, ask, capsys, monkeyp
     monkeypatch.setattr(watch, "wait", lambda: None)
     code, out, err = run(capsys, "sources --run-dir", site.run_dir)
     assert (code, err) == (1, [])
-    assert out[0].startswith("NOT TICKING: nothing of this is in force any more")
+    assert out[0].startswith("NOT TICKING: no hint is in force")
     code, out, _ = run(capsys, "sources --json --run-dir", site.run_dir)
     assert code == 1 and json.loads(out[0])["is_live"] is False
 
@@ -280,7 +280,7 @@ def spoilt(content):
     yield content[:last_code_at] + b"\xff" + content[last_code_at + 1 :]
 
 
-def test_damaged_statistics_are_none_or_a_page(site, capsys):
+def test_damaged_statistics_never_break_a_page(site, capsys):
     """The console died of JSONDecodeError, KeyError, TypeError or UnicodeDecodeError."""
     site.bench.tick()
     site.step()

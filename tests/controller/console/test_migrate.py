@@ -1,4 +1,4 @@
-"""What `firebreak migrate` says of an earlier version's files."""
+"""`firebreak migrate` on the files of an earlier version."""
 
 import os
 from dataclasses import replace
@@ -26,7 +26,7 @@ def kept(tmp_path):
     return tmp_path
 
 
-def told(capsys, folder, cabinet=EXAMPLE):
+def migrated(capsys, folder, cabinet=EXAMPLE):
     code = main(["migrate", str(cabinet), "--state-dir", str(folder)])
     out, err = capsys.readouterr()
     return code, out.splitlines(), err
@@ -41,12 +41,12 @@ CARRIED = (
 )
 
 
-def test_everything_of_an_earlier_version_is_named_and_stays(kept, capsys):
+def test_every_file_of_an_earlier_version_is_named_and_kept(kept, capsys):
     before = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
-    code, lines, _ = told(capsys, kept)
+    code, lines, _ = migrated(capsys, kept)
     assert (code, lines[:5]) == (1, list(CARRIED))
     assert lines[5:] == [
-        "to do    the limits were approved by nobody: key out of RUN, then firebreak approve"
+        "to do    the limits are not approved: key out of RUN, then firebreak approve"
     ]
     assert {path: path.stat().st_mtime_ns for path in kept.rglob("*")} == before
 
@@ -54,7 +54,7 @@ def test_everything_of_an_earlier_version_is_named_and_stays(kept, capsys):
 def test_nothing_is_left_once_the_limits_are_approved(tmp_path, capsys):
     record = replace(approved(configuration.load(EXAMPLE)), path_delay=("0badcafe", 182))
     two_copies.Store(str(tmp_path)).save(record)
-    code, lines, _ = told(capsys, tmp_path)
+    code, lines, _ = migrated(capsys, tmp_path)
     assert code == 0 and all(line.startswith("carried ") for line in lines)
     assert lines[0].endswith("latches none, path delay 182 ms")
 
@@ -80,39 +80,39 @@ def broken_ledger(folder):
 
 
 @cases("""spoil words
-    spoil_store  "the first start with it asks for the key"
+    spoil_store  "the first start needs the key"
     open_key  "site_ems.key: others may read it"
     open_user  "anna.user: others may read it"
     no_record  "not a database"
     broken_ledger  "firebreak proof-test verify" """)
-def test_what_this_version_cannot_use_is_to_do(spoil, words, kept, capsys):
+def test_an_unusable_file_is_a_step_to_do(spoil, words, kept, capsys):
     spoil(kept)
-    code, lines, _ = told(capsys, kept)
+    code, lines, _ = migrated(capsys, kept)
     assert code == 1 and len(lines) == 6
     assert [line.startswith("to do ") for line in lines] == [False] * 4 + [True] * 2
     assert words in lines[4]
 
 
-def test_who_sent_hints_by_the_old_group_is_named_once(kept, capsys, monkeypatch):
+def test_each_sender_of_the_old_group_is_named_once(kept, capsys, monkeypatch):
     groups = {
         "firebreak": {0: "firebreak", 1: "firebreak-upstream", 2: "anna", 3: "bert"},
         "firebreak-hints": {3: "bert"},
     }
     monkeypatch.setattr(sockets, "members", lambda group: groups[group])
-    todo = [line for line in told(capsys, kept)[1] if line.startswith("to do ")]
+    todo = [line for line in migrated(capsys, kept)[1] if line.startswith("to do ")]
     assert len(todo) == 2 and todo[0].endswith("sudo usermod -aG firebreak-hints anna")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_file_of_another_user_is_named_and_not_given_away(kept, capsys):
+def test_a_file_of_another_user_is_named_and_kept(kept, capsys):
     os.chown(kept / "keys" / "site_ems.key", 1, 1)
-    lines = told(capsys, kept)[1]
+    lines = migrated(capsys, kept)[1]
     assert any("site_ems.key: belongs to another user" in line for line in lines)
     assert (kept / "keys" / "site_ems.key").stat().st_uid == 1
 
 
-def test_a_configuration_that_this_version_refuses_is_one_line(kept, capsys, tmp_path):
-    lines = told(capsys, kept, tmp_path / "none.toml")[1]
+def test_a_refused_configuration_is_one_line(kept, capsys, tmp_path):
+    lines = migrated(capsys, kept, tmp_path / "none.toml")[1]
     assert len(lines) == 6 and lines[5].startswith("to do ") and "none.toml" in lines[5]
-    code, lines, err = told(capsys, tmp_path / "none")
+    code, lines, err = migrated(capsys, tmp_path / "none")
     assert (code, lines) == (3, []) and "No such file or directory" in err

@@ -1,4 +1,4 @@
-"""Who somebody at a shell is: the own login name, or a password."""
+"""The identity of a person at a shell: the own login name, or a password."""
 
 import io
 import os
@@ -57,15 +57,15 @@ def test_a_wrong_password_does_nothing_and_delays_the_next(place, capsys, monkey
     assert noted(place) == [("FAIL", "anna at a shell: login failed, number 1")]
 
 
-def test_a_refusal_waits_for_no_recorder(place, capsys, monkeypatch):
+def test_a_refusal_does_not_wait_for_a_recorder(place, capsys, monkeypatch):
     typed(monkeypatch, "x")
     answered(monkeypatch, spool, "put", OSError(28, "No space left on device"))
     code, _, err = run(capsys, "lock-out anna", *place.more)
     assert (code, err[0]) == (1, "firebreak: NOT RECORDED: No space left on device")
 
 
-def test_an_operator_has_the_own_login_name_alone(place, capsys, monkeypatch):
-    """The kernel tells the controller who it is; the run folder is somebody else's."""
+def test_an_operator_may_use_only_the_own_login_name(place, capsys, monkeypatch):
+    """The kernel proves the user; the run folder belongs to another user."""
     monkeypatch.setattr(os, "geteuid", lambda: os.stat(place.run_dir).st_uid + 1)
     login = pwd.struct_passwd(("anna", "x", 1, 1, "", "/", "sh"))
     monkeypatch.setattr(pwd, "getpwuid", lambda _: login)
@@ -75,5 +75,5 @@ def test_an_operator_has_the_own_login_name_alone(place, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["Anna", "", "a" * 17])
-def test_what_is_no_name_is_refused(place, capsys, name):
+def test_an_invalid_name_is_refused(place, capsys, name):
     refused(capsys, 2, "is no name of a user", "lock-out", name, *place.more)

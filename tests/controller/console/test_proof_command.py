@@ -104,7 +104,7 @@ class Commands:
         open_journal(str(self.folder / "journal"), CONFIG, core, 4 << 20).close()
 
 
-def test_a_test_is_recorded_and_the_recorder_told(ledger):
+def test_a_test_goes_into_ledger_and_record(ledger):
     code, out, err = ledger.record()
     assert (code, err) == (0, "") and out.split()[-1] == ledger.found.head
     assert out.startswith("test 1 (record 2): row 1 passed on 2026-03-14 by J. Doe, 120 ms; hash ")
@@ -127,19 +127,21 @@ WRONG = r"""
 {"more": ("--date", "x")} | a day is written 2026-03-14
 {"site": "nowhere.toml"} | nowhere.toml: cannot be
 """
-NOBODY = 'tester "{}" names nobody; allowed is a name with credentials'
+NO_NAME = 'tester "{}" is no name; allowed is a name with credentials'
 
 
-def test_a_wrong_test_is_one_line_and_nothing_is_written(ledger):
-    nobody = [({"tester": text}, NOBODY.format(text)) for text in "none,N. N.,tbd,x,n/a".split(",")]
+def test_a_wrong_test_is_refused_in_one_line(ledger):
+    no_name = [
+        ({"tester": text}, NO_NAME.format(text)) for text in "none,N. N.,tbd,x,n/a".split(",")
+    ]
     long = {"reaction_ms": "1" * 99}, f'"{"1" * 40}...": allowed'
-    for values, words in [*table(WRONG), *nobody, long]:
+    for values, words in [*table(WRONG), *no_name, long]:
         code, out, err = ledger.record(**values)
         assert (code, out) == (2, "") and words in err and "\n" not in err, (values, err)
     assert not ledger.tests
 
 
-def test_a_row_that_is_armed_elsewhere_is_not_armed_here(ledger, tmp_path):
+def test_a_row_of_another_site_is_not_armed(ledger, tmp_path):
     files = SiteFiles(tmp_path, PYLONTECH)
     code, _, err = ledger.record("18", site=files.paths[2])
     planned = proof_plan.plan(files.load())
@@ -153,12 +155,12 @@ def test_a_row_that_is_armed_elsewhere_is_not_armed_here(ledger, tmp_path):
     assert ledger.list()[0] == 3 and ledger.verify()[0] == 3
 
 
-def test_an_unsteered_clock_is_said_and_an_impossible_one_is_refused(ledger, now):
+def test_an_unsteered_clock_is_reported_and_an_impossible_one_refused(ledger, now):
     now.append((NOW[0], "rtc"))
     code, _, err = ledger.record()
     assert code == 0 and ledger.tests[-1].clock == "rtc"
     assert "the clock is not synchronised (rtc): the date 2026-03-14 is uncertain" in err
-    impossible = "the clock says 1970-01-01T00:00:00Z, which cannot be"
+    impossible = "the clock shows 1970-01-01T00:00:00Z, which is impossible"
     for moment, words in (
         ((0, "unknown"), impossible),
         ((NOW[0] - 1_000_000, "ntp"), "the last record is of 2026-03-14T02:07:31Z"),
@@ -169,25 +171,25 @@ def test_an_unsteered_clock_is_said_and_an_impossible_one_is_refused(ledger, now
     now.append(NOW)
     assert ledger.add_every_row().list()[0] == 0
     now.append((0, "unknown"))
-    late = "tests may be late that are not called so"
+    late = "more tests may be overdue"
     assert ledger.list()[::2] == (1, f"firebreak: {impossible}: {late}")
 
 
 SLOWER = "12b 20000 12w 20000 12w 188 1 650 1w 650 6 900000 44 46000 44w 46000 8 60000 44b 4000"
 
 
-def test_the_time_of_a_slower_stage_of_the_row_is_not_allowed(ledger):
+def test_a_stage_may_not_take_the_time_of_a_slower_stage(ledger):
     pairs = SLOWER.split()
     for row, reaction_ms in zip(pairs[::2], pairs[1::2]):
         code, out, err = ledger.record(row, reaction_ms=reaction_ms)
         assert (code, out) == (2, "")
         assert f"row {row} with {reaction_ms} ms is slower than allowed" in err
-    # a test in which nothing came has failed
+    # a test without a reaction has failed
     assert ledger.record("12w", reaction_ms=0, result="failed")[::2] == (0, "")
 
 
-def test_a_ledger_from_before_stages_were_tested_apart_is_read(ledger):
-    """A record of a row counts for the rest of the row, by the time allowed now."""
+def test_a_ledger_without_tests_of_stages_is_read(ledger):
+    """A record of a row counts for its stages without a test, with the present allowed time."""
     moment = "2026-03-14", "2026-03-14T02:07:31Z", "ntp"
     for row, reaction_ms in (("12", 18_400), ("1", 650), ("2", 0)):
         line = (pl.TEST, row, *moment, "A", reaction_ms, "passed", "")
@@ -213,15 +215,15 @@ def test_a_reaction_over_the_time_chain_has_failed(ledger):
 
 
 @pytest.mark.parametrize("site", [SITE, None])
-def test_a_reaction_that_is_too_soon_is_not_recorded_as_passed(ledger, site):
-    """Seconds typed for milliseconds."""
+def test_an_impossibly_fast_reaction_is_not_recorded_as_passed(ledger, site):
+    """For example seconds instead of milliseconds."""
     ledger.open_journal()
     soon = "6b 900 899_960 ; 46 1 900_980 ; 46 901 900_980 ; 40 3 480 ; 2 159 160"
     for row, typed, soonest_ms in map(str.split, soon.split(" ; ")):
         latest_ms, soonest_ms = proof_plan.allowed_ms(CONFIG)[row], int(soonest_ms)
         code, out, err = ledger.record(row, reaction_ms=typed, site=site)
-        sooner = f"row {row} with {typed} ms is sooner than its debounce and silence let it trip"
-        line = f"{sooner}: allowed is {soonest_ms} .. {latest_ms} ms; is it in ms?"
+        faster = f"row {row} with {typed} ms is faster than its debounce and silence time"
+        line = f"{faster}: allowed is {soonest_ms} .. {latest_ms} ms; is it in ms?"
         assert (code, out, err) == (2, "", f"firebreak: {line}")
         assert ledger.record(row, reaction_ms=typed, result="failed", site=site)[0] == 0
         assert ledger.record(row, reaction_ms=soonest_ms, site=site)[::2] == (0, "")
@@ -234,7 +236,7 @@ def parts_ms(stage, loaded, *names):
 
 @pytest.mark.parametrize("files_of", [FIREBREAK, PYLONTECH])
 def test_the_soonest_reaction_is_below_the_waiting_parts_of_the_time_chain(tmp_path, files_of):
-    """Debounce and silence, less two ticks and the age that a last value may have."""
+    """Debounce and silence, less two ticks and the allowed age of the last value."""
     loaded = SiteFiles(tmp_path, files_of).load()
     soonest_ms = proof_plan.soonest_ms(loaded.safety_image)
     latest_ms, armed = proof_plan.allowed_ms(loaded), proof_plan._armed(loaded)
@@ -248,7 +250,7 @@ def test_the_soonest_reaction_is_below_the_waiting_parts_of_the_time_chain(tmp_p
         assert ms <= min(map(sum, waits_ms)) < latest_ms[key]
         share = 1 if key == "46" else 2
         least_ms = min([debounce_ms + silence_ms // share for debounce_ms, silence_ms in waits_ms])
-        # the scan of 44a may come upon the change at once
+        # the scan of 44a may find the change at once
         assert key == "44a" or ms == max(0, least_ms - 2 * loaded.tick_ms)
 
 
@@ -260,14 +262,14 @@ def test_a_row_may_take_as_long_as_the_slowest_of_its_armed_stages(tmp_path):
     assert allowed_ms == {key: max(each_ms) for key, each_ms in latest_ms.items()} | by_wire
     assert set(allowed_ms) == set(proof_plan.plan(CONFIG))
     assert any(len(each_ms) > 1 for each_ms in latest_ms.values())
-    # the rack that is heard most often sets the soonest silence
+    # the most frequent frames of a rack give the soonest silence
     files = SiteFiles(tmp_path).append("site", "[rack.2]\nbms_warn_ms = 400")
     assert proof_plan.soonest_ms(files.load().safety_image)["40a"] == 400 // 2 + 20 - 40
 
 
-def test_the_running_controller_tells_the_armed_rows(ledger, monkeypatch):
+def test_the_armed_rows_come_from_the_running_controller(ledger, monkeypatch):
     code, _, err = ledger.record(site=None)
-    assert code == 3 and "no controller says which rows are armed" in err
+    assert code == 3 and "no list of armed rows from a controller" in err
     assert "give --site FILE" in err
     ledger.open_journal()
     assert ledger.record(site=None)[0] == 0
@@ -283,10 +285,10 @@ def test_the_running_controller_tells_the_armed_rows(ledger, monkeypatch):
     monkeypatch.setattr(headers, "journal_header", lambda *_: header)
     open_journal(str(ledger.folder / "journal"), CONFIG, core, 4 << 20).close()
     code, _, err = ledger.record(site=None)
-    assert code == 3 and "\n" not in err and "armed: of another version; give --site FILE" in err
+    assert code == 3 and "\n" not in err and "controller: another version; give --site FILE" in err
 
 
-def test_a_list_ends_with_1_when_a_test_is_overdue_failed_or_slow(ledger, now):
+def test_an_overdue_failed_or_slow_test_is_code_1(ledger, now):
     assert ledger.list()[0] == 1
     assert ledger.add_every_row().list()[0] == 0
     for days, code in ((179, 0), (180, 1)):
@@ -295,7 +297,7 @@ def test_a_list_ends_with_1_when_a_test_is_overdue_failed_or_slow(ledger, now):
     now.append(NOW)
     ledger.record(result="failed")
     assert ledger.list()[0] == 1
-    passed(ledger.folder, "1", 10**6)  # the site allowed it then
+    passed(ledger.folder, "1", 10**6)  # allowed at that time
     assert ledger.list()[0] == 1 and "slower than allowed" in ledger.list()[1]
     ledger.record()
     assert ledger.list()[0] == 0
@@ -316,7 +318,7 @@ def test_the_text_fits_a_terminal_and_names_each_row(ledger):
     assert lines[5].endswith("2026-03-14 never tested, due today")
 
 
-def test_csv_holds_everything_and_no_formula_and_html_is_escaped(ledger):
+def test_csv_has_every_cell_without_formulas_and_html_is_escaped(ledger):
     ledger.record(tester=NASTY, more=("--remark", "-1+2"))
     code, out, _ = ledger.list("csv")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -343,7 +345,7 @@ def test_verify(ledger):
     path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
     assert ledger.verify()[0] == 0, "a chain does not know what came after it"
     code, out, _ = ledger.verify("--head", head)
-    assert code == 1 and "the noted hash is in no record" in out
+    assert code == 1 and "no record has the noted hash" in out
     path.write_bytes(whole.replace(b'"row":"1c"', b'"row":"3"'))
     code, out, _ = ledger.verify()
     assert code == 1 and "damaged from line 3" in out and "record 3 was changed" in out
@@ -352,14 +354,14 @@ def test_verify(ledger):
         assert (code, out) == (2, "") and "\n" not in err and "64 hexadecimal digits" in err
 
 
-def test_a_damaged_ledger_says_so_in_every_format(ledger):
+def test_every_format_shows_a_damaged_ledger(ledger):
     path = ledger.add_every_row().path
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"tester":"A"', b'"tester":"B"', 1))
     for form in proof_list.MADE:
         code, out, err = ledger.list(form)
         assert code == 1 and "damaged from line 2" in (err if form == "csv" else out)
-    # with other line ends it is damaged and not cut off
+    # other line ends are damage, not a torn line
     altered = whole.replace(b"\n", b"\r")
     path.write_bytes(altered)
     code, out, _ = ledger.verify()
@@ -367,24 +369,24 @@ def test_a_damaged_ledger_says_so_in_every_format(ledger):
     assert ledger.record()[0] == 1 and path.read_bytes().startswith(altered + b"\n")
 
 
-def test_no_ledger_is_made_without_its_folder_and_64_zeros_are_an_empty_one(ledger):
-    """A proof that is recorded beside the real ledger is lost to it."""
+def test_a_ledger_needs_its_folder_and_64_zeros_mean_empty(ledger):
+    """The real ledger never gets a test that is recorded in a wrong folder."""
     (ledger.folder / "file").write_text("")
     for place in (ledger.folder / "no", ledger.folder / "file"):
         line = f"firebreak: --state-dir {place}: there is no such folder"
         for made in (ledger.verify, ledger.record, ledger.list):
             assert made(folder=place) == (2, "", line)
     assert os.listdir(ledger.folder) == ["file"]
-    # 64 zeros, the hash before the first record, were in every ledger and proved nothing
+    # 64 zeros, the hash before the first record, prove nothing
     code, out, _ = ledger.verify("--head", "0" * 64)
     start = "64 zeros are the start of"
     assert code == 0 and out.endswith(f"is whole: {start} a ledger without records")
     ledger.record()
     code, out, _ = ledger.verify("--head", "0" * 64)
-    assert code == 1 and out.endswith(f"\n{start} an empty ledger, and this one has records")
+    assert code == 1 and out.endswith(f"\n{start} an empty ledger, but this ledger has records")
 
 
-def test_json_holds_the_facts_also_on_another_box(ledger, monkeypatch):
+def test_json_has_the_facts_also_on_another_box(ledger, monkeypatch):
     ledger.record()
     facts = json.loads(ledger.list("json")[1])
     row = facts["rows"][0]

@@ -1,4 +1,4 @@
-"""Pages of the recorder's record; of one that is absent, empty, damaged or of another run."""
+"""Pages with a record: sound, absent, empty, damaged, or of another run."""
 
 import sqlite3
 
@@ -48,7 +48,7 @@ def ten(rig, tmp_path):
     return rig.beside(tmp_path)
 
 
-def test_events_carry_utc_and_are_newest_first_also_behind_a_gap(tmp_path, ten):
+def test_events_have_utc_and_are_newest_first_also_after_a_gap(tmp_path, ten):
     gap, trip = (9000, "loss", "", "cabinet", "a gap"), (4000, *STOP[1:])
     write(tmp_path, [START, gap, trip, (4000, "latch", "R801", "", "1a")]).close()
     lines = ten.lines("events")
@@ -76,21 +76,21 @@ def test_no_event_moves_across_a_set_clock_or_a_boot(tmp_path, ten):
     keeper.close()
 
 
-def test_rows_and_head_go_by_the_same_clock(tmp_path):
-    """The head was UTC, the rows said 00:00:33.28, counted from the start."""
+def test_rows_and_head_use_the_same_clock(tmp_path):
+    """The head was UTC, but the rows had 00:00:33.28, counted from the start."""
     write(tmp_path, [START, (9000, *STOP[1:4], "1a: emergency stop. First out.")]).close()
     watched = Watched(tmp_path, actions=[action(9, "estop_press")]).run(15)
     for page in ("status", "alarms"):
         assert "since 02:07:40Z, " in watched.text(page)
-    next_day_us = watched.facts("alarms")["utc_us"] + 78_735_000_000  # a second into it
+    next_day_us = watched.facts("alarms")["utc_us"] + 78_735_000_000  # one second into the day
     assert "since 2026-03-14 23:59:5" in watched.text("alarms", utc_us=next_day_us)
     history = watched.watch().history()
-    began_ms, history.began_ms["1a"] = history.began_ms["1a"], None  # it is dated by the record
+    began_ms, history.began_ms["1a"] = history.began_ms["1a"], None  # the record has its date
     facts = watched.facts("alarms")
     (row,) = [row for row in facts["standing"] if row["stage"] == "1a"]
     assert row["began_text"] == "2026-03-14 02:07:40Z ntp"
     assert "since 2026-03-14 02:07:40Z ntp" in watched.text("alarms")
-    # a dead controller dates its rows by uptime
+    # rows of a dead controller have uptimes
     history.began_ms["1a"] = began_ms
     watched.watch().update(lambda: None)
     for page in ("status", "alarms"):
@@ -98,8 +98,8 @@ def test_rows_and_head_go_by_the_same_clock(tmp_path):
         assert "since up 00:00:09.0" in text
 
 
-def test_a_row_began_with_its_own_event_and_not_with_that_of_a_longer_name(tmp_path):
-    texts = "4: heat detector.", "46a: nobody watches.", "4: heat detector.", "40a: BMS silent."
+def test_the_beginning_of_row_1_is_not_that_of_row_1x(tmp_path):
+    texts = "4: heat detector.", "46a: no watch.", "4: heat detector.", "40a: BMS silent."
     events = [(1000 * at, "trip", "", "cabinet", text) for at, text in enumerate(texts)]
     write(tmp_path, events).close()
     assert record.opened(str(tmp_path)).began("4", "cabinet")["uptime_ms"] == BOOT_MS + 2000
@@ -114,8 +114,8 @@ def known(values):
     return [value for value in values if value is not None]
 
 
-def test_the_trend_of_a_box_that_was_up_for_hours(tmp_path):
-    """Uptimes of the record (since the boot) were mistaken for those of the journal."""
+def test_the_trend_of_a_box_that_is_up_for_hours(tmp_path):
+    """The page took uptimes of the record (since the boot) for those of the journal."""
     write(tmp_path, seconds=range(1000, 31_000, 1000)).close()
     watched = Watched(tmp_path).run(30)
     values = trend_of(watched)
@@ -123,12 +123,12 @@ def test_the_trend_of_a_box_that_was_up_for_hours(tmp_path):
     assert values[21:] == sorted(values[21:])
     assert values[21] < 3000 and values[-1] >= 29_000
     assert "From the recorder" in watched.text("trend")
-    # nothing was written for half a minute: "now" is not the last value
+    # after half a minute without a second "now" is not the last value
     watched.clocks.behind_us = 30_000_000
     assert trend_of(watched)[21:] == [None] * 21 and trend_of(watched)[20] >= 29_000
 
 
-def test_the_trend_takes_no_other_boot_and_no_more_than_its_span(tmp_path):
+def test_the_trend_has_only_its_span_of_this_boot(tmp_path):
     watched = Watched(tmp_path).run(20)
 
     def of(name, *ranges):
@@ -145,8 +145,8 @@ def test_the_trend_takes_no_other_boot_and_no_more_than_its_span(tmp_path):
     assert not known(trend_of(of("future", (30_000, 60_000))))
 
 
-def test_a_recorder_that_writes_no_more_freezes_no_clock_and_is_named(tmp_path):
-    """After a restart of the box the newest second is of hours ago, or of another boot."""
+def test_a_stopped_recorder_is_named_and_the_clock_goes_on(tmp_path):
+    """After a restart of the box the newest second is hours old, or of another boot."""
     write(tmp_path, [START], range(1000, 6000, 1000)).close()
     write(tmp_path / "old", seconds=[-3_000_000]).close()
     write(tmp_path / "empty").close()
@@ -167,7 +167,7 @@ def test_a_recorder_that_writes_no_more_freezes_no_clock_and_is_named(tmp_path):
     for page in ("trend", "events"):
         line = "Recorder silent since 2026-03-14 02:07:36Z. From the recorder"
         assert line in watched.text(page)
-    watched.seen.update(lambda: None)  # a dead controller gives nothing to write
+    watched.seen.update(lambda: None)  # a dead controller
     assert watched.seen.facts("status")["recorder_silent_since"] is None
 
 
@@ -187,12 +187,12 @@ def test_a_damaged_second_is_left_out(tmp_path, ten):
         keeper.close()
 
 
-def test_a_damaged_event_is_left_out_or_lacks_a_word(tmp_path, ten):
+def test_a_damaged_event_is_left_out_or_loses_a_word(tmp_path, ten):
     keeper = write(tmp_path, [START, STOP])
     values = {"utc_us": ("x", 1 << 62, -5, UTC_US), "uptime_ms": ("x", BOOT_MS + 9000)}
     words = {"code": (7, ""), "text": (None, ""), "kind": (1.5, "trip"), "scope": (b"", "cabinet")}
     for column, each in (values | words).items():
-        for value in each:  # the last is a whole one again
+        for value in each:  # the last value is sound
             keeper.execute(f"UPDATE events SET {column} = ? WHERE id = 2", (value,))
             keeper.commit()
             ten.seen = None
@@ -201,8 +201,8 @@ def test_a_damaged_event_is_left_out_or_lacks_a_word(tmp_path, ten):
     keeper.close()
 
 
-def test_a_record_that_may_not_be_read_is_named(tmp_path, ten):
-    """A state directory of another user was shown as "no recorder"."""
+def test_an_unreadable_record_is_named(tmp_path, ten):
+    """A state directory of another user once read "no recorder"."""
     place = tmp_path / record.FILE
     place.mkdir()
     for trouble in ("Is a directory", "file is not a database"):
@@ -215,7 +215,7 @@ def test_a_record_that_may_not_be_read_is_named(tmp_path, ten):
             place.write_bytes(b"no database at all" * 100)
     place.unlink()
     keeper = write(tmp_path, [START])
-    keeper.execute("DROP TABLE seconds")  # damaged further in
+    keeper.execute("DROP TABLE seconds")  # damage behind the events
     keeper.commit()
     ten.seen = None
     for page in watch.PAGES:
@@ -224,7 +224,7 @@ def test_a_record_that_may_not_be_read_is_named(tmp_path, ten):
     keeper.close()
 
 
-def test_without_a_record_the_pages_are_there(tmp_path, ten):
+def test_every_page_works_without_a_record(tmp_path, ten):
     for left in [], [b""]:
         if left:
             (tmp_path / record.FILE).write_bytes(b"")

@@ -1,4 +1,4 @@
-"""`firebreak reset`: it names the alarm its operator saw, by the code at the end of a page."""
+"""`firebreak reset`: it resets the rows that its operator saw, by the code at the end of a page."""
 
 import json
 import re
@@ -50,7 +50,7 @@ def test_another_cause_in_either_channel_is_another_code():
     assert reset_code.code_of((-1, 0, -1, 0)) is None
 
 
-def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys, monkeypatch):
+def test_a_page_ends_with_the_command_that_resets_its_rows(tmp_path, capsys, monkeypatch):
     watched = Watched(tmp_path, actions=IO_SILENT).run(4)
     assert watched.lines("alarms")[-1] == "RESETS 3 of 3 remote resets left this hour."
     assert watched.lines("status")[-1] == CELLS
@@ -61,7 +61,7 @@ def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys
     typed = lines[-1]
     assert typed.startswith(f"{CELLS}  ") and len(typed) == WIDTH
     assert typed.endswith(f"To reset: firebreak reset {code}")
-    assert "RESET  remote (the command below). Now it would be: done." in lines
+    assert "RESET  remote (the command below). Result now: done." in lines
     # the status page has the code only if it shows every alarm
     rows = 3 * watched.facts("status")["standing"]
     assert watched.lines("status", standing=rows[:2])[-1] == typed
@@ -77,7 +77,7 @@ def test_a_page_ends_with_the_command_that_resets_what_it_shows(tmp_path, capsys
 
 
 def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, asked):
-    """Another row is active then: a command with the earlier code was always refused."""
+    """The turned key makes row 47 active, so the earlier code was always refused."""
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT]).run(11)
     facts = watched.facts("alarms")
     assert facts["reset"]["command"] is None
@@ -85,7 +85,7 @@ def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, a
     for page in ("alarms", "status"):
         assert watched.lines(page)[-1].endswith(f"  To reset: {TURN}")
     assert reset(capsys, watched)[1][-1] == f"Nothing was reset. To reset this: {TURN}"
-    end = f"; to reset that: {TURN}"
+    end = f"; to reset them: {TURN}"
     assert reset(capsys, watched, OTHER) == changed(OTHER, "1a, 1b", end)
     facts = watched.run(13).facts("alarms")
     assert facts["reset"]["command"] == f"firebreak reset --key {facts['reset']['code']}"
@@ -101,14 +101,19 @@ def test_a_row_that_resets_itself_has_no_code(tmp_path, capsys, asked):
     assert (facts["reset"]["code"], facts["reset"]["command"]) == (None, None)
     assert watched.lines("alarms")[-1] == watched.lines("status")[-1] == CELLS
     by_itself = reset_command.BY_ITSELF
-    lines = ["row 47a service mode, cabinet; self reset", f"Nothing was reset: this {by_itself}."]
+    lines = [
+        "row 47a service mode, cabinet; self reset",
+        f"Nothing was reset: the row {by_itself}.",
+    ]
     assert reset(capsys, watched) == (1, lines, [])
     assert reset(capsys, watched, OTHER) == changed(OTHER, "47a", f", which {by_itself}")
     assert asked == []
 
 
-def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked):
-    """The command read the causes when it ran and cleared causes that nobody had seen."""
+def test_a_reset_clears_no_row_that_came_after_the_page(tmp_path, capsys, asked):
+    """The command once read the causes when it ran, and cleared causes that its operator had not
+    seen.
+    """
     silence = (
         action(20, "device_fault", **SILENT),
         action(22, "device_fault", value=False, **SILENT),
@@ -120,7 +125,7 @@ def test_a_reset_clears_nothing_that_came_after_the_page(tmp_path, capsys, asked
     path = f"{watched.folder}/command.sock"
     assert asked == [(path, BY_KEY, *before)] and now not in (None, seen)
     names = ", ".join(watched.shadow.standing)
-    end = f"; to reset that: firebreak reset --key {now}"
+    end = f"; to reset them: firebreak reset --key {now}"
     assert "49" in names and reset(capsys, watched, "--key", seen) == changed(seen, names, end)
     assert len(asked) == 1, "nothing was sent"
     assert reset(capsys, watched, "--key", now)[0] == 0
@@ -141,7 +146,7 @@ def test_a_reset_without_a_code_resets_nothing(tmp_path, capsys, asked):
     assert asked == []
 
 
-def test_the_reset_of_an_emergency_stop_is_no_start(tmp_path, capsys, asked):
+def test_the_reset_of_an_emergency_stop_does_not_start(tmp_path, capsys, asked):
     reset_there = [action(14, "reset", by="key"), action(15, "key", run=True)]
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *reset_there]).run(13.5)
     assert reset_command.IS_A_START not in reset(capsys, watched)[1]
@@ -150,7 +155,7 @@ def test_the_reset_of_an_emergency_stop_is_no_start(tmp_path, capsys, asked):
     assert watched.run(35).facts("status")["state"] == "running"
 
 
-def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys, asked):
+def test_a_code_works_in_either_case_and_covers_both_channels(tmp_path, capsys, asked):
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     watched.rig.controller.run_request(False)
     watched.run(12).rig.channel_b.stuck["estop_1_ok"] = 0
@@ -174,8 +179,8 @@ def test_a_code_is_taken_in_either_case_and_names_both_channels(tmp_path, capsys
     assert watched.shadow.causes[2] == 0
 
 
-def test_a_wrong_code_is_one_line_and_code_2(capsys, tmp_path, asked):
-    allowed = "a code is 8 characters of 0-9 and A-F, as the last line of firebreak alarms"
+def test_a_malformed_code_is_refused_with_2(capsys, tmp_path, asked):
+    allowed = "a code is 8 characters of 0-9 and A-F, as in the last line of firebreak alarms"
     for text in ("", "1234567", "123456789", "0123ABCG", "0x123456", "12 45678", "1234567\xe9"):
         words = re.escape(f"{json.dumps(text)}: {allowed}")
         refused(capsys, 2, words, "reset --run-dir", tmp_path, text)
@@ -193,7 +198,7 @@ RESULTS = """
 
 
 @pytest.mark.parametrize("option, what", [((), 1), (("--key",), 2)])
-def test_a_reset_says_how_it_went(capsys, monkeypatch, tripped, option, what):
+def test_a_reset_shows_its_result(capsys, monkeypatch, tripped, option, what):
     for given, code, words in table(RESULTS):
         answer = operator_client.Answer(*given)
         asked = answered(monkeypatch, operator_client, "reset", answer)
@@ -209,7 +214,7 @@ def tripped(tmp_path_factory):
 
 
 def test_a_reset_needs_a_controller_and_its_user(capsys, monkeypatch, tmp_path, tripped):
-    """A journal that a dead controller has left is no controller."""
+    """The journal of a dead controller is not enough."""
     own = reset_code.code_of(tripped.shadow.causes)
     words = "no controller answers in"
     refused(capsys, 3, words, "reset --run-dir", tmp_path)

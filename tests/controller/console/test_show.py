@@ -11,7 +11,7 @@ from word_sets import words
 from controller.console import watch
 from tests.tables import table
 
-# Keys of the JSON of each page, for ever: a new one is added here, none is ever renamed or removed.
+# JSON keys of each page. A key may be added here, but never renamed or removed.
 HEAD = words("cabinet state uptime_ms sequence is_live locked_out_by test_left_ms danger")
 KEYS = dict(
     table("""
@@ -48,7 +48,7 @@ def where(watched):
 
 
 @pytest.mark.parametrize("page", sorted({*watch.PAGES, *KEYS}))
-def test_a_page_and_its_json_with_the_keys_it_always_had(capsys, live, page):
+def test_the_json_of_a_page_keeps_its_keys(capsys, live, page):
     code, out, err = run(capsys, page, *where(live))
     assert (code, err) == (0, []) and "TRIPPED" in out[0]
     code, out, err = run(capsys, page, "--json", *where(live))
@@ -68,7 +68,7 @@ def test_a_dead_controller_is_code_1_and_a_wrong_option_2(capsys, live, monkeypa
 
 def test_no_controller_or_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):
     for page in watch.PAGES:
-        words = f"no controller to be seen in {tmp_path}: "
+        words = f"no controller found in {tmp_path}: "
         refused(capsys, 3, words, f"{page} --run-dir", tmp_path)
     (tmp_path / "journal").write_bytes(b"x" * 1000)
     refused(capsys, 3, "not a journal", "why --run-dir", tmp_path)

@@ -225,9 +225,9 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     bench.start_recorder().close()
     code, out, _ = run(capsys, "verify --state-dir", bench.state_dir)
     ((number,),) = bench.query("SELECT min(id) FROM events")
-    lost = f"events removed for want of room, or recorded as lost: {number - 1}"
+    lost = f"events removed to free room, or recorded as lost: {number - 1}"
     says = f"event {number} records that the database was damaged or removed before it"
-    whole = "the chain is whole, except for the events that it records as missing"
+    whole = "the chain is whole, except for events that are recorded as missing"
     assert (code, out[1:]) == (0, [lost, says, whole])
 
 
@@ -248,7 +248,7 @@ def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, 
     for name, words in (("link", "File exists"), ("file", "File exists")):
         line = f"nothing is recorded: {tmp_path}/{name}.*{words}.*; give another --state-dir"
         refused(capsys, 3, line, "record --run-dir", tmp_path, "--state-dir", tmp_path / name)
-    words = "^firebreak: nothing is recorded: ''.*is the directory there"
+    words = "^firebreak: nothing is recorded: ''.*does the directory exist"
     refused(capsys, 3, words, "record --state-dir= --run-dir", tmp_path)
 
 
