@@ -113,7 +113,8 @@ def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
     if apart:
         yield _acts(name, "stays closed", [apart[0][m.S_ID]])
         return
-    days = min([proof_intervals.INTERVALS[proof_intervals.key_of(each)].interval_d for each in own])
+    tests = [proof_intervals.INTERVALS[proof_intervals.key_of(each)].interval_d for each in own]
+    days = min([days for days in tests if days is not None])
     shared = name in frame.SHARED_NAMES
     yield _line(
         [name],

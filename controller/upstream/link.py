@@ -35,7 +35,7 @@ class ByteStream(Protocol):
         """Bytes that have arrived, None at the end of the stream."""
         ...
 
-    def write(self, data: bytes) -> int | None:
+    def send(self, data: bytes) -> int | None:
         """Number of bytes taken, None when the peer has gone."""
         ...
 
@@ -68,7 +68,7 @@ class Stream:
         except OSError:
             return None
 
-    def write(self, data: bytes) -> int | None:
+    def send(self, data: bytes) -> int | None:
         """Number of bytes taken, None when the peer has gone."""
         try:
             return self._connection.send(data, socket.MSG_NOSIGNAL)
@@ -85,9 +85,9 @@ class Stream:
 class SerialLine(SerialPort):
     """A serial line. It never ends: the gateway opens a lost adapter again."""
 
-    def write(self, data: bytes) -> int:
+    def send(self, data: bytes) -> int:
         """Number of bytes taken. While the adapter is gone, all bytes are taken and lost."""
-        super().write(data)
+        self.write(data)
         return len(data) - self.pending
 
 
@@ -137,7 +137,7 @@ class Link(Generic[S]):
     def _advance(self, now_us: int) -> bool:
         """Write the answer, then begin the next message. False if the link has to wait."""
         if self.out:
-            count = self.stream.write(self.out)
+            count = self.stream.send(self.out)
             self.ended = count is None
             self.out = self.out[count or 0 :]
         if self.out or self.message is not None or self._framing is None:

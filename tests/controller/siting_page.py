@@ -1,4 +1,4 @@
-"""The tables of AUDIT.md of the siting audit: `python -m tests.controller.siting_page` writes them."""
+"""Tables of AUDIT.md of the siting audit: `python -m tests.controller.siting_page` writes them."""
 
 from controller.siting import fields, rules
 from tests import generated_page
