@@ -183,7 +183,7 @@ def _sources(config: Config) -> Iterator[str]:
     if not config.sources:
         yield from ("", "SOURCES OF HINTS: none")
         return
-    yield from ("", "SOURCES OF HINTS (a hint only narrows, asks, or obliges within the limits)")
+    yield from ("", "SOURCES OF HINTS (hints narrow, request or oblige, always within the limits)")
     yield (
         "  source           role     priority  valid    hints  ramp of requests  energy of requests"
     )

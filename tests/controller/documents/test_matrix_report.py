@@ -99,7 +99,9 @@ def test_the_matrix_has_every_row_and_every_stage():
     assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
     assert sorted(stages_of(facts)) == sorted(IDS)
     for row in facts["rows"]:
-        assert (row["what"], row["basis"], row["confidence"]) == records.ROWS[row["row"]][1:4]
+        record = records.ROWS[row["row"]]
+        found = row["what"], row["basis"], row["confidence"]
+        assert found == (record.what, record.basis, record.confidence)
         assert row["is_ours"] == (row["row"] > 48)
         for stage in row["stages"]:
             assert stage["is_ours"] == (row["is_ours"] or stage["stage"] in OURS)
@@ -134,7 +136,7 @@ def test_contactors_yield_to_the_fuse(of_example):
 def test_the_matrix_marks_unconfirmed_rows():
     doubt = {row["row"] for row in general()["rows"] if row["is_unconfirmed"]}
     rows = records.ROWS.items()
-    assert doubt == {number for number, row in rows if row[3] == "G" or "(?)" in row.basis}
+    assert doubt == {number for number, row in rows if row.confidence == "G" or "(?)" in row.basis}
     assert len(doubt) > 4
     text = matrix_text(general())
     sources = text[text.index("Source of each row") :].split("\n")
