@@ -9,8 +9,8 @@ TIMES = (
     "Latest: from the cause to power at zero (or to the outputs, where a row takes no power); "
     "open: to open contactors; fan: to a fan that waits for the agent. All are the worst case of "
     "this configuration, with assumed times for sensors, relays and the converter: measured times "
-    "replace them. Test every rack and unit. Put back each bridge, plug, cover and setting before "
-    "the next test, and check that it is back."
+    "replace them. Test every rack and unit. Before the next test remove bridges and covers, plug "
+    "in again, restore settings, and check each of them."
 )
 
 
@@ -24,9 +24,9 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
         document.Text(TIMES),
         document.Text(
             f"Record each row in the proof-test ledger. Commissioning is its first entry: "
-            f"{made['record']} (or failed). Record {', '.join(_apart(made))} under this name, not "
-            "under the row's number: the slower stages of the row would hide that it is late. "
-            "firebreak proof-test list shows what is missing."
+            f"{made['record']} (or failed). Record each of {', '.join(_apart(made))} under this "
+            "name, not under the row's number: the slower stages of the row would hide that it is "
+            "late. firebreak proof-test list shows what is missing."
         ),
         *_hard_wired(made),
         document.Heading(2, f"Stages that are armed ({len(tests)})"),

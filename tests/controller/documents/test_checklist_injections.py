@@ -67,7 +67,7 @@ def test_the_checklist_says_how_to_undo_an_injection(example):
     alarm = "this measures the time to the alarm, but not power at zero"
     assert alarm in words("37b", example)
     texts = [str(block) for block in checklist_page.blocks(checklist.facts(example))]
-    assert any("before the next test, and check that it is back" in text for text in texts)
+    assert any("Before the next test remove bridges and covers" in text for text in texts)
 
 
 ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "44g", "45c", "45d", "50b", "50c", "50d")
