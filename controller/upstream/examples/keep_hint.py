@@ -13,6 +13,7 @@ import sys
 import time
 
 GRID_CAP, HEARTBEAT, IMPORT_W_MAX = 3, 4, 4
+NONCE, SEQUENCE, AHEAD_ms = range(3)  # places in the answer of hello
 try:
     path, key_file, source, watts, seconds = sys.argv[1:]
     key, name = bytes.fromhex(open(key_file).read()), source.encode().ljust(16, b"\0")
@@ -45,14 +46,14 @@ def hello() -> list:
 
 def send(run: list, kind: int, quantity: int, number_W: int) -> tuple[int, int, int]:
     """(code, W in force, ms left) of one hint; run: of hello."""
-    run[1] += 1  # the next sequence, also after a hint that was refused or got no answer
+    run[SEQUENCE] += 1  # the next sequence, also after a hint that was refused or got no answer
     hint = struct.pack(
         "<4s16s8sQQBBHiI",
         b"FBH1",
         name,
-        run[0],
-        run[1],
-        run[2] + time.monotonic_ns() // 1_000_000,
+        run[NONCE],
+        run[SEQUENCE],
+        run[AHEAD_ms] + time.monotonic_ns() // 1_000_000,
         kind,
         quantity,
         0,
