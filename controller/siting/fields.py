@@ -24,16 +24,24 @@ STATIONARY, MOBILE, DWELLING, ROOFTOP, OPEN_GARAGE = MODES = (
     "open_garage",
 )
 INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
-# {technology: (threshold kWh, most kWh per fire area or None without a limit)}; rows B1 and B11.
+
+
+class Technology(NamedTuple):
+    """Rows B1 and B11: the threshold, and the maximum of a fire area (None: unlimited)."""
+
+    threshold_kWh: float
+    most_kWh: float | None
+
+
 # The maxima have no line for sodium-ion, so it has the maximum of the other technologies.
-TECHNOLOGIES: dict[str, tuple[float, float | None]] = {
-    "lithium_ion": (20, 600),
-    "lead_acid": (70, None),
-    "nickel_cadmium": (70, None),
-    "sodium": (20, 600),
-    "sodium_ion": (70, 200),
-    "flow": (20, 600),
-    "other": (10, 200),
+TECHNOLOGIES = {
+    "lithium_ion": Technology(20, 600),
+    "lead_acid": Technology(70, None),
+    "nickel_cadmium": Technology(70, None),
+    "sodium": Technology(20, 600),
+    "sodium_ion": Technology(70, 200),
+    "flow": Technology(20, 600),
+    "other": Technology(10, 200),
 }
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
 EXPOSED = (

@@ -17,7 +17,7 @@ ANALYSIS = "hazard_mitigation_analysis"
 def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
     """[(technology, energy in kWh, maximum in kWh or None)] of a fire area."""
     return [
-        (each, sum_kWh(some), f.TECHNOLOGIES[each][1])
+        (each, sum_kWh(some), f.TECHNOLOGIES[each].most_kWh)
         for each, some in grouped(units, lambda unit: unit.model["technology"]).items()
     ]
 

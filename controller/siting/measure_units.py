@@ -40,9 +40,10 @@ def near_exposure(site: Site, rule: Rule) -> Items:
     """The nearest exposure, if it is within the rule's distance."""
     if site.is_remote:
         return [Item(False)]
-    if site.nearest_exposure is None or site.nearest_exposure[2].distance_m > rule.own_number:
+    nearest = site.nearest_exposure
+    if nearest is None or nearest.gap.distance_m > rule.own_number:
         return undeclared_kinds(site, f.EXPOSED)
-    unit, exposure, gap = site.nearest_exposure
+    unit, exposure, gap = nearest
     return [
         Item(
             True,

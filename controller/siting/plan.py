@@ -133,23 +133,25 @@ def _exposures(site: Site, view: View, bad: set[str]) -> Drawn:
     for exposure in sorted(site.exposures, key=lambda each: not each.shape.is_filled):
         if not is_seen(view, exposure.shape):
             continue
-        fill, line, dashes = LOOKS.get(exposure.kind, OTHER_LOOK)
+        look = LOOKS.get(exposure.kind, OTHER_LOOK)
         is_open_lot = bool(exposure.facts["inside_m"])
         shape = draw_shape(
             view,
             lot.as_in_file(exposure) if is_open_lot else exposure.shape,
             id=f"exposure.{exposure.name}",
-            fill=fill if exposure.shape.is_filled or len(exposure.shape.points) == 1 else "none",
-            stroke=line,
+            fill=look.fill
+            if exposure.shape.is_filled or len(exposure.shape.points) == 1
+            else "none",
+            stroke=look.line,
             stroke_width=2,
-            stroke_dasharray=dashes or "none",
+            stroke_dasharray=look.dashes,
         )
         rating = exposure.facts["wall_fire_rating_h"]
         more = f"{exposure.kind}, {rating:g} h wall" if rating else exposure.kind
         lines = list(dict.fromkeys([exposure.name, more]))
-        yield shape, (lines, *_seen_middle(view, exposure.shape), line)
+        yield shape, (lines, *_seen_middle(view, exposure.shape), look.line)
         if is_open_lot:
-            yield from [(each, None) for each in _open_lot(view, exposure, line)]
+            yield from [(each, None) for each in _open_lot(view, exposure, look.line)]
 
 
 def _open_lot(view: View, lot_line: Exposure, color: str) -> Iterator[str]:

@@ -29,8 +29,8 @@ from controller.siting.site import Site
 
 def page(site: Site, findings: list[Finding], view: View, body: list[str]) -> str:
     """The drawing with head, scale and signs around it, as an SVG file."""
-    legend = _legend(site, findings, view)
-    width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend[1] + EDGE_px
+    legend, legend_px = _legend(site, findings, view)
+    width, height = view.width_px + 2 * EDGE_px, view.height_px + HEAD_px + legend_px + EDGE_px
     style: Attributes = {
         "font_family": "DejaVu Sans Mono, Consolas, monospace",
         "font_size": FONT_px,
@@ -48,9 +48,7 @@ def page(site: Site, findings: list[Finding], view: View, body: list[str]) -> st
         "g", {"transform": f"translate({EDGE_px} {HEAD_px})", **style}, "\n".join([*body, frame])
     )
     foot = tag(
-        "g",
-        {"transform": f"translate({EDGE_px} {HEAD_px + view.height_px:.1f})", **style},
-        legend[0],
+        "g", {"transform": f"translate({EDGE_px} {HEAD_px + view.height_px:.1f})", **style}, legend
     )
     head = tag("g", style, _head(site, findings) + _north(site, width))
     return "\n".join(
@@ -162,7 +160,7 @@ def _sign_rows(site: Site) -> list[tuple[str, str, float, str]]:
     """[(words, color, width, dashes)] of the kinds of line in this plan."""
     kinds = [exposure.kind for exposure in site.exposures]
     is_open_lot = any([exposure.facts["inside_m"] for exposure in site.exposures])
-    color = LOOKS["lot_line"][1]
+    color = LOOKS["lot_line"].line
     open_lot: list[tuple[str, str, float, str]] = [
         ("tick: into the lot", color, 2, "none"),
         ("lot line extended", color, EXTENDED_WIDTH, EXTENDED_DASHES),
@@ -176,8 +174,8 @@ def _sign_rows(site: Site) -> list[tuple[str, str, float, str]]:
         *([("barrier", BARRIER, 6, "none")] if site.barriers else []),
         *([("fence", INK, 1.5, "3 3")] if site.fence else []),
         *(open_lot if is_open_lot else []),
-        *[(kind, look[1], 2, look[2] or "none") for kind, look in LOOKS.items() if kind in kinds],
-        *([("other exposure", OTHER_LOOK[1], 2, "none")] if set(kinds) - set(LOOKS) else []),
+        *[(kind, look.line, 2, look.dashes) for kind, look in LOOKS.items() if kind in kinds],
+        *([("other exposure", OTHER_LOOK.line, 2, "none")] if set(kinds) - set(LOOKS) else []),
     ]
 
 

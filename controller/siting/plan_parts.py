@@ -13,15 +13,24 @@ HEAD_px, EDGE_px = 88, 24
 EXTENDED_WIDTH, EXTENDED_DASHES = 1, "8 6"  # the extension of an open lot line
 BAD, GOOD, INK, PALE, BARRIER = "#c00000", "#004a80", "#222222", "#666666", "#5b2c83"
 SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50_000)
-# {kind: (fill, line, dashes)}
+
+
+class Look(NamedTuple):
+    """Colours of the inside and the line of an exposure, and the dashes of the line."""
+
+    fill: str
+    line: str
+    dashes: str = "none"
+
+
 LOOKS = {
-    "lot_line": ("none", "#7a4b00", "14 4 2 4"),
-    "public_way": ("#ededed", "#5a5a5a", ""),
-    "building": ("#d9d4cc", "#4d4d4d", ""),
-    "vegetation": ("#dcebd2", "#3f7d20", "2 4"),
-    "egress": ("#e3ecf7", "#3050a0", "8 3"),
+    "lot_line": Look("none", "#7a4b00", "14 4 2 4"),
+    "public_way": Look("#ededed", "#5a5a5a"),
+    "building": Look("#d9d4cc", "#4d4d4d"),
+    "vegetation": Look("#dcebd2", "#3f7d20", "2 4"),
+    "egress": Look("#e3ecf7", "#3050a0", "8 3"),
 }
-OTHER_LOOK = ("#f3e6d8", "#8a5a2b", "")
+OTHER_LOOK = Look("#f3e6d8", "#8a5a2b")
 
 
 class View(NamedTuple):

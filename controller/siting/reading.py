@@ -204,26 +204,15 @@ def _built(
         Area(name, geometry.polygon(table["outline_m"]), table)
         for name, table in tables["area"].items()
     ]
-    return Site(
-        path,
-        top,
-        tuple(
-            [
-                _unit(path, *each, tables["model"], energies_kWh, areas)
-                for each in tables["unit"].items()
-            ]
-        ),
-        tuple(areas),
-        tuple([_exposure(path, *each) for each in tables["exposure"].items()]),
-        tuple(
-            [
-                Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
-                for name, table in tables["barrier"].items()
-            ]
-        ),
-        singles.get("fence"),
-        singles.get("la_r3", {}),
-    )
+    models, named = tables["model"], tables["unit"].items()
+    units = [_unit(path, *each, models, energies_kWh, areas) for each in named]
+    exposures = [_exposure(path, *each) for each in tables["exposure"].items()]
+    barriers = [
+        Barrier(name, table["line_m"], table["height_m"], table["fire_rating_h"])
+        for name, table in tables["barrier"].items()
+    ]
+    things = tuple(units), tuple(areas), tuple(exposures), tuple(barriers)
+    return Site(path, top, *things, singles.get("fence"), singles.get("la_r3", {}))
 
 
 def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:

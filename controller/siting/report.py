@@ -179,7 +179,7 @@ def _fire_areas(site: Site) -> list[str]:
 
 def _exposures(site: Site) -> list[str]:
     lines = [f"EXPOSURES WITHIN {geometry.short(NEAR_m, site.lengths)}, from the nearest unit"]
-    for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each[2].distance_m):
+    for unit, exposure, gap in sorted(site.nearest_units, key=lambda each: each.gap.distance_m):
         if gap.distance_m <= NEAR_m:
             lines.append(
                 f"  {number(gap.distance_m, 'm', site.lengths):>10}  {exposure.name:20} "

@@ -4,6 +4,7 @@ import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.config.acceptance_text import placeholder_line
 from controller.siting import fields as f, geometry
@@ -15,7 +16,14 @@ from controller.siting.things import Area, Barrier, Exposure, Table, Unit, group
 PARTITION_m = 0.5
 
 UnitPair = tuple[Unit, Unit, Gap]
-ExposureGap = tuple[Unit, Exposure, Gap]
+
+
+class ExposureGap(NamedTuple):
+    """The gap of a unit and an exposure."""
+
+    unit: Unit
+    exposure: Exposure
+    gap: Gap
 
 
 @dataclass
@@ -71,7 +79,7 @@ class Site:
     @functools.cached_property
     def threshold_kWh(self) -> float:
         """The lowest threshold of these technologies."""
-        return min([f.TECHNOLOGIES[each][0] for each in self.technologies])
+        return min([f.TECHNOLOGIES[each].threshold_kWh for each in self.technologies])
 
     @functools.cached_property
     def groups(self) -> dict[str, list[Unit]]:
@@ -155,20 +163,20 @@ class Site:
             for number, exposure in enumerate(self.exposures):
                 found |= {(index, number): gap for index, gap in _near_gaps(units, exposure.shape)}
         return [
-            (self.units[index], self.exposures[number], found[index, number])
+            ExposureGap(self.units[index], self.exposures[number], found[index, number])
             for index, number in sorted(found)
         ]
 
     def gaps_to(self, kinds: tuple[str, ...]) -> list[ExposureGap]:
         """The exposure_gaps to exposures of these kinds."""
-        return [each for each in self.exposure_gaps if each[1].kind in kinds]
+        return [each for each in self.exposure_gaps if each.exposure.kind in kinds]
 
     @functools.cached_property
     def nearest_units(self) -> list[ExposureGap]:
         """The nearest unit of each exposure, in the order of the file."""
-        found = grouped(self.exposure_gaps, lambda each: each[1].name)
+        found = grouped(self.exposure_gaps, lambda each: each.exposure.name)
         return [
-            min(found[exposure.name], key=lambda each: each[2].distance_m)
+            min(found[exposure.name], key=lambda each: each.gap.distance_m)
             for exposure in self.exposures
         ]
 
@@ -191,7 +199,7 @@ class Site:
     def nearest_exposure(self) -> ExposureGap | None:
         """The nearest exposure of row B10, None without one."""
         found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
-        return min(found, key=lambda each: each[2].distance_m, default=None)
+        return min(found, key=lambda each: each.gap.distance_m, default=None)
 
     @functools.cached_property
     def is_remote(self) -> bool:
@@ -199,7 +207,7 @@ class Site:
         return (
             self.place == f.OUTDOORS
             and not self.undeclared(f.EXPOSED)
-            and (self.nearest_exposure is None or self.nearest_exposure[2].distance_m > f.NEAR_m)
+            and (self.nearest_exposure is None or self.nearest_exposure.gap.distance_m > f.NEAR_m)
         )
 
 

@@ -35,6 +35,7 @@ from controller.siting import (
     reading,
     report,
 )
+from controller.siting.site import ExposureGap
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -246,7 +247,7 @@ RIGHT = garage("garage", outline_m=[[8, 0], [20, 0], [20, 20], [8, 20]])
 def test_the_gaps_left_out_change_no_output(changes):
     given, whole = site(*changes), site(*changes)
     whole.__dict__["exposure_gaps"] = [
-        (unit, each, geometry.gap(unit.shape, each.shape))
+        ExposureGap(unit, each, geometry.gap(unit.shape, each.shape))
         for unit in whole.units
         for each in whole.exposures
     ]
