@@ -1,4 +1,4 @@
-"""Tables of AUDIT.md of the siting audit: `python -m tests.controller.siting_page` writes them."""
+"""The tables of the page AUDIT.md. `python -m tests.controller.siting_page` writes them."""
 
 from controller.siting import fields, rules
 from tests import generated_page
