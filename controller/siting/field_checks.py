@@ -23,7 +23,9 @@ def check_value(path: str, where: tuple[str, ...], value: Any, field: f.Key) -> 
             wrong = next((each for each in value if each not in options), value)
         not_allowed(path, where, wrong, f.allowed_words(field), [str(each) for each in options])
     if field.kind == "named" and names_nothing(value):
-        refuse(path, where, f"{shown(value)} is not allowed: it is no name", f.allowed_words(field))
+        refuse(
+            path, where, f"{shown(value)} is not allowed, it names nothing", f.allowed_words(field)
+        )
     if field.kind == "points" and field.allowed[0] == 3:
         fault = ground.fault_of_outline(frozen(value))
         if fault:
