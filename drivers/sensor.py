@@ -5,7 +5,7 @@ The profile has the place, range and full scale of each value. Three registers h
 `status`, and `calibration_due` and `today` (days). The constructor says where each other value
 goes.
 
-A date that is not set or out of range is no fault of the cell: the values count, `ok` follows the
+A date that is not set or out of range is no fault of the cell. The values count, `ok` follows the
 status, and the calibration counts as overdue by DAYS_MAX. Row 13c then warns and halves the power
 until the dates are set. As a fault (13a) two detectors without a clock would mean that all gas
 detection is lost (row 14), and a measured 0 would not count.
@@ -69,11 +69,17 @@ class Sensor:
             _Rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
             for register in registers
         ]
-        self._status_at = names.index("status")
         # name of a value: (lowest, highest)
         self.spans = {
             name: rule.span() for name, rule in zip(names, self._rules) if name not in OWN_REGISTERS
         }
+        self._set_places(names, indexes)
+        self._set_masks(profile.settings, registers)
+        self._pdu: bytes | None = None
+
+    def _set_places(self, names: list[str], indexes: dict[str, int]) -> None:
+        """Set the places of the registers in a reply and of the values in the sink."""
+        self._status_at = names.index("status")
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
         self._calibration_index = indexes.get("calibration_d")
@@ -83,8 +89,6 @@ class Sensor:
         self._dates: Callable[[list[Any]], Any] | None = (
             itemgetter(*[names.index(name) for name in DATES]) if "today" in names else None
         )
-        self._set_masks(profile.settings, registers)
-        self._pdu: bytes | None = None
 
     def _set_masks(self, settings: dict[str, Any], registers: list[Register]) -> None:
         """Set the masks for the register `status`; 0 for a mask that the profile does not have."""

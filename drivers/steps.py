@@ -2,8 +2,8 @@
 answer.
 
 Yield ("read", function, address, count), ("write", address, values), or None (nothing to send:
-continue at the next call). The answer to a read is the data bytes, to a write b"". The answer is
-None when the device refused with an exception. Raise StepError to end the sequence with a reason. A
+continue at the next call). The answer to a read is the data bytes, to a write b"", and None after
+an exception of the device. Raise StepError to end the sequence with a reason. A
 time-out or a damaged reply ends the sequence too. The owner then begins again.
 """
 

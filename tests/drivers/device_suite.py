@@ -170,7 +170,7 @@ class CanSuite:
     """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups, short_bytes(id)."""
 
     def fed(self):
-        """(device, sink) after three good cycles; the fresh groups are not yet taken."""
+        """(device, sink) after three good cycles; the fresh groups are not reset yet."""
         device, sink = self.build()
         assert not sink.taken()
         for counter in range(3):

@@ -122,7 +122,7 @@ def test_values_of_every_signal():
 
 @given(st.binary(min_size=7, max_size=7), st.integers(0, 0x7FF))
 def test_crc(data, can_id):
-    """The catalogue's check value of CRC-8 SAE J1850 is 0x4B over "123456789"."""
+    """The published check value of CRC-8 SAE J1850 is 0x4B over "123456789"."""
     assert slow_crc(0x3231, b"3456789") == 0x4B
     assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(can_id, data)
 
@@ -137,14 +137,14 @@ def test_every_single_flipped_bit_is_a_bad_frame(bit):
     assert device.bad_frames == 1 and not sink.taken() and value(sink, s.RACK_VOLTAGE_MV) == 0
 
 
-def test_a_good_frame_of_another_id_does_not_pass_under_ours():
+def test_a_good_frame_of_another_id_is_refused():
     device, sink = warm("PACK")
     _, data = frame("LIMITS", 1)
     device.on_frame(frame("PACK", 1)[0], data, 0)
     assert device.bad_frames == 1 and not sink.taken()
 
 
-def test_the_first_frame_is_no_evidence_and_a_standing_counter_never_is():
+def test_the_first_frame_and_a_frozen_counter_do_not_count():
     """esphome-yambms 77: stale data repeated after the BMS link was lost."""
     device, sink = built()
     for _ in range(20):
@@ -155,7 +155,7 @@ def test_the_first_frame_is_no_evidence_and_a_standing_counter_never_is():
     assert value(sink, s.BMS_BAD_FRAMES) == 19
 
 
-def test_a_lost_frame_is_no_fault_and_the_counter_wraps():
+def test_a_lost_frame_is_accepted_and_the_counter_wraps():
     device, sink = warm("PACK")
     for counter in (3, 15, 16, 17):
         device.on_frame(*frame("PACK", counter), 0)
@@ -163,7 +163,7 @@ def test_a_lost_frame_is_no_fault_and_the_counter_wraps():
     assert device.bad_frames == 0
 
 
-def test_a_bad_crc_does_not_move_the_counter():
+def test_a_bad_crc_leaves_the_counter_unchanged():
     device, sink = warm("PACK")
     can_id, data = frame("PACK", 1)
     device.on_frame(can_id, data[:7] + bytes((data[7] ^ 1,)), 0)
@@ -172,7 +172,7 @@ def test_a_bad_crc_does_not_move_the_counter():
 
 
 def test_the_same_payload_is_not_decoded_again(monkeypatch):
-    """The echo of the command counter moves with every frame and is not decoded."""
+    """The echo of the command counter changes with every frame and is not decoded."""
     device, sink = warm(*VALUES)
     feed(device, [frame(name, 1) for name in VALUES] + temperatures(0) + temperatures(1), 0)
     sink.taken()
@@ -297,7 +297,7 @@ def test_temperatures_older_than_the_window_do_not_count(late_us, fresh, early):
     assert sink.taken() == groups_of(sink, s.G_BMS_TEMPERATURES)
 
 
-def test_one_hot_module_is_seen_when_its_frame_alone_changes():
+def test_one_hot_module_shows_when_only_its_frame_changes():
     device, sink = built()
     for counter in (0, 1):
         feed(device, temperatures(counter), counter * 100_000)
@@ -333,7 +333,7 @@ def test_a_rack_with_fewer_modules_than_another():
     )
 
 
-def test_command_frames_are_what_the_dbc_says():
+def test_command_frames_follow_the_dbc():
     device, _ = built()
     counters = []
     for close_ok in (True, False, 1, 0) * 5:
@@ -347,7 +347,7 @@ def test_command_frames_are_what_the_dbc_says():
     assert device.command_period_us == 100_000
 
 
-def test_each_rack_hears_its_own_node_only():
+def test_each_rack_takes_only_frames_of_its_node():
     sink = Sink(racks=3)
     loaded = profile.load("firebreak_rack")
     racks = [bms.NativeBms(loaded, rack, rack + 1, sink, sink.layout) for rack in range(3)]
@@ -360,7 +360,7 @@ def test_each_rack_hears_its_own_node_only():
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(VALUES)), st.binary(max_size=8)), max_size=20))
-def test_random_bytes_never_get_in(frames):
+def test_random_bytes_store_nothing(frames):
     device, sink = warm(*VALUES)
     for name, data in frames:
         can_id = DATABASE.get_message_by_name(name).frame_id + OFFSET

@@ -61,8 +61,8 @@ def test_a_drain_is_bounded(waiting, limit, taken):
     assert len(bus.waiting) == waiting - taken
 
 
-def test_none_ends_a_drain_only_where_nothing_was_filtered_out():
-    """python-can's recv(0) returns None when it filtered the first of the waiting frames."""
+def test_none_ends_a_drain_only_without_filters():
+    """recv(0) of python-can returns None when a filter drops the first waiting frame."""
     waiting = [None, frame(1), None, frame(2)]
     filtered = FakeBus(waiting, filters=[{"can_id": 1, "can_mask": 1}])
     assert CanPort(filtered).drain(8) == [(1, b"12345678"), (2, b"12345678")]
@@ -111,8 +111,8 @@ def test_an_error_frame_without_data_is_counted():
     error_frame(0x040)  frame(5)  c.ACTIVE
     error_frame(0x004, 0x20)  frame(5)  c.PASSIVE  # a frame does not end error passive
     error_frame(0x004, 0x20)  error_frame(0x004, 0x08)  c.WARNING""")
-def test_bus_off_is_counted_and_recovery_seen(fault, recovery, state):
-    """can-utils #262/#344, python-can #1495: with restart-ms 0 it stays, with 100 it comes back."""
+def test_bus_off_and_recovery_are_counted(fault, recovery, state):
+    """can-utils #262/#344, python-can #1495: bus-off lasts with restart-ms 0, not with 100."""
     port = CanPort(FakeBus([fault, None, recovery]))
     port.drain()
     assert port.send(1, b""), "the queue has room: that is no sign of another node"
@@ -160,7 +160,7 @@ def test_a_full_queue_is_counted_and_no_loss(failure, full, state):
 @cases("""refused  acknowledged_ok
     c.UNACKNOWLEDGED_AFTER - 1  True
     c.UNACKNOWLEDGED_AFTER  False""")
-def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged_ok):
+def test_a_queue_that_stays_full_means_no_acknowledgement(refused, acknowledged_ok):
     bus = FakeBus()
     port = CanPort(bus)
     for _ in range(2):  # one frame that was taken ends the row
@@ -180,7 +180,7 @@ def test_a_queue_that_stays_full_means_nobody_acknowledges(refused, acknowledged
     can.CanOperationError("Failed to receive", errno.EPIPE)  "Broken pipe"
 """)
 def test_a_lost_interface_is_a_state_not_a_crash(failure, text):
-    """victronenergy/venus #1032, python-can #1495: what came before the loss is kept."""
+    """victronenergy/venus #1032, python-can #1495: frames from before the loss are kept."""
     port = CanPort(FakeBus([frame(1), OSError(errno.EIO, "first"), failure]))
     assert port.drain() == [(1, b"12345678")]
     assert port.drain() == []
@@ -198,7 +198,7 @@ def test_an_interface_that_was_only_set_down_works_again_by_itself(recover):
     assert (port.state, port.error) == (c.ACTIVE, "") and port.service(0)
 
 
-def test_a_lost_interface_is_opened_again_later_and_later():
+def test_a_lost_interface_is_reopened_with_longer_pauses():
     opened = []
 
     def reopen():
@@ -227,7 +227,7 @@ def test_a_lost_interface_is_opened_again_later_and_later():
     "nonsense"  "CAN can9 (nonsense): Unknown interface type"
     "socketcand"  "CAN can9 (socketcand): "
 """)
-def test_what_cannot_be_opened_is_one_line(interface, text):
+def test_a_failed_open_gives_one_line(interface, text):
     with pytest.raises(CanPortError) as failure:
         open_can(interface, "can9", 500_000)
     assert str(failure.value).startswith(text) and "\n" not in str(failure.value)
@@ -248,8 +248,8 @@ def test_reasons_of_the_system(number, text, monkeypatch):
 
 
 @pytest.mark.parametrize("interface, reopened", [("socketcan", True), ("socketcand", False)])
-def test_only_what_opens_without_blocking_is_opened_again(interface, reopened, monkeypatch):
-    """socketcand's connect tries for up to 10 s: not in the loop."""
+def test_only_socketcan_is_reopened(interface, reopened, monkeypatch):
+    """The connect of socketcand may block for 10 s, which the loop cannot wait."""
     asked = []
 
     def open_bus(**settings):

@@ -1,4 +1,4 @@
-"""The reader of DBC files against cantools, and what it refuses."""
+"""The reader of DBC files, compared with cantools, and its refusals."""
 
 from fractions import Fraction
 
@@ -96,6 +96,6 @@ def test_a_signal_without_a_message_is_refused():
     "PACK"  "current"  1000  [-250, 50_150]  (16, 0xFFFF, 0x8000, -2, 501, 100, 1, 0)
     "PACK"  "voltage"  1  [0, 900.05]  (0, 0xFFFF, 0, 0, 9000, 1, 10, 0)
     "TEMPERATURES_0"  "temperature_1"  10  [-400, 1500]  (12, 0xFFF, 0, 200, 2100, 1, 1, -600)""")
-def test_a_field_is_whole_numbers_within_the_range(message, signal, scale, limits, field):
+def test_a_field_has_integers_within_the_range(message, signal, scale, limits, field):
     row = {"signal": signal, "scale": scale, "range": limits}
     assert dbc.Dbc(profile.load("firebreak_rack")).field(message, row) == field

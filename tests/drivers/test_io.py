@@ -149,7 +149,7 @@ def test_module_that_was_silent_is_checked_at_once(silent_ms, within_ms):
     assert bus.device.expiry_ok and bus.slave.holding[EXPIRY] == 500
 
 
-def test_coils_follow_the_expiry_and_a_look_that_fails_proves_nothing():
+def test_coils_follow_the_expiry_and_a_failed_check_changes_nothing():
     bus, _ = running()
     device, answer = bus.device, bus.slave.answer
     assert coils(device.write(ON)) == 0b0111
@@ -173,7 +173,7 @@ def test_the_expiry_is_written_in_the_scale_of_its_register():
     assert device.expiry_ok and bus.slave.holding[EXPIRY] == 50
 
 
-def test_a_read_that_fails_while_the_expiry_is_set_does_not_begin_anew():
+def test_a_failed_read_does_not_restart_the_setting_of_the_expiry():
     device, _ = module()
     ((read, _),) = device.periodic()
     read.on_reply(b"\x02\x01\xff", 0)
@@ -183,7 +183,7 @@ def test_a_read_that_fails_while_the_expiry_is_set_does_not_begin_anew():
     assert device.service(3) == () and device.expiry_ok
 
 
-def test_failures_in_a_row_do_not_put_off_the_look_at_the_expiry():
+def test_failures_in_a_row_do_not_delay_the_check_of_the_expiry():
     bus, _ = running()
     request = bus.device.write(ON)
     bus.slave.requests.clear()

@@ -1,4 +1,4 @@
-"""Meter family: what is refused, what is taken, and captured replies of real meters."""
+"""Meter family: refused readings, accepted readings, captured replies of real meters."""
 
 import csv
 import math
@@ -117,7 +117,7 @@ def test_extreme_but_possible_readings_are_taken(change):
     assert device.refused == 0 and sink.taken() == {signals.G_METER_GRID}
 
 
-def test_the_hash_shows_whether_the_raw_words_move(monkeypatch):
+def test_the_hash_shows_whether_the_raw_words_change(monkeypatch):
     device, sink = fed(words())
     first = sink.inp[signals.GRID_RAW_HASH]
     sink.taken()
@@ -132,7 +132,7 @@ def test_the_hash_shows_whether_the_raw_words_move(monkeypatch):
 
 
 @pytest.mark.parametrize("register", range(REGISTERS))
-def test_a_move_of_any_word_shows(register):
+def test_a_change_of_any_word_shows(register):
     device, sink = fed(words())
     first = sink.inp[signals.GRID_RAW_HASH]
     feed(device, words() | {register: words()[register] ^ 1})
@@ -153,7 +153,7 @@ def _rows(shared, source):
 
 
 def test_a_captured_single_phase_meter_is_refused(shared):
-    """gosdm630 README: U1 = 235.8 V, U2 and U3 not wired: no evidence."""
+    """gosdm630 README: U1 = 235.8 V, U2 and U3 not wired."""
     registers = words()
     for row in _rows(shared, "gosdm630_readme"):
         frame = bytes.fromhex(row["frame_hex"])
@@ -166,7 +166,7 @@ def test_a_captured_single_phase_meter_is_refused(shared):
 
 
 def test_captured_sdm230_reading(tmp_path, shared):
-    """esphome/issues 3912: 80 registers of a single-phase meter, cut behind what is used."""
+    """esphome/issues 3912: 80 registers of a single-phase meter, cut after the used ones."""
     frame = next(
         bytes.fromhex(row["frame_hex"])
         for row in _rows(shared, "esphome_issues_3912")
@@ -179,7 +179,7 @@ def test_captured_sdm230_reading(tmp_path, shared):
 
 
 def test_two_meters_on_one_bus_have_their_own_keys():
-    """esphome/esphome PR 8032: a request must not replace the other meter's."""
+    """esphome/esphome PR 8032: a request must not replace a request of the other meter."""
     first, second = (meter(unit_id=unit_id)[0].periodic()[0][0] for unit_id in (1, 2))
     assert first.key != second.key
 
@@ -212,7 +212,7 @@ def test_the_fast_meter_is_one_short_read_each_20_ms():
 
 @cases("""name  refresh_ms
     "sdm630"  100 | "firebreak_fast_meter"  20""")
-def test_a_profile_of_a_meter_says_how_often_it_has_new_values(name, refresh_ms, tmp_path):
+def test_a_meter_profile_has_its_refresh_time(name, refresh_ms, tmp_path):
     assert profile.load(name).settings["refresh_ms"] == refresh_ms
     text = (profile.FOLDER / f"{name}.toml").read_text()
     path = tmp_path / "own.toml"

@@ -35,7 +35,7 @@ class TestSuite(ModbusSuite):
 @cases("""base  lengths
     40000  {} | 50000  {1: 65} | 0  {1: 66, 701: 160, 704: 90}""")
 def test_discovery(base, lengths):
-    """Model 1 with 65 or 66 registers, vendor points behind a model."""
+    """Model 1 with 65 or 66 registers, vendor points after a model."""
     bus, _ = running(Converter(base=base, lengths=lengths))
     assert bus.device.setpoint_address == bus.slave.address(WSET)
 
@@ -76,7 +76,7 @@ def test_a_broken_chain_ends(length, fault):
     assert bus.device.fault == f"converter 1: {fault}" and not bus.device.ready
 
 
-def test_of_two_models_of_one_id_the_first_counts():
+def test_the_first_of_two_equal_models_counts():
     slave = Converter((1, 701, 704, 802, 715, 714))
     slave.holding[slave.at[714]] = 802
     running(slave)
@@ -100,7 +100,7 @@ def test_start_up_order():
 
 
 @pytest.mark.parametrize("name", ["802.34", "701.10", "715.3"])
-def test_half_a_reading_is_not_complete(name):
+def test_a_reading_without_one_block_is_incomplete(name):
     slave = Converter()
     slave.heartbeat_stopped = name == "715.3"
     slave.put(name, 0x8000 if name == "701.10" else 0xFFFFFFFF, 2 if name == "715.3" else 1)
@@ -169,7 +169,7 @@ def test_the_setpoint_is_cut_and_never_wraps(exponent, asked_W, limit_W, raw):
 
 
 def test_acknowledged_but_ignored_setpoint():
-    """pysunspec 27: write accepted but value not applied. The device's own value is shown."""
+    """pysunspec 27: write accepted but not applied. The driver shows the value of the device."""
     bus, sink = running()
     write_setpoint(bus, 50_000)
     bus.run(500)
@@ -213,7 +213,7 @@ def test_a_setpoint_that_does_not_go_to_zero_at_the_start():
 
 @pytest.mark.parametrize("refused", [("704.22",), (RVRT,), ("704.22", RVRT)])
 def test_settings_refused_at_the_start(refused):
-    """Without the reversion a set-point would have no end: nothing is enabled before it."""
+    """Without the reversion a set-point would last for ever, so the reversion comes first."""
     slave = Converter()
     refuse, addresses = slave._refusal, [slave.address(name) for name in refused]
     slave._refusal = lambda function, address, count: (
@@ -259,7 +259,7 @@ def test_lost_settings_are_written_again_while_measuring_goes_on(name, raw, word
 
 
 def test_reversion_is_whole_seconds_and_the_setpoint_is_due_at_half():
-    """evcc 33041: the set-point silently expires; it is due again at half of that time."""
+    """evcc 33041: the set-point expires; the driver writes it again at half of that time."""
     bus, _ = running()
     assert [bus.slave.get(*at) for at in (("704.31", 2), ("704.26", 2), ("704.30",))] == [4, 0, 1]
     assert bus.device.write_due(bus.now_us)
@@ -341,7 +341,7 @@ def test_short_silence_keeps_the_device_known():
     assert fresh_after(bus, sink, 2500) == (True, True) and bus.device.restarts == 0
 
 
-def test_an_answer_to_a_write_is_a_sign_of_life_too():
+def test_an_answer_to_a_write_ends_a_silence():
     bus, _ = running()
     answer = bus.slave.answer
     bus.slave.answer = lambda frame: b"" if frame[1] == 3 else answer(frame)
@@ -356,7 +356,7 @@ def test_an_answer_to_a_write_is_a_sign_of_life_too():
     "701.116"  0x8000  pcs.SCALES
     *(("715.3", 0, pcs.FIRST_READ), ("802.34", 0xFFFF, pcs.FIRST_READ))
     "715.2"  1  pcs.FIRST_READ""")
-def test_nothing_known_before_a_restart_counts_after_it(name, raw, state):
+def test_a_restart_forgets_everything_known_before(name, raw, state):
     bus, _ = running()
     write_setpoint(bus, 1000)
     bus.device.restart()
@@ -370,7 +370,7 @@ def test_nothing_known_before_a_restart_counts_after_it(name, raw, state):
 
 
 @pytest.mark.parametrize("fault, bad", [("silent", True), ("reply_id", 77), ("before", bytes(90))])
-def test_only_a_good_reply_is_a_sign_of_life(fault, bad):
+def test_only_a_good_reply_ends_a_silence(fault, bad):
     bus, _ = running()
     setattr(bus.slave, fault, bad)
     bus.slave.answer = lambda frame: Slave.answer(bus.slave, frame)[:90]
@@ -379,7 +379,7 @@ def test_only_a_good_reply_is_a_sign_of_life(fault, bad):
 
 
 def test_long_silence_begins_with_discovery_and_heals():
-    """homeassistant-solax-modbus 905, 1007: a device that stopped comes back by itself."""
+    """homeassistant-solax-modbus 905, 1007: a device that stopped works again by itself."""
     bus, sink = running()
     bus.slave.silent = True
     bus.run(4000)

@@ -39,7 +39,7 @@ def test_the_port_is_one_of_model_714_only():
     assert [value(sink, index) for index in DC] == [768_300, -130_100]
 
 
-def test_scale_factors_that_are_not_awake_yet():
+def test_scale_factors_that_are_not_ready_yet():
     """A scale factor may read 0x8000 until the inverter is awake."""
     slave = Converter()
     slave.put("802.59", 0x8000)
@@ -63,7 +63,7 @@ def test_impossible_scale_factors(name, exponent):
     assert bus.device.state == pcs.SCALES
 
 
-def test_scale_factors_count_when_read_twice_the_same():
+def test_scale_factors_count_after_two_equal_readings():
     scales = sunspec.Scales(SimpleNamespace(unpack=tuple))
     readings = [(1,), (1,), (1,), (2,), (1,), (1,), (11,), (11,)]
     changed = [scales.take(pdu) for pdu in readings[:3]]
@@ -145,7 +145,7 @@ def test_periods():
 
 
 def test_a_dead_converter_program_is_silence():
-    """solaredge_meterproxy 33: all frames look healthy and mean nothing."""
+    """solaredge_meterproxy 33: a dead program sends good frames with old values."""
     bus, sink = running()
     bus.slave.heartbeat_stopped = True
     assert fresh_after(bus, sink, 1000)[0]
@@ -213,7 +213,7 @@ def test_power_and_dc_side_become_fresh_together():
 
 
 def test_each_half_counts_once():
-    """A power that repeats beside new DC readings would have no bound on its age."""
+    """Otherwise an old power could stay fresh together with new DC readings."""
     bus, sink = running()
     bus.run(200)
     ac, dc = (read.request for read in bus.device.readings._reads[:2])
@@ -229,7 +229,7 @@ def test_each_half_counts_once():
     assert fresh == [False, False, True, False, False, True]
 
 
-def test_a_setpoint_read_in_the_old_scale_is_not_told():
+def test_a_setpoint_read_in_the_old_scale_is_dropped():
     bus, sink = running()
     reads = [read.request for read in bus.device.readings._reads]
     begun_us = bus.now_us + 10_000_000
@@ -241,7 +241,7 @@ def test_a_setpoint_read_in_the_old_scale_is_not_told():
     assert groups(sink)[1] not in sink.taken()
 
 
-def test_a_read_that_went_down_with_its_port_is_sent_again():
+def test_a_read_that_was_lost_with_its_port_is_sent_again():
     bus, sink = running()
     for request in bus.device.service(bus.now_us + 100_000):
         if request.key != (1, "ac"):
@@ -266,7 +266,7 @@ def test_a_reply_that_is_lost_costs_one_period(lost):
 @pytest.mark.parametrize("apart_us, fresh", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("halves, group, period_us", [((0, 1), 0, 100_000), ((2, 3), 1, 200_000)])
 @pytest.mark.parametrize("turn", [1, -1])
-def test_halves_of_two_periods_apart_are_one_moment_and_no_more(
+def test_halves_at_most_two_periods_apart_belong_together(
     halves, group, period_us, turn, apart_us, fresh
 ):
     bus, sink = running()
@@ -324,7 +324,7 @@ def test_one_of_the_dc_models_is_enough(tmp_path, without, other):
 @cases("""tick_us  most
     10_000  1 | 20_000  1 | 50_000  2 | 100_000  4""")
 def test_reads_are_spread_over_the_ticks_and_keep_their_periods(tick_us, most):
-    """34 reads and a heartbeat a second: so many a tick keep pace with them."""
+    """34 reads and a heartbeat a second, as many in each tick as that needs."""
     sink, asked = Sink(), []
     places = sink.layout.unit_input(0, 0), *groups(sink)
     device = pcs.SunSpecPcs(profile.load("sunspec_pcs"), 1, sink, *places, tick_us)

@@ -6,7 +6,7 @@ from drivers.buses import port as p, rtu
 from drivers.buses.port import GAP_FAST_US, NEVER, RtuPort
 from tests.tables import cases
 
-# Written here: taken from the source they would follow any change of it.
+# Written as numbers: imported from the source they would follow each change of the source.
 LATE_US, HOLD_US, PIECE_GAP_US, PATIENCE_US, PAUSES_MAX = 1_000_000, 100_000, 20_000, 50_000, 4
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 TIMEOUT_US = 30_000
@@ -134,7 +134,7 @@ def test_an_exception_has_its_code_and_is_no_silence(bench, port):
 
 
 def test_timeout_at_its_last_microsecond(bench, port):
-    """It runs to the first byte; a wire that hands over whole replies shows it at their end."""
+    """The time-out ends at the first byte; some adapters deliver a reply only at its end."""
     bench.ask("a")
     assert port.poll(0)
     assert port.wake_us == SPENT_US
@@ -144,7 +144,7 @@ def test_timeout_at_its_last_microsecond(bench, port):
     assert port.statistics[1].timeout == 1
 
 
-def test_no_bytes_change_nothing_and_the_deadline_belongs_to_the_reply(bench, port):
+def test_no_bytes_change_nothing_and_a_reply_at_the_deadline_counts(bench, port):
     bench.ask("a")
     frame = port.poll(0)
     port.receive(b"", 25_000)
@@ -190,7 +190,7 @@ def test_gap_and_turnaround_after_a_reply(turnaround_us, reply):
     assert bench.port.poll(ready_us)[0] == 2
 
 
-def test_noise_holds_a_request_but_not_for_ever(bench, port):
+def test_noise_delays_a_request_by_a_bounded_time(bench, port):
     """JK BMS (dbus-serialbattery JKBMS-PB.md): another master on the bus; and a jabbering node."""
     port.receive(b"\x02", 1000)
     bench.ask("a")
@@ -268,7 +268,7 @@ def test_endless_noise_ends_a_request(bench, port):
 
 
 def test_a_noise_byte_does_not_shorten_the_wait(bench, port):
-    """micropython-modbus #34/#68: 0x00 when the driver is switched, the real reply much later."""
+    """micropython-modbus #34/#68: 0x00 when the transmitter switches, the real reply much later."""
     bench.ask("a")
     frame = port.poll(0)
     port.receive(b"\x00", REQUEST_US + 10)
@@ -329,8 +329,8 @@ def test_a_late_reply_is_not_taken_for_the_next(bench, port):
 
 
 @pytest.mark.parametrize("again", [0, 500])
-def test_of_two_reads_that_timed_out_neither_is_believed_at_once(bench, port, again):
-    """A reply to the one may come while the other is asked again."""
+def test_after_two_timeouts_of_different_reads_the_first_reply_is_dropped(bench, port, again):
+    """The reply to one read may come while the other read is repeated."""
     for address in (0, 500):
         bench.ask(address, address=address)
         port.poll(port.wake_us)
@@ -343,7 +343,7 @@ def test_of_two_reads_that_timed_out_neither_is_believed_at_once(bench, port, ag
     assert bench.outcomes("again") == []
 
 
-def test_a_write_that_timed_out_raises_no_suspicion(bench, port):
+def test_after_a_timeout_of_a_write_replies_are_accepted(bench, port):
     bench.write("w")
     port.poll(0)
     port.poll(port.wake_us)
@@ -354,7 +354,7 @@ def test_a_write_that_timed_out_raises_no_suspicion(bench, port):
 
 
 @pytest.mark.parametrize("age_us, taken", [(LATE_US - 1, []), (LATE_US, ["reply"])])
-def test_suspicion_ends_after_the_slowest_reply_known(bench, port, age_us, taken):
+def test_late_replies_are_expected_for_one_second(bench, port, age_us, taken):
     for address in (0, 7):  # the one that failed last counts
         bench.ask(address, address=address)
         port.poll(600_000 * (address > 0))
@@ -365,7 +365,7 @@ def test_suspicion_ends_after_the_slowest_reply_known(bench, port, age_us, taken
     assert bench.outcomes("b") == taken
 
 
-def test_suspicion_is_of_reads_of_one_function_and_unit(bench, port):
+def test_late_replies_are_expected_by_unit_and_function(bench, port):
     bench.ask("a", unit_id=1, function=3)
     port.poll(0)
     port.poll(port.wake_us)
@@ -378,7 +378,7 @@ def test_suspicion_is_of_reads_of_one_function_and_unit(bench, port):
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
 def test_a_burst_of_late_replies_is_dropped_whole(bench, port, lost):
-    """A stalled adapter hands over at once what was answered in time, and then the right one."""
+    """A stalled adapter delivers the late replies together, and then the right reply."""
     burst = b""
     for number in range(lost):
         bench.ask(number, address=number)
@@ -395,7 +395,7 @@ def test_a_burst_of_late_replies_is_dropped_whole(bench, port, lost):
     assert replies == [bytes((3, 4, 0, 9, 0, 9))]
 
 
-def test_a_late_reply_is_a_sign_of_life_in_one_request_only(bench, port):
+def test_a_late_reply_ends_the_silence_in_one_request_only(bench, port):
     bench.ask("a")
     late = answer(port.poll(0))
     port.poll(port.wake_us)
@@ -411,8 +411,8 @@ def test_a_late_reply_is_a_sign_of_life_in_one_request_only(bench, port):
 
 
 @pytest.mark.parametrize("latency_us", [TIMEOUT_US + 1500, 45_000, 58_000])
-def test_a_unit_always_slower_than_the_timeout_is_never_believed(bench, latency_us):
-    """Each reply fits a later request: without a rest the bus would stay one reply behind."""
+def test_replies_of_a_unit_slower_than_the_timeout_are_never_accepted(bench, latency_us):
+    """Each reply fits a later request: without a pause the bus would stay one reply behind."""
     bench.poll_every("even", 20_000, address=0)
     bench.poll_every("odd", 20_000, address=500)
     bench.slave = lambda frame, _: [(latency_us, answer(frame, value=frame[2]))]
@@ -426,8 +426,8 @@ def test_a_unit_always_slower_than_the_timeout_is_never_believed(bench, latency_
     (3,)  0  TIMEOUT_US + 40_000
     (3, 4)  0  2 * TIMEOUT_US + 40_000
     (3, 4, 5)  5 * TIMEOUT_US  600_000""")
-def test_a_repeated_read_is_believed_after_two_timeouts(bench, lost, low_us, high_us):
-    """A damaged request must not cost a meter its 0.5 s: the late reply would say the same."""
+def test_a_repeated_read_is_accepted_after_two_timeouts(bench, lost, low_us, high_us):
+    """One damaged request must not make a meter silent: the late reply has the same meaning."""
     bench.poll_every("a", 20_000)
     bench.slave = lambda frame, number: [] if number in lost else healthy(frame, number)
     bench.run(600_000)
@@ -435,8 +435,8 @@ def test_a_repeated_read_is_believed_after_two_timeouts(bench, lost, low_us, hig
     assert low_us < bench.longest_pause_us("a") < high_us
 
 
-def test_the_reply_to_a_repeated_read_is_not_taken_for_another_read(bench, port):
-    """The late reply to the first of them was believed, so one more is to come."""
+def test_the_reply_to_a_repeated_read_is_not_mistaken_for_another_read(bench, port):
+    """The late reply to the first read was accepted, so one more reply may come."""
     bench.ask("a", address=0)
     port.poll(0)
     port.poll(port.wake_us)
@@ -482,14 +482,14 @@ def test_due_reads_go_by_earliest_deadline(bench, periods_us, until_us, units):
     assert bench.run(until_us).units() == units
 
 
-def test_an_overloaded_bus_still_asks_everybody(bench):
+def test_an_overloaded_bus_still_reads_every_unit(bench):
     for unit_id, period_us in ((1, 5_000), (2, 5_000), (3, 200_000)):
         bench.poll_every(unit_id, period_us, unit_id=unit_id)
     units = bench.run(1_000_000).units()
     assert units.count(3) >= 2 and min(units.count(1), units.count(2)) > 100
 
 
-def test_missed_periods_are_not_made_up_for(bench, port):
+def test_missed_periods_are_skipped(bench, port):
     port.add(bench.read("a"), 20_000, phase_us=3_000)
     assert port.poll(2_999) == b"" and port.wake_us == 3_000
     bench.exchange(3_000)
@@ -515,7 +515,7 @@ def test_a_request_of_a_failure_callback_is_sent_in_the_same_poll(bench, port):
     assert port.poll(port.wake_us)[1] == rtu.WRITE_REGISTERS
 
 
-def test_a_silent_unit_is_asked_less_and_less_and_others_stay_fast(bench, port):
+def test_a_silent_unit_is_read_less_often_and_others_stay_fast(bench, port):
     """sungrow #602, OpenEMS PR #3099, solax #1007/#905: back-off that ends by itself."""
     for unit_id in (1, 2):
         bench.poll_every(unit_id, 20_000, unit_id=unit_id)
@@ -545,7 +545,7 @@ def test_back_off_begins_with_the_third_timeout_and_ends_with_a_reply(bench, por
 
 
 @pytest.mark.parametrize("count, silent", [(0, 1), (4, 1), (5, 0)])
-def test_half_a_reply_is_a_sign_of_life(count, silent, bench, port):
+def test_half_a_reply_ends_the_silence(count, silent, bench, port):
     bench.ask("a")
     port.poll(0)
     port.receive(bytes(count), REQUEST_US + 1)
@@ -553,7 +553,7 @@ def test_half_a_reply_is_a_sign_of_life(count, silent, bench, port):
     assert port.statistics[1].silent == silent
 
 
-def test_noise_is_no_sign_of_life(bench, port):
+def test_noise_does_not_end_the_silence(bench, port):
     """solaredge_modbus #24: "connected" only after a valid frame."""
     bench.poll_every("a", 20_000)
     bench.slave = lambda frame, _: [(100, b"\x00")]

@@ -69,8 +69,8 @@ def test_shipped_profiles(name):
             assert register.type in ("bit", "sunssf", "bitfield32", "u32"), register.name
 
 
-def test_what_the_bits_of_a_device_mean():
-    """SunSpec names 17 of 32 bits; a profile leaves the others to be warnings."""
+def test_the_meaning_of_each_fault_bit():
+    """SunSpec names 17 of 32 bits; the other bits are warnings."""
     pcs, rack = [profile.load(name) for name in ("sunspec_pcs", "firebreak_rack")]
     assert [pcs.mask(meaning) for meaning in profile_schema.MEANINGS] == [0xD063, 0x12F80, 0x1C]
     assert [rack.mask(meaning) for meaning in profile_schema.MEANINGS] == [0xFF, 0, 0]
@@ -243,7 +243,7 @@ def test_no_toml(tmp_path, text, line):
     assert refusal(tmp_path, text).startswith(line)
 
 
-def test_a_file_that_cannot_be_read(tmp_path, monkeypatch):
+def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(profile.pathlib.Path, "read_text", lambda *_, **__: open(tmp_path))
     assert refusal(tmp_path, "") == "cannot be read: Is a directory"
 

@@ -71,7 +71,7 @@ class TestV12(_Suite):
 
 
 class TestV13(_Suite):
-    """A receiver that insists on 0x359 and 0x35C never comes up with V1.3."""
+    """A receiver that needs 0x359 and 0x35C would never start with V1.3."""
 
     burst = [(0x351, LIMITS), (0x355, "540060000000"), (0x356, PACK), (0x35A, "0000000000000000")]
 
@@ -157,7 +157,7 @@ def test_each_bit_of_0x359(bit):
 
 
 @pytest.mark.parametrize("item", range(13))
-def test_each_warning_of_0x35A_is_told_as_one_bit(item):
+def test_each_warning_of_0x35A_sets_one_bit(item):
     """Bytes 4 to 7; 10 is quiet."""
     for pair, bits in ((0b01, 1 << 14), (0b10, 0), (0b11, 0)):
         warnings = (pair << 2 * item).to_bytes(4, "little").hex()
@@ -223,8 +223,8 @@ def test_the_voltage_is_judged_by_the_last_limits_and_by_half_of_them_without_a_
 @cases("""centivolts  stored_mV
     5200  52_000 | 900  9000 | 0  0 | -1  0 | 9000  66_500""")
 @pytest.mark.parametrize("current_dA", [10_001, -10_001, 32_767, -32_767])
-def test_a_short_circuit_is_known_whatever_the_voltage(centivolts, stored_mV, current_dA):
-    """Refused whole, it left row 36 with an old current: contactors opened under the short."""
+def test_a_short_circuit_counts_at_any_voltage(centivolts, stored_mV, current_dA):
+    """A refused frame once left row 36 with an old current: contactors opened under the short."""
     device, sink = fed((0x356, struct.pack("<hhh", centivolts, current_dA, 0).hex()))
     assert sink.taken() == groups_of(sink, s.G_BMS_PACK) and device.refused == 0
     stored = (stored_mV, -100 * current_dA)
@@ -256,7 +256,7 @@ def test_current_sign_of_each_dialect(convention, raw_dA, current_mA):
 @cases("""flags  currents_mA
     "C0"  (120_000, 160_000) | "E0"  (120_000, 160_000) | "40"  (0, 160_000) | "80"  (120_000, 0)
     "20"  (0, 0) | "00"  (0, 0) | "3F"  (0, 0)""")
-def test_enable_flags_narrow_the_limits(flags, currents_mA):
+def test_enable_flags_set_the_limits_to_zero(flags, currents_mA):
     """pylontech-bms-mqtt: 0x20 is "force charge". After re-enabling, it waits for new limits."""
     device, sink = fed((0x35C, flags))
     assert values(sink, *CURRENTS) == currents_mA
@@ -270,7 +270,7 @@ def test_enable_flags_narrow_the_limits(flags, currents_mA):
 
 @pytest.mark.parametrize("supply, state", [(0, s.CONTACTOR_OPEN), (1, s.CONTACTOR_CLOSED)])
 def test_contactors_follow_the_read_back_of_their_supply(supply, state):
-    """No frame reports contactors: at rest they count as open, or the cabinet could never start."""
+    """No frame reports contactors: without supply they count as open, so the cabinet can start."""
     device, sink = built()
     sink.inp[s.PERMIT_2_CLOSED] = supply
     feed(device, (0x351, LIMITS), (0x35A, QUIET_V13))
@@ -287,7 +287,7 @@ def test_charge_at_its_ends_is_taken(soc_pct, soh_pct):
 @cases("""stopped  group
     0x35C  s.G_BMS_LIMITS
     *((each, s.G_BMS_STATE) for each in (0x35C, 0x351, 0x359, 0x35A))""")
-def test_a_frame_that_stops_takes_its_group_with_it(stopped, group):
+def test_a_group_stops_with_its_frame(stopped, group):
     """A BMS can keep sending 0x35E while 0x351 stops: freshness is per frame."""
     device, sink = built()
     for second in range(8):
@@ -320,7 +320,7 @@ def test_limits_do_not_outlive_the_enable_flags(late_us, fresh):
 
 @pytest.mark.parametrize("foreign", [0xC0, 0xC4, 0x110, 0x150])
 def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
-    """Valence U-BMS uses 0x351 for cell voltages; Deye native turns the sign of 0x356."""
+    """Valence U-BMS uses 0x351 for cell voltages; Deye native inverts the sign of 0x356."""
     device, sink = fed()
     assert foreign in device.can_ids()
     feed(device, (foreign, "0000000000000000"), *V12)

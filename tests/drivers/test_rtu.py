@@ -201,14 +201,14 @@ def test_a_flipped_bit_is_never_accepted(bit):
     rtu.seal(bytes((1, 0x84, 2)))  # another function's exception
     rtu.seal(bytes((1, 0x41, 40)) + REGISTERS)  # a function nobody knows
 """)
-def test_a_valid_frame_that_is_not_ours_is_ignored(reply):
+def test_a_valid_frame_of_another_request_is_ignored(reply):
     """node-modbus-serial #455, pymodbus #1278: match unit, function and length."""
     assert feed(read20(), reply, REPLY) == [None, REPLY[1:-2]]
 
 
 @pytest.mark.parametrize("at", range(6))
 def test_write_reply_must_echo_unit_function_address_and_count(at):
-    """sunspec/pysunspec #27: an acknowledgement of something else acknowledges nothing."""
+    """sunspec/pysunspec #27: an acknowledgement of another write does not count."""
     wrong = bytearray(WRITE_REPLY[:6])
     wrong[at] ^= 1
     request = rtu.write_registers_request("a", 1, 1, (5, 6))
@@ -216,7 +216,7 @@ def test_write_reply_must_echo_unit_function_address_and_count(at):
     assert found(request, rtu.seal(bytes(wrong))) is None
 
 
-def test_length_decides_where_the_crc_would_pass_over_a_trailing_zero():
+def test_the_length_decides_although_the_crc_accepts_a_trailing_zero():
     frame = rtu.seal(bytes((1, 4, 2, 0, 1)))
     assert rtu.crc16(frame + b"\x00") == 0
     assert found(rtu.read_request("a", 1, 4, 3, 1), frame + b"\x00") == frame[1:-2]
@@ -229,7 +229,7 @@ def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
 
 
 def test_stale_bytes_are_forgotten_with_the_next_request():
-    """pymodbus #1278: the framer decoded the next answer from bytes before a time-out."""
+    """pymodbus #1278: the framer used bytes from before a time-out for the next answer."""
     receiver, request = rtu.Receiver(), read20()
     receiver.expect(request)
     assert receiver.feed(REPLY[:30]) is None
@@ -256,8 +256,8 @@ def test_endless_noise_keeps_the_buffer_small():
     read20()  REPLY
     rtu.write_registers_request("a", 1, 1, (5, 6))  WRITE_REPLY
     rtu.write_register_request("a", 1, 1, 2)  rtu.write_register_request("a", 1, 1, 2).frame""")
-def test_local_echo_is_taken_out(request_, reply, pieces):
-    """minimalmodbus (handle_local_echo): adapters that repeat what is sent."""
+def test_local_echo_is_removed(request_, reply, pieces):
+    """minimalmodbus (handle_local_echo): adapters that repeat each request."""
     results = feed(request_, *pieces(request_.frame, reply), echo=True)
     assert results == [None] * (len(results) - 1) + [reply[1:-2]]
 
@@ -268,7 +268,7 @@ def test_echo_of_a_single_write_alone_is_no_success():
     assert found(request, request.frame, echo=True) is None
 
 
-def test_an_echo_that_never_came_is_not_waited_for_with_the_next_request():
+def test_a_missing_echo_does_not_affect_the_next_request():
     receiver = rtu.Receiver(echo=True)
     for value in (2, 3):
         request = rtu.write_register_request("a", 1, 1, value)
@@ -279,7 +279,7 @@ def test_an_echo_that_never_came_is_not_waited_for_with_the_next_request():
 
 @pytest.mark.parametrize("echoed", range(8))
 def test_partial_echo_of_a_read(echoed):
-    """CH341 adapters give a part of the echo only."""
+    """CH341 adapters give only a part of the echo."""
     request = read20()
     assert found(request, request.frame[:echoed] + REPLY, echo=True) == REPLY[1:-2]
 
@@ -290,7 +290,7 @@ def test_echo_of_an_adapter_not_configured_for_it_is_skipped_for_reads():
     assert found(request, request.frame + REPLY) == REPLY[1:-2]
 
 
-def test_received_counts_what_was_not_echo():
+def test_received_does_not_count_the_echo():
     receiver, request = rtu.Receiver(echo=True), read20()
     receiver.expect(request)
     receiver.feed(request.frame)
@@ -305,7 +305,7 @@ def test_received_counts_what_was_not_echo():
     cuts=st.lists(st.integers(1, 140), max_size=6),
 )
 @settings(max_examples=400)
-def test_whatever_arrives_only_the_true_reply_is_accepted(noise, tail, cuts):
+def test_only_the_true_reply_is_accepted_among_any_bytes(noise, tail, cuts):
     data = noise + REPLY + tail
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     results = feed(read20(), *(data[a:b] for a, b in zip(edges, edges[1:])))

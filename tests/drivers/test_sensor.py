@@ -131,13 +131,13 @@ def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected
 
 @pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
 @pytest.mark.parametrize("kind", ["gas", "offgas"])
-def test_a_detector_that_warms_up_is_not_heard(kind, status):
+def test_a_detector_that_warms_up_gives_no_reading(kind, status):
     """After a power cut two warming detectors were faulty (13a) and all detection lost (14)."""
     device, sink = fed(kind, 600, status, DUE, TODAY)
     assert (sink.taken(), device.refused) == (set(), 1)
 
 
-def test_a_toxic_detector_that_warms_up_again_ages():
+def test_a_toxic_detector_that_warms_up_again_becomes_stale():
     device, sink = fed("toxic", 70, 5, 0, DUE, TODAY)
     assert sink.taken() == {s.G_TOXIC}
     reply(device, 70, 6, 4, DUE, TODAY)
@@ -158,7 +158,7 @@ BAD_DATES = [(0xFFFF, TODAY), (0, TODAY), (0xFFFF, 0), (0, 0)] + [
 
 @pytest.mark.parametrize("dates", BAD_DATES)
 def test_a_bad_date_is_an_overdue_calibration(dates):
-    """Rows 7 to 12 see the gas, row 13c the date; the cell is as good as its status (13a)."""
+    """Rows 7 to 12 use the gas, row 13c the date, row 13a the status."""
     for concentration, status, gas, ok in table(
         "300 | 0 | 300 | 1 ; 0 | 0 | 0 | 1 ; 0xFFFF | 4 | 1000 | 1 ; 0xFFFF | 5 | 1000 | 0 ;"
         " 300 | 1 | 0 | 0"
@@ -220,7 +220,7 @@ def test_climate_and_ups(kind, registers, expected):
     "offgas"  "offgas_detector"  'unit = "ppm" '  "scale = 0.1\n"  (151, 0, DUE, TODAY)  16
     "ups"  "ups_monitor"  'unit = "min", '  "scale = 0.25, "  (1, 479)  119""")
 def test_scaled_values_round_to_the_safe_side(tmp_path, kind, name, old, new, registers, first):
-    """Gas up, because more is worse; a reserve down, because less is worse."""
+    """Gas is rounded up, because more is worse; a reserve down, because less is worse."""
     path = edited(tmp_path, name, old, new + old)
     assert shown(kind, *registers, path=path)[0] == first
 
@@ -234,7 +234,7 @@ def test_spans(kind, lfl_vol_ppm, spans):
     assert sensor(kind, lfl_vol_ppm=lfl_vol_ppm)[0].spans == spans
 
 
-def test_a_span_is_at_most_what_a_word_holds(tmp_path):
+def test_a_span_fits_the_register(tmp_path):
     path = edited(tmp_path, "climate_monitor", "range = [-600, 1250]", "range = [-99999, 99999]")
     assert sensor("climate", path=path)[0].spans["air_temperature"] == (-0x8000, 0x7FFF)
 

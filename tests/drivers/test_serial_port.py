@@ -1,4 +1,4 @@
-"""A serial port over real ptys: never blocks, says what is wrong in one line, comes back."""
+"""A serial port over real ptys: it never blocks, gives one-line errors and reopens."""
 
 import errno
 import fcntl
@@ -86,7 +86,7 @@ def test_bytes_both_ways(adapter, port):
 
 @wire
 def test_an_empty_port_is_not_read_at_all(port, monkeypatch):
-    """A read of an empty tty waited up to 49 ms on a kernel worker: FIONREAD is asked first."""
+    """A read of an empty tty once waited 49 ms for a kernel worker: FIONREAD comes first."""
     port.open()
     monkeypatch.setattr(serial_port.os, "read", lambda *_: pytest.fail("os.read on an empty port"))
     assert port.read() == b""
@@ -145,7 +145,7 @@ sys.stdin.read()
 
 @wire
 def test_unplugged_and_plugged_in_again(adapter, port):
-    """dbus-serialbattery #151, solax #905: a lost device comes back without a restart."""
+    """dbus-serialbattery #151, solax #905: a lost device works again without a restart."""
     port.open()
     for losses, now_us in ((1, 0), (2, 10**9)):
         os.write(adapter.master, b"abc")
@@ -174,8 +174,8 @@ def test_a_write_notices_the_loss(adapter, port):
 
 @wire
 @pytest.mark.parametrize("data, losses", [(b"", 1), (BlockingIOError(errno.EAGAIN, "empty"), 0)])
-def test_no_byte_where_one_was_announced(port, monkeypatch, data, losses):
-    """A hang-up reads as b"", which is no error of its own; somebody else's read is no loss."""
+def test_an_announced_byte_that_is_missing(port, monkeypatch, data, losses):
+    """A hang-up reads as b"" without an error; a byte that another program read is no loss."""
 
     def read(*_):
         if isinstance(data, OSError):
@@ -246,7 +246,7 @@ def test_opening_again_gives_the_old_descriptor_back(port):
 
 
 @wire
-def test_a_lock_that_is_gone_again_has_no_owner(port):
+def test_a_released_lock_has_no_owner(port):
     port.open()
     name = Path("/proc/self/comm").read_text(encoding="utf-8").strip()
     assert serial_port._lock_owner(port.path) == f"process {os.getpid()} ({name})"
@@ -254,7 +254,7 @@ def test_a_lock_that_is_gone_again_has_no_owner(port):
     assert serial_port._lock_owner(port.path) == "another process"
 
 
-def test_retries_come_later_and_later():
+def test_retries_have_longer_pauses():
     port = SerialPort("/nowhere/at/all", 9600)
     now_us, waits_us = 0, []
     for _ in range(8):
@@ -326,8 +326,8 @@ def arrivals(port):
 
 
 @wire
-def test_each_arrival_is_heard_once(adapter, port, arrivals):
-    """By edge: a level would make the system ask an empty tty at each wait."""
+def test_each_arrival_is_reported_once(adapter, port, arrivals):
+    """Edge-triggered: by level the system would check an empty tty at each wait."""
     arrivals.add(port)  # a second time
     assert heard(arrivals, 0) == []
     os.write(adapter.master, b"abc")
@@ -344,7 +344,7 @@ def test_each_arrival_is_heard_once(adapter, port, arrivals):
 
 
 @wire
-def test_room_to_write_is_no_news(adapter, port, arrivals):
+def test_room_to_write_is_not_reported(adapter, port, arrivals):
     while not port.pending:
         port.write(b"x" * 4096)
     while port.pending:
@@ -354,7 +354,7 @@ def test_room_to_write_is_no_news(adapter, port, arrivals):
 
 
 @wire
-def test_a_lost_port_is_heard_again_once_it_is_back(adapter, port, arrivals):
+def test_a_reopened_port_is_reported_again(adapter, port, arrivals):
     adapter.unplug()
     assert heard(arrivals) == [port] and port.read() == b"" and port.fileno() == -1
     arrivals.add(port)
@@ -367,8 +367,8 @@ def test_a_lost_port_is_heard_again_once_it_is_back(adapter, port, arrivals):
 
 
 @wire
-def test_a_descriptor_that_is_handed_out_again_is_the_port_that_has_it_now(adapter, port, arrivals):
-    """Adapters that were lost together come back in any order."""
+def test_a_reused_descriptor_belongs_to_the_new_port(adapter, port, arrivals):
+    """Adapters that were lost together reopen in any order."""
     descriptor = port.fileno()
     port.close()
     other = SerialPort(str(adapter.path), 115200)
@@ -382,8 +382,8 @@ def test_a_descriptor_that_is_handed_out_again_is_the_port_that_has_it_now(adapt
 
 @wire
 @pytest.mark.parametrize("majors, is_kept", [((), 1), (range(136, 144), 0)])
-def test_a_port_in_use_lets_nobody_in_but_a_pty(adapter, monkeypatch, majors, is_kept):
-    """A plain open wrote a coil frame on a bus in use; root alone may still do that."""
+def test_a_port_in_use_cannot_be_opened_again_except_a_pty(adapter, monkeypatch, majors, is_kept):
+    """A plain open once wrote a coil frame on a bus in use; only root may still do that."""
     assert range(136, 144) == serial_port.PTY_MAJORS
     monkeypatch.setattr(serial_port, "PTY_MAJORS", majors)
     port = SerialPort(str(adapter.path), 115_200)

@@ -27,7 +27,7 @@ def test_nothing_before_begin():
     assert owner.steps.next_request(10**15) is None and not owner.ends
 
 
-def test_through():
+def test_a_sequence_to_its_end():
     owner, request = begun()
     assert request.frame[1:6] == bytes((3, 0, 10, 0, 2))
     assert owner.steps.next_request(1) is None, "one outstanding"
@@ -40,7 +40,7 @@ def test_through():
     assert owner.steps.due_us == steps.NEVER_US
 
 
-def test_a_refusal_is_an_answer():
+def test_an_exception_is_an_answer():
     owner, request = begun()
     request.on_failure(rtu.EXCEPTION, 2, 1)
     owner.steps.next_request(2)
@@ -48,13 +48,13 @@ def test_a_refusal_is_an_answer():
 
 
 @pytest.mark.parametrize("kind", [rtu.TIMEOUT, rtu.BAD_REPLY])
-def test_no_reply_ends_it(kind):
+def test_a_missing_reply_ends_the_sequence(kind):
     owner, request = begun()
     request.on_failure(kind, 0, 7)
     assert owner.ends == [(rtu.FAILURES[kind], 7)] and owner.steps.next_request(8) is None
 
 
-def test_a_lost_request_ends_it():
+def test_a_lost_request_ends_the_sequence():
     owner, request = begun()
     assert owner.steps.next_request(2_999_999) is None and not owner.ends
     assert owner.steps.next_request(3_000_000) is None
