@@ -118,10 +118,7 @@ ROWS = (
             ),
             Stage(
                 "44e",
-                sentence=(
-                    "The controller found a fault of its memory, clock, processor or program, "
-                    "or a permit relay does not follow its command."
-                ),
+                sentence="A self-test found a fault: memory, clock, processor, program or relay.",
                 remedy=(
                     "Replace the part that the alarm names: controller or relay. Reset with the "
                     "key."

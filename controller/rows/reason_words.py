@@ -166,11 +166,7 @@ _INHIBITS = (
         "Check its supply, its address (2) and its RS-485 pair.",
     ),
     ("meter", "The grid meter or the load meter has not answered.", CHECK_RTU),
-    (
-        "gas detectors",
-        "A gas detector has given no valid reading yet, or is warming up.",
-        CHECK_RTU,
-    ),
+    ("gas detectors", "A gas detector gives no valid reading, or is warming up.", CHECK_RTU),
     (
         "PCS",
         "A power converter has not answered, or does not accept remote set-points.",

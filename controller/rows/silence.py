@@ -170,7 +170,7 @@ ROWS = (
         basis="design",
         confidence="D",
         name="I/O module silent",
-        sentence="An I/O module is silent; its outputs have switched off by themselves.",
+        sentence="An I/O module is silent; its outputs have expired.",
         remedy="Check its supply, its address and its RS-485 pair. Remote reset.",
         proof=SILENCE,
         stages=(Stage("49", set_from="io_silent_ms"),),
