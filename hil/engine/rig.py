@@ -27,7 +27,7 @@ from hil.loads.selection import carried_W
 from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 CONTROLLER_STOP_S = 20.0
 PLANT_STOP_S = 10.0
 HANG_GUARD_S = 30.0
