@@ -1,3 +1,1 @@
-"""The simulated cabinet: cells, racks, PCS, contactors, relays, gas and meters. It knows nothing of
-protocols.
-"""
+"""The simulated cabinet, without any protocol: cells, racks, PCS, contactors, relays, gas."""

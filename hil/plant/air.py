@@ -1,21 +1,23 @@
 """The air in the cabinet: fan, louvre, the emissions of burning or venting cells, the detectors.
 
 One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
-smoke; hydrogen and carbon monoxide are shares of the vent gas. Each detector follows with its own
-lag and a little noise; test gas under a cap reaches that detector alone, and no fan dilutes it.
+smoke. Hydrogen and carbon monoxide are shares of the vent gas. Each detector has its own lag and a
+little noise. Test gas under a cap reaches only that detector, and no fan dilutes it.
 """
 
 import math
 import random
+from collections.abc import Iterable
 
 from hil.plant import chemistry
+from hil.plant.config import CabinetConfig
 
 FAN_M3_PER_S = 0.19
 LEAK_M3_PER_S = 0.002
 COAST_S = 1.0  # the airflow contact stays this long after the fan stopped
-STUCK_LOUVRE = 0.3  # what passes a louvre that is not proven open
-# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is the
-# one nearer the fan.
+STUCK_LOUVRE = 0.3  # share of the flow that passes a stuck louvre
+# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is
+# nearer the fan.
 GAS_TAU_S = (2.4, 2.0)
 VAPOUR_TAU_S = (4.0, 5.0)
 # electrochemical cells of hydrogen and carbon monoxide: t90 of half a minute
@@ -25,7 +27,7 @@ HEAT_TAU_S = 20.0
 NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
 SMOKE_G_PER_M3 = 0.1  # a chamber alarms at about 0.2 dB/m
 HEAT_DEGC = 58.0  # fixed-temperature detector
-# time constants, full scale, and what is clean air: % LFL, ppm of vapour, ppm of toxic gas
+# time constants, full scale, threshold of clean air: in % LFL, ppm of vapour, ppm of toxic gas
 HEADS = {
     "gas": (GAS_TAU_S, 100.0, 0.001),
     "vapour": (VAPOUR_TAU_S, 20_000.0, 0.01),
@@ -36,20 +38,20 @@ HEADS = {
 class Head:
     """One detector: `reading` in the unit of its full scale; `test`: gas under a cap on it."""
 
-    def __init__(self, tau_s, full, forget, seed):
-        """full: where its cell saturates; forget: a lower level is clean air."""
+    def __init__(self, tau_s: float, full: float, forget: float, seed: str) -> None:
+        """full: reading at saturation; forget: a lower level is clean air."""
         self.reading = self.level = self.test = self._aim = self._per_s = 0.0
         self._tau_s, self._full, self._forget = tau_s, full, forget
         self._deal = random.Random(seed)
 
-    def cap(self, value, per_s=0.0):
-        """Put test gas of this value under the cap, at once or rising at per_s > 0."""
+    def cap(self, value: float, per_s: float = 0.0) -> None:
+        """Put test gas of this value under the cap: at once, or at a rate per_s > 0."""
         self._aim, self._per_s = value, per_s
         if not per_s:
             self.test = value
 
-    def follow(self, truth, dt_s):
-        """Advance by dt_s towards truth or the test gas, the higher one. True while it has gas."""
+    def follow(self, truth: float, dt_s: float) -> bool:
+        """Advance by dt_s towards the higher of truth and test gas. True while there is gas."""
         most = self._per_s * dt_s
         self.test += max(-most, min(most, self._aim - self.test))
         aim = max(self.test, truth)
@@ -68,7 +70,7 @@ class Air:
     whether those detectors are in alarm.
     """
 
-    def __init__(self, config, seed=0):
+    def __init__(self, config: CabinetConfig, seed: object = 0) -> None:
         """config: config.CabinetConfig; seed: of the detectors' noise."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
         self.gas, self.vapour, self.toxic = [
@@ -81,7 +83,7 @@ class Air:
         self.mixture = self.vapour_share = 0.0  # of volume: vent gas, vapour
         self.smoke_g_per_m3 = 0.0
         self.fan_running = self.airflow = self.louvre_open = False
-        # faults: the fan moves no air, the louvre sticks on its way
+        # faults: the fan moves no air; the louvre sticks half-way
         self.airflow_failed = self.louvre_failed = False
         self.exchange_m3_per_s = LEAK_M3_PER_S
         self._volume_m3 = config.free_volume_m3
@@ -95,29 +97,38 @@ class Air:
     lfl_share = property(lambda self: self._kind.lfl_share)
     mixture_lfl_pct = property(lambda self: 100.0 * self.mixture / self._kind.lfl_share)
 
-    def step(self, dt_s, fan_on, gas_m3=0.0, vapour_m3=0.0, smoke_g=0.0):
-        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: left the modules meanwhile."""
+    def step(
+        self,
+        dt_s: float,
+        fan_on: bool,
+        gas_m3: float = 0.0,
+        vapour_m3: float = 0.0,
+        smoke_g: float = 0.0,
+    ) -> None:
+        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: came out of the modules in that time."""
         self.fan_running = fan_on
         self._blow(dt_s, fan_on and not self.airflow_failed)
         if self._unclean or gas_m3 or vapour_m3 or smoke_g:
             self._mix(dt_s, gas_m3, vapour_m3, smoke_g)
 
-    def cap(self, kind, value, which=(0, 1), per_s=0.0):
-        """Put test gas on detectors of a kind of HEADS, see Head.cap; 0 takes it off."""
+    def cap(
+        self, kind: str, value: float, which: Iterable[int] = (0, 1), per_s: float = 0.0
+    ) -> None:
+        """Put test gas on detectors of a kind of HEADS, see Head.cap; 0 removes it."""
         for i in which:
             getattr(self, kind)[i].cap(float(value), per_s)
         self.stir()
 
-    def stir(self):
-        """Look at the detectors again: one was given something to detect."""
+    def stir(self) -> None:
+        """Evaluate the detectors again, because test gas or aerosol was applied."""
         self._unclean = True
 
-    def warm(self, dt_s, air_degC):
-        """Let the heat detector follow the air; a tested one is in alarm."""
+    def warm(self, dt_s: float, air_degC: float) -> None:
+        """Let the heat detector follow the air; a detector under test is in alarm."""
         self._heat_degC += (air_degC - self._heat_degC) * dt_s / (HEAT_TAU_S + dt_s)
         self.heat = self.test_heat or self._heat_degC >= HEAT_DEGC
 
-    def _blow(self, dt_s, moving):
+    def _blow(self, dt_s: float, moving: bool) -> None:
         if moving:
             self._flow_s = min(self._spin_up_s, self._flow_s + dt_s)
             self.airflow = self.airflow or self._flow_s >= self._spin_up_s - 1e-9
@@ -133,13 +144,13 @@ class Air:
         louvre = self._opening_s / self._louvre_s if self._louvre_s else float(self.fan_running)
         self.exchange_m3_per_s = LEAK_M3_PER_S + FAN_M3_PER_S * (fan * louvre)
 
-    def _mix(self, dt_s, gas_m3, vapour_m3, smoke_g):
+    def _mix(self, dt_s: float, gas_m3: float, vapour_m3: float, smoke_g: float) -> None:
         decay = self.exchange_m3_per_s * dt_s / self._volume_m3
         keep, come = math.exp(-decay), -math.expm1(-decay) / decay / self._volume_m3
         mixture = min(1.0, self.mixture * keep + gas_m3 * come)
         vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
         smoke = self.smoke_g_per_m3 * keep + smoke_g * come
-        # Traces are forgotten, unless more comes: a slow source must add up.
+        # A trace counts as 0 only when nothing more comes, because a slow source must add up.
         self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
         self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
@@ -147,8 +158,8 @@ class Air:
             self.mixture or self.vapour_share or self.smoke_g_per_m3
         )
 
-    def _detect(self, dt_s):
-        """Let every detector follow; True while one has something to detect."""
+    def _detect(self, dt_s: float) -> bool:
+        """Advance every detector; True while a detector has something to detect."""
         mixture, kind = self.mixture, self._kind
         seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
         seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]

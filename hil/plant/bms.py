@@ -1,21 +1,21 @@
-"""The rack's own BMS: its current limits and its protection, which acts later than the controller
-should.
-"""
+"""The rack's own BMS: current limits and protection. The protection acts after the controller."""
+
+from typing import Protocol
 
 from hil.plant import tables
 
 FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = 1, 2, 4, 8
 FAULT_PRECHARGE, FAULT_WELD, FAULT_INSULATION, FAULT_INJECTED = 16, 32, 64, 128
 
-# A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V), so that
-# each row can be shown without this BMS having tripped before it.
+# A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V).
+# Otherwise this BMS would trip first, and the row could not be tested.
 CELL_V_MAX, CELL_V_MIN = 3.85, 1.90
 TEMPERATURE_DEGC_MAX = 75.0
 CURRENT_TIMES_RATED_MAX = 2.2
 INSULATION_OHM_PER_V_MIN = 80.0
-CONFIRM_S = 0.3  # a bad value must stay this long
-CLEAR_S = 5.0  # and be gone this long
-RECOVERY_PER_S = 0.05  # a limit falls at once and comes back at 5 % of rated per second: no hunting
+CONFIRM_S = 0.3  # a bad value latches after this time
+CLEAR_S = 5.0  # good values clear the fault after this time
+RECOVERY_PER_S = 0.05  # a limit falls at once and recovers at 5 % of rated per second: no hunting
 
 CHARGE_OF_VOLTAGE = tables.Table(((3.44, 1.0), (3.58, 0.0)), 0.01)
 DISCHARGE_OF_VOLTAGE = tables.Table(((2.80, 0.0), (3.00, 1.0)), 0.01)
@@ -25,17 +25,29 @@ CHARGE_OF_SOC = tables.Table(((0.97, 1.0), (1.0, 0.1)), 0.01)
 DISCHARGE_OF_SOC = tables.Table(((0.0, 0.0), (0.05, 1.0)), 0.01)
 
 
+class Cells(Protocol):
+    """The values of a rack that its BMS measures."""
+
+    temperatures_degC: list[float]
+    cell_voltage_V_min: float
+    cell_voltage_V_max: float
+    soc: float
+    current_A: float
+    voltage_V: float
+    insulation_kohm: float
+
+
 class Bms:
     """Limits and protection of one rack."""
 
-    def __init__(self, rated_A):
+    def __init__(self, rated_A: float) -> None:
         """rated_A: current limit of the rack in both directions."""
         self.rated_A = rated_A
         self.charge_limit_A = self.discharge_limit_A = rated_A
         self.fault_bits = self.injected_bits = self._latched = 0
         self._bad_s = self._good_s = 0.0
 
-    def update(self, rack, dt_s):
+    def update(self, rack: Cells, dt_s: float) -> None:
         """Refresh limits and faults of `rack` from its cells; dt_s since the last call."""
         charge, discharge = shares(rack)
         step_A = self.rated_A * RECOVERY_PER_S * dt_s
@@ -43,7 +55,7 @@ class Bms:
         self.discharge_limit_A = min(self.rated_A * discharge, self.discharge_limit_A + step_A)
         self._protect(sum(_conditions(rack, self.rated_A)), dt_s)
 
-    def _protect(self, bits, dt_s):
+    def _protect(self, bits: int, dt_s: float) -> None:
         self._bad_s = self._bad_s + dt_s if bits else 0.0
         self._good_s = 0.0 if bits else self._good_s + dt_s
         if self._bad_s >= CONFIRM_S:
@@ -53,8 +65,8 @@ class Bms:
         self.fault_bits = self._latched | self.injected_bits
 
 
-def shares(rack):
-    """(charge, discharge): shares of the rated current that the rack's cells allow now."""
+def shares(rack: Cells) -> tuple[float, float]:
+    """(charge, discharge): allowed shares of the rated current."""
     coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
     charge = (
         CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max)
@@ -69,8 +81,8 @@ def shares(rack):
     return charge, discharge
 
 
-def _conditions(rack, rated_A):
-    """The bit of each protection condition, 0 where it does not hold."""
+def _conditions(rack: Cells, rated_A: float) -> tuple[int, ...]:
+    """The bit of each protection condition that is true, else 0."""
     insulation_ohm = rack.insulation_kohm * 1000.0
     return (
         FAULT_OVER_VOLTAGE * (rack.cell_voltage_V_max >= CELL_V_MAX),

@@ -1,29 +1,32 @@
 """The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form.
 
 A connected rack is a source E behind a conductance g; the PCS takes constant power P. With S =
-sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0; its upper root is the working
-point. A fault adds a load behind its own fuse: G then holds its conductance.
+sum(E g), G = sum(g): sum((E - V) g) = P / V, so G V^2 - S V + P = 0. The upper root is the working
+point. A fault adds a load behind its own fuse; G then includes the conductance of that load.
 """
 
 import math
 
+from hil.plant.pcs import Pcs
+from hil.plant.rack import Rack
+
 LINK_F = 0.005
-SOURCE_CELL_V_MAX = 4.1  # per cell, of a converter of this DC class that charges as a fault
+SOURCE_CELL_V_MAX = 4.1  # per cell: limit of a converter of this DC class that charges by a fault
 BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
 
 
 class Bus:
     """One PCS and the racks on its DC side; `voltage_V` is the link voltage."""
 
-    def __init__(self, pcs, racks):
+    def __init__(self, pcs: Pcs, racks: list[Rack]) -> None:
         """pcs: pcs.Pcs; racks: list of rack.Rack, at least one."""
         self.pcs = pcs
         self.racks = racks
         self.voltage_V = 0.0
         self.fault = None  # a FaultLoad on the link
 
-    def step(self, dt_s, now_us, enabled, supply):
-        """Advance by dt_s to now_us. enabled: PCS enable input; supply: of the contactors."""
+    def step(self, dt_s: float, now_us: int, enabled: bool, supply: bool) -> None:
+        """Advance by dt_s to now_us. enabled: PCS enable input; supply: contactor supply."""
         volts = self.voltage_V
         weighted = total = 0.0
         carried = False
@@ -52,8 +55,8 @@ class Bus:
             conductance = rack.conductance_S
             rack.carry((rack.source_V - volts) * conductance if conductance else 0.0, dt_s)
 
-    def _solve(self, weighted, total):
-        """Link voltage; a load beyond what the racks can give at all trips the PCS."""
+    def _solve(self, weighted: float, total: float) -> float:
+        """Link voltage. A load above the racks' highest possible power trips the PCS."""
         root = weighted * weighted - 4.0 * total * self.pcs.dc_power_W
         if root < 0.0:
             self.pcs.lose_dc()
@@ -64,26 +67,28 @@ class Bus:
 class FaultLoad:
     """A load of constant current or resistance on the DC link; its fuse blows at its I2t."""
 
-    def __init__(self, current_A=None, ohm=None, fuse_A2s=1e6):
+    def __init__(
+        self, current_A: float | None = None, ohm: float | None = None, fuse_A2s: float = 1e6
+    ) -> None:
         """Either current_A (> 0 discharges the racks) or ohm > 0; fuse_A2s blows the fuse."""
         self._current_A, self._ohm = current_A, ohm
         self._left_A2s = fuse_A2s
 
-    def conductance_S(self, volts):
+    def conductance_S(self, volts: float) -> float:
         """Conductance at this voltage; a constant current needs more than 1 V."""
         if self._ohm is not None:
             return 1.0 / self._ohm
         return self._current_A / volts if volts > 1.0 else 0.0
 
-    def blows(self, volts, dt_s):
-        """Let the fuse warm up for dt_s at this voltage; True once it has blown."""
+    def blows(self, volts: float, dt_s: float) -> bool:
+        """Heat the fuse for dt_s at this voltage; True once the fuse has blown."""
         current_A = volts * self.conductance_S(volts)
         self._left_A2s -= current_A * current_A * dt_s
         return self._left_A2s <= 0.0
 
 
-def _floating(volts, weighted, total, dt_s):
-    """Link voltage while only pre-charge resistors feed its capacitor; a fault may drain it."""
+def _floating(volts: float, weighted: float, total: float, dt_s: float) -> float:
+    """Link voltage while only pre-charge resistors feed the capacitor; a fault may drain it."""
     if total:
         aim = weighted / total
         return aim + (volts - aim) * math.exp(-dt_s * total / LINK_F)

@@ -1,11 +1,12 @@
-"""The whole plant: one `Cabinet` with racks, PCS, relays, air and meters, stepped in plain floats
-from a seed.
+"""The whole plant: racks, PCS, relays, air and meters, stepped in plain floats from a seed.
 
-The simulated devices read and drive it; it knows no register, no frame and no clock. A scenario
-acts on its parts (hil/scenarios/plant_actions.py) and then calls `publish`.
+The simulated devices read and drive the plant. The plant knows no register, no frame and no clock.
+A scenario acts on the parts (hil/scenarios/plant_actions.py) and then calls `publish`.
 """
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 
@@ -13,17 +14,17 @@ CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
     "key_service",
     *("permit_1", "permit_2", "door", "bms_fault"),
-    # these ten move ten times a second
+    # these ten are refreshed ten times a second, the others at every step
     *("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak"),
     *("coolant", "supervised"),
 )
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
-AIR_US = 100_000  # slow things move ten times a second, which is also how often a BMS reports
-LOOK_US = 1_000_000  # every module is looked at once a second, in turn
+AIR_US = 100_000  # slow things move ten times a second, as often as a BMS reports
+LOOK_US = 1_000_000  # each module is refreshed once a second, in turn
 PHASE_V, FREQUENCY_HZ = 230.0, 50.0
-SAG_V_PER_W = 1e-5  # 10 mohm of line per phase, roughly: 5 V at 500 kW
-SAG_V_MAX = 23.0  # the band of EN 50160; a transformer's tap changer keeps it whatever the load
-# of the converters' losses that warms the cabinet; the rest leaves with their own air
+SAG_V_PER_W = 1e-5  # about 10 mohm of line per phase: 5 V at 500 kW
+SAG_V_MAX = 23.0  # the band of EN 50160, which a tap changer keeps at any load
+# Share of the converters' losses that warms the cabinet; their own air takes the rest away.
 CONVERTER_SHARE = 0.1
 # the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
 SUPERVISION_S = 0.4
@@ -33,9 +34,14 @@ SUPERVISION_HYSTERESIS_V = 0.05
 class CabinetPlant:
     """Power in W (> 0 discharges, grid > 0 imports), time in s, temperatures in degC."""
 
-    def __init__(self, config=None, load=None, seed=0):
-        """config: keys of config.KEYS with other values than the default; load: callable t_s -> W,
-        or -> (W, 3 x (W, V, A, PF)); seed: any. ValueError: one line about config.
+    def __init__(
+        self,
+        config: dict[str, Any] | None = None,
+        load: Callable[[float], Any] | None = None,
+        seed: object = 0,
+    ) -> None:
+        """config: {key of config.KEYS: value other than the default}; load: t_s -> W, or t_s ->
+        (W, 3 x (W, V, A, PF)). ValueError: one line about config.
         """
         self.config = config = plant_config.checked(config)
         self.racks = [rack.Rack(config, f"{seed}/rack/{i}") for i in range(config.racks)]
@@ -66,7 +72,7 @@ class CabinetPlant:
         self.now_us = 0
         self._prepare(seed)
 
-    def _prepare(self, seed):
+    def _prepare(self, seed: object) -> None:
         config = self.config
         self._grid_random = random.Random(f"{seed}/grid")
         self._places = [(one, m) for one in self.racks for m in range(config.modules)]
@@ -78,7 +84,7 @@ class CabinetPlant:
         self.contacts = dict.fromkeys(CONTACTS, False)
         self.publish()
 
-    # What the sensors on the wires show.
+    # Readings of the sensors on the wires.
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)
     offgas_ppm = property(lambda self: [head.reading for head in self.air.vapour])
@@ -86,7 +92,7 @@ class CabinetPlant:
     air_degC = property(lambda self: self.climate.air_degC)
     humidity_permille = property(lambda self: self.climate.humidity_permille)
 
-    def step(self, dt_s):
+    def step(self, dt_s: float) -> None:
         """Advance everything by dt_s (s, > 0, at most 1)."""
         if not 0.0 < dt_s <= 1.0:
             raise ValueError(f"plant step of {dt_s} s: allowed is more than 0, at most 1")
@@ -107,24 +113,22 @@ class CabinetPlant:
             self._breathe(now_us)
         self._publish_fast()
 
-    def _draw(self, load_W):
-        """Take the load of now; a tuple holds the channels that its meter shows too."""
+    def _draw(self, load_W: float | tuple[float, tuple]) -> None:
+        """Take the present load; a tuple also holds the channels of its meter."""
         if type(load_W) is tuple:
             load_W, self.load_channels = load_W
         self.load_power_W = load_W
 
-    def _look(self, looks):
-        """Look at the next modules in turn."""
+    def _look(self, looks: int) -> None:
+        """Refresh the next modules in turn."""
         self._looks += looks
         for _ in range(min(looks, len(self._places))):
             one, module = self._places[self._place]
             self._place = (self._place + 1) % len(self._places)
             self._heat_J += one.refresh(module, self.climate.air_degC)
 
-    def _breathe(self, now_us):
-        """Slow things, ten times a second: air, gas relay, BMS decisions, auxiliary supply, the
-        grid's wander.
-        """
+    def _breathe(self, now_us: int) -> None:
+        """Advance the slow things: air, gas relay, BMS decisions, auxiliary supply, grid drift."""
         dt_s = (now_us - self._air_us) / 1e6
         self._air_us = now_us
         self._stir(dt_s)
@@ -142,8 +146,8 @@ class CabinetPlant:
         self.grid_voltage_V += 0.05 * (PHASE_V - sag_V - self.grid_voltage_V) + deal(0.0, 0.05)
         self._publish_slow()
 
-    def _stir(self, dt_s):
-        """Mix what came out of the modules into the air; fan and cooling."""
+    def _stir(self, dt_s: float) -> None:
+        """Mix the modules' emissions into the air; run fan and cooling."""
         given = [one.taken() for one in self.racks if one.burning]
         emitted = [sum(parts) for parts in zip(*given)]
         self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
@@ -156,10 +160,8 @@ class CabinetPlant:
         self.climate.step(dt_s, heat_W, self.air.exchange_m3_per_s)
         self.air.warm(dt_s, self.climate.air_degC)
 
-    def _supervise(self, dt_s):
-        """The independent over-voltage supervision measures the cells itself and opens the chain in
-        hardware.
-        """
+    def _supervise(self, dt_s: float) -> None:
+        """Run the independent over-voltage supervision, which opens the chain in hardware."""
         highest_V = max([one.cell_voltage_V_max for one in self.racks])
         self._over_s = self._over_s + dt_s if highest_V >= self._supervision_V else 0.0
         if self._over_s >= SUPERVISION_S:
@@ -167,14 +169,12 @@ class CabinetPlant:
         elif highest_V < self._supervision_V - SUPERVISION_HYSTERESIS_V:
             self.relays.cell_voltage_closed = True
 
-    def publish(self):
-        """Refresh the dry contacts as wired to the I/O modules: True is closed, which is the
-        permitted side.
-        """
+    def publish(self) -> None:
+        """Refresh the dry contacts to the I/O modules: True is closed, which permits."""
         self._publish_fast()
         self._publish_slow()
 
-    def _publish_fast(self):
+    def _publish_fast(self) -> None:
         safety = self.relays
         estop_1, estop_2 = safety.estop_closed
         self.contacts.update(
@@ -193,7 +193,7 @@ class CabinetPlant:
         )
         self.contacts.update(self._forced)
 
-    def _publish_slow(self):
+    def _publish_slow(self) -> None:
         smoke_1, smoke_2 = self.air.smoke
         self.contacts.update(
             cell_voltage=self.relays.cell_voltage_closed,
@@ -209,24 +209,23 @@ class CabinetPlant:
         )
         self.contacts.update(self._forced)
 
-    def force_contact(self, name, closed):
-        """Fault: the contact `name` reads closed (True) or open (False) whatever it is; None
-        repairs it.
-        """
+    def force_contact(self, name: str, closed: bool | None) -> None:
+        """Fault: the contact `name` always reads closed (True) or open (False); None repairs it."""
         self._forced.pop(name, None)
         if closed is not None:
             self._forced[name] = closed
         self.publish()
 
-    def set_coil(self, name, level):
-        """Drive the coil `name` of relays.COILS. `shunt_trip` opens the DC breaker, which only a
-        hand closes again.
+    def set_coil(self, name: str, level: bool) -> None:
+        """Drive the coil `name` of relays.COILS.
+
+        `shunt_trip` opens the DC breaker, which only a person closes again.
         """
         self.relays.set_coil(name, level)
         if name == "shunt_trip" and level:
             self.open_breaker(True)
 
-    def open_breaker(self, is_open):
+    def open_breaker(self, is_open: bool) -> None:
         """Open or close the DC breaker upstream of all racks."""
         self.relays.breaker_open = is_open
         for one in self.racks:

@@ -1,11 +1,12 @@
-"""Cells of one module in series: voltage, resistance, lowest and highest cell. Units: V, A, ohm,
-degC, SOC 0..1.
+"""Cells of one module in series: voltage, resistance, lowest and highest cell. SOC is 0..1.
 
-The tables are round numbers of the well-known shape of LFP against graphite, chosen by the project:
-a knee below 10 %, two flat plateaus around 3.30 and 3.34 V, a wall above 99 %. 0.18 mohm is the
-usual ohmic resistance of a 280 Ah cell; the slower part (polarisation, about 0.25 mohm over 40 s)
-adds up to the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
+The project chose the tables: round numbers of the well-known shape of LFP against graphite. The
+shape has a knee below 10 %, two flat plateaus around 3.30 and 3.34 V, and a wall above 99 %. A 280
+Ah cell usually has 0.18 mohm ohmic resistance. The slower part (polarisation, about 0.25 mohm over
+40 s) completes the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
 """
+
+import random
 
 from hil.plant import tables
 
@@ -63,36 +64,34 @@ OHMIC_OHM_280AH = 0.18e-3
 POLARISATION_OHM_280AH = 0.25e-3
 POLARISATION_S = 40.0
 CAPACITY_SIGMA = 0.004  # cells of one grade: a few tenths of a percent
-BALANCE_SIGMA = 0.002  # what a top balancer leaves behind, in SOC
-# measuring chain and hysteresis; 10 to 30 mV spread at rest over a rack is normal
+BALANCE_SIGMA = 0.002  # remaining error of a top balancer, in SOC
+# measuring chain and hysteresis; without current, 10 to 30 mV spread over a rack is normal
 OFFSET_SIGMA_V = 0.002
 RESISTANCE_SIGMA = 0.03
 COLLAPSE_S = 3.0  # from full voltage to a short circuit inside the cell
 REMAINING_V = 0.05
+# One cell: depth slope, shift in SOC, offset V, resistance factor, position
+Cell = tuple[float, float, float, float, int]
 POSITION_STRIDE = 32  # position = module * 32 + cell, as the BMS reports it
 
 _SURVEY_SOC = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.75, 0.9, 0.98, 1.0)
 
 
-def resistance_factor(soc, temperature_degC):
+def resistance_factor(soc: float, temperature_degC: float) -> float:
     """Resistance relative to 25 degC and half charge."""
     return R_OF_TEMPERATURE.at(temperature_degC) * R_OF_SOC.at(soc)
 
 
-def scaled_ohm(ohm_280Ah, capacity_Ah):
+def scaled_ohm(ohm_280Ah: float, capacity_Ah: float) -> float:
     """Resistance of a cell of another size and the same kind."""
     return ohm_280Ah * 280.0 / capacity_Ah
 
 
 class ModuleCells:
-    """Cells in series share one charge: cell SOC = 1 - depth * slope - shift, top-balanced, so
-    without own state.
-    """
+    """Top-balanced cells in series share one charge: cell SOC = 1 - depth * slope - shift."""
 
-    def __init__(self, module, count, random):
-        """module: index in the rack; count: cells in series; random: random.Random that deals the
-        spread.
-        """
+    def __init__(self, module: int, count: int, random: random.Random) -> None:
+        """module: index in the rack; count: cells in series; random: draws the spread."""
         self.count = count
         self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
@@ -100,11 +99,11 @@ class ModuleCells:
         )
         self.extremes = _ever_extreme(self.cells)
         self.fault_offsets_V = {}  # of cells with a fault
-        self.moving = {}  # cell: (offset it moves to in V, V/s)
+        self.moving = {}  # cell: (target of its fault offset in V, V/s)
         self.emf_V = self.resistance_ohm = 0.0
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
-    def offset_cell(self, cell, offset_V):
+    def offset_cell(self, cell: int, offset_V: float) -> None:
         """Fault: the cell deviates by offset_V (internal short, lost balance); 0.0 repairs it."""
         slope, shift, offset, resistance, position = self.cells[cell]
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
@@ -114,11 +113,11 @@ class ModuleCells:
         self.mean_offset_V += more_V / self.count
         self.fault_offsets_V[cell] = offset_V
 
-    def move_cell(self, cell, offset_V, over_s):
+    def move_cell(self, cell: int, offset_V: float, over_s: float) -> None:
         """Fault: the cell's deviation moves to offset_V within over_s (> 0)."""
         self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
 
-    def collapse_cell(self, cell, depth):
+    def collapse_cell(self, cell: int, depth: float) -> None:
         """Let the voltage of a burnt cell fall to REMAINING_V within COLLAPSE_S."""
         slope, shift, offset, _, _ = self.cells[cell]
         sound_V = (
@@ -126,8 +125,8 @@ class ModuleCells:
         )
         self.move_cell(cell, REMAINING_V - sound_V, COLLAPSE_S)
 
-    def move(self, dt_s):
-        """Let the cells that move do so for dt_s."""
+    def move(self, dt_s: float) -> None:
+        """Advance the moving fault offsets by dt_s."""
         for cell, (aim_V, rate) in list(self.moving.items()):
             offset_V = self.fault_offsets_V.get(cell, 0.0) + rate * dt_s
             if (offset_V - aim_V) * rate >= 0.0:
@@ -135,12 +134,11 @@ class ModuleCells:
                 del self.moving[cell]
             self.offset_cell(cell, offset_V)
 
-    def scan(self, depth, cell_ohm, current_A):
-        """Refresh emf_V, resistance_ohm and low, high = (V now, emf V, ohm, position) of the
-        extreme cells.
+    def scan(self, depth: float, cell_ohm: float, current_A: float) -> None:
+        """Refresh emf_V, resistance_ohm, and low, high = (V now, emf V, ohm, position).
 
-        depth: 1 - SOC of the string; cell_ohm: ohmic resistance of a mean cell now; current_A > 0
-        discharges.
+        depth: 1 - SOC of the string; cell_ohm: present ohmic resistance of a mean cell; current_A
+        > 0 discharges. `low` and `high` are of the lowest and highest cell.
         """
         at = OCV_V.at
         self.emf_V = self.count * (
@@ -159,7 +157,7 @@ class ModuleCells:
         self.low, self.high = low, high
 
 
-def _dealt_cell(position, random):
+def _dealt_cell(position: int, random: random.Random) -> Cell:
     """(depth slope, shift in SOC, offset V, resistance factor, position)."""
     return (
         1.0 / (1.0 + random.gauss(0.0, CAPACITY_SIGMA)),
@@ -170,10 +168,8 @@ def _dealt_cell(position, random):
     )
 
 
-def _ever_extreme(cells):
-    """The cells that are lowest or highest somewhere between empty and full, discharging, resting
-    or charging.
-    """
+def _ever_extreme(cells: list[Cell]) -> list[Cell]:
+    """The cells that are lowest or highest at some SOC, while discharging, idle or charging."""
     kept = set()
     for soc in _SURVEY_SOC:
         emf = [

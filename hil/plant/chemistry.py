@@ -1,9 +1,9 @@
 """Cell chemistry: thermal runaway, vent gas, voltage of the independent supervision.
 
-Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9), for which facts section 5
-calibrates the chain against a real unit test (E11). A larger cell has more heat capacity, release
-and face in the same proportion, so its capacity divides every resistance and multiplies every
-energy, and the chain burns at the same pace.
+Thermal numbers are those of a 100 Ah LFP cell of 2.2 kJ/K (facts E9). Facts section 5 calibrates
+the chain for that cell against a real unit test (E11). Heat capacity, release and face grow with
+the capacity of a cell. So the capacity divides every resistance and multiplies every energy, and
+the chain burns at the same pace.
 """
 
 import collections
@@ -41,7 +41,9 @@ CHEMISTRIES = {
 }
 
 
-def cell_resistance_K_per_W(chemistry, heat_capacity_J_per_K, barrier_mm):
-    """From one cell of this heat capacity to the next through a barrier of this thickness."""
+def cell_resistance_K_per_W(
+    chemistry: Chemistry, heat_capacity_J_per_K: float, barrier_mm: float
+) -> float:
+    """Thermal resistance from one cell of this heat capacity to the next, through the barrier."""
     scale = heat_capacity_J_per_K / REFERENCE_J_PER_K
     return chemistry.cell_K_per_W / scale + barrier_mm / 1000.0 / (BARRIER_W_PER_M_K * FACE_M2)

@@ -1,11 +1,13 @@
 """Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor.
 
-The air takes what the modules, the converters and the electronics give, and loses it to the
-cooling, through the walls and with the air that is exchanged. The cooling keeps the air at its
-set-point within a kelvin, as far as its power goes, and dries it down to the dew point of its coil.
+Modules, converters and electronics heat the air. The air loses heat to the cooling, through the
+walls and by air exchange. The cooling keeps the air within a kelvin of its set-point, as far as its
+power suffices, and dries the air down to the dew point of its coil.
 """
 
 import math
+
+from hil.plant.config import CabinetConfig
 
 AIR_J_PER_M3_K = 1200.0
 METAL_FACTOR = 5.0  # air and the thin sheet that warms with it, relative to the air alone
@@ -16,19 +18,19 @@ HEATING_SHARE = 1.0 / 3.0
 COIL_M3_PER_S = 0.3
 COIL_DEGC = 12.0
 DRIP_L_PER_S = 0.05  # of a coolant leak
-FLOOR_L = 0.1  # what the water sensor notices
-CIRCUIT_L = 5.0  # so much lost, and the pressure switch opens
+FLOOR_L = 0.1  # on the floor: the water sensor opens
+CIRCUIT_L = 5.0  # lost from the circuit: the pressure switch opens
 
 
-def saturation_g_per_m3(degC):
+def saturation_g_per_m3(degC: float) -> float:
     """Water in saturated air (Magnus formula)."""
     return 216.7 * 6.112 * math.exp(17.62 * degC / (243.12 + degC)) / (273.15 + degC)
 
 
 class Climate:
-    """`air_degC`; `hvac_ok`, `leak_ok` and `coolant_ok` are contacts. The rest are faults."""
+    """`air_degC`; the contacts `hvac_ok`, `leak_ok` and `coolant_ok`. The others are faults."""
 
-    def __init__(self, config):
+    def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""
         self.outside_degC, self.air_degC = config.ambient_degC, config.air_degC
         self.hvac_failed = self.low_flow = self.leaking = False
@@ -43,7 +45,7 @@ class Climate:
         )
         self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.air_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
-        self._held = None  # (degC, K/s): a heater of a test keeps the air there
+        self._held = None  # (degC, K/s): a test heater holds the air at this temperature
         self._held_degC = config.air_degC
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
@@ -55,17 +57,17 @@ class Climate:
         lambda self: min(1000.0, 1000.0 * self._water_g_per_m3 / saturation_g_per_m3(self.air_degC))
     )
 
-    def hold(self, degC, rate_K_per_s):
-        """Fault: the air goes to degC at rate_K_per_s (0: at once) and stays; None lets it go."""
+    def hold(self, degC: float | None, rate_K_per_s: float) -> None:
+        """Fault: the air goes to degC at rate_K_per_s (0: at once) and stays; None ends it."""
         self._held = None if degC is None else (degC, rate_K_per_s)
         self._held_degC = self.air_degC
 
-    def leak(self, is_leaking):
-        """Fault: coolant runs out; False: tight, mopped up and filled again."""
+    def leak(self, is_leaking: bool) -> None:
+        """Fault: coolant leaks; False: repaired, dried and refilled."""
         self.leaking = bool(is_leaking)
         self._spilt_L = 0.0
 
-    def step(self, dt_s, heat_W, exchange_m3_per_s):
+    def step(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
         """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: with the air outside."""
         if self.leaking:
             self._spilt_L += DRIP_L_PER_S * dt_s
@@ -74,10 +76,8 @@ class Climate:
             self._follow_hold(dt_s)
         self._moisten(dt_s, exchange_m3_per_s)
 
-    def _temper(self, dt_s, heat_W, exchange_m3_per_s):
-        """Implicit, so that no step is too long: C (T' - T) = dt (heat + G (outside - T') -
-        cooling).
-        """
+    def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
+        """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so stable at any step."""
         outside = WALL_W_PER_K + exchange_m3_per_s * AIR_J_PER_M3_K
         stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
         weight = self._J_per_K / dt_s + outside
@@ -90,14 +90,14 @@ class Climate:
             air = (stored - power_W) / weight
         self.hvac_power_W, self.air_degC = power_W, air
 
-    def _follow_hold(self, dt_s):
+    def _follow_hold(self, dt_s: float) -> None:
         degC, rate = self._held
         move_K = rate * dt_s if rate > 0.0 else abs(degC - self._held_degC)
         self._held_degC += max(-move_K, min(move_K, degC - self._held_degC))
         self.air_degC = self._held_degC
 
-    def _moisten(self, dt_s, exchange_m3_per_s):
-        """Water in the air: exchanged, dried on the coil while that cools, and what comes in."""
+    def _moisten(self, dt_s: float, exchange_m3_per_s: float) -> None:
+        """Update the water in the air: exchange, drying on the cooling coil, ingress."""
         coil = 0.0
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
             coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W

@@ -1,9 +1,8 @@
-"""Sizes and constants of the simulated cabinet; the defaults are the firebreak rig cabinet (3 racks
-behind 250 kW).
-"""
+"""Sizes and constants of the simulated cabinet; by default the rig cabinet: 3 racks, 250 kW."""
 
 import collections
 import difflib
+from typing import Any
 
 from hil.plant import chemistry
 
@@ -11,7 +10,7 @@ from hil.plant import chemistry
 KEYS = {
     "units": (1, 1, 16),
     "racks": (3, 1, 64),
-    "unit_of_rack": ((),),  # empty: racks are dealt out in order, as evenly as possible
+    "unit_of_rack": ((),),  # empty: in order, as evenly as possible
     "modules": (15, 1, 64),
     "cells_per_module": (16, 1, 32),
     "capacity_Ah": (280.0, 1, 5000),
@@ -21,9 +20,9 @@ KEYS = {
     "cycles": (120.0, 0, 65535),
     "chemistry": ("lfp",),  # of what burns; the electrical tables are those of LFP
     "barrier_mm": (0.0, 0, 20),  # of insulation between the cells of a module
-    # cells of a module that have a sensor: the hottest is reported; empty: the hottest of all
+    # Cells of a module with a sensor; the hottest of them is reported. Empty: all cells.
     "sensor_cells": ((),),
-    "sensor_noise_K": (0.0, 0, 5),  # one sigma of a module's temperature, dealt once a second
+    "sensor_noise_K": (0.0, 0, 5),  # one sigma of a module's temperature, drawn once a second
     "ambient_degC": (25.0, -40, 60),
     "ambient_humidity_permille": (500.0, 0, 1000),
     "air_degC": (25.0, -40, 60),  # set-point of the cooling
@@ -39,24 +38,22 @@ KEYS = {
     "louvre_s": (8.0, 0, 60),  # from closed to the contact that proves it open
     "free_volume_m3": (3.0, 0.1, 1000),
     "aux_W": (1500.0, 0, 1e6),
-    "aux_shed_W": (400.0, 0, 1e6),  # its part that is not rated for gas: lights, sockets, heaters
+    "aux_shed_W": (400.0, 0, 1e6),  # part of aux_W, not rated for gas: lights, sockets, heaters
     "fan_W": (350.0, 0, 1e5),
-    "ups_Wh": (6000.0, 0, 1e6),  # more than 3 h for everything auxiliary; facts A26, A38 require 2
+    "ups_Wh": (6000.0, 0, 1e6),  # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
 }
 CabinetConfig = collections.namedtuple(
     "CabinetConfig", KEYS, defaults=[default for default, *_ in KEYS.values()]
 )
 
 
-def checked(changes=None):
-    """CabinetConfig with these changes of the defaults. ValueError: one line with key, value and
-    allowed range.
-    """
+def checked(changes: dict[str, Any] | None = None) -> CabinetConfig:
+    """The defaults with these changes. ValueError: one line with key, value, allowed range."""
     changes = changes or {}
     for key in changes:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, 1, 0.0)
-            raise ValueError(f"plant: unknown key {key}: nearest known is {near[0]}")
+            raise ValueError(f"plant: unknown key {key}; did you mean {near[0]}?")
     config = CabinetConfig(**changes)
     for key, (_, *bounds) in KEYS.items():
         value = getattr(config, key)
@@ -72,8 +69,8 @@ def checked(changes=None):
     return config._replace(unit_of_rack=_dealt(config))
 
 
-def _dealt(config):
-    """The unit of each rack, checked: every unit has at least one rack."""
+def _dealt(config: CabinetConfig) -> tuple[int, ...]:
+    """The unit of each rack. ValueError: a unit without a rack."""
     dealt = tuple(config.unit_of_rack) or tuple(
         i * config.units // config.racks for i in range(config.racks)
     )

@@ -1,12 +1,10 @@
-"""A rack's contactors: closed by its BMS through a pre-charge resistor, held by the cabinet's
-contactor supply.
-"""
+"""A rack's contactors: the BMS closes them after pre-charge, the contactor supply holds them."""
 
 from hil.plant import bms
 
 OPEN, PRECHARGE, CLOSED, FAULT = range(4)  # as the BMS reports them
 PRECHARGE_OHM = 20.0
-PRECHARGE_S = 0.5  # least time; five time constants of 20 ohm and the 5 mF of the PCS link
+PRECHARGE_S = 0.5  # shortest time: five time constants of 20 ohm and the PCS link's 5 mF
 PRECHARGE_S_MAX = 3.0
 CLOSE_V_MAX = 8.0  # 8 V over two racks of 58 mohm: an inrush of 70 A, half of rated
 DROP_OUT_S = 0.03
@@ -16,17 +14,18 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 class Contactors:
     """State machine of one rack's main contactors and pre-charge relay."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.state = OPEN
         self.command = self.conducting = False  # conducting: the main contacts carry current
-        # faults: the main contacts do not open any more; the pre-charge resistor is open
+        # faults: the main contacts cannot open; the pre-charge resistor is broken
         self.welded = self.precharge_broken = False
         self.fault_bits = 0
         self._timer_s = 0.0
 
-    def step(self, dt_s, hold, difference_V):
-        """Advance by dt_s; True if it changed. hold: supply and no BMS fault; difference_V: rack
-        less bus.
+    def step(self, dt_s: float, hold: bool, difference_V: float) -> bool:
+        """Advance by dt_s; True: the state changed.
+
+        hold: supply and no BMS fault; difference_V: rack minus bus.
         """
         want = self.command and hold
         if self.state == CLOSED:
@@ -37,12 +36,12 @@ class Contactors:
             return self._precharge(dt_s, want, difference_V)
         return self._fault(want)
 
-    def _to(self, state, timer_s):
+    def _to(self, state: int, timer_s: float) -> bool:
         self.state, self._timer_s = state, timer_s
         self.conducting = state == CLOSED
         return True
 
-    def _precharge(self, dt_s, want, difference_V):
+    def _precharge(self, dt_s: float, want: bool, difference_V: float) -> bool:
         if not want:
             return self._to(OPEN, 0.0)
         self._timer_s += dt_s
@@ -53,7 +52,7 @@ class Contactors:
             return self._to(FAULT, 0.0)
         return False
 
-    def _closed(self, dt_s, want):
+    def _closed(self, dt_s: float, want: bool) -> bool:
         self._timer_s = DROP_OUT_S if want else self._timer_s - dt_s
         if want or self._timer_s > _EPSILON_S:
             return False
@@ -64,8 +63,8 @@ class Contactors:
         self.conducting = True
         return True
 
-    def _fault(self, want):
-        """Leave a repaired fault once the close command is gone."""
+    def _fault(self, want: bool) -> bool:
+        """Leave a repaired fault after the close command has ended."""
         if want or (self.conducting and self.welded):
             return False
         self.fault_bits = 0

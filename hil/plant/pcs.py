@@ -1,5 +1,4 @@
-"""The power conversion system: dead time, ramp, losses, enable input, and its own protection
-against a lost DC side.
+"""The power conversion system: dead time, ramp, losses, enable input, loss of the DC side.
 
 Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (points InvSt and Alrm).
 """
@@ -7,12 +6,14 @@ Power > 0 discharges. States and alarm bits are those of SunSpec model 701 (poin
 import collections
 import math
 
+from hil.plant.config import CabinetConfig
+
 OFF, SLEEPING, STARTING, RUNNING, THROTTLED, SHUTTING_DOWN, FAULT, STANDBY = range(8)
 ALARM_DC_OVER_VOLT, ALARM_DC_DISCONNECT = 1 << 1, 1 << 3
 
 # per cell in series: the window of a converter chosen for this rack
 DC_V_MIN, DC_V_MAX = 2.45, 3.75
-DISABLE_S = 0.010  # from full power to none when the enable input drops
+DISABLE_S = 0.010  # from full power to zero when the enable input drops
 # Loss relative to rated power at x = power / rated: FIXED + LINEAR x + SQUARE x^2. From three
 # published points of a measured converter: efficiency 0.973 at rated, 0.93 at 10 %, 0.59 at 1 %.
 FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
@@ -20,21 +21,19 @@ STANDBY_W = 60.0  # control electronics on the DC link
 
 
 class Pcs:
-    """One unit. `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W` are what its
-    registers show.
-    """
+    """One unit. Registers: `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W`."""
 
-    def __init__(self, config, cells_in_series):
+    def __init__(self, config: CabinetConfig, cells_in_series: int) -> None:
         """config: config.CabinetConfig; cells_in_series: of the racks on its DC side."""
         self.rated_W = config.pcs_rated_W
         self.ac_power_W = self.dc_power_W = self.dc_current_A = self.setpoint_W = 0.0
-        self.dc_voltage_V = 0.0  # as it measures it
+        self.dc_voltage_V = 0.0  # as measured by this PCS
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
         self.is_reversed = False  # fault: charges when asked to discharge
-        self.is_stuck = False  # fault: takes every set-point and keeps its power
-        self.derated_W = config.pcs_rated_W  # fault: what it gives at most, of itself
+        self.is_stuck = False  # fault: accepts every set-point and keeps its power
+        self.derated_W = config.pcs_rated_W  # fault: a lower highest power
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s = config.pcs_start_s
@@ -47,9 +46,11 @@ class Pcs:
         self._run = False
         self._now_us = 0
 
-    def command_setpoint(self, setpoint_W):
-        """Request setpoint_W at the AC terminals; power begins to move one dead time after the
-        last step, also between two steps. Rated power limits it. ValueError: not a finite number.
+    def command_setpoint(self, setpoint_W: float) -> None:
+        """Request setpoint_W at the AC terminals, within rated power.
+
+        The power begins to move one dead time after the last step, also between two steps.
+        ValueError: not a finite number.
         """
         setpoint_W = float(setpoint_W)
         if not math.isfinite(setpoint_W):
@@ -58,14 +59,14 @@ class Pcs:
             self.setpoint_W = setpoint_W
             self._commands.append((self._now_us + self._dead_us, self._aim, setpoint_W))
 
-    def command_run(self, run):
-        """True to start, False to ramp down and stop; False also acknowledges a past fault."""
+    def command_run(self, run: bool) -> None:
+        """True starts; False ramps down and stops, and acknowledges a past fault."""
         run = bool(run)
         if run != self.run_requested:
             self.run_requested = run
             self._commands.append((self._now_us + self._dead_us, self._take_run, run))
 
-    def step(self, dt_s, now_us, enabled, dc_V):
+    def step(self, dt_s: float, now_us: int, enabled: bool, dc_V: float) -> None:
         """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
         self._now_us = now_us
         left_s = dt_s
@@ -84,7 +85,7 @@ class Pcs:
             idle_W = STANDBY_W if dc_V >= self._dc_V_min else 0.0
             self.dc_power_W = self._with_losses(self.ac_power_W) if self.ac_power_W else idle_W
 
-    def _follows(self, enabled, dc_V):
+    def _follows(self, enabled: bool, dc_V: float) -> bool:
         """True in steady running: the power follows the set-point."""
         return (
             enabled
@@ -93,21 +94,21 @@ class Pcs:
             and self._dc_V_min <= dc_V <= self._dc_V_max
         )
 
-    def _follow(self, dt_s):
+    def _follow(self, dt_s: float) -> None:
         wanted_W = self._wanted_W()
         if self.ac_power_W != wanted_W:
             self.ac_power_W = _towards(self.ac_power_W, wanted_W, self._ramp_W_per_s * dt_s)
 
-    def lose_dc(self):
-        """Trip if power should flow: no battery carries the DC link any more."""
+    def lose_dc(self) -> None:
+        """The battery has left the DC link: trip if power should flow."""
         self.dc_power_W = 0.0
         if self.state in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._trip(ALARM_DC_DISCONNECT)
 
-    def _take_run(self, run):
+    def _take_run(self, run: bool) -> None:
         self._run = run
 
-    def _aim(self, setpoint_W):
+    def _aim(self, setpoint_W: float) -> None:
         if self.is_stuck:
             return
         self._target_W = setpoint_W
@@ -115,39 +116,39 @@ class Pcs:
         if self.state in (RUNNING, THROTTLED):
             self.state = self._running_state
 
-    def _wanted_W(self):
-        """What it makes of its target, faults included: they act on a target that stays, too."""
+    def _wanted_W(self) -> float:
+        """Target power with the faults applied, also when the target itself does not change."""
         power_W = max(-self.derated_W, min(self.derated_W, self._target_W))
         return -power_W if self.is_reversed else power_W
 
-    def _change(self, dt_s, enabled, dc_V):
-        """Every state but steady running."""
+    def _change(self, dt_s: float, enabled: bool, dc_V: float) -> None:
+        """Advance in every state except steady running."""
         dc_ok = self._dc_V_min <= dc_V <= self._dc_V_max
         if self.state == FAULT:
             if not self._run:
                 self.alarm_bits = 0
-                self.state = _resting(enabled, dc_ok)
+                self.state = _standby_state(enabled, dc_ok)
         elif not enabled:
             self.state = OFF
             self.ac_power_W = _towards(self.ac_power_W, 0.0, self.rated_W * dt_s / DISABLE_S)
         elif self.state not in (RUNNING, THROTTLED, SHUTTING_DOWN):
-            self._rest_or_start(dt_s, dc_ok)
+            self._stand_by_or_start(dt_s, dc_ok)
         elif dc_ok:
             self._shut_down(dt_s)
         else:
             self._trip(ALARM_DC_OVER_VOLT if dc_V > self._dc_V_max else ALARM_DC_DISCONNECT)
 
-    def _shut_down(self, dt_s):
+    def _shut_down(self, dt_s: float) -> None:
         if self._run:
             self.state = self._running_state
             return
         self.ac_power_W = _towards(self.ac_power_W, 0.0, self._ramp_W_per_s * dt_s)
         self.state = SHUTTING_DOWN if self.ac_power_W else STANDBY
 
-    def _rest_or_start(self, dt_s, dc_ok):
+    def _stand_by_or_start(self, dt_s: float, dc_ok: bool) -> None:
         self.ac_power_W = 0.0
         if not (self._run and dc_ok):
-            self.state = _resting(True, dc_ok)
+            self.state = _standby_state(True, dc_ok)
         elif self.state != STARTING:
             self.state = STARTING
             self._timer_s = self._start_s
@@ -156,23 +157,23 @@ class Pcs:
             if self._timer_s <= 1e-9:
                 self.state = self._running_state
 
-    def _trip(self, alarm_bit):
+    def _trip(self, alarm_bit: int) -> None:
         self.state = FAULT
         self.alarm_bits |= alarm_bit
         self.ac_power_W = 0.0
 
-    def _with_losses(self, power_W):
+    def _with_losses(self, power_W: float) -> float:
         share = abs(power_W) / self.rated_W
         return power_W + (FIXED + (LINEAR + SQUARE * share) * share) * self.rated_W
 
 
-def _resting(enabled, dc_ok):
+def _standby_state(enabled: bool, dc_ok: bool) -> int:
     if not enabled:
         return OFF
     return STANDBY if dc_ok else SLEEPING
 
 
-def _towards(value, target, step):
+def _towards(value: float, target: float, step: float) -> float:
     if value < target:
         return min(target, value + step)
     return max(target, value - step)

@@ -1,22 +1,25 @@
 """One rack: modules in series behind contactors, as its BMS reports it. Current > 0 discharges."""
 
 import random
+from collections.abc import Iterable
 
 from hil.plant import bms, cells, contactors, thermal
+from hil.plant.config import CabinetConfig
+from hil.plant.runaway import Chain
 
 CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack
-CELL_V_TOP = 3.55  # what the BMS asks for as charge voltage
+CELL_V_TOP = 3.55  # requested charge voltage per cell
 COOLING_SIGMA = 0.05
-BREAK_TIMES_RATED = 2.0  # what the contactors can break; above it the BMS waits for the fuse (C65)
+BREAK_TIMES_RATED = 2.0  # the contactors cannot break more; the BMS waits for the fuse (C65)
 FUSE_WAIT_S = 30.0
-GRADIENT_K = 1.5  # the top module breathes warmer air than the bottom one
+GRADIENT_K = 1.5  # the air at the top module is warmer than at the bottom one
 
 
 class Rack:
     """A BMS reports the plain attributes; the DC bus sees `source_V` and `conductance_S`."""
 
-    def __init__(self, config, seed):
-        """config: config.CabinetConfig; seed: str, of everything random about this rack."""
+    def __init__(self, config: CabinetConfig, seed: str) -> None:
+        """seed: of all random properties of this rack."""
         deal = random.Random(seed)
         count = config.cells_per_module
         self._modules = [cells.ModuleCells(m, count, deal) for m in range(config.modules)]
@@ -38,17 +41,17 @@ class Rack:
         self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
         self.current_A = self.conductance_S = self.emf_V = 0.0
         self.position_min = self.position_max = 0
-        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # that left burning modules, to be taken
-        self.burning = self.breaker_open = False  # the breaker of the whole DC side, upstream
-        self.sensors_invalid = 0  # most of one kind in one module, as the BMS reports it
-        self.feedback = None  # fault: the contactor state that is reported instead of the true one
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # from burning modules, see taken()
+        self.burning = self.breaker_open = False  # breaker: of the whole DC side
+        self.sensors_invalid = 0  # of one kind in the worst module, as the BMS reports it
+        self.feedback = None  # fault: contactor state that is reported instead of the true state
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
         self.sensor_noise_K = config.sensor_noise_K
         self.sensor_random = random.Random(f"{seed}/sensors")
         self._prepare(config)
 
-    def _prepare(self, config):
+    def _prepare(self, config: CabinetConfig) -> None:
         capacity_As = config.capacity_Ah * self.soh * 3600.0
         self._depth = 1.0 - self.soc
         self._depth_per_As, self._cycle_per_As = 1.0 / capacity_As, 0.5 / capacity_As
@@ -61,7 +64,7 @@ class Rack:
         self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
         self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at the last look
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
-        # sensors of modules: how many are invalid; the value that a stuck one repeats
+        # by module: count of invalid sensors; value of a stuck sensor
         self._invalid, self._stuck = {}, {}
         for module in range(len(self._modules)):
             self._scan(module)
@@ -76,37 +79,37 @@ class Rack:
         lambda self: self.contactors.state if self.feedback is None else self.feedback
     )
 
-    def command_close(self, close):
-        """Take the controller's command as the BMS understood it: True to close, False to open."""
+    def command_close(self, close: bool) -> None:
+        """Take the BMS's command to the contactors: True closes, False opens."""
         self.contactors.command = bool(close)
 
-    def update(self, dt_s):
-        """Let the BMS decide and the insulation wear."""
+    def update(self, dt_s: float) -> None:
+        """Run the BMS's decisions and the wear of the insulation."""
         self.bms.update(self, dt_s)
         if self.insulation_slope_kohm_per_s:
             worn_kohm = self.insulation_kohm + self.insulation_slope_kohm_per_s * dt_s
             self.insulation_kohm = max(0.0, min(65_535.0, worn_kohm))
 
-    def switch(self, dt_s, supply, bus_V):
-        """Move the contactors by dt_s. supply: of their coils; bus_V: voltage beyond them."""
+    def switch(self, dt_s: float, supply: bool, bus_V: float) -> None:
+        """Advance the contactors by dt_s. supply: contactor supply; bus_V: voltage of the link."""
         hold = supply and (not self.bms.fault_bits or self._waits_for_fuse(dt_s))
         if self.contactors.step(dt_s, hold, self.source_V - bus_V):
             self._reconnect()
 
-    def _waits_for_fuse(self, dt_s):
-        """True while the BMS would have to break more than its contactors can."""
+    def _waits_for_fuse(self, dt_s: float) -> bool:
+        """True while the current is above the contactors' breaking capacity."""
         if abs(self.current_A) <= self._break_A:
             self._fuse_wait_s = 0.0
             return False
         self._fuse_wait_s += dt_s
         return self._fuse_wait_s < FUSE_WAIT_S
 
-    def open_breaker(self, is_open):
+    def open_breaker(self, is_open: bool) -> None:
         """Cut this rack off the bus upstream of its contactors, or connect it again."""
         self.breaker_open = is_open
         self._reconnect()
 
-    def carry(self, current_A, dt_s):
+    def carry(self, current_A: float, dt_s: float) -> None:
         """Let current_A flow for dt_s: charge, polarisation, terminal and cell voltages."""
         charge_As = current_A * dt_s
         self.current_A = current_A
@@ -123,15 +126,16 @@ class Rack:
         self.voltage_V = source - current_A * self._ohm
         low = self._low_emf - slow - current_A * self._low_ohm
         high = self._high_emf - slow - current_A * self._high_ohm
-        # the current has turned since the last scan: the two change places for less than a second
+        # If the current has changed sign since the last scan, the two are swapped for up to 1 s.
         if low > high:
             low, high = high, low
         self.cell_voltage_V_min = low
         self.cell_voltage_V_max = high
 
-    def refresh(self, module, air_degC):
-        """Look at one module again: temperature, emf, resistance; after the last module, the rack's
-        extreme cells. Returns the heat in J that the air got from the module since the last look.
+    def refresh(self, module: int, air_degC: float) -> float:
+        """Refresh one module: temperature, emf, resistance; after the last, the extreme cells.
+
+        Returns the heat from the module to the air since its last refresh, J.
         """
         node = self._thermal[module]
         elapsed_s = self._age_s - self._looked[module][1]
@@ -151,30 +155,34 @@ class Rack:
         heat_J, node.air_J = node.air_J, 0.0
         return heat_J
 
-    def taken(self):
-        """(gas in m3, vapour in m3, smoke in g) that left burning modules since the last call."""
+    def taken(self) -> tuple[float, ...]:
+        """(gas m3, vapour m3, smoke g) from burning modules since the last call."""
         found = self.gas_m3, self.vapour_m3, self.smoke_g
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
         return found
 
-    def start_runaway(self, module, cell, heater_K_per_s, degC):
-        """Fault: a heater on one cell, the cell at degC at once; either may be None."""
+    def start_runaway(
+        self, module: int, cell: int, heater_K_per_s: float | None, degC: float | None
+    ) -> None:
+        """Fault: put a heater on one cell, set the cell to degC at once; either may be None."""
         chain = self._thermal[module].cells_apart()
         chain.heat(cell, heater_K_per_s)
         if degC is not None:
             chain.place(cell, degC)
 
-    def chain(self, module):
-        """The module's runaway.Chain, None while one node is enough."""
+    def chain(self, module: int) -> Chain | None:
+        """The module's runaway.Chain; None while one thermal node is enough."""
         return self._thermal[module].chain
 
-    def heat(self, module, degC, rate_K_per_s):
-        """Fault: see thermal.ModuleThermal.heat; without a rate it shows at the sensor at once."""
+    def heat(self, module: int, degC: float | None, rate_K_per_s: float) -> None:
+        """Fault: see thermal.ModuleThermal.heat. Without a rate the sensor shows it at once."""
         self._thermal[module].heat(degC, rate_K_per_s)
         self.temperatures_degC[module] = self._thermal[module].reading_degC
 
-    def offset_cell(self, offset_V, module=0, cell=0, over_s=0.0):
-        """Fault: a cell deviates by offset_V, at once or within over_s; 0.0 repairs it."""
+    def offset_cell(
+        self, offset_V: float, module: int = 0, cell: int = 0, over_s: float = 0.0
+    ) -> None:
+        """Fault: a cell's voltage deviates by offset_V, reached within over_s; 0.0 repairs it."""
         part = self._modules[module]
         part.moving.pop(cell, None)
         if over_s > 0.0:
@@ -185,35 +193,35 @@ class Rack:
         self._find_extremes()
         self.carry(self.current_A, 0.0)
 
-    def invalidate_sensors(self, module, count):
-        """Fault: so many sensors of one kind in the module are invalid; 0 repairs them."""
+    def invalidate_sensors(self, module: int, count: int) -> None:
+        """Fault: `count` sensors of one kind in the module are invalid; 0 repairs them."""
         self._invalid[module] = count
         self.sensors_invalid = max(self._invalid.values())
 
-    def stick_sensor(self, module, degC):
+    def stick_sensor(self, module: int, degC: float | None) -> None:
         """Fault: the module's temperature sensor repeats degC; None repairs it."""
         self._stuck.pop(module, None)
         if degC is not None:
             self._stuck[module] = degC
         self._show(module, self._thermal[module].reading_degC)
 
-    def place_sensors(self, sensor_cells):
-        """The sensors of every module sit on these cells from now on; empty: on the hottest."""
+    def place_sensors(self, sensor_cells: Iterable[int]) -> None:
+        """Put the sensors of every module on these cells; empty: on the hottest."""
         for node in self._thermal:
             node.sensor_cells = tuple(sensor_cells)
 
-    def misread(self, module, offset_K):
-        """Fault: the module's temperature is read wrong by offset_K until its next look."""
+    def misread(self, module: int, offset_K: float) -> None:
+        """Fault: the module's temperature is wrong by offset_K until its next refresh."""
         self.temperatures_degC[module] += offset_K
 
-    def _show(self, module, degC):
-        """Report the module's temperature with its noise, or the value its sensor is stuck at."""
+    def _show(self, module: int, degC: float) -> None:
+        """Report the module's temperature with noise, or the value of a stuck sensor."""
         if self.sensor_noise_K:
             degC += self.sensor_random.gauss(0.0, self.sensor_noise_K)
         self.temperatures_degC[module] = self._stuck.get(module, degC)
 
-    def _collect(self, module, chain):
-        """Take what has left a burning module; let the voltage of its failed cells collapse."""
+    def _collect(self, module: int, chain: Chain) -> None:
+        """Take a burning module's emissions; let the voltage of its failed cells collapse."""
         self.burning = True
         self.gas_m3 += chain.gas_m3
         self.vapour_m3 += chain.vapour_m3
@@ -222,8 +230,8 @@ class Rack:
         while chain.failed:
             self._modules[module].collapse_cell(chain.failed.pop(), self._depth)
 
-    def _warm(self, module, elapsed_s, air_degC):
-        """Heat of the current since the last look, cooling, neighbours."""
+    def _warm(self, module: int, elapsed_s: float, air_degC: float) -> None:
+        """Step the module's temperature: heat of the current, cooling, neighbours."""
         nodes = self._thermal
         square = self._square_A2s - self._looked[module][0]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
@@ -232,7 +240,7 @@ class Rack:
         self._show(module, nodes[module].step(elapsed_s, square * ohm / elapsed_s, beside, air))
         self._looked[module] = self._square_A2s, self._age_s
 
-    def _scan(self, module):
+    def _scan(self, module: int) -> None:
         part = self._modules[module]
         self.emf_V -= part.emf_V
         self._ohm -= part.resistance_ohm
@@ -241,18 +249,16 @@ class Rack:
         self.emf_V += part.emf_V
         self._ohm += part.resistance_ohm
 
-    def _find_extremes(self):
-        """Lowest and highest cell of the last scan of every module; totals are summed anew so that
-        nothing drifts.
-        """
+    def _find_extremes(self) -> None:
+        """Find the lowest and highest cell; sum the totals anew, because increments drift."""
         modules = self._modules
         self.emf_V = sum([part.emf_V for part in modules])
         self._ohm = sum([part.resistance_ohm for part in modules]) + CONNECTION_OHM
         _, self._low_emf, self._low_ohm, self.position_min = min([part.low for part in modules])
         _, self._high_emf, self._high_ohm, self.position_max = max([part.high for part in modules])
 
-    def _reconnect(self):
-        """Conductance to the bus after a change of contacts or temperature."""
+    def _reconnect(self) -> None:
+        """Update the conductance to the bus after a change of contacts or temperature."""
         contacts = self.contactors
         self.conductance_S = 0.0
         if self.breaker_open:
@@ -263,5 +269,5 @@ class Rack:
             self.conductance_S = 1.0 / contactors.PRECHARGE_OHM
 
 
-def _gradient(module, modules):
+def _gradient(module: int, modules: int) -> float:
     return GRADIENT_K * module / modules

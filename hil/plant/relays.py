@@ -1,9 +1,8 @@
-"""Hard-wired safety: E-stop chain, 25 % LFL relay, cell over-voltage; enable and supply relays with
-their drop order.
+"""Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays.
 
-The permit relay of channel B is in series with the chain and outside its bridge. A relay
-follows its coil only while the chain is closed. The I/O modules hold the coils (all 0 once they
-expire), so inverse names end in `_off`: an expired module leaves the fan on.
+The permit relay of channel B is in series with the chain; the bridge does not bypass it. A relay
+follows its coil only while the chain is closed. The I/O modules drive the coils and set them to 0
+when they expire. So an inverse name ends in `_off`: an expired module leaves the fan on.
 """
 
 COILS = (
@@ -25,35 +24,33 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 class SafetyRelays:
     """The permit read-backs show the relay contacts `pcs_enable` and `contactor_supply`."""
 
-    def __init__(self, off_delay_s, wired_rows):
-        """off_delay_s: how long the contactor supply stays after its cause has gone; wired_rows:
-        those whose contacts are in the chain, as the cabinet is wired.
-        """
+    def __init__(self, off_delay_s: float, wired_rows: tuple[int, ...]) -> None:
+        """off_delay_s: of the contactor supply; wired_rows: rows with contacts in the chain."""
         self.coils = dict.fromkeys(COILS, False)
         self.estop_closed = [True, True]
         self.fire_closed = self.suppression_closed = self.lfl_closed = True
         self.cell_voltage_closed = True
-        self.breaker_open = False  # the DC breaker upstream, until it is closed by hand
-        self.channel_b_closed = True  # a cabinet without channel B has a piece of wire there
+        self.breaker_open = False  # the DC breaker of all racks; only a person closes it
+        self.channel_b_closed = True  # without channel B, a wire bridges its contact
         self.bridged = self.pcs_enable = self.contactor_supply = False
         self._off_delay_s, self._wired_rows = off_delay_s, wired_rows
         self._left_s = 0.0
 
-    def set_coil(self, name, level):
-        """Drive one coil. ValueError names an unknown coil."""
+    def set_coil(self, name: str, level: bool) -> None:
+        """Drive one coil. ValueError: unknown coil."""
         if name not in self.coils:
-            raise ValueError(f"coil {name}: known are {', '.join(COILS)}")
+            raise ValueError(f"no coil {name}; allowed: {', '.join(COILS)}")
         self.coils[name] = bool(level)
 
-    def see_gas(self, lfl_pct):
-        """The detectors' own relay: opens at 25 % LFL, closes again below 24 %."""
+    def see_gas(self, lfl_pct: float) -> None:
+        """Switch the detectors' relay: it opens at 25 % LFL and closes below 24 %."""
         if lfl_pct >= LFL_RELAY_PCT:
             self.lfl_closed = False
         elif lfl_pct < LFL_RELAY_CLEAR_PCT:
             self.lfl_closed = True
 
-    def chain_closed(self):
-        """The chain as the relays feel it; a bridge hides every contact in it."""
+    def chain_closed(self) -> bool:
+        """True while the chain feeds the relays; a bridge bypasses every contact."""
         contacts = {
             1: all(self.estop_closed),
             2: self.fire_closed,
@@ -63,7 +60,7 @@ class SafetyRelays:
         }
         return self.bridged or all([contacts.get(row, True) for row in self._wired_rows])
 
-    def step(self, dt_s):
+    def step(self, dt_s: float) -> None:
         """Move the relays by dt_s."""
         chain = self.channel_b_closed and self.chain_closed()
         self.pcs_enable = chain and self.coils["pcs_enable"]

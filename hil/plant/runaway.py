@@ -1,20 +1,20 @@
 """The hot cells of one module: a chain of nodes in thermal runaway (facts section 5, trigger form).
 
-`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`; at its trigger temperature a cell begins to
-release its energy, `Q = (E - released) / tau`. A cell that has vented loses vapour of electrolyte
-and a little gas; all of its gas and its smoke come with its release. A module has a chain only
-while it needs one: see thermal.ModuleThermal.
+`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger temperature a cell begins to
+release its energy, `Q = (E - released) / tau`. A vented cell loses vapour of electrolyte and a
+little gas; the rest of the gas and the smoke come with the release. thermal.ModuleThermal makes a
+chain only for a module that needs it.
 """
 
 import math
 
 from hil.plant import chemistry as kinds
 
-VAPOUR_BURST_M3 = 0.5e-3  # as the vent opens: about 2 g of solvent. Order of magnitude
+VAPOUR_BURST_M3 = 0.5e-3  # when the vent opens: about 2 g of solvent, order of magnitude
 VAPOUR_BURST_S = 30.0
 VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
-SEEP_PER_S = 2e-5  # of a cell's gas, between vent and runaway: H2 shows before runaway (C42)
-SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah. Order of magnitude
+SEEP_PER_S = 2e-5  # share of a cell's gas between vent and runaway: H2 comes before runaway (C42)
+SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah, order of magnitude
 # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
@@ -22,14 +22,25 @@ NOT_YET = -1.0
 STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
 
 
-class Chain:
-    """Temperatures of cells 0 .. n-1 in a row, and what left them since it was last taken.
+# of a neighbouring module: temperatures opposite the cells, K/W from cell to cell, radiates
+Faces = list[tuple[list[float], float, bool]]
 
-    gas_m3, vapour_m3, smoke_g: emitted; air_J: given to the air (cells and hot gas); failed: cells
-    that have run away since the list was last emptied; released_J, heater_J: totals.
+
+class Chain:
+    """Temperatures of cells 0 .. n-1 in a row, and their emissions.
+
+    The caller takes and zeroes gas_m3, vapour_m3, smoke_g (emitted), air_J (heat to the air from
+    cells and hot gas) and failed (cells in runaway). released_J, heater_J: totals.
     """
 
-    def __init__(self, count, heat_capacity_J_per_K, kind, capacity_Ah, barrier_mm=0.0):
+    def __init__(
+        self,
+        count: int,
+        heat_capacity_J_per_K: float,
+        kind: kinds.Chemistry,
+        capacity_Ah: float,
+        barrier_mm: float = 0.0,
+    ) -> None:
         """kind: chemistry.Chemistry; heat_capacity_J_per_K, capacity_Ah: of one cell."""
         scale = heat_capacity_J_per_K / kinds.REFERENCE_J_PER_K
         self.degC = [0.0] * count
@@ -47,25 +58,26 @@ class Chain:
         self._vented_s = [NOT_YET] * count
         self._heater = None  # (cell, K/s)
 
-    def heat(self, cell, rate_K_per_s):
-        """A heater warms the cell at this rate until it runs away; None takes it off."""
+    def heat(self, cell: int, rate_K_per_s: float | None) -> None:
+        """Heat the cell at this rate until it runs away; None removes the heater."""
         self._heater = None if rate_K_per_s is None else (cell, rate_K_per_s)
 
-    def place(self, cell, degC):
-        """The cell is degC from now on; hot enough, it vents or runs away at once."""
+    def place(self, cell: int, degC: float) -> None:
+        """Set the cell to degC; a hot enough cell vents or runs away at once."""
         self.degC[cell] = degC
         self._open(cell, degC, 0.0)
 
-    def step(self, dt_s, heat_W, faces, air_degC):
-        """Advance by dt_s. heat_W: from the current, in the whole module; faces: of each module
-        beside, a list of the temperatures opposite the cells, the resistance from cell to cell in
-        K/W, and whether it radiates (it must then do the same); air_degC: air around.
+    def step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
+        """Advance by dt_s. heat_W: of the current, in the whole module.
+
+        faces: for each neighbouring module (temperatures opposite the cells, K/W from cell to cell,
+        radiates). Radiation needs a chain on both sides.
         """
         pieces = math.ceil(dt_s / STEP_S_MAX)
         for _ in range(pieces):
             self._step(dt_s / pieces, heat_W / len(self.degC), faces, air_degC)
 
-    def _step(self, dt_s, heat_W, faces, air_degC):
+    def _step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
         degC = self.degC
         heater = self._heater
         ramp_degC = heater and degC[heater[0]] + heater[1] * dt_s
@@ -83,16 +95,14 @@ class Chain:
                     flows[i] += radiation_W(degC[i], other)
         for i, flow in enumerate(flows):
             degC[i] += (flow * dt_s + self._burnt_J(i, dt_s)) / self._capacity
-        if (
-            heater is not None and degC[heater[0]] < ramp_degC
-        ):  # the heater keeps its cell on its ramp
+        if heater is not None and degC[heater[0]] < ramp_degC:
             self.heater_J += (ramp_degC - degC[heater[0]]) * self._capacity
             degC[heater[0]] = ramp_degC
         for i, own in enumerate(degC):
             self._open(i, own, dt_s)
 
-    def _burnt_J(self, i, dt_s):
-        """What cell i releases in dt_s; its gas and smoke with it."""
+    def _burnt_J(self, i: int, dt_s: float) -> float:
+        """Heat that cell i releases in dt_s, J; emits its gas and smoke."""
         left = self._left[i]
         if left <= 0.0:
             return 0.0
@@ -105,8 +115,8 @@ class Chain:
         self.air_J += burnt * self._kind.jet_share
         return burnt
 
-    def _open(self, i, own_degC, dt_s):
-        """Vent and trigger."""
+    def _open(self, i: int, own_degC: float, dt_s: float) -> None:
+        """Vent or trigger cell i if it is hot enough; emit vapour between the two."""
         if self._vented_s[i] == NOT_YET and own_degC >= self._kind.vent_degC:
             self._vented_s[i] = 0.0
         elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:
@@ -122,6 +132,6 @@ class Chain:
                 self._heater = None
 
 
-def radiation_W(own_degC, other_degC):
-    """Heat that a cell gets by radiation from the cell opposite in the next module."""
+def radiation_W(own_degC: float, other_degC: float) -> float:
+    """Heat by radiation to a cell from the opposite cell in the next module."""
     return RADIATION_W_PER_K4 * ((other_degC + KELVIN) ** 4 - (own_degC + KELVIN) ** 4)

@@ -1,24 +1,21 @@
-"""Piecewise linear tables on a uniform grid: one multiply, one index, one multiply-add per
-look-up.
-"""
+"""Piecewise linear tables on a uniform grid, for fast look-up."""
 
 import bisect
+from collections.abc import Sequence
 
 
 class Table:
-    """Values over [low, high] in equal steps; outside it the end value holds."""
+    """Values over [low, high] in equal steps; outside, the end value holds."""
 
-    def __init__(self, anchors, step):
-        """anchors: rising (x, y) pairs whose x are multiples of step apart from the first; step:
-        grid spacing.
-        """
+    def __init__(self, anchors: Sequence[tuple[float, float]], step: float) -> None:
+        """anchors: (x, y) with rising x, a multiple of step apart; step: grid spacing."""
         self.low = anchors[0][0]
         self.per_unit = 1.0 / step
         self.last = round((anchors[-1][0] - self.low) * self.per_unit)
         self.values = [_between(anchors, self.low + i * step) for i in range(self.last + 1)]
         self.steps = [b - a for a, b in zip(self.values, self.values[1:])]
 
-    def at(self, x):
+    def at(self, x: float) -> float:
         """The value at x, linear between grid points."""
         place = (x - self.low) * self.per_unit
         if place <= 0.0:
@@ -29,7 +26,7 @@ class Table:
         return self.values[i] + self.steps[i] * (place - i)
 
 
-def _between(anchors, x):
+def _between(anchors: Sequence[tuple[float, float]], x: float) -> float:
     right = bisect.bisect_left([place for place, _ in anchors], x, 1, len(anchors) - 1)
     (x0, y0), (x1, y1) = anchors[right - 1], anchors[right]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)

@@ -1,32 +1,32 @@
 """One thermal node per module, cooled to the cabinet air and coupled to its neighbours.
 
-Numbers: heat capacity of a cell E10 of the facts' Table E; 1.06 K/W between modules, the resistance
-from cell to cell through 1 mm of barrier there. A module gets a node per cell (runaway.Chain) when
-one of its cells is heated, when its hottest spot reaches the trigger, or when a module beside it
-burns.
+Sources: facts' Table E. Heat capacity of a cell: E10. 1.06 K/W between modules: the resistance from
+cell to cell through 1 mm of barrier. A module gets a node per cell (runaway.Chain) in three cases:
+one of its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
 """
 
 import math
 
 from hil.plant import chemistry, runaway
+from hil.plant.config import CabinetConfig
 
 HEAT_CAPACITY_J_PER_K_CELL = 5600.0
-COOLING_K_PER_W = 0.08  # one module of 16 cells to the air: 135 W at 140 A settle 11 K above it
+COOLING_K_PER_W = 0.08  # module of 16 cells to air: 135 W at 140 A settle 11 K above the air
 NEIGHBOUR_K_PER_W = 1.06
-WAKE_DEGC = 200.0  # a cell this hot in the module beside: radiation begins to count
-SENSOR_DEGC_MAX = 250.0  # an NTC bead saturates there
+WAKE_DEGC = 200.0  # radiation of a neighbouring cell counts from here on
+SENSOR_DEGC_MAX = 250.0  # an NTC bead saturates here
 HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module: `reading_degC` of its sensor, `body_degC` the mean of its cells.
+    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells.
 
-    `chain`: its cells one by one, None while one node is enough; `air_J`: heat given to the air, to
-    be taken; `sensor_cells`: the measured ones, empty: the hottest.
+    `chain`: a node per cell, None while one node is enough; `air_J`: heat to the air, zeroed by
+    the caller; `sensor_cells`: cells with a sensor, empty: the hottest cell.
     """
 
-    def __init__(self, config, start_degC, cooling_factor):
-        """config: config.CabinetConfig; cooling_factor: of this module's cooling resistance."""
+    def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
+        """cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
         self.chain = self._spot = None
         self.air_J = self._rate = self._excess = 0.0
@@ -36,9 +36,10 @@ class ModuleThermal:
         self._config, self._kind = config, chemistry.CHEMISTRIES[config.chemistry]
         self.sensor_cells = config.sensor_cells
 
-    def heat(self, degC, rate_K_per_s):
-        """Put a hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0; None lets
-        it fade (30 s).
+    def heat(self, degC: float | None, rate_K_per_s: float) -> None:
+        """Put a hot (or cold) spot at the sensor: degC at once, or at rate_K_per_s > 0.
+
+        None lets the spot fade (30 s).
         """
         self._spot = degC
         self._rate = rate_K_per_s
@@ -46,7 +47,7 @@ class ModuleThermal:
             self._excess = degC - self.body_degC
             self.reading_degC = min(degC, SENSOR_DEGC_MAX)
 
-    def cells_apart(self):
+    def cells_apart(self) -> runaway.Chain:
         """The module's chain, made at the first call."""
         if self.chain is None:
             self.chain = runaway.Chain(
@@ -59,8 +60,10 @@ class ModuleThermal:
             self.chain.degC[:] = [self.body_degC] * self._cells
         return self.chain
 
-    def step(self, dt_s, heat_W, beside, air_degC):
-        """Advance by dt_s; beside: the ModuleThermal above and below; returns the reading."""
+    def step(
+        self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
+    ) -> float:
+        """Advance by dt_s; beside: the modules above and below. Returns the reading, degC."""
         beside_burns = False
         if self.chain is None:
             body = self.body_degC
@@ -86,8 +89,10 @@ class ModuleThermal:
         self.reading_degC = min(hottest, SENSOR_DEGC_MAX)
         return self.reading_degC
 
-    def _step_cells(self, dt_s, heat_W, beside, air_degC):
-        """Temperature of the hottest cell that is measured."""
+    def _step_cells(
+        self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
+    ) -> float:
+        """Advance the chain; returns the temperature of the hottest measured cell."""
         chain = self.chain
         through = NEIGHBOUR_K_PER_W * self._cells
         faces = [
@@ -102,12 +107,12 @@ class ModuleThermal:
         chain.air_J = 0.0
         return max([chain.degC[cell] for cell in self.sensor_cells] or chain.degC)
 
-    def _join_chain(self, beside):
-        """Make a chain when a module beside radiates."""
+    def _join_chain(self, beside: "list[ModuleThermal]") -> None:
+        """Make a chain when a neighbouring module radiates."""
         if any([one.chain is not None and max(one.chain.degC) >= WAKE_DEGC for one in beside]):
             self.cells_apart()
 
-    def _move_spot(self, dt_s):
+    def _move_spot(self, dt_s: float) -> None:
         if self._spot is None:
             self._excess *= math.exp(-dt_s / HOT_SPOT_TAU_S)
             if abs(self._excess) < 0.01:

@@ -1,16 +1,18 @@
-"""The supply of everything auxiliary: mains, and a battery that carries the load without it."""
+"""The auxiliary supply: mains, and a battery for the time without mains."""
+
+from hil.plant.config import CabinetConfig
 
 RECHARGE_H = 8.0  # from empty to full
 RESERVE_MIN_MAX = 10_000.0
 
 
 class Ups:
-    """`mains`: present or not; `invalid`: fault of its own data; `charge_W`: from the mains.
+    """`mains`: present; `invalid`: fault of the UPS's data; `charge_W`: taken from the mains.
 
-    The load of an empty battery stays on: a scenario ends before.
+    The load stays on when the battery is empty: a scenario ends earlier.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""
         self.mains = True
         self.invalid = False
@@ -18,14 +20,14 @@ class Ups:
         self._full_Wh = self._left_Wh = config.ups_Wh
         self._load_W = max(1.0, config.aux_W)
 
-    # minutes that the battery would carry the load of now
+    # how long the battery would carry the present load
     reserve_min = property(lambda self: min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W))
 
-    def set_reserve(self, reserve_min):
-        """Fault: an aged battery holds no more than reserve_min at the load of now."""
+    def set_reserve(self, reserve_min: float) -> None:
+        """Fault: an aged battery holds only reserve_min at the present load."""
         self._full_Wh = self._left_Wh = reserve_min * self._load_W / 60.0
 
-    def step(self, dt_s, load_W):
+    def step(self, dt_s: float, load_W: float) -> None:
         """Advance by dt_s at load_W."""
         self._load_W = max(1.0, load_W)
         self.charge_W = 0.0

@@ -20,7 +20,7 @@ def _steps(one, count, fan=False, dt_s=DT_S, **emitted):
     return [(one.step(dt_s, fan, **emitted), one.airflow)[1] for _ in range(count)]
 
 
-def test_the_airflow_contact_and_the_louvre_prove_what_is():
+def test_the_airflow_contact_and_the_louvre_show_the_true_state():
     one = _air()
     assert _steps(one, 21, fan=True) == [False] * 19 + [True] * 2
     assert _steps(one, 11) == [True] * 9 + [False] * 2

@@ -200,7 +200,7 @@ def test_units_steps_and_seed():
 
 def test_a_wrong_configuration_or_step_is_one_line():
     for changes, message in (
-        ({"rack": 3}, "plant: unknown key rack: nearest known is racks"),
+        ({"rack": 3}, "plant: unknown key rack; did you mean racks?"),
         ({"soc": 1.1}, "plant: soc = 1.1: allowed 0 to 1"),
         ({"soc": "half"}, "plant: soc = half: allowed 0 to 1"),
         ({"racks": 0}, "plant: racks = 0: allowed 1 to 64"),

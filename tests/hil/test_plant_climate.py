@@ -65,7 +65,7 @@ def test_energy_of_the_air_is_balanced_at_every_step(outside_degC, heat_W, hvac_
         assert stored_W == pytest.approx(heat_W + 300.0 - one.hvac_power_W - lost_W, abs=0.5)
 
 
-def test_air_is_held_a_leak_wets_the_floor_and_a_pump_stands():
+def test_held_air_a_leak_and_a_stopped_pump():
     one = _climate()
     one.hold(47.0, 2.0)
     _run(one, 5.0)

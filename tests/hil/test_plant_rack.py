@@ -119,7 +119,7 @@ def _still(current_A, quantum_K, hours=8, step_s=10.0):
     return longest_s, most_K
 
 
-def test_healthy_temperatures_stand_still_for_longer_than_a_frozen_one_may():
+def test_healthy_temperatures_repeat_for_longer_than_frozen_ones_may():
     """Why no stage tells temperatures alone that are frozen: hazard H1 has 60 s, of which the heat
     is 0.1 K at rated current, and a rack near its balance stands still for 2 K and more of it.
     """
@@ -130,7 +130,7 @@ def test_healthy_temperatures_stand_still_for_longer_than_a_frozen_one_may():
     assert _still(12.0, 0.1)[0] > 5 * 3600
 
 
-def test_temperature_loss_and_what_a_runaway_gives_off():
+def test_temperature_loss_and_emissions_of_a_runaway():
     one = _rack()
     before = list(one.temperatures_degC)
     _pass(one, 60, 140.0, 10.0)

@@ -43,7 +43,7 @@ def test_each_relay_follows_its_own_known_coil():
         one.set_coil("pcs_enable", enable)
         one.set_coil("contactor_supply", supply)
         assert _seen(one, 1) == [(enable, supply)]
-    with pytest.raises(ValueError, match="coil pcs_enabel: known are pcs_enable, "):
+    with pytest.raises(ValueError, match="no coil pcs_enabel; allowed: pcs_enable, "):
         _relays().set_coil("pcs_enabel", True)
 
 

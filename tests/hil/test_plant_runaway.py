@@ -87,7 +87,7 @@ def test_energy_is_balanced(start_degC, heat_W, dt_s, heated):
     assert stored_J == pytest.approx(given_J - lost_J, rel=1e-6, abs=1.0)
 
 
-def test_what_comes_out_and_when():
+def test_emissions_and_their_times():
     """Q = (E - released) / tau: 63 % after tau."""
     one = _chain(1)
     one.place(0, 160.0)

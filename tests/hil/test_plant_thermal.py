@@ -47,7 +47,7 @@ def test_modules_warm_balance_and_keep_a_hot_spot():
         assert node.step(1.0, 0.0, (), 25.0) == pytest.approx(reading_degC)
 
 
-def test_cells_told_apart_and_their_runaway():
+def test_a_node_per_cell_and_its_runaway():
     node = _node(40.0)
     chain = node.cells_apart()
     assert chain.degC == [40.0] * 16 and node.cells_apart() is chain
