@@ -1,1 +1,1 @@
-"""Simulated devices, written from the protocol documents by other means than the drivers."""
+"""Simulated devices, written from the protocol documents without any code of the drivers."""

@@ -1,29 +1,31 @@
-"""Channel B beside the simulated cabinet, in virtual time, with its relay in the plant's chain."""
+"""Channel B in virtual time, with its permit relay in the plant's chain."""
 
+from array import array
+from typing import Any
+
+from hil.plant.cabinet import CabinetPlant
 from safety import parameters, second as sc
 
 
 class VirtualChannelB:
     """Steps channel B. `sent`: its bytes since the last take()."""
 
-    def __init__(self, plant, image, *remembered):
-        """plant: hil.plant.cabinet.Cabinet; image: the limit image of channel A; remembered: as
-        sc.Second takes it.
-        """
+    def __init__(self, plant: CabinetPlant, image: array, *remembered: Any) -> None:
+        """image: the limit image of channel A; remembered: as for sc.Second."""
         self.plant, self.second = plant, sc.Second(image, *(remembered or (0,)))
         self.tick_us = image[parameters.H_TICK_MS] * 1000
         self.due_us, self.sent = 0, b""
-        self.powered = True  # False: no supply, the relay falls and nothing is sent
-        self.mute = False  # True: what it sends does not arrive
+        self.powered = True  # False: without supply, the relay opens and nothing is sent
+        self.mute = False  # fault: the sent bytes are lost
         self.stuck = {}  # faults of its contacts: name -> 0 or 1
         plant.relays.channel_b_closed = False
 
-    def receive(self, data):
+    def receive(self, data: bytes) -> None:
         """Bytes from channel A."""
         if self.powered:
             self.second.receive(data, len(data))
 
-    def advance(self, now_us):
+    def advance(self, now_us: int) -> None:
         """Do all steps that are due by now_us."""
         while self.due_us <= now_us:
             self.due_us += self.tick_us
@@ -33,15 +35,13 @@ class VirtualChannelB:
                     self.sent += bytes(self.second.report())
             self.plant.relays.channel_b_closed = bool(self.powered and self.second.permit)
 
-    def take(self):
-        """The bytes that it sent and that arrive."""
+    def take(self) -> bytes:
+        """The bytes that arrive at channel A; `sent` is empty afterwards."""
         data, self.sent = self.sent, b""
         return b"" if self.mute else data
 
-    def _contacts(self):
-        """The plant's contacts in the order of CONTACT_NAMES; the last is the mirror contact of its
-        own relay.
-        """
+    def _contacts(self) -> int:
+        """The plant's contacts in the order of CONTACT_NAMES; the last is its relay's mirror."""
         bits = 0
         for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
             closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])

@@ -1,8 +1,7 @@
 """Encoding of CAN messages from a DBC, fast enough for virtual time.
 
-cantools reads the DBC; the raw fields are then put together by the positions it found (a cantools
-encode costs 15 us, this 2 us). `tests/hil/test_dev_native_bms.py` holds it equal to cantools' own
-encode.
+cantools reads the DBC. The encoder then places the raw fields itself in 2 us; an encode of cantools
+takes 15 us. `tests/hil/test_dev_native_bms.py` compares both.
 """
 
 import functools
@@ -13,17 +12,19 @@ PAYLOAD_BYTES = 6
 
 
 @functools.lru_cache(maxsize=8)
-def load(path):
-    """The database in the file at `path`, read once."""
+def load(path: str) -> cantools.database.can.database.Database:
+    """The database in the file at `path`; each file is read once."""
     return cantools.database.load_file(path)
 
 
 class MessageEncoder:
-    """Encodes the named signals of one message into its first PAYLOAD_BYTES bytes; Intel byte order
-    only.
-    """
+    """Encodes signals of one message into its first PAYLOAD_BYTES bytes; Intel byte order only."""
 
-    def __init__(self, message, signal_names):
+    def __init__(
+        self,
+        message: cantools.database.can.message.Message,
+        signal_names: dict[str, tuple[str, int]] | list[str],
+    ) -> None:
         """signal_names: the order in which encode() takes the values."""
         self.last_values = self.last_payload = None
         self.fields = [
@@ -37,9 +38,10 @@ class MessageEncoder:
             for signal in map(message.get_signal_by_name, signal_names)
         ]
 
-    def encode(self, values):
-        """Physical values -> payload; values beyond the width of a field saturate. The same values
-        give the very same bytes object.
+    def encode(self, values: list[float]) -> bytes:
+        """Payload of the physical values; a value beyond the width of its field saturates.
+
+        Equal values give the identical bytes object, so that a caller can compare with `is`.
         """
         if values == self.last_values:
             return self.last_payload
@@ -54,7 +56,7 @@ class MessageEncoder:
         return self.last_payload
 
 
-def _limits(signal):
+def _limits(signal: cantools.database.can.signal.Signal) -> tuple[int, int]:
     """Smallest and largest raw value of a signal."""
     if signal.is_signed:
         return -1 << signal.length - 1, (1 << signal.length - 1) - 1

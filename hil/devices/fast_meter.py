@@ -1,11 +1,12 @@
 """The project's fast three-phase meter: input registers (FC4), IEEE 754 floats, high word first.
 
-Map: drivers/profiles/firebreak_fast_meter.toml describes it, as no maker's document does: voltage,
-current, power and power factor of three phases, 24 registers without a gap. New values every 20 ms.
-At most 24 registers a read; a read that starts or ends inside a float is refused.
+Map: drivers/profiles/firebreak_fast_meter.toml, because no manufacturer makes this meter. The map
+has voltage, current, power and power factor of three phases, 24 registers without a gap. New values
+come every 20 ms. A read has at most 24 registers and may not start or end inside a float.
 """
 
 import struct
+from collections.abc import Sequence
 
 from hil.devices.power_meter import PowerMeter
 
@@ -16,5 +17,12 @@ class FastMeter(PowerMeter):
     TURNAROUND_US = 2000
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 24, 24
 
-    def _show(self, volts_V, amps_A, powers_W, factors, elapsed_us):
+    def _show(
+        self,
+        volts_V: Sequence[float],
+        amps_A: Sequence[float],
+        powers_W: Sequence[float],
+        factors: Sequence[float],
+        elapsed_us: int,
+    ) -> None:
         struct.pack_into(">12f", self.image, 0, *volts_V, *amps_A, *powers_W, *factors)

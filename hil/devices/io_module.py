@@ -1,4 +1,4 @@
-"""A remote I/O module: 8 contact inputs, 8 relay coils; the outputs expire without a coil write.
+"""A remote I/O module: 8 contact inputs, 8 relay coils. Without coil writes the outputs expire.
 
 Map as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding
 register 64 the output expiry in ms (FC3, FC6, FC16; 0 = never). Registers 65 and 66 (model,
@@ -7,6 +7,7 @@ firmware) are this device's own.
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice, bits_payload
+from hil.plant.cabinet import CabinetPlant
 
 CHANNELS = 8
 EXPIRY_REGISTER, MODEL_REGISTER, VERSION_REGISTER = 64, 65, 66
@@ -16,16 +17,18 @@ MODEL, VERSION = 0x0808, 0x0100
 
 
 class IoModule(RegisterDevice):
-    """cabinet: the plant; its `contacts` are read and its coils set by name.
+    """Reads the plant's contacts and sets its coils.
 
     contact_names, coil_names: 8 each, "" = spare. Further faults: inputs_stuck {bit: 0 or 1},
-    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils stay without
-    writes), frozen (inputs repeat).
+    coils_stuck {bit: 0 or 1} (the relay, not the register), expiry_broken (the coils do not
+    expire), frozen (inputs repeat).
     """
 
     TURNAROUND_US = 2000
 
-    def __init__(self, cabinet, contact_names, coil_names):
+    def __init__(
+        self, cabinet: CabinetPlant, contact_names: list[str], coil_names: list[str]
+    ) -> None:
         super().__init__()
         self.cabinet = cabinet
         self.contact_names, self.coil_names = tuple(contact_names), tuple(coil_names)
@@ -33,13 +36,13 @@ class IoModule(RegisterDevice):
         self.expiry_broken = self.frozen = False
         self.coils = self.expiries = self._inputs = self._bits = self._written_us = 0
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
-        self._seen = None  # all contacts at the last look
+        self._seen = None  # levels of all contacts when `_bits` was computed
         self._expiry_ms = EXPIRY_ms
-        self._driven = -1  # nothing known: all are set once
+        self._driven = -1  # unknown, so the first _drive sets every coil
         self._drive()
 
-    def tick(self, now_us):
-        """Drop all coils once their time has run out."""
+    def tick(self, now_us: int) -> None:
+        """Drop all coils after their expiry."""
         if (
             self.coils
             and self._expiry_ms
@@ -51,7 +54,7 @@ class IoModule(RegisterDevice):
         if self.coils != self._driven or self.coils_stuck:
             self._drive()
 
-    def inputs(self):
+    def inputs(self) -> int:
         """The eight inputs as an integer, bit 0 = input 0, 1 = contact closed."""
         if self.frozen:
             return self._inputs
@@ -63,7 +66,7 @@ class IoModule(RegisterDevice):
         self._inputs = _with(self._bits, self.inputs_stuck)
         return self._inputs
 
-    def payload(self, function, address, count):
+    def payload(self, function: int, address: int, count: int) -> bytes:
         """FC1 coils, FC2 inputs, FC3 expiry, model and firmware."""
         if function == registers.READ_INPUTS:
             return bits_payload(self.inputs(), address, count, CHANNELS)
@@ -74,8 +77,8 @@ class IoModule(RegisterDevice):
             return self.shown(image, EXPIRY_REGISTER, address, count)
         raise ModbusException(registers.ILLEGAL_FUNCTION)
 
-    def write(self, function, address, values, now_us):
-        """A coil write renews all coils; the expiry register takes 0 to 60000 ms."""
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
+        """A coil write renews all coils; the expiry register accepts 0 to 60000 ms."""
         if function in (registers.WRITE_COIL, registers.WRITE_COILS):
             if address + len(values) > CHANNELS:
                 raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -89,8 +92,8 @@ class IoModule(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_VALUE)
         self._expiry_ms = values[0]
 
-    def _drive(self):
-        """Give the plant the relays that have moved."""
+    def _drive(self) -> None:
+        """Set the plant's coils whose level has changed."""
         driven = _with(self.coils, self.coils_stuck)
         moved = driven ^ self._driven
         self._driven = driven
@@ -99,8 +102,8 @@ class IoModule(RegisterDevice):
                 self.cabinet.set_coil(name, bool(driven >> bit & 1))
 
 
-def _with(bits, values):
-    """`bits` with these values {bit: 0 or 1} put in."""
+def _with(bits: int, values: dict[int, int]) -> int:
+    """`bits` after setting these {bit: 0 or 1}."""
     for bit, value in values.items():
         bits = bits | 1 << bit if value else bits & ~(1 << bit)
     return bits

@@ -1,24 +1,26 @@
 """A rack BMS that sends the messages of drivers/profiles/firebreak_rack.dbc every 100 ms.
 
-The comments of the DBC add: id = 0x100 + 0x20 x node + message, counter in byte 6, CRC-8 SAE J1850
-over id low byte, id high byte and bytes 0..6 in byte 7, and a command must be renewed within 1 s.
+From the comments of the DBC: id = 0x100 + 0x20 x node + message; byte 6 is the counter. Byte 7 is
+the CRC-8 SAE J1850 over id low byte, id high byte and bytes 0..6. A command expires after 1 s.
 """
 
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
 
 from hil.devices import dbc_encoder
+from hil.plant.rack import Rack
 
 DBC = Path(__file__).resolve().parents[2] / "drivers" / "profiles" / "firebreak_rack.dbc"
 NODE_STRIDE = 0x20
 PERIOD_US = 100_000
 COMMAND_US = 1_000_000
-# racks come up one after the other, so that their bursts do not fall on one instant
+# Racks start one after the other, so that their bursts do not coincide.
 NODE_PHASE_US = 27_000
-SPACING_US = 300  # a burst, as most BMS send: one frame of 8 bytes takes 0.27 ms at 500 kbit/s
+SPACING_US = 300  # in a burst: a frame of 8 bytes takes 0.27 ms at 500 kbit/s
 TEMPERATURES_PER_FRAME = 4
 NOT_FITTED_degC = 349.5  # raw 0xFFF
-HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module is not an absent one
+HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module must not read as "not fitted"
 POLYNOMIAL = 0x1D
 # message: {signal: (attribute of the BMS, factor)}
 MESSAGES = {
@@ -49,7 +51,7 @@ MESSAGES = {
 }
 
 
-def _crc_of(value):
+def _crc_of(value: int) -> int:
     for _ in range(8):
         value = (value << 1 ^ POLYNOMIAL) & 255 if value & 0x80 else value << 1
     return value
@@ -58,17 +60,23 @@ def _crc_of(value):
 _CRC = [_crc_of(value) for value in range(256)]
 
 
-def crc8(data, value=0xFF):
-    """CRC-8 SAE J1850 of data, before the final inversion; `value` continues an earlier part."""
+def crc8(data: bytes | tuple[int, int], value: int = 0xFF) -> int:
+    """CRC-8 SAE J1850 of data before the final inversion; `value`: result of an earlier part."""
     for byte in data:
         value = _CRC[value ^ byte]
     return value
 
 
 class _Message:
-    """One message of one rack: its id, encoder and counter; values(bms): in the signals' order."""
+    """One message of one rack: id, encoder, counter; values(bms): in the order of the signals."""
 
-    def __init__(self, name, node, signals, values):
+    def __init__(
+        self,
+        name: str,
+        node: int,
+        signals: dict[str, tuple[str, int]] | list[str],
+        values: Callable[["NativeBms"], list[float]],
+    ) -> None:
         message = dbc_encoder.load(str(DBC)).get_message_by_name(name)
         self.name, self.signals, self.values = name, tuple(signals), values
         self.can_id = message.frame_id + NODE_STRIDE * node
@@ -78,19 +86,19 @@ class _Message:
         self.partial = self.counter = 0
 
 
-def _reader(signals):
-    """Function of the BMS that reads these signals."""
+def _reader(signals: dict[str, tuple[str, int]]) -> Callable[["NativeBms"], list[float]]:
+    """Function of (bms) that reads these signals."""
     get = attrgetter(*[attribute for attribute, _ in signals.values()])
     factors = [factor for _, factor in signals.values()]
     return lambda bms: [value * factor for value, factor in zip(get(bms), factors)]
 
 
-def _temperatures(frame):
-    """Function of the BMS that reads the four temperatures of this frame in degC."""
+def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
+    """Function of (bms) that reads the four temperatures of this frame, degC."""
     first = frame * TEMPERATURES_PER_FRAME
     part = slice(first, first + TEMPERATURES_PER_FRAME)
 
-    def values(bms):
+    def values(bms: "NativeBms") -> list[float]:
         found = [min(value, HOTTEST_degC) for value in bms.rack.temperatures_degC[part]]
         return found + [NOT_FITTED_degC] * (TEMPERATURES_PER_FRAME - len(found))
 
@@ -98,7 +106,7 @@ def _temperatures(frame):
 
 
 class NativeBms:
-    """rack: one rack of the plant. node: 1 to 15, its number on the bus.
+    """The BMS of one rack. node: 1 to 15, its number on the bus.
 
     Faults: silent (sends nothing), deaf (hears nothing). silent_messages: names that are no longer
     sent. frozen: all values repeat, counters run; frozen_messages: names whose values repeat. Also
@@ -106,7 +114,7 @@ class NativeBms:
     {"CELLS.cell_voltage_max": physical value}.
     """
 
-    def __init__(self, rack, node):
+    def __init__(self, rack: Rack, node: int) -> None:
         self.rack = rack
         self.node = node
         self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = False
@@ -126,18 +134,18 @@ class NativeBms:
             values = _temperatures(frame)
             self._messages.append(_Message(f"TEMPERATURES_{frame}", node, names, values))
 
-    def tick(self, now_us):
+    def tick(self, now_us: int) -> None:
         """Open the contactors when no command was accepted for 1 s."""
         if self._command_us is not None and now_us - self._command_us > COMMAND_US:
             self._command_us = None
             self.rack.command_close(False)
 
-    def frames(self, now_us):
-        """The frames due up to now_us: [(can_id, data)]: one burst of all messages every 100 ms."""
+    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+        """[(can_id, data)] due up to now_us: one burst of all messages every 100 ms."""
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us + self.node * NODE_PHASE_US
-        # frames missed during a pause of the caller are lost
+        # Frames due during a pause of the caller are lost.
         if now_us - self.next_us > PERIOD_US:
             self.next_us += (now_us - self.next_us) // PERIOD_US * PERIOD_US
         due = []
@@ -157,7 +165,7 @@ class NativeBms:
                 self.next_us += PERIOD_US - SPACING_US * after
         return due
 
-    def _encoded(self, message):
+    def _encoded(self, message: _Message) -> bytes:
         is_frozen = self.frozen or message.name in self.frozen_messages
         if not is_frozen or message.payload is None:
             values = message.values(self)
@@ -174,8 +182,8 @@ class NativeBms:
             message.counter = counter + 1 & 15
         return message.payload + bytes((counter, crc))
 
-    def receive(self, can_id, data, now_us):
-        """Take a command with correct length, CRC and content and a new counter; ignore others."""
+    def receive(self, can_id: int, data: bytes, now_us: int) -> None:
+        """Take a command with right length, CRC and content and a new counter; ignore others."""
         if can_id != self.command_id or self.deaf or len(data) != 8:
             return
         if crc8(data[:7], self._command_start) ^ 0xFF != data[7] or data[0] > 1 or any(data[1:6]):

@@ -1,34 +1,35 @@
 """Base of the simulated power meters: mean power over the refresh window, phases, noise, faults.
 
 A subclass has the register map: `image` and `_show`. The plant holds its powers from one step to
-the next. A meter's clock does not follow the controller's: it refreshes at a phase that the seed
-draws, to the microsecond, also between two steps of the plant.
+the next. A meter is not synchronous with the controller: the seed draws the phase of its refresh,
+also between two steps of the plant.
 """
 
 import random
+from collections.abc import Sequence
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
+from hil.plant.cabinet import CabinetPlant
 
-# Last-digit movement of a real meter on a quiet grid (the display shows 0.1 V, the floats more).
+# Noise of the last digit on a quiet grid (the display shows 0.1 V, the floats more digits).
 VOLTAGE_JITTER_V = 0.3
-POWER_JITTER = 0.0004  # of the reading; the class 1 error is a constant gain, not a movement
+POWER_JITTER = 0.0004  # of the reading; the error of class 1 is a constant gain, not noise
 IMBALANCE = 0.02  # of a third, drawn once per meter
 
 
 class PowerMeter(RegisterDevice):
-    """cabinet: the plant. shows: "grid" or "load", the power it measures. Power > 0 is import.
+    """shows: "grid" or "load", the measured power; > 0 is import.
 
-    The load meter shows `cabinet.load_channels`, when there are any, as its three phases, raw: (W,
-    V, A, PF) each. refresh_us: how often the meter computes new values. Power is the mean since the
-    last time, as a meter integrates: a 10 Hz swing must not alias into a slow one. Further faults:
-    frozen (the raw words repeat), reversed_phases (so many of its three current transformers are
-    the wrong way round).
+    If the plant has `load_channels`, the load meter shows them unchanged: (W, V, A, PF) per phase.
+    refresh_us: period of new values. Power is the mean over that period, because a real meter
+    integrates; without the mean, a swing of 10 Hz would alias into a slow one. Further faults:
+    frozen (the raw words repeat), reversed_phases (count of reversed current transformers, 0..3).
     """
 
     REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # of the subclass
 
-    def __init__(self, cabinet, shows: str = "grid", seed=1):
+    def __init__(self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1) -> None:
         super().__init__()
         self.cabinet = cabinet
         self.shows_load = shows == "load"
@@ -45,7 +46,7 @@ class PowerMeter(RegisterDevice):
         self._work = self._held_W = 0.0
 
     def tick(self, now_us: int) -> None:
-        """Integrate; compute new values when they are due, always at the first call."""
+        """Integrate the power; compute new values when due, always at the first call."""
         last_us = now_us - (now_us - self.phase_us) % self.refresh_us
         if self._due_us is None:
             self._seen_us, self._held_W = now_us, self._power_W()
@@ -60,7 +61,7 @@ class PowerMeter(RegisterDevice):
         self._held_W = self._power_W()
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """Input registers as computed last."""
+        """Input registers of the last refresh."""
         if function != registers.READ_INPUT_REGISTERS:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if address & 1 or count & 1:
@@ -69,15 +70,22 @@ class PowerMeter(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_VALUE)
         return self.shown(self.image, 0, address, count)
 
-    def _show(self, volts_V, amps_A, powers_W, factors, elapsed_us: int) -> None:
-        """Write all values of the image: of three phases each, over elapsed_us."""
+    def _show(
+        self,
+        volts_V: Sequence[float],
+        amps_A: Sequence[float],
+        powers_W: Sequence[float],
+        factors: Sequence[float],
+        elapsed_us: int,
+    ) -> None:
+        """Write all values of the image; three phases each, over elapsed_us."""
         raise NotImplementedError
 
-    def _integrate(self, until_us):
+    def _integrate(self, until_us: int) -> None:
         self._work += self._held_W * (until_us - self._seen_us)
         self._seen_us = until_us
 
-    def _refresh(self, now_us):
+    def _refresh(self, now_us: int) -> None:
         elapsed_us = 0 if self._refreshed_us is None else now_us - self._refreshed_us
         self._refreshed_us = now_us
         work, self._work = self._work, 0.0
@@ -87,8 +95,8 @@ class PowerMeter(RegisterDevice):
         powers_W, volts_V, amps_A, factors = zip(*self._channels(mean_W))
         self._show(volts_V, amps_A, powers_W, factors, elapsed_us)
 
-    def _channels(self, mean_W):
-        """Three phases of (W, V, A, PF): the raw ones of the plant, else mean_W shared out."""
+    def _channels(self, mean_W: float) -> list[tuple[float, ...]]:
+        """(W, V, A, PF) of three phases: the plant's raw channels, else mean_W divided."""
         if self.shows_load and self.cabinet.load_channels is not None:
             return self.cabinet.load_channels
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
@@ -102,5 +110,5 @@ class PowerMeter(RegisterDevice):
             channels.append((sign * phase_W, voltage_V, current_A, sign * factor))
         return channels
 
-    def _power_W(self):
+    def _power_W(self) -> float:
         return self.cabinet.load_power_W if self.shows_load else self.cabinet.grid_power_W

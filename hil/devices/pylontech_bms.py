@@ -1,19 +1,20 @@
-"""A BMS that speaks Pylontech LV V1.2 or V1.3: a burst of 11-bit frames per second, answered by
-0x305.
+"""A Pylontech LV BMS (V1.2 or V1.3): a burst of 11-bit frames per second, answered by 0x305.
 
 V1.2: 0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, 0x355
-with six bytes. There are no cell voltages, no counters and no contactor command: such a pack closes
-by itself while it hears 0x305. Current on the wire is positive when charging. At the documents'
-0.01 V, 0x356 ends at 327.67 V; higher packs use 0.1 V (`voltage_scale_V`), as several makers do.
+with six bytes. The protocol has no cell voltages, counters or contactor command: the pack closes
+its contactors while it hears 0x305. Current on the wire is positive when charging. With the
+documented 0.01 V, 0x356 ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
 """
 
 import struct
 
+from hil.plant.rack import Rack
+
 PERIOD_US = 1_000_000
-INVERTER_LOST_US = 5_000_000  # makers differ, 5 to 60 s; the shortest
+INVERTER_LOST_US = 5_000_000  # the shortest: manufacturers use 5 to 60 s
 MAKER = b"PYLON   "
 
-# Where this pack raises its protections and, earlier, its alarms: cell V high, low; degC hot, cold.
+# Thresholds of the protections and of the earlier alarms: cell V high, low; degC hot, cold.
 PROTECTIONS = (3.65, 2.80, 55.0, 0.0)
 ALARMS = (3.60, 2.85, 52.0, 3.0)
 
@@ -25,16 +26,16 @@ CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0
 
 
 class PylontechBms:
-    """rack: one rack of the plant. One such BMS per bus: the ids carry no address.
+    """The BMS of one rack, one per bus, because the ids carry no address.
 
-    dialect: "V1.2" or "V1.3". alarms_supported = False sends 0x35A all zero, as the maker's own
-    V1.3 packs do. Faults: silent, deaf, silent_ids (ids no longer sent), frozen (values repeat),
+    dialect: "V1.2" or "V1.3". alarms_supported = False sends 0x35A all zero, as the manufacturer's
+    V1.3 packs do. Faults: silent, deaf, silent_ids (missing ids), frozen (values repeat),
     negative_discharge_limit (DCL with a minus sign), overrides {can_id: data}.
     """
 
     command_id = 0x305
 
-    def __init__(self, rack):
+    def __init__(self, rack: Rack) -> None:
         self.rack = rack
         self.dialect, self.voltage_scale_V, self.alarms_supported = "V1.2", 0.01, True
         self.silent = self.deaf = self.frozen = self.negative_discharge_limit = False
@@ -42,14 +43,14 @@ class PylontechBms:
         self.overrides = {}
         self.next_us = self._heard_us = self._burst = None
 
-    def tick(self, now_us):
-        """Open the contactors when no inverter was heard for too long."""
+    def tick(self, now_us: int) -> None:
+        """Open the contactors INVERTER_LOST_US after the inverter's last frame."""
         if self._heard_us is not None and now_us - self._heard_us > INVERTER_LOST_US:
             self._heard_us = None
             self.rack.command_close(False)
 
-    def frames(self, now_us):
-        """The burst due at now_us, or nothing: [(can_id, data)]."""
+    def frames(self, now_us: int) -> list[tuple[int, bytes]]:
+        """[(can_id, data)] of the burst due at now_us; empty if none is due."""
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us
@@ -66,15 +67,15 @@ class PylontechBms:
             if can_id not in self.silent_ids
         ]
 
-    def receive(self, can_id, data, now_us):
-        """0x305 from the inverter: it is there, so the pack may be closed."""
+    def receive(self, can_id: int, data: bytes, now_us: int) -> None:
+        """Close the contactors at 0x305, the sign that an inverter is present."""
         if can_id != self.command_id or self.deaf:
             return
         if self._heard_us is None:
             self.rack.command_close(True)
         self._heard_us = now_us
 
-    def _encoded(self):
+    def _encoded(self) -> list[tuple[int, bytes]]:
         rack = self.rack
         sign = -1 if self.negative_discharge_limit else 1
         end_V = rack.charge_voltage_V_max * PROTECTIONS[1] / PROTECTIONS[0]
@@ -92,7 +93,7 @@ class PylontechBms:
             (0x35E, MAKER),
         ]
 
-    def _v1_2(self):
+    def _v1_2(self) -> list[tuple[int, bytes]]:
         rack = self.rack
         bits = _bits(self._trips(*PROTECTIONS)) + _bits(self._trips(*ALARMS))
         enables = CHARGE_ENABLE * (rack.charge_limit_A > 0)
@@ -100,7 +101,7 @@ class PylontechBms:
         modules = len(rack.temperatures_degC)
         return [(0x359, bits + bytes((modules,)) + b"PN"), (0x35C, bytes((enables, 0)))]
 
-    def _v1_3(self):
+    def _v1_3(self) -> list[tuple[int, bytes]]:
         alarms = warnings = 0
         if self.alarms_supported:
             alarms, warnings = _pairs(self._trips(*PROTECTIONS)), _pairs(self._trips(*ALARMS))
@@ -109,10 +110,10 @@ class PylontechBms:
             (0x35F, struct.pack("<HHHH", 0, 0x0103, 280, 0)),
         ]
 
-    def _trips(self, high_V, low_V, hot_degC, cold_degC):
-        """(high V, low V, high T, low T, discharge current, charge current, system) at these
-        thresholds.
-        """
+    def _trips(
+        self, high_V: float, low_V: float, hot_degC: float, cold_degC: float
+    ) -> tuple[bool, ...]:
+        """Exceeded: (high V, low V, high T, low T, discharge current, charge current, system)."""
         rack = self.rack
         return (
             rack.cell_voltage_V_max >= high_V,
@@ -125,7 +126,7 @@ class PylontechBms:
         )
 
 
-def _bits(trips):
+def _bits(trips: tuple[bool, ...]) -> bytes:
     """Two bytes of 0x359: protections or alarms."""
     data = [0, 0]
     for tripped, (byte, bit, _) in zip(trips, FLAGS):
@@ -133,16 +134,16 @@ def _bits(trips):
     return bytes(data)
 
 
-def _pairs(trips):
-    """Four bytes of 0x35A as an integer: every supported pair quiet or active."""
+def _pairs(trips: tuple[bool, ...]) -> int:
+    """Four bytes of 0x35A as an integer: each supported pair is quiet or active."""
     active = {PAIR_GENERAL: any(trips)}
     active |= {pair: tripped for tripped, (_, _, pair) in zip(trips, FLAGS)}
     return sum((PAIR_ACTIVE if on else PAIR_QUIET) << pair * 2 for pair, on in active.items())
 
 
-def _s16(value):
+def _s16(value: float) -> int:
     return max(-32768, min(32767, round(value)))
 
 
-def _u16(value):
+def _u16(value: float) -> int:
     return max(0, min(65535, round(value)))

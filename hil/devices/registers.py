@@ -1,7 +1,6 @@
-"""The base of every simulated Modbus device: payloads for the slave and faults.
+"""The base of every simulated Modbus device: payloads for the slave, and faults.
 
-Function codes and exception codes: MODBUS Application Protocol Specification V1.1b3, sections 6 and
-7.
+Function and exception codes: MODBUS Application Protocol V1.1b3, sections 6 and 7.
 """
 
 import struct
@@ -12,47 +11,47 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 
 
 class ModbusException(Exception):
-    """A request the device refuses; `code` goes into the exception reply."""
+    """The device refuses a request; `code` goes into the exception reply."""
 
-    def __init__(self, code):
+    def __init__(self, code: int) -> None:
         super().__init__(f"modbus exception {code}")
         self.code = code
 
 
 class RegisterDevice:
-    """A device behind an RtuSlave. A subclass has `payload` and `write`; `tick` lets its own timers
-    run.
+    """A device behind an RtuSlave. A subclass has `payload` and `write`; `tick` runs its timers.
 
-    Faults, set by the rig at any time: silent (neither hears nor answers), reply_id (answers with
-    this unit id), exception_code (refuses every request with it), ignore_writes (acknowledges and
-    does nothing), bad_crc, cut_reply_bytes (sends only so many bytes of a reply), late_us (answers
-    so much later), overrides {register address: word} (shown instead).
+    The rig sets faults at any time: silent (neither hears nor answers); reply_id (unit id of the
+    replies); exception_code (refuses every request with it); ignore_writes (acknowledges writes
+    without effect); bad_crc; cut_reply_bytes (length of a cut reply); late_us (extra delay of a
+    reply); overrides {register address: word shown instead}.
     """
 
-    TURNAROUND_US = 5000  # how long it takes to answer
+    TURNAROUND_US = 5000  # between request and reply
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.silent = self.ignore_writes = self.bad_crc = False
         self.reply_id = self.exception_code = self.cut_reply_bytes = None
         self.late_us = 0
         self.overrides = {}
 
-    def tick(self, now_us):
+    def tick(self, now_us: int) -> None:
         """Advance the device's own timers to now_us."""
 
-    def payload(self, function, address, count):
+    def payload(self, function: int, address: int, count: int) -> bytes:
         """Reply bytes after the byte count: registers high byte first, or bits low bit first.
+
         ModbusException: refused.
         """
         raise ModbusException(ILLEGAL_FUNCTION)
 
-    def write(self, function, address, values, now_us):
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """Take the values (registers or 0/1 coils) at address. ModbusException: refused."""
         raise ModbusException(ILLEGAL_FUNCTION)
 
-    def shown(self, image, base, address, count):
-        """Registers [address, address+count) of a big-endian image that starts at register `base`,
-        with the words of `overrides` put in.
+    def shown(self, image: bytes | bytearray, base: int, address: int, count: int) -> bytes:
+        """Registers [address, address+count) of a big-endian image from register `base` on, with
+        `overrides` applied.
         """
         first = (address - base) * 2
         if first < 0 or first + count * 2 > len(image):
@@ -64,7 +63,7 @@ class RegisterDevice:
         return bytes(words)
 
 
-def bits_payload(bits, address, count, available):
+def bits_payload(bits: int, address: int, count: int, available: int) -> bytes:
     """Reply bytes for `count` of the `available` bits, from `address` on."""
     if address + count > available:
         raise ModbusException(ILLEGAL_ADDRESS)

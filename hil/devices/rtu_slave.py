@@ -1,18 +1,19 @@
 """A Modbus RTU slave without any I/O: bytes and their time in, reply frames and their due time out.
 
-Framing follows "MODBUS over Serial Line" V1.02 section 2.5.1 in what it accepts (CRC, own unit id,
-length) but finds a frame by its length and CRC at any offset, because a pty neither keeps nor shows
-the 3.5 character gap; a gap longer than that still ends an unfinished frame.
+The slave accepts frames by "MODBUS over Serial Line" V1.02 section 2.5.1: CRC, own unit id, length.
+It finds a frame by length and CRC at any offset, because a pty does not keep the gap of 3.5
+characters. A longer gap still ends an unfinished frame.
 """
 
 import contextlib
 import functools
 import struct
+from collections.abc import Mapping
 
 from fastcrc.crc16 import modbus as crc16
 
 from hil.devices import registers
-from hil.devices.registers import ModbusException
+from hil.devices.registers import ModbusException, RegisterDevice
 
 FRAME_BYTES_MAX = 256  # MODBUS over Serial Line V1.02, 2.5.1
 CACHED_REQUESTS = 512
@@ -21,13 +22,13 @@ READ_COUNT_MAX = {1: 2000, 2: 2000, 3: 125, 4: 125}  # Application Protocol V1.1
 WRITE_COUNT_MAX = {15: 1968, 16: 123}  # 6.11, 6.12
 
 
-def with_crc(body):
+def with_crc(body: bytes) -> bytes:
     """body plus its CRC: a complete frame."""
     return body + crc16(body).to_bytes(2, "little")
 
 
-def request_bytes(data, offset):
-    """Length of the request frame at offset, None before its length byte, 0 if it is no request."""
+def request_bytes(data: bytes, offset: int) -> int:
+    """Length of the request frame at offset; None before its length byte, 0: no request."""
     function = data[offset + 1]
     if 1 <= function <= 6:
         return 8
@@ -37,11 +38,12 @@ def request_bytes(data, offset):
 
 
 class _Request:
-    """One request frame: `refused` is an exception code or 0; `values` are those of a write; `head`
-    precedes the payload of a read, `reply` acknowledges a write.
+    """One request frame. `refused`: exception code or 0; `values`: of a write, else None.
+
+    `head` precedes the payload of a read; `reply` acknowledges a write.
     """
 
-    def __init__(self, frame):
+    def __init__(self, frame: bytes) -> None:
         self.unit_id, self.function, self.address, self.count = struct.unpack_from(">BBHH", frame)
         self.values = self.reply = None
         self.refused = 0
@@ -53,7 +55,7 @@ class _Request:
         else:
             self._write_one(frame)
 
-    def _read(self):
+    def _read(self) -> None:
         if not 1 <= self.count <= READ_COUNT_MAX[self.function]:
             self.refused = registers.ILLEGAL_VALUE
             return
@@ -61,7 +63,7 @@ class _Request:
         length = self.count * 2 if is_words else (self.count + 7) >> 3
         self.head += bytes((length & 255,))
 
-    def _write_one(self, frame):
+    def _write_one(self, frame: bytes) -> None:
         value, self.count = self.count, 1
         is_coil = self.function == registers.WRITE_COIL
         if is_coil and value not in (0, 0xFF00):
@@ -69,7 +71,7 @@ class _Request:
         self.values = [value >> 15 if is_coil else value]
         self.reply = frame
 
-    def _write_many(self, frame):
+    def _write_many(self, frame: bytes) -> None:
         is_coils = self.function == registers.WRITE_COILS
         length = (self.count + 7) >> 3 if is_coils else self.count * 2
         if not 1 <= self.count <= WRITE_COUNT_MAX[self.function] or frame[6] != length:
@@ -84,7 +86,7 @@ class _Request:
 
 
 @functools.lru_cache(CACHED_REQUESTS)
-def _understood(frame):
+def _understood(frame: bytes) -> _Request:
     if request_bytes(frame, 0):
         return _Request(frame)
     request = _Request(frame[:2] + b"\0\0\0\1")
@@ -95,11 +97,17 @@ def _understood(frame):
 class RtuSlave:
     """All slaves of one bus. `units`: unit id -> RegisterDevice.
 
-    turnaround_us: silence between the last byte of a request and the first of the reply; never less
-    than the 3.5 characters by which a slave knows that the request has ended.
+    turnaround_us: silence between request and reply, at least 3.5 characters, because that gap ends
+    a request.
     """
 
-    def __init__(self, units, baud_Bd, turnaround_us, char_bits=10):
+    def __init__(
+        self,
+        units: Mapping[int, registers.RegisterDevice],
+        baud_Bd: int,
+        turnaround_us: int,
+        char_bits: int = 10,
+    ) -> None:
         self.units = units
         self.char_us = char_bits * 1e6 / baud_Bd
         # 3.5 characters, and 1750 us above 19200 Bd (MODBUS over Serial Line V1.02, 2.5.1.1)
@@ -109,9 +117,10 @@ class RtuSlave:
         self._buffer = b""
         self._last_us = 0
 
-    def receive(self, data, now_us):
-        """Bytes whose last one has arrived at now_us -> [(time_us of the reply's first byte,
-        frame)].
+    def receive(self, data: bytes, now_us: int) -> list[tuple[int, bytes]]:
+        """Take bytes, the last of which arrived at now_us.
+
+        Returns [(time_us of the reply's first byte, frame)].
         """
         if self._buffer and now_us - self._last_us - len(data) * self.char_us > self.gap_us:
             self.dropped_bytes += len(self._buffer)
@@ -123,13 +132,13 @@ class RtuSlave:
             replies += self._serve(_understood(frame), now_us)
         return replies
 
-    def _next_frame(self):
-        """Cut the first good request frame out of the buffer with all that precedes it."""
+    def _next_frame(self) -> bytes | None:
+        """Cut the first good request frame and everything before it out of the buffer."""
         buffer = self._buffer
         for offset in range(len(buffer) - 3):
             length = request_bytes(buffer, offset)
             if length == 0 and offset == 0 and buffer[1] < 0x80:
-                length = len(buffer)  # an unknown function: the whole chunk, if its CRC is right
+                length = len(buffer)  # unknown function: the whole chunk, if the CRC is right
             frame = buffer[offset : offset + length] if length else b""
             if 4 <= len(frame) == length <= FRAME_BYTES_MAX and crc16(frame) == 0:
                 self.dropped_bytes += offset
@@ -140,7 +149,7 @@ class RtuSlave:
         self._buffer = buffer[surplus:]
         return None
 
-    def _serve(self, request, now_us):
+    def _serve(self, request: _Request, now_us: int) -> list[tuple[int, bytes]]:
         if request.unit_id == 0 and request.values is not None and not request.refused:
             self._broadcast(request, now_us)
         device = self.units.get(request.unit_id)
@@ -153,7 +162,7 @@ class RtuSlave:
             frame = with_crc(bytes((request.unit_id, request.function | 0x80, refusal.code)))
         return [(now_us + self.turnaround_us + device.late_us, _spoiled(device, frame))]
 
-    def _answer(self, device, request, now_us):
+    def _answer(self, device: RegisterDevice, request: _Request, now_us: int) -> bytes:
         refused = device.exception_code or request.refused
         if refused:
             raise ModbusException(refused)
@@ -165,15 +174,15 @@ class RtuSlave:
             request.head + device.payload(request.function, request.address, request.count)
         )
 
-    def _broadcast(self, request, now_us):
+    def _broadcast(self, request: _Request, now_us: int) -> None:
         for device in self.units.values():
             if not (device.silent or device.ignore_writes):
                 device.tick(now_us)
-                with contextlib.suppress(ModbusException):  # no answer, not even a refusal
+                with contextlib.suppress(ModbusException):  # a broadcast has no reply
                     device.write(request.function, request.address, request.values, now_us)
 
 
-def _spoiled(device, frame):
+def _spoiled(device: RegisterDevice, frame: bytes) -> bytes:
     """frame with the device's reply faults applied."""
     if device.reply_id is not None:
         frame = with_crc(bytes((device.reply_id,)) + frame[1:-2])

@@ -1,35 +1,41 @@
-"""An Eastron SDM630 three-phase energy meter: input registers (FC4), IEEE 754 floats, high word
-first.
+"""An Eastron SDM630 three-phase meter: input registers (FC4), IEEE 754 floats, high word first.
 
-Map: Eastron SDM630 Modbus protocol, input register table. At most 40 floats a read; a read that
-starts or ends inside a float is refused; registers without a meaning read 0.
+Map: Eastron SDM630 Modbus protocol, input register table. A read has at most 40 floats and may not
+start or end inside a float. Unassigned registers read 0.
 """
 
 import math
 import struct
+from collections.abc import Sequence
 
 from hil.devices.power_meter import PowerMeter
+from hil.plant.cabinet import CabinetPlant
 
 PHASES = 40  # floats at 0x00: phases, totals, frequency, energies
 LINE_TO_LINE = 0xC8
 TOTAL_ENERGY = 0x156
-FREQUENCY_JITTER_Hz = 0.008  # last-digit movement: the display shows 0.01 Hz, the float more
+FREQUENCY_JITTER_Hz = 0.008  # noise of the last digit: the display shows 0.01 Hz
 HOUR_US = 3_600_000_000
 
 
 class Sdm630(PowerMeter):
-    """A PowerMeter with this map. The document says nothing of the refresh: ten a second is
-    assumed.
-    """
+    """A PowerMeter with this map. Assumption: new values ten times a second, not documented."""
 
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 100_000, 80, 0x15A
 
-    def __init__(self, cabinet, shows: str = "grid", seed=1):
+    def __init__(self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1) -> None:
         super().__init__(cabinet, shows, seed)
         self._energy_kWh = [0.0, 0.0]  # import, export
 
-    def _show(self, volts_V, amps_A, powers_W, factors, elapsed_us):
-        """What this meter's map has no value for reads 0."""
+    def _show(
+        self,
+        volts_V: Sequence[float],
+        amps_A: Sequence[float],
+        powers_W: Sequence[float],
+        factors: Sequence[float],
+        elapsed_us: int,
+    ) -> None:
+        """Write all values of the map; the values that the rig does not simulate are 0."""
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
         reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
         imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)
@@ -48,7 +54,7 @@ class Sdm630(PowerMeter):
         struct.pack_into(">4f", self.image, LINE_TO_LINE * 2, *line_V, _total(volts_V) / 3 * root)
         struct.pack_into(">2f", self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
 
-    def _totals(self, power_W, apparent_VA, reactive_var):
+    def _totals(self, power_W: float, apparent_VA: float, reactive_var: float) -> tuple[float, ...]:
         """Total power to frequency, in the order of the map."""
         factor = power_W / apparent_VA if apparent_VA else 1.0
         jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
@@ -58,22 +64,22 @@ class Sdm630(PowerMeter):
             frequency_Hz,
         )
 
-    def _count(self, total_W, elapsed_us):
-        if total_W == total_W:  # a raw channel may be no number
+    def _count(self, total_W: float, elapsed_us: int) -> list[float]:
+        if total_W == total_W:  # a raw channel may be NaN
             self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
         return self._energy_kWh
 
 
-def _reactive(apparent_VA, power_W):
+def _reactive(apparent_VA: float, power_W: float) -> float:
     square = apparent_VA * apparent_VA - power_W * power_W
     return math.sqrt(square) if square > 0 else 0.0
 
 
-def _angle(factor):
-    """Phase angle in degrees of a power factor; a raw one outside -1..1 has none."""
+def _angle(factor: float) -> float:
+    """Phase angle of a power factor, degrees; 0 for a raw factor outside -1..1."""
     return math.degrees(math.acos(factor)) if -1 <= factor <= 1 else 0.0
 
 
-def _total(values):
+def _total(values: Sequence[float]) -> float:
     first, second, third = values
-    return first + second + third  # not sum(), which adds in another way from Python 3.12 on
+    return first + second + third  # not sum(), which rounds differently from Python 3.12 on

@@ -1,17 +1,18 @@
-"""The register image of a SunSpec device, laid out by the model definitions that pysunspec2
-carries.
+"""The register image of a SunSpec device, laid out by pysunspec2's model definitions.
 
-Raw register values only: scaling is the device's business. A point without a value is encoded "not
-implemented".
+The image holds raw register values; the device scales them. A point without a value is encoded as
+"not implemented".
 """
 
-import collections
 import struct
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import sunspec2.device
 from sunspec2 import mdef
+from sunspec2.device import Point
 
-BASE_ADDRESS = 40000  # first of the three addresses the SunSpec specification names
+BASE_ADDRESS = 40000  # first of the three addresses in the SunSpec specification
 MARKER = b"SunS"
 END = b"\xff\xff\x00\x00"
 
@@ -36,14 +37,29 @@ CODES = {
 }
 
 
-# One point: first register, number of registers, struct code, may a controller write it
-Place = collections.namedtuple("Place", ("name", "address", "registers", "code", "writable"))
+class Place(NamedTuple):
+    """One point. address: first register; registers: their count; code: of struct."""
+
+    name: str
+    address: int
+    registers: int
+    code: str
+    writable: bool
 
 
-def _place(name, address, point):
+def _place(name: str, address: int, point: Point) -> Place:
     registers = int(point.len)
     code = CODES.get(point.pdef[mdef.TYPE], f"{registers * 2}s")
     return Place(name, address, registers, code, point.pdef.get(mdef.ACCESS) == mdef.ACCESS_RW)
+
+
+class Block(NamedTuple):
+    """Consecutive points: pack(data, offset, *values) writes them; registers [first, after)."""
+
+    pack: Callable[..., None]
+    offset: int
+    first: int
+    after: int
 
 
 class ModelChain:
@@ -51,7 +67,7 @@ class ModelChain:
     "704.WSet".
     """
 
-    def __init__(self, models, base=BASE_ADDRESS):
+    def __init__(self, models: list[tuple[int, dict[str, Any]]], base: int = BASE_ADDRESS) -> None:
         self.base = base
         self.places = {}
         self.by_address = {}
@@ -64,35 +80,36 @@ class ModelChain:
             data += model.get_mb()
         self.data = data + END
 
-    def _add(self, model_id, model, address):
+    def _add(self, model_id: int, model: sunspec2.device.Model, address: int) -> None:
         for prefix, group in _groups(model):
             for name, point in group.points.items():
                 place = _place(f"{model_id}.{prefix}{name}", address + point.offset, point)
                 self.places[place.name] = place
                 self.by_address[place.address] = place
 
-    def put(self, name, raw):
+    def put(self, name: str, raw: int) -> None:
         """Store one raw value."""
         place = self.places[name]
         struct.pack_into(">" + place.code, self.data, (place.address - self.base) * 2, raw)
 
-    def get(self, name):
+    def get(self, name: str) -> int:
         """One raw value."""
         place = self.places[name]
         return struct.unpack_from(">" + place.code, self.data, (place.address - self.base) * 2)[0]
 
-    def block(self, model_id, first, last):
-        """(pack_into, byte offset, first register, register after the last) for all points from
-        `first` to `last`.
-        """
+    def block(self, model_id: int, first: str, last: str) -> Block:
+        """The consecutive points from `first` to `last`, for writing them together."""
         start, end = [self.places[f"{model_id}.{name}"].address for name in (first, last)]
         places = [self.by_address[a] for a in sorted(self.by_address) if start <= a <= end]
         pack = struct.Struct(">" + "".join(place.code for place in places)).pack_into
-        return pack, (start - self.base) * 2, start, places[-1].address + places[-1].registers
+        return Block(
+            pack, (start - self.base) * 2, start, places[-1].address + places[-1].registers
+        )
 
-    def touched(self, address, count):
-        """The places a write of `count` registers covers; None if it cuts a point, hits a hole or a
-        read-only one.
+    def touched(self, address: int, count: int) -> list[Place] | None:
+        """The places that a write of `count` registers covers.
+
+        None: the write cuts a point, or covers a gap or a read-only point.
         """
         places, end = [], address + count
         while address < end:
@@ -104,10 +121,8 @@ class ModelChain:
         return places
 
 
-def _groups(model):
-    """[(name prefix, group)] of a model: its own points and those of its groups ("Prt1." for
-    repeated ones).
-    """
+def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
+    """[(name prefix, group)] of a model: the model itself and its groups ("Prt1." if repeated)."""
     found = [("", model)]
     for name, group in model.groups.items():
         members = group if isinstance(group, list) else [group]

@@ -1,8 +1,9 @@
-"""Points of the inverter's SunSpec models as they are after it has started.
+"""Points of the inverter's SunSpec models, as they are after its start.
 
-sunspec/models (pysunspec2's copy) names them; `rating` and `scale` stand where a value follows from
-the inverter's rated power.
+Names: sunspec/models (pysunspec2's copy).
 """
+
+from typing import Any
 
 MODE_PERCENT, MODE_WATTS = 0, 1
 STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715 OpCtl
@@ -32,14 +33,12 @@ BATTERY = {
 REMOTE = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl": STOP}
 
 
-def power_scale(rated_W):
-    """Power scale factor (power of ten) with which 1.3 times the rating fits a signed 16-bit
-    register.
-    """
+def power_scale(rated_W: float) -> int:
+    """Smallest power scale factor (a power of ten) for 1.3 times the rating in 16 signed bits."""
     return next(scale for scale in range(10) if 1.3 * rated_W / 10**scale <= 32767)
 
 
-def models(rated_W, racks):
+def models(rated_W: float, racks: int) -> list[tuple[int, dict[str, Any]]]:
     """[(model, {point: value})] of an inverter with so many racks."""
     scale = power_scale(rated_W)
     rating = round(rated_W / 10**scale)

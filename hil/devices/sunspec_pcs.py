@@ -1,14 +1,14 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715 and 802 from holding register
-40000.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000.
 
-Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 discharges. The models leave
-open, and real devices do: reversion timer and heartbeats run on the device's own one-second grid,
-so a time of N s lapses after N-1 to N seconds; a 32-bit point is written whole or refused; a
-set-point beyond WMax is refused; a controller heartbeat that stops stops the inverter and shows an
-alarm until it moves again, and then only a new START runs it.
+Models: sunspec/models (pysunspec2's copy). Signs as there: power > 0 discharges. The following
+behaviour of real devices is not in the models. Reversion timer and heartbeats run on a one-second
+grid of the device, so N s lapse after N-1 to N seconds. A write to a part of a 32-bit point is
+refused, as is a set-point beyond WMax. When the controller heartbeat stops, the inverter stops and
+shows an alarm until the heartbeat moves again; then only a new START runs the inverter.
 """
 
 import struct
+from collections.abc import Callable
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
@@ -21,6 +21,7 @@ from hil.devices.sunspec_models import (
     models,
     power_scale,
 )
+from hil.plant.cabinet import CabinetPlant
 
 SECOND_US = 1_000_000
 ENABLED = 1
@@ -33,24 +34,25 @@ _S32 = struct.Struct(">i").unpack_from
 
 
 class SunSpecPcs(RegisterDevice):
-    """cabinet: the plant (`pcs[index]`, `racks`, `grid_voltage_V` per phase to neutral,
-    `grid_frequency_Hz`).
+    """One inverter. rack_indexes: the racks on its DC bus.
 
-    rack_indexes: the racks on this inverter's DC bus. controller_silent_s: the longest pause of the
-    controller heartbeat once it has moved (not in model 715; 0 = not supervised). Further faults:
-    frozen (measurements repeat), heartbeat_stopped (DERHb repeats), reversion_broken (the set-point
-    never expires, as some firmwares do), local (LocRemCtl = 1: writes are acknowledged without
-    effect), readback_offset_W (WSet reads back wrong by this much).
+    controller_silent_s: longest pause of the controller heartbeat after its first move (not in
+    model 715; 0 = not supervised). Further faults: frozen (measurements repeat), heartbeat_stopped
+    (DERHb repeats), reversion_broken (the set-point never expires, as with some firmwares), local
+    (LocRemCtl = 1: writes are acknowledged without effect), readback_offset_W (error of WSet).
     """
 
-    def __init__(self, cabinet, index, rack_indexes):
+    def __init__(
+        self, cabinet: CabinetPlant, index: int, rack_indexes: list[int] | tuple[int, ...]
+    ) -> None:
         super().__init__()
         self.cabinet = cabinet
         self.pcs = cabinet.pcs[index]
         self.racks = [cabinet.racks[rack] for rack in rack_indexes]
         self.controller_silent_s = 5
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
-        self.readback_offset_W = self.reversions = 0  # of the set-point, since the start
+        self.readback_offset_W = 0
+        self.reversions = 0  # of the set-point, since the start
         self.image = ModelChain(models(self.pcs.rated_W, len(self.racks)))
         self.scale = power_scale(self.pcs.rated_W)
         self._ac = self.image.block(701, "St", "Hz")
@@ -65,19 +67,19 @@ class SunSpecPcs(RegisterDevice):
             "715.OpCtl": self._operation_written,
             "715.AlarmReset": self._alarm_reset_written,
         }
-        self._plans = {}  # one per kind of write, of which a controller has a handful
+        self._plans = {}  # (address, count) of a write: its plan
 
     @property
-    def local(self):
-        """Whether the inverter is switched to local control."""
+    def local(self) -> bool:
+        """True: the inverter is in local control."""
         return self.image.get("715.LocRemCtl") == 1
 
     @local.setter
-    def local(self, is_local):
+    def local(self, is_local: bool) -> None:
         self.image.put("715.LocRemCtl", int(is_local))
 
-    def tick(self, now_us):
-        """Run the one-second grid up to now_us; it starts at the first call."""
+    def tick(self, now_us: int) -> None:
+        """Run the one-second grid up to now_us; the grid starts at the first call."""
         self._now_us = now_us
         if self._second_us is None:
             self._second_us = now_us + SECOND_US
@@ -85,7 +87,7 @@ class SunSpecPcs(RegisterDevice):
             self._second_us += SECOND_US
             self._second()
 
-    def payload(self, function, address, count):
+    def payload(self, function: int, address: int, count: int) -> bytes:
         """Holding registers only; measurements are taken at the time of the last tick()."""
         if function != registers.READ_HOLDING:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
@@ -94,7 +96,7 @@ class SunSpecPcs(RegisterDevice):
         data = self.shown(self.image.data, self.image.base, address, count)
         return self._readback(data, address) if self.readback_offset_W else data
 
-    def write(self, function, address, values, now_us):
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
         """FC6 and FC16 on whole writable points."""
         if function not in (registers.WRITE_REGISTER, registers.WRITE_REGISTERS):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
@@ -112,8 +114,8 @@ class SunSpecPcs(RegisterDevice):
         for handler in handlers:
             handler()
 
-    def _plan(self, address, count):
-        """(byte offset of WSet in a write of these registers or None, functions to call then)."""
+    def _plan(self, address: int, count: int) -> tuple[int | None, tuple[Callable[[], None], ...]]:
+        """Plan of a write: (byte offset of WSet or None, functions to call after the write)."""
         places = self.image.touched(address, count)
         if places is None:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -121,7 +123,7 @@ class SunSpecPcs(RegisterDevice):
         handlers = [self._handlers[name] for name in offsets if name in self._handlers]
         return offsets.get("704.WSet"), tuple(dict.fromkeys(handlers))
 
-    def _readback(self, data, address):
+    def _readback(self, data: bytes, address: int) -> bytes:
         place = self.image.places["704.WSet"]
         first = (place.address - address) * 2
         if not 0 <= first <= len(data) - 4:
@@ -129,15 +131,15 @@ class SunSpecPcs(RegisterDevice):
         wrong_W = self.image.get("704.WSet") + self.readback_offset_W
         return data[:first] + wrong_W.to_bytes(4, "big", signed=True) + data[first + 4 :]
 
-    # What a write does.
+    # Effects of a write.
 
-    def _setpoint_written(self):
+    def _setpoint_written(self) -> None:
         image = self.image
         is_enabled = image.get("704.WSetEna") == ENABLED
         image.put("704.WSetRvrtRem", image.get("704.WSetRvrtTms") if is_enabled else 0)
         self._apply_setpoint()
 
-    def _apply_setpoint(self):
+    def _apply_setpoint(self) -> None:
         image = self.image
         setpoint_W = 0
         if image.get("704.WSetEna") == ENABLED:
@@ -146,22 +148,22 @@ class SunSpecPcs(RegisterDevice):
                 setpoint_W = self.pcs.rated_W * image.get("704.WSetPct") / 1000
         self.pcs.command_setpoint(setpoint_W)
 
-    def _heartbeat_written(self):
+    def _heartbeat_written(self) -> None:
         heartbeat = self.image.get("715.ControllerHb")
         if heartbeat != self._heartbeat:
             self._heartbeat = heartbeat
             self._silence_s = 0
 
-    def _operation_written(self):
+    def _operation_written(self) -> None:
         starts = self.image.get("715.OpCtl") in (START, EXIT_STANDBY)
         if starts and self._silence_s is not None:
-            self._silence_s = 0  # the heartbeat must come within its time from now
+            self._silence_s = 0  # the time of the heartbeat starts again
         self.pcs.command_run(starts)
 
-    def _alarm_reset_written(self):
+    def _alarm_reset_written(self) -> None:
         self.image.put("715.AlarmReset", 0)  # nothing latches; the register clears itself
 
-    def _controller_lost(self):
+    def _controller_lost(self) -> bool:
         return bool(
             self.controller_silent_s
             and self._silence_s is not None
@@ -170,7 +172,7 @@ class SunSpecPcs(RegisterDevice):
 
     # The one-second grid.
 
-    def _second(self):
+    def _second(self) -> None:
         if not self.heartbeat_stopped:
             self.image.put("715.DERHb", self.image.get("715.DERHb") + 1 & 0x7FFFFFFF)
         self._count_reversion()
@@ -181,7 +183,7 @@ class SunSpecPcs(RegisterDevice):
         self.image.put(name, int(self._energy_Wh[name]))
         self._show_battery()
 
-    def _count_reversion(self):
+    def _count_reversion(self) -> None:
         image = self.image
         left_s = image.get("704.WSetRvrtRem")
         if left_s == 0 or self.reversion_broken:
@@ -193,7 +195,7 @@ class SunSpecPcs(RegisterDevice):
                 image.put(name, image.get(f"{name}Rvrt"))
             self._apply_setpoint()
 
-    def _count_silence(self):
+    def _count_silence(self) -> None:
         if self._silence_s is not None:
             self._silence_s += 1
         if self._controller_lost():
@@ -201,16 +203,17 @@ class SunSpecPcs(RegisterDevice):
 
     # Measurements.
 
-    def _measure(self, first, last):
-        """Bring the measured blocks that a read of registers [first, last) touches up to date."""
-        if self._shown_ac_us != self._now_us and first < self._ac[3] and last > self._ac[2]:
+    def _measure(self, first: int, last: int) -> None:
+        """Update the measured blocks that a read of registers [first, last) touches."""
+        ac, dc = self._ac, self._dc
+        if self._shown_ac_us != self._now_us and first < ac.after and last > ac.first:
             self._shown_ac_us = self._now_us
             self._show_ac()
-        if self._shown_dc_us != self._now_us and first < self._dc[3] and last > self._dc[2]:
+        if self._shown_dc_us != self._now_us and first < dc.after and last > dc.first:
             self._shown_dc_us = self._now_us
             self._show_dc()
 
-    def _show_ac(self):
+    def _show_ac(self) -> None:
         pcs, cabinet = self.pcs, self.cabinet
         pack, offset, _, _ = self._ac
         power_W = pcs.ac_power_W
@@ -237,7 +240,7 @@ class SunSpecPcs(RegisterDevice):
             round(cabinet.grid_frequency_Hz * 1000),
         )
 
-    def _show_dc(self):
+    def _show_dc(self) -> None:
         pcs, racks = self.pcs, self.racks
         pack, offset, _, _ = self._dc
         voltage_V, current_A = pcs.dc_voltage_V, pcs.dc_current_A
@@ -263,7 +266,7 @@ class SunSpecPcs(RegisterDevice):
             round(voltage_V * current_A / 10**self.scale),
         )
 
-    def _show_battery(self):
+    def _show_battery(self) -> None:
         image, racks = self.image, self.racks
         current_A = self.pcs.dc_current_A
         flowing = DISCHARGING if current_A > 0 else CHARGING

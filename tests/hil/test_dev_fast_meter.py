@@ -40,7 +40,7 @@ def test_the_map_has_no_gap_and_is_consistent_with_itself():
     assert one.TURNAROUND_US == 2000 < meter(Sdm630)[0].TURNAROUND_US
 
 
-def test_what_it_refuses():
+def test_refused_requests():
     wrong = {(FC3, 0, 2): 1, (FC4, 1, 2): 2, (FC4, 0, 3): 2, (FC4, 2, 24): 2, (FC4, 0, 26): 3}
     for request, code in wrong.items():
         assert dev_standin.refused(meter()[0].payload, *request) == code

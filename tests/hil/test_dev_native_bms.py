@@ -56,7 +56,7 @@ def command(counter, close=1, node=1, spoil=0, filler=0):
     return can_id, body + bytes((crc ^ spoil,))
 
 
-def test_fields_say_what_the_rack_says_as_cantools_encodes_them():
+def test_fields_equal_the_rack_and_the_encoding_of_cantools():
     bms, rack = bench()
     rack.fault_bits, rack.contactor_state = 0x8005, 1
     found = latest(bms)
@@ -132,7 +132,7 @@ def test_frames_have_ids_counters_crc_and_come_in_bursts():
 @cases("""bad
     command(6, spoil=1) | command(5) | command(16) | command(6, close=2) | command(6, filler=1)
     command(6, node=2) | (command(6)[0], command(6)[1][:7]) | (0x140, command(6)[1])""")
-def test_what_is_no_command(bad):
+def test_a_bad_command_is_ignored(bad):
     bms, rack = bench()
     bms.receive(*command(5), 0)
     bms.receive(*bad, 100 * MS)

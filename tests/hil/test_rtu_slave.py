@@ -94,7 +94,7 @@ def test_captured_frames_have_the_crc_we_compute():
     assert good > 20 and bad > 3
 
 
-def test_replies_are_what_pymodbus_reads():
+def test_pymodbus_reads_the_replies():
     for function, address, count in ((3, 0, 1), (3, 5, 20), (4, 129, 1), (4, 5, 125)):
         rtu, _ = slave()
         ((due_us, frame),) = rtu.receive(read(function, address, count), 1_000_000)
