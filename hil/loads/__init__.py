@@ -1,1 +1,1 @@
-"""Loads of the simulated site: files, synthetic, steps."""
+"""Loads of the simulated site: recorded, synthetic, stepped."""

@@ -1,9 +1,9 @@
-"""Recorded loads: CSV (or gzip of it) in UTF-8 with a header, a time column `t_s` in seconds and
-power columns whose names end in `_kW` or `_W`.
+"""Recorded loads: CSV in UTF-8 (or gzip of it) with a header.
 
-Meter channels (`chN_W`, `chN_V`, `chN_A`, `chN_PF`) show which rows the meter got wrong: those are
-refused and counted. No value is filled in. A gap is cut out of the time axis; the power steps
-there, it is never interpolated.
+The columns are the time `t_s` in seconds and powers with names that end in `_kW` or `_W`. Meter
+channels (`chN_W`, `chN_V`, `chN_A`, `chN_PF`) reveal the meter's wrong rows, which are refused and
+counted. No value is filled in. A gap is cut out of the time axis: the power steps there and is not
+interpolated.
 """
 
 import array
@@ -12,6 +12,7 @@ import csv
 import gzip
 import io
 import math
+import pathlib
 import re
 import statistics
 import zlib
@@ -20,22 +21,27 @@ from hil.loads.trace import CHANNEL_POINTS, CHANNELS, LoadError, Trace
 
 GAP_S = 10.0
 BYTES_MAX = 256 << 20  # of text, unpacked: six hours of 1 ms
-# the meters of the rig end at 20 kA a phase, which is 12 MW at their lowest voltage
+# The rig's meters reach 20 kA per phase, which is 12 MW at their lowest voltage.
 LOAD_W_MAX = 10e6
 TIME_COLUMN = "t_s"
 POWER_ENDINGS = {"_kW": 1000.0, "_W": 1.0}
-# from 100 V phase to 690 V line systems; meters report -1 or -2 when they fail
+# From 100 V phase to 690 V line systems. A failed meter reports -1 or -2.
 CHANNEL_V_RANGE = (50.0, 1000.0)
 CHANNEL_PF_RANGE = (-1.0, 1.0)
 
 
-def read_trace(path, column=None, scale=1.0, raw=False, gap_s=GAP_S):
+def read_trace(
+    path: str | pathlib.Path,
+    column: str | None = None,
+    scale: float | str = 1.0,
+    raw: bool = False,
+    gap_s: float = GAP_S,
+) -> Trace:
     """Trace from a CSV file or its gzip.
 
-    column: name of the power column, needed when there are several; scale: factor on power (and on
-    W and A of the meter's right rows, never on its wrong ones); raw: keep the meter's channel rows,
-    the wrong ones as they are; gap_s: a longer pause between samples is cut. LoadError in one line
-    when the file is not such a trace.
+    column: name of the power column, required if there are several; scale: factor on power, and on
+    W and A of the meter's right rows; raw: also keep the meter's channel rows, wrong rows
+    unchanged; gap_s: a longer pause between samples is cut. LoadError: one line.
     """
     if not (isinstance(scale, (int, float)) and math.isfinite(scale) and scale > 0):
         raise LoadError(f"{path}: scale {scale}: allowed is a finite number above 0")
@@ -45,7 +51,7 @@ def read_trace(path, column=None, scale=1.0, raw=False, gap_s=GAP_S):
         raise LoadError(f"{path}: {error}") from None
 
 
-def _read(text, column, scale, raw, gap_s):
+def _read(text: str, column: str | None, scale: float, raw: bool, gap_s: float) -> Trace:
     rows = csv.reader(io.StringIO(text), strict=True)
     try:
         reader = _Reader([name.strip() for name in next(rows, [])], column, scale, raw)
@@ -63,10 +69,8 @@ def _read(text, column, scale, raw, gap_s):
     return trace
 
 
-def _chosen(names, column, with_channels):
-    """Name of the power column, given or the only one there is (a meter's channels are parts, not
-    the whole).
-    """
+def _chosen(names: list[str], column: str | None, with_channels: bool) -> str:
+    """Name of the power column: the given one, or the only one that is not a meter's channel."""
     powers = [name for name in names if _is_power(name)]
     if column is not None:
         if column not in powers:
@@ -75,15 +79,15 @@ def _chosen(names, column, with_channels):
     whole = _whole(powers) if with_channels else powers
     if not whole:
         raise LoadError(
-            f"no power column whose name ends in _kW or _W in the header: {_listed(names)}"
+            f"no power column (its name ends in _kW or _W) in the header: {_listed(names)}"
         )
     if len(whole) > 1:
-        raise LoadError(f"several power columns, say which with --column: {_listed(whole)}")
+        raise LoadError(f"several power columns, choose with --column: {_listed(whole)}")
     return whole[0]
 
 
-def power_columns(path):
-    """Names of a file's power columns, of which none is a part of another. LoadError as above."""
+def power_columns(path: str | pathlib.Path) -> list[str]:
+    """Names of a file's power columns without a meter's channels. LoadError: one line."""
     try:
         names = next(csv.reader(io.StringIO(_text(path))), [])
     except LoadError as error:
@@ -91,25 +95,25 @@ def power_columns(path):
     return _whole([name.strip() for name in names if _is_power(name.strip())])
 
 
-def _whole(names):
-    """Without the channels of a meter: they are parts."""
+def _whole(names: list[str]) -> list[str]:
+    """The names without a meter's channels, which are parts of the power."""
     return [name for name in names if not re.match(r"ch\d", name)]
 
 
-def _is_power(name):
+def _is_power(name: str) -> bool:
     return any(name.endswith(ending) and len(name) > len(ending) for ending in POWER_ENDINGS)
 
 
-def _listed(names):
-    """Names for a message, cut when there are very many of them."""
+def _listed(names: list[str]) -> str:
+    """Names for a message, at most 200 characters."""
     text = ", ".join(names)
     return text if len(text) <= 200 else text[:200] + " ..."
 
 
 class _Reader:
-    """Rows to samples: refuses, counts, cuts gaps."""
+    """Turns rows into samples: refuses and counts wrong rows, cuts gaps."""
 
-    def __init__(self, names, column, scale, raw):
+    def __init__(self, names: list[str], column: str | None, scale: float, raw: bool) -> None:
         """names: the header."""
         self._check_header(names)
         self.scale, self.raw = scale, raw
@@ -131,17 +135,17 @@ class _Reader:
         self.times, self.powers, self.raw_times = [], [], []
         self.raw_rows = array.array("d")
 
-    def _check_header(self, names):
+    def _check_header(self, names: list[str]) -> None:
         twice = sorted({name for name in names if name and names.count(name) > 1})
         if twice:
-            raise LoadError(f"column {twice[0]} is twice in the header: allowed is once")
+            raise LoadError(f"column {twice[0]} is twice in the header; allowed is once")
         if TIME_COLUMN not in names:
             raise LoadError(
                 f"no time column {TIME_COLUMN} (seconds) in the header: {_listed(names)}"
             )
 
-    def take(self, row):
-        """One row into the samples, or into a count."""
+    def take(self, row: list[str]) -> None:
+        """Add one row to the samples, or count it as refused or empty."""
         if len(row) != self.width:
             self.refused += 1
             return
@@ -159,7 +163,7 @@ class _Reader:
         else:
             self.refused += 1
 
-    def _keep_raw(self, t_s, channels, is_good):
+    def _keep_raw(self, t_s: float, channels: list[list[float]], is_good: bool) -> None:
         if self.raw_times and t_s < self.raw_times[-1]:
             return
         self.raw_times.append(t_s)
@@ -167,8 +171,8 @@ class _Reader:
         for watts, volts, amperes, power_factor in channels:
             self.raw_rows.extend((watts * factor, volts, amperes * factor, power_factor))
 
-    def check(self, rows):
-        """LoadError unless enough of so many rows are good and their power is possible."""
+    def check(self, rows: int) -> None:
+        """LoadError: too few of so many rows are usable, or their power is impossible."""
         if len(self.times) < 2 or self.refused > rows // 2:
             raise LoadError(
                 f"{len(self.times)} of {rows} rows usable in {self.column} ({self.refused} "
@@ -181,10 +185,8 @@ class _Reader:
                 f"allowed is at most {LOAD_W_MAX / 1e6:g} MW"
             )
 
-    def trace(self, gap_s, typical_s):
-        """Cut the gaps: the sample after a gap follows its predecessor by the typical step, and
-        power steps there.
-        """
+    def trace(self, gap_s: float, typical_s: float) -> Trace:
+        """Cut the gaps: power steps there, and the next sample follows after the typical time."""
         start = self.times[0]
         cut_s, times, steps, resume, cuts = start, [0.0], [], [-math.inf], [start]
         for i in range(1, len(self.times)):
@@ -204,17 +206,15 @@ class _Reader:
         return trace
 
 
-def _on_cut_axis(times_s, resume_s, cuts_s):
-    """times_s on the axis that lost its gaps; a wrong row inside a gap comes when the trace
-    resumes.
-    """
+def _on_cut_axis(times_s: list[float], resume_s: list[float], cuts_s: list[float]) -> list[float]:
+    """times_s on the axis without gaps; a wrong row inside a gap moves to the end of the gap."""
     latest_s = [resume - cut for resume, cut in zip(resume_s[1:], cuts_s[1:])] + [math.inf]
     places = [bisect.bisect_right(resume_s, t_s) - 1 for t_s in times_s]
     return [min(t_s - cuts_s[k], latest_s[k]) for t_s, k in zip(times_s, places)]
 
 
-def _channel_ok(watts, volts, amperes, power_factor):
-    """A meter channel that can be true. Written so that NaN is refused."""
+def _channel_ok(watts: float, volts: float, amperes: float, power_factor: float) -> bool:
+    """True for possible values of a meter channel; the comparisons also refuse NaN."""
     return (
         math.isfinite(watts)
         and CHANNEL_V_RANGE[0] <= volts <= CHANNEL_V_RANGE[1]
@@ -223,16 +223,16 @@ def _channel_ok(watts, volts, amperes, power_factor):
     )
 
 
-def _number(text):
-    """The number in a cell, NaN when there is none."""
+def _number(text: str) -> float:
+    """The number in a cell; NaN: no number."""
     try:
         return math.nan if "_" in text else float(text)  # Python would read 1_0 as 10
     except ValueError:
         return math.nan
 
 
-def _text(path):
-    """The file's text, unpacked when it is gzip by content, whatever its name."""
+def _text(path: str | pathlib.Path) -> str:
+    """The file's text. Gzip is recognised by content, whatever the name."""
     try:
         with open(path, "rb") as file:
             data = file.read(BYTES_MAX + 1)

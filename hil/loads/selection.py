@@ -1,26 +1,19 @@
-"""Which load a run has: from the command line, from its scenario, or the built-in training job."""
-
-import collections
+"""The load of a run: from the command line, from its scenario, or the built-in training job."""
 
 from controller.config.configuration import Config
 from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
-from hil.loads.trace import synthetic_load
-from hil.scenarios.scenario import step_load
+from hil.loads.trace import Load, synthetic_load
+from hil.scenarios.scenario import Scenario, step_load
 
-# a file's first row: the cabinet has started (3 s) and its limits have recovered to rated (20 s)
+# A file begins after the cabinet has started (3 s) and its limits have recovered to rated (20 s).
 START_S = 30.0
 SYNTHETIC_W = 400_000.0
-PEAK_W = 284_000.0  # of an order without one: what fits the example cabinet
+PEAK_W = 284_000.0  # default of an order: fits the example cabinet
 
 
-# power: t_s -> W for the plant; about: the document's `load`; duration_s: of the run; from_us: the
-# begin of a file's load, None for the others
-Load = collections.namedtuple("Load", ("power", "about", "duration_s", "from_us"))
-
-
-def battery_W(config):
-    """The power that every unit can charge and discharge together, from half full cells."""
+def battery_W(config: Config) -> float:
+    """The power that all units together can charge and discharge at half charge."""
     racks_W = [0.0] * len(config.unit_tables)
     for rack in config.rack_tables:
         lowest_V = rack["cells"] * rack["discharge_taper_mV"] / 1000
@@ -33,35 +26,35 @@ def battery_W(config):
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:
-    """{import, export}: the limits of the grid connection, W. Without hints the tightest fallback
-    of a source of hints acts too.
+    """{import, export}: the limits of the grid connection, W.
+
+    Without hints, the tightest fallback of the sources of hints applies too.
     """
     limits_W = {}
     for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
         sources = () if has_hints else config.sources
         fallbacks_W = [source.fallback[quantity] for source in sources]
-        told_W = [each_W for each_W in fallbacks_W if each_W is not None]
-        limits_W[way] = min([config.control[f"grid_{way}_W_max"], *told_W])
+        known_W = [each_W for each_W in fallbacks_W if each_W is not None]
+        limits_W[way] = min([config.control[f"grid_{way}_W_max"], *known_W])
     return limits_W
 
 
-def carried_W(config):
+def carried_W(config: Config) -> float:
     """The highest load that grid connection and battery can carry together."""
     return config.control["grid_import_W_max"] + battery_W(config)
 
 
-def peak_W(config):
-    """The highest power of the training job that fits the cabinet, in whole kW: the battery can
-    carry the step from idle to it, the grid connection can carry it alone.
+def peak_W(config: Config) -> float:
+    """The highest power of a training job for the cabinet, in whole kW.
+
+    The battery can carry the step from idle to that power; the grid connection can carry it alone.
     """
     fits_W = min(battery_W(config) / (1.0 - shape.IDLE[0]), config.control["grid_import_W_max"])
     return fits_W // 1000 * 1000
 
 
-def load_of(order, scenario=None):
-    """Load from an order dict (file, column, scale, raw, seed, duration_s, peak_W). Raises
-    LoadError.
-    """
+def load_of(order: dict, scenario: Scenario | None = None) -> Load:
+    """Load of an order (file, column, scale, raw, seed, duration_s, peak_W). Raises LoadError."""
     chosen = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):
         chosen = {"kind": "file", "column": None, "scale": 1.0, "raw": False, **order}
@@ -78,7 +71,7 @@ def load_of(order, scenario=None):
     return Load(power, about, duration_s, None)
 
 
-def _file(path, column, scale, raw):
+def _file(path: str, column: str | None, scale: float, raw: bool) -> Load:
     trace = reader.read_trace(path, column, scale=scale, raw=raw)
     about = {"file": path, "column": trace.column, "scale": scale}
     about |= {name: getattr(trace, name) for name in ("rows_refused", "rows_read", "gaps_cut")}

@@ -1,53 +1,50 @@
-"""The shape of the synthetic loads: a synchronous GPU training cluster, after published
-measurements.
+"""The shape of the synthetic loads: a synchronous GPU training cluster, as in published data.
 
-A job is a plateau with a sawtooth at the training step (10.9 s, about 10 % peak to peak), an
-evaluation dip every 142 s for 13 s, a checkpoint now and then that drops to less than half within
-seconds. Between jobs the cluster idles: starting and stopping swing by more than 80 % of the peak.
-`cluster` starts its first job, `training` is in one already.
+A job is a plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak. An
+evaluation makes a dip of 13 s every 142 s. A checkpoint now and then drops the power below half
+within seconds. Between jobs the cluster idles; a start or end of a job swings by more than 80 % of
+the peak. `cluster` begins idle, `training` begins within a job.
 """
 
 import random
 
 STEP_S = 10.9
-LOW_S = 2.0  # of each step: the GPUs wait for each other
+LOW_S = 2.0  # in each step the GPUs wait for each other
 EVALUATION_PERIOD_S = 142.0
 EVALUATION_S = 13.0
-SAWTOOTH = (0.085, 0.10)  # share of peak; the plateau's own unrest adds up to 0.015
+SAWTOOTH = (0.085, 0.10)  # share of peak; noise of the plateau adds up to 0.015
 IDLE = (0.12, 0.16)
 JOB_S = (480.0, 2400.0)
 PAUSE_S = (30.0, 240.0)
 CHECKPOINT_PERIOD_S = (300.0, 900.0)
-# of the job that `training` begins in: both within two minutes, after the limits have recovered
+# First job of `training`: both come within two minutes, after the limits have recovered.
 FIRST_EVALUATION_S = (40.0, 50.0)
 FIRST_CHECKPOINT_S = (75.0, 90.0)
-# GPUs move most of their power within 10 ms; a cluster's sum within a tenth of a second
+# GPUs move most of their power within 10 ms, the sum of a cluster within 0.1 s.
 EDGE_S = (0.05, 0.2)
 
 
 class _Curve:
     """Breakpoints of a piecewise linear curve, in shares of the peak."""
 
-    def __init__(self, start):
+    def __init__(self, start: float) -> None:
         self.times, self.shares = [0.0], [start]
 
     now_s = property(lambda self: self.times[-1])
 
-    def line(self, duration_s, share):
+    def line(self, duration_s: float, share: float) -> None:
         self.times.append(self.times[-1] + duration_s)
         self.shares.append(share)
 
-    def hold(self, duration_s):
+    def hold(self, duration_s: float) -> None:
         self.line(duration_s, self.shares[-1])
 
 
-def cluster(seed, duration_s, peak_W):
-    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, deterministic
-    from seed.
-    """
+def cluster(seed: str, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """(times_s, powers_W): breakpoints of a cluster's power from 0 to duration_s, by seed."""
     deal = random.Random(f"{seed}/load")
     curve = _Curve(deal.uniform(*IDLE))
-    # the first job starts early, so that a short run sees one
+    # The first job starts early, so that a short run has one.
     curve.hold(min(20.0, duration_s / 4.0))
     while curve.now_s < duration_s:
         _job(curve, deal, min(curve.now_s + deal.uniform(*JOB_S), duration_s))
@@ -55,9 +52,10 @@ def cluster(seed, duration_s, peak_W):
     return _cut(curve, duration_s, peak_W)
 
 
-def training(seed, duration_s, peak_W):
-    """(times_s, powers_W) of a cluster that is training at 0: a function of seed and time, the same
-    up to duration_s as in every longer run.
+def training(seed: int, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """(times_s, powers_W) of a cluster that is training at 0.
+
+    A function of seed and time only: a longer run begins like a shorter one.
     """
     deal = random.Random(f"{seed}/training")
     curve = _Curve(0.97)
@@ -70,13 +68,13 @@ def training(seed, duration_s, peak_W):
     return _cut(curve, duration_s, peak_W)
 
 
-def _idle(curve, deal, until_s):
+def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:
     while curve.now_s < until_s:
         curve.line(deal.uniform(3.0, 10.0), deal.uniform(*IDLE))
 
 
-def _job(curve, deal, until_s):
-    """From idle to training and back to idle."""
+def _job(curve: _Curve, deal: random.Random, until_s: float) -> None:
+    """Add a job: from idle to training and back to idle."""
     curve.line(deal.uniform(1.0, 3.0), deal.uniform(0.5, 0.65))
     curve.hold(deal.uniform(10.0, 40.0))
     curve.line(deal.uniform(1.0, 4.0), 0.97)
@@ -84,9 +82,12 @@ def _job(curve, deal, until_s):
     _train(curve, deal, until_s, curve.now_s, checkpoint_s)
 
 
-def _train(curve, deal, until_s, evaluated_s, checkpoint_s):
-    """Training steps with evaluations and checkpoints, then back to idle. evaluated_s: the last
-    evaluation; checkpoint_s: the next one.
+def _train(
+    curve: _Curve, deal: random.Random, until_s: float, evaluated_s: float, checkpoint_s: float
+) -> None:
+    """Add training steps with evaluations and checkpoints, then go back to idle.
+
+    evaluated_s: the last evaluation; checkpoint_s: the next checkpoint.
     """
     while curve.now_s < until_s:
         _training_step(curve, deal)
@@ -99,7 +100,7 @@ def _train(curve, deal, until_s, evaluated_s, checkpoint_s):
     curve.line(deal.uniform(0.5, 2.0), deal.uniform(*IDLE))
 
 
-def _training_step(curve, deal):
+def _training_step(curve: _Curve, deal: random.Random) -> None:
     top = deal.uniform(0.99, 1.0)
     rise_s, edge_s = deal.uniform(1.5, 2.5), deal.uniform(*EDGE_S)
     curve.line(rise_s, top)
@@ -108,7 +109,7 @@ def _training_step(curve, deal):
     curve.hold(LOW_S - edge_s)
 
 
-def _evaluation(curve, deal):
+def _evaluation(curve: _Curve, deal: random.Random) -> None:
     curve.line(deal.uniform(*EDGE_S), deal.uniform(0.62, 0.72))
     curve.hold(2.0)
     curve.line(0.8, deal.uniform(0.88, 0.90))
@@ -116,7 +117,7 @@ def _evaluation(curve, deal):
     curve.line(deal.uniform(*EDGE_S), 0.97)
 
 
-def _checkpoint(curve, deal):
+def _checkpoint(curve: _Curve, deal: random.Random) -> None:
     low = deal.uniform(0.42, 0.48)
     fall, pause_s = ((2.0, 0.82), (2.0, 0.50), (2.0, low)), deal.uniform(8.0, 14.0)
     for duration_s, share in (*fall, (pause_s, low), (3.0, 0.58), (3.0, 0.95)):
@@ -126,8 +127,8 @@ def _checkpoint(curve, deal):
 CURVES = {"synthetic": cluster, "training": training}
 
 
-def _cut(curve, duration_s, peak_W):
-    """The curve up to duration_s exactly, in W."""
+def _cut(curve: _Curve, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """The curve up to exactly duration_s, in W."""
     last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
     (t0, t1), (share0, share1) = curve.times[last - 1 : last + 1], curve.shares[last - 1 : last + 1]
     share = share0 + (share1 - share0) * (duration_s - t0) / (t1 - t0)

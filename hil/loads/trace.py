@@ -2,28 +2,41 @@
 
 import bisect
 import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from hil.loads import shape
 
 CHANNEL_POINTS = ("W", "V", "A", "PF")
 CHANNELS = 3
+Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) of each channel
 
 
 class LoadError(ValueError):
-    """A trace that cannot be used: one line with the file, the mistake and the allowed values."""
+    """An unusable trace: one line with file, mistake and allowed values."""
+
+
+class Load(NamedTuple):
+    """power: t_s -> W, or t_s -> (W, the meter's channels); about: the document's `load`;
+    duration_s: of the run; from_us: begin of a file's load, else None.
+    """
+
+    power: Callable[[float], Any]
+    about: dict[str, Any]
+    duration_s: float
+    from_us: int | None
 
 
 class Trace:
     """Power over time from 0 to duration_s; the first value holds before, the last one after it.
 
-    Callable as the plant wants its load: trace(t_s) -> W, or with raw channels -> (W, 3 tuples of
-    W, V, A, PF).
+    As a load of the plant: trace(t_s) -> W, or with raw channels -> (W, 3 tuples of W, V, A, PF).
     """
 
-    def __init__(self, times_s, powers_W, steps=()):
-        """times_s: rising from 0; powers_W: as long; steps: indices of samples reached by a step,
-        not by a line.
-        """
+    def __init__(
+        self, times_s: Sequence[float], powers_W: Sequence[float], steps: Sequence[int] = ()
+    ) -> None:
+        """times_s: rising from 0; powers_W: as long; steps: indices of samples after a step."""
         self.times_s = times_s
         self.powers_W = powers_W
         self.steps = steps
@@ -39,14 +52,14 @@ class Trace:
         self._ends = list(times_s[1:]) + [math.inf]
         self._index = 0
 
-    def __call__(self, t_s):
-        """Power in W, and the meter's channels where the trace was read raw."""
+    def __call__(self, t_s: float) -> float | tuple[float, Channels]:
+        """Power in W; with the meter's channels if the trace was read with raw=True."""
         if self.channel_rows is None:
             return self.power_W(t_s)
         return self.power_W(t_s), self.channels(t_s)
 
-    def power_W(self, t_s):
-        """Power at t_s, linear between samples; a question in the same interval is O(1)."""
+    def power_W(self, t_s: float) -> float:
+        """Power at t_s, linear between samples; O(1) in the same interval as the last call."""
         i = self._index
         if not self.times_s[i] <= t_s < self._ends[i]:
             i = self._index = max(0, bisect.bisect_right(self.times_s, t_s) - 1)
@@ -54,9 +67,10 @@ class Trace:
                 return self.powers_W[0]
         return self.powers_W[i] + (t_s - self.times_s[i]) * self._slopes[i]
 
-    def channels(self, t_s):
-        """The meter's last row at or before t_s: 3 tuples (W, V, A, PF), wrong rows as they are.
-        A trace read with raw=True has them.
+    def channels(self, t_s: float) -> Channels:
+        """The meter's last row at or before t_s: 3 tuples (W, V, A, PF), wrong rows unchanged.
+
+        Only for a trace that was read with raw=True.
         """
         row = max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
         first = row * CHANNELS * len(CHANNEL_POINTS)
@@ -64,8 +78,10 @@ class Trace:
         return tuple(tuple(self.channel_rows[i : i + len(CHANNEL_POINTS)]) for i in starts)
 
 
-def synthetic_load(seed, duration_s, peak_W=400_000.0, kind="synthetic"):
-    """Trace of a made-up cluster of a kind of shape.CURVES, the same for the same seed."""
+def synthetic_load(
+    seed: str, duration_s: float, peak_W: float = 400_000.0, kind: str = "synthetic"
+) -> Trace:
+    """Trace of a synthetic cluster of a kind of shape.CURVES; equal for equal seeds."""
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
         raise LoadError(f"{kind} load of {duration_s} s: allowed is at least 1")
     trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))

@@ -1,1 +1,1 @@
-"""Serial lines and CAN buses, virtual and real."""
+"""Serial lines and CAN buses, in virtual and in real time."""

@@ -1,9 +1,8 @@
-"""A CAN bus for several processes on machines without AF_CAN: the socketcand protocol on a loopback
-TCP port.
+"""A CAN bus for several processes without AF_CAN: socketcand protocol on a loopback TCP port.
 
-The client is python-can's `socketcand` interface: < hi >, < open can0 >, < ok >, < rawmode >, < ok
->, then < send ID DLC B0 B1 .. > one way and < frame ID SECONDS DATA > the other. See
-github.com/linux-can/socketcand, doc/protocol.md.
+The client is python-can's `socketcand` interface. The dialogue is < hi >, < open can0 >, < ok >,
+< rawmode >, < ok >. Then < send ID DLC B0 B1 .. > goes one way, < frame ID SECONDS DATA > the
+other. See github.com/linux-can/socketcand, doc/protocol.md.
 """
 
 import select
@@ -11,10 +10,12 @@ import socket
 
 import can
 
+from hil.wires.virtual_can import CanFrame, VirtualCan
+
 GREETING = b"< hi >"
 OK = b"< ok >"
 LINE_BYTES_MAX = 200  # the longest command is 50 bytes
-# about 1500 unread frames; further ones are lost, as in a socket buffer
+# About 1500 unread frames; further frames are lost, as in a socket buffer.
 OUT_BYTES_MAX = 65_536
 READ_BYTES = 65_536
 GRACE_US = 200_000
@@ -22,9 +23,9 @@ FRAMES_PER_SERVICE = 512
 
 
 class _Client:
-    """One connection: bytes not yet understood and not yet sent, its end of the bus in raw mode."""
+    """One connection: unparsed and unsent bytes; its end of the bus, None before raw mode."""
 
-    def __init__(self, connection):
+    def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
         self.end = None
         self.inbox, self.outbox = b"", bytearray(GREETING)
@@ -33,21 +34,19 @@ class _Client:
 
 
 class CanServer:
-    """Serves `bus` (a VirtualCan) on 127.0.0.1:`port` (0 = any free one) under the channel name
-    bus.name.
+    """Serves `bus` on 127.0.0.1:`port` (0 = any free port) as the channel bus.name.
 
-    fileno() is an epoll descriptor that turns readable when service() has something to do; it can
-    itself be put into select, poll or epoll. After frames were sent on the bus by devices, call
-    service(now_us) once more to pass them on.
+    fileno() is an epoll descriptor for select, poll or epoll; it is readable when service() has
+    work. After devices have sent frames on the bus, call service(now_us) to pass the frames on.
 
-    grace_us: a client gets frames only so long after its rawmode was granted, because python-can
-    4.6.1 fails when it reads a frame together with that last < ok >.
+    grace_us: a client gets its first frame this time after its rawmode was granted, because
+    python-can 4.6.1 fails when it reads a frame together with that last < ok >.
     """
 
-    def __init__(self, bus, port=0, grace_us=GRACE_US):
+    def __init__(self, bus: VirtualCan, port: int = 0, grace_us: int = GRACE_US) -> None:
         self.bus = bus
         self.grace_us = grace_us
-        # frames for clients that do not read; malformed ones, or on a bus that is down
+        # lost: frames for clients that do not read; refused: malformed, or the bus is down
         self.lost = self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
         self._listener.setblocking(False)
@@ -56,17 +55,15 @@ class CanServer:
         self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         self._clients = {}
 
-    def fileno(self):
+    def fileno(self) -> int:
         """The epoll descriptor over the listening socket and all clients."""
         return self._epoll.fileno()
 
-    # how many are in raw mode
+    # count of clients in raw mode
     clients = property(lambda self: sum(one.end is not None for one in self._clients.values()))
 
-    def service(self, now_us):
-        """Accept, read, put the clients' frames on the bus, and send them what the bus has for
-        them.
-        """
+    def service(self, now_us: int) -> None:
+        """Accept and read clients, put their frames on the bus, send them the bus's frames."""
         self.bus.now_us = now_us
         for descriptor, _ in self._epoll.poll(0):
             if descriptor == self._listener.fileno():
@@ -77,28 +74,28 @@ class CanServer:
             self._drain(client, now_us)
             self._flush(client)
 
-    def close(self):
+    def close(self) -> None:
         """Close every connection and the port."""
         for client in list(self._clients.values()):
             self._drop(client)
         self._epoll.close()
         self._listener.close()
 
-    def _accept(self):
+    def _accept(self) -> None:
         try:
             connection, _ = self._listener.accept()
         except BlockingIOError:
-            return  # it went away again
+            return  # the client has closed again
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._clients[connection.fileno()] = _Client(connection)
         self._epoll.register(connection.fileno(), select.EPOLLIN)
 
-    def _read(self, client, now_us):
+    def _read(self, client: _Client, now_us: int) -> None:
         try:
             data = client.socket.recv(READ_BYTES)
         except BlockingIOError:
-            return  # woken to send
+            return  # the event was for sending
         except ConnectionError:
             data = b""
         if not data:
@@ -111,7 +108,7 @@ class CanServer:
             if words:
                 self._obey(client, words, now_us)
 
-    def _obey(self, client, words, now_us):
+    def _obey(self, client: _Client, words: list[bytes], now_us: int) -> None:
         name = words[0]
         if name == b"send" and client.end is not None:
             self._send(client, words)
@@ -130,7 +127,7 @@ class CanServer:
         else:
             client.outbox += b"< error unknown command >"
 
-    def _send(self, client, words):
+    def _send(self, client: _Client, words: list[bytes]) -> None:
         try:
             can_id, length = int(words[1], 16), int(words[2], 16)
             data = bytes(int(word, 16) for word in words[3:])
@@ -140,12 +137,13 @@ class CanServer:
                 can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
             )
         except (ValueError, IndexError, can.CanOperationError):
-            # no answer: python-can 4.6.1 cannot read one in raw mode
+            # No answer, because python-can 4.6.1 cannot read one in raw mode.
             self.refused += 1
 
-    def _drain(self, client, now_us):
-        """Frames of the bus into the client's outbox; dropped during the grace time and when it
-        does not read.
+    def _drain(self, client: _Client, now_us: int) -> None:
+        """Move frames of the bus to the client's outbox.
+
+        Frames are dropped during the grace time and while the client does not read.
         """
         if client.end is None:
             return
@@ -159,12 +157,12 @@ class CanServer:
             else:
                 client.outbox += line
 
-    def _flush(self, client):
+    def _flush(self, client: _Client) -> None:
         if client.outbox:
             try:
                 del client.outbox[: client.socket.send(client.outbox)]
             except BlockingIOError:
-                pass  # its receive buffer is full: epoll tells when it reads again
+                pass  # the receive buffer is full: epoll reports when the client reads again
             except ConnectionError:
                 self._drop(client)
                 return
@@ -173,7 +171,7 @@ class CanServer:
             events = select.EPOLLIN | (select.EPOLLOUT if client.waits_to_send else 0)
             self._epoll.modify(client.socket.fileno(), events)
 
-    def _drop(self, client):
+    def _drop(self, client: _Client) -> None:
         if self._clients.pop(client.socket.fileno(), None) is not None:
             self._epoll.unregister(client.socket.fileno())
             client.socket.close()
@@ -181,7 +179,7 @@ class CanServer:
                 client.end.shutdown()
 
 
-def _line(message):
-    """A received frame in socketcand's words; the timestamp is the message's."""
+def _line(message: can.Message | CanFrame) -> bytes:
+    """A received frame in socketcand's format, with the timestamp of the message."""
     can_id = b"%0*X" % (8 if message.is_extended_id else 3, message.arbitration_id)
     return b"< frame %s %.6f %s >" % (can_id, message.timestamp, message.data.hex().encode())

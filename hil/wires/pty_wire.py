@@ -1,8 +1,8 @@
-"""A real pty as a serial line with a baud rate: what the rig's processes talk over.
+"""A real pty as a serial line with a baud rate, between the rig's processes.
 
-A pty is infinitely fast, so every chunk goes through a VirtualSerial, which has the time of its
-last byte. Parity does not exist on a pty. The rig keeps the controller's side open: a controller
-may come and go.
+A pty is infinitely fast, so every chunk goes through a VirtualSerial, which delays the chunk until
+its last byte. A pty has no parity. The rig keeps the controller's side open, because the controller
+may be killed and restarted.
 """
 
 import contextlib
@@ -12,53 +12,57 @@ import termios
 import tty
 from array import array
 
-from hil.wires.virtual import VirtualSerial
+from hil.wires.virtual import OnDown, Tap, VirtualSerial
 
 
 class PtyWire:
-    """`slave_name` is the controller's tty; the owner waits on `fileno()` until `next_us` and calls
-    service(now_us).
-
-    on_down and tap as in VirtualSerial; faults are those of `line`.
+    """`slave_name` is the controller's tty. The owner waits on `fileno()` until `next_us`, then
+    calls service(now_us). on_down, tap: as in VirtualSerial; faults: those of `line`.
     """
 
-    def __init__(self, baud_Bd, char_bits=10, on_down=None, tap=None):
+    def __init__(
+        self,
+        baud_Bd: int,
+        char_bits: int = 10,
+        on_down: OnDown | None = None,
+        tap: Tap | None = None,
+    ) -> None:
         self._master, self._slave = os.openpty()
-        # otherwise an unopened pty echoes the bytes of the devices
+        # An unopened pty would otherwise echo the bytes of the devices.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.slave_name = os.ttyname(self._slave)
         self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
         self._waiting = array("i", [0])
 
-    def fileno(self):
-        """The descriptor that becomes readable when the controller has sent something."""
+    def fileno(self) -> int:
+        """The descriptor; readable when the controller has sent bytes."""
         return self._master
 
-    # when the next bytes arrive somewhere; virtual.NEVER when the line is idle
+    # time of the next arrival; virtual.NEVER on an idle line
     next_us = property(lambda self: self.line.next_us)
 
-    def service(self, now_us):
-        """Take what the controller has sent since the last call and deliver what is due."""
+    def service(self, now_us: int) -> None:
+        """Take the controller's new bytes and deliver the due bytes."""
         data = self.sent()
         if data:
             self.line.send_down(data, now_us)
         self.line.deliver(now_us)
 
-    def sent(self):
-        """What the controller has sent since the last call.
+    def sent(self) -> bytes:
+        """The controller's bytes since the last call.
 
-        The count of bytes comes first: a read of an empty tty waits for a kernel worker of ordinary
+        The count is read first, because a read of an empty tty waits for a kernel worker of low
         priority.
         """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         return os.read(self._master, self._waiting[0]) if self._waiting[0] else b""
 
-    def close(self):
+    def close(self) -> None:
         """Close both sides; the controller's next read then ends."""
         os.close(self._master)
         os.close(self._slave)
 
-    def _write(self, data, time_us):
-        with contextlib.suppress(BlockingIOError):  # without a reader a UART would lose them too
+    def _write(self, data: bytes, time_us: int) -> None:
+        with contextlib.suppress(BlockingIOError):  # without a reader, a UART loses bytes too
             os.write(self._master, data)

@@ -1,14 +1,20 @@
 """The wires of a cabinet in real time: a pty per RTU bus, a CAN server per CAN bus."""
 
+from collections.abc import Iterable
+
+from controller.config.topology import Bus
+from hil.engine.cabinet import SimulatedCabinet
+from hil.observer.beats import Beats
+from hil.observer.observer import Observer
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual_can import VirtualCan
 
 
-def made(buses, cabinet, observer, beats):
-    """({bus: PtyWire}, {bus: VirtualCan}, [CanServer]) with the cabinet's devices on them, tapped
-    by the observer and, unless it is None, by `beats`.
-    """
+def made(
+    buses: Iterable[Bus], cabinet: SimulatedCabinet, observer: Observer, beats: Beats | None
+) -> tuple[dict[str, PtyWire], dict[str, VirtualCan], list[CanServer]]:
+    """The wires with the cabinet's devices, tapped by the observer and, if given, by `beats`."""
     ptys, cans = {}, {}
     for bus in buses:
         can_tap, rtu_tap = observer.can_tap, observer.rtu_tap(bus.name)

@@ -1,33 +1,42 @@
-"""A serial line in virtual time that knows its baud rate.
+"""A serial line in virtual time, with a baud rate.
 
-Times are integer microseconds. A chunk of bytes arrives when its last byte has. A tap lets the
-observer see everything.
+Times are integer microseconds. A chunk arrives with its last byte. The observer taps the line.
 """
 
 import operator
 import random
+from collections.abc import Callable, Sequence
 
 from hil.devices.rtu_slave import with_crc
 
 NEVER = 1 << 62
+OnDown = Callable[[bytes, int], Sequence[tuple[int, bytes]]]  # (data, time_us): replies
+OnUp = Callable[[bytes, int], object]  # (data, time_us)
+Tap = Callable[[int, int, bytes], None]  # (time_us, direction, data)
 DOWN, UP = 0, 1  # from the controller to the devices, and back
-_LOST = 2  # downwards, on the wire for everyone to see, but no device takes it
+_LOST = 2  # from the controller; visible on the wire, but no device takes it
 
 
 class Noise:
-    """Disturbs chunks from a seed: garbage bytes in front, one flipped bit, one lost byte; before
-    replies a forged one: its CRC is right, it is that of another unit, function or size.
+    """Disturbs chunks, from a seed: leading garbage bytes, one flipped bit, one lost byte.
+
+    Before a reply, a forged frame: its CRC is right, its unit, function or size is wrong.
     """
 
     def __init__(
-        self, seed, garbage_permille=0, flip_permille=0, drop_permille=0, forged_permille=0
-    ):
+        self,
+        seed: int,
+        garbage_permille: float = 0,
+        flip_permille: float = 0,
+        drop_permille: float = 0,
+        forged_permille: float = 0,
+    ) -> None:
         self.garbage_permille = garbage_permille
         self.flip_permille, self.drop_permille = flip_permille, drop_permille
         self.forged_permille = forged_permille
         self._random = random.Random(seed)
 
-    def applied(self, data):
+    def applied(self, data: bytes) -> bytes:
         """`data` after the disturbance."""
         draw = self._random
         spoiled = bytearray(data)
@@ -39,8 +48,8 @@ class Noise:
             spoiled[:0] = draw.randbytes(draw.randrange(1, 6))
         return bytes(spoiled)
 
-    def forged(self, reply):
-        """A frame that comes before the reply, b"" in the calm."""
+    def forged(self, reply: bytes) -> bytes:
+        """A forged frame to send before the reply; b"": none this time."""
         draw = self._random
         if not self.forged_permille or draw.random() * 1000 >= self.forged_permille:
             return b""
@@ -53,18 +62,23 @@ class Noise:
 class VirtualSerial:
     """A half-duplex serial line (RS-485) between a controller (down) and its devices (up).
 
-    on_down(data, time_us) gets what arrives at the devices and returns their replies [(due_us,
-    data)], as RtuSlave.receive does; on_up(data, time_us) gets what arrives at the controller;
-    tap(time_us, direction, data) sees every chunk as it arrives. Bytes of both directions that
-    overlap in time destroy each other.
+    on_down(data, time_us): arrival at the devices, returns their replies [(due_us, data)], as
+    RtuSlave.receive does. on_up(data, time_us): arrival at the controller. tap(time_us, direction,
+    data): every arrival. Chunks of both directions that overlap in time destroy each other.
 
-    chunk_bytes: hand frames over in pieces of this size (0 = whole). Faults: noise (a Noise), cut
-    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us (when set, a
-    request that begins sooner after the end of a reply is lost, because the devices take it for the
-    reply's continuation).
+    chunk_bytes: size of the delivered pieces, 0 = whole frames. Faults: noise (a Noise), cut
+    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us (a request
+    that follows a reply sooner is lost, because the devices take it for a part of the reply).
     """
 
-    def __init__(self, baud_Bd, char_bits=10, on_down=None, on_up=None, tap=None):
+    def __init__(
+        self,
+        baud_Bd: int,
+        char_bits: int = 10,
+        on_down: OnDown | None = None,
+        on_up: OnUp | None = None,
+        tap: Tap | None = None,
+    ) -> None:
         self.on_down, self.on_up = on_down or no_reply, on_up or no_reply
         self.tap = tap
         self.noise = None
@@ -76,19 +90,19 @@ class VirtualSerial:
         self._start_us = [0, 0]
         self._end_us = [-NEVER, -NEVER]
 
-    def bytes_us(self, count):
-        """How long so many bytes occupy the line, rounded up."""
+    def bytes_us(self, count: int) -> int:
+        """Time of so many bytes on the line, rounded up."""
         return -(-count * self._scale // self._baud_Bd)
 
-    def send_down(self, data, now_us):
-        """The controller starts to send at now_us. Returns when its last byte has left."""
+    def send_down(self, data: bytes, now_us: int) -> int:
+        """The controller starts to send at now_us. Returns the time of its last byte."""
         return self._send(DOWN, data, now_us)
 
-    def send_up(self, data, now_us):
-        """A device starts to send at now_us. Returns when its last byte has left."""
+    def send_up(self, data: bytes, now_us: int) -> int:
+        """A device starts to send at now_us. Returns the time of its last byte."""
         return self._send(UP, data, now_us)
 
-    def _send(self, direction, data, now_us):
+    def _send(self, direction: int, data: bytes, now_us: int) -> int:
         ends = self._end_us
         other_end_us, start_us = ends[1 - direction], max(ends[direction], now_us)
         end_us = start_us + self.bytes_us(len(data))
@@ -110,7 +124,7 @@ class VirtualSerial:
             self._insert_pieces(UP, data, start_us, end_us)
         return end_us
 
-    def _insert_pieces(self, direction, data, start_us, end_us):
+    def _insert_pieces(self, direction: int, data: bytes, start_us: int, end_us: int) -> None:
         size = self.chunk_bytes
         if not size or len(data) <= size:
             self._insert((end_us, direction, data))
@@ -119,19 +133,19 @@ class VirtualSerial:
             piece = data[first : first + size]
             self._insert((start_us + self.bytes_us(first + len(piece)), direction, piece))
 
-    def _insert(self, event):
+    def _insert(self, event: tuple[int, int, bytes]) -> None:
         events = self._events
         if not events:
             self.next_us = event[0]
         elif event[0] < events[-1][0]:
             events.append(event)
-            events.sort(key=operator.itemgetter(0))  # stable: what was sent first arrives first
+            events.sort(key=operator.itemgetter(0))  # stable: the order of sending is kept
             self.next_us = events[0][0]
             return
         events.append(event)
 
-    def _collide(self, direction, data):
-        """Two senders at once: neither is readable."""
+    def _collide(self, direction: int, data: bytes) -> bytes:
+        """Destroy both chunks of a collision; returns this one."""
         self.collisions += 1
         self._events = [
             (time_us, way, _garbled(piece) if way != direction else piece)
@@ -139,8 +153,8 @@ class VirtualSerial:
         ]
         return _garbled(data)
 
-    def deliver(self, now_us):
-        """Hand over, in order, everything that has arrived up to now_us."""
+    def deliver(self, now_us: int) -> None:
+        """Deliver, in order, everything that has arrived up to now_us."""
         while self.next_us <= now_us:
             events = self._events  # a collision makes a new list
             time_us, direction, data = events.pop(0)
@@ -154,10 +168,10 @@ class VirtualSerial:
                     self._send(UP, reply, due_us)
 
 
-def no_reply(data, time_us):
-    """The end of a line that has no device."""
+def no_reply(data: bytes, time_us: int) -> Sequence[tuple[int, bytes]]:
+    """Receiver of a line without devices."""
     return ()
 
 
-def _garbled(data):
+def _garbled(data: bytes) -> bytes:
     return bytes(byte ^ 0x5A for byte in data)

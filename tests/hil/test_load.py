@@ -150,17 +150,17 @@ def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
     assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
 
 
-NO_POWER = "no power column whose name ends in _kW or _W in the header"
+NO_POWER = "no power column (its name ends in _kW or _W) in the header"
 
 
 @cases(r"""text  options  message
     ""  {}  "no time column t_s (seconds) in the header: "
     "time,p_W\n0,1\n"  {}  "no time column t_s (seconds) in the header: time, p_W"
     "t_s,_W,_kW\n0,1,1\n"  {}  f"{NO_POWER}: t_s, _W, _kW"
-    "t_s,a_W,b_kW\n0,1,2\n"  {}  "several power columns, say which with --column: a_W, b_kW"
+    "t_s,a_W,b_kW\n0,1,2\n"  {}  "several power columns, choose with --column: a_W, b_kW"
     "t_s,a_W,b_kW\n0,1,2\n"  {"column": "c_W"}  "column c_W: allowed are a_W, b_kW"
     "t_s,nodes,b_kW\n0,1,2\n"  {"column": "nodes"}  "column nodes: allowed are b_kW"
-    "t_s,a_W,a_W\n0,1,2\n"  {"column": "a_W"}  "column a_W is twice in the header: "
+    "t_s,a_W,a_W\n0,1,2\n"  {"column": "a_W"}  "column a_W is twice in the header; "
     "t_s,a_W\n"  {}  "0 of 0 rows usable in a_W (0 refused, 0 empty): needed are 2 and"
     "t_s,a_W\n0,1\n"  {}  "1 of 1 rows usable in a_W (0 refused, 0 empty): needed are 2"
     "t_s,a_W\n0,1\n1,x\n2,x\n3,x\n4,5\n"  {}  "2 of 5 rows usable in a_W (3 refused, 0"
@@ -170,7 +170,7 @@ def test_an_unknown_shape_is_one_clear_line(tmp_path, text, options, message):
     assert _refused(_file(tmp_path, text), **options).startswith(message)
 
 
-def test_what_can_be_read_and_what_cannot(tmp_path):
+def test_readable_and_unreadable_files(tmp_path):
     assert _refused(tmp_path / "none.csv") == "cannot be read: No such file or directory"
     assert _refused(tmp_path) == "cannot be read: Is a directory"
     binary = tmp_path / "binary.csv"
