@@ -1,10 +1,16 @@
 """The simulated cabinet: plant, devices and slaves, built from the site's topology.
 
-simulate.py makes virtual wires, wires/real.py real ones, for `slaves` (one per RTU bus) and `bms`
-(per CAN bus).
+simulate.py joins `slaves` (one per RTU bus) and `bms` (per CAN bus) to virtual wires, wires/real.py
+to real ones.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from controller.config import wired
+from controller.config.configuration import Config
+from controller.config.devices import Device
+from controller.config.topology import Bus
 from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
 from hil.devices.native_bms import NativeBms
@@ -22,6 +28,7 @@ from hil.devices.sensors import (
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import CabinetPlant
+from hil.wires.virtual_can import VirtualCan
 
 SENSORS = {
     "gas_1": lambda plant: GasDetector(plant, 0),
@@ -33,23 +40,23 @@ SENSORS = {
     "ups": UpsMonitor,
 }
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
-# What must be closed before a contactor may close, where it is wired.
-EVIDENCE_CONTACTS = (
+# The start checklist: these contacts must be closed, where they are wired, and the devices heard.
+CHECKLIST_CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault"),
     "cell_voltage",
 )
-EVIDENCE_ROLES = (
+CHECKLIST_ROLES = (
     *("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
     "pcs_1",
 )
 
 
-def contact_name(signal):
-    """Plant contact of an input signal ("" stays spare)."""
+def contact_name(signal: str) -> str:
+    """Plant contact of an input signal; "" (a spare input) stays ""."""
     return signal.removesuffix("_ok").removesuffix("_closed")
 
 
-def coil_name(output):
+def coil_name(output: str) -> str:
     """Plant coil of a mapped output: "!fan_on" is the coil fan_off."""
     plain = output.removeprefix("!").removesuffix("_ok").removesuffix("_on")
     return plain + "_off" if output.startswith("!") else plain
@@ -58,7 +65,13 @@ def coil_name(output):
 class SimulatedCabinet:
     """`plant`, `devices` by scenario name, `slaves` by RTU bus name, `bms` by CAN bus name."""
 
-    def __init__(self, config, load, seed, plant_config=None):
+    def __init__(
+        self,
+        config: Config,
+        load: Callable[[float], Any],
+        seed: int,
+        plant_config: dict[str, Any] | None = None,
+    ) -> None:
         """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the
         plant's config.
         """
@@ -93,7 +106,7 @@ class SimulatedCabinet:
             if type(device).tick is not RegisterDevice.tick
         ]
 
-    def _add_slave(self, bus, devices, seed):
+    def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
         for device in devices:
             name = f"pcs_{device.index + 1}" if device.role == "pcs" else device.role
@@ -102,7 +115,7 @@ class SimulatedCabinet:
         turnaround_us = max([0, *[unit.TURNAROUND_US for unit in units.values()]])
         self.slaves[bus.name] = RtuSlave(units, bus.baud_Bd, turnaround_us, bus.character_bits)
 
-    def _device(self, device, seed):
+    def _device(self, device: Device, seed: int) -> RegisterDevice:
         plant, role = self.plant, device.role
         if role.startswith("io_"):
             contacts = [contact_name(name) for name in device.inputs]
@@ -114,7 +127,7 @@ class SimulatedCabinet:
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)
 
-    def _meter(self, device, seed):
+    def _meter(self, device: Device, seed: int) -> RegisterDevice:
         name = device.profile.path.stem
         if name not in METERS:
             raise ValueError(
@@ -124,19 +137,19 @@ class SimulatedCabinet:
         shows = device.role.removeprefix("meter_")
         return METERS[name](self.plant, shows, f"{seed}/{device.role}")
 
-    def _add_bms(self, device):
+    def _add_bms(self, device: Device) -> NativeBms | PylontechBms:
         rack = self.plant.racks[device.index]
         native = device.profile.family == "native_bms"
         bms = NativeBms(rack, device.address) if native else PylontechBms(rack)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 
-    def join(self, can):
+    def join(self, can: VirtualCan) -> None:
         """Let each BMS hear its command frames on its bus (a VirtualCan)."""
         for bms in self.bms[can.name]:
             can.listen(bms.command_id, bms.receive)
 
-    def tick(self, now_us, cans):
+    def tick(self, now_us: int, cans: dict[str, VirtualCan]) -> None:
         """Run the devices' own timers; each BMS sends on its bus. cans: {bus: VirtualCan}."""
         for device in self._ticking:
             device.tick(now_us)
@@ -148,8 +161,8 @@ class SimulatedCabinet:
                         can.send(can_id, data, now_us)
 
 
-def observed_wiring(cabinet):
-    """The observer's Wiring: set-point and operation of the converter, contacts, evidence."""
+def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
+    """The observer's Wiring: set-point and operation of the converter, contacts, checklist."""
     places, of = cabinet.devices["pcs_1"].image.places, cabinet.places
     wiring = Wiring(
         places["704.WSet"].address,
@@ -172,9 +185,9 @@ def observed_wiring(cabinet):
         for bit, name in enumerate(module.coil_names)
         if name in (ENABLE, SUPPLY)
     }
-    wiring.evidence_units = tuple([of[name] for name in EVIDENCE_ROLES if name in of])
-    wiring.evidence_contacts = {
-        unit: sum([1 << bit for bit, name in enumerate(names) if name in EVIDENCE_CONTACTS])
+    wiring.checklist_units = tuple([of[name] for name in CHECKLIST_ROLES if name in of])
+    wiring.checklist_contacts = {
+        unit: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
         for unit, names in wiring.inputs.items()
     }
     return wiring

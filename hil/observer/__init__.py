@@ -1,1 +1,1 @@
-"""The observer outside the controller: what it sees on wires and in the plant."""
+"""The observer: reads wires and plant, never the controller."""

@@ -1,8 +1,7 @@
-"""When the controller wrote what must go on: set-points and heartbeat of the converter, coils,
-commands to the racks. And which set-points: what a hint does is seen there.
+"""Times of the controller's periodic writes, and the set-points, which show the effect of a hint.
 
-Read from the wires by the plant process, beside the observer; each write that must be renewed is a
-beat with a name of its own.
+A write that must be renewed is a beat: set-points and heartbeat of the converter, coils, commands
+to the racks. Each has a name. The plant process reads the beats from the wires.
 """
 
 import struct
@@ -10,7 +9,8 @@ from array import array
 
 import numpy as np
 
-from hil.observer.frames import is_whole, verified
+from hil.observer.frames import CanTap, RtuTap, is_whole, verified
+from hil.observer.wiring import Wiring
 
 SETPOINT, HEARTBEAT = "set-point", "heartbeat"
 UNKNOWN_W = 1 << 40
@@ -18,23 +18,18 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of when its frames had passed}; `setpoints_W`: of those named
-    SETPOINT.
-    """
+    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT."""
 
-    def __init__(self, wiring):
-        """wiring: hil.observer.observer.Wiring, which says where the converter keeps its
-        set-point.
-        """
+    def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
         self.times_us = {}
         self.setpoints_W = array("q")
 
-    def rtu_tap(self, bus, further):
-        """tap(time_us, is_reply, data) of that bus, which hands everything on to `further`."""
+    def rtu_tap(self, bus: str, further: RtuTap) -> RtuTap:
+        """tap(time_us, is_reply, data) of that bus, which passes everything on to `further`."""
 
-        def tap(time_us, is_reply, data):
-            """Note a whole write with a right CRC; pass it on."""
+        def tap(time_us: int, is_reply: int, data: bytes) -> None:
+            """Note a whole write with a right CRC."""
             if (
                 not is_reply
                 and len(data) > 5
@@ -47,18 +42,18 @@ class Beats:
 
         return tap
 
-    def can_tap(self, further):
-        """tap(time_us, can_id, data) that hands everything on to `further`."""
+    def can_tap(self, further: CanTap) -> CanTap:
+        """tap(time_us, can_id, data), which passes everything on to `further`."""
 
-        def tap(time_us, can_id, data):
-            """Note a command to a rack; pass it on."""
+        def tap(time_us: int, can_id: int, data: bytes) -> None:
+            """Note a command to a rack."""
             if can_id & 0x1F == COMMAND and 0 <= (can_id >> 5) - 9 < self._wiring.racks:
                 self._note(time_us, f"command to rack {(can_id >> 5) - 8}", data)
             further(time_us, can_id, data)
 
         return tap
 
-    def _name(self, bus, data):
+    def _name(self, bus: str, data: bytes) -> str | None:
         unit, address = data[0], data[2] << 8 | data[3]
         if bus == "io":
             return f"coils of module {unit}" if data[1] in (5, 15) else None
@@ -69,31 +64,30 @@ class Beats:
             return SETPOINT
         return None if address <= self._wiring.opctl_address < after else HEARTBEAT
 
-    def _note(self, time_us, name, data):
+    def _note(self, time_us: int, name: str | None, data: bytes) -> None:
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
         if name == SETPOINT:
-            # SunSpec 704 WSet is 32 bits long; a write of half of it tells no set-point
+            # SunSpec 704 WSet has 32 bits; a write of one half has no set-point.
             place = 7 + 2 * (self._wiring.wset_address - (data[2] << 8 | data[3]))
             whole = data[1] == 16 and place + 4 <= len(data) - 2
             power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
             self.setpoints_W.append(power_W)
 
-    def packed(self):
-        """{name: bytes}, for a file."""
+    def packed(self) -> dict[str, bytes]:
+        """{name: bytes}, for a file; see unpacked()."""
         return {name: times.tobytes() for name, times in self.times_us.items()}
 
 
-def unpacked(content):
-    """{name: numpy array of us} of what `packed` made."""
+def unpacked(content: dict[str, bytes]) -> dict[str, np.ndarray]:
+    """{name: array of us} from the result of Beats.packed."""
     return {name: np.frombuffer(data, np.int64) for name, data in content.items()}
 
 
-def largest_gap_us(times_us, from_us, to_us):
-    """The largest silence that reaches into [from_us, to_us]: between two beats, or up to an edge
-    without one.
+def largest_gap_us(times_us: np.ndarray, from_us: int, to_us: int) -> int:
+    """The largest gap inside or into [from_us, to_us], between beats or up to an edge.
 
-    times_us: sorted numpy array.
+    times_us: sorted.
     """
     first = max(0, int(np.searchsorted(times_us, from_us, "left")) - 1)
     after = int(np.searchsorted(times_us, to_us, "right")) + 1

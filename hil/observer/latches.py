@@ -1,10 +1,12 @@
-"""What must be latched, as the wires tell it: a contact or a rack's value that was beyond its row's
-threshold for longer than the row needs, until somebody resets it.
+"""Rows that must be latched, judged from the wires.
+
+A row must be latched after its contact or a rack's value was beyond the threshold for longer than
+the row needs, until a reset.
 """
 
 from hil import oracle
 
-# contact: the stage that its being open trips
+# contact: stage that trips when the contact is open
 CONTACTS = {"estop_1": "1a", "estop_2": "1b", "fire_alarm": "2", "suppression": "3"}
 CONTACTS |= {"gas_relay": "12b", "cell_voltage": "30", "bms_fault": "40e"}
 VALUES = {"temperature_ddegC_max": ("degC_max", 10)}
@@ -14,39 +16,39 @@ RACK = {
     for stage, row in oracle.ROWS.items()
     if row.watches in VALUES and row.reset >= oracle.REMOTE and not row.gate
 }
-READ_US = 200_000  # a value that was beyond for its debounce and this was read as such in time
+READ_US = 200_000  # longest time until the controller has read a value
 
 
-def _latches(stage, duration_us):
+def _latches(stage: str, duration_us: int) -> bool:
     return duration_us > 1000 * oracle.ROWS[stage].debounce_ms + READ_US
 
 
-def _is_beyond(row, told):
+def _is_beyond(row: oracle.Row, reported: dict[str, float]) -> bool:
     name, scale = VALUES[row.watches]
-    if name not in told:
+    if name not in reported:
         return False
-    value = round(told[name] * scale)
+    value = round(reported[name] * scale)
     return value >= row.at if row.above else value <= row.at
 
 
 class Latches:
-    """`stages`: {stage that waits for a reset: its kind}, in the order in which they came."""
+    """`stages`: {stage that waits for a reset: kind of reset}, in order of time."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.stages = {}
         self._since_us = {}
 
-    def contact(self, time_us, name, is_closed):
-        """A contact was read; one that is still open keeps everything open by itself."""
+    def contact(self, time_us: int, name: str, is_closed: bool) -> None:
+        """Take the level of a contact. While it is open, it keeps the contactors open anyway."""
         if name in CONTACTS:
             self._see(time_us, CONTACTS[name], not is_closed)
 
-    def racks(self, time_us, told):
-        """What each rack tells of itself; ask often."""
+    def racks(self, time_us: int, reported: list[dict[str, float]]) -> None:
+        """Take the reported values of each rack; call this often."""
         for stage, row in RACK.items():
-            self._see(time_us, stage, any([_is_beyond(row, each) for each in told]))
+            self._see(time_us, stage, any([_is_beyond(row, each) for each in reported]))
 
-    def _see(self, time_us, stage, is_beyond):
+    def _see(self, time_us: int, stage: str, is_beyond: bool) -> None:
         if is_beyond:
             since_us = self._since_us.setdefault(stage, time_us)
         else:
@@ -54,6 +56,6 @@ class Latches:
         if _latches(stage, time_us - since_us):
             self.stages[stage] = oracle.ROWS[stage].reset
 
-    def reset(self, kind):
-        """Somebody resets what waits for this kind, or for less."""
+    def reset(self, kind: int) -> None:
+        """Reset the stages that wait for this kind of reset, or for a lower one."""
         self.stages = {stage: own for stage, own in self.stages.items() if own > kind}

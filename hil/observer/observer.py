@@ -1,44 +1,42 @@
-"""The rig's own witness: reads every wire and the plant's truth, never the controller, and says
-what happened and when.
+"""The observer: keeps a timeline of events from wires and plant, and checks invariants.
 
-Wires give it taps (RTU chunks, CAN frames), the rig a sample of the plant per tick and a mark per
-action. From these it keeps a timeline of events, measures reactions, and checks invariants. Frames
-are decoded here with struct alone, never by drivers. Times in us from the start of the run.
+Wires call its taps (RTU chunks, CAN frames); the rig gives a sample of the plant per tick and a
+mark per action. The observer decodes frames with struct only, never with drivers, and never reads
+the controller. Times are us from the start of the run.
 
-Events (all names in hil/scenarios/expectations.py): on the wire `pcs_enable_off_sent`,
-`setpoint_zero_sent`, `pcs_stop_sent`, `bms_close_sent` ..., `estop_1_open_seen` (the reply bytes
-that told of a contact), `pcs_silent`, `bms_silent` (at the last frame heard); in the plant
-`pcs_enable_off`, `contactor_open` (one rack), `contactors_open` (the last of them), `power_zero`
-...; and every mark under its own name.
+README.md explains the events; hil/scenarios/expectations.py lists their names. A mark is an event
+under its own name.
 """
+
+from collections.abc import Sequence
 
 from hil import oracle
 from hil.observer.reasons import Reasons
 from hil.observer.wire_witness import WireWitness
+from hil.observer.wiring import Wiring
+from hil.plant.cabinet import CabinetPlant
 
 CONTACTOR_OPEN, CONTACTOR_CLOSED = 0, 2
 SETTLED_US = 2_000_000
 
 
-def _permit_event(name, level, used):
-    """Name of a permit's change; one that drops before any contactor has closed on it is tested,
-    not taken back.
-    """
+def _permit_event(name: str, level: bool, used: bool) -> str:
+    """Name of a permit's change. A permit that drops before a contactor has closed was a test."""
     return f"{name}_on" if level else f"{name}_off" if used else f"{name}_tested"
 
 
 class Observer(WireWitness):
-    """Feed it with `rtu_tap(bus)`, `can_tap`, `truth` and `mark`; ask `result()` at the end. All
-    times in us.
-    """
+    """Input: `rtu_tap(bus)`, `can_tap`, `sample` or `truth`, and `mark`. Output: `result()`."""
 
-    def __init__(self, wiring, start_us=0):
+    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
         super().__init__(wiring, start_us)
         self._levels = (None, None)
-        self._used = True  # a contactor has closed since the permits were last both off
+        self._used = True  # a contactor has closed since both permits were off
         self._contactors = None
         self._currents_A = ()
-        self._uncontrolled = False  # a fault hangs a load on a DC link that no converter controls
+        self._uncontrolled = (
+            False  # a fault puts a load on a DC link, beyond the converter's control
+        )
         self._flowing = False
         self._enable_off_us = start_us - SETTLED_US
         self._limits_due_us = start_us
@@ -46,9 +44,10 @@ class Observer(WireWitness):
         self._zero_W = 0.01 * wiring.rated_W
         self._reasons = Reasons(wiring, self._violated)
 
-    def mark(self, time_us, name, detail=""):
-        """An action of the scenario. `controller_start` starts the evidence and what was last
-        written afresh.
+    def mark(self, time_us: int, name: str, detail: str = "") -> None:
+        """Note an action of the scenario.
+
+        After `controller_start` the start checklist and the last writes begin again.
         """
         if name == "controller_start":
             self.start_us = time_us
@@ -60,11 +59,19 @@ class Observer(WireWitness):
         self._event(time_us, name, detail)
 
     def truth(
-        self, now_us, pcs_enable, contactor_supply, contactors, currents_A, power_W, limits_A=None
-    ):
-        """One sample of the plant: the two permits as they act (bool), contactor state per rack (0
-        open, 1 pre-charge, 2 closed, 3 fault), rack currents (discharge > 0), PCS power, and per
-        rack (charge, discharge) limits in A.
+        self,
+        now_us: int,
+        pcs_enable: bool,
+        contactor_supply: bool,
+        contactors: tuple[int, ...],
+        currents_A: Sequence[float],
+        power_W: float,
+        limits_A: list[tuple[float, float]] | None = None,
+    ) -> None:
+        """Take one sample of the plant. pcs_enable, contactor_supply: the two permits in effect.
+
+        contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
+        discharge > 0; power_W: of the PCS; limits_A: (charge, discharge) per rack.
         """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
@@ -75,14 +82,14 @@ class Observer(WireWitness):
             self._flowing = flowing
             self._event(now_us, "power_flowing" if flowing else "power_zero")
         if flowing and not pcs_enable and now_us - self._enable_off_us > 500_000:
-            self._enable_off_us = now_us  # say it again after as long, not on every sample
+            self._enable_off_us = now_us  # repeat the violation after 0.5 s, not at every sample
             self._violated(now_us, f"{power_W / 1000:.1f} kW flow although the PCS enable is off")
         self._currents_A = currents_A
         if limits_A is not None:
             self._check_currents(now_us, currents_A, limits_A)
         self._check_silence(now_us)
 
-    def _permits(self, now_us, pcs_enable, contactor_supply):
+    def _permits(self, now_us: int, pcs_enable: bool, contactor_supply: bool) -> None:
         enable_before, supply_before = self._levels
         self._levels = (pcs_enable, contactor_supply)
         opens = self._contactors is None or any(
@@ -97,14 +104,14 @@ class Observer(WireWitness):
         if contactor_supply == supply_before or supply_before is None:
             return
         self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
-        # it follows the PCS enable by 0.2 s in hardware; half of it must be left
+        # In hardware it follows the PCS enable after 0.2 s; half of that is required.
         is_early = pcs_enable or now_us - self._enable_off_us < 100_000
         if opens and is_early and not contactor_supply:
             self._violated(
-                now_us, "the contactor supply dropped before, or within 0.1 s of, the PCS enable"
+                now_us, "the contactor supply dropped before the PCS enable or within 0.1 s after"
             )
 
-    def _contactors_changed(self, now_us, contactors):
+    def _contactors_changed(self, now_us: int, contactors: tuple[int, ...]) -> None:
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
         self._contactors = contactors
         self._used = self._used or any([state != CONTACTOR_OPEN for state in contactors])
@@ -118,21 +125,18 @@ class Observer(WireWitness):
         if all(state == CONTACTOR_OPEN for state in contactors) and before != contactors:
             self._event(now_us, "contactors_open")
 
-    def _opened(self, now_us, rack):
-        """The current of the sample before is what the contactor broke: 5 % of rated is what row
-        tables call zero.
-        """
+    def _opened(self, now_us: int, rack: int) -> None:
+        """Check the broken current, that of the sample before; 5 % of rated counts as zero."""
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
         if abs(current_A) > 0.05 * self.wiring.rack_rated_A and not self._uncontrolled:
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
-    def sample(self, now_us, cabinet):
-        """The same from hil.plant.cabinet.Cabinet; currents are held against the limits ten times a
-        second.
+    def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
+        """Take one sample from the plant; currents are compared with the limits every 0.1 s.
 
-        While a fault's load hangs on a DC link, the controller answers neither for its current nor
-        for what opens it.
+        A fault's load on a DC link is beyond the controller's control. Meanwhile neither the
+        current nor an opening under current is a violation.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -140,7 +144,7 @@ class Observer(WireWitness):
         if now_us >= self._limits_due_us:
             self._limits_due_us = now_us + 100_000
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
-            self.latches.racks(now_us, self.told_now(now_us))
+            self.latches.racks(now_us, self.heard_racks(now_us))
             self._reasons.see(now_us, cabinet, self)
         power_W = 0.0
         for pcs in cabinet.pcs:
@@ -155,10 +159,10 @@ class Observer(WireWitness):
             limits_A,
         )
 
-    def _check_currents(self, now_us, currents_A, limits_A):
-        """A rack beyond 1.05 x its BMS's limit plus 2 A for 2 s (what row 35 would only trip on
-        after 10 s).
-        """
+    def _check_currents(
+        self, now_us: int, currents_A: Sequence[float], limits_A: list[tuple[float, float]]
+    ) -> None:
+        """Find a rack beyond 1.05 x its BMS's limit plus 2 A for 2 s; row 35 trips after 10 s."""
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
             if (
@@ -172,14 +176,14 @@ class Observer(WireWitness):
                 self._over_us[rack] = now_us
                 self._violated(
                     now_us,
-                    f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS "
-                    f"allows "
+                    f"rack {rack + 1} at {current_A:.1f} A for 2 s, its BMS allows "
                     f"{-charge_A:.1f} .. {discharge_A:.1f} A",
                 )
 
-    def result(self):
-        """The timeline in order of time (silences are stamped back to the last frame heard) as a
-        list of (time_us, name, detail); also sorts it in place.
+    def result(self) -> list[tuple[int, str, str]]:
+        """Sort the timeline in place and return it: [(time_us, name, detail)].
+
+        A silence has the time of the last frame, so it enters the timeline late.
         """
         self.timeline.sort(key=lambda event: event[0])
         return self.timeline

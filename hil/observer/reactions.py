@@ -2,7 +2,7 @@
 
 OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
 COMMAND = "the command that drops the PCS enable"
-# reaction: (cause, effect, what undoes the effect, its words); from the first cause to the first
+# reaction: (cause, effect, event that ends the effect, text); from the first cause to the first
 # effect after it
 REACTIONS = {
     "estop": ("estop_press", OFF, ON, f"E-stop pressed to {COMMAND}"),
@@ -43,20 +43,24 @@ REACTIONS = {
 }
 
 
-def first(timeline, name, from_us=0):
-    """Time in us of the first event of that name at or after from_us, None if there is none."""
+def first(timeline: list[tuple[int, str, str]], name: str, from_us: int = 0) -> int | None:
+    """Time of the first event of that name at or after from_us, us; None: no such event."""
     times_us = (time_us for time_us, event, _ in timeline if event == name and time_us >= from_us)
     return next(times_us, None)
 
 
-def reaction_ms(timeline):
-    """{name: ms or None} for every entry of REACTIONS. None: no cause, no effect, or the effect was
-    there before the cause, so that the next one is an answer to something else.
+def reaction_ms(timeline: list[tuple[int, str, str]]) -> dict[str, float | None]:
+    """{name: ms or None} for every entry of REACTIONS.
+
+    None: no cause, no effect, or the effect was present before the cause, so that the next effect
+    has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 
 
-def _reaction_ms(timeline, cause, effect, undone):
+def _reaction_ms(
+    timeline: list[tuple[int, str, str]], cause: str, effect: str, undone: str
+) -> float | None:
     start_us = first(timeline, cause)
     if start_us is None:
         return None

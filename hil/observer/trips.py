@@ -1,26 +1,25 @@
-"""Which rows stood when: read from the words in which the controller names its standing stage
-instances.
-"""
+"""Trips with their times, from the controller's words of active or latched stage instances."""
+
+from collections.abc import Sequence
 
 from controller.core.core import STANDING_BITS
 from controller.core.instances import stage_instances
 from safety import matrix
+from safety.signals import Layout
 
 ROWS = {stage[matrix.S_ID]: stage[matrix.S_ROW] for stage in matrix.STAGES}
 
 
 class TripWatch:
-    """`trips`: [{row, stage, scope, t_s}] in order of time, one entry per time that a stage
-    instance began to stand.
-    """
+    """`trips`: [{row, stage, scope, t_s}] in order of time, one for each begin of an instance."""
 
-    def __init__(self, layout):
+    def __init__(self, layout: Layout) -> None:
         self.names = stage_instances(layout)
         self.trips = []
         self._words = None
 
-    def see(self, time_us, words):
-        """words: array of ints, STANDING_BITS instances each; cheap while nothing changes."""
+    def see(self, time_us: int, words: Sequence[int]) -> None:
+        """Compare `words`, STANDING_BITS instances each, with the last ones."""
         before = self._words
         if words == before:
             return
@@ -32,7 +31,7 @@ class TripWatch:
                 new ^= 1 << bit
                 self._begin(time_us, place * STANDING_BITS + bit)
 
-    def _begin(self, time_us, index):
+    def _begin(self, time_us: int, index: int) -> None:
         stage, _, scope = self.names[index].partition(".")
         self.trips.append(
             {
@@ -43,13 +42,13 @@ class TripWatch:
             }
         )
 
-    def standing(self):
-        """Names of the instances that stand now."""
-        return names_standing(self._words, self.names) if self._words else []
+    def active(self) -> list[str]:
+        """Names of the active or latched stage instances."""
+        return names_active(self._words, self.names) if self._words else []
 
 
-def names_standing(words, names):
-    """Those of the stage instances `names` whose bit is set in `words`."""
+def names_active(words: Sequence[int], names: Sequence[str]) -> list[str]:
+    """The stage instances of `names` whose bit is set in `words`."""
     return [
         name
         for index, name in enumerate(names)
@@ -57,6 +56,6 @@ def names_standing(words, names):
     ]
 
 
-def scope_words(scope):
+def scope_words(scope: str) -> str:
     """ "rack 2" of "rack2"; "cabinet" of an empty text."""
     return f"{scope[:4]} {scope[4:]}" if scope else "cabinet"

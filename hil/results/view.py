@@ -1,7 +1,8 @@
-"""What the live screen shows, gathered from the plant, the controller's image and the loop's
-statistics.
-"""
+"""Data of the live screen, from the plant and the controller's outputs."""
 
+from collections.abc import Iterable, Sequence
+
+from controller.config.configuration import Config
 from controller.core import reasons
 from controller.core.core import STANDING_BITS
 from controller.core.setpoint import (
@@ -12,7 +13,10 @@ from controller.core.setpoint import (
 )
 from controller.rows import reason_words
 from controller.state import rows
-from hil.observer.trips import names_standing, scope_words
+from hil.loads.trace import Load
+from hil.observer.trips import names_active, scope_words
+from hil.plant.cabinet import CabinetPlant
+from hil.scenarios.scenario import Scenario
 from safety import matrix, signals as s
 
 RESETS = ("self", "remote", "key")
@@ -27,8 +31,8 @@ SILENT = {
 }
 
 
-def plant_part(plant):
-    """Power flows and racks of the plant, as the screen wants them."""
+def plant_part(plant: CabinetPlant) -> dict:
+    """Power flows and racks of the plant, in the keys of frame.py."""
     return {
         "grid_W": plant.grid_power_W,
         "load_W": plant.load_power_W,
@@ -48,8 +52,8 @@ def plant_part(plant):
     }
 
 
-def common(order, scenario, config, load, mode):
-    """What stays the same in all views of a run."""
+def common(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
+    """The constant part of all views of a run."""
     return {
         "title": scenario.title if scenario else "Load tracking",
         "load_name": load.about["column"],
@@ -61,18 +65,23 @@ def common(order, scenario, config, load, mode):
     }
 
 
-def controller_part(out, layout, stage_names, since_s, now_s):
-    """State, decision and interlocks from the controller's outputs (array of ints, core.Core's
-    order).
+def controller_part(
+    out: Sequence[int],
+    layout: s.Layout,
+    stage_names: list[str],
+    since_s: dict[str, float],
+    now_s: float,
+) -> dict:
+    """State, decision and interlocks. out: the controller's outputs in the order of core.Core.
 
-    since_s: {instance name: when it began to stand}, kept here from call to call.
+    since_s: {instance name: begin}; this function keeps it up to date from call to call.
     """
     chain = layout.outputs
     code = out[chain + O_BINDING_REASON]
-    standing = names_standing(out[-len(stage_names) // STANDING_BITS :], stage_names)
-    for name in set(since_s).difference(standing):
+    active = names_active(out[-len(stage_names) // STANDING_BITS :], stage_names)
+    for name in set(since_s).difference(active):
         del since_s[name]
-    tripped, warning = rows.tripped_and_warning(standing)
+    tripped, warning = rows.tripped_and_warning(active)
     return {
         "state": s.STATES[out[s.STATE]],
         "request_W": out[chain + O_REQUEST_W],
@@ -85,22 +94,20 @@ def controller_part(out, layout, stage_names, since_s, now_s):
         },
         "rows_tripped": len(tripped),
         "rows_warning": len(warning),
-        "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in standing],
-        "links": links(standing),
+        "tripped": [_tripped(name, since_s.setdefault(name, now_s), now_s) for name in active],
+        "links": links(active),
     }
 
 
-def links(standing):
-    """{link: "ok" or "silent"} by the names of the stage instances that stand: the kernel judges,
-    not the screen.
-    """
-    stages = {name.partition(".")[0] for name in standing}
+def links(active: Iterable[str]) -> dict[str, str]:
+    """{link: "ok" or "silent"}, by the kernel's active or latched stage instances."""
+    stages = {name.partition(".")[0] for name in active}
     return {link: "silent" if stages & silent else "ok" for link, silent in SILENT.items()}
 
 
-def _tripped(name, began_s, now_s):
-    """(stage, words of its row, scope, seconds since it began, how it resets)."""
+def _tripped(name: str, began_s: float, now_s: float) -> tuple[float | str, ...]:
+    """(stage, text of its row, scope, seconds since its begin, kind of reset)."""
     stage, _, scope = name.partition(".")
     row = rows.STAGES[stage]
-    words = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]
-    return stage, words, scope_words(scope), now_s - began_s, RESETS[row[matrix.S_LATCH]]
+    text = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]
+    return stage, text, scope_words(scope), now_s - began_s, RESETS[row[matrix.S_LATCH]]

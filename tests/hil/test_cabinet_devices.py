@@ -54,6 +54,6 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
         "",
         "key_service",
     )
-    assert wiring.evidence_contacts == {4: 0b0010_1111, 5: 0b0000_1011, 6: 0}
+    assert wiring.checklist_contacts == {4: 0b0010_1111, 5: 0b0000_1011, 6: 0}
     on_air = [("air", unit_id) for unit_id in range(10, 15)]
-    assert list(wiring.evidence_units) == [("io", 4), ("io", 5), ("io", 6), *on_air, ("pcs", 3)]
+    assert list(wiring.checklist_units) == [("io", 4), ("io", 5), ("io", 6), *on_air, ("pcs", 3)]

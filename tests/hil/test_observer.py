@@ -113,7 +113,7 @@ STARTS = [
 ]
 
 
-@cases(r"""bus  frames  told
+@cases(r"""bus  frames  events
     "io"  [coils(1, 1)[:-1] + b"\0"]  ""
     "io"  [coils(1, n) for n in (1, 1, 3, 0, 0, 1)]  f"0 {ON} 3 {OFF} 5 {ON}"
     "io"  [coils(2, n) for n in (0, 3, 2)]  f"1 {SUPPLY}_on_sent 2 {SUPPLY}_off_sent"
@@ -127,14 +127,14 @@ STARTS = [
     # seen at its last byte
     "pcs"  [bytes((n,)) for n in setpoint(7)]  f"{len(setpoint(7)) - 1} setpoint_sent"
 """)
-def test_writes_are_told_once_per_change(bus, frames, told):
-    assert " ".join(f"{at} {name}" for at, name in timed(heard(bus, *frames))) == told
+def test_a_changed_write_is_one_event(bus, frames, events):
+    assert " ".join(f"{at} {name}" for at, name in timed(heard(bus, *frames))) == events
     assert heard("pcs", setpoint(0), setpoint(-100_000)).setpoint_W == -100_000
 
 
-def test_what_is_told_at_the_wire_and_in_the_plant():
+def test_events_of_the_wire_and_of_the_plant():
     replies = [inputs(1, bits) for bits in (0xFF, 0xFF, 0xFE, 0xF7)]
-    replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # of a write: no information
+    replies.append(with_crc(bytes((1, 15, 0, 0, 0, 8))))  # the reply to a write has no information
     assert timed(heard("io", *replies, is_reply=REPLY))[8:] == [
         (2, "estop_1_open_seen"),
         (3, "estop_1_closed_seen"),
@@ -158,12 +158,12 @@ def test_what_is_told_at_the_wire_and_in_the_plant():
     400002 | False | False | (0, 0, 0) | 0.0
 """):
         sample(seen, now_us, enable, supply, contactors, power_W=power_W)
-    told = """
+    expected = """
         contactor_supply_on contactor_close pcs_enable_on contactor_close contactor_close
         contactors_closed power_flowing pcs_enable_off power_zero contactor_supply_off
         contactor_open contactor_open contactor_open contactors_open
     """
-    assert names(seen) == told.split() and seen.violations == []
+    assert names(seen) == expected.split() and seen.violations == []
     assert set(names(seen)) <= set(expectations.EVENTS)
 
 
@@ -171,19 +171,19 @@ def command(seen, time_us, rack, close):
     seen.can_tap(time_us, 0x13F + 0x20 * rack, bytes((close, *bytes(7))))
 
 
-def test_what_is_silent_and_when():
-    for silent_ms, told in ((400, False), (401, True)):
+def test_silences_and_their_times():
+    for silent_ms, is_silent in ((400, False), (401, True)):
         seen = healthy(made())
         for rack in (0, 2):
             seen.can_tap(silent_ms * 1000, 0x120 + 0x20 * rack, bytes(8))
         sample(seen, 1000 + silent_ms * 1000)
         found = seen.result()
         silences = [(at_us, detail) for at_us, name, detail in found if name == "bms_silent"]
-        assert silences == [(1000, "rack 2")] * told
+        assert silences == [(1000, "rack 2")] * is_silent
         assert [event[0] for event in found] == sorted(event[0] for event in found)
         seen.can_tap(600_000, 0x145, bytes(8))
         sample(seen, 600_001)
-        assert names(seen, "bms_back") == ["bms_back"] * told
+        assert names(seen, "bms_back") == ["bms_back"] * is_silent
     seen = healthy(made())
     for now_us in range(2000, 600_000, 20_000):
         for rack in range(3):
@@ -243,14 +243,14 @@ def carrying(*currents_A):
         ("", carrying((0, 120.0), (1_900_000, 100.0), (2_100_000, 120.0), (4_000_000, 120.0))),
     ],
 )
-def test_what_is_a_violation(words, samples):
+def test_violations_and_their_limits(words, samples):
     seen = made()
     for now_us, changes in samples.items():
         sample(seen, now_us, **changes)
     assert [words in text for text in seen.violations] == [True] * bool(words)
 
 
-def test_an_opening_is_told_with_its_current_and_violations_have_an_end():
+def test_an_opening_has_its_current_and_violations_are_capped():
     for current_A in (7.0, 7.1, -7.1):
         seen = made()
         for now_us, changes in opening(current_A).items():
@@ -268,7 +268,7 @@ def close(seen, time_us):
     return seen.violations
 
 
-def test_closing_without_evidence_is_a_violation_that_names_it():
+def test_closing_without_the_start_checklist_is_a_violation_that_names_the_gap():
     for unit, bits, words in (
         (1, 0xFF, None),
         (1, 0xFE, "contacts of I/O module 1"),
@@ -289,7 +289,7 @@ def test_closing_without_evidence_is_a_violation_that_names_it():
     assert [name for name in missing if name not in text] == [] and "io unit 1," not in text
 
 
-def test_after_a_restart_writes_and_evidence_start_afresh():
+def test_a_restart_forgets_writes_and_start_checklist():
     seen = made()
     for time_us, name in ((0, "x"), (2, "controller_start")):
         seen.mark(time_us, name)
@@ -340,16 +340,16 @@ def closing():
 
 
 def test_a_frame_of_another_length_is_of_no_bms():
-    """`chaos --only can_malformed` ended the simulated cabinet."""
+    """Such a frame once ended the simulated cabinet (`chaos --only can_malformed`)."""
     seen = healthy(made())
     for can_id in (0x121, 0x122, 0x128, 0x13F):
         for length in range(8):
             seen.can_tap(500_000, can_id, b"\xff" * length)
-    assert all(told == {} for told in seen.told_racks()) and seen.bms_us == [1000] * 3
+    assert all(values == {} for values in seen.reported_racks()) and seen.bms_us == [1000] * 3
     assert "bms_close_sent" not in names(seen)
 
 
-def test_a_native_bms_and_the_plant_are_understood():
+def test_frames_of_a_native_bms_and_the_plant_make_events():
     cabinet, seen = closing()
     racks = [NativeBms(rack, node) for node, rack in enumerate(cabinet.racks, 1)]
     for now_us in range(20_000, 2_000_000, 20_000):
@@ -369,8 +369,8 @@ def test_a_native_bms_and_the_plant_are_understood():
 
 
 @pytest.mark.parametrize("current_A, broken", [(0.0, True), (900.0, False)])
-def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation(current_A, broken):
-    """With it a rack may exceed its limit and open under current; without it: two violations."""
+def test_current_and_opening_of_an_uncontrolled_load_are_no_violation(current_A, broken):
+    """With such a load, a rack may exceed its limit and open under current."""
     cabinet, seen = closing()
     for now_us in range(20_000, 5_000_000, 20_000):
         cabinet.step(0.02)
@@ -381,6 +381,6 @@ def test_what_a_load_beyond_control_draws_and_what_opens_it_is_nobodys_violation
         if now_us == 4_000_000:
             cabinet.racks[1].contactors.state = 0
         seen.sample(now_us, cabinet)
-    said = " ".join(seen.violations)
-    assert ("its BMS allows" in said) == ("opened at" in said) == broken
+    text = " ".join(seen.violations)
+    assert ("its BMS allows" in text) == ("opened at" in text) == broken
     assert "contactor_open" in names(seen)

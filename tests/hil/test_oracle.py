@@ -11,7 +11,7 @@ from tests.tables import cases
 
 
 @pytest.mark.parametrize("table", ["reads_ms", "takes_ms", "scopes"])
-def test_no_stage_is_named_twice_and_none_that_is_not_there(table):
+def test_every_named_stage_exists_and_is_named_once(table):
     names = " ".join(oracle.read(oracle.DATA)[table].values()).split()
     rows = {str(oracle.row_number(stage)) for stage in oracle.ROWS}
     assert len(names) == len(set(names)) and set(names) <= {*oracle.ROWS, *rows}
@@ -37,7 +37,7 @@ def test_every_stage_has_its_times(stage):
     "46a"  901_450  "cabinet"  (0, 0)
     "50b"  6200  "cabinet"  (0, 0)
     "17b"  61_400  "cabinet"  (50, 50)""")
-def test_what_it_says(stage, decided_ms, scope, derates):
+def test_decision_times_scopes_and_derates(stage, decided_ms, scope, derates):
     assert oracle.decision_ms(stage) == decided_ms and oracle.scope(stage) == scope
     assert tuple([oracle.derate_pct(stage, way) for way in "cd"]) == derates
 
@@ -49,7 +49,7 @@ def test_how_soon_an_effect_shows():
     assert oracle.process_safety_ms("1a") == 2000
 
 
-def test_it_is_independent_of_what_it_judges():
+def test_the_oracle_imports_no_shipped_table():
     """The data come from a table that was not made from code; the module imports no table."""
     tree = ast.parse((ROOT / "hil/oracle.py").read_text(encoding="ascii"))
     found = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]

@@ -48,9 +48,9 @@ def test_an_instance_counts_once_while_it_is_active_and_again_when_it_comes_back
     watch = seen(*enumerate(steps, 1))
     first, again = (entry(1, "1a", "cabinet", at_s) for at_s in (2.0, 6.0))
     assert watch.trips == [first, entry(29, "29", "rack 2", 4.0), again]
-    assert watch.standing() == ["1a", "29.rack2"]
+    assert watch.active() == ["1a", "29.rack2"]
     assert seen((7, ["44c"])).trips == [entry(44, "44c", "cabinet", 7.0)]
-    assert TripWatch(LAYOUT).standing() == seen((1, ["1a"]), (2, [])).standing() == []
+    assert TripWatch(LAYOUT).active() == seen((1, ["1a"]), (2, [])).active() == []
     # The controller's outputs are one array that changes in place; a slice of it is a copy.
     watch, out = TripWatch(LAYOUT), words()
     for time_us, name in ((1_000_000, "1a"), (2_000_000, "28.rack1")):

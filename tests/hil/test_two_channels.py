@@ -57,7 +57,7 @@ def test_b_opens_where_no_wire_and_no_output_of_a_does(tmp_path, contact, reason
     rig.plant.relays.set_coil = lambda name, level: None
     rig.plant.force_contact(contact, False)
     assert opened(rig, 1.2) and rig.channel_b.second.permit == 0
-    assert reason in rig.trips.standing()
+    assert reason in rig.trips.active()
 
 
 def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(site):
@@ -65,13 +65,13 @@ def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(site):
     assert out(rig)[s.STATE] == s.RUNNING and rig.channel_b.second.permit == 1
     assert said(rig) == "" and rig.observer.violations == []
     rig.channel_b.stuck["estop_1_ok"] = 0
-    assert opened(rig, 0.3) and rig.trips.standing() == ["51"] and "stage 1a" in said(rig)
+    assert opened(rig, 0.3) and rig.trips.active() == ["51"] and "stage 1a" in said(rig)
     rig.run(5)
     assert said(rig) == "estop_1: A closed, B open"
     rig = rig_of(site).run(4)
     rig.plant.force_contact("estop_1", False)
     rig.channel_b.stuck["estop_1_ok"] = 1
-    assert opened(rig, 0.6) and "1a" in rig.trips.standing()
+    assert opened(rig, 0.6) and "1a" in rig.trips.active()
     rig.run(5)
     assert rig.channel_b.second.reason in (peer.DISAGREES, peer.INTERLOCK)
 
@@ -81,7 +81,7 @@ def test_a_b_without_supply_opens_at_once_by_its_relay_and_b_follows_a_dead_a(si
     rig.channel_b.powered = False
     assert opened(rig, 0.7) and rig.plant.relays.channel_b_closed is False
     rig.run(6)
-    assert "51" in rig.trips.standing() and said(rig) == "channel B is silent"
+    assert "51" in rig.trips.active() and said(rig) == "channel B is silent"
     rig = rig_of(site).run(4)
     rig.controller.kill()
     second = rig.run(4.5).channel_b.second
@@ -110,7 +110,7 @@ def after_an_estop_at_b(site, tmp_path=None):
     rig.run(4.3)
     rig.channel_b.stuck.clear()
     rig.run(11)
-    assert rig.trips.standing() == ["51"] and "stage 1a" in said(rig)
+    assert rig.trips.active() == ["51"] and "stage 1a" in said(rig)
     return rig
 
 
@@ -148,7 +148,7 @@ def test_a_reset_clears_b_first_and_then_a_and_the_run_is_replayed_to_the_byte(s
     assert report.exit_code == replay.EQUAL and report.frames > 500
 
 
-def test_b_keeps_what_waits_for_the_key_and_may_fall_silent(site):
+def test_b_keeps_its_key_latches_and_may_fall_silent(site):
     rig = after_an_estop_at_b(site)
     rig.controller.reset("remote")
     assert answer(rig) == "not clear yet; channel B: key needed"
@@ -205,7 +205,7 @@ def set_back(rig, before, is_b_fed):
     rig.run(rig.now_us / 1e6 + 2)
     rig.controller.store.record = before
     rig.channel_b.powered = is_b_fed
-    if not is_b_fed:  # it comes back with what it has kept in its flash
+    if not is_b_fed:  # channel B restarts with the content of its flash
         second = rig.channel_b.second
         kept = second.latch_level, second.kept_count, second.kept_digest
         second.__init__(rig.controller.config.safety_image, *kept)
@@ -228,11 +228,11 @@ def test_an_older_record_of_the_store_is_no_clean_start(site, is_b_fed):
     rig.run(16)
     assert rig.channel_b.second.kept_count == rig.controller.store.record.changes > before.changes
     set_back(rig, before, is_b_fed)
-    assert out(rig)[s.STATE] == s.INHIBITED and "44d" in rig.trips.standing()
+    assert out(rig)[s.STATE] == s.INHIBITED and "44d" in rig.trips.active()
     assert rig.controller.store.record.changes > rig.channel_b.second.kept_count - 1
     newest = rig.controller.store.record
     set_back(rig, replace(newest, armed=0, clean=1), is_b_fed)
-    assert rig.trips.standing() == ["44d"], "as it was stored; it is not set once more"
+    assert rig.trips.active() == ["44d"], "as it was stored; it is not set once more"
 
 
 def test_a_record_that_channel_b_has_not_seen_yet_is_the_newest(site):
@@ -244,5 +244,5 @@ def test_a_record_that_channel_b_has_not_seen_yet_is_the_newest(site):
     newest, kept = rig.controller.store.record, rig.channel_b.second.kept_count
     assert newest.changes > kept
     set_back(rig, replace(newest, armed=0, clean=1), False)
-    assert "44d" not in rig.trips.standing() and rig.controller.cabinet.locked_out == "anna"
+    assert "44d" not in rig.trips.active() and rig.controller.cabinet.locked_out == "anna"
     assert rig.channel_b.second.kept_count == rig.controller.store.record.changes

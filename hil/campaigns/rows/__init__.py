@@ -1,3 +1,1 @@
-"""`python -m hil rows`: every stage of the matrix brought about in the rig, its times against its
-own chain.
-"""
+"""`python -m hil rows`: trips every stage of the matrix in the rig and checks effects and times."""

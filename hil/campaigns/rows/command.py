@@ -18,20 +18,20 @@ from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 
 JOBS_MAX = 64
-MEASURED = "keep the figures of these courses for the hazard log (safety/hazards/measured.json)"
-REAL = "in real processes and real time: the controller's own on ptys and a CAN server"
-DISARMED = "with the stages not armed: each must be found not met, or the course shows nothing"
+MEASURED = "save the figures of these courses for the hazard log (safety/hazards/measured.json)"
+REAL = "real processes and real time: the controller on ptys and a CAN server"
+DISARMED = "without the stage of each course: each must be found not met, or it proves nothing"
 
 
 def add(commands):
     """Add the command to the subparsers."""
-    words = "bring every stage of the matrix about: its times against its own chain"
+    words = "trip every stage of the matrix; check its effects and times"
     options = {
         "--only": {
             "metavar": "STAGE[,STAGE]",
             "action": "extend",
             "type": _labels,
-            "help": "these alone: stages as 21b, rows with the controller stopped as '12 stopped'",
+            "help": "only these: stages as 21b, rows with the controller stopped as '12 stopped'",
         },
         "--md": {"metavar": "FILE", "type": output_file(), "help": "write the table there"},
         "--measured": {"action": "store_true", "help": MEASURED},
@@ -48,8 +48,9 @@ def add(commands):
 
 
 def main(arguments):
-    """Returns 0 when every course is met (with --disarmed: none), else 1. Raises ConfigError,
-    RigError, OSError.
+    """Returns 0 if every course is met (with --disarmed: none), else 1.
+
+    Raises ConfigError, RigError, OSError.
     """
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
@@ -65,18 +66,15 @@ def main(arguments):
 
 
 class Interrupted(Exception):
-    """A campaign did not come to its end, and writes nothing; words of the verdict."""
+    """A campaign was interrupted and writes nothing; text of the verdict."""
 
 
 def _refusal(arguments, wanted):
-    """Why these options do not go together; None when they do."""
+    """Refusal of options that exclude each other, or None."""
     if arguments.real and arguments.disarmed:
-        return (
-            "--real: a controller's own process has every required stage armed; leave --disarmed "
-            "out"
-        )
+        return "--real: in real processes every required stage is armed; leave --disarmed out"
     if arguments.measured and (arguments.real or arguments.disarmed):
-        return "--measured: leave --real and --disarmed out; its figures are of virtual time"
+        return "--measured: its figures are of virtual time; leave --real and --disarmed out"
     wired = ", ".join(label for label in wanted if label in STOPPED)
     if arguments.disarmed and wired:
         return f"--disarmed: allowed are stages; {wired}: the wiring acts, armed or not"
@@ -127,7 +125,7 @@ def _printed(courses, labels, limits):
 
 
 def _is_wrong(row, limits, disarmed):
-    """Not met; with the stages not armed: met, or nothing but the stage is missing."""
+    """True for "not met". If disarmed, True for "met", or if only the stage itself is missing."""
     if not disarmed:
         return not row.is_met
     return row.is_met or verdict.comes_anyway(row.course, row.result, limits, row.wanted)
@@ -141,6 +139,6 @@ def _labels(text):
             near = near or difflib.get_close_matches(label, EVERY, 1, 0.7)
             hint = f", did you mean {', '.join(near)}" if near else ""
             raise argparse.ArgumentTypeError(
-                f"no course {label!r}{hint}; there are {', '.join(EVERY)}"
+                f"no course {label!r}{hint}; allowed: {', '.join(EVERY)}"
             )
     return list(dict.fromkeys(labels))

@@ -1,4 +1,4 @@
-"""One course as data: a cause, and what must follow from it. Actions as in a scenario."""
+"""One course as data: the cause of a stage, and its circumstances. Actions are as in a scenario."""
 
 from typing import NamedTuple
 
@@ -19,12 +19,12 @@ class Do(NamedTuple):
 
     @property
     def is_inside(self):
-        """True if no wire brings it."""
+        """True if the action works inside the controller, not over a wire."""
         return self.do in INSIDE
 
     @property
     def words(self):
-        """The action as the table has it."""
+        """The action as text of the table."""
         values = [f"{key}={value}" for key, value in self.arguments.items()]
         later = f" after {self.at_s:g} s" if self.at_s else ""
         return " ".join([self.do, *values]) + later
@@ -36,15 +36,18 @@ def do(action, at_s=0.0, /, **arguments):
 
 
 class Course(NamedTuple):
-    """How one stage is brought about. Times are measured from the last action of `cause`.
+    """Trips one stage. Times are measured from the last action of `cause`.
 
-    power_kW: asked for all the time, > 0 discharges. at_start: done before the first tick; before:
-    after the start, settle_s before the cause. seen: plant -> True once the sensor shows the cause,
-    None where it shows at once: the time until then is the sensor's. armed: stages that the example
-    site does not arm. starts: the course is the start itself, power never flows. repair: done
-    before a new start is asked for. soc_pct: at the start. name: of a second course of a stage.
-    alone: not armed, because these stages trip as well and would do this one's work. behind: rows
-    that trip before ask for all of it already, so no effect shows this stage.
+    - power_kW: requested all the time, > 0 discharges; soc_pct: at the start;
+    - at_start: actions before the first tick; before: actions settle_s before the cause; repair:
+      actions before a new start is requested;
+    - seen: plant -> True when the sensor shows the cause, None: at once. That time counts for the
+      sensor;
+    - armed: stages that the example site does not arm; alone: stages that are disarmed, because
+      they trip too and have the same effects;
+    - starts: the course is a start, power never flows;
+    - behind: rows that trip earlier have all the effects already, so only the trip is checked;
+    - name: of a second course of a stage.
     """
 
     stage: str
@@ -64,12 +67,12 @@ class Course(NamedTuple):
 
     @property
     def label(self):
-        """Its name in the table."""
+        """Name of the course in the table."""
         return self.name or self.stage
 
     @property
     def asks(self):
-        """What its stage does, in letters of the oracle."""
+        """Effects of the stage, in letters of the oracle."""
         return oracle.effects(self.stage)
 
     def does(self, action):
@@ -78,22 +81,22 @@ class Course(NamedTuple):
 
     @property
     def is_inside(self):
-        """True if no wire brings the cause."""
+        """True if the cause works inside the controller, not over a wire."""
         return any(each.is_inside for each in self.cause)
 
     @property
     def is_stopped(self):
-        """True if the controller is killed and not started again: the wiring acts alone."""
+        """True if the controller stays killed, so that only the wiring acts."""
         return self.does("controller_kill") and not self.does("controller_start")
 
     @property
     def ends_s(self):
-        """When the last action of the cause is done."""
+        """Time of the last action of the cause."""
         return max(each.at_s for each in self.cause)
 
     @property
     def how(self):
-        """The cause in words: its actions and what was done before."""
+        """The cause as text: its actions and the actions before."""
         prepared = ", ".join(each.words for each in self.at_start + self.before)
         notes = [f"before: {prepared}"] if prepared else []
         notes += [f"not armed: {', '.join(self.alone)}"] if self.alone else []

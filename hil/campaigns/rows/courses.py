@@ -1,10 +1,10 @@
-"""How each stage of the matrix is brought about, from a wire where there is one.
+"""The courses: the actions that trip each stage of the matrix, over a wire where possible.
 
-Bridging the hard-wired chain leaves the program alone with the cause. What heats is a jump where
-the row is about fast heating; for the others a rack is warm from the start and steps over the
-threshold by less than row 22 sees. A row about a rate has a second course, `rate`, just above its
-own rate, so that its window has to pass. It is timed from where the rise begins, at the worst phase
-of the second in which the row looks.
+With the hard-wired chain bridged, only the controller can act on the cause. For rows of fast
+heating the temperature jumps. For other rows of temperature the rack is warm from the start, and a
+step crosses the threshold that is too small for row 22. A row of a rate has a second course,
+`rate`, just above that rate, so that its whole window has to pass. Its time counts from the begin
+of the rise, at the worst phase of the second in which the row is evaluated.
 """
 
 from hil.campaigns.rows import seen, start
@@ -12,17 +12,17 @@ from hil.campaigns.rows.course import STAGES, Course, DISCHARGE_kW, do
 from hil.plant import air, contactors
 from safety import matrix as m, permit
 
-# gentle: where the drop inside the cells would blur a threshold
+# gentle: for thresholds that the voltage drop inside the cells would blur
 CHARGE_kW, GENTLE_kW = -DISCHARGE_kW, 50
-REST_kW = 7  # 3 A a rack heat nothing, and still there is power to take away
+REST_kW = 7  # 3 A per rack: no heating, but still power that a row can take away
 # 701 Alrm (low word) and W of the simulated converter, and 265 of its 250 kW
 PCS_ALARMS, EXCESS = "40077", {"40080": 26_500}
-# 170 kW are 37 A less: a rack that hides it hides 12 A
+# 170 kW are 37 A less: a rack with frozen values hides 12 A
 HALF, LESS = [start.REQUEST | {"value_W": value_W} for value_W in (100_000, 170_000)]
-VAPOUR_ppm = 60  # three times the threshold: its lag is short and its noise does not matter
-SIGN_ppm = 13  # 65 % of the threshold: below it, and with 80 % of row 22's more than row 53's 140 %
-HYDROGEN_ppm_per_s = 5.5  # row 10b asks for more than 5
-# Of ten beginnings a tenth of a second apart the ones that are found last.
+VAPOUR_ppm = 60  # three times the threshold: short lag, noise does not matter
+SIGN_ppm = 13  # 65 % of the threshold; with 80 % of row 22's it exceeds row 53's 140 %
+HYDROGEN_ppm_per_s = 5.5  # row 10b trips above 5
+# Of ten begins 0.1 s apart, those with the latest detection.
 LATE_s, LATE_TOXIC_s = 0.1, 0.5
 
 
@@ -41,7 +41,7 @@ def _step(stage, degC, **besides):
 
 
 def _rising(stage, degC, rate_K_per_s, **besides):
-    """A module goes to degC, short of row 21, at just above the row's own rate."""
+    """A module heats to degC, below row 21, at just above the rate of the row."""
     cause = do("heat", LATE_s, rack=1, module=3, degC=degC, rate_K_per_s=rate_K_per_s)
     return Course(stage, (cause,), name=f"{stage} rate", **besides)
 
@@ -59,7 +59,7 @@ def _behind(stage, cause, before, settle_s, seen=None):
     return Course(stage, (do(cause),), before=before, settle_s=settle_s, seen=seen, behind=True)
 
 
-def _tells(stage, device, value):
+def _reports(stage, device, value):
     return Course(stage, (_fault(device, "overrides", value=value),))
 
 
@@ -69,8 +69,8 @@ def _peer(fault, value, name=""):
 
 BOTH_VAPOUR, ONE_VAPOUR = [(do("offgas", ppm=VAPOUR_ppm, **one),) for one in ({}, {"detector": 1})]
 GAS_LOST = (do("detector_fault", detector="gas_1"), do("detector_fault", detector="gas_2"))
-# A head that lags by tau reads r t from the beginning under gas of r (t + tau); the end is short of
-# row 10a's 200 ppm.
+# A head with the lag tau reads r t from the begin if the gas is r (t + tau). The end is below row
+# 10a's 200 ppm.
 RISING_TOXIC = (
     do("toxic", LATE_TOXIC_s, ppm=HYDROGEN_ppm_per_s * air.TOXIC_TAU_S[0], gas="hydrogen"),
     do("toxic", LATE_TOXIC_s, ppm=190, gas="hydrogen", ppm_per_s=HYDROGEN_ppm_per_s),
@@ -84,14 +84,14 @@ WATCHED = FORGOTTEN | {"before": (do("watch_itself"),)}
 KILL, START_AGAIN = do("controller_kill"), do("controller_start", 3.0)
 KEY_OFF, LINK_LOST = (do("key", run=False),), (do("supervision_lost"),)
 MODULE_4, OVERDUE = {"rack": 1, "module": 4}, (do("calibration", detector="toxic", days=-2),)
-# For longer than three periods, so that at any phase three of each of its frames are bad.
+# Longer than three periods, so that at any phase three of each frame are bad.
 FROZEN, BMS_FAULT = _fault("bms_1", "frozen"), do("bms_fault", rack=1, bits=128)
-SAYS_NOTHING = (
+REPORTS_NOTHING = (
     do("contact", name="bms_fault", closed=True),
     _fault("bms_1", "overrides", value={BMS_BITS: 0}),
 )
 BAD_FRAMES = (_fault("bms_1", "bad_crc"), _fault("bms_1", "bad_crc", 0.32, value=False))
-# Without it the outputs of the modules lapse 0.5 s later, and what opens might be their doing.
+# Otherwise the modules' outputs expire 0.5 s later and may be the cause of the opening.
 BROKEN = tuple(_fault(device, "expiry_broken") for device in ("io_1", "io_2", "io_3"))
 
 FIRE_AND_GAS = (
@@ -156,7 +156,10 @@ CABINET = (
     Course("55", tuple([_fault(f"bms_{rack}", "overrides", value=NO_CURRENT) for rack in (1, 2)])),
     Course("56a", (do("pcs_stick"), do("hint", 0.1, **HALF))),
     Course("56b", (do("pcs_derate", kW=100), do("hint", 0.1, **LESS))),
-    *[_tells(stage, "pcs_1", {PCS_ALARMS: bits}) for stage, bits in (("59c", 1), ("59d", 1 << 7))],
+    *[
+        _reports(stage, "pcs_1", {PCS_ALARMS: bits})
+        for stage, bits in (("59c", 1), ("59d", 1 << 7))
+    ],
     Course("57a", (do("other_load", kW=700),)),
     Course("57b", (do("other_load", kW=150),), CHARGE_kW, **FORGOTTEN),
     Course("57c", (do("other_load", kW=-150),), **FORGOTTEN),
@@ -247,7 +250,7 @@ RACK = (
     Course("37b", (do("insulation", rack=1, kohm=70),)),
     Course("39", KEY_OFF, before=(do("feedback", rack=1, reads="closed"),), seen=seen.supply_off),
     Course("39", (do("feedback", rack=1, reads="open"),), name="39 open"),
-    Course("39", (BMS_FAULT,), before=SAYS_NOTHING, name="39 lost"),
+    Course("39", (BMS_FAULT,), before=REPORTS_NOTHING, name="39 lost"),
     Course("39", KEY_OFF, before=(do("weld", rack=1),), name="39 weld", seen=seen.supply_off),
     Course("40a", (_fault("bms_1"),)),
     Course("40b", (_fault("bms_1"),), alone=("40a",)),
@@ -262,9 +265,9 @@ RACK = (
         (do("offgas", ppm=15, detector=1), do("toxic", ppm=40, gas="carbon_monoxide")),
         seen=seen.suspicious,
     ),
-    # what changes within 2 s of the last value that was told may still be told with it
+    # A change within 2 s after the last new value may still belong to that value.
     Course("54", (do("hint", 2.5, **LESS),), before=(FROZEN,), seen=seen.moved(21)),
-    *[_tells(stage, "bms_1", {BMS_BITS: bits}) for stage, bits in (("59a", 1), ("59b", 1 << 15))],
+    *[_reports(stage, "bms_1", {BMS_BITS: bits}) for stage, bits in (("59a", 1), ("59b", 1 << 15))],
     _rising(
         "53",
         28,

@@ -1,8 +1,8 @@
-"""What a row does to the cabinet, as the plant shows it, and when; what it has to do is the
-oracle's, never that of the controller's own arrays or table.
+"""The effects of a row in the plant, with their times.
 
-Two outputs are on no wire: `maintenance` and `operator` inform a person. An inhibit of closing
-shows only when a start is requested.
+The demanded effects come from the oracle, never from the controller's arrays or table. Two outputs
+have no wire: `maintenance` and `operator` inform a person. An inhibit of closing shows only when a
+start is requested.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from hil import oracle
 from hil.plant import bms, contactors
 
-ZERO_SHARE = 0.01  # of rated power, as the observer's `power_zero`
-DERATE_MARGIN_SHARE = 0.02  # of rated power: losses and the converter's own error
+ZERO_SHARE = 0.01  # of rated power, as for the observer's `power_zero`
+DERATE_MARGIN_SHARE = 0.02  # of rated power: losses and error of the converter
 ENABLE, POWER, OPENED = "PCS enable off", "power zero", "contactors open"
 CHARGE, DISCHARGE, DERATED = LIMITED = "no charging", "no discharging", "derated"
 FAN, HORN, LAMP, RED_LAMP = "fan", "horn", "lamp", "red lamp"
@@ -19,8 +19,8 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 
 
 class Coil(NamedTuple):
-    """An effect that one relay carries: its letters in the oracle, its name in the plant, its level
-    when it acts, the controller's output.
+    """An effect of one relay: letters in the oracle, name in the plant, level when it acts, output
+    of the controller.
     """
 
     letters: set
@@ -39,13 +39,13 @@ COILS = {
     SHUNT_TRIP: Coil({"T"}, "shunt_trip", True, "shunt_trip_on"),
     AUX_SHED: Coil({"A"}, "aux_load", False, "aux_load_ok"),
 }
-OPENS = {"Z", "I", "I0"}  # letters of what opens contactors
-# either there or not; limits also follow from what is measured
+OPENS = {"Z", "I", "I0"}  # letters of the effects that open contactors
+# Effects that are on or off. Limits are not here: they also follow from measured values.
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
 def demanded(stage_id):
-    """Names of what a stage has to do and the plant shows."""
+    """Names of a stage's demanded effects that the plant shows."""
     does = oracle.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
     derates = [oracle.derate_pct(stage_id, way) for way in "cd"]
@@ -62,7 +62,7 @@ def demanded(stage_id):
 
 
 def letters(effect):
-    """Letters of the oracle that bring an effect about, for its time."""
+    """Letters of the oracle that cause an effect, for its time."""
     own = {
         ENABLE: {"S"},
         POWER: {"S", "R"},
@@ -74,7 +74,7 @@ def letters(effect):
 
 
 def shown(plant, stage_id):
-    """{name: True while the plant shows it} of all effects; the derate is that of the stage."""
+    """{name: True while the plant shows it} of all effects, with the derate of the stage."""
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
@@ -82,7 +82,7 @@ def shown(plant, stage_id):
     found = {
         ENABLE: not plant.relays.pcs_enable,
         POWER: abs(power_W) < zero_W,
-        # A welded rack stays on the DC bus; the breaker upstream is what opens it.
+        # Only the breaker upstream disconnects a welded rack from the DC bus.
         OPENED: plant.relays.breaker_open or not any([_is_on_bus(rack) for rack in plant.racks]),
         CHARGE: power_W > -zero_W,
         DISCHARGE: power_W < zero_W,
@@ -96,14 +96,15 @@ def _is_on_bus(rack):
 
 
 def asks_for_zero(names, power_kW):
-    """True if power that flows this way is zero wherever these effects hold."""
+    """True if one of these effects makes the power in this direction zero."""
     inhibit = DISCHARGE if power_kW > 0 else CHARGE
     return any([name in names for name in (ENABLE, OPENED, inhibit)])
 
 
 def racks_allow_none(plant, power_kW):
-    """True if a rack's own limit leaves no power this way, or its cells will not once the BMS looks
-    at them: it does so once in a while only, and the controller may know the cells before.
+    """True if a rack's limit allows no power in this direction, or will at the BMS's next update.
+
+    The controller may see the cells before the BMS updates its limit.
     """
     way = int(power_kW > 0)
     return any(
@@ -115,17 +116,17 @@ def racks_allow_none(plant, power_kW):
 
 
 class Witness:
-    """`since_us`: when each effect that shows now began to show, None while it does not."""
+    """`since_us`: begin of each effect that shows now, else None."""
 
     def __init__(self, plant, stage_id, now_us):
         self._plant, self._stage = plant, stage_id
         is_shown = shown(plant, stage_id)
         self.since_us = {name: now_us if is_shown[name] else None for name in is_shown}
         self.at_first = {name for name in is_shown if is_shown[name]}
-        self.unwanted = {}  # name: when it came although no active stage demanded it
+        self.unwanted = {}  # name: time of an effect that no active stage demanded
 
     def see(self, now_us, allowed):
-        """Sample the plant; allowed: names of DISCRETE that something asks for."""
+        """Sample the plant; allowed: demanded names of DISCRETE."""
         for name, is_shown in shown(self._plant, self._stage).items():
             if not is_shown:
                 self.since_us[name] = None

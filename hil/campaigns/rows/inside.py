@@ -1,6 +1,4 @@
-"""Causes that no wire can bring: applied at the nearest place inside the controller's process. The
-table marks them.
-"""
+"""Causes without a wire, applied inside the controller's process. The table marks them."""
 
 import os
 import tempfile
@@ -13,28 +11,26 @@ COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating sys
 
 
 def flip_word(rig):
-    """One bit of the limit image in memory: of the wait for a fuse, which nothing asks for
-    meanwhile.
-    """
+    """Flip a bit of the limit image in memory: of the wait for a fuse, not used in the course."""
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
 
 
 class _SelfTestOnRig(SelfTest):
-    """The controller's self-test on the rig's time."""
+    """The controller's self-test with the rig's time."""
 
     def __init__(self, rig, zone):
-        """zone: file that stands for the processor's temperature."""
+        """zone: file with the processor's temperature."""
         super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
         self._rig = rig
 
     def step(self, monotonic_us=None, raw_us=None):
-        """A slice; both clocks show the rig's time."""
+        """Run a slice; both clocks have the rig's time."""
         super().step(self._rig.now_us, self._rig.now_us)
 
 
 def watch_itself(rig):
-    """Before the cause: the self-test runs, a cool processor beside it."""
+    """Start the self-test, with a cool processor."""
     rig.zone, path = tempfile.mkstemp(prefix="firebreak-zone-")
     os.write(rig.zone, COOL)
     rig.controller.cabinet.self_test = _SelfTestOnRig(rig, path)
@@ -42,28 +38,28 @@ def watch_itself(rig):
 
 
 def change_program(rig):
-    """A constant of one function of the kernel is another: `in_range`, which only a start calls."""
+    """Change a constant of the kernel's function `in_range`, which only a start calls."""
     code = p.in_range.__code__
     p.in_range.__code__ = code.replace(co_consts=(*code.co_consts, 1))
 
 
 def hot_processor(rig):
-    """The operating system reports a hot processor."""
+    """Let the operating system report a hot processor."""
     os.pwrite(rig.zone, HOT, 0)
 
 
 def forget_obligations(rig):
-    """The chain obliges the battery to nothing, as if its model of the connection were wrong."""
+    """Remove the obligations, as with a wrong model of the connection."""
     rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
 
 
 def meter_50c(rig):
-    """The test of the grid meter has ended undecided."""
+    """End the test of the grid meter as undecided."""
     rig.controller.cabinet.core.functions["meter_sign"].out[0] = UNDECIDED
 
 
 def meter_50d(rig):
-    """The test of the grid meter has found it reversed."""
+    """End the test of the grid meter as reversed."""
     rig.controller.cabinet.core.functions["meter_sign"].out[0] = REVERSED
 
 

@@ -1,16 +1,14 @@
-"""Whether a stage waits for who may reset it: its cause is taken away, then a remote reset comes,
-then one with the key.
-"""
+"""Checks the reset of a stage: the cause ends, then comes a remote reset, then one with the key."""
 
 from hil.campaigns.rows.course import do
 from hil.campaigns.rows.start import apply
 from hil.scenarios import faults
 
-CLEAR_S = 45.0  # the slowest sensor of the plant, and 5 s that a cause has to be gone
+CLEAR_S = 45.0  # slowest sensor of the plant, plus the 5 s until a cause counts as clear
 ANSWER_S = 2.0
 RELEASES = {"estop_press": "estop_release", "estop_channel": "estop_release"}
 RELEASES |= {"contact": "contact_repair", "cool": "heat"}
-# values at which nothing is wrong
+# values without a fault
 CALM = {"on": False, "open": False, "run": True, "reads": "true", "degC": 25.0, "rate_K_per_s": 0}
 CALM |= {"kohm": 5000, "minutes": 600, "days": 365}
 ZERO = "lfl_pct ppm ppm_per_s offset_mV drop_mV over_s offset_V current_A bits count kW"
@@ -19,7 +17,7 @@ BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
 
 
 def undone(each):
-    """The Do that takes an action's effect away; None where there is nothing to take away."""
+    """The Do that ends the effect of an action, or None."""
     name = RELEASES.get(each.do, each.do)
     fields, own = faults.ACTIONS[name][0], each.arguments
     changed = {key: CALM[key] for key in fields if key in CALM}
@@ -30,9 +28,8 @@ def undone(each):
 
 
 def freed(rig, course):
-    """{who: True if the stage stands no more after that}, in the order in which they come, and
-    whether a rack is told to close before the first reset; empty where the cause cannot be taken
-    away.
+    """{kind of reset: True if the stage is clear after it}, in order of time, and CLOSES: True if a
+    rack gets a close command before the first reset. Empty if the cause cannot be ended.
     """
     if any(each.do not in faults.ACTIONS for each in course.before + course.cause):
         return {}
@@ -44,7 +41,7 @@ def freed(rig, course):
     found[CLOSES] = "bms_close_sent" in events
     rig.controller.reset(REMOTE)
     found[REMOTE] = _is_free_after(rig, course, ANSWER_S)
-    apply(rig, do("key", run=False))  # it asks for the key out of RUN
+    apply(rig, do("key", run=False))  # a key reset requires the key out of RUN
     rig.run(rig.now_us / 1e6 + ANSWER_S)
     rig.controller.reset(KEY)
     found[KEY] = _is_free_after(rig, course, ANSWER_S)
@@ -53,4 +50,4 @@ def freed(rig, course):
 
 def _is_free_after(rig, course, duration_s):
     rig.run(rig.now_us / 1e6 + duration_s)
-    return course.stage not in [name.partition(".")[0] for name in rig.trips.standing()]
+    return course.stage not in [name.partition(".")[0] for name in rig.trips.active()]

@@ -1,10 +1,9 @@
-"""What each course is held to: the shorter of what the oracle allows and of the site's own chain
-(controller/config/time_chain.py), with the plant's lag for the sensor.
+"""Limits of each course: the shorter of the oracle's time and the site's time chain.
 
-What the chain assumes of sensors is left out: the plant's own sensors are seen to show the cause,
-and the time until then is measured. In virtual time a time in the plant is known to one tick, the
-one at whose end it is sampled, and that of a stage exactly; in real processes both are known to one
-step of the plant process.
+The time chain is controller/config/time_chain.py without its assumptions about sensors: the lag of
+the plant's sensor is measured instead. In virtual time, times of the plant have the accuracy of one
+tick, times of a stage are exact. In real processes both have the accuracy of one step of the plant
+process.
 """
 
 from controller.config import bus_times, time_chain
@@ -14,20 +13,20 @@ from hil.campaigns.rows.course import STAGES
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
-# contactors open at least this much later than the permit: the observer's invariant
+# The contactors open at least this time after the permit: the observer's invariant.
 ORDER_MS = 100
 
 
 class Limits:
-    """Of one site, in ms from the moment in which the sensor shows the cause."""
+    """Limits of one site, in ms from the time when the sensor shows the cause."""
 
     def __init__(self, config, step_ms=0):
-        """step_ms: of the plant process in real processes, 0 in virtual time."""
+        """step_ms: step of the plant process; 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
         self._seen_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 
     def decision_ms(self, stage_id):
-        """The stage is known to be active this late, at the latest."""
+        """Latest time until the stage is active."""
         return self._decided_ms(stage_id) + self._seen_ms
 
     def _decided_ms(self, stage_id):
@@ -35,8 +34,9 @@ class Limits:
         return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
     def earliest_ms(self, stage_id, cause):
-        """No earlier than its debounce and the silence that it waits for, counted from the last
-        frame; what a sensor shows is known to one step as well.
+        """Earliest time of the stage: its debounce and its silence, less the accuracy of a step.
+
+        Silence counts from the last frame.
         """
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         period_ms = self._period_ms(cause)
@@ -50,12 +50,13 @@ class Limits:
         return max(0, found_ms - self.config.tick_ms) - self._seen_ms
 
     def permit_ms(self, stage_id):
-        """The byte that drops the converter's permit is on the wire."""
+        """Latest time of the byte that drops the converter's permit."""
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
     def effect_ms(self, course, effect):
-        """The effect shows in the plant: by the chain, by the oracle, and where it takes the energy
-        away before somebody is hurt.
+        """Latest time of an effect in the plant: by the time chain and by the oracle.
+
+        If the effect removes energy, the process safety time is a limit too.
         """
         stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
@@ -84,19 +85,18 @@ class Limits:
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id, effect):
-        """An effect that waits (the fan for the agent) does not come sooner than this after its
-        stage; 0: it does not wait.
-        """
+        """Earliest time of an effect after its stage (the fan waits for the agent), or 0."""
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
     def _held_ms(self, stage_id, effect):
-        """The fan may wait for the agent, as long as the hazard analysis says."""
+        """Hold-off of the fan for the agent, from the hazard analysis."""
         waits = (stage_id, effect) == ("3", effects.FAN)
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course, wanted):
-        """{effect: (earliest, latest)} with the controller stopped, from the contact that opens or,
-        where the modules act, from the controller's end.
+        """{effect: (earliest, latest)} with the controller stopped.
+
+        Times count from the open contact; if the modules act, from the controller's end.
         """
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
@@ -109,9 +109,7 @@ class Limits:
         }
 
     def _coil_ms(self, stage_id, effect):
-        """A coil that waits comes when the permit has long gone: its write is one of those that
-        keep it as it is.
-        """
+        """Latest time of a coil. A coil with a hold-off comes with a periodic write."""
         held_ms = self._held_ms(stage_id, effect)
         stops = "S" in oracle.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
@@ -120,9 +118,7 @@ class Limits:
         return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
 
     def _opened_ms(self, stage_id, seen_ms, zero_ms):
-        """Where the row waits for zero current alone: zero power, and until the racks have reported
-        it.
-        """
+        """Latest opening of the contactors; rows that wait for zero current wait for its report."""
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
         if waits_ms is not None:
@@ -135,9 +131,10 @@ class Limits:
         return time_chain.write_ms(self.config, self.schedule, (output,), keeps)
 
     def _connected_ms(self, output):
-        """Until the module of an output takes a write from a controller that has just started: on
-        its bus one exchange is in flight, then the inputs of each module are read, and how long its
-        outputs last (drivers/io.py); the next tick writes.
+        """Time until a module takes the first write of a controller that has just started.
+
+        The time is one exchange in flight on its bus, a read of each module's inputs and of its
+        expiry (drivers/io.py), and one tick until the write.
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
@@ -146,16 +143,12 @@ class Limits:
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self):
-        """From the tick to the last byte of a converter's set-point: one exchange in flight, its
-        own period, itself.
-        """
+        """From the tick to the last byte of a set-point: exchange in flight, period, own time."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 
     def _period_ms(self, cause):
-        """Of the device that the cause silences, whose last frame may be that old: of a converter
-        the slower group.
-        """
+        """Longest age of the silenced device's last frame: its period; of a PCS, the slower."""
         names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         periods_ms = [

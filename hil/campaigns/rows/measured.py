@@ -1,4 +1,4 @@
-"""The figures that the hazard log keeps of each course (safety/hazards/measured.json)."""
+"""The figures of each course for the hazard log (safety/hazards/measured.json)."""
 
 import json
 
@@ -9,8 +9,9 @@ from hil.campaigns.rows.stopped import EVERY
 
 
 def figures(row):
-    """{stage, numbers, active_ms, off_ms, off, met} of a course: ms from the moment in which the
-    sensor shows the cause; off: the last effect of the stage, energy first.
+    """{stage, numbers, active_ms, off_ms, off, met} of a course.
+
+    Times count from the time when the sensor shows the cause. off: the last effect, energy first.
     """
     result, stage = row.result, row.course.stage
     name, off_ms = _off(result)
@@ -25,7 +26,7 @@ def figures(row):
 
 
 def _off(result):
-    """(effect, ms from the cause): open contactors, else zero power, else the slowest effect."""
+    """(effect, ms from the cause): open contactors, or zero power, or the slowest effect."""
     for name in (effects.OPENED, effects.POWER):
         if name in result.since_ms:
             return name, result.since_ms[name]
@@ -35,12 +36,12 @@ def _off(result):
 
 
 def _since(result, time_ms):
-    """0 for what showed already before the cause; None for what never came."""
+    """ms since the sensor showed the cause; 0: present before the cause, None: missing."""
     return None if None in (time_ms, result.lag_ms) else max(0, round(time_ms - result.lag_ms))
 
 
 def keep(rows):
-    """Bring the figures of these courses up to date: a line each, in the order of the courses."""
+    """Update the figures of these courses in the file: one line each, in the order of EVERY."""
     kept = json.loads(MEASURED.read_text(encoding="ascii"))
     kept |= {row.course.label: figures(row) for row in rows}
     lines = [f"{json.dumps(label)}: {json.dumps(kept[label])}" for label in EVERY if label in kept]

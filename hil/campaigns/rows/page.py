@@ -1,4 +1,4 @@
-"""The results as lines, as a page and as JSON; of real processes also what only real time shows."""
+"""The results as lines, as a Markdown page and as JSON."""
 
 from hil.campaigns.report import table
 from hil.campaigns.rows import effects, verdict
@@ -10,26 +10,30 @@ from safety import matrix as m
 
 HEAD = """# Every row on the wire
 
-Written by `python -m hil rows --md FILE`: byte-accurate virtual time, so the figures are the
-same on every machine. The cabinet of the example site runs with the power given; then the cause
-comes. The controller reports when the stage is active; all else is read from the wires and from
-the plant. Times in seconds, as *measured / allowed*, from the moment in which the sensor shows
-the cause; `sensor` says how long the plant's own sensor took (row 38a: until the third attempt had
-failed; row 39: until the supply was taken back). Allowed is the shortest of what the oracle gives
-(`hil/oracle.toml`), of the process safety time (`safety/hazards/log.toml`) and of the site's own
-chain (`controller/config/time_chain.py`) without what it assumes of sensors, and a tick for the
-sampling of the plant. No stage may trip sooner than its debounce either. `before`: it showed
-already before the cause; a time below that of the stage: a row that tripped earlier asked for it,
-or the racks' own limits left no power. Of the other effects the slowest one's time is given. `not
-armed`: another stage that would have done this one's work. `rate`: of a row about a rate, just
-above its own, from where the rise begins; a jump passes none of its window.
+Written by `python -m hil rows --md FILE` in byte-accurate virtual time, so the figures are the
+same on every machine. The cabinet of the example site runs at the given power; then the cause
+comes. The controller reports the active stage; all other results are read from the wires and from
+the plant. Times are in seconds, *measured / allowed*, from the time when the sensor shows the
+cause.
 
-For rows that leave power on, the other way is asked for as well at the end (an inhibit or a derate
-must hold), and where a row forbids closing, a stop and a new start. Two outputs are on no
+`sensor` is the lag of the plant's sensor (row 38a: until the third attempt has failed; row 39:
+until the supply is withdrawn). Allowed is the shortest of three times, plus a tick for the
+sampling of the plant: the oracle's (`hil/oracle.toml`), the process safety time
+(`safety/hazards/log.toml`), and the site's time chain (`controller/config/time_chain.py`) without
+its assumptions about sensors. No stage may trip earlier than its debounce. The time of the other
+effects is that of the slowest one.
+
+`before`: the effect was present before the cause. A time shorter than that of the stage: another
+row tripped earlier, or the racks' limits left no power. `not armed`: another stage that would have
+had the same effects. `rate`: for a row of a rate, just above that rate, from the begin of the
+rise; a jump does not need the whole window.
+
+If a row leaves power on, the opposite direction is requested at the end: an inhibit or a derate
+must hold. If a row forbids closing, a stop and a new start are requested. Two outputs have no
 wire: `maintenance` and `operator`.
 
-*inside*: a cause that no wire brings, at the nearest place in the controller's process. *bridged*:
-the hard-wired chain, so that the program alone acts.
+*inside*: a cause without a wire, applied inside the controller's process. *bridged*: the
+hard-wired chain is bridged, so that only the controller acts.
 """
 COLUMNS = (
     "row",
@@ -48,9 +52,9 @@ COLUMNS = (
 WIRED_HEAD = """
 ## With the controller stopped
 
-Killed; what acts is the wiring, or, for row 44, the expiry of the I/O modules (broken for rows 1,
-12 and 30, so that it cannot have been that). Times in seconds, *measured / earliest .. latest*,
-from the contact that opens or from the controller's end.
+The controller is killed. The wiring acts or, for row 44, the expiry of the I/O modules. (For rows
+1, 12 and 30 the expiry is disabled.) Times are in seconds, *measured / earliest .. latest*, from
+the open contact or from the controller's end.
 """
 WIRED_COLUMNS = (
     "row",
@@ -63,22 +67,21 @@ WIRED_COLUMNS = (
 )
 REAL_HEAD = """# Every row on the wire, in real processes
 
-Written by `python -m hil rows --real --md FILE`: the controller's own process on ptys and a CAN
-server, the simulated cabinet in another one, real time, so that no two runs have the same figures.
-Courses, columns and limits are those of `python -m hil rows --md FILE`, but that times of stages
-and of the plant are known to one step of the simulated cabinet, 10 ms, and so much is allowed.
-Where the controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its
-process to its first tick.
+Written by `python -m hil rows --real --md FILE` in real time, so no two runs have the same
+figures. The controller runs in its own process on ptys and a CAN server, the simulated cabinet in
+another process. Courses, columns and limits are those of `python -m hil rows --md FILE`, plus
+10 ms: times of stages and plant have the accuracy of one step of the simulated cabinet. If the
+controller starts (44c, 44d, `46c start`), `sensor` is the time from the start of its process to
+its first tick.
 
-No configuration leaves a required row not armed, so every stage is armed here; where the table of
-virtual time says `not armed`, the stages named below were active as well, and effects that are
-seen may be theirs.
+Every stage is armed here, because no configuration can disarm a required row. If the table of
+virtual time has `not armed`, the stages listed below were active too and may have caused effects.
 """
-UNDER_CURRENT = "Contactors opened under current, as their row asks after its time"
+UNDER_CURRENT = "Contactors opened under current, as their row demands after its time"
 
 
 def line(row, limits):
-    """One course in one line for the terminal."""
+    """One line of the terminal for a course."""
     since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
     if row.course.is_stopped:
@@ -91,7 +94,7 @@ def line(row, limits):
 
 
 def page(rows, limits, not_done=None):
-    """The Markdown page of all rows. not_done: {label: why} of real processes."""
+    """The Markdown page of all rows. not_done: {label: reason}, only of real processes."""
     rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
     plain = [row for row in rows if not row.course.is_stopped]
     wired = [_wired(row, limits) for row in rows if row.course.is_stopped]
@@ -116,14 +119,15 @@ def _section(title, lines, none="None."):
 
 
 def _each(rows, words_of):
-    """A line per row with words of its own."""
+    """One line for each row with a text."""
     words = [(row.course.label, "; ".join(words_of(row))) for row in rows]
     return [f"- {label}: {own}" for label, own in words if own]
 
 
 def document(rows, limits, seed, not_done=None):
-    """The JSON document. not_done: {label: why} of real processes; of a course of theirs that is
-    not met the observer's events as well.
+    """The JSON document. not_done: {label: reason}, only of real processes.
+
+    In real processes, a course that is not met includes the observer's events.
     """
     found = {
         "command": "rows",
@@ -220,7 +224,7 @@ def _wired(row, limits):
 
 
 def _of(row, time_ms, limit_ms):
-    """Measured from the moment in which the sensor shows the cause / allowed."""
+    """Measured / allowed, from the time when the sensor shows the cause."""
     lag_ms = row.result.lag_ms
     return f"{_s(None if None in (time_ms, lag_ms) else time_ms - lag_ms)} / {_s(limit_ms)}"
 

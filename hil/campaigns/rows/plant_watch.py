@@ -1,8 +1,7 @@
-"""The simulated cabinet as a process that runs one course against the real controller: started by
-real.py's rig.
+"""A plant process that runs one course against the real controller; real.py's rig starts it.
 
-The course is the one of virtual time; its steps are those of the plant process, which come by
-themselves. The journal is followed on every step, so that an active stage is known to one step.
+The course is that of virtual time; its steps are those of the plant process, in real time. The
+process reads the journal at every step, so times of a stage have the accuracy of one step.
 """
 
 import contextlib
@@ -19,13 +18,14 @@ from hil.engine import plant_process
 from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 
-ALIVE_US = 1_000_000  # so often the rig hears that this process lives
-FIRST_TICK_S_MAX = 60.0  # of a controller that has just been started, on a busy machine
+ALIVE_US = 1_000_000  # period of the sign of life to the rig
+FIRST_TICK_S_MAX = 60.0  # from the start of a controller, on a busy machine
 
 
 class SecondChannel(PtyWire):
-    """Channel B and its line to the controller: both directions at once, unlike the buses, and not
-    paced. `device`: what faults are done to.
+    """Channel B and its line to the controller, full duplex and without a baud rate.
+
+    `device`: the VirtualChannelB, which has the faults.
     """
 
     next_us = NEVER
@@ -36,13 +36,13 @@ class SecondChannel(PtyWire):
         self.device = VirtualChannelB(plant, image)
 
     def service(self, now_us):
-        """Read what the controller has sent."""
+        """Read the controller's bytes."""
         data = self.sent()
         if data:
             self.device.receive(data)
 
     def step(self, now_us):
-        """Do all steps that are due, and send."""
+        """Do all due steps, and send."""
         self.device.advance(now_us)
         data = self.device.take()
         if data:
@@ -50,13 +50,11 @@ class SecondChannel(PtyWire):
 
 
 class Over(Exception):
-    """The rig has ended the course, or the controller has not begun."""
+    """The rig has ended the course, or the controller does not tick."""
 
 
 class SteppedRig:
-    """What a course uses of a rig: a plant process whose steps come in real time. A cause comes at
-    its own time, on no tick.
-    """
+    """The rig of a course: a plant process with steps in real time. A cause is on no tick."""
 
     tick_us = 0
 
@@ -73,7 +71,7 @@ class SteppedRig:
 
     @property
     def clockwork(self):
-        """What is done when."""
+        """The clockwork of the actions."""
         return self._process.clockwork
 
     @clockwork.setter
@@ -81,11 +79,11 @@ class SteppedRig:
         self._process.clockwork = clockwork
 
     def world(self):
-        """What actions may touch."""
+        """The World of the actions."""
         return self._process.world
 
     def step(self):
-        """Serve the wires until the plant has made a step. Raises Over."""
+        """Serve the wires until the next step of the plant. Raises Over."""
         before_us = self.now_us
         while self.now_us == before_us:
             self._process.turn()
@@ -94,15 +92,13 @@ class SteppedRig:
         self._process.note_step(self.now_us - before_us)
 
     def run(self, until_s):
-        """Step until then."""
+        """Step until the time until_s."""
         while self.now_us < until_s * 1e6:
             self.step()
 
 
 class CoursePlantProcess(plant_process.PlantProcess):
-    """A plant process that plays one course instead of a scenario; `found`: its Result, None until
-    it has ended.
-    """
+    """A plant process that plays one course, no scenario. `found`: its Result, None before."""
 
     def __init__(self, order, connection):
         super().__init__(order, connection)
@@ -128,7 +124,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
         super()._step(now_us)
 
     def note_step(self, elapsed_us):
-        """How long a step was: of a machine that stalls it is long."""
+        """Note the length of a step; a stall of the machine makes it long."""
         if self._own_steps:
             self._own_steps -= 1
         else:
@@ -153,7 +149,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
             each = each._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
         self.found = play.measured(rig, each, self._limits)
-        # ticks that the loop misses are then the doing of the course
+        # A course with a stall causes missed ticks itself.
         after = None if each.does("controller_stall") else self._loop_statistics()
         self.machine = machine(self._step_us_max, loop, after)
 
@@ -164,13 +160,13 @@ class CoursePlantProcess(plant_process.PlantProcess):
                 raise Over
 
     def _has_ticked(self, before):
-        """True once there is a controller whose journal is another file than the one before."""
+        """True after the first tick of a controller whose journal is a new file."""
         return self.seen_ino != before and self.snapshot.sequence is not None
 
     def _follow(self, now_us):
         before = self.seen_ino
         super()._follow(now_us)
-        # to map a journal takes this process itself long, which the next step shows
+        # Mapping a journal takes long; that time does not count as a stall of the machine.
         if self.seen_ino != before:
             self._own_steps = 2
 
@@ -178,7 +174,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
         return loop_statistics.content(os.path.join(self.order["run_dir"], "loop.stats"))
 
     def _watch(self, now_us):
-        """Follow journal and plant; record and show nothing else."""
+        """Follow journal and plant; record no rows, send no views."""
         self._follow(now_us)
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.view_due_us:
@@ -196,9 +192,10 @@ class CoursePlantProcess(plant_process.PlantProcess):
 
 
 def machine(step_us_max, before, after):
-    """{what the machine held back meanwhile}: of this process its longest step, of the loop its
-    ticks that were skipped or ended late. before, after: content of the loop's statistics, after
-    None where they say nothing; a controller that was started since counts anew.
+    """Delays by the machine: longest step of this process, skipped or late ticks of the loop.
+
+    before, after: content of the loop's statistics; after: None if it is not valid. A restarted
+    controller counts from 0.
     """
     found = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:

@@ -1,5 +1,6 @@
-"""Plays courses, each on a running cabinet until all that must follow has come: starts are made
-once, each course runs in a process forked from its start.
+"""Plays courses, each on a running cabinet until all demanded effects have come.
+
+Courses share starts: each course runs in a process forked from its start.
 """
 
 from hil.campaigns.rows import effects, latch, start, verdict
@@ -8,11 +9,11 @@ from hil.campaigns.rows.stopped import EVERY
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Watch
 from hil.engine import forks
 
-TURNED_S = 22.0  # from 200 kW one way to 200 kW the other
+TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other
 ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
-# With the controller stopped: converter and racks act by themselves after about 1 s.
+# With the controller stopped: after about 1 s converter and racks act without it.
 STAYS_S = 1.5
-# first, so that none of them ends alone
+# These come first, because a long course at the end would run alone.
 LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")
 CLOSES, STAYS = "no closing", "no start"
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
@@ -20,9 +21,7 @@ LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED
 
 
 def run(limits, labels, jobs, disarmed=False, seed=1):
-    """Generator of Rows in the order in which they end. disarmed: each course runs with its own
-    stage not armed, all others armed, which is a start of its own.
-    """
+    """Generator of Rows as they end. disarmed: each course runs with only its stage not armed."""
     config, starts = limits.config, {}
     for each in [EVERY[label] for label in labels if not disarmed]:
         key = start.start_key(each)
@@ -67,14 +66,15 @@ def measured(rig, course, limits):
 
 
 def slowest_s(course, limits):
-    """How long to wait for the slowest effect once the sensor shows the cause."""
+    """Time to wait for the slowest effect after the sensor shows the cause."""
     names = (effects.OPENED, effects.CHARGE, *effects.COILS)
     return 2 * HOLD_S + max(limits.effect_ms(course, name) for name in names) / 1000
 
 
 def wanted(course, devices):
-    """Effects that must come: what the stage demands, but what a module that the cause silences
-    would have to energise. With the controller stopped: what the wiring or the modules do.
+    """Effects that must come: the stage's, without those that a silenced module would energise.
+
+    With the controller stopped: effects of the wiring or of the modules.
     """
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
@@ -87,10 +87,10 @@ def wanted(course, devices):
 
 
 def _probed(rig, course):
-    """{effect: True if it holds}: the other way is asked for, then a stop and a new start.
+    """{effect: True if it holds}: request the other direction, then a stop and a new start.
 
-    A controller that comes back finds all that its row asks for done by the modules' expiry: it
-    must not start itself.
+    After a restart, the modules' expiry has had the effects already. There the controller must not
+    start by itself.
     """
     found = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
@@ -112,7 +112,7 @@ def _probed(rig, course):
 
 
 def _stays_open(rig):
-    """True if no rack is told to close in the time that a start takes."""
+    """True if no rack gets a close command in the time of a start."""
     before = len(rig.observer.timeline)
     rig.run(rig.now_us / 1e6 + ASKED_S)
     return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])

@@ -1,10 +1,9 @@
-"""The courses in the rig of real processes: one Rig per course, several at a time, repeated where
-the machine stalled.
+"""The courses in real processes: one Rig per course, several at a time.
 
-A thread waits for each rig; the processes are the controller and the plant process of each course.
-An interruption ends every running course in order. No configuration leaves a required row not
-armed, so nothing is disarmed there: of a course that has other stages not armed in virtual time,
-only the time of its own stage is its own.
+A course is repeated if the machine stalled. A thread waits for each rig; each course has a
+controller and a plant process. An interruption ends every running course in order. No configuration
+can disarm a required row. So if a course has `alone` stages in virtual time, only the time of its
+own stage is proven here.
 """
 
 import contextlib
@@ -28,7 +27,7 @@ from hil.engine import plant_process
 from hil.engine.rig import Rig, RigError
 
 STEP_ms = plant_process.STEP_US // 1000
-STALL_ms = 40  # a step of the plant process beyond this, two ticks, is the machine's doing
+STALL_ms = 40  # a longer step of the plant process (two ticks) is a stall of the machine
 REPEATS_MAX = 2
 ASK_AGAIN_S, ASKS_MAX = 0.05, 1200
 PLANT = "hil.campaigns.rows.plant_watch"
@@ -37,19 +36,19 @@ CHANNEL_B = "channel_b"
 TYPE = "firebreak_645.toml"
 NONE, FITTED = 'second_channel = "none"', 'second_channel = "fitted"'
 WHY_NOT = {
-    "flip_word": "a bit of the limit image in the controller's own memory",
-    "change_program": "a constant of a function in the controller's own memory",
+    "flip_word": "a bit of the limit image in the controller's memory",
+    "change_program": "a constant of a function in the controller's memory",
     "forget_obligations": "a mistake in the set-point chain",
     "meter_50c": "a load that hides the code for 30 s",
     "meter_50d": "the scenario meter_reversed does it at the start",
-    "hot_processor": "a temperature that the operating system tells, which is the machine's own",
+    "hot_processor": "the operating system reports the temperature of the real machine",
 }
-# An analysis that asks for the derate arms 46b; row 51 has a site of its own.
+# A hazard analysis that demands the derate arms 46b. Row 51 has another site.
 CABINET_MORE = {("46b",): "[hma]\nnoc_derate = true\n"}
 
 
-# In virtual time row 55 is not armed in them.
-ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 sees first that only one source tells it")
+# In virtual time these disarm row 55.
+ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 trips first: only one source reports it")
 
 
 def _why_not(course):
@@ -65,17 +64,17 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def section(port):
-    """Of a cabinet's file: where channel B's plug is."""
+    """Section of a cabinet's file: the port of channel B."""
     return f'[{CHANNEL_B}]\nport = "{port}"\n'
 
 
 def site(directory):
-    """Part of an order: the example site with channel B, a copy in this directory."""
+    """Part of an order: a copy of the example site with channel B, in this directory."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
     path.write_text(path.read_text(encoding="ascii").replace(NONE, FITTED), encoding="ascii")
-    # the plant process only has to know that there is one
+    # The plant process needs only the presence of channel B, not its port.
     text = cabinet.read_text(encoding="ascii") + section("/dev/null")
     cabinet.write_text(text, encoding="ascii")
     return {"site": str(cabinet), "extends": str(cabinet.parent / "site.toml")}
@@ -97,12 +96,12 @@ class CourseRig(Rig):
         )
         if start.SECOND_CHANNEL in each.armed:
             order |= site(directory)
-            config = load(order["site"])  # its image is the one that is approved
+            config = load(order["site"])  # this image is approved
         super().__init__(order, None, config)
         self.may_be_killed = each.does("controller_kill")
 
     def _write_cabinet_file(self, wires):
-        """Channel B's plug has a section of its own."""
+        """Write channel B's port to its own section."""
         ports = dict(wires["ports"])
         if CHANNEL_B in ports:
             self.order["cabinet_more"] += section(ports.pop(CHANNEL_B))
@@ -112,11 +111,11 @@ class CourseRig(Rig):
         return shown
 
     def _do_hint(self, message):
-        if self.controller.poll() is None:  # one that was killed takes none
+        if self.controller.poll() is None:  # a killed controller takes no hint
             super()._do_hint(message)
 
     def _command(self, give):
-        """An operator's command to a controller that was only just started waits until it ticks."""
+        """Send an operator's command; a controller that has just started must tick first."""
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
             if self.controller.poll() is not None or self._has_ticked():
@@ -133,16 +132,14 @@ class CourseRig(Rig):
 
 
 class Campaign:
-    """Runs courses; a line is printed about each that is repeated."""
+    """Runs courses; prints a line about each repeated one."""
 
     def __init__(self, limits, jobs, seed):
         self._limits, self._jobs, self._seed = limits, jobs, seed
         self._running, self._interrupted = set(), False
 
     def run(self, labels):
-        """Generator of Rows in the order in which they end, the longest begun first. Raises
-        RigError where a rig could not be started.
-        """
+        """Generator of Rows as they end; the longest begin first. RigError: a rig did not start."""
         ordered = sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
         pool = ThreadPoolExecutor(self._jobs)
         try:
@@ -153,7 +150,7 @@ class Campaign:
             pool.shutdown(wait=False, cancel_futures=True)
             self._interrupted = True
             for rig in list(self._running):
-                with contextlib.suppress(RigError, OSError):  # it has ended by itself meanwhile
+                with contextlib.suppress(RigError, OSError):  # the rig has already ended
                     rig.send(FINISH)
             pool.shutdown()
 
@@ -188,13 +185,13 @@ class Campaign:
 
 
 def duration_s(each, limits):
-    """How long a course takes at least, for the order in which they begin."""
+    """Shortest duration of a course, for the order of begin."""
     started_s = start.start_duration_s(each) + each.settle_s + each.ends_s
     return started_s if each.is_stopped else started_s + limits.decision_ms(each.stage) / 1000
 
 
 def ended(label, content, limits):
-    """Row from what the plant process has recorded; sets and tuples are lists in its file."""
+    """Row from the recording of the plant process, whose file has lists for sets and tuples."""
     found = content["course"]
     if found is None:
         return ended_early(label, "the controller made no tick, or the course was interrupted")
@@ -208,14 +205,14 @@ def ended(label, content, limits):
 
 
 def ended_early(label, why):
-    """Row of a course of which nothing is known but that it did not come to its end."""
+    """Row of a course that ended without a result."""
     wanted = tuple(play.wanted(REAL[label], {}))
     nothing = Result(label, None, None, None, dict.fromkeys(wanted), set(), {}, {}, [], [])
     return Row(REAL[label], nothing, wanted, [why])
 
 
 def stall(machine):
-    """What the machine held back, in words; empty where it did not."""
+    """Text of the delays by the machine; empty: none."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
     return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

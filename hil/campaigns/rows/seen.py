@@ -1,33 +1,33 @@
-"""When the plant's own sensor shows the cause of a course: conditions of the plant."""
+"""Conditions of the plant: its sensor shows the cause of a course."""
 
 
 def hotter(degC):
-    """The hottest module of rack 1 reads this much."""
+    """The hottest module of rack 1 reads at least degC."""
     return lambda plant: round(max(plant.racks[0].temperatures_degC), 1) >= degC
 
 
 def air(degC):
-    """The air in the cabinet is as warm as this."""
+    """The air in the cabinet has at least degC."""
     return lambda plant: round(plant.air_degC, 1) >= degC
 
 
 def gas(lfl_pct):
-    """Gas detector 1 reads this much."""
+    """Gas detector 1 reads at least lfl_pct."""
     return lambda plant: round(plant.gas_lfl_pct[0], 1) >= lfl_pct
 
 
 def vapour(count):
-    """So many off-gas sensors read 20 ppm."""
+    """At least `count` off-gas sensors read 20 ppm."""
     return lambda plant: sum(round(ppm) >= 20 for ppm in plant.offgas_ppm) >= count
 
 
 def toxic(ppm):
-    """One of the toxic gas heads reads this much."""
+    """A head of toxic gas reads at least ppm."""
     return lambda plant: max(round(each) for each in plant.toxic_ppm) >= ppm
 
 
 def suspicious(plant):
-    """Two signs together as row 53 adds them up."""
+    """Two signs add up to the threshold of row 53."""
     signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
     return sum(signs) >= 100 and min(signs) >= 25
 
@@ -38,14 +38,12 @@ def opened(contact):
 
 
 def supply_off(plant):
-    """The supply of the contactors was taken away."""
+    """The supply of the contactors is withdrawn."""
     return not plant.relays.coils["contactor_supply"]
 
 
 def third_time(condition, after_ms=0):
-    """From after_ms past the moment in which a condition of the plant has come true for the third
-    time; asked each tick.
-    """
+    """after_ms have passed since the condition became true for the third time; call every tick."""
     times_us, was = [], False
 
     def is_over(plant):
@@ -60,7 +58,7 @@ def third_time(condition, after_ms=0):
 
 
 def moved(current_A):
-    """The converter's DC current is this far from where it was; asked each tick."""
+    """The converter's DC current has changed by current_A since the first call."""
     began = []
 
     def has_moved(plant):

@@ -1,6 +1,6 @@
 """A running cabinet for a course: its armed stages, its start, and the actions on it.
 
-A rig is a VirtualRig, or what plant_watch.py makes of the rig of real processes.
+A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 """
 
 import dataclasses
@@ -11,23 +11,23 @@ from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
 from safety import matrix as m
 
-# the battery can take 200 kW or give it, and the connection stays within its limits
+# With this load the battery can charge or discharge 200 kW within the limits of the connection.
 LOAD_W = 220_000.0
 HINT_S = 60.0
 REQUEST = {"source": "scheduler", "kind": "request", "quantity": "power_W", "valid_s": 119.0}
-# the grid meter is tested for 16 s; limits come back with 5 % of rated a second; the request comes
-# with 25 kW/s
+# The test of the grid meter takes 16 s; limits recover by 5 % of rated per second; the request
+# ramps at 25 kW/s.
 START_S, GENTLE_START_S = 29.0, 23.0
 SETTLED_S = 4.0  # contactors closed
 SECOND_CHANNEL = "51"
-# its bytes are carried in memory
+# The bytes of channel B move in memory, not over this port.
 CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 
 
 def armed(config, more, less):
-    """The configuration with some stages armed, others not, in its image: of every instance.
+    """The configuration with the stages `more` armed and `less` disarmed, for every instance.
 
-    One that arms row 51 has channel B, which the example site has not.
+    If row 51 is armed, the configuration has channel B, unlike the example site.
     """
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
@@ -52,7 +52,7 @@ def start_key(course):
 
 
 def started(config, course, less=(), seed=1):
-    """A VirtualRig whose cabinet runs with the course's power; less: stages that are not armed."""
+    """A VirtualRig whose cabinet runs at the course's power; less: disarmed stages."""
     armed_here = armed(config, course.armed, less + course.alone)
     rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
@@ -63,12 +63,12 @@ def started(config, course, less=(), seed=1):
 
 
 def load_W(t_s):
-    """The load, at any time."""
+    """The constant load."""
     return LOAD_W
 
 
 def bring_up(rig, course):
-    """From the controller's first tick until the cabinet runs with the course's power."""
+    """Run from the controller's first tick until the cabinet has the course's power."""
     begin_s, start_s = rig.now_us / 1e6, start_duration_s(course)
     ask(rig, course.power_kW, start_s, wait_s=SETTLED_S)
     rig.run(begin_s + start_s)
@@ -82,8 +82,9 @@ def start_duration_s(course):
 
 
 def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
-    """Ask for power from wait_s on, again and again for duration_s, and let the causes (Do) come at
-    their times; what was asked for before ends.
+    """Request power from wait_s on for duration_s, and apply the causes (Do) at their times.
+
+    This replaces the earlier requests.
     """
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
@@ -103,7 +104,7 @@ def _arguments(each):
 
 
 def apply(rig, each):
-    """Do it now."""
+    """Apply the action now."""
     if each.do in INSIDE:
         INSIDE[each.do](rig)
     else:

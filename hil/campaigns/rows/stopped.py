@@ -1,6 +1,4 @@
-"""Rows that act by wire, with the controller killed: the wiring acts, or what the modules do by
-themselves when nothing writes to them.
-"""
+"""Rows with the controller killed: the wiring acts, or the expiry of the I/O modules."""
 
 from hil.campaigns.rows.course import Course, do
 from hil.campaigns.rows.courses import BROKEN, COURSES, KILL, GENTLE_kW

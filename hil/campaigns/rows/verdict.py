@@ -1,6 +1,4 @@
-"""What of a course's result is not as the matrix and the site's own chain promise: one line for
-each thing.
-"""
+"""Judges the result of a course by the oracle and the site's time chain: one line per deviation."""
 
 from typing import NamedTuple
 
@@ -12,10 +10,10 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
 
 class Row(NamedTuple):
-    """One course as it ended: the Course, its Result, what must come, what was not met.
+    """One ended course: the Course, its Result, demanded effects, deviations.
 
-    Of real processes also: what the machine held back, the observer's events for a reader who looks
-    for why, and a line for each attempt before.
+    In real processes also: delays by the machine, the observer's events, a line per earlier
+    attempt.
     """
 
     course: object
@@ -28,7 +26,7 @@ class Row(NamedTuple):
 
     @property
     def is_met(self):
-        """True if everything is as the matrix and the chain say."""
+        """True without deviations."""
         return not self.complaints
 
 
@@ -38,8 +36,9 @@ def judged(course, result, limits, wanted, **seen):
 
 
 def complaints(course, result, limits, wanted):
-    """[line], empty when all is met. wanted: effects that must come; times count from the sensor
-    that shows the cause.
+    """[line] of each deviation. wanted: effects that must come.
+
+    Times count from the time when the sensor shows the cause.
     """
     if course.is_stopped:
         return _of_stopped(course, result, limits, wanted)
@@ -52,7 +51,7 @@ def complaints(course, result, limits, wanted):
         found += missing(course, result, limits, wanted)
     found += [*_elsewhere(course, result), *_freed(course, result.freed)]
     found += [
-        f"{name} after {_g(result.unwanted[name])}, which nothing asks for"
+        f"{name} after {_g(result.unwanted[name])}, which no active row demands"
         for name in result.unwanted
     ]
     return found + [line for line in result.violations if line not in asked_for(result)]
@@ -61,7 +60,7 @@ def complaints(course, result, limits, wanted):
 def _of_stopped(course, result, limits, wanted):
     if result.lag_ms is None:
         return ["the cause did not show"]
-    found = [] if result.stands_ms is None else ["the controller still decided"]
+    found = [] if result.stands_ms is None else ["the killed controller still decided"]
     for name, (first_ms, last_ms) in limits.stopped_ms(course, wanted).items():
         since_ms = result.since_ms[name]
         if since_ms is None:
@@ -73,7 +72,7 @@ def _of_stopped(course, result, limits, wanted):
 
 
 def missing(course, result, limits, wanted):
-    """[line] for each thing the stage asks for that did not come in time, or did not hold."""
+    """[line] for each demanded effect that did not come in time, or did not hold."""
     stage, lag_ms, since_ms = course.stage, result.lag_ms, result.since_ms
     found = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
@@ -86,7 +85,7 @@ def missing(course, result, limits, wanted):
 
 
 def _elsewhere(course, result):
-    """A stage is the cabinet's, or of the unit or the rack that the cause is done to."""
+    """[line] if the stage trips at the wrong place; causes of a rack or unit trip there."""
     whose, racks = oracle.scope(course.stage), _racks(course)
     own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
     places = [place for _, _, place in own]
@@ -99,7 +98,7 @@ def _elsewhere(course, result):
 
 
 def _racks(course):
-    """Names of the racks to which the cause is done."""
+    """Names of the racks of the cause."""
     numbers = [each.arguments.get("rack") for each in course.cause]
     devices = [each.arguments.get("device", "") for each in course.cause]
     numbers += [each.removeprefix("bms_") for each in devices if each.startswith("bms_")]
@@ -107,21 +106,22 @@ def _racks(course):
 
 
 def _freed(course, freed):
-    """What came free, or closes, without the reset that it has to wait for."""
+    """[line] if the stage cleared, or a rack closes, without the required reset."""
     stage_id, found = course.stage, []
     reset = oracle.ROWS[stage_id].reset
     if reset >= oracle.REMOTE and freed.get(latch.BY_ITSELF):
-        found.append(f"stage {stage_id} resets by itself; it has to wait for a person")
+        found.append(f"stage {stage_id} resets by itself; a person has to reset it")
     elif reset == oracle.KEY and freed.get(latch.REMOTE):
         found.append(f"a remote reset clears stage {stage_id}; only the key may")
     if reset >= oracle.REMOTE and course.asks & HOLDS_OPEN and freed.get(latch.CLOSES):
-        found.append(f"a rack is told to close while stage {stage_id} waits for a reset")
+        found.append(f"a rack gets a close command while stage {stage_id} waits for a reset")
     return found
 
 
 def comes_anyway(course, result, limits, wanted):
-    """Of a course whose stage is not armed: True if all the stage asks for is there all the same,
-    so that the course shows nothing of it. False where nothing can be shown: see Course.behind.
+    """True if all effects come although the stage is not armed, so that the course proves nothing.
+
+    False for a course that proves only the trip, see Course.behind.
     """
     if course.behind or not (wanted or result.after):
         return False
@@ -142,7 +142,7 @@ def _late(what, time_ms, limit_ms):
 
 
 def _early(name, result, held_ms):
-    """An effect that yields to its row must not be there while it waits."""
+    """[line] if an effect with a hold-off comes too early."""
     if not held_ms or None in (result.since_ms[name], result.stands_ms):
         return []
     waited_ms = result.since_ms[name] - result.stands_ms
@@ -155,8 +155,9 @@ def _g(time_ms):
 
 
 def asked_for(result):
-    """Lines about contactors that opened under current because an active row asked for it: after
-    its time they open whatever flows. Row 12 alone never asks for that.
+    """The observer's lines about openings under current that an active row demanded.
+
+    After their time such rows open the contactors at any current. Only row 12 never does.
     """
     stages = {name.partition(" ")[0] for name, _ in result.stood}
     if not any(oracle.effects(stage) & {"I", "Z"} for stage in stages):

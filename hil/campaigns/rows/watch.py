@@ -1,20 +1,21 @@
-"""What is seen of one course, from outside, on every tick since its cause."""
+"""Watches one course from outside, on every tick since its cause."""
 
 from typing import NamedTuple
 
 from hil.campaigns.rows import effects
 
-HOLD_S = 3.0  # what has come must stay, and a ramp to zero that nothing asks for has ended by then
+HOLD_S = 3.0  # an effect must last this long; a ramp to zero without a demand ends within it
 LAG_S_MAX = 240.0  # of a sensor of the plant
 
 
 class Result(NamedTuple):
-    """What was seen, in ms from the cause; None: it never came. lag_ms: until the sensor showed it.
+    """Times in ms from the cause; None: never.
 
-    stands_ms: until the stage was active. since_ms: {effect: ms}, at_first: effects that showed
-    before the cause, unwanted: {effect: ms}, after: effects that hold when the other way, or a new
-    start, is asked for. stood: [(stage instance, ms)] of all that tripped. violations: what the
-    observer found wrong, one line each. freed: of latch.py; empty where it was not tried.
+    - lag_ms: until the sensor showed the cause; stands_ms: until the stage was active;
+    - since_ms: {effect: ms}; at_first: effects present before the cause; unwanted: {effect: ms};
+    - after: {effect: True if it held at a request of the other direction or of a new start};
+    - stood: [(stage instance, ms)] of all trips; violations: lines of the observer;
+    - freed: of latch.py; empty: not tried.
     """
 
     label: str
@@ -31,10 +32,10 @@ class Result(NamedTuple):
 
 
 class Watch:
-    """What is seen on every tick since the cause."""
+    """Call `see` on every tick since the cause; then `result`."""
 
     def __init__(self, rig, course, must_come):
-        """must_come: names of the effects that are waited for."""
+        """must_come: names of the expected effects."""
         self._rig, self._course, self._wanted = rig, course, must_come
         last = max(course.cause, key=lambda each: each.at_s)
         after_us = 0 if last.is_inside else max(rig.tick_us, round(last.at_s * 1e6))
@@ -56,7 +57,7 @@ class Watch:
         )
 
     def see(self):
-        """Call after each step of the rig."""
+        """Look at the rig; call this after each step."""
         rig = self._rig
         if self._course.seen and self._stands_us is None:
             if not self._course.seen(rig.plant):
@@ -78,12 +79,14 @@ class Watch:
             self._stands_us = at_us
 
     def _allow(self):
-        """What was active before; what a dead or silenced module or channel B does by
-        itself; zero power where it follows from that, from a converter that hears nothing or from
-        the racks' own limits; and the lamp for no energy.
+        """Allow effects that need no stage of this course.
+
+        These are effects of rows that were active before, of a dead or silenced module or channel
+        B, and the lamp for "no energy". Zero power is allowed if it follows from these, from a
+        silenced converter or from the racks' limits.
         """
         if not self._tripped and not self._allowed:
-            for name in self._rig.trips.standing():
+            for name in self._rig.trips.active():
                 self._allowed.update(effects.demanded(name.partition(".")[0]))
         since_us, plant, power_kW = self.witness.since_us, self._rig.plant, self._course.power_kW
         if since_us[effects.OPENED] is not None or since_us[effects.ENABLE] is not None:
@@ -101,11 +104,11 @@ class Watch:
             self._allowed.update(effects.DISCRETE)
 
     def shown_us(self):
-        """When the sensor showed the cause, at the latest if it does not yet."""
+        """Time when the sensor showed the cause; the latest possible if not yet."""
         return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
     def complete(self):
-        """True a while after everything that is asked for has come."""
+        """True HOLD_S after the last expected effect."""
         since_us = [self._stands_us, *[self.witness.since_us[name] for name in self._wanted]]
         if None in since_us:
             self._done_us = None

@@ -40,7 +40,7 @@ def verdicts(labels):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("labels", [QUICK, *slow([*ERRORS])])
-def test_errors_of_the_shipped_table_are_told(labels):
+def test_errors_of_the_shipped_table_are_detected(labels):
     found = verdicts(labels)
     assert set(found) == set(labels)
     assert {label for label, words in found.items() if not words} == HIDDEN & set(labels)
@@ -49,10 +49,10 @@ def test_errors_of_the_shipped_table_are_told(labels):
 @cases("""stage freed words
     "29"  {}  "" | "29"  FREED  "" | "1a"  FREED  "a remote reset clears stage 1a; only the key may"
     "1a"  {**FREED, "remote": False}  "" | "40a"  {**FREED, "by itself": True}  ""
-    "29"  {**FREED, "by itself": True}  "stage 29 resets by itself; it has to wait for a person"
-    "1a"  {**FREED, "by itself": True}  "stage 1a resets by itself; it has to wait for a person"
-    "29"  {**FREED, "closes": True}  "a rack is told to close while stage 29 waits for a reset"
-    "6a"  {**FREED, "closes": True}  "a rack is told to close while stage 6a waits for a reset"
+    "29"  {**FREED, "by itself": True}  "stage 29 resets by itself; a person has to reset it"
+    "1a"  {**FREED, "by itself": True}  "stage 1a resets by itself; a person has to reset it"
+    "29"  {**FREED, "closes": True}  "a rack gets a close command while stage 29 waits for a reset"
+    "6a"  {**FREED, "closes": True}  "a rack gets a close command while stage 6a waits for a reset"
     "41a"  {**FREED, "closes": True}  "" | "40a"  {**FREED, "closes": True}  "" """)
 def test_a_latch_waits_for_its_reset(stage, freed, words):
     assert "; ".join(verdict._freed(COURSES[stage], freed)) == words
@@ -126,7 +126,7 @@ TOLD_WRONG = {"device": "bms_1", "fault": "overrides"}
         (do("reset", 15.0), None),
     ],
 )
-def test_what_takes_a_cause_away(each, undone):
+def test_actions_that_remove_a_cause(each, undone):
     assert latch.undone(each) == undone
 
 

@@ -1,20 +1,18 @@
-"""What racks and converter tell of themselves, from the bits of their frames."""
+"""The values that racks and converter report, decoded from their frames."""
 
 import struct
 
-CELLS, PACK, TEMPERATURES = (
-    1,
-    2,
-    8,
-)  # messages of a native BMS; temperatures from there on, by fours
+CELLS, PACK = 1, 2  # messages of a native BMS
+TEMPERATURES = 8  # the first message of temperatures, four in each
 ABSENT = 0xFFF
 READ_HOLDING = 3
 _CURRENT = struct.Struct("<2xh4x").unpack
 
 
-def of_rack(frames):
-    """{current_A, cell_V_min, cell_V_max, degC_max} as far as told. frames: {message: its last 8
-    bytes}.
+def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
+    """{current_A, cell_V_min, cell_V_max, degC_max}, as far as reported.
+
+    frames: {message: its last 8 bytes}.
     """
     found = {}
     if PACK in frames:
@@ -32,16 +30,16 @@ def of_rack(frames):
 
 
 class Power:
-    """The converter's power as its replies tell it: `last_W`, None before the first."""
+    """The converter's power in its last reply: `last_W`, None before the first."""
 
-    def __init__(self, unit, address, scale_W):
+    def __init__(self, unit: int, address: int, scale_W: int) -> None:
         """address: of the register, signed; scale_W: of one step."""
         self.last_W = None
         self._unit, self._address, self._scale_W = unit, address, scale_W
         self._place = None  # of the register in the reply to the last request
 
-    def see(self, is_reply, data):
-        """A chunk on its bus; only a whole reply to a whole request tells."""
+    def see(self, is_reply: int, data: bytes) -> None:
+        """Take a chunk on the bus; only a whole reply to a whole request counts."""
         if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
             return
         if not is_reply:
