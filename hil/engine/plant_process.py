@@ -1,10 +1,9 @@
-"""The simulated cabinet as a process of its own, in real time: plant and devices behind ptys and a
-CAN server.
+"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
 
-rig.py starts it with one end of a socket pair. It sends the names of its wires, waits for the
-controller's process id, then runs scenario and observer and sends a view ten times a second. At the
-end it writes its recording and serves the wires until the rig ends it. It never imports a driver;
-it reads the controller's decisions from the journal.
+rig.py starts the process with one end of a socket pair. The process sends the names of its wires
+and waits for the controller's process id. Then it runs scenario and observer, and sends a view ten
+times a second. At the end it writes its recording and serves the wires until the rig ends it. The
+process never imports a driver; it reads the controller's decisions from the journal.
 """
 
 import json
@@ -33,22 +32,23 @@ from hil.results import files, view
 from hil.results.live import Live
 from hil.results.recorder import Recorder
 from hil.scenarios import scenario
-from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork, World
+from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
+from hil.scenarios.world import World
 from hil.wires import real
 from safety import signals as s
 
-STEP_US = 10_000  # of the plant: half a tick, so that a reaction is known to 10 ms
+STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
 SAMPLE_US = 20_000
 VIEW_US = 100_000
 RESULT = "plant.result"
-ORPHAN_S = 20.0  # so long the wires are served for a controller whose rig has died
+ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the controlled stop
 
 
 class PlantProcess:
-    """Wires, devices, clockwork and observer on one clock that begins at `go`."""
+    """Wires, devices, clockwork and observer on one clock, which starts at `go`."""
 
-    def __init__(self, order, connection):
-        """order: what rig.py sends as its command line (a dict); connection: the socket to it."""
+    def __init__(self, order: dict, connection: socket.socket) -> None:
+        """order: dict from rig.py's command line; connection: the socket to rig.py."""
         self.order, self.connection = order, connection
         self.mailbox = Mailbox(connection)
         self.send = self.mailbox.send
@@ -67,7 +67,7 @@ class PlantProcess:
         self.ptys, self.cans, self.servers = real.made(
             self.config.buses, self.cabinet, self.observer, self.beats
         )
-        # by edge: a read of an empty tty waits for a kernel worker of ordinary priority
+        # Edge-triggered, because a read of an empty tty waits for a kernel worker of low priority.
         self._heard = select.epoll()
         for wire in self.ptys.values():
             self._heard.register(wire.fileno(), select.EPOLLIN | select.EPOLLET)
@@ -82,42 +82,42 @@ class PlantProcess:
         self.start_ns = self.last_us = 0
         self.step_due_us = self.sample_due_us = self.view_due_us = 0
 
-    def announce(self):
-        """Tell the rig where the wires are."""
+    def announce(self) -> None:
+        """Send the rig the places of the wires."""
         ports = {name: wire.slave_name for name, wire in self.ptys.items()}
         channels = {
             each.bus.name: f"127.0.0.1:{each.port}/{each.bus.name}" for each in self.servers
         }
         self.send({"what": "wires", "ports": ports, "cans": channels})
 
-    def now_us(self):
+    def now_us(self) -> int:
         """Time since `go`."""
         return (time.monotonic_ns() - self.start_ns) // 1000
 
-    def run(self):
-        """Serve until the rig ends it; record and write the events within the duration."""
+    def run(self) -> None:
+        """Serve until the rig says `end`; record and write the events within the duration."""
         self.start_ns = time.monotonic_ns()
         self._play()
         if self.is_orphan:
             self._stop_orphan()
 
-    def _play(self):
-        """Until the rig ends it; the plant process of a course plays that instead."""
+    def _play(self) -> None:
+        """Serve until the rig says `end`. Campaigns override this with their cases."""
         duration_us = round(self.order["duration_s"] * 1e6)
         while not self.ending:
             self.turn()
             if self.recording and self.now_us() >= duration_us:
                 self._finish()
 
-    def turn(self):
-        """Wait for bytes or for the next due time and serve them; at most one step of the plant."""
+    def turn(self) -> None:
+        """Wait for bytes or the next due time, then serve; at most one step of the plant."""
         self._wait([self._heard, *self.servers, self.connection])
         self._service(self.now_us())
         self.mailbox.flush()
         self._hear()
 
-    def _stop_orphan(self):
-        """Stop the controller: the rig has died without a word."""
+    def _stop_orphan(self) -> None:
+        """Stop the controller, because the rig has died."""
         self.recording = False
         self.controller.signal(signal.SIGTERM)
         until_us = self.now_us() + round(ORPHAN_S * 1e6)
@@ -126,19 +126,19 @@ class PlantProcess:
             self._service(self.now_us())
         self.controller.signal(signal.SIGKILL)
 
-    def _wait(self, waiting):
+    def _wait(self, waiting: list) -> None:
         now_us = self.now_us()
         action_us = self.clockwork.next_us if self.recording else NEVER_US
         due_us = min(self.step_due_us, action_us, *[wire.next_us for wire in self.ptys.values()])
         if self._heard in select.select(waiting, (), (), max(0, due_us - now_us) / 1e6)[0]:
             self._heard.poll(0)
 
-    def _service(self, now_us):
+    def _service(self, now_us: int) -> None:
         for wire in self.ptys.values():
             wire.service(now_us)
         for can in self.cans.values():
             can.now_us = now_us
-        # at its own time, not with the plant's step: a press comes at any phase of the tick
+        # Not tied to the plant's step, because a person presses at any phase of the tick.
         if self.recording:
             self.clockwork.apply(now_us)
         if now_us >= self.step_due_us:
@@ -146,8 +146,8 @@ class PlantProcess:
         for server in self.servers:
             server.service(now_us)
 
-    def _step(self, now_us):
-        """Step plant, devices and observers; after a stall of this process, one longer step."""
+    def _step(self, now_us: int) -> None:
+        """Step plant, devices and observers. After a stall of this process, one step is longer."""
         elapsed_us = min(now_us - self.last_us, 1_000_000)
         self.last_us = now_us
         self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
@@ -157,8 +157,8 @@ class PlantProcess:
         if self.recording:
             self._watch(now_us)
 
-    def _watch(self, now_us):
-        """Observe the run itself, not the controlled stop after it."""
+    def _watch(self, now_us: int) -> None:
+        """Observe the run; the controlled stop after it is not observed."""
         self.observer.sample(now_us, self.cabinet.plant)
         if now_us >= self.sample_due_us:
             self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
@@ -167,15 +167,15 @@ class PlantProcess:
             self.view_due_us = now_us + VIEW_US
             self._show(now_us)
 
-    def _record(self, now_us):
+    def _record(self, now_us: int) -> None:
         plant, seen = self.cabinet.plant, self.snapshot
         reason = seen.chain(O_BINDING_REASON) if seen else 0
         state = seen.out[s.STATE] if seen else s.INHIBITED
         hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
         self.recorder.sample(now_us, plant, self.observer.setpoint_W, hottest_degC, reason, state)
 
-    def _follow(self, now_us):
-        """Read on in the controller's journal; a restarted controller writes a new file."""
+    def _follow(self, now_us: int) -> None:
+        """Read the new part of the journal. A restarted controller writes a new file."""
         path = os.path.join(self.order["run_dir"], "journal")
         try:
             inode = os.stat(path).st_ino
@@ -187,13 +187,13 @@ class PlantProcess:
         except (OSError, JournalError):
             return
         if self.snapshot.sequence is None:
-            self.snapshot.reader.skip()  # a search through the whole ring takes two ticks
+            self.snapshot.reader.skip()  # searching the whole ring would take two ticks
         newest = self.snapshot.reader.newest() or 0
         for frame in self.snapshot.follow():
             age_us = (newest - frame.sequence) * self.config.tick_ms * 1000
             self.trips.see(max(0, now_us - age_us), self.snapshot.standing_words)
 
-    def _show(self, now_us):
+    def _show(self, now_us: int) -> None:
         self._follow(now_us)
         shown = view.plant_part(self.cabinet.plant)
         if self.snapshot and self.snapshot.sequence is not None:
@@ -208,10 +208,8 @@ class PlantProcess:
         }
         self.send({"what": "view", "view": shown})
 
-    def _hear(self):
-        """Messages of the rig: a controller's process id, a mark, an action, the end of the
-        recording or of the run.
-        """
+    def _hear(self) -> None:
+        """Obey the rig: process id of a controller, mark, action, end of recording, end of run."""
         while not self.ending:
             try:
                 data = self.connection.recv(65_536)
@@ -231,8 +229,8 @@ class PlantProcess:
             elif self.recording:
                 self._finish()
 
-    def _finish(self):
-        """End and write the recording; from now on only the wires are served."""
+    def _finish(self) -> None:
+        """End and write the recording; afterwards only the wires are served."""
         self.recording = False
         self._follow(self.now_us())
         path = os.path.join(self.order["run_dir"], RESULT)
@@ -244,7 +242,7 @@ class PlantProcess:
         else:
             self.send({"what": "done"})
 
-    def _content(self):
+    def _content(self) -> dict:
         """Content of the result file."""
         content = {
             "rows": self.recorder.rows().tobytes(),
@@ -261,9 +259,9 @@ class PlantProcess:
         return content
 
 
-def main(argv, kind=PlantProcess):
-    """argv: descriptor of the socket, the order as JSON; kind: of PlantProcess."""
-    # meant for the rig, which ends this process in order
+def main(argv: list[str], kind: type[PlantProcess] = PlantProcess) -> int:
+    """argv: descriptor of the socket, the order as JSON; kind: PlantProcess or a subclass."""
+    # Ctrl-C reaches the rig too, and the rig ends this process in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))
     process = kind(json.loads(argv[1]), connection)

@@ -1,33 +1,45 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes.
 
-Byte-accurate: every frame takes its time on its wire; the plant and the devices' own timers move
-once a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the
-same drivers.
+The wires are byte-accurate: every frame takes its time. The plant and the devices' timers move once
+a tick. The controller is the object of the real loop (controller.run.cabinet.Cabinet) with the same
+drivers.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from controller.config.configuration import Config
+from drivers.buses.port import RtuPort
 from hil.devices.channel_b import VirtualChannelB
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.virtual_controller import VirtualController
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
 from hil.results.recorder import Recorder
-from hil.scenarios.faults import Clockwork, World
+from hil.scenarios.faults import Action, Clockwork
+from hil.scenarios.world import World
 from hil.wires.virtual import VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-# every tick of 20 ms: the worst moment of the grid and the bands need it
+# Every tick of 20 ms: the worst moment of the grid and the bands need that rate.
 RECORD_US = 20_000
 HOTTEST_US = 500_000  # the plant looks at each module once a second
 
 
 class VirtualRig:
-    """One run. Call `run` or `step`; then `recorder`, `observer` and `trips` hold what happened."""
+    """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
 
-    def __init__(self, config, load, seed=1, actions=(), plant_config=None, journal_path=None):
-        """config: controller configuration; load: t_s -> W; actions: scenario.Action in order of
-        time. journal_path: where the controller's journal is kept, None for none.
-        """
+    def __init__(
+        self,
+        config: Config,
+        load: Callable[[float], Any],
+        seed: int = 1,
+        actions: Sequence[Action] = (),
+        plant_config: dict[str, Any] | None = None,
+        journal_path: str | None = None,
+    ) -> None:
+        """load: t_s -> W; actions: in order of time; journal_path: None for no journal."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
@@ -46,8 +58,8 @@ class VirtualRig:
         self.clockwork = Clockwork(actions, self.world(), self.observer.mark)
         self.controller.start()
 
-    def world(self):
-        """The World of the actions; a fitted channel B is one of its devices."""
+    def world(self) -> World:
+        """The World of the actions; a fitted channel B is among its devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
         return World(
             self.plant,
@@ -56,7 +68,7 @@ class VirtualRig:
             self.controller,
         )
 
-    def _connect(self):
+    def _connect(self) -> None:
         for bus in self.config.buses:
             if bus.kind == "can":
                 wire = self.controller.can[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
@@ -69,8 +81,10 @@ class VirtualRig:
                     tap=self.observer.rtu_tap(bus.name),
                 )
 
-    def run(self, duration_s, show=None, every_s=1.0):
-        """Step until duration_s of virtual time have passed; show() every so often."""
+    def run(
+        self, duration_s: float, show: Callable[[], object] | None = None, every_s: float = 1.0
+    ) -> Self:
+        """Step until duration_s of virtual time have passed; call show() every every_s."""
         end_us = round(duration_s * 1e6)
         show_us = 0
         while self.now_us < end_us:
@@ -82,10 +96,8 @@ class VirtualRig:
 
     ticks = property(lambda self: self.now_us // self.tick_us)
 
-    def step(self):
-        """One tick: bytes until its deadline, then the plant and devices, then the controller's
-        tick.
-        """
+    def step(self) -> None:
+        """One tick: the bytes until its deadline, then plant and devices, then the controller."""
         end_us = self.now_us + self.tick_us
         controller, cabinet = self.controller, self.cabinet
         for wire, port in controller.lines:
@@ -104,7 +116,7 @@ class VirtualRig:
             self._record(end_us)
         self.observer.sample(end_us, self.plant)
 
-    def _carry(self, now_us):
+    def _carry(self, now_us: int) -> None:
         """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""
         self.channel_b.advance(now_us)
         line = self.channel_b.take()
@@ -114,7 +126,7 @@ class VirtualRig:
         link.receive(line, now_us)
         self.channel_b.receive(link.poll(now_us))
 
-    def _tick_controller(self, now_us):
+    def _tick_controller(self, now_us: int) -> None:
         cabinet = self.controller.cabinet
         cabinet.tick(now_us, 1)
         for wire, port in self.controller.lines:
@@ -125,7 +137,7 @@ class VirtualRig:
         core = cabinet.core
         self.trips.see(now_us, core.out[core.standing_at :])
 
-    def _record(self, now_us):
+    def _record(self, now_us: int) -> None:
         plant, cabinet = self.plant, self.controller.cabinet
         reason, state, setpoint_W = cabinet.summary() if cabinet else (0, s.INHIBITED, 0)
         if now_us >= self._hottest_us:
@@ -134,7 +146,7 @@ class VirtualRig:
         self.recorder.sample(now_us, plant, setpoint_W, self._hottest_degC, reason, state)
 
 
-def _advance(wire, port, start_us, end_us):
+def _advance(wire: VirtualSerial, port: RtuPort | None, start_us: int, end_us: int) -> None:
     """Move the bytes of one bus from start_us to end_us, event by event."""
     if port is None:
         wire.deliver(end_us)

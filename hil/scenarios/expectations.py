@@ -1,12 +1,14 @@
-"""What a scenario may expect of a run, and whether it got it: one sentence per expectation with the
-measured value.
+"""Expectations of a scenario: their kinds, and their judgement with the measured value.
 
 A moment (`after`, `until`) is the label of an action, the name of an observer event (its first
-occurrence), or a number of seconds from the start. Times are read from the observer's timeline and
-the trips, never from the expectation.
+occurrence), or a number of seconds from the start. Times come from the observer's timeline and from
+the trips.
 """
 
+from collections.abc import Callable, Iterable
+
 from hil.plant.cabinet import CONTACTS
+from hil.results.recorder import Run
 from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Entry
 from safety.signals import STATES
 
@@ -16,7 +18,7 @@ MOMENT, MOMENTS, TEXTS = (
     "a list of texts",
 )
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
-DOUBT_ms = 5e-4  # virtual times are sums of whole us, read back from floats
+ROUNDING_ms = 5e-4  # virtual times are sums of whole us, read back from floats
 EVENTS = (
     "pcs_enable_on_sent",
     "pcs_enable_off_sent",
@@ -49,19 +51,20 @@ _MS = {"ms_min": Entry(NUMBER, 0, -60_000, 600_000), "ms_max": Entry(NUMBER, REQ
 
 
 class NeverCame(Exception):
-    """A moment that did not come; its name."""
+    """A moment did not come; its name."""
 
 
-def evaluate(expects, run, doc):
-    """[(ok, sentence)] for each expectation, then one for the invariants, which every scenario must
-    keep. run: hil.results.recorder.Run; doc: figures.document() of it.
+def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
+    """[(ok, sentence)] for each expectation, then for the invariants, which hold in every scenario.
+
+    doc: figures.document() of the run.
     """
     violations = run.violations
     text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"
     return [*(_judged(expect, run, doc) for expect in expects), (not violations, text)]
 
 
-def _judged(expect, run, doc):
+def _judged(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     try:
         return KINDS[expect["what"]][1](expect, run, doc)
     except NeverCame as moment:
@@ -71,40 +74,42 @@ def _judged(expect, run, doc):
         return False, f"{subject}: {moment} never came"
 
 
-def _event_s(name, run, from_s=0.0):
-    """Seconds of the first event of that name at or after from_s, None if it did not come."""
+def _event_s(name: str, run: Run, from_s: float = 0.0) -> float | None:
+    """Time of the first event of that name at or after from_s, s; None: no such event."""
     times_s = (time_us / 1e6 for time_us, event, _ in run.timeline if event == name)
     return next((time_s for time_s in times_s if time_s >= from_s - 1e-6), None)
 
 
-def _moment_s(moment, run, from_s=0.0):
-    """Seconds of a moment at or after from_s. Raises NeverCame."""
+def _moment_s(moment: str | float, run: Run, from_s: float = 0.0) -> float:
+    """Time of a moment at or after from_s, s. Raises NeverCame."""
     found_s = _event_s(moment, run, from_s) if isinstance(moment, str) else float(moment)
     if found_s is None:
         raise NeverCame(moment)
     return found_s
 
 
-def _name(moment):
+def _name(moment: str | float) -> str:
     return moment if isinstance(moment, str) else f"{moment:g} s"
 
 
-def _within(expect, run, what, find):
-    """Judge what find(from_s) finds: it must come ms_min .. ms_max after the moment `after`."""
+def _within(
+    expect: dict, run: Run, name: str, find: Callable[[float], float | None]
+) -> tuple[bool, str]:
+    """Judge the time of find(from_s): ms_min .. ms_max after the moment `after`."""
     after_s = _moment_s(expect["after"], run)
     found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
-    text = f"{what} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
+    text = f"{name} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
     if found_s is None:
         return False, f"{text}: never came"
     late_ms = (found_s - after_s) * 1000.0
     return _in_time(late_ms, expect), f"{text}: {late_ms:.1f} ms"
 
 
-def _in_time(late_ms, expect):
-    return expect["ms_min"] - DOUBT_ms <= late_ms <= expect["ms_max"] + DOUBT_ms
+def _in_time(late_ms: float, expect: dict) -> bool:
+    return expect["ms_min"] - ROUNDING_ms <= late_ms <= expect["ms_max"] + ROUNDING_ms
 
 
-def _trip(expect, run, doc):
+def _trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     scope = expect["scope"]
     times_s = [
         trip["t_s"]
@@ -119,12 +124,12 @@ def _trip(expect, run, doc):
     )
 
 
-def _event(expect, run, doc):
+def _event(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     name = expect["event"]
     return _within(expect, run, name, lambda from_s: _event_s(name, run, from_s))
 
 
-def _no_trip(expect, run, doc):
+def _no_trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     allowed = expect["except"] or ()
     other = [
         f"row {trip['stage']} {trip['scope']} at {trip['t_s']:.2f} s"
@@ -135,8 +140,8 @@ def _no_trip(expect, run, doc):
     return not other, f"{names}: {', '.join(other[:4]) or 'none'}"
 
 
-def _order(expect, run, doc):
-    """Each event must come ms_min .. ms_max after the one before it (ms_max 600 s unless given)."""
+def _order(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+    """Each event must come ms_min .. ms_max after the one before it."""
     at_s, times_s = _moment_s(expect["after"], run), []
     what = ", then ".join(expect["events"])
     for name in expect["events"]:
@@ -152,7 +157,7 @@ def _order(expect, run, doc):
     )
 
 
-def _never(expect, run, doc):
+def _never(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     from_s = _moment_s(expect["after"], run)
     until, text = expect["until"], f"no {expect['event']} after {_name(expect['after'])}"
     until_s = float("inf")
@@ -164,7 +169,7 @@ def _never(expect, run, doc):
     return ok, f"{text}: {'none' if ok else f'at {found_s:.3f} s'}"
 
 
-def _state(expect, run, doc):
+def _state(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     at, times_us = expect["at"], run.rows["t_us"]
     at_us = times_us[-1] if at is None else _moment_s(at, run) * 1e6
     place = max(0, int(times_us.searchsorted(at_us, "right")) - 1)
@@ -172,7 +177,7 @@ def _state(expect, run, doc):
     return found == expect["is"], f"{expect['is']} at {'end' if at is None else _name(at)}: {found}"
 
 
-def _reaction(expect, run, doc):
+def _reaction(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
     value = doc["reaction_ms"].get(expect["name"])
     text = f"reaction {expect['name']} {expect['ms_min']:g} .. {expect['ms_max']:g} ms"
     if value is None:
@@ -180,8 +185,8 @@ def _reaction(expect, run, doc):
     return expect["ms_min"] <= value <= expect["ms_max"], f"{text}: {value:.1f} ms"
 
 
-def _quantity(expect, run, doc):
-    """All samples from `after` + ms_from to `until` (the end unless given) lie in low .. high."""
+def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+    """All samples from `after` + ms_from to `until` (default: the end) lie in low .. high."""
     times_us, name, until = run.rows["t_us"], expect["name"], expect["until"]
     from_s = _moment_s(expect["after"], run)
     until_us = times_us[-1] if until is None else _moment_s(until, run, from_s) * 1e6
@@ -195,8 +200,8 @@ def _quantity(expect, run, doc):
     return expect["low"] <= low and high <= expect["high"], f"{text}: {low:.0f} .. {high:.0f}"
 
 
-def _figure(expect, run, doc):
-    """A figure of the JSON document, its path with dots: swing_2s_pct.reduction."""
+def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
+    """A figure of the JSON document; `key` is its path with dots: swing_2s_pct.reduction."""
     value = doc
     for key in expect["key"].split("."):
         value = value.get(key) if isinstance(value, dict) else None

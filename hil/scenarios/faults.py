@@ -1,17 +1,18 @@
-"""What a scenario can do to the cabinet at a given time, and the clockwork that does it.
+"""Actions of a scenario, and the clockwork that applies them at their times.
 
-An action acts on a World: the plant (plant_actions.py), the devices by name (io_1 gas_1 ups
-meter_grid pcs_1 bms_1 ...), the wires by bus name (can0 pcs io meter_grid ...), and the
-controller's process. Numbers count from 1.
+An action acts on a World: plant (plant_actions.py), devices by name (io_1 gas_1 ups meter_grid
+pcs_1 bms_1 ...), wires by bus name (can0 pcs io meter_grid ...), controller. Numbers count from 1.
 """
 
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from controller.core import hint_codes
 from hil.plant.cabinet import CONTACTS
 from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
+from hil.scenarios.world import World
 from hil.wires.virtual import Noise
 
 NEVER_US = 1 << 62
@@ -20,30 +21,28 @@ _PERMILLE = Entry(NUMBER, 0, 0, 1000)
 NOISE = ("garbage_permille", "flip_permille", "drop_permille", "forged_permille")
 
 
-class World(NamedTuple):
-    """Everything an action may touch.
+class Action(NamedTuple):
+    """One action. label: its name on the timeline; by default that of the action."""
 
-    controller has kill(), start(), stall(ms), spoil_store(), store_other_image(), reset(kind),
-    run_request(on) and hint(...).
-    """
+    at_us: int
+    do: str
+    label: str
+    arguments: dict
 
-    plant: object
-    devices: dict
-    wires: dict
-    controller: object
+    def detail(self) -> str:
+        """The arguments as text."""
+        return " ".join(f"{key}={value}" for key, value in self.arguments.items())
 
 
-def _named(things, kind, name):
+def _named(things: dict[str, Any], kind: str, name: str) -> Any:
     if name not in things:
-        raise ValueError(f"no {kind} {name!r}, there are {', '.join(sorted(things))}")
-    # A pty wire paces its bytes with a VirtualSerial of its own, which is where the faults are.
+        raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(sorted(things))}")
+    # The faults of a pty wire are in its VirtualSerial.
     return getattr(things[name], "line", things[name])
 
 
-def _set_fault(things, kind, name, fault, value):
-    """Set an existing attribute to a value of its own type (TOML has no sets, and keys of tables
-    are texts).
-    """
+def _set_fault(things: dict[str, Any], kind: str, name: str, fault: str, value: Any) -> None:
+    """Set an existing attribute. The value is converted: TOML has no sets and no integer keys."""
     thing = _named(things, kind, name)
     if not hasattr(thing, fault):
         raise ValueError(f"{kind} {name} has no fault {fault!r}")
@@ -57,7 +56,7 @@ def _set_fault(things, kind, name, fault, value):
     setattr(thing, fault, value)
 
 
-def _set_noise(world, a):
+def _set_noise(world: World, a: dict[str, Any]) -> None:
     share = {key: a.get(key, 0) for key in NOISE}
     _named(world.wires, "bus", a["bus"]).noise = (
         Noise(a["seed"], **share) if any(share.values()) else None
@@ -73,7 +72,7 @@ _HINT = {
 }
 
 
-def _hint(world, a):
+def _hint(world: World, a: dict[str, Any]) -> None:
     kind, quantity = (
         _code(hint_codes.KINDS, a["kind"]),
         _code({0: "", **hint_codes.QUANTITIES}, a["quantity"]),
@@ -83,7 +82,7 @@ def _hint(world, a):
     world.controller.hint(a["source"], kind, quantity, a["value_W"], round(a["valid_s"] * 1000))
 
 
-def _code(names, wanted):
+def _code(names: dict[int, str], wanted: str) -> int:
     return next(code for code, name in names.items() if name == wanted)
 
 
@@ -137,30 +136,32 @@ ACTIONS = {
 
 
 class Clockwork:
-    """Applies a scenario's actions at their times. Cheap to ask: one comparison while nothing is
-    due.
-    """
+    """Applies a scenario's actions at their times; one comparison while nothing is due."""
 
-    def __init__(self, actions, world, mark=None):
-        """actions: scenario.Action in order of time; mark(time_us, name, detail) tells the observer
-        the label and, if that is another, the action's own name.
+    def __init__(
+        self,
+        actions: Iterable[Action],
+        world: World,
+        mark: Callable[[int, str, str], None] | None = None,
+    ) -> None:
+        """actions: in order of time; mark(time_us, name, detail): gets the label of
+        each action, and its name if that differs.
         """
         self._world, self._actions = world, deque(actions)
         self._mark = mark or (lambda time_us, label, detail: None)
         self._look()
 
-    def _look(self):
+    def _look(self) -> None:
         self.next_us = self._actions[0].at_us if self._actions else NEVER_US
 
-    def apply(self, now_us):
-        """Do what is due; returns the actions done (an empty tuple nearly always)."""
+    def apply(self, now_us: int) -> Sequence[Action]:
+        """Apply the due actions. Returns these actions."""
         if now_us < self.next_us:
             return ()
         done = []
         while self.next_us <= now_us:
             action = self._actions.popleft()
-            # The mark comes first: what the action causes at the same instant must not seem to come
-            # before it.
+            # The mark comes first, because the action may cause events at the same time.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)
@@ -168,8 +169,8 @@ class Clockwork:
             self._look()
         return done
 
-    def upcoming(self):
-        """Words for the screen: the next action and when, None when all is done."""
+    def upcoming(self) -> str | None:
+        """Text for the screen: the next action with its time; None: no action is left."""
         if not self._actions:
             return None
         return f"{self._actions[0].label} at {self.next_us / 1e6:g} s"

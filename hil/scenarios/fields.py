@@ -1,26 +1,17 @@
-"""Keys of the tables of a scenario: what kind of value each has, its range or choices, and its
-default.
-"""
+"""Keys of a scenario's tables: kind of value, range or choices, default."""
 
 from typing import NamedTuple
 
-BOOL, INTEGER, NUMBER, TEXT, ANY = (
-    "true or false",
-    "a whole number",
-    "a number",
-    "a text",
-    "a value",
-)
+BOOL, INTEGER, NUMBER = "true or false", "a whole number", "a number"
+TEXT, ANY = "a text", "a value"
 REQUIRED = object()
 
 
 class Entry(NamedTuple):
-    """One key of a table: what kind of value, its range or choices, and its default (REQUIRED =
-    none).
-    """
+    """One key of a table. default: REQUIRED for none; low, high: both or neither."""
 
     kind: str
     default: object
-    low: float = None
-    high: float = None
-    choices: tuple = ()
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()

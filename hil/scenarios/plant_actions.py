@@ -1,16 +1,21 @@
-"""What a scenario can do to the plant: for every row of the matrix something that makes its signal
-come over a wire.
+"""Actions on the plant. For every row of the matrix, an action makes its signal come over a wire.
 
 {name: (its keys, function of (world, arguments))}. Racks, modules, cells, units and detectors count
 from 1. A fault stays until it is repaired.
 """
 
 import functools
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from hil.plant import contactors
-from hil.plant.bus import FaultLoad
+from hil.plant.bus import Bus, FaultLoad
 from hil.plant.cabinet import DETECTORS
+from hil.plant.rack import Rack
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.scenarios.world import World
+
+Act = Callable[[World, dict[str, Any]], object]  # of (world, arguments)
 
 ON = {"on": Entry(BOOL, True)}
 _RACK = {"rack": Entry(INTEGER, REQUIRED, 1, 16)}
@@ -21,7 +26,7 @@ _UNIT = {"unit": Entry(INTEGER, 1, 1, 16)}
 _EITHER = {"detector": Entry(INTEGER, None, 1, 2)}
 _WHICH = {"detector": Entry(TEXT, REQUIRED, choices=DETECTORS)}
 _RATE = {"rate_K_per_s": Entry(NUMBER, 0, 0, 100)}
-# A 400 A fuse for the DC side of converters: about 1e6 A2s (order of magnitude).
+# Default: a 400 A fuse for the DC side of converters, order of magnitude.
 _FUSE = {"fuse_A2s": Entry(NUMBER, 1e6, 1, 1e12)}
 _GASES = {"both": (0, 1), "hydrogen": (0,), "carbon_monoxide": (1,)}
 _STATES = {
@@ -33,117 +38,117 @@ _STATES = {
 }
 
 
-def _number(count, what, number):
-    """Index of the thing with this number."""
+def _index(count: int, kind: str, number: int) -> int:
+    """Index of the rack, module, ... with this number. ValueError: no such number."""
     if number > count:
-        raise ValueError(f"{what} {number}: there are {count}")
+        raise ValueError(f"{kind} {number}: allowed 1 to {count}")
     return number - 1
 
 
-def _rack(world, a):
+def _rack(world: World, a: dict[str, Any]) -> Rack:
     racks = world.plant.racks
-    return racks[_number(len(racks), "rack", a["rack"])]
+    return racks[_index(len(racks), "rack", a["rack"])]
 
 
-def _module(world, a):
+def _module(world: World, a: dict[str, Any]) -> int:
     modules = len(_rack(world, a).temperatures_degC)
-    return _number(modules, f"rack {a['rack']} module", a["module"])
+    return _index(modules, f"rack {a['rack']} module", a["module"])
 
 
-def _cell(world, a):
-    return _number(world.plant.config.cells_per_module, "cell", a["cell"])
+def _cell(world: World, a: dict[str, Any]) -> int:
+    return _index(world.plant.config.cells_per_module, "cell", a["cell"])
 
 
-def _bus(world, a):
+def _bus(world: World, a: dict[str, Any]) -> Bus:
     buses = world.plant.buses
-    return buses[_number(len(buses), "unit", a["unit"])]
+    return buses[_index(len(buses), "unit", a["unit"])]
 
 
-def _either(a):
-    """Indices of the detectors meant."""
+def _detectors(a: dict[str, Any]) -> tuple[int, ...]:
+    """Indices of the selected detectors."""
     return (0, 1) if a["detector"] is None else (a["detector"] - 1,)
 
 
-def _put(part, name, value, world):
-    """Set the attribute `name` of a part of the plant; its contacts show it at once."""
+def _put(part: object, name: str, value: bool, world: World) -> None:
+    """Set the attribute `name` of a part of the plant, and refresh the contacts."""
     setattr(part, name, value)
     world.plant.publish()
 
 
-def _switch(path, key="on", inverted=False):
+def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[dict[str, Entry], Act]:
     """An action that sets the attribute at `path` of the plant to the argument `key`."""
     *parts, name = path.split(".")
 
-    def act(world, a):
+    def act(world: World, a: dict[str, Any]) -> None:
         _put(functools.reduce(getattr, parts, world.plant), name, a[key] != inverted, world)
 
     return {key: Entry(BOOL, True)}, act
 
 
-def _of_rack(path):
+def _of_rack(path: str) -> tuple[dict[str, Entry], Act]:
     """An action that sets an attribute of a rack or of a part of it to the argument `on`."""
     part, name = path.split(".")
     return _RACK | ON, lambda world, a: setattr(getattr(_rack(world, a), part), name, a["on"])
 
 
-def _estop(world, channels, closed):
+def _estop(world: World, channels: Iterable[int], closed: bool) -> None:
     for channel in channels:
         world.plant.relays.estop_closed[channel] = closed
     world.plant.publish()
 
 
-def _smoke(world, a):
-    for detector in _either(a):
+def _smoke(world: World, a: dict[str, Any]) -> None:
+    for detector in _detectors(a):
         world.plant.air.test_smoke[detector] = a["on"]
     world.plant.air.stir()
 
 
-def _leak(world, a):
+def _leak(world: World, a: dict[str, Any]) -> None:
     world.plant.climate.leak(a["on"])
     world.plant.publish()
 
 
-def _heat(world, a):
+def _heat(world: World, a: dict[str, Any]) -> None:
     rack = _rack(world, a)
     count = len(rack.temperatures_degC)
     for module in range(count) if a["module"] is None else (_module(world, a),):
         rack.heat(module, a["degC"], a["rate_K_per_s"])
 
 
-def _spread(world, a):
-    """The module becomes so much warmer than the coldest of its rack is now."""
+def _spread(world: World, a: dict[str, Any]) -> None:
+    """Heat the module to `kelvin` above the present temperature of the rack's coldest module."""
     rack = _rack(world, a)
     wanted_degC = min(rack.temperatures_degC) + a["kelvin"]
     rack.heat(_module(world, a), wanted_degC, a["rate_K_per_s"])
 
 
-def _heat_end(world, a):
+def _heat_end(world: World, a: dict[str, Any]) -> None:
     rack = _rack(world, a)
     for module in range(len(rack.temperatures_degC)):
         rack.heat(module, None, 0.0)
 
 
-def _runaway(world, a):
+def _runaway(world: World, a: dict[str, Any]) -> None:
     heater_K_per_s = a["heater_K_per_min"] / 60.0 or None
     _rack(world, a).start_runaway(
         _module(world, a), _cell(world, a), heater_K_per_s, a["from_degC"]
     )
 
 
-def _offset(world, a, offset_mV, over_s=0.0):
+def _offset(world: World, a: dict[str, Any], offset_mV: float, over_s: float = 0.0) -> None:
     _rack(world, a).offset_cell(offset_mV / 1000.0, _module(world, a), _cell(world, a), over_s)
 
 
-def _insulation(world, a):
+def _insulation(world: World, a: dict[str, Any]) -> None:
     rack = _rack(world, a)
     rack.insulation_kohm, rack.insulation_slope_kohm_per_s = a["kohm"], a["kohm_per_s"]
 
 
-def _sensor_zero(world, a):
+def _sensor_zero(world: World, a: dict[str, Any]) -> None:
     _rack(world, a).stick_sensor(_module(world, a), 0.0 if a["on"] else None)
 
 
-def _excess(world, a):
+def _excess(world: World, a: dict[str, Any]) -> None:
     load = FaultLoad(current_A=a["current_A"], fuse_A2s=a["fuse_A2s"]) if a["current_A"] else None
     _bus(world, a).fault = load
 
@@ -164,11 +169,11 @@ CABINET_ACTIONS = {
     "supervision_lost": _switch("supervised", inverted=True),
     "gas": (
         {"lfl_pct": Entry(NUMBER, REQUIRED, 0, 100)} | _EITHER,
-        lambda world, a: world.plant.air.cap("gas", a["lfl_pct"], _either(a)),
+        lambda world, a: world.plant.air.cap("gas", a["lfl_pct"], _detectors(a)),
     ),
     "offgas": (
         {"ppm": Entry(NUMBER, REQUIRED, 0, 20_000)} | _EITHER,
-        lambda world, a: world.plant.air.cap("vapour", a["ppm"], _either(a)),
+        lambda world, a: world.plant.air.cap("vapour", a["ppm"], _detectors(a)),
     ),
     "toxic": (
         {

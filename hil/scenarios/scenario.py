@@ -1,20 +1,19 @@
-"""Scenario files: schema, strict loader, and the constant and stepped loads a scenario may bring
-itself.
+"""Scenario files: schema, strict loader, and the stepped load.
 
-A scenario is one TOML file in hil/scenarios: name, title, duration_s, seed, [load], [[action]],
-[[expect]]. Every key is checked when it is loaded; the first mistake is one line that names the
-file, the place, what is allowed and the nearest right key. README.md beside this file lists all
-keys.
+A scenario is one TOML file: name, title, duration_s, seed, [load], [[action]], [[expect]]. The
+loader checks every key. The message about the first mistake names file, place, allowed values and
+the nearest right key. SCENARIO.md lists all keys.
 """
 
 import difflib
 import tomllib
 from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hil.scenarios import expectations
-from hil.scenarios.faults import ACTIONS
+from hil.scenarios.faults import ACTIONS, Action
 from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 
 FOLDER = Path(__file__).parent
@@ -60,28 +59,11 @@ _TYPES = {
 
 
 class ScenarioError(ValueError):
-    """One line: file, place, what is wrong, what is allowed."""
-
-
-class Action(NamedTuple):
-    """Something done at a time. label: its name on the timeline (the action's own name unless
-    given).
-    """
-
-    at_us: int
-    do: str
-    label: str
-    arguments: dict
-
-    def detail(self):
-        """The arguments in words."""
-        return " ".join(f"{key}={value}" for key, value in self.arguments.items())
+    """A wrong scenario: one line with file, place, mistake and allowed values."""
 
 
 class Scenario(NamedTuple):
-    """A loaded scenario; load is a dict with `kind` (of LOADS); actions in order of time; expects:
-    checked dicts.
-    """
+    """A loaded scenario. load: has `kind` (of LOADS); actions: in order of time."""
 
     name: str
     title: str
@@ -93,18 +75,18 @@ class Scenario(NamedTuple):
     expects: tuple
 
 
-def names(folder=FOLDER):
+def names(folder: str | Path = FOLDER) -> list[str]:
     """The names of all scenarios in the folder, sorted."""
     return sorted(path.stem for path in Path(folder).glob("*.toml"))
 
 
-def load(name, folder=FOLDER):
-    """Scenario by name or by path of a *.toml file. Raises ScenarioError."""
+def load(name: str, folder: str | Path = FOLDER) -> Scenario:
+    """The scenario of this name, or of a path to a *.toml file. Raises ScenarioError."""
     path = Path(name) if name.endswith(".toml") else Path(folder) / f"{name}.toml"
     known = names(folder)
     if not path.is_file() or not name.endswith(".toml") and name not in known:
         raise ScenarioError(
-            f"no scenario {name!r}{_nearest(name, known)}; there are {', '.join(known)}"
+            f"no scenario {name!r}{_nearest(name, known)}; allowed: {', '.join(known)}"
         )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -113,14 +95,12 @@ def load(name, folder=FOLDER):
     return parse(table, path.name, path.stem)
 
 
-def parse(table, where, stem=None):
-    """Scenario from a parsed TOML table; `where` begins every complaint; name must equal stem when
-    given.
-    """
+def parse(table: dict[str, Any], where: str, stem: str | None = None) -> Scenario:
+    """Scenario from a parsed TOML table. where: begin of every message; stem: the only name."""
     top = checked(table, SCENARIO, where)
     if stem is not None and top["name"] != stem:
         raise ScenarioError(
-            f"{where}: name is {top['name']!r}, must be {stem!r} as the file is called"
+            f"{where}: name is {top['name']!r}, must be {stem!r}, the name of the file"
         )
     actions = [
         _action(entry, f"{where}: action {number}") for number, entry in enumerate(top["action"], 1)
@@ -128,7 +108,7 @@ def parse(table, where, stem=None):
     for action in actions:
         if action.at_us > top["duration_s"] * 1e6:
             at = f"{action.label} at {action.at_us / 1e6:g} s"
-            raise ScenarioError(f"{where}: {at}, the run ends at {top['duration_s']:g} s")
+            raise ScenarioError(f"{where}: {at}, but the run ends at {top['duration_s']:g} s")
     moments = {name for action in actions for name in (action.label, action.do)} | set(
         expectations.EVENTS
     )
@@ -148,7 +128,7 @@ def parse(table, where, stem=None):
     )
 
 
-def _action(entry, where):
+def _action(entry: dict[str, Any], where: str) -> Action:
     do = _value(entry, "do", ACTION["do"], where)
     values = checked(entry, ACTION | ACTIONS[do][0], where)
     return Action(
@@ -156,7 +136,7 @@ def _action(entry, where):
     )
 
 
-def _expect(entry, where, moments):
+def _expect(entry: dict[str, Any], where: str, moments: set[str]) -> dict[str, Any]:
     what = Entry(TEXT, REQUIRED, choices=tuple(expectations.KINDS))
     known = expectations.KINDS[_value(entry, "what", what, where)][0]
     values = checked(entry, {"what": what} | known, where)
@@ -164,14 +144,13 @@ def _expect(entry, where, moments):
         for value in values[key] if field.kind == MOMENTS and values[key] else [values[key]]:
             if field.kind in (MOMENT, MOMENTS) and isinstance(value, str) and value not in moments:
                 raise ScenarioError(
-                    f"{where}: {key} = {value!r} is neither an action of this "
-                    f"scenario nor an event"
+                    f"{where}: {key} = {value!r} is neither an action of this scenario nor an event"
                     f"{_nearest(value, moments)}"
                 )
     return values
 
 
-def _load(table, where):
+def _load(table: dict[str, Any], where: str) -> dict[str, Any]:
     field = Entry(TEXT, REQUIRED, choices=tuple(LOADS))
     kind = _value(table, "kind", field, where)
     values = checked(table, {"kind": field} | LOADS[kind], where)
@@ -188,10 +167,8 @@ def _load(table, where):
     return values
 
 
-def checked(table, fields, where):
-    """A dict with every field of `fields`, defaults filled in; anything unknown or out of range is
-    a ScenarioError.
-    """
+def checked(table: dict[str, Any], fields: dict[str, Entry], where: str) -> dict[str, Any]:
+    """A dict with every key of `fields` or its default. ScenarioError: unknown key, bad value."""
     for key in table:
         if key not in fields:
             raise ScenarioError(
@@ -200,8 +177,8 @@ def checked(table, fields, where):
     return {key: _value(table, key, field, where) for key, field in fields.items()}
 
 
-def _value(table, key, field, where):
-    """Value of a key of the table; what decides about further keys is asked for first."""
+def _value(table: dict[str, Any], key: str, field: Entry, where: str) -> Any:
+    """Checked value of a key of the table, or its default."""
     value = table.get(key, field.default)
     if value is REQUIRED:
         raise ScenarioError(f"{where}: {key} is missing, it must be {_allowed(field)}")
@@ -211,39 +188,39 @@ def _value(table, key, field, where):
     return value
 
 
-def _fits(value, field):
+def _fits(value: Any, field: Entry) -> bool:
     if not _is(value, field.kind) or field.choices and value not in field.choices:
         return False
     return field.low is None or field.low <= value <= field.high
 
 
-def _is(value, kind):
+def _is(value: object, kind: str) -> bool:
     if kind in (TABLES, MOMENTS, TEXTS):
         return isinstance(value, list) and all(
             isinstance(part, dict if kind == TABLES else str) for part in value
         )
     if isinstance(value, bool) and kind not in (BOOL, ANY):
-        return False  # in Python True is a number, in a scenario it is not
+        return False  # Python counts True as a number
     return isinstance(value, _TYPES[kind])
 
 
-def _allowed(field):
+def _allowed(field: Entry) -> str:
     if field.choices:
         return "one of " + ", ".join(field.choices)
     return field.kind if field.low is None else f"{field.kind} in {field.low:g} .. {field.high:g}"
 
 
-def _nearest(word, known):
+def _nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(known), 1, 0.5)
     return f", did you mean {close[0]!r}" if close else ""
 
 
-def step_load(steps_kW):
-    """The load of kind "steps": a function of t_s that gives W; each step holds until the next."""
+def step_load(steps_kW: list[list[float]]) -> Callable[[float], float]:
+    """The load of kind "steps", t_s -> W; each step holds until the next."""
     times_s = [step[0] for step in steps_kW]
     powers_W = [step[1] * 1000.0 for step in steps_kW]
 
-    def power_W(t_s):
+    def power_W(t_s: float) -> float:
         return powers_W[max(0, bisect_right(times_s, t_s) - 1)]
 
     return power_W

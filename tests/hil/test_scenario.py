@@ -69,11 +69,11 @@ def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
 MISTAKES = """
 titel = "X"; x.toml: unknown key 'titel', did you mean 'title'; allowed: name, title
 name; x.toml: name is missing, it must be a text
-name = "y"; x.toml: name is 'y', must be 'x' as the file is called
+name = "y"; x.toml: name is 'y', must be 'x', the name of the file
 duration_s = 0.9; x.toml: duration_s = 0.9 must be a number in 1 .. 604800
 duration_s = 604801; must be a number in 1 .. 604800
 duration_s = true; x.toml: duration_s = True must be a number
-duration_s = 29.9; x.toml: gas at 30 s, the run ends at 29.9 s
+duration_s = 29.9; x.toml: gas at 30 s, but the run ends at 29.9 s
 seed = 1.5; seed = 1.5 must be a whole number
 soc_pct = 96; soc_pct = 96 must be a number in 5 .. 95
 expect; expect is missing
@@ -99,7 +99,7 @@ load.steps_kW = []; steps_kW must be
 
 
 @pytest.mark.parametrize("line", MISTAKES.strip().splitlines())
-def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(line):
+def test_a_mistake_is_one_line_with_its_place_and_the_allowed_values(line):
     given, _, words = line.partition("; ")
     path, _, value = given.partition(" = ")
     wrong = changed(path, inline(f"v = {value}")["v"] if value else None)
@@ -109,7 +109,7 @@ def test_a_mistake_is_one_line_that_says_where_and_what_is_allowed(line):
 
 
 def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
-    words = "'estop_brigded', did you mean 'estop_bridged'; there are"
+    words = "'estop_brigded', did you mean 'estop_bridged'; allowed: "
     with pytest.raises(scenario.ScenarioError, match=words):
         scenario.load("estop_brigded")
     (tmp_path / "bad.toml").write_text("name = ")
@@ -211,8 +211,8 @@ def test_device_and_wire_faults_and_noise():
     for entry, words in (
         (f'{fault}"silnt"', "has no fault 'silnt'"),
         (f'{fault}"silent", value = 1', "silent = 1 must be true or false"),
-        (fault.replace("io_1", "io_9") + '"silent"', "no device 'io_9', there are io_1"),
-        (f'{cut}"pcs"', "no bus 'pcs', there are io"),
+        (fault.replace("io_1", "io_9") + '"silent"', "no device 'io_9'; allowed: io_1"),
+        (f'{cut}"pcs"', "no bus 'pcs'; allowed: io"),
     ):
         with pytest.raises(ValueError, match=words):
             do(a_world, entry)

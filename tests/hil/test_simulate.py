@@ -47,7 +47,7 @@ def test_a_hint_is_in_the_image_of_the_next_tick_and_lost_on_a_dead_controller()
     core = virtual.controller.cabinet.core
     virtual.step()
     assert list(core.inp[core.layout.inputs : core.layout.inputs + 6]) == [2, 3, 4, 9000, 1500, 0]
-    with pytest.raises(ValueError, match="no source 'ems', there are scheduler, site_ems"):
+    with pytest.raises(ValueError, match="no source 'ems'; allowed: scheduler, site_ems"):
         virtual.controller.hint("ems", 3, 4, 9000, 1500)
     virtual.controller.kill()
     virtual.controller.hint("site_ems", 3, 4, 9000, 1500)
@@ -109,7 +109,7 @@ def test_a_killed_controller_is_silent_and_deaf_and_the_hardware_lets_go():
     assert virtual.recorder.rows()["state"][-1] == s.INHIBITED
 
 
-def test_a_controller_that_is_started_again_or_stood_still_notices():
+def test_a_restarted_or_stalled_controller_notices():
     for spoiled, found in (((), ["44c"]), ((action(5.5, "store_spoil"),), ["44d", "58"])):
         kill, start = action(5, "controller_kill"), action(6, "controller_start")
         virtual = rig(actions=[kill, *spoiled, start]).run(8)
@@ -146,7 +146,7 @@ def run_state(virtual):
     return s.STATES[virtual.controller.cabinet.core.out[s.STATE]], stages(virtual)
 
 
-def test_a_start_goes_on_or_is_ended_by_withdrawn_evidence():
+def test_a_start_continues_or_ends_with_the_start_checklist():
     site = configuration.load(PYLONTECH)
     virtual = VirtualRig(site, lambda t_s: 10_000.0, 1, (), {"soc": 0.55})
     assert run_state(virtual.run(10)) == ("running", [])

@@ -185,7 +185,7 @@ def test_each_toxic_gas_has_its_register(gas, ppm):
 @cases("""action group
     "device_fault device='climate' fault='status_bits' value=2"  s.G_CLIMATE
     "ups_invalid"  s.G_UPS""")
-def test_what_a_monitor_does_not_know_ages(action, group):
+def test_a_value_unknown_to_its_monitor_ages(action, group):
     site = Site().close()
     site.taken()
     do(site, action)
@@ -217,9 +217,10 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
 
 
 @cases("""action words
-    "heat rack=3 degC=50"  "rack 3: there are 2" | "short_circuit unit=2"  "unit 2: there are 1"
-    "cool rack=1 module=16"  "rack 1 module 16: there are 15"
-    "cell_drop rack=1 cell=17"  "cell 17: there are 16" """)
+    "heat rack=3 degC=50"  "rack 3: allowed 1 to 2"
+    "short_circuit unit=2"  "unit 2: allowed 1 to 1"
+    "cool rack=1 module=16"  "rack 1 module 16: allowed 1 to 15"
+    "cell_drop rack=1 cell=17"  "cell 17: allowed 1 to 16" """)
 def test_a_place_that_does_not_exist_is_one_line(action, words):
     with pytest.raises(ValueError, match=f"^{words}$"):
         do(Site(), action)

@@ -1,0 +1,42 @@
+"""The World of an action: plant, devices, wires and controller."""
+
+from typing import Any, NamedTuple, Protocol
+
+from hil.plant.cabinet import CabinetPlant
+
+
+class Controller(Protocol):
+    """The controller under test: VirtualController or RemoteController."""
+
+    def kill(self) -> None:
+        """kill -9."""
+
+    def start(self) -> None:
+        """Start again after a kill."""
+
+    def stall(self, duration_ms: int) -> None:
+        """Pause for duration_ms."""
+
+    def spoil_store(self) -> None:
+        """Make both copies of the store unreadable."""
+
+    def store_other_image(self) -> None:
+        """Store the approval of another limit image."""
+
+    def reset(self, by: str) -> None:
+        """Request a reset by "remote" or "key"."""
+
+    def run_request(self, on: bool) -> None:
+        """Request running or a controlled stop."""
+
+    def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
+        """Send a hint of the source."""
+
+
+class World(NamedTuple):
+    """Everything that an action may change."""
+
+    plant: CabinetPlant
+    devices: dict[str, Any]
+    wires: dict[str, Any]
+    controller: Controller
