@@ -1,7 +1,8 @@
-"""RMS power of load, grid and battery of a run in the bands that `firebreak status` has.
+"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`.
 
-The powers are the plant's own, tick by tick, as the mean over windows of a minute that overlap by
-half. As at the cabinet, a band is observable up to a third of the rate of the load meter.
+The powers are the plant's true powers, tick by tick. The result is the mean over windows of a
+minute that overlap by half. As at a cabinet, a band is observable up to a third of the rate of the
+load meter.
 """
 
 import numpy as np
@@ -13,8 +14,9 @@ WINDOW_STEPS = round(bands.WINDOW_MS / 1000 / STEP_S)
 
 
 def of_run(rows: np.ndarray, sample_ms: int) -> dict:
-    """As controller.state.bands.Samples.facts, of rows of recorder.SAMPLE. sample_ms: how often the
-    load meter has a new value.
+    """Same dict as controller.state.bands.Samples.facts, from rows of recorder.SAMPLE.
+
+    sample_ms: period of new values of the load meter.
     """
     t_s = rows["t_us"] / 1e6
     even_s = np.arange(t_s[0], t_s[-1], STEP_S) if len(rows) else np.empty(0)
@@ -30,7 +32,7 @@ def of_run(rows: np.ndarray, sample_ms: int) -> dict:
 
 
 def _powers(values_W: np.ndarray) -> np.ndarray:
-    """Mean square per frequency, as spectrum.powers defines it, in the mean of the windows."""
+    """Mean square per frequency, as in spectrum.powers, averaged over the windows."""
     count = min(len(values_W), WINDOW_STEPS) // 2 * 2
     window = np.hanning(count + 2)[1:-1]
     windows = np.lib.stride_tricks.sliding_window_view(values_W, count)[:: max(1, count // 2)]

@@ -1,6 +1,7 @@
-"""The figures of a run, computed from its recorded rows, and the JSON document that holds them."""
+"""The figures of a run, computed from its recorded rows, and the JSON document with them."""
 
 import json
+import pathlib
 
 import numpy as np
 
@@ -8,15 +9,17 @@ from controller.core import reasons
 from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
 from hil.results import files
+from hil.results.recorder import Run
 from hil.results.swing import swing_W, window_means, worst_moment
 
-BEYOND_W = 500  # a dead band and a quantum of the set-point, and the meter's own error
+BEYOND_W = 500  # tolerance: dead band and quantum of the set-point, error of the meter
 
 
-def swing_2s_pct(rows):
+def swing_2s_pct(rows: np.ndarray) -> dict[str, float | None]:
     """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
-    the load's peak; reduction = 100 (1 - grid / load) percent. None where it is not defined (too
-    short, or a load that never moves).
+    the load's peak; reduction = 100 (1 - grid / load) percent.
+
+    None where a figure is not defined: the run is too short, or the load never moves.
     """
     swings_W = {
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
@@ -32,15 +35,13 @@ def swing_2s_pct(rows):
     return {"load": round(load, 3), "grid": round(grid, 3), "reduction": reduction}
 
 
-def delay_ms(rows):
-    """How long the battery follows behind the load: the lag at which its bends resemble the load's
-    most.
+def delay_ms(rows: np.ndarray) -> float | None:
+    """Delay of the battery behind the load: the lag with the best correlation of their bends.
 
-    Both are resampled on one grid. Bends (changes of changes) are correlated, not levels or
-    changes: the slow part of the load is left to the grid on purpose. It would make the battery
-    look quicker than it is. A parabola through the best lag and its neighbours gives a
-    fraction of a step. None when the load or the battery does not bend, or they are not alike
-    (correlation under 0.3).
+    Both are resampled on one grid. The function correlates bends (changes of changes), not levels
+    or changes. The controller leaves the slow part of the load to the grid, so levels would give a
+    too short delay. A parabola through the best lag and its neighbours gives a fraction of a step.
+    None: the load or the battery does not bend, or the correlation is below 0.3.
     """
     if len(rows) < 200:
         return None
@@ -61,15 +62,13 @@ def delay_ms(rows):
     return round((best + _peak_offset(scores, best)) * step_us / 1000.0, 1)
 
 
-def _bends(values):
-    steps = 25  # 0.5 s: drowns the meter's noise but keeps the edges
+def _bends(values: np.ndarray) -> np.ndarray:
+    steps = 25  # 0.5 s: removes the meter's noise and keeps the edges
     return values[2 * steps :] - 2.0 * values[steps:-steps] + values[: -2 * steps]
 
 
-def _peak_offset(scores, best):
-    """Where between -0.5 and 0.5 steps from `best` the top of the parabola through it and its
-    neighbours lies.
-    """
+def _peak_offset(scores: np.ndarray, best: int) -> float:
+    """Top of the parabola through `best` and its neighbours, -0.5 .. 0.5 steps from `best`."""
     if not 0 < best < len(scores) - 1:
         return 0.0
     before, top, after = scores[best - 1 : best + 2]
@@ -77,10 +76,8 @@ def _peak_offset(scores, best):
     return 0.5 * float((before - after) / curvature) if curvature < 0 else 0.0
 
 
-def energy_kWh(rows):
-    """{load, grid, discharged, charged}: energies of the run in kWh, each sample held until the
-    next.
-    """
+def energy_kWh(rows: np.ndarray) -> dict[str, float]:
+    """{load, grid, discharged, charged}: energies in kWh; each sample holds until the next."""
     hours = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 3.6e9
     battery_kW = rows["battery_W"] / 1000.0
     powers_kW = {
@@ -92,13 +89,11 @@ def energy_kWh(rows):
     return {name: round(float(np.dot(power_kW, hours)), 4) for name, power_kW in powers_kW.items()}
 
 
-def metrics(rows, from_us=None, to_us=None):
-    """Figures of the run: swing_W, worst_moment, swing_2s_pct, soc_pct, delay_ms, energy_kWh and
-    extremes.
+def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None = None) -> dict:
+    """Figures: swing_W, worst_moment, swing_2s_pct, soc_pct, delay_ms, energy_kWh, extremes.
 
-    from_us: leave out of swings, worst moment and delay what came before (say, until the limits
-    were open); the document says so. to_us: leave out of the delay what came after (the first trip:
-    a stop is not load tracking).
+    from_us: start of swings, worst moment and delay, for example when the limits were open. to_us:
+    end of the delay, for example the first trip, because a stop is not load tracking.
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
@@ -124,13 +119,15 @@ def metrics(rows, from_us=None, to_us=None):
     }
 
 
-def _highest(values):
+def _highest(values: np.ndarray) -> float | None:
     return round(float(values.max()), 1) if len(values) else None
 
 
-def held_back(rows, from_us, carried_W):
-    """{limited_s, overload} from from_us on. limited_s: {reason code: seconds at that limit};
-    overload: {s, W_max} by which the load was above carried_W, what connection and battery carry.
+def held_back(rows: np.ndarray, from_us: float, carried_W: float) -> dict:
+    """{limited_s, overload} from from_us on.
+
+    limited_s: {reason code: seconds at that limit}; overload: {s, W_max} of the load above
+    carried_W, the power that connection and battery can carry.
     """
     rows = rows[rows["t_us"] >= from_us]
     steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
@@ -147,8 +144,9 @@ def held_back(rows, from_us, carried_W):
 
 
 def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
-    """{window_ms, import: {limit_W, s, W_max}, export: ...}: how long and how far the grid's mean
-    over window_ms was beyond each limit. A shorter window would show each unannounced step.
+    """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the grid above each limit.
+
+    The excess is of the mean over window_ms; a shorter window would show each unannounced step.
     """
     found: dict = {"window_ms": window_ms}
     steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
@@ -168,11 +166,10 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
     return found
 
 
-def document(run, extra, from_us=None):
-    """The JSON document of a run, as a dict. Later versions only add keys.
+def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
+    """The JSON document of a run. Later versions only add keys.
 
-    run: hil.results.recorder.Run; extra: further keys (seed, host, versions, speed ...) and the
-    totals of its `hints`.
+    extra: further keys (seed, host, versions, speed ...) and the totals of its `hints`.
     """
     hints = dict.fromkeys(TOTALS, 0) | extra.pop("hints", {})
     return {
@@ -190,8 +187,8 @@ def document(run, extra, from_us=None):
     }
 
 
-def write_json(path, doc):
-    """Write the document, readable and with a final newline; NaN is an error, not a value."""
+def write_json(path: str | pathlib.Path, doc: dict) -> None:
+    """Write the document, indented. ValueError: a figure is NaN."""
     text = json.dumps(doc, indent=1, allow_nan=False)
     with files.naming(path), open(path, "w", encoding="ascii") as file:
         file.write(text + "\n")

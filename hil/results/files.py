@@ -1,16 +1,18 @@
-"""Files that a run writes: a full disk is reported with the name of the file."""
+"""Output files: a full disk is reported with the name of the file."""
 
 import contextlib
 import errno
+import pathlib
+from collections.abc import Iterator
 
 
 class DiskFullError(OSError):
-    """One line: the file, and that the disk is full."""
+    """The disk is full; one line with the name of the file."""
 
 
 @contextlib.contextmanager
-def naming(path):
-    """Context for writing `path`. Raises DiskFullError where an OSError would not name the file."""
+def naming(path: str | pathlib.Path) -> Iterator[None]:
+    """Context for writing `path`. DiskFullError: names the file, unlike Python's OSError."""
     try:
         yield
     except OSError as error:

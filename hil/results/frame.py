@@ -1,40 +1,43 @@
 """The content of the rig's live screen: 80 x 24 and larger, lines of plain ASCII.
 
-The view is a dict. An absent value is shown as `-`. Its keys are title, load_name, mode ("real
-time" / "virtual time"), speed, elapsed_s, duration_s, state (name), grid_W, load_W, battery_W,
-setpoint_W, request_W, request_by, limit (code, sentence) or None, charge_W_max, discharge_W_max,
-racks [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)], armed,
-not_fitted, rows_tripped, rows_warning (numbers of rows), tripped [(stage, sentence, scope, since_s,
-reset)] of every stage that stands, with reset "self", "remote" or "key", links {name: text},
-tick_ms, ticks, missed, late_us (p50, p99, max), next_action; headline, worst, load_history,
-grid_history and battery_history of hil/results/live.py.
+The view is a dict; a missing value is shown as `-`. Its keys:
+
+- title, load_name, mode ("real time" / "virtual time"), speed, elapsed_s, duration_s, next_action;
+- state (name), grid_W, load_W, battery_W, setpoint_W, request_W, request_by;
+- limit: (code, sentence) or None; charge_W_max, discharge_W_max;
+- racks: [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)];
+- armed, not_fitted, rows_tripped, rows_warning: counts of rows;
+- tripped: [(stage, sentence, scope, seconds, reset)] of every active or latched stage; reset:
+  "self", "remote" or "key"; links: {name: text};
+- tick_ms, ticks, missed, late_us: (p50, p99, max);
+- headline, worst, load_history, grid_history, battery_history: of hil/results/live.py.
 """
 
 import textwrap
+from collections.abc import Iterable, Sequence
 
 WIDTH, HEIGHT = 80, 24
-LABEL = 21  # columns in front of a chart
-SPAN_W_MIN = 50_000  # of a chart: a quieter minute is drawn flat
+LABEL = 21  # columns left of a chart
+SPAN_W_MIN = 50_000  # of a chart: noise in a quiet minute is drawn flat
 LEVELS = (".:-=+*#", "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
 
 
-def kilowatt(power_W):
-    """Power as kW with one decimal, `-` when unknown."""
+def kilowatt(power_W: float | None) -> str:
+    """Power as kW with one decimal; `-`: unknown."""
     return "-" if power_W is None else f"{power_W / 1000:.1f} kW"
 
 
-def directed(power_W):
-    """Battery power in words: discharge or charge and its size."""
+def directed(power_W: float | None) -> str:
+    """Battery power in words: "discharge" or "charge", and its size."""
     if not power_W:
         return kilowatt(power_W)
     return ("discharge " if power_W > 0 else "charge ") + kilowatt(abs(power_W))
 
 
-def frame(view, width=WIDTH, height=HEIGHT, blocks=False):
-    """The screen as a list of exactly `height` lines of at most `width` characters (at least 80 x
-    24).
+def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = False) -> list[str]:
+    """The screen: exactly `height` lines of at most `width` characters, at least 80 x 24.
 
-    blocks: the terminal shows Unicode block characters; else everything is plain ASCII.
+    blocks: the terminal shows Unicode block characters; otherwise the screen is plain ASCII.
     """
     width, height = max(width, WIDTH), max(height, HEIGHT)
     spare = height - HEIGHT
@@ -57,7 +60,7 @@ def frame(view, width=WIDTH, height=HEIGHT, blocks=False):
     return [line[:width].rstrip() for line in body[: height - len(foot)] + foot]
 
 
-def _head(view, width):
+def _head(view: dict, width: int) -> list[str]:
     speed, state = view.get("speed") or 0, view.get("state", "-").upper()
     pace = view.get("mode", "") + (f", {speed:.0f} x" if speed > 1.5 else "")
     sides = (
@@ -69,9 +72,15 @@ def _head(view, width):
     ]
 
 
-def chart(values, size, blocks=False, scale=None):
-    """The newest values as columns, in lines from the top. size: (width, height) in characters;
-    scale: (lowest, highest) value, by default their own range.
+def chart(
+    values: Iterable[float],
+    size: tuple[int, int],
+    blocks: bool = False,
+    scale: tuple[float, float] | None = None,
+) -> list[str]:
+    """The newest values as columns, in lines from the top.
+
+    size: (width, height) in characters; scale: (lowest, highest) value, default: of the values.
     """
     width, height = size
     values, levels = list(values)[-width:], LEVELS[blocks]
@@ -89,10 +98,8 @@ def chart(values, size, blocks=False, scale=None):
     return lines
 
 
-def _charts(view, width, height, blocks):
-    """Load, grid and battery, kilowatts of the same height: a smooth grid looks smooth beside its
-    load.
-    """
+def _charts(view: dict, width: int, height: int, blocks: bool) -> list[str]:
+    """Load, grid and battery with one scale, so that a smooth grid looks smooth beside the load."""
     count = width - LABEL
     load, grid, battery = (
         list(view.get(f"{name}_history") or ())[-count:] for name in ("load", "grid", "battery")
@@ -116,19 +123,19 @@ def _charts(view, width, height, blocks):
     return lines
 
 
-def way(power_W, above, below):
-    """The word for which way power flows; "" when it is unknown or hardly any."""
-    if power_W is None or abs(power_W) < 500:  # less would only show noise
+def way(power_W: float | None, above: str, below: str) -> str:
+    """The word for the direction of a power; "": unknown or nearly zero."""
+    if power_W is None or abs(power_W) < 500:  # below is noise
         return ""
     return above if power_W > 0 else below
 
 
-def _worst(view, width):
+def _worst(view: dict, width: int) -> list[str]:
     """The worst moment of the grid, in two lines."""
     return (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
 
 
-def _decision(view):
+def _decision(view: dict) -> list[str]:
     limit, by = view.get("limit"), view.get("request_by")
     request = directed(view.get("request_W")) + (f" by {by}" if by else "")
     return [
@@ -139,8 +146,8 @@ def _decision(view):
     ]
 
 
-def _racks(racks, lines):
-    """Header and one line per rack; with more racks than lines the hottest come first."""
+def _racks(racks: Sequence[tuple], lines: int) -> list[str]:
+    """Header and one line per rack. If there are more racks than lines, show the hottest."""
     numbered = list(enumerate(racks, 1))
     if len(racks) > lines:
         numbered.sort(key=lambda each: -each[1][4])
@@ -153,12 +160,12 @@ def _racks(racks, lines):
     return out + [""] * (lines + 1 - len(out))
 
 
-def _bar(percent, width):
+def _bar(percent: float, width: int) -> str:
     full = max(0, min(width, round(percent / 100 * width)))
     return "[" + "#" * full + "." * (width - full) + "]"
 
 
-def _interlocks(view, lines):
+def _interlocks(view: dict, lines: int) -> list[str]:
     links, tripped = view.get("links") or {}, view.get("tripped", ())
     bad = [f"{name} {text}" for name, text in links.items() if text != "ok"]
     warnings = view.get("rows_warning", "-")
@@ -168,15 +175,15 @@ def _interlocks(view, lines):
         f"{warnings} warning{'s' * (warnings != 1)}  {view.get('not_fitted', '-')} not fitted  "
         f"LINKS  {', '.join(bad) or ('ok' if links else '-')}",
         *[
-            f" ! row {stage:<4}{sentence}, {scope}; since {since_s:.1f} s, {reset} reset"
-            for stage, sentence, scope, since_s, reset in shown
+            f" ! row {stage:<4}{sentence}, {scope}; for {for_s:.1f} s, {reset} reset"
+            for stage, sentence, scope, for_s, reset in shown
         ],
     ]
     left_out = len(tripped) - len(shown)
-    return out + [f"   and {left_out} more stages, the first above"] * (left_out > 0)
+    return out + [f"   and {left_out} more stages"] * (left_out > 0)
 
 
-def _loop(view):
+def _loop(view: dict) -> str:
     late_us = view.get("late_us") or (None, None, None)
     p50, p99, longest = ("-" if value is None else f"{value:.0f}" for value in late_us)
     return (
@@ -185,7 +192,7 @@ def _loop(view):
     )
 
 
-def _progress(view, width):
+def _progress(view: dict, width: int) -> str:
     elapsed_s, duration_s = view.get("elapsed_s", 0.0), view.get("duration_s")
     if not duration_s:
         return f"{elapsed_s:.1f} s"

@@ -1,10 +1,13 @@
-"""The run so far for the live screen: a column per second, the swing, the worst moment."""
+"""History for the live screen: a column per second, the swing, the worst moment."""
 
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
+from controller.config.configuration import Config
 from hil.results import run_result, swing
+from hil.results.recorder import Recorder
 
 COLUMNS_MAX = 400
 SECOND_US = 1_000_000
@@ -15,8 +18,10 @@ NAMES = ("load", "grid", "battery")
 class Live:
     """Call `shown` with each view; it computes once per second of the run."""
 
-    def __init__(self, recorder, timeline, config):
-        """recorder: recorder.Recorder; timeline(): as run_result.limits_open_us takes it."""
+    def __init__(
+        self, recorder: Recorder, timeline: Callable[[], list[tuple[int, str, str]]], config: Config
+    ) -> None:
+        """timeline(): the observer's events, for run_result.limits_open_us."""
         self._recorder, self._timeline, self._config = recorder, timeline, config
         self._columns: dict = {name: deque(maxlen=COLUMNS_MAX) for name in NAMES}
         self._means: dict = {name: deque(maxlen=swing.WITHIN_S) for name in ("load", "grid")}
@@ -25,9 +30,7 @@ class Live:
         self._second = 0
 
     def shown(self, now_us: int) -> dict:
-        """{load_history, grid_history, battery_history: W, one value per second; headline, worst:
-        sentences}.
-        """
+        """{load_history, grid_history, battery_history: W, one per second; headline, worst}."""
         while (self._second + 1) * SECOND_US <= now_us:
             self._take()
         is_known = len(self._means["load"]) >= 2
@@ -37,8 +40,8 @@ class Live:
             "worst": swing.explained(self._worst) if is_known else "",
         }
 
-    def _take(self):
-        """Take in the next second of the run."""
+    def _take(self) -> None:
+        """Add the next second of the run."""
         begin_us = self._second * SECOND_US
         self._second += 1
         rows = self._recorder.since(begin_us - swing.MOMENT_US)
@@ -53,7 +56,7 @@ class Live:
         if self._open_us is not None and begin_us >= self._open_us:
             self._measure(new, rows[rows["t_us"] >= self._open_us])
 
-    def _measure(self, new, rows):
+    def _measure(self, new: np.ndarray, rows: np.ndarray) -> None:
         for name, means in self._means.items():
             means.append(float(new[f"{name}_W"].mean()))
             self._swing[name] = max(self._swing[name], max(means) - min(means))
@@ -65,5 +68,5 @@ class Live:
 
 
 def _farthest(values: np.ndarray, before: float) -> float:
-    """The value farthest from the one before: a column hides no spike."""
+    """The value farthest from the previous column, so that no spike is hidden."""
     return float(values[np.abs(values - before).argmax()])

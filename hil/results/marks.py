@@ -1,6 +1,9 @@
-"""Marks over the panels of a picture: states, actions, trips, start-up, worst moment."""
+"""Marks in the panels of a picture: states, actions, trips, start-up, worst moment."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from hil.results import swing
 
@@ -8,8 +11,8 @@ INK, FAINT, RED = "#22272e", "#8a939e", "#c0272d"
 STATE_COLOURS = ("#c9cfd6", "#a6d5e8", "#f3d27a", "#8fcfa5", "#f0a868", "#d9534f")
 
 
-def start_up(panels, from_s, end_s):
-    """The time before the battery is in use, in grey."""
+def start_up(panels: list[Axes], from_s: float, end_s: float) -> None:
+    """Draw the time before the battery is in use in grey."""
     if from_s <= 0:
         return
     for axes in panels:
@@ -26,8 +29,8 @@ def start_up(panels, from_s, end_s):
     )
 
 
-def worst_moment(axes, worst, times, grid_kW):
-    """A ring around the worst moment of the grid, and its size above all curves."""
+def worst_moment(axes: Axes, worst: dict | None, times: np.ndarray, grid_kW: np.ndarray) -> None:
+    """Draw a ring around the worst moment of the grid, and its size above all curves."""
     if worst is None or abs(worst["change_W"]) < swing.QUIET_W:
         return
     at_s = worst["t_s"]
@@ -50,15 +53,15 @@ def worst_moment(axes, worst, times, grid_kW):
     )
 
 
-def runs(values):
+def runs(values: np.ndarray) -> list[tuple[int, ...]]:
     """[(first index, index after the last, value)] of consecutive equal values."""
     edges = np.flatnonzero(np.diff(values)) + 1
     starts, ends = np.append(0, edges), np.append(edges, len(values))
     return [(int(start), int(end), int(values[start])) for start, end in zip(starts, ends)]
 
 
-def states(axes, times, state, names):
-    """The states of the controller as a strip of colours, with their names where there is room."""
+def states(axes: Axes, times: np.ndarray, state: np.ndarray, names: Sequence[str]) -> None:
+    """Draw the controller's states as a strip of colours, with names where they fit."""
     middle = {"ha": "center", "va": "center", "fontsize": 8}
     for start, end, value in runs(state):
         begin, over = times[start], times[min(end, len(times) - 1)]
@@ -70,10 +73,10 @@ def states(axes, times, state, names):
     axes.set_ylabel("state", rotation=0, ha="right", va="center")
 
 
-def happened(panels, trips, actions, end):
-    """Lines and names of trips and actions, each (time, text). The name of the worst moment keeps
-    its place above them.
-    """
+def happened(
+    panels: list[Axes], trips: list[tuple[float, str]], actions: list[tuple[float, str]], end: float
+) -> None:
+    """Draw trips and actions, each (time, text), below the text of the worst moment."""
     for axes in panels:
         for time, _ in actions:
             axes.axvline(time, color=FAINT, linewidth=1.0, linestyle=(0, (2, 2)))
@@ -83,16 +86,20 @@ def happened(panels, trips, actions, end):
         low, high = panels[0].get_ylim()
         below = 0.05 + 0.05 * min(len(trips), 6)  # room for the names
         panels[0].set_ylim(low - below * (high - low), high + 0.08 * (high - low))
-    # Names of neighbours are stacked, actions from the top of the power panel and trips from its
-    # bottom.
+    # Neighbouring names are stacked: actions from the top of the panel, trips from the bottom.
     _stack(panels[0], actions, 0.9, -1, INK, end)
     _stack(panels[0], trips, 0.02, 1, RED, end)
 
 
-def _stack(axes, labels, from_y, direction, colour, end):
-    """Write each (time, text) beside its line; one that would lie over its predecessor goes a line
-    further.
-    """
+def _stack(
+    axes: Axes,
+    labels: list[tuple[float, str]],
+    from_y: float,
+    direction: int,
+    colour: str,
+    end: float,
+) -> None:
+    """Write each (time, text) beside its line; a text that would overlap goes one line further."""
     box = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
     level, last = 0, -end
     for time, text in sorted(labels):

@@ -1,9 +1,10 @@
-"""The HTML page of a run: the point in two sentences, the picture, a few figures, trips in words.
+"""The HTML page of a run: a summary in two sentences, the picture, a few figures, the trips.
 
-The JSON document (`--json`) has every figure. The page makes no request to anywhere.
+The JSON document (`--json`) has every figure. The page loads nothing from any server.
 """
 
 import html
+from collections.abc import Iterable
 
 from controller.core import reasons
 from controller.rows import reason_words
@@ -18,10 +19,10 @@ font-variant-numeric:tabular-nums;vertical-align:top}h2{font-size:1.05rem;
 margin:1.4rem 0 0}.ok{color:#00745a}.no{color:#c0272d;font-weight:600}"""
 
 
-TRIP_HEAD = "<tr><th>time<th>row<th>where<th>what<th>remedy"
+TRIP_HEAD = "<tr><th>time<th>row<th>where<th>cause<th>remedy"
 
 
-def page(title, picture, doc, results=()):
+def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]] = ()) -> str:
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
     expected = "".join(
         f"<tr><td class={'ok' if ok else 'no'}>{'met' if ok else 'NOT MET'}</td>"
@@ -34,9 +35,9 @@ def page(title, picture, doc, results=()):
         for name, text in words.few_figures(doc)
     )
     sections = [
-        f"<h2>Expected of this run</h2><table>{expected}</table>" if expected else "",
-        f"<h2>Trips, in order</h2><table>{TRIP_HEAD}{trips}</table>" if trips else "",
-        f"<table>{figures}</table><small>Every figure: --json FILE</small>",
+        f"<h2>Expectations of the scenario</h2><table>{expected}</table>" if expected else "",
+        f"<h2>Trips, in order of time</h2><table>{TRIP_HEAD}{trips}</table>" if trips else "",
+        f"<table>{figures}</table><small>For all figures, add --json FILE</small>",
     ]
     svg = picture[picture.index("<svg") :]
     return (
@@ -51,7 +52,7 @@ def page(title, picture, doc, results=()):
     )
 
 
-def _trip(trip):
+def _trip(trip: dict) -> str:
     """A row of the table of trips."""
     _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
     cells = (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), sentence, remedy)

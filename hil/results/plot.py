@@ -1,15 +1,17 @@
 """The picture of a run: PNG, SVG, or one HTML file with the picture inline, drawn with matplotlib.
 
-Load and grid share a panel, the battery has its own below, with kilowatts of the same height. A
-small row shows the rms in three bands. Charge and temperature appear when they moved, the state
-when something happened. Actions of the scenario are grey lines, trips red ones with their row. No
-pyplot: no global state, no display needed.
+Load and grid share a panel; the battery has a panel below with nearly the same scale. A small row
+shows the rms in three bands. Charge and temperature are drawn only if they moved, the state only if
+there were actions or trips. Actions of the scenario are grey lines, trips are red lines with their
+row. The module does without pyplot, because pyplot needs global state and perhaps a display.
 """
 
 import io
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -19,7 +21,7 @@ from hil.results.marks import FAINT, INK, RED
 from hil.results.page import page
 
 COLUMNS_MAX = 1500  # about two samples per pixel of the picture's width
-# Okabe and Ito's palette: told apart by colour-blind readers too. The live screen has the same.
+# Okabe and Ito's palette: colour-blind readers can distinguish it. The live screen uses it too.
 LOAD, GRID, BATTERY, SOC, HEAT = INK, "#0072b2", "#d55e00", "#009e73", "#aa3377"
 COLOURS = {"load": LOAD, "grid": GRID, "battery": BATTERY}
 STYLE = {
@@ -41,8 +43,8 @@ STYLE = {
     "text.color": INK,
     "svg.hashsalt": "firebreak",
 }
-NEAR = 0.8  # a limit of the connection is drawn when the load or the grid comes so close to it
-# column of the rows, divisor, colour, label, span that is drawn at least and shown if exceeded
+NEAR = 0.8  # a limit of the connection is drawn if load or grid exceed this share of the limit
+# column of the rows, divisor, colour, label, smallest span: below it, the panel is left out
 SMALL = (
     ("soc_permille", 10.0, SOC, "charge, %", 1.0),
     ("temperature_degC_max", 1.0, HEAT, "hottest\nmodule, degC", 4.0),
@@ -52,9 +54,17 @@ POWER, SMALL_PANEL, STATE, BANDS, HEAD, FOOT, GAP = 3.8, 1.0, 0.3, 0.62, 0.95, 0
 WIDTH, LEFT, RIGHT = 12.5, 0.9, 0.35
 
 
-def draw(rows, doc, title, states, actions=(), has_head=True):
-    """A matplotlib Figure. rows: array of recorder.SAMPLE; doc: figures.document(); states: names
-    of the `state` codes; actions: (t_s, text) of the scenario's; has_head: with the headline.
+def draw(
+    rows: np.ndarray,
+    doc: dict,
+    title: str,
+    states: Sequence[str],
+    actions: Iterable[tuple[float, str]] = (),
+    has_head: bool = True,
+) -> Figure:
+    """The picture. rows: array of recorder.SAMPLE; doc: figures.document().
+
+    states: names of the `state` codes; actions: (t_s, text); has_head: with the headline.
     """
     small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
     trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
@@ -82,10 +92,10 @@ def draw(rows, doc, title, states, actions=(), has_head=True):
     return figure
 
 
-def envelope(time_s, values, columns=COLUMNS_MAX):
-    """Time and values thinned to a minimum and a maximum per column, so that no spike is lost;
-    short series as is.
-    """
+def envelope(
+    time_s: np.ndarray, values: np.ndarray, columns: int = COLUMNS_MAX
+) -> tuple[np.ndarray, np.ndarray]:
+    """Thin a long series to a minimum and a maximum per column, so that no spike is lost."""
     count = len(values)
     if count <= 2 * columns:
         return time_s, values
@@ -98,20 +108,22 @@ def envelope(time_s, values, columns=COLUMNS_MAX):
     return np.repeat(middle_s, 2), pairs.ravel()
 
 
-def _battery_height(rows):
-    """Of its panel: a kilowatt is as high as one of the grid, within reason."""
+def _battery_height(rows: np.ndarray) -> float:
+    """Height of the battery's panel: the scale of the grid's panel, within limits."""
     above_W = max(rows["load_W"].max(), rows["grid_W"].max()) - min(rows["grid_W"].min(), 0.0)
     share = np.ptp(np.append(rows["battery_W"], 0.0)) / max(above_W, 1.0)
     return POWER * min(max(share, 0.3), 0.8)
 
 
-def _panels(heights, head, has_bands):
+def _panels(
+    heights: list[float], head: float, has_bands: bool
+) -> tuple[Figure, list[Axes], list[Axes]]:
     """(figure, panels from top to bottom, the three small ones of the bands below)."""
     low = FOOT + (BANDS + 0.5) * has_bands
     height = head + sum(heights) + GAP * (len(heights) - 1) + low
     figure = Figure(figsize=(WIDTH, height), dpi=110, facecolor="white")
 
-    def place(left, bottom, wide, high):
+    def place(left: float, bottom: float, wide: float, high: float) -> tuple[float, ...]:
         return left / WIDTH, bottom / height, wide / WIDTH, high / height
 
     panels, at = [], height - head
@@ -130,8 +142,10 @@ def _panels(heights, head, has_bands):
     return figure, panels, below
 
 
-def _power(axes, times, rows, connection_W):
-    """Load and grid; a limit of the connection where one of them comes near it."""
+def _power(
+    axes: Axes, times: np.ndarray, rows: np.ndarray, connection_W: dict[str, float] | None
+) -> None:
+    """Draw load and grid, and a limit of the connection if one of them comes near it."""
     load_kW, grid_kW = rows["load_W"] / 1e3, rows["grid_W"] / 1e3
     axes.axhline(0, color=FAINT, linewidth=0.8)
     every = -(-len(rows) // COLUMNS_MAX)
@@ -165,7 +179,7 @@ def _power(axes, times, rows, connection_W):
     axes.legend(handles[1:] + handles[:1], labels[1:] + labels[:1], ncols=3, frameon=False, **place)
 
 
-def _battery(axes, times, rows):
+def _battery(axes: Axes, times: np.ndarray, rows: np.ndarray) -> None:
     power_kW = rows["battery_W"] / 1e3
     at_s, drawn_kW = envelope(times, power_kW)
     axes.axhline(0, color=FAINT, linewidth=0.8)
@@ -178,8 +192,8 @@ def _battery(axes, times, rows):
     axes.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _bands(panels, bands):
-    """A row of three: rms of load, grid and battery in each band, as bars of one scale."""
+def _bands(panels: list[Axes], bands: dict | None) -> None:
+    """Draw the rms of load, grid and battery in each of three bands, as bars of one scale."""
     rms_W = {name: bands[name]["rms_W"] for name in COLOURS} if panels else {}
     known = [power_W for each in rms_W.values() for power_W in each.values() if power_W]
     for axes, (band, (_, high_Hz)) in zip(panels, BANDS_Hz.items()):
@@ -209,8 +223,8 @@ def _bands(panels, bands):
             )
 
 
-def _head(figure, title, doc):
-    """Title, headline and the worst moment in words, above the panels."""
+def _head(figure: Figure, title: str, doc: dict) -> None:
+    """Write title, headline and the worst moment above the panels."""
     height = figure.get_figheight()
     lines = (
         (0.25, swing.headline(doc["swing_W"]), {"fontsize": 15, "fontweight": "bold"}),
@@ -221,11 +235,18 @@ def _head(figure, title, doc):
         figure.text(LEFT / WIDTH, 1 - below / height, text, va="top", **style)
 
 
-def write(path, rows, doc, title, states, actions=(), results=()):
-    """Write the picture: *.png, *.svg, or *.html with the picture inline and a table of the figures
-    below it. rows: at least two of recorder.SAMPLE.
+def write(
+    path: str,
+    rows: np.ndarray,
+    doc: dict,
+    title: str,
+    states: Sequence[str],
+    actions: Iterable[tuple[float, str]] = (),
+    results: Iterable[tuple[bool, str]] = (),
+) -> None:
+    """Write the picture to *.png or *.svg, or the whole page to *.html.
 
-    results: (ok, sentence) of each expectation of the scenario, shown in the HTML.
+    rows: at least two of recorder.SAMPLE; results: (ok, sentence) of each expectation, for HTML.
     """
     with matplotlib.rc_context(STYLE), files.naming(path):
         figure = draw(rows, doc, title, states, actions, not path.endswith(".html"))

@@ -1,12 +1,15 @@
-"""The rows of a run: one per tick. Power in W, positive when the battery discharges and when
-the grid imports.
-"""
+"""The rows of a run, one per tick. Power > 0: the battery discharges, the grid imports."""
 
 import struct
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgpack
 import numpy as np
+
+from hil.loads.trace import Load
+from hil.observer.observer import Observer
+from hil.observer.trips import TripWatch
+from hil.plant.cabinet import CabinetPlant
 
 SAMPLE = np.dtype(
     [
@@ -24,10 +27,11 @@ SAMPLE = np.dtype(
 
 
 class Run(NamedTuple):
-    """A recorded run. rows: array of SAMPLE; timeline: [(us, event, detail)]; violations:
-    sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks, missed,
-    lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column, scale,
-    rows_refused}.
+    """A recorded run. rows: array of SAMPLE; timeline: [(us, event, detail)].
+
+    violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
+    missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
+    scale, rows_refused}.
     """
 
     rows: np.ndarray
@@ -38,17 +42,27 @@ class Run(NamedTuple):
     load: dict
 
 
-def run_of(rig, load):
-    """Run of a hil.engine.simulate.VirtualRig. load: hil.loads.selection.Load."""
+class VirtualRun(Protocol):
+    """The part of hil.engine.simulate.VirtualRig that is recorded."""
+
+    recorder: "Recorder"
+    observer: Observer
+    trips: TripWatch
+
+    @property
+    def ticks(self) -> int:
+        """Count of ticks so far."""
+
+
+def run_of(rig: VirtualRun, load: Load) -> Run:
+    """The recorded run of a rig in virtual time."""
     rows, observer = rig.recorder.rows(), rig.observer
     loop = {"ticks": rig.ticks, "missed": 0}
     return Run(rows, observer.result(), observer.violations, rig.trips.trips, loop, load.about)
 
 
-def read(path, loop, load):
-    """Run of a plant process that was a process of its own, from its result file. Raises
-    OSError.
-    """
+def read(path: str, loop: dict, load: Load) -> Run:
+    """Run from the result file of a plant process. Raises OSError."""
     with open(path, "rb") as file:
         content = msgpack.unpackb(file.read())
     rows = np.frombuffer(content["rows"], SAMPLE)
@@ -59,17 +73,26 @@ def read(path, loop, load):
 class Recorder:
     """Rows of SAMPLE in a buffer that grows."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def append(self, *values):
-        """Store one tick, in the order of SAMPLE. t_us counts from the start of the run and never
-        decreases (so do all t_s of trips and marks); soc_permille may carry a fraction.
+    def append(self, *values: float) -> None:
+        """Store one tick, in the order of SAMPLE.
+
+        t_us counts from the start of the run and never decreases. soc_permille may have a fraction.
         """
         self._buffer += struct.pack("<qddddddii", *values)
 
-    def sample(self, t_us, plant, setpoint_W, hottest_degC, limit_reason, state):
-        """Store one tick of the plant with what the controller decided."""
+    def sample(
+        self,
+        t_us: int,
+        plant: CabinetPlant,
+        setpoint_W: float,
+        hottest_degC: float,
+        limit_reason: int,
+        state: int,
+    ) -> None:
+        """Store one tick of the plant, with the controller's decision."""
         power_W = soc = 0.0
         for pcs in plant.pcs:
             power_W += pcs.ac_power_W
@@ -87,19 +110,17 @@ class Recorder:
             state,
         )
 
-    def rows(self):
-        """A structured numpy array (dtype SAMPLE), one row per tick: a copy, so that recording may
-        go on.
-        """
+    def rows(self) -> np.ndarray:
+        """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""
         return np.frombuffer(bytes(self._buffer), SAMPLE).copy()
 
-    def since(self, t_us):
-        """The rows from this time on, as `rows`."""
+    def since(self, t_us: int) -> np.ndarray:
+        """The rows from this time on; a copy."""
         count = len(self._buffer) // SAMPLE.itemsize
         first = count
         while first > 0 and self._t_us(first - 1) >= t_us:
             first -= 1
         return np.frombuffer(bytes(self._buffer[first * SAMPLE.itemsize :]), SAMPLE).copy()
 
-    def _t_us(self, row):
+    def _t_us(self, row: int) -> int:
         return struct.unpack_from("<q", self._buffer, row * SAMPLE.itemsize)[0]

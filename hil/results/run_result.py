@@ -1,26 +1,35 @@
-"""The end of a run, real or virtual: the document, the expectations, the plot, and the lines a
-person reads.
-"""
+"""The end of a run, real or virtual: document, expectations, plot and closing lines."""
 
 import platform
 import sys
 
+from controller.config.configuration import Config
 from hil.loads import selection
 from hil.observer.reactions import first
 from hil.results import bands, figures, words
+from hil.results.recorder import Run
 from hil.scenarios import expectations
+from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
-SETTLED_MS = 250  # an unannounced step is taken one path delay and this later
-MET, NOT_MET, INTERRUPTED = 0, 1, 130  # 128 + SIGINT, as shells say it
+SETTLED_MS = 250  # the battery answers an unannounced step one path delay and this time later
+MET, NOT_MET, INTERRUPTED = 0, 1, 130  # exit codes; 128 + SIGINT, as in shells
 
 
 class Outcome:
     """The outcome of a run: `doc`, `results` [(ok, sentence)], `exit_code`."""
 
-    def __init__(self, run, extra, scenario=None, from_us=None, interrupted=False):
-        """run: recorder.Run; extra: further keys of the document, and its hints; scenario: whose
-        expectations are judged, or None. An interrupted run is not judged: it has no end.
+    def __init__(
+        self,
+        run: Run,
+        extra: dict,
+        scenario: Scenario | None = None,
+        from_us: float | None = None,
+        interrupted: bool = False,
+    ) -> None:
+        """extra: further keys of the document, and its hints; scenario: has the expectations.
+
+        The expectations of an interrupted run are not judged.
         """
         self.scenario, self._rows = scenario, run.rows
         labels = {action.label for action in scenario.actions} if scenario else ()
@@ -34,8 +43,8 @@ class Outcome:
         if interrupted:
             self.exit_code = INTERRUPTED
 
-    def lines(self):
-        """Closing lines, then what was expected and not met (all of it for a scenario)."""
+    def lines(self) -> list[str]:
+        """Closing lines, then the expectations: all of a scenario, else those not met."""
         lines = words.closing_lines(self.doc)
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
         for ok, text in self.results:
@@ -44,30 +53,36 @@ class Outcome:
         command, purpose = words.next_command(self.doc, self.scenario)
         return [*lines, f"try next   {command}", f"           ({purpose})"]
 
-    def write(self, json_path, plot_path, title):
-        """Write the JSON document and the plot, each if its path is given. Returns the paths that
-        were written.
-        """
+    def write(self, json_path: str | None, plot_path: str | None, title: str) -> list[str]:
+        """Write the JSON document and the plot, if their paths are given. Returns the paths."""
         if json_path:
             figures.write_json(json_path, self.doc)
         if len(self._rows) < 2:
-            plot_path = None  # interrupted before there was anything to draw
+            plot_path = None  # interrupted; there is nothing to draw
         if plot_path:
-            # matplotlib takes 0.4 s to load, more than the start of all the rest
+            # Imported late: matplotlib takes 0.4 s to load, more than everything else together.
             from hil.results import plot
 
             plot.write(plot_path, self._rows, self.doc, title, s.STATES, self.marks, self.results)
         return [path for path in (plot_path, json_path) if path]
 
 
-def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
-    """Outcome with figures from when the limits are open, and what held the battery back since.
+def measured(
+    run: Run,
+    config: Config,
+    carried_W: float,
+    extra: dict,
+    scenario: Scenario | None,
+    from_us: int | None,
+    interrupted: bool,
+) -> Outcome:
+    """Outcome whose figures begin when the limits are open.
 
-    carried_W: what grid connection and battery can carry together; from_us: not earlier than this,
-    None without such a time.
+    carried_W: the load that grid connection and battery can carry together; from_us: earliest begin
+    of the figures, or None.
     """
     open_us = limits_open_us(run.timeline, config)
-    if open_us is None:  # not in this run: nothing is measured
+    if open_us is None:  # the limits never opened, so nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
     limits_W = selection.connection_W(config, has_hints=scenario is not None)
@@ -87,18 +102,16 @@ def measured(run, config, carried_W, extra, scenario, from_us, interrupted):
     return Outcome(run, extra, scenario, from_us, interrupted)
 
 
-def limits_open_us(timeline, config):
-    """When the contactors had closed and the limits had recovered to rated; None if they did
-    not close.
-    """
+def limits_open_us(timeline: list[tuple[int, str, str]], config: Config) -> int | None:
+    """Time when the limits have recovered after the contactors closed; None: not closed."""
     closed_us = first(timeline, "contactors_closed")
     place = config.image_map().cabinet + parameters.P_LIMIT_RECOVERY_PERMILLE_PER_S
     recovery_us = 1_000_000_000 // config.safety_image[place]
     return None if closed_us is None else closed_us + recovery_us
 
 
-def machine():
-    """The keys that say where a figure was measured."""
+def machine() -> dict[str, str]:
+    """Keys of the document: the machine that measured the figures."""
     return {
         "python": sys.version.split()[0],
         "system": platform.system(),

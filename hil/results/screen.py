@@ -1,9 +1,11 @@
-"""Shows views of a run: the live screen (hil/results/frame.py, coloured by rich) on a terminal,
-status lines elsewhere, progress on stderr for a run without a screen.
+"""Shows views of a run: a live screen on a terminal, status lines in a pipe.
+
+A run without a screen prints its progress on stderr.
 """
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +16,7 @@ from hil.results.frame import frame, kilowatt
 STATUS_EVERY_S = 5.0
 
 
-def status_line(view):
+def status_line(view: dict) -> str:
     """One line for logs and pipes."""
     tripped = view.get("tripped", ())
     trips = f", row {tripped[0][0]} tripped" if tripped else ""
@@ -26,14 +28,14 @@ def status_line(view):
     )
 
 
-RULES = (  # what is coloured, in rich's words
+RULES = (  # pattern and style, in the syntax of rich
     (r"\bRUNNING\b", "bold green"),
     (r"\b(TRIPPED|INHIBITED)\b", "bold red"),
     (r"\b(CLOSING|READY|STOPPING)\b", "bold yellow"),
     (r"(?m)^ ! .*", "bold red"),
     (r"(?m)^The load swung .*", "bold"),
     (r"(?m)^Worst moment.*\n.*", "red"),
-    # the colours of the picture, lighter on a dark ground
+    # the colours of the picture, lighter because the background is dark
     (r"(?m)^LOAD  .*(\n {8}.*)*", "bold"),
     (r"(?m)^GRID  .*(\n {8}.*)*", "#3f9fe8"),
     (r"(?m)^BATTERY  .*(\n {8}.*)*", "#f08030"),
@@ -47,13 +49,13 @@ RULES = (  # what is coloured, in rich's words
 
 
 class Progress:
-    """A status line on stderr every few seconds of the clock."""
+    """Prints a status line on stderr every STATUS_EVERY_S."""
 
-    def __init__(self, clock_s):
+    def __init__(self, clock_s: Callable[[], float]) -> None:
         self._clock_s, self._due_s = clock_s, clock_s()
 
-    def show(self, view):
-        """Print the view's line if one is due."""
+    def show(self, view: dict) -> None:
+        """Print the view's line if it is due."""
         now_s = self._clock_s()
         if now_s >= self._due_s:
             self._due_s = now_s + STATUS_EVERY_S
@@ -61,10 +63,10 @@ class Progress:
 
 
 @contextlib.contextmanager
-def shown_on(headless, progress, clock_s):
-    """Context that gives show(view); None for a headless run without progress. clock_s: a function
-    that gives seconds.
-    """
+def shown_on(
+    headless: bool, progress: bool, clock_s: Callable[[], float]
+) -> Iterator[Callable[[dict], None] | None]:
+    """Context that gives show(view), or None for a headless run without progress."""
     if headless:
         yield Progress(clock_s).show if progress else None
     else:
@@ -73,34 +75,30 @@ def shown_on(headless, progress, clock_s):
 
 
 class Screen:
-    """Shows views on a terminal (redrawn in place) or as status lines in a pipe. No threads, reads
-    no clock.
-    """
+    """Shows views on a terminal (redrawn in place) or as status lines in a pipe. Reads no clock."""
 
-    def __init__(self, console):
+    def __init__(self, console: Console) -> None:
         self._console, self._live = console, contextlib.nullcontext()
         if console.is_terminal and not console.is_dumb_terminal:
             self._live = Live(console=console, screen=True, auto_refresh=False)
         self._due_s = 0.0
 
-    def __enter__(self):
+    def __enter__(self) -> "Screen":
         self._live.__enter__()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._live.__exit__(*error)
 
-    def show(self, view):
-        """Draw the view; in a pipe, print a status line when STATUS_EVERY_S of the run have gone
-        by.
-        """
+    def show(self, view: dict) -> None:
+        """Draw the view; in a pipe, print a status line every STATUS_EVERY_S of the run."""
         if isinstance(self._live, Live):
             self._live.update(self._text(view), refresh=True)
         elif view["elapsed_s"] >= self._due_s:
             self._due_s = view["elapsed_s"] + STATUS_EVERY_S
             print(status_line(view), flush=True)
 
-    def _text(self, view):
+    def _text(self, view: dict) -> Text:
         blocks = (self._console.encoding or "").lower().startswith("utf")
         size = self._console.size
         lines = frame(view, size.width, size.height, blocks)

@@ -1,8 +1,9 @@
-"""How far load and grid swung, and the worst moment of the grid: a run in two sentences.
+"""The swing of load and grid, and the worst moment of the grid: a run in two sentences.
 
 The swing is the range of one-second means within any five minutes. The worst moment is a change of
-the grid within 2 s, from tick to tick: nothing is averaged away. Of all that reach four fifths of
-the largest it is the quickest: a step counts for more than two events that happen to add up.
+the grid within 2 s, from tick to tick, without averaging. Of all changes that reach four fifths of
+the largest, the worst moment is the quickest. Otherwise two small events that add up by chance
+would count for more than one step.
 """
 
 import numpy as np
@@ -12,19 +13,18 @@ from controller.rows import reason_words
 MEAN_US = 1_000_000
 WITHIN_S = 300
 MOMENT_US = 2_000_000
-NEAR_US = 500_000  # so long before and after it, movements of load and battery belong to it
+NEAR_US = 500_000  # movements of load and battery this long before and after belong to it
 SEARCH_US = 10_000_000  # for the return of the grid
-AS_BAD, ALIKE = 0.8, 0.95  # of the largest change; of the largest that is as quick
+AS_BAD, ALIKE = 0.8, 0.95  # share of the largest change; share of the largest as quick change
 QUIET_W = 1000
 FOLLOW = "load", "battery"
 
 
-def window_means(t_us, power_W, window_us=2_000_000):
-    """Means over consecutive windows, each sample held until the next (the last one for a typical
-    tick).
+def window_means(t_us: np.ndarray, power_W: np.ndarray, window_us: int = 2_000_000) -> np.ndarray:
+    """Time-weighted means over consecutive windows; the unfinished last window is left out.
 
-    Time-weighted: an irregular tick does not shift a mean. The unfinished window at the end is left
-    out. 2 s is the grid of the measured traces.
+    Each sample holds until the next, the last one for a typical tick. The default of 2 s is the
+    period of the measured traces.
     """
     if len(t_us) < 2:
         return np.empty(0)
@@ -37,8 +37,9 @@ def window_means(t_us, power_W, window_us=2_000_000):
 
 
 def swing_W(rows: np.ndarray) -> dict:
-    """{load, grid, within_s}: largest range of the one-second means within within_s seconds, W;
-    None with fewer than two of them.
+    """{load, grid, within_s}: largest range of the one-second means within within_s, W.
+
+    None: fewer than two means.
     """
     found: dict = {"load": None, "grid": None, "within_s": None}
     for name in ("load", "grid"):
@@ -51,13 +52,15 @@ def swing_W(rows: np.ndarray) -> dict:
 
 
 def worst_moment(rows: np.ndarray) -> dict | None:
-    """The quickest large change of the grid within 2 s, None with fewer than two rows.
+    """The quickest large change of the grid within 2 s; None with fewer than two rows.
 
-    {t_s: of its end, within_s, change_W, load_change_W, battery_change_W: the largest from 0.5 s
-    before to 0.5 s after it, delay_ms: from the middle of the load's change to that of the
-    battery's, None unless the battery followed, back_after_s, limit_reason}. back_after_s: until
-    three quarters of the way back to the level of the 2 s before; None if that takes longer than
-    10 s. limit_reason: code of the limit that held the battery back, or 0.
+    - t_s: its end; within_s: its duration; change_W;
+    - load_change_W, battery_change_W: the largest from 0.5 s before to 0.5 s after it;
+    - delay_ms: from the middle of the load's change to the middle of the battery's; None: the
+      battery did not follow;
+    - back_after_s: until three quarters of the way back to the mean of the 2 s before; None: longer
+      than 10 s;
+    - limit_reason: code of the limit that held the battery back, or 0.
     """
     if len(rows) < 2:
         return None
@@ -78,34 +81,34 @@ def worst_moment(rows: np.ndarray) -> dict | None:
     }
 
 
-def _between(t_us, from_us, until_us) -> slice:
+def _between(t_us: np.ndarray, from_us: int, until_us: int) -> slice:
     return slice(*(int(np.searchsorted(t_us, at_us)) for at_us in (from_us, until_us)))
 
 
-def _back_after_s(t_us, grid_W, first, last) -> float | None:
+def _back_after_s(t_us: np.ndarray, grid_W: np.ndarray, first: int, last: int) -> float | None:
     level_W = np.median(grid_W[_between(t_us, t_us[first] - MOMENT_US, t_us[first] + 1)])
     ahead_W = grid_W[last : _between(t_us, 0, t_us[last] + SEARCH_US).stop]
     back = np.flatnonzero(np.abs(ahead_W - level_W) < abs(grid_W[last] - grid_W[first]) / 4)
     return round(float(t_us[last + back[0]] - t_us[last]) / 1e6, 2) if len(back) else None
 
 
-def _delay_ms(near) -> int | None:
+def _delay_ms(near: np.ndarray) -> int | None:
     load_us, battery_us = (_middle_us(near["t_us"], near[f"{name}_W"]) for name in FOLLOW)
     signs = [np.sign(_signed_range(near[f"{name}_W"])) for name in FOLLOW]
     followed = signs[0] == signs[1] and battery_us >= load_us
     return round(float(battery_us - load_us) / 1e3) if followed else None
 
 
-def _middle_us(t_us, power_W) -> int:
-    """When the largest change was half done."""
+def _middle_us(t_us: np.ndarray, power_W: np.ndarray) -> int:
+    """Time when half of the largest change was done."""
     ends = sorted((int(power_W.argmin()), int(power_W.argmax())))
     part = power_W[ends[0] : ends[1] + 1]
     is_past = (part - (part[0] + part[-1]) / 2) * np.sign(part[-1] - part[0]) >= 0
     return int(t_us[ends[0] + int(is_past.argmax())])
 
 
-def _worst_change(t_us, power_W):
-    """(first, last) index of the change that is the worst moment."""
+def _worst_change(t_us: np.ndarray, power_W: np.ndarray) -> tuple[int, int]:
+    """(first, last) index of the worst moment."""
     changes_W = []
     for lag in range(1, len(t_us)):
         is_within = t_us[lag:] - t_us[:-lag] <= MOMENT_US
@@ -122,8 +125,8 @@ def _worst_change(t_us, power_W):
     return _extended(t_us, power_W, first, first + lag)
 
 
-def _extended(t_us, power_W, first, last):
-    """The change with what goes on in its direction before and after it, within 2 s."""
+def _extended(t_us: np.ndarray, power_W: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """Extend the change by movement in the same direction before and after it, within 2 s."""
     sign = 1.0 if power_W[last] >= power_W[first] else -1.0
     is_on = np.diff(power_W) * sign > 0
     while last < len(is_on) and is_on[last] and t_us[last + 1] - t_us[first] <= MOMENT_US:
@@ -133,8 +136,8 @@ def _extended(t_us, power_W, first, last):
     return first, last
 
 
-def _signed_range(values) -> float:
-    """Highest less lowest; negative if the lowest came last."""
+def _signed_range(values: np.ndarray) -> float:
+    """Highest minus lowest; negative if the lowest came last."""
     low, high = int(values.argmin()), int(values.argmax())
     return round(float(values[high] - values[low]) * (1 if high >= low else -1), 1)
 
@@ -148,7 +151,7 @@ def headline(swing: dict) -> str:
 
 
 def explained(worst: dict | None) -> str:
-    """The worst moment in two sentences: what the grid did, and why; "" without one."""
+    """The worst moment in two sentences: the change of the grid and its cause; "" for None."""
     if worst is None:
         return ""
     change_W = worst["change_W"]
@@ -161,11 +164,11 @@ def explained(worst: dict | None) -> str:
     return f"{moment} within {within_s:.1f} s{back}. {_why(worst)}"
 
 
-def _moved(change_W):
+def _moved(change_W: float) -> str:
     return f"{'rose' if change_W > 0 else 'fell'} by {abs(change_W) / 1000:.0f} kW"
 
 
-def _why(worst):
+def _why(worst: dict[str, float | None]) -> str:
     load_W, battery_W, delay_ms = (
         worst[name] for name in ("load_change_W", "battery_change_W", "delay_ms")
     )
@@ -174,7 +177,7 @@ def _why(worst):
         return f"A limit held the battery back: {name}."
     size = f"{abs(battery_W) / 1000:.0f} kW"
     is_more = abs(battery_W) > 1.1 * abs(load_W)
-    # the grid moved against the load, but not by an overshoot: the battery moved too early
+    # The grid moved against the load without an overshoot: the battery moved too early.
     is_early = (load_W > 0) != (worst["change_W"] > 0) and not is_more
     if delay_ms is None or is_early or abs(load_W) < 0.3 * abs(worst["change_W"]):
         return f"The battery moved by {size}, the load by {abs(load_W) / 1000:.0f} kW."

@@ -1,4 +1,4 @@
-"""The closing lines of a run: what each figure means, what limited it, what to try next."""
+"""The closing lines of a run: figures with their meaning, acting limits, the next command."""
 
 import textwrap
 
@@ -6,13 +6,14 @@ from controller.core import reasons
 from controller.rows import reason_words
 from hil.observer.reactions import REACTIONS
 from hil.results import swing
+from hil.scenarios.scenario import Scenario
 
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
 
 
-def closing_lines(doc):
-    """Lines of plain ASCII, 80 characters wide: one group of figures each."""
+def closing_lines(doc: dict) -> list[str]:
+    """Lines of plain ASCII, about 80 characters wide; each begins with the name of its figures."""
     soc = {end: "-" if pct is None else f"{pct:.2f}" for end, pct in doc["soc_pct"].items()}
     trips, refused = doc["trips"], doc["load"]["rows_refused"]
     reactions = [(name, ms) for name, ms in doc["reaction_ms"].items() if ms is not None]
@@ -20,7 +21,7 @@ def closing_lines(doc):
         *_point(doc),
         *_measured(doc),
         *_limits(doc),
-        *([f"refused    {refused} rows of the file: errors of the meter"] if refused else ()),
+        *([f"refused    {refused} rows of the load file: errors of its meter"] if refused else ()),
         f"charge     {soc['start']} % at the start, {soc['end']} % at the end",
         f"ticks      {doc['ticks']}, missed {doc['missed']}; {_lateness(doc['lateness_us'])}",
         f"trips      {len(trips) or 'none'}",
@@ -30,17 +31,17 @@ def closing_lines(doc):
     ]
 
 
-def _point(doc):
-    """The main figure and the worst moment of the grid, as on the page."""
+def _point(doc: dict) -> list[str]:
+    """Headline and worst moment of the grid, as on the page."""
     worst = swing.explained(doc["worst_moment"])
     return [
-        f"point      {swing.headline(doc['swing_W'])}",
+        f"summary    {swing.headline(doc['swing_W'])}",
         *textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
     ]
 
 
-def first_trip(doc):
-    """The first trip in one sentence, "" without one."""
+def first_trip(doc: dict) -> str:
+    """The first trip in one sentence; "": no trip."""
     trips = doc["trips"]
     if not trips:
         return ""
@@ -50,38 +51,38 @@ def first_trip(doc):
     return f"First trip, {trips[0]['t_s']:.1f} s: {name} ({where}).{more}"
 
 
-def few_figures(doc):
-    """[(name, text)] of the figures that the page shows; the JSON has all."""
+def few_figures(doc: dict) -> list[tuple[str, str]]:
+    """[(name, text)] of the figures on the page; the JSON has all."""
     swings, soc, delay_ms = doc["swing_2s_pct"], doc["soc_pct"], doc["delay_ms"]
     less = "-" if swings["reduction"] is None else f"{swings['reduction']:.1f} % less than the load"
     limits = _limit_words(doc.get("limited_s", {}))
     charge = ["-" if soc[end] is None else f"{soc[end]:.1f} %" for end in ("start", "end")]
-    within = f"highest second less lowest within {doc['swing_W']['within_s'] or 0:.0f} s"
+    within_s = doc["swing_W"]["within_s"] or 0
     return [
-        ("swing of the headline", within),
+        ("swing in the headline", f"highest minus lowest 1 s mean within {within_s:.0f} s"),
         ("change of the grid from one 2 s mean to the next (p99)", less),
-        ("battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
+        ("delay of the battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
         ("limits that held the battery back", "; ".join(limits) or "none"),
         ("charge", " to ".join(charge)),
         ("trips", str(len(doc["trips"]) or "none")),
     ]
 
 
-def _measured(doc):
-    """From when the figures count, and the figures of load tracking."""
+def _measured(doc: dict) -> list[str]:
+    """The measured time and the figures of load tracking."""
     swing = doc["swing_2s_pct"]
     if swing["load"] is None:
         return [
-            "measured   nothing: the run ended before the limits had been open for 4 s",
-            f"{INDENT}(contactors closed and limits recovered, about 30 s after the start)",
+            "measured   nothing: the run ended before the limits were open for 4 s",
+            f"{INDENT}(the contactors close and the limits recover within about 30 s)",
         ]
     less = "" if swing["reduction"] is None else f": {swing['reduction']:.1f} % less"
     delay = "not measured: the load hardly changes"
     if doc["delay_ms"] is not None:
-        delay = f"{doc['delay_ms']:.0f} ms from a change of the load to the battery's answer"
+        delay = f"{doc['delay_ms']:.0f} ms from a change of the load to that of the battery"
     from_to = f"{doc['measured_from_s']:.1f} s .. {doc['simulated_s']:.1f} s"
     return [
-        f"measured   {from_to}: contactors closed and limits recovered",
+        f"measured   {from_to}, after the limits have recovered",
         f"swing      load {swing['load']:.1f} %, grid {swing['grid']:.1f} % of the highest load"
         f"{less}",
         f"{INDENT}(99 % of the changes from one 2 s mean to the next are smaller)",
@@ -89,33 +90,33 @@ def _measured(doc):
     ]
 
 
-def _limits(doc):
-    """How long which limit held the battery back, and the load that nothing could carry."""
+def _limits(doc: dict) -> list[str]:
+    """Duration of each acting limit; load above connection plus battery; exceeded limits."""
     limited_s, overload = doc.get("limited_s"), doc.get("overload")
     if limited_s is None:
         return []
     lines = [f"limits     {text}" for text in _limit_words(limited_s)]
     lines = lines or ["limits     none held the battery back"]
     if overload["s"]:
-        above = f"{overload['s']:.1f} s, up to {overload['W_max'] / 1000:.0f} kW"
-        lines.append(f"overload   {above} above what grid connection and battery can carry")
+        above = f"{overload['s']:.1f} s by up to {overload['W_max'] / 1000:.0f} kW"
+        lines.append(f"overload   load above grid connection plus battery for {above}")
     return lines + _beyond(doc["beyond"])
 
 
 def _beyond(beyond: dict) -> list[str]:
-    """How long and how far the grid was beyond each limit of its connection."""
+    """Excess of the grid above each limit of its connection, or that both were kept."""
     limits = {way: beyond[way] for way in ("import", "export")}
-    means = f"on means of {beyond['window_ms'] / 1000:.2f} s"
+    means = f"(means of {beyond['window_ms'] / 1000:.2f} s)"
     kept = " and ".join([f"{way} {each['limit_W'] / 1000:.0f} kW" for way, each in limits.items()])
     return [
-        f"beyond     {way} {each['limit_W'] / 1000:.0f} kW for {each['s']:.1f} s, "
+        f"exceeded   limit of {way}, {each['limit_W'] / 1000:.0f} kW, for {each['s']:.1f} s "
         f"by up to {each['W_max'] / 1000:.1f} kW {means}"
         for way, each in limits.items()
         if each["s"]
-    ] or [f"caps       {kept} kept {means}"]
+    ] or [f"kept       limits of {kept} {means}"]
 
 
-def _limit_words(limited_s):
+def _limit_words(limited_s: dict[str, float]) -> list[str]:
     """["3.0 s set-point ramp (R501)", ...], the longest first."""
     return [
         f"{seconds:.1f} s {reason_words.text(int(label.removeprefix('R')))[0]} ({label})"
@@ -124,15 +125,15 @@ def _limit_words(limited_s):
     ]
 
 
-def _lateness(late):
+def _lateness(late: dict) -> str:
     if late["p50"] is None:
         return "virtual time is never late"
     names = (("p50", "p50"), ("p99", "p99"), ("p99.9", "p99_9"), ("max", "max"))
     return f"late us {', '.join(f'{name} {late[key]}' for name, key in names)}"
 
 
-def _wrapped(trip):
-    """A trip in words: time, row, place, cause and remedy."""
+def _wrapped(trip: dict) -> list[str]:
+    """The lines of a trip: time, row, place, cause and remedy."""
     name, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
     text = (
         f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']}), {name}: {sentence} {remedy}"
@@ -140,13 +141,13 @@ def _wrapped(trip):
     return textwrap.wrap(text, WIDTH, initial_indent=INDENT, subsequent_indent=f"{INDENT}  ")
 
 
-def next_command(doc, scenario):
-    """(one command to try after this run, its purpose)."""
+def next_command(doc: dict, scenario: Scenario | None) -> tuple[str, str]:
+    """(a command to try after this run, its purpose)."""
     if doc["swing_2s_pct"]["load"] is None and scenario is None:
         return "./flash.sh rig --for 120", "long enough for figures"
     if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
         scale = doc["load"]["scale"] / 2
-        return f"the same with --scale {scale:g}", "half the load: less of it meets a limit"
+        return f"the same with --scale {scale:g}", "half the load, so that fewer limits act"
     if scenario is None:
-        return "./flash.sh rig --virtual --scenario bms_silent", "a fault and what follows it"
-    return "./flash.sh rig --load FILE.csv --column NAME", "a load of your own"
+        return "./flash.sh rig --virtual --scenario bms_silent", "a fault and its consequences"
+    return "./flash.sh rig --load FILE.csv --column NAME", "your own load"

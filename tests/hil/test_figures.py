@@ -127,7 +127,7 @@ def test_time_and_depth_beyond_a_limit(sign, way):
     assert (other["s"], other["W_max"]) == (0.0, 0.0)
 
 
-def test_the_document_carries_what_it_is_given():
+def test_the_document_has_the_given_keys():
     doc = document(Recorder().rows())
     assert doc["lateness_us"] == dict.fromkeys(("p50", "p99", "p99_9", "max"))
     assert doc["swing_2s_pct"] == dict.fromkeys(("load", "grid", "reduction"))

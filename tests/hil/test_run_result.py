@@ -64,7 +64,7 @@ def test_the_exit_code_says_whether_all_was_as_expected(changes, exit_code, not_
     assert [one["text"] for one in found.doc["expectations"] if not one["ok"]] == expected
 
 
-def test_what_the_document_says_of_machine_messages_and_actions():
+def test_the_document_has_machine_messages_and_actions():
     doc = outcome().doc
     assert all(doc[key] for key in ("python", "system", "machine", "kernel", "timeline"))
     assert (doc["missed"], doc["seed"], doc["load"]) == (2, 4, LOAD)
@@ -127,19 +127,19 @@ TRIP_LINES = [
 def test_closing_lines_say_what_each_figure_means():
     lines = words.closing_lines(FULL)
     assert lines == [
-        "point      The load swung by 244 kW; the grid saw 21 kW.",
+        "summary    The load swung by 244 kW; the grid saw 21 kW.",
         "           Worst moment, 31.3 s: the grid fell by 92 kW within 0.2 s and was",
         "           back 0.4 s later. The load rose by 101 kW; 182 ms later the battery",
         "           followed with 143 kW, more than the load.",
-        "measured   22.5 s .. 60.0 s: contactors closed and limits recovered",
+        "measured   22.5 s .. 60.0 s, after the limits have recovered",
         "swing      load 20.5 %, grid 2.5 % of the highest load: 87.8 % less",
         "           (99 % of the changes from one 2 s mean to the next are smaller)",
-        "delay      182 ms from a change of the load to the battery's answer",
+        "delay      182 ms from a change of the load to that of the battery",
         "limits     3.0 s set-point ramp (R501)",
         "limits     1.5 s PCS discharge rating (R213)",
-        "overload   2.0 s, up to 52 kW above what grid connection and battery can carry",
-        "beyond     import 450 kW for 2.0 s, by up to 12.0 kW on means of 0.42 s",
-        "refused    10 rows of the file: errors of the meter",
+        "overload   load above grid connection plus battery for 2.0 s by up to 52 kW",
+        "exceeded   limit of import, 450 kW, for 2.0 s by up to 12.0 kW (means of 0.42 s)",
+        "refused    10 rows of the load file: errors of its meter",
         "charge     55.00 % at the start, 54.50 % at the end",
         "ticks      3000, missed 1; late us p50 70, p99 500, p99.9 900, max 1000",
         "trips      6",
@@ -154,11 +154,11 @@ def test_closing_lines_say_what_each_figure_means():
     plain |= {"trips": [], "load": LOAD | {"rows_refused": 0}, "reaction_ms": {}}
     plain |= {"swing_W": dict.fromkeys(("load", "grid")), "worst_moment": None}
     lines = words.closing_lines(FULL | plain)
-    assert lines.pop(0).startswith("point      Nothing was measured:")
+    assert lines.pop(0).startswith("summary    Nothing was measured:")
     assert lines[0].startswith("measured   nothing: the run ended before the limits")
     assert lines[2:] == [
         "limits     none held the battery back",
-        "caps       import 450 kW and export 0 kW kept on means of 0.42 s",
+        "kept       limits of import 450 kW and export 0 kW (means of 0.42 s)",
         "charge     55.00 % at the start, 54.50 % at the end",
         "ticks      3000, missed 1; virtual time is never late",
         "trips      none",
@@ -193,7 +193,7 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
     assert written == json.loads(json.dumps(found.doc))
     text = (tmp_path / "run.html").read_text(encoding="utf-8")
     for part in (
-        *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expected of this run"),
+        *("<svg", "one &lt; two", "a &lt; b", "NOT MET", "Expectations of the scenario"),
         *("Release it, inspect, reset with the key.", page.TRIP_HEAD),
         "<tr><td>1.020 s</td><td>1a</td><td>cabinet</td><td>An emergency stop is",
         "<h1>The load swung by 0 kW; the grid saw 0 kW.</h1>",

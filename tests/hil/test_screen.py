@@ -50,12 +50,12 @@ The load swung by 10 kW; the grid saw 1 kW.; Worst moment, 3.0 s: the grid rose 
 """
 
 
-def test_the_frame_shows_what_it_is_given_and_counts_the_rest():
+def test_the_frame_shows_its_view_and_counts_the_hidden_stages():
     text = shown()
     for part in PARTS.strip().replace("\n", "; ").split("; "):
         assert part in text, part
     text = shown(tripped=[TRIP], rows_tripped=1, rows_warning=1, state="tripped")
-    assert " ! row 1a  emergency stop, two contacts, cabinet; since 45.0 s, key reset" in text
+    assert " ! row 1a  emergency stop, two contacts, cabinet; for 45.0 s, key reset" in text
     assert "1 tripped  1 warning  4" in text and "TRIPPED" in text
     for count, shown_trips, words in ((2, 2, None), (3, 1, "and 2 more"), (9, 1, "and 8 more")):
         text = shown(tripped=[TRIP] * count)
