@@ -1,3 +1,1 @@
-"""The hardware-in-the-loop rig: a simulated plant, simulated devices and simulated or real
-wires.
-"""
+"""The hardware-in-the-loop rig: simulated plant and devices, simulated or real wires."""

@@ -1,4 +1,4 @@
-"""`python -m hil COMMAND`: the rig, and the campaigns that are run with it."""
+"""`python -m hil COMMAND`: the rig and its campaigns."""
 
 import argparse
 import os
@@ -33,9 +33,10 @@ COMMANDS = (
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 
 
-def main(argv=None):
-    """Returns the exit code: 0 all as expected, 1 not, 2 wrong input, 3 could not start or go on,
-    130 interrupted.
+def main(argv: list[str] | None = None) -> int:
+    """Returns the exit code.
+
+    0 as expected, 1 not as expected, 2 wrong input, 3 could not start or go on, 130 interrupted.
     """
     before = {
         number: signal.signal(number, signal.default_int_handler)
@@ -45,7 +46,7 @@ def main(argv=None):
     try:
         arguments, left = parser().parse_known_args(argv)
         name = arguments.program
-        if left:  # argparse would report this in the name of the program
+        if left:  # argparse would name the program here, not the command
             raise rig_command.InputError(f"unrecognized arguments: {' '.join(left)}")
         _check_apart(arguments)
         return arguments.run(arguments)
@@ -54,28 +55,28 @@ def main(argv=None):
     except (RigError, JournalError, OSError) as error:
         return _report(name, error, NO_START)
     except KeyboardInterrupt:
-        return _report(name, "interrupted before there was a result", run_result.INTERRUPTED)
+        return _report(name, "interrupted, no result", run_result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _report(name, line, exit_code):
-    """One line on stderr, headed with the name of the command."""
+def _report(name: str, line: object, exit_code: int) -> int:
+    """Print one line on stderr, which begins with the name of the command."""
     print(f"{name}: {line}", file=sys.stderr)
     return exit_code
 
 
 class _Parser(argparse.ArgumentParser):
-    """Complains in one line, like everything else here."""
+    """Refuses in one line, as all commands do."""
 
-    def error(self, message):
-        """Print the line and leave with the code of wrong input."""
+    def error(self, message: str) -> None:
+        """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
         self.exit(WRONG_INPUT, f"{name}: {message}\n")
 
 
-def parser():
+def parser() -> _Parser:
     """The parser of all commands."""
     made = _Parser(prog=PROGRAM)
     commands = made.add_subparsers(required=True, metavar="COMMAND", dest="program")
@@ -84,15 +85,15 @@ def parser():
     return made
 
 
-def _check_apart(arguments):
-    """No output of any command may be written over the load or another output."""
+def _check_apart(arguments: argparse.Namespace) -> None:
+    """Refuse an output that would overwrite the load or another output."""
     seen = {}
     for option in OUTPUTS:
         path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option
         if other != option:
             raise rig_command.InputError(
-                f"--{option} {path}: is the file of --{other} too: allowed is one of its own"
+                f"--{option} {path}: --{other} names the same file; give each option its own file"
             )
 
 

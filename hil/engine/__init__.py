@@ -1,1 +1,1 @@
-"""The engine of the rig: the cabinet, its controller and the clock of a run."""
+"""The engine of the rig: cabinet, controller and clock of a run."""

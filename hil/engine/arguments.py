@@ -1,25 +1,26 @@
-"""Types of the arguments of `python -m hil`: what cannot be is said in one line, before anything is
-run.
-"""
+"""Types of the arguments of `python -m hil`: a wrong value is refused before anything runs."""
 
 import argparse
 import contextlib
 import math
 import os
+from collections.abc import Callable
 
 
-def whole(low, high):
+def whole(low: int, high: int) -> Callable[[str], float]:
     """A whole number from low to high."""
     return _within(low, high, lambda text: int(text) if text.isdecimal() else math.nan, "whole ")
 
 
-def number(low, high):
+def number(low: float, high: float) -> Callable[[str], float]:
     """A number from low to high."""
     return _within(low, high, float, "")
 
 
-def _within(low, high, convert, kind):
-    def parse(text):
+def _within(
+    low: float, high: float, convert: Callable[[str], float], kind: str
+) -> Callable[[str], float]:
+    def parse(text: str) -> float:
         value = math.nan
         with contextlib.suppress(ValueError):
             value = convert(text)
@@ -32,19 +33,17 @@ def _within(low, high, convert, kind):
     return parse
 
 
-def folder(text):
-    """A folder that there is."""
+def folder(text: str) -> str:
+    """An existing folder."""
     if not os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"there is no folder {text}")
+        raise argparse.ArgumentTypeError(f"{text}: no such folder; allowed is an existing folder")
     return text
 
 
-def output_file(*endings, or_none=False):
-    """A file that can be written; endings: the allowed ones, any if none are given; or_none: ""
-    says that no file is wanted.
-    """
+def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
+    """A writable file. endings: the allowed ones, none given: all; or_none: "" means no file."""
 
-    def parse(text):
+    def parse(text: str) -> str:
         if not text and or_none:
             return text
         folder(os.path.dirname(text) or ".")

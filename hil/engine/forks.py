@@ -1,7 +1,7 @@
-"""One forked child per job, several at a time; its changes end with it. Results come back pickled.
+"""One forked child per job, several at a time. Results come back pickled.
 
-The parent forks in its own thread and no other; a pool forks in threads that hand out the work, and
-a child forked while another thread holds a lock finds that lock held for ever.
+A job cannot change the parent. Only the parent's main thread forks: a pool would fork in a worker
+thread, and a child inherits the locks that other threads hold, for ever.
 """
 
 import os
@@ -10,24 +10,26 @@ import selectors
 import signal
 import sys
 import traceback
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NoReturn
 
-WALL_S_MAX = 900  # a guard only: CPU limits end a job long before
+WALL_S_MAX = 900  # guards against a hang; a CPU limit ends a job much earlier
 
 
-def wall_s():
-    """Elapsed seconds of the system; for durations that are printed and for the guard."""
+def wall_s() -> float:
+    """Elapsed seconds of the system, for printed durations and for the guard."""
     return os.times().elapsed
 
 
-def cores():
+def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 class Child:
-    """A running job: its process, its pipe, the data it has sent."""
+    """A running job: its process, its pipe, the data received so far."""
 
-    def __init__(self, job, work, quiet):
+    def __init__(self, job: Any, work: Callable[[Any, int], dict], quiet: bool) -> None:
         self.job, self.begun_s, self.data = job, wall_s(), b""
         self.fd, write = os.pipe()
         sys.stdout.flush()
@@ -38,8 +40,8 @@ class Child:
             _inside(work, job, write, quiet)
         os.close(write)
 
-    def ended(self):
-        """The job's result, or {"error": text} of a child that died without one."""
+    def ended(self) -> dict:
+        """The job's result; {"error": text} if the child died without a result."""
         os.close(self.fd)
         _, status, used = os.wait4(self.pid, 0)
         status = os.waitstatus_to_exitcode(status)
@@ -51,13 +53,13 @@ class Child:
         times = {"wall_s": wall_s() - self.begun_s, "cpu_s": used.ru_utime + used.ru_stime}
         return result | times
 
-    def kill(self):
-        """End it before its time; its data are lost."""
+    def kill(self) -> None:
+        """Kill the child; its data are lost."""
         os.kill(self.pid, signal.SIGKILL)
 
 
-def _inside(work, job, fd, quiet):
-    """The child: nothing of the parent's clean-up runs here, whatever happens."""
+def _inside(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) -> NoReturn:
+    """Run the job in the child; os._exit keeps the parent's clean-up from running here too."""
     code = 70
     try:
         nowhere = os.open(os.devnull, os.O_RDWR)
@@ -71,18 +73,24 @@ def _inside(work, job, fd, quiet):
         os._exit(code)
 
 
-def say(fd, result):
-    """Write a result, all of it."""
+def say(fd: int, result: dict) -> None:
+    """Write the whole result."""
     data = pickle.dumps(result)
     while data:
         data = data[os.write(fd, data) :]
 
 
-def run(jobs, work, workers, wall_s_max=WALL_S_MAX, quiet=True):
-    """Yield (job, result) as they end. jobs: iterable, asked when a worker is free; work(job, fd)
-    returns the result, a dictionary, to which CPU and wall time are added.
+def run(
+    jobs: Iterable,
+    work: Callable[[Any, int], dict],
+    workers: int,
+    wall_s_max: float = WALL_S_MAX,
+    quiet: bool = True,
+) -> Iterator[tuple[Any, dict]]:
+    """Yield (job, result) as the jobs end; `jobs` is asked for the next when a worker is free.
 
-    quiet: what a child prints goes nowhere. A generator that is closed early ends its children.
+    work(job, fd) returns a dictionary, to which CPU and wall time are added. quiet: the output of
+    the children is discarded. Closing the generator early kills the children.
     """
     jobs, running = iter(jobs), {}
     with selectors.DefaultSelector() as selector:
@@ -101,17 +109,24 @@ def run(jobs, work, workers, wall_s_max=WALL_S_MAX, quiet=True):
                 child.ended()
 
 
-def values(jobs, work, workers, wall_s_max=WALL_S_MAX):
-    """Yield what work(job) returned, as the jobs end; RuntimeError with the words of a child that
-    failed.
-    """
+def values(
+    jobs: Iterable, work: Callable[[Any], Any], workers: int, wall_s_max: float = WALL_S_MAX
+) -> Iterator[Any]:
+    """Yield the results of work(job) as the jobs end. RuntimeError: the text of a failed child."""
     for job, result in run(jobs, lambda job, fd: {"value": work(job)}, workers, wall_s_max):
         if "error" in result:
             raise RuntimeError(f"{job}: {result['error']}")
         yield result["value"]
 
 
-def _filled(jobs, running, selector, work, workers, quiet):
+def _filled(
+    jobs: Iterator,
+    running: dict[int, Child],
+    selector: selectors.BaseSelector,
+    work: Callable[[Any, int], dict],
+    workers: int,
+    quiet: bool,
+) -> bool:
     """Fork until all workers have a job or no job is left; False if nothing runs."""
     for job in jobs if len(running) < workers else ():
         child = Child(job, work, quiet)
@@ -122,8 +137,8 @@ def _filled(jobs, running, selector, work, workers, quiet):
     return bool(running)
 
 
-def _finished(running, selector):
-    """The children that have closed their pipe by now; waits up to a second for data."""
+def _finished(running: dict[int, Child], selector: selectors.BaseSelector) -> list[Child]:
+    """The children that have closed their pipe; waits up to a second for data."""
     found = []
     for key, _ in selector.select(1):
         child = running[key.fd]

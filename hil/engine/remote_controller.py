@@ -1,14 +1,13 @@
-"""The controller's process as the plant process has it: killed here, started and commanded by the
-rig.
-"""
+"""The plant process's view of the controller: kills it here, has the rig start and command it."""
 
 import contextlib
 import os
 import select
 import signal
+from collections.abc import Callable
 
 
-def _message(what, *keys):
+def _message(what: str, *keys: str) -> Callable[..., None]:
     """A method that sends its arguments under these keys."""
     return lambda self, *values: self._send({"what": what, **dict(zip(keys, values))})
 
@@ -16,34 +15,34 @@ def _message(what, *keys):
 class RemoteController:
     """kill() and signal() act at once; the others send a message to the rig."""
 
-    def __init__(self, send):
+    def __init__(self, send: Callable[[dict], None]) -> None:
         self._send = send
-        # a descriptor of the process: its number may be another's by the time it is used
+        # A descriptor, because the kernel gives the number of an ended process to another one.
         self._process = None
 
-    def runs_as(self, pid):
-        """The rig has started it."""
+    def runs_as(self, pid: int) -> None:
+        """Note the process that the rig has started."""
         if self._process is not None:
             os.close(self._process)
             self._process = None
-        with contextlib.suppress(ProcessLookupError):  # it has ended; the rig sees that for itself
+        with contextlib.suppress(ProcessLookupError):  # already ended; the rig notices that
             self._process = os.pidfd_open(pid)
 
-    def ended(self):
-        """True when the process is no more."""
+    def ended(self) -> bool:
+        """True when the process has ended."""
         return self._process is None or bool(select.select([self._process], (), (), 0)[0])
 
-    def signal(self, number):
-        """Send a signal; one that has ended takes none."""
+    def signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
         if not self.ended():
             signal.pidfd_send_signal(self._process, number)
 
-    def kill(self):
+    def kill(self) -> None:
         """kill -9."""
         self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
-    # the rig answers each of these; the arguments of a call are the keys named here
+    # Each sends its arguments under these keys; scenario_operator.py acts on them.
     start = _message("start")
     stall = _message("stall", "duration_ms")
     spoil_store = _message("spoil_store")
@@ -51,6 +50,6 @@ class RemoteController:
     reset = _message("reset", "by")
     run_request = _message("run_request", "on")
 
-    def hint(self, source, kind, quantity, value_W, valid_ms):
+    def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
         """Have the rig send a hint over the wire, signed with the key of the source."""
         self._send({"what": "hint", "source": source, "order": [kind, quantity, value_W, valid_ms]})

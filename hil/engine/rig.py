@@ -1,10 +1,9 @@
-"""The rig in real time: the real controller process on real ptys and a CAN server, a simulated
-cabinet behind them.
+"""The rig in real time: the real controller on real ptys and a CAN server, a simulated cabinet.
 
-Three processes: the controller (as installed), the plant process (plant, devices, observer), and
-this one, which starts both, shows the screen, acts as the operator of a scenario, and writes the
-result. It ends only what it has started: the controller first, by a controlled stop, while the
-plant process still serves its wires.
+Three processes run: the controller (as installed), the plant process (plant, devices, observer)
+and this one. This one starts both, shows the screen, acts as the operator of a scenario, and writes
+the result. At the end it stops the controller first, by a controlled stop, while the plant process
+still serves the wires. It ends only processes that it has started.
 """
 
 import contextlib
@@ -16,16 +15,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import msgpack
 
+from controller.config.configuration import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.engine import plant_process, run_directory
 from hil.engine.scenario_operator import ScenarioOperator
 from hil.loads.selection import carried_W
+from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
+from hil.scenarios.scenario import Scenario
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONTROLLER_STOP_S = 20.0
@@ -40,12 +43,11 @@ class RigError(RuntimeError):
 class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
-    def __init__(self, order, scenario, config):
-        """order: dict for the plant process; scenario: loaded one or None; config: the checked base
-        configuration.
+    def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
+        """order: dict for the plant process; scenario: Scenario or None; config: of the controller.
 
-        Beside what the plant process takes, an order may name the `plant`'s module and
-        `cabinet_more`, text at the end of the cabinet's file.
+        Two more keys of an order: `plant`, the module of the plant process, and `cabinet_more`,
+        text for the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
@@ -56,7 +58,7 @@ class Rig(ScenarioOperator):
         )
         self.connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._messages = open(os.path.join(self.directory, "controller.log"), "ab")
-        # where the plant process has its buses: {"ports": {bus: tty}, "cans": {bus: channel}}
+        # from the plant process: {"ports": {bus: tty}, "cans": {bus: channel}}
         self.wires = {}
         self.keys = {}  # of the sources of hints, by name
         self._done = self.interrupted = False
@@ -64,10 +66,8 @@ class Rig(ScenarioOperator):
         self.lateness_us = None
         self.hints = dict.fromkeys(hint_statistics.TOTALS, 0)
 
-    def start(self):
-        """Start the plant process, learn its wires, write the cabinet's file and start the
-        controller on it.
-        """
+    def start(self) -> None:
+        """Start the plant process, write the cabinet's file, start the controller on it."""
         order = json.dumps(self.order)
         module = self.order.get("plant", "hil.engine.plant_process")
         self.plant = subprocess.Popen(
@@ -82,10 +82,10 @@ class Rig(ScenarioOperator):
         self.keys = run_directory.commission(self.directory, self.config)
         self._start_controller()
 
-    def _write_cabinet_file(self, wires):
+    def _write_cabinet_file(self, wires: dict) -> None:
         run_directory.write_cabinet_file(self.directory, self.order, wires)
 
-    def _start_controller(self):
+    def _start_controller(self) -> None:
         directory = self.directory
         cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
         command = ["run", cabinet, "--run-dir", directory, "--state-dir", state]
@@ -98,32 +98,33 @@ class Rig(ScenarioOperator):
         )
         self.send({"what": "go", "pid": self.controller.pid})
 
-    def send(self, message):
-        """One message to the plant process. RigError when it has ended."""
+    def send(self, message: dict) -> None:
+        """Send one message to the plant process. RigError: the process has ended."""
         try:
             self.connection.send(msgpack.packb(message))
         except ConnectionError:
             raise self._plant_failed("has ended") from None
 
-    def _plant_failed(self, what):
+    def _plant_failed(self, what: str) -> RigError:
         return RigError(f"the simulated cabinet {what}, exit code {self.plant.wait()}")
 
-    def _receive(self, ending="has ended"):
-        """One message of the plant process. RigError when it has ended or hangs."""
+    def _receive(self, ending: str = "has ended") -> dict:
+        """One message of the plant process. RigError: the process has ended or hangs."""
         self.connection.settimeout(HANG_GUARD_S)
         try:
             data = self.connection.recv(1 << 20)
         except TimeoutError:
             raise RigError(
-                f"no message of the simulated cabinet for {HANG_GUARD_S:.0f} s"
+                f"the simulated cabinet has sent no message for {HANG_GUARD_S:.0f} s"
             ) from None
         if not data:
             raise self._plant_failed(ending)
         return msgpack.unpackb(data)
 
-    def run(self, show):
-        """Serve the plant process until its time is over; show(view) ten times a second. Ctrl-C
-        ends the run in order.
+    def run(self, show: Callable[[dict], object]) -> None:
+        """Serve the plant process until the run ends; show(view) ten times a second.
+
+        Ctrl-C ends the run early, with its result.
         """
         try:
             while not self._done:
@@ -135,7 +136,7 @@ class Rig(ScenarioOperator):
                 self._serve(show)
         self._note_statistics()
 
-    def _serve(self, show):
+    def _serve(self, show: Callable[[dict], object]) -> None:
         message = self._receive()
         if message["what"] == "done":
             self._done = True
@@ -145,38 +146,38 @@ class Rig(ScenarioOperator):
         else:
             getattr(self, f"_do_{message['what']}")(message)
 
-    def _do_failed(self, message):
+    def _do_failed(self, message: dict) -> None:
         raise RigError(message["text"])
 
-    def _do_killed(self, message):
+    def _do_killed(self, message: dict) -> None:
         self.controller.wait()
         self._note_statistics()
 
-    def _do_start(self, message):
+    def _do_start(self, message: dict) -> None:
         self.restarts += 1
         self._start_controller()
 
-    def _whole(self, shown):
+    def _whole(self, shown: dict) -> dict:
         loop = loop_statistics.read(os.path.join(self.directory, "loop.stats"))
         if loop:
             late_us = tuple([loop["lateness_us"][name] for name in ("p50", "p99", "max")])
             shown |= {"ticks": loop["ticks"], "missed": loop["missed"], "late_us": late_us}
         return shown
 
-    def _check_controller(self):
+    def _check_controller(self) -> None:
         code = self.controller.poll()
         if code is not None and not (self.may_be_killed and code == -signal.SIGKILL):
             last = (self.messages() or ["without a message"])[-1]
             raise RigError(f"the controller ended with exit code {code}: {last}")
 
-    def messages(self):
+    def messages(self) -> list[str]:
         """Lines that the controller has written on stderr."""
         log = pathlib.Path(self.directory, "controller.log")
         text = log.read_text(encoding="utf-8", errors="replace")
         return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
-    def _note_statistics(self):
-        """Add the figures of the controller's process so far: a restarted one begins a new file."""
+    def _note_statistics(self) -> None:
+        """Add the figures of this controller process. A restarted controller begins new files."""
         hints = hint_statistics.read(os.path.join(self.directory, "hints.stats")) or {}
         for name in self.hints:
             self.hints[name] += hints.get(name, 0)
@@ -187,9 +188,10 @@ class Rig(ScenarioOperator):
             self.missed_runs += loop["runs"]
             self.lateness_us = loop["lateness_us"]
 
-    def stop(self):
-        """End what was started: the controller by SIGTERM (a controlled stop), then the plant
-        process. Ctrl-C shortens it.
+    def stop(self) -> None:
+        """End the controller by SIGTERM (a controlled stop), then the plant process.
+
+        Ctrl-C kills a process instead of waiting for it.
         """
         if self.controller is not None:
             self.controller.terminate()
@@ -197,14 +199,14 @@ class Rig(ScenarioOperator):
         self._plant_end.close()
         if self.plant is not None:
             self.connection.setblocking(False)
-            with contextlib.suppress(OSError):  # it has ended, or does not read and is killed
+            with contextlib.suppress(OSError):  # has ended, or does not read: _wait kills it
                 self.connection.send(msgpack.packb({"what": "end"}))
             _wait(self.plant, PLANT_STOP_S)
         self.connection.close()
         self._messages.close()
 
-    def outcome(self, load, extra):
-        """run_result.Outcome from what the plant process has recorded."""
+    def outcome(self, load: Load, extra: dict) -> run_result.Outcome:
+        """run_result.Outcome of the plant process's recording."""
         path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
         extra = {
@@ -226,8 +228,8 @@ class Rig(ScenarioOperator):
         )
 
 
-def _wait(process, seconds):
-    """Wait for a process to end; kill it when that takes too long or somebody is impatient."""
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process to end; kill it after `seconds` or at Ctrl-C."""
     try:
         process.wait(seconds)
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
@@ -235,8 +237,10 @@ def _wait(process, seconds):
         process.wait()
 
 
-def run(order, scenario, config, headless, load):
-    """A whole run in real time. Returns run_result.Outcome; raises RigError."""
+def run(
+    order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
+) -> run_result.Outcome:
+    """Run once in real time. Returns run_result.Outcome; raises RigError."""
     common = view.common(order, scenario, config, load, "real time")
     with run_directory.made(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)

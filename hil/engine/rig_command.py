@@ -4,6 +4,8 @@ import collections
 import os
 import sys
 import time
+from argparse import Namespace
+from typing import Any
 
 from controller.config import configuration, stage_states
 from controller.sites import EXAMPLE
@@ -14,69 +16,69 @@ from hil.scenarios import scenario
 
 DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1
-# of a run without a scenario; the state of charge is the target of load tracking
+# of a run without a scenario; its state of charge is the target of load tracking
 DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
 OPTIONS = {
     "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
-    "--column": {"metavar": "NAME", "help": "which power column of the file"},
+    "--column": {"metavar": "NAME", "help": "power column of the file"},
     "--scale": {
         "type": number(0.001, 1000),
         "metavar": "FACTOR",
-        "help": "factor on the file's load (1)",
+        "help": "multiply the file's load by this (1)",
     },
     "--raw": {
         "action": "store_true",
-        "help": "pass the file's meter rows on as they are, wrong ones too",
+        "help": "replay the file's meter rows unchanged, also the wrong ones",
     },
     "--for": {
         "dest": "seconds",
         "type": number(1, 31 * 86_400),
         "metavar": "SECONDS",
-        "help": f"how long to run (the file's or scenario's length, else {DEFAULT_S:g})",
+        "help": f"length of the run (that of file or scenario, else {DEFAULT_S:g})",
     },
     "--scenario": {"metavar": "NAME", "help": f"one of {', '.join(scenario.names())}"},
     "--seed": {
         "type": whole(0, SEED_MAX),
         "metavar": "NUMBER",
-        "help": "of plant, load and faults (1)",
+        "help": "seed of plant, load and faults (1)",
     },
     "--soc": {
         "type": number(5, 95),
         "metavar": "PERCENT",
-        "help": "state of charge at the start (what load tracking returns to)",
+        "help": "state of charge at the start (the target of load tracking)",
     },
-    "--virtual": {"action": "store_true", "help": "virtual time, as fast as it goes"},
+    "--virtual": {"action": "store_true", "help": "virtual time, as fast as possible"},
     "--headless": {"action": "store_true", "help": "no screen; progress on stderr"},
     "--progress": {
         "action": "store_true",
-        "help": "with --headless: progress on stderr even if that is no terminal",
+        "help": "with --headless: progress on stderr, also when stderr is not a terminal",
     },
     "--run-dir": {
         "metavar": "DIR",
-        "help": "new or empty folder for the controller's files, which stay: another terminal may "
-        "look with firebreak status --run-dir DIR",
+        "help": "new or empty folder; keeps the controller's files, and another terminal can run "
+        "firebreak status --run-dir DIR",
     },
-    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures there"},
+    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
     "--journal": {
         "type": output_file(),
         "metavar": "FILE",
-        "help": "keep the controller's journal there, for firebreak replay",
+        "help": "keep the controller's journal in FILE, for firebreak replay",
     },
     "--plot": {
         "type": output_file(".html", ".png", ".svg", or_none=True),
         "metavar": "FILE",
         "default": "rig.html",
-        "help": ".html, .png or .svg (rig.html)",
+        "help": 'picture: .html, .png or .svg (rig.html); "" for none',
     },
 }
 
 
 class InputError(ValueError):
-    """Something on the command line that cannot be; one line."""
+    """A wrong command line; one line."""
 
 
-def add(commands):
+def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
     for option, settings in OPTIONS.items():
@@ -84,7 +86,7 @@ def add(commands):
     parser.set_defaults(run=main)
 
 
-def main(arguments):
+def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
     _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
@@ -104,26 +106,28 @@ def main(arguments):
     _print([f"seed       {order['seed']}", *outcome.lines(), f"written    {names}"])
     if outcome.doc["interrupted"]:
         ran_s = outcome.doc["simulated_s"]
-        print(f"rig: interrupted after {ran_s:g} s; all figures are of that part", file=sys.stderr)
+        print(f"rig: interrupted; all figures are of the first {ran_s:g} s", file=sys.stderr)
     return outcome.exit_code
 
 
-def _check(arguments):
-    """Refuse now what would fail at the end of the run, or would be ignored."""
+def _check(arguments: Namespace) -> None:
+    """Refuse options that would fail at the end of the run, or would have no effect."""
     for option in ("column", "scale", "raw"):
         if getattr(arguments, option) and not arguments.load:
             raise InputError(f"--{option} describes a file: it needs --load FILE")
     if arguments.progress and not arguments.headless:
-        raise InputError("--progress is for a run without a screen: it needs --headless")
+        raise InputError("--progress has no effect beside the screen: it needs --headless")
     path = arguments.run_dir
     if path and arguments.virtual:
-        raise InputError("--run-dir is for a controller in real time: leave --virtual out")
+        raise InputError("--run-dir works only in real time: leave --virtual out")
     if path and os.path.exists(path) and not (os.path.isdir(path) and not os.listdir(path)):
-        raise InputError(f"--run-dir {path}: is not an empty folder")
+        raise InputError(f"--run-dir {path}: allowed is a new or an empty folder")
 
 
-def order_of(arguments, chosen, config):
-    """What the run is, as plain values that can be handed to another process."""
+def order_of(
+    arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
+) -> dict:
+    """The order of a run: plain values, which the plant process gets as JSON."""
     usual = chosen or DEFAULTS._replace(soc_pct=config.control["soc_target_permille"] / 10)
     return {
         "site": str(EXAMPLE),
@@ -145,18 +149,16 @@ def order_of(arguments, chosen, config):
     }
 
 
-def _journals(path, began_s):
-    """The journals of this run: that of a controller that was killed is kept beside the one of its
-    successor.
-    """
+def _journals(path: str | None, began_s: float) -> list[str]:
+    """Paths of this run's journals; a killed controller leaves one beside its successor's."""
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
     return [name for name, there in ((path, path), (previous, killed)) if there]
 
 
-def _print(lines):
-    """Print; the reader may leave before the end (rig ... | head)."""
+def _print(lines: list[str]) -> None:
+    """Print; a reader that closes the pipe early (rig ... | head) is no error."""
     try:
         print("\n".join(lines), flush=True)
     except BrokenPipeError:

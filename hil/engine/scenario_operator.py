@@ -1,12 +1,12 @@
-"""Actions of a scenario on the controller's process: stall it, spoil its store, command it as an
-operator, send it hints.
-"""
+"""A scenario's actions on the controller: stall, spoiled store, operator commands, hints."""
 
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from controller.core import hint_codes
@@ -19,51 +19,54 @@ from hil.engine import run_directory
 
 
 class ScenarioOperator:
-    """Base of hil.engine.rig.Rig, which has the `controller` process, its run `directory` and the
-    `keys` of the sources of hints. Each `_do_X` answers the plant process's message X.
-    """
+    """Base of hil.engine.rig.Rig. Each `_do_X` answers the plant process's message X."""
 
-    def _do_stall(self, message):
+    controller: subprocess.Popen[bytes]
+    directory: str
+    keys: dict[str, bytes]  # of the sources of hints, by name
+
+    def _do_stall(self, message: dict) -> None:
         self.controller.send_signal(signal.SIGSTOP)
         try:
             time.sleep(message["duration_ms"] / 1000)
         finally:
             self.controller.send_signal(signal.SIGCONT)
 
-    def _do_store_other_image(self, message):
+    def _do_store_other_image(self, message: dict) -> None:
         kept = two_copies.Store(os.path.join(self.directory, "state"))
         kept.save(replace(kept.load().record, approved=run_directory.OTHER_IMAGE))
 
-    def _do_spoil_store(self, message):
+    def _do_spoil_store(self, message: dict) -> None:
         for name in two_copies.COPIES:
             pathlib.Path(self.directory, "state", name).write_bytes(b"spoiled")
 
-    def _do_reset(self, message):
+    def _do_reset(self, message: dict) -> None:
         kinds = {"key": operator_commands.KEY_RESET, "remote": operator_commands.REMOTE_RESET}
         journal = os.path.join(self.directory, "journal")
 
-        def reset(path):  # of the causes that the operator sees now
+        def reset(path: str) -> None:  # resets exactly the causes that the operator sees now
             causes = snapshot.read(journal).causes
             operator_client.reset(path, kinds[message["by"]], *causes)
 
         self._command(reset)
 
-    def _do_run_request(self, message):
+    def _do_run_request(self, message: dict) -> None:
         request = operator_commands.RUN if message["on"] else operator_commands.STOP
         self._command(lambda path: operator_client.ask(path, request))
 
-    def _do_hint(self, message):
+    def _do_hint(self, message: dict) -> None:
         source = message["source"]
         try:
             with HintClient(self.directory) as client:
-                said = client.say(source, self.keys[source], *message["order"])
+                answer = client.say(source, self.keys[source], *message["order"])
         except (OSError, KeyError) as error:
-            print(f"rig: the hint of {source} was not sent: {error}", file=sys.stderr)
+            print(f"rig: hint of {source}: not sent: {error}", file=sys.stderr)
             return
-        if said is not None and not hint_codes.taken(said[1].code):
-            print(f"rig: the hint of {source}: {hint_codes.text(said[1].code)[1]}", file=sys.stderr)
+        if answer is not None and not hint_codes.taken(answer[1].code):
+            text = hint_codes.text(answer[1].code)[1]
+            print(f"rig: hint of {source}: refused: {text}", file=sys.stderr)
 
-    def _command(self, give):
+    def _command(self, give: Callable[[str], object]) -> None:
         try:
             give(os.path.join(self.directory, "command.sock"))
         except (OSError, JournalError) as error:

@@ -1,11 +1,13 @@
-"""The controller in virtual time: the object of the real loop with a store in memory."""
+"""The controller in virtual time: the object of the real loop, with a store in memory."""
 
 from dataclasses import replace
 
 from controller.config import approval
+from controller.config.configuration import Config
 from controller.core import image
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
+from controller.store.stored_record import Record
 from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
 from drivers.buses.can_port import CanPort
 from hil.engine.run_directory import OTHER_IMAGE, approved
@@ -14,28 +16,26 @@ from safety import matrix, signals as s
 
 
 class MemoryStore:
-    """Stands in for the disk: keeps the last record, acknowledges at once, survives a killed
-    controller.
-    """
+    """Replaces the disk: keeps the last record, acknowledges at once, survives a kill."""
 
-    def __init__(self, record):
-        """record: that of a cabinet that was made ready."""
+    def __init__(self, record: Record) -> None:
+        """record: of a cabinet that is ready to run."""
         self.ok, self.count = True, 0
         self.record = record
         self.is_spoiled = False  # neither copy can be read at the next start
 
-    def submit(self, record):
-        """Keep a record; returns its number."""
+    def submit(self, record: Record) -> int:
+        """Keep a record. Returns its number."""
         self.record, self.is_spoiled = record, False
         self.count += 1
         return self.count
 
-    def poll(self):
+    def poll(self) -> int:
         """Number of the last record kept."""
         return self.count
 
-    def loaded(self):
-        """Loaded, for a start of the controller."""
+    def loaded(self) -> Loaded:
+        """The content for a start of the controller."""
         if self.is_spoiled:
             return Loaded(UNREADABLE, None, 0, [])
         return Loaded(ARMED if self.record.armed else CLEAN, self.record, self.count, [])
@@ -44,15 +44,15 @@ class MemoryStore:
 class VirtualController:
     """The controller of a scenario: kill, start, stall, reset, run request, hint."""
 
-    def __init__(self, config, journal_path=None):
+    def __init__(self, config: Config, journal_path: str | None = None) -> None:
         self.config, self.journal_path = config, journal_path
         self.store = MemoryStore(approved(config))
         self.cabinet = None
         self.can, self.wires = {}, {}
         self.lines = []  # (wire, its port; None while the controller is dead)
 
-    def start(self):
-        """Start afresh from what the store holds."""
+    def start(self) -> None:
+        """Start a new controller from the store's content."""
         self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
         if self.journal_path:
             before = approval.packed(self.cabinet.approval.before)
@@ -66,8 +66,8 @@ class VirtualController:
         for wire, port in self.lines:
             wire.on_up = port.receive
 
-    def kill(self):
-        """End the process between two instructions, without a message to anybody."""
+    def kill(self) -> None:
+        """End the controller between two ticks, without a last message."""
         self.cabinet = None
         self.lines = [(wire, None) for wire in self.wires.values()]
         for wire in self.wires.values():
@@ -75,14 +75,14 @@ class VirtualController:
         for bus in self.can.values():
             bus.ends.clear()
 
-    def stall(self, duration_ms):
-        """Stop the loop for so long; it goes on with one step of that length."""
+    def stall(self, duration_ms: int) -> None:
+        """Stop the loop for duration_ms; the next tick then covers all the missed ones."""
         if self.cabinet is None:
             return
         cabinet, plain = self.cabinet, self.cabinet.tick
         ticks = waits = duration_ms // self.config.tick_ms
 
-        def tick(now_us, elapsed_ticks):
+        def tick(now_us: int, elapsed_ticks: int) -> None:
             nonlocal waits
             waits -= 1
             if waits < 1:
@@ -91,16 +91,16 @@ class VirtualController:
 
         cabinet.tick = tick
 
-    def spoil_store(self):
-        """Neither copy in the state directory can be read at the next start."""
+    def spoil_store(self) -> None:
+        """Make both copies of the store unreadable for the next start."""
         self.store.is_spoiled = True
 
-    def store_other_image(self):
-        """The store holds another limit image that was approved, at the next start."""
+    def store_other_image(self) -> None:
+        """Store the approval of another limit image, for the next start."""
         self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
 
-    def reset(self, by):
-        """Request a reset of exactly the causes of now; a dead controller takes none."""
+    def reset(self, by: str) -> None:
+        """Request a reset of exactly the present causes; a killed controller ignores it."""
         if self.cabinet is None:
             return
         core = self.cabinet.core
@@ -111,15 +111,15 @@ class VirtualController:
             *core.inp[image.places(core.layout)["peer"]],
         )
 
-    def run_request(self, on):
+    def run_request(self, on: bool) -> None:
         """Request running or a controlled stop."""
         if self.cabinet is not None:
             self.cabinet.request_run(on)
 
-    def hint(self, source, kind, quantity, value_W, valid_ms):
-        """A hint of the source with this name, as after the checks of the listener."""
+    def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
+        """Give the controller a hint of this source, as after the checks of the listener."""
         names = [known.name for known in self.config.sources]
         if source not in names:
-            raise ValueError(f"no source {source!r}, there are {', '.join(names)}")
+            raise ValueError(f"no source {source!r}; allowed: {', '.join(names)}")
         if self.cabinet is not None:
             self.cabinet.request_hint(names.index(source), kind, quantity, value_W, valid_ms)

@@ -112,7 +112,7 @@ def test_an_interrupted_run_stops_in_order_keeps_its_figures_and_its_directory(t
     run.process.send_signal(signal.SIGINT)
     code, _, err = run.end()
     assert code == 130 and len(err) == 1
-    assert re.fullmatch(r"rig: interrupted after \S+ s; all figures are of that part", err[0])
+    assert re.fullmatch(r"rig: interrupted; all figures are of the first \S+ s", err[0])
     doc = json.loads((tmp_path / "out.json").read_text())
     assert doc["interrupted"] and doc["controller_exit_code"] == 0 and doc["ticks"] > 0
     assert (tmp_path / "rig.html").exists() and (place / "cabinet.toml").exists()
@@ -126,7 +126,11 @@ def test_a_run_interrupted_while_the_controller_starts_leaves_nothing_running(tm
     run.wait_for_line(" 0.0 s ")
     run.process.send_signal(number)
     code, _, err = run.end()
-    assert code == 130 and len(err) == 1 and err[0].startswith("rig: interrupted after 0")
+    assert (
+        code == 130
+        and len(err) == 1
+        and err[0].startswith("rig: interrupted; all figures are of the first 0")
+    )
 
 
 def test_a_rig_that_is_killed_leaves_nothing_running(tmp_path):

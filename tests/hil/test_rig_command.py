@@ -50,14 +50,14 @@ FILE = ("--load", "load.csv", "--column", "run01_kW")
 
 
 @cases("""arguments  words
-    ("--scenario", "estpo")  "no scenario 'estpo', did you mean 'estop'; there are airflow"
+    ("--scenario", "estpo")  "no scenario 'estpo', did you mean 'estop'; allowed: airflow"
     ("--for", "0")  "argument --for: 0: allowed is a number from 1 to 2678400"
     ("--for", "nan")  "allowed is a number from 1"
     ("--for", "soon")  "argument --for: soon: allowed"
     ("--scale", "0")  "argument --scale: 0: allowed is a number from 0.001 to 1000"
     ("--seed", "1.5")  "allowed is a whole number from 0"
     ("--soc", "4.9")  "argument --soc: 4.9: allowed is a number from 5 to 95"
-    ("--json", "/no/such/x.json")  "argument --json: there is no folder /no/such"
+    ("--json", "/no/such/x.json")  "argument --json: /no/such: no such folder"
     ("--json", "/")  "argument --json: / is a folder"
     ("--json", "")  "argument --json: an empty name: cannot be written"
     ("--plot", "/proc/rig.html")  "argument --plot: /proc/rig.html: cannot be written"
@@ -67,11 +67,11 @@ FILE = ("--load", "load.csv", "--column", "run01_kW")
     ("--raw",)  "--raw describes" | ("--fast",)  "unrecognized arguments: --fast"
     ("--run-dir", "new")  "leave --virtual out"
     (*FILE, "--scale", "90")  "reaches 10.62 MW with scale 90: allowed is at most 10 MW"
-    FILE[:2]  "several power columns, say which with --column: run01_kW, run02_kW"
+    FILE[:2]  "several power columns, choose with --column: run01_kW, run02_kW"
     (*FILE[:3], "run03_kW")  "column run03_kW: allowed are run01_kW, run02_kW"
-    (*FILE, "--json", "load.csv")  "--json load.csv: is the file of --load too: allowed is"
-    (*FILE, "--journal", "load.csv")  "--journal load.csv: is the file of --load too"
-    ("--json", "a.html", "--plot", "./a.html")  "--plot ./a.html: is the file of --json too"
+    (*FILE, "--json", "load.csv")  "--json load.csv: --load names the same file; give each option"
+    (*FILE, "--journal", "load.csv")  "--journal load.csv: --load names the same file"
+    ("--json", "a.html", "--plot", "./a.html")  "--plot ./a.html: --json names the same file"
 """)
 def test_wrong_input_is_code_2_and_one_line(capsys, trace, tmp_path, arguments, words):
     code, line = refused(capsys, *arguments, "--virtual", "--headless")
@@ -82,14 +82,14 @@ def test_wrong_input_is_code_2_and_one_line(capsys, trace, tmp_path, arguments, 
 def test_a_run_directory_is_new_or_empty_and_progress_needs_headless(capsys, trace, tmp_path):
     for path in (str(tmp_path), trace):
         code, line = refused(capsys, "--run-dir", path)
-        assert code == 2 and "is not an empty folder" in line
+        assert code == 2 and "allowed is a new or an empty folder" in line
     assert refused(capsys, "--progress")[0] == 2
 
 
 def test_no_command_writes_two_outputs_into_one_file(capsys, tmp_path):
     path = str(tmp_path / "same.png")
     assert cli.main(["rows", "--json", path, "--md", path]) == 2
-    assert capsys.readouterr().err.startswith(f"rows: --md {path}: is the file of --json too: ")
+    assert capsys.readouterr().err.startswith(f"rows: --md {path}: --json names the same file; ")
 
 
 def test_the_largest_load_runs(capsys, trace):
@@ -163,7 +163,7 @@ def test_an_interrupted_virtual_run_reports_its_part(capsys, monkeypatch, tmp_pa
     monkeypatch.setattr(virtual_run.VirtualRig, "step", step)
     assert cli.main([*VIRTUAL, "--json", str(tmp_path / "a.json")]) == 130
     line = capsys.readouterr().err
-    assert re.fullmatch(r"rig: interrupted after \S+ s; all figures are of that part\n", line)
+    assert re.fullmatch(r"rig: interrupted; all figures are of the first \S+ s\n", line)
     assert json.loads((tmp_path / "a.json").read_text())["interrupted"] is True
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
@@ -173,7 +173,7 @@ def test_an_interruption_before_the_start_is_one_line(capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rig_command.configuration, "load", load)
-    assert refused(capsys, "--virtual") == (130, "interrupted before there was a result")
+    assert refused(capsys, "--virtual") == (130, "interrupted, no result")
 
 
 def test_the_order_of_a_run(trace):
