@@ -1,4 +1,4 @@
-"""What every campaign's command has: `--json`, `--seed`, exit codes, and one line for a refusal."""
+"""Common parts of the campaigns' commands: `--json`, `--seed`, exit codes, refusals in one line."""
 
 import sys
 
@@ -8,8 +8,8 @@ from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_M
 WRONG_INPUT, NO_START = 2, 3
 
 
-JSON = {"--json": {"metavar": "FILE", "type": output_file(), "help": "write all figures there"}}
-# what everything that is drawn follows from
+JSON = {"--json": {"metavar": "FILE", "type": output_file(), "help": "write all figures to FILE"}}
+# the seed of everything that a campaign draws
 SEED = {
     "--seed": {
         "metavar": "NUMBER",
@@ -18,15 +18,16 @@ SEED = {
         "help": "(%(default)s)",
     }
 }
-# what a result says of the machine, which cannot see it itself
+# A note for the result; the benchmark cannot find this out by itself.
 BESIDE = {
-    "--beside": {"default": "", "metavar": "TEXT", "help": "what runs on this machine meanwhile"}
+    "--beside": {"default": "", "metavar": "TEXT", "help": "note: other work on this machine"}
 }
 
 
 def add(commands, name, words, run, options):
-    """Add a command to argparse's subparsers. run(arguments): the exit code; options: {option:
-    keywords of add_argument}.
+    """Add a command to argparse's subparsers.
+
+    run(arguments): returns the exit code; options: {option: keywords of add_argument}.
     """
     parser = commands.add_parser(name, help=words)
     for option, keywords in options.items():
@@ -35,6 +36,6 @@ def add(commands, name, words, run, options):
 
 
 def refuse(name, line, exit_code=WRONG_INPUT):
-    """Print one line on stderr, headed with the command's name; returns the exit code."""
+    """Print one line on stderr, which begins with the command's name. Returns the exit code."""
     print(f"{name}: {line}", file=sys.stderr)
     return exit_code

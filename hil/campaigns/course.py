@@ -1,6 +1,4 @@
-"""A course: what is done beside a rig that runs, in a thread of its own; and what else runs in a
-thread until it is told to end.
-"""
+"""A course plays in a thread beside a running rig; background work runs until its context ends."""
 
 import contextlib
 import threading
@@ -13,20 +11,19 @@ STOP_S = 60.0  # hang guard
 
 
 class Over(Exception):
-    """The run ends before its time: interrupted, or the controller has ended."""
+    """The run ends early: it was interrupted, or the controller has ended."""
 
 
 class Course:
-    """Plays `_play` beside a rig. `error`: what it ended with, None without one."""
+    """Plays `_play` beside a started rig. `error`: of `_play`, or None."""
 
     def __init__(self, rig):
-        """rig: a hil.engine.rig.Rig that has started."""
         self.rig, self.error = rig, None
         self.over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def beside(self, see):
-        """Run the rig and the course until both have ended. see(view): of the plant. RigError."""
+        """Run the rig and the course until both have ended; see(view). Raises RigError."""
         self._thread.start()
         try:
             self.rig.run(see)
@@ -35,7 +32,7 @@ class Course:
             self._thread.join(STOP_S)
 
     def wait(self, seconds):
-        """Wait; raises Over when the run ends meanwhile."""
+        """Wait. Raises Over when the run ends meanwhile."""
         if self.over.wait(seconds):
             raise Over
 
@@ -46,15 +43,16 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        # the plant process may have ended, which the rig sees for itself
+        # If the plant process has ended, the rig notices that.
         with contextlib.suppress(RigError):
             self.rig.send({"what": "finish"})
 
 
 class Background:
-    """A context: a thread runs the generator `turns` until the exit. Each turn yields (what it
-    counts, pause s); the first one ends before the context begins, `finally` ends the last.
-    `counts`: their sum; `error`: what ended it early.
+    """A context: a thread runs the generator `turns` until the exit.
+
+    Each turn yields ({name: count}, pause s). The first turn ends before the context begins.
+    `counts`: sums of all turns; `error`: the exception that ended the thread early.
     """
 
     def __init__(self, turns):

@@ -1,10 +1,9 @@
-"""`python -m hil golden`: digests of what every scenario leaves, to show that a change kept the
-behaviour to the byte.
+"""`python -m hil golden`: digests of every scenario, to prove that a change kept every output byte.
 
-Each scenario runs in virtual time from its own seed. Digested are its journals, every frame on its
-wires, the limit image of its configuration and its JSON document without what depends on the
-machine. The figures of two versions are compared with `--against`; they hold for one version of
-Python and numpy.
+Each scenario runs in virtual time from its own seed. The digests are of its journals, of every
+frame on its wires, of the limit image, and of its JSON document without the keys of the machine.
+`--against` compares the digests of two versions. Digests depend on the versions of Python and
+numpy.
 """
 
 import argparse
@@ -75,9 +74,7 @@ def digests(name):
 
 
 def _run(chosen, config, journal_path, wire):
-    """Outcome of a scenario in virtual time; every byte on its wires goes into the digest
-    `wire`.
-    """
+    """Outcome of a scenario in virtual time. The digest `wire` gets every byte on its wires."""
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     rig = VirtualRig(
         config,
@@ -95,7 +92,7 @@ def _run(chosen, config, journal_path, wire):
 
 
 def _both(tap, name, wire):
-    """A tap that passes everything on to `tap` and into the digest `wire`."""
+    """A tap that passes everything on to `tap` and to the digest `wire`."""
 
     def tapped(time_us, which, data):
         wire.update(f"{name} {time_us} {which} {bytes(data).hex()}\n".encode())

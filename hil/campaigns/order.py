@@ -1,6 +1,4 @@
-"""What every campaign in the rig of real processes has in common: the order of a run on the example
-cabinet, and what comes back from it.
-"""
+"""Runs of the campaigns in real processes on the example cabinet: order, run, recording."""
 
 import os
 import pathlib
@@ -15,13 +13,11 @@ from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
 EXAMPLE = str(sites.EXAMPLE)
-WHOLE_DAY_S = 86_400.0  # of a run that its course ends
+WHOLE_DAY_S = 86_400.0  # for a run that is ended by its course
 
 
 def made(config, duration_s, seed, chosen=None, **more):
-    """An order for rig.Rig; chosen: name or path of a scenario; more: what else the rig or the
-    plant process takes.
-    """
+    """An order for rig.Rig. chosen: name or path of a scenario; more: further keys of the order."""
     return {
         "site": EXAMPLE,
         "extends": str(sites.EXAMPLE.parent / "site.toml"),
@@ -41,9 +37,10 @@ def made(config, duration_s, seed, chosen=None, **more):
 
 
 def played(config, duration_s, seed, see, text=None, **more):
-    """(document, what the plant process has recorded) of a run. text: of a scenario with the name
-    "run"; see(rig, view): called ten times a second. Raises RigError, OSError; KeyboardInterrupt,
-    because figures of half a run would be taken for those of a whole one.
+    """(document, recording of the plant process) of a run.
+
+    text: of a scenario with the name "run"; see(rig, view): called ten times a second. Raises
+    RigError, OSError. Raises KeyboardInterrupt, because figures of half a run would be misleading.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
         chosen, path = None, text and os.path.join(folder, "run.toml")
@@ -64,9 +61,7 @@ def played(config, duration_s, seed, see, text=None, **more):
 
 
 def recorded(directory):
-    """What the plant process of a run that has ended has written into its directory. Raises
-    OSError.
-    """
+    """Recording of the plant process of an ended run. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
 
@@ -80,8 +75,6 @@ def priority(doc):
 
 
 def loop(doc):
-    """The loop of a run's document, as controller.run.loop_statistics.read gives it; `missed` has
-    the late ones.
-    """
+    """The loop's figures of a run, in the form of loop_statistics.read; `missed` includes late."""
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

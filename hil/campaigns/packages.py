@@ -1,17 +1,18 @@
-"""Programs of Debian packages that a campaign runs: which are missing."""
+"""Programs that a campaign runs, and their Debian packages."""
 
 import os
 import shutil
 
 
 def search_path():
-    """Where programs are, also those for the administrator."""
+    """Search path of programs, including those for the administrator."""
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def needed(programs):
-    """One line that says how to get what is missing; None where nothing is. programs: {program:
-    its Debian packages}.
+    """One line with the command that installs missing programs, or None.
+
+    programs: {program: its Debian packages}.
     """
     path = search_path()
     missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}

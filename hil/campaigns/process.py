@@ -1,4 +1,4 @@
-"""Processes that a campaign starts and ends: modules of this repository beside the rig."""
+"""Processes of a campaign: modules of this repository beside the rig."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ END_S = 15.0
 
 
 def module(name, *arguments, **options):
-    """Start `python -m name arguments`, nothing on its standard input; options: of Popen."""
+    """Start `python -m name arguments` with an empty standard input; options: of Popen."""
     return subprocess.Popen(
         [sys.executable, "-m", name, *map(str, arguments)],
         **{"cwd": ROOT, "stdin": subprocess.DEVNULL} | options,
@@ -17,13 +17,13 @@ def module(name, *arguments, **options):
 
 
 def end(process, wait_s=END_S):
-    """End a process: by SIGTERM, by force if it still runs after wait_s. Its exit code."""
+    """End a process by SIGTERM, and by SIGKILL after wait_s. Returns its exit code."""
     process.terminate()
     return wait(process, wait_s)
 
 
 def wait(process, wait_s=END_S):
-    """Wait for the end of a process that ends by itself, by force when it takes longer."""
+    """Wait for the end of a process; kill it after wait_s. Returns its exit code."""
     try:
         return process.wait(wait_s)
     except subprocess.TimeoutExpired:
@@ -32,5 +32,5 @@ def wait(process, wait_s=END_S):
 
 
 def options(text):
-    """Words of a command line from a text with one option and its value per line."""
+    """Arguments of a command line from a text with one option and its value per line."""
     return [word for line in text.splitlines() for word in line.split(" ", 1) if word]

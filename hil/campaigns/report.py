@@ -1,4 +1,4 @@
-"""What a campaign prints and writes: one line per check as it ends, Markdown tables, files."""
+"""Output of a campaign: one line per check when it ends, Markdown tables, files."""
 
 import json
 import pathlib
@@ -8,11 +8,11 @@ from hil.engine import forks
 
 
 class CheckError(RuntimeError):
-    """A check found something else than it must; one line."""
+    """A check failed; one line."""
 
 
 class Checks:
-    """Runs checks one after the other. `rows`: [{name, ok, seconds, detail}] so far."""
+    """Runs checks one after the other. `rows`: [{name, ok, seconds, detail}]."""
 
     def __init__(self, say=lambda line: print(line, flush=True)):
         self.rows = []
@@ -25,9 +25,7 @@ class Checks:
         return all(row["ok"] for row in self.rows)
 
     def check(self, name, action, failures):
-        """Call action() -> detail. failures: exceptions that mean "not passed". Returns True when
-        it has passed.
-        """
+        """Call action() -> detail. Returns True if it passed; failures: exceptions of a failure."""
         began_s = forks.wall_s()
         try:
             ok, detail = True, action()
@@ -46,7 +44,7 @@ class Checks:
 
 
 def write(path, text):
-    """Write a file and say so; nothing without a path."""
+    """Write a file and print its name; nothing without a path."""
     if path:
         pathlib.Path(path).write_text(text, encoding="ascii")
         print(f"written    {path}", file=sys.stderr)

@@ -1,24 +1,22 @@
-"""The line that ends a campaign, and its exit code."""
+"""The last line of a campaign, and its exit code."""
 
 from hil.campaigns.command import INTERRUPTED, MET, NOT_MET
 
 
 def line(words):
-    """The verdict as it is printed."""
+    """The printed verdict."""
     return f"verdict    {words}"
 
 
 def counted(total, wrong, words):
-    """Words of a verdict: how many of `total` are as `words` says, and the names of those that are
-    not.
-    """
+    """Text of a verdict: count of the right ones of `total`, and names of the wrong ones."""
     return f"{total - len(wrong)} of {total} {words}" + (
         f"; not: {', '.join(wrong)}" if wrong else ""
     )
 
 
 def exit_code(ok, interrupted=False):
-    """Of a campaign that came to its end, or was interrupted before."""
+    """Exit code of a campaign."""
     if interrupted:
         return INTERRUPTED
     return MET if ok else NOT_MET

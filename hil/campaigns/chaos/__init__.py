@@ -1,3 +1,1 @@
-"""`python -m hil chaos`: one disturbance after the other beside a real controller, and what of it
-reached the wires.
-"""
+"""`python -m hil chaos`: disturbances beside a real controller, and their effect on the wires."""

@@ -30,23 +30,23 @@ OPTIONS = {
         "action": "append",
         "choices": sorted(DISTURBANCES),
         "default": [],
-        "help": f"this one alone, may be given again: {', '.join(DISTURBANCES)}",
+        "help": f"only this one, may be repeated: {', '.join(DISTURBANCES)}",
     },
     "--for": SECONDS
-    | {"dest": "during_s", "default": 6.0, "help": "each disturbance (%(default)g)"},
+    | {"dest": "during_s", "default": 6.0, "help": "time of each disturbance (%(default)g)"},
     "--calm": SECONDS
-    | {"dest": "calm_s", "default": 4.0, "help": "before and after each (%(default)g)"},
+    | {"dest": "calm_s", "default": 4.0, "help": "calm before and after each (%(default)g)"},
 }
 
 
 def add(commands):
     """Add the command to the subparsers."""
-    words = "disturb everything beside a real controller: the loop must not notice"
+    words = "disturb everything beside a real controller; the loop must run on undisturbed"
     command.add(commands, "chaos", words, main, command.JSON | command.SEED | OPTIONS)
 
 
 def main(arguments):
-    """Returns 0 when the loop noticed nothing, else 1. Raises RigError, OSError."""
+    """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
     chosen = {
@@ -80,16 +80,16 @@ def main(arguments):
 
 
 class ControllerEnded(Exception):
-    """The controller has died of a disturbance; one line."""
+    """The controller has ended because of a disturbance; one line."""
 
 
 def _run(directory, doing, arguments, has_mounts):
-    """([figures and verdicts of each disturbance], [{ok, text}] of the end, was it interrupted)."""
+    """([figures and verdicts of each disturbance], [{ok, text}] of the end, is_interrupted)."""
     config = configuration.load(order.EXAMPLE)
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:
-        # 64 MiB of the first are the journal; the second holds record, reserve and store
+        # The journal takes 64 MiB of the first; the second holds record, reserve and store.
         for folder, size_MiB in ((path, 96), (os.path.join(path, "state"), 48)):
             os.mkdir(folder, 0o700)
             if has_mounts:
@@ -105,7 +105,7 @@ def _run(directory, doing, arguments, has_mounts):
 
 
 def _play(rig, log_directory, doing, arguments):
-    """(the Course that was played, [(ok, sentence)] of the end)."""
+    """(the played Course, [(ok, sentence)] of the end)."""
     try:
         rig.start()
         state = os.path.join(rig.directory, "state")
@@ -119,7 +119,7 @@ def _play(rig, log_directory, doing, arguments):
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        # between two seconds of the history; a full disk leaves seconds out and writes every 10 s
+        # With a full disk the history has gaps, and the recorder writes only every 10 s.
         gap_ms_max = 2000 + ("state_full" in doing) * (10_000 + 1000 * arguments.during_s)
         read = (pages > 0, f"all pages read {pages} times")
         return course, [read, *_record(stage, gap_ms_max)]
@@ -128,7 +128,7 @@ def _play(rig, log_directory, doing, arguments):
 
 
 def _record(stage, gap_ms_max):
-    """What the recorder has made of it, once it has ended."""
+    """[(ok, sentence)] about the ended recorder's record and history."""
     folder = ("--state-dir", stage.state_directory)
     verified = process.module(
         "controller", "verify", *folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -145,13 +145,13 @@ def _record(stage, gap_ms_max):
 
 
 def lines(doc):
-    """The report as lines: a table, then what was noted, then the verdict."""
+    """The report as lines: a table, the notes, the verdict."""
     out, found = list(HEAD), doc["disturbances"]
     for each in found:
         out += [_row(each), *[f"  {_ok(one):6} {one['text']}" for one in each["verdicts"]]]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
     out += [f"{_ok(one):8} at the end: {one['text']}" for one in doc["at_the_end"]]
-    unnoticed = f"{sum(each['ok'] for each in found)} of {len(found)} disturbances unnoticed"
+    unnoticed = f"{sum(each['ok'] for each in found)} of {len(found)} disturbances without effect"
     words = (
         f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )

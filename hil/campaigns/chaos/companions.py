@@ -1,8 +1,7 @@
-"""The processes that live beside a controller: recorder, gateway, page reader, serial console; and
-witnesses of the machine's stalls.
+"""The processes beside a controller: recorder, gateway, page reader, serial console, witnesses.
 
-Each is started as on a cabinet, with the module's own command line, and is ended by its own handle
-and no other way.
+Each starts as on a cabinet, with the module's command line. The campaign ends each by its handle,
+never by a name. The witnesses measure the machine's stalls.
 """
 
 import json
@@ -20,49 +19,45 @@ from hil.campaigns.hint_attack.attack import SOURCE
 
 
 class Companion:
-    """One process that can be killed, stopped and started again, and tells whether it does its
-    work.
-    """
+    """One process that can be killed, stopped and started again."""
 
     def __init__(self, name, command, log_path, works):
-        """command: of `python -m`; works(): (ok, sentence) whether it does what it is there for,
-        or None.
-        """
+        """command: of `python -m`; works(): (ok, sentence) about its function, or None."""
         self.name, self.works = name, works
         self._command, self._log_path = command, log_path
         self.process = None
 
     def start(self):
-        """Start it, or start it again."""
+        """Start the process, or start it again."""
         with open(self._log_path, "ab") as log:
             self.process = process.module(*self._command, stdout=log, stderr=log, process_group=0)
 
     @property
     def alive(self):
-        """True while it runs or is stopped."""
+        """True while the process runs or is stopped."""
         return self.process is not None and self.process.poll() is None
 
     def kill(self):
-        """kill -9, and wait for its end."""
+        """kill -9, and wait for the end."""
         self.process.kill()
         self.process.wait()
 
     def log_lines(self):
-        """What it has said so far."""
+        """The lines of its log."""
         text = pathlib.Path(self._log_path).read_text(encoding="utf-8", errors="replace")
         return text.splitlines()
 
     def end(self):
-        """In order, or by force."""
+        """End the process in order, or by force."""
         if self.alive:
             self.process.send_signal(signal.SIGCONT)
             process.end(self.process)
 
 
 class Companions:
-    """`recorder`, `gateway`, `reader`, `console` with its `terminal`, and a witness on each core;
-    `clock_offset_us` (a shared array of one number), `upstream` (path of the gateway's socket). For
-    `with`.
+    """A context: `recorder`, `gateway`, `reader`, `console` with its `terminal`, witnesses.
+
+    `clock_offset_us`: a shared array of one number; `upstream`: path of the gateway's socket.
     """
 
     def __init__(self, run_directory, state_directory, log_directory):
@@ -116,7 +111,7 @@ class Companions:
 
 
 def gateway_works(path):
-    """(ok, sentence): does the gateway pass a hello to the loop, and its answer back?"""
+    """(ok, sentence): the gateway passes a hello to the loop, and the answer back."""
     try:
         with socket.socket(socket.AF_UNIX) as client, sockets.short(path) as name:
             client.settimeout(5.0)
@@ -125,4 +120,4 @@ def gateway_works(path):
             answer = json.loads(client.makefile().readline())
     except (OSError, ValueError) as error:
         return False, f"the gateway does not answer: {error}"
-    return "nonce" in answer, "the gateway passes a hello and its answer on"
+    return "nonce" in answer, "the gateway passes on a hello and its answer"

@@ -1,6 +1,4 @@
-"""The course of a run, a thread beside the rig: calm, disturbance, calm, for each; the figures of
-each afterwards.
-"""
+"""The course of a run, in a thread beside the rig: calm, disturbance, calm, for each; figures."""
 
 import sys
 
@@ -16,8 +14,7 @@ END = "end"
 
 class Course(course.Course):
     """`taken`: [{name, alive, state, stall_us, stalled_us, counters: {phase: of Stage.counters},
-    notes: [(ok, sentence)]}] of the disturbances that were done; `doing`: the name of the one at
-    hand.
+    notes: [(ok, sentence)]}] of the ended disturbances; `doing`: name of the present one.
     """
 
     def __init__(self, stage, chosen, calm_s, during_s):
@@ -31,7 +28,7 @@ class Course(course.Course):
     def _play(self):
         stage = self._stage
         if not stage.wait_for(lambda: stage.state == "running"):
-            raise RigError(f"the cabinet does not come to run, it is {stage.state}")
+            raise RigError(f"the cabinet does not start, it is {stage.state}")
         stage.wait(self._calm_s)
         for name, disturbance in self._chosen.items():
             self.doing = name
@@ -41,13 +38,13 @@ class Course(course.Course):
     def _disturb(self, name, disturbance):
         stage, counters = self._stage, {}
         stage.notes = []
-        # of what came before: this one begins with a cabinet that runs, or says so
+        # A disturbance begins with a running cabinet, or a note reports that it does not run.
         if stage.state != "running":
             stage.note(*stage.runs_again())
         self._begin(name, "before", counters)
         stage.wait(self._calm_s)
         if stage.state != "running":
-            words = "in the calm before, of which this is not the cause"
+            words = "in the calm before; this disturbance is not the cause"
             stage.note(False, f"the cabinet was {stage.state} {words}")
         stage.companions.take_stall_us()
         self._begin(name, "during", counters)
@@ -80,24 +77,23 @@ class Course(course.Course):
     def _check_companions(self):
         for each in self._stage.companions.all:
             if not each.alive:
-                said = each.log_lines() or ["it said nothing"]
+                said = each.log_lines() or ["without a message"]
                 self._stage.note(False, f"the {each.name} does not run: {said[-1]}")
             elif each.works is not None:
-                # so long it has to be back, on a busy machine
+                # time to start again on a busy machine
                 self._stage.wait_for(lambda each=each: each.works()[0], 20.0)
                 self._stage.note(*each.works())
 
 
 def mark(name, phase):
-    """The name on the time line of the plant process."""
+    """The name of a phase on the timeline of the plant process."""
     return f"{name}/{phase}"
 
 
 def judged(taken, content, disturbance):
-    """Figures of one disturbance, as the report and verdict.judged take them, and the verdicts.
+    """Figures and verdicts of one disturbance.
 
-    taken: of Course; content: what the plant process has recorded, beats as
-    hil.observer.beats.unpacked gives them.
+    taken: of Course; content: recording of the plant process with unpacked beats.
     """
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
@@ -127,7 +123,7 @@ def _wires(content, spans_us):
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
     return {
         "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],
-        # the observer begins its sentence with the time
+        # The observer's line begins with the time.
         "violations": [
             line for line in content["violations"] if begin_s <= float(line.split()[0]) < end_s
         ],

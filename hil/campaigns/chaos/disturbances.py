@@ -1,7 +1,6 @@
-"""What is done to the machine and to the processes beside the controller: each a context, from its
-begin to its end.
+"""The disturbances of the machine and of the processes beside the controller, each a context.
 
-A disturbance takes the Stage and may say what else it saw: stage.note(ok, sentence).
+A disturbance takes the Stage and may add notes: stage.note(ok, sentence).
 """
 
 import contextlib
@@ -18,9 +17,9 @@ SILENT_ROWS = ("13a", "13b", "14", "40e", "41a", "41b", "41c", "49", "50a", "50b
 
 
 class Disturbance(NamedTuple):
-    """what: a sentence; act: context manager of the stage; needs_mounts: small file systems of its
-    own; trips_right: stages that are right to trip; gaps_right: writes may not have come through
-    whole; ends_running: the cabinet must run at the end.
+    """what: a sentence; act: context manager of the stage; needs_mounts: needs small file systems;
+    trips_right: expected trips; gaps_right: gaps in the writes are allowed; ends_running: the
+    cabinet must run at the end.
     """
 
     what: str
@@ -32,7 +31,7 @@ class Disturbance(NamedTuple):
 
 
 def _between(begin, end):
-    """begin(stage), and after the disturbance end(stage); a run that is interrupted ends all."""
+    """begin(stage), and after the disturbance, or an interruption, end(stage)."""
 
     @contextlib.contextmanager
     def act(stage):
@@ -44,14 +43,14 @@ def _between(begin, end):
 
 
 def _beside(make, seen):
-    """make(stage): turns of a course.Background; seen(its counts): (ok, sentence) at the end."""
+    """make(stage): turns of a course.Background; seen(counts): (ok, sentence) at the end."""
 
     @contextlib.contextmanager
     def act(stage):
         with Background(make(stage)) as made:
             yield
         ok, sentence = seen(made.counts)
-        because = f", then {made.error}" if made.error else ""
+        because = f", ended by {made.error}" if made.error else ""
         stage.note(ok and made.error is None, sentence + because)
 
     return act
@@ -87,11 +86,11 @@ def _no_inodes(which):
 
 
 def _of_bad_hints(counts):
-    """None of them was taken, and all of the genuine ones were."""
+    """(ok, sentence): all bad hints were refused, all genuine hints were accepted."""
     bad, refused = counts["accepted"] - counts["taken"], counts["genuine"] - counts["taken"]
     return counts["sent"] > 0 and not bad and not refused, (
-        f"{counts['sent']} bad hints sent, {bad} accepted; of {counts['genuine']} genuine ones "
-        f"{refused} refused"
+        f"{counts['sent']} bad hints sent, {bad} accepted; {refused} of {counts['genuine']} "
+        f"genuine hints refused"
     )
 
 
@@ -134,13 +133,13 @@ def _keeper(number):
         stage.signal_keeper(number)
         try:
             yield
-        finally:  # also when the run is interrupted: no other code would resume it
+        finally:  # also after an interruption, because no other code resumes the keeper
             stage.signal_keeper(signal.SIGCONT)
 
     return act
 
 
-# In this order: what may trip comes late, what ends the operation last.
+# In this order: disturbances with expected trips come late, those that end the operation last.
 DISTURBANCES = {
     "recorder_killed": Disturbance("kill -9 of the recorder", _killed("recorder")),
     "recorder_stopped": Disturbance("SIGSTOP of the recorder", _stopped("recorder")),
@@ -149,20 +148,20 @@ DISTURBANCES = {
     "reader_killed": Disturbance("kill -9 of the page reader", _killed("reader")),
     "reader_stopped": Disturbance("SIGSTOP of the page reader", _stopped("reader")),
     "reader_stalled": Disturbance(
-        "a reader maps the journal and stands still", neighbours.stalled_reader
+        "a reader maps the journal and stops reading", neighbours.stalled_reader
     ),
-    "readers": Disturbance("readers of all pages that never wait", neighbours.readers),
+    "readers": Disturbance("readers of all pages without a pause", neighbours.readers),
     "console_killed": Disturbance("kill -9 of the serial console", _killed("console")),
     "console_stopped": Disturbance("SIGSTOP of the serial console", _stopped("console")),
     "terminal_unread": Disturbance(
-        "a terminal that takes nothing any more",
+        "a terminal that stops reading",
         _between(
             lambda stage: stage.companions.terminal.reads.clear(),
             lambda stage: stage.companions.terminal.reads.set(),
         ),
     ),
     "terminal_flood": Disturbance(
-        "random keys at the terminal, as fast as they are taken",
+        "random keys at the terminal, as fast as the line takes them",
         _beside(lambda stage: typing(stage.companions.terminal, stage.seed), _sent("bytes typed")),
     ),
     "state_full": Disturbance(
@@ -192,7 +191,7 @@ DISTURBANCES = {
             lambda stage: floods.valid_hints(stage.directory, stage.rig.keys[floods.SOURCE]),
             lambda counts: (
                 counts["taken"] > 0 and counts["refused"] > 0,
-                f"{counts['sent']} hints sent, {counts['taken']} taken, the rest beyond the quota",
+                f"{counts['sent']} hints sent, {counts['taken']} accepted, others above the quota",
             ),
         ),
     ),
@@ -204,7 +203,7 @@ DISTURBANCES = {
         ),
     ),
     "gateway": Disturbance(
-        "flood of the gateway: connections, pieces, garbage, hints nobody signed",
+        "flood of the gateway: connections, fragments, garbage, unsigned hints",
         _beside(
             lambda stage: floods.gateway(stage.companions.upstream, stage.seed), _sent("bytes sent")
         ),
@@ -218,12 +217,12 @@ DISTURBANCES = {
         trips_right=("40d",),
     ),
     "can_malformed": Disturbance(
-        "CAN flooded with the racks' ids, of another length or in 29 bits",
+        "CAN flooded with the racks' ids, with a wrong length or 29 bits",
         _can(floods.malformed_frames),
         trips_right=("40d",),
     ),
     "rtu_forged": Disturbance(
-        "before every third reply one with a right CRC, of another unit, function or size",
+        "before every third reply a forged frame: right CRC, wrong unit, function or size",
         _noise(300, ("forged_permille",)),
     ),
     "rtu_noise": Disturbance("noise on every RTU bus, 1 % of each kind", _noise(10)),
@@ -237,7 +236,7 @@ DISTURBANCES = {
         "SIGSTOP of the process that stores latches", _keeper(signal.SIGSTOP)
     ),
     "keeper_killed": Disturbance(
-        "kill -9 of the process that stores latches: a controlled stop is right",
+        "kill -9 of the process that stores latches: a controlled stop is expected",
         _keeper(signal.SIGKILL),
         gaps_right=True,
         ends_running=False,

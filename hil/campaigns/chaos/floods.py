@@ -1,7 +1,7 @@
-"""What floods: CAN frames at the rate of a full bus, hints and commands as fast as the controller
-takes them, a file system kept full.
+"""Floods: CAN frames at the rate of a full bus, hints and commands, a file system kept full.
 
-Each is a generator for course.Background, whose counts it yields. All of it comes from a seed.
+Each is a generator of turns for course.Background, from a seed. Hints and commands come as fast as
+the controller takes them.
 """
 
 import contextlib
@@ -22,15 +22,16 @@ from hil.campaigns.hint_attack.attack import SOURCE, Attack, datagram_socket, dr
 from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
 
-# 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's own 8 % the bus is 90 % busy
+# 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's 8 %, the bus is 90 % busy
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
-CONNECTIONS = 24  # half as many again as a gateway has places
+CONNECTIONS = 24  # one and a half times the places of a gateway
 SEND_S, STANDARD_ID_MAX = 5, 0x7FF
 
 
 def can(channel, seed, frames):
-    """A CAN node that sends without end. channel: host:port/name of the rig's CAN server;
-    frames(random) yields (id, data).
+    """A CAN node that never stops sending.
+
+    channel: host:port/name of the rig's CAN server; frames(random): yields (id, data).
     """
     made = frames(random.Random(seed))
     with connect(channel) as connection:
@@ -48,13 +49,13 @@ def _line(can_id, data):
 
 
 def unknown_frames(draw):
-    """Frames that no device uses: standard ids above those of every BMS."""
+    """Frames of unused standard ids, above those of every BMS."""
     while True:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
 
 def spoiled_frames(draw):
-    """Frames of the racks' own ids whose CRC is wrong."""
+    """Frames of the racks' ids with a wrong CRC."""
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
         body = draw.randbytes(7)
@@ -63,15 +64,13 @@ def spoiled_frames(draw):
 
 
 def _send(sender, path, data):
-    """Send to one of the controller's sockets; waits while its queue is full."""
+    """Send to a socket of the controller; waits while its queue is full."""
     with sockets.short(path) as name:
         sender.sendto(data, name)
 
 
 def senseless_commands(run_directory, seed):
-    """Resets of something else than what stands, unknown commands, garbage of every length; never
-    one that acts.
-    """
+    """Commands without effect: resets of wrong causes, unknown commands, garbage of any length."""
     draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
     with datagram_socket(SEND_S) as sender:
         while True:
@@ -82,7 +81,7 @@ def senseless_commands(run_directory, seed):
 
 
 def malformed_frames(draw):
-    """Frames of the racks' own ids with another length, and of 29-bit ids that end in them."""
+    """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in these ids."""
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
         yield draw.choice(
@@ -94,7 +93,7 @@ def malformed_frames(draw):
 
 
 def senseless_command(draw):
-    """A datagram that no controller may act on: its number, then what it asks."""
+    """A datagram that the controller must not act on: its number, then a command."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
     return draw.randbytes(operator_commands.NONCE.size) + draw.choice(
@@ -107,7 +106,7 @@ def senseless_command(draw):
 
 
 def valid_hints(run_directory, key):
-    """A faulty source: right MAC, right sequence, far beyond its quota."""
+    """A faulty source: right MAC, right sequence, far above its quota."""
     path, welcome, sequence = os.path.join(run_directory, "hints.sock"), None, 0
     with datagram_socket(SEND_S) as sender:
         for number in itertools.count():
@@ -126,8 +125,8 @@ def valid_hints(run_directory, key):
 
 
 def bad_hints(run_directory, keys, seed):
-    """hint_attack's forged, replayed, late ... hints, with genuine ones between."""
-    # of one turn: a second, so that the genuine ones stay below their quota
+    """The bad hints of hint_attack, with genuine hints between them."""
+    # A turn takes a second, so that the genuine hints stay below their quota.
     attack = Attack(run_directory, keys, 400, seed)
     path, before = os.path.join(run_directory, "hints.stats"), Counter()
     accepted = hint_statistics.read(path)["accepted"]
@@ -144,9 +143,7 @@ def bad_hints(run_directory, keys, seed):
 
 
 def gateway(path, seed):
-    """More connections than the gateway has places, each of which sends what it must refuse and
-    reads nothing; path: of its socket.
-    """
+    """More connections than the gateway has places; each sends garbage and reads nothing."""
     draw, connections = random.Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
@@ -156,7 +153,7 @@ def gateway(path, seed):
                     counts["sent"] += each.send(senseless_bytes(draw))
                 except BlockingIOError:
                     continue
-                except OSError:  # the gateway made room, or could not follow: once more
+                except OSError:  # the gateway has closed the connection or is too slow
                     each.close()
                     connections[place] = _connected(path)
             yield counts, 0
@@ -166,7 +163,7 @@ def gateway(path, seed):
 
 
 def _connected(path):
-    """A new connection; none when the gateway takes no more at the moment: a closed socket."""
+    """A new connection; a closed socket if the gateway accepts none now."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with contextlib.suppress(OSError), sockets.short(path) as name:
         made.connect(name)
@@ -174,7 +171,7 @@ def _connected(path):
 
 
 def senseless_bytes(draw):
-    """What comes through a gateway's door and is no hint: pieces, garbage, hints nobody signed."""
+    """Bytes without a valid hint: fragments, garbage, unsigned hints."""
     hint = {
         **{"source": SOURCE, "quantity": "charge_W_max", "value_W": 1000, "valid_ms": 5000},
         **{"nonce": draw.randbytes(w.NONCE_BYTES).hex(), "mac": draw.randbytes(w.MAC_BYTES).hex()},
@@ -192,14 +189,12 @@ def senseless_bytes(draw):
 
 
 def inodes(directory):
-    """Keeps a folder's file system without a place for another file, and removes its own at the
-    end.
-    """
+    """Use up all inodes of a folder's file system; remove the files at the end."""
     made = []
     try:
         while True:
             counts = Counter()
-            with contextlib.suppress(OSError):  # ENOSPC: no inode is left, which is the point
+            with contextlib.suppress(OSError):  # ENOSPC: no inode is left, as intended
                 while True:
                     path = os.path.join(directory, f"filling.{len(made)}")
                     os.close(os.open(path, os.O_CREAT | os.O_EXCL))
@@ -212,15 +207,13 @@ def inodes(directory):
 
 
 def filling(directory):
-    """Keeps a folder's file system full, also of what others give back, and empties it again at the
-    end.
-    """
+    """Keep a folder's file system full, also after others delete files; empty it at the end."""
     path = os.path.join(directory, "filling")
     with open(path, "wb", buffering=0) as file:
         try:
             while True:
                 counts = Counter()
-                with contextlib.suppress(OSError):  # ENOSPC: full, which is the point
+                with contextlib.suppress(OSError):  # ENOSPC: full, as intended
                     while True:
                         counts["sent"] += file.write(bytes(1 << 16))
                 yield counts, 0.05

@@ -1,7 +1,7 @@
-"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT` takes so much, gives
-it back, takes it again.
+"""Memory pressure: `python -m hil.campaigns.chaos.memory_hog MEBIBYTES PARENT`.
 
-RLIMIT_AS limits it. If memory runs out, the kernel ends this process first.
+Takes the memory and frees it, again and again. RLIMIT_AS limits the process. If memory runs out,
+the kernel kills this process first.
 """
 
 import mmap
@@ -11,7 +11,7 @@ import sys
 
 
 def main(size_MiB, parent):
-    """Runs until the parent process has ended."""
+    """Run until the parent process has ended."""
     size_bytes = size_MiB << 20
     limit_bytes = size_bytes + (512 << 20)  # the interpreter itself
     resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))

@@ -1,32 +1,32 @@
-"""Small file systems in a mount namespace that ends with this process: disks that can be
-filled.
-"""
+"""Small file systems to fill up, in a mount namespace that ends with this process."""
 
 import contextlib
 import ctypes
 import os
 
-INODES = 4096  # few enough to be used up at once
+INODES = 4096  # few, to be used up quickly
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def private_mounts():
-    """Enter a new mount namespace: other processes do not see what is mounted from now on. None, or
-    a line why that is not possible.
+    """Enter a new mount namespace, so that other processes do not see later mounts.
+
+    Returns None, or one line with the reason why it is not possible.
     """
     try:
         _checked(LIBRARY.unshare(CLONE_NEWNS))
         _checked(LIBRARY.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
     except OSError as error:
-        return f"no mounts of its own ({error.strerror}): needs root, or CAP_SYS_ADMIN"
+        return f"no private mounts ({error.strerror}): needs root, or CAP_SYS_ADMIN"
     return None
 
 
 @contextlib.contextmanager
 def small(path, size_MiB):
-    """Context in which a tmpfs of that size is mounted at a folder; files that are open in it at
-    the end last until they are closed. Raises OSError.
+    """Context with a tmpfs of that size at a folder. Raises OSError.
+
+    Files that are open at the end stay until they are closed.
     """
     options = f"size={size_MiB}m,nr_inodes={INODES},mode=0700".encode()
     _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))

@@ -1,6 +1,4 @@
-"""Who takes what the controller needs too: memory, processors, journal and database. Each is a
-disturbance.
-"""
+"""Disturbances by competition for memory, processors, journal and database."""
 
 import contextlib
 import os
@@ -15,7 +13,7 @@ READERS = 4
 
 @contextlib.contextmanager
 def memory(stage):
-    """A quarter of the free memory, again and again."""
+    """Take and free a quarter of the free memory, again and again."""
     size_MiB = memory_MiB(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     hog = process.module("hil.campaigns.chaos.memory_hog", size_MiB, os.getpid())
     try:
@@ -28,13 +26,13 @@ def memory(stage):
 
 
 def memory_MiB(free_bytes):
-    """How much memory may be taken without harm to the machine: a quarter, 2 GiB at most."""
+    """Memory that is safe to take on this machine: a quarter of the free memory, at most 2 GiB."""
     return min(2048, free_bytes // 4 >> 20)
 
 
 @contextlib.contextmanager
 def readers(stage):
-    """Each of them maps the journal, and opens the database again and again."""
+    """Processes that map the journal and open the database again and again."""
     where = stage.directory, stage.state_directory
     readers = [
         process.module(
@@ -58,7 +56,7 @@ def readers(stage):
 
 @contextlib.contextmanager
 def cpu(stage):
-    """Processes that do nothing but count, on every core."""
+    """Busy processes on every core."""
     with hogs() as words:
         yield
     stage.note(True, words)
@@ -66,14 +64,14 @@ def cpu(stage):
 
 @contextlib.contextmanager
 def stalled_reader(stage):
-    """It stands in the middle of the journal, then reads on and must have lost nothing."""
+    """A reader that stops in the middle of the journal, continues later, and must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
     at = next(frames).sequence
-    yield  # the generator stands in the middle of the ring, its mapping held
+    yield  # the reader holds its mapping, in the middle of the ring
     read = sum([1 for _ in frames]) + sum([1 for _ in reader.frames()])
     stage.note(
         read > 0 and reader.lost == 0,
-        f"stood at frame {at}, then read {read} more, lost {reader.lost}",
+        f"stopped at frame {at}, then read {read} more, lost {reader.lost}",
     )
     reader.close()

@@ -1,8 +1,7 @@
-"""Reads all pages of the console again and again, until it is ended: `python -m
-hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR [WAITS]`, that many turns of the loop between.
+"""Reads all pages of the console again and again, until the process is ended.
 
-One line for each round of all pages. A round that fails is a line too; it tries again with the
-next.
+`python -m hil.campaigns.chaos.page_reader RUN_DIR STATE_DIR [WAITS]`: WAITS turns of the loop
+between two rounds. Prints one line for each round, also for a failed one.
 """
 
 import sqlite3

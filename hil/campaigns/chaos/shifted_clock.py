@@ -1,9 +1,8 @@
-"""`firebreak record` with a wall clock that can be stepped: `python -m
-hil.campaigns.chaos.shifted_clock FILE record ...`.
+"""`firebreak record` with a wall clock that can step: `python -m ...shifted_clock FILE record ...`.
 
-FILE holds one i64: us by which the day is wrong. The host's clock is never touched, and a time
-namespace cannot shift CLOCK_REALTIME; so the step comes at the one place where the recorder reads
-what the day is.
+FILE holds one i64: the error of the wall clock, us. The error is applied at the one place where the
+recorder reads the wall clock. The host's clock stays untouched, and a time namespace cannot shift
+CLOCK_REALTIME.
 """
 
 import mmap

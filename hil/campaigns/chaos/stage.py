@@ -1,6 +1,4 @@
-"""What a disturbance may touch and what is looked at around it: rig, companions, folders, the
-controller's counters.
-"""
+"""The Stage of a disturbance: rig, companions, folders, the controller's counters."""
 
 import contextlib
 import os
@@ -20,24 +18,25 @@ class Stage:
     """
 
     def __init__(self, rig, companions, seed):
-        """rig: has started; companions: run."""
+        """rig: started; companions: running."""
         self.rig, self.companions, self.seed = rig, companions, seed
         self.directory = rig.directory
         self.state_directory = os.path.join(rig.directory, "state")
         self.notes, self.state = [], None
-        self.wait = None  # of the Course that uses it: wait(seconds), raises Over
+        self.wait = None  # of the Course: wait(seconds), raises Over
 
     def see(self, shown):
-        """A view of the plant process: the cabinet's state as the controller's journal has it."""
+        """Take a view of the plant process, which has the state in the controller's journal."""
         self.state = shown.get("state", self.state)
 
     def note(self, ok, sentence):
-        """Something else that was seen during a disturbance."""
+        """Add a note about the disturbance."""
         self.notes.append((bool(ok), sentence))
 
     def wait_for(self, condition, guard_s=60.0):
-        """Wait until condition() is true; to run again after trips takes about ten seconds. Returns
-        whether it is.
+        """Wait until condition() is true, at most guard_s. Returns its last value.
+
+        A restart after trips takes about ten seconds.
         """
         for _ in range(round(guard_s / POLL_S)):
             if condition():
@@ -46,19 +45,15 @@ class Stage:
         return condition()
 
     def mark(self, name):
-        """A mark on the time line of the plant process, whose clock all figures of the wires are
-        of.
-        """
+        """Put a mark on the timeline of the plant process, which has the clock of the wires."""
         self.rig.send({"what": "mark", "name": name})
 
     def act(self, what, **arguments):
-        """An action of the scenarios, now."""
+        """Apply an action of the scenarios now."""
         self.rig.send({"what": "act", "do": what, "arguments": arguments})
 
     def runs_again(self):
-        """(ok, sentence): does the cabinet run again, if need be by an operator's reset: key out of
-        RUN, reset, RUN?
-        """
+        """(ok, sentence): the cabinet runs again, if necessary after a reset with the key."""
         # the cause of a trip must be clear for 5 s
         if self.wait_for(lambda: self.state == "running", 6.0):
             return True, "runs again by itself"
@@ -73,22 +68,20 @@ class Stage:
         return ok, f"runs again after a reset with the key: {answer.words()}"
 
     def _reset(self):
-        """command.Answer to a reset of what stands now."""
+        """command.Answer to a reset of the present causes."""
         with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
             socket = os.path.join(self.directory, "command.sock")
             return operator_client.reset(socket, operator_commands.KEY_RESET, *seen.causes)
 
     def counters(self):
-        """{loop: bytes of loop.stats, memory_kB: the controller's own}."""
+        """{loop: bytes of loop.stats, memory_kB: private memory of the controller}."""
         return {
             "loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
             "memory_kB": memory_kB(self.rig.controller.pid)["anonymous"],
         }
 
     def signal_keeper(self, number):
-        """A signal to the process that stores the latches: the controller's own child, checked by
-        its name.
-        """
+        """Send a signal to the controller's child process that stores the latches."""
         for pid in map(int, _proc(self.rig.controller.pid, "children").split()):
             descriptor = os.pidfd_open(pid)
             try:
@@ -98,11 +91,11 @@ class Stage:
                 os.close(descriptor)
 
     def clock_notes(self):
-        """What the recorder has written about steps of the wall clock, oldest first."""
+        """The recorder's notes about steps of the wall clock, oldest first."""
         return self._column("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")
 
     def recorded_gap_ms(self):
-        """The longest time between two seconds of the history, None without two."""
+        """The longest time between two seconds of the history; None: fewer than two."""
         uptimes_ms = self._column("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")
         gaps_ms = [after - before for before, after in zip(uptimes_ms, uptimes_ms[1:])]
         return max(gaps_ms, default=None)
@@ -112,7 +105,7 @@ class Stage:
         try:
             with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
                 return [value for (value,) in database.execute(query)]
-        except sqlite3.Error:  # none yet, or busy: then there is nothing to be read now
+        except sqlite3.Error:  # the database does not exist yet, or is busy
             return []
 
 

@@ -1,6 +1,4 @@
-"""The technician's terminal: the other end of the serial console's line. It reads, stops reading,
-or types as fast as it can.
-"""
+"""The technician's terminal at the serial console's line: reads, stops reading, or types fast."""
 
 import os
 import random
@@ -16,8 +14,9 @@ KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
 class Terminal(Background):
-    """A pty; `slave_name` is the console's line. What it draws is read while `reads` is set;
-    `fresh` is set once something was.
+    """A pty; `slave_name` is the console's line.
+
+    The terminal reads the console's output while `reads` is set, and then sets `fresh`.
     """
 
     def __init__(self):
@@ -42,22 +41,22 @@ class Terminal(Background):
             os.close(self._slave)
 
     def type(self, keys):
-        """How many of these bytes the line has taken."""
+        """Type these bytes. Returns how many the line has taken."""
         try:
             return os.write(self._master, keys)
         except BlockingIOError:
             return 0
 
     def works(self):
-        """(ok, sentence): does the console draw something after a key?"""
+        """(ok, sentence): the console draws after a key."""
         self.fresh.clear()
         self.type(b"0")
-        # it draws once a second
+        # the console draws once a second
         return self.fresh.wait(5.0), "the console draws its page"
 
 
 def typing(terminal, seed):
-    """Turns of a course.Background: random keys as fast as the line takes them."""
+    """Turns of a course.Background: random keys, as fast as the line takes them."""
     draw = random.Random(seed)
     while True:
         taken = terminal.type(bytes(draw.choices(KEYS, k=64)))

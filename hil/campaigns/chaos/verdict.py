@@ -1,13 +1,13 @@
-"""Whether the loop noticed a disturbance: pure functions of the measured figures, a sentence each.
+"""Judges the effect of a disturbance on the loop: pure functions of the figures, a sentence each.
 
-The disturbance did not cause what was as large in the calm before. It did not cause a stall of the
-machine itself (witness.py) either. Both are allowed for, and nothing else.
+Two kinds of deviations are excused: those that were as large in the calm before, and stalls of the
+machine itself (witness.py).
 """
 
 GROWTH_kB_MAX = 512
-# The converter falls to 0 W without a set-point for 4 s (an unchanged one is written again every 2
-# s) and gives a heartbeat 5 s (it comes every second); coils lapse after 0.5 s, commands to racks
-# after 1 s: half of that.
+# Timeouts of the receivers: set-point 4 s (an unchanged one is repeated every 2 s), heartbeat 5 s
+# (sent every second), coils 0.5 s, commands to racks 1 s. The limits are half of these, but above
+# the period of 2 s for the set-point.
 GAPS_ms_MAX = (("set-point", 2500), ("heartbeat", 2500), ("coils", 250), ("command", 500))
 
 
@@ -33,34 +33,30 @@ def judged(figures, disturbance):
 
 
 def _trips(figures, right):
-    """Only stages trip that the disturbance should trip."""
+    """Only expected stages may trip."""
     stages = sorted(set(figures["trips"]))
     wrong = [stage for stage in stages if stage not in right]
     if wrong:
         return False, f"tripped: {', '.join(wrong)}"
-    return True, f"tripped, and rightly: {', '.join(stages)}" if stages else "no trip"
+    return True, f"tripped as expected: {', '.join(stages)}" if stages else "no trip"
 
 
 def _ticks(figures):
-    """No tick is left out but for stalls of the machine, and no more often than in the calm
-    before.
-    """
+    """Ticks may be missed only by stalls of the machine, or as often as in the calm before."""
     before, during, after = (figures["loop"][phase] for phase in ("before", "during", "after"))
     lost = during["missed"] + after["missed"]
     in_calm = before["missed"] / max(1, before["ticks"])
     of_calm = in_calm * (during["ticks"] + after["ticks"])
     calm = f", {before['missed']} in the calm before" if in_calm else ""
     return (
-        # a stall of 5 ms may cost a tick, as in the design
+        # By the design, a stall of 5 ms may cost a tick.
         lost <= figures["stalled_us"] // 5000 + of_calm,
         f"{lost} ticks missed{calm}{_stalled(figures, lost)}",
     )
 
 
 def _lateness(figures):
-    """The 99th percentile stays within a quarter of a tick, or four times that of the calm before,
-    or within the machine's own stalls.
-    """
+    """Lateness p99: up to a quarter of a tick, or four times the calm, or the machine's stalls."""
     before, during = (
         figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")
     )
@@ -72,14 +68,14 @@ def _lateness(figures):
 
 
 def _stalled(figures, is_needed):
-    """Words about the machine's own stalls, where they decide whether a figure passes."""
+    """Text about the machine's stalls, if a figure passes only because of them."""
     stall_ms, stalled_ms = figures["stall_us"] / 1000, figures["stalled_us"] / 1000
-    words = f" (the machine itself stalled, {stall_ms:.1f} ms at most, {stalled_ms:.0f} ms in all)"
+    words = f" (the machine itself stalled: longest {stall_ms:.1f} ms, in all {stalled_ms:.0f} ms)"
     return words if is_needed else ""
 
 
 def _gaps(figures):
-    """[(ok, sentence)]: one for each output that was silent for too long, or one that none was."""
+    """[(ok, sentence)] for each output that was silent for too long, or one for all outputs."""
     found = []
     for name, phases in figures["gaps_ms"].items():
         limit_ms = next(limit_ms for kind, limit_ms in GAPS_ms_MAX if name.startswith(kind))
@@ -91,4 +87,4 @@ def _gaps(figures):
                 f"the calm before{_stalled(figures, excused)}"
             )
             found.append((excused, text))
-    return found or [(bool(figures["gaps_ms"]), "every output went on")]
+    return found or [(bool(figures["gaps_ms"]), "no output was silent for too long")]

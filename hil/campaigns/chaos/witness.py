@@ -1,10 +1,9 @@
-"""The machine's own stalls: on each core a process just above the controller's priority, which does
-what the loop does and nothing else: it wakes, and has a byte through a pty (which an ordinary
-thread of the kernel carries).
+"""Measures stalls of the machine itself: `python -m hil.campaigns.chaos.witness FILE CORE PARENT`.
 
-`python -m hil.campaigns.chaos.witness FILE CORE PARENT`: FILE holds two u64 per core, in us: the
-largest lateness, and the sum of those above STALL_US, since somebody wrote 0 there. Bound to its
-core, because the stall of a virtual one holds up who runs on it and nobody else.
+On each core a witness runs just above the controller's priority. Like the loop, it wakes and sends
+a byte through a pty, which an ordinary kernel thread carries. FILE holds two u64 per core, us: the
+largest lateness, and the sum of those above STALL_US; the campaign resets them to 0. A witness is
+bound to its core, because a stall of a virtual core delays only the processes on that core.
 """
 
 import mmap
@@ -18,7 +17,7 @@ from controller.system import realtime
 
 PERIOD_NS = 5_000_000
 STALLS = struct.Struct("<QQ")
-STALL_US = 5000  # what the design calls a stall of the machine
+STALL_US = 5000  # a stall of the machine, by the design
 
 
 def watch(path, core, parent):
@@ -41,7 +40,7 @@ def watch(path, core, parent):
 
 
 def added(worst_us, sum_us, late_us):
-    """(worst, sum) with one more lateness."""
+    """(worst, sum) after one more lateness."""
     return max(worst_us, late_us), sum_us + (late_us if late_us > STALL_US else 0)
 
 

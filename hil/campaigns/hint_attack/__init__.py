@@ -1,1 +1,1 @@
-"""`python -m hil hint-attack`: bad hints against a real controller; none may be taken."""
+"""`python -m hil hint-attack`: sends bad hints to a real controller, which must refuse them all."""

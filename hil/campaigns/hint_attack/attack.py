@@ -1,9 +1,8 @@
-"""Bad hints as fast as the controller takes them, each kind for its own reason, from a seed; a
-genuine one now and then.
+"""Bad hints as fast as the controller takes them, from a seed, with genuine hints between them.
 
-The attacker may write to the socket and has recorded genuine hints. Late and reordered hints, hints
-of another boot and hints against a role need the key: the forger has it, as if it delayed genuine
-datagrams.
+The attacker can write to the socket and has recorded genuine hints. Late and reordered hints, hints
+of another boot and hints against a role need the key. The forger has the key, so that it can act
+like an attacker who delays genuine datagrams.
 """
 
 import os
@@ -20,7 +19,7 @@ from hil.engine.rig import RigError
 
 GENUINE_EVERY = 500
 GENUINE_W = 400_000
-SEND_S = 60  # hang guard: it takes milliseconds
+SEND_S = 60  # guards against a hang; sending takes milliseconds
 TOLD = (
     *hint_statistics.TOTALS,
     "wrong_length",
@@ -46,27 +45,27 @@ NONSENSE = (
 
 
 def import_cap(nonce, sequence, sent_ms, value_W, source=SOURCE):
-    """A hint that caps what is taken from the grid."""
+    """A hint that caps the import from the grid."""
     return w.Hint(
         source, nonce, sequence, sent_ms, h.GRID_CAP, h.IMPORT_W_MAX, 0, value_W, VALID_MS
     )
 
 
 class Forger:
-    """Makes bad datagrams from a seed; `make` gives (kind, datagram), see KINDS."""
+    """Makes bad datagrams of KINDS from a seed."""
 
     def __init__(self, seed, keys):
         """keys: of the sources, by name."""
         self.random = random.Random(seed)
         self.keys = keys
         self.nonce, self.uptime_ms = bytes(8), 0
-        # counted up, so that no hint is refused for its sequence alone
+        # It counts up, so that no hint is refused only because of its sequence.
         self.sequences = dict.fromkeys(keys, 0)
         # genuine datagrams as they went over the wire
         self.recorded, self.recorded_sequence = [], 0
 
     def note(self, welcome, genuine):
-        """What the attacker has overheard: the newest hello and the genuine hint after it."""
+        """Note overheard datagrams: the newest hello and the genuine hint after it."""
         self.nonce, self.uptime_ms = welcome.nonce, welcome.uptime_ms
         self.sequences[SOURCE] = welcome.sequence + 1
         self.recorded_sequence = self.sequences[SOURCE]
@@ -78,7 +77,7 @@ class Forger:
         return kind, KINDS[kind](self)
 
     def hint(self, source=SOURCE, **changes):
-        """The next hint of a source, good but for the changes."""
+        """The next hint of a source, valid except for the changes."""
         self.sequences[source] = sequence = self.sequences.get(source, 0) + 1
         plain = import_cap(
             self.nonce, sequence, self.uptime_ms, self.random.randrange(0, 10**9), source
@@ -86,7 +85,7 @@ class Forger:
         return plain._replace(**changes)
 
     def signed(self, *source, **changes):
-        """The same as a datagram with the source's own MAC."""
+        """The same as a datagram with the MAC of the source."""
         hint = self.hint(*source, **changes)
         return w.signed(hint, self.keys[hint.source])
 
@@ -131,9 +130,9 @@ ORDER = sorted(KINDS)
 
 
 def datagram_socket(send_s):
-    """A socket whose address the controller answers to; a sender waits so long for a full queue.
+    """A socket with an address for the controller's answers; send waits at most send_s.
 
-    Not by `settimeout`, which would have readers wait as well.
+    Without `settimeout`, because that would make readers wait too.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
@@ -142,7 +141,7 @@ def datagram_socket(send_s):
 
 
 def drain(connection, size_bytes):
-    """What waits to be read, without waiting for more."""
+    """A waiting datagram, or b"" without waiting."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -160,7 +159,7 @@ class Attack:
         self.genuine = self.genuine_taken = 0
 
     def run(self):
-        """RigError when the controller does not answer."""
+        """Send all datagrams. RigError: the controller does not answer."""
         with HintClient(self.directory) as client, datagram_socket(SEND_S) as attacker:
             for number in range(self.count):
                 if number % GENUINE_EVERY == 0:
@@ -171,7 +170,7 @@ class Attack:
                     attacker.sendto(data, name)
                 self.sent[kind] += 1
                 self._count_replies(attacker)
-            self._send_genuine(client)  # comes to the loop after all the others
+            self._send_genuine(client)  # the loop takes it after all the others
             self._count_replies(attacker)
 
     def _send_genuine(self, client):
@@ -185,13 +184,13 @@ class Attack:
         self.forger.note(welcome, w.signed(hint, self.keys[SOURCE]))
 
     def _count_replies(self, attacker):
-        """Only authentic hints are answered."""
+        """Count the replies; the controller answers only authentic hints."""
         while data := drain(attacker, 256):
             reply = w.reply_of(data)
             self.replies[h.label(reply.code) if reply else "hello"] += 1
 
     def figures(self):
-        """What was sent and what became of it."""
+        """Counts of the sent hints and their results."""
         hints = hint_statistics.read(os.path.join(self.directory, "hints.stats"))
         return {
             "sent": sum(self.sent.values()),

@@ -1,4 +1,4 @@
-"""`python -m hil hint-attack`: its options, its course beside the rig, its report."""
+"""`python -m hil hint-attack`: options, course beside the rig, report."""
 
 import os
 import tempfile
@@ -12,7 +12,7 @@ from hil.engine.rig import Rig, RigError
 from hil.results.run_result import machine
 
 COUNT, COUNT_MAX = 100_000, 10_000_000
-QUIET_S = 10.0  # so long the loop's lateness is taken without an attack, before it
+QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
 OPTIONS = command.JSON | command.SEED
 OPTIONS |= {
@@ -27,12 +27,12 @@ OPTIONS |= {
 
 def add(commands):
     """Add the command to the subparsers."""
-    words = "send bad hints to a real controller: none may be taken"
+    words = "send bad hints to a real controller; it must refuse them all"
     command.add(commands, "hint-attack", words, main, OPTIONS)
 
 
 class Course(course.Course):
-    """A quiet phase, then the attack; `figures` at its end."""
+    """A quiet phase, then the attack; `figures` afterwards."""
 
     def __init__(self, rig, count, seed):
         super().__init__(rig)
@@ -57,9 +57,10 @@ class Course(course.Course):
 
 
 def main(arguments):
-    """Run the attack. Returns 0 when no bad hint was taken and every genuine one was, else 1.
+    """Run the attack. Returns 0 if all bad hints were refused and all genuine accepted, else 1.
 
-    The lateness of the loop is printed beside that before the attack: the machine is in both.
+    The report has the loop's lateness before and during the attack, because both depend on the
+    machine.
     """
     config = configuration.load(order.EXAMPLE)
     with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
@@ -87,8 +88,8 @@ def lines(doc):
     return [
         f"seed       {doc['seed']}",
         f"sent       {doc['sent']} bad hints: {kinds}",
-        f"accepted   {doc['accepted']}; of {doc['genuine']} genuine ones between "
-        f"{doc['genuine_accepted']}",
+        f"accepted   {doc['accepted']} bad hints; {doc['genuine_accepted']} of {doc['genuine']} "
+        f"genuine hints",
         _loop("quiet", doc["loop_quiet"]),
         _loop("attacked", doc["loop_under_attack"]),
     ]

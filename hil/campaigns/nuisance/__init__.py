@@ -1,1 +1,1 @@
-"""How often a row acts although nothing is wrong."""
+"""`python -m hil nuisance`: the rate of trips on a sound cabinet."""

@@ -1,4 +1,4 @@
-"""`python -m hil nuisance`: an hour of every load in every condition, and which stages tripped."""
+"""`python -m hil nuisance`: an hour of every load in every condition, and the trips."""
 
 import math
 from collections import Counter
@@ -11,32 +11,32 @@ from hil.engine.arguments import folder, number, whole
 
 CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days
-WALL_S_MAX = 4 * 3600  # of a course: a guard only
+WALL_S_MAX = 4 * 3600  # of a course: guards against a hang
 OPTIONS = {
     "--loads": {
         "type": folder,
         "metavar": "FOLDER",
-        "help": "of measured loads; the built-in job alone without it",
+        "help": "folder of measured loads (without it: only the built-in job)",
     },
     "--hours": {
         "type": number(0.01, 24),
         "default": 1.0,
         "metavar": "HOURS",
-        "help": "of each load in each condition (%(default)g)",
+        "help": "time of each load in each condition (%(default)g)",
     },
-    "--condition": {"choices": tuple(courses.CONDITIONS), "help": "this one alone"},
+    "--condition": {"choices": tuple(courses.CONDITIONS), "help": "only this one"},
     "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
 }
 
 
 def add(commands):
     """Add `nuisance` to argparse's subparsers."""
-    words = "how often a row acts although nothing is wrong"
+    words = "rate of trips on a sound cabinet"
     command.add(commands, "nuisance", words, run, command.JSON | command.SEED | OPTIONS)
 
 
 def run(arguments):
-    """Play all; MET if nothing stopped a sound cabinet."""
+    """Play all courses; MET if every cabinet ran on."""
     files = courses.measured(arguments.loads) if arguments.loads else []
     todo = [
         courses.Course(condition, *load, arguments.hours * 3600.0, arguments.seed)
@@ -62,13 +62,14 @@ def _played(course):
 def _line(course):
     stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in course["trips"]])
     words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
-    words += "" if course["is_running"] else "; it stands"
+    words += "" if course["is_running"] else "; the cabinet does not run at the end"
     return f"{course['condition']:15} {course['load']:40} {words}"
 
 
 def summary(played, hours):
-    """The courses, and per condition and in all: hours, how many trips of each kind, and of how
-    many per 1000 cabinet-days that is the result by chance in one of 20.
+    """The courses; per condition and in all: hours, trips of each kind, upper bound of the rate.
+
+    The bound is the rate per 1000 cabinet-days that gives so few trips with 5 % probability.
     """
     groups = {}
     for each in played:
@@ -109,7 +110,7 @@ def mean_max(count):
 
 
 def table(document):
-    """Lines: per condition how many trips of each kind, and below which rate that puts them."""
+    """Lines: per condition the trips of each kind, and the upper bound of their rate."""
     columns = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
     lines = [f"{'':15}{'hours':>8}" + "".join([f"{column:>24}" for column in columns])]
     for name, group in document["groups"].items():

@@ -1,6 +1,4 @@
-"""One course: a sound cabinet in virtual time, byte by byte, beside one load. A stage that trips
-there is a nuisance.
-"""
+"""One course: a sound cabinet with one load, byte by byte in virtual time; each trip is wrong."""
 
 import functools
 import pathlib
@@ -16,8 +14,8 @@ from hil.scenarios.scenario import Action
 from safety import matrix, signals as s
 
 DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
-# name: (cabinet, keys of the plant's config, actions). Pylontech tells its values once a second;
-# 0.1 K is the most noise that the kernel's heating reckons with
+# name: (cabinet, keys of the plant's config, actions). Pylontech reports its values once a second;
+# the kernel's heating allows for 0.1 K of noise.
 CONDITIONS = {
     "as built": (EXAMPLE, {}, ()),
     "noise, 42 degC": (EXAMPLE, {"sensor_noise_K": 0.1, "ambient_degC": 42.0}, ()),
@@ -43,26 +41,27 @@ class Course(NamedTuple):
 
     @property
     def load(self):
-        """The load's name."""
+        """Name of the load."""
         name = self.file and pathlib.Path(self.file).name.partition(".")[0]
         return f"{name} {self.column}" if name else "training job"
 
 
 def measured(folder):
-    """[(file, column)] of every power column of every file in the folder. LoadError if there is
-    none, or for one that is no load.
+    """[(file, column)] of all power columns of all files in the folder.
+
+    LoadError: no such file, or a file without a load.
     """
     files = [str(path) for path in sorted(pathlib.Path(folder).glob("*.csv*"))]
     found = [(file, column) for file in files for column in reader.power_columns(file)]
     if not found:
-        raise LoadError(f"--loads {folder}: holds no .csv or .csv.gz with a power column")
+        raise LoadError(f"--loads {folder}: has no .csv or .csv.gz with a power column")
     for file, column in found:
         reader.read_trace(file, column)
     return found
 
 
 def kind_of(stage):
-    """What a stage does to the operation: of KINDS."""
+    """Effect of a stage on the operation: of KINDS."""
     demand = DEMANDS[stage]
     if demand[matrix.D_PCS]:
         return "stops"
@@ -70,7 +69,7 @@ def kind_of(stage):
 
 
 def run(course):
-    """{"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
+    """Play the course: {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
     config = configuration.load(str(path))
     power = power_of(course, config)
@@ -83,8 +82,10 @@ def run(course):
 
 
 def power_of(course, config):
-    """t_s -> W. A file begins again at its end. Its power is as measured where the grid carries its
-    peak and the battery feels it; otherwise it is scaled to a peak that fits the cabinet.
+    """t_s -> W; a file begins again at its end.
+
+    The power is as measured if the grid carries its peak and the peak is large enough for the
+    battery. Otherwise the power is scaled to a peak that fits the cabinet.
     """
     fits_W = peak_W(config)
     if course.file is None:

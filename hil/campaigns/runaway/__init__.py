@@ -1,3 +1,1 @@
-"""How early the kernel's rows see a thermal runaway, and how often they see one where there is
-none.
-"""
+"""`python -m hil runaway`: lead times of the kernel's rows before a runaway, and false alarms."""

@@ -1,6 +1,4 @@
-"""`python -m hil runaway`: lead time of every row against false alarms, as a table, JSON and a
-picture.
-"""
+"""`python -m hil runaway`: lead time of every row against false alarms: table, JSON, picture."""
 
 import sys
 
@@ -19,31 +17,31 @@ OPTIONS = {
         "type": whole(0, RUNAWAYS_MAX),
         "default": RUNAWAYS,
         "metavar": "NUMBER",
-        "help": "true ones (%(default)s)",
+        "help": "count of true runaways (%(default)s)",
     },
     "--days": {
         "type": number(DAYS_MIN, DAYS_MAX),
         "default": DAYS,
         "metavar": "DAYS",
-        "help": "of operation with makers of false alarms (%(default)g)",
+        "help": "operation with causes of false alarms (%(default)g)",
     },
     "--loads": {
         "type": folder,
         "metavar": "FOLDER",
-        "help": f"of measured loads ({courses.LOAD_NAMES}); synthetic ones without it",
+        "help": f"folder of measured loads ({courses.LOAD_NAMES}); default: synthetic loads",
     },
     "--processes": {
         "type": whole(1, PROCESSES_MAX),
         "metavar": "NUMBER",
         "help": "at once (one per core)",
     },
-    "--png": {"type": output_file(".png"), "metavar": "FILE", "help": "draw the curve there"},
+    "--png": {"type": output_file(".png"), "metavar": "FILE", "help": "draw the curve to FILE"},
 }
 
 
 def add(commands):
     """Add `runaway` to argparse's subparsers."""
-    words = "how early a thermal runaway is seen, and how often there is none"
+    words = "lead time of each row before a thermal runaway, and its false alarms"
     command.add(commands, "runaway", words, run, command.JSON | command.SEED | OPTIONS)
 
 
@@ -60,10 +58,9 @@ def run(arguments):
 
 
 def progress(todo, clock_s=forks.wall_s):
-    """Print how many courses there are; returns tell(done, total), which prints a line whenever a
-    share more is done.
+    """Print the count of courses; returns report(done, total), which prints the progress.
 
-    clock_s: elapsed seconds, from which the remaining time is estimated.
+    clock_s: elapsed seconds, for the estimate of the remaining time.
     """
     hours = sum([course.duration_s for course in todo]) / 3600
     _say(f"{len(todo)} courses, {hours:.1f} h of simulated operation")
@@ -73,7 +70,7 @@ def progress(todo, clock_s=forks.wall_s):
         nonlocal shares
         if done * SHARES // total > shares and done < total:
             left_s = (clock_s() - begun_s) / done * (total - done)
-            _say(f"{done} of {total} courses, some {left_s:.0f} s to go")
+            _say(f"{done} of {total} courses, about {left_s:.0f} s left")
         shares = done * SHARES // total
 
     return tell

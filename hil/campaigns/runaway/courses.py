@@ -1,7 +1,7 @@
-"""Courses of the cabinet: true runaways, and makers of false alarms, everything drawn from a seed.
+"""Courses of the cabinet: true runaways, and makers of false alarms, drawn from a seed.
 
-A step is (second, function of the plant). Times between two events of a maker are far shorter than
-in a cabinet: alarms are counted per event and weighed with how often a cabinet sees it.
+A maker is a cause of false alarms. A step is (second, function of the plant). Events of a maker
+come far more often than in a cabinet, so alarms are counted per event and weighted by its rate.
 """
 
 import math
@@ -12,9 +12,9 @@ from typing import NamedTuple
 from hil.loads import reader, trace as traces
 
 MAKER_S = 1200.0  # of a course of makers
-FAULT_S = 60  # a runaway's fault begins so late in its course
-SETTLE_S = 40  # a maker's first event: 30 s of history and more are there
-# one sigma of a module's temperature; 0.1 K is what the kernel's heating reckons with
+FAULT_S = 60  # begin of a runaway's fault in its course
+SETTLE_S = 40  # first event of a maker: the kernel has at least 30 s of history
+# one sigma of a module's temperature; the kernel's heating allows for 0.1 K
 NOISES_K = (0.02, 0.05, 0.1)
 # on the hottest cell; four in a module; one in its middle
 SENSOR_CELLS = ((), (2, 6, 10, 14), (7,))
@@ -68,7 +68,7 @@ def _misread(deal, at_s):
 
 
 def _stuck(deal, at_s):
-    """It repeats what it read last, for minutes, and then shows what it is."""
+    """A sensor repeats its last reading for minutes, then recovers."""
     (rack, module), for_s = _place(deal), deal.uniform(120.0, 500.0)
 
     def stick(plant):
@@ -81,7 +81,7 @@ def _stuck(deal, at_s):
 
 
 def _solvent(deal, at_s):
-    """Somebody paints or cleans nearby: 2 to 60 ppm for minutes, one head more than the other."""
+    """Painting or cleaning nearby: 2 to 60 ppm for minutes, one head more than the other."""
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
     return [
@@ -92,7 +92,7 @@ def _solvent(deal, at_s):
 
 
 def _drift(deal, at_s):
-    """The zero of one detector wanders within a course as it would within months."""
+    """The zero of one detector drifts within a course as far as in months."""
     offgas_ppm, toxic_ppm = deal.choice(
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
     )
@@ -111,7 +111,7 @@ def _hvac(deal, at_s):
 
 
 def _balancing(deal, at_s):
-    """A balancer or a contact moves one cell's voltage at once, and back."""
+    """A balancer or a contact moves one cell's voltage suddenly, and back."""
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
     return [
@@ -121,7 +121,7 @@ def _balancing(deal, at_s):
 
 
 def _door(deal, at_s):
-    """Open for two minutes; the air inside goes towards that of the hall."""
+    """The door is open for two minutes; the air inside mixes with that of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
     return [
         (at_s, lambda plant: setattr(plant, "door_closed", False)),
@@ -132,13 +132,13 @@ def _door(deal, at_s):
 
 
 def _two(deal, at_s):
-    """Solvent in the air, and something else meanwhile."""
+    """Solvent in the air, and another event at the same time."""
     steps = _solvent(deal, at_s)
     return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
 
 
-# Maker, events per 1000 cabinet-days, seconds an event is watched for. The rates are assumed, no
-# source: a cabinet of 45 sensors, 5 detectors, one service visit a quarter.
+# Maker, events per 1000 cabinet-days, seconds of observation per event. The rates are assumptions
+# without a source: a cabinet of 45 sensors, 5 detectors, one service visit per quarter.
 TABLE = {
     "sensor_zero": (_zero, 3.0, 240),
     "sensor_invalid": (_invalid, 3.0, 180),
@@ -174,14 +174,14 @@ class Course(NamedTuple):
 
 
 def drawn(seed, runaways, days, load_folder=None):
-    """Courses: so many true runaways, and makers of false alarms over so many days together."""
+    """Courses: `runaways` true runaways, and makers of false alarms for `days` in all."""
     loads = _traces(load_folder)
     found = [
         _runaway(kind, f"{seed}/{kind}/{number}", loads)
         for kind, count in _counts(runaways)
         for number in range(count)
     ]
-    # half of the time nothing but the load
+    # half of the time only the load
     kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
     return found + [
@@ -191,9 +191,7 @@ def drawn(seed, runaways, days, load_folder=None):
 
 
 def _counts(runaways):
-    """[(kind, how many)] by SHARES, as many as asked: those that rounding down leaves go to the
-    largest remainders.
-    """
+    """[(kind, count)] by SHARES; the rest after rounding down goes to the largest remainders."""
     counts = {kind: int(share * runaways) for kind, share in SHARES}
     left = sorted(SHARES, key=lambda each: counts[each[0]] - each[1] * runaways)
     for kind, _ in left[: runaways - sum(counts.values())]:
@@ -202,23 +200,23 @@ def _counts(runaways):
 
 
 def _traces(folder):
-    """Measured loads, as far as they are there: functions of the second, which begin again at their
-    end.
+    """The measured loads of the folder: functions of the second, which begin again at their end.
 
-    LoadError for a folder with none of them: otherwise all loads would be synthetic without notice.
+    LoadError: the folder has none of them. Otherwise all loads would be synthetic without notice.
     """
     if not folder:
         return []
     paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
     found = [reader.read_trace(str(path), column) for path, column in paths if path.is_file()]
     if not found:
-        raise traces.LoadError(f"--loads {folder}: holds none of {LOAD_NAMES}")
+        raise traces.LoadError(f"--loads {folder}: has none of {LOAD_NAMES}")
     return found
 
 
 def _load(deal, loads, seed):
-    """A measured load from a place of its own, or (half of them, all where there is none) a
-    synthetic cluster's.
+    """A measured load from a random place on, or in half of the courses a synthetic one.
+
+    Without measured loads, all are synthetic.
     """
     if loads and deal.random() < 0.5:
         trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)

@@ -1,8 +1,7 @@
-"""What the recorded features would have tripped: lead time against false alarms.
+"""Trips from the recorded features, computed offline: lead time against false alarms.
 
-Offline and without clock: a stage trips when its feature has been at or beyond its threshold for as
-many seconds in a row as its debounce has, rounded up, and its gate was open. An unknown feature
-counts as not beyond.
+A stage trips when its feature is at or beyond the threshold for its debounce, rounded up to whole
+seconds, and its gate is open. An unknown feature counts as not beyond.
 """
 
 import collections
@@ -15,17 +14,15 @@ from hil.campaigns.runaway import courses as c
 from hil.campaigns.runaway.watching import CABINET_COLUMNS, RACK_COLUMNS, STAGES, UNKNOWN
 from safety import matrix as m, runaway
 
-GATE_STANDS_S = 60  # so long a row stays active after its cause, where another row is gated by it
+GATE_STANDS_S = 60  # a row that gates another one stays active this time after its cause
 SCORE_PCT = tuple(range(40, 201, 10))  # thresholds of the suspicion
 DAY_S = 86_400.0
-NONE_SEEN = 3.0  # rule of three: nothing in n trials is less than 3 / n with 95 %
+NONE_SEEN = 3.0  # rule of three: 0 of n trials means below 3 / n, with 95 % confidence
 GATES = dict(m.ALERTS)
 
 
 def held(hits, seconds):
-    """True where `hits` (bool per second) has been true for so many seconds in a row, this one
-    included.
-    """
+    """True where `hits` (bool per second) was true for the last `seconds` seconds."""
     place = np.arange(len(hits))
     return hits & (place - np.maximum.accumulate(np.where(hits, -1, place)) >= seconds)
 
@@ -36,11 +33,9 @@ def edges(values):
 
 
 def stage_trips(series):
-    """{stage id: [bool per second, one array per rack (of a cabinet's stage: one in all)]} of
-    watching.STAGES.
-    """
+    """{stage id: [bool per second; one array per rack, or one for the cabinet]} of STAGES."""
     found = {}
-    # what is gated by other rows comes last
+    # stages that other rows gate come last
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         racks = range(len(series.racks)) if stage[m.S_SCOPE] == m.RACK else (None,)
         found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in racks]
@@ -48,9 +43,7 @@ def stage_trips(series):
 
 
 def _gate_rows(stage):
-    """Rows of which one must be active, () where no row must. Row 24's gate, the rack's hint, is
-    the cabinet's any sign.
-    """
+    """Rows of which one must be active; (): no gate. Row 24's gate is any sign of the cabinet."""
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
@@ -67,7 +60,7 @@ def _trips(stage, series, rack, found):
 
 
 def _active(rows, found, seconds):
-    """True while one of these rows was active in the second before."""
+    """True if one of these rows was active in the second before."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
     for tripped in itertools.chain.from_iterable(found.get(name, ()) for name in names):
@@ -77,16 +70,14 @@ def _active(rows, found, seconds):
 
 
 def column(series, feature, rack):
-    """A feature over time, of a rack (from 0) or of the cabinet (None)."""
+    """A feature over time. rack: from 0, or None for the cabinet."""
     if rack is None:
         return series.cabinet[:, CABINET_COLUMNS.index(feature)]
     return series.racks[rack, :, RACK_COLUMNS.index(feature)]
 
 
 def signs(series, rack):
-    """[sign, second]: the rack's signs of suspicion in percent, as safety/runaway.py counts
-    them.
-    """
+    """[sign, second]: the rack's signs of suspicion, percent, as in safety/runaway.py."""
     rows = [
         column(series, feature, rack if of_rack else None) * 100 // trips_at
         for feature, of_rack, trips_at, _ in runaway.SIGNS
@@ -95,17 +86,13 @@ def signs(series, rack):
 
 
 def suspicion(all_signs, second_pct_min):
-    """Percent per second from signs(): the sum of the two largest, 0 while the second is below
-    second_pct_min.
-    """
+    """Sum of the two largest signs(), percent per second; 0: the second is below second_pct_min."""
     two = np.sort(all_signs, axis=0)[-2:]
     return np.where(two[0] >= second_pct_min, two.sum(axis=0), 0)
 
 
 class Tally:
-    """Lead times of one detector over the true runaways, and its alarms over the makers of false
-    ones.
-    """
+    """Lead times of one detector over the true runaways, and its false alarms."""
 
     def __init__(self):
         self.leads_s = {kind: [] for kind, _ in c.SHARES}  # None: not before the runaway
@@ -113,7 +100,7 @@ class Tally:
         self.load = {noise_K: [0, 0] for noise_K in c.NOISES_K}  # alarms, seconds of it alone
 
     def add(self, series, tripped):
-        """tripped: bool arrays, one per rack, or one in all."""
+        """Add a course. tripped: bool arrays, one per rack, or one for the cabinet."""
         course = series.course
         if course.rack is not None:
             self._lead(series, tripped[course.rack] if len(tripped) > 1 else tripped[0])
@@ -135,16 +122,16 @@ class Tally:
         self.leads_s[series.course.kind].append(series.runaway_s - began[0] if began else None)
 
     def leads(self):
-        """{detected, of, missed, median_s, p5_s} of the kinds that anything can lead, and of each
-        kind alone.
-        """
+        """{detected, of, missed, median_s, p5_s} of the detectable kinds, and of each kind."""
         found = {kind: _lead_figures(values) for kind, values in self.leads_s.items()}
         slow = self.leads_s["heater"] + self.leads_s["short"]
         return {**_lead_figures(slow), "kinds": found}
 
     def false_alarms(self):
-        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}: expected with RATES; with each
-        share at its upper 95 % bound; without the load alone.
+        """{per_1000_d, per_1000_d_upper, events_per_1000_d, makers}.
+
+        per_1000_d: expected with RATES; upper: with each share at its 95 % bound; events: without
+        the courses of only the load.
         """
         alarms, seconds = (sum(column) for column in zip(*self.load.values()))
         load = _load_figures(alarms, seconds)
@@ -172,9 +159,7 @@ def _load_figures(alarms, seconds):
 
 
 def count_upper(count):
-    """Upper one-sided 95 % bound of a Poisson count: 3.0 for none (rule of three), else
-    Wilson-Hilferty's.
-    """
+    """Upper one-sided 95 % bound of a Poisson count: rule of three for 0, else Wilson-Hilferty."""
     if not count:
         return NONE_SEEN
     next_one = count + 1.0
@@ -182,7 +167,7 @@ def count_upper(count):
 
 
 def _lead_figures(leads_s):
-    """The 5th percentile counts a missed one as 0 s."""
+    """Figures of the lead times; the 5th percentile counts a missed runaway as 0 s."""
     whole = [lead or 0 for lead in leads_s]
     return {
         "of": len(leads_s),
@@ -198,9 +183,7 @@ def judge(
     debounces_s=(3,),
     thresholds_pct=SCORE_PCT,
 ):
-    """{detector: {leads, false_alarms}}: each row, all of them together, and each suspicion
-    (suspicion_name).
-    """
+    """{detector: {leads, false_alarms}} of each row, of all rows together, of each suspicion."""
     tallies = collections.defaultdict(Tally)
     for series in all_series:
         for name, tripped in _of_rows(stage_trips(series)).items():
@@ -223,9 +206,7 @@ def suspicion_name(threshold_pct, second_pct_min, seconds):
 
 
 def _of_rows(trips):
-    """{"row 7": arrays, ...}: a row trips with any of its stages; and all rows together, with row
-    53 and without.
-    """
+    """{"row 7": arrays, ...}: a row trips with any of its stages; also "any row" and without 53."""
     found = {}
     for stage in STAGES:
         name, arrays = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]

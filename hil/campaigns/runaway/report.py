@@ -8,12 +8,11 @@ from hil.campaigns.runaway import courses as c, metrics
 from safety import matrix as m, runaway
 
 HONESTY = (
-    "Simulated: a plant model with made-up sensor faults, not field data. Rates of the "
-    "makers of false alarms "
-    "are assumed (courses.RATES). The plant's gas mixes at once in 3 m3, and nothing acts "
-    "on what is seen."
+    "Simulated: a plant model with assumed sensor faults, not field data. The rates of the "
+    "makers of false alarms are assumptions (courses.RATES). Gas mixes at once in 3 m3, and no "
+    "row acts on the cabinet."
 )
-SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # least second sign that counts
+SECONDS_PCT = (0, 10, 25, 40, 60, 80)  # lowest second sign that counts
 DEBOUNCES_S = (1, 3, 5, 10, 20)
 SUSPICION = next(stage for stage in m.STAGES if stage[m.S_ID] == "53")
 OWN_S = -(-SUSPICION[m.S_SET_MS] // 1000)
@@ -58,12 +57,12 @@ def curve(doc):
 def _suspicion(
     threshold_pct=SUSPICION[m.S_SET], second_pct_min=runaway.SECOND_PCT_MIN, seconds=OWN_S
 ):
-    """Name of a suspicion; row 53's own but for what is given."""
+    """Name of a suspicion; the defaults are those of row 53."""
     return metrics.suspicion_name(threshold_pct, second_pct_min, seconds)
 
 
 def table(doc):
-    """Lines: rows, then the suspicion's curve, then its variants at the threshold of row 53."""
+    """Lines: the rows, the curve of the suspicion, its variants at the threshold of row 53."""
     detectors = doc["detectors"]
     names = [name for name in detectors if not name.startswith("suspicion")]
     variants = [(second, OWN_S) for second in SECONDS_PCT]
@@ -113,7 +112,7 @@ def _number(value):
 
 
 def _by_maker(all_makers):
-    """Lines: which maker of false alarms trips which detector, alarms of events."""
+    """Lines: alarms per events, for each maker and each detector of BY_MAKER."""
     rows = {kind: [makers[kind] for makers in all_makers] for kind in all_makers[0]}
     loads = [cell["by_noise_K"] for cell in rows["load"]]
     rows |= {f"  noise {noise} K": [load[noise] for load in loads] for noise in loads[0]}
@@ -130,9 +129,7 @@ def _share(cell):
 
 
 def draw(doc):
-    """A matplotlib Figure: lead time and share detected over false alarms, the suspicion as a
-    curve, rows as points.
-    """
+    """The picture: lead time and detected share over false alarms; a curve, and rows as points."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.5, 8.0), dpi=110)
@@ -147,14 +144,14 @@ def draw(doc):
             axes.plot(_false(each), value(each), "s", color="#0072b2", markersize=4)
         axes.grid(alpha=0.3)
         axes.set_ylabel(label)
-    # no label is in its way there
+    # no label is there
     panels[0].legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     panels[1].set_xscale("symlog", linthresh=0.1)
     panels[1].set_xlim(left=0.0)
     panels[1].set_xlabel(ACROSS)
     figure.suptitle(TITLE, fontsize=10)
     figure.tight_layout()
-    figure.draw_without_rendering()  # from here on nothing moves
+    figure.draw_without_rendering()  # fixes the layout
     named = [*[(f"{pct} %", each) for pct, each in points[::3]], *rows]
     for axes, (value, _) in zip(panels, PANELS, strict=True):
         line = [(_false(each), value(each)) for _, each in points]
@@ -163,8 +160,9 @@ def draw(doc):
 
 
 def _write(axes, named, line):
-    """Label points of laid-out axes: points in one place share a label, no label covers another or
-    the curve. named: [(x, y, name)]; line: [(x, y)] of the curve.
+    """Label points without overlap; neighbouring points share a label.
+
+    named: [(x, y, name)]; line: [(x, y)] of the curve.
     """
     placer = Placer(axes.bbox.width, axes.bbox.height)
     on_line = [_place_px(axes, *point) for point in line]
@@ -174,7 +172,7 @@ def _write(axes, named, line):
     for place_px, _, _ in groups:
         placer.take_line(place_px, place_px)
     for (x_px, y_px), point, names in groups:
-        # whole names: none is torn at the end of a line
+        # keeps a name on one line
         whole = ", ".join([name.replace(" ", UNTORN) for name in names])
         folded = [part.replace(UNTORN, " ") for part in textwrap.wrap(whole, WIDE_characters)]
         lines, (center_x_px, center_y_px) = placer.place([folded], x_px, y_px)
@@ -191,7 +189,8 @@ def _write(axes, named, line):
 
 
 def _grouped(placed):
-    """[(place_px, point, [name])]: what lies within NEAR_px of the first of a group joins it.
+    """[(place_px, point, [name])]: groups of points within NEAR_px of the first one.
+
     placed: [(place_px, name, point)].
     """
     groups = []
@@ -227,8 +226,8 @@ PANELS = (
     (_detected_pct, "detected before the runaway, %"),
 )
 ACROSS = (
-    "false alarms expected per 1000 cabinet-days, rates of events assumed "
-    "(log beyond 0.1; 0: none seen)"
+    "expected false alarms per 1000 cabinet-days, with assumed rates of events "
+    "(log above 0.1; 0: none seen)"
 )
 TITLE = (
     "Runaway detection in the simulated cabinet: lead time against false alarms. A plant model, "

@@ -1,9 +1,8 @@
 """A course in the simulated cabinet: the features of the kernel once a second, and the runaway.
 
-The cabinet is started byte by byte, then left to itself: the plant runs in steps of PLANT_STEP_S,
-and once a second the reports of its devices are written into the kernel's inputs. So nothing acts
-on them and each row is judged on the same cabinet, as if no other row had tripped before; only the
-racks' own BMS stays.
+The cabinet starts byte by byte. Then the plant runs in steps of PLANT_STEP_S, and once a second the
+devices' values are written into the kernel's inputs. The controller does not act, so every row is
+judged on the same cabinet, as if no other row had tripped. Only the racks' BMS still acts.
 """
 
 import random
@@ -20,12 +19,12 @@ from hil.plant import chemistry
 from safety import matrix as m, signals as s
 
 PLANT_STEP_S = 0.2
-# the battery carries what the load departs from its mean over so long, as load tracking has it
+# Window of the load's mean; the battery carries the difference, as in load tracking.
 MEAN_S = 300.0
-METHANE_LFL_SHARE = 0.05  # of volume: what a gas detector is calibrated with
-START_S = 45.0  # contactors closed and limits back to rated
+METHANE_LFL_SHARE = 0.05  # of volume: gas detectors are calibrated with methane
+START_S = 45.0  # contactors closed and limits recovered to rated
 PARTS = round(1.0 / PLANT_STEP_S)
-AFTER_S = 60  # a course goes on for so long after the first cell ran away
+AFTER_S = 60  # of a course after the first cell has run away
 UNKNOWN = -(1 << 30)
 PROCESSES_MAX = 8
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
@@ -41,9 +40,10 @@ RACK_COLUMNS = _columns(m.RACK, m.F_TEMPERATURE_RISING)
 
 
 class Series(NamedTuple):
-    """One course, a row per second. cabinet: [second, CABINET_COLUMNS]; racks: [rack, second,
-    RACK_COLUMNS], UNKNOWN where the kernel does not know; runaway_s: when the first cell ran away,
-    None if none did.
+    """One course, a row per second. cabinet: [second, CABINET_COLUMNS].
+
+    racks: [rack, second, RACK_COLUMNS], UNKNOWN if the kernel has no value; runaway_s: time of the
+    first runaway, or None.
     """
 
     course: object
@@ -53,14 +53,14 @@ class Series(NamedTuple):
 
     @property
     def seconds(self):
-        """How long it was watched."""
+        """Duration of the observation."""
         return self.cabinet.shape[0]
 
 
 def run(todo, seed, tell=lambda done, total: None, processes=None):
-    """[Series] of courses.Course, in their order. tell: called after each with how many are done,
-    and of how many. A cabinet of each kind is started once, and a process forked from it for every
-    course.
+    """[Series] of courses.Course, in their order. tell(done, total): called after each.
+
+    Each kind of cabinet starts once; every course runs in a process forked from it.
     """
     found = {}
     count = processes or min(PROCESSES_MAX, forks.cores())
@@ -78,15 +78,13 @@ def run(todo, seed, tell=lambda done, total: None, processes=None):
 
 
 def started(plant_config, seed):
-    """A VirtualRig that has run for START_S under half load: contactors closed, every device heard
-    once.
-    """
+    """A VirtualRig after START_S under half load: contactors closed, every device heard."""
     config = configuration.load(EXAMPLE)
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 
 def watch(rig, course):
-    """Series of a course (courses.Course) on a rig that has `started`; seconds count from now."""
+    """Series of a course on a rig of `started`; seconds count from now."""
     plant, features = rig.plant, rig.controller.cabinet.core.kernel.features
     for number, rack in enumerate(plant.racks):
         rack.sensor_noise_K = course.noise_K
@@ -114,16 +112,14 @@ def watch(rig, course):
 
 
 class Follow:
-    """A short form of load tracking: the converter takes what the load departs from its mean, as
-    far as the racks allow.
-    """
+    """Simple load tracking: the converter takes load minus mean, within the racks' limits."""
 
     def __init__(self, load):
         """load: second -> W."""
         self._load, self._mean_W = load, load(0.0)
 
     def __call__(self, plant, now_s):
-        """Command the converters of the plant for the load of now."""
+        """Command the plant's converters for the present load."""
         load_W = self._load(now_s)
         self._mean_W += (load_W - self._mean_W) * PLANT_STEP_S / MEAN_S
         share = min(
@@ -134,9 +130,7 @@ class Follow:
 
 
 def report(plant, features):
-    """Write into the kernel's inputs what the devices would report now, in their steps, and let a
-    second pass.
-    """
+    """Write the devices' present values, in their resolution, to the kernel; advance a second."""
     inp, layout = features.inp, features.layout
     lfl = 10.0 * plant.vent_lfl_share / METHANE_LFL_SHARE
     inp[s.GAS_1_LFL_PERMILLE], inp[s.GAS_2_LFL_PERMILLE] = [
@@ -165,7 +159,7 @@ def _row(features, base, columns):
 
 
 def _burns(plant):
-    """True once any cell has reached its trigger temperature."""
+    """True after a cell has reached its trigger temperature."""
     trigger_degC = chemistry.CHEMISTRIES[plant.config.chemistry].trigger_degC
     burning = [rack for rack in plant.racks if rack.burning]
     chains = [rack.chain(module) for rack in burning for module in range(plant.config.modules)]

@@ -111,7 +111,7 @@ def test_a_result_edited_by_hand_is_refused_in_one_line(number, change, words):
 
 
 @pytest.mark.parametrize("content", [None, "", "[1]", "{", "\xff", '{"schema": 1}'])
-def test_what_is_no_result_is_refused_with_its_name(tmp_path, content):
+def test_a_file_without_results_is_refused_with_its_name(tmp_path, content):
     path = tmp_path / "a.json"
     if content is not None:
         path.write_bytes(content.encode("latin-1"))

@@ -73,7 +73,7 @@ def test_the_answer_to_a_hint_is_the_first_set_point_that_moved(then, at_ns, sig
     assert hint.delays_us(content | {"start_ns": 5_000_000_000}, [(at_ns, sign)]) == [delay_us]
 
 
-def test_what_a_hint_may_need_is_two_ticks_the_bus_and_the_frame():
+def test_a_hint_may_need_two_ticks_the_bus_and_the_frame():
     """115200 Bd: after the longest exchange, 21 characters less the 8 of the reply leave."""
     exchanges = bus_times.schedule(CONFIG)["pcs"]
     frame_us = 13 * 10 * 1e6 / 115_200
@@ -97,7 +97,7 @@ def test_a_reaction_is_from_a_press_to_the_first_effect_before_the_next(timeline
     assert found["permit"] == permit_ms
 
 
-def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
+def test_presses_without_an_effect_are_reported_without_a_figure():
     stops = {"permit": [25.0, None], "relay": [None, None], "pcs_frame": []}
     assert stop._not_answered(stops, 3) == [
         "1 presses came while no permit was given and do not count",
@@ -111,7 +111,7 @@ def test_presses_without_an_effect_are_said_and_no_figure_is_made_up():
     assert not [what for what in figures if "stop frame" in what or "relay of" in what]
 
 
-def test_what_else_has_tripped_is_named_once_with_its_first_time():
+def test_another_trip_is_named_once_with_its_first_time():
     stood = """1 | 1a | cabinet | 8.0 ; 37 | 37b | cabinet | 90.4
         37 | 37b | cabinet | 120 ; 29 | 29 | rack2 | 95"""
     trips = [dict(zip(("row", "stage", "scope", "t_s"), row)) for row in table(stood)]
@@ -144,7 +144,7 @@ def test_a_speed_is_that_of_the_quickest_round_by_each_clock():
     assert rig._total([(1.0, 0.5), (2.0, 1.5)]) == (3.0, 2.0)
 
 
-def test_the_priority_is_what_the_controller_said():
+def test_the_priority_comes_from_the_controllers_message():
     for said, priority in (
         ((), "SCHED_FIFO 49, memory locked"),
         (("no real-time priority", "memory is not locked"), "ordinary priority, memory not locked"),

@@ -59,7 +59,7 @@ def test_sections_come_in_a_fixed_order_and_name_what_is_missing():
     assert text.count("| - | - | not among these results |") > 5
 
 
-def test_the_page_refuses_what_is_no_result(capsys, tmp_path):
+def test_the_page_refuses_a_file_without_results(capsys, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({"schema": 1}))
     code, out, err = run(capsys, "bench", "page", tmp_path / "a.json")
     assert (code, out, len(err)) == (2, "", 1) and "a.json" in err[0]
@@ -74,7 +74,7 @@ def test_a_measurement_prints_and_writes_the_same(capsys, tmp_path):
         assert document.read(given.json) == made | {"beside": "a build"}
 
 
-def test_what_cannot_be_measured_is_one_line(capsys):
+def test_an_impossible_measurement_is_one_line(capsys):
     for error, code in ((RuntimeError("x"), 3), (ValueError("y"), 3), (JournalError("z"), 2)):
         assert command.measure(None, Mock(side_effect=error)) == code
         assert capsys.readouterr() == ("", f"bench: {error}\n")

@@ -58,7 +58,7 @@ def test_a_cyclictest_that_is_refused_is_quoted(tmp_path):
 
 
 @pytest.mark.wire
-def test_its_report_is_read_after_it_was_told_to_end(tmp_path):
+def test_its_report_is_read_after_its_end(tmp_path):
     # It opens the pipe when it is ready, so that the signal does not come before its handler.
     script = f"""
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -85,7 +85,7 @@ def rival(**changes):
     return made
 
 
-def test_the_loop_stands_beside_cyclictest():
+def test_the_loop_is_listed_beside_cyclictest():
     made = lateness.figures_of("idle", FOUND, rival(), "lateness_idle")
     figures = {each["what"]: each for each in made}
     tail, median = figures["idle, p99.9"], figures["idle, p50"]
@@ -125,7 +125,7 @@ def test_a_loop_without_its_priority_is_not_judged():
     assert lateness.judged("x", "ordinary priority, memory locked") is None
 
 
-def test_without_libmodbus_the_engine_stands_alone(monkeypatch):
+def test_without_libmodbus_only_the_engine_is_listed(monkeypatch):
     monkeypatch.setattr(libmodbus.ctypes.util, "find_library", lambda name: None)
     assert libmodbus.load() is None and "apt-get install libmodbus5" in libmodbus.MISSING
     engine = [{"median_us": 70.0, "p99_us": 90.0, "cycle_us": 31_000.0}]

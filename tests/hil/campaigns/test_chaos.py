@@ -65,7 +65,7 @@ def sentences(changes, ok=False, **right):
     phases(loop(), loop(1))  "1 ticks missed" | phases(loop(), loop(), loop(2))  "2 ticks missed"
     phases(loop(), loop(0, 5001))  "lateness p99 5001 us, 100 us before"
     phases(loop(3), loop(7))  "7 ticks missed, 3 in the calm before"
-    {"gaps_ms": {}}  "every output went on"
+    {"gaps_ms": {}}  "no output was silent for too long"
     gap("set-point", 20, 2501)  "set-point silent for 2501 ms (allowed 2500)"
     gap(COILS_2, 20, 20, 251)  "coils of module 2 silent for 251 ms (allowed 250)"
     gap("command to rack 1", 20, 501)  "command to rack 1 silent for 501 ms (allowed 500)"
@@ -85,16 +85,16 @@ def test_the_limits_themselves_are_well(changes):
 
 @cases("""changes
     phases(loop(), loop(2)) | phases(loop(), loop(0, 10_000)) | gap(COILS_1, 20, 260.0)""")
-def test_the_machine_excuses_what_it_held_up_and_no_more(changes):
+def test_the_machine_excuses_only_its_own_delays(changes):
     for stalled_us, count in ((10_000, 0), (9_999, 1)):
         stalls = {"stall_us": stalled_us, "stalled_us": stalled_us}
         assert len(sentences(changes | stalls)) == count
 
 
-def test_what_is_right_to_trip_is_named_and_nothing_else_excused():
+def test_only_the_expected_trips_are_excused():
     tripped = {"trips": ["49", "50a"]}
     assert sentences(tripped, trips_right=("49", "50a")) == []
-    assert "tripped, and rightly: 49, 50a" in sentences(tripped, True, trips_right=("49", "50a"))
+    assert "tripped as expected: 49, 50a" in sentences(tripped, True, trips_right=("49", "50a"))
     assert sentences(tripped, trips_right=("49",)) == ["tripped: 50a"]
     stopped = {"state": "ready", **gap("set-point", 20, 9000)}
     assert sentences(stopped, gaps_right=True, ends_running=False) == []
@@ -160,7 +160,7 @@ def test_spoiled_frames_have_ids_of_the_racks_and_never_a_right_crc():
         assert bms.crc8(bms.crc_seed(can_id), data) != data[7]
 
 
-def test_unknown_frames_are_nobodys():
+def test_unknown_frames_have_no_device():
     frames = floods.unknown_frames(random.Random(SEED))
     assert all(0x400 <= can_id < 0x800 for can_id, _ in [next(frames) for _ in range(500)])
     assert floods._line(0x321, bytes((1, 255))) == b"< send 321 2 01 ff >"
@@ -253,7 +253,7 @@ def test_connections_that_a_gateway_closes_are_made_anew_and_all_end(tmp_path):
         each.close()
 
 
-def test_some_of_what_floods_a_gateway_gets_through_to_the_loop_and_most_does_not():
+def test_a_gateway_passes_a_small_part_of_a_flood_to_the_loop():
     draw, passed = random.Random(SEED), 0
     for _ in range(100):
         stream = framing.JsonLines()
@@ -307,12 +307,12 @@ def test_a_hog_leaves_room():
     assert [memory_MiB(free_bytes) for free_bytes in (0, 1 << 30, 1 << 45)] == [0, 256, 2048]
 
 
-def test_what_is_right_to_trip_are_stages_of_the_matrix():
+def test_expected_trips_are_stages_of_the_matrix():
     stages = {stage[matrix.S_ID] for stage in matrix.STAGES}
     assert all(set(each.trips_right) <= stages for each in DISTURBANCES.values())
 
 
-def test_the_report_names_what_is_not_ok_and_what_was_left_out():
+def test_the_report_names_failures_and_omissions():
     verdicts = [(False, "tripped: 49"), (True, "4 busy processes")]
     found = UNNOTICED | {"name": "cpu", "ok": False}
     found["verdicts"] = [{"ok": ok, "text": text} for ok, text in verdicts]
@@ -321,7 +321,7 @@ def test_the_report_names_what_is_not_ok_and_what_was_left_out():
     text = command.lines(doc)
     assert "  NOT OK tripped: 49" in text and "  ok     4 busy processes" in text
     assert any(line.startswith("run_full") and "skipped: no mounts" in line for line in text)
-    assert text[-1] == "verdict    NOT OK: 0 of 1 disturbances unnoticed, 1 skipped"
+    assert text[-1] == "verdict    NOT OK: 0 of 1 disturbances without effect, 1 skipped"
 
 
 NAMES = ("gateway_killed", "commands", "state_full")

@@ -17,23 +17,23 @@ chaos --only nobody: argument --only: invalid choice: 'nobody'
 chaos --seed -1: argument --seed: -1: allowed is a whole number from 0 to 2147483647
 chaos --for inf: argument --for: inf: allowed is a number from 0.5 to 3600
 chaos --calm 0: argument --calm: 0: allowed is a number from 0.5 to 3600
-chaos --json /nowhere/o.json: argument --json: there is no folder /nowhere
+chaos --json /nowhere/o.json: argument --json: /nowhere: no such folder
 hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
 hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from 0 to
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
 mcu --json /: argument --json: / is a folder; allowed is a file
-rows --only 99: argument --only: no course '99'; there are 1a
-rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; there are
+rows --only 99: argument --only: no course '99'; allowed: 1a
+rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; allowed:
 rows --jobs 0: argument --jobs: 0: allowed is a whole number from 1 to 64
 rows --md /proc/rows.md: argument --md: /proc/rows.md: cannot be written
 rows --real --only 44a: --real: 44a is not done in real processes: inside the controller: a bit of
-rows --real --disarmed: --real: a controller's own process has every required stage armed; leave
-rows --real --measured --only 1a: --measured: leave --real and --disarmed out; its figures are of
-rows --disarmed --measured --only 1a: --measured: leave --real and --disarmed out; its figures are
+rows --real --disarmed: --real: in real processes every required stage is armed; leave
+rows --real --measured --only 1a: --measured: its figures are of virtual time; leave
+rows --disarmed --measured --only 1a: --measured: its figures are of virtual time; leave
 rows --disarmed: --disarmed: allowed are stages; 1 stopped, 12 stopped, 30 stopped, 44 stopped: the
-runaway --json nowhere/a.json: argument --json: there is no folder nowhere
+runaway --json nowhere/a.json: argument --json: nowhere: no such folder
 runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png
-runaway --loads nowhere: argument --loads: there is no folder nowhere
+runaway --loads nowhere: argument --loads: nowhere: no such folder
 runaway --runaways 1.5: argument --runaways: 1.5: allowed is a whole number from 0 to 10000
 runaway --processes 0: argument --processes: 0: allowed is a whole number from 1 to 256
 nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
@@ -41,11 +41,11 @@ runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
 bench lop: argument WHAT: invalid choice: 'lop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
-bench step --json /nowhere/a.json: argument --json: there is no folder /nowhere
+bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
 bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
 vm-test now: unrecognized arguments: now
-vm-test --json /nowhere/at/all.json: argument --json: there is no folder /nowhere/at
+vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
 """
 WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
 
@@ -143,7 +143,7 @@ def test_a_rig_that_ends_early_ends_its_course():
 
 
 @pytest.mark.parametrize("error", [None, OSError("full")])
-def test_what_runs_in_the_background_turns_until_the_end_or_an_error(error):
+def test_background_work_repeats_until_the_end_or_an_error(error):
     events, turned = [], threading.Event()
 
     def turns():
@@ -163,7 +163,7 @@ def test_what_runs_in_the_background_turns_until_the_end_or_an_error(error):
     assert made.counts == {"sent": 1 if error else 3}
 
 
-def test_what_is_not_installed_is_named_with_the_command(monkeypatch, tmp_path):
+def test_a_missing_package_is_named_with_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr(packages, "search_path", lambda: str(tmp_path))
     wanted = {"sh": "dash", "bash": "bash", "sed": "dash"}
     assert packages.needed(wanted) == "needs bash dash: apt-get install bash dash"

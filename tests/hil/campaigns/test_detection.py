@@ -117,7 +117,7 @@ def rig():
         return watching.started(courses.BASES[BASE], 1)
 
 
-def test_what_is_reported_is_what_the_wires_carried(rig):
+def test_reported_values_are_those_on_the_wires(rig):
     """Tolerance: the change of a tenth of a second, and the steps of the wires."""
     features = rig.controller.cabinet.core.kernel.features
     before, rack_input = features.inp[:], features.layout.rack_input
@@ -176,7 +176,7 @@ def test_as_many_runaways_as_asked_by_their_shares():
 def test_a_folder_without_any_measured_load_is_refused(tmp_path, capsys):
     assert main(["runaway", "--loads", str(tmp_path)]) == 2
     names = "gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz"
-    assert capsys.readouterr().err == f"runaway: --loads {tmp_path}: holds none of {names}\n"
+    assert capsys.readouterr().err == f"runaway: --loads {tmp_path}: has none of {names}\n"
 
 
 def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
@@ -196,8 +196,8 @@ def test_the_command_prints_writes_and_draws(monkeypatch, tmp_path, capsys):
 
 
 @cases("""count lines ends
-    400  19  ["20 of 400 courses, some 190 s", "380 of 400 courses, some 10 s"]
-    3  2  ["1 of 3 courses, some 1 s", "2 of 3 courses, some 0 s"] | 1  0  [] | 0  0  []""")
+    400  19  ["20 of 400 courses, about 190 s", "380 of 400 courses, about 10 s"]
+    3  2  ["1 of 3 courses, about 1 s", "2 of 3 courses, about 0 s"] | 1  0  [] | 0  0  []""")
 def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, lines, ends):
     now_s = [100.0]
     tell = command.progress([course(duration_s=900.0)] * count, lambda: now_s[0])
@@ -208,7 +208,7 @@ def test_progress_is_printed_by_shares_with_the_remaining_time(capsys, count, li
         tell(done, count)
     printed = capsys.readouterr().err.splitlines()
     assert len(printed) == lines
-    assert printed[:1] + printed[1:][-1:] == [f"runaway: {each} to go" for each in ends]
+    assert printed[:1] + printed[1:][-1:] == [f"runaway: {each} left" for each in ends]
 
 
 @pytest.mark.parametrize("name", ["runaway", "rows"])
@@ -219,7 +219,7 @@ def test_an_interruption_is_headed_with_the_command_that_was_given(name, monkeyp
     monkeypatch.setattr(courses, "drawn", stopped)
     monkeypatch.setattr(rows.configuration, "load", stopped)
     assert main([name]) == 130
-    assert capsys.readouterr().err == f"{name}: interrupted before there was a result\n"
+    assert capsys.readouterr().err == f"{name}: interrupted, no result\n"
 
 
 def test_no_name_in_the_picture_covers_another():

@@ -63,7 +63,7 @@ def test_the_bound_is_that_of_the_poisson_distribution():
         (FINE | {"is_running": False}, 1),
     ],
 )
-def test_what_stops_a_sound_cabinet_is_an_exit_code(result, code, folder, monkeypatch, capsys):
+def test_a_stop_of_a_sound_cabinet_is_an_exit_code(result, code, folder, monkeypatch, capsys):
     noisy = "noise, 42 degC"
     monkeypatch.setattr(
         courses, "run", lambda course: result if course.condition == noisy else FINE
@@ -81,7 +81,7 @@ def test_what_stops_a_sound_cabinet_is_an_exit_code(result, code, folder, monkey
 
 
 @pytest.mark.parametrize("at_s, stages", [(20, []), (26, ["6a"])])
-def test_what_trips_after_the_start_is_counted(at_s, stages, monkeypatch):
+def test_trips_after_the_start_are_counted(at_s, stages, monkeypatch):
     """Trouble of the fire panel trips after 5 s, and stops nothing."""
     trouble = Action(at_s * 1_000_000, "fire_trouble", "fire_trouble", {"on": True})
     monkeypatch.setitem(courses.CONDITIONS, "trouble", (EXAMPLE, {}, (trouble,)))
@@ -90,7 +90,7 @@ def test_what_trips_after_the_start_is_counted(at_s, stages, monkeypatch):
 
 
 def test_a_folder_without_a_load_or_with_a_bad_one_is_refused(tmp_path, capsys):
-    words = f"nuisance: --loads {tmp_path}: holds no .csv or .csv.gz with a power column\n"
+    words = f"nuisance: --loads {tmp_path}: has no .csv or .csv.gz with a power column\n"
     for line in (words, f"nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW"):
         assert main(["nuisance", "--loads", str(tmp_path)]) == 2
         assert capsys.readouterr().err.startswith(line)

@@ -155,7 +155,7 @@ def test_an_effect_that_nothing_asks_for_is_found(monkeypatch):
             super().see(now_us, allowed)
 
     monkeypatch.setattr(effects, "Witness", Stuck)
-    assert found("1a") == ["fan after 40 ms, which nothing asks for"]
+    assert found("1a") == ["fan after 40 ms, which no active row demands"]
 
 
 def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
@@ -169,7 +169,7 @@ def test_a_stop_that_nothing_asks_for_is_found(monkeypatch):
 
     monkeypatch.setattr(Kernel, "_combine_anew", ramps_too)
     (complaint,) = found("43d")
-    assert re.fullmatch(r"power zero after [\d.]+ ms, which nothing asks for", complaint)
+    assert re.fullmatch(r"power zero after [\d.]+ ms, which no active row demands", complaint)
 
 
 def test_a_converter_that_hears_nothing_may_stop_before_its_row():
@@ -210,7 +210,7 @@ TARDY = GOOD.since_ms | {effects.HORN: 2171.0, effects.LAMP: None}
     {"permit_ms": 2200.0}  "permit byte after 2200 ms, later than 2130 ms"
     {"permit_ms": None, "at_first": {effects.ENABLE}}  ""
     {"permit_ms": None, "since_ms": dict.fromkeys(DEMANDED, -40.0)}  ""
-    {"unwanted": {"fan": 40.0}}  "fan after 40 ms, which nothing asks for"
+    {"unwanted": {"fan": 40.0}}  "fan after 40 ms, which no active row demands"
     {"after": {"no closing": False}}  "no closing does not hold"
     {"violations": [CURRENT]}  CURRENT | {"violations": [CURRENT], "stood": STOOD}  ""
     {"violations": [FLOWS], "stood": STOOD}  FLOWS
@@ -224,7 +224,7 @@ def test_each_fault_is_a_line(changed, words):
 @cases("""changed comes
     {}  True | {"since_ms": MUTE}  False | {"after": {"no closing": False}}  False
     {"lag_ms": None}  True""")
-def test_what_comes_without_its_stage_is_found(monkeypatch, capsys, changed, comes):
+def test_an_effect_without_its_stage_is_found(monkeypatch, capsys, changed, comes):
     each, result = COURSES["29"], GOOD._replace(stands_ms=None, **changed)
     row = verdict.judged(each, result, LIMITS, DEMANDED)
     monkeypatch.setattr(command, "run", lambda *order: (each for each in [row]))

@@ -177,7 +177,7 @@ def test_a_course_that_is_ended_stops_at_once(name, value):
     assert fake.last_us <= 50_000
 
 
-def test_what_the_machine_held_back(tmp_path):
+def test_delays_of_the_machine(tmp_path):
     contents = []
     for ticks, missed in ((10, 2), (30, 5)):
         written = loop_statistics.LoopStatistics(str(tmp_path / "loop"))

@@ -94,7 +94,7 @@ def test_the_grid_draws_the_load_where_the_battery_does_nothing():
     assert row["range_300s_less_pct"] == 0.0 and row["gain"] == {"0.397": 1.0}
 
 
-def test_who_knows_the_load_in_advance_leaves_nothing_of_it():
+def test_a_follower_with_foresight_leaves_no_swing():
     load_W, path = sine_W(0.4), PATHS["170"]
     ahead_W = np.interp(np.arange(len(load_W)) + 3.5, np.arange(len(load_W)), load_W) - 300 * KW
     grid_W = simulator.run(Fixed(ahead_W), load_W, path).grid_W[100:-100]
@@ -125,7 +125,7 @@ def test_the_control_function_is_asked_as_in_the_product():
     None         250
     300          300
 """)
-def test_the_control_function_is_told_its_path(monkeypatch, believed_ms, delay_ms):
+def test_the_control_function_gets_its_path(monkeypatch, believed_ms, delay_ms):
     monkeypatch.setattr(followers, "Track", lambda setup: setup)
     made = followers.function(PATHS["250"], believed_ms)
     settings = made.settings
@@ -292,7 +292,7 @@ def test_a_figure_is_met_within_a_point_or_better(monkeypatch, figure, value, ex
     assert expected.compared({"load": "x", "kind": "held", "path": "170"}) == []
 
 
-def test_what_lies_over_plain_following_is_compared_with_the_same_draw():
+def test_the_excess_over_plain_following_uses_the_same_draw():
     def way(two_s, ten_s=None):
         return {"residual_pct": {"2": two_s, "10": ten_s}, "range_300s_less_pct": 80.0}
 
@@ -393,7 +393,7 @@ def test_most_gain_by_signal_and_frequency(name, path, at, gain, is_off):
     assert len(lines) == is_off
 
 
-def test_what_signals_steps_and_disturbances_miss_is_off():
+def test_missed_limits_of_signals_steps_and_disturbances_are_off():
     parts = {name: [{"missed": [name]}, {"missed": []}] for name in ("robust", "signals", "steps")}
     assert command.misses({"rows": [], **parts}) == ["signals", "steps", "robust"]
 

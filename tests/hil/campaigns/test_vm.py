@@ -60,7 +60,7 @@ NO_FRAMES = b"|O|C|S6|t|t12|t123|t1239|t12389|t1232AA|t1232AABBCC|t12g0|r1230|T1
 NO_FRAMES += [b"t1239" + b"AA" * 9, b"T" + b"1" * 40]
 
 
-def test_what_is_no_data_frame_is_left_out():
+def test_frames_without_data_are_left_out():
     """slcand also sends commands (open, close, speed), and a serial line has noise."""
     assert [slcan.send_command(line) for line in NO_FRAMES] == [None] * len(NO_FRAMES)
 
@@ -243,7 +243,7 @@ def test_a_recording_that_does_not_end_is_one_line(lonely, monkeypatch):
 @pytest.mark.wire
 def test_a_plant_process_that_has_ended_or_is_silent_is_one_line(lonely, monkeypatch):
     monkeypatch.setattr(rig, "HANG_GUARD_S", 0.01)
-    with pytest.raises(rig.RigError, match="no message of the simulated cabinet for 0 s"):
+    with pytest.raises(rig.RigError, match="the simulated cabinet has sent no message for 0 s"):
         lonely.stays(labs.open_, 1.0)
     lonely.plant = subprocess.Popen(["sh", "-c", "exit 7"])
     lonely._plant_end.close()
@@ -361,7 +361,7 @@ def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, l
     assert judged(running.commands, lab, refused) == passed
 
 
-def test_a_reset_in_the_box_names_what_was_looked_at(lab_of):
+def test_a_reset_in_the_box_names_the_seen_causes(lab_of):
     shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
     changed = "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."
     refused = ["nothing stands: nothing to reset", f"{shown} --key 0123ABCD", f"{shown} 0123ABCD"]
@@ -381,7 +381,7 @@ def lab(lab_of):
     return lab_of(**{labs.START: starts, "": [(0, json.dumps(state))]})
 
 
-def test_a_new_box_rests_and_is_started_once_it_takes_commands(lab):
+def test_a_new_box_is_in_standby_and_is_started_once_it_takes_commands(lab):
     assert running.rests(lab) == "open for 45 s, state ready"
     assert running.latched(lab) == "44c, 40b.rack1 active, state ready, open for 8 s"
     assert running.closes(lab).startswith("start: accepted; power after ")
@@ -400,7 +400,7 @@ def test_a_box_that_got_a_new_store_is_started_again(lab, monkeypatch):
     assert asked == [labs.START] * 3 + [labs.RENEW, labs.START]
 
 
-def test_a_start_that_is_refused_gets_a_new_store_where_the_emulator_stood_still(lab, monkeypatch):
+def test_a_refused_start_gets_a_new_store_after_a_stall_of_the_emulator(lab, monkeypatch):
     """Seen: it stood still after the standing rows were looked at, and 150 s of starts failed."""
     monkeypatch.setattr(labs, "STALL_STAGES", {"40b", "44c"})
     lab.machine.answers[labs.START] = [(1, "a row keeps it open")] * 2 + [(0, "start: accepted")]
@@ -458,7 +458,7 @@ def test_a_thread_that_has_ended_waited_for_nothing():
     assert pace._waited_ns((0, 0)) == 0
 
 
-def test_the_box_says_that_its_image_was_approved(tmp_path):
+def test_the_box_reports_its_approved_image(tmp_path):
     kept = two_copies.Store(str(tmp_path))
     kept.save(Record(rest=(4, "")))
     assert in_box.approve(EXAMPLE, str(tmp_path)) == 0

@@ -12,7 +12,7 @@ TABLES = {
 }
 
 
-def test_the_tables_are_what_the_units_say():
+def test_the_tables_equal_the_units():
     page = PAGE.read_text(encoding="ascii")
     assert page == generated_page.written(page, TABLES, PROGRAM), (
         "python -m tests.hil.campaigns.test_vm_trust"
