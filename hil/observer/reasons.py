@@ -15,8 +15,8 @@ from hil.plant.rack import Rack
 
 CLOSED = 2  # of a contactor
 ZERO_SHARE, AGAINST_SHARE, MORE_SHARE = 0.01, 0.1, 0.02
-# Largest difference between reported and true values: sum of the racks' currents (a share, because
-# a swing of the load makes a difference, hazard H2), current of a rack, module, cell.
+# Largest difference between reported and true values: sum of the racks' currents, current of a
+# rack, module, cell. The sum is a share, because a swing of the load makes a difference (H2).
 APART_SHARE, APART_A, APART_K, APART_V = 0.25, 10.0, 10.0, 0.2
 
 

@@ -67,8 +67,8 @@ class VirtualSerial:
     data): every arrival. Chunks of both directions that overlap in time destroy each other.
 
     chunk_bytes: size of the delivered pieces, 0 = whole frames. Faults: noise (a Noise), cut
-    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us (a request
-    that follows a reply sooner is lost, because the devices take it for a part of the reply).
+    (nothing passes), echo (the controller hears itself, as with some adapters), gap_us. A request
+    that follows a reply within gap_us is lost, because the devices take it for a part of the reply.
     """
 
     def __init__(

@@ -115,7 +115,7 @@ def test_time_at_each_limit_and_energy():
 
 @pytest.mark.parametrize("sign, way", ((1, "import"), (-1, "export")))
 def test_time_and_depth_beyond_a_limit(sign, way):
-    """A peak of 100 kW for 0.2 s is 100 kW deep in means of 0.2 s; a peak of 0.5 kW is none."""
+    """A peak of 100 kW for 0.2 s is 100 kW deep in means of 0.2 s; one of 0.5 kW is tolerated."""
     grid_W = np.full(500, sign * 1e5)
     grid_W[200:210] = sign * 3e5
     grid_W[400:450] = sign * 2.004e5

@@ -104,8 +104,8 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
 
 
 def _still(current_A, quantum_K, hours=8, step_s=10.0):
-    """(s, K) of a healthy rack that cycles: how long no module shows another temperature at most,
-    and the heat that the current explains in that time (as row 22 counts it).
+    """(s, K) of a healthy, cycling rack: longest time without any change of a temperature, and the
+    heat by the current in that time, as in row 22.
     """
     one, shown = _rack(soc=0.5), None
     longest_s = most_K = since_s = heat_K = 0.0
@@ -120,8 +120,10 @@ def _still(current_A, quantum_K, hours=8, step_s=10.0):
 
 
 def test_healthy_temperatures_repeat_for_longer_than_frozen_ones_may():
-    """Why no stage tells temperatures alone that are frozen: hazard H1 has 60 s, of which the heat
-    is 0.1 K at rated current, and a rack near its balance stands still for 2 K and more of it.
+    """No stage can detect temperatures that alone are frozen.
+
+    Hazard H1 has 60 s, in which rated current heats by 0.1 K. The temperatures of a rack near its
+    balance repeat through 2 K of heat and more.
     """
     fine_s, fine_K = _still(140.0, 0.1)
     coarse_s, coarse_K = _still(140.0, 1.0)

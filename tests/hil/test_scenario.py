@@ -34,7 +34,7 @@ def inline(text):
 
 
 def changed(path, value):
-    """BASE with the entry at path ("action.0.at_s") set, or removed when value is None."""
+    """BASE with the entry at path ("action.0.at_s") set to value; None removes the entry."""
     made = copy.deepcopy(BASE)
     place, keys = made, path.split(".")
     for key in keys[:-1]:

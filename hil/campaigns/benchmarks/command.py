@@ -45,7 +45,7 @@ EVERYTHING = {
     **command.BESIDE,
     "--short": {"action": "store_true", "help": "minutes instead of hours: to try it out"},
 }
-# What `all` gives each benchmark, and with --short, to try it out.
+# Options of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
     "loop": ("--for", "300", "10"),
     "stop": ("--count", "200", "3"),

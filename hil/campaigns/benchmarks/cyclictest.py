@@ -1,8 +1,7 @@
-"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run at the same
-time.
+"""The rival of the loop's punctuality: cyclictest of the Debian package rt-tests, run beside it.
 
-Same period, same priority, memory locked, without its own tuning of the system (the loop shall not
-profit from it). What it suffers at the same time are the host's own stalls.
+Both have the same period, the same priority and locked memory. cyclictest does not tune the system,
+because the loop would profit from that too. Both suffer the host's stalls at the same time.
 """
 
 import json
@@ -24,8 +23,9 @@ END_S = 10
 
 
 class Cyclictest:
-    """A context: runs from enter to exit; then `result` {p50, p99, p99_9, max, cycles, stalls} in
-    us or None, and `note`, a line when there is none.
+    """A context in which cyclictest runs.
+
+    After it, `result`: {p50, p99, p99_9, max, cycles, stalls}, us, or None; `note`: reason of None.
     """
 
     def __init__(self, program=NAME):

@@ -159,7 +159,7 @@ def _text(value):
 
 
 def read(path):
-    """A checked document. ResultError when it cannot be read or is none."""
+    """A checked document. ResultError: not readable, or not a document."""
     try:
         with open(path, encoding="utf-8") as file:
             doc = json.load(file)

@@ -1,9 +1,9 @@
 """`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
 
-Load and battery at rest; a source asks for power one way and the other, each time at another phase
-of the tick, signed as any source's hint is. The bench has read every set-point on the converter's
-wire; the answer is the first one after the hint that has moved as asked. What may be needed is
-added up from the site: wait for a tick, the tick, the bus.
+The load is constant and the battery without power. A source requests power in one direction and in
+the other, each time at another phase of the tick, with signed hints. The bench reads every
+set-point on the converter's wire. The answer is the first one after the hint that has moved as
+requested. The budget is the sum of the wait for a tick, the tick, and the bus.
 """
 
 import random

@@ -1,9 +1,8 @@
-"""The kernel with a healthy, running cabinet in its inputs, the same on CPython and MicroPython
-(imports safety only).
+"""The kernel with the inputs of a healthy, running cabinet, on CPython and MicroPython.
 
-As a script on MicroPython: kernel_steps.main(RACKS, MODULES, STEPS, 1) starts the cabinet and runs
-STEPS more steps. The heap is locked in a step, as on a board: frames of functions that do not fit
-MicroPython's own stack are then put on the processor's, and the search for a free place on a used
+The module imports only safety. On MicroPython, kernel_steps.main(RACKS, MODULES, STEPS, 1) starts
+the cabinet and runs STEPS more steps. As on a board, the heap is locked in a step. Then frames that
+do not fit MicroPython's stack go to the processor's stack. The search for free memory on a used
 heap (2.9 of 4.6 million instructions) is not counted.
 """
 
@@ -58,9 +57,7 @@ def fill(inp, layout):
 
 
 def follow(inp, out, layout, number):
-    """What the field answers to the outputs of the step before: relays and contactors do as told,
-    meters move.
-    """
+    """Let the field answer the last outputs: relays and contactors follow, meters move."""
     inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
     inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
     inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & ~out[s.WITHHOLD_ON]

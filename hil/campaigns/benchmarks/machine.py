@@ -42,9 +42,7 @@ def describe():
 
 
 def priority(pid=0):
-    """What the process got, in words: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory
-    not locked".
-    """
+    """Text: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory not locked"."""
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
     level = os.sched_getparam(pid).sched_priority
     locked_kB = status_kB(_read(f"/proc/{pid or os.getpid()}/status"), "VmLck")

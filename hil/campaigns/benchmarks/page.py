@@ -30,7 +30,7 @@ def _order(doc):
 
 
 def _budgets(docs):
-    """Every budget of the design, with its figures or the reason why there is none."""
+    """Every budget of the design, with its figures or the reason for missing figures."""
     rows = []
     for key, budget in budgets.BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]

@@ -1,10 +1,9 @@
-"""A Modbus slave that answers one question, as a process of its own: function 3, COUNT registers,
-always the same.
+"""A process with a Modbus slave that answers one request: function 3, COUNT constant registers.
 
-`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once; otherwise the
-pty is paced: the request has its time on the wire, 3.5 characters of silence follow, and the reply
-comes PIECE_BYTES at a time, as a UART hands it over. Says `ready`; ends when its standard input
-does.
+`python -m hil.campaigns.benchmarks.rtu_slave MASTER_FD BAUD`: BAUD 0 answers at once. Otherwise the
+pty is paced: the request takes its time on the wire, and 3.5 characters of silence follow. The
+reply comes in pieces of PIECE_BYTES, as from a UART. The process prints `ready`, and ends at the
+end of its standard input.
 """
 
 import os

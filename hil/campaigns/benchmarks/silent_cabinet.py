@@ -104,11 +104,11 @@ class SilentCabinet(contextlib.ExitStack):
                 os.read(master, 65_536)
 
     def lateness(self):
-        """What controller.run.loop_statistics reads; None before the first tick."""
+        """The figures of controller.run.loop_statistics; None before the first tick."""
         return loop_statistics.read(os.path.join(self.directory, "loop.stats"))
 
     def priority(self):
-        """What the process got, in words."""
+        """Text about priority and memory of the process."""
         return machine.priority(self.pid)
 
     def _said(self):

@@ -1,9 +1,8 @@
-"""`python -m hil bench start`: from exec to the first tick, the memory of the running controller,
-how long `firebreak status` takes.
+"""`python -m hil bench start`: time to the first tick, memory, time of `firebreak status`.
 
-The controller is the real process, with the priority it gets here, on wires where nobody answers.
-Its memory is what the kernel counts as private to it (smaps, clean and dirty pages), without the
-64 MiB of the journal, which is a file that all readers share.
+The controller is the real process, with the priority that it gets here, on wires without devices.
+Its memory is the private memory by the kernel (smaps, clean and dirty pages). The 64 MiB of the
+journal do not count, because all readers share that file.
 """
 
 import os

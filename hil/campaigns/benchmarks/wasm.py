@@ -83,7 +83,7 @@ class Program:
         (folder / "run.py").write_text(script, encoding="ascii")
 
     def instructions(self, *words):
-        """What one run with these arguments needs. ValueError when it fails."""
+        """Cost of one run with these arguments. ValueError: the run failed."""
         code, printed, used = self._micropython.run(self._folder, "/input/run.py", *map(str, words))
         if code != 0:
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")

@@ -103,7 +103,7 @@ def run(given):
 
 
 class Lab:
-    """What the trials need. `live`: the board they run on; `partner`: None before its start."""
+    """The tools of the trials. `live`: the board; `partner`: None before its start."""
 
     def __init__(self, count, folder, made):
         """made: the firmware's path, or None for the stand-in."""

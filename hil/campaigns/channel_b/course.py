@@ -1,8 +1,7 @@
-"""A course of contacts and frames for channel B, the same on CPython and MicroPython (imports
-safety only).
+"""A course of contacts and frames for channel B, equal on CPython and MicroPython.
 
-A linear congruential generator below 2^20 draws everything, so that one seed gives one course on
-either.
+The module imports only safety. A linear congruential generator below 2^20 draws everything, so that
+a seed gives the same course on both.
 """
 
 from array import array

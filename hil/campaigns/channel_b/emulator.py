@@ -116,7 +116,7 @@ class Emulator:
         self.ask("qmp_capabilities")
 
     def ask(self, command, **arguments):
-        """What QEMU returns to a command of its machine protocol."""
+        """QEMU's answer to a command of its machine protocol."""
         self._qmp.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         while True:
             line = self._answers.readline() or '{"error": {"desc": "connection closed"}}'
@@ -138,8 +138,9 @@ class Emulator:
         self.ask("system_reset")
 
     def wait_printed(self, word):
-        """All that the program has printed once it has printed `word` (its console is not the
-        link). EmulatorError after the hang guard.
+        """The console's text after the program has printed `word`; the console is not the link.
+
+        EmulatorError: `word` did not come in time.
         """
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:

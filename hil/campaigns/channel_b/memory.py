@@ -16,7 +16,7 @@ MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUT
 )
 KEPT_COUNT, KEPT_DIGEST = 36, 40
 IMAGE = 0x100
-WATCHDOG = 300  # ms; as on the real boards: below 0.5 s with room for what a busy machine adds
+WATCHDOG = 300  # ms; below 0.5 s, as on the real boards, with a reserve for a busy machine
 MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
 ALL_CLOSED = sc.RELAY_BIT - 1
 

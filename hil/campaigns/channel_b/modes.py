@@ -1,9 +1,8 @@
-"""What the emulated microcontroller does after a reset, by a word in its outer memory: its work, or
-a measurement.
+"""Modes of the emulated microcontroller after a reset, by a word in its outer memory.
 
-Frozen into the rig's firmware only. In lockstep each request on the link is one step (elapsed,
-contacts, bytes that came), answered with a digest of all state; in counting it prints how many
-timer ticks some steps took.
+Only the rig's firmware contains this module. In lockstep, each request on the link is one step
+(elapsed, contacts, received bytes); the answer is a digest of all state. In counting, the program
+prints how many timer ticks some steps took.
 """
 
 import course
@@ -96,8 +95,9 @@ def report(state, name, steps, work, second, way):
 
 
 def combinations(second, way):
-    """Print what the kernel's half takes in the step in which each combination of contacts begins.
-    What latched before stays latched; each lasts long enough for more to trip.
+    """Print the time of the kernel's half in the first step of each combination of contacts.
+
+    Latches stay from one combination to the next; each lasts long enough for more rows to trip.
     """
     least, most, total = 1 << 29, 0, 0
     for open_bits in range(sc.RELAY_BIT):

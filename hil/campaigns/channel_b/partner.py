@@ -48,7 +48,7 @@ class Partner:
                 self.sent_s = time.monotonic()
 
     def _frame(self):
-        """What a tick sends: a frame every other one, empty while silent."""
+        """The bytes to send in a tick: a frame in every second tick, nothing while silent."""
         self.sender.tick(1)
         self._even = not self._even
         if not (self._even and self.sending):

@@ -61,7 +61,7 @@ class Board:
         self._memory.write(mem.OUTPUT, on)
 
     def read(self, buffer):
-        """What the link has brought."""
+        """The bytes received from the link."""
         wait_s = max(0, self._due_ns + self._tick_ns - time.monotonic_ns()) / 1e9
         if not select.select([self._link], (), (), wait_s)[0]:
             return 0

@@ -1,7 +1,6 @@
-"""What a channel B must do on a live link, on the emulated microcontroller or its stand-in, timed
-from outside.
+"""Trials of channel B on a live link: on the emulated microcontroller or its stand-in.
 
-A trial takes the Partner, which plays channel A.
+The times are measured from outside. A trial takes the Partner, which plays channel A.
 """
 
 import os

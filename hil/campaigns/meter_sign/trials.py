@@ -36,8 +36,8 @@ FILES = {
 # cabinet, one with fast meters, one with a slow converter
 USUAL = "usual"
 PATHS = {USUAL: (5, 3), "fast meter": (1, 1), "slow converter": (5, 12)}
-# what the meter shows of the battery: wired right, the wrong way round, one of three transformers
-# the wrong way round (of load and battery), on another feeder (of the battery alone)
+# Share of the battery's power that the meter shows: wired right; reversed; one of three
+# transformers reversed (load and battery); on another feeder (only the battery).
 WIRINGS = {"right": (1, 1), "reversed": (-1, -1), "one_of_three": (1 / 3, 1 / 3), "apart": (1, 0)}
 WRONG = {
     "right": (meter_sign.REVERSED,),

@@ -63,7 +63,7 @@ CHECKS = (
     ("uninstall", running.uninstalls),
     ("invariants", running.invariants),
 )
-# What these find wrong is wrong on a slow host too.
+# Failures of these checks are failures on a slow host too.
 WHATEVER_THE_PACE = {
     *("install --root", "install again", "rights", "exposure", "SECURITY.md"),
     *("users and their groups", "traps for root", "invariants"),

@@ -57,8 +57,8 @@ name = "Box in QEMU"
 interface = "socketcan"
 channel = "can0"
 """
-# The layers of the example for a box some ten times slower than a real one: a tick takes 20 ms
-# there, so it ticks every 100 ms, and gives I/O modules and meters time to answer it.
+# The layers of the example for a box that is about ten times slower than a real one. A tick takes
+# 20 ms there, so the period is 100 ms, and I/O modules and meters have more time to answer.
 SLOWER = (
     (
         EXAMPLE.parent / "types" / "firebreak_645.toml",
@@ -132,7 +132,7 @@ def installed(lab):
 
 
 def installed_twice(lab):
-    """A second one changes nothing, and keeps a file its owner has changed."""
+    """A second installation changes nothing, and keeps a file that its owner has changed."""
     owned = lab.tree / "etc/firebreak/example/site.toml"
     owned.write_text(owned.read_text() + "# mine\n")
     code, lines = _install(lab.tree)

@@ -66,7 +66,7 @@ class Lab:
         self.pace = None
 
     def ask(self, command):
-        """What a command prints. CheckError when it fails."""
+        """Output of a command. CheckError: the command failed."""
         code, text = self.machine.run(command)
         if code:
             raise CheckError(f"{command}: exit code {code}: {' '.join(text.split()[-40:])}")
@@ -110,7 +110,7 @@ class Lab:
             raise CheckError(f"{error}: {' '.join(said.split())}; active: {standing}") from None
 
     def state(self):
-        """The controller's journal: {state, standing, loop}, None while there is none."""
+        """From the controller's journal: {state, standing, loop}; None: no journal yet."""
         code, text = self.machine.run("bench state")
         if code:
             return None

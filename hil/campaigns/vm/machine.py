@@ -21,8 +21,8 @@ USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' name
 READ_BYTES = 65_536
 # else whatever runs beside it makes the box look slow, and a box that stands still trips
 NICENESS = -20
-# Of its main thread, which carries its serial lines: else that waits behind its own processors
-# (76 ms in 0.5 s, measured on 2 cores), and the devices of the box look silent.
+# Of the main thread, which carries the serial lines. Otherwise this thread waits behind the virtual
+# processors (76 ms in 0.5 s, measured on 2 cores), and the devices of the box look silent.
 LINES_PRIORITY = 50
 THREADS = 4  # main, RCU, two processors
 

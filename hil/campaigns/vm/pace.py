@@ -1,7 +1,7 @@
-"""Who fell behind when a box did not do what it must: its processors, its wires or the controller.
+"""Finds the cause of a slow box: its processors, its wires or the controller.
 
-Here the kernel of this host tells how long a thread was ready and had no processor (schedstat,
-proc(5)); in the box a timer above everything else (`bench-timer`) tells how late it was.
+The kernel of this host reports how long a thread was ready without a processor (schedstat,
+proc(5)). In the box, a timer with the highest priority (`bench-timer`) reports its lateness.
 """
 
 import contextlib

@@ -100,7 +100,7 @@ def rights(lab):
 
 
 def exposure(lab):
-    """What systemd reports of the sandbox."""
+    """The sandbox, as systemd reports it."""
     found = []
     for unit in UNITS:
         code, text = lab.machine.run(

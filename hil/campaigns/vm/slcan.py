@@ -1,9 +1,9 @@
-"""Carries CAN frames between the plant process's CAN server and a serial line of the box, which
-reads them with slcand, so that the machine that runs QEMU needs no CAN.
+"""Carries CAN frames between the plant process's CAN server and a serial line of the box.
 
-A frame is one line (LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit
-id. Started with HOST:PORT/NAME; prints the tty for QEMU, then runs until its standard input ends.
-A line that the box does not read is dropped, as on a bus.
+The box reads the line with slcand, so the machine that runs QEMU needs no CAN. A frame is one line
+(LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit id. The argument is
+HOST:PORT/NAME. The process prints the tty for QEMU, then runs until its standard input ends. A line
+that the box does not read is dropped, as on a bus.
 """
 
 import contextlib

@@ -65,7 +65,7 @@ def seed():
 
 
 def main(labels):
-    """Run the courses; print label, kind and verdict of each, and how many are told."""
+    """Run the courses; print label, kind and verdict of each, and the count of detected ones."""
     from controller.config import configuration
     from controller.sites import EXAMPLE
     from hil.campaigns.rows import limits, play

@@ -198,7 +198,7 @@ def test_a_whole_runaway_arrives_in_the_order_of_the_facts():
     do(site, "runaway rack=2 module=5 cell=8")
     seen, signs = {}, Signals(site)
     for second in range(5, 1750, 5):
-        for _ in range(4):  # nobody reads the devices
+        for _ in range(4):  # without a read of the devices
             site.plant.step(1.0)
         site.advance(1, dt_s=1.0)
         now = {

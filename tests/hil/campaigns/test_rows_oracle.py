@@ -20,7 +20,7 @@ from tests.tables import cases
 
 # an effect, a time, a latch: of courses that share a start
 QUICK = ["40e", "48a", "1a"]
-# What else asks for the same hides these: the racks' own limits and tapers; zero current.
+# Other demands hide these errors: the racks' limits and tapers; zero current.
 HIDDEN = {"28", "31b", "12b"}
 CONFIG = configuration.load(str(EXAMPLE))
 CURRENT = "26.140 s: rack 1 opened at 87.4 A"
