@@ -1,11 +1,11 @@
 #!/opt/firebreak/current/bin/python3
 """Runs in the box as `bench`, and prints one line of JSON.
 
-`state`: what the controller's journal and statistics hold. `set`: adds a second to the clock and
-steers it, as a time service would; the box has none. `event`: the newest recorded event about a set
-clock, or null. `approve`: before a start, the store says that a person has approved the limit
-image, as nobody can turn a key here. Without a running controller `state` ends with a traceback:
-the caller shows its last line.
+`state`: content of the controller's journal and statistics; without a running controller, it ends
+with a traceback, whose last line the caller shows. `set`: adds a second to the clock and steers it,
+in place of a time service. `event`: the newest recorded event about a set clock, or null.
+`approve`: writes an approval of the limit image to the store before a start, because the box has no
+key.
 """
 
 import ctypes
