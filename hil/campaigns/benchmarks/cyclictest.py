@@ -61,15 +61,17 @@ class Cyclictest:
             return
         self._process.send_signal(signal.SIGINT)
         try:
-            said = self._process.communicate(timeout=END_S)[1]
+            output = self._process.communicate(timeout=END_S)[1]
         except subprocess.TimeoutExpired:
             self._process.kill()
-            said = self._process.communicate()[1] or "it did not end"
+            output = self._process.communicate()[1] or "it did not end"
         try:
             with open(self._path, encoding="utf-8") as file:
                 self.result = parse(json.load(file))
         except (OSError, ValueError, KeyError) as error:
-            self.note = f"cyclictest gave no figures: {(said.strip().splitlines() or [error])[-1]}"
+            self.note = (
+                f"cyclictest gave no figures: {(output.strip().splitlines() or [error])[-1]}"
+            )
         self._folder.cleanup()
 
     def value(self, name):

@@ -85,7 +85,9 @@ class SilentCabinet(contextlib.ExitStack):
         self.pid = self._process.pid
         while self.lateness() is None:
             if timing.now_ns() - began_ns > 20_000_000_000:
-                raise StartError(f"the controller has not ticked after 20 s: {self._said()}")
+                raise StartError(
+                    f"the controller has not ticked after 20 s: {self._last_message()}"
+                )
             self.wait(0.005)
         self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
@@ -96,7 +98,7 @@ class SilentCabinet(contextlib.ExitStack):
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
                 raise StartError(
-                    f"the controller ended with {self._process.returncode}: {self._said()}"
+                    f"the controller ended with {self._process.returncode}: {self._last_message()}"
                 )
             # the ptys hold some seconds of polls; nothing else needs them empty
             timing.wait_s(min(left_s, 1.0))
@@ -111,6 +113,6 @@ class SilentCabinet(contextlib.ExitStack):
         """Text about priority and memory of the process."""
         return machine.priority(self.pid)
 
-    def _said(self):
+    def _last_message(self):
         log = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace")
-        return (log.strip().splitlines() or ["it said nothing"])[-1]
+        return (log.strip().splitlines() or ["without a message"])[-1]

@@ -133,10 +133,10 @@ def _record(stage, gap_ms_max):
     verified = process.module(
         "controller", "verify", *folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    said = verified.communicate()[0].strip().splitlines() or ["nothing"]
+    printed = verified.communicate()[0].strip().splitlines() or ["nothing"]
     gap_ms = stage.recorded_gap_ms()
     return [
-        (verified.returncode == 0, f"the record: {said[-1]}"),
+        (verified.returncode == 0, f"the record: {printed[-1]}"),
         (
             gap_ms is not None and gap_ms <= gap_ms_max,
             f"longest gap in its history {gap_ms} ms (allowed {gap_ms_max:g})",

@@ -77,8 +77,8 @@ class Course(course.Course):
     def _check_companions(self):
         for each in self._stage.companions.all:
             if not each.alive:
-                said = each.log_lines() or ["without a message"]
-                self._stage.note(False, f"the {each.name} does not run: {said[-1]}")
+                log = each.log_lines() or ["without a message"]
+                self._stage.note(False, f"the {each.name} does not run: {log[-1]}")
             elif each.works is not None:
                 # time to start again on a busy machine
                 self._stage.wait_for(lambda each=each: each.works()[0], 20.0)

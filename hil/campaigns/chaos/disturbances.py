@@ -102,8 +102,8 @@ def _clock_step(offset_us):
         yield
         stage.companions.clock_offset_us[0] = 0
         stage.wait_for(lambda: len(stage.clock_notes()) >= before + 2)
-        said = stage.clock_notes()[before:]
-        stage.note(len(said) == 2, f"the recorder notes: {'; '.join(said) or 'nothing'}")
+        notes = stage.clock_notes()[before:]
+        stage.note(len(notes) == 2, f"the recorder notes: {'; '.join(notes) or 'nothing'}")
 
     return act
 

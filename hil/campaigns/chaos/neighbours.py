@@ -46,8 +46,8 @@ def readers(stage):
     finally:
         for each in readers:
             each.kill()
-        said = [each.communicate()[0] for each in readers]
-    lines = "".join([*rounds, *said]).splitlines()
+        output = [each.communicate()[0] for each in readers]
+    lines = "".join([*rounds, *output]).splitlines()
     stage.note(
         not any(line.startswith("no page") for line in lines),
         f"{READERS} readers read all pages {len(lines)} times",

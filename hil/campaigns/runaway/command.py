@@ -58,7 +58,7 @@ def run(arguments):
 
 
 def progress(todo, clock_s=forks.wall_s):
-    """Print the count of courses; returns report(done, total), which prints the progress.
+    """Print the count of courses; returns show(done, total), which prints the progress.
 
     clock_s: elapsed seconds, for the estimate of the remaining time.
     """
@@ -66,14 +66,14 @@ def progress(todo, clock_s=forks.wall_s):
     _say(f"{len(todo)} courses, {hours:.1f} h of simulated operation")
     begun_s, shares = clock_s(), 0
 
-    def tell(done, total):
+    def show(done, total):
         nonlocal shares
         if done * SHARES // total > shares and done < total:
             left_s = (clock_s() - begun_s) / done * (total - done)
             _say(f"{done} of {total} courses, about {left_s:.0f} s left")
         shares = done * SHARES // total
 
-    return tell
+    return show
 
 
 def _say(line):

@@ -57,8 +57,8 @@ class Series(NamedTuple):
         return self.cabinet.shape[0]
 
 
-def run(todo, seed, tell=lambda done, total: None, processes=None):
-    """[Series] of courses.Course, in their order. tell(done, total): called after each.
+def run(todo, seed, show=lambda done, total: None, processes=None):
+    """[Series] of courses.Course, in their order. show(done, total): called after each.
 
     Each kind of cabinet starts once; every course runs in a process forked from it.
     """
@@ -73,7 +73,7 @@ def run(todo, seed, tell=lambda done, total: None, processes=None):
         places = [place for place, course in enumerate(todo) if course.base == base]
         for place, series in forks.values(places, watched, count):
             found[place] = Series(todo[place], *series)
-            tell(len(found), len(todo))
+            show(len(found), len(todo))
     return [found[place] for place in range(len(todo))]
 
 

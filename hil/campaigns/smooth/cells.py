@@ -1,4 +1,4 @@
-"""One load, every kind of it, on every path: ours and the other ways to follow it."""
+"""One load in each form on every path: load tracking ("ours") and the other control methods."""
 
 from typing import NamedTuple
 

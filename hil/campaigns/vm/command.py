@@ -45,7 +45,7 @@ CHECKS = (
     ("rights", running.rights),
     ("exposure", running.exposure),
     ("SECURITY.md", trust.agrees),
-    ("rest of a new cabinet", running.rests),
+    ("standby of a new cabinet", running.stays_open),
     ("first start", running.closes),
     ("commands", running.commands),
     ("users and their groups", intruders.users),

@@ -71,7 +71,7 @@ def _quoted(text):
 
 
 def traps(lab):
-    """Links of the service's user lead root to nothing, nor does a folder of somebody else."""
+    """Root follows no link of the service's user, and uses no folder of another user."""
     lab.ask(f"mkdir {TRAP}; rm -rf {STATE}/console")
     lab.ask(f"runuser -u firebreak -- ln -s {TRAP} {STATE}/console")
     code, text = lab.machine.run("echo a-long-password-1 | firebreak console-user add anna")
@@ -94,8 +94,8 @@ def planted(lab):
     lab.ask(f"systemctl start {UNIT}")
     lab.until_active()
     log = f"journalctl -u {UNIT} --since @$(cat {TRAP}.since) -o cat --no-pager"
-    said = lab.ask(f"{log} | grep -c 'no part of this; '")
+    output = lab.ask(f"{log} | grep -c 'no part of this; '")
     left = lab.ask(f"ls {TRAP}")
-    if int(said) != len(PLANTED) or left:
-        raise CheckError(f"{said} of {len(PLANTED)} cleared away; in {TRAP}: {left}")
-    return f"{said} cleared away, {lab.until_powered()}"
+    if int(output) != len(PLANTED) or left:
+        raise CheckError(f"{output} of {len(PLANTED)} removed; in {TRAP}: {left}")
+    return f"{output} removed, {lab.until_powered()}"

@@ -9,8 +9,7 @@ from hil.campaigns.vm.rig import contactors
 from hil.engine import forks
 
 UNIT = "firebreak.service"
-# Active after the emulator has stood still: silent devices, a step that came 0.5 s late or three
-# that came 0.1 s late.
+# Stages after a stall of the emulator: silent devices, a step 0.5 s late, or three 0.1 s late.
 STALL_STAGES = set("40a 40b 40c 40d 40e 41a 41b 41c 49 50a 50b 14 44b 44g".split())
 START_S, RESTART_S = 300.0, 150.0
 POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
@@ -96,18 +95,18 @@ class Lab:
         """Wait for an operator's command to be accepted; mend() after each refusal. Returns what
         it prints.
         """
-        said = ""
+        output = ""
 
         def accepted():
-            nonlocal said
-            code, said = self.machine.run(command)
-            return said if code == 0 and word in said else mend()
+            nonlocal output
+            code, output = self.machine.run(command)
+            return output if code == 0 and word in output else mend()
 
         try:
             return self.until(f"accepted: {what}", accepted, RESTART_S)
         except CheckError as error:
             standing = ", ".join(sorted(self.standing())) or "nothing"
-            raise CheckError(f"{error}: {' '.join(said.split())}; active: {standing}") from None
+            raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
 
     def state(self):
         """From the controller's journal: {state, standing, loop}; None: no journal yet."""
@@ -136,9 +135,10 @@ class Lab:
         return text.replace("\n", " | ")
 
     def start(self):
-        """Somebody starts it, once the controller takes commands, and with a new store where a row
-        latched as the emulator stood still: a start is refused until somebody resets it. Returns
-        what it prints.
+        """Start the cabinet when the controller takes commands. Returns the output.
+
+        A row that latched during a stall of the emulator refuses the start; then the box gets a new
+        store.
         """
         return self.until_accepted("a start", START, mend=self._renew)
 
@@ -148,9 +148,11 @@ class Lab:
             self.ask(RENEW)
 
     def until_powered(self):
-        """Contactors closed and power, and no latch on the way. An emulator that stands still for
-        0.5 s is a silent I/O module: the cabinet trips as it must. It then gets a new store, for
-        remote resets are three an hour and the key is not turned here, and the line counts it.
+        """Wait until the contactors are closed and power flows, without a latch. Returns a line.
+
+        During a stall of 0.5 s the I/O modules are silent, so the cabinet trips, as required. Then
+        the box gets a new store, because it has three remote resets per hour and no key. The line
+        counts these stalls.
         """
         began_s, rig = forks.wall_s(), self.rig
         for stalls in range(STALLS_MAX + 1):
@@ -163,7 +165,7 @@ class Lab:
                 raise CheckError(f"active: {', '.join(sorted(standing))}")
             self.ask(RENEW)
             self.start()
-        raise CheckError(f"no power, {STALLS_MAX + 1} times; the controller says {self.state()}")
+        raise CheckError(f"no power, {STALLS_MAX + 1} times; state {self.state()}")
 
     def lateness(self):
         """The loop's own figures in this emulated box: to be read, not judged."""

@@ -19,7 +19,7 @@ BOOT_S, COMMAND_S = 300.0, 180.0
 END_S = 30.0  # from a closed console to the end of QEMU
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
 READ_BYTES = 65_536
-# else whatever runs beside it makes the box look slow, and a box that stands still trips
+# Otherwise other processes make the box slow, and a stalled box trips.
 NICENESS = -20
 # Of the main thread, which carries the serial lines. Otherwise this thread waits behind the virtual
 # processors (76 ms in 0.5 s, measured on 2 cores), and the devices of the box look silent.

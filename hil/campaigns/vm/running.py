@@ -113,18 +113,16 @@ def exposure(lab):
     return ", ".join(found)
 
 
-def rests(lab):
-    """Nothing of a new, prepared cabinet closes before its first start, for as long as it would
-    take.
-    """
+def stays_open(lab):
+    """A new, prepared cabinet keeps its contactors open before the first start."""
     lab.until("ticking", lab.state, RESTART_S)
     if not lab.rig.stays(open_, POWER_S):
-        raise CheckError(f"a contactor closed without a start; the controller says {lab.state()}")
+        raise CheckError(f"a contactor closed without a start; state {lab.state()}")
     return f"open for {POWER_S:.0f} s, state {lab.state()['state']}"
 
 
 def closes(lab):
-    """Started, it closes without a latch on the way, and power flows."""
+    """After a start the contactors close without a latch, and power flows."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 

@@ -18,7 +18,7 @@ from hil.engine.rig import ROOT
 
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"
-# said beside each device; and the clock that ProtectClock= lets it read
+# access modes beside the devices; and the clock that ProtectClock= allows to read
 NO_DEVICES = {"r", "rw", "char-rtc"}
 SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
 COLUMNS = (

@@ -1,8 +1,8 @@
 """Courses on a shipped table with an error in each of their rows: `python -m
-tests.hil.campaigns.seeded_table [LABEL ...]` prints what their verdicts say.
+tests.hil.campaigns.seeded_table [LABEL ...]` prints their verdicts.
 
-The errors stand before anything else has read the table, so that limit image, kernel and time chain
-follow them.
+The errors are seeded before any other module reads the table, so that limit image, kernel and time
+chain contain them.
 """
 
 import sys
@@ -71,12 +71,12 @@ def main(labels):
     from hil.campaigns.rows import limits, play
     from hil.engine import forks
 
-    told = 0
+    detected = 0
     for row in play.run(limits.Limits(configuration.load(str(EXAMPLE))), labels, forks.cores()):
-        told += not row.is_met
+        detected += not row.is_met
         label, words = row.course.label, "; ".join(row.complaints)
         print(label, ERRORS[label][0], words, sep="\t", flush=True)
-    print(f"{told} of {len(labels)} seeded errors are told", file=sys.stderr)
+    print(f"{detected} of {len(labels)} seeded errors are detected", file=sys.stderr)
 
 
 if __name__ == "__main__":

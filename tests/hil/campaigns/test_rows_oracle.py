@@ -1,4 +1,4 @@
-"""The verdict of a course is the oracle's: it tells errors that are seeded into the table."""
+"""The oracle judges a course, so seeded errors of the table are detected."""
 
 import dataclasses
 import os

@@ -382,11 +382,11 @@ def lab(lab_of):
 
 
 def test_a_new_box_is_in_standby_and_is_started_once_it_takes_commands(lab):
-    assert running.rests(lab) == "open for 45 s, state ready"
+    assert running.stays_open(lab) == "open for 45 s, state ready"
     assert running.latched(lab) == "44c, 40b.rack1 active, state ready, open for 8 s"
     assert running.closes(lab).startswith("start: accepted; power after ")
     assert lab.machine.asked.count(labs.START) == 2
-    judged(running.rests, lab, "a contactor closed without a start")
+    judged(running.stays_open, lab, "a contactor closed without a start")
     judged(running.latched, lab, "a contactor closed without a reset")
 
 
