@@ -341,7 +341,7 @@ next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
         say "next" "cp -r /$etc/example /$etc/cabinet; write your site and ports into it (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
-        say "" "sudo -u firebreak firebreak prepare   (the first store of a new cabinet; otherwise a start needs the key)"
+        say "" "sudo -u firebreak firebreak prepare   (first store of a new cabinet; otherwise a start needs the key)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
         say "" "at the cabinet, with the key out of RUN: sudo -u firebreak firebreak approve"

@@ -349,7 +349,7 @@ def test_an_effect_without_an_output_has_its_acceptance(pylontech, capsys):
     assert lacking == [[], [absent]]
     out = run(capsys, "matrix --site", pylontech.paths[2])[1].splitlines()
     line = next(line for line in out if line.startswith("| 2 | 2 |"))
-    other_effects = "fire panel told, operator told"
+    other_effects = "fire panel notified, operator notified"
     assert f"{other_effects}; pre-alarm to fire panel: not fitted, accepted by {panel} |" in line
     (line,) = [line for line in out if line.startswith("| 11 | 11 |")]
     assert all(f"; {words}: not fitted, accepted by " in line for words in LACKING["11"])
@@ -472,7 +472,7 @@ def test_a_missing_required_contact_hides_no_other_missing_equipment(files, caps
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
 def test_the_head_lists_debounces_that_whole_ticks_make_longer(files, capsys, command):
     """The document says that a site may only tighten: the head has the exceptions."""
-    words = "Whole ticks make these debounces longer than the matrix has them"
+    words = "Whole ticks make these debounce times longer than in the matrix"
     files.replace("type", "tick_ms = 20 ", "tick_ms = 40 ")
     for form in ("md", "html"):
         out = html.unescape(run(capsys, f"{command} --format", form, "--site", files.paths[2])[1])
