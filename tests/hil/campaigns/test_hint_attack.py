@@ -85,4 +85,4 @@ def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     assert found["accepted"] == 3 and min(found["bad_mac"], found["wrong_length"]) > 50
     judged = 700 - found["wrong_length"] - found["wrong_magic"]
     assert judged > 300 and doc["loop_under_attack"]["ticks"] >= judged // 8
-    assert "accepted   0; of 3 genuine ones between 3" in capsys.readouterr().out
+    assert "accepted   0 bad hints; 3 of 3 " in capsys.readouterr().out
