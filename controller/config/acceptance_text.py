@@ -74,14 +74,12 @@ def lacks_of_acceptance(text: str) -> str:
     "" for nothing.
     """
     if not any(map(_is_day, _DAY.findall(text))):
-        return "names no day"
+        return "names no date"
     if not _days(text):
-        return f"names no day from {DAY_MIN} on and before {DAY_MAX}"
+        return f"names no date from {DAY_MIN} on and before {DAY_MAX}"
     besides = _DAY.sub("", text)
     return (
-        ""
-        if any(map(str.isalpha, besides)) and not names_nothing(besides)
-        else ("names nothing but a day")
+        "" if any(map(str.isalpha, besides)) and not names_nothing(besides) else "names only a date"
     )
 
 
@@ -118,8 +116,8 @@ def ahead_line(texts: dict, today: str) -> list:
     keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
     return (
         [
-            f"acceptances are dated later than this box's clock, {today} ({', '.join(keys)}): one "
-            f"of the two is wrong"
+            f"acceptances are dated later than the clock of this box, {today} ({', '.join(keys)}): "
+            "correct the date or the clock"
         ]
         if keys
         else []

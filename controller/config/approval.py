@@ -14,7 +14,7 @@ from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
 PROGRAM = "program"  # CRC of every table of the kernel: thresholds are not all that a stage does
-ABSENT = "not there"
+ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 _LABELS = {
@@ -125,7 +125,7 @@ def waiting(approved) -> list:
     """The line of a start on which a person has to approve. approved: run.approval.Approval."""
     if approved.is_given:
         return []
-    return ["nobody has approved this limit image: `firebreak approve` shows what has changed"]
+    return ["this limit image is not approved: `firebreak approve` shows what has changed"]
 
 
 def _is_armed(name):
@@ -160,7 +160,7 @@ def _line(name, old, new):
     if name == PROGRAM:
         return f"the safety program: its tables have CRC {crcs}"
     if kind == "device":
-        return f"device {which}: its contacts, address or profile: CRC {crcs}"
+        return f"device {which}: contacts, address or profile changed: CRC {crcs}"
     before, after = [_value(kind, which, word, words, name) for words in (old, new)]
     what = f"{_stage(which)}: {_LABELS.get(word, word)}" if kind == "stage" else f"{scope}: {word}"
     return f"{what.removesuffix(': ')} {before} -> {after}"

@@ -139,7 +139,7 @@ def check(values, every: dict) -> None:
             key = "baud_Bd" if ("bus", name, "baud_Bd") in values.entries else "bitrate_bps"
             values.refuse(
                 ("bus", name, key),
-                f"{values.get('bus', name, key)} is not allowed, the bus would be busy "
+                f"{values.get('bus', name, key)} is not allowed: the bus would be busy "
                 f"{busy_permille / 10:.1f} % of the time",
                 f"{UTILISATION_PERMILLE_MAX // 10} %: a faster bus, longer periods, or fewer "
                 "devices on it",

@@ -63,7 +63,7 @@ def _check_energy(values, config):
     if config.control["energy_Wh"] > most_Wh:
         values.not_allowed(
             ("control", "energy_Wh"),
-            f"at most {most_Wh}, what all racks take up in {LONGEST_CHARGE_h} h at their "
+            f"at most {most_Wh}, the energy that all racks take in {LONGEST_CHARGE_h} h at their "
             "rated_current_mA with every cell at charge_end_mV",
         )
 
@@ -97,7 +97,7 @@ def _check_break_current(values, number, table):
     stop.
     """
     if table["break_current_mA"] < table["rated_current_mA"]:
-        allowed = f"rated_current_mA and more, which is {table['rated_current_mA']}"
+        allowed = f"at least rated_current_mA, which is {table['rated_current_mA']}"
         stage_order.refuse_number(values, "rack", number, "break_current_mA", table, allowed)
 
 
@@ -119,7 +119,8 @@ def _check_armed(values, config):
         values.refuse(
             ("not_fitted", name),
             f"is missing: {equipment.with_clauses(sorted(rows))} "
-            f"{'are' if len(rows) > 1 else 'is'} not armed{where}, no device tells it",
+            f"{'are' if len(rows) > 1 else 'is'} not armed{where}, because no device reports "
+            f"{name}",
             schema.spec_of(("not_fitted", name)).allowed[1],
             equipment=(name,),
         )
@@ -145,9 +146,9 @@ def _check_fault_contact(values, config):
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""
         if device.profile.family == "pylontech_bms":
-            why = "tells no cell voltages"
+            why = "reports no cell voltages"
         elif any(period_ms(device) * row[3] > row[2] for row in BUDGETS if "bms" in row[4]):
-            why = f"is slower than its silence budget ({period_ms(device)} ms)"
+            why = f"has a period of {period_ms(device)} ms, too long for its silence budget"
         if why:
             values.refuse(
                 ("not_fitted", "bms_fault"),
@@ -163,8 +164,8 @@ def _check_expiry(values, config):
         if expiry_ms > longest_ms:
             values.not_allowed(
                 ("device", device.name, "profile"),
-                f"an output expiry up to permit_expiry_ms, which is {longest_ms}; "
-                f"this profile sets {expiry_ms} ms",
+                f"a profile with an output expiry of at most permit_expiry_ms, which is "
+                f"{longest_ms}; this profile has {expiry_ms} ms",
             )
 
 
@@ -182,7 +183,7 @@ def _check_frames(values, config):
         key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
     values.not_allowed(
         ("cabinet", key),
-        f"{allowed}: channel B's permit has to outlast {LOST_FRAMES_MIN} lost frames in a "
+        f"{allowed}: the permit of channel B must outlast {LOST_FRAMES_MIN} lost frames in a "
         f"row, one every {frame.FRAME_EVERY_TICKS} ticks",
     )
 
@@ -196,7 +197,8 @@ def _check_link(values, config):
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
         values.not_allowed(
             ("channel_b", "baud_Bd"),
-            f"{', '.join(map(str, fast_Bd))}: {frame.FRAME_BYTES} bytes every {due_ms} ms",
+            f"{', '.join(map(str, fast_Bd))}: a frame has {frame.FRAME_BYTES} bytes and leaves "
+            f"every {due_ms} ms",
         )
 
 
@@ -204,4 +206,4 @@ def _check_reserve(values, config):
     hard = config.control["soc_reserve_hard_permille"]
     if config.control["soc_reserve_soft_permille"] < hard:
         path = ("control", "soc_reserve_soft_permille")
-        values.not_allowed(path, f"soc_reserve_hard_permille and more, which is {hard}")
+        values.not_allowed(path, f"at least soc_reserve_hard_permille, which is {hard}")

@@ -98,7 +98,8 @@ def _check_once(values, topology):
         if other is not device:
             where = " for each unit or rack" if device.index >= 0 else ""
             values.not_allowed(
-                ("device", device.name, "role"), f"once{where} (device.{other.name} has it)"
+                ("device", device.name, "role"),
+                f"one device with this role{where} (device.{other.name} has it)",
             )
 
 
@@ -110,10 +111,13 @@ def _check_addresses(values, bus, devices):
         key = ("device", device.name, key_of_address(device.profile) or "bus")
         other = seen.setdefault(device.address, device)
         if other is not device:
-            allowed = f"an address of its own on bus {bus.name} (device.{other.name} has this one)"
+            allowed = (
+                f"an address that no other device on bus {bus.name} has (device.{other.name} has "
+                "this one)"
+            )
             values.not_allowed(key, allowed)
         if device.profile.family == "pylontech_bms" and len(devices) > 1:
-            values.not_allowed(key, "a CAN bus of its own: its frames carry no address")
+            values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")
 
 
 def _inputs_needed(topology):

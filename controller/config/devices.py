@@ -118,7 +118,7 @@ def _outputs(values, name, not_fitted):
     for output in names:
         allowed = ""
         if output.startswith("!") and output[1:] in PLAIN_ONLY:
-            allowed = f"{output[1:]}: an expired module must not permit"
+            allowed = f"{output[1:]}: an expired module must switch it off"
         elif output in INVERTED_ONLY:
             allowed = f"!{output}: an expired module must leave it on"
         if allowed:

@@ -117,9 +117,8 @@ def _check_value(config, profile, name, signal, span):
             level = config.stage_words[stage[m.S_ID]][0]
             if not low <= level <= high:
                 raise ValueError(
-                    f"{place}: reads {low}..{high} {unit}; allowed what stage "
-                    f"{stage[m.S_ID]} acts at, "
-                    f"which is {level}"
+                    f"{place}: reads {low}..{high} {unit}; allowed a range with "
+                    f"{level}, the set of stage {stage[m.S_ID]}"
                 )
 
 

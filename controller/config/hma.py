@@ -99,8 +99,8 @@ def _check_sourced(values):
         refuse(
             values.file(*newer[0]),
             older,
-            f"is missing: this file says {newer[0][1]} of its own, and a flammable limit stands "
-            "with the report it is from",
+            f"is missing: this file sets {newer[0][1]}, and a flammable limit and its report must "
+            "come from the same file",
             allowed_text(values.spec(older)),
         )
 
@@ -111,9 +111,9 @@ def _check_explosion_control(values, not_fitted):
         if is_prevention and not_fitted.get(name):
             values.refuse(
                 ("not_fitted", name),
-                "is not allowed: hma.explosion_control asks for prevention (NFPA 69), "
-                "which is gas detection, fan and proof of airflow (A29)",
-                'explosion_control = "68", or fit it',
+                "is not allowed: hma.explosion_control requires prevention (NFPA 69): "
+                "gas detection, fan and proof of airflow (A29)",
+                f'hma.explosion_control = "68", or fit {name}',
             )
 
 
@@ -123,8 +123,8 @@ def _check_gas(values, not_fitted):
     if asking is not None and not_fitted.get("gas"):
         values.refuse(
             ("not_fitted", "gas"),
-            f"is not allowed: hma.gas_required_by ({shown(asking)}) asks for gas detection",
-            "an analysis without gas_required_by, or fit it",
+            f"is not allowed: hma.gas_required_by ({shown(asking)}) requires gas detection",
+            "an analysis without gas_required_by, or fit gas detection",
         )
 
 
@@ -136,9 +136,9 @@ def _check_breaker(values, not_fitted):
     if not_fitted.get("shunt_trip"):
         values.refuse(
             ("not_fitted", "shunt_trip"),
-            f"is not allowed: under current {with_clauses([12])} holds the contactors, and "
-            "rows 1, 2 and 3 ask that all energy is gone",
-            "a trip of the breaker that hma.breaker names",
+            f"is not allowed: under current {with_clauses([12])} keeps the contactors closed, but "
+            "rows 1, 2 and 3 must remove all energy",
+            "a shunt trip of the breaker that hma.breaker names",
         )
 
 
@@ -147,7 +147,7 @@ def _check_hold_off(values, not_fitted):
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
     if held_ms and not_fitted.get("suppression"):
-        values.not_allowed(path, "0: no suppression is fitted that could need it")
+        values.not_allowed(path, "0, because no suppression is fitted")
     if held_ms and values.get("hma", "agent_hold_off_reason") is None:
         _, row, _, clauses = matrix.CONFLICTS[0]
         values.refuse(
@@ -168,7 +168,8 @@ def _check_noc(values, not_fitted):
     if name is not None and not_fitted.get("noc"):
         values.refuse(
             ("not_fitted", "noc"),
-            f"is not allowed beside hma.noc_source ({shown(name)}), which is watched",
+            f"is not allowed together with hma.noc_source ({shown(name)}), whose heartbeat row 46 "
+            "watches",
             "one of the two",
         )
     if name is None and "supervised" in not_fitted and "noc" not in not_fitted:
@@ -185,10 +186,9 @@ def _check_derate(values, not_fitted):
     if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
         values.refuse(
             ("not_fitted", "noc"),
-            "is not allowed beside not_fitted.supervised: "
-            f"hma.noc_derate asks for row 46b ({sources(ROWS[46].basis)}), which needs one of the "
-            "two",
-            "noc_derate = false, or fit one of them",
+            "is not allowed together with not_fitted.supervised: hma.noc_derate requires row 46b "
+            f"({sources(ROWS[46].basis)}), which needs noc or supervised",
+            "hma.noc_derate = false, or fit noc or supervised",
         )
 
 
@@ -204,10 +204,10 @@ def _check_hard_wired(values, not_fitted):
     for row in needed:
         if row not in rows:
             allowed = sorted({*rows, *needed})
-            why = (
-                f"{'beside' if second_channel else 'without'} channel B {with_clauses([row])} must "
-            )
-            why += " or ".join(["act by wire", *[f"be in hma.{key}" for key in WIRED[row].instead]])
+            beside = "with" if second_channel else "without"
+            why = f"{beside} channel B {with_clauses([row])} must act by wire"
+            instead = " or ".join([f"hma.{key}" for key in WIRED[row].instead])
+            why += f", unless {instead} is set" if instead else ""
             if facts["hard_wired_rows"] is None:
                 values.refuse(path, "is missing", f"{allowed}: {why}")
             values.not_allowed(path, f"{allowed}: {why}")
@@ -217,5 +217,5 @@ def _check_hard_wired(values, not_fitted):
         absent = "not_fitted", WIRED[row].contact
         if absent in values.entries and values.entries[absent].rank <= values.entries[path].rank:
             allowed = [each for each in rows if has_contact(each, not_fitted)]
-            why = f"{with_clauses([row])} has no contact to act by, as not_fitted.{absent[1]} says"
+            why = f"{with_clauses([row])} has no contact, because not_fitted.{absent[1]} is set"
             values.not_allowed(path, f"{allowed}: {why}")

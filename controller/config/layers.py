@@ -22,11 +22,11 @@ SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
 META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
-    "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 of a source)"
+    "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
 # Names are printed on paper, pages and a serial line: all of them show ASCII alike.
 TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
-NAME_WORDS = "a text that tells this layer from others, on one line of ASCII"
+NAME_WORDS = "a name for this layer, on one line of ASCII"
 FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
 DEPTH_MAX = 16  # tables within tables; a configuration has three
 
@@ -207,7 +207,7 @@ def check_names(file: str, path: tuple, siblings_of) -> None:
     it.
     """
     if path[0] == "control" and path[-1] in RETIRED:
-        refuse(file, path, f"is no key any more: {RETIRED[path[-1]]}; remove it")
+        refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:

@@ -123,7 +123,7 @@ def _check_compared(values, number, told):
             refuse(
                 entry.file,
                 ("rack", number, key),
-                f"{entry.value} is not allowed: its BMS tells {what}, and "
+                f"{entry.value} is not allowed: its BMS reports {what}, and "
                 f"{equipment.with_clauses(rows)} {'compare' if len(rows) > 1 else 'compares'} "
                 f"{key} with each other",
                 f"{COMPARED_MIN}..{max(schema.RACK[key].allowed)}",

@@ -175,11 +175,13 @@ HMA = {
     "chemistry": Spec("choice", (LFP, NMC)),
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both")),
-    "gas_required_by": _named("what asks for gas detection, on one line of ASCII"),
+    "gas_required_by": _named("the document that requires gas detection, on one line of ASCII"),
     # Of this cell model's vent gas: 10 000 ppm = 1 % by volume, hydrogen alone has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
-    "lfl_source": _named("the UL 9540A cell report it is taken from, on one line of ASCII", "free"),
-    "agent_hold_off_reason": _named("why the fan waits for the agent, on one line of ASCII"),
+    "lfl_source": _named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
+    "agent_hold_off_reason": _named(
+        "the reason why the fan waits for the agent, on one line of ASCII"
+    ),
     "breaker": Spec("choice", tuple(BREAKERS)),
     "restart_alone": Spec("bool", (False, True), False, "down"),
     "noc_source": Spec("text", (SOURCE_NAME, "the name of a source of hints")),

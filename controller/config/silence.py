@@ -46,7 +46,7 @@ def _budget_ms(values, device, path, base_ms, periods):
     if low_ms > high_ms:
         values.refuse(
             ("device", device.name, "profile"),
-            f"its period of {period_ms(device)} ms is slower than its silence budget {path[-1]}",
+            f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}",
             f"1..{high_ms // periods} ms",
         )
     said, entry = said_of(values, path)

@@ -49,7 +49,7 @@ def read(values) -> tuple:
             values.last_file,
             ("source", names[SOURCES_MAX]),
             "is one source too many",
-            f"{SOURCES_MAX} sources",
+            f"at most {SOURCES_MAX} sources",
         )
     found = tuple([_source(values, name, index) for index, name in enumerate(names)])
     _check_priorities(values, found)
@@ -63,7 +63,7 @@ def _source(values, name, index):
         if said["priority"] is not None:
             values.refuse(
                 ("source", name, "priority"),
-                'is for requests, which a source of role "cap" cannot send',
+                'is not allowed: a source of role "cap" sends no requests',
             )
         said["priority"] = NO_PRIORITY
     else:
@@ -82,5 +82,5 @@ def _check_priorities(values, sources):
         if source.priority != NO_PRIORITY and other is not source:
             values.not_allowed(
                 ("source", source.name, "priority"),
-                f"a priority of its own (source.{other.name} has this one)",
+                f"a priority that no other source has (source.{other.name} has this one)",
             )

@@ -118,7 +118,7 @@ def _channel_b(values, is_fitted):
         if ("channel_b", key) in values.entries:
             values.refuse(
                 ("channel_b", key),
-                'is said although cabinet.second_channel is "none"',
+                'is set although cabinet.second_channel is "none"',
                 'nothing, or second_channel = "fitted"',
             )
     return None
@@ -193,7 +193,9 @@ def _check_wires(values, buses, channel_b):
     for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
         other = seen.setdefault(_wire(bus), bus)
         if other is not bus:
-            values.not_allowed(key, f"a wire of its own (bus.{other.name} has this one)")
+            values.not_allowed(
+                key, f"a wire that no other bus uses (bus.{other.name} uses this one)"
+            )
 
 
 def _wire(bus):

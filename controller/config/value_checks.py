@@ -29,7 +29,7 @@ def allowed_text(spec) -> str:
 def check_value(file: str, path: tuple, value, spec) -> None:
     """Refuse a value whose type or range is wrong, or that is not for a file to say."""
     if spec.kind == "derived":
-        refuse(file, path, f"is not set here: {spec.allowed[0]}")
+        refuse(file, path, f"cannot be set: {spec.allowed[0]}")
     elif spec.kind == "list":
         _check_list(file, path, value, spec)
     elif not _fits(value, spec):
@@ -60,7 +60,7 @@ def _check_list(file, path, value, spec):
             not_allowed(file, path, item, allowed_text(spec), [str(option) for option in options])
     twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
     if not length and twice is not None:  # a list of a fixed length has an entry for each place
-        refuse(file, path, f"says {shown(twice)} twice", f"{allowed_text(spec)}, each once")
+        refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(spec)}, each once")
 
 
 def check_tighter(file: str, path: tuple, value, above, spec) -> None:

@@ -190,7 +190,7 @@ def test_the_journal_holds_the_causes_of_b_and_a_reset_of_less_clears_nothing_th
 
 
 @cases(r"""fitted  link  line
-    "none"  LINK  "channel_b.port: is said although"
+    "none"  LINK  "channel_b.port: is set although"
     "fitted"  '[channel_b]\nport = "/dev/ttyUSB0"'  "channel_b.port"
     "fitted"  ""  "channel_b.port"
 """)

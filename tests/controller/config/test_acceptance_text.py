@@ -29,9 +29,9 @@ HMA 12, 2026-03-01|report U-0645|No. 12|R-12|4711|Notified body 12|N. N., 2026|e
 none of ours: HMA 12|\u5831\u544a\u66f8 1|example: wiring diagram|To Berta Lund|Tobias Lund
 Not needed: J. Doe, 2026-03-01|Nothofer Rejec|4711, refused once
 """
-NO_DAY = "names no day"
-OTHER_DAY = "names no day from 2015-01-01 on and before 2200-01-01"
-ONLY_DAY = "names nothing but a day"
+NO_DAY = "names no date"
+OTHER_DAY = "names no date from 2015-01-01 on and before 2200-01-01"
+ONLY_DAY = "names only a date"
 COMMANDS = [("check",), ("matrix", "--site"), ("checklist", "--site")]
 
 
@@ -72,7 +72,7 @@ def test_siting_file_that_names_nothing(tmp_path, where):
     with pytest.raises(ConfigError) as caught:
         reading.load(str(path))
     assert str(caught.value) == (
-        f'{path}:{"" if is_top else "model.m."}{where}: "none" is not allowed, it names nothing; '
+        f'{path}:{"" if is_top else "model.m."}{where}: "none" is not allowed: it is no name; '
         "allowed a text of 3..60 printable characters that names it"
     )
 
@@ -125,8 +125,10 @@ def test_acceptance_of_a_later_day(tmp_path, capsys, monkeypatch, argv, day, key
     )
     files.replace("type", "example: manufacturer's wiring diagram", "J. Doe, 2026-02-01")
     words = printed(capsys, argv, files)
-    line = f"acceptances are dated later than this box's clock, {day} ({keys}): one of the two is "
-    assert (line in words) == bool(keys) == ("later than this box" in words)
+    line = (
+        f"acceptances are dated later than the clock of this box, {day} ({keys}): correct the date "
+    )
+    assert (line in words) == bool(keys) == ("later than the clock of this box" in words)
 
 
 def test_configuration_reads_no_clock(tmp_path, monkeypatch):

@@ -48,7 +48,7 @@ def test_what_another_version_does_not_have_is_named_too(old, new):
     either = (NOW, NOW | more)
     lines = approval.differences(either[old], either[new])
     first = "armed now" if new else "NO LONGER ARMED"
-    arrow = "not there -> {}" if new else "{} -> not there"
+    arrow = "absent -> {}" if new else "{} -> absent"
     assert lines == [
         f"{first}: stage 99, rack 1",
         f"stage 99: trips at {arrow.format(7)}",
@@ -75,7 +75,9 @@ def test_another_profile_or_contact_of_a_device_is_a_change(tmp_path):
         after = approval.devices(SimpleNamespace(devices=[copied]))
         (line,) = approval.differences(before, after)
         crcs = [f"{words['device bms_1']:08X}" for words in (before, after)]
-        assert line == f"device bms_1: its contacts, address or profile: CRC {' -> '.join(crcs)}"
+        assert (
+            line == f"device bms_1: contacts, address or profile changed: CRC {' -> '.join(crcs)}"
+        )
         before = after
     for field in ("role", "index", "address", "inputs", "outputs"):
         other = replace(copied, **{field: "other"})

@@ -164,8 +164,8 @@ def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
     """One line names every row; without a vapour detector row 8 is absent."""
     assert pylontech.drop("site", name).refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
-        f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, no device tells it; allowed who "
-        f"accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
+        f"{'are' if len(rows) > 1 else 'is'} not armed on rack 1, because no device reports "
+        f"{name}; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
     )
     _, lines = configuration.survey(pylontech.paths[2])
     assert len(lines) == 1, "matrix --site names it and goes on"
@@ -283,7 +283,7 @@ def test_row_that_is_not_fitted_need_not_be_in_wire(files):
 def test_a_site_names_no_row_in_wire_that_it_has_not_fitted(files):
     without(files, ["suppression"]).say("type", "hma.hard_wired_rows", "nothing")
     files.say("site", "hma.hard_wired_rows", [1, 2, 3, 12, 30, 36, 44])
-    why = "has no contact to act by, as not_fitted.suppression says"
+    why = "has no contact, because not_fitted.suppression is set"
     allowed = f"allowed [1, 2, 12, 30, 36, 44]: {equipment.with_clauses([3])} {why}"
     assert files.refusal().endswith(allowed)
 

@@ -276,7 +276,7 @@ def test_longest_silences(files, role, key, longest_ms):
     files.say("type", f"device.{role}.period_ms", longest_ms)
     assert files.load().cabinet[key] >= 3 * longest_ms
     files.say("type", f"device.{role}.period_ms", longest_ms + 1)
-    line = f"its period of {longest_ms + 1} ms is slower than its silence budget {key}"
+    line = f"its period of {longest_ms + 1} ms is too long for its silence budget {key}"
     assert f"device.{role}.profile: {line}" in files.refusal()
 
 
@@ -372,14 +372,14 @@ def test_profile_lies_beside_the_file_that_names_it(files):
     "name, old, new, line",
     table("""
     gas_detector | full_scale = 1000 | full_scale = 249 | concentration: reads 0..249 lfl_permille;\
- allowed what stage 12a acts at, which is 250
+ allowed a range with 250, the set of stage 12a
     gas_detector | 'range = [0, 10000]\\ndirection = "read"\\nfull_scale = 1000\\nover_range_mask =\
  0b00100\\nuntrusted_mask = 0b11011' | 'range = [0, 99]\\ndirection = "read"' | concentration:\
- reads 0..82 lfl_permille; allowed what stage 11 acts at, which is 100
+ reads 0..82 lfl_permille; allowed a range with 100, the set of stage 11
     toxic_detector | 'full_scale = 1000\\nover_range_mask = 0b10000\\nuntrusted_mask = 0b100110'\
- | full_scale = 9 | carbon_monoxide: reads 0..9 ppm; allowed what stage 9 acts at, which is 50
+ | full_scale = 9 | carbon_monoxide: reads 0..9 ppm; allowed a range with 50, the set of stage 9
     ups_monitor | range = [0, 10000] | range = [30, 10000] | reserve: reads 30..10000 min;\
- allowed what stage 43c acts at, which is 29
+ allowed a range with 29, the set of stage 43c
     ups_monitor | range = [0, 10000] | range = [0, 65535] | reserve: reads 0..65535 min;\
  allowed within 0..10000
     gas_detector | unit = "lfl_permille" | unit = "lfl" | concentration.unit: 'lfl';\
@@ -399,7 +399,7 @@ def test_profile_in_which_a_row_would_be_deaf(files, name, old, new, line):
 def test_threshold_of_the_site_counts_too(files):
     with_profile(files, "ups_monitor", "range = [0, 10000]", "range = [0, 150]").load()
     files.append("site", "[stage.43b]\nset = 151\nclear = 200")
-    assert "reads 0..150 min; allowed what stage 43b acts at, which is 151" in files.refusal()
+    assert "reads 0..150 min; allowed a range with 151, the set of stage 43b" in files.refusal()
 
 
 def test_every_parameter_is_bounded_and_has_a_tighter_direction():

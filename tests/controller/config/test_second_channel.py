@@ -7,14 +7,14 @@ from drivers import profile as profiles
 from safety import channel, frame, peer
 from tests.tables import cases
 
-LOST = "channel B's permit has to outlast 3 lost frames in a row, one every 2 ticks"
+LOST = "the permit of channel B must outlast 3 lost frames in a row, one every 2 ticks"
 
 
 def test_wire_of_its_own(files):
     wire = "/dev/serial/by-path/platform-xhci-usb-0:1.3:1.0-port0"
     bus = next(bus.name for bus in files.load().buses if bus.port == wire)
     files.second_channel(wire)
-    line = f"is not allowed; allowed a wire of its own (bus.{bus} has this one)"
+    line = f"is not allowed; allowed a wire that no other bus uses (bus.{bus} uses this one)"
     assert files.refusal() == f'example/cabinet.toml:channel_b.port: "{wire}" {line}'
     channel_b = f'[channel_b]\nport = "{wire}"'
     files.replace("cabinet", channel_b, channel_b.replace("/dev", "/dev/../dev"))
@@ -86,7 +86,7 @@ def test_line_carries_a_frame_before_the_next_is_due(files, unloaded, tick_ms, b
     else:
         assert files.refusal() == (
             f"example/cabinet.toml:channel_b.baud_Bd: {baud_Bd} is not allowed; allowed "
-            f"{allowed}: 48 bytes every {2 * tick_ms} ms"
+            f"{allowed}: a frame has 48 bytes and leaves every {2 * tick_ms} ms"
         )
 
 

@@ -60,7 +60,7 @@ def test_at_most_eight_sources_with_names_of_sixteen_characters(files):
     found = files.append("site", source("a234567890123456")).load().sources
     assert len(found) == hint_sources.SOURCES_MAX and len(found[0].name) == 16
     files.append("site", source("s8", "cap"))
-    assert "source.s8: is one source too many; allowed 8 sources" in files.refusal()
+    assert "source.s8: is one source too many; allowed at most 8 sources" in files.refusal()
 
 
 def test_the_image_says_all_that_the_core_needs():

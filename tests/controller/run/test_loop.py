@@ -485,7 +485,7 @@ def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
     (cabinet, *given, keys), closed = made
     assert (given, [*keys], closed) == ([run, notifier], ["site_ems"], "closed")
     assert cabinet.self_test and cabinet.journal
-    found = 'is of the cabinet "other"', "the last run could not save", "nobody has approved"
+    found = 'is of the cabinet "other"', "the last run could not save", "is not approved"
     said = capsys.readouterr().err
     assert [words in said for words in (*found, "prepared")] == [True] * 3 + [is_prepared]
 
