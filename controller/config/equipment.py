@@ -7,7 +7,7 @@ from controller.rows.shapes import GAS_KINDS, Equipment
 from safety import matrix as m
 
 # What a BMS may keep to itself, in words behind "the BMS does not tell".
-UNTOLD = {
+UNREPORTED = {
     "bms_cells": "cell voltages",
     "bms_temperatures": "module temperatures",
     "bms_sensors": "which sensors are invalid",
@@ -16,7 +16,7 @@ EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
     "aux_load": Equipment("relay of auxiliary loads not rated for gas", outputs=("aux_load_ok",)),
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
-    **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNTOLD.items()},
+    **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNREPORTED.items()},
 }
 # What ends a current in gas: the choices of hma.breaker.
 BREAKERS = {"dc_outside_gas": "the DC breaker outside the gas", "ac": "the converter's AC breaker"}

@@ -9,9 +9,9 @@ a supervised path: the panel's contact satisfies it as long as it is closed.
 from controller.rows import records
 from safety import matrix, signals
 
-ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD = range(6)
+ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
-TO_ACCEPT = (NOT_FITTED, NOT_TOLD)  # states that somebody has to accept by name
+TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that somebody has to accept by name
 SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
 # parameter of a rack: what is lacking where its BMS does not tell it
 LACKING = {
@@ -29,10 +29,9 @@ def rack_facts(topology) -> list:
 
 
 def stage_state(stage: tuple, topology, rack: int = -1) -> tuple:
-    """(ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED or NOT_TOLD; equipment or "") of a stage of
-    the matrix.
+    """(state of a stage of the matrix, the equipment that it lacks or "").
 
-    rack: of a rack's stage. cross_checks.py refuses NOT_FITTED and NOT_TOLD that nobody accepted.
+    rack: of a rack's stage. cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
@@ -47,20 +46,20 @@ def stage_state(stage: tuple, topology, rack: int = -1) -> tuple:
         if absent:
             return NOT_FITTED, absent
         if each.bms and not any(_tells(facts, each.bms) for facts in rack_facts(topology)):
-            return NOT_TOLD, each.bms
+            return NOT_REPORTED, each.bms
     return ARMED, ""
 
 
 def _rack_state(stage, facts, not_fitted):
-    lacks = _untold(stage, facts, not_fitted)
+    lacks = _unreported(stage, facts, not_fitted)
     if not lacks:
         return ARMED, ""
     if lacks == "insulation":
         return NOT_FITTED, lacks
-    return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_TOLD, lacks)
+    return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_REPORTED, lacks)
 
 
-def _untold(stage, facts, not_fitted):
+def _unreported(stage, facts, not_fitted):
     """Name of what the rack's BMS does not tell of that this stage looks at, or ""."""
     # two of: vapour, gas, two signs of heat, two of cells
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:

@@ -17,7 +17,7 @@ from controller.rows import matrix_words
 from controller.rows.records import ROWS
 from safety import matrix, parameters, signals
 
-# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_TOLD.
+# Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
 STATES = (
     "armed",
     "done by BMS, by its own limits",
@@ -104,7 +104,9 @@ def rows(config: Config) -> Iterator[str]:
 
 def state_words(state: int, name: str) -> str:
     """The state of a stage in words. name: the equipment that the stage lacks, or ""."""
-    return STATES[state] + (equipment_tables.UNTOLD[name] if state == stage_states.NOT_TOLD else "")
+    return STATES[state] + (
+        equipment_tables.UNREPORTED[name] if state == stage_states.NOT_REPORTED else ""
+    )
 
 
 def row_states(config: Config) -> dict[int, list[tuple[list[str], str, str]]]:

@@ -17,7 +17,7 @@ KINDS = {
     stage_states.BY_BMS: "other",
     stage_states.NOT_ASKED: "other",
     stage_states.NOT_FITTED: "absent",
-    stage_states.NOT_TOLD: "absent",
+    stage_states.NOT_REPORTED: "absent",
 }
 
 

@@ -143,7 +143,7 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
     pylontech.replace("site", "[not_fitted]\noffgas_2", "offgas_2")
     found = {stage: next(iter(each))[0] for stage, each in states(pylontech.load()).items()}
     by_bms = {stage for stage, state in found.items() if state == stage_states.BY_BMS}
-    nobody = {stage for stage, state in found.items() if state == stage_states.NOT_TOLD}
+    nobody = {stage for stage, state in found.items() if state == stage_states.NOT_REPORTED}
     assert by_bms == {name for name, stage in records.STAGES.items() if stage.by_bms}
     assert by_bms == words("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33")
     assert nobody == {name for name, stage in records.STAGES.items() if stage.not_by_bms}
@@ -177,17 +177,20 @@ def test_only_racks_whose_bms_does_not_report_are_named(files):
     line = f"{equipment.with_clauses([24, 34])} are not armed on rack 3"
     assert f"not_fitted.bms_cells: is missing: {line}" in files.refusal()
     loaded = files.append("site", f'bms_cells = "{WHO}"').load()
-    assert states(loaded)["34a"] == {(stage_states.ARMED, ""), (stage_states.NOT_TOLD, "bms_cells")}
+    assert states(loaded)["34a"] == {
+        (stage_states.ARMED, ""),
+        (stage_states.NOT_REPORTED, "bms_cells"),
+    }
     assert states(loaded)["29"] == {(stage_states.ARMED, ""), (stage_states.BY_BMS, "")}
     assert armed(loaded)["29"] == armed(loaded)["34a"] == {0, 1}
 
 
 def test_suspicion_and_heating_need_two_signs(pylontech):
-    untold = {(stage_states.NOT_TOLD, "bms_temperatures")}
-    assert states(pylontech.load())["53"] == untold
+    unreported = {(stage_states.NOT_REPORTED, "bms_temperatures")}
+    assert states(pylontech.load())["53"] == unreported
     found = states(detectors(pylontech, "offgas_1", "offgas_2").load())
-    assert found["53"] == untold, "vapour alone agrees with nothing"
-    assert found["8c"] == untold and found["8a"] == found["8b"] == {(stage_states.ARMED, "")}
+    assert found["53"] == unreported, "vapour alone agrees with nothing"
+    assert found["8c"] == unreported and found["8a"] == found["8b"] == {(stage_states.ARMED, "")}
     pylontech.drop("site", "toxic").append(
         "type",
         '[device.toxic]\nrole = "toxic"\nprofile = "toxic_detector"\nbus = "gas"\nunit_id = 5',

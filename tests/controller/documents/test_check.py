@@ -291,7 +291,7 @@ def test_the_report_of_pylontech_has_the_state_of_each_row_and_its_acceptance(py
 
 
 def test_the_report_names_racks_in_different_states(files):
-    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
+    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNREPORTED], NORA)
     text, armed = _report(files.load()), "armed (rack 1 2)"
     by_bms = "done by BMS, by its own limits (rack 3): cell over-voltage trip"
     assert _row(text, 29) == f"29 29 {armed}, {by_bms}"

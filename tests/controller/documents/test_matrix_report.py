@@ -244,7 +244,7 @@ def test_thresholds_are_those_of_the_site(files):
 
 
 def test_the_matrix_lists_racks_in_different_states_apart(files):
-    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNTOLD], NORA)
+    files.rack_3_of_pylontech().accepted(["insulation", *equipment.UNREPORTED], NORA)
     found = stages_of(matrix_facts.facts(files.load()))
     keys = ("state", "where", "accepted_by")
     states = [tuple([each[key] for key in keys]) for each in found["37a"]["states"]]
