@@ -1,12 +1,14 @@
-"""Texts that have to name a paper or a person who accepted something, in a configuration and in a
-siting file: a text that names nothing is refused, the text of an example is reported.
+"""Texts that must name a paper or a person, in a configuration and in a siting file.
+
+A text that names nothing is refused. A placeholder of an example is reported.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
-# Nobody accepted anything under NFPA 855 before its first draft, and this is before that (first
-# edition: 2020).
+# Before the first draft of NFPA 855 (first edition: 2020): no acceptance is older.
 DAY_MIN = "2015-01-01"
 DAY_MAX = "2200-01-01"  # later days are typing errors
 LEAST = 3  # letters and digits of a text that names something
@@ -38,16 +40,15 @@ NOTHING = frozenset(
         "asdfgh",
     )
 )
-# "none", "no report", "not needed here"; a number behind it ("No. 12") names something. Behind what
-# says that there is nothing yet, or the opposite ("to be supplied", "TBD by J. Doe", "refused on
-# 2026-03-01"), none does.
+# "none", "no report", "not needed here"; a number after these words ("No. 12") names something. No
+# name counts after words for "not yet" or for a refusal ("TBD by J. Doe", "refused on 2026-03-01").
 _REFUSING = re.compile(
     r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to "
     r"(?:be|come|follow)|tbd|tba|tbc|refused|"
     r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: "
     r".*)?"
 )
-# "not required by the analysis at all"; behind a comma or colon there may be a name ("No gas
+# "not required by the analysis at all"; after a comma or colon a name may follow ("No gas
 # detection: J. Doe").
 _REFUSING_CLAUSE = re.compile(r"(?:no|none|not|nothing|without)(?: +[a-z'-]+)*")
 _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
@@ -55,9 +56,7 @@ _EXAMPLE = "example"
 
 
 def names_nothing(text: str) -> bool:
-    """Whether a text stands where a name should and is none: "none", "n/a", "to be supplied", "x",
-    "---", "aaa".
-    """
+    """True for a text without a name: "none", "n/a", "to be supplied", "x", "---", "aaa"."""
     words = _plain(text)
     letters = words.replace(" ", "")
     return (
@@ -70,8 +69,9 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """What somebody's acceptance lacks, in words: the day, written 2026-03-01, or all besides it;
-    "" for nothing.
+    """The missing part of an acceptance, in words: the date, written 2026-03-01, or the rest.
+
+    "" for a complete acceptance.
     """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
@@ -83,12 +83,12 @@ def lacks_of_acceptance(text: str) -> str:
     )
 
 
-def _days(text):
-    """The days in a text on which somebody can have accepted something."""
+def _days(text: str) -> list[str]:
+    """The days in a text that are possible for an acceptance."""
     return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
 
 
-def _is_day(text):
+def _is_day(text: str) -> bool:
     try:
         date.fromisoformat(text)
     except ValueError:
@@ -96,10 +96,8 @@ def _is_day(text):
     return True
 
 
-def placeholder_line(what: str, texts: dict) -> list:
-    """[one line about the texts that begin with "example"], [] where none does. texts: {key as in
-    the file: value}.
-    """
+def placeholder_line(what: str, texts: Mapping[str, Any]) -> list[str]:
+    """[one line about the texts that begin with "example"], or []. texts: {key: value}."""
     keys = [
         key
         for key, value in texts.items()
@@ -108,10 +106,10 @@ def placeholder_line(what: str, texts: dict) -> list:
     return [f"{what} are placeholders ({', '.join(keys)}): do not energise"] if keys else []
 
 
-def ahead_line(texts: dict, today: str) -> list:
-    """[one line about the acceptances whose days are all later than today], [] where none is.
+def ahead_line(texts: Mapping[str, str], today: str) -> list[str]:
+    """[one line about the acceptances whose dates are all later than today], or [].
 
-    texts: {key as in the file: value}; today: of this box's clock, as 2026-03-14.
+    texts: {key of the file: value}. today: from the clock of this box, such as 2026-03-14.
     """
     keys = [key for key, value in texts.items() if min(_days(value), default=today) > today]
     return (
@@ -124,5 +122,5 @@ def ahead_line(texts: dict, today: str) -> list:
     )
 
 
-def _plain(text):
+def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()

@@ -1,19 +1,23 @@
-"""What a person approves: the limit image, and of each device its contacts, its address and its
-profile, which says what a register or a frame means. Every word has its name, so that a later
-version can still say what has changed.
+"""The approval of a person: the limit image, and the contacts, address and profile of each device.
+
+The profile decides the meaning of a register or frame. Every word has a name, because a later
+version of the program must still name the changes.
 """
 
 import zlib
+from array import array
+from typing import Protocol
 
 import msgpack
 
+from controller.config.cabinet_config import Config
 from controller.core.instances import stage_instances
 from controller.rows import matrix_words, records
 from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
-PROGRAM = "program"  # CRC of every table of the kernel: thresholds are not all that a stage does
+PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than its thresholds
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
@@ -25,7 +29,15 @@ _LABELS = {
 }
 
 
-def devices(config) -> dict:
+class Approval(Protocol):
+    """The approval of the image that runs (run/approval.py)."""
+
+    @property
+    def is_given(self) -> bool:
+        """True: the image that runs is the approved one."""
+
+
+def devices(config: Config) -> dict[str, int]:
     """{name: CRC of a device's place, contacts, and profile with the files that it names}."""
     found = {}
     for device in config.devices:
@@ -39,12 +51,12 @@ def devices(config) -> dict:
     return found
 
 
-def of(config) -> dict:
-    """What there is to approve of a configuration."""
+def of(config: Config) -> dict[str, int]:
+    """{name: number} of everything that a person approves of a configuration."""
     return named(config.safety_image, devices(config))
 
 
-def named(image, device_crcs: dict) -> dict:
+def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
     """{name: number} of a limit image of this program, and of the devices. ValueError for another
     image.
     """
@@ -59,12 +71,12 @@ def named(image, device_crcs: dict) -> dict:
     return {**words, PROGRAM: peer.table_crc(), **device_crcs}
 
 
-def shipped(words: dict) -> dict:
-    """As `words` of named, but with the matrix and the defaults of the parameters: what a cabinet
-    is compared with on which nothing was approved yet.
+def shipped(words: dict[str, int]) -> dict[str, int]:
+    """The words of `named` with the thresholds of the matrix and the default parameters. The first
+    approval of a cabinet is compared with them.
     """
     found = dict(words)
-    tables = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
+    tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
     for name in found:
         scope, _, word = name.partition(".")
@@ -78,19 +90,19 @@ def shipped(words: dict) -> dict:
     return found
 
 
-def _of_matrix(stage, word, tick_ms):
+def _of_matrix(stage: tuple, word: str, tick_ms: int) -> int:
     if word in ("set", "clear"):
-        return stage[m.S_SET if word == "set" else m.S_CLEAR]
+        return int(stage[m.S_SET if word == "set" else m.S_CLEAR])
     return p.ticks(stage[m.S_SET_MS if word == "set_ticks" else m.S_CLEAR_MS], tick_ms)
 
 
-def packed(words: dict) -> bytes:
-    """The names and numbers as they are stored."""
+def packed(words: dict[str, int]) -> bytes:
+    """The names and numbers in the form of the store."""
     return zlib.compress(msgpack.packb(words))
 
 
-def unpacked(content: bytes) -> dict:
-    """Of `packed`; {} of what it did not make."""
+def unpacked(content: bytes) -> dict[str, int]:
+    """The words of `packed`; {} for any other content."""
     try:
         stream = zlib.decompressobj()
         found = msgpack.unpackb(stream.decompress(content, IMAGE_BYTES_MAX))
@@ -102,13 +114,15 @@ def unpacked(content: bytes) -> dict:
     return found if kinds == {(str, int)} else {}
 
 
-def code(old: dict, new: dict) -> int:
-    """Who approves names it: it stands for these two images and no others."""
+def code(old: dict[str, int], new: dict[str, int]) -> int:
+    """The number that a person types to approve: it identifies this pair of images."""
     return zlib.crc32(msgpack.packb([sorted(old.items()), sorted(new.items())]))
 
 
-def differences(old: dict, new: dict) -> list:
-    """Lines: what is armed no more, what is armed now, then every other number, old -> new."""
+def differences(old: dict[str, int], new: dict[str, int]) -> list[str]:
+    """Lines: instances that are no longer armed, instances that are armed now, then every other
+    changed number, old -> new.
+    """
     changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     lines = []
     for words, level in (("NO LONGER ARMED", 0), ("armed now", 1)):
@@ -121,39 +135,40 @@ def differences(old: dict, new: dict) -> list:
     return lines + [_line(each, old, new) for each in rest]
 
 
-def waiting(approved) -> list:
-    """The line of a start on which a person has to approve. approved: run.approval.Approval."""
+def waiting(approved: Approval) -> list[str]:
+    """[the line of a start that needs an approval], or []."""
     if approved.is_given:
         return []
     return ["this limit image is not approved: `firebreak approve` shows what has changed"]
 
 
-def _is_armed(name):
+def _is_armed(name: str) -> bool:
     return name.startswith("armed ")
 
 
-def _place(name):
-    """Instances of one stage together, in the order of the matrix."""
+def _place(name: str) -> tuple[int, str]:
+    """Sort key: instances of one stage together, in the order of the matrix."""
     stage = _instance_of(name)[0]
     return (list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES), name)
 
 
-def _instance_of(name):
-    return name.removeprefix("armed ").partition(".")[::2]
+def _instance_of(name: str) -> tuple[str, str]:
+    stage, _, where = name.removeprefix("armed ").partition(".")
+    return stage, where
 
 
-def _instance(name):
+def _instance(name: str) -> str:
     """ "stage 29 of rack 2, cell over-voltage"."""
     stage, where = _instance_of(name)
     return _stage(stage) + (f", {where[:4]} {where[4:]}" if where else "")
 
 
-def _stage(stage):
+def _stage(stage: str) -> str:
     row = f", {records.ROWS[_STAGES[stage][m.S_ROW]].name}" if stage in _STAGES else ""
     return f"stage {stage}{row}"
 
 
-def _line(name, old, new):
+def _line(name: str, old: dict[str, int], new: dict[str, int]) -> str:
     scope, _, word = name.partition(".")
     kind, _, which = scope.partition(" ")
     crcs = f"{_crc(name, old)} -> {_crc(name, new)}"
@@ -166,12 +181,12 @@ def _line(name, old, new):
     return f"{what.removesuffix(': ')} {before} -> {after}"
 
 
-def _crc(name, words):
+def _crc(name: str, words: dict[str, int]) -> str:
     return f"{words[name]:08X}" if name in words else ABSENT
 
 
-def _value(kind, which, word, words, name):
-    """A number of an image in words, with its unit where this version knows it."""
+def _value(kind: str, which: str, word: str, words: dict[str, int], name: str) -> str:
+    """A number of an image in words, with its unit if this version knows the stage."""
     if name not in words:
         return ABSENT
     number = words[name]

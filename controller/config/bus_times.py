@@ -1,25 +1,30 @@
-"""The exchanges of each bus, their times, and the time of a stop in the worst case. Times in us.
+"""The exchanges of each bus, their times, and the worst case of a stop. Times in us.
 
 RTU: characters x bits / baud, gaps of 3.5 characters (1.75 ms above 19200 Bd), the device's
-turn-around from its profile; the requests are the drivers' own. CAN: the longest form of each frame
+turn-around from its profile. The drivers make the requests. CAN: the longest form of each frame
 (all stuff bits).
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 from controller.config import families
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device
+from controller.config.topology import Bus
+from controller.config.values import Values
 from controller.core.image import ProcessImage
 from drivers.buses.port import RtuPort
 
 UTILISATION_PERMILLE_MAX = 800
-# between the end of a meter's reply and the tick: a USB adapter hands over once a millisecond
+# from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
 BEFORE_TICK_US = 1000
 CAN_DATA_BYTES = 8  # the longest frame
 
 
 class Exchange(NamedTuple):
-    """One thing that is sent again and again. frames: how many a period; time_us: of one; frame_us:
-    until its request has left; early: how many may come before their turn, which they take
+    """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
+    request has left. early: number that may come before their turn, instead of it
     (field.PcsChannel).
     """
 
@@ -32,7 +37,7 @@ class Exchange(NamedTuple):
     early: int = 0
 
     def load_ppm(self) -> int:
-        """Part of the bus's time it takes, in millionths."""
+        """Its part of the bus's time, in millionths."""
         return self.frames * self.time_us * 1_000_000 // self.period_us
 
 
@@ -44,6 +49,9 @@ class Latency(NamedTuple):
     basis: str
 
 
+Schedule = Mapping[str, Sequence[Exchange]]  # bus name: its exchanges
+
+
 def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
     """Time of an 11-bit frame with its intermission and the most stuff bits: 47 + 8n + (33 + 8n) /
     4 bits.
@@ -52,7 +60,7 @@ def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
     return -(-bits * 1_000_000 // bitrate_bps)
 
 
-def rtu_port(config, bus):
+def rtu_port(config: Config, bus: Bus) -> RtuPort:
     """The RtuPort of a bus, with time-outs and pauses that suit all its devices."""
     profiles = [device.profile for device in config.topology.on_bus(bus.name)]
     return RtuPort(
@@ -64,8 +72,8 @@ def rtu_port(config, bus):
     )
 
 
-def schedule(config) -> dict:
-    """{bus name: [Exchange]} of every bus."""
+def schedule(config: Config) -> dict[str, list[Exchange]]:
+    """The exchanges of every bus."""
     drivers = families.build(config, ProcessImage(config.layout()))
     return {
         bus.name: (_can if bus.kind == "can" else _rtu)(config, bus, drivers)
@@ -73,16 +81,18 @@ def schedule(config) -> dict:
     }
 
 
-def _can(config, bus, drivers):
+def _can(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> list[Exchange]:
     frame_us = can_frame_us(CAN_DATA_BYTES, bus.bitrate_bps)
     return [
         Exchange(what, device.name, period_us, frames, frame_us, frame_us)
         for device in config.topology.on_bus(bus.name)
-        for what, frames, period_us in families.frames_of(device, drivers[device.name])
+        for what, frames, period_us in families.frames_of(
+            device, cast(families.Bms, drivers[device.name])
+        )
     ]
 
 
-def _rtu(config, bus, drivers):
+def _rtu(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> list[Exchange]:
     port = rtu_port(config, bus)
     exchanges = []
     for device in config.topology.on_bus(bus.name):
@@ -96,14 +106,14 @@ def _rtu(config, bus, drivers):
     return exchanges
 
 
-def meter_phases(config, drivers: dict) -> dict:
-    """{device name: us} for RtuPort.add: when the reads of meters are due, so that each reply is
-    whole just before a tick freezes the process image.
+def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict[str, int]:
+    """{device name: us} for RtuPort.add: the phase of the reads of meters. Each reply is then whole
+    just before a tick freezes the process image.
 
     Ticks begin at multiples of tick_ms on the loop's clock. The meters of one bus are read one
     after another, the load meter last, because load tracking waits for the load meter. A meter
-    whose period is not a whole number of ticks has no phase and is left out. drivers: {device name:
-    driver}.
+    whose period is not a whole number of ticks has no phase and is left out. drivers: by device
+    name.
     """
     phases_us = {}
     for bus in [each for each in config.buses if each.kind == "rtu"]:
@@ -118,20 +128,20 @@ def meter_phases(config, drivers: dict) -> dict:
     return phases_us
 
 
-def _meters(config, bus):
+def _meters(config: Config, bus: Bus) -> list[Device]:
     """Meters of a bus, the load meter last."""
     found = [each for each in config.topology.on_bus(bus.name) if each.profile.family == "meter"]
     return sorted(found, key=lambda device: device.role == "meter_load")
 
 
-def utilisation_permille(exchanges: list) -> int:
-    """Part of the time a bus is busy, in 0.1 %, rounded up."""
+def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
+    """The part of the time that a bus is busy, in 0.1 %, rounded up."""
     return -(-sum([exchange.load_ppm() for exchange in exchanges]) // 1000)
 
 
-def check(values, every: dict) -> None:
-    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: a delay would not be
-    caught up in time. every: of schedule(config).
+def check(values: Values, every: Schedule) -> None:
+    """Refuse a bus that would be busy more than UTILISATION_PERMILLE_MAX: it could not catch up a
+    delay in time. every: of schedule(config).
     """
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
@@ -149,22 +159,22 @@ def check(values, every: dict) -> None:
 # -- the way from an emergency stop contact to the bytes that drop the permit
 
 
-def stop_latency(config, every: dict) -> list:
+def stop_latency(config: Config, every: Schedule) -> list[Latency]:
     """[Latency] from the slower E-stop contact to the last byte of the write that drops the PCS
     enable.
 
-    every: what schedule(config) gave.
+    every: of schedule(config).
     """
-    device = config.topology.driven("pcs_enable_ok")
+    device = cast(Device, config.topology.driven("pcs_enable_ok"))  # device_checks.OUTPUTS_ALWAYS
     return _stop_latency(config, every, device, "write coils")
 
 
-def pcs_stop_latency(config, every: dict, unit: int) -> list:
+def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
     """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
-    return _stop_latency(config, every, config.topology.device("pcs", unit), families.SETPOINT)
+    return _stop_latency(config, every, config.topology.required("pcs", unit), families.SETPOINT)
 
 
-def _stop_latency(config, every, device, what):
+def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
     """From the slower contact to the last byte of this exchange of a device."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
@@ -172,30 +182,26 @@ def _stop_latency(config, every, device, what):
     return slowest + _decision(config) + _write_latency(every[device.bus], own, device.bus)
 
 
-def exchange_of(exchanges: list, device, what: str):
-    """The Exchange of a device that is called `what`."""
+def exchange_of(exchanges: Sequence[Exchange], device: Device, what: str) -> Exchange:
+    """The Exchange `what` of a device."""
     return next(one for one in exchanges if (one.device, one.what) == (device.name, what))
 
 
-def hint_latency(config, every, unit):
-    """[Latency] from a hint's datagram to the last byte of the set-point of a unit's PCS that it
-    changes.
-    """
-    device, tick_us = config.topology.device("pcs", unit), config.tick_ms * 1000
+def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
+    """[Latency] from a hint's datagram to the last byte of the new set-point of a unit's PCS."""
+    device, tick_us = config.topology.required("pcs", unit), config.tick_ms * 1000
     exchanges = every[device.bus]
     frame = next(exchange for exchange in exchanges if exchange.what == families.SETPOINT)
     return [
-        Latency("wait", tick_us, "for the next tick: a hint is taken at its beginning"),
+        Latency("wait", tick_us, "for the next tick, which takes hints at its beginning"),
         Latency("tick", tick_us, "until its bytes are handed over"),
         *_write_latency(exchanges, frame, device.bus),
     ]
 
 
-def _input_latency(config, every, signal):
-    """The contact moved just after it was read: one period, then the longest time a read may take
-    to complete.
-    """
-    device, _ = config.topology.mapped(signal)
+def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency]:
+    """The contact moved just after it was read: one period, then the longest time of a read."""
+    device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
     return [
@@ -205,13 +211,13 @@ def _input_latency(config, every, signal):
         Latency(
             "transaction",
             response_us(read, exchanges),
-            f"all else on bus {device.bus} first, in flight or waiting, then the read",
+            f"all other exchanges on bus {device.bus} go first, then the read",
         ),
     ]
 
 
-def response_us(exchange, exchanges: list) -> int:
-    """Longest time from due to done: everything else on the bus goes first, as often as it comes
+def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
+    """Longest time from due to done. All other exchanges on the bus go first, also those that come
     meanwhile.
     """
     others = [other for other in exchanges if other is not exchange]
@@ -225,8 +231,8 @@ def response_us(exchange, exchanges: list) -> int:
         total_us = wider_us
 
 
-def _decision(config):
-    debounce_ticks = max(1, *[config.stage_words[stage][2] for stage in ("1a", "1b")])
+def _decision(config: Config) -> list[Latency]:
+    debounce_ticks = max(1, *[config.stage_words[stage].set_ticks for stage in ("1a", "1b")])
     tick_us = config.tick_ms * 1000
     return [
         Latency(
@@ -234,18 +240,16 @@ def _decision(config):
             debounce_ticks * tick_us,
             f"row 1, {debounce_ticks} tick(s), the wait for a tick included",
         ),
-        Latency(
-            "tick", tick_us, "until its bytes are handed over; a later one is counted as missed"
-        ),
+        Latency("tick", tick_us, "until its bytes are handed over; a late tick counts as missed"),
     ]
 
 
-def _write_latency(exchanges, own, bus):
+def _write_latency(exchanges: Sequence[Exchange], own: Exchange, bus: str) -> list[Latency]:
     return [
         Latency(
             "in flight",
             max([exchange.time_us for exchange in exchanges]),
-            f"the longest exchange on bus {bus}: a stop goes next, but interrupts nothing",
+            f"the longest exchange on bus {bus}: a stop goes next and interrupts no exchange",
         ),
         Latency("frame", own.frame_us, "until its last byte has left"),
     ]

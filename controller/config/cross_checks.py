@@ -1,14 +1,13 @@
-"""What no single key can say: facts of a configuration that make no sense together.
-
-Each refusal is one line that names the key to change.
-"""
+"""Checks over several keys: each refusal is one line that names the key to change."""
 
 from controller.config import equipment, schema, stage_order, stage_states, time_chain
+from controller.config.cabinet_config import Config
 from controller.config.refusal import not_allowed
-from controller.config.silence import BUDGETS, period_ms, said_of
+from controller.config.silence import BUDGETS, entry_of, period_ms
+from controller.config.values import Values
 from safety import frame, matrix, peer
 
-# Of each pair the first must lie below the second.
+# The first of each pair must be below the second.
 RISING = (
     ("bms_warn_ms", "bms_ramp_ms"),
     ("bms_ramp_ms", "bms_stop_ms"),
@@ -18,17 +17,15 @@ RISING = (
     ("discharge_end_mV", "charge_taper_mV"),
     ("discharge_end_mV", "discharge_taper_mV"),
 )
-# Frames of channel B that may be lost in a row: with fewer a line that is merely noisy
-# would drop its permit.
+# Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
-# chosen by the project: slower than any rack is charged, with room for a site that lowers its
-# current
+# chosen by the project: longer than any rack charges, also on a site that lowers the current
 LONGEST_CHARGE_h = 24
 
 
-def check(values, config) -> None:
-    """Refuse a config.Config that makes no sense as a whole."""
+def check(values: Values, config: Config) -> None:
+    """Refuse a Config whose parts contradict each other."""
     _check_armed(values, config)
     stage_order.check_stages(values)
     stage_order.check_ladders(values)
@@ -51,9 +48,9 @@ def check(values, config) -> None:
         site_check(values, config)
 
 
-def _check_energy(values, config):
-    """Refuse an energy that these racks cannot hold: with a zero too many every reserve of charge
-    is a wrong one.
+def _check_energy(values: Values, config: Config) -> None:
+    """Refuse an energy that these racks cannot hold. A zero too many would falsify every reserve
+    of charge.
     """
     charge_uW = [
         table["cells"] * table["charge_end_mV"] * table["rated_current_mA"]
@@ -68,12 +65,12 @@ def _check_energy(values, config):
         )
 
 
-def _check_rising(values, section, number, table):
+def _check_rising(values: Values, section: str, number: int, table: dict[str, int]) -> None:
     for low, high in RISING:
         if low not in table or table[low] < table[high]:
             continue
         (path_low, entry_low), (path_high, entry_high) = [
-            said_of(values, (section, str(number), key)) for key in (low, high)
+            entry_of(values, (section, str(number), key)) for key in (low, high)
         ]
         # blame the later layer
         if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):
@@ -84,26 +81,27 @@ def _check_rising(values, section, number, table):
         not_allowed(file, path_low, table[low], f"below {high}, which is {table[high]}")
 
 
-def _check_rating(values, config, number, table):
-    profile = config.topology.device("pcs", number - 1).profile
+def _check_rating(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
+    profile = config.topology.required("pcs", number - 1).profile
     register = profile.registers.get("704.WSet")
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         allowed = f"1000..{round(register.high)} by {profile.path.name}"
         stage_order.refuse_number(values, "unit", number, "rated_W", table, allowed)
 
 
-def _check_break_current(values, number, table):
-    """A contactor that cannot break what its rack may carry would have to wait for the fuse at any
-    stop.
+def _check_break_current(values: Values, number: int, table: dict[str, int]) -> None:
+    """A contactor must break the rated current of its rack. Otherwise each stop would wait for the
+    fuse.
     """
     if table["break_current_mA"] < table["rated_current_mA"]:
         allowed = f"at least rated_current_mA, which is {table['rated_current_mA']}"
         stage_order.refuse_number(values, "rack", number, "break_current_mA", table, allowed)
 
 
-def _check_armed(values, config):
-    """A row that is required and not armed refuses the file, and with it the energisation."""
-    topology, lacking = config.topology, {}
+def _check_armed(values: Values, config: Config) -> None:
+    """Refuse the file, and so the energisation, if a required row is not armed."""
+    topology = config.topology
+    lacking: dict[str, tuple[set[int], set[int]]] = {}
     for stage, index in stage_states.instances(topology):
         state, name = stage_states.stage_state(stage, topology, index)
         if (
@@ -121,16 +119,17 @@ def _check_armed(values, config):
             f"is missing: {equipment.with_clauses(sorted(rows))} "
             f"{'are' if len(rows) > 1 else 'is'} not armed{where}, because no device reports "
             f"{name}",
-            schema.spec_of(("not_fitted", name)).allowed[1],
+            values.spec(("not_fitted", name)).allowed[1],
             equipment=(name,),
         )
 
 
-def _check_cells(values, config):
-    """Racks on one DC bus are in parallel: a different number of cells in series would be a short
-    circuit.
+def _check_cells(values: Values, config: Config) -> None:
+    """Racks on one DC bus are in parallel. Different numbers of cells in series would short-circuit
+    them.
     """
-    first, racks = {}, config.rack_tables
+    first: dict[int, int] = {}
+    racks = config.rack_tables
     for rack, unit in enumerate(config.topology.rack_units):
         other = first.setdefault(unit, rack)
         if racks[rack]["cells"] != racks[other]["cells"]:
@@ -138,10 +137,8 @@ def _check_cells(values, config):
             stage_order.refuse_number(values, "rack", rack + 1, "cells", racks[rack], allowed)
 
 
-def _check_fault_contact(values, config):
-    """A BMS that is slow, or that tells no cell voltages, must be able to stop the cabinet by
-    wire.
-    """
+def _check_fault_contact(values: Values, config: Config) -> None:
+    """A slow BMS, or a BMS without cell voltages, must be able to stop the cabinet by wire."""
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""
@@ -157,7 +154,7 @@ def _check_fault_contact(values, config):
             )
 
 
-def _check_expiry(values, config):
+def _check_expiry(values: Values, config: Config) -> None:
     longest_ms = config.cabinet["permit_expiry_ms"]
     for device in config.devices:
         expiry_ms = device.profile.settings.get("expiry_ms", 0) if device.outputs else 0
@@ -169,10 +166,8 @@ def _check_expiry(values, config):
             )
 
 
-def _check_frames(values, config):
-    """Refuse an expiry of so few ticks that channel B's permit falls with a frame or two,
-    or never comes.
-    """
+def _check_frames(values: Values, config: Config) -> None:
+    """Refuse an expiry of so few ticks that one or two lost frames drop channel B's permit."""
     tick_ms = config.tick_ms
     least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
     if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:
@@ -188,10 +183,8 @@ def _check_frames(values, config):
     )
 
 
-def _check_link(values, config):
-    """Refuse a line to channel B on which a frame is still under way when the next one is
-    due.
-    """
+def _check_link(values: Values, config: Config) -> None:
+    """Refuse a line to channel B that is too slow: a frame must end before the next one is due."""
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
@@ -202,7 +195,7 @@ def _check_link(values, config):
         )
 
 
-def _check_reserve(values, config):
+def _check_reserve(values: Values, config: Config) -> None:
     hard = config.control["soc_reserve_hard_permille"]
     if config.control["soc_reserve_soft_permille"] < hard:
         path = ("control", "soc_reserve_soft_permille")

@@ -1,8 +1,12 @@
 """Checks over all devices: roles, addresses, contacts and coils that a cabinet needs."""
 
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
+
 from controller.config import equipment, schema
-from controller.config.devices import key_of_address, parts_absent
+from controller.config.devices import Device, NamedBus, key_of_address, parts_absent
 from controller.config.refusal import not_allowed, shown
+from controller.config.values import Values
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
@@ -19,8 +23,38 @@ OUTPUTS_ALWAYS = (
 )
 
 
-def check(values, topology) -> None:
-    """Refuse roles missing or twice, addresses twice, signals missing or twice."""
+class Topology(Protocol):
+    """The parts of topology.Topology that are checked."""
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+
+    @property
+    def racks(self) -> int:
+        """Number of racks."""
+
+    @property
+    def buses(self) -> Iterable[NamedBus]:
+        """All buses."""
+
+    @property
+    def devices(self) -> Sequence[Device]:
+        """All devices that are fitted."""
+
+    @property
+    def not_fitted(self) -> Collection[str]:
+        """Names of equipment."""
+
+    def device(self, role: str, index: int = -1) -> Device | None:
+        """The device with this role (and unit or rack), or None."""
+
+    def on_bus(self, name: str) -> list[Device]:
+        """Devices on the bus `name`."""
+
+
+def check(values: Values, topology: Topology) -> None:
+    """Refuse a role, address or signal that is used twice, and a missing role or signal."""
     _check_roles(values, topology)
     for bus in topology.buses:
         _check_addresses(values, bus, topology.on_bus(bus.name))
@@ -31,7 +65,7 @@ def check(values, topology) -> None:
     )
 
 
-def _check_roles(values, topology):
+def _check_roles(values: Values, topology: Topology) -> None:
     needed = [(role, -1) for role in (*ROLES_ALWAYS, *_roles_needed(topology))]
     needed += [("pcs", unit) for unit in range(topology.units)] + [
         ("bms", rack) for rack in range(topology.racks)
@@ -50,9 +84,9 @@ def _check_roles(values, topology):
     _check_once(values, topology)
 
 
-def _roles_needed(topology):
-    """The first role of all equipment that is fitted, and the third I/O module where a contact
-    needs it.
+def _roles_needed(topology: Topology) -> list[str]:
+    """The first role of all equipment that is fitted, and the third I/O module if a contact needs
+    it.
     """
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
@@ -61,9 +95,9 @@ def _roles_needed(topology):
     return roles + ["io_3"] * bool(third)
 
 
-def _of_role(role):
-    """Names of the equipment that stands or falls with a role; of the third I/O module, what is
-    wired to it.
+def _of_role(role: str) -> list[str]:
+    """Names of the equipment that needs a device of this role. For the third I/O module: the
+    equipment that is wired to it.
     """
     if role == "io_3":
         return [
@@ -74,15 +108,13 @@ def _of_role(role):
     return [name for name, one in equipment.EQUIPMENT.items() if one.roles[:1] == (role,)]
 
 
-def _unarmed(rows):
-    """ ": row 9 (draft of ...) would not be armed", or "" where no row needs what is missing."""
+def _unarmed(rows: Iterable[int]) -> str:
+    """ ": row 9 (draft of ...) would not be armed", or "" without rows."""
     return f": {equipment.with_clauses(sorted(set(rows)))} would not be armed" if rows else ""
 
 
-def _or_accepted(values, names):
-    """What a site may say instead, where its type allows that: ", or not_fitted.hvac and
-    not_fitted.leak".
-    """
+def _or_accepted(values: Values, names: list[str]) -> str:
+    """The acceptances that the type allows instead: ", or not_fitted.hvac and not_fitted.leak"."""
     allowed = all(name in values.get("optional_equipment") for name in names)
     return (
         ", or " + " and ".join([f"not_fitted.{name}" for name in names])
@@ -91,8 +123,8 @@ def _or_accepted(values, names):
     )
 
 
-def _check_once(values, topology):
-    seen = {}
+def _check_once(values: Values, topology: Topology) -> None:
+    seen: dict[tuple[str, int], Device] = {}
     for device in topology.devices:
         other = seen.setdefault((device.role, device.index), device)
         if other is not device:
@@ -103,10 +135,10 @@ def _check_once(values, topology):
             )
 
 
-def _check_addresses(values, bus, devices):
+def _check_addresses(values: Values, bus: NamedBus, devices: list[Device]) -> None:
     if not devices:
         values.refuse(("bus", bus.name), "has no device", "a bus that a device names")
-    seen = {}
+    seen: dict[int, Device] = {}
     for device in devices:
         key = ("device", device.name, key_of_address(device.profile) or "bus")
         other = seen.setdefault(device.address, device)
@@ -120,14 +152,14 @@ def _check_addresses(values, bus, devices):
             values.not_allowed(key, "a CAN bus without other devices: its frames carry no address")
 
 
-def _inputs_needed(topology):
+def _inputs_needed(topology: Topology) -> list[str]:
     absent = parts_absent(topology.not_fitted)
     return [name for names in schema.INPUT_NAMES.values() for name in names if name not in absent]
 
 
-def _check_mapping(values, topology, key, needed):
-    """Every needed signal exactly once over the I/O modules; no signal twice."""
-    mapped = [
+def _check_mapping(values: Values, topology: Topology, key: str, needed: list[str]) -> None:
+    """Each needed signal is on one contact or coil of the I/O modules, and no signal is on two."""
+    mapped: list[tuple[str, tuple[str, ...]]] = [
         (name.lstrip("!"), ("device", device.name, key))
         for device in topology.devices
         for name in getattr(device, key)
@@ -139,10 +171,11 @@ def _check_mapping(values, topology, key, needed):
             not_allowed(values.file(*path), path, name, "each name once")
     for name in [name for name in needed if name not in names]:
         homes = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
+        # inputs have one module; a missing output is reported at the first one
+        module = topology.device(homes[0] if homes else "io_1")
         own = equipment.of_signal(name)[:1]
         values.refuse(
-            # inputs have one module; outputs lie on the first one by custom
-            ("device", topology.device(homes[0] if homes else "io_1").name, key),
+            ("device", module.name if module else "", key),
             f"{shown(name)} is not mapped"
             f"{_unarmed(equipment.rows_of_input(name)) if key == 'inputs' else ''}",
             f"all {len(needed)} needed {key}, each once{_or_accepted(values, own)}",

@@ -1,28 +1,43 @@
-"""Devices: which role, profile, bus and address each has, and what is wired to the I/O modules."""
+"""Devices: the role, profile, bus and address of each, and the wiring of the I/O modules."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from controller.config import equipment, schema
 from controller.config.refusal import not_allowed
+from controller.config.values import Values
 from drivers import profile as profiles
 from safety import signals
 
-# What an expired module (all coils 0) must mean, as safety/README.md promises it for a dead
-# controller: permits gone, the panel's contact at fault, fan running, red lamp on (A51). Others may
-# be wired either way.
+# safety/README.md promises for a dead controller: permits gone, the panel's contact at fault, fan
+# running, red lamp on (A51). All coils of an expired module are 0, so the wiring of these outputs
+# is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 
+class NamedBus(Protocol):
+    """A bus (topology.Bus)."""
+
+    @property
+    def name(self) -> str:
+        """Its name in [bus]."""
+
+    @property
+    def kind(self) -> str:
+        """ "can" or "rtu"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
-    """One device. address: unit id (rtu) or node (can, 0 where it has none); index: unit or rack
-    from 0, or -1.
+    """One device. address: unit id (rtu) or node (can, 0 without one); index: unit or rack from 0,
+    or -1.
 
     inputs: 8 signal names in the order of the contacts, "" spare; outputs: 8 names, "!" before an
-    inverted one; setpoint_ms: time between two set-point writes to a PCS, but for what may not wait
-    (field.py).
+    inverted one. setpoint_ms: time between two set-point writes to a PCS; a stop or a lower limit
+    does not wait (field.py).
     """
 
     name: str
@@ -31,19 +46,26 @@ class Device:
     bus: str
     address: int
     index: int
-    inputs: tuple
-    outputs: tuple
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     setpoint_ms: int
 
 
-def fitted(values, name: str, not_fitted: dict) -> bool:
+def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
     """True unless the device of table `name` is equipment that is not fitted."""
     role = values.need("device", name, "role")
     return not any(role in equipment.EVERY[each].roles for each in not_fitted)
 
 
-def read(values, name: str, buses: tuple, units: int, racks: int, not_fitted: dict):
-    """Device of table `name`; not_fitted: {equipment: who accepted}."""
+def read(
+    values: Values,
+    name: str,
+    buses: Iterable[NamedBus],
+    units: int,
+    racks: int,
+    not_fitted: Iterable[str],
+) -> Device:
+    """Device of table `name`. not_fitted: names of equipment."""
     role = values.need("device", name, "role")
     profile = _profile(values, name, role)
     bus = _bus_of(values, name, role, buses)
@@ -60,11 +82,11 @@ def read(values, name: str, buses: tuple, units: int, racks: int, not_fitted: di
     return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms)
 
 
-def _profile(values, name, role):
-    """The device's profile, with the period this configuration gives it."""
+def _profile(values: Values, name: str, role: str) -> profiles.Profile:
+    """The device's profile, with the period of this configuration."""
     key = ("device", name, "profile")
     stated = values.need(*key)
-    if stated.endswith(".toml"):  # a profile of the site's own, beside the file that names it
+    if stated.endswith(".toml"):  # a profile in the folder of the file that names it
         stated = os.path.join(os.path.dirname(values.file(*key)), stated)
     try:
         profile = profiles.load(stated)
@@ -80,29 +102,29 @@ def _profile(values, name, role):
     return profile
 
 
-def _bus_of(values, name, role, buses):
-    """Name of its bus."""
+def _bus_of(values: Values, name: str, role: str, buses: Iterable[NamedBus]) -> str:
+    """Name of the device's bus."""
     key, kind = ("device", name, "bus"), "can" if role == "bms" else "rtu"
-    stated = values.need(*key)
+    stated: str = values.need(*key)
     names = [bus.name for bus in buses if bus.kind == kind]
     if stated not in names:
         values.not_allowed(key, ", ".join(names) or f"a bus of kind {kind}", names)
     return stated
 
 
-def key_of_address(profile) -> str:
-    """The key that holds the device's address: Pylontech LV has none."""
+def key_of_address(profile: profiles.Profile) -> str:
+    """The key of the device's address, "" for Pylontech LV, which has no address."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
 
 
-def _index(values, name, key, count):
-    number = values.need("device", name, key)
+def _index(values: Values, name: str, key: str, count: int) -> int:
+    number: int = values.need("device", name, key)
     if number > count:
         values.not_allowed(("device", name, key), f"1..{count}")
     return number - 1
 
 
-def _inputs(values, name, role, absent):
+def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:
     key, allowed = ("device", name, "inputs"), schema.INPUT_NAMES[role]
     names = values.need(*key)
     for signal in names:
@@ -111,7 +133,7 @@ def _inputs(values, name, role, absent):
     return tuple(["" if signal in absent else signal for signal in names])
 
 
-def _outputs(values, name, not_fitted):
+def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str, ...]:
     absent = [output for each in not_fitted for output in equipment.EVERY[each].outputs]
     key = ("device", name, "outputs")
     names = values.need(*key)
@@ -126,7 +148,7 @@ def _outputs(values, name, not_fitted):
     return tuple(["" if output.lstrip("!") in absent else output for output in names])
 
 
-def _refuse_surplus(values, name, role, used):
+def _refuse_surplus(values: Values, name: str, role: str, used: tuple[str, ...]) -> None:
     for key in ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms"):
         if key not in used and ("device", name, key) in values.entries:
             values.refuse(
@@ -136,12 +158,12 @@ def _refuse_surplus(values, name, role, used):
             )
 
 
-def parts_absent(not_fitted: dict) -> list:
+def parts_absent(not_fitted: Iterable[str]) -> list[str]:
     """Contacts of equipment that is not fitted."""
     return [signal for name in not_fitted for signal in equipment.EVERY[name].inputs]
 
 
-def input_indexes(device) -> tuple:
-    """Index into the cabinet's inputs of each of the module's contacts, -1 where it is spare."""
+def input_indexes(device: Device) -> tuple[int, ...]:
+    """Index into the cabinet's inputs of each contact of the module, -1 for a spare contact."""
     names = [row[0] for row in signals.CABINET_INPUTS]
     return tuple([names.index(name) if name else -1 for name in device.inputs])

@@ -1,9 +1,12 @@
-"""Makes the driver of every device of a configuration, and lists what each one keeps sending."""
+"""Makes the driver of every device of a configuration, and lists its periodic requests."""
 
 import contextlib
+from collections.abc import Callable, Iterator
+from typing import cast
 
 from controller.config import schema
-from controller.config.devices import input_indexes
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device, input_indexes
 from controller.config.refusal import ConfigError
 from controller.rows import records
 from drivers.bms import NativeBms
@@ -11,20 +14,22 @@ from drivers.buses import rtu
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
+from drivers.profile import Profile
 from drivers.pylontech import PylontechBms
 from drivers.sensor import LFL_UNIT, Sensor
+from drivers.sink import Sink
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
 SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
+Bms = NativeBms | PylontechBms
+Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor
 
 
-def build(config, sink) -> dict:
-    """{device name: driver}. sink: has `inp` and `fresh` (controller.core.image.ProcessImage).
-    Raises ConfigError.
-    """
+def build(config: Config, sink: Sink) -> dict[str, Driver]:
+    """{device name: driver}. sink: the process image. Raises ConfigError."""
     layout = config.layout()
     drivers = {}
     for device in config.devices:
@@ -34,15 +39,15 @@ def build(config, sink) -> dict:
 
 
 @contextlib.contextmanager
-def _explained(config, device):
-    """What a driver refuses becomes a ConfigError."""
+def _explained(config: Config, device: Device) -> Iterator[None]:
+    """Turns a driver's ValueError into a ConfigError."""
     try:
         yield
     except ValueError as error:
         raise ConfigError(f"{config.path}:device.{device.name}: {error}") from error
 
 
-def _pcs(config, device, sink, layout):
+def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs:
     unit = device.index
     return SunSpecPcs(
         device.profile,
@@ -55,7 +60,7 @@ def _pcs(config, device, sink, layout):
     )
 
 
-def _bms(config, device, sink, layout):
+def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     if device.profile.family == "pylontech_bms":
         return PylontechBms(device.profile, device.index, sink, layout)
     return NativeBms(
@@ -68,7 +73,7 @@ def _bms(config, device, sink, layout):
     )
 
 
-def _meter(config, device, sink, layout):
+def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
     grid = device.role == "meter_grid"
     return Meter(
         device.profile,
@@ -80,7 +85,7 @@ def _meter(config, device, sink, layout):
     )
 
 
-def _io(config, device, sink, layout):
+def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:
     return IoModule(
         device.profile,
         device.address,
@@ -91,7 +96,7 @@ def _io(config, device, sink, layout):
     )
 
 
-def _sensor(config, device, sink, layout):
+def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sensor:
     group, indexes = SENSORS[device.role]
     sensor = Sensor(device.profile, device.address, sink, indexes, group, config.hma["lfl_vol_ppm"])
     for name, span in sensor.spans.items():
@@ -99,9 +104,11 @@ def _sensor(config, device, sink, layout):
     return sensor
 
 
-def _check_value(config, profile, name, signal, span):
-    """A value in the signal's unit and range that reaches what its rows act at: no row is armed and
-    deaf.
+def _check_value(
+    config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
+) -> None:
+    """The value must have the unit and range of its signal and reach the thresholds of its rows.
+    Otherwise an armed row could never trip.
     """
     (low, high), (_, unit, signal_low, signal_high, _) = span, signal
     place = f"{profile.path.name}: registers.{name}"
@@ -114,7 +121,7 @@ def _check_value(config, profile, name, signal, span):
         )
     for stage in m.STAGES:
         if name in records.feature(stage).values:
-            level = config.stage_words[stage[m.S_ID]][0]
+            level = config.stage_words[str(stage[m.S_ID])].set
             if not low <= level <= high:
                 raise ValueError(
                     f"{place}: reads {low}..{high} {unit}; allowed a range with "
@@ -122,15 +129,15 @@ def _check_value(config, profile, name, signal, span):
                 )
 
 
-def _detector(names, first):
-    """Where a detector's values go: reading (the highest of `names`), ok and days to calibration,
-    one after another.
+def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
+    """Places of a detector's values, one after another: reading (the highest of `names`), ok, days
+    to calibration.
     """
     return {**dict.fromkeys(names, first), "ok": first + 1, "calibration_d": first + 2}
 
 
-# role: (group, {name in the profile: where its value goes})
-SENSORS = {
+# role: (group, {name in the profile: place of its value})
+SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
     "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
     "offgas_1": (s.G_OFFGAS_1, _detector(("vapour",), s.OFFGAS_1_PPM)),
@@ -142,7 +149,7 @@ SENSORS = {
     ),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
-MAKERS = {
+MAKERS: dict[str, Callable[[Config, Device, Sink, s.Layout], Driver]] = {
     "pcs": _pcs,
     "bms": _bms,
     "meter_grid": _meter,
@@ -152,40 +159,36 @@ MAKERS = {
 }
 
 
-def requests_of(config, device, driver) -> list:
-    """[(what, Request, period in us)] that an RTU device's driver keeps sending once it has
-    started.
-    """
-    if device.role == "pcs":
+def requests_of(
+    config: Config, device: Device, driver: Driver
+) -> list[tuple[str, rtu.Request, int]]:
+    """[(what, Request, period in us)] that the driver of an RTU device repeats after its start."""
+    if isinstance(driver, SunSpecPcs):
         return _pcs_requests(device, driver)
     with _explained(config, device):
-        sent = [
-            (f"read {request.key[1]}", request, period_us)
-            for request, period_us in driver.periodic()
-        ]
-        if device.outputs:
+        sent = [_read(*each) for each in driver.periodic()]
+        if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
     return sent
 
 
-def _pcs_requests(device, driver):
-    sent = [
-        (f"read {request.key[1]}", request, period_us) for request, period_us in driver.schedule()
-    ]
+def _read(request: rtu.Request, period_us: int) -> tuple[str, rtu.Request, int]:
+    return f"read {cast(tuple, request.key)[1]}", request, period_us
+
+
+def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:
     write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         ("write heartbeat", write, SECOND_US),
-        *sent,
+        *[_read(*each) for each in driver.schedule()],
     ]
 
 
-def frames_of(device, driver) -> list:
+def frames_of(device: Device, driver: Bms) -> list[tuple[str, int, int]]:
     """[(what, frames, period in us)] of a CAN device, both directions."""
-    if device.profile.family == "pylontech_bms":
-        received = PYLONTECH_FRAMES
-    else:
-        received = len(driver.can_ids())
+    is_pylontech = device.profile.family == "pylontech_bms"
+    received = PYLONTECH_FRAMES if is_pylontech else len(driver.can_ids())
     return [
         ("frames from BMS", received, device.profile.period_ms * 1000),
         ("frame to BMS", 1, driver.command_period_us),

@@ -1,16 +1,20 @@
-"""What the hazard mitigation analysis says of a cabinet: the section [hma], and what follows from
-it for the rest.
+"""Facts of the hazard mitigation analysis: the section [hma], and its consequences for the rest.
 
-A row that needs one of these facts (the flammable limit of the vent gas, the chemistry, what stands
-in for channel B) refuses a file that lacks it. Nothing here has a default that could stand
-in for a report nobody read.
+Rows need these facts: the flammable limit of the vent gas, the chemistry, the replacement of
+channel B. A file without a needed fact is refused. No fact of a report has a default, because a
+default would replace a report that was not read.
 """
+
+from collections.abc import Container, Mapping
+from typing import Any
 
 from controller.config import schema
 from controller.config.acceptance_text import ahead_line, placeholder_line
 from controller.config.equipment import with_clauses
+from controller.config.layers import Layer
 from controller.config.refusal import refuse, shown
 from controller.config.value_checks import allowed_text
+from controller.config.values import Values
 from controller.rows.facts import sources
 from controller.rows.records import ROWS, WIRED
 from safety import matrix
@@ -18,12 +22,12 @@ from safety import matrix
 ALWAYS = ("report", "chemistry", "explosion_control")
 WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
 SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
-# NFPA 69 is a fan that gas detectors start, and the proof that it moves air (A29).
+# NFPA 69: gas detectors start a fan, and a switch proves that air flows (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
 
 
-def read(values, not_fitted: dict) -> dict:
-    """{key: value or None} of [hma]. not_fitted: {equipment: who accepted}. Raises ConfigError."""
+def read(values: Values, not_fitted: dict[str, str]) -> dict[str, Any]:
+    """{key: value or None} of [hma]. not_fitted: {equipment: acceptance}. Raises ConfigError."""
     for key in ALWAYS + (() if "gas" in not_fitted else WITH_GAS):
         values.need("hma", key)
     _check_sourced(values)
@@ -40,18 +44,16 @@ def read(values, not_fitted: dict) -> dict:
     return {key: values.get("hma", key) for key in schema.HMA}
 
 
-def placeholder_lines(facts: dict, not_fitted: dict) -> list:
-    """[one line] that names the facts and acceptances that are an example's; [] without. facts:
-    {key: value}.
-    """
+def placeholder_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str]) -> list[str]:
+    """[one line with the placeholders among facts and acceptances], or []. facts: {key: value}."""
     texts = {f"hma.{key}": value for key, value in facts.items()}
     texts |= {f"not_fitted.{name}": who for name, who in not_fitted.items()}
     return placeholder_line("facts of the hazard analysis", texts)
 
 
-def ahead_lines(facts: dict, not_fitted: dict, today: str) -> list:
-    """[one line] that names the acceptances of a day after today; [] without. facts: {key: value};
-    today: 2026-03-14.
+def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: str) -> list[str]:
+    """[one line with the acceptances of a date after today], or []. facts: {key: value}; today:
+    2026-03-14.
     """
     keys = [key for key in facts if key.startswith(("hard_wired_accepted", "not_wired_"))]
     texts = {f"hma.{key}": facts[key] or "" for key in keys}
@@ -60,20 +62,22 @@ def ahead_lines(facts: dict, not_fitted: dict, today: str) -> list:
     )
 
 
-def chemistry_of(chain: list) -> str:
-    """The chemistry that the layers say, the type's first; LFP where none does, which `read` then
-    refuses.
+def chemistry_of(chain: list[Layer]) -> str:
+    """The chemistry of the first layer that names one. LFP without a chemistry: `read` then refuses
+    the file.
     """
     for layer in chain:
-        said = layer.content.get("hma")
-        if isinstance(said, dict) and said.get("chemistry") in tuple(schema.STAGES):
-            return said["chemistry"]
+        table = layer.content.get("hma")
+        if isinstance(table, dict) and table.get("chemistry") in tuple(schema.STAGES):
+            return str(table["chemistry"])
     return schema.LFP
 
 
-def hard_wired_rows(facts: dict, not_fitted: dict, second_channel: bool) -> list:
-    """Rows that must act by wire: their contact is fitted, no channel B acts on it, and no fact of
-    the analysis stands in their place.
+def hard_wired_rows(
+    facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
+) -> list[int]:
+    """Rows that must act by wire: their contact is fitted, channel B does not act on it, and no
+    fact of the analysis replaces the wire.
     """
     return [
         row
@@ -84,17 +88,19 @@ def hard_wired_rows(facts: dict, not_fitted: dict, second_channel: bool) -> list
     ]
 
 
-def has_contact(row: int, not_fitted: dict) -> bool:
-    """Whether the contact is there that a row in hard wiring acts by."""
+def has_contact(row: int, not_fitted: Container[str]) -> bool:
+    """True if the contact of a row in hard wiring is fitted."""
     return WIRED[row].contact not in not_fitted
 
 
-def _check_sourced(values):
-    """Refuse a number beside the report of another layer: it would stand for what it does not
-    hold.
+def _check_sourced(values: Values) -> None:
+    """Refuse a flammable limit and a report from different layers: the report would not hold the
+    number.
     """
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
-    older, *newer = sorted(paths, key=lambda path: values.entries[path].rank) or [()]
+    if not paths:
+        return
+    older, *newer = sorted(paths, key=lambda path: values.entries[path].rank)
     if newer and values.entries[older].rank < values.entries[newer[0]].rank:
         refuse(
             values.file(*newer[0]),
@@ -105,7 +111,7 @@ def _check_sourced(values):
         )
 
 
-def _check_explosion_control(values, not_fitted):
+def _check_explosion_control(values: Values, not_fitted: dict[str, str]) -> None:
     is_prevention = values.get("hma", "explosion_control") != "68"
     for name in PREVENTION_NEEDS:
         if is_prevention and not_fitted.get(name):
@@ -117,19 +123,21 @@ def _check_explosion_control(values, not_fitted):
             )
 
 
-def _check_gas(values, not_fitted):
-    """A cabinet whose analysis requires gas detection has it, with vents too."""
-    asking = values.get("hma", "gas_required_by")
-    if asking is not None and not_fitted.get("gas"):
+def _check_gas(values: Values, not_fitted: dict[str, str]) -> None:
+    """The gas detection that the analysis requires is fitted, also with vents (NFPA 68)."""
+    document = values.get("hma", "gas_required_by")
+    if document is not None and not_fitted.get("gas"):
         values.refuse(
             ("not_fitted", "gas"),
-            f"is not allowed: hma.gas_required_by ({shown(asking)}) requires gas detection",
+            f"is not allowed: hma.gas_required_by ({shown(document)}) requires gas detection",
             "an analysis without gas_required_by, or fit gas detection",
         )
 
 
-def _check_breaker(values, not_fitted):
-    """Rows 1 to 3 remove all energy within 5 s, also where row 12 lets no contactor break it."""
+def _check_breaker(values: Values, not_fitted: dict[str, str]) -> None:
+    """Rows 1 to 3 remove all energy within 5 s. A breaker does that while row 12 keeps the
+    contactors closed.
+    """
     if not has_contact(12, not_fitted):
         return
     values.need("hma", "breaker")
@@ -142,8 +150,8 @@ def _check_breaker(values, not_fitted):
         )
 
 
-def _check_hold_off(values, not_fitted):
-    """The fan waits for the agent (matrix.CONFLICTS) only where a reason is given."""
+def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
+    """The fan waits for the agent (matrix.CONFLICTS) only if the file gives a reason."""
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
     if held_ms and not_fitted.get("suppression"):
@@ -157,7 +165,7 @@ def _check_hold_off(values, not_fitted):
         )
 
 
-def _check_noc(values, not_fitted):
+def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
     """Row 46 watches the heartbeat of a source of hints, or the supervised path of the fire
     panel.
     """
@@ -181,8 +189,8 @@ def _check_noc(values, not_fitted):
         )
 
 
-def _check_derate(values, not_fitted):
-    """Half the power while nobody watches (46b) needs a signal of whether somebody does."""
+def _check_derate(values: Values, not_fitted: dict[str, str]) -> None:
+    """Row 46b halves the power without supervision. It needs a signal of the supervision."""
     if values.get("hma", "noc_derate") and not_fitted.get("noc") and not_fitted.get("supervised"):
         values.refuse(
             ("not_fitted", "noc"),
@@ -192,9 +200,9 @@ def _check_derate(values, not_fitted):
         )
 
 
-def _check_hard_wired(values, not_fitted):
-    """Every row that must act by wire does, and each of them has a contact. A type may name a row
-    whose equipment one of its sites leaves out: there it is in no wire.
+def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
+    """Every row that must act by wire is named and has a contact. A type may name a row whose
+    equipment one of its sites leaves out: there the row is in no wire.
     """
     path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"

@@ -1,19 +1,21 @@
-"""Reads the layers of a configuration (type > site > cabinet) and merges them, each only tighter
-than the one above.
+"""Reads the layers of a configuration (type > site > cabinet) and merges them. A later layer may
+only tighten a value.
 
-A layer is one TOML file; it names the layer above with `extends`. The result of a merge is a flat
-dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; what the keys mean is in
-schema.py. Everything a user can get wrong here becomes a ConfigError of one line: file, key, value,
-what is allowed, the nearest right key.
+A layer is one TOML file, which names the layer above with `extends`. The merge gives a flat
+dictionary `{("rack", "1", "rated_current_mA"): Entry(value, file)}`; schema.py explains the keys.
+Each mistake of a user becomes a ConfigError of one line: file, key, value, the allowed values, the
+nearest right key.
 """
 
 import difflib
 import os
 import re
 import tomllib
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from controller.config.refusal import MANY_DIGITS, ConfigError, dotted, not_allowed, refuse, shown
+from controller.config.spec import Entry, Spec
 from controller.config.value_checks import check_tighter, check_value, few
 from controller.core.parameters import RETIRED
 from controller.system.regular_file import link_opener
@@ -24,59 +26,27 @@ META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
-# Names are printed on paper, pages and a serial line: all of them show ASCII alike.
-TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # blanks alone say nothing
+# Paper, pages and a serial line print ASCII alike.
+TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
 NAME_WORDS = "a name for this layer, on one line of ASCII"
-FILE_BYTES_MAX = 262_144  # some ten times a cabinet of 16 racks with every key said
+FILE_BYTES_MAX = 262_144  # ten times a cabinet of 16 racks with every key
 DEPTH_MAX = 16  # tables within tables; a configuration has three
 
 
-class Entry(NamedTuple):
-    """A value, the file that said it, and the rank of that layer."""
-
-    value: object
-    file: str
-    rank: int = 0
-
-
 class Layer(NamedTuple):
-    """One file: its name as shown, its rank in LAYERS, its own name, its content without
-    META_KEYS.
-    """
+    """One file: its path, its rank in LAYERS, its own name, its content without META_KEYS."""
 
     file: str
     rank: int
     name: str
-    content: dict
+    content: dict[str, Any]
 
 
-class Spec(NamedTuple):
-    """What one key may hold. kind: int, bool, choice, text, named (a text that has to name a paper
-    or a person), list or derived; tighter: up, down, fixed, free or subset.
-
-    allowed: int (low, high); choice its options; text and named (regular expression, description);
-    list (length or 0, options); derived (from what it follows,): a parameter that no file may say.
-    The options of a list are of one type. unit: (how many of the file's are one, name) of an
-    integer whose key does not say it, else None.
-    """
-
-    kind: str
-    allowed: tuple
-    default: object = None
-    tighter: str = "fixed"
-    unit: tuple | None = None
-
-
-def derived(reason: str):
-    """Spec of a parameter that no file may hold."""
-    return Spec("derived", (reason,))
-
-
-def read_chain(path: str) -> list:
-    """Layers from `path` up along `extends`, the type first. Raises ConfigError."""
+def read_chain(path: str) -> list[Layer]:
+    """The layers from `path` up along `extends`, the type first. Raises ConfigError."""
     if not path:
         raise ConfigError("no file is named; allowed the path of a cabinet.toml")
-    chain = []
+    chain: list[Layer] = []
     seen = set()
     while path:
         if "\0" in path:
@@ -96,7 +66,7 @@ def read_chain(path: str) -> list:
     return chain[::-1]
 
 
-def _read(path):
+def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
     content = _parsed(path)
     schema = content.pop("schema", None)
@@ -121,7 +91,7 @@ def _read(path):
 
 
 def file_text(path: str, bytes_max: int, allowed: str) -> str:
-    """The text of a regular file. allowed: what one of at most bytes_max may hold, in words.
+    """The text of a regular file of at most bytes_max. allowed: its content, in words.
 
     Raises ConfigError, UnicodeDecodeError.
     """
@@ -132,29 +102,32 @@ def file_text(path: str, bytes_max: int, allowed: str) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > bytes_max:
         raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
-    return data.decode("utf-8-sig")  # some editors put a mark in front
+    return data.decode("utf-8-sig")  # some editors write a byte order mark first
 
 
-def _parsed(path):
-    """What one file holds, as tomllib says it. Raises ConfigError."""
+def _parsed(path: str) -> dict[str, Any]:
+    """The content of one file. Raises ConfigError."""
+    content: dict[str, Any] | None
     try:
         content = tomllib.loads(file_text(path, FILE_BYTES_MAX, "one layer of a cabinet"))
     except RecursionError:
         content = None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
-    except ValueError:  # of a decimal that is longer than Python reads
+    except ValueError:  # a decimal that is too long for Python
         raise ConfigError(f"{path}: is not usable TOML: {MANY_DIGITS}") from None
     if content is None or _is_deep(content):
         raise ConfigError(f"{path}: is not usable TOML: nested too deeply")
     return content
 
 
-def _is_deep(content):
-    """True where tables or lists lie in each other beyond DEPTH_MAX: a key with dots makes them
-    without recursion, a walk over them would not return.
+def _is_deep(content: dict[str, Any]) -> bool:
+    """True if tables or lists are nested beyond DEPTH_MAX.
+
+    A key with dots makes such tables without recursion. A recursive walk would then overflow.
     """
-    level, depth = [content], 0
+    level: list[Any] = [content]
+    depth = 0
     while level and depth <= DEPTH_MAX:
         inside = [
             each for one in level for each in (one.values() if isinstance(one, dict) else one)
@@ -163,14 +136,16 @@ def _is_deep(content):
     return bool(level)
 
 
-def _meta(path, content, key):
+def _meta(path: str, content: dict[str, Any], key: str) -> str:
     value = content.pop(key, "")
     if not isinstance(value, str):
         not_allowed(path, (key,), value, "a text")
     return value
 
 
-def leaves(content: dict, path: tuple = ()):
+def leaves(
+    content: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     """(path, value) of every value that is not a table, and (path, {}) of every empty table."""
     for key, value in content.items():
         if isinstance(value, dict) and value:
@@ -179,13 +154,15 @@ def leaves(content: dict, path: tuple = ()):
             yield (*path, key), value
 
 
-def merge(chain: list, spec_of, siblings_of) -> dict:
-    """Flat {path: Entry} of all layers.
-
-    spec_of(path) -> Spec or None (unknown); siblings_of(path) -> names that would be right in that
-    place.
+def merge(
+    chain: list[Layer],
+    spec_of: Callable[[tuple[str, ...]], Spec | None],
+    siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
+) -> dict[tuple[str, ...], Entry]:
+    """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed
+    names at the last place of a path.
     """
-    values = {}
+    values: dict[tuple[str, ...], Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
             spec = spec_of(path)
@@ -202,10 +179,10 @@ def merge(chain: list, spec_of, siblings_of) -> dict:
     return values
 
 
-def check_names(file: str, path: tuple, siblings_of) -> None:
-    """Refuse the first part of the path that is not a name of its place, and say what is near
-    it.
-    """
+def check_names(
+    file: str, path: tuple[str, ...], siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> None:
+    """Refuse the first part of the path that is not allowed there, with the nearest right name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
     for depth in range(1, len(path) + 1):

@@ -1,10 +1,12 @@
-"""The integer images both channels run on, from a checked configuration: parameters, stages, and
-what is armed.
+"""The integer images of both channels from the values of a configuration: parameters, stages, armed
+instances.
 """
 
 from array import array
+from typing import Any
 
 from controller.config import equipment, schema, thresholds
+from controller.config.cabinet_config import Config, StageWords
 from controller.config.refusal import refuse
 from controller.config.stage_states import (
     ARMED_STATES,
@@ -13,24 +15,28 @@ from controller.config.stage_states import (
     smoke_zones,
     stage_state,
 )
+from controller.config.topology import Topology
+from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.rows import records
 from drivers.profile_schema import INFO, TRIP
 from safety import matrix, parameters
 
-# What a BMS tells of each part of a rack, in words, for the features that compare the parts: of one
-# alone nothing is ever far from the others, and its reading of exactly 0 is that of the whole rack.
+# part of a rack: the fact of its BMS, and the reported values in words. Some features compare the
+# parts: a single part never differs from others, and its reading of 0 is that of the whole rack.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
 }
 COMPARED_MIN = 2
-OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control], in both images
+_STAGES: tuple[tuple, ...] = matrix.STAGES
+OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
+Budgets = dict[tuple[str, ...], int]  # of silence.silence_budgets
 
 
-def cabinet_parameters(values, topology, budgets: dict) -> dict:
+def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> dict[str, int]:
     """{name: integer} of CABINET_PARAMETERS."""
-    derived = fitted(topology)
+    derived: dict[str, Any] = dict(fitted(topology))
     derived |= {name: values.need("control", name) for name in OF_CONNECTION}
     return {
         row[0]: int(
@@ -42,8 +48,8 @@ def cabinet_parameters(values, topology, budgets: dict) -> dict:
     }
 
 
-def fitted(topology):
-    """{parameter of the cabinet: bool or count} that follow from the devices and [not_fitted]."""
+def fitted(topology: Topology) -> dict[str, int]:
+    """{parameter of the cabinet: bool or count} that follows from the devices and [not_fitted]."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     return {
@@ -71,13 +77,15 @@ def fitted(topology):
     }
 
 
-def _bits(topology, role, index):
-    """{parameter: mask} of what the bits of a PCS or BMS mean, by its profile."""
-    profile = topology.device(role, index).profile
+def _bits(topology: Topology, role: str, index: int) -> dict[str, int]:
+    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile."""
+    profile = topology.required(role, index).profile
     return {f"{role}_{meaning}_bits": profile.mask(meaning) for meaning in (TRIP, INFO)}
 
 
-def unit_parameters(values, topology, unit: int, budgets: dict) -> dict:
+def unit_parameters(
+    values: Values, topology: Topology, unit: int, budgets: Budgets
+) -> dict[str, int]:
     """{name: integer} of UNIT_PARAMETERS of unit `unit` (from 0)."""
     number, derived = str(unit + 1), _bits(topology, "pcs", unit)
     return {
@@ -90,12 +98,14 @@ def unit_parameters(values, topology, unit: int, budgets: dict) -> dict:
     }
 
 
-def rack_parameters(values, topology, rack: int, budgets: dict) -> dict:
+def rack_parameters(
+    values: Values, topology: Topology, rack: int, budgets: Budgets
+) -> dict[str, int]:
     """{name: integer} of RACK_PARAMETERS of rack `rack` (from 0)."""
     number = str(rack + 1)
-    derived = {"unit": topology.rack_units[rack], **rack_facts(topology)[rack]}
-    derived |= _bits(topology, "bms", rack)
-    _check_compared(values, number, derived)
+    facts = rack_facts(topology)[rack]
+    derived = {"unit": topology.rack_units[rack], **facts, **_bits(topology, "bms", rack)}
+    _check_compared(values, number, facts)
     return {
         row[0]: int(
             derived[row[0]]
@@ -106,19 +116,15 @@ def rack_parameters(values, topology, rack: int, budgets: dict) -> dict:
     }
 
 
-def _check_compared(values, number, told):
-    """Refuse a rack with fewer modules or cells than its armed rows need to compare them. told: of
+def _check_compared(values: Values, number: str, facts: dict[str, bool]) -> None:
+    """Refuse a rack with too few modules or cells for the rows that compare them. facts: of
     rack_facts.
     """
     for key, (fact, what) in COMPARED.items():
         entry = values.needed("rack", number, key)
-        if told[fact] and entry.value < COMPARED_MIN:
+        if facts[fact] and entry.value < COMPARED_MIN:
             rows = sorted(
-                {
-                    stage[matrix.S_ROW]
-                    for stage in matrix.STAGES
-                    if records.feature(stage).compares == key
-                }
+                {stage[matrix.S_ROW] for stage in _STAGES if records.feature(stage).compares == key}
             )
             refuse(
                 entry.file,
@@ -130,7 +136,7 @@ def _check_compared(values, number, told):
             )
 
 
-def control_parameters(values, topology) -> dict:
+def control_parameters(values: Values, topology: Topology) -> dict[str, int]:
     """{name: integer} of CONTROL_PARAMETERS."""
     derived = {"load_meter_fitted": topology.device("meter_load") is not None}
     return {
@@ -139,10 +145,10 @@ def control_parameters(values, topology) -> dict:
     }
 
 
-def stage_words(values, cabinet: dict, tick_ms: int) -> dict:
-    """{stage id: (set, clear, set ticks, clear ticks)}; cabinet: {name: integer}."""
+def stage_words(values: Values, cabinet: dict[str, int], tick_ms: int) -> dict[str, StageWords]:
+    """{stage id: its words}. cabinet: {name: integer}."""
     found = {}
-    for stage in matrix.STAGES:
+    for stage in _STAGES:
         name = stage[matrix.S_ID]
         level, clear, set_ms, clear_ms = [
             values.get("stage", name, key) for key in schema.STAGE[name]
@@ -150,39 +156,41 @@ def stage_words(values, cabinet: dict, tick_ms: int) -> dict:
         if name in thresholds.STAGE_SET_FROM:
             level = cabinet[thresholds.STAGE_SET_FROM[name]]
             clear = level * stage[matrix.S_CLEAR] // stage[matrix.S_SET]
-        found[name] = (
-            level,
-            clear,
-            parameters.ticks(set_ms, tick_ms),
-            parameters.ticks(clear_ms, tick_ms),
+        found[name] = StageWords(
+            level, clear, parameters.ticks(set_ms, tick_ms), parameters.ticks(clear_ms, tick_ms)
         )
     return found
 
 
-def longer_by_tick(config) -> list:
-    """[{stage, matrix_ms, here_ms}] of the debounces that are longer here than in the matrix, as
-    whole ticks.
+def longer_by_tick(config: Config) -> list[dict[str, Any]]:
+    """[{stage, matrix_ms, here_ms}] of the debounce times that whole ticks make longer than in the
+    matrix.
     """
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "stage": stage[matrix.S_ID],
             "matrix_ms": stage[matrix.S_SET_MS],
-            "here_ms": config.stage_words[stage[matrix.S_ID]][2] * config.tick_ms,
+            "here_ms": config.stage_words[stage[matrix.S_ID]].set_ticks * config.tick_ms,
         }
-        for stage in matrix.STAGES
+        for stage in _STAGES
     ]
     return [each for each in found if each["here_ms"] > each["matrix_ms"]]
 
 
 def safety_image(
-    topology, tick_ms: int, modules: int, cabinet: dict, units: tuple, racks: tuple, words_of: dict
-):
+    topology: Topology,
+    tick_ms: int,
+    modules: int,
+    cabinet: dict[str, int],
+    units: tuple[dict[str, int], ...],
+    racks: tuple[dict[str, int], ...],
+    words_of: dict[str, StageWords],
+) -> array:
     """array('i') in the layout of safety.parameters.ImageMap.
 
-    cabinet: {name: integer}; units, racks: sequences of the same; words_of: {stage id: its four
-    words}.
+    cabinet: {name: integer}; units, racks: such a dict for each. words_of: {stage id: its words}.
     """
-    words = [
+    words: list[int] = [
         parameters.IMAGE_SCHEMA,
         topology.units,
         topology.racks,
@@ -192,7 +200,7 @@ def safety_image(
     ]
     for table in (*units, *racks):
         words += table.values()
-    for stage in matrix.STAGES:
+    for stage in _STAGES:
         words += words_of[stage[matrix.S_ID]]
     words += [
         1 if stage_state(stage, topology, index)[0] in ARMED_STATES else 0

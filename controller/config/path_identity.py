@@ -1,5 +1,6 @@
-"""Identity of the path from the meters to the converters, as a configuration has it: a delay that
-was measured on another path says nothing about this one.
+"""Identity of the path from the meters to the converters of a configuration.
+
+A stored delay counts only for the path on which it was measured.
 """
 
 import zlib

@@ -1,8 +1,9 @@
-"""What the responder sheet needs of the place: the section [responder]. Nothing else reads it."""
+"""The section [responder]: the words of the place for the responder sheet alone."""
 
-from controller.config.layers import TEXT, Spec
+from controller.config.layers import TEXT
+from controller.config.spec import Spec
 
-# key: how the sheet calls it
+# key: its label on the sheet
 PLACES = {
     "call": "Who answers at all hours",
     "address": "Address",

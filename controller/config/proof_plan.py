@@ -1,55 +1,55 @@
-"""Which proof tests a cabinet has to have, and how long a reaction may take: those of the rows that
-are armed, and of the rows in hard wiring, as the header of its journal says them.
+"""The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
-The soonest that a reaction can be follows from the limit image, which that header has too:
-debounces and silences. Sensor, bus and write count as nothing there, because what is known of them
-is how long they take at most.
+A test belongs to an armed row or to a row in hard wiring. The header of the journal holds the plan.
+The earliest time follows from the limit image in the same header: debounce times and silences.
+Sensor, bus and write count as zero for it, because only their longest times are known.
 """
 
+from array import array
+
 from controller.config import bus_times, stage_states, time_chain, wired
+from controller.config.cabinet_config import Config
 from controller.rows import proof_intervals, records
 from controller.rows.shapes import AT_ONCE, BY_LEVEL, BY_LEVEL_S
 from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 
-# a cause just before a tick has stood for one when it is seen, and so has the age of a silence
+# a cause just before a tick, and the age of a silence, are one tick old when the kernel sees them
 SEEN_TICKS = 2
-# A silence counts from the last value, and that may be old when the wire is cut: a third of the
-# silence at most, as the shortest ones are three periods (sense.BUDGETS); half of it, so that an
-# answer on a full bus may be late besides.
+# A silence counts from the last value. That value is at most a third of the silence old when the
+# wire is cut, because the shortest silence is three periods (silence.BUDGETS). Half of the silence
+# leaves room for a late answer on a full bus.
 LEFT_OF_SILENCE = 2
 
 
-def plan(config) -> dict:
-    """{key of proof_intervals: days at most between two tests, 0 for at commissioning only} of all
-    there is to test.
+def plan(config: Config) -> dict[str, int]:
+    """{key of proof_intervals: most days between two tests, 0 for at commissioning only} of every
+    test.
     """
-    there = {proof_intervals.key_of(stage) for stage in _armed(config)} | set(_wired(config))
-    return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in there}
+    tested = {proof_intervals.key_of(stage) for stage in _armed(config)} | set(_wired(config))
+    return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in tested}
 
 
-def allowed_ms(config) -> dict:
-    """{key: the latest time, ms}: of its armed stages the longest, as one test proves them; by
-    wire, of the enable.
+def allowed_ms(config: Config) -> dict[str, int]:
+    """{key: the latest time, ms}. One test proves all armed stages of a key: the longest counts. A
+    row by wire has the time of the PCS enable.
     """
-    schedule, found = bus_times.schedule(config), {}
+    schedule = bus_times.schedule(config)
+    found: dict[str, int] = {}
     for stage in _armed(config):
-        key, latest_ms = (
-            proof_intervals.key_of(stage),
-            sum([part.time_ms for part in time_chain.chain(config, schedule, stage)]),
-        )
+        key = proof_intervals.key_of(stage)
+        latest_ms = sum([part.time_ms for part in time_chain.chain(config, schedule, stage)])
         found[key] = max(latest_ms, found.get(key, 0))
     return found | {key: wired.enable_ms(config, row) for key, row in _wired(config).items()}
 
 
-def soonest_ms(image) -> dict:
-    """{key: the soonest, ms}: of the armed instances in a limit image the quickest; nothing of a
-    row by wire.
-
-    Raises ValueError where the image is of another version.
+def soonest_ms(image: array) -> dict[str, int]:
+    """{key: the earliest time, ms}: the quickest armed instance of a limit image. Without rows by
+    wire. ValueError for an image of another version.
     """
-    kernel, found = Kernel(image), {}
+    kernel = Kernel(image)
+    found: dict[str, int] = {}
     for instance in range(kernel.evaluator.count):
         if image[kernel.evaluator.map.armed + instance]:
             key = proof_intervals.key_of(m.STAGES[kernel.evaluator.stage[instance]])
@@ -58,16 +58,16 @@ def soonest_ms(image) -> dict:
     return found
 
 
-def _instance_ms(kernel, instance):
+def _instance_ms(kernel: Kernel, instance: int) -> int:
     tick_ms, debounce = kernel.image[p.H_TICK_MS], kernel.evaluator.debounce[instance]
     # a tick, as in the time chain
-    waited_ms = max(1, debounce[D_SET_TICKS]) * tick_ms + _silent_ms(kernel, instance)
+    waited_ms: int = max(1, debounce[D_SET_TICKS]) * tick_ms + _silent_ms(kernel, instance)
     return max(0, waited_ms - SEEN_TICKS * tick_ms)
 
 
-def _silent_ms(kernel, instance):
-    """What is left of the silence, or of the loss, that an instance acts on when its cause comes; 0
-    where it is none.
+def _silent_ms(kernel: Kernel, instance: int) -> int:
+    """The least rest of the silence that an instance waits for when its cause comes; 0 for another
+    cause.
     """
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
@@ -79,22 +79,22 @@ def _silent_ms(kernel, instance):
             if stage[m.S_SCOPE] == m.UNIT
             else places.rack + (number - kernel.layout.units) * p.RACK_WORDS + p.R_BMS_WARN_MS
         )
-        return image[first + level - 1] // LEFT_OF_SILENCE
+        return int(image[first + level - 1]) // LEFT_OF_SILENCE
     if feature.silence == BY_LEVEL_S:
-        return level * 1000
+        return int(level * 1000)
     if feature.silence == BY_LEVEL:
-        return level // LEFT_OF_SILENCE
+        return int(level // LEFT_OF_SILENCE)
     if feature.silence in ("", AT_ONCE):
         return 0
-    return image[places.cabinet + p.cabinet_index(feature.silence)] // LEFT_OF_SILENCE
+    return int(image[places.cabinet + p.cabinet_index(feature.silence)]) // LEFT_OF_SILENCE
 
 
-def _wired(config):
+def _wired(config: Config) -> dict[str, int]:
     """{key: row} of the rows that are proven by wire."""
     return {f"{row}{proof_intervals.WIRED}": row for row in wired.rows(config)}
 
 
-def _armed(config):
+def _armed(config: Config) -> list[tuple]:
     stages = {
         stage[m.S_ID]: stage
         for stage, index in stage_states.instances(config.topology)

@@ -2,52 +2,50 @@
 
 import difflib
 import json
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
-PLAIN_BITS = 40  # a longer number is nobody's threshold
+PLAIN_BITS = 40  # no threshold is longer
 MANY_DIGITS = "a number with thousands of digits"
 
 
 class ConfigError(Exception):
-    """A configuration that is refused; its text is the one line to show, whatever keys and paths
-    are made of.
-    """
+    """A configuration is refused. The text is one printable line, whatever the file contains."""
 
-    def __init__(self, line: str):
+    def __init__(self, line: str) -> None:
         super().__init__(
             "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
         )
 
 
 class UnarmedError(ConfigError):
-    """Refused because a required row would not be armed. equipment: names that must be there or be
-    accepted.
-    """
+    """A required row would not be armed. equipment: fit each name, or accept that it is absent."""
 
-    def __init__(self, line: str, equipment: list | tuple):
+    def __init__(self, line: str, equipment: Sequence[str]) -> None:
         super().__init__(line)
         self.equipment = tuple(equipment)
 
 
-def shown(value) -> str:
-    """The value as TOML would write it, short, on one line and in ASCII."""
+def shown(value: Any) -> str:
+    """The value in the form of TOML, short, on one line and in ASCII."""
     try:
         text = json.dumps(value, default=str)
-    except ValueError:  # Python writes no decimal that long; in hexadecimal, TOML holds one
+    except ValueError:  # Python does not write so long a decimal; TOML can hold it in hexadecimal
         return MANY_DIGITS
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 
-def in_unit(value, unit: tuple | None) -> str:
-    """The value, an integer also as a person says it: 650 of (10, "degC") is "650 (65 degC)"."""
+def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
+    """The value; an integer also in its plain unit: 650 of (10, "degC") is "650 (65 degC)"."""
     if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
         return shown(value)
     divisor, word = unit
     return f"{value} {word}" if divisor == 1 else f"{value} ({value / divisor:g} {word})"
 
 
-def ranged(low: int, high: int, unit: tuple | None = None) -> str:
-    """A range of integers, likewise: "163..650 (16.3..65 degC)"."""
+def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
+    """A range of integers in the same form: "163..650 (16.3..65 degC)"."""
     if unit is None:
         return f"{low}..{high}"
     divisor, word = unit
@@ -58,23 +56,23 @@ def ranged(low: int, high: int, unit: tuple | None = None) -> str:
     )
 
 
-def dotted(path: tuple) -> str:
+def dotted(path: tuple[str, ...]) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
     return ".".join(path)
 
 
 def refuse(
     file: str,
-    path: tuple,
+    path: tuple[str, ...],
     problem: str,
     allowed: str = "",
-    candidates=(),
+    candidates: Collection[str] = (),
     word: str = "",
-    equipment: list | tuple = (),
-):
-    """Raise the one line. candidates: right names near which `word` may have been meant.
+    equipment: Sequence[str] = (),
+) -> NoReturn:
+    """Raise the line. It names the candidate nearest to `word`.
 
-    equipment: what is missing, if that alone is wrong.
+    equipment: the missing equipment, if nothing else is wrong.
     """
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
@@ -86,8 +84,13 @@ def refuse(
 
 
 def not_allowed(
-    file: str, path: tuple, value, allowed: str, candidates=(), unit: tuple | None = None
-):
-    """Raise the line for a wrong value; candidates: names it may have meant; unit: as in Spec."""
+    file: str,
+    path: tuple[str, ...],
+    value: Any,
+    allowed: str,
+    candidates: Collection[str] = (),
+    unit: tuple[int, str] | None = None,
+) -> NoReturn:
+    """Raise the line for a wrong value. candidates: the right names; unit: as in Spec."""
     word = value if isinstance(value, str) else ""
     refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)

@@ -1,15 +1,17 @@
-"""Which keys a configuration may hold, what each may be, and which way is tighter.
+"""The keys of a configuration, the allowed values of each, and the tighter direction.
 
-The numbers come from the tables beside the code that uses them (safety.parameters, safety.matrix,
-controller.core.parameters); this file adds the structure (buses, devices, equipment).
+The numbers come from the tables of the code that uses them (safety.parameters, safety.matrix,
+controller.core.parameters). This file adds the structure: buses, devices, equipment.
 """
 
 import functools
 import re
+from collections.abc import Iterable
 
 from controller.config.equipment import BREAKERS, EQUIPMENT
-from controller.config.layers import TEXT, Spec, derived
+from controller.config.layers import TEXT
 from controller.config.places import RESPONDER
+from controller.config.spec import Spec, derived
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
@@ -20,10 +22,10 @@ from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # what a hint has room for
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has no room for more
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
-# role of a device: families that can have it
+# role of a device: the families that fit
 ROLES = {
     "pcs": ("sunspec_pcs",),
     "bms": ("native_bms", "pylontech_bms"),
@@ -51,7 +53,7 @@ INPUT_NAMES = {
 }
 OUTPUT_NAMES = tuple([row[0] for row in signals.CABINET_OUTPUTS[: signals.NOTIFY_MAINTENANCE]])
 IO_BITS = 8
-# A BMS reports its limits every 100 ms; a slower set-point would skip some.
+# A BMS reports its limits every 100 ms; a slower set-point would skip some of them.
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
@@ -68,9 +70,7 @@ _ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
 
 BUS = {
     "kind": Spec("choice", ("can", "rtu")),
-    "interface": Spec(
-        "choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual"), None, "fixed"
-    ),
+    "interface": Spec("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
     "channel": Spec("text", _CHANNEL),
     "bitrate_bps": Spec("choice", BITRATES_BPS),
     "port": Spec("text", (_PORT, _PORT_TEXT)),
@@ -95,7 +95,8 @@ DEVICE = {
 }
 _DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
 
-# Facts about the equipment have no default: it would make a small cabinet that lacks a line large.
+# Facts about the equipment have no default, which would make a small cabinet with a missing line
+# large.
 FACTS = (
     "rated_W",
     "installer_charge_W_max",
@@ -108,7 +109,7 @@ FACTS = (
 )
 
 
-def _parameters(table, reasons):
+def _parameters(table: Iterable[tuple], reasons: dict[str, str]) -> dict[str, Spec]:
     specs = {}
     for name, unit, low, high, default, tighter in table:
         if name in reasons:
@@ -127,19 +128,19 @@ _OF_DEVICES = [
     if row[0].endswith(("_fitted", "_detectors", "_zones", "_W_max")) or row[0] == "gas_required"
 ]
 CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, _BY_DEVICES))
-# Whole ticks make a second, as rows 10b and 22 to 24 look back by seconds.
+# A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Spec("choice", TICKS_MS, 20)
-# C65 waits 30 s; no other number has a source. A quicker fuse ends the current, and so the wait.
+# 30 s of C65; no other number has a source. A quicker fuse ends the current, and so the wait.
 FUSE_WAIT_MS_MIN = 30_000
 CABINET["fuse_wait_ms"] = CABINET["fuse_wait_ms"]._replace(
     allowed=(FUSE_WAIT_MS_MIN, CABINET["fuse_wait_ms"].allowed[1])
 )
 CABINET["second_channel"] = Spec("choice", ("none", "fitted"), "none")
-_TOLD_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
+_REPORTED_BY = {"unit's PCS": parameters.UNIT_PARAMETERS, "rack's BMS": parameters.RACK_PARAMETERS}
 _OF_PROFILE = {
     row[0]: f"it follows from the profile of the {device}"
-    for device, table in _TOLD_BY.items()
+    for device, table in _REPORTED_BY.items()
     for row in table
     if row[0].endswith(("_reported", "_bits"))
 }
@@ -163,11 +164,11 @@ CONTROL = _parameters(CONTROL_PARAMETERS, {"load_meter_fitted": _BY_DEVICES})
 SOURCE = {"role": Spec("choice", SOURCE_ROLES)} | _parameters(SOURCE_PARAMETERS, {})
 
 
-def _named(words, tighter="fixed"):
+def _named(words: str, tighter: str = "fixed") -> Spec:
     return Spec("named", (TEXT, words), None, tighter)
 
 
-# What the hazard mitigation analysis and the listings say: facts that no default may stand in for.
+# Facts of the hazard mitigation analysis and the listings: no default may replace them.
 HMA = {
     "report": _named(
         "number and date of the hazard mitigation analysis, on one line of ASCII", "free"
@@ -176,7 +177,7 @@ HMA = {
     # NFPA 68 deflagration venting, NFPA 69 prevention (gas detection, fan, damper), or both (A28).
     "explosion_control": Spec("choice", ("68", "69", "both")),
     "gas_required_by": _named("the document that requires gas detection, on one line of ASCII"),
-    # Of this cell model's vent gas: 10 000 ppm = 1 % by volume, hydrogen alone has 40 000 (A33).
+    # Of this cell model's vent gas: 10 000 ppm = 1 % by volume; hydrogen has 40 000 (A33).
     "lfl_vol_ppm": Spec("int", (5000, 200_000), None, "down"),
     "lfl_source": _named("the UL 9540A cell report with lfl_vol_ppm, on one line of ASCII", "free"),
     "agent_hold_off_reason": _named(
@@ -192,18 +193,18 @@ HMA = {
     **{f"not_wired_{row}": _named(_ACCEPTED) for row in (2, 3, 36)},
 }
 
-# The wire to channel B, where one is fitted.
+# The wire to channel B.
 CHANNEL_B = {
     "port": Spec("text", (_PORT, _PORT_TEXT)),
     "baud_Bd": Spec("choice", BAUDS_BD, 115_200),
 }
-# Days between two proof tests of a row: shorter than proposed only.
+# Days between two proof tests of a row: a file may only shorten them.
 PROOF_TESTS = {
     key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")
     for key, each in INTERVALS.items()
 }
 
-# How heat gets from module to module, for the estimate of propagation.py alone; 0: no path.
+# Heat from module to module, for the estimate of propagation.py alone; 0: no path.
 NEIGHBOURS = {
     "cell_J_per_K": Spec("int", (10, 100_000), 5600),
     "module_mK_per_W": Spec("int", (0, 1_000_000), 1060),
@@ -222,7 +223,7 @@ _FLAT = {
     "not_fitted": {name: _named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
 # section -> (names of its tables or None for any, keys of each)
-_TABLES = {
+_TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Spec]]] = {
     "unit": (("all", *NUMBERS), UNIT),
     "rack": (("all", *NUMBERS), RACK),
     "bus": (None, BUS),
@@ -234,8 +235,8 @@ _TOP = {"optional_equipment": Spec("list", (0, tuple(EQUIPMENT)), [], "subset")}
 SECTIONS = (*_TOP, *_FLAT, *_TABLES, "stage")
 
 
-def _keys(path, chemistry=LFP):
-    """The keys of the table at `path` (all but the last part of a key's path), or {}."""
+def _keys(path: tuple[str, ...], chemistry: str = LFP) -> dict[str, Spec]:
+    """The keys of the table at `path` (a key's path without its last part), or {}."""
     if not path:
         return _TOP
     if len(path) == 1:
@@ -246,12 +247,12 @@ def _keys(path, chemistry=LFP):
     return keys if len(path) == 2 else {}
 
 
-def every_key() -> list:
-    """(key, Spec, Spec for NMC cells) of every key a file may hold, derived ones left out.
+def every_key() -> list[tuple[str, Spec, Spec]]:
+    """(key, Spec, Spec for NMC cells) of every key that a file may set.
 
-    N and NAME stand in a key for what is numbered or named.
+    N in a key means a number, NAME a name.
     """
-    tables = [
+    tables: list[tuple[str, dict[str, Spec]]] = [
         ("", _TOP),
         *[(section + ".", keys) for section, keys in _FLAT.items()],
         *[
@@ -260,26 +261,20 @@ def every_key() -> list:
         ],
         *[(f"stage.{name}.", keys) for name, keys in STAGE.items()],
     ]
-    found = [
-        (prefix + key, spec)
-        for prefix, keys in tables
-        for key, spec in keys.items()
-        if spec.kind != "derived"
-    ]
-    return [
-        (
-            key,
-            spec,
-            spec_of(tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split(".")), NMC),
-        )
-        for key, spec in found
-    ]
+    found = []
+    for key, spec in [
+        (prefix + key, spec) for prefix, keys in tables for key, spec in keys.items()
+    ]:
+        path = tuple(key.replace(".N.", ".1.").replace(".NAME.", ".name.").split("."))
+        if spec.kind != "derived":
+            found.append((key, spec, spec_of(path, NMC) or spec))
+    return found
 
 
-# a file's values are asked for a few times each; 16 racks have some 1500 keys
+# the checks ask for each value a few times; 16 racks have some 1500 keys
 @functools.lru_cache(maxsize=4096)
-def spec_of(path: tuple, chemistry: str = LFP):
-    """Spec of the key at `path`, a tuple, for cells of this chemistry; None if there is none."""
+def spec_of(path: tuple[str, ...], chemistry: str = LFP) -> Spec | None:
+    """Spec of the key at `path` for cells of this chemistry; None for an unknown key."""
     if names_at(path[:-1]) and all(
         path[depth] in names_at(path[: depth + 1]) for depth in range(len(path))
     ):
@@ -287,10 +282,8 @@ def spec_of(path: tuple, chemistry: str = LFP):
     return None
 
 
-def names_at(path: tuple) -> tuple:
-    """The names that may stand at the last place of `path`; a free name counts as right when it is
-    well formed.
-    """
+def names_at(path: tuple[str, ...]) -> tuple[str, ...]:
+    """The allowed names at the last place of `path`. A free name only has to be well formed."""
     if len(path) <= 1:
         return SECTIONS
     if len(path) == 2 and path[0] in _TABLES:

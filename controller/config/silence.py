@@ -1,17 +1,21 @@
 """Silence budgets that follow from the periods of the devices."""
 
-from controller.config import equipment, schema
+from controller.config import equipment
+from controller.config.devices import Device
 from controller.config.refusal import not_allowed
+from controller.config.spec import Entry
+from controller.config.topology import Topology
+from controller.config.values import Values
 
-# section, key, longest time in ms, in periods of the device, its roles
+# section, key, longest time in ms, least periods of the device, roles of the device
 BUDGETS = (
     ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # Not a silence: two reports of a BMS before its contactors count as not following.
+    # No silence: a contactor that does not follow counts after two reports of its BMS (row 39).
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
-    # Nor is this: so many reports of the same values, although the current has changed (row 54).
+    # No silence: the same values in five reports, although the current has changed (row 54).
     ("cabinet", "bms_still_ms", 10_000, 5, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),
@@ -22,53 +26,56 @@ BUDGETS = (
 )
 
 
-def period_ms(device) -> int:
-    """Longest time between two values of the device when it works."""
+def period_ms(device: Device) -> int:
+    """Longest time between two values of a device that works."""
     return max(device.profile.period_ms, device.profile.settings.get("control_period_ms", 0))
 
 
-def silence_budgets(values, topology) -> dict:
+def silence_budgets(values: Values, topology: Topology) -> dict[tuple[str, ...], int]:
     """{(section, number..., key): ms} of every row of BUDGETS. Raises ConfigError."""
-    found = {}
+    found: dict[tuple[str, ...], int] = {}
     for section, key, base_ms, periods, roles in BUDGETS:
         for device in topology.devices:
             if device.role in roles:
                 number = () if section == "cabinet" else (str(device.index + 1),)
-                path = (section, *number, key)
+                path: tuple[str, ...] = (section, *number, key)
                 budget_ms = _budget_ms(values, device, path, base_ms, periods)
                 found[path] = max(found.get(path, 0), budget_ms)
     return found
 
 
-def _budget_ms(values, device, path, base_ms, periods):
+def _budget_ms(
+    values: Values, device: Device, path: tuple[str, ...], base_ms: int, periods: int
+) -> int:
     low_ms = period_ms(device) * periods
-    high_ms = min(max(base_ms, low_ms), schema.spec_of(path).allowed[1])
+    high_ms: int = min(max(base_ms, low_ms), values.spec(path).allowed[1])
     if low_ms > high_ms:
         values.refuse(
             ("device", device.name, "profile"),
             f"its period of {period_ms(device)} ms is too long for its silence budget {path[-1]}",
             f"1..{high_ms // periods} ms",
         )
-    said, entry = said_of(values, path)
+    own_path, entry = entry_of(values, path)
     if entry is None:
         return high_ms
     if not low_ms <= entry.value <= high_ms:
         not_allowed(
             entry.file,
-            said,
+            own_path,
             entry.value,
             f"{low_ms}..{high_ms} (device.{device.name} has a period of {period_ms(device)} ms)",
         )
-    return entry.value
+    return int(entry.value)
 
 
-def said_of(values, path: tuple) -> tuple:
-    """(path, Entry) of a parameter where a file says it, else (path, None)."""
+def entry_of(values: Values, path: tuple[str, ...]) -> tuple[tuple[str, ...], Entry | None]:
+    """(path, Entry) of a parameter that a file sets, else (path, None)."""
     if len(path) == 2:
         return path, values.entries.get(path)
     section, number, key = path
-    own, common = path in values.entries, (section, "all", key) in values.entries
+    shared = section, "all", key
+    own, common = path in values.entries, shared in values.entries
     if not own and not common:
         return path, None
     entry = values.numbered(section, number, key)
-    return (path if own and values.entries[path] == entry else (section, "all", key)), entry
+    return (path if own and values.entries[path] == entry else shared), entry

@@ -1,10 +1,11 @@
-"""Who may send hints: the tables [source.NAME] of a configuration (their image:
-controller/core/hint_sources.py).
+"""Sources of hints: the tables [source.NAME] of a configuration. Their image:
+controller/core/hint_sources.py.
 """
 
 from dataclasses import dataclass
 
 from controller.config.refusal import refuse
+from controller.config.values import Values
 from controller.core import hint_codes
 from controller.core.hint_sources import CAP, NO_PRIORITY, QUANTITIES, SOURCES_MAX
 from controller.core.parameters import SOURCE_PARAMETERS
@@ -21,8 +22,8 @@ FALLBACK_KEYS = {
 class Source:
     """One source of hints. index: place among the sorted names, from 0; role: of hint_codes.ROLES.
 
-    priority: of its requests, 1 first, 0 if it may not send any; fallback: {quantity: W or None},
-    every quantity.
+    priority of its requests: 1 comes first, 0 for a source that sends no requests. fallback:
+    {quantity: W or None}, with every quantity.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Source:
     hints_per_s_max: int
     request_ramp_W_per_s: int
     energy_Wh_per_h_max: int
-    fallback: dict
+    fallback: dict[int, int | None]
 
     @property
     def rank(self) -> int:
@@ -41,8 +42,8 @@ class Source:
         return hint_codes.ROLES.index(self.role)
 
 
-def read(values) -> tuple:
-    """Tuple of Source, by index. Raises ConfigError."""
+def read(values: Values) -> tuple[Source, ...]:
+    """Every Source, by index. Raises ConfigError."""
     names = sorted(values.tables("source"))
     if len(names) > SOURCES_MAX:
         refuse(
@@ -56,27 +57,27 @@ def read(values) -> tuple:
     return found
 
 
-def _source(values, name, index):
+def _source(values: Values, name: str, index: int) -> Source:
     role = values.need("source", name, "role")
-    said = {row[0]: values.get("source", name, row[0]) for row in SOURCE_PARAMETERS}
+    settings = {row[0]: values.get("source", name, row[0]) for row in SOURCE_PARAMETERS}
     if role == hint_codes.ROLES[CAP]:
-        if said["priority"] is not None:
+        if settings["priority"] is not None:
             values.refuse(
                 ("source", name, "priority"),
                 'is not allowed: a source of role "cap" sends no requests',
             )
-        said["priority"] = NO_PRIORITY
+        settings["priority"] = NO_PRIORITY
     else:
         values.need("source", name, "priority")
     fallback = {
-        quantity: said.pop(FALLBACK_KEYS[quantity]) if quantity in FALLBACK_KEYS else None
+        quantity: settings.pop(FALLBACK_KEYS[quantity]) if quantity in FALLBACK_KEYS else None
         for quantity in QUANTITIES
     }
-    return Source(name=name, index=index, role=role, fallback=fallback, **said)
+    return Source(name=name, index=index, role=role, fallback=fallback, **settings)
 
 
-def _check_priorities(values, sources):
-    seen = {}
+def _check_priorities(values: Values, sources: tuple[Source, ...]) -> None:
+    seen: dict[int, Source] = {}
     for source in sources:
         other = seen.setdefault(source.priority, source)
         if source.priority != NO_PRIORITY and other is not source:

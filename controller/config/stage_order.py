@@ -1,28 +1,33 @@
-"""Thresholds of stages in order: a taper ends before its stage trips, a milder stage trips before
-a stronger one.
-"""
+"""Thresholds in order: a taper ends before its stage trips, and a milder stage trips first."""
 
 import functools
 import itertools
+from typing import NoReturn
 
 from controller.config import thresholds
 from controller.config.refusal import in_unit, not_allowed
-from controller.config.silence import said_of
+from controller.config.silence import entry_of
+from controller.config.values import Values
 from safety import matrix
 
+_STAGES: tuple[tuple, ...] = matrix.STAGES
 
-def refuse_number(values, section: str, number: int, key: str, table: dict, allowed: str):
-    """Refuse a parameter of unit or rack `number` in the file that holds it; table: its
+
+def refuse_number(
+    values: Values, section: str, number: int, key: str, table: dict[str, int], allowed: str
+) -> NoReturn:
+    """Refuse a parameter of unit or rack `number` in the file that sets it. table: all its
     parameters.
     """
-    path, entry = said_of(values, (section, str(number), key))
+    path, entry = entry_of(values, (section, str(number), key))
     not_allowed(entry.file if entry else values.last_file, path, table[key], allowed)
 
 
-def check_ends(values, number: int, table: dict) -> None:
-    """Charging must have ended where row 28 forbids it, discharging where row 31b does: beyond, the
-    taper ends nothing. Both may end at the very threshold, as the defaults do: no power flows there
-    that the row would have to stop.
+def check_ends(values: Values, number: int, table: dict[str, int]) -> None:
+    """The charge taper must end at row 28 or before, the discharge taper at row 31b or before.
+    Otherwise power still flows when the row trips.
+
+    A taper may end exactly at the threshold, as the defaults do: the power is then zero.
     """
     for stage, key, sign, side, other in (
         ("28", "charge_end_mV", 1, "at most", "at least"),
@@ -37,9 +42,9 @@ def check_ends(values, number: int, table: dict) -> None:
             refuse_number(values, "rack", number, key, table, allowed)
 
 
-def check_stages(values) -> None:
+def check_stages(values: Values) -> None:
     """A stage clears on the milder side of its set."""
-    for stage in matrix.STAGES:
+    for stage in _STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
         if name in thresholds.STAGE_SET_FROM:
             continue
@@ -53,10 +58,8 @@ def check_stages(values) -> None:
             not_allowed(values.file(*blamed), path, clear, allowed, unit=unit)
 
 
-def check_ladders(values) -> None:
-    """Stages on one feature stay in the order of the matrix: what stops may not come before what
-    warns.
-    """
+def check_ladders(values: Values) -> None:
+    """Stages on one feature stay in the order of the matrix: a warning comes before a stop."""
     entries = values.entries
     for low, high in ladders(values.chemistry):
         sense = low[matrix.S_SENSE]
@@ -73,13 +76,11 @@ def check_ladders(values) -> None:
 
 
 @functools.cache
-def ladders(chemistry: str) -> tuple:
-    """((stage, the next one that takes more), ...) of stages on the same feature whose thresholds
-    differ.
-    """
+def ladders(chemistry: str) -> tuple[tuple[tuple, tuple], ...]:
+    """Pairs of stages on the same feature, the milder stage first. Their thresholds differ."""
     places = (matrix.S_SCOPE, matrix.S_FEATURE, matrix.S_SENSE)
     found = []
-    for low, high in itertools.permutations(matrix.STAGES, 2):
+    for low, high in itertools.permutations(_STAGES, 2):
         if low[matrix.S_ID] in thresholds.STAGE_SET_FROM:
             continue
         if [low[place] for place in places] == [high[place] for place in places]:

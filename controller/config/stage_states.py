@@ -1,19 +1,23 @@
-"""Which stage instances are armed on a site, and why the others are not.
+"""States of the stage instances of a site: armed, or the reason why an instance is not armed.
 
-A stage instance is armed unless its signals are not there: what the rack's BMS keeps to itself (its
-own protection may do the stage's work, by_bms of its record; else somebody accepted that), or
-equipment that is not fitted and somebody accepted that. Row 46 stays armed where the fire panel has
-a supervised path: the panel's contact satisfies it as long as it is closed.
+A stage instance is armed unless one of its signals is missing. The rack's BMS may not report it:
+then the BMS's own protection replaces the stage (by_bms of its record), or a person accepted the
+loss. Or the equipment is not fitted, and a person accepted that. Row 46 stays armed if the fire
+panel has a supervised path: its closed contact satisfies the row.
 """
 
+from collections.abc import Iterable
+
+from controller.config.topology import Topology
 from controller.rows import records
+from controller.rows.shapes import Feature
 from safety import matrix, signals
 
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
-TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that somebody has to accept by name
-SECOND_CHANNEL = "second_channel"  # not fitted: the rows in hard wiring stand in for it
-# parameter of a rack: what is lacking where its BMS does not tell it
+TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
+SECOND_CHANNEL = "second_channel"  # if it is not fitted, rows in hard wiring replace it
+# parameter of a rack: the equipment that is missing if its BMS does not report the values
 LACKING = {
     "cells_reported": "bms_cells",
     "temperatures_reported": "bms_temperatures",
@@ -22,13 +26,13 @@ LACKING = {
 }
 
 
-def rack_facts(topology) -> list:
-    """Per rack {parameter: bool}: what its BMS tells, by its family."""
-    bms = [topology.device("bms", rack) for rack in range(topology.racks)]
+def rack_facts(topology: Topology) -> list[dict[str, bool]]:
+    """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its family."""
+    bms = [topology.required("bms", rack) for rack in range(topology.racks)]
     return [dict.fromkeys(LACKING, each.profile.family == "native_bms") for each in bms]
 
 
-def stage_state(stage: tuple, topology, rack: int = -1) -> tuple:
+def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
     """(state of a stage of the matrix, the equipment that it lacks or "").
 
     rack: of a rack's stage. cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
@@ -45,12 +49,14 @@ def stage_state(stage: tuple, topology, rack: int = -1) -> tuple:
         absent = _absent(each, stage, topology.not_fitted)
         if absent:
             return NOT_FITTED, absent
-        if each.bms and not any(_tells(facts, each.bms) for facts in rack_facts(topology)):
+        if each.bms and not any(_reports(facts, each.bms) for facts in rack_facts(topology)):
             return NOT_REPORTED, each.bms
     return ARMED, ""
 
 
-def _rack_state(stage, facts, not_fitted):
+def _rack_state(
+    stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]
+) -> tuple[int, str]:
     lacks = _unreported(stage, facts, not_fitted)
     if not lacks:
         return ARMED, ""
@@ -59,24 +65,24 @@ def _rack_state(stage, facts, not_fitted):
     return (BY_BMS, "") if records.STAGES[stage[matrix.S_ID]].by_bms else (NOT_REPORTED, lacks)
 
 
-def _unreported(stage, facts, not_fitted):
-    """Name of what the rack's BMS does not tell of that this stage looks at, or ""."""
-    # two of: vapour, gas, two signs of heat, two of cells
+def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
+    """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
+    # needs two signs out of: vapour, toxic gas, two of heat, two of cells
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
         return "" if signs > 1 else "bms_temperatures"
     lacks = records.feature(stage).bms
-    return "" if not lacks or _tells(facts, lacks) else lacks
+    return "" if not lacks or _reports(facts, lacks) else lacks
 
 
-def _tells(facts, lacking):
+def _reports(facts: dict[str, bool], lacking: str) -> bool:
     return any(facts[fact] for fact, name in LACKING.items() if name == lacking)
 
 
-def _noc_state(stage, topology):
-    """Row 46: a supervised contact of the fire panel satisfies it; power is reduced only if the
-    analysis asks.
+def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
+    """Row 46: a supervised contact of the fire panel satisfies the row. The row reduces power only
+    if the hazard analysis requires that.
     """
     if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
@@ -85,11 +91,11 @@ def _noc_state(stage, topology):
     return (ARMED if "supervised" in topology.not_fitted else BY_PANEL), ""
 
 
-def _absent(feature, stage, not_fitted):
+def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the others may be enough, but nobody has accepted a vote of fewer
+        if missing:  # the rest may be enough, but a vote of fewer is not accepted
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""
@@ -99,25 +105,23 @@ def _absent(feature, stage, not_fitted):
     return next((name for name in feature.equipment if name in not_fitted), "")
 
 
-def smoke_zones(not_fitted: dict) -> int:
-    """How many smoke zones there are."""
+def smoke_zones(not_fitted: dict[str, str]) -> int:
+    """Number of smoke zones."""
     return 0 if "smoke" in not_fitted else 1 if "smoke_2" in not_fitted else 2
 
 
-def accepted(topology, name: str) -> str:
-    """Who accepted that this equipment (or channel B) is not fitted, or "" where nobody
-    did.
-    """
+def accepted(topology: Topology, name: str) -> str:
+    """The acceptance that this equipment (or channel B) is not fitted, or ""."""
     if name == SECOND_CHANNEL:
         return topology.hma["hard_wired_accepted"] or ""
     return topology.not_fitted.get(name, "")
 
 
-def instances(topology) -> list:
+def instances(topology: Topology) -> list[tuple[tuple, int]]:
     """(stage, unit or rack or -1) of every stage instance, in the order of the image's armed
     words.
     """
-    places = {
+    places: dict[int, Iterable[int]] = {
         signals.CABINET: (-1,),
         signals.UNIT: range(topology.units),
         signals.RACK: range(topology.racks),
@@ -131,8 +135,8 @@ def instances(topology) -> list:
     ]
 
 
-def rows_in(topology, states: tuple) -> list:
-    """Rows of which a stage is in one of these states, in one place at least, sorted."""
+def rows_in(topology: Topology, states: tuple[int, ...]) -> list[int]:
+    """Rows with at least one stage instance in one of these states, sorted."""
     return sorted(
         {
             stage[matrix.S_ROW]
@@ -142,11 +146,11 @@ def rows_in(topology, states: tuple) -> list:
     )
 
 
-def rows_armed(topology):
-    """Rows of which a stage is armed, in one place at least, sorted."""
+def rows_armed(topology: Topology) -> list[int]:
+    """Rows with at least one armed stage instance, sorted."""
     return rows_in(topology, ARMED_STATES)
 
 
-def rows_not_fitted(topology) -> list:
-    """Rows of which a stage is not fitted, as the matrix of a site lists them, sorted."""
+def rows_not_fitted(topology: Topology) -> list[int]:
+    """Rows with a stage that is not fitted, as the matrix of a site lists them, sorted."""
     return rows_in(topology, (NOT_FITTED,))

@@ -1,40 +1,44 @@
-"""Tapers: limits on power that fall in a line before a stage trips, as the kernel has them
+"""Tapers: power limits that fall linearly before a stage trips. The kernel computes them
 (safety/tapers.py).
 
-No stage demands them and nothing has to trip: they always act, on every rack whose BMS reports
-their signal. Section 7 requires them in rows 18, 27 and 31. Chosen by the project: where those of
-27 and 31 begin, before the voltage of the row; row 25; the state of charge. 40a is the silence
-ladder.
+A taper needs no stage and no trip: it always acts, on every rack whose BMS reports its signal.
+Section 7 requires the tapers of rows 18, 27 and 31. The project chose the beginning of those of 27
+and 31 (before the voltage of the row), row 25 and the state of charge. 40a is the silence ladder.
 """
 
-from typing import NamedTuple
+from array import array
+from typing import Any, NamedTuple
 
 from controller.config import schema
+from controller.config.cabinet_config import Config
 from controller.rows import matrix_words
 from safety import matrix, parameters, tapers
 
 CHARGE, DISCHARGE = (0,), (1,)
 WAYS = ("charging", "discharging")
+Ends = tuple[int, int]  # (full power up to here, none from here)
 
 
 class Taper(NamedTuple):
-    """stage: in whose effects it is told, "" for none. ways: CHARGE, DISCHARGE or both. signal: in
-    the form of a feature, for its unit. ends: (full power up to here, none from here), two numbers
-    or two parameters of the rack; one number: the place in what tapers.temperature_tapers makes of
-    the limit image. told: parameter of the rack without which it does not act, "" for none.
+    """stage: the stage whose effects name the taper, "" for none. ways: CHARGE, DISCHARGE or both.
+    signal: in the form of a feature, for its unit. reported: parameter of a rack without which the
+    taper does not act, "" for none.
+
+    ends: (full power up to here, none from here), two numbers or two parameters of the rack. A
+    single number is a place in the result of tapers.temperature_tapers for the limit image.
     """
 
     stage: str
-    ways: tuple
+    ways: tuple[int, ...]
     signal: str
     what: str
-    ends: tuple
-    told: str
+    ends: tuple[int | str, ...]
+    reported: str
     basis: str
 
 
 _SOC = tapers.SOC_TAPER_PERMILLE
-_HOT, _COLD = (0,), (1,)  # place of the ends among those that follow from the limit image
+_HOT, _COLD = (0,), (1,)  # places in the result of tapers.temperature_tapers
 _WARM = ("temperature_ddegC_max", "hottest module")
 _FROST = ("temperature_ddegC_min", "coldest module")
 _EARLIER = "begins before the row's own voltage"
@@ -76,9 +80,9 @@ TAPERS = (
 )
 
 
-def facts(found=None) -> list:
-    """[{...}] of every taper that acts. found: Config of a site, or None for the defaults (with
-    those of NMC cells).
+def facts(found: Config | None = None) -> list[dict[str, Any]]:
+    """[{...}] of every taper that acts. found: the site, or None for the defaults with those of NMC
+    cells.
     """
     if found:
         moved = tapers.temperature_tapers(found.safety_image, found.image_map())
@@ -92,29 +96,27 @@ def facts(found=None) -> list:
     ]
 
 
-def words(fact: dict) -> str:
+def words(fact: dict[str, Any]) -> str:
     """ "charging tapers from 40 degC to none at 50 degC"."""
     return (
         f"{fact['power']} {'taper' if ' and ' in fact['power'] else 'tapers'} {range_words(fact)}"
     )
 
 
-def range_words(fact: dict) -> str:
-    """ "from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; racks that differ are joined by
-    "or".
-    """
+def range_words(fact: dict[str, Any]) -> str:
+    """ "from 3.5 V to none at 3.6 V [from 4.1 V to none at 4.2 V]"; "or" joins different racks."""
     nmc = f" [{_range(fact['signal'], fact['nmc'])}]" if "nmc" in fact else ""
     return " or ".join([_range(fact["signal"], ends) for ends in fact["ends"]]) + nmc
 
 
-def _range(signal, ends):
+def _range(signal: str, ends: Ends) -> str:
     full_at, none_at = [matrix_words.quantity(signal, end) for end in ends]
     return f"from {full_at} to none at {none_at}"
 
 
-def _fact(taper, ends, nmc=()):
-    """nmc: the ends for NMC cells, told where they differ."""
-    fact = {
+def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict[str, Any]:
+    """nmc: the ends for NMC cells, which the fact contains if they differ."""
+    fact: dict[str, Any] = {
         "stage": taper.stage,
         "power": " and ".join([WAYS[way] for way in taper.ways]),
         "signal": taper.signal,
@@ -125,34 +127,32 @@ def _fact(taper, ends, nmc=()):
     return fact | ({"nmc": nmc[0]} if nmc and nmc != ends else {})
 
 
-def _ends(taper, racks, moved):
-    """[(full, none)] of the racks on which it acts, each once, rising; racks: {parameter: integer}
-    of each.
+def _ends(taper: Taper, racks: tuple[dict[str, int], ...], moved: tuple) -> list[Ends]:
+    """[(full, none)] of the racks on which the taper acts, each once, rising. racks: {parameter:
+    integer} of each.
     """
-    acting = [table for table in racks if not taper.told or table[taper.told]]
+    acting = [table for table in racks if not taper.reported or table[taper.reported]]
     return sorted({_numbers(taper, table, moved) for table in acting})
 
 
-def _numbers(taper, table, moved):
-    """(full, none) of a rack. table: {parameter: integer} of it; moved: of
-    tapers.temperature_tapers.
-    """
+def _numbers(taper: Taper, table: dict[str, int], moved: tuple) -> Ends:
+    """(full, none) of a rack with these parameters. moved: of tapers.temperature_tapers."""
     if len(taper.ends) == 1:
-        return moved[taper.ways[0]][taper.ends[0]]
-    return tuple([table[end] if isinstance(end, str) else end for end in taper.ends])
+        full_at, none_at = moved[taper.ways[0]][taper.ends[0]]
+    else:
+        full_at, none_at = [table[end] if isinstance(end, str) else end for end in taper.ends]
+    return full_at, none_at
 
 
-def _default(taper, chemistry):
+def _default(taper: Taper, chemistry: str) -> list[Ends]:
     table = {name: spec.default for name, spec in schema.RACKS[chemistry].items()}
     return [_numbers(taper, table, tapers.temperature_tapers(*_default_image()))]
 
 
-def _default_image():
-    """The thresholds alone of a limit image of one unit and one rack, all at their defaults, and
-    its map.
-    """
+def _default_image() -> tuple[array, parameters.ImageMap]:
+    """(thresholds of a limit image of one unit and one rack, all at their defaults; its map)."""
     image_map = parameters.ImageMap(1, 1, matrix.STAGES_PER_SCOPE)
-    image = [0] * image_map.words
+    image = array("i", [0] * image_map.words)
     for place, stage in enumerate(matrix.STAGES):
-        image[image_map.stage + place * len(parameters.STAGE_WORDS)] = stage[matrix.S_SET]
+        image[image_map.stage + place * len(parameters.STAGE_WORDS)] = int(stage[matrix.S_SET])
     return image, image_map

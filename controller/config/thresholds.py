@@ -1,15 +1,14 @@
-"""Thresholds of the stages as keys of a configuration: the matrix, to the tighter side only."""
+"""Keys of the stages' thresholds: a file may only tighten the values of the matrix."""
 
-from controller.config.layers import Spec, derived
+from controller.config.spec import Spec, derived
 from controller.rows import matrix_words, records
 from safety import matrix
 
 LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
-# Stages whose threshold is a parameter of its own: said once, there; `clear` keeps its part of it.
+# Stages whose threshold is a parameter of [cabinet]; `clear` keeps its share of the threshold.
 STAGE_SET_FROM = {name: stage.set_from for name, stage in records.STAGES.items() if stage.set_from}
-# Features with a unit in which "tighter" means something, and how far a stage on them may be
-# tightened. The first mark that is part of the feature's name counts: low for what trips at or
-# above, high for at or below.
+# (part of a feature's name, low, high): how far a stage on the feature may be tightened. The first
+# part that fits counts: low for a stage that trips at or above its threshold, high for the others.
 _TIGHTEN_TO = (
     ("cell_voltage_mV", 2000, 4300),
     ("cell_voltage_drop_mV", 20, 250),
@@ -30,22 +29,23 @@ _TIGHTEN_TO = (
     ("insulation_ohm_per_V", 99, 10_000),
     ("suspicion_pct", 30, 100),
 )
-# 45 in a file means 4.5 degC. Where the file's unit is a part of the unit that persons think in,
-# less than a quarter of the matrix's value is refused: a tenth of anything up to 2.5 times that
-# value lies below.
+# 45 in a file means 4.5 degC, but a person may mean 45 degC. With such a unit less than a quarter
+# of the matrix's value is refused: a tenth of any number up to 2.5 times that value is below.
 _PART_MIN = 4
 _CLEAR_MS_MAX = 3_600_000
-_NMC_THRESHOLDS = {name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS}
+_NMC_THRESHOLDS: dict[str, tuple[int, int]] = {
+    name: (level, clear) for name, level, clear in matrix.NMC_THRESHOLDS
+}
 
 
-def levels(stage: tuple, chemistry: str) -> tuple:
+def levels(stage: tuple, chemistry: str) -> tuple[int, int]:
     """(set, clear) of a stage of the matrix for cells of this chemistry."""
     own = stage[matrix.S_SET], stage[matrix.S_CLEAR]
     return _NMC_THRESHOLDS.get(stage[matrix.S_ID], own) if chemistry == NMC else own
 
 
-def _threshold(stage, value):
-    """Spec of a stage's `set` or `clear`: from the matrix's value to the tighter side only."""
+def _threshold(stage: tuple, value: int) -> Spec:
+    """Spec of a stage's `set` or `clear`: the matrix's value or tighter."""
     feature = records.feature_name(stage)
     unit = next(
         (
@@ -55,16 +55,16 @@ def _threshold(stage, value):
         ),
         None,
     )
-    for mark, low, high in _TIGHTEN_TO:
-        if mark in feature and stage[matrix.S_SENSE] > 0:
-            part = -(-value // _PART_MIN) if unit[0] > 1 else low
+    for part_of_name, low, high in _TIGHTEN_TO:
+        if part_of_name in feature and stage[matrix.S_SENSE] > 0:
+            part = -(-value // _PART_MIN) if unit and unit[0] > 1 else low
             return Spec("int", (min(max(low, part), value), value), value, "down", unit)
-        if mark in feature:
+        if part_of_name in feature:
             return Spec("int", (value, max(high, value)), value, "up", unit)
     return Spec("int", (value, value), value, "fixed", unit)
 
 
-def _stage(stage, chemistry):
+def _stage(stage: tuple, chemistry: str) -> dict[str, Spec]:
     level, clear = levels(stage, chemistry)
     specs = {
         "set": _threshold(stage, level),
@@ -81,7 +81,7 @@ def _stage(stage, chemistry):
     return specs
 
 
-STAGES = {
-    chemistry: {stage[matrix.S_ID]: _stage(stage, chemistry) for stage in matrix.STAGES}
+STAGES: dict[str, dict[str, dict[str, Spec]]] = {
+    chemistry: {str(stage[matrix.S_ID]): _stage(stage, chemistry) for stage in matrix.STAGES}
     for chemistry in (LFP, NMC)
 }

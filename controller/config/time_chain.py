@@ -1,22 +1,24 @@
-"""How long a stage may take on this site: sensor, bus, debounce, tick, actuation; each computed or
-assumed.
+"""The longest time of a stage on this site: sensor, bus, debounce, tick, actuation.
 
-Computed parts come from the configuration (periods, the worst case on each bus, debounces). Assumed
-ones stand here with their reason until somebody measures them on the real equipment, which is what
-the commissioning checklist is for.
+Computed parts come from the configuration: periods, the worst case on each bus, debounce times.
+Assumed parts are listed here with their reason. The commissioning checklist asks for measurements
+on the real equipment.
 """
 
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from controller.config import bus_times, schema
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device
 from controller.rows import records
-from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S
+from controller.rows.shapes import BY_LEVEL, BY_LEVEL_S, Feature
 from controller.system import program_memory
 from safety import frame, matrix as m, parameters as p, peer
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
 
-# (what, ms, why): everything that is assumed.
+# (what, ms, reason) of every assumed part.
 ASSUMED = (
     ("contact", 10, "relay or switch"),
     ("combustible gas", 20_000, "detector to 90 % of a step"),
@@ -49,29 +51,28 @@ WAITS = {
     m.DC_OPEN: ("cabinet", "open_after_stop_ms"),
     m.DC_OPEN_AT_ZERO: ("cabinet", "open_at_zero_ms_max"),
 }
-LINK_BAUD_BD = 115_200  # where the site says nothing of a link
-# of the limit image, of the clocks: a change just behind the scan is found by the next one
+LINK_BAUD_BD = 115_200  # of a site without channel B
+# of the limit image and of the clocks: the next scan finds a change just behind the scan
 SCANS = 2
-# Of what is computed once a second by safety/gas.py and heating.py: what is reached just behind a
-# second is found by the next one. Row 53's sum is made with every frame, but of row 22's sign: a
-# value waits a frame for its second or for the sum, never both. Row 24's fall is made with every
-# frame too, and one of three remembered seconds is always 2 to 3 s old.
+# safety/gas.py and heating.py compute some features once a second: the next second finds a change
+# just behind this one. Row 53 adds its signs with every frame, and row 22's sign comes once a
+# second: a value waits for its second or for the sum, never for both. Row 24 compares every frame
+# with three remembered seconds, and one of them is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
 class Part(NamedTuple):
-    """One part of a chain: what, how long, True if it is assumed."""
+    """One part of a chain: its name, its time, True if the time is assumed."""
 
     what: str
     time_ms: int
     is_assumed: bool
 
 
-def chain(config, schedule: dict, stage: tuple) -> list:
-    """[Part] from the cause to what the stage ends in: power at zero, or the outputs where it takes
-    no power.
+def chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
+    """[Part] from the cause to zero power, or to the outputs of a stage that does not stop power.
 
-    schedule: of bus_times.schedule(config). The longest of all instances.
+    The longest chain of all instances. schedule: of bus_times.schedule(config).
     """
     demand = stage[m.S_DEMAND]
     wanted = [name for index, name in OUTPUTS if demand[index]]
@@ -88,12 +89,11 @@ def chain(config, schedule: dict, stage: tuple) -> list:
     return found
 
 
-def held_chain(config, schedule: dict, stage: tuple) -> list:
+def held_chain(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
     """[Part] from the cause to the last effect that waits by the table of conflicts (the fan for
-    the agent); [] where none does. Power does not wait, so this is beside `chain` and never part of
-    it.
+    the agent), or []. Power does not wait, so `chain` has no part of this.
 
-    By the time of the write the permit has long gone or stays: the slower of the two is taken.
+    At the time of the write the permit is gone or stays: the slower case counts.
     """
     waits_ms = {name: hold_off_ms(config, stage, index) for index, name in OUTPUTS}
     held = tuple([name for name, wait_ms in waits_ms.items() if wait_ms])
@@ -106,26 +106,26 @@ def held_chain(config, schedule: dict, stage: tuple) -> list:
     ]
 
 
-def _write(config, schedule, outputs, keeps_enable):
+def _write(
+    config: Config, schedule: bus_times.Schedule, outputs: Collection[str], keeps_enable: bool
+) -> list[Part]:
     """[Part] from the decision to the contact of the relay."""
     write = Part("I/O write", write_ms(config, schedule, outputs, keeps_enable), False)
     return [write, Part("I/O module, relay", RELAY_MS, True)]
 
 
-def hold_off_ms(config, stage: tuple, demand_index: int) -> int:
-    """How long this demand of a stage waits by the table of conflicts, in whole ticks; 0 for all
-    others.
-    """
+def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
+    """The wait of this demand of a stage by the table of conflicts, in whole ticks, or 0."""
     waits_ms = [
-        config.cabinet[key]
+        config.cabinet[str(key)]
         for yields, row, key, _ in m.CONFLICTS
         if (yields, row) == (demand_index, stage[m.S_ROW])
     ]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
 
 
-def decision(config, schedule: dict, stage: tuple) -> list:
-    """[Part] from the cause to the tick that decides: the first ones of `chain`."""
+def decision(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
+    """[Part] from the cause to the tick that decides: the beginning of `chain`."""
     looks = [
         Part(what, SECOND_MS, False)
         for what, each in zip(("once a second", "gate"), records.features(stage))
@@ -139,17 +139,16 @@ def decision(config, schedule: dict, stage: tuple) -> list:
     ]
 
 
-def opening_ms(config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors, None where they do not open or
-    wait for zero.
+def opening_ms(config: Config, stage: tuple) -> int | None:
+    """Longest time from the drop of the outputs to open contactors. None if they do not open or
+    wait for zero current without a limit.
     """
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait[1]] + OPENING_MS
 
 
-def opened_ms(config, schedule: dict, stage: tuple) -> int | None:
-    """Longest time from the cause to open contactors, None where they do not open or wait for zero
-    current.
+def opened_ms(config: Config, schedule: bus_times.Schedule, stage: tuple) -> int | None:
+    """Longest time from the cause to open contactors, None as in opening_ms.
 
     A row that ramps waits from the beginning of the ramp.
     """
@@ -160,13 +159,13 @@ def opened_ms(config, schedule: dict, stage: tuple) -> int | None:
     return decided_ms + write_ms(config, schedule, ("contactor_supply_ok",)) + RELAY_MS + wait_ms
 
 
-def _debounce_ms(config, stage):
-    """At least a tick: a cause waits up to one to be seen."""
-    ticks = config.stage_words[stage[m.S_ID]][2]
+def _debounce_ms(config: Config, stage: tuple) -> int:
+    """At least a tick: the next tick sees the cause."""
+    ticks = config.stage_words[stage[m.S_ID]].set_ticks
     return max(1, ticks) * config.tick_ms
 
 
-def _source(config, schedule, stage):
+def _source(config: Config, schedule: bus_times.Schedule, stage: tuple) -> list[Part]:
     name, feature = records.feature_name(stage), records.feature(stage)
     if name == "peer_code":
         return [Part("link", _link_ms(config), False)]
@@ -182,14 +181,14 @@ def _source(config, schedule, stage):
     return parts
 
 
-def _read(config, schedule, feature):
-    """[Part] of sensor and bus, [] of what no device reads. The fire panel's supervised contact may
-    be missing.
+def _read(config: Config, schedule: bus_times.Schedule, feature: Feature) -> list[Part]:
+    """[Part] of sensor and bus, [] of a feature that no device reads. The fire panel's supervised
+    contact may be missing.
     """
     if feature.contacts:
         bus_ms = _contacts_ms(config, schedule, feature.contacts)
-        sensor = Part("contact", 0 if feature.silence and not bus_ms else CONTACT_MS, True)
-        return [sensor, Part("bus", bus_ms, False)]
+        contact_ms = 0 if feature.silence and not bus_ms else CONTACT_MS
+        return [Part("contact", contact_ms, True), Part("bus", bus_ms, False)]
     if not feature.roles:
         return []
     times_ms = [
@@ -201,8 +200,8 @@ def _read(config, schedule, feature):
     return [*sensor, Part("bus", max([0, *times_ms]), False)]
 
 
-def _self_test_ms(config, name):
-    """A round of the slowest test: a function of the program each tick, a block of memory each
+def _self_test_ms(config: Config, name: str) -> int:
+    """One round of the slowest test: a function of the program each tick, a block of memory each
     second, two clocks.
     """
     second_ms = program_memory.SECOND_US // 1000
@@ -214,23 +213,23 @@ def _self_test_ms(config, name):
     return max(program_ms, memory_ms, SCANS * program_memory.CLOCK_WINDOW_US // 1000)
 
 
-def _link_ms(config):
-    """The slowest of what channel B can say: an input at which the channels differ; then a step and
-    a frame of it.
+def _link_ms(config: Config) -> int:
+    """The slowest message of channel B: the channels differ at an input. A step and a frame of
+    channel B follow.
     """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
 
 def frame_ms(baud_Bd: int) -> int:
-    """How long a frame of channel B is under way on its line, rounded up."""
+    """Time of a frame of channel B on its line, rounded up."""
     return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
-def _silence_ms(config, stage):
-    """The silence that is itself the cause; 0 for what the kernel knows by itself."""
+def _silence_ms(config: Config, stage: tuple) -> int:
+    """The silence that is the cause; 0 for a cause inside the kernel."""
     feature = records.feature(stage)
-    level = config.stage_words[stage[m.S_ID]][0]
+    level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:
         tables = config.rack_tables if stage[m.S_SCOPE] == m.RACK else config.unit_tables
         return max([table[feature.ladder[stage[m.S_SET] - 1]] for table in tables])
@@ -240,14 +239,14 @@ def _silence_ms(config, stage):
     return by_level_ms.get(feature.silence) or config.cabinet.get(feature.silence, 0)
 
 
-def _contacts_ms(config, schedule, names):
-    """Longest time until an input that moved is read: one period and the worst case of its read."""
+def _contacts_ms(config: Config, schedule: bus_times.Schedule, names: Iterable[str]) -> int:
+    """Longest time until a changed input is read: one period and the worst case of its read."""
     places = [config.topology.mapped(name) for name in names]
     return max([0, *[_device_ms(schedule, place[0], "read inputs") for place in places if place]])
 
 
-def _device_ms(schedule, device, what=""):
-    """Period and worst case of a device's slowest read (or of the one called `what`)."""
+def _device_ms(schedule: bus_times.Schedule, device: Device, what: str = "") -> int:
+    """Period and worst case of a device's slowest read, or of its read `what`."""
     exchanges = schedule[device.bus]
     own = [
         one
@@ -258,12 +257,16 @@ def _device_ms(schedule, device, what=""):
     return max([-(-(one.period_us + bus_times.response_us(one, exchanges)) // 1000) for one in own])
 
 
-def write_ms(config, schedule: dict, outputs, keeps_enable: bool = False) -> int:
-    """From the tick that decides to the last byte of the slowest write that carries one of these
-    outputs.
+def write_ms(
+    config: Config,
+    schedule: bus_times.Schedule,
+    outputs: Collection[str],
+    keeps_enable: bool = False,
+) -> int:
+    """From the tick that decides to the last byte of the slowest write with one of these outputs.
 
-    keeps_enable: the PCS enable stays; its module is then only written in the tick after the
-    supply's was refreshed.
+    keeps_enable: the PCS enable stays. Its module is then written one tick after the refresh of the
+    module with the contactor supply.
     """
     times_us = [0]
     for device in config.devices:

@@ -1,13 +1,18 @@
-"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, resolved and without
-gaps. cross_checks.py checks times, loads of buses and silence budgets.
+"""Racks -> DC bus -> PCS, and the buses: the structure of a configuration, complete.
+
+bus_times.py checks the load of the buses, silence.py the silence budgets.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from controller.config import device_checks, devices as device_tables, hma, schema
 from controller.config.acceptance_text import lacks_of_acceptance
+from controller.config.devices import Device
 from controller.config.refusal import not_allowed, shown
+from controller.config.values import Values
 
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
@@ -35,39 +40,43 @@ class Bus:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """units, racks: counts; rack_units: unit of each rack from 0; dc_buses: name of each unit's DC
+    """units, racks: counts. rack_units: unit of each rack from 0. dc_buses: name of each unit's DC
     bus.
 
-    not_fitted: {equipment: who accepted that, "" for nobody}; hma: {key of [hma]: value};
-    second_channel: True where there is one; channel_b: the Bus that leads to it, or None.
+    not_fitted: {equipment: acceptance, "" without one}. hma: {key of [hma]: value}. second_channel:
+    True if channel B is fitted. channel_b: the Bus to channel B, or None.
     """
 
     units: int
     racks: int
-    rack_units: tuple
-    dc_buses: tuple
-    buses: tuple
-    devices: tuple
-    not_fitted: dict
-    hma: dict
+    rack_units: tuple[int, ...]
+    dc_buses: tuple[str, ...]
+    buses: tuple[Bus, ...]
+    devices: tuple[Device, ...]
+    not_fitted: dict[str, str]
+    hma: dict[str, Any]
     second_channel: bool
-    channel_b: object
+    channel_b: Bus | None
 
-    def device(self, role: str, index: int = -1):
+    def device(self, role: str, index: int = -1) -> Device | None:
         """The device with this role (and unit or rack), or None."""
         place = (role, index)
         return next((each for each in self.devices if (each.role, each.index) == place), None)
 
-    def on_bus(self, name: str) -> list:
+    def required(self, role: str, index: int = -1) -> Device:
+        """The device with this role. device_checks.py has refused a file without it."""
+        return next(each for each in self.devices if (each.role, each.index) == (role, index))
+
+    def on_bus(self, name: str) -> list[Device]:
         """Devices on the bus `name`."""
         return [device for device in self.devices if device.bus == name]
 
-    def mapped(self, signal: str):
+    def mapped(self, signal: str) -> tuple[Device, int] | None:
         """(device, bit) of an input signal, or None."""
         wired = [device for device in self.devices if signal in device.inputs]
         return (wired[0], wired[0].inputs.index(signal)) if wired else None
 
-    def driven(self, output: str):
+    def driven(self, output: str) -> Device | None:
         """The device that has this output, inverted or not, or None."""
         return next(
             (device for device in self.devices if {output, f"!{output}"} & set(device.outputs)),
@@ -75,11 +84,10 @@ class Topology:
         )
 
 
-def build(values, missing: tuple = ()):
+def build(values: Values, missing: Sequence[str] = ()) -> Topology:
     """Topology of the merged values. Raises ConfigError.
 
-    missing: equipment that counts as not fitted although nobody accepted that, for a report about
-    such a file.
+    missing: equipment that counts as not fitted without an acceptance, for a report about the file.
     """
     units, racks = values.numbers("unit"), values.numbers("rack")
     dc_buses = _dc_buses(values, units)
@@ -109,8 +117,8 @@ def build(values, missing: tuple = ()):
     return topology
 
 
-def _channel_b(values, is_fitted):
-    """The Bus to channel B, or None; keys of one that is not fitted are refused."""
+def _channel_b(values: Values, is_fitted: bool) -> Bus | None:
+    """The Bus to channel B, or None. Without channel B its keys are refused."""
     if is_fitted:
         port, baud_Bd = values.need("channel_b", "port"), values.get("channel_b", "baud_Bd")
         return Bus("channel_b", "channel", port=port, baud_Bd=baud_Bd)
@@ -124,9 +132,9 @@ def _channel_b(values, is_fitted):
     return None
 
 
-def _dc_buses(values, units):
+def _dc_buses(values: Values, units: int) -> tuple[str, ...]:
     """Name of each unit's DC bus."""
-    names = []
+    names: list[str] = []
     for unit in range(1, units + 1):
         path = ("unit", str(unit), "dc_bus")
         entry = values.needed(*path)
@@ -136,8 +144,8 @@ def _dc_buses(values, units):
     return tuple(names)
 
 
-def _rack_units(values, racks, dc_buses):
-    """Unit of each rack; refuses a unit without one."""
+def _rack_units(values: Values, racks: int, dc_buses: tuple[str, ...]) -> tuple[int, ...]:
+    """Unit of each rack. Refuses a unit without a rack."""
     found = []
     for rack in range(1, racks + 1):
         path = ("rack", str(rack), "dc_bus")
@@ -152,8 +160,8 @@ def _rack_units(values, racks, dc_buses):
     return tuple(found)
 
 
-def _not_fitted(values):
-    """{equipment: who accepted that it is not fitted}."""
+def _not_fitted(values: Values) -> dict[str, str]:
+    """{equipment: acceptance that it is not fitted}."""
     optional = values.get("optional_equipment")
     accepted = {name: values.get("not_fitted", name) for name in schema.EQUIPMENT}
     accepted = {name: who for name, who in accepted.items() if who is not None}
@@ -170,14 +178,14 @@ def _not_fitted(values):
     return accepted
 
 
-def _bus_names(values, fitted):
-    """All buses but those whose devices are all not fitted."""
+def _bus_names(values: Values, fitted: list[str]) -> list[str]:
+    """The buses, without those whose devices are all not fitted."""
     bus_of = {name: values.get("device", name, "bus") for name in values.tables("device")}
     used = {bus_of[name] for name in fitted}
     return [name for name in values.tables("bus") if name in used or name not in bus_of.values()]
 
 
-def _bus(values, name):
+def _bus(values: Values, name: str) -> Bus:
     kind = values.need("bus", name, "kind")
     own = {key: values.need("bus", name, key) for key in schema.BUS_KEYS[kind]}
     for key in (*schema.BUS_KEYS["can"], *schema.BUS_KEYS["rtu"]):
@@ -186,11 +194,15 @@ def _bus(values, name):
     return Bus(name, kind, **own, characters=values.get("bus", name, "characters"))
 
 
-def _check_wires(values, buses, channel_b):
-    """Two buses on one wire would be two masters; channel B would talk among them."""
-    seen = {}
-    wires = [(bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses]
-    for bus, key in [*wires, *[(channel_b, ("channel_b", "port"))] * (channel_b is not None)]:
+def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) -> None:
+    """Each bus and channel B need a wire of their own: two masters on one wire would collide."""
+    seen: dict[str, Bus] = {}
+    wires: list[tuple[Bus, tuple[str, ...]]] = [
+        (bus, ("bus", bus.name, "port" if bus.port else "channel")) for bus in buses
+    ]
+    if channel_b is not None:
+        wires.append((channel_b, ("channel_b", "port")))
+    for bus, key in wires:
         other = seen.setdefault(_wire(bus), bus)
         if other is not bus:
             values.not_allowed(
@@ -198,10 +210,10 @@ def _check_wires(values, buses, channel_b):
             )
 
 
-def _wire(bus):
-    """The wire of a bus, however its path is spelt; "//" in front means "/".
+def _wire(bus: Bus) -> str:
+    """The wire of a bus, in one spelling of its path; "//" in front means "/".
 
-    Links are not followed: only the box knows where they lead, and a file is checked anywhere.
+    Links are not followed: only the box has them, and a file may be checked elsewhere.
     """
     path = bus.port or bus.channel
     if path.startswith("/"):

@@ -1,20 +1,23 @@
-"""How long a change of the load takes until the battery answers it, part by part, and the
-parameters of load tracking that follow from that. Times in us, of parameters in ms.
+"""The delay from a change of the load to the battery's power, part by part, and the parameters of
+load tracking that follow from it. Times in us, parameters in ms.
 
-Computed from meter, buses, tick and converter of a configuration. A start of the cabinet measures
-the same delay; between the bounds given here the measured value is believed.
+The delay follows from meter, buses, tick and converter of a configuration. A start of the cabinet
+measures the same delay. Load tracking accepts a measured value between the bounds.
 """
 
 import dataclasses
 from array import array
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from controller.config import bus_times, families, schema
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device
+from controller.config.values import Values
 
 TICK_TYPICAL_US = 1000  # from the freeze to the bytes of the set-point, in a cabinet of three racks
-# Power ramps, so a larger step takes longer. A step of a fifth of the rating counts as typical.
+# Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
-ROOM_PERMILLE = 200  # beyond least and most a measured delay is still believed
+ROOM_PERMILLE = 200  # tolerance beyond least and most for a measured delay
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
@@ -31,15 +34,15 @@ class PathPart(NamedTuple):
     basis: str
 
 
-def source(config):
-    """The device that load tracking follows: the load meter, or the grid meter where there is no
-    load meter.
+def source(config: Config) -> Device:
+    """The device that load tracking follows: the load meter, or the grid meter without a load
+    meter.
     """
     topology = config.topology
-    return topology.device("meter_load") or topology.device("meter_grid")
+    return topology.device("meter_load") or topology.required("meter_grid")
 
 
-def path_delay(config, every: dict | None = None) -> list:
+def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
     """[PathPart] from a change of the load to the battery's power, of the slowest converter.
 
     The part HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the
@@ -55,24 +58,26 @@ def path_delay(config, every: dict | None = None) -> list:
     ]
 
 
-def totals_us(parts: list) -> tuple:
-    """(least, typical, most) of [PathPart] together."""
-    return tuple([sum([part[column] for part in parts]) for column in (1, 2, 3)])
+def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
+    """Sums of the parts: (least, typical, most)."""
+    return (
+        sum([part.least_us for part in parts]),
+        sum([part.typical_us for part in parts]),
+        sum([part.most_us for part in parts]),
+    )
 
 
-def sample_ms(meter) -> int:
-    """How often a meter has a new value for the controller."""
-    return max(meter.profile.settings["refresh_ms"], meter.profile.period_ms)
+def sample_ms(meter: Device) -> int:
+    """Time between two new values of a meter."""
+    return max(int(meter.profile.settings["refresh_ms"]), meter.profile.period_ms)
 
 
-def _meter_path(config, every, meter):
+def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> list[PathPart]:
     return [*_meter(meter), _read(config, every, meter)]
 
 
-def _difference_ms(config, every):
-    """How much longer a value of the load meter takes than one of the grid meter, which the
-    measured delay goes through.
-    """
+def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
+    """The load meter's path less the grid meter's path, which the measured delay goes through."""
     load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
     if load is None or grid is None:
         return 0
@@ -82,17 +87,17 @@ def _difference_ms(config, every):
     return round((of_load_us - of_grid_us) / 1000)
 
 
-def _meter(meter):
-    stands_us, refresh_us = sample_ms(meter) * 1000, meter.profile.settings["refresh_ms"] * 1000
+def _meter(meter: Device) -> list[PathPart]:
+    held_us, refresh_us = sample_ms(meter) * 1000, meter.profile.settings["refresh_ms"] * 1000
     half_us = refresh_us // 2
     window = f"middle of the window of {meter.name}, {refresh_us / 1000:g} ms"
     return [
         PathPart(
             HOLD,
             0,
-            stands_us // 2,
-            stands_us,
-            f"a value stands {stands_us / 1000:g} ms until the next",
+            held_us // 2,
+            held_us,
+            f"a value holds for {held_us / 1000:g} ms until the next",
         ),
         PathPart("meter window", half_us, half_us, half_us, window),
         PathPart(
@@ -101,14 +106,12 @@ def _meter(meter):
     ]
 
 
-def _read(config, every, meter):
-    """From the meter's answer to the freeze."""
+def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
+    """From the meter's answer to the freeze of the process image."""
     exchanges, tick_us = every[meter.bus], config.tick_ms * 1000
     bus = next(bus for bus in config.buses if bus.name == meter.bus)
-    read, port = (
-        bus_times.exchange_of(exchanges, meter, "read meter"),
-        bus_times.rtu_port(config, bus),
-    )
+    read = bus_times.exchange_of(exchanges, meter, "read meter")
+    port = bus_times.rtu_port(config, bus)
     reply_us = read.time_us - read.frame_us - port.gap_us - port.turnaround_us
     what = f"bus {meter.bus}"
     if read.period_us % tick_us:
@@ -122,8 +125,8 @@ def _read(config, every, meter):
     return PathPart(what, fixed_us, fixed_us, fixed_us + missed_us, basis)
 
 
-def _converter(config, every, unit):
-    device = config.topology.device("pcs", unit)
+def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[PathPart]:
+    device = config.topology.required("pcs", unit)
     exchanges, settings = every[device.bus], device.profile.settings
     own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
     rarer_us = max(0, own.period_us - config.tick_ms * 1000)
@@ -149,8 +152,8 @@ def _converter(config, every, unit):
     ]
 
 
-def parameters(config, every: dict) -> dict:
-    """{parameter of load tracking: ms} that follow from the path. every: as of path_delay."""
+def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
+    """{parameter of load tracking: ms} that follow from the path. every: as in path_delay."""
     least_us, typical_us, most_us = totals_us(path_delay(config, every))
     found = {
         SAMPLE: sample_ms(source(config)),
@@ -162,38 +165,38 @@ def parameters(config, every: dict) -> dict:
     return {key: _within_range(key, value_ms) for key, value_ms in found.items()}
 
 
-def _within_range(key, value_ms):
+def _within_range(key: str, value_ms: int) -> int:
     low_ms, high_ms = schema.CONTROL[key].allowed
-    return min(max(value_ms, low_ms), high_ms)
+    return int(min(max(value_ms, low_ms), high_ms))
 
 
-def filled(values, config, every: dict):
-    """The Config with the parameters that follow from its path, but for those that a file says.
+def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
+    """The Config with the parameters that follow from its path. A value of a file counts before.
+
     Refuses a nominal delay outside its bounds.
     """
     found = parameters(config, every)
-    said = {key for key in found if ("control", key) in values.entries}
-    control = config.control | {key: found[key] for key in found if key not in said}
-    if DELAY in said:  # a bound that no file says lets through what a file says
-        control |= {
-            key: pick(control[key], control[DELAY])
-            for key, pick in ((DELAY_MIN, min), (DELAY_MAX, max))
-            if key not in said
-        }
+    in_files = {key for key in found if ("control", key) in values.entries}
+    control = config.control | {key: found[key] for key in found if key not in in_files}
+    if DELAY in in_files:  # a computed bound gives way to a delay of a file
+        if DELAY_MIN not in in_files:
+            control[DELAY_MIN] = min(control[DELAY_MIN], control[DELAY])
+        if DELAY_MAX not in in_files:
+            control[DELAY_MAX] = max(control[DELAY_MAX], control[DELAY])
     low_ms, high_ms = control[DELAY_MIN], control[DELAY_MAX]
     if not low_ms <= control[DELAY] <= high_ms:
-        _refuse(values, control, said)
+        _refuse(values, control, in_files)
     return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
 
 
-def _refuse(values, control, said):
+def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:
     """Refuse the key of a file that does not fit: a nominal delay, or one of its bounds."""
-    if DELAY in said:
+    if DELAY in in_files:
         values.not_allowed(
             ("control", DELAY),
             f"{control[DELAY_MIN]}..{control[DELAY_MAX]}, from {DELAY_MIN} to {DELAY_MAX}",
         )
-    key = DELAY_MIN if DELAY_MIN in said and control[DELAY_MIN] > control[DELAY] else DELAY_MAX
+    key = DELAY_MIN if DELAY_MIN in in_files and control[DELAY_MIN] > control[DELAY] else DELAY_MAX
     word = "at most" if key == DELAY_MIN else "at least"
     values.not_allowed(
         ("control", key), f"{word} {control[DELAY]} ms, the delay that follows from the devices"

@@ -1,33 +1,38 @@
-"""Whether a value is one that its key may have, and no looser than in the layer above."""
+"""Checks of one value: its key allows it, and it is not looser than in the layer above."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from controller.config.acceptance_text import names_nothing
 from controller.config.refusal import in_unit, not_allowed, ranged, refuse, shown
+from controller.config.spec import Entry, Spec
 
-FEW = 17  # names that are listed in an error line: as many as there are numbers of racks with "all"
-
-
-def few(names: tuple) -> str:
-    """Words with commas; the first of many."""
-    names = [str(name) for name in names if name]
-    return ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
+FEW = 17  # names in an error line: enough for the 16 numbers of racks and "all"
 
 
-def allowed_text(spec) -> str:
+def few(names: Iterable[Any]) -> str:
+    """The first FEW names with commas."""
+    found = [str(name) for name in names if name]
+    return ", ".join(found[:FEW]) + (", ..." if len(found) > FEW else "")
+
+
+def allowed_text(spec: Spec) -> str:
     """The allowed range of a Spec in words."""
     if spec.kind == "int":
-        return ranged(*spec.allowed, spec.unit)
+        low, high = spec.allowed
+        return ranged(low, high, spec.unit)
     if spec.kind == "bool":
         return "true, false"
     if spec.kind == "choice":
         return ", ".join(map(str, spec.allowed))
     if spec.kind in ("text", "named"):
-        return spec.allowed[1]
+        return str(spec.allowed[1])
     length, options = spec.allowed
     return f"a list{f' of {length}' if length else ''} from {few(options)}"
 
 
-def check_value(file: str, path: tuple, value, spec) -> None:
-    """Refuse a value whose type or range is wrong, or that is not for a file to say."""
+def check_value(file: str, path: tuple[str, ...], value: Any, spec: Spec) -> None:
+    """Refuse a value of a wrong type or range, and any value of a derived key."""
     if spec.kind == "derived":
         refuse(file, path, f"cannot be set: {spec.allowed[0]}")
     elif spec.kind == "list":
@@ -41,9 +46,9 @@ def check_value(file: str, path: tuple, value, spec) -> None:
         refuse(file, path, f"{shown(value)} is not allowed, it names nothing", allowed_text(spec))
 
 
-def _fits(value, spec):
+def _fits(value: Any, spec: Spec) -> bool:
     if spec.kind == "int":
-        return type(value) is int and spec.allowed[0] <= value <= spec.allowed[1]
+        return type(value) is int and bool(spec.allowed[0] <= value <= spec.allowed[1])
     if spec.kind == "bool":
         return type(value) is bool
     if spec.kind == "choice":
@@ -51,7 +56,7 @@ def _fits(value, spec):
     return isinstance(value, str) and spec.allowed[0].fullmatch(value) is not None
 
 
-def _check_list(file, path, value, spec):
+def _check_list(file: str, path: tuple[str, ...], value: Any, spec: Spec) -> None:
     length, options = spec.allowed
     if not isinstance(value, list) or length and len(value) != length:
         not_allowed(file, path, value, allowed_text(spec))
@@ -63,10 +68,8 @@ def _check_list(file, path, value, spec):
         refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(spec)}, each once")
 
 
-def check_tighter(file: str, path: tuple, value, above, spec) -> None:
-    """Refuse a value that is looser than what a layer above said (or differs, where nothing is
-    tighter).
-    """
+def check_tighter(file: str, path: tuple[str, ...], value: Any, above: Entry, spec: Spec) -> None:
+    """Refuse a value that is looser than in a layer above; a fixed value may not differ."""
     if value == above.value or spec.tighter == "free":
         return
     if spec.tighter == "subset" and set(value) <= set(above.value):
@@ -78,11 +81,11 @@ def check_tighter(file: str, path: tuple, value, above, spec) -> None:
         and value < above.value
     ):
         return
-    word = "differs from" if spec.tighter == "fixed" else "is looser than"
+    relation = "differs from" if spec.tighter == "fixed" else "is looser than"
     allowed = shown(above.value)
     if spec.kind == "int" and spec.tighter == "down":
         allowed = ranged(spec.allowed[0], above.value, spec.unit)
     elif spec.kind == "int" and spec.tighter == "up":
         allowed = ranged(above.value, spec.allowed[1], spec.unit)
-    said, before = in_unit(value, spec.unit), in_unit(above.value, spec.unit)
-    refuse(file, path, f"{said} is not allowed, it {word} {before} in {above.file}", allowed)
+    own, before = in_unit(value, spec.unit), in_unit(above.value, spec.unit)
+    refuse(file, path, f"{own} is not allowed, it {relation} {before} in {above.file}", allowed)

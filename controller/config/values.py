@@ -1,65 +1,78 @@
-"""The merged values of a configuration: defaults, required keys, and the file to blame."""
+"""The merged values of a configuration: defaults, required keys, and the file of each value."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 from controller.config import schema
-from controller.config.layers import Entry
 from controller.config.refusal import not_allowed, refuse
+from controller.config.spec import Entry, Spec
 from controller.config.value_checks import allowed_text, check_tighter
 
 SAFE = ("cabinet", "unit", "rack")  # sections of the safety kernel
 
 
 class Values:
-    """`entries`: {path: layers.Entry} of the merged layers; `chemistry`: of the cells."""
+    """`entries`: {path: Entry} of the merged layers; `last_file`: the cabinet file."""
 
-    def __init__(self, entries: dict, last_file: str, chemistry: str = schema.LFP):
-        """chemistry: of the cells; it decides defaults and ranges."""
+    def __init__(
+        self, entries: dict[tuple[str, ...], Entry], last_file: str, chemistry: str = schema.LFP
+    ) -> None:
+        """chemistry of the cells: it decides defaults and ranges."""
         self.entries = entries
         self.last_file = last_file
         self.chemistry = chemistry
 
-    def spec(self, path: tuple):
-        """Spec of the key at `path`, or None if there is none."""
-        return schema.spec_of(path, self.chemistry)
+    def spec(self, path: tuple[str, ...]) -> Spec:
+        """Spec of the key at `path`. KeyError for an unknown key."""
+        found = schema.spec_of(path, self.chemistry)
+        if found is None:
+            raise KeyError(path)
+        return found
 
-    def entry(self, *path):
-        """Entry of the key, its default blamed on the last layer, or None where there is
-        neither.
-        """
+    def entry(self, *path: str) -> Entry | None:
+        """Entry of the key, or its default as an entry of the last file, or None."""
         if path in self.entries:
             return self.entries[path]
         default = self.spec(path).default
         return None if default is None else Entry(default, self.last_file)
 
-    def get(self, *path):
+    def get(self, *path: str) -> Any:
         """Value of the key or its default, or None."""
         entry = self.entry(*path)
         return entry.value if entry else None
 
-    def need(self, *path):
+    def need(self, *path: str) -> Any:
         """Value of a required key."""
+        return self._needed_entry(path).value
+
+    def _needed_entry(self, path: tuple[str, ...]) -> Entry:
         entry = self.entry(*path)
         if entry is None:
             self.refuse(path, "is missing", allowed_text(self.spec(path)))
-        return entry.value
+        return entry
 
-    def file(self, *path) -> str:
+    def file(self, *path: str) -> str:
         """The file that holds the key, or the last layer."""
         return self.entries[path].file if path in self.entries else self.last_file
 
-    def refuse(self, path: tuple, problem: str, allowed: str = "", equipment: list | tuple = ()):
-        """Refuse a key in the file that holds it; equipment: as of refusal.refuse."""
+    def refuse(
+        self, path: tuple[str, ...], problem: str, allowed: str = "", equipment: Sequence[str] = ()
+    ) -> NoReturn:
+        """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
-    def not_allowed(self, path: tuple, allowed: str, candidates=()):
+    def not_allowed(
+        self, path: tuple[str, ...], allowed: str, candidates: Collection[str] = ()
+    ) -> NoReturn:
         """Refuse the value of a key in the file that holds it."""
         value, unit = self.get(*path), self.spec(path).unit
         not_allowed(self.file(*path), path, value, allowed, candidates, unit)
 
-    def numbered(self, section: str, number: str, key: str):
-        """Entry of a key of unit or rack `number`: the tighter of its own and that of `all`.
+    def numbered(self, section: str, number: str, key: str) -> Entry | None:
+        """Entry of a key of unit or rack `number`: the tighter of its own value and that of `all`,
+        or None.
 
-        Refuses an own value that is looser and was said in the same or a later layer; None where
-        nothing is said.
+        Refuses a looser own value if it comes from the same layer or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -70,11 +83,11 @@ class Values:
         pick = min if spec.tighter == "down" else max
         return pick(entry, shared, key=lambda candidate: candidate.value)
 
-    def needed(self, section: str, number: str, key: str):
-        """Entry of a key of unit or rack `number` that is required where it has no default."""
-        return self.numbered(section, number, key) or self.need(section, number, key)
+    def needed(self, section: str, number: str, key: str) -> Entry:
+        """Entry of a key of unit or rack `number`. A key without a default is required."""
+        return self.numbered(section, number, key) or self._needed_entry((section, number, key))
 
-    def tables(self, section: str) -> list:
+    def tables(self, section: str) -> list[str]:
         """Names of the tables of a section, in the order of the files."""
         return list(
             dict.fromkeys(path[1] for path in self.entries if path[0] == section and len(path) > 1)
@@ -91,15 +104,16 @@ class Values:
                 self.refuse((section, str(number)), "is missing", allowed)
         return len(found)
 
-    def check_defaults(self, of_type: set, budgets: set) -> None:
-        """Refuse a number of the safety kernel that is looser than the default in a later layer,
-        where the type does not hold it. of_type: paths of the type; budgets: keys that follow from
-        the periods of the devices.
+    def check_defaults(self, of_type: set[tuple[str, ...]], budgets: set[str]) -> None:
+        """Refuse a kernel number of a later layer that is looser than the default, if the type does
+        not set that number.
+
+        of_type: paths of the type. budgets: keys that follow from the periods of the devices.
         """
         for path, entry in self.entries.items():
-            said = {path, (path[0], "all", *path[2:])} & of_type
-            if entry.rank and path[0] in SAFE and not said and path[-1] not in budgets:
-                spec = self.spec(path)
+            in_type = {path, (path[0], "all", *path[2:])} & of_type
+            if entry.rank and path[0] in SAFE and not in_type and path[-1] not in budgets:
+                spec = schema.spec_of(path, self.chemistry)
                 if spec is not None and spec.default is not None and spec.tighter in ("up", "down"):
                     check_tighter(
                         entry.file, path, entry.value, Entry(spec.default, "the default"), spec

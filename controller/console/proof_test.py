@@ -72,7 +72,7 @@ class Plan(NamedTuple):
     reaction.
     """
 
-    days: dict[str, int | None]
+    days: dict[str, int]
     allowed_ms: dict[str, int]
     soonest_ms: dict[str, int]
     cabinet: str

@@ -78,8 +78,8 @@ def _changed(config: Config, stage: tuple) -> list[str]:
         ("clear for", matrix.S_CLEAR_MS, ticks[1]),
     ):
         old = parameters.ticks(stage[index], config.tick_ms)
-        words = [matrix_words.after(each * config.tick_ms) for each in (old, new)]
-        pairs.append((what, old, new, *words))
+        was, now = [matrix_words.after(each * config.tick_ms) for each in (old, new)]
+        pairs.append((what, old, new, was, now))
     return [f"{what} {was} -> {now}" for what, old, new, was, now in pairs if old != new]
 
 

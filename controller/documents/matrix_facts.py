@@ -105,10 +105,10 @@ def _of_site(
         **matrix_tables.times(stage, found, schedule),
         "instead": "",
     }
-    own, record = matrix_tables.own_states(stage, found), STAGES[stage[m.S_ID]]
-    if own == {stage_states.BY_BMS}:
+    states, record = matrix_tables.own_states(stage, found), STAGES[stage[m.S_ID]]
+    if states == {stage_states.BY_BMS}:
         return facts | NO_STAGE | {"trips_at": "by the BMS's own limits", "instead": record.by_bms}
-    if own == {stage_states.NOT_REPORTED}:
+    if states == {stage_states.NOT_REPORTED}:
         return facts | NO_STAGE | {"instead": f"no device does this: {record.not_by_bms}"}
     return facts
 

@@ -516,7 +516,7 @@ def test_the_checklist_has_a_test_for_each_armed_stage_and_no_other(pylontech, e
 
 
 STEPS = """
-Lock the DC disconnects | Switch the controller off | Hold the outputs | ON, and mark it
+Lock the DC disconnects | Switch the controller off | Hold the outputs | ON, and write it down
 Open the contact of the row | Take the jumpers off
 """
 

@@ -1,0 +1,98 @@
+"""The checked configuration of a cabinet, as the other rooms use it."""
+
+from array import array
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from controller.config.devices import Device
+from controller.config.sources import Source
+from controller.config.topology import Bus, Topology
+from safety import matrix, parameters, signals
+
+
+class StageWords(NamedTuple):
+    """The words of a stage in the limit image. set, clear: in the unit of its feature."""
+
+    set: int
+    clear: int
+    set_ticks: int
+    clear_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A checked configuration. Indexes count from 0, names in files and on doors from 1.
+
+    names: (layer, its own name), the type first. cabinet, control: {parameter: integer};
+    unit_tables, rack_tables: one such dict for each unit or rack. coil_period_ms: coils are written
+    at least this often, otherwise permits expire. stage_words: {stage id: (set, clear, set ticks,
+    clear ticks)}. sources: by index. proof_tests: {key of proof_intervals: most days between two
+    tests, or None}. neighbours: {key of [neighbours]: integer}, for an estimate that no interlock
+    uses. responder: {key of [responder]: text or None}, for the responder sheet alone.
+    """
+
+    path: str
+    names: tuple[tuple[str, str], ...]
+    topology: Topology
+    tick_ms: int
+    modules: int
+    cabinet: dict[str, int]
+    unit_tables: tuple[dict[str, int], ...]
+    rack_tables: tuple[dict[str, int], ...]
+    control: dict[str, int]
+    stage_words: dict[str, StageWords]
+    safety_image: array
+    control_image: array
+    coil_period_ms: int
+    sources: tuple[Source, ...]
+    source_image: array
+    proof_tests: dict[str, int | None]
+    neighbours: dict[str, int]
+    responder: dict[str, str | None]
+
+    @property
+    def units(self) -> int:
+        """Number of units (PCS with its DC bus)."""
+        return self.topology.units
+
+    @property
+    def racks(self) -> int:
+        """Number of racks."""
+        return self.topology.racks
+
+    @property
+    def buses(self) -> tuple[Bus, ...]:
+        """All buses."""
+        return self.topology.buses
+
+    @property
+    def devices(self) -> tuple[Device, ...]:
+        """All devices that are fitted."""
+        return self.topology.devices
+
+    @property
+    def hma(self) -> dict[str, Any]:
+        """{key of [hma]: value or None}."""
+        return self.topology.hma
+
+    @property
+    def noc_source(self) -> int:
+        """Index of the source of hints with the heartbeat of the operations centre (row 46), or
+        -1.
+        """
+        return next(
+            (source.index for source in self.sources if source.name == self.hma["noc_source"]), -1
+        )
+
+    @property
+    def channel_b(self) -> Bus | None:
+        """The wire to channel B, or None."""
+        return self.topology.channel_b
+
+    def layout(self) -> signals.Layout:
+        """The layout of the signals of this topology."""
+        return signals.Layout(self.units, self.racks, self.modules)
+
+    def image_map(self) -> parameters.ImageMap:
+        """The map of safety_image."""
+        return parameters.ImageMap(self.units, self.racks, matrix.STAGES_PER_SCOPE)
