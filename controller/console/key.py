@@ -9,7 +9,7 @@ import os
 import socket
 from argparse import Namespace
 
-from controller.hints import desk, hint_statistics, keys, wire as w
+from controller.hints import admission, hint_statistics, keys, wire as w
 from controller.run import operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
@@ -63,7 +63,7 @@ def _change(arguments: Namespace) -> int:
             print(key.hex(), flush=True)
         except OutputError as error:
             raise OutputError(_unseen(arguments.state_dir, name, error)) from None
-        number = desk.key_of(key, 0).fingerprint
+        number = admission.key_of(key, 0).fingerprint
         say(f"key of {name}, fingerprint {fingerprint(number)}; not shown again")
     return _send(arguments.run_dir, command, name, key or bytes(w.KEY_BYTES))
 
@@ -129,7 +129,7 @@ def _list(arguments: Namespace) -> int:
     return NOT_DONE if lines else DONE
 
 
-def _old(key: desk.Key, is_ended: bool) -> str:
+def _old(key: admission.Key, is_ended: bool) -> str:
     """The stored old key in words; is_ended: the controller has seen the new key and refuses the
     old one.
     """

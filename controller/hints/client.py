@@ -3,6 +3,7 @@
 import os
 import socket
 import struct
+from typing import Self
 
 from controller.hints import wire as w
 from controller.system import sockets
@@ -11,13 +12,13 @@ ANSWER_S = 2.0
 _DATAGRAM_BYTES = 256
 
 
-def sender(send_s: float):
-    """A datagram socket with an abstract address, the only kind the loop answers to. Sending waits
+def sender(send_s: float) -> socket.socket:
+    """A datagram socket with an abstract address: the loop answers to no other kind. Sending waits
     for at most send_s.
 
-    It waits in the kernel, whose queue serves senders in the order of their coming. One that does
-    not block and polls instead burns a core (unconnected, it always polls as writable) and never
-    gets a turn beside one that blocks.
+    A blocking sender waits in the kernel, whose queue serves senders first come, first served. A
+    sender that polls burns a core, because an unconnected socket always polls as writable, and it
+    never gets a turn beside a blocking sender.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
@@ -25,7 +26,7 @@ def sender(send_s: float):
     return made
 
 
-def limit(blocking, option: int, seconds: float) -> None:
+def limit(blocking: socket.socket, option: int, seconds: float) -> None:
     """Set how long a blocking socket waits (SO_SNDTIMEO, SO_RCVTIMEO); after that it raises
     BlockingIOError.
     """
@@ -38,51 +39,51 @@ def limit(blocking, option: int, seconds: float) -> None:
 
 
 class SequenceError(Exception):
-    """Nothing above the highest sequence seen of a source fits a hint any more; one line."""
+    """The highest sequence of a source is used, so that no hint can follow; one line."""
 
 
 class HintClient:
-    """A sender with its own socket, for `with`; each call waits for its answer or returns None."""
+    """A sender with its own socket, for `with`. Each call waits for its answer; without one in time
+    it returns None.
+    """
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.sock")
         self._socket = sender(ANSWER_S)
         limit(self._socket, socket.SO_RCVTIMEO, ANSWER_S)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """One datagram as it is. OSError when there is no controller, BlockingIOError when its
-        queue stays full.
+        """Send one datagram unchanged. OSError without a controller, BlockingIOError when its queue
+        stays full.
         """
         with sockets.short(self._path) as name:
             self._socket.sendto(data, name)
 
     def receive(self) -> bytes | None:
-        """The next datagram, None when none comes in time."""
+        """The next datagram, None when the time is over."""
         try:
             return self._socket.recv(_DATAGRAM_BYTES)
         except BlockingIOError:
             return None
 
-    def hello(self, source: str):
-        """Welcome, or None."""
+    def hello(self, source: str) -> w.Welcome | None:
+        """The answer to a hello."""
         self.send(w.hello(source))
-        data = self.receive()
-        return data and w.welcome_of(data)
+        return w.welcome_of(self.receive() or b"")
 
-    def status(self, source: str, key: bytes):
-        """State, its MAC checked, or None."""
+    def status(self, source: str, key: bytes) -> w.State | None:
+        """State of the cabinet, its MAC checked."""
         self.send(w.status(source))
-        data = self.receive()
-        return data and w.state_of(data, key)
+        return w.state_of(self.receive() or b"", key)
 
-    def hint(self, hint, key: bytes):
-        """Reply to a Hint, its MAC checked, or None; replies to earlier hints are passed over."""
+    def hint(self, hint: w.Hint, key: bytes) -> w.Reply | None:
+        """Reply to a Hint, its MAC checked; replies to earlier hints are skipped."""
         self.send(w.signed(hint, key))
         while (data := self.receive()) is not None:
             reply = w.reply_of(data, key)
@@ -99,21 +100,18 @@ class HintClient:
         value_W: int,
         valid_ms: int,
         purpose: int = 0,
-    ) -> tuple | None:
-        """A hello and a hint after it; (Hint, Reply), or None when either gets no answer.
-        SequenceError.
-        """
+    ) -> tuple[w.Hint, w.Reply] | None:
+        """Send a hello and a hint after it. None when one of them gets no answer. SequenceError."""
         welcome = self.hello(source)
         if welcome is None:
             return None
         if welcome.sequence >= w.SEQUENCE_MAX:
             raise SequenceError(
-                f"the sequences of {source} are used up: a sender has used the "
-                f"highest there is under "
-                f"its key; a new key begins anew: firebreak key rotate {source}"
+                f"the sequences of {source} are used up: a sender used the highest one under its "
+                f"key; a new key starts at 0: firebreak key rotate {source}"
             )
         sequence, sent_ms = welcome.sequence + 1, welcome.uptime_ms
         meaning = (kind, quantity, purpose, value_W, valid_ms)
         hint = w.Hint(source, welcome.nonce, sequence, sent_ms, *meaning)
         reply = self.hint(hint, key)
-        return reply and (hint, reply)
+        return (hint, reply) if reply else None

@@ -1,18 +1,20 @@
-"""Counters of hints per source in a mapped file, written by the loop, read by anybody.
+"""Counters of hints per source in a mapped file: the loop writes it, every user may read it.
 
-File: head, a text (JSON) that describes the sources and never changes, then aligned words of 8
-bytes, so that a reader never sees half of one: one row for everybody, one row per source.
+File: head, a text (JSON) that describes the sources and never changes, then words of 8 bytes: a
+row of all sources (COMMON), and one row per source (OWN). The words are aligned, so that a reader
+never sees half of a word.
 """
 
 import json
 import struct
+from typing import Any
 
+from controller.config.sources import Source
 from controller.core import hint_codes
 from controller.system import regular_file
 
 HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
-# The row of everybody, and of each source.
 COMMON = ("wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent")
 OWN = (
     "accepted",
@@ -45,10 +47,10 @@ TOTALS = ("accepted", "limited", "refused", "bad_mac")
 
 
 class HintStatistics:
-    """Writer: `common` and `rows[source index]` are views on the file; assigning is writing."""
+    """Writer: an assignment to `common` or `rows[source index]` changes the file."""
 
-    def __init__(self, path: str, sources: tuple):
-        """Makes the file anew; sources: config.sources. Raises OSError."""
+    def __init__(self, path: str, sources: tuple[Source, ...]):
+        """Makes a new file. Raises OSError."""
         text = json.dumps([describe(source) for source in sources]).encode()
         words_at = -(-(HEAD.size + len(text)) // 8) * 8
         size = words_at + 8 * (len(COMMON) + len(OWN) * len(sources))
@@ -68,7 +70,7 @@ class HintStatistics:
         self._map.close()
 
 
-def describe(source) -> dict:
+def describe(source: Source) -> dict[str, Any]:
     """A configured source as plain values."""
     return {
         "name": source.name,
@@ -83,15 +85,15 @@ def describe(source) -> dict:
     }
 
 
-def read(path: str) -> dict | None:
-    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]} of a file, None
-    without one or of a damaged one.
+def read(path: str) -> dict[str, Any] | None:
+    """{accepted, limited, refused, bad_mac, COMMON ..., sources [describe + OWN]}; None: the file
+    is missing or damaged.
 
-    accepted: hints taken, of which `limited` have less or another effect than asked for.
+    accepted: hints taken; `limited` of them have less or another effect than requested.
     """
     content = regular_file.content(path)
     if len(content) < HEAD.size or not content.startswith(MAGIC):
-        return None  # a loop that is only just starting
+        return None  # the loop has just started, or writes another version
     _, text_bytes, words_at = HEAD.unpack_from(content)
     sources = _described(content[HEAD.size : HEAD.size + text_bytes])
     if sources is None or len(content) != words_at + 8 * (len(COMMON) + len(OWN) * len(sources)):
@@ -105,8 +107,8 @@ def read(path: str) -> dict | None:
     return {**totals, **dict(zip(COMMON, words)), "sources": sources}
 
 
-def _described(text):
-    """What `describe` gave of each source, None when the text is something else."""
+def _described(text: bytes) -> list[dict[str, Any]] | None:
+    """The result of `describe` of each source, None when the text is something else."""
     try:
         sources = json.loads(text)
     except (ValueError, RecursionError):
@@ -114,7 +116,7 @@ def _described(text):
     return sources if isinstance(sources, list) and all(map(_is_description, sources)) else None
 
 
-def _is_description(source):
+def _is_description(source: object) -> bool:
     if not isinstance(source, dict) or not isinstance(source.get("fallback"), dict):
         return False
     words = [source.get(name) for name in ("name", "role")]

@@ -2,7 +2,7 @@
 by the owner only.
 
 `NAME.key.old` is the key before the last rotation. At every instant of a change there is one whole
-NAME.key. When a key was made is the file's time of modification.
+NAME.key. The file's time of modification is the time at which the key was made.
 """
 
 import contextlib
@@ -10,14 +10,15 @@ import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 
 from controller.config.schema import SOURCE_NAME
-from controller.hints import desk, wire as w
+from controller.hints import admission, wire as w
 from controller.store import durable
 from controller.system import regular_file
 
 DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"
-OLD_S = desk.OLD_KEY_MS // 1000
+OLD_S = admission.OLD_KEY_MS // 1000
 REMEDY = "; run this as the controller's user or as root"
 
 
@@ -26,24 +27,23 @@ class KeyStoreError(Exception):
 
 
 def checked_name(name: str) -> str:
-    """The name, when a source may be called so. Raises KeyStoreError."""
+    """The name, if it is a valid name of a source. Raises KeyStoreError."""
     if not SOURCE_NAME.fullmatch(name):
         raise KeyStoreError(
             f"{name!r} is not a name of a source; allowed 1 .. {w.NAME_BYTES} of "
-            f"a-z, 0-9 and _, "
-            "a letter first"
+            f"a-z, 0-9 and _, a letter first"
         )
     return name
 
 
-def _paths(state_directory, name):
-    """(key, old key, key that is being made) of a source."""
+def _paths(state_directory: str, name: str) -> tuple[str, str, str]:
+    """Paths of (key, old key, new key while it is written) of a source."""
     start = os.path.join(state_directory, DIRECTORY, checked_name(name))
     return start + SUFFIX, start + OLD_SUFFIX, start + ".new"
 
 
 def create(state_directory: str, name: str) -> bytes:
-    """Make the first key of a source; returns its bytes. KeyStoreError when it has one."""
+    """Make the first key of a source; returns its bytes. KeyStoreError when a key exists."""
     path, old, new = _paths(state_directory, name)
     with _changing(state_directory):
         if os.path.lexists(path):
@@ -52,13 +52,13 @@ def create(state_directory: str, name: str) -> bytes:
             )
         key = _write_new(new)
         _remove(old)
-        os.link(new, path)  # unlike a rename it never replaces a key
+        os.link(new, path)  # a link, unlike a rename, never replaces a key
         _remove(new)
     return key
 
 
 def rotate(state_directory: str, name: str) -> bytes:
-    """Make a new key beside the present one, which stays as the old one; returns the new bytes."""
+    """Make a new key and keep the present one as the old key; returns the new bytes."""
     path, old, new = _paths(state_directory, name)
     if not os.path.lexists(path):
         raise KeyStoreError(f"{name} has no key yet; to make one: firebreak key create {name}")
@@ -71,9 +71,7 @@ def rotate(state_directory: str, name: str) -> bytes:
 
 
 def withdraw(state_directory: str, name: str) -> None:
-    """Take back the last create or rotate, whose key nobody has seen: the key before it, if any,
-    returns.
-    """
+    """Undo the last create or rotate, whose key was never shown; an old key is in force again."""
     path, old, _ = _paths(state_directory, name)
     with _changing(state_directory):
         if os.path.lexists(old):
@@ -83,19 +81,19 @@ def withdraw(state_directory: str, name: str) -> None:
 
 
 def revoke(state_directory: str, name: str) -> None:
-    """Remove every key of a source. KeyStoreError when it has none."""
+    """Remove every key of a source. KeyStoreError without a key."""
     path, old, _ = _paths(state_directory, name)
     if not os.path.lexists(path):
-        raise KeyStoreError(f"{name} has no key; firebreak key list names those there are")
+        raise KeyStoreError(f"{name} has no key; the sources with a key: firebreak key list")
     with _changing(state_directory):
         _remove(old)
         os.unlink(path)
 
 
 @contextlib.contextmanager
-def _changing(state_directory):
-    """One change of the keys at a time; durable, names and all, at its end. KeyStoreError for what
-    goes wrong.
+def _changing(state_directory: str) -> Iterator[None]:
+    """Allow one change of the keys at a time; at its end contents and names are durable.
+    KeyStoreError for an OSError.
     """
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained(state_directory):
@@ -108,7 +106,9 @@ def _changing(state_directory):
 
 
 @contextlib.contextmanager
-def _explained(path, remedy="", passing=()):
+def _explained(
+    path: str, remedy: str = "", passing: type[OSError] | tuple[()] = ()
+) -> Iterator[None]:
     try:
         yield
     except passing:
@@ -117,12 +117,12 @@ def _explained(path, remedy="", passing=()):
         raise KeyStoreError(f"{error.filename or path}: {error.strerror}{remedy}") from None
 
 
-def _remove(path):
+def _remove(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
-def _write_new(path):
+def _write_new(path: str) -> bytes:
     """Write a new key durably; returns its bytes."""
     key = secrets.token_bytes(w.KEY_BYTES)
     _remove(path)
@@ -142,27 +142,30 @@ def read(path: str) -> tuple[bytes, int]:
     return _checked(path, state, text)
 
 
-def _checked(path, state, text):
+def _checked(path: str, state: os.stat_result, text: bytes) -> tuple[bytes, int]:
     if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeyStoreError(
-            f"{path}: others may read it, so it is not used; make a new one, or chmod 600"
+            f"{path}: other users may read it, so it is not used; make a new key, or chmod 600"
         )
     try:
         key = bytes.fromhex(text.decode("ascii"))
     except ValueError:
         key = b""
     if len(key) != w.KEY_BYTES:
-        raise KeyStoreError(f"{path}: holds no key of {w.KEY_BYTES} bytes in hex; make a new one")
+        raise KeyStoreError(f"{path}: holds no key of {w.KEY_BYTES} bytes in hex; make a new key")
     return key, max(0, int(state.st_mtime))
 
 
-def load(state_directory: str, names: list, utc_s: int, now_ms: int) -> tuple[dict, list]:
-    """({name: tuple of desk.Key, newest first}, lines about files that are not used).
+def load(
+    state_directory: str, names: list[str], utc_s: int, now_ms: int
+) -> tuple[dict[str, tuple[admission.Key, ...]], list[str]]:
+    """({name: keys, newest first}, lines about files that are not used).
 
-    utc_s, now_ms: the time of day and of the uptime clock; an old key whose day is over, or that
-    lies in the future by this clock, is not loaded.
+    utc_s, now_ms: UTC and the uptime clock. An old key is not loaded if its day is over, or if the
+    new key was made in the future by this clock.
     """
-    found, lines = {}, []
+    found: dict[str, tuple[admission.Key, ...]] = {}
+    lines = []
     for name in names:
         try:
             with contextlib.suppress(FileNotFoundError):
@@ -172,21 +175,21 @@ def load(state_directory: str, names: list, utc_s: int, now_ms: int) -> tuple[di
     return found, lines
 
 
-def _keys_of(state_directory, name, utc_s, now_ms):
+def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:
     path, old_path, _ = _paths(state_directory, name)
     key, made_s = read(path)
-    left_s, kept = made_s + OLD_S - utc_s, []
+    left_s, kept = made_s + OLD_S - utc_s, list[admission.Key]()
     if 0 < left_s <= OLD_S:
         with contextlib.suppress(FileNotFoundError):
-            kept = [desk.key_of(*read(old_path), now_ms + left_s * 1000)]
-    return (desk.key_of(key, made_s), *kept)
+            kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
+    return (admission.key_of(key, made_s), *kept)
 
 
 def names(state_directory: str) -> list[str]:
-    """Sorted names of all sources that have a key file. Raises KeyStoreError when the folder cannot
+    """Sorted names of all sources that have a key file. Raises KeyStoreError if the folder cannot
     be read.
     """
-    files = []
+    files: list[str] = []
     folder = os.path.join(state_directory, DIRECTORY)
     with _explained(folder, REMEDY), contextlib.suppress(FileNotFoundError):
         files = os.listdir(folder)

@@ -7,35 +7,52 @@ datagram by length and magic costs nearly nothing. Each call rejects some of the
 found no other datagram are counted apart. So a flood of garbage does not use up the turns of hints.
 
 Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen datagrams). While
-the queue is full, all senders wait: a sender that blocks is let in in the order of coming, and a
-sender that does not block must be lucky.
+the queue is full, all senders wait. Blocking senders are served first come, first served; a sender
+that does not block gets a place by luck only.
 """
 
 import os
+from typing import Protocol
 
+from controller.config.configuration import Config
 from controller.core import hint_codes as h
-from controller.hints import desk, hint_statistics as st, replies, wire as w
+from controller.core.core import Core
+from controller.hints import admission, hint_statistics as st, replies, wire as w
 from controller.system import clock, sockets
 from controller.system.paths import ROOT, SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
-# the end of a longer datagram is lost, but its length can be no right one any more
+# A longer datagram is cut here; the cut length is still no valid one.
 BUFFER_BYTES = 256
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
+
+
+class Cabinet(Protocol):
+    """The part of run.cabinet.Cabinet that hints need."""
+
+    core: Core
+    config: Config
+
+    def request_hint(
+        self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
+    ) -> int | None:
+        """Hand a hint to the next tick; None when that tick is full."""
 
 
 class HintListener:
     """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
 
-    def __init__(self, run_directory: str, cabinet, keys: dict):
-        """keys: {source name: tuple of desk.Key}. Replaces a socket left over; raises OSError."""
+    def __init__(
+        self, run_directory: str, cabinet: Cabinet, keys: dict[str, tuple[admission.Key, ...]]
+    ):
+        """keys: by source name. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
         self._path = os.path.join(run_directory, "hints.sock")
         self.statistics = st.HintStatistics(
             os.path.join(run_directory, "hints.stats"), cabinet.config.sources
         )
-        self.desk = desk.Desk(
+        self.admission = admission.Admission(
             cabinet.config.sources,
             keys,
             os.urandom(w.NONCE_BYTES),
@@ -58,13 +75,14 @@ class HintListener:
         return self._left > 0 and self._rejecting_left > 0
 
     def receive(self, now_us: int) -> None:
-        """Take one datagram to judge, or some that need no judging; nothing waiting is nothing."""
+        """Take one datagram to judge, or reject some by length and magic."""
         for _ in range(REJECTED_PER_CALL):
             try:
-                data, *sender = sockets.received(self._socket, BUFFER_BYTES)
+                data, *origin = sockets.received(self._socket, BUFFER_BYTES)
             except BlockingIOError:
                 break
-            answer = self.desk.receive(data, sender, now_us // 1000)
+            sender = admission.Sender(*origin)
+            answer = self.admission.receive(data, sender, now_us // 1000)
             if w.is_well_formed(data):
                 self._left -= 1
                 if answer is not None:
@@ -73,35 +91,33 @@ class HintListener:
         self._rejecting_left -= 1
 
     def _state(self, source_name: str, now_ms: int) -> w.State:
-        return replies.state(source_name, self._core, self._sources, self.desk.nonce, now_ms)
+        return replies.state(source_name, self._core, self._sources, self.admission.nonce, now_ms)
 
     def answer(self, now_us: int) -> None:
-        """After a tick: reply to the hints it took, and begin to count anew."""
+        """After a tick: reply to the hints of the tick, and start the counts of the next one."""
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
-        pending = self.desk.pending
+        pending = self.admission.pending
         if not pending:
             return
         for each in pending:
-            reply = replies.reply(each, self._core, self.desk.nonce, now_us // 1000)
+            reply = replies.reply(each, self._core, self.admission.nonce, now_us // 1000)
             if not each.code:
                 each.account.row[st.LAST_CODE] = reply.code
                 each.account.row[st.LIMITED] += reply.code in _LESS
             self._send(w.reply_bytes(reply, each.key), each.sender)
         pending.clear()
 
-    def _send(self, data: bytes, sender: list) -> None:
-        """Send to abstract addresses only: a path would be looked up in file systems that may hang.
-        sender: [address, user].
-        """
+    def _send(self, data: bytes, sender: admission.Sender) -> None:
+        """Send to abstract addresses only: a lookup of a path may hang in a file system."""
         address, user = sender
         is_abstract = isinstance(address, bytes) and address.startswith(b"\0")
         if not (is_abstract and self._answers.send(data, address, user)):
             self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
-        """Take a source's new key, None when it was revoked; False when there is no such source."""
-        made = desk.key_of(key, made_s) if key else None
-        return self.desk.change_key(source, made, rotate, clock.now_us() // 1000)
+        """Set a source's new key (16 bytes: its name), None: revoked. False: no such source."""
+        made = admission.key_of(key, made_s) if key else None
+        return self.admission.change_key(source, made, rotate, clock.now_us() // 1000)
 
     def close(self) -> None:
         """Remove the socket; the statistics stay."""
@@ -109,5 +125,4 @@ class HintListener:
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
-        self.desk = None
         self.statistics.close()

@@ -1,18 +1,20 @@
 """The reply to a hint after the tick that took it: granted, left, fallback, available power, and
-why; and the state of the cabinet for a source that asks.
+why; and the state of the cabinet for a source that requests it.
 
-Reads the core as the tick has left it; changes nothing.
+Reads the core after the tick; changes nothing.
 """
 
+from controller.config.sources import Source
 from controller.core import hint_codes as h, reasons, setpoint
+from controller.core.core import Core
 from controller.core.integers import within
 from controller.core.policies import hint_outputs
-from controller.hints import desk, wire as w
+from controller.hints import admission, wire as w
 
 
-def reply(pending, core, nonce: bytes, uptime_ms: int):
-    """Reply to a desk.Pending. The nonce is always that of this run, so that a sender of another
-    one learns it.
+def reply(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> w.Reply:
+    """Reply to an authentic hint. The nonce is always that of this run, so that a sender with an
+    old nonce learns it.
     """
     hint, source = pending.hint, pending.account.source
     value_W, valid_ms, entry_state = in_force(core, source.index, hint.quantity)
@@ -37,8 +39,10 @@ def reply(pending, core, nonce: bytes, uptime_ms: int):
     )
 
 
-def state(source_name: str, core, sources: tuple, nonce: bytes, uptime_ms: int):
-    """wire.State after the last tick for the source of this name; sources: config.sources."""
+def state(
+    source_name: str, core: Core, sources: tuple[Source, ...], nonce: bytes, uptime_ms: int
+) -> w.State:
+    """State after the last tick for the source of this name."""
     control = _of_table(core, hint_outputs.O_CONTROL_SOURCE)
     return w.State(
         source_name,
@@ -55,12 +59,12 @@ def state(source_name: str, core, sources: tuple, nonce: bytes, uptime_ms: int):
     )
 
 
-def _available(chain):
+def _available(chain: setpoint.Chain) -> tuple[int, int]:
     """(low, high) of the available power in W."""
     return chain.out[setpoint.O_AVAILABLE_LOW_W], chain.out[setpoint.O_AVAILABLE_HIGH_W]
 
 
-def _end_reasons(chain):
+def _end_reasons(chain: setpoint.Chain) -> tuple[int, int]:
     """Reason codes of both ends of the available power."""
     caps = chain.caps
     return (
@@ -69,13 +73,13 @@ def _end_reasons(chain):
     )
 
 
-def _of_table(core, place):
+def _of_table(core: Core, place: int) -> int:
     """One output of the hint table."""
     return core.out[core.out_at["hint_table"] + place]
 
 
-def in_force(core, source_index: int, quantity: int) -> tuple:
-    """(value in W, ms left, state) of a source's quantity; NOTHING_W when it has none. A fallback
+def in_force(core: Core, source_index: int, quantity: int) -> tuple[int, int, int]:
+    """(value in W, ms left, state) of a source's quantity; NOTHING_W without a value. A fallback
     has 0 ms left.
     """
     if quantity not in h.QUANTITIES:
@@ -89,10 +93,10 @@ def in_force(core, source_index: int, quantity: int) -> tuple:
     return value_W, valid_s * 1000, entry_state
 
 
-def effect(core, source, hint, value_W: int, entry_state: int) -> tuple:
-    """(result code of a hint that was taken, granted_W); value_W, entry_state: what its source now
-    has in force of that quantity.
-    """
+def effect(
+    core: Core, source: Source, hint: w.Hint, value_W: int, entry_state: int
+) -> tuple[int, int]:
+    """(result code of an accepted hint, granted_W). value_W, entry_state: of `in_force`."""
     if value_W == w.NOTHING_W:
         return h.GRANTED, value_W
     if entry_state == hint_outputs.FALLBACK and value_W != hint.value_W:
@@ -104,7 +108,7 @@ def effect(core, source, hint, value_W: int, entry_state: int) -> tuple:
     return h.GRANTED, value_W
 
 
-def _of_request(core, source, value_W, entry_state):
+def _of_request(core: Core, source: Source, value_W: int, entry_state: int) -> tuple[int, int]:
     if entry_state == hint_outputs.RESTING:
         return h.RESTING, 0
     if _of_table(core, hint_outputs.O_CONTROL_SOURCE) != source.index + 1:
@@ -112,14 +116,14 @@ def _of_request(core, source, value_W, entry_state):
     granted_W = within(value_W, *_available(core.chain))
     if granted_W == value_W:
         return h.GRANTED, granted_W
-    # Caps and limits only bring a power nearer to zero: what is beyond the request, or opposes it,
-    # an obligation wants.
+    # Caps and limits only bring a power nearer to zero. A power beyond the request, or against it,
+    # comes from an obligation.
     is_nearer = within(granted_W, min(value_W, 0), max(value_W, 0)) == granted_W
     return h.LIMITED if is_nearer else h.MOVED, granted_W
 
 
-def _of_grid_cap(core, source, quantity, value_W):
-    if not desk.obliges(source.role):
+def _of_grid_cap(core: Core, source: Source, quantity: int, value_W: int) -> tuple[int, int]:
+    if not admission.obliges(source.role):
         return h.CHARGING_ONLY, value_W
     trace = core.chain.out
     place = (
@@ -132,10 +136,8 @@ def _of_grid_cap(core, source, quantity, value_W):
     return h.GRANTED, value_W
 
 
-def end_reason(chain, cap_W: int, cap_reason: int) -> int:
-    """Reason code of one end of the available power: what moved the end of the caps last, in the
-    order of the chain.
-    """
+def end_reason(chain: setpoint.Chain, cap_W: int, cap_reason: int) -> int:
+    """Reason code of one end of the available power: the last step of the chain that moved it."""
     obliged_W, reason = chain.obligations.apply(cap_W)
     if obliged_W <= chain.limits.low_W:
         return chain.limits.low_reason

@@ -3,6 +3,7 @@ machines.
 """
 
 import textwrap
+from typing import Any
 
 from controller.core import hint_codes as h, reasons
 from controller.hints import wire as w
@@ -37,9 +38,9 @@ def reason(code: int) -> str:
     return reasons.label(code) + name
 
 
-def fields(reply) -> dict:
-    """Every field of a Reply as plain values in SI units, with the words of its code; None for a
-    value that is missing.
+def fields(reply: w.Reply) -> dict[str, Any]:
+    """Every field of a Reply as plain values in SI units, with the text of its code; None for a
+    missing value.
     """
     name, sentence, remedy = h.TEXTS.get(reply.code, ("", "", ""))
     return {
@@ -68,9 +69,9 @@ def fields(reply) -> dict:
     }
 
 
-def state(found):
+def state(found: w.State) -> dict[str, Any]:
     """Every field of a State as plain values in SI units, with its reasons in words; None for a
-    value that is missing.
+    missing value.
     """
     return {
         **found._asdict(),
@@ -88,11 +89,11 @@ def state(found):
     }
 
 
-def _or_none(value_W):
+def _or_none(value_W: int) -> int | None:
     return None if value_W == w.NOTHING_W else value_W
 
 
-def lines(hint, reply, own: dict | None, exit_code: int) -> list:
+def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> list[str]:
     """The reply to a Hint as lines of a screen; own: its source in hint_statistics.read, or
     None.
     """
@@ -129,12 +130,12 @@ def lines(hint, reply, own: dict | None, exit_code: int) -> list:
     return shown + _spread(f"  counted    {counted}", f"exit code {exit_code}")
 
 
-def _wrapped(label, text, indent):
+def _wrapped(label: str, text: str, indent: int) -> list[str]:
     return textwrap.wrap(label + text, _WIDTH, subsequent_indent=" " * indent)
 
 
-def _spread(left, right):
-    """Both on one line, at its two ends, or on two where they do not fit."""
+def _spread(left: str, right: str) -> list[str]:
+    """One line with both texts at its ends, or two lines if they do not fit."""
     return (
         [left + right.rjust(_WIDTH - len(left))]
         if len(left) + len(right) < _WIDTH
@@ -142,13 +143,13 @@ def _spread(left, right):
     )
 
 
-def _sent(hint, code, asked):
+def _sent(hint: w.Hint, code: int, asked: str) -> str:
     valid = f"valid for {hint.valid_ms / 1000:g} s"
     return valid if code in (h.VALID_LONG, h.VALID_SHORT) else f"{asked}, {valid}"
 
 
-def _allowed(code, own):
-    """(what is allowed, by which key of the configuration), or None where no such key decides."""
+def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
+    """(allowed values, key of the configuration), None for a refusal that no key decides."""
     if own is None:
         return None
     return {
@@ -159,7 +160,7 @@ def _allowed(code, own):
     }.get(code)
 
 
-def _remedy(reply, hint, own, remedy):
+def _remedy(reply: w.Reply, hint: w.Hint, own: dict | None, remedy: str) -> str:
     if reply.code == h.VALID_LONG and own:
         return (
             f"send valid for <= {own['valid_s_max']} s, renew every "
@@ -170,7 +171,7 @@ def _remedy(reply, hint, own, remedy):
     return remedy
 
 
-def in_force(reply) -> str:
+def in_force(reply: w.Reply) -> str:
     """The value in force of the reply's quantity, for how long, and its fallback."""
     if reply.granted_W == w.NOTHING_W:
         return "nothing of this kind" + _then(reply, ", fallback {}")
@@ -182,11 +183,11 @@ def in_force(reply) -> str:
     return f"{now}, {-(-reply.valid_ms // 1000)} s left" + _then(reply, ", then fallback {}")
 
 
-def _then(reply, form):
+def _then(reply: w.Reply, form: str) -> str:
     return form.format(kW(reply.fallback_W)) if reply.fallback_W != w.NOTHING_W else ""
 
 
-def doing(reply) -> str:
+def doing(reply: w.Reply) -> str:
     """The power of this tick, and the reason that limits it."""
     power_W = reply.setpoint_W
     what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
@@ -195,8 +196,8 @@ def doing(reply) -> str:
 
 
 def unanswered(own: dict | None) -> str:
-    """One line for a hint without an answer. The cause of a lost answer is not known: only a key
-    that the controller has refused is named.
+    """One line for a hint without an answer. The line names a key that the controller has
+    refused; no other cause is known.
     """
     if own and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
         return f"no answer came: {h.text(own['last_code'])[1]} {h.text(own['last_code'])[2]}"

@@ -152,7 +152,7 @@ def test_a_full_queue_is_reported(site, ask, capsys, monkeypatch):
 def test_a_new_key_is_the_remedy_for_used_up_sequences(site, ask):
     site.bench.tick()
     with site.client() as client:
-        nonce, now_ms = site.listener.desk.nonce, site.bench.now_us // 1000
+        nonce, now_ms = site.listener.admission.nonce, site.bench.now_us // 1000
         last = w.Hint("site_ems", nonce, 2**64 - 1, now_ms, 4, 0, 0, 0, 1000)
         client.send(w.signed(last, KEYS["site_ems"]))
         site.step()
@@ -223,7 +223,7 @@ def test_keys_without_a_controller(capsys, tmp_path):
     assert code == 0 and len(out) == 1 and "its next start reads the keys" in err[-1]
     (tmp_path / "keys" / "site_ems.key").chmod(0o644)
     code, out, err = run(capsys, "key list", *where, tmp_path)
-    assert (code, len(out)) == (1, 1) and "others may read it" in err[0]
+    assert (code, len(out)) == (1, 1) and "other users may read it" in err[0]
 
 
 def test_the_page_of_sources_of_a_live_and_a_dead_controller(site, ask, capsys, monkeypatch):

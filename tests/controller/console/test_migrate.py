@@ -81,7 +81,7 @@ def broken_ledger(folder):
 
 @cases("""spoil words
     spoil_store  "the first start needs the key"
-    open_key  "site_ems.key: others may read it"
+    open_key  "site_ems.key: other users may read it"
     open_user  "anna.user: others may read it"
     no_record  "not a database"
     broken_ledger  "firebreak proof-test verify" """)

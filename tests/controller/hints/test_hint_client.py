@@ -53,12 +53,12 @@ FORGED = w.reply_bytes(REPLY._replace(granted_W=10**9), OTHER)
     (w.reply_bytes(REPLY._replace(sequence=4, code=h.ROLE), KEY),)
     (b"", b"x" * 116)
 """)
-def test_a_forged_reply_and_one_to_another_hint_are_passed_over(controller, before):
+def test_a_forged_reply_and_a_reply_to_another_hint_are_skipped(controller, before):
     controller.answers(*before, w.reply_bytes(REPLY, KEY))
     assert controller.client.hint(HINT, KEY) == REPLY
 
 
-def test_nothing_else_is_no_answer(controller):
+def test_without_an_answer_the_result_is_none(controller):
     controller.answers(FORGED, w.reply_bytes(REPLY._replace(sequence=6), KEY))
     assert controller.client.hint(HINT, KEY) is None
     controller.answers(w.state_bytes(STATE, OTHER), w.state_bytes(STATE, KEY))
@@ -69,7 +69,7 @@ def welcome(sequence):
     return w.WELCOME.pack(w.WELCOME_MAGIC, bytes(8), 1000, sequence)
 
 
-def test_a_hint_is_signed_above_the_highest_sequence_there_was(controller):
+def test_the_sequence_follows_the_highest_used_one(controller):
     order = ("grid", KEY, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 60_000)
     controller.answers(welcome(2**64 - 2), w.reply_bytes(REPLY._replace(sequence=2**64 - 1), KEY))
     hint, reply = controller.client.say(*order)
@@ -81,7 +81,7 @@ def test_a_hint_is_signed_above_the_highest_sequence_there_was(controller):
         controller.client.say(*order)
 
 
-def test_no_socket_of_a_controller_is_an_error(tmp_path):
+def test_a_missing_socket_is_an_error(tmp_path):
     with HintClient(str(tmp_path)) as client, pytest.raises(FileNotFoundError):
         client.hello("grid")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as gone:

@@ -16,7 +16,7 @@ from hinted_site import KEYS, HintedSite
 from test_upstream import Served
 
 import controller.upstream
-from controller.hints import desk
+from controller.hints import admission
 from controller.upstream import link
 from tests.tables import cases
 
@@ -86,7 +86,7 @@ def test_an_example_is_granted_refused_and_ends_in_one_line(site, example, monke
 
 
 def test_the_example_that_reads_the_status(site):
-    site.bench.tick(20)  # it runs, its limits have just begun to open
+    site.bench.tick(20)  # running, with limits that have just begun to open
     with site.pumped():
         code, out, err = sent(site, "read_status.py", "site_ems")
         site.write_key("site_ems", bytes(32))
@@ -99,7 +99,7 @@ def test_the_example_that_reads_the_status(site):
     ends(sent(site, "read_status.py"), "read_status.* KEYFILE SOURCE")
 
 
-def test_an_energy_that_nobody_knows_is_no_number(site):
+def test_an_unknown_energy_is_null(site):
     site.listener.close()
     key, path = KEYS["site_ems"], str(site.run_dir / "hints.sock")
     values = (b"FBT1", b"site_ems", 0, 0, 0, -1, 150, 100, 0, 0, 0, b"")
@@ -141,12 +141,12 @@ def follows(said, wanted, passing):
 
 def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
     """Time stops between two datagrams, so the sender's clock runs ahead and H24 comes too."""
-    known = {"site_ems": (desk.key_of(KEYS["site_ems"], 0),)}
+    known = {"site_ems": (admission.key_of(KEYS["site_ems"], 0),)}
     with kept(site, "300000", "3") as said:
         with site.pumped():
             assert follows(said, "H1: ", ("H24",)) == "H1: in force 300000 W"
         site.listener.close()
-        site.reopen(known)  # as if it had never been away: the old nonce is void
+        site.reopen(known)  # a restart makes the old nonce void
         with site.pumped():
             follows(said, "H21: refused", ("H24", "H1"))
             assert follows(said, "H1: ", ("H24", "H21")) == "H1: in force 300000 W"
@@ -166,7 +166,7 @@ def test_a_kept_hint_survives_two_restarts_of_the_controller(site):
     "60"     "no"       "KEYFILE: 64"
     "60"     ""         r".*No such file.*site_ems\.key"
 """)
-def test_a_hint_that_can_never_be_taken_ends_in_one_line(site, seconds, key, wanted):
+def test_a_hint_that_can_never_be_accepted_ends_in_one_line(site, seconds, key, wanted):
     if key is not None:
         key_file(site).write_text(key) if key else key_file(site).unlink()
     with site.pumped(), kept(site, "300000", seconds) as said:

@@ -8,7 +8,7 @@ from cabinet_bench import RATED
 from hinted_site import KEYS, HintedSite
 
 from controller.core import hint_codes as h
-from controller.hints import desk, hint_statistics, wire as w
+from controller.hints import admission, hint_statistics, wire as w
 from controller.run import operator_client, operator_commands
 from controller.system import sockets
 from safety import signals as s
@@ -35,7 +35,7 @@ class Sender:
     def datagram(self, quantity, value_W=0, valid_ms=60_000, key=None, **fields):
         self.sequence += 1
         now_ms, kind = self.site.bench.now_us // 1000, h.KIND_OF[quantity]
-        run = (self.source, self.site.listener.desk.nonce, self.sequence, now_ms)
+        run = (self.source, self.site.listener.admission.nonce, self.sequence, now_ms)
         hint = w.Hint(*run, kind, quantity, 0, value_W, valid_ms)._replace(**fields)
         return w.signed(hint, key or KEYS[self.source])
 
@@ -136,7 +136,7 @@ def test_garbage_that_comes_one_by_one_wakes_the_loop_four_times_a_tick(site, mo
         assert site.listener.hungry
 
 
-def test_what_has_to_be_judged_is_bounded_beside_garbage(site, monkeypatch):
+def test_datagrams_to_judge_are_bounded_beside_garbage(site, monkeypatch):
     """Hellos of strangers and hints with a wrong MAC look right at first."""
     forged = b"FBH1" + w.name_field("site_ems") + bytes(68)
     with monkeypatch.context() as patched:
@@ -159,10 +159,10 @@ def test_one_datagram_per_call_and_no_waiting(site, sender):
     one.send(one.datagram(h.IMPORT_W_MAX), one.datagram(h.IMPORT_W_MAX))
     for pending in (1, 2, 2):  # at last nothing waits any more: returns
         site.listener.receive(site.bench.now_us)
-        assert len(site.listener.desk.pending) == pending
+        assert len(site.listener.admission.pending) == pending
 
 
-def test_truncated_and_oversized_ones_change_nothing(site, sender):
+def test_truncated_and_oversized_datagrams_change_nothing(site, sender):
     one = sender("site_ems")
     for count, cut in enumerate((0, 20, 87, 89, 257, 60_000), 1):
         one.send((one.datagram(h.IMPORT_W_MAX) + bytes(60_000))[:cut])
@@ -176,7 +176,7 @@ def test_a_hello_is_answered_at_once_and_a_hint_after_its_tick(site, sender):
     one, listener = sender("site_ems", 4), site.listener
     one.send(w.hello("site_ems"))
     listener.receive(site.bench.now_us)
-    wanted = (listener.desk.nonce, site.bench.now_us // 1000, 0)
+    wanted = (listener.admission.nonce, site.bench.now_us // 1000, 0)
     assert w.welcome_of(one.socket.recv(64)) == wanted
     one.send(one.datagram(h.IMPORT_W_MAX, 400_000))
     listener.receive(site.bench.now_us)
@@ -203,7 +203,7 @@ def test_an_address_in_a_file_system_gets_no_reply(site, sender, tmp_path):
     assert site.statistics()["unsent"] == 2 and site.statistics()["accepted"] == 2
 
 
-def test_a_sender_who_has_gone_or_does_not_read_holds_up_nobody(site, sender):
+def test_a_sender_that_has_gone_or_does_not_read_delays_no_other(site, sender):
     gone, deaf, other = sender("site_ems"), sender("desk"), sender("scheduler")
     gone.send(gone.datagram(h.IMPORT_W_MAX, 1))
     gone.socket.close()
@@ -222,7 +222,7 @@ def test_answers_that_a_user_does_not_read_silence_no_other_user(site, sender, m
     monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], users[0]))
     monkeypatch.setattr(sockets, "members", lambda group: {1: "deaf", 2: "other"})
     site.listener.close()
-    site.reopen({"scheduler": (desk.key_of(KEYS["scheduler"], 1),)})
+    site.reopen({"scheduler": (admission.key_of(KEYS["scheduler"], 1),)})
 
     def is_answered(deaf):
         deaf.send(w.hello("scheduler"))
@@ -238,7 +238,7 @@ def test_answers_that_a_user_does_not_read_silence_no_other_user(site, sender, m
     assert sender("scheduler").say(h.POWER_W, 0).code == h.GRANTED
 
 
-def test_the_socket_goes_with_the_listener(tmp_path, monkeypatch):
+def test_close_removes_the_socket(tmp_path, monkeypatch):
     site = HintedSite(tmp_path)
     path = site.run_dir / "hints.sock"
     site.close()
@@ -257,17 +257,17 @@ def test_a_new_run_refuses_hints_of_the_run_before(sender, site):
     one = sender("site_ems")
     recorded = one.datagram(h.IMPORT_W_MAX, 400_000)
     assert one.say(h.IMPORT_W_MAX, 400_000).code == h.GRANTED
-    before = site.listener.desk.nonce
+    before = site.listener.admission.nonce
     site.listener.close()
-    site.reopen({"site_ems": (desk.key_of(KEYS["site_ems"], 1),)})
-    assert site.listener.desk.nonce != before
+    site.reopen({"site_ems": (admission.key_of(KEYS["site_ems"], 1),)})
+    assert site.listener.admission.nonce != before
     one.send(recorded)
     site.step()
-    assert holds(one.heard()[0], code=h.OTHER_BOOT, nonce=site.listener.desk.nonce)
+    assert holds(one.heard()[0], code=h.OTHER_BOOT, nonce=site.listener.admission.nonce)
     assert site.statistics()["accepted"] == 0
 
 
-def test_a_hint_that_waited_in_the_queue_for_too_long_is_too_late(site, sender):
+def test_a_hint_that_waited_too_long_in_the_queue_is_too_late(site, sender):
     one = sender("site_ems")
     one.send(one.datagram(h.IMPORT_W_MAX, 1))
     site.bench.now_us += 2_001_000
@@ -298,7 +298,7 @@ def test_a_reply_before_the_cabinet_runs(site, sender, source, quantity, value_W
     assert holds(sender(source).say(quantity, value_W, valid_ms=valid_ms), **wanted)
 
 
-def test_a_refusal_tells_what_is_in_force_instead(site, sender):
+def test_a_refusal_reports_the_value_in_force(site, sender):
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 20_000, valid_ms=30_000)
     site.bench.tick(50)
@@ -306,7 +306,7 @@ def test_a_refusal_tells_what_is_in_force_instead(site, sender):
     assert holds(reply, code=h.VALID_LONG, asked_W=5, granted_W=20_000, valid_ms=29_000)
 
 
-def test_an_obligation_that_cannot_be_met_tells_what_is_held(site, sender):
+def test_an_obligation_that_cannot_be_met_reports_the_power_held(site, sender):
     site.bench.field.wrong[s.GRID_POWER_W] = 300_000
     site.bench.tick(10)  # not running yet: no power at all
     reply = sender("site_ems").say(h.IMPORT_W_MAX, 100_000)
@@ -339,7 +339,7 @@ def test_replies_and_states_of_a_running_cabinet(site, sender):
     assert holds(reply, available_low_W=-20_000, low_reason=401)
 
 
-def test_what_the_grid_wants_moves_a_request(site, sender):
+def test_an_obligation_moves_a_request(site, sender):
     site.run()
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
     site.bench.tick(1000)
@@ -364,7 +364,7 @@ def test_what_the_grid_wants_moves_a_request(site, sender):
         assert reply.available_high_W < -90_000
 
 
-def test_a_request_gets_what_the_limits_leave(site, sender):
+def test_limits_cut_a_request(site, sender):
     site.run()
     # importing: discharging as much does not export
     site.bench.field.wrong[s.GRID_POWER_W] = 200_000
@@ -385,7 +385,7 @@ def test_a_request_gets_what_the_limits_leave(site, sender):
 
 
 @pytest.mark.parametrize("code", range(h.GRANTED, h.MOVED + 1))
-def test_a_hint_with_another_effect_than_it_asks_for_is_counted(site, sender, monkeypatch, code):
+def test_a_hint_with_another_effect_than_requested_is_counted(site, sender, monkeypatch, code):
     monkeypatch.setattr("controller.hints.replies.effect", lambda *_: (code, 5))
     one = sender("site_ems")
     assert holds(one.say(h.IMPORT_W_MAX, 1000), code=code, granted_W=5)
@@ -396,7 +396,7 @@ def test_a_hint_with_another_effect_than_it_asks_for_is_counted(site, sender, mo
 
 
 @pytest.mark.parametrize("first", ["heartbeat", "hint"])
-def test_a_fallback_that_lapsed_is_left_with_a_heartbeat_and_a_hint(site, sender, first):
+def test_a_fallback_ends_with_a_heartbeat_and_a_hint(site, sender, first):
     """The fallback is 50 kW and acts until both have come."""
     one = sender("cloud")
     one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)

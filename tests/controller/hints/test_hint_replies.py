@@ -25,7 +25,7 @@ def chain(limit_W, obligation=None):
     "cap_W, reason", [(-99, CAP), (99, CAP), (-100, LOW), (100, HIGH), (-101, LOW), (101, HIGH)]
 )
 def test_a_limit_is_named_before_a_cap_of_the_same_power(cap_W, reason):
-    """The limit remains when the cap expires, so nobody should wait for that."""
+    """The limit remains when the cap expires, so waiting for that is useless."""
     assert replies.end_reason(chain(100), cap_W, CAP) == reason
 
 
@@ -54,7 +54,7 @@ def test_a_grid_cap_is_short_where_its_own_limit_is(quantity, place, reason, sho
     assert replies.effect(core, source, hint, 100, o.VALID) == effect
 
 
-def test_a_request_that_rests_on_its_quota_has_no_power():
+def test_a_request_without_quota_has_no_power():
     core = SimpleNamespace(out=[2] + [0] * 5, out_at={"hint_table": 0}, chain=chain(100))
     core.chain.available()
     source, hint = SimpleNamespace(index=1), SimpleNamespace(quantity=h.POWER_W, value_W=50)

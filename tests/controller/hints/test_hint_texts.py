@@ -73,7 +73,7 @@ def test_the_fields_of_a_state_and_every_code_are_those_on_the_page():
         assert re.search(rf"\bH{code}\b", codes) or any(code in each for each in ranges), code
 
 
-def test_every_reason_on_the_page_is_one():
+def test_every_reason_on_the_page_exists():
     table = PAGE.split("An integrator meets these:")[1].split("## To copy")[0]
     named = {int(code) for code in re.findall(r"\bR(\d+)", table)}
     assert named <= set(reason_words.TEXTS)

@@ -1,14 +1,14 @@
-"""No hint counts that is forged, replayed, late, reordered, cut or of another boot."""
+"""A hint is refused if it is forged, replayed, late, reordered, cut or of another boot."""
 
 import struct
 
-import hint_desk
+import hint_admission
 import pytest
-from hint_desk import NONCE, NOW_MS, datagram, hint, key_bytes
+from hint_admission import NONCE, NOW_MS, datagram, hint, key_bytes
 from hypothesis import given as for_all, strategies as st
 
 from controller.core import hint_codes as h
-from controller.hints import desk as hints, hint_statistics, wire as w
+from controller.hints import admission as hints, hint_statistics, wire as w
 from tests.tables import cases
 
 OLD, NEW, NEWEST = key_bytes(4), key_bytes(20), key_bytes(21)
@@ -18,21 +18,21 @@ HIGHEST = 2**64 - 1
 
 @pytest.fixture
 def made():
-    return hint_desk.made()
+    return hint_admission.made()
 
 
 @pytest.fixture
-def desk(made):
+def check(made):
     return made[0]
 
 
 def row(statistics, name="grid"):
-    values = statistics.rows[sorted(hint_desk.ROLES).index(name)]
+    values = statistics.rows[sorted(hint_admission.ROLES).index(name)]
     return dict(zip(hint_statistics.OWN, values, strict=True))
 
 
 def counts(statistics):
-    """Those of accepted, limited, refused, bad_mac that are not 0."""
+    """Counters accepted, limited, refused, bad_mac that are not 0."""
     return {name: each for name, each in [*row(statistics).items()][:4] if each}
 
 
@@ -41,29 +41,29 @@ def common(statistics):
     return {counter: value for counter, value in pairs if value}
 
 
-def answered(desk):
-    """Result codes of the pending hints; 0: taken."""
-    codes, desk.pending[:] = [pending.code for pending in desk.pending], []
+def answered(check):
+    """Result codes of the pending hints; 0: accepted."""
+    codes, check.pending[:] = [pending.code for pending in check.pending], []
     return codes
 
 
-def tell(desk, *hints_, now_ms=NOW_MS):
+def tell(check, *hints_, now_ms=NOW_MS):
     for one in hints_:
-        assert desk.receive(datagram(one), "sender", now_ms) is None
-    return answered(desk)
+        assert check.receive(datagram(one), "sender", now_ms) is None
+    return answered(check)
 
 
-def by(desk, sequence, key, now_ms=NOW_MS):
-    desk.receive(datagram(hint(sequence=sequence, sent_ms=now_ms), key), "sender", now_ms)
-    return answered(desk) == [0]
+def by(check, sequence, key, now_ms=NOW_MS):
+    check.receive(datagram(hint(sequence=sequence, sent_ms=now_ms), key), "sender", now_ms)
+    return answered(check) == [0]
 
 
-def rotate(desk, key, made_s=6):
-    return desk.change_key(GRID, hints.key_of(key, made_s), True, NOW_MS)
+def rotate(check, key, made_s=6):
+    return check.change_key(GRID, hints.key_of(key, made_s), True, NOW_MS)
 
 
-def welcome(desk, source="grid", now_ms=NOW_MS):
-    return w.welcome_of(desk.receive(w.hello(source), "sender", now_ms))
+def welcome(check, source="grid", now_ms=NOW_MS):
+    return w.welcome_of(check.receive(w.hello(source), "sender", now_ms))
 
 
 def test_the_layout_is_the_documented_one():
@@ -109,7 +109,7 @@ REPLY = w.Reply(
     STATE._replace(control_source="")  w.state_bytes  w.state_of
     REPLY                              w.reply_bytes  w.reply_of
 """)
-def test_a_record_comes_back_as_it_was_and_only_under_its_key(record, packed, opened):
+def test_a_datagram_decodes_unchanged_and_only_under_its_key(record, packed, opened):
     data = packed(record, OLD)
     assert opened(data, OLD) == record == opened(data)
     assert [opened(each) for each in (data[:-1], b"FBX1" + data[4:])] == [None, None]
@@ -134,12 +134,12 @@ def test_a_quantity_by_its_name():
 
 
 def test_a_good_hint_is_taken_once(made):
-    desk, taken, statistics = made
-    assert tell(desk, hint()) == [0]
+    check, taken, statistics = made
+    assert tell(check, hint()) == [0]
     assert taken == [(3, h.GRID_CAP, h.IMPORT_W_MAX, 400_000, 300_000)]
-    assert tell(desk, hint()) == [h.OLD_SEQUENCE]  # the same bytes again
+    assert tell(check, hint()) == [h.OLD_SEQUENCE]  # the same bytes again
     assert len(taken) == 1 and counts(statistics) == {"accepted": 1, "refused": 1}
-    assert tell(desk, hint(sequence=9, sent_ms=NOW_MS + 4, purpose=8), now_ms=NOW_MS + 5) == [0]
+    assert tell(check, hint(sequence=9, sent_ms=NOW_MS + 4, purpose=8), now_ms=NOW_MS + 5) == [0]
     found = row(statistics)
     last = [found[f"last_{name}"] for name in ("code", "seen_ms", "sequence", "purpose")]
     assert last == [h.GRANTED, NOW_MS + 5, 9, 8] and row(statistics, "boss")["last_seen_ms"] == 0
@@ -147,19 +147,19 @@ def test_a_good_hint_is_taken_once(made):
 
 @pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 255, 256])
 def test_any_other_length_gets_no_reply(made, length):
-    desk, taken, statistics = made
+    check, taken, statistics = made
     data = (datagram(hint()) + bytes(200))[:length]
-    assert desk.receive(data, "sender", NOW_MS) is None and answered(desk) == [] and taken == []
+    assert check.receive(data, "sender", NOW_MS) is None and answered(check) == [] and taken == []
     assert common(statistics) == {"wrong_length": 1}
 
 
 @for_all(st.integers(0, 88 * 8 - 1))
 def test_one_flipped_bit_anywhere_gets_no_reply(bit):
-    desk, taken, statistics = hint_desk.made()
+    check, taken, statistics = hint_admission.made()
     data = bytearray(datagram(hint()))
     data[bit // 8] ^= 1 << bit % 8
-    assert desk.receive(bytes(data), "sender", NOW_MS) is None
-    assert answered(desk) == [] and taken == []
+    assert check.receive(bytes(data), "sender", NOW_MS) is None
+    assert answered(check) == [] and taken == []
     assert counts(statistics) == {"bad_mac": 1} or sum(statistics.common) == 1
 
 
@@ -169,34 +169,34 @@ def test_one_flipped_bit_anywhere_gets_no_reply(bit):
     )
 )
 def test_garbage_is_counted_and_nothing_else(data):
-    desk, taken, statistics = hint_desk.made()
-    assert desk.receive(data, "sender", NOW_MS) is None and answered(desk) == [] and taken == []
+    check, taken, statistics = hint_admission.made()
+    assert check.receive(data, "sender", NOW_MS) is None and answered(check) == [] and taken == []
     assert sum(statistics.common) == 1
 
 
 @pytest.mark.parametrize("key", [key_bytes(9), key_bytes(1), bytes(32), b"\0"])
 def test_another_key_gets_no_reply(made, key):
-    desk, taken, statistics = made
-    desk.receive(datagram(hint(), key), "sender", NOW_MS)
-    assert answered(desk) == [] and taken == [] and counts(statistics) == {"bad_mac": 1}
+    check, taken, statistics = made
+    check.receive(datagram(hint(), key), "sender", NOW_MS)
+    assert answered(check) == [] and taken == [] and counts(statistics) == {"bad_mac": 1}
     assert row(statistics)["last_code"] == h.BAD_MAC
 
 
-def test_a_source_without_a_key_and_one_nobody_knows_get_no_reply(made):
-    desk, taken, statistics = made
-    desk.change_key(GRID, None, False, NOW_MS)
+def test_a_source_without_a_key_and_an_unknown_source_get_no_reply(made):
+    check, taken, statistics = made
+    check.change_key(GRID, None, False, NOW_MS)
     for one in (hint(), hint("nobody")):
-        desk.receive(datagram(one), "sender", NOW_MS)
+        check.receive(datagram(one), "sender", NOW_MS)
     assert row(statistics)["last_code"] == h.NO_KEY and counts(statistics) == {"bad_mac": 1}
-    assert desk.receive(w.hello("nobody"), "sender", NOW_MS) is None
-    assert common(statistics) == {"unknown_source": 2} and answered(desk) == [] and taken == []
+    assert check.receive(w.hello("nobody"), "sender", NOW_MS) is None
+    assert common(statistics) == {"unknown_source": 2} and answered(check) == [] and taken == []
 
 
-def test_another_boot_is_refused_whatever_else_is_right(made):
-    desk, taken, _ = made
-    assert tell(desk, hint(nonce=bytes(8), sequence=50)) == [h.OTHER_BOOT]
+def test_a_hint_of_another_boot_is_refused(made):
+    check, taken, _ = made
+    assert tell(check, hint(nonce=bytes(8), sequence=50)) == [h.OTHER_BOOT]
     # a sequence of another boot does not count here
-    assert tell(desk, hint(sequence=1)) == [0] and len(taken) == 1
+    assert tell(check, hint(sequence=1)) == [0] and len(taken) == 1
 
 
 HEARTBEAT = {"kind": h.HEARTBEAT, "quantity": 0, "value_W": 0}
@@ -221,64 +221,64 @@ POWER = {"kind": h.REQUEST, "quantity": h.POWER_W}
     {"valid_ms": 999}  h.VALID_SHORT | {"valid_ms": 1000}  0 | {"valid_ms": 300_000}  0
     {"valid_ms": 300_001}  h.VALID_LONG | {"valid_ms": 2**32 - 1}  h.VALID_LONG
 """)
-def test_what_a_hint_may_say(made, fields, code):
-    desk, taken, _ = made
-    assert tell(desk, hint(**fields)) == [code] and len(taken) == (code == 0)
+def test_ranges_of_a_hint(made, fields, code):
+    check, taken, _ = made
+    assert tell(check, hint(**fields)) == [code] and len(taken) == (code == 0)
 
 
 def test_reordered_hints_count_up_only(made):
-    desk, taken, _ = made
+    check, taken, _ = made
     sequences, old = (5, 4, 6, 6, 1, HIGHEST, 7, 0), h.OLD_SEQUENCE
-    codes = tell(desk, *[hint(sequence=each, value_W=min(each, 9)) for each in sequences])
+    codes = tell(check, *[hint(sequence=each, value_W=min(each, 9)) for each in sequences])
     assert codes == [0, old, 0, old, old, 0, old, old]
     assert [words[3] for words in taken] == [5, 6, 9]
 
 
 def test_a_refused_hint_cannot_be_replayed_when_its_reason_has_gone():
     """The quota refuses a datagram; an attacker sends it again a second later."""
-    desk, taken, _ = hint_desk.made(hints_per_s_max=1)
-    assert tell(desk, hint(sequence=1), hint(sequence=2)) == [0, h.RATE]
-    assert tell(desk, hint(sequence=2), now_ms=NOW_MS + 1500) == [h.OLD_SEQUENCE]
-    assert tell(desk, hint(sequence=3), now_ms=NOW_MS + 1500) == [0] and len(taken) == 2
+    check, taken, _ = hint_admission.made(hints_per_s_max=1)
+    assert tell(check, hint(sequence=1), hint(sequence=2)) == [0, h.RATE]
+    assert tell(check, hint(sequence=2), now_ms=NOW_MS + 1500) == [h.OLD_SEQUENCE]
+    assert tell(check, hint(sequence=3), now_ms=NOW_MS + 1500) == [0] and len(taken) == 2
 
 
-def test_sources_have_sequences_of_their_own(desk):
-    found = tell(desk, hint("grid", 9), hint("boss", 1), hint("boss", 2), hint("grid", 9))
+def test_sources_have_sequences_of_their_own(check):
+    found = tell(check, hint("grid", 9), hint("boss", 1), hint("boss", 2), hint("grid", 9))
     assert found == [0, 0, 0, h.OLD_SEQUENCE]
 
 
 @pytest.mark.parametrize(
     "source, allowed", [("caps", "cCDI"), ("asks", "cCDIP"), ("grid", "cCDIPE"), ("boss", "cCDIPE")]
 )
-def test_what_each_role_may_say(source, allowed):
+def test_permissions_of_each_role(source, allowed):
     """An import maximum is open to all: without the role it only narrows charging."""
     maxima = (h.CHARGE_W_MAX, h.DISCHARGE_W_MAX, h.POWER_W, h.IMPORT_W_MAX, h.EXPORT_W_MAX)
     for letter, quantity in zip("cCDPIE", (0, *maxima), strict=True):
-        desk, _, _ = hint_desk.made()
+        check, _, _ = hint_admission.made()
         one = hint(source, kind=h.KIND_OF[quantity], quantity=quantity, value_W=0)
-        assert tell(desk, one) == [0 if letter in allowed else h.ROLE], letter
+        assert tell(check, one) == [0 if letter in allowed else h.ROLE], letter
 
 
 @pytest.mark.parametrize("maximum", [1, 2, 50])
 def test_the_quota_of_hints_in_any_second(maximum):
-    desk, _, statistics = hint_desk.made(hints_per_s_max=maximum)
-    desk.place.slots = 1000
+    check, _, statistics = hint_admission.made(hints_per_s_max=maximum)
+    check.place.slots = 1000
     sequence = iter(range(1, 1000))
-    assert tell(desk, *[hint(sequence=next(sequence)) for _ in range(maximum)]) == [0] * maximum
-    assert tell(desk, hint(sequence=next(sequence)), now_ms=NOW_MS + 999) == [h.RATE]
-    assert tell(desk, hint(sequence=next(sequence)), now_ms=NOW_MS + 1000) == [0]
-    assert tell(desk, hint("boss", 1), now_ms=NOW_MS + 1000) == [0]  # no other source is touched
+    assert tell(check, *[hint(sequence=next(sequence)) for _ in range(maximum)]) == [0] * maximum
+    assert tell(check, hint(sequence=next(sequence)), now_ms=NOW_MS + 999) == [h.RATE]
+    assert tell(check, hint(sequence=next(sequence)), now_ms=NOW_MS + 1000) == [0]
+    assert tell(check, hint("boss", 1), now_ms=NOW_MS + 1000) == [0]  # no other source is touched
     assert counts(statistics) == {"accepted": maximum + 1, "refused": 1}
 
 
 @for_all(st.lists(st.integers(0, 400), max_size=60), st.integers(1, 5))
-def test_no_second_ever_holds_more_than_the_quota(gaps_ms, maximum):
-    desk, _, _ = hint_desk.made(hints_per_s_max=maximum)
-    desk.place.slots = 1000
+def test_no_second_holds_more_than_the_quota(gaps_ms, maximum):
+    check, _, _ = hint_admission.made(hints_per_s_max=maximum)
+    check.place.slots = 1000
     now_ms, taken_ms = NOW_MS, []
     for sequence, gap_ms in enumerate(gaps_ms, 1):
         now_ms += gap_ms
-        if tell(desk, hint(sequence=sequence, sent_ms=now_ms), now_ms=now_ms) == [0]:
+        if tell(check, hint(sequence=sequence, sent_ms=now_ms), now_ms=now_ms) == [0]:
             taken_ms.append(now_ms)
         else:
             # refused for no other reason
@@ -288,84 +288,84 @@ def test_no_second_ever_holds_more_than_the_quota(gaps_ms, maximum):
 
 
 def test_a_tick_whose_slots_are_taken_is_busy_and_uses_no_quota():
-    desk, _, _ = hint_desk.made(hints_per_s_max=1)
+    check, _, _ = hint_admission.made(hints_per_s_max=1)
     for slots, code in ((0, h.BUSY), (1, 0)):
-        desk.place.slots = slots
-        assert tell(desk, hint(sequence=1 + slots)) == [code]
+        check.place.slots = slots
+        assert tell(check, hint(sequence=1 + slots)) == [code]
 
 
-def test_a_hello_tells_nonce_uptime_and_highest_sequence(desk):
-    tell(desk, hint(sequence=41))
-    assert welcome(desk, now_ms=NOW_MS + 3) == (NONCE, NOW_MS + 3, 41)
-    assert welcome(desk, "boss") == (NONCE, NOW_MS, 0)
+def test_a_hello_returns_nonce_uptime_and_highest_sequence(check):
+    tell(check, hint(sequence=41))
+    assert welcome(check, now_ms=NOW_MS + 3) == (NONCE, NOW_MS + 3, 41)
+    assert welcome(check, "boss") == (NONCE, NOW_MS, 0)
 
 
 def test_a_rotated_key_lasts_until_the_new_one_is_used(made):
-    desk, _, statistics = made
-    assert rotate(desk, NEW)
+    check, _, statistics = made
+    assert rotate(check, NEW)
     assert row(statistics)["old_key_until_ms"] == NOW_MS + 86_400_000
     keys = (OLD, OLD, NEW, OLD, NEW)
-    assert [by(desk, at, key) for at, key in enumerate(keys, 1)] == [True, True, True, False, True]
+    assert [by(check, at, key) for at, key in enumerate(keys, 1)] == [True, True, True, False, True]
     found = row(statistics)
     assert (found["old_key_until_ms"], found["key_made_s"]) == (0, 6)
 
 
 @pytest.mark.parametrize("later_ms, lasts", [(-1, True), (0, False)])
-def test_a_rotated_key_lasts_a_day_at_most(desk, later_ms, lasts):
-    rotate(desk, NEW)
+def test_a_rotated_key_lasts_a_day_at_most(check, later_ms, lasts):
+    rotate(check, NEW)
     now_ms = NOW_MS + hints.OLD_KEY_MS + later_ms
-    assert by(desk, 1, OLD, now_ms) == lasts and by(desk, 2, NEW, now_ms)
+    assert by(check, 1, OLD, now_ms) == lasts and by(check, 2, NEW, now_ms)
 
 
-def test_two_rotations_leave_one_old_key(desk):
-    rotate(desk, NEW)
-    rotate(desk, NEWEST, 7)
+def test_two_rotations_leave_one_old_key(check):
+    rotate(check, NEW)
+    rotate(check, NEWEST, 7)
     keys = (OLD, NEW, NEWEST, NEW)
-    assert [by(desk, at, key) for at, key in enumerate(keys, 1)] == [False, True, True, False]
+    assert [by(check, at, key) for at, key in enumerate(keys, 1)] == [False, True, True, False]
 
 
-def test_a_set_key_replaces_and_a_revoked_one_is_gone_at_once(desk):
-    desk.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
-    assert not by(desk, 1, OLD) and by(desk, 2, NEW)
-    rotate(desk, NEWEST, 7)
-    desk.change_key(GRID, None, False, NOW_MS)
-    assert not by(desk, 3, NEW) and not by(desk, 4, NEWEST)
-    assert not desk.change_key(w.name_field("nobody"), None, False, NOW_MS)
+def test_a_set_key_replaces_and_a_revoked_key_ends_at_once(check):
+    check.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
+    assert not by(check, 1, OLD) and by(check, 2, NEW)
+    rotate(check, NEWEST, 7)
+    check.change_key(GRID, None, False, NOW_MS)
+    assert not by(check, 3, NEW) and not by(check, 4, NEWEST)
+    assert not check.change_key(w.name_field("nobody"), None, False, NOW_MS)
 
 
-def test_a_forgery_under_the_new_key_does_not_end_the_old_one(desk):
-    rotate(desk, NEW)
-    assert not by(desk, 1, NEWEST) and by(desk, 2, OLD)
+def test_a_forgery_does_not_end_the_old_key(check):
+    rotate(check, NEW)
+    assert not by(check, 1, NEWEST) and by(check, 2, OLD)
 
 
 @pytest.mark.parametrize("spent", [HIGHEST, HIGHEST - 1, 2**63])
-def test_a_leaked_key_locks_nobody_out_beyond_its_rotation(desk, spent):
+def test_a_leaked_key_locks_out_the_owner_until_the_rotation_only(check, spent):
     """A thief uses up all sequences; the owner rotates the key and goes on from the hello."""
-    assert by(desk, spent, OLD) and welcome(desk).sequence == spent
-    rotate(desk, NEW)
-    assert welcome(desk).sequence == 0
-    assert by(desk, 1, NEW) and welcome(desk).sequence == 1 and not by(desk, 1, NEW)
+    assert by(check, spent, OLD) and welcome(check).sequence == spent
+    rotate(check, NEW)
+    assert welcome(check).sequence == 0
+    assert by(check, 1, NEW) and welcome(check).sequence == 1 and not by(check, 1, NEW)
 
 
-def test_a_thief_with_the_old_key_leaves_room_above_the_first_use_of_the_new_one(desk):
-    rotate(desk, NEW)
-    assert by(desk, 2**63 - 1, OLD) and by(desk, welcome(desk).sequence + 1, NEW)
-    assert welcome(desk).sequence == 2**63 and by(desk, 2**63 + 1, NEW)
+def test_a_thief_with_the_old_key_leaves_sequences_for_the_new_key(check):
+    rotate(check, NEW)
+    assert by(check, 2**63 - 1, OLD) and by(check, welcome(check).sequence + 1, NEW)
+    assert welcome(check).sequence == 2**63 and by(check, 2**63 + 1, NEW)
 
 
-def test_a_rotation_takes_nobodys_count_away(desk):
-    assert by(desk, 41, OLD)
-    rotate(desk, NEW)
-    assert welcome(desk).sequence == 41 and not by(desk, 41, OLD)
-    assert by(desk, 42, OLD) and by(desk, 43, NEW)
+def test_a_rotation_keeps_the_sequence(check):
+    assert by(check, 41, OLD)
+    rotate(check, NEW)
+    assert welcome(check).sequence == 41 and not by(check, 41, OLD)
+    assert by(check, 42, OLD) and by(check, 43, NEW)
 
 
-def test_a_key_made_anew_after_its_revocation_begins_at_0(desk):
-    assert by(desk, HIGHEST, OLD)
-    desk.change_key(GRID, None, False, NOW_MS)
-    assert welcome(desk).sequence == 0
-    desk.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
-    assert welcome(desk).sequence == 0 and by(desk, 1, NEW)
+def test_a_new_key_after_a_revocation_starts_at_sequence_0(check):
+    assert by(check, HIGHEST, OLD)
+    check.change_key(GRID, None, False, NOW_MS)
+    assert welcome(check).sequence == 0
+    check.change_key(GRID, hints.key_of(NEW, 6), False, NOW_MS)
+    assert welcome(check).sequence == 0 and by(check, 1, NEW)
 
 
 @pytest.fixture
@@ -374,23 +374,23 @@ def knowing(made):
     return made[0], made[2]
 
 
-def state(desk, source="grid", now_ms=NOW_MS):
-    return desk.receive(w.status(source), "sender", now_ms)
+def state(check, source="grid", now_ms=NOW_MS):
+    return check.receive(w.status(source), "sender", now_ms)
 
 
-def test_who_asks_for_the_state_gets_it_signed_at_once(knowing):
-    desk, statistics = knowing
-    assert w.state_of(state(desk), OLD) == STATE
-    assert answered(desk) == [] and common(statistics) == {"hellos": 1}
-    assert state(desk, "nobody") is None
+def test_a_status_gets_a_signed_state_at_once(knowing):
+    check, statistics = knowing
+    assert w.state_of(state(check), OLD) == STATE
+    assert answered(check) == [] and common(statistics) == {"hellos": 1}
+    assert state(check, "nobody") is None
     assert common(statistics) == {"hellos": 1, "unknown_source": 1}
-    desk.change_key(GRID, None, False, NOW_MS)
-    assert state(desk) is None
+    check.change_key(GRID, None, False, NOW_MS)
+    assert state(check) is None
 
 
-def test_during_a_rotation_a_state_is_signed_with_the_key_the_source_has(knowing):
-    desk, _ = knowing
-    rotate(desk, NEW)
+def test_during_a_rotation_the_key_in_use_signs_a_state(knowing):
+    check, _ = knowing
+    rotate(check, NEW)
     for later_ms, key in ((0, OLD), (hints.OLD_KEY_MS - 1, OLD), (hints.OLD_KEY_MS, NEW)):
-        assert w.state_of(state(desk, now_ms=NOW_MS + later_ms), key)
-    assert by(desk, 1, NEW) and w.state_of(state(desk), NEW)
+        assert w.state_of(state(check, now_ms=NOW_MS + later_ms), key)
+    assert by(check, 1, NEW) and w.state_of(state(check), NEW)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.hints import desk, keys
+from controller.hints import admission, keys
 from tests.repository import ROOT
 
 NOW_S = 1_800_000_000
@@ -33,7 +33,7 @@ def loaded(state, utc_s=NOW_S, now_ms=0):
     return [(each.key, each.until_ms) for each in found.get("site_ems", ())], lines
 
 
-def test_a_new_key_is_random_and_its_owners_alone_and_made_once(state):
+def test_a_new_key_is_random_private_and_made_once(state):
     key, other = keys.create(state, "site_ems"), keys.create(state, "other")
     assert len(key) == 32 and key != other
     modes = [stat.S_IMODE(os.stat(each).st_mode) for each in (path(state), f"{state}/keys")]
@@ -48,14 +48,14 @@ def test_a_new_key_is_random_and_its_owners_alone_and_made_once(state):
     [(0, 86_400_000), (3600, 82_800_000), (86_399, 1000), (86_400, None), (-1, None)],
 )
 def test_the_old_key_lasts_a_day_after_the_rotation(state, age_s, left_ms):
-    """Also after a restart; not at all with a clock that was set back."""
+    """The day ends also after a restart. With a clock that was set back the old key is not used."""
     old, new = keys.create(state, "site_ems"), keys.rotate(state, "site_ems")
     made_at(state, NOW_S - age_s)
     wanted = [(new, None)] + ([(old, 5000 + left_ms)] if left_ms else [])
     assert loaded(state, now_ms=5000)[0] == wanted
 
 
-def test_rotating_twice_keeps_the_last_two_and_revoking_nothing(state):
+def test_two_rotations_keep_two_keys_and_a_revocation_keeps_none(state):
     keys.create(state, "site_ems")
     second, third = keys.rotate(state, "site_ems"), keys.rotate(state, "site_ems")
     made_at(state, NOW_S)
@@ -84,11 +84,11 @@ def test_a_name_is_no_path(state, name):
             (content, 0o600, "holds no key")
             for content in (b"", b"zz" * 32, b"ab" * 31, b"ab" * 33, b"\xff" * 64)
         ],
-        (b"ab" * 32, 0o640, "others may read"),
-        (b"ab" * 32, 0o604, "others may read"),
+        (b"ab" * 32, 0o640, "other users may read"),
+        (b"ab" * 32, 0o604, "other users may read"),
     ],
 )
-def test_a_spoilt_key_is_not_used_and_reported_in_one_line(state, content, mode, words):
+def test_a_damaged_key_is_not_used_and_reported_in_one_line(state, content, mode, words):
     keys.create(state, "site_ems")
     Path(path(state)).write_bytes(content)
     os.chmod(path(state), mode)
@@ -96,7 +96,7 @@ def test_a_spoilt_key_is_not_used_and_reported_in_one_line(state, content, mode,
     assert found == [] and len(lines) == 1 and words in lines[0] and "ab" * 10 not in lines[0]
 
 
-def test_a_key_from_before_1970_is_one_all_the_same(state):
+def test_a_key_from_before_1970_is_used(state):
     """Its words in the statistics have no sign: a negative time stopped the start."""
     keys.create(state, "site_ems")
     made_at(state, -5)
@@ -104,7 +104,7 @@ def test_a_key_from_before_1970_is_one_all_the_same(state):
     assert [each.made_s for each in found["site_ems"]] == [0] and not lines
 
 
-def test_of_two_that_create_at_once_one_is_refused_and_the_others_key_stays(state, monkeypatch):
+def test_of_two_concurrent_creations_the_second_is_refused(state, monkeypatch):
     """The second finds no key and goes on after the first has stored its key."""
     first = keys.create(state, "site_ems")
     monkeypatch.setattr(os.path, "lexists", lambda _: False)
@@ -139,7 +139,7 @@ def test_one_durable_change_at_a_time(state, change, monkeypatch):
     assert done[-2:] == [folder, state] and done[-3] in ("link", "rename", "unlink")
 
 
-def test_what_was_made_can_be_taken_back(state):
+def test_a_creation_or_rotation_can_be_undone(state):
     first = keys.create(state, "site_ems")
     keys.rotate(state, "site_ems")
     keys.withdraw(state, "site_ems")
@@ -150,7 +150,7 @@ def test_what_was_made_can_be_taken_back(state):
 
 
 @pytest.mark.parametrize("action", ["create", "rotate"])
-def test_a_key_that_nobody_could_see_is_not_kept(state, action):
+def test_a_key_that_was_never_shown_is_not_kept(state, action):
     before = [] if action == "create" else [(keys.create(state, "site_ems"), None)]
     line = [sys.executable, "-m", "controller", "key", action, "site_ems"]
     line += ["--state-dir", state, "--run-dir", state]
@@ -163,7 +163,7 @@ def test_a_key_that_nobody_could_see_is_not_kept(state, action):
 
 
 @pytest.mark.parametrize("step", ["fsync", "link", "rename"])
-def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkeypatch):
+def test_an_interrupted_rotation_leaves_the_old_key(state, step, monkeypatch):
     key = keys.create(state, "site_ems")
 
     def fail(*_):
@@ -178,7 +178,7 @@ def test_a_rotation_that_breaks_off_leaves_the_key_there_was(state, step, monkey
     assert keys.rotate(state, "site_ems") != key  # the next try works
 
 
-def test_a_fingerprint_is_the_start_of_the_sha256_and_a_file_that_cannot_be_read_is_named():
-    assert f"{desk.key_of(bytes(32), 0).fingerprint:08x}" == "66687aad"
+def test_a_fingerprint_is_the_start_of_the_sha256():
+    assert f"{admission.key_of(bytes(32), 0).fingerprint:08x}" == "66687aad"
     with pytest.raises(keys.KeyStoreError, match="^/proc/self/mem: "):
         keys.read("/proc/self/mem")

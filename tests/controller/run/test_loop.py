@@ -15,7 +15,7 @@ from wired_site import WiredSite, said
 
 from controller.config import configuration
 from controller.core import hint_codes as h
-from controller.hints import desk, keys as key_files
+from controller.hints import admission, keys as key_files
 from controller.hints.client import HintClient
 from controller.run import (
     command,
@@ -135,7 +135,7 @@ class Silent:
         loaded = CLEAN
         self.cabinet = Cabinet(configuration.load(site.file), loaded, Keeper([]))
         self.cabinet.keeper.watch = lambda now_us: None
-        keys = {"site_ems": (desk.key_of(KEY, 1),)}
+        keys = {"site_ems": (admission.key_of(KEY, 1),)}
         self.loop = loop.Loop(self.cabinet, str(site.folder), Notifier({}), keys)
         self.ticks = 0
         plain = self.cabinet.tick

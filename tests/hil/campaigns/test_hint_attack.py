@@ -1,4 +1,4 @@
-"""The attack on hints: each bad hint at a desk, a short attack on the rig, one that must fail."""
+"""The attack on hints: each bad hint at the admission check, and short attacks on the rig."""
 
 import json
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller.core import hint_codes as h
-from controller.hints import desk as hints, hint_statistics, wire as w
+from controller.hints import admission as hints, hint_statistics, wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
 from hil.campaigns.hint_attack.attack import KINDS, LESSER, SOURCE, Forger, import_cap
@@ -20,8 +20,8 @@ REFUSED = {"replayed": {h.OLD_SEQUENCE}, "reordered": {h.OLD_SEQUENCE}, "late": 
 REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_role": {h.ROLE}}
 
 
-def desk_and_forger(seed=20_260_314):
-    """(desk with the attack's two sources, hints it has taken, forger that overheard one)."""
+def check_and_forger(seed=20_260_314):
+    """(check with the attack's two sources, hints it has taken, forger that overheard one)."""
     configured = tuple(
         SimpleNamespace(name=name, index=index, role=role, valid_s_max=300, hints_per_s_max=50)
         for index, (name, role) in enumerate(((LESSER, "request"), (SOURCE, "grid_cap")))
@@ -31,28 +31,30 @@ def desk_and_forger(seed=20_260_314):
     rows = [[0] * len(hint_statistics.OWN) for _ in configured]
     statistics = SimpleNamespace(common=[0] * len(hint_statistics.COMMON), rows=rows)
     taken = []
-    desk = hints.Desk(configured, own, NONCE, lambda *words: taken.append(words) or 0, statistics)
+    check = hints.Admission(
+        configured, own, NONCE, lambda *words: taken.append(words) or 0, statistics, None
+    )
     genuine = w.signed(import_cap(NONCE, 1, NOW_MS, 1), keys[SOURCE])
-    desk.receive(genuine, "sender", NOW_MS)
+    check.receive(genuine, "sender", NOW_MS)
     assert len(taken) == 1
     forger = Forger(seed, keys)
     forger.note(w.Welcome(NONCE, NOW_MS, 0), genuine)
-    return desk, taken, forger
+    return check, taken, forger
 
 
-def attacked(desk, forger):
+def attacked(check, forger):
     codes = {}
     for _ in range(4000):
         kind, data = forger.make()
-        desk.pending.clear()
-        desk.receive(data, "sender", NOW_MS)
-        codes.setdefault(kind, set()).update(pending.code for pending in desk.pending)
+        check.pending.clear()
+        check.receive(data, "sender", NOW_MS)
+        codes.setdefault(kind, set()).update(pending.code for pending in check.pending)
     return codes
 
 
 def test_no_bad_hint_is_taken_and_each_is_refused_for_its_own_reason():
-    desk, taken, forger = desk_and_forger()
-    codes = attacked(desk, forger)
+    check, taken, forger = check_and_forger()
+    codes = attacked(check, forger)
     assert len(taken) == 1 and set(codes) == set(KINDS)
     assert codes.pop("nonsense") >= NONSENSE
     assert codes == {**dict.fromkeys(SILENT, set()), **REFUSED}
@@ -64,13 +66,13 @@ def test_no_bad_hint_is_taken_and_each_is_refused_for_its_own_reason():
     hints  "LATE_MS_MAX"  10**9  "late" | hints  "EARLY_MS_MAX"  2**50  "early"
     hints  "permitted"  lambda *_: True  "against_the_role" """)
 def test_the_attack_would_notice_a_missing_check(monkeypatch, broken, name, by, kind):
-    desk, taken, forger = desk_and_forger()
+    check, taken, forger = check_and_forger()
     monkeypatch.setattr(broken, name, by)
-    assert 0 in attacked(desk, forger)[kind] and len(taken) > 1
+    assert 0 in attacked(check, forger)[kind] and len(taken) > 1
 
 
 def test_the_same_seed_makes_the_same_hints():
-    first, second = desk_and_forger(7)[2], desk_and_forger(7)[2]
+    first, second = check_and_forger(7)[2], check_and_forger(7)[2]
     assert [first.make() for _ in range(200)] == [second.make() for _ in range(200)]
 
 

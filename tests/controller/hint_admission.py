@@ -1,10 +1,10 @@
-"""A desk with sources of every role and no socket, for tests of hints."""
+"""An admission check with sources of every role and no socket, for tests of hints."""
 
 from types import SimpleNamespace
 
 from controller.config.sources import Source
 from controller.core import hint_codes as h
-from controller.hints import desk as hints, hint_statistics, wire as w
+from controller.hints import admission as hints, hint_statistics, wire as w
 
 NONCE = bytes(range(8))
 NOW_MS = 1_000_000
@@ -44,8 +44,8 @@ class Statistics:
         self.rows = [[0] * len(hint_statistics.OWN) for _ in range(count)]
 
 
-def made(**settings):
-    """(desk, list of what it handed over, its statistics)."""
+def made(state=None, **settings):
+    """(admission check, list of what it handed over, its statistics)."""
     given, configured = [], sources(**settings)
     statistics = Statistics(len(configured))
     keys = {source.name: (hints.key_of(key_bytes(source.index + 1), 5),) for source in configured}
@@ -57,9 +57,9 @@ def made(**settings):
         given.append(words)
         return len(given) - 1
 
-    desk = hints.Desk(configured, keys, NONCE, take, statistics)
-    desk.place = place
-    return desk, given, statistics
+    check = hints.Admission(configured, keys, NONCE, take, statistics, state)
+    check.place = place
+    return check, given, statistics
 
 
 def hint(source="grid", sequence=1, **fields):

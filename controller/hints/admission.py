@@ -1,4 +1,4 @@
-"""Hints at the loop: which datagram becomes a hint. No input or output in here.
+"""Admission check of hints: which datagram becomes a hint. No input or output in this module.
 
 The checks that prove the sender come first: length, magic, name and MAC. A datagram that fails one
 gets no reply and is only counted. Then nonce, sequence and time. A datagram with the right nonce
@@ -9,15 +9,17 @@ quota. A sequence belongs to the key that signed it.
 import hashlib
 import hmac
 from array import array
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
 
+from controller.config.sources import Source
 from controller.core import hint_codes as h
 from controller.hints import hint_statistics as st, wire as w
 
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
-_OLD_SEQUENCE_MAX = 2**63  # an old key may use the lower half, the rest is for the new key
+_OLD_SEQUENCE_MAX = 2**63  # an old key may use the lower half; the upper half is for the new key
 
 
 class Key(NamedTuple):
@@ -34,21 +36,36 @@ def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
     return Key(key, int.from_bytes(hashlib.sha256(key).digest()[:4]), made_s, until_ms)
 
 
-class Pending(NamedTuple):
-    """An authentic hint between its receipt and the end of the tick. code: 0 when it was taken,
-    else why not.
-    """
+class Sender(NamedTuple):
+    """Socket address of a sender; its user, None if the kernel did not report one."""
 
-    sender: object
-    account: object
-    key: bytes
-    hint: tuple  # wire.Hint
-    code: int
+    address: bytes | str
+    user: int | None
+
+
+class Words(Protocol):
+    """A row of hint_statistics."""
+
+    def __getitem__(self, place: int, /) -> int: ...
+
+    def __setitem__(self, place: int, value: int, /) -> None: ...
+
+
+class Statistics(Protocol):
+    """Writer's side of hint_statistics: a row of all sources, and one row per source."""
+
+    @property
+    def common(self) -> Words:
+        """Counters of COMMON."""
+
+    @property
+    def rows(self) -> Sequence[Words]:
+        """Words of OWN, by source index."""
 
 
 class Account:
-    """What the loop remembers of one source: keys (newest first), the highest sequence of each,
-    when its last hints were accepted.
+    """Memory of one source: its keys (newest first), the highest sequence of each, and when its
+    last hints were accepted.
 
     Each key counts its own sequences: the holder of an old key cannot use up those of the new key,
     and no signed datagram counts twice.
@@ -56,25 +73,25 @@ class Account:
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
 
-    def __init__(self, source, keys: tuple, row: memoryview):
-        """source: config's Source; keys: tuple of Key; row: its words in the statistics."""
+    def __init__(self, source: Source, keys: tuple[Key, ...], row: Words):
+        """row: the words of the source in the statistics."""
         self.source, self.row = source, row
-        self.sequences = {}
+        self.sequences: dict[bytes, int] = {}
         self._taken_ms = array("q", [-QUOTA_MS] * source.hints_per_s_max)
         self._next = 0
         self.set_keys(keys)
 
-    def set_keys(self, keys: tuple) -> None:
+    def set_keys(self, keys: tuple[Key, ...]) -> None:
         """Replace the keys; the statistics show the newest."""
         self.keys = keys
         self.sequences = {each.key: self.sequences.get(each.key, 0) for each in keys}
         newest = keys[0] if keys else Key(b"", 0, 0)
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
-        self.row[st.OLD_KEY_UNTIL_MS] = keys[1].until_ms if len(keys) > 1 else 0
+        self.row[st.OLD_KEY_UNTIL_MS] = (keys[1].until_ms or 0) if len(keys) > 1 else 0
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
-        """The key bytes that made `mac` over `signed`, or None. The newest key's first use ends the
-        old one.
+        """The key bytes that made `mac` over `signed`, or None. The first use of the newest key
+        ends the old key.
         """
         for position, key in enumerate(self.keys):
             if key.until_ms is not None and now_ms >= key.until_ms:
@@ -111,15 +128,25 @@ class Account:
         self._next = (self._next + 1) % len(self._taken_ms)
 
 
-def _first(*checks):
+class Pending(NamedTuple):
+    """An authentic hint between its receipt and the end of the tick. code: 0 when it was accepted,
+    else the code of the refusal.
+    """
+
+    sender: Sender
+    account: Account
+    key: bytes
+    hint: w.Hint
+    code: int
+
+
+def _first(*checks: tuple[bool, int]) -> int:
     """The code of the first failed check of (is wrong, code), else 0."""
     return next((code for is_wrong, code in checks if is_wrong), 0)
 
 
-def freshness(hint, nonce: bytes, last_sequence: int, now_ms: int) -> int:
-    """0, or why an authentic hint is out of date: another run, a used sequence, too late, too
-    early.
-    """
+def freshness(hint: w.Hint, nonce: bytes, last_sequence: int, now_ms: int) -> int:
+    """0, or the refusal of an authentic hint: other run, used sequence, too late, too early."""
     return _first(
         (hint.nonce != nonce, h.OTHER_BOOT),
         (hint.sequence <= last_sequence, h.OLD_SEQUENCE),
@@ -128,7 +155,7 @@ def freshness(hint, nonce: bytes, last_sequence: int, now_ms: int) -> int:
     )
 
 
-def meaning(hint, valid_s_max: int) -> int:
+def meaning(hint: w.Hint, valid_s_max: int) -> int:
     """0, or why the core cannot take kind, quantity, value and validity."""
     low_W = -w.VALUE_W_MAX if hint.quantity == h.POWER_W else 0
     high_W = 0 if hint.kind == h.HEARTBEAT else w.VALUE_W_MAX
@@ -155,15 +182,27 @@ def obliges(role: str) -> bool:
     return h.ROLES.index(role) >= h.ROLES.index("grid_cap")
 
 
-class Desk:
-    """All sources of one cabinet. take(source index, kind, quantity, value_W, valid_ms) hands a
-    hint to the next tick and returns None when that tick is full.
-    """
+Take = Callable[[int, int, int, int, int], int | None]
+StateOf = Callable[[str, int], w.State]
 
-    def __init__(self, sources: tuple, keys: dict, nonce: bytes, take, statistics, state=None):
-        """keys: {source name: tuple of Key}; nonce: 8 random bytes of this run.
 
-        state(source name, now_ms): the wire.State that answers a request for it.
+class Admission:
+    """The check of all sources of one cabinet."""
+
+    def __init__(
+        self,
+        sources: tuple[Source, ...],
+        keys: dict[str, tuple[Key, ...]],
+        nonce: bytes,
+        take: Take,
+        statistics: Statistics,
+        state: StateOf,
+    ):
+        """nonce: 8 random bytes of this run.
+
+        take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick and
+        returns None when that tick is full. state(source name, now_ms): the wire.State that answers
+        a status.
         """
         self.nonce, self._take, self._state, self._common = nonce, take, state, statistics.common
         self.accounts = [
@@ -171,10 +210,10 @@ class Desk:
             for source, row in zip(sources, statistics.rows)
         ]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
-        self.pending = []  # Pending of this tick
+        self.pending: list[Pending] = []  # of this tick
 
-    def receive(self, data: bytes, sender: object, now_ms: int) -> bytes | None:
-        """Take one datagram; its Pending holds `sender`. Returns the answer to a hello or status,
+    def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
+        """Check one datagram; its Pending holds `sender`. Returns the answer to a hello or status,
         else None: hints wait for the tick.
         """
         if len(data) == w.HINT.size:
@@ -185,8 +224,8 @@ class Desk:
             self._common[st.WRONG_LENGTH] += 1
         return None
 
-    def _account(self, magic, wanted, source):
-        """Account of a source (16 bytes); counts a wrong magic or name and returns None."""
+    def _account(self, magic: bytes, wanted: bytes, source: bytes) -> Account | None:
+        """Account of a source (16 bytes); a wrong magic or name is counted and gives None."""
         account = self._by_name.get(source)
         if magic != wanted:
             self._common[st.WRONG_MAGIC] += 1
@@ -195,7 +234,7 @@ class Desk:
             self._common[st.UNKNOWN_SOURCE] += 1
         return account
 
-    def _hello(self, data, now_ms):
+    def _hello(self, data: bytes, now_ms: int) -> bytes | None:
         magic, source = w.HELLO.unpack(data)
         asks_state = magic == w.STATUS_MAGIC
         account = self._account(magic, w.STATUS_MAGIC if asks_state else w.HELLO_MAGIC, source)
@@ -204,15 +243,15 @@ class Desk:
         self._common[st.HELLOS] += 1
         if asks_state:
             key = account.key_in_use(now_ms)
-            return key and w.state_bytes(self._state(account.source.name, now_ms), key)
+            return w.state_bytes(self._state(account.source.name, now_ms), key) if key else None
         return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
 
-    def _hint(self, data, sender, now_ms):
-        magic, *fields, mac = w.HINT.unpack(data)
-        hint = w.Hint(*fields)
-        account = self._account(magic, w.HINT_MAGIC, hint.source)
+    def _hint(self, data: bytes, sender: Sender, now_ms: int) -> None:
+        magic, source, *fields, mac = w.HINT.unpack(data)
+        account = self._account(magic, w.HINT_MAGIC, source)
         if account is None:
             return
+        hint = w.Hint(account.source.name, *fields)
         key, row = account.authenticate(data[: w.SIGNED_BYTES], mac, now_ms), account.row
         if key is None:
             row[st.BAD_MAC] += 1
@@ -224,8 +263,8 @@ class Desk:
         row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = hint.sequence, hint.purpose
         self.pending.append(Pending(sender, account, key, hint, code))
 
-    def _judge(self, account, key, hint, now_ms):
-        """0 when the hint was handed over, else why not."""
+    def _judge(self, account: Account, key: bytes, hint: w.Hint, now_ms: int) -> int:
+        """0 when the hint was handed to the tick, else the code of the refusal."""
         source = account.source
         code = freshness(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
@@ -242,11 +281,9 @@ class Desk:
         account.note_taken(now_ms)
         return 0
 
-    def change_key(self, name: bytes, key, rotate: bool, now_ms: int) -> bool:
-        """Set (rotate: keep the newest for a day) or, with key None, revoke a source's keys. False:
-        no such source.
-
-        name: as in a datagram, 16 bytes; key: Key or None.
+    def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
+        """Set a source's key (rotate: keep the newest for a day) or, with key None, revoke its
+        keys. False: no such source. name: as in a datagram, 16 bytes.
         """
         account = self._by_name.get(name)
         if account is None:
