@@ -1,17 +1,20 @@
-"""The hash chain over the events: with a published hash, any change of what came before is found.
+"""The hash chain over the events: with a published hash, `verify` finds any change of an earlier
+event.
 
-hash = SHA-256(hash of the event before || canonical text of this one); the first is preceded by 32
-zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
-only: another program can check it.
+hash = SHA-256(hash of the previous event || canonical text of this event); the first event follows
+32 zero bytes. The canonical text is the JSON list of COLUMNS, in this order, without blanks, ASCII
+only, so that another program can check it.
 
-Retention takes events out, oldest first, trips last. It says so in an event of its own (code
-RETENTION), in the chain; the hash of what stood before such a gap is kept in the table `links`.
-Whatever else is missing is a break.
+Retention removes events, oldest first, trips last, and adds an event about it (code RETENTION) to
+the chain. The table `links` keeps the hash before each such gap. Any other gap is a break.
 """
 
 import hashlib
 import json
 import re
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
 
 COLUMNS = (
     "id",
@@ -26,73 +29,75 @@ COLUMNS = (
     "text",
 )
 START = bytes(32)
-# codes of the loss events that say which numbers may be missing
+# codes of the loss events: which numbers may be missing
 RETENTION, DAMAGE = "RETENTION", "DAMAGE"
 LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
 
 
-def canonical(row: list | tuple) -> bytes:
+def canonical(row: Sequence[Any]) -> bytes:
     """Bytes of one event; row: values in the order of COLUMNS."""
     return json.dumps(list(row), separators=(",", ":"), ensure_ascii=True).encode("ascii")
 
 
-def link(previous: bytes, row: list | tuple) -> bytes:
-    """Hash of an event, 32 bytes; previous: hash of the one before."""
+def link(previous: bytes, row: Sequence[Any]) -> bytes:
+    """Hash of an event, 32 bytes; previous: hash of the previous event."""
     return hashlib.sha256(previous + canonical(row)).digest()
 
 
 def missing_scope(number: int) -> str:
-    """Text of the scope of a loss event: up to which number events may be missing."""
+    """Scope of a loss event: events up to this number may be missing."""
     return f"events <= {number}"
 
 
 class Verdict:
-    """What a check found: `events` checked, `first`, `last` numbers, `head` (hex), `missing`,
+    """Result of a check: `events` checked, `first`, `last` numbers, `head` (hex), `missing`,
     `breaks` as lines.
 
-    damaged: numbers of the events that say that the record was damaged or taken away; unlinked: of
-    the events behind a gap of such damage, for which no hash before them is left.
+    damaged: numbers of the events that report a damaged or removed record. unlinked: numbers of the
+    events behind a gap of such damage, without a hash of the previous event.
     """
 
     __slots__ = ("events", "first", "last", "head", "missing", "breaks", "damaged", "unlinked")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.events = self.missing = 0
-        self.first = self.last = self.head = None
-        self.breaks, self.damaged, self.unlinked = [], [], []
+        self.first: int | None = None
+        self.last: int | None = None
+        self.head: str | None = None
+        self.breaks: list[str] = []
+        self.damaged: list[int] = []
+        self.unlinked: list[int] = []
 
     @property
     def intact(self) -> bool:
-        """True when nothing is broken."""
+        """True without a break."""
         return not self.breaks
 
 
-def verify(connection, published: bytes | None = None):
-    """Check the chain of a database. published: a hash (bytes) that must be in it.
-
-    Returns a Verdict. Raises sqlite3.Error when the file cannot be read.
-    """
+def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Verdict:
+    """Check the chain of a database. published: a hash that must be in it. Raises sqlite3.Error."""
     verdict = Verdict()
     allowed, lost, verdict.damaged = _allowed(connection)
     links = dict(connection.execute("SELECT id, previous FROM links"))
-    previous, is_found = START, published in (None, START)
+    previous: bytes | None = START
+    is_found = published in (None, START)
     for row in connection.execute(f"SELECT {', '.join(COLUMNS)}, hash FROM events ORDER BY id"):
         previous = _check(verdict, row, previous, links, allowed, lost)
         is_found = is_found or published in (previous, links.get(row[0]))
     _check_head(verdict, connection, previous)
     if not is_found:
         verdict.breaks.append(
-            "the published hash is in no event: what came before it was changed or taken away"
+            "the published hash is in no event: an event before it was changed or removed"
         )
     return verdict
 
 
-def _allowed(connection):
-    """Up to which number the chain itself says that events may be missing, up to which by damage;
-    numbers of the events that say damage.
+def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
+    """By the loss events: highest number of an event that may be missing; highest that may be
+    missing by damage; numbers of the events that report damage.
     """
-    upto, damaged = {RETENTION: 0, DAMAGE: 0}, []
+    upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)
     ):
@@ -103,10 +108,17 @@ def _allowed(connection):
     return max(upto.values()), upto[DAMAGE], damaged
 
 
-def _check(verdict, row, previous, links, allowed, lost):
-    """Check one event; returns its hash as stored, with which the next one is checked."""
+def _check(
+    verdict: Verdict,
+    row: Sequence[Any],
+    previous: bytes | None,
+    links: dict[int, bytes],
+    allowed: int,
+    lost: int,
+) -> bytes | None:
+    """Check one event. Returns its stored hash, to check the next event with."""
     number, stored = row[0], row[-1]
-    if not isinstance(number, int):  # a page that still reads, but not as what it was
+    if not isinstance(number, int):  # a damaged page that can still be read
         verdict.breaks.append(f"the event after {verdict.last or 0} has no number")
         return None
     expected = (verdict.last or 0) + 1
@@ -115,12 +127,12 @@ def _check(verdict, row, previous, links, allowed, lost):
         previous = links.get(number)
         if number - 1 > allowed:
             verdict.breaks.append(
-                f"events {expected} to {number - 1} are missing, and nothing says why"
+                f"events {expected} to {number - 1} are missing, and no event gives the reason"
             )
     if previous is None and expected < number <= lost:
         verdict.unlinked.append(number)
     elif previous is None:
-        verdict.breaks.append(f"event {number}: the hash of the event before it is not known")
+        verdict.breaks.append(f"event {number}: the hash of the previous event is not known")
     elif not _fits(previous, row[:-1], stored):
         verdict.breaks.append(
             f"event {number}: its content or the order was changed (hash does not fit)"
@@ -132,15 +144,15 @@ def _check(verdict, row, previous, links, allowed, lost):
     return stored if is_hash else None
 
 
-def _fits(previous, values, stored):
+def _fits(previous: bytes, values: Sequence[Any], stored: object) -> bool:
     try:
         return link(previous, values) == stored
-    except TypeError:  # a failing disk has made a text, a number or a hash something else
+    except TypeError:  # a failing disk has changed the type of a value
         return False
 
 
-def _check_head(verdict, connection, previous):
-    """The newest event must be the one that was noted as the head."""
+def _check_head(verdict: Verdict, connection: sqlite3.Connection, previous: bytes | None) -> None:
+    """Check that the newest event is the head in the table `meta`."""
     row = connection.execute("SELECT value FROM meta WHERE key = 'head'").fetchone()
     if row is None:
         return
@@ -149,9 +161,9 @@ def _check_head(verdict, connection, previous):
     except (ValueError, TypeError):
         number = None
     if number is None:
-        verdict.breaks.append("which event is the newest cannot be read")
+        verdict.breaks.append("the number of the newest event cannot be read")
     elif number != (verdict.last or 0) or previous is None or head != previous.hex():
         verdict.breaks.append(
-            f"the newest event should be {number}; the events after {verdict.last} are missing or "
-            "it was changed"
+            f"the newest event should be {number}: the events after {verdict.last or 0} are "
+            "missing, or the last one was changed"
         )

@@ -1,14 +1,16 @@
-"""Writing to files and folders that a power cut must not damage. `files`: os or a stand-in."""
+"""Writes files and folders that a power cut must not damage. Every function raises OSError."""
 
 import contextlib
 import os
+from collections.abc import Iterable, Iterator
 
 from controller.system import regular_file
+from controller.system.regular_file import Files
 
 
 @contextlib.contextmanager
-def opened(path: str, flags: int, mode: int = 0o600, files=os):
-    """A descriptor that is closed at the end, as regular_file.opened gives it. Raises OSError."""
+def opened(path: str, flags: int, mode: int = 0o600, files: Files = os) -> Iterator[int]:
+    """The descriptor of regular_file.opened; closed at the end."""
     descriptor = regular_file.opened(path, flags, mode, files)
     try:
         yield descriptor
@@ -16,27 +18,25 @@ def opened(path: str, flags: int, mode: int = 0o600, files=os):
         files.close(descriptor)
 
 
-def write(descriptor: int, content: bytes, files=os) -> None:
-    """Write all the bytes, in as many pieces as it takes. Raises OSError."""
+def write(descriptor: int, content: bytes, files: Files = os) -> None:
+    """Write all bytes: one call of the system may write a part only."""
     while content:
         content = content[files.write(descriptor, content) :]
 
 
-def sync_directory(directory: str, files=os) -> None:
-    """Make the names in a directory durable. Raises OSError."""
+def sync_directory(directory: str, files: Files = os) -> None:
+    """Make the names in a directory durable."""
     with opened(directory or ".", os.O_RDONLY | os.O_DIRECTORY, files=files) as descriptor:
         files.fsync(descriptor)
 
 
-def put(path: str, suffix: str, pieces, mode: int, files=os) -> None:
-    """Write pieces of bytes into a new file `path` + suffix, sync it and give it its name. Raises
-    OSError.
-
-    A power cut leaves the old file or the new one, whole.
+def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os) -> None:
+    """Write a new file `path` + suffix, sync it and rename it to `path`. A power cut leaves the
+    whole old file or the whole new file.
     """
     new = path + suffix
     with contextlib.suppress(FileNotFoundError):
-        files.unlink(new)  # of a power cut, or what somebody put there
+        files.unlink(new)  # left by a power cut
     with opened(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode, files) as descriptor:
         for piece in pieces:
             write(descriptor, piece, files)

@@ -1,6 +1,7 @@
-"""The keeper: a process of its own that saves the loop's records, and the loop's end of it.
+"""The keeper: a process that saves the loop's records, and the loop's end of its socket.
 
-Saving takes as long as the disk takes; the loop hands records over and takes acknowledgements in.
+The loop does not save records itself, because it must never wait for a disk. It hands records over
+and receives acknowledgements.
 """
 
 import contextlib
@@ -9,31 +10,39 @@ import signal
 import socket
 import subprocess
 import sys
+from typing import NamedTuple
 
-from controller.store.stored_record import RECORD_BYTES_MAX, StoreError, decode, encode
+from controller.store.stored_record import RECORD_BYTES_MAX, Record, StoreError, decode, encode
 from controller.store.two_copies import Store
 
-# without any acknowledgement (chosen by the project): a slow disk needs a second or two a record
+# Longest time without an acknowledgement (chosen by the project): a slow disk needs a second or two
+# per record.
 HANG_US = 5_000_000
-# before the first one: the process starts beside the controller, perhaps on a slow box
+# Before the first acknowledgement: the process starts beside the controller, maybe on a slow box.
 START_US = 30_000_000
-RETRY_S = 1  # between two attempts to save what could not be saved
+RETRY_S = 1  # between two attempts to save a record
 SAVED = b"saved"
 
 
-class Keeper:
-    """The loop's end: records go to a process that saves them, acknowledgements come back; nothing
-    here waits.
+class _Progress(NamedTuple):
+    """Value of `saved`, and since when it is so."""
 
-    `saved` counts the records known durable, in the order of `submit`, whose number it reaches when
-    that record is; `ok` turns False for good when the process has died, could not save or does not
-    answer, with the reason in `line`; what it says after that is not counted.
+    saved: int | None
+    since_us: int
+
+
+class Keeper:
+    """The loop's end. No method waits, except the constructor and `close`.
+
+    `saved` counts the durable records in the order of `submit`: record number n is durable when
+    `saved` is n. `ok` is False for good once the process has died, could not save or does not
+    answer; `line` has the reason. Acknowledgements after that are not counted.
     """
 
     def __init__(self, directory: str, held: int | None = None):
-        """Starts the process, or raises OSError. To be called before any real-time priority is set.
+        """Start the process. Raises OSError. Call it before any real-time priority is set.
 
-        held: descriptor of `hold`, which the process keeps open until it has ended.
+        held: descriptor of two_copies.hold, which the process keeps open until it ends.
         """
         self._socket, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child:
@@ -44,97 +53,105 @@ class Keeper:
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory
-        self._moved = (None, 0)  # (saved, since when in us), as `watch` has seen it
+        self._progress = _Progress(None, 0)
         self.ok = True
         self.line = ""
 
     def fileno(self) -> int:
-        """Becomes readable when an acknowledgement is waiting."""
+        """Readable when an acknowledgement waits."""
         return self._socket.fileno()
 
-    def submit(self, record) -> int:
-        """Hand over a record. Returns its number, to be compared with `saved`. Raises StoreError
-        for a wrong one.
+    def submit(self, record: Record) -> int:
+        """Hand over a record. Returns its number, to compare with `saved`. Raises StoreError for a
+        record with wrong values.
         """
         try:
             self._socket.send(encode(0, record))
         except OSError as error:
-            self._fail(f"the store's process takes nothing: {error.strerror}")
+            self._fail(f"the process that saves the store takes no record: {error.strerror}")
         self.submitted += 1
         return self.submitted
 
     def poll(self) -> int:
-        """Take in what has been acknowledged. Returns `saved`."""
-        # also after a failure: a process blocks on answers that are not taken
+        """Receive acknowledgements. Returns `saved`."""
+        # Also after a failure: the process would block on unread acknowledgements.
         while True:
             try:
                 answer = self._socket.recv(1024)
             except BlockingIOError:
                 return self.saved
             except OSError as error:
-                self._fail(f"the store's process is gone: {error.strerror}")
+                self._fail(f"the process that saves the store is gone: {error.strerror}")
                 return self.saved
             if answer == SAVED:
                 self.saved += self.ok
             else:
-                self._fail(answer.decode() or "the store's process has ended")
+                self._fail(answer.decode() or "the process that saves the store has ended")
             if not answer:
                 return self.saved
 
     def watch(self, now_us: int) -> None:
         """Once a tick: a store that saves nothing for HANG_US while a record waits has failed.
 
-        A frozen disk or a stopped process reports nothing, and the next restart loses what waits.
+        A frozen disk or a stopped process reports no error, and a restart would lose the records
+        that wait.
         """
         saved = self.poll()
-        if saved != self._moved[0] or saved >= self.submitted:
-            self._moved = (saved, now_us)
-        elif now_us - self._moved[1] > (HANG_US if saved else START_US):
+        if saved != self._progress.saved or saved >= self.submitted:
+            self._progress = _Progress(saved, now_us)
+        elif now_us - self._progress.since_us > (HANG_US if saved else START_US):
             self._fail(f"{self._directory}: the store does not answer")
 
-    def _fail(self, line):
+    def _fail(self, line: str) -> None:
         self.ok = False
         self.line = self.line or line
 
     def close(self) -> None:
-        """Let the process finish what it has and end; waits for it."""
+        """Wait until the process has saved its records and ended."""
         self._socket.close()
         self._process.wait()
 
 
-def serve(directory: str, connection) -> None:
-    """The process's end: save each record that arrives and answer; ends when the other side has
-    closed.
+def serve(directory: str, connection: socket.socket) -> None:
+    """The process's end: save each record that arrives and answer, until the other side closes.
 
-    The last record that could not be saved is tried again until it is saved, without an answer:
-    `ok` stays False.
+    If the last record cannot be saved, the process tries again until it is saved. The later success
+    is not acknowledged: `ok` stays False.
     """
-    store, record = Store(directory), None
+    store = Store(directory)
     store.load()
+    record: Record | None = None
     while True:
-        is_new = record is None or select.select([connection], [], [], RETRY_S)[0]
-        if is_new:
+        is_new = False
+        if record is None or select.select([connection], [], [], RETRY_S)[0]:
             content = _received(connection, RECORD_BYTES_MAX)
             if not content:
                 return
-            _, record = decode(content)
+            record, is_new = _record(content), True
         answer = _answer(store, record)
         record = None if answer == SAVED else record
         if is_new:
-            # the controller may be gone; the records it has handed over are not
+            # The controller may be gone. Its last records are saved anyway.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.send(answer)
 
 
-def _received(connection, bytes_max, flags=0):
-    """The next record; b"" once the other side has closed and nothing is left."""
+def _record(content: bytes) -> Record:
+    copy = decode(content)
+    if copy is None:
+        raise StoreError("a record arrived damaged")
+    return copy[1]
+
+
+def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> bytes:
+    """The next record; b"" once the other side has closed and every record is received."""
     while True:
-        # the other side left without reading every answer; its records are still here
+        # The other side closed before it had read every answer; its records are still queued.
         with contextlib.suppress(ConnectionResetError):
             return connection.recv(bytes_max, flags)
 
 
-def _answer(store, record):
+def _answer(store: Store, record: Record) -> bytes:
     try:
         store.save(record)
         return SAVED
@@ -146,27 +163,26 @@ def main(directory: str, descriptor: int) -> None:
     """The process: serves the socket of this descriptor.
 
     It ignores SIGINT and SIGTERM, which are meant for the controller, and ends after the
-    controller. Once the controller has gone, SIGTERM ends a process whose disk hangs for HANG_US,
-    unless a record still waits to be received.
+    controller. Once the controller has gone, SIGTERM starts a time of HANG_US, after which a
+    process with a frozen disk ends. While a record waits to be received, SIGTERM is ignored.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: sys.exit())
 
-    def end_soon(*_):
-        # not at once: a record that was received may not be saved yet
+    def end_soon(*_: object) -> None:
+        # not at once: a received record may not be saved yet
         if _is_left_alone(connection):
-            signal.signal(
-                signal.SIGTERM, signal.SIG_IGN
-            )  # another one must not begin the time anew
+            # A second SIGTERM must not start the time again.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.setitimer(signal.ITIMER_REAL, HANG_US / 1e6)
 
     signal.signal(signal.SIGTERM, end_soon)
     serve(directory, connection)
 
 
-def _is_left_alone(connection):
-    """True once the other side has closed and has left no record."""
+def _is_left_alone(connection: socket.socket) -> bool:
+    """True once the other side has closed and no record waits."""
     try:
         return not _received(connection, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:

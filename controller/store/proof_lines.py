@@ -1,14 +1,15 @@
-"""The lines of the proof-test ledger: records as bytes, and what is wrong with a file of them.
+"""The lines of the proof-test ledger: records as bytes, and the faults of a file of records.
 
-The hash of a record covers its values and the hash before it (chain.py): the newest hash, kept
-elsewhere, shows any change before it. A last line that a power cut can have left of one record is
-torn; all else that does not fit is damage, named by its line.
+The hash of a record covers its values and the previous hash (chain.py): the newest hash, kept
+elsewhere, shows any change before it. A last line is torn if a power cut can have left it of one
+record. Any other fault is damage, reported with its line number.
 """
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from controller.config.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
@@ -25,12 +26,12 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class Record(NamedTuple):
-    """One line: the values that its hash covers, then that of the record before and its own, both
-    hexadecimal.
+    """One line: the values that its hash covers, the hash of the previous record and its own hash,
+    both hexadecimal.
 
     kind: COMMISSIONED (first start of the cabinet: no row, no result) or TEST. date: UTC day of the
-    test; recorded_utc: when it was written, by a clock of this source (utc.NTP, RTC, UNKNOWN).
-    tester: the person, with credentials.
+    test; recorded_utc: time of writing, by a clock of this source (utc.NTP, RTC, UNKNOWN). tester:
+    the person, with credentials.
     """
 
     number: int
@@ -52,15 +53,15 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """What the file holds: `records` whose own hash fits, `breaks` as lines, `damaged_from`: first
-    line of these.
+    """Content of the file: `records` whose own hash fits; `breaks`: the faults; `damaged_from`: the
+    first line with a fault.
 
     torn_bytes: of a last line that a power cut left; whole_bytes: before it; is_ended: the last
     record has a line end.
     """
 
-    records: tuple
-    breaks: tuple
+    records: tuple[Record, ...]
+    breaks: tuple[str, ...]
     damaged_from: int | None
     torn_bytes: int
     whole_bytes: int
@@ -70,17 +71,17 @@ class Found(NamedTuple):
 
     @property
     def tests(self) -> int:
-        """How many of the records are tests; the first start is one too."""
+        """Number of the records of tests; the record of the first start is not counted."""
         return len([record for record in self.records if record.kind == TEST])
 
     @property
-    def lines(self) -> list:
-        """What is wrong, as lines to print."""
+    def lines(self) -> list[str]:
+        """The faults, as lines to print."""
         found = [f"damaged from line {self.damaged_from}", *self.breaks] if self.breaks else []
         if self.torn_bytes:
             found.append(
-                f"the last line was torn by a power cut ({self.torn_bytes} bytes): the next record "
-                "cuts it off"
+                f"a power cut has torn the last line ({self.torn_bytes} bytes): the next record "
+                "removes it"
             )
         return found
 
@@ -90,8 +91,8 @@ def utc_text(utc_us: int) -> str:
     return (EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def day(text: str):
-    """datetime.date of 2026-03-14, or of what begins so. Raises ValueError."""
+def day(text: str) -> date:
+    """The day of 2026-03-14, or of a text that begins with a day. Raises ValueError."""
     return datetime.strptime(text[:10], "%Y-%m-%d").date()
 
 
@@ -103,19 +104,19 @@ def is_day(text: str) -> bool:
         return False
 
 
-def encode(values: tuple, previous: str) -> bytes:
-    """Bytes of a line; values: in the order of VALUES; previous: hash of the record before,
+def encode(values: Sequence[str | int], previous: str) -> bytes:
+    """Bytes of a line; values: in the order of VALUES; previous: hash of the previous record,
     hexadecimal.
     """
     digest = chain.link(bytes.fromhex(previous), values).hex()
     return _written(dict(zip(Record._fields, (*values, previous, digest)))) + b"\n"
 
 
-def _written(content):
+def _written(content: dict[str, Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
-# The longest value of each field; a text may have a backslash before each character.
+# Of the longest value of each field; JSON may add a backslash to each character of a text.
 RECORD_BYTES_MAX = len(
     encode(
         (
@@ -135,14 +136,12 @@ RECORD_BYTES_MAX = len(
 )
 _BEGINNING = b'{"number":'
 _OF_RECORDS = re.compile(rb"[\0 -~]*\n?")
-# in a text the quote has a backslash before it
+# JSON writes a quote inside a text with a backslash
 _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
-def decode(line: bytes):
-    """Record of a line without its end, or None where it is none: another form, even one blank
-    more.
-    """
+def decode(line: bytes) -> Record | None:
+    """Record of a line without its end, None for any other form, even with one more blank."""
     try:
         content = json.loads(line.decode("ascii"))
         record = Record(**content)
@@ -152,8 +151,8 @@ def decode(line: bytes):
         return None
 
 
-def _is_sound(record):
-    """True for types and texts as they are written; the day must be one. Raises ValueError,
+def _is_sound(record: Record) -> bool:
+    """True for the types and texts that `encode` writes, and a real day. Raises ValueError,
     TypeError.
     """
     hashes = (record.previous, record.hash)
@@ -167,23 +166,23 @@ def _is_sound(record):
     )
 
 
-def found_in(content: bytes):
-    """Found of the bytes of a ledger."""
+def found_in(content: bytes) -> Found:
+    """Records and faults in the bytes of a ledger."""
     *lines, last = content.split(b"\n")
     torn = b""
     if last and decode(last) is None and _is_torn(last):
         torn, last = last, b""
     elif not last and lines and b"\0" in lines[-1] and _is_torn(lines[-1] + b"\n"):
-        torn = lines.pop() + b"\n"  # the disk kept only the end of it
+        torn = lines.pop() + b"\n"  # the disk kept only the end of the line
     return _checked([*lines, *filter(None, [last])], len(torn), len(content) - len(torn), not last)
 
 
-def _is_torn(tail):
-    """Whether a power cut can leave this of one record: its beginning, or all of it with NUL for
-    sectors not written.
+def _is_torn(tail: bytes) -> bool:
+    """True if a power cut can leave these bytes of one record: its beginning, or the whole record
+    with NUL bytes for sectors that were not written.
 
-    Anything else may hold records that counted, so it stays: more than one record, or bytes that no
-    record has.
+    False for more than one record and for bytes that no record has. Such bytes stay in the file,
+    because they may be valid records.
     """
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
@@ -193,9 +192,10 @@ def _is_torn(tail):
     )
 
 
-def _checked(lines, torn_bytes, whole_bytes, is_ended):
-    records, breaks, damaged_from = [], [], None
-    previous, newest, head = chain.START.hex(), 0, chain.START.hex()
+def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended: bool) -> Found:
+    records, breaks, damaged_from = list[Record](), [], None
+    previous: str | None = chain.START.hex()
+    newest, head = 0, chain.START.hex()
     for number, line in enumerate(lines, 1):
         record = decode(line)
         wrong, is_own = _wrong(record, previous, newest)
@@ -211,18 +211,16 @@ def _checked(lines, torn_bytes, whole_bytes, is_ended):
     )
 
 
-def _wrong(record, previous, newest):
-    """(What does not fit or None, whether the record's own hash does); previous: None behind a line
-    that is none.
-    """
+def _wrong(record: Record | None, previous: str | None, newest: int) -> tuple[str | None, bool]:
+    """(fault or None, True if the record's own hash fits). previous: None behind a damaged line."""
     if record is None:
-        return "is no record", False
+        return "is not a record", False
     if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:
         return f"record {record.number} was changed (its hash does not fit)", False
     if previous not in (None, record.previous):
         return (
-            f"record {record.number} does not follow the one before it: one is missing or was "
-            f"changed"
+            f"record {record.number} does not follow the previous line: a record is missing or was "
+            "changed"
         ), True
     if previous is not None and record.number != newest + 1:
         return f"record {record.number} is out of order", True

@@ -1,24 +1,27 @@
-"""Which proof tests are due: pure, from the intervals of the rows that are armed, the ledger's
-records and the day.
+"""Due proof tests, from the intervals of the armed rows, the ledger's records and the day. Pure
+functions.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
 
 from controller.rows import proof_intervals
-from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, day
+from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 
-LIMITS_D = (60, 30, 7, 0)  # days ahead at which a test is warned of; at 0 its day has come
+LIMITS_D = (60, 30, 7, 0)  # warnings: days before the day of a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
 
 
-def rows(planned: dict, records: list | tuple, clock_day) -> list:
+def rows(
+    planned: Mapping[str, int | None], records: Sequence[Record], clock_day: date
+) -> list[dict[str, Any]]:
     """The armed rows in their order, as plain data: {row, what, interval_d, last, due, days_left,
     level, state}.
 
-    planned: of proof_plan.plan; records: of proof_lines.Found; clock_day: datetime.date, used where
-    it is not before the newest record. last: values of the last test or None; due: ISO day or None
-    (never again); level: how many of LIMITS_D have been passed.
+    planned: of proof_plan.plan. clock_day: used unless the newest record is later. last: values of
+    the last test or None. due: ISO day or None (never again). level: number of LIMITS_D passed.
     """
     now = max([clock_day, *[day(record.recorded_utc) for record in records]])
     began = min(
@@ -28,25 +31,28 @@ def rows(planned: dict, records: list | tuple, clock_day) -> list:
     return [_row(key, interval_d, last.get(key), began, now) for key, interval_d in planned.items()]
 
 
-def _row(key, interval_d, last, began, now):
-    due, has_passed = day(last.date) if last else began, last and last.result == PASSED
-    if has_passed:
+def _row(
+    key: str, interval_d: int | None, last: Record | None, began: date, now: date
+) -> dict[str, Any]:
+    has_passed = last is not None and last.result == PASSED
+    due: date | None = day(last.date) if last else began
+    if due and has_passed:
         due = due + timedelta(interval_d) if interval_d else None
     days_left = None if due is None else (due - now).days
-    level = 0 if due is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
+    level = 0 if days_left is None else sum([days_left <= limit_d for limit_d in LIMITS_D])
     return {
         "row": key,
         "what": proof_intervals.what(key),
         "interval_d": interval_d or None,
-        "last": last and last._asdict(),
-        "due": due and due.isoformat(),
+        "last": last._asdict() if last else None,
+        "due": due.isoformat() if due else None,
         "days_left": days_left,
         "level": level,
         "state": NOT_PASSED if last and not has_passed else STATES[level],
     }
 
 
-def words(row: dict) -> str:
+def words(row: dict[str, Any]) -> str:
     """State of a row in a few words: "ok", "due in 12 d", "overdue by 3 d", "failed"."""
     if row["state"] == DUE:
         return f"due in {row['days_left']} d"
@@ -57,20 +63,18 @@ def words(row: dict) -> str:
     return row["state"]
 
 
-def rows_armed(found: list) -> int:
-    """How many rows of the matrix they are: one may have several tests, and several rows never
-    share one.
-    """
+def rows_armed(found: list[dict[str, Any]]) -> int:
+    """Number of rows of the matrix; a row may have several tests."""
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 
-def wrong(found: list) -> list:
-    """Those that are overdue or failed."""
+def wrong(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The overdue and failed rows."""
     return [row for row in found if row["state"] in (OVERDUE, NOT_PASSED)]
 
 
-def nearest(found: list) -> dict | None:
-    """The row whose test is due first, None where none ever is."""
+def nearest(found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The row whose test is due first; None: no test will ever be due."""
     return min(
         [row for row in found if row["days_left"] is not None],
         key=lambda row: row["days_left"],
@@ -78,8 +82,8 @@ def nearest(found: list) -> dict | None:
     )
 
 
-def summary(found: list) -> str:
-    """What is due next, for one line of a page: "21 proof tests to be done", "proof test of row 15
+def summary(found: list[dict[str, Any]]) -> str:
+    """The next due test for one line of a page: "21 proof tests to be done", "proof test of row 15
     in 12 d", or "".
     """
     late, row = wrong(found), nearest(found)

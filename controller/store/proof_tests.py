@@ -1,14 +1,17 @@
-"""The proof-test ledger: who tested which row when, the measured reaction, the result (A71, A73,
-A78 of the facts).
+"""The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73, A78
+of the facts).
 
-`proof_tests.jsonl` in the state directory, one JSON object a line (proof_lines.py), only ever added
-to, each durable before it counts. The next record cuts off a torn last line; damage stays.
+`proof_tests.jsonl` in the state directory has one JSON object per line (proof_lines.py). Lines are
+only added, and each is durable before it counts. The next record removes a torn last line; damage
+stays.
 
-A ledger warns and is printed. Nothing of the tick, of limits or of permits reads it.
+The ledger gives warnings and pages. The tick, limits and permits never read it.
 """
 
 import json
 import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 
 from controller.config.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
@@ -21,22 +24,29 @@ from controller.store.proof_lines import (
     REACTION_MS_MAX,
     TEST,
     TEXT_CHARACTERS_MAX,
+    Found,
+    Record,
     decode,
     encode,
     found_in,
     is_day,
     utc_text,
 )
+from controller.system.regular_file import Files
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 
 
+# (utc_us, source of the clock)
+Moment = tuple[int, str]
+
+
 class LedgerError(Exception):
-    """A record that is refused; its text is one line."""
+    """A record is refused; its text is one line."""
 
 
 class NotWrittenError(LedgerError):
-    """A record that could not be made durable."""
+    """A record could not be made durable."""
 
 
 def path_of(directory: str) -> str:
@@ -44,10 +54,8 @@ def path_of(directory: str) -> str:
     return os.path.join(directory, FILE)
 
 
-def read(directory: str, files=os):
-    """Found of the ledger in a state directory; no file is an empty one. Raises OSError. files: os
-    or a stand-in.
-    """
+def read(directory: str, files: Files = os) -> Found:
+    """The ledger in a state directory; a missing file is an empty ledger. Raises OSError."""
     try:
         with durable.opened(path_of(directory), os.O_RDONLY, files=files) as descriptor:
             return found_in(_content(descriptor, files))
@@ -55,12 +63,12 @@ def read(directory: str, files=os):
         return found_in(b"")
 
 
-def _content(descriptor, files):
+def _content(descriptor: int, files: Files) -> bytes:
     content = b""
     while piece := files.read(descriptor, BYTES_MAX + 1 - len(content)):
         content += piece
     if len(content) > BYTES_MAX:
-        raise OSError(f"the ledger has more than {BYTES_MAX} bytes: it is no proof-test ledger")
+        raise OSError(f"the ledger has more than {BYTES_MAX} bytes: it is not a proof-test ledger")
     return content
 
 
@@ -68,22 +76,18 @@ def _content(descriptor, files):
 
 
 class Ledger:
-    """The ledger of one state directory. `files`: the os module, or a stand-in that loses power in
-    a test.
-    """
+    """The ledger of one state directory."""
 
-    def __init__(self, directory: str, files=os):
+    def __init__(self, directory: str, files: Files = os):
         self.directory, self._files = directory, files
 
-    def commission(self, moment: tuple, remark: str = "", waits=True) -> bool:
-        """Add the record of the cabinet's first start unless there is a record; True if it was
-        added.
+    def commission(self, moment: Moment, remark: str = "", waits: bool = True) -> bool:
+        """Add the record of the cabinet's first start to an empty ledger; True if it was added.
 
-        moment: (utc_us, source); waits: for another process that writes. Raises NotWrittenError,
-        BlockingIOError.
+        waits: for another process that writes. Raises NotWrittenError, BlockingIOError.
         """
 
-        def make(found):
+        def make(found: Found) -> tuple[str | int, ...] | None:
             first = COMMISSIONED, "", *_written(moment), "", 0, "", remark
             return None if found.newest else first
 
@@ -91,30 +95,35 @@ class Ledger:
 
     def test(
         self,
-        moment: tuple,
+        moment: Moment,
         row: str,
         tester: str,
         reaction_ms: int,
         result: str,
         remark: str = "",
         date: str | None = None,
-    ):
-        """Add a test and return its Record; date: of one that was done earlier. Raises LedgerError,
+    ) -> Record:
+        """Add a test and return its Record; date: of an earlier test. Raises LedgerError,
         NotWrittenError.
         """
         check_test(row, tester, reaction_ms, result, remark)
 
-        def make(found):
+        def make(found: Found) -> tuple[str | int, ...]:
             check_date(found, moment[0], row, date)
             on, *recorded = _written(moment)
             return TEST, row, date or on, *recorded, tester, reaction_ms, result, remark
 
         self.commission(moment)
-        return self._append(make)
+        record = self._append(make)
+        if record is None:
+            raise NotWrittenError(f"{path_of(self.directory)}: the new record cannot be read back")
+        return record
 
-    def _append(self, make, waits=True):
-        """Add what make(Found) gives (all but the number), None for nothing. One process at a time;
-        durable then.
+    def _append(
+        self, make: Callable[[Found], tuple[str | int, ...] | None], waits: bool = True
+    ) -> Record | None:
+        """Add a durable record with the values of make(Found), all but the number; None adds no
+        record. One process at a time.
         """
         try:
             with self._opened(LOCK_FILE, os.O_RDWR) as lock:
@@ -128,7 +137,7 @@ class Ledger:
                 f"{path_of(self.directory)}: nothing is recorded: {why}"
             ) from None
 
-    def _add(self, make):
+    def _add(self, make: Callable[[Found], tuple[str | int, ...] | None]) -> Record | None:
         files = self._files
         with self._opened(FILE, os.O_RDWR | os.O_APPEND) as descriptor:
             found = found_in(_content(descriptor, files))
@@ -143,31 +152,31 @@ class Ledger:
         durable.sync_directory(self.directory, files)
         return decode(line[:-1])
 
-    def _opened(self, name, flags):
+    def _opened(self, name: str, flags: int) -> AbstractContextManager[int]:
         path = os.path.join(self.directory, name)
         return durable.opened(path, flags | os.O_CREAT, 0o600, self._files)
 
 
-def _written(moment):
+def _written(moment: Moment) -> tuple[str, str, str]:
     """(date, recorded_utc, clock) of a moment."""
     text = utc_text(moment[0])
     return text[:10], text, moment[1]
 
 
-# -- what may be recorded
+# -- values of a record
 
 
 def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str) -> None:
-    """Raises LedgerError for a value that no record may have."""
+    """Raises LedgerError for a value that is not allowed."""
     text = f"{TEXT_CHARACTERS_MAX} ASCII characters"
     reaction = (
         f"reaction {reaction_ms} ms: allowed is 1 .. {REACTION_MS_MAX}, and 0 of a test that has "
-        f"{FAILED} because nothing came"
+        f"{FAILED} without any reaction"
     )
     rules = (
         (row in INTERVALS, f"row {_shown(row)} is not known; allowed {', '.join(INTERVALS)}"),
         (
-            _is_text(tester) and tester.strip(),
+            _is_text(tester) and tester.strip() != "",
             f"tester {_shown(tester)}: allowed is a name with credentials, on one line, "
             f"1 to {text}",
         ),
@@ -178,30 +187,30 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
     _check(rules)
 
 
-def _check(rules):
-    """Raises LedgerError with the text of the first rule that does not hold."""
+def _check(rules: Iterable[tuple[bool, str]]) -> None:
+    """Raises LedgerError with the text of the first broken rule of (is ok, text)."""
     for is_ok, text in rules:
         if not is_ok:
             raise LedgerError(text)
 
 
-def _is_text(text):
-    """True for what text, CSV and paper show alike."""
+def _is_text(text: str) -> bool:
+    """True for a text that a page, CSV and paper show unchanged."""
     return text.isascii() and text.isprintable() and len(text) <= TEXT_CHARACTERS_MAX
 
 
-def _shown(text):
+def _shown(text: str) -> str:
     return json.dumps(text[:TEXT_CHARACTERS_MAX])
 
 
-def check_date(found, utc_us: int, row: str, date: str | None = None) -> None:
-    """Raises LedgerError when the clock is before the last record, or a test's date before its
-    row's last one.
+def check_date(found: Found, utc_us: int, row: str, date: str | None = None) -> None:
+    """Raises LedgerError if the clock is before the last record, or the date of a test is before
+    the last test of its row.
     """
     now = utc_text(utc_us)
     newest = max([record.recorded_utc for record in found.records], default=now)
     rules = [
-        (now < DAY_MAX, f"the clock says {now}, which cannot be: set the clock first"),
+        (now < DAY_MAX, f"the clock says {now}, which is impossible: set the clock first"),
         (
             now >= newest,
             f"the clock says {now}, the last record is of {newest}: set the clock first",

@@ -1,8 +1,8 @@
 """Acts of persons on their way to the record: one small file each in RUN_DIR/console, until the
 recorder has stored it.
 
-A file is whole once it has its name. Files written while no recorder runs wait for one. Only files
-of the recorder's own user count.
+A file gets its name when it is complete. Without a recorder the files wait. Only files of the
+recorder's own user count.
 """
 
 import contextlib
@@ -10,7 +10,8 @@ import json
 import os
 import secrets
 import stat
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from controller.store import durable
 from controller.system import regular_file
@@ -23,7 +24,7 @@ CODES = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP
 
 
 class Act(NamedTuple):
-    """One file: its name, when (us of the monotonic clock), one of CODES, a sentence."""
+    """One file. code: of CODES; text: a sentence; moment_us: of the monotonic clock."""
 
     name: str
     moment_us: int
@@ -32,59 +33,57 @@ class Act(NamedTuple):
 
 
 def folder(run_directory: str) -> str:
-    """Path of the folder, made when it is missing. Raises OSError."""
+    """Path of the folder, which is created if missing. Raises OSError."""
     path = os.path.join(run_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)
     if not _is_trusted(os.lstat(path), stat.S_ISDIR):
-        raise OSError(f"{path}: belongs to somebody else; remove it")
+        raise OSError(f"{path}: belongs to another user; remove it")
     return path
 
 
-def _is_trusted(found, is_kind):
+def _is_trusted(found: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
     return is_kind(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
-    """Leave one act for the recorder. Raises OSError, also when too many wait already."""
+    """Leave one act for the recorder. Raises OSError, also if WAITING_MAX acts wait."""
     path = folder(run_directory)
     if len(_names(path)) >= WAITING_MAX:
-        raise OSError(
-            f"{WAITING_MAX} acts wait for the recorder already: firebreak record does not run"
-        )
+        raise OSError(f"{WAITING_MAX} acts wait for the recorder: firebreak record does not run")
     content = {"moment_us": moment_us, "code": code, "text": plain(text)}
     name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}{SUFFIX}")
     durable.put(name, ".new", [json.dumps(content).encode("ascii")], 0o600)
 
 
 def plain(text: str) -> str:
-    """The text in printable ASCII, no longer than is kept."""
+    """The text in printable ASCII, cut to TEXT_CHARACTERS_MAX."""
     return "".join([each if " " <= each <= "~" else "?" for each in text])[:TEXT_CHARACTERS_MAX]
 
 
-def _names(path):
+def _names(path: str) -> list[str]:
     return sorted([name for name in os.listdir(path) if name.endswith(SUFFIX)])
 
 
 class Inbox:
-    """The recorder's end: `take` what is new, `settle` once it is durable; `taken` names what is in
-    between.
+    """The recorder's end: `take` new acts, `settle` once they are durable; `taken` has their names
+    in between.
     """
 
-    def __init__(self, run_directory: str, stored: list | tuple):
-        """stored: names an earlier recorder had made durable and perhaps not removed."""
+    def __init__(self, run_directory: str, stored: Iterable[str]):
+        """stored: names of durable acts, whose files an earlier recorder may not have removed."""
         self._path = os.path.join(run_directory, FOLDER)
         self.taken = list(stored)
         self.settle()
 
-    def take(self, count_max: int) -> list:
-        """The oldest acts that are new, a list of Act; files that are none are removed."""
+    def take(self, count_max: int) -> list[Act]:
+        """The oldest new acts; a file that is not an act is removed."""
         with contextlib.suppress(OSError):
             names = [name for name in _names(self._path) if name not in self.taken]
             return [act for name in names[:count_max] if (act := self._read(name))]
         return []
 
-    def _read(self, name):
+    def _read(self, name: str) -> Act | None:
         path = os.path.join(self._path, name)
         try:
             content = _content(path)
@@ -99,14 +98,14 @@ class Inbox:
         return act
 
     def settle(self) -> None:
-        """What was taken is durable: remove it."""
+        """Remove the files of the taken acts, which are durable now."""
         for name in self.taken:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._path, os.path.basename(name)))
         self.taken = []
 
 
-def _content(path):
+def _content(path: str) -> dict[str, Any]:
     """The JSON of a file of the recorder's user. Raises OSError, ValueError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):

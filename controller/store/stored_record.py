@@ -1,14 +1,22 @@
-"""What survives a loss of power, as typed fields, and its bytes in one copy of the store.
+"""The stored record: the values that survive a loss of power, as typed fields, and their bytes in
+one copy of the store.
 
-On the disk `values` is a map from names to whole numbers. Some names end in a text: the cabinet's
-name, who locked it out, whose lock-out it rests after (the number says why it rests), who approved
-the limit image, which path has the delay (the number is the delay). In memory each is a field.
+On the disk `values` is a map from names to whole numbers. Some names end in a text, and in memory
+each of these is a field. The text is:
+
+    cabinet.      name of the cabinet
+    locked_out.   person who locked the cabinet out
+    stopped.      person of the lock-out, or empty; the number is the reason of the stop
+    approved_by.  person who approved the limit image
+    path_delay.   path of the delay; the number is the delay
 """
 
 import itertools
 import math
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from zlib import crc32
 
 import msgpack
@@ -17,14 +25,20 @@ from controller.core.image import NAME_CHARACTERS_MAX
 
 MAGIC = b"FBSTORE\x01"
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
-CRC_AT = 12  # where the bytes that the CRC covers begin
+CRC_AT = 12  # the CRC covers the bytes from here to the end
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
-FIELDS = {"armed": int, "clean": int, "latches": dict, "token_ages_ms": list, "values": dict}
+FIELDS: dict[str, type] = {
+    "armed": int,
+    "clean": int,
+    "latches": dict,
+    "token_ages_ms": list,
+    "values": dict,
+}
 SAME = tuple(FIELDS)[:-1]  # as fields of a Record
-APPROVED = "approved"  # bytes beside FIELDS, where something was approved
+APPROVED = "approved"  # bytes beside FIELDS, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY = "approved_by.", "path_delay."
-NUMBERS = ("noc_verified", "trips", "changes")  # values and fields of one name
+NUMBERS = ("noc_verified", "trips", "changes")  # in `values` under the name of the field
 AWAKE = (0, "")
 UNMEASURED = ("", 0)
 
@@ -35,40 +49,40 @@ class StoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Without arguments that of a new cabinet: not armed, stopped cleanly, nothing latched.
+    """Without arguments the record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: name of a stage instance -> a number, the higher the earlier it latched (the first-out
-    has the highest); token_ages_ms: age of each spent reset token; cabinets: whose it is, of two
-    only where two stores were mixed; locked_out: by whom, "" for nobody; rest: (why:
-    run_request.PERSON ..., whose lock-out it was, else ""), AWAKE: it runs; noc_verified: 1 once
-    the operations centre was heard; approved: the limit image as approval.packed has it;
-    approved_by: whom; trips: the kernel's count of them; changes: see run/mark.py; path_delay:
-    (site/path_identity.py of the path, its measured delay in ms), UNMEASURED without one.
+    latches: {stage instance: number}; the earlier it latched, the higher the number (the first-out
+    has the highest). token_ages_ms: age of each spent reset token. cabinets: name of the cabinet;
+    two names if two stores were mixed. rest: (reason of run_request, person of the lock-out or ""),
+    AWAKE: it runs. locked_out: the person, "" without a lock-out. noc_verified: 1 once a message of
+    the operations centre has arrived. approved: the limit image in the form of approval.packed.
+    approved_by: the person. trips: the kernel's count. changes: of run/mark.py. path_delay:
+    (config/path_identity.py of the path, measured delay in ms), UNMEASURED without a measurement.
     """
 
     armed: int = 0
     clean: int = 1
-    latches: dict = field(default_factory=dict)
-    token_ages_ms: list = field(default_factory=list)
-    cabinets: tuple = ()
-    rest: tuple = AWAKE
+    latches: dict[str, int] = field(default_factory=dict)
+    token_ages_ms: list[int] = field(default_factory=list)
+    cabinets: tuple[str, ...] = ()
+    rest: tuple[int, str] = AWAKE
     locked_out: str = ""
     noc_verified: int = 0
     approved: bytes = b""
     approved_by: str = ""
     trips: int = 0
     changes: int = 0
-    path_delay: tuple = UNMEASURED
+    path_delay: tuple[str, int] = UNMEASURED
 
 
-def delay_of(measured: tuple, path: str) -> int:
-    """Delay, ms, of the path of this identity; 0: none, or that of another path. measured: as in
+def delay_of(measured: tuple[str, int], path: str) -> int:
+    """Delay, ms, of the path with this identity; 0: never measured on this path. measured: of
     Record.path_delay.
     """
     return measured[1] if measured[0] == path else 0
 
 
-def on_disk(record) -> dict:
+def on_disk(record: Record) -> dict[str, Any]:
     """The map of FIELDS that is stored of a Record."""
     values = {CABINET + name: 1 for name in record.cabinets}
     if record.rest != AWAKE:
@@ -84,8 +98,8 @@ def on_disk(record) -> dict:
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
 
 
-def in_memory(stored: dict):
-    """The Record of such a map; names of values that this version does not know are dropped."""
+def in_memory(stored: dict[str, Any]) -> Record:
+    """The Record of a map of `on_disk`; values with unknown names are dropped."""
     values = stored["values"]
     rests = [(code, text) for text, code in _texts(values, STOPPED)]
     return Record(
@@ -100,12 +114,12 @@ def in_memory(stored: dict):
     )
 
 
-def _text(values, prefix):
+def _text(values: dict[str, int], prefix: str) -> str:
     return "".join([text for text, _ in _texts(values, prefix)][:1])
 
 
-def _texts(values, prefix):
-    """[(what follows the prefix in a name, its number)]."""
+def _texts(values: dict[str, int], prefix: str) -> list[tuple[str, int]]:
+    """[(text behind the prefix of a name, its number)]."""
     return [
         (name.removeprefix(prefix), number)
         for name, number in values.items()
@@ -113,8 +127,8 @@ def _texts(values, prefix):
     ]
 
 
-def union(one, other):
-    """Both in one: every latch, lock-out, rest and spent token; armed, not clean."""
+def union(one: Record, other: Record) -> Record:
+    """A record with every latch, lock-out, rest and spent token of both; armed, not clean."""
     return Record(
         armed=1,
         clean=0,
@@ -129,16 +143,14 @@ def union(one, other):
     )
 
 
-def _younger(one_ms, other_ms):
+def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:
     """Ages of two lists of spent tokens: the younger of each pair, sorted."""
     pairs = itertools.zip_longest(sorted(one_ms), sorted(other_ms), fillvalue=math.inf)
-    return [min(pair) for pair in pairs]
+    return [int(min(pair)) for pair in pairs]
 
 
-def encode(generation: int, record) -> bytes:
-    """Bytes of one copy; raises StoreError for a wrong record or one that does not fit a
-    datagram.
-    """
+def encode(generation: int, record: Record) -> bytes:
+    """Bytes of one copy. Raises StoreError for wrong values, or too many bytes for a datagram."""
     stored = on_disk(record)
     check(stored)
     body = msgpack.packb(stored)
@@ -148,8 +160,8 @@ def encode(generation: int, record) -> bytes:
     return HEAD.pack(MAGIC, crc32(rest), generation, len(body)) + body
 
 
-def decode(content: bytes) -> tuple | None:
-    """(generation, Record) of one copy, or None when it is damaged."""
+def decode(content: bytes) -> tuple[int, Record] | None:
+    """(generation, Record) of one copy, None when it is damaged."""
     if len(content) < HEAD.size:
         return None
     magic, crc, generation, body_bytes = HEAD.unpack_from(content)
@@ -158,13 +170,13 @@ def decode(content: bytes) -> tuple | None:
     try:
         stored = msgpack.unpackb(content[HEAD.size :])
         check(stored)
-    # the right CRC of what is no stored record
+    # The CRC is right and the content is not a stored record.
     except (StoreError, ValueError, TypeError, msgpack.UnpackException):
         return None
     return generation, in_memory(stored)
 
 
-def check(stored) -> None:
+def check(stored: dict[str, Any]) -> None:
     """Raises StoreError unless a map has exactly FIELDS, of their kinds, and perhaps APPROVED."""
     if set(stored) - {APPROVED} != set(FIELDS):
         raise StoreError(
@@ -179,16 +191,16 @@ def check(stored) -> None:
     if not all(isinstance(number, int) and 0 <= number < 2**31 for number in numbers):
         raise StoreError("the store holds whole numbers from 0 to 2^31 - 1")
     if not all(isinstance(name, str) for name in (*stored["latches"], *stored["values"])):
-        raise StoreError("latches and values of the store have texts as names")
+        raise StoreError("names of latches and values in the store are texts")
     allowed = f"at most {NAME_CHARACTERS_MAX} of ASCII"
     for name in stored["values"]:
         if name.startswith((LOCKED_OUT, STOPPED, APPROVED_BY)) and not _is_of_person(name):
-            raise StoreError(f"{ascii(name)} in the store names no person: {allowed}")
+            raise StoreError(f"{ascii(name)} in the store has no name of a person: {allowed}")
 
 
-def _is_of_person(name):
-    """True where the journal's words can hold the person's name. A rest may be nobody's, a lock-out
-    may not.
+def _is_of_person(name: str) -> bool:
+    """True if the journal can hold the person's name. A lock-out and an approval need a name, a
+    stop does not.
     """
     person = name.partition(".")[2]
     return (

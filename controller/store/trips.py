@@ -1,37 +1,40 @@
-"""The second copy of the trips: a text file, one line per trip, durable before anything else is
-done.
+"""The second copy of the trips: a text file, one line per trip, durable before the database.
 
-It outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash, hash
-before]. A line counts only if the hash is that of its values: one changed digit must not make a
-sound database look incomplete.
+The file outlives a damaged database. A line is JSON: [values in the order of chain.COLUMNS, hash,
+previous hash]. A line counts only if the hash fits the values. Otherwise one changed digit would
+make a sound database look incomplete.
 """
 
 import contextlib
 import json
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from controller.store import chain, durable
 from controller.system import regular_file
+from controller.system.regular_file import Files
 
 FILE = "trips.log"
-BYTES_MAX = 4 << 20  # some ten thousand trips; then the file before is dropped
-# of the values; None: a whole number or nothing
+BYTES_MAX = 4 << 20  # some ten thousand trips; a larger file becomes .previous
+# types of the values; None: a whole number or null
 FORM = (int, None, int, int, str, None, str, str, str, str)
 INTEGERS = 1 << 63
+Entry = tuple[Sequence[Any], bytes, bytes]  # values, hash, previous hash
 
 
 class TripLog:
-    """Append-only; `newest` is the number of the newest trip it holds."""
+    """Append-only; `newest` is the number of the newest trip."""
 
-    def __init__(self, directory: str, files=os):
-        """files: the os module, or a stand-in. Raises OSError."""
+    def __init__(self, directory: str, files: Files = os):
+        """Read the newest number. Raises OSError."""
         self._files = files
         self.path = os.path.join(directory, FILE)
         self.newest = max([values[0] for values, _, _ in self.entries()], default=0)
 
-    def entries(self) -> list:
-        """[(values, hash, hash before)] of every whole line, oldest first."""
-        found = []
+    def entries(self) -> list[Entry]:
+        """Entries of all whole lines, oldest first."""
+        found: list[Entry] = []
         for path in (self.path + ".previous", self.path):
             with (
                 contextlib.suppress(FileNotFoundError),
@@ -40,14 +43,14 @@ class TripLog:
                 found += [entry for entry in map(_parsed, file) if entry]
         return found
 
-    def append(self, entries: list) -> None:
+    def append(self, entries: Sequence[Entry]) -> None:
         """Write entries newer than `newest`, and wait until they are durable. Raises OSError."""
         if not entries:
             return
         files, flags = self._files, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         is_new = not os.path.exists(self.path)
         with durable.opened(self.path, flags, 0o644, files) as descriptor:
-            # the first line end closes a line that a power cut has torn
+            # The first line end ends a line that a power cut has torn.
             durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]), files)
             files.fsync(descriptor)
             is_large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX
@@ -58,13 +61,13 @@ class TripLog:
         self.newest = entries[-1][0][0]
 
 
-def _line(values, head, previous):
+def _line(values: Sequence[Any], head: bytes, previous: bytes) -> bytes:
     content = [list(values), head.hex(), previous.hex()]
     return json.dumps(content, separators=(",", ":")).encode() + b"\n"
 
 
-def _parsed(line):
-    """(values, hash, hash before), or None for a line that is torn, empty, changed, or no trip."""
+def _parsed(line: bytes) -> Entry | None:
+    """None for a line that is torn, empty, changed, or not a trip."""
     try:
         values, head, previous = json.loads(line)
         head, previous = bytes.fromhex(head), bytes.fromhex(previous)
@@ -80,8 +83,8 @@ def _parsed(line):
     return (tuple(values), head, previous) if is_trip else None
 
 
-def _fits(value, wanted):
-    """True when the database can keep the value in this column."""
+def _fits(value: object, wanted: type | None) -> bool:
+    """True if the database can keep the value in this column."""
     if wanted is str:
         return isinstance(value, str) and value.isprintable()
     return value is None and wanted is None or type(value) is int and -INTEGERS <= value < INTEGERS

@@ -1,17 +1,16 @@
-"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, what
-operators have changed.
+"""The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, and
+the commands of operators.
 
 Each copy has its own CRC and is replaced as a whole; the second only when the first is durable. So
-at any instant one whole copy is on disk, the old one or the new one.
+at any instant one whole copy is on the disk, of the old record or of the new one.
 
-Order of the caller: a latch takes effect first and is saved then; a reset is saved first (its token
-as spent) and takes effect when the save was acknowledged; a reset that is refused before that is
-followed at once by a record with all latches. ARMED is saved before the first contactor closes,
-CLEAN after a healthy stop. A power cut at any point then leaves more latched than before, never
-less.
+Order of the caller: a latch takes effect first and is saved then. A reset is saved first (its token
+as spent) and takes effect when the save is acknowledged. If that reset is refused meanwhile, a
+record with all latches follows at once. ARMED is saved before the first contactor closes, CLEAN
+after a healthy stop. So a power cut at any point leaves more latches than before, never fewer.
 
-The loop does not save, because saving takes as long as the disk takes: keeper.Keeper hands them
-to a process of its own.
+The loop does not save, because it must never wait for a disk: keeper.Keeper hands the records to a
+process of its own.
 """
 
 import contextlib
@@ -32,37 +31,37 @@ from controller.store.stored_record import (
     union,
 )
 from controller.system import regular_file
+from controller.system.regular_file import Files
 from safety.evaluate import TRIPS_END
 
 COPIES = ("store.a", "store.b")
 LOCK_FILE = "store.lock"
 NEW_SUFFIX = ".new"
-# A start waits so long for the keeper of a killed controller, which saves its records and ends.
+# Longest wait of a start for the keeper of a killed controller, which saves its records and ends.
 HOLD_S, HOLD_PAUSE_S = 5, 0.1
-# in the folder of the run: its store could not be saved, whatever it holds
+# A file of this name in the run directory: the run could not save its store.
 FAILED_NAME = "store.failed"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
+Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
     """`state`: CLEAN, ARMED, UNREADABLE or MISSING; `record`: None without one; `lines` to
-    report; `salt`: where the count of trips begins if the record may lack some.
+    report; `salt`: first number of the count of trips, if the record may lack some trips.
     """
 
     state: str
     record: Record | None
     generation: int
-    lines: list
+    lines: list[str]
     salt: int = 0
 
 
 class Store:
-    """The two copies in one directory. `files` is the os module, or a stand-in that loses power in
-    a test.
-    """
+    """The two copies in one directory."""
 
-    def __init__(self, directory: str, files=os):
-        """directory: must exist by the time of the first save."""
+    def __init__(self, directory: str, files: Files = os):
+        """directory: must exist at the first save."""
         self.directory = directory
         self.paths = [os.path.join(directory, name) for name in COPIES]
         self._files = files
@@ -76,17 +75,18 @@ class Store:
         found = [_read_copy(path, self._files) for path in self.paths]
         whole = [copy for copy, _ in found if copy]
         lines = [line for _, line in found if line]
-        self._generation, record = max(whole, key=lambda copy: copy[0], default=(0, None))
         if not whole:
+            self._generation = 0
             nothing = [f"{self.directory}: no store here yet"]
             return Loaded(UNREADABLE if lines else MISSING, None, 0, lines or nothing)
+        self._generation, record = max(whole, key=lambda copy: copy[0])
         if _is_of_two(whole):
-            lines = [f"{self.directory}: the two copies are not of one store"]
+            lines = [f"{self.directory}: the two copies belong to different stores"]
             return Loaded(UNREADABLE, union(whole[0][1], whole[1][1]), self._generation, lines)
         if len(whole) == 1:
             lines = lines or [f"{self.directory}: one copy of the store is missing"]
-            # A power cut leaves one copy alone only in the very first save, and then the first one:
-            # any other may have held a latch that this one lacks.
+            # A power cut leaves a single copy only in the very first save: the first copy. In all
+            # other cases the missing copy may have held a latch that this copy lacks.
             if self._generation > 1 or found[1][0]:
                 return Loaded(UNREADABLE, record, self._generation, lines)
         is_clean = record.clean and not record.armed and not lines
@@ -95,11 +95,11 @@ class Store:
     def save(self, record: Record) -> None:
         """Make a record durable in both copies. Raises StoreError.
 
-        After an error the store holds the old record or this one. If that takes no room, the second
-        copy alone is left. The next load then knows that a record is missing, also after a power
+        After an error the store holds the old record or this one. If the disk allows it, only the
+        second copy is left. The next load then detects that a record is missing, also after a power
         cut.
         """
-        self._generation += 1  # also after a failure, so that no two records ever share a number
+        self._generation += 1  # also after a failure, so that no two records share a number
         content = encode(self._generation, record)
         try:
             for path in self.paths:
@@ -111,10 +111,10 @@ class Store:
             raise StoreError(f"{where}: the store could not be saved: {error.strerror}") from None
 
     def _leave_one(self) -> None:
-        """Leave the newer copy alone, as the second; a disk that takes not even that keeps both."""
+        """Leave only the newer copy, as the second; if the disk refuses that, both stay."""
         first, second = [_read_copy(path, self._files)[0] for path in self.paths]
         if not first or second and _is_of_two([first, second]):
-            return  # it is UNREADABLE already
+            return  # UNREADABLE already
         with contextlib.suppress(OSError):
             if second and second[0] > first[0]:
                 self._files.unlink(self.paths[0])
@@ -123,41 +123,38 @@ class Store:
             durable.sync_directory(self.directory, self._files)
 
 
-def _is_of_two(whole: list) -> bool:
-    """True for copies that no power cut leaves: unlike with one number, or more than one save
-    apart.
+def _is_of_two(whole: list[Copy]) -> bool:
+    """True for two copies that a power cut cannot leave: different with one number, or more than
+    one save apart.
 
-    A failed save uses a number as well; a power cut in the very next save then needs the key.
+    A failed save uses a number as well. A power cut in the very next save then needs the key.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded: Loaded, name: str) -> Loaded:
-    """`loaded` as the cabinet of this name may trust it: the store of another cabinet keeps its
-    latches and needs the key, like a store that cannot be read.
+    """`loaded`, UNREADABLE if it belongs to another cabinet: its latches stay, the key is needed.
 
-    A box or a disk that comes from another cabinet lacks the latches of this one. A record that
-    names no cabinet is a new one.
+    A box or disk from another cabinet lacks the latches of this cabinet. A record without a
+    cabinet's name is new.
     """
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
     if not others:
         return loaded
-    return _doubted(loaded, f'the store is of the cabinet "{others[0]}", not of "{name}"')
+    return _doubted(loaded, f'the store belongs to cabinet "{others[0]}", not to "{name}"')
 
 
 def of_run(loaded: Loaded, run_directory: str) -> Loaded:
-    """`loaded` as it may be trusted after a run in this folder: what that run could not save may be
-    a latch.
-    """
+    """`loaded`, UNREADABLE if the last run in this directory could not save a latch."""
     if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
         return loaded
     return _doubted(loaded, "the last run could not save the store")
 
 
 def _doubted(loaded: Loaded, line: str) -> Loaded:
-    lines = [*loaded.lines, f"{line}: what it holds stands, and the key is needed"]
+    lines = [*loaded.lines, f"{line}: its latches and lock-outs stay, and the key is needed"]
     return loaded._replace(state=UNREADABLE, lines=lines)
 
 
@@ -166,13 +163,13 @@ def _pause() -> None:
 
 
 def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
-    """Become the only writer of the store here: a descriptor to keep open, None where another
-    process stays the writer. Raises OSError.
+    """Become the only writer of the store: a descriptor to keep open, None while another process is
+    the writer. Raises OSError.
 
-    The keeper holds it too: one that outlives a killed controller still has records, and two would
-    use each other's numbers. The lock is on an empty file, which a full disk takes as well. Only
-    the service opens that file: a reader can open the folder, and a reader's lock on the folder
-    would keep the controller from starting. pause(): wait a little.
+    The keeper holds the lock too: a keeper that outlives a killed controller still has records, and
+    two keepers would use the same numbers. The lock is on an empty file, because a full disk still
+    takes an empty file. It is not on the folder, because every reader of the folder could lock it
+    and keep the controller from starting. pause(): wait a little.
     """
     path = os.path.join(directory, LOCK_FILE)
     descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)
@@ -187,10 +184,8 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the note, in this folder, that the store could not be saved.
-
-    Returns False where the folder takes no note either: nothing more can be done, and the loop goes
-    on.
+    """Create or remove the file FAILED_NAME in this directory. Returns False if that fails too: the
+    loop can do no more and goes on.
     """
     path = os.path.join(run_directory, FAILED_NAME)
     try:
@@ -203,8 +198,8 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
     return True
 
 
-def _read_copy(path: str, files) -> tuple:
-    """((generation, record) or None, line or None); both None when there is no such file."""
+def _read_copy(path: str, files: Files) -> tuple[Copy | None, str | None]:
+    """(copy or None, line or None); (None, None) without the file."""
     try:
         with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
             copy = decode(files.read(descriptor, 2 * RECORD_BYTES_MAX))

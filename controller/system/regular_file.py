@@ -1,25 +1,62 @@
-"""Opening a file by its name when something else may lie there: a pipe that nobody writes to holds
-an ordinary open up for ever, and with it the console, a command, or the process that keeps the
-store.
+"""Opens files by name and refuses pipes, devices and links. An ordinary open of a pipe without a
+writer blocks for ever, and with it the console, a command, or the process that keeps the store.
 
-Everything in the state and the run directory is opened so, and by the descriptor of its folder: no
-link is followed, neither there nor in place of the folder. A configuration may be a link. A folder
-is left to the caller, since reading it raises by itself.
+Every file in the state and the run directory is opened by this module, by the descriptor of its
+folder: no link is followed, neither there nor in place of the folder. A configuration may be a
+link. A folder is not refused, because reading it raises anyway.
 """
 
 import errno
 import mmap
 import os
 import stat
+from typing import Protocol
 
 REFUSED = "it is a link, a pipe or a device; allowed a regular file"
 _FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-def opened(path: str, flags: int, mode: int = 0o666, files=os) -> int:
-    """Descriptor of a regular file, at once. files: os or a stand-in. Raises OSError, for anything
-    else with REFUSED.
+class Files(Protocol):
+    """The part of the os module that writes files. A test passes a disk that loses power."""
+
+    def open(self, path: str, flags: int, mode: int = ..., *, dir_fd: int | None = ...) -> int:
+        """Descriptor of a file or folder."""
+
+    def close(self, fd: int, /) -> None:
+        """Close a descriptor."""
+
+    def fstat(self, fd: int, /) -> os.stat_result:
+        """Kind and owner of an open file."""
+
+    def read(self, fd: int, length: int, /) -> bytes:
+        """The next bytes, b"" at the end."""
+
+    def write(self, fd: int, data: bytes, /) -> int:
+        """Number of bytes written."""
+
+    def fsync(self, fd: int, /) -> None:
+        """Make a file or folder durable."""
+
+    def ftruncate(self, fd: int, length: int, /) -> None:
+        """Cut a file."""
+
+    def lseek(self, fd: int, position: int, whence: int, /) -> int:
+        """Move to a position and return it."""
+
+    def lockf(self, fd: int, command: int, length: int, /) -> None:
+        """Lock a file against other processes."""
+
+    def replace(self, old: str, new: str, /) -> None:
+        """Rename a file."""
+
+    def unlink(self, path: str, /) -> None:
+        """Remove a file."""
+
+
+def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
+    """Descriptor of a regular file or folder; never waits. Raises OSError, with REFUSED for any
+    other kind.
     """
     above, name = os.path.split(path)
     try:
@@ -33,8 +70,8 @@ def opened(path: str, flags: int, mode: int = 0o666, files=os) -> int:
     return _checked(descriptor, path, files)
 
 
-def _checked(descriptor, path, files):
-    """The descriptor, when it is of a regular file or a folder."""
+def _checked(descriptor: int, path: str, files: Files) -> int:
+    """The descriptor, if it is of a regular file or a folder."""
     kind = files.fstat(descriptor).st_mode
     if stat.S_ISREG(kind) or stat.S_ISDIR(kind):
         return descriptor
@@ -48,16 +85,16 @@ def opener(path: str, flags: int) -> int:
 
 
 def link_opener(path: str, flags: int) -> int:
-    """The same for a file of the person's own, which may be a link."""
+    """Like `opener`, for a file of the person who runs the command: a link is allowed."""
     try:
         return _checked(os.open(path, flags | _FILE), path, os)
     except OSError as error:
         raise _named(error, path) from None
 
 
-def mapped(path: str, size: int):
-    """A new file of this size, mapped for writing. A full disk raises OSError now, no signal
-    later.
+def mapped(path: str, size: int) -> mmap.mmap:
+    """A new file of this size, mapped for writing. A full disk raises OSError here, instead of a
+    signal at the first write.
     """
     with open(path, "w+b", opener=opener) as file:
         os.posix_fallocate(file.fileno(), 0, size)
@@ -65,7 +102,7 @@ def mapped(path: str, size: int):
 
 
 def content(path: str) -> bytes:
-    """The bytes of a file; b"" where none can be read."""
+    """The bytes of a file; b"" if it cannot be read."""
     try:
         with open(path, "rb", opener=opener) as file:
             return file.read()
@@ -74,13 +111,11 @@ def content(path: str) -> bytes:
 
 
 def is_none(path: str) -> bool:
-    """True where something lies that is neither a regular file nor a folder, for what opens a name
-    by itself.
-    """
+    """True for a pipe, device or socket at this path: a check before a library opens the path."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
-def _named(error, path):
+def _named(error: OSError, path: str) -> OSError:
     """The error with the whole path; a pipe without a reader, a socket and a link are REFUSED."""
     if error.errno in (errno.ENXIO, errno.ENODEV, errno.ELOOP):
         return OSError(errno.EINVAL, REFUSED, path)

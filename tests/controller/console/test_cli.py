@@ -123,7 +123,7 @@ def test_the_running_controller_tests_its_own_memory(started):
 def test_a_store_of_another_cabinet_is_unreadable(capsys, tmp_path, started, name, state):
     stored(tmp_path, Record(cabinets=(name,)))
     assert started()[1].state == state
-    named = 'the store is of the cabinet "Cabinet 2"' in capsys.readouterr().err
+    named = 'the store belongs to cabinet "Cabinet 2"' in capsys.readouterr().err
     assert named == (state == two_copies.UNREADABLE)
 
 

@@ -200,7 +200,7 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
 DAMAGED = """
 UPDATE events SET text = x'00ff' WHERE id = 2 | event 2: its content or the order was
 UPDATE events SET scope = 7, code = 'DAMAGE', kind = 'loss' WHERE id = 2 | event 2: its
-UPDATE meta SET value = 'x' WHERE key = 'head' | which event is the newest cannot be
+UPDATE meta SET value = 'x' WHERE key = 'head' | the number of the newest event cannot be
 DELETE FROM events WHERE id = 1; INSERT INTO links VALUES (2, 'text') | event 2: its
 """
 

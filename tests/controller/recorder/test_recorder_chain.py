@@ -121,7 +121,7 @@ def test_who_has_a_published_hash_finds_a_chain_that_was_made_anew(database, tmp
     # links alone excuse nothing
     link = "INSERT INTO links SELECT 10, hash FROM events WHERE id = 9"
     found = changed(database, link, "DELETE FROM events WHERE id = 9")
-    assert found.breaks == ["events 9 to 9 are missing, and nothing says why"]
+    assert found.breaks == ["events 9 to 9 are missing, and no event gives the reason"]
 
 
 @given(st.lists(st.text() | st.integers() | st.none(), min_size=2, max_size=2, unique=True))

@@ -229,7 +229,7 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
 
     def die(ticks):
         if ticks == 3:
-            keeper.ok, keeper.line = False, "the store's process has ended"
+            keeper.ok, keeper.line = False, "the process that saves the store has ended"
             keeper.records.append(keeper.records[-1])
             keeper.poll = lambda: 1  # what it had saved before
         if ticks == 10:
@@ -237,7 +237,8 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
 
     assert silent.run(die) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("firebreak: the store's process has ended; no contactor closes and no ")
+    words = "firebreak: the process that saves the store has ended; no contactor closes and no "
+    assert line.startswith(words)
     # the next start here reads it
     assert two_copies.of_run(CLEAN, silent.loop._run_directory).state == two_copies.UNREADABLE
 
@@ -485,7 +486,7 @@ def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
     (cabinet, *given, keys), closed = made
     assert (given, [*keys], closed) == ([run, notifier], ["site_ems"], "closed")
     assert cabinet.self_test and cabinet.journal
-    found = 'is of the cabinet "other"', "the last run could not save", "is not approved"
+    found = 'belongs to cabinet "other"', "the last run could not save", "is not approved"
     said = capsys.readouterr().err
     assert [words in said for words in (*found, "prepared")] == [True] * 3 + [is_prepared]
 

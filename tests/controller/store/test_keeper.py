@@ -58,7 +58,7 @@ def test_the_keeper_saves_in_order_and_signals_for_the_controller_do_not_end_it(
     assert st.Store(str(tmp_path)).load().state == st.CLEAN
 
 
-def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
+def test_a_record_that_could_not_be_saved_is_saved_later(tmp_path):
     """A latch that met a full disk must outlive a restart."""
     place = tmp_path / "state"
     place.mkdir()
@@ -78,7 +78,7 @@ def test_what_could_not_be_saved_is_saved_once_it_can_be(tmp_path):
     keeper.close()
 
 
-def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path):
+def test_a_killed_controller_loses_no_record_that_it_handed_over(tmp_path):
     for _ in range(2):
         keeper = kp.Keeper(str(tmp_path))
         for each in (OLD, record(), NEW):
@@ -87,7 +87,7 @@ def test_a_controller_that_is_killed_loses_nothing_that_it_handed_over(tmp_path)
         assert stored(tmp_path) == NEW
 
 
-def test_a_start_after_a_kill_waits_until_the_keeper_left_has_saved_what_it_has(tmp_path):
+def test_a_start_after_a_kill_waits_until_the_old_keeper_has_saved(tmp_path):
     """Two keepers would overwrite records of one number and lose the first latch."""
     held, paused = st.hold(str(tmp_path)), []
     keeper = stopped(kp.Keeper(str(tmp_path), held))
@@ -107,17 +107,17 @@ def test_a_start_after_a_kill_waits_until_the_keeper_left_has_saved_what_it_has(
     os.close(held)
 
 
-def test_a_killed_keeper_is_noticed_and_blocks_nothing(keeper):
+def test_a_killed_keeper_is_detected_and_does_not_block(keeper):
     keeper.submit(OLD)
     answered(keeper, 1)
     kill(keeper, signal.SIGKILL)
     assert answered(keeper, 2) == 1
-    assert (keeper.ok, keeper.line) == (False, "the store's process has ended")
+    assert (keeper.ok, keeper.line) == (False, "the process that saves the store has ended")
     assert keeper.submit(NEW) == 2 and keeper.poll() == 1
 
 
 def test_a_socket_that_fails_is_a_failed_store(keeper):
-    """The record that was not taken is lost; the first reason is the one to tell."""
+    """The refused record is lost; `line` has the first reason."""
     connection = keeper._socket
 
     def recv(_bytes_max):
@@ -127,12 +127,12 @@ def test_a_socket_that_fails_is_a_failed_store(keeper):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     keeper._socket = SimpleNamespace(send=send, recv=recv, close=connection.close)
-    full = "the store's process takes nothing: Resource temporarily unavailable"
+    full = "the process that saves the store takes no record: Resource temporarily unavailable"
     assert (keeper.submit(NEW), keeper.ok, keeper.line) == (1, False, full)
     assert (keeper.poll(), keeper.line) == (0, full)
     keeper.ok, keeper.line = True, ""
     assert keeper.poll() == 0
-    gone = "the store's process is gone: Connection reset by peer"
+    gone = "the process that saves the store is gone: Connection reset by peer"
     assert (keeper.ok, keeper.line) == (False, gone)
 
 
@@ -156,7 +156,7 @@ def test_a_keeper_that_hangs_has_failed_after_five_seconds_for_good(keeper, tmp_
     assert stored(tmp_path) == NEW
 
 
-def test_a_slow_disk_that_goes_on_acknowledging_is_no_failed_one(keeper):
+def test_a_slow_disk_that_acknowledges_has_not_failed(keeper):
     now_us = 0
     for number in range(1, 5):
         for each in (OLD, NEW):
@@ -178,7 +178,7 @@ def test_the_first_record_may_take_as_long_as_a_process_takes_to_start(keeper):
 
 
 @pytest.mark.parametrize("name", [*st.COPIES, "store.a.new"])
-def test_a_pipe_in_place_of_a_file_holds_no_keeper_up(tmp_path, name):
+def test_a_pipe_in_place_of_a_file_does_not_block_the_keeper(tmp_path, name):
     os.mkfifo(tmp_path / name)
     loaded, is_copy = st.Store(str(tmp_path)).load(), name in st.COPIES
     pipe = "it is a link, a pipe or a device; allowed a regular file"
@@ -221,7 +221,7 @@ def on_hanging_disk(folder, act, hang_us):
     return process, end
 
 
-def test_a_record_is_saved_that_was_received_before_the_signal(tmp_path):
+def test_a_record_received_before_the_signal_is_saved(tmp_path):
     process, end = on_hanging_disk(tmp_path, "save", 10 * GUARD_S * 1_000_000)
     end.close()
     process.send_signal(signal.SIGTERM)

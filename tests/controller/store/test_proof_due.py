@@ -1,4 +1,4 @@
-"""Which proof tests are due; nothing that decides uses this."""
+"""Due proof tests; no module that decides uses them."""
 
 import ast
 import functools
@@ -69,7 +69,7 @@ def loaded():
 
 
 def test_no_stage_hides_behind_a_slower_one(loaded):
-    """Stages proven by one time may take less than twice the time of the quickest."""
+    """All stages of one test may take less than twice the time of the quickest stage."""
     schedule, times_ms = bus_times.schedule(loaded), {}
     for stage in m.STAGES:
         key, parts = intervals.key_of(stage), time_chain.chain(loaded, schedule, stage)
@@ -78,7 +78,7 @@ def test_no_stage_hides_behind_a_slower_one(loaded):
     assert slower == []
 
 
-def test_what_is_tested_apart_is_no_less_often_than_its_row_and_has_words_of_its_own():
+def test_a_part_tested_apart_is_due_as_often_as_its_row_and_has_its_own_text():
     apart = [key for key in INTERVALS if not key.isdigit()]
     for key in apart:
         of_row_d = INTERVALS[str(intervals.row_of(key))].interval_d or 10**6
@@ -100,7 +100,7 @@ def test_the_rows_by_wire_have_entries_of_their_own(loaded):
     assert contact_ms < allowed_ms["12b"] < allowed_ms["12"]
 
 
-def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
+def test_with_a_second_channel_no_row_is_proven_by_wire(files):
     files.replace("type", "hard_wired_rows = [1, 2, 3, 12, 30, 44]", "#")
     files.replace("type", 'second_channel = "none" ', 'second_channel = "fitted" ')
     files.replace("type", "[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n')
@@ -116,7 +116,7 @@ def test_where_a_second_channel_does_it_nothing_is_proven_by_wire(files):
     "40 = 90"            {"40": 90, "40a": 90, "40e": 90}
     "40 = 700"           {"40": 700, "40a": 700, "40e": 365}
 """)
-def test_a_row_that_is_shortened_shortens_what_is_tested_apart(files, lines, days):
+def test_a_shortened_row_shortens_its_parts_tested_apart(files, lines, days):
     files.append("site", f"[proof_test]\n{lines}")
     planned = proof_plan.plan(files.load())
     assert {key: planned[key] for key in days} == days
@@ -164,7 +164,7 @@ def test_each_limit_is_passed_on_its_day(limit_d, level):
         assert row["due"] == (DAY + timedelta(days=days_left)).isoformat()
 
 
-def test_a_new_cabinet_is_due_at_once_what_is_proven_once_until_then_only():
+def test_a_new_cabinet_is_due_at_once():
     assert proof_state.words(state_of([])) == "never tested, due today"
     row = state_of([commissioned(DAY - timedelta(days=12))])
     assert (row["state"], row["days_left"]) == ("overdue", -12)
@@ -178,7 +178,7 @@ def test_a_new_cabinet_is_due_at_once_what_is_proven_once_until_then_only():
     assert proof_state.rows_armed(proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], DAY)) == 2
 
 
-def test_a_failed_test_stands_until_one_has_passed_by_the_later_of_clock_and_ledger():
+def test_a_failed_row_stays_failed_until_a_test_has_passed():
     failed = [record_of("1", DAY, pl.FAILED)]
     assert (state_of(failed)["state"], state_of(failed)["level"]) == ("failed", 4)
     assert state_of(failed, today=DAY + timedelta(days=5))["days_left"] == -5
@@ -224,7 +224,7 @@ class Watching:
         pt.Ledger(self.folder).test(label(day)[:2], row, "A", 5, result)
 
 
-def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_path):
+def test_the_recorder_commissions_a_new_cabinet_and_reports_each_limit_once(tmp_path):
     made = Watching(tmp_path)
     assert made.look(DAY) == ["proof test due now: rows 1, 15, 40"]
     found = pt.read(str(tmp_path))
@@ -252,7 +252,7 @@ def test_the_recorder_commissions_a_new_cabinet_and_tells_each_limit_once(tmp_pa
     )
 
 
-def test_days_that_nobody_watched_are_one_event(tmp_path):
+def test_limits_passed_without_a_recorder_are_one_event(tmp_path):
     made = Watching(tmp_path)
     made.look(DAY)
     for row in ("1", "15", "40"):
@@ -261,14 +261,14 @@ def test_days_that_nobody_watched_are_one_event(tmp_path):
     assert made.look(DAY + timedelta(days=360)) == ["proof test due within 7 d: rows 1, 15"]
 
 
-def test_without_a_day_or_a_plan_nothing_is_told_or_written(tmp_path):
+def test_without_a_day_or_a_plan_no_event_and_no_record(tmp_path):
     made = Watching(tmp_path)
     for source, header in ((utc.UNKNOWN, HEADER), (utc.NTP, None), (utc.NTP, {"names": {}})):
         assert made.look(DAY, source, header) == []
     assert os.listdir(tmp_path) == []
 
 
-def test_a_newest_record_that_was_taken_away_is_told(tmp_path):
+def test_a_removed_newest_record_is_reported(tmp_path):
     made = Watching(tmp_path)
     made.look(DAY)
     made.test("1", DAY)
@@ -285,7 +285,7 @@ def test_a_newest_record_that_was_taken_away_is_told(tmp_path):
         assert not [line for line in made.look(DAY) if "lacks" in line]
 
 
-def test_damage_is_told_once_and_a_ledger_that_cannot_be_read_too(tmp_path):
+def test_damage_is_reported_once_and_an_unreadable_ledger_too(tmp_path):
     made = Watching(tmp_path)
     made.look(DAY)
     with open(pt.path_of(str(tmp_path)), "ab") as file:
@@ -319,7 +319,7 @@ def imported_by(*first):
     return found
 
 
-def test_nothing_that_decides_imports_any_of_it():
+def test_no_module_that_decides_imports_the_ledger():
     kernel = [path.relative_to(ROOT).as_posix() for path in (ROOT / "safety").glob("*.py")]
     core = [f"controller/core/{name}.py" for name in ("core", "gate", "setpoint")]
     decides = imported_by(*kernel, *core)

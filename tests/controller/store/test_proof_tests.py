@@ -1,4 +1,4 @@
-"""The proof-test ledger: no power cut loses a counted record; every change is named."""
+"""The proof-test ledger: no power cut loses a counted record; every change is reported."""
 
 import contextlib
 import itertools
@@ -42,7 +42,7 @@ def found_at(path):
     return pt.read(str(path.parent))
 
 
-def test_a_record_says_who_what_when_and_holds_the_one_before(three):
+def test_a_record_has_tester_row_day_and_the_previous_hash(three):
     found = found_at(three)
     assert names(found) == [pl.COMMISSIONED, "1", "12", "40e"] and found.lines == []
     record = found.records[2]
@@ -52,7 +52,7 @@ def test_a_record_says_who_what_when_and_holds_the_one_before(three):
     assert three.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_cabinet_is_commissioned_once_and_no_file_is_an_empty_ledger(tmp_path):
+def test_a_cabinet_is_commissioned_once_and_a_missing_file_is_an_empty_ledger(tmp_path):
     found = pt.read(str(tmp_path))
     assert (found.records, found.lines, found.head) == ((), [], chain.START.hex())
     ledger = pt.Ledger(str(tmp_path))
@@ -98,13 +98,13 @@ def test_a_power_cut_at_the_very_first_record(tmp_path):
         assert (names(found)[0], names(found)[-1]) == (pl.COMMISSIONED, "2")
 
 
-def test_every_torn_end_is_named_and_only_that_is_cut_off(three):
+def test_every_torn_end_is_reported_and_only_it_is_removed(three):
     whole = three.read_bytes()
     begin = whole[:-1].rindex(b"\n") + 1
     for end in range(begin + 1, len(whole) - 1):
         found = pl.found_in(whole[:end])
         (line,) = found.lines
-        assert line.startswith(f"the last line was torn by a power cut ({end - begin} bytes)")
+        assert line.startswith(f"a power cut has torn the last line ({end - begin} bytes)")
         assert names(found) == [pl.COMMISSIONED, "1", "12"]
     three.write_bytes(whole[:end])
     add(three.parent, "2")
@@ -155,7 +155,7 @@ def test_the_longest_record_cut_short_is_torn_and_more_is_damage():
     lambda whole: whole + b'{"number":\t' | lambda whole: whole + b'{"number":\xff'
     lambda whole: whole + b"\0\r"
 """)
-def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
+def test_bytes_that_a_power_cut_cannot_leave_are_damage_and_stay(tmp_path, alter):
     """Cutting it off would remove records that counted."""
     add(tmp_path)
     path = Path(pt.path_of(str(tmp_path)))
@@ -163,7 +163,7 @@ def test_what_a_power_cut_cannot_leave_is_damage_and_stays(tmp_path, alter):
     path.write_bytes(altered)
     before = pt.read(str(tmp_path))
     assert before.torn_bytes == 0 and before.lines[0] == f"damaged from line {before.damaged_from}"
-    assert before.breaks == (f"line {before.damaged_from}: is no record",)
+    assert before.breaks == (f"line {before.damaged_from}: is not a record",)
     add(tmp_path, "2")
     assert path.read_bytes().startswith(altered.rstrip(b"\n") + b"\n")
     after = pt.read(str(tmp_path))
@@ -190,7 +190,7 @@ def test_a_full_disk_is_one_line_and_the_records_stay(tmp_path):
         assert names(found)[:2] == [pl.COMMISSIONED, "1"] and not found.breaks
 
 
-def test_any_byte_that_was_altered_is_found(three):
+def test_any_changed_byte_is_found(three):
     whole = three.read_bytes()
     for at in range(len(whole)):
         other = b"7" if whole[at : at + 1] != b"7" else b"8"
@@ -203,7 +203,7 @@ def test_any_byte_that_was_altered_is_found(three):
 ORDERS = (((0, 2, 3), 2), ((1, 2, 3), 1), ((0, 2, 1, 3), 2), ((0, 1, 1, 2, 3), 3), ((0, 1, 3), 3))
 
 
-def test_a_record_that_was_taken_out_moved_doubled_or_has_a_hash_of_its_own_is_found(three):
+def test_a_removed_moved_doubled_or_forged_record_is_found(three):
     lines = three.read_bytes().splitlines(keepends=True)
     for order, first in ORDERS:
         found = pl.found_in(b"".join([lines[index] for index in order]))
@@ -213,7 +213,7 @@ def test_a_record_that_was_taken_out_moved_doubled_or_has_a_hash_of_its_own_is_f
     assert pl.found_in(b"".join(lines)).damaged_from == 3, "the next one"
 
 
-def test_damage_stays_named_and_an_altered_record_does_not_count(three):
+def test_damage_stays_reported_and_a_changed_record_does_not_count(three):
     three.write_bytes(three.read_bytes().replace(b'"row":"12"', b'"row":"11"'))
     add(three.parent, "2")
     found = found_at(three)
@@ -221,7 +221,7 @@ def test_damage_stays_named_and_an_altered_record_does_not_count(three):
     assert names(found) == [pl.COMMISSIONED, "1", "40e", "2"] and found.newest == 5
 
 
-def test_what_is_no_record_or_is_written_otherwise_is_damage_not_a_crash(three):
+def test_other_json_or_another_form_is_damage_not_a_crash(three):
     whole = three.read_bytes()
     lines = [b"", b"x", b"[]", b"{}", b"null", b"[" * 100_000, b"\xff\xfe", b"NaN"]
     for line in (*lines, b'{"number":1}', b'{"number":"1"}'):
@@ -288,14 +288,14 @@ def test_arguments(tmp_path, values, words):
     assert not os.path.exists(pt.path_of(str(tmp_path)))
 
 
-def test_a_clock_behind_the_last_record_or_of_no_century_is_refused(tmp_path):
+def test_a_clock_behind_the_last_record_or_impossible_is_refused(tmp_path):
     add(tmp_path)
     for row, passed_us in (("2", 0), ("3", 1_000_000)):
         add(tmp_path, row, now=(NOW_US + passed_us, "ntp"))
     line = "the clock says 2026-03-14T02:07:31Z, the last record is of 2026-03-14T02:07:32Z"
     with pytest.raises(pt.LedgerError, match=line):
         add(tmp_path, "2")
-    with pytest.raises(pt.LedgerError, match="which cannot be"):
+    with pytest.raises(pt.LedgerError, match="which is impossible"):
         add(tmp_path, now=(7_300_000_000_000_000, "rtc"))
 
 
@@ -307,7 +307,7 @@ def test_a_clock_behind_the_last_record_or_of_no_century_is_refused(tmp_path):
     "2"  "2026-02-30"  "a day is written" | "2"  "yesterday"  "a day is written"
     "2"  ""  "a day is written" | "2"  "2026-03-14T00"  "a day is written"
 """)
-def test_a_test_that_was_done_earlier(tmp_path, row, date, words):
+def test_the_date_of_an_earlier_test(tmp_path, row, date, words):
     add(tmp_path, "1", date="2026-03-10")
     if words:
         with pytest.raises(pt.LedgerError, match=words):
@@ -324,7 +324,7 @@ for number in range(1, 21):
 
 
 @pytest.mark.wire
-def test_processes_that_record_at_once_all_get_their_line(tmp_path):
+def test_concurrent_processes_each_add_their_line(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     running = [subprocess.Popen([*command, row], cwd=ROOT) for row in ("1", "2")]
     assert [process.wait(60) for process in running] == [0, 0]
@@ -342,7 +342,7 @@ HOLDER = (
 
 
 @pytest.mark.wire
-def test_who_may_not_wait_gets_an_error_while_another_process_writes(tmp_path):
+def test_without_waiting_a_locked_ledger_is_an_error(tmp_path):
     command = [sys.executable, "-c", HOLDER, str(tmp_path / pt.LOCK_FILE)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"

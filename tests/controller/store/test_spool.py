@@ -1,4 +1,4 @@
-"""Acts of persons enter the record once and in order; files of others do not count."""
+"""Acts of persons enter the record once and in order; files of other users do not count."""
 
 import contextlib
 import json
@@ -33,7 +33,7 @@ def told(bench):
     return bench.query("SELECT uptime_ms, text FROM events WHERE code = 'LOGIN' ORDER BY id")
 
 
-def test_acts_wait_for_a_recorder_and_come_in_order_each_at_its_own_moment(bench):
+def test_acts_wait_for_a_recorder_and_keep_order_and_time(bench):
     for number in range(30):
         put(bench, f"act {number}", moment_us=4_000_000 + 1000 * number)
     bench.start_recorder().run(0.1)
@@ -46,7 +46,7 @@ def test_acts_wait_for_a_recorder_and_come_in_order_each_at_its_own_moment(bench
     assert len(moments) == 2 and all(5_000 <= each <= 5_400 for each in moments)
 
 
-def test_an_act_made_durable_and_not_removed_is_not_told_twice(bench):
+def test_a_durable_act_whose_file_remained_is_not_recorded_twice(bench):
     """The recorder dies between its transaction and the removal of the file."""
     bench.start_recorder().recorder._inbox.settle = lambda: None
     put(bench, "once")
@@ -63,7 +63,7 @@ def test_an_act_made_durable_and_not_removed_is_not_told_twice(bench):
     b'{"moment_us": 1, "code": "LOGIN", "text": 5}'
     b'{"moment_us": Infinity, "code": "LOGIN", "text": "a"}'
 """)
-def test_a_file_that_is_no_act_is_removed(tmp_path, content):
+def test_a_file_that_is_not_an_act_is_removed(tmp_path, content):
     place = spool.folder(str(tmp_path))
     with open(os.path.join(place, "1.event"), "wb") as file:
         file.write(content)
@@ -81,7 +81,7 @@ def test_every_act_of_a_person_has_a_code_and_no_other_file_is_removed(tmp_path)
     assert (tmp_path / "record.db").exists()
 
 
-def test_a_link_or_a_pipe_is_no_act(tmp_path):
+def test_a_link_or_a_pipe_is_not_an_act(tmp_path):
     place = spool.folder(str(tmp_path))
     with open(tmp_path / "else", "w", encoding="ascii") as file:
         json.dump({"moment_us": 1, "code": "LOGIN", "text": "a"}, file)
@@ -91,17 +91,17 @@ def test_a_link_or_a_pipe_is_no_act(tmp_path):
     assert (tmp_path / "else").exists()
 
 
-def test_somebody_elses_folder_or_file_does_not_count(tmp_path, monkeypatch):
+def test_the_folder_or_file_of_another_user_does_not_count(tmp_path, monkeypatch):
     spool.put(str(tmp_path), 1, "LOGIN", "forged")
     other = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: other)
     assert spool.Inbox(str(tmp_path), []).take(10) == []
-    with pytest.raises(OSError, match="somebody else"):
+    with pytest.raises(OSError, match="another user"):
         spool.folder(str(tmp_path))
 
 
 @pytest.mark.parametrize("waiting_before", [spool.WAITING_MAX - 1, spool.WAITING_MAX])
-def test_no_more_wait_than_are_allowed(tmp_path, waiting_before):
+def test_the_number_of_waiting_acts_is_bounded(tmp_path, waiting_before):
     place, is_full = spool.folder(str(tmp_path)), waiting_before == spool.WAITING_MAX
     for number in range(waiting_before):
         open(os.path.join(place, f"{number}.event"), "w").close()
@@ -110,7 +110,7 @@ def test_no_more_wait_than_are_allowed(tmp_path, waiting_before):
         spool.put(str(tmp_path), 1, "LOGIN", "a")
 
 
-def test_a_step_takes_only_so_many_and_a_text_is_plain_and_short(tmp_path):
+def test_a_step_takes_a_bounded_number_and_a_text_is_plain_and_short(tmp_path):
     for number in range(5):
         spool.put(str(tmp_path), 4 * number, "LOGIN", str(number))
     inbox = spool.Inbox(str(tmp_path), [])

@@ -1,4 +1,4 @@
-"""The stored record: its bytes, its refusals, the union of two unlike copies."""
+"""The stored record: its bytes, its refusals, the union of two different copies."""
 
 import struct
 from dataclasses import replace
@@ -47,19 +47,19 @@ def sealed(generation, body):
     "record, body",
     [(FULL, OLD_BODY), (Record(), EMPTY), (APPROVED, APPROVED_BODY), (MEASURED, MEASURED_BODY)],
 )
-def test_the_bytes_are_those_of_every_version_before(record, body):
+def test_the_bytes_are_those_of_earlier_versions(record, body):
     assert encode(7, record) == sealed(7, msgpack.packb(body))
     assert decode(encode(7, record)) == (7, record)
 
 
-def test_of_several_names_one_is_taken_and_all_cabinets():
+def test_of_several_names_the_first_counts_and_of_cabinets_all():
     values = {"stopped.": 2, "stopped.anna": 1, "locked_out.b": 1, "locked_out.a": 1, "unknown": 9}
     body = {**EMPTY, "values": {**values, "cabinet.one": 1, "cabinet.two": 1}}
     found = decode(sealed(1, msgpack.packb(body)))[1]
     assert found == Record(cabinets=("one", "two"), rest=(2, ""), locked_out="b")
 
 
-def test_every_flipped_bit_is_noticed():
+def test_every_flipped_bit_is_detected():
     content = encode(7, FULL)
     for at in range(len(content)):
         for bit in range(8):
@@ -76,9 +76,9 @@ def test_every_flipped_bit_is_noticed():
         (Record(token_ages_ms=[-1]), "whole numbers from 0 to 2\\^31 - 1"),
         (Record(token_ages_ms=[2**31]), "whole numbers"),
         (Record(latches={"1a": [1]}), "whole numbers"),
-        (Record(latches={7: 1}), "texts as names"),
+        (Record(latches={7: 1}), "names of latches and values"),
         *[
-            (Record(**field), "names no person: at most 16 of ASCII")
+            (Record(**field), "has no name of a person: at most 16 of ASCII")
             for name in ("a" * 17, "anna\0", "\xe4nna", "an\nna", "\U0001f511")
             for field in ({"locked_out": name}, {"rest": (1, name)})
         ],
@@ -106,7 +106,7 @@ def test_a_wrong_record_is_refused_and_its_bytes_are_damaged(wrong, words):
         )
     ],
 )
-def test_what_has_a_right_crc_and_is_no_record_is_damaged(body):
+def test_other_content_with_a_right_crc_is_damaged(body):
     assert decode(sealed(3, body)) is None
 
 
@@ -117,7 +117,7 @@ def test_a_delay_of_another_path_does_not_count():
     assert sr.union(MEASURED, Record()).path_delay == sr.UNMEASURED
 
 
-def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
+def test_a_union_loses_no_latch_lock_out_or_rest():
     cabinets = ("K\xe4fig 1", "other")
     other = Record(0, 1, {"2": 1}, [], cabinets, (1, ""), "", 0)
     latches = {"12a": 2, "29.rack1": 1, "2": 1}
@@ -142,7 +142,7 @@ def test_two_unlike_records_lose_no_latch_no_lock_and_no_rest():
     [10, 900]               [900, 10]    [10, 900]
     [900, 10, 5000]         [20, 700]    [10, 700, 5000]
 """)
-def test_of_two_records_neither_number_nor_youth_of_spent_tokens_is_lost(one_ms, other_ms, both_ms):
+def test_a_union_keeps_number_and_youngest_ages_of_spent_tokens(one_ms, other_ms, both_ms):
     """The longer list may be almost an hour old and allow one more reset within minutes."""
     one, other = Record(token_ages_ms=one_ms), Record(token_ages_ms=other_ms)
     assert sr.union(one, other).token_ages_ms == sr.union(other, one).token_ages_ms == both_ms

@@ -1,4 +1,4 @@
-"""The store: a power cut leaves the record before or the new one; damage is never clean."""
+"""The store: a power cut leaves the old record or the new one; damage is never clean."""
 
 import fcntl
 import os
@@ -42,7 +42,7 @@ def test_a_cut_during_the_first_save_is_clean_only_when_it_was_saved():
     assert states == {st.MISSING, st.ARMED, st.CLEAN}
 
 
-def test_what_is_live_is_never_lost_at_any_cut():
+def test_no_cut_loses_a_latch_or_the_armed_state():
     """ARMED is saved before a closing, CLEAN after an opening; a latch acts first, a reset then."""
     live, found = [None], {}
     latched, spent = record(1, 0, row_12=1), replace(record(1, 0), token_ages_ms=[0])
@@ -94,7 +94,7 @@ def save_in_vain(disk, new):
 
 
 @pytest.mark.parametrize("saves", [1, 2, 3])
-def test_a_latch_that_met_a_full_disk_is_missed_after_a_power_cut(saves):
+def test_a_latch_lost_on_a_full_disk_is_detected_after_a_power_cut(saves):
     """After the clean stop the cabinet would close by itself without the latch."""
     disk = disk_with(*[record()] * saves)
     save_in_vain(disk, NEW)
@@ -107,7 +107,7 @@ def test_a_latch_that_met_a_full_disk_is_missed_after_a_power_cut(saves):
     assert found_on(disk.restart()).record == NEW
 
 
-def test_a_cut_while_one_copy_is_left_alone_costs_no_record():
+def test_a_cut_while_one_copy_is_removed_costs_no_record():
     def action(disk):
         for _ in range(9):
             save_in_vain(disk, NEW)
@@ -134,7 +134,7 @@ def write(folder, *copies):
     ((77, NEW), (4, OLD))           (encode(77, NEW), 4)
 """)
 def test_a_failed_save_leaves_the_newer_of_two_good_copies(tmp_path, copies, left):
-    """Copies of two stores may both hold latches; beside a damaged copy the other is all."""
+    """Copies of two stores may both hold latches; beside a damaged copy one is left."""
     write(tmp_path, *copies)
     (tmp_path / (st.COPIES[0] + st.NEW_SUFFIX)).mkdir()
     with pytest.raises(StoreError):
@@ -198,20 +198,20 @@ def test_clean_needs_clean_and_not_armed(tmp_path, armed, clean, state):
     (4, 4)  True  st.UNREADABLE | (4, 77)  True  st.UNREADABLE | (77, 4)  True  st.UNREADABLE
     (6, 4)  False  st.UNREADABLE
 """)
-def test_copies_that_no_power_cut_leaves_are_not_of_one_store(tmp_path, numbers, unlike, state):
+def test_copies_that_no_power_cut_leaves_belong_to_two_stores(tmp_path, numbers, unlike, state):
     """The copy of another cabinet would remove the latches."""
     own = Record(1, 0, {"12a": 1}, [7], locked_out="eve")
     foreign = Record(0, 1, {"2": 1}, noc_verified=1)
     write(tmp_path, (numbers[0], own), (numbers[1], foreign if unlike else own))
     found = st.Store(str(tmp_path)).load()
-    mixed = [f"{tmp_path}: the two copies are not of one store"]
+    mixed = [f"{tmp_path}: the two copies belong to different stores"]
     assert (found.state, found.lines) == (state, mixed if state == st.UNREADABLE else [])
     if state == st.UNREADABLE and unlike:
         both = Record(1, 0, {"12a": 1, "2": 1}, [7], locked_out="eve", noc_verified=1)
         assert found.record == both
 
 
-KEY_NEEDED = ": what it holds stands, and the key is needed"
+KEY_NEEDED = ": its latches and lock-outs stay, and the key is needed"
 
 
 @pytest.mark.parametrize(
@@ -225,13 +225,13 @@ def test_the_store_of_another_cabinet_keeps_its_latches_and_needs_the_key(names,
     mine = st.of_cabinet(loaded, "own" if "" not in names else "")
     assert mine.state == (st.UNREADABLE if foreign else st.ARMED)
     assert (mine.record, mine.generation) == (loaded.record, 7)
-    line = f'the store is of the cabinet "{foreign}", not of "own"{KEY_NEEDED}'
+    line = f'the store belongs to cabinet "{foreign}", not to "own"{KEY_NEEDED}'
     assert mine.lines == ["a line", *([line] if foreign else [])]
     without = st.Loaded(st.ARMED, None, 0, [])
     assert st.of_cabinet(without, "own") is without
 
 
-def test_a_store_that_another_process_keeps_writing_is_not_taken(tmp_path):
+def test_a_store_with_another_writer_is_not_taken(tmp_path):
     held, paused, open_before = st.hold(str(tmp_path)), [], os.listdir("/proc/self/fd")
     assert st.hold(str(tmp_path), lambda: paused.append(1)) is None
     assert len(paused) == 50 == st.HOLD_S / st.HOLD_PAUSE_S
@@ -242,7 +242,7 @@ def test_a_store_that_another_process_keeps_writing_is_not_taken(tmp_path):
     assert lock.stat().st_size == 0, "an empty file needs no block of a full disk"
 
 
-def test_a_reader_who_locks_all_that_a_reader_can_open_keeps_no_start_from_the_store(tmp_path):
+def test_locks_of_a_reader_do_not_stop_a_start(tmp_path):
     """A member of the group locked the folder, and the controller did not start."""
     os.close(st.hold(str(tmp_path), lambda: 1 / 0))
     readable = [path for path in tmp_path.iterdir() if path.stat().st_mode & 0o077]
@@ -254,7 +254,7 @@ def test_a_reader_who_locks_all_that_a_reader_can_open_keeps_no_start_from_the_s
         os.close(each)
 
 
-def test_a_run_that_could_not_save_leaves_a_note_for_the_next(tmp_path):
+def test_a_run_that_could_not_save_marks_its_run_directory(tmp_path):
     loaded, folder = st.Loaded(st.CLEAN, record(), 7, []), str(tmp_path)
     assert st.of_run(loaded, folder) is loaded
     assert st.mark_failed(folder, True) and st.mark_failed(folder, True)
