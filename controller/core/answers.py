@@ -1,9 +1,9 @@
-"""What a control function may answer, and how answers combine.
+"""The answers of a control function, and how answers combine.
 
-A limit or a cap is two powers that may not be exceeded, one each way, neither below 0: the interval
-contains 0 by construction, so intersecting in any order gives one that is never empty. An
-obligation is an interval that may exclude 0; a higher rank is applied later and has the last word;
-none beats a limit. All powers are W at the AC terminals, > 0 discharges.
+A limit or a cap is a pair of largest powers, one each way, neither below 0. So the interval
+contains 0, and intervals intersect in any order without becoming empty. An obligation is an
+interval that may exclude 0. The obligation of the highest rank is applied last and has the last
+word; a limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What a control function is, and what it sees of a tick.
+"""The form of a control function, and its view of a tick.
 
 A function is a class in `policies/` with one row in `functions.py`. In each tick `core` gives it
 the view and takes its answers: what it caps, limits, obliges or requests.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 # the fast one, which works in what the base request leaves. Before all: whether a meter is right.
 PROVE, MEASURE, BOUND, BASE, FAST = range(5)
 
-# What a function does while an input it needs is unknown.
+# Behaviour of a function while an input that it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
 DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
 NARROW = "narrow"  # it allows what is still known, and no more
@@ -23,7 +23,7 @@ KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 
 @dataclass(slots=True)
 class View:
-    """What is known in this tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
+    """The known values of a tick; None is unknown (not fresh). Powers in W, > 0 discharges."""
 
     # by the test of the grid meter: measured path delay, from a change of the load to the battery's
     # answer, within its configured range; 0 while it is unknown or not believed
@@ -51,7 +51,7 @@ class View:
     # an obligation sets this end of the available power, not a cap or a limit
     is_low_obliged: bool = False
     is_high_obliged: bool = False
-    # by what measures; connection_W: what the grid would import with the battery at 0
+    # by stage MEASURE; connection_W: the import of the grid with the battery at 0
     load_source: int = 0
     load_W: int | None = None
     is_load_new: bool = False  # load_W comes from a reply of this tick
@@ -63,8 +63,10 @@ class View:
 
 
 class Setup:
-    """What functions are built from: settings {name: integer}, tick_ms, rated_W of all units, the
-    source image (hint_sources), and the functions built before, by name.
+    """Everything that a function is built from.
+
+    settings: {name: integer}; rated_W: of all units; source_image: of hint_sources; functions:
+    those built before, by name.
     """
 
     def __init__(self, settings: dict, tick_ms: int, rated_W: int, source_image):

@@ -1,11 +1,10 @@
 """The deterministic core: kernel, control and set-point chain over one frozen process image.
 Integers in, integers out.
 
-It reads no clock and does no I/O; built from two integer images, it gives the same outputs for the
-same inputs, which is what replay relies on. `out` holds the kernel's outputs, the chain's trace,
-one set-point per unit, and which stage instances stand (active or latched), 30 to a word, so that
-a reader of the journal can name every alarm. What functions publish (their `out`) lies between
-the trace and the set-points.
+The core reads no clock and does no I/O. Replay relies on this: the same images and inputs give the
+same outputs. `out` holds the kernel's outputs, the chain's trace, the words that functions publish,
+one set-point per unit, and a bit for each stage instance that is active or latched. From these bits
+a reader of the journal names every alarm.
 """
 
 from array import array
@@ -90,7 +89,7 @@ class Core:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
     def _look(self):
-        """What is fresh into the view; a frozen meter counts as silent."""
+        """Fill the view with the fresh values; a frozen meter counts as silent."""
         inp, view, kernel = self.inp, self.view, self.kernel
         ages, out = kernel.features.ages, kernel.out
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms

@@ -12,7 +12,7 @@ from controller.core import hint_codes
 SOURCES_MAX = 8
 IMAGE_SCHEMA = 1
 HEADER_WORDS = 2  # schema, number of sources
-ABSENT_W = -1  # in the place of a fallback that nobody configured
+ABSENT_W = -1  # in the place of a fallback that is not configured
 NO_PRIORITY = 0
 QUANTITIES = tuple(hint_codes.QUANTITIES)
 # Words of one source; its fallbacks follow in the order of QUANTITIES.

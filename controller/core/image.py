@@ -1,14 +1,12 @@
 """The process image: what drivers write between ticks, and what a tick freezes.
 
-Drivers (and the shell, for the local signals) write into `inp` and set `fresh` bytes at any time
-between two ticks; `freeze` copies both into the core's arrays at once, so nothing a tick looks at
-changes under it. Behind the kernel's inputs lie the blocks of `own_blocks`: the hints of one tick
-(source + 1, 0 for an empty slot), the set-point sent last per unit and its code (sent.py), the time
-left of a lamp test, who has locked the cabinet out, why it rests (run/run_request.py), first-out
-and cause mask of channel B, whether the process has been told to end, how a reset has ended that
-the kernel was not given, who has approved the limit image, and the path delay that an earlier run
-has measured. Of the words behind the hints the core reads the lamp test and the path delay: the
-others are for readers of the journal.
+Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
+with the local signals. `freeze` copies both into the core's arrays at once, so that no value
+changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
+the hints, the lamp test and the path delay of an earlier run; the other blocks are for readers of
+the journal: the set-point sent last and its code (sent.py), lock-out, standby reason
+(run/run_request.py), first-out and causes of channel B, end of the process, a reset that the kernel
+was not given, and the person who approved the limit image.
 """
 
 from array import array
@@ -32,7 +30,7 @@ IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on a
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = ("approved_by_0", "approved_by_1", "approved_by_2", "approved_by_3")
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
-PEER_EMPTY = (-1, 0)  # nothing is active or latched there, it is not heard, or there is none
+PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
 
 def own_blocks(units: int) -> dict:
@@ -71,7 +69,7 @@ def packed_name(name: str):
 
 
 def name_of(words_) -> str:
-    """The name in such words, "" when there is none."""
+    """The name in such words, "" for no name."""
     return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
 

@@ -1,9 +1,8 @@
-"""What went out to a converter as its set-point, decoded from the bytes that were handed to the
-wire.
+"""The set-point that was sent to a converter, decoded from the bytes that were handed to the wire.
 
-It is written into the process image, and so into the journal: what was asked for is not what was
-sent while a bus is busy, the converter is being set up again, or the gate has refused. By nothing
-the encoder used, like the gate.
+The value is written into the process image, and so into the journal. The sent value differs from
+the requested one while a bus is busy, while the converter is being set up again, and after a
+refusal of the gate. Like the gate, this decoder shares nothing with the encoder.
 """
 
 from struct import Struct

@@ -1,10 +1,11 @@
 """From request to set-point: request -> caps -> ramp -> obligations -> limits, and the trace that
 explains it.
 
-All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped:
-a part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573).
-short_W is the power by which an obligation is not met: what limits withhold, and what the grid
-meter shows beyond that, because a converter gives less than its set-point or the model is wrong.
+All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
+part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
+is the power by which an obligation is not met. One part of short_W is withheld by limits. The other
+part shows at the grid meter alone, because a converter gives less than its set-point or the model
+is wrong.
 """
 
 from array import array

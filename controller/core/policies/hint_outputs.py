@@ -1,4 +1,4 @@
-"""What the hint table publishes."""
+"""The words that the hint table publishes."""
 
 from controller.core import hint_codes
 from controller.core.hint_sources import QUANTITIES

@@ -1,12 +1,12 @@
-"""What hints are in force: each source's newest value of each quantity, how long it is valid, what
-it falls back to.
+"""The hints in force: newest value, validity and fallback of each quantity of each source.
 
-A cap or grid cap narrows while it is valid. When it expires, its source's fallback takes its place
-(none: it no longer acts) and stays until a heartbeat and a fresh hint have come; meanwhile a fresh
-hint may only narrow the fallback. At start every configured fallback is in force until the first
-hint of that quantity, so that a restart never widens. A source whose role may not oblige the
-battery narrows charging with its import maximum, discharging with its export maximum, to what the
-connection has left; nothing is left at a connection that is unknown.
+A cap or grid cap narrows while it is valid. When it expires, the fallback of its source takes its
+place, or the cap no longer acts where no fallback is configured. The fallback stays until a
+heartbeat and a fresh hint have come. Before that, a fresh hint may only narrow the fallback. At
+start every configured fallback is in force until the first hint of its quantity, so that a restart
+never widens. A source whose role may not oblige the battery narrows charging by its import maximum
+and discharging by its export maximum, to the room that the connection has left. A connection whose
+power is unknown has no room.
 
 Validity counts in ticks. Between two events (a hint, an expiry, a second of validity gone) a step
 only counts.
@@ -166,7 +166,7 @@ class HintTable(Function):
         state[self._heard + entry // _COUNT] = 0  # a heartbeat of before does not count
 
     def _take(self, source, kind, quantity, value_W, valid_ms):
-        """One hint. What no accepted hint can be is passed over: no image of inputs widens."""
+        """Take one hint. A value that no accepted hint has is ignored: no input widens."""
         is_known = 0 <= source < self.count and hint_codes.KIND_OF.get(quantity) == kind
         if not is_known or valid_ms <= 0:
             return

@@ -11,7 +11,7 @@ A sequential test decides. A match multiplies its statistic by 15/8, a miss by 1
 statistic does the same for a reversed meter. A meter that does not see the battery shows a match no
 more often than a miss, because the draw does not follow the load. Ville's inequality: then a
 statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. Chips have two lengths.
-The starts of their statistics add up to 1:
+The starts of their statistics add up to 1.
 
 short    fit the nominal path delay        start 7/8   15 matches without a miss decide
 long     fit the largest believed delay    start 1/8   18 matches

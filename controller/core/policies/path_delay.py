@@ -52,7 +52,7 @@ def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
 
 def in_use(measured_ms: int, stored_ms: int, settings: dict) -> tuple:
     """(delay in ms, NOMINAL .. NOT_BELIEVED): of the last proven test, or else of an earlier run; 0
-    is none.
+    stands for "not measured".
     """
     delay_ms = measured_ms or stored_ms
     low_ms, high_ms = settings["track_path_delay_ms_min"], settings["track_path_delay_ms_max"]

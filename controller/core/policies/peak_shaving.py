@@ -1,11 +1,10 @@
-"""Peak shaving: the grid's mean import over the metering interval stays below a limit; the battery
-discharges what is missing, or charges less.
+"""Peak shaving: the grid's mean import over the metering interval stays below a limit. The battery
+discharges the missing power, or charges less.
 
-Nobody tells the controller when an interval of the meter begins, so the limit holds for a window
-that slides: import is counted in slots, each a part of the interval, and what is left of the
-window's energy may be used up in the time of one slot. At the start every slot counts as at the
-limit, so a restart never allows more; while the grid meter is silent its import counts as the
-limit.
+The controller does not know when an interval of the meter begins, so the limit holds for a sliding
+window. Import is counted in slots, each a part of the interval. The energy that is left of the
+window may be used up in the time of one slot. At the start every slot counts as at the limit, so
+that a restart never allows more. While the grid meter is silent, its import counts as the limit.
 """
 
 from array import array
@@ -78,7 +77,7 @@ class PeakShaving(Function):
         return (self.state[S_SLOT] + 1) % (SLOTS + 1)
 
     def _allowed_W(self):
-        """What leaves the window, and what is left of its energy over the time of one slot, W."""
+        """The leaving slot's import and the rest of the window's energy, over one slot's time, W."""
         state, slot_ticks = self.state, self._slot_ticks
         leaving = state[S_IMPORT + self._oldest()]
         window = state[S_TOTAL] - leaving * state[S_TICKS] // slot_ticks

@@ -1,11 +1,11 @@
-"""Energy kept back. Soft reserve: no discharge by choice (a cap). Hard reserve: no discharge at all
-(a limit).
+"""Energy that is kept back. Soft reserve: no discharge by choice (a cap). Hard reserve: no
+discharge at all (a limit).
 
-Both have hysteresis, and both count as reached while the state of charge is unknown
-(victronenergy/venus issue 1194: a floor of 10 % was crossed to 6 % after the BMS service vanished).
-The cap closes and opens at `reserve_ramp_W_per_s`, the limit closes within 2 s, so the grid takes
-the load over smoothly. A reserve never forces a charge and never narrows one: at a charge limit of
-0 nothing moves (victronenergy/venus issue 904).
+Both have hysteresis, and both count as reached while the state of charge is unknown. After a BMS
+service had vanished, a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194). The cap
+closes and opens at `reserve_ramp_W_per_s`, the limit closes within 2 s. So the grid takes the load
+over smoothly. A reserve never forces a charge and never narrows one: at a charge limit of 0 the
+power stays 0 (victronenergy/venus issue 904).
 """
 
 from array import array

@@ -1,11 +1,11 @@
-"""What the load draws, and what the grid connection would carry with the battery at zero, from
-three measurements.
+"""The power of the load, and the import of the grid connection with the battery at zero, from three
+measurements.
 
-The load meter is fast but sees only the load; grid + battery is the truth at the connection but its
-two parts were measured at different moments, so every battery movement leaves a false trace in it
-for that moment. Fed back at full speed this swings (victronenergy/venus issue 1657: -4000 .. +3000
-W). Here the load meter gives the fast part and only a low-passed difference comes from grid +
-battery: with a skew d and a time constant T the loop gain is at most d / T.
+The load meter is fast but sees the load alone. Grid + battery is the truth at the connection, but
+the two were measured at different moments, so each movement of the battery leaves a false trace for
+that moment. Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 ..
++3000 W). Here the load meter gives the fast part, and a low-passed difference comes from grid +
+battery. With a skew d and a time constant T the loop gain is at most d / T.
 """
 
 from array import array
@@ -103,7 +103,7 @@ class SiteLoad(Function):
         }
 
     def _compared(self, off_W):
-        """The lasting part of off_W; 0 where it is no more than noise."""
+        """The lasting part of off_W; 0 where off_W is noise."""
         state = self.state
         state[S_METER_OFF] += ((off_W << 16) - state[S_METER_OFF]) * self._meter_off >> 24
         lasting_W = state[S_METER_OFF] >> 16

@@ -34,7 +34,7 @@ class Track(Function):
         # Target: the middle of what lies between the soft reserve and the taper near full.
         ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
         ("soc_target_permille", "permille", 0, 1000, 550, "free"),
-        # part of the energy that one step of the rated power may cost
+        # share of the energy that a step of the rated power may cost
         ("track_energy_share_permille", "permille", 20, 500, 250, "free"),
         # from a change of the load to the battery's answer, until a start has measured it ...
         ("track_path_delay_ms", "ms", 20, 2000, 250, "free"),

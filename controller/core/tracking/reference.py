@@ -1,7 +1,7 @@
 """The reference: the power that the grid should draw, from the stored energy alone.
 
-The reference never looks at the load. It sees the load through the energy that the battery gave,
-so losses and errors of a meter cannot run away:
+The reference never looks at the load. The energy that the battery gave shows the load to the
+reference, so that losses and errors of a meter cannot run away.
 
     R' = (m + missing energy / T - R) / (T / 4)        m' = (R - m) / (4 T)
 

@@ -33,7 +33,7 @@ def grid_step(sample_ms: int) -> int:
 
 
 class Repetition:
-    """Period in 1/256 sample, 0 while there is none; range of the load in the last two periods."""
+    """Period in 1/256 sample, 0 while it is unknown; range of the load in the last two periods."""
 
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)
@@ -118,7 +118,7 @@ class Repetition:
 
 
 def _highest_peak(lags) -> int:
-    """Lag of the highest local maximum from LAG_MIN on, 0 when there is none."""
+    """Lag of the highest local maximum from LAG_MIN on, 0 without a maximum."""
     searched = lags[LAG_MIN : LAG_MAX + 1]
     at = searched.index(max(searched)) + LAG_MIN
     if lags[at - 1] < lags[at] >= lags[at + 1]:
