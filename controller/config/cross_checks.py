@@ -167,7 +167,7 @@ def _check_expiry(values: Values, config: Config) -> None:
 
 
 def _check_frames(values: Values, config: Config) -> None:
-    """Refuse an expiry of so few ticks that one or two lost frames drop channel B's permit."""
+    """Refuse an expiry that is too short: one or two lost frames would drop channel B's permit."""
     tick_ms = config.tick_ms
     least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
     if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:

@@ -12,7 +12,7 @@ class Entry(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """The values that one key allows.
+    """The allowed values of one key.
 
     kind: int, bool, choice, text, named (a text that names a paper or a person), list or derived (a
     parameter that no file may set). tighter: up, down, fixed, free or subset.

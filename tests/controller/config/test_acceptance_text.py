@@ -36,7 +36,7 @@ COMMANDS = [("check",), ("matrix", "--site"), ("checklist", "--site")]
 
 
 @pytest.mark.parametrize("texts, is_nothing", [(NOTHING, True), (SOMETHING, False)])
-def test_what_names_nothing(texts, is_nothing):
+def test_texts_that_name_nothing(texts, is_nothing):
     every = texts.strip().replace("\n", "|").split("|")
     assert [text for text in every if acceptance_text.names_nothing(text) != is_nothing] == []
 

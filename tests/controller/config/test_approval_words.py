@@ -1,4 +1,4 @@
-"""What has changed in a limit image, in words, also between two versions of the program."""
+"""Changes of a limit image in words, also between two versions of the program."""
 
 import shutil
 from dataclasses import replace
@@ -29,12 +29,12 @@ WORDS = [
 ]
 
 
-def test_what_is_armed_no_longer_comes_first():
+def test_disarmed_stages_come_first():
     assert approval.differences(NOW, NOW) == []
     assert approval.differences(NOW, NOW | CHANGES) == WORDS
 
 
-def test_every_word_of_the_image_has_a_name_and_every_change_a_line():
+def test_every_changed_word_has_a_line():
     assert len(NOW) == len(CONFIG.safety_image) + 1 + len(CONFIG.devices), "tables, devices"
     for name, number in NOW.items():
         other = {**NOW, name: 1 - number if name.startswith("armed") else number + 1}
@@ -43,7 +43,7 @@ def test_every_word_of_the_image_has_a_name_and_every_change_a_line():
 
 
 @pytest.mark.parametrize("old, new", [(0, 1), (1, 0)])
-def test_what_another_version_does_not_have_is_named_too(old, new):
+def test_words_of_another_version_are_named(old, new):
     more = {"stage 99.set": 7, "stage 99.set_ticks": 5, "armed 99.rack1": 1, "cabinet.new_ms": 3}
     either = (NOW, NOW | more)
     lines = approval.differences(either[old], either[new])
@@ -63,7 +63,7 @@ def test_another_program_with_the_same_numbers_is_a_change():
 
 
 def test_another_profile_or_contact_of_a_device_is_a_change(tmp_path):
-    """Another scale makes 25 degC of 75 degC, and no word of the image is another one."""
+    """Another scale turns 75 degC into 25 degC, although the image stays the same."""
     (bms,) = [device for device in CONFIG.devices if device.name == "bms_1"]
     shutil.copytree(bms.profile.path.parent, tmp_path, dirs_exist_ok=True)
     path = tmp_path / bms.profile.path.name
@@ -91,7 +91,7 @@ def test_a_first_approval_is_compared_with_the_matrix():
     assert lines == [line for line in lines if line.startswith("NO LONGER ARMED")] and lines
 
 
-def test_what_is_stored_is_small_and_damage_is_nothing():
+def test_stored_words_are_small_and_damaged_ones_are_empty():
     content = approval.packed(NOW)
     assert approval.unpacked(content) == NOW and len(content) < 5000
     for damaged in (b"", content[:-1], content[:9] + b"\0" + content[10:], b"x" * 99):

@@ -143,11 +143,11 @@ def test_each_stage_that_a_bms_may_keep_to_itself_is_in_one_table(pylontech):
     pylontech.replace("site", "[not_fitted]\noffgas_2", "offgas_2")
     found = {stage: next(iter(each))[0] for stage, each in states(pylontech.load()).items()}
     by_bms = {stage for stage, state in found.items() if state == stage_states.BY_BMS}
-    nobody = {stage for stage, state in found.items() if state == stage_states.NOT_REPORTED}
+    unreported = {stage for stage, state in found.items() if state == stage_states.NOT_REPORTED}
     assert by_bms == {name for name, stage in records.STAGES.items() if stage.by_bms}
     assert by_bms == words("18a 18b 19a 19b 20a 20b 21a 25a 25b 27 28 29 31a 31b 32 33")
-    assert nobody == {name for name, stage in records.STAGES.items() if stage.not_by_bms}
-    assert nobody == words("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53")
+    assert unreported == {name for name, stage in records.STAGES.items() if stage.not_by_bms}
+    assert unreported == words("8c 21b 22 23a 23b 24 26a 26b 34a 34b 34c 45a 45b 45c 45d 53")
 
 
 def test_every_stage_that_compares_needs_more_than_one_to_compare():
@@ -160,7 +160,7 @@ def test_every_stage_that_compares_needs_more_than_one_to_compare():
 @cases("""name  rows
     "insulation"  (37,) | "bms_cells"  (24, 34) | "bms_temperatures"  (21, 22, 23, 26, 45, 53)
     "bms_sensors"  (45,)""")
-def test_what_no_bms_reports_is_refused_unless_accepted(pylontech, name, rows):
+def test_unreported_values_need_an_acceptance(pylontech, name, rows):
     """One line names every row; without a vapour detector row 8 is absent."""
     assert pylontech.drop("site", name).refusal() == (
         f"pylontech/cabinet.toml:not_fitted.{name}: is missing: {equipment.with_clauses(rows)} "
@@ -328,7 +328,7 @@ def test_gas_beside_an_open_door_needs_gas_detection(files):
     assert armed(without(files, ["gas", "offgas", "toxic"]).load())["48b"] == {0}
 
 
-def test_every_contact_belongs_to_somebody():
+def test_every_contact_is_required_or_equipment():
     always = words("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed")
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name
@@ -338,7 +338,7 @@ def test_every_contact_belongs_to_somebody():
     assert set(roles) < set(schema.ROLES)
 
 
-def test_every_feature_of_the_cabinet_is_always_there_or_somebodys():
+def test_every_cabinet_feature_is_required_or_equipment():
     own = {
         records.feature_name(stage)
         for stage in matrix.STAGES

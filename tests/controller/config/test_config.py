@@ -110,7 +110,7 @@ def test_two_units_with_racks_of_their_own(files):
     ]
 
 
-def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
+def test_pylontech_bms_replaces_stages_without_values(pylontech):
     loaded = pylontech.load()
     rack, where = loaded.rack_tables[0], loaded.image_map()
     assert (rack["cells_reported"], rack["temperatures_reported"]) == (0, 0)
@@ -128,7 +128,7 @@ def test_pylontech_leaves_to_the_bms_what_it_does_not_tell(pylontech):
     assert loaded.cabinet["gas_detectors"] == 1 and loaded.control["load_meter_fitted"] == 0
 
 
-def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(files):
+def test_equipment_not_fitted_removes_devices_contacts_and_rows(files):
     every = tuple(EQUIPMENT)
     files.replace("type", '["suppression", "door"]', str(list(every)).replace("'", '"'))
     files.replace("type", 'explosion_control = "both"', 'explosion_control = "68"')
@@ -162,7 +162,7 @@ def test_equipment_that_is_not_fitted_takes_its_devices_contacts_and_rows_along(
 
 
 def test_a_close_command_is_fitted_where_every_bms_takes_one(files, pylontech):
-    """One that closes when it has supply would close in the test of the permits."""
+    """A rack that closes whenever it has supply would close in the test of the permits."""
     loaded, (deaf,) = (
         files.load(),
         [each for each in pylontech.load().devices if each.role == "bms"],
@@ -183,7 +183,7 @@ def test_the_module_that_drops_the_pcs_comes_first(files):
     assert files.load().devices[0].name == "io_2"
 
 
-def test_a_type_may_say_looser_than_the_default(files):
+def test_a_type_may_loosen_a_default(files):
     files.replace("type", "heating_nK_per_A2s = 90", "heating_nK_per_A2s = 95")
     files.append("site", "[rack.2]\nheating_nK_per_A2s = 94")
     assert [table["heating_nK_per_A2s"] for table in files.load().rack_tables] == [95, 94, 95]
@@ -220,7 +220,7 @@ def test_silence_time_moves_the_stage_that_watches_it(files):
 
 
 @pytest.mark.parametrize("tick_ms", [10, 20, 25, 40, 50, 100])
-def test_ticks_of_which_whole_ones_make_a_second(files, tick_ms):
+def test_a_second_is_a_whole_number_of_ticks(files, tick_ms):
     loaded = files.say("type", "cabinet.tick_ms", tick_ms).load()
     for stage in matrix.STAGES:
         *_, set_ticks, clear_ticks = loaded.stage_words[stage[matrix.S_ID]]
@@ -255,7 +255,7 @@ def test_bounds_that_follow_from_others(files, key, value):
     assert files.say("site", f"rack.all.{key}", value).load().rack_tables[2][key] == value
 
 
-def test_what_has_no_tighter_direction_is_free_where_the_type_holds_nothing(files):
+def test_fixed_value_is_free_if_the_type_does_not_set_it(files):
     assert files.say("type", "cabinet.tick_ms", "nothing").load().tick_ms == 20
     assert files.say("site", "cabinet.tick_ms", 10).load().tick_ms == 10
 
@@ -391,7 +391,7 @@ def test_profile_lies_beside_the_file_that_names_it(files):
  must be 2 or more to be read with registers.status
 """),
 )
-def test_profile_in_which_a_row_would_be_deaf(files, name, old, new, line):
+def test_profile_with_a_range_below_a_threshold(files, name, old, new, line):
     refusal = with_profile(files, name, old, new).refusal()
     assert refusal.startswith("example/cabinet.toml:device.") and refusal.endswith(line)
 

@@ -11,7 +11,7 @@ from controller.rows import records
 from safety import matrix as m
 
 ROW_3 = next(stage for stage in m.STAGES if stage[m.S_ID] == "3")
-SAID = "fan on after 30 s (agent hold-off: A32, D1, D2)"
+EFFECT = "fan on after 30 s (agent hold-off: A32, D1, D2)"
 
 
 @pytest.fixture
@@ -26,10 +26,10 @@ def holding(files, held_ms):
 
 @pytest.mark.parametrize("form", ("md", "html", "json"))
 @pytest.mark.parametrize("command", ("matrix", "checklist"))
-def test_every_format_says_when_the_fan_comes(files, capsys, command, form):
+def test_every_format_gives_the_time_of_the_fan(files, capsys, command, form):
     assert __main__.main([command, "--site", str(files.paths[2]), "--format", form]) == 0
     out = capsys.readouterr().out
-    assert out.count(SAID) == 1, "of row 3 alone"
+    assert out.count(EFFECT) == 1, "of row 3 alone"
 
 
 @pytest.mark.parametrize("form", ("md", "html", "json"))
@@ -66,7 +66,7 @@ def test_its_time_is_in_whole_ticks(files, held_ms, waits_ms):
     assert found_ms == {**dict.fromkeys(every, 0), (ROW_3, m.D_FAN): waits_ms}
 
 
-def test_power_does_not_wait_and_the_fan_has_a_latest_time_of_its_own(files):
+def test_power_does_not_wait_for_the_fan(files):
     """A test of row 3 that waits 30 s for zero power has failed: the two times differ."""
     found = files.load()
     line = "agent_hold_off_ms      30000: fan on only 30 s after row 3 (commentary on NFPA 855;"

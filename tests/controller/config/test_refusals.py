@@ -13,5 +13,5 @@ def test_refused_in_one_line(tmp_path, example, changes, line):
     assert said.isprintable() and said.isascii()
 
 
-def test_no_case_stands_twice():
+def test_no_case_is_repeated():
     assert len({str(case[:2]) for case in CASES}) == len(CASES)

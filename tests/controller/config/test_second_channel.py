@@ -37,7 +37,7 @@ def paced(files, tick_ms, expiry_ms):
 
 
 def after_lost(loaded, frames):
-    """What a channel finds about the other in the tick before a frame, after `frames` lost ones."""
+    """Reason of a channel in the tick before a frame, after `frames` lost ones."""
     image, receiver = loaded.safety_image, channel.Receiver(frame.CHANNEL_A)
     one = peer.Peer(image, loaded.image_map(), receiver, 1, 2)
     sender = channel.Sender(frame.CHANNEL_A, 1, 2)

@@ -78,7 +78,7 @@ def test_no_range_reaches_beyond_the_matrix(key, column):
         assert specs["clear_ms"].allowed[0] == stage[matrix.S_CLEAR_MS]
 
 
-def test_what_can_be_tightened():
+def test_thresholds_that_a_file_may_tighten():
     """Every threshold with a unit; no counts, no flags, nothing that follows from a parameter."""
     stages = [stage for stage in matrix.STAGES if tightened(stage[matrix.S_ID])]
     assert {records.feature_name(stage) for stage in stages} == words(

@@ -21,7 +21,7 @@ def parts(found):
     return {name: {part.what: part.time_ms for part in chain} for name, chain in chains.items()}
 
 
-def test_words_that_moved_just_before_they_froze_are_news_in_the_next_read(files):
+def test_meter_freezes_after_one_more_read(files):
     """The read comes every 20 ms and takes 9.05 ms, in whole ms."""
     found = parts(files.load())
     of_frozen, of_silent = found["50b"], found["50a"]
@@ -29,7 +29,7 @@ def test_words_that_moved_just_before_they_froze_are_news_in_the_next_read(files
     assert of_silent["silence"] == 500 and "bus" not in of_silent
 
 
-def test_what_looks_back_once_a_second_waits_for_its_second(files):
+def test_features_of_each_second_wait_for_it(files):
     found = parts(files.load())
     waits = [
         (what, name, part[what])
@@ -41,7 +41,7 @@ def test_what_looks_back_once_a_second_waits_for_its_second(files):
     assert sorted(waits) == [("gate", "21b", 1000), *looks]
 
 
-def stands_after_ms(name, bench, at, from_value, per_s):
+def active_after_ms(name, bench, at, from_value, per_s):
     """ms until the stage is active on a bench whose input changes at this rate."""
     for ticks in range(1, 60 * 50):
         bench.inp[at] = from_value + int(per_s * ticks / 50 + (1e-9 if per_s > 0 else -1e-9))
@@ -65,7 +65,7 @@ def stands_after_ms(name, bench, at, from_value, per_s):
         ),
     ],
 )
-def test_a_rise_stands_within_its_chain(files, name, signal, from_value, per_s):
+def test_a_rise_trips_within_its_chain(files, name, signal, from_value, per_s):
     """Row 23a took 12.4 s, its chain gave 11.5 s; phases not tried, 140 ms apart, leave 400 ms."""
     bench = Bench()
     at = signal if name == "10b" else bench.layout.rack_input(0, signal)
@@ -81,7 +81,7 @@ def test_a_rise_stands_within_its_chain(files, name, signal, from_value, per_s):
     bench.step(35 * 50)  # a history of 30 s, all alike
     started = pickle.dumps(bench)
     starts = [pickle.loads(started).step(phase) for phase in PHASES]
-    taken_ms = [stands_after_ms(name, each, at, from_value, per_s) for each in starts]
+    taken_ms = [active_after_ms(name, each, at, from_value, per_s) for each in starts]
     chain = parts(files.load())[name].items()
     latest_ms = sum([time_ms for what, time_ms in chain if what not in NOT_ITS_OWN])
     assert latest_ms - 400 <= max(taken_ms) <= latest_ms

@@ -85,7 +85,7 @@ def test_a_meter_that_is_not_read_in_phase_waits_half_a_tick(pylontech):
     assert found["bus pcs"][:2] == near(frame_ms, frame_ms + 40)
 
 
-def test_what_shares_the_bus_of_the_meter_may_cost_a_tick(files):
+def test_device_on_the_meter_bus_may_cost_a_tick(files):
     files.replace("type", 'bus = "gas"\nunit_id = 8', 'bus = "meter_load"\nunit_id = 8')
     least_ms, typical_ms, most_ms = parts_ms(files.load())["bus meter_load"]
     assert (typical_ms, most_ms) == near(least_ms, least_ms + 20)
@@ -96,7 +96,7 @@ def test_what_shares_the_bus_of_the_meter_may_cost_a_tick(files):
     {"track_path_delay_ms": 50}  (50, 50, 239, 20) | {"track_sample_ms": 40}  (110, 62, 239, 40)
     {"track_path_delay_ms_min": 110}  (110, 110, 239, 20)
     {"track_path_delay_ms_max": 110}  (110, 62, 110, 20)""")
-def test_what_a_file_says_comes_before_what_follows(files, said, expected):
+def test_value_of_a_file_replaces_the_computed_one(files, said, expected):
     """Refusals: refusals.txt."""
     for key, value in said.items():
         files.say("site", f"control.{key}", value)
