@@ -72,7 +72,7 @@ def test_siting_file_that_names_nothing(tmp_path, where):
     with pytest.raises(ConfigError) as caught:
         reading.load(str(path))
     assert str(caught.value) == (
-        f'{path}:{"" if is_top else "model.m."}{where}: "none" is not allowed: it is no name; '
+        f'{path}:{"" if is_top else "model.m."}{where}: "none" is not allowed, it names nothing; '
         "allowed a text of 3..60 printable characters that names it"
     )
 

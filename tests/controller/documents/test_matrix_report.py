@@ -315,7 +315,9 @@ def test_the_matrix_lists_all_missing_equipment_at_once(files, capsys):
     ):
         files.replace("type", old, new)
     code, out, err = run(capsys, "matrix --site", files.paths[2])
-    assert code == 2 and "once" in err[0], "two converters for one unit: wrong, not missing"
+    assert code == 2 and "one device with this role" in err[0], (
+        "two converters for one unit: wrong, not missing"
+    )
     text = files.paths[0].read_text()
     start, end = text.index("[device.other]"), text.index("[device.climate]")
     files.paths[0].write_text(text[:start] + text[end:])
