@@ -75,12 +75,11 @@ class RackValues:
         self.cells = features.image[parameters + p.R_CELLS]
         self.moved_dA = features.image[parameters + p.R_RATED_CURRENT_MA] // 100
         self.moved_dA = self.moved_dA * MOVED_PERMILLE // 1000
-        first = self.input
         self.pack_group, self.cell_group = self.group + s.G_BMS_PACK, self.group + s.G_BMS_CELLS
-        pack = first + s.RACK_VOLTAGE_MV, first + s.RACK_CURRENT_MA
-        cell = first + s.CELL_VOLTAGE_MV_MIN, first + s.CELL_VOLTAGE_MV_MAX
-        self.pack = Still(features, words, at + PACK, self.pack_group, *pack)
-        self.cell = Still(features, words, at + CELLS, self.cell_group, *cell)
+        first, second = self.input + s.RACK_VOLTAGE_MV, self.input + s.RACK_CURRENT_MA
+        self.pack = Still(features, words, at + PACK, self.pack_group, first, second)
+        first, second = self.input + s.CELL_VOLTAGE_MV_MIN, self.input + s.CELL_VOLTAGE_MV_MAX
+        self.cell = Still(features, words, at + CELLS, self.cell_group, first, second)
 
     def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
         """For how long pack or cell values have stood still, or contradicted each other, ms. pcs:
