@@ -77,7 +77,7 @@ class PeakShaving(Function):
         return (self.state[S_SLOT] + 1) % (SLOTS + 1)
 
     def _allowed_W(self):
-        """The leaving slot's import and the rest of the window's energy, over one slot's time, W."""
+        """The leaving slot's import plus the rest of the window's energy, over a slot's time, W."""
         state, slot_ticks = self.state, self._slot_ticks
         leaving = state[S_IMPORT + self._oldest()]
         window = state[S_TOTAL] - leaving * state[S_TICKS] // slot_ticks
