@@ -4,14 +4,16 @@
     changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
     changes
 
-where index < n_in is an input and the others are outputs; only what differs from the frame before
-is written. A keyframe has every input and output instead (no indexes), then the n_state words of
-the state *after* its tick, so that a reader may begin there.
+An index < n_in is an input, any other an output. A frame has only the words that differ from the
+previous frame. A keyframe has every input and output instead (no indexes), then the n_state words
+of the state *after* its tick, so that a reader can start there.
 """
 
 import struct
 from array import array
+from collections.abc import MutableSequence, Sequence
 from itertools import compress
+from typing import NamedTuple
 from zlib import crc32
 
 FRAME_MAGIC = b"FBJ\x01"
@@ -24,35 +26,48 @@ _TO_DIGITS = b"0" + b"1" * 255
 _FROM_DIGITS = bytes(byte == ord("1") for byte in range(256))
 
 
+class Counts(NamedTuple):
+    """Numbers of input words, freshness groups, output words and state words (of 32 bits each)."""
+
+    n_in: int
+    n_groups: int
+    n_out: int
+    n_state: int
+
+
 class FrameEncoder:
-    """Turns the process image of one tick into the bytes of a frame; the same calls give the same
-    bytes.
-    """
+    """Encodes the process image of one tick as a frame; the same calls give the same bytes."""
 
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
     def __init__(self, n_in: int, n_groups: int, n_out: int, n_state: int):
-        """Counts of input words, freshness groups, output words and state words (of 32 bits
-        each).
-        """
+        """The counts of Counts."""
         self._lengths = (n_in, n_groups, n_out)
         self._words = n_in + n_out
         self._fresh_bytes = (n_groups + 7) // 8
         self._state_bytes = 4 * n_state
-        self._before = 0  # the words of the last frame as one integer: one comparison for all
+        self._before = 0  # words of the previous frame as one integer, compared at once
         fixed = FRAME.size + BODY.size + self._fresh_bytes
         self.frame_bytes_max = fixed + max(6 * self._words, 4 * self._words + self._state_bytes)
 
     def encode(
-        self, sequence: int, elapsed_ticks: int, inp, fresh: bytearray, out, state=None
+        self,
+        sequence: int,
+        elapsed_ticks: int,
+        inp: "array[int]",
+        fresh: bytes | bytearray,
+        out: "array[int]",
+        state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of one frame; inp, out, state: array('i'), fresh: bytearray of 0 and 1; a keyframe
-        when state is given.
+        """Bytes of one frame; fresh: bytes of 0 and 1; a keyframe if state is given.
 
-        Raises ValueError when an array has not the length that was announced.
+        Raises ValueError when the length of an array differs from the counts.
         """
-        if (len(inp), len(fresh), len(out)) != self._lengths:
-            raise ValueError(f"inputs or outputs of other lengths than announced, {self._lengths}")
+        lengths = (len(inp), len(fresh), len(out))
+        if lengths != self._lengths:
+            raise ValueError(
+                f"inputs, groups and outputs have lengths {lengths}, not {self._lengths}"
+            )
         words = inp + out
         content = words.tobytes()
         now = int.from_bytes(content, "little")
@@ -62,15 +77,15 @@ class FrameEncoder:
             kind, changes = KEYFRAME, self._words
             content += state.tobytes()
             if len(content) != 4 * changes + self._state_bytes:
-                raise ValueError(f"{len(state)} words of state, announced for {self._state_bytes}")
+                raise ValueError(f"{len(state)} words of state, not {self._state_bytes // 4}")
         self._before = now
         bits = int(fresh[::-1].translate(_TO_DIGITS), 2).to_bytes(self._fresh_bytes, "little")
         body = BODY.pack(sequence, elapsed_ticks, kind, changes) + bits + content
         length = FRAME.size + len(body)
         return FRAME.pack(FRAME_MAGIC, crc32(body, crc32(LENGTH.pack(length))), length) + body
 
-    def _changes(self, words, now):
-        """(how many words differ from those of the frame before, their indexes and values)."""
+    def _changes(self, words: "array[int]", now: int) -> tuple[int, bytes]:
+        """(number of the words that differ from the previous frame, their indexes and values)."""
         differs = array("I", (now ^ self._before).to_bytes(4 * self._words, "little"))
         indexes = array("H", compress(range(self._words), differs))
         values = array("i", [words[index] for index in indexes])
@@ -78,15 +93,13 @@ class FrameEncoder:
 
 
 class Frame:
-    """One frame as read: `changes` are (index, value) with outputs after the inputs, `state`
-    array('i') or None.
-    """
+    """A decoded frame. Outputs follow the inputs in `indexes`; `state`: of a keyframe."""
 
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
-    def __init__(self, raw: bytes, counts: tuple):
-        """raw: the bytes of a frame whose CRC was right; counts: (n_in, n_groups, n_out,
-        n_state). ValueError where it does not hold just what it says, or more than these.
+    def __init__(self, raw: bytes, counts: Counts):
+        """raw: the bytes of a frame with a right CRC. ValueError if its length does not fit its
+        fields and the counts.
         """
         n_in, n_groups, n_out, n_state = counts
         self.raw = raw
@@ -96,7 +109,8 @@ class Frame:
         bits = int.from_bytes(raw[at:values_at], "little")
         digits = format(bits, f"0{n_groups}b")[::-1].encode("ascii")
         self.fresh = digits[:n_groups].translate(_FROM_DIGITS)
-        self.state = None
+        self.state: array[int] | None = None
+        self.indexes: Sequence[int]
         if self.kind == KEYFRAME:
             self.indexes = range(n_in + n_out)
             self.state = array("i", raw[values_at + 4 * (n_in + n_out) :])
@@ -107,15 +121,15 @@ class Frame:
             is_whole = len(raw) == values_at + 4 * changes
             is_whole = is_whole and max(self.indexes, default=0) < n_in + n_out
         if not is_whole:
-            raise ValueError("a frame of another length")
+            raise ValueError("the length of the frame does not fit its fields")
         self.values = array("i", raw[values_at : values_at + 4 * changes])
 
     @property
-    def changes(self) -> list:
-        """List of (index, value) of what this frame changes."""
+    def changes(self) -> list[tuple[int, int]]:
+        """[(index, value)] of the changed words."""
         return list(zip(self.indexes, self.values))
 
-    def apply(self, inp, out) -> None:
+    def apply(self, inp: MutableSequence[int], out: MutableSequence[int]) -> None:
         """Store the changes into the arrays of inputs and outputs."""
         n_in = len(inp)
         for index, value in zip(self.indexes, self.values):

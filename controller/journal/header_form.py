@@ -1,22 +1,24 @@
-"""What a journal may say of itself: the form of each word of its header, and how much of each.
+"""The allowed form of the header of a journal: type of each entry, and bounds of the counts.
 
-A checksum tells that a file is as it was written, not who wrote it. A number from a file takes no
-memory before it is held against these.
+A right checksum does not show who wrote the file. So every number of a file is checked against
+these bounds before it takes memory.
 """
 
 from array import array
+from typing import Any
 
 import msgpack
 
+from controller.journal.frame import Counts
 from controller.rows.proof_intervals import INTERVALS
 from safety import parameters as p
 
 ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
 HEADER_BYTES_MAX = 1 << 22  # 18 684 bytes of the example cabinet with 3 racks
-WORDS_MAX = 1 << 16  # inputs and outputs: a frame names each by 16 bits
+WORDS_MAX = 1 << 16  # inputs and outputs: an index has 16 bits
 STATE_WORDS_MAX = 1 << 20
 TEXTS, NUMBERS = [str], {str: int}
-FORMS: dict = {
+FORMS: dict[str, Any] = {
     **dict.fromkeys(("safety_image", "control_image", "source_image"), array),
     **dict.fromkeys(("source_names", "input_names", "output_names", "stage_instances"), TEXTS),
     **dict.fromkeys(("device_crcs", "proof_tests", "proof_allowed_ms", "neighbours"), NUMBERS),
@@ -37,18 +39,18 @@ FORMS: dict = {
 }
 
 
-def are_counts(counts: tuple) -> bool:
-    """Whether a journal may have so many (inputs, groups, outputs, state words)."""
+def are_counts(counts: Counts) -> bool:
+    """True for counts that a journal may have."""
     n_in, n_groups, n_out, n_state = counts
     return n_in + n_out <= WORDS_MAX and n_groups <= WORDS_MAX and n_state <= STATE_WORDS_MAX
 
 
-def wrong(header) -> str | None:
-    """The first word of a header that has another form, None where all are right. A word that is
-    missing is for who needs it.
+def wrong(header: object) -> str | None:
+    """The first entry of a header with a wrong form, None if all are right. A missing entry is
+    right here; its reader checks it.
     """
     if not isinstance(header, dict):
-        return "its whole"
+        return "not a map"
     keys = [key for key in FORMS if key in header and not _fits(header[key], FORMS[key])]
     if keys:
         return keys[0]
@@ -59,8 +61,8 @@ def wrong(header) -> str | None:
     return None if are_tests else "proof_tests"
 
 
-def _fits(value, form):
-    """form: a type; [form of each]; {str: form of each}; {word: form of it}, more may be there."""
+def _fits(value: Any, form: Any) -> bool:
+    """form: a type; [form of each]; {str: form of each}; {entry: its form}, more are allowed."""
     if isinstance(form, list):
         return isinstance(value, list) and all([_fits(each, form[0]) for each in value])
     if not isinstance(form, dict):
@@ -73,7 +75,7 @@ def _fits(value, form):
 
 
 def packed(header: dict) -> bytes:
-    """Bytes of a header dict of ints, texts, lists, dicts and array('i'); keys in order."""
+    """Bytes of a header of ints, texts, lists, dicts and array('i'); keys in order."""
 
     def extend(value: object) -> msgpack.ExtType:
         if isinstance(value, array) and value.typecode == "i":
@@ -84,7 +86,7 @@ def packed(header: dict) -> bytes:
 
 
 def unpacked(data: bytes) -> dict:
-    """The dict that `packed` was given."""
+    """The header of the bytes of `packed`."""
 
     def extend(code: int, content: bytes) -> object:
         if code == ARRAY_EXTENSION:

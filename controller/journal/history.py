@@ -1,23 +1,29 @@
 """Events from the keyframes of a journal: when rows began and ended, and how the state changed.
 
-The controller writes a keyframe whenever the active or latched rows or the run state have changed,
-and every 10 s. So the events are exact to the tick without the frames in between. They reach back
-as far as the ring: about two hours and a half.
+The controller writes a keyframe after each change of the active or latched rows or of the run
+state, and every 10 s. So the events are exact to the tick without the frames in between. They reach
+back as far as the ring: about two hours and a half.
 """
 
 import copy
 from array import array
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
 from controller.journal import replay
-from controller.journal.frame import KEYFRAME
+from controller.journal.frame import KEYFRAME, Frame
+from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
 from safety import matrix, parameters as p, signals as s
 
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
-# of the cabinet: feature, input
-CODES = {matrix.F_PEER_CODE: s.PEER_CODE, matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS}
-RECENT_MS = 60_000  # how far back `History.recent` begins, or a keyframe earlier
+# Of the cabinet: an input with the code behind a feature. Keys are indexes of features.
+CODES: dict[object, int] = {
+    matrix.F_PEER_CODE: s.PEER_CODE,
+    matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS,
+}
+RECENT_MS = 60_000  # time that `History.recent` goes back, at least
 BEGAN, CEASED, STATE, FIRST_OUT = "trip", "clear", "state", "first_out"
 
 
@@ -28,30 +34,33 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: what `sample` made of each
+    """`events`: dicts {kind, uptime_ms, ...}, oldest first; `samples`: results of `sample` for each
     keyframe.
 
-    `began_ms`: {instance name: uptime_ms at which it became active, None when that is before the
+    `began_ms`: {instance name: uptime_ms at which it became active, None if that is before the
     first keyframe}. `began_code`: {instance name: the code that its stage compared then}, of the
     features in CODES. uptime_ms counts ticks since the controller's start.
     """
 
-    def __init__(self, snapshot, sample=None):
-        """snapshot: snapshot.Snapshot; sample(moment): called with each keyframe as a Moment, or
-        None. See `extend`.
-        """
+    def __init__(
+        self, snapshot: Snapshot, sample: "Callable[[Moment], dict[str, Any]] | None" = None
+    ):
+        """sample(moment): called for each keyframe. Call `extend` to read the journal."""
         self._snapshot, self._sample = snapshot, sample
         self._moment, self._reader = Moment(snapshot), copy.copy(snapshot.reader)
-        self.newest = -1  # sequence of the last keyframe taken in
+        self.newest = -1  # sequence of the last keyframe read
         self._tick_ms = snapshot.reader.header["safety_image"][p.H_TICK_MS]
-        self._before = ((), None, -1)
-        self._readers: deque = deque()  # (sequence, reader from there on) of the last keyframes
-        self.events, self.samples, self.began_ms, self.began_code = [], [], {}, {}
+        # instances active or latched, run state, index of the first-out
+        self._before: tuple[list[str], int | None, int] = ([], None, -1)
+        # (sequence, reader that starts there) of the last keyframes
+        self._readers: deque[tuple[int, JournalReader]] = deque()
+        self.events: list[dict[str, Any]] = []
+        self.samples: list[dict[str, Any]] = []
+        self.began_ms: dict[str, int | None] = {}
+        self.began_code: dict[str, int] = {}
 
-    def extend(self):
-        """Take in the keyframes of the ring that are newer than the last one taken in; returns
-        self.
-        """
+    def extend(self) -> "History":
+        """Read the keyframes of the ring that are newer than the last one read; returns self."""
         frames = self._reader.keyframes() if self.newest < 0 else self._reader.frames()
         for frame in frames:
             if frame.kind == KEYFRAME and frame.sequence > self.newest:
@@ -59,36 +68,36 @@ class History:
                 self._add(frame)
         return self
 
-    def _remember(self, frame):
-        """Keep a reader that begins here, and those of the last RECENT_MS."""
+    def _remember(self, frame: Frame) -> None:
+        """Keep a reader that starts here, and the readers of the last RECENT_MS."""
         self._readers.append((frame.sequence, self._reader.again(frame)))
         oldest = frame.sequence - RECENT_MS // self._tick_ms
         while len(self._readers) > 1 and self._readers[1][0] <= oldest:
             self._readers.popleft()
 
-    def recent(self):
-        """A snapshot.Snapshot that follows the journal from RECENT_MS ago; from the oldest keyframe
-        of a shorter journal.
+    def recent(self) -> "Recent":
+        """A snapshot that follows the journal from RECENT_MS ago; from the oldest keyframe of a
+        shorter journal.
         """
         return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
-    def _add(self, frame):
+    def _add(self, frame: Frame) -> None:
         moment = self._moment
         moment.take(frame)
         uptime_ms = frame.sequence * self._tick_ms
         if self._sample:
             self.samples.append({"uptime_ms": uptime_ms, **self._sample(moment)})
-        # else the change must have happened at some time before
+        # Otherwise the change happened at an unknown time before.
         is_seen = self.newest >= 0 or frame.sequence == 0
         self.newest = frame.sequence
         self._note(uptime_ms if is_seen else None)
 
-    def _note(self, moment_ms):
-        """Write down what differs from the keyframe before; moment_ms: when, None if
+    def _note(self, moment_ms: int | None) -> None:
+        """Add an event for each difference from the previous keyframe. moment_ms: its time, None if
         unknown.
         """
 
-        def add(kind, **what):
+        def add(kind: str, **what: str) -> None:
             self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
 
         moment, before = self._moment, self._before
@@ -105,21 +114,21 @@ class History:
         if now[2] != before[2] and now[2] >= 0:
             add(FIRST_OUT, stage=moment.stage_names[now[2]])
 
-    def _note_code(self, name):
+    def _note_code(self, name: str) -> None:
         stage = STAGES[name.partition(".")[0]]
         if stage[matrix.S_SCOPE] == s.CABINET and stage[matrix.S_FEATURE] in CODES:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
-    def first_out_per_scope(self) -> list:
-        """[(scope, instance name, uptime_ms or None)]: in each scope the oldest, latched ones
-        first.
+    def first_out_per_scope(self) -> list[tuple[str, str, int | None]]:
+        """[(scope, instance name, uptime_ms or None)]: the oldest instance of each scope, latched
+        before not latched.
         """
-        found = {}
+        found: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
             found.setdefault(scope_of(name), name)
         return [(scope, name, self.began_ms[name]) for scope, name in found.items()]
 
-    def _rank(self, name):
+    def _rank(self, name: str) -> tuple[bool, int, int]:
         began_ms = self.began_ms[name]
         is_self = STAGES[name.partition(".")[0]][matrix.S_LATCH] == matrix.SELF
         return is_self, -1 if began_ms is None else began_ms, self._snapshot.stage_names.index(name)
@@ -128,8 +137,8 @@ class History:
 class Recent(Snapshot):
     """Follows the journal of another snapshot, with a reader of its own."""
 
-    def __init__(self, snapshot, reader):
-        """reader: begins with a keyframe."""
+    def __init__(self, snapshot: Snapshot, reader: JournalReader):
+        """reader: starts with a keyframe."""
         vars(self).update(vars(snapshot))
         self.reader, self.sequence, self.skipped = reader, None, 0
         self.inp = array("i", bytes(4 * reader.counts[0]))
@@ -137,17 +146,17 @@ class Recent(Snapshot):
 
 
 class Moment(Snapshot):
-    """One keyframe, with a core in its state: the values known then, as of a snapshot.Shadow."""
+    """One keyframe with a core in its state: the values known at that time, like a Shadow."""
 
-    def __init__(self, snapshot):
-        """A moment of the journal that a snapshot reads."""
+    def __init__(self, snapshot: Snapshot):
+        """snapshot: of the same journal."""
         vars(self).update(vars(snapshot))
         self.core = replay.core_of(snapshot.reader.header)
         self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
         self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
 
-    def take(self, frame) -> None:
-        """Become the moment of this keyframe."""
+    def take(self, frame: Frame) -> None:
+        """Move to this keyframe."""
         frame.apply(self.inp, self.out)
         self.core.load_state(frame.state)
         self.sequence = frame.sequence

@@ -1,9 +1,13 @@
-"""What a journal of this program says of itself: images, names of its words, devices."""
+"""The header of a journal of this program: images, names of its words, devices."""
 
 from array import array
+from typing import Any
 
 from controller.config import approval, proof_plan, stage_states
+from controller.config.configuration import Config
+from controller.config.devices import Device
 from controller.core import functions
+from controller.core.core import Core
 from controller.core.image import own_names
 from controller.core.instances import stage_instances
 from controller.core.setpoint import CHAIN_OUTPUTS
@@ -13,8 +17,8 @@ from controller.journal.writer import JournalWriter
 JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick: the last two and a half hours
 
 
-def journal_header(config, approved: bytes = b"") -> dict:
-    """What a replay needs and a reader wants to name. approved: limit image before this start."""
+def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
+    """Images for a replay and names for a reader. approved: limit image before this start."""
     layout = config.layout()
     inputs, outputs = replay.signal_names(layout)
     units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
@@ -47,7 +51,7 @@ def journal_header(config, approved: bytes = b"") -> dict:
     }
 
 
-def _device(device):
+def _device(device: Device) -> dict[str, Any]:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
@@ -55,11 +59,13 @@ def _device(device):
 
 
 def open_journal(
-    path: str, config, core, capacity_bytes: int = JOURNAL_BYTES, approved: bytes = b""
-):
-    """A new JournalWriter at `path` for this configuration and core. Raises OSError,
-    JournalError.
-    """
+    path: str,
+    config: Config,
+    core: Core,
+    capacity_bytes: int = JOURNAL_BYTES,
+    approved: bytes = b"",
+) -> JournalWriter:
+    """A new journal at `path` for this configuration and core. Raises OSError, JournalError."""
     return JournalWriter(
         path,
         journal_header(config, approved),

@@ -1,31 +1,52 @@
-"""Replay: run a journal's inputs through a core once more and demand the same bytes.
+"""Replay: runs a journal's inputs through a core again and checks that the bytes are the same.
 
-The journal alone is enough: its header carries the images and the topology, a keyframe the state to
-begin with, each frame the inputs of its tick. Begins at the first keyframe still in the ring and
-begins again at the next one after frames were lost.
+The journal is enough: its header has the images and the topology, a keyframe the state to start
+with, each frame the inputs of its tick. The replay starts at the first keyframe in the ring. After
+lost frames it starts again at the next keyframe.
 """
 
+import os
 from array import array
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from controller.core import functions
 from controller.core.core import Core
-from controller.journal.frame import KEYFRAME, FrameEncoder
+from controller.journal.frame import KEYFRAME, Frame, FrameEncoder
 from controller.journal.ring import JournalReader
 from safety import signals as s
 
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
+class AnyCore(Protocol):
+    """The part of core.Core that a replay needs."""
+
+    inp: "array[int]"
+    fresh: bytearray
+    out: "array[int]"
+
+    def tick(self, elapsed_ticks: int) -> None:
+        """One tick over the inputs."""
+
+    def state_words(self) -> "array[int]":
+        """The state after the tick."""
+
+    def load_state(self, words: "array[int]") -> None:
+        """Restore a state."""
+
+
+CoreFactory = Callable[[dict[str, Any]], AnyCore]
+
+
 class Replay:
-    """One core fed from one journal, and what was found: counts of frames, the first difference if
-    any, and what the file lacks.
+    """One core fed from one journal, and the result: counts of frames, the first difference if
+    any, and the missing frames and bytes.
     """
 
-    def __init__(self, reader, core_factory):
-        """core_factory(header) gives an object with arrays inp, fresh, out and tick, state_words,
-        load_state.
-
-        ValueError when the journal holds other words than that core: it is of another version.
+    def __init__(self, reader: JournalReader, core_factory: CoreFactory):
+        """core_factory: makes a core of the header. ValueError when the journal has another number
+        of words than the core, because another version wrote it.
         """
         self.path, self.core = reader.path, core_factory(reader.header)
         words = (self.core.inp, self.core.fresh, self.core.out, self.core.state_words())
@@ -34,23 +55,23 @@ class Replay:
         self._encoder = FrameEncoder(*reader.counts)
         self._recorded_out = array("i", bytes(4 * reader.counts[2]))
         self._output_names = reader.header.get("output_names", ())
-        self._expected = None
+        self._expected: int | None = None
         self.frames = self.keyframes = self.skipped = self.lost = self.missing_bytes = 0
-        self.first = self.last = None  # sequences
-        self.difference = None  # (sequence, field, recorded, replayed)
+        self.first: int | None = None  # sequences
+        self.last: int | None = None
+        # (sequence, field, recorded, replayed)
+        self.difference: tuple[int, str, int | str, int | str] | None = None
 
     @property
     def exit_code(self) -> int:
-        """EQUAL only when something was replayed, nothing differed and nothing in between was
-        lost.
-        """
+        """EQUAL only if frames were replayed without a difference and no frame was lost."""
         if self.difference or self.lost or self.missing_bytes:
             return DIFFERENT
         return EQUAL if self.frames else UNREADABLE
 
-    def lines(self) -> list:
-        """The findings as lines for the operator."""
-        lacks = (
+    def lines(self) -> list[str]:
+        """The result as lines for the operator."""
+        missing = (
             (
                 self.missing_bytes,
                 f"{self.path}: truncated, its last {self.missing_bytes} bytes are missing",
@@ -58,7 +79,7 @@ class Replay:
             (self.lost, f"{self.path}: frames damaged or lost in between: {self.lost}"),
             (self.skipped, f"frames before a keyframe, left out: {self.skipped}"),
         )
-        lines = [text for count, text in lacks if count]
+        lines = [text for count, text in missing if count]
         if not self.frames:
             return [*lines, f"{self.path}: nothing to replay, no frame follows a keyframe"]
         lines.append(
@@ -73,8 +94,8 @@ class Replay:
             f"different at frame {sequence}: {field} was {recorded}, replay gives {replayed}",
         ]
 
-    def feed(self, frame) -> bool:
-        """Replay one frame. True while nothing differs."""
+    def feed(self, frame: Frame) -> bool:
+        """Replay one frame. True without a difference."""
         core, follows = self.core, frame.sequence == self._expected
         if not follows and frame.kind != KEYFRAME:
             self.skipped += 1
@@ -86,7 +107,7 @@ class Replay:
             self._tick(frame)
         else:
             core.out[:] = self._recorded_out
-            core.load_state(frame.state)
+            core.load_state(frame.state or array("i"))
         state = core.state_words() if frame.kind == KEYFRAME else None
         again = self._encoder.encode(
             frame.sequence, frame.elapsed_ticks, core.inp, frame.fresh, core.out, state
@@ -95,19 +116,17 @@ class Replay:
             self.difference = (frame.sequence, *self._first_difference(frame))
         return again == frame.raw
 
-    def _tick(self, frame):
+    def _tick(self, frame: Frame) -> None:
         self.core.tick(frame.elapsed_ticks)
         self.first = frame.sequence if self.first is None else self.first
         self.last = frame.sequence
         self.frames += 1
         self.keyframes += frame.kind == KEYFRAME
 
-    def _first_difference(self, frame):
-        """(field, recorded, replayed) of the first output, else state word, that is not as it was
-        recorded.
-        """
+    def _first_difference(self, frame: Frame) -> tuple[str, int | str, int | str]:
+        """(field, recorded, replayed) of the first output, else state word, that differs."""
         names = self._output_names
-        pairs = [
+        pairs: list[tuple[str, int, int]] = [
             (names[index] if index < len(names) else f"output {index}", *pair)
             for index, pair in enumerate(zip(self._recorded_out, self.core.out))
         ]
@@ -118,10 +137,8 @@ class Replay:
         return pairs[0] if pairs else nothing
 
 
-def signal_names(layout) -> tuple:
-    """(input names, output names) of a safety.signals.Layout, for the header keys `input_names`,
-    `output_names`.
-    """
+def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:
+    """(input names, output names), for the header keys `input_names`, `output_names`."""
     modules = [(f"module_{module}_temperature_ddegC",) for module in range(layout.modules)]
     units = [(f"unit_{unit}.", s.UNIT_INPUTS, s.UNIT_OUTPUTS) for unit in range(layout.units)]
     racks = [
@@ -130,15 +147,13 @@ def signal_names(layout) -> tuple:
     ]
     scopes = [("", s.CABINET_INPUTS, s.CABINET_OUTPUTS), *units, *racks]
     return (
-        [prefix + row[0] for prefix, inputs, _ in scopes for row in inputs],
-        [prefix + row[0] for prefix, _, outputs in scopes for row in outputs],
+        [f"{prefix}{row[0]}" for prefix, inputs, _ in scopes for row in inputs],
+        [f"{prefix}{row[0]}" for prefix, _, outputs in scopes for row in outputs],
     )
 
 
-def replay(path, core_factory):
-    """Replay a journal file up to the first difference. Returns a Replay; raises JournalError (one
-    line).
-    """
+def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
+    """Replay a journal file up to the first difference. Raises JournalError (one line)."""
     reader = JournalReader(path)
     found = Replay(reader, core_factory)
     for frame in reader.frames():
@@ -148,9 +163,9 @@ def replay(path, core_factory):
     return found
 
 
-def core_of(header: dict):
-    """Core of a journal header: the factory for `replay`. Raises ValueError when the header is of
-    another version.
+def core_of(header: dict[str, Any]) -> Core:
+    """Core of a journal header: the factory for `replay`. Raises ValueError when another version
+    wrote the header.
     """
     core = Core(
         header["safety_image"], header["control_image"], header.get("source_image", array("i"))

@@ -1,9 +1,9 @@
-"""The journal: a ring of tick frames in a mapped file, written by the loop, read by anybody.
+"""The journal: a ring of tick frames in a mapped file. The loop writes it, every user may read it.
 
-File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: whatever a replay needs),
-newest complete sequence, where the last two keyframes lie, ring of frames (frame.py). Little-endian
-throughout, like every machine this runs on. The writer (writer.py) never waits for a
-reader: the ring overwrites, and each reader finds its own loss by sequence and CRC.
+File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: the needs of a replay),
+newest complete sequence, positions of the last two keyframes, ring of frames (frame.py).
+Little-endian throughout, like every machine that runs this program. The writer (writer.py) never
+waits for a reader: the ring overwrites, and each reader detects its own loss by sequence and CRC.
 """
 
 import copy
@@ -22,6 +22,7 @@ from controller.journal.frame import (
     FRAME,
     FRAME_MAGIC,
     KEYFRAME,
+    Counts,
     Frame,
     FrameEncoder,
 )
@@ -38,33 +39,30 @@ NOTHING_YET = (1 << 64) - 1  # newest sequence of a journal without a frame
 
 
 class JournalError(Exception):
-    """The file is not a journal that can be read; the text is one line for the operator."""
+    """The file is not a readable journal; the text is one line for the operator."""
 
 
-def file_start(counts: tuple, packed: bytes, ring_bytes: int) -> bytes:
-    """Preamble and header of a journal: counts as JournalReader has them, packed: bytes of
-    pack_header.
-    """
+def file_start(counts: Counts, packed: bytes, ring_bytes: int) -> bytes:
+    """Preamble and header of a journal; packed: bytes of header_form.packed."""
     n_in, n_groups, n_out, n_state = counts
     fields = (MAGIC, SCHEMA, n_groups, n_in, n_out, n_state, len(packed), ring_bytes)
     return PREAMBLE.pack(*fields, crc32(packed, crc32(PREAMBLE.pack(*fields, 0)))) + packed
 
 
 class JournalReader:
-    """Reads a journal file, also while it is being written.
+    """Reads a journal file, also while the loop writes it.
 
-    `header` is the writer's dict, `counts` (n_in, n_groups, n_out, n_state), `ring_at` the offset
-    of the ring. `lost` counts the frames after the first that this reader could not read.
-    `missing_bytes`: so much a truncated file lacks.
+    `header` is the writer's dict, `ring_at` the offset of the ring. `lost` counts the frames after
+    the first that this reader could not read. `missing_bytes`: of a truncated file.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        """Raises JournalError (one line) when the file is no journal or its header is damaged."""
+        """Raises JournalError (one line) if the file is not a journal or its header is damaged."""
         self.path = path
         self._map = _existing_map(path)
         fields = _preamble(path, self._map)
         _, _, n_groups, n_in, n_out, n_state, header_bytes, ring_bytes, crc = fields
-        self.counts = (n_in, n_groups, n_out, n_state)
+        self.counts = Counts(n_in, n_groups, n_out, n_state)
         if header_bytes > header_form.HEADER_BYTES_MAX or not header_form.are_counts(self.counts):
             raise JournalError(f"{path}: its header or its frames are larger than any journal's")
         self._newest_at = PREAMBLE.size + header_bytes
@@ -78,45 +76,42 @@ class JournalReader:
         self._end = self.ring_at + ring_bytes - self.missing_bytes
         self._frame_bytes_max = FrameEncoder(*self.counts).frame_bytes_max
         self.lost = 0
-        self.rewind()
+        self._at = self.ring_at
+        self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
         """Sequence of the newest complete frame, or None before the first.
 
-        Looks first whether a later start has cut the ring away (journal_writer.py): beyond the end
-        of the file the map gives SIGBUS.
+        First checks the size of the file. A later start may have cut the ring away (writer.py),
+        and a read of the map beyond the end of the file gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
         return None if sequence == NOTHING_YET else sequence
 
     def rewind(self) -> None:
-        """Let `frames` begin at the oldest frame the ring holds."""
-        self._at, self._expected = self.ring_at, None  # sequence of the next frame, once one is
+        """Let `frames` begin at the oldest frame in the ring."""
+        self._at, self._expected = self.ring_at, None
 
     def skip(self) -> None:
-        """Let `frames` begin at the newest keyframe that a tick follows: the present, at once.
+        """Let `frames` begin at the newest keyframe that a tick follows, without reading the ring.
 
-        A hint only: where nothing readable lies there, `frames` begins with the oldest one.
+        If no readable keyframe is there, `frames` begins with the oldest frame.
         """
-        newest = self.newest()
+        newest = self.newest() or 0
         places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
         found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
     def begin_at(self, sequence: int) -> Frame | None:
-        """Let `frames` begin at the newest keyframe at or before a sequence; at the oldest frame
-        where none is left.
-
-        Returns the keyframe it begins with, or None.
+        """Let `frames` begin at the newest keyframe at or before a sequence, and return it. Without
+        such a keyframe `frames` begins at the oldest frame, and the result is None.
         """
         order = sorted(self._walk(), reverse=True)
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
 
-    def _begin(self, places: Iterable) -> Frame | None:
-        """Begin at the first place, (keyframe or None, position), that has a keyframe; returns
-        it.
-        """
+    def _begin(self, places: Iterable[tuple[Frame | None, int]]) -> Frame | None:
+        """Begin at the first of (keyframe or None, position) with a keyframe; returns it."""
         for frame, at in places:
             if frame is not None:
                 self._at, self._expected = at, frame.sequence
@@ -124,8 +119,8 @@ class JournalReader:
         return None
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the frames completed since the last call (at first all that the ring holds),
-        oldest first.
+        """Yields the frames completed since the last call (at first all in the ring), oldest
+        first.
         """
         newest = self.newest()
         if newest is None:
@@ -136,8 +131,8 @@ class JournalReader:
             yield from self._recover(newest)
 
     def keyframes(self) -> Iterator[Frame]:
-        """Yields the keyframes the ring holds, oldest first, without decoding the frames between
-        them; `frames` goes on behind the last one.
+        """Yields the keyframes in the ring, oldest first, without decoding the frames between
+        them; `frames` continues behind the last one.
         """
         for sequence, at in sorted(self._walk()):
             frame = self._keyframe(at, sequence)
@@ -146,7 +141,7 @@ class JournalReader:
                 yield frame
 
     def again(self, frame: Frame) -> "JournalReader":
-        """Another reader of the map, which begins with the frame that this one yielded last."""
+        """Another reader of the map; it begins with `frame`, the last one of this reader."""
         found = copy.copy(self)
         found._at, found._expected, found.lost = self._at - len(frame.raw), frame.sequence, 0
         return found
@@ -162,13 +157,13 @@ class JournalReader:
         return sequence, kind, length
 
     def _walk(self) -> Iterator[tuple[int, int]]:
-        """(sequence, position) of what looks like a keyframe, from frame to frame by length."""
+        """(sequence, position) of probable keyframes, from frame to frame by length."""
         at, sequence, newest = self.ring_at, -1, self.newest() or 0
         while 0 <= at <= self._end - FRAME.size - BODY.size:
             head = self._head_at(at)
             if head is None:
                 if sequence >= newest and not any(self._map[at : at + self._frame_bytes_max]):
-                    return  # the first lap ends here; to search the empty ring takes 70 ms
+                    return  # end of the first lap: a search of the empty ring takes 70 ms
                 at = self._map.find(FRAME_MAGIC, at + 1, self._end)
                 continue
             sequence, kind, length = head
@@ -182,8 +177,8 @@ class JournalReader:
 
     def _follow(self, newest: int) -> Iterator[Frame]:
         """Frames from the expected one on, until one is missing."""
-        while self._expected <= newest:
-            # it is where the last one ended, or where a new lap begins
+        while self._expected is not None and self._expected <= newest:
+            # at the end of the last frame, or at the start of a new lap
             for at in (self._at, self.ring_at):
                 frame = self._frame_at(at)
                 if frame is not None and frame.sequence == self._expected:
@@ -194,9 +189,7 @@ class JournalReader:
             yield frame
 
     def _recover(self, newest: int) -> Iterator[Frame]:
-        """Frames from everywhere in the ring: for the first time, or because the writer has
-        overtaken this reader.
-        """
+        """Frames from the whole ring: at first, and after the writer has overtaken this reader."""
         for sequence, at in self._scan():
             frame = self._frame_at(at)
             if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
@@ -227,7 +220,7 @@ class JournalReader:
         return sorted(found)
 
     def _raw_at(self, at: int) -> bytes | None:
-        """Bytes of the frame at a position, or None where there is no frame with a right CRC."""
+        """Bytes of the frame at a position, or None without a frame with a right CRC."""
         head = self._head_at(at)
         if head is None:
             return None
@@ -239,7 +232,7 @@ class JournalReader:
         raw = self._raw_at(at)
         try:
             return Frame(raw, self.counts) if raw else None
-        except ValueError:  # a right checksum over something else
+        except ValueError:  # the checksum is right, the content is not a frame
             return None
 
     def _keyframe(self, at: int, sequence: int | None = None) -> Frame | None:
@@ -264,16 +257,14 @@ def _header(path: str | os.PathLike[str], packed: bytes) -> dict:
         found = header_form.unpacked(packed)
         wrong = header_form.wrong(found)
     except (ValueError, msgpack.UnpackException):
-        wrong = "its form"
+        found, wrong = {}, "its form"
     if wrong:
-        raise JournalError(f"{path}: the header of this journal is no header: {wrong}")
+        raise JournalError(f"{path}: the header of this journal is wrong: {wrong}")
     return found
 
 
 def _preamble(path: str | os.PathLike[str], content: mmap.mmap) -> tuple:
-    """Fields of PREAMBLE, of a file of this kind and schema; only the CRC tells whether they are
-    intact.
-    """
+    """Fields of PREAMBLE of a journal of this schema; the caller checks the CRC."""
     if content[: len(MAGIC)] != MAGIC:
         raise JournalError(f"{path}: not a journal")
     if len(content) < PREAMBLE.size:

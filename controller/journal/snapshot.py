@@ -1,16 +1,19 @@
-"""The newest state a running controller has written, rebuilt from its journal elsewhere."""
+"""The newest state of a running controller, rebuilt from its journal by another process."""
 
+import os
 from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, overload
 
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
 from controller.journal import replay
-from controller.journal.frame import KEYFRAME
+from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalError, JournalReader
 from safety import parameters as p, signals as s
 
 
-def names_of(names: list, words) -> list:
+def names_of(names: list[str], words: Sequence[int]) -> list[str]:
     """The stage instances, in the kernel's order, whose bits are set in words of STANDING_BITS."""
     return [
         name
@@ -19,18 +22,18 @@ def names_of(names: list, words) -> list:
     ]
 
 
-def places(names: list):
-    """A function: the index of a name, None of one that an older version does not have."""
+def places(names: list[str]) -> Callable[[str], int | None]:
+    """A function: the index of a name, None if an older version does not have it."""
     return {name: index for index, name in enumerate(names)}.get
 
 
 class Snapshot:
-    """Follows a journal: `inp`, `out` are those of the newest frame after each `update`; `skipped`
-    counts frames that build on one that is gone.
+    """Follows a journal: after each `update`, `inp` and `out` are those of the newest frame.
+    `skipped` counts frames whose previous frame is lost.
     """
 
-    def __init__(self, path: str):
-        """Raises JournalError when the file is no journal."""
+    def __init__(self, path: str | os.PathLike[str]):
+        """Raises JournalError if the file is not a journal."""
         self.reader = JournalReader(path)
         header = self.reader.header
         try:
@@ -43,12 +46,13 @@ class Snapshot:
         self._peer_at, self._ending_at = at(PEER[0]), at(IS_ENDING)
         self.inp = array("i", [0] * self.reader.counts[0])
         self.out = array("i", [0] * self.reader.counts[2])
-        self.sequence, self.skipped = None, 0
+        self.sequence: int | None = None
+        self.skipped = 0
         self.chain_at = self.layout.outputs
         self.standing_at = len(self.output_names)
 
-    def follow(self):
-        """Apply the frames written since the last call; yields each once it is applied."""
+    def follow(self) -> Iterator[Frame]:
+        """Apply the frames written since the last call; yields each frame after that."""
         for frame in self.reader.frames():
             follows = frame.sequence - 1 == self.sequence
             if not follows and frame.kind != KEYFRAME:
@@ -59,48 +63,48 @@ class Snapshot:
             self._applied(frame, follows)
             yield frame
 
-    def _applied(self, frame, follows):
-        """For a Shadow; follows: the frame before was applied too."""
+    def _applied(self, frame: Frame, follows: bool) -> None:
+        """For a Shadow; follows: the previous frame was applied too."""
 
     def update(self) -> bool:
-        """Take in what is new. True once inputs, outputs and state are known."""
+        """Read the new frames. True once inputs, outputs and state are known."""
         for _ in self.follow():
             pass
         return self.sequence is not None
 
     @property
     def first_out(self) -> int:
-        """Instance index of the first-out, -1 when nothing is active or latched."""
+        """Instance index of the first-out, -1 if no instance is active or latched."""
         return self.out[s.FIRST_OUT_INSTANCE]
 
     @property
     def cause_mask(self) -> int:
-        """CRC-30 over what is active or latched."""
+        """CRC-30 over the active and latched instances."""
         return self.out[s.CAUSE_MASK]
 
     @property
-    def causes(self) -> tuple:
-        """What a reset names: first-out and cause mask here, then those of channel B."""
+    def causes(self) -> tuple[int, ...]:
+        """First-out and cause mask of this channel, then those of channel B: a reset names them."""
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
     def ended_in_order(self) -> bool:
-        """SIGTERM ended the process and it permits nothing; of an older version: it was not to
-        run.
+        """True if SIGTERM ended the process and no permit is given. The journal of an older version
+        has no word about SIGTERM: there a missing run request counts.
         """
         at = self._ending_at
-        told = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
-        return bool(told and not self.out[s.ARM_REQUEST])
+        is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
+        return bool(is_ending and not self.out[s.ARM_REQUEST])
 
     @property
-    def standing_words(self):
-        """Which stage instances are active or latched, as words of STANDING_BITS."""
+    def standing_words(self) -> "array[int]":
+        """The active and latched stage instances, as bits in words of STANDING_BITS."""
         return self.out[self.standing_at :]
 
     @property
-    def standing(self) -> list:
+    def standing(self) -> list[str]:
         """Names of the stage instances that are active or latched, in the kernel's order."""
         return names_of(self.stage_names, self.standing_words)
 
@@ -114,15 +118,15 @@ class Snapshot:
 
 
 class Shadow(Snapshot):
-    """A snapshot whose frames run through a core of its own, so that every number behind an output
-    can be named.
+    """A snapshot whose frames run through a core of its own, so that a page can show every number
+    behind an output.
 
-    From `settled` on, `core` is as the controller's after its newest tick. `differs`: the same
-    program came to other outputs from the same inputs, so its numbers must not be shown.
+    Once `settled`, `core` equals the controller's core after its newest tick. `differs`: the core
+    gave other outputs for the same inputs, so its numbers must not be shown.
     """
 
-    def __init__(self, path: str):
-        """Raises JournalError when the file is no journal, or another version's."""
+    def __init__(self, path: str | os.PathLike[str]):
+        """Raises JournalError if the file is not a journal, or another version wrote it."""
         super().__init__(path)
         try:
             self.core = replay.core_of(self.reader.header)
@@ -130,9 +134,9 @@ class Shadow(Snapshot):
             raise other_version(path, error) from None
         self.settled = self.differs = False
 
-    def _applied(self, frame, follows):
-        """Make the tick of a frame that follows; else begin at the state of a keyframe, which is
-        settled after the next one.
+    def _applied(self, frame: Frame, follows: bool) -> None:
+        """Run the tick of a frame that follows. Otherwise start at the state of a keyframe; the
+        core is settled after the next frame.
         """
         core = self.core
         if follows:
@@ -140,22 +144,29 @@ class Shadow(Snapshot):
             core.tick(frame.elapsed_ticks)
         else:
             try:
-                core.load_state(frame.state)
+                core.load_state(frame.state or array("i"))
             except ValueError as error:
                 raise other_version(self.reader.path, error) from None
         self.settled = follows
         self.differs = follows and core.out != self.out
 
 
-def other_version(path, error):
-    """The JournalError of a journal that this program cannot read."""
+def other_version(path: str | os.PathLike[str], error: Exception) -> JournalError:
+    """The error of a journal of another version."""
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 
-def read(path: str, kind=Snapshot):
+S = TypeVar("S", bound=Snapshot)
+
+
+@overload
+def read(path: str | os.PathLike[str]) -> Snapshot: ...
+@overload
+def read(path: str | os.PathLike[str], kind: type[S]) -> S: ...
+def read(path: str | os.PathLike[str], kind: type[Snapshot] = Snapshot) -> Snapshot:
     """Snapshot (or Shadow) of the newest frame of a journal. Raises JournalError."""
     found = kind(path)
     found.reader.skip()
     if not found.update():
-        raise JournalError(f"{path}: holds no keyframe yet")
+        raise JournalError(f"{path}: has no keyframe yet")
     return found

@@ -1,11 +1,13 @@
-"""The writer of a journal: one new file in a run, its ring in mapped memory. The loop appends."""
+"""The writer of a journal: one new file per run, its ring in mapped memory. The loop appends."""
 
 import contextlib
 import mmap
 import os
+from array import array
+from typing import Any
 
 from controller.journal import header_form
-from controller.journal.frame import FrameEncoder
+from controller.journal.frame import Counts, FrameEncoder
 from controller.journal.ring import (
     KEYFRAMES,
     NEWEST,
@@ -19,22 +21,22 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to the ring of a new file. The journal of the run before is kept beside it as
-    `PATH.previous`. If the new file finds no room, the superseded `PATH.previous` gives its room.
+    """Appends frames to the ring of a new file. The journal of the previous run becomes
+    `PATH.previous`. If the disk has no room for the new file, the old `PATH.previous` is cut.
     """
 
     def __init__(
         self,
         path: str,
-        header: dict,
+        header: dict[str, Any],
         n_in: int,
         n_groups: int,
         n_out: int,
         n_state: int,
         capacity_bytes: int,
     ):
-        """header: see header_form.packed. Raises OSError, JournalError when there is no room; then
-        no file has another name or content.
+        """header: see header_form.packed. Raises OSError; JournalError without room. After an error
+        every file has its old name and content.
         """
         self._encoder = FrameEncoder(n_in, n_groups, n_out, n_state)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
@@ -43,7 +45,7 @@ class JournalWriter:
                 f">= {4 * self._encoder.frame_bytes_max}"
             )
         packed = header_form.packed(header)
-        start = file_start((n_in, n_groups, n_out, n_state), packed, capacity_bytes)
+        start = file_start(Counts(n_in, n_groups, n_out, n_state), packed, capacity_bytes)
         self._newest_at = PREAMBLE.size + len(packed)
         self._keyframes_at = self._newest_at + NEWEST.size
         self._keyframes = (0, 0)
@@ -58,14 +60,20 @@ class JournalWriter:
         os.replace(f"{path}.new", path)
 
     def append(
-        self, sequence: int, elapsed_ticks: int, inp, fresh: bytearray, out, state=None
+        self,
+        sequence: int,
+        elapsed_ticks: int,
+        inp: "array[int]",
+        fresh: bytes | bytearray,
+        out: "array[int]",
+        state: "array[int] | None" = None,
     ) -> None:
-        """Write one tick; sequence rises by 1 per frame; state (array('i')) makes it a keyframe."""
+        """Write one tick; sequence rises by 1 per frame; a frame with a state is a keyframe."""
         frame = self._encoder.encode(sequence, elapsed_ticks, inp, fresh, out, state)
         at = self._at
         after = at + len(frame)
         if after > self._end:
-            # else frames of the lap before last stay valid there
+            # Otherwise a reader would find valid frames of an earlier lap there.
             self._map[at : self._end] = bytes(self._end - at)
             at = self._ring_at
             after = at + len(frame)
@@ -77,14 +85,14 @@ class JournalWriter:
         self._at = after
 
     def close(self) -> None:
-        """Unmap the file; it stays for its readers."""
+        """Unmap the file; the file stays for its readers."""
         self._map.close()
 
 
 def _new_map(path: str, size_bytes: int) -> mmap.mmap:
-    """The map of a new file PATH.new. A full /run is an error now and no SIGBUS in the loop."""
+    """The map of a new file PATH.new. A full /run is an error here, not a SIGBUS in the loop."""
     new = f"{path}.new"
-    # truncated, not unlinked: a start that was killed left it, and a reader may hold it open
+    # Truncated, not unlinked: a killed start may have left the file, and a reader may hold it open.
     descriptor = regular_file.opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
     try:
         _take_room(descriptor, size_bytes, f"{path}.previous")
@@ -97,7 +105,7 @@ def _new_map(path: str, size_bytes: int) -> mmap.mmap:
 
 
 def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
-    """Allocate a file, if need be in place of a superseded journal. Raises OSError."""
+    """Allocate a file, without room in place of a superseded journal. Raises OSError."""
     with contextlib.suppress(OSError):
         os.posix_fallocate(descriptor, 0, size_bytes)
         return
@@ -106,9 +114,9 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 
 
 def _cut(path: str) -> None:
-    """Free the ring of a journal, also where a reader holds the file open.
+    """Free the ring of a journal, also while a reader holds the file open.
 
-    A punched hole would not do: on a tmpfs a reader that touches its map of a hole takes the room
+    A punched hole is not enough: on a tmpfs a reader that touches its map of a hole takes the room
     again. A reader that touches its map beyond the end of a file gets SIGBUS instead.
     """
     kept_bytes = 0

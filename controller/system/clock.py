@@ -1,4 +1,4 @@
-"""The clocks: the only place where the controller reads one.
+"""The clocks of the controller: no other module reads one.
 
 Ages and deadlines use a clock that counts suspend and that cannot be set; the clock of the day only
 labels events.
@@ -34,12 +34,12 @@ def utc_us() -> int:
 
 
 class Deadlines:
-    """Absolute deadlines, and what to do when one is missed: run once, skip, count, never catch up.
+    """Absolute deadlines. After missed deadlines the loop runs once, skips and counts the others.
 
     Deadlines are the multiples of the tick on this clock, so that a bus can place its reads within
-    the tick (site/bus_times.py, meter_phases) and needs no message from the loop.
+    the tick (config/bus_times.py, meter_phases) without a message from the loop.
 
-    `due_us` is when the next tick is to begin. After LATE_IN_A_ROW_MAX late ticks `next_us` is
+    `due_us` is the deadline of the next tick. After LATE_IN_A_ROW_MAX late ticks `next_us` is
     later: the first deadline after half of the time that the last tick took. A loop that cannot
     hold its tick then leaves a third of the time to its buses and to other processes. A loop that
     can hold it begins in time again.
@@ -69,13 +69,13 @@ class Deadlines:
             self._bad(skipped)
         return 1 + skipped
 
-    def _bad(self, count):
+    def _bad(self, count: int) -> None:
         before = self._bad_in_a_row
         self._bad_in_a_row += count
         self.runs += before < 2 <= self._bad_in_a_row
 
     def end(self, now_us: int) -> bool:
-        """The tick's outputs are written. True when that was before the next tick was due."""
+        """The tick's outputs are written. True if that was before the next deadline."""
         self.next_us = self.due_us
         if now_us < self.due_us:
             self.late_in_a_row = self._bad_in_a_row = 0

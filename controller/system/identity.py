@@ -1,10 +1,12 @@
-"""Whose rights a command works with. Root never works in a folder that somebody else can change: it
-becomes the service's user, for good, before it opens anything there.
+"""User rights of a command. Root never works in a folder that another user can change: it becomes
+the service's user, for good, before it opens a file there.
 """
 
+import argparse
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 
 from controller.system.cli import Ended
 from controller.system.paths import NO_START, ROOT, SERVICE
@@ -12,10 +14,10 @@ from controller.system.paths import NO_START, ROOT, SERVICE
 FOLDERS = ("run_dir", "state_dir")
 
 
-def settle(arguments) -> None:
-    """Replace --run-dir and --state-dir by what their links lead to. Called as root: become the
-    service's user where one of them is its own, stay root where both are root's; a folder of
-    anybody else, or below one, ends the command.
+def settle(arguments: argparse.Namespace) -> None:
+    """Replace --run-dir and --state-dir by the targets of their links. Root becomes the service's
+    user if one of the folders belongs to the service, and stays root if both belong to root. A
+    folder of another user, or below one, ends the command.
     """
     given = {name: getattr(arguments, name) for name in FOLDERS if getattr(arguments, name, "")}
     folders = {name: _resolved(folder) for name, folder in given.items()}
@@ -25,34 +27,34 @@ def settle(arguments) -> None:
     service = _service()
     allowed = {ROOT, service.pw_uid} if service else {ROOT}
     owners = {owner for folder in folders.values() for owner in _owners(folder, allowed)}
-    if owners - {ROOT}:
+    if service and owners - {ROOT}:
         os.initgroups(SERVICE, service.pw_gid)
         os.setresgid(*[service.pw_gid] * 3)
         os.setresuid(*[service.pw_uid] * 3)
 
 
-def _resolved(folder):
-    """A link that leads nowhere stays: its disk may not be mounted, and nothing is made there."""
+def _resolved(folder: str) -> str:
+    """A broken link stays: its disk may not be mounted, and no folder must be made there."""
     return os.path.realpath(folder) if os.path.exists(folder) else folder
 
 
-def _service():
+def _service() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwnam(SERVICE)
     except KeyError:
         return None
 
 
-def _owners(folder, allowed):
-    """Owners of a folder and of all above it that are there: who may put something else in its
-    place. A folder above that everybody may write to, as /tmp, keeps names to their owners.
+def _owners(folder: str, allowed: set[int]) -> Iterator[int]:
+    """Owners of a folder and of the existing folders above it: each of them could replace it. In a
+    folder with the sticky bit, like /tmp, only the owner of a name can change it.
     """
     path = os.path.abspath(folder)
     while True:
         found = _status(path)
         if found is not None:
             if found.st_uid not in allowed or not _is_kept(found):
-                line = f"{folder}: root does not work there: {path} is {_whose(found)}"
+                line = f"{folder}: root does not work there: {path} {_whose(found)}"
                 raise Ended(NO_START, line)
             yield found.st_uid
         if path == os.path.dirname(path):
@@ -60,23 +62,23 @@ def _owners(folder, allowed):
         path = os.path.dirname(path)
 
 
-def _status(path):
+def _status(path: str) -> os.stat_result | None:
     try:
         return os.lstat(path)
     except OSError:  # not there, or below a file
         return None
 
 
-def _is_kept(found):
-    """Whether only the owner changes names in it; the mode of a link means nothing."""
+def _is_kept(found: os.stat_result) -> bool:
+    """True if only the owner can change names in it; the mode of a link has no meaning."""
     writable = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISLNK(found.st_mode) or not writable or found.st_mode & stat.S_ISVTX
+    return stat.S_ISLNK(found.st_mode) or not writable or bool(found.st_mode & stat.S_ISVTX)
 
 
-def _whose(found):
+def _whose(found: os.stat_result) -> str:
     if not _is_kept(found):
-        return "writable for others"
+        return "is writable for others"
     try:
-        return f"of the user {pwd.getpwuid(found.st_uid).pw_name}"
+        return f"belongs to the user {pwd.getpwuid(found.st_uid).pw_name}"
     except KeyError:
-        return f"of the user {found.st_uid}"
+        return f"belongs to the user {found.st_uid}"

@@ -1,10 +1,10 @@
-"""Where things lie on a cabinet's box, and what the exit codes of the `firebreak` command mean."""
+"""Folders, users and exit codes of the `firebreak` command on a cabinet's box."""
 
 import json
 import sys
 
 RUN_DIRECTORY, STATE_DIRECTORY = "/run/firebreak", "/var/lib/firebreak"
-# Members of `firebreak` read the run folder, the others may write to one socket in it each.
+# Members of `firebreak` read the run folder; members of each other group may write to one socket.
 SERVICE, SENDERS, OPERATORS = "firebreak", "firebreak-hints", "firebreak-operators"
 GATEWAY = "firebreak-upstream"
 ROOT = 0  # number of that user
@@ -16,7 +16,7 @@ class OutputError(Exception):
     """The standard output cannot be written; no OSError, because commands handle those."""
 
 
-def plain(error, path: str = "") -> str:
+def plain(error: BaseException, path: str = "") -> str:
     """An error in words: "PATH: No such file or directory"; path: of an error without one."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
@@ -24,9 +24,7 @@ def plain(error, path: str = "") -> str:
 
 
 def ascii_only(text: str) -> str:
-    """The text for a terminal or a page that may know nothing else: "?" in place of every other
-    character.
-    """
+    """The text for a terminal or page of ASCII only: "?" in place of every other character."""
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
@@ -35,7 +33,7 @@ def quoted(text: str) -> str:
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
 
 
-def say(line) -> None:
-    """One line of ASCII to the person who gave the command, apart from its output."""
+def say(line: object) -> None:
+    """Print one line of ASCII on standard error, for the person who gave the command."""
     text = f"firebreak: {line}".encode("ascii", "backslashreplace").decode("ascii")
     print(text, file=sys.stderr, flush=True)

@@ -1,24 +1,24 @@
-"""The program of the kernel as it lies in memory, for the self-test (row 44), and how often each
-part is looked at.
-"""
+"""The program of the kernel in memory, for the self-test (row 44), and periods of its checks."""
 
 import importlib
 import marshal
 import pkgutil
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
 from zlib import crc32
 
 import safety
 
 SECOND_US = 1_000_000
 CLOCK_WINDOW_US = 5_000_000
-# marshal version: later ones write how often an object is referred to, which changes
+# Version of marshal: later versions write the number of references, which changes.
 NO_REFERENCES = 2
-# Of safety/ only these do not run here: they are channel B's.
+# Modules of safety/ that run on channel B only.
 _OF_CHANNEL_B = ("mcu", "second", "second_image")
 
 
-def kernel_modules() -> list:
-    """The modules of the kernel, and those that judge channel B."""
+def kernel_modules() -> list[ModuleType]:
+    """The modules of the kernel, and the modules that judge channel B."""
     return [
         importlib.import_module(f"safety.{module.name}")
         for module in pkgutil.iter_modules(safety.__path__)
@@ -26,7 +26,7 @@ def kernel_modules() -> list:
     ]
 
 
-def functions(modules: list):
+def functions(modules: list[ModuleType]) -> Iterator[FunctionType]:
     """Every function of these modules and of their classes."""
     for module in modules:
         for holder in [module, *[each for each in vars(module).values() if isinstance(each, type)]]:
@@ -37,6 +37,6 @@ def functions(modules: list):
                     yield each
 
 
-def program_crc(function) -> int:
-    """CRC-32 over a function's instructions and constants, as they are in memory now."""
+def program_crc(function: FunctionType) -> int:
+    """CRC-32 over a function's instructions and constants in memory."""
     return crc32(marshal.dumps(function.__code__, NO_REFERENCES))

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import os
 import socket
+from collections.abc import Mapping
 
 # Above ordinary processes and just below the interrupt threads of a real-time kernel (50). Beside
 # them a CAN chip with room for five frames (SJA1000) lost 11 to 15 % of them behind the loop's
@@ -16,7 +17,7 @@ FIFO_PRIORITY = 49
 MCL_CURRENT, MCL_FUTURE = 1, 2
 
 
-def prepare(priority: int = FIFO_PRIORITY) -> list:
+def prepare(priority: int = FIFO_PRIORITY) -> list[str]:
     """Freeze the collector, lock the memory, take SCHED_FIFO, in this order; once, and last.
 
     Returns a line for each refusal, with its remedy.
@@ -38,9 +39,7 @@ def prepare(priority: int = FIFO_PRIORITY) -> list:
 
 
 def freeze_collector() -> None:
-    """Collect once, move everything that lives to where the collector does not look, and switch it
-    off.
-    """
+    """Collect once, exempt all present objects from collection, and switch the collector off."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -60,15 +59,15 @@ def take_fifo(priority: int) -> None:
 
 
 class Notifier:
-    """Tells the service manager: ready, alive, stopping (the sd_notify protocol: datagrams to
+    """Reports to the service manager: ready, alive, stopping (the sd_notify protocol: datagrams to
     $NOTIFY_SOCKET).
 
-    Without that variable every call does nothing. `dropped` counts datagrams that could not be
-    sent; no call waits. `watchdog_us` is the period within which `alive` must come (half of it is
-    wise), 0 when none is asked for.
+    Without that variable no call has an effect. `dropped` counts datagrams that could not be sent;
+    no call waits. `watchdog_us` is the longest time between two calls of `alive` (use half of it),
+    0 without a watchdog.
     """
 
-    def __init__(self, environment: dict = os.environ):
+    def __init__(self, environment: Mapping[str, str] = os.environ):
         """environment: mapping with NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID, all optional."""
         self.dropped = 0
         path = environment.get("NOTIFY_SOCKET", "")
@@ -86,14 +85,14 @@ class Notifier:
         self._send(f"READY=1\nSTATUS={status}")
 
     def alive(self) -> None:
-        """A tick has completed: only the end of the loop may say so."""
+        """A tick has completed: call it only at the end of the loop."""
         self._send("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The controller ends by its own will."""
+        """The controller ends in order."""
         self._send("STOPPING=1")
 
-    def _send(self, text):
+    def _send(self, text: str) -> None:
         if self._socket is None:
             return
         try:

@@ -1,25 +1,26 @@
-"""The day, its source and its uncertainty: labels for events, never a clock to decide by.
+"""The time of day, its source and its uncertainty: labels for events, never for a decision.
 
 Source "ntp": the kernel's clock is steered (adjtimex(2)), which also gives its uncertainty. "rtc":
-nobody steers it, but the system was started from a battery-backed clock. "unknown": neither, or the
-day cannot be true.
+the clock is not steered, and a battery-backed clock set it at the start. "unknown": neither, or the
+day is impossible.
 """
 
 import contextlib
 import ctypes
 import glob
+from typing import Protocol
 
 from controller.system import clock
 
 NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
-# 2026-01-01: a clock before this program was written is not right
+# 2026-01-01: an earlier day is before this program was written
 EARLIEST_US = 1_767_225_600_000_000
 UTC_US_MAX = 1 << 57  # in the year 6536
-# how fast the kernel lets its own uncertainty grow once the clock is not steered
+# The kernel's uncertainty grows at this rate once the clock is not steered.
 HELD_PPM = 500
 RTC_FLAGS = "/sys/class/rtc/rtc*/hctosys"
-# a clock that is steered by slewing moves 10 us in a poll of 20 ms; more than this was set
+# A slewed clock moves 10 us in a poll of 20 ms; a larger step than STEP_US was set.
 STEP_US, REFRESH_US = 100_000, 1_000_000
 
 
@@ -41,8 +42,8 @@ class Timex(ctypes.Structure):
     _fields_ = [(name, kind) for names, kind in TIMEX for name in names.split()]
 
 
-def steered_us():
-    """How wrong the kernel says its steered clock may be, us; None when it is not steered."""
+def steered_us() -> int | None:
+    """Uncertainty of the kernel's steered clock, us; None when it is not steered."""
     asked = Timex()
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(asked))
     if state < 0 or state == TIME_ERROR or asked.status & STA_UNSYNC:
@@ -51,17 +52,33 @@ def steered_us():
 
 
 def started_from_rtc() -> bool:
-    """True when a battery-backed clock has set the system's at the start."""
+    """True if a battery-backed clock has set the system's clock at the start."""
     found = []
     for path in glob.glob(RTC_FLAGS):
-        # one that cannot be read has not set it
+        # a clock that cannot be read has not set it
         with contextlib.suppress(OSError), open(path, encoding="ascii") as file:
             found.append(file.read().strip())
     return "1" in found
 
 
+class AnyClocks(Protocol):
+    """The clocks that WallClock reads."""
+
+    def now_us(self) -> int:
+        """Monotonic time."""
+
+    def utc_us(self) -> int:
+        """Time of day."""
+
+    def steered_us(self) -> int | None:
+        """Uncertainty of a steered clock."""
+
+    def started_from_rtc(self) -> bool:
+        """True if a battery-backed clock has set the time of day."""
+
+
 class Clocks:
-    """What the recorder reads, in one place that a test can stand in for."""
+    """The clocks of the system; a test passes its own."""
 
     now_us = staticmethod(clock.now_us)
     utc_us = staticmethod(clock.utc_us)
@@ -74,26 +91,29 @@ class WallClock:
     the last `poll`.
     """
 
-    def __init__(self, clocks=None):
-        """clocks: Clocks or a stand-in."""
+    def __init__(self, clocks: AnyClocks | None = None):
+        """Call `poll` before `label`."""
         self.clocks = clocks or Clocks()
         self._rtc = self.clocks.started_from_rtc()
-        self._refreshed_us = self._steered_at_us = self._error_us = None
-        self.offset_us = None
+        self._refreshed_us: int | None = None
+        self._steered_at_us: int | None = None
+        self._error_us = 0
+        self.offset_us = 0
+        self.source = UNKNOWN
 
-    def poll(self) -> tuple:
-        """Look at the clocks. Returns (now_us, us by which the wall clock was set since the last
-        time, 0 if not).
+    def poll(self) -> tuple[int, int]:
+        """Read the clocks. Returns (now_us, step in us if the wall clock was set since the last
+        call, else 0).
         """
         now_us = self.clocks.now_us()
         before_us, self.offset_us = self.offset_us, self.clocks.utc_us() - now_us
-        step_us = 0 if before_us is None else self.offset_us - before_us
+        step_us = 0 if self._refreshed_us is None else self.offset_us - before_us
         is_set = abs(step_us) > STEP_US
-        if is_set or before_us is None or now_us - self._refreshed_us >= REFRESH_US:
+        if is_set or self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US:
             self._refresh(now_us)
         return now_us, step_us if is_set else 0
 
-    def _refresh(self, now_us):
+    def _refresh(self, now_us: int) -> None:
         self._refreshed_us = now_us
         error_us = self.clocks.steered_us()
         if error_us is not None:
@@ -102,16 +122,16 @@ class WallClock:
         else:
             self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
-    def label(self, moment_us: int, within_us: int | None = 0) -> tuple:
+    def label(self, moment_us: int, within_us: int | None = 0) -> tuple[int, str, int | None]:
         """(UTC us, source, uncertainty us or None) of a moment of the monotonic clock.
 
-        within_us: how exactly the moment itself is known; None: not at all, so neither is the day.
+        within_us: uncertainty of the moment itself; None: unknown, and so is the day.
         """
         utc_us = moment_us + self.offset_us
         if within_us is None or self.source == UNKNOWN or utc_us < EARLIEST_US:
             return utc_us, UNKNOWN, None
         if self._steered_at_us is None:
             return utc_us, self.source, None
-        # what the clock may have drifted since it was last steered
-        held_us = (self._refreshed_us - self._steered_at_us) * HELD_PPM // 1_000_000
+        # drift of the clock since it was last steered
+        held_us = ((self._refreshed_us or 0) - self._steered_at_us) * HELD_PPM // 1_000_000
         return utc_us, self.source, self._error_us + within_us + held_us

@@ -56,7 +56,7 @@ def test_the_keyframes_say_all_that_the_frames_say(run):
     assert first_out[0]["stage"] == "1a"
 
 
-def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
+def test_a_history_can_be_extended_and_has_each_event_once(run, monkeypatch):
     path, rig = run
     seen = snapshot.Snapshot(path)
     # to decode every frame of a ring of 64 MB would take seconds
@@ -73,7 +73,7 @@ def test_it_can_be_extended_and_says_everything_once(run, monkeypatch):
     assert set(found.began_ms) == set(snapshot.read(path).standing)
 
 
-def test_what_began_before_the_ring_is_not_dated(tmp_path):
+def test_an_event_before_the_ring_has_no_time(tmp_path):
     """Later keyframes hold the row; the keyframe in which it began is overwritten."""
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
@@ -88,7 +88,7 @@ def test_what_began_before_the_ring_is_not_dated(tmp_path):
     assert {event["uptime_ms"] for event in found.events if event.get("stage") == "1a"} == {None}
 
 
-def test_samples_are_made_of_each_keyframe_with_what_was_known_then(run):
+def test_each_keyframe_gives_a_sample_of_its_time(run):
     path, _ = run
 
     def sample(moment):

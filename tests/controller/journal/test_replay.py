@@ -136,7 +136,7 @@ def test_elapsed_ticks_freshness_and_header_reach_the_core(journal, core):
     assert r.replay(journal, core).exit_code == r.DIFFERENT
 
 
-def test_a_damaged_frame_is_said_and_the_rest_replayed_from_the_next_keyframe(journal):
+def test_a_damaged_frame_is_reported_and_the_replay_goes_on_at_the_next_keyframe(journal):
     content = bytearray(journal.read_bytes())
     frame = list(j.JournalReader(journal).frames())[30].raw
     content[content.index(frame) + 20] ^= 1

@@ -45,7 +45,7 @@ def rig(tmp_path):
     made.controller.cabinet.journal.close()
 
 
-def test_it_shows_what_the_core_has_quiet_and_tripped(rig, tmp_path):
+def test_a_snapshot_equals_the_core_quiet_and_tripped(rig, tmp_path):
     path, core = str(tmp_path / "journal"), rig.controller.cabinet.core
     rig.run(1)
     found = snapshot.read(path)
@@ -84,7 +84,7 @@ def test_both_follow_tick_by_tick_and_a_shadow_has_the_controllers_core(rig, tmp
     assert shadow.update() and shadow.differs
 
 
-def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
+def test_after_a_loss_a_snapshot_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites unread frames; later frames build on the lost ones."""
     journal = writer(tmp_path / "small", 125_000)
     rig = started(journal)
@@ -106,7 +106,7 @@ def test_after_a_loss_it_waits_for_a_keyframe(tmp_path):
 @pytest.mark.parametrize(
     "content, words", [(None, "No such file"), (b"", "empty"), (b"x" * 100, "not a journal")]
 )
-def test_what_is_no_journal_is_one_line(tmp_path, content, words):
+def test_a_file_that_is_not_a_journal_is_one_line(tmp_path, content, words):
     path = tmp_path / "journal"
     if content is not None:
         path.write_bytes(content)
@@ -118,7 +118,7 @@ def test_what_is_no_journal_is_one_line(tmp_path, content, words):
         snapshot.read(str(path))
 
 
-def test_a_journal_of_before_the_second_channel_was_in_it_is_read(tmp_path):
+def test_a_journal_without_the_second_channel_is_read(tmp_path):
     header = journal_header.journal_header(CONFIG)
     inp, fresh, out, state = blank()
     inp = inp[: image.places(CONFIG.layout())["peer"].start]
@@ -142,7 +142,7 @@ def test_a_shadow_begins_near_the_end_and_knows_all_the_same(rig, tmp_path):
             assert (seen.core.out, seen.core.state_words()) == (core.out, core.state_words())
 
 
-def test_the_header_tells_readers_what_runs_and_what_was_approved_before():
+def test_the_header_has_the_running_and_the_approved_image():
     header = journal_header.journal_header(CONFIG, b"before")
     buses = {bus["name"]: (bus["kind"], bus["speed"]) for bus in header["buses"]}
     assert (buses["can0"], buses["gas"]) == (("can", 500_000), ("rtu", 38_400))

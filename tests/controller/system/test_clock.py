@@ -42,7 +42,7 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
     assert rows == [(True, 0, 0), (False, 1, 1), (False, 2, 2), (True, 2, 0)]
 
 
-def test_who_cannot_hold_its_tick_leaves_a_third_of_the_time():
+def test_late_ticks_leave_a_third_of_the_time_to_other_processes():
     """From the second late tick on. One that takes 90 % of a tick is on time again at once: as
     the rest did not end at a deadline, a box was late for good after a short stall.
     """
@@ -74,7 +74,7 @@ def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
     assert deadlines.runs == runs
 
 
-def test_each_clock_is_the_one_it_says(monkeypatch):
+def test_each_function_reads_its_clock(monkeypatch):
     monkeypatch.setattr(clock.time, "clock_gettime_ns", lambda number: number * 1000)
     read = [clock.now_us(), clock.monotonic_us(), clock.raw_us()]
     assert read == [clock.time.CLOCK_BOOTTIME, clock.time.CLOCK_MONOTONIC, 4]

@@ -57,12 +57,12 @@ def test_root_stays_root_in_its_own_folders_and_is_the_service_in_the_services(t
     assert rights().startswith("(0, 0, 0)")
 
 
-def test_root_works_in_nobody_elses_folder_nor_below_one(tmp_path):
+def test_root_works_in_no_folder_of_another_user_nor_below_one(tmp_path):
     """A group member planted a link in RUN/console, and root gave it what lay behind it."""
     other = made(tmp_path / "other", OTHER)
     below = made(tmp_path / "other" / "below", 0)
     (tmp_path / "link").symlink_to(below)
-    line = f"root does not work there: {other} is of the user {OTHER}"
+    line = f"root does not work there: {other} belongs to the user {OTHER}"
     assert rights(run_dir=other) == f"3 {other}: {line}"
     assert rights(state_dir=below) == f"3 {below}: {line}"
     assert rights(run_dir=str(tmp_path / "link")) == f"3 {below}: {line}"
@@ -78,7 +78,7 @@ def test_root_works_in_no_folder_in_which_others_may_change_names(tmp_path, mode
 def test_without_a_service_only_roots_folders_count(tmp_path, monkeypatch):
     monkeypatch.setattr(identity, "SERVICE", "no_such_user")
     place = made(tmp_path / "place", NOBODY.pw_uid)
-    assert rights(run_dir=place).endswith(f"{place} is of the user nobody")
+    assert rights(run_dir=place).endswith(f"{place} belongs to the user nobody")
 
 
 def test_others_keep_their_rights_and_links_are_resolved(tmp_path, monkeypatch):

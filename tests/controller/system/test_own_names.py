@@ -64,14 +64,14 @@ def test_only_the_right_kind_stays_under_each_name(places, place, name, kind):
         own_names._remove(path) if is_right else None
 
 
-def test_a_link_is_removed_and_what_it_leads_to_stays(places):
+def test_a_link_is_removed_and_its_target_stays(places):
     (places / "kept").mkdir()
     (places / "kept" / "file").write_text("x")
     (places / "run" / "console").symlink_to(places / "kept")
     assert len(tidied(places)) == 1 and (places / "kept" / "file").exists()
 
 
-def test_what_lies_among_the_acts_is_a_file(places):
+def test_only_files_stay_in_the_folder_of_acts(places):
     (places / "run" / "console").mkdir()
     link(places / "run" / "console" / "actor")
     spool.put(str(places / "run"), 1, "LOGIN", "a")
@@ -88,7 +88,7 @@ def test_other_names_stay(places):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_somebody_elses_lock_goes_and_somebody_elses_store_stays(places):
+def test_a_lock_of_another_user_is_removed_and_a_store_stays(places):
     locks = [places / "run" / "lock", places / "state" / "store.lock"]
     for path in (*locks, places / "state" / "store.a"):
         path.write_text("x")
@@ -98,14 +98,14 @@ def test_somebody_elses_lock_goes_and_somebody_elses_store_stays(places):
     assert os.listdir(places / "state") == ["store.a"]
 
 
-def test_what_cannot_be_removed_is_said_and_no_reason_not_to_start(places, monkeypatch):
+def test_a_file_that_cannot_be_removed_is_reported_and_the_start_goes_on(places, monkeypatch):
     link(places / "run" / "lock")
     monkeypatch.setattr(os, "unlink", lambda path: open("/nowhere/there"))
     words = "is no part of this and cannot be removed: No such file or directory"
     assert tidied(places) == [f"{places}/run/lock: {words}"]
 
 
-def test_what_root_has_put_into_a_folder_is_moved_aside(places, monkeypatch):
+def test_a_folder_with_files_of_root_is_moved_aside(places, monkeypatch):
     """Seen in the box: the journal's name was taken, and no start came through."""
 
     def refused(path):

@@ -48,7 +48,7 @@ def test_unread_answers_of_a_user_take_no_room_of_another_user(answers, deaf, ot
         each.close()
 
 
-def test_all_strangers_share_one_socket(answers):
+def test_all_other_users_share_one_socket(answers):
     assert len(answers._own) == 3
     full = unread(lambda address: answers.send(b"x" * 112, address, STRANGER))
     with reader() as one:

@@ -52,7 +52,7 @@ def test_a_day_before_this_program_is_no_day(wall_us, source):
     0  False | 10  False | utc.STEP_US  False | utc.STEP_US + 1  True | -utc.STEP_US - 1  True
     3_600_000_000  True | -3_600_000_000  True
 """)
-def test_a_clock_that_was_set_is_told_once(set_us, told):
+def test_a_clock_that_was_set_is_reported_once(set_us, told):
     clocks, made = wall()
     clocks.pass_us(20_000)
     clocks.wall_us += set_us
@@ -75,7 +75,7 @@ def test_a_clock_that_the_kernel_calls_unsteered_has_no_error(monkeypatch, state
     assert utc.steered_us() == error_us
 
 
-def test_one_battery_backed_clock_that_set_the_system_is_enough(tmp_path, monkeypatch):
+def test_one_battery_backed_clock_is_enough(tmp_path, monkeypatch):
     monkeypatch.setattr(utc, "RTC_FLAGS", str(tmp_path / "rtc*"))
     (tmp_path / "rtc0").mkdir()  # cannot be read
     for number, (flag, is_set) in enumerate((("0\n", False), ("1\n", True), ("0\n", True)), 1):
