@@ -1,23 +1,25 @@
-"""Whether a person has approved the limit image that runs here: by name, at the cabinet, with the
-key. Until then row 58 keeps everything open.
+"""Approval of the running limit image by a named person, at the cabinet, with the key. Until then
+row 58 keeps all contactors open.
 """
 
 from controller.config import approval
-from controller.core.image import packed_name
+from controller.config.configuration import Config
+from controller.core.image import ProcessImage, packed_name
 from controller.run.stored_value import StoredValue
+from controller.store.stored_record import Record
 
 
 class Approval:
-    """`before`: names and numbers of the image that was approved last, {} for none; `code`: names
-    what is to be approved; `value`: StoredValue of (what is stored of the image, whose approval).
+    """`before`: names and numbers of the last approved image, {} without one; `code`: identifies
+    the image to approve; `value`: StoredValue of (packed image, name of the person).
     """
 
-    def __init__(self, config, record, image):
-        """record: of the last run; image: the process image, which shows who has approved."""
+    def __init__(self, config: Config, record: Record, image: ProcessImage):
+        """record: of the last run; image: the process image, which shows the person's name."""
         own = approval.of(config)
         self.before = approval.unpacked(record.approved)
         self.code = approval.code(self.before, own)
-        # another version of zlib packs the same in other bytes
+        # Another version of zlib packs the same image in other bytes.
         self._own = record.approved if self.before == own else approval.packed(own)
         self.value = StoredValue(
             (record.approved, record.approved_by),
@@ -26,7 +28,7 @@ class Approval:
 
     @property
     def is_given(self) -> bool:
-        """True: the image that runs is the one that was approved."""
+        """True: the running image is the approved image."""
         return self.value.in_effect[0] == self._own
 
     def give(self, name: str, is_awaited: bool) -> None:

@@ -1,25 +1,27 @@
-"""The mark of what the store protects: how often it has changed, and a digest of it. Channel B
-keeps the mark of the last durable record, so that an older pair of copies is noticed.
+"""Revision and digest of the protected part of the store. Channel B keeps those of the last durable
+record, and so detects an older pair of copies.
 """
 
 import zlib
 
+from controller.run.stored_value import Acknowledging
+from controller.store.stored_record import Record
 from safety import signals as s
 
-DIGEST_MASK = (1 << 16) - 1  # what a frame has room for
+DIGEST_MASK = (1 << 16) - 1  # 16 bits in a frame
 
 
 class Mark:
     """`durable`: (count, digest) of the last record that is known to be on the disk."""
 
-    def __init__(self, record):
+    def __init__(self, record: Record):
         """record: of the last run."""
         self.durable = self._loaded = self._now = (record.changes, _digest(record))
         self._number = 0  # of the record that has `_now`
         self._is_compared = False
 
-    def count(self, record) -> int:
-        """How often what protects has changed, with this record."""
+    def count(self, record: Record) -> int:
+        """Number of changes of the protected part, with this record."""
         count, digest = self._now
         if _digest(record) != digest:
             self._now, self._number = (count + 1 & s.INT_MAX, _digest(record)), 0
@@ -29,15 +31,15 @@ class Mark:
         """The keeper has taken the record of the last `count` under this number."""
         self._number = self._number or number
 
-    def settle(self, keeper) -> None:
-        """Before each tick: take in what has become durable."""
+    def settle(self, keeper: Acknowledging) -> None:
+        """Before each tick: update `durable`."""
         if self.durable != self._now and self._number and keeper.poll() >= self._number:
             self.durable = self._now
 
-    def is_old(self, kept: tuple | None) -> int:
-        """1, once: channel B has kept a mark that the record of the last run does not explain.
+    def is_old(self, kept: tuple[int, int] | None) -> int:
+        """1, once: the record of the last run is older than the revision in channel B.
 
-        kept: (count, digest), (0, 0) where it keeps none, None while it is not heard.
+        kept: (count, digest) in channel B, (0, 0) without one, None while B is silent.
         """
         if kept is None or self._is_compared:
             return 0
@@ -48,9 +50,9 @@ class Mark:
         return 1
 
 
-def _digest(record):
-    """Of what a person or a trip has put there to keep the cabinet open, and of what was approved.
-    Neither age nor number of anything: they change by themselves.
+def _digest(record: Record) -> int:
+    """Digest of latches, lock-out, stop and approval. Ages and counts are not in it, because they
+    change without a trip or a person.
     """
     protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

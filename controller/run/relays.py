@@ -1,15 +1,17 @@
-"""Whether each permit relay follows its output, by the contact that an I/O module reads back (row
-44).
+"""Cross-check of the permit relays: each must follow its output, by the contact that an I/O module
+reads back (row 44).
 
-Source: UL 60730-1 table H.1, plausibility of outputs, as the project's fact table has it (A92:
-read-back of I/O). The kernel tries each relay before a closing (permit.py); this looks at them all
-the time, and costs the kernel nothing.
+Source: UL 60730-1 table H.1, plausibility of outputs, in the project's fact table (A92: read-back
+of I/O). The kernel tests each relay before a closing (permit.py); this module checks in every tick.
 """
 
+from collections.abc import Sequence
+
+from controller.core.core import Core
 from controller.run.self_test import ENABLE, SUPPLY
 from safety import parameters as p, signals as s
 
-# longer than the kernel's own test waits (RELAY_MS): that is a failed closing first, row 38
+# Longer than the kernel's own test (RELAY_MS), which reports a failed closing first (row 38).
 FOLLOW_MS = 1500
 # Bit of self_test_bits, output, contact, group of the contact.
 RELAYS = (
@@ -19,19 +21,19 @@ RELAYS = (
 
 
 class Relays:
-    """`bits`: those of the relays that do not follow now."""
+    """`bits`: of the relays that do not follow now."""
 
-    def __init__(self, core, tick_ms: int):
-        """core: whose outputs are judged against its inputs."""
+    def __init__(self, core: Core, tick_ms: int):
+        """core: its outputs are compared with its inputs."""
         self.bits = 0
         self._core = core
         self._ages = core.kernel.evaluator.features.ages
         self._ticks = [0] * len(RELAYS)
         self._ticks_max = p.ticks(FOLLOW_MS, tick_ms)
 
-    def step(self, inp, elapsed: int) -> None:
-        """inp: what was read since the last step, whose outputs are compared. A contact not known
-        says nothing.
+    def step(self, inp: Sequence[int], elapsed: int) -> None:
+        """Compare the outputs of the last step with `inp`, read since then. A contact that is not
+        known is not compared.
         """
         self.bits = 0
         for index, (bit, output, contact, group) in enumerate(RELAYS):
@@ -41,11 +43,11 @@ class Relays:
             if self._ticks[index] > self._ticks_max:
                 self.bits |= bit
 
-    def _differs(self, is_commanded, is_closed):
-        """On though told off, at any time; off though told on only while it runs.
+    def _differs(self, is_commanded: int, is_closed: int) -> bool:
+        """Closed against the command: at any time. Open against the command: only in RUNNING.
 
-        A hard-wired chain that opened takes a relay off before the kernel does, which may wait for
-        a fuse (C65).
+        A hard-wired chain opens a relay before the kernel does, because the kernel may wait for a
+        fuse (C65).
         """
         if is_closed:
             return not is_commanded

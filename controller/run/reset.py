@@ -30,7 +30,7 @@ class Reset:
         self._asked = None  # (kind, first-out, mask) of a reset that has not ended
         self._asked_of_peer = None  # the same of channel B, for when it has
         self._ended = 0  # how it ended here, while channel B has not answered
-        self.cleared = StoredValue(())
+        self.cleared = StoredValue[tuple[int, ...]](())
         self.answer, self.peer_answer = 0, latches.NONE
 
     def request(self, kind: int, seen: tuple, peer_seen: tuple) -> None:

@@ -1,46 +1,52 @@
-"""What the controller finds out about itself while it runs: program, memory, clocks, processor
-temperature (row 44).
+"""Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
+44).
 
-Source: UL 60730-1 table H.1 and UL 1998 table A2.1 as the project's fact table has them (A92):
-program memory, variable memory, clock; C82 for the processor. A slice is done in each tick, so that
-the loop stays as short as it is. It finds a changed program or a stuck bit, never a program that
-was wrong from the beginning. A thermal zone that falls silent keeps its last reading, so that row
-44f does not clear by it; after ZONE_SILENT_READS the silence is a fault itself.
+Source: UL 60730-1 table H.1 and UL 1998 table A2.1 in the project's fact table (A92): program
+memory, variable memory, clock; C82 for the processor. Each tick does one slice, so that ticks stay
+short. The test detects a changed program or a stuck bit, never a program that was wrong from the
+beginning. A thermal zone that falls silent keeps its last reading, so that row 44f does not clear;
+after ZONE_SILENT_READS the silence itself is a fault.
 """
 
 import glob
 import os
+from array import array
+from collections.abc import Sequence
+from types import ModuleType
 
 from controller.system import clock, program_memory
 
 PROGRAM, MEMORY, CLOCK, ENABLE, SUPPLY = 1, 2, 4, 8, 16  # bits of the kernel's input self_test_bits
-# The kernel's input has five bits, so a thermometer that is gone shares that of the clocks: both
-# are parts of the controller, and what is to be done is the same.
+# The kernel's input has five bits, so a lost thermometer shares the bit of the clocks: both are
+# parts of the controller, with the same remedy.
 THERMOMETER = CLOCK
 WORDS = {
     PROGRAM: "its program in memory has changed",
     MEMORY: "a bit of its memory is stuck",
-    CLOCK: "its two clocks run apart or its processor tells no temperature",
+    CLOCK: "its two clocks run apart or its processor reports no temperature",
     ENABLE: "the relay of the PCS enable does not follow",
     SUPPLY: "the relay of the contactor supply does not follow",
 }
 # chosen by the project: clocks of one box agree far better; a crystal off by 2 % is broken
 CLOCK_PERMILLE_MAX = 20
-# one a second; chosen by the project: a driver that sleeps or starts anew does not answer
+# One read per second; chosen by the project: a driver that sleeps or restarts does not answer.
 ZONE_SILENT_READS = 10
 PATTERNS = (0x55, 0xAA)
 ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: what has failed, for good; `cpu_temperature_ddegC`: the hottest zone, each as it was
-    read last, 0 while none has reported a value.
+    """`bits`: the faults, for good; `cpu_temperature_ddegC`: last reading of the hottest zone, 0
+    until a zone has reported a value.
     """
 
-    def __init__(self, arrays: list | tuple, modules: list | None = None, zones: str = ZONES):
-        """arrays: arrays and bytearrays whose memory is tested; modules: whose program is (those of
-        the kernel).
-        """
+    def __init__(
+        self,
+        arrays: "Sequence[array[int] | bytearray]",
+        modules: list[ModuleType] | None = None,
+        zones: str = ZONES,
+    ):
+        """arrays: memory to test; modules: program to test (else the kernel)."""
         self.bits = 0
         self.cpu_temperature_ddegC = 0
         self._arrays = [memoryview(each).cast("B") for each in arrays if len(each)]
@@ -52,8 +58,8 @@ class SelfTest:
         self._crc = [program_memory.program_crc(each) for each in self._functions]
         self._zones = _opened(zones)
         self._place = self._block = 0
-        self._due_us = None
-        self._clocks = None
+        self._due_us: int | None = None
+        self._clocks: tuple[int, int] | None = None  # monotonic, raw, us
         for view in self._arrays:
             self._check(MEMORY, memory_ok(view))
 
@@ -61,9 +67,9 @@ class SelfTest:
         """One slice: a function of the program each tick, a block of memory, the processor and the
         clocks each second.
 
-        monotonic_us, raw_us: two clocks of this box; both are read when none is given.
+        monotonic_us, raw_us: two clocks of this box; default: both are read.
         """
-        if monotonic_us is None:
+        if monotonic_us is None or raw_us is None:
             monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()
         self._place = (self._place + 1) % len(self._functions)
         function = self._functions[self._place]
@@ -73,48 +79,45 @@ class SelfTest:
             self._second()
         self._compare(monotonic_us, raw_us)
 
-    def _check(self, bit, is_ok):
+    def _check(self, bit: int, is_ok: bool) -> None:
         if not is_ok:
             self.bits |= bit
 
-    def _second(self):
+    def _second(self) -> None:
         self._block = (self._block + 1) % len(self._arrays)
         self._check(MEMORY, memory_ok(self._arrays[self._block]))
         for zone in self._zones:
             zone.read()
             self._check(THERMOMETER, zone.silent_reads < ZONE_SILENT_READS)
-        told = [zone.last_ddegC for zone in self._zones if zone.last_ddegC is not None]
-        self.cpu_temperature_ddegC = max(told, default=0)
+        reported = [zone.last_ddegC for zone in self._zones if zone.last_ddegC is not None]
+        self.cpu_temperature_ddegC = max(reported, default=0)
 
-    def _compare(self, monotonic_us, raw_us):
-        """The clock that is steered against the one that is not, over
-        program_memory.CLOCK_WINDOW_US.
-        """
+    def _compare(self, monotonic_us: int, raw_us: int) -> None:
+        """Compare the steered with the raw clock over program_memory.CLOCK_WINDOW_US."""
         if self._clocks is None or monotonic_us < self._clocks[0]:
             self._clocks = monotonic_us, raw_us
-        passed_us = monotonic_us - self._clocks[0]
+        began_us, began_raw_us = self._clocks
+        passed_us = monotonic_us - began_us
         if passed_us >= program_memory.CLOCK_WINDOW_US:
-            apart_us = abs(passed_us - (raw_us - self._clocks[1]))
+            apart_us = abs(passed_us - (raw_us - began_raw_us))
             self._check(CLOCK, apart_us * 1000 <= passed_us * CLOCK_PERMILLE_MAX)
             self._clocks = monotonic_us, raw_us
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the zones."""
         for zone in self._zones:
             os.close(zone.descriptor)
         self._zones = []
 
 
 def sentence(bits: int) -> str:
-    """What has failed, in words; "" for 0."""
+    """The faults in words; "" for 0."""
     found = ", ".join([words for bit, words in WORDS.items() if bits & bit])
     return f"the controller found a fault: {found}" if found else ""
 
 
-def memory_ok(view) -> bool:
-    """True if every byte of a writable view takes and gives back two opposite patterns; its content
-    stays as it was.
-    """
+def memory_ok(view: memoryview) -> bool:
+    """True if every byte of a view stores two opposite patterns; the content is restored."""
     content, is_ok = bytes(view), True
     for pattern in PATTERNS:
         expected = bytes([pattern]) * len(view)
@@ -124,7 +127,7 @@ def memory_ok(view) -> bool:
     return is_ok and bytes(view) == content
 
 
-def _opened(pattern):
+def _opened(pattern: str) -> "list[_Zone]":
     found = []
     for path in sorted(glob.glob(pattern)):
         try:
@@ -135,18 +138,20 @@ def _opened(pattern):
 
 
 class _Zone:
-    """A thermal zone. `last_ddegC`: None until it has told a value; `silent_reads`: in a row, since
-    it told the last.
+    """A thermal zone. `last_ddegC`: None until the first value; `silent_reads`: reads in a row
+    without a value.
 
-    One that never tells anything is silent by nature, as many boxes have them: nothing was lost.
+    Many boxes have zones that never report a value. Such a zone is not a fault.
     """
 
-    def __init__(self, descriptor):
-        self.descriptor, self.last_ddegC, self.silent_reads = descriptor, None, 0
+    def __init__(self, descriptor: int):
+        self.descriptor = descriptor
+        self.last_ddegC: int | None = None
+        self.silent_reads = 0
 
-    def read(self):
+    def read(self) -> None:
         try:
-            # it tells thousandths of a degree
+            # the file has thousandths of a degree
             self.last_ddegC = int(os.pread(self.descriptor, 32, 0)) // 100
             self.silent_reads = 0
         except (OSError, ValueError):

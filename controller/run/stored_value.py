@@ -1,21 +1,36 @@
-"""A value that survives restarts, and the one change of it that an operator waits for: the same
-rule for reset, lock-out and its end, start, stop and test mode.
+"""A value that survives restarts, and the change of it that an operator waits for. Reset, lock-out
+and its end, start, stop and test mode have the same rule.
 
-A change that makes the cabinet safer takes effect first and is stored then. One that takes a
-protection away is stored first: a cut of power may lose it, never the protection. What the store
-has not taken in operator_commands.STORED_MS is void if it was to be stored first, so that nothing
-takes effect after the sender has read "no answer"; otherwise it stays in effect until a restart.
+A change that makes the cabinet safer takes effect first and is stored then. A change that removes a
+protection is stored first: a power cut may lose the change, never the protection. A change that is
+not stored within operator_commands.STORED_MS is void if it had to be stored first. Otherwise it
+would take effect after the sender has read "no answer". Any other change stays in effect until a
+restart.
 """
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from controller.run import operator_commands
 
+T = TypeVar("T")
 
-class StoredValue:
-    """`in_effect`: holds now; `chosen`: what every record says from now on; `is_new`: no record
-    says it yet. `number`: of the record whose acknowledgement is waited for.
+
+class Acknowledging(Protocol):
+    """The part of store.keeper.Keeper that a wait for the store needs."""
+
+    ok: bool
+
+    def poll(self) -> int:
+        """Number of the last durable record."""
+
+
+class StoredValue(Generic[T]):
+    """`in_effect`: now; `chosen`: in every record from now on; `is_new`: in no record yet.
+    `number`: of the first record with `chosen`.
     """
 
-    def __init__(self, value, show=None):
+    def __init__(self, value: T, show: Callable[[T], object] | None = None):
         """value: of the last run's record; show(value): called with each value that takes
         effect.
         """
@@ -26,35 +41,35 @@ class StoredValue:
         if show:
             show(value)
 
-    def take_effect(self, value: str | tuple, is_awaited: bool = False) -> None:
-        """Effect first. Whoever waits for a change that is to be stored first is told OVERRULED."""
+    def take_effect(self, value: T, is_awaited: bool = False) -> None:
+        """Effect first. The sender of a change that still waits for the store gets OVERRULED."""
         if self._is_awaited and self._is_store_first:
             self._is_awaited, self._is_overruled = False, True
         self._choose(value, is_awaited or self._is_awaited, False)
         self._effect()
 
-    def store_first(self, value: str | tuple, is_awaited: bool = False) -> None:
-        """Stored first: `settle` makes it take effect."""
+    def store_first(self, value: T, is_awaited: bool = False) -> None:
+        """Stored first: the change takes effect in `settle`."""
         self._choose(value, is_awaited, True)
 
-    def _choose(self, value, is_awaited, is_store_first):
+    def _choose(self, value: T, is_awaited: bool, is_store_first: bool) -> None:
         self.is_new = self.is_new or value != self.chosen
         self.chosen, self._is_awaited, self._is_store_first = value, is_awaited, is_store_first
         self._waited_ms = 0
 
-    def _effect(self):
+    def _effect(self) -> None:
         self.in_effect = self.chosen
         if self._show:
             self._show(self.in_effect)
 
     def submitted(self, number: int) -> None:
-        """A record with `chosen` in it was handed over."""
+        """The keeper has received a record with `chosen`."""
         if self.is_new:
             self.number, self.is_new = number, False
 
-    def settle(self, keeper, elapsed_ms: int) -> int:
-        """Before each tick. How the change that somebody waits for has ended: ACCEPTED, NOT_STORED
-        (void), UNSTORED (in effect), OVERRULED; 0: it has not, or nobody waits.
+    def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
+        """Before each tick. Result of the change that a sender waits for: ACCEPTED, NOT_STORED
+        (void), UNSTORED (in effect), OVERRULED; 0: no result yet, or no sender waits.
         """
         if self._is_overruled:
             self._is_overruled = False
@@ -74,13 +89,13 @@ class StoredValue:
         return self.void(operator_commands.NOT_STORED)
 
     def void(self, answer: int = 0) -> int:
-        """Take back what is not in effect. The next record says so: the keeper may yet save the
-        last one. Returns `answer` if somebody waits for it.
+        """Undo a change that is not in effect. A new record follows, because the keeper may still
+        save the last one. Returns `answer` if a sender waits.
         """
         self.is_new = self.is_new or self.chosen != self.in_effect
         self.chosen = self.in_effect
         return self._answer(answer)
 
-    def _answer(self, answer):
+    def _answer(self, answer: int) -> int:
         is_awaited, self._is_awaited = self._is_awaited, False
         return answer if is_awaited else 0
