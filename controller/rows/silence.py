@@ -204,8 +204,8 @@ ROWS = (
                 "50c",
                 sentence="The grid meter is not proven; charging is forbidden.",
                 remedy=(
-                    "The load hid the code, or the meter looked reversed. It is tested again "
-                    "within 15 min; look at its transformers."
+                    "The load hid the code, or the meter looked reversed. Check its transformers; "
+                    "it is tested again."
                 ),
                 proof=COMPUTED,
                 proves="grid meter not proven",

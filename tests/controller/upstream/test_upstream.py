@@ -440,7 +440,7 @@ class Peer:
     def read(self):
         return self.chunks.pop(0) if self.chunks else b""
 
-    def write(self, data):
+    def send(self, data):
         self.got += data[: self.room]
         return min(len(data), self.room)
 

@@ -351,7 +351,7 @@ def test_a_short_course_on_the_rig(tmp_path):
     outputs = {"set-point", "heartbeat", "coils of module 1", "coils of module 2"}
     for each in done.values():
         said = {one["text"]: one["ok"] for one in each["verdicts"]}
-        assert said["controller alive"] and said["the gateway passes a hello and its answer on"]
+        assert said["controller alive"] and said["the gateway passes on a hello and its answer"]
         assert outputs <= set(each["gaps_ms"])
     notes = [one for one in done["commands"]["verdicts"] if one["text"].endswith("commands sent")]
     assert [one["ok"] for one in notes] == [True]
