@@ -76,7 +76,7 @@ def test_a_longer_chain_gives_no_more_time(monkeypatch):
 
 
 def test_a_shorter_debounce_may_trip_no_sooner():
-    words = {stage: (level, clear, 1, *rest) for stage, (level, clear, _, *rest) in WORDS.items()}
+    words = {stage: each._replace(set_ticks=1) for stage, each in WORDS.items()}
     given = limits.Limits(dataclasses.replace(CONFIG, stage_words=words))
     assert given.earliest_ms("29", ()) == limits.Limits(CONFIG).earliest_ms("29", ()) == 1980
 
