@@ -3,8 +3,8 @@
 import os
 from argparse import Namespace
 
+from controller.core import standby
 from controller.recorder import archive
-from controller.run import run_request
 from controller.store import proof_tests, trips, two_copies
 from controller.store.stored_record import Record, StoreError
 from controller.system import cli
@@ -36,7 +36,7 @@ def _prepare(arguments: Namespace) -> int:
         # A lost store may have held a stop or a lock-out, so the cabinet stays in standby. It may
         # have held a latch, so a cabinet that has run before also needs the key.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
-        place.save(Record(rest=(run_request.UNKNOWN, ""), latches=latches))
+        place.save(Record(rest=(standby.UNKNOWN, ""), latches=latches))
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"
     first = f"the cabinet has run before ({known[0]}), so it needs the key; " if known else ""
     print(ascii_only(f"made {made}; {first}the cabinet is in standby until `firebreak start`"))

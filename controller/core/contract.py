@@ -32,7 +32,7 @@ class View:
     # by the core
     stored_path_delay_ms: int = 0  # of an earlier run; 0: none
     is_running: bool = False
-    is_run_requested: bool = False  # a person's, or kept over a restart
+    is_stopped_by_person: bool = False  # only a person's start can follow
     load_meter_W: int | None = None
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False

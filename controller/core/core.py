@@ -9,7 +9,7 @@ a reader of the journal names every alarm.
 
 from array import array
 
-from controller.core import image, parameters, reasons
+from controller.core import image, parameters, reasons, standby
 from controller.core.answers import Limit
 from controller.core.contract import Setup
 from controller.core.control import Control
@@ -31,7 +31,7 @@ class Core:
         self.settings = parameters.settings_of(control_image)
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
-        places = image.places(layout)
+        self._places = places = image.places(layout)
         self.inp, self.fresh = array("i", [0] * places["path_delay"].stop), self.kernel.fresh
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
@@ -52,7 +52,6 @@ class Core:
         for name, function in self.functions.items():
             self.out_at[name], at = at, at + len(function.out)
         self.setpoint_at, self.standing_at = at, at + layout.units
-        self._lamp_test_at, self._delay_at = places["lamp_test"].start, places["path_delay"].start
         self.out = array(
             "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
         )
@@ -85,7 +84,7 @@ class Core:
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
         # flashing: a steady lamp would say that there is no energy
-        if self.inp[self._lamp_test_at] // FLASH_MS & 1:
+        if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
     def _look(self):
@@ -101,8 +100,8 @@ class Core:
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
         view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
         view.is_running = out[s.STATE] == s.RUNNING
-        view.is_run_requested = inp[s.RUN_REQUEST] != 0
-        view.stored_path_delay_ms = inp[self._delay_at]
+        view.is_stopped_by_person = inp[self._places["rest"].start] in standby.BY_A_PERSON
+        view.stored_path_delay_ms = inp[self._places["path_delay"].start]
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)
         active = kernel.evaluator.active

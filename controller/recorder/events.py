@@ -8,11 +8,11 @@ it has held for HELD_MS.
 
 from typing import NamedTuple
 
-from controller.core import hint_codes, image, reasons
+from controller.core import hint_codes, image, reasons, standby
 from controller.core.setpoint import O_BINDING_REASON
 from controller.journal.snapshot import names_of, places
 from controller.rows import reason_words
-from controller.run import operator_commands, run_request
+from controller.run import operator_commands
 from safety import matrix, parameters as p, signals as s
 
 TRIP, CLEAR, LATCH, RESET, STATE = "trip", "clear", "latch", "reset", "state"
@@ -235,7 +235,7 @@ class EventFinder:
         now = self.seen.inp[self._rest_at]
         texts = {
             0: "a person has started it",
-            run_request.PERSON: "a person has stopped it: it rests until somebody starts it",
+            standby.PERSON: "a person has stopped it: it rests until somebody starts it",
         }
         is_new = self._before("rest", now, 0) is not None
         return [event(NOTE, texts[now])] if is_new and now in texts else []

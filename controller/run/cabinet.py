@@ -5,10 +5,11 @@ loop.py runs it against real wires and clocks, the rig's simulation in virtual t
 object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 """
 
+from controller.core import standby
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
-from controller.run import operator_commands, run_request
+from controller.run import operator_commands
 from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
 from controller.run.record_feed import RecordFeed
@@ -74,7 +75,7 @@ class Cabinet:
             self.peer.report()
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
         if core.out[s.START_NEEDED] and self.run_request.rest.chosen == AWAKE:
-            self.run_request.stop(run_request.ROW)
+            self.run_request.stop(standby.ROW)
         self._reset.after_step(self.peer)
         if self._reset.answer:
             self.answer, self.peer_answer = self._reset.answer, self._reset.peer_answer
@@ -193,7 +194,7 @@ class Cabinet:
         if is_run:
             self.run_request.start(is_awaited)
         else:
-            self.run_request.stop(run_request.PERSON, is_awaited)
+            self.run_request.stop(standby.PERSON, is_awaited)
         return 0
 
     def end(self) -> None:
@@ -249,7 +250,7 @@ class Cabinet:
             return operator_commands.OTHERS_LOCK
         if is_locked:
             by.take_effect(name, is_awaited)
-            self.run_request.stop(run_request.LOCK_OUT, name=name)
+            self.run_request.stop(standby.LOCK_OUT, name=name)
         else:
             by.store_first("", is_awaited)
         self._records.submit()

@@ -5,9 +5,9 @@ from the last one.
 from dataclasses import replace
 
 from controller.config import path_identity
+from controller.core import standby
 from controller.core.image import packed_name
 from controller.core.instances import stage_instances
-from controller.run import run_request
 from controller.run.approval import Approval
 from controller.run.mark import Mark
 from controller.run.reset import Reset
@@ -137,11 +137,11 @@ def _rest(state, record, is_alone):
     if record.rest != AWAKE:
         return record.rest
     if record.locked_out:  # a store of a version whose lock-outs left no rest
-        return (run_request.LOCK_OUT, record.locked_out)
+        return (standby.LOCK_OUT, record.locked_out)
     # a stop or lock-out may be what such a store lacks
     if state in (UNREADABLE, MISSING):
-        return (run_request.UNKNOWN, "")
-    return AWAKE if is_alone else (run_request.RESTART, "")
+        return (standby.UNKNOWN, "")
+    return AWAKE if is_alone else (standby.RESTART, "")
 
 
 def _boot(kernel, loaded, record, names, armed, tick_ms):

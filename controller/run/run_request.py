@@ -5,12 +5,10 @@ Why it rests is a field of the stored record, so the rest survives restarts. Tha
 told to end is no rest: after a restart the cabinet runs, or rests, as before.
 """
 
+from controller.core import standby
 from controller.run.stored_value import StoredValue
 from controller.store.stored_record import AWAKE
 
-# why it rests; 0: it does not; UNKNOWN: no store says whether it was to; ROW: a row after which it
-# rests (matrix.REST_ROWS, or a key latch); RESTART: the hazard analysis lets no restart energise it
-PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART = 1, 2, 3, 4, 5, 6
 # the kernel ends a test of this length; then nothing runs until a person starts it
 TEST_MS = 60_000
 
@@ -31,7 +29,7 @@ class RunRequest:
         then the key that is out of RUN ends no request.
         """
         why = self.rest.in_effect
-        return why == AWAKE or bool(self.test and self._test_ms) and why[0] == TEST
+        return why == AWAKE or bool(self.test and self._test_ms) and why[0] == standby.TEST
 
     def stop(self, why: int, is_awaited: bool = False, name: str = "") -> None:
         """Rest from now on; a start that is not stored yet is void."""
@@ -45,7 +43,7 @@ class RunRequest:
         """TEST mode: it is to run now, and rests after that, also when the controller restarts
         meanwhile.
         """
-        self.stop(TEST)
+        self.stop(standby.TEST)
         self.test, self._test_ms = 1, 0
 
     def count_test(self, elapsed_ms: int, is_open: bool) -> None:

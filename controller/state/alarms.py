@@ -2,22 +2,21 @@
 conditions of a reset and of a start.
 """
 
-from controller.core import image, reasons
+from controller.core import image, reasons, standby
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
-from controller.run import run_request
 from controller.state import base, propagation, record, rows
 from controller.state.base import Facts
 from controller.state.reset_code import code_of, command_of
 from safety import latches as l, matrix as m, parameters as p, signals as s
 
 STANDBY = {  # why the cabinet is in standby
-    run_request.PERSON: "person",
-    run_request.TEST: "test",
-    run_request.LOCK_OUT: "lock-out",
-    run_request.UNKNOWN: "unknown",
-    run_request.ROW: "row",
-    run_request.RESTART: "restart",
+    standby.PERSON: "person",
+    standby.TEST: "test",
+    standby.LOCK_OUT: "lock-out",
+    standby.UNKNOWN: "unknown",
+    standby.ROW: "row",
+    standby.RESTART: "restart",
 }
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
 
@@ -141,7 +140,7 @@ def start(shadow: Shadow) -> Facts:
     waiting = missing and state not in (s.RUNNING, s.STOPPING)
     is_asked = bool(shadow.inp[s.RUN_REQUEST])
     code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
-    rests = {"why": STANDBY.get(code, STANDBY[run_request.PERSON]), "name": image.name_of(name)}
+    rests = {"why": STANDBY.get(code, STANDBY[standby.PERSON]), "name": image.name_of(name)}
     checklist = {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]}
     return {
         "state": s.STATES[state],

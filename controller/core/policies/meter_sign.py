@@ -134,14 +134,17 @@ class MeterSign(Function):
         state, out = self.state, self.out
         if not view.is_running:
             state[S_STARTED] = 0
-            if not view.is_run_requested:
-                self._watch.approve()  # only a person's start can follow
+            if view.is_stopped_by_person:
+                self._watch.approve()
             if out[O_RESULT] == TESTING:
                 out[O_RESULT] = PROVEN
             return ()
         if not state[S_STARTED]:
             state[S_STARTED] = 1
-            self._begin(-elapsed_ticks)
+            if out[O_RESULT] == UNDECIDED and self._watch.is_in_doubt:
+                self._end(UNDECIDED)  # tests that agree lie DOUBT_S apart
+            else:
+                self._begin(-elapsed_ticks)
         state[S_TICKS] += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
             self._await_test(view, elapsed_ticks)

@@ -17,10 +17,11 @@ from site_files import SiteFiles
 from controller import __main__ as cli, sites
 from controller.config import configuration
 from controller.console import person, run_words
+from controller.core import standby
 from controller.hints import keys
 from controller.journal import journal_header
 from controller.journal.writer import JournalWriter
-from controller.run import command, operator_client, operator_commands, run_request, self_test
+from controller.run import command, operator_client, operator_commands, self_test
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from controller.system import sockets
@@ -194,7 +195,7 @@ def test_a_prepared_cabinet_is_in_standby_until_a_start(capsys, tmp_path, before
     loaded = two_copies.of_cabinet(two_copies.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
     bench = Bench(loaded).tick(RUN_TICKS)
     rest = bench.cabinet.run_request.rest.in_effect
-    assert (bench.standing, bench.state, rest) == (["58"], "inhibited", (run_request.UNKNOWN, ""))
+    assert (bench.standing, bench.state, rest) == (["58"], "inhibited", (standby.UNKNOWN, ""))
     assert bench.key(0).cabinet.request_approval("anna", bench.cabinet.approval.code) == 0
     assert bench.tick(2).key(1).tick(RUN_TICKS).standing == [] and bench.state == "ready"
     assert not bench.out[s.CONTACTOR_SUPPLY_OK]

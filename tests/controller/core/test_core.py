@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from views import setup
 
 from controller.config import configuration
-from controller.core import hint_sources, instances, parameters, reasons, setpoint
+from controller.core import hint_sources, image, instances, parameters, reasons, setpoint
 from controller.core.answers import Limit
 from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
@@ -22,6 +22,7 @@ from controller.sites import PYLONTECH
 from hil.engine.simulate import VirtualRig
 from hil.scenarios.scenario import Action
 from safety import signals as s
+from tests.tables import cases
 
 CONFIGS = {"firebreak": FIREBREAK, "pylontech": believed(configuration.load(PYLONTECH))}
 GOOD = RATED | {
@@ -386,3 +387,18 @@ def test_the_view_says_whether_an_obligation_sets_an_end(limit_W, is_obliged):
     control.view.battery_W, control.view.soc_permille = 0, (550, 550)
     control.step(Limit(limit_W, 212, limit_W, 213), 1)
     assert control.view.is_high_obliged == is_obliged and not control.view.is_low_obliged
+
+
+@cases("""
+    code  is_by_person
+    0  False | 1  True | 2  False | 3  True | 4  False | 5  False | 6  False
+""")
+def test_only_a_stop_by_a_person_is_one(code, is_by_person):
+    """1 a person, 3 a lock-out. A test, a row and a restart also end the run request, and so does a
+    store that cannot be saved (0).
+    """
+    core = core_of(FIREBREAK)
+    core.inp[image.places(core.layout)["rest"].start] = code
+    core.inp[s.RUN_REQUEST] = 0
+    core.tick(1)
+    assert core.view.is_stopped_by_person == is_by_person

@@ -259,18 +259,30 @@ def test_the_ten_minutes_begin_anew_with_the_last_sign_of_a_reversed_meter():
     assert site.result == mp.PROVEN
 
 
-@pytest.mark.parametrize("is_run_requested, result", [(1, mp.UNDECIDED), (0, mp.PROVEN)])
-def test_a_person_who_stops_and_starts_the_cabinet_approves_the_meter(is_run_requested, result):
+@pytest.mark.parametrize("is_by_person, result", [(0, mp.UNDECIDED), (1, mp.PROVEN)])
+def test_a_person_who_stops_and_starts_the_cabinet_approves_the_meter(is_by_person, result):
     """A stop of a row, after which the cabinet closes by itself, does not."""
     site = Site(-1)
     finished(site)
     assert site.result == mp.REVERSED and site.tick(2 * DOUBT_TICKS).result == mp.REVERSED
     site.sign, site.view.is_running = 1, False
-    site.view.is_run_requested = bool(is_run_requested)
+    site.view.is_stopped_by_person = bool(is_by_person)
     site.tick()
-    site.view.is_running = site.view.is_run_requested = True
+    site.view.is_running, site.view.is_stopped_by_person = True, False
     finished(site)
     assert site.result == result
+
+
+def test_a_cabinet_that_closes_again_by_itself_ends_no_doubt_before_its_time():
+    """Two openings within the ten minutes would otherwise be two tests that agree."""
+    site = found_reversed()
+    finished(site)
+    for _ in range(3):
+        site.view.is_running = False
+        site.tick(TICKS_PER_S)
+        site.view.is_running = True
+        assert site.tick(DOUBT_TICKS - 2).result == mp.UNDECIDED and not site.sent_W
+    assert site.tick(3).result == mp.TESTING
 
 
 def test_nothing_is_summed_up_over_a_gap():

@@ -9,13 +9,13 @@ from controller.config import configuration
 from controller.core import image, reasons
 from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
+from controller.core.standby import PERSON, TEST
 from controller.journal import journal_header
 from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
 from controller.recorder.minutes import COLUMNS as BANDS, Minutes
 from controller.recorder.seconds import COLUMNS, Seconds
 from controller.recorder.timeline import Timeline
 from controller.run import operator_commands
-from controller.run.run_request import PERSON, TEST
 from controller.sites import EXAMPLE
 from safety import latches, matrix, signals as s
 from tests.tables import table

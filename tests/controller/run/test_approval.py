@@ -7,8 +7,9 @@ from cabinet_bench import CONFIG, READY, Bench
 from site_files import SiteFiles
 
 from controller.config import approval
+from controller.core import standby
 from controller.core.image import name_of, places
-from controller.run import operator_commands as oc, run_request
+from controller.run import operator_commands as oc
 from controller.store import two_copies
 
 
@@ -39,7 +40,7 @@ def test_an_image_that_was_approved_closes_and_another_one_stays_open(tightened)
     assert name_of(bench.told("approved_by")) == "rig", "who it was stays known"
     other = started(tightened)
     assert (other.state, other.standing) == ("inhibited", ["58"]) and other.is_open()
-    assert other.people[1] == (run_request.RESTART, ""), "an approval is no start"
+    assert other.people[1] == (standby.RESTART, ""), "an approval is no start"
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", approval.packed({"x": 1})])

@@ -6,14 +6,14 @@ import pytest
 from cabinet_bench import CONFIG, NAMES, TICK_US, Bench, found, running
 from site_files import SiteFiles
 
-from controller.core import image
-from controller.run import record_feed, run_request
+from controller.core import image, standby
+from controller.run import record_feed
 from controller.store import two_copies
 from controller.store.stored_record import AWAKE, Record
 from safety import latches, matrix, signals as s
 from tests.tables import cases
 
-UNKNOWN = (run_request.UNKNOWN, "")
+UNKNOWN = (standby.UNKNOWN, "")
 
 
 @cases("""
@@ -80,10 +80,10 @@ def test_a_token_comes_back_after_an_hour_of_running_only():
     two_copies.CLEAN       {}                                      AWAKE
     two_copies.ARMED       {}                                      AWAKE
     two_copies.UNREADABLE  {"armed": 0}                            UNKNOWN
-    two_copies.UNREADABLE  {"rest": (run_request.PERSON, "")}      (run_request.PERSON, "")
-    two_copies.UNREADABLE  {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
-    two_copies.CLEAN       {"locked_out": "bob"}                   (run_request.LOCK_OUT, "bob")
-    two_copies.CLEAN       {"locked_out": "bob", "rest": (1, "")}  (run_request.PERSON, "")
+    two_copies.UNREADABLE  {"rest": (standby.PERSON, "")}      (standby.PERSON, "")
+    two_copies.UNREADABLE  {"locked_out": "bob"}                   (standby.LOCK_OUT, "bob")
+    two_copies.CLEAN       {"locked_out": "bob"}                   (standby.LOCK_OUT, "bob")
+    two_copies.CLEAN       {"locked_out": "bob", "rest": (1, "")}  (standby.PERSON, "")
 """)
 def test_where_no_store_says_whether_it_was_stopped_it_rests(state, fields, rest):
     """A person's start ends a lock-out that cannot be read; the reset of row 44d does not."""
@@ -133,7 +133,7 @@ def test_armed_is_stored_anew_for_every_closing_and_clean_after_the_stop():
     bench.tick()
     assert bench.state == "stopping" and bench.stored.armed == 1
     bench.tick(60)
-    assert bench.is_open() and bench.stored == Record(rest=(run_request.PERSON, ""))
+    assert bench.is_open() and bench.stored == Record(rest=(standby.PERSON, ""))
     bench.hold().cabinet.request_run(1)
     assert bench.tick(20).state == "ready"
     assert bench.release(1).tick(20).state == "ready", "the start itself"

@@ -18,8 +18,8 @@ from cabinet_bench import (
 from power_loss import cuts, disk_with, save_after_load
 from slow import slow
 
-from controller.core import image
-from controller.run import operator_commands, run_request
+from controller.core import image, standby
+from controller.run import operator_commands
 from controller.run.record_feed import TRIPS_UNSTORED_MAX
 from controller.run.reset import PASSED_ON
 from controller.store import two_copies
@@ -164,7 +164,7 @@ def test_a_remote_reset_leaves_a_key_latch_and_the_fourth_of_an_hour_waits_over_
     bench.key(0).reset(matrix.KEY)
     assert bench.standing == ["47a"] and bench.stored.latches == {}
     assert bench.key(1).tick(20).standing == [] and bench.state == "ready", "a reset is no start"
-    assert bench.told("rest")[0] == run_request.ROW and bench.cabinet.request_run(1) == 0
+    assert bench.told("rest")[0] == standby.ROW and bench.cabinet.request_run(1) == 0
     assert bench.tick(RUN_TICKS).state == "running"
     bench = running()
     for _ in range(4):

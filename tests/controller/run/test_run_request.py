@@ -5,15 +5,15 @@ from dataclasses import replace
 import pytest
 from cabinet_bench import CONFIG, RUN_TICKS, STORED_TICKS, Bench, at_rest, found, running
 
-from controller.core import image
-from controller.run import operator_commands as oc, run_request
+from controller.core import image, standby
+from controller.run import operator_commands as oc
 from controller.run.run_request import RunRequest
 from controller.store import keeper, two_copies
 from controller.store.stored_record import AWAKE, Record
 from safety import latches, signals as s
 
-PERSON, TESTED = (run_request.PERSON, ""), (run_request.TEST, "")
-ANNA = (run_request.LOCK_OUT, "anna")
+PERSON, TESTED = (standby.PERSON, ""), (standby.TEST, "")
+ANNA = (standby.LOCK_OUT, "anna")
 TEST_TICKS = 60_000 // CONFIG.tick_ms
 RATED_W = 250_000
 
@@ -154,7 +154,7 @@ def test_a_row_overrules_a_start_that_is_not_stored_yet():
     bench = before("start").hold()
     ask(bench, "start")
     bench.tick(3).field.wrong[s.ESTOP_1_OK] = 0
-    assert bench.tick(3).people == ("", (run_request.ROW, "")) and bench.answers == [oc.OVERRULED]
+    assert bench.tick(3).people == ("", (standby.ROW, "")) and bench.answers == [oc.OVERRULED]
 
 
 def test_a_lock_out_that_nobody_awaits_is_no_answer_to_the_reset_that_waits():
@@ -205,8 +205,8 @@ def test_who_asks_waits_longer_than_the_store_may_take():
 
 def test_whatever_it_rests_after_it_is_not_asked_to_run():
     """The codes are those of every earlier store and journal."""
-    codes = [PERSON[0], TESTED[0], ANNA[0], run_request.UNKNOWN, run_request.ROW]
-    assert [*codes, run_request.RESTART] == [1, 2, 3, 4, 5, 6]
+    codes = [PERSON[0], TESTED[0], ANNA[0], standby.UNKNOWN, standby.ROW]
+    assert [*codes, standby.RESTART] == [1, 2, 3, 4, 5, 6]
     for why in range(1, 7):
         assert not RunRequest((why, "")).is_asked and RunRequest(AWAKE).is_asked
 
@@ -218,7 +218,7 @@ def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, st
     hma = {**CONFIG.hma, "restart_alone": is_alone}
     settings = replace(CONFIG, topology=replace(CONFIG.topology, hma=hma))
     bench = Bench(found(state), settings).tick(RUN_TICKS)
-    rest = AWAKE if is_alone else (run_request.RESTART, "")
+    rest = AWAKE if is_alone else (standby.RESTART, "")
     assert told(bench) == (is_alone, rest)
     runs = is_alone and state == two_copies.CLEAN
     assert (bench.state == "running") == runs and bench.is_open() != runs

@@ -1,0 +1,9 @@
+"""Why a cabinet is in standby: the code of the input `rest_code`.
+
+0: the cabinet is not in standby. UNKNOWN: no store says whether it was to run. ROW: a row that
+requires a start (matrix.REST_ROWS, or a key latch). RESTART: the hazard analysis lets no restart
+energise the cabinet.
+"""
+
+PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART = 1, 2, 3, 4, 5, 6
+BY_A_PERSON = (PERSON, LOCK_OUT)  # acts of a person who looks after the cabinet
