@@ -62,7 +62,7 @@ class Before:
             self._bytes -= self._groups.popleft()[1]
 
     def frames(self) -> list:
-        """[(sequence, raw)] of what is held, oldest first."""
+        """[(sequence, raw)] of all frames that are held, oldest first."""
         return [frame for group in self._groups for frame in group[2]]
 
     @property

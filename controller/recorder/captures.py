@@ -81,8 +81,8 @@ class Captures:
     # -- trips
 
     def note(self, trips: list):
-        """What belongs into the transaction of these trips (sequences), and what a later recorder
-        needs: what Database.write takes as `also`.
+        """The changes for the transaction of these trips (sequences), also for later recorders: the
+        argument `also` of Database.write.
         """
         self._noted = None
         if not trips:
@@ -128,7 +128,7 @@ class Captures:
 
     @contextlib.contextmanager
     def _trying(self, now_us):
-        """Whatever fails is tried again. The oldest capture is removed to make room."""
+        """A failed write is tried again. The oldest capture is removed to make room."""
         try:
             yield
         except DatabaseError:

@@ -2,8 +2,8 @@
 events.
 
 A row of the matrix that takes power away is a trip; one that only reduces it or warns is a limit or
-a note. What may change at every tick (which limit binds, why a start is inhibited) is an event once
-it has held for HELD_MS.
+a note. The binding limit and the reason that inhibits a start may change at every tick; each is an
+event once it has held for HELD_MS.
 """
 
 from typing import NamedTuple
@@ -132,9 +132,7 @@ class EventFinder:
         return [each._replace(sequence=frame.sequence) for each in found]
 
     def _before(self, name, now, first=None):
-        """What a value was before it became `now`, `first` before it was known; None when it has
-        not changed.
-        """
+        """The value before it became `now`, `first` before it was known; None without a change."""
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
@@ -192,7 +190,7 @@ class EventFinder:
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
     def _operator(self):
-        """Who locks the cabinet out and who has ended that; lamp tests."""
+        """Lock-outs and their ends with the name of the person; lamp tests."""
         at = self._operator_at
         lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
@@ -241,7 +239,7 @@ class EventFinder:
         return [event(NOTE, texts[now])] if is_new and now in texts else []
 
     def _hints(self):
-        """What each source's hints are, whenever that changes."""
+        """The hints of each source, after each change."""
         out, found = self.seen.out, []
         for key, value_at, state_at in self._quantities:
             state = out[state_at]

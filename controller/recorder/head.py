@@ -17,9 +17,7 @@ BYTES_MAX = 1 << 20
 
 
 def read(run_directory: str) -> dict:
-    """{"id", "hash", "meta"} as published last; {} when there is none, or when it is not of this
-    form.
-    """
+    """{"id", "hash", "meta"} as published last; {} without one, or for another form."""
     try:
         with open(
             os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener

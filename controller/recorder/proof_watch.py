@@ -1,9 +1,9 @@
 """Events of proof tests that come due: one when rows pass 60, 30, 7 or 0 days, for all of a limit.
 
-It looks once a minute, in the recorder's process; the loop does not know of it. What was told is
-kept with the record, so that the next recorder does not repeat it. The first look at a cabinet
-without a ledger records when it was commissioned. Without a clock that knows the day nothing is
-told and nothing written.
+The watch looks once a minute, in the recorder's process; the loop does not take part. The record
+keeps the reported dates, so that the next recorder does not repeat them. The first look without a
+ledger records the day of commissioning. While the day is unknown, the watch reports and
+writes nothing.
 """
 
 from controller.recorder.events import NOTE, event

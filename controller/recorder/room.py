@@ -32,7 +32,7 @@ class Reserve:
         return self.laid
 
     def give_up(self) -> None:
-        """Give the room back, for what must be written now."""
+        """Give the room back for a write that must happen now."""
         self.laid = False
         with contextlib.suppress(OSError):
             os.unlink(self._path)

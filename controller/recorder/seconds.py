@@ -1,6 +1,6 @@
 """One row per second of the frames: powers as the mean over the second, all else as at its end.
 
-What was not measured lately is None.
+A value that was not measured lately is None.
 """
 
 from controller.core import setpoint

@@ -1,8 +1,8 @@
 """When a frame was written: a journal counts ticks, this gives the moment of each.
 
 While the controller writes, its newest frame is now, and every other lies so many ticks before it.
-A run that has ended is placed by what an earlier recorder has seen of it; without that, only its
-end is bounded, and the moment is unknown.
+An ended run gets its time from the anchor that an earlier recorder stored. Without an anchor only
+the end of the run has a bound, and the moment is unknown.
 """
 
 LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
@@ -52,7 +52,7 @@ class Timeline:
         return max(0, self._newest_us - behind_us), self._within_us
 
     def anchor(self, sequence: int) -> dict | None:
-        """What a later recorder may place this run by; None while it is not known itself."""
+        """The anchor by which a later recorder places this run; None while the time is unknown."""
         moment_us, within_us = self.moment(sequence)
         if within_us is None:
             return None

@@ -54,7 +54,7 @@ class Cabinet:
 
     @property
     def locked_out(self):
-        """Who has locked the cabinet out, "" for nobody."""
+        """The person who has locked the cabinet out, "" without a lock-out."""
         return self._records.locked_out.in_effect
 
     @property

@@ -128,11 +128,11 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass a reset on, for what the operator saw of B (`causes`); `result` is NONE until B has
-        answered.
+        """Pass a reset of the causes that the operator saw in channel B (`causes`). `result` is
+        NONE until channel B has answered.
 
-        B is asked only for what it says itself: numbers that are not these may be any, also such as
-        no frame can hold.
+        Channel B is asked only with its own numbers: a frame cannot hold every number that an
+        operator may send.
         """
         now = self.causes()
         if not self.peer.trusted():

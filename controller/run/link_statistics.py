@@ -1,8 +1,8 @@
-"""What the buses have counted, in a mapped file: written by the loop once a second, read by
-anybody.
+"""The counters of the buses in a mapped file: the loop writes them once a second, any process may
+read them.
 
 One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
-bus; 0: bytes nobody was asked for), then the counters. A reader that meets a write half done sees
+bus; 0: bytes without a request), then the counters. A reader that meets a write half done sees
 an odd number in front and looks again.
 """
 

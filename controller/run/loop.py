@@ -1,6 +1,6 @@
 """The real loop: one thread, one tick, absolute deadlines; between ticks it reads and sends bytes.
 
-What may block, use much memory or crash lives in another process (keeper.Keeper, readers of the
+Code that may block, use much memory or crash runs in other processes (keeper.Keeper, readers of the
 journal and of the statistics). Order at the start: build everything, open the ports, notify the
 service manager, switch to real-time priority last.
 """
@@ -129,16 +129,14 @@ class Loop:
                 wire.give(now_us)
 
     def _sources(self):
-        """What to wait for: serial ports, and sockets with turns left in this tick."""
+        """The sources to wait for: serial ports, and sockets with turns left in this tick."""
         return [
             self._arrivals,
             *[listener for listener in (self.commands, self.hints) if listener.hungry],
         ]
 
     def _after(self, now_us):
-        """What the tick submitted goes out at once; lost ports are tried again; an operator gets an
-        answer.
-        """
+        """Send the requests of the tick at once, try lost ports again, answer an operator."""
         for wire in self.wires:
             if wire.serial.fileno() < 0 and wire.serial.service(now_us):
                 self._arrivals.add(wire.serial)

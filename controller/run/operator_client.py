@@ -29,11 +29,11 @@ from safety import latches
 
 
 class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, None when nobody answered in time; of a reset
+    """How a command ended. `here`: an answer code, None without an answer in time; of a reset
     latches.RESULTS.
 
-    `channel_b`: how a reset ended there (channel_link.RESULTS), NONE where there is none, or where
-    it was not asked because the reset was refused here (cabinet.PASSED_ON).
+    `channel_b`: the result of a reset there (channel_link.RESULTS). NONE: channel B is not fitted,
+    or channel A has refused the reset and did not pass it on (reset.PASSED_ON).
     """
 
     here: int | None
@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """True when a reset has reset something and nobody has refused it."""
+        """True when a reset has reset something and neither channel has refused it."""
         both = {self.here, self.channel_b}
         return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
 
@@ -52,9 +52,7 @@ class Answer(NamedTuple):
 
 
 def reach(path: str) -> None:
-    """Raises OSError, as `ask` would, where nobody listens at the socket `path`; nothing is
-    sent.
-    """
+    """Raises OSError, as `ask` would, without a listener at the socket `path`. Sends nothing."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client, sockets.short(path) as name:
         client.connect(name)
@@ -70,8 +68,8 @@ def _owner(path):
 
 
 def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket at `path` and return the answer code, None when nobody
-    answered in time.
+    """Send one command to the socket at `path` and return the answer code, None without an answer
+    in time.
 
     Raises OSError when there is no such socket.
     """
@@ -79,15 +77,15 @@ def ask(path: str, what: int) -> int | None:
 
 
 def reset(path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int):
-    """Ask for a reset of what somebody saw (snapshot.Snapshot.causes). As `ask`, but returns
-    Answer.
+    """Ask for a reset of the causes that a person saw (snapshot.Snapshot.causes). As `ask`, but
+    returns Answer.
     """
     return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
 
 
 def lock_out(path: str, name: str, is_locked: bool):
-    """Lock the cabinet out in a person's name, or end that. As `ask`; ValueError for what is no
-    name.
+    """Lock the cabinet out in a person's name, or end the lock-out. As `ask`; ValueError for a text
+    that is no name.
     """
     what = LOCK_OUT if is_locked else END_LOCK_OUT
     return _exchange(path, LOCK.pack(MAGIC, what, _person(name))).here

@@ -1,5 +1,5 @@
-"""What the kernel's input peer_code says, in a sentence: who gives no permit, why, and which
-contact or row it names.
+"""The kernel's input peer_code as a sentence: the channel that gives no permit, the reason, and the
+contact or row.
 
 The code is one whole number, so that it goes the way of every input: to the kernel, the journal,
 the console.
@@ -37,7 +37,7 @@ def code(reason: int, its_reason: int, subject: int) -> int:
 
 
 def sentence(peer_code: int) -> str:
-    """Who gives no permit and why; "" for 0: channel B permits, or there is none."""
+    """The channel that gives no permit, and why; "" for 0: channel B permits or is not fitted."""
     reason, its_reason = peer_code & BYTE, peer_code >> ITS_REASON_SHIFT & BYTE
     subject = (peer_code >> SUBJECT_SHIFT) - 1
     if reason == pe.OK:
@@ -50,8 +50,8 @@ def sentence(peer_code: int) -> str:
 
 
 def stage_in_b(first_out: int):
-    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for what
-    cannot be.
+    """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for an
+    impossible number.
     """
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 

@@ -22,9 +22,9 @@ KEEP_MS = 600_000  # the longest time between two records (chosen by the project
 
 
 class RecordFeed:
-    """`run_request`, `locked_out` (StoredValue of a name, "" for nobody), `reset`, `noc_verified`
-    (the operations centre was heard at least once, row 46): what the records hold beside the
-    kernel's latches and tokens.
+    """The content of the records beside the kernel's latches and tokens: `run_request`,
+    `locked_out` (StoredValue of a name, "" without a lock-out), `reset`, `noc_verified` (a message
+    of the operations centre has come at least once, row 46).
     """
 
     def __init__(self, config, core, image, loaded, keeper):
@@ -119,8 +119,8 @@ class RecordFeed:
         )
 
     def _latches(self):
-        """{name: number} of what is latched and no reset on its way clears; the first-out has the
-        highest number.
+        """{name: number} of the latches that no pending reset clears; the first-out has the highest
+        number.
         """
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
         kept = [

@@ -1,9 +1,9 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
 channel B.
 
-What it clears is stored before it takes effect, so that no cut of power gives a token back. The
-kernel gets no reset that is not stored: in its own step the last tick of the five seconds may have
-come, and it would clear what the store still holds.
+A reset is stored before it takes effect, so that no cut of power gives a token back. The kernel
+gets no reset that is not stored. Otherwise the kernel could clear a latch that the store still
+holds, because the five seconds without a cause may end in the step of the kernel.
 """
 
 from array import array
@@ -61,8 +61,8 @@ class Reset:
 
     def after_step(self, peer) -> None:
         """Take the kernel's result. A reset that waits for the store ends as soon as it would be
-        refused, and this tick stores all that is latched: a cause that returns moves no latch, so
-        no other record would follow the one in which that latch is cleared.
+        refused, and this tick stores every latch. A cause that returns moves no latch, so otherwise
+        the record in which the latch is cleared would stay the last one.
         """
         core = self._core
         if core.inp[s.RESET_KIND]:

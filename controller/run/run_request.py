@@ -1,8 +1,9 @@
-"""Whether the cabinet is to run: after a stop by a person, a test, a lock-out, some rows of the
-matrix, or a restart that the hazard analysis does not trust, it rests until somebody starts it.
+"""The run request: whether the cabinet is to run or to stay in standby.
 
-Why it rests is a field of the stored record, so the rest survives restarts. That the process is
-told to end is no rest: after a restart the cabinet runs, or rests, as before.
+A stop by a person, a test, a lock-out, some rows of the matrix, and a restart that the hazard
+analysis does not trust put the cabinet in standby until a person starts it. The reason
+(controller/core/standby.py) is a field of the stored record, so standby survives restarts. The end
+of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
 """
 
 from controller.core import standby
