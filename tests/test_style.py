@@ -67,20 +67,8 @@ MAY_IMPORT = (
 )
 # Rooms of controller/: each may import the ones before it.
 ROOMS = (
-    *(
-        "sites",
-        "system",
-        "core",
-        "rows",
-        "config",
-        "journal",
-        "store",
-        "hints",
-        "run",
-        "state",
-        "documents",
-    ),
-    *("recorder", "upstream", "siting", "systemd", "console", "__main__"),
+    *("sites", "system", "core", "rows", "config", "journal", "store", "hints", "run", "state"),
+    *("documents", "recorder", "upstream", "siting", "systemd", "console", "__main__"),
 )
 PURE_ROOMS = ("core", "rows")  # they take nothing from system
 RIG_PARTS = (
