@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from drivers import profile_schema as schema
+from drivers import profile_schema as schema, register_checks
 from drivers.profile_values import (
     INTEGER,
     REQUIRED,
@@ -183,7 +183,8 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         for frame, table in only_tables(path, "frames.", data.get("frames", {})).items()
     }
     needed, is_bms = required(settings), family.endswith("_bms")
-    _check_names(path, "registers.", registers, () if is_bms else needed, optional)
+    if family != schema.SITE_DEVICE:  # controller/config knows the names of its role
+        _check_names(path, "registers.", registers, () if is_bms else needed, optional)
     _check_names(path, "frames.", frames, needed if is_bms else (), ())
     bits = _fault_bits(path, family, data.get("fault_bits", {}))
     own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
@@ -225,21 +226,25 @@ def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Regist
     if family in schema.SENSORS:
         rows = rows_of(path, "registers.", data, schema.SENSOR_REGISTER)
         for name, fields in rows.items():
-            _check_sensor_register(path, f"registers.{name}", fields)
+            register_checks.check_sensor_register(path, f"registers.{name}", fields)
             if name in schema.DATED:
-                _check_plain_register(path, f"registers.{name}", fields)
+                register_checks.check_plain_register(path, f"registers.{name}", fields)
+    elif family == schema.SITE_DEVICE:
+        rows = rows_of(path, "registers.", data, schema.SITE_REGISTER)
+        for name, fields in rows.items():
+            register_checks.check_site_register(path, f"registers.{name}", fields)
     elif family != "sunspec_pcs":
         rows = rows_of(path, "registers.", data, schema.REGISTER)
         for name, fields in rows.items() if family == "meter" else ():
-            _check_range(path, f"registers.{name}", fields)
-            _check_plain_register(path, f"registers.{name}", fields)
-            _check_meter_unit(path, name, fields)
+            register_checks.check_range(path, f"registers.{name}", fields)
+            register_checks.check_plain_register(path, f"registers.{name}", fields)
+            register_checks.check_meter_unit(path, name, fields)
     else:
         rows = {}
         for model, table in only_tables(path, "registers.", data).items():
             points = rows_of(path, f"registers.{model}.", table, schema.POINT)
             for name, fields in points.items():
-                _check_scale_factor(
+                register_checks.check_scale_factor(
                     path, f"registers.{model}.{name}", fields["scale_factor"], points
                 )
                 rows[f"{model}.{name}"] = fields
@@ -247,53 +252,7 @@ def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Regist
 
 
 def _register(name: str, fields: Table) -> Register:
-    code, words, sentinel = schema.TYPES[fields["type"]]
+    code, words, sentinel = schema.SITE_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
     return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
-
-
-def _check_sensor_register(path: pathlib.Path, place: str, fields: Table) -> None:
-    """Require input registers for the one read, a range, and a full scale for saturation."""
-    if fields["function"] != 4:
-        raise wrong(path, f"{place}.function: {fields['function']}; allowed 4, input registers")
-    if fields["type"] not in ("u16", "s16"):
-        raise wrong(path, f"{place}.type: {fields['type']!r}; allowed u16, s16")
-    _check_range(path, place, fields)
-    for key in ("over_range_mask", "untrusted_mask"):
-        if fields[key] and fields["full_scale"] is None:
-            raise wrong(path, f"{place}.full_scale: missing; {key} needs it")
-
-
-def _check_range(path: pathlib.Path, place: str, fields: Table) -> None:
-    if fields["range"] is None:
-        raise wrong(path, f"{place}.range: missing; allowed [low, high]")
-
-
-def _check_plain_register(path: pathlib.Path, place: str, fields: Table) -> None:
-    """Refuse a scale or a saturation for bits, dates and meter values: the driver takes the raw
-    value. A scale would have no effect, and with a saturated date no calibration would be due.
-    """
-    for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
-        plain = schema.SENSOR_REGISTER[key][3]
-        if fields.get(key, plain) != plain:
-            raise wrong(
-                path,
-                f"{place}.{key}: {fields[key]}; allowed {plain or 'none'}, the raw value is used",
-            )
-
-
-def _check_meter_unit(path: pathlib.Path, name: str, fields: Table) -> None:
-    """Refuse other units: a power in kW would count as W, a thousandth of the real power."""
-    unit = schema.METER_UNITS.get(name[:-2])
-    if unit is not None and fields["unit"] != unit:
-        raise wrong(path, f"registers.{name}.unit: {fields['unit']!r}; allowed {unit!r}")
-
-
-def _check_scale_factor(
-    path: pathlib.Path, place: str, name: str, points: dict[str, Table]
-) -> None:
-    if name and (name not in points or points[name]["type"] != "sunssf"):
-        raise wrong(
-            path, f"{place}.scale_factor: {name!r}; allowed a sunssf point of the same model"
-        )

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from drivers.profile_values import INTEGER, INTEGERS, NUMBER, RANGE, REQUIRED, STRING, STRINGS, Rule
+from drivers.profile_values import (
+    BOOL,
+    INTEGER,
+    INTEGERS,
+    NUMBER,
+    RANGE,
+    REQUIRED,
+    STATES,
+    STRING,
+    STRINGS,
+    Rule,
+)
 
 # type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
 TYPES: dict[str, tuple[str, int, int | None]] = {
@@ -17,6 +28,7 @@ TYPES: dict[str, tuple[str, int, int | None]] = {
     "float32": ("f", 2, None),
     "bit": ("", 0, None),
 }
+SITE_TYPES = TYPES | {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 # key: (kind, low or choices, high, default)
@@ -46,6 +58,31 @@ SENSOR_REGISTER: dict[str, Rule] = REGISTER | {  # for the families of sensor.py
     "full_scale": (INTEGER, 1, 65535, None),
     "over_range_mask": (INTEGER, 0, 65535, 0),
     "untrusted_mask": (INTEGER, 0, 65535, 0),
+}
+# of a generic device: value = raw * scale + offset, or the entry of `values`
+SITE_REGISTER: dict[str, Rule] = {
+    "direction": (STRING, ("read", "write", "read write"), None, REQUIRED),
+    "type": (STRING, tuple(SITE_TYPES), None, REQUIRED),
+    "address": (INTEGER, 0, 65535, REQUIRED),
+    "function": (INTEGER, (1, 2, 3, 4), None, 3),
+    "write_address": (INTEGER, 0, 65535, None),
+    "write_function": (INTEGER, (5, 6, 15, 16, 23), None, 16),
+    "read_back": (BOOL, None, None, False),  # read the written registers and compare
+    "count": (INTEGER, 1, 32, 1),
+    "scale_by": (STRING, None, None, ""),  # a parameter of the role by which `scale` is multiplied
+    "with_words": (INTEGERS, 0, 65535, []),  # registers that follow the value in the same write
+    "complement": (BOOL, None, None, False),  # the next register is 65535 less the value's
+    "repeat_ms": (INTEGER, 100, 600_000, 1000),
+    "pause_ms": (INTEGER, 20, 60_000, 250),  # between two writes of a value that changes
+    "word_order": (STRING, ("big", "little"), None, "big"),
+    "byte_order": (STRING, ("big", "little"), None, "big"),
+    "scale": (NUMBER, -1e9, 1e9, 1),
+    "offset": (NUMBER, -1e9, 1e9, 0),
+    "unit": (STRING, None, None, ""),
+    "range": (RANGE, None, None, REQUIRED),
+    "invalid": (INTEGERS, -(1 << 63), (1 << 64) - 1, []),
+    "mask": (INTEGER, 0, (1 << 32) - 1, 0),
+    "values": (STATES, None, None, {}),
 }
 POINT: dict[str, Rule] = {
     "offset": (INTEGER, 2, 1000, REQUIRED),
@@ -79,6 +116,8 @@ _WARMING_MASK = (INTEGER, 1, 65535, 0)
 REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
+
+SITE_DEVICE = "site_device"
 
 # (settings, function of the settings -> required registers or frames, optional ones)
 Family = tuple[dict[str, Rule], Callable[[dict[str, Any]], Any], tuple[str, ...]]
@@ -176,6 +215,15 @@ FAMILIES: dict[str, Family] = {
             "714.DCA_SF",
             "714.DCV_SF",
         ),
+    ),
+    SITE_DEVICE: (
+        {
+            "role": (STRING, None, None, REQUIRED),
+            "registers_per_read_max": (INTEGER, 1, 125, 32),
+            "gap_registers_max": (INTEGER, 0, 100, 0),
+        },
+        lambda settings: (),
+        (),
     ),
     "native_bms": (
         {

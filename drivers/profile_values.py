@@ -14,13 +14,15 @@ Schema = Mapping[str, Rule]
 Table = dict[str, Any]
 
 REQUIRED = object()
-STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE = (
+STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE, BOOL, STATES = (
     "text",
     "a whole number",
     "a number",
     "whole numbers",
     "texts",
     "[low, high]",
+    "true or false",
+    "a table {raw value = value}, both whole numbers",
 )
 
 
@@ -105,7 +107,15 @@ def _is_range(value: object) -> bool:
     )
 
 
+def _is_states(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        raw.removeprefix("-").isdecimal() and _is_integer(each) for raw, each in value.items()
+    )
+
+
 _IS = {
+    BOOL: lambda value: isinstance(value, bool),
+    STATES: _is_states,
     STRING: lambda value: isinstance(value, str),
     INTEGER: _is_integer,
     NUMBER: _is_number,

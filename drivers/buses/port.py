@@ -15,7 +15,8 @@ from collections.abc import Callable, Hashable, Iterable
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 from drivers.buses.late import LateReplies
-from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Receiver, Request
+from drivers.buses.receiver import Receiver
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
 NEVER = 1 << 62  # us, later than any clock

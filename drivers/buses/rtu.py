@@ -1,20 +1,15 @@
-"""Modbus RTU frames: CRC, requests as whole frames, and a receiver that finds the expected reply.
+"""Modbus RTU requests as whole frames, each with the form of its reply; receiver.py finds it.
 
-This module has no I/O and no clock: bytes in, PDU out. The tests check the requests with pymodbus.
-The product does not use pymodbus: its import takes 90 ms, and its framer drops a good frame behind
-noise and accepts a reply of another function or size.
-
-The receiver recognises a reply by its predictable head, then its exact length, then its CRC. The
-head of a read is unit id, function and byte count (3 bytes). The head of a write is unit id,
-function, address and count or value (6 bytes). The length is necessary, because the CRC of a good
-frame followed by 0x00 is good too.
+No I/O and no clock. The tests check the requests with pymodbus. The product does not use pymodbus:
+its import takes 90 ms, and its framer drops a good frame behind noise and accepts a reply of
+another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from struct import Struct
 
-from drivers.buses.crc import crc16, seal
+from drivers.buses.crc import seal
 
 STOP, WRITE, READ = range(3)  # priority on the bus, lower goes first
 # kinds of failure; the code is the Modbus exception code, or 0
@@ -22,9 +17,10 @@ TIMEOUT, EXCEPTION, BAD_REPLY = range(3)
 FAILURES = ("timeout", "exception", "bad reply")
 
 READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS = 1, 2, 3, 4
-WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 6, 15, 16
+WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
+WRITE_AND_READ = 23
+COIL_ON = 0xFF00
 
-EXCEPTION_BYTES = 5
 UNIT_ID_MAX = 255  # 248..255 are reserved, yet meters and converters ship with them
 FRAMES_CACHED = 1024  # repeated writes (coils of each tick, a held set-point) are encoded once
 
@@ -37,6 +33,7 @@ _READS = {
 }
 # unit id, function, address, then count or value; a write of several values adds the byte count
 _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
+_BOTH_HEAD = Struct(">BBHHHHB")  # read address and count, write address, count and byte count
 
 
 def _ignore(*_: object) -> None:
@@ -152,6 +149,21 @@ def write_register_request(
     )
 
 
+def write_coil_request(
+    key: Hashable,
+    unit_id: int,
+    address: int,
+    level: int,
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = WRITE,
+) -> Request:
+    """Request to write one coil (function 5). Its reply equals the request."""
+    _check("write", unit_id, address, 1, 1)
+    frame = seal(_HEAD.pack(unit_id, WRITE_COIL, address, COIL_ON if level else 0))
+    return Request(key, unit_id, WRITE_COIL, frame, 8, frame[:6], priority, on_reply, on_failure)
+
+
 def write_coils_request(
     key: Hashable,
     unit_id: int,
@@ -164,6 +176,33 @@ def write_coils_request(
     """Request to write 1 to 1968 coils from `address`, `levels[0]` first (function 15)."""
     frame = _write_coils_frame(unit_id, address, tuple(levels))
     return Request(key, unit_id, WRITE_COILS, frame, 8, frame[:6], priority, on_reply, on_failure)
+
+
+def write_and_read_request(
+    key: Hashable,
+    unit_id: int,
+    address: int,
+    values: Sequence[int],
+    on_reply: OnReply | None = None,
+    on_failure: OnFailure | None = None,
+    priority: int = WRITE,
+) -> Request:
+    """Request to write 1 to 121 registers from `address` and read the same back (function 23)."""
+    frame = _write_and_read_frame(unit_id, address, tuple(values))
+    size = 2 * len(values)
+    head = bytes((unit_id, WRITE_AND_READ, size))
+    return Request(
+        key, unit_id, WRITE_AND_READ, frame, 5 + size, head, priority, on_reply, on_failure
+    )
+
+
+@lru_cache(maxsize=FRAMES_CACHED)
+def _write_and_read_frame(unit_id: int, address: int, values: tuple[int, ...]) -> bytes:
+    count = len(values)
+    _check("write", unit_id, address, count, 121)
+    _check_values(values)
+    head = _BOTH_HEAD.pack(unit_id, WRITE_AND_READ, address, count, address, count, 2 * count)
+    return seal(head + Struct(f">{count}H").pack(*values))
 
 
 @lru_cache(maxsize=FRAMES_CACHED)
@@ -207,87 +246,3 @@ def _check_values(values: tuple[int, ...]) -> None:
             raise ValueError(
                 f"register value {value}; allowed 0 to 65535 (negative numbers as two's complement)"
             )
-
-
-class Receiver:
-    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
-
-    The receiver checks the CRC at the first place that looks like the reply before it looks at a
-    later place. So it never takes a frame inside the payload of another frame. With `echo` the
-    adapter repeats each request: the receiver removes the echo once, because the reply may equal
-    the request (function 6).
-    """
-
-    __slots__ = ("echo", "received", "_request", "_echo", "_buffer")
-    _request: Request  # of expect()
-
-    def __init__(self, echo: bool = False) -> None:
-        self.echo = echo
-        self.received = 0  # bytes since expect(), without the echo
-        self._echo = b""
-        self._buffer = bytearray()
-
-    def expect(self, request: Request) -> None:
-        """Forget all earlier bytes and wait for the reply to `request`."""
-        self._request = request
-        self.received = 0
-        if self._buffer:
-            self._buffer.clear()
-        if self.echo:
-            self._echo = request.frame
-
-    def feed(self, data: bytes) -> bytes | None:
-        """The verified PDU of the reply (exception: function | 0x80, code), None before its end."""
-        request = self._request
-        self.received += len(data)
-        # the usual case first: one whole reply
-        if len(data) == request.reply_bytes and not self._buffer and not self._echo:
-            if data == request.last_reply:
-                return request.last_pdu
-            if data.startswith(request.head) and crc16(data) == 0:
-                return _remember(request, data)
-        self._buffer += data
-        if self._echo and not self._echo_removed(request):
-            return None
-        return self._search(request)
-
-    def _echo_removed(self, request: Request) -> bool:
-        """True when a search is possible: the echo is removed, or differs from a reply."""
-        at = self._buffer.find(self._echo)
-        if at < 0:
-            return not request.frame.startswith(request.head)
-        del self._buffer[: at + len(self._echo)]
-        self.received -= len(self._echo)
-        self._echo = b""
-        return True
-
-    def _search(self, request: Request) -> bytes | None:
-        buffer = self._buffer
-        exception_head = bytes((request.unit_id, request.function | 0x80))
-        while True:
-            at, size = _candidate(buffer, request, exception_head)
-            if at < 0:
-                del buffer[: -len(request.head)]  # the start of a reply may be among the last bytes
-                return None
-            if len(buffer) < at + size:
-                return None
-            frame = bytes(buffer[at : at + size])
-            if crc16(frame) == 0:
-                del buffer[: at + size]
-                return _remember(request, frame) if size == request.reply_bytes else frame[1:-2]
-            del buffer[: at + 1]
-
-
-def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
-    """(position, length) of the first place that may be a reply or an exception; position -1 if
-    there is no such place.
-    """
-    reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
-    if exception_at < 0 or 0 <= reply_at < exception_at:
-        return reply_at, request.reply_bytes
-    return exception_at, EXCEPTION_BYTES
-
-
-def _remember(request: Request, frame: bytes) -> bytes:
-    request.last_reply, request.last_pdu = frame, frame[1:-2]
-    return frame[1:-2]

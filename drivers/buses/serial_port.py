@@ -12,7 +12,7 @@ import os
 import select
 import termios
 from array import array
-from typing import Any
+from typing import Any, Protocol
 
 import serial
 from serial.rs485 import RS485Settings
@@ -169,8 +169,17 @@ class SerialPort:
         return f"serial port {self.path}: {reason}"
 
 
+class Watched(Protocol):
+    """A port that Arrivals can watch."""
+
+    generation: int
+
+    def fileno(self) -> int:
+        """Descriptor, -1 while closed."""
+
+
 class Arrivals:
-    """The serial ports that have received bytes. Wait until `fileno()` is readable, then call
+    """The ports that have received bytes. Wait until `fileno()` is readable, then call
     `ports()`.
 
     Edge-triggered: the kernel checks a tty only after bytes have come. A question about an empty
@@ -181,21 +190,21 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._ports: dict[int, SerialPort] = {}  # by descriptor
-        self._generations: dict[SerialPort, int] = {}
+        self._ports: dict[int, Watched] = {}  # by descriptor
+        self._generations: dict[Watched, int] = {}
 
     def fileno(self) -> int:
         """Readable when bytes have come."""
         return self._epoll.fileno()
 
-    def add(self, port: SerialPort) -> None:
+    def add(self, port: Watched) -> None:
         """Watch `port`. Call again after each open: the kernel forgets a closed descriptor."""
         if port.fileno() >= 0 and self._generations.get(port) != port.generation:
             self._generations[port] = port.generation
             self._ports[port.fileno()] = port
             self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
 
-    def ports(self) -> list[SerialPort]:
+    def ports(self) -> list[Watched]:
         """The ports with new bytes since the last call, and lost ports."""
         return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
 

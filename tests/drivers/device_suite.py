@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from drivers.buses import rtu
+from drivers.buses.crc import crc16
 from drivers.buses.port import RtuPort
 from safety import signals
 
@@ -49,10 +49,14 @@ class Slave:
             table = self.holding if function == 3 else self.inputs
             words = [table[register] for register in range(address, address + count)]
             body = bytes((self.reply_id, function, 2 * count)) + struct.pack(f">{count}H", *words)
+        elif function == 23:
+            self._write(16, *struct.unpack(">HH", frame[6:10]), frame[4:])
+            words = [self.holding[register] for register in range(address, address + count)]
+            body = bytes((self.reply_id, 23, 2 * count)) + struct.pack(f">{count}H", *words)
         else:
             self._write(function, address, count, frame)
             body = bytes((self.reply_id,)) + frame[1:6]
-        return self.before + body + rtu.crc16(body).to_bytes(2, "little")
+        return self.before + body + crc16(body).to_bytes(2, "little")
 
     def _refusal(self, function, address, count):
         if function not in (3, 4, 16):

@@ -10,6 +10,8 @@ from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import bit_message, register_message
 
 from drivers.buses import crc, rtu
+from drivers.buses.crc import crc16
+from drivers.buses.receiver import Receiver
 from tests.repository import SHARED
 from tests.tables import cases
 
@@ -24,7 +26,7 @@ def read20(unit_id=1, function=3):
 
 
 def feed(request, *pieces, echo=False):
-    receiver = rtu.Receiver(echo)
+    receiver = Receiver(echo)
     receiver.expect(request)
     return [receiver.feed(piece) for piece in pieces]
 
@@ -39,14 +41,14 @@ def found(request, data, echo=False):
     b""  0xFFFF
     b"\x00"  0x40BF""")
 def test_crc_of_published_values(data, crc):
-    assert rtu.crc16(data) == crc
+    assert crc16(data) == crc
 
 
 @given(st.binary(max_size=513))
 @settings(max_examples=200)
 def test_crc_equals_pymodbus(data):
-    assert rtu.crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
-    assert rtu.crc16(rtu.seal(data[:511])) == 0
+    assert crc16(data).to_bytes(2, "little") == FramerRTU.compute_CRC(data).to_bytes(2, "big")
+    assert crc16(rtu.seal(data[:511])) == 0
 
 
 @cases("""request_  body_hex  reply_bytes
@@ -94,6 +96,16 @@ def test_requests_are_those_of_pymodbus(function, address, count, values, levels
     ):
         pdu = bytes((encoder.function_code,)) + encoder(address=address, **given_).encode()
         assert built.frame == rtu.seal(b"\1" + pdu)
+
+
+@given(ADDRESSES, st.lists(WORDS, min_size=1, max_size=121))
+def test_a_write_that_reads_back_is_that_of_pymodbus(address, values):
+    encoder = register_message.ReadWriteMultipleRegistersRequest(
+        read_address=address, read_count=len(values), write_address=address, write_registers=values
+    )
+    built = rtu.write_and_read_request("a", 1, address, values)
+    assert built.frame == rtu.seal(b"\1\x17" + encoder.encode())
+    assert built.reply_bytes == 5 + 2 * len(values)
 
 
 @cases("""build  low  high
@@ -218,7 +230,7 @@ def test_write_reply_must_echo_unit_function_address_and_count(at):
 
 def test_the_length_decides_although_the_crc_accepts_a_trailing_zero():
     frame = rtu.seal(bytes((1, 4, 2, 0, 1)))
-    assert rtu.crc16(frame + b"\x00") == 0
+    assert crc16(frame + b"\x00") == 0
     assert found(rtu.read_request("a", 1, 4, 3, 1), frame + b"\x00") == frame[1:-2]
 
 
@@ -230,7 +242,7 @@ def test_a_frame_inside_the_payload_of_the_reply_is_not_taken():
 
 def test_stale_bytes_are_forgotten_with_the_next_request():
     """pymodbus #1278: the framer used bytes from before a time-out for the next answer."""
-    receiver, request = rtu.Receiver(), read20()
+    receiver, request = Receiver(), read20()
     receiver.expect(request)
     assert receiver.feed(REPLY[:30]) is None
     receiver.expect(request)
@@ -239,7 +251,7 @@ def test_stale_bytes_are_forgotten_with_the_next_request():
 
 
 def test_endless_noise_keeps_the_buffer_small():
-    receiver = rtu.Receiver()
+    receiver = Receiver()
     receiver.expect(read20())
     for _ in range(100):
         receiver.feed(b"\x01\x02" * 50)
@@ -269,7 +281,7 @@ def test_echo_of_a_single_write_alone_is_no_success():
 
 
 def test_a_missing_echo_does_not_affect_the_next_request():
-    receiver = rtu.Receiver(echo=True)
+    receiver = Receiver(echo=True)
     for value in (2, 3):
         request = rtu.write_register_request("a", 1, 1, value)
         receiver.expect(request)
@@ -291,7 +303,7 @@ def test_echo_of_an_adapter_not_configured_for_it_is_skipped_for_reads():
 
 
 def test_received_does_not_count_the_echo():
-    receiver, request = rtu.Receiver(echo=True), read20()
+    receiver, request = Receiver(echo=True), read20()
     receiver.expect(request)
     receiver.feed(request.frame)
     assert receiver.received == 0

@@ -1,0 +1,96 @@
+"""The receiver that finds the reply to a Modbus RTU request: bytes in, PDU out.
+
+The receiver recognises a reply by its predictable head, then its exact length, then its CRC. The
+head of a read is unit id, function and byte count (3 bytes). The head of a write is unit id,
+function, address and count or value (6 bytes). The length is necessary, because the CRC of a good
+frame followed by 0x00 is good too.
+"""
+
+from drivers.buses.crc import crc16
+from drivers.buses.rtu import Request
+
+EXCEPTION_BYTES = 5
+
+
+class Receiver:
+    """Finds the reply to one request among noise, echo and other frames, in pieces of any size.
+
+    The receiver checks the CRC at the first place that looks like the reply before it looks at a
+    later place. So it never takes a frame inside the payload of another frame. With `echo` the
+    adapter repeats each request: the receiver removes the echo once, because the reply may equal
+    the request (function 6).
+    """
+
+    __slots__ = ("echo", "received", "_request", "_echo", "_buffer")
+    _request: Request  # of expect()
+
+    def __init__(self, echo: bool = False) -> None:
+        self.echo = echo
+        self.received = 0  # bytes since expect(), without the echo
+        self._echo = b""
+        self._buffer = bytearray()
+
+    def expect(self, request: Request) -> None:
+        """Forget all earlier bytes and wait for the reply to `request`."""
+        self._request = request
+        self.received = 0
+        if self._buffer:
+            self._buffer.clear()
+        if self.echo:
+            self._echo = request.frame
+
+    def feed(self, data: bytes) -> bytes | None:
+        """The verified PDU of the reply (exception: function | 0x80, code), None before its end."""
+        request = self._request
+        self.received += len(data)
+        # the usual case first: one whole reply
+        if len(data) == request.reply_bytes and not self._buffer and not self._echo:
+            if data == request.last_reply:
+                return request.last_pdu
+            if data.startswith(request.head) and crc16(data) == 0:
+                return _remember(request, data)
+        self._buffer += data
+        if self._echo and not self._echo_removed(request):
+            return None
+        return self._search(request)
+
+    def _echo_removed(self, request: Request) -> bool:
+        """True when a search is possible: the echo is removed, or differs from a reply."""
+        at = self._buffer.find(self._echo)
+        if at < 0:
+            return not request.frame.startswith(request.head)
+        del self._buffer[: at + len(self._echo)]
+        self.received -= len(self._echo)
+        self._echo = b""
+        return True
+
+    def _search(self, request: Request) -> bytes | None:
+        buffer = self._buffer
+        exception_head = bytes((request.unit_id, request.function | 0x80))
+        while True:
+            at, size = _candidate(buffer, request, exception_head)
+            if at < 0:
+                del buffer[: -len(request.head)]  # the start of a reply may be among the last bytes
+                return None
+            if len(buffer) < at + size:
+                return None
+            frame = bytes(buffer[at : at + size])
+            if crc16(frame) == 0:
+                del buffer[: at + size]
+                return _remember(request, frame) if size == request.reply_bytes else frame[1:-2]
+            del buffer[: at + 1]
+
+
+def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
+    """(position, length) of the first place that may be a reply or an exception; position -1 if
+    there is no such place.
+    """
+    reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
+    if exception_at < 0 or 0 <= reply_at < exception_at:
+        return reply_at, request.reply_bytes
+    return exception_at, EXCEPTION_BYTES
+
+
+def _remember(request: Request, frame: bytes) -> bytes:
+    request.last_reply, request.last_pdu = frame, frame[1:-2]
+    return frame[1:-2]

@@ -1,0 +1,153 @@
+"""A Modbus TCP connection that never blocks and reconnects by itself; it looks like a serial port.
+
+The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and
+sends its PDU behind an MBAP head; `read` gives each reply as an RTU frame again. Source: Modbus
+Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3. TCP keeps the order and the content, so the
+CRC that `read` adds protects nothing: it only has the form that the engine expects.
+"""
+
+import errno
+import os
+import select
+import socket
+from struct import Struct
+
+from drivers.buses.crc import seal
+
+RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
+CONNECT_US_MAX = 3_000_000
+# the kernel gives a connection up when sent bytes have no acknowledgement for this time
+UNACKNOWLEDGED_MS = 5000
+HEAD = Struct(">HHH")  # transaction, protocol 0, bytes that follow
+LENGTHS = range(3, 255)  # unit id, function, and at least one byte
+PIECE_BYTES = 4096
+TRANSACTIONS = 1 << 16
+
+
+class TcpPort:
+    """One connection. path: "ADDRESS:PORT" (IPv4). The other attributes are those of SerialPort.
+
+    `strays` counts replies to an earlier request; they are dropped.
+    """
+
+    low_latency_ok = True
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        host, _, port = path.rpartition(":")
+        self._address = host, int(port)
+        self.error = ""
+        self.generation = self.losses = self.dropped_bytes = self.strays = 0
+        self._socket: socket.socket | None = None
+        self._is_connected = False
+        self._transaction = 0
+        self._rest = self._received = b""
+        self._retry_us = self._give_up_us = 0
+        self._wait_us = RETRY_US
+
+    def fileno(self) -> int:
+        """Descriptor, -1 while not connected."""
+        return self._socket.fileno() if self._socket is not None and self._is_connected else -1
+
+    @property
+    def pending(self) -> int:
+        """Bytes that the connection has not taken yet; write(b"") tries again."""
+        return len(self._rest)
+
+    def open(self) -> None:
+        """Begin to connect. A host that does not answer is no error here: `error` names it."""
+        self.close()
+        self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        self._give_up_us = 0
+        code = made.connect_ex(self._address)
+        if code not in (0, errno.EINPROGRESS):
+            self._lose(code)
+
+    def service(self, now_us: int) -> bool:
+        """Go on with a lost or begun connection. True when connected; never raises."""
+        if self._is_connected:
+            return True
+        if self._socket is None:
+            if now_us >= self._retry_us:
+                self._retry_us = now_us + self._wait_us
+                self._wait_us = min(2 * self._wait_us, RETRY_US_MAX)
+                self.open()
+            return False
+        self._give_up_us = self._give_up_us or now_us + CONNECT_US_MAX
+        return self._finish_connecting(self._socket, now_us)
+
+    def _finish_connecting(self, made: socket.socket, now_us: int) -> bool:
+        waiting = select.poll()
+        waiting.register(made, select.POLLOUT)
+        code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if waiting.poll(0) else None
+        if code == 0:
+            self._is_connected, self.error, self._wait_us = True, "", RETRY_US
+            self.generation += 1
+        elif code is not None or now_us >= self._give_up_us:
+            self._lose(code or errno.ETIMEDOUT)
+        return self._is_connected
+
+    def read(self) -> bytes:
+        """The replies that are whole, as RTU frames, b"" for none."""
+        if self._socket is None or not self._is_connected:
+            return b""
+        try:
+            data = self._socket.recv(PIECE_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as failure:
+            self._lose(failure.errno)
+            return b""
+        if not data:
+            self._lose(errno.ECONNRESET)
+            return b""
+        self._received += data
+        return b"".join(iter(self._frame, b""))
+
+    def _frame(self) -> bytes:
+        """The next reply to the last request, taken from what was received; b"" for none."""
+        while len(self._received) >= HEAD.size:
+            transaction, protocol, length = HEAD.unpack_from(self._received)
+            if protocol or length not in LENGTHS:
+                self._lose(errno.EPROTO)
+                return b""
+            end = HEAD.size + length
+            if len(self._received) < end:
+                return b""
+            content, self._received = self._received[HEAD.size : end], self._received[end:]
+            if transaction == self._transaction:
+                return seal(content)
+            self.strays += 1
+        return b""
+
+    def write(self, data: bytes) -> bool:
+        """Send an RTU frame. True unless the connection is gone."""
+        if self._socket is None or not self._is_connected:
+            self._rest = b""
+            return False
+        if data:
+            self._transaction = (self._transaction + 1) % TRANSACTIONS
+            content = data[:-2]
+            self._rest += HEAD.pack(self._transaction, 0, len(content)) + content
+        try:
+            self._rest = self._rest[self._socket.send(self._rest) :]
+        except BlockingIOError:
+            return True
+        except OSError as failure:
+            self._lose(failure.errno)
+            return False
+        return True
+
+    def close(self) -> None:
+        """Harmless when closed."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket, self._is_connected, self._rest, self._received = None, False, b"", b""
+
+    def _lose(self, code: int | None) -> None:
+        self.losses += self._is_connected
+        self.close()
+        self.error = f"Modbus TCP {self.path}: {os.strerror(code or errno.EIO)}"

@@ -1,0 +1,78 @@
+"""One value of a device as registers or bits, and back: type, word and byte order, scale, offset.
+
+    value = raw * scale + offset, rounded to an integer in the unit of its signal
+
+A raw value that the profile calls invalid, a NaN, a state without an entry in `values`, and a value
+out of range are None: the reading is refused.
+"""
+
+import math
+import struct
+from fractions import Fraction
+
+from drivers.profile import Register
+
+INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True)}
+INTEGERS |= {"u64": (4, False), "s64": (4, True)}
+BIT = "bit"
+
+
+class Codec:
+    """Of one register of a profile of the family site_device."""
+
+    def __init__(self, register: Register, settings: dict[str, int]):
+        """settings: parameters of the role, for `scale_by`. KeyError: the role has no such one."""
+        self._register = register
+        self._scale, self._offset = Fraction(str(register.scale)), Fraction(str(register.offset))
+        if register.scale_by:
+            self._scale *= settings[register.scale_by]
+        self._shift = (register.mask & -register.mask).bit_length() - 1 if register.mask else 0
+        self._states = {int(raw): value for raw, value in register.values.items()}
+        self._raws = {value: raw for raw, value in reversed(self._states.items())}
+
+    def value(self, data: bytes) -> int | None:
+        """The value of the bytes of the registers, None if refused; of bits: how many are 1."""
+        raw = sum(data) if self._register.type == BIT else self._raw(self._ordered(data))
+        if raw is None or raw in self._register.invalid:
+            return None
+        if self._register.mask:
+            raw = (int(raw) & self._register.mask) >> self._shift
+        if self._states:
+            return self._states.get(int(raw))
+        value = math.floor(Fraction(raw) * self._scale + self._offset + Fraction(1, 2))
+        return value if self._register.low <= value <= self._register.high else None
+
+    def words(self, value: int) -> list[int]:
+        """The registers that ask for `value`, rounded towards 0: no device is asked for more.
+
+        ValueError where the type cannot hold it.
+        """
+        if self._states:
+            raw = self._raws.get(value)
+            if raw is None:
+                raise ValueError(f"{self._register.name}: no raw value for {value}")
+        else:
+            raw = math.trunc((value - self._offset) / self._scale)
+        words, is_signed = INTEGERS[self._register.type]
+        try:
+            data = raw.to_bytes(2 * words, "big", signed=is_signed)
+        except OverflowError as error:
+            raise ValueError(f"{self._register.name}: {value} does not fit") from error
+        found = list(struct.unpack(f">{words}H", self._ordered(data)))
+        if self._register.complement:
+            found.append(0xFFFF - found[-1])
+        return found + list(self._register.with_words)
+
+    def _ordered(self, data: bytes) -> bytes:
+        """Between the order on the wire and big-endian; the same both ways."""
+        if self._register.byte_order == "little":
+            data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
+        if self._register.word_order == "little":
+            data = b"".join([data[at : at + 2] for at in range(len(data) - 2, -1, -2)])
+        return data
+
+    def _raw(self, data: bytes) -> int | float | None:
+        if self._register.type in INTEGERS:
+            return int.from_bytes(data, "big", signed=INTEGERS[self._register.type][1])
+        (number,) = struct.unpack(">f" if len(data) == 4 else ">d", data)
+        return number if math.isfinite(number) else None

@@ -1,0 +1,155 @@
+"""Modbus TCP as a port: frames in and out, other transactions, splits, hosts that are not there."""
+
+import errno
+import select
+import socket
+import struct
+
+import pytest
+
+from drivers.buses import rtu
+from drivers.buses.port import RtuPort
+from drivers.buses.serial_port import Arrivals
+from drivers.buses.tcp_port import CONNECT_US_MAX, TcpPort
+from tests.tables import cases
+
+pytestmark = pytest.mark.wire
+REQUEST = rtu.read_request("a", 7, 3, 100, 2)
+REPLY = bytes((7, 3, 4, 1, 2, 3, 4))
+GUARD_S = 30
+
+
+class Host:
+    """A server on loopback with one client."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = TcpPort("{}:{}".format(*self.server.getsockname()))
+
+    def connect(self):
+        self.port.service(0)
+        self.client, _ = self.server.accept()
+        self.client.settimeout(GUARD_S)
+        assert self.port.service(1)
+        return self
+
+    def read(self):
+        assert select.select([self.port], (), (), GUARD_S)[0]
+        return self.port.read()
+
+    def head(self, transaction, content, protocol=0):
+        return struct.pack(">HHH", transaction, protocol, len(content)) + content
+
+
+@pytest.fixture
+def host():
+    made = Host()
+    yield made
+    made.port.close()
+    made.server.close()
+
+
+def test_a_request_is_sent_behind_its_head_and_the_reply_comes_back_as_an_rtu_frame(host):
+    host.connect()
+    for transaction in (1, 2):
+        assert host.port.write(REQUEST.frame)
+        assert host.client.recv(100) == host.head(transaction, REQUEST.frame[:-2])
+        host.client.send(host.head(transaction, REPLY))
+        assert host.read() == rtu.seal(REPLY)
+    assert (host.port.error, host.port.generation, host.port.losses) == ("", 1, 0)
+
+
+def test_the_engine_takes_the_reply(host):
+    host.connect()
+    heard = []
+    request = rtu.read_request("a", 7, 3, 100, 2, lambda pdu, now_us: heard.append(pdu))
+    engine = RtuPort("tcp", 1_000_000)
+    engine.submit(request)
+    host.port.write(engine.poll(0))
+    host.client.recv(100)
+    host.client.send(host.head(1, REPLY))
+    engine.receive(host.read(), 5000)
+    assert heard == [REPLY[1:]]
+
+
+def test_a_reply_in_single_bytes_is_given_once_it_is_whole(host):
+    host.connect()
+    host.port.write(REQUEST.frame)
+    data = host.head(1, REPLY)
+    for at in range(len(data)):
+        host.client.send(data[at : at + 1])
+        assert host.read() == (rtu.seal(REPLY) if at + 1 == len(data) else b"")
+
+
+def test_a_reply_to_an_earlier_request_is_dropped_and_counted(host):
+    host.connect()
+    host.port.write(REQUEST.frame)
+    host.port.write(REQUEST.frame)
+    host.client.send(host.head(1, bytes(7)) + host.head(2, REPLY))
+    assert host.read() == rtu.seal(REPLY) and host.port.strays == 1
+
+
+@cases("""
+    data
+    struct.pack(">HHH", 1, 1, 7) + REPLY
+    struct.pack(">HHH", 1, 0, 2) + bytes(2)
+    struct.pack(">HHH", 1, 0, 255) + bytes(255)
+    b""
+""")
+def test_what_is_no_modbus_tcp_ends_the_connection(host, data):
+    host.connect()
+    host.port.write(REQUEST.frame)
+    host.client.send(data) if data else host.client.close()
+    assert host.read() == b"" and host.port.fileno() == -1 and host.port.losses == 1
+    assert host.port.error.startswith(f"Modbus TCP {host.port.path}: ")
+    assert not host.port.write(REQUEST.frame), "nothing is sent later to another connection"
+
+
+def test_a_lost_connection_is_made_again_with_longer_pauses(host):
+    host.connect()
+    host.client.close()
+    host.read()
+    host.server.close()
+    tries, now_us = [], 0
+    while now_us < 20_000_000:
+        before = host.port.error
+        host.port.error = "" if host.port.fileno() < 0 else before
+        host.port.service(now_us)
+        if host.port.error:
+            tries.append(now_us)
+        now_us += 20_000
+    pauses_us = [after - before for before, after in zip(tries, tries[1:])]
+    assert pauses_us[:3] == sorted(pauses_us[:3]) and pauses_us[-1] >= 5_000_000
+    assert "refused" in host.port.error or not host.port.error
+
+
+class Unready:
+    """A poll that reports nothing."""
+
+    def register(self, *_):
+        pass
+
+    def poll(self, _):
+        return []
+
+
+def test_a_host_that_never_answers_is_given_up(monkeypatch):
+    port = TcpPort("127.0.0.1:9")
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: errno.EINPROGRESS)
+    monkeypatch.setattr(select, "poll", Unready)
+    port.open()
+    assert not port.service(1000) and port.error == ""
+    assert not port.service(1000 + CONNECT_US_MAX - 1) and port.error == ""
+    assert not port.service(1000 + CONNECT_US_MAX) and "timed out" in port.error
+
+
+def test_arrivals_sees_the_bytes_and_the_end(host):
+    host.connect()
+    arrivals = Arrivals()
+    arrivals.add(host.port)
+    for act in (lambda: host.client.send(host.head(1, REPLY)), lambda: host.client.close()):
+        act()
+        assert select.select([arrivals], (), (), GUARD_S)[0]
+        assert arrivals.ports() == [host.port]
+        host.port.read()
+    arrivals.close()
