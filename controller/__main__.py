@@ -49,6 +49,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("controller.console.show", "what happened, newest first"),
     "trend": ("controller.console.show", "the last minutes of power, charge, cells, temperature"),
     "racks": ("controller.console.show", "the values that each rack's BMS reports"),
+    "devices": (
+        "controller.console.show",
+        "PV, generator, load shedding, chiller: signals and the value asked of each",
+    ),
     "links": ("controller.console.show", "state of each device, counters of each bus"),
     "start": ("controller.console.operator", "start a cabinet in standby: it closes and runs"),
     "stop": (

@@ -74,7 +74,7 @@ def rtu_port(config: Config, bus: Bus) -> RtuPort:
 
 def schedule(config: Config) -> dict[str, list[Exchange]]:
     """The exchanges of every bus."""
-    drivers = families.build(config, ProcessImage(config.layout()))
+    drivers = families.build(config, ProcessImage(config.layout(), config.site_devices))
     return {
         bus.name: (_can if bus.kind == "can" else _rtu)(config, bus, drivers)
         for bus in config.buses
@@ -116,7 +116,7 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
     name.
     """
     phases_us = {}
-    for bus in [each for each in config.buses if each.kind == "rtu"]:
+    for bus in [each for each in config.buses if each.kind != "can"]:
         port, before_us = rtu_port(config, bus), BEFORE_TICK_US
         for device in reversed(_meters(config, bus)):
             ((request, period_us),) = drivers[device.name].periodic()

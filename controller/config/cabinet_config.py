@@ -4,9 +4,11 @@ from array import array
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from controller.config import site_devices
 from controller.config.devices import Device
 from controller.config.sources import Source
 from controller.config.topology import Bus, Topology
+from controller.core.site_devices.layout import SiteDevice, image_of
 from safety import matrix, parameters, signals
 
 
@@ -69,6 +71,16 @@ class Config:
     def devices(self) -> tuple[Device, ...]:
         """All devices that are fitted."""
         return self.topology.devices
+
+    @property
+    def site_devices(self) -> tuple[SiteDevice, ...]:
+        """The box's clock and the site devices, as the core knows them."""
+        return site_devices.site_devices(self.devices)
+
+    @property
+    def site_image(self) -> array:
+        """The site devices as integers."""
+        return image_of(self.site_devices)
 
     @property
     def hma(self) -> dict[str, Any]:

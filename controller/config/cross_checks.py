@@ -1,6 +1,6 @@
 """Checks over several keys: each refusal is one line that names the key to change."""
 
-from controller.config import equipment, schema, stage_order, stage_states, time_chain
+from controller.config import bus_schema, equipment, schema, stage_order, stage_states, time_chain
 from controller.config.cabinet_config import Config
 from controller.config.refusal import not_allowed
 from controller.config.silence import BUDGETS, entry_of, period_ms
@@ -186,7 +186,7 @@ def _check_frames(values: Values, config: Config) -> None:
 def _check_link(values: Values, config: Config) -> None:
     """Refuse a line to channel B that is too slow: a frame must end before the next one is due."""
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
-    fast_Bd = [baud_Bd for baud_Bd in schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
+    fast_Bd = [baud_Bd for baud_Bd in bus_schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
         values.not_allowed(
             ("channel_b", "baud_Bd"),

@@ -8,6 +8,7 @@ from typing import Protocol
 from controller.config import equipment, schema
 from controller.config.refusal import not_allowed
 from controller.config.values import Values
+from controller.core.site_devices import roles
 from drivers import profile as profiles
 from safety import signals
 
@@ -27,7 +28,7 @@ class NamedBus(Protocol):
 
     @property
     def kind(self) -> str:
-        """ "can" or "rtu"."""
+        """ "can", "rtu" or "tcp"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Device:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     setpoint_ms: int
+    settings: dict[str, int]  # of a site device: {parameter of its role: integer}
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -77,9 +79,26 @@ def read(
     inputs = _inputs(values, name, role, parts_absent(not_fitted)) if wired else ()
     outputs = _outputs(values, name, not_fitted) if wired else ()
     own = ("inputs", "outputs") if wired else ("setpoint_ms",) if role == "pcs" else ()
-    _refuse_surplus(values, name, role, (address_key, index_key, *own))
+    settings = _settings(values, name, role)
+    _refuse_surplus(values, name, role, (address_key, index_key, *own, *settings))
     setpoint_ms = values.get("device", name, "setpoint_ms")
-    return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms)
+    return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms, settings)
+
+
+def _settings(values: Values, name: str, role: str) -> dict[str, int]:
+    """{parameter: integer} of a site device, {} of any other."""
+    found: dict[str, int] = {}
+    if role not in roles.ROLES:
+        return found
+    for key, unit, low, high, default, _ in roles.ROLES[role].parameters:
+        path = ("device", name, key)
+        number = values.get(*path)
+        if number is None and default is None:
+            values.refuse(path, f"is missing; role {role} needs it", f"{low}..{high} {unit}")
+        found[key] = default if number is None else number
+        if not low <= found[key] <= high:
+            values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
+    return found
 
 
 def _profile(values: Values, name: str, role: str) -> profiles.Profile:
@@ -92,6 +111,9 @@ def _profile(values: Values, name: str, role: str) -> profiles.Profile:
         profile = profiles.load(stated)
     except profiles.ProfileError as error:
         values.refuse(key, str(error))
+    own_role = profile.settings.get("role", role)
+    if profile.family in schema.ROLES[role] and own_role != role:
+        values.not_allowed(key, f"a profile for role {role} (this one is for {own_role})")
     if profile.family not in schema.ROLES[role]:
         values.not_allowed(
             key,
@@ -104,12 +126,19 @@ def _profile(values: Values, name: str, role: str) -> profiles.Profile:
 
 def _bus_of(values: Values, name: str, role: str, buses: Iterable[NamedBus]) -> str:
     """Name of the device's bus."""
-    key, kind = ("device", name, "bus"), "can" if role == "bms" else "rtu"
+    key, kinds = ("device", name, "bus"), _kinds_of_bus(role)
     stated: str = values.need(*key)
-    names = [bus.name for bus in buses if bus.kind == kind]
+    names = [bus.name for bus in buses if bus.kind in kinds]
     if stated not in names:
-        values.not_allowed(key, ", ".join(names) or f"a bus of kind {kind}", names)
+        values.not_allowed(key, ", ".join(names) or f"a bus of kind {' or '.join(kinds)}", names)
     return stated
+
+
+def _kinds_of_bus(role: str) -> tuple[str, ...]:
+    """Only site devices may be behind a network: no interlock depends on them."""
+    if role == "bms":
+        return ("can",)
+    return ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
 
 
 def key_of_address(profile: profiles.Profile) -> str:
@@ -149,7 +178,8 @@ def _outputs(values: Values, name: str, not_fitted: Iterable[str]) -> tuple[str,
 
 
 def _refuse_surplus(values: Values, name: str, role: str, used: tuple[str, ...]) -> None:
-    for key in ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms"):
+    own_keys = ("unit_id", "node", "unit", "rack", "inputs", "outputs", "setpoint_ms")
+    for key in (*own_keys, *dict.fromkeys([row[0] for row in roles.PARAMETERS])):
         if key not in used and ("device", name, key) in values.entries:
             values.refuse(
                 ("device", name, key),

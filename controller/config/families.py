@@ -4,10 +4,12 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import cast
 
-from controller.config import schema
+from controller.config import schema, site_devices
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, input_indexes
 from controller.config.refusal import ConfigError
+from controller.core.image import ProcessImage
+from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.rows import records
 from drivers.bms import NativeBms
 from drivers.buses import rtu
@@ -18,6 +20,7 @@ from drivers.profile import Profile
 from drivers.pylontech import PylontechBms
 from drivers.sensor import LFL_UNIT, Sensor
 from drivers.sink import Sink
+from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
@@ -25,10 +28,10 @@ SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
 Bms = NativeBms | PylontechBms
-Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor
+Driver = Bms | SunSpecPcs | Meter | IoModule | Sensor | SiteDevice
 
 
-def build(config: Config, sink: Sink) -> dict[str, Driver]:
+def build(config: Config, sink: ProcessImage) -> dict[str, Driver]:
     """{device name: driver}. sink: the process image. Raises ConfigError."""
     layout = config.layout()
     drivers = {}
@@ -149,7 +152,19 @@ SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     ),
     "ups": (s.G_UPS, {"ok": s.MAINS_OK, "reserve": s.UPS_RESERVE_MIN}),
 }
-MAKERS: dict[str, Callable[[Config, Device, Sink, s.Layout], Driver]] = {
+
+
+def _site_device(
+    config: Config, device: Device, sink: ProcessImage, layout: s.Layout
+) -> SiteDevice:
+    site_devices.check(config.path, device)
+    place = sink.site_place(device.role, device.index + 1)
+    names = [signal.name for signal in ROLES[device.role].signals]
+    return SiteDevice(device.profile, device.address, sink, place, names, device.settings)
+
+
+MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
+    **dict.fromkeys(OF_DEVICES, _site_device),
     "pcs": _pcs,
     "bms": _bms,
     "meter_grid": _meter,
@@ -167,6 +182,8 @@ def requests_of(
         return _pcs_requests(device, driver)
     with _explained(config, device):
         sent = [_read(*each) for each in driver.periodic()]
+        if isinstance(driver, SiteDevice):
+            sent += _site_writes(driver)
         if isinstance(driver, IoModule) and device.outputs:
             sent.append(("write coils", driver.write({}), config.coil_period_ms * 1000))
     return sent
@@ -174,6 +191,16 @@ def requests_of(
 
 def _read(request: rtu.Request, period_us: int) -> tuple[str, rtu.Request, int]:
     return f"read {cast(tuple, request.key)[1]}", request, period_us
+
+
+def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
+    registers = driver.profile.registers.values()
+    found = []
+    for each in [each for each in registers if "write" in each.direction]:
+        request = driver.write(each.name, 0, 0)
+        assert request is not None  # a new driver has sent nothing
+        found.append((f"write {each.name}", request, each.repeat_ms * 1000))
+    return found
 
 
 def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:

@@ -8,6 +8,7 @@ import functools
 import re
 from collections.abc import Iterable
 
+from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.layers import TEXT
 from controller.config.places import RESPONDER
@@ -15,9 +16,11 @@ from controller.config.spec import Spec, derived
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
+from controller.core.site_devices import roles
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
+from drivers.profile_schema import SITE_DEVICE
 from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
@@ -41,10 +44,8 @@ ROLES = {
     "toxic": ("toxic",),
     "climate": ("climate",),
     "ups": ("ups",),
+    **dict.fromkeys(roles.OF_DEVICES, (SITE_DEVICE,)),
 }
-BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
-BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
-CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of one character
 
 IO_GROUPS = {"io_1": signals.G_IO_1, "io_2": signals.G_IO_2, "io_3": signals.G_IO_3}
 INPUT_NAMES = {
@@ -57,27 +58,12 @@ IO_BITS = 8
 SETPOINT_MS_MAX = 100
 
 _ANY_NAME = (NAME, "a name of a-z, 0-9 and _")
-_PORT = re.compile(r"(?![!-~]*/tty(USB|ACM)\d+$)/[!-~]{1,200}")
-_PORT_TEXT = (
-    "a path that stays the same when plugs move, such as /dev/serial/by-path/... (not /dev/ttyUSB0)"
-)
-_CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
 _PROFILE = (
     re.compile(r"[A-Za-z0-9_./-]{1,200}"),
     "the name of a device profile, or a file that ends in .toml",
 )
 _ACCEPTED = "who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
 
-BUS = {
-    "kind": Spec("choice", ("can", "rtu")),
-    "interface": Spec("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
-    "channel": Spec("text", _CHANNEL),
-    "bitrate_bps": Spec("choice", BITRATES_BPS),
-    "port": Spec("text", (_PORT, _PORT_TEXT)),
-    "baud_Bd": Spec("choice", BAUDS_BD),
-    "characters": Spec("choice", tuple(CHARACTERS), "8N1"),
-}
-BUS_KEYS = {"can": ("interface", "channel", "bitrate_bps"), "rtu": ("port", "baud_Bd")}
 DEVICE = {
     "role": Spec("choice", tuple(ROLES)),
     "profile": Spec("text", _PROFILE),
@@ -93,6 +79,11 @@ DEVICE = {
     ),
     "outputs": Spec("list", (IO_BITS, ("", *OUTPUT_NAMES, *["!" + name for name in OUTPUT_NAMES]))),
 }
+# The parameters of the roles of site devices; a role's own range and default: devices.py.
+for _row in roles.PARAMETERS:
+    _before = DEVICE.get(_row[0], Spec("int", _row[2:4], None, _row[5]))
+    _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
+    DEVICE[_row[0]] = _before._replace(allowed=_range)
 _DC_BUS = {"dc_bus": Spec("text", _ANY_NAME)}
 
 # Facts about the equipment have no default, which would make a small cabinet with a missing line
@@ -194,10 +185,7 @@ HMA = {
 }
 
 # The wire to channel B.
-CHANNEL_B = {
-    "port": Spec("text", (_PORT, _PORT_TEXT)),
-    "baud_Bd": Spec("choice", BAUDS_BD, 115_200),
-}
+CHANNEL_B = {"port": Spec("text", PORT), "baud_Bd": Spec("choice", BAUDS_BD, 115_200)}
 # Days between two proof tests of a row: a file may only shorten them.
 PROOF_TESTS = {
     key: Spec("int", (1, each.interval_d or LONG_D), each.interval_d, "down")

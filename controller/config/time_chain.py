@@ -8,7 +8,7 @@ on the real equipment.
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from controller.config import bus_times, schema
+from controller.config import bus_schema, bus_times
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.rows import records
@@ -223,7 +223,7 @@ def _link_ms(config: Config) -> int:
 
 def frame_ms(baud_Bd: int) -> int:
     """Time of a frame of channel B on its line, rounded up."""
-    return -(-frame.FRAME_BYTES * schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
+    return -(-frame.FRAME_BYTES * bus_schema.CHARACTERS["8N1"] * 1000 // baud_Bd)
 
 
 def _silence_ms(config: Config, stage: tuple) -> int:

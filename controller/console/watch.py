@@ -13,6 +13,7 @@ from controller.state import (
     alarms,
     bands,
     base,
+    devices,
     events,
     links,
     proof_tests,
@@ -27,7 +28,7 @@ from controller.system import utc
 
 LIVE_S = 0.5  # wait for a tick; a running controller makes one every 20 ms
 POLL_S = 0.01
-PAGES = ("status", "why", "alarms", "events", "trend", "racks", "links")
+PAGES = ("status", "why", "alarms", "events", "trend", "racks", "devices", "links")
 
 
 def wait() -> None:
@@ -106,6 +107,7 @@ class Watch:
             "events": lambda: events.facts(shadow, self.history(), recorded),
             "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
             "racks": lambda: racks.facts(shadow),
+            "devices": lambda: devices.facts(shadow),
             "links": lambda: links.facts(shadow, link_statistics.read(self._path("links.stats"))),
         }[page]
         return {**make(), "is_live": self.is_live, **self._utc(recorded)}

@@ -144,6 +144,16 @@ class FastRequest(BaseRequest):
         chain.fast = self
 
 
+class ForDevice(NamedTuple):
+    """An answer for an actuator of a site device; every other answer is for the battery.
+
+    actuator: its number, from 0 in the order of layout.actuators.
+    """
+
+    actuator: int
+    answer: "Cap | Obligation | BaseRequest"
+
+
 def grid_obligation(
     rank: tuple, connection_W: int, imported: tuple, exported: tuple, quantum_W: int
 ):

@@ -5,7 +5,9 @@ the view and takes its answers: what it caps, limits, obliges or requests.
 """
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
 # the fast one, which works in what the base request leaves. Before all: whether a meter is right.
@@ -33,6 +35,9 @@ class View:
     stored_path_delay_ms: int = 0  # of an earlier run; 0: none
     is_running: bool = False
     is_stopped_by_person: bool = False  # only a person's start can follow
+    is_run_requested: bool = False  # a person's, or kept over a restart
+    is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
+    air_temperature_ddegC: int | None = None  # of the cabinet
     load_meter_W: int | None = None
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False
@@ -43,6 +48,8 @@ class View:
     is_short: bool = False  # a converter gives less than it was sent (row 56b)
     soc_permille: tuple | None = None  # lowest of the racks, mean
     hints: tuple = ()  # inputs, place of the first slot
+    # the site devices and their signals
+    site: Site = field(default_factory=without_devices)
     # by the chain: the set-point in force; available power, after the bounds. The base request
     # takes its own part off all three.
     setpoint_W: int = 0
@@ -65,26 +72,49 @@ class View:
 class Setup:
     """Everything that a function is built from.
 
-    settings: {name: integer}; rated_W: of all units; source_image: of hint_sources; functions:
-    those built before, by name.
+    settings: {name: integer}; rated_W: of all units; source_image: of hint_sources; site: the site
+    devices; functions: those built before, by name.
     """
 
-    def __init__(self, settings: dict, tick_ms: int, rated_W: int, source_image):
+    def __init__(
+        self,
+        settings: dict[str, int],
+        tick_ms: int,
+        rated_W: int,
+        source_image: array,
+        site: Site | None = None,
+    ):
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
         self.source_image = source_image
-        self.functions = {}
+        self.site = site or without_devices()
+        self.functions: dict[str, Function] = {}
+
+    def actuators(self, role: str) -> list[tuple[DeviceView, int]]:
+        """(device, number of its first actuator) of each device of a role."""
+        found, number = [], 0
+        for view in self.site.devices:
+            if view.device.role.name == role:
+                found.append((view, number))
+            number += len(view.device.role.actuators)
+        return found
+
+    def has_work_for(self, function: "Function") -> bool:
+        """False: the function is for site devices of a role that this cabinet does not have."""
+        return not function.ROLE or bool(self.actuators(function.ROLE))
 
 
 class Function:
     """Base of all control functions; built from a Setup.
 
-    NAME; STAGE of the tick; PARAMETERS (rows as in controller/core/parameters.py); TEXTS {reason
-    code: (name, sentence, remedy)} of every code it gives. `state` is the array of words that it
-    remembers and `out` the array of words it publishes; both are in the journal, as all `arrays`.
+    NAME; STAGE of the tick; ROLE of the site devices that it commands; PARAMETERS (rows
+    as in controller/core/parameters.py); TEXTS {reason code: (name, sentence, remedy)} of every
+    code it gives. `state` is the array of words that it remembers and `out` the array of words it
+    publishes; both are in the journal, as all `arrays`.
     """
 
     NAME = ""
     STAGE = BOUND
+    ROLE = ""
     PARAMETERS = ()
     TEXTS = {}
     state: array

@@ -1,45 +1,67 @@
-"""The control functions in turn, and the chain that takes their answers: no kernel, no inputs."""
+"""The control functions in turn, and the chains that take their answers: no kernel, no inputs."""
+
+from array import array
+from typing import Any
 
 from controller.core import contract, functions, setpoint
+from controller.core.answers import ForDevice, Limit
+from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
 class Control:
-    """`view` is filled before `step`; `chain` and `functions` {name: function} hold what came of
-    it.
+    """`view` is filled before `step`. `chain` is the battery's, `actuators` those of the site
+    devices; `functions`: {name: function}.
     """
 
-    def __init__(self, setup):
-        self.chain = setpoint.Chain(setup.settings, setup.tick_ms)
-        self.view = contract.View()
+    def __init__(self, setup: contract.Setup):
+        ramp_W = setup.settings["setpoint_ramp_W_per_s"] * setup.tick_ms // 1000
+        self.chain = setpoint.Chain(max(1, ramp_W))
+        self.view = contract.View(site=setup.site)
+        self.actuators = [
+            ActuatorChain(device, actuator, setup.tick_ms)
+            for device in setup.site.devices
+            for actuator in device.device.role.actuators
+        ]
         self.functions = functions.built(setup)
-        in_turn = sorted(self.functions.values(), key=lambda function: function.STAGE)
+        asked = [each for each in self.functions.values() if setup.has_work_for(each)]
+        in_turn = sorted(asked, key=lambda function: function.STAGE)
         self._bounding = [function for function in in_turn if function.STAGE <= contract.BOUND]
         self._requesting = in_turn[len(self._bounding) :]
 
-    def step(self, limit, elapsed_ticks: int) -> int:
-        """Set-point, W. limit: answers.Limit of the kernel."""
+    def step(self, limit: Limit, elapsed_ticks: int) -> int:
+        """Set-point of the battery, W. limit: of the kernel."""
         chain, view = self.chain, self.view
         chain.begin()
         chain.take(limit)
         view.setpoint_W = chain.state[0]
-        for function in self._bounding:
-            for answer in function.step(view, elapsed_ticks):
-                chain.take(answer)
+        for actuator in self.actuators:
+            actuator.begin(view.is_estop, elapsed_ticks)
+        self._ask(self._bounding, elapsed_ticks)
         view.low_W, view.high_W = chain.available()
         view.is_low_obliged = view.low_W > max(chain.caps.low_W, chain.limits.low_W)
         view.is_high_obliged = view.high_W < min(chain.caps.high_W, chain.limits.high_W)
         chain.meter_off_W = view.meter_off_W
-        for function in self._requesting:
-            for answer in function.step(view, elapsed_ticks):
-                chain.take(answer)
+        self._ask(self._requesting, elapsed_ticks)
         setpoint_W = chain.finish(elapsed_ticks)
+        for actuator in self.actuators:
+            actuator.finish(elapsed_ticks)
         if view.is_short and view.battery_W is not None:
             chain.tell_measured(view.battery_W)
         return setpoint_W
 
-    def state_blocks(self) -> list:
+    def _ask(self, asked: list[contract.Function], elapsed_ticks: int) -> None:
+        for function in asked:
+            for answer in function.step(self.view, elapsed_ticks):
+                if type(answer) is ForDevice:
+                    self.actuators[answer.actuator].chain.take(answer.answer)
+                else:
+                    self.chain.take(answer)
+
+    def state_blocks(self) -> list[Any]:
         """Arrays of all that carries over to the next tick, in the order of the journal."""
-        blocks = [self.chain.state]
+        blocks: list[array] = [self.chain.state]
         for function in self.functions.values():
             blocks += function.arrays()
+        for actuator in self.actuators:
+            blocks += actuator.chain.state, actuator.state
         return blocks

@@ -13,48 +13,64 @@ from controller.core import image, parameters, reasons, standby
 from controller.core.answers import Limit
 from controller.core.contract import Setup
 from controller.core.control import Control
-from controller.core.split import Split
+from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.core.site_devices.layout import devices_of
+from controller.core.site_devices.signals_view import Site
+from controller.core.split import Split, Weights
 from safety import matrix, parameters as p, signals as s
 from safety.kernel import Kernel
 
 STANDING_BITS = 30
 SHORT = "56b"
+ESTOP = ("1a", "1b", "1c")
 FLASH_MS = 250
 
 
 class Core:
     """`inp`, `fresh` are filled by the caller before `tick`; `out` is valid after it."""
 
-    def __init__(self, safety_image, control_image, source_image):
+    def __init__(
+        self, safety_image: array, control_image: array, source_image: array, site_image: array
+    ):
         """All array('i'). ValueError when an image is not of this version."""
         self.safety_image, self.control_image = safety_image, control_image
         self.settings = parameters.settings_of(control_image)
         self.kernel = Kernel(safety_image)
         self.layout = layout = self.kernel.layout
-        self._places = places = image.places(layout)
-        self.inp, self.fresh = array("i", [0] * places["path_delay"].stop), self.kernel.fresh
+        devices = devices_of(site_image)
+        self._places = places = image.places(layout, devices)
+        self.inp = array("i", [0] * places["site"].stop)
+        self.fresh = bytearray(layout.groups + len(devices))
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],
         )
         tick_ms = safety_image[p.H_TICK_MS]
+        self.site = Site(devices, self.inp, places["site"].start, tick_ms)
         first = self.kernel.bounds.map.unit + p.U_RATED_W
         self.rated_W = [safety_image[first + unit * p.UNIT_WORDS] for unit in range(layout.units)]
-        self.control = Control(Setup(self.settings, tick_ms, sum(self.rated_W), source_image))
+        self.control = Control(
+            Setup(self.settings, tick_ms, sum(self.rated_W), source_image, self.site)
+        )
         self.chain, self.view = self.control.chain, self.control.view
         self.view.hints = self.inp, layout.inputs
         self.functions = self.control.functions
-        # kW; Split wants < 2^20
-        self._weights = [min(rated_W // 1000, (1 << 20) - 1) for rated_W in self.rated_W]
+        self.weights = Weights(self.rated_W, self.kernel.features.rack_unit)
         self.split = Split(layout.units)
         self.chain_at, at = layout.outputs, layout.outputs + len(self.chain.out)
         self.out_at = {}  # place in `out` of what each function publishes
         for name, function in self.functions.items():
             self.out_at[name], at = at, at + len(function.out)
+        self.actuators = self.control.actuators
+        self.actuators_at, at = at, at + len(self.actuators) * len(self.chain.out)
         self.setpoint_at, self.standing_at = at, at + layout.units
         self.out = array(
             "i", [0] * (self.standing_at + -(-self.kernel.evaluator.count // STANDING_BITS))
         )
+        self._find_places(layout)
+
+    def _find_places(self, layout: s.Layout) -> None:
+        """Places of the inputs and rows that fill the view; room for the limits of the units."""
         self._mask = 0
         self._charge_W = array("i", [0] * layout.units)
         self._discharge_W = array("i", [0] * layout.units)
@@ -62,6 +78,7 @@ class Core:
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in racks]
         self._soc_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
         self._short = _instances(self.kernel.evaluator, SHORT)
+        self._estop = [at for each in ESTOP for at in _instances(self.kernel.evaluator, each)]
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
         self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
 
@@ -69,10 +86,14 @@ class Core:
         """One tick over the frozen inputs."""
         kernel = self.kernel
         self._kernel_inp[:] = self._kernel_words
+        groups = self.layout.groups
+        kernel.fresh[:] = self.fresh[:groups]
         kernel.step(elapsed_ticks)
+        self.site.step(self.fresh[groups:], elapsed_ticks)
         self._look()
         total_W = self.control.step(self._kernel_limit(), elapsed_ticks)
-        self.split.step(total_W, self._charge_W, self._discharge_W, self._weights)
+        weights = self.weights.discharge if total_W > 0 else self.weights.charge
+        self.split.step(total_W, self._charge_W, self._discharge_W, weights)
         out = self.out
         out[: self.chain_at] = kernel.out
         out[self.chain_at : self.chain_at + len(self.chain.out)] = self.chain.out
@@ -80,6 +101,10 @@ class Core:
             if function.out:
                 at = self.out_at[name]
                 out[at : at + len(function.out)] = function.out
+        at = self.actuators_at
+        for actuator in self.actuators:
+            out[at : at + len(CHAIN_OUTPUTS)] = actuator.chain.out
+            at += len(CHAIN_OUTPUTS)
         out[self.setpoint_at : self.standing_at] = self.split.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
@@ -106,7 +131,12 @@ class Core:
         view.battery_W = None if powers_W is None else sum(powers_W)
         active = kernel.evaluator.active
         view.is_short = any([active[index] for index in self._short])
+        if self.actuators:
+            view.is_estop = any([kernel.evaluator.standing(index) for index in self._estop])
+            is_air_known = ages.known(s.G_CLIMATE)
+            view.air_temperature_ddegC = inp[s.AIR_TEMPERATURE_DDEGC] if is_air_known else None
         soc = self._known(self._soc_group, self._soc_at)
+        self.weights.update(soc)
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
     def _known(self, groups, places):
@@ -145,7 +175,7 @@ class Core:
                 out[self.standing_at + index // STANDING_BITS] |= 1 << index % STANDING_BITS
 
     def _blocks(self):
-        return *self.kernel.state_blocks(), *self.control.state_blocks()
+        return *self.kernel.state_blocks(), *self.control.state_blocks(), self.site.ages_ms
 
     def state_words(self):
         """Everything that carries over to the next tick, as array('i') (each block padded to whole

@@ -6,11 +6,15 @@ first.
 """
 
 from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT
+from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.meter_sign import MeterSign
 from controller.core.policies.peak_shaving import PeakShaving
+from controller.core.policies.pre_cool import PreCool
+from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.reserve import Reserve
+from controller.core.policies.shed import Shed
 from controller.core.policies.site_load import SiteLoad
 from controller.core.policies.track import Track
 
@@ -23,6 +27,10 @@ FALLBACKS = {
     HintRequest: (KEEP, KEEP),
     PeakShaving: (DROP, HOLD),
     MeterSign: (WAIT, HOLD),
+    PvLimit: (NARROW, HOLD),
+    Shed: (HOLD, HOLD),
+    GensetStart: (HOLD, HOLD),
+    PreCool: (HOLD, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS = tuple(

@@ -10,8 +10,10 @@ was not given, and the person who approved the limit image.
 """
 
 from array import array
+from collections.abc import Iterable
 
 from controller.core.integers import within
+from controller.core.site_devices.layout import SiteDevice, words
 from safety import signals as s
 
 HINT_SLOTS = 8
@@ -33,7 +35,7 @@ STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
 
-def own_blocks(units: int) -> dict:
+def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
     """{block: names of its words}: what lies behind the kernel's inputs, in this order."""
     return {
         "hints": [f"hint_{slot}.{word}" for slot in range(HINT_SLOTS) for word in SLOT],
@@ -46,18 +48,19 @@ def own_blocks(units: int) -> dict:
         "void_reset": VOID_RESET,
         "approved_by": APPROVED_BY,
         "path_delay": [STORED_PATH_DELAY],
+        "site": [name for device in devices for name in words(device)],
     }
 
 
-def own_names(units: int) -> list:
+def own_names(units: int, devices: Iterable[SiteDevice]) -> list:
     """Names of the words behind the kernel's inputs."""
-    return [name for names in own_blocks(units).values() for name in names]
+    return [name for names in own_blocks(units, devices).values() for name in names]
 
 
-def places(layout) -> dict:
+def places(layout: s.Layout, devices: Iterable[SiteDevice]) -> dict[str, slice]:
     """{block of own_blocks: its slice of an image of inputs}."""
     found, end = {}, layout.inputs
-    for block, names in own_blocks(layout.units).items():
+    for block, names in own_blocks(layout.units, devices).items():
         found[block] = slice(end, end + len(names))
         end += len(names)
     return found
@@ -78,14 +81,15 @@ class ProcessImage:
     `places`.
     """
 
-    def __init__(self, layout):
-        self.layout, self.places = layout, places(layout)
+    def __init__(self, layout: s.Layout, devices: tuple[SiteDevice, ...]):
+        self.layout, self.devices = layout, devices
+        self.places = places(layout, devices)
         self._hints = self.places["hints"]
-        self.inp = array("i", [0] * self.places["path_delay"].stop)
+        self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
-        self.fresh = bytearray(layout.groups)
-        self._none = bytes(layout.groups)
+        self.fresh = bytearray(layout.groups + len(devices))
+        self._none = bytes(len(self.fresh))
 
     def freeze(self, inp, fresh: bytearray) -> None:
         """Copy everything into `inp` and `fresh`, then forget what was fresh and the one-tick
@@ -99,6 +103,15 @@ class ProcessImage:
         if self.hints:
             self.inp[self._hints] = array("i", [0] * HINT_WORDS)
             self.hints = 0
+
+    def site_place(self, role: str, number: int) -> tuple[int, int]:
+        """(place of the first word in `inp`, place in `fresh`) of a site device."""
+        first = self.places["site"].start
+        for index, device in enumerate(self.devices):
+            if (device.role.name, device.number) == (role, number):
+                return first, self.layout.groups + index
+            first += len(words(device))
+        raise KeyError(f"{role}_{number}")
 
     def put(self, block: str, content) -> None:
         """Write the words of a block of own_blocks."""

@@ -83,8 +83,8 @@ class Chain:
     arrays of ints).
     """
 
-    def __init__(self, settings: dict, tick_ms: int):
-        """settings: {name of CONTROL_PARAMETERS: integer}; tick_ms: length of a tick, ms."""
+    def __init__(self, ramp_W: int):
+        """ramp_W: largest change of the set-point from one tick to the next, W."""
         self.out = array("i", [0] * len(CHAIN_OUTPUTS))
         self.state = array("i", [0])
         self.caps = PowerInterval()
@@ -92,7 +92,7 @@ class Chain:
         self.obligations = Obligations()
         self.answers = []
         self.meter_off_W = 0
-        self._ramp_W = max(1, settings["setpoint_ramp_W_per_s"] * tick_ms // 1000)
+        self._ramp_W = ramp_W
         self.begin()
 
     def begin(self) -> None:

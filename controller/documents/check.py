@@ -244,9 +244,11 @@ def _buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]
     for bus in config.buses:
         busy_pct = bus_times.utilisation_permille(schedule[bus.name]) / 10
         speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else ""
-        speed = speed or f"{bus.baud_Bd} Bd {bus.characters}"
+        speed = speed or (
+            "Modbus TCP" if bus.kind == "tcp" else f"{bus.baud_Bd} Bd {bus.characters}"
+        )
         allowed_pct = bus_times.UTILISATION_PERMILLE_MAX // 10
-        port = bus.port or f"{bus.interface} {bus.channel}"
+        port = bus.port or bus.address or f"{bus.interface} {bus.channel}"
         yield from wrapped(
             f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
         )

@@ -19,7 +19,7 @@ WORDS_MAX = 1 << 16  # inputs and outputs: an index has 16 bits
 STATE_WORDS_MAX = 1 << 20
 TEXTS, NUMBERS = [str], {str: int}
 FORMS: dict[str, Any] = {
-    **dict.fromkeys(("safety_image", "control_image", "source_image"), array),
+    **dict.fromkeys(("safety_image", "control_image", "source_image", "site_image"), array),
     **dict.fromkeys(("source_names", "input_names", "output_names", "stage_instances"), TEXTS),
     **dict.fromkeys(("device_crcs", "proof_tests", "proof_allowed_ms", "neighbours"), NUMBERS),
     "schema": int,

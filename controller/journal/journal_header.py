@@ -11,6 +11,7 @@ from controller.core.core import Core
 from controller.core.image import own_names
 from controller.core.instances import stage_instances
 from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
@@ -29,11 +30,13 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
         "device_crcs": approval.devices(config),
         "control_image": array("i", config.control_image),
         "source_image": array("i", config.source_image),
+        "site_image": array("i", config.site_image),
         "source_names": [source.name for source in config.sources],
-        "input_names": inputs + own_names(config.units),
+        "input_names": inputs + own_names(config.units, config.site_devices),
         "output_names": outputs
         + list(CHAIN_OUTPUTS)
         + functions.output_names(len(config.sources))
+        + trace_names(config.site_devices)
         + units,
         "stage_instances": stage_instances(layout),
         "names": dict(config.names),

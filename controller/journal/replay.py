@@ -168,11 +168,14 @@ def core_of(header: dict[str, Any]) -> Core:
     wrote the header.
     """
     core = Core(
-        header["safety_image"], header["control_image"], header.get("source_image", array("i"))
+        header["safety_image"],
+        header["control_image"],
+        header.get("source_image", array("i")),
+        header.get("site_image", array("i")),
     )
     known = [len(header[key]) for key in ("input_names", "output_names")]
     published = functions.output_names(len(header["source_names"]))
-    of_functions = core.setpoint_at - core.chain_at - len(core.chain.out)
+    of_functions = core.actuators_at - core.chain_at - len(core.chain.out)
     if known + [len(published)] != [len(core.inp), core.standing_at, of_functions]:
         raise ValueError("its ticks have other inputs, outputs or sources")
     return core

@@ -2,6 +2,9 @@
 
 from controller.core import functions
 from controller.core.reasons import (
+    DEVICE_ESTOP,
+    DEVICE_RANGE,
+    DEVICE_SILENT,
     GATE_ADDRESS,
     GATE_CHARGE,
     GATE_COUNT,
@@ -9,11 +12,13 @@ from controller.core.reasons import (
     GATE_DISCHARGE,
     GATE_FUNCTION,
     GATE_LENGTH,
+    GATE_RANGE,
     GATE_UNIT_ID,
     GRID_OPERATOR,
     INHIBIT,
     KERNEL_CHARGE,
     KERNEL_DISCHARGE,
+    LEAST_TIME,
     NO_REQUEST,
     NONE,
     PV_ABSORPTION,
@@ -131,6 +136,25 @@ _PLAIN = (
         "The set-point moves no faster than the ramp of this site.",
         "Nothing.",
     ),
+    (DEVICE_RANGE, "range of the device", "The device can give no more than this.", "Nothing."),
+    (
+        DEVICE_SILENT,
+        "device not heard",
+        "A site device does not answer: the controller asks it for 0.",
+        CHECK_RTU,
+    ),
+    (
+        DEVICE_ESTOP,
+        "emergency stop, site device",
+        "An emergency stop is active or latched: the device goes to 0, or stays as it is.",
+        _SEE_ALARMS,
+    ),
+    (
+        LEAST_TIME,
+        "least on or off time",
+        "The device must run, or stand, for its least time before it may change.",
+        "Wait. The times are on_s_min and off_s_min of the device.",
+    ),
 )
 
 # A set-point frame that the gate refused. In each case the controller sends the stop frame instead.
@@ -148,6 +172,7 @@ _GATE = (
     (GATE_CRC, "frame checksum", "had a wrong checksum", _PROGRAM_FAULT),
     (GATE_CHARGE, "frame over charge limit", "was above the charge limit", _PROGRAM_FAULT),
     (GATE_DISCHARGE, "frame over discharge limit", "was above the discharge limit", _PROGRAM_FAULT),
+    (GATE_RANGE, "frame out of range", "asked a site device for too much", _PROGRAM_FAULT),
 )
 
 # The conditions of a start, in the order of the codes from INHIBIT on. Code 712

@@ -14,6 +14,7 @@ from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
 from controller.run.record_feed import RecordFeed
 from controller.run.relays import Relays
+from controller.run.site_clock import SiteClock
 from controller.store.stored_record import AWAKE
 from safety import latches, parameters as p, signals as s
 
@@ -34,15 +35,18 @@ class Cabinet:
         """loaded: store.Loaded of the last run; journal: JournalWriter or None.
 
         `peer`: the link to channel B where the configuration has one. `self_test`: a
-        self_test.SelfTest in the real process, else None.
+        self_test.SelfTest in the real process, else None; `site_clock` likewise.
         """
         self.config = config
-        self.core = core = Core(config.safety_image, config.control_image, config.source_image)
-        self.image = ProcessImage(core.layout)
+        self.core = core = Core(
+            config.safety_image, config.control_image, config.source_image, config.site_image
+        )
+        self.image = ProcessImage(core.layout, config.site_devices)
         self.field = Field(config, self.image)
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, core.kernel) if config.channel_b else None
         self.self_test = None
+        self.site_clock: SiteClock | None = None
         self._relays = Relays(core, config.tick_ms)
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
@@ -67,6 +71,8 @@ class Cabinet:
         core, image = self.core, self.image
         elapsed_ms = elapsed_ticks * self.config.tick_ms
         self.field.read(now_us)
+        if self.site_clock is not None:
+            self.site_clock.step(now_us)
         self._local(image.inp, elapsed_ticks)
         self._settle(elapsed_ms)
         image.freeze(core.inp, core.fresh)
@@ -74,6 +80,7 @@ class Cabinet:
         if self.peer is not None:
             self.peer.report()
         self.field.write(core.inp, core.out, core.setpoints(), now_us)
+        self.field.write_site(core.actuators, now_us)
         if core.out[s.START_NEEDED] and self.run_request.rest.chosen == AWAKE:
             self.run_request.stop(standby.ROW)
         self._reset.after_step(self.peer)

@@ -10,6 +10,7 @@ from controller.hints import keys
 from controller.journal import journal_header
 from controller.journal.ring import JournalError
 from controller.run import cabinet as cabinets, loop, self_test
+from controller.run.site_clock import SiteClock
 from controller.store import two_copies
 from controller.store.keeper import Keeper
 from controller.system import clock, own_names, realtime
@@ -21,6 +22,7 @@ from controller.system.paths import (
     plain,
     say,
 )
+from controller.system.utc import WallClock
 from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
@@ -87,6 +89,7 @@ def _tick(settings, arguments, keeper):
     _say(loaded.lines)
     cabinet = cabinets.Cabinet(settings, loaded, keeper)
     cabinet.self_test = self_test.SelfTest(cabinet.core.kernel.state_blocks())
+    cabinet.site_clock = SiteClock(cabinet.image, WallClock())
     cabinet.journal = journal_header.open_journal(
         os.path.join(arguments.run_dir, "journal"),
         settings,

@@ -7,10 +7,12 @@ moves the bytes of each port and the frames of each CAN bus.
 
 from functools import partial
 
-from controller.config import bus_times, families
+from controller.config import bus_times, families, site_devices
 from controller.core import reasons
 from controller.core.gate import Gate
 from controller.core.sent import Sent
+from controller.core.site_devices.roles import ROLES
+from controller.run.site_channel import SiteChannel
 from drivers.buses import rtu
 from safety import signals as s
 
@@ -211,10 +213,10 @@ class Field:
         """
         self.drivers = families.build(config, image)
         self.ports = {
-            bus.name: bus_times.rtu_port(config, bus) for bus in config.buses if bus.kind == "rtu"
+            bus.name: bus_times.rtu_port(config, bus) for bus in config.buses if bus.kind != "can"
         }
         self.can = {bus.name: CanBus(bus.name) for bus in config.buses if bus.kind == "can"}
-        self.io, self.pcs = [], []
+        self.io, self.pcs, self.site = [], [], []
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
@@ -242,8 +244,19 @@ class Field:
             port.watch[device.address] = sent.see
             periods_ms = device.setpoint_ms, config.tick_ms
             self.pcs.append(PcsChannel(driver, port, image.layout, device.index, *periods_ms, sent))
+        elif device.role in ROLES:
+            first, _ = image.site_place(device.role, device.index + 1)
+            sent_at = first + len(ROLES[device.role].signals)
+            gates = site_devices.gates(device)
+            name = f"{device.role}_{device.index + 1}"
+            self.site.append((name, SiteChannel(driver, port, gates, image, sent_at)))
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
+
+    def write_site(self, actuators: list, now_us: int) -> None:
+        """After the set-points: the values of the site devices' actuators."""
+        for name, channel in self.site:
+            channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
         """Before the freeze: take in what waits on the CAN buses (RTU replies were taken as they

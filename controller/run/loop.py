@@ -10,6 +10,7 @@ import select
 import signal
 import sys
 
+from controller.config.topology import Bus
 from controller.hints.listener import HintListener
 from controller.run import operator_commands
 from controller.run.link_statistics import LinkStatistics
@@ -18,6 +19,7 @@ from controller.store import two_copies
 from controller.system import clock, regular_file
 from drivers.buses.can_port import open_can
 from drivers.buses.serial_port import Arrivals, SerialPort
+from drivers.buses.tcp_port import TcpPort
 from safety import signals as s
 
 # a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; plus a margin
@@ -27,12 +29,12 @@ OPEN_US_MAX = 45_000_000
 
 
 class Wire:
-    """One serial port and the RTU engine on it."""
+    """One serial port, or Modbus TCP connection, and the RTU engine on it."""
 
     def __init__(self, bus, port):
         """bus: topology.Bus; port: its RtuPort. Raises SerialPortError."""
         self.port = port
-        self.serial = SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
+        self.serial = _wire_of(bus)
         self.serial.open()
 
     def take(self, now_us: int) -> None:
@@ -50,6 +52,12 @@ class Wire:
                 self.serial.write(data)
         if self.serial.pending:
             self.serial.write(b"")
+
+
+def _wire_of(bus: Bus) -> SerialPort | TcpPort:
+    if bus.kind == "tcp":
+        return TcpPort(bus.address)
+    return SerialPort(bus.port, bus.baud_Bd, bus.characters[1], int(bus.characters[2]))
 
 
 class Loop:
@@ -70,7 +78,7 @@ class Loop:
             os.path.join(run_directory, "command.sock"), self.hints.change_key
         )
         config, field = cabinet.config, cabinet.field
-        self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind == "rtu"]
+        self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind != "can"]
         if cabinet.peer is not None:
             self.wires.append(Wire(config.channel_b, cabinet.peer))
         self.can_ports = []

@@ -139,7 +139,7 @@ def start(shadow: Shadow) -> Facts:
     out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
     waiting = missing and state not in (s.RUNNING, s.STOPPING)
     is_asked = bool(shadow.inp[s.RUN_REQUEST])
-    code, *name = shadow.inp[image.places(shadow.layout)["rest"]]
+    code, *name = shadow.inp[image.places(shadow.layout, ())["rest"]]
     rests = {"why": STANDBY.get(code, STANDBY[standby.PERSON]), "name": image.name_of(name)}
     checklist = {"done": out[s.EVIDENCE_COUNT], "total": out[s.EVIDENCE_TOTAL]}
     return {

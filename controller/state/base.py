@@ -146,4 +146,4 @@ def test_left_ms(shadow: Shadow) -> int | None:
 
 def locked_out_by(shadow: Snapshot) -> str | None:
     """Name of the person who has locked the cabinet out, None without one."""
-    return image.name_of(shadow.inp[image.places(shadow.layout)["locked_out"]]) or None
+    return image.name_of(shadow.inp[image.places(shadow.layout, ())["locked_out"]]) or None

@@ -150,7 +150,8 @@ def without(shadow: Shadow) -> Facts:
     binding reason, and without the ramp, which only delays.
     """
     core, code = shadow.core, shadow.chain(setpoint.O_BINDING_REASON)
-    chain = setpoint.Chain(core.settings, base.tick_ms(shadow))
+    ramp_W = core.settings["setpoint_ramp_W_per_s"] * base.tick_ms(shadow) // 1000
+    chain = setpoint.Chain(max(1, ramp_W))
     for answer in core.chain.answers:
         left = _left(shadow, answer, code)
         if left is not None:

@@ -13,6 +13,7 @@ from controller.config.devices import Device
 from controller.config.topology import Bus
 from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
+from hil.devices.mirrored import MirroredDevice
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
@@ -28,6 +29,7 @@ from hil.devices.sensors import (
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import CabinetPlant
+from hil.plant.site_parts import PARTS
 from hil.wires.virtual_can import VirtualCan
 
 SENSORS = {
@@ -95,7 +97,7 @@ class SimulatedCabinet:
         self.devices, self.slaves, self.bms = {}, {}, {}
         self.places = {}  # device name: (RTU bus, unit id)
         for bus in topology.buses:
-            if bus.kind == "rtu":
+            if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
             else:
                 self.bms[bus.name] = [self._add_bms(device) for device in topology.on_bus(bus.name)]
@@ -109,7 +111,8 @@ class SimulatedCabinet:
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
         for device in devices:
-            name = f"pcs_{device.index + 1}" if device.role == "pcs" else device.role
+            is_numbered = device.role == "pcs" or device.role in PARTS
+            name = f"{device.role}_{device.index + 1}" if is_numbered else device.role
             self.devices[name] = units[device.address] = self._device(device, seed)
             self.places[name] = (bus.name, device.address)
         turnaround_us = max([0, *[unit.TURNAROUND_US for unit in units.values()]])
@@ -124,6 +127,10 @@ class SimulatedCabinet:
             return SENSORS[role](plant)
         if role.startswith("meter_"):
             return self._meter(device, seed)
+        if role in PARTS:
+            part = PARTS[role](device.settings)
+            plant.site_parts.append(part)
+            return MirroredDevice(part, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)
 

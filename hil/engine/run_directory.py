@@ -33,7 +33,9 @@ def write_cabinet_file(directory: str, order: dict, wires: dict[str, dict[str, s
     """Write cabinet.toml. wires: {"ports": {bus: tty}, "cans": {bus: channel}}."""
     site = json.dumps(os.path.abspath(order["extends"]))
     lines = [CABINET_FILE.format(site=site)]
-    lines += [f'[bus.{name}]\nport = "{path}"\n' for name, path in wires["ports"].items()]
+    for name, path in wires["ports"].items():
+        key = "port" if path.startswith("/") else "address"
+        lines.append(f'[bus.{name}]\n{key} = "{path}"\n')
     lines += [
         f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
         for name, channel in wires["cans"].items()

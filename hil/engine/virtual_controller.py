@@ -108,7 +108,7 @@ class VirtualController:
             matrix.KEY if by == "key" else matrix.REMOTE,
             core.out[s.FIRST_OUT_INSTANCE],
             core.out[s.CAUSE_MASK],
-            *core.inp[image.places(core.layout)["peer"]],
+            *core.inp[image.places(core.layout, ())["peer"]],
         )
 
     def run_request(self, on: bool) -> None:

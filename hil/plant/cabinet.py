@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
+from hil.plant.site_parts import SitePart
 
 CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
@@ -64,6 +65,7 @@ class CabinetPlant:
         self.load = load
         self.load_power_W = 0.0
         self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
+        self.site_parts: list[SitePart] = []
         self.load_channels = None
         if load is not None:
             self._draw(load(0.0))  # a meter may be read before the first step
@@ -105,13 +107,23 @@ class CabinetPlant:
         for one in self.buses:
             one.step(dt_s, now_us, safety.pcs_enable, safety.contactor_supply)
             battery_W += one.pcs.ac_power_W
-        self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W
+        fed_W = self._step_site(dt_s) if self.site_parts else 0.0
+        self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W - fed_W
         looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
             self._look(looks)
         if now_us - self._air_us >= AIR_US:
             self._breathe(now_us)
         self._publish_fast()
+
+    def _step_site(self, dt_s: float) -> float:
+        """Step the parts of the site: load that is switched off, and power that is fed in, W."""
+        load_W, fed_W = self.load_power_W, 0.0
+        for part in self.site_parts:
+            part.step(self.now_us / 1e6, dt_s, load_W)
+            self.load_power_W -= part.sheds_W
+            fed_W += part.feeds_W
+        return fed_W
 
     def _draw(self, load_W: float | tuple[float, tuple]) -> None:
         """Take the present load; a tuple also holds the channels of its meter."""

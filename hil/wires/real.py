@@ -1,4 +1,4 @@
-"""The wires of a cabinet in real time: a pty per RTU bus, a CAN server per CAN bus."""
+"""The wires of a cabinet in real time: a pty, a socket or a CAN server for each bus."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,16 @@ from hil.observer.beats import Beats
 from hil.observer.observer import Observer
 from hil.wires.can_server import CanServer
 from hil.wires.pty_wire import PtyWire
+from hil.wires.tcp_wire import TcpWire
 from hil.wires.virtual_can import VirtualCan
 
 
 def made(
     buses: Iterable[Bus], cabinet: SimulatedCabinet, observer: Observer, beats: Beats | None
-) -> tuple[dict[str, PtyWire], dict[str, VirtualCan], list[CanServer]]:
+) -> tuple[dict[str, PtyWire | TcpWire], dict[str, VirtualCan], list[CanServer]]:
     """The wires with the cabinet's devices, tapped by the observer and, if given, by `beats`."""
-    ptys, cans = {}, {}
+    ptys: dict[str, PtyWire | TcpWire] = {}
+    cans = {}
     for bus in buses:
         can_tap, rtu_tap = observer.can_tap, observer.rtu_tap(bus.name)
         if beats is not None:
@@ -25,5 +27,6 @@ def made(
             cabinet.join(cans[bus.name])
         else:
             on_down = cabinet.slaves[bus.name].receive
-            ptys[bus.name] = PtyWire(bus.baud_Bd, bus.character_bits, on_down, rtu_tap)
+            wire = TcpWire if bus.kind == "tcp" else PtyWire
+            ptys[bus.name] = wire(bus.baud_Bd, bus.character_bits, on_down, rtu_tap)
     return ptys, cans, [CanServer(can) for can in cans.values()]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from drivers import profile
 from drivers.bms import NativeBms
-from drivers.buses import rtu
+from drivers.buses.receiver import Receiver
 from drivers.io import IoModule
 from drivers.pcs import SunSpecPcs
 from drivers.sensor import Sensor
@@ -161,7 +161,7 @@ class Site:
 
 def exchange(slave, request, now_us):
     for _, frame in slave.receive(request.frame, now_us):
-        receiver = rtu.Receiver()
+        receiver = Receiver()
         receiver.expect(request)
         pdu = receiver.feed(frame)
         if pdu is None or pdu[0] & 0x80:

@@ -158,7 +158,7 @@ def test_b_keeps_its_key_latches_and_may_fall_silent(site):
     rig.channel_b.mute = True
     assert answer(rig) == "not clear yet; channel B does not answer"
     cabinet = rig.controller.cabinet
-    at = images.places(cabinet.core.layout)["peer"].start
+    at = images.places(cabinet.core.layout, ())["peer"].start
     assert cabinet.core.inp[at : at + 2].tolist() == [-1, 0]
 
 

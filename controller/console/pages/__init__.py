@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from controller.console.pages import alarms, events, links, racks, status, trend, why
+from controller.console.pages import alarms, devices, events, links, racks, status, trend, why
 from controller.console.pages.text import parts
 from controller.state.base import Facts
 
@@ -11,6 +11,7 @@ NUMBERED: dict[str, Callable[[Facts], int]] = {
     "alarms": lambda facts: 1 + len(alarms.details(facts)),
     "events": lambda facts: len(events.parts(facts)),
     "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),
+    "devices": lambda facts: parts(facts["devices"], devices.PER_PAGE),
     "links": lambda facts: parts(facts["devices"], links.PER_PAGE),
 }
 LINES: dict[str, Callable[..., list[str]]] = {
@@ -20,6 +21,7 @@ LINES: dict[str, Callable[..., list[str]]] = {
     "events": events.lines,
     "trend": trend.lines,
     "racks": racks.lines,
+    "devices": devices.lines,
     "links": links.lines,
 }
 

@@ -13,8 +13,8 @@ import os
 import select
 import subprocess
 import tty
-from types import SimpleNamespace
 
+from controller.config.topology import Bus
 from controller.run.loop import Wire
 from controller.system import clock, realtime
 from drivers.buses.port import RtuPort
@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, path, baud_Bd):
         # a busy machine may hold the slave back; that is no failure here
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=2_000_000)
-        bus = SimpleNamespace(port=path, baud_Bd=baud_Bd, characters="8N1")
+        bus = Bus("bench", "rtu", port=path, baud_Bd=baud_Bd)
         self.wire = Wire(bus, self.port)
         asked = (rtu_slave.UNIT_ID, rtu_slave.FUNCTION, rtu_slave.ADDRESS, rtu_slave.COUNT)
         self._request = read_request("bench", *asked, self._on_reply, self._on_failure)

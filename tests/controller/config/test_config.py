@@ -351,7 +351,7 @@ def test_racks_that_differ(files):
         files.say("type", f"rack.{rack}.cells", cells)
         files.say("type", f"rack.{rack}.modules", modules)
     loaded = files.say("type", "control.energy_Wh", 8_225_280).load()
-    drivers = families.build(loaded, ProcessImage(loaded.layout()))
+    drivers = families.build(loaded, ProcessImage(loaded.layout(), loaded.site_devices))
     assert [drivers[f"bms_{rack}"].modules for rack in (1, 2, 3)] == [10, 15, 12]
     assert "at most 8225280, " in files.say("type", "control.energy_Wh", 8_225_281).refusal()
     files.say("type", "control.energy_Wh", 1000).say("type", "rack.3.cells", 224)

@@ -107,7 +107,9 @@ def test_value_of_a_file_replaces_the_computed_one(files, said, expected):
 
 
 def phases_us(config):
-    return bus_times.meter_phases(config, families.build(config, ProcessImage(config.layout())))
+    return bus_times.meter_phases(
+        config, families.build(config, ProcessImage(config.layout(), config.site_devices))
+    )
 
 
 def test_each_reply_is_whole_one_millisecond_before_its_tick(files, pylontech):

@@ -85,7 +85,7 @@ def test_pages_of_a_silent_bms(tmp_path):
 
 def test_pages_of_a_request(tmp_path):
     """A request of 100 kW after 2 s at 25 kW/s: half of it."""
-    watched = check_all(of_scenario("hint_request", tmp_path), 1.5, 33.9, 42)
+    watched = check_all(of_scenario("hint_request", tmp_path), 1.5, 33.9, 41.9)
     row = next(line for line in watched.lines("why") if line.startswith(" request"))
     assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
 

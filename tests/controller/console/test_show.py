@@ -27,6 +27,7 @@ alarms | standing first_out first_out_per_scope channel_b check reset start cell
 events | source events
 trend | span_ms source quantities
 racks | racks
+devices | devices
 links | devices summary buses has_counters path_delay
 """)
 )

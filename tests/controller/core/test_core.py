@@ -71,7 +71,7 @@ class Walk:
         close = [layout.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(layout.racks)]
         states = s.CONTACTOR_OPEN, s.CONTACTOR_CLOSED
         self.set_rack(s.CONTACTOR_STATE, *[states[first.kernel.out[at]] for at in close])
-        fresh = bytearray(draw.random() >= self.unrest for _ in range(layout.groups))
+        fresh = bytearray(draw.random() >= self.unrest for _ in first.fresh)
         fresh[s.G_LOCAL] = 1
         self.ticks += 1
         if self.ticks < 5:
@@ -99,7 +99,7 @@ class Walk:
 
 def core_of(settings, known=None):
     source_image = hint_sources.image(settings.sources if known is None else known)
-    return Core(settings.safety_image, settings.control_image, source_image)
+    return Core(settings.safety_image, settings.control_image, source_image, settings.site_image)
 
 
 def word(core, index):
@@ -157,7 +157,12 @@ def test_state_words_are_compact_and_fit_one_topology():
         with pytest.raises(ValueError, match="topology"):
             core.load_state(other)
     with pytest.raises(ValueError, match="control image"):
-        Core(FIREBREAK.safety_image, parameters.default_image()[:-1], FIREBREAK.source_image)
+        Core(
+            FIREBREAK.safety_image,
+            parameters.default_image()[:-1],
+            FIREBREAK.source_image,
+            FIREBREAK.site_image,
+        )
 
 
 def running_core():
@@ -284,7 +289,7 @@ def test_a_changed_core_is_found_and_named(journal_path):
     def coarser(header):
         image = array("i", header["control_image"])
         image[3] += 100  # setpoint_quantum_W
-        return Core(header["safety_image"], image, header["source_image"])
+        return Core(header["safety_image"], image, header["source_image"], header["site_image"])
 
     exit_code, lines = run(journal_path, coarser)
     assert exit_code == replay.DIFFERENT
@@ -398,7 +403,7 @@ def test_only_a_stop_by_a_person_is_one(code, is_by_person):
     store that cannot be saved (0).
     """
     core = core_of(FIREBREAK)
-    core.inp[image.places(core.layout)["rest"].start] = code
+    core.inp[image.places(core.layout, ())["rest"].start] = code
     core.inp[s.RUN_REQUEST] = 0
     core.tick(1)
     assert core.view.is_stopped_by_person == is_by_person

@@ -45,7 +45,10 @@ def slots(*hints):
 class Bench:
     def __init__(self, *known):
         made = setup(TICK_MS, known=known)
-        self.table, self.chain = t.HintTable(made), setpoint.Chain(made.settings, TICK_MS)
+        self.table, self.chain = (
+            t.HintTable(made),
+            setpoint.Chain(made.settings["setpoint_ramp_W_per_s"] * TICK_MS // 1000),
+        )
         self.connection_ok, self.connection_W = 1, 300_000
 
     def tick(self, *hints, ticks=1, elapsed=1):

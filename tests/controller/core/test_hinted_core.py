@@ -266,7 +266,7 @@ def test_unknown_energy_is_not_none_left():
 
 
 def test_slots_fill_in_order_and_empty_with_the_freeze():
-    image = images.ProcessImage(FIREBREAK.layout())
+    image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     inp, fresh = array("i", image.inp), bytearray(image.fresh)
     hint = codes.CAP, codes.CHARGE_W_MAX
     slots = [image.add_hint(index, *hint, 1000 + index, 2000) for index in range(9)]
@@ -274,13 +274,13 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
     image.freeze(inp, fresh)
     at = image.layout.inputs
     assert list(inp[at + 5 : at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
-    assert not any(image.inp[at : images.places(image.layout)["peer"].start])
+    assert not any(image.inp[at : images.places(image.layout, ())["peer"].start])
     assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
 
 
 @pytest.mark.parametrize("value_W, valid_ms", [(2**31, 2**32 - 1), (-(2**31), -1)])
 def test_no_number_of_a_datagram_breaks_the_image(value_W, valid_ms):
-    image = images.ProcessImage(FIREBREAK.layout())
+    image = images.ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
     assert image.add_hint(0, 255, 255, value_W, valid_ms) == 0
 
 

@@ -19,7 +19,7 @@ OBLIGATIONS = st.dictionaries(st.integers(0, 3), OBLIGATION)
 
 
 def chain(caps=(), limits=(), obligations=None, ramp_W_per_s=1_000_000_000):
-    result = setpoint.Chain({"setpoint_ramp_W_per_s": ramp_W_per_s}, 20)
+    result = setpoint.Chain(max(1, ramp_W_per_s // 50))
     for bound in caps:
         result.take(answers.Cap(*bound))
     for bound in limits:

@@ -1,15 +1,38 @@
 """Setups and views for the tests of control functions."""
 
+from array import array
+
 from controller.core import contract, hint_sources, parameters
+from controller.core.site_devices import layout, roles
+from controller.core.site_devices.layout import SiteDevice
+from controller.core.site_devices.signals_view import Site
 
 RATED_W = 250_000
 
 
-def setup(tick_ms=20, rated_W=RATED_W, known=(), **settings):
+def device(role="pv", number=1, **settings):
+    """A site device that reports every signal, with the lowest number where there is no default."""
+    record = roles.ROLES[role]
+    defaults = {row[0]: row[2] if row[4] is None else row[4] for row in record.parameters}
+    return SiteDevice(record, number, (1 << len(record.signals)) - 1, defaults | settings)
+
+
+# One of each role. The generator starts at a charge at which the battery still has a use.
+CHOSEN = {"genset": {"start_soc_permille": 600, "stop_soc_permille": 700}}
+DEVICES = tuple([device(name, **CHOSEN.get(name, {})) for name in roles.ROLES])
+
+
+def site_of(devices, tick_ms=20):
+    """The Site of devices whose words are all 0."""
+    names = [name for each in devices for name in layout.words(each)]
+    return Site(tuple(devices), array("i", [0] * len(names)), 0, tick_ms)
+
+
+def setup(tick_ms=20, rated_W=RATED_W, known=(), site=None, **settings):
     """contract.Setup of the defaults except `settings`; known: sources of hints."""
     names = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     assert settings.keys() <= names.keys()
-    return contract.Setup(names | settings, tick_ms, rated_W, hint_sources.image(known))
+    return contract.Setup(names | settings, tick_ms, rated_W, hint_sources.image(known), site)
 
 
 def view(**known):

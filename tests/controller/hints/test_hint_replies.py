@@ -13,7 +13,7 @@ CAP, LOW, HIGH, GRID_LOW, GRID_HIGH = 401, 212, 213, 303, 304
 
 
 def chain(limit_W, obligation=None):
-    made = setpoint.Chain({"setpoint_ramp_W_per_s": 1000}, 20)
+    made = setpoint.Chain(20)
     made.take(answers.Limit(limit_W, LOW, limit_W, HIGH))
     if obligation:
         low_W, high_W = obligation

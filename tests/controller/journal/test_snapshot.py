@@ -121,7 +121,7 @@ def test_a_file_that_is_not_a_journal_is_one_line(tmp_path, content, words):
 def test_a_journal_without_the_second_channel_is_read(tmp_path):
     header = journal_header.journal_header(CONFIG)
     inp, fresh, out, state = blank()
-    inp = inp[: image.places(CONFIG.layout())["peer"].start]
+    inp = inp[: image.places(CONFIG.layout(), CONFIG.site_devices)["peer"].start]
     header["input_names"] = header["input_names"][: len(inp)]
     path = str(tmp_path / "old")
     journal = JournalWriter(path, header, len(inp), len(fresh), len(out), len(state), 1 << 20)

@@ -98,6 +98,9 @@ class Field:
         self.out[:] = out[: self.layout.outputs]
         self.log.append("written")
 
+    def write_site(self, actuators, now_us):
+        """No site device is configured."""
+
 
 class Peer:
     """Replaces channel_link.ChannelLink; a test sets the words of channel B."""

@@ -65,7 +65,7 @@ def test_a_person_approves_what_was_seen_with_the_key_and_starts_it_then(tighten
     assert bench.tick(5).standing == ["47a", "58"] and bench.answers == [], "not stored yet"
     bench.keeper.durable = 1 << 30
     assert bench.tick(2).standing == ["47a"] and bench.answers == [oc.ACCEPTED]
-    at = places(cabinet.core.layout)["approved_by"]
+    at = places(cabinet.core.layout, ())["approved_by"]
     assert name_of(cabinet.image.inp[at]) == bench.keeper.records[-1].approved_by == "anna"
     assert cabinet.request_approval("anna", cabinet.approval.code) == oc.IS_APPROVED
     assert bench.key(1).tick(20).is_open() and bench.standing == []

@@ -460,7 +460,7 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
         files.say("type", f"device.pcs_{number}.unit", str(unit))
     settings = files.load()
     layout = settings.layout()
-    image, asked = ProcessImage(layout), {}
+    image, asked = ProcessImage(layout, ()), {}
     field = Field(settings, image)
     field.can["can0"].port = CanPort([])
     for number, channel in zip(units, sorted(field.pcs, key=lambda each: each.port.name)):
@@ -476,7 +476,7 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
 
 
 def test_a_field_is_built_from_the_site():
-    field = Field(CONFIG, ProcessImage(LAYOUT))
+    field = Field(CONFIG, ProcessImage(LAYOUT, CONFIG.site_devices))
     assert sorted(field.ports) == ["gas", "io", "meter_grid", "meter_load", "pcs"]
     assert list(field.can) == ["can0"]
     assert (len(field.io), len(field.pcs), len(field.can["can0"].racks)) == (3, 1, 3)

@@ -22,7 +22,7 @@ def started(measured, state=two_copies.CLEAN, settings=CONFIG):
 def given_ms(bench):
     """What the core has got as its input, and tracking sees."""
     core = bench.cabinet.core
-    (stored_ms,) = core.inp[places(core.layout)["path_delay"]]
+    (stored_ms,) = core.inp[places(core.layout, ())["path_delay"]]
     assert core.view.path_delay_ms == stored_ms
     return stored_ms
 

@@ -217,7 +217,7 @@ def test_an_alarm_of_channel_b_alone_names_its_channel(tmp_path):
 
 def test_the_first_out_of_channel_b_in_words(peered):
     """It has the instances of the cabinet in this kernel's order, without units and racks."""
-    at = image.places(peered.core.layout)["peer"].start
+    at = image.places(peered.core.layout, ())["peer"].start
     names = [name for name in peered.stage_names if "." not in name]
 
     def found(first_out):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from drivers.buses.rtu import crc16
+from drivers.buses.crc import crc16
 from hil.campaigns.benchmarks import cyclictest, lateness, libmodbus, machine, rtu, rtu_slave
 
 

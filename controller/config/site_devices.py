@@ -1,0 +1,92 @@
+"""Site devices of a configuration: records for the core, and the gate of each actuator."""
+
+from fractions import Fraction
+
+from controller.config.devices import Device
+from controller.config.refusal import ConfigError
+from controller.core.site_devices.layout import SiteDevice
+from controller.core.site_devices.records import Role
+from controller.core.site_devices.roles import CLOCK, ROLES
+from controller.core.site_devices.write_gate import WriteForm, WriteGate
+from drivers.profile import Register
+from drivers.register_codec import INTEGERS
+
+CLOCK_SETTINGS = {row[0]: row[4] for row in CLOCK.parameters}
+
+
+def site_devices(devices: tuple[Device, ...]) -> tuple[SiteDevice, ...]:
+    """The box's own clock, then each site device in the order of the files."""
+    clock = SiteDevice(CLOCK, 1, (1 << len(CLOCK.signals)) - 1, CLOCK_SETTINGS)
+    return (clock, *[_site_device(each) for each in devices if each.role in ROLES])
+
+
+def _site_device(device: Device) -> SiteDevice:
+    role = ROLES[device.role]
+    registers = device.profile.registers
+    mask = 0
+    for bit, signal in enumerate(role.signals):
+        if "read" in getattr(registers.get(signal.name), "direction", ""):
+            mask |= 1 << bit
+    return SiteDevice(role, device.index + 1, mask, device.settings)
+
+
+def check(path: str, device: Device) -> None:
+    """Refuse a profile whose registers are not the signals and actuators of the role."""
+    role, registers = ROLES[device.role], device.profile.registers
+    names = {
+        "read": [each.name for each in role.signals],
+        "write": [each.name for each in role.actuators],
+    }
+    for name, register in registers.items():
+        for direction in register.direction.split():
+            if name not in names[direction]:
+                problem = f"registers.{name}: role {role.name} does not {direction} it"
+                _refuse(path, device, problem, ", ".join(names[direction]) or "nothing")
+        if register.scale_by and register.scale_by not in device.settings:
+            problem = f"registers.{name}.scale_by: {register.scale_by!r}"
+            _refuse(path, device, problem, ", ".join(device.settings))
+    for signal in role.signals:
+        read = registers.get(signal.name)
+        if read and not signal.low <= read.low <= read.high <= signal.high:
+            problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
+            _refuse(path, device, problem, f"within {signal.low}..{signal.high}")
+    for feedback in feedbacks(role, registers):
+        problem = f"registers.{feedback}: missing, it shows what the device does"
+        _refuse(path, device, problem, "a register with direction read")
+
+
+def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
+    """Feedback signals of written actuators that no register reads."""
+    written = [each for each in role.actuators if each.name in registers]
+    return [each.feedback for each in written if each.feedback not in registers]
+
+
+def _refuse(path: str, device: Device, problem: str, allowed: str) -> None:
+    file = device.profile.path.name
+    raise ConfigError(f"{path}:device.{device.name}: {file}: {problem}; allowed {allowed}")
+
+
+def gates(device: Device) -> dict[str, WriteGate]:
+    """{actuator: WriteGate} of each actuator that the profile writes."""
+    registers = device.profile.registers.values()
+    written = [each for each in registers if "write" in each.direction]
+    return {each.name: WriteGate(_form(device, each)) for each in written}
+
+
+def _form(device: Device, register: Register) -> WriteForm:
+    factor = device.settings[register.scale_by] if register.scale_by else 1
+    words, is_signed = INTEGERS.get(register.type, (register.count, False))
+    return WriteForm(
+        device.address,
+        register.write_function,
+        register.write_address,
+        words,
+        is_signed,
+        register.word_order == "little",
+        register.byte_order == "little",
+        Fraction(str(register.scale)) * factor,
+        Fraction(str(register.offset)),
+        {int(raw): value for raw, value in register.values.items()},
+        register.complement,
+        tuple(register.with_words),
+    )

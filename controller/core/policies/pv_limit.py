@@ -1,0 +1,58 @@
+"""PV: takes all that the sun gives, and curtails only what neither load, battery nor grid may take.
+
+    PV at most = measured PV + import with the battery at 0 + charging power left + export limit
+
+All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
+power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.
+"""
+
+from array import array
+
+from controller.core import contract, reasons
+from controller.core.answers import BaseRequest, Cap, ForDevice
+from controller.core.contract import DeviceView, Function, Setup, View
+
+
+class PvLimit(Function):
+    """One request and one cap for each inverter; the cap is shared by rated power."""
+
+    NAME, STAGE = "pv_limit", contract.BASE
+    ROLE = "pv"
+    TEXTS = {
+        reasons.PV_WANTED: ("PV", "The inverter may feed in all that the sun gives.", "Nothing."),
+        reasons.PV_CURTAILED: (
+            "PV curtailed",
+            "Load, battery and the export limit leave no room for more PV power.",
+            "Nothing. To use more PV, raise the export limit or keep the battery emptier.",
+        ),
+    }
+
+    def __init__(self, setup: Setup):
+        self._inverters = setup.actuators(self.ROLE)
+        self._export_W = setup.settings["grid_export_W_max"]
+        self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
+        self.state = array("q")
+
+    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
+        """For each inverter a request of its rated power and the cap."""
+        room_W = max(0, self._room_W(view))
+        found = []
+        for inverter, number in self._inverters:
+            rated_W = inverter.settings["rated_W"]
+            share_W = room_W * rated_W // self._rated_W
+            cap = Cap(0, reasons.PV_CURTAILED, share_W, reasons.PV_CURTAILED)
+            found.append(ForDevice(number, BaseRequest(rated_W, reasons.PV_WANTED)))
+            found.append(ForDevice(number, cap))
+        return found
+
+    def _room_W(self, view: View) -> int:
+        """PV power that load, battery and export limit have room for."""
+        powers_W = [_power_W(inverter) for inverter, _ in self._inverters]
+        if view.connection_W is None:
+            return view.load_meter_W or 0
+        return sum(powers_W) + view.connection_W - view.low_W + self._export_W
+
+
+def _power_W(inverter: DeviceView) -> int:
+    """An inverter that is not heard counts as 0: the others then get less room, never more."""
+    return max(0, inverter.value("power_W") or 0)

@@ -1,0 +1,83 @@
+"""The chain from request to value for one actuator of a site device.
+
+The algebra is that of the battery (controller/core/setpoint.py): caps contain the rest value 0,
+obligations have a rank, limits have the last word. Least on and off times are obligations of the
+highest rank. A device that is not heard and an emergency stop are limits, so both win.
+"""
+
+from array import array
+
+from controller.core import reasons
+from controller.core.answers import WIDE_W, Limit, Obligation
+from controller.core.setpoint import Chain
+from controller.core.site_devices.records import HOLD, TO_REST, Actuator
+from controller.core.site_devices.signals_view import DeviceView
+
+LEAST_TIME = (90, "least_time")
+ESTOP_HOLD = (91, "emergency_stop")
+TICKS_MAX = 1_000_000_000
+
+# value of the last tick; ticks since it was 0 last rose or became 0
+A_VALUE, A_TICKS = range(2)
+
+
+class ActuatorChain:
+    """`chain` has the trace; `state` is in the journal."""
+
+    def __init__(self, view: DeviceView, actuator: Actuator, tick_ms: int):
+        """tick_ms: length of a tick."""
+        self.view, self.actuator = view, actuator
+        self._high, ramp, on_s, off_s = (
+            view.device.setting(number)
+            for number in (
+                actuator.high,
+                actuator.ramp_per_s,
+                actuator.on_s_min,
+                actuator.off_s_min,
+            )
+        )
+        self.chain = Chain(max(1, ramp * tick_ms // 1000) if ramp else WIDE_W)
+        self._on_ticks, self._off_ticks = -(-on_s * 1000 // tick_ms), -(-off_s * 1000 // tick_ms)
+        self.state = array("i", [0, TICKS_MAX])
+
+    @property
+    def name(self) -> str:
+        """As `why` names it: "pv_1.limit_W"."""
+        return f"{self.view.device.name}.{self.actuator.name}"
+
+    @property
+    def value(self) -> int:
+        """Of the last tick, 0 .. high."""
+        return self.state[A_VALUE]
+
+    def begin(self, is_estop: bool, elapsed_ticks: int) -> None:
+        """Forget the answers of the tick before and take the chain's own bounds."""
+        chain = self.chain
+        chain.begin()
+        chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))
+        if not self.view.is_known:
+            chain.take(Limit(0, reasons.DEVICE_SILENT, 0, reasons.DEVICE_SILENT))
+        if is_estop and self.actuator.estop == TO_REST:
+            chain.take(Limit(0, reasons.DEVICE_ESTOP, 0, reasons.DEVICE_ESTOP))
+        if is_estop and self.actuator.estop == HOLD:
+            held = self.value, reasons.DEVICE_ESTOP
+            chain.take(Obligation(ESTOP_HOLD, *held, *held))
+        self._oblige(elapsed_ticks)
+
+    def _oblige(self, elapsed_ticks: int) -> None:
+        value, ticks = self.state[A_VALUE], self.state[A_TICKS] + elapsed_ticks
+        reason = reasons.LEAST_TIME
+        if value and ticks < self._on_ticks:
+            self.chain.take(Obligation(LEAST_TIME, value, reason, WIDE_W, reason))
+        if not value and ticks < self._off_ticks:
+            self.chain.take(Obligation(LEAST_TIME, 0, reason, 0, reason))
+
+    def finish(self, elapsed_ticks: int) -> int:
+        """The value of this tick, 0 .. high."""
+        before, ticks = self.state
+        self.chain.available()
+        value = self.chain.finish(elapsed_ticks)
+        is_change = value > before or before and not value
+        passed = 0 if is_change else min(ticks + elapsed_ticks, TICKS_MAX)
+        self.state[A_VALUE], self.state[A_TICKS] = value, passed
+        return value

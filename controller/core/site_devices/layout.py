@@ -1,0 +1,69 @@
+"""Which site devices a cabinet has, as integers (the site image), and where their words lie.
+
+Site image: for each device its role's number, its number among the devices of this role, a mask of
+the signals that it reports, then the role's parameters in the order of the record.
+"""
+
+from array import array
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from controller.core.setpoint import CHAIN_OUTPUTS
+from controller.core.site_devices.records import Role
+from controller.core.site_devices.roles import BY_NUMBER
+
+
+class SiteDevice(NamedTuple):
+    """One device. number: from 1 among the devices of its role; mask: a bit for each signal that
+    the device reports; settings: {parameter: integer}.
+    """
+
+    role: Role
+    number: int
+    mask: int
+    settings: dict[str, int]
+
+    @property
+    def name(self) -> str:
+        """As words, why and status name it: "pv_1"."""
+        return f"{self.role.name}_{self.number}"
+
+    def setting(self, value: int | str) -> int:
+        """A number of the role's record: as it is, or the parameter of that name."""
+        return self.settings[value] if isinstance(value, str) else value
+
+
+def image_of(devices: Iterable[SiteDevice]) -> array:
+    """The site image of devices, array('i')."""
+    image = array("i")
+    for each in devices:
+        image.extend((each.role.number, each.number, each.mask, *each.settings.values()))
+    return image
+
+
+def devices_of(site_image: array) -> tuple[SiteDevice, ...]:
+    """The devices of a site image. ValueError where the image is not of this version."""
+    found, at = [], 0
+    while at < len(site_image):
+        role = BY_NUMBER.get(site_image[at])
+        first = at + 3
+        end = first + len(role.parameters) if role else 0
+        if role is None or end > len(site_image):
+            raise ValueError("the site image does not fit this version")
+        values = zip([row[0] for row in role.parameters], site_image[first:end])
+        found.append(SiteDevice(role, site_image[at + 1], site_image[at + 2], dict(values)))
+        at = end
+    return tuple(found)
+
+
+def words(device: SiteDevice) -> list[str]:
+    """Names of the words of a device in the process image: signals, then what was sent last."""
+    names = [signal.name for signal in device.role.signals]
+    names += [f"sent_{actuator.name}" for actuator in device.role.actuators]
+    return [f"{device.name}.{name}" for name in names]
+
+
+def trace_names(devices: Iterable[SiteDevice]) -> list[str]:
+    """Names of the words that the chains of the actuators leave in the journal."""
+    names = [f"{each.name}.{actuator.name}" for each in devices for actuator in each.role.actuators]
+    return [f"{name}.{word.removesuffix('_W')}" for name in names for word in CHAIN_OUTPUTS]

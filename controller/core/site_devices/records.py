@@ -1,0 +1,56 @@
+"""The forms of a role: which signals a site device of this role has, and what can be asked of it.
+
+The rest value of every actuator is 0: no PV power, generator off, nothing shed, no pre-cooling. The
+controller asks for 0 while it knows nothing of the device.
+"""
+
+from typing import NamedTuple
+
+# What an actuator does while an emergency stop is active.
+TO_REST, HOLD, GO_ON = range(3)
+
+
+class Signal(NamedTuple):
+    """A value that a device reports, an integer within low .. high; the unit ends the name."""
+
+    name: str
+    low: int
+    high: int
+    text: str
+
+
+class Actuator(NamedTuple):
+    """A value that a device is asked for, from 0 to `high`; the unit ends the name.
+
+    high, on_s_min, off_s_min: a number, or the name of a parameter of the role. ramp_per_s: largest
+    change, the same way; 0: none. feedback: the signal that follows the value. estop: TO_REST, HOLD
+    or GO_ON. unheard: what the device does by itself when it hears nothing.
+    """
+
+    name: str
+    high: int | str
+    text: str
+    unheard: str
+    feedback: str
+    estop: int
+    ramp_per_s: int | str = 0
+    on_s_min: int | str = 0
+    off_s_min: int | str = 0
+
+
+class Role(NamedTuple):
+    """What devices of one kind have in common. number: of the role in the site image, append only.
+
+    parameters: rows as in controller/core/parameters.py, keys of the device's table. A signal that
+    is older than the parameter `stale_ms` is unknown.
+    """
+
+    name: str
+    number: int
+    text: str
+    signals: tuple[Signal, ...]
+    actuators: tuple[Actuator, ...] = ()
+    parameters: tuple[tuple, ...] = ()
+
+
+STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")

@@ -1,0 +1,147 @@
+"""The roles of site devices, one record each. Everything else about a role is derived from it:
+configuration keys, words of the journal, status, why, console, simulated counterpart.
+"""
+
+from controller.core.site_devices.records import GO_ON, HOLD, STALE, TO_REST, Actuator, Role, Signal
+
+POWER_W_MAX = 100_000_000
+STAGES_MAX = 8
+
+PV = Role(
+    "pv",
+    1,
+    "PV inverter",
+    (
+        Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in"),
+        Signal("available_W", 0, POWER_W_MAX, "power that the sun would give"),
+    ),
+    (
+        Actuator(
+            "limit_W",
+            "rated_W",
+            "most power that the inverter may feed in",
+            "the inverter goes to its own fallback power after its time-out",
+            "power_W",
+            TO_REST,
+            ramp_per_s="ramp_W_per_s",
+        ),
+    ),
+    (
+        STALE,
+        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
+    ),
+)
+
+GENSET = Role(
+    "genset",
+    2,
+    "generator set",
+    (
+        Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives"),
+        Signal("is_running", 0, 1, "1: the engine runs and the voltage is present"),
+        Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault"),
+        Signal("fuel_permille", 0, 1000, "fuel in the tank"),
+    ),
+    (
+        Actuator(
+            "run",
+            1,
+            "start and run",
+            "the generator controller stops the engine when the start contact opens",
+            "is_running",
+            TO_REST,
+            on_s_min="on_s_min",
+            off_s_min="off_s_min",
+        ),
+    ),
+    (
+        STALE,
+        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        ("on_s_min", "s", 0, 7200, 900, "up"),
+        ("off_s_min", "s", 0, 7200, 300, "up"),
+        ("start_soc_permille", "permille", 0, 1000, 150, "free"),
+        ("stop_soc_permille", "permille", 0, 1000, 400, "free"),
+    ),
+)
+
+LOAD_SHED = Role(
+    "load_shed",
+    3,
+    "load shedding",
+    (Signal("stages", 0, STAGES_MAX, "stages whose contactors report open"),),
+    (
+        Actuator(
+            "stages",
+            "stages_max",
+            "number of stages to shed, the first one first",
+            "the relay module connects every load again after its time-out",
+            "stages",
+            HOLD,
+            on_s_min="on_s_min",
+        ),
+    ),
+    (
+        STALE,
+        ("stages_max", "count", 1, STAGES_MAX, None, "fixed"),
+        ("stage_W", "W", 1, POWER_W_MAX, None, "fixed"),
+        ("on_s_min", "s", 0, 7200, 60, "up"),
+    ),
+)
+
+CHILLER = Role(
+    "chiller",
+    4,
+    "chiller",
+    (
+        Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+    ),
+    (
+        Actuator(
+            "pre_cool",
+            1,
+            "cool below the normal set-point",
+            "the chiller goes back to its own set-point",
+            "is_ready_ok",
+            GO_ON,
+            on_s_min="on_s_min",
+            off_s_min="off_s_min",
+        ),
+    ),
+    (
+        STALE,
+        ("on_s_min", "s", 0, 7200, 300, "up"),
+        ("off_s_min", "s", 0, 7200, 300, "up"),
+        ("start_ddegC", "ddegC", -400, 800, 320, "free"),
+        ("stop_ddegC", "ddegC", -400, 800, 280, "free"),
+    ),
+)
+
+CLOCK = Role(
+    "clock",
+    5,
+    "clock",
+    (
+        Signal("day_d", 0, 100_000, "days since 1970-01-01, UTC"),
+        Signal("time_of_day_s", 0, 86_400, "seconds since midnight, UTC"),
+        Signal("uncertainty_ms", 0, 1_000_000_000, "largest error that the time source states"),
+    ),
+    (),
+    (STALE,),
+)
+
+METER = Role(
+    "meter",
+    6,
+    "meter",
+    (Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power towards the load behind the meter"),),
+    (),
+    (STALE,),
+)
+
+ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER)}
+BY_NUMBER = {role.number: role for role in ROLES.values()}
+# those that a device of the configuration may have; the clock is the box's own
+OF_DEVICES = tuple([name for name in ROLES if name != CLOCK.name])
+PARAMETERS = tuple([row for name in OF_DEVICES for row in ROLES[name].parameters])

@@ -1,0 +1,126 @@
+"""The last look at a value for a site device: the encoded frame is taken apart again, by nothing
+that the encoder used, before it is sent.
+
+Address, order and scale come from the profile, the range from the actuator's record and its chain.
+One form of frame passes for each actuator (functions 5, 6, 15, 16 and 23). Modbus TCP carries the
+same frame: the port puts another head in front of it after this check.
+"""
+
+from fractions import Fraction
+from struct import Struct
+from typing import NamedTuple
+
+from controller.core import reasons
+from controller.core.gate import frame_crc
+
+COIL, REGISTER, COILS, REGISTERS, WRITE_AND_READ = 5, 6, 15, 16, 23
+HEAD = Struct(">BBHH")  # unit id, function, address, value or count
+READ_BYTES = 4  # of function 23: address and count of the read, before those of the write
+HEAD_BYTES, CRC_BYTES = HEAD.size, 2
+COIL_VALUES = {0x0000: 0, 0xFF00: 1}
+
+
+class WriteForm(NamedTuple):
+    """The one write that an actuator may cause. words: registers of the value, or number of coils.
+
+    states: {raw: value}, empty where value = raw * scale + offset. has_complement: the register
+    behind the value is 65535 less the value's last one; tail: registers that follow.
+    """
+
+    unit_id: int
+    function: int
+    address: int
+    words: int
+    is_signed: bool
+    is_word_little: bool
+    is_byte_little: bool
+    scale: Fraction
+    offset: Fraction
+    states: dict[int, int]
+    has_complement: bool = False
+    tail: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> int:
+        """Registers or coils of the whole write."""
+        return self.words + self.has_complement + len(self.tail)
+
+
+class WriteGate:
+    """Checks the frames of one actuator."""
+
+    def __init__(self, form: WriteForm):
+        self._form = form
+
+    def check(self, frame: bytes, low: int, high: int) -> int:
+        """reasons.NONE if `frame` (a whole RTU frame) asks for a value within low .. high, else the
+        reason code.
+        """
+        code = self._code_of_form(frame)
+        if code != reasons.NONE:
+            return code
+        value = self.value(frame)
+        if value is None or not low <= value <= high:
+            return reasons.GATE_RANGE
+        return reasons.NONE
+
+    def value(self, frame: bytes) -> int | None:
+        """The value that a frame of the right form asks for, None for a raw value of no meaning."""
+        form, content = self._form, frame[self._head_bytes() + 1 : -CRC_BYTES]
+        if form.function == COIL:
+            return COIL_VALUES.get(int.from_bytes(frame[4:6], "big"))
+        if form.function == COILS:
+            return int.from_bytes(content, "little").bit_count()
+        raw = self._raw(frame[4:6] if form.function == REGISTER else content[: 2 * form.words])
+        if form.states:
+            return form.states.get(raw)
+        return round(raw * form.scale + form.offset)
+
+    def _raw(self, data: bytes) -> int:
+        pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+        if self._form.is_byte_little:
+            pairs = [pair[::-1] for pair in pairs]
+        if self._form.is_word_little:
+            pairs.reverse()
+        return int.from_bytes(b"".join(pairs), "big", signed=self._form.is_signed)
+
+    def _code_of_form(self, frame: bytes) -> int:
+        form = self._form
+        if len(frame) != self._length():
+            return reasons.GATE_LENGTH
+        unit_id, function, address, count = HEAD.unpack_from(frame)
+        is_same_place = form.function != WRITE_AND_READ or frame[2:6] == frame[6:10]
+        is_count_right = form.function in (COIL, REGISTER) or count == form.places
+        for is_right, code in (
+            (unit_id == form.unit_id, reasons.GATE_UNIT_ID),
+            (function == form.function, reasons.GATE_FUNCTION),
+            (address == form.address and is_same_place, reasons.GATE_ADDRESS),
+            (is_count_right, reasons.GATE_COUNT),
+            (self._is_tail_right(frame), reasons.GATE_RANGE),
+            (frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little"), reasons.GATE_CRC),
+        ):
+            if not is_right:
+                return code
+        return reasons.NONE
+
+    def _is_tail_right(self, frame: bytes) -> bool:
+        form = self._form
+        if form.function not in (REGISTERS, WRITE_AND_READ):
+            return True
+        words = Struct(f">{form.places}H").unpack_from(frame, self._head_bytes() + 1)
+        last, behind = words[form.words - 1], words[form.words :]
+        complement = (0xFFFF - last,) if form.has_complement else ()
+        return behind == complement + form.tail
+
+    def _length(self) -> int:
+        form = self._form
+        registers = 1 + 2 * form.places
+        content = {
+            COILS: 1 + (form.words + 7) // 8,
+            REGISTERS: registers,
+            WRITE_AND_READ: registers,
+        }
+        return self._head_bytes() + content.get(form.function, 0) + CRC_BYTES
+
+    def _head_bytes(self) -> int:
+        return HEAD_BYTES + (READ_BYTES if self._form.function == WRITE_AND_READ else 0)

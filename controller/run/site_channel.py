@@ -1,0 +1,44 @@
+"""One site device on the wire: the values of its actuators through the gate, and what was sent."""
+
+from controller.core import reasons
+from controller.core.image import ProcessImage
+from controller.core.site_devices.actuator_chain import ActuatorChain
+from controller.core.site_devices.write_gate import WriteGate
+from drivers import site_device
+from drivers.buses import port as ports, rtu
+
+
+class SiteChannel:
+    """Writes each actuator of one device. `refusals` counts frames that the gate refused."""
+
+    def __init__(
+        self,
+        driver: site_device.SiteDevice,
+        port: ports.RtuPort,
+        gates: dict[str, WriteGate],
+        image: ProcessImage,
+        sent_at: int,
+    ):
+        """gates: {actuator: WriteGate}; sent_at: place of the first word `sent_...` of it."""
+        self.driver, self._port, self._gates = driver, port, gates
+        self._image, self._sent_at = image, sent_at
+        self.refusals, self.verdict = 0, reasons.NONE
+
+    def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
+        """actuators: of this device, in the order of its role."""
+        for place, each in enumerate(actuators):
+            request = self.driver.write(each.actuator.name, each.value, now_us)
+            if request is not None:
+                self._send(request, each, place)
+            read_back = self.driver.read_back(each.actuator.name)
+            if read_back is not None:
+                self._port.submit(read_back)
+
+    def _send(self, request: rtu.Request, each: ActuatorChain, place: int) -> None:
+        gate = self._gates[each.actuator.name]
+        self.verdict = gate.check(request.frame, 0, each.value)
+        if self.verdict != reasons.NONE:
+            self.refusals += 1
+            return
+        self._image.inp[self._sent_at + place] = gate.value(request.frame) or 0
+        self._port.submit(request)

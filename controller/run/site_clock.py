@@ -1,0 +1,34 @@
+"""UTC and its uncertainty as input words of the tick, so that clock-aligned intervals replay.
+
+While the clock's error is not known, nothing is written, and the words grow old.
+"""
+
+from controller.core.image import ProcessImage
+from controller.system.utc import WallClock
+
+EVERY_US = 500_000
+SECOND_US, DAY_S = 1_000_000, 86_400
+
+
+class SiteClock:
+    """Writes the words of the site device `clock` twice a second."""
+
+    def __init__(self, image: ProcessImage, wall: WallClock):
+        self._image, self._wall = image, wall
+        self._first, self._group = image.site_place("clock", 1)
+        self._due_us = 0
+
+    def step(self, now_us: int) -> None:
+        """now_us: of the monotonic clock."""
+        if now_us < self._due_us:
+            return
+        self._due_us = now_us + EVERY_US
+        polled_us, _ = self._wall.poll()
+        utc_us, _, uncertainty_us = self._wall.label(polled_us)
+        if uncertainty_us is None:
+            return
+        day_d, time_of_day_s = divmod(utc_us // SECOND_US, DAY_S)
+        words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
+        for place, word in enumerate(words):
+            self._image.inp[self._first + place] = word
+        self._image.fresh[self._group] = 1

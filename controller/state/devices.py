@@ -1,0 +1,65 @@
+"""Site devices: signals, and each actuator's chain from request to value."""
+
+from typing import Any
+
+from controller.core import reasons, setpoint
+from controller.core.site_devices.actuator_chain import ActuatorChain
+from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
+from controller.journal.snapshot import Shadow
+from controller.state import base
+
+Facts = dict[str, Any]
+
+
+def facts(shadow: Shadow) -> Facts:
+    """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
+    site = shadow.core.site
+    ages_ms = dict(zip([view.device.name for view in site.devices], site.ages_ms))
+    found = [_device(shadow, view, ages_ms[view.device.name]) for view in site.devices]
+    return {**base.head(shadow), "devices": found}
+
+
+def _device(shadow: Shadow, view: DeviceView, age_ms: int) -> Facts:
+    device, role = view.device, view.device.role
+    is_known = age_ms < view.settings["stale_ms"]
+    return {
+        "name": device.name,
+        "role": role.text,
+        "is_known": is_known,
+        "age_ms": age_ms if age_ms < AGE_MS_MAX else None,
+        "signals": {
+            signal.name: view.read(signal.name) if is_known else None for signal in role.signals
+        },
+        "actuators": [
+            _actuator(shadow, number, each)
+            for number, each in enumerate(shadow.core.actuators)
+            if each.view is view
+        ],
+        "settings": dict(device.settings),
+    }
+
+
+def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
+    first = shadow.core.actuators_at + number * len(setpoint.CHAIN_OUTPUTS)
+
+    def trace(place: int) -> int:
+        return shadow.out[first + place]
+
+    asked = trace(setpoint.O_REQUEST_BASE_REASON)
+    return {
+        "name": each.actuator.name,
+        "text": each.actuator.text,
+        "value": trace(setpoint.O_SETPOINT_W),
+        "request": trace(setpoint.O_REQUEST_W),
+        "request_reason": base.reason(asked),
+        "available": trace(setpoint.O_AVAILABLE_HIGH_W),
+        "binding": base.reason(trace(setpoint.O_BINDING_REASON)),
+        "sent": each.view.sent(each.actuator.name),
+        "unheard": each.actuator.unheard,
+    }
+
+
+def bound_by(actuator: Facts) -> str:
+    """Label and name of the reason that decided the value; "" where the request did."""
+    reason = actuator["binding"] or actuator["request_reason"]
+    return f"{reason['label']} {reason['name']}" if reason else reasons.label(reasons.NO_REQUEST)

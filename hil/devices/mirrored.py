@@ -1,0 +1,98 @@
+"""A simulated site device that mirrors its profile: it proves the wiring, not the decoding.
+
+The register map is read from the profile's TOML, because no other document is at hand. It shares no
+code with the driver, but it shares the profile: a wrong address there is wrong here too.
+"""
+
+import struct
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hil.devices import registers
+from hil.devices.registers import ModbusException, RegisterDevice
+
+WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
+WORDS |= {"float32": "f", "float64": "d"}
+BITS, WORD_READS = (1, 2), (3, 4)
+
+
+class MirroredDevice(RegisterDevice):
+    """part: hil.plant.site_parts.SitePart. profile: path of its TOML. Fault: frozen."""
+
+    TURNAROUND_US = 5000
+
+    def __init__(self, part, profile: Path):
+        super().__init__()
+        self.part, self.frozen = part, False
+        self._map = tomllib.loads(Path(profile).read_text(encoding="utf-8"))["registers"]
+        self._signals: dict[str, float] = {}
+
+    def payload(self, function: int, address: int, count: int) -> bytes:
+        """The signals of the part where the profile has them, 0 elsewhere."""
+        if not self.frozen or not self._signals:
+            self._signals = self.part.signals()
+        image = self._image(function)
+        if function in BITS:
+            return registers.bits_payload(image, address, count, 0x10000)
+        return self.shown(image, 0, address, count)
+
+    def _image(self, function: int) -> Any:
+        """All bits as one integer, or all registers as bytes."""
+        words, bits = bytearray(0x20000), 0
+        for name, register in self._map.items():
+            if register.get("function", 3) != function or "read" not in register["direction"]:
+                continue
+            value = self._signals.get(name, 0)
+            if function in BITS:
+                bits |= ((1 << int(value)) - 1) << register["address"]
+            else:
+                at = 2 * register["address"]
+                data = self._encoded(register, value)
+                words[at : at + len(data)] = data
+        return bits if function in BITS else bytes(words)
+
+    def _encoded(self, register: dict[str, Any], value: float) -> bytes:
+        kind, states = WORDS[register["type"]], register.get("values")
+        if states:
+            raw = next(int(key) for key, meaning in states.items() if meaning == int(value))
+        else:
+            raw = round((value - register.get("offset", 0)) / self._scale(register))
+        return self._ordered(register, struct.pack(f">{kind}", raw))
+
+    def _scale(self, register: dict[str, Any]) -> float:
+        factor = register.get("scale_by")
+        return register.get("scale", 1) * (self.part.parameters[factor] if factor else 1)
+
+    @staticmethod
+    def _ordered(register: dict[str, Any], data: bytes) -> bytes:
+        pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
+        if register.get("byte_order") == "little":
+            pairs = [pair[::-1] for pair in pairs]
+        if register.get("word_order") == "little":
+            pairs.reverse()
+        return b"".join(pairs)
+
+    def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
+        """Ask the part for what the write at this address means."""
+        for name, register in self._map.items():
+            is_here = register.get("write_address", register["address"]) == address
+            if "write" in register["direction"] and is_here:
+                if register.get("write_function", 16) != function:
+                    raise ModbusException(registers.ILLEGAL_FUNCTION)
+                if not self.ignore_writes:
+                    self.part.ask(name, self._decoded(register, values))
+                return
+        raise ModbusException(registers.ILLEGAL_ADDRESS)
+
+    def _decoded(self, register: dict[str, Any], values: list[int]) -> int:
+        if register["type"] == "bit":
+            return sum(values)
+        kind = WORDS[register["type"]]
+        words = struct.calcsize(kind) // 2
+        data = self._ordered(register, struct.pack(f">{words}H", *values[:words]))
+        (raw,) = struct.unpack(f">{kind}", data)
+        states = register.get("values")
+        if states:
+            return states[str(raw)]
+        return round(raw * self._scale(register) + register.get("offset", 0))

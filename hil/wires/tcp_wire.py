@@ -1,0 +1,103 @@
+"""A Modbus TCP server on loopback as a wire of the rig, between the rig's processes.
+
+The simulated devices speak RTU frames. This wire turns the head of Modbus TCP into an RTU frame and
+back.
+"""
+
+import select
+import socket
+import struct
+
+from hil.devices.rtu_slave import with_crc
+from hil.wires.virtual import OnDown, Tap, VirtualSerial
+
+HEAD_BYTES = 6  # transaction, protocol, bytes that follow
+
+
+class TcpWire:
+    """As PtyWire; `slave_name` is the address that the controller connects to."""
+
+    def __init__(
+        self,
+        baud_Bd: int,
+        char_bits: int = 10,
+        on_down: OnDown | None = None,
+        tap: Tap | None = None,
+    ) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.setblocking(False)
+        self._client: socket.socket | None = None
+        self._ready = select.epoll()
+        self._ready.register(self._server, select.EPOLLIN)
+        self.slave_name = "{}:{}".format(*self._server.getsockname())
+        self.line = VirtualSerial(baud_Bd, char_bits, on_down=on_down, on_up=self._write, tap=tap)
+        self._received, self._head = b"", b""
+
+    def fileno(self) -> int:
+        """The descriptor; readable when the controller has connected or sent bytes."""
+        return self._ready.fileno()
+
+    # time of the next arrival; virtual.NEVER on an idle line
+    next_us = property(lambda self: self.line.next_us)
+
+    def service(self, now_us: int) -> None:
+        """Take the controller's new bytes and deliver the due bytes."""
+        for frame in self.sent():
+            self.line.send_down(frame, now_us)
+        self.line.deliver(now_us)
+
+    def sent(self) -> list[bytes]:
+        """The controller's requests since the last call, as RTU frames."""
+        self._accept()
+        if self._client is None:
+            return []
+        try:
+            data = self._client.recv(4096)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self._hang_up()
+            return []
+        self._received += data
+        return list(iter(self._frame, b""))
+
+    def close(self) -> None:
+        """Close both sides."""
+        self._hang_up()
+        self._ready.close()
+        self._server.close()
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._server.accept()
+        except BlockingIOError:
+            return
+        self._hang_up()
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._client = client
+        self._ready.register(client, select.EPOLLIN)
+
+    def _hang_up(self) -> None:
+        if self._client is not None:
+            self._ready.unregister(self._client)
+            self._client.close()
+        self._client, self._received = None, b""
+
+    def _frame(self) -> bytes:
+        if len(self._received) < HEAD_BYTES:
+            return b""
+        (length,) = struct.unpack_from(">H", self._received, 4)
+        end = HEAD_BYTES + length
+        if len(self._received) < end:
+            return b""
+        self._head, content = self._received[:4], self._received[HEAD_BYTES:end]
+        self._received = self._received[end:]
+        return with_crc(content)
+
+    def _write(self, data: bytes, time_us: int) -> None:
+        """data: a reply as an RTU frame. TCP delivers no damaged frame: the wire drops it."""
+        if self._client is not None and with_crc(data[:-2]) == data:
+            self._client.send(self._head + struct.pack(">H", len(data) - 2) + data[:-2])
