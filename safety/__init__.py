@@ -1,1 +1,1 @@
-"""The safety kernel: integers in, integers out; imports itself and `array` only. See README.md."""
+"""The safety kernel: integers in, integers out. It imports itself and `array` only."""

@@ -1,12 +1,14 @@
-"""The age of every freshness group, whether it was ever seen, whether it is to come, and how old
-counts as known.
+"""Age of every freshness group, and whether its signals count as known.
+
+A group is known if it was seen since the start and is younger than its budget.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 
-# Of each of CABINET_GROUPS but the controller's own: the time after which it is silent.
+# The parameter after which a group is silent, for each of CABINET_GROUPS but the last: `local` is
+# the controller's own.
 SILENT_MS = (
     (p.P_IO_SILENT_MS,) * 3
     + (p.P_METER_SILENT_MS,) * 2
@@ -16,11 +18,14 @@ SILENT_MS = (
 
 
 class Ages:
-    """Ages of one cabinet's groups in ticks. Blocks: the cabinet's and the units' groups together,
-    then each rack's.
+    """Ages of the freshness groups of one cabinet, in ticks.
+
+    Block 0 holds the groups of the cabinet and of its units. Each rack has a block of its own.
     """
 
-    def __init__(self, layout, image, image_map, fresh: bytearray):
+    def __init__(
+        self, layout: s.Layout, image: "array[int]", image_map: p.ImageMap, fresh: bytearray
+    ) -> None:
         self.layout, self.fresh = layout, fresh
         self.ticks = array("i", [0] * layout.groups)
         self.seen = bytearray(layout.groups)
@@ -29,11 +34,12 @@ class Ages:
         self.block_first = tuple(
             [0] + [layout.rack_group(rack, 0) for rack in range(layout.racks + 1)]
         )
-        self.news = bytearray(1 + layout.racks)  # per block: 1 if a group of it is fresh
-        # per block: of the groups that were seen
+        self.news = bytearray(1 + layout.racks)  # per block: 1 if one of its groups is fresh
+        # per block: age of the oldest group that was seen since the start
         self.oldest_ticks = array("i", [0] * (1 + layout.racks))
 
-    def _budgets(self, image, image_map):
+    def _budgets(self, image: "array[int]", image_map: p.ImageMap) -> tuple[int, ...]:
+        """Per group: the age in ticks up to which it is known."""
         silent_ms = [image[image_map.cabinet + word] for word in SILENT_MS]
         for unit in range(self.layout.units):
             silent_ms += [
@@ -46,10 +52,8 @@ class Ages:
         budgets = [p.ticks(one_ms, image[p.H_TICK_MS]) for one_ms in silent_ms]
         return tuple(budgets[: s.G_LOCAL] + [s.INT_MAX] + budgets[s.G_LOCAL :])
 
-    def _expected(self, image, image_map):
-        """1 for each group that this cabinet has: what it has and was never heard is not known to
-        be well.
-        """
+    def _expected(self, image: "array[int]", image_map: p.ImageMap) -> bytes:
+        """Per group: 1 if this cabinet has the equipment. `heard` waits for these groups only."""
         at = image_map.cabinet
         gas, vapour = image[at + p.P_GAS_DETECTORS], image[at + p.P_OFFGAS_DETECTORS]
         fitted = [
@@ -80,11 +84,11 @@ class Ages:
         return bytes([1 if each else 0 for each in fitted])
 
     def update(self, elapsed: int) -> None:
-        """Age every group by `elapsed` ticks, or set its age to 0 where it is fresh."""
+        """Add `elapsed` ticks to the age of every group; the age of a fresh group becomes 0."""
         for block in range(len(self.news)):
             self._block(block, elapsed)
 
-    def _block(self, block, elapsed):
+    def _block(self, block: int, elapsed: int) -> None:
         ticks, fresh, seen = self.ticks, self.fresh, self.seen
         news = oldest = 0
         ticks_max = s.TICKS_MAX
@@ -105,8 +109,8 @@ class Ages:
         return 1 if self.seen[group] and self.ticks[group] <= self.budget_ticks[group] else 0
 
     def heard(self, first: int, after: int) -> int:
-        """m.KNOWN if all expected groups from `first` to before `after` were seen since the start,
-        else m.IN_PART.
+        """m.KNOWN if every expected group of range(first, after) was seen since the start, else
+        m.IN_PART.
         """
         for group in range(first, after):
             if self.expected[group] and not self.seen[group]:

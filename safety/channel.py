@@ -1,13 +1,13 @@
 """Sending and receiving frames (frame.py), without allocation.
 
-What is not a whole, right and new frame is refused, and counted by its reason.
+The receiver accepts only a whole, right and new frame. It counts each refusal by its reason.
 """
 
 from array import array
 
 from safety import signals as s
 
-# By name: each lookup through the module costs a microcontroller instructions in every byte.
+# Imported by name: a lookup through the module would cost instructions for every byte.
 from safety.frame import (
     CHANNEL,
     FRAME_BYTES,
@@ -24,9 +24,9 @@ from safety.frame import (
     Frame,
 )
 
-# How far a sequence may run ahead of the last one: more frames than ever fit into the time after
-# which a peer is silent (500 ms, a frame each 20 ms at the most), far fewer than would let an old
-# frame come round as a new one.
+# How far a sequence may be ahead of the last one. A peer is silent after 500 ms, in which it can
+# send at most 25 frames (one in 20 ms). A much larger number would accept an old frame as a new
+# one.
 SEQUENCE_AHEAD_MAX = 25
 
 REFUSALS = (
@@ -43,25 +43,26 @@ R_NONE, R_START, R_LENGTH, R_SCHEMA, R_CRC, R_CHANNEL, R_SEQUENCE, R_FIRST = ran
 
 
 class Receiver:
-    """Finds frames in a stream of bytes and accepts each new one once. `frame`: the last
-    accepted.
+    """Finds frames in a stream of bytes and accepts each new frame once.
+
+    frame: the last accepted frame.
     """
 
-    def __init__(self, other: int):
-        """other: the channel that is to be heard."""
+    def __init__(self, other: int) -> None:
+        """other: the channel whose frames are accepted."""
         self._other = other
         self.frame = Frame()
         self._coming = Frame()
         self._filled = 0
-        # of the last accepted; -1: nothing is known, the next right frame is only a beginning
+        # of the last accepted frame; -1: not known, so the next right frame only sets it
         self._sequence = -1
         self.accepted = self.refusals = 0
         self.refused = array("i", [0] * len(REFUSALS))
         self.last_refusal = R_NONE
 
     def feed(self, data: bytes | bytearray, count: int) -> int:
-        """Take the first `count` bytes, split anyhow. Returns how many frames they completed
-        (`frame`: the last).
+        """Take the first `count` bytes of `data`, split anywhere. Returns how many frames they
+        completed.
         """
         accepted = 0
         buffer, filled = self._coming.bytes, self._filled
@@ -76,12 +77,12 @@ class Receiver:
         return accepted
 
     def forget(self) -> None:
-        """The sender was silent: it may begin anew with any sequence, which takes one frame
-        more.
+        """The sender was silent, so it may go on with any sequence. Its next frame sets the
+        sequence and is refused (R_FIRST).
         """
         self._sequence = -1
 
-    def _complete(self):
+    def _complete(self) -> int:
         """1 if the full buffer is a new frame."""
         if not self._coming.sealed():
             self._refuse(R_CRC)
@@ -98,8 +99,8 @@ class Receiver:
         self.accepted = (self.accepted + 1) & s.INT_MAX
         return 1
 
-    def _order(self, sequence):
-        """R_NONE if `sequence` is newer than the last one and not absurdly so."""
+    def _order(self, sequence: int) -> int:
+        """R_NONE if `sequence` is newer than the last one by SEQUENCE_AHEAD_MAX at most."""
         last = self._sequence
         if last < 0:
             self._sequence = sequence
@@ -110,8 +111,8 @@ class Receiver:
         self._sequence = sequence
         return R_NONE
 
-    def _align(self):
-        """Drop bytes until what is left could be the beginning of a frame; 0: none is complete."""
+    def _align(self) -> int:
+        """Drop bytes until the rest may begin a frame. Returns 0: no frame is complete."""
         while self._filled:
             reason = self._misfit()
             if reason == R_NONE:
@@ -120,7 +121,8 @@ class Receiver:
             self._drop()
         return 0
 
-    def _misfit(self):
+    def _misfit(self) -> int:
+        """Why the bytes so far are not the beginning of a frame, or R_NONE."""
         data, filled = self._coming.bytes, self._filled
         if data[0] != START_1 or (filled > 1 and data[1] != START_2):
             return R_START
@@ -128,8 +130,8 @@ class Receiver:
             return R_LENGTH
         return R_SCHEMA if filled > 3 and data[3] != FRAME_SCHEMA else R_NONE
 
-    def _drop(self):
-        """Forget the first byte, and all up to the next pair of start bytes."""
+    def _drop(self) -> None:
+        """Drop the first byte, and all bytes up to the next pair of start bytes."""
         data, filled = self._coming.bytes, self._filled
         at = 1
         while at < filled and not (
@@ -140,18 +142,18 @@ class Receiver:
             data[place] = data[at + place]
         self._filled = filled - at
 
-    def _refuse(self, reason):
+    def _refuse(self, reason: int) -> None:
         self.last_refusal = reason
         self.refusals = (self.refusals + 1) & SEQUENCE_MASK
         self.refused[reason] = min(self.refused[reason] + 1, s.TICKS_MAX)
 
 
 class Sender:
-    """The frame of one side: what it holds for good, sequence and uptime; the rest is put by its
-    owner.
+    """The frame of one side, with its fixed fields, sequence and uptime. Its owner puts the other
+    fields.
     """
 
-    def __init__(self, channel: int, image_crc: int, table_crc: int):
+    def __init__(self, channel: int, image_crc: int, table_crc: int) -> None:
         self.frame = Frame()
         self.uptime_ticks = 0
         self.sequence = 0
@@ -160,11 +162,11 @@ class Sender:
         self.frame.put(TABLE_CRC, table_crc)
 
     def tick(self, elapsed: int) -> None:
-        """Time goes on by `elapsed` ticks."""
+        """Add `elapsed` ticks to the uptime."""
         self.uptime_ticks = (self.uptime_ticks + elapsed) & UPTIME_MASK
 
     def finish(self) -> bytearray:
-        """Number and seal the frame; returns its bytes (the same buffer each time)."""
+        """Number and seal the frame. Returns its bytes, in the same buffer each time."""
         self.sequence = (self.sequence + 1) & SEQUENCE_MASK
         self.frame.put(SEQUENCE, self.sequence)
         self.frame.put(UPTIME_TICKS, self.uptime_ticks)

@@ -1,5 +1,6 @@
-"""CRC-30 (CDMA polynomial 0x2030B9C7, reflected): the widest CRC whose register stays a small int
-on MicroPython.
+"""CRC-30 (CDMA polynomial 0x2030B9C7, reflected).
+
+It is the widest CRC whose register stays a small int on MicroPython.
 """
 
 from array import array
@@ -8,7 +9,7 @@ POLYNOMIAL_REFLECTED = 0x38E74301  # 0x2030B9C7 with its 30 bits in reverse orde
 START = (1 << 30) - 1
 
 
-def _table():
+def _table() -> "array[int]":
     values = array("i")
     for byte in range(256):
         value = byte
@@ -28,18 +29,18 @@ def add_word(value: int, word: int) -> int:
     value = (value >> 8) ^ TABLE[value & 255]
     value = (value >> 8) ^ TABLE[value & 255]
     value = (value >> 8) ^ TABLE[value & 255]
-    return ~value if word < 0 else value  # its sign was shifted in
+    return ~value if word < 0 else value  # the sign of the word was shifted in
 
 
 def add_number(value: int, number: int) -> int:
-    """As `add_word` of a number within 0 .. 65535, in half the time: of its two bytes."""
+    """As `add_word`, of the low two bytes of a number from 0 to 65535: half the time."""
     value ^= number
     value = (value >> 8) ^ TABLE[value & 255]
     return (value >> 8) ^ TABLE[value & 255]
 
 
-def add_words(value: int, words, first: int, after: int) -> int:
-    """As `add_word` of words[first] to before words[after], without a call for each."""
+def add_words(value: int, words: "array[int] | tuple[int, ...]", first: int, after: int) -> int:
+    """As `add_word` for each of words[first:after], without a call per word."""
     table = TABLE
     for at in range(first, after):
         word = words[at]
@@ -48,6 +49,6 @@ def add_words(value: int, words, first: int, after: int) -> int:
         value = (value >> 8) ^ table[value & 255]
         value = (value >> 8) ^ table[value & 255]
         value = (value >> 8) ^ table[value & 255]
-        if word < 0:  # its sign was shifted in
+        if word < 0:  # the sign of the word was shifted in
             value = ~value
     return value

@@ -1,18 +1,17 @@
-"""The frame between the two channels, the same in both directions: integers in one preallocated
-buffer.
+"""The frame between the two channels: integers in one preallocated buffer.
 
-A frame is two start bytes, the FIELDS (low byte first), and a CRC-30 over the fields. Its length
-never varies.
+A frame has two start bytes, the FIELDS (low byte first) and a CRC-30 over the fields. Its length is
+fixed, and it is the same in both directions.
 """
 
 from safety import crc, signals as s
 
 FRAME_SCHEMA = 1
 START_1, START_2 = 0xA5, 0x5A
-# the sender: a receiver that hears its own frames (two wires that touch) ignores them
+# The sender. A receiver ignores its own frames, which come back if two wires touch.
 CHANNEL_A, CHANNEL_B = 1, 2
-# Contacts that both channels read, each through wires of its own. More names here are all that a
-# further shared contact needs.
+# Contacts that both channels read, each channel through wires of its own. A further shared contact
+# needs only its name here.
 SHARED_NAMES = (
     "estop_1_ok",
     "estop_2_ok",
@@ -23,17 +22,21 @@ SHARED_NAMES = (
     "bms_fault_ok",
     "cell_voltage_ok",
 )
-# 48 bytes in 40 ms: a tenth of a line of 115200 Bd; ten may be lost before the other drops
+# 48 bytes in 40 ms are a tenth of a line of 115200 Bd. The receiver drops its permit after ten lost
+# frames.
 FRAME_EVERY_TICKS = 2
-# Beside matrix.REMOTE and matrix.KEY a `reset_kind`: `reset_mask` and `reset_first_out` are count
-# and digest of channel A's store, which channel B keeps, and tells in the same fields.
+# A `reset_kind` beside matrix.REMOTE and matrix.KEY: `reset_mask` and `reset_first_out` hold
+# revision and digest of the store of channel A. Channel B keeps them and reports them in the same
+# fields.
 KEEP = 3
 SHARED_MAX = 16  # bits of the two fields below
 
-# name, bytes. `first_out`, `subject`: an index + 1, so that 0 is none. reset_...: what the sender
-# asks of the receiver; `reset_result`: what became of the receiver's own last order
-# (latches.RESULTS). `refusal`, `refused`: why the sender last refused bytes of the receiver
-# (channel.REFUSALS), and how often it did, modulo 2^16.
+# name, bytes.
+# first_out, subject: an index + 1; 0: no stage, no signal.
+# reset_...: the reset that the sender asks of the receiver.
+# reset_result: the result of the last reset that the receiver asked for (latches.RESULTS).
+# refusal, refused: why the sender last refused bytes of the receiver (channel.REFUSALS), and how
+# often, modulo 2^16.
 FIELDS = (
     ("length", 1),
     ("schema", 1),
@@ -80,11 +83,13 @@ FIELDS = (
 ) = range(20)
 WIDTH = tuple([row[1] for row in FIELDS])
 START_BYTES, CRC_BYTES = 2, 4
-HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # shows another version
+HEADER_BYTES = START_BYTES + WIDTH[LENGTH] + WIDTH[SCHEMA]  # enough to see another version
 
 
-def _places():
-    places, at = [], START_BYTES
+def _places() -> tuple[int, ...]:
+    """First byte of each field, then the byte after the last field."""
+    places: list[int] = []
+    at = START_BYTES
     for width in WIDTH:
         places.append(at)
         at += width
@@ -99,7 +104,7 @@ UPTIME_MASK = s.INT_MAX  # 30 bits: 248 days of 20 ms, then from 0 again
 
 
 def index_of(name: str) -> int:
-    """Index into CABINET_INPUTS of the input `name`. ValueError when there is none."""
+    """Index into CABINET_INPUTS of the input `name`. ValueError for any other name."""
     for index in range(len(s.CABINET_INPUTS)):
         if s.CABINET_INPUTS[index][0] == name:
             return index
@@ -113,14 +118,14 @@ SHARED_GROUPS = tuple([s.CABINET_INPUTS[index][4] for index in SHARED])
 class Frame:
     """One frame in a buffer of its own."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.bytes = bytearray(FRAME_BYTES)
         self.bytes[0], self.bytes[1] = START_1, START_2
         self.put(LENGTH, FRAME_BYTES)
         self.put(SCHEMA, FRAME_SCHEMA)
 
     def put(self, field: int, value: int) -> None:
-        """Store a field: 0 <= value < 2^30, and what its width holds."""
+        """Store a field. value: 0 to 2^30 - 1, and no wider than the field."""
         at, data = AT[field], self.bytes
         for _ in range(WIDTH[field]):
             data[at] = value & 255
@@ -128,7 +133,7 @@ class Frame:
             at += 1
 
     def get(self, field: int) -> int:
-        """A field; never 2^30 or more, whatever the bytes are."""
+        """The value of a field, always below 2^30."""
         at, data = AT[field], self.bytes
         width = WIDTH[field]
         if width == 1:
@@ -138,14 +143,14 @@ class Frame:
         return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (data[at + 3] & 0x3F) << 24
 
     def seal(self) -> None:
-        """Store the CRC over the fields: last of all."""
+        """Store the CRC over the fields, after all fields were put."""
         value, data = self._crc(), self.bytes
         for at in range(FIELD_BYTES_END, FRAME_BYTES):
             data[at] = value & 255
             value >>= 8
 
     def sealed(self) -> bool:
-        """True if the CRC is that of the fields."""
+        """True if the CRC fits the fields."""
         value, data = self._crc(), self.bytes
         for at in range(FIELD_BYTES_END, FRAME_BYTES):
             if data[at] != value & 255:
@@ -153,7 +158,7 @@ class Frame:
             value >>= 8
         return True
 
-    def _crc(self):
+    def _crc(self) -> int:
         value, table, data = crc.START, crc.TABLE, self.bytes
         for at in range(START_BYTES, FIELD_BYTES_END):
             value = (value >> 8) ^ table[(value ^ data[at]) & 255]

@@ -1,15 +1,18 @@
-"""STAGES: the cause-and-effect rows as data, one or more stages each, with what each one demands of
-the outputs.
+"""STAGES: the rows of the cause-and-effect matrix as data. A row has one or more stages; each stage
+demands levels of the outputs.
 
-Source of the numbers: section 7 of the project's NFPA 855 fact table (LFP values; NMC_THRESHOLDS
-where the other chemistry differs). Rows 49 to 59 are the project's: the table has none. What else
-is known of a row is in controller/rows. A demand is a level per output, 0 = none; levels of several
-stages combine by `max`, so adding a fault never lowers one.
+Source of the numbers: section 7 of the project's NFPA 855 fact table. STAGES has the values for LFP
+cells, NMC_THRESHOLDS those for NMC cells that differ. The table has no rows 49 to 59: they are the
+project's own. controller/rows has the record of each row.
+
+A demand is a level per output; 0 is no demand. The levels of several stages combine by `max`, so a
+further fault never lowers a demand.
 """
 
 from safety.signals import CABINET, RACK, UNIT
 
-# Derived signals a stage may look at (features.py and its neighbours compute them), per scope.
+# The features that stages compare with thresholds, per scope. features.py and its parts compute
+# them.
 # Names, many to a line.
 # fmt: off
 CABINET_FEATURES = (
@@ -68,12 +71,13 @@ RACK_FEATURES = (
 FEATURES = (CABINET_FEATURES, UNIT_FEATURES, RACK_FEATURES)
 UNIT_FEATURE_COUNT, RACK_FEATURE_COUNT = len(UNIT_FEATURES), len(RACK_FEATURES)
 NO_GATE = -1
-# Values of `known` of a feature (0: not known). A value made of several inputs of which some are
-# missing may trip a stage (what is missing could only add to it), but shows no stage to be clear.
-# So does one that is doubted (it may be a dead sensor's), and as all of it is there, what counts
-# towards a trip begins anew below the threshold.
+# Values of `known` of a feature; 0: not known.
+# IN_PART: some of its inputs are missing. The feature may trip a stage, because the missing inputs
+# could only add to it. It clears no stage.
+# DOUBTED: an input may be of a dead sensor. The feature may trip a stage and clears none; below the
+# threshold the set count of the stage begins anew.
 KNOWN, IN_PART, DOUBTED = 1, 2, 3
-# Gates: rows active or latched in the step before: feature, its rows.
+# Gates: a feature, and its rows. It is 1 if one of them was active or latched in the step before.
 ALERTS = (
     # rows 15 and 16: "any gas or smoke alert"
     (F_GAS_OR_SMOKE_ALERT, (2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 21)),
@@ -83,12 +87,13 @@ ALERTS = (
     (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),
 )
 
-# What these rows have opened closes again only when a person starts it after the reset (47, 48: the
-# key in RUN, the door shut); so does what a latch of KEY has opened. A reset is no start: IEC
-# 60204-1 (?), ISO 13850 (?).
+# After these rows, and after each latch that the key resets, the cabinet rests: it closes again
+# only when a person starts it after the reset. Stages 47a, 48a and 48b have no latch: there the
+# start comes after the key is in RUN and the door shut. A reset is no start: IEC 60204-1 (?), ISO
+# 13850 (?).
 REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 47, 48, 53)
 
-# Demands: what a stage asks of the outputs, each an ordered level.
+# Demands of a stage on the outputs, each an ordered level.
 # Names, many to a line.
 # fmt: off
 DEMANDS = (
@@ -102,29 +107,34 @@ DEMANDS = (
 # fmt: on
 DEMAND_COUNT = len(DEMANDS)
 PCS_RAMP, PCS_STOP = 1, 2
-# DC: inhibit closing; open at zero current or after 2 s; open at once after the PCS has stopped or
-# 200 ms; open only at zero current. The last outranks opening under load: an arc in gas above 25 %
-# LFL (row 12). A breaker outside the gas ends the current then, and what has `removal` (rows 1 to
-# 3) waits 4 s at most (opening.py).
+# DC_INHIBIT: do not close. DC_OPEN_AT_ZERO: open at zero current or after 2 s. DC_OPEN: open once
+# the PCS has stopped, or after 200 ms. DC_OPEN_ONLY_AT_ZERO: open only at zero current; this
+# outranks DC_OPEN, because an arc in gas above 25 % LFL is worse than the current (row 12). A
+# breaker outside the gas ends the current then. With the demand `removal` (rows 1 to 3) the wait
+# ends after 4 s (opening.py).
 DC_INHIBIT, DC_OPEN_AT_ZERO, DC_OPEN, DC_OPEN_ONLY_AT_ZERO = 1, 2, 3, 4
-# Inhibits: of a row that ramps, through its ramp (a step to zero would be a stop); of every other
-# row at once.
+# Inhibits: a row that ramps inhibits by its ramp, because a step to zero would be a stop. Every
+# other row inhibits at once.
 INHIBIT_BY_RAMP, INHIBIT_AT_ONCE = 1, 2
-SELF, REMOTE, KEY = 0, 1, 2  # how a stage resets: by itself, by a remote reset, by the key on site
+SELF, REMOTE, KEY = 0, 1, 2  # reset: by itself, remote, with the key on site
 
-# Real conflicts between demands: (demand that yields, row that wins, parameter of how
-# long, clause). A fan would blow the agent out; unburnt gas without ventilation has killed
-# (McMicken), so the default hold-off is 0.
+# Conflicts between demands: demand that yields, row that wins, parameter with the hold-off, clause.
+# A fan would blow the agent out. But unburnt gas without ventilation has killed (McMicken), so the
+# default hold-off is 0.
 CONFLICTS = ((D_FAN, 3, "agent_hold_off_ms", "A32, D1, D2"),)
 
 
 # Tables from here on: a demand, a stage, a row to a line.
 # fmt: off
-def _demand(*, pcs=0, dc=0, fan=0, horn=0, lamp=0, red=0, charge=0, discharge=0, charge_derate=0,
-            discharge_derate=0, maintenance=0, operator=0, facu=0, pre_alarm=0, shunt_trip=0,
-            aux_shed=0, removal=0, ramp=0):
-    """Levels in the order of DEMANDS. charge, discharge: 1 inhibits. A derate of 75 means that a
-    quarter is left. ramp: 1 inhibits by a ramp although the other way stays free.
+def _demand(*, pcs: int = 0, dc: int = 0, fan: int = 0, horn: int = 0, lamp: int = 0, red: int = 0,
+            charge: int = 0, discharge: int = 0, charge_derate: int = 0, discharge_derate: int = 0,
+            maintenance: int = 0, operator: int = 0, facu: int = 0, pre_alarm: int = 0,
+            shunt_trip: int = 0, aux_shed: int = 0, removal: int = 0,
+            ramp: int = 0) -> tuple[int, ...]:
+    """Levels in the order of DEMANDS.
+
+    charge, discharge: 1 inhibits. A derate of 75 leaves a quarter of the power. ramp: 1 inhibits by
+    a ramp although the other direction stays free.
     """
     inhibit = INHIBIT_BY_RAMP if pcs == PCS_RAMP or ramp else INHIBIT_AT_ONCE
     return (pcs, dc, fan, horn, lamp, red, charge * inhibit, discharge * inhibit, charge_derate,
@@ -149,7 +159,7 @@ _SMOKE = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, dis
 _OFFGAS = _demand(pcs=PCS_RAMP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, charge=1, discharge=1,
                   operator=1, facu=1, pre_alarm=1)
 _STOP = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, charge=1, discharge=1, operator=1)
-# A51: on loss of data the light is red
+# A51: the lamp is red on loss of data
 _BLIND = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, horn=1, lamp=1, red=1, charge=1, discharge=1,
                  operator=1)
 _RAMP = _demand(pcs=PCS_RAMP, lamp=1, charge=1, discharge=1, operator=1)
@@ -164,15 +174,15 @@ _SELF_TEST = _demand(pcs=PCS_STOP, dc=DC_OPEN_AT_ZERO, fan=1, horn=1, lamp=1, ch
 _WARN = _demand(lamp=1, maintenance=1)
 _NO_CHARGE = _demand(lamp=1, charge=1, operator=1)
 
-# What looks back (rows 22, 23) is computed once a second: 1.5 s are two samples in a row, so that
-# one wrong reading latches nothing. A puff of gas that stays shows for 5 s as a rise over the later
-# half of row 10b's 10 s, a cell that has sagged once for 3 s as a fall (row 24), which with its
-# spread is the same sign twice (row 53).
+# Debounce of features that are computed once a second: 1.5 s are two samples in a row, so one wrong
+# reading latches nothing (rows 22, 23). A single puff of gas that stays is a rise for 5 s (row 10b:
+# 6 s). A cell that has sagged once is a fall for 3 s (row 24); with its spread that is one sign
+# counted twice (row 53: 4 s).
 #
 # Columns: id, row, scope, feature, sense (+1: trips at or above `set`, -1: at or below), set,
 # clear, set_ms, clear_ms, latch, gate, demand. `clear` is the value on the safe side at which the
 # clear time starts to run. Booleans: _ok trips at 0.
-STAGES = (
+STAGES: tuple[tuple, ...] = (
     ("1a", 1, CABINET, F_ESTOP_1_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1b", 1, CABINET, F_ESTOP_2_OK, -1, 0, 1, 20, 0, KEY, NO_GATE, _EMERGENCY),
     ("1c", 1, CABINET, F_ESTOP_DISCREPANCY, 1, 1, 0, 500, 0, KEY, NO_GATE, _EMERGENCY),
@@ -362,8 +372,8 @@ STAGES = (
 (S_ID, S_ROW, S_SCOPE, S_FEATURE, S_SENSE, S_SET, S_CLEAR, S_SET_MS, S_CLEAR_MS, S_LATCH, S_GATE,
  S_DEMAND) = range(12)
 
-# Of cells with nickel manganese cobalt oxide: stage, set, clear (the values in brackets of section
-# 7, C6, C11).
+# For cells with nickel manganese cobalt oxide: stage, set, clear (section 7, values in brackets;
+# C6, C11).
 NMC_THRESHOLDS = (
     ("27", 4150, 4050),
     ("28", 4200, 4150),
@@ -381,10 +391,11 @@ STAGES_PER_SCOPE = tuple(
 
 
 def ladders(stages: tuple) -> tuple:
-    """Of each output the levels that a stage asks, rising, each with a bit of its own:
-    ((bit, level), ...).
+    """For each output the levels that stages ask, rising, each with a bit of its own: ((bit,
+    level), ...).
     """
-    found, count = [], 0
+    found: list[tuple[tuple[int, int], ...]] = []
+    count = 0
     for output in range(DEMAND_COUNT):
         levels = sorted({stage[S_DEMAND][output] for stage in stages} - {0})
         found.append(tuple([(1 << count + place, levels[place]) for place in range(len(levels))]))
@@ -393,8 +404,9 @@ def ladders(stages: tuple) -> tuple:
 
 
 def asks(stage: tuple, of_outputs: tuple) -> int:
-    """The bits of the levels that a stage asks and of all lower ones: `or` of two stages has the
-    higher level of each output.
+    """The bits of the levels that a stage asks, and of all lower levels.
+
+    So `or` of the bits of two stages has the higher level of each output.
     """
     demand, bits = stage[S_DEMAND], 0
     for output in range(DEMAND_COUNT):
@@ -408,5 +420,5 @@ ASKS = tuple([asks(stage, LADDERS) for stage in STAGES])
 
 
 def rests(stage: tuple) -> bool:
-    """Whether the cabinet rests after a latch of this stage."""
+    """True if the cabinet rests after a latch of this stage."""
     return stage[S_LATCH] == KEY or stage[S_LATCH] == REMOTE and stage[S_ROW] in REST_ROWS

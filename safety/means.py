@@ -1,36 +1,39 @@
-"""Two series that should tell the same: their means over the last 2 s, and how far the second one
-ranged in the last 4 s.
+"""Two series that should agree: their means over the last 2 s, and the range of the second series
+over the last 4 s.
 
-What one source tells later than the other (by 2 s at most) changes a mean by no more than that
-delay times the range, divided by the 2 s: so a swing of the load is no contradiction, and a lasting
-difference is.
+One source may be late against the other, by 2 s at most. The delay changes a mean by at most delay
+x range / 2 s. With that as a margin a swing of the load is no difference, and a lasting difference
+is found.
 """
 
-BLOCK_MS = 500  # a new result each half second
+from array import array
+
+BLOCK_MS = 500  # each block gives a new result
 MEAN_BLOCKS, BLOCKS = 4, 8
 WINDOW_MS = MEAN_BLOCKS * BLOCK_MS
-RANGE_MAX = 500_000  # so that times 2000 ms it is a small int
-VALUE_MAX = RANGE_MAX // 2  # a value beyond counts as this
-# of a block: sums of value times ticks, lowest and highest of the second series
+RANGE_MAX = 500_000  # times 2000 ms it is still a small int
+VALUE_MAX = RANGE_MAX // 2  # a larger value counts as this one
+# words of a block: sum of value x ticks of each series; lowest and highest of the second series
 FIRST, SECOND, LOW, HIGH = range(4)
 BLOCK_WORDS = 4
-# words of a pair of series: results, blocks that are full, ticks in the one that is being filled,
-# that one, those before it with the newest first
+# Words of a pair of series. KNOWN to RANGE: the results. FILLED: number of full blocks. TICKS:
+# ticks in the present block. NOW: the present block, then the earlier blocks, the newest first.
 KNOWN, MEAN_FIRST, MEAN_SECOND, RANGE, FILLED, TICKS, NOW = range(7)
 WORDS = NOW + (1 + BLOCKS) * BLOCK_WORDS
 
 
 def within(value: int) -> int:
-    """A value that Means can hold."""
+    """The value, limited to the range that Means can hold."""
     return min(max(value, -VALUE_MAX), VALUE_MAX)
 
 
 class Means:
-    """One pair of series, in WORDS words of `words` from `at` on. words[at + KNOWN] is 1 once the
-    results MEAN_FIRST, MEAN_SECOND and RANGE are of 4 s without a gap.
+    """One pair of series, in WORDS words of `words` from `at` on.
+
+    words[at + KNOWN] is 1 once MEAN_FIRST, MEAN_SECOND and RANGE come from 4 s without a gap.
     """
 
-    def __init__(self, words, at: int, tick_ms: int):
+    def __init__(self, words: "array[int]", at: int, tick_ms: int) -> None:
         self.words, self.at, self.block_ticks = words, at, BLOCK_MS // tick_ms
         self.sum_max = VALUE_MAX * self.block_ticks
 
@@ -40,8 +43,9 @@ class Means:
         words[at + KNOWN] = words[at + FILLED] = words[at + TICKS] = 0
 
     def add(self, elapsed: int, first: int, second: int) -> None:
-        """One value of each, `elapsed` ticks after those before. A block has the same ticks always:
-        what a late step has beyond them is left out.
+        """Add a value of each series, `elapsed` ticks after the last values.
+
+        Every block has the same number of ticks: further ticks of a late step are left out.
         """
         words, at, now = self.words, self.at, self.at + NOW
         first, second = within(first), within(second)
@@ -57,11 +61,11 @@ class Means:
         if words[at + TICKS] >= self.block_ticks:
             self._end_block(at)
 
-    def _count(self, at, value):
-        """Within what a block can hold, also if a word of the memory is not what was written."""
+    def _count(self, at: int, value: int) -> None:
+        """Add to a sum, within what a block can hold: a flipped bit must not overflow it."""
         self.words[at] = min(max(self.words[at] + value, -self.sum_max), self.sum_max)
 
-    def _end_block(self, at):
+    def _end_block(self, at: int) -> None:
         words, last = self.words, at + WORDS - 1
         for back in range(BLOCKS * BLOCK_WORDS):
             words[last - back] = words[last - back - BLOCK_WORDS]
@@ -70,7 +74,7 @@ class Means:
         if words[at + FILLED] == BLOCKS:
             self._result(at)
 
-    def _result(self, at):
+    def _result(self, at: int) -> None:
         words, block = self.words, at + NOW + BLOCK_WORDS
         first = second = 0
         low = high = words[block + LOW]

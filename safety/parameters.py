@@ -1,10 +1,14 @@
-"""Every number the kernel takes from configuration, as data, and the integer image they travel in.
+"""The numbers that the kernel takes from configuration, and the limit image that holds them.
 
-The image is one flat array: header, cabinet parameters, unit parameters per unit, rack parameters
-per rack, then the stages (set, clear, set ticks, clear ticks), then one armed byte-sized word per
-stage instance. Both channels hold the same image; its CRC-30 is compared between them and
-recomputed at run time (row 44).
+The image is one flat array of integers. First come the header and the parameters of the cabinet, of
+each unit and of each rack. Then come the words of each stage (set, clear, set ticks, clear ticks),
+and one word per stage instance: 1 if it is armed.
+
+Both channels hold the same image. They compare its CRC-30, and each computes it again while it runs
+(row 44).
 """
+
+from array import array
 
 from safety import crc, signals
 
@@ -12,7 +16,7 @@ IMAGE_SCHEMA = 4
 HEADER = ("schema", "units", "racks", "modules", "tick_ms")
 H_SCHEMA, H_UNITS, H_RACKS, H_MODULES, H_TICK_MS = range(5)
 
-# name, unit, low, high, default, the tighter direction ("up", "down", "fixed")
+# name, unit, low, high, default, direction that is tighter ("up", "down", "fixed")
 CABINET_PARAMETERS = (
     ("io_silent_ms", "ms", 100, 500, 500, "down"),
     ("meter_silent_ms", "ms", 100, 5000, 500, "down"),
@@ -41,15 +45,15 @@ CABINET_PARAMETERS = (
     ("ups_fitted", "bool", 0, 1, 1, "fixed"),
     ("supervised_fitted", "bool", 0, 1, 1, "fixed"),
     ("key_service_fitted", "bool", 0, 1, 1, "fixed"),
-    # 0: a rack closes by itself once it has its supply, so the supply's expiry cannot be tested
+    # 0: a rack closes by itself once it is supplied, so the expiry of the supply cannot be tested
     ("close_command_fitted", "bool", 0, 1, 1, "fixed"),
     ("monitor_silent_ms", "ms", 1000, 10_000, 10_000, "down"),
     ("agent_hold_off_ms", "ms", 0, 600_000, 0, "down"),
     ("fuse_wait_ms", "ms", 0, 30_000, 30_000, "up"),
     ("contactor_report_ms", "ms", 100, 2000, 600, "down"),
-    # row 54: from the noise of the BMS's values, at least some periods
+    # row 54: chosen by the noise of the BMS values; at least several periods of the BMS
     ("bms_still_ms", "ms", 5000, 120_000, 10_000, "down"),
-    # row 57: what the grid connection may carry
+    # row 57: limits of the grid connection
     ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
     ("grid_export_W_max", "W", 0, 100_000_000, 0, "down"),
 )
@@ -74,13 +78,13 @@ UNIT_PARAMETERS = (
     ("pcs_ramp_ms", "ms", 100, 60_000, 2000, "down"),
     ("pcs_stop_ms", "ms", 100, 60_000, 3000, "down"),
     ("pcs_open_ms", "ms", 100, 60_000, 5000, "down"),
-    # from a set-point to the power it measures: dead time, ramp, its own refresh (row 56)
+    # row 56: from a set-point to the measured power: dead time, ramp, refresh of the measurement
     ("pcs_follow_ms", "ms", 100, 2000, 1000, "down"),
-    # row 59: of pcs_alarm_bits; what is neither is a warning (shipped: those of SunSpec's 701)
+    # row 59: bits of pcs_alarm_bits; a bit of neither mask is a warning (defaults: SunSpec 701)
     ("pcs_trip_bits", "bits", 0, signals.INT_MAX, 0xD063, "fixed"),
     ("pcs_info_bits", "bits", 0, signals.INT_MAX, 0x1C, "fixed"),
-    # row 55: error of its DC current sensor, of the racks' rated currents together (default: the
-    # manual of WAGO's 750-493 gives 1 % of full scale for DC)
+    # row 55: error of the DC current sensor of the PCS, in permille of the sum of the rated
+    # currents of its racks. Default: 1 % of full scale for DC (manual of WAGO 750-493).
     ("pcs_current_error_permille", "permille", 0, 100, 10, "down"),
 )
 # Names, many to a line.
@@ -92,7 +96,7 @@ UNIT_PARAMETERS = (
 
 RACK_PARAMETERS = (
     ("unit", "index", 0, 15, 0, "fixed"),
-    # row 36: twice that must be readable
+    # row 36: twice this current must be in the range of the input
     ("rated_current_mA", "mA", 1000, 1_600_000, 140_000, "down"),
     ("modules", "count", 0, 64, 15, "fixed"),
     ("cells", "count", 1, 4095, 240, "fixed"),
@@ -109,10 +113,10 @@ RACK_PARAMETERS = (
     ("heating_nK_per_A2s", "nK/A2s", 0, 900, 90, "down"),
     ("insulation_reported", "bool", 0, 1, 1, "fixed"),
     ("sensors_reported", "bool", 0, 1, 1, "fixed"),
-    # row 59, as of the converter: of bms_fault_bits (shipped: those of the native BMS)
+    # row 59: bits of bms_fault_bits (defaults: the native BMS)
     ("bms_trip_bits", "bits", 0, signals.INT_MAX, 0xFF, "fixed"),
     ("bms_info_bits", "bits", 0, signals.INT_MAX, 0, "fixed"),
-    # row 55, as of the converter: of the rack's rated current
+    # row 55: error of the current sensor, in permille of the rated current of the rack
     ("current_error_permille", "permille", 0, 100, 10, "down"),
 )
 # Names, many to a line.
@@ -129,14 +133,14 @@ STAGE_WORDS = ("set", "clear", "set_ticks", "clear_ticks")
 
 
 def cabinet_index(name: str) -> int:
-    """Place of the cabinet parameter `name` in CABINET_PARAMETERS. IndexError if there is none."""
+    """Place of the parameter `name` in CABINET_PARAMETERS. IndexError for others."""
     return [place for place, row in enumerate(CABINET_PARAMETERS) if row[0] == name][0]
 
 
 class ImageMap:
-    """Where each parameter lies in the image, for one topology and number of stages per scope."""
+    """Places of the parameters in the image, for one topology and number of stages per scope."""
 
-    def __init__(self, units: int, racks: int, stages_per_scope: tuple):
+    def __init__(self, units: int, racks: int, stages_per_scope: tuple[int, ...]) -> None:
         """stages_per_scope: (cabinet, unit, rack) counts of stages."""
         self.cabinet = len(HEADER)
         self.unit = self.cabinet + len(CABINET_PARAMETERS)
@@ -151,25 +155,25 @@ class ImageMap:
 
 
 def ticks(duration_ms: int, tick_ms: int) -> int:
-    """Ticks that last at least duration_ms (rounded up: a debounce is never shortened by
-    rounding).
-    """
+    """Ticks that last at least duration_ms. They are rounded up, so no debounce gets shorter."""
     return -(-duration_ms // tick_ms)
 
 
-def image_crc(image) -> int:
+def image_crc(image: "array[int]") -> int:
     """CRC-30 over the whole image, four bytes a word, low byte first."""
     return crc.add_words(crc.START, image, 0, len(image))
 
 
 def in_range(value: int) -> bool:
-    """True if value can be stored on a 32-bit MicroPython without becoming a heap integer."""
+    """True if value is a small int on a 32-bit MicroPython, which needs no heap."""
     return -signals.INT_MAX <= value <= signals.INT_MAX
 
 
-def fits(image, image_map) -> bool:
-    """True if no word is out of range, a second is whole ticks (what looks back counts seconds),
-    and every rack's unit and modules are among those that the header names.
+def fits(image: "array[int]", image_map: ImageMap) -> bool:
+    """True if an image fits the kernel.
+
+    No word is out of range. A second has whole ticks, because the features with a history count
+    seconds. Unit and modules of every rack are within the numbers of the header.
     """
     if image[H_TICK_MS] < 1 or 1000 % image[H_TICK_MS]:
         return False

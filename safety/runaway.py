@@ -1,18 +1,22 @@
 """Runaway suspicion: two signs that are weak alone are strong together (row 53, project).
 
-Each sign counts in percent of what trips its own row, so that 100 is a trip by itself. The
-suspicion is the sum of the two largest, and nothing while the second one is below SECOND_PCT_MIN: a
-solvent in the air, a warm afternoon or a load step makes one sign, not two. Row 53 trips at 140 %:
-on the curve of `python -m hil runaway` (a plant model, rates assumed) that costs 31 s of 448 s of
-median lead against 100 %, misses no more, and halves its alarms.
+Each sign counts in percent of the value that trips its own row, so 100 is a trip by itself. The
+suspicion is the sum of the two largest signs. It is 0 while the second sign is below
+SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load step makes one sign, not two.
+
+Row 53 trips at 140 %. Against 100 % this costs 31 s of 448 s of median lead, misses no more
+runaways and halves the false alarms. Source: `python -m hil runaway`, a plant model with assumed
+rates.
 """
+
+from array import array
 
 from safety import matrix as m, signals as s
 
 SIGN_PCT_MAX = 100
 SECOND_PCT_MIN = 25
-# feature of the cabinet or (1) of the rack; the value at which its own row trips (rows 7, 9, 22,
-# 21, 24, 34); group.
+# feature, 0: of the cabinet, 1: of the rack, value at which its own row trips (rows 7, 9, 22, 21,
+# 24, 34), freshness group.
 SIGNS = (
     (m.F_OFFGAS_PPM_MAX, 0, 20, s.G_OFFGAS_1),
     (m.F_TOXIC_PPM, 0, 50, s.G_TOXIC),
@@ -23,9 +27,10 @@ SIGNS = (
 )
 
 
-def suspicion_pct(value, known: bytearray, base: int) -> int:
-    """Percent, 0 to 200, of one rack, whose features begin at `base`; a sign that is not known
-    counts nothing.
+def suspicion_pct(value: "array[int]", known: bytearray, base: int) -> int:
+    """The suspicion of one rack, 0 to 200 %. A sign that is not known counts 0.
+
+    base: place of the first feature of the rack.
     """
     largest = second = 0
     for feature, of_rack, trips_at, _ in SIGNS:
@@ -38,12 +43,12 @@ def suspicion_pct(value, known: bytearray, base: int) -> int:
 
 
 def known_as(known: bytearray, expected: bytes, base: int, groups: int) -> int:
-    """m.KNOWN if every sign that this cabinet has is, m.DOUBTED if one is and none is worse, else
-    m.IN_PART.
+    """`known` of the suspicion, from the signs that this cabinet has.
 
-    A sign that fell silent is none that is clear.
+    m.KNOWN: all signs are known. m.DOUBTED: some are doubted, the others known. m.IN_PART: else; so
+    a silent sign clears nothing.
 
-    expected: per freshness group; groups: where those of the rack begin.
+    expected: per freshness group, 1 if fitted. groups: first group of the rack.
     """
     found = m.KNOWN
     for feature, of_rack, _, group in SIGNS:

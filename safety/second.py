@@ -1,10 +1,11 @@
-"""Channel B: the kernel on a cabinet without units and racks, its own contacts, its view of channel
-A, and one permit.
+"""Channel B: the kernel on a cabinet without units and racks, with its own contacts, its view of
+channel A and one permit relay.
 
-A pure function of elapsed ticks, contact levels and the bytes that came over the link: no clock, no
-I/O, no allocation. It holds the limit image of channel A and runs on what of it channel B
-can see.
+It is a pure function of elapsed ticks, contact levels and received bytes: no clock, no I/O, no
+allocation. It gets the limit image of channel A and runs on the part that its inputs can judge.
 """
+
+from array import array
 
 from safety import (
     channel as c,
@@ -17,21 +18,26 @@ from safety import (
 )
 from safety.kernel import Kernel
 
-# Contacts in the order of the bits that the board hands over: the shared ones, then these two.
+# Contacts in the order of the bits of the board: the shared contacts, then these two.
 KEY_BIT = 1 << len(f.SHARED)
-RELAY_BIT = KEY_BIT << 1  # the mirror contact of our own relay: closed when the relay is on
+RELAY_BIT = KEY_BIT << 1  # the mirror contact of the relay of channel B: closed when it is on
 CONTACT_NAMES = f.SHARED_NAMES + ("key_run_ok", "relay_closed")
-RELAY_MS = 200  # for the mirror contact to follow: a relay takes 20 ms, then some
+RELAY_MS = 200  # time for the mirror contact to follow: a relay takes 20 ms, the rest is margin
 
 
 class Second:
-    """Channel B. `permit` is the command of the relay, `reason` and `subject` why it is off
-    (peer.REASONS).
+    """Channel B.
+
+    permit: the command to the relay. reason, subject: why the relay is off (peer.REASONS).
+    latch_level, kept_count, kept_digest: the board stores them for the next start.
     """
 
-    def __init__(self, image, latch_level: int, kept_count: int = 0, kept_digest: int = 0):
-        """image: of channel A; the others: what was remembered of the last run (below).
-        ValueError.
+    def __init__(
+        self, image: "array[int]", latch_level: int, kept_count: int = 0, kept_digest: int = 0
+    ) -> None:
+        """image: of channel A. The others: as the board has stored them in the last run.
+
+        ValueError if the image is not of this program.
         """
         if (
             len(image) <= p.H_RACKS
@@ -47,36 +53,37 @@ class Second:
         self.peer = pe.Peer(mine, si.image_map_of(mine), self.receiver, own_crc, tables)
         self.sender = c.Sender(f.CHANNEL_B, own_crc, tables)
         self.fitted_bits, self.opening_bits = si.contact_masks(image)
-        for group in f.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # read anew in every step
+        for group in f.SHARED_GROUPS + (s.G_IO_1, s.G_LOCAL):  # fresh in every step
             self.kernel.fresh[group] = 1
         self.relay_ticks_max = p.ticks(RELAY_MS, mine[p.H_TICK_MS])
         self.permit, self.reason, self.subject = 0, pe.NOT_HEARD, 0
         self.latch_level = latch_level
         self.frame_due = False
-        self._rested = False  # the other gave no permit for a while since this one fell
+        self._may_return = False  # channel A has given no permit since this permit fell
         self._relay_ticks, self._relay_failed = 0, False
         self._frame_ticks = self._contact_bits = 0
-        self._mask = 0  # no stage is active yet
+        self._mask = 0  # cause mask of the last step
         self._ordered, self._reset_result = False, 0
-        # the mark of channel A's store
+        # revision and digest of the store of channel A
         self._keep(kept_count, kept_digest)
 
     def receive(self, data: bytes | bytearray, count: int) -> None:
-        """The first `count` bytes of `data` have come over the link."""
+        """Take the first `count` bytes of `data`, received over the link."""
         if self.receiver.feed(data, count):
             self.peer.heard()
 
     def step(self, elapsed: int, contact_bits: int) -> None:
-        """One step of `elapsed` ticks with the contacts as they are now (CONTACT_NAMES, bit 0
-        first; 1: closed).
+        """One step, `elapsed` ticks after the last.
+
+        contact_bits: the contacts in the order of CONTACT_NAMES, from bit 0 on; 1: closed.
         """
         kernel = self.kernel
         inp = kernel.inp
         self.see(contact_bits)
-        # before anything of its frame is acted on
+        # first: a frame is acted on only if the peer is trusted
         self.peer.update(elapsed, contact_bits, self.fitted_bits)
         self._order(inp)
-        kernel.judge(elapsed)  # it moves nothing but its own relay
+        kernel.judge(elapsed)  # half a step: channel B drives no output but its relay
         if inp[s.RESET_KIND]:
             inp[s.RESET_KIND] = 0
             self._reset_result = kernel.out[s.RESET_RESULT]
@@ -90,15 +97,16 @@ class Second:
         self.frame_due = self._frame_ticks >= f.FRAME_EVERY_TICKS
 
     def see(self, contact_bits: int) -> None:
-        """Its contacts become the kernel's inputs."""
+        """Copy the contacts to the inputs of the kernel."""
         inp = self.kernel.inp
         for place in range(len(f.SHARED)):
             inp[f.SHARED[place]] = contact_bits >> place & 1
         inp[s.KEY_RUN_OK] = 1 if contact_bits & KEY_BIT else 0
 
-    def _order(self, inp):
-        """Take a reset that channel A passes on, once: A repeats it until it has seen the result,
-        then asks nothing.
+    def _order(self, inp: "array[int]") -> None:
+        """Carry out a reset that channel A passes on, once.
+
+        Channel A repeats a reset until it has seen the result, then it asks for none.
         """
         frame = self.receiver.frame
         kind = frame.get(f.RESET_KIND) if self.peer.trusted() else 0
@@ -112,15 +120,15 @@ class Second:
             inp[s.RESET_FIRST_OUT] = frame.get(f.RESET_FIRST_OUT) - 1
             inp[s.RESET_MASK] = frame.get(f.RESET_MASK)
 
-    def _keep(self, count, digest):
-        """The board keeps these for the next start."""
+    def _keep(self, count: int, digest: int) -> None:
+        """Take revision and digest of the store of channel A, and report them."""
         self.kept_count, self.kept_digest = count, digest
         self.sender.frame.put(f.RESET_MASK, count)
         self.sender.frame.put(f.RESET_FIRST_OUT, digest)
 
-    def _watch_relay(self, elapsed, contact_bits):
-        """A relay that does not follow is not trusted again before a restart: a person must
-        look at it.
+    def _watch_relay(self, elapsed: int, contact_bits: int) -> None:
+        """A relay that does not follow gives no permit until a restart: a person must look at
+        it.
         """
         closed = 1 if contact_bits & RELAY_BIT else 0
         self._relay_ticks = (
@@ -129,9 +137,10 @@ class Second:
         if self._relay_ticks >= self.relay_ticks_max:
             self._relay_failed = True
 
-    def _judge(self, contact_bits):
-        """Why there is no permit (REASONS), or OK. A permit that fell returns only while the other
-        gives none.
+    def _judge(self, contact_bits: int) -> int:
+        """Why there is no permit (REASONS), or OK.
+
+        A permit that fell returns only while channel A gives none.
         """
         demand = self.kernel.demand
         self.subject = 0
@@ -142,20 +151,21 @@ class Second:
             self.subject = self.kernel.out[s.FIRST_OUT] + 1
         elif reason != pe.OK:
             self.subject = self.peer.subject
-        elif self._relay_failed or not self._rested and contact_bits & RELAY_BIT:
+        elif self._relay_failed or not self._may_return and contact_bits & RELAY_BIT:
             reason = pe.RELAY
-        elif not self._rested and self.opening_bits & ~contact_bits:
-            reason = pe.CONTACT_OPEN  # before its debounce has run
+        elif not self._may_return and self.opening_bits & ~contact_bits:
+            reason = pe.CONTACT_OPEN  # without a wait for its debounce
         if reason != pe.OK:
-            self._rested = False
-        elif not self._rested:
-            self._rested = self.receiver.frame.get(f.VOTE) == 0
-            reason = pe.OK if self._rested else pe.WAITS
+            self._may_return = False
+        elif not self._may_return:
+            self._may_return = self.receiver.frame.get(f.VOTE) == 0
+            reason = pe.OK if self._may_return else pe.WAITS
         return reason
 
-    def _remember(self):
-        """The strictest reset that any latch waits for: the board keeps it for the next start. What
-        is latched follows from what stands, and that from the mask.
+    def _remember(self) -> None:
+        """Set `latch_level` to the strictest reset that any latch waits for.
+
+        It is computed when the cause mask changes: latches change only together with the mask.
         """
         mask = self.kernel.out[s.CAUSE_MASK]
         if mask == self._mask:
@@ -169,8 +179,9 @@ class Second:
         self.latch_level = level
 
     def report(self) -> bytearray:
-        """The frame that is due, as bytes: to be built after the relay was moved, because it takes
-        its time.
+        """Build the frame that is due; returns its bytes.
+
+        Call it after the relay was set: building takes time, and the relay must not wait.
         """
         self.frame_due = False
         self._frame_ticks = 0

@@ -1,10 +1,10 @@
-"""The limit image as channel B takes it and what of it channel B can see and judge."""
+"""The limit image of channel B: its file, and the part of the image that its inputs can judge."""
 
 from array import array
 
 from safety import frame as f, matrix as m, parameters as p, signals as s
 
-# What channel B has inputs for and judges: features of the cabinet, by name.
+# Features of the cabinet for which channel B has inputs. It judges their stages.
 OWN_FEATURES = (
     "estop_1_ok",
     "estop_2_ok",
@@ -19,11 +19,11 @@ OWN_FEATURES = (
     "boot_not_clean",
     "boot_store_unreadable",
 )
-# What it compares with channel A but does not judge: only A drives the fan, and knows whether it
+# Compared with channel A, but not judged by channel B: only A drives the fan and knows whether it
 # runs.
 CONTACT_OF_FEATURE = {"airflow_missing": "airflow_ok"}
-# Equipment that only A reads.
-NOT_OURS = (
+# Parameters of equipment that only channel A reads: they are 0 in the image of channel B.
+OF_A_ONLY = (
     "gas_required",
     "gas_detectors",
     "door_fitted",
@@ -42,9 +42,10 @@ NOT_OURS = (
 IMAGE_FILE_MAGIC = 0x31424D49  # "IMB1", low byte first
 
 
-def file_bytes(image) -> bytes:
-    """A limit image as channel B takes it: magic, number of words, words, CRC-30; four bytes each,
-    low byte first.
+def file_bytes(image: "array[int]") -> bytes:
+    """A limit image as a file for channel B.
+
+    It holds magic, number of words, the words, CRC-30: four bytes each, low byte first.
     """
     words = [IMAGE_FILE_MAGIC, len(image)] + list(image) + [p.image_crc(image)]
     data = bytearray()
@@ -54,8 +55,8 @@ def file_bytes(image) -> bytes:
     return bytes(data)
 
 
-def read_file(data: bytes):
-    """The limit image in `data` (array of int). ValueError: one line, why there is none."""
+def read_file(data: bytes) -> "array[int]":
+    """The limit image in a file. ValueError, in one line, if the file holds none."""
     if len(data) < 12 or _word(data, 0) != IMAGE_FILE_MAGIC:
         raise ValueError("is no limit image for channel B")
     count = _word(data, 4)
@@ -69,8 +70,8 @@ def read_file(data: bytes):
     return image
 
 
-def _word(data, at):
-    """A signed word of 31 bits: what an image may hold, and no heap integer on a
+def _word(data: bytes | bytearray, at: int) -> int:
+    """A signed word of 31 bits: the range of an image word, and a small int on a
     microcontroller.
     """
     high = data[at + 3] & 0x7F
@@ -79,34 +80,35 @@ def _word(data, at):
     return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | high << 24
 
 
-def image_map_of(image):
-    """ImageMap of an image's own topology."""
+def image_map_of(image: "array[int]") -> p.ImageMap:
+    """ImageMap for the topology in the header of an image."""
     return p.ImageMap(image[p.H_UNITS], image[p.H_RACKS], m.STAGES_PER_SCOPE)
 
 
-def own_image(image):
-    """What channel B runs on: the image of A without units and racks, armed where B has the
+def own_image(image: "array[int]") -> "array[int]":
+    """The image that channel B runs on: that of A without units and racks, armed where B has
     inputs.
     """
     at = image_map_of(image)
     mine = array("i", image[: len(p.HEADER)])
     mine[p.H_UNITS] = mine[p.H_RACKS] = mine[p.H_MODULES] = 0
     for index, row in enumerate(p.CABINET_PARAMETERS):
-        mine.append(0 if row[0] in NOT_OURS else image[at.cabinet + index])
+        mine.append(0 if row[0] in OF_A_ONLY else image[at.cabinet + index])
     for index in range(at.stage, at.armed):
         mine.append(image[index])
     instance = at.armed
     for stage in m.STAGES:
         if stage[m.S_SCOPE] == s.CABINET:
-            ours = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES
-            mine.append(image[instance] if ours else 0)
+            is_own = m.CABINET_FEATURES[stage[m.S_FEATURE]] in OWN_FEATURES
+            mine.append(image[instance] if is_own else 0)
             instance += 1
     return mine
 
 
-def contact_masks(image) -> tuple:
-    """Of A's image: (shared contacts that are fitted, those that must be closed before a first
-    permit), as bits.
+def contact_masks(image: "array[int]") -> tuple[int, int]:
+    """(shared contacts that are fitted, those that must be closed before a first permit), as bits.
+
+    image: of channel A.
     """
     fitted = opening = 0
     instance = image_map_of(image).armed

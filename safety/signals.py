@@ -1,10 +1,14 @@
 """Every input and output of the kernel: name, unit, range, freshness group, scope.
 
-One flat array holds all inputs: the cabinet's, then each unit's, then each rack's (its fixed
-signals, then one temperature per module). A freshness group is what arrives together (one frame,
-one reply): a driver that has decoded and checked all of it stores the values and sets the group's
-`fresh` byte; the kernel ages it. There is no other way to say "known". Booleans have one polarity:
-`_ok` and `_closed` are 1 when permitted or closed, so a broken wire is a stop.
+One flat array holds all inputs: of the cabinet, then of each unit, then of each rack. A rack has
+its fixed signals, then one temperature per module.
+
+A freshness group holds the signals that arrive together, in one frame or reply. A driver decodes
+and checks all of them, stores the values and sets the `fresh` byte of the group. The kernel ages
+the group. A signal becomes known in no other way.
+
+Booleans have one polarity: `_ok` and `_closed` are 1 when permitted or closed, so a broken wire is
+a stop.
 
 Units: `mV mA W ms` as written, `ddegC` = 0.1 degree Celsius, `permille` = 0.1 %, `pct` = 1 %, `d` =
 days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the battery discharges;
@@ -13,7 +17,7 @@ days, `min` = minutes, `kohm` = kilohm. Current and power are positive when the 
 
 CABINET, UNIT, RACK = 0, 1, 2
 INT_MAX = (1 << 30) - 1  # a small int on a 32-bit MicroPython holds 31 bits with its sign
-# ages and counters of ticks stop here: a late step stays below 2^30
+# ages and counters of ticks stop here; with a late step added they stay below 2^30
 TICKS_MAX = 1_000_000_000
 
 # Names, many to a line.
@@ -53,7 +57,7 @@ CABINET_INPUTS = (
     ("leak_ok", "bool", 0, 1, G_IO_3),
     ("coolant_ok", "bool", 0, 1, G_IO_3),
     ("supervised_ok", "bool", 0, 1, G_IO_3),
-    # the other contact of the key switch: open in RUN, closed in every other place
+    # the second contact of the key switch: open in RUN, closed in every other position
     ("key_service_closed", "bool", 0, 1, G_IO_3),
     ("grid_power_W", "W", -INT_MAX, INT_MAX, G_METER_GRID),
     ("grid_raw_hash", "hash", 0, INT_MAX, G_METER_GRID),
@@ -91,9 +95,9 @@ CABINET_INPUTS = (
     ("cpu_temperature_ddegC", "ddegC", -600, 3000, G_LOCAL),
     ("peer_code", "code", 0, (1 << 24) - 1, G_LOCAL),
     ("image_approved_ok", "bool", 0, 1, G_LOCAL),
-    # 1 for one step: channel B has seen a newer record of the store (row 44d)
+    # 1 for one step: channel B keeps a newer revision than the store has (row 44d)
     ("store_is_old", "bool", 0, 1, G_LOCAL),
-    # of the grid meter: 0 proven, or no test yet; 1 under test, 2 undecided, 3 reversed
+    # sign of the grid meter. 0: proven, or not tested yet; 1: under test; 2: undecided; 3: reversed
     ("meter_sign", "code", 0, 3, G_LOCAL),
 )
 # Names, many to a line.
@@ -118,7 +122,7 @@ UNIT_INPUTS = (
     ("pcs_alarm_bits", "bits", 0, INT_MAX, G_PCS_MEASURE),
     ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
     ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
-    # what went out as its set-point last, decoded from the bytes handed to the wire
+    # the last set-point that was sent, decoded from the bytes on the wire
     ("pcs_sent_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
 )
 # Names, many to a line.
@@ -127,7 +131,7 @@ UNIT_INPUTS = (
  PCS_HEARTBEAT, PCS_SENT_W) = range(8)
 # fmt: on
 
-# SunSpec model 701, point InvSt: what pcs_state holds (other families translate to it).
+# Values of pcs_state: SunSpec model 701, point InvSt. Other device families translate to them.
 (
     PCS_OFF,
     PCS_SLEEPING,
@@ -149,7 +153,7 @@ RACK_INPUTS = (
     ("cell_position_min", "position", 0, 4095, G_BMS_CELLS),
     ("cell_position_max", "position", 0, 4095, G_BMS_CELLS),
     ("rack_voltage_mV", "mV", 0, 2_000_000, G_BMS_PACK),
-    # a short saturates 16 bits of 0.1 A
+    # a short circuit saturates 16 bits of 0.1 A
     ("rack_current_mA", "mA", -3_300_000, 3_300_000, G_BMS_PACK),
     ("charge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
     ("discharge_current_mA_max", "mA", 0, 3_000_000, G_BMS_LIMITS),
@@ -171,7 +175,7 @@ MODULE_TEMPERATURE_RANGE_DDEGC = (-600, 3000)
 
 CONTACTOR_OPEN, CONTACTOR_PRECHARGE, CONTACTOR_CLOSED, CONTACTOR_FAULT = range(4)
 
-# Outputs: name, unit. Everything that permits is `_ok` or `_close_ok` and must be renewed to stay.
+# Outputs: name, unit. An output that permits ends in `_ok` and expires unless renewed.
 CABINET_OUTPUTS = (
     ("pcs_enable_ok", "bool"),
     ("contactor_supply_ok", "bool"),
@@ -236,10 +240,10 @@ INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
 
 
 class Layout:
-    """Where each signal of each unit and rack lies in the flat arrays, for one topology."""
+    """Places of the signals of each unit and rack in the flat arrays, for one topology."""
 
-    def __init__(self, units: int, racks: int, modules: int):
-        """units, racks, modules: counts (modules per rack: the largest rack's)."""
+    def __init__(self, units: int, racks: int, modules: int) -> None:
+        """units, racks, modules: counts. modules: of the largest rack."""
         self.units = units
         self.racks = racks
         self.modules = modules
@@ -259,8 +263,8 @@ class Layout:
         return self.unit_base + unit * UNIT_INPUT_COUNT + index
 
     def rack_input(self, rack: int, index: int) -> int:
-        """Index into the inputs of signal `index` of RACK_INPUTS (or a module temperature) for rack
-        `rack`.
+        """Index into the inputs of signal `index` of RACK_INPUTS, or of a module temperature, for
+        rack `rack`.
         """
         return self.rack_base + rack * self.rack_width + index
 

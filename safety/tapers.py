@@ -1,29 +1,30 @@
 """Less power towards the ends of temperature, cell voltage and charge: shares in permille."""
 
+from array import array
+
 from safety import matrix as m, parameters as p
 
-# Row 18 as a taper: full power up to the first temperature, none at the second (0.1 degC; charge,
-# discharge).
+# Row 18 as a taper, for charge and discharge: full power up to the first temperature, none at the
+# second (0.1 degC).
 TAPER_DDEGC = ((350, 450), (450, 550))
-# row 25 as a taper: from 10 K above its inhibit (project)
+# row 25 as a taper: it begins 10 K above the inhibit (project)
 COLD_NONE_DDEGC, COLD_SPAN_DDEGC = (0, -200), 100
-# where a site may let it begin, and end, sooner
+# stages whose thresholds at a site may make a taper begin or end sooner
 TAPER_STAGES = (("18a", "20a", "25a"), ("18b", "20b", "25b"))
-# the last 3 %, where a cell's voltage turns steep (project)
+# the last 3 % of charge, where the voltage of a cell turns steep (project)
 SOC_TAPER_PERMILLE = ((970, 1000), (30, 0))
-FULL_PERMILLE = 1000  # of a limit that takes nothing away
+FULL_PERMILLE = 1000  # a share that takes nothing away
 
 
 def scale_W(power_W: int, permille: int) -> int:
-    """power_W x permille / 1000, rounded down, without an intermediate beyond 2^30 (power_W <
-    2^30).
-    """
+    """power_W x permille / 1000, rounded down. No intermediate exceeds 2^30 (power_W < 2^30)."""
     return power_W // 1000 * permille + power_W % 1000 * permille // 1000
 
 
 def taper_permille(value: int, full_at: int, none_at: int) -> int:
-    """1000 on the far side of full_at, 0 at none_at and beyond, linear between; either may be the
-    larger.
+    """A share: 1000 up to full_at, 0 from none_at on, linear between.
+
+    full_at may be above or below none_at.
     """
     span, left = none_at - full_at, none_at - value
     if span < 0:
@@ -33,10 +34,11 @@ def taper_permille(value: int, full_at: int, none_at: int) -> int:
     return min(left, span) * FULL_PERMILLE // span if span else FULL_PERMILLE
 
 
-def temperature_tapers(image, image_map) -> tuple:
-    """((full, none) of the hottest module, the same of the coldest) in 0.1 degC, charging and
-    discharging: rows 18 to 20, and 25. Where a site's own row trips or inhibits sooner, nothing is
-    left there.
+def temperature_tapers(image: "array[int]", image_map: p.ImageMap) -> tuple:
+    """Tapers of rows 18 to 20 and 25, for charging, then discharging, in 0.1 degC.
+
+    Each has ((full, none) of the hottest module, (full, none) of the coldest module). Where the row
+    of a site trips or inhibits sooner, the taper ends there.
     """
     ids, found = [row[m.S_ID] for row in m.STAGES], []
     for way in range(2):

@@ -35,7 +35,7 @@ def _armed(image):
 def test_all_that_it_has_no_wires_for_counts_as_not_fitted():
     ends = ("_fitted", "_detectors", "_required", "_zones")
     equipment = {row[0] for row in p.CABINET_PARAMETERS if row[0].endswith(ends)}
-    assert set(si.NOT_OURS) == equipment - {"bms_fault_contact_fitted"}
+    assert set(si.OF_A_ONLY) == equipment - {"bms_fault_contact_fitted"}
     assert set(si.OWN_FEATURES) <= set(m.CABINET_FEATURES)
 
 
@@ -48,7 +48,7 @@ def test_its_image_is_that_of_a_with_what_it_can_see(units, racks, modules):
     assert list(mine[: len(p.HEADER)]) == [image[0], 0, 0, 0, image[p.H_TICK_MS]]
     assert mine[ours.stage : ours.armed] == image[theirs.stage : theirs.armed]
     for index, row in enumerate(p.CABINET_PARAMETERS):
-        expected = 0 if row[0] in si.NOT_OURS else image[theirs.cabinet + index]
+        expected = 0 if row[0] in si.OF_A_ONLY else image[theirs.cabinet + index]
         assert mine[ours.cabinet + index] == expected
     Kernel(mine)
     rows = {m.STAGES[STAGE[name]][m.S_ROW] for name in _armed(mine)}
