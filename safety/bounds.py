@@ -1,15 +1,18 @@
-"""Limits on power per unit and direction: each an interval that contains 0, so they intersect in
-any order.
+"""Limits on power, per unit and direction.
 
-Magnitudes in W at the PCS AC terminals, charge and discharge apart. A limit that does not act holds
-the rated power. The published limit falls at once and rises slowly (`limit_recovery_permille_per_s`
-of rated), so that a chattering BMS limit does not become a chattering set-point (Battery-Emulator
-#1316, #2607).
+Each limit is an interval that contains 0, so limits intersect in any order. Values are magnitudes
+in W at the AC terminals of the PCS, for charge and discharge apart. A limit without a cause holds
+the rated power.
+
+The published limit falls at once and rises slowly (`limit_recovery_permille_per_s` of rated
+power). Otherwise a chattering BMS limit would make the set-point chatter (Battery-Emulator #1316,
+#2607).
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 from safety.rack_limits import (
     MOST,
     RACK_LIMITS,
@@ -55,8 +58,8 @@ LIMITS = (
     L_TEST,
 ) = range(13)
 LIMIT_COUNT = len(LIMITS)
-# Of several that leave nothing the last of these is named: a stop says more than the limits that
-# follow from it.
+# The order in which limits are compared. If several limits are 0, the last one is published as the
+# reason: a stop says more than the limits that follow from it.
 NAMED = (
     L_PCS_RATED,
     L_INSTALLER,
@@ -72,21 +75,24 @@ NAMED = (
     L_STOP,
     L_PERMIT,
 )
-TEST_PERMILLE = 50  # of rated power: TEST mode, design page
+TEST_PERMILLE = 50  # of rated power in test mode (design page)
 
 
 class Bounds:
-    """The limits of every unit, recomputed each step into `limit_W` and published with their
-    reason.
+    """The limits of every unit: computed each step into `limit_W`, then published with a reason.
+
+    Places in the arrays: `way` is 0 for charge and 1 for discharge; `place` is unit * 2 + way.
     """
 
-    def __init__(self, layout, image, image_map, inp, out, features):
+    def __init__(self, features: FeatureArrays) -> None:
+        layout, image, image_map = features.layout, features.image, features.map
         self.layout, self.image, self.map = layout, image, image_map
-        self.inp, self.out, self.features = inp, out, features
+        self.inp, self.out, self.features = features.inp, features.out, features
         self.limit_W = array("i", [0] * (layout.units * 2 * LIMIT_COUNT))
-        self.racks = RackLimits(layout, image, image_map, inp, out, features)
+        self.racks = RackLimits(features)
         self.rack_limit = self.racks.limit
-        self.least = array("i", [0] * RACK_LIMITS)  # of the racks on the unit's bus; scratch
+        # scratch: the least of each word among the racks on the DC bus of a unit
+        self.least = array("i", [0] * RACK_LIMITS)
         self.publish_at = tuple(
             [
                 layout.unit_output(unit, s.CHARGE_W_MAX + way)
@@ -102,8 +108,8 @@ class Bounds:
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
 
-    def _set_constants(self):
-        """The limits that never change: the converter's rating and the installer's."""
+    def _set_constants(self) -> None:
+        """Set the limits that never change: rated power of the PCS, limit of the installer."""
         for unit in range(self.layout.units):
             words = self.map.unit + unit * p.UNIT_WORDS
             for way in range(2):
@@ -113,9 +119,11 @@ class Bounds:
                     self.image[words + p.U_INSTALLER_CHARGE_W_MAX + way], rated_W
                 )
 
-    def update(self, elapsed: int, demand, running: bool) -> None:
-        """demand: levels per unit in the order of matrix.DEMANDS (unit-major); running: energy is
-        permitted.
+    def update(self, elapsed: int, demand: "array[int]", running: bool) -> None:
+        """Compute and publish the limits, `elapsed` ticks after the last step.
+
+        demand: levels in the order of matrix.DEMANDS, of one unit after the other. running: energy
+        is permitted.
         """
         racks_changed = self.racks.update()
         for unit in range(self.layout.units):
@@ -132,8 +140,8 @@ class Bounds:
             if self.published_W[place] != self.lowest_W[place]:
                 self._publish(place, elapsed)
 
-    def _signature(self, demand, first, running):
-        """0 while energy is permitted and no stage demands a bound on power."""
+    def _signature(self, demand: "array[int]", first: int, running: bool) -> int:
+        """0 while energy is permitted, no stage demands less power and no test runs."""
         return (
             (0 if running else 1)
             | (
@@ -146,7 +154,9 @@ class Bounds:
             | self.inp[s.TEST_REQUEST]
         )
 
-    def _limits(self, unit, way, elapsed, demand, first, running):
+    def _limits(
+        self, unit: int, way: int, elapsed: int, demand: "array[int]", first: int, running: bool
+    ) -> None:
         words = self.map.unit + unit * p.UNIT_WORDS
         rated = self.image[words + p.U_RATED_W]
         at = (unit * 2 + way) * LIMIT_COUNT
@@ -163,12 +173,11 @@ class Bounds:
         limit[at + L_PERMIT] = rated if running else 0
         limit[at + L_TEST] = scale_W(rated, TEST_PERMILLE) if self.inp[s.TEST_REQUEST] else rated
 
-    def _ramped_W(self, place, rated, elapsed):
-        """The next step from the published limit to zero, as steep as rated power needs: a smaller
-        one ends sooner.
+    def _ramped_W(self, place: int, rated: int, elapsed: int) -> int:
+        """The next point of the ramp from the published limit to zero.
 
-        It remembers nothing, so a ramp that began earlier never leaves more than one that begins
-        later.
+        The slope is that of rated power in the ramp time, so a smaller power is at zero sooner. The
+        ramp keeps no state: an earlier start never leaves more power than a later one.
         """
         return max(
             0,
@@ -176,10 +185,8 @@ class Bounds:
             - (rated // self.ramp_ticks + 1) * min(elapsed, self.ramp_ticks),
         )
 
-    def _rack_limits(self, unit, way):
-        """The limits that come from the racks that are on the unit's DC bus: the weakest rack
-        decides for all.
-        """
+    def _rack_limits(self, unit: int, way: int) -> None:
+        """Set the limits by the racks of a unit: the weakest rack on its DC bus decides for all."""
         limit, least, online = self.rack_limit, self.least, 0
         for word in range(RACK_LIMITS):
             least[word] = MOST[word]
@@ -198,9 +205,10 @@ class Bounds:
         limit_W[at + L_SOC_TAPER] = self._share_W(at, least[RL_SOC + way])
         limit_W[at + L_BMS_SILENCE] = self._share_W(at, least[RL_SILENCE])
 
-    def _share_W(self, at, permille):
-        """A share of what converter, installer and BMS allow: half of a rating that they never
-        leave is no derate.
+    def _share_W(self, at: int, permille: int) -> int:
+        """A share of the least that PCS, installer and BMS allow.
+
+        A share of the rated power alone would reduce nothing where one of the three is far lower.
         """
         limit = self.limit_W
         rated = limit[at + L_PCS_RATED]
@@ -209,17 +217,18 @@ class Bounds:
             return rated
         return scale_W(lowest if lowest else rated, permille)
 
-    def _dc_limit_W(self, unit, way, online, current_mA, voltage_V):
-        """n x min(rack) x V_min, less the sharing error and (discharge) the losses; rounded toward
-        zero.
+    def _dc_limit_W(self, unit: int, way: int, online: int, current_mA: int, voltage_V: int) -> int:
+        """Power limit of the racks: number online x least current x least voltage, rounded down.
+
+        The sharing error comes off the current, and the losses off the power of a discharge.
         """
         words = self.map.unit + unit * p.UNIT_WORDS
         current_dA = current_mA // 100 * self.image[words + p.U_RACK_SHARING_PERMILLE] // 1000
         power_W = current_dA * online * voltage_V // 10
         return scale_W(power_W, self.image[words + p.U_EFFICIENCY_PERMILLE_MIN]) if way else power_W
 
-    def _lowest(self, unit, way):
-        """Find the binding limit and remember it for the steps in which nothing changes."""
+    def _lowest(self, unit: int, way: int) -> None:
+        """Find the binding limit. It is kept for steps in which no limit changes."""
         at = (unit * 2 + way) * LIMIT_COUNT
         limit, reason = self.limit_W, L_PCS_RATED
         lowest = limit[at]
@@ -229,8 +238,8 @@ class Bounds:
         self.lowest_W[unit * 2 + way] = lowest
         self.out[self.layout.unit_output(unit, s.CHARGE_REASON + way)] = reason
 
-    def _publish(self, place, elapsed):
-        """Fall to the binding limit at once, rise to it slowly."""
+    def _publish(self, place: int, elapsed: int) -> None:
+        """Lower the published limit to the binding limit at once; raise it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
         step_W = (
             scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8)

@@ -1,27 +1,30 @@
-"""The grid connection against its limits, as its own meter shows it: means over 2 s (row 57).
+"""Row 57: the grid power against the limits of the grid connection, as means over 2 s.
 
-Charging beside either violation counts: with two of three current transformers turned round, an
-import shows as an export, and the battery charges against it. Without charging no import grows.
+Charging during a violation in either direction counts. With two of three current transformers
+turned round, an import shows as an export, and the battery charges because of it.
 """
 
 from array import array
 
 from safety import matrix as m, means, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
-LIMIT_PARTS = 60_000  # four times as many are a value of Means
+LIMIT_PARTS = 60_000  # Means holds values up to four times as many
 
 
 class Connection:
-    """Row 57, written into the Features. words: of grid power and battery power, in parts of the
-    connection that are small ints.
+    """Row 57, written into the features.
+
+    words: the means of grid power and battery power. Their unit is a part of the limit (`part_W`),
+    so that products stay small ints.
     """
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         image, cabinet = features.image, features.map.cabinet
         self.features, self.layout, self.inp = features, features.layout, features.inp
         import_W = image[cabinet + p.P_GRID_IMPORT_W_MAX]
         export_W = image[cabinet + p.P_GRID_EXPORT_W_MAX]
-        # one that may carry nothing is measured by the converter
+        # a connection without any power: the rated power of the PCS is the scale
         size_W = max(import_W, export_W)
         if size_W == 0:
             size_W = image[features.map.unit + p.U_RATED_W]
@@ -35,7 +38,7 @@ class Connection:
         self.pair = means.Means(self.words, 0, features.tick_ms)
 
     def update(self, elapsed: int) -> None:
-        """Compare what is known now. Without every converter's power nothing is blamed on it."""
+        """Compute the features of row 57. They need the grid meter and the power of every PCS."""
         known, battery = self.features.ages.known(s.G_METER_GRID), 0
         for group in self.groups:
             known &= self.features.ages.known(group)
@@ -53,6 +56,6 @@ class Connection:
         self._put(m.F_GRID_OVER_BY_CHARGING_PERMILLE, min(over, -battery))
         self._put(m.F_GRID_EXPORT_BY_BATTERY_PERMILLE, min(exported, battery))
 
-    def _put(self, feature, over):
+    def _put(self, feature: int, over: int) -> None:
         permille = max(over, -means.VALUE_MAX) * 1000 // self.parts
         self.features.put(feature, permille, self.words[means.KNOWN])

@@ -1,17 +1,19 @@
-"""One rack's contactors as a transition table: open, closing, closed, fault.
+"""The contactors of each rack as a transition table: open, closing, closed, fault.
 
-Closing is asked of the BMS, which pre-charges; the kernel supervises the time. Opening is never
-waited for here: when to open under which current is permit.py's question, and the supply is dropped
-for all racks together.
+The BMS pre-charges and closes; the kernel supervises the time. permit.py decides when the
+contactors open and under which current, and drops the supply of all racks together.
 """
 
 from array import array
 
 from safety import parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
 OPEN, CLOSING, CLOSED, FAULT = range(4)
-# of `mismatch`: did not open, did not stay closed, fault of who knows which
-STILL_CLOSED, LOST, UNTOLD = 1, 2, 3
+# Values of `mismatch` (0: none): the contactors did not open; they did not stay closed; the BMS
+# reports a fault, and it is not known which of the two.
+STILL_CLOSED, LOST, UNKNOWN_FAULT = 1, 2, 3
+NOT_REPORTED = 3  # in `was_closed`: neither open nor closed was reported since the start
 STEPS = ("open", "closing", "closed", "fault")
 # (step, close command, reported state) -> next step; all others keep their step.
 TRANSITIONS = {
@@ -32,7 +34,7 @@ TRANSITIONS = {
     (CLOSED, 0, s.CONTACTOR_PRECHARGE): OPEN,
     (FAULT, 0, s.CONTACTOR_OPEN): OPEN,
 }
-# The same as bytes, at (step * 2 + command) * 4 + reported: a tuple as a key would allocate.
+# TRANSITIONS as bytes, at (step * 2 + command) * 4 + reported: a tuple as a key would allocate.
 NEXT = bytes(
     [
         TRANSITIONS.get((step, close, reported), step)
@@ -44,13 +46,12 @@ NEXT = bytes(
 
 
 class Contactors:
-    """Step and closing time of every rack's contactors."""
+    """Step, closing time and opening time of the contactors of every rack."""
 
-    def __init__(self, layout, image, image_map, inp, out, features):
-        self.layout, self.inp, self.out = layout, inp, out
-        self.mismatch = features.racks.mismatch
-        # a twentieth, rounded up: times 20 a current may be large
-        self.flows_mA = tuple([-(-each.rated_mA // 20) for each in features.witness.of_unit])
+    def __init__(self, features: FeatureArrays) -> None:
+        layout, image, image_map = features.layout, features.image, features.map
+        self.layout, self.inp, self.out = layout, features.inp, features.out
+        self.mismatch = features.mismatch
         self.ages = features.ages
         self.state_at = features.state_at
         tick_ms = image[p.H_TICK_MS]
@@ -75,22 +76,28 @@ class Contactors:
         self.closing_ticks = array("i", [0] * layout.racks)
         self.report_ticks = p.ticks(image[image_map.cabinet + p.P_CONTACTOR_REPORT_MS], tick_ms)
         self.open_ticks = array("i", [0] * layout.racks)  # since the command to open
-        # what was reported last of open and closed
-        self.was_closed = bytearray([UNTOLD] * layout.racks)
+        # 1: the last report was closed, 0: it was open
+        self.was_closed = bytearray([NOT_REPORTED] * layout.racks)
+        # per unit: 5 % of the rated current of its racks, rounded up
+        self.flows_mA = tuple([self._flow_mA(racks) for racks in features.of_unit])
+
+    def _flow_mA(self, racks: tuple[int, ...]) -> int:
+        rated_mA = [self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA] for rack in racks]
+        return -(-sum(rated_mA) // 20)
 
     def update(self, elapsed: int, close: int, more: int = 1) -> None:
-        """close: 1 asks every rack to close or stay closed, 0 to open. more: 0 lets none close that
-        is not closed yet.
+        """Publish command and step of every rack.
 
-        Publishes command and step.
+        close: 1 asks every rack to close or stay closed, 0 to open. more: 0 keeps racks open that
+        are not closed yet.
         """
         out = self.out
         for rack in range(self.layout.racks):
             asked = close if more or self.step[rack] == CLOSED else 0
             step = NEXT[(self.step[rack] * 2 + asked) * 4 + self.inp[self.state_at[rack]]]
             if step == FAULT and self._flows(rack):
-                # the feedback is wrong: row 39 opens it in order, the loss of its command under
-                # current
+                # The report is wrong. Row 39 opens in order; FAULT would drop the command under
+                # current.
                 step = CLOSED
             if step == CLOSING:
                 self.closing_ticks[rack] = min(self.closing_ticks[rack] + elapsed, s.TICKS_MAX)
@@ -105,11 +112,11 @@ class Contactors:
             out[self.out_at[rack] + s.CONTACTOR_STEP] = step
             self._supervise(rack, closed, lost, elapsed)
 
-    def _flows(self, rack):
-        """A closed rack that reports itself open, and is known to carry 5 % of its rated current
-        all the same.
+    def _flows(self, rack: int) -> bool:
+        """True if a closed rack reports open contactors and is known to carry 5 % of its rated
+        current.
 
-        A current that is not known any more speaks against no report: the command is withdrawn.
+        A current that is no longer known proves no report wrong: then the command is withdrawn.
         """
         reported = self.inp[self.state_at[rack]]
         if (
@@ -123,14 +130,15 @@ class Contactors:
             >= self.image[self.words_at[rack] + p.R_RATED_CURRENT_MA]
         )
 
-    def _supervise(self, rack, closed, lost, elapsed):
-        """Row 39: commanded open for long enough for relay, contactor and report, and still not
-        reported open; or lost, until it is commanded open and reports open.
+    def _supervise(self, rack: int, closed: int, lost: int, elapsed: int) -> None:
+        """Row 39: set `mismatch` of a rack.
 
-        A fault of contactors that had not been closed is a pre-charge that failed, which is row
-        38's.
+        STILL_CLOSED: commanded open for `contactor_report_ms`, and still not reported open. LOST:
+        not closed any more although commanded closed; it ends when the rack is commanded open and
+        reports open. A fault before the contactors were closed is a failed pre-charge (row 38).
         """
-        before = self.open_ticks[rack]  # a late step that tells it to open was late before it did
+        # the step that commands open counts one tick: its delay came before the command
+        before = self.open_ticks[rack]
         self.open_ticks[rack] = (
             0 if closed else min(before + (elapsed if before else 1), s.TICKS_MAX)
         )
@@ -138,20 +146,20 @@ class Contactors:
         heard = self.ages.seen[self.state_group[rack]]
         if heard and (reported == s.CONTACTOR_OPEN or reported == s.CONTACTOR_CLOSED):
             self.was_closed[rack] = reported == s.CONTACTOR_CLOSED
-        untold = reported == s.CONTACTOR_FAULT and self.was_closed[rack] == UNTOLD
+        unknown = reported == s.CONTACTOR_FAULT and self.was_closed[rack] == NOT_REPORTED
         still = reported != s.CONTACTOR_OPEN and (
             reported != s.CONTACTOR_FAULT or self.was_closed[rack] == 1
         )
         is_still = still and self.open_ticks[rack] > self.report_ticks
         self.mismatch[rack] = (
-            LOST if lost else STILL_CLOSED if is_still else UNTOLD if untold else 0
+            LOST if lost else STILL_CLOSED if is_still else UNKNOWN_FAULT if unknown else 0
         )
 
     def current_zero(self) -> int:
-        """1: every rack, and every converter that is heard, carries under 5 % of its rated current;
-        0: one carries more; -1: that of a rack is not known.
+        """Whether every rack and PCS carries less than 5 % of its rated current.
 
-        A rack whose current is not known carries none if its BMS still reports open contactors.
+        1: all do. 0: one carries more. -1: the current of a rack is not known. A silent PCS is left
+        out. A rack without a known current carries none if its BMS still reports open contactors.
         """
         for unit in range(self.layout.units):
             if self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
@@ -161,7 +169,7 @@ class Contactors:
         return self.racks_zero()
 
     def racks_zero(self) -> int:
-        """The same of the racks alone."""
+        """As `current_zero`, for the racks alone."""
         found = 1
         for rack in range(self.layout.racks):
             if self.ages.known(self.pack_group[rack]):
@@ -177,8 +185,8 @@ class Contactors:
         return found
 
     def above_breaking(self) -> bool:
-        """C65: none opens above its breaking capacity; the fuse is waited for. A silent rack counts
-        as it was.
+        """True if a rack carries more than its contactors can break: then the fuse has to clear
+        (C65). A silent rack counts with its last current.
         """
         for rack in range(self.layout.racks):
             if (
@@ -189,7 +197,7 @@ class Contactors:
         return False
 
     def count(self, step: int) -> int:
-        """How many racks are at `step`."""
+        """How many racks have this step."""
         found = 0
         for value in self.step:
             if value == step:

@@ -1,32 +1,40 @@
-"""One evaluator for all stages: threshold, debounce, hysteresis, gate, latch, first-out. Nothing in
-it knows a row.
+"""The evaluator of all stages: threshold, debounce, hysteresis, gate, latch, first-out. It knows no
+row by name.
 
-An unknown feature (or gate) neither trips nor clears: what counts towards a trip stands still, so
-that a flickering sensor still trips; what counts towards clearing begins anew. A feature known only
-in part (one of two detectors is silent) may trip, but clears nothing. Nor does one that is doubted,
-but what it counts towards a trip begins anew. What a stage of the cabinet has counted is forgotten
-only once it has been clear for HOLD_MS, so that a contact that chatters trips, too. Behind a closed
-gate the count stops, too, until the feature itself is clear: a current that swings opens and closes
-the gate of row 20 faster than its 2 s. Set counters advance by the elapsed ticks (a late step trips
-no later), clear counters by one per step.
+Each stage has a set count (towards a trip) and a clear count (towards clearing):
+
+- The feature or gate is not known: the stage neither trips nor clears. The set count stops, so a
+  flickering sensor still trips. The clear count begins anew.
+- The feature is known in part (one of two detectors is silent): it may trip, but clears nothing.
+- The feature is doubted: it clears nothing, and below the threshold the set count begins anew.
+- The gate is closed: the set count stops until the feature itself is clear. A swinging current
+  opens and closes the gate of row 20 faster than its 2 s.
+- The feature is clear: a stage of the cabinet keeps its set count until it was clear for HOLD_MS,
+  so a chattering contact trips.
+
+Set counts advance by the elapsed ticks, so a late step delays no trip. Clear counts advance by one
+per step.
 """
 
 from array import array
 
 from safety import crc, matrix as m, parameters as p, signals as s
+from safety.features import Features
 
 STAGE_COUNT, STAGE_WORDS = len(m.STAGES), len(p.STAGE_WORDS)
-TRIPS_END = 1 << 29  # counted from 0 again: more than a cabinet has in its life
+TRIPS_END = 1 << 29  # the count of trips wraps here: more than a cabinet has in its life
+# places in `watch` and in `debounce`
+W_FEATURE, W_SENSE, W_SET_AT, W_INSTANCE = range(4)
 D_GATE, D_CLEAR_AT, D_SET_TICKS, D_CLEAR_TICKS, D_HOLD_TICKS = range(5)
-# Chosen by the project: a wire that is loose opens more often. Cells, racks and converters swing
-# with their load, so what they count is forgotten at once.
+# words of a stage in the image (parameters.STAGE_WORDS)
+SET, CLEAR, SET_TICKS, CLEAR_TICKS = range(4)
+# Chosen by the project: a loose wire opens more often than that. Racks and units forget their count
+# at once, because their values swing with the load.
 HOLD_MS = 10_000
 
 
-def _instances(layout):
-    """(stage index, scope block) of every stage instance, in the order of the image's armed
-    words.
-    """
+def _instances(layout: s.Layout) -> list[tuple[int, int]]:
+    """(stage, block) of every stage instance, in the order of the armed words of the image."""
     found = []
     block = 0
     for scope, blocks in ((s.CABINET, 1), (s.UNIT, layout.units), (s.RACK, layout.racks)):
@@ -39,15 +47,15 @@ def _instances(layout):
 
 
 class Evaluator:
-    """Counters and latches of every stage instance. Blocks: the cabinet, then each unit, then each
-    rack.
+    """Counters and latches of every stage instance.
 
-    `value` and `known` are those of `features` by a shorter way, without which channel B's step
-    takes 9 % longer.
+    Blocks: the cabinet, then each unit, then each rack. `value` and `known` are the arrays of
+    `features`: the shorter way to them saves 9 % of a step of channel B.
     """
 
-    def __init__(self, layout, image, image_map, features):
+    def __init__(self, features: Features) -> None:
         self.features, self.value, self.known = features, features.value, features.known
+        layout = features.layout
         instances = _instances(layout)
         count = self.count = len(instances)
         self.stage = tuple([stage for stage, _ in instances])
@@ -61,30 +69,31 @@ class Evaluator:
         self.latched = bytearray(count)
         self.busy = bytearray(1 + layout.units + layout.racks)
         self.first_out = array("i", [-1])
-        self.order = array("i", [0] * count)  # when each became active, by number
-        self.last = array("i", [0])  # the number given last
-        # of stages that latch, modulo TRIPS_END: part of what an operator saw
+        self.order = array("i", [0] * count)  # number of each activation, rising with time
+        self.last = array("i", [0])  # the last number in `order`
+        # trips of stages that latch, modulo TRIPS_END: part of the cause mask
         self.trips = array("i", [0])
-        # 1 once `active` or `latched` changed: what is published of them has to be again
+        # 1 once `active` or `latched` changed: the causes have to be published again
         self.moved = bytearray(1)
-        self.build(image, image_map)
+        self.build(features.image, features.map)
 
-    def build(self, image, image_map) -> None:
-        """Take from the image what stays as it is: per instance `watch` (feature, sense, set, the
-        instance) and `debounce` (D_...), per block `armed`, the watch of its armed instances, and
-        `armed_at`, these alone: no other is looked at.
+    def build(self, image: "array[int]", image_map: p.ImageMap) -> None:
+        """Copy the constants of all instances from the image.
+
+        Per instance: `watch` (W_...) and `debounce` (D_...). Per block: `armed` (the watch of each
+        armed instance) and `armed_at` (the armed instances). No other instance is evaluated.
         """
         self.image, self.map = image, image_map
         watch, debounce = [], []
         for index in range(self.count):
             sense = m.STAGES[self.stage[index]][m.S_SENSE]
             words = image_map.stage + self.stage[index] * STAGE_WORDS
-            watch.append((self.feature_of(index), sense, image[words] * sense, index))
-            times = (image[words + 2], image[words + 3], self.hold_of(index))
-            debounce.append((self.gate_of(index), image[words + 1] * sense) + times)
+            watch.append((self.feature_of(index), sense, image[words + SET] * sense, index))
+            times = (image[words + SET_TICKS], image[words + CLEAR_TICKS], self.hold_of(index))
+            debounce.append((self.gate_of(index), image[words + CLEAR] * sense) + times)
         self.watch, self.debounce = tuple(watch), tuple(debounce)
         self.armed = tuple([self._armed(block) for block in range(len(self.busy))])
-        self.armed_at = tuple([tuple([one[3] for one in armed]) for armed in self.armed])
+        self.armed_at = tuple([tuple([one[W_INSTANCE] for one in armed]) for armed in self.armed])
         self.place = tuple(
             [
                 self.armed_at[self.block[index]].index(index)
@@ -95,23 +104,25 @@ class Evaluator:
         )
 
     def feature_of(self, index: int) -> int:
-        """Place of the feature that an instance looks at: one never known if it is not armed."""
+        """Place of the feature of an instance: one that is never known if it is not armed."""
         if not self.image[self.map.armed + index]:
             return self.features.never
         return self.features.base[self.block[index]] + m.STAGES[self.stage[index]][m.S_FEATURE]
 
     def gate_of(self, index: int) -> int:
-        """Place of the feature without which an instance does not count, or NO_GATE."""
+        """Place of the gate of an instance, or NO_GATE."""
         gate = m.STAGES[self.stage[index]][m.S_GATE]
         return gate if gate == m.NO_GATE else self.features.base[self.block[index]] + gate
 
     def hold_of(self, index: int) -> int:
-        """Ticks that an instance has to be clear before it forgets what it counted."""
+        """Ticks for which an instance has to be clear before its set count is forgotten."""
         return p.ticks(HOLD_MS, self.image[p.H_TICK_MS]) if self.block[index] == 0 else 0
 
-    def _armed(self, block):
+    def _armed(self, block: int) -> tuple[tuple[int, int, int, int], ...]:
         first, after = self.block_first[block], self.block_first[block + 1]
-        return tuple([one for one in self.watch[first:after] if one[0] != self.features.never])
+        return tuple(
+            [one for one in self.watch[first:after] if one[W_FEATURE] != self.features.never]
+        )
 
     def update(self, elapsed: int) -> None:
         """Evaluate every block whose features changed or whose counters run."""
@@ -120,17 +131,15 @@ class Evaluator:
             if busy[block] or (changed[block] and self._any_hit(block)):
                 busy[block] = self._block(block, elapsed)
 
-    def _any_hit(self, block):
-        """True if any feature of a quiet block is at or beyond its threshold: the whole work of an
-        uneventful step.
-        """
+    def _any_hit(self, block: int) -> bool:
+        """True if a feature of a quiet block is beyond its threshold: the work of most steps."""
         value, known = self.value, self.known
         for feature, sense, set_at, _ in self.armed[block]:
             if known[feature] and value[feature] * sense >= set_at:
                 return True
         return False
 
-    def _block(self, block, elapsed):
+    def _block(self, block: int, elapsed: int) -> int:
         """Evaluate one block; returns 1 while a counter runs, a stage is active or latched."""
         value, known = self.value, self.known
         set_count, active, latched = self.set_count, self.active, self.latched
@@ -140,7 +149,7 @@ class Evaluator:
             if is_known and value[feature] * sense >= set_at:
                 self._beyond(index, elapsed)
             elif not (latched[index] or active[index] or set_count[index]):
-                # as nearly all do: the step of a standing row has to fit a microcontroller, too
+                # Most instances end here: a step with an active row must fit a microcontroller.
                 continue
             elif is_known == m.KNOWN:
                 self._miss(index, value[feature] * sense)
@@ -152,10 +161,9 @@ class Evaluator:
                 busy = 1
         return busy
 
-    def _beyond(self, index, elapsed):
-        """At or beyond the threshold: it counts while the gate is known and open.
-
-        Whatever the gate says, it is not clear: a reset would be of an active cause.
+    def _beyond(self, index: int, elapsed: int) -> None:
+        """At or beyond the threshold: count while the gate is known and open. The clear count
+        begins anew with any gate, so no reset clears a cause that is there.
         """
         self.clear_count[index] = 0
         debounce = self.debounce[index]
@@ -171,7 +179,7 @@ class Evaluator:
         """True while a gate is known and open."""
         return self.known[gate] and self.value[gate]
 
-    def _activate(self, index):
+    def _activate(self, index: int) -> None:
         self.number(index)
         self.active[index] = self.moved[0] = 1
         if m.STAGES[self.stage[index]][m.S_LATCH] != m.SELF:
@@ -180,16 +188,16 @@ class Evaluator:
         self.note_first(index)
 
     def number(self, index: int) -> None:
-        """Remember what comes now as the last that came; what trips again under its latch has come
-        before.
+        """Give an instance the next number in `order`. A latched instance that trips again keeps
+        its number.
         """
         if not self.latched[index]:
             self.last[0] = min(self.last[0] + 1, s.TICKS_MAX)
             self.order[index] = self.last[0]
 
     def note_first(self, index: int) -> None:
-        """The first-out is the first stage that latched; as long as none has, the first that is
-        active.
+        """Make an instance the first-out if it came before the present one. A latched instance
+        comes before one that is only active.
         """
         first, order = self.first_out[0], self.order
         if first >= 0:
@@ -198,8 +206,8 @@ class Evaluator:
                 return
         self.first_out[0] = index
 
-    def _miss(self, index, level):
-        """Below the threshold: it counts while clear, and forgets what it has counted before."""
+    def _miss(self, index: int, level: int) -> None:
+        """Below the threshold: count while the feature is clear, then forget the set count."""
         debounce, clear = self.debounce[index], 0
         if level <= debounce[D_CLEAR_AT]:
             clear = min(self.clear_count[index] + 1, s.TICKS_MAX)
@@ -215,8 +223,10 @@ class Evaluator:
         return self.active[index] or self.latched[index]
 
     def cause_mask(self) -> int:
-        """CRC-30 over the indices of all standing instances, begun with the number of trips: what
-        an operator saw, in one number (0: none). What trips again under its latch is another event.
+        """CRC-30 over the indices of all active or latched instances: the causes that an operator
+        saw, in one number (0: none).
+
+        It begins with the number of trips, so a trip under an existing latch changes the mask.
         """
         value, active, latched = 0, self.active, self.latched
         add_number = crc.add_number
@@ -228,9 +238,7 @@ class Evaluator:
         return value
 
     def refresh_first_out(self) -> None:
-        """Forget a first-out that is neither active nor latched; name the next, a latched one
-        before others, or -1.
-        """
+        """Replace a first-out that is neither active nor latched by the next one, or by -1."""
         first = self.first_out
         if first[0] >= 0 and self.standing(first[0]):
             return

@@ -1,25 +1,27 @@
-"""Derived signals of the cabinet: votes, ages, rates. What is unknown is not known, never a value.
+"""Features of a cabinet, computed once a step: votes, ages, rates.
 
-`value[i]` holds a feature and `known[i]` whether every input it needs is fresh enough; stages look
-at both. A group that was never seen since the start is unknown but not silent: a boot inhibits
-(permit.py), it does not latch.
+Stages compare `value[i]` with their thresholds while `known[i]` shows that its inputs are fresh
+enough. A group that was not seen since the start is not known, but it is not silent either. So a
+start inhibits closing (permit.py) and latches no stage.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
-from safety.ages import Ages
 from safety.connection import Connection
+from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
 from safety.fire import Fire
 from safety.gas import Gas
-from safety.pace import TICKS_FOR_MS_MAX, Pace
+from safety.pace import Pace
 from safety.racks import Racks
 from safety.units import Units
 from safety.witness import Witness
 
-NOC_TICKS_MAX = 10_000_000  # for seconds: two days at 20 ms
+NOC_TICKS_MAX = 10_000_000  # two days at 20 ms; keeps the time in ms a small int
+# places in `boot`
+NOT_CLEAN, STORE_UNREADABLE = range(2)
 
-# Features that are an unchanged input: feature, input, and (by the input) its group.
+# Features that are an unchanged input: feature, input. The input names its freshness group.
 DIRECT = (
     (m.F_ESTOP_1_OK, s.ESTOP_1_OK),
     (m.F_ESTOP_2_OK, s.ESTOP_2_OK),
@@ -44,7 +46,7 @@ DIRECT = (
     (m.F_IMAGE_APPROVED_OK, s.IMAGE_APPROVED_OK),
     (m.F_METER_SIGN, s.METER_SIGN),
 )
-# The silence of what comes in several groups: feature, the first of them, behind the last.
+# Silence of equipment that has several groups: feature, first group, the group after the last.
 SILENCES = (
     (m.F_IO_SILENCE_MS, s.G_IO_1, s.G_IO_3 + 1),
     (m.F_METER_SILENCE_MS, s.G_METER_GRID, s.G_METER_LOAD + 1),
@@ -61,7 +63,8 @@ ALWAYS_KNOWN = (
 ) + tuple([alert[0] for alert in m.ALERTS])
 
 
-def _direct_of_group(group):
+def _direct_of_group(group: int) -> tuple[tuple[int, int], ...]:
+    """(feature, input) of each feature that is an unchanged input of this group."""
     return tuple(
         [(feature, signal) for feature, signal in DIRECT if s.CABINET_INPUTS[signal][4] == group]
     )
@@ -76,7 +79,8 @@ DIRECT_OF_GROUP = tuple(
 )
 
 
-def _expected_of(expected):
+def _expected_of(expected: bytes) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """(feature, groups that this cabinet has) for each of SILENCES."""
     return tuple(
         [
             (feature, tuple([group for group in range(first, after) if expected[group]]))
@@ -85,41 +89,26 @@ def _expected_of(expected):
     )
 
 
-class Features:
-    """All features of one cabinet, updated once a step from its inputs and freshness bytes."""
+class Features(FeatureArrays):
+    """All features of one cabinet, computed once a step from its inputs and freshness bytes."""
 
-    def __init__(self, layout, image, image_map, inp, fresh: bytearray, out):
-        self.layout = layout
-        self.image = image
-        self.map = image_map
-        self.inp, self.fresh, self.out = inp, fresh, out
-        self.unit_base = len(m.CABINET_FEATURES)
-        self.rack_base = self.unit_base + layout.units * m.UNIT_FEATURE_COUNT
-        count = self.rack_base + layout.racks * m.RACK_FEATURE_COUNT
-        self.base = tuple(
-            [0]
-            + [self.unit_base + unit * m.UNIT_FEATURE_COUNT for unit in range(layout.units)]
-            # by block
-            + [self.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(layout.racks)]
-        )
-        self.never = count  # a feature that is never known: what a stage that is not armed looks at
-        self.value = array("i", [0] * (count + 1))
-        self.known = bytearray(count + 1)
-        self.ages = Ages(layout, image, image_map, fresh)
+    def __init__(
+        self,
+        layout: s.Layout,
+        image: "array[int]",
+        image_map: p.ImageMap,
+        inp: "array[int]",
+        fresh: bytearray,
+        out: "array[int]",
+    ) -> None:
+        FeatureArrays.__init__(self, layout, image, image_map, inp, fresh, out)
         self.silences = _expected_of(self.ages.expected)
-        self.changed = bytearray(1 + layout.units + layout.racks)
-        self.boot = array("i", [0, 0])  # not clean, store unreadable: true for the first step only
-        self.noc_ticks = array("i", [0])  # for how long no path to the operations centre was seen
-        self.tick_ms = image[p.H_TICK_MS]
+        # how the last run ended: set for the first step only
+        self.boot = array("i", [0, 0])
+        self.noc_ticks = array("i", [0])  # since a path to the operations centre was last seen
         self.supervised_fitted = image[image_map.cabinet + p.P_SUPERVISED_FITTED]
-        self.rack_unit = tuple(
-            [image[image_map.rack + rack * p.RACK_WORDS + p.R_UNIT] for rack in range(layout.racks)]
-        )
-        self.state_at = tuple(
-            [layout.rack_input(rack, s.CONTACTOR_STATE) for rack in range(layout.racks)]
-        )
-        self.gas = Gas(image, image_map, self)
-        self.fire = Fire(image, image_map, self)
+        self.gas = Gas(self)
+        self.fire = Fire(self)
         self.units = Units(self)
         self.racks = Racks(self)
         self.witness = Witness(self)
@@ -128,11 +117,11 @@ class Features:
             self.known[feature] = 1
 
     def update(self, elapsed: int) -> None:
-        """Recompute all features after `elapsed` ticks (at most 1e6: the kernel bounds it)."""
+        """Compute all features, `elapsed` ticks after the last step (the kernel allows 1e6)."""
         self.ages.update(elapsed)
         self._own(elapsed)
         if self.layout.units == 0:
-            return  # channel B has neither the inputs nor the stages of the rest
+            return  # channel B: it has no inputs for the other features
         self._cabinet(elapsed)
         for unit in range(self.layout.units):
             self.units.update(unit)
@@ -140,23 +129,18 @@ class Features:
         self.witness.update(elapsed)
         self.connection.update(elapsed)
 
-    def put(self, feature: int, value: int, known: int) -> None:
-        """Take over one feature."""
-        self.value[feature] = value
-        self.known[feature] = known
-
-    def _own(self, elapsed):
-        """What both channels judge by inputs of their own."""
+    def _own(self, elapsed: int) -> None:
+        """The features that each channel computes from its own inputs."""
         value = self.value
         self._direct()
         self.fire.update_buttons(self.ages.known(s.G_IO_1) & self.ages.known(s.G_IO_2))
         value[m.F_STEP_LATE_MS] = min(elapsed, 100_000) * self.tick_ms
-        value[m.F_BOOT_NOT_CLEAN] = self.boot[0]
-        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[1] | self.inp[s.STORE_IS_OLD]
-        self.boot[0] = self.boot[1] = 0
+        value[m.F_BOOT_NOT_CLEAN] = self.boot[NOT_CLEAN]
+        value[m.F_BOOT_STORE_UNREADABLE] = self.boot[STORE_UNREADABLE] | self.inp[s.STORE_IS_OLD]
+        self.boot[NOT_CLEAN] = self.boot[STORE_UNREADABLE] = 0
         self.changed[0] = 1
 
-    def _cabinet(self, elapsed):
+    def _cabinet(self, elapsed: int) -> None:
         value = self.value
         io_3 = self.ages.known(s.G_IO_3)
         self.fire.update(self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), io_3)
@@ -169,10 +153,10 @@ class Features:
         )
         self._noc(elapsed, io_3)
 
-    def _direct(self):
-        """Take over the inputs of groups with news; what is no longer known loses `known`."""
+    def _direct(self) -> None:
+        """Copy the inputs of each fresh group; clear `known` when a group is silent."""
         value, known = self.value, self.known
-        inp, fresh = self.inp, self.fresh  # four at once would make a tuple on MicroPython
+        inp, fresh = self.inp, self.fresh  # on MicroPython four names at once allocate a tuple
         for group, direct in DIRECT_OF_GROUP:
             if fresh[group] or known[direct[0][0]]:
                 is_known = self.ages.known(group)
@@ -188,11 +172,12 @@ class Features:
         return True
 
     def unheard(self) -> bool:
-        """True until I/O, gas detectors and BMS were heard since the start: till then fan, red lamp
-        and fire panel are told what they are told without a controller, not that all is well (A51:
-        red on loss of data).
+        """True until I/O, gas detectors and BMS were heard since the start.
+
+        Until then fan, red lamp and fire panel contact stay as they are without a controller: they
+        must not show that all is well (A51: red on loss of data).
         """
-        # what is known of the silences has asked already, in this step or before
+        # `known` of a silence is KNOWN only if all its groups were heard
         for rack in range(self.layout.racks):
             if (
                 self.known[self.rack_base + rack * m.RACK_FEATURE_COUNT + m.F_BMS_SILENCE_LEVEL]
@@ -204,23 +189,24 @@ class Features:
             or self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1) != m.KNOWN
         )
 
-    def _noc(self, elapsed, io_3):
-        """Row 46: the link to the operations centre or the fire panel's supervised path is seen."""
+    def _noc(self, elapsed: int, io_3: int) -> None:
+        """Row 46: whether the operations centre can be reached, by its link or by the fire panel's
+        supervised path.
+        """
         inp = self.inp
         supervised = self.supervised_fitted and io_3 and inp[s.SUPERVISED_OK]
         seen = 1 if inp[s.NOC_LINK_OK] or supervised else 0
         self.noc_ticks[0] = 0 if seen else min(self.noc_ticks[0] + elapsed, NOC_TICKS_MAX)
         self.value[m.F_NOC_LOST_S] = self.noc_ticks[0] * self.tick_ms // 1000
-        # before the module was heard it is not known whether it is missing
-        told = io_3 or not self.supervised_fitted
-        self.put(
-            m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, 1 if told or seen else 0
-        )
+        # until I/O module 3 is heard, the state of the supervised path is not known
+        known = 1 if seen or io_3 or not self.supervised_fitted else 0
+        self.put(m.F_NOC_UNVERIFIED, 0 if seen or inp[s.NOC_VERIFIED] else 1, known)
 
-    def _silences(self):
-        """Age in ms of the oldest of the groups of each of SILENCES, of those seen since the start.
+    def _silences(self) -> None:
+        """For each of SILENCES the age in ms of its oldest group that was seen since the start.
 
-        While one was not, it is not known to be well: a latch of the last run does not clear.
+        While a group was not seen yet, the feature is known in part: a latch of the last run cannot
+        be reset.
         """
         ticks, seen = self.ages.ticks, self.ages.seen
         for feature, groups in self.silences:
@@ -232,12 +218,3 @@ class Features:
                     known = m.IN_PART
             self.value[feature] = min(oldest, TICKS_FOR_MS_MAX) * self.tick_ms
             self.known[feature] = known
-
-    def level(self, age_ticks: int, ladder: int) -> int:
-        """0 to 3: how many of the three times at image[ladder] the age has reached."""
-        image, age_ms = self.image, min(age_ticks, TICKS_FOR_MS_MAX) * self.tick_ms
-        return (
-            (age_ms >= image[ladder])
-            + (age_ms >= image[ladder + 1])
-            + (age_ms >= image[ladder + 2])
-        )

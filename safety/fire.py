@@ -1,37 +1,35 @@
-"""What follows from two contacts together: the E-stop's pair, the key's pair, smoke and heat votes,
-fan and damper without proof.
+"""Features of several contacts together: E-stop and key (two contacts each), votes of smoke and
+heat detectors, fan and damper.
 """
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
 
 class Fire:
-    """The combined contact features of a cabinet, written into `value` and `known` of its
-    features.
-    """
+    """The features of contacts of one cabinet, written into its features."""
 
-    def __init__(self, image, image_map, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.inp, self.out, self.ages = features.inp, features.out, features.ages
-        self._put = features.put
-        self.zones = image[image_map.cabinet + p.P_SMOKE_ZONES]
-        self.heat_fitted = image[image_map.cabinet + p.P_HEAT_FITTED]
-        self.key_service_fitted = image[image_map.cabinet + p.P_KEY_SERVICE_FITTED]
+        self._put, image, cabinet = features.put, features.image, features.map.cabinet
+        self.zones = image[cabinet + p.P_SMOKE_ZONES]
+        self.heat_fitted = image[cabinet + p.P_HEAT_FITTED]
+        self.key_service_fitted = image[cabinet + p.P_KEY_SERVICE_FITTED]
 
     def update_buttons(self, known: int) -> None:
-        """known: 1 while both contacts of the emergency stop are."""
+        """known: 1 while both contacts of the emergency stop are known."""
         inp = self.inp
         self._put(m.F_ESTOP_DISCREPANCY, 1 if inp[s.ESTOP_1_OK] != inp[s.ESTOP_2_OK] else 0, known)
 
     def update(self, io_1: int, io_2: int, io_3: int) -> None:
-        """io_1, io_2, io_3: 1 while the module's contacts are known."""
+        """io_1, io_2, io_3: 1 while the contacts of this I/O module are known."""
         inp, fan_on = self.inp, self.out[s.FAN_ON]
         if self.key_service_fitted:
             same = inp[s.KEY_RUN_OK] == inp[s.KEY_SERVICE_CLOSED]
             self._put(m.F_KEY_DISCREPANCY, 1 if same else 0, io_1 & io_3)
         self._put(m.F_FIRE_DETECTORS, self._detectors(), io_2)
         airflow_ok, damper_ok = inp[s.AIRFLOW_OK], inp[s.DAMPER_OK]
-        # Of a fan that is off an open contact shows neither that it fails nor that it is well
-        # again.
+        # While the fan is off, an open contact shows neither a failure nor its end.
         self._put(
             m.F_AIRFLOW_MISSING,
             1 if fan_on and not airflow_ok else 0,
@@ -44,8 +42,9 @@ class Fire:
         )
 
     def key_is_out(self) -> int:
-        """1 while the key is known to be out of RUN: a switch of two contacts says so by both, as
-        a wire that breaks opens only one.
+        """1 while the key is known to be out of RUN.
+
+        A switch with two contacts must show it by both: a broken wire opens only one.
         """
         inp = self.inp
         if inp[s.KEY_RUN_OK] or not self.ages.known(s.G_IO_1):
@@ -54,8 +53,8 @@ class Fire:
             return 1
         return 1 if inp[s.KEY_SERVICE_CLOSED] and self.ages.known(s.G_IO_3) else 0
 
-    def _detectors(self):
-        """Smoke zones and heat detectors in alarm: one is row 4, two are row 5."""
+    def _detectors(self) -> int:
+        """How many smoke zones and heat detectors are in alarm: one is row 4, two are row 5."""
         inp = self.inp
         smoke = (self.zones > 0 and not inp[s.SMOKE_1_OK]) + (
             self.zones > 1 and not inp[s.SMOKE_2_OK]

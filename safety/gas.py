@@ -1,49 +1,56 @@
-"""The votes of the gas detectors. A silent or faulty one may hide gas, so the others alone show
-nothing to be clear.
+"""The votes of the gas detectors.
 
-What a faulty one reads is what its driver trusts of it all the same (a saturated cell, its other
-cell), else 0. Three kinds: combustible gas, vapour of electrolyte above its reference, hydrogen or
-carbon monoxide (the larger).
+A silent or faulty detector may hide gas, so the other detectors alone clear no stage. A faulty
+detector counts with the reading that its driver still trusts (a saturated cell, or its other cell),
+else with 0.
+
+There are three kinds: combustible gas, vapour of electrolyte above its reference, and toxic gas
+(the larger of hydrogen and carbon monoxide).
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
-# group, first of its three inputs: value, `ok`, days to calibration
+# group, first of its three inputs (READING, OK, CALIBRATION_D)
 COMBUSTIBLE = ((s.G_GAS_1, s.GAS_1_LFL_PERMILLE), (s.G_GAS_2, s.GAS_2_LFL_PERMILLE))
 VAPOUR = ((s.G_OFFGAS_1, s.OFFGAS_1_PPM), (s.G_OFFGAS_2, s.OFFGAS_2_PPM))
 TOXIC = ((s.G_TOXIC, s.TOXIC_PPM),)
-RISE_S = 10  # row 10: more than 5 ppm/s for 10 s is a rise of more than 50 ppm over them
+READING, OK, CALIBRATION_D = range(3)
+RISE_S = 10  # row 10: more than 5 ppm/s for 10 s is a rise of more than 50 ppm
 HALF_S = RISE_S // 2
 NO_HISTORY_PPM = -1
+# places in `clock`: ticks into the present second, place of the present second in the history
+TICKS, SECOND = range(2)
+# places in `high`: highest and second highest reading of a kind, number of detectors with a reading
+HIGHEST, SECOND_HIGHEST, READINGS = range(3)
 
 
 class Gas:
-    """The gas features of a cabinet, written into `value` and `known` of its features."""
+    """The gas features of one cabinet, written into its features."""
 
-    def __init__(self, image, image_map, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.value, self.known, self._put = features.value, features.known, features.put
-        cabinet = image_map.cabinet
+        image, cabinet = features.image, features.map.cabinet
         self.combustible = COMBUSTIBLE[: image[cabinet + p.P_GAS_DETECTORS]]
         self.vapour = VAPOUR[: image[cabinet + p.P_OFFGAS_DETECTORS]]
         self.toxic = TOXIC[: image[cabinet + p.P_TOXIC_FITTED]]
         self.detectors = self.combustible + self.vapour + self.toxic
         self.required = image[cabinet + p.P_GAS_REQUIRED]
-        # Row 14 is about combustible gas, whose limit is known; where nothing is fitted for
-        # it, for all others.
-        self.after_asked = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
+        # Row 14 is about combustible gas, whose limit is known. Without a detector of it, row 14 is
+        # about all others.
+        self.row_14_groups_end = (s.G_GAS_2 if self.combustible else s.G_TOXIC) + 1
         self.second_ticks = max(1, 1000 // image[p.H_TICK_MS])
-        # of the last 10 s; then of the last 5
+        # toxic gas of the last 10 s, then of the last 5 s
         self.history = array("i", [NO_HISTORY_PPM] * (RISE_S + HALF_S))
-        self.clock = array("i", [0, 0])  # ticks into the present second, place in the history
-        # of a kind: highest, second highest, how many have a reading
+        self.clock = array("i", [0, 0])
         self.high = array("i", [0, 0, 0])
 
     def update(self, elapsed: int) -> None:
-        """Vote anew when a detector has news or is silent for longer than it may (never heard:
-        since the start).
+        """Vote anew when a detector is fresh or silent. A detector not heard yet is silent from its
+        budget after the start.
         """
         ticks, budget_ticks = self.ages.ticks, self.ages.budget_ticks
         for group, _ in self.detectors:
@@ -52,81 +59,84 @@ class Gas:
                 break
         self._rise(elapsed)
 
-    def _vote(self):
+    def _vote(self) -> None:
         faulty = silent = good = 0
         calibration_d = s.INT_MAX
         for group, first in self.detectors:
             if not self.ages.known(group):
                 silent += self.ages.seen[group]
                 continue
-            calibration_d = min(calibration_d, self.inp[first + 2])
-            good += self.inp[first + 1]
-            faulty += 1 - self.inp[first + 1]
+            calibration_d = min(calibration_d, self.inp[first + CALIBRATION_D])
+            good += self.inp[first + OK]
+            faulty += 1 - self.inp[first + OK]
         every = m.KNOWN if good + faulty == len(self.detectors) else m.IN_PART
         self._put(m.F_GAS_DETECTORS_FAULTY, faulty, every)
         self._put(m.F_GAS_DETECTORS_SILENT, silent, self.ages.heard(s.G_GAS_1, s.G_TOXIC + 1))
         self._put(m.F_GAS_CALIBRATION_D_MIN, calibration_d, every if good + faulty else 0)
         self._levels()
 
-    def _levels(self):
-        """The highest reading of each kind; of vapour also the second highest (row 8: two
-        sensors).
+    def _levels(self) -> None:
+        """Features of the highest reading of each kind, and of the second highest of vapour (row 8:
+        two sensors).
         """
         combustible = self._kind(self.combustible)
         self._put(
-            m.F_GAS_LFL_PERMILLE_MAX, self.high[0], self._known(combustible, len(self.combustible))
+            m.F_GAS_LFL_PERMILLE_MAX,
+            self.high[HIGHEST],
+            self._known(combustible, len(self.combustible)),
         )
         vapour = self._kind(self.vapour)
-        self._put(m.F_OFFGAS_PPM_MAX, self.high[0], self._known(vapour, len(self.vapour)))
+        self._put(m.F_OFFGAS_PPM_MAX, self.high[HIGHEST], self._known(vapour, len(self.vapour)))
         self._put(
             m.F_OFFGAS_PPM_SECOND,
-            self.high[1],
-            self._known(vapour, len(VAPOUR)) if self.high[2] > 1 else 0,
+            self.high[SECOND_HIGHEST],
+            self._known(vapour, len(VAPOUR)) if self.high[READINGS] > 1 else 0,
         )
         toxic = self._kind(self.toxic)
-        self._put(m.F_TOXIC_PPM, self.high[0], self._known(toxic, len(self.toxic)))
+        self._put(m.F_TOXIC_PPM, self.high[HIGHEST], self._known(toxic, len(self.toxic)))
         good = combustible if self.combustible else vapour + toxic
-        heard = self.ages.heard(s.G_GAS_1, self.after_asked)
+        heard = self.ages.heard(s.G_GAS_1, self.row_14_groups_end)
         self._put(
             m.F_GAS_DETECTORS_LOST,
             1 if self.required and heard == m.KNOWN and not good else 0,
             heard,
         )
-        if not self.high[2]:  # until it is computed anew: after a silence it would be an old one
+        if not self.high[READINGS]:  # after a silence the rise is known once it is computed anew
             self.known[m.F_TOXIC_RISE_PPM] = 0
 
-    def _kind(self, detectors):
-        """How many detectors of a kind are good; `high` is what they read."""
+    def _kind(self, detectors: tuple) -> int:
+        """How many detectors of a kind are good; writes their readings into `high`."""
         good, high = 0, self.high
-        high[0] = high[2] = 0
+        high[HIGHEST] = high[READINGS] = 0
         for group, first in detectors:
-            if self.ages.known(group) and (self.inp[first + 1] or self.inp[first]):
-                good += self.inp[first + 1]
-                high[2] += 1
-                high[1] = min(self.inp[first], high[0])  # of one alone 0: nothing was higher yet
-                high[0] = max(self.inp[first], high[0])
+            reading = self.inp[first + READING]
+            if self.ages.known(group) and (self.inp[first + OK] or reading):
+                good += self.inp[first + OK]
+                high[READINGS] += 1
+                high[SECOND_HIGHEST] = min(reading, high[HIGHEST])  # 0 after the first detector
+                high[HIGHEST] = max(reading, high[HIGHEST])
         return good
 
-    def _rise(self, elapsed):
-        """Once a second: hydrogen or carbon monoxide against what it was RISE_S seconds ago.
+    def _rise(self, elapsed: int) -> None:
+        """Once a second: the rise of toxic gas over RISE_S seconds.
 
-        It must have risen as fast over the later half of them: a puff that stays is row 9's, or
-        10a's.
+        The later half of them must have risen as fast. A puff of gas that stays makes no lasting
+        rise: rows 9 and 10a act on it.
         """
         clock, history = self.clock, self.history
-        clock[0] += elapsed
-        if clock[0] < self.second_ticks:
+        clock[TICKS] += elapsed
+        if clock[TICKS] < self.second_ticks:
             return
-        clock[0] %= self.second_ticks  # what is beyond belongs to the next second
-        clock[1] = (clock[1] + 1) % RISE_S
+        clock[TICKS] %= self.second_ticks  # ticks left over belong to the next second
+        clock[SECOND] = (clock[SECOND] + 1) % RISE_S
         known = self.known[m.F_TOXIC_PPM]
         now = self.value[m.F_TOXIC_PPM] if known else NO_HISTORY_PPM
-        before = history[clock[1]]
-        later = RISE_S + clock[1] % HALF_S
-        # the half of 51 is 25; -1, not known, takes none away
+        before = history[clock[SECOND]]
+        later = RISE_S + clock[SECOND] % HALF_S
+        # + 1: half of 51 ppm is 25 ppm; an unknown reading (-1) in the later half reduces no rise
         rise = min(now - before, 2 * (now - history[later]) + 1)
         self._put(m.F_TOXIC_RISE_PPM, rise, known if before != NO_HISTORY_PPM else 0)
-        history[clock[1]] = history[later] = now
+        history[clock[SECOND]] = history[later] = now
 
-    def _known(self, good, fitted):
-        return 0 if not self.high[2] else m.KNOWN if good == fitted else m.IN_PART
+    def _known(self, good: int, fitted: int) -> int:
+        return 0 if not self.high[READINGS] else m.KNOWN if good == fitted else m.IN_PART

@@ -1,77 +1,77 @@
-"""Temperatures of a rack's modules: extremes, spread, median, and how fast each one rises against
-what I2R explains.
+"""Features of the module temperatures of a rack: extremes, spread, median, and the rise of each
+module beyond its I2R losses.
 
-Each module's temperature is remembered once a second for HISTORY_S. Until the history is full, or
-after a silence, the rise counts from the oldest temperature known: a rise that is reached sooner is
-only steeper.
+The temperature of each module is stored once a second for HISTORY_S. While the history is not full
+(at the start, after a silence), the rise counts from the oldest known temperature. A rise within a
+shorter time is only steeper.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
 HISTORY_S = 30  # row 22: 1 K/min for 30 s
 FAST_S, FASTEST_S = 10, 3  # row 23: 0.2 K/s for 10 s, 1 K/s for 3 s
-# a module counts as heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
+# a module is heating when it is 0.2 K warmer than 30 s ago (noise of a sensor: 0.1 K)
 RISING_DDEGC = 2
 NO_HISTORY_DDEGC = 100_000
-# row 45: exactly 0 is a dead sensor where another is 10 K away, as of no healthy rack (row 26)
+# Row 45: a sensor that reads exactly 0 is dead if another sensor of the rack is 10 K away. The
+# modules of a healthy rack differ less (row 26).
 ZERO_MARGIN_DDEGC = 100
 UK_PER_DDEGC = 100_000
+# words of a rack in `place`: place of the next second, sum of the heat in uK
+NEXT, HEAT_UK, PLACE_WORDS = 0, 1, 2
+# places in `rise`: largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
+OVER_FASTEST, OVER_FAST, OVER_HISTORY = range(3)
 
 
 class Heating:
-    """The temperature features of the racks, written into `value` and `known` of the cabinet's
-    features.
-    """
+    """The temperature features of the racks of one cabinet, written into its features."""
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.layout, self.image, self.map = features.layout, features.image, features.map
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.value, self.known = features.value, features.known
         racks, modules = self.layout.racks, self.layout.modules
-        # rack, module, second
+        # index: rack, module, second
         self.history = array("i", [NO_HISTORY_DDEGC] * (racks * modules * HISTORY_S))
-        # what the current explains, per second
+        # temperature rise that the losses explain, per rack and second
         self.heat_uK = array("i", [0] * (racks * HISTORY_S))
-        # place of the next second; sum of the heat in uK
-        self.place = array("i", [0] * (racks * 2))
+        self.place = array("i", [0] * (racks * PLACE_WORDS))
         # seconds for which every module reported its temperature
         self.whole_s = array("i", [0] * racks)
-        # modules that read exactly 0: these may be dead, in a cold rack too
+        # number of modules that read exactly 0; also in a cold rack their sensors may be dead
         self.zeros = bytearray(racks)
-        self.doubt_s = bytearray(racks)  # for how long such a 0 is still in what looks back
+        self.doubt_s = bytearray(racks)  # for how long such a 0 stays in the history
         self.order = array("i", [0] * modules)
-        # largest rise of any module over FASTEST_S, FAST_S, HISTORY_S
         self.rise = array("i", [0, 0, 0])
 
-    def _told(self, rack, base, known):
-        """`known` of the temperatures: in part while a sensor is dead, doubted while one that reads
-        0 may be.
+    def _known_as(self, rack: int, base: int, known: int) -> int:
+        """`known` of the temperatures: IN_PART while a sensor is dead, DOUBTED while a sensor that
+        reads 0 may be dead.
         """
         dead = self.value[base + m.F_TEMPERATURE_ZEROS]
         return known if not known or not self.zeros[rack] else m.IN_PART if dead else m.DOUBTED
 
     def update(self, rack: int, base: int, groups: int) -> None:
-        """Extremes, spread and median from new temperatures; `known` from their age and their
-        zeros.
+        """Compute extremes, spread and median from new temperatures, and their `known`.
 
-        What looks back is known again only once it was computed anew: after a silence its value is
-        an old one.
+        After a silence the rises become known in `second` only: until then their values are old.
         """
         if self.fresh[groups + s.G_BMS_TEMPERATURES]:
             self._sort(rack, base)
         known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        told = self._told(rack, base, known)
+        known_as = self._known_as(rack, base, known)
         for feature in range(base + m.F_TEMPERATURE_DDEGC_MAX, base + m.F_TEMPERATURE_ZEROS):
-            looks_back = (
+            is_rise = (
                 base + m.F_TEMPERATURE_RISING <= feature <= base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC
             )
-            if not known or not looks_back:
-                self.known[feature] = told
+            if not known or not is_rise:
+                self.known[feature] = known_as
         self.known[base + m.F_TEMPERATURE_ZEROS] = known
 
-    def _sort(self, rack, base):
+    def _sort(self, rack: int, base: int) -> None:
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         order, inp, zeros = self.order, self.inp, 0
@@ -85,79 +85,80 @@ class Heating:
             order[place] = value
         if modules:
             differ = order[modules - 1] >= ZERO_MARGIN_DDEGC or order[0] <= -ZERO_MARGIN_DDEGC
-            # no rack is at the same tenth of a degree all over
+            # all modules of a real rack are never at the same tenth of a degree
             alike = zeros == modules and modules > 1
             self.value[base + m.F_TEMPERATURE_ZEROS] = zeros if differ or alike else 0
             self.zeros[rack], last = zeros, modules - 1
-            dead = zeros % modules if differ else 0  # those that live are compared with each other
-            middle, value = (last - dead) // 2, self.value
+            dead = zeros % modules if differ else 0  # left out: only live sensors are compared
+            middle, values = (last - dead) // 2, self.value
             highest = order[last - dead if order[last] <= 0 else last]
-            value[base + m.F_TEMPERATURE_DDEGC_MAX] = order[last]
-            value[base + m.F_TEMPERATURE_DDEGC_MIN] = order[0]
-            value[base + m.F_TEMPERATURE_SPREAD_DDEGC] = (
+            values[base + m.F_TEMPERATURE_DDEGC_MAX] = order[last]
+            values[base + m.F_TEMPERATURE_DDEGC_MIN] = order[0]
+            values[base + m.F_TEMPERATURE_SPREAD_DDEGC] = (
                 highest - order[dead if order[0] >= 0 else 0]
             )
-            value[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = (
+            values[base + m.F_TEMPERATURE_OVER_MEDIAN_DDEGC] = (
                 highest - order[(last + dead) // 2 if order[middle] >= 0 else middle]
             )
 
     def second(self, rack: int, base: int, groups: int) -> None:
-        """Once a second: remember every module's temperature and the heat of the current, and look
-        back.
+        """Once a second: compute the rises, and store the temperature of every module and the heat
+        of the current.
         """
         modules = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_MODULES]
-        at, known = self.place[rack * 2], self.ages.known(groups + s.G_BMS_TEMPERATURES)
-        self.place[rack * 2] = (at + 1) % HISTORY_S
+        at = self.place[rack * PLACE_WORDS + NEXT]
+        known = self.ages.known(groups + s.G_BMS_TEMPERATURES)
+        self.place[rack * PLACE_WORDS + NEXT] = (at + 1) % HISTORY_S
         self._heat(rack, at, self.ages.known(groups + s.G_BMS_PACK))
         first = self.layout.rack_input(rack, s.MODULE_TEMPERATURE_DDEGC)
         rise = self.rise
-        rise[0] = rise[1] = rise[2] = 0
+        rise[OVER_FASTEST] = rise[OVER_FAST] = rise[OVER_HISTORY] = 0
         ring = rack * self.layout.modules * HISTORY_S
         for module in range(modules):
-            # as a temperature it is its neighbours' in time
+            # a gap in the history: later _fill puts the next temperature there
             if not known or self.inp[first + module] == 0:
                 self.history[ring + at] = NO_HISTORY_DDEGC
             else:
                 self._look_back(ring, at, self.inp[first + module])
             ring += HISTORY_S
-        told = self._told(rack, base, known)
+        known_as = self._known_as(rack, base, known)
         whole_s = self.whole_s[rack]
         doubt_s = self.doubt_s[rack]
-        self.whole_s[rack] = min(HISTORY_S, whole_s + 1) if known and told != m.IN_PART else 0
+        self.whole_s[rack] = min(HISTORY_S, whole_s + 1) if known and known_as != m.IN_PART else 0
         self.doubt_s[rack] = HISTORY_S if self.zeros[rack] else max(0, doubt_s - 1)
         if known and whole_s < HISTORY_S:
-            told = m.IN_PART
-        elif told == m.KNOWN and doubt_s:
-            told = m.DOUBTED
+            known_as = m.IN_PART
+        elif known_as == m.KNOWN and doubt_s:
+            known_as = m.DOUBTED
         for feature in range(
             base + m.F_TEMPERATURE_RISING, base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC + 1
         ):
-            self.known[feature] = told
+            self.known[feature] = known_as
         value = self.value
-        value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[0]
-        value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[1]
-        value[base + m.F_TEMPERATURE_RISING] = 1 if rise[2] >= RISING_DDEGC else 0
-        # up: hil/campaigns/runaway/README.md has what it costs, and saves
-        explained = -(-self.place[rack * 2 + 1] // UK_PER_DDEGC)
-        value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[2] - explained
+        value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[OVER_FASTEST]
+        value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[OVER_FAST]
+        value[base + m.F_TEMPERATURE_RISING] = 1 if rise[OVER_HISTORY] >= RISING_DDEGC else 0
+        # rounded up; hil/campaigns/runaway/README.md has costs and gains of that
+        explained = -(-self.place[rack * PLACE_WORDS + HEAT_UK] // UK_PER_DDEGC)
+        value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[OVER_HISTORY] - explained
 
-    def _look_back(self, ring, at, now):
-        """Raise the three rises by one module's, and remember its temperature in the place of the
-        oldest.
+    def _look_back(self, ring: int, at: int, now: int) -> None:
+        """Raise the three largest rises to those of one module, and store its temperature over the
+        oldest one.
         """
         history, rise = self.history, self.rise
         fast, fastest = ring + (at - FAST_S) % HISTORY_S, ring + (at - FASTEST_S) % HISTORY_S
         self._fill(ring, at, now)
-        rise[0] = max(rise[0], now - history[fastest])
-        rise[1] = max(rise[1], now - history[fast])
-        rise[2] = max(rise[2], now - history[ring + at])
+        rise[OVER_FASTEST] = max(rise[OVER_FASTEST], now - history[fastest])
+        rise[OVER_FAST] = max(rise[OVER_FAST], now - history[fast])
+        rise[OVER_HISTORY] = max(rise[OVER_HISTORY], now - history[ring + at])
         history[ring + at] = now
 
-    def _fill(self, ring, at, now):
-        """Fill the gap right behind a module's second, the only one there may be, with the
-        temperature after it.
+    def _fill(self, ring: int, at: int, now: int) -> None:
+        """Fill the gap before the present second with the temperature after it.
 
-        The oldest place may stay a gap: nothing has risen from NO_HISTORY_DDEGC.
+        A module has no other gap. The oldest place may stay a gap: a rise from NO_HISTORY_DDEGC is
+        never positive.
         """
         history = self.history
         for back in range(1, HISTORY_S):
@@ -166,14 +167,14 @@ class Heating:
                 return
             history[place] = now
 
-    def _heat(self, rack, at, known):
-        """What a second of the present current explains, in uK; nothing while it is not known."""
+    def _heat(self, rack: int, at: int, known: int) -> None:
+        """Store the temperature rise of one second of the present current, uK; 0 if not known."""
         words = self.map.rack + rack * p.RACK_WORDS
         current_A = abs(self.inp[self.layout.rack_input(rack, s.RACK_CURRENT_MA)]) // 1000
         heat_uK = current_A * current_A // 100 * self.image[words + p.R_HEATING_NK_PER_A2S] // 10
         ring, heats_uK, total_uK = rack * HISTORY_S, self.heat_uK, 0
         heats_uK[ring + at] = heat_uK if known else 0
-        # anew: a sum that is only carried on keeps a flipped bit for ever
+        # summed anew each time: a running sum would keep a flipped bit for ever
         for place in range(ring, ring + HISTORY_S):
             total_uK += heats_uK[place]
-        self.place[rack * 2 + 1] = total_uK
+        self.place[rack * PLACE_WORDS + HEAT_UK] = total_uK

@@ -1,8 +1,7 @@
-"""step(): age and analyse everything, then act. A pure function of the image, the inputs and its
-own arrays.
+"""The safety kernel: step() computes features, stages, latches, permits and limits, once per tick.
 
-No clock, no I/O, no allocation, no float. The same source runs on CPython and on MicroPython with
-the heap locked.
+It is a pure function of the limit image, the inputs and its own arrays: no clock, no I/O, no
+allocation, no float. The same source runs on CPython and on MicroPython with the heap locked.
 """
 
 from array import array
@@ -10,20 +9,22 @@ from array import array
 from safety import matrix as m, parameters as p, signals as s
 from safety.bounds import Bounds
 from safety.contactors import Contactors
-from safety.evaluate import TRIPS_END, Evaluator
-from safety.features import Features
-from safety.image_check import ImageCheck, topology
+from safety.evaluate import TRIPS_END, W_FEATURE, Evaluator
+from safety.features import NOT_CLEAN, STORE_UNREADABLE, Features
+from safety.image_check import AT_START, ImageCheck, topology
 from safety.latches import Latches
 from safety.permit import ENDING, Permit
 
-ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as this
+ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as so many
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
-# bits of _alert_bits behind those of ALERTS: that the cabinet rests after the stage; CONFLICTS
+# Bits of _alert_bits, after those of ALERTS: the cabinet rests after the stage; those of CONFLICTS.
 REST_AT = len(m.ALERTS)
 CONFLICTS_AT = REST_AT + 1
-STOPS = (m.D_PCS, m.D_DC)  # all that channel B acts on
-# Outputs that equal their demand.
+STOPS = (m.D_PCS, m.D_DC)  # the demands that channel B acts on
+# places in `standing`: 1 if any demand may be set; the alert bits of all active or latched stages
+DEMANDING, ALERT_BITS = range(2)
+# Outputs that equal a demand: output, demand.
 SIGNALLED = (
     (s.HORN_ON, m.D_HORN),
     (s.PRE_ALARM_ON, m.D_PRE_ALARM),
@@ -34,32 +35,30 @@ SIGNALLED = (
 
 
 class Kernel:
-    """The safety kernel of one cabinet. The caller fills its arrays `inp` and `fresh`."""
+    """The safety kernel of one cabinet. Its caller fills the arrays `inp` and `fresh`."""
 
-    def __init__(self, image):
-        """image: array('i') as parameters.ImageMap describes it. ValueError if it is not one."""
+    def __init__(self, image: "array[int]") -> None:
+        """image: the limit image, as parameters.ImageMap describes it. ValueError for any other."""
         layout, image_map = topology(image)
         self.image, self.layout = image, layout
         self.inp = array("i", [0] * layout.inputs)
         self.fresh = bytearray(layout.groups)
         self.out = array("i", [0] * layout.outputs)
         self.features = Features(layout, image, image_map, self.inp, self.fresh, self.out)
-        self.evaluator = Evaluator(layout, image, image_map, self.features)
+        self.evaluator = Evaluator(self.features)
         self.image_check = ImageCheck(image, self.evaluator)
-        self.latches = Latches(self.evaluator, image, image_map)
-        self.bounds = Bounds(layout, image, image_map, self.inp, self.out, self.features)
-        self.contactors = Contactors(layout, image, image_map, self.inp, self.out, self.features)
-        self.permit = Permit(
-            layout, image, image_map, self.inp, self.out, self.evaluator, self.contactors
-        )
+        self.latches = Latches(self.evaluator)
+        self.bounds = Bounds(self.features)
+        self.contactors = Contactors(self.features)
+        self.permit = Permit(self.evaluator, self.contactors)
         self.frozen_ms = image[image_map.cabinet + p.P_METER_FROZEN_MS]
         self.demand = array("i", [0] * m.DEMAND_COUNT)
         self.unit_demand = array("i", [0] * (m.DEMAND_COUNT * layout.units))
-        # of each block what its stages ask, in bits (matrix.ASKS)
+        # per block: the bits of the levels that its stages ask (matrix.ASKS)
         self.asked = array("i", [0] * (1 + layout.units + layout.racks))
-        # channel B has no units
+        # channel B has no units and computes two demands only
         self.outputs = tuple(range(m.DEMAND_COUNT)) if layout.units else STOPS
-        self.standing = array("i", [1, 0])  # [1 if any demand may be set, alert bits]
+        self.standing = array("i", [1, 0])
         self.alert_bits = tuple([_alert_bits(stage) for stage in m.STAGES])
         # ticks for which the winning row of each conflict has been active or latched
         self.conflict_ticks = array("i", [0] * len(m.CONFLICTS))
@@ -69,22 +68,24 @@ class Kernel:
                 for _, _, name, _ in m.CONFLICTS
             ]
         )
-        self.out[s.IMAGE_CRC] = self.image_check.crc[0]
+        self.out[s.IMAGE_CRC] = self.image_check.crc[AT_START]
         self.out[s.FIRST_OUT] = self.out[s.FIRST_OUT_INSTANCE] = -1
 
     def boot(
         self, not_clean: int, store_unreadable: int, latched: list | tuple, trips: int = 0
     ) -> None:
-        """How the last run ended. latched: indices of stage instances that were latched, in their
-        order; trips: beyond all that it may have counted.
+        """Set how the last run ended.
+
+        latched: the stage instances that were latched, in their order. trips: a number above every
+        count of trips that the last run may have reached.
         """
         self.evaluator.trips[0] = trips % TRIPS_END
-        self.features.boot[0] = 1 if not_clean else 0
-        self.features.boot[1] = 1 if store_unreadable else 0
+        self.features.boot[NOT_CLEAN] = 1 if not_clean else 0
+        self.features.boot[STORE_UNREADABLE] = 1 if store_unreadable else 0
         for index in latched:
-            if self.evaluator.watch[index][0] == self.features.never:
-                # not armed now, so nothing holds this latch: row 44d needs the key
-                self.features.boot[1] = 1
+            if self.evaluator.watch[index][W_FEATURE] == self.features.never:
+                # Not armed now, so no stage can hold this latch: row 44d asks for the key.
+                self.features.boot[STORE_UNREADABLE] = 1
                 continue
             self.evaluator.number(index)
             self.evaluator.latched[index] = self.evaluator.moved[0] = 1
@@ -92,22 +93,19 @@ class Kernel:
             self.evaluator.note_first(index)
             self._end_hold_off(m.STAGES[self.evaluator.stage[index]][m.S_ROW])
 
-    def _end_hold_off(self, row):
-        """Count the hold-off of a row latched before the restart as over: the fan runs while the
-        controller is off.
-        """
+    def _end_hold_off(self, row: int) -> None:
+        """End the hold-off of a row that was latched before the restart: the fan ran meanwhile."""
         for place in range(len(m.CONFLICTS)):
             if m.CONFLICTS[place][1] == row:
                 self.conflict_ticks[place] = self.hold_ticks[place]
 
     def state_blocks(self) -> tuple:
-        """Every array that carries over from one step to the next, in the order of keyframes."""
+        """Every array whose values last from step to step, in the order of a keyframe."""
         f, g, r = self.features, self.features.gas, self.features.racks
         h, e, b = r.heating, self.evaluator, self.bounds
         c, t = self.contactors, self.permit
         features = (f.value, f.known, f.ages.ticks, f.ages.seen, f.changed, f.pace.words)
-        cabinet = (f.boot, f.noc_ticks, g.history, g.clock)
-        cabinet += (f.witness.words, f.connection.words)
+        cabinet = (f.boot, f.noc_ticks, g.history, g.clock, f.witness.words, f.connection.words)
         racks = (r.bad_frames, r.clock, r.cells_mV, r.current_mA, r.mismatch, r.open_string)
         heating = (h.history, h.heat_uK, h.place, h.whole_s, h.zeros, h.doubt_s)
         stages = (e.set_count, e.clear_count, e.active, e.latched, e.busy, e.moved)
@@ -120,20 +118,20 @@ class Kernel:
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
     def step(self, elapsed: int) -> None:
-        """One step of `elapsed` ticks (1 when on time) over `inp`; results are in `out`."""
+        """One step over `inp`, `elapsed` ticks after the last (1 when on time). Results: `out`."""
         elapsed = self.judge(elapsed)
         demand = self.demand
         self._settle(elapsed)
         self.out[s.FAN_ON] = demand[m.D_FAN]
         self.permit.update(elapsed, demand[m.D_PCS], demand[m.D_DC], demand[m.D_REMOVAL])
-        self.permit.rest(self.standing[1] >> REST_AT & 1)
+        self.permit.rest(self.standing[ALERT_BITS] >> REST_AT & 1)
         self._stopping()
         self.bounds.update(elapsed, self.unit_demand, self.permit.state[0] in POWERED)
         self._publish()
 
     def judge(self, elapsed: int) -> int:
-        """The first half of a step: stages, their demands, and resets.
-        Channel B switches nothing, so it calls only this half. Returns `elapsed`, bounded.
+        """The first half of a step: stages, demands and resets. Returns `elapsed`, bounded.
+        Channel B calls this half only, because it drives no output but its relay.
         """
         elapsed = min(elapsed, ELAPSED_MAX)
         self.image_check.update()
@@ -145,19 +143,17 @@ class Kernel:
             self.latches.publish_causes(self.out)
         return elapsed
 
-    def _combine(self):
-        """Demands of all active and latched stages, each the highest level."""
+    def _combine(self) -> None:
+        """Compute the demands: of each output the highest level of all active or latched stages."""
         evaluator = self.evaluator
-        busy = self.standing[0]
+        busy = self.standing[DEMANDING]
         for block in evaluator.busy:
             busy |= block
         if busy:
             self._combine_anew(evaluator)
 
-    def _combine_anew(self, evaluator):
-        """The work of _combine, skipped while no stage is or was active or latched and no stop is
-        running.
-        """
+    def _combine_anew(self, evaluator: Evaluator) -> None:
+        """The work of _combine. It is skipped while no stage demands and no stop runs."""
         active, latched, stages = evaluator.active, evaluator.latched, evaluator.stage
         asks, bits = m.ASKS, self.alert_bits
         asked = alerts = 0
@@ -170,14 +166,14 @@ class Kernel:
                         alerts |= bits[stages[index]]
             self.asked[block] = here
             asked |= here
-        self.standing[0], self.standing[1] = 1 if asked else 0, alerts
+        self.standing[DEMANDING], self.standing[ALERT_BITS] = 1 if asked else 0, alerts
         for output in self.outputs:
             self.demand[output] = _level(m.LADDERS[output], asked)
         for unit in range(self.layout.units):
             self._ask_unit(unit)
 
-    def _ask_unit(self, unit):
-        """Demands on a unit: of the cabinet, its own, and of its racks."""
+    def _ask_unit(self, unit: int) -> None:
+        """Demands on a unit, by the stages of the cabinet, of the unit and of its racks."""
         racks = 1 + self.layout.units
         asked = self.asked[0] | self.asked[1 + unit]
         for rack in range(self.layout.racks):
@@ -186,32 +182,34 @@ class Kernel:
         for output in self.outputs:
             self.unit_demand[unit * m.DEMAND_COUNT + output] = _level(m.LADDERS[output], asked)
 
-    def _settle(self, elapsed):
-        """The gates that alerts open. While a winning row has been active for less than its
-        hold-off, clear the demand that conflicts with it (matrix.CONFLICTS).
+    def _settle(self, elapsed: int) -> None:
+        """Set the gates that alerts open, and settle conflicts between demands.
+
+        While the winning row has been active for less than its hold-off, clear the demand that
+        yields (matrix.CONFLICTS).
         """
         ticks, value = self.conflict_ticks, self.features.value
         for place in range(len(m.ALERTS)):
-            value[m.ALERTS[place][0]] = self.standing[1] >> place & 1
+            value[m.ALERTS[place][0]] = self.standing[ALERT_BITS] >> place & 1
         for place in range(len(m.CONFLICTS)):
-            if not self.standing[1] >> CONFLICTS_AT + place & 1:
+            if not self.standing[ALERT_BITS] >> CONFLICTS_AT + place & 1:
                 ticks[place] = 0
                 continue
             if ticks[place] < self.hold_ticks[place]:
                 self.demand[m.CONFLICTS[place][0]] = 0
             ticks[place] = min(ticks[place] + elapsed, s.TICKS_MAX)
 
-    def _stopping(self):
-        """A controlled stop is a ramp to zero of every unit; so is a trip whose cause ended before
-        all contactors were open.
+    def _stopping(self) -> None:
+        """While the cabinet stops or has tripped, every unit ramps to zero at least, also when
+        the cause of a trip ends before all contactors are open.
         """
         if self.permit.state[0] in ENDING:
-            self.standing[0] = 1
+            self.standing[DEMANDING] = 1
             for unit in range(self.layout.units):
                 at = unit * m.DEMAND_COUNT + m.D_PCS
                 self.unit_demand[at] = max(self.unit_demand[at], m.PCS_RAMP)
 
-    def _publish(self):
+    def _publish(self) -> None:
         out, demand = self.out, self.demand
         state = self.permit.state[0]
         unheard = self.features.unheard()
@@ -232,8 +230,8 @@ class Kernel:
         )
 
 
-def _level(ladder, asked):
-    """The highest level of an output (of matrix.LADDERS) whose bit is asked, or 0."""
+def _level(ladder: tuple, asked: int) -> int:
+    """The highest level of one output (an item of matrix.LADDERS) whose bit is asked, or 0."""
     found = 0
     for bit, level in ladder:
         if asked & bit:
@@ -241,8 +239,8 @@ def _level(ladder, asked):
     return found
 
 
-def _alert_bits(stage):
-    """A bit for each of ALERTS the row is in, for the rest after it, for each of CONFLICTS."""
+def _alert_bits(stage: tuple) -> int:
+    """Bits of a stage: of each of ALERTS with its row, of the rest, of each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
     found = (
         [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]

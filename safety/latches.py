@@ -1,14 +1,19 @@
-"""Resets: who may clear what, how often, and only what the operator saw.
+"""Resets: which latches a reset clears, how often, and when it is refused.
 
-A reset names the first-out stage and the cause mask it was given for. It is refused if either
-changed, if any cause it would clear has been gone for less than `reset_clear_ms` or is not known
-now, or if the hour's remote resets are used up. A key reset needs the key turned out of RUN. Tokens
-age with the controller's uptime, so a restart never gives a reset back.
+A reset names the first-out stage and the cause mask that the operator saw. Four things refuse it:
+
+- First-out or cause mask have changed since.
+- A cause that it would clear is not known, or has been gone for less than `reset_clear_ms`.
+- It is remote, and the remote resets of this hour are used up.
+- It needs the key, and the key is not turned out of RUN.
+
+Tokens age with the uptime of the controller, so a restart gives no reset back.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.evaluate import W_FEATURE, Evaluator
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
 RESULTS = (
@@ -25,14 +30,15 @@ TOKENS = 3
 
 
 class Latches:
-    """The reset rules over an evaluator's latches, and the tokens."""
+    """The rules for resets of the latches of an evaluator, and the tokens of remote resets."""
 
-    def __init__(self, evaluator, image, image_map):
-        tick_ms = image[p.H_TICK_MS]
+    def __init__(self, evaluator: Evaluator) -> None:
+        features = evaluator.features
+        image, cabinet, tick_ms = features.image, features.map.cabinet, features.tick_ms
         self.evaluator = evaluator
         self.hour_ticks = p.ticks(HOUR_MS, tick_ms)
-        self.clear_ticks = p.ticks(image[image_map.cabinet + p.P_RESET_CLEAR_MS], tick_ms)
-        self.allowed = image[image_map.cabinet + p.P_RESETS_PER_HOUR_MAX]
+        self.clear_ticks = p.ticks(image[cabinet + p.P_RESET_CLEAR_MS], tick_ms)
+        self.allowed = image[cabinet + p.P_RESETS_PER_HOUR_MAX]
         self.token_age = array("i", [self.hour_ticks] * TOKENS)
 
     def left(self) -> int:
@@ -43,9 +49,9 @@ class Latches:
                 used += 1
         return max(0, self.allowed - used)
 
-    def update(self, elapsed: int, inp) -> int:
-        """Age the tokens and carry out the reset the inputs ask for. Returns a result code
-        (RESULTS).
+    def update(self, elapsed: int, inp: "array[int]") -> int:
+        """Age the tokens, and carry out the reset that the inputs ask for. Returns a code of
+        RESULTS.
         """
         age = self.token_age
         for token in range(TOKENS):
@@ -63,8 +69,9 @@ class Latches:
         return result
 
     def verdict(self, kind: int, first_out: int, mask: int, key_out: int) -> int:
-        """What a reset would come to now (RESULTS), without any effect. key_out: the key is known
-        not to be in RUN.
+        """The result that a reset would have now (RESULTS); nothing is cleared.
+
+        key_out: the key is known to be out of RUN.
         """
         if first_out != self.evaluator.first_out[0] or mask != self.evaluator.cause_mask():
             return CHANGED
@@ -72,17 +79,16 @@ class Latches:
             return self._clearable(m.REMOTE) if self.left() else NO_TOKENS
         return self._clearable(m.KEY) if key_out else KEY_NEEDED
 
-    def _spend(self):
+    def _spend(self) -> None:
+        """Use the oldest token."""
         age, oldest = self.token_age, 0
         for token in range(TOKENS - 1):
             if age[token + 1] > age[oldest]:
                 oldest = token + 1
         age[oldest] = 0
 
-    def _clear(self, level):
-        """Clear all latches that `level` may clear. The first-out is named anew when the causes are
-        published.
-        """
+    def _clear(self, level: int) -> None:
+        """Clear all latches of this level; publish_causes then finds the next first-out."""
         evaluator = self.evaluator
         evaluator.moved[0] = 1
         for index in range(evaluator.count):
@@ -90,13 +96,14 @@ class Latches:
                 evaluator.latched[index] = 0
 
     def clears(self, index: int, level: int) -> int:
-        """True for a latched instance that a reset of this level clears."""
+        """True if the instance is latched and a reset of this level clears it."""
         return (
             self.evaluator.latched[index]
             and m.STAGES[self.evaluator.stage[index]][m.S_LATCH] <= level
         )
 
-    def _clearable(self, level):
+    def _clearable(self, level: int) -> int:
+        """DONE if a reset of this level would clear a latch now, else why not (RESULTS)."""
         evaluator = self.evaluator
         found = NOTHING
         for index in range(evaluator.count):
@@ -110,20 +117,20 @@ class Latches:
                 found = DONE
         return found
 
-    def _is_clear(self, index):
-        """True if the cause is known to be gone, for long enough: of a silent input the last
-        news is old.
+    def _is_clear(self, index: int) -> int:
+        """True if the cause is known to be gone, for long enough. The last value of a silent input
+        proves nothing.
         """
         evaluator = self.evaluator
-        known = evaluator.features.known[evaluator.watch[index][0]] == m.KNOWN
+        known = evaluator.features.known[evaluator.watch[index][W_FEATURE]] == m.KNOWN
         return (
             known
             and not evaluator.active[index]
             and evaluator.clear_count[index] >= self.clear_ticks
         )
 
-    def publish_causes(self, out) -> None:
-        """First-out, mask and counts; left alone in the steps in which nothing came or went."""
+    def publish_causes(self, out: "array[int]") -> None:
+        """Publish first-out, cause mask and counts, after a stage or latch has changed."""
         evaluator = self.evaluator
         evaluator.moved[0] = 0
         evaluator.refresh_first_out()
@@ -132,6 +139,6 @@ class Latches:
         out[s.FIRST_OUT_INSTANCE] = first
         out[s.CAUSE_MASK] = evaluator.cause_mask()
         if evaluator.features.layout.units == 0:
-            return  # channel B tells nobody how many
+            return  # channel B reports no counts
         out[s.ACTIVE_COUNT] = sum(evaluator.active)
         out[s.LATCHED_COUNT] = sum(evaluator.latched)

@@ -1,29 +1,35 @@
-"""When contactors may open: at zero current, or after the time of the demand; and when a breaker
-has to remove the energy in their place.
+"""When the contactors may open: at zero current, or after the time of the demand.
+
+It also decides when a breaker has to remove the energy in place of the contactors.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.contactors import Contactors
+from safety.feature_arrays import FeatureArrays
 
-UNKNOWN_CURRENT_MS = 200  # silence ladder: stop at 3 s, open at 3.2 s when the current is unknown
+UNKNOWN_CURRENT_MS = 200  # a silent BMS: stop after 3 s, open after 3.2 s as no current is known
 STOPPING_MS_MAX = 5000
-# Row 12 under current. By the first, a converter that obeys has stopped: the breaker trips. By the
-# second, the breaker has opened: a converter that still tells a current is wrong. By the last, rows
-# 1 to 3 open the contactors in the gas: all energy is to be gone within 5 s, so this leaves one for
-# relays, contactors and a late step.
+# Row 12, times under current.
+# BREAKER_MS: a PCS that obeys has stopped by then, so now the breaker trips.
+# CLEARED_MS: the breaker has opened by then, so a current that only the PCS reports is wrong.
+# REMOVAL_MS: with rows 1 to 3 the contactors now open in the gas. All energy has to be gone within
+# 5 s; 1 s is left for relays, contactors and a late step.
 BREAKER_MS, CLEARED_MS, REMOVAL_MS = 1000, 2000, 4000
 PCS_ZERO_MA = 5000
-W_FUSE, W_DEMAND, NOT_WAITING = 0, 1, -1
+NOT_WAITING = -1
+# places in `waited`: ticks of waiting for the fuse; ticks since the demand to open
+W_FUSE, W_DEMAND = range(2)
 
 
 class Opening:
-    """The waiting times of one cabinet. waited: ticks, for the fuse and of the demand to open."""
+    """The waiting times before an opening of one cabinet."""
 
-    def __init__(self, layout, image, image_map, inp, features, contactors):
-        self.layout, self.inp = layout, inp
+    def __init__(self, features: FeatureArrays, contactors: Contactors) -> None:
+        self.layout, self.inp, image = features.layout, features.inp, features.image
         self.ages, self.contactors = features.ages, contactors
-        tick_ms, cabinet = image[p.H_TICK_MS], image_map.cabinet
+        tick_ms, cabinet = features.tick_ms, features.map.cabinet
         self.unknown_ticks = p.ticks(UNKNOWN_CURRENT_MS, tick_ms)
         self.stopping_ticks = p.ticks(STOPPING_MS_MAX, tick_ms)
         self.breaker_ticks = p.ticks(BREAKER_MS, tick_ms)
@@ -39,23 +45,23 @@ class Opening:
         self._wait(W_FUSE, elapsed, is_ending and self.contactors.above_breaking())
         self._wait(W_DEMAND, elapsed, dc_demand >= m.DC_OPEN_AT_ZERO)
 
-    def _wait(self, place, elapsed, is_due):
-        """Count from the step in which a wait begins; the state may be older."""
+    def _wait(self, place: int, elapsed: int, is_due: int) -> None:
+        """Count the ticks of a wait. Its first step counts 1, however late that step is."""
         before = self.waited[place]
         self.waited[place] = (
             min(before + (elapsed if before >= 0 else 1), s.TICKS_MAX) if is_due else NOT_WAITING
         )
 
     def waits_for_fuse(self) -> bool:
-        """Whether a current above the contactors' capacity still waits for the fuse (C65)."""
+        """True while an opening waits for the fuse: too much current to break (C65)."""
         return NOT_WAITING < self.waited[W_FUSE] < self.fuse_ticks
 
     def after_stop(self, waited: int) -> bool:
-        """At zero current, or after 5 s. waited: ticks since the stop."""
+        """Whether a stop may open: at zero current, or after 5 s. waited: ticks since the stop."""
         return waited >= self.stopping_ticks or self.contactors.current_zero() == 1
 
     def after_demand(self, pcs_demand: int, dc_demand: int, removal: int) -> bool:
-        """Of a demand to open, with what it asks of the converter."""
+        """Whether a demand to open may open now. pcs_demand: what its stages demand of the PCS."""
         waited, current = self.waited[W_DEMAND], self.contactors.current_zero()
         if dc_demand == m.DC_OPEN_ONLY_AT_ZERO:
             return self._in_gas(removal) or current == 1 or current < 0 and self._pcs_current_zero()
@@ -67,22 +73,25 @@ class Opening:
             return waited >= self.unknown_ticks
         return waited >= self.zero_ticks
 
-    def _in_gas(self, removal):
-        """After the time of the breaker."""
+    def _in_gas(self, removal: int) -> bool:
+        """Whether row 12 may open although the PCS reports a current."""
         waited = self.waited[W_DEMAND]
         if removal and waited >= self.removal_ticks:
             return True
         return waited >= self.cleared_ticks and self.contactors.racks_zero() == 1
 
     def needs_breaker(self, dc_demand: int, removal: int) -> bool:
-        """Whether a breaker has to remove what the contactors may not break: any current in gas, or
-        one above their capacity while a person or the fire panel demands removal.
+        """Whether a breaker has to end a current that the contactors may not break.
+
+        That is any current in gas. It is a current above the breaking capacity, too, while a person
+        or the fire panel demands removal (rows 1 to 3).
         """
         if removal and self.waits_for_fuse():
             return True
         return dc_demand == m.DC_OPEN_ONLY_AT_ZERO and self.waited[W_DEMAND] >= self.breaker_ticks
 
-    def _pcs_current_zero(self):
+    def _pcs_current_zero(self) -> bool:
+        """True if every PCS is heard and reports no current."""
         for unit in range(self.layout.units):
             if not self.ages.known(self.layout.unit_group(unit, s.G_PCS_MEASURE)):
                 return False

@@ -1,24 +1,24 @@
-"""What stands still, comes late or may have run down: the raw words of the meters (row 50), steps
-(row 44), the UPS of a monitor that is silent (row 43).
+"""Features about time: frozen meters (row 50), late steps (row 44), and the UPS whose monitor is
+silent (row 43).
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
 
-TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
 LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
 LATE_STEPS = 3
 MINUTE_MS = 60_000
-# of `words`: for each meter how long its words have not changed, and their hash; how long ago the
-# last late steps were, the newest first
+# Places in `words`. FROZEN: ticks since the raw words of each meter changed. HASH: their last hash.
+# LATE: ticks since each of the last late steps, the newest first.
 FROZEN, HASH, LATE = 0, 2, 4
 
 
 class Pace:
-    """Frozen meters, late steps and UPS of one cabinet, written into its Features."""
+    """Frozen meters, late steps and UPS of one cabinet, written into its features."""
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.features, self.tick_ms = features, features.tick_ms
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
         self.late_ticks = p.ticks(LATE_MS, self.tick_ms)
@@ -27,7 +27,7 @@ class Pace:
         self.words = array("i", [0] * LATE + [self.window_ticks] * LATE_STEPS)
 
     def update(self, elapsed: int) -> None:
-        """Judge a step that comes `elapsed` ticks after the one before."""
+        """Compute the features of a step, `elapsed` ticks after the last step."""
         value = self.features.value
         value[m.F_LATE_STEPS] = self._late(elapsed)
         self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
@@ -36,8 +36,8 @@ class Pace:
         value[m.F_METER_FROZEN_MS] = frozen_ticks * self.tick_ms
         self._ups()
 
-    def _late(self, elapsed):
-        """How many of the last steps came late in the last 10 s; a step on time is never late."""
+    def _late(self, elapsed: int) -> int:
+        """How many late steps the last 10 s had, 3 at most. A step after one tick is on time."""
         words, found = self.words, 0
         for place in range(LATE, LATE + LATE_STEPS):
             words[place] = min(words[place] + elapsed, self.window_ticks)
@@ -49,9 +49,9 @@ class Pace:
             found += 1 if words[place] < self.window_ticks else 0
         return found
 
-    def _ups(self):
-        """A monitor that has fallen silent may hide a loss of mains: from its last word on the UPS
-        counts as in use, and its reserve runs down.
+    def _ups(self) -> None:
+        """A silent monitor may hide a loss of mains. So from its last report on the UPS counts as
+        in use, and its reserve runs down.
         """
         features, seen, known = self.features, self.ages.seen[s.G_UPS], self.ages.known(s.G_UPS)
         features.put(m.F_ON_UPS, 0 if known and self.inp[s.MAINS_OK] else 1, seen)
@@ -61,7 +61,7 @@ class Pace:
             features.put(m.F_MAINS_OK, 0, m.KNOWN)
             features.put(m.F_UPS_RESERVE_MIN, left_min, m.KNOWN)
 
-    def _watch_words(self, meter, signal, group, elapsed):
+    def _watch_words(self, meter: int, signal: int, group: int, elapsed: int) -> None:
         words = self.words
         if self.fresh[group] and self.inp[signal] != words[HASH + meter]:
             words[HASH + meter] = self.inp[signal]

@@ -1,9 +1,10 @@
-"""What one channel thinks of the other: heard, of the same image and tables, agreeing, and of the
-same pace.
+"""The view of one channel on the other channel: frames, limit image, tables, contacts and clock.
 
-Both sides run this; each drops its own permit when its own view is not ok. Nothing here permits
-anything.
+Both channels run this. Each drops its own permit when its view is not ok. Nothing in this file
+gives a permit.
 """
+
+from array import array
 
 from safety import (
     ages,
@@ -13,6 +14,7 @@ from safety import (
     contactors,
     crc,
     evaluate,
+    feature_arrays,
     features,
     fire,
     frame as f,
@@ -38,8 +40,7 @@ from safety import (
     witness,
 )
 
-# Why a channel gives no permit, and whom it names. Those before `interlock` are about the other
-# channel.
+# Why a channel gives no permit. The reasons before `interlock` are about the other channel.
 REASONS = (
     "none",
     "not heard yet",
@@ -66,31 +67,31 @@ REASONS = (
     RELAY,
     CONTACT_OPEN,
 ) = range(11)
-DISAGREE_MS = 500  # as row 1 for its two contacts
-# So long before permit_expiry_ms the other is silent: an age of n ticks is up to n + 1 ticks of
-# time, because a frame may come just after a step, and the relay takes its 20 ms.
+DISAGREE_MS = 500  # as for the two contacts of row 1
+# The other channel counts as silent two ticks before permit_expiry_ms. One tick, because a frame
+# may come just after a step, so an age of n ticks is up to n + 1 ticks of time. One tick for the
+# relay, which takes 20 ms.
 EXPIRY_SPARE_TICKS = 2
-# Clocks are compared over 5 s. An RC oscillator trimmed at the factory is within 1 %, a crystal
-# within 0.01 %, so 2 % is a fault; of 5 s it is five ticks of 20 ms, more than a frame is late. A
-# frame that was held up makes one window too long and the next too short: only two windows in a row
-# that err the same way count.
+# Clocks are compared over windows of 5 s. An RC oscillator trimmed at the factory is within 1 %, a
+# crystal within 0.01 %, so 2 % is a fault. In 5 s that is five ticks of 20 ms, more than a frame is
+# late. A delayed frame makes one window too long and the next too short, so only two windows in a
+# row with the same sign count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
 # fmt: off
 MODULES = (
-    ages, bounds, channel, connection, contactors, crc, evaluate, features, fire, f, gas,
-    heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits, racks,
-    runaway, s, start_checklist,
-    still, tapers, units, witness,
+    ages, bounds, channel, connection, contactors, crc, evaluate, feature_arrays, features, fire,
+    f, gas, heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits,
+    racks, runaway, s, start_checklist, still, tapers, units, witness,
 )
 # fmt: on
-# so that a thousand of them stay below 2^30; as the kernel bounds a late step
+# times 1000 it stays below 2^30; the same bound as for a late step of the kernel
 OWN_TICKS_MAX = 1_000_000
 
 
 def table_crc() -> int:
-    """CRC-30 over every table and number of the kernel: unequal programs never pair."""
+    """CRC-30 over every table and number of the kernel, so different programs never pair."""
     value = _crc_of(crc.START, REASONS)
     for module in MODULES:
         for name in sorted(dir(module)):
@@ -100,8 +101,8 @@ def table_crc() -> int:
     return value
 
 
-def _crc_of(value, thing):
-    """CRC register after a tuple of tuples, words and integers."""
+def _crc_of(value: int, thing: int | str | tuple) -> int:
+    """CRC register after an integer, a text, or a tuple of them."""
     if isinstance(thing, int):
         return crc.add_word(value, thing)
     value = crc.add_word(value, len(thing))
@@ -111,12 +112,20 @@ def _crc_of(value, thing):
 
 
 class Peer:
-    """The other channel as seen from here. `reason` (REASONS), `subject`: index + 1 of the shared
-    signal, or 0.
+    """The other channel as seen from this one.
+
+    reason: a code of REASONS. subject: index + 1 of the shared signal that disagrees, or 0.
     """
 
-    def __init__(self, image, image_map, receiver, own_image_crc: int, own_table_crc: int):
-        """image: this side's (tick and permit_expiry_ms); receiver: what its frames arrive in."""
+    def __init__(
+        self,
+        image: "array[int]",
+        image_map: p.ImageMap,
+        receiver: channel.Receiver,
+        own_image_crc: int,
+        own_table_crc: int,
+    ) -> None:
+        """image: of this channel, for tick and permit_expiry_ms. receiver: of the frames."""
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
@@ -127,21 +136,21 @@ class Peer:
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0
         self.age_ticks = 0
-        self.disagree_ticks = 0  # for which one shared signal or another was seen differently
+        self.disagree_ticks = 0  # for how long any shared signal has differed
         self._fresh = self._heard = 0
-        self.drift_permille = 0  # of the last whole window: > 0 when the other is fast
+        self.drift_permille = 0  # in the last whole window; above 0 if the other clock is fast
         self._forget()
 
-    def _forget(self):
-        """Whoever was silent so long that its permit has lapsed may have started anew, as may its
-        clock.
+    def _forget(self) -> None:
+        """Begin anew with sequence and clock: after such a silence the other channel may have
+        restarted.
         """
         self.receiver.forget()
-        self._waited_ticks = 0  # since a frame was accepted or the sequence forgotten
-        self._own_ticks = 0  # since the window began
-        # the other's uptime at the beginning of the window; -1: none has begun
+        self._waited_ticks = 0  # since the last accepted frame, or since this call
+        self._own_ticks = 0  # own ticks since the window began
+        # uptime of the other at the beginning of the window; -1: no window has begun
         self._window_uptime = -1
-        self._wrong_way = 0  # of the last window: the sign of a drift beyond the limit
+        self._wrong_way = 0  # sign of a drift beyond the limit in the last window
         self._clocks_differ = False
 
     def heard(self) -> None:
@@ -149,8 +158,8 @@ class Peer:
         self._fresh = 1
 
     def trusted(self) -> int:
-        """True if the last frame is of the same program and image, and its sender not silent: it
-        may be acted on.
+        """True if the other channel is not silent and has the same program and image: only then
+        its frames are acted on.
         """
         return (
             self._heard
@@ -160,8 +169,8 @@ class Peer:
         )
 
     def update(self, elapsed: int, signal_bits: int, known_bits: int) -> None:
-        """Once a step, with this side's own levels of the shared signals and which of them it
-        knows.
+        """Judge the other channel, once a step. signal_bits: levels of the shared signals at this
+        channel; known_bits: which of them are known.
         """
         self._own_ticks = min(self._own_ticks + elapsed, OWN_TICKS_MAX)
         if self._fresh:
@@ -179,13 +188,15 @@ class Peer:
         """True if nothing is wrong with the other channel and it gives its permit."""
         return self.reason == OK and self.receiver.frame.get(f.VOTE) == 1
 
-    def _wait(self, elapsed):
+    def _wait(self, elapsed: int) -> None:
+        """No frame came in this step."""
         self.age_ticks = min(self.age_ticks + elapsed, s.TICKS_MAX)
         self._waited_ticks += elapsed
         if self._waited_ticks >= self.expiry_ticks:
             self._forget()
 
-    def _judge(self, differing):
+    def _judge(self, differing: int) -> int:
+        """The reason for no permit (REASONS), or OK."""
         frame = self.receiver.frame
         if self.age_ticks >= self.expiry_ticks:
             return SILENT if self._heard else NOT_HEARD
@@ -199,11 +210,12 @@ class Peer:
             return DISAGREES
         return CLOCKS_DIFFER if self._clocks_differ else OK
 
-    def _differing(self, elapsed, signal_bits, known_bits):
-        """Index + 1 of the first shared signal that both know and see differently, once they differ
-        for too long; or 0.
+    def _differing(self, elapsed: int, signal_bits: int, known_bits: int) -> int:
+        """Index + 1 of the first shared signal that differs, once signals have differed for too
+        long; else 0.
 
-        In one signal or another: of two bad wires that take turns each would be excused.
+        Only signals that both channels know count. All signals share one timer: two bad wires that
+        differ in turn must not reset each other.
         """
         frame = self.receiver.frame
         differing = (signal_bits ^ frame.get(f.SIGNAL_BITS)) & known_bits & frame.get(f.KNOWN_BITS)
@@ -215,10 +227,8 @@ class Peer:
             place += 1
         return place
 
-    def _compare_clocks(self):
-        """At the end of a window: how far the other's uptime has come while this side counted its
-        own ticks.
-        """
+    def _compare_clocks(self) -> None:
+        """At the end of a window, compare the uptime of the other channel with the own ticks."""
         uptime = self.receiver.frame.get(f.UPTIME_TICKS)
         if self._window_uptime >= 0:
             if self._own_ticks < self.window_ticks:
@@ -228,9 +238,9 @@ class Peer:
         self._window_uptime = uptime
         self._own_ticks = 0
 
-    def _judge_window(self, ahead):
-        """ahead: ticks by which the other's clock has run further than this one's, at most as many
-        as were counted.
+    def _judge_window(self, ahead: int) -> None:
+        """ahead: ticks by which the other clock is ahead of the own one; at most the own ticks of
+        the window.
         """
         self.drift_permille = ahead * 1000 // self._own_ticks
         limit = self._own_ticks * CLOCK_PERMILLE_MAX

@@ -1,13 +1,13 @@
-"""What each rack allows: current, voltage, and what tapers and a silent BMS leave of them."""
+"""Limits of each rack: current, voltage, and the shares that tapers and a silent BMS leave."""
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.contactors import CLOSED
-from safety.features import TICKS_FOR_MS_MAX
+from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
 from safety.tapers import FULL_PERMILLE, SOC_TAPER_PERMILLE, taper_permille, temperature_tapers
 
-# What one rack allows; of two words the first is charge.
+# Words of a rack. CURRENT, CELL_VOLTAGE, TEMPERATURE and SOC have two: charge, then discharge.
 RACK_LIMITS = 11
 RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLOSED, RL_SOC = (
     0,
@@ -22,24 +22,25 @@ RL_CURRENT_MA, RL_SILENCE, RL_VOLTAGE_V, RL_CELL_VOLTAGE, RL_TEMPERATURE, RL_CLO
 
 _RATED_MA = p.RACK_PARAMETERS[p.R_RATED_CURRENT_MA][3]
 _VOLTAGE_V = s.RACK_INPUTS[s.RACK_VOLTAGE_MV][3] // 1000
-# the most that each word can be: what is allowed where there is no rack, and what products of them
-# stay small by
+# The greatest value of each word: the limit of a unit without a rack. Products of them stay small
+# ints.
 _SHARES = (FULL_PERMILLE, FULL_PERMILLE)
 MOST = (_RATED_MA, _RATED_MA, FULL_PERMILLE, _VOLTAGE_V) + _SHARES + _SHARES + (1,) + _SHARES
 
 
 class RackLimits:
-    """What each rack allows, as words in `limit` (RL_...), renewed on news of the rack."""
+    """The words of every rack in `limit` (RL_...), computed when the rack has news."""
 
-    def __init__(self, layout, image, image_map, inp, out, features):
-        self.layout, self.image, self.map = layout, image, image_map
-        self.inp, self.out, self.features = inp, out, features
-        self.limit = array("i", [0] * (layout.racks * RACK_LIMITS))
+    def __init__(self, features: FeatureArrays) -> None:
+        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.inp, self.out, self.features = features.inp, features.out, features
+        self.limit = array("i", [0] * (self.layout.racks * RACK_LIMITS))
         self.now = array("i", [0] * RACK_LIMITS)
-        self.tick_ms, self.tapers = image[p.H_TICK_MS], temperature_tapers(image, image_map)
+        self.tick_ms = features.tick_ms
+        self.tapers = temperature_tapers(self.image, self.map)
 
     def update(self) -> bool:
-        """Recompute what racks with news allow; True if one allows something else than before."""
+        """Compute the words of racks with news. True if a word of any rack has changed."""
         changed, found = self.features.changed, False
         for rack in range(self.layout.racks):
             if changed[1 + self.layout.units + rack]:
@@ -48,8 +49,8 @@ class RackLimits:
                     found = True
         return found
 
-    def _moved(self, rack):
-        """Take over the rack's words of this step; True if one differs from the last one's."""
+    def _moved(self, rack: int) -> int:
+        """Copy the words of this step from `now` to `limit`. True if one of them differs."""
         now, at = self.now, rack * RACK_LIMITS
         limit, moved = self.limit, False
         for word in range(RACK_LIMITS):
@@ -58,8 +59,8 @@ class RackLimits:
                 moved = True
         return moved
 
-    def _rack(self, rack):
-        """What one rack allows now, into the words of `now` (RL_...)."""
+    def _rack(self, rack: int) -> None:
+        """Compute the words of one rack into `now` (RL_...)."""
         words = self.map.rack + rack * p.RACK_WORDS
         first = self.layout.rack_input(rack, 0)
         image, inp = self.image, self.inp
@@ -73,9 +74,10 @@ class RackLimits:
             now[RL_CURRENT_MA + way] = min(inp[first + s.CHARGE_CURRENT_MA_MAX + way], rated_mA)
         self._rack_tapers(rack, words, first)
 
-    def _rack_tapers(self, rack, words, first):
-        """What cell voltages (charging: the highest, discharging: the lowest), temperatures and
-        charge leave of it.
+    def _rack_tapers(self, rack: int, words: int, first: int) -> None:
+        """The shares that cell voltage, temperatures and state of charge leave.
+
+        The highest cell limits charging, the lowest cell discharging.
         """
         features, now, image = self.features, self.now, self.image
         cells = image[words + p.R_CELLS_REPORTED]
@@ -102,9 +104,9 @@ class RackLimits:
                 self.inp[first + s.SOC_PERMILLE], charge[0], charge[1]
             )
 
-    def _silence_permille(self, rack, words):
-        """Full until the BMS is late, then linear to nothing at the ramp time: an old limit ages,
-        it never defaults.
+    def _silence_permille(self, rack: int, words: int) -> int:
+        """The share that a silent BMS leaves: full until it is late, then linear to 0 at the ramp
+        time. So an old limit fades, and no default replaces it.
         """
         age_ms = min(self.features.ages.oldest_ticks[1 + rack], TICKS_FOR_MS_MAX) * self.tick_ms
         return taper_permille(

@@ -1,32 +1,36 @@
-"""Derived signals of the racks: silence, cells, current, insulation, contactors; the temperatures
-are heating.py's.
+"""Features of the racks: silence, cells, current, insulation, contactors. heating.py has the
+temperatures.
 
-A rack of which no group is fresh and none is late has nothing new and is left out of the step.
+A rack without a fresh group and without a late group has no news, so the step leaves it out.
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, runaway, signals as s
-from safety.contactors import LOST, STILL_CLOSED, UNTOLD
+from safety.contactors import LOST, STILL_CLOSED, UNKNOWN_FAULT
+from safety.feature_arrays import FeatureArrays
 from safety.heating import Heating
 from safety.units import fault_level, masks_at
 
-BAD_FRAMES_MAX = 1000  # where the leaking bucket is full
+BAD_FRAMES_MAX = 1000  # size of the leaky bucket
 ZERO_CURRENT_MA = 2000  # row 35: the larger of 2 A and 1 % of rated
-DROP_S = 3  # row 24: a fall of 0.25 V in 2 s, looked back on 2 to 3 s: one step a second remembers
-# of a cell for a step of rated current: twice 140 A over 0.5 mohm and polarisation (project)
+# Row 24: a fall of 0.25 V in 2 s. One value a second is stored, so three reach back 2 to 3 s.
+DROP_S = 3
+# fall of a cell by a step of rated current: twice 140 A over 0.5 mohm and polarisation (project)
 LOAD_SAG_MV = 150
-# of a cell, nominal: NMC's, the higher one (row 37: C60 counts by nominal voltage)
+# nominal voltage of a cell: of NMC, the higher one (row 37; C60 counts by nominal voltage)
 NOMINAL_MV = 3700
-NO_CELLS_MV = 0  # nothing remembered: nothing falls from there
-# a string that reports itself open, and a current measured since
+NO_CELLS_MV = 0  # no value stored: no fall from there
+# values of `open_string`: the rack does not report open; it does; a current was measured since
 NOT_OPEN, REPORTED, FLOWS = range(3)
+# words of a rack in `bad_frames`: last count, leaky bucket
+LAST, BUCKET, BAD_FRAME_WORDS = 0, 1, 2
 
 
 class Racks:
-    """The rack features of a cabinet, written into `value` and `known` of its features."""
+    """The rack features of one cabinet, written into its features."""
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.features, self._put = features, features.put
         self.layout, self.image, self.map = features.layout, features.image, features.map
         self.inp = features.inp
@@ -35,14 +39,13 @@ class Racks:
         self.value, self.known, self.changed = features.value, features.known, features.changed
         racks = self.layout.racks
         self.second_ticks = max(1, 1000 // features.tick_ms)
-        # ticks into each one's second
+        # ticks into the present second of each rack; the racks take turns
         self.clock = array("i", [rack % self.second_ticks for rack in range(racks)])
-        self.bad_frames = array("i", [0] * (2 * racks))  # last count, leaking bucket
+        self.bad_frames = array("i", [0] * (BAD_FRAME_WORDS * racks))
         self.cells_mV = array("i", [NO_CELLS_MV] * (racks * DROP_S))  # lowest cell, once a second
         self.current_mA = array("i", [0] * (racks * DROP_S))
-        # set by contactors.py: command and report differ
-        self.mismatch = bytearray(racks)
-        self.open_string = bytearray(racks)  # NOT_OPEN, REPORTED or FLOWS
+        self.mismatch = features.mismatch
+        self.open_string = bytearray(racks)
         self.heating = Heating(features)
         at = self.map.rack + p.R_BMS_TRIP_BITS
         self.masks = tuple(
@@ -50,16 +53,16 @@ class Racks:
         )
 
     def update(self, elapsed: int) -> None:
-        """Recompute the features of every rack with news, and of each once a second what looks
-        back.
+        """Compute the features of every rack with news. Once a second, compute those of its
+        history too.
         """
         for rack in range(self.layout.racks):
             self.clock[rack] += elapsed
             due = self.clock[rack] >= self.second_ticks
-            self.clock[rack] %= self.second_ticks  # the rest belongs to the next second
+            self.clock[rack] %= self.second_ticks  # ticks left over belong to the next second
             self._rack(rack, rack + 1, due)
 
-    def _rack(self, rack, block, due):
+    def _rack(self, rack: int, block: int, due: int) -> None:
         ages = self.ages
         groups = ages.block_first[block]
         oldest_ticks = ages.oldest_ticks[block]
@@ -69,12 +72,13 @@ class Racks:
         self.changed[self.layout.units + block] = 1
         base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
         if due:
-            self.bad_frames[2 * rack + 1] = max(0, self.bad_frames[2 * rack + 1] - 1)
+            bucket = BAD_FRAME_WORDS * rack + BUCKET
+            self.bad_frames[bucket] = max(0, self.bad_frames[bucket] - 1)
         self._anew(rack, groups, base, oldest_ticks)
         if due:
             self._remember(rack, base, groups)
 
-    def _anew(self, rack, groups, base, oldest_ticks):
+    def _anew(self, rack: int, groups: int, base: int, oldest_ticks: int) -> None:
         ladder = self.map.rack + rack * p.RACK_WORDS + p.R_BMS_WARN_MS
         heard = self.ages.heard(groups, groups + s.RACK_GROUP_COUNT)
         self._put(base + m.F_BMS_SILENCE_LEVEL, self.features.level(oldest_ticks, ladder), heard)
@@ -103,11 +107,11 @@ class Racks:
             runaway.known_as(self.known, self.ages.expected, base, groups),
         )
 
-    def _remember(self, rack, base, groups):
-        """Once a second: step what looks back."""
+    def _remember(self, rack: int, base: int, groups: int) -> None:
+        """Once a second: store cell voltage and current, and step the temperatures."""
         first, at = self.layout.rack_input(rack, 0), rack * DROP_S
         cells = self.ages.known(groups + s.G_BMS_CELLS) & self.ages.known(groups + s.G_BMS_PACK)
-        # DROP_S places
+        # moves the DROP_S values of the rack by one
         self.cells_mV[at + 2], self.cells_mV[at + 1] = self.cells_mV[at + 1], self.cells_mV[at]
         self.current_mA[at + 2] = self.current_mA[at + 1]
         self.current_mA[at + 1] = self.current_mA[at]
@@ -115,9 +119,9 @@ class Racks:
         self.current_mA[at] = self.inp[first + s.RACK_CURRENT_MA]
         self.heating.second(rack, base, groups)
 
-    def _missing(self, rack, first):
-        """Row 45: cells that a closed rack's BMS does not count; before they close the start waits
-        for each.
+    def _missing(self, rack: int, first: int) -> int:
+        """Row 45: cells that the BMS of a rack does not count. Not of an open rack: its start waits
+        for all cells.
         """
         words = self.map.rack + rack * p.RACK_WORDS
         if (
@@ -127,7 +131,7 @@ class Racks:
             return 0
         return max(0, self.image[words + p.R_CELLS] - self.inp[first + s.CELLS_ONLINE])
 
-    def _cells(self, rack, first, base, cells, pack):
+    def _cells(self, rack: int, first: int, base: int, cells: int, pack: int) -> None:
         lowest = self.inp[first + s.CELL_VOLTAGE_MV_MIN]
         highest = self.inp[first + s.CELL_VOLTAGE_MV_MAX]
         self._put(base + m.F_CELL_VOLTAGE_MV_MAX, highest, cells)
@@ -139,9 +143,9 @@ class Racks:
             cells if pack else 0,
         )
 
-    def _drop_mV(self, rack, first, lowest):
-        """Row 24: how far the lowest cell fell within the last seconds, less what a change of
-        current explains.
+    def _drop_mV(self, rack: int, first: int, lowest: int) -> int:
+        """Row 24: the fall of the lowest cell within DROP_S, less the fall that a change of current
+        explains.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         current, drop = self.inp[first + s.RACK_CURRENT_MA], 0
@@ -152,23 +156,24 @@ class Racks:
             drop = max(drop, self.cells_mV[at] - lowest - explained)
         return drop
 
-    def _current(self, rack, first, base, pack, both):
+    def _current(self, rack: int, first: int, base: int, pack: int, both: int) -> None:
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         margin = max(ZERO_CURRENT_MA, rated // 100)
         current = self.inp[first + s.RACK_CURRENT_MA]
         allowed = self.inp[
             first + (s.CHARGE_CURRENT_MA_MAX if current < 0 else s.DISCHARGE_CURRENT_MA_MAX)
         ]
-        # as in bounds.py: a BMS that allows more than the rack's rating widens nothing
+        # as in bounds.py: a BMS that allows more than the rated current widens no limit
         limit = min(allowed, rated)
         self._put(base + m.F_CURRENT_OVER_105_MA, abs(current) - limit * 105 // 100 - margin, both)
         self._put(base + m.F_CURRENT_OVER_110_MA, abs(current) - limit * 110 // 100 - margin, both)
         self._put(base + m.F_CURRENT_OVER_200_MA, abs(current) - rated * 2, pack)
         self._put(base + m.F_CHARGING, 1 if current < -margin else 0, pack)
 
-    def _insulation(self, rack, first, base, pack):
-        """Row 37: normalised to the rack's voltage, measured or nominal, whichever is higher; not
-        known without a measured one.
+    def _insulation(self, rack: int, first: int, base: int, pack: int) -> None:
+        """Row 37: insulation per volt of the rack, by the higher of measured and nominal voltage.
+
+        It is not known without a measured voltage.
         """
         cells = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_CELLS]
         rack_V = self.inp[first + s.RACK_VOLTAGE_MV] // 1000
@@ -177,12 +182,14 @@ class Racks:
         )
         self._put(base + m.F_INSULATION_OHM_PER_V, ohm_per_V, pack if rack_V else 0)
 
-    def _contactors(self, rack, first, base, state, pack, pack_is_new):
-        """Row 39: lost although commanded closed, or closed although commanded open, or a current
-        through a rack that reports itself open: one that was measured later than that report.
+    def _contactors(
+        self, rack: int, first: int, base: int, state: int, pack: int, pack_is_new: int
+    ) -> None:
+        """Row 39: contactors are lost although commanded closed, or closed although commanded open,
+        or a rack that reports open contactors carries a current.
 
-        `mismatch` is of the step before: a report of open contactors that came with this one takes
-        STILL_CLOSED back.
+        The current must be measured after the report. `mismatch` is of the step before: a report of
+        open contactors in this step ends STILL_CLOSED.
         """
         rated = self.image[self.map.rack + rack * p.RACK_WORDS + p.R_RATED_CURRENT_MA]
         if self.inp[first + s.CONTACTOR_STATE] != s.CONTACTOR_OPEN:
@@ -193,14 +200,14 @@ class Racks:
             self.open_string[rack] = (
                 FLOWS if abs(self.inp[first + s.RACK_CURRENT_MA]) * 20 >= rated else REPORTED
             )
-        known = m.IN_PART if self.mismatch[rack] == UNTOLD or not pack else m.KNOWN
+        known = m.IN_PART if self.mismatch[rack] == UNKNOWN_FAULT or not pack else m.KNOWN
         still = self.mismatch[rack] == STILL_CLOSED and self.open_string[rack] == NOT_OPEN
         differs = self.mismatch[rack] == LOST or still or pack and self.open_string[rack] == FLOWS
         self._put(base + m.F_CONTACTOR_MISMATCH, 1 if differs else 0, known if state else 0)
 
-    def _bad_frames(self, rack, first, base, groups, state):
+    def _bad_frames(self, rack: int, first: int, base: int, groups: int, state: int) -> None:
         count = self.inp[first + s.BMS_BAD_FRAMES]
-        last, bucket = 2 * rack, 2 * rack + 1
+        last, bucket = BAD_FRAME_WORDS * rack + LAST, BAD_FRAME_WORDS * rack + BUCKET
         if self.fresh[groups + s.G_BMS_STATE]:
             new = min(BAD_FRAMES_MAX, max(0, count - self.bad_frames[last]))
             self.bad_frames[bucket] = min(BAD_FRAMES_MAX, self.bad_frames[bucket] + new)

@@ -1,12 +1,12 @@
-"""The start checklist: what must be known, complete and plausible before anything is closed, in the
-order it is named.
+"""The start checklist: the items that must be known and right before any contactor closes.
 
-Every item is positive evidence: a signal that was seen, is fresh and says so. Nothing here
-energises anything.
+An item counts only by a signal that was seen, is fresh and shows it. The first missing item is
+named, in the order of the checks. Nothing in this file closes or energises anything.
 """
 
 from safety import matrix as m, parameters as p, signals as s
-from safety.evaluate import D_GATE
+from safety.contactors import Contactors
+from safety.evaluate import D_GATE, Evaluator
 
 INHIBIT_REASONS = (
     "none",
@@ -52,8 +52,8 @@ INHIBIT_REASONS = (
     I_PEER,
     I_CAUSE,
 ) = range(20)
-# Of each of CABINET_GROUPS but the controller's own, which nobody waits for: what is missing with
-# it.
+# The reason if a group is missing, for each of CABINET_GROUPS but the last: the start does not wait
+# for `local`, the controller's own.
 GROUP_REASONS = (
     I_IO_1,
     I_IO_2,
@@ -68,41 +68,40 @@ GROUP_REASONS = (
     I_CLIMATE,
     I_UPS,
 )
-# contactors, current, permit relays, voltages, waiting time: asked only while nothing is closed
-REST_ITEMS = 5
+# items that count only while nothing is closed: contactors, current, permit relays, voltages, wait
+OPEN_ITEMS = 5
 
-VOLTAGE_MV_MIN = 1000  # as the insulation of a rack needs it (racks.py)
+VOLTAGE_MV_MIN = 1000  # of a rack; its insulation per volt needs it too (racks.py)
 
 
-class Evidence:
-    """The checklist of one cabinet. `done` and `total`: how many of its items are there, for the
-    screen.
-    """
+class StartChecklist:
+    """The start checklist of one cabinet. done, total: number of items, for the screen."""
 
-    def __init__(self, layout, image, image_map, inp, evaluator, contactors):
-        self.layout, self.image, self.map, self.inp = layout, image, image_map, inp
-        self.features, self.evaluator, self.contactors = evaluator.features, evaluator, contactors
-        self.ages, self.of_unit = self.features.ages, self.features.units.of_unit
-        self.spread_mV_max = image[image_map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
+    def __init__(self, evaluator: Evaluator, contactors: Contactors) -> None:
+        features = self.features = evaluator.features
+        self.layout, self.image, self.map = features.layout, features.image, features.map
+        self.inp, self.evaluator, self.contactors = features.inp, evaluator, contactors
+        self.ages, self.of_unit = features.ages, features.of_unit
+        self.spread_mV_max = self.image[self.map.cabinet + p.P_RACK_VOLTAGE_SPREAD_MV_MAX]
         self.groups = tuple(
             [
                 (group, self._reason(group))
-                for group in range(layout.groups)
+                for group in range(self.layout.groups)
                 if self.ages.expected[group]
             ]
         )
-        # and the lock, the second channel, the cells, the causes
-        self.total = len(self.groups) + 4 + REST_ITEMS
+        # 4: lock-out, second channel, cells, causes of rows
+        self.total = len(self.groups) + 4 + OPEN_ITEMS
         self.holding = tuple([self._holding(block) for block in range(len(evaluator.busy))])
         holding = [index for block in self.holding for index in block]
         gates = evaluator.debounce
         self.asleep = tuple([index for index in holding if gates[index][D_GATE] == m.F_ENERGISED])
-        # a key that is turned back, a door that is shut: no start either
+        # the key, the door: their return is no start
         self.by_hand = tuple([index for index in holding if self._by_hand(index)])
         self.done = 0
 
-    def _holding(self, block):
-        """The instances of a block that keep contactors from closing."""
+    def _holding(self, block: int) -> tuple[int, ...]:
+        """The instances of a block whose stage keeps contactors from closing."""
         evaluator = self.evaluator
         demands = [m.STAGES[stage][m.S_DEMAND] for stage in evaluator.stage]
         return tuple(
@@ -113,17 +112,17 @@ class Evidence:
             ]
         )
 
-    def _reason(self, group):
-        """Of a freshness group: the reason when it is missing."""
+    def _reason(self, group: int) -> int:
+        """The reason if a freshness group is missing."""
         if group < self.layout.unit_group_base:
             return GROUP_REASONS[group]
         return I_PCS if group < self.layout.rack_group_base else I_BMS
 
     def missing(self, is_open: bool, at_rest: bool, waiting: int) -> int:
-        """The first piece of evidence that is missing (INHIBIT_REASONS), 0 when complete.
+        """The first missing item (INHIBIT_REASONS); 0: the checklist is complete.
 
-        is_open: nothing was commanded closed yet. at_rest: nor are the permit relays under test.
-        waiting: a failed closing is still to be waited for.
+        is_open: no contactor was commanded closed yet. at_rest: no permit relay is under test.
+        waiting: ticks left to wait after a failed closing.
         """
         self.done, ages = 0, self.ages
         first = self._item(self.inp[s.LOCK_OUT_OK], I_LOCKED, I_NONE)
@@ -137,23 +136,23 @@ class Evidence:
         first = self._item(no_cause, I_CAUSE, first)
         return self._item(not waiting or not at_rest, I_WAIT, first) if is_open else first
 
-    def _item(self, is_there, reason, first):
-        """Count an item; returns the first reason so far."""
+    def _item(self, is_there: int, reason: int, first: int) -> int:
+        """Count an item; returns the first missing one so far."""
         if is_there:
             self.done += 1
             return first
         return first if first else reason
 
-    def _open(self, at_rest, first):
-        """What can only be asked of a cabinet in which nothing is closed yet."""
+    def _open(self, at_rest: int, first: int) -> int:
+        """The items that count only while nothing is closed (OPEN_ITEMS)."""
         first = self._item(self.features.all_reported_open(), I_CONTACTOR, first)
         first = self._item(self.contactors.current_zero() == 1, I_CURRENT, first)
         dropped = not self.inp[s.PERMIT_1_CLOSED] and not self.inp[s.PERMIT_2_CLOSED]
         first = self._item(dropped or not at_rest, I_PERMIT, first)
         return self._item(self._voltages_ok(), I_VOLTAGES, first)
 
-    def _cells_ok(self):
-        """Every rack that reports them has all its cells online."""
+    def _cells_ok(self) -> bool:
+        """True if every rack that reports cells has all of them online."""
         for rack in range(self.layout.racks):
             words = self.map.rack + rack * p.RACK_WORDS
             online = self.inp[self.layout.rack_input(rack, s.CELLS_ONLINE)]
@@ -161,14 +160,17 @@ class Evidence:
                 return False
         return True
 
-    def _by_hand(self, index):
+    def _by_hand(self, index: int) -> bool:
+        """True for a stage of REST_ROWS that a person clears by key or door, without a reset."""
         stage = m.STAGES[self.evaluator.stage[index]]
         return stage[m.S_ROW] in m.REST_ROWS and stage[m.S_LATCH] == m.SELF
 
     def none_of(self, instances: tuple) -> bool:
-        """No cause of these instances is there, whatever their gates say. Of what counts only while
-        something is energised (`asleep`: rows 48 and 51) it would count with the first relay under
-        test; asked until the contactors have closed.
+        """True if no instance has its feature at or beyond the threshold, with any gate.
+
+        `asleep` are the instances with the gate "energised" (rows 48 and 51). The first relay under
+        test would open that gate and trip them. So the start waits for their causes too, until the
+        contactors have closed.
         """
         evaluator, features = self.evaluator, self.features
         for index in instances:
@@ -177,9 +179,11 @@ class Evidence:
                 return False
         return True
 
-    def _none_counts(self):
-        """No row that would keep it open counts its debounce: the start would come first. One that
-        stands says so; one that is clear again and remembers its count does not.
+    def _none_counts(self) -> bool:
+        """False while a stage that would open the contactors is still in its debounce time.
+
+        Otherwise the contactors would close and open again at once. An active stage is named by its
+        demand. A stage that is clear again, and only keeps its set count, delays no start.
         """
         evaluator = self.evaluator
         for block in range(len(self.holding)):
@@ -195,11 +199,11 @@ class Evidence:
                         return False
         return True
 
-    def _voltages_ok(self):
-        """Each rack reports its voltage, and those on one unit's DC bus are close: a difference
-        would drive a current.
+    def _voltages_ok(self) -> bool:
+        """True if every rack reports its voltage, and the racks on one DC bus are close to each
+        other: a difference would drive a current.
 
-        Below a volt it tells none, and no insulation per volt can be judged either (row 37).
+        Below 1 V a rack counts as reporting none; no insulation per volt is known then (row 37).
         """
         for racks in self.of_unit:
             lowest, highest = s.INT_MAX, VOLTAGE_MV_MIN

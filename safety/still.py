@@ -1,36 +1,49 @@
-"""Row 54: values of a BMS that stand still although a current moves, and values of a rack that
+"""Row 54: values of a BMS that do not change although a current changes, and values of a rack that
 contradict each other.
 """
 
-from safety import means, parameters as p, signals as s
+from array import array
 
-MOVED_PERMILLE = 50  # of the rated current: what the values must show
-# Per cell (project): 17 mV are an error of 0.5 % of the pack voltage, 10 mV busbars and fuse at
-# rated current. The rest is for two readings of different moments.
+from safety import means, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
+
+MOVED_PERMILLE = 50  # of the rated current: a change that the values must follow
+# Per cell (project): 17 mV for an error of 0.5 % of the pack voltage, 10 mV for busbars and fuse at
+# rated current. The rest is for two readings at different times.
 APART_MV = 40
 STILL_MS_MAX = 1_000_000
-# Words of two values: both as they came last; the current at their last change; ticks until both
-# sources must have shown that change; 1 if the current has moved since; for how long.
+# Words of two values that arrive together. FIRST, SECOND: their last values. SINCE_DA: the current
+# at their last change. SETTLES: ticks until the current must show that change too. MOVED: 1 if the
+# current has changed since. STILL_MS: for how long the values have not followed.
 FIRST, SECOND, SINCE_DA, SETTLES, MOVED, STILL_MS = range(6)
 STILL_WORDS = 6
-# words of a rack: of its pack values, of its cell values, for how long both contradict each other
+# words of a rack: its pack values, its cell values, for how long these contradict each other
 PACK, CELLS, APART_MS = 0, STILL_WORDS, 2 * STILL_WORDS
 RACK_WORDS = APART_MS + 1
 
 
 class Still:
-    """Two values that come together, in STILL_WORDS words of `words` from `at` on. group, first,
-    second: places of their freshness byte and their inputs.
+    """Two values that arrive together, in STILL_WORDS words of `words` from `at` on.
+
+    group: place of their freshness byte. first, second: places of their inputs.
     """
 
-    def __init__(self, features, words, at: int, group: int, first: int, second: int):
+    def __init__(
+        self,
+        features: FeatureArrays,
+        words: "array[int]",
+        at: int,
+        group: int,
+        first: int,
+        second: int,
+    ) -> None:
         self.inp, self.fresh = features.inp, features.fresh
         self.words, self.at, self.tick_ms = words, at, features.tick_ms
         self.group, self.first, self.second = group, first, second
         self.settle_ticks = means.WINDOW_MS // features.tick_ms
 
     def begin(self, closed: int) -> None:
-        """A value that changes, and a rack that is not closed, begin anew."""
+        """Begin anew when a value has changed, or while the rack is not closed."""
         words, at, changed = self.words, self.at, 0
         if self.fresh[self.group]:
             changed = self._differs(at + FIRST, self.inp[self.first])
@@ -40,11 +53,13 @@ class Still:
             words[at + MOVED] = words[at + STILL_MS] = 0
 
     def count(self, elapsed: int, current_dA: int, moved_dA: int, lasts: int) -> int:
-        """For how long nothing has changed beside a current that has moved by more than moved_dA,
-        ms. lasts: also after the current has come back.
+        """For how long the values have not changed although the current has, by more than moved_dA:
+        ms.
+
+        lasts: 1 counts on after the current has come back.
         """
         words, at = self.words, self.at
-        if words[at + SETTLES]:  # the other source may show the same later
+        if words[at + SETTLES]:  # the other source may show the change later
             words[at + SINCE_DA] = current_dA
             words[at + SETTLES] = max(0, words[at + SETTLES] - elapsed)
         elif abs(current_dA - words[at + SINCE_DA]) > moved_dA:
@@ -56,17 +71,18 @@ class Still:
             words[at + STILL_MS] = min(still_ms, STILL_MS_MAX)
         return words[at + STILL_MS]
 
-    def _differs(self, at, value):
+    def _differs(self, at: int, value: int) -> int:
         before, self.words[at] = self.words[at], value
         return 1 if value != before else 0
 
 
 class RackValues:
-    """Pack and cell values of one rack, in RACK_WORDS words of `words` from `at` on. The pack
-    values must follow the converter's current, the cell voltages the current of the pack.
+    """Pack and cell values of one rack, in RACK_WORDS words of `words`.
+
+    The pack values must follow the current of the PCS, the cell voltages the current of the pack.
     """
 
-    def __init__(self, features, words, rack: int):
+    def __init__(self, features: FeatureArrays, words: "array[int]", rack: int) -> None:
         layout, at = features.layout, rack * RACK_WORDS
         self.words, self.apart_at, self.tick_ms = words, at + APART_MS, features.tick_ms
         self.inp, self.ages = features.inp, features.ages
@@ -82,8 +98,9 @@ class RackValues:
         self.cell = Still(features, words, at + CELLS, self.cell_group, first, second)
 
     def still_ms(self, elapsed: int, pcs: int, pcs_dA: int, moved_dA: int) -> int:
-        """For how long pack or cell values have stood still, or contradicted each other, ms. pcs:
-        the converter's current is known; moved_dA: how far it has to move.
+        """For how long pack or cell values have not followed, or have contradicted each other, ms.
+
+        pcs: 1 if the current of the PCS is known. moved_dA: how far that current has to change.
         """
         inp, first = self.inp, self.input
         closed = 1 if inp[first + s.CONTACTOR_STATE] == s.CONTACTOR_CLOSED else 0
@@ -99,8 +116,8 @@ class RackValues:
             still_ms = max(still_ms, cell_ms)
         return still_ms
 
-    def _apart_ms(self, elapsed, is_judged):
-        """The pack's voltage must lie between that of its lowest and of its highest cell in all."""
+    def _apart_ms(self, elapsed: int, is_judged: int) -> int:
+        """For how long the pack voltage has been outside cells x lowest to cells x highest cell."""
         inp, first, cells = self.inp, self.input, self.cells
         words, at, pack_mV = self.words, self.apart_at, inp[first + s.RACK_VOLTAGE_MV]
         low_mV = cells * (inp[first + s.CELL_VOLTAGE_MV_MIN] - APART_MV)

@@ -1,46 +1,43 @@
-"""Derived signals of the units: silence, power beyond the limit, DC bus against racks, and what the
-bits of a device say of it.
+"""Features of the units: silence, power beyond the limit, DC bus against racks, fault bits of the
+PCS.
 """
 
+from array import array
+
 from safety import matrix as m, parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
 
 FAULT_NONE, FAULT_WARNING, FAULT_TRIP = range(3)
 
 
-def masks_at(image, place: int) -> tuple:
-    """(bits that trip, bits that are more than information) of the two masks at image[place]."""
+def masks_at(image: "array[int]", place: int) -> tuple[int, int]:
+    """(bits that trip, bits that are more than information), by the two masks at image[place]."""
     return image[place], s.INT_MAX - image[place + 1]
 
 
 def fault_level(bits: int, masks: tuple) -> int:
-    """What the bits of a device say of it (row 59). A bit of neither mask is a warning."""
+    """FAULT_... by the fault bits of a device (row 59). A bit of neither mask is a warning."""
     if bits & masks[0]:
         return FAULT_TRIP
     return FAULT_WARNING if bits & masks[1] else FAULT_NONE
 
 
 class Units:
-    """The unit features of a cabinet, written into its Features."""
+    """The unit features of one cabinet, written into its features."""
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.features, self.ages, self._put = features, features.ages, features.put
         self.layout, self.image, self.map = features.layout, features.image, features.map
         self.inp, self.out = features.inp, features.out
         self.fresh, self.changed = features.fresh, features.changed
-        layout, rack_unit = features.layout, features.rack_unit
-        self.of_unit = tuple(
-            [
-                tuple([rack for rack in range(layout.racks) if rack_unit[rack] == unit])
-                for unit in range(layout.units)
-            ]
-        )
+        self.of_unit = features.of_unit
         at = self.map.unit + p.U_PCS_TRIP_BITS
         self.masks = tuple(
-            [masks_at(self.image, at + unit * p.UNIT_WORDS) for unit in range(layout.units)]
+            [masks_at(self.image, at + unit * p.UNIT_WORDS) for unit in range(self.layout.units)]
         )
 
     def update(self, unit: int) -> None:
-        """Recompute the features of one unit that has news or falls silent."""
+        """Compute the features of one unit if it has news or is silent."""
         group, ages = self.layout.unit_group(unit, s.G_PCS_MEASURE), self.ages
         control = group + s.G_PCS_CONTROL - s.G_PCS_MEASURE
         older = max(ages.ticks[group] * ages.seen[group], ages.ticks[control] * ages.seen[control])
@@ -58,8 +55,8 @@ class Units:
         self._put(base + m.F_PCS_FAULT_LEVEL, fault_level(bits, masks), known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
 
-    def _excess_W(self, unit):
-        """Measured power beyond the limit of the last step, less 2 % of rated or 2 kW (row 41)."""
+    def _excess_W(self, unit: int) -> int:
+        """Row 41: measured power beyond the last limit, less 2 % of rated power, at least 2 kW."""
         power = self.inp[self.layout.unit_input(unit, s.PCS_POWER_W)]
         margin = max(2000, self.image[self.map.unit + unit * p.UNIT_WORDS + p.U_RATED_W] // 50)
         limit = self.out[
@@ -67,11 +64,10 @@ class Units:
         ]
         return abs(power) - limit - margin
 
-    def _mismatch(self, unit, feature, known):
+    def _mismatch(self, unit: int, feature: int, known: int) -> None:
         """Row 38: the largest difference between the DC bus and a rack that is closed onto it.
 
-        A rack that may be closed but is not heard may differ: the others alone show nothing to be
-        clear.
+        A silent rack may be closed and differ, so with one the other racks alone clear no stage.
         """
         bus_mV = self.inp[self.layout.unit_input(unit, s.PCS_DC_VOLTAGE_MV)]
         found = 0

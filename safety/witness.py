@@ -1,24 +1,27 @@
-"""Evidence counts only if it changes and agrees with a second source.
+"""Cross-checks: a value must change in time and agree with a second source.
 
-Rows 54 (values of a BMS, still.py), 55 (currents of racks and converter), 56 (a converter's power
-and its set-point).
+Row 54: values of a BMS (still.py). Row 55: currents of racks and PCS. Row 56: power of a PCS and
+its set-point.
 """
 
 from array import array
 
 from safety import matrix as m, means, parameters as p, signals as s, still
+from safety.feature_arrays import FeatureArrays
 
-APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated, and 10 A
+APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated current; 10 A
 MA_PER_DA = 100
-RATED_PARTS = 60_000  # four times as many are a value of Means
-# of the time after which a BMS is late, which is three of its periods: an older value is not
-# compared, a younger one may be so late
+RATED_PARTS = 60_000  # Means holds values up to four times as many
+# Greatest age of a BMS value that is compared: 2/3 of the time after which the BMS is late, so two
+# of its periods. A younger value may be late by this age.
 AGE_PARTS, AGE_WHOLE = 2, 3
 
 
-def apart_dA_max(racks, pcs_permille: int) -> int:
-    """Row 55: how far currents may be apart: the largest of 5 % of rated, 10 A, and the errors that
-    are stated of all sensors together. racks: (rated mA, permille of it).
+def apart_dA_max(racks: list[tuple[int, int]], pcs_permille: int) -> int:
+    """Row 55: how far the currents may be apart.
+
+    It is the largest of 5 % of rated current, 10 A, and the sum of the stated sensor errors. racks:
+    (rated current in mA, error in permille of it) of each rack.
     """
     rated_dA = sum([rated_mA for rated_mA, _ in racks]) // MA_PER_DA
     errors = sum([rated_mA // MA_PER_DA * permille for rated_mA, permille in racks])
@@ -27,12 +30,12 @@ def apart_dA_max(racks, pcs_permille: int) -> int:
 
 
 class Compared:
-    """Constants of a unit and its racks: places, margins, and the parts of its power that are small
-    ints.
+    """Constants of a unit and its racks: places, margins, and the step of its power (`part_W`) that
+    keeps products small ints.
     """
 
-    def __init__(self, features, unit):
-        layout, image, racks = features.layout, features.image, features.units.of_unit[unit]
+    def __init__(self, features: FeatureArrays, unit: int) -> None:
+        layout, image, racks = features.layout, features.image, features.of_unit[unit]
         words = [features.map.rack + rack * p.RACK_WORDS for rack in racks]
         self.rated_mA = sum([image[at + p.R_RATED_CURRENT_MA] for at in words])
         ages_ms = [image[at + p.R_BMS_WARN_MS] * AGE_PARTS // AGE_WHOLE for at in words]
@@ -59,11 +62,12 @@ class Compared:
 
 
 class Witness:
-    """Rows 54 to 56 of a cabinet, written into its Features. words: of each rack, then of each
-    unit: currents, powers.
+    """Rows 54 to 56 of one cabinet, written into its features.
+
+    words: those of each rack, then of the currents of each unit, then of the powers of each unit.
     """
 
-    def __init__(self, features):
+    def __init__(self, features: FeatureArrays) -> None:
         self.features, self._put = features, features.put
         self.layout = features.layout
         self.inp, self.ages = features.inp, features.ages
@@ -76,14 +80,14 @@ class Witness:
         self.of_rack = tuple([still.RackValues(features, self.words, rack) for rack in racks])
         self.of_unit = tuple([Compared(features, unit) for unit in range(layout.units)])
 
-    def _pairs(self, at):
-        """A pair of series for each unit, in the words from `at` on."""
+    def _pairs(self, at: int) -> tuple[means.Means, ...]:
+        """A pair of series per unit, in the words from `at` on."""
         tick_ms = self.features.tick_ms
         places = [at + unit * means.WORDS for unit in range(self.layout.units)]
         return tuple([means.Means(self.words, place, tick_ms) for place in places])
 
     def update(self, elapsed: int) -> None:
-        """Compare what is known now."""
+        """Compute the features of rows 54 to 56 from the values that are known now."""
         ages, inp = self.ages, self.inp
         for unit in range(self.layout.units):
             of_unit = self.of_unit[unit]
@@ -94,14 +98,16 @@ class Witness:
                 oldest = max(oldest, ages.ticks[group + s.G_BMS_PACK])
                 total_mA += inp[first + s.RACK_CURRENT_MA]
                 self._rack(of_unit, rack, group, elapsed, pcs, pcs_dA)
-            told = oldest <= of_unit.age_ticks_max
-            self._unit(unit, of_unit, elapsed, told, total_mA // MA_PER_DA, pcs_dA)
+            in_time = oldest <= of_unit.age_ticks_max
+            self._unit(unit, of_unit, elapsed, in_time, total_mA // MA_PER_DA, pcs_dA)
             self._power(unit, of_unit, elapsed, pcs)
 
-    def _unit(self, unit, of_unit, elapsed, told, total_dA, pcs_dA):
-        """Row 55: the racks' currents together against the converter's."""
+    def _unit(
+        self, unit: int, of_unit: Compared, elapsed: int, in_time: int, total_dA: int, pcs_dA: int
+    ) -> None:
+        """Row 55: the sum of the rack currents against the current of the PCS."""
         pair, words, at = self.currents[unit], self.words, self.currents[unit].at
-        if told:
+        if in_time:
             pair.add(elapsed, total_dA, pcs_dA)
         else:
             pair.forget()
@@ -112,7 +118,7 @@ class Witness:
         if beyond_dA > 0:
             self.features.changed[1 + unit] = 1
 
-    def _power(self, unit, of_unit, elapsed, pcs):
+    def _power(self, unit: int, of_unit: Compared, elapsed: int, pcs: int) -> None:
         """Row 56: the power that was measured against the set-point that was sent."""
         pair, words, at = self.powers[unit], self.words, self.powers[unit].at
         if pcs:
@@ -122,7 +128,7 @@ class Witness:
             pair.forget()
         late = words[at + means.RANGE] * of_unit.follow_ms // means.WINDOW_MS
         does, asked = words[at + means.MEAN_FIRST], words[at + means.MEAN_SECOND]
-        # of the other direction all is beyond
+        # power in the other direction is beyond as a whole
         more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
         beyond, short = more - late, abs(asked) - abs(does) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
@@ -131,17 +137,19 @@ class Witness:
         if beyond > 0 or short > 0:
             self.features.changed[1 + unit] = 1
 
-    def _asked_W(self, of_unit):
-        """The set-point that was sent; 0 of a converter that is off, starts or has failed: it owes
-        no power.
+    def _asked_W(self, of_unit: Compared) -> int:
+        """The set-point that was sent. It is 0 while the PCS is off, starts or has failed: then it
+        owes no power.
         """
         state = self.inp[of_unit.input + s.PCS_STATE]
         if state != s.PCS_RUNNING and state != s.PCS_THROTTLED:
             return 0
         return self.inp[of_unit.input + s.PCS_SENT_W]
 
-    def _rack(self, of_unit, rack, group, elapsed, pcs, pcs_dA):
-        """Row 54: for how long values of the rack have stood still or contradicted each other."""
+    def _rack(
+        self, of_unit: Compared, rack: int, group: int, elapsed: int, pcs: int, pcs_dA: int
+    ) -> None:
+        """Row 54: for how long values of a rack have not followed or contradict each other."""
         still_ms = self.of_rack[rack].still_ms(elapsed, pcs, pcs_dA, of_unit.moved_dA)
         base = self.features.rack_base + rack * m.RACK_FEATURE_COUNT
         known = self.ages.known(group + s.G_BMS_STATE) and pcs

@@ -288,7 +288,7 @@ def any_features(cabinet):
     for each, most in (
         (words.racks.clock, 99),
         (words.racks.open_string, racks.FLOWS),
-        (words.racks.mismatch, contactors.UNTOLD),
+        (words.racks.mismatch, contactors.UNKNOWN_FAULT),
         (heating.place, HISTORY_S - 1),
         (heating.zeros, cabinet.layout.modules),
         (heating.doubt_s, HISTORY_S),

@@ -500,8 +500,8 @@ relays_are_tested permit Permit._publish
     self.contactors.update(elapsed, 0)
     self.contactors.update(elapsed, 1)
 relays_are_tested permit Permit._tested
-    self.relays[0] >=
-    self.relays[0] + 1 >=
+    self.relays[R_STEP] >=
+    self.relays[R_STEP] + 1 >=
 relays_are_tested permit Permit._read_back
     == enable and
     <= enable and

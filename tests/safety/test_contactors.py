@@ -121,7 +121,7 @@ class Rack:
         may_be = {s.CONTACTOR_OPEN: 0, s.CONTACTOR_FAULT: bool(self.was_closed)}
         may_be_closed = may_be.get(report, 1)
         still = may_be_closed and self.open_ticks > REPORT_MS // 20
-        untold = c.UNTOLD if report == s.CONTACTOR_FAULT and self.was_closed is None else 0
+        untold = c.UNKNOWN_FAULT if report == s.CONTACTOR_FAULT and self.was_closed is None else 0
         return self.step, command, c.LOST if self.lost else c.STILL_CLOSED if still else untold
 
 
@@ -149,7 +149,7 @@ def test_every_step_is_what_the_rules_say_of_racks(seed):
         seen.update(expected)
     steps, commands, mismatches = [set(column) for column in zip(*seen)]
     assert (steps, commands) == ({OPEN, CLOSING, CLOSED, FAULT}, {0, 1})
-    assert mismatches == {0, c.STILL_CLOSED, c.LOST} | ({c.UNTOLD} if seed % 2 else set())
+    assert mismatches == {0, c.STILL_CLOSED, c.LOST} | ({c.UNKNOWN_FAULT} if seed % 2 else set())
 
 
 @cases("""step report
@@ -163,7 +163,7 @@ def test_the_current_of_a_closed_rack_outranks_its_report_of_open(
     racks = Racks(2, (20_000, 140_000)).report(s.CONTACTOR_CLOSED, report).carry(0, current_mA)
     racks.contactors.step[:] = type(racks.contactors.step)("i", [CLOSED, step])
     kept = carries and (step, report) == (CLOSED, s.CONTACTOR_OPEN)
-    differs = c.LOST if step == CLOSED else c.UNTOLD if report == s.CONTACTOR_FAULT else 0
+    differs = c.LOST if step == CLOSED else c.UNKNOWN_FAULT if report == s.CONTACTOR_FAULT else 0
     expected = (CLOSED, 1, 0) if kept else (FAULT, 0, differs)
     assert racks.update(1).told() == [(CLOSED, 1, 0), expected]
 

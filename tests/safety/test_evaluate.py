@@ -36,7 +36,7 @@ def made(image):
     kernel = Kernel(image)
     features = Features(kernel.layout, image, IMAGE_MAP, kernel.inp, kernel.fresh, kernel.out)
     features.known[:] = bytes(len(features.known))
-    return Evaluator(kernel.layout, image, IMAGE_MAP, features), features
+    return Evaluator(features), features
 
 
 class Instance:

@@ -10,7 +10,7 @@ from rows import ticks
 from text_cases import cases
 
 from safety import features, matrix as m, parameters as p, racks, signals as s
-from safety.contactors import LOST, STILL_CLOSED, UNTOLD
+from safety.contactors import LOST, STILL_CLOSED, UNKNOWN_FAULT
 from safety.runaway import known_as, suspicion_pct
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
@@ -168,7 +168,8 @@ def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state,
 
 
 @pytest.mark.parametrize(
-    "mismatch, vote", [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNTOLD, (0, IN_PART))]
+    "mismatch, vote",
+    [(STILL_CLOSED, (1, KNOWN)), (LOST, (1, KNOWN)), (UNKNOWN_FAULT, (0, IN_PART))],
 )
 @pytest.mark.parametrize("welded", range(3))
 def test_each_rack_has_a_vote_of_its_own(welded, mismatch, vote):

@@ -80,7 +80,7 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
         plant.hold_rack(s.CONTACTOR_STATE, s.CONTACTOR_FAULT, rack)
     plant.step(2)
     mismatch = plant.kernel.contactors.mismatch
-    untold = [rack for rack in range(3) if mismatch[rack] == contactors.UNTOLD]
+    untold = [rack for rack in range(3) if mismatch[rack] == contactors.UNKNOWN_FAULT]
     assert untold == [unheard]
 
 
