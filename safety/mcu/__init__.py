@@ -1,1 +1,1 @@
-"""Channel B on a microcontroller: the loop, and one board file per microcontroller."""
+"""Channel B on a microcontroller: its loop, and one file per board."""

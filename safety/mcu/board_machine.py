@@ -1,7 +1,7 @@
-"""A board by MicroPython's own module `machine` (Raspberry Pi Pico, STM32): pins, UART, watchdog,
+"""A board by the module `machine` of MicroPython (Raspberry Pi Pico, STM32): pins, UART, watchdog,
 files.
 
-The board's own file gives the numbers. A contact that is closed pulls its pin up; the pull-down
+The file of each board has the numbers of its pins. A closed contact pulls its pin up. The pull-down
 makes a broken wire an open contact.
 """
 
@@ -12,8 +12,9 @@ import machine
 from micropython import heap_lock, heap_unlock
 
 from safety import crc
+from safety.mcu.loop import Board
 
-# a permit must not outlive 0.5 s without being renewed; writing the latch file takes up to 100 ms
+# A permit that is not renewed must end within 0.5 s. Writing the latch file takes up to 100 ms.
 WATCHDOG_MS = 300
 BAUD_Bd = 115200
 IMAGE_FILE, LATCH_FILE = "image.bin", "latch.bin"
@@ -21,25 +22,33 @@ LATCH_BYTES = 16
 REMOTE, KEY = 1, 2  # latch levels, as in safety.matrix
 
 
-def _check(level, count, digest):
+def _check(level: int, count: int, digest: int) -> int:
+    """CRC of the three words of the latch file."""
     return crc.add_words(crc.START, (level, count, digest), 0, 3)
 
 
-def _bytes(word):
+def _bytes(word: int) -> bytes:
     return bytes([word >> shift & 255 for shift in (0, 8, 16, 24)])
 
 
-def _word(data, at):
-    """Below 2^30, so that it is no heap integer."""
+def _word(data: bytes | bytearray, at: int) -> int:
+    """A word below 2^30, which is a small int."""
     return data[at] | data[at + 1] << 8 | data[at + 2] << 16 | (data[at + 3] & 0x3F) << 24
 
 
-class MachineBoard:
-    """The hardware of one board."""
+class MachineBoard(Board):
+    """A board by `machine`. loop.Board says what each method is for."""
 
-    def __init__(self, relay_pin, contact_pins, service_pin, uart, uart_pins):
-        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: as
-        machine.Pin takes them; uart: number; uart_pins: keyword arguments of machine.UART.
+    def __init__(
+        self,
+        relay_pin: int | str,
+        contact_pins: tuple[int | str, ...],
+        service_pin: int | str,
+        uart: int,
+        uart_pins: dict,
+    ) -> None:
+        """relay_pin, contact_pins (in the order of second.CONTACT_NAMES), service_pin: names or
+        numbers for machine.Pin. uart: number. uart_pins: keyword arguments of machine.UART.
         """
         self._relay = machine.Pin(relay_pin, machine.Pin.OUT, value=0)
         self._contacts = tuple(
@@ -50,20 +59,22 @@ class MachineBoard:
         self._watchdog = None
         self._tick_us = self._due_us = 0
 
-    def service(self):
-        """True while the service jumper ties its pin to ground: a watchdog that runs cannot be
-        stopped for loading.
+    def service(self) -> bool:
+        """True while the service jumper ties its pin to ground. It is needed for loading, because
+        a watchdog cannot be stopped.
         """
         return self._service.value() == 0
 
-    def image(self):
-        """The limit image that was put on the board. OSError when there is none."""
+    def image(self) -> bytes:
+        """The file of the limit image. OSError if the file is missing."""
         with open(IMAGE_FILE, "rb") as file:
             return file.read()
 
-    def remembered(self):
-        """Latch level of the last run: key when it cannot be read, remote at least after a reset by
-        the watchdog. Behind it count and digest of channel A's store.
+    def remembered(self) -> tuple[int, int, int]:
+        """Latch level of the last run; revision and digest of the store of channel A.
+
+        The level is KEY if the file cannot be read, and at least REMOTE after a reset by the
+        watchdog.
         """
         try:
             with open(LATCH_FILE, "rb") as file:
@@ -79,9 +90,10 @@ class MachineBoard:
             level = max(level, REMOTE)
         return level, count, digest
 
-    def remember(self, level, count, digest):
-        """Store a latch level and the mark of channel A's store: the relay has moved before. The
-        file system replaces the file as a whole.
+    def remember(self, level: int, count: int, digest: int) -> None:
+        """Store a latch level, and revision and digest of the store of channel A.
+
+        The file system replaces the file as a whole. The relay was set before.
         """
         heap_unlock()
         with open("latch.new", "wb") as file:
@@ -90,7 +102,7 @@ class MachineBoard:
         os.rename("latch.new", LATCH_FILE)
         heap_lock()
 
-    def contacts(self):
+    def contacts(self) -> int:
         """The contact bits."""
         bits, place = 0, 0
         for pin in self._contacts:
@@ -98,26 +110,26 @@ class MachineBoard:
             place += 1
         return bits
 
-    def relay(self, on):
-        """The output that permits."""
+    def relay(self, on: int) -> None:
+        """Set the permit relay."""
         self._relay.value(on)
 
-    def read(self, buffer):
-        """What the link has brought, into `buffer`; returns how many bytes."""
+    def read(self, buffer: bytearray) -> int:
+        """Copy received bytes into `buffer`; returns how many."""
         return self._uart.readinto(buffer) or 0 if self._uart.any() else 0
 
-    def send(self, data):
+    def send(self, data: bytearray) -> None:
         """Send a frame."""
         self._uart.write(data)
 
-    def start(self, tick_ms):
-        """Start watchdog and tick."""
+    def start(self, tick_ms: int) -> None:
+        """Start clock and watchdog."""
         self._tick_us = tick_ms * 1000
         self._due_us = time.ticks_us()
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
 
-    def elapsed(self):
-        """Whole ticks since the last call; the rest is kept for the next one."""
+    def elapsed(self) -> int:
+        """Whole ticks since the last call; the rest counts in the next one."""
         passed_us = time.ticks_diff(time.ticks_us(), self._due_us)
         if passed_us < self._tick_us:
             return 0
@@ -125,10 +137,10 @@ class MachineBoard:
         self._due_us = time.ticks_add(self._due_us, ticks * self._tick_us)
         return ticks
 
-    def kick(self):
+    def kick(self) -> None:
         """Reload the watchdog."""
         self._watchdog.feed()
 
-    def lock_heap(self):
-        """Nothing allocates from here but `remember`."""
+    def lock_heap(self) -> None:
+        """From here on only `remember` allocates."""
         heap_lock()

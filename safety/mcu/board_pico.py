@@ -1,6 +1,4 @@
-"""Raspberry Pi Pico and Pico 2: which pin is what. Numbers are GPIO numbers, not those printed at
-the edge.
-"""
+"""Pins of the Raspberry Pi Pico and Pico 2: GPIO numbers, not the numbers printed at the edge."""
 
 from safety.mcu.board_machine import MachineBoard
 
@@ -13,5 +11,5 @@ UART, UART_TX, UART_RX = 0, 0, 1
 class Board(MachineBoard):
     """A Pico."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(RELAY_PIN, CONTACT_PINS, SERVICE_PIN, UART, {"tx": UART_TX, "rx": UART_RX})

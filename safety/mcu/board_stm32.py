@@ -1,4 +1,4 @@
-"""STM32 with the pin names of a pyboard v1.1 (MicroPython's stm32 port): which pin is what."""
+"""Pins of an STM32 with the pin names of a pyboard v1.1 (stm32 port of MicroPython)."""
 
 from safety.mcu.board_machine import MachineBoard
 
@@ -12,5 +12,5 @@ UART = 4  # X1 transmits, X2 receives
 class Board(MachineBoard):
     """A pyboard."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(RELAY_PIN, CONTACT_PINS, SERVICE_PIN, UART, {})

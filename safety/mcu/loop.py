@@ -1,14 +1,5 @@
-"""Channel B's loop: bytes until the tick is due, one step, relay, frame, and only then the
-watchdog.
-
-A board (board_*.py) is everything that touches the hardware:
-    image() -> bytes of the limit image
-    remembered() -> latch level of the last run, count and digest of channel A's store;
-    remember(level, count, digest)
-    contacts() -> bits in the order of second.CONTACT_NAMES, 1: closed; relay(on)
-    read(buffer) -> how many bytes of the link were put there; send(data)
-    start(tick_ms): clock and watchdog run from here; elapsed() -> whole ticks since it last said so
-    kick(): the watchdog; lock_heap(); service() -> True: do not run, somebody loads the board
+"""The loop of channel B: take bytes until the tick is due, then one step, relay, frame, and the
+watchdog last.
 """
 
 from safety import parameters as p, second as sc, second_image as si
@@ -16,45 +7,85 @@ from safety import parameters as p, second as sc, second_image as si
 LINE = bytearray(64)  # bytes taken from the link at a time
 
 
-def build(board):
-    """The channel on a board, relay off, nothing running yet. ValueError when there is no usable
-    limit image.
+class Board:
+    """The methods of a board (board_*.py): only a board touches the hardware."""
+
+    def service(self) -> bool:
+        """True: the service jumper is fitted, so do not run."""
+
+    def image(self) -> bytes:
+        """The file of the limit image. OSError if the file is missing."""
+
+    def remembered(self) -> tuple[int, int, int]:
+        """Latch level of the last run; revision and digest of the store of channel A."""
+
+    def remember(self, level: int, count: int, digest: int) -> None:
+        """Store what `remembered` returns after the next start."""
+
+    def start(self, tick_ms: int) -> None:
+        """Start clock and watchdog."""
+
+    def lock_heap(self) -> None:
+        """Nothing may allocate from here on."""
+
+    def elapsed(self) -> int:
+        """Whole ticks since the last call; the rest counts in the next one."""
+
+    def contacts(self) -> int:
+        """Bits in the order of second.CONTACT_NAMES; 1: closed."""
+
+    def relay(self, on: int) -> None:
+        """Set the permit relay."""
+
+    def read(self, buffer: bytearray) -> int:
+        """Copy received bytes into `buffer`; returns how many."""
+
+    def send(self, data: bytearray) -> None:
+        """Send a frame."""
+
+    def kick(self) -> None:
+        """Reload the watchdog."""
+
+
+def build(board: Board) -> sc.Second:
+    """Channel B on a board: relay off, clock and watchdog not started.
+
+    OSError or ValueError if there is no usable limit image.
     """
     board.relay(0)
     return sc.Second(si.read_file(board.image()), *board.remembered())
 
 
-def start(board, second):
-    """From here the watchdog wants to be kicked, and nothing may allocate."""
+def start(board: Board, second: sc.Second) -> None:
+    """Start clock and watchdog. From here on nothing may allocate."""
     board.start(second.kernel.image[p.H_TICK_MS])
     board.lock_heap()
-    # what a watchdog or an unreadable file left is nowhere yet: a cut of power would end it
+    # A latch by the watchdog or by an unreadable file is in no file yet. Store it, or it would end
+    # with the next cut of power.
     if second.latch_level:
         _remember(board, second)
 
 
-def turn(board, second):
-    """One tick. The watchdog is kicked only when all of it was done: a hang anywhere lets the relay
-    fall.
-    """
+def turn(board: Board, second: sc.Second) -> None:
+    """One tick. The watchdog is kicked last, so a hang anywhere drops the relay."""
     elapsed = _wait(board, second)
     level = second.latch_level
     count = second.kept_count
     second.step(elapsed, board.contacts())
     board.relay(second.permit)
-    if second.latch_level != level or second.kept_count != count:  # effect first, then persist
+    if second.latch_level != level or second.kept_count != count:  # relay first: storing takes time
         _remember(board, second)
     if second.frame_due:
         board.send(second.report())
     board.kick()
 
 
-def _remember(board, second):
+def _remember(board: Board, second: sc.Second) -> None:
     board.remember(second.latch_level, second.kept_count, second.kept_digest)
 
 
-def _wait(board, second):
-    """Take the link's bytes until at least one tick has passed; returns how many."""
+def _wait(board: Board, second: sc.Second) -> int:
+    """Take bytes of the link until at least one tick has passed; returns the number of ticks."""
     while True:
         count = board.read(LINE)
         if count:
@@ -64,9 +95,10 @@ def _wait(board, second):
             return elapsed
 
 
-def run(board):
-    """Never ends by itself but for service. Whatever ends it leaves the relay off, and the watchdog
-    does the rest.
+def run(board: Board) -> None:
+    """Run until an exception; with the service jumper fitted, return at once.
+
+    The end drops the relay. Then the watchdog, if it was started, resets the board.
     """
     try:
         if board.service():

@@ -1,5 +1,6 @@
-"""What a microcontroller starts by itself: channel B on the board whose file was put beside this
-one as board.py.
+"""Start of channel B: a microcontroller runs this file after a reset.
+
+board.py beside it is the file of the board (board_*.py under this name).
 """
 
 from safety.mcu import board, loop
