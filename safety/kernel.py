@@ -18,7 +18,7 @@ from safety.permit import ENDING, Permit
 ELAPSED_MAX = 1_000_000  # ticks; a longer delay counts as so many
 POWERED = (s.RUNNING, s.STOPPING, s.TRIPPED)
 WITHOUT_ENERGY = (s.INHIBITED, s.TRIPPED)
-# Bits of _alert_bits, after those of ALERTS: the cabinet rests after the stage; those of CONFLICTS.
+# Bits of _alert_bits, after those of ALERTS: standby after the stage; those of CONFLICTS.
 REST_AT = len(m.ALERTS)
 CONFLICTS_AT = REST_AT + 1
 STOPS = (m.D_PCS, m.D_DC)  # the demands that channel B acts on
@@ -240,7 +240,7 @@ def _level(ladder: tuple, asked: int) -> int:
 
 
 def _alert_bits(stage: tuple) -> int:
-    """Bits of a stage: of each of ALERTS with its row, of the rest, of each of CONFLICTS."""
+    """Bits of a stage: of each of ALERTS with its row, of the standby, of each of CONFLICTS."""
     row, rests = stage[m.S_ROW], m.rests(stage)
     found = (
         [row in rows for _, rows in m.ALERTS] + [rests] + [row == each[1] for each in m.CONFLICTS]

@@ -87,10 +87,10 @@ ALERTS = (
     (F_ANY_SIGN, (7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)),
 )
 
-# After these rows, and after each latch that the key resets, the cabinet rests: it closes again
-# only when a person starts it after the reset. Stages 47a, 48a and 48b have no latch: there the
-# start comes after the key is in RUN and the door shut. A reset is no start: IEC 60204-1 (?), ISO
-# 13850 (?).
+# After these rows, and after each latch that the key resets, the cabinet is in standby: it closes
+# again only when a person starts it after the reset. Stages 47a, 48a and 48b have no latch: there
+# the start comes after the key is in RUN and the door shut. A reset is no start: IEC 60204-1 (?),
+# ISO 13850 (?).
 REST_ROWS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 22, 23, 47, 48, 53)
 
 # Demands of a stage on the outputs, each an ordered level.
@@ -420,5 +420,5 @@ ASKS = tuple([asks(stage, LADDERS) for stage in STAGES])
 
 
 def rests(stage: tuple) -> bool:
-    """True if the cabinet rests after a latch of this stage."""
+    """True if the cabinet is in standby after a latch of this stage."""
     return stage[S_LATCH] == KEY or stage[S_LATCH] == REMOTE and stage[S_ROW] in REST_ROWS

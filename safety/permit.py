@@ -126,7 +126,7 @@ class Permit:
         return requested and not self.tried[N_START_NEEDED] and in_time
 
     def rest(self, is_demanded: int) -> None:
-        """Decide whether the cabinet rests: then it needs a new run request, after the reset, with
+        """Decide about standby: the cabinet then needs a new run request, after the reset, with
         the key in RUN and the door shut. A test is requested before the key is turned back.
         is_demanded: 1 while a stage of REST_ROWS or a key latch is latched.
         """

@@ -102,7 +102,7 @@ def test_rows_of_fire_and_gas_are_the_ones_named():
 
 def test_rows_after_which_it_rests_are_the_ones_named():
     """48 stands there in words: of the door."""
-    found = named(r"It rests after ([^.]+), every latch")
+    found = named(r"It is in standby after ([^.]+), every latch")
     assert found == {str(row) for row in m.REST_ROWS} - {"48"}
 
 
@@ -132,7 +132,7 @@ def test_rows_that_nobody_tells_this_program_are_the_ones_named():
             named_so = [stages for stages, state, _ in groups if state.startswith(words)]
             found |= {str(row)} if len(named_so) == len(groups) else set().union(*named_so)
     assert named(r"does rows ([^.]+), by limits") == by["done by BMS"]
-    assert named(r"Nobody does rows ([^(]+) \(H14") == by["not available"]
+    assert named(r"No device has rows ([^(]+) \(H14") == by["not available"]
 
 
 def test_every_feature_and_gate_has_words_and_every_stage_its_line():
