@@ -1,18 +1,20 @@
 """The hints in force: newest value, validity and fallback of each quantity of each source.
 
 A cap or grid cap narrows while it is valid. When it expires, the fallback of its source takes its
-place, or the cap no longer acts where no fallback is configured. The fallback stays until a
-heartbeat and a fresh hint have come. Before that, a fresh hint may only narrow the fallback. At
-start every configured fallback is in force until the first hint of its quantity, so that a restart
-never widens. A source whose role may not oblige the battery narrows charging by its import maximum
-and discharging by its export maximum, to the room that the connection has left. A connection whose
-power is unknown has no room.
+place; without a configured fallback the cap ends. The fallback stays until a heartbeat and a fresh
+hint have come. Before that, a fresh hint may only narrow the fallback. At start every configured
+fallback is in force until the first hint of its quantity, so a restart never widens a limit.
 
-Validity counts in ticks. Between two events (a hint, an expiry, a second of validity gone) a step
-only counts.
+The role of a source may not allow it to oblige the battery. Then its import maximum narrows
+charging and its export maximum narrows discharging, to the room that the connection has left. A
+connection whose power is unknown has no room.
+
+Validity counts in ticks. Between two events (a hint, an expiry, the end of a second of validity) a
+step only counts.
 """
 
 from array import array
+from collections.abc import Sequence
 
 from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import WIDE_W, Cap, grid_obligation
@@ -21,26 +23,19 @@ from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
 from controller.core.policies import hint_outputs
-from controller.core.policies.hint_outputs import (
-    FALLBACK,
-    NONE,
-    O_CHARGE_SOURCE,
-    O_DISCHARGE_SOURCE,
-    O_REMAINING_WH,
-    RESTING,
-    VALID,
-)
+from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
 from safety import parameters, signals
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
 SEE_HINTS = "See page Hints for its source and validity."
 _COUNT = len(QUANTITIES)
-# Words of an entry (a quantity of a source); E_LAPSED: 1 once it has expired: a hint alone lifts
-# its fallback no more.
+# Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
+# alone lifts the fallback.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED = range(4)
 ENTRY_WORDS = 4
-# Tightest values, each (W, source index + 1; WIDE_W and 0 for none): of sources that may oblige
-# the battery, then of others.
+# Words of the tightest value of a group: the value, source index + 1 (WIDE_W and 0 for none).
+T_VALUE_W, T_SOURCE, TIGHTEST_WORDS = range(3)
+# Groups of sources that may oblige the battery, then of the other sources.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
 GROUPS = 6
 _GROUP = {
@@ -53,21 +48,21 @@ _NARROW = {IMPORT: NARROW_IMPORT, EXPORT: NARROW_EXPORT}
 _CAPS = 1 << CHARGE | 1 << DISCHARGE | 1 << NARROW_IMPORT | 1 << NARROW_EXPORT
 _OBLIGATIONS = 1 << IMPORT | 1 << EXPORT
 _OUTPUT_OF = (
-    (O_CHARGE_SOURCE, CHARGE),
-    (O_DISCHARGE_SOURCE, DISCHARGE),
+    (hint_outputs.O_CHARGE_SOURCE, CHARGE),
+    (hint_outputs.O_DISCHARGE_SOURCE, DISCHARGE),
     (hint_outputs.O_IMPORT_SOURCE, IMPORT),
     (hint_outputs.O_EXPORT_SOURCE, EXPORT),
 )
 
 
-def _group_of(rank, quantity):
-    """Which group of the tightest a source's quantity belongs to; -1 for a request."""
+def _group_of(rank: int, quantity: int) -> int:
+    """The group of a quantity of a source; -1 for a request."""
     group = _GROUP.get(quantity, -1)
     return group if rank >= hint_sources.GRID_CAP else _NARROW.get(group, group)
 
 
 class HintTable(Function):
-    """`state`: array of 64-bit words; `entries`: place in it of each quantity of each source."""
+    """state: array of 64-bit words. entries: places in it of each quantity of each source."""
 
     NAME, STAGE = "hint_table", contract.BOUND
     TEXTS = {
@@ -83,8 +78,8 @@ class HintTable(Function):
         ),
     }
 
-    def __init__(self, setup):
-        """ValueError when the source image is not of this version."""
+    def __init__(self, setup: contract.Setup) -> None:
+        """ValueError if the source image is not of this version."""
         source_image = setup.source_image
         self.count = count = hint_sources.count(source_image)
         self._tick_ms, self._settings = setup.tick_ms, setup.settings
@@ -94,12 +89,12 @@ class HintTable(Function):
         self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
         self._group = [_group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
-        # per source: ticks for which its last heartbeat still counts
+        # place of the first source: ticks for which its last heartbeat still counts
         self._heard = self.entries.stop
         self._tightest = self._heard + count
-        self._standing = self._tightest + 2 * GROUPS  # bit per group: a value of it is in force
-        self._since = self._standing + 1  # ticks since everything was aged
-        self._due = self._since + 1  # ticks after which everything is aged next
+        self._in_force = self._tightest + TIGHTEST_WORDS * GROUPS  # bit per group: it has a value
+        self._since = self._in_force + 1  # ticks since all entries were aged
+        self._due = self._since + 1  # ticks after which all entries are aged next
         self.state = array("q", [0] * (self._due + 1))
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
@@ -111,7 +106,7 @@ class HintTable(Function):
         """True while the source's last heartbeat still counts."""
         return self.state[self._heard + source_index] > self.state[self._since]
 
-    def step(self, view, elapsed_ticks: int):
+    def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[object]:
         """Cap and obligation of the hints in force."""
         self._publish_remaining(view.soc_permille)
         if not self.count:
@@ -119,16 +114,16 @@ class HintTable(Function):
         self.take(*view.hints, elapsed_ticks)
         return self._answers(view.connection_W)
 
-    def _publish_remaining(self, soc_permille):
-        """Energy above the soft reserve, of the rack that has least; -1 while it is unknown."""
+    def _publish_remaining(self, soc_permille: tuple[int, int] | None) -> None:
+        """Publish the energy above the soft reserve, by the emptiest rack, Wh; -1: unknown."""
         settings, remaining_Wh = self._settings, -1
         if soc_permille is not None:
             above = max(0, soc_permille[0] - settings["soc_reserve_soft_permille"])
             remaining_Wh = settings["energy_Wh"] * above // 1000
-        self.out[O_REMAINING_WH] = remaining_Wh
+        self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
-    def take(self, inp, first: int, elapsed_ticks: int) -> None:
-        """Age what is known, take the hints in the slots from inp[first] on; the newest of a
+    def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:
+        """Age the entries, and take the hints in the slots from inp[first] on. The newest hint of a
         quantity counts.
         """
         state = self.state
@@ -145,7 +140,7 @@ class HintTable(Function):
         self._find_tightest()
         self.publish()
 
-    def _age(self, ticks):
+    def _age(self, ticks: int) -> None:
         state = self.state
         for at in range(self._heard, self._heard + self.count):
             state[at] = max(0, state[at] - ticks)
@@ -156,17 +151,17 @@ class HintTable(Function):
                 if left <= ticks:
                     self._expire(entry, at)
 
-    def _expire(self, entry, at):
+    def _expire(self, entry: int, at: int) -> None:
         state = self.state
         state[at + E_VALUE_W] = 0
         if self._fallback_W[entry] < 0:
             state[at + E_STATE] = NONE
             return
         state[at + E_STATE], state[at + E_LAPSED] = FALLBACK, 1
-        state[self._heard + entry // _COUNT] = 0  # a heartbeat of before does not count
+        state[self._heard + entry // _COUNT] = 0  # an earlier heartbeat does not count
 
-    def _take(self, source, kind, quantity, value_W, valid_ms):
-        """Take one hint. A value that no accepted hint has is ignored: no input widens."""
+    def _take(self, source: int, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
+        """Take one hint. A value that no accepted hint can have is ignored: no input widens."""
         is_known = 0 <= source < self.count and hint_codes.KIND_OF.get(quantity) == kind
         if not is_known or valid_ms <= 0:
             return
@@ -184,23 +179,21 @@ class HintTable(Function):
         if state[self._heard + source] or not state[at + E_LAPSED]:
             self._lift(at)
 
-    def _hear(self, source, ticks):
-        """A heartbeat: with a hint that is valid, a fallback that waited for it is lifted."""
+    def _hear(self, source: int, ticks: int) -> None:
+        """Take a heartbeat. It lifts each fallback for which a valid hint has come already."""
         self.state[self._heard + source] = ticks
         for entry in range(source * _COUNT, (source + 1) * _COUNT):
             at = self.entries[entry]
             if self.state[at + E_LEFT_TICKS]:
                 self._lift(at)
 
-    def _lift(self, at):
-        """The hint is in force; a request that rests goes on resting until its quota allows it."""
+    def _lift(self, at: int) -> None:
+        """Put the hint in force. A resting request rests on until its quota allows it."""
         if self.state[at + E_STATE] != RESTING:
             self.state[at + E_STATE] = VALID
 
-    def _find_due(self):
-        """When the validity of something is a whole second shorter, or over, whichever comes
-        first.
-        """
+    def _find_due(self) -> None:
+        """Set the ticks until the next validity ends or is a whole second shorter."""
         due, tick_ms = signals.TICKS_MAX, self._tick_ms
         for at in self.entries:
             left_ms = self.state[at + E_LEFT_TICKS] * tick_ms
@@ -209,7 +202,7 @@ class HintTable(Function):
         self.state[self._due] = due
 
     def in_force_W(self, entry: int) -> int:
-        """Value of a cap that is in force, W; below 0: none is."""
+        """Value of the cap of an entry, W; below 0: none is in force."""
         at = self.entries[entry]
         state = self.state
         if state[at + E_STATE] == FALLBACK:
@@ -218,25 +211,32 @@ class HintTable(Function):
             return min(fallback_W, state[at + E_VALUE_W]) if left else fallback_W
         return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
 
-    def _find_tightest(self):
-        state, first = self.state, self._tightest
+    def _find_tightest(self) -> None:
         for group in range(GROUPS):
-            state[first + 2 * group], state[first + 2 * group + 1] = WIDE_W, 0
+            self._set_tightest(group, WIDE_W, 0)
         for entry, group in enumerate(self._group):
             value_W = self.in_force_W(entry) if group >= 0 else hint_sources.ABSENT_W
-            at = first + 2 * group
-            if value_W >= 0 and (value_W < state[at] or not state[at + 1]):
-                state[at], state[at + 1] = value_W, entry // _COUNT + 1
-        state[self._standing] = sum(
-            [1 << group for group in range(GROUPS) if state[first + 2 * group + 1]]
-        )
+            tightest_W, source = self._tightest_of(group) if group >= 0 else (WIDE_W, 0)
+            if value_W >= 0 and (value_W < tightest_W or not source):
+                self._set_tightest(group, value_W, entry // _COUNT + 1)
+        groups = [group for group in range(GROUPS) if self._tightest_of(group)[T_SOURCE]]
+        self.state[self._in_force] = sum([1 << group for group in groups])
+
+    def _tightest_of(self, group: int) -> tuple[int, int]:
+        """(tightest value of a group in W, source index + 1)."""
+        at = self._tightest + TIGHTEST_WORDS * group
+        return self.state[at + T_VALUE_W], self.state[at + T_SOURCE]
+
+    def _set_tightest(self, group: int, value_W: int, source: int) -> None:
+        at = self._tightest + TIGHTEST_WORDS * group
+        self.state[at + T_VALUE_W], self.state[at + T_SOURCE] = value_W, source
 
     def publish(self) -> None:
-        """Fill the part of `out` that only an event changes."""
+        """Fill the words of `out` that only an event changes."""
         out, state = self.out, self.state
         for place, group in _OUTPUT_OF:
-            # of the first two a grid maximum may take the place
-            out[place] = state[self._tightest + 2 * group + 1]
+            # _cap replaces the first two where a grid maximum is tighter
+            out[place] = self._tightest_of(group)[T_SOURCE]
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
             request = self._group[entry] < 0
@@ -247,36 +247,35 @@ class HintTable(Function):
                 and state[words + E_LEFT_TICKS]
                 and state[words + E_VALUE_W] < self._fallback_W[entry]
             ):
-                known = VALID  # no heartbeat yet, but this much is the hint's, and ends with it
+                known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
             out[at], out[at + hint_outputs.F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
             out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
             at += len(hint_outputs.OUTPUT_FIELDS)
 
-    def _answers(self, connection_W):
-        """connection_W: what the grid imports with the battery at 0, W, None if unknown."""
-        state, at, found = self.state, self._tightest, []
-        if state[self._standing] & _CAPS:
+    def _answers(self, connection_W: int | None) -> Sequence[object]:
+        """connection_W: import of the site with the battery at 0, W; None if unknown."""
+        in_force, found = self.state[self._in_force], []
+        if in_force & _CAPS:
             found.append(self._cap(connection_W))
-        if connection_W is not None and state[self._standing] & _OBLIGATIONS:
+        if connection_W is not None and in_force & _OBLIGATIONS:
             found.append(
                 grid_obligation(
                     GRID_CAP_HINT,
                     connection_W,
-                    (state[at + 2 * IMPORT], reasons.GRID_CAP_HINT),
-                    (state[at + 2 * EXPORT], reasons.GRID_CAP_HINT),
+                    (self._tightest_of(IMPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
+                    (self._tightest_of(EXPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
                     self._settings["setpoint_quantum_W"],
                 )
             )
         return found
 
-    def _cap(self, connection_W):
-        known = connection_W is not None
-        charge_W, charge_source = self._narrowed(
-            CHARGE, NARROW_IMPORT, -connection_W if known else None
-        )
+    def _cap(self, connection_W: int | None) -> Cap:
+        import_room_W = None if connection_W is None else -connection_W
+        charge_W, charge_source = self._narrowed(CHARGE, NARROW_IMPORT, import_room_W)
         discharge_W, discharge_source = self._narrowed(DISCHARGE, NARROW_EXPORT, connection_W)
-        self.out[O_CHARGE_SOURCE], self.out[O_DISCHARGE_SOURCE] = charge_source, discharge_source
+        self.out[hint_outputs.O_CHARGE_SOURCE] = charge_source
+        self.out[hint_outputs.O_DISCHARGE_SOURCE] = discharge_source
         return Cap(
             charge_W,
             reasons.HINT_CAP if charge_source else reasons.NONE,
@@ -284,17 +283,17 @@ class HintTable(Function):
             reasons.HINT_CAP if discharge_source else reasons.NONE,
         )
 
-    def _narrowed(self, direct, by_grid, room_W):
-        """(W, source + 1) of one way: the tightest cap, or what a grid maximum and room_W leave of
-        it (< 0: 0; room unknown: 0).
+    def _narrowed(self, direct: int, by_grid: int, room_W: int | None) -> tuple[int, int]:
+        """(W, source + 1) of one direction: the tightest cap, or the power that a grid maximum and
+        room_W leave, if it is less (below 0: 0; room unknown: 0). direct, by_grid: groups.
         """
-        state, first = self.state, self._tightest
-        value_W, source = state[first + 2 * direct], state[first + 2 * direct + 1]
-        if not state[first + 2 * by_grid + 1]:
+        value_W, source = self._tightest_of(direct)
+        grid_W, grid_source = self._tightest_of(by_grid)
+        if not grid_source:
             return value_W, source
         left_W, quantum_W = 0, self._settings["setpoint_quantum_W"]
         if room_W is not None:
-            left_W = (state[first + 2 * by_grid] + room_W) // quantum_W * quantum_W
+            left_W = (grid_W + room_W) // quantum_W * quantum_W
         if left_W < value_W or not source:
-            return min(left_W, WIDE_W), state[first + 2 * by_grid + 1]
+            return min(left_W, WIDE_W), grid_source
         return value_W, source
