@@ -1,9 +1,9 @@
 """One value of a device as registers or bits, and back: type, word and byte order, scale, offset.
 
-    value = raw * scale + offset, rounded to an integer in the unit of its signal
+    value = raw * scale + offset, rounded to an integer in the unit of its signal.
 
-A raw value that the profile calls invalid, a NaN, a state without an entry in `values`, and a value
-out of range are None: the reading is refused.
+None means that the reading is refused: a raw value that the profile calls invalid, a NaN, a state
+without an entry in `values`, or a value out of range.
 """
 
 import math

@@ -1,6 +1,6 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-The readings of all blocks are taken together or not at all: a device is fresh when each block has
+The readings of all blocks are taken together or not at all. A device is fresh when each block has
 been answered since the last time and every value is valid. A register that is written is repeated
 within `repeat_ms`, because the device goes back to its own value when it hears nothing.
 """

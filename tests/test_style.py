@@ -50,7 +50,7 @@ BOARDS = "safety/mcu/board_"  # only here: a microcontroller's hardware
 BOARD_MODULES = ("machine", "micropython", "os", "time")
 CLOCK_MODULES = ("time", "gc", "sched")
 OURS = ("safety", "controller", "drivers", "hil", "tests")
-# What a file may import, by the first prefix that fits; a name includes everything below it.
+# The imports of a file, by the first prefix that fits; a name includes everything below it.
 MAY_IMPORT = (
     ("safety/", ("safety",)),
     ("drivers/", ("drivers", "safety.signals")),

@@ -108,7 +108,7 @@ class TcpPort:
         return b"".join(iter(self._frame, b""))
 
     def _frame(self) -> bytes:
-        """The next reply to the last request, taken from what was received; b"" for none."""
+        """The next reply to the last request, taken from the received bytes; b"" for none."""
         while len(self._received) >= HEAD.size:
             transaction, protocol, length = HEAD.unpack_from(self._received)
             if protocol or length not in LENGTHS:

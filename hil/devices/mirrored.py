@@ -74,7 +74,7 @@ class MirroredDevice(RegisterDevice):
         return b"".join(pairs)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Ask the part for what the write at this address means."""
+        """Ask the part for the value of a write at this address."""
         for name, register in self._map.items():
             is_here = register.get("write_address", register["address"]) == address
             if "write" in register["direction"] and is_here:

@@ -1,7 +1,7 @@
 """The parts of a site beside the cabinet: PV, generator set, load shedding, chiller; plain floats.
 
-Each part has `signals` {name: value in the unit of the name}, takes what it is asked for by `ask`,
-and says by `feeds_W` what it feeds in, and by `sheds_W` how much of the load it has switched off.
+Each part has `signals` {name: value in the unit of the name} and takes requests by `ask`. It feeds
+in `feeds_W` and has switched off `sheds_W` of the load.
 A part that was not asked for its time-out goes back to its own value.
 """
 

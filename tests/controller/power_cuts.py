@@ -253,7 +253,7 @@ def _published(op, disk):
 
 
 def _reopen(folder, files, published):
-    """Start a recorder on these files; the lines of what is wrong."""
+    """Start a recorder on these files. Returns a line for each error."""
     place = Place(folder)
     for name, content in files.items():
         target = place.state_dir / name

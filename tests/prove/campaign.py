@@ -236,7 +236,7 @@ class Campaign:
         return Counter(result["how"] for result in self.results.values())
 
     def told(self):
-        """How many were told, by what told them."""
+        """Number of detected mutants, by the kind of test that detected them."""
         copies = self.measured.copies()
         ended = [each for each in self.results.values() if each["how"] != mutation.SURVIVED]
         return Counter(_how(each, copies) for each in ended)

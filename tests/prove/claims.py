@@ -870,8 +870,8 @@ def _stays_small(end):
 
 
 def claims_of_the_start(machine, kernel):
-    """Ranges of what is divided once and stands still; each then is any value of its range, because
-    a quotient of two unknowns is hard in a formula of a whole step.
+    """Ranges of the quotients that are computed once at the start. A formula of a whole step
+    takes any value of the range, because a quotient of two unknowns is hard to solve there.
     """
     connection, claims = kernel.features.connection, []
     of_units = [(each, "parts", 1) for each in kernel.features.witness.of_unit]
@@ -884,8 +884,8 @@ def claims_of_the_start(machine, kernel):
 
 
 def first_ends(kernel, values):
-    """Yield (place, low, high) of what is not 0 at the start, or would take a round per block of
-    Means to grow: a range may start as wide as it likes, as long as no step leaves it.
+    """Yield (place, low, high) of each word that is not 0 at the start, or whose range would grow
+    by one round per block of Means. A range may start wide, as long as no step leaves it.
     """
     if any(values is one for one in set_by_boot(kernel)):
         yield from ((place, 0, 1) for place in range(len(values)))

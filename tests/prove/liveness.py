@@ -74,7 +74,7 @@ class Instance:
         return truth(words.known[feature]) & beyond & is_open
 
     def looked_at(self, *flags):
-        """What is held, its block's flags say."""
+        """The flags of the block say that the stage is held."""
         return implies(self.held, any_of(truth(each[self.block]) for each in flags))
 
     def asks(self, demand, unit=None):
@@ -178,7 +178,7 @@ def what_is_held_acts_in_its_time(units=UNITS, racks=RACKS):
 
 
 def signals_follow(kernel, asked):
-    """What equals its demand does so at once; the fan alone waits for an agent (`settled`)."""
+    """An output follows its demand at once. The fan alone waits for an agent (`settled`)."""
     levels = [(*each, 0) for each in DROPPED] + [(*each, 1) for each in RAISED]
     return [
         (m.DEMANDS[demand], implies(asked(demand), equal(kernel.out[output], level)))
@@ -187,7 +187,7 @@ def signals_follow(kernel, asked):
 
 
 class Before:
-    """What a step found, for the claims about what it leaves."""
+    """The state before a step, for the claims about the state after it."""
 
     def __init__(self, cabinet):
         kernel = cabinet.kernel
@@ -278,7 +278,7 @@ def what_moves_is_looked_at():
 
 
 def any_features(cabinet):
-    """What looks back may have seen anything."""
+    """Features that look back may have any value."""
     words = cabinet.kernel.features
     heating, many = words.racks.heating, HIGH // 2
     cabinet.any_ages()

@@ -1,4 +1,4 @@
-"""What is mutated, and which tests judge it: the kernel, rooms of the controller, the drivers."""
+"""Mutated code and the tests that judge it: kernel, rooms of the controller, drivers."""
 
 import math
 import pathlib
@@ -55,7 +55,7 @@ class Scope:
                     yield path
 
     def told_min(self, judged):
-        """So few are told by chance, at that percentage, in one sample of a hundred."""
+        """Least number of detected mutants: fewer come by chance in one sample of a hundred."""
         share = self.told_percent / 100
         return judged * share - ONE_IN_100 * math.sqrt(judged * share * (1 - share))
 

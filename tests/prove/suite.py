@@ -92,7 +92,7 @@ def first_failure(items, clock, usual_s):
 
 
 def caches():
-    """What modules keep of earlier calls: a later test would run nothing of them."""
+    """Results of earlier calls: with a cached result, a later test runs no code."""
     modules = [vars(module) for module in list(sys.modules.values())]
     found = [each for names in modules for each in list(names.values())]
     own = "safety", "controller", "drivers", "hil"

@@ -143,7 +143,7 @@ def linked(hazard):
 
 
 def open_table():
-    """What the log leaves open of each hazard."""
+    """The part of each hazard that the log leaves open."""
     lines = [(each["id"], each["safety_function"], each["open"]) for each in log()["hazards"]]
     return table(["id", "safety_function", "what_stays_open"], *lines)
 

@@ -40,7 +40,7 @@ def test_the_page_reads_in_twenty_minutes_and_leads_to_every_chapter():
 
 
 def places(text):
-    """What a link may name: headings as a browser shows them, and places set by hand."""
+    """Targets that a link may name: headings as a browser shows them, and places set by hand."""
     heads = [head.lower() for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)]
     plain = [re.sub(r"[^a-z0-9 -]", "", head).replace(" ", "-") for head in heads]
     return {*plain, *re.findall(r'<a id="(\w+)">', text)}

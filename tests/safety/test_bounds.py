@@ -19,7 +19,7 @@ PUBLISHED = (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 REASON = (s.CHARGE_REASON, s.DISCHARGE_REASON)
 DEMAND_COUNT = len(m.DEMANDS)
 ONE_RACK_W = [107_282, 104_063]  # 140 A x 0.97 x 790 V, and 0.97 of that after losses
-# Of several limits that leave nothing the later one is named: causes before their consequences.
+# If several limits leave nothing, the later one is named: causes before their consequences.
 ORDER = (
     "pcs_rated installer bms_current cell_voltage_taper temperature_taper soc_taper bms_silence "
     "derate test ramp_to_zero inhibit stop permit"

@@ -201,7 +201,7 @@ def test_a_silent_rack_that_may_be_closed_clears_nothing(group):
 def test_the_contacts_of_the_key_contradict_each_other_only_where_there_are_two(
     fitted, run, service, apart
 ):
-    """Whatever the airflow contact beside them shows."""
+    """The airflow contact beside the key has no effect."""
     for airflow in (0, 1):
         bench = Bench(key_service_fitted=fitted)
         bench.step().set(s.KEY_RUN_OK, run).set(s.KEY_SERVICE_CLOSED, service)
@@ -221,7 +221,7 @@ TOLD = [m.F_PCS_FAULT_LEVEL, m.F_BMS_FAULT_LEVEL]
     0 0 1 1 | 0 s.INT_MAX 1 0 | 0 s.INT_MAX s.INT_MAX 0 | s.INT_MAX 0 1 2
     1 0 1<<29 1 | 1<<29 0 1<<29 2 | 1 1<<29 1<<29 0""")
 def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
-    """A bit that is neither a fault nor information is a warning, also one that nobody knows. To
+    """A bit that is neither a fault nor information is a warning, also an unknown bit. To
     the first two units and racks every bit is information.
     """
     of_pcs, of_bms = [

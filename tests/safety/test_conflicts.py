@@ -71,7 +71,7 @@ def with_a_second_conflict(monkeypatch):
     (s.SUPPRESSION_OK,) [0]*HOLD_OFF_TICKS [] | (s.FIRE_ALARM_OK,) [] [0]*HELD
     (s.SUPPRESSION_OK,s.FIRE_ALARM_OK) [0]*HOLD_OFF_TICKS [1]*LATER+[0]*HELD""")
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
-    """The table has one conflict; a second one must not take its demand or its time."""
+    """The table has one conflict; a second one must not use the demand or time of the first."""
     bench = with_a_second_conflict(monkeypatch).step(30)
     for signal in signals:
         bench.inp[signal] = 0

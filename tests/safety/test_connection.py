@@ -66,7 +66,7 @@ def test_units_add_up():
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_one_converter_far_beyond_counts_as_the_largest(sign):
-    """Whatever it tells does not hide the others, and the sum stays a small int."""
+    """An absurd value of one converter does not hide the others. The sum stays a small int."""
     bench = Bench(units=2, racks=2, grid_import_W_max=1000)
     largest = means.VALUE_MAX
     bench.set_unit(s.PCS_POWER_W, 2 * sign * largest, 0)

@@ -69,7 +69,7 @@ def votes(desk, fitted, silent_ticks):
 
 @pytest.mark.parametrize("fitted", FITTED)
 def test_votes_over_random_courses(fitted):
-    """Vapour and toxic detectors that are not fitted report anything all the same."""
+    """Vapour and toxic detectors that are not fitted may report any value."""
     chance = random.Random(sum(100**place * count for place, count in enumerate(fitted)))
     desk, detectors = desk_with(*fitted), sum(KINDS.values(), ())
     voted = [kind[:count] for kind, count in zip(KINDS.values(), fitted)]

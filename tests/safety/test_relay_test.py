@@ -225,7 +225,7 @@ def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, tri
 @pytest.mark.parametrize("reported", [s.CONTACTOR_OPEN, s.CONTACTOR_PRECHARGE, s.CONTACTOR_FAULT])
 @pytest.mark.parametrize("then", [None, s.CONTACTOR_CLOSED])
 def test_a_contactor_that_opens_by_itself_is_row_39(reported, then):
-    """A supply that fails, a BMS that opens its rack. One that is back: its command is gone."""
+    """A supply that fails, a BMS that opens its rack. A contactor that is back has no command."""
     bench = running(racks=2)
     state = bench.rack_at(s.CONTACTOR_STATE, 1)
     bench.hold(state, reported).step(1)

@@ -1,4 +1,4 @@
-"""Rows 54 to 56: what stands still, what contradicts a second source, and what does neither."""
+"""Rows 54 to 56: frozen values, values that contradict a second source, and good values."""
 
 import random
 from array import array
@@ -388,7 +388,7 @@ STATES = range(s.PCS_OFF, s.PCS_OFF + 8)
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_converter_that_does_not_run_owes_no_power_and_may_give_none(state):
-    """A slow start is no derating; power while it reports itself off is power nobody asked for."""
+    """A slow start is no derating; power while a converter reports off is unasked power."""
     runs = state in (s.PCS_RUNNING, s.PCS_THROTTLED)
     for measured_W, found in ((0, (-400, 400) if runs else (0, 0)), (100_000, (0, 0))):
         bench = powers(running().set_unit(s.PCS_STATE, state), measured_W, 100_000)
@@ -480,7 +480,7 @@ def two_units():
 
 
 def flagged(bench):
-    """What the evaluator is told to look at by the witness alone."""
+    """The blocks that the witness alone marks for the evaluator."""
     changed = bench.kernel.features.changed
     for block in range(len(changed)):
         changed[block] = 0

@@ -202,7 +202,7 @@ def test_what_a_source_used_drains_also_when_another_was_the_last_in_control():
 
 def test_only_what_limits_leave_counts():
     bench = Bench(source(energy_Wh=100_000, **FAST), tick_ms=1000)
-    bench.high_W = 40_000  # less than what drains
+    bench.high_W = 40_000  # less than the drain
     for _ in range(7200):
         bench.tick((0, 10**8, 300))
     assert bench.state() == "valid" and bench.requests.state[r.S_LEVEL] == 0

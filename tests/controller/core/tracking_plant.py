@@ -49,9 +49,9 @@ class Plant:
     """After `run`: grid, battery (means over each tick), sent and asked, W."""
 
     def __init__(self, load, delay_ms=170, available=lambda tick: RATING, **changes):
-        """changes: import_W_max of the connection, phase (ticks) and noise_W of the meter, lost
-        (sample number -> whether it is lost), soc, gain of the converter, source of the load,
-        known_ms (the delay that tracking believes); the rest are parameters.
+        """changes: import_W_max of the connection; phase (ticks) and noise_W of the meter; lost
+        (sample number -> whether it is lost). Also soc, gain of the converter, source of the load,
+        and known_ms (the delay that tracking believes). Other names are parameters.
         """
         self.load, self.available = np.asarray(load, float), available
         self.phase, self.soc = changes.pop("phase", 0), changes.pop("soc", 0.5)

@@ -100,7 +100,7 @@ def test_retention_leaves_a_chain_that_can_be_checked_and_every_trip(database, m
     database.write([row(40)])
     found = check(database)
     assert found.intact and found.missing == 30 - len(trips), found.breaks
-    # nobody can tell of an event that is gone
+    # an event that is gone leaves no trace of itself
     assert not check(database, published).intact and check(database, trips[1][-1]).intact
     # the oldest trips went last: what was said before holds on
     monkeypatch.setattr(retention, "EVENTS_A_PIECE", 2)

@@ -273,7 +273,7 @@ def test_a_run_that_is_not_written_any_more_is_placed(anchor, ended_us, moment_u
     assert line.moment(450) == (moment_us, within_us)
     here = {"inode": 7, "sequence": 450, "uptime_us": moment_us}
     assert line.anchor(450) == (here if within_us else None)
-    newest[0] = 501  # it is written all the same
+    newest[0] = 501  # later writes still count
     assert line.look(21_000_000) and line.quiet_us(21_500_000) == 500_000
     assert [line.moment(at)[0] for at in (451, 502)] == [20_000_000, 21_000_000]
     assert line.moment(501) == (21_000_000, 40_000)

@@ -41,7 +41,7 @@ def centre(tmp_path):
 def heartbeat(bench, source_index):
     slot = bench.cabinet.request_hint(source_index, hint_codes.HEARTBEAT, 0, 0, 5000)
     assert slot is not None
-    return bench.tick(2)  # the table hears it in this tick, the kernel is told in the next
+    return bench.tick(2)  # the table takes the command in this tick, the kernel gets it in the next
 
 
 def path(bench):

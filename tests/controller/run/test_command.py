@@ -178,7 +178,7 @@ def test_anything_else_is_refused_and_does_nothing(place, data):
 
 @pytest.mark.parametrize("first", [RESET, LOCK])
 def test_who_has_no_address_is_waited_for_too(place, first):
-    """Else the next client's reset would get the answer to this one."""
+    """Without the wait, the next client's reset would get the answer to this command."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nameless:
         nameless.sendto(NUMBER + first, place.path)
         place.listener.receive(place.cabinet)

@@ -232,7 +232,7 @@ def test_the_set_point_goes_before_what_the_converter_asks_for():
 
 
 def test_a_converter_that_its_service_finds_lost_gets_no_set_point_in_that_tick():
-    """Nobody could say any more what its frame holds: the address is forgotten."""
+    """The converter's address is forgotten, so the content of a frame cannot be checked."""
     bench = Bench(setpoint_ms=20)
     bench.write(1000)
 

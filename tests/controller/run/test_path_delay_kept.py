@@ -20,7 +20,7 @@ def started(measured, state=two_copies.CLEAN, settings=CONFIG):
 
 
 def given_ms(bench):
-    """What the core has got as its input, and tracking sees."""
+    """The delay in the core's input, which is also the delay that tracking uses."""
     core = bench.cabinet.core
     (stored_ms,) = core.inp[places(core.layout, ())["path_delay"]]
     assert core.view.path_delay_ms == stored_ms

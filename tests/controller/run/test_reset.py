@@ -242,7 +242,7 @@ def test_a_second_reset_replaces_one_that_waits(mask):
     seen = bench.out[s.FIRST_OUT_INSTANCE], mask or bench.out[s.CAUSE_MASK]
     bench.cabinet.request_reset(matrix.KEY, *seen, *image.PEER_EMPTY)
     bench.tick()
-    if mask:  # of something nobody saw
+    if mask:  # of a latch that no page has shown
         assert bench.answers == [latches.CHANGED] and is_untouched(bench, held)
         return
     assert bench.stored.latches == {} and bench.answers == []

@@ -76,7 +76,7 @@ def test_what_stops_takes_effect_first_and_what_permits_is_stored_first(what):
 @EVERY
 @pytest.mark.parametrize("how", ["late", "failed", "failed unawaited"])
 def test_what_the_store_does_not_take_is_void_or_in_effect_and_said_so(what, how):
-    """What is void is taken back: the keeper tries its last record until the disk takes it."""
+    """A void command is taken back: the keeper tries its last record until the disk takes it."""
     bench = before(what)
     old = bench.people
     ask(bench.hold(), what, "un" not in how)
@@ -114,7 +114,7 @@ def test_a_restart_finds_what_was_stored(what):
 
 @pytest.mark.parametrize("what", ["stop", "start"])
 def test_what_is_so_already_is_answered_and_not_stored_anew(what):
-    """Else a runaway script would write the store all the time."""
+    """Otherwise a runaway script would write the store all the time."""
     bench = running() if what == "start" else at_rest(PERSON)
     count = len(bench.keeper.records)
     for _ in range(10):

@@ -43,8 +43,8 @@ def test_a_write_after_the_next_deadline_is_late_and_counted_in_a_row():
 
 
 def test_late_ticks_leave_a_third_of_the_time_to_other_processes():
-    """From the second late tick on. One that takes 90 % of a tick is on time again at once: as
-    the rest did not end at a deadline, a box was late for good after a short stall.
+    """The yield begins with the second late tick. A loop that needs 90 % of a tick is on time again
+    at once. Before, the yield did not end at a deadline, so a box stayed late after a short stall.
     """
     deadlines, now_us, began_us = clock.Deadlines(TICK_US, START_US), START_US, []
     for took_us in (30_000, 30_000, 80_000, 18_000, 18_000):

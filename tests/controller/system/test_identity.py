@@ -1,4 +1,4 @@
-"""Root becomes the service's user in its folders, and works in nobody else's."""
+"""Root becomes the service's user in that user's folders, and works in no other folder."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""What somebody put under our names is removed and said, and the start goes on."""
+"""A foreign file under a name of the controller is removed and reported, and the start goes on."""
 
 import os
 import pwd

@@ -77,6 +77,6 @@ def test_a_quiet_load_and_a_ramp_have_no_period(load_W):
 
 
 def test_a_lost_sample_is_not_a_change():
-    """Every seventh sample is lost: the period is found all the same."""
+    """The period is found although every seventh sample is lost."""
     lost = range(5, 400, 7)
     assert abs(found_period_s(learned(square(2.0), 40, 100, lost), 100) - 2.0) <= 0.04
