@@ -1,0 +1,67 @@
+"""No site device reaches the kernel or the battery's chain: any words, silence, and jumps."""
+
+import random
+from array import array
+
+import pytest
+from cabinet_bench import CONFIG
+from test_core import Walk
+from views import DEVICES
+
+from controller.core import hint_sources
+from controller.core.core import Core
+from controller.core.site_devices.actuator_chain import A_VALUE
+from controller.core.site_devices.layout import image_of
+
+TICKS = 1000
+
+
+def core_with(devices):
+    sources = hint_sources.image(CONFIG.sources)
+    return Core(CONFIG.safety_image, CONFIG.control_image, sources, image_of(devices))
+
+
+def disturb(core, draw, first):
+    """Any integer at any place of the site devices, fresh or not."""
+    for at in range(first, len(core.inp)):
+        if draw.random() < 0.1:
+            core.inp[at] = draw.choice(
+                (0, 1, -1, 2**31 - 1, -(2**31), draw.randrange(-(10**6), 10**6))
+            )
+    for group in range(core.layout.groups, len(core.fresh)):
+        core.fresh[group] = draw.random() < 0.7
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_outputs_of_kernel_and_battery_equal_those_without_site_devices(seed):
+    alone, beside = core_with(()), core_with(DEVICES)
+    walk, draw = Walk(alone, seed), random.Random(seed)
+    first = len(alone.inp)
+    asked = set()
+    for _ in range(TICKS):
+        elapsed = walk.feed(alone)
+        beside.inp[: len(walk.inp)] = alone.inp[: len(walk.inp)]
+        beside.fresh[: alone.layout.groups] = alone.fresh
+        disturb(beside, draw, first)
+        alone.tick(elapsed)
+        beside.tick(elapsed)
+        assert beside.out[: beside.actuators_at] == alone.out[: alone.actuators_at]
+        assert beside.setpoints() == alone.setpoints()
+        asked |= {each.name for each in beside.actuators if each.value}
+    assert len(asked) >= 2, "the devices were used"
+
+
+def test_an_actuator_is_at_rest_when_its_device_has_been_silent_for_its_time():
+    """3000 ms in ticks of 20 ms."""
+    core = core_with(DEVICES)
+    for _ in range(20):
+        core.fresh[core.layout.groups :] = bytes([1]) * len(DEVICES)
+        core.tick(1)
+    for each in core.actuators:
+        each.state = array("i", [1, 10**9])
+        each.chain.state[0] = 1
+    core.fresh[core.layout.groups :] = bytes(len(DEVICES))
+    for tick in range(1, 151):
+        core.tick(1)
+        assert all(view.is_known == (tick < 150) for view in core.site.devices)
+    assert [each.state[A_VALUE] for each in core.actuators] == [0] * len(core.actuators)
