@@ -71,6 +71,11 @@ class Core:
 
     def _find_places(self, layout: s.Layout) -> None:
         """Places of the inputs and rows that fill the view; room for the limits of the units."""
+        self._published = [
+            (each, slice(self.out_at[name], self.out_at[name] + len(each.out)))
+            for name, each in self.functions.items()
+            if each.out
+        ]
         self._mask = 0
         self._charge_W = array("i", [0] * layout.units)
         self._discharge_W = array("i", [0] * layout.units)
@@ -97,10 +102,8 @@ class Core:
         out = self.out
         out[: self.chain_at] = kernel.out
         out[self.chain_at : self.chain_at + len(self.chain.out)] = self.chain.out
-        for name, function in self.functions.items():
-            if function.out:
-                at = self.out_at[name]
-                out[at : at + len(function.out)] = function.out
+        for function, place in self._published:
+            out[place] = function.out
         at = self.actuators_at
         for actuator in self.actuators:
             out[at : at + len(CHAIN_OUTPUTS)] = actuator.chain.out
