@@ -6,20 +6,19 @@ interval that may exclude 0. The obligation of the highest rank is applied last 
 word; a limit beats every obligation. All powers are W at the AC terminals, > 0 discharges.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from controller.core import reasons
 from controller.core.integers import within
 from safety import signals
 
 WIDE_W = signals.INT_MAX
-NO_REQUEST = (0, reasons.NONE)
 
 
 class PowerInterval:
     """Intersection of caps or limits: an interval that contains 0, with the reason of each end."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
@@ -44,14 +43,14 @@ class PowerInterval:
 class Obligations:
     """Obligations of this tick, at most one per rank; `standing`: lowest rank first."""
 
-    def __init__(self):
-        self.standing = []
+    def __init__(self) -> None:
+        self.standing: list[Obligation] = []
 
     def clear(self) -> None:
         """None yet; each tick begins here."""
         self.standing.clear()
 
-    def add(self, obligation) -> None:
+    def add(self, obligation: "Obligation") -> None:
         """One more, of a rank of its own."""
         self.standing.append(obligation)
         self.standing.sort()
@@ -86,6 +85,16 @@ class Obligations:
         return 0, reasons.NONE
 
 
+class TakesAnswers(Protocol):
+    """The chain that an answer enters (setpoint.Chain)."""
+
+    caps: PowerInterval
+    limits: PowerInterval
+    obligations: Obligations
+    base: "BaseRequest"
+    fast: "BaseRequest"
+
+
 class Cap(NamedTuple):
     """Narrows requests, W >= 0 each way."""
 
@@ -94,7 +103,7 @@ class Cap(NamedTuple):
     discharge_W_max: int
     discharge_reason: int
 
-    def enter(self, chain) -> None:
+    def enter(self, chain: "TakesAnswers") -> None:
         """Take its place in the chain."""
         chain.caps.narrow(*self)
 
@@ -104,7 +113,7 @@ class Limit(Cap):
 
     __slots__ = ()
 
-    def enter(self, chain) -> None:
+    def enter(self, chain: "TakesAnswers") -> None:
         """Take its place in the chain."""
         chain.limits.narrow(*self)
 
@@ -118,7 +127,7 @@ class Obligation(NamedTuple):
     high_W: int
     high_reason: int
 
-    def enter(self, chain) -> None:
+    def enter(self, chain: "TakesAnswers") -> None:
         """Take its place in the chain."""
         chain.obligations.add(self)
 
@@ -129,9 +138,12 @@ class BaseRequest(NamedTuple):
     power_W: int
     reason: int
 
-    def enter(self, chain) -> None:
+    def enter(self, chain: "TakesAnswers") -> None:
         """Take its place in the chain."""
         chain.base = self
+
+
+NO_REQUEST = BaseRequest(0, reasons.NONE)
 
 
 class FastRequest(BaseRequest):
@@ -139,7 +151,7 @@ class FastRequest(BaseRequest):
 
     __slots__ = ()
 
-    def enter(self, chain) -> None:
+    def enter(self, chain: "TakesAnswers") -> None:
         """Take its place in the chain."""
         chain.fast = self
 
@@ -154,9 +166,12 @@ class ForDevice(NamedTuple):
     answer: "Cap | Obligation | BaseRequest"
 
 
+Answer = Cap | Obligation | BaseRequest
+
+
 def grid_obligation(
     rank: tuple, connection_W: int, imported: tuple, exported: tuple, quantum_W: int
-):
+) -> Obligation:
     """Obligation that keeps the grid within [-export_W_max, import_W_max].
 
     connection_W: what the grid would import with the battery at 0; imported, exported: (W max,

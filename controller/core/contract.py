@@ -5,8 +5,11 @@ the view and takes its answers: what it caps, limits, obliges or requests.
 """
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from controller.core.answers import Answer, ForDevice
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
@@ -87,7 +90,7 @@ class Setup:
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
         self.source_image = source_image
         self.site = site or without_devices()
-        self.functions: dict[str, Function] = {}
+        self.functions: dict[str, Any] = {}
 
     def actuators(self, role: str) -> list[tuple[DeviceView, int]]:
         """(device, number of its first actuator) of each device of a role."""
@@ -115,17 +118,17 @@ class Function:
     NAME = ""
     STAGE = BOUND
     ROLE = ""
-    PARAMETERS = ()
-    TEXTS = {}
+    PARAMETERS: tuple[tuple, ...] = ()
+    TEXTS: dict[int, tuple[str, str, str]] = {}
     state: array
-    out: array | tuple = ()
+    out: array = array("i")
 
     @staticmethod
-    def output_names(source_count: int) -> tuple:
+    def output_names(source_count: int) -> Sequence[str]:
         """Name of each word of `out` in a configuration with so many sources of hints."""
         return ()
 
-    def step(self, view, elapsed_ticks):
+    def step(self, view: View, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
         """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
         raise NotImplementedError
 
@@ -137,6 +140,6 @@ class Function:
         """(name, sentence, remedy) of one of its codes; KeyError for another's."""
         return self.TEXTS[code]
 
-    def numbers(self, code: int):
+    def numbers(self, code: int) -> dict[str, Any] | None:
         """{"kind": ..., numbers behind the code}, None where the sentence says everything."""
         return None

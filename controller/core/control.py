@@ -52,7 +52,7 @@ class Control:
     def _ask(self, asked: list[contract.Function], elapsed_ticks: int) -> None:
         for function in asked:
             for answer in function.step(self.view, elapsed_ticks):
-                if type(answer) is ForDevice:
+                if isinstance(answer, ForDevice):
                     self.actuators[answer.actuator].chain.take(answer.answer)
                 else:
                     self.chain.take(answer)

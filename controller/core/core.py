@@ -8,6 +8,8 @@ a reader of the journal names every alarm.
 """
 
 from array import array
+from collections.abc import Iterator
+from typing import Any
 
 from controller.core import image, parameters, reasons, standby
 from controller.core.answers import Limit
@@ -18,6 +20,7 @@ from controller.core.site_devices.layout import devices_of
 from controller.core.site_devices.signals_view import Site
 from controller.core.split import Split, Weights
 from safety import matrix, parameters as p, signals as s
+from safety.evaluate import Evaluator
 from safety.kernel import Kernel
 
 STANDING_BITS = 30
@@ -115,7 +118,7 @@ class Core:
         if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
-    def _look(self):
+    def _look(self) -> None:
         """Fill the view with the fresh values; a frozen meter counts as silent."""
         inp, view, kernel = self.inp, self.view, self.kernel
         ages, out = kernel.features.ages, kernel.out
@@ -142,7 +145,7 @@ class Core:
         self.weights.update(soc)
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
-    def _known(self, groups, places):
+    def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""
         known = self.kernel.features.ages.known
         for group in groups:
@@ -150,7 +153,7 @@ class Core:
                 return None
         return [self.inp[at] for at in places]
 
-    def _kernel_limit(self):
+    def _kernel_limit(self) -> Limit:
         """Sum of the units' limits, with the reasons of the first unit."""
         out, at = self.kernel.out, self.layout.unit_output
         for unit in range(self.layout.units):
@@ -163,11 +166,11 @@ class Core:
             reasons.KERNEL_DISCHARGE[out[at(0, s.DISCHARGE_REASON)]],
         )
 
-    def setpoints(self):
+    def setpoints(self) -> array:
         """Set-point of each unit, W, of the last tick."""
         return self.out[self.setpoint_at : self.standing_at]
 
-    def _name_standing(self):
+    def _name_standing(self) -> None:
         """Write the standing stage instances into `out`; only when the cause mask has changed."""
         evaluator, out = self.kernel.evaluator, self.out
         self._mask = self.kernel.out[s.CAUSE_MASK]
@@ -177,10 +180,12 @@ class Core:
             if evaluator.standing(index):
                 out[self.standing_at + index // STANDING_BITS] |= 1 << index % STANDING_BITS
 
-    def _blocks(self):
-        return *self.kernel.state_blocks(), *self.control.state_blocks(), self.site.ages_ms
+    def _blocks(self) -> Iterator[Any]:
+        yield from self.kernel.state_blocks()
+        yield from self.control.state_blocks()
+        yield self.site.ages_ms
 
-    def state_words(self):
+    def state_words(self) -> array:
         """Everything that carries over to the next tick, as array('i') (each block padded to whole
         words).
         """
@@ -190,7 +195,7 @@ class Core:
             words.frombytes(data + bytes(-len(data) % words.itemsize))
         return words
 
-    def load_state(self, words) -> None:
+    def load_state(self, words: array) -> None:
         """Take over what state_words gave. ValueError when the length does not fit."""
         data, at = words.tobytes(), 0
         for block in self._blocks():
@@ -204,7 +209,7 @@ class Core:
         self._name_standing()
 
 
-def _instances(evaluator, stage_name):
+def _instances(evaluator: Evaluator, stage_name: str) -> list[int]:
     """Places of the instances of a stage in the arrays of the evaluator."""
     stages = enumerate(evaluator.stage)
     return [at for at, stage in stages if matrix.STAGES[stage][matrix.S_ID] == stage_name]

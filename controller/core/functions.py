@@ -5,7 +5,9 @@ mode. Their parameters follow in the control image in the same order, but those 
 first.
 """
 
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT
+from typing import Any
+
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT, Setup
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
@@ -33,7 +35,7 @@ FALLBACKS = {
     PreCool: (HOLD, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
-PARAMETERS = tuple(
+PARAMETERS: tuple[tuple, ...] = tuple(
     row
     for function in sorted(FUNCTIONS, key=lambda each: each is not Reserve)
     for row in function.PARAMETERS
@@ -46,7 +48,7 @@ def output_names(source_count: int) -> list:
     return [name for function in FUNCTIONS for name in function.output_names(source_count)]
 
 
-def built(setup) -> dict:
+def built(setup: Setup) -> dict[str, Any]:
     """{name: function} from a contract.Setup, in the order of FUNCTIONS."""
     for function in FUNCTIONS:
         setup.functions[function.NAME] = function(setup)

@@ -19,7 +19,7 @@ CRC = Struct("<H")
 EXPONENT_RANGE = (-3, 3)
 
 
-def _crc_table():
+def _crc_table() -> tuple[int, ...]:
     """CRC-16/MODBUS (0x8005 reflected), one value per byte, by long division of the byte alone."""
     table = []
     for byte in range(256):
@@ -57,7 +57,8 @@ class Gate:
             )
         self._unit_id, self._address = unit_id, address
         self._up, self._down = 10 ** max(0, exponent), 10 ** max(0, -exponent)
-        self._frame, self._raw = None, 0
+        self._frame: bytes | None = None
+        self._raw = 0
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if `frame` (bytes, a whole RTU frame) may be sent, else the reason code;
@@ -75,7 +76,7 @@ class Gate:
             return reasons.GATE_DISCHARGE
         return reasons.NONE
 
-    def _form(self, frame):
+    def _form(self, frame: bytes) -> int:
         if len(frame) != FRAME_BYTES:
             return reasons.GATE_LENGTH
         unit_id, function, address, registers, value_bytes, _ = FRAME.unpack_from(frame)

@@ -30,7 +30,7 @@ SOURCE_WORDS = W_FALLBACK + len(QUANTITIES)
 CAP, REQUEST, GRID_CAP, OPERATOR = range(4)
 
 
-def image(sources: tuple):
+def image(sources: tuple) -> array:
     """array('i') of the sources as described at the head of this module."""
     words = [IMAGE_SCHEMA, len(sources)]
     for source in sources:
@@ -46,13 +46,13 @@ def image(sources: tuple):
     return array("i", words)
 
 
-def words(source_image, index: int):
+def words(source_image: array, index: int) -> array:
     """The SOURCE_WORDS words of one source in an image."""
     at = HEADER_WORDS + index * SOURCE_WORDS
     return source_image[at : at + SOURCE_WORDS]
 
 
-def count(source_image) -> int:
+def count(source_image: array) -> int:
     """Number of sources in an image. Raises ValueError when it is not of this version."""
     if len(source_image) < HEADER_WORDS or source_image[0] != IMAGE_SCHEMA:
         raise ValueError("source image schema is not this version's")

@@ -66,12 +66,12 @@ def places(layout: s.Layout, devices: Iterable[SiteDevice]) -> dict[str, slice]:
     return found
 
 
-def packed_name(name: str):
+def packed_name(name: str) -> array:
     """Four words that hold a name of at most NAME_CHARACTERS_MAX ASCII characters."""
     return array("i", name.encode("ascii").ljust(NAME_CHARACTERS_MAX, b"\0"))
 
 
-def name_of(words_) -> str:
+def name_of(words_: Iterable[int]) -> str:
     """The name in such words, "" for no name."""
     return bytes(array("i", words_)).rstrip(b"\0").decode("ascii", "replace")
 
@@ -91,7 +91,7 @@ class ProcessImage:
         self.fresh = bytearray(layout.groups + len(devices))
         self._none = bytes(len(self.fresh))
 
-    def freeze(self, inp, fresh: bytearray) -> None:
+    def freeze(self, inp: array, fresh: bytearray) -> None:
         """Copy everything into `inp` and `fresh`, then forget what was fresh and the one-tick
         commands.
         """
@@ -113,7 +113,7 @@ class ProcessImage:
             first += len(words(device))
         raise KeyError(f"{role}_{number}")
 
-    def put(self, block: str, content) -> None:
+    def put(self, block: str, content: Iterable[int]) -> None:
         """Write the words of a block of own_blocks."""
         self.inp[self.places[block]] = array("i", content)
 

@@ -47,12 +47,12 @@ SOURCE_PARAMETERS = (
 )
 
 
-def default_image():
+def default_image() -> array:
     """Control image (array of int) with every parameter at its default."""
     return array("i", [row[4] for row in CONTROL_PARAMETERS])
 
 
-def settings_of(control_image) -> dict:
+def settings_of(control_image: array) -> dict[str, int]:
     """{name: integer}. Raises ValueError when the image is not of this version."""
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")

@@ -5,7 +5,9 @@ the requested one while a bus is busy, while the converter is being set up again
 refusal of the gate. Like the gate, this decoder shares nothing with the encoder.
 """
 
+from array import array
 from struct import Struct
+from typing import Protocol
 
 from safety.signals import INT_MAX
 
@@ -17,6 +19,13 @@ VALUES_AT = 7  # bytes of a function 16 request before its first register
 NOTHING, SENT = 0, 1
 
 
+class HasSetpoint(Protocol):
+    """The driver of a converter: where its set-point register lies, None until known."""
+
+    setpoint_address: int | None
+    setpoint_exponent: int | None
+
+
 class Sent:
     """Follows the frames to one converter; `inp[sent_at]` is the last set-point sent, W,
     `inp[code_at]` its code.
@@ -25,12 +34,13 @@ class Sent:
     is then decoded with the last known address and exponent.
     """
 
-    def __init__(self, pcs, inp, sent_at: int, code_at: int):
+    def __init__(self, pcs: HasSetpoint, inp: array, sent_at: int, code_at: int):
         """pcs: has setpoint_address and setpoint_exponent, None until known; inp: of the process
         image.
         """
         self._pcs, self._inp, self._sent_at, self._code_at = pcs, inp, sent_at, code_at
-        self._address, self._exponent = None, 0
+        self._address: int | None = None
+        self._exponent = 0
 
     def see(self, frame: bytes) -> None:
         """A whole frame to this converter is on its way."""
@@ -46,13 +56,13 @@ class Sent:
         (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * place)
         self._inp[self._sent_at], self._inp[self._code_at] = self._watts(raw), SENT
 
-    def refuse(self, code):
+    def refuse(self, code: int) -> None:
         """The gate has refused a set-point: the stop frame goes out instead, the set-point before
         it stands.
         """
         self._inp[self._code_at] = code
 
-    def _watts(self, raw):
+    def _watts(self, raw: int) -> int:
         """raw x 10^exponent, toward zero, as far as an input goes; a 0 is a 0 whatever the
         exponent.
         """

@@ -11,7 +11,7 @@ is wrong.
 from array import array
 
 from controller.core import reasons
-from controller.core.answers import NO_REQUEST, WIDE_W, Obligations, PowerInterval
+from controller.core.answers import NO_REQUEST, WIDE_W, Answer, Obligations, PowerInterval
 from controller.core.integers import within
 
 CHAIN_OUTPUTS = (
@@ -90,7 +90,7 @@ class Chain:
         self.caps = PowerInterval()
         self.limits = PowerInterval()
         self.obligations = Obligations()
-        self.answers = []
+        self.answers: list[Answer] = []
         self.meter_off_W = 0
         self._ramp_W = ramp_W
         self.begin()
@@ -103,7 +103,7 @@ class Chain:
         self.answers.clear()
         self.base = self.fast = NO_REQUEST
 
-    def take(self, answer) -> None:
+    def take(self, answer: Answer) -> None:
         """Enter one answer of a control function, or a limit of the kernel."""
         self.answers.append(answer)
         answer.enter(self)
@@ -160,7 +160,9 @@ class Chain:
         self.state[0] = setpoint_W
         return setpoint_W
 
-    def _bounded(self, value_W, bounds, first, after, reason):
+    def _bounded(
+        self, value_W: int, bounds: PowerInterval, first: int, after: int, reason: int
+    ) -> int:
         """value_W within caps or limits. Trace: both ends with reasons from `first` on,
         the result at `after`, its reason at `reason`.
         """
@@ -171,7 +173,7 @@ class Chain:
         out[reason] = end_reason(value_W, after_W, bounds)
         return after_W
 
-    def _ramped(self, value_W, elapsed_ticks):
+    def _ramped(self, value_W: int, elapsed_ticks: int) -> int:
         out = self.out
         step_W = self._ramp_W * elapsed_ticks
         low_W = within(self.state[0] - step_W, -WIDE_W, WIDE_W)
@@ -182,7 +184,7 @@ class Chain:
         return after_W
 
 
-def end_reason(before_W: int, after_W: int, bounds) -> int:
+def end_reason(before_W: int, after_W: int, bounds: PowerInterval) -> int:
     """Reason of the lower or upper end of `bounds` that changed the value, or NONE."""
     if after_W == before_W:
         return reasons.NONE

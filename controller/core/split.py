@@ -61,7 +61,9 @@ class Split:
         self._room_W = array("i", [0] * units)
         self._open = bytearray(units)
 
-    def step(self, total_W: int, charge_W_max, discharge_W_max, weights: list) -> int:
+    def step(
+        self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
+    ) -> int:
         """Return what could be placed of total_W (> 0 discharges), W; equal to it unless the limits
         sum to less.
 
@@ -84,7 +86,7 @@ class Split:
                 out[unit] = -out[unit]
         return sum(out)
 
-    def _pour(self, left_W, weights):
+    def _pour(self, left_W: int, weights: list[int] | None) -> int:
         """Share left_W among units with room and weight (None: all equal); return what did not
         fit.
         """
@@ -96,7 +98,7 @@ class Split:
             left_W -= filled_W or self._share(left_W, weights)
         return left_W
 
-    def _fill(self, left_W, weights):
+    def _fill(self, left_W: int, weights: list[int] | None) -> int:
         """Give every open unit whose share reaches its room all of it; return the W placed."""
         out, room_W, is_open = self.out, self._room_W, self._open
         total = sum(is_open) if weights is None else sum(w for w, o in zip(weights, is_open) if o)
@@ -111,7 +113,7 @@ class Split:
                 room_W[unit] = is_open[unit] = 0
         return placed_W
 
-    def _share(self, left_W, weights):
+    def _share(self, left_W: int, weights: list[int] | None) -> int:
         """No open unit's share reaches its room: place left_W, every share within 1 W of its exact
         value.
         """

@@ -9,7 +9,7 @@ import copy
 from array import array
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from controller.journal import replay
 from controller.journal.frame import KEYFRAME, Frame
@@ -158,5 +158,5 @@ class Moment(Snapshot):
     def take(self, frame: Frame) -> None:
         """Move to this keyframe."""
         frame.apply(self.inp, self.out)
-        self.core.load_state(frame.state)
+        self.core.load_state(cast(array, frame.state))
         self.sequence = frame.sequence

@@ -12,7 +12,7 @@ from array import array
 
 from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import BaseRequest
-from controller.core.contract import Function
+from controller.core.contract import Function, Setup, View
 from controller.core.integers import within
 from controller.core.policies import hint_outputs as outputs, hint_table as table
 
@@ -51,7 +51,7 @@ class HintRequest(Function):
         ),
     }
 
-    def __init__(self, setup):
+    def __init__(self, setup: Setup):
         source_image = setup.source_image
         self._table, self._tick_ms = setup.functions[table.HintTable.NAME], setup.tick_ms
         hints = self._table
@@ -78,7 +78,7 @@ class HintRequest(Function):
         ]
         self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
 
-    def step(self, view, elapsed_ticks: int) -> tuple:
+    def step(self, view: View, elapsed_ticks: int) -> tuple:
         """The base request; what it leaves of the set-point and the available power stays in the
         view.
         """
@@ -93,7 +93,7 @@ class HintRequest(Function):
         view.is_requested = state[S_CONTROL] > 0
         return (request,)
 
-    def _request(self, low_W, high_W, elapsed_ms):
+    def _request(self, low_W: int, high_W: int, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
@@ -107,7 +107,7 @@ class HintRequest(Function):
         ended = reasons.REQUEST_ENDED if base_W else reasons.NONE
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
-    def _asked(self):
+    def _asked(self) -> bool:
         """True, and no longer idle, when a request has come."""
         words = self._table.state
         for index in self._order:
@@ -116,14 +116,14 @@ class HintRequest(Function):
                 return True
         return False
 
-    def _count_energy(self, elapsed_ms):
+    def _count_energy(self, elapsed_ms: int) -> None:
         state = self.state
         for index in self._order:
             power_W = abs(state[S_EFFECTIVE_W]) if state[S_OWNER] == index + 1 else 0
             level = state[S_LEVEL + index] + (power_W - self._leak_W[index]) * elapsed_ms
             state[S_LEVEL + index] = within(level, 0, LEVEL_MAX)
 
-    def _best(self, elapsed_ms):
+    def _best(self, elapsed_ms: int) -> tuple[int, bool]:
         """(index of the source in control or -1, whether a request rests)."""
         words, best, rests = self._table.state, -1, False
         for index in self._order:
@@ -140,7 +140,7 @@ class HintRequest(Function):
                 best = index
         return best, rests
 
-    def _rested(self, index, known, elapsed_ms):
+    def _rested(self, index: int, known: int, elapsed_ms: int) -> int:
         """VALID or RESTING, by how full the bucket of the source is, and would be after this tick
         and a ramp down.
         """
@@ -154,10 +154,10 @@ class HintRequest(Function):
         ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
         return outputs.RESTING if level + ahead >= size else outputs.VALID
 
-    def _step_W(self, index, elapsed_ms):
+    def _step_W(self, index: int, elapsed_ms: int) -> int:
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
-    def _ramped(self, best, low_W, high_W, elapsed_ms):
+    def _ramped(self, best: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
         """Base request, W: one ramp step further, or all that is asked for where limits hold it
         back anyway.
         """

@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Sequence
 
 from controller.core import contract, hint_codes, hint_sources, reasons
-from controller.core.answers import WIDE_W, Cap, grid_obligation
+from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
 from controller.core.contract import Function
 from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
@@ -106,12 +106,13 @@ class HintTable(Function):
         """True while the source's last heartbeat still counts."""
         return self.state[self._heard + source_index] > self.state[self._since]
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[object]:
+    def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
         self._publish_remaining(view.soc_permille)
         if not self.count:
             return ()
-        self.take(*view.hints, elapsed_ticks)
+        inp, first = view.hints
+        self.take(inp, first, elapsed_ticks)
         return self._answers(view.connection_W)
 
     def _publish_remaining(self, soc_permille: tuple[int, int] | None) -> None:
@@ -253,11 +254,10 @@ class HintTable(Function):
             out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
             at += len(hint_outputs.OUTPUT_FIELDS)
 
-    def _answers(self, connection_W: int | None) -> Sequence[object]:
+    def _answers(self, connection_W: int | None) -> Sequence[Answer]:
         """connection_W: import of the site with the battery at 0, W; None if unknown."""
-        in_force, found = self.state[self._in_force], []
-        if in_force & _CAPS:
-            found.append(self._cap(connection_W))
+        in_force = self.state[self._in_force]
+        found: list[Answer] = [self._cap(connection_W)] if in_force & _CAPS else []
         if connection_W is not None and in_force & _OBLIGATIONS:
             found.append(
                 grid_obligation(

@@ -183,10 +183,12 @@ class MeterSign(Function):
         chip, phase = divmod(ticks, length_ticks)
         if chip >> 1 != state[S_SYMBOL]:
             self._next_symbol(chip >> 1)
-        if elapsed_ticks != 1 or not self._known(view):
+        grid_W, battery_W, load_W = view.grid_meter_W, view.battery_W, self._load_W(view)
+        if elapsed_ticks != 1 or grid_W is None or battery_W is None or load_W is None:
             state[S_VOID] = 1
         else:
-            self._add(view, chip, phase - length_ticks + self._window_ticks)
+            place = phase - length_ticks + self._window_ticks
+            self._add(chip, place, battery_W, grid_W - load_W, grid_W + load_W)
         if chip & 1 and phase == length_ticks - 1:
             self._judge(ticks)
         return self._power_W(chip)
@@ -201,26 +203,22 @@ class MeterSign(Function):
         state[S_SYMBOL], state[S_UP] = symbol, bit
         state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
 
-    def _known(self, view: contract.View) -> bool:
-        if view.grid_meter_W is None or view.battery_W is None:
-            return False
-        return view.load_meter_W is not None or not self._load_fitted
+    def _load_W(self, view: contract.View) -> int | None:
+        return view.load_meter_W if self._load_fitted else 0
 
-    def _add(self, view: contract.View, chip: int, place: int) -> None:
+    def _add(self, chip: int, place: int, battery_W: int, right_W: int, wrong_W: int) -> None:
         """A tick of a chip; place: in its window, < 0 before it. A right meter shows itself less
-        the load, a reversed one itself plus the load. The median of each counts, because an edge
-        of the load, which the meters show at different times, is short.
+        the load (right_W), a reversed one itself plus the load (wrong_W). The median of each
+        counts, because an edge of the load, which the meters show at different times, is short.
         """
         state, ticks = self.state, self._window_ticks
-        load_W = view.load_meter_W if self._load_fitted else 0
-        self._steps.add(chip, view.grid_meter_W - load_W)
+        self._steps.add(chip, right_W)
         if place < 0:
             state[S_CHIP_OWN] = 0
             return
         right, wrong = S_SAMPLES, S_SAMPLES + ticks
-        state[right + place] = view.grid_meter_W - load_W
-        state[wrong + place] = view.grid_meter_W + load_W
-        state[S_CHIP_OWN] += view.battery_W
+        state[right + place], state[wrong + place] = right_W, wrong_W
+        state[S_CHIP_OWN] += battery_W
         if place == ticks - 1:
             sign, own_W = -1 if chip & 1 else 1, state[S_CHIP_OWN]
             level_W = sorted(state[right:wrong])[ticks // 2]
@@ -286,8 +284,8 @@ class MeterSign(Function):
         while the meter looks reversed.
         """
         state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
-        load_W = view.load_meter_W if self._load_fitted else 0
-        expected_W = load_W - view.battery_W if self._known(view) else None
+        load_W, battery_W = self._load_W(view), view.battery_W
+        expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
         is_watched = is_proven or watch.is_in_doubt
         is_reversed = is_watched and watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks)
         if is_reversed and watch.is_in_doubt:

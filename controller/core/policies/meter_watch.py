@@ -68,7 +68,7 @@ class MeterWatch:
         """
         words = self._words
         words[W_BELIEVED] = max(0, words[W_BELIEVED] - elapsed_ticks)
-        if elapsed_ticks != 1 or expected_W is None:
+        if elapsed_ticks != 1 or expected_W is None or shown_W is None:
             words[W_TICKS] = words[W_EXPECTED_W] = words[W_SHOWN_W] = words[W_IS_BEFORE] = 0
             return False
         words[W_EXPECTED_W] += expected_W

@@ -11,7 +11,7 @@ from array import array
 
 from controller.core import contract
 from controller.core.answers import WIDE_W, grid_obligation
-from controller.core.contract import Function
+from controller.core.contract import Function, Setup, View
 
 SLOTS = 30
 OFF_W = 100_000_000
@@ -40,7 +40,7 @@ class PeakShaving(Function):
         )
     }
 
-    def __init__(self, setup):
+    def __init__(self, setup: Setup):
         settings = setup.settings
         self._limit_W = settings["peak_import_W_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
@@ -48,7 +48,7 @@ class PeakShaving(Function):
         full = self._limit_W * self._slot_ticks if self._limit_W < OFF_W else 0
         self.state = array("q", [0, 0, SLOTS * full, 0] + [full] * SLOTS)
 
-    def step(self, view, elapsed_ticks: int) -> tuple:
+    def step(self, view: View, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the window still allows."""
         if self._limit_W == OFF_W:
             return ()
@@ -59,7 +59,7 @@ class PeakShaving(Function):
         imported, exported = (self._allowed_W(), PEAK_SHAVING), (WIDE_W, PEAK_SHAVING)
         return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
 
-    def _count(self, import_W, elapsed_ticks):
+    def _count(self, import_W: int, elapsed_ticks: int) -> None:
         state, slot_ticks = self.state, self._slot_ticks
         left = min(elapsed_ticks, (SLOTS + 1) * slot_ticks)
         while left:
@@ -73,10 +73,10 @@ class PeakShaving(Function):
                 state[S_TOTAL] -= state[S_IMPORT + state[S_SLOT]]
                 state[S_IMPORT + state[S_SLOT]] = 0
 
-    def _oldest(self):
+    def _oldest(self) -> int:
         return (self.state[S_SLOT] + 1) % (SLOTS + 1)
 
-    def _allowed_W(self):
+    def _allowed_W(self) -> int:
         """The leaving slot's import plus the rest of the window's energy, over a slot's time, W."""
         state, slot_ticks = self.state, self._slot_ticks
         leaving = state[S_IMPORT + self._oldest()]

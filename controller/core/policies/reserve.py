@@ -9,10 +9,11 @@ power stays 0 (victronenergy/venus issue 904).
 """
 
 from array import array
+from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Cap, Limit
-from controller.core.contract import Function
+from controller.core.contract import Function, Setup, View
 from safety import signals
 
 (
@@ -61,7 +62,7 @@ class Reserve(Function):
         ),
     }
 
-    def __init__(self, setup):
+    def __init__(self, setup: Setup):
         settings, tick_ms = setup.settings, setup.tick_ms
         self.state = array("i", [0] * 7)
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
@@ -71,10 +72,10 @@ class Reserve(Function):
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._close_W = max(1, -(-self.rated_W * tick_ms // HARD_CLOSE_MS))
 
-    def step(self, view, elapsed_ticks: int) -> list:
+    def step(self, view: View, elapsed_ticks: int) -> list:
         """The cap of the soft reserve and the limit of the hard one, while they bound anything."""
-        known = view.soc_permille is not None
-        self._move(known, view.soc_permille[0] if known else 0, elapsed_ticks)
+        soc = view.soc_permille
+        self._move(soc is not None, soc[0] if soc is not None else 0, elapsed_ticks)
         state = self.state
         found = []
         for at, answer in ((S_SOFT_DISCHARGE_W_MAX, Cap), (S_HARD_DISCHARGE_W_MAX, Limit)):
@@ -82,7 +83,7 @@ class Reserve(Function):
                 found.append(answer(WIDE_W, reasons.NONE, state[at], state[at + 1]))
         return found
 
-    def numbers(self, code: int):
+    def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
         soft = code in (reasons.RESERVE_SOFT, reasons.RESERVE_SOFT_SOC_UNKNOWN)
         kept, at = (self._soft, S_SOFT_REACHED) if soft else (self._hard, S_HARD_REACHED)
@@ -94,7 +95,7 @@ class Reserve(Function):
             "discharge_W_max": self.state[at + 1],
         }
 
-    def _move(self, soc_ok, soc_permille, elapsed_ticks):
+    def _move(self, soc_ok: bool, soc_permille: int, elapsed_ticks: int) -> None:
         """soc_permille: the lowest of the racks. Fills the powers (>= 0, W) and reasons in
         `state`.
         """
@@ -117,12 +118,12 @@ class Reserve(Function):
             state[S_HARD_DISCHARGE_W_MAX], hard, self._close_W * elapsed_ticks, open_W
         )
 
-    def _reached(self, soc_ok, soc_permille, floor, was):
+    def _reached(self, soc_ok: bool, soc_permille: int, floor: int, was: int) -> int:
         if not soc_ok or soc_permille <= floor:
             return 1
         return 1 if was and soc_permille < floor + self._hysteresis else 0
 
-    def _moved(self, value_W, reached, close_W, open_W):
+    def _moved(self, value_W: int, reached: int, close_W: int, open_W: int) -> int:
         if reached:
             return max(0, value_W - close_W)
         return min(self.rated_W, value_W + open_W)

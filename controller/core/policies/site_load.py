@@ -9,10 +9,11 @@ battery. With a skew d and a time constant T the loop gain is at most d / T.
 """
 
 from array import array
+from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Obligation, grid_obligation
-from controller.core.contract import Function
+from controller.core.contract import Function, Setup, View
 from controller.core.integers import low_pass
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
@@ -48,7 +49,7 @@ class SiteLoad(Function):
         ),
     }
 
-    def __init__(self, setup):
+    def __init__(self, setup: Setup):
         self.state = array("q", [0] * 6)
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
@@ -57,7 +58,7 @@ class SiteLoad(Function):
             setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
 
-    def step(self, view, elapsed_ticks: int) -> tuple:
+    def step(self, view: View, elapsed_ticks: int) -> tuple:
         """Fill what the view knows of load and connection; oblige the battery to keep the
         connection within its limits, while it is known.
         """
@@ -68,7 +69,7 @@ class SiteLoad(Function):
         is_measured = state[S_SOURCE] == MEASURED
         view.is_load_new = view.is_load_meter_new if is_measured else view.is_grid_meter_new
         view.connection_W, view.meter_off_W = None, 0
-        if not state[S_CONNECTION_OK]:
+        if not state[S_CONNECTION_OK] or view.grid_W is None:
             return (self._blind(),)
         view.connection_W = state[S_CONNECTION_W]
         view.meter_off_W = self._compared(view.grid_W + view.setpoint_W - view.connection_W)
@@ -82,7 +83,7 @@ class SiteLoad(Function):
             ),
         )
 
-    def _blind(self):
+    def _blind(self) -> Obligation:
         """Without the grid meter nothing more is exported than before: what the load meter still
         sees, less what was generated beside it, may be met; without that meter nothing.
         """
@@ -93,7 +94,7 @@ class SiteLoad(Function):
             GRID_CONNECTION, -WIDE_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT
         )
 
-    def numbers(self, code: int):
+    def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
         return {
             "kind": "connection",
@@ -102,37 +103,37 @@ class SiteLoad(Function):
             "grid_export_W_max": self._settings["grid_export_W_max"],
         }
 
-    def _compared(self, off_W):
+    def _compared(self, off_W: int) -> int:
         """The lasting part of off_W; 0 where off_W is noise."""
         state = self.state
         state[S_METER_OFF] += ((off_W << 16) - state[S_METER_OFF]) * self._meter_off >> 24
         lasting_W = state[S_METER_OFF] >> 16
         return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
-    def _estimate(self, view):
+    def _estimate(self, view: View) -> None:
         """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
-        known = view.grid_W is not None and view.battery_W is not None
-        sum_W = view.grid_W + view.battery_W if known else 0
-        source = self._source(view.load_meter_W is not None, known)
-        base_W = view.load_meter_W if source == MEASURED else 0
+        grid_W, battery_W, load_W = view.grid_W, view.battery_W, view.load_meter_W
+        sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
+        source = self._source(load_W is not None, sum_W is not None)
+        base_W = load_W if source == MEASURED and load_W is not None else 0
         if source != state[S_SOURCE]:
-            self._begin(source, base_W, sum_W if known else base_W)
-        elif known and source:
+            self._begin(source, base_W, base_W if sum_W is None else sum_W)
+        elif sum_W is not None and source:
             others = sum_W - base_W << 16
             speed = self._others if source == MEASURED else self._calculated
             state[S_OTHERS] += (others - state[S_OTHERS]) * speed >> 24
-        state[S_CONNECTION_OK] = 1 if view.grid_W is not None and source else 0
+        state[S_CONNECTION_OK] = 1 if grid_W is not None and source else 0
         if source:
             state[S_CONNECTION_W] = base_W + (state[S_OTHERS] >> 16)
-            state[S_LOAD_W] = base_W if source == MEASURED else sum_W
+            state[S_LOAD_W] = base_W if source == MEASURED or sum_W is None else sum_W
 
-    def _source(self, load_ok, grid_and_battery_ok):
+    def _source(self, load_ok: bool, grid_and_battery_ok: bool) -> int:
         if load_ok and self._settings["load_meter_fitted"]:
             return MEASURED
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
-    def _begin(self, source, base_W, connection_W):
+    def _begin(self, source: int, base_W: int, connection_W: int) -> None:
         """Change the source without a bump: what the connection carried stays, unless nothing was
         known.
         """

@@ -80,14 +80,16 @@ class Track(Function):
 
     def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
-        if view.load_source == UNKNOWN:
+        if view.load_W is None:
             power_W = self._let_go(view.setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
-        return (FastRequest(self._tracked_W(view, elapsed_ticks), reasons.LOAD_TRACKING),)
+        return (
+            FastRequest(self._tracked_W(view.load_W, view, elapsed_ticks), reasons.LOAD_TRACKING),
+        )
 
-    def _tracked_W(self, view, elapsed_ticks):
-        state, load_W, reference = self.state, view.load_W, self.reference
-        low_W, high_W = self._grid_range_W(view)
+    def _tracked_W(self, load_W: int, view: contract.View, elapsed_ticks: int) -> int:
+        state, reference = self.state, self.reference
+        low_W, high_W = self._grid_range_W(load_W, view)
         if view.load_source != state[S_SOURCE]:
             self.guess.begin(load_W)
             if state[S_LOST_MS] >= LOST_MS_MAX:
@@ -104,12 +106,12 @@ class Track(Function):
         reference.hold(low_W, high_W, part, elapsed_ticks)
         return self._settle(self._request_W(guess_W, view))
 
-    def _grid_range_W(self, view):
+    def _grid_range_W(self, load_W: int, view: contract.View) -> tuple[int, int]:
         """The range in which the available power can hold the grid. The reference stays away from
         an end that an obligation sets, by the largest recent error of the guess. Otherwise each
         such error, which grows with the path delay, would lift the grid above its cap.
         """
-        low_W, high_W = view.load_W - view.high_W, view.load_W - view.low_W
+        low_W, high_W = load_W - view.high_W, load_W - view.low_W
         margin_W = min(self.guess.error_W, (high_W - low_W) // 2)
         if view.is_high_obliged:
             low_W += margin_W
@@ -117,7 +119,7 @@ class Track(Function):
             high_W -= margin_W
         return low_W, high_W
 
-    def _soc_error(self, view):
+    def _soc_error(self, view: contract.View) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
         charge is its sender's.
         """
@@ -125,7 +127,7 @@ class Track(Function):
             return None
         return self._soc_target - view.soc_permille[1]
 
-    def _request_W(self, guess_W, view):
+    def _request_W(self, guess_W: int, view: contract.View) -> int:
         """The request. At the edge of the available power it names the power that it would take."""
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
@@ -136,7 +138,7 @@ class Track(Function):
             return min(wanted_W, free_W)
         return wanted_W
 
-    def _let_go(self, previous_W, elapsed_ticks):
+    def _let_go(self, previous_W: int, elapsed_ticks: int) -> int:
         state = self.state
         step_W = self._fall_W * elapsed_ticks
         lost_ms = state[S_LOST_MS] + elapsed_ticks * self._tick_ms
@@ -144,7 +146,7 @@ class Track(Function):
         state[S_OUT_W] = previous_W - within(previous_W, -step_W, step_W)
         return state[S_OUT_W]
 
-    def _settle(self, wanted_W):
+    def _settle(self, wanted_W: int) -> int:
         """Whole quanta, and no change smaller than the dead band, so that meter noise does not
         reach the wire.
         """

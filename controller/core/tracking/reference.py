@@ -62,7 +62,7 @@ class Reference:
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
         words[R_OWNER] = owner
-        if owner == CABINET:
+        if soc_error_permille is not None:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
         else:
             given_mJ = own_W * self._tick_ms * elapsed_ticks

@@ -6,6 +6,7 @@ tracking study, chapter 4.2.
 """
 
 from array import array
+from collections.abc import Sequence
 
 from controller.core.integers import within
 from controller.core.tracking.samples import FRACTION, Samples
@@ -117,7 +118,7 @@ class Repetition:
         words[R_LOW_W], words[R_HIGH_W] = min(seen), max(seen)
 
 
-def _highest_peak(lags) -> int:
+def _highest_peak(lags: Sequence[int]) -> int:
     """Lag of the highest local maximum from LAG_MIN on, 0 without a maximum."""
     searched = lags[LAG_MIN : LAG_MAX + 1]
     at = searched.index(max(searched)) + LAG_MIN

@@ -42,7 +42,7 @@ class Samples:
             return newer_W
         return newer_W + ((self.back_W(count + 1) - newer_W) * part >> 8)
 
-    def every(self, step: int, count: int):
+    def every(self, step: int, count: int) -> array:
         """`count` samples (array), `step` apart, from the newest one back."""
         ring, at = self.ring, self.words[S_NEWEST]
         inside = min(count, at // step + 1)
