@@ -7,7 +7,8 @@ import pytest
 from controller.config import configuration
 from controller.core import reasons
 from controller.core.image import ProcessImage
-from controller.run.field import CanBus, Field, IoChannel, PcsChannel
+from controller.run.can_bus import CanBus
+from controller.run.field import Field, IoChannel, PcsChannel
 from controller.sites import EXAMPLE
 from drivers.buses import rtu
 from hil.engine.simulate import VirtualRig

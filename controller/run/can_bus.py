@@ -1,0 +1,66 @@
+"""One CAN bus of the cabinet: frames to the rack BMS, and the commands of the racks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.config import families
+
+# 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+CAN_FRAMES_PER_TICK_MAX = 512
+
+
+class CanWire(Protocol):
+    """The part of can_port.CanPort that a CanBus uses."""
+
+    def drain(self, limit: int) -> list[tuple[int, bytes]]:
+        """(id, data) of the frames that have arrived."""
+
+    def send(self, can_id: int, data: bytes) -> bool:
+        """Send a frame. True: the interface has taken it."""
+
+
+@dataclass(slots=True)
+class Rack:
+    """A BMS, and its command: place in the kernel's outputs, time of the next frame."""
+
+    command_at: int
+    bms: families.Bms
+    due_us: int = 0
+
+
+class CanBus:
+    """One CAN bus and the rack BMS on it. `port`: set by the owner of the wire before the first
+    tick.
+    """
+
+    port: CanWire
+
+    def __init__(self, name: str):
+        self.name = name
+        self.racks: list[Rack] = []
+        self.by_id: dict[int, families.Bms] = {}
+
+    def add(self, bms: families.Bms, command_at: int) -> None:
+        """Add one rack's BMS."""
+        self.racks.append(Rack(command_at, bms))
+        for can_id in bms.can_ids():
+            self.by_id[can_id] = bms
+
+    def read(self, now_us: int) -> None:
+        """Drain what has arrived into the BMS families; frames of unknown ids are dropped."""
+        by_id = self.by_id
+        for can_id, data in self.port.drain(CAN_FRAMES_PER_TICK_MAX):
+            bms = by_id.get(can_id)
+            if bms is not None:
+                bms.on_frame(can_id, data, now_us)
+
+    def write(self, out: Sequence[int], now_us: int) -> None:
+        """Send each rack's command when it is due."""
+        for rack in self.racks:
+            if now_us >= rack.due_us:
+                period_us = rack.bms.command_period_us
+                due_us = rack.due_us + period_us
+                rack.due_us = due_us if due_us > now_us else now_us + period_us
+                for can_id, data in rack.bms.command(out[rack.command_at]):
+                    self.port.send(can_id, data)
