@@ -5,34 +5,46 @@ loop.py runs it against real wires and clocks, the rig's simulation in virtual t
 object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 """
 
+from array import array
+from typing import Generic, TypeVar
+
+from controller.config.configuration import Config
 from controller.core import standby
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.core.setpoint import O_BINDING_REASON, O_SETPOINT_W
+from controller.journal.writer import JournalWriter
 from controller.run import operator_commands
+from controller.run.approval import Approval
 from controller.run.channel_link import ChannelLink
 from controller.run.field import Field
-from controller.run.record_feed import RecordFeed
+from controller.run.record_feed import RecordFeed, Recording
 from controller.run.relays import Relays
+from controller.run.self_test import SelfTest
 from controller.run.site_clock import SiteClock
 from controller.store.stored_record import AWAKE
+from controller.store.two_copies import Loaded
 from safety import latches, parameters as p, signals as s
 
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
 
 
-class Cabinet:
-    """The controller of one cabinet. `keeper`: takes records of what must survive (keeper.Keeper or
-    alike).
+K = TypeVar("K", bound=Recording)
+
+
+class Cabinet(Generic[K]):
+    """The controller of one cabinet. `keeper` takes the records that survive a loss of power.
 
     `answer`: result of an operator's command that ended in the last tick, 0: none did. Reset: a
     code of latches.RESULTS or NOT_STORED; others: see StoredValue.settle. `peer_answer`: the result
     of that reset in channel B (channel_link.RESULTS), NONE where channel B did not get it.
     """
 
-    def __init__(self, config, loaded, keeper, journal=None):
-        """loaded: store.Loaded of the last run; journal: JournalWriter or None.
+    def __init__(
+        self, config: Config, loaded: Loaded, keeper: K, journal: JournalWriter | None = None
+    ):
+        """loaded: of the last run.
 
         `peer`: the link to channel B where the configuration has one. `self_test`: a
         self_test.SelfTest in the real process, else None; `site_clock` likewise.
@@ -45,25 +57,26 @@ class Cabinet:
         self.field = Field(config, self.image)
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, core.kernel) if config.channel_b else None
-        self.self_test = None
+        self.self_test: SelfTest | None = None
         self.site_clock: SiteClock | None = None
         self._relays = Relays(core, config.tick_ms)
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
-        self._recorded = None  # (cause mask, run state, first-out) of the last frame
+        # (cause mask, run state, first-out) of the last frame
+        self._recorded: tuple[int, int, int] | None = None
         self.answer, self.peer_answer = 0, latches.NONE
         self._is_ending, self._lamp_test_ms = False, 0
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
     @property
-    def locked_out(self):
+    def locked_out(self) -> str:
         """The person who has locked the cabinet out, "" without a lock-out."""
         return self._records.locked_out.in_effect
 
     @property
-    def approval(self):
-        """Whether the limit image was approved (approval.Approval)."""
+    def approval(self) -> Approval:
+        """Approval of the limit image."""
         return self._records.approval
 
     def tick(self, now_us: int, elapsed_ticks: int) -> None:
@@ -88,10 +101,10 @@ class Cabinet:
             self.answer, self.peer_answer = self._reset.answer, self._reset.peer_answer
         self.run_request.count_test(elapsed_ms, not core.out[s.CONTACTOR_SUPPLY_OK])
         if self.journal is not None:
-            self._record(elapsed_ticks)
+            self._record(self.journal, elapsed_ticks)
         self._records.tick(elapsed_ms)
 
-    def _settle(self, elapsed_ms):
+    def _settle(self, elapsed_ms: int) -> None:
         """Changes that are saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
         locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
@@ -101,7 +114,7 @@ class Cabinet:
         self._records.mark.settle(self.keeper)
         self.peer_answer = latches.NONE
 
-    def _local(self, inp, elapsed_ticks):
+    def _local(self, inp: "array[int]", elapsed_ticks: int) -> None:
         """Inputs of the kernel that originate in the controller."""
         records = self._records
         inp[s.ARMED_STORED] = records.armed_stored()
@@ -135,7 +148,7 @@ class Cabinet:
         self._lamp_test_ms = max(0, self._lamp_test_ms - elapsed_ticks * self.config.tick_ms)
         self.image.put("lamp_test", [self._lamp_test_ms])
 
-    def _record(self, elapsed_ticks):
+    def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
         """Append the tick to the journal; a keyframe every 10 s and whenever the cause mask, the
         first-out or the state changes.
         """
@@ -143,7 +156,7 @@ class Cabinet:
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
         keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
         self._recorded = now
-        self.journal.append(
+        journal.append(
             self.sequence,
             elapsed_ticks,
             core.inp,
@@ -153,7 +166,7 @@ class Cabinet:
         )
         self.sequence += 1
 
-    def summary(self) -> tuple:
+    def summary(self) -> tuple[int, int, int]:
         """(reason code of the binding limit, run state, set-point of all units in W) of the last
         tick.
         """
@@ -177,14 +190,14 @@ class Cabinet:
 
     def request_hint(
         self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
-    ):
+    ) -> int | None:
         """A hint that was found genuine and in range; the next tick takes it.
 
         Returns the number of its slot, None when all of this tick are taken.
         """
         return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms)
 
-    def request_run(self, is_run: int, is_awaited: bool = True) -> int:
+    def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
         """A person's start, or a controlled stop after which the cabinet rests, also after a
         restart, until a start.
 
@@ -227,14 +240,14 @@ class Cabinet:
         self.run_request.begin_test()
         return operator_commands.ACCEPTED
 
-    def _in_test(self):
+    def _in_test(self) -> int:
         return self.run_request.test or self.core.inp[s.TEST_REQUEST]
 
     def request_lamp_test(self) -> None:
         """Both lamps flash for LAMP_TEST_MS."""
         self._lamp_test_ms = LAMP_TEST_MS
 
-    def request_lock_out(self, name: str, is_locked: int, is_awaited: bool = True) -> int:
+    def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock the cabinet out (a controlled stop, and no start, also after a restart) or end the
         lock-out: then the cabinet rests.
 

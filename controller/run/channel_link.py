@@ -5,6 +5,8 @@ It has the face of a bus (`receive`, `poll`, `wake_us`), so that the loop's Wire
 tick: `update` before the kernel's step, whose input it gives (`code`), and `report` after it.
 """
 
+from array import array
+
 from controller.core.image import PEER_EMPTY
 from controller.run import peer_words
 from drivers.buses.port import NEVER
@@ -17,6 +19,7 @@ from safety import (
     second_image as si,
     signals as s,
 )
+from safety.kernel import Kernel
 
 ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
@@ -28,7 +31,7 @@ class ChannelLink:
     send.
     """
 
-    def __init__(self, image, kernel):
+    def __init__(self, image: "array[int]", kernel: Kernel):
         """image: the limit image that both channels hold; kernel: the safety kernel that runs on
         it.
         """
@@ -42,7 +45,8 @@ class ChannelLink:
         self.wake_us = NEVER
         self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0
-        self._order = None  # (kind, first-out, mask) of a reset that B has not answered
+        # (kind, first-out, mask) of a reset that B has not answered
+        self._order: tuple[int, int, int] | None = None
         self.mark = (0, 0)  # (count, digest) of the store, which B is to keep (mark.py)
         self._frame_ticks = self._order_ticks = 0
 
@@ -107,7 +111,7 @@ class ChannelLink:
             frame.put(field, value)
         self.wake_us = 0
 
-    def causes(self) -> tuple:
+    def causes(self) -> tuple[int, int]:
         """(first-out instance, cause mask) of channel B: what an operator must name to reset
         it.
 
@@ -120,7 +124,7 @@ class ChannelLink:
             else PEER_EMPTY
         )
 
-    def kept(self):
+    def kept(self) -> tuple[int, int] | None:
         """The mark of the store that channel B keeps, None while it is not heard."""
         frame = self.receiver.frame
         if not self.peer.trusted():
@@ -128,8 +132,8 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass a reset of the causes that the operator saw in channel B (`causes`). `result` is
-        NONE until channel B has answered.
+        """Pass a reset of the causes that the operator saw in channel B (`causes`).
+        Before the answer of channel B, `result` is NONE.
 
         Channel B is asked only with its own numbers: a frame cannot hold every number that an
         operator may send.
@@ -145,7 +149,7 @@ class ChannelLink:
         else:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
-    def _follow_order(self, elapsed):
+    def _follow_order(self, elapsed: int) -> None:
         """Repeat the order until B has answered it, or for ORDER_MS_MAX; without one have the mark
         of the store kept.
         """
@@ -163,17 +167,18 @@ class ChannelLink:
         if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:
             self._end_order(NO_ANSWER)
 
-    def _ask(self, kind, first_out, mask):
+    def _ask(self, kind: int, first_out: int, mask: int) -> None:
         frame = self.sender.frame
         frame.put(f.RESET_KIND, kind)
         frame.put(f.RESET_FIRST_OUT, first_out + 1)
         frame.put(f.RESET_MASK, mask)
 
-    def _keep(self):
-        is_due = self.peer.trusted() and self.kept()[0] < self.mark[0]
+    def _keep(self) -> None:
+        kept = self.kept()
+        is_due = kept is not None and kept[0] < self.mark[0]
         if is_due or self.sender.frame.get(f.RESET_KIND):
             self._ask(f.KEEP if is_due else 0, self.mark[1] - 1, self.mark[0])
 
-    def _end_order(self, result):
+    def _end_order(self, result: int) -> None:
         self.result, self._order = result, None
         self.sender.frame.put(f.RESET_KIND, 0)

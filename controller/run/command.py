@@ -1,19 +1,21 @@
 """`firebreak run`: builds the controller of one cabinet and lets it tick."""
 
+import argparse
 import contextlib
 import logging
 import os
+from collections.abc import Iterable
 
 from controller.config import approval, configuration
 from controller.config.refusal import ConfigError
-from controller.hints import keys
+from controller.hints import admission, keys
 from controller.journal import journal_header
 from controller.journal.ring import JournalError
 from controller.run import cabinet as cabinets, loop, self_test
 from controller.run.site_clock import SiteClock
 from controller.store import two_copies
 from controller.store.keeper import Keeper
-from controller.system import clock, own_names, realtime
+from controller.system import cli, clock, own_names, realtime
 from controller.system.paths import (
     NO_START,
     RUN_DIRECTORY,
@@ -27,7 +29,7 @@ from drivers.buses.can_port import CanPortError
 from drivers.buses.serial_port import SerialPortError
 
 
-def add(commands) -> None:
+def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     run = commands.add_parser("run")
     run.add_argument("file", help="cabinet.toml (or the last layer there is)")
@@ -45,8 +47,8 @@ def add(commands) -> None:
     run.set_defaults(run=_run)
 
 
-def _run(arguments):
-    # python-can logs a line per noise burst; what matters is counted by the drivers
+def _run(arguments: argparse.Namespace) -> int:
+    # python-can logs a line per noise burst; the drivers count errors
     logging.getLogger("can").setLevel(logging.CRITICAL)
     try:
         settings = configuration.load(arguments.file)
@@ -67,7 +69,7 @@ def _run(arguments):
         return NO_START
 
 
-def _start(settings, arguments):
+def _start(settings: configuration.Config, arguments: argparse.Namespace) -> int:
     held = two_copies.hold(arguments.state_dir)
     if held is None:
         say(
@@ -81,7 +83,7 @@ def _start(settings, arguments):
         return _tick(settings, arguments, keeper)
 
 
-def _tick(settings, arguments, keeper):
+def _tick(settings: configuration.Config, arguments: argparse.Namespace, keeper: Keeper) -> int:
     loaded = two_copies.of_cabinet(
         two_copies.Store(arguments.state_dir).load(), settings.names[-1][1]
     )
@@ -106,7 +108,9 @@ def _tick(settings, arguments, keeper):
         return running.run()
 
 
-def _keys(settings, state_directory):
+def _keys(
+    settings: configuration.Config, state_directory: str
+) -> dict[str, tuple[admission.Key, ...]]:
     names = [source.name for source in settings.sources]
     found, lines = keys.load(
         state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
@@ -115,6 +119,6 @@ def _keys(settings, state_directory):
     return found
 
 
-def _say(lines):
+def _say(lines: Iterable[str]) -> None:
     for line in lines:
         say(line)

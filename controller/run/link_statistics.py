@@ -2,13 +2,16 @@
 read them.
 
 One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
-bus; 0: bytes without a request), then the counters. A reader that meets a write half done sees
-an odd number in front and looks again.
+bus; 0: bytes without a request), then the counters. A reader that meets an unfinished write sees
+an odd number in front and reads again.
 """
 
 import struct
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from controller.system import regular_file
+from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
@@ -31,10 +34,30 @@ TRIES = 100
 CAN_ADDRESS = -1
 
 
+class CanBus(Protocol):
+    """The part of can_bus.CanBus that is counted."""
+
+    @property
+    def port(self) -> object:
+        """A CanPort with CAN_COUNTERS."""
+
+
+class Field(Protocol):
+    """The part of field.Field that is counted."""
+
+    @property
+    def ports(self) -> Mapping[str, RtuPort]:
+        """By name of the bus."""
+
+    @property
+    def can(self) -> Mapping[str, CanBus]:
+        """By name of the bus."""
+
+
 class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
-    def __init__(self, path: str, field):
+    def __init__(self, path: str, field: Field):
         """field: field.Field, whose CAN ports are open by the first note. Makes the file anew;
         raises OSError.
         """
@@ -53,7 +76,7 @@ class LinkStatistics:
         self._number = self._number + 2 & 0xFFFFFFFE
         HEAD.pack_into(self._map, 0, MAGIC, self._number, len(entries))
 
-    def _entries(self):
+    def _entries(self) -> list[tuple[Any, ...]]:
         found = [
             (name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
             for name, port in self._field.ports.items()
@@ -73,7 +96,7 @@ class LinkStatistics:
         self._map.close()
 
 
-def read(path: str):
+def read(path: str) -> dict[str, dict[Any, dict[str, int]]] | None:
     """{"units": {(bus, address): {counter: value}}, "buses": {bus: ...}}; None without a whole
     file, or a write.
     """
@@ -89,8 +112,8 @@ def read(path: str):
     return None
 
 
-def _decoded(content, count):
-    found = {"units": {}, "buses": {}}
+def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]:
+    found: dict[str, dict[Any, dict[str, int]]] = {"units": {}, "buses": {}}
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")

@@ -9,16 +9,21 @@ import os
 import select
 import signal
 import sys
+from types import FrameType
+from typing import Protocol
 
 from controller.config.topology import Bus
+from controller.hints import admission
 from controller.hints.listener import HintListener
 from controller.run import operator_commands
+from controller.run.cabinet import Cabinet
 from controller.run.link_statistics import LinkStatistics
 from controller.run.loop_statistics import LoopStatistics
 from controller.store import two_copies
-from controller.system import clock, regular_file
-from drivers.buses.can_port import open_can
-from drivers.buses.serial_port import Arrivals, SerialPort
+from controller.store.keeper import Keeper
+from controller.system import clock, realtime, regular_file
+from drivers.buses.can_port import CanPort, open_can
+from drivers.buses.serial_port import Arrivals, SerialPort, Watched
 from drivers.buses.tcp_port import TcpPort
 from safety import signals as s
 
@@ -28,11 +33,23 @@ STOP_US_MAX = 15_000_000
 OPEN_US_MAX = 45_000_000
 
 
+class Engine(Protocol):
+    """The part of an RtuPort, or of a ChannelLink, that a Wire uses."""
+
+    wake_us: int
+
+    def receive(self, data: bytes, now_us: int) -> None:
+        """Take bytes that have arrived."""
+
+    def poll(self, now_us: int) -> bytes:
+        """Bytes to send now, or b""."""
+
+
 class Wire:
     """One serial port, or Modbus TCP connection, and the RTU engine on it."""
 
-    def __init__(self, bus, port):
-        """bus: topology.Bus; port: its RtuPort. Raises SerialPortError."""
+    def __init__(self, bus: Bus, port: Engine):
+        """port: of this bus. Raises SerialPortError."""
         self.port = port
         self.serial = _wire_of(bus)
         self.serial.open()
@@ -65,11 +82,14 @@ class Loop:
     after `run`.
     """
 
-    def __init__(self, cabinet, run_directory: str, notifier, keys: dict | None = None):
-        """cabinet: controller.run.cabinet.Cabinet; run_directory: for statistics and sockets.
-
-        keys: {name of a source of hints: tuple of hints.Key}.
-        """
+    def __init__(
+        self,
+        cabinet: Cabinet[Keeper],
+        run_directory: str,
+        notifier: realtime.Notifier,
+        keys: dict[str, tuple[admission.Key, ...]] | None = None,
+    ):
+        """run_directory: for statistics and sockets; keys: by name of a source of hints."""
         self.cabinet = cabinet
         self.notifier = notifier
         self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
@@ -79,19 +99,20 @@ class Loop:
         )
         config, field = cabinet.config, cabinet.field
         self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind != "can"]
-        if cabinet.peer is not None:
+        if cabinet.peer is not None and config.channel_b is not None:
             self.wires.append(Wire(config.channel_b, cabinet.peer))
-        self.can_ports = []
+        self.can_ports: list[CanPort] = []
         for bus in config.buses:
             if bus.kind == "can":
-                field.can[bus.name].port = _open_can(bus)
-                self.can_ports.append(field.can[bus.name].port)
+                port = _open_can(bus)
+                field.can[bus.name].port = port
+                self.can_ports.append(port)
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
-        self.stopping_us = None
+        self.stopping_us: int | None = None
         # the mark may be left from an earlier run
         self._run_directory, self._told, self._marked = run_directory, False, True
         self._arrivals = Arrivals()
-        self._wire_of = {wire.serial: wire for wire in self.wires}
+        self._wire_of: dict[Watched, Wire] = {wire.serial: wire for wire in self.wires}
         for wire in self.wires:
             self._arrivals.add(wire.serial)
 
@@ -111,11 +132,11 @@ class Loop:
             self.links.note(now_us)
             if deadlines.late_in_a_row < clock.LATE_IN_A_ROW_MAX:
                 self.notifier.alive()
-            if self.stopping_us is not None and self._stopped(now_us):
+            if self.stopping_us is not None and self._stopped(now_us - self.stopping_us):
                 self.notifier.stopping()
                 return 0 if self._clean() else 1
 
-    def _slack(self, deadlines):
+    def _slack(self, deadlines: clock.Deadlines) -> None:
         """Move bytes until the next deadline; nothing here decides anything."""
         while True:
             now_us = clock.now_us()
@@ -136,14 +157,14 @@ class Loop:
             for wire in self.wires:
                 wire.give(now_us)
 
-    def _sources(self):
+    def _sources(self) -> list[Arrivals | operator_commands.Listener | HintListener]:
         """The sources to wait for: serial ports, and sockets with turns left in this tick."""
         return [
             self._arrivals,
             *[listener for listener in (self.commands, self.hints) if listener.hungry],
         ]
 
-    def _after(self, now_us):
+    def _after(self, now_us: int) -> None:
         """Send the requests of the tick at once, try lost ports again, answer an operator."""
         for wire in self.wires:
             if wire.serial.fileno() < 0 and wire.serial.service(now_us):
@@ -155,7 +176,7 @@ class Loop:
         self.hints.answer(now_us)
         self._watch_store(now_us)
 
-    def _watch_store(self, now_us):
+    def _watch_store(self, now_us: int) -> None:
         """Report a store that cannot save and mark the folder for the next start; the first saved
         record removes the mark.
         """
@@ -175,15 +196,16 @@ class Loop:
             self._marked = False
             two_copies.mark_failed(self._run_directory, False)
 
-    def _stop(self, number, frame):
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: ask for a controlled stop."""
         if self.stopping_us is None:
             self.stopping_us = clock.now_us()
             self.cabinet.end()
 
-    def _stopped(self, now_us):
-        """True when all is open and saved, or saving has failed, or the time is over. It does not
-        wait for a trip to clear.
+    def _stopped(self, waited_us: int) -> bool:
+        """True when all is open and saved, or saving has failed, or the time is over.
+
+        waited_us: since the signal. The loop does not wait for a trip to clear.
         """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
@@ -191,9 +213,9 @@ class Loop:
         ended = not out[s.CONTACTOR_SUPPLY_OK] and (open_ or not out[s.ARM_REQUEST])
         saved = keeper.poll() >= keeper.submitted or not keeper.ok
         longest_us = OPEN_US_MAX if out[s.CONTACTOR_SUPPLY_OK] else STOP_US_MAX
-        return ended and saved or now_us - self.stopping_us > longest_us
+        return ended and saved or waited_us > longest_us
 
-    def _clean(self):
+    def _clean(self) -> bool:
         """True when all permits are off and this is saved."""
         out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
         stored = keeper.poll() >= keeper.submitted
@@ -207,7 +229,7 @@ class Loop:
             each.close()
 
 
-def _open_can(bus):
+def _open_can(bus: Bus) -> CanPort:
     """CanPort of a bus. A socketcand channel is written host:port/name. Raises CanPortError."""
     if bus.interface != "socketcand":
         return open_can(bus.interface, bus.channel, bus.bitrate_bps)

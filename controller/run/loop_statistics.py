@@ -3,8 +3,10 @@ anybody.
 """
 
 import struct
+from collections.abc import Sequence
+from typing import Any
 
-from controller.system import regular_file
+from controller.system import clock, regular_file
 
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 # magic, ticks, missed, late, runs, latest lateness in us, maximum
@@ -24,7 +26,7 @@ class LoopStatistics:
         self._counts = memoryview(self._map)[HEAD.size :].cast("I")
         self._ticks = self._maximum_us = 0
 
-    def note(self, deadlines) -> None:
+    def note(self, deadlines: clock.Deadlines) -> None:
         """One tick has ended; deadlines: the loop's clock.Deadlines."""
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
@@ -48,7 +50,7 @@ class LoopStatistics:
         self._map.close()
 
 
-def content(path: str):
+def content(path: str) -> bytes | None:
     """The bytes of a statistics file as it is now, for `figures`; None without one that can be
     read, or a tick.
     """
@@ -57,20 +59,20 @@ def content(path: str):
     return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 
-def read(path: str):
+def read(path: str) -> dict[str, Any] | None:
     """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}} of a file; None without one,
     or a tick.
     """
     found = content(path)
-    return found and figures(found)
+    return None if found is None else figures(found)
 
 
-def figures(found: bytes, earlier=None) -> dict:
+def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
     """As `read`, of the content of a file; earlier: only of the ticks since that content of the
     same file.
     """
     _, *counted, _, maximum_us = HEAD.unpack_from(found)
-    counts = memoryview(found)[HEAD.size :].cast("I")
+    counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")
     if earlier is not None:
         counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]
         counts = [
@@ -86,7 +88,7 @@ def figures(found: bytes, earlier=None) -> dict:
     return {**dict(zip(COUNTERS, counted)), "lateness_us": lateness_us | {"max": maximum_us}}
 
 
-def _percentile(counts, ticks, permille):
+def _percentile(counts: Sequence[int], ticks: int, permille: int) -> int:
     """Smallest lateness in us that `permille` of the ticks do not exceed."""
     wanted, seen = -(-ticks * permille // 1000), 0
     for lateness_us, count in enumerate(counts):

@@ -59,8 +59,8 @@ def reach(path: str) -> None:
         _owner(path)
 
 
-def _owner(path):
-    """The controller's user: who owns the socket and the folder. Raises OSError where two do."""
+def _owner(path: str) -> int:
+    """The controller's user, who owns the socket and its folder. OSError if two users own them."""
     owner, of_folder = os.lstat(path).st_uid, os.stat(os.path.dirname(path) or ".").st_uid
     if owner != of_folder:
         raise OSError(errno.EPROTO, f"it belongs to the user {owner}, not to the controller's")
@@ -76,14 +76,16 @@ def ask(path: str, what: int) -> int | None:
     return _exchange(path, REQUEST.pack(MAGIC, what, *PEER_EMPTY, *PEER_EMPTY)).here
 
 
-def reset(path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int):
+def reset(
+    path: str, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
+) -> Answer:
     """Ask for a reset of the causes that a person saw (snapshot.Snapshot.causes). As `ask`, but
     returns Answer.
     """
     return _exchange(path, REQUEST.pack(MAGIC, kind, first_out, mask, peer_first_out, peer_mask))
 
 
-def lock_out(path: str, name: str, is_locked: bool):
+def lock_out(path: str, name: str, is_locked: bool) -> int | None:
     """Lock the cabinet out in a person's name, or end the lock-out. As `ask`; ValueError for a text
     that is no name.
     """
@@ -91,26 +93,26 @@ def lock_out(path: str, name: str, is_locked: bool):
     return _exchange(path, LOCK.pack(MAGIC, what, _person(name))).here
 
 
-def approve(path: str, name: str, code: int):
+def approve(path: str, name: str, code: int) -> int | None:
     """Approve the limit image in a person's name. As `lock_out`."""
     return _exchange(path, APPROVAL.pack(MAGIC, APPROVE, _person(name), code)).here
 
 
-def _person(name):
+def _person(name: str) -> bytes:
     given = name.encode("ascii", "replace")
     if not PERSON.fullmatch(given):
         raise ValueError(f"{quoted(name)}: a name is 1 .. 16 of a-z, 0-9 and _, a letter first")
     return given
 
 
-def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int:
-    """Tell a running controller of a source's key: what of SET_KEY ..., source and key as bytes. As
-    `ask`.
+def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> int | None:
+    """Change the key of a source in a running controller. what: SET_KEY, ROTATE_KEY or REVOKE_KEY.
+    As `ask`.
     """
     return _exchange(path, KEY_CHANGE.pack(MAGIC, what, source, key, made_s)).here
 
 
-def _exchange(path, datagram):
+def _exchange(path: str, datagram: bytes) -> Answer:
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -121,8 +123,8 @@ def _exchange(path, datagram):
         return _answer(client, owner, number)
 
 
-def _answer(client, owner, number):
-    """The controller's answer to this command; what others send to this address counts nothing."""
+def _answer(client: socket.socket, owner: int, number: bytes) -> Answer:
+    """The controller's answer to this command. Datagrams of other users are dropped."""
     end_us = clock.now_us() + round(ANSWER_S * 1e6)
     while (left_us := end_us - clock.now_us()) > 0:
         client.settimeout(left_us / 1e6)

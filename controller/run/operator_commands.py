@@ -12,6 +12,8 @@ a source of hints comes the same way, bytes and all, because the loop reads no f
 import os
 import re
 import struct
+from collections.abc import Callable
+from typing import Protocol
 
 from controller.system import sockets
 from controller.system.paths import OPERATORS, ROOT
@@ -67,23 +69,49 @@ ANSWER_S = 7.0
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 
+class Commanded(Protocol):
+    """The part of run.cabinet.Cabinet that operator commands need."""
+
+    def request_reset(
+        self, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
+    ) -> None:
+        """Reset the causes that the operator saw in both channels."""
+
+    def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
+        """Start or stop. Returns a refusal or 0."""
+
+    def request_lamp_test(self) -> None:
+        """Flash the lamps."""
+
+    def request_test(self) -> int:
+        """Begin TEST mode. Returns ACCEPTED or a refusal."""
+
+    def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
+        """Lock out, or end the lock-out. Returns a refusal or 0."""
+
+    def request_approval(self, name: str, code: int, is_awaited: bool = True) -> int:
+        """Approve the limit image. Returns a refusal or 0."""
+
+
+# (source as 16 bytes, key or None to revoke, made at (UTC s), rotate): False for an unknown source
+ChangeKey = Callable[[bytes, bytes | None, int, bool], bool]
+# (address, user, number) of a sender
+Asker = tuple[str, int | None, bytes]
+
+
 class Listener:
     """The loop's end: one reset, lock-out, start or stop at a time, answered after the tick that
     has ended it; all else at once. A stop or a lock-out is obeyed also while another sender waits
     for an answer.
     """
 
-    def __init__(self, path: str, change_key=None):
-        """Replaces a socket left over at `path`; raises OSError.
-
-        change_key(source as 16 bytes, key or None to revoke, made_s, rotate) returns False for an
-        unknown source.
-        """
+    def __init__(self, path: str, change_key: ChangeKey | None = None):
+        """Replaces a socket left over at `path`; raises OSError."""
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, OPERATORS)
         self._trusted, self._names = {ROOT, os.geteuid()}, sockets.members(OPERATORS)
         self._answers = sockets.Answers(self._socket, self._trusted | self._names.keys())
-        self._waiting = None  # (address, user, number) of the sender that waits for an answer
+        self._waiting: Asker | None = None  # the sender that waits for an answer
         self._left = COMMANDS_PER_TICK
         self.dropped = 0
 
@@ -96,7 +124,7 @@ class Listener:
         """False once it has had its share of this tick."""
         return self._left > 0
 
-    def receive(self, cabinet) -> None:
+    def receive(self, cabinet: Commanded) -> None:
         """Take one command and pass it to the cabinet for its next tick."""
         try:
             data, sender, user = sockets.received(self._socket, NONCE.size + KEY_CHANGE.size + 1)
@@ -111,7 +139,7 @@ class Listener:
         else:
             self._send(answer, asker)
 
-    def _obey(self, data: bytes, user: int | None, cabinet) -> int | None:
+    def _obey(self, data: bytes, user: int | None, cabinet: Commanded) -> int | None:
         is_trusted = user in self._trusted
         if len(data) == KEY_CHANGE.size and is_trusted:
             return self._obey_key(*KEY_CHANGE.unpack(data))
@@ -136,7 +164,7 @@ class Listener:
             return cabinet.request_test()
         return REFUSED_FORM
 
-    def _obey_run(self, cabinet, is_run: bool) -> int | None:
+    def _obey_run(self, cabinet: Commanded, is_run: bool) -> int | None:
         """None: answered when it is stored."""
         is_free = self._waiting is None
         if is_run and not is_free:
@@ -145,7 +173,7 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_lock(
-        self, cabinet, user: int | None, magic: bytes, what: int, padded: bytes
+        self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
     ) -> int | None:
         """None: answered when it is stored. A lock-out takes effect before a command that waits for
         the store.
@@ -163,7 +191,7 @@ class Listener:
         return refused or (None if is_free else UNCONFIRMED)
 
     def _obey_approval(
-        self, cabinet, magic: bytes, what: int, padded: bytes, code: int
+        self, cabinet: Commanded, magic: bytes, what: int, padded: bytes, code: int
     ) -> int | None:
         """None: answered when it is stored."""
         name = padded.rstrip(b"\0")
@@ -194,7 +222,7 @@ class Listener:
             asker, self._waiting = self._waiting, None
             self._send(result, asker, peer_result)
 
-    def _send(self, answer: int, asker: tuple, peer_result: int = latches.NONE) -> None:
+    def _send(self, answer: int, asker: Asker, peer_result: int = latches.NONE) -> None:
         sender, user, number = asker
         data = ANSWER.pack(MAGIC, answer, peer_result, number)
         if sender and not self._answers.send(data, sender, user):

@@ -49,19 +49,19 @@ def sentence(peer_code: int) -> str:
     return OF_A.get(reason) or f"channel B gives no permit: {_its_words(its_reason, subject)}"
 
 
-def stage_in_b(first_out: int):
+def stage_in_b(first_out: int) -> tuple | None:
     """The stage (of matrix.STAGES) that is the first-out in channel B, None for -1 and for an
     impossible number.
     """
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 
-def _refused(who, refusal):
+def _refused(who: str, refusal: int) -> str:
     """Why the last bytes were refused, if that is of use."""
     return f" ({who}, refused: {c.REFUSALS[refusal]})" if c.R_NONE < refusal < c.R_FIRST else ""
 
 
-def _contact(subject):
+def _contact(subject: int) -> str:
     """A shared contact by its name."""
     return (
         f.SHARED_NAMES[subject].removesuffix("_ok")
@@ -70,8 +70,8 @@ def _contact(subject):
     )
 
 
-def _its_words(reason, subject):
-    """B about itself, or about us."""
+def _its_words(reason: int, subject: int) -> str:
+    """The reason that channel B gives, about itself or about channel A."""
     if reason == pe.INTERLOCK and 0 <= subject < len(m.STAGES):
         stage = m.STAGES[subject]
         return f"stage {stage[m.S_ID]}, {ROWS[stage[m.S_ROW]].what}"

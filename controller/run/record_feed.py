@@ -2,39 +2,55 @@
 from the last one.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from controller.config import path_identity
+from controller.config.configuration import Config
 from controller.core import standby
-from controller.core.image import packed_name
+from controller.core.core import Core
+from controller.core.image import ProcessImage, packed_name
 from controller.core.instances import stage_instances
 from controller.run.approval import Approval
 from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
-from controller.run.stored_value import StoredValue
+from controller.run.stored_value import Acknowledging, StoredValue
 from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
-from controller.store.two_copies import ARMED, MISSING, UNREADABLE
+from controller.store.two_copies import ARMED, MISSING, UNREADABLE, Loaded
 from safety import signals as s
+from safety.kernel import Kernel
 
 TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
+class Recording(Acknowledging, Protocol):
+    """The part of store.keeper.Keeper that takes records."""
+
+    def submit(self, record: Record) -> int:
+        """Hand over a record. Returns its number."""
+
+
 class RecordFeed:
-    """The content of the records beside the kernel's latches and tokens: `run_request`,
-    `locked_out` (StoredValue of a name, "" without a lock-out), `reset`, `noc_verified` (a message
-    of the operations centre has come at least once, row 46).
+    """The content of the records beside the kernel's latches and tokens.
+
+    `locked_out`: StoredValue of a name, "" without a lock-out. `noc_verified`: 1 once a message of
+    the operations centre has arrived (row 46).
     """
 
-    def __init__(self, config, core, image, loaded, keeper):
+    def __init__(
+        self, config: Config, core: Core, image: ProcessImage, loaded: Loaded, keeper: Recording
+    ):
         """loaded: store.Loaded of the last run, which the kernel takes over. keeper: takes records
         (keeper.Keeper or alike).
         """
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
-        self._armed = self._armed_number = self._saved = None
+        self._armed = self._armed_number = 0
+        self._saved: tuple | None = None
         self._kept_ms = 0
         record = loaded.record or Record()
         # an unreadable store may be another cabinet's
@@ -46,7 +62,7 @@ class RecordFeed:
         is_alone = config.hma["restart_alone"] and self.approval.is_given
         self.run_request = RunRequest(_rest(loaded.state, record, is_alone))
         self.reset = Reset(core, image, self.submit)
-        self._values = (
+        self._values: tuple[StoredValue, ...] = (
             *(self.locked_out, self.run_request.rest, self.reset.cleared),
             self.approval.value,
         )
@@ -67,8 +83,8 @@ class RecordFeed:
         """Hand over a record whenever what must survive has changed: latches, spent tokens, armed
         or clean, what operators have changed.
 
-        Every KEEP_MS all the same: that a store takes nothing any more has to be known before a
-        latch needs it.
+        Also every KEEP_MS without a change, so that a store that fails is found before a latch
+        needs it.
         """
         self._kept_ms += elapsed_ms
         out = self._core.kernel.out
@@ -99,7 +115,7 @@ class RecordFeed:
             value.submitted(number)
         return number
 
-    def _record(self):
+    def _record(self) -> Record:
         kernel, tick_ms = self._core.kernel, self._tick_ms
         armed, hour_ticks = kernel.out[s.ARM_REQUEST], kernel.latches.hour_ticks
         approved, approved_by = self.approval.value.chosen
@@ -118,7 +134,7 @@ class RecordFeed:
             path_delay=self._path_delay,
         )
 
-    def _latches(self):
+    def _latches(self) -> dict[str, int]:
         """{name: number} of the latches that no pending reset clears; the first-out has the highest
         number.
         """
@@ -132,7 +148,7 @@ class RecordFeed:
         return {self._names[index]: number for number, index in enumerate(kept, 1)}
 
 
-def _rest(state, record, is_alone):
+def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
     """Why the cabinet rests after this start. is_alone: a restart may energise it by itself."""
     if record.rest != AWAKE:
         return record.rest
@@ -144,10 +160,17 @@ def _rest(state, record, is_alone):
     return AWAKE if is_alone else (standby.RESTART, "")
 
 
-def _boot(kernel, loaded, record, names, armed, tick_ms):
+def _boot(
+    kernel: Kernel,
+    loaded: Loaded,
+    record: Record,
+    names: Sequence[str],
+    armed: Sequence[int],
+    tick_ms: int,
+) -> None:
     """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
-    the key. No code of a reset comes a second time: trips are counted on, beyond those that a cut
-    of power may have kept from the store.
+    the key. No code of a reset is given twice: the count of trips goes on beyond those that a power
+    cut may have kept from the store.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]

@@ -7,9 +7,13 @@ holds, because the five seconds without a cause may end in the step of the kerne
 """
 
 from array import array
+from collections.abc import Callable
 
+from controller.core.core import Core
+from controller.core.image import ProcessImage
 from controller.run import operator_commands
-from controller.run.stored_value import StoredValue
+from controller.run.channel_link import ChannelLink
+from controller.run.stored_value import Acknowledging, StoredValue
 from safety import latches, matrix, signals as s
 
 # Results after which a reset goes on to channel B. Not after a refusal that holds there
@@ -19,27 +23,30 @@ from safety import latches, matrix, signals as s
 PASSED_ON = (latches.DONE, latches.NOT_CLEAR_YET, latches.NOTHING)
 
 
+Order = tuple[int, int, int]  # (kind, first-out, mask)
+
+
 class Reset:
     """`cleared`: StoredValue of the instances that a reset on its way to the store clears, none in
     effect. `answer`, `peer_answer`: how a reset has ended in this tick here and in channel B.
     """
 
-    def __init__(self, core, image, submit):
+    def __init__(self, core: Core, image: ProcessImage, submit: Callable[[], object]):
         """submit(): hand over a record now."""
         self._core, self._image, self._submit = core, image, submit
-        self._asked = None  # (kind, first-out, mask) of a reset that has not ended
-        self._asked_of_peer = None  # the same of channel B, for when it has
+        self._asked: Order | None = None  # a reset that has not ended
+        self._asked_of_peer: Order | None = None  # of channel B, for its turn after channel A
         self._ended = 0  # how it ended here, while channel B has not answered
         self.cleared = StoredValue[tuple[int, ...]](())
         self.answer, self.peer_answer = 0, latches.NONE
 
-    def request(self, kind: int, seen: tuple, peer_seen: tuple) -> None:
+    def request(self, kind: int, seen: tuple[int, int], peer_seen: tuple[int, int]) -> None:
         """seen, peer_seen: (first-out, mask) of each channel. Replaces a reset that still waits."""
         self.cleared.void()
         self._ended = 0
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
-    def before_step(self, keeper, elapsed_ms: int, peer):
+    def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
         """Give the kernel the reset that was asked for once the store holds it; one that is refused
         ends here.
         """
@@ -49,17 +56,17 @@ class Reset:
         if self._asked is None:
             return
         if not self.cleared.chosen:
-            verdict = self._verdict()
+            verdict = self._verdict(self._asked)
             if verdict != latches.DONE:
-                return self._void(inp, verdict, peer)
-            self._begin()
+                return self._void(inp, self._asked, verdict, peer)
+            self._begin(self._asked[0])
         ended = self.cleared.settle(keeper, elapsed_ms)
         if ended == operator_commands.ACCEPTED:
             inp[s.RESET_KIND], inp[s.RESET_FIRST_OUT], inp[s.RESET_MASK] = self._asked
         elif ended:
-            self._void(inp, ended, peer)
+            self._void(inp, self._asked, ended, peer)
 
-    def after_step(self, peer) -> None:
+    def after_step(self, peer: ChannelLink | None) -> None:
         """Take the kernel's result. A reset that waits for the store ends as soon as it would be
         refused, and this tick stores every latch. A cause that returns moves no latch, so otherwise
         the record in which the latch is cleared would stay the last one.
@@ -67,51 +74,51 @@ class Reset:
         core = self._core
         if core.inp[s.RESET_KIND]:
             self._end(core.out[s.RESET_RESULT], peer)
-        elif self.cleared.chosen:
-            verdict = self._verdict()
+        elif self._asked is not None and self.cleared.chosen:
+            verdict = self._verdict(self._asked)
             if verdict != latches.DONE:
-                self._void(core.inp, verdict, peer)
-        if self._ended and peer.result != latches.NONE:
+                self._void(core.inp, self._asked, verdict, peer)
+        if self._ended and peer is not None and peer.result != latches.NONE:
             self.answer, self.peer_answer, self._ended = self._ended, peer.result, 0
 
-    def token_ages(self) -> list:
+    def token_ages(self) -> list[int]:
         """Ages of the kernel's tokens in ticks; the one that a remote reset spends is 0 already."""
         ages = list(self._core.kernel.latches.token_age)
-        if self.cleared.chosen and self._asked[0] == matrix.REMOTE:
+        if self._asked is not None and self.cleared.chosen and self._asked[0] == matrix.REMOTE:
             ages[ages.index(max(ages))] = 0
         return ages
 
-    def _begin(self):
+    def _begin(self, kind: int) -> None:
         """Hand over the record without what the reset will clear."""
-        kernel, kind = self._core.kernel, self._asked[0]
+        kernel = self._core.kernel
         count = kernel.evaluator.count
         self.cleared.store_first(
             tuple([index for index in range(count) if kernel.latches.clears(index, kind)]), True
         )
         self._submit()
 
-    def _verdict(self):
+    def _verdict(self, asked: Order) -> int:
         return self._core.kernel.latches.verdict(
-            *self._asked, self._core.kernel.features.fire.key_is_out()
+            *asked, self._core.kernel.features.fire.key_is_out()
         )
 
-    def _void(self, inp, answer, peer):
-        """The reset ends without the kernel; `inp` is the image that the journal gets of this tick,
-        and says so.
+    def _void(self, inp: "array[int]", asked: Order, answer: int, peer: ChannelLink | None) -> None:
+        """The reset ends without the kernel. inp: the image of this tick in the journal, which then
+        has the answer.
         """
-        inp[self._image.places["void_reset"]] = array("i", (self._asked[0], answer))
+        inp[self._image.places["void_reset"]] = array("i", (asked[0], answer))
         self._end(answer, peer)
 
-    def _end(self, result, peer):
+    def _end(self, result: int, peer: ChannelLink | None) -> None:
         """The reset has been carried out or refused: the next record holds all that is latched.
 
-        Where there is channel B, its turn comes now, and the operator is answered when it
-        has answered.
+        With channel B its turn comes now, and its answer is awaited before the operator gets one.
         """
         self._asked, self.cleared.in_effect = None, ()
         self.cleared.void()
-        if peer is not None and result in PASSED_ON:
+        of_peer = self._asked_of_peer
+        if peer is not None and of_peer is not None and result in PASSED_ON:
             self._ended = result
-            peer.order_reset(*self._asked_of_peer)
+            peer.order_reset(*of_peer)
         else:
             self.answer = result

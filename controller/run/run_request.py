@@ -1,7 +1,8 @@
 """The run request: whether the cabinet is to run or to stay in standby.
 
-A stop by a person, a test, a lock-out, some rows of the matrix, and a restart that the hazard
-analysis does not trust put the cabinet in standby until a person starts it. The reason
+A stop by a person, a test, a lock-out and some rows of the matrix put the cabinet in standby. A
+restart does the same, if the hazard analysis does not trust it. Standby lasts until a person starts
+the cabinet. The reason
 (controller/core/standby.py) is a field of the stored record, so standby survives restarts. The end
 of the process is no reason: after a restart the cabinet runs, or stays in standby, as before.
 """
@@ -19,7 +20,7 @@ class RunRequest:
     runs while the cabinet rests otherwise.
     """
 
-    def __init__(self, rest: tuple):
+    def __init__(self, rest: tuple[int, str]):
         """rest: of the last run's record."""
         self.rest = StoredValue(rest)
         self.test = self._test_ms = 0

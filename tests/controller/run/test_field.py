@@ -488,7 +488,7 @@ def test_a_field_is_built_from_the_site():
     assert enable.module is not supply.module
     assert [channel.is_permit for channel in field.io] == [True, True, False]
     closing = [LAYOUT.rack_output(rack, s.CONTACTOR_CLOSE_OK) for rack in range(3)]
-    assert [command_at for command_at, *_ in field.can["can0"].racks] == closing
+    assert [rack.command_at for rack in field.can["can0"].racks] == closing
 
 
 def test_a_quiet_tick_costs_a_few_calls_and_submits_what_is_due():
