@@ -22,8 +22,13 @@ NOTHING, SENT = 0, 1
 class HasSetpoint(Protocol):
     """The driver of a converter: where its set-point register lies, None until known."""
 
-    setpoint_address: int | None
-    setpoint_exponent: int | None
+    @property
+    def setpoint_address(self) -> int | None:
+        """Address of the first register."""
+
+    @property
+    def setpoint_exponent(self) -> int | None:
+        """Of ten, in W."""
 
 
 class Sent:
