@@ -144,7 +144,8 @@ class _Write:
 
     def request(self, value: int, now_us: int) -> rtu.Request | None:
         """As SiteDevice.write."""
-        is_rest = value == 0 != self._sent  # the rest value does not wait
+        # the rest value does not wait; a lost write does, or it would keep the bus from others
+        is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us
         if now_us < wait_us and not is_rest:
             return None

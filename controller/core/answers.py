@@ -159,7 +159,7 @@ class FastRequest(BaseRequest):
 class ForDevice(NamedTuple):
     """An answer for an actuator of a site device; every other answer is for the battery.
 
-    actuator: its number, from 0 in the order of layout.actuators.
+    actuator: its number, from 0 in the order of Control.actuators.
     """
 
     actuator: int

@@ -5,7 +5,7 @@ with the local signals. `freeze` copies both into the core's arrays at once, so 
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
 the hints, the lamp test and the path delay of an earlier run; the other blocks are for readers of
 the journal: the set-point sent last and its code (sent.py), lock-out, standby reason
-(run/run_request.py), first-out and causes of channel B, end of the process, a reset that the kernel
+(standby.py), first-out and causes of channel B, end of the process, a reset that the kernel
 was not given, and the person who approved the limit image.
 """
 

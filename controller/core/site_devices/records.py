@@ -6,7 +6,7 @@ controller asks for 0 while it knows nothing of the device.
 
 from typing import NamedTuple
 
-# What an actuator does while an emergency stop is active.
+# Behaviour of an actuator while an emergency stop is active.
 TO_REST, HOLD, GO_ON = range(3)
 
 
@@ -39,7 +39,9 @@ class Actuator(NamedTuple):
 
 
 class Role(NamedTuple):
-    """What devices of one kind have in common. number: of the role in the site image, append only.
+    """Signals, actuators and parameters that devices of one kind have in common.
+
+    number: of the role in the site image, append only.
 
     parameters: rows as in controller/core/parameters.py, keys of the device's table. A signal that
     is older than the parameter `stale_ms` is unknown.
