@@ -28,6 +28,7 @@ _SPAN = cli.option(
 )
 _JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
 _OPTIONS = {
+    "why": [_PAGE],
     "alarms": [_PAGE],
     "events": [_PAGE],
     "racks": [_PAGE],

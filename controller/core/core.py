@@ -9,6 +9,7 @@ a reader of the journal names every alarm.
 
 from array import array
 from collections.abc import Iterator
+from operator import sub
 from typing import Any
 
 from controller.core import image, parameters, reasons, standby
@@ -154,17 +155,24 @@ class Core:
         return [self.inp[at] for at in places]
 
     def _kernel_limit(self) -> Limit:
-        """Sum of the units' limits, with the reasons of the first unit."""
+        """Sum of the units' limits, each way with the reason of the unit that withholds most."""
         out, at = self.kernel.out, self.layout.unit_output
         for unit in range(self.layout.units):
             self._charge_W[unit] = out[at(unit, s.CHARGE_W_MAX)]
             self._discharge_W[unit] = out[at(unit, s.DISCHARGE_W_MAX)]
+        charge = at(self._withholding(self._charge_W), s.CHARGE_REASON)
+        discharge = at(self._withholding(self._discharge_W), s.DISCHARGE_REASON)
         return Limit(
             sum(self._charge_W),
-            reasons.KERNEL_CHARGE[out[at(0, s.CHARGE_REASON)]],
+            reasons.KERNEL_CHARGE[out[charge]],
             sum(self._discharge_W),
-            reasons.KERNEL_DISCHARGE[out[at(0, s.DISCHARGE_REASON)]],
+            reasons.KERNEL_DISCHARGE[out[discharge]],
         )
+
+    def _withholding(self, limits_W: array) -> int:
+        """The unit whose limit leaves the least of its rated power; the first of several."""
+        left_W = [*map(sub, limits_W, self.rated_W)]
+        return left_W.index(min(left_W))
 
     def setpoints(self) -> array:
         """Set-point of each unit, W, of the last tick."""

@@ -11,3 +11,8 @@ def low_pass(tick_ms: int, time_ms: int) -> int:
     ms).
     """
     return (tick_ms << 24) // (time_ms + tick_ms)
+
+
+def approach(value: int, towards: int, part: int, ticks: int) -> int:
+    """value after `ticks` of a first-order low-pass; part: of low_pass. Never beyond `towards`."""
+    return value + ((towards - value) * min(part * ticks, 1 << 24) >> 24)

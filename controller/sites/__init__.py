@@ -1,7 +1,8 @@
-"""Example configurations: two cabinets and three siting plans."""
+"""Example configurations: three cabinets and three siting plans."""
 
 import pathlib
 
 FOLDER = pathlib.Path(__file__).parent
 EXAMPLE = FOLDER / "example" / "cabinet.toml"
 PYLONTECH = FOLDER / "pylontech" / "cabinet.toml"
+PV_GENSET = FOLDER / "pv_genset" / "cabinet.toml"

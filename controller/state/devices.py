@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from controller.core import reasons, setpoint
-from controller.core.site_devices.actuator_chain import ActuatorChain
+from controller.core import reasons
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow
-from controller.state import base
+from controller.state import actuators, base
 
 Facts = dict[str, Any]
 
@@ -30,32 +29,8 @@ def _device(shadow: Shadow, view: DeviceView, age_ms: int) -> Facts:
         "signals": {
             signal.name: view.read(signal.name) if is_known else None for signal in role.signals
         },
-        "actuators": [
-            _actuator(shadow, number, each)
-            for number, each in enumerate(shadow.core.actuators)
-            if each.view is view
-        ],
+        "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
-    }
-
-
-def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
-    first = shadow.core.actuators_at + number * len(setpoint.CHAIN_OUTPUTS)
-
-    def trace(place: int) -> int:
-        return shadow.out[first + place]
-
-    asked = trace(setpoint.O_REQUEST_BASE_REASON)
-    return {
-        "name": each.actuator.name,
-        "text": each.actuator.text,
-        "value": trace(setpoint.O_SETPOINT_W),
-        "request": trace(setpoint.O_REQUEST_W),
-        "request_reason": base.reason(asked),
-        "available": trace(setpoint.O_AVAILABLE_HIGH_W),
-        "binding": base.reason(trace(setpoint.O_BINDING_REASON)),
-        "sent": each.view.sent(each.actuator.name),
-        "unheard": each.actuator.unheard,
     }
 
 

@@ -36,14 +36,20 @@ def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
-    """(W, reason code) that the kernel would allow without its limit `number`; the code is the
-    first unit's.
+    """(W, reason code) that the kernel would allow without its limit `number`; the code is that of
+    the unit which would then withhold most, as in controller/core/core.py.
     """
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
 
+    def left_W(unit: int) -> int:
+        least_W = min([_limit_W(shadow, unit, way, index) for index in others])
+        return least_W - shadow.core.rated_W[unit]
+
+    unit = min(range(shadow.layout.units), key=left_W)
+
     def order(index: int) -> tuple[int, int]:
         """Of equal limits the kernel names the first in NAMED; the last if they leave nothing."""
-        limit_W, place = _limit_W(shadow, 0, way, index), bounds.NAMED.index(index)
+        limit_W, place = _limit_W(shadow, unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
     return _lowest_W(shadow, way, others), CODES[way][min(others, key=order)]

@@ -3,16 +3,14 @@ follow without the binding limit.
 """
 
 from controller.core import reasons, setpoint
-from controller.core.answers import WIDE_W, BaseRequest, Cap, Obligation
 from controller.core.policies.hint_table import GRID_CAP_HINT
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from controller.core.sent import NOTHING, SENT
 from controller.journal.snapshot import Shadow
-from controller.state import base, hints, limits
+from controller.state import actuators, base, hints, limits
 from controller.state.base import Facts
 from safety import signals as s
 
-Answer = BaseRequest | Cap | Obligation  # of a control function or of the kernel
 LOAD_SOURCES = {UNKNOWN: "unknown", CALCULATED: "calculated", MEASURED: "measured"}
 
 
@@ -52,6 +50,7 @@ def facts(shadow: Shadow) -> Facts:
         "binding": base.reason(code),
         "cause": cause(shadow, code),
         "without": without(shadow) if code else None,
+        "actuators": actuators.facts(shadow),
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
@@ -146,40 +145,17 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
 
 
 def without(shadow: Shadow) -> Facts:
-    """{setpoint_W, next: the reason that would bind then, or None}: the chain once more without the
-    binding reason, and without the ramp, which only delays.
-    """
-    core, code = shadow.core, shadow.chain(setpoint.O_BINDING_REASON)
-    ramp_W = core.settings["setpoint_ramp_W_per_s"] * base.tick_ms(shadow) // 1000
-    chain = setpoint.Chain(max(1, ramp_W))
-    for answer in core.chain.answers:
-        left = _left(shadow, answer, code)
-        if left is not None:
-            chain.take(left)
-    return {
-        "setpoint_W": chain.finish(WIDE_W),
-        "next": base.reason(chain.out[setpoint.O_BINDING_REASON]),
-    }
-
-
-def _left(shadow: Shadow, answer: Answer, code: int) -> Answer | None:
-    """An answer without the reason `code`; None when nothing is left."""
-    if isinstance(answer, Obligation):
-        return None if code in (answer.low_reason, answer.high_reason) else answer
-    if isinstance(answer, Cap):
-        charge, discharge = answer[:2], answer[2:]  # (W, reason)
-        return type(answer)(
-            *(_wider(shadow, code) if answer.charge_reason == code else charge),
-            *(_wider(shadow, code) if answer.discharge_reason == code else discharge),
-        )
-    return answer
+    """{setpoint_W, next: the reason that would bind then, or None} (actuators.without)."""
+    code = shadow.chain(setpoint.O_BINDING_REASON)
+    found = actuators.without(shadow.core.chain, code, lambda: _wider(shadow, code))
+    return {"setpoint_W": found["value"], "next": found["next"]}
 
 
 def _wider(shadow: Shadow, code: int) -> tuple[int, int]:
     """(W, reason) that an end of an interval allows without the reason `code`."""
     found = limits.way_and_limit(code)
     if found is None:
-        return WIDE_W, reasons.NONE
+        return actuators.ANY
     way, number = found
     rising = limits.recovering(shadow, way)
     return (rising["to_W"], code) if rising else limits.next_limit(shadow, way, number)

@@ -8,6 +8,7 @@ from controller.state.base import Facts
 
 # pages that may have several parts: their number
 NUMBERED: dict[str, Callable[[Facts], int]] = {
+    "why": lambda facts: 1 + len(facts["actuators"]),
     "alarms": lambda facts: 1 + len(alarms.details(facts)),
     "events": lambda facts: len(events.parts(facts)),
     "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),

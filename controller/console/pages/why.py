@@ -1,8 +1,8 @@
 """The page `why`: the chain from request to wire, the binding limit, the remedy, and the set-point
-without that limit.
+without that limit. A further part explains each actuator of a site device.
 """
 
-from controller.console.pages import causes
+from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
     ANY_W,
     HEIGHT,
@@ -22,8 +22,10 @@ CAUSE_LINES = 4
 FEW_LINES = 6
 
 
-def lines(facts: Facts) -> list[str]:
-    """The page (state/why.py) as lines."""
+def lines(facts: Facts, number: int = 1) -> list[str]:
+    """Part `number` of the page (state/why.py) as lines: the battery, then each actuator."""
+    if number > 1:
+        return page([*head(facts), *actuator.block(facts["actuators"][number - 2])])
     upper = [*head(facts), *_answer(facts), "", *_table(facts), *_units(facts), ""]
     lower = _cause(facts, HEIGHT - len(upper))
     if len(upper) + len(lower) > HEIGHT:  # no room for empty lines

@@ -1,43 +1,41 @@
-"""Generator set: starts at a low state of charge and stops at a high one.
+"""Generator set: starts at a low state of charge and stops at a high one."""
 
-While the state of charge is unknown the request stays as it is: an engine that runs goes on.
-"""
-
-from array import array
-
-from controller.core import contract, reasons
-from controller.core.answers import BaseRequest, ForDevice
-from controller.core.contract import Function, Setup, View
+from controller.core import reasons
+from controller.core.answers import BaseRequest
+from controller.core.contract import DeviceView, View
+from controller.core.site_devices.two_point import TwoPoint
 
 
-class GensetStart(Function):
-    """One request for each generator set; `state`: whether each is wanted."""
+class GensetStart(TwoPoint):
+    """The lowest rack decides. An engine that runs goes on while the state of charge is unknown."""
 
-    NAME, STAGE = "genset_start", contract.BASE
-    ROLE = "genset"
+    NAME, ROLE = "genset_start", "genset"
+    REASON = reasons.GENSET_NEEDED
     TEXTS = {
         reasons.GENSET_NEEDED: (
             "generator needed",
             "The battery's charge is low: the generator set is asked to run.",
             "Nothing. The generator stops when the battery is charged.",
-        )
+        ),
+        reasons.GENSET_NOT_READY: (
+            "generator not ready",
+            "The battery's charge is low, but the generator set reports a fault or is not in "
+            "automatic mode.",
+            "Look at the generator's own panel: clear the fault, then choose automatic mode.",
+        ),
     }
 
-    def __init__(self, setup: Setup):
-        self._devices = setup.actuators(self.ROLE)
-        self.state = array("i", [0] * len(self._devices))
+    def wanted(self, view: View, settings: dict[str, int]) -> bool | None:
+        """As the contract says."""
+        if view.soc_permille is None:
+            return None
+        lowest = view.soc_permille[0]
+        if lowest <= settings["start_soc_permille"]:
+            return True
+        return False if lowest >= settings["stop_soc_permille"] else None
 
-    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
-        """For each generator 1 to run, 0 to stop."""
-        found = []
-        for place, (device, number) in enumerate(self._devices):
-            if view.soc_permille is not None:
-                lowest = view.soc_permille[0]
-                if lowest <= device.settings["start_soc_permille"]:
-                    self.state[place] = 1
-                elif lowest >= device.settings["stop_soc_permille"]:
-                    self.state[place] = 0
-            wanted = self.state[place]
-            reason = reasons.GENSET_NEEDED if wanted else reasons.NO_REQUEST
-            found.append(ForDevice(number, BaseRequest(wanted, reason)))
-        return found
+    def request(self, device: DeviceView, is_wanted: int) -> BaseRequest:
+        """A generator that reports "not ready" is not asked to run."""
+        if is_wanted and device.value("is_ready_ok") == 0:
+            return BaseRequest(0, reasons.GENSET_NOT_READY)
+        return super().request(device, is_wanted)

@@ -14,7 +14,7 @@ from typing import Any
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Obligation, grid_obligation
 from controller.core.contract import Function, Setup, View
-from controller.core.integers import low_pass
+from controller.core.integers import approach, low_pass
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -62,7 +62,7 @@ class SiteLoad(Function):
         """Fill what the view knows of load and connection; oblige the battery to keep the
         connection within its limits, while it is known.
         """
-        self._estimate(view)
+        self._estimate(view, elapsed_ticks)
         state, settings = self.state, self._settings
         view.load_source = state[S_SOURCE]
         view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
@@ -72,7 +72,8 @@ class SiteLoad(Function):
         if not state[S_CONNECTION_OK] or view.grid_W is None:
             return (self._blind(),)
         view.connection_W = state[S_CONNECTION_W]
-        view.meter_off_W = self._compared(view.grid_W + view.setpoint_W - view.connection_W)
+        off_W = view.grid_W + view.setpoint_W - view.connection_W
+        view.meter_off_W = self._compared(off_W, elapsed_ticks)
         return (
             grid_obligation(
                 GRID_CONNECTION,
@@ -103,14 +104,15 @@ class SiteLoad(Function):
             "grid_export_W_max": self._settings["grid_export_W_max"],
         }
 
-    def _compared(self, off_W: int) -> int:
+    def _compared(self, off_W: int, elapsed_ticks: int) -> int:
         """The lasting part of off_W; 0 where off_W is noise."""
         state = self.state
-        state[S_METER_OFF] += ((off_W << 16) - state[S_METER_OFF]) * self._meter_off >> 24
+        off = state[S_METER_OFF]
+        state[S_METER_OFF] = approach(off, off_W << 16, self._meter_off, elapsed_ticks)
         lasting_W = state[S_METER_OFF] >> 16
         return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
-    def _estimate(self, view: View) -> None:
+    def _estimate(self, view: View, elapsed_ticks: int) -> None:
         """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
         grid_W, battery_W, load_W = view.grid_W, view.battery_W, view.load_meter_W
@@ -122,7 +124,7 @@ class SiteLoad(Function):
         elif sum_W is not None and source:
             others = sum_W - base_W << 16
             speed = self._others if source == MEASURED else self._calculated
-            state[S_OTHERS] += (others - state[S_OTHERS]) * speed >> 24
+            state[S_OTHERS] = approach(state[S_OTHERS], others, speed, elapsed_ticks)
         state[S_CONNECTION_OK] = 1 if grid_W is not None and source else 0
         if source:
             state[S_CONNECTION_W] = base_W + (state[S_OTHERS] >> 16)

@@ -55,14 +55,21 @@ class ActuatorChain:
         chain = self.chain
         chain.begin()
         chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))
-        if not self.view.is_known:
-            chain.take(Limit(0, reasons.DEVICE_SILENT, 0, reasons.DEVICE_SILENT))
-        if is_estop and self.actuator.estop == TO_REST:
-            chain.take(Limit(0, reasons.DEVICE_ESTOP, 0, reasons.DEVICE_ESTOP))
+        code = self._to_rest(is_estop)
+        if code:
+            chain.take(Limit(0, code, 0, code))
+            return
         if is_estop and self.actuator.estop == HOLD:
             held = self.value, reasons.DEVICE_ESTOP
             chain.take(Obligation(ESTOP_HOLD, *held, *held))
         self._oblige(elapsed_ticks)
+
+    def _to_rest(self, is_estop: bool) -> int:
+        """Reason that takes the value to 0 whatever is asked or obliged, NONE without one."""
+        if not self.view.is_known:
+            return reasons.DEVICE_SILENT
+        is_stopped = is_estop and self.actuator.estop == TO_REST
+        return reasons.DEVICE_ESTOP if is_stopped else reasons.NONE
 
     def _oblige(self, elapsed_ticks: int) -> None:
         value, ticks = self.state[A_VALUE], self.state[A_TICKS] + elapsed_ticks

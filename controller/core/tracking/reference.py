@@ -11,7 +11,7 @@ Source: load tracking study, chapter 4.5.
 
 from array import array
 
-from controller.core.integers import within
+from controller.core.integers import approach, within
 
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
@@ -88,28 +88,28 @@ class Reference:
         """
         words = self.words
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
-            words[slot] += ((end_W << 16) - words[slot]) * part >> 24
+            words[slot] = approach(words[slot], end_W << 16, part, elapsed_ticks)
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
         elapsed_ms = self._tick_ms * elapsed_ticks
         if low_W << 16 <= words[R_FREE] <= high_W << 16:
-            self._let_go(part, elapsed_ms)
+            self._let_go(part, elapsed_ticks)
         else:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
         words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if low_W == high_W else 0
         if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 
-    def _let_go(self, part: int, elapsed_ms: int) -> None:
+    def _let_go(self, part: int, elapsed_ticks: int) -> None:
         """Without a hold. A short hold leaves no trace: a peak of the load, or a wrong sample.
         After a long one the grid stays, or the end of the load's peak would be a second edge.
         """
         words = self.words
         before_ms = words[R_HELD_MS]
-        words[R_HELD_MS] = max(0, before_ms - elapsed_ms)
+        words[R_HELD_MS] = max(0, before_ms - elapsed_ticks * self._tick_ms)
         if words[R_HELD_MS] < LONG_HELD_MS <= before_ms:
             words[R_FREE] = words[R_WANTED]
         elif words[R_HELD_MS] < LONG_HELD_MS:
-            words[R_WANTED] += (words[R_FREE] - words[R_WANTED]) * part >> 24
+            words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
 
     def _recovery(self) -> int:
         """Power that brings the missing energy back in the time T, at most the rated power."""

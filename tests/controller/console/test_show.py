@@ -21,7 +21,7 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
  links loop record tick_ms gas_calibration_d version start differs proof_tests propagation reset\
  channel_b bands path_delay
 why | request_W setpoint_W held_back_W request caps ramp obligations limits short_W short_reason\
- binding cause without units standing_count differs
+ binding cause without units standing_count differs actuators
 alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\
  propagation
 events | source events
@@ -62,9 +62,16 @@ def test_a_dead_controller_is_code_1_and_a_wrong_option_2(capsys, live, monkeypa
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (lambda: None,))
     code, out, err = run(capsys, "status", *where(live))
     assert (code, err) == (1, []) and "NOT TICKING" in out[0]
-    for argv in ("events --page 0", "trend --for x", "trend --for 7201", "racks --page 1.5"):
+    for argv in (
+        "events --page 0",
+        "trend --for x",
+        "trend --for 7201",
+        "racks --page 1.5",
+        "why --page 0",
+    ):
         refused(capsys, 2, "from 1 to 7200", argv)
-    refused(capsys, 2, "unrecognized arguments", "why --page 1")
+    refused(capsys, 2, "allowed is a whole number from 1 to 1", "why --page 2", *where(live))
+    refused(capsys, 2, "unrecognized arguments", "status --page 1")
 
 
 def test_no_controller_or_a_journal_without_two_ticks_is_code_3(capsys, tmp_path, monkeypatch):

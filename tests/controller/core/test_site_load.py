@@ -135,3 +135,16 @@ def test_what_the_converter_does_not_give_is_seen_at_the_meter(given_W, off_W):
     assert known.meter_off_W == pytest.approx(off_W, abs=20)
     unit.step(known := view(load_meter_W=700_000, battery_W=0, setpoint_W=200_000), 1)
     assert known.meter_off_W == 0 and known.connection_W is None
+
+
+def test_a_late_tick_moves_a_filter_as_far_as_the_ticks_that_it_covers():
+    """1 - e^(-200 ms / 5 s) of 1 MW in 10 ticks; a chord of that curve in one."""
+    found = []
+    for elapsed, count in ((1, 10), (10, 1)):
+        function = site_load.SiteLoad(setup())
+        function.step(view(load_meter_W=0, grid_W=0, battery_W=0), 1)
+        for _ in range(count):
+            known = view(load_meter_W=0, grid_W=1_000_000, battery_W=0)
+            function.step(known, elapsed)
+        found.append(known.connection_W)
+    assert found == [39_133, 39_840]

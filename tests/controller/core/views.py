@@ -23,9 +23,9 @@ DEVICES = tuple([device(name, **CHOSEN.get(name, {})) for name in roles.ROLES])
 
 
 def site_of(devices, tick_ms=20):
-    """The Site of devices whose words are all 0."""
-    names = [name for each in devices for name in layout.words(each)]
-    return Site(tuple(devices), array("i", [0] * len(names)), 0, tick_ms)
+    """The Site of devices that are ready and whose other words are all 0."""
+    words = [name.endswith(".is_ready_ok") for each in devices for name in layout.words(each)]
+    return Site(tuple(devices), array("i", words), 0, tick_ms)
 
 
 def setup(tick_ms=20, rated_W=RATED_W, known=(), site=None, **settings):

@@ -144,6 +144,19 @@ def test_each_of_two_converters_has_its_own_numbers(two, monkeypatch):
     assert base.unit_value(two.shadow, 1, s.PCS_POWER_W) is None
 
 
+def test_the_reason_of_a_limit_is_that_of_the_unit_which_withholds_most(two):
+    """Of two units only the second one is derated; its code names the limit of the cabinet."""
+    core = two.shadow.core
+    at, before = core.layout.unit_output, core.kernel.out[:]
+    for unit, (limit_W, number) in enumerate(((250_000, 1), (50_000, bounds.L_DERATE))):
+        core.kernel.out[at(unit, s.CHARGE_W_MAX)] = limit_W
+        core.kernel.out[at(unit, s.CHARGE_REASON)] = number
+    limit = core._kernel_limit()
+    core.kernel.out[:] = before
+    assert core.rated_W == [250_000, 100_000]
+    assert (limit.charge_W_max, limit.charge_reason) == (300_000, 212 + 2 * bounds.L_DERATE)
+
+
 def test_a_limit_is_explained_for_the_unit_that_it_binds(two, monkeypatch):
     """The racks of unit 2 allow less than those of unit 1, but its rating is still lower."""
     limits_W = {(0, bounds.L_BMS_CURRENT): 150_000, (1, bounds.L_BMS_CURRENT): 120_000}

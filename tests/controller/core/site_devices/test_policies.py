@@ -118,12 +118,26 @@ def test_a_stage_comes_back_when_there_has_been_room_for_it(connection_W, ticks,
     assert found[0][0] == stages
 
 
+def genset():
+    return Bench(GensetStart, device("genset"))
+
+
 @cases("""
     soc  wanted
     (151, 900)  0 | (150, 900)  1 | None  0
 """)
 def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
-    assert Bench(GensetStart, device("genset")).asked(soc_permille=soc)[0][0] == wanted
+    assert genset().asked(soc_permille=soc)[0][0] == wanted
+
+
+@pytest.mark.parametrize("is_ready, wanted", ((1, 1), (0, 0)))
+def test_a_generator_that_is_not_ready_is_not_asked_and_why_says_so(is_ready, wanted):
+    bench = genset()
+    bench.hear(genset_1__is_ready_ok=is_ready)
+    reason = reasons.GENSET_NEEDED if is_ready else reasons.GENSET_NOT_READY
+    assert bench.asked(soc_permille=(0, 0)) == {0: (wanted, reason)}
+    bench.hear(genset_1__is_ready_ok=1)
+    assert bench.asked(soc_permille=None) == {0: (1, reasons.GENSET_NEEDED)}, "still needed"
 
 
 @cases("""
@@ -131,7 +145,7 @@ def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
     (399, 900)  1 | (400, 400)  0 | None  1
 """)
 def test_a_generator_stops_at_its_charge_and_goes_on_while_the_charge_is_unknown(soc, wanted):
-    bench = Bench(GensetStart, device("genset"))
+    bench = genset()
     bench.asked(soc_permille=(100, 100))
     assert bench.asked(soc_permille=soc)[0][0] == wanted
 

@@ -1,0 +1,53 @@
+"""The page `why` for one actuator of a site device: request, bounds, value, cause and remedy."""
+
+from controller.console.pages.text import cut, folded
+from controller.core import reasons
+from controller.state.base import Facts
+
+COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"
+
+
+def block(actuator: Facts) -> list[str]:
+    """The lines; numbers in the unit that ends the actuator's name."""
+    sent, reported = [_number(actuator[key]) for key in ("sent", "feedback_value")]
+    name = actuator["name"]
+    return [
+        cut(f"{name}: {actuator['value']} ({actuator['text']})"),
+        "",
+        COLUMNS.format("step", "what acts", "from .. to", "result", "").rstrip(),
+        *[_step(actuator, each) for each in actuator["steps"]],
+        f" sent {sent}   {actuator['feedback']} reported {reported}",
+        "",
+        *_cause(actuator),
+        *folded("Alone", f"Without a word from here {actuator['unheard']}.", 2),
+    ]
+
+
+def _step(actuator: Facts, step: Facts) -> str:
+    is_request = step["step"] == "request"
+    reason = actuator["request_reason"] if is_request else step["acted"]
+    binding = actuator["binding"]
+    acts = not is_request and binding is not None and reason == binding
+    text = f"{reason['label']} {reason['name']}" if reason else "none" if is_request else "-"
+    ends = [_number(step[end]) for end in ("low", "high")]
+    bounds = "" if ends == ["-", "-"] else " .. ".join(ends)
+    marked = " <<" if acts else ""
+    return COLUMNS.format(step["step"], text[:37], bounds, step["leaves"], marked).rstrip()
+
+
+def _number(value: int | None) -> str:
+    """ "-" if there is none."""
+    return "-" if value is None else str(value)
+
+
+def _cause(actuator: Facts) -> list[str]:
+    reason = actuator["binding"] or actuator["request_reason"]
+    if reason is None or reason["code"] == reasons.NO_REQUEST:
+        return ["Cause  Nothing asks for it."]
+    found = folded("Cause", reason["sentence"]) + folded("Do", reason["remedy"], 2)
+    without = actuator["without"]
+    if without is not None:
+        following = without["next"]
+        by = f", by {following['label']} {following['name']}" if following else ""
+        found += folded("Else", f"Without {reason['label']} it would be {without['value']}{by}.", 2)
+    return found

@@ -1,0 +1,126 @@
+"""Each actuator of a site device: the chain from request to value, step by step, and its value
+without the reason that binds. Part of the page `why`.
+"""
+
+from collections.abc import Callable
+
+from controller.core import reasons, setpoint
+from controller.core.answers import WIDE_W, Answer, Cap, Obligation
+from controller.core.site_devices.actuator_chain import ActuatorChain
+from controller.core.site_devices.signals_view import DeviceView
+from controller.journal.snapshot import Shadow
+from controller.state import base
+from controller.state.base import Facts
+
+Trace = Callable[[int], int]  # word of setpoint.CHAIN_OUTPUTS to its value
+Wider = Callable[[], tuple[int, int]]
+ANY = WIDE_W, reasons.NONE
+
+
+def facts(shadow: Shadow) -> list[Facts]:
+    """One entry for each actuator, in the order of the configuration."""
+    return [_actuator(shadow, *each) for each in enumerate(shadow.core.actuators)]
+
+
+def of_device(shadow: Shadow, view: DeviceView) -> list[Facts]:
+    """The entries of one device."""
+    numbered = enumerate(shadow.core.actuators)
+    return [_actuator(shadow, number, each) for number, each in numbered if each.view is view]
+
+
+def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
+    first = shadow.core.actuators_at + number * len(setpoint.CHAIN_OUTPUTS)
+
+    def trace(place: int) -> int:
+        return shadow.out[first + place]
+
+    record, view = each.actuator, each.view
+    code = trace(setpoint.O_BINDING_REASON)
+    return {
+        "name": each.name,
+        "text": record.text,
+        "value": trace(setpoint.O_SETPOINT_W),
+        "request": trace(setpoint.O_REQUEST_W),
+        "request_reason": base.reason(trace(setpoint.O_REQUEST_BASE_REASON)),
+        "available": trace(setpoint.O_AVAILABLE_HIGH_W),
+        "steps": _steps(trace),
+        "binding": base.reason(code),
+        "without": without(each.chain, code) if code else None,
+        "sent": view.sent(record.name),
+        "feedback": record.feedback,
+        "feedback_value": view.value(record.feedback),
+        "unheard": record.unheard,
+    }
+
+
+def _steps(trace: Trace) -> list[Facts]:
+    """Request, caps, ramp, obligations, limits: the interval of each step (None: it has none), the
+    value after it, and the reason that moved the value.
+    """
+    rows = (
+        ("request", None, None, setpoint.O_REQUEST_W, None),
+        (
+            "caps",
+            setpoint.O_CAPS_LOW_W,
+            setpoint.O_CAPS_HIGH_W,
+            setpoint.O_AFTER_CAPS_W,
+            setpoint.O_CAPS_REASON,
+        ),
+        (
+            "ramp",
+            setpoint.O_RAMP_LOW_W,
+            setpoint.O_RAMP_HIGH_W,
+            setpoint.O_AFTER_RAMP_W,
+            setpoint.O_RAMP_REASON,
+        ),
+        ("obligations", None, None, setpoint.O_OBLIGATION_W, setpoint.O_OBLIGATION_REASON),
+        (
+            "limits",
+            setpoint.O_LIMITS_LOW_W,
+            setpoint.O_LIMITS_HIGH_W,
+            setpoint.O_SETPOINT_W,
+            setpoint.O_LIMIT_REASON,
+        ),
+    )
+    return [
+        {
+            "step": step,
+            "low": None if low is None else _bound(trace(low)),
+            "high": None if high is None else _bound(trace(high)),
+            "leaves": trace(leaves),
+            "acted": None if acted is None else base.reason(trace(acted)),
+        }
+        for step, low, high, leaves, acted in rows
+    ]
+
+
+def _bound(value: int) -> int | None:
+    """None: no bound. A ramp without a bound moves with the value."""
+    return value if abs(value) <= WIDE_W // 2 else None
+
+
+def without(chain: setpoint.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
+    """{value, next: the reason that would bind then, or None}: the chain once more without the
+    reason `code`, and without the ramp, which only delays. wider: (value, reason) of a cap or a
+    limit without this reason.
+    """
+    again = setpoint.Chain(WIDE_W)
+    for answer in chain.answers:
+        left = _left(answer, code, wider)
+        if left is not None:
+            again.take(left)
+    value = again.finish(1)
+    return {"value": value, "next": base.reason(again.out[setpoint.O_BINDING_REASON])}
+
+
+def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:
+    """An answer without the reason `code`; None when nothing is left."""
+    if isinstance(answer, Obligation):
+        return None if code in (answer.low_reason, answer.high_reason) else answer
+    if isinstance(answer, Cap):
+        charge, discharge = answer[:2], answer[2:]  # (W, reason)
+        return type(answer)(
+            *(wider() if answer.charge_reason == code else charge),
+            *(wider() if answer.discharge_reason == code else discharge),
+        )
+    return answer

@@ -1,0 +1,76 @@
+"""`why` of each actuator of a site device, on real frames: running, and after the device is pulled
+off its bus."""
+
+import pytest
+from watched import Watched
+
+from controller.config import configuration
+from controller.console import pages
+from controller.core import reasons
+from controller.core.answers import WIDE_W, BaseRequest, Cap, Limit
+from controller.core.setpoint import Chain
+from controller.sites import PV_GENSET
+from controller.state import actuators
+from tests.controller.run.cabinet_bench import believed
+
+CONFIG = believed(configuration.load(PV_GENSET))
+LIMITED = ("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """At 12 % charge the generator is needed; a third of a minute, then all devices pulled off."""
+    folder = tmp_path_factory.mktemp("actuators")
+    watched = Watched(folder, lambda t_s: 100_000.0, soc=0.12, settings=CONFIG).run(20)
+    before = watched.facts("why")
+    for name in LIMITED:
+        watched.rig.cabinet.devices[name.partition(".")[0]].silent = True
+    after = watched.run(26).facts("why")
+    return before, after
+
+
+def named(facts):
+    return {each["name"]: each for each in facts["actuators"]}
+
+
+def test_each_actuator_is_explained_step_by_step(seen):
+    found = named(seen[0])
+    assert tuple(found) == LIMITED
+    engine = found["genset_1.run"]
+    assert (engine["value"], engine["sent"]) == (1, 1)
+    assert engine["request_reason"]["code"] == reasons.GENSET_NEEDED
+    for each in found.values():
+        assert [step["step"] for step in each["steps"]] == [
+            *("request", "caps", "ramp", "obligations", "limits")
+        ]
+        assert each["steps"][0]["leaves"] == each["request"]
+        assert each["steps"][-1]["leaves"] == each["value"]
+
+
+def test_without_a_binding_cap_the_range_or_the_request_decides():
+    chain = Chain(WIDE_W)
+    chain.take(Limit(0, reasons.NONE, 200, reasons.DEVICE_RANGE))
+    chain.take(Cap(0, reasons.PV_CURTAILED, 30, reasons.PV_CURTAILED))
+    chain.take(BaseRequest(500, reasons.PV_WANTED))
+    assert chain.finish(1) == 30
+    found = actuators.without(chain, reasons.PV_CURTAILED)
+    assert (found["value"], found["next"]["code"]) == (200, reasons.DEVICE_RANGE)
+    assert actuators.without(chain, reasons.DEVICE_RANGE)["value"] == 30
+
+
+def test_a_device_that_is_pulled_off_falls_back_and_why_says_so(seen):
+    for name, each in named(seen[1]).items():
+        assert each["value"] == 0 and each["feedback_value"] is None, name
+        if each["request"]:
+            assert each["binding"]["code"] == reasons.DEVICE_SILENT, name
+            assert each["without"]["value"] == each["request"], name
+
+
+def test_the_page_has_a_part_for_each_actuator(seen):
+    assert pages.count("why", seen[1]) == 1 + len(LIMITED)
+    for number, name in enumerate(LIMITED, 2):
+        lines = pages.lines("why", seen[1], number)
+        assert len(lines) <= 23 and max(map(len, lines)) <= 79
+        assert lines[2].startswith(f"{name}: 0 (")
+    text = "\n".join(pages.lines("why", seen[1], 3))
+    assert "limits" in text and "<<" in text and "Without R251 it would be 1." in text
