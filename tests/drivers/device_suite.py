@@ -4,10 +4,12 @@ import struct
 from array import array
 
 import pytest
+import random_frames
 
 from drivers.buses.crc import crc16
 from drivers.buses.port import RtuPort
 from safety import signals
+from tests.slow import slow
 
 STEP_US = 1000
 FAULTS = [("reply_id", 77, 1), ("exception", 4, 0), ("silent", True, False)]
@@ -154,6 +156,15 @@ class ModbusSuite:
         bus.run(2500 + 2 * self.settle_ms)
         assert group in sink.taken()
 
+    def ranges(self, sink):
+        return random_frames.ranges_of(sink.layout)
+
+    @pytest.mark.parametrize("count", [500, *slow(100_000)])
+    def test_random_damage_raises_nothing_and_no_bad_frame_or_value_is_taken(self, count):
+        device, slave, sink, _ = self.build()
+        taken = random_frames.exchange(device, slave, sink, self.ranges(sink), count, seed=1)
+        assert count // 20 < taken < count
+
     def test_absurd_values_are_refused_whole(self):
         for register, word in self.absurd.items():
             bus, sink, group = self.started()
@@ -195,6 +206,13 @@ class CanSuite:
         for can_id, data in self.frames(3):
             assert device.on_frame(can_id, data[: self.short_bytes(can_id)], 300_000)
         assert device.bad_frames == bad and not sink.taken() and sink.inp == before
+
+    @pytest.mark.parametrize("count", [500, *slow(100_000)])
+    def test_random_damage_raises_nothing_and_no_value_out_of_range_is_taken(self, count):
+        device, sink = self.build()
+        ranges = random_frames.ranges_of(sink.layout)
+        random_frames.feed(device, self.frames, sink, ranges, count, seed=1)
+        assert device.bad_frames + device.refused > 0
 
     def test_a_frame_just_long_enough_is_taken(self):
         device, sink = self.fed()

@@ -6,6 +6,7 @@ from array import array
 import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
+from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
 from tests.tables import cases
@@ -39,6 +40,10 @@ class TestGenset(ModbusSuite):
         sink = Sink()
         slave = Slave(GOOD)
         return device("dse_genset", GENSET, sink), slave, sink, 3
+
+    def ranges(self, sink):
+        signals = [each for each in roles.GENSET.signals if each.name in GENSET]
+        return [(3, 4 + at, each.low, each.high) for at, each in enumerate(signals)]
 
     def test_each_value_has_its_place(self):
         _, sink, _ = self.started()
