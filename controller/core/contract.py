@@ -36,6 +36,7 @@ class View:
     is_meter_tested: bool = False  # the battery steps by the code of the test
     # by the core
     stored_path_delay_ms: int = 0  # of an earlier run; 0: none
+    stored_peak: tuple[int, int] = (0, 0)  # of an earlier run: what peak_shaving published
     is_running: bool = False
     is_stopped_by_person: bool = False  # only a person's start can follow
     is_run_requested: bool = False  # a person's, or kept over a restart

@@ -134,6 +134,8 @@ class Core:
         view.is_running = out[s.STATE] == s.RUNNING
         view.is_stopped_by_person = inp[self._places["rest"].start] in standby.BY_A_PERSON
         view.stored_path_delay_ms = inp[self._places["path_delay"].start]
+        at = self._places["peak"].start
+        view.stored_peak = inp[at], inp[at + 1]
         powers_W = self._known(self._power_group, self._power_at)
         view.battery_W = None if powers_W is None else sum(powers_W)
         active = kernel.evaluator.active

@@ -3,8 +3,8 @@
 Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
-the hints, the lamp test and the path delay of an earlier run; the other blocks are for readers of
-the journal: the set-point sent last and its code (sent.py), lock-out, standby reason
+the hints, the lamp test, and path delay and peak import of an earlier run; the other blocks are for
+readers of the journal: the set-point sent last and its code (sent.py), lock-out, standby reason
 (standby.py), first-out and causes of channel B, end of the process, a reset that the kernel
 was not given, and the person who approved the limit image.
 """
@@ -32,6 +32,7 @@ IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on a
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = ("approved_by_0", "approved_by_1", "approved_by_2", "approved_by_3")
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
+STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
 
@@ -48,6 +49,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
         "void_reset": VOID_RESET,
         "approved_by": APPROVED_BY,
         "path_delay": [STORED_PATH_DELAY],
+        "peak": STORED_PEAK,
         "site": [name for device in devices for name in words(device)],
     }
 

@@ -50,6 +50,7 @@ class RecordFeed:
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
         self._armed = self._armed_number = 0
+        self._peak = core.functions["peak_shaving"].out
         self._saved: tuple | None = None
         self._kept_ms = 0
         record = loaded.record or Record()
@@ -71,6 +72,8 @@ class RecordFeed:
         self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
         self._path = path_identity.of(config)
         image.put("path_delay", [delay_of(self._path_delay, self._path)])
+        if loaded.state != UNREADABLE:
+            image.put("peak", [record.peak_minute, record.peak_used_Wh])
         armed = config.safety_image[config.image_map().armed :]
         _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
@@ -94,7 +97,7 @@ class RecordFeed:
         measured_ms = self._core.functions["meter_sign"].measured_ms
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
-        kept = (self.noc_verified, self._path_delay)
+        kept = (self.noc_verified, self._path_delay, *self._peak)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
@@ -132,6 +135,8 @@ class RecordFeed:
             approved_by=approved_by,
             trips=kernel.evaluator.trips[0],
             path_delay=self._path_delay,
+            peak_minute=self._peak[0],
+            peak_used_Wh=self._peak[1],
         )
 
     def _latches(self) -> dict[str, int]:

@@ -35,12 +35,7 @@ def facts(shadow: Shadow) -> Facts:
         "caps": _interval(
             shadow, setpoint.O_CAPS_LOW_W, setpoint.O_AFTER_CAPS_W, setpoint.O_CAPS_REASON
         ),
-        "ramp": {
-            "low_W": chain(setpoint.O_RAMP_LOW_W),
-            "high_W": chain(setpoint.O_RAMP_HIGH_W),
-            "leaves_W": chain(setpoint.O_AFTER_RAMP_W),
-            "acted": base.reason(chain(setpoint.O_RAMP_REASON)),
-        },
+        "ramp": _ramp(shadow),
         "obligations": _obligations(shadow),
         "limits": _interval(
             shadow, setpoint.O_LIMITS_LOW_W, setpoint.O_SETPOINT_W, setpoint.O_LIMIT_REASON
@@ -89,6 +84,16 @@ def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
         "acted": base.reason(chain(acted)),
         "low_cause": cause(shadow, low),
         "high_cause": cause(shadow, high),
+    }
+
+
+def _ramp(shadow: Shadow) -> Facts:
+    chain = shadow.chain
+    return {
+        "low_W": chain(setpoint.O_RAMP_LOW_W),
+        "high_W": chain(setpoint.O_RAMP_HIGH_W),
+        "leaves_W": chain(setpoint.O_AFTER_RAMP_W),
+        "acted": base.reason(chain(setpoint.O_RAMP_REASON)),
     }
 
 

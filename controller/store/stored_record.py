@@ -38,7 +38,13 @@ SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 APPROVED = "approved"  # bytes beside FIELDS, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY = "approved_by.", "path_delay."
-NUMBERS = ("noc_verified", "trips", "changes")  # in `values` under the name of the field
+NUMBERS = (
+    "noc_verified",
+    "trips",
+    "changes",
+    "peak_minute",
+    "peak_used_Wh",
+)  # in `values` under the name of the field
 AWAKE = (0, "")
 UNMEASURED = ("", 0)
 
@@ -58,6 +64,7 @@ class Record:
     the operations centre has arrived. approved: the limit image in the form of approval.packed.
     approved_by: the person. trips: the kernel's count. changes: of run/mark.py. path_delay:
     (config/path_identity.py of the path, measured delay in ms), UNMEASURED without a measurement.
+    peak_minute, peak_used_Wh: words that core/policies/peak_shaving.py publishes.
     """
 
     armed: int = 0
@@ -73,6 +80,8 @@ class Record:
     trips: int = 0
     changes: int = 0
     path_delay: tuple[str, int] = UNMEASURED
+    peak_minute: int = 0
+    peak_used_Wh: int = 0
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:

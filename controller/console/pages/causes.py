@@ -214,6 +214,10 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
         f"allowed are {kilowatt(cause['grid_import_W_max'])} in, "
         f"{kilowatt(cause['grid_export_W_max'])} out."
     ),
+    "peak": lambda cause: (
+        f"{cause['used_Wh'] / 1000:.1f} of {cause['all_Wh'] / 1000:.1f} kWh of this metering "
+        f"interval are imported, and {cause['left_s']} s are left."
+    ),
     "ramp": lambda cause: f"The set-point moves by {kilowatt(cause['W_per_s'])} kW/s.",
     "hint": _hints,
 }

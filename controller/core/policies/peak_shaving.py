@@ -1,26 +1,43 @@
-"""Peak shaving: the grid's mean import over the metering interval stays below a limit. The battery
+"""Peak shaving: the grid's mean import over each metering interval stays below a limit. The battery
 discharges the missing power, or charges less.
 
-The controller does not know when an interval of the meter begins, so the limit holds for a sliding
-window. Import is counted in slots, each a part of the interval. The energy that is left of the
-window may be used up in the time of one slot. At the start every slot counts as at the limit, so
-that a restart never allows more. While the grid meter is silent, its import counts as the limit.
+Intervals follow the clock (UTC). The import may be as large as spreads the energy that is left of
+the interval over the time that is left:
+
+    import at most = (limit x interval - imported so far - margin) / time left
+
+The meter of the grid operator may begin its interval earlier or later by the uncertainty of the
+clock; the margin is the energy of the whole connection in that time. While the clock is unknown, or
+its uncertainty is above a hundredth of the interval, the limit holds at every moment.
+
+What was imported before a start comes from the store, once a minute; the time since then counts as
+import of the whole connection. While the grid meter is silent, its last value counts, but at least
+the limit.
 """
 
 from array import array
+from typing import Any
 
 from controller.core import contract
 from controller.core.answers import WIDE_W, grid_obligation
 from controller.core.contract import Function, Setup, View
+from controller.core.integers import within
 
-SLOTS = 30
 OFF_W = 100_000_000
-PEAK_SHAVING = 306  # reason code
+PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
 RANK = (10, "peak_shaving")
 
-# Ticks of the present slot, its place, import of all slots, W ticks.
-S_TICKS, S_SLOT, S_TOTAL = range(3)
-S_IMPORT = 3  # import of the present slot and of SLOTS before it, W ticks
+HORIZON_MS = 3000  # the energy that is left is never spread over less: delays of meter and battery
+READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
+TRUSTED_PART = 100
+SLEW_PART = 10  # of the time passed; a clock that is further off than JUMP_MS is taken over at once
+JUMP_MS = 60_000
+HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
+
+# Time since 1970 (0: not known yet), import of the interval so far (W x ms), last import (W)
+S_TIME_MS, S_USED, S_LAST_W = range(3)
+# For the store: minute since 1970, import of its interval until then, rounded up
+O_MINUTE, O_USED_WH = range(2)
 
 
 class PeakShaving(Function):
@@ -37,48 +54,121 @@ class PeakShaving(Function):
             "peak shaving",
             "The mean import of the metering interval may not exceed its limit.",
             "Nothing if it is met. If power is short, reduce the load.",
-        )
+        ),
+        NO_CLOCK: (
+            "peak shaving, no clock",
+            "The clock is not exact, so the limit of the mean import holds at every moment.",
+            "Check the network and the time server of this box: page Status.",
+        ),
     }
 
     def __init__(self, setup: Setup):
         settings = setup.settings
         self._limit_W = settings["peak_import_W_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
-        self._slot_ticks = settings["peak_interval_s"] * 1000 // (SLOTS * setup.tick_ms)
-        full = self._limit_W * self._slot_ticks if self._limit_W < OFF_W else 0
-        self.state = array("q", [0, 0, SLOTS * full, 0] + [full] * SLOTS)
+        self._connection_W = settings["grid_import_W_max"]
+        self._interval_ms = settings["peak_interval_s"] * 1000
+        self._tick_ms = setup.tick_ms
+        clocks = setup.site.of_role("clock")
+        self._clock = clocks[0] if clocks else None
+        self.state = array("q", [0, 0, self._limit_W])
+        self.out = array("i", [0, 0])
+
+    @staticmethod
+    def output_names(source_count: int) -> tuple[str, ...]:
+        """As the contract says."""
+        return "peak_minute", "peak_used_Wh"
 
     def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """The obligation that keeps the import within what the window still allows."""
+        """The obligation that keeps the import within what the interval still allows."""
         if self._limit_W == OFF_W:
             return ()
-        import_W = self._limit_W if view.grid_W is None else max(0, view.grid_W)
-        self._count(import_W, elapsed_ticks)
+        uncertainty_ms = self._uncertainty_ms()
+        self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
         if view.connection_W is None:
             return ()
-        imported, exported = (self._allowed_W(), PEAK_SHAVING), (WIDE_W, PEAK_SHAVING)
+        allowed_W, reason = self._limit_W, NO_CLOCK
+        if uncertainty_ms is not None:
+            allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
+        imported, exported = (allowed_W, reason), (WIDE_W, reason)
         return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
 
-    def _count(self, import_W: int, elapsed_ticks: int) -> None:
-        state, slot_ticks = self.state, self._slot_ticks
-        left = min(elapsed_ticks, (SLOTS + 1) * slot_ticks)
-        while left:
-            ticks = min(left, slot_ticks - state[S_TICKS])
-            left -= ticks
-            state[S_TICKS] += ticks
-            state[S_TOTAL] += import_W * ticks
-            state[S_IMPORT + state[S_SLOT]] += import_W * ticks
-            if state[S_TICKS] == slot_ticks:
-                state[S_TICKS], state[S_SLOT] = 0, self._oldest()
-                state[S_TOTAL] -= state[S_IMPORT + state[S_SLOT]]
-                state[S_IMPORT + state[S_SLOT]] = 0
+    def numbers(self, code: int) -> dict[str, Any]:
+        """As the contract says."""
+        time_ms, used, _ = self.state
+        return {
+            "kind": "peak",
+            "limit_W": self._limit_W,
+            "used_Wh": used // HOUR_MS,
+            "all_Wh": self._limit_W * self._interval_ms // HOUR_MS,
+            "left_s": (self._interval_ms - time_ms % self._interval_ms) // 1000,
+        }
 
-    def _oldest(self) -> int:
-        return (self.state[S_SLOT] + 1) % (SLOTS + 1)
+    def _uncertainty_ms(self) -> int | None:
+        """Largest error of the interval's begin; None: the clock is not to be trusted."""
+        stated_ms = self._clock.value("uncertainty_ms") if self._clock else None
+        if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
+            return None
+        return stated_ms + READING_MS
 
-    def _allowed_W(self) -> int:
-        """The leaving slot's import plus the rest of the window's energy, over a slot's time, W."""
-        state, slot_ticks = self.state, self._slot_ticks
-        leaving = state[S_IMPORT + self._oldest()]
-        window = state[S_TOTAL] - leaving * state[S_TICKS] // slot_ticks
-        return max(0, leaving + self._limit_W * SLOTS * slot_ticks - window) // slot_ticks
+    def _pass(self, view: View, passed_ms: int, uncertainty_ms: int | None) -> None:
+        """Move the time on, and count the import of the interval."""
+        state = self.state
+        if state[S_TIME_MS]:
+            self._move_by(passed_ms)
+        if uncertainty_ms is not None:
+            self._follow_clock(view, passed_ms)
+        if not state[S_TIME_MS]:
+            return
+        if view.grid_W is not None:
+            state[S_LAST_W] = max(0, view.grid_W)
+        import_W = state[S_LAST_W]
+        if view.grid_W is None:
+            import_W = max(import_W, self._limit_W)
+        state[S_USED] += import_W * passed_ms
+        self._publish()
+
+    def _move_by(self, time_ms: int) -> None:
+        state, interval_ms = self.state, self._interval_ms
+        before_ms = state[S_TIME_MS]
+        state[S_TIME_MS] += time_ms
+        if state[S_TIME_MS] // interval_ms != before_ms // interval_ms:
+            state[S_USED] = 0
+
+    def _follow_clock(self, view: View, passed_ms: int) -> None:
+        """Slew to the words of the clock; a jump makes the interval so far unknown."""
+        state, clock = self.state, self._clock
+        assert clock is not None
+        day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
+        assert day_d is not None and time_s is not None
+        now_ms = day_d * DAY_MS + time_s * 1000 + READING_MS // 2
+        off_ms = now_ms - state[S_TIME_MS]
+        if abs(off_ms) <= JUMP_MS:
+            slew_ms = max(1, passed_ms // SLEW_PART)
+            self._move_by(within(off_ms, -min(slew_ms, passed_ms - 1), slew_ms))
+            return
+        is_start = not state[S_TIME_MS]
+        state[S_TIME_MS] = now_ms
+        state[S_USED] = self._used_before(view.stored_peak if is_start else (0, 0), now_ms)
+
+    def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
+        """Import of the interval until now_ms, W x ms. stored: words of `out` of the last run."""
+        begin_ms = now_ms - now_ms % self._interval_ms
+        minute_ms, used_Wh = stored[O_MINUTE] * MINUTE_MS, stored[O_USED_WH]
+        if not begin_ms <= minute_ms <= now_ms:
+            minute_ms, used_Wh = begin_ms, 0
+        return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)
+
+    def _allowed_W(self, uncertainty_ms: int) -> int:
+        time_ms, used, _ = self.state
+        left_ms = self._interval_ms - time_ms % self._interval_ms
+        margin = self._connection_W * uncertainty_ms
+        left = self._limit_W * self._interval_ms - used - margin
+        return min(max(0, left) // max(left_ms, HORIZON_MS), WIDE_W)
+
+    def _publish(self) -> None:
+        """Once a minute, for the store."""
+        minute = self.state[S_TIME_MS] // MINUTE_MS
+        if minute != self.out[O_MINUTE]:
+            used_Wh = -(-self.state[S_USED] // HOUR_MS)
+            self.out[:] = array("i", [minute, min(used_Wh, WIDE_W)])

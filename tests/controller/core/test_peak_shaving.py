@@ -1,118 +1,182 @@
-"""Peak shaving: the mean import of every window stays below the limit, whatever the load does."""
+"""Peak shaving: no metering interval is above its limit, with any load, clock error, restart."""
 
-import dataclasses
 from array import array
 
 import pytest
-from cabinet_bench import CONFIG
-from hypothesis import given, strategies as st
-from views import setup, view
+from hypothesis import given, settings, strategies as st
+from views import device, setup, site_of, view
 
 from controller.core.answers import WIDE_W
-from controller.core.parameters import CONTROL_PARAMETERS
-from controller.core.policies.peak_shaving import PEAK_SHAVING, RANK, SLOTS, PeakShaving
-from controller.core.setpoint import O_OBLIGATION_REASON
-from hil.engine.simulate import VirtualRig
+from controller.core.policies.peak_shaving import DAY_MS, NO_CLOCK, PEAK_SHAVING, RANK, PeakShaving
 
-LIMIT_W = 300_000
-SLOT = 20  # ticks: 60 s of 100 ms in 30 slots
-WINDOW = SLOTS * SLOT
+LIMIT_W, CONNECTION_W = 300_000, 500_000
+TICK_MS, INTERVAL_MS = 100, 300_000
+BEGIN_MS = 20_000 * DAY_MS + 13 * 3_600_000
+CLOCK = device("clock")
 
 
-class Site:
-    """A load and a battery that keeps to the import limit at once; `grid`: W per tick."""
+class Box:
+    """The function, a clock that is off by error_ms, a battery that obeys at once; `imported`: W of
+    each tick by true time."""
 
-    def __init__(self, **settings):
-        chosen = {"peak_import_W_max": LIMIT_W, "peak_interval_s": 60, "setpoint_quantum_W": 1}
-        self.function = PeakShaving(setup(100, **chosen | settings))
-        self.grid, self.allowed_W = [], LIMIT_W
+    def __init__(self, error_ms=0, uncertainty_ms=1000, now_ms=BEGIN_MS, **chosen):
+        self.now_ms, self.error_ms, self.uncertainty_ms = now_ms, error_ms, uncertainty_ms
+        self.chosen = {
+            "peak_import_W_max": LIMIT_W,
+            "peak_interval_s": INTERVAL_MS // 1000,
+            "grid_import_W_max": CONNECTION_W,
+            "setpoint_quantum_W": 1,
+        } | chosen
+        self.imported, self.stored, self.allowed_W = {}, (0, 0), 0
+        self.start()
 
-    def run(self, load_W, ticks=1, elapsed=1):
+    def start(self):
+        self.site = site_of((CLOCK,), TICK_MS)
+        self.function = PeakShaving(setup(TICK_MS, site=self.site, **self.chosen))
+        self.answer, self.is_first = None, True
+
+    def run(self, load_W, ticks=1, elapsed=1, is_clock=True, is_grid=True):
         for _ in range(ticks):
-            grid_W = min(load_W, self.allowed_W)
-            known = view(grid_W=grid_W, connection_W=load_W)
-            (answer,) = self.function.step(known, elapsed)
-            self.allowed_W = load_W - answer.low_W
-            self.grid += [grid_W] * elapsed
-        return answer
+            grid_W = min(load_W, self.allowed_W, CONNECTION_W)
+            for _ in range(elapsed):
+                self.imported[self.now_ms] = grid_W
+                self.now_ms += TICK_MS
+            self._clock(is_clock, elapsed)
+            seen = view(site=self.site, grid_W=grid_W if is_grid else None, connection_W=load_W)
+            seen.stored_peak = self.stored
+            (self.answer,) = self.function.step(seen, elapsed)
+            self.allowed_W = load_W - self.answer.low_W
+            self.stored = tuple(self.function.out)
+        return self.answer
+
+    def _clock(self, is_clock, elapsed):
+        day_d, time_ms = divmod(self.now_ms + self.error_ms, DAY_MS)
+        self.site.inp[:] = array("i", [day_d, time_ms // 1000, self.uncertainty_ms])
+        is_new = self.is_first or self.now_ms % 500 < elapsed * TICK_MS
+        self.site.step(bytes([is_clock and is_new]), elapsed)
+        self.is_first = False
+
+    def down(self, ticks):
+        """The controller is not running; the load takes what the connection gives."""
+        for _ in range(ticks):
+            self.imported[self.now_ms] = CONNECTION_W
+            self.now_ms += TICK_MS
+        self.start()
+
+    def means_W(self, offset_ms=0):
+        """Of each whole interval of the grid operator's meter."""
+        found, first_ms = [], BEGIN_MS + offset_ms
+        while first_ms < BEGIN_MS:
+            first_ms += INTERVAL_MS
+        while first_ms + INTERVAL_MS <= self.now_ms:
+            ticks = range(first_ms, first_ms + INTERVAL_MS, TICK_MS)
+            found.append(sum([max(0, self.imported[at]) for at in ticks]) / len(ticks))
+            first_ms += INTERVAL_MS
+        return found
 
 
-LOAD = st.tuples(st.integers(-500_000, 2_000_000), st.integers(1, 3 * SLOT))
+LOADS = st.lists(
+    st.tuples(st.integers(-500_000, 2_000_000), st.integers(1, 4000)), min_size=3, max_size=12
+)
 
 
-@given(st.lists(LOAD, min_size=1, max_size=60))
-def test_the_mean_of_every_window_stays_below_the_limit(loads):
-    site = Site()
+@settings(max_examples=25)
+@given(LOADS, st.integers(-1000, 1000))
+def test_no_interval_is_above_the_limit_with_a_clock_that_is_as_wrong_as_it_says(loads, error_ms):
+    box = Box(error_ms)
     for load_W, ticks in loads:
-        site.run(load_W, ticks)
-    imported = [LIMIT_W] * WINDOW + [max(0, grid_W) for grid_W in site.grid]
-    for end in range(WINDOW, len(imported) + 1, SLOT):
-        assert sum(imported[end - WINDOW : end]) <= LIMIT_W * WINDOW
+        box.run(load_W, ticks)
+    assert max(box.means_W(), default=0) <= LIMIT_W
 
 
-def test_a_load_above_the_limit_is_held_and_what_was_not_imported_may_be_later():
-    answer = Site().run(450_000, WINDOW)
-    assert answer == (RANK, 150_000, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
-    site = Site()
-    site.run(100_000, WINDOW)
-    site.run(400_000, WINDOW)
-    # 200 kW were left for the whole window; it fills by 300 kW
-    free = WINDOW * 2 // 3
-    assert set(site.grid[WINDOW : WINDOW + free - SLOT]) == {400_000}
-    assert max(site.grid[WINDOW + free + 5 * SLOT :]) < 110_000
-    assert 0.99 < sum(site.grid[WINDOW:]) / (WINDOW * LIMIT_W) <= 1
-    assert Site().run(LIMIT_W).low_W == 0
-    site = Site()
-    site.run(0, WINDOW)
-    idle_W = site.allowed_W
-    site.run(-200_000, WINDOW)
-    assert site.allowed_W == idle_W
+@settings(max_examples=25)
+@given(LOADS, st.lists(st.integers(1, 200), min_size=3, max_size=3))
+def test_restarts_take_the_import_of_before_from_the_store(loads, downs):
+    """Above the limit only where the connection alone imported more than the interval's energy."""
+    box = Box()
+    for place, (load_W, ticks) in enumerate(loads):
+        box.run(load_W, ticks)
+        if place < len(downs):
+            box.down(downs[place])
+    box.run(600_000, 3000)
+    lost_W = CONNECTION_W * sum(downs) * TICK_MS / INTERVAL_MS
+    assert max(box.means_W()) <= LIMIT_W + lost_W
+    assert box.means_W()[-1] <= LIMIT_W
 
 
-@pytest.mark.parametrize("elapsed", [2, 7, SLOT, 3 * SLOT + 1, 10**9])
+def test_the_energy_that_is_left_is_spread_over_the_time_that_is_left():
+    """2.5 s of the connection are the margin for a clock of 1 s: 1.25 MJ of 90 MJ."""
+    box = Box(now_ms=BEGIN_MS - 10_000)
+    box.run(0, 1600)
+    half_MJ = 90 - 1.25
+    assert box.allowed_W == pytest.approx(half_MJ * 1e6 / 150, rel=0.01)
+    answer = box.run(900_000)
+    assert answer == (RANK, 900_000 - box.allowed_W, PEAK_SHAVING, WIDE_W, PEAK_SHAVING)
+
+
+@pytest.mark.parametrize(
+    "uncertainty_ms, reason",
+    ((1499, PEAK_SHAVING), (1500, PEAK_SHAVING), (1501, NO_CLOCK), (10**9, NO_CLOCK)),
+)
+def test_an_untrusted_clock_makes_the_limit_instantaneous_and_says_so(uncertainty_ms, reason):
+    """A hundredth of 300 s, less 1.5 s of reading the clock."""
+    box = Box(uncertainty_ms=uncertainty_ms)
+    box.run(0, 1000)
+    answer = box.run(450_000)
+    assert answer.low_reason == reason
+    assert (answer.low_W == 150_000) == (reason == NO_CLOCK)
+
+
+def test_a_clock_that_falls_silent_is_unknown_after_its_time():
+    box = Box()
+    box.run(0, 100)
+    box.run(0, 28, is_clock=False)
+    assert box.answer.low_reason == PEAK_SHAVING
+    box.run(0, 3, is_clock=False)
+    assert box.answer.low_reason == NO_CLOCK
+    box.run(0, 5)
+    assert box.answer.low_reason == PEAK_SHAVING
+
+
+def test_a_jump_of_the_clock_counts_the_interval_as_imported_by_the_connection():
+    box = Box()
+    box.run(0, 600)
+    box.error_ms = 7_200_000
+    box.run(0, 6)
+    used_MJ = box.function.state[1] / 1e9
+    assert used_MJ == pytest.approx(CONNECTION_W * 62.1 / 1e6, rel=0.02)
+
+
+def test_a_silent_grid_meter_counts_its_last_value_and_at_least_the_limit():
+    for last_W, counted_W in ((100_000, LIMIT_W), (450_000, 450_000)):
+        box = Box()
+        box.run(0, 1200)
+        box.run(last_W, 50)
+        before = box.function.state[1]
+        box.run(0, 10, is_grid=False)
+        assert box.function.state[1] - before == counted_W * 10 * TICK_MS
+
+
+@pytest.mark.parametrize("elapsed", [2, 5, 10])
 def test_skipped_ticks_count(elapsed):
-    late, single = Site(), Site()
-    late.function.step(view(grid_W=120_000, connection_W=0), elapsed)
-    for _ in range(min(elapsed, (SLOTS + 1) * SLOT)):
-        single.function.step(view(grid_W=120_000, connection_W=0), 1)
-    assert late.function.state == single.function.state
+    late, single = [Box(now_ms=BEGIN_MS - 10_000) for _ in range(2)]
+    for box, ticks, skipped in ((late, 200, elapsed), (single, 200 * elapsed, 1)):
+        box.allowed_W = WIDE_W
+        box.run(120_000, ticks, skipped)
+    assert late.now_ms == single.now_ms
+    assert late.function.state[1] == pytest.approx(single.function.state[1], rel=0.02)
 
 
-def test_while_the_grid_is_unknown_it_counts_as_the_limit_and_nothing_is_obliged():
-    site = Site()
-    for _ in range(WINDOW):
-        assert site.function.step(view(), 1) == ()
-    assert site.run(450_000).low_W == 150_000
-
-
-def test_what_the_grid_meter_shows_counts_also_while_the_rest_is_unknown():
-    blind, whole = Site(), Site()
-    for grid_W in (0, 500_000):
-        assert blind.function.step(view(grid_W=grid_W), SLOT) == ()
-        whole.function.step(view(grid_W=grid_W, connection_W=0), SLOT)
-    assert blind.function.state == whole.function.state
-
-
-def test_it_is_off_by_default():
+def test_it_is_off_by_default_and_stores_nothing():
     function = PeakShaving(setup())
-    state = array("q", function.state)
-    assert function.step(view(grid_W=10**8, connection_W=10**8), 1) == () and not any(state)
-    assert function.state == state
+    assert function.step(view(grid_W=10**8, connection_W=10**8), 1) == ()
+    assert list(function.out) == [0, 0]
 
 
-@pytest.mark.slow
-def test_a_whole_cabinet_keeps_the_mean():
-    """The load is 400 kW, the limit 300 kW."""
-    names = [row[0] for row in CONTROL_PARAMETERS]
-    image = array("i", CONFIG.control_image)
-    image[names.index("peak_import_W_max")] = LIMIT_W
-    image[names.index("peak_interval_s")] = 60
-    settings = dataclasses.replace(CONFIG, control_image=image)
-    rig = VirtualRig(settings, lambda t_s: 400_000.0, 1, (), {"soc": 0.55}).run(20)
-    core, grid_W, acted = rig.controller.cabinet.core, [], set()
-    for _ in range(90 * 50):
-        rig.step()
-        grid_W.append(core.view.grid_W)
-        acted.add(core.out[core.chain_at + O_OBLIGATION_REASON])
-    assert PEAK_SHAVING in acted
-    assert sum(grid_W[-60 * 50 :]) / (60 * 50) <= LIMIT_W + 500
+def test_what_is_stored_is_of_the_last_minute():
+    box = Box(now_ms=BEGIN_MS - 10_000)
+    box.run(0, 800)
+    box.run(200_000, 1200)
+    minute, used_Wh = box.stored
+    assert minute == BEGIN_MS // 60_000 + 3
+    assert used_Wh == pytest.approx(200_000 * 110 / 3600, rel=0.02)
