@@ -160,11 +160,9 @@ def _path_of(name: str) -> pathlib.Path:
 def _checked(path: pathlib.Path, data: Table) -> Profile:
     family = data.get("family")
     if not isinstance(family, str) or family not in schema.FAMILIES:
-        raise wrong(
-            path,
-            f"family: {family!r}; allowed {', '.join(schema.FAMILIES)}"
-            + nearest(str(family), schema.FAMILIES),
-        )
+        found = "missing" if family is None else repr(family)
+        near = nearest(str(family), schema.FAMILIES)
+        raise wrong(path, f"family: {found}; allowed {', '.join(schema.FAMILIES)}{near}")
     settings_schema, required, optional = schema.FAMILIES[family]
     tables = ("timing", "settings", "registers", "frames", "fault_bits")
     only_tables(path, "", {name: data[name] for name in tables if name in data})
@@ -232,7 +230,7 @@ def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Regist
     elif family == schema.SITE_DEVICE:
         rows = rows_of(path, "registers.", data, schema.SITE_REGISTER)
         for name, fields in rows.items():
-            register_checks.check_site_register(path, f"registers.{name}", fields)
+            register_checks.check_site_register(path, name, fields)
     elif family != "sunspec_pcs":
         rows = rows_of(path, "registers.", data, schema.REGISTER)
         for name, fields in rows.items() if family == "meter" else ():
@@ -252,7 +250,7 @@ def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Regist
 
 
 def _register(name: str, fields: Table) -> Register:
-    code, words, sentinel = schema.SITE_TYPES[fields["type"]]
+    code, words, sentinel = schema.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
     return Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})

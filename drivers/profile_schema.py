@@ -28,7 +28,11 @@ TYPES: dict[str, tuple[str, int, int | None]] = {
     "float32": ("f", 2, None),
     "bit": ("", 0, None),
 }
-SITE_TYPES = TYPES | {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
+LONG_TYPES = {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
+ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
+FLOATS = ("float32", "float64")
+# of the generic family, which knows no type that is special to SunSpec
+SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 # key: (kind, low or choices, high, default)
@@ -62,7 +66,7 @@ SENSOR_REGISTER: dict[str, Rule] = REGISTER | {  # for the families of sensor.py
 # of a generic device: value = raw * scale + offset, or the entry of `values`
 SITE_REGISTER: dict[str, Rule] = {
     "direction": (STRING, ("read", "write", "read write"), None, REQUIRED),
-    "type": (STRING, tuple(SITE_TYPES), None, REQUIRED),
+    "type": (STRING, SITE_TYPES, None, REQUIRED),
     "address": (INTEGER, 0, 65535, REQUIRED),
     "function": (INTEGER, (1, 2, 3, 4), None, 3),
     "write_address": (INTEGER, 0, 65535, None),

@@ -8,8 +8,17 @@ from drivers import profile_schema as schema
 from drivers.profile_values import Table, wrong
 
 
-def check_site_register(path: pathlib.Path, place: str, fields: Table) -> None:
-    """Bits are read and written as bits, registers as registers; a scale of 0 loses the value."""
+def check_site_register(path: pathlib.Path, name: str, fields: Table) -> None:
+    """Bits are read and written as bits, registers as registers; a scale of 0 loses the value; a
+    power in kW would count as W; an invalid value that the type cannot have would never be found.
+    """
+    place = f"registers.{name}"
+    _check_invalid(path, place, fields)
+    if fields["unit"] and not name.endswith(f"_{fields['unit']}"):
+        unit = name.rpartition("_")[2]
+        raise wrong(path, f"{place}.unit: {fields['unit']!r}; allowed {unit!r}; use scale")
+    if "write" in fields["direction"] and fields["type"] in schema.FLOATS:
+        raise wrong(path, f"{place}.type: {fields['type']!r}; allowed an integer type to write")
     is_bit = fields["type"] == "bit"
     functions = ((1, 2), (5, 15)) if is_bit else ((3, 4), (6, 16, 23))
     for key, allowed in zip(("function", "write_function"), functions):
@@ -19,10 +28,20 @@ def check_site_register(path: pathlib.Path, place: str, fields: Table) -> None:
             raise wrong(path, f"{place}.{key}: {fields[key]}; allowed {words} for this type")
     if fields["scale"] == 0:
         raise wrong(path, f"{place}.scale: 0; allowed any other number")
-    if fields["write_function"] == 6 and schema.SITE_TYPES[fields["type"]][1] > 1:
+    if fields["write_function"] == 6 and schema.ALL_TYPES[fields["type"]][1] > 1:
         raise wrong(path, f"{place}.write_function: 6; allowed 16 for a value of two registers")
     if fields["write_address"] is None:
         fields["write_address"] = fields["address"]
+
+
+def _check_invalid(path: pathlib.Path, place: str, fields: Table) -> None:
+    kind, words = fields["type"], schema.ALL_TYPES[fields["type"]][1]
+    low, high = (0, 1) if kind == "bit" else (0, (1 << 16 * words) - 1)
+    if kind.startswith("s"):
+        low, high = -(1 << 16 * words - 1), (1 << 16 * words - 1) - 1
+    for value in fields["invalid"] if kind not in schema.FLOATS else ():
+        if not low <= value <= high:
+            raise wrong(path, f"{place}.invalid: {value}; allowed {low}..{high}, as {kind} reads")
 
 
 def check_sensor_register(path: pathlib.Path, place: str, fields: Table) -> None:

@@ -122,6 +122,10 @@ class SiteDevice:
         """The Request that reads what was written last, None where it need not be read."""
         return self._writes[name].read_back()
 
+    def read_of(self, name: str) -> rtu.Request:
+        """The same read, for the load of the bus; after a write."""
+        return self._writes[name].read_of_last()
+
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         self.failures += 1
 
@@ -178,6 +182,10 @@ class _Write:
         if not self._is_unread:
             return None
         self._is_unread = False
+        return self.read_of_last()
+
+    def read_of_last(self) -> rtu.Request:
+        """The read of the registers that the last write wrote."""
         function = 1 if self._register.write_function in COIL_WRITES else 3
         key = self._unit_id, self._register.name, "read back"
         place = self._register.write_address, len(self._expected)

@@ -5,11 +5,11 @@ from fractions import Fraction
 from controller.config.devices import Device
 from controller.config.refusal import ConfigError
 from controller.core.site_devices.layout import SiteDevice
-from controller.core.site_devices.records import Role
+from controller.core.site_devices.records import Actuator, Role
 from controller.core.site_devices.roles import CLOCK, ROLES
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
 from drivers.profile import Register
-from drivers.register_codec import INTEGERS
+from drivers.register_codec import BIT, INTEGERS, Codec
 
 CLOCK_SETTINGS = {row[0]: row[4] for row in CLOCK.parameters}
 
@@ -50,9 +50,29 @@ def check(path: str, device: Device) -> None:
         if read and not signal.low <= read.low <= read.high <= signal.high:
             problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
             _refuse(path, device, problem, f"within {signal.low}..{signal.high}")
+    for actuator in role.actuators:
+        if "write" in getattr(registers.get(actuator.name), "direction", ""):
+            _check_write(path, device, actuator)
     for feedback in feedbacks(role, registers):
         problem = f"registers.{feedback}: missing, it shows what the device does"
         _refuse(path, device, problem, "a register with direction read")
+
+
+def _check_write(path: str, device: Device, actuator: Actuator) -> None:
+    """Refuse a register that cannot hold each end of the actuator's range."""
+    register = device.profile.registers[actuator.name]
+    high = actuator.high if isinstance(actuator.high, int) else device.settings[actuator.high]
+    if not register.low <= 0 <= high <= register.high:
+        problem = f"registers.{register.name}.range: [{register.low}, {register.high}]"
+        _refuse(path, device, problem, f"a range that contains 0..{high}")
+    if register.type == BIT:
+        return
+    for value in (0, high):
+        try:
+            Codec(register, device.settings).words(value)
+        except ValueError as error:
+            problem = f"registers.{error} {register.type} with scale {register.scale}"
+            _refuse(path, device, problem, f"a type, scale or state for 0 and {high}")
 
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:

@@ -93,24 +93,24 @@ class Setup:
         self.site = site or without_devices()
         self.functions: dict[str, Any] = {}
 
-    def actuators(self, role: str) -> list[tuple[DeviceView, int]]:
-        """(device, number of its first actuator) of each device of a role."""
+    def actuators(self, roles: tuple[str, ...]) -> list[tuple[DeviceView, int]]:
+        """(device, number of its first actuator) of each device of these roles."""
         found, number = [], 0
         for view in self.site.devices:
-            if view.device.role.name == role:
+            if view.device.role.name in roles:
                 found.append((view, number))
             number += len(view.device.role.actuators)
         return found
 
     def has_work_for(self, function: "Function") -> bool:
         """False: the function is for site devices of a role that this cabinet does not have."""
-        return not function.ROLE or bool(self.actuators(function.ROLE))
+        return not function.ROLES or bool(self.actuators(function.ROLES))
 
 
 class Function:
     """Base of all control functions; built from a Setup.
 
-    NAME; STAGE of the tick; ROLE of the site devices that it commands; PARAMETERS (rows
+    NAME; STAGE of the tick; ROLES of the site devices that it commands; PARAMETERS (rows
     as in controller/core/parameters.py); TEXTS {reason code: (name, sentence, remedy)} of every
     code it gives. `state` is the array of words that it remembers and `out` the array of words it
     publishes; both are in the journal, as all `arrays`.
@@ -118,7 +118,7 @@ class Function:
 
     NAME = ""
     STAGE = BOUND
-    ROLE = ""
+    ROLES: tuple[str, ...] = ()
     PARAMETERS: tuple[tuple, ...] = ()
     TEXTS: dict[int, tuple[str, str, str]] = {}
     state: array

@@ -25,8 +25,12 @@ class SiteChannel:
         self.refusals, self.verdict = 0, reasons.NONE
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
-        """actuators: of this device, in the order of its role."""
+        """actuators: of this device, in the order of its role. An actuator that the profile does
+        not write is left out: a PV inverter may only be measured.
+        """
         for place, each in enumerate(actuators):
+            if each.actuator.name not in self._gates:
+                continue
             request = self.driver.write(each.actuator.name, each.value, now_us)
             if request is not None:
                 self._send(request, each, place)

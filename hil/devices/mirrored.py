@@ -27,6 +27,7 @@ class MirroredDevice(RegisterDevice):
         self.part, self.frozen = part, False
         self._map = tomllib.loads(Path(profile).read_text(encoding="utf-8"))["registers"]
         self._signals: dict[str, float] = {}
+        self._written: dict[tuple[bool, int], int] = {}  # (is a coil, address): value
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The signals of the part where the profile has them, 0 elsewhere."""
@@ -40,11 +41,18 @@ class MirroredDevice(RegisterDevice):
     def _image(self, function: int) -> Any:
         """All bits as one integer, or all registers as bytes."""
         words, bits = bytearray(0x20000), 0
+        for (is_coil, address), value in self._written.items():
+            if is_coil and function == registers.READ_COILS:
+                bits |= value << address
+            elif not is_coil and function == registers.READ_HOLDING:
+                struct.pack_into(">H", words, 2 * address, value)
         for name, register in self._map.items():
             if register.get("function", 3) != function or "read" not in register["direction"]:
                 continue
             value = self._signals.get(name, 0)
             if function in BITS:
+                count = register.get("count", 1)
+                bits &= ~(((1 << count) - 1) << register["address"])
                 bits |= ((1 << int(value)) - 1) << register["address"]
             else:
                 at = 2 * register["address"]
@@ -81,9 +89,14 @@ class MirroredDevice(RegisterDevice):
                 if register.get("write_function", 16) != function:
                     raise ModbusException(registers.ILLEGAL_FUNCTION)
                 if not self.ignore_writes:
+                    self._keep(function, address, values)
                     self.part.ask(name, self._decoded(register, values))
                 return
         raise ModbusException(registers.ILLEGAL_ADDRESS)
+
+    def _keep(self, function: int, address: int, values: list[int]) -> None:
+        is_coil = function in (registers.WRITE_COIL, registers.WRITE_COILS)
+        self._written |= {(is_coil, address + at): int(each) for at, each in enumerate(values)}
 
     def _decoded(self, register: dict[str, Any], values: list[int]) -> int:
         if register["type"] == "bit":

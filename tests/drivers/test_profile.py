@@ -136,6 +136,22 @@ range = [-1, 1] => range = [1]
 [registers] => [registers]\\nvoltage_9 = 3
     registers.voltage_9: 3; allowed a table
 """,
+    "sunspec_pv": """
+type = "s16" => type = "enum16"
+    registers.power_W.type: 'enum16'; allowed u16, s16, u32, s32, u64, s64, float32, float64, bit
+unit = "W" => unit = "kW"
+    registers.power_W.unit: 'kW'; allowed 'W'; use scale
+invalid = [-32768] => invalid = [32768]
+    registers.power_W.invalid: 32768; allowed -32768..32767, as s16 reads
+invalid = [-32768] => invalid = -32768
+    registers.power_W.invalid: -32768; allowed a list of whole numbers from -9223372036854775808 to\
+ 18446744073709551615
+type = "u16" => type = "float32"
+    registers.limit_W.type: 'float32'; allowed an integer type to write
+family = "site_device" =>
+    family: missing; allowed meter, io, gas, offgas, toxic, climate, ups, sunspec_pcs, site_device,\
+ native_bms, pylontech_bms
+""",
     "io_8in_8out": """
 expiry_ms = 500 => expiry_ms = 501
     settings.expiry_ms: 501; allowed a whole number from 40 to 500
@@ -178,7 +194,7 @@ W_SF = {offset = 116 => X_SF = {offset = 116
 reversion_s = 4 => reversion_s = 0
     settings.reversion_s: 0; allowed a whole number from 1 to 60
 base_addresses = [40000, 50000, 0] => base_addresses = [40000, -1]
-    settings.base_addresses: [40000, -1]; allowed whole numbers from 0 to 65000
+    settings.base_addresses: [40000, -1]; allowed a list of whole numbers from 0 to 65000
 CABINET_OPEN = 5 => CABINET_OPEN = 30
     fault_bits.trip.CABINET_OPEN: 30; allowed a whole number from 0 to 29
 CABINET_OPEN = 5 => CABINET_OPEN = -1

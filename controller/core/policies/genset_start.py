@@ -9,7 +9,7 @@ from controller.core.site_devices.two_point import TwoPoint
 class GensetStart(TwoPoint):
     """The lowest rack decides. An engine that runs goes on while the state of charge is unknown."""
 
-    NAME, ROLE = "genset_start", "genset"
+    NAME, ROLES = "genset_start", ("genset",)
     REASON = reasons.GENSET_NEEDED
     TEXTS = {
         reasons.GENSET_NEEDED: (

@@ -8,7 +8,7 @@ from controller.core.site_devices.two_point import TwoPoint
 class PreCool(TwoPoint):
     """The request stays as it is while the temperature is unknown."""
 
-    NAME, ROLE = "pre_cool", "chiller"
+    NAME, ROLES = "pre_cool", ("chiller",)
     REASON = reasons.PRE_COOL
     TEXTS = {
         reasons.PRE_COOL: (

@@ -17,7 +17,7 @@ class PvLimit(Function):
     """One request and one cap for each inverter; the cap is shared by rated power."""
 
     NAME, STAGE = "pv_limit", contract.BASE
-    ROLE = "pv"
+    ROLES = ("pv",)
     TEXTS = {
         reasons.PV_WANTED: ("PV", "The inverter may feed in all that the sun gives.", "Nothing."),
         reasons.PV_CURTAILED: (
@@ -28,7 +28,7 @@ class PvLimit(Function):
     }
 
     def __init__(self, setup: Setup):
-        self._inverters = setup.actuators(self.ROLE)
+        self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
         self.state = array("q")

@@ -22,7 +22,7 @@ class Shed(Function):
     """One request for each shedding device; several devices shed alike."""
 
     NAME, STAGE = "shed", contract.BASE
-    ROLE = "load_shed"
+    ROLES = ("load_shed",)
     TEXTS = {
         reasons.SHED_LOAD: (
             "load shed",
@@ -32,7 +32,7 @@ class Shed(Function):
     }
 
     def __init__(self, setup: Setup):
-        self._devices = setup.actuators(self.ROLE)
+        self._devices = setup.actuators(self.ROLES)
         self._import_W = setup.settings["grid_import_W_max"]
         self._tick_ms = setup.tick_ms
         self.state = array("i", [0] * (len(WORDS) * len(self._devices)))

@@ -1,4 +1,4 @@
-"""A control function that asks each device of its role for 1 between two thresholds, else for 0.
+"""A control function that asks each device of its roles for 1 between two thresholds, else for 0.
 
 The request stays as it is between the thresholds and while the compared value is unknown.
 """
@@ -11,7 +11,7 @@ from controller.core.contract import DeviceView, Function, Setup, View
 
 
 class TwoPoint(Function):
-    """A subclass gives ROLE, REASON of the request, and `wanted`; `state`: 1 for each device that
+    """A subclass gives ROLES, REASON of the request, and `wanted`; `state`: 1 for each device that
     is asked for 1.
     """
 
@@ -19,7 +19,7 @@ class TwoPoint(Function):
     REASON = reasons.NONE
 
     def __init__(self, setup: Setup):
-        self._devices = setup.actuators(self.ROLE)
+        self._devices = setup.actuators(self.ROLES)
         self.state = array("i", [0] * len(self._devices))
 
     def wanted(self, view: View, settings: dict[str, int]) -> bool | None:

@@ -197,6 +197,9 @@ def test_it_keeps_its_budget(function):
     assert 0 < found <= FUNCTION_BYTECODES_MAX, found
 
 
+ACTUATORS = sum([len(each.role.actuators) for each in DEVICES])
+
+
 def image_of_16():
     words = [p.IMAGE_SCHEMA, 16, 16, 15, 20, *[row[4] for row in p.CABINET_PARAMETERS]]
     words += 16 * [row[4] for row in p.UNIT_PARAMETERS]
@@ -206,7 +209,7 @@ def image_of_16():
     return array("i", words + [0] * stages)
 
 
-@pytest.mark.parametrize("devices, most", [((), 8000), (DEVICES, 13_500)])
+@pytest.mark.parametrize("devices, most", [((), 8000), (DEVICES, 8000 + 1400 * ACTUATORS)])
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings
     core = Core(
