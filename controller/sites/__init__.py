@@ -1,4 +1,4 @@
-"""Example configurations: three cabinets and three siting plans."""
+"""Example configurations: cabinets and siting plans."""
 
 import pathlib
 
