@@ -181,7 +181,8 @@ main() {
             ;;
         check)
             set_up
-            exec "$venv/bin/python" -m controller check "$@"
+            "$venv/bin/python" -m controller check "$@"
+            exec "$venv/bin/python" -m hil covers "$@"
             ;;
         install | uninstall)
             exec bash "$here/controller/systemd/install.sh" "$command" "$@"

@@ -18,7 +18,8 @@ from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
-from hil.engine import rig_command
+from hil.engine import coverage_command, rig_command
+from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
@@ -26,8 +27,9 @@ from hil.scenarios.scenario import ScenarioError
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
+WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
-    *(rig_command, hint_attack, golden, chaos, rows, runaway, nuisance),
+    *(rig_command, coverage_command, hint_attack, golden, chaos, rows, runaway, nuisance),
     *(smooth, meter_sign, benchmarks, channel_b, vm),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
@@ -50,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
             raise rig_command.InputError(f"unrecognized arguments: {' '.join(left)}")
         _check_apart(arguments)
         return arguments.run(arguments)
-    except (ScenarioError, LoadError, ConfigError, rig_command.InputError) as error:
+    except WRONG as error:
         return _report(name, error, WRONG_INPUT)
     except (RigError, JournalError, OSError) as error:
         return _report(name, error, NO_START)

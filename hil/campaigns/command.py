@@ -1,8 +1,8 @@
-"""Common parts of the campaigns' commands: `--json`, `--seed`, exit codes, refusals in one line."""
+"""Common parts of the campaigns' commands: options, exit codes, refusals in one line."""
 
 import sys
 
-from hil.engine.arguments import output_file, whole
+from hil.engine.arguments import CABINET as CABINET, output_file, whole
 from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_MET as NOT_MET
 
 WRONG_INPUT, NO_START = 2, 3

@@ -6,21 +6,20 @@ import tempfile
 
 import msgpack
 
-from controller import sites
+from controller.sites import EXAMPLE as EXAMPLE
 from controller.system.realtime import FIFO_PRIORITY
-from hil.engine import plant_process, rig
+from hil.engine import coverage, plant_process, rig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
-EXAMPLE = str(sites.EXAMPLE)
 WHOLE_DAY_S = 86_400.0  # for a run that is ended by its course
 
 
 def made(config, duration_s, seed, chosen=None, **more):
     """An order for rig.Rig. chosen: name or path of a scenario; more: further keys of the order."""
     return {
-        "site": EXAMPLE,
-        "extends": str(sites.EXAMPLE.parent / "site.toml"),
+        "site": os.path.abspath(config.path),
+        "mirrored": coverage.about(config),
         "scenario": chosen,
         "file": None,
         "column": None,

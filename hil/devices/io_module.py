@@ -25,6 +25,7 @@ class IoModule(RegisterDevice):
     """
 
     TURNAROUND_US = 2000
+    coils_at = 0  # address of the first coil
 
     def __init__(
         self, cabinet: CabinetPlant, contact_names: list[str], coil_names: list[str]

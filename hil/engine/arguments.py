@@ -6,6 +6,17 @@ import math
 import os
 from collections.abc import Callable
 
+from controller.sites import EXAMPLE
+
+# the option of the rig and of the campaigns that play any cabinet
+CABINET = {
+    "--cabinet": {
+        "metavar": "FILE",
+        "default": str(EXAMPLE),
+        "help": "cabinet.toml of the cabinet to simulate (the example)",
+    }
+}
+
 
 def whole(low: int, high: int) -> Callable[[str], float]:
     """A whole number from low to high."""

@@ -11,9 +11,11 @@ from controller.config import wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
+from hil.devices import mirrored_sensors
 from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
+from hil.devices.mirrored_io import MirroredIo
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
@@ -27,7 +29,8 @@ from hil.devices.sensors import (
     UpsMonitor,
 )
 from hil.devices.sunspec_pcs import SunSpecPcs
-from hil.observer.wiring import ENABLE, SUPPLY, Wiring
+from hil.engine import coverage
+from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
 from hil.plant.site_parts import PARTS
 from hil.wires.virtual_can import VirtualCan
@@ -41,16 +44,14 @@ SENSORS = {
     "climate": ClimateMonitor,
     "ups": UpsMonitor,
 }
+NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
 # The start checklist: these contacts must be closed, where they are wired, and the devices heard.
 CHECKLIST_CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault"),
     "cell_voltage",
 )
-CHECKLIST_ROLES = (
-    *("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic"),
-    "pcs_1",
-)
+CHECKLIST_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 
 
 def contact_name(signal: str) -> str:
@@ -62,6 +63,43 @@ def coil_name(output: str) -> str:
     """Plant coil of a mapped output: "!fan_on" is the coil fan_off."""
     plain = output.removeprefix("!").removesuffix("_ok").removesuffix("_on")
     return plain + "_off" if output.startswith("!") else plain
+
+
+def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
+    """The plant's sizes of each rack, as the configuration has them.
+
+    The energy is shared among the racks by voltage and current; NOMINAL_V gives the capacity.
+    """
+    tables = config.rack_tables
+    cells_mA = sum([rack["cells"] * rack["rated_current_mA"] for rack in tables])
+    Ah_per_mA = config.control["energy_Wh"] / NOMINAL_V / cells_mA
+    return tuple(
+        [
+            {
+                "modules": coverage.modules_of(rack),
+                "cells_per_module": rack["cells"] // coverage.modules_of(rack),
+                "rated_current_A": rack["rated_current_mA"] / 1000,
+                "capacity_Ah": float(round(Ah_per_mA * rack["rated_current_mA"])),
+            }
+            for rack in tables
+        ]
+    )
+
+
+def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
+    """The plant's sizes of each unit: rated power, and the times of the converter's profile."""
+    found = []
+    for number, unit in enumerate(config.unit_tables):
+        settings = config.topology.required("pcs", number).profile.settings
+        ramp_s = max(settings["ramp_ms"], 1) / 1000
+        found.append(
+            {
+                "pcs_rated_W": float(unit["rated_W"]),
+                "pcs_dead_time_s": settings["dead_time_ms"] / 1000,
+                "pcs_ramp_W_per_s": unit["rated_W"] / ramp_s,
+            }
+        )
+    return tuple(found)
 
 
 class SimulatedCabinet:
@@ -78,19 +116,17 @@ class SimulatedCabinet:
         plant's config.
         """
         topology = config.topology
-        rack, unit = config.rack_tables[0], config.unit_tables[0]
-        modules = max(1, config.modules)
         sizes = {
             "units": topology.units,
             "racks": topology.racks,
             "unit_of_rack": topology.rack_units,
-            "modules": modules,
-            "cells_per_module": max(1, rack["cells"] // modules),
-            "rated_current_A": rack["rated_current_mA"] / 1000,
-            "pcs_rated_W": float(unit["rated_W"]),
+            "of_racks": rack_sizes(config),
+            "of_units": unit_sizes(config),
             "wired_rows": tuple(wired.rows(config)),
         }
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
+        self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
+        self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
         self.connection_W = tuple(
             [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
         )
@@ -111,8 +147,7 @@ class SimulatedCabinet:
     def _add_slave(self, bus: Bus, devices: list[Device], seed: int) -> None:
         units = {}
         for device in devices:
-            is_numbered = device.role == "pcs" or device.role in PARTS
-            name = f"{device.role}_{device.index + 1}" if is_numbered else device.role
+            name = coverage.simulated_name(device)
             self.devices[name] = units[device.address] = self._device(device, seed)
             self.places[name] = (bus.name, device.address)
         turnaround_us = max([0, *[unit.TURNAROUND_US for unit in units.values()]])
@@ -122,9 +157,14 @@ class SimulatedCabinet:
         plant, role = self.plant, device.role
         if role.startswith("io_"):
             contacts = [contact_name(name) for name in device.inputs]
-            return IoModule(plant, contacts, [coil_name(name) for name in device.outputs])
+            names = contacts, [coil_name(name) for name in device.outputs]
+            if coverage.is_documented(device):
+                return IoModule(plant, *names)
+            return MirroredIo(plant, *names, device.profile.path)
         if role in SENSORS:
-            return SENSORS[role](plant)
+            if coverage.is_documented(device):
+                return SENSORS[role](plant)
+            return mirrored_sensors.sensor(plant, role, device.profile.path)
         if role.startswith("meter_"):
             return self._meter(device, seed)
         if role in PARTS:
@@ -135,19 +175,21 @@ class SimulatedCabinet:
         return SunSpecPcs(plant, device.index, racks)
 
     def _meter(self, device: Device, seed: int) -> RegisterDevice:
-        name = device.profile.path.stem
-        if name not in METERS:
-            raise ValueError(
-                f"device.{device.name}.profile: the rig simulates no meter {name}; "
-                f"allowed {', '.join(METERS)}"
-            )
+        path, seed_of_meter = device.profile.path, f"{seed}/{device.role}"
         shows = device.role.removeprefix("meter_")
-        return METERS[name](self.plant, shows, f"{seed}/{device.role}")
+        if coverage.is_documented(device):
+            return METERS[path.stem](self.plant, shows, seed_of_meter)
+        return mirrored_sensors.MirroredMeter(self.plant, shows, seed_of_meter, path)
 
     def _add_bms(self, device: Device) -> NativeBms | PylontechBms:
         rack = self.plant.racks[device.index]
         native = device.profile.family == "native_bms"
-        bms = NativeBms(rack, device.address) if native else PylontechBms(rack)
+        if native:
+            self.rack_nodes[device.bus, device.address] = device.index
+            bms = NativeBms(rack, device.address)
+        else:
+            bms = PylontechBms(rack)
+            bms.voltage_scale_V = device.profile.settings["voltage_scale_mV"] / 1000
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 
@@ -169,32 +211,39 @@ class SimulatedCabinet:
 
 
 def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
-    """The observer's Wiring: set-point and operation of the converter, contacts, checklist."""
-    places, of = cabinet.devices["pcs_1"].image.places, cabinet.places
-    wiring = Wiring(
-        places["704.WSet"].address,
-        places["715.OpCtl"].address,
-        of["pcs_1"][1],
-        len(cabinet.plant.racks),
-        cabinet.plant.config.pcs_rated_W,
-        cabinet.plant.config.rated_current_A,
-    )
-    modules = {
-        of[name][1]: device for name, device in cabinet.devices.items() if name.startswith("io_")
-    }
+    """The observer's Wiring: converters with their racks, contacts, start checklist."""
+    of, plant = cabinet.places, cabinet.plant
+    wiring = Wiring([_unit(cabinet, number) for number in range(len(plant.pcs))], cabinet.rated_A)
+    modules = {of[name]: cabinet.devices[name] for name in ("io_1", "io_2", "io_3") if name in of}
+    wiring.rack_nodes = cabinet.rack_nodes
     wiring.connection_W, wiring.grid_meter = cabinet.connection_W, of.get("meter_grid", ("", 0))
-    wiring.power_address = places["701.W"].address
-    wiring.power_scale_W = 10 ** cabinet.devices["pcs_1"].scale
-    wiring.inputs = {unit: module.contact_names for unit, module in modules.items()}
+    wiring.inputs = {place: module.contact_names for place, module in modules.items()}
     wiring.coils = {
-        (unit, bit): name
-        for unit, module in modules.items()
+        (*place, module.coils_at + bit): name
+        for place, module in modules.items()
         for bit, name in enumerate(module.coil_names)
         if name in (ENABLE, SUPPLY)
     }
     wiring.checklist_units = tuple([of[name] for name in CHECKLIST_ROLES if name in of])
     wiring.checklist_contacts = {
-        unit: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
-        for unit, names in wiring.inputs.items()
+        place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
+        for place, names in wiring.inputs.items()
     }
     return wiring
+
+
+def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
+    """The wiring of the unit with this number, from 0."""
+    name, plant = f"pcs_{number + 1}", cabinet.plant
+    device = cabinet.devices[name]
+    at = {key: device.image.places[key].address for key in ("704.WSet", "715.OpCtl", "701.W")}
+    racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
+    return UnitWiring(
+        at["704.WSet"],
+        at["715.OpCtl"],
+        cabinet.places[name],
+        tuple(racks),
+        plant.pcs[number].rated_W,
+        at["701.W"],
+        10**device.scale,
+    )

@@ -246,6 +246,7 @@ class PlantProcess:
         """Content of the result file."""
         content = {
             "rows": self.recorder.rows().tobytes(),
+            "units": self.recorder.units.result(),
             "timeline": self.observer.result(),
             "violations": self.observer.violations,
             "trips": self.trips.trips,

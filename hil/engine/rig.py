@@ -22,7 +22,7 @@ import msgpack
 from controller.config.configuration import Config
 from controller.hints import hint_statistics
 from controller.run import loop_statistics
-from hil.engine import plant_process, run_directory
+from hil.engine import cabinet_file, plant_process, run_directory
 from hil.engine.scenario_operator import ScenarioOperator
 from hil.loads.selection import carried_W
 from hil.loads.trace import Load
@@ -83,7 +83,8 @@ class Rig(ScenarioOperator):
         self._start_controller()
 
     def _write_cabinet_file(self, wires: dict) -> None:
-        run_directory.write_cabinet_file(self.directory, self.order, wires)
+        path = pathlib.Path(self.directory, "cabinet.toml")
+        path.write_text(cabinet_file.text(self.order, wires), encoding="ascii")
 
     def _start_controller(self) -> None:
         directory = self.directory
@@ -253,4 +254,5 @@ def run(
             rig.stop()
         if order["journal"]:
             run_directory.keep_journals(directory, order["journal"])
-        return rig.outcome(load, {"mode": "real time", "seed": order["seed"]})
+        about = {"mode": "real time", "seed": order["seed"], "mirrored": order["mirrored"]}
+        return rig.outcome(load, about)

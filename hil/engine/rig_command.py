@@ -8,9 +8,8 @@ from argparse import Namespace
 from typing import Any
 
 from controller.config import configuration, stage_states
-from controller.sites import EXAMPLE
-from hil.engine import rig, virtual_run
-from hil.engine.arguments import number, output_file, whole
+from hil.engine import coverage, rig, virtual_run
+from hil.engine.arguments import CABINET, number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
 
@@ -19,7 +18,7 @@ SEED_MAX = 2**31 - 1
 # of a run without a scenario; its state of charge is the target of load tracking
 DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
-OPTIONS = {
+OPTIONS = CABINET | {
     "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
     "--column": {"metavar": "NAME", "help": "power column of the file"},
     "--scale": {
@@ -90,7 +89,8 @@ def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
     _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
-    config = configuration.load(str(EXAMPLE))
+    config = coverage.loaded(arguments.cabinet, arguments.virtual)
+    coverage.check_scenario(config, chosen)
     order = order_of(arguments, chosen, config)
     load = selection.load_of(order, chosen)
     if arguments.seconds is None and order["file"]:
@@ -130,13 +130,13 @@ def order_of(
     """The order of a run: plain values, which the plant process gets as JSON."""
     usual = chosen or DEFAULTS._replace(soc_pct=config.control["soc_target_permille"] / 10)
     return {
-        "site": str(EXAMPLE),
-        "extends": str(EXAMPLE.parent / "site.toml"),
+        "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,
         "file": arguments.load and os.path.abspath(arguments.load),
         "column": arguments.column,
         "scale": arguments.scale or 1.0,
         "raw": arguments.raw,
+        "mirrored": coverage.about(config),
         "peak_W": selection.peak_W(config),
         "duration_s": arguments.seconds or usual.duration_s,
         "seed": usual.seed if arguments.seed is None else arguments.seed,

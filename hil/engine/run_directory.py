@@ -1,9 +1,7 @@
 """The directory of a run in real time: the controller's files and the kept journals."""
 
 import contextlib
-import json
 import os
-import pathlib
 import shutil
 import tempfile
 
@@ -14,12 +12,6 @@ from controller.store import two_copies
 from controller.store.stored_record import Record
 from hil.results import files
 
-CABINET_FILE = """schema = 1
-layer = "cabinet"
-extends = {site}
-name = "Rig"
-"""
-
 
 def made(kept: str | None) -> contextlib.AbstractContextManager[str]:
     """Context that gives the directory: `kept` (made if missing), or a temporary one for None."""
@@ -27,21 +19,6 @@ def made(kept: str | None) -> contextlib.AbstractContextManager[str]:
         return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
     os.makedirs(kept, mode=0o750, exist_ok=True)
     return contextlib.nullcontext(kept)
-
-
-def write_cabinet_file(directory: str, order: dict, wires: dict[str, dict[str, str]]) -> None:
-    """Write cabinet.toml. wires: {"ports": {bus: tty}, "cans": {bus: channel}}."""
-    site = json.dumps(os.path.abspath(order["extends"]))
-    lines = [CABINET_FILE.format(site=site)]
-    for name, path in wires["ports"].items():
-        key = "port" if path.startswith("/") else "address"
-        lines.append(f'[bus.{name}]\n{key} = "{path}"\n')
-    lines += [
-        f'[bus.{name}]\ninterface = "socketcand"\nchannel = "{channel}"\n'
-        for name, channel in wires["cans"].items()
-    ]
-    lines.append(order.get("cabinet_more", ""))
-    pathlib.Path(directory, "cabinet.toml").write_text("".join(lines), encoding="ascii")
 
 
 OTHER_IMAGE = approval.packed({"tick_ms": 20, "armed 29.rack1": 1})

@@ -71,7 +71,9 @@ class VirtualRig:
     def _connect(self) -> None:
         for bus in self.config.buses:
             if bus.kind == "can":
-                wire = self.controller.can[bus.name] = VirtualCan(bus.name, self.observer.can_tap)
+                wire = self.controller.can[bus.name] = VirtualCan(
+                    bus.name, self.observer.can_tap(bus.name)
+                )
                 self.cabinet.join(wire)
             else:
                 self.controller.wires[bus.name] = VirtualSerial(

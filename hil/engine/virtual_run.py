@@ -40,6 +40,7 @@ def run(
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
+    extra["mirrored"] = order["mirrored"]
     recorded = recorder.run_of(virtual, load)
     return run_result.measured(
         recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted

@@ -18,7 +18,10 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT."""
+    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT.
+
+    SETPOINT and HEARTBEAT are those of unit 1; the names of the others end in the unit.
+    """
 
     def __init__(self, wiring: Wiring) -> None:
         self._wiring = wiring
@@ -42,34 +45,39 @@ class Beats:
 
         return tap
 
-    def can_tap(self, further: CanTap) -> CanTap:
-        """tap(time_us, can_id, data), which passes everything on to `further`."""
+    def can_tap(self, bus: str, further: CanTap) -> CanTap:
+        """tap(time_us, can_id, data) of that bus, which passes everything on to `further`."""
+        nodes = self._wiring.rack_nodes
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
             """Note a command to a rack."""
-            if can_id & 0x1F == COMMAND and 0 <= (can_id >> 5) - 9 < self._wiring.racks:
-                self._note(time_us, f"command to rack {(can_id >> 5) - 8}", data)
+            rack = nodes.get((bus, (can_id >> 5) - 8)) if can_id & 0x1F == COMMAND else None
+            if rack is not None:
+                self._note(time_us, f"command to rack {rack + 1}", data)
             further(time_us, can_id, data)
 
         return tap
 
     def _name(self, bus: str, data: bytes) -> str | None:
         unit, address = data[0], data[2] << 8 | data[3]
-        if bus == "io":
+        if (bus, unit) in self._wiring.inputs:
             return f"coils of module {unit}" if data[1] in (5, 15) else None
-        if bus != "pcs" or unit != self._wiring.pcs_unit:
+        at = [each.place for each in self._wiring.units]
+        if (bus, unit) not in at:
             return None
+        number = at.index((bus, unit))
+        wiring, of_unit = self._wiring.units[number], f" of unit {number + 1}" * (number > 0)
         after = address + (data[4] << 8 | data[5] if data[1] == 16 else 1)
-        if address <= self._wiring.wset_address < after:
-            return SETPOINT
-        return None if address <= self._wiring.opctl_address < after else HEARTBEAT
+        if address <= wiring.wset_address < after:
+            return SETPOINT + of_unit
+        return None if address <= wiring.opctl_address < after else HEARTBEAT + of_unit
 
     def _note(self, time_us: int, name: str | None, data: bytes) -> None:
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
         if name == SETPOINT:
             # SunSpec 704 WSet has 32 bits; a write of one half has no set-point.
-            place = 7 + 2 * (self._wiring.wset_address - (data[2] << 8 | data[3]))
+            place = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
             whole = data[1] == 16 and place + 4 <= len(data) - 2
             power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
             self.setpoints_W.append(power_W)

@@ -26,7 +26,7 @@ def _permit_event(name: str, level: bool, used: bool) -> str:
 
 
 class Observer(WireWitness):
-    """Input: `rtu_tap(bus)`, `can_tap`, `sample` or `truth`, and `mark`. Output: `result()`."""
+    """Input: `rtu_tap(bus)`, `can_tap(bus)`, `sample` or `truth`, `mark`. Output: `result()`."""
 
     def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
         super().__init__(wiring, start_us)
@@ -41,7 +41,7 @@ class Observer(WireWitness):
         self._enable_off_us = start_us - SETTLED_US
         self._limits_due_us = start_us
         self._over_us = [None] * wiring.racks
-        self._zero_W = 0.01 * wiring.rated_W
+        self._zeros_W = [0.01 * unit.rated_W for unit in wiring.units]
         self._reasons = Reasons(wiring, self._violated)
 
     def mark(self, time_us: int, name: str, detail: str = "") -> None:
@@ -65,25 +65,28 @@ class Observer(WireWitness):
         contactor_supply: bool,
         contactors: tuple[int, ...],
         currents_A: Sequence[float],
-        power_W: float,
+        powers_W: Sequence[float],
         limits_A: list[tuple[float, float]] | None = None,
     ) -> None:
         """Take one sample of the plant. pcs_enable, contactor_supply: the two permits in effect.
 
         contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
-        discharge > 0; power_W: of the PCS; limits_A: (charge, discharge) per rack.
+        discharge > 0; powers_W: of each PCS; limits_A: (charge, discharge) per rack.
         """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
         if contactors != self._contactors:
             self._contactors_changed(now_us, contactors)
-        flowing = not -self._zero_W < power_W < self._zero_W
+        flowing = False
+        for power_W, zero_W in zip(powers_W, self._zeros_W):
+            flowing = flowing or not -zero_W < power_W < zero_W
         if flowing != self._flowing:
             self._flowing = flowing
             self._event(now_us, "power_flowing" if flowing else "power_zero")
         if flowing and not pcs_enable and now_us - self._enable_off_us > 500_000:
             self._enable_off_us = now_us  # repeat the violation after 0.5 s, not at every sample
-            self._violated(now_us, f"{power_W / 1000:.1f} kW flow although the PCS enable is off")
+            most_kW = max(powers_W, key=abs) / 1000
+            self._violated(now_us, f"{most_kW:.1f} kW flow although the PCS enable is off")
         self._currents_A = currents_A
         if limits_A is not None:
             self._check_currents(now_us, currents_A, limits_A)
@@ -92,9 +95,7 @@ class Observer(WireWitness):
     def _permits(self, now_us: int, pcs_enable: bool, contactor_supply: bool) -> None:
         enable_before, supply_before = self._levels
         self._levels = (pcs_enable, contactor_supply)
-        opens = self._contactors is None or any(
-            [state != CONTACTOR_OPEN for state in self._contactors]
-        )
+        opens = self._contactors is None or self._holds(self._contactors)
         if not enable_before and not supply_before:
             self._used = opens
         if pcs_enable != enable_before and enable_before is not None:
@@ -111,10 +112,25 @@ class Observer(WireWitness):
                 now_us, "the contactor supply dropped before the PCS enable or within 0.1 s after"
             )
 
+    def _holds(self, contactors: tuple[int, ...]) -> bool:
+        """True if the contactor supply holds a contactor that may carry current.
+
+        A BMS without a close command closes as soon as it has supply, also in the relay test of a
+        start. Its contactors count once the converter was started.
+        """
+        unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
+        return any(
+            [
+                state != CONTACTOR_OPEN
+                and (rack in commanded or self.units[unit_of[rack]].is_started)
+                for rack, state in enumerate(contactors)
+            ]
+        )
+
     def _contactors_changed(self, now_us: int, contactors: tuple[int, ...]) -> None:
         before = self._contactors or (CONTACTOR_OPEN,) * len(contactors)
         self._contactors = contactors
-        self._used = self._used or any([state != CONTACTOR_OPEN for state in contactors])
+        self._used = self._used or self._holds(contactors)
         for rack, (old, new) in enumerate(zip(before, contactors)):
             if old == CONTACTOR_OPEN and new != CONTACTOR_OPEN:
                 self._event(now_us, "contactor_close", f"rack {rack + 1}")
@@ -129,7 +145,7 @@ class Observer(WireWitness):
         """Check the broken current, that of the sample before; 5 % of rated counts as zero."""
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
-        if abs(current_A) > 0.05 * self.wiring.rack_rated_A and not self._uncontrolled:
+        if abs(current_A) > 0.05 * self.wiring.rack_rated_A[rack] and not self._uncontrolled:
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
@@ -146,16 +162,13 @@ class Observer(WireWitness):
             limits_A = [(rack.charge_limit_A, rack.discharge_limit_A) for rack in racks]
             self.latches.racks(now_us, self.heard_racks(now_us))
             self._reasons.see(now_us, cabinet, self)
-        power_W = 0.0
-        for pcs in cabinet.pcs:
-            power_W += pcs.ac_power_W
         self.truth(
             now_us,
             relays.pcs_enable,
             relays.contactor_supply,
             tuple([rack.contactors.state for rack in racks]),
             [rack.current_A for rack in racks],
-            power_W,
+            [pcs.ac_power_W for pcs in cabinet.pcs],
             limits_A,
         )
 

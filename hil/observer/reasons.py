@@ -8,12 +8,14 @@ hazard.
 from collections.abc import Callable
 
 from hil import oracle
+from hil.observer.unit_witness import UnitWitness
 from hil.observer.wire_witness import NOT_HEARD, WireWitness
 from hil.observer.wiring import Wiring
 from hil.plant.cabinet import CabinetPlant
 from hil.plant.rack import Rack
 
 CLOSED = 2  # of a contactor
+Condition = tuple[str, str]  # name, and the unit: "" of the whole cabinet, or of its only unit
 ZERO_SHARE, AGAINST_SHARE, MORE_SHARE = 0.01, 0.1, 0.02
 # Largest difference between reported and true values: sum of the racks' currents, current of a
 # rack, module, cell. The sum is a share, because a swing of the load makes a difference (H2).
@@ -51,96 +53,110 @@ LIMITS_us = {
 class Reasons:
     """Call `see` with each sample. A condition that lasts too long is reported, periodically.
 
-    Set-point and reported power are those of the first converter.
+    Each unit has its own conditions, because a unit may run while another one is open.
     """
 
     def __init__(self, wiring: Wiring, report: Callable[[int, str], None]) -> None:
         """report(now_us, text)."""
         self._wiring, self._report = wiring, report
-        self._since_us = {}
+        self._since_us: dict[Condition, int] = {}
 
     def see(self, now_us: int, plant: CabinetPlant, wires: WireWitness) -> None:
         """Judge one sample of the plant and the state of the wires."""
-        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
-        found = self._wrong_way(now_us, plant, wires, power_W)
-        is_open = plant.relays.breaker_open or all(
-            [rack.contactors.state != CLOSED for rack in plant.racks]
-        )
-        if not is_open or abs(power_W) > ZERO_SHARE * self._wiring.rated_W:
-            found += self._unheard(now_us, wires)
-            found += self._contradicted(plant, wires)
+        found = [(name, "") for name in self._worsened(plant)]
+        for number, unit in enumerate(wires.units):
+            racks = [plant.racks[rack] for rack in unit.wiring.racks]
+            power_W = plant.pcs[number].ac_power_W
+            names = _wrong_way(now_us, racks, wires, unit, power_W)
+            is_open = plant.relays.breaker_open or all(
+                [rack.contactors.state != CLOSED for rack in racks]
+            )
+            if not is_open or abs(power_W) > ZERO_SHARE * unit.wiring.rated_W:
+                names += self._unheard(now_us, wires, unit)
+                names += self._contradicted(racks, wires, unit, power_W)
+            found += [(name, unit.scope) for name in names]
         self._keep(now_us, found)
 
-    def _keep(self, now_us: int, found: list[str]) -> None:
-        for name in [each for each in self._since_us if each not in found]:
-            del self._since_us[name]
-        for name in found:
-            since_us = self._since_us.setdefault(name, now_us)
+    def _keep(self, now_us: int, found: list[Condition]) -> None:
+        for each in [each for each in self._since_us if each not in found]:
+            del self._since_us[each]
+        for each in found:
+            name, scope = each
+            since_us = self._since_us.setdefault(each, now_us)
             if now_us - since_us > LIMITS_us[name]:
-                self._since_us[name] = now_us
-                self._report(now_us, f"{name} for {LIMITS_us[name] / 1e6:.1f} s")
+                self._since_us[each] = now_us
+                where = f"{scope}: " if scope else ""
+                self._report(now_us, f"{where}{name} for {LIMITS_us[name] / 1e6:.1f} s")
 
-    def _wrong_way(
-        self, now_us: int, plant: CabinetPlant, wires: WireWitness, power_W: float
-    ) -> list[str]:
-        """Conditions of the power's direction."""
-        rated_W, asked_W = self._wiring.rated_W, wires.setpoint_W
-        against_W, first_W = AGAINST_SHARE * rated_W, plant.pcs[0].ac_power_W
-        opposite = (first_W > against_W and asked_W <= 0) or (first_W < -against_W and asked_W >= 0)
-        found = ["power against the set-point"] if opposite else []
-        if power_W < -MORE_SHARE * rated_W:
-            found += self._charging(now_us, plant, wires)
+    def _worsened(self, plant: CabinetPlant) -> list[str]:
+        """Conditions of the power of all units together."""
+        power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
         import_W, export_W = self._wiring.connection_W
-        more_W = MORE_SHARE * max(import_W, export_W)
-        beyond = (
+        beyond_W = (
             min(plant.grid_power_W - import_W, -power_W),
             min(-plant.grid_power_W - export_W, power_W),
         )
-        if max(beyond) > more_W:
-            found.append("power that worsens a violation of the grid connection")
-        return found
+        is_worse = max(beyond_W) > MORE_SHARE * max(import_W, export_W)
+        return ["power that worsens a violation of the grid connection"] if is_worse else []
 
-    def _charging(self, now_us: int, plant: CabinetPlant, wires: WireWitness) -> list[str]:
-        """Conditions that forbid charging."""
-        hottest = max([max(rack.temperatures_degC) for rack in plant.racks])
-        coldest = min([min(rack.temperatures_degC) for rack in plant.racks])
-        fullest = max([rack.cell_voltage_V_max for rack in plant.racks])
-        rows = oracle.ROWS
-        reasons = {
-            "charging of cells above row 19's temperature": hottest * 10 > rows["19a"].at,
-            "charging of cells below 0 degC": coldest * 10 < rows["25a"].at,
-            "charging of a cell above row 28's voltage": fullest * 1000 > rows["28"].at,
-            "charging with a silent grid meter": wires.is_silent(now_us, *self._wiring.grid_meter),
-        }
-        return [name for name, is_so in reasons.items() if is_so]
-
-    def _unheard(self, now_us: int, wires: WireWitness) -> list[str]:
+    def _unheard(self, now_us: int, wires: WireWitness, unit: UnitWitness) -> list[str]:
         """Conditions of silence; their time counts from the last frame."""
         found = []
         heard_us = {
-            "energy with a silent BMS": min(wires.bms_us),
-            "energy with a silent converter": wires.pcs_us(),
+            "energy with a silent BMS": min([wires.bms_us[rack] for rack in unit.wiring.racks]),
+            "energy with a silent converter": wires.pcs_us(unit),
         }
         for name, last_us in heard_us.items():
             if last_us != NOT_HEARD and now_us > last_us:
                 found.append(name)
-                self._since_us[name] = max(last_us, self._since_us.get(name, 0))
+                each = name, unit.scope
+                self._since_us[each] = max(last_us, self._since_us.get(each, 0))
         return found
 
-    def _contradicted(self, plant: CabinetPlant, wires: WireWitness) -> list[str]:
+    def _contradicted(
+        self, racks: list[Rack], wires: WireWitness, unit: UnitWitness, power_W: float
+    ) -> list[str]:
         """Conditions of reported values that differ from the plant."""
-        apart_A = 0.0
+        apart_A = rated_A = 0.0
         found = []
-        for rack, reported in zip(plant.racks, wires.reported_racks()):
-            apart_A += reported.get("current_A", rack.current_A) - rack.current_A
-            found += _of_rack(rack, reported)
-        rated_A = self._wiring.rack_rated_A * len(plant.racks)
+        for number, rack in zip(unit.wiring.racks, racks):
+            values = wires.reported_rack(number)
+            apart_A += values.get("current_A", rack.current_A) - rack.current_A
+            rated_A += self._wiring.rack_rated_A[number]
+            found += _of_rack(rack, values)
         if abs(apart_A) > APART_SHARE * rated_A:
             found.append("energy while the racks report a wrong total current")
-        power_W, true_W = wires.reported_power_W(), plant.pcs[0].ac_power_W
-        if power_W is not None and abs(power_W - true_W) > AGAINST_SHARE * self._wiring.rated_W:
+        reported_W = power_W if unit.reported_W is None else unit.reported_W
+        if abs(reported_W - power_W) > AGAINST_SHARE * unit.wiring.rated_W:
             found.append("energy while the converter reports a wrong power")
         return list(dict.fromkeys(found))
+
+
+def _wrong_way(
+    now_us: int, racks: list[Rack], wires: WireWitness, unit: UnitWitness, power_W: float
+) -> list[str]:
+    """Conditions of the direction of a unit's power."""
+    rated_W, asked_W = unit.wiring.rated_W, unit.setpoint_W
+    against_W = AGAINST_SHARE * rated_W
+    opposite = (power_W > against_W and asked_W <= 0) or (power_W < -against_W and asked_W >= 0)
+    found = ["power against the set-point"] if opposite else []
+    return found + (_charging(now_us, racks, wires) if power_W < -MORE_SHARE * rated_W else [])
+
+
+def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:
+    """Conditions that forbid charging."""
+    hottest = max([max(rack.temperatures_degC) for rack in racks])
+    coldest = min([min(rack.temperatures_degC) for rack in racks])
+    fullest = max([rack.cell_voltage_V_max for rack in racks])
+    rows = oracle.ROWS
+    meter = wires.wiring.grid_meter
+    reasons = {
+        "charging of cells above row 19's temperature": hottest * 10 > rows["19a"].at,
+        "charging of cells below 0 degC": coldest * 10 < rows["25a"].at,
+        "charging of a cell above row 28's voltage": fullest * 1000 > rows["28"].at,
+        "charging with a silent grid meter": wires.is_silent(now_us, *meter),
+    }
+    return [name for name, is_so in reasons.items() if is_so]
 
 
 def _of_rack(rack: Rack, reported: dict[str, float]) -> list[str]:

@@ -1,72 +1,104 @@
 """Reads every wire: the controller's writes, the devices' replies, the silent devices."""
 
-import struct
+import functools
 
 from hil.observer import reported
-from hil.observer.frames import BusTap, RtuTap
+from hil.observer.frames import BusTap, CanTap, RtuTap
 from hil.observer.latches import Latches
+from hil.observer.unit_witness import UnitWitness
 from hil.observer.wiring import Wiring
 
 BMS_SILENT_US = 400_000  # four of its 100 ms periods
 NOT_HEARD = -1
 FRAME_BYTES = 8  # of every frame of a native BMS and to it
+COMMAND = 0x1F  # message to a native BMS: ids are 0x100 + node * 0x20 + message
 
 
 class WireWitness:
-    """Input: `rtu_tap(bus)` and `can_tap`. All times in us."""
+    """Input: `rtu_tap(bus)` and `can_tap(bus)`. All times in us."""
 
     def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
         self.wiring = wiring
         self.timeline = []
         self.violations = []
         self.start_us = start_us
-        self.setpoint_W = 0
-        self._buses = {
-            "io": BusTap(self._io_request, self._io_reply),
-            "pcs": BusTap(self._pcs_request),
-        }
-        self._rack_of = {
-            0x120 + rack * 0x20 + part: rack for rack in range(wiring.racks) for part in range(0x1F)
-        }
+        self.units = [
+            UnitWitness(unit, wiring.scope(number), self._event)
+            for number, unit in enumerate(wiring.units)
+        ]
+        self._unit_at = {unit.wiring.place: unit for unit in self.units}
+        self._buses = self._taps()
         self.bms_us = [NOT_HEARD] * wiring.racks
         self._bms_frames = [{} for _ in range(wiring.racks)]
-        self._power = reported.Power(wiring.pcs_unit, wiring.power_address, wiring.power_scale_W)
         self.latches = Latches()
         self._contacts = {}
         self._silent = {}
         self._forget_written()
 
+    def _taps(self) -> dict[str, BusTap]:
+        """A tap for each bus with a converter or a module of the start checklist."""
+        contacts = [place for place, mask in self.wiring.checklist_contacts.items() if mask]
+        io_buses = {bus for bus, *_ in (*self.wiring.coils, *contacts)}
+        return {
+            bus: BusTap(
+                functools.partial(self._request, bus),
+                functools.partial(self._io_reply, bus) if bus in io_buses else None,
+            )
+            for bus in io_buses | {bus for bus, _ in self._unit_at}
+        }
+
     def _forget_written(self) -> None:
         """Forget the last writes on the wires."""
         self._commands = [0] * self.wiring.racks
-        self._coils, self._operation, self.setpoint_W = {}, None, 0
+        self._coils = {}
+        for unit in self.units:
+            unit.forget()
+
+    @property
+    def setpoint_W(self) -> int:
+        """The set-points that were sent last, all converters together."""
+        return sum([unit.setpoint_W for unit in self.units])
 
     def rtu_tap(self, bus: str) -> RtuTap:
         """tap(time_us, is_reply, data) for the bus of that name."""
         tap = self._buses.setdefault(bus, BusTap()).tap
-        if bus != "pcs":
+        takers = [unit.see for place, unit in self._unit_at.items() if place[0] == bus]
+        if not takers:
             return tap
 
         def both(time_us: int, is_reply: int, data: bytes) -> None:
             """Pass the chunk on, and note the power in it."""
-            self._power.see(is_reply, data)
+            for see in takers:
+                see(is_reply, data)
             tap(time_us, is_reply, data)
 
         return both
 
-    def can_tap(self, time_us: int, can_id: int, data: bytes) -> None:
-        """Take a CAN frame. Ids: 0x100 + node * 0x20 + message; message 0x1F: command to a rack."""
-        if len(data) != FRAME_BYTES:
-            return
-        rack = self._rack_of.get(can_id)
-        if rack is not None:
-            self.bms_us[rack] = time_us
-            self._bms_frames[rack][can_id & 0x1F] = data
-        elif can_id & 0x1F == 0x1F:
-            self._command(time_us, (can_id >> 5) - 9, data)
+    def can_tap(self, bus: str) -> CanTap:
+        """tap(time_us, can_id, data) for the CAN bus of that name.
+
+        Ids: 0x100 + node * 0x20 + message; message 0x1F: command to a rack.
+        """
+        nodes = {node: rack for (at, node), rack in self.wiring.rack_nodes.items() if at == bus}
+        first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
+        rack_of = {at + part: rack for at, rack in first.items() for part in range(COMMAND)}
+        commanded = {at + COMMAND: rack for at, rack in first.items()}
+
+        def tap(time_us: int, can_id: int, data: bytes) -> None:
+            """Note the frame of a BMS, or a command to it."""
+            if len(data) != FRAME_BYTES:
+                return
+            rack = rack_of.get(can_id)
+            if rack is not None:
+                self.bms_us[rack] = time_us
+                self._bms_frames[rack][can_id & COMMAND] = data
+            elif can_id in commanded:
+                self._command(time_us, commanded[can_id], data)
+
+        return tap
 
     def _command(self, time_us: int, rack: int, data: bytes) -> None:
-        if 0 <= rack < self.wiring.racks and data[0] != self._commands[rack]:
+        if data[0] != self._commands[rack]:
             self._commands[rack] = data[0]
             self._event(
                 time_us, "bms_close_sent" if data[0] else "bms_open_sent", f"rack {rack + 1}"
@@ -75,7 +107,14 @@ class WireWitness:
                 self._check_checklist(time_us, rack)
                 self._check_latches(time_us, rack)
 
-    def _io_request(self, time_us: int, frame: bytes) -> None:
+    def _request(self, bus: str, time_us: int, frame: bytes) -> None:
+        unit = self._unit_at.get((bus, frame[0]))
+        if unit is not None:
+            unit.request(time_us, frame)
+        else:
+            self._io_request(bus, time_us, frame)
+
+    def _io_request(self, bus: str, time_us: int, frame: bytes) -> None:
         unit, function, address = frame[0], frame[1], frame[2] << 8 | frame[3]
         if function == 15:
             bits = int.from_bytes(frame[7:-2], "little")
@@ -87,61 +126,38 @@ class WireWitness:
         else:
             return
         for coil, level in levels.items():
-            name = self.wiring.coils.get((unit, coil))
+            name = self.wiring.coils.get((bus, unit, coil))
             if name is not None and self._coils.get(name, 0) != level:
                 self._coils[name] = level
                 self._event(time_us, f"{name}_{'on' if level else 'off'}_sent")
 
-    def _io_reply(self, time_us: int, frame: bytes) -> None:
+    def _io_reply(self, bus: str, time_us: int, frame: bytes) -> None:
         unit, function, _, bits = frame[:4]
         if function != 2:
             return
-        changed = bits ^ self._contacts.get(unit, ~bits)
-        self._contacts[unit] = bits
-        for place, name in enumerate(self.wiring.inputs.get(unit, ())):
+        module = bus, unit
+        changed = bits ^ self._contacts.get(module, ~bits)
+        self._contacts[module] = bits
+        for place, name in enumerate(self.wiring.inputs.get(module, ())):
             if name and changed >> place & 1:
                 word = "closed" if bits >> place & 1 else "open"
                 self._event(time_us, f"{name}_{word}_seen")
                 self.latches.contact(time_us, name, word == "closed")
 
-    def _pcs_request(self, time_us: int, frame: bytes) -> None:
-        if frame[0] != self.wiring.pcs_unit:
-            return
-        address = frame[2] << 8 | frame[3]
-        if frame[1] == 6:
-            self._pcs_written(time_us, address, frame[4:6])
-        elif frame[1] == 16:
-            self._pcs_written(time_us, address, frame[7:-2])
-
-    def _pcs_written(self, time_us: int, address: int, data: bytes) -> None:
-        place = 2 * (self.wiring.wset_address - address)
-        if 0 <= place <= len(data) - 4:
-            (setpoint_W,) = struct.unpack_from(">i", data, place)
-            if setpoint_W == 0 != self.setpoint_W:
-                self._event(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
-            elif self.setpoint_W == 0 != setpoint_W:
-                self._event(time_us, "setpoint_sent", f"{setpoint_W} W")
-            self.setpoint_W = setpoint_W
-        place = 2 * (self.wiring.opctl_address - address)
-        if 0 <= place <= len(data) - 2:
-            operation = data[place + 1]
-            if operation != self._operation:
-                self._operation = operation
-                self._event(time_us, "pcs_stop_sent" if operation in (0, 2) else "pcs_start_sent")
-
     def _check_checklist(self, time_us: int, rack: int) -> None:
         """Judge a close command on the wire by the start checklist."""
+        pcs = self.units[self.wiring.unit_of_rack[rack]].wiring.place
         missing = [
             f"{bus} unit {unit}"
-            for bus, unit in self.wiring.checklist_units
+            for bus, unit in (*self.wiring.checklist_units, pcs)
             if self._heard_us(bus, unit) < self.start_us
         ]
         if self.bms_us[rack] < self.start_us:
             missing.append(f"BMS {rack + 1}")
         missing += [
-            f"contacts of I/O module {unit}"
-            for unit, mask in self.wiring.checklist_contacts.items()
-            if self._contacts.get(unit, 0) & mask != mask
+            f"contacts of I/O module {module[1]}"
+            for module, mask in self.wiring.checklist_contacts.items()
+            if self._contacts.get(module, 0) & mask != mask
         ]
         if missing:
             names = ", ".join(missing)
@@ -156,22 +172,22 @@ class WireWitness:
                 time_us, f"rack {rack + 1} got a close command while row {stage} is latched"
             )
 
+    def reported_rack(self, rack: int) -> dict[str, float]:
+        """{name: value} as the BMS of the rack, from 0, reports it."""
+        return reported.of_rack(self._bms_frames[rack])
+
     def reported_racks(self) -> list[dict[str, float]]:
-        """[{name: value}] as each BMS reports it."""
-        return [reported.of_rack(frames) for frames in self._bms_frames]
+        """[{name: value}] of each rack."""
+        return [self.reported_rack(rack) for rack in range(self.wiring.racks)]
 
     def heard_racks(self, now_us: int) -> list[dict[str, float]]:
         """[{name: value}] of the racks that are not silent."""
         heard = zip(self.reported_racks(), self.bms_us)
         return [each for each, heard_us in heard if now_us - heard_us <= BMS_SILENT_US]
 
-    def reported_power_W(self) -> int | None:
-        """Power that the converter reports; None before its first reply."""
-        return self._power.last_W
-
-    def pcs_us(self) -> int:
+    def pcs_us(self, unit: UnitWitness) -> int:
         """Time of the converter's last frame."""
-        return self._heard_us("pcs", self.wiring.pcs_unit)
+        return self._heard_us(*unit.wiring.place)
 
     def is_silent(self, now_us: int, bus: str, unit: int) -> bool:
         """True if the device was heard once, and not for BMS_SILENT_US."""
@@ -186,11 +202,11 @@ class WireWitness:
             for rack, heard_us in enumerate(self.bms_us):
                 is_silent = now_us - heard_us > BMS_SILENT_US
                 self._silence(now_us, heard_us, is_silent, "bms", f"rack {rack + 1}")
-        bus = self._buses["pcs"]
-        heard_us = bus.replied_us.get(self.wiring.pcs_unit, NOT_HEARD)
-        # Without requests a device is not silent.
-        is_silent = now_us - heard_us > 600_000 and bus.asked_us - heard_us > 300_000
-        self._silence(now_us, heard_us, is_silent, "pcs", "")
+        for unit in self.units:
+            heard_us, asked_us = self.pcs_us(unit), self._buses[unit.wiring.place[0]].asked_us
+            # Without requests a device is not silent.
+            is_silent = now_us - heard_us > 600_000 and asked_us - heard_us > 300_000
+            self._silence(now_us, heard_us, is_silent, "pcs", unit.scope)
 
     def _silence(self, now_us: int, heard_us: int, is_silent: bool, name: str, detail: str) -> None:
         """Note that a device falls silent or comes back. A device never heard is still starting."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
+from hil.plant.config import CabinetConfig
 from hil.plant.site_parts import SitePart
 
 CONTACTS = (
@@ -45,9 +46,8 @@ class CabinetPlant:
         (W, 3 x (W, V, A, PF)). ValueError: one line about config.
         """
         self.config = config = plant_config.checked(config)
-        self.racks = [rack.Rack(config, f"{seed}/rack/{i}") for i in range(config.racks)]
-        in_series = config.modules * config.cells_per_module
-        self.pcs = [pcs.Pcs(config, in_series) for _ in range(config.units)]
+        self.racks = _racks(config, seed)
+        self.pcs = _converters(config, self.racks)
         self.buses = [
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])
             for u, unit in enumerate(self.pcs)
@@ -77,7 +77,7 @@ class CabinetPlant:
     def _prepare(self, seed: object) -> None:
         config = self.config
         self._grid_random = random.Random(f"{seed}/grid")
-        self._places = [(one, m) for one in self.racks for m in range(config.modules)]
+        self._places = [(one, m) for one in self.racks for m in range(one.modules)]
         self._place = self._looks = self._air_us = 0
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
@@ -242,3 +242,16 @@ class CabinetPlant:
         self.relays.breaker_open = is_open
         for one in self.racks:
             one.open_breaker(is_open)
+
+
+def _racks(config: CabinetConfig, seed: object) -> list[rack.Rack]:
+    """The racks, each with its own sizes."""
+    of_racks = config.of_racks or ({},) * config.racks
+    return [rack.Rack(config._replace(**own), f"{seed}/rack/{i}") for i, own in enumerate(of_racks)]
+
+
+def _converters(config: CabinetConfig, racks: list[rack.Rack]) -> list[pcs.Pcs]:
+    """The converters, each with its own sizes and the voltage of its racks."""
+    first = [racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
+    of_units = config.of_units or ({},) * config.units
+    return [pcs.Pcs(config._replace(**own), one.cells_online) for own, one in zip(of_units, first)]

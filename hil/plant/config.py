@@ -11,6 +11,9 @@ KEYS = {
     "units": (1, 1, 16),
     "racks": (3, 1, 64),
     "unit_of_rack": ((),),  # empty: in order, as evenly as possible
+    # {key: value} of each rack or unit, where it differs from the others; empty: all are equal
+    "of_racks": ((),),
+    "of_units": ((),),
     "modules": (15, 1, 64),
     "cells_per_module": (16, 1, 32),
     "capacity_Ah": (280.0, 1, 5000),

@@ -32,7 +32,7 @@ class Rack:
             for m in range(config.modules)
         ]
         self.temperatures_degC = [node.reading_degC for node in self._thermal]
-        self.cells_online = config.modules * count
+        self.modules, self.cells_online = config.modules, config.modules * count
         self.soh = config.soh * deal.uniform(0.99, 1.0)
         self.cycles = config.cycles
         self.insulation_kohm = config.insulation_kohm

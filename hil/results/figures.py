@@ -115,6 +115,10 @@ def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None 
         "load_W_max": _highest(rows["load_W"]),
         "grid_W_max": _highest(rows["grid_W"]),
         "battery_W_max_abs": _highest(np.abs(rows["battery_W"])),
+        "battery_W": {
+            "power_W_min": -(_highest(-rows["battery_W"]) or 0.0),
+            "power_W_max": _highest(rows["battery_W"]) or 0.0,
+        },
         "temperature_degC_max": _highest(rows["temperature_degC_max"]),
     }
 
@@ -183,6 +187,7 @@ def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
         **metrics(run.rows, from_us, 1e6 * run.trips[0]["t_s"] if run.trips else None),
         "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in run.timeline],
         "violations": run.violations,
+        "units": list(run.units),
         **extra,
     }
 

@@ -48,6 +48,7 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
         f"<h1>{html.escape(swing.headline(doc['swing_W']))}</h1>"
         f"<p>{html.escape(swing.explained(doc['worst_moment']))}</p>"
         f"<p>{html.escape(words.first_trip(doc))}</p>"
+        f"<p>{html.escape(' '.join(' '.join(words.mirrored_lines(doc)).split()))}</p>"
         f"{svg}{''.join(sections)}</body></html>\n"
     )
 

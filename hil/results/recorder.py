@@ -10,6 +10,7 @@ from hil.loads.trace import Load
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
 from hil.plant.cabinet import CabinetPlant
+from hil.results.units import UnitTotals
 
 SAMPLE = np.dtype(
     [
@@ -31,7 +32,7 @@ class Run(NamedTuple):
 
     violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
     missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
-    scale, rows_refused}.
+    scale, rows_refused}; units: of units.UnitTotals.
     """
 
     rows: np.ndarray
@@ -40,6 +41,7 @@ class Run(NamedTuple):
     trips: list
     loop: dict
     load: dict
+    units: list | tuple = ()
 
 
 class VirtualRun(Protocol):
@@ -58,7 +60,8 @@ def run_of(rig: VirtualRun, load: Load) -> Run:
     """The recorded run of a rig in virtual time."""
     rows, observer = rig.recorder.rows(), rig.observer
     loop = {"ticks": rig.ticks, "missed": 0}
-    return Run(rows, observer.result(), observer.violations, rig.trips.trips, loop, load.about)
+    seen = observer.result(), observer.violations, rig.trips.trips
+    return Run(rows, *seen, loop, load.about, rig.recorder.units.result())
 
 
 def read(path: str, loop: dict, load: Load) -> Run:
@@ -67,7 +70,8 @@ def read(path: str, loop: dict, load: Load) -> Run:
         content = msgpack.unpackb(file.read())
     rows = np.frombuffer(content["rows"], SAMPLE)
     timeline = [tuple(event) for event in content["timeline"]]
-    return Run(rows, timeline, content["violations"], content["trips"], loop, load.about)
+    seen = timeline, content["violations"], content["trips"]
+    return Run(rows, *seen, loop, load.about, content["units"])
 
 
 class Recorder:
@@ -75,6 +79,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.units = UnitTotals()
 
     def append(self, *values: float) -> None:
         """Store one tick, in the order of SAMPLE.
@@ -93,6 +98,7 @@ class Recorder:
         state: int,
     ) -> None:
         """Store one tick of the plant, with the controller's decision."""
+        self.units.see(t_us, plant)
         power_W = soc = 0.0
         for pcs in plant.pcs:
             power_W += pcs.ac_power_W

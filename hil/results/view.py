@@ -16,6 +16,7 @@ from controller.state import rows
 from hil.loads.trace import Load
 from hil.observer.trips import names_active, scope_words
 from hil.plant.cabinet import CabinetPlant
+from hil.results import words
 from hil.scenarios.scenario import Scenario
 from safety import matrix, signals as s
 
@@ -54,9 +55,10 @@ def plant_part(plant: CabinetPlant) -> dict:
 
 def common(order: dict, scenario: Scenario | None, config: Config, load: Load, mode: str) -> dict:
     """The constant part of all views of a run."""
+    mirrored = " ".join(" ".join(words.mirrored_lines(order)).split())
     return {
         "title": scenario.title if scenario else "Load tracking",
-        "load_name": load.about["column"],
+        "load_name": "; ".join(filter(None, (load.about["column"], mirrored))),
         "mode": mode,
         "duration_s": order["duration_s"],
         "tick_ms": config.tick_ms,

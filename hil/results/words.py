@@ -5,9 +5,11 @@ import textwrap
 from controller.core import reasons
 from controller.rows import reason_words
 from hil.observer.reactions import REACTIONS
-from hil.results import swing
+from hil.results import swing, units
 from hil.scenarios.scenario import Scenario
 
+# of a device whose simulation has the register map of its profile
+MIRRORED = "mirrored: proves wiring, not decoding"
 TRIPS_SHOWN = 4
 WIDTH, INDENT = 80, " " * 11
 
@@ -18,17 +20,27 @@ def closing_lines(doc: dict) -> list[str]:
     trips, refused = doc["trips"], doc["load"]["rows_refused"]
     reactions = [(name, ms) for name, ms in doc["reaction_ms"].items() if ms is not None]
     return [
+        *mirrored_lines(doc),
         *_point(doc),
         *_measured(doc),
         *_limits(doc),
         *([f"refused    {refused} rows of the load file: errors of its meter"] if refused else ()),
         f"charge     {soc['start']} % at the start, {soc['end']} % at the end",
+        *[f"{name:11}{text}" for name, text in units.rows(doc)],
         f"ticks      {doc['ticks']}, missed {doc['missed']}; {_lateness(doc['lateness_us'])}",
         f"trips      {len(trips) or 'none'}",
         *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip)],
         *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
         *[f"reaction   {ms:.0f} ms: {REACTIONS[name][-1]}" for name, ms in reactions],
     ]
+
+
+def mirrored_lines(doc: dict) -> list[str]:
+    """The devices that only mirror their profile, if there are any."""
+    names = ", ".join(doc.get("mirrored", {}).get("devices", ()))
+    prefix = f"{MIRRORED.partition(':')[0]:11}"
+    text = f"{MIRRORED.partition(': ')[2]}: {names}"
+    return textwrap.wrap(text, WIDTH, initial_indent=prefix, subsequent_indent=INDENT) * bool(names)
 
 
 def _point(doc: dict) -> list[str]:
@@ -64,6 +76,7 @@ def few_figures(doc: dict) -> list[tuple[str, str]]:
         ("delay of the battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
         ("limits that held the battery back", "; ".join(limits) or "none"),
         ("charge", " to ".join(charge)),
+        *units.rows(doc),
         ("trips", str(len(doc["trips"]) or "none")),
     ]
 

@@ -56,7 +56,8 @@ def _module(world: World, a: dict[str, Any]) -> int:
 
 
 def _cell(world: World, a: dict[str, Any]) -> int:
-    return _index(world.plant.config.cells_per_module, "cell", a["cell"])
+    rack = _rack(world, a)
+    return _index(rack.cells_online // rack.modules, "cell", a["cell"])
 
 
 def _bus(world: World, a: dict[str, Any]) -> Bus:

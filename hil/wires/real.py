@@ -19,9 +19,10 @@ def made(
     ptys: dict[str, PtyWire | TcpWire] = {}
     cans = {}
     for bus in buses:
-        can_tap, rtu_tap = observer.can_tap, observer.rtu_tap(bus.name)
+        can_tap, rtu_tap = observer.can_tap(bus.name), observer.rtu_tap(bus.name)
         if beats is not None:
-            can_tap, rtu_tap = beats.can_tap(can_tap), beats.rtu_tap(bus.name, rtu_tap)
+            can_tap = beats.can_tap(bus.name, can_tap)
+            rtu_tap = beats.rtu_tap(bus.name, rtu_tap)
         if bus.kind == "can":
             cans[bus.name] = VirtualCan(bus.name, can_tap)
             cabinet.join(cans[bus.name])

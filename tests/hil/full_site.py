@@ -53,9 +53,14 @@ for line in """
     SENSORS[name] = of_sensor, dict(value.split("=") for value in values)
 
 
-def _device(role, address, inputs=NONE, outputs=NONE, index=-1, family=""):
+PROFILES = {"pcs": "sunspec_pcs", "bms": "firebreak_rack"}
+PROFILES |= dict.fromkeys(("io_1", "io_2", "io_3"), "io_8in_8out")
+PROFILES |= {role: of_sensor for role, (of_sensor, _) in SENSORS.items()}
+
+
+def _device(role, address, inputs=NONE, outputs=NONE, index=-1):
     what = {"role": role, "address": address, "index": index, "inputs": inputs, "outputs": outputs}
-    return SimpleNamespace(**what, profile=SimpleNamespace(family=family))
+    return SimpleNamespace(**what, profile=profile.load(PROFILES[role]))
 
 
 def config():
@@ -68,20 +73,24 @@ def config():
         ],
         "air": [_device(role, 10 + number) for number, role in enumerate(SENSORS)],
         "pcs": [_device("pcs", 3, index=0)],
-        "can0": [_device("bms", 1 + rack, index=rack, family="native_bms") for rack in racks],
+        "can0": [_device("bms", 1 + rack, index=rack) for rack in racks],
     }
+    for name, devices in on.items():
+        for device in devices:
+            device.bus = name
     kinds = {name: "can" if name == "can0" else "rtu" for name in on}
     wire = {"baud_Bd": 19_200, "character_bits": 10}
     buses = [SimpleNamespace(name=name, kind=kind, **wire) for name, kind in kinds.items()]
     size = {"units": 1, "racks": RACKS, "rack_units": (0, 0)}
     topology = SimpleNamespace(**size, buses=buses, on_bus=on.__getitem__, not_fitted={})
+    topology.required = lambda role, index: on[role][index]
     return SimpleNamespace(
         topology=topology,
-        modules=MODULES,
+        control={"energy_Wh": 430_000},
         hma={"hard_wired_rows": [1, 2, 3, 12, 30, 44]},
         cabinet={"grid_import_W_max": 500_000, "grid_export_W_max": 0},
         unit_tables=[{"rated_W": 250_000}],
-        rack_tables=[{"cells": 240, "rated_current_mA": 140_000}],
+        rack_tables=[{"cells": 240, "modules": MODULES, "rated_current_mA": 140_000}] * RACKS,
     )
 
 

@@ -42,9 +42,11 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
     one.devices["io_2"].write(15, 0, [1, 1, 1, 0, 1, 0, 0, 0], 0)
     assert one.plant.relays.breaker_open
     wiring = cabinet.observed_wiring(_cabinet())
-    assert wiring.pcs_unit == 3 and wiring.racks == 2
-    assert wiring.coils == {(4, 0): "pcs_enable", (5, 0): "contactor_supply"}
-    assert wiring.inputs[6] == (
+    (unit,) = wiring.units
+    assert (unit.place, unit.racks, unit.rated_W) == (("pcs", 3), (0, 1), 250_000)
+    assert wiring.rack_nodes == {("can0", 1): 0, ("can0", 2): 1}
+    assert wiring.coils == {("io", 4, 0): "pcs_enable", ("io", 5, 0): "contactor_supply"}
+    assert wiring.inputs["io", 6] == (
         "damper",
         "",
         "leak",
@@ -54,6 +56,10 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
         "",
         "key_service",
     )
-    assert wiring.checklist_contacts == {4: 0b0010_1111, 5: 0b0000_1011, 6: 0}
+    assert wiring.checklist_contacts == {
+        ("io", 4): 0b0010_1111,
+        ("io", 5): 0b0000_1011,
+        ("io", 6): 0,
+    }
     on_air = [("air", unit_id) for unit_id in range(10, 15)]
-    assert list(wiring.checklist_units) == [("io", 4), ("io", 5), ("io", 6), *on_air, ("pcs", 3)]
+    assert list(wiring.checklist_units) == [("io", 4), ("io", 5), ("io", 6), *on_air]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hil.results import figures, files
+from hil.results import figures, files, units
 from hil.results.recorder import Recorder, Run
 
 TICK_US = 20_000
@@ -37,15 +37,27 @@ def test_rows_are_samples_of_the_plant_kept_as_a_copy():
     recorder.append(*row)
     assert kept.tolist() == [row] and recorder.rows().tolist() == [row, row]
     things = SimpleNamespace
-    plant = things(
-        load_power_W=9e5,
-        grid_power_W=8e5,
-        pcs=[things(ac_power_W=4e4), things(ac_power_W=6e4)],
-        racks=[things(soc=0.5), things(soc=0.25)],
+    pcs, racks = (
+        [things(ac_power_W=4e4), things(ac_power_W=6e4)],
+        [things(soc=0.5), things(soc=0.25)],
     )
+    links = [things(pcs=each, racks=[rack]) for each, rack in zip(pcs, racks)]
+    plant = things(load_power_W=9e5, grid_power_W=8e5, pcs=pcs, racks=racks, buses=links)
     recorder = Recorder()
     recorder.sample(20, plant, 1e5, 25.5, 213, 3)
     assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3)]
+    pcs[1].ac_power_W, racks[1].soc = -3e4, 0.2
+    for t_us in (36_000_020, 72_000_020):  # 4e4 W for 0.02 h; 6e4 W, then -3e4 W, for 0.01 h each
+        recorder.sample(t_us, plant, 1e5, 25.5, 213, 3)
+    each = [list(unit.values()) for unit in recorder.units.result()]
+    assert each == [
+        [1, 0.0, 4e4, 0.8, 0.0, {"start": 50.0, "end": 50.0}],
+        [2, -3e4, 6e4, 0.6, 0.3, {"start": 25.0, "end": 20.0}],
+    ]
+    doc = document(recorder.rows()) | {"units": recorder.units.result()}
+    assert [name for name, _ in units.rows(doc)] == ["unit 1", "unit 2", "all units"]
+    both = "0.0 .. 40.0 kW, 0.80 kWh discharged, 0.00 charged, 50.0 to 50.0 %"
+    assert units.rows(doc)[0][1] == both and units.rows(doc | {"units": doc["units"][:1]}) == []
 
 
 def test_window_means_and_swing_weigh_by_time():

@@ -47,7 +47,7 @@ def setpoint(power_W, before=()):
 
 
 def made():
-    return observer.Observer(wiring.Wiring(WSET, OPCTL))
+    return observer.Observer(wiring.Wiring([wiring.UnitWiring(WSET, OPCTL)]))
 
 
 def names(seen, prefix=""):
@@ -71,12 +71,12 @@ def healthy(seen, now_us=1000):
         seen.rtu_tap("gas")(now_us, REPLY, with_crc(bytes((unit, 4, 2, 0, 0))))
     seen.rtu_tap("pcs")(now_us, REPLY, with_crc(bytes((1, 3, 2, 0, 0))))
     for rack in range(3):
-        seen.can_tap(now_us, 0x120 + 0x20 * rack, bytes(8))
+        seen.can_tap("can0")(now_us, 0x120 + 0x20 * rack, bytes(8))
     return seen
 
 
 def sample(seen, now_us, enable=True, supply=True, contactors=(2, 2, 2), **changes):
-    still = {"currents_A": (0.0, 0.0, 0.0), "power_W": 0.0, "limits_A": None}
+    still = {"currents_A": (0.0, 0.0, 0.0), "powers_W": (0.0,), "limits_A": None}
     seen.truth(now_us, enable, supply, contactors, **still | changes)
 
 
@@ -157,7 +157,7 @@ def test_events_of_the_wire_and_of_the_plant():
     400000 | False | False | (2, 2, 2) | 0.0 ; 400001 | False | False | (0, 2, 2) | 0.0
     400002 | False | False | (0, 0, 0) | 0.0
 """):
-        sample(seen, now_us, enable, supply, contactors, power_W=power_W)
+        sample(seen, now_us, enable, supply, contactors, powers_W=(power_W,))
     expected = """
         contactor_supply_on contactor_close pcs_enable_on contactor_close contactor_close
         contactors_closed power_flowing pcs_enable_off power_zero contactor_supply_off
@@ -168,20 +168,20 @@ def test_events_of_the_wire_and_of_the_plant():
 
 
 def command(seen, time_us, rack, close):
-    seen.can_tap(time_us, 0x13F + 0x20 * rack, bytes((close, *bytes(7))))
+    seen.can_tap("can0")(time_us, 0x13F + 0x20 * rack, bytes((close, *bytes(7))))
 
 
 def test_silences_and_their_times():
     for silent_ms, is_silent in ((400, False), (401, True)):
         seen = healthy(made())
         for rack in (0, 2):
-            seen.can_tap(silent_ms * 1000, 0x120 + 0x20 * rack, bytes(8))
+            seen.can_tap("can0")(silent_ms * 1000, 0x120 + 0x20 * rack, bytes(8))
         sample(seen, 1000 + silent_ms * 1000)
         found = seen.result()
         silences = [(at_us, detail) for at_us, name, detail in found if name == "bms_silent"]
         assert silences == [(1000, "rack 2")] * is_silent
         assert [event[0] for event in found] == sorted(event[0] for event in found)
-        seen.can_tap(600_000, 0x145, bytes(8))
+        seen.can_tap("can0")(600_000, 0x145, bytes(8))
         sample(seen, 600_001)
         assert names(seen, "bms_back") == ["bms_back"] * is_silent
     seen = healthy(made())
@@ -213,7 +213,7 @@ def opening(current_A):
 
 def powered(now_us):
     times = ((-1, {}), (0, DISABLED), (now_us, DISABLED))
-    return {at_us: {"power_W": 9000.0} | changes for at_us, changes in times}
+    return {at_us: {"powers_W": (9000.0,)} | changes for at_us, changes in times}
 
 
 def carrying(*currents_A):
@@ -344,7 +344,7 @@ def test_a_frame_of_another_length_is_of_no_bms():
     seen = healthy(made())
     for can_id in (0x121, 0x122, 0x128, 0x13F):
         for length in range(8):
-            seen.can_tap(500_000, can_id, b"\xff" * length)
+            seen.can_tap("can0")(500_000, can_id, b"\xff" * length)
     assert all(values == {} for values in seen.reported_racks()) and seen.bms_us == [1000] * 3
     assert "bms_close_sent" not in names(seen)
 
@@ -358,7 +358,7 @@ def test_frames_of_a_native_bms_and_the_plant_make_events():
             act(cabinet, "estop_press")
         for bms in racks if now_us < 1_000_000 else racks[:2]:
             for can_id, data in bms.frames(now_us):
-                seen.can_tap(now_us, can_id, data)
+                seen.can_tap("can0")(now_us, can_id, data)
         seen.sample(now_us, cabinet)
     found = [(name, detail) for _, name, detail in seen.result()]
     assert ("contactors_closed", "") in found and ("contactors_open", "") in found

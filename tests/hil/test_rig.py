@@ -173,7 +173,7 @@ CABINET = "the simulated cabinet"
 
 @pytest.mark.slow
 @cases("""changes  words
-    {"extends": "/nowhere/site.toml"}  "the controller ended with exit code 2: .*site.toml"
+    {"cabinet_more": "[nothing]\\nx = 1"}  "the controller ended with exit code 2: .*nothing"
     {"scenario": "no such"}  f"{CABINET} did not start, exit code 1"
 """)
 def test_the_death_of_a_process_at_its_start_is_one_line(made, capfd, changes, words):

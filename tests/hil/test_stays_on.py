@@ -17,7 +17,7 @@ from hil.devices.rtu_slave import with_crc
 from hil.observer.latches import Latches
 from hil.observer.observer import Observer
 from hil.observer.reported import Power, of_rack
-from hil.observer.wiring import Wiring
+from hil.observer.wiring import UnitWiring, Wiring
 from tests.tables import cases
 
 CONFIG = configuration.load(str(EXAMPLE))
@@ -120,11 +120,11 @@ def close(rack):
 
 @pytest.mark.parametrize("open_us, is_reported", [(220_000, False), (220_001, True)])
 def test_a_contact_latches_once_its_row_has_had_its_time(open_us, is_reported):
-    seen = Observer(Wiring(40_300, 40_420))
+    seen = Observer(Wiring([UnitWiring(40_300, 40_420)]))
     tap = seen.rtu_tap("io")
     for time_us, bits in ((0, 0xFF), (1000, 0xFE), (1000 + open_us, 0xFF)):
         tap(time_us, 1, with_crc(bytes((1, 2, 1, bits))))
-    seen.can_tap(300_000, *close(0))
+    seen.can_tap("can0")(300_000, *close(0))
     assert any(["row 1a is latched" in line for line in seen.violations]) == is_reported
 
 
@@ -164,7 +164,7 @@ def test_reported_values_of_a_rack():
         assert values["cell_V_min"] == pytest.approx(rack.cell_voltage_V_min, abs=2e-3)
         assert values["cell_V_max"] == pytest.approx(rack.cell_voltage_V_max, abs=2e-3)
         assert values["degC_max"] == pytest.approx(max(rack.temperatures_degC), abs=0.1)
-    assert rig.observer.reported_power_W() == 0 and of_rack({}) == {}
+    assert rig.observer.units[0].reported_W == 0 and of_rack({}) == {}
 
 
 def test_only_a_whole_reply_reports_the_power():

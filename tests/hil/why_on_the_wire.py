@@ -1,5 +1,7 @@
 """`why` from the journal against set-point frames, at two taps: bytes handed over, the wire."""
 
+import functools
+
 from controller.console.pages import text, why as page
 from controller.core.integers import within
 from controller.journal import snapshot
@@ -26,11 +28,14 @@ class Witness(Observer):
     def __init__(self, cabinet):
         super().__init__(observed_wiring(cabinet))
         self.written = []
+        unit = self.units[0]
+        unit.written = functools.partial(self._written, unit, unit.written)
 
-    def _pcs_written(self, time_us, address, data):
-        super()._pcs_written(time_us, address, data)
-        if 0 <= 2 * (self.wiring.wset_address - address) <= len(data) - 4:
-            self.written.append((address != self.wiring.wset_address, self.setpoint_W))
+    def _written(self, unit, plain, time_us, address, data):
+        plain(time_us, address, data)
+        wset_address = unit.wiring.wset_address
+        if 0 <= 2 * (wset_address - address) <= len(data) - 4:
+            self.written.append((address != wset_address, unit.setpoint_W))
 
     def take(self):
         taken, self.written = self.written, []

@@ -17,7 +17,7 @@ from controller.run import loop_statistics
 from controller.sites import EXAMPLE
 from hil.campaigns import process
 from hil.campaigns.benchmarks import machine, timing
-from hil.engine import run_directory
+from hil.engine import cabinet_file, run_directory
 
 
 class StartError(RuntimeError):
@@ -47,20 +47,20 @@ class SilentCabinet(contextlib.ExitStack):
         return self
 
     def _write_files(self):
-        ports, more = {}, ""
+        wires = {"ports": {}, "cans": {}}
         example = configuration.load(str(EXAMPLE))
         for bus in example.buses:
             if bus.kind == "can":
-                more += f'[bus.{bus.name}]\ninterface = "virtual"\nchannel = "{bus.name}"\n'
+                wires["cans"][bus.name] = bus.name
                 continue
             master, slave = os.openpty()
             self.callback(os.close, master)
             self.callback(os.close, slave)
             tty.setraw(slave)
             self._masters.append(master)
-            ports[bus.name] = os.ttyname(slave)
-        order = {"extends": EXAMPLE.parent / "site.toml", "cabinet_more": more}
-        run_directory.write_cabinet_file(self.directory, order, {"ports": ports, "cans": {}})
+            wires["ports"][bus.name] = os.ttyname(slave)
+        text = cabinet_file.text({"site": EXAMPLE, "can_interface": "virtual"}, wires)
+        pathlib.Path(self.directory, "cabinet.toml").write_text(text, encoding="ascii")
         run_directory.commission(self.directory, example)
 
     def _start(self):

@@ -5,7 +5,6 @@ import os
 import subprocess
 import tempfile
 
-from controller.config import configuration
 from hil.campaigns import command, order, process, report, verdict
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
@@ -13,9 +12,11 @@ from hil.campaigns.chaos.companions import Companions
 from hil.campaigns.chaos.course import PHASES, Course, judged
 from hil.campaigns.chaos.disturbances import DISTURBANCES
 from hil.campaigns.chaos.stage import Stage
+from hil.engine import coverage
 from hil.engine.arguments import number
 from hil.engine.rig import Rig, RigError
 from hil.observer import beats
+from hil.results import words
 
 HEAD = (
     f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
@@ -42,7 +43,9 @@ OPTIONS = {
 def add(commands):
     """Add the command to the subparsers."""
     words = "disturb everything beside a real controller; the loop must run on undisturbed"
-    command.add(commands, "chaos", words, main, command.JSON | command.SEED | OPTIONS)
+    command.add(
+        commands, "chaos", words, main, command.JSON | command.SEED | command.CABINET | OPTIONS
+    )
 
 
 def main(arguments):
@@ -69,6 +72,7 @@ def main(arguments):
         "calm_s": arguments.calm_s,
         "during_s": arguments.during_s,
         **machine.describe(),
+        "mirrored": coverage.about(coverage.loaded(arguments.cabinet, is_virtual=False)),
         "disturbances": found,
         "skipped": skipped,
         "at_the_end": ended,
@@ -85,7 +89,7 @@ class ControllerEnded(Exception):
 
 def _run(directory, doing, arguments, has_mounts):
     """([figures and verdicts of each disturbance], [{ok, text}] of the end, is_interrupted)."""
-    config = configuration.load(order.EXAMPLE)
+    config = coverage.loaded(arguments.cabinet, is_virtual=False)
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:
@@ -146,16 +150,16 @@ def _record(stage, gap_ms_max):
 
 def lines(doc):
     """The report as lines: a table, the notes, the verdict."""
-    out, found = list(HEAD), doc["disturbances"]
+    out, found = [*words.mirrored_lines(doc), *HEAD], doc["disturbances"]
     for each in found:
         out += [_row(each), *[f"  {_ok(one):6} {one['text']}" for one in each["verdicts"]]]
     out += [f"{name:16} skipped: {why}" for name, why in doc["skipped"].items()]
     out += [f"{_ok(one):8} at the end: {one['text']}" for one in doc["at_the_end"]]
     unnoticed = f"{sum(each['ok'] for each in found)} of {len(found)} disturbances without effect"
-    words = (
+    result = (
         f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )
-    return [*out, verdict.line(words)]
+    return [*out, verdict.line(result)]
 
 
 def _ok(one):

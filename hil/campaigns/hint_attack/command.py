@@ -3,18 +3,19 @@
 import os
 import tempfile
 
-from controller.config import configuration
 from controller.run import loop_statistics
 from hil.campaigns import command, course, order, report, verdict
 from hil.campaigns.hint_attack.attack import Attack
+from hil.engine import coverage
 from hil.engine.arguments import whole
 from hil.engine.rig import Rig, RigError
+from hil.results import words
 from hil.results.run_result import machine
 
 COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
-OPTIONS = command.JSON | command.SEED
+OPTIONS = command.JSON | command.SEED | command.CABINET
 OPTIONS |= {
     "--count": {
         "type": whole(1, COUNT_MAX),
@@ -62,7 +63,7 @@ def main(arguments):
     The report has the loop's lateness before and during the attack, because both depend on the
     machine.
     """
-    config = configuration.load(order.EXAMPLE)
+    config = coverage.loaded(arguments.cabinet, is_virtual=False)
     with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
         given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=directory)
         rig = Rig(given, None, config)
@@ -77,6 +78,7 @@ def main(arguments):
     figures = played.figures
     ok = figures["accepted"] == 0 and figures["genuine"] == figures["genuine_accepted"]
     doc = {"command": "hint-attack", "seed": arguments.seed, **figures, **machine(), "ok": ok}
+    doc["mirrored"] = coverage.about(config)
     print("\n".join(lines(doc)))
     report.write_json(arguments.json, doc)
     return verdict.exit_code(ok)
@@ -87,6 +89,7 @@ def lines(doc):
     kinds = ", ".join(f"{count} {kind}" for kind, count in doc["by_kind"].items())
     return [
         f"seed       {doc['seed']}",
+        *words.mirrored_lines(doc),
         f"sent       {doc['sent']} bad hints: {kinds}",
         f"accepted   {doc['accepted']} bad hints; {doc['genuine_accepted']} of {doc['genuine']} "
         f"genuine hints",

@@ -6,13 +6,16 @@ from collections import Counter
 from hil.campaigns import command, verdict
 from hil.campaigns.nuisance import courses
 from hil.campaigns.report import write_json
-from hil.engine import forks
+from hil.engine import coverage, forks
 from hil.engine.arguments import folder, number, whole
+from hil.results import words
 
 CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days
 WALL_S_MAX = 4 * 3600  # of a course: guards against a hang
+_CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
 OPTIONS = {
+    "--cabinet": command.CABINET["--cabinet"] | _CABINET,
     "--loads": {
         "type": folder,
         "metavar": "FOLDER",
@@ -39,9 +42,11 @@ def run(arguments):
     """Play all courses; MET if every cabinet ran on."""
     files = courses.measured(arguments.loads) if arguments.loads else []
     todo = [
-        courses.Course(condition, *load, arguments.hours * 3600.0, arguments.seed)
+        courses.Course(
+            condition, *load, arguments.hours * 3600.0, arguments.seed, arguments.cabinet
+        )
         for load in [(None, None), *files]
-        for condition in ([arguments.condition] if arguments.condition else courses.CONDITIONS)
+        for condition in _conditions(arguments)
     ]
     print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
     played, processes = [], arguments.processes or forks.cores()
@@ -49,10 +54,24 @@ def run(arguments):
         played.append(result)
         print(_line(result), flush=True)
     document = summary(played, arguments.hours) | {"seed": arguments.seed}
-    print("\n".join(table(document)))
+    if arguments.cabinet:
+        document["mirrored"] = coverage.about(coverage.loaded(arguments.cabinet))
+    print("\n".join([*words.mirrored_lines(document), *table(document)]))
     print(verdict.line(verdict.counted(len(played), document["stopped"], "courses ran on")))
     write_json(arguments.json, document)
     return verdict.exit_code(not document["stopped"])
+
+
+def _conditions(arguments):
+    """The chosen conditions. A cabinet of its own has those of the example cabinet."""
+    if arguments.condition:
+        return [arguments.condition]
+    is_own = arguments.cabinet is not None
+    return [
+        name
+        for name, (path, *_) in courses.CONDITIONS.items()
+        if not is_own or path == courses.EXAMPLE
+    ]
 
 
 def _played(course):

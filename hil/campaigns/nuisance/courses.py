@@ -4,8 +4,8 @@ import functools
 import pathlib
 from typing import NamedTuple
 
-from controller.config import configuration
 from controller.sites import EXAMPLE, PYLONTECH
+from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import reader
 from hil.loads.selection import START_S, peak_W
@@ -38,6 +38,7 @@ class Course(NamedTuple):
     column: object
     duration_s: float
     seed: int
+    cabinet: str | None = None  # its file; None: that of the condition
 
     @property
     def load(self):
@@ -71,7 +72,7 @@ def kind_of(stage):
 def run(course):
     """Play the course: {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
-    config = configuration.load(str(path))
+    config = coverage.loaded(course.cabinet or str(path))
     power = power_of(course, config)
     rig = VirtualRig(config, power, course.seed, actions, {"soc": 0.5, **plant_config})
     rig.run(START_S + course.duration_s)

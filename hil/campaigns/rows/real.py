@@ -63,11 +63,6 @@ REAL = {label: each._replace(alone=()) for label, each in EVERY.items() if label
 BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
-def section(port):
-    """Section of a cabinet's file: the port of channel B."""
-    return f'[{CHANNEL_B}]\nport = "{port}"\n'
-
-
 def site(directory):
     """Part of an order: a copy of the example site with channel B, in this directory."""
     folder = pathlib.Path(directory, "sites")
@@ -75,9 +70,9 @@ def site(directory):
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
     path.write_text(path.read_text(encoding="ascii").replace(NONE, FITTED), encoding="ascii")
     # The plant process needs only the presence of channel B, not its port.
-    text = cabinet.read_text(encoding="ascii") + section("/dev/null")
+    text = cabinet.read_text(encoding="ascii") + f'[{CHANNEL_B}]\nport = "/dev/null"\n'
     cabinet.write_text(text, encoding="ascii")
-    return {"site": str(cabinet), "extends": str(cabinet.parent / "site.toml")}
+    return {"site": str(cabinet)}
 
 
 class CourseRig(Rig):
@@ -99,13 +94,6 @@ class CourseRig(Rig):
             config = load(order["site"])  # this image is approved
         super().__init__(order, None, config)
         self.may_be_killed = each.does("controller_kill")
-
-    def _write_cabinet_file(self, wires):
-        """Write channel B's port to its own section."""
-        ports = dict(wires["ports"])
-        if CHANNEL_B in ports:
-            self.order["cabinet_more"] += section(ports.pop(CHANNEL_B))
-        super()._write_cabinet_file({**wires, "ports": ports})
 
     def _whole(self, shown):
         return shown

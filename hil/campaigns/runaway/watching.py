@@ -162,5 +162,5 @@ def _burns(plant):
     """True after a cell has reached its trigger temperature."""
     trigger_degC = chemistry.CHEMISTRIES[plant.config.chemistry].trigger_degC
     burning = [rack for rack in plant.racks if rack.burning]
-    chains = [rack.chain(module) for rack in burning for module in range(plant.config.modules)]
+    chains = [rack.chain(module) for rack in burning for module in range(rack.modules)]
     return any(max(chain.degC) >= trigger_degC for chain in chains if chain is not None)

@@ -1,0 +1,44 @@
+"""The file of the rig's cabinet: that of the simulated cabinet, with the rig's wires as plugs."""
+
+import json
+import os
+import pathlib
+import tomllib
+from typing import Any
+
+
+def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
+    """The text of cabinet.toml.
+
+    order: `site`, the file of the simulated cabinet; `can_interface`; `cabinet_more`, text for the
+    end. wires: {"ports": {bus: tty or address}, "cans": {bus: channel}}.
+    """
+    path = os.path.abspath(order["site"])
+    content = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
+    content["extends"] = _beside(path, content["extends"])
+    content["name"] = f"Rig: {content['name']}"
+    for device in content.get("device", {}).values():
+        if device.get("profile", "").endswith(".toml"):
+            device["profile"] = _beside(path, device["profile"])
+    for name, wire in wires["ports"].items():
+        table = content if name == "channel_b" else content.setdefault("bus", {})
+        key = "port" if wire.startswith("/") else "address"
+        table.setdefault(name, {})[key] = wire
+    for name, channel in wires["cans"].items():
+        plug = {"interface": order.get("can_interface", "socketcand"), "channel": channel}
+        content.setdefault("bus", {}).setdefault(name, {}).update(plug)
+    return _tables(content) + order.get("cabinet_more", "")
+
+
+def _beside(path: str, name: str) -> str:
+    """The absolute path of a file that the file at `path` names."""
+    return os.path.normpath(os.path.join(os.path.dirname(path), name))
+
+
+def _tables(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
+    """TOML of tables with texts, numbers, truth values and lists. A JSON value is a TOML value."""
+    plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    lines = [f"[{'.'.join(path)}]"] if path else []
+    lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    more = [_tables(content[key], (*path, key)) for key in content if key not in plain]
+    return "\n".join([*lines, *more]) + "\n" * (not more)

@@ -1,0 +1,150 @@
+"""Finds which devices of a configuration the rig simulates, mirrors, or cannot simulate.
+
+A mirrored device has the register map of its profile, because no other document is at hand. A
+mistake in the profile is in both, so a run with it proves the wiring and not the decoding.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from controller.config import configuration, thresholds
+from controller.config.configuration import Config
+from controller.config.devices import Device
+from drivers import profile as profiles
+from drivers.profile import Profile
+from hil.devices.native_bms import DBC
+from hil.plant.config import KEYS
+from hil.results.words import MIRRORED as MIRRORED_NOTE
+from hil.scenarios.scenario import Scenario
+
+# profiles whose device in hil/devices follows a document
+DOCUMENTED = (
+    *("sunspec_pcs", "firebreak_rack", "pylontech_lv", "firebreak_fast_meter", "sdm630"),
+    *("io_8in_8out", "gas_detector", "offgas_detector", "toxic_detector", "climate_monitor"),
+    "ups_monitor",
+)
+# families; an I/O module with inputs by function 2
+MIRRORED = ("meter", "io", "gas", "offgas", "toxic", "climate", "ups", "site_device")
+SUNSPEC_BASE = 40_000  # of the simulated converter's models
+WANTED = {
+    "sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery",
+    "pylontech_bms": 'current_positive = "charge"',
+    "native_bms": f"the messages of {DBC.name}",
+}
+CELLS_MAX, MODULES_MAX = KEYS["cells_per_module"][2], KEYS["modules"][2]
+CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
+
+
+class NotSimulatedError(ValueError):
+    """A configuration that the rig cannot simulate; one line."""
+
+
+def loaded(path: str, is_virtual: bool = True) -> Config:
+    """The checked configuration of the file. Raises ConfigError, NotSimulatedError."""
+    config = configuration.load(path)
+    lacking = not_simulated(config, is_virtual)
+    if lacking:
+        raise NotSimulatedError(f"{path}: the rig cannot simulate {'; '.join(lacking)}")
+    return config
+
+
+def check_scenario(config: Config, scenario: Scenario | None) -> None:
+    """Refuse a scenario that acts on a part that the cabinet lacks. Raises NotSimulatedError."""
+    topology = config.topology
+    known: dict[str, Sequence[object]] = {
+        "rack": range(1, topology.racks + 1),
+        "unit": range(1, topology.units + 1),
+        "device": [*map(simulated_name, config.devices), *[CHANNEL_B] * bool(config.channel_b)],
+        "bus": [bus.name for bus in config.buses],
+        "source": [source.name for source in config.sources],
+    }
+    for action in scenario.actions if scenario else ():
+        for key, allowed in known.items():
+            value = action.arguments.get(key)
+            if value is not None and value not in allowed:
+                names = ", ".join(map(str, allowed)) or "none"
+                raise NotSimulatedError(
+                    f"{config.path}: scenario {scenario.name}, {action.do}: no {key} {value}; "
+                    f"allowed {names}"
+                )
+
+
+def simulated_name(device: Device) -> str:
+    """The name of a simulated device, for scenarios: its role, with a number if it may repeat."""
+    return f"{device.role}_{device.index + 1}" if device.index >= 0 else device.role
+
+
+def is_documented(device: Device) -> bool:
+    """True if a document of its own says how the simulated device answers."""
+    path = device.profile.path
+    return (path.parent == profiles.FOLDER and path.stem in DOCUMENTED) or _follows(device.profile)
+
+
+def _follows(profile: Profile) -> bool:
+    """True if a site's own profile of a converter or BMS fits the document of its family."""
+    settings = profile.settings
+    if profile.family == "sunspec_pcs":
+        return SUNSPEC_BASE in settings["base_addresses"] and "802.V" in profile.registers
+    if profile.family == "pylontech_bms":
+        return settings["current_positive"] == "charge"
+    if profile.family == "native_bms":
+        return (profile.path.parent / settings["dbc"]).read_bytes() == DBC.read_bytes()
+    return False
+
+
+def mirrored(config: Config) -> list[str]:
+    """Names of the devices that mirror their profile."""
+    return [
+        device.name
+        for device in config.devices
+        if device.profile.family in MIRRORED and not is_documented(device)
+    ]
+
+
+def about(config: Config) -> dict[str, Any]:
+    """{note, devices} for the document of a run; `devices` may be empty."""
+    return {"note": MIRRORED_NOTE, "devices": mirrored(config)}
+
+
+def not_simulated(config: Config, is_virtual: bool) -> list[str]:
+    """The parts that the rig cannot simulate, each with the allowed ones; empty: none."""
+    found = [
+        f"device.{device.name}.profile {device.profile.path.stem} (allowed {wanted})"
+        for device in config.devices
+        for wanted in [_wanted(device.profile)]
+        if wanted and not is_documented(device)
+    ]
+    if config.hma["chemistry"] != thresholds.LFP:
+        found.append(f"hma.chemistry {config.hma['chemistry']} (allowed {thresholds.LFP})")
+    for number, rack in enumerate(config.rack_tables, 1):
+        cells, modules = rack["cells"], modules_of(rack)
+        if cells % modules or cells // modules > CELLS_MAX or modules > MODULES_MAX:
+            allowed = f"allowed at most {MODULES_MAX} equal modules of at most {CELLS_MAX} cells"
+            found.append(f"rack.{number}: {cells} cells in {modules} modules ({allowed})")
+    if config.channel_b and not is_virtual:
+        found.append("channel B in real time (allowed with --virtual)")
+    return found
+
+
+def modules_of(rack: dict[str, int]) -> int:
+    """Modules of the rack in the plant; of a BMS that reports none, the fewest that fit."""
+    cells = rack["cells"]
+    fitting = [count for count in range(1, cells + 1) if cells % count == 0]
+    fewest = next(count for count in fitting if cells // count <= CELLS_MAX)
+    return rack["modules"] or fewest
+
+
+def _wanted(profile: Profile) -> str:
+    """The need of the rig for a profile without a document; "": it mirrors the profile."""
+    if profile.family == "io":
+        return "" if profile.registers["inputs"].function == 2 else "inputs by function 2"
+    return WANTED.get(profile.family, "")
+
+
+def lines(config: Config) -> list[str]:
+    """Lines about the rig for the report of the configuration."""
+    found = [f"the rig cannot simulate {each}" for each in not_simulated(config, True)]
+    names = mirrored(config)
+    if names:
+        found.append(f"{MIRRORED_NOTE}: {', '.join(names)}")
+    return found or ["the rig simulates every device; none is mirrored"]

@@ -1,0 +1,57 @@
+"""The writes to one converter and the power that it reports, from the frames on its bus."""
+
+import struct
+from collections.abc import Callable
+
+from hil.observer import reported
+from hil.observer.wiring import UnitWiring
+
+STOPS = (0, 2)  # of 715 OpCtl: stop, enter standby
+
+
+class UnitWitness:
+    """`setpoint_W`: the last that was sent; `reported_W`: None before the first reply."""
+
+    def __init__(
+        self, wiring: UnitWiring, scope: str, event: Callable[[int, str, str], None]
+    ) -> None:
+        """scope: begins the detail of each event; "" in a cabinet with one unit."""
+        self.wiring, self.scope, self._event = wiring, scope, event
+        self._power = reported.Power(wiring.place[1], wiring.power_address, wiring.power_scale_W)
+        self.see = self._power.see
+        self.forget()
+
+    reported_W = property(lambda self: self._power.last_W)
+    is_started = property(lambda self: self._operation not in (None, *STOPS))
+
+    def forget(self) -> None:
+        """Forget the last writes."""
+        self.setpoint_W, self._operation = 0, None
+
+    def request(self, time_us: int, frame: bytes) -> None:
+        """Take a whole write to this converter."""
+        address = frame[2] << 8 | frame[3]
+        if frame[1] == 6:
+            self.written(time_us, address, frame[4:6])
+        elif frame[1] == 16:
+            self.written(time_us, address, frame[7:-2])
+
+    def written(self, time_us: int, address: int, data: bytes) -> None:
+        """Take the data of a write from this address on."""
+        place = 2 * (self.wiring.wset_address - address)
+        if 0 <= place <= len(data) - 4:
+            (setpoint_W,) = struct.unpack_from(">i", data, place)
+            if setpoint_W == 0 != self.setpoint_W:
+                self._note(time_us, "setpoint_zero_sent", f"from {self.setpoint_W} W")
+            elif self.setpoint_W == 0 != setpoint_W:
+                self._note(time_us, "setpoint_sent", f"{setpoint_W} W")
+            self.setpoint_W = setpoint_W
+        place = 2 * (self.wiring.opctl_address - address)
+        if 0 <= place <= len(data) - 2:
+            operation = data[place + 1]
+            if operation != self._operation:
+                self._operation = operation
+                self._note(time_us, "pcs_stop_sent" if operation in STOPS else "pcs_start_sent")
+
+    def _note(self, time_us: int, name: str, detail: str = "") -> None:
+        self._event(time_us, name, " ".join(filter(None, (self.scope, detail))))

@@ -1,0 +1,251 @@
+"""The rig runs every cabinet that the check accepts; its observer judges each unit."""
+
+import dataclasses
+import json
+import re
+import shutil
+import struct
+
+import pytest
+
+from controller.config import configuration
+from controller.sites import EXAMPLE, FOLDER, PYLONTECH
+from drivers import profile
+from hil import __main__ as cli
+from hil.campaigns.rows import start
+from hil.campaigns.rows.course import Course, do
+from hil.devices.mirrored_sensors import MirroredMeter
+from hil.engine import cabinet_file, coverage
+from hil.engine.simulate import VirtualRig
+from hil.loads import selection
+from hil.plant.cabinet import CabinetPlant
+from hil.scenarios.scenario import Action
+from tests.tables import cases
+
+CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
+THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
+CONFIG = configuration.load(str(THREE_UNITS))
+SECONDS = 120
+SITE_DEVICES = ["roof", "diesel", "shed", "cold", "branch"]
+
+
+def played(config, seconds=SECONDS):
+    order = {"seed": 1, "duration_s": seconds, "peak_W": selection.peak_W(config)}
+    soc = config.control["soc_target_permille"] / 1000
+    return VirtualRig(config, selection.load_of(order).power, 1, (), {"soc": soc}).run(seconds)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CABINETS, ids=lambda path: path.parent.name)
+def test_every_shipped_cabinet_runs_without_a_violation(path):
+    config = coverage.loaded(str(path))
+    rig = played(config)
+    assert rig.observer.violations == [] and rig.trips.trips == []
+    names = [name for _, name, _ in rig.observer.result()]
+    assert "contactors_open" not in names[names.index("contactors_closed") :]
+    found = rig.recorder.units.result()
+    assert len(found) == config.units
+    assert all(unit["discharged_kWh"] or unit["charged_kWh"] for unit in found)
+
+
+def test_there_is_a_cabinet_of_each_kind():
+    assert {EXAMPLE, PYLONTECH, THREE_UNITS} < set(CABINETS)
+    assert (CONFIG.units, CONFIG.racks) == (3, 9)
+    kinds = {path.parent.name: coverage.mirrored(configuration.load(path)) for path in CABINETS}
+    assert kinds["pv_genset"] == SITE_DEVICES and not any(
+        names for name, names in kinds.items() if name != "pv_genset"
+    )
+
+
+def test_sizes_are_those_of_each_rack_and_unit(tmp_path):
+    shutil.copytree(FOLDER, tmp_path / "sites")
+    more = "[unit.2]\nrated_W = 200000\n[rack.5]\nrated_current_mA = 120000\n"
+    path = tmp_path / "sites" / "three_units" / "cabinet.toml"
+    path.write_text(path.read_text() + more)
+    rig = VirtualRig(coverage.loaded(str(path)), lambda t_s: 500_000.0).run(0.1)
+    assert [pcs.rated_W for pcs in rig.plant.pcs] == [250_000, 200_000, 250_000]
+    assert [unit.racks for unit in rig.observer.wiring.units] == [(0, 1, 2), (3, 4, 5), (6, 7, 8)]
+    assert [unit.rated_W for unit in rig.observer.wiring.units] == [250_000, 200_000, 250_000]
+    assert list(rig.observer.wiring.rack_rated_A) == [140] * 4 + [120] + [140] * 4
+    assert [unit.place[0] for unit in rig.observer.wiring.units] == ["pcs", "pcs_2", "pcs_3"]
+
+
+REVERSED = do("pcs_reverse", unit=2)
+
+
+def silent(device):
+    return do("device_fault", device=device, fault="silent")
+
+
+@pytest.mark.parametrize("device, scope", [("bms_4", "rack 4"), ("pcs_2", "unit 2")])
+def test_a_silence_has_its_place(device, scope):
+    arguments = {**silent(device).arguments, "value": True}
+    fault = Action(5_000_000, "device_fault", "silent", arguments)
+    rig = VirtualRig(CONFIG, lambda t_s: 500_000.0, 1, (fault,)).run(7)
+    found = [each[1:] for each in rig.observer.result() if each[1].endswith("_silent")]
+    assert found == [(device.partition("_")[0] + "_silent", scope)]
+
+
+@pytest.mark.slow
+@cases("""action  less  duration_s  words
+    REVERSED  ("56a",)  16  "power against the set-point for 10.0 s"
+    silent("bms_4")  ("40b", "40c")  8  "energy with a silent BMS for 5.8 s"
+    silent("pcs_2")  ("41c",)  9  "energy with a silent converter for 7.9 s"
+""")
+def test_a_condition_of_unit_2_is_reported_only_without_its_row(action, less, duration_s, words):
+    for without in (less, ()):
+        course = Course(less[-1], (action,))
+        rig = start.started(CONFIG, course, without)
+        start.ask(rig, course.power_kW, duration_s, course.cause)
+        rig.run(rig.now_us / 1e6 + duration_s)
+        lines = [re.sub(r"^[\d.]+ s: ", "", line) for line in rig.observer.violations]
+        assert lines == [f"unit 2: {words}"] * bool(without)
+
+
+def site(tmp_path, *changes):
+    """Path of the example's cabinet in a copy of all sites, with (file, old, new) replaced."""
+    shutil.copytree(FOLDER, tmp_path / "sites")
+    for name, old, new in changes:
+        path = tmp_path / "sites" / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+    return tmp_path / "sites" / "example" / "cabinet.toml"
+
+
+def own(tmp_path, name, folder, *changes):
+    """A profile of the site's own: a copy with (old, new) replaced, and the change that uses it."""
+    text = (profile.FOLDER / f"{name}.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / f"own_{name}.toml").write_text(text)
+    return folder, f'"{name}"', f'"../../own_{name}.toml"'
+
+
+TYPE, SITE = "types/firebreak_645.toml", "example/site.toml"
+SENSORS = ("gas_detector", "offgas_detector", "toxic_detector", "climate_monitor", "ups_monitor")
+IO_PLACES = (
+    ("inputs = {address = 0,", "inputs = {address = 16,"),
+    ("coils = {address = 0,", "coils = {address = 100,"),
+    ("output_expiry = {address = 64,", "output_expiry = {scale = 10, address = 7,"),
+)
+
+
+def test_devices_with_a_profile_of_their_own_mirror_it_and_the_cabinet_runs(tmp_path):
+    changes = [own(tmp_path, name, TYPE) for name in SENSORS]
+    changes.append(own(tmp_path, "io_8in_8out", TYPE, *IO_PLACES))
+    changes.append(own(tmp_path, "sunspec_pcs", TYPE, ("dead_time_ms = 60", "dead_time_ms = 80")))
+    meter = own(tmp_path, "sdm630", SITE)
+    changes.append((SITE, '"firebreak_fast_meter"', meter[2]))
+    config = coverage.loaded(str(site(tmp_path, *changes)))
+    rig = played(config, 8)
+    assert rig.observer.violations == [] and rig.trips.trips == []
+    assert "contactors_closed" in [name for _, name, _ in rig.observer.result()]
+    assert rig.plant.pcs[0]._dead_us == 80_000
+    sensors = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
+    meters = ("meter_grid", "meter_load")
+    assert coverage.mirrored(config) == ["io_1", "io_2", "io_3", *sensors, *meters]
+    assert coverage.lines(config)[-1].startswith("mirrored: proves wiring, not decoding: io_1, io")
+
+
+@cases("""phases  watts
+    1  [9000.0] | 2  [6000.0, 3000.0] | 3  [3000.0] * 3""")
+def test_a_mirrored_meter_shows_the_whole_power_in_its_phases(tmp_path, phases, watts):
+    own(tmp_path, "sdm630", SITE, ("phases = 3", f"phases = {phases}"))
+    plant = CabinetPlant(load=lambda t_s: 9000.0)
+    meter = MirroredMeter(plant, "load", 1, tmp_path / "own_sdm630.toml")
+    meter.tick(0)
+    found = struct.unpack(f">{phases}f", meter.payload(4, 0x0C, 2 * phases))
+    assert list(found) == pytest.approx(watts, rel=0.03)
+
+
+REFUSED = [
+    ("sunspec_pcs", ("base_addresses = [40000,", "base_addresses = [30000,"), "SunSpec models"),
+    ("io_8in_8out", ('type = "bit", function = 2', 'type = "bit", function = 1'), "by function 2"),
+]
+
+
+@pytest.mark.parametrize("name, change, words", REFUSED)
+def test_a_profile_that_the_rig_cannot_simulate_is_refused(tmp_path, capsys, name, change, words):
+    path = str(site(tmp_path, own(tmp_path, name, TYPE, change)))
+    line = refused(capsys, "--cabinet", path)
+    assert line.startswith(f"rig: {path}: the rig cannot simulate device.") and words in line
+    assert f"own_{name} (allowed " in line and coverage.lines(configuration.load(path))
+
+
+def refused(capsys, *arguments):
+    assert cli.main(["rig", "--virtual", "--headless", *arguments]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+@cases("""cells  modules  is_simulated
+    240  15  True | 480  15  True | 495  15  False | 240  16  True | 100  7  False | 15  0  True
+    240  0  True | 241  0  False""")
+def test_cells_are_in_equal_modules(cells, modules, is_simulated):
+    table = CONFIG.rack_tables[0] | {"cells": cells, "modules": modules}
+    config = dataclasses.replace(CONFIG, rack_tables=[table])
+    assert (coverage.not_simulated(config, True) == []) == is_simulated
+    count = coverage.modules_of(table)
+    assert count == (modules or {15: 1, 240: 8, 241: 241}[cells])
+
+
+def test_what_the_rig_lacks_is_one_line(capsys, tmp_path):
+    path = str(PYLONTECH)
+    scenario = ("--scenario", "bms_cells_frozen")
+    line = refused(capsys, "--cabinet", path, *scenario)
+    words = "scenario bms_cells_frozen, device_fault: no device bms_3; allowed io_1, bms_1, pcs_1"
+    assert line.startswith(f"rig: {path}: {words}")
+    line = refused(capsys, "--cabinet", "/no/such/cabinet.toml")
+    assert line == "rig: /no/such/cabinet.toml: cannot be read: No such file or directory"
+    topology = dataclasses.replace(CONFIG.topology, hma=CONFIG.hma | {"chemistry": "NMC"})
+    chemistry = dataclasses.replace(CONFIG, topology=topology)
+    assert coverage.not_simulated(chemistry, True) == ["hma.chemistry NMC (allowed LFP)"]
+    second = start.armed(CONFIG, (start.SECOND_CHANNEL,), ())
+    assert coverage.not_simulated(second, True) == []
+    assert coverage.not_simulated(second, False) == [
+        "channel B in real time (allowed with --virtual)"
+    ]
+
+
+def test_a_run_names_the_mirrored_devices_everywhere(capsys, tmp_path):
+    path, out = (
+        str(FOLDER / "pv_genset" / "cabinet.toml"),
+        [str(tmp_path / n) for n in ("a.json", "a.html")],
+    )
+    more = ("--for", "4", "--json", out[0], "--plot", out[1])
+    assert cli.main(["rig", "--virtual", "--headless", "--cabinet", path, *more]) == 0
+    names = ", ".join(SITE_DEVICES)
+    line = f"mirrored   proves wiring, not decoding: {names}"
+    assert line in capsys.readouterr().out.splitlines()
+    document = json.loads((tmp_path / "a.json").read_text())
+    note = "mirrored: proves wiring, not decoding"
+    assert document["mirrored"] == {"note": note, "devices": SITE_DEVICES}
+    assert f"mirrored proves wiring, not decoding: {names}" in (tmp_path / "a.html").read_text()
+
+
+def test_the_report_of_a_cabinet_beside_the_check(capsys):
+    for path, line in (
+        (THREE_UNITS, "the rig simulates every device; none is mirrored"),
+        (CABINETS[1], f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}"),
+    ):
+        assert cli.main(["covers", str(path)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == f"  {line}"
+    assert cli.main(["covers", "--keys"]) == 0 and capsys.readouterr().out == ""
+
+
+def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):
+    changes = [own(tmp_path, name, "pv_genset/cabinet.toml") for name in ("em24",)]
+    path = site(tmp_path, *changes).parents[1] / "pv_genset" / "cabinet.toml"
+    config = configuration.load(str(path))
+    ports = {bus.name: f"/dev/pts/{at}" for at, bus in enumerate(config.buses) if bus.kind == "rtu"}
+    wires = {"ports": ports | {"lan": "127.0.0.1:99"}, "cans": {"can0": "127.0.0.1:1/can0"}}
+    made = tmp_path / "cabinet.toml"
+    made.write_text(cabinet_file.text({"site": str(path)}, wires))
+    loaded = configuration.load(str(made))
+    assert loaded.safety_image == config.safety_image and loaded.names[-1][1].startswith("Rig: Cab")
+    assert [each.role for each in loaded.devices] == [each.role for each in config.devices]
+    plugs = {bus.name: bus.port or bus.address or bus.channel for bus in loaded.buses}
+    assert plugs == {**wires["ports"], **wires["cans"]}
+    assert {bus.interface for bus in loaded.buses} == {"", "socketcand"}
