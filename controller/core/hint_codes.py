@@ -4,8 +4,15 @@ A number that was ever given keeps its meaning for good: senders and records hol
 remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
 """
 
-CAP, REQUEST, GRID_CAP, HEARTBEAT = 1, 2, 3, 4
-KINDS = {CAP: "cap", REQUEST: "request", GRID_CAP: "grid_cap", HEARTBEAT: "heartbeat"}
+CAP, REQUEST, GRID_CAP, HEARTBEAT, EXACT, NOTICE = range(1, 7)
+KINDS = {
+    CAP: "cap",
+    REQUEST: "request",
+    GRID_CAP: "grid_cap",
+    HEARTBEAT: "heartbeat",
+    EXACT: "exact",  # a request beside which load tracking pauses
+    NOTICE: "notice",
+}
 
 # Quantities, all W at the AC terminals. A heartbeat has none: 0.
 CHARGE_W_MAX, DISCHARGE_W_MAX, POWER_W, IMPORT_W_MAX, EXPORT_W_MAX = 1, 2, 3, 4, 5
@@ -16,6 +23,9 @@ QUANTITIES = {
     IMPORT_W_MAX: "import_W_max",
     EXPORT_W_MAX: "export_W_max",
 }
+# Of a notice: 1 or 0; W by which the load will change.
+PRICE_IS_NEGATIVE, STEP_W = 6, 7
+NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
     0: HEARTBEAT,
     CHARGE_W_MAX: CAP,
@@ -23,6 +33,8 @@ KIND_OF = {
     POWER_W: REQUEST,
     IMPORT_W_MAX: GRID_CAP,
     EXPORT_W_MAX: GRID_CAP,
+    PRICE_IS_NEGATIVE: NOTICE,
+    STEP_W: NOTICE,
 }
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
@@ -110,16 +122,17 @@ TEXTS = {  # code -> (name, sentence, remedy)
     ),
     TOO_LATE: ("too late", "The hint was sent more than 2 s ago.", _SAY_HELLO),
     TOO_EARLY: ("sent in the future", "The hint says it was sent later than now.", _SAY_HELLO),
-    UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 4."),
+    UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 6."),
     WRONG_QUANTITY: (
         "wrong quantity",
         "The quantity does not belong to this kind.",
-        "cap: 1, 2; request: 3; grid_cap: 4, 5; heartbeat: 0.",
+        "cap: 1, 2; request, exact: 3; grid_cap: 4, 5; heartbeat: 0; notice: 6, 7.",
     ),
     WRONG_VALUE: (
         "value out of range",
         "The value is outside what the quantity may be.",
-        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request, 0 for a heartbeat.",
+        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a "
+        "heartbeat; 0 or 1 for a negative price.",
     ),
     VALID_SHORT: (
         "valid for too short",
@@ -163,6 +176,11 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Close connections that are not used; one carries many hints.",
     ),
 }
+
+
+def fits(kind: int, quantity: int) -> bool:
+    """True when the quantity belongs to this kind."""
+    return KIND_OF.get(quantity) == kind or (kind, quantity) == (EXACT, POWER_W)
 
 
 def taken(code: int) -> bool:
