@@ -40,14 +40,17 @@ KIND_OF = {
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED = range(1, 8)
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED, LATER, FARTHER = range(
+    1, 10
+)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(
     21, 28
 )
-VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY = range(30, 35)
+START_FAR, WRONG_SLOT = 28, 29
+VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
 # Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
@@ -89,14 +92,25 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose "
         "that is.",
     ),
+    LATER: (
+        "begins later",
+        "The hint is stored and begins at its start time; a newer one of its quantity replaces it.",
+        "Nothing. After a restart of the controller send it again.",
+    ),
+    FARTHER: (
+        "farther than the steps known",
+        "The source has four nearer steps to come, so this one is not stored.",
+        "Send it again when the first of them has passed.",
+    ),
     WRONG_LENGTH: (
         "wrong length",
-        "A datagram was neither 88 bytes (hint) nor 20 (hello, status).",
+        "A datagram had the length of no message: hint 88 or 96 bytes, hello, status 20, schedule "
+        "88 + 14 for each of at most 96 slots.",
         "Send the fixed layout, one hint per datagram.",
     ),
     WRONG_MAGIC: (
         "wrong magic",
-        "A datagram began with none of FBH1, FBQ1, FBS1.",
+        "A datagram began with none of FBH1, FBH2, FBQ1, FBS1, FBP1, FBG1.",
         "Use this version's layout.",
     ),
     UNKNOWN_SOURCE: (
@@ -108,7 +122,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
     BAD_MAC: (
         "bad MAC",
         "The authentication code does not fit the key of the source.",
-        "Compare fingerprints (firebreak key list); sign all 56 bytes before it.",
+        "Compare fingerprints (firebreak key list); sign all bytes before it.",
     ),
     OTHER_BOOT: (
         "other boot",
@@ -134,6 +148,17 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a "
         "heartbeat; 0 or 1 for a negative price.",
     ),
+    START_FAR: (
+        "starts too late",
+        "The hint begins more than an hour ahead, or a heartbeat has a start time.",
+        "Send it later, or send a schedule; a heartbeat begins at once.",
+    ),
+    WRONG_SLOT: (
+        "wrong slot",
+        "The header or a slot of the schedule is not allowed; nothing of it was taken.",
+        "Slots of 1 .. 60 min. Grid cap 0 .. 10^9 W, battery low <= high within +-10^9 W, or "
+        "-2^31 for no bound; reserve 0 .. 1000 permille.",
+    ),
     VALID_SHORT: (
         "valid for too short",
         "The validity is shorter than 1 s.",
@@ -155,9 +180,14 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Send less often: once per third of the validity is enough.",
     ),
     BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
+    OTHERS_SCHEDULE: (
+        "another's schedule",
+        "The schedule of a source that comes first is in force, and its heartbeat is valid.",
+        "Wait until that source ends its schedule, or change priority in site.toml.",
+    ),
     NOT_UNDERSTOOD: (
         "not understood",
-        "The message is no hint, hello, status or head as described.",
+        "The message is no hint, schedule, hello, status or head as described.",
         "Read controller/upstream/SENDING.md.",
     ),
     NO_CONTROLLER: (

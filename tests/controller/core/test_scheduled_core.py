@@ -1,0 +1,92 @@
+"""A schedule through the whole controller in the rig: it acts, only narrows, and replays."""
+
+import random
+
+import pytest
+from test_core import FIREBREAK, square_W
+
+from controller.core import hint_codes as h, reasons, setpoint
+from controller.core.policies import schedule as s
+from controller.core.schedule_table import OPEN_W, Slot
+from controller.journal import journal_header, replay
+from hil.engine.simulate import VirtualRig
+
+START_MIN = 29_453_760  # of the rig's clock at 0
+SITE_EMS = 1
+
+
+def rig_of(load_W=square_W):
+    return VirtualRig(FIREBREAK, load_W, 1, (), {"soc": 0.55})
+
+
+def steps(rig, seconds):
+    for _ in range(50 * seconds):
+        rig.step()
+        yield rig.controller.cabinet.core
+
+
+def run(rig, seconds):
+    """The core after these seconds."""
+    return list(steps(rig, seconds))[-1]
+
+
+def beat(rig, valid_s=300):
+    rig.controller.hint("site_ems", h.HEARTBEAT, 0, 0, 1000 * valid_s)
+
+
+def drawn(draw):
+    powers = [OPEN_W, -(10**9), -90_000, -5000, 0, 5000, 90_000, 10**9]
+    low_W, high_W = sorted([draw.choice(powers), draw.choice(powers)])
+    return Slot(draw.choice([OPEN_W, 0, 200_000, 10**9]), low_W, high_W, draw.choice([0, 600]))
+
+
+def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
+    path, rig, draw = str(tmp_path / "journal"), rig_of(), random.Random(7)
+    cabinet = rig.controller.cabinet
+    cabinet.journal = journal_header.open_journal(path, FIREBREAK, cabinet.core, 1 << 22)
+    seen = set()
+    for _ in range(8):
+        slots = tuple([drawn(draw) for _ in range(draw.choice([1, 5, 96]))])
+        rig.controller.schedule("site_ems", START_MIN + draw.choice([0, 0, 1]), 1, slots)
+        if draw.random() < 0.7:
+            beat(rig, draw.choice([1, 5]))
+        if draw.random() < 0.3:
+            rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 2000)
+        cabinet.site_clock.error_us = draw.choice([5000, 5000, None, 20_000_000])
+        seen |= {core.functions["schedule"].out[s.O_STATE] for core in steps(rig, 5)}
+    cabinet.journal.close()
+    found = replay.replay(path, replay.core_of)
+    assert found.exit_code == replay.EQUAL, found.lines()
+    assert {s.NONE, s.ACTS, s.SILENT, s.CLOCK} <= seen
+
+
+@pytest.fixture(scope="module")
+def running():
+    rig = rig_of(lambda t_s: 250_000)
+    run(rig, 45)
+    return rig
+
+
+def test_a_band_holds_the_battery_and_its_end_gives_way_to_tracking(running):
+    rig = running
+    slot = Slot(OPEN_W, -60_000, -40_000, 0)
+    rig.controller.schedule("site_ems", START_MIN, 5, (slot,))
+    beat(rig, 10)
+    powers_W = [core.chain.out[setpoint.O_SETPOINT_W] for core in steps(rig, 8)]
+    assert min(powers_W[-100:]) >= -60_000 and max(powers_W[-100:]) <= -39_000
+    core = rig.controller.cabinet.core
+    assert core.chain.out[setpoint.O_REQUEST_BASE_REASON] == reasons.SCHEDULE
+    core = run(rig, 8)
+    assert core.functions["schedule"].out[s.O_STATE] == s.SILENT
+    assert abs(core.chain.out[setpoint.O_SETPOINT_W]) < 10_000
+
+
+def test_beside_an_exact_power_load_tracking_pauses(running):
+    rig = running
+    rig.controller.hint("scheduler", h.EXACT, h.POWER_W, 30_000, 6000)
+    out = run(rig, 5).chain.out
+    assert out[setpoint.O_SETPOINT_W] == 30_000
+    assert out[setpoint.O_REQUEST_FAST_REASON] == reasons.TRACKING_PAUSED
+    core = run(rig, 5)
+    assert core.chain.out[setpoint.O_REQUEST_FAST_REASON] == reasons.LOAD_TRACKING
+    assert abs(core.chain.out[setpoint.O_SETPOINT_W]) < 10_000
