@@ -23,7 +23,7 @@ HEAD_WORDS = 4
 
 
 class Slot(NamedTuple):
-    """What holds in a slot. OPEN_W: no bound; reserve_permille 0: none. W > 0 discharges."""
+    """One slot. OPEN_W: no bound; reserve_permille 0: none. W > 0 discharges."""
 
     grid_cap_W: int
     battery_low_W: int

@@ -150,7 +150,7 @@ HeldOf = Callable[[str, int], Held]
 
 
 class Controller(NamedTuple):
-    """What the check needs of the controller.
+    """The part of the controller that the check needs.
 
     take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) hands a hint to the
     next tick and returns None when that tick is full. take_schedule(source, schedule) returns 0 or

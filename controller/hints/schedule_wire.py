@@ -1,7 +1,7 @@
 """The schedule as bytes: a table of slots, its answer, and the table read back.
 
-A schedule (88 bytes and 14 for each of at most 96 slots) and the answers end in a MAC over all
-bytes before it, made with the key of the source. The request to read it back (20 bytes) has none.
+A schedule has 88 bytes and 14 for each of at most 96 slots. It and the answers end in a MAC over
+all bytes before it, made with the key of the source. The request to read it back has none.
 """
 
 import struct

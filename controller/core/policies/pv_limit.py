@@ -5,8 +5,8 @@
 All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
 power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.
 
-While a notice says that the price is negative, PV may give what the load takes, and no more: each
-kWh that the battery stores is then cheaper from the grid, and export costs money.
+While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
+from the grid then earns money, and export costs money.
 """
 
 from array import array

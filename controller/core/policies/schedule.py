@@ -1,9 +1,9 @@
-"""The schedule of a source: what holds in the slot of now.
+"""The schedule of a source: grid cap, band and reserve of the present slot.
 
 A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
 power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
-the base request goes to its nearer end, at the ramp of the source and after every hint that asks
-for power. The reserve is a cap: below that state of charge there is no discharge.
+the base request goes to its nearer end. The ramp of the source holds, and every request by hint
+comes first. The reserve is a cap: below that state of charge there is no discharge.
 
 A slot acts only while the heartbeat of its source is valid and the clock is trusted. Otherwise
 nothing of it acts, and the source's fallbacks, which a slot replaces, act again.
@@ -102,7 +102,7 @@ class Schedule(contract.Function):
         return self._answers(view, self.slots()[slot], elapsed_ticks)
 
     def _take(self, inp: Sequence[int], first: int) -> None:
-        """Take a part or the commit of a table. What no accepted table can have is ignored."""
+        """Take a part or the commit of a table. Words that no accepted table has are ignored."""
         state, (step, place) = self.state, inp[first : first + 2]
         words = array("i", inp[first + 2 : first + len(t.BLOCK)])
         if step == t.PART and 0 <= place <= t.TABLE_WORDS - t.PART_WORDS:
@@ -170,7 +170,8 @@ class Schedule(contract.Function):
             discharge = min(discharge, (kept_W, reasons.SCHEDULE_RESERVE))
         found: list[Answer] = [Cap(max(-low_W, 0), reasons.SCHEDULE_BAND, *discharge)]
         if has_grid_cap and view.connection_W is not None:
-            bounds = (slot.grid_cap_W, reasons.SCHEDULE_GRID_CAP), (WIDE_W, reasons.NONE)
+            reason = reasons.SCHEDULE_GRID_CAP
+            bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
             found.append(
                 grid_obligation(GRID_CAP_SCHEDULE, view.connection_W, *bounds, self._quantum_W)
             )
