@@ -99,7 +99,7 @@ class Schedule(contract.Function):
         if known != ACTS:
             self.state[S_REACHED], self.state[S_DISCHARGE_W_MAX] = 0, self._rated_W
             return ()
-        return self._answers(view, self.slots()[slot], elapsed_ticks)
+        return self._answers(view, self._slot(slot), elapsed_ticks)
 
     def _take(self, inp: Sequence[int], first: int) -> None:
         """Take a part or the commit of a table. Words that no accepted table has are ignored."""
@@ -124,8 +124,11 @@ class Schedule(contract.Function):
 
     def slots(self) -> list[t.Slot]:
         """The slots of the table in force."""
-        words = iter(self.state[TABLE_AT : TABLE_AT + t.SLOT_WORDS * self.state[S_COUNT]])
-        return [t.Slot._make(each) for each in zip(words, words, words, words)]
+        return [self._slot(index) for index in range(self.state[S_COUNT])]
+
+    def _slot(self, index: int) -> t.Slot:
+        at = TABLE_AT + t.SLOT_WORDS * index
+        return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
     @property
     def holder(self) -> int:
@@ -193,7 +196,7 @@ class Schedule(contract.Function):
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
         number = self.out[O_SLOT]
-        fields = self.slots()[number - 1]._asdict() if number else {}
+        fields = self._slot(number - 1)._asdict() if number else {}
         known = {name: None if value == t.OPEN_W else value for name, value in fields.items()}
         return {"kind": "schedule", "slot": number, **known}
 

@@ -332,8 +332,8 @@ def test_pages_of_a_schedule_and_of_notices(tmp_path):
     assert facts["schedule"] == shown and len(facts["notices"]) == 2
     lines = watched.lines("status")
     assert "HINT     schedule of site_ems: acts, slot 1 of 2" in lines
-    assert "         site_ems: price is negative, 186 s left; 1 more" in lines
-    assert causes.notice(facts["notices"][1]) == "scheduler: step of 90.0 kW in 46 s"
+    assert "         site_ems: price is negative, 185 s left; 1 more" in lines
+    assert causes.notice(facts["notices"][1]) == "scheduler: step of 90.0 kW in 45 s"
     words = "Slot 1: import <= 400.0 kW, battery -60.0 .. -40.0 kW, reserve 20.5 %."
     cause = watched.facts("why")["request"]["base_cause"]
     assert causes.sentences(cause) == words

@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, strategies as st
+from test_functions import FUNCTION_BYTECODES_MAX, bytecodes
 from test_hint_table import slots, source
 from views import device, setup, site_of, view
 
@@ -220,3 +221,9 @@ def test_no_words_break_it(words, step):
     bench = Bench(PLAIN)
     bench.tick(step=[step, *words[1:]])
     assert bench.schedule.slots() == [PLAIN] and bench.state[0] == "acts"
+
+
+def test_a_slot_that_acts_keeps_the_budget_of_a_function():
+    bench = Bench(*[PLAIN] * 96).tick(ticks=3)
+    assert bench.state == ("acts", 1)
+    assert 0 < bytecodes(bench.schedule.step, bench.view, 1) <= FUNCTION_BYTECODES_MAX

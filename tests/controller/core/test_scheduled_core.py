@@ -1,13 +1,18 @@
 """A schedule through the whole controller in the rig: it acts, only narrows, and replays."""
 
 import random
+from array import array
 
 import pytest
-from test_core import FIREBREAK, square_W
+from hypothesis import given, settings, strategies as st
+from test_core import CONFIGS, FIREBREAK, Walk, core_of, square_W, word
+from test_hint_table import source
+from test_hinted_core import CAPS, LIMITS, is_narrower, put
 
 from controller.core import hint_codes as h, reasons, setpoint
+from controller.core.image import places
 from controller.core.policies import schedule as s
-from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.journal import journal_header, replay
 from hil.engine.simulate import VirtualRig
 
@@ -90,3 +95,30 @@ def test_beside_an_exact_power_load_tracking_pauses(running):
     core = run(rig, 5)
     assert core.chain.out[setpoint.O_REQUEST_FAST_REASON] == reasons.LOAD_TRACKING
     assert abs(core.chain.out[setpoint.O_SETPOINT_W]) < 10_000
+
+
+NARROWING = source(0, "grid_cap", 1, ramp=10**9)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.sampled_from(sorted(CONFIGS)))
+def test_limits_hold_and_caps_only_narrow_whatever_the_schedule(seed, name):
+    """Two cores with the same inputs; one has a source, its schedules and its heartbeats."""
+    planned, plain = core_of(CONFIGS[name], (NARROWING,)), core_of(CONFIGS[name], ())
+    walk, draw, waiting, acted = Walk(plain, seed), random.Random(seed), [], 0
+    for number in range(150):
+        elapsed_ticks = walk.feed(plain, planned)
+        if number % 50 == 0:
+            slots_ = tuple([drawn(draw) for _ in range(9)])
+            waiting = steps_of(Table(0, 0, 60, slots_))
+        put(planned, [(0, 0, 0, 300_000)] if number % 50 == 0 else [])
+        place = places(planned.layout, CONFIGS[name].site_devices)["schedule"]
+        planned.inp[place] = waiting.pop(0) if waiting else array("i", [0] * len(BLOCK))
+        plain.tick(elapsed_ticks)
+        planned.tick(elapsed_ticks)
+        acted += planned.functions["schedule"].out[s.O_STATE] == s.ACTS
+        assert planned.kernel.out == plain.kernel.out
+        ends = [word(planned, at) for at in LIMITS]
+        assert ends == [word(plain, at) for at in LIMITS] and is_narrower(planned, plain, CAPS)
+        assert ends[0] <= word(planned, setpoint.O_SETPOINT_W) <= ends[1]
+    assert acted
