@@ -16,6 +16,11 @@ ALLOWED = (
     "battery_low_W .. 10^9 W",
     "0 .. 1000 permille",
 )
+_BEAT = "keep a heartbeat valid: firebreak hint --source NAME --heartbeat --for 300s"
+_REMEDIES = {
+    s.CLOCK: "give the box a time source (NTP): its clock's error is unknown or too large",
+    s.OVER: "send a schedule with slots of now",
+}
 
 
 def answer_fields(answer: sw.Answer) -> dict[str, Any]:
@@ -59,13 +64,12 @@ def answer_lines(answer: sw.Answer) -> list[str]:
         lines = [f"REFUSED {found['label']} {found['name']}{where}. Nothing changed."]
         lines += [f"  allowed    {found['allowed']}"] if found["allowed"] else []
         return [*lines, f"  do         {found['remedy']}"]
-    remedy = "renew the heartbeat: firebreak hint --source NAME --heartbeat --for 300s"
     if not answer.slot_count:
         return [f"GRANTED {found['label']} no schedule is in force."]
     return [
-        f"GRANTED {found['label']} {answer.slot_count} slots.",
+        f"GRANTED {found['label']} schedule of {answer.slot_count} slots.",
         f"  state      {state(found['state'], found['slot'])}",
-        f"  do         {remedy}",
+        f"  do         {_REMEDIES.get(answer.state, _BEAT)}",
     ]
 
 

@@ -355,7 +355,7 @@ def test_a_schedule_of_a_file_is_sent_and_shown(ask, tmp_path):
     assert (code, err, out[:2]) == (
         0,
         [],
-        ["GRANTED H1 2 slots.", "  state      waits for a heartbeat"],
+        ["GRANTED H1 schedule of 2 slots.", "  state      waits for a heartbeat"],
     )
     code, out, _ = ask("hint schedule --source cloud")
     assert code == 0 and out[0] == "schedule of site_ems: waits for a heartbeat"

@@ -10,7 +10,7 @@ from test_hint_table import source
 from test_hinted_core import CAPS, LIMITS, is_narrower, put
 
 from controller.core import hint_codes as h, reasons, setpoint
-from controller.core.image import places
+from controller.core.image import ProcessImage, places
 from controller.core.policies import schedule as s
 from controller.core.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.journal import journal_header, replay
@@ -43,6 +43,18 @@ def drawn(draw):
     powers = [OPEN_W, -(10**9), -90_000, -5000, 0, 5000, 90_000, 10**9]
     low_W, high_W = sorted([draw.choice(powers), draw.choice(powers)])
     return Slot(draw.choice([OPEN_W, 0, 200_000, 10**9]), low_W, high_W, draw.choice([0, 600]))
+
+
+def test_a_table_enters_once_a_part_a_tick():
+    image = ProcessImage(FIREBREAK.layout(), FIREBREAK.site_devices)
+    at, fresh, seen = image.places["schedule"].start, bytearray(image.fresh), []
+    image.add_schedule(Table(1, START_MIN, 15, (Slot(1, 2, 3, 4),) * 5))
+    for _ in range(5):
+        inp = array("i", image.inp)
+        image.freeze(inp, fresh)
+        seen.append((*inp[at : at + 4], image.is_schedule_entering))
+    parts = (1, 0, 1, 2, True), (1, 16, 1, 2, True), (2, 0, 2, START_MIN, False)
+    assert seen[:3] == [*parts] and [step for step, *_ in seen[3:]] == [0, 0]
 
 
 def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
