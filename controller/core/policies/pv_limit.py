@@ -6,7 +6,8 @@ All four are measured in one tick, so the sum holds without a model of the inver
 power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.
 
 While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
-from the grid then earns money, and export costs money.
+from the grid then earns money, and export costs money. The load meter reports this power at once;
+without it the measured powers do, within some seconds.
 """
 
 from array import array
@@ -59,13 +60,14 @@ class PvLimit(Function):
         """PV power that load, battery and export limit have room for; at a negative price the load
         alone.
         """
-        powers_W = [_power_W(inverter) for inverter, _ in self._inverters]
+        load_W = view.load_meter_W
         if view.connection_W is None:
-            return view.load_meter_W or 0
-        more_W = self._export_W - view.low_W
+            return load_W or 0
+        beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + view.connection_W
+        room_W = beside_W - view.low_W + self._export_W
         if view.is_price_negative:
-            more_W = min(0, more_W)
-        return sum(powers_W) + view.connection_W + more_W
+            room_W = min(room_W, beside_W if load_W is None else load_W)
+        return room_W
 
 
 def _power_W(inverter: DeviceView) -> int:

@@ -9,12 +9,15 @@ from test_core import CONFIGS, FIREBREAK, Walk, core_of, square_W, word
 from test_hint_table import source
 from test_hinted_core import CAPS, LIMITS, is_narrower, put
 
+from controller.config import configuration
 from controller.core import hint_codes as h, reasons, setpoint
 from controller.core.image import ProcessImage, places
 from controller.core.policies import schedule as s
 from controller.core.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.journal import journal_header, replay
+from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
+from hil.plant.site_parts import Pv
 
 START_MIN = 29_453_760  # of the rig's clock at 0
 SITE_EMS = 1
@@ -55,6 +58,21 @@ def test_a_table_enters_once_a_part_a_tick():
         seen.append((*inp[at : at + 4], image.is_schedule_entering))
     parts = (1, 0, 1, 2, True), (1, 16, 1, 2, True), (2, 0, 2, START_MIN, False)
     assert seen[:3] == [*parts] and [step for step, *_ in seen[3:]] == [0, 0]
+
+
+def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
+    """In the rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
+    config = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))
+    rig = VirtualRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
+    (pv,) = [part for part in rig.plant.site_parts if isinstance(part, Pv)]
+    pv.share = lambda time_s: 1.0
+    run(rig, 60)
+    assert pv.feeds_W > 199_000
+    rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 20_000)
+    grids_W = [core.view.grid_W for core in steps(rig, 19)]
+    assert pv.feeds_W == pytest.approx(60_000, rel=0.02) and min(grids_W) > -2000
+    run(rig, 15)
+    assert pv.feeds_W > 199_000
 
 
 def test_a_journal_with_schedules_replays_to_the_same_bytes(tmp_path):
