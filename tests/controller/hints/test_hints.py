@@ -147,7 +147,7 @@ def test_a_good_hint_is_taken_once(made):
     assert last == [h.GRANTED, NOW_MS + 5, 9, 8] and row(statistics, "boss")["last_seen_ms"] == 0
 
 
-@pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 255, 256])
+@pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 95, 97, 255, 256, 1431, 1433, 1500])
 def test_any_other_length_gets_no_reply(made, length):
     check, taken, statistics = made
     data = (datagram(hint()) + bytes(200))[:length]

@@ -14,6 +14,7 @@ from tests.tables import cases
 
 KEY = key_bytes(4)
 PLAIN = Slot(400_000, -50_000, 60_000, 300)
+LATER = {"start_ms": NOW_MS + 5000}
 ANY_SLOT = st.builds(Slot, *[st.integers(-(2**31), 2**31 - 1)] * 3, st.integers(0, 65_535))
 
 
@@ -134,14 +135,31 @@ def test_it_uses_the_quota_of_the_source():
     assert sent(check, plan(sequence=3), now_ms=NOW_MS + 1000)[0] == 0
 
 
+def test_a_longer_datagram_that_was_cut_is_no_schedule():
+    data = sw.signed(plan(slots=(PLAIN,) * 96), KEY) + bytes(1000)
+    assert not any(sw.is_schedule(data[:length]) for length in range(1433, len(data)))
+    assert w.DATAGRAM_BYTES_MAX == 1500 and (1500 - 88) % 14
+
+
+def test_no_bit_of_a_hint_with_a_start_time_may_change_and_no_length_but_its_own(check):
+    data = w.signed(hint(**LATER), KEY)
+    for bit in range(8 * len(data)):
+        spoilt = bytearray(data)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        check.receive(bytes(spoilt), "sender", NOW_MS)
+    for wrong in (data[:-1], data + b"x", b"FBH1" + data[4:], data[:64] + data[64:88]):
+        check.receive(wrong, "sender", NOW_MS)
+    assert not check.pending and not check.later._waiting
+    check.receive(data, "sender", NOW_MS)
+    check.receive(data, "sender", NOW_MS)
+    assert [each.code for each in check.pending] == [h.LATER, h.OLD_SEQUENCE]
+
+
 def told(check, now_ms=NOW_MS, **fields):
     data = w.signed(hint(**fields), key_bytes(4))
     check.receive(data, "sender", now_ms)
     codes, check.pending[:] = [each.code for each in check.pending], []
     return codes
-
-
-LATER = {"start_ms": NOW_MS + 5000}
 
 
 @cases("""
