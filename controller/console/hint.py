@@ -1,4 +1,7 @@
-"""`firebreak hint`: sends one hint as a source does, and prints the reply in words."""
+"""`firebreak hint`: sends one hint as a source does, and prints the reply in words.
+
+`firebreak hint schedule`: see schedule.py.
+"""
 
 import json
 import os
@@ -6,9 +9,11 @@ import re
 from argparse import Namespace
 from typing import NamedTuple
 
+from controller.console import schedule
 from controller.core import hint_codes as h
 from controller.hints import hint_statistics, keys, wire as w, words
 from controller.hints.client import HintClient, SequenceError
+from controller.hints.later import START_MS_MAX
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
@@ -18,6 +23,7 @@ _OPTIONS = {
     "--power": (h.POWER_W, "ask for this power, > 0 discharges"),
     "--import-max": (h.IMPORT_W_MAX, "import at most from the grid"),
     "--export-max": (h.EXPORT_W_MAX, "export at most to the grid"),
+    "--step": (h.STEP_W, "notice: at --in the load changes by this power"),
 }
 _POWER_UNITS = {"W": 1, "kW": 1000, "MW": 1_000_000}
 _TIME_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
@@ -32,6 +38,7 @@ class Order(NamedTuple):
     quantity: int
     value_W: int
     valid_ms: int
+    ahead_ms: int = 0
 
 
 def add(commands: cli.Commands) -> None:
@@ -40,12 +47,17 @@ def add(commands: cli.Commands) -> None:
         commands,
         "hint",
         _run,
+        cli.option("what", nargs="?", choices=("schedule",), help="a table of slots"),
+        cli.option("file", nargs="?", metavar="FILE", help="TOML or CSV; none: show the schedule"),
         cli.option("--source", required=True, metavar="NAME", help="as in [source.NAME]"),
         *[
             cli.option(name, metavar="POWER", help=f"{text}, such as 450kW")
             for name, (_, text) in _OPTIONS.items()
         ],
         cli.option("--heartbeat", action="store_true", help="only show that the source is alive"),
+        cli.option("--price-negative", action="store_true", help="notice: the price is negative"),
+        cli.option("--exact", action="store_true", help="with --power: load tracking pauses"),
+        cli.option("--in", dest="ahead", metavar="TIME", help="begin later, such as 10min"),
         cli.option("--for", dest="valid", metavar="TIME", help="validity, such as 300s or 5min"),
         cli.option(
             "--purpose",
@@ -64,7 +76,8 @@ def add(commands: cli.Commands) -> None:
 def _run(arguments: Namespace) -> int:
     name = arguments.source
     try:
-        order = order_of(arguments)
+        plan = schedule.plan_of(arguments)
+        order = None if arguments.what else order_of(arguments)
         keys.checked_name(name)
         stored = os.path.join(arguments.state_dir, keys.DIRECTORY, name + keys.SUFFIX)
         key, _ = keys.read(arguments.key_file or stored)
@@ -77,7 +90,9 @@ def _run(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, before=f"no controller answers in {arguments.run_dir}: "):
         try:
             with cli.ends(NOT_DONE, SequenceError), HintClient(arguments.run_dir) as client:
-                answered = client.say(name, key, *order, arguments.purpose)
+                if order is None:
+                    return schedule.show(arguments, schedule.ask(client, arguments, key, plan))
+                answered = client.say(name, key, *order[:-1], arguments.purpose, order.ahead_ms)
         except BlockingIOError as error:
             raise cli.Ended(NOT_DONE, full) from error
     return _show(arguments, name, answered)
@@ -105,21 +120,30 @@ def order_of(arguments: Namespace) -> Order:
     """The order of parsed arguments. Ends the command if they are no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
-    if len(given) + arguments.heartbeat != 1:
+    if len(given) + arguments.heartbeat + arguments.price_negative != 1:
         raise cli.Ended(
-            WRONG_INPUT, f"a hint has exactly one of {', '.join(_OPTIONS)} or --heartbeat"
+            WRONG_INPUT,
+            f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat",
         )
+    if arguments.exact and arguments.power is None:
+        raise cli.Ended(WRONG_INPUT, "--exact is allowed with --power only")
     if arguments.valid is None:
         raise cli.Ended(
             WRONG_INPUT, "--for TIME is missing: every hint has a validity, such as --for 300s"
         )
     valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
+    ahead_ms = 0
+    if arguments.ahead is not None:
+        ahead_ms = whole("--in", arguments.ahead, _TIME_UNITS, 0, START_MS_MAX, "10min")
     if arguments.heartbeat:
-        return Order(h.HEARTBEAT, 0, 0, valid_ms)
+        return Order(h.HEARTBEAT, 0, 0, valid_ms, ahead_ms)
+    if arguments.price_negative:
+        return Order(h.NOTICE, h.PRICE_IS_NEGATIVE, 1, valid_ms, ahead_ms)
     name, text = given[0]
     value_W = whole(name, text, _POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
     quantity, _ = _OPTIONS[name]
-    return Order(h.KIND_OF[quantity], quantity, value_W, valid_ms)
+    kind = h.EXACT if arguments.exact else h.KIND_OF[quantity]
+    return Order(kind, quantity, value_W, valid_ms, ahead_ms)
 
 
 def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:

@@ -23,6 +23,7 @@ NARROW = "narrow"  # it allows what is still known, and no more
 CLOSE = "close"  # its limits close as if its threshold were reached
 WAIT = "wait"  # its test waits; what is not proven stays so
 HOLD = "hold"  # it goes on with what it knows
+STOP = "stop"  # nothing of it acts; the fallbacks of its source act
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 
 
@@ -51,7 +52,16 @@ class View:
     battery_W: int | None = None
     is_short: bool = False  # a converter gives less than it was sent (row 56b)
     soc_permille: tuple | None = None  # lowest of the racks, mean
-    hints: tuple = ()  # inputs, place of the first slot
+    hints: tuple = (array("i", [0]), 0)  # inputs, place of the first slot
+    # by the notices of sources: energy has a negative price; steps of the load to come
+    is_price_negative: bool = False
+    notices: tuple = ()
+    # inputs, place of the first word of a table of slots that enters; by the schedule: source
+    # index + 1 while a slot acts, the power that its band asks for, the fallbacks that it replaces
+    schedule: tuple = (array("i", [0]), 0)
+    scheduled_source: int = 0
+    scheduled_W: int = 0
+    lifted: int = 0
     # the site devices and their signals
     site: Site = field(default_factory=without_devices)
     # by the chain: the set-point in force; available power, after the bounds. The base request
@@ -69,8 +79,9 @@ class View:
     connection_W: int | None = None
     # what the grid meter shows above what connection and set-point say: a converter that gives less
     meter_off_W: int = 0
-    # by the base request
+    # by the base request: a source decides on the power; load tracking pauses beside it
     is_requested: bool = False
+    is_exact: bool = False
 
 
 class Setup:

@@ -58,6 +58,7 @@ class Core:
         )
         self.chain, self.view = self.control.chain, self.control.view
         self.view.hints = self.inp, layout.inputs
+        self.view.schedule = self.inp, places["schedule"].start
         self.functions = self.control.functions
         self.weights = Weights(self.rated_W, self.kernel.features.rack_unit)
         self.split = Split(layout.units)

@@ -7,15 +7,17 @@ first.
 
 from typing import Any
 
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, TO_ZERO, WAIT, Setup
+from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, STOP, TO_ZERO, WAIT, Setup
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.meter_sign import MeterSign
+from controller.core.policies.notices import Notices
 from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.reserve import Reserve
+from controller.core.policies.schedule import Schedule
 from controller.core.policies.shed import Shed
 from controller.core.policies.site_load import SiteLoad
 from controller.core.policies.track import Track
@@ -33,6 +35,8 @@ FALLBACKS = {
     Shed: (HOLD, HOLD),
     GensetStart: (HOLD, HOLD),
     PreCool: (HOLD, HOLD),
+    Notices: (KEEP, KEEP),
+    Schedule: (STOP, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS: tuple[tuple, ...] = tuple(

@@ -4,8 +4,15 @@ A number that was ever given keeps its meaning for good: senders and records hol
 remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
 """
 
-CAP, REQUEST, GRID_CAP, HEARTBEAT = 1, 2, 3, 4
-KINDS = {CAP: "cap", REQUEST: "request", GRID_CAP: "grid_cap", HEARTBEAT: "heartbeat"}
+CAP, REQUEST, GRID_CAP, HEARTBEAT, EXACT, NOTICE = range(1, 7)
+KINDS = {
+    CAP: "cap",
+    REQUEST: "request",
+    GRID_CAP: "grid_cap",
+    HEARTBEAT: "heartbeat",
+    EXACT: "exact",  # a request beside which load tracking pauses
+    NOTICE: "notice",
+}
 
 # Quantities, all W at the AC terminals. A heartbeat has none: 0.
 CHARGE_W_MAX, DISCHARGE_W_MAX, POWER_W, IMPORT_W_MAX, EXPORT_W_MAX = 1, 2, 3, 4, 5
@@ -16,6 +23,9 @@ QUANTITIES = {
     IMPORT_W_MAX: "import_W_max",
     EXPORT_W_MAX: "export_W_max",
 }
+# Of a notice: 1 or 0; W by which the load will change.
+PRICE_IS_NEGATIVE, STEP_W = 6, 7
+NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
     0: HEARTBEAT,
     CHARGE_W_MAX: CAP,
@@ -23,19 +33,24 @@ KIND_OF = {
     POWER_W: REQUEST,
     IMPORT_W_MAX: GRID_CAP,
     EXPORT_W_MAX: GRID_CAP,
+    PRICE_IS_NEGATIVE: NOTICE,
+    STEP_W: NOTICE,
 }
 
 ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones before it
 
 # Taken.
-GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED = range(1, 8)
+GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED, FALLBACK_RULES, MOVED, LATER, FARTHER = range(
+    1, 10
+)
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND, WRONG_QUANTITY, WRONG_VALUE = range(
     21, 28
 )
-VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY = range(30, 35)
+START_FAR, WRONG_SLOT = 28, 29
+VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
 # Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
@@ -77,14 +92,25 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Nothing: it acts when the obligation allows it; low_reason and high_reason say whose "
         "that is.",
     ),
+    LATER: (
+        "begins later",
+        "The hint is stored and begins at its start time; a newer one of its quantity replaces it.",
+        "Nothing. After a restart of the controller send it again.",
+    ),
+    FARTHER: (
+        "farther than the steps known",
+        "The source has four nearer steps to come, so this one is not stored.",
+        "Send it again when the first of them has passed.",
+    ),
     WRONG_LENGTH: (
         "wrong length",
-        "A datagram was neither 88 bytes (hint) nor 20 (hello, status).",
+        "A datagram had the length of no message: hint 88 or 96 bytes, hello, status 20, schedule "
+        "88 + 14 for each of at most 96 slots.",
         "Send the fixed layout, one hint per datagram.",
     ),
     WRONG_MAGIC: (
         "wrong magic",
-        "A datagram began with none of FBH1, FBQ1, FBS1.",
+        "A datagram began with none of FBH1, FBH2, FBQ1, FBS1, FBP1, FBG1.",
         "Use this version's layout.",
     ),
     UNKNOWN_SOURCE: (
@@ -96,7 +122,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
     BAD_MAC: (
         "bad MAC",
         "The authentication code does not fit the key of the source.",
-        "Compare fingerprints (firebreak key list); sign all 56 bytes before it.",
+        "Compare fingerprints (firebreak key list); sign all bytes before it.",
     ),
     OTHER_BOOT: (
         "other boot",
@@ -110,16 +136,28 @@ TEXTS = {  # code -> (name, sentence, remedy)
     ),
     TOO_LATE: ("too late", "The hint was sent more than 2 s ago.", _SAY_HELLO),
     TOO_EARLY: ("sent in the future", "The hint says it was sent later than now.", _SAY_HELLO),
-    UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 4."),
+    UNKNOWN_KIND: ("unknown kind", "There is no such kind of hint.", "Send kind 1 .. 6."),
     WRONG_QUANTITY: (
         "wrong quantity",
         "The quantity does not belong to this kind.",
-        "cap: 1, 2; request: 3; grid_cap: 4, 5; heartbeat: 0.",
+        "cap: 1, 2; request, exact: 3; grid_cap: 4, 5; heartbeat: 0; notice: 6, 7.",
     ),
     WRONG_VALUE: (
         "value out of range",
         "The value is outside what the quantity may be.",
-        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request, 0 for a heartbeat.",
+        "Send W: 0 .. 10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a "
+        "heartbeat; 0 or 1 for a negative price.",
+    ),
+    START_FAR: (
+        "starts too late",
+        "The hint begins more than an hour ahead, or a heartbeat has a start time.",
+        "Send it later, or send a schedule; a heartbeat begins at once.",
+    ),
+    WRONG_SLOT: (
+        "wrong slot",
+        "The header or a slot of the schedule is not allowed; nothing of it was taken.",
+        "Slots of 1 .. 60 min. Grid cap 0 .. 10^9 W, battery low <= high within +-10^9 W, or "
+        "-2^31 for no bound; reserve 0 .. 1000 permille.",
     ),
     VALID_SHORT: (
         "valid for too short",
@@ -142,9 +180,14 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Send less often: once per third of the validity is enough.",
     ),
     BUSY: ("busy", "Too many hints came in this tick.", "Send it again with the next sequence."),
+    OTHERS_SCHEDULE: (
+        "another's schedule",
+        "The schedule of a source that comes first is in force, and its heartbeat is valid.",
+        "Wait until that source ends its schedule, or change priority in site.toml.",
+    ),
     NOT_UNDERSTOOD: (
         "not understood",
-        "The message is no hint, hello, status or head as described.",
+        "The message is no hint, schedule, hello, status or head as described.",
         "Read controller/upstream/SENDING.md.",
     ),
     NO_CONTROLLER: (
@@ -163,6 +206,11 @@ TEXTS = {  # code -> (name, sentence, remedy)
         "Close connections that are not used; one carries many hints.",
     ),
 }
+
+
+def fits(kind: int, quantity: int) -> bool:
+    """True when the quantity belongs to this kind."""
+    return KIND_OF.get(quantity) == kind or (kind, quantity) == (EXACT, POWER_W)
 
 
 def taken(code: int) -> bool:

@@ -12,12 +12,13 @@ was not given, and the person who approved the limit image.
 from array import array
 from collections.abc import Iterable
 
+from controller.core import schedule_table
 from controller.core.integers import within
 from controller.core.site_devices.layout import SiteDevice, words
 from safety import signals as s
 
 HINT_SLOTS = 8
-SLOT = ("source", "kind", "quantity", "value_W", "valid_ms")
+SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
 SLOT_WORDS = len(SLOT)
 HINT_WORDS = HINT_SLOTS * SLOT_WORDS
 SENT = ("sent_code",)
@@ -50,6 +51,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
         "approved_by": APPROVED_BY,
         "path_delay": [STORED_PATH_DELAY],
         "peak": STORED_PEAK,
+        "schedule": schedule_table.BLOCK,
         "site": [name for device in devices for name in words(device)],
     }
 
@@ -90,6 +92,7 @@ class ProcessImage:
         self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
+        self._schedule: list[array] = []  # what is still to enter of a table of slots, last first
         self.fresh = bytearray(layout.groups + len(devices))
         self._none = bytes(len(self.fresh))
 
@@ -98,13 +101,25 @@ class ProcessImage:
         commands.
         """
         self.fresh[s.G_LOCAL] = 1
+        if self._schedule:
+            self.put("schedule", self._schedule.pop())
         inp[:] = self.inp
         fresh[:] = self.fresh
         self.fresh[:] = self._none
         self.inp[s.RESET_KIND] = 0
+        self.inp[self.places["schedule"].start] = schedule_table.NO_STEP
         if self.hints:
             self.inp[self._hints] = array("i", [0] * HINT_WORDS)
             self.hints = 0
+
+    @property
+    def is_schedule_entering(self) -> bool:
+        """True while a table of slots is not whole in the image."""
+        return bool(self._schedule)
+
+    def add_schedule(self, table: schedule_table.Table) -> None:
+        """Let a table of slots enter, a part a tick, in place of one that is still entering."""
+        self._schedule = schedule_table.steps_of(table)[::-1]
 
     def site_place(self, role: str, number: int) -> tuple[int, int]:
         """(place of the first word in `inp`, place in `fresh`) of a site device."""
@@ -120,10 +135,16 @@ class ProcessImage:
         self.inp[self.places[block]] = array("i", content)
 
     def add_hint(
-        self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
+        self,
+        source_index: int,
+        kind: int,
+        quantity: int,
+        value_W: int,
+        valid_ms: int,
+        start_ms: int = 0,
     ) -> int | None:
         """Fill the next free slot with a hint; returns the number of the slot, None when all are
-        taken.
+        taken. start_ms: of a step notice, from now.
         """
         slot = self.hints
         if slot == HINT_SLOTS:
@@ -134,6 +155,7 @@ class ProcessImage:
             quantity,
             within(value_W, -s.INT_MAX, s.INT_MAX),
             within(valid_ms, 0, s.INT_MAX),
+            within(start_ms, 0, s.INT_MAX),
         )
         at = self._hints.start + slot * SLOT_WORDS
         self.inp[at : at + SLOT_WORDS] = array("i", content)

@@ -14,9 +14,12 @@ from typing import NamedTuple, Protocol
 
 from controller.config.sources import Source
 from controller.core import hint_codes as h
-from controller.hints import hint_statistics as st, wire as w
+from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
+from controller.hints.hint_check import freshness, meaning, permitted
+from controller.hints.later import Later
+from controller.hints.schedule_check import Refusal, refusal
+from controller.hints.schedule_wire import Held, Schedule
 
-LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 QUOTA_MS = 1000  # the window of hints_per_s_max
 OLD_KEY_MS = 24 * 3_600_000
 _OLD_SEQUENCE_MAX = 2**63  # an old key may use the lower half; the upper half is for the new key
@@ -129,61 +132,36 @@ class Account:
 
 
 class Pending(NamedTuple):
-    """An authentic hint between its receipt and the end of the tick. code: 0 when it was accepted,
-    else the code of the refusal.
+    """An authentic hint or schedule between its receipt and the reply after a tick. code: 0 when it
+    was accepted, LATER while it waits for its start, else the code of the refusal.
     """
 
     sender: Sender
     account: Account
     key: bytes
-    hint: w.Hint
+    hint: w.Hint | Schedule
     code: int
+    refused: Refusal = Refusal()
 
 
-def _first(*checks: tuple[bool, int]) -> int:
-    """The code of the first failed check of (is wrong, code), else 0."""
-    return next((code for is_wrong, code in checks if is_wrong), 0)
-
-
-def freshness(hint: w.Hint, nonce: bytes, last_sequence: int, now_ms: int) -> int:
-    """0, or the refusal of an authentic hint: other run, used sequence, too late, too early."""
-    return _first(
-        (hint.nonce != nonce, h.OTHER_BOOT),
-        (hint.sequence <= last_sequence, h.OLD_SEQUENCE),
-        (hint.sent_ms < now_ms - LATE_MS_MAX, h.TOO_LATE),
-        (hint.sent_ms > now_ms + EARLY_MS_MAX, h.TOO_EARLY),
-    )
-
-
-def meaning(hint: w.Hint, valid_s_max: int) -> int:
-    """0, or why the core cannot take kind, quantity, value and validity."""
-    low_W = -w.VALUE_W_MAX if hint.quantity == h.POWER_W else 0
-    high_W = 0 if hint.kind == h.HEARTBEAT else w.VALUE_W_MAX
-    return _first(
-        (hint.kind not in h.KINDS, h.UNKNOWN_KIND),
-        (h.KIND_OF.get(hint.quantity) != hint.kind, h.WRONG_QUANTITY),
-        (not low_W <= hint.value_W <= high_W, h.WRONG_VALUE),
-        (hint.valid_ms < w.VALID_MS_MIN, h.VALID_SHORT),
-        (hint.valid_ms > valid_s_max * 1000, h.VALID_LONG),
-    )
-
-
-def permitted(role: str, kind: int, quantity: int) -> bool:
-    """True when a source of this role may send this hint. Below the role grid_cap an import
-    maximum only narrows charging.
-    """
-    if kind == h.REQUEST:
-        return h.ROLES.index(role) >= h.ROLES.index("request")
-    return quantity != h.EXPORT_W_MAX or obliges(role)
-
-
-def obliges(role: str) -> bool:
-    """True when a grid_cap of this role is an obligation."""
-    return h.ROLES.index(role) >= h.ROLES.index("grid_cap")
-
-
-Take = Callable[[int, int, int, int, int], int | None]
+Take = Callable[..., int | None]
 StateOf = Callable[[str, int], w.State]
+HeldOf = Callable[[str, int], Held]
+
+
+class Controller(NamedTuple):
+    """The part of the controller that the check needs.
+
+    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) hands a hint to the
+    next tick and returns None when that tick is full. take_schedule(source, schedule) returns 0 or
+    the code of a refusal. state, held(source name, now_ms): the answers to a status, and to a
+    request for the schedule.
+    """
+
+    take: Take
+    take_schedule: Callable[[Source, Schedule], int]
+    state: StateOf
+    held: HeldOf
 
 
 class Admission:
@@ -194,92 +172,111 @@ class Admission:
         sources: tuple[Source, ...],
         keys: dict[str, tuple[Key, ...]],
         nonce: bytes,
-        take: Take,
+        controller: Controller,
         statistics: Statistics,
-        state: StateOf,
     ):
-        """nonce: 8 random bytes of this run.
-
-        take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick and
-        returns None when that tick is full. state(source name, now_ms): the wire.State that answers
-        a status.
-        """
-        self.nonce, self._take, self._state, self._common = nonce, take, state, statistics.common
+        """nonce: 8 random bytes of this run."""
+        self.nonce, self._controller, self._common = nonce, controller, statistics.common
+        self.later = Later(controller.take)
         self.accounts = [
             Account(source, keys.get(source.name, ()), row)
             for source, row in zip(sources, statistics.rows)
         ]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
-        self.pending: list[Pending] = []  # of this tick
+        self.pending: list[Pending] = []  # of this tick, and schedules that are still entering
 
     def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
-        """Check one datagram; its Pending holds `sender`. Returns the answer to a hello or status,
-        else None: hints wait for the tick.
+        """Check one datagram; its Pending holds `sender`. Returns the answer to a hello, a status
+        or a request for the schedule, else None: hints and schedules wait for the tick.
         """
-        if len(data) == w.HINT.size:
-            self._hint(data, sender, now_ms)
-        elif len(data) == w.HELLO.size:
+        if len(data) == w.HELLO.size:
             return self._hello(data, now_ms)
+        is_schedule = sw.is_schedule(data)
+        if is_schedule or w.is_well_formed(data):
+            account = self._account(data)
+            if account is not None:
+                hint = sw.schedule_of(data) if is_schedule else w.hint_of(data)
+                self._hint(account, hint, data, sender, now_ms)
         else:
-            self._common[st.WRONG_LENGTH] += 1
+            wrong_magic = len(data) in (w.HINT.size, w.HINT2.size)
+            self._common[st.WRONG_MAGIC if wrong_magic else st.WRONG_LENGTH] += 1
         return None
 
-    def _account(self, magic: bytes, wanted: bytes, source: bytes) -> Account | None:
-        """Account of a source (16 bytes); a wrong magic or name is counted and gives None."""
-        account = self._by_name.get(source)
-        if magic != wanted:
-            self._common[st.WRONG_MAGIC] += 1
-            return None
+    def _account(self, data: bytes) -> Account | None:
+        """Account of the source of a datagram; an unknown name is counted and gives None."""
+        account = self._by_name.get(data[w.MAGIC_BYTES : w.MAGIC_BYTES + w.NAME_BYTES])
         if account is None:
             self._common[st.UNKNOWN_SOURCE] += 1
         return account
 
     def _hello(self, data: bytes, now_ms: int) -> bytes | None:
-        magic, source = w.HELLO.unpack(data)
-        asks_state = magic == w.STATUS_MAGIC
-        account = self._account(magic, w.STATUS_MAGIC if asks_state else w.HELLO_MAGIC, source)
+        magic = data[: w.MAGIC_BYTES]
+        if magic not in (w.HELLO_MAGIC, w.STATUS_MAGIC, w.READ_MAGIC):
+            self._common[st.WRONG_MAGIC] += 1
+            return None
+        account = self._account(data)
         if account is None:
             return None
         self._common[st.HELLOS] += 1
-        if asks_state:
-            key = account.key_in_use(now_ms)
-            return w.state_bytes(self._state(account.source.name, now_ms), key) if key else None
-        return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
+        if magic == w.HELLO_MAGIC:
+            return w.WELCOME.pack(w.WELCOME_MAGIC, self.nonce, now_ms, account.highest_sequence)
+        key, name = account.key_in_use(now_ms), account.source.name
+        if key is None:
+            return None
+        if magic == w.STATUS_MAGIC:
+            return w.state_bytes(self._controller.state(name, now_ms), key)
+        return sw.held_bytes(self._controller.held(name, now_ms), key)
 
-    def _hint(self, data: bytes, sender: Sender, now_ms: int) -> None:
-        magic, source, *fields, mac = w.HINT.unpack(data)
-        account = self._account(magic, w.HINT_MAGIC, source)
-        if account is None:
-            return
-        hint = w.Hint(account.source.name, *fields)
-        key, row = account.authenticate(data[: w.SIGNED_BYTES], mac, now_ms), account.row
+    def _hint(
+        self, account: Account, hint: w.Hint | Schedule, data: bytes, sender: Sender, now_ms: int
+    ) -> None:
+        signed, mac, row = data[: -w.MAC_BYTES], data[-w.MAC_BYTES :], account.row
+        key = account.authenticate(signed, mac, now_ms)
         if key is None:
             row[st.BAD_MAC] += 1
             row[st.LAST_CODE] = h.BAD_MAC if account.keys else h.NO_KEY
             return
-        code = self._judge(account, key, hint, now_ms)
-        row[st.REFUSED if code else st.ACCEPTED] += 1
+        refused = self._judge(account, key, hint, now_ms)
+        code = refused.code
+        row[st.ACCEPTED if h.taken(code) else st.REFUSED] += 1
         row[st.LAST_CODE], row[st.LAST_SEEN_MS] = code or h.GRANTED, now_ms
         row[st.LAST_SEQUENCE], row[st.LAST_PURPOSE] = hint.sequence, hint.purpose
-        self.pending.append(Pending(sender, account, key, hint, code))
+        self.pending.append(Pending(sender, account, key, hint, code, refused))
 
-    def _judge(self, account: Account, key: bytes, hint: w.Hint, now_ms: int) -> int:
-        """0 when the hint was handed to the tick, else the code of the refusal."""
+    def _judge(self, account: Account, key: bytes, hint: w.Hint | Schedule, now_ms: int) -> Refusal:
+        """The code is 0 when the hint was handed to the tick, LATER when it waits."""
         source = account.source
         code = freshness(hint, self.nonce, account.sequences[key], now_ms)
         if code not in (h.OTHER_BOOT, h.OLD_SEQUENCE):
             account.sequences[key] = hint.sequence
-        code = code or meaning(hint, source.valid_s_max)
-        code = code or _first(
-            (not permitted(source.role, hint.kind, hint.quantity), h.ROLE),
-            (not account.within_quota(now_ms), h.RATE),
-        )
         if code:
-            return code
-        if self._take(source.index, hint.kind, hint.quantity, hint.value_W, hint.valid_ms) is None:
-            return h.BUSY
-        account.note_taken(now_ms)
-        return 0
+            return Refusal(code)
+        if isinstance(hint, Schedule):
+            refused = refusal(hint, source.role)
+        else:
+            code = meaning(hint, source.valid_s_max, now_ms)
+            is_allowed = permitted(source.role, hint.kind, hint.quantity)
+            refused = Refusal(code or (0 if is_allowed else h.ROLE))
+        if refused.code:
+            return refused
+        if not account.within_quota(now_ms):
+            return Refusal(h.RATE)
+        code = self._hand_over(source, hint, now_ms)
+        if h.taken(code):
+            account.note_taken(now_ms)
+        return Refusal(code)
+
+    def _hand_over(self, source: Source, hint: w.Hint | Schedule, now_ms: int) -> int:
+        if isinstance(hint, Schedule):
+            return self._controller.take_schedule(source, hint)
+        words: tuple[int, ...] = source.index, hint.kind, hint.quantity, hint.value_W, hint.valid_ms
+        ahead_ms = hint.start_ms - now_ms
+        if ahead_ms > 0 and hint.quantity != h.STEP_W:
+            self.later.wait(words, hint.start_ms)
+            return h.LATER
+        if hint.quantity == h.STEP_W:
+            words = *words, max(0, ahead_ms)
+        return h.BUSY if self._controller.take(*words) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
         """Set a source's key (rotate: keep the newest for a day) or, with key None, revoke its
@@ -291,4 +288,6 @@ class Admission:
         kept = account.keys[:1] if rotate else ()
         old = [each._replace(until_ms=now_ms + OLD_KEY_MS) for each in kept]
         account.set_keys((key, *old) if key else ())
+        if key is None:
+            self.later.drop(account.source.index)
         return True

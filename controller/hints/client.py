@@ -5,11 +5,11 @@ import socket
 import struct
 from typing import Self
 
-from controller.hints import wire as w
+from controller.core.schedule_table import Slot
+from controller.hints import schedule_wire as sw, wire as w
 from controller.system import sockets
 
 ANSWER_S = 2.0
-_DATAGRAM_BYTES = 256
 
 
 def sender(send_s: float) -> socket.socket:
@@ -68,7 +68,7 @@ class HintClient:
     def receive(self) -> bytes | None:
         """The next datagram, None when the time is over."""
         try:
-            return self._socket.recv(_DATAGRAM_BYTES)
+            return self._socket.recv(w.DATAGRAM_BYTES_MAX)
         except BlockingIOError:
             return None
 
@@ -100,18 +100,52 @@ class HintClient:
         value_W: int,
         valid_ms: int,
         purpose: int = 0,
+        ahead_ms: int = 0,
     ) -> tuple[w.Hint, w.Reply] | None:
-        """Send a hello and a hint after it. None when one of them gets no answer. SequenceError."""
-        welcome = self.hello(source)
+        """Send a hello and a hint after it, which begins ahead_ms from now. None when one of them
+        gets no answer. SequenceError.
+        """
+        welcome = self._welcome(source)
         if welcome is None:
             return None
-        if welcome.sequence >= w.SEQUENCE_MAX:
+        sequence, sent_ms = welcome.sequence + 1, welcome.uptime_ms
+        start_ms = sent_ms + ahead_ms if ahead_ms else 0
+        meaning = (kind, quantity, purpose, value_W, valid_ms, start_ms)
+        hint = w.Hint(source, welcome.nonce, sequence, sent_ms, *meaning)
+        reply = self.hint(hint, key)
+        return (hint, reply) if reply else None
+
+    def schedule(
+        self,
+        source: str,
+        key: bytes,
+        start_min: int,
+        slot_min: int,
+        slots: tuple[Slot, ...],
+        purpose: int = 0,
+    ) -> sw.Answer | None:
+        """Send a hello and a schedule after it, as `say`."""
+        welcome = self._welcome(source)
+        if welcome is None:
+            return None
+        head = welcome.nonce, welcome.sequence + 1, welcome.uptime_ms
+        self.send(sw.signed(sw.Schedule(source, *head, start_min, slot_min, purpose, slots), key))
+        while (data := self.receive()) is not None:
+            answer = sw.answer_of(data, key)
+            if answer is not None and answer.sequence == head[1]:
+                return answer
+        return None
+
+    def held(self, source: str, key: bytes) -> sw.Held | None:
+        """The schedule in force, its MAC checked."""
+        self.send(sw.read(source))
+        return sw.held_of(self.receive() or b"", key)
+
+    def _welcome(self, source: str) -> w.Welcome | None:
+        welcome = self.hello(source)
+        if welcome is not None and welcome.sequence >= w.SEQUENCE_MAX:
             raise SequenceError(
                 f"the sequences of {source} are used up: a sender used the highest one under its "
                 f"key; a new key starts at 0: firebreak key rotate {source}"
             )
-        sequence, sent_ms = welcome.sequence + 1, welcome.uptime_ms
-        meaning = (kind, quantity, purpose, value_W, valid_ms)
-        hint = w.Hint(source, welcome.nonce, sequence, sent_ms, *meaning)
-        reply = self.hint(hint, key)
-        return (hint, reply) if reply else None
+        return welcome

@@ -15,16 +15,24 @@ import os
 from typing import Protocol
 
 from controller.config.configuration import Config
+from controller.config.sources import Source
 from controller.core import hint_codes as h
 from controller.core.core import Core
-from controller.hints import admission, hint_statistics as st, replies, wire as w
+from controller.core.image import ProcessImage
+from controller.core.schedule_table import Table
+from controller.hints import (
+    admission,
+    hint_statistics as st,
+    replies,
+    schedule_replies,
+    schedule_wire as sw,
+    wire as w,
+)
 from controller.system import clock, sockets
 from controller.system.paths import ROOT, SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
-# A longer datagram is cut here; the cut length is still no valid one.
-BUFFER_BYTES = 256
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
@@ -33,9 +41,16 @@ class Cabinet(Protocol):
 
     core: Core
     config: Config
+    image: ProcessImage
 
     def request_hint(
-        self, source_index: int, kind: int, quantity: int, value_W: int, valid_ms: int
+        self,
+        source_index: int,
+        kind: int,
+        quantity: int,
+        value_W: int,
+        valid_ms: int,
+        start_ms: int = 0,
     ) -> int | None:
         """Hand a hint to the next tick; None when that tick is full."""
 
@@ -48,6 +63,7 @@ class HintListener:
     ):
         """keys: by source name. Replaces a socket left over; raises OSError."""
         self._core, self._sources = cabinet.core, cabinet.config.sources
+        self._image = cabinet.image
         self._path = os.path.join(run_directory, "hints.sock")
         self.statistics = st.HintStatistics(
             os.path.join(run_directory, "hints.stats"), cabinet.config.sources
@@ -56,9 +72,10 @@ class HintListener:
             cabinet.config.sources,
             keys,
             os.urandom(w.NONCE_BYTES),
-            cabinet.request_hint,
+            admission.Controller(
+                cabinet.request_hint, self._take_schedule, self._state, self._held
+            ),
             self.statistics,
-            self._state,
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._socket = sockets.bound(self._path, SENDERS)
@@ -78,12 +95,12 @@ class HintListener:
         """Take one datagram to judge, or reject some by length and magic."""
         for _ in range(REJECTED_PER_CALL):
             try:
-                data, *origin = sockets.received(self._socket, BUFFER_BYTES)
+                data, *origin = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 break
             sender = admission.Sender(*origin)
             answer = self.admission.receive(data, sender, now_us // 1000)
-            if w.is_well_formed(data):
+            if w.is_well_formed(data) or sw.is_schedule(data):
                 self._left -= 1
                 if answer is not None:
                     self._send(answer, sender)
@@ -93,19 +110,48 @@ class HintListener:
     def _state(self, source_name: str, now_ms: int) -> w.State:
         return replies.state(source_name, self._core, self._sources, self.admission.nonce, now_ms)
 
+    def _held(self, source_name: str, now_ms: int) -> sw.Held:
+        nonce = self.admission.nonce
+        return schedule_replies.held(source_name, self._core, self._sources, nonce, now_ms)
+
+    def _take_schedule(self, source: Source, schedule: sw.Schedule) -> int:
+        """Let a schedule enter the image. Returns 0, or the code of a refusal."""
+        if self._image.is_schedule_entering:
+            return h.BUSY
+        if schedule_replies.is_held_by_better(source, self._core, self._sources):
+            return h.OTHERS_SCHEDULE
+        head = source.index, schedule.start_min, schedule.slot_min
+        self._image.add_schedule(Table(*head, schedule.slots))
+        return 0
+
     def answer(self, now_us: int) -> None:
-        """After a tick: reply to the hints of the tick, and start the counts of the next one."""
+        """After a tick: reply to the hints of the tick, and to a schedule that is whole in the
+        image; start the counts of the next tick.
+        """
+        self.admission.later.begin(now_us // 1000)
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         pending = self.admission.pending
         if not pending:
             return
+        entering = []
         for each in pending:
-            reply = replies.reply(each, self._core, self.admission.nonce, now_us // 1000)
-            if not each.code:
-                each.account.row[st.LAST_CODE] = reply.code
-                each.account.row[st.LIMITED] += reply.code in _LESS
-            self._send(w.reply_bytes(reply, each.key), each.sender)
-        pending.clear()
+            is_schedule = isinstance(each.hint, sw.Schedule)
+            if is_schedule and not each.code and self._image.is_schedule_entering:
+                entering.append(each)
+            else:
+                self._reply(each, now_us // 1000)
+        pending[:] = entering
+
+    def _reply(self, each: admission.Pending, now_ms: int) -> None:
+        if not isinstance(each.hint, w.Hint):
+            answer = schedule_replies.answer(each, self._core, self.admission.nonce, now_ms)
+            self._send(sw.answer_bytes(answer, each.key), each.sender)
+            return
+        reply = replies.reply(each, each.hint, self._core, self.admission.nonce, now_ms)
+        if not each.code:
+            each.account.row[st.LAST_CODE] = reply.code
+            each.account.row[st.LIMITED] += reply.code in _LESS
+        self._send(w.reply_bytes(reply, each.key), each.sender)
 
     def _send(self, data: bytes, sender: admission.Sender) -> None:
         """Send to abstract addresses only: a lookup of a path may hang in a file system."""

@@ -9,16 +9,23 @@ from controller.core import hint_codes as h, reasons, setpoint
 from controller.core.core import Core
 from controller.core.integers import within
 from controller.core.policies import hint_outputs
-from controller.hints import admission, wire as w
+from controller.core.policies.notices import SAME_MS, Notices
+from controller.hints import admission, hint_check, wire as w
 
 
-def reply(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> w.Reply:
+def reply(
+    pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
+) -> w.Reply:
     """Reply to an authentic hint. The nonce is always that of this run, so that a sender with an
     old nonce learns it.
     """
-    hint, source = pending.hint, pending.account.source
-    value_W, valid_ms, entry_state = in_force(core, source.index, hint.quantity)
-    code, granted_W = effect(core, source, hint, value_W, entry_state)
+    source = pending.account.source
+    if hint.quantity in h.NOTICES:
+        code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
+        granted_W = value_W
+    else:
+        value_W, valid_ms, entry_state = in_force(core, source.index, hint.quantity)
+        code, granted_W = effect(core, source, hint, value_W, entry_state)
     fallback_W = source.fallback.get(hint.quantity)
     return w.Reply(
         source.name,
@@ -30,7 +37,7 @@ def reply(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) 
         hint.quantity,
         hint.value_W,
         granted_W,
-        valid_ms if pending.code else min(hint.valid_ms, valid_ms),
+        valid_ms if pending.code or hint.kind == h.NOTICE else min(hint.valid_ms, valid_ms),
         w.NOTHING_W if fallback_W is None else fallback_W,
         *_available(core.chain),
         *_end_reasons(core.chain),
@@ -78,6 +85,19 @@ def _of_table(core: Core, place: int) -> int:
     return core.out[core.out_at["hint_table"] + place]
 
 
+def _of_notice(core: Core, source_index: int, hint: w.Hint, uptime_ms: int) -> tuple[int, int, int]:
+    """(result code, value, ms left) of a notice of a source; NOTHING_W without a value."""
+    known: Notices = core.functions[Notices.NAME]
+    if hint.quantity == h.PRICE_IS_NEGATIVE:
+        left_ms = known.price_ms(source_index)
+        return h.GRANTED, 1 if left_ms else w.NOTHING_W, left_ms
+    start_ms = max(0, hint.start_ms - uptime_ms)
+    for each in known.steps():
+        if each.source == source_index and abs(each.start_ms - start_ms) <= SAME_MS:
+            return h.GRANTED, each.step_W, each.left_ms
+    return h.FARTHER if hint.value_W else h.GRANTED, w.NOTHING_W, 0
+
+
 def in_force(core: Core, source_index: int, quantity: int) -> tuple[int, int, int]:
     """(value in W, ms left, state) of a source's quantity; NOTHING_W without a value. A fallback
     has 0 ms left.
@@ -123,7 +143,7 @@ def _of_request(core: Core, source: Source, value_W: int, entry_state: int) -> t
 
 
 def _of_grid_cap(core: Core, source: Source, quantity: int, value_W: int) -> tuple[int, int]:
-    if not admission.obliges(source.role):
+    if not hint_check.obliges(source.role):
         return h.CHARGING_ONLY, value_W
     trace = core.chain.out
     place = (

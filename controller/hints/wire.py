@@ -1,9 +1,10 @@
 """Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for the loop and for
 senders.
 
-A hint (88 bytes), a reply (116) and a state (112) end in a MAC over all bytes before it, made with
-the key of the source. A hello (20), its answer (28) and a status (20), which requests a state, are
-not secret and have no MAC. Times are the controller's uptime in ms; the answer to a hello has it.
+A hint (88 bytes; 96 with a start time), a reply (116) and a state (112) end in a MAC over all bytes
+before it, made with the key of the source. A hello (20), its answer (28) and a status (20), which
+requests a state, are not secret and have no MAC. Times are the controller's uptime in ms; the
+answer to a hello has it. schedule_wire.py has the datagrams of a schedule.
 """
 
 import hmac
@@ -12,17 +13,21 @@ from typing import Any, NamedTuple
 
 from controller.core import hint_codes as h
 
-MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 32, 16, 8, 32
+MAGIC_BYTES, MAC_BYTES, NAME_BYTES, NONCE_BYTES, KEY_BYTES = 4, 32, 16, 8, 32
 HINT_MAGIC, HELLO_MAGIC, WELCOME_MAGIC, REPLY_MAGIC = b"FBH1", b"FBQ1", b"FBN1", b"FBR1"
+HINT2_MAGIC, READ_MAGIC = b"FBH2", b"FBG1"  # READ_MAGIC: requests the schedule
 STATUS_MAGIC, STATE_MAGIC = b"FBS1", b"FBT1"
 NOTHING_W = -(2**31)  # no value: nothing in force, or no fallback
 VALUE_W_MAX = 1_000_000_000  # the core's bound
 VALID_MS_MIN = 1000
 SEQUENCE_MAX = 2**64 - 1
+DATAGRAM_BYTES_MAX = 1500
 
 
 class Hint(NamedTuple):
-    """source: its name, at most 16 bytes; purpose: a free number, shown and not interpreted."""
+    """source: its name, at most 16 bytes; purpose: a free number, shown and not interpreted;
+    start_ms: uptime at which it begins, 0: at once.
+    """
 
     source: str
     nonce: bytes
@@ -33,6 +38,7 @@ class Hint(NamedTuple):
     purpose: int
     value_W: int
     valid_ms: int
+    start_ms: int = 0
 
 
 class Welcome(NamedTuple):
@@ -87,12 +93,16 @@ class State(NamedTuple):
 
 # A magic, the fields, a MAC (the answer to a hello has none).
 HINT = struct.Struct("<4s16s8sQQBBHiI32s")
+HINT2 = struct.Struct("<4s16s8sQQBBHiIQ32s")
 WELCOME = struct.Struct("<4s8sQQ")
 REPLY = struct.Struct("<4s16s8sQQHBBiiIiiiHHiH2x32s")
 STATE = struct.Struct("<4s16s8sQiiiiHHHHH2x16s32s")
 HELLO = struct.Struct("<4s16s")
-SIGNED_BYTES = HINT.size - MAC_BYTES
-_LENGTHS = {HINT_MAGIC: HINT.size, HELLO_MAGIC: HELLO.size, STATUS_MAGIC: HELLO.size}
+_LENGTHS = {
+    HINT_MAGIC: HINT.size,
+    HINT2_MAGIC: HINT2.size,
+    **dict.fromkeys((HELLO_MAGIC, STATUS_MAGIC, READ_MAGIC), HELLO.size),
+}
 
 
 def mac(key: bytes, signed: bytes | memoryview) -> bytes:
@@ -113,26 +123,40 @@ def name_of(field: bytes) -> str:
 
 
 def unsigned(hint: Hint) -> bytes:
-    """The 56 bytes of a Hint that its MAC covers. struct.error or ValueError when a field is out of
-    range.
+    """The 56 bytes of a Hint that its MAC covers, or the 64 bytes of one with a start time.
+    struct.error or ValueError when a field is out of range.
     """
     if len(hint.nonce) != NONCE_BYTES:
         raise ValueError(f"a nonce has {NONCE_BYTES} bytes, not {len(hint.nonce)}")
-    return HINT.pack(HINT_MAGIC, name_field(hint.source), *hint[1:], b"")[:SIGNED_BYTES]
+    form, magic, end = (HINT2, HINT2_MAGIC, None) if hint.start_ms else (HINT, HINT_MAGIC, -1)
+    return form.pack(magic, name_field(hint.source), *hint[1:end], b"")[:-MAC_BYTES]
+
+
+def hint_of(data: bytes | memoryview) -> Hint:
+    """The Hint of a datagram of right length and magic; its MAC is not checked."""
+    form = HINT if len(data) == HINT.size else HINT2
+    _, source, *rest, _ = form.unpack(data)
+    return Hint(name_of(source), *rest)
 
 
 def signed(hint: Hint, key: bytes) -> bytes:
-    """The datagram (88 bytes) of a Hint."""
+    """The datagram (88 or 96 bytes) of a Hint."""
     data = unsigned(hint)
     return data + mac(key, data)
 
 
-def _signed(key: bytes, form: struct.Struct, *values: bytes | int) -> bytes:
+def signed_fields(key: bytes, form: struct.Struct, *values: bytes | int) -> bytes:
+    """A datagram of these values and its MAC."""
     data = form.pack(*values, b"")[:-MAC_BYTES]
     return data + mac(key, data)
 
 
-def _fields(
+def is_signed(data: bytes, key: bytes) -> bool:
+    """True when a datagram ends in its MAC under this key."""
+    return hmac.compare_digest(mac(key, data[:-MAC_BYTES]), data[-MAC_BYTES:])
+
+
+def fields(
     data: bytes, key: bytes | None, form: struct.Struct, magic: bytes
 ) -> tuple[Any, ...] | None:
     """Values of a datagram between its magic and its MAC. None: another datagram, or, with a key,
@@ -140,8 +164,7 @@ def _fields(
     """
     if len(data) != form.size or not data.startswith(magic):
         return None
-    signed, found = data[:-MAC_BYTES], data[-MAC_BYTES:]
-    if key is not None and not hmac.compare_digest(mac(key, signed), found):
+    if key is not None and not is_signed(data, key):
         return None
     return form.unpack(data)[1:-1]
 
@@ -160,16 +183,16 @@ def state_bytes(state: State, key: bytes) -> bytes:
     """The datagram (112 bytes) of a State."""
     control = name_field(state.control_source) if state.control_source else b""
     source = name_field(state.source)
-    return _signed(key, STATE, STATE_MAGIC, source, *state[1:-1], control)
+    return signed_fields(key, STATE, STATE_MAGIC, source, *state[1:-1], control)
 
 
 def state_of(data: bytes, key: bytes | None = None) -> State | None:
     """State of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = _fields(data, key, STATE, STATE_MAGIC)
+    found = fields(data, key, STATE, STATE_MAGIC)
     if found is None:
         return None
-    source, *fields, control = found
-    return State._make((name_of(source), *fields, name_of(control)))
+    source, *rest, control = found
+    return State._make((name_of(source), *rest, name_of(control)))
 
 
 def is_well_formed(data: bytes | memoryview) -> bool:
@@ -188,12 +211,12 @@ def welcome_of(data: bytes) -> Welcome | None:
 
 def reply_bytes(reply: Reply, key: bytes) -> bytes:
     """The datagram (116 bytes) of a Reply."""
-    return _signed(key, REPLY, REPLY_MAGIC, name_field(reply.source), *reply[1:])
+    return signed_fields(key, REPLY, REPLY_MAGIC, name_field(reply.source), *reply[1:])
 
 
 def reply_of(data: bytes, key: bytes | None = None) -> Reply | None:
     """Reply of a datagram. None: another datagram, or, with a key, a wrong MAC."""
-    found = _fields(data, key, REPLY, REPLY_MAGIC)
+    found = fields(data, key, REPLY, REPLY_MAGIC)
     return Reply(name_of(found[0]), *found[1:]) if found else None
 
 
@@ -202,6 +225,7 @@ def quantity_of(name: str) -> tuple[int, int]:
     names.
     """
     named = {each: (h.KIND_OF[quantity], quantity) for quantity, each in h.QUANTITIES.items()}
+    named |= {each: (h.NOTICE, quantity) for quantity, each in h.NOTICES.items()}
     named[h.KINDS[h.HEARTBEAT]] = (h.HEARTBEAT, 0)
     if name not in named:
         raise ValueError(f"quantity {name[:20]!r} is not allowed; allowed {', '.join(named)}")

@@ -15,7 +15,9 @@ _FORMS = {
     h.POWER_W: "power {}",
     h.IMPORT_W_MAX: "import <= {}",
     h.EXPORT_W_MAX: "export <= {}",
+    h.STEP_W: "step of the load {}",
 }
+_PRICE = ("price is not negative", "price is negative")
 _WIDTH = 79
 
 
@@ -29,6 +31,8 @@ def kW(power_W: int) -> str:
 
 def quantity(number: int, value_W: int) -> str:
     """A quantity with its value: import <= 400 kW."""
+    if number == h.PRICE_IS_NEGATIVE:
+        return _PRICE[bool(value_W)]
     return _FORMS[number].format(kW(value_W)) if number in _FORMS else h.KINDS[h.HEARTBEAT]
 
 
@@ -55,7 +59,7 @@ def fields(reply: w.Reply) -> dict[str, Any]:
         "sentence": sentence,
         "remedy": remedy,
         "kind": h.KINDS.get(reply.kind, reply.kind),
-        "quantity": h.QUANTITIES.get(reply.quantity),
+        "quantity": {**h.QUANTITIES, **h.NOTICES}.get(reply.quantity),
         "asked_W": reply.asked_W,
         "granted_W": _or_none(reply.granted_W),
         "valid_ms": reply.valid_ms,
@@ -100,6 +104,10 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> lis
     granted = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)
+    if hint.kind == h.EXACT:
+        asked = f"exact {asked}"
+    if hint.start_ms:
+        asked += f" in {max(0, hint.start_ms - hint.sent_ms) // 1000} s"
     verdict = f"GRANTED {h.label(reply.code)} {asked}"
     if not granted:
         verdict = f"REFUSED {h.label(reply.code)} {name}"

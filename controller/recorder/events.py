@@ -9,6 +9,7 @@ event once it has held for HELD_MS.
 from typing import NamedTuple
 
 from controller.core import hint_codes, image, reasons, standby
+from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.core.setpoint import O_BINDING_REASON
 from controller.journal.snapshot import names_of, places
 from controller.rows import reason_words
@@ -112,7 +113,9 @@ class EventFinder:
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), words
         )
-        self._control_at = places(seen.output_names)("hint_control_source")
+        self._control_at, self._schedule_at = map(
+            places(seen.output_names), ("hint_control_source", OUTPUTS[0])
+        )
 
     def feed(self, frame) -> list:
         """Events of this frame, a list."""
@@ -128,6 +131,7 @@ class EventFinder:
             *(self._rest() if self._rest_at is not None else ()),
             *self._hints(),
             *(self._control() if self._control_at is not None else ()),
+            *(self._schedule() if self._schedule_at is not None else ()),
         ]
         return [each._replace(sequence=frame.sequence) for each in found]
 
@@ -249,6 +253,15 @@ class EventFinder:
                 value = f" = {value_W} W" if state else ""
                 found.append(event(HINT, f"{name} {quantity}{value}: {HINT_STATES[state]}", name))
         return found
+
+    def _schedule(self):
+        """Whose schedule is in force, and whether it acts."""
+        at = self._schedule_at
+        now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
+        if self._before("schedule", now, (0, 0)) is None:
+            return []
+        name = self._source_names[now[0] - 1] if now[0] else CABINET
+        return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
     def _control(self):
         """Which source is in control."""

@@ -23,7 +23,6 @@ from controller.core.reasons import (
     NONE,
     PV_ABSORPTION,
     ROW,
-    SCHEDULE,
     SERVICE_TEST,
     SETPOINT_RAMP,
 )
@@ -111,7 +110,6 @@ KERNEL_LIMITS: tuple[tuple[str, str, str, str], ...] = (
 _PLAIN = (
     (NONE, "not acting", "Nothing limits the power here.", "Nothing."),
     (NO_REQUEST, "no request", "There is no request for power.", "Nothing."),
-    (SCHEDULE, "schedule", "The schedule of this site asks for this power.", "Nothing."),
     (
         SERVICE_TEST,
         "service test",

@@ -3,17 +3,28 @@
 While the clock's error is not known, nothing is written, and the words grow old.
 """
 
+from typing import Protocol
+
 from controller.core.image import ProcessImage
-from controller.system.utc import WallClock
 
 EVERY_US = 500_000
 SECOND_US, DAY_S = 1_000_000, 86_400
 
 
+class Wall(Protocol):
+    """The part of utc.WallClock that this needs."""
+
+    def poll(self) -> tuple[int, int | None]:
+        """(moment of the look, us by which the clock was set or None)."""
+
+    def label(self, moment_us: int) -> tuple[int, str, int | None]:
+        """(UTC in us, its source, its error in us or None) of a moment."""
+
+
 class SiteClock:
     """Writes the words of the site device `clock` twice a second."""
 
-    def __init__(self, image: ProcessImage, wall: WallClock):
+    def __init__(self, image: ProcessImage, wall: Wall):
         self._image, self._wall = image, wall
         self._first, self._group = image.site_place("clock", 1)
         self._due_us = 0

@@ -1,9 +1,12 @@
-"""Hints in force: value, remaining validity, fallback, and the source that binds."""
+"""Hints in force: value, remaining validity, fallback, and the source that binds; notices and
+schedule.
+"""
 
 from collections.abc import Sequence
 
 from controller.core import hint_codes, hint_sources
-from controller.core.policies import hint_outputs as t, hint_table
+from controller.core.policies import hint_outputs as t, hint_table, schedule as of_slots
+from controller.core.policies.notices import Notices
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.state.base import Facts
 
@@ -71,6 +74,47 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
         "fallback_W": fallback_W(shadow, index, quantity),
         "is_heartbeat_owed": bool(table.state[entry + hint_table.E_LAPSED]),
     }
+
+
+def schedule(shadow: Shadow) -> Facts | None:
+    """{source, state, slot, count} of the table of slots in force, None without one; slot of now,
+    from 1, or None.
+    """
+    table = shadow.core.functions[of_slots.Schedule.NAME]
+    number = table.state[of_slots.S_SOURCE]
+    if not number:
+        return None
+    return {
+        "source": source_names(shadow)[number - 1],
+        "state": of_slots.STATES[table.out[of_slots.O_STATE]],
+        "slot": table.out[of_slots.O_SLOT] or None,
+        "count": table.state[of_slots.S_COUNT],
+    }
+
+
+def notices(shadow: Shadow) -> list[Facts]:
+    """[{source, notice, value, start_s, left_s}] of what the sources know ahead."""
+    known: Notices = shadow.core.functions[Notices.NAME]
+    names = source_names(shadow)
+    prices = [
+        (source, hint_codes.PRICE_IS_NEGATIVE, 1, 0, known.price_ms(source))
+        for source in range(known.count)
+        if known.price_ms(source)
+    ]
+    steps = [
+        (each.source, hint_codes.STEP_W, each.step_W, each.start_ms, each.left_ms)
+        for each in known.steps()
+    ]
+    return [
+        {
+            "source": names[source],
+            "notice": hint_codes.NOTICES[quantity],
+            "value": value,
+            "start_s": -(-start_ms // 1000),
+            "left_s": -(-left_ms // 1000),
+        }
+        for source, quantity, value, start_ms, left_ms in prices + steps
+    ]
 
 
 def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:

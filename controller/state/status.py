@@ -58,6 +58,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
         "reserve_permille": shadow.core.settings["soc_reserve_soft_permille"],
         "hints": hints.in_force(shadow),
+        "schedule": hints.schedule(shadow),
+        "notices": hints.notices(shadow),
         "sources": hints.source_names(shadow),
         "binding_sources": hints.binding(shadow),
         "racks": racks.facts(shadow)["racks"],

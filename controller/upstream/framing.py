@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-MESSAGE_BYTES_MAX = 4096
+MESSAGE_BYTES_MAX = 8192  # a schedule of 96 slots has at most 5 000 bytes as JSON
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"

@@ -10,6 +10,7 @@ import struct
 from typing import Generic, Protocol, TypeVar
 
 from controller.core import hint_codes as h
+from controller.hints import wire as w
 from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
@@ -20,7 +21,6 @@ ANSWER_US = 2_000_000
 # the longest wait for room in the queue of the loop; the gateway serves no client meanwhile
 SEND_S = 0.1
 READ_BYTES = 4096
-_DATAGRAM_BYTES = 256
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -181,7 +181,7 @@ class Link(Generic[S]):
         """Take the loop's answer, or end the wait for it."""
         while self.message is not None:
             try:
-                data = self._answers.recv(_DATAGRAM_BYTES, socket.MSG_DONTWAIT)
+                data = self._answers.recv(w.DATAGRAM_BYTES_MAX, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             answer = messages.answer(data, self.message)

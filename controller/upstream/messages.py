@@ -6,7 +6,9 @@ The sender computes the MAC over the fixed layout of the datagram. The gateway h
 import contextlib
 
 from controller.core import hint_codes as h
-from controller.hints import wire as w
+from controller.core.schedule_table import OPEN_W, Slot
+from controller.hints import schedule_wire as sw, wire as w
+from controller.hints.schedule_words import answer_fields, held_fields
 from controller.hints.words import fields, state
 from controller.recorder import head
 from controller.upstream.framing import Message
@@ -18,21 +20,31 @@ _NUMBERS = {
     "value_W": (-(2**31), 2**31 - 1),
     "valid_ms": (0, 2**32 - 1),
     "purpose": (0, 2**16 - 1),
+    "start_ms": (0, 2**64 - 1),
 }
+_SCHEDULE_NUMBERS = {
+    "sequence": (0, 2**64 - 1),
+    "sent_ms": (0, 2**64 - 1),
+    "start_min": (0, 2**32 - 1),
+    "slot_min": (0, 2**16 - 1),
+    "purpose": (0, 2**16 - 1),
+}
+_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, (0, 2**16 - 1))
 HEAD = {"head": True}
 _HINT_KEYS = {"source", "nonce", "kind", "quantity", "mac", *_NUMBERS}
+_SCHEDULE_KEYS = {"source", "nonce", "slots", "mac", *_SCHEDULE_NUMBERS}
 
 
 class MessageError(ValueError):
-    """The message is not a hint, hello or status; one line."""
+    """The message is not a hint, schedule, hello or status; one line."""
 
 
 def datagram(message: Message | None) -> bytes:
-    """The datagram of {"hello": NAME}, {"status": NAME} or of the fields of a hint. Raises
-    MessageError, also for None.
+    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
+    hint or, with `slots`, of a schedule. Raises MessageError, also for None.
 
     nonce, mac: hex or, in msgpack, bytes. A message without `kind` has the kind of its quantity. A
-    message without `purpose` has 0.
+    message without `purpose` or `start_ms` has 0.
     """
     if message is None:
         raise MessageError("")
@@ -41,23 +53,25 @@ def datagram(message: Message | None) -> bytes:
             return w.hello(_text(message, "hello"))
         if "status" in message:
             return w.status(_text(message, "status"))
+        if "schedule" in message:
+            return sw.read(_text(message, "schedule"))
+        if "slots" in message:
+            return _schedule(message)
         return _hint(message)
     except ValueError as error:
         raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
 
 
 def _hint(message: Message) -> bytes:
-    unknown = sorted(map(str, message.keys() - _HINT_KEYS))
-    if unknown:
-        allowed = ", ".join(sorted(_HINT_KEYS))
-        raise ValueError(
-            f"{unknown[0][:40]!r} is not a known field; allowed {allowed}, or hello, status, head"
-        )
+    _check_keys(message, _HINT_KEYS)
     kind, quantity = w.quantity_of(_text(message, "quantity"))
+    if (message.get("kind"), quantity) == (h.KINDS[h.EXACT], h.POWER_W):
+        kind = h.EXACT
     if message.get("kind", h.KINDS[kind]) != h.KINDS[kind]:
         raise ValueError(f"kind of {message['quantity']} is {h.KINDS[kind]!r}")
-    message = {"purpose": 0, **message}
-    sequence, sent_ms, value_W, valid_ms, purpose = [_number(message, name) for name in _NUMBERS]
+    message = {"purpose": 0, "start_ms": 0, **message}
+    numbers = [_number(message, name, _NUMBERS[name]) for name in _NUMBERS]
+    sequence, sent_ms, value_W, valid_ms, purpose, start_ms = numbers
     hint = w.Hint(
         _text(message, "source"),
         _bytes(message, "nonce", w.NONCE_BYTES),
@@ -68,8 +82,45 @@ def _hint(message: Message) -> bytes:
         purpose,
         value_W,
         valid_ms,
+        start_ms,
     )
     return w.unsigned(hint) + _bytes(message, "mac", w.MAC_BYTES)
+
+
+def _schedule(message: Message) -> bytes:
+    _check_keys(message, _SCHEDULE_KEYS)
+    message = {"purpose": 0, **message}
+    slots = message["slots"]
+    if not isinstance(slots, list):
+        raise ValueError("slots is not a list")
+    numbers = [_number(message, name, _SCHEDULE_NUMBERS[name]) for name in _SCHEDULE_NUMBERS]
+    names = _text(message, "source"), _bytes(message, "nonce", w.NONCE_BYTES)
+    found = tuple([_slot(each, number) for number, each in enumerate(slots, 1)])
+    schedule = sw.Schedule._make((*names, *numbers, found))
+    return sw.unsigned(schedule) + _bytes(message, "mac", w.MAC_BYTES)
+
+
+def _slot(values: object, number: int) -> Slot:
+    """values: in the order of Slot; None for a power without a bound."""
+    if not isinstance(values, list) or len(values) != len(Slot._fields):
+        raise ValueError(f"slot {number} is not a list of {', '.join(Slot._fields)}")
+    found = []
+    for name, value, (low, high) in zip(Slot._fields, values, _SLOT_RANGES):
+        if value is None and low < 0:
+            value = OPEN_W
+        elif not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} of slot {number} is not a whole number {low} .. {high}")
+        found.append(value)
+    return Slot._make(found)
+
+
+def _check_keys(message: Message, allowed: set[str]) -> None:
+    unknown = sorted(map(str, message.keys() - allowed))
+    if unknown:
+        raise ValueError(
+            f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(allowed))}, or "
+            f"hello, status, schedule, head"
+        )
 
 
 def record_head(run_directory: str) -> Message:
@@ -87,11 +138,11 @@ def _text(message: Message, name: str) -> str:
     return value
 
 
-def _number(message: Message, name: str) -> int:
+def _number(message: Message, name: str, allowed: tuple[int, int]) -> int:
     value = message.get(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{name} is missing or not a whole number")
-    low, high = _NUMBERS[name]
+    low, high = allowed
     if not low <= value <= high:
         raise ValueError(f"{name} is not within {low} .. {high}")
     return value
@@ -122,6 +173,14 @@ def answer(data: bytes, message: Message) -> Message | None:
     if "status" in message:
         found = w.state_of(data)
         return found and {**state(found), "mac": data[-w.MAC_BYTES :].hex()}
+    if "schedule" in message:
+        held = sw.held_of(data)
+        return held and {**held_fields(held), "mac": data[-w.MAC_BYTES :].hex()}
+    if "slots" in message:
+        told = sw.answer_of(data)
+        if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
+            return None
+        return {**answer_fields(told), "mac": data[-w.MAC_BYTES :].hex()}
     reply = w.reply_of(data)
     if reply is None or (reply.source, reply.sequence) != (message["source"], message["sequence"]):
         return None

@@ -5,12 +5,14 @@ from dataclasses import replace
 from controller.config import approval
 from controller.config.configuration import Config
 from controller.core import image
+from controller.core.schedule_table import Slot, Table
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
 from controller.store.stored_record import Record
 from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
 from drivers.buses.can_port import CanPort
 from hil.engine.run_directory import OTHER_IMAGE, approved
+from hil.engine.virtual_clock import VirtualClock
 from hil.wires.virtual import no_reply
 from safety import matrix, signals as s
 
@@ -54,6 +56,7 @@ class VirtualController:
     def start(self) -> None:
         """Start a new controller from the store's content."""
         self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
+        self.cabinet.site_clock = VirtualClock(self.cabinet.image)
         if self.journal_path:
             before = approval.packed(self.cabinet.approval.before)
             self.cabinet.journal = open_journal(
@@ -116,10 +119,20 @@ class VirtualController:
         if self.cabinet is not None:
             self.cabinet.request_run(on)
 
+    def schedule(self, source: str, start_min: int, slot_min: int, slots: tuple[Slot, ...]) -> None:
+        """Give the controller a schedule of this source, as after the checks of the listener."""
+        if self.cabinet is not None:
+            index = self._index(source)
+            self.cabinet.image.add_schedule(Table(index, start_min, slot_min, slots))
+
     def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
         """Give the controller a hint of this source, as after the checks of the listener."""
+        index = self._index(source)
+        if self.cabinet is not None:
+            self.cabinet.request_hint(index, kind, quantity, value_W, valid_ms)
+
+    def _index(self, source: str) -> int:
         names = [known.name for known in self.config.sources]
         if source not in names:
             raise ValueError(f"no source {source!r}; allowed: {', '.join(names)}")
-        if self.cabinet is not None:
-            self.cabinet.request_hint(names.index(source), kind, quantity, value_W, valid_ms)
+        return names.index(source)

@@ -66,7 +66,9 @@ def _set_noise(world: World, a: dict[str, Any]) -> None:
 _HINT = {
     "source": Entry(TEXT, REQUIRED),
     "kind": Entry(TEXT, REQUIRED, choices=tuple(hint_codes.KINDS.values())),
-    "quantity": Entry(TEXT, "", choices=("", *hint_codes.QUANTITIES.values())),
+    "quantity": Entry(
+        TEXT, "", choices=("", *hint_codes.QUANTITIES.values(), *hint_codes.NOTICES.values())
+    ),
     "value_W": Entry(INTEGER, 0, -(10**9), 10**9),
     "valid_s": Entry(NUMBER, REQUIRED, 0.02, 300),
 }
@@ -75,9 +77,9 @@ _HINT = {
 def _hint(world: World, a: dict[str, Any]) -> None:
     kind, quantity = (
         _code(hint_codes.KINDS, a["kind"]),
-        _code({0: "", **hint_codes.QUANTITIES}, a["quantity"]),
+        _code({0: "", **hint_codes.QUANTITIES, **hint_codes.NOTICES}, a["quantity"]),
     )
-    if hint_codes.KIND_OF[quantity] != kind:
+    if not hint_codes.fits(kind, quantity):
         raise ValueError(f"a hint of kind {a['kind']!r} has no quantity {a['quantity']!r}")
     world.controller.hint(a["source"], kind, quantity, a["value_W"], round(a["valid_s"] * 1000))
 

@@ -57,7 +57,15 @@ def made(state=None, **settings):
         given.append(words)
         return len(given) - 1
 
-    check = hints.Admission(configured, keys, NONCE, take, statistics, state)
+    schedules = []
+
+    def take_schedule(source, schedule):
+        schedules.append((source.name, schedule))
+        return 0
+
+    controller = hints.Controller(take, take_schedule, state, None)
+    check = hints.Admission(configured, keys, NONCE, controller, statistics)
+    check.schedules = schedules
     check.place = place
     return check, given, statistics
 

@@ -115,7 +115,8 @@ class HintedSite:
 
     def _pump(self):
         while True:
-            ready = select.select([self.listener, self.commands, self.wake[0]], (), ())[0]
+            wait_s = 0 if self.bench.cabinet.image.is_schedule_entering else None
+            ready = select.select([self.listener, self.commands, self.wake[0]], (), (), wait_s)[0]
             if self.wake[0] in ready:
                 os.read(self.wake[0], 1)
                 return

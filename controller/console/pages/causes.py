@@ -49,6 +49,19 @@ def hint(entry: Facts) -> str:
     return f"{entry['source']}: {_value(entry)} kW, {left}"
 
 
+def slot(schedule: Facts) -> str:
+    """ "schedule of site_ems: acts, slot 3 of 96"."""
+    place = f", slot {schedule['slot']} of {schedule['count']}" if schedule["slot"] else ""
+    return f"schedule of {schedule['source']}: {schedule['state']}{place}"
+
+
+def notice(entry: Facts) -> str:
+    """ "site_ems: price is negative, 240 s left"."""
+    if entry["notice"] == "step_W":
+        return f"{entry['source']}: step of {kilowatt(entry['value'])} kW in {entry['start_s']} s"
+    return f"{entry['source']}: price is negative, {entry['left_s']} s left"
+
+
 def in_short(entry: Facts) -> str:
     """ "site_ems import <= 400, 41 s", for a column of a table; kW."""
     words = {"valid": f"{entry['valid_s']} s", "resting": "paused"}
@@ -175,6 +188,17 @@ def _hints(cause: Facts) -> str:
     return found and f"{found}."
 
 
+def _slot(cause: Facts) -> str:
+    if not cause["slot"]:
+        return ""
+    names = ("grid_cap_W", "battery_low_W", "battery_high_W")
+    cap, low, high = ["-" if cause[name] is None else kilowatt(cause[name]) for name in names]
+    return (
+        f"Slot {cause['slot']}: import <= {cap} kW, battery {low} .. {high} kW, reserve "
+        f"{cause['reserve_permille'] / 10:g} %."
+    )
+
+
 def request(facts: Facts) -> str:
     """The request and its origin: "Load tracking asks for discharge 81.5 kW."."""
     names = [
@@ -220,4 +244,5 @@ _WORDS: dict[str, Callable[[Facts], str]] = {
     ),
     "ramp": lambda cause: f"The set-point moves by {kilowatt(cause['W_per_s'])} kW/s.",
     "hint": _hints,
+    "schedule": _slot,
 }

@@ -181,19 +181,21 @@ def _can_do(facts: Facts) -> str:
 
 
 def _hints(facts: Facts) -> list[str]:
-    """The hints in force, binding ones first."""
+    """The hints in force, binding ones first, then schedule and notices."""
     if not facts["sources"]:
         return ["HINT     no source is configured"]
-    if not facts["hints"]:
-        return [f"HINT     none in force ({len(facts['sources'])} sources)"]
     binds = facts["binding_sources"]
     order = sorted(facts["hints"], key=lambda entry: entry["source"] not in binds.values())
+    texts = [f"{causes.hint(entry)}, {causes.then(entry)}" for entry in order]
+    texts += [causes.slot(facts["schedule"])] if facts["schedule"] else []
+    texts += [causes.notice(each) for each in facts["notices"]]
+    if not texts:
+        return [f"HINT     none in force ({len(facts['sources'])} sources)"]
     out = [
-        f"{'HINT' if not place else '':<9}{causes.hint(entry)}, {causes.then(entry)}"
-        for place, entry in enumerate(order[:HINTS_SHOWN])
+        f"{'HINT' if not place else '':<9}{text}" for place, text in enumerate(texts[:HINTS_SHOWN])
     ]
-    if len(order) > HINTS_SHOWN:
-        out[-1] += f"; {len(order) - HINTS_SHOWN} more"
+    if len(texts) > HINTS_SHOWN:
+        out[-1] += f"; {len(texts) - HINTS_SHOWN} more"
     return out
 
 

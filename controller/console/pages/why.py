@@ -144,7 +144,7 @@ def _obligation(each: Facts, binding: Facts | None) -> str:
     if each["rank"] == "grid_connection" and not binding:
         return f"{each['low_reason']['label']} {each['high_reason']['label']} grid connection{met}"
     named = binding or (each["low_reason"] if each["low_W"] > -ANY_W else each["high_reason"])
-    if each["cause"] and each["cause"]["hints"]:
+    if each["cause"] and each["cause"].get("hints"):
         return causes.short(named, each["cause"])
     return f"{named['label']} {named['name']}{met}"
 

@@ -3,9 +3,12 @@
 Of the valid requests the one of an operator comes first, then the lowest priority number. Its power
 moves no faster than its source's `request_ramp_W_per_s`, counted from the part of it that limits
 left in effect, so that nothing winds up behind a limit; when it ends, what is left of it goes to
-zero as fast. Energy is a bucket per source that holds half of `energy_Wh_per_h_max` and drains the
-other half in an hour, so that no hour sees more than the whole; a request that would fill it (what
-it needs to ramp down included) rests until a quarter of the bucket is free again.
+zero as fast. A schedule whose band excludes 0 comes after every request. Beside an exact request
+load tracking pauses.
+
+Energy is a bucket per source that holds half of `energy_Wh_per_h_max` and drains the other half in
+an hour, so that no hour sees more than the whole; a request that would fill it (what it needs to
+ramp down included) rests until a quarter of the bucket is free again.
 """
 
 from array import array
@@ -21,7 +24,8 @@ RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request tha
 LEVEL_MAX = 1 << 62
 _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 
-S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_LEVEL = range(5)  # S_LEVEL: of each source, in W ms
+# S_RESTS: the request of the schedule rests; S_LEVEL: of each source, in W ms
+S_IDLE, S_EFFECTIVE_W, S_OWNER, S_CONTROL, S_RESTS, S_LEVEL = range(6)
 
 
 class HintRequest(Function):
@@ -76,33 +80,42 @@ class HintRequest(Function):
             (word[hint_sources.W_ENERGY_WH_PER_H_MAX] - leak_W) * MS_PER_H
             for word, leak_W in zip(words, self._leak_W)
         ]
-        self.state = array("q", [1, 0, 0, 0] + [0] * hints.count)
+        self.state = array("q", [1, 0, 0, 0, 0] + [0] * hints.count)
 
     def step(self, view: View, elapsed_ticks: int) -> tuple:
         """The base request; what it leaves of the set-point and the available power stays in the
         view.
         """
         state = self.state
-        view.is_requested = False
-        if state[S_IDLE] and not self._asked():
+        view.is_requested, view.is_exact = view.scheduled_source > 0, False
+        if state[S_IDLE] and not view.scheduled_W and not self._asked():
             return ()
         view.setpoint_W -= state[S_EFFECTIVE_W]
-        request = self._request(view.low_W, view.high_W, elapsed_ticks * self._tick_ms)
+        request = self._request(view, elapsed_ticks * self._tick_ms)
         view.low_W -= state[S_EFFECTIVE_W]
         view.high_W -= state[S_EFFECTIVE_W]
-        view.is_requested = state[S_CONTROL] > 0
+        view.is_requested = state[S_CONTROL] > 0 or view.scheduled_source > 0
         return (request,)
 
-    def _request(self, low_W: int, high_W: int, elapsed_ms: int) -> BaseRequest:
+    def _request(self, view: View, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
+        asked_W, reason = 0, reasons.NONE
+        if best >= 0:
+            reason = self._reason[best]
+            asked_W = self._table.state[self._entry[best] + table.E_VALUE_W]
+            view.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
+        elif view.scheduled_W:
+            asked_W, reason = view.scheduled_W, reasons.SCHEDULE
+            best, rests = self._scheduled(view, rests, elapsed_ms)
         state[S_CONTROL] = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
         if best >= 0:
             state[S_OWNER] = best + 1
-        base_W = self._ramped(best, min(low_W, 0), max(high_W, 0), elapsed_ms)
+        ends_W = min(view.low_W, 0), max(view.high_W, 0)
+        base_W = self._ramped(asked_W if best >= 0 else 0, *ends_W, elapsed_ms)
         if best >= 0:
-            return BaseRequest(base_W, self._reason[best])
+            return BaseRequest(base_W, reason)
         state[S_IDLE] = 0 if base_W or rests or any(state[S_LEVEL:]) else 1
         ended = reasons.REQUEST_ENDED if base_W else reasons.NONE
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
@@ -130,7 +143,8 @@ class HintRequest(Function):
             at = self._entry[index] + table.E_STATE
             if words[at] == outputs.NONE:
                 continue
-            known = self._rested(index, words[at], elapsed_ms)
+            asked_W = words[self._entry[index] + table.E_VALUE_W]
+            known = self._rested(index, words[at], asked_W, elapsed_ms)
             if known != words[at]:
                 words[at] = known
                 self._table.publish()
@@ -140,7 +154,15 @@ class HintRequest(Function):
                 best = index
         return best, rests
 
-    def _rested(self, index: int, known: int, elapsed_ms: int) -> int:
+    def _scheduled(self, view: View, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
+        """As _best, for the request of the schedule."""
+        index, state = view.scheduled_source - 1, self.state
+        before = outputs.RESTING if state[S_RESTS] else outputs.VALID
+        is_resting = self._rested(index, before, view.scheduled_W, elapsed_ms) == outputs.RESTING
+        state[S_RESTS] = 1 if is_resting else 0
+        return (-1, True) if is_resting else (index, rests)
+
+    def _rested(self, index: int, known: int, asked_W: int, elapsed_ms: int) -> int:
         """VALID or RESTING, by how full the bucket of the source is, and would be after this tick
         and a ramp down.
         """
@@ -148,21 +170,19 @@ class HintRequest(Function):
         if known == outputs.RESTING and 4 * level >= RESUME_QUARTERS * size:
             return outputs.RESTING
         moving_W = abs(self.state[S_EFFECTIVE_W]) if self.state[S_OWNER] == index + 1 else 0
-        asked_W = abs(self._table.state[self._entry[index] + table.E_VALUE_W])
         step_W = self._step_W(index, elapsed_ms)
-        power_W = min(moving_W + step_W, max(moving_W, asked_W))
+        power_W = min(moving_W + step_W, max(moving_W, abs(asked_W)))
         ahead = power_W * elapsed_ms * (2 * step_W + power_W) // (2 * step_W)
         return outputs.RESTING if level + ahead >= size else outputs.VALID
 
     def _step_W(self, index: int, elapsed_ms: int) -> int:
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
-    def _ramped(self, best: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
+    def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
         """Base request, W: one ramp step further, or all that is asked for where limits hold it
         back anyway.
         """
         state = self.state
-        asked_W = self._table.state[self._entry[best] + table.E_VALUE_W] if best >= 0 else 0
         if not state[S_OWNER]:
             return 0
         step_W = self._step_W(state[S_OWNER] - 1, elapsed_ms)

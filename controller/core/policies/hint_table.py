@@ -22,7 +22,7 @@ from controller.core.contract import Function
 from controller.core.hint_sources import QUANTITIES
 from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
-from controller.core.policies import hint_outputs
+from controller.core.policies import hint_groups as g, hint_outputs
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
 from safety import parameters, signals
 
@@ -30,35 +30,17 @@ GRID_CAP_HINT = (20, "grid_cap_hint")
 SEE_HINTS = "See page Hints for its source and validity."
 _COUNT = len(QUANTITIES)
 # Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
-# alone lifts the fallback.
-E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED = range(4)
-ENTRY_WORDS = 4
+# alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
+E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
+ENTRY_WORDS = 5
 # Words of the tightest value of a group: the value, source index + 1 (WIDE_W and 0 for none).
 T_VALUE_W, T_SOURCE, TIGHTEST_WORDS = range(3)
-# Groups of sources that may oblige the battery, then of the other sources.
-CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
-GROUPS = 6
-_GROUP = {
-    hint_codes.CHARGE_W_MAX: CHARGE,
-    hint_codes.DISCHARGE_W_MAX: DISCHARGE,
-    hint_codes.IMPORT_W_MAX: IMPORT,
-    hint_codes.EXPORT_W_MAX: EXPORT,
-}
-_NARROW = {IMPORT: NARROW_IMPORT, EXPORT: NARROW_EXPORT}
-_CAPS = 1 << CHARGE | 1 << DISCHARGE | 1 << NARROW_IMPORT | 1 << NARROW_EXPORT
-_OBLIGATIONS = 1 << IMPORT | 1 << EXPORT
 _OUTPUT_OF = (
-    (hint_outputs.O_CHARGE_SOURCE, CHARGE),
-    (hint_outputs.O_DISCHARGE_SOURCE, DISCHARGE),
-    (hint_outputs.O_IMPORT_SOURCE, IMPORT),
-    (hint_outputs.O_EXPORT_SOURCE, EXPORT),
+    (hint_outputs.O_CHARGE_SOURCE, g.CHARGE),
+    (hint_outputs.O_DISCHARGE_SOURCE, g.DISCHARGE),
+    (hint_outputs.O_IMPORT_SOURCE, g.IMPORT),
+    (hint_outputs.O_EXPORT_SOURCE, g.EXPORT),
 )
-
-
-def _group_of(rank: int, quantity: int) -> int:
-    """The group of a quantity of a source; -1 for a request."""
-    group = _GROUP.get(quantity, -1)
-    return group if rank >= hint_sources.GRID_CAP else _NARROW.get(group, group)
 
 
 class HintTable(Function):
@@ -87,24 +69,25 @@ class HintTable(Function):
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
         self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
-        self._group = [_group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
+        self._group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
         # place of the first source: ticks for which its last heartbeat still counts
         self._heard = self.entries.stop
         self._tightest = self._heard + count
-        self._in_force = self._tightest + TIGHTEST_WORDS * GROUPS  # bit per group: it has a value
+        self._in_force = self._tightest + TIGHTEST_WORDS * g.GROUPS  # bit per group: it has a value
         self._since = self._in_force + 1  # ticks since all entries were aged
         self._due = self._since + 1  # ticks after which all entries are aged next
-        self.state = array("q", [0] * (self._due + 1))
+        self._lifted = self._due + 1  # bit per entry: a schedule acts in place of its fallback
+        self.state = array("q", [0] * (self._lifted + 1))
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
             self.state[at + E_STATE] = FALLBACK if self._fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
 
-    def alive(self, source_index: int) -> bool:
-        """True while the source's last heartbeat still counts."""
-        return self.state[self._heard + source_index] > self.state[self._since]
+    def alive(self, source_index: int, ticks: int = 0) -> bool:
+        """True while the source's last heartbeat still counts, also after so many more ticks."""
+        return self.state[self._heard + source_index] > self.state[self._since] + ticks
 
     def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
@@ -112,6 +95,8 @@ class HintTable(Function):
         if not self.count:
             return ()
         inp, first = view.hints
+        if view.lifted != self.state[self._lifted]:
+            self.state[self._lifted], self.state[self._due] = view.lifted, 0
         self.take(inp, first, elapsed_ticks)
         return self._answers(view.connection_W)
 
@@ -135,7 +120,7 @@ class HintTable(Function):
         for at in range(first, first + HINT_SLOTS * SLOT_WORDS, SLOT_WORDS):
             if not inp[at]:
                 break
-            self._take(inp[at] - 1, *inp[at + 1 : at + SLOT_WORDS])
+            self._take(inp[at] - 1, *inp[at + 1 : at + SLOT_WORDS - 1])
         state[self._since] = 0
         self._find_due()
         self._find_tightest()
@@ -163,20 +148,22 @@ class HintTable(Function):
 
     def _take(self, source: int, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
         """Take one hint. A value that no accepted hint can have is ignored: no input widens."""
-        is_known = 0 <= source < self.count and hint_codes.KIND_OF.get(quantity) == kind
-        if not is_known or valid_ms <= 0:
+        is_known = 0 <= source < self.count and hint_codes.fits(kind, quantity)
+        if not is_known or valid_ms <= 0 or kind == hint_codes.NOTICE:
             return
         ticks = parameters.ticks(min(valid_ms, self._valid_ms_max[source]), self._tick_ms)
         if kind == hint_codes.HEARTBEAT:
             self._hear(source, ticks)
             return
-        if kind == hint_codes.REQUEST and self._rank[source] < hint_sources.REQUEST:
+        is_request = quantity == hint_codes.POWER_W
+        if is_request and self._rank[source] < hint_sources.REQUEST:
             return
-        low_W = -WIDE_W if kind == hint_codes.REQUEST else 0
+        low_W = -WIDE_W if is_request else 0
         entry = source * _COUNT + QUANTITIES.index(quantity)
         at = self.entries[entry]
         state = self.state
         state[at + E_VALUE_W], state[at + E_LEFT_TICKS] = within(value_W, low_W, WIDE_W), ticks
+        state[at + E_EXACT] = 1 if kind == hint_codes.EXACT else 0
         if state[self._heard + source] or not state[at + E_LAPSED]:
             self._lift(at)
 
@@ -209,18 +196,20 @@ class HintTable(Function):
         if state[at + E_STATE] == FALLBACK:
             fallback_W = self._fallback_W[entry]
             left = state[at + E_LEFT_TICKS]
+            if not left and state[self._lifted] >> entry & 1:
+                return hint_sources.ABSENT_W
             return min(fallback_W, state[at + E_VALUE_W]) if left else fallback_W
         return state[at + E_VALUE_W] if state[at + E_STATE] == VALID else hint_sources.ABSENT_W
 
     def _find_tightest(self) -> None:
-        for group in range(GROUPS):
+        for group in range(g.GROUPS):
             self._set_tightest(group, WIDE_W, 0)
         for entry, group in enumerate(self._group):
             value_W = self.in_force_W(entry) if group >= 0 else hint_sources.ABSENT_W
             tightest_W, source = self._tightest_of(group) if group >= 0 else (WIDE_W, 0)
             if value_W >= 0 and (value_W < tightest_W or not source):
                 self._set_tightest(group, value_W, entry // _COUNT + 1)
-        groups = [group for group in range(GROUPS) if self._tightest_of(group)[T_SOURCE]]
+        groups = [group for group in range(g.GROUPS) if self._tightest_of(group)[T_SOURCE]]
         self.state[self._in_force] = sum([1 << group for group in groups])
 
     def _tightest_of(self, group: int) -> tuple[int, int]:
@@ -249,6 +238,8 @@ class HintTable(Function):
                 and state[words + E_VALUE_W] < self._fallback_W[entry]
             ):
                 known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
+            if known == FALLBACK and self.in_force_W(entry) < 0:
+                known = NONE
             out[at], out[at + hint_outputs.F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0
             out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
@@ -257,14 +248,14 @@ class HintTable(Function):
     def _answers(self, connection_W: int | None) -> Sequence[Answer]:
         """connection_W: import of the site with the battery at 0, W; None if unknown."""
         in_force = self.state[self._in_force]
-        found: list[Answer] = [self._cap(connection_W)] if in_force & _CAPS else []
-        if connection_W is not None and in_force & _OBLIGATIONS:
+        found: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
+        if connection_W is not None and in_force & g.OBLIGATIONS:
             found.append(
                 grid_obligation(
                     GRID_CAP_HINT,
                     connection_W,
-                    (self._tightest_of(IMPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
-                    (self._tightest_of(EXPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
+                    (self._tightest_of(g.IMPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
+                    (self._tightest_of(g.EXPORT)[T_VALUE_W], reasons.GRID_CAP_HINT),
                     self._settings["setpoint_quantum_W"],
                 )
             )
@@ -272,8 +263,8 @@ class HintTable(Function):
 
     def _cap(self, connection_W: int | None) -> Cap:
         import_room_W = None if connection_W is None else -connection_W
-        charge_W, charge_source = self._narrowed(CHARGE, NARROW_IMPORT, import_room_W)
-        discharge_W, discharge_source = self._narrowed(DISCHARGE, NARROW_EXPORT, connection_W)
+        charge_W, charge_source = self._narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W)
+        discharge_W, discharge_source = self._narrowed(g.DISCHARGE, g.NARROW_EXPORT, connection_W)
         self.out[hint_outputs.O_CHARGE_SOURCE] = charge_source
         self.out[hint_outputs.O_DISCHARGE_SOURCE] = discharge_source
         return Cap(

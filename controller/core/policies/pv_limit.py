@@ -4,6 +4,10 @@
 
 All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
 power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.
+
+While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
+from the grid then earns money, and export costs money. The load meter reports this power at once;
+without it the measured powers do, within some seconds.
 """
 
 from array import array
@@ -25,6 +29,11 @@ class PvLimit(Function):
             "Load, battery and the export limit leave no room for more PV power.",
             "Nothing. To use more PV, raise the export limit or keep the battery emptier.",
         ),
+        reasons.PV_PRICE_NEGATIVE: (
+            "PV curtailed, price negative",
+            "A notice says that the price of energy is negative: PV gives what the load takes.",
+            "Nothing: PV gives more again when the notice ends.",
+        ),
     }
 
     def __init__(self, setup: Setup):
@@ -36,21 +45,29 @@ class PvLimit(Function):
     def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
         """For each inverter a request of its rated power and the cap."""
         room_W = max(0, self._room_W(view))
+        negative = view.is_price_negative
+        reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
         found = []
         for inverter, number in self._inverters:
             rated_W = inverter.settings["rated_W"]
             share_W = room_W * rated_W // self._rated_W
-            cap = Cap(0, reasons.PV_CURTAILED, share_W, reasons.PV_CURTAILED)
+            cap = Cap(0, reason, share_W, reason)
             found.append(ForDevice(number, BaseRequest(rated_W, reasons.PV_WANTED)))
             found.append(ForDevice(number, cap))
         return found
 
     def _room_W(self, view: View) -> int:
-        """PV power that load, battery and export limit have room for."""
-        powers_W = [_power_W(inverter) for inverter, _ in self._inverters]
+        """PV power that load, battery and export limit have room for; at a negative price the load
+        alone.
+        """
+        load_W = view.load_meter_W
         if view.connection_W is None:
-            return view.load_meter_W or 0
-        return sum(powers_W) + view.connection_W - view.low_W + self._export_W
+            return load_W or 0
+        beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + view.connection_W
+        room_W = beside_W - view.low_W + self._export_W
+        if view.is_price_negative:
+            room_W = min(room_W, beside_W if load_W is None else load_W)
+        return room_W
 
 
 def _power_W(inverter: DeviceView) -> int:

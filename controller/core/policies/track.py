@@ -57,6 +57,11 @@ class Track(Function):
             "The load is unknown: no meter reports it. Load tracking goes to zero power.",
             "Check the load meter and the grid meter: page Links.",
         ),
+        reasons.TRACKING_PAUSED: (
+            "load tracking pauses",
+            "A source asks for an exact power, so load tracking adds nothing.",
+            "Nothing: load tracking goes on when that request ends.",
+        ),
     }
 
     def __init__(self, setup: contract.Setup):
@@ -80,12 +85,21 @@ class Track(Function):
 
     def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
+        if view.is_exact:
+            return (self._paused(view, elapsed_ticks),)
         if view.load_W is None:
             power_W = self._let_go(view.setpoint_W, elapsed_ticks)
             return (FastRequest(power_W, reasons.LOAD_UNKNOWN),)
         return (
             FastRequest(self._tracked_W(view.load_W, view, elapsed_ticks), reasons.LOAD_TRACKING),
         )
+
+    def _paused(self, view: contract.View, elapsed_ticks: int) -> FastRequest:
+        """Nothing, beside an exact request. The guess goes on, and tracking then begins at 0."""
+        if view.load_W is not None:
+            self._tracked_W(view.load_W, view, elapsed_ticks)
+        self.state[S_OUT_W] = 0
+        return FastRequest(0, reasons.TRACKING_PAUSED)
 
     def _tracked_W(self, load_W: int, view: contract.View, elapsed_ticks: int) -> int:
         state, reference = self.state, self.reference
@@ -98,7 +112,9 @@ class Track(Function):
         delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
-        if view.is_meter_tested:  # its code moves the battery: afterwards tracking begins at 0
+        if (
+            view.is_meter_tested or view.is_exact
+        ):  # its code moves the battery: afterwards tracking begins at 0
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)

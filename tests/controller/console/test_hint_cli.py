@@ -335,3 +335,73 @@ def test_every_reply_fits_the_screen():
         reply = w.Reply(name, bytes(8), 2**63, 0, *asked, -long_W, long_W, 245, 244, -long_W, 305)
         shown = hint_words.lines(hint, reply, {"role": "grid_cap", **counts}, 1)
         assert max(map(len, shown)) < 80, "\n".join(shown)
+
+
+PLAN = """start = 2026-11-25T12:00:00Z
+slot_min = 15
+[[slot]]
+grid_cap_W = 400_000
+battery_high_W = -100_000
+reserve_permille = 305
+[[slot]]
+"""
+
+
+def test_a_schedule_of_a_file_is_sent_and_shown(ask, tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN)
+    assert ask("hint schedule --source site_ems")[:2] == (0, ["no schedule is in force"])
+    code, out, err = ask("hint schedule", path, "--source", "site_ems")
+    assert (code, err, out[:2]) == (
+        0,
+        [],
+        ["GRANTED H1 schedule of 2 slots.", "  state      waits for a heartbeat"],
+    )
+    code, out, _ = ask("hint schedule --source cloud")
+    assert code == 0 and out[0] == "schedule of site_ems: waits for a heartbeat"
+    assert [line.split() for line in out[2:]] == [
+        "1 2026-11-25 12:00 400 kW - -100 kW 30.5 %".split(),
+        "2 2026-11-25 12:15 - - - 0 %".split(),
+    ]
+    assert all(len(line) < 80 for line in out)
+    code, out, _ = ask("hint schedule", path, "--source", "scheduler", "--json")
+    found = json.loads(out[0])
+    assert (code, found["code"], found["refused_slot"]) == (1, h.ROLE, 1)
+    assert found["allowed"] == "0 .. 10^9 W, and only of a source of role grid_cap"
+    path.write_text(PLAN.split("[[")[0])
+    out = ask("hint schedule", path, "--source", "site_ems")[1]
+    assert out == ["GRANTED H1 no schedule is in force."]
+
+
+def test_a_schedule_of_a_wrong_file_or_role_is_refused(ask, capsys, tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_text(PLAN + "grid_cap_W = -1\n")
+    words = "plan.toml: slot 2: grid_cap_W -1; allowed 0 .. 10"
+    refused(capsys, 2, words, "hint schedule", path, "--source", "cloud")
+    refused(capsys, 2, "No such file", "hint schedule", tmp_path / "none", "--source", "cloud")
+    path.write_text(PLAN)
+    code, out, _ = ask("hint schedule", path, "--source", "cloud")
+    assert code == 1 and out[0] == "REFUSED H32 role not allowed. Nothing changed."
+    code, out, _ = ask("hint schedule", path, "--source", "scheduler")
+    assert out[0] == "REFUSED H32 role not allowed: slot 1, grid_cap_W. Nothing changed."
+    assert out[1] == "  allowed    0 .. 10^9 W, and only of a source of role grid_cap"
+
+
+@pytest.mark.parametrize(
+    "options, sent",
+    [
+        ("--price-negative", "GRANTED H1 price is negative."),
+        ("--power 4kW --exact", "GRANTED H2 exact power 4 kW."),
+        ("--import-max 4kW --in 10min", "GRANTED H8 import <= 4 kW in 600 s."),
+        ("--step=-4kW --in 10min", "GRANTED H1 step of the load -4 kW in 600 s."),
+    ],
+)
+def test_notices_exact_power_and_a_later_start(site, ask, options, sent):
+    site.run()
+    _, out, err = ask(f"hint --source desk {options} --for 9s")
+    assert err == [] and out[0].startswith(sent), out
+
+
+def test_exact_needs_a_power(capsys, tmp_path):
+    words = "--exact is allowed with --power only"
+    refused(capsys, 2, words, "hint --source desk --import-max 4kW --exact --for 9s")

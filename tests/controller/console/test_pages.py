@@ -12,7 +12,8 @@ from watched import Watched, action, of_scenario
 
 from controller.console import pages, watch
 from controller.console.pages import causes, text
-from controller.core import reasons
+from controller.core import hint_codes as h, reasons
+from controller.core.schedule_table import Slot
 from safety import bounds
 from tests.tables import table
 
@@ -316,3 +317,25 @@ def test_the_readme_shows_the_pages_as_they_are():
     texts = made()
     assert [place[1] for place in PLACE.finditer(text)] == list(texts)
     assert filled(text, texts) == text, "run tests/controller/console/readme_pages.py"
+
+
+def test_pages_of_a_schedule_and_of_notices(tmp_path):
+    watched = Watched(tmp_path).run(45)
+    controller = watched.rig.controller
+    slot = Slot(400_000, -60_000, -40_000, 205)
+    controller.schedule("site_ems", 29_453_760, 5, (slot, slot))
+    controller.hint("site_ems", h.HEARTBEAT, 0, 0, 300_000)
+    controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 200_000)
+    controller.cabinet.request_hint(0, h.NOTICE, h.STEP_W, 90_000, 5000, 60_000)
+    facts = check_all(watched, 50, 60).facts("status")
+    shown = {"source": "site_ems", "state": "acts", "slot": 1, "count": 2}
+    assert facts["schedule"] == shown and len(facts["notices"]) == 2
+    lines = watched.lines("status")
+    assert "HINT     schedule of site_ems: acts, slot 1 of 2" in lines
+    assert "         site_ems: price is negative, 185 s left; 1 more" in lines
+    assert causes.notice(facts["notices"][1]) == "scheduler: step of 90.0 kW in 45 s"
+    words = "Slot 1: import <= 400.0 kW, battery -60.0 .. -40.0 kW, reserve 20.5 %."
+    cause = watched.facts("why")["request"]["base_cause"]
+    assert causes.sentences(cause) == words
+    (row,) = [line for line in watched.lines("why") if line.startswith(" request")]
+    assert "schedule" in row and "-40.0" in row

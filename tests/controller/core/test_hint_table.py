@@ -37,8 +37,9 @@ def source(
 
 @functools.cache
 def slots(*hints):
-    """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms)."""
-    words = [word for index, *rest in hints for word in (index + 1, *rest)]
+    """Inputs that hold these hints: (source, kind, quantity, value_W, valid_ms[, start_ms])."""
+    width = images.SLOT_WORDS
+    words = [word for index, *rest in hints for word in [index + 1, *rest, 0][:width]]
     return array("i", words + [0] * (images.HINT_WORDS - len(words)))
 
 

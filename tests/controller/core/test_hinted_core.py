@@ -23,7 +23,7 @@ def put(core, hints):
     for slot, (index, quantity, value_W, valid_ms) in enumerate(hints):
         first = at + slot * images.SLOT_WORDS
         core.inp[first : first + images.SLOT_WORDS] = array(
-            "i", [index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms]
+            "i", [index + 1, codes.KIND_OF[quantity], quantity, value_W, valid_ms, 0]
         )
 
 
@@ -273,7 +273,7 @@ def test_slots_fill_in_order_and_empty_with_the_freeze():
     assert slots == [*range(8), None]
     image.freeze(inp, fresh)
     at = image.layout.inputs
-    assert list(inp[at + 5 : at + 10]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
+    assert list(inp[at + 6 : at + 11]) == [2, codes.CAP, codes.CHARGE_W_MAX, 1001, 2000]
     assert not any(image.inp[at : images.places(image.layout, ())["peer"].start])
     assert image.add_hint(0, codes.CAP, codes.CHARGE_W_MAX, 1, 1) == 0
 

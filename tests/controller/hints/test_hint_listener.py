@@ -8,7 +8,9 @@ from cabinet_bench import RATED
 from hinted_site import KEYS, HintedSite
 
 from controller.core import hint_codes as h
-from controller.hints import admission, hint_statistics, wire as w
+from controller.core.policies import hint_outputs, schedule
+from controller.core.schedule_table import Slot
+from controller.hints import admission, hint_statistics, schedule_wire as sw, wire as w
 from controller.run import operator_client, operator_commands
 from controller.system import sockets
 from safety import signals as s
@@ -439,3 +441,97 @@ def test_a_key_changes_live_through_the_command_socket(site, sender):
     revoke = operator_commands.REVOKE_KEY
     assert change(revoke, "site_ems", bytes(32)) == operator_commands.ACCEPTED
     assert site.source("site_ems")["key_made_s"] == 0
+
+
+SLOT = Slot(400_000, -50_000, 60_000, 300)
+
+
+class Planner(Sender):
+    """A source that sends schedules, and beats."""
+
+    def plan(self, *slots, **fields):
+        self.sequence += 1
+        now_ms = self.site.bench.now_us // 1000
+        run = (self.source, self.site.listener.admission.nonce, self.sequence, now_ms)
+        schedule = sw.Schedule(*run, 29_600_000, 15, 0, slots)._replace(**fields)
+        self.send(sw.signed(schedule, KEYS[self.source]))
+        return self
+
+    def answered(self, ticks=1):
+        """(code, refused slot, slot count), None without an answer within these ticks."""
+        for _ in range(ticks):
+            self.site.step()
+        try:
+            data = self.socket.recv(2000)
+        except BlockingIOError:
+            return None
+        answer = sw.answer_of(data, KEYS[self.source])
+        return answer.code, answer.refused_slot, answer.slot_count
+
+    def read(self):
+        self.send(sw.read(self.source))
+        self.site.listener.receive(self.site.bench.now_us)
+        return sw.held_of(self.socket.recv(2000), KEYS[self.source])
+
+
+@pytest.fixture
+def planner(site):
+    made = []
+
+    def make(source):
+        made.append(Planner(site, source))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.socket.close()
+
+
+@pytest.mark.parametrize("count, ticks", [(96, 25), (4, 2), (5, 3), (1, 2), (0, 1)])
+def test_a_schedule_is_answered_when_it_is_whole_and_read_back(planner, count, ticks):
+    one = planner("site_ems")
+    slots = tuple([SLOT._replace(grid_cap_W=1000 * at) for at in range(count)])
+    assert one.plan(*slots).answered(ticks - 1) is None
+    assert one.answered() == (h.GRANTED, 0, count)
+    held = one.read()
+    assert (held.slots, held.owner) == (slots, "site_ems" if count else "")
+    assert held.state == (schedule.SILENT if count else schedule.NONE)
+
+
+def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
+    one = planner("site_ems")
+    one.plan(*[SLOT] * 96).answered()
+    assert one.plan(SLOT).answered() == (h.BUSY, 0, 0)
+    assert one.answered(30) == (h.GRANTED, 0, 96)
+    assert one.plan(SLOT, SLOT._replace(reserve_permille=1001)).answered() == (h.WRONG_SLOT, 2, 96)
+    assert one.read().slots == (SLOT,) * 96
+
+
+def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_is_valid(
+    site, planner
+):
+    first, second = planner("site_ems"), planner("scheduler")
+    band = SLOT._replace(grid_cap_W=-(2**31))
+    assert second.plan(band).answered(2) == (h.GRANTED, 0, 1)
+    assert second.say(0).code == first.say(0, valid_ms=2000).code == h.GRANTED
+    assert first.plan(SLOT).answered(2) == (h.GRANTED, 0, 1)
+    assert second.plan(band, band).answered() == (h.OTHERS_SCHEDULE, 0, 1)
+    site.bench.tick(100)
+    assert second.plan(band, band).answered(2) == (h.GRANTED, 0, 2)
+
+
+def test_notices_and_a_later_start_are_answered_with_what_is_known(site, planner):
+    one = planner("site_ems")
+    now_ms = site.bench.now_us // 1000
+    reply = one.say(h.PRICE_IS_NEGATIVE, 1)
+    assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 1, 60_000)
+    reply = one.say(h.STEP_W, 7000, start_ms=now_ms + 30_000)
+    assert (reply.code, reply.granted_W) == (h.GRANTED, 7000) and reply.valid_ms > 89_000
+    reply = one.say(h.EXPORT_W_MAX, 1000, start_ms=now_ms + 2000)
+    assert (reply.code, reply.granted_W) == (h.LATER, w.NOTHING_W)
+    site.bench.tick(100)
+    site.listener.answer(site.bench.now_us)
+    site.step()
+    out = site.bench.cabinet.core.functions["hint_table"].out
+    source = site.entry("site_ems", h.EXPORT_W_MAX) // len(h.QUANTITIES)
+    assert out[hint_outputs.output_at(source, h.EXPORT_W_MAX, 0)] == 1000

@@ -31,9 +31,9 @@ def test_the_sources_of_the_rig_and_the_quantities_of_a_message_are_those_on_the
     roles = {source.name: source.role for source in configuration.load(str(EXAMPLE)).sources}
     assert roles == {"scheduler": "request", "site_ems": "grid_cap"}
     assert all(re.search(rf"`{name}`\s\({role}\)", PAGE) for name, role in roles.items())
-    names = re.findall(r"\b\w+_W(?:_max)?\b|heartbeat", row("quantity")[1].split("(")[0])
-    assert names == [*h.QUANTITIES.values(), "heartbeat"]
-    assert [w.quantity_of(name)[1] for name in names] == [*h.QUANTITIES, 0]
+    names = re.findall(r"\b\w+_W(?:_max)?\b|price\w+|heartbeat", row("quantity")[1].split("(")[0])
+    assert names == [*h.QUANTITIES.values(), *h.NOTICES.values(), "heartbeat"]
+    assert [w.quantity_of(name)[1] for name in names] == [*h.QUANTITIES, *h.NOTICES, 0]
 
 
 NUMBERS = {"sequence": 1, "sent_ms": 0, "value_W": 0, "valid_ms": 1000}
@@ -44,7 +44,8 @@ def test_the_fields_of_a_message_are_those_on_the_page():
     table = PAGE.split("| field of a hint | |")[1].split("\n\n")[0]
     cells = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
     fields = [name for cell in cells for name in cell.split(", ")]
-    assert sorted(fields[:-2]) == sorted(GOOD) and fields[-2:] == ["purpose", "kind"]
+    assert sorted(fields[:-3]) == sorted(GOOD)
+    assert fields[-3:] == ["purpose", "start_ms", "kind"]
     assert messages.datagram(GOOD)
     assert messages.datagram({**GOOD, "purpose": 1, "kind": "heartbeat"})
     for name in GOOD:
@@ -57,7 +58,7 @@ def test_the_fields_of_a_message_are_those_on_the_page():
 
 
 def test_the_fields_of_a_state_and_every_code_are_those_on_the_page():
-    table = PAGE.split("**4. Status**")[1].split("No reply within")[0]
+    table = PAGE.split("**4. Status**")[1].split("**5. Schedule**")[0]
     fields = [
         name
         for line in table.splitlines()[6:]

@@ -67,8 +67,8 @@ def welcome(check, source="grid", now_ms=NOW_MS):
 
 
 def test_the_layout_is_the_documented_one():
-    sizes = [each.size for each in (w.HINT, w.HELLO, w.WELCOME, w.REPLY, w.STATE)]
-    assert (sizes, w.SIGNED_BYTES) == ([88, 20, 28, 116, 112], 56)
+    sizes = [each.size for each in (w.HINT, w.HINT2, w.HELLO, w.WELCOME, w.REPLY, w.STATE)]
+    assert sizes == [88, 96, 20, 28, 116, 112]
     assert w.status("grid") == b"FBS1grid" + bytes(12)
     assert struct.unpack_from("<4s16s8sQQBBHiI", datagram(hint())) == (
         *(b"FBH1", b"grid" + bytes(12), NONCE, 1, NOW_MS),
@@ -78,11 +78,13 @@ def test_the_layout_is_the_documented_one():
 
 CODES = """
     1 granted, 2 granted; less in effect, 3 only narrows charging, 4 rests on a quota, 5 outranked,
-    6 waits for a heartbeat, 7 moved by an obligation, 11 wrong length, 12 wrong magic,
+    6 waits for a heartbeat, 7 moved by an obligation, 8 begins later,
+    9 farther than the steps known, 11 wrong length, 12 wrong magic,
     13 unknown source, 14 no key, 15 bad MAC, 21 other boot, 22 old sequence, 23 too late,
     24 sent in the future, 25 unknown kind, 26 wrong quantity, 27 value out of range,
-    30 valid for too short, 31 valid for too long, 32 role not allowed, 33 too many a second,
-    34 busy, 41 not understood, 42 no controller, 43 no answer, 44 too many connections
+    28 starts too late, 29 wrong slot, 30 valid for too short, 31 valid for too long,
+    32 role not allowed, 33 too many a second, 34 busy, 35 another's schedule, 41 not understood,
+    42 no controller, 43 no answer, 44 too many connections
 """
 
 
@@ -145,7 +147,7 @@ def test_a_good_hint_is_taken_once(made):
     assert last == [h.GRANTED, NOW_MS + 5, 9, 8] and row(statistics, "boss")["last_seen_ms"] == 0
 
 
-@pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 255, 256])
+@pytest.mark.parametrize("length", [0, 1, 19, 21, 87, 89, 95, 97, 255, 256, 1431, 1433, 1500])
 def test_any_other_length_gets_no_reply(made, length):
     check, taken, statistics = made
     data = (datagram(hint()) + bytes(200))[:length]
@@ -208,7 +210,7 @@ POWER = {"kind": h.REQUEST, "quantity": h.POWER_W}
     {"sent_ms": NOW_MS - 2001}  h.TOO_LATE | {"sent_ms": NOW_MS - 2000}  0
     {"sent_ms": NOW_MS + 100}  0 | {"sent_ms": NOW_MS + 101}  h.TOO_EARLY
     {"sent_ms": 0}  h.TOO_LATE | {"sent_ms": HIGHEST}  h.TOO_EARLY
-    {"kind": 0}  h.UNKNOWN_KIND | {"kind": 5}  h.UNKNOWN_KIND | {"kind": 255}  h.UNKNOWN_KIND
+    {"kind": 0}  h.UNKNOWN_KIND | {"kind": 7}  h.UNKNOWN_KIND | {"kind": 255}  h.UNKNOWN_KIND
     {"kind": h.CAP}  h.WRONG_QUANTITY | {"quantity": 0}  h.WRONG_QUANTITY
     {"quantity": 6}  h.WRONG_QUANTITY | {"kind": h.HEARTBEAT}  h.WRONG_QUANTITY
     {**HEARTBEAT, "value_W": 400_000}  h.WRONG_VALUE | {**HEARTBEAT, "valid_ms": 0}  h.VALID_SHORT
@@ -370,7 +372,10 @@ def test_a_new_key_after_a_revocation_starts_at_sequence_0(check):
 
 @pytest.fixture
 def knowing(made):
-    made[0]._state = lambda source, now_ms: STATE._replace(source=source, uptime_ms=now_ms)
+    check = made[0]
+    check._controller = check._controller._replace(
+        state=lambda source, now_ms: STATE._replace(source=source, uptime_ms=now_ms)
+    )
     return made[0], made[2]
 
 

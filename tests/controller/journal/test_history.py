@@ -78,7 +78,7 @@ def test_an_event_before_the_ring_has_no_time(tmp_path):
     rig = VirtualRig(CONFIG, lambda t_s: 300_000.0, 1, [action(1, "estop_press")], {"soc": 0.55})
     path = str(tmp_path / "journal")
     rig.controller.cabinet.journal = open_journal(
-        path, CONFIG, rig.controller.cabinet.core, 130_000
+        path, CONFIG, rig.controller.cabinet.core, 140_000
     )
     rig.run(35)
     reader = JournalReader(path)

@@ -23,6 +23,7 @@ from tests.tables import table
 CONFIG = configuration.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms
 HINT_NAMES = ["hint_control_source"]
+SCHEDULE_NAMES = ["schedule_source", "schedule_state", "schedule_slot"]
 HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s", "state")]
 
 
@@ -34,7 +35,8 @@ class Seen:
         self.stage_names = header["stage_instances"]
         self.inp = [0] * len(header["input_names"])
         first = header["output_names"].index(CHAIN_OUTPUTS[0])
-        self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)] + HINT_NAMES
+        self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)]
+        self.output_names += HINT_NAMES + SCHEDULE_NAMES
         self.chain_at, self.hints_at = first, first + len(CHAIN_OUTPUTS)
         self.out = [0] * len(self.output_names)
         self.standing_words = [0] * -(-len(self.stage_names) // STANDING_BITS)
@@ -209,6 +211,18 @@ def test_hints_and_who_is_in_control(seen, settled):
         "site_ems charge_W_max = 20000 W: fallback in force",
         "in control: the cabinet itself",
     ]
+
+
+def test_a_schedule_that_acts_waits_or_ends(seen, settled):
+    source, state, slot = range(seen.hints_at + 4, seen.hints_at + 7)
+    seen.out[source], seen.out[state], seen.out[slot] = 1, 1, 3
+    assert [event[1:] for event in settled.feed()] == [("hint", "", "site_ems", "schedule: acts")]
+    seen.out[slot] = 4
+    assert settled.feed() == []
+    seen.out[state] = 5
+    assert settled.texts() == ["schedule: waits for the clock"]
+    seen.out[source] = seen.out[state] = 0
+    assert [event[3:] for event in settled.feed()] == [("cabinet", "schedule: none")]
 
 
 def test_lock_outs_lamp_tests_and_values_held_over_skipped_ticks(seen, settled):

@@ -83,10 +83,10 @@ def test_half_a_map_waits_for_its_rest(data):
 @pytest.mark.parametrize(
     "data",
     [
-        *(b"\x80\xc1", b"\x80\x07", b"\0\0\x10\x01" + bytes(10), b"\0\xff\xff\xff"),
+        *(b"\x80\xc1", b"\x80\x07", b"\0\0\x20\x01" + bytes(10), b"\0\xff\xff\xff"),
         *(b"\0\0\0\1\x07", b"\0\0\0\2\x80\x80", b"\0\0\0\0", b"\0\0\0\1\xc0"),
         *(b"\x80\xc0", b"\x81\x07\x07", b"\x81\x90\x07", b"\x81\xa1\xff\x07"),
-        *(b"\xdf" + WIDE + b"\x07" * 5000, b"\x81\xa1a\xdb" + WIDE + b"x" * 5000),
+        *(b"\xdf" + WIDE + b"\x07" * 9000, b"\x81\xa1a\xdb" + WIDE + b"x" * 9000),
         *(b"\x81\xa1a\xc7\x0c" + b"\xff" * 13, b"\x81\xa1a" + b"\x91" * 3000 + b"\x07"),
     ],
 )
@@ -95,10 +95,10 @@ def test_wrong_msgpack_ends_the_stream(data):
         all_of(framing.framing_of(data[0]), data)
 
 
-@pytest.mark.parametrize("head", [b"", b"\0\0\x10\0"])
-def test_a_map_of_4096_bytes_is_taken(head):
-    whole = head + msgpack.packb({"a": "x" * 4090})
-    assert [len(each["a"]) for each in all_of(framing.framing_of(whole[0]), whole)] == [4090]
+@pytest.mark.parametrize("head", [b"", b"\0\0\x20\0"])
+def test_a_map_of_8192_bytes_is_taken(head):
+    whole = head + msgpack.packb({"a": "x" * 8186})
+    assert [len(each["a"]) for each in all_of(framing.framing_of(whole[0]), whole)] == [8186]
 
 
 @given(st.binary(min_size=1, max_size=6000), st.integers(1, 4096))
@@ -279,7 +279,7 @@ def test_any_client_gets_the_head_of_the_record(served):
     assert ask(client, {"head": True}) == none
     refused = ask(client, {"head": False})
     assert refused["code"] == h.NOT_UNDERSTOOD
-    assert refused["sentence"].endswith("or hello, status, head")
+    assert refused["sentence"].endswith("or hello, status, schedule, head")
     other = served.client()
     other.sendall(msgpack.packb({"head": True}))
     assert msgpack.unpackb(other.recv(4096)) == none

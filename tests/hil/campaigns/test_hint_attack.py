@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from controller.core import hint_codes as h
-from controller.hints import admission as hints, hint_statistics, wire as w
+from controller.hints import admission as hints, hint_check, hint_statistics, wire as w
 from hil import __main__ as cli
 from hil.campaigns.hint_attack import command
 from hil.campaigns.hint_attack.attack import KINDS, LESSER, SOURCE, Forger, import_cap
@@ -18,6 +18,8 @@ SILENT = "forged_mac other_key unknown_source truncated oversized garbage flippe
 NONSENSE = {h.UNKNOWN_KIND, h.WRONG_QUANTITY, h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG}
 REFUSED = {"replayed": {h.OLD_SEQUENCE}, "reordered": {h.OLD_SEQUENCE}, "late": {h.TOO_LATE}}
 REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_role": {h.ROLE}}
+
+FRESH = hint_check
 
 
 def check_and_forger(seed=20_260_314):
@@ -31,9 +33,8 @@ def check_and_forger(seed=20_260_314):
     rows = [[0] * len(hint_statistics.OWN) for _ in configured]
     statistics = SimpleNamespace(common=[0] * len(hint_statistics.COMMON), rows=rows)
     taken = []
-    check = hints.Admission(
-        configured, own, NONCE, lambda *words: taken.append(words) or 0, statistics, None
-    )
+    take = hints.Controller(lambda *words: taken.append(words) or 0, None, None, None)
+    check = hints.Admission(configured, own, NONCE, take, statistics)
     genuine = w.signed(import_cap(NONCE, 1, NOW_MS, 1), keys[SOURCE])
     check.receive(genuine, "sender", NOW_MS)
     assert len(taken) == 1
@@ -63,7 +64,7 @@ def test_no_bad_hint_is_taken_and_each_is_refused_for_its_own_reason():
 @cases("""broken name by kind
     hints.Account  "authenticate"  lambda self, *_: self.keys[0].key  "forged_mac"
     hints  "freshness"  lambda *_: 0  "replayed" | hints  "meaning"  lambda *_: 0  "nonsense"
-    hints  "LATE_MS_MAX"  10**9  "late" | hints  "EARLY_MS_MAX"  2**50  "early"
+    FRESH  "LATE_MS_MAX"  10**9  "late" | FRESH  "EARLY_MS_MAX"  2**50  "early"
     hints  "permitted"  lambda *_: True  "against_the_role" """)
 def test_the_attack_would_notice_a_missing_check(monkeypatch, broken, name, by, kind):
     check, taken, forger = check_and_forger()

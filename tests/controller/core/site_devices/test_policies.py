@@ -72,6 +72,23 @@ def test_pv_gives_no_more_than_the_load_while_the_grid_power_is_unknown(load_W, 
     assert caps_W(bench.step(connection_W=None, load_meter_W=load_W)) == [cap_W]
 
 
+@cases("""
+    pv_W  connection_W  low_W  export_W  load_meter_W  cap_W
+    50_000  -20_000  -30_000  0  None  30_000 | 50_000  10_000  -250_000  90_000  None  60_000
+    50_000  -20_000  20_000  10_000  None  20_000 | 50_000  -60_000  -30_000  0  None  0
+    50_000  -20_000  -30_000  0  25_000  25_000 | 50_000  -20_000  -30_000  0  90_000  60_000
+""")
+def test_at_a_negative_price_pv_gives_what_the_load_takes(
+    pv_W, connection_W, low_W, export_W, load_meter_W, cap_W
+):
+    bench = Bench(PvLimit, device(rated_W=100_000), grid_export_W_max=export_W)
+    bench.hear(pv_1__power_W=pv_W)
+    known = {"connection_W": connection_W, "low_W": low_W, "load_meter_W": load_meter_W}
+    (_, cap) = (one for _, one in bench.step(is_price_negative=True, **known))
+    assert cap == Cap(0, reasons.PV_PRICE_NEGATIVE, cap_W, reasons.PV_PRICE_NEGATIVE)
+    assert caps_W(bench.step(**known))[0] >= cap_W
+
+
 def test_inverters_share_the_room_by_rated_power_and_a_silent_one_counts_as_0():
     bench = Bench(PvLimit, device(rated_W=100_000), device("pv", 2, rated_W=300_000))
     bench.hear(pv_1__power_W=10_000, pv_2__power_W=30_000)

@@ -1,0 +1,42 @@
+"""`firebreak hint schedule`: sends a table of slots of a file, or shows the table in force."""
+
+import json
+import os
+from argparse import Namespace
+
+from controller.core import hint_codes as h
+from controller.hints import hint_statistics, schedule_file, schedule_wire as sw, words
+from controller.hints.client import HintClient
+from controller.hints.schedule_words import answer_fields, answer_lines, held_fields, held_lines
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+
+
+def plan_of(arguments: Namespace) -> schedule_file.Plan | None:
+    """The schedule of the named file, None without a file. Ends the command for a wrong one."""
+    if arguments.file is None:
+        return None
+    with cli.ends(WRONG_INPUT, schedule_file.ScheduleFileError, OSError, at=arguments.file):
+        return schedule_file.read(arguments.file)
+
+
+def ask(
+    client: HintClient, arguments: Namespace, key: bytes, plan: schedule_file.Plan | None
+) -> sw.Answer | sw.Held | None:
+    """Send the plan, or ask for the table in force."""
+    if plan is None:
+        return client.held(arguments.source, key)
+    return client.schedule(arguments.source, key, *plan, arguments.purpose)
+
+
+def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
+    """Print the answer; returns the exit code."""
+    if found is None:
+        seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
+        sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
+        raise cli.Ended(NO_START, words.unanswered(sources.get(arguments.source)))
+    if isinstance(found, sw.Held):
+        print(json.dumps(held_fields(found)) if arguments.json else "\n".join(held_lines(found)))
+        return DONE
+    print(json.dumps(answer_fields(found)) if arguments.json else "\n".join(answer_lines(found)))
+    return DONE if h.taken(found.code) else NOT_DONE

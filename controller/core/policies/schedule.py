@@ -1,0 +1,212 @@
+"""The schedule of a source: grid cap, band and reserve of the present slot.
+
+A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
+power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
+the base request goes to its nearer end. The ramp of the source holds, and every request by hint
+comes first. The reserve is a cap: below that state of charge there is no discharge.
+
+A slot acts only while the heartbeat of its source is valid and the clock is trusted. Otherwise
+nothing of it acts, and the source's fallbacks, which a slot replaces, act again.
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+from controller.core import contract, hint_codes, hint_sources, reasons, schedule_table as t
+from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
+from controller.core.contract import View
+from controller.core.integers import within
+from controller.core.policies.hint_table import HintTable
+from safety import signals
+
+GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
+STATES = ("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock")
+NONE, ACTS, LATER, OVER, SILENT, CLOCK = range(6)
+OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
+O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
+DAY_MIN = 1440
+
+# source index + 1 (0: no schedule), then as in schedule_table.Table; reserve: reached, discharge
+S_SOURCE, S_START_MIN, S_SLOT_MIN, S_COUNT, S_REACHED, S_DISCHARGE_W_MAX, TABLE_AT = range(7)
+STAGED_AT = TABLE_AT + t.TABLE_WORDS
+SEE_SCHEDULE = "See firebreak hint schedule for its slots."
+
+
+class Schedule(contract.Function):
+    """state: the table in force, and the one that is entering."""
+
+    NAME, STAGE = "schedule", contract.MEASURE
+    PARAMETERS = (
+        # a larger error of the clock stops the schedule
+        ("schedule_clock_ms_max", "ms", 100, 600_000, 10_000, "down"),
+    )
+    TEXTS = {
+        reasons.SCHEDULE: (
+            "schedule",
+            "The slot of the schedule asks for power: its band excludes 0.",
+            SEE_SCHEDULE,
+        ),
+        reasons.SCHEDULE_GRID_CAP: (
+            "grid limit by schedule",
+            "The slot of the schedule limits the import of this site.",
+            SEE_SCHEDULE,
+        ),
+        reasons.SCHEDULE_BAND: (
+            "limit by schedule",
+            "The slot of the schedule limits the power of this cabinet.",
+            SEE_SCHEDULE,
+        ),
+        reasons.SCHEDULE_RESERVE: (
+            "reserve by schedule",
+            "The state of charge is at the reserve of the slot, or unknown: no discharge.",
+            SEE_SCHEDULE,
+        ),
+    }
+
+    def __init__(self, setup: contract.Setup):
+        settings = setup.settings
+        self._hints: HintTable = setup.functions[HintTable.NAME]
+        self._clocks = setup.site.of_role("clock")
+        self._error_ms_max = settings["schedule_clock_ms_max"]
+        self._quantum_W = settings["setpoint_quantum_W"]
+        self._hysteresis = settings["soc_reserve_hysteresis_permille"]
+        self._step_W = max(1, settings["reserve_ramp_W_per_s"] * setup.tick_ms // 1000)
+        self._rated_W = min(setup.rated_W, signals.INT_MAX)
+        count = hint_sources.count(setup.source_image)
+        words = [hint_sources.words(setup.source_image, each) for each in range(count)]
+        self._rank = [word[hint_sources.W_ROLE] for word in words]
+        self.state = array("i", [0] * (STAGED_AT + t.TABLE_WORDS))
+        self.state[S_DISCHARGE_W_MAX] = self._rated_W
+        self.out = array("i", [0] * len(OUTPUTS))
+
+    @staticmethod
+    def output_names(source_count: int) -> Sequence[str]:
+        """As the contract says."""
+        return OUTPUTS
+
+    def step(self, view: View, elapsed_ticks: int) -> Sequence[Answer]:
+        """Cap and obligation of the slot of now; its request and its source stay in the view."""
+        if view.scheduled_source:
+            view.scheduled_source = view.scheduled_W = view.lifted = 0
+        inp, first = view.schedule
+        if inp[first]:
+            self._take(inp, first)
+        if not self.state[S_SOURCE]:
+            return ()
+        known, slot = self._now(elapsed_ticks)
+        self.out[O_STATE], self.out[O_SLOT] = known, slot + 1
+        if known != ACTS:
+            self.state[S_REACHED], self.state[S_DISCHARGE_W_MAX] = 0, self._rated_W
+            return ()
+        return self._answers(view, self._slot(slot), elapsed_ticks)
+
+    def _take(self, inp: Sequence[int], first: int) -> None:
+        """Take a part or the commit of a table. Words that no accepted table has are ignored."""
+        state, (step, place) = self.state, inp[first : first + 2]
+        words = array("i", inp[first + 2 : first + len(t.BLOCK)])
+        if step == t.PART and 0 <= place <= t.TABLE_WORDS - t.PART_WORDS:
+            at = STAGED_AT + place
+            state[at : at + t.PART_WORDS] = words
+        if step != t.COMMIT:
+            return
+        *head, crc = words[: t.HEAD_WORDS + 1]
+        source, _, slot_min, count = head
+        is_known = 0 < source <= len(self._rank) and 0 <= count <= t.SLOTS_MAX and slot_min > 0
+        if not is_known or self._rank[source - 1] < hint_sources.REQUEST:
+            return
+        staged = state[STAGED_AT : STAGED_AT + t.SLOT_WORDS * count]
+        if crc != t.crc_of(head, staged):
+            return
+        state[S_SOURCE : S_COUNT + 1] = array("i", head if count else [0] * len(head))
+        state[TABLE_AT : TABLE_AT + len(staged)] = staged
+        self.out[:] = array("i", [state[S_SOURCE], NONE, 0])
+
+    def slots(self) -> list[t.Slot]:
+        """The slots of the table in force."""
+        return [self._slot(index) for index in range(self.state[S_COUNT])]
+
+    def _slot(self, index: int) -> t.Slot:
+        at = TABLE_AT + t.SLOT_WORDS * index
+        return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
+
+    @property
+    def holder(self) -> int:
+        """Index of the source whose schedule is in force and whose heartbeat is valid, -1: none."""
+        source = self.state[S_SOURCE] - 1
+        return source if source >= 0 and self._hints.alive(source) else -1
+
+    def _now(self, elapsed_ticks: int) -> tuple[int, int]:
+        """(state of STATES, the slot of now; -1 while none acts)."""
+        state, minute = self.state, self._minute()
+        if minute is None:
+            return CLOCK, -1
+        if not self._hints.alive(state[S_SOURCE] - 1, elapsed_ticks):
+            return SILENT, -1
+        slot = (minute - state[S_START_MIN]) // state[S_SLOT_MIN]
+        if 0 <= slot < state[S_COUNT]:
+            return ACTS, slot
+        return LATER if slot < 0 else OVER, -1
+
+    def _minute(self) -> int | None:
+        """Minutes since 1970, UTC; None while the clock is not trusted."""
+        for clock in self._clocks:
+            names = "day_d", "time_of_day_s", "uncertainty_ms"
+            day_d, time_of_day_s, error_ms = [clock.value(name) for name in names]
+            if day_d is None or time_of_day_s is None or error_ms is None:
+                return None
+            if error_ms <= self._error_ms_max:
+                return day_d * DAY_MIN + time_of_day_s // 60
+        return None
+
+    def _answers(self, view: View, slot: t.Slot, elapsed_ticks: int) -> list[Answer]:
+        source = self.state[S_SOURCE] - 1
+        low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
+        high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
+        view.scheduled_source = source + 1
+        view.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
+        has_grid_cap = slot.grid_cap_W >= 0 and self._rank[source] >= hint_sources.GRID_CAP
+        view.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, has_grid_cap)
+        kept_W = self._kept_W(view.soc_permille, slot.reserve_permille, elapsed_ticks)
+        discharge = (max(high_W, 0), reasons.SCHEDULE_BAND)
+        if kept_W < self._rated_W:
+            discharge = min(discharge, (kept_W, reasons.SCHEDULE_RESERVE))
+        found: list[Answer] = [Cap(max(-low_W, 0), reasons.SCHEDULE_BAND, *discharge)]
+        if has_grid_cap and view.connection_W is not None:
+            reason = reasons.SCHEDULE_GRID_CAP
+            bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
+            found.append(
+                grid_obligation(GRID_CAP_SCHEDULE, view.connection_W, *bounds, self._quantum_W)
+            )
+        return found
+
+    def _kept_W(self, soc: tuple | None, reserve_permille: int, elapsed_ticks: int) -> int:
+        """Largest discharge beside the reserve; the rated power or more bounds nothing. It closes
+        and opens at the ramp of the reserves.
+        """
+        state = self.state
+        opens_at = reserve_permille + (self._hysteresis if state[S_REACHED] else 1)
+        is_reached = reserve_permille > 0 and (soc is None or soc[0] < opens_at)
+        step_W = self._step_W * elapsed_ticks
+        kept_W = state[S_DISCHARGE_W_MAX] + (-step_W if is_reached else step_W)
+        state[S_REACHED] = 1 if is_reached else 0
+        state[S_DISCHARGE_W_MAX] = within(kept_W, 0, self._rated_W)
+        return state[S_DISCHARGE_W_MAX]
+
+    def numbers(self, code: int) -> dict[str, Any]:
+        """As the contract says."""
+        number = self.out[O_SLOT]
+        fields = self._slot(number - 1)._asdict() if number else {}
+        known = {name: None if value == t.OPEN_W else value for name, value in fields.items()}
+        return {"kind": "schedule", "slot": number, **known}
+
+
+def _lifted(source: int, has_low: bool, has_high: bool, has_grid_cap: bool) -> int:
+    """A bit for each entry of the hint table whose fallback the slot replaces."""
+    replaced = {
+        hint_codes.CHARGE_W_MAX: has_low,
+        hint_codes.DISCHARGE_W_MAX: has_high,
+        hint_codes.IMPORT_W_MAX: has_grid_cap,
+    }
+    places = [hint_sources.QUANTITIES.index(each) for each, is_so in replaced.items() if is_so]
+    return sum([1 << source * len(hint_sources.QUANTITIES) + place for place in places])

@@ -1,0 +1,62 @@
+"""The schedule as words: a table of slots enters the image in parts, a part a tick, and a commit
+ends it. A commit whose checksum does not fit the parts changes nothing.
+"""
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from zlib import crc32
+
+SLOTS_MAX = 96
+SLOT_WORDS = 4
+TABLE_WORDS = SLOTS_MAX * SLOT_WORDS
+SLOT_MIN_MAX = 60
+OPEN_W = -(2**31)  # in the place of a power: no bound
+PART_WORDS = 16
+NO_STEP, PART, COMMIT = range(3)
+BLOCK = (
+    "schedule_step",
+    "schedule_place",
+    *[f"schedule_word_{number}" for number in range(PART_WORDS)],
+)
+HEAD_WORDS = 4
+
+
+class Slot(NamedTuple):
+    """One slot. OPEN_W: no bound; reserve_permille 0: none. W > 0 discharges."""
+
+    grid_cap_W: int
+    battery_low_W: int
+    battery_high_W: int
+    reserve_permille: int
+
+
+class Table(NamedTuple):
+    """source: its index. start_min: UTC, minutes since 1970; slot_min: length of a slot. Without
+    slots it ends the schedule of the source.
+    """
+
+    source: int
+    start_min: int
+    slot_min: int
+    slots: tuple[Slot, ...]
+
+
+def crc_of(head: Sequence[int], slot_words: Iterable[int]) -> int:
+    """Checksum of a table as a signed word."""
+    return int.from_bytes(
+        crc32(array("i", [*head, *slot_words]).tobytes()).to_bytes(4), signed=True
+    )
+
+
+def steps_of(table: Table) -> list[array]:
+    """The contents of the block, one for each tick: the parts, then the commit."""
+    words = [word for slot in table.slots for word in slot]
+    found = []
+    for at in range(0, len(words), PART_WORDS):
+        part = words[at : at + PART_WORDS]
+        found.append(array("i", [PART, at, *part, *[0] * (PART_WORDS - len(part))]))
+    head = table.source + 1, table.start_min, table.slot_min, len(table.slots)
+    ends = *head, crc_of(head, words)
+    found.append(array("i", [COMMIT, 0, *ends, *[0] * (PART_WORDS - len(ends))]))
+    return found

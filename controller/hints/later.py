@@ -1,0 +1,41 @@
+"""Accepted hints that begin later. They wait here, outside of the tick.
+
+At its start such a hint enters the image like one that has just come. A restart loses it, like
+every hint.
+"""
+
+from collections.abc import Callable
+
+START_MS_MAX = 3_600_000  # so far ahead may a hint or a notice begin
+Take = Callable[..., int | None]
+
+
+class Later:
+    """At most one hint of each quantity of each source waits; a newer one replaces it."""
+
+    def __init__(self, take: Take):
+        """take(source index, kind, quantity, value_W, valid_ms) hands a hint to the next tick and
+        returns None when that tick is full.
+        """
+        self._take = take
+        self._waiting: dict[tuple[int, int], tuple[int, tuple[int, ...]]] = {}
+
+    def wait(self, words: tuple[int, ...], start_ms: int) -> None:
+        """Keep a hint until start_ms, uptime. words: as take gets them."""
+        source_index, _, quantity, *_ = words
+        self._waiting[source_index, quantity] = start_ms, words
+
+    def begin(self, now_ms: int) -> None:
+        """Hand over the hints whose time has come; those that find no room wait for the next
+        tick.
+        """
+        due = sorted([(start_ms, key) for key, (start_ms, _) in self._waiting.items()])
+        for start_ms, key in due:
+            if start_ms > now_ms or self._take(*self._waiting[key][1]) is None:
+                return
+            del self._waiting[key]
+
+    def drop(self, source_index: int) -> None:
+        """Forget the hints of a source whose keys were revoked."""
+        for key in [key for key in self._waiting if key[0] == source_index]:
+            del self._waiting[key]

@@ -1,0 +1,52 @@
+"""Whether the core can take a schedule: its header, and every slot of it."""
+
+from typing import NamedTuple
+
+from controller.core import hint_codes as h
+from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, Slot
+from controller.hints import wire as w
+from controller.hints.schedule_wire import Schedule
+
+START_MIN_MAX = 2**31 - 1
+RESERVE_PERMILLE_MAX = 1000
+GRID_CAP, LOW, HIGH, RESERVE = range(1, 5)  # places of schedule_wire.FIELDS, from 1
+
+
+class Refusal(NamedTuple):
+    """code 0: none; slot and field from 1, 0: the header."""
+
+    code: int = 0
+    slot: int = 0
+    field: int = 0
+
+
+def refusal(schedule: Schedule, role: str) -> Refusal:
+    """The first thing of a schedule that a source of this role may not send."""
+    if h.ROLES.index(role) < h.ROLES.index("request"):
+        return Refusal(h.ROLE)
+    is_right = 0 < schedule.slot_min <= SLOT_MIN_MAX and schedule.start_min <= START_MIN_MAX
+    if schedule.slots and not is_right:
+        return Refusal(h.WRONG_SLOT)
+    obliges = h.ROLES.index(role) >= h.ROLES.index("grid_cap")
+    for number, slot in enumerate(schedule.slots, 1):
+        field = wrong_field(slot)
+        if field:
+            return Refusal(h.WRONG_SLOT, number, field)
+        if slot.grid_cap_W != OPEN_W and not obliges:
+            return Refusal(h.ROLE, number, GRID_CAP)
+    return Refusal()
+
+
+def wrong_field(slot: Slot) -> int:
+    """The first field of a slot that is out of its range; 0: none."""
+    low_W, high_W = slot.battery_low_W, slot.battery_high_W
+    is_band = OPEN_W in (low_W, high_W) or low_W <= high_W
+    for field, is_right in (
+        (GRID_CAP, slot.grid_cap_W == OPEN_W or 0 <= slot.grid_cap_W <= w.VALUE_W_MAX),
+        (LOW, low_W == OPEN_W or abs(low_W) <= w.VALUE_W_MAX),
+        (HIGH, is_band and (high_W == OPEN_W or abs(high_W) <= w.VALUE_W_MAX)),
+        (RESERVE, slot.reserve_permille <= RESERVE_PERMILLE_MAX),
+    ):
+        if not is_right:
+            return field
+    return 0

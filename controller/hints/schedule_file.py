@@ -1,0 +1,125 @@
+"""A schedule as a file: TOML, or CSV with one row for each slot and its start time.
+
+    start = 2026-11-25T12:00:00Z
+    slot_min = 15
+    [[slot]]
+    grid_cap_W = 400_000
+    battery_low_W = -50_000
+    battery_high_W = 0
+    reserve_permille = 300
+
+A power that is missing has no bound; a missing reserve is 0.
+"""
+
+import csv
+import datetime
+import tomllib
+from typing import Any, NamedTuple
+
+from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
+from controller.hints.schedule_check import wrong_field
+
+_NAMES = Slot._fields
+_WHOLE = "a whole number"
+
+
+class ScheduleFileError(Exception):
+    """The file is no schedule: what, where, what is allowed, in one line."""
+
+
+class Plan(NamedTuple):
+    """start_min: UTC, minutes since 1970."""
+
+    start_min: int
+    slot_min: int
+    slots: tuple[Slot, ...]
+
+
+def read(path: str) -> Plan:
+    """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        text = data.decode("ascii")
+        plan = _of_csv(text) if path.endswith(".csv") else _of_toml(text)
+        _check(plan)
+    except (ValueError, csv.Error) as error:
+        raise ScheduleFileError(f"{path}: {error}") from None
+    return plan
+
+
+def _of_toml(text: str) -> Plan:
+    content = tomllib.loads(text)
+    unknown = sorted(content.keys() - {"start", "slot_min", "slot"})
+    if unknown:
+        raise ValueError(f"{unknown[0]} is not a known key; allowed start, slot_min, slot")
+    start, rows = content.get("start"), content.get("slot", [])
+    if not isinstance(start, datetime.datetime):
+        raise ValueError("start is missing or no time; allowed as 2026-11-25T12:00:00Z")
+    if not isinstance(rows, list) or not all([isinstance(row, dict) for row in rows]):
+        raise ValueError("slot is no list of tables; allowed [[slot]] for each slot")
+    slots = [_slot(number, row) for number, row in enumerate(rows, 1)]
+    return Plan(_minute(start), _whole("slot_min", content.get("slot_min")), tuple(slots))
+
+
+def _of_csv(text: str) -> Plan:
+    rows = list(csv.DictReader(text.splitlines(), strict=True))
+    if len(rows) < 2:
+        raise ValueError("has less than two rows; allowed one row for each slot, or TOML for one")
+    starts, slots = [], []
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"slot {number}: has another number of cells than the first line")
+        starts.append(_minute(datetime.datetime.fromisoformat(row.pop("start", ""))))
+        cells = {name: _cell(number, name, cell) for name, cell in row.items() if cell.strip()}
+        slots.append(_slot(number, cells))
+    slot_min = starts[1] - starts[0]
+    for number, start_min in enumerate(starts, 1):
+        if start_min != starts[0] + (number - 1) * slot_min:
+            raise ValueError(f"slot {number}: start is not {slot_min} min after the one before it")
+    return Plan(starts[0], slot_min, tuple(slots))
+
+
+def _cell(number: int, name: str, cell: str) -> int:
+    try:
+        return int(cell)
+    except ValueError:
+        raise ValueError(f"slot {number}: {name} {cell[:20]!r}; allowed {_WHOLE}") from None
+
+
+def _slot(number: int, row: dict[str, Any]) -> Slot:
+    unknown = sorted(row.keys() - set(_NAMES))
+    if unknown:
+        allowed = ", ".join(_NAMES)
+        raise ValueError(f"slot {number}: {unknown[0]} is not a known key; allowed {allowed}")
+    *powers, reserve = _NAMES
+    found = {name: _whole(f"slot {number}: {name}", row.get(name, OPEN_W)) for name in powers}
+    slot = Slot(**found, reserve_permille=_whole(f"slot {number}: {reserve}", row.get(reserve, 0)))
+    field = wrong_field(slot) or (slot.reserve_permille < 0) * len(_NAMES)
+    if field:
+        name, value = _NAMES[field - 1], slot[field - 1]
+        raise ValueError(f"slot {number}: {name} {value}; allowed {RANGES[field - 1]}")
+    return slot
+
+
+RANGES = ("0 .. 10^9", "-10^9 .. 10^9", "battery_low_W .. 10^9", "0 .. 1000")
+
+
+def _whole(name: str, value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{name} is missing or no whole number; allowed {_WHOLE}")
+    return value
+
+
+def _minute(start: datetime.datetime) -> int:
+    seconds = start.timestamp() if start.tzinfo else -1.0
+    if seconds < 0 or seconds % 60:
+        raise ValueError(f"start {start.isoformat()}; allowed whole minutes with a time zone")
+    return int(seconds) // 60
+
+
+def _check(plan: Plan) -> None:
+    if not 0 < plan.slot_min <= SLOT_MIN_MAX:
+        raise ValueError(f"slot_min {plan.slot_min}; allowed 1 .. {SLOT_MIN_MAX}")
+    if len(plan.slots) > SLOTS_MAX:
+        raise ValueError(f"has {len(plan.slots)} slots; allowed at most {SLOTS_MAX}")

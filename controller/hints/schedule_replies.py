@@ -1,0 +1,58 @@
+"""The answer to a schedule when it is whole in the image, and the table read back.
+
+Reads the core after a tick; changes nothing.
+"""
+
+from controller.config.sources import Source
+from controller.core import hint_codes as h
+from controller.core.core import Core
+from controller.core.policies import schedule as s
+from controller.hints import admission, schedule_wire as sw
+
+
+def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
+    """The nonce is always that of this run, so that a sender with an old nonce learns it."""
+    refused, out = pending.refused, core.functions[s.Schedule.NAME].out
+    return sw.Answer(
+        pending.account.source.name,
+        nonce,
+        pending.hint.sequence,
+        uptime_ms,
+        refused.code or h.GRANTED,
+        refused.slot,
+        refused.field,
+        out[s.O_STATE],
+        out[s.O_SLOT],
+        core.functions[s.Schedule.NAME].state[s.S_COUNT],
+    )
+
+
+def held(
+    source_name: str, core: Core, sources: tuple[Source, ...], nonce: bytes, uptime_ms: int
+) -> sw.Held:
+    """The table in force, for the source of this name."""
+    function = core.functions[s.Schedule.NAME]
+    state = function.state
+    return sw.Held(
+        source_name,
+        nonce,
+        uptime_ms,
+        sources[state[s.S_SOURCE] - 1].name if state[s.S_SOURCE] else "",
+        state[s.S_START_MIN],
+        state[s.S_SLOT_MIN],
+        function.out[s.O_STATE],
+        function.out[s.O_SLOT],
+        tuple(function.slots()),
+    )
+
+
+def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
+    """True while the schedule of a source that comes before this one may act: an operator comes
+    first, then the lowest priority number.
+    """
+    holder = core.functions[s.Schedule.NAME].holder
+    return holder >= 0 and _order(sources[holder]) < _order(source)
+
+
+def _order(source: Source) -> tuple[bool, int]:
+    return source.role != "operator", source.priority

@@ -1,0 +1,91 @@
+"""A schedule as a file: TOML and CSV say the same; a wrong file is refused in one line."""
+
+import pytest
+
+from controller.core.schedule_table import OPEN_W, Slot
+from controller.hints import schedule_file
+from tests.tables import table
+
+HEAD = "start = 2026-11-25T12:00:00Z\nslot_min = 15\n"
+TOML = (
+    HEAD
+    + """
+[[slot]]
+grid_cap_W = 400_000
+battery_low_W = -50_000
+battery_high_W = 0
+reserve_permille = 300
+[[slot]]
+battery_low_W = -250_000
+battery_high_W = -100_000
+"""
+)
+NAMES = "start,grid_cap_W,battery_low_W,battery_high_W,reserve_permille\n"
+CSV = NAMES + "2026-11-25T12:00Z,400000,-50000,0,300\n2026-11-25T12:15Z,,-250000,-100000,\n"
+
+
+def read(tmp_path, text, name="plan.toml"):
+    path = tmp_path / name
+    path.write_text(text)
+    return schedule_file.read(str(path))
+
+
+@pytest.mark.parametrize("text, name", [(TOML, "plan.toml"), (CSV, "plan.csv")])
+def test_both_forms_give_the_same_slots(tmp_path, text, name):
+    slots = Slot(400_000, -50_000, 0, 300), Slot(OPEN_W, -250_000, -100_000, 0)
+    found = read(tmp_path, text, name)
+    assert found[1:] == (15, slots)
+    assert found.start_min * 60 == 1_795_608_000  # date -u -d 2026-11-25T12:00 +%s
+
+
+def test_96_slots_are_allowed_and_none_ends_the_schedule(tmp_path):
+    assert len(read(tmp_path, HEAD + "[[slot]]\n" * 96).slots) == 96
+    assert read(tmp_path, HEAD).slots == ()
+    with pytest.raises(schedule_file.ScheduleFileError, match="has 97 slots; allowed at most 96$"):
+        read(tmp_path, HEAD + "[[slot]]\n" * 97)
+
+
+WRONG = """
+[[slot]]/reserve_permille = 1001 | slot 1: reserve_permille 1001; allowed 0 .. 1000
+[[slot]]/reserve_permille = -1 | slot 1: reserve_permille -1; allowed 0 .. 1000
+[[slot]]/[[slot]]/grid_cap_W = -1 | slot 2: grid_cap_W -1; allowed 0 .. 10.9
+[[slot]]/battery_low_W = 1/battery_high_W = 0 | slot 1: battery_high_W 0; allowed battery_low_W
+[[slot]]/grid_cap_W = 1.5 | slot 1: grid_cap_W is missing or no whole number
+[[slot]]/grid_cap_kW = 1 | slot 1: grid_cap_kW is not a known key; allowed grid_cap_W
+slots = 5 | slots is not a known key; allowed start, slot_min, slot
+slot = 5 | slot is no list of tables
+x = | Invalid value
+"""
+
+
+def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
+    for text, words in table(WRONG):
+        with pytest.raises(schedule_file.ScheduleFileError, match=words) as refused:
+            read(tmp_path, HEAD + text.replace("/", "\n"))
+        assert "plan.toml: " in str(refused.value) and "\n" not in str(refused.value)
+    for head, words in (
+        ("start = 2026-11-25T12:00:00\nslot_min = 15", "whole minutes with a time zone"),
+        ("start = 2026-11-25T12:00:01Z\nslot_min = 15", "whole minutes with a time zone"),
+        ("start = 5\nslot_min = 15", "start is missing or no time"),
+        ("start = 2026-11-25T12:00:00Z\nslot_min = 61", "slot_min 61; allowed 1 .. 60"),
+        ("start = 2026-11-25T12:00:00Z\nslot_min = 0", "slot_min 0; allowed 1 .. 60"),
+        ("start = 2026-11-25T12:00:00Z", "slot_min is missing"),
+    ):
+        with pytest.raises(schedule_file.ScheduleFileError, match=words):
+            read(tmp_path, head)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        (NAMES + "2026-11-25T12:00Z,,,,\n", "less than two rows"),
+        (CSV + "2026-11-25T12:31Z,,,,\n", "slot 3: start is not 15 min after"),
+        (CSV + "2026-11-25T12:30Z,,,\n", "slot 3: has another number of cells"),
+        (CSV + "2026-11-25T12:30Z,a,,,\n", "slot 3: grid_cap_W 'a'; allowed a whole number"),
+        (CSV.replace("12:00Z", "noon"), "Invalid isoformat"),
+        (CSV.replace("12:15Z", "12:00Z"), "slot_min 0; allowed 1 .. 60"),
+    ],
+)
+def test_a_wrong_csv_is_named(tmp_path, text, words):
+    with pytest.raises(schedule_file.ScheduleFileError, match=words):
+        read(tmp_path, text, "plan.csv")
