@@ -146,6 +146,7 @@ class Features(FeatureArrays):
         self.fire.update(self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), io_3)
         self.gas.update(elapsed)
         self._silences()
+        self.source.update(elapsed)
         self.pace.update(elapsed)
         self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]
         value[m.F_ENERGISED] = (

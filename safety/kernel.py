@@ -113,7 +113,7 @@ class Kernel:
         limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
         contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
         permit = (t.state, t.timer, t.opening.waited, t.relays, t.tried)
-        own = (self.image_check.crc, self.asked, self.standing, self.conflict_ticks)
+        own = (self.image_check.crc, self.asked, self.standing, self.conflict_ticks, f.source.words)
         rest = permit + own + (self.demand, self.unit_demand, self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
@@ -226,7 +226,7 @@ class Kernel:
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID) and not self.inp[s.METER_SIGN]
         out[s.OBLIGATIONS_OK] = (
-            1 if grid and self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
+            1 if grid and self.features.pace.frozen_ms() < self.frozen_ms else 0
         )
 
 

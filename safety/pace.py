@@ -6,6 +6,7 @@ from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
+from safety.source import ON_GRID
 
 LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
 LATE_STEPS = 3
@@ -21,6 +22,7 @@ class Pace:
     def __init__(self, features: FeatureArrays) -> None:
         self.features, self.tick_ms = features, features.tick_ms
         self.inp, self.fresh, self.ages = features.inp, features.fresh, features.ages
+        self.source = features.source
         self.late_ticks = p.ticks(LATE_MS, self.tick_ms)
         self.window_ticks = p.ticks(LATE_WINDOW_MS, self.tick_ms)
         self.minute_ticks = p.ticks(MINUTE_MS, self.tick_ms)
@@ -32,9 +34,14 @@ class Pace:
         value[m.F_LATE_STEPS] = self._late(elapsed)
         self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
         self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
-        frozen_ticks = max(self.words[FROZEN], self.words[FROZEN + 1])
-        value[m.F_METER_FROZEN_MS] = frozen_ticks * self.tick_ms
+        # without current the words of a grid meter do not change: its time off the grid is left out
+        grid_ticks = min(self.words[FROZEN], self.source.words[ON_GRID])
+        value[m.F_METER_FROZEN_MS] = max(grid_ticks, self.words[FROZEN + 1]) * self.tick_ms
         self._ups()
+
+    def frozen_ms(self) -> int:
+        """For how long the words of a meter have not changed, off the grid too, ms."""
+        return max(self.words[FROZEN], self.words[FROZEN + 1]) * self.tick_ms
 
     def _late(self, elapsed: int) -> int:
         """How many late steps the last 10 s had, 3 at most. A step after one tick is on time."""

@@ -119,9 +119,13 @@ class Witness:
             self.features.changed[1 + unit] = 1
 
     def _power(self, unit: int, of_unit: Compared, elapsed: int, pcs: int) -> None:
-        """Row 56: the power that was measured against the set-point that was sent."""
+        """Row 56: the power that was measured against the set-point that was sent.
+
+        A converter that forms the grid off the grid follows the load, so it cannot disobey.
+        """
         pair, words, at = self.powers[unit], self.words, self.powers[unit].at
-        if pcs:
+        follows_load = self.inp[of_unit.input + s.PCS_FORMING] and self.features.source.is_off_grid()
+        if pcs and not follows_load:
             measured_W, asked_W = self.inp[of_unit.input + s.PCS_POWER_W], self._asked_W(of_unit)
             pair.add(elapsed, measured_W // of_unit.part_W, asked_W // of_unit.part_W)
         else:
@@ -132,6 +136,8 @@ class Witness:
         more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
         beyond, short = more - late, abs(asked) - abs(does) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
+        if pcs and follows_load:
+            beyond, short, known = 0, 0, m.KNOWN
         self._put(feature + m.F_PCS_BEYOND_PERMILLE, beyond * 1000 // parts, known)
         self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)
         if beyond > 0 or short > 0:

@@ -55,7 +55,7 @@ CHECKLIST_ROLES = (
 
 def contact_name(signal: str) -> str:
     """Plant contact of an input signal; "" (a spare input) stays ""."""
-    return signal.removesuffix("_ok").removesuffix("_closed")
+    return signal.removesuffix("_ok").removesuffix("_closed").removesuffix("_code")
 
 
 def coil_name(output: str) -> str:

@@ -87,7 +87,8 @@ class Reasons:
         rated_W, asked_W = self._wiring.rated_W, wires.setpoint_W
         against_W, first_W = AGAINST_SHARE * rated_W, plant.pcs[0].ac_power_W
         opposite = (first_W > against_W and asked_W <= 0) or (first_W < -against_W and asked_W >= 0)
-        found = ["power against the set-point"] if opposite else []
+        follows_load = plant.is_off_grid and plant.pcs[0].is_forming  # no set-point applies
+        found = ["power against the set-point"] if opposite and not follows_load else []
         if power_W < -MORE_SHARE * rated_W:
             found += self._charging(now_us, plant, wires)
         import_W, export_W = self._wiring.connection_W

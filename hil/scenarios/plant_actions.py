@@ -148,6 +148,12 @@ def _sensor_zero(world: World, a: dict[str, Any]) -> None:
     _rack(world, a).stick_sensor(_module(world, a), 0.0 if a["on"] else None)
 
 
+def _island(world: World, a: dict[str, Any]) -> None:
+    """Open the transfer switch; from then on this unit forms the grid of the site."""
+    _bus(world, a).pcs.is_forming = a["on"]
+    _put(world.plant, "is_off_grid", a["on"], world)
+
+
 def _excess(world: World, a: dict[str, Any]) -> None:
     load = FaultLoad(current_A=a["current_A"], fuse_A2s=a["fuse_A2s"]) if a["current_A"] else None
     _bus(world, a).fault = load
@@ -287,6 +293,7 @@ RACK_ACTIONS = {
         _UNIT | ON,
         lambda world, a: setattr(_bus(world, a).pcs, "is_reversed", a["on"]),
     ),
+    "island": (_UNIT | ON, _island),
     "pcs_stick": (_UNIT | ON, lambda world, a: setattr(_bus(world, a).pcs, "is_stuck", a["on"])),
     "pcs_derate": (
         _UNIT | {"kW": Entry(NUMBER, REQUIRED, 0, 100_000)},
