@@ -19,7 +19,6 @@ from safety import signals
 
 LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
-FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
 AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
 SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
@@ -213,7 +212,7 @@ class Readings:
             if not _within(power_W, self._ac.points[-1]) or state > signals.PCS_STANDBY:
                 return False
             self._ac_pdu = pdu
-            self._ac_values = state, _thirty_bits(alarms), _forms(mode), power_W
+            self._ac_values = state, sunspec.thirty_bits(alarms), sunspec.forms_grid(*mode), power_W
         self._ac_us = now_us
         self._publish_measure(now_us)
         return True
@@ -298,16 +297,3 @@ class Readings:
 
 def _within(value: int, point: Register, per_unit: int = 1) -> bool:
     return point.low * per_unit <= value <= point.high * per_unit
-
-
-def _forms(mode: list[int]) -> int:
-    """1 if DERMode says that the converter forms a grid and follows none.
-
-    Without the point (not in the profile, or all bits set: not implemented) it is 0.
-    """
-    return 1 if mode and mode[0] & (FOLLOWING | FORMING) == FORMING else 0
-
-
-def _thirty_bits(alarms: int) -> int:
-    """Alarm bits for a signal of 30 bits: bits 30 and 31 (reserved by the model) become bit 29."""
-    return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)

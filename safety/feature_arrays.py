@@ -8,7 +8,6 @@ from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.ages import Ages
-from safety.source import Source
 
 TICKS_FOR_MS_MAX = 1_000_000  # in milliseconds within 2^30: a tick has at most 1000
 
@@ -46,7 +45,6 @@ class FeatureArrays:
         self.changed = bytearray(1 + layout.units + layout.racks)
         self.ages = Ages(layout, image, image_map, fresh)
         self.tick_ms = image[p.H_TICK_MS]
-        self.source = Source(self.ages, inp, self.tick_ms)
         self.rack_unit = tuple(
             [image[image_map.rack + at * p.RACK_WORDS + p.R_UNIT] for at in racks]
         )

@@ -111,8 +111,8 @@ class Features(FeatureArrays):
         self.fire = Fire(self)
         self.units = Units(self)
         self.racks = Racks(self)
-        self.witness = Witness(self)
         self.connection, self.pace = Connection(self), Pace(self)
+        self.witness = Witness(self, self.pace.source)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 
@@ -146,7 +146,6 @@ class Features(FeatureArrays):
         self.fire.update(self.ages.known(s.G_IO_1), self.ages.known(s.G_IO_2), io_3)
         self.gas.update(elapsed)
         self._silences()
-        self.source.update(elapsed)
         self.pace.update(elapsed)
         self.known[m.F_METER_FROZEN_MS] = self.known[m.F_METER_SILENCE_MS]
         value[m.F_ENERGISED] = (

@@ -113,7 +113,7 @@ class Kernel:
         limits = (b.rack_limit, b.limit_W, b.published_W, b.lowest_W, b.signature)
         contactors = (c.step, c.closing_ticks, c.open_ticks, c.was_closed)
         permit = (t.state, t.timer, t.opening.waited, t.relays, t.tried)
-        own = (self.image_check.crc, self.asked, self.standing, self.conflict_ticks, f.source.words)
+        own = (self.image_check.crc, self.asked, self.standing, self.conflict_ticks)
         rest = permit + own + (self.demand, self.unit_demand, self.inp, self.out)
         return features + cabinet + racks + heating + stages + causes + limits + contactors + rest
 
@@ -225,9 +225,7 @@ class Kernel:
         out[s.AUX_LOAD_OK] = 0 if unheard or demand[m.D_AUX_SHED] else 1
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID) and not self.inp[s.METER_SIGN]
-        out[s.OBLIGATIONS_OK] = (
-            1 if grid and self.features.pace.frozen_ms() < self.frozen_ms else 0
-        )
+        out[s.OBLIGATIONS_OK] = 1 if grid and self.features.pace.frozen_ms() < self.frozen_ms else 0
 
 
 def _level(ladder: tuple, asked: int) -> int:

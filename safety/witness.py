@@ -8,6 +8,7 @@ from array import array
 
 from safety import matrix as m, means, parameters as p, signals as s, still
 from safety.feature_arrays import FeatureArrays
+from safety.source import Source
 
 APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated current; 10 A
 MA_PER_DA = 100
@@ -67,8 +68,8 @@ class Witness:
     words: those of each rack, then of the currents of each unit, then of the powers of each unit.
     """
 
-    def __init__(self, features: FeatureArrays) -> None:
-        self.features, self._put = features, features.put
+    def __init__(self, features: FeatureArrays, source: Source) -> None:
+        self.features, self.source, self._put = features, source, features.put
         self.layout = features.layout
         self.inp, self.ages = features.inp, features.ages
         layout = features.layout
@@ -124,7 +125,7 @@ class Witness:
         A converter that forms the grid off the grid follows the load, so it cannot disobey.
         """
         pair, words, at = self.powers[unit], self.words, self.powers[unit].at
-        follows_load = self.inp[of_unit.input + s.PCS_FORMING] and self.features.source.is_off_grid()
+        follows_load = self.inp[of_unit.input + s.PCS_FORMING] and self.source.is_off_grid()
         if pcs and not follows_load:
             measured_W, asked_W = self.inp[of_unit.input + s.PCS_POWER_W], self._asked_W(of_unit)
             pair.add(elapsed, measured_W // of_unit.part_W, asked_W // of_unit.part_W)

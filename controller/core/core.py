@@ -123,7 +123,7 @@ class Core:
         """Fill the view with the fresh values; a frozen meter counts as silent."""
         inp, view, kernel = self.inp, self.view, self.kernel
         ages, out = kernel.features.ages, kernel.out
-        source = ISLAND if kernel.features.source.is_off_grid() else GRID
+        source = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         view.source = source if ages.known(s.G_IO_3) else None
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen

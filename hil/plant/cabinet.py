@@ -120,6 +120,11 @@ class CabinetPlant:
             self._breathe(now_us)
         self._publish_fast()
 
+    def island(self, unit: pcs.Pcs, is_off_grid: bool) -> None:
+        """Open the transfer switch: this unit forms the grid of the site. False closes it again."""
+        unit.is_forming = self.is_off_grid = is_off_grid
+        self.publish()
+
     def _balance(self) -> None:
         """Off the grid the converters that form it supply in the next step what the grid would.
 
