@@ -206,6 +206,11 @@ def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     assert files.load().cabinet["door_fitted"] == 0
 
 
+def test_the_contact_of_the_transfer_switch_needs_no_acceptance(files):
+    files.replace("type", '"source_code"', '""')
+    assert files.load().topology.mapped("source_code") is None
+
+
 def test_as_much_energy_as_the_racks_may_hold(files):
     files.replace("type", "energy_Wh = 645000 ", "energy_Wh = 8709120 ")
     assert files.load().control["energy_Wh"] == 8_709_120
