@@ -1,4 +1,4 @@
-"""What feeds the site: the grid, or something else (a generator set, or the converters alone).
+"""The source of the site: the grid, or another one (a generator set, or the converters alone).
 
 A contact of the transfer switch is closed off the grid. Open, unknown, silent or not fitted counts
 as grid: then every row acts. Off the grid row 50b leaves the grid meter out, and row 56 leaves out

@@ -34,7 +34,7 @@ REQUIRED = (
     "permit_1_closed",
     "permit_2_closed",
 )
-# Contacts that a cabinet may leave out without an acceptance: each only takes rows out of force.
+# Contacts that a cabinet may leave out without an acceptance: without them every row acts.
 OPTIONAL = ("source_code",)
 # Every name that a file may lack. A contact of REQUIRED cannot be accepted; a report names it.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}

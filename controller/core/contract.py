@@ -16,7 +16,7 @@ from controller.core.site_devices.signals_view import DeviceView, Site, without_
 # the fast one, which works in what the base request leaves. Before all: whether a meter is right.
 PROVE, MEASURE, BOUND, BASE, FAST = range(5)
 
-# What feeds the site (View.source). Off the grid: a generator set, or the converters alone.
+# The source of the site (View.source). ISLAND: a generator set, or the converters alone.
 GRID, ISLAND = range(2)
 
 # Behaviour of a function while an input that it needs is unknown.
