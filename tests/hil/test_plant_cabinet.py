@@ -45,8 +45,9 @@ def test_an_island_is_supplied_by_the_converter_that_forms_it():
     assert one.pcs[0].ac_power_W == pytest.approx(250_000.0), "all that it can"
     one = act(running(50_000.0, units=2), "other_load", 1, kW=-100)
     one = act(one, "island", 1, unit=2)
-    powers_W = [unit.ac_power_W for unit in one.pcs]
-    assert powers_W == [50_000.0, pytest.approx(300_000.0 - 100_000.0 - 50_000.0 + 1850.0)]
+    for _ in range(2):
+        powers_W = [unit.ac_power_W for unit in run(one, DT_S).pcs]
+        assert powers_W == [50_000.0, pytest.approx(300_000.0 - 100_000.0 - 50_000.0 + 1850.0)]
     act(one, "island", 1, unit=2, on=False)
     assert not one.contacts["source"] and one.pcs[1].ac_power_W == 50_000.0
     assert one.grid_power_W == pytest.approx(300_000.0 - 100_000.0 - 100_000.0 + 1850.0)
