@@ -19,6 +19,7 @@ from safety import signals
 
 LONG_AGO_US = -(1 << 62)
 REMOTE = 0  # 715 LocRemCtl
+AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
 SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
 
@@ -72,7 +73,8 @@ class Readings:
     def _build_blocks(self, profile: Profile) -> None:
         """Make the blocks of the profile; the DC side may be in two models."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
-        self._ac = sunspec.Block(profile, 701, ("InvSt", "Alrm", "W"))
+        names = tuple([name for name in AC_NAMES if f"701.{name}" in profile.registers])
+        self._ac = sunspec.Block(profile, 701, names, optional=("DERMode",))
         self.control = sunspec.Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
         self._remote = sunspec.Block(profile, 715, remote, optional=("ControllerHb",))
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
@@ -97,7 +99,7 @@ class Readings:
         for scales in (self._ac_scales, self._control_scales, *dc_scales):
             scales.forget()
         self._ac_pdu, self._dc_pdu = b"", b""  # the last replies
-        self._ac_values = (0, 0, 0)  # state, alarm bits, power in W
+        self._ac_values = (0, 0, 0, 0)  # state, alarm bits, 1 if it forms a grid, power in W
         self._dc_values = [0, 0]  # voltage in mV, current in mA
         self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
         self._setpoint_W = 0
@@ -205,11 +207,12 @@ class Readings:
             values = self._ac.unpack(pdu)
             if values is None:
                 return False
-            state, alarms, raw = values
+            state, alarms, *mode, raw = values
             power_W = sunspec.scaled(raw, exponents[0])
-            if not _within(power_W, self._ac.points[2]) or state > signals.PCS_STANDBY:
+            if not _within(power_W, self._ac.points[-1]) or state > signals.PCS_STANDBY:
                 return False
-            self._ac_pdu, self._ac_values = pdu, (state, _thirty_bits(alarms), power_W)
+            self._ac_pdu = pdu
+            self._ac_values = state, sunspec.thirty_bits(alarms), sunspec.forms_grid(*mode), power_W
         self._ac_us = now_us
         self._publish_measure(now_us)
         return True
@@ -237,12 +240,13 @@ class Readings:
         if min(self._ac_us, self._dc_us) < oldest_us or not self._heartbeat_ok(now_us):
             return
         inp, base = self._inp, self._base
-        state, alarms, power_W = self._ac_values
+        state, alarms, forms, power_W = self._ac_values
         inp[base + signals.PCS_POWER_W] = power_W
         inp[base + signals.PCS_DC_VOLTAGE_MV] = self._dc_values[0]
         inp[base + signals.PCS_DC_CURRENT_MA] = self._dc_values[1]
         inp[base + signals.PCS_STATE] = state
         inp[base + signals.PCS_ALARM_BITS] = alarms
+        inp[base + signals.PCS_FORMING] = forms
         self._fresh[self._measure_group] = 1
         self._ac_us = self._dc_us = LONG_AGO_US
         self.measured = True
@@ -293,8 +297,3 @@ class Readings:
 
 def _within(value: int, point: Register, per_unit: int = 1) -> bool:
     return point.low * per_unit <= value <= point.high * per_unit
-
-
-def _thirty_bits(alarms: int) -> int:
-    """Alarm bits for a signal of 30 bits: bits 30 and 31 (reserved by the model) become bit 29."""
-    return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)

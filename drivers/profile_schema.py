@@ -210,6 +210,7 @@ FAMILIES: dict[str, Family] = {
             "715.OpCtl",
         ),
         (
+            "701.DERMode",
             "802.V",
             "802.A",
             "802.V_SF",

@@ -9,6 +9,7 @@ import struct
 
 from drivers.profile import Profile, ProfileError
 from drivers.steps import Sequence, StepError
+from safety import signals
 
 MARK = b"SunS"
 END = 0xFFFF
@@ -19,6 +20,7 @@ HEADER = 2  # registers of id and length: offsets count from the id, lengths fro
 SCALE_LOW, SCALE_HIGH = -10, 10
 REGISTERS_PER_READ_MAX = 20  # a longer read would delay the stop frame on the bus of a converter
 DC_PORT_REGISTERS = 25  # of one port of model 714
+FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
 
 
 Models = dict[int, tuple[int, int]]  # model id: (address of its id register, length)
@@ -139,3 +141,16 @@ def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
         return raw * per_unit * 10**exponent
     value = abs(raw) * per_unit // 10**-exponent
     return value if raw >= 0 else -value
+
+
+def thirty_bits(alarms: int) -> int:
+    """Alarm bits for a signal of 30 bits: bits 30 and 31 (reserved by the model) become bit 29."""
+    return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)
+
+
+def forms_grid(mode: int = 0) -> int:
+    """1 if 701 DERMode says that the converter forms a grid and follows none.
+
+    0 without the point: it is not in the profile, or "not implemented" (all bits set).
+    """
+    return 1 if mode & (FOLLOWING | FORMING) == FORMING else 0

@@ -111,8 +111,8 @@ class Features(FeatureArrays):
         self.fire = Fire(self)
         self.units = Units(self)
         self.racks = Racks(self)
-        self.witness = Witness(self)
         self.connection, self.pace = Connection(self), Pace(self)
+        self.witness = Witness(self, self.pace.source)
         for feature in ALWAYS_KNOWN:
             self.known[feature] = 1
 

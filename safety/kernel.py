@@ -225,9 +225,7 @@ class Kernel:
         out[s.AUX_LOAD_OK] = 0 if unheard or demand[m.D_AUX_SHED] else 1
         out[s.RESETS_LEFT] = self.latches.left()
         grid = self.features.ages.known(s.G_METER_GRID) and not self.inp[s.METER_SIGN]
-        out[s.OBLIGATIONS_OK] = (
-            1 if grid and self.features.value[m.F_METER_FROZEN_MS] < self.frozen_ms else 0
-        )
+        out[s.OBLIGATIONS_OK] = 1 if grid and self.features.pace.frozen_ms() < self.frozen_ms else 0
 
 
 def _level(ladder: tuple, asked: int) -> int:

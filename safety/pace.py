@@ -1,18 +1,19 @@
-"""Features about time: frozen meters (row 50), late steps (row 44), and the UPS whose monitor is
-silent (row 43).
+"""Features about time: frozen meters (row 50), late steps (row 44), the UPS whose monitor is silent
+(row 43), and how long the site has been on the grid (source.py).
 """
 
 from array import array
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.feature_arrays import TICKS_FOR_MS_MAX, FeatureArrays
+from safety.source import AT_START, Source
 
 LATE_MS, LATE_WINDOW_MS = 100, 10_000  # late steps in this window are counted
 LATE_STEPS = 3
 MINUTE_MS = 60_000
 # Places in `words`. FROZEN: ticks since the raw words of each meter changed. HASH: their last hash.
-# LATE: ticks since each of the last late steps, the newest first.
-FROZEN, HASH, LATE = 0, 2, 4
+# SOURCE: the words of source.py. LATE: ticks since each of the last late steps, the newest first.
+FROZEN, HASH, SOURCE, LATE = 0, 2, 4, 6
 
 
 class Pace:
@@ -24,17 +25,25 @@ class Pace:
         self.late_ticks = p.ticks(LATE_MS, self.tick_ms)
         self.window_ticks = p.ticks(LATE_WINDOW_MS, self.tick_ms)
         self.minute_ticks = p.ticks(MINUTE_MS, self.tick_ms)
-        self.words = array("i", [0] * LATE + [self.window_ticks] * LATE_STEPS)
+        late = [self.window_ticks] * LATE_STEPS
+        self.words = array("i", [0] * SOURCE + list(AT_START) + late)
+        self.source = Source(features, self.words, SOURCE)
 
     def update(self, elapsed: int) -> None:
         """Compute the features of a step, `elapsed` ticks after the last step."""
         value = self.features.value
         value[m.F_LATE_STEPS] = self._late(elapsed)
+        self.source.update(elapsed)
         self._watch_words(0, s.GRID_RAW_HASH, s.G_METER_GRID, elapsed)
         self._watch_words(1, s.LOAD_RAW_HASH, s.G_METER_LOAD, elapsed)
-        frozen_ticks = max(self.words[FROZEN], self.words[FROZEN + 1])
-        value[m.F_METER_FROZEN_MS] = frozen_ticks * self.tick_ms
+        # without current the words of a grid meter do not change: its time off the grid is left out
+        grid_ticks = min(self.words[FROZEN], self.source.on_grid_ticks())
+        value[m.F_METER_FROZEN_MS] = max(grid_ticks, self.words[FROZEN + 1]) * self.tick_ms
         self._ups()
+
+    def frozen_ms(self) -> int:
+        """For how long the words of a meter have not changed, off the grid too, ms."""
+        return max(self.words[FROZEN], self.words[FROZEN + 1]) * self.tick_ms
 
     def _late(self, elapsed: int) -> int:
         """How many late steps the last 10 s had, 3 at most. A step after one tick is on time."""

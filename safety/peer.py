@@ -33,6 +33,7 @@ from safety import (
     racks,
     runaway,
     signals as s,
+    source,
     start_checklist,
     still,
     tapers,
@@ -83,7 +84,7 @@ CLOCK_PERMILLE_MAX = 20
 MODULES = (
     ages, bounds, channel, connection, contactors, crc, evaluate, feature_arrays, features, fire,
     f, gas, heating, image_check, kernel, latches, m, means, opening, pace, p, permit, rack_limits,
-    racks, runaway, s, start_checklist, still, tapers, units, witness,
+    racks, runaway, s, source, start_checklist, still, tapers, units, witness,
 )
 # fmt: on
 # times 1000 it stays below 2^30; the same bound as for a late step of the kernel

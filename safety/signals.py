@@ -59,6 +59,8 @@ CABINET_INPUTS = (
     ("supervised_ok", "bool", 0, 1, G_IO_3),
     # the second contact of the key switch: open in RUN, closed in every other position
     ("key_service_closed", "bool", 0, 1, G_IO_3),
+    # contact of the transfer switch: SOURCE_GRID, or closed off the grid
+    ("source_code", "code", 0, 1, G_IO_3),
     ("grid_power_W", "W", -INT_MAX, INT_MAX, G_METER_GRID),
     ("grid_raw_hash", "hash", 0, INT_MAX, G_METER_GRID),
     ("load_power_W", "W", -INT_MAX, INT_MAX, G_METER_LOAD),
@@ -105,14 +107,15 @@ CABINET_INPUTS = (
 (ESTOP_1_OK, FIRE_ALARM_OK, SUPPRESSION_OK, GAS_RELAY_OK, AIRFLOW_OK, KEY_RUN_OK, PERMIT_1_CLOSED,
  DOOR_OK, ESTOP_2_OK, BMS_FAULT_OK, PERMIT_2_CLOSED, CELL_VOLTAGE_OK, SMOKE_1_OK, SMOKE_2_OK,
  HEAT_OK, FIRE_TROUBLE_OK, DAMPER_OK, HVAC_OK, LEAK_OK, COOLANT_OK, SUPERVISED_OK,
- KEY_SERVICE_CLOSED, GRID_POWER_W, GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH, GAS_1_LFL_PERMILLE,
- GAS_1_OK, GAS_1_CALIBRATION_D, GAS_2_LFL_PERMILLE, GAS_2_OK, GAS_2_CALIBRATION_D, OFFGAS_1_PPM,
- OFFGAS_1_OK, OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK, OFFGAS_2_CALIBRATION_D, TOXIC_PPM,
- TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC, HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN,
- RUN_REQUEST, ARMED_STORED, RESET_KIND, RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST,
- NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS, CPU_TEMPERATURE_DDEGC, PEER_CODE, IMAGE_APPROVED_OK,
- STORE_IS_OLD, METER_SIGN) = range(60)
+ KEY_SERVICE_CLOSED, SOURCE_CODE, GRID_POWER_W, GRID_RAW_HASH, LOAD_POWER_W, LOAD_RAW_HASH,
+ GAS_1_LFL_PERMILLE, GAS_1_OK, GAS_1_CALIBRATION_D, GAS_2_LFL_PERMILLE, GAS_2_OK,
+ GAS_2_CALIBRATION_D, OFFGAS_1_PPM, OFFGAS_1_OK, OFFGAS_1_CALIBRATION_D, OFFGAS_2_PPM, OFFGAS_2_OK,
+ OFFGAS_2_CALIBRATION_D, TOXIC_PPM, TOXIC_OK, TOXIC_CALIBRATION_D, AIR_TEMPERATURE_DDEGC,
+ HUMIDITY_PERMILLE, MAINS_OK, UPS_RESERVE_MIN, RUN_REQUEST, ARMED_STORED, RESET_KIND,
+ RESET_FIRST_OUT, RESET_MASK, LOCK_OUT_OK, TEST_REQUEST, NOC_LINK_OK, NOC_VERIFIED, SELF_TEST_BITS,
+ CPU_TEMPERATURE_DDEGC, PEER_CODE, IMAGE_APPROVED_OK, STORE_IS_OLD, METER_SIGN) = range(61)
 # fmt: on
+SOURCE_GRID = 0  # source_code: also an open contact, or none
 
 UNIT_INPUTS = (
     ("pcs_power_W", "W", -INT_MAX, INT_MAX, G_PCS_MEASURE),
@@ -120,6 +123,9 @@ UNIT_INPUTS = (
     ("pcs_dc_current_mA", "mA", -INT_MAX, INT_MAX, G_PCS_MEASURE),
     ("pcs_state", "code", 0, 255, G_PCS_MEASURE),
     ("pcs_alarm_bits", "bits", 0, INT_MAX, G_PCS_MEASURE),
+    # 1: the converter forms a grid, and its power follows the load. 0: it follows its set-point, or
+    # does not report what it does
+    ("pcs_forming", "bool", 0, 1, G_PCS_MEASURE),
     ("pcs_setpoint_W", "W", -INT_MAX, INT_MAX, G_PCS_CONTROL),
     ("pcs_heartbeat", "count", 0, INT_MAX, G_PCS_CONTROL),
     # the last set-point that was sent, decoded from the bytes on the wire
@@ -127,8 +133,8 @@ UNIT_INPUTS = (
 )
 # Names, many to a line.
 # fmt: off
-(PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS, PCS_SETPOINT_W,
- PCS_HEARTBEAT, PCS_SENT_W) = range(8)
+(PCS_POWER_W, PCS_DC_VOLTAGE_MV, PCS_DC_CURRENT_MA, PCS_STATE, PCS_ALARM_BITS, PCS_FORMING,
+ PCS_SETPOINT_W, PCS_HEARTBEAT, PCS_SENT_W) = range(9)
 # fmt: on
 
 # Values of pcs_state: SunSpec model 701, point InvSt. Other device families translate to them.

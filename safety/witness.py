@@ -8,6 +8,7 @@ from array import array
 
 from safety import matrix as m, means, parameters as p, signals as s, still
 from safety.feature_arrays import FeatureArrays
+from safety.source import Source
 
 APART_PERMILLE, APART_DA_MIN = 50, 100  # of rated current; 10 A
 MA_PER_DA = 100
@@ -67,8 +68,8 @@ class Witness:
     words: those of each rack, then of the currents of each unit, then of the powers of each unit.
     """
 
-    def __init__(self, features: FeatureArrays) -> None:
-        self.features, self._put = features, features.put
+    def __init__(self, features: FeatureArrays, source: Source) -> None:
+        self.features, self.source, self._put = features, source, features.put
         self.layout = features.layout
         self.inp, self.ages = features.inp, features.ages
         layout = features.layout
@@ -119,9 +120,13 @@ class Witness:
             self.features.changed[1 + unit] = 1
 
     def _power(self, unit: int, of_unit: Compared, elapsed: int, pcs: int) -> None:
-        """Row 56: the power that was measured against the set-point that was sent."""
+        """Row 56: the power that was measured against the set-point that was sent.
+
+        A converter that forms the grid off the grid follows the load, so it cannot disobey.
+        """
         pair, words, at = self.powers[unit], self.words, self.powers[unit].at
-        if pcs:
+        follows_load = self.inp[of_unit.input + s.PCS_FORMING] and self.source.is_off_grid()
+        if pcs and not follows_load:
             measured_W, asked_W = self.inp[of_unit.input + s.PCS_POWER_W], self._asked_W(of_unit)
             pair.add(elapsed, measured_W // of_unit.part_W, asked_W // of_unit.part_W)
         else:
@@ -132,6 +137,8 @@ class Witness:
         more = does - max(asked, 0) if does >= 0 else min(asked, 0) - does
         beyond, short = more - late, abs(asked) - abs(does) - late
         known, parts, feature = words[at + means.KNOWN], of_unit.parts, of_unit.feature
+        if pcs and follows_load:
+            beyond, short, known = 0, 0, m.KNOWN
         self._put(feature + m.F_PCS_BEYOND_PERMILLE, beyond * 1000 // parts, known)
         self._put(feature + m.F_PCS_SHORT_PERMILLE, short * 1000 // parts, known)
         if beyond > 0 or short > 0:

@@ -91,7 +91,7 @@ def _roles_needed(topology: Topology) -> list[str]:
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
     roles = [role for role in roles if role not in absent]
-    third = set(schema.INPUT_NAMES["io_3"]) - set(parts_absent(topology.not_fitted))
+    third = set(schema.INPUT_NAMES["io_3"]) & set(_inputs_needed(topology))
     return roles + ["io_3"] * bool(third)
 
 
@@ -153,7 +153,7 @@ def _check_addresses(values: Values, bus: NamedBus, devices: list[Device]) -> No
 
 
 def _inputs_needed(topology: Topology) -> list[str]:
-    absent = parts_absent(topology.not_fitted)
+    absent = [*parts_absent(topology.not_fitted), *equipment.OPTIONAL]
     return [name for names in schema.INPUT_NAMES.values() for name in names if name not in absent]
 
 

@@ -34,6 +34,8 @@ REQUIRED = (
     "permit_1_closed",
     "permit_2_closed",
 )
+# Contacts that a cabinet may leave out without an acceptance: without them every row acts.
+OPTIONAL = ("source_code",)
 # Every name that a file may lack. A contact of REQUIRED cannot be accepted; a report names it.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.

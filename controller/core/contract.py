@@ -16,6 +16,9 @@ from controller.core.site_devices.signals_view import DeviceView, Site, without_
 # the fast one, which works in what the base request leaves. Before all: whether a meter is right.
 PROVE, MEASURE, BOUND, BASE, FAST = range(5)
 
+# The source of the site (View.source). ISLAND: a generator set, or the converters alone.
+GRID, ISLAND = range(2)
+
 # Behaviour of a function while an input that it needs is unknown.
 TO_ZERO = "to zero"  # its request goes to zero at its ramp
 DROP = "drop"  # it gives no obligation; without a grid meter row 50 forbids charging
@@ -43,6 +46,7 @@ class View:
     is_run_requested: bool = False  # a person's, or kept over a restart
     is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
     air_temperature_ddegC: int | None = None  # of the cabinet
+    source: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
     load_meter_W: int | None = None
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False

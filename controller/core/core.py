@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.core import image, parameters, reasons, standby
 from controller.core.answers import Limit
-from controller.core.contract import Setup
+from controller.core.contract import GRID, ISLAND, Setup
 from controller.core.control import Control
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.layout import devices_of
@@ -124,10 +124,13 @@ class Core:
         """Fill the view with the fresh values; a frozen meter counts as silent."""
         inp, view, kernel = self.inp, self.view, self.kernel
         ages, out = kernel.features.ages, kernel.out
+        source = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
+        view.source = source if ages.known(s.G_IO_3) else None
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
         view.is_load_meter_new = self.fresh[s.G_METER_LOAD] != 0
+        frozen = kernel.features.pace.frozen_ms() >= kernel.frozen_ms  # off the grid too
         fresh = ages.known(s.G_METER_GRID) and not frozen
         view.is_grid_meter_new = self.fresh[s.G_METER_GRID] != 0
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None

@@ -8,7 +8,7 @@ safety/hazards/faults.toml has the rest, written by a person.
 import tomllib
 from collections.abc import Iterator
 
-from controller.config import time_chain
+from controller.config import equipment, time_chain
 from controller.documents import effect_words
 from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
@@ -22,7 +22,9 @@ GROUPS = s.CABINET_GROUPS + s.UNIT_GROUPS + s.RACK_GROUPS
 MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
-CONTACTS = tuple([str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS])
+WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
+# the others are the cause of no row: faults.toml has their faults
+CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
 VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
 DRIVEN = COILS + tuple(

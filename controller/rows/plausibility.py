@@ -33,7 +33,8 @@ FEATURES = {
     "pcs_beyond_permille": Feature(
         (
             "power of the wrong sign or above the set-point that was sent, as means over 2 s minus "
-            "the effect of dead time and ramp, in parts of rated power"
+            "the effect of dead time and ramp, in parts of rated power; none while the converter "
+            "forms the grid of an island"
         ),
         ON_RIG,
         roles=("pcs",),
@@ -42,7 +43,7 @@ FEATURES = {
         window_ms=4500,
     ),
     "pcs_short_permille": Feature(
-        "power below the set-point that was sent, computed in the same way",
+        "power below the set-point that was sent, computed in the same way; none in an island",
         ON_RIG,
         roles=("pcs",),
         sensor="PCS",

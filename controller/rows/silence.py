@@ -73,7 +73,10 @@ FEATURES = {
     "meter_silence_ms": Feature("meter silent", "unplug the meter's bus cable", silence=BY_LEVEL),
     "meter_sign": Feature("direction of the grid meter", ON_RIG, roles=("meter_grid", "pcs")),
     "meter_frozen_ms": Feature(
-        "registers of a meter frozen", ON_RIG, roles=("meter_grid", "meter_load"), silence=BY_LEVEL
+        "registers of a meter frozen (in an island: of the load meter)",
+        ON_RIG,
+        roles=("meter_grid", "meter_load"),
+        silence=BY_LEVEL,
     ),
     "monitor_silence_ms": Feature(
         "climate or UPS monitor silent",

@@ -27,6 +27,7 @@ SECOND_US = 1_000_000
 ENABLED = 1
 CHARGING, DISCHARGING = 4, 3  # 802 ChaSt
 RUNNING, THROTTLED = 3, 4  # 701 InvSt
+FOLLOWING, FORMING = 1 << 0, 1 << 1  # 701 DERMode
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
 # contactors open, pre-charge, closed, fault -> 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
@@ -229,7 +230,7 @@ class SunSpecPcs(RegisterDevice):
             pcs.state,
             int(running),
             alarms,
-            1,
+            FORMING if pcs.is_forming else FOLLOWING,
             power,
             abs(power),
             0,

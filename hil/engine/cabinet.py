@@ -56,7 +56,7 @@ CHECKLIST_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas
 
 def contact_name(signal: str) -> str:
     """Plant contact of an input signal; "" (a spare input) stays ""."""
-    return signal.removesuffix("_ok").removesuffix("_closed")
+    return signal.removesuffix("_ok").removesuffix("_closed").removesuffix("_code")
 
 
 def coil_name(output: str) -> str:

@@ -33,8 +33,9 @@ def _safety_us(stage: str) -> int:
 
 
 # condition: how long it may last
+AGAINST = "power against the set-point"
 LIMITS_us = {
-    "power against the set-point": _safety_us("56a"),
+    AGAINST: _safety_us("56a"),
     "charging of cells above row 19's temperature": _until_us("19a", {"ich"}),
     "charging of cells below 0 degC": _until_us("25a", {"ich"}),
     "charging of a cell above row 28's voltage": _until_us("28", {"ich"}),
@@ -67,7 +68,11 @@ class Reasons:
         for number, unit in enumerate(wires.units):
             racks = [plant.racks[rack] for rack in unit.wiring.racks]
             power_W = plant.pcs[number].ac_power_W
+            # no set-point applies to a converter that forms an island
+            follows_load = plant.is_off_grid and plant.pcs[number].is_forming
             names = _wrong_way(now_us, racks, wires, unit, power_W)
+            if follows_load and AGAINST in names:
+                names.remove(AGAINST)
             is_open = plant.relays.breaker_open or all(
                 [rack.contactors.state != CLOSED for rack in racks]
             )
@@ -139,7 +144,7 @@ def _wrong_way(
     rated_W, asked_W = unit.wiring.rated_W, unit.setpoint_W
     against_W = AGAINST_SHARE * rated_W
     opposite = (power_W > against_W and asked_W <= 0) or (power_W < -against_W and asked_W >= 0)
-    found = ["power against the set-point"] if opposite else []
+    found = [AGAINST] if opposite else []
     return found + (_charging(now_us, racks, wires) if power_W < -MORE_SHARE * rated_W else [])
 
 

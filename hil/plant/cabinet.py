@@ -19,6 +19,7 @@ CONTACTS = (
     # these ten are refreshed ten times a second, the others at every step
     *("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak"),
     *("coolant", "supervised"),
+    "source",
 )
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 AIR_US = 100_000  # slow things move ten times a second, as often as a BMS reports
@@ -62,6 +63,7 @@ class CabinetPlant:
         self.supervised = True  # the path from the fire panel to the supervising station
         self.fan_by_hand = False
         self.key_run = self.door_closed = True
+        self.is_off_grid = False  # the transfer switch has opened; its contact is closed then
         self.load = load
         self.load_power_W = 0.0
         self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
@@ -109,12 +111,29 @@ class CabinetPlant:
             battery_W += one.pcs.ac_power_W
         fed_W = self._step_site(dt_s) if self.site_parts else 0.0
         self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W - fed_W
+        if self.is_off_grid:
+            self._balance()
         looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
             self._look(looks)
         if now_us - self._air_us >= AIR_US:
             self._breathe(now_us)
         self._publish_fast()
+
+    def island(self, unit: pcs.Pcs, is_off_grid: bool) -> None:
+        """Open the transfer switch: this unit forms the grid of the site. False closes it again."""
+        unit.is_forming = self.is_off_grid = is_off_grid
+        self.publish()
+
+    def _balance(self) -> None:
+        """Off the grid the converters that form it supply in the next step what the grid would.
+
+        Without such a converter the load stays on: no scenario needs a dark site.
+        """
+        forming = [one for one in self.pcs if one.is_forming]
+        for one in forming:
+            one.island_W = one.ac_power_W + self.grid_power_W / len(forming)
+        self.grid_power_W = 0.0
 
     def _step_site(self, dt_s: float) -> float:
         """Step the parts of the site: load that is switched off, and power that is fed in, W."""
@@ -201,6 +220,7 @@ class CabinetPlant:
             permit_1=safety.pcs_enable,
             permit_2=safety.contactor_supply,
             door=self.door_closed,
+            source=self.is_off_grid,
             bms_fault=not any([one.fault_bits for one in self.racks]),
         )
         self.contacts.update(self._forced)

@@ -34,6 +34,8 @@ class Pcs:
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
+        self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
+        self.island_W = 0.0  # its share of the load of the island
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s = config.pcs_start_s
@@ -118,7 +120,8 @@ class Pcs:
 
     def _wanted_W(self) -> float:
         """Target power with the faults applied, also when the target itself does not change."""
-        power_W = max(-self.derated_W, min(self.derated_W, self._target_W))
+        target_W = self.island_W if self.is_forming else self._target_W
+        power_W = max(-self.derated_W, min(self.derated_W, target_W))
         return -power_W if self.is_reversed else power_W
 
     def _change(self, dt_s: float, enabled: bool, dc_V: float) -> None:

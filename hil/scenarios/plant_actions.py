@@ -86,10 +86,10 @@ def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[dict[st
     return {key: Entry(BOOL, True)}, act
 
 
-def _of_rack(path: str) -> tuple[dict[str, Entry], Act]:
-    """An action that sets an attribute of a rack or of a part of it to the argument `on`."""
+def _of(find: Callable[..., Any], keys: dict[str, Entry], path: str) -> tuple[Any, Act]:
+    """An action that sets an attribute of a part of a rack or DC bus to the argument `on`."""
     part, name = path.split(".")
-    return _RACK | ON, lambda world, a: setattr(getattr(_rack(world, a), part), name, a["on"])
+    return keys | ON, lambda world, a: setattr(getattr(find(world, a), part), name, a["on"])
 
 
 def _estop(world: World, channels: Iterable[int], closed: bool) -> None:
@@ -264,12 +264,12 @@ RACK_ACTIONS = {
         },
         _insulation,
     ),
-    "weld": _of_rack("contactors.welded"),
+    "weld": _of(_rack, _RACK, "contactors.welded"),
     "feedback": (
         _RACK | {"reads": Entry(TEXT, REQUIRED, choices=tuple(_STATES))},
         lambda world, a: setattr(_rack(world, a), "feedback", _STATES[a["reads"]]),
     ),
-    "precharge_break": _of_rack("contactors.precharge_broken"),
+    "precharge_break": _of(_rack, _RACK, "contactors.precharge_broken"),
     "bms_fault": (
         _RACK | {"bits": Entry(INTEGER, 128, 0, 65_535)},
         lambda world, a: setattr(_rack(world, a).bms, "injected_bits", a["bits"]),
@@ -284,11 +284,9 @@ RACK_ACTIONS = {
             _bus(world, a), "fault", FaultLoad(ohm=a["ohm"], fuse_A2s=a["fuse_A2s"])
         ),
     ),
-    "pcs_reverse": (
-        _UNIT | ON,
-        lambda world, a: setattr(_bus(world, a).pcs, "is_reversed", a["on"]),
-    ),
-    "pcs_stick": (_UNIT | ON, lambda world, a: setattr(_bus(world, a).pcs, "is_stuck", a["on"])),
+    "pcs_reverse": _of(_bus, _UNIT, "pcs.is_reversed"),
+    "island": (_UNIT | ON, lambda world, a: world.plant.island(_bus(world, a).pcs, a["on"])),
+    "pcs_stick": _of(_bus, _UNIT, "pcs.is_stuck"),
     "pcs_derate": (
         _UNIT | {"kW": Entry(NUMBER, REQUIRED, 0, 100_000)},
         lambda world, a: setattr(_bus(world, a).pcs, "derated_W", a["kW"] * 1000),

@@ -86,9 +86,9 @@ class Converter(Slave):
         ]
 
 
-def built(slave=None, **settings):
+def built(slave=None, of="sunspec_pcs", **settings):
     sink = Sink()
-    layout, loaded = sink.layout, profile.load("sunspec_pcs")
+    layout, loaded = sink.layout, profile.load(of)
     loaded.settings.update(settings)
     device = pcs.SunSpecPcs(loaded, 1, sink, layout.unit_input(0, 0), *groups(sink), TICK_US)
     return Bus(device, slave or Converter()), sink

@@ -7,6 +7,7 @@ from converter import Converter, built, fresh_after, groups, running, value
 from device_suite import Bus, Sink
 
 from drivers import pcs, profile, sunspec
+from drivers.buses import rtu
 from safety import signals as s
 from tests.tables import cases
 
@@ -198,6 +199,40 @@ def test_values_at_the_edge_are_taken(name, raw, index, expected):
     bus.slave.put(name, raw, 2 if name == "701.6" else 1)
     bus.run(300)
     assert value(sink, index) == expected and bus.device.refused == 0
+
+
+@cases("""mode  forms
+    0  0 | 1  0 | 2  1 | 3  0 | 4  0 | 6  1 | 7  0 | 0x80000002  1 | 0xFFFFFFFF  0""")
+def test_a_converter_forms_a_grid_by_bit_1_without_bit_0(mode, forms):
+    bus, sink = running()
+    bus.slave.put("701.8", mode, 2)
+    assert fresh_after(bus, sink, 400)[0]
+    assert value(sink, s.PCS_FORMING) == forms and bus.device.refused == 0
+    bus.slave.put("701.8", 1, 2)
+    bus.run(300)
+    assert value(sink, s.PCS_FORMING) == 0
+
+
+def test_a_frame_of_a_converter_that_forms_an_island():
+    """InvSt 3, ConnSt 1, Alrm 0, DERMode 2, W 8850 x 10 W: bytes of the rig's converter."""
+    bus, sink = running()
+    reply = bytes.fromhex("01030e 0003 0001 00000000 00000002 2292")
+    block, answer = bus.slave.address("701.4").to_bytes(2, "big"), bus.slave.answer
+    bus.slave.put("701.116", 1)
+    bus.slave.answer = lambda frame: rtu.seal(reply) if frame[2:4] == block else answer(frame)
+    bus.run(3000)
+    assert (value(sink, s.PCS_FORMING), value(sink, s.PCS_STATE)) == (1, s.PCS_RUNNING)
+    assert value(sink, s.PCS_POWER_W) == 88_500
+
+
+def test_a_profile_without_the_mode_forms_no_grid(tmp_path):
+    lines = (profile.FOLDER / "sunspec_pcs.toml").read_text().splitlines()
+    path = tmp_path / "plain.toml"
+    path.write_text("\n".join(line for line in lines if not line.startswith("DERMode")))
+    bus, sink = running(of=str(path))
+    bus.slave.put("701.8", 2, 2)
+    assert fresh_after(bus, sink, 400)[0] and value(sink, s.PCS_FORMING) == 0
+    assert value(sink, s.PCS_POWER_W) == 100_000
 
 
 def test_power_and_dc_side_become_fresh_together():

@@ -37,6 +37,7 @@ def rack():
 
 def pcs():
     one = SimpleNamespace(rated_W=250_000, state=3, alarm_bits=0, setpoint_W=0.0, runs=[])
+    one.is_forming = False
     one.ac_power_W, one.dc_voltage_V, one.dc_current_A = 100_000.0, 790.0, 130.0
     one.command_setpoint = lambda setpoint_W: setattr(one, "setpoint_W", setpoint_W)
     one.command_run = one.runs.append

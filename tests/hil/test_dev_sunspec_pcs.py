@@ -28,7 +28,7 @@ def client_of(pcs):
 
 
 REGISTERS = {
-    **dict.fromkeys("704.WSet 704.WSetRvrtTms 704.WSetRvrtRem 701.Alrm".split(), 2),
+    **dict.fromkeys("704.WSet 704.WSetRvrtTms 704.WSetRvrtRem 701.Alrm 701.DERMode".split(), 2),
     **dict.fromkeys("715.DERHb 715.ControllerHb".split(), 2),
     **dict.fromkeys("701.TotWhInj 701.TotWhAbs".split(), 4),
 }
@@ -94,6 +94,7 @@ def test_pysunspec2_finds_and_reads_the_models():
     assert measured.A.cvalue == pytest.approx(100_000 / 690, abs=0.1)
     shown = measured.InvSt, measured.St, measured.ConnSt, measured.Alrm
     assert [point.value for point in shown] == [3, 1, 1, 0]
+    assert measured.DERMode.value == 1, "follows the grid"
     assert measured.TotWhInj.cvalue == int(100_000 / 3600)
     assert client.models[702][0].WMaxRtg.cvalue == 250_000
     battery = client.models[802][0]
@@ -128,6 +129,12 @@ def test_addresses_are_those_of_the_register_table_and_others_refused():
 """):
         bench = Bench()
         assert refused(bench.pcs.write, FC16, bench.address(name) + skip, [1] * count, 0) == 2
+
+
+def test_an_inverter_that_forms_an_island_says_so():
+    bench = Bench("701.DERMode?1")
+    bench.plant.is_forming = True
+    bench.play("+0.02 701.DERMode?2")
 
 
 def test_measurements_follow_the_plant_and_energies_count_apart():

@@ -13,7 +13,7 @@ def test_contacts_of_a_cold_cabinet_can_be_forced():
     one = run(plant(), 2.4)
     opened = [name for name, is_closed in one.contacts.items() if not is_closed]
     assert (
-        opened == ["key_service", "permit_1", "permit_2", "damper"]
+        opened == ["key_service", "permit_1", "permit_2", "damper", "source"]
         and tuple(one.contacts) == cabinet.CONTACTS
     )
     run(one, 6)
@@ -37,6 +37,20 @@ def test_contacts_of_a_cold_cabinet_can_be_forced():
     for name in cabinet.CONTACTS:
         one.force_contact(name, None)
     assert one.contacts == before
+
+
+def test_an_island_is_supplied_by_the_converter_that_forms_it():
+    one = act(running(50_000.0, units=2), "island", 1)
+    assert one.contacts["source"] and one.grid_power_W == 0.0
+    assert one.pcs[0].ac_power_W == pytest.approx(250_000.0), "all that it can"
+    one = act(running(50_000.0, units=2), "other_load", 1, kW=-100)
+    one = act(one, "island", 1, unit=2)
+    for _ in range(2):
+        powers_W = [unit.ac_power_W for unit in run(one, DT_S).pcs]
+        assert powers_W == [50_000.0, pytest.approx(300_000.0 - 100_000.0 - 50_000.0 + 1850.0)]
+    act(one, "island", 1, unit=2, on=False)
+    assert not one.contacts["source"] and one.pcs[1].ac_power_W == 50_000.0
+    assert one.grid_power_W == pytest.approx(300_000.0 - 100_000.0 - 100_000.0 + 1850.0)
 
 
 def test_the_load_and_its_grid_are_shared():
@@ -85,7 +99,7 @@ def test_one_contact_cuts_in_hardware_and_comes_back(action, given, contact, rep
     one = running()
     act(one, action, **given)
     assert [name for name, is_closed in one.contacts.items() if not is_closed] == [
-        name for name in cabinet.CONTACTS if name in (contact, "key_service", "damper")
+        name for name in cabinet.CONTACTS if name in (contact, "key_service", "damper", "source")
     ]
     one.step(TICK_S)
     assert one.pcs[0].ac_power_W == 0.0 and not one.contacts["permit_1"]

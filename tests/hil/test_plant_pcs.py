@@ -168,6 +168,14 @@ def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
         assert efficiency == pytest.approx(float(rows[permille]["Discharging"]), abs=tolerance)
 
 
+def test_a_converter_that_forms_an_island_gives_its_load_not_its_set_point():
+    bench = _Bench().running(50_000.0)
+    bench.pcs.is_forming, bench.pcs.island_W = True, -30_000.0
+    assert bench.steps(20)[-1] == -30_000.0 and bench.pcs.setpoint_W == 50_000.0
+    bench.pcs.is_forming = False
+    assert bench.steps(20)[-1] == 50_000.0
+
+
 @cases("""fault  value  power_W
     "is_reversed"  True  -100_000.0 | "is_stuck"  True  50_000.0 | "derated_W"  7e4  7e4""")
 def test_a_converter_that_disobeys(fault, value, power_W):

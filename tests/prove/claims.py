@@ -728,8 +728,9 @@ def a_hint_only_narrows():
     from controller.core import answers, parameters, setpoint
 
     machine, wide = Machine(), answers.WIDE_W
-    settings = {row[0]: machine.symbol(row[0], *row[2:4]) for row in parameters.CONTROL_PARAMETERS}
-    chain = machine.call(setpoint.Chain, settings, any_tick(machine))
+    rows = {row[0]: row for row in parameters.CONTROL_PARAMETERS}
+    fastest_W = rows["setpoint_ramp_W_per_s"][3] * TICKS_MS[-1] // 1000
+    chain = machine.call(setpoint.Chain, machine.symbol("ramp_W", 1, fastest_W))
     chain.state[0] = machine.symbol("setpoint_W", -wide, wide)
     claims = []
     for within in (*[chain.caps] * 3, *[chain.limits] * 3):

@@ -420,6 +420,9 @@ class Machine:
         for target in node.targets:
             self._store(target, value, frame)
 
+    def _do_annassign(self, node, frame):
+        self._store(node.target, self.value(node.value, frame), frame)
+
     def _do_augassign(self, node, frame):
         target = ast.parse(ast.unparse(node.target), mode="eval").body
         load = ast.BinOp(target, node.op, node.value)

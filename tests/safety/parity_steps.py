@@ -14,7 +14,7 @@ from safety.kernel import Kernel
 # other contacts are closed, other numbers are 30 (cabinet) or 1000 (converter)
 USUAL = """offgas_1_ppm 0 offgas_2_ppm 0 toxic_ppm 3 air_temperature_ddegC 250 humidity_permille 400
 ups_reserve_min 180 test_request 0 self_test_bits 0 peer_code 0 store_is_old 0 meter_sign 0
-cpu_temperature_ddegC 500
+source_code 0 pcs_forming 0 cpu_temperature_ddegC 500
 pcs_dc_voltage_mV 790000 pcs_alarm_bits 0""".split()
 USUAL = dict(zip(USUAL[::2], map(int, USUAL[1::2])))
 USUAL_RACK = (0, 0, 0, 240, 3290, 3300, 0, 0, 790_000, 5000, 140_000, 140_000, 500, 990, 2000, 0)

@@ -62,7 +62,7 @@ def started_with(kernel):
         "bounds.limit_W": [250_000 * (at in limits) for at in range(len(kernel.bounds.limit_W))],
         **{"contactors.was_closed": [3] * 3, "opening.waited": [-1] * 2, "gas.history": [-1] * 15},
         **{"heating.history": [100_000] * 3 * 4 * 30, "racks.clock": [0, 1, 2]},
-        **{"pace.words": [0] * 4 + [ticks(10_000)] * 3},
+        **{"pace.words": [0] * 5 + [1_000_000] + [ticks(10_000)] * 3},
         **{"latches.token_age": [ticks(3_600_000)] * 3, "image": kernel.image},
     }
 
@@ -75,7 +75,7 @@ bounds.lowest_W 4 bounds.published_W 4 bounds.rack_limit 33 rack_limits.now 11 b
 contactors.was_closed 3 evaluator.order 217 evaluator.last 1 racks.open_string 3 image_check.crc
 4 demand 17 evaluator.active 217 evaluator.busy 6 evaluator.clear_count 217 evaluator.first_out
 1 evaluator.latched 217 evaluator.set_count 217 features.boot 2 features.changed 6
-pace.words 7 features.known 150 features.noc_ticks 1
+pace.words 9 features.known 150 features.noc_ticks 1
 features.value 150 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
 heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
 3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 3 opening.waited 2

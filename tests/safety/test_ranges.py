@@ -54,7 +54,7 @@ CABINET_INPUTS = """
 bool 0 1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok permit_1_closed
   door_ok estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok
   fire_trouble_ok damper_ok hvac_ok leak_ok coolant_ok supervised_ok key_service_closed
-W -INT INT: grid_power_W
+code 0 1: source_code | W -INT INT: grid_power_W
 hash 0 INT: grid_raw_hash | W -INT INT: load_power_W | hash 0 INT: load_raw_hash
 permille 0 1000: gas_1_lfl_permille | bool 0 1: gas_1_ok | d -36500 36500: gas_1_calibration_d
 permille 0 1000: gas_2_lfl_permille | bool 0 1: gas_2_ok | d -36500 36500: gas_2_calibration_d
@@ -70,8 +70,8 @@ bool 0 1: image_approved_ok store_is_old | code 0 3: meter_sign
 """
 UNIT_INPUTS = """
 W -INT INT: pcs_power_W | mV 0 2000000: pcs_dc_voltage_mV | mA -INT INT: pcs_dc_current_mA
-code 0 255: pcs_state | bits 0 INT: pcs_alarm_bits | W -INT INT: pcs_setpoint_W
-count 0 INT: pcs_heartbeat | W -INT INT: pcs_sent_W
+code 0 255: pcs_state | bits 0 INT: pcs_alarm_bits | bool 0 1: pcs_forming
+W -INT INT: pcs_setpoint_W | count 0 INT: pcs_heartbeat | W -INT INT: pcs_sent_W
 """
 RACK_INPUTS = """
 code 0 3: contactor_state | bits 0 INT: bms_fault_bits | count 0 INT: bms_bad_frames
@@ -123,7 +123,7 @@ def test_the_numbers_that_journals_and_the_other_channel_know():
     assert (m.DC_INHIBIT, m.DC_OPEN_AT_ZERO, m.DC_OPEN, m.DC_OPEN_ONLY_AT_ZERO) == (1, 2, 3, 4)
     assert (m.SELF, m.REMOTE, m.KEY) == (s.CABINET, s.UNIT, s.RACK) == (0, 1, 2)
     assert s.STATES == ("inhibited", "ready", "closing", "running", "stopping", "tripped")
-    assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (8, 2, 5)
+    assert (s.UNIT_INPUT_COUNT, s.UNIT_GROUP_COUNT, s.UNIT_OUTPUT_COUNT) == (9, 2, 5)
     assert (s.RACK_GROUP_COUNT, s.RACK_OUTPUT_COUNT) == (6, 2)
 
 
@@ -147,7 +147,7 @@ io_1: estop_1_ok fire_alarm_ok suppression_ok gas_relay_ok airflow_ok key_run_ok
   door_ok
 io_2: estop_2_ok bms_fault_ok permit_2_closed cell_voltage_ok smoke_1_ok smoke_2_ok heat_ok
   fire_trouble_ok
-io_3: damper_ok hvac_ok leak_ok coolant_ok supervised_ok key_service_closed
+io_3: damper_ok hvac_ok leak_ok coolant_ok supervised_ok key_service_closed source_code
 meter_grid: grid_power_W grid_raw_hash | meter_load: load_power_W load_raw_hash
 gas_1: gas_1_lfl_permille gas_1_ok gas_1_calibration_d
 gas_2: gas_2_lfl_permille gas_2_ok gas_2_calibration_d
@@ -158,7 +158,7 @@ climate: air_temperature_ddegC humidity_permille | ups: mains_ok ups_reserve_min
 local: run_request armed_stored reset_kind reset_first_out reset_mask lock_out_ok test_request
   noc_link_ok noc_verified self_test_bits cpu_temperature_ddegC peer_code
   image_approved_ok store_is_old meter_sign
-pcs_measure: pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits
+pcs_measure: pcs_power_W pcs_dc_voltage_mV pcs_dc_current_mA pcs_state pcs_alarm_bits pcs_forming
 pcs_control: pcs_setpoint_W pcs_heartbeat pcs_sent_W
 bms_state: contactor_state bms_fault_bits bms_bad_frames cells_online sensors_invalid_max
 bms_cells: cell_voltage_mV_min cell_voltage_mV_max cell_position_min cell_position_max

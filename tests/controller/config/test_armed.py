@@ -328,8 +328,9 @@ def test_gas_beside_an_open_door_needs_gas_detection(files):
     assert armed(without(files, ["gas", "offgas", "toxic"]).load())["48b"] == {0}
 
 
-def test_every_contact_is_required_or_equipment():
+def test_every_contact_is_required_optional_or_equipment():
     always = words("estop_1_ok estop_2_ok fire_alarm_ok key_run_ok permit_1_closed permit_2_closed")
+    always |= set(equipment.OPTIONAL)
     for name in [name for names in schema.INPUT_NAMES.values() for name in names]:
         assert bool(equipment.of_signal(name)) != (name in always), name
     for name in EQUIPMENT:

@@ -149,7 +149,8 @@ def test_equipment_not_fitted_removes_devices_contacts_and_rows(files):
         "close_command_fitted",
     ]
     assert [device.role for device in loaded.topology.on_bus("gas")] == ["io_3"]
-    assert not any(loaded.topology.device("io_3").inputs + loaded.topology.device("io_3").outputs)
+    io_3 = loaded.topology.device("io_3")
+    assert set(io_3.inputs + io_3.outputs) == {"", "source_code"}
     assert loaded.topology.device("gas_1") is loaded.topology.mapped("gas_relay_ok") is None
     assert loaded.topology.device("io_1").inputs[3] == ""
     off = {
@@ -203,6 +204,11 @@ def test_an_input_that_is_not_accepted_as_missing_is_needed(files):
     assert '"door_ok" is not mapped' in files.refusal()
     files.append("site", '[not_fitted]\ndoor = "Nora Toft, 2026-01-01"')
     assert files.load().cabinet["door_fitted"] == 0
+
+
+def test_the_contact_of_the_transfer_switch_needs_no_acceptance(files):
+    files.replace("type", '"source_code"', '""')
+    assert files.load().topology.mapped("source_code") is None
 
 
 def test_as_much_energy_as_the_racks_may_hold(files):

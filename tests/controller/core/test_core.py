@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from views import setup
 
 from controller.config import configuration
-from controller.core import hint_sources, image, instances, parameters, reasons, setpoint
+from controller.core import contract, hint_sources, image, instances, parameters, reasons, setpoint
 from controller.core.answers import Limit
 from controller.core.control import Control
 from controller.core.core import STANDING_BITS, Core
@@ -192,6 +192,23 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
     assert core.out[s.OBLIGATIONS_OK] == 0 and is_standing(core, "50b")
     assert core.view.grid_W is None, "no obligation is worked out from it"
     assert core.view.grid_meter_W is core.view.load_meter_W is None
+
+
+def test_the_view_knows_the_source_and_off_the_grid_the_load_without_a_grid_meter():
+    core, tick = running_core()
+    assert core.view.source == contract.GRID
+    for _ in range(300):
+        tick(source_code=1, grid_raw_hash=9)
+    assert core.view.source == contract.ISLAND and not is_standing(core, "50b")
+    assert core.view.load_meter_W is not None
+    assert core.view.grid_W is core.view.grid_meter_W is None
+    assert core.out[s.OBLIGATIONS_OK] == 0
+
+
+def test_the_source_of_a_cabinet_without_the_third_module_is_unknown():
+    core = core_of(CONFIGS["pylontech"])
+    core.tick(1)
+    assert core.view.source is None
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():

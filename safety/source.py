@@ -1,0 +1,46 @@
+"""The source of the site: the grid, or another one (a generator set, or the converters alone).
+
+A contact of the transfer switch is closed off the grid. Open, unknown, silent or not fitted counts
+as grid: then every row acts. Off the grid row 50b leaves the grid meter out, and row 56 leaves out
+a converter that forms the grid: no set-point applies to it.
+"""
+
+from array import array
+
+from safety import parameters as p, signals as s
+from safety.feature_arrays import FeatureArrays
+
+# The contact must be closed for so long, in several readings: a pulse leaves no row out.
+OFF_GRID_MS = 500
+ON_GRID_TICKS_MAX = 1_000_000
+# Words. CLOSED: steps for which the contact has been closed, until they are OFF_GRID_MS. They count
+# one per step, as every count that takes a cause away. ON_GRID: ticks since the source counts as
+# grid, 0 while it does not.
+CLOSED, ON_GRID = range(2)
+AT_START = (0, ON_GRID_TICKS_MAX)
+
+
+class Source:
+    """The source of one cabinet, in two words of `words` from `at` on."""
+
+    def __init__(self, features: FeatureArrays, words: "array[int]", at: int) -> None:
+        self.ages, self.inp, self.words, self.at = features.ages, features.inp, words, at
+        self.off_grid_steps = p.ticks(OFF_GRID_MS, features.tick_ms)
+
+    def update(self, elapsed: int) -> None:
+        """Debounce the contact. The way back to the grid has no delay."""
+        words, closed, on_grid = self.words, self.at + CLOSED, self.at + ON_GRID
+        is_off = self.ages.known(s.G_IO_3) and self.inp[s.SOURCE_CODE] != s.SOURCE_GRID
+        words[closed] = min(words[closed] + 1, self.off_grid_steps) if is_off else 0
+        if words[closed] == self.off_grid_steps:
+            words[on_grid] = 0
+        else:
+            words[on_grid] = min(words[on_grid] + elapsed, ON_GRID_TICKS_MAX)
+
+    def on_grid_ticks(self) -> int:
+        """For how long the source has counted as grid, at most ON_GRID_TICKS_MAX."""
+        return self.words[self.at + ON_GRID]
+
+    def is_off_grid(self) -> bool:
+        """True while the contact is fresh and has been closed for OFF_GRID_MS."""
+        return self.words[self.at + ON_GRID] == 0
