@@ -18,7 +18,7 @@ from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
-from hil.engine import rig_command
+from hil.engine import pod_command, rig_command
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
@@ -27,7 +27,7 @@ from hil.scenarios.scenario import ScenarioError
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 COMMANDS = (
-    *(rig_command, hint_attack, golden, chaos, rows, runaway, nuisance),
+    *(rig_command, pod_command, hint_attack, golden, chaos, rows, runaway, nuisance),
     *(smooth, meter_sign, benchmarks, channel_b, vm),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")

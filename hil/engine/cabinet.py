@@ -29,7 +29,8 @@ from hil.devices.sensors import (
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.observer.wiring import ENABLE, SUPPLY, Wiring
 from hil.plant.cabinet import CabinetPlant
-from hil.plant.site_parts import PARTS
+from hil.site.parts import PARTS
+from hil.site.site import Site
 from hil.wires.virtual_can import VirtualCan
 
 SENSORS = {
@@ -70,13 +71,12 @@ class SimulatedCabinet:
     def __init__(
         self,
         config: Config,
-        load: Callable[[float], Any],
+        load: Callable[[float], Any] | None,
         seed: int,
         plant_config: dict[str, Any] | None = None,
+        site: Site | None = None,
     ) -> None:
-        """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the
-        plant's config.
-        """
+        """load: t_s -> W, or None with a site; plant_config: keys of the plant's config."""
         topology = config.topology
         rack, unit = config.rack_tables[0], config.unit_tables[0]
         modules = max(1, config.modules)
@@ -90,7 +90,7 @@ class SimulatedCabinet:
             "pcs_rated_W": float(unit["rated_W"]),
             "wired_rows": tuple(wired.rows(config)),
         }
-        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
+        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
         self.connection_W = tuple(
             [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
         )
@@ -128,8 +128,7 @@ class SimulatedCabinet:
         if role.startswith("meter_"):
             return self._meter(device, seed)
         if role in PARTS:
-            part = PARTS[role](device.settings)
-            plant.site_parts.append(part)
+            part = plant.site.part(role, device.settings)
             return MirroredDevice(part, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)

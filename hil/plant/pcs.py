@@ -31,6 +31,8 @@ class Pcs:
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
+        self.is_forming = False  # can make the voltage of an island
+        self._carried_W: float | None = None  # in an island: what it gives instead of its target
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
@@ -65,6 +67,20 @@ class Pcs:
         if run != self.run_requested:
             self.run_requested = run
             self._commands.append((self._now_us + self._dead_us, self._take_run, run))
+
+    @property
+    def forms(self) -> bool:
+        """It can carry an island at this moment."""
+        return self.is_forming and self._run and self.state in (RUNNING, THROTTLED)
+
+    def carry(self, power_W: float | None) -> float:
+        """In an island: give this power at once, within the rating; returns what it gives. None:
+        follow the set-point again.
+        """
+        self._carried_W = power_W
+        if power_W is not None:
+            self.ac_power_W = self._wanted_W()
+        return self.ac_power_W
 
     def step(self, dt_s: float, now_us: int, enabled: bool, dc_V: float) -> None:
         """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
@@ -118,7 +134,10 @@ class Pcs:
 
     def _wanted_W(self) -> float:
         """Target power with the faults applied, also when the target itself does not change."""
-        power_W = max(-self.derated_W, min(self.derated_W, self._target_W))
+        target_W = self._target_W if self._carried_W is None else self._carried_W
+        power_W = max(-self.derated_W, min(self.derated_W, target_W))
+        if self._carried_W is not None:
+            return power_W
         return -power_W if self.is_reversed else power_W
 
     def _change(self, dt_s: float, enabled: bool, dc_V: float) -> None:

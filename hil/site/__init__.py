@@ -1,0 +1,1 @@
+"""What cabinets share: connection, load, weather, PV, generator set, transfer switch."""
