@@ -118,7 +118,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 def _load(load: dict[str, Any], where: str) -> dict[str, Any]:
     kind = Entry(TEXT, REQUIRED, choices=tuple(LOADS))
     of_kind = LOADS.get(str(load.get("kind")), dict.fromkeys(load, Entry("a value", None)))
-    load = checked(load, {"kind": kind} | of_kind, where)
+    load = checked(load, of_kind | {"kind": kind}, where)
     if load["kind"] == "queue":
         _check_lists(load, JOBS, where)
         for unit in ("s", "W"):

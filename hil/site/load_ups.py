@@ -33,7 +33,7 @@ class LoadUps(SitePart):
             taken_W = min(used_W, self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0
-            self.unserved_W = load_W - taken_W * given["efficiency_permille"] / 1000
+            self.unserved_W = max(0.0, load_W - taken_W * given["efficiency_permille"] / 1000)
 
     def signals(self) -> dict[str, float]:
         """As SitePart says."""

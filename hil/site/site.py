@@ -41,7 +41,7 @@ class Unit(Protocol):
 class Member(Protocol):
     """A cabinet. drawn_W: of its auxiliaries in this step."""
 
-    pcs: Sequence[Any]
+    pcs: Sequence[Unit]
     drawn_W: float
 
     def advance(self, dt_s: float, now_us: int) -> None:
@@ -74,6 +74,7 @@ class Site:
             self._add(part)
         self._described = tuple(parts)
         self.members: list[Member] = []
+        self.units: list[Unit] = []
         self.load_channels = None
         self.load_wanted_W = 0.0
         if load is not None:
@@ -83,7 +84,7 @@ class Site:
         self.account = Account()
         self.now_us = 0
         self.source = ON_GRID
-        self._dark_s, self._is_short = DARK_S, False
+        self._rest_s, self._is_short = 0.0, False
 
     is_live = property(lambda self: self.source != DARK)
 
@@ -102,6 +103,7 @@ class Site:
     def join(self, member: Member) -> None:
         """A cabinet on a feeder of its own."""
         self.members.append(member)
+        self.units += member.pcs
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
         """The part behind a device: that of the site's file, otherwise one of its own.
@@ -148,7 +150,7 @@ class Site:
         drawn_W = self._step_load(dt_s)
         fed_W = 0.0
         for part in self.parts:
-            if part is not self.load_ups:
+            if part is not self.load_ups and part is not self.switch:
                 part.is_live = self.source != DARK
                 part.step(now_us / 1e6, dt_s, drawn_W)
                 self.load_power_W -= part.sheds_W
@@ -164,16 +166,18 @@ class Site:
         before, switch, is_present = self.source, self.switch, self.grid.is_present
         if switch is not None:
             switch.is_grid_present = is_present
+            switch.step(self.now_us / 1e6, dt_s, self.load_power_W)
             for genset in self.gensets:
                 genset.called = switch.calls
         if switch is None or switch.is_on_grid:
             self.source = ON_GRID if is_present else DARK
         else:
             self.source = ISLAND if self._can_carry() else DARK
-        self._dark_s = self._dark_s + dt_s if self.source == DARK else 0.0
-        self._is_short = False
+        self._rest_s -= dt_s
+        if self._is_short:
+            self._rest_s, self._is_short = DARK_S, False
         if self.source != ISLAND:
-            for unit in self._units():
+            for unit in self.units:
                 unit.carry(None)
         if (self.source == DARK) != (before == DARK):
             for member in self.members:
@@ -181,17 +185,14 @@ class Site:
 
     def _can_carry(self) -> bool:
         """The island lives on, or its sources suffice for a new one."""
-        forming_W = sum(unit.rated_W for unit in self._units() if unit.forms)
+        forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
         capacity_W = forming_W + sum(genset.capacity_W for genset in self.gensets)
-        if self.source == ISLAND:
+        if not capacity_W or self.source == ISLAND:
             return bool(capacity_W) and not self._is_short
         cooling_W = self.cooling.power_W if self.cooling else 0.0
         wanted_W = self.load_wanted_W + cooling_W + self.other_load_W
-        is_rested = self._dark_s >= DARK_S or not self._is_short
-        return bool(capacity_W) and wanted_W <= capacity_W and is_rested
-
-    def _units(self) -> list[Any]:
-        return [unit for member in self.members for unit in member.pcs]
+        sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
+        return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _step_load(self, dt_s: float) -> float:
         """What the load draws, with its UPS and its cooling."""
@@ -209,11 +210,8 @@ class Site:
 
     def _balance(self, fed_W: float) -> None:
         """The grid takes what is missing, in an island those who form it."""
-        battery_W = aux_W = 0.0
-        for member in self.members:
-            for unit in member.pcs:
-                battery_W += unit.ac_power_W
-            aux_W += member.drawn_W
+        battery_W = sum(unit.ac_power_W for unit in self.units)
+        aux_W = sum(member.drawn_W for member in self.members)
         needed_W = self.load_power_W + self.other_load_W - battery_W + aux_W - fed_W
         if self.source == ON_GRID:
             self.grid_power_W = needed_W
@@ -222,12 +220,12 @@ class Site:
         if self.source == ISLAND:
             self._carry(needed_W)
             return
-        for unit in self._units():
+        for unit in self.units:
             unit.ac_power_W = 0.0
 
     def _carry(self, missing_W: float) -> None:
         """Share what is missing in an island; what nobody carries, PV or the load gives up."""
-        forming = [unit for unit in self._units() if unit.forms]
+        forming = [unit for unit in self.units if unit.forms]
         rated_W = sum(unit.rated_W for unit in forming)
         missing_W += sum(unit.ac_power_W for unit in forming)
         for unit in forming:
@@ -256,7 +254,7 @@ class Site:
         for part in self.parts:
             if part.feeds_W:
                 add(part.kind, part.feeds_W, dt_s)
-        for unit in self._units():
+        for unit in self.units:
             self.account.add_signed(("discharged", "charged"), unit.ac_power_W, dt_s)
         self.account.add_grid(self.grid_power_W, dt_s)
         ups = self.load_ups

@@ -24,7 +24,7 @@ class TransferSwitch(SitePart):
         given = self.parameters
         self._away_s = 0.0 if self.is_grid_present else self._away_s + dt_s
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
-        if self._away_s >= given["open_s"]:
+        if self._away_s and self._away_s >= given["open_s"]:
             self.is_on_grid = False
         elif not self.is_on_grid and self._back_s >= given["return_s"]:
             self.is_on_grid = True

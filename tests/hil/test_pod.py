@@ -1,0 +1,63 @@
+"""Several cabinets on one connection, each with its own controller."""
+
+import json
+
+import pytest
+
+from controller.core import parameters
+from hil.__main__ import main
+from hil.engine import pod
+from hil.scenarios.scenario import ScenarioError
+from tests.repository import ROOT
+
+EXAMPLE = ROOT / "hil/site/examples/two_cabinets_pv_genset.toml"
+CABINET = ROOT / "controller/sites/example/cabinet.toml"
+LOAD = 'name = "one"\n[load]\nkind = "constant"\npower_W = 90000\n'
+
+
+def test_members_get_their_share_and_their_turn():
+    first, second = pod.member_configs(str(EXAMPLE))
+    given = [
+        (config.control["share_permille"], config.control["meter_code_wait_s"])
+        for config in (first, second)
+    ]
+    assert given == [(500, 0), (500, 70)]
+    settings = parameters.settings_of(second.control_image)
+    assert settings["grid_import_W_max"] == 250_000
+    assert second.control["grid_import_W_max"] == second.cabinet["grid_import_W_max"] == 500_000
+    whole = pod.member_configs(str(EXAMPLE), whole=True)
+    assert [config.control["share_permille"] for config in whole] == [1000, 1000]
+
+
+def test_a_site_without_cabinets_and_a_missing_cabinet_are_refused(tmp_path):
+    path = tmp_path / "one.toml"
+    path.write_text(LOAD)
+    with pytest.raises(
+        ScenarioError, match=r"one\.toml: \[pod\] is missing: it names the cabinets"
+    ):
+        pod.member_configs(str(path))
+
+
+def test_two_cabinets_share_a_site_and_the_document_says_so(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    assert main(["pod", str(EXAMPLE), "--for", "12", "--json", str(out)]) == 0
+    doc = json.loads(out.read_text())
+    assert [member["state"] for member in doc["members"]] == ["running", "running"]
+    assert [member["meter_test"] for member in doc["members"]] == ["testing", "testing"]
+    assert not any(member["violations"] or member["trips"] for member in doc["members"])
+    site = doc["site"]
+    assert abs(site["balance_error_J"]) < 1 and site["energy_kWh"]["pv"] > 0.3
+    assert site["parts"]["pv"]["power_W"] > 90_000
+    assert site["import_W_max"] > site["quarter_W_max"] > 100_000
+    assert "cabinet 2  500 permille, running, meter testing" in capsys.readouterr().out
+
+
+def test_the_share_of_a_cabinet_is_what_it_answers():
+    one = pod.Pod.of_file(str(EXAMPLE), 1)
+    one.run(6)
+    for member in one.members:
+        view = member.controller.cabinet.core.view
+        assert view.load_W == pytest.approx(one.site.load_power_W / 2, rel=0.15)
+        assert view.grid_meter_W == pytest.approx(one.site.grid_power_W, rel=0.2)
+    first, second = (member.plant for member in one.members)
+    assert first.site is second.site and first.grid_power_W == second.grid_power_W
