@@ -27,7 +27,7 @@ SETTLE_US = 30_000_000  # after the last test, until the references of the grid 
 def member_configs(path: str, whole: bool = False) -> list[Config]:
     """The configuration of each member with its share and the turn of its meter test.
 
-    whole: each answers the whole load, as cabinets do that nobody has told of each other.
+    whole: each answers the whole load, like cabinets that do not know of each other.
     ScenarioError, ConfigError: one line.
     """
     site = description.read(path)
@@ -71,9 +71,13 @@ class Pod:
     @classmethod
     def of_file(cls, path: str, seed: int = 1, soc: float = 0.55, whole: bool = False) -> Self:
         """The pod of a file. ScenarioError, ConfigError, LoadError: one line."""
-        configs = member_configs(path, whole)
-        site = description.built(description.read(path), seed, os.path.dirname(path))
-        return cls(site, configs, seed, soc)
+        configs, tables = member_configs(path, whole), description.read(path)
+        site = description.built(tables, seed, os.path.dirname(path))
+        one = cls(site, configs, seed, soc)
+        for member, given in zip(one.members, tables["pod"]):
+            for unit in member.plant.pcs:
+                unit.can_form = given["can_form"]
+        return one
 
     def run(self, duration_s: float) -> Self:
         """Step until duration_s of virtual time have passed."""

@@ -90,7 +90,7 @@ class CabinetPlant:
 
     load_power_W, load_channels = _of_site("load_power_W"), _of_site("load_channels")
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
-    grid_voltage_V = _of_site("grid_voltage_V")
+    grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
     # Readings of the sensors on the wires.
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
@@ -110,7 +110,7 @@ class CabinetPlant:
         safety, is_live = self.relays, self.site.is_live
         safety.step(dt_s)
         for one in self.buses:
-            has_voltage = is_live or one.pcs.is_forming
+            has_voltage = is_live or one.pcs.can_form
             one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
         looks = now_us * len(self._places) // LOOK_US - self._looks

@@ -31,8 +31,9 @@ class Pcs:
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
-        self.is_forming = False  # can make the voltage of an island
-        self._carried_W: float | None = None  # in an island: what it gives instead of its target
+        self.can_form = False  # can make the voltage of an island
+        self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
+        self.island_W = 0.0
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
@@ -71,14 +72,15 @@ class Pcs:
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        return self.is_forming and self._run and self.state in (RUNNING, THROTTLED)
+        return self.can_form and self._run and self.state in (RUNNING, THROTTLED)
 
     def carry(self, power_W: float | None) -> float:
         """In an island: give this power at once, within the rating; returns what it gives. None:
         follow the set-point again.
         """
-        self._carried_W = power_W
+        self.is_forming = power_W is not None
         if power_W is not None:
+            self.island_W = power_W
             self.ac_power_W = self._wanted_W()
         return self.ac_power_W
 
@@ -134,11 +136,9 @@ class Pcs:
 
     def _wanted_W(self) -> float:
         """Target power with the faults applied, also when the target itself does not change."""
-        target_W = self._target_W if self._carried_W is None else self._carried_W
+        target_W = self.island_W if self.is_forming else self._target_W
         power_W = max(-self.derated_W, min(self.derated_W, target_W))
-        if self._carried_W is not None:
-            return power_W
-        return -power_W if self.is_reversed else power_W
+        return -power_W if self.is_reversed and not self.is_forming else power_W
 
     def _change(self, dt_s: float, enabled: bool, dc_V: float) -> None:
         """Advance in every state except steady running."""

@@ -1,1 +1,1 @@
-"""What cabinets share: connection, load, weather, PV, generator set, transfer switch."""
+"""The shared parts of cabinets: connection, load, weather, PV, generator set, and more."""

@@ -17,18 +17,11 @@ class Account:
         self.import_W_max = self.quarter_W_max = 0.0
         self._quarter_s = self._quarter_J = 0.0
 
-    def add(self, flow: str, power_W: float, dt_s: float) -> None:
-        """A power over a step."""
-        self.energy_J[flow] += power_W * dt_s
-
-    def add_signed(self, flows: tuple[str, str], power_W: float, dt_s: float) -> None:
-        """A power that counts for one flow above 0 and for another below 0."""
-        self.energy_J[flows[power_W < 0]] += abs(power_W) * dt_s
-
     def add_grid(self, power_W: float, dt_s: float) -> None:
         """The power of the connection."""
-        self.add_signed(("imported", "exported"), power_W, dt_s)
-        self.import_W_max = max(self.import_W_max, power_W)
+        self.energy_J["imported" if power_W > 0 else "exported"] += abs(power_W) * dt_s
+        if power_W > self.import_W_max:
+            self.import_W_max = power_W
         self._quarter_s += dt_s
         self._quarter_J += power_W * dt_s
         if self._quarter_s >= QUARTER_S - 1e-6:
@@ -41,7 +34,7 @@ class Account:
         return max(self.quarter_W_max, begun_W)
 
     def error_J(self) -> float:
-        """What came in less what went out: 0 but for rounding."""
+        """Energy that came in, less the energy that went out: 0 but for rounding."""
         energy_J = self.energy_J
         came_in = ("imported", "pv", "genset", "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")

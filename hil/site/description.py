@@ -11,7 +11,7 @@ from typing import Any
 
 from hil.loads import reader, stream
 from hil.loads.trace import LoadError
-from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
 from hil.site import genset, load as site_load, load_ups, transfer_switch
 from hil.site.cooling import Cooling
@@ -90,7 +90,11 @@ SECTIONS = {
     "load_ups": RATED | _defaults(load_ups.DEFAULTS, 1e9),
     "pod": {"member": Entry(TABLES, REQUIRED)},
 }
-MEMBER = {"cabinet": Entry(TEXT, REQUIRED), "share_permille": Entry(INTEGER, REQUIRED, *PERMILLE)}
+MEMBER = {
+    "cabinet": Entry(TEXT, REQUIRED),
+    "share_permille": Entry(INTEGER, REQUIRED, *PERMILLE),
+    "can_form": Entry(BOOL, False),  # its converters make the voltage of an island
+}
 TUPLES = {"outages": (TIME_S, TIME_S), "dips": (TIME_S, TIME_S, PERMILLE)}
 JOBS = {"jobs": (TIME_S, TIME_S, POWER_W)}
 

@@ -1,9 +1,9 @@
 """A site: what its cabinets share, and the balance of all powers once a step.
 
 The cabinets are its members. While the grid is there, it takes what is missing. An island needs a
-transfer switch that has left the grid, and somebody who forms the voltage: converters of the
-members that can, by their ratings, or else the generator set. Converters that follow go on. If the
-power does not suffice, the site is dark, and tries again DARK_S later. PV gives way to a surplus.
+transfer switch that has left the grid. Converters that can form the voltage share the power by
+their ratings; without one the generator set forms it. Converters that follow go on. Without enough
+power the site is dark and tries again DARK_S later. PV gives way to a surplus.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -84,9 +84,15 @@ class Site:
         self.account = Account()
         self.now_us = 0
         self.source = ON_GRID
+        self.is_parted = False  # somebody has opened the switch to the grid
         self._rest_s, self._is_short = 0.0, False
 
     is_live = property(lambda self: self.source != DARK)
+
+    @property
+    def is_off_grid(self) -> bool:
+        """The site has left the grid, by its transfer switch or by hand."""
+        return self.is_parted or (self.switch is not None and not self.switch.is_on_grid)
 
     @property
     def grid_voltage_V(self) -> float:
@@ -164,12 +170,14 @@ class Site:
     def _choose(self, dt_s: float) -> None:
         """Where the voltage of this step comes from."""
         before, switch, is_present = self.source, self.switch, self.grid.is_present
+        if switch is None and is_present and before == ON_GRID and not self.is_parted:
+            return
         if switch is not None:
             switch.is_grid_present = is_present
             switch.step(self.now_us / 1e6, dt_s, self.load_power_W)
             for genset in self.gensets:
                 genset.called = switch.calls
-        if switch is None or switch.is_on_grid:
+        if not self.is_off_grid:
             self.source = ON_GRID if is_present else DARK
         else:
             self.source = ISLAND if self._can_carry() else DARK
@@ -195,7 +203,7 @@ class Site:
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _step_load(self, dt_s: float) -> float:
-        """What the load draws, with its UPS and its cooling."""
+        """The power of the load with its UPS and its cooling."""
         drawn_W, is_live = self.load_wanted_W, self.source != DARK
         if self.load_ups is not None:
             self.load_ups.is_live = is_live
@@ -210,8 +218,8 @@ class Site:
 
     def _balance(self, fed_W: float) -> None:
         """The grid takes what is missing, in an island those who form it."""
-        battery_W = sum(unit.ac_power_W for unit in self.units)
-        aux_W = sum(member.drawn_W for member in self.members)
+        battery_W = sum([unit.ac_power_W for unit in self.units])
+        aux_W = sum([member.drawn_W for member in self.members])
         needed_W = self.load_power_W + self.other_load_W - battery_W + aux_W - fed_W
         if self.source == ON_GRID:
             self.grid_power_W = needed_W
@@ -224,7 +232,7 @@ class Site:
             unit.ac_power_W = 0.0
 
     def _carry(self, missing_W: float) -> None:
-        """Share what is missing in an island; what nobody carries, PV or the load gives up."""
+        """Share the missing power of an island. PV or the load gives up the rest."""
         forming = [unit for unit in self.units if unit.forms]
         rated_W = sum(unit.rated_W for unit in forming)
         missing_W += sum(unit.ac_power_W for unit in forming)
@@ -246,17 +254,20 @@ class Site:
 
     def _book(self, dt_s: float) -> None:
         """Add the powers of this step to the account."""
-        add, is_live = self.account.add, self.source != DARK
-        add("load", self.load_power_W, dt_s)
+        is_live, ups = self.source != DARK, self.load_ups
+        energy_J = self.account.energy_J
+        energy_J["load"] += self.load_power_W * dt_s
         if is_live:
-            add("other", self.other_load_W, dt_s)
-            add("auxiliaries", sum(member.drawn_W for member in self.members), dt_s)
+            energy_J["other"] += self.other_load_W * dt_s
+            energy_J["auxiliaries"] += sum([member.drawn_W for member in self.members]) * dt_s
         for part in self.parts:
             if part.feeds_W:
-                add(part.kind, part.feeds_W, dt_s)
+                energy_J[part.kind] += part.feeds_W * dt_s
         for unit in self.units:
-            self.account.add_signed(("discharged", "charged"), unit.ac_power_W, dt_s)
+            power_W = unit.ac_power_W
+            energy_J["discharged" if power_W > 0 else "charged"] += abs(power_W) * dt_s
         self.account.add_grid(self.grid_power_W, dt_s)
-        ups = self.load_ups
-        unserved_W = ups.unserved_W if ups else 0.0 if is_live else self.load_wanted_W
-        add("unserved", unserved_W, dt_s)
+        if ups is not None:
+            energy_J["unserved"] += ups.unserved_W * dt_s
+        elif not is_live:
+            energy_J["unserved"] += self.load_wanted_W * dt_s

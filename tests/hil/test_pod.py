@@ -52,8 +52,12 @@ def test_two_cabinets_share_a_site_and_the_document_says_so(tmp_path, capsys):
     assert "cabinet 2  500 permille, running, meter testing" in capsys.readouterr().out
 
 
-def test_the_share_of_a_cabinet_is_what_it_answers():
-    one = pod.Pod.of_file(str(EXAMPLE), 1)
+def test_the_share_of_a_cabinet_is_what_it_answers(tmp_path):
+    path = tmp_path / "pod.toml"
+    text = EXAMPLE.read_text().replace("../../..", str(ROOT))
+    path.write_text(text + "can_form = true\n")
+    one = pod.Pod.of_file(str(path), 1)
+    assert [unit.can_form for unit in one.site.units] == [False, True]
     one.run(6)
     for member in one.members:
         view = member.controller.cabinet.core.view

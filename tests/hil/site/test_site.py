@@ -117,7 +117,7 @@ def test_forming_converters_share_the_island_by_rating_without_a_dark_moment():
         parts=[TransferSwitch({"open_s": 0.0})],
     )
     run(one, 15)
-    assert one.source == ISLAND and one.grid_voltage_V == 230.0
+    assert (one.source, one.grid_voltage_V, one.grid_frequency_Hz) == (ISLAND, 230.0, 50.0)
     assert [unit.ac_power_W for unit in units] == pytest.approx([250e3 / 3, 125e3 / 3, 7000])
     units[0].forms, units[0].ac_power_W = False, 0.0  # the other one cannot carry all
     run(one, 0.3)
@@ -156,7 +156,7 @@ def test_a_converter_that_follows_waits_out_a_dark_site_and_a_forming_one_carrie
     assert (unit.state, unit.ac_power_W, one.ups.mains) == (pcs.RUNNING, 100_000.0, True)
     one = running(load_W=80_000.0)
     one.site._add(TransferSwitch({"open_s": 0.0}))
-    one.pcs[0].is_forming = True
+    one.pcs[0].can_form = True
     one.site.grid = Grid(1, outages=[[one.now_us / 1e6 + 1, 5]])
     run(one, 3)
     assert one.site.source == ISLAND and one.ups.mains
@@ -186,3 +186,14 @@ def test_after_a_collapse_the_site_rests_5_s():
     assert one.source == DARK and one.account.energy_J["unserved"] > 0
     load_W[0] = 50_000.0
     assert course(one, 8) == [(DARK, pytest.approx(20.2, abs=0.2)), (ISLAND, 23.2)]
+
+
+def test_somebody_may_part_the_site_from_the_grid():
+    one = running(load_W=60_000.0)
+    one.pcs[0].can_form = one.site.is_parted = True
+    run(one, 1)
+    assert one.is_off_grid and one.pcs[0].is_forming
+    assert (one.grid_power_W, one.pcs[0].ac_power_W) == (0, pytest.approx(61_850))
+    one.site.is_parted = False
+    run(one, 1)
+    assert not one.pcs[0].is_forming and one.pcs[0].ac_power_W == 100_000
