@@ -122,7 +122,7 @@ def lines(doc: dict[str, Any]) -> list[str]:
         f"import     highest {site['import_W_max'] / 1000:.1f} kW, of a quarter of an hour "
         f"{site['quarter_W_max'] / 1000:.1f} kW",
         f"swing      2 s: load {_pct(swing['load'])}, grid {_pct(swing['grid'])}, "
-        f"{_pct(swing['reduction'])} smaller, from {doc['measured_from_s']:g} s on",
+        f"{_changed(swing['reduction'])}, from {doc['measured_from_s']:g} s on",
     ]
     for number_, member in enumerate(doc["members"], 1):
         trips = ", ".join(trip["stage"] for trip in member["trips"]) or "no trip"
@@ -138,3 +138,9 @@ def lines(doc: dict[str, Any]) -> list[str]:
 
 def _pct(value: float | None) -> str:
     return "-" if value is None else f"{value:g} %"
+
+
+def _changed(reduction_pct: float | None) -> str:
+    if reduction_pct is None:
+        return "-"
+    return f"{abs(reduction_pct):g} % {'larger' if reduction_pct < 0 else 'smaller'}"

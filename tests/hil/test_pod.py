@@ -6,9 +6,10 @@ import pytest
 
 from controller.core import parameters
 from hil.__main__ import main
-from hil.engine import pod
+from hil.engine import pod, pod_command
 from hil.scenarios.scenario import ScenarioError
 from tests.repository import ROOT
+from tests.tables import cases
 
 EXAMPLE = ROOT / "hil/site/examples/two_cabinets_pv_genset.toml"
 CABINET = ROOT / "controller/sites/example/cabinet.toml"
@@ -65,3 +66,12 @@ def test_the_share_of_a_cabinet_is_what_it_answers(tmp_path):
         assert view.grid_meter_W == pytest.approx(one.site.grid_power_W, rel=0.2)
     first, second = (member.plant for member in one.members)
     assert first.site is second.site and first.grid_power_W == second.grid_power_W
+
+
+@cases("""reduction  words
+    92.8  "92.8 % smaller" | -96.1  "96.1 % larger" | None  "load 18 %, grid -, -, from" """)
+def test_the_swing_is_said_in_words(reduction, words):
+    swing = {"load": 18.0, "grid": None, "reduction": reduction}
+    site = {"energy_kWh": {}, "import_W_max": 1.0, "quarter_W_max": 1.0, "swing_2s_pct": swing}
+    doc = {"seed": 1, "simulated_s": 1.0, "speed": 2.0, "measured_from_s": 0.0, "site": site}
+    assert words in "".join(pod_command.lines(doc | {"members": []}))

@@ -194,6 +194,13 @@ def test_a_frozen_meter_counts_as_silent_after_5_s():
     assert core.view.grid_meter_W is core.view.load_meter_W is None
 
 
+def test_a_cabinet_that_shares_a_connection_sees_its_share_of_it():
+    core, tick = running_core()
+    core.settings[parameters.SHARE] = 333
+    tick(grid_power_W=300_001)
+    assert (core.view.grid_W, core.view.grid_meter_W) == (99_900, 300_001)
+
+
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():
     core, tick = running_core()
     evaluator, seen, wrong = core.kernel.evaluator, [], {}

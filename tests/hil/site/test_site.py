@@ -144,6 +144,18 @@ def test_the_ups_of_the_load_bridges_and_recharges():
     assert one.account.energy_J["unserved"] == 0 and ups.left_Wh < 500
     recharging_W = one.load_power_W - 50_000 / 0.96
     assert recharging_W == pytest.approx(10_000)
+    one = run(site(50_000.0, grid=Grid(1, outages=[[0, 100]]), parts=[ups]), 100)
+    assert one.account.energy_J["unserved"] > 50_000 * 50
+
+
+def test_shed_stages_leave_the_load():
+    shed = LoadShed({"stage_W": 30_000})
+    one = run(site(parts=[shed]), 1)
+    shed.ask("stages", 2)
+    run(one, 0.1)
+    assert one.load_power_W == one.grid_power_W == 40_000
+    shed.ask("stages", 4)
+    assert run(one, 0.1).load_power_W == 0
 
 
 def test_a_converter_that_follows_waits_out_a_dark_site_and_a_forming_one_carries_it():
@@ -197,3 +209,12 @@ def test_somebody_may_part_the_site_from_the_grid():
     one.site.is_parted = False
     run(one, 1)
     assert not one.pcs[0].is_forming and one.pcs[0].ac_power_W == 100_000
+
+
+def test_the_highest_quarter_is_a_mean_from_the_begin_of_the_run():
+    one = site(lambda t_s: 200_000.0 if 800 <= t_s < 1000 else 100_000.0)
+    run(one, 1000, 1.0)
+    assert one.account.highest_quarter_W() == pytest.approx(199_000)  # the begun one
+    run(one, 1000, 1.0)
+    assert one.account.highest_quarter_W() == pytest.approx(100_000 * (1 + 101 / 900))
+    assert one.account.import_W_max == 200_000
