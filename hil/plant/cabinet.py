@@ -88,6 +88,7 @@ class CabinetPlant:
         self.contacts = dict.fromkeys(CONTACTS, False)
         self.publish()
 
+    load = _of_site("load")
     load_power_W, load_channels = _of_site("load_power_W"), _of_site("load_channels")
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
