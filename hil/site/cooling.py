@@ -23,7 +23,8 @@ class Cooling:
     def step(self, dt_s: float, heat_W: float, outside_degC: float) -> None:
         """Advance by dt_s."""
         wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
-        self.power_W = towards(self.power_W, wanted_W, dt_s, TIME_CONSTANT_S)
+        before_W = self.power_W or wanted_W  # a run begins in a steady state
+        self.power_W = towards(before_W, wanted_W, dt_s, TIME_CONSTANT_S)
 
 
 def share_of_heat(water_degC: float, outside_degC: float) -> float:

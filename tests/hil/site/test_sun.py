@@ -73,6 +73,8 @@ def test_an_inverter_follows_limit_heat_and_file():
 def test_cooling_costs_what_the_lift_costs(outside_degC, share):
     assert cooling.share_of_heat(12.0, outside_degC) == pytest.approx(share)
     one = cooling.Cooling()
-    for _ in range(1200):
-        one.step(1.0, 100_000.0, outside_degC)
-    assert one.power_W == pytest.approx(100_000 * share, rel=1e-3)
+    one.step(1.0, 100_000.0, outside_degC)
+    assert one.power_W == pytest.approx(100_000 * share)
+    for _ in range(120):
+        one.step(1.0, 200_000.0, outside_degC)
+    assert one.power_W == pytest.approx(100_000 * share * (2 - 0.368), rel=1e-3)
