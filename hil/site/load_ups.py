@@ -1,4 +1,6 @@
-"""The UPS of the load: double conversion; its battery carries the load while the site is dark."""
+"""The UPS of the load: double conversion; its battery carries the load while the site is dark, and
+is charged again from the grid alone, because an island needs its power for the load.
+"""
 
 from collections.abc import Mapping
 
@@ -16,15 +18,20 @@ class LoadUps(SitePart):
         super().__init__({**DEFAULTS, **parameters})
         self.left_Wh = self.parameters["energy_Wh"]
         self.draws_W = self.unserved_W = 0.0
+        self.may_recharge = True
+
+    def needed_W(self, load_W: float) -> float:
+        """For this load, with the losses."""
+        given = self.parameters
+        return min(load_W, given["rated_W"]) / given["efficiency_permille"] * 1000
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         """load_W: of the load alone."""
         given = self.parameters
-        carried_W = min(load_W, given["rated_W"])
-        used_W = carried_W / given["efficiency_permille"] * 1000
+        carried_W, used_W = min(load_W, given["rated_W"]), self.needed_W(load_W)
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
-            charge_W = given["recharge_permille"] * given["rated_W"] / 1000
+            charge_W = given["recharge_permille"] * given["rated_W"] / 1000 * self.may_recharge
             charge_W = min(charge_W, missing_Wh / hours)
             self.draws_W = used_W + charge_W
             self.left_Wh += charge_W * hours

@@ -2,8 +2,9 @@
 
 The cabinets are its members. While the grid is there, it takes what is missing. An island needs a
 transfer switch that has left the grid. Converters that can form the voltage share the power by
-their ratings; without one the generator set forms it. Converters that follow go on. Without enough
-power the site is dark and tries again DARK_S later. PV gives way to a surplus.
+their ratings, beside the base power of the generator set; the set carries the rest, or all without
+them. Converters that follow go on. Without enough power the site is dark and tries again DARK_S
+later. PV gives way to a surplus.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -198,7 +199,8 @@ class Site:
         if not capacity_W or self.source == ISLAND:
             return bool(capacity_W) and not self._is_short
         cooling_W = self.cooling.power_W if self.cooling else 0.0
-        wanted_W = self.load_wanted_W + cooling_W + self.other_load_W
+        load_W, ups = self.load_wanted_W, self.load_ups
+        wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W + self.other_load_W
         sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
@@ -206,7 +208,7 @@ class Site:
         """The power of the load with its UPS and its cooling."""
         drawn_W, is_live = self.load_wanted_W, self.source != DARK
         if self.load_ups is not None:
-            self.load_ups.is_live = is_live
+            self.load_ups.is_live, self.load_ups.may_recharge = is_live, self.source == ON_GRID
             self.load_ups.step(self.now_us / 1e6, dt_s, drawn_W)
             drawn_W = self.load_ups.draws_W
         if self.cooling is not None:
@@ -240,7 +242,7 @@ class Site:
             missing_W -= unit.carry(missing_W * unit.rated_W / rated_W)
             rated_W -= unit.rated_W
         for genset in self.gensets:
-            if genset.capacity_W and not forming:
+            if genset.capacity_W:
                 before_W = genset.feeds_W
                 genset.feeds_W = min(genset.capacity_W, max(0.0, before_W + missing_W))
                 missing_W -= genset.feeds_W - before_W

@@ -124,6 +124,30 @@ def test_forming_converters_share_the_island_by_rating_without_a_dark_moment():
     assert one.source == DARK and one.load_power_W == 0
 
 
+def test_the_generator_set_carries_what_forming_converters_cannot():
+    unit, diesel = Unit(0.0, 60_000.0, True), genset(start_s=0, warm_up_s=0, ramp_permille_per_s=1)
+    load_W = [50_000.0]
+    parts = [TransferSwitch({"open_s": 0, "call_s": 0}), diesel]
+    one = site(lambda t_s: load_W[0], [cabinet(unit)], grid=OUTAGE, parts=parts)
+    run(one, 20)
+    assert one.source == ISLAND and diesel.feeds_W + unit.ac_power_W == pytest.approx(50_000)
+    load_W[0] = 120_000.0
+    run(one, 5)
+    assert one.source == ISLAND and one.load_power_W == 120_000
+    assert unit.ac_power_W == pytest.approx(60_000, abs=1000)
+    assert diesel.feeds_W == pytest.approx(60_000, abs=1000)
+
+
+def test_the_ups_of_the_load_is_not_charged_in_an_island():
+    ups = LoadUps({"rated_W": 200_000, "energy_Wh": 5000})
+    one = site(143_000.0, grid=OUTAGE, parts=[TransferSwitch({}), genset(), ups])
+    run(one, 60)
+    assert one.source == ISLAND and one.load_power_W == pytest.approx(143_000 / 0.96)
+    assert ups.left_Wh < 4500 and one.account.energy_J["unserved"] == 0
+    too_much = site(145_000.0, grid=OUTAGE, parts=[TransferSwitch({}), genset(), ups])
+    assert run(too_much, 60).source == DARK
+
+
 def test_in_an_island_pv_gives_way_to_what_nobody_takes():
     unit, pv = Unit(0.0, 20_000.0, True), Pv({"rated_W": 200_000}, NOON)
     one = site(50_000.0, [cabinet(unit)], grid=OUTAGE, parts=[TransferSwitch({"open_s": 0}), pv])
