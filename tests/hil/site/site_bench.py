@@ -8,7 +8,7 @@ DT_S = 0.1
 
 
 class Unit:
-    """A converter that keeps its power, and forms an island if it is told so."""
+    """A converter that keeps its power, and forms an island if `forms` is set."""
 
     def __init__(self, power_W=0.0, rated_W=250_000.0, forms=False):
         self.ac_power_W, self.rated_W, self.forms = power_W, rated_W, forms

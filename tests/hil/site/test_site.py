@@ -119,7 +119,7 @@ def test_forming_converters_share_the_island_by_rating_without_a_dark_moment():
     run(one, 15)
     assert (one.source, one.grid_voltage_V, one.grid_frequency_Hz) == (ISLAND, 230.0, 50.0)
     assert [unit.ac_power_W for unit in units] == pytest.approx([250e3 / 3, 125e3 / 3, 7000])
-    units[0].forms, units[0].ac_power_W = False, 0.0  # the other one cannot carry all
+    units[0].forms, units[0].ac_power_W = False, 0.0  # the other one is too small
     run(one, 0.3)
     assert one.source == DARK and one.load_power_W == 0
 
