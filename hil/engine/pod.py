@@ -73,7 +73,10 @@ class Pod:
         """The pod of a file. ScenarioError, ConfigError, LoadError: one line."""
         configs, tables = member_configs(path, whole), description.read(path)
         site = description.built(tables, seed, os.path.dirname(path))
-        one = cls(site, configs, seed, soc)
+        try:
+            one = cls(site, configs, seed, soc)
+        except ValueError as error:  # a device that the rig or the site does not have like this
+            raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
         for member, given in zip(one.members, tables["pod"]):
             for unit in member.plant.pcs:
                 unit.can_form = given["can_form"]

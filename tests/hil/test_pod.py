@@ -7,12 +7,11 @@ import pytest
 from controller.core import parameters
 from hil.__main__ import main
 from hil.engine import pod, pod_command
-from hil.scenarios.scenario import ScenarioError
 from tests.repository import ROOT
 from tests.tables import cases
 
 EXAMPLE = ROOT / "hil/site/examples/two_cabinets_pv_genset.toml"
-CABINET = ROOT / "controller/sites/example/cabinet.toml"
+PV_CABINET = ROOT / "controller/sites/pv_genset/cabinet.toml"
 LOAD = 'name = "one"\n[load]\nkind = "constant"\npower_W = 90000\n'
 
 
@@ -30,13 +29,22 @@ def test_members_get_their_share_and_their_turn():
     assert [config.control["share_permille"] for config in whole] == [1000, 1000]
 
 
-def test_a_site_without_cabinets_and_a_missing_cabinet_are_refused(tmp_path):
+PV = "[pv]\nrated_W = 1000\n"
+MEMBER = "[[pod.member]]\nshare_permille = 500\ncabinet = "
+
+
+@cases("""text  line
+    ""  "one.toml: [pod] is missing: it names the cabinets"
+    MEMBER + "'none.toml'"  "none.toml: cannot be read: No such file or directory"
+    PV + MEMBER + f"'{PV_CABINET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's device "
+    MEMBER + "'one.toml'"  "one.toml:schema: is missing"
+""")
+def test_a_pod_that_cannot_be_is_refused_in_one_line(tmp_path, capsys, text, line):
     path = tmp_path / "one.toml"
-    path.write_text(LOAD)
-    with pytest.raises(
-        ScenarioError, match=r"one\.toml: \[pod\] is missing: it names the cabinets"
-    ):
-        pod.member_configs(str(path))
+    path.write_text(LOAD + text)
+    assert main(["pod", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert line in said and said.count("\n") == 1 and said.startswith("pod: ")
 
 
 def test_two_cabinets_share_a_site_and_the_document_says_so(tmp_path, capsys):
