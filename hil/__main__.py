@@ -18,7 +18,7 @@ from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
-from hil.engine import coverage_command, rig_command
+from hil.engine import coverage_command, pod_command, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
@@ -29,7 +29,8 @@ PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
-    *(rig_command, coverage_command, hint_attack, golden, chaos, rows, runaway, nuisance),
+    *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
+    nuisance,
     *(smooth, meter_sign, benchmarks, channel_b, vm),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")

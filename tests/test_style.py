@@ -62,6 +62,7 @@ MAY_IMPORT = (
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety")),
+    ("hil/site/", ("hil", "safety")),
     ("hil/wires/virtual", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
@@ -74,6 +75,7 @@ ROOMS = (
 PURE_ROOMS = ("core", "rows")  # they take nothing from system
 RIG_PARTS = (
     "hil/plant/",
+    "hil/site/",
     "hil/devices/",
     "hil/wires/",
     "hil/loads/",

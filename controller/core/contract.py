@@ -47,12 +47,12 @@ class View:
     is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
     air_temperature_ddegC: int | None = None  # of the cabinet
     source: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
-    load_meter_W: int | None = None
+    load_meter_W: int | None = None  # as the meter tells
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False
     is_grid_meter_new: bool = False
     grid_meter_W: int | None = None  # as the meter tells, whether it is proven or not
-    grid_W: int | None = None  # > 0 imports
+    grid_W: int | None = None  # > 0 imports; this cabinet's share, like load_W and connection_W
     battery_W: int | None = None
     is_short: bool = False  # a converter gives less than it was sent (row 56b)
     soc_permille: tuple | None = None  # lowest of the racks, mean

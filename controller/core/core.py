@@ -134,7 +134,8 @@ class Core:
         fresh = ages.known(s.G_METER_GRID) and not frozen
         view.is_grid_meter_new = self.fresh[s.G_METER_GRID] != 0
         view.grid_meter_W = inp[s.GRID_POWER_W] if fresh else None
-        view.grid_W = inp[s.GRID_POWER_W] if out[s.OBLIGATIONS_OK] else None
+        grid_W = inp[s.GRID_POWER_W] * self.settings[parameters.SHARE] // 1000
+        view.grid_W = grid_W if out[s.OBLIGATIONS_OK] else None
         view.is_running = out[s.STATE] == s.RUNNING
         view.is_stopped_by_person = inp[self._places["rest"].start] in standby.BY_A_PERSON
         view.stored_path_delay_ms = inp[self._places["path_delay"].start]

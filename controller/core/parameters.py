@@ -21,7 +21,11 @@ SETPOINT_PARAMETERS = (
     ("setpoint_ramp_W_per_s", "W/s", 1000, 1_000_000_000, 10_000_000, "down"),
     ("setpoint_quantum_W", "W", 1, 10_000, 100, "free"),
 )
-CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
+# Of cabinets on one connection each answers its share of the load and of the connection.
+SHARE = "share_permille"
+SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
+SHARED = ("grid_import_W_max", "grid_export_W_max")
+CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS + SHARE_PARAMETERS
 
 # Keys of [control] in version 0.1, and what became of them.
 _BY_ENERGY = "the grid now follows the stored energy, see track_energy_share_permille"
@@ -53,7 +57,10 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}. Raises ValueError when the image is not of this version."""
+    """{name: integer}, of the limits of the connection this cabinet's share. Raises ValueError when
+    the image is not of this version.
+    """
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")
-    return {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}
+    settings = {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}
+    return settings | {name: settings[name] * settings[SHARE] // 1000 for name in SHARED}

@@ -18,7 +18,7 @@ BITS, WORD_READS = (1, 2), (3, 4)
 
 
 class MirroredDevice(RegisterDevice):
-    """part: hil.plant.site_parts.SitePart. profile: path of its TOML. Fault: frozen."""
+    """part: hil.site.part.SitePart. profile: path of its TOML. Fault: frozen."""
 
     TURNAROUND_US = 5000
 

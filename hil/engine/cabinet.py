@@ -32,7 +32,8 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
-from hil.plant.site_parts import PARTS
+from hil.site.parts import PARTS
+from hil.site.site import Site
 from hil.wires.virtual_can import VirtualCan
 
 SENSORS = {
@@ -108,13 +109,12 @@ class SimulatedCabinet:
     def __init__(
         self,
         config: Config,
-        load: Callable[[float], Any],
+        load: Callable[[float], Any] | None,
         seed: int,
         plant_config: dict[str, Any] | None = None,
+        site: Site | None = None,
     ) -> None:
-        """config: the controller's checked configuration; load: t_s -> W; plant_config: keys of the
-        plant's config.
-        """
+        """load: t_s -> W, or None with a site; plant_config: keys of the plant's config."""
         topology = config.topology
         sizes = {
             "units": topology.units,
@@ -124,7 +124,7 @@ class SimulatedCabinet:
             "of_units": unit_sizes(config),
             "wired_rows": tuple(wired.rows(config)),
         }
-        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed)
+        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
         self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
         self.connection_W = tuple(
@@ -168,8 +168,7 @@ class SimulatedCabinet:
         if role.startswith("meter_"):
             return self._meter(device, seed)
         if role in PARTS:
-            part = PARTS[role](device.settings)
-            plant.site_parts.append(part)
+            part = plant.site.part(role, device.settings)
             return MirroredDevice(part, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)

@@ -18,6 +18,7 @@ from hil.observer.trips import TripWatch
 from hil.results.recorder import Recorder
 from hil.scenarios.faults import Action, Clockwork
 from hil.scenarios.world import World
+from hil.site.site import Site
 from hil.wires.virtual import VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
@@ -33,17 +34,20 @@ class VirtualRig:
     def __init__(
         self,
         config: Config,
-        load: Callable[[float], Any],
+        load: Callable[[float], Any] | None,
         seed: int = 1,
         actions: Sequence[Action] = (),
         plant_config: dict[str, Any] | None = None,
         journal_path: str | None = None,
+        site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; journal_path: None for no journal."""
+        """load: t_s -> W; actions: in order of time; journal_path: None for no journal; site: one
+        with its own load, to join.
+        """
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
-        self.cabinet = SimulatedCabinet(config, load, seed, plant_config)
+        self.cabinet = SimulatedCabinet(config, load, seed, plant_config, site)
         self.plant = self.cabinet.plant
         self.channel_b = (
             VirtualChannelB(self.plant, config.safety_image) if config.channel_b else None
@@ -100,13 +104,21 @@ class VirtualRig:
 
     def step(self) -> None:
         """One tick: the bytes until its deadline, then plant and devices, then the controller."""
+        self.move_bytes()
+        self.plant.step(self.tick_us / 1e6)
+        self.conclude()
+
+    def move_bytes(self) -> None:
+        """The first third of a tick: time goes on to its deadline."""
         end_us = self.now_us + self.tick_us
-        controller, cabinet = self.controller, self.cabinet
-        for wire, port in controller.lines:
+        for wire, port in self.controller.lines:
             _advance(wire, port, self.now_us, end_us)
         self.now_us = end_us
-        self.plant.step(self.tick_us / 1e6)
-        cabinet.tick(end_us, controller.can)
+
+    def conclude(self) -> None:
+        """After the plant: devices, faults, controller, record."""
+        end_us, controller = self.now_us, self.controller
+        self.cabinet.tick(end_us, controller.can)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if self.channel_b is not None:

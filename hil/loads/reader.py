@@ -46,7 +46,7 @@ def read_trace(
     if not (isinstance(scale, (int, float)) and math.isfinite(scale) and scale > 0):
         raise LoadError(f"{path}: scale {scale}: allowed is a finite number above 0")
     try:
-        return _read(_text(path), column, scale, raw, gap_s)
+        return _read(text_of(path), column, scale, raw, gap_s)
     except LoadError as error:
         raise LoadError(f"{path}: {error}") from None
 
@@ -54,7 +54,7 @@ def read_trace(
 def _read(text: str, column: str | None, scale: float, raw: bool, gap_s: float) -> Trace:
     rows = csv.reader(io.StringIO(text), strict=True)
     try:
-        reader = _Reader([name.strip() for name in next(rows, [])], column, scale, raw)
+        reader = RowReader([name.strip() for name in next(rows, [])], column, scale, raw)
         table = [row for row in rows if row]
     except csv.Error as error:
         raise LoadError(f"line {rows.line_num}: not CSV ({error})") from None
@@ -89,7 +89,7 @@ def _chosen(names: list[str], column: str | None, with_channels: bool) -> str:
 def power_columns(path: str | pathlib.Path) -> list[str]:
     """Names of a file's power columns without a meter's channels. LoadError: one line."""
     try:
-        names = next(csv.reader(io.StringIO(_text(path))), [])
+        names = next(csv.reader(io.StringIO(text_of(path))), [])
     except LoadError as error:
         raise LoadError(f"{path}: {error}") from None
     return _whole([name.strip() for name in names if _is_power(name.strip())])
@@ -110,7 +110,7 @@ def _listed(names: list[str]) -> str:
     return text if len(text) <= 200 else text[:200] + " ..."
 
 
-class _Reader:
+class RowReader:
     """Turns rows into samples: refuses and counts wrong rows, cuts gaps."""
 
     def __init__(self, names: list[str], column: str | None, scale: float, raw: bool) -> None:
@@ -231,7 +231,7 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def _text(path: str | pathlib.Path) -> str:
+def text_of(path: str | pathlib.Path) -> str:
     """The file's text. Gzip is recognised by content, whatever the name."""
     try:
         with open(path, "rb") as file:

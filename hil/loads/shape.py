@@ -7,6 +7,7 @@ the peak. `cluster` begins idle, `training` begins within a job.
 """
 
 import random
+from collections.abc import Iterator
 
 STEP_S = 10.9
 LOW_S = 2.0  # in each step the GPUs wait for each other
@@ -52,20 +53,34 @@ def cluster(seed: str, duration_s: float, peak_W: float) -> tuple[list[float], l
     return _cut(curve, duration_s, peak_W)
 
 
-def training(seed: int, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
     """(times_s, powers_W) of a cluster that is training at 0.
 
     A function of seed and time only: a longer run begins like a shorter one.
+    """
+    curve = _Curve(0.97)
+    for times, shares in training_parts(seed):
+        curve.times += times[1:]
+        curve.shares += shares[1:]
+        if curve.now_s > duration_s:
+            break
+    return _cut(curve, duration_s, peak_W)
+
+
+def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
+    """(times_s, shares of the peak) of the same cluster, job by job without end; each part begins
+    with the last point of the one before.
     """
     deal = random.Random(f"{seed}/training")
     curve = _Curve(0.97)
     evaluated_s = deal.uniform(*FIRST_EVALUATION_S) - EVALUATION_PERIOD_S
     checkpoint_s = deal.uniform(*FIRST_CHECKPOINT_S)
     _train(curve, deal, deal.uniform(*JOB_S), evaluated_s, checkpoint_s)
-    while curve.now_s <= duration_s:
+    while True:
+        yield curve.times, curve.shares
+        curve.times, curve.shares = curve.times[-1:], curve.shares[-1:]
         _idle(curve, deal, curve.now_s + deal.uniform(*PAUSE_S))
         _job(curve, deal, curve.now_s + deal.uniform(*JOB_S))
-    return _cut(curve, duration_s, peak_W)
 
 
 def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:

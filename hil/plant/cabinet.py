@@ -1,16 +1,17 @@
-"""The whole plant: racks, PCS, relays, air and meters, stepped in plain floats from a seed.
+"""A cabinet: racks, PCS, relays and air, stepped in plain floats from a seed. Load and connection
+are those of its site (hil/site), which it may share with other cabinets.
 
 The simulated devices read and drive the plant. The plant knows no register, no frame and no clock.
 A scenario acts on the parts (hil/scenarios/plant_actions.py) and then calls `publish`.
 """
 
-import random
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 from hil.plant.config import CabinetConfig
-from hil.plant.site_parts import SitePart
+from hil.site.site import Site
 
 CONTACTS = (
     *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
@@ -24,14 +25,20 @@ CONTACTS = (
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
 AIR_US = 100_000  # slow things move ten times a second, as often as a BMS reports
 LOOK_US = 1_000_000  # each module is refreshed once a second, in turn
-PHASE_V, FREQUENCY_HZ = 230.0, 50.0
-SAG_V_PER_W = 1e-5  # about 10 mohm of line per phase: 5 V at 500 kW
-SAG_V_MAX = 23.0  # the band of EN 50160, which a tap changer keeps at any load
 # Share of the converters' losses that warms the cabinet; their own air takes the rest away.
 CONVERTER_SHARE = 0.1
 # the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
 SUPERVISION_S = 0.4
 SUPERVISION_HYSTERESIS_V = 0.05
+
+
+def _of_site(name: str) -> property:
+    """An attribute of the cabinet's site, so that devices and observer find it here."""
+
+    def write(plant: "CabinetPlant", value: object) -> None:
+        setattr(plant.site, name, value)
+
+    return property(attrgetter(f"site.{name}"), write)
 
 
 class CabinetPlant:
@@ -42,9 +49,11 @@ class CabinetPlant:
         config: dict[str, Any] | None = None,
         load: Callable[[float], Any] | None = None,
         seed: object = 0,
+        site: Site | None = None,
     ) -> None:
-        """config: {key of config.KEYS: value other than the default}; load: t_s -> W, or t_s ->
-        (W, 3 x (W, V, A, PF)). ValueError: one line about config.
+        """config: {key of config.KEYS: value other than the default}; load: of a site of its own,
+        t_s -> W, or t_s -> (W, 3 x (W, V, A, PF)); site: the one that it joins instead.
+        ValueError: one line about config.
         """
         self.config = config = plant_config.checked(config)
         self.racks = _racks(config, seed)
@@ -63,31 +72,28 @@ class CabinetPlant:
         self.supervised = True  # the path from the fire panel to the supervising station
         self.fan_by_hand = False
         self.key_run = self.door_closed = True
-        self.is_off_grid = False  # the transfer switch has opened; its contact is closed then
-        self.load = load
-        self.load_power_W = 0.0
-        self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
-        self.site_parts: list[SitePart] = []
-        self.load_channels = None
-        if load is not None:
-            self._draw(load(0.0))  # a meter may be read before the first step
-        self.grid_power_W = self.load_power_W
-        self.grid_voltage_V, self.grid_frequency_Hz = PHASE_V, FREQUENCY_HZ
+        self.site = site or Site(load, seed)
+        self.site.join(self)
         self.now_us = 0
-        self._prepare(seed)
+        self._prepare()
 
-    def _prepare(self, seed: object) -> None:
+    def _prepare(self) -> None:
         config = self.config
-        self._grid_random = random.Random(f"{seed}/grid")
         self._places = [(one, m) for one in self.racks for m in range(one.modules)]
         self._place = self._looks = self._air_us = 0
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
+        self.drawn_W = 0.0  # by the auxiliaries in the present step
         self._forced = {}
         self.contacts = dict.fromkeys(CONTACTS, False)
         self.publish()
 
+    load = _of_site("load")
+    load_power_W, load_channels = _of_site("load_power_W"), _of_site("load_channels")
+    grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
+    grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
+    grid_frequency_Hz = _of_site("grid_frequency_Hz")
     # Readings of the sensors on the wires.
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)
@@ -97,22 +103,18 @@ class CabinetPlant:
     humidity_permille = property(lambda self: self.climate.humidity_permille)
 
     def step(self, dt_s: float) -> None:
-        """Advance everything by dt_s (s, > 0, at most 1)."""
-        if not 0.0 < dt_s <= 1.0:
-            raise ValueError(f"plant step of {dt_s} s: allowed is more than 0, at most 1")
-        self.now_us = now_us = self.now_us + round(dt_s * 1e6)
-        if self.load is not None:
-            self._draw(self.load(now_us / 1e6))
-        safety = self.relays
+        """Advance the site by dt_s (s, > 0, at most 1), and with it every cabinet there."""
+        self.site.step(dt_s)
+
+    def advance(self, dt_s: float, now_us: int) -> None:
+        """Advance this cabinet alone; its site calls this once a step."""
+        self.now_us = now_us
+        safety, is_live = self.relays, self.site.is_live
         safety.step(dt_s)
-        battery_W = 0.0
         for one in self.buses:
-            one.step(dt_s, now_us, safety.pcs_enable, safety.contactor_supply)
-            battery_W += one.pcs.ac_power_W
-        fed_W = self._step_site(dt_s) if self.site_parts else 0.0
-        self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W - fed_W
-        if self.is_off_grid:
-            self._balance()
+            has_voltage = is_live or one.pcs.can_form
+            one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
+        self.drawn_W = self._aux_W
         looks = now_us * len(self._places) // LOOK_US - self._looks
         if looks:
             self._look(looks)
@@ -122,33 +124,14 @@ class CabinetPlant:
 
     def island(self, unit: pcs.Pcs, is_off_grid: bool) -> None:
         """Open the transfer switch: this unit forms the grid of the site. False closes it again."""
-        unit.is_forming = self.is_off_grid = is_off_grid
+        unit.can_form = self.site.is_parted = is_off_grid
         self.publish()
 
-    def _balance(self) -> None:
-        """Off the grid the converters that form it supply in the next step what the grid would.
-
-        Without such a converter the load stays on: no scenario needs a dark site.
-        """
-        forming = [one for one in self.pcs if one.is_forming]
-        for one in forming:
-            one.island_W = one.ac_power_W + self.grid_power_W / len(forming)
-        self.grid_power_W = 0.0
-
-    def _step_site(self, dt_s: float) -> float:
-        """Step the parts of the site: load that is switched off, and power that is fed in, W."""
-        load_W, fed_W = self.load_power_W, 0.0
-        for part in self.site_parts:
-            part.step(self.now_us / 1e6, dt_s, load_W)
-            self.load_power_W -= part.sheds_W
-            fed_W += part.feeds_W
-        return fed_W
-
-    def _draw(self, load_W: float | tuple[float, tuple]) -> None:
-        """Take the present load; a tuple also holds the channels of its meter."""
-        if type(load_W) is tuple:
-            load_W, self.load_channels = load_W
-        self.load_power_W = load_W
+    def supply(self, is_live: bool) -> None:
+        """The voltage of the site has come or gone: the auxiliaries run on their UPS without it."""
+        self.ups.mains = is_live
+        if not is_live:
+            self._aux_W = 0.0
 
     def _look(self, looks: int) -> None:
         """Refresh the next modules in turn."""
@@ -159,7 +142,7 @@ class CabinetPlant:
             self._heat_J += one.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us: int) -> None:
-        """Advance the slow things: air, gas relay, BMS decisions, auxiliary supply, grid drift."""
+        """Advance the slow things: air, gas relay, BMS decisions, auxiliary supply."""
         dt_s = (now_us - self._air_us) / 1e6
         self._air_us = now_us
         self._stir(dt_s)
@@ -171,10 +154,6 @@ class CabinetPlant:
         for one in self.racks:
             one.update(dt_s)
         self._supervise(dt_s)
-        deal = self._grid_random.gauss
-        self.grid_frequency_Hz += 0.02 * (FREQUENCY_HZ - self.grid_frequency_Hz) + deal(0.0, 0.002)
-        sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, self.grid_power_W * SAG_V_PER_W))
-        self.grid_voltage_V += 0.05 * (PHASE_V - sag_V - self.grid_voltage_V) + deal(0.0, 0.05)
         self._publish_slow()
 
     def _stir(self, dt_s: float) -> None:

@@ -31,11 +31,12 @@ class Pcs:
         self.dc_voltage_offset_V = 0.0  # fault: error of this measurement
         self.state, self.alarm_bits = OFF, 0
         self.run_requested = False
+        self.can_form = False  # can make the voltage of an island
+        self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
+        self.island_W = 0.0
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
-        self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
-        self.island_W = 0.0  # its share of the load of the island
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
         self._start_s = config.pcs_start_s
@@ -67,6 +68,21 @@ class Pcs:
         if run != self.run_requested:
             self.run_requested = run
             self._commands.append((self._now_us + self._dead_us, self._take_run, run))
+
+    @property
+    def forms(self) -> bool:
+        """It can carry an island at this moment."""
+        return self.can_form and self._run and self.state in (RUNNING, THROTTLED)
+
+    def carry(self, power_W: float | None) -> float:
+        """In an island: give this power at once, within the rating; returns what it gives. None:
+        follow the set-point again.
+        """
+        self.is_forming = power_W is not None
+        if power_W is not None:
+            self.island_W = power_W
+            self.ac_power_W = self._wanted_W()
+        return self.ac_power_W
 
     def step(self, dt_s: float, now_us: int, enabled: bool, dc_V: float) -> None:
         """Advance by dt_s to now_us. enabled: the hardware input; dc_V: DC link voltage."""
@@ -122,7 +138,7 @@ class Pcs:
         """Target power with the faults applied, also when the target itself does not change."""
         target_W = self.island_W if self.is_forming else self._target_W
         power_W = max(-self.derated_W, min(self.derated_W, target_W))
-        return -power_W if self.is_reversed else power_W
+        return -power_W if self.is_reversed and not self.is_forming else power_W
 
     def _change(self, dt_s: float, enabled: bool, dc_V: float) -> None:
         """Advance in every state except steady running."""

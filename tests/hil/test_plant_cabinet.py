@@ -71,6 +71,10 @@ def test_the_load_and_its_grid_are_shared():
     rows = ((1.0, 230.0, 0.1, 0.9),) * 3
     one = run(cabinet.CabinetPlant(None, lambda t_s: (1000.0 * t_s, rows), 0), 1)
     assert one.load_power_W == 1000.0 and one.load_channels == rows
+    one.load = lambda t_s: 5000.0  # a campaign's own
+    assert run(one, DT_S).load_power_W == 5000.0
+    one.load = None
+    assert run(one, DT_S).load_power_W == 5000.0
     assert plant().load_channels is None
     assert run(cabinet.CabinetPlant(), DT_S).load_power_W == 0.0
 

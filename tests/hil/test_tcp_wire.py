@@ -12,7 +12,7 @@ from drivers.buses.tcp_port import TcpPort
 from drivers.site_device import SiteDevice
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.rtu_slave import RtuSlave
-from hil.plant.site_parts import BranchMeter
+from hil.site.branches import BranchMeter
 from hil.wires.tcp_wire import TcpWire
 from hil.wires.virtual import DOWN, UP, Noise
 

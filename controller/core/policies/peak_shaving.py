@@ -65,6 +65,8 @@ class PeakShaving(Function):
     def __init__(self, setup: Setup):
         settings = setup.settings
         self._limit_W = settings["peak_import_W_max"]
+        if self._limit_W < OFF_W:
+            self._limit_W = self._limit_W * settings["share_permille"] // 1000
         self._quantum_W = settings["setpoint_quantum_W"]
         self._connection_W = settings["grid_import_W_max"]
         self._interval_ms = settings["peak_interval_s"] * 1000

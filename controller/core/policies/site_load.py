@@ -6,6 +6,9 @@ the two were measured at different moments, so each movement of the battery leav
 that moment. Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 ..
 +3000 W). Here the load meter gives the fast part, and a low-passed difference comes from grid +
 battery. With a skew d and a time constant T the loop gain is at most d / T.
+
+Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
+and of the limits of the connection, as if the rest were another site.
 """
 
 from array import array
@@ -116,6 +119,8 @@ class SiteLoad(Function):
         """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
         grid_W, battery_W, load_W = view.grid_W, view.battery_W, view.load_meter_W
+        if load_W is not None:
+            load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
         source = self._source(load_W is not None, sum_W is not None)
         base_W = load_W if source == MEASURED and load_W is not None else 0

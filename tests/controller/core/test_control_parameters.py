@@ -25,3 +25,13 @@ def test_names_end_in_their_unit_and_defaults_keep_energy_back_and_export_nothin
 def test_parameters_are_only_appended():
     """A journal holds the values by place."""
     assert {name: list(DEFAULTS).index(name) for name in OLDEST} == OLDEST
+
+
+def test_a_share_of_the_connection_is_rounded_down():
+    image = parameters.default_image()
+    names = list(DEFAULTS)
+    for name, value in {"share_permille": 333, "grid_import_W_max": 1001}.items():
+        image[names.index(name)] = value
+    found = parameters.settings_of(image)
+    assert found["grid_import_W_max"] == 333 and found["share_permille"] == 333
+    assert DEFAULTS["grid_import_W_max"] == 500_000

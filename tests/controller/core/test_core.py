@@ -209,6 +209,11 @@ def test_the_source_of_a_cabinet_without_the_third_module_is_unknown():
     core = core_of(CONFIGS["pylontech"])
     core.tick(1)
     assert core.view.source is None
+def test_a_cabinet_that_shares_a_connection_sees_its_share_of_it():
+    core, tick = running_core()
+    core.settings[parameters.SHARE] = 333
+    tick(grid_power_W=300_001)
+    assert (core.view.grid_W, core.view.grid_meter_W) == (99_900, 300_001)
 
 
 def test_the_standing_words_name_exactly_what_the_evaluator_holds():

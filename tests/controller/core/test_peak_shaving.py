@@ -180,3 +180,9 @@ def test_what_is_stored_is_of_the_last_minute():
     minute, used_Wh = box.stored
     assert minute == BEGIN_MS // 60_000 + 3
     assert used_Wh == pytest.approx(200_000 * 110 / 3600, rel=0.02)
+
+
+def test_a_cabinet_keeps_its_share_of_the_limit():
+    function = PeakShaving(setup(peak_import_W_max=600_000, share_permille=500))
+    (answer,) = function.step(view(grid_W=0, connection_W=450_000), 1)
+    assert answer.low_W == 150_000

@@ -148,3 +148,12 @@ def test_a_late_tick_moves_a_filter_as_far_as_the_ticks_that_it_covers():
             function.step(known, elapsed)
         found.append(known.connection_W)
     assert found == [39_133, 39_840]
+
+
+@cases("""share_permille  load_W  known_W
+    1000  301  301 | 500  301  150 | 333  1000  333 | 0  1000  0""")
+def test_a_cabinet_answers_its_share_of_the_load(share_permille, load_W, known_W):
+    function = site_load.SiteLoad(setup(share_permille=share_permille))
+    known = view(load_meter_W=load_W)
+    function.step(known, 1)
+    assert (known.load_W, known.load_meter_W) == (known_W, load_W)

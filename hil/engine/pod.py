@@ -1,0 +1,117 @@
+"""Several cabinets on one connection in virtual time: each with its own devices, wires and
+controller, all on one Site. Byte-accurate, as simulate.py.
+
+The file of a pod gives each member its share of load and connection. The tests of the grid meters
+run in turn, because the battery of another cabinet would look like a load.
+"""
+
+import dataclasses
+import os
+from array import array
+from collections.abc import Sequence
+from typing import Any, Self
+
+from controller.config import configuration
+from controller.config.configuration import Config
+from controller.core.policies.meter_sign import TEST_S
+from hil.engine.simulate import VirtualRig
+from hil.scenarios.scenario import ScenarioError
+from hil.site import description
+from hil.site.site import Site
+
+TURN_S = 2 * TEST_S + 6  # a test ends within 70 s
+WATCH_US = 1_000_000
+SETTLE_US = 30_000_000  # after the last test, until the references of the grid have settled
+
+
+def member_configs(path: str, whole: bool = False) -> list[Config]:
+    """The configuration of each member with its share and the turn of its meter test.
+
+    whole: each answers the whole load, like cabinets that do not know of each other.
+    ScenarioError, ConfigError: one line.
+    """
+    site = description.read(path)
+    if not site["pod"]:
+        raise ScenarioError(f"{os.path.basename(path)}: [pod] is missing: it names the cabinets")
+    configs = []
+    for turn, member in enumerate(site["pod"]):
+        file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
+        share_permille = 1000 if whole else member["share_permille"]
+        given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
+        configs.append(_dealt(configuration.load(file), given))
+    ticks_ms = {config.tick_ms for config in configs}
+    if len(ticks_ms) > 1:
+        raise ScenarioError(
+            f"{os.path.basename(path)}: pod: ticks of {sorted(ticks_ms)} ms: allowed is one tick "
+            f"for all members"
+        )
+    return configs
+
+
+def _dealt(config: Config, given: dict[str, int]) -> Config:
+    control = config.control | given
+    image = array("i", control.values())
+    return dataclasses.replace(config, control=control, control_image=image)
+
+
+class Pod:
+    """One run: `run`, then read `site`, `members`. tested_us: end of the last meter test."""
+
+    def __init__(
+        self, site: Site, configs: Sequence[Config], seed: int = 1, soc: float = 0.55
+    ) -> None:
+        self.site = site
+        self.members = [
+            VirtualRig(config, None, seed + number, (), {"soc": soc}, None, site)
+            for number, config in enumerate(configs)
+        ]
+        self.tick_us = self.members[0].tick_us
+        self.now_us = self.tested_us = self._watched_us = 0
+
+    @classmethod
+    def of_file(cls, path: str, seed: int = 1, soc: float = 0.55, whole: bool = False) -> Self:
+        """The pod of a file. ScenarioError, ConfigError, LoadError: one line."""
+        configs, tables = member_configs(path, whole), description.read(path)
+        site = description.built(tables, seed, os.path.dirname(path))
+        try:
+            one = cls(site, configs, seed, soc)
+        except ValueError as error:  # a device that the rig or the site does not have like this
+            raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
+        for member, given in zip(one.members, tables["pod"]):
+            for unit in member.plant.pcs:
+                unit.can_form = given["can_form"]
+        return one
+
+    def run(self, duration_s: float) -> Self:
+        """Step until duration_s of virtual time have passed."""
+        end_us = round(duration_s * 1e6)
+        while self.now_us < end_us:
+            self.step()
+        return self
+
+    def step(self) -> None:
+        """One tick of all: their bytes, the site with every plant, then their controllers."""
+        for member in self.members:
+            member.move_bytes()
+        self.site.step(self.tick_us / 1e6)
+        for member in self.members:
+            member.conclude()
+        self.now_us += self.tick_us
+        if self.now_us - self._watched_us >= WATCH_US:
+            self._watched_us = self.now_us
+            if any(_is_tested(member) for member in self.members):
+                self.tested_us = self.now_us
+
+    @property
+    def settled_us(self) -> int:
+        """From when on the figures count."""
+        return self.tested_us + SETTLE_US
+
+    def cores(self) -> list[Any]:
+        """The decision of each member that lives."""
+        return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]
+
+
+def _is_tested(member: VirtualRig) -> bool:
+    cabinet = member.controller.cabinet
+    return cabinet is not None and cabinet.core.view.is_meter_tested

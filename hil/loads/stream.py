@@ -1,0 +1,176 @@
+"""Powers over time that are read or made as time goes on: memory does not grow with the run.
+
+A file is read row by row. Its samples may lie up to a quarter of an hour apart; a longer pause
+holds the power. Wrong rows are left out and counted, as `reader.py` does.
+"""
+
+import collections
+import csv
+import gzip
+import heapq
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from hil.loads import shape
+from hil.loads.reader import RowReader
+from hil.loads.trace import LoadError
+
+PERIOD_S_MAX = 900.0
+LOAD_W_MAX = 50e6
+EDGE_S = 0.1  # in which a job of the queue takes its power
+WAITING_MAX = 10_000  # then the oldest gives up
+Points = Iterator[tuple[float, float]]
+
+
+class Stream:
+    """t_s -> W, linear between the points (s, W) of an iterator; the last one holds on.
+
+    Time only goes on: an earlier one gets the power at the begin of the present interval.
+    """
+
+    def __init__(self, points: Points, gap_s: float = PERIOD_S_MAX) -> None:
+        self._points, self._gap_s = points, gap_s
+        self._from_s, self._from_W = next(points)
+        self._until_s, self._until_W = next(points, (float("inf"), self._from_W))
+
+    def __call__(self, t_s: float) -> float:
+        """The power at t_s."""
+        while t_s >= self._until_s:
+            self._from_s, self._from_W = self._until_s, self._until_W
+            self._until_s, self._until_W = next(self._points, (float("inf"), self._from_W))
+        length_s = self._until_s - self._from_s
+        if length_s > self._gap_s or t_s <= self._from_s:
+            return self._from_W
+        return self._from_W + (self._until_W - self._from_W) * (t_s - self._from_s) / length_s
+
+
+def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> Stream:
+    """The power of a CSV file or its gzip. LoadError: one line; that of a row comes when it is
+    reached.
+    """
+    return Stream(_named(path, column, scale))
+
+
+def _named(path: str | Path, column: str | None, scale: float) -> Points:
+    try:
+        with _text(path) as file:
+            yield from _rows(file, column, scale)
+    except LoadError as error:
+        raise LoadError(f"{path}: {error}") from None
+    except OSError as error:
+        raise LoadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise LoadError(f"{path}: not CSV in UTF-8, or gzip of it: {error}") from None
+
+
+def _text(path: str | Path) -> IO[str]:
+    with open(path, "rb") as file:
+        is_packed = file.read(2) == b"\x1f\x8b"
+    opener = gzip.open if is_packed else open
+    return opener(path, "rt", encoding="utf-8-sig", newline="")
+
+
+def _rows(file: IO[str], column: str | None, scale: float) -> Points:
+    rows = csv.reader(file, strict=True)
+    reader = RowReader([name.strip() for name in next(rows, [])], column, scale, False)
+    begin_s: float | None = None
+    count = 0
+    for row in rows:
+        known = len(reader.times)
+        reader.take(row)
+        if len(reader.times) == known:
+            continue
+        time_s, power_W = reader.times[-1], reader.powers[-1]
+        del reader.times[:-1], reader.powers[:-1]
+        if abs(power_W) > LOAD_W_MAX:
+            raise LoadError(
+                f"{reader.column} reaches {power_W / 1e6:.4g} MW with scale {scale:g}: allowed is "
+                f"at most {LOAD_W_MAX / 1e6:g} MW"
+            )
+        begin_s = time_s if begin_s is None else begin_s
+        count += 1
+        yield time_s - begin_s, power_W
+    if count < 2:
+        raise LoadError(f"{count} rows usable in {reader.column}: needed are 2")
+
+
+def training(seed: object, peak_W: float) -> Stream:
+    """The built-in training cluster, without end."""
+    parts = shape.training_parts(seed)
+    return Stream(_joined(parts, peak_W))
+
+
+def _joined(parts: Iterator[tuple[list[float], list[float]]], peak_W: float) -> Points:
+    yield 0.0, 0.97 * peak_W
+    for times, shares in parts:
+        for time_s, share in zip(times[1:], shares[1:]):
+            yield time_s, share * peak_W
+
+
+class Job(NamedTuple):
+    """One job: when it is sent, how long it runs, its power."""
+
+    at_s: float
+    for_s: float
+    power_W: float
+
+
+def drawn_jobs(
+    seed: object, every_s: float, for_s: Sequence[float], power_W: Sequence[float]
+) -> Iterator[Job]:
+    """Jobs without end: sent every_s apart in the mean, length and power within their ranges."""
+    deal = random.Random(f"{seed}/jobs")
+    at_s = 0.0
+    while True:
+        at_s += deal.expovariate(1.0) * every_s
+        yield Job(at_s, deal.uniform(*for_s), deal.uniform(*power_W))
+
+
+def queue(jobs: Iterator[Job], capacity_W: float, idle_W: float = 0.0) -> Stream:
+    """A cluster that runs jobs in the order of their sending, as many as fit its capacity."""
+    return Stream(_edges(_started(jobs, capacity_W), idle_W), gap_s=float("inf"))
+
+
+def _started(jobs: Iterator[Job], capacity_W: float) -> Points:
+    """(time, change of the power) of each start and end, in order of time."""
+    ends: list[tuple[float, float]] = []
+    waiting: collections.deque[Job] = collections.deque(maxlen=WAITING_MAX)
+    used_W = now_s = 0.0
+    for job in itertools.chain(jobs, [None]):
+        until_s = float("inf") if job is None else job.at_s
+        while ends and ends[0][0] <= until_s:
+            now_s, ended_W = heapq.heappop(ends)
+            used_W -= ended_W
+            yield now_s, -ended_W
+            while waiting and used_W + waiting[0].power_W <= capacity_W:
+                used_W += waiting[0].power_W
+                yield now_s, _start(waiting.popleft(), now_s, ends)
+        if job is None:
+            return
+        if job.power_W > capacity_W:
+            continue
+        if waiting or used_W + job.power_W > capacity_W:
+            waiting.append(job)
+        else:
+            used_W += job.power_W
+            yield job.at_s, _start(job, job.at_s, ends)
+
+
+def _start(job: Job, now_s: float, ends: list[tuple[float, float]]) -> float:
+    heapq.heappush(ends, (now_s + job.for_s, job.power_W))
+    return job.power_W
+
+
+def _edges(changes: Points, idle_W: float) -> Points:
+    """Points of a power that takes each change within EDGE_S."""
+    power_W, at_s = idle_W, 0.0
+    yield at_s, power_W
+    for time_s, change_W in changes:
+        at_s = max(at_s + 1e-6, time_s)
+        yield at_s, power_W
+        power_W += change_W
+        at_s += EDGE_S
+        yield at_s, power_W

@@ -1,0 +1,41 @@
+"""The energies of a site and its highest import, added up step by step."""
+
+QUARTER_S = 900.0
+FLOWS = (
+    *("load", "other", "auxiliaries", "imported", "exported", "pv", "genset"),
+    *("discharged", "charged", "unserved"),
+)
+
+
+class Account:
+    """energy_J: of each of FLOWS. import_W_max: of a step; quarter_W_max: mean of a quarter of an
+    hour from the begin of the run, the unfinished last one too.
+    """
+
+    def __init__(self) -> None:
+        self.energy_J = dict.fromkeys(FLOWS, 0.0)
+        self.import_W_max = self.quarter_W_max = 0.0
+        self._quarter_s = self._quarter_J = 0.0
+
+    def add_grid(self, power_W: float, dt_s: float) -> None:
+        """The power of the connection."""
+        self.energy_J["imported" if power_W > 0 else "exported"] += abs(power_W) * dt_s
+        if power_W > self.import_W_max:
+            self.import_W_max = power_W
+        self._quarter_s += dt_s
+        self._quarter_J += power_W * dt_s
+        if self._quarter_s >= QUARTER_S - 1e-6:
+            self.quarter_W_max = max(self.quarter_W_max, self._quarter_J / self._quarter_s)
+            self._quarter_s = self._quarter_J = 0.0
+
+    def highest_quarter_W(self) -> float:
+        """With the unfinished quarter."""
+        begun_W = self._quarter_J / self._quarter_s if self._quarter_s else 0.0
+        return max(self.quarter_W_max, begun_W)
+
+    def error_J(self) -> float:
+        """Energy that came in, less the energy that went out: 0 but for rounding."""
+        energy_J = self.energy_J
+        came_in = ("imported", "pv", "genset", "discharged")
+        went_out = ("load", "other", "auxiliaries", "exported", "charged")
+        return sum(energy_J[each] for each in came_in) - sum(energy_J[each] for each in went_out)

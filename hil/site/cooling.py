@@ -1,0 +1,54 @@
+"""The cooling of the load: its power from the heat and the outside air, and the chiller's water.
+
+Fans and pumps take a fixed share of the heat. While the outside air is colder than the water by
+APPROACH_K, it cools for nothing more. Otherwise a compressor lifts the heat from the water to the
+outside air + APPROACH_K with CARNOT of the efficiency of Carnot, a usual value of chillers.
+"""
+
+from hil.site.part import SitePart, towards
+
+FANS_SHARE = 0.04
+APPROACH_K, CARNOT, COP_MAX = 8.0, 0.45, 12.0
+KELVIN = 273.15
+TIME_CONSTANT_S = 120.0  # of the water in the pipes
+
+
+class Cooling:
+    """`power_W` follows the heat of the load."""
+
+    def __init__(self, water_degC: float = 12.0) -> None:
+        self.water_degC = water_degC
+        self.power_W = 0.0
+
+    def step(self, dt_s: float, heat_W: float, outside_degC: float) -> None:
+        """Advance by dt_s."""
+        wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
+        before_W = self.power_W or wanted_W  # a run begins in a steady state
+        self.power_W = towards(before_W, wanted_W, dt_s, TIME_CONSTANT_S)
+
+
+def share_of_heat(water_degC: float, outside_degC: float) -> float:
+    """Electric power per heat."""
+    if outside_degC + APPROACH_K <= water_degC:
+        return FANS_SHARE
+    lift_K = outside_degC + APPROACH_K - water_degC
+    return FANS_SHARE + 1.0 / min(COP_MAX, CARNOT * (water_degC + KELVIN) / lift_K)
+
+
+class Chiller(SitePart):
+    """A chiller whose water is 12 degC, with pre-cooling 8 degC."""
+
+    kind = "chiller"
+    NORMAL_ddegC, COLD_ddegC, TIME_CONSTANT_S = 120.0, 80.0, 300.0
+
+    def __init__(self, parameters: dict[str, int]):
+        super().__init__(parameters)
+        self.supply_ddegC = self.NORMAL_ddegC
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        wanted_ddegC = self.COLD_ddegC if self.asked.get("pre_cool") else self.NORMAL_ddegC
+        self.supply_ddegC = towards(self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S)
+
+    def signals(self) -> dict[str, float]:
+        """As SitePart says."""
+        return {"supply_temperature_ddegC": self.supply_ddegC, "is_ready_ok": True}

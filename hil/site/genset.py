@@ -1,0 +1,123 @@
+"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
+
+Beside the grid it gives its base power; in an island the site sets `feeds_W` to what it carries.
+"""
+
+from collections.abc import Mapping
+
+from hil.site.part import SitePart
+
+STOPPED, CRANKING, RESTING, FAILED, WARMING, LOADED, COOLING = range(7)
+DEFAULTS = {
+    "start_s": 10.0,  # of one try
+    "failed_starts": 0,  # so many tries fail
+    "tries_max": 3,
+    "rest_s": 10.0,  # between two tries
+    "warm_up_s": 5.0,
+    "cool_down_s": 60.0,
+    "ramp_permille_per_s": 100.0,  # of the rating
+    "base_permille": 700.0,
+    "least_permille": 300.0,  # below it the engine would soot
+    "tank_l": 1000.0,
+    "fuel_permille": 900.0,
+    "fuel_l_per_kWh": 0.22,  # and idle_permille of the full consumption, without load
+    "idle_permille": 70.0,
+}
+
+
+class Genset(SitePart):
+    """parameters: rated_W, and any of DEFAULTS. `called`: a transfer switch wants it."""
+
+    kind = "genset"
+
+    def __init__(self, parameters: Mapping[str, float]):
+        super().__init__({**DEFAULTS, **parameters})
+        self.state, self.called = STOPPED, False
+        self.tries = 0
+        self.fuel_l = self.parameters["tank_l"] * self.parameters["fuel_permille"] / 1000
+        self._left_s = 0.0
+
+    @property
+    def is_running(self) -> bool:
+        """The engine runs and the voltage is present."""
+        return self.state in (WARMING, LOADED, COOLING)
+
+    @property
+    def capacity_W(self) -> float:
+        """The most power that it carries alone."""
+        return self.parameters["rated_W"] if self.state == LOADED else 0.0
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        self._left_s -= dt_s
+        self._change(bool(self.asked.get("run")) or self.called)
+        if self.state == LOADED and self.is_live:
+            self._ramp(dt_s, load_W)
+        else:
+            self.feeds_W = 0.0
+        if self.is_running:
+            self._burn(dt_s)
+
+    def _change(self, wanted: bool) -> None:
+        """The next state, where its time is over or the request has changed."""
+        given, is_over = self.parameters, self._left_s <= 1e-9
+        if self.state == STOPPED and wanted and self.fuel_l > 0:
+            self._enter(CRANKING, given["start_s"])
+            self.tries += 1
+        elif self.state in (CRANKING, RESTING, FAILED) and not wanted:
+            self._enter(STOPPED, 0.0)
+            self.tries = 0
+        elif self.state == CRANKING and is_over:
+            self._crank()
+        elif self.state == RESTING and is_over:
+            self._enter(CRANKING, given["start_s"])
+            self.tries += 1
+        elif self.state == WARMING and is_over:
+            self._enter(LOADED, 0.0)
+        elif self.state in (WARMING, LOADED) and not wanted:
+            self._enter(COOLING, given["cool_down_s"])
+        elif self.state == COOLING:
+            self._cool(wanted, is_over)
+
+    def _crank(self) -> None:
+        given = self.parameters
+        if self.tries > given["failed_starts"]:
+            self._enter(WARMING, given["warm_up_s"])
+        elif self.tries >= given["tries_max"]:
+            self._enter(FAILED, 0.0)
+        else:
+            self._enter(RESTING, given["rest_s"])
+
+    def _cool(self, wanted: bool, is_over: bool) -> None:
+        if wanted:
+            self._enter(LOADED, 0.0)
+        elif is_over:
+            self._enter(STOPPED, 0.0)
+            self.tries = 0
+
+    def _enter(self, state: int, duration_s: float) -> None:
+        self.state, self._left_s = state, duration_s
+
+    def _ramp(self, dt_s: float, load_W: float) -> None:
+        given = self.parameters
+        base_W, least_W = (
+            given[name] * given["rated_W"] / 1000 for name in ("base_permille", "least_permille")
+        )
+        wanted_W = max(least_W, min(base_W, load_W))
+        step_W = given["ramp_permille_per_s"] * given["rated_W"] / 1000 * dt_s
+        self.feeds_W = max(self.feeds_W - step_W, min(self.feeds_W + step_W, wanted_W))
+
+    def _burn(self, dt_s: float) -> None:
+        given = self.parameters
+        full_l_per_s = given["fuel_l_per_kWh"] * given["rated_W"] / 3.6e6
+        share = self.feeds_W / given["rated_W"]
+        idle = given["idle_permille"] / 1000
+        self.fuel_l -= full_l_per_s * (idle + (1 - idle) * share) * dt_s
+        if self.fuel_l <= 0:
+            self.fuel_l, self.feeds_W = 0.0, 0.0
+            self._enter(STOPPED, 0.0)
+
+    def signals(self) -> dict[str, float]:
+        """As SitePart says."""
+        states = {"is_running": self.is_running, "is_ready_ok": self.state != FAILED}
+        fuel_permille = self.fuel_l / self.parameters["tank_l"] * 1000
+        return {"power_W": self.feeds_W, "fuel_permille": fuel_permille, **states}

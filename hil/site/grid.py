@@ -1,0 +1,53 @@
+"""The connection to the grid and its transformer: presence, outages, dips, voltage, frequency."""
+
+import random
+from collections.abc import Sequence
+
+PHASE_V, FREQUENCY_HZ = 230.0, 50.0
+SAG_V_PER_W = 1e-5  # about 10 mohm of line per phase: 5 V at 500 kW
+SAG_V_MAX = 23.0  # the band of EN 50160, which a tap changer keeps at any load
+SAG_RATED_W = 500_000.0  # a larger connection has a line of less resistance
+DRIFT_US = 100_000
+
+
+class Grid:
+    """outages: (at_s, for_s); dips: (at_s, for_s, voltage that is left, permille)."""
+
+    def __init__(
+        self,
+        seed: object = 0,
+        import_W: float = SAG_RATED_W,
+        outages: Sequence[Sequence[float]] = (),
+        dips: Sequence[Sequence[float]] = (),
+    ) -> None:
+        self._random = random.Random(f"{seed}/grid")
+        self._sag_V_per_W = SAG_V_PER_W * SAG_RATED_W / max(SAG_RATED_W, import_W)
+        self._outages, self._dips = outages, dips
+        self._drifted_us = 0
+        self._left = 1.0
+        self._drift_V, self.frequency_Hz = PHASE_V, FREQUENCY_HZ
+        self.is_present = True
+
+    @property
+    def voltage_V(self) -> float:
+        """Of a phase."""
+        return self._drift_V * self._left if self.is_present else 0.0
+
+    def look(self, now_us: int) -> None:
+        """Outages and dips of this moment."""
+        if not (self._outages or self._dips):
+            return
+        now_s = now_us / 1e6
+        self.is_present = not any([at <= now_s < at + for_s for at, for_s in self._outages])
+        left = [share for at, for_s, share in self._dips if at <= now_s < at + for_s]
+        self._left = min(left) / 1000 if left else 1.0
+
+    def drift(self, now_us: int, power_W: float) -> None:
+        """Ten times a second: the frequency wanders, the voltage sags with the import."""
+        if now_us - self._drifted_us < DRIFT_US:
+            return
+        self._drifted_us = now_us
+        deal = self._random.gauss
+        self.frequency_Hz += 0.02 * (FREQUENCY_HZ - self.frequency_Hz) + deal(0.0, 0.002)
+        sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, power_W * self._sag_V_per_W))
+        self._drift_V += 0.05 * (PHASE_V - sag_V - self._drift_V) + deal(0.0, 0.05)

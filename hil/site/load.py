@@ -1,0 +1,30 @@
+"""The load of a site, as its file says: t_s -> W, made or read as time goes on."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from hil.loads import stream
+
+
+def constant(power_W: float) -> Callable[[float], float]:
+    """The same power at any time."""
+    return lambda t_s: power_W
+
+
+def of_table(load: dict[str, Any], seed: object, folder: str) -> Callable[[float], float]:
+    """load: checked table of description.LOADS; folder: of the site's file."""
+    if load["kind"] == "constant":
+        return constant(load["power_W"])
+    if load["kind"] == "training":
+        return stream.training(seed, load["peak_W"])
+    if load["kind"] == "file":
+        return stream.of_file(os.path.join(folder, load["file"]), load["column"], load["scale"])
+    given = [stream.Job(*job) for job in sorted(load["jobs"])]
+    jobs = iter(given) if given else _drawn(load, seed)
+    return stream.queue(jobs, load["capacity_W"], load["idle_W"])
+
+
+def _drawn(load: dict[str, Any], seed: object) -> Any:
+    length_s, power_W = ((load[f"job_{name}_min"], load[f"job_{name}_max"]) for name in ("s", "W"))
+    return stream.drawn_jobs(seed, load["every_s"], length_s, power_W)

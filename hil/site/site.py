@@ -1,0 +1,275 @@
+"""A site: what its cabinets share, and the balance of all powers once a step.
+
+The cabinets are its members. While the grid is there, it takes what is missing. An island needs a
+transfer switch that has left the grid. Converters that can form the voltage share the power by
+their ratings, beside the base power of the generator set; the set carries the rest, or all without
+them. Converters that follow go on. Without enough power the site is dark and tries again DARK_S
+later. PV gives way to a surplus.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from hil.site.account import Account
+from hil.site.cooling import Cooling
+from hil.site.genset import Genset
+from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
+from hil.site.load_ups import LoadUps
+from hil.site.part import SitePart
+from hil.site.parts import PARTS
+from hil.site.pv import Pv
+from hil.site.transfer_switch import TransferSwitch
+from hil.site.weather import Weather
+
+ON_GRID, ISLAND, DARK = range(3)
+DARK_S = 5.0
+
+
+class Unit(Protocol):
+    """A converter of a member."""
+
+    rated_W: float
+    ac_power_W: float
+
+    @property
+    def forms(self) -> bool:
+        """It can carry an island at this moment."""
+
+    def carry(self, power_W: float | None) -> float:
+        """In an island: give this power; returns what it gives. None: follow again."""
+
+
+class Member(Protocol):
+    """A cabinet. drawn_W: of its auxiliaries in this step."""
+
+    pcs: Sequence[Unit]
+    drawn_W: float
+
+    def advance(self, dt_s: float, now_us: int) -> None:
+        """Step the cabinet alone."""
+
+    def supply(self, is_live: bool) -> None:
+        """The voltage of the site has come or gone."""
+
+
+class Site:
+    """Power in W: grid > 0 imports, load > 0 draws. parts: those of the site's own file."""
+
+    def __init__(
+        self,
+        load: Callable[[float], Any] | None = None,
+        seed: object = 0,
+        grid: Grid | None = None,
+        parts: Sequence[SitePart] = (),
+        cooling: Cooling | None = None,
+        weather: Weather | None = None,
+    ) -> None:
+        """load: t_s -> W, or t_s -> (W, 3 x (W, V, A, PF))."""
+        self.load, self.grid, self.cooling = load, grid or Grid(seed), cooling
+        self.weather = weather or Weather()
+        self.parts: list[SitePart] = []
+        self.switch: TransferSwitch | None = None
+        self.load_ups: LoadUps | None = None
+        self.gensets: list[Genset] = []
+        for part in parts:
+            self._add(part)
+        self._described = tuple(parts)
+        self.members: list[Member] = []
+        self.units: list[Unit] = []
+        self.load_channels = None
+        self.load_wanted_W = 0.0
+        if load is not None:
+            self._draw(load(0.0))  # a meter may be read before the first step
+        self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
+        self.load_power_W = self.grid_power_W = self.load_wanted_W
+        self.account = Account()
+        self.now_us = 0
+        self.source = ON_GRID
+        self.is_parted = False  # somebody has opened the switch to the grid
+        self._rest_s, self._is_short = 0.0, False
+
+    is_live = property(lambda self: self.source != DARK)
+
+    @property
+    def is_off_grid(self) -> bool:
+        """The site has left the grid, by its transfer switch or by hand."""
+        return self.is_parted or (self.switch is not None and not self.switch.is_on_grid)
+
+    @property
+    def grid_voltage_V(self) -> float:
+        """Of a phase at the site."""
+        if self.source == ISLAND:
+            return PHASE_V
+        return self.grid.voltage_V if self.source == ON_GRID else 0.0
+
+    @property
+    def grid_frequency_Hz(self) -> float:
+        """At the site."""
+        return FREQUENCY_HZ if self.source == ISLAND else self.grid.frequency_Hz
+
+    def join(self, member: Member) -> None:
+        """A cabinet on a feeder of its own."""
+        self.members.append(member)
+        self.units += member.pcs
+
+    def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
+        """The part behind a device: that of the site's file, otherwise one of its own.
+
+        ValueError: one line, the file says another number than the device's settings.
+        """
+        for part in self._described:
+            if part.kind == role:
+                for key, value in settings.items():
+                    of_site = part.parameters.get(key, value)
+                    if of_site != value:
+                        raise ValueError(
+                            f"site: {role}.{key} = {of_site:g}, but a cabinet's device has "
+                            f"{value}: allowed is the same number"
+                        )
+                return part
+        return self._add(PARTS[role](settings))
+
+    def _add(self, part: SitePart) -> SitePart:
+        self.parts.append(part)
+        if isinstance(part, TransferSwitch):
+            self.switch = part
+        elif isinstance(part, LoadUps):
+            self.load_ups = part
+        elif isinstance(part, Genset):
+            self.gensets.append(part)
+        return part
+
+    def _draw(self, load_W: float | tuple[float, Any]) -> None:
+        """Take the present load; a tuple also holds the channels of its meter."""
+        if type(load_W) is tuple:
+            load_W, self.load_channels = load_W
+        self.load_wanted_W = load_W  # type: ignore[assignment]
+
+    def step(self, dt_s: float) -> None:
+        """Advance everything by dt_s (s, > 0, at most 1): load, parts, members, balance."""
+        if not 0.0 < dt_s <= 1.0:
+            raise ValueError(f"plant step of {dt_s} s: allowed is more than 0, at most 1")
+        self.now_us = now_us = self.now_us + round(dt_s * 1e6)
+        if self.load is not None:
+            self._draw(self.load(now_us / 1e6))
+        self.grid.look(now_us)
+        self._choose(dt_s)
+        drawn_W = self._step_load(dt_s)
+        fed_W = 0.0
+        for part in self.parts:
+            if part is not self.load_ups and part is not self.switch:
+                part.is_live = self.source != DARK
+                part.step(now_us / 1e6, dt_s, drawn_W)
+                self.load_power_W -= part.sheds_W
+                fed_W += part.feeds_W
+        for member in self.members:
+            member.advance(dt_s, now_us)
+        self._balance(fed_W)
+        self._book(dt_s)
+        self.grid.drift(now_us, self.grid_power_W)
+
+    def _choose(self, dt_s: float) -> None:
+        """Where the voltage of this step comes from."""
+        before, switch, is_present = self.source, self.switch, self.grid.is_present
+        if switch is None and is_present and before == ON_GRID and not self.is_parted:
+            return
+        if switch is not None:
+            switch.is_grid_present = is_present
+            switch.step(self.now_us / 1e6, dt_s, self.load_power_W)
+            for genset in self.gensets:
+                genset.called = switch.calls
+        if not self.is_off_grid:
+            self.source = ON_GRID if is_present else DARK
+        else:
+            self.source = ISLAND if self._can_carry() else DARK
+        self._rest_s -= dt_s
+        if self._is_short:
+            self._rest_s, self._is_short = DARK_S, False
+        if self.source != ISLAND:
+            for unit in self.units:
+                unit.carry(None)
+        if (self.source == DARK) != (before == DARK):
+            for member in self.members:
+                member.supply(self.source != DARK)
+
+    def _can_carry(self) -> bool:
+        """The island lives on, or its sources suffice for a new one."""
+        forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
+        capacity_W = forming_W + sum(genset.capacity_W for genset in self.gensets)
+        if not capacity_W or self.source == ISLAND:
+            return bool(capacity_W) and not self._is_short
+        cooling_W = self.cooling.power_W if self.cooling else 0.0
+        load_W, ups = self.load_wanted_W, self.load_ups
+        wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W + self.other_load_W
+        sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
+        return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
+
+    def _step_load(self, dt_s: float) -> float:
+        """The power of the load with its UPS and its cooling."""
+        drawn_W, is_live = self.load_wanted_W, self.source != DARK
+        if self.load_ups is not None:
+            self.load_ups.is_live, self.load_ups.may_recharge = is_live, self.source == ON_GRID
+            self.load_ups.step(self.now_us / 1e6, dt_s, drawn_W)
+            drawn_W = self.load_ups.draws_W
+        if self.cooling is not None:
+            outside_degC = self.weather.outside_degC(self.now_us / 1e6)
+            self.cooling.step(dt_s, self.load_wanted_W, outside_degC)
+            drawn_W += self.cooling.power_W
+        self.load_power_W = drawn_W if is_live else 0.0
+        return self.load_power_W
+
+    def _balance(self, fed_W: float) -> None:
+        """The grid takes what is missing, in an island those who form it."""
+        battery_W = sum([unit.ac_power_W for unit in self.units])
+        aux_W = sum([member.drawn_W for member in self.members])
+        needed_W = self.load_power_W + self.other_load_W - battery_W + aux_W - fed_W
+        if self.source == ON_GRID:
+            self.grid_power_W = needed_W
+            return
+        self.grid_power_W = 0.0
+        if self.source == ISLAND:
+            self._carry(needed_W)
+            return
+        for unit in self.units:
+            unit.ac_power_W = 0.0
+
+    def _carry(self, missing_W: float) -> None:
+        """Share the missing power of an island. PV or the load gives up the rest."""
+        forming = [unit for unit in self.units if unit.forms]
+        rated_W = sum(unit.rated_W for unit in forming)
+        missing_W += sum(unit.ac_power_W for unit in forming)
+        for unit in forming:
+            missing_W -= unit.carry(missing_W * unit.rated_W / rated_W)
+            rated_W -= unit.rated_W
+        for genset in self.gensets:
+            if genset.capacity_W:
+                before_W = genset.feeds_W
+                genset.feeds_W = min(genset.capacity_W, max(0.0, before_W + missing_W))
+                missing_W -= genset.feeds_W - before_W
+        for part in self.parts:
+            if isinstance(part, Pv) and missing_W < 0.0:
+                spared_W = min(part.feeds_W, -missing_W)
+                part.feeds_W -= spared_W
+                missing_W += spared_W
+        self._is_short = abs(missing_W) > 1e-6
+        self.load_power_W -= missing_W
+
+    def _book(self, dt_s: float) -> None:
+        """Add the powers of this step to the account."""
+        is_live, ups = self.source != DARK, self.load_ups
+        energy_J = self.account.energy_J
+        energy_J["load"] += self.load_power_W * dt_s
+        if is_live:
+            energy_J["other"] += self.other_load_W * dt_s
+            energy_J["auxiliaries"] += sum([member.drawn_W for member in self.members]) * dt_s
+        for part in self.parts:
+            if part.feeds_W:
+                energy_J[part.kind] += part.feeds_W * dt_s
+        for unit in self.units:
+            power_W = unit.ac_power_W
+            energy_J["discharged" if power_W > 0 else "charged"] += abs(power_W) * dt_s
+        self.account.add_grid(self.grid_power_W, dt_s)
+        if ups is not None:
+            energy_J["unserved"] += ups.unserved_W * dt_s
+        elif not is_live:
+            energy_J["unserved"] += self.load_wanted_W * dt_s

@@ -1,0 +1,37 @@
+"""The transfer switch between the grid and the site.
+
+It opens when the grid is lost and calls the generator set. It comes back synchronised when the grid
+has been there for a while.
+"""
+
+from collections.abc import Mapping
+
+from hil.site.part import SitePart
+
+DEFAULTS = {"open_s": 0.1, "call_s": 1.0, "return_s": 30.0}
+
+
+class TransferSwitch(SitePart):
+    """The site tells `is_grid_present`. `is_on_grid`, `calls`: its decisions."""
+
+    kind = "transfer_switch"
+
+    def __init__(self, parameters: Mapping[str, float]):
+        super().__init__({**DEFAULTS, **parameters})
+        self.is_grid_present = self.is_on_grid = True
+        self.calls = False
+        self._away_s = self._back_s = 0.0
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        given = self.parameters
+        self._away_s = 0.0 if self.is_grid_present else self._away_s + dt_s
+        self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
+        if self._away_s and self._away_s >= given["open_s"]:
+            self.is_on_grid = False
+        elif not self.is_on_grid and self._back_s >= given["return_s"]:
+            self.is_on_grid = True
+        self.calls = not self.is_on_grid and (self.calls or self._away_s >= given["call_s"])
+
+    def signals(self) -> dict[str, float]:
+        """As SitePart says."""
+        return {"is_on_grid": self.is_on_grid, "is_grid_present_ok": self.is_grid_present}

@@ -1,0 +1,103 @@
+"""The file of a site: refusals in one line, and what it builds."""
+
+import gzip
+
+import pytest
+
+from hil.loads.trace import LoadError
+from hil.scenarios.scenario import ScenarioError
+from hil.site import description
+from tests.repository import ROOT
+from tests.tables import cases
+
+LOAD = '[load]\nkind = "constant"\npower_W = 1000\n'
+EXAMPLES = sorted((ROOT / "hil/site/examples").glob("*.toml"))
+
+
+def written(tmp_path, text):
+    path = tmp_path / "site.toml"
+    path.write_text('name = "one"\n' + text)
+    return path
+
+
+def built(tmp_path, text, seed=1):
+    path = written(tmp_path, text)
+    return description.built(description.read(path), seed, str(tmp_path))
+
+
+@cases(r"""text  line
+    ""  "load is missing, it must be a table"
+    "[lod]"  "unknown key 'lod', did you mean 'load'; allowed: name, connection, load, weather,"
+    "["  "not a TOML file: "
+    "[load]"  "load: kind is missing, it must be one of constant, training, file, queue"
+    "[load]\nkind = 'trainig'"  "load: kind = 'trainig' must be one of constant, training, file"
+    "[load]\nkind = 'constant'\npower_W = 51e6"  "load: power_W = 51000000.0 must be a number in 0"
+    "[load]\nkind = 'file'"  "load: file is missing, it must be a text"
+    "[load]\nkind = 'queue'\ncapacity_W = 1e5\njobs = [[1, 2]]"  "load: jobs: [1, 2] must be [0 .."
+    "[load]\nkind = 'queue'\ncapacity_W = 1e5\njob_s_min = 9e5"  "load: job_s_min = 900000.0 is ab"
+    LOAD + "[pv]"  "pv: rated_W is missing, it must be a number in 1 .. 5e+07"
+    LOAD + "[pv]\nrated_W = 1\ncloud_cover_permille = 1000"  "must be a number in 0 .. 950"
+    LOAD + "[genset]\nrated_W = 1\nstarts = 1"  "genset: unknown key 'starts', did you mean 'start_"
+    LOAD + "[genset]\nrated_W = 1\nbase_permille = 1001"  "base_permille = 1001 must be a number in"
+    LOAD + "[weather]\nday = 0"  "weather: day = 0 must be a whole number in 1 .. 366"
+    LOAD + "[connection]\noutages = [[1]]"  "connection: outages: [1] must be [0 .. 3.456e+07, 0"
+    LOAD + "[connection]\ndips = [[1, 2, 1001]]"  "connection: dips: [1, 2, 1001] must be ["
+    LOAD + "[connection]\ndips = [3]"  "connection: dips: 3 must be ["
+    LOAD + "[pod]\nmember = []"  "pod: 0 members with 0 permille together: allowed are 1 or more"
+    LOAD + "[[pod.member]]\ncabinet = 'a'"  "pod: member 1: share_permille is missing, it must be a"
+    LOAD + 2 * "[[pod.member]]\ncabinet = 'a'\nshare_permille = 501\n"  "pod: 2 members with 1002"
+""")
+def test_a_wrong_file_is_refused_in_one_line(tmp_path, text, line):
+    with pytest.raises(ScenarioError) as error:
+        description.read(written(tmp_path, text))
+    found = str(error.value)
+    assert found.startswith("site.toml: ") and line in found and "\n" not in found
+    with pytest.raises(ScenarioError, match=r"none\.toml: cannot be read: No such file"):
+        description.read(tmp_path / "none.toml")
+
+
+def test_every_table_builds_its_part(tmp_path):
+    text = LOAD + "".join(
+        f"[{name}]\n{'rated_W = 50000' if name != 'transfer_switch' else ''}\n"
+        for name in ("pv", "genset", "transfer_switch", "load_ups")
+    )
+    text += "[cooling]\nwater_degC = 18\n[connection]\noutages = [[5, 1]]\nimport_W = 1e6\n"
+    one = built(tmp_path, text)
+    assert {part.kind for part in one.parts} == {"pv", "genset", "transfer_switch", "load_ups"}
+    assert one.cooling.water_degC == 18 and one.switch and one.load_ups and one.gensets
+    assert one.load(99.0) == 1000
+    pv = one.part("pv", {"rated_W": 50_000, "ramp_W_per_s": 1})
+    assert pv is one.parts[-1]
+    line = "site: pv.rated_W = 50000, but a cabinet's device has 40000: allowed is the same number"
+    with pytest.raises(ValueError, match=line):
+        one.part("pv", {"rated_W": 40_000})
+    shed = one.part("load_shed", {"stage_W": 10})
+    assert shed in one.parts and shed is not one.part("load_shed", {"stage_W": 10})
+
+
+def test_files_count_from_the_site_s_file(tmp_path):
+    (tmp_path / "load.csv").write_text("t_s,a_kW\n0,1\n900,2\n")
+    hours = "".join(f"{hour},{hour},5\n" for hour in range(8760))
+    with gzip.open(tmp_path / "year.csv.gz", "wt") as file:
+        file.write("hour_of_year_local,ghi_W_per_m2,air_degC\n" + hours)
+    text = '[load]\nkind = "file"\nfile = "load.csv"\nscale = 2\n[weather]\nday = 1\nfile = "{}"\n'
+    text += '[pv]\nrated_W = 9000\nfile = "load.csv"\n'
+    one = built(tmp_path, text.format("year.csv.gz"))
+    assert one.load(450) == 3000 and one.weather.irradiance_W_per_m2(5400) == 1
+    with pytest.raises(LoadError, match=r"load.csv: 0 usable hours: needed are 8760 rows"):
+        built(tmp_path, text.format("load.csv"))
+
+
+def test_the_queue_of_a_file_runs_its_jobs_or_draws_them(tmp_path):
+    text = "[load]\nkind = 'queue'\ncapacity_W = 1e5\n"
+    one = built(tmp_path, text + "jobs = [[20, 5, 2000], [10, 5, 1000]]\n")
+    assert [one.load(t_s) for t_s in (5, 12, 17, 22)] == [0, 1000, 0, 2000]
+    first, second = (built(tmp_path, text, seed).load for seed in (1, 2))
+    assert [first(t_s) for t_s in range(0, 9000, 9)] != [second(t_s) for t_s in range(0, 9000, 9)]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_is_a_site_with_cabinets(path):
+    site = description.read(path)
+    assert all((path.parent / member["cabinet"]).is_file() for member in site["pod"])
+    assert description.built(site, 1, str(path.parent)).load(1.0) > 0

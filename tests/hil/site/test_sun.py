@@ -1,0 +1,80 @@
+"""Weather, PV and cooling against published values."""
+
+import statistics
+
+import pytest
+
+from hil.site import cooling
+from hil.site.pv import Clouds, Pv
+from hil.site.weather import Weather
+from tests.tables import cases
+
+
+@cases("""latitude_deg  day  hour  irradiance
+    0   80   12  1037    # the sun at the zenith: 1098 exp(-0.057)
+    60  172  12  822     # elevation 53.45 degrees
+    60  355  12  76      # elevation 6.55 degrees
+    45  172  0   0""")
+def test_the_clear_sky_is_that_of_haurwitz(latitude_deg, day, hour, irradiance):
+    one = Weather(latitude_deg, day, hour * 3600)
+    assert one.irradiance_W_per_m2(0) == pytest.approx(irradiance, abs=7)
+
+
+def test_a_summer_day_at_45_degrees_has_the_energy_of_a_clear_one():
+    one = Weather()
+    hours = [one.irradiance_W_per_m2(hour * 3600) for hour in range(24)]
+    assert 7.5 < sum(hours) / 1000 < 9.0  # kWh/m2
+    assert one.outside_degC(15 * 3600) == 21 and one.outside_degC(3 * 3600) == pytest.approx(9)
+
+
+def test_hours_of_a_file_are_joined_in_their_middles():
+    hours = [(100.0 * (hour % 2), float(hour)) for hour in range(8760)]
+    one = Weather(day=1, hours=hours)
+    assert one.irradiance_W_per_m2(5400) == 100 and one.outside_degC(5400) == 1
+    assert one.irradiance_W_per_m2(7200) == 50 and one.outside_degC(7200) == 1.5
+    assert Weather(day=365, time_of_day_s=86_399, hours=hours).outside_degC(1) == 8759 / 2
+
+
+def test_clouds_cover_their_share_with_steep_edges_and_repeat_by_seed():
+    one, again = Clouds(1, 400), Clouds(1, 400)
+    shares = [one(second / 2) for second in range(200_000)]
+    assert [again(second / 2) for second in range(2000)] == shares[:2000]
+    assert Clouds(2, 400)(500.0) != shares[1000]
+    dark = sum(share < 0.7 for share in shares) / len(shares)
+    assert dark == pytest.approx(0.4, abs=0.06)
+    assert 1.1 < max(shares) <= 1.15 and 0.25 <= min(shares) < 0.3
+    steepest = max(abs(a - b) * 2 for a, b in zip(shares, shares[1:]))
+    assert 0.1 < steepest <= 0.3  # per second
+    assert statistics.mean(shares) < 0.85 and Clouds(1, 0)(5.0) == 1
+
+
+def test_an_inverter_follows_limit_heat_and_file():
+    one = Pv({"rated_W": 100_000}, Weather(time_of_day_s=43_200, mean_degC=0, swing_K=0))
+    for _ in range(100):
+        one.step(0.0, 0.1, 0.0)
+    # 45 degrees north, 68.5 degrees high: 961 W/m2, cells of 28.8 degC
+    assert one.feeds_W == pytest.approx(0.961e5 * (1 - 0.004 * 3.8), rel=0.01)
+    one.ask("limit_W", 20_000)
+    one.step(0.0, 0.5, 0.0)
+    assert 20_000 < one.feeds_W < 60_000
+    file = Pv({"rated_W": 100_000}, measured=lambda t_s: 150_000 - 1e5 * t_s)
+    powers_W = []
+    for second in range(4):
+        file.step(second, 10.0, 0.0)
+        powers_W.append(round(file.feeds_W))
+    assert powers_W == [100_000, 50_000, 0, 0]
+
+
+@cases("""outside_degC  share
+    -10  0.04 | 4  0.04  # free cooling
+    10  0.04 + 1 / 12     # the best compressor
+    20  0.04 + 16 / (0.45 * 285.15)
+    35  0.04 + 31 / (0.45 * 285.15)""")
+def test_cooling_costs_what_the_lift_costs(outside_degC, share):
+    assert cooling.share_of_heat(12.0, outside_degC) == pytest.approx(share)
+    one = cooling.Cooling()
+    one.step(1.0, 100_000.0, outside_degC)
+    assert one.power_W == pytest.approx(100_000 * share)
+    for _ in range(120):
+        one.step(1.0, 200_000.0, outside_degC)
+    assert one.power_W == pytest.approx(100_000 * share * (2 - 0.368), rel=1e-3)
