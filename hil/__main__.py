@@ -23,12 +23,13 @@ from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
+from hil.values import long_command, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 COMMANDS = (
     *(rig_command, hint_attack, golden, chaos, rows, runaway, nuisance),
-    *(smooth, meter_sign, benchmarks, channel_b, vm),
+    *(smooth, meter_sign, benchmarks, channel_b, vm, long_command, speeds),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 

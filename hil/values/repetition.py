@@ -1,0 +1,30 @@
+"""The autocorrelation of load tracking with numpy: the same words, in a tenth of the time.
+
+The product has no numpy. tests/hil/values/test_repetition.py compares both, word by word.
+"""
+
+import numpy as np
+
+from controller.core.control import Control
+from controller.core.tracking.guess import Guess
+from controller.core.tracking.repetition import LAG_MAX, MEMORY_BITS, Repetition
+from controller.core.tracking.samples import Samples
+
+
+class QuickRepetition(Repetition):
+    """A Repetition that begins anew."""
+
+    def __init__(self, samples: Samples, sample_ms: int) -> None:
+        super().__init__(samples, sample_ms)
+        self._sums = np.frombuffer(self.correlation, np.int64)
+
+    def _correlate(self) -> None:
+        at = np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32).astype(np.int64)
+        changes = at[:-1] - at[1:]
+        self._sums += (changes[0] * changes - self._sums) >> MEMORY_BITS
+
+
+def quicken(control: Control) -> None:
+    """Let load tracking use it; before the first step."""
+    guess: Guess = control.functions["track"].guess
+    guess.repetition = QuickRepetition(guess.samples, guess._sample_ms)
