@@ -49,6 +49,13 @@ class ValuePort:
         """Send `request` every period_us, first at phase_us."""
         self._periodic.append(_Job(request, period_us, phase_us))
 
+    def times_us(self, request: Request, turnaround_us: int) -> tuple[int, int]:
+        """(until the device has the request, from then to the end of its reply)."""
+        port = self._port
+        pause_us = port.gap_us + port.turnaround_us
+        down_us = port.transaction_us(len(request.frame), 0, 0) - pause_us
+        return down_us, port.transaction_us(0, request.reply_bytes, turnaround_us) - pause_us
+
     def submit(self, request: Request) -> None:
         """Send `request` once; it replaces a waiting one of the same key."""
         waiting = self._once.get(request.key)

@@ -1,0 +1,149 @@
+"""I/O modules and meters of a coarse tick (50 ms and more), straight from the simulated device.
+
+With such a tick each device is read once in a step, so the order on the bus has no effect. A device
+with a fault of its replies goes through its frames (bus.py). Contacts and coils that stick, broken
+expiries and frozen values are the device's own.
+"""
+
+from collections.abc import Sequence
+
+from controller.run.field import IoChannel
+from drivers.buses.rtu import Request
+from drivers.io import IoModule as IoDriver
+from drivers.meter import HASH_MASK, Meter
+from hil.devices.io_module import CHANNELS, IoModule
+from hil.devices.power_meter import POWER_JITTER, PowerMeter
+from hil.devices.registers import WRITE_COILS, RegisterDevice
+from hil.values.bus import Line, ValuePort
+from safety import signals as s
+
+COARSE_MS = 50  # a tick from here on
+
+
+def is_sound(device: RegisterDevice, line: Line) -> bool:
+    """True while the device answers, rightly and in time."""
+    return not (
+        line.cut
+        or device.silent
+        or device.exception_code
+        or device.ignore_writes
+        or device.bad_crc
+        or device.late_us
+        or device.overrides
+        or device.reply_id is not None
+        or device.cut_reply_bytes is not None
+    )
+
+
+class DirectIo:
+    """Replaces the IoChannel of a module."""
+
+    def __init__(
+        self, channel: IoChannel, device: IoModule, line: Line, request: Request, period_us: int
+    ) -> None:
+        """request: the read of the inputs, each period_us."""
+        self._channel, self._device, self._line = channel, device, line
+        self._driver: IoDriver = channel.module
+        self._request, self._read_us = request, period_us
+        self._due_us = self._write_us = 0
+        self._bits = -1
+        self._levels: tuple[int, ...] = ()
+
+    def advance(self, end_us: int) -> None:
+        """Read the inputs."""
+        if end_us < self._due_us:
+            return
+        self._due_us = end_us - (end_us - self._due_us) % self._read_us + self._read_us
+        driver = self._driver
+        if not (driver.expiry_ok and is_sound(self._device, self._line)):
+            self._bits = -1
+            self._channel.port.submit(self._request)
+            return
+        bits = self._device.inputs()
+        if bits != self._bits:
+            self._bits, driver._pdu = bits, None
+            for index, bit in driver._inputs:
+                driver._inp[index] = bits >> bit & 1
+        driver._fresh[driver._group] = 1
+
+    def write(self, out: Sequence[int], now_us: int) -> None:
+        """Write the coils when they changed or a refresh is due."""
+        driver, device, channel = self._driver, self._device, self._channel
+        if not (driver.expiry_ok and is_sound(device, self._line)):
+            self._levels = ()
+            channel.write(out, now_us)
+            return
+        if channel.is_permit and out[s.WITHHOLD_ON]:
+            return  # the expiry is tested
+        levels = driver._pick(out)
+        if levels == self._levels and now_us < self._write_us:
+            return
+        self._levels, self._write_us = levels, now_us + channel.period_us
+        coils = [0] * CHANNELS
+        for level, (_, _, mask, inverted) in zip(levels, driver._outputs):
+            coils[mask.bit_length() - 1] = int((not level) is inverted)
+        device.write(WRITE_COILS, 0, coils, now_us)
+        driver.writes += 1
+
+
+class DirectMeter:
+    """A meter: the mean of its last refresh, without phases."""
+
+    def __init__(
+        self, driver: Meter, device: PowerMeter, line: Line, port: ValuePort, phase_us: int
+    ) -> None:
+        """phase_us: of the reads, as byte mode has it."""
+        self._driver, self._device, self._line, self._port = driver, device, line, port
+        ((self._request, self._period_us),) = driver.periodic()
+        self._down_us, self._up_us = port.times_us(self._request, device.TURNAROUND_US)
+        self._due_us = phase_us
+        self._power_W, self._count, self._is_direct = 0.0, 0, False
+
+    def advance(self, end_us: int) -> None:
+        """Read the newest values whose reply ends by end_us."""
+        last_us = end_us - self._down_us - self._up_us
+        if last_us < self._due_us:
+            return
+        at_us = last_us - (last_us - self._due_us) % self._period_us
+        self._due_us = at_us + self._period_us
+        if not self._direct():
+            self._port.submit(self._request)
+            return
+        driver, device, count = self._driver, self._device, self._count
+        device.tick(at_us + self._down_us)
+        low_V, high_V = driver._limits[0]
+        if not low_V <= device.cabinet.grid_voltage_V <= high_V:
+            driver.refused += 1
+            return
+        if count != self._count:
+            driver._inp[driver._power_index] = round(self._power_W) * driver._sign
+            driver._inp[driver._hash_index] = self._count & HASH_MASK
+        driver._fresh[driver._group] = 1
+
+    def _direct(self) -> bool:
+        """Whether the meter is sound; its refresh is then this object's."""
+        device = self._device
+        is_direct = (
+            is_sound(device, self._line)
+            and not device.reversed_phases
+            and device.cabinet.load_channels is None
+        )
+        if is_direct and not self._is_direct:
+            device._refresh = self._refresh  # type: ignore[method-assign]
+            self._driver._pdu = None
+        elif self._is_direct and not is_direct:
+            del device._refresh
+        self._is_direct = is_direct
+        return is_direct
+
+    def _refresh(self, now_us: int) -> None:
+        """As PowerMeter._refresh, without the three phases and the registers."""
+        device = self._device
+        elapsed_us = now_us - (device._refreshed_us or now_us)
+        device._refreshed_us = now_us
+        work, device._work = device._work, 0.0
+        if device.frozen:
+            return
+        mean_W = work / elapsed_us if elapsed_us > 0 else device._held_W
+        self._power_W = mean_W * (1 + POWER_JITTER * (device._random() - 0.5))
+        self._count += 1
