@@ -79,6 +79,7 @@ class CabinetPlant:
         self._grid_random = random.Random(f"{seed}/grid")
         self._places = [(one, m) for one in self.racks for m in range(config.modules)]
         self._place = self._looks = self._air_us = 0
+        self.look_us = LOOK_US  # a change takes effect before the first step alone
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
@@ -109,7 +110,7 @@ class CabinetPlant:
             battery_W += one.pcs.ac_power_W
         fed_W = self._step_site(dt_s) if self.site_parts else 0.0
         self.grid_power_W = self.load_power_W + self.other_load_W - battery_W + self._aux_W - fed_W
-        looks = now_us * len(self._places) // LOOK_US - self._looks
+        looks = now_us * len(self._places) // self.look_us - self._looks
         if looks:
             self._look(looks)
         if now_us - self._air_us >= AIR_US:

@@ -46,7 +46,7 @@ class DirectIo:
         self._driver: IoDriver = channel.module
         self._request, self._read_us = request, period_us
         self._due_us = self._write_us = 0
-        self._bits = -1
+        self._bits = self._coils = -1
         self._levels: tuple[int, ...] = ()
 
     def advance(self, end_us: int) -> None:
@@ -78,12 +78,16 @@ class DirectIo:
         levels = driver._pick(out)
         if levels == self._levels and now_us < self._write_us:
             return
-        self._levels, self._write_us = levels, now_us + channel.period_us
+        self._write_us = now_us + channel.period_us
+        if levels == self._levels and device.coils == self._coils:
+            device._written_us = now_us
+            return
+        self._levels = levels
         coils = [0] * CHANNELS
         for level, (_, _, mask, inverted) in zip(levels, driver._outputs):
             coils[mask.bit_length() - 1] = int((not level) is inverted)
         device.write(WRITE_COILS, 0, coils, now_us)
-        driver.writes += 1
+        self._coils = device.coils
 
 
 class DirectMeter:

@@ -12,6 +12,8 @@ from safety import matrix, parameters as p, signals as s
 from safety.kernel import DEMANDING, Kernel
 
 SKIP_MS_MAX = 1000
+LOOK_US = 10_000_000  # the plant looks at each module this often in such a run
+WORDS = ", kernel skipped while quiet, modules every 10 s"
 NEWS = ("bool", "code", "bits")  # units of the inputs whose change ends a skip
 RAISED = {"44b": s.TICKS_MAX, "44g": s.TICKS_MAX}
 
@@ -34,6 +36,7 @@ class QuietKernel:
         self._waited, self._fresh = 0, 0
         self._news_at = _news_at(kernel.layout)
         self._seen: list[int] = []
+        self._is_still = False
         self.steps = self.skipped = 0
         kernel.step = self.step  # type: ignore[method-assign]
 
@@ -49,7 +52,9 @@ class QuietKernel:
             return
         self._seen = seen
         kernel.fresh[:] = self._fresh.to_bytes(len(kernel.fresh), "little")
+        counts = kernel.evaluator.set_count[:]
         self._step(self._waited)
+        self._is_still = counts == kernel.evaluator.set_count  # a stage that is active counts on
         self._waited = self._fresh = 0
         self.steps += 1
 
@@ -58,7 +63,7 @@ class QuietKernel:
         return (
             kernel.out[s.STATE] == s.RUNNING
             and not kernel.standing[DEMANDING]
-            and not any(kernel.evaluator.busy)
+            and self._is_still
             and kernel.bounds.published_W == kernel.bounds.lowest_W
         )
 

@@ -55,7 +55,7 @@ def mode_words(order: dict) -> str:
     if order["mode"] == CHAIN:
         return ChainOnly.MODE
     words = f"{order['mode']}, {order['tick_ms']} ms"
-    return words + (", kernel skipped while quiet" if order["skip_quiet"] else "")
+    return words + (quiet.WORDS if order["skip_quiet"] else "")
 
 
 def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dict[str, Any]:
@@ -99,6 +99,7 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
         quicken(core.control)
     if order["skip_quiet"]:
         quiet.QuietKernel(core.kernel)
+        rig.plant.look_us = quiet.LOOK_US
     return rig
 
 

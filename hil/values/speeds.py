@@ -13,7 +13,7 @@ from typing import Any
 from controller.sites import EXAMPLE, FOLDER
 from hil.engine.arguments import output_file, whole
 from hil.results import figures, run_result
-from hil.values import equality, segment
+from hil.values import equality, quiet, segment
 from hil.values.chain_only import ChainOnly
 from controller.config import configuration
 
@@ -25,7 +25,7 @@ ROWS = {  # mode: its keys of an order, and the length of a round in s
     "byte, 100 ms": ({"mode": segment.BYTE, "tick_ms": 100}, 15),
     "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
     VALUE_100: ({"mode": segment.VALUE, "tick_ms": 100}, 60),
-    "value, 100 ms, kernel skipped while quiet": (
+    VALUE_100 + quiet.WORDS: (
         {"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True},
         100,
     ),
@@ -95,10 +95,10 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
 
 def lines(table: list[dict[str, Any]]) -> list[str]:
     """The table as text."""
-    found = [f"{'mode':42}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"]
+    found = [f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"]
     for row in table:
         found.append(
-            f"{row['mode']:42}{row['units']:>8}{row['speed']:9.0f}{row['times_byte']:8.1f}"
+            f"{row['mode']:60}{row['units']:>8}{row['speed']:9.0f}{row['times_byte']:8.1f}"
             f"{row['quarter_h']:16.2f}"
         )
     return [*found, "speed: simulated s per CPU s, median of interleaved rounds on one core"]
