@@ -99,12 +99,12 @@ class VirtualRig:
     def step(self) -> None:
         """One tick: the bytes until its deadline, then plant and devices, then the controller."""
         end_us = self.now_us + self.tick_us
-        controller, cabinet = self.controller, self.cabinet
+        controller = self.controller
         for wire, port in controller.lines:
             _advance(wire, port, self.now_us, end_us)
         self.now_us = end_us
         self.plant.step(self.tick_us / 1e6)
-        cabinet.tick(end_us, controller.can)
+        self._tick_devices(end_us)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if self.channel_b is not None:
@@ -115,6 +115,9 @@ class VirtualRig:
             self._record_us = end_us + RECORD_US
             self._record(end_us)
         self.observer.sample(end_us, self.plant)
+
+    def _tick_devices(self, now_us: int) -> None:
+        self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, now_us: int) -> None:
         """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""

@@ -6,11 +6,11 @@ the controller sees no other.
 """
 
 from collections.abc import Callable, Hashable
-from typing import Any
 
-from drivers.buses.port import RtuPort
+from drivers.buses.port import PATIENCE_US, RtuPort
 from drivers.buses.receiver import Receiver
-from drivers.buses.rtu import BAD_REPLY, EXCEPTION, TIMEOUT, Request
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
+from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 from hil.devices.rtu_slave import RtuSlave
 
 
@@ -22,14 +22,25 @@ class Line:
 
 
 class _Job:
-    __slots__ = ("due_us", "period_us", "request")
+    __slots__ = ("due_us", "period_us", "request", "unit")
 
-    def __init__(self, request: Request, period_us: int, due_us: int) -> None:
-        self.request, self.period_us, self.due_us = request, period_us, due_us
+    def __init__(
+        self, request: Request, unit: UnitStatistics, period_us: int, due_us: int
+    ) -> None:
+        self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
 
-    def rank(self) -> tuple[int, int]:
-        """What goes first: a stop, a write, the oldest deadline."""
-        return self.request.priority, self.due_us + self.period_us
+    def ready_us(self) -> int:
+        """When it may begin: reads of a silent unit wait."""
+        return max(self.due_us, self.unit.retry_us) if self._is_read() else self.due_us
+
+    def _is_read(self) -> bool:
+        return self.request.priority == READ
+
+    def rank(self, begin_us: int) -> tuple[int, int]:
+        """What goes first: a stop, a write, the oldest deadline; a silent unit is last."""
+        unit = self.unit
+        waits = unit.silent >= SILENT_AFTER and begin_us - unit.silent_us < PATIENCE_US
+        return READ + 1 if waits else self.request.priority, self.due_us + self.period_us
 
 
 class ValuePort:
@@ -39,15 +50,20 @@ class ValuePort:
         """port: has the times of the bus; slave: its devices."""
         self._port, self._slave, self._line = port, slave, line
         self.watch: dict[int, Callable[[bytes], object]] = {}
+        self.statistics: dict[int, UnitStatistics] = {}
         self._periodic: list[_Job] = []
         self._once: dict[Hashable, _Job] = {}
         self._receiver = Receiver()
-        self._coming: tuple[int, _Job, bytes | None] | None = None  # (time, its job, PDU)
+        self._asked: tuple[int, _Job] | None = None  # (time at which the device has it, job)
+        self._coming: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
         self._free_us = self._now_us = 0
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every period_us, first at phase_us."""
-        self._periodic.append(_Job(request, period_us, phase_us))
+        self._periodic.append(_Job(request, self._unit(request), period_us, phase_us))
+
+    def _unit(self, request: Request) -> UnitStatistics:
+        return self.statistics.setdefault(request.unit_id, UnitStatistics())
 
     def times_us(self, request: Request, turnaround_us: int) -> tuple[int, int]:
         """(until the device has the request, from then to the end of its reply)."""
@@ -56,11 +72,16 @@ class ValuePort:
         down_us = port.transaction_us(len(request.frame), 0, 0) - pause_us
         return down_us, port.transaction_us(0, request.reply_bytes, turnaround_us) - pause_us
 
+    def is_silent(self, unit_id: int) -> bool:
+        """True while a unit has not answered."""
+        unit = self.statistics.get(unit_id)
+        return unit is not None and unit.silent > 0
+
     def submit(self, request: Request) -> None:
         """Send `request` once; it replaces a waiting one of the same key."""
         waiting = self._once.get(request.key)
         if waiting is None:
-            self._once[request.key] = _Job(request, 0, self._now_us)
+            self._once[request.key] = _Job(request, self._unit(request), 0, self._now_us)
         else:
             waiting.request = request
 
@@ -68,29 +89,44 @@ class ValuePort:
         """Do every exchange that ends by end_us."""
         self._now_us = end_us
         while True:
+            if self._asked is not None:
+                heard_us, job = self._asked
+                if heard_us > end_us:
+                    return
+                self._asked = None
+                self._serve(job.request, heard_us)
             if self._coming is not None:
-                at_us, job, pdu = self._coming
+                at_us, request, pdu = self._coming
                 if at_us > end_us:
                     return
                 self._coming = None
-                _tell(job.request, pdu, at_us)
-            job = self._chosen(end_us)
-            if job is None:
+                self._tell(request, pdu, at_us)
+            found = self._chosen(end_us)
+            if found is None:
                 return
-            self._exchange(job, max(self._free_us, job.due_us), end_us)
+            self._ask(found, max(self._free_us, found.ready_us()), end_us)
 
-    def _chosen(self, end_us: int) -> Any:
+    def _chosen(self, end_us: int) -> _Job | None:
         """The job that the bus carries next, None before end_us."""
-        jobs = [*self._once.values(), *self._periodic]
-        if not jobs:
+        ready = []
+        for jobs in (self._once.values(), self._periodic):
+            for job in jobs:
+                due_us = job.due_us if job.due_us >= job.unit.retry_us else job.ready_us()
+                if due_us <= end_us:
+                    ready.append((due_us, job))
+        if not ready:
             return None
-        begin_us = max(self._free_us, min([job.due_us for job in jobs]))
+        begin_us = max(self._free_us, min([due_us for due_us, _ in ready]))
         if begin_us > end_us:
             return None
-        return min([job for job in jobs if job.due_us <= begin_us], key=_Job.rank)
+        if len(ready) == 1:
+            return ready[0][1]
+        now = [job for due_us, job in ready if due_us <= begin_us]
+        return now[0] if len(now) == 1 else min(now, key=lambda job: job.rank(begin_us))
 
-    def _exchange(self, job: _Job, begin_us: int, end_us: int) -> None:
-        request, port = job.request, self._port
+    def _ask(self, job: _Job, begin_us: int, end_us: int) -> None:
+        """Send a request. It arrives after its time on the line."""
+        request = job.request
         if job.period_us:
             # a whole period later, the next read begins in this step: that one is seen instead
             late_us = max(begin_us, end_us - job.period_us) - job.due_us
@@ -100,24 +136,35 @@ class ValuePort:
             del self._once[request.key]
         if request.unit_id in self.watch:
             self.watch[request.unit_id](request.frame)
-        pause_us = port.gap_us + port.turnaround_us
-        heard_us = begin_us + port.transaction_us(len(request.frame), 0, 0) - pause_us
-        replies = [] if self._line.cut else self._slave.receive(request.frame, heard_us)
+        down_us, _ = self.times_us(request, 0)
+        self._asked = begin_us + down_us, job
+
+    def _serve(self, request: Request, heard_us: int) -> None:
+        """Let the device answer."""
+        port, replies = self._port, []
+        if not self._line.cut:
+            replies = self._slave.receive(request.frame, heard_us)
         if not replies:
-            self._coming = heard_us + port.first_byte_timeout_us, job, None
-            self._free_us = self._coming[0]
+            _, up_us = self.times_us(request, 0)
+            self._free_us = heard_us + port.first_byte_timeout_us + up_us
+            self._coming = self._free_us, request, None
             return
         due_us, reply = replies[0]
         self._receiver.expect(request)
         self._free_us = due_us + port.transaction_us(0, len(reply), 0)
-        self._coming = self._free_us - pause_us, job, self._receiver.feed(reply) or b""
+        at_us = self._free_us - port.gap_us - port.turnaround_us
+        self._coming = at_us, request, self._receiver.feed(reply) or b""
 
-
-def _tell(request: Request, pdu: bytes | None, at_us: int) -> None:
-    """Run the callback: None is no reply, b"" a damaged one."""
-    if not pdu:
-        request.on_failure(TIMEOUT if pdu is None else BAD_REPLY, 0, at_us)
-    elif pdu[0] & 0x80:
-        request.on_failure(EXCEPTION, pdu[1], at_us)
-    else:
-        request.on_reply(pdu, at_us)
+    def _tell(self, request: Request, pdu: bytes | None, at_us: int) -> None:
+        """Run the callback: None is no reply, b"" a damaged one."""
+        unit = self._unit(request)
+        if pdu is None:
+            unit.note_silence(at_us)
+        elif pdu:
+            unit.silent = unit.retry_us = 0
+        if not pdu:
+            request.on_failure(TIMEOUT if pdu is None else BAD_REPLY, 0, at_us)
+        elif pdu[0] & 0x80:
+            request.on_failure(EXCEPTION, pdu[1], at_us)
+        else:
+            request.on_reply(pdu, at_us)

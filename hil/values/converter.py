@@ -52,7 +52,10 @@ class DirectPcs:
         if end_us - self._controlled_us >= readings._control_us:
             self._controlled_us = end_us
             inp[base + s.PCS_SETPOINT_W] = device.image.get("704.WSet")
-            inp[base + s.PCS_HEARTBEAT] = device.image.get("715.DERHb") & s.INT_MAX
+            heartbeat = device.image.get("715.DERHb")
+            if heartbeat != readings._heartbeat:
+                readings._heartbeat, readings._heartbeat_us = heartbeat, end_us
+            inp[base + s.PCS_HEARTBEAT] = heartbeat & s.INT_MAX
             fresh[readings._control_group] = 1
 
     def _is_sound(self) -> bool:
@@ -70,8 +73,9 @@ class DirectPcs:
         self._is_direct = False
         readings = self._readings
         readings._ac_pdu = readings._dc_pdu = b""
-        readings.alive_us = readings._heartbeat_us = now_us
-        readings._heartbeat = self._device.image.get("715.DERHb")
+        readings.alive_us = now_us
+        self._device._show_ac()  # what freezes is what the plant shows now
+        self._device._show_dc()
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
         """As PcsChannel.write."""

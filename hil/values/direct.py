@@ -129,6 +129,7 @@ class DirectMeter:
         device = self._device
         is_direct = (
             is_sound(device, self._line)
+            and not self._port.is_silent(self._driver.unit_id)
             and not device.reversed_phases
             and device.cabinet.load_channels is None
         )

@@ -38,19 +38,25 @@ class ValueCan:
             for device, rack in zip(devices, bus.racks)
             if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver)
         ]
+        self._frames: list[tuple[int, bytes]] = []
         self.now_us = 0
 
-    def drain(self, limit: int) -> list[tuple[int, bytes]]:
-        """(id, data) of the frames that have arrived; a sound native BMS stores words instead."""
+    def collect(self, now_us: int) -> None:
+        """Take what the BMS send by now; a sound native BMS stores words instead of frames."""
+        self.now_us = now_us
         if self._words and not self._line.down:
             for words in self._words:
-                words.read(self.now_us)
-            return []
-        found = []
+                words.read(now_us)
+            return
         for bms in self._devices:
-            if bms.next_us is None or bms.next_us <= self.now_us:
-                found += bms.frames(self.now_us)
-        return [] if self._line.down else found
+            if bms.next_us is None or bms.next_us <= now_us:
+                frames = bms.frames(now_us)
+                self._frames += [] if self._line.down else frames
+
+    def drain(self, limit: int) -> list[tuple[int, bytes]]:
+        """(id, data) of the frames that have arrived."""
+        found, self._frames = self._frames, []
+        return found
 
     def send(self, can_id: int, data: bytes) -> bool:
         """Give the frame to its BMS."""
@@ -61,7 +67,7 @@ class ValueCan:
 
 
 class ValueField(Field):
-    """Call `advance` before the plant's step, then tick the cabinet that owns this field."""
+    """Call `advance` before the plant's step and `collect` after it, then tick the cabinet."""
 
     def __init__(
         self,
@@ -125,8 +131,7 @@ class ValueField(Field):
         for port in self._ports.values():
             port.advance(end_us)
 
-    def read(self, now_us: int) -> None:
-        """As Field.read."""
+    def collect(self, now_us: int) -> None:
+        """Take what the devices send by themselves, after the plant's step."""
         for bus in self.can.values():
-            cast(ValueCan, bus.port).now_us = now_us
-        super().read(now_us)
+            cast(ValueCan, bus.port).collect(now_us)

@@ -73,7 +73,9 @@ class RackWords:
         if device.next_us is not None and device.next_us > now_us:
             return
         device.tick(now_us)
-        if not (self._is_whole(now_us) and self._is_sound() and self._direct()):
+        if not self._is_sound():
+            self._bursts_as_frames = 2  # a counter that stood still makes one more bad burst
+        if not (self._is_whole(now_us) and self._direct()):
             self._as_frames(now_us)
 
     def _is_whole(self, now_us: int) -> bool:
@@ -104,6 +106,7 @@ class RackWords:
         for message in self._messages:
             fresh[message.group] = 1
         fresh[self._driver._temperature_group] = 1
+        inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us += PERIOD_US
         self._is_direct = True
         return True

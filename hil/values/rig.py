@@ -34,3 +34,8 @@ class ValueRig(VirtualRig):
         if self.controller.cabinet is not None:
             self.field.advance(self.now_us + self.tick_us)
         super().step()
+
+    def _tick_devices(self, now_us: int) -> None:
+        super()._tick_devices(now_us)
+        if self.controller.cabinet is not None:
+            self.field.collect(now_us)
