@@ -55,9 +55,7 @@ class VirtualController:
 
     def start(self) -> None:
         """Start a new controller from the store's content."""
-        self.cabinet = Cabinet(
-            self.config, self.store.loaded(), self.store, field=self.make_field
-        )
+        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store, field=self.make_field)
         if self.journal_path:
             before = approval.packed(self.cabinet.approval.before)
             self.cabinet.journal = open_journal(

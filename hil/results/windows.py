@@ -80,11 +80,7 @@ class Windows:
         ]
 
     def add(
-        self,
-        t_s: float,
-        powers_W: tuple[float, float, float],
-        soc_permille: float,
-        degC: float,
+        self, t_s: float, powers_W: tuple[float, float, float], soc_permille: float, degC: float
     ) -> None:
         """Powers (load, grid, battery) that held from the last sample to t_s."""
         if t_s <= self._begin_s:

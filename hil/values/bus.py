@@ -20,13 +20,21 @@ class Line:
     def __init__(self) -> None:
         self.cut = self.down = False
 
+    @property
+    def noise(self) -> None:
+        """None: value mode has no bytes that noise could disturb."""
+        return None
+
+    @noise.setter
+    def noise(self, noise: object) -> None:
+        if noise is not None:
+            raise ValueError("noise on a bus needs its bytes: allowed in byte mode alone")
+
 
 class _Job:
     __slots__ = ("due_us", "period_us", "request", "unit")
 
-    def __init__(
-        self, request: Request, unit: UnitStatistics, period_us: int, due_us: int
-    ) -> None:
+    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
         self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
 
     def ready_us(self) -> int:
@@ -37,7 +45,7 @@ class _Job:
         return self.request.priority == READ
 
     def rank(self, begin_us: int) -> tuple[int, int]:
-        """What goes first: a stop, a write, the oldest deadline; a silent unit is last."""
+        """Stops go first, then writes, then the oldest deadline; a silent unit goes last."""
         unit = self.unit
         waits = unit.silent >= SILENT_AFTER and begin_us - unit.silent_us < PATIENCE_US
         return READ + 1 if waits else self.request.priority, self.due_us + self.period_us
@@ -128,7 +136,7 @@ class ValuePort:
         """Send a request. It arrives after its time on the line."""
         request = job.request
         if job.period_us:
-            # a whole period later, the next read begins in this step: that one is seen instead
+            # where several reads of a job begin in this step, the controller sees only the last
             late_us = max(begin_us, end_us - job.period_us) - job.due_us
             begin_us = max(begin_us, job.due_us + late_us // job.period_us * job.period_us)
             job.due_us += job.period_us * ((begin_us - job.due_us) // job.period_us + 1)

@@ -1,8 +1,8 @@
 """Chain-only mode: the control functions, the chain and the split at 1 s, with a lumped battery.
 
 No kernel step, no device, no cell: for energy and state of charge over months. The limits of the
-units come from safety.bounds. What averages within a second is not seen: throughput is 2 to 3 % low
-(README.md), and no row can trip.
+units come from safety.bounds. Swings within a second are averaged away, so the throughput is 2 to
+3 % low (README.md). No row can trip.
 """
 
 from array import array
@@ -92,11 +92,7 @@ class ChainOnly:
     MODE = "chain only, 1 s"
 
     def __init__(
-        self,
-        config: Config,
-        load: Callable[[float], float],
-        soc: float,
-        degC: float | None = None,
+        self, config: Config, load: Callable[[float], float], soc: float, degC: float | None = None
     ) -> None:
         """load: t_s -> W; soc: 0 to 1; degC: of all modules, None: of the air."""
         self.limits = Limits(config)
@@ -117,9 +113,7 @@ class ChainOnly:
         # a test of the meter needs ticks of milliseconds, so the meter is believed
         settings = {**settings_of(config.control_image), "meter_code_permille": 0}
         site = Site(devices_of(array("i")), array("i"), 0, TICK_MS)
-        self.control = Control(
-            Setup(settings, TICK_MS, sum(rated_W), config.source_image, site)
-        )
+        self.control = Control(Setup(settings, TICK_MS, sum(rated_W), config.source_image, site))
         self.weights = Weights(rated_W, self.limits.rack_unit)
         self.split = Split(layout.units)
         self.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs

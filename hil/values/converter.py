@@ -19,9 +19,7 @@ SECOND_US = 1_000_000
 class DirectPcs:
     """Replaces the PcsChannel of a unit."""
 
-    def __init__(
-        self, channel: PcsChannel, device: SunSpecPcs, line: Line, code_at: int
-    ) -> None:
+    def __init__(self, channel: PcsChannel, device: SunSpecPcs, line: Line, code_at: int) -> None:
         """code_at: place of the code of what was sent last."""
         self.unit = channel.unit
         self._channel, self._device, self._line, self._code_at = channel, device, line, code_at
@@ -83,9 +81,7 @@ class DirectPcs:
         driver = channel.pcs
         if not self._is_direct:
             channel.write(inp, out, setpoint_W, now_us)
-            self._is_direct = (
-                driver.ready and driver.setpoint_exponent == 0 and self._is_sound()
-            )
+            self._is_direct = driver.ready and driver.setpoint_exponent == 0 and self._is_sound()
             return
         running = out[channel.run_at]
         wanted_W = setpoint_W if running else 0

@@ -134,7 +134,7 @@ class DirectMeter:
             and device.cabinet.load_channels is None
         )
         if is_direct and not self._is_direct:
-            device._refresh = self._refresh  # type: ignore[method-assign]
+            device._refresh = self._refresh
             self._driver._pdu = None
         elif self._is_direct and not is_direct:
             del device._refresh

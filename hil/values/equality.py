@@ -4,6 +4,7 @@ The reference is byte mode at a tick of 20 ms. The load is held for the first mi
 tracking begins at the load of that instant: a start one second later would move all that follows.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,8 @@ from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.engine import forks
 from hil.engine.simulate import VirtualRig
-from hil.loads.trace import synthetic_load
+from hil.loads import selection
+from hil.loads.trace import Trace, synthetic_load
 from hil.scenarios.faults import Action
 from hil.values.rig import ValueRig
 
@@ -26,11 +28,14 @@ MODES = {
 REFERENCE = next(iter(MODES))
 
 
-def training(t_s: float, _trace: list = []) -> float:  # noqa: B006
+def training(t_s: float) -> float:
     """The built-in training job of the example cabinet."""
-    if not _trace:
-        _trace.append(synthetic_load(1, 4000.0, 284_000.0, "training"))
-    return _trace[0](t_s)
+    return _trace()(t_s)
+
+
+@functools.cache
+def _trace() -> Trace:
+    return synthetic_load(1, END_S, selection.PEAK_W, "training")
 
 
 def swing(t_s: float) -> float:
@@ -38,16 +43,24 @@ def swing(t_s: float) -> float:
     return 180_000.0 + 60_000.0 * (t_s % 2.0 < 1.0)
 
 
-# name: (load, state of charge, the action at 100 s: None is none)
+# name: (load, state of charge, action at FAULT_S or None)
 SCENARIOS: dict[str, tuple[Callable[[float], float], float, tuple | None]] = {
     "training": (training, 0.5, None),
     "swing of 2 s": (swing, 0.5, None),
     "nearly full": (training, 0.965, None),
     "at the reserve": (training, 0.16, None),
     "emergency stop": (training, 0.5, ("estop_press", {})),
-    "BMS silent": (training, 0.5, ("device_fault", {"device": "bms_2", "fault": "silent", "value": True})),
-    "cell over-voltage": (training, 0.5, ("cell_offset", {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450})),
-    "converter stuck": (swing, 0.5, ("pcs_stick", {"unit": 1, "on": True})),
+    "BMS silent": (
+        training,
+        0.5,
+        ("device_fault", {"device": "bms_2", "fault": "silent", "value": True}),
+    ),
+    "cell over-voltage": (
+        training,
+        0.5,
+        ("cell_offset", {"rack": 1, "module": 1, "cell": 1, "offset_mV": 450}),
+    ),
+    "converter stuck": (training, 0.5, ("pcs_stick", {"unit": 1, "on": True})),
 }
 FAULT_S = 100.0
 
@@ -80,7 +93,9 @@ def run(job: tuple[str, str]) -> dict[str, Any]:
 def table() -> list[dict[str, Any]]:
     """One row per scenario and mode, compared with the reference."""
     jobs = [(scenario, mode) for scenario in SCENARIOS for mode in MODES]
-    found = {(each["scenario"], each["mode"]): each for each in forks.values(jobs, run, forks.cores())}
+    found = {
+        (each["scenario"], each["mode"]): each for each in forks.values(jobs, run, forks.cores())
+    }
     return [
         compared(found[scenario, mode], found[scenario, REFERENCE])
         for scenario, mode in jobs
@@ -115,7 +130,9 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
     head = f"{'scenario':20}{'mode':16}{'SOC':>8}{'disch.':>8}{'charge':>8}{'grid':>8}{'bias':>7}"
     found = [head + f"{'rms':>7}{'max':>7}  rows"]
     for row in rows:
-        energies = "".join([f"{row[f'{each}_Wh']:8.1f}" for each in ("discharge", "charge", "grid")])
+        energies = "".join(
+            [f"{row[f'{each}_Wh']:8.1f}" for each in ("discharge", "charge", "grid")]
+        )
         means = "".join([f"{row[f'mean_{each}']:7.0f}" for each in ("bias_W", "rms_W", "W_max")])
         word = "equal" if row["rows_equal"] else "differ"
         found.append(

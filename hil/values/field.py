@@ -70,11 +70,7 @@ class ValueField(Field):
     """Call `advance` before the plant's step and `collect` after it, then tick the cabinet."""
 
     def __init__(
-        self,
-        config: Config,
-        image: ProcessImage,
-        cabinet: SimulatedCabinet,
-        lines: dict[str, Line],
+        self, config: Config, image: ProcessImage, cabinet: SimulatedCabinet, lines: dict[str, Line]
     ) -> None:
         """cabinet: its plant and devices; lines: the faults of each bus."""
         self._cabinet, self._lines = cabinet, lines

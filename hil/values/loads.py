@@ -12,7 +12,7 @@ DAY_S = 86_400.0
 
 
 class Days:
-    """A synthetic load whose days have their own seeds; the next day begins at a day's last power."""
+    """A synthetic load; each day has a seed of its own."""
 
     def __init__(self, seed: int, peak_W: float, kind: str = "training") -> None:
         self._seed, self._peak_W, self._kind = seed, peak_W, kind

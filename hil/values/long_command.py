@@ -161,7 +161,11 @@ def _results(order: dict, parts: list[dict], folder: Path, processes: int) -> li
     """Results of all parts: those that are done from their files, the others are run now."""
     done = [json.loads(_file(folder, p).read_text()) for p in parts if _file(folder, p).exists()]
     left = [part for part in parts if not _file(folder, part).exists()]
-    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
     screen = Console(stderr=True)
     with Progress(*columns, console=screen, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"{segment.mode_words(order)}", total=len(parts))

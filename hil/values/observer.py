@@ -1,16 +1,15 @@
 """The observer without wires: events and invariants of the plant alone."""
 
 from hil.observer.observer import Observer
-from hil.plant.cabinet import CabinetPlant
+from hil.observer.wiring import Wiring
 
 
 class PlantObserver(Observer):
-    """What the wires would show (silence, writes, reported values) is not judged in value mode."""
+    """Value mode has no wires, so no silence, no write and no reported value is judged."""
+
+    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
+        super().__init__(wiring, start_us)
+        self._reasons.see = lambda *_: None
 
     def _check_silence(self, now_us: int) -> None:
-        """No wire, so no silence on it."""
-
-    def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """As Observer.sample, without the conditions of the wires."""
-        self._reasons.see = lambda *_: None
-        super().sample(now_us, cabinet)
+        """Judge nothing."""

@@ -1,8 +1,9 @@
 """The kernel skipped while nothing happens: for energy runs alone, never for times of rows.
 
-A step is due after 1 s, and at once when a contact, a state, a fault bit or a request changes, a
-stage is active or counts, a limit recovers, or the cabinet does not run. It then covers the skipped
-ticks. Rows 44b and 44g (late steps) are raised in the limit image of such a run.
+A step is due after 1 s. It is due at once when a contact, a state, a fault bit or a request
+changes. The same holds while a stage is active or counts, a limit recovers, or the cabinet does not
+run. The step then covers the skipped ticks. Rows 44b and 44g (late steps) are raised in the limit
+image of such a run.
 """
 
 from dataclasses import replace
@@ -38,7 +39,7 @@ class QuietKernel:
         self._seen: list[int] = []
         self._is_still = False
         self.steps = self.skipped = 0
-        kernel.step = self.step  # type: ignore[method-assign]
+        kernel.step = self.step
 
     def step(self, elapsed: int) -> None:
         """Step the kernel, or keep what is fresh for the step that follows."""

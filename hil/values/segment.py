@@ -1,7 +1,7 @@
 """One part of a long run, in one of the modes: its figures and its files.
 
 A part begins LEAD_S before its own time, so that the cabinet has started and load tracking has
-settled. What happens in the lead is not counted.
+settled. The lead counts in no figure.
 """
 
 import time

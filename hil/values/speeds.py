@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from controller.config import configuration
 from controller.sites import EXAMPLE, FOLDER
 from hil.engine.arguments import output_file, whole
 from hil.results import figures, run_result
 from hil.values import equality, quiet, segment
 from hil.values.chain_only import ChainOnly
-from controller.config import configuration
 
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 FILES = {"1 unit": EXAMPLE, "3 units": THREE_UNITS}
@@ -25,10 +25,7 @@ ROWS = {  # mode: its keys of an order, and the length of a round in s
     "byte, 100 ms": ({"mode": segment.BYTE, "tick_ms": 100}, 15),
     "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
     VALUE_100: ({"mode": segment.VALUE, "tick_ms": 100}, 60),
-    VALUE_100 + quiet.WORDS: (
-        {"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True},
-        100,
-    ),
+    VALUE_100 + quiet.WORDS: ({"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True}, 100),
     "chain only, 1 s": ({"mode": segment.CHAIN, "tick_ms": 1000}, 4000),
 }
 START_S = 100.0  # until start, meter test and the recovery of the limits are over
