@@ -20,6 +20,7 @@ from controller.core.site_devices.signals_view import Site
 from controller.core.split import Split, Weights
 from hil.engine.cabinet import SimulatedCabinet
 from hil.values.lumped import LumpedUnit
+from hil.values.repetition import quicken
 from safety import matrix as m, signals as s
 from safety.contactors import CLOSED
 from safety.kernel import Kernel
@@ -29,7 +30,7 @@ LIMIT_TICKS = 8  # the most that a step lets a limit rise: safety.bounds
 
 
 class Limits:
-    """The limits of each unit by safety.bounds, from the words that its racks would report."""
+    """`charge_W`, `discharge_W` of each unit by safety.bounds, from the words that racks report."""
 
     def __init__(self, config: Config) -> None:
         self._kernel = kernel = Kernel(config.safety_image)
@@ -38,23 +39,24 @@ class Limits:
         self.rated_W = [unit["rated_W"] for unit in config.unit_tables]
         self._demand = array("i", [0] * len(kernel.unit_demand))
         self._seen: list[tuple[int, ...]] = [()] * self.layout.units
+        self.charge_W = self.discharge_W = array("i", [0] * self.layout.units)
         for rack in range(self.layout.racks):
             kernel.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] = CLOSED
             kernel.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
 
     def step(self, units: list[LumpedUnit]) -> None:
         """Compute the limits anew; the racks of a unit report what its lumped battery shows."""
-        kernel, changed = self._kernel, self._kernel.features.changed
-        for unit, battery in enumerate(units):
-            words = _words(battery)
-            is_new = words != self._seen[unit]
-            self._seen[unit] = words
-            for rack, of in enumerate(self.rack_unit):
-                if of == unit:
-                    changed[1 + self.layout.units + rack] = is_new
-                    if is_new:
-                        self._report(rack, words)
-        kernel.bounds.update(LIMIT_TICKS, self._demand, True)
+        bounds, changed = self._kernel.bounds, self._kernel.features.changed
+        found = [_words(battery) for battery in units]
+        if found == self._seen and bounds.published_W == bounds.lowest_W:
+            return
+        for rack, unit in enumerate(self.rack_unit):
+            changed[1 + self.layout.units + rack] = is_new = found[unit] != self._seen[unit]
+            if is_new:
+                self._report(rack, found[unit])
+        self._seen = found
+        bounds.update(LIMIT_TICKS, self._demand, True)
+        self.charge_W, self.discharge_W = self._of(s.CHARGE_W_MAX), self._of(s.DISCHARGE_W_MAX)
 
     def _report(self, rack: int, words: tuple[int, ...]) -> None:
         inp, features = self._kernel.inp, self._kernel.features
@@ -68,9 +70,9 @@ class Limits:
         features.value[base + m.F_TEMPERATURE_DDEGC_MAX] = degC
         features.value[base + m.F_TEMPERATURE_DDEGC_MIN] = degC
 
-    def of(self, signal: int) -> list[int]:
-        """CHARGE_W_MAX or DISCHARGE_W_MAX of each unit."""
-        return [self.out[self.layout.unit_output(u, signal)] for u in range(self.layout.units)]
+    def _of(self, signal: int) -> array:
+        units = range(self.layout.units)
+        return array("i", [self.out[self.layout.unit_output(unit, signal)] for unit in units])
 
 
 def _words(battery: LumpedUnit) -> tuple[int, ...]:
@@ -114,6 +116,7 @@ class ChainOnly:
         settings = {**settings_of(config.control_image), "meter_code_permille": 0}
         site = Site(devices_of(array("i")), array("i"), 0, TICK_MS)
         self.control = Control(Setup(settings, TICK_MS, sum(rated_W), config.source_image, site))
+        quicken(self.control)
         self.weights = Weights(rated_W, self.limits.rack_unit)
         self.split = Split(layout.units)
         self.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs
@@ -127,14 +130,14 @@ class ChainOnly:
         self.now_s += 1
         self.load_W = load_W = self._load(float(self.now_s))
         self.limits.step(self.units)
-        charge_W, discharge_W = self.limits.of(s.CHARGE_W_MAX), self.limits.of(s.DISCHARGE_W_MAX)
+        charge_W, discharge_W = self.limits.charge_W, self.limits.discharge_W
         self._look(round(load_W))
         limit = Limit(
             sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
         )
         total_W = self.control.step(limit, 1)
         weights = self.weights.discharge if total_W > 0 else self.weights.charge
-        self.split.step(total_W, array("i", charge_W), array("i", discharge_W), weights)
+        self.split.step(total_W, charge_W, discharge_W, weights)
         self.battery_W = sum(
             [unit.step(power_W, 1.0) for unit, power_W in zip(self.units, self.split.out)]
         )

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,10 +78,10 @@ def main(arguments: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(arguments.resume or temporary)
         _claim(folder, order)
-        began_s = time.monotonic()
+        began_s = forks.wall_s()
         parts = list(_parts(order, folder))
         results = sorted(_results(order, parts, folder, arguments.processes), key=_begin_s)
-    document = summary(order, results) | {"wall_s": round(time.monotonic() - began_s, 1)}
+    document = summary(order, results) | {"wall_s": round(forks.wall_s() - began_s, 1)}
     if arguments.json:
         figures.write_json(arguments.json, document)
     print("\n".join(lines(document)))
