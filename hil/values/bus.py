@@ -7,7 +7,7 @@ the controller sees no other.
 
 from collections.abc import Callable, Hashable
 
-from drivers.buses.port import PATIENCE_US, RtuPort
+from drivers.buses.port import NEVER, PATIENCE_US, RtuPort
 from drivers.buses.receiver import Receiver
 from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
@@ -64,11 +64,12 @@ class ValuePort:
         self._receiver = Receiver()
         self._asked: tuple[int, _Job] | None = None  # (time at which the device has it, job)
         self._coming: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
-        self._free_us = self._now_us = 0
+        self._free_us = self._now_us = self._wake_us = 0
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every period_us, first at phase_us."""
         self._periodic.append(_Job(request, self._unit(request), period_us, phase_us))
+        self._wake_us = 0
 
     def _unit(self, request: Request) -> UnitStatistics:
         return self.statistics.setdefault(request.unit_id, UnitStatistics())
@@ -87,6 +88,7 @@ class ValuePort:
 
     def submit(self, request: Request) -> None:
         """Send `request` once; it replaces a waiting one of the same key."""
+        self._wake_us = 0
         waiting = self._once.get(request.key)
         if waiting is None:
             self._once[request.key] = _Job(request, self._unit(request), 0, self._now_us)
@@ -96,16 +98,20 @@ class ValuePort:
     def advance(self, end_us: int) -> None:
         """Do every exchange that ends by end_us."""
         self._now_us = end_us
+        if end_us < self._wake_us:
+            return
         while True:
             if self._asked is not None:
                 heard_us, job = self._asked
                 if heard_us > end_us:
+                    self._wake_us = heard_us
                     return
                 self._asked = None
                 self._serve(job.request, heard_us)
             if self._coming is not None:
                 at_us, request, pdu = self._coming
                 if at_us > end_us:
+                    self._wake_us = at_us
                     return
                 self._coming = None
                 self._tell(request, pdu, at_us)
@@ -116,15 +122,15 @@ class ValuePort:
 
     def _chosen(self, end_us: int) -> _Job | None:
         """The job that the bus carries next, None before end_us."""
-        ready = []
+        earliest_us, ready = NEVER, []
         for jobs in (self._once.values(), self._periodic):
             for job in jobs:
                 due_us = job.due_us if job.due_us >= job.unit.retry_us else job.ready_us()
+                if due_us < earliest_us:
+                    earliest_us = due_us
                 if due_us <= end_us:
                     ready.append((due_us, job))
-        if not ready:
-            return None
-        begin_us = max(self._free_us, min([due_us for due_us, _ in ready]))
+        self._wake_us = begin_us = max(self._free_us, earliest_us)
         if begin_us > end_us:
             return None
         if len(ready) == 1:
