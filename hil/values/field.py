@@ -31,24 +31,23 @@ class ValueCan:
     """One CAN bus: the frames of its BMS, and the commands to them."""
 
     def __init__(self, devices: list, bus: CanBus, line: Line) -> None:
-        self._devices, self._line = devices, line
+        self._line = line
         self._by_id = {bms.command_id: bms for bms in devices}
-        self._words = [
-            RackWords(device, rack.bms)
-            for device, rack in zip(devices, bus.racks)
-            if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver)
-        ]
+        self._words, self._others = [], []
+        for device, rack in zip(devices, bus.racks):
+            if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver):
+                self._words.append(RackWords(device, rack.bms, line))
+            else:
+                self._others.append(device)
         self._frames: list[tuple[int, bytes]] = []
         self.now_us = 0
 
     def collect(self, now_us: int) -> None:
         """Take what the BMS send by now; a sound native BMS stores words instead of frames."""
         self.now_us = now_us
-        if self._words and not self._line.down:
-            for words in self._words:
-                words.read(now_us)
-            return
-        for bms in self._devices:
+        for words in self._words:
+            words.read(now_us)
+        for bms in self._others:
             if bms.next_us is None or bms.next_us <= now_us:
                 frames = bms.frames(now_us)
                 self._frames += [] if self._line.down else frames

@@ -9,6 +9,7 @@ from operator import attrgetter
 from drivers.bms import NativeBms as Driver
 from hil.devices import native_bms
 from hil.devices.native_bms import MESSAGES, PERIOD_US, SPACING_US, NativeBms
+from hil.values.bus import Line
 from safety import signals as s
 
 # per unit of the encoder, offset, factor of the attribute; low, high, multiply, divide, add, place
@@ -57,8 +58,8 @@ class Message:
 class RackWords:
     """A sound burst as words; others as frames to the driver."""
 
-    def __init__(self, device: NativeBms, driver: Driver) -> None:
-        self._device, self._driver = device, driver
+    def __init__(self, device: NativeBms, driver: Driver, line: Line) -> None:
+        self._device, self._driver, self._line = device, driver, line
         self._inp, self._fresh = driver._inp, driver._fresh
         self._messages = [Message(name, device, driver) for name in MESSAGES]
         self._burst_us = SPACING_US * (len(device._messages) - 1)
@@ -88,7 +89,8 @@ class RackWords:
     def _is_sound(self) -> bool:
         device = self._device
         return not (
-            device.silent
+            self._line.down
+            or device.silent
             or device.frozen
             or device.counter_frozen
             or device.bad_crc
@@ -134,6 +136,7 @@ class RackWords:
                 message.forget()
             self._seen_degC.clear()
         for can_id, data in device.frames(now_us):
-            driver.on_frame(can_id, data, now_us)
+            if not self._line.down:
+                driver.on_frame(can_id, data, now_us)
         if self._bursts_as_frames and not device._position:
             self._bursts_as_frames -= 1

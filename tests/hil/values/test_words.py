@@ -13,6 +13,7 @@ from hil.values.rig import ValueRig
 from safety import signals as s
 
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
+SITE_DEVICES = FOLDER / "pv_genset" / "cabinet.toml"
 HASHES = s.GRID_RAW_HASH, s.LOAD_RAW_HASH
 METERS = s.GRID_POWER_W, s.LOAD_POWER_W
 FAULT_S, REPAIR_S = 6.0, 7.0
@@ -41,7 +42,7 @@ def differing(rigs):
 
 
 @pytest.mark.parametrize(
-    "file", [EXAMPLE, PYLONTECH, THREE_UNITS], ids=lambda file: file.parent.name
+    "file", [EXAMPLE, PYLONTECH, SITE_DEVICES, THREE_UNITS], ids=lambda file: file.parent.name
 )
 def test_at_20_ms_every_word_and_every_age_is_equal(file):
     rigs = pair(file, 20)
