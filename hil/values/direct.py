@@ -47,6 +47,7 @@ class DirectIo:
         self._request, self._read_us = request, period_us
         self._due_us = self._write_us = 0
         self._bits = self._coils = -1
+        self._is_direct = False
         self._levels: tuple[int, ...] = ()
 
     def advance(self, end_us: int) -> None:
@@ -55,7 +56,8 @@ class DirectIo:
             return
         self._due_us = end_us - (end_us - self._due_us) % self._read_us + self._read_us
         driver = self._driver
-        if not (driver.expiry_ok and is_sound(self._device, self._line)):
+        self._is_direct = driver.expiry_ok and is_sound(self._device, self._line)
+        if not self._is_direct:
             self._bits = -1
             self._channel.port.submit(self._request)
             return
@@ -69,7 +71,7 @@ class DirectIo:
     def write(self, out: Sequence[int], now_us: int) -> None:
         """Write the coils when they changed or a refresh is due."""
         driver, device, channel = self._driver, self._device, self._channel
-        if not (driver.expiry_ok and is_sound(device, self._line)):
+        if not self._is_direct or device.silent or device.ignore_writes or self._line.cut:
             self._levels = ()
             channel.write(out, now_us)
             return

@@ -36,7 +36,9 @@ class ValueCan:
         self._words, self._others = [], []
         for device, rack in zip(devices, bus.racks):
             if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver):
-                self._words.append(RackWords(device, rack.bms, line))
+                words = RackWords(device, rack.bms, line)
+                self._words.append(words)
+                rack.bms.command = words.commands  # type: ignore[method-assign]
             else:
                 self._others.append(device)
         self._frames: list[tuple[int, bytes]] = []

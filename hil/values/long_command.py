@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
+from controller.system import realtime
 from hil.engine import forks
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.rig_command import InputError
@@ -179,6 +180,7 @@ def _results(order: dict, parts: list[dict], folder: Path, processes: int) -> li
 
 def _part(order: dict, part: dict, folder: Path) -> dict:
     """Run one part in its process; its file appears when it is whole."""
+    realtime.freeze_collector()  # nothing here makes reference cycles
     files = folder / f"part_{part['number']:04d}"
     files.mkdir(exist_ok=True)
     result = segment.run(order, part, files)

@@ -65,12 +65,12 @@ class RackWords:
         self._burst_us = SPACING_US * (len(device._messages) - 1)
         self._temperatures_at = driver._first + s.MODULE_TEMPERATURE_DDEGC
         self._seen_degC: list[float] = []
-        self._is_direct = False
+        self._is_direct, self._now_us = False, 0
         self._bursts_as_frames = 2  # the first frame of each id does not count
 
     def read(self, now_us: int) -> None:
         """Take what the BMS has sent up to now_us."""
-        device = self._device
+        device, self._now_us = self._device, now_us
         if device.next_us is not None and device.next_us > now_us:
             return
         device.tick(now_us)
@@ -78,6 +78,17 @@ class RackWords:
             self._bursts_as_frames = 2  # a counter that stood still makes one more bad burst
         if not (self._is_whole(now_us) and self._direct()):
             self._as_frames(now_us)
+
+    def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
+        """As NativeBms.command of the driver; a BMS that is sound and hears takes it at once."""
+        device, driver = self._device, self._driver
+        if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
+            return Driver.command(driver, close_ok)
+        driver.commands += 1
+        device._counter = device.command_echo = driver.commands & 15
+        device._command_us = self._now_us
+        device.rack.command_close(bool(close_ok))
+        return []
 
     def _is_whole(self, now_us: int) -> bool:
         """True while exactly one whole burst is due."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from controller.config import configuration
 from controller.sites import EXAMPLE, FOLDER
+from controller.system import realtime
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.results import figures, run_result
@@ -57,6 +58,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
         for units, file in FILES.items()
         for mode, (order, length_s) in ROWS.items()
     }
+    realtime.freeze_collector()  # as in every run
     found: dict = {key: [] for key in runners}
     for _ in range(rounds):
         for key, (run, length_s) in runners.items():
