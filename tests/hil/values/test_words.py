@@ -82,6 +82,7 @@ FAULTS = (
     ("bms_1", "counter_frozen", True),
     ("bms_2", "silent", True),
     ("bms_2", "frozen", True),
+    ("bms_3", "deaf", True),
     ("bms_3", "overrides", {"CELLS.cell_voltage_max": 3700}),
 )
 
