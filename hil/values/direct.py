@@ -93,7 +93,9 @@ class DirectIo:
 
 
 class DirectMeter:
-    """A meter: the mean of its last refresh, without phases."""
+    """A meter without phases, whose refresh is at most half a tick: the plant's power holds from
+    one step to the next, so its mean over a refresh is that power.
+    """
 
     def __init__(
         self, driver: Meter, device: PowerMeter, line: Line, port: ValuePort, phase_us: int
@@ -101,33 +103,38 @@ class DirectMeter:
         """phase_us: of the reads, as byte mode has it."""
         self._driver, self._device, self._line, self._port = driver, device, line, port
         ((self._request, self._period_us),) = driver.periodic()
-        self._down_us, self._up_us = port.times_us(self._request, device.TURNAROUND_US)
-        self._due_us = phase_us
-        self._power_W, self._count, self._is_direct = 0.0, 0, False
+        self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))
+        self._due_us, self._count, self._is_direct = phase_us, 0, False
+
+    @staticmethod
+    def fits(device: RegisterDevice, tick_ms: int) -> bool:
+        """Whether the meter is fast enough for this tick."""
+        is_coarse = tick_ms >= COARSE_MS and isinstance(device, PowerMeter)
+        return is_coarse and 2 * device.refresh_us <= tick_ms * 1000
 
     def advance(self, end_us: int) -> None:
         """Read the newest values whose reply ends by end_us."""
-        last_us = end_us - self._down_us - self._up_us
+        last_us = end_us - self._transit_us
         if last_us < self._due_us:
             return
-        at_us = last_us - (last_us - self._due_us) % self._period_us
-        self._due_us = at_us + self._period_us
+        self._due_us = last_us - (last_us - self._due_us) % self._period_us + self._period_us
         if not self._direct():
             self._port.submit(self._request)
             return
-        driver, device, count = self._driver, self._device, self._count
-        device.tick(at_us + self._down_us)
+        driver, device = self._driver, self._device
         low_V, high_V = driver._limits[0]
         if not low_V <= device.cabinet.grid_voltage_V <= high_V:
             driver.refused += 1
             return
-        if count != self._count:
-            driver._inp[driver._power_index] = round(self._power_W) * driver._sign
+        if not device.frozen:
+            power_W = device._power_W() * (1 + POWER_JITTER * (device._random() - 0.5))
+            self._count += 1
+            driver._inp[driver._power_index] = round(power_W) * driver._sign
             driver._inp[driver._hash_index] = self._count & HASH_MASK
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:
-        """Whether the meter is sound; its refresh is then this object's."""
+        """Whether the meter is sound; the device then integrates nothing."""
         device = self._device
         is_direct = (
             is_sound(device, self._line)
@@ -136,21 +143,14 @@ class DirectMeter:
             and device.cabinet.load_channels is None
         )
         if is_direct and not self._is_direct:
-            device._refresh = self._refresh
+            device.tick = _idle
             self._driver._pdu = None
         elif self._is_direct and not is_direct:
-            del device._refresh
+            del device.tick
+            device._due_us = None  # it refreshes at once, with the power of now
         self._is_direct = is_direct
         return is_direct
 
-    def _refresh(self, now_us: int) -> None:
-        """As PowerMeter._refresh, without the three phases and the registers."""
-        device = self._device
-        elapsed_us = now_us - (device._refreshed_us or now_us)
-        device._refreshed_us = now_us
-        work, device._work = device._work, 0.0
-        if device.frozen:
-            return
-        mean_W = work / elapsed_us if elapsed_us > 0 else device._held_W
-        self._power_W = mean_W * (1 + POWER_JITTER * (device._random() - 0.5))
-        self._count += 1
+
+def _idle(now_us: int) -> None:
+    """The tick of a device that has nothing to do."""

@@ -18,7 +18,6 @@ from drivers.io import IoModule
 from drivers.meter import Meter
 from hil.devices.io_module import IoModule as IoDevice
 from hil.devices.native_bms import NativeBms
-from hil.devices.power_meter import PowerMeter
 from hil.devices.sunspec_pcs import SunSpecPcs as PcsDevice
 from hil.engine.cabinet import SimulatedCabinet
 from hil.values.bus import Line, ValuePort
@@ -96,7 +95,7 @@ class ValueField(Field):
         port = self._port(device.bus)
         units = self._cabinet.slaves[device.bus].units
         simulated, line = units[device.address], self._lines[device.bus]
-        if self._is_coarse and isinstance(driver, Meter) and isinstance(simulated, PowerMeter):
+        if isinstance(driver, Meter) and DirectMeter.fits(simulated, config.tick_ms):
             self._direct.append(DirectMeter(driver, simulated, line, port, phase_us))
             return
         if self._is_coarse and isinstance(driver, IoModule) and device.outputs:

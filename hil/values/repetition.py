@@ -17,11 +17,18 @@ class QuickRepetition(Repetition):
     def __init__(self, samples: Samples, sample_ms: int) -> None:
         super().__init__(samples, sample_ms)
         self._sums = np.frombuffer(self.correlation, np.int64)
+        self._changes, self._moves = np.empty_like(self._sums), np.empty_like(self._sums)
 
     def _correlate(self) -> None:
-        at = np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32).astype(np.int64)
-        changes = at[:-1] - at[1:]
-        self._sums += (changes[0] * changes - self._sums) >> MEMORY_BITS
+        at, moves = (
+            np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32),
+            self._moves,
+        )
+        changes = np.subtract(at[:-1], at[1:], out=self._changes)
+        np.multiply(changes, changes[0], out=moves)
+        moves -= self._sums
+        moves >>= MEMORY_BITS
+        self._sums += moves
 
 
 def quicken(control: Control) -> None:
