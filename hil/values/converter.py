@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from controller.core.sent import SENT
 from controller.run.field import PcsChannel
 from hil.devices.sunspec_pcs import MANUFACTURER_ALARM, SunSpecPcs
-from hil.values.bus import Line
-from hil.values.direct import is_sound
+from hil.values.bus import Line, is_sound
 from safety import signals as s
 
 SECOND_US = 1_000_000

@@ -14,25 +14,10 @@ from drivers.meter import HASH_MASK, Meter
 from hil.devices.io_module import CHANNELS, IoModule
 from hil.devices.power_meter import POWER_JITTER, PowerMeter
 from hil.devices.registers import WRITE_COILS, RegisterDevice
-from hil.values.bus import Line, ValuePort
+from hil.values.bus import Line, ValuePort, is_sound
 from safety import signals as s
 
 COARSE_MS = 50  # a tick from here on
-
-
-def is_sound(device: RegisterDevice, line: Line) -> bool:
-    """True while the device answers, rightly and in time."""
-    return not (
-        line.cut
-        or device.silent
-        or device.exception_code
-        or device.ignore_writes
-        or device.bad_crc
-        or device.late_us
-        or device.overrides
-        or device.reply_id is not None
-        or device.cut_reply_bytes is not None
-    )
 
 
 class DirectIo:
