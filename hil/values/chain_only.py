@@ -1,8 +1,8 @@
 """Chain-only mode: the control functions, the chain and the split at 1 s, with a lumped battery.
 
 No kernel step, no device, no cell: for energy and state of charge over months. The limits of the
-units come from safety.bounds. Swings within a second are averaged away, so the throughput is 2 to
-3 % low (README.md). No row can trip.
+units come from safety.bounds. Swings within a second are averaged away, so the throughput is low
+(README.md). No row can trip. Without site devices the clock is unknown to peak shaving.
 """
 
 from array import array
