@@ -78,8 +78,9 @@ class DirectIo:
 
 
 class DirectMeter:
-    """A meter without phases, whose refresh is at most half a tick: the plant's power holds from
-    one step to the next, so its mean over a refresh is that power.
+    """A meter without phases, whose refresh is at most half a tick.
+
+    The plant's power holds from one step to the next, so the mean over a refresh is that power.
     """
 
     def __init__(
