@@ -10,7 +10,7 @@ Both channels hold the same image. They compare its CRC-30, and each computes it
 
 from array import array
 
-from safety import crc, signals
+from safety import crc, means, signals
 
 IMAGE_SCHEMA = 4
 HEADER = ("schema", "units", "racks", "modules", "tick_ms")
@@ -173,9 +173,10 @@ def fits(image: "array[int]", image_map: ImageMap) -> bool:
     """True if an image fits the kernel.
 
     No word is out of range. A second has whole ticks, because the features with a history count
-    seconds. Unit and modules of every rack are within the numbers of the header.
+    seconds. A tick is at most a block of means.py. Unit and modules of every rack are within the
+    numbers of the header.
     """
-    if image[H_TICK_MS] < 1 or 1000 % image[H_TICK_MS]:
+    if not 1 <= image[H_TICK_MS] <= means.BLOCK_MS or 1000 % image[H_TICK_MS]:
         return False
     for word in image:
         if not in_range(word):

@@ -53,12 +53,16 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
             lines.append(str(error))
 
 
-def load(path: str | PathLike[str], missing: Sequence[str] = ()) -> Config:
+def load(
+    path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
+) -> Config:
     """Config of the file at `path` and the layers above it. Raises ConfigError.
 
-    missing: as in topology.build.
+    missing: as in topology.build. tick_ms: of a simulation, instead of the type's.
     """
     chain = layers.read_chain(str(path))
+    if tick_ms is not None:
+        chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
     # only the type may offer optional equipment
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)

@@ -6,6 +6,7 @@ object, the same order: freeze, analyse, permit, decide, gate, write, journal.
 """
 
 from array import array
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from controller.config.configuration import Config
@@ -42,9 +43,14 @@ class Cabinet(Generic[K]):
     """
 
     def __init__(
-        self, config: Config, loaded: Loaded, keeper: K, journal: JournalWriter | None = None
+        self,
+        config: Config,
+        loaded: Loaded,
+        keeper: K,
+        journal: JournalWriter | None = None,
+        field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: of the last run.
+        """loaded: of the last run. field: makes the field side; value mode has its own.
 
         `peer`: the link to channel B where the configuration has one. `self_test`: a
         self_test.SelfTest in the real process, else None; `site_clock` likewise.
@@ -54,7 +60,7 @@ class Cabinet(Generic[K]):
             config.safety_image, config.control_image, config.source_image, config.site_image
         )
         self.image = ProcessImage(core.layout, config.site_devices)
-        self.field = Field(config, self.image)
+        self.field = field(config, self.image)
         self.keeper, self.journal = keeper, journal
         self.peer = ChannelLink(config.safety_image, core.kernel) if config.channel_b else None
         self.self_test: SelfTest | None = None

@@ -6,6 +6,7 @@ thread, and a child inherits the locks that other threads hold, for ever.
 
 import os
 import pickle
+import resource
 import selectors
 import signal
 import sys
@@ -19,6 +20,12 @@ WALL_S_MAX = 900  # guards against a hang; a CPU limit ends a job much earlier
 def wall_s() -> float:
     """Elapsed seconds of the system, for printed durations and for the guard."""
     return os.times().elapsed
+
+
+def cpu_s() -> float:
+    """CPU seconds of this process so far."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def cores() -> int:

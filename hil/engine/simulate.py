@@ -109,7 +109,7 @@ class VirtualRig:
         self.conclude()
 
     def move_bytes(self) -> None:
-        """The first third of a tick: time goes on to its deadline."""
+        """The first third of a tick: the bytes until its deadline."""
         end_us = self.now_us + self.tick_us
         for wire, port in self.controller.lines:
             _advance(wire, port, self.now_us, end_us)
@@ -118,7 +118,7 @@ class VirtualRig:
     def conclude(self) -> None:
         """After the plant: devices, faults, controller, record."""
         end_us, controller = self.now_us, self.controller
-        self.cabinet.tick(end_us, controller.can)
+        self._tick_devices(end_us)
         if end_us >= self.clockwork.next_us:
             self.clockwork.apply(end_us)
         if self.channel_b is not None:
@@ -129,6 +129,9 @@ class VirtualRig:
             self._record_us = end_us + RECORD_US
             self._record(end_us)
         self.observer.sample(end_us, self.plant)
+
+    def _tick_devices(self, now_us: int) -> None:
+        self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, now_us: int) -> None:
         """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""

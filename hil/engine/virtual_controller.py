@@ -8,6 +8,7 @@ from controller.core import image
 from controller.core.schedule_table import Slot, Table
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
+from controller.run.field import Field
 from controller.store.stored_record import Record
 from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
 from drivers.buses.can_port import CanPort
@@ -51,11 +52,12 @@ class VirtualController:
         self.store = MemoryStore(approved(config))
         self.cabinet = None
         self.can, self.wires = {}, {}
+        self.make_field = Field  # of each new controller; value mode has its own
         self.lines = []  # (wire, its port; None while the controller is dead)
 
     def start(self) -> None:
         """Start a new controller from the store's content."""
-        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store)
+        self.cabinet = Cabinet(self.config, self.store.loaded(), self.store, field=self.make_field)
         self.cabinet.site_clock = VirtualClock(self.cabinet.image)
         if self.journal_path:
             before = approval.packed(self.cabinet.approval.before)

@@ -81,6 +81,7 @@ class CabinetPlant:
         config = self.config
         self._places = [(one, m) for one in self.racks for m in range(one.modules)]
         self._place = self._looks = self._air_us = 0
+        self.look_us = LOOK_US  # a change takes effect before the first step alone
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
@@ -115,7 +116,7 @@ class CabinetPlant:
             has_voltage = is_live or one.pcs.can_form
             one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
-        looks = now_us * len(self._places) // LOOK_US - self._looks
+        looks = now_us * len(self._places) // self.look_us - self._looks
         if looks:
             self._look(looks)
         if now_us - self._air_us >= AIR_US:

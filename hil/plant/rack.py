@@ -210,6 +210,12 @@ class Rack:
         for node in self._thermal:
             node.sensor_cells = tuple(sensor_cells)
 
+    def place_temperature(self, degC: float) -> None:
+        """Start: all modules are at degC."""
+        for module, node in enumerate(self._thermal):
+            node.body_degC = node.reading_degC = degC
+            self._show(module, degC)
+
     def misread(self, module: int, offset_K: float) -> None:
         """Fault: the module's temperature is wrong by offset_K until its next refresh."""
         self.temperatures_degC[module] += offset_K

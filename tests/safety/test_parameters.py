@@ -119,9 +119,9 @@ def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 
 
-@pytest.mark.parametrize("tick_ms", [-1, 0, 1, 19, 20, 21, 67, 91, 100, 1000, 1001, 2000])
+@pytest.mark.parametrize("tick_ms", [-1, 0, 1, 19, 20, 21, 67, 91, 100, 500, 1000, 2000])
 def test_a_second_is_whole_ticks(tick_ms):
-    image, fits = default_image(), tick_ms in (1, 20, 100, 1000)
+    image, fits = default_image(), tick_ms in (1, 20, 100, 500)
     image[p.H_TICK_MS] = tick_ms
     assert p.fits(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE)) == fits
     if not fits:

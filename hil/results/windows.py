@@ -1,0 +1,134 @@
+"""Means, extremes and energies of a long run per 1 s, 10 s and 15 min, streamed to files.
+
+Memory does not grow with the run. A closed window goes to its file at once, and into the next
+longer window. Files: `windows_LENGTHs.bin`, rows of WINDOW.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+LENGTHS_S = (1, 10, 900)
+POWERS = ("load", "grid", "battery")
+ENERGIES = ("import", "export", "charge", "discharge")
+WINDOW = np.dtype(
+    [("end_s", "<f8")]
+    + [(f"{name}_W{end}", "<f4") for name in POWERS for end in ("", "_min", "_max")]
+    + [(f"{name}_Wh", "<f4") for name in ENERGIES]
+    + [("soc_permille", "<f4"), ("degC_max", "<f4")]
+)
+_ROW = struct.Struct("<d15f")
+JOULE_PER_WH = 3600.0
+
+
+class Window:
+    """Sums over the time so far; power in W, energy in J."""
+
+    __slots__ = ("energies_J", "highest_W", "lowest_W", "sums_J", "time_s")
+
+    def __init__(self) -> None:
+        self.time_s = 0.0
+        self.sums_J, self.energies_J = [0.0] * 3, [0.0] * 4
+        self.lowest_W, self.highest_W = [1e12] * 3, [-1e12] * 3
+
+    def take(self, dt_s: float, powers_W: tuple[float, float, float]) -> None:
+        """Add powers (load, grid, battery) that held for dt_s."""
+        self.time_s += dt_s
+        sums, low, high = self.sums_J, self.lowest_W, self.highest_W
+        for at, power_W in enumerate(powers_W):
+            sums[at] += power_W * dt_s
+            if power_W < low[at]:
+                low[at] = power_W
+            if power_W > high[at]:
+                high[at] = power_W
+        _, grid_W, battery_W = powers_W
+        self.energies_J[0 if grid_W > 0 else 1] += abs(grid_W) * dt_s
+        self.energies_J[3 if battery_W > 0 else 2] += abs(battery_W) * dt_s
+
+    def join(self, other: "Window") -> None:
+        """Add a window that is over."""
+        self.time_s += other.time_s
+        self.sums_J = [mine + its for mine, its in zip(self.sums_J, other.sums_J)]
+        self.energies_J = [mine + its for mine, its in zip(self.energies_J, other.energies_J)]
+        self.lowest_W = [min(pair) for pair in zip(self.lowest_W, other.lowest_W)]
+        self.highest_W = [max(pair) for pair in zip(self.highest_W, other.highest_W)]
+
+    def row(self, end_s: float, soc_permille: float, degC: float) -> bytes:
+        """One row of WINDOW."""
+        powers = []
+        for sum_J, low_W, high_W in zip(self.sums_J, self.lowest_W, self.highest_W):
+            powers += [sum_J / self.time_s, low_W, high_W]
+        energies = [each_J / JOULE_PER_WH for each_J in self.energies_J]
+        return _ROW.pack(end_s, *powers, *energies, soc_permille, degC)
+
+
+class Windows:
+    """Call `add` with each sample, in order of time; then `close`, then read `total`."""
+
+    def __init__(self, folder: Path | None = None, begin_s: float = 0.0) -> None:
+        """folder: of the files, None for none; begin_s: samples before it are left out."""
+        self.total, self.soc_permille, self.degC_max = Window(), 0.0, -273.0
+        self.peak_import_W = 0.0  # highest mean of 15 min
+        self.soc_permille_begin: float | None = None
+        self._begin_s = self._last_s = begin_s
+        self._open = [Window() for _ in LENGTHS_S]
+        self._ends_s = [begin_s + length_s for length_s in LENGTHS_S]
+        self._files = [
+            open(folder / f"windows_{length_s}s.bin", "wb") if folder else None
+            for length_s in LENGTHS_S
+        ]
+
+    def add(
+        self, t_s: float, powers_W: tuple[float, float, float], soc_permille: float, degC: float
+    ) -> None:
+        """Powers (load, grid, battery) that held from the last sample to t_s."""
+        if t_s <= self._begin_s:
+            return
+        if self.soc_permille_begin is None:
+            self.soc_permille_begin = soc_permille
+        self._open[0].take(t_s - self._last_s, powers_W)
+        self._last_s, self.soc_permille = t_s, soc_permille
+        if degC > self.degC_max:
+            self.degC_max = degC
+        if t_s >= self._ends_s[0] - 1e-6:
+            self._end(0, t_s, degC)
+
+    def _end(self, at: int, t_s: float, degC: float) -> None:
+        """Close a window and the longer ones that end with it."""
+        window, file = self._open[at], self._files[at]
+        if not window.time_s:
+            return
+        if file is not None:
+            file.write(window.row(t_s, self.soc_permille, degC))
+        self._open[at] = Window()
+        self._ends_s[at] += LENGTHS_S[at]
+        longer = self._open[at + 1] if at + 1 < len(LENGTHS_S) else self.total
+        longer.join(window)
+        if at + 1 == len(LENGTHS_S):
+            self.peak_import_W = max(self.peak_import_W, window.sums_J[1] / window.time_s)
+        elif t_s >= self._ends_s[at + 1] - 1e-6:
+            self._end(at + 1, t_s, degC)
+
+    def close(self) -> None:
+        """End the unfinished windows and the files."""
+        for at in range(len(LENGTHS_S)):
+            self._end(at, self._last_s, self.degC_max)
+        for file in self._files:
+            if file is not None:
+                file.close()
+
+    def figures(self) -> dict[str, float]:
+        """{name: figure} of all samples."""
+        total = self.total
+        found = {
+            f"{name}_Wh": each_J / JOULE_PER_WH for name, each_J in zip(ENERGIES, total.energies_J)
+        }
+        found |= {f"{name}_W_max": high for name, high in zip(POWERS, total.highest_W)}
+        return found | {
+            "time_s": total.time_s,
+            "import_15min_W_max": self.peak_import_W,
+            "soc_permille_begin": self.soc_permille_begin or 0.0,
+            "soc_permille_end": self.soc_permille,
+            "degC_max": self.degC_max,
+        }

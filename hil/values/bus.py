@@ -1,0 +1,220 @@
+"""One serial bus without a line: whole frames, each at the time at which the line would carry it.
+
+`ValuePort` replaces drivers.buses.port.RtuPort for the channels of the field. It gives each request
+to the simulated slave and the reply to the driver. Only the newest read of a step counts, because
+the controller sees no other.
+"""
+
+from collections.abc import Callable, Hashable
+from struct import Struct
+
+from drivers.buses.port import NEVER, PATIENCE_US, RtuPort
+from drivers.buses.receiver import Receiver
+from drivers.buses.rtu import BAD_REPLY, EXCEPTION, READ, TIMEOUT, Request
+from drivers.buses.unit import SILENT_AFTER, UnitStatistics
+from hil.devices.registers import ModbusException, RegisterDevice
+from hil.devices.rtu_slave import RtuSlave
+
+REQUEST = Struct(">BBHH")  # unit, function, address, count
+
+
+class Line:
+    """The faults of a bus in value mode: cut, or down as a CAN bus is."""
+
+    def __init__(self) -> None:
+        self.cut = self.down = False
+
+    @property
+    def noise(self) -> None:
+        """None: value mode has no bytes that noise could disturb."""
+        return None
+
+    @noise.setter
+    def noise(self, noise: object) -> None:
+        if noise is not None:
+            raise ValueError("noise on a bus needs its bytes: allowed in byte mode alone")
+
+
+def is_sound(device: RegisterDevice, line: Line) -> bool:
+    """True while the device answers, rightly and in time."""
+    return not (
+        line.cut
+        or device.silent
+        or device.exception_code
+        or device.ignore_writes
+        or device.bad_crc
+        or device.late_us
+        or device.overrides
+        or device.reply_id is not None
+        or device.cut_reply_bytes is not None
+    )
+
+
+class _Job:
+    __slots__ = ("due_us", "period_us", "request", "unit")
+
+    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
+        self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
+
+    def ready_us(self) -> int:
+        """When it may begin: reads of a silent unit wait."""
+        return max(self.due_us, self.unit.retry_us) if self._is_read() else self.due_us
+
+    def _is_read(self) -> bool:
+        return self.request.priority == READ
+
+    def rank(self, begin_us: int) -> tuple[int, int]:
+        """Stops go first, then writes, then the oldest deadline; a silent unit goes last."""
+        unit = self.unit
+        waits = unit.silent >= SILENT_AFTER and begin_us - unit.silent_us < PATIENCE_US
+        return READ + 1 if waits else self.request.priority, self.due_us + self.period_us
+
+
+class ValuePort:
+    """`watch` {unit id: callable that gets each frame to that unit}, as in RtuPort."""
+
+    def __init__(self, port: RtuPort, slave: RtuSlave, line: Line) -> None:
+        """port: has the times of the bus; slave: its devices."""
+        self._port, self._slave, self._line = port, slave, line
+        self.watch: dict[int, Callable[[bytes], object]] = {}
+        self.statistics: dict[int, UnitStatistics] = {}
+        self._periodic: list[_Job] = []
+        self._once: dict[Hashable, _Job] = {}
+        self._receiver = Receiver()
+        self._asked: tuple[int, _Job] | None = None  # (time at which the device has it, job)
+        self._coming: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
+        self._free_us = self._now_us = self._wake_us = 0
+
+    def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
+        """Send `request` every period_us, first at phase_us."""
+        self._periodic.append(_Job(request, self._unit(request), period_us, phase_us))
+        self._wake_us = 0
+
+    def _unit(self, request: Request) -> UnitStatistics:
+        return self.statistics.setdefault(request.unit_id, UnitStatistics())
+
+    def times_us(self, request: Request, turnaround_us: int) -> tuple[int, int]:
+        """(until the device has the request, from then to the end of its reply)."""
+        port = self._port
+        pause_us = port.gap_us + port.turnaround_us
+        down_us = port.transaction_us(len(request.frame), 0, 0) - pause_us
+        return down_us, port.transaction_us(0, request.reply_bytes, turnaround_us) - pause_us
+
+    def is_silent(self, unit_id: int) -> bool:
+        """True while a unit has not answered."""
+        unit = self.statistics.get(unit_id)
+        return unit is not None and unit.silent > 0
+
+    def submit(self, request: Request) -> None:
+        """Send `request` once; it replaces a waiting one of the same key."""
+        self._wake_us = 0
+        waiting = self._once.get(request.key)
+        if waiting is None:
+            self._once[request.key] = _Job(request, self._unit(request), 0, self._now_us)
+        else:
+            waiting.request = request
+
+    def advance(self, end_us: int) -> None:
+        """Do every exchange that ends by end_us."""
+        self._now_us = end_us
+        if end_us < self._wake_us:
+            return
+        while True:
+            if self._asked is not None:
+                heard_us, job = self._asked
+                if heard_us > end_us:
+                    self._wake_us = heard_us
+                    return
+                self._asked = None
+                self._serve(job.request, heard_us)
+            if self._coming is not None:
+                at_us, request, pdu = self._coming
+                if at_us > end_us:
+                    self._wake_us = at_us
+                    return
+                self._coming = None
+                self._tell(request, pdu, at_us)
+            found = self._chosen(end_us)
+            if found is None:
+                return
+            self._ask(found, max(self._free_us, found.ready_us()), end_us)
+
+    def _chosen(self, end_us: int) -> _Job | None:
+        """The job that the bus carries next, None before end_us."""
+        earliest_us, ready = NEVER, []
+        for jobs in (self._once.values(), self._periodic):
+            for job in jobs:
+                due_us = job.due_us if job.due_us >= job.unit.retry_us else job.ready_us()
+                if due_us < earliest_us:
+                    earliest_us = due_us
+                if due_us <= end_us:
+                    ready.append((due_us, job))
+        self._wake_us = begin_us = max(self._free_us, earliest_us)
+        if begin_us > end_us:
+            return None
+        if len(ready) == 1:
+            return ready[0][1]
+        now = [job for due_us, job in ready if due_us <= begin_us]
+        return now[0] if len(now) == 1 else min(now, key=lambda job: job.rank(begin_us))
+
+    def _ask(self, job: _Job, begin_us: int, end_us: int) -> None:
+        """Send a request. It arrives after its time on the line."""
+        request = job.request
+        if job.period_us:
+            # where several reads of a job begin in this step, the controller sees only the last
+            late_us = max(begin_us, end_us - job.period_us) - job.due_us
+            begin_us = max(begin_us, job.due_us + late_us // job.period_us * job.period_us)
+            job.due_us += job.period_us * ((begin_us - job.due_us) // job.period_us + 1)
+        else:
+            del self._once[request.key]
+        if request.unit_id in self.watch:
+            self.watch[request.unit_id](request.frame)
+        down_us, _ = self.times_us(request, 0)
+        self._asked = begin_us + down_us, job
+
+    def _serve(self, request: Request, heard_us: int) -> None:
+        """Let the device answer."""
+        port, replies = self._port, []
+        device = self._slave.units.get(request.unit_id)
+        if request.priority == READ and device is not None and is_sound(device, self._line):
+            self._read(request, device, heard_us)
+            return
+        if not self._line.cut:
+            replies = self._slave.receive(request.frame, heard_us)
+        if not replies:
+            _, up_us = self.times_us(request, 0)
+            self._free_us = heard_us + port.first_byte_timeout_us + up_us
+            self._coming = self._free_us, request, None
+            return
+        due_us, reply = replies[0]
+        self._receiver.expect(request)
+        self._free_us = due_us + port.transaction_us(0, len(reply), 0)
+        at_us = self._free_us - port.gap_us - port.turnaround_us
+        self._coming = at_us, request, self._receiver.feed(reply) or b""
+
+    def _read(self, request: Request, device: RegisterDevice, heard_us: int) -> None:
+        """A read of a sound device: its payload, without a frame around it."""
+        _, function, address, count = REQUEST.unpack_from(request.frame)
+        device.tick(heard_us)
+        try:
+            pdu = request.head[1:] + device.payload(function, address, count)
+        except ModbusException as refusal:
+            pdu = bytes((function | 0x80, refusal.code))
+        _, up_us = self.times_us(request, self._slave.turnaround_us)
+        at_us = heard_us + up_us
+        self._free_us = at_us + self._port.gap_us + self._port.turnaround_us
+        self._coming = at_us, request, pdu
+
+    def _tell(self, request: Request, pdu: bytes | None, at_us: int) -> None:
+        """Run the callback: None is no reply, b"" a damaged one."""
+        unit = self._unit(request)
+        if pdu is None:
+            unit.note_silence(at_us)
+        elif pdu:
+            unit.silent = unit.retry_us = 0
+        if not pdu:
+            request.on_failure(TIMEOUT if pdu is None else BAD_REPLY, 0, at_us)
+        elif pdu[0] & 0x80:
+            request.on_failure(EXCEPTION, pdu[1], at_us)
+        else:
+            request.on_reply(pdu, at_us)

@@ -1,0 +1,142 @@
+"""I/O modules and meters of a coarse tick (50 ms and more), straight from the simulated device.
+
+With such a tick each device is read once in a step, so the order on the bus has no effect. A device
+with a fault of its replies goes through its frames (bus.py). Contacts and coils that stick, broken
+expiries and frozen values are the device's own.
+"""
+
+from collections.abc import Sequence
+
+from controller.run.field import IoChannel
+from drivers.buses.rtu import Request
+from drivers.io import IoModule as IoDriver
+from drivers.meter import HASH_MASK, Meter
+from hil.devices.io_module import CHANNELS, IoModule
+from hil.devices.power_meter import POWER_JITTER, PowerMeter
+from hil.devices.registers import WRITE_COILS, RegisterDevice
+from hil.values.bus import Line, ValuePort, is_sound
+from safety import signals as s
+
+COARSE_MS = 50  # a tick from here on
+
+
+class DirectIo:
+    """Replaces the IoChannel of a module."""
+
+    def __init__(
+        self, channel: IoChannel, device: IoModule, line: Line, request: Request, period_us: int
+    ) -> None:
+        """request: the read of the inputs, each period_us."""
+        self._channel, self._device, self._line = channel, device, line
+        self._driver: IoDriver = channel.module
+        self._request, self._read_us = request, period_us
+        self._due_us = self._write_us = 0
+        self._bits = self._coils = -1
+        self._is_direct = False
+        self._levels: tuple[int, ...] = ()
+
+    def advance(self, end_us: int) -> None:
+        """Read the inputs."""
+        if end_us < self._due_us:
+            return
+        self._due_us = end_us - (end_us - self._due_us) % self._read_us + self._read_us
+        driver = self._driver
+        self._is_direct = driver.expiry_ok and is_sound(self._device, self._line)
+        if not self._is_direct:
+            self._bits = -1
+            self._channel.port.submit(self._request)
+            return
+        bits = self._device.inputs()
+        if bits != self._bits:
+            self._bits, driver._pdu = bits, None
+            for index, bit in driver._inputs:
+                driver._inp[index] = bits >> bit & 1
+        driver._fresh[driver._group] = 1
+
+    def write(self, out: Sequence[int], now_us: int) -> None:
+        """Write the coils when they changed or a refresh is due."""
+        driver, device, channel = self._driver, self._device, self._channel
+        if not self._is_direct or device.silent or device.ignore_writes or self._line.cut:
+            self._levels = ()
+            channel.write(out, now_us)
+            return
+        if channel.is_permit and out[s.WITHHOLD_ON]:
+            return  # the expiry is tested
+        levels = driver._pick(out)
+        if levels == self._levels and now_us < self._write_us:
+            return
+        self._write_us = now_us + channel.period_us
+        if levels == self._levels and device.coils == self._coils:
+            device._written_us = now_us
+            return
+        self._levels = levels
+        coils = [0] * CHANNELS
+        for level, (_, _, mask, inverted) in zip(levels, driver._outputs):
+            coils[mask.bit_length() - 1] = int((not level) is inverted)
+        device.write(WRITE_COILS, 0, coils, now_us)
+        self._coils = device.coils
+
+
+class DirectMeter:
+    """A meter without phases, whose refresh is at most half a tick.
+
+    The plant's power holds from one step to the next, so the mean over a refresh is that power.
+    """
+
+    def __init__(
+        self, driver: Meter, device: PowerMeter, line: Line, port: ValuePort, phase_us: int
+    ) -> None:
+        """phase_us: of the reads, as byte mode has it."""
+        self._driver, self._device, self._line, self._port = driver, device, line, port
+        ((self._request, self._period_us),) = driver.periodic()
+        self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))
+        self._due_us, self._count, self._is_direct = phase_us, 0, False
+
+    @staticmethod
+    def fits(device: RegisterDevice, tick_ms: int) -> bool:
+        """Whether the meter is fast enough for this tick."""
+        is_coarse = tick_ms >= COARSE_MS and isinstance(device, PowerMeter)
+        return is_coarse and 2 * device.refresh_us <= tick_ms * 1000
+
+    def advance(self, end_us: int) -> None:
+        """Read the newest values whose reply ends by end_us."""
+        last_us = end_us - self._transit_us
+        if last_us < self._due_us:
+            return
+        self._due_us = last_us - (last_us - self._due_us) % self._period_us + self._period_us
+        if not self._direct():
+            self._port.submit(self._request)
+            return
+        driver, device = self._driver, self._device
+        low_V, high_V = driver._limits[0]
+        if not low_V <= device.cabinet.grid_voltage_V <= high_V:
+            driver.refused += 1
+            return
+        if not device.frozen:
+            power_W = device._power_W() * (1 + POWER_JITTER * (device._random() - 0.5))
+            self._count += 1
+            driver._inp[driver._power_index] = round(power_W) * driver._sign
+            driver._inp[driver._hash_index] = self._count & HASH_MASK
+        driver._fresh[driver._group] = 1
+
+    def _direct(self) -> bool:
+        """Whether the meter is sound; the device then integrates nothing."""
+        device = self._device
+        is_direct = (
+            is_sound(device, self._line)
+            and not self._port.is_silent(self._driver.unit_id)
+            and not device.reversed_phases
+            and device.cabinet.load_channels is None
+        )
+        if is_direct and not self._is_direct:
+            device.tick = _idle
+            self._driver._pdu = None
+        elif self._is_direct and not is_direct:
+            del device.tick
+            device._due_us = None  # it refreshes at once, with the power of now
+        self._is_direct = is_direct
+        return is_direct
+
+
+def _idle(now_us: int) -> None:
+    """The tick of a device that has nothing to do."""

@@ -1,0 +1,83 @@
+"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows.
+
+A step is due after 1 s. It is due at once when a contact, a state, a fault bit or a request
+changes. The same holds while a stage is active or counts, a limit recovers, or the cabinet does not
+run. The step then covers the skipped ticks. Rows 44b and 44g (late steps) are raised in the limit
+image of such a run.
+"""
+
+from dataclasses import replace
+
+from controller.config.configuration import Config
+from safety import matrix, parameters as p, signals as s
+from safety.kernel import DEMANDING, Kernel
+
+SKIP_MS_MAX = 1000
+LOOK_US = 10_000_000  # the plant looks at each module this often in such a run
+WORDS = ", kernel skipped while quiet, modules every 10 s"
+NEWS = ("bool", "code", "bits")  # units of the inputs whose change ends a skip
+RAISED = {"44b": s.TICKS_MAX, "44g": s.TICKS_MAX}
+
+
+def raised(config: Config) -> Config:
+    """The configuration with a limit image that allows late steps."""
+    image, first = config.safety_image[:], config.image_map().stage
+    for at, stage in enumerate(matrix.STAGES):
+        if stage[matrix.S_ID] in RAISED:
+            image[first + at * len(p.STAGE_WORDS)] = RAISED[str(stage[matrix.S_ID])]
+    return replace(config, safety_image=image)
+
+
+class QuietKernel:
+    """Replaces `step` of a kernel. `steps`, `skipped`: how many of each so far."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel, self._step = kernel, kernel.step
+        self._ticks_max = SKIP_MS_MAX // kernel.features.tick_ms
+        self._waited, self._fresh = 0, 0
+        self._news_at = _news_at(kernel.layout)
+        self._seen: list[int] = []
+        self._is_still = False
+        self.steps = self.skipped = 0
+        kernel.step = self.step
+
+    def step(self, elapsed: int) -> None:
+        """Step the kernel, or keep what is fresh for the step that follows."""
+        kernel = self._kernel
+        self._waited += elapsed
+        self._fresh |= int.from_bytes(kernel.fresh, "little")
+        inp = kernel.inp
+        seen = [inp[at] for at in self._news_at]
+        if self._waited < self._ticks_max and seen == self._seen and self._is_quiet():
+            self.skipped += 1
+            return
+        self._seen = seen
+        kernel.fresh[:] = self._fresh.to_bytes(len(kernel.fresh), "little")
+        counts = kernel.evaluator.set_count[:]
+        self._step(self._waited)
+        self._is_still = counts == kernel.evaluator.set_count  # a stage that is active counts on
+        self._waited = self._fresh = 0
+        self.steps += 1
+
+    def _is_quiet(self) -> bool:
+        kernel = self._kernel
+        return (
+            kernel.out[s.STATE] == s.RUNNING
+            and not kernel.standing[DEMANDING]
+            and self._is_still
+            and kernel.bounds.published_W == kernel.bounds.lowest_W
+        )
+
+
+def _news_at(layout: s.Layout) -> list[int]:
+    """Places of the inputs whose change ends a skip."""
+    found = [at for at, row in enumerate(s.CABINET_INPUTS) if row[1] in NEWS]
+    for unit in range(layout.units):
+        for at, row in enumerate(s.UNIT_INPUTS):
+            if row[1] in NEWS:
+                found.append(layout.unit_input(unit, at))
+    for rack in range(layout.racks):
+        for at, row in enumerate(s.RACK_INPUTS):
+            if row[1] in NEWS:
+                found.append(layout.rack_input(rack, at))
+    return found

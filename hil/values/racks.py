@@ -1,0 +1,153 @@
+"""The words of a rack's native BMS, straight from the plant, while the BMS is sound.
+
+Quantum and range are those of the DBC and of the profile: the raw value is rounded as the device's
+encoder does, then cut as the driver does. A burst of a BMS with a fault goes through its frames.
+"""
+
+from operator import attrgetter
+
+from drivers.bms import NativeBms as Driver
+from hil.devices import native_bms
+from hil.devices.native_bms import MESSAGES, PERIOD_US, SPACING_US, NativeBms
+from hil.values.bus import Line
+from safety import signals as s
+
+# per unit of the encoder, offset, factor of the attribute; low, high, multiply, divide, add, place
+Word = tuple[float, float, float, int, int, int, int, int, int]
+
+
+class Message:
+    """One message of the BMS: its words, and the values that they were computed from."""
+
+    def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
+        sent = next(each for each in device._messages if each.name == name)
+        taken = driver._messages[sent.can_id]
+        self.group = taken.group
+        self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
+        signals = list(MESSAGES[name])
+        self._words: list[tuple[int, Word]] = []
+        self._last: tuple = ()
+        shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
+        for field, place in zip(taken.fields, taken.indexes):
+            shift, _, _, low, high, multiply, divide, add = field
+            at = shifts[shift]
+            offset, per_unit, least, most, _, _ = sent.encoder.fields[at]
+            factor = MESSAGES[name][signals[at]][1]
+            bounds = max(low, least), min(high, most)
+            self._words.append(
+                (at, (per_unit, offset, factor, *bounds, multiply, divide, add, place))
+            )
+
+    def store(self, device: NativeBms, inp: list[int]) -> bool:
+        """Write the words. False: a value is out of range."""
+        values = self._get(device)
+        if values != self._last:
+            for at, (per_unit, offset, factor, low, high, multiply, divide, add, to) in self._words:
+                raw = round((values[at] * factor - offset) * per_unit)
+                if not low <= raw <= high:
+                    return False
+                inp[to] = raw * multiply // divide + add
+            self._last = values
+        return True
+
+    def forget(self) -> None:
+        """Compute all words at the next time."""
+        self._last = ()
+
+
+class RackWords:
+    """A sound burst as words; others as frames to the driver."""
+
+    def __init__(self, device: NativeBms, driver: Driver, line: Line) -> None:
+        self._device, self._driver, self._line = device, driver, line
+        self._inp, self._fresh = driver._inp, driver._fresh
+        self._messages = [Message(name, device, driver) for name in MESSAGES]
+        self._burst_us = SPACING_US * (len(device._messages) - 1)
+        self._temperatures_at = driver._first + s.MODULE_TEMPERATURE_DDEGC
+        self._seen_degC: list[float] = []
+        self._is_direct, self._now_us = False, 0
+        self._bursts_as_frames = 2  # the first frame of each id does not count
+
+    def read(self, now_us: int) -> None:
+        """Take what the BMS has sent up to now_us."""
+        device, self._now_us = self._device, now_us
+        if device.next_us is not None and device.next_us > now_us:
+            return
+        device.tick(now_us)
+        if not self._is_sound():
+            self._bursts_as_frames = 2  # a counter that stood still makes one more bad burst
+        if not (self._is_whole(now_us) and self._direct()):
+            self._as_frames(now_us)
+
+    def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
+        """As NativeBms.command of the driver; a BMS that is sound and hears takes it at once."""
+        device, driver = self._device, self._driver
+        if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
+            return Driver.command(driver, close_ok)
+        driver.commands += 1
+        device._counter = device.command_echo = driver.commands & 15
+        device._command_us = self._now_us
+        device.rack.command_close(bool(close_ok))
+        return []
+
+    def _is_whole(self, now_us: int) -> bool:
+        """True while exactly one whole burst is due."""
+        device = self._device
+        if device.next_us is None or device._position or self._bursts_as_frames:
+            return False
+        return device.next_us + self._burst_us <= now_us < device.next_us + PERIOD_US
+
+    def _is_sound(self) -> bool:
+        device = self._device
+        return not (
+            self._line.down
+            or device.silent
+            or device.frozen
+            or device.counter_frozen
+            or device.bad_crc
+            or device.silent_messages
+            or device.frozen_messages
+            or device.overrides
+        )
+
+    def _direct(self) -> bool:
+        device, inp, fresh = self._device, self._inp, self._fresh
+        for message in self._messages:
+            if not message.store(device, inp):
+                return False
+        self._warm(device.rack.temperatures_degC)
+        for message in self._messages:
+            fresh[message.group] = 1
+        fresh[self._driver._temperature_group] = 1
+        inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
+        device.next_us += PERIOD_US
+        self._is_direct = True
+        return True
+
+    def _warm(self, temperatures_degC: list[float]) -> None:
+        """Write the temperatures that have changed."""
+        seen, inp, at = self._seen_degC, self._inp, self._temperatures_at
+        if not seen:
+            seen += [float("nan")] * len(temperatures_degC)
+        for module, degC in enumerate(temperatures_degC):
+            if degC != seen[module]:
+                seen[module] = degC
+                shown = max(-60.0, min(degC, native_bms.HOTTEST_degC))
+                inp[at + module] = round((shown + 60.0) * 10.0) - 600
+
+    def _as_frames(self, now_us: int) -> None:
+        device, driver = self._device, self._driver
+        if self._is_direct:
+            self._is_direct = False
+            for sent in device._messages:
+                sent.payload = None  # what froze is what the plant shows now
+            for taken in driver._messages.values():
+                taken.payload = None
+            for message in self._messages:
+                message.forget()
+            self._seen_degC.clear()
+        for can_id, data in device.frames(now_us):
+            if not self._line.down:
+                driver.on_frame(can_id, data, now_us)
+        if self._bursts_as_frames and not device._position:
+            self._bursts_as_frames -= 1

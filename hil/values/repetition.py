@@ -1,0 +1,37 @@
+"""The autocorrelation of load tracking with numpy: the same words, in a tenth of the time.
+
+The product has no numpy. tests/hil/values/test_repetition.py compares both, word by word.
+"""
+
+import numpy as np
+
+from controller.core.control import Control
+from controller.core.tracking.guess import Guess
+from controller.core.tracking.repetition import LAG_MAX, MEMORY_BITS, Repetition
+from controller.core.tracking.samples import Samples
+
+
+class QuickRepetition(Repetition):
+    """A Repetition that begins anew."""
+
+    def __init__(self, samples: Samples, sample_ms: int) -> None:
+        super().__init__(samples, sample_ms)
+        self._sums = np.frombuffer(self.correlation, np.int64)
+        self._changes, self._moves = np.empty_like(self._sums), np.empty_like(self._sums)
+
+    def _correlate(self) -> None:
+        at, moves = (
+            np.frombuffer(self._samples.every(self._step, LAG_MAX + 3), np.int32),
+            self._moves,
+        )
+        changes = np.subtract(at[:-1], at[1:], out=self._changes)
+        np.multiply(changes, changes[0], out=moves)
+        moves -= self._sums
+        moves >>= MEMORY_BITS
+        self._sums += moves
+
+
+def quicken(control: Control) -> None:
+    """Let load tracking use it; before the first step."""
+    guess: Guess = control.functions["track"].guess
+    guess.repetition = QuickRepetition(guess.samples, guess._sample_ms)

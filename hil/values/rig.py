@@ -1,0 +1,41 @@
+"""The rig in value mode: the surface of hil.engine.simulate.VirtualRig, without bytes on a wire."""
+
+from controller.config.configuration import Config
+from controller.core.image import ProcessImage
+from hil.engine.cabinet import observed_wiring
+from hil.engine.simulate import VirtualRig
+from hil.scenarios.world import World
+from hil.values.bus import Line
+from hil.values.field import ValueField
+from hil.values.observer import PlantObserver
+
+
+class ValueRig(VirtualRig):
+    """One run. A scenario that needs the bytes of a wire (noise) is refused."""
+
+    field: ValueField
+
+    def _connect(self) -> None:
+        """Let the controller have a field without wires, and watch the plant alone."""
+        self.lines = {bus.name: Line() for bus in self.config.buses}
+        self.observer = PlantObserver(observed_wiring(self.cabinet))
+        self.controller.make_field = self._made
+
+    def _made(self, config: Config, image: ProcessImage) -> ValueField:
+        self.field = ValueField(config, image, self.cabinet, self.lines)
+        return self.field
+
+    def world(self) -> World:
+        """The World of the actions; its wires have the faults of hil.values.bus.Line alone."""
+        return super().world()._replace(wires=self.lines)
+
+    def step(self) -> None:
+        """One tick: the exchanges until its deadline, then as in byte mode."""
+        if self.controller.cabinet is not None:
+            self.field.advance(self.now_us + self.tick_us)
+        super().step()
+
+    def _tick_devices(self, now_us: int) -> None:
+        super()._tick_devices(now_us)
+        if self.controller.cabinet is not None:
+            self.field.collect(now_us)

@@ -1,0 +1,109 @@
+"""One part of a long run, in one of the modes: its figures and its files.
+
+A part begins LEAD_S before its own time, so that the cabinet has started and load tracking has
+settled. The lead counts in no figure.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from controller.config import configuration
+from hil.engine import forks
+from hil.engine.simulate import VirtualRig
+from hil.plant.cabinet import CabinetPlant
+from hil.results.windows import Windows
+from hil.values import quiet
+from hil.values.chain_only import ChainOnly
+from hil.values.loads import load_of
+from hil.values.repetition import quicken
+from hil.values.rig import ValueRig
+
+LEAD_S = 900
+BYTE, VALUE, CHAIN = "byte", "value", "chain"
+LOOK_S = 1.0  # between two looks at the hottest module
+
+
+class WindowRecorder:
+    """Takes the samples of a rig (hil.results.recorder.Recorder) and keeps windows of them."""
+
+    def __init__(self, windows: Windows, offset_s: float) -> None:
+        """offset_s: time of the run at which the rig began."""
+        self._windows, self._offset_s = windows, offset_s
+
+    def sample(
+        self,
+        t_us: int,
+        plant: CabinetPlant,
+        setpoint_W: float,
+        hottest_degC: float,
+        limit_reason: int,
+        state: int,
+    ) -> None:
+        """One tick."""
+        power_W = soc = 0.0
+        for pcs in plant.pcs:
+            power_W += pcs.ac_power_W
+        for rack in plant.racks:
+            soc += rack.soc
+        powers_W = plant.load_power_W, plant.grid_power_W, power_W
+        soc_permille = 1000.0 * soc / len(plant.racks)
+        self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
+
+
+def mode_words(order: dict) -> str:
+    """The mode of an order, as it stands beside each figure."""
+    if order["mode"] == CHAIN:
+        return ChainOnly.MODE
+    words = f"{order['mode']}, {order['tick_ms']} ms"
+    return words + (quiet.WORDS if order["skip_quiet"] else "")
+
+
+def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Figures of a part. part: begin_s, end_s, soc, degC; folder: of its files."""
+    began_s = forks.cpu_s()
+    windows = Windows(folder, part["begin_s"])
+    found = (_chain if order["mode"] == CHAIN else _rig)(order, part, windows)
+    windows.close()
+    cpu_s = forks.cpu_s() - began_s
+    return {**part, **windows.figures(), **found, "cpu_s": cpu_s, "mode": mode_words(order)}
+
+
+def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
+    """The states at each time of order["marks_s"] come back too."""
+    config = configuration.load(order["cabinet"])
+    chain = ChainOnly(config, load_of(order), part["soc"], part["degC"])
+    marks, wanted_s = {}, set(order.get("marks_s", ()))
+    for now_s in range(1, round(part["end_s"]) + 1):
+        chain.step()
+        powers_W = chain.load_W, chain.grid_W, chain.battery_W
+        windows.add(now_s, powers_W, chain.soc * 1000.0, chain.degC)
+        if now_s in wanted_s:
+            marks[now_s] = chain.soc, chain.degC
+    return {"marks": marks, "trips": [], "violations": []}
+
+
+def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
+    """The rig of a part, before its first step."""
+    config = configuration.load(order["cabinet"], tick_ms=order["tick_ms"])
+    if order["skip_quiet"]:
+        config = quiet.raised(config)
+    begin_s, load = part["begin_s"] - part["lead_s"], load_of(order)
+    kind = VirtualRig if order["mode"] == BYTE else ValueRig
+    rig = kind(config, lambda t_s: load(begin_s + t_s), order["seed"], (), {"soc": part["soc"]})
+    for rack in rig.plant.racks if part["degC"] is not None else ():
+        rack.place_temperature(part["degC"])
+    if windows is not None:
+        rig.recorder = WindowRecorder(windows, begin_s)
+    core = rig.controller.cabinet.core
+    if order["mode"] == VALUE:
+        quicken(core.control)
+    if order["skip_quiet"]:
+        quiet.QuietKernel(core.kernel)
+        rig.plant.look_us = quiet.LOOK_US
+    return rig
+
+
+def _rig(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
+    rig = made(order, part, windows)
+    rig.run(part["end_s"] - part["begin_s"] + part["lead_s"])
+    return {"trips": rig.trips.trips, "violations": rig.observer.violations}

@@ -1,0 +1,103 @@
+"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near.
+
+All modes take turns in short rounds, so that other work on the machine slows all of them alike. The
+table has the median of the rounds, in simulated seconds per CPU second.
+"""
+
+import argparse
+import statistics
+from collections.abc import Callable
+from typing import Any
+
+from controller.config import configuration
+from controller.sites import EXAMPLE, FOLDER
+from controller.system import realtime
+from hil.engine import forks
+from hil.engine.arguments import output_file, whole
+from hil.results import figures, run_result
+from hil.values import equality, quiet, segment
+from hil.values.chain_only import ChainOnly
+
+THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
+FILES = {"1 unit": EXAMPLE, "3 units": THREE_UNITS}
+BYTE_20, VALUE_100 = "byte, 20 ms", "value, 100 ms"
+ROWS = {  # mode: its keys of an order, and the length of a round in s
+    BYTE_20: ({"mode": segment.BYTE, "tick_ms": 20}, 10),
+    "byte, 100 ms": ({"mode": segment.BYTE, "tick_ms": 100}, 15),
+    "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
+    VALUE_100: ({"mode": segment.VALUE, "tick_ms": 100}, 60),
+    VALUE_100 + quiet.WORDS: ({"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True}, 100),
+    "chain only, 1 s": ({"mode": segment.CHAIN, "tick_ms": 1000}, 4000),
+}
+START_S = 100.0  # until start, meter test and the recovery of the limits are over
+QUARTER_S = 90 * 86_400
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    parser = commands.add_parser("speeds", help="how fast and how near each mode is")
+    parser.add_argument("--rounds", type=whole(1, 100), default=5, metavar="N", help="(5)")
+    parser.add_argument("--equality", action="store_true", help="compare value mode with bytes")
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write the tables")
+    parser.set_defaults(run=main)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print one of the tables. Returns the exit code."""
+    table = equality.table() if arguments.equality else measured(arguments.rounds)
+    print("\n".join(equality.lines(table) if arguments.equality else lines(table)))
+    if arguments.json:
+        figures.write_json(arguments.json, {"rows": table})
+    return run_result.MET
+
+
+def measured(rounds: int) -> list[dict[str, Any]]:
+    """[{mode, units, speed, times_byte, quarter_h}] in the order of the table."""
+    runners = {
+        (mode, units): (_runner(file, order), length_s)
+        for units, file in FILES.items()
+        for mode, (order, length_s) in ROWS.items()
+    }
+    realtime.freeze_collector()  # as in every run
+    found: dict = {key: [] for key in runners}
+    for _ in range(rounds):
+        for key, (run, length_s) in runners.items():
+            began_s = forks.cpu_s()
+            run(length_s)
+            found[key].append(length_s / (forks.cpu_s() - began_s))
+    speeds = {key: statistics.median(each) for key, each in found.items()}
+    return [
+        {
+            "mode": mode,
+            "units": units,
+            "speed": speed,
+            "times_byte": speed / speeds[BYTE_20, units],
+            "quarter_h": QUARTER_S / speed / 3600,
+        }
+        for (mode, units), speed in speeds.items()
+    ]
+
+
+def _runner(file: Any, order: dict) -> Callable[[float], object]:
+    """Function of (length in s) that goes on with one run; the run has started."""
+    order = {"cabinet": str(file), "skip_quiet": False, "seed": 1, "file": None, **order}
+    order["peak_W"] = 284_000.0 * configuration.load(str(file)).units
+    part = {"begin_s": 0, "lead_s": 0, "soc": 0.55, "degC": None}
+    if order["mode"] == segment.CHAIN:
+        config = configuration.load(order["cabinet"])
+        chain = ChainOnly(config, segment.load_of(order), part["soc"])
+        return lambda length_s: [chain.step() for _ in range(length_s)]
+    rig = segment.made(order, part, segment.Windows())
+    rig.run(START_S)
+    return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
+
+
+def lines(table: list[dict[str, Any]]) -> list[str]:
+    """The table as text."""
+    found = [f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"]
+    for row in table:
+        found.append(
+            f"{row['mode']:60}{row['units']:>8}{row['speed']:9.0f}{row['times_byte']:8.1f}"
+            f"{row['quarter_h']:16.2f}"
+        )
+    return [*found, "speed: simulated s per CPU s, median of interleaved rounds on one core"]

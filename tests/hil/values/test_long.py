@@ -1,0 +1,90 @@
+"""`python -m hil long` and `speeds`: parts, resume, refusals, and the mode beside each figure."""
+
+import json
+
+import numpy as np
+import pytest
+
+from hil.__main__ import main
+from hil.values import equality, speeds
+from tests.tables import cases
+
+
+def long(*options):
+    return main(["long", "--seed", "3", *options])
+
+
+@cases("""text                              line
+    "--for 3"                              "allowed is a whole number with s, min, h or d"
+    "--for 30s"                            "from 1 minute to 400 days"
+    "--for 500d"                           "from 1 minute to 400 days"
+    "--mode chain --skip-quiet"            "--skip-quiet skips the kernel of value mode"
+    "--column load_W"                      "--column describes a file"
+    "--mode wire"                          "invalid choice"
+""")
+def test_a_wrong_option_is_refused_in_one_line(text, line, capsys):
+    try:
+        code = long(*text.split())
+    except SystemExit as end:
+        code = end.code
+    error = capsys.readouterr().err
+    assert code == 2 and line in error and error.count("\n") == 1
+
+
+def test_a_chain_run_names_its_mode_beside_each_figure(tmp_path, capsys):
+    path = tmp_path / "out.json"
+    assert long("--mode", "chain", "--for", "30min", "--json", str(path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all(line.endswith("(chain only, 1 s)") for line in lines)
+    document = json.loads(path.read_text())
+    assert document["mode"] == "chain only, 1 s"
+    assert document["parts"][0]["time_s"] == pytest.approx(1800)
+    assert document["import_Wh"] > 0
+
+
+def test_a_killed_run_goes_on_with_the_parts_that_are_missing(tmp_path, capsys):
+    folder = tmp_path / "run"
+    options = "--for", "2min", "--segments", "2", "--resume", str(folder)
+    assert long(*options) == 0
+    whole = capsys.readouterr().out.splitlines()[:-1]  # without the speed
+    first, second = folder / "part_0000.json", folder / "part_0001.json"
+    kept = first.read_text().replace('"cpu_s"', '"kept": 1, "cpu_s"')
+    first.write_text(kept)
+    second.unlink()
+    assert long(*options) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == whole
+    assert first.read_text() == kept and second.exists()
+    assert "parts      " in whole[4] and "2 parts (value, 100 ms)" in whole[0]
+    assert long(*options, "--soc", "60") == 2
+    assert "begun with other soc" in capsys.readouterr().err
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
+    (tmp_path / "letter.txt").write_text("dear")
+    assert long("--for", "1min", "--resume", str(tmp_path)) == 2
+    assert "allowed is a new folder, or one of a long run" in capsys.readouterr().err
+
+
+def test_the_table_of_speeds_compares_with_bytes_of_as_many_units():
+    table = [
+        {"mode": "value", "units": "1 unit", "speed": 250.0, "times_byte": 5.0, "quarter_h": 8.64}
+    ]
+    head, row, note = speeds.lines(table)
+    assert row.split() == ["value", "1", "unit", "250", "5.0", "8.64"]
+    assert "x byte" in head and "CPU s" in note
+
+
+def test_equality_is_the_difference_from_the_reference():
+    means_W = np.array([1000.0, 2000.0])
+    one = {"scenario": "a", "mode": "value, 20 ms", "soc_permille": 501.0, "discharge_Wh": 12.0}
+    one |= {"charge_Wh": 3.0, "grid_Wh": 1001.0, "means_W": means_W + [3.0, -4.0]}
+    reference = {**one, "soc_permille": 500.5, "grid_Wh": 1000.0, "means_W": means_W}
+    row = equality.compared({**one, "rows": [("1a", 0.1)]}, {**reference, "rows": [("1a", 0.02)]})
+    assert row["soc_permille"] == 0.5 and row["grid_permille"] == pytest.approx(1.0)
+    assert row["mean_W_max"] == 4.0 and row["mean_bias_W"] == -0.5 and row["rows_equal"]
+    assert "equal" in equality.lines([row])[1]
+
+
+def test_every_scenario_of_the_equality_runs_in_each_mode():
+    assert len(equality.SCENARIOS) == 8
+    assert {tick_ms for _, tick_ms in equality.MODES.values()} == {20, 100}
