@@ -194,20 +194,13 @@ class Cabinet(Generic[K]):
         """
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
-    def request_hint(
-        self,
-        source_index: int,
-        kind: int,
-        quantity: int,
-        value_W: int,
-        valid_ms: int,
-        start_ms: int = 0,
-    ) -> int | None:
-        """A hint that was found genuine and in range; the next tick takes it.
+    def request_hint(self, *hint: int) -> int | None:
+        """A hint that was found genuine and in range, as ProcessImage.add_hint takes it; the next
+        tick takes it.
 
         Returns the number of its slot, None when all of this tick are taken.
         """
-        return self.image.add_hint(source_index, kind, quantity, value_W, valid_ms, start_ms)
+        return self.image.add_hint(*hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
         """A person's start, or a controlled stop after which the cabinet rests, also after a

@@ -209,6 +209,8 @@ def test_the_source_of_a_cabinet_without_the_third_module_is_unknown():
     core = core_of(CONFIGS["pylontech"])
     core.tick(1)
     assert core.view.source is None
+
+
 def test_a_cabinet_that_shares_a_connection_sees_its_share_of_it():
     core, tick = running_core()
     core.settings[parameters.SHARE] = 333
