@@ -32,7 +32,9 @@ LIMIT_TICKS = 8  # the most that a step lets a limit rise: safety.bounds
 class Limits:
     """`charge_W`, `discharge_W` of each unit by safety.bounds, from the words that racks report."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, tick_ms: int) -> None:
+        """tick_ms: between two calls of `step`."""
+        self._elapsed = min(LIMIT_TICKS, max(1, tick_ms // config.tick_ms))
         self._kernel = kernel = Kernel(config.safety_image)
         self.out, self.layout = kernel.out, kernel.layout
         self.rack_unit = kernel.features.rack_unit
@@ -55,7 +57,7 @@ class Limits:
             if is_new:
                 self._report(rack, found[unit])
         self._seen = found
-        bounds.update(LIMIT_TICKS, self._demand, True)
+        bounds.update(self._elapsed, self._demand, True)
         self.charge_W, self.discharge_W = self._of(s.CHARGE_W_MAX), self._of(s.DISCHARGE_W_MAX)
 
     def _report(self, rack: int, words: tuple[int, ...]) -> None:
@@ -94,10 +96,17 @@ class ChainOnly:
     MODE = "chain only, 1 s"
 
     def __init__(
-        self, config: Config, load: Callable[[float], float], soc: float, degC: float | None = None
+        self,
+        config: Config,
+        load: Callable[[float], float],
+        soc: float,
+        degC: float | None = None,
+        tick_ms: int = TICK_MS,
     ) -> None:
-        """load: t_s -> W; soc: 0 to 1; degC: of all modules, None: of the air."""
-        self.limits = Limits(config)
+        """config: with a tick of 100 ms, for the rise of the limits. load: t_s -> W; soc: 0 to 1;
+        degC: of all modules, None: of the air.
+        """
+        self.limits, self._tick_ms = Limits(config, tick_ms), tick_ms
         plant = SimulatedCabinet(config, load, 1).plant.config
         racks = list(self.limits.rack_unit)
         start_degC = plant.air_degC if degC is None else degC
@@ -105,7 +114,7 @@ class ChainOnly:
             LumpedUnit(plant, racks.count(unit), soc, start_degC) for unit in range(config.units)
         ]
         self._load, self._aux_W = load, plant.aux_W
-        self.now_s = 0
+        self.now_s = 0.0
         self.load_W = self.grid_W = float(load(0.0))
         self.battery_W = 0.0
         self._prepare(config)
@@ -114,8 +123,10 @@ class ChainOnly:
         layout, rated_W = self.limits.layout, self.limits.rated_W
         # a test of the meter needs ticks of milliseconds, so the meter is believed
         settings = {**settings_of(config.control_image), "meter_code_permille": 0}
-        site = Site(devices_of(array("i")), array("i"), 0, TICK_MS)
-        self.control = Control(Setup(settings, TICK_MS, sum(rated_W), config.source_image, site))
+        site = Site(devices_of(array("i")), array("i"), 0, self._tick_ms)
+        self.control = Control(
+            Setup(settings, self._tick_ms, sum(rated_W), config.source_image, site)
+        )
         quicken(self.control)
         self.weights = Weights(rated_W, self.limits.rack_unit)
         self.split = Split(layout.units)
@@ -126,9 +137,10 @@ class ChainOnly:
     degC = property(lambda self: max([each.degC for each in self.units]))
 
     def step(self) -> None:
-        """One second."""
-        self.now_s += 1
-        self.load_W = load_W = self._load(float(self.now_s))
+        """One tick."""
+        dt_s = self._tick_ms / 1000
+        self.now_s += dt_s
+        self.load_W = load_W = self._load(self.now_s)
         self.limits.step(self.units)
         charge_W, discharge_W = self.limits.charge_W, self.limits.discharge_W
         self._look(round(load_W))
@@ -139,7 +151,7 @@ class ChainOnly:
         weights = self.weights.discharge if total_W > 0 else self.weights.charge
         self.split.step(total_W, charge_W, discharge_W, weights)
         self.battery_W = sum(
-            [unit.step(power_W, 1.0) for unit, power_W in zip(self.units, self.split.out)]
+            [unit.step(power_W, dt_s) for unit, power_W in zip(self.units, self.split.out)]
         )
         self.grid_W = load_W + self._aux_W - self.battery_W
 

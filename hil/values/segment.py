@@ -70,7 +70,7 @@ def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dic
 
 def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
     """The states at each time of order["marks_s"] come back too."""
-    config = configuration.load(order["cabinet"])
+    config = configuration.load(order["cabinet"], tick_ms=100)
     chain = ChainOnly(config, load_of(order), part["soc"], part["degC"])
     marks, wanted_s = {}, set(order.get("marks_s", ()))
     for now_s in range(1, round(part["end_s"]) + 1):

@@ -27,6 +27,7 @@ ROWS = {  # mode: its keys of an order, and the length of a round in s
     "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
     VALUE_100: ({"mode": segment.VALUE, "tick_ms": 100}, 60),
     VALUE_100 + quiet.WORDS: ({"mode": segment.VALUE, "tick_ms": 100, "skip_quiet": True}, 100),
+    "chain only, 100 ms": ({"mode": segment.CHAIN, "tick_ms": 100}, 400),
     "chain only, 1 s": ({"mode": segment.CHAIN, "tick_ms": 1000}, 4000),
 }
 START_S = 100.0  # until start, meter test and the recovery of the limits are over
@@ -84,9 +85,10 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
     order["peak_W"] = 284_000.0 * configuration.load(str(file)).units
     part = {"begin_s": 0, "lead_s": 0, "soc": 0.55, "degC": None}
     if order["mode"] == segment.CHAIN:
-        config = configuration.load(order["cabinet"])
-        chain = ChainOnly(config, segment.load_of(order), part["soc"])
-        return lambda length_s: [chain.step() for _ in range(length_s)]
+        config = configuration.load(order["cabinet"], tick_ms=100)
+        tick_ms = order["tick_ms"]
+        chain = ChainOnly(config, segment.load_of(order), part["soc"], tick_ms=tick_ms)
+        return lambda length_s: [chain.step() for _ in range(length_s * 1000 // tick_ms)]
     rig = segment.made(order, part, segment.Windows())
     rig.run(START_S)
     return lambda length_s: rig.run(rig.now_us / 1e6 + length_s)
