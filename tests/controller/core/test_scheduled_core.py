@@ -17,7 +17,7 @@ from controller.core.schedule_table import BLOCK, OPEN_W, Slot, Table, steps_of
 from controller.journal import journal_header, replay
 from controller.sites import FOLDER
 from hil.engine.simulate import VirtualRig
-from hil.plant.site_parts import Pv
+from hil.site.pv import Pv
 
 START_MIN = 29_453_760  # of the rig's clock at 0
 SITE_EMS = 1
@@ -64,8 +64,8 @@ def test_a_negative_price_curtails_pv_to_the_load_until_the_notice_ends():
     """In the rig, with frames of the inverter: the battery takes 140 kW of 200 kW before it."""
     config = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))
     rig = VirtualRig(config, lambda t_s: 60_000.0, 1, (), {"soc": 0.55})
-    (pv,) = [part for part in rig.plant.site_parts if isinstance(part, Pv)]
-    pv.share = lambda time_s: 1.0
+    (pv,) = [part for part in rig.plant.site.parts if isinstance(part, Pv)]
+    pv._measured = lambda time_s: 200_000.0
     run(rig, 60)
     assert pv.feeds_W > 199_000
     rig.controller.hint("site_ems", h.NOTICE, h.PRICE_IS_NEGATIVE, 1, 20_000)
