@@ -108,6 +108,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ScenarioError(f"{name}: cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{name}: not a TOML file: {error}") from None
+    return of_table(table, name)
+
+
+def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:
+    """The checked tables of a site. name: as refusals say it. ScenarioError: one line."""
     site = checked(table, TOP, name)
     for section, fields in SECTIONS.items():
         if site[section] is not None:

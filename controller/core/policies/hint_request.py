@@ -87,14 +87,14 @@ class HintRequest(Function):
         view.
         """
         state = self.state
-        view.is_requested, view.is_exact = view.scheduled_source > 0, False
+        view.is_requested, view.is_exact = view.scheduled_W != 0, False
         if state[S_IDLE] and not view.scheduled_W and not self._asked():
             return ()
         view.setpoint_W -= state[S_EFFECTIVE_W]
         request = self._request(view, elapsed_ticks * self._tick_ms)
         view.low_W -= state[S_EFFECTIVE_W]
         view.high_W -= state[S_EFFECTIVE_W]
-        view.is_requested = state[S_CONTROL] > 0 or view.scheduled_source > 0
+        view.is_requested = state[S_CONTROL] > 0 or view.scheduled_W != 0
         return (request,)
 
     def _request(self, view: View, elapsed_ms: int) -> BaseRequest:

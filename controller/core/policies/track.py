@@ -23,7 +23,8 @@ from controller.core.tracking.reference import Reference
 LOST_MS_MAX = 10_000
 EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
-S_SOURCE, S_OUT_W, S_LOST_MS = range(3)
+S_SOURCE, S_OUT_W, S_LOST_MS, S_HELD = range(4)  # held: permille
+NOT_HELD = -1
 
 
 class Track(Function):
@@ -77,7 +78,7 @@ class Track(Function):
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
-        self.state = array("q", [UNKNOWN, 0, LOST_MS_MAX])
+        self.state = array("q", [UNKNOWN, 0, LOST_MS_MAX, NOT_HELD])
 
     def arrays(self) -> tuple:
         """As the contract says."""
@@ -108,7 +109,7 @@ class Track(Function):
             self.guess.begin(load_W)
             if state[S_LOST_MS] >= LOST_MS_MAX:
                 reference.begin(load_W - view.setpoint_W, low_W, high_W)
-            state[:] = array("q", [view.load_source, view.setpoint_W, 0])
+            state[:S_HELD] = array("q", [view.load_source, view.setpoint_W, 0])
         delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
@@ -137,11 +138,18 @@ class Track(Function):
 
     def _soc_error(self, view: contract.View) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
-        charge is its sender's.
+        charge is its sender's. Between the requests of a schedule the charge stays as it is.
         """
         if view.soc_permille is None or view.is_requested:
+            self.state[S_HELD] = NOT_HELD
             return None
-        return self._soc_target - view.soc_permille[1]
+        mean = view.soc_permille[1]
+        if not view.scheduled_source:
+            self.state[S_HELD] = NOT_HELD
+            return self._soc_target - mean
+        if self.state[S_HELD] == NOT_HELD:
+            self.state[S_HELD] = mean
+        return self.state[S_HELD] - mean
 
     def _request_W(self, guess_W: int, view: contract.View) -> int:
         """The request. At the edge of the available power it names the power that it would take."""

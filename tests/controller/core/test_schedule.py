@@ -86,7 +86,7 @@ def test_a_slot_caps_both_ways_and_obliges_the_grid():
     (obligation,) = bench.obligations
     assert obligation.rank == (20, "grid_cap_schedule")
     assert (obligation.low_W, obligation.low_reason) == (-50_000, reasons.SCHEDULE_GRID_CAP)
-    assert bench.base == [] and bench.view.is_requested and not bench.view.is_exact
+    assert bench.base == [] and not bench.view.is_requested and not bench.view.is_exact
     bench.view.connection_W = None
     assert bench.tick().obligations == [] and bench.cap.discharge_W_max == 60_000
 

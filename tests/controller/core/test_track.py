@@ -21,7 +21,9 @@ from tracking_plant import (
     step,
     tracking,
 )
+from views import setup, view
 
+from controller.core.policies import track
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from tests.tables import cases
 
@@ -332,3 +334,18 @@ def test_a_restart_from_the_stored_words_goes_on_alike():
         asked_W = step(first, load_W - load_W % 7, **known)
         if tick >= 20 * SECOND + 3:
             assert step(second, load_W - load_W % 7, **known) == asked_W
+
+
+def test_between_the_requests_of_a_schedule_the_charge_stays_as_it_is():
+    """The error counts from the charge at which the slot began to act, not from the target."""
+    function = track.Track(setup())
+    seen = view(soc_permille=(300, 300), scheduled_source=1)
+    assert function._soc_error(seen) == 0
+    seen.soc_permille = (280, 290)
+    assert function._soc_error(seen) == 10
+    seen.is_requested = True
+    assert function._soc_error(seen) is None
+    seen.is_requested, seen.soc_permille = False, (250, 250)
+    assert function._soc_error(seen) == 0
+    seen.scheduled_source = 0
+    assert function._soc_error(seen) == 300

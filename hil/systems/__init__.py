@@ -1,0 +1,1 @@
+"""The systems of the mission: sizes, series, schedules, figures, and the bill."""

@@ -1,0 +1,134 @@
+"""`python -m hil run SYSTEM|all`: a system of the mission, its figures, violations and sizing.
+
+Exit codes: 0 every figure that is not marked unreachable is met, and nothing was violated; 1
+otherwise; 2 wrong input.
+"""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from hil.engine.arguments import output_file, whole
+from hil.results import run_result
+from hil.systems import figures, page, run, spec
+from hil.systems.figures import Figure
+from hil.systems.run import Result
+
+COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
+FILES = {
+    "load": "CSV with t_s and powers, instead of the built-in load",
+    "pv": "CSV with t_s and the power of the PV",
+    "prices": "CSV with local time and money per MWh of each hour",
+    "weather": "CSV with ghi_W_per_m2 and air_degC of 8760 hours",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    parser = commands.add_parser("run", help="a system of the mission: its figures and its bill")
+    option = parser.add_argument
+    option("system", choices=(*spec.NAMES, "all"), help="which one")
+    for name, text in FILES.items():
+        option(f"--{name}", metavar="FILE", help=text)
+    option("--load-column", metavar="NAME", help="power column of --load")
+    option("--pv-column", metavar="NAME", help="power column of --pv")
+    option("--load-scale", type=float, metavar="FACTOR", help="of --load")
+    option("--pv-scale", type=float, metavar="FACTOR", help="of --pv")
+    option("--days", type=whole(1, 366), metavar="N", help="length (that of the system's file)")
+    option("--seed", type=whole(0, 2**31 - 1), metavar="NUMBER", help="of the built-in series")
+    option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
+    option("--html", type=output_file(), metavar="FILE", help="write a page to FILE")
+    parser.set_defaults(run=main)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run one system or all with their variants, and print. Returns the exit code."""
+    names = spec.NAMES if arguments.system == "all" else (arguments.system,)
+    inputs = {key: each for key, each in vars(arguments).items() if each is not None}
+    done = []
+    for name in names:
+        for variant in ("", *spec.variants(name)):
+            result = _result(name, variant, inputs)
+            done.append((result, document(name, variant, result)))
+            print("\n".join(lines(done[-1][1])), flush=True)
+    documents = [each for _, each in done]
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(documents, file, indent=1)
+    if arguments.html:
+        with open(arguments.html, "w", encoding="utf-8") as file:
+            file.write(page.html_of(done))
+    return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
+
+
+def _result(name: str, variant: str, inputs: dict[str, Any]) -> Result:
+    chosen = spec.load(name, variant)
+    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
+    screen = Console(stderr=True)
+    with Progress(console=screen, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"{name} {variant}", total=1.0)
+        return run.run(
+            chosen._replace(**changes), inputs, lambda part: progress.update(task, completed=part)
+        )
+
+
+def document(name: str, variant: str, result: Result) -> dict[str, Any]:
+    """All that was found, as plain data."""
+    return {
+        "system": name,
+        "variant": variant,
+        "name": result.spec.name,
+        "text": result.spec.text,
+        "days": result.spec.days,
+        "seed": result.spec.seed,
+        "mode": run.MODE,
+        "aggregate": result.spec.size.is_aggregate,
+        "figures": [each._asdict() for each in figures.of(result)],
+        "violations": figures.violations(result),
+        "sizing": result.spec.sizing,
+    }
+
+
+def _is_good(document: dict[str, Any]) -> bool:
+    missed = [
+        each
+        for each in document["figures"]
+        if each["is_met"] is False and each["status"] != "unreachable"
+    ]
+    return not missed and not document["violations"]
+
+
+def lines(document: dict[str, Any]) -> list[str]:
+    """The figures as a table."""
+    kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
+    return [
+        "",
+        f"{document['name']}",
+        f"  {document['text']}; {document['days']} days, {document['mode']}, seed "
+        f"{document['seed']}{kind}",
+        COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
+        *[_line(Figure(**each)) for each in document["figures"]],
+        *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
+        *([] if document["violations"] else ["  no violation"]),
+        *[f"  sizing: {each}" for each in document["sizing"]],
+    ]
+
+
+def _line(figure: Figure) -> str:
+    known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
+    marks = {True: "met", False: "NOT MET", None: ""}
+    words = marks[figure.is_met]
+    if figure.status == "unreachable" and figure.is_met is False:
+        words = "unreachable at this size"
+    texts = [_number(each) for each in known]
+    return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

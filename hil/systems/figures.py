@@ -1,0 +1,259 @@
+"""The figures of a system's run: asked, reached, the bound that physics or arithmetic sets, and the
+value without the system.
+
+Each figure is a function of a Result: (reached, bound, without). None: not known in this run.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hil.systems import tariff
+from hil.systems.run import HOUR_SLOTS, MODE, SLOT_S, Result
+
+Found = tuple[float | None, float | None, float | None]
+J_PER_KWH = 3.6e6
+SLOT_H = SLOT_S / 3600
+SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
+SHIFTED_KWH_MIN = 1.0
+TOLERANCE, BACK_PART = 1.001, 0.005  # of the connection: what a second's step of the load may show
+HARD_PERMILLE, SOC_MARGIN = 100, 0.01
+
+
+class Figure(NamedTuple):
+    """One line of the table. is_met: None where nothing was asked or nothing is known."""
+
+    name: str
+    text: str
+    asked: float | None
+    status: str
+    reached: float | None
+    optimum: float | None
+    baseline: float | None
+    unit: str
+    is_met: bool | None
+    mode: str
+
+
+def of(result: Result) -> list[Figure]:
+    """All figures that the system's file asks for. KeyError: no figure has this name."""
+    return [_figure(result, each) for each in result.spec.figures]
+
+
+def _figure(result: Result, asked: dict[str, Any]) -> Figure:
+    reached, optimum, baseline = FIGURES[asked["name"]](result)
+    is_met = None
+    if asked["asked"] is not None and reached is not None:
+        is_least = asked["way"] == "least"
+        is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
+    return Figure(
+        **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
+        reached=reached, optimum=optimum, baseline=baseline, is_met=is_met, mode=MODE,
+    )  # fmt: skip
+
+
+def _cut(with_it: float, without: float) -> float | None:
+    return None if without <= 0 else 100.0 * (1.0 - with_it / without)
+
+
+def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
+    """(with the system, without battery, without battery and PV)."""
+    series, spec = result.series, result.spec
+    powers_W = result.grid_W, series.load_W - series.pv_W, series.load_W
+    return tuple(  # type: ignore[return-value]
+        tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start) for each_W in powers_W
+    )
+
+
+def peak_cut(result: Result) -> Found:
+    """Highest billed import against the site without battery and PV; the load factor bounds it."""
+    with_it, _, without = bills(result)
+    bound = 100.0 * (1.0 - float(result.series.load_W.mean() / result.series.load_W.max()))
+    return _cut(with_it.peak_W, without.peak_W), bound, without.peak_W / 1000
+
+
+def purchase_cut(result: Result) -> Found:
+    """Purchased energy; the bound is all PV used."""
+    load_J, pv_J = [float(each.sum()) for each in (result.series.load_W, result.series.pv_W)]
+    bought = float(np.maximum(0.0, result.grid_W).sum())
+    return _cut(bought, load_J), 100.0 * min(1.0, pv_J / load_J), load_J * SLOT_H / 1000
+
+
+def renewable(result: Result) -> Found:
+    """PV that load or battery took, of the load's energy."""
+    exported = float(np.maximum(0.0, -result.grid_W).sum())
+    used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
+    return 100.0 * used / load, 100.0 * float(result.series.pv_W.sum()) / load, 0.0
+
+
+def energy_cost_cut(result: Result) -> Found:
+    """Energy part of the bill against the site without battery and PV."""
+    with_it, _, without = bills(result)
+    return _cut(with_it.energy, without.energy), None, without.energy
+
+
+def bill_cut(result: Result) -> Found:
+    """The whole bill."""
+    with_it, _, without = bills(result)
+    return _cut(with_it.total, without.total), None, without.total
+
+
+def battery_saves(result: Result) -> Found:
+    """What the battery alone takes off the bill, in percent of the bill without it."""
+    with_it, without, _ = bills(result)
+    return _cut(with_it.total, without.total), None, without.total
+
+
+def shifted_price_cut(result: Result) -> Found:
+    """Price of a kWh that the battery shifted, against the price when it was used; with losses.
+
+    The bound is the mean over days of the cheapest and dearest hours.
+    """
+    charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
+    given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
+    if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
+        return None, None, None
+    price = result.series.price + result.spec.tariff["adder_per_kWh"]
+    paid = float((charged * price).sum() / given.sum())
+    spared = float((given * price).sum() / given.sum())
+    days = price.reshape(-1, 24 * HOUR_SLOTS)
+    hours = np.sort(days, axis=1)
+    bound = 100.0 * (1.0 - float(hours[:, :16].mean() / 0.86 / hours[:, -16:].mean()))
+    return _cut(paid, spared), bound, spared
+
+
+def import_over(result: Result) -> Found:
+    """Highest import in percent of the connection, means of 15 minutes."""
+    limit_W = result.spec.size.import_W
+    return (
+        100.0 * float(result.grid_W.max()) / limit_W,
+        100.0,
+        100.0 * float((result.series.load_W - result.series.pv_W).max()) / limit_W,
+    )
+
+
+def import_over_1s(result: Result) -> Found:
+    """The same, means of 1 s."""
+    limit_W = result.spec.size.import_W
+    load_W = float(result.seconds_W[0].max())
+    return 100.0 * float(result.seconds_W[1].max()) / limit_W, 100.0, 100.0 * load_W / limit_W
+
+
+def seconds_over(result: Result) -> Found:
+    """Seconds above the connection."""
+    limit_W = result.spec.size.import_W
+    grid_s, load_s = [float((each > limit_W).sum()) for each in result.seconds_W[::-1]]
+    return grid_s, 0.0, load_s
+
+
+def calmer(window_s: int) -> Callable[[Result], Found]:
+    """Fluctuation of means over window_s: rms of their changes, against the load's."""
+
+    def figure(result: Result) -> Found:
+        load, grid = [_rms_change(each, window_s) for each in result.seconds_W]
+        return _cut(grid, load), None, load / 1000
+
+    return figure
+
+
+def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
+    count = len(seconds_W) // window_s
+    means = seconds_W[: count * window_s].reshape(count, window_s).mean(axis=1, dtype=np.float64)
+    return float(np.sqrt(np.mean(np.diff(means) ** 2)))
+
+
+def swings(result: Result) -> Found:
+    """Turns of the load, each at least SWING_PART of its highest power away from the last one, in a
+    quarter of 90 days.
+    """
+    load_W = result.seconds_W[0]
+    step_W = SWING_PART * float(load_W.max())
+    count, turn_W, is_rising = 0, float(load_W[0]), True
+    for power_W in load_W.tolist():
+        if (power_W > turn_W) == is_rising:
+            turn_W = power_W
+        elif abs(power_W - turn_W) >= step_W:
+            turn_W, is_rising, count = power_W, not is_rising, count + 1
+    return count * 90 / result.spec.days, None, None
+
+
+def peak_kW(result: Result) -> Found:
+    """Highest load."""
+    return float(result.seconds_W[0].max()) / 1000, None, None
+
+
+def swing_5min(result: Result) -> Found:
+    """Largest swing within 5 minutes, in percent of the highest load."""
+    load_W = result.seconds_W[0]
+    blocks = load_W[: len(load_W) // 300 * 300].reshape(-1, 300)
+    largest = float((blocks.max(axis=1) - blocks.min(axis=1)).max())
+    return 100.0 * largest / float(load_W.max()), None, None
+
+
+def spread(result: Result) -> Found:
+    """Largest difference between the temperatures of two units, lumped."""
+    return float(result.spread_K.max()), None, None
+
+
+def per_it(result: Result) -> Found:
+    """Purchased kWh for each kWh of the computers."""
+    it = float(result.series.it_W.sum())
+    bought = float(np.maximum(0.0, result.grid_W).sum())
+    return bought / it, None, float(result.series.load_W.sum()) / it
+
+
+def cycles(result: Result) -> Found:
+    """Full cycles in a year."""
+    given_Wh = float(np.maximum(0.0, result.battery_W).sum()) * SLOT_H
+    return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None
+
+
+def extra_power_h(result: Result) -> Found:
+    """Hours in which the load is above the connection and the import is not."""
+    limit_W = result.spec.size.import_W
+    over = result.seconds_W[0] > limit_W
+    held = over & (result.seconds_W[1] <= limit_W)
+    return float(held.sum()) / 3600, float(over.sum()) / 3600, 0.0
+
+
+FIGURES: dict[str, Callable[[Result], Found]] = {
+    "peak_cut": peak_cut,
+    "purchase_cut": purchase_cut,
+    "renewable": renewable,
+    "energy_cost_cut": energy_cost_cut,
+    "bill_cut": bill_cut,
+    "battery_saves": battery_saves,
+    "shifted_price_cut": shifted_price_cut,
+    "import_15min": import_over,
+    "import_1s": import_over_1s,
+    "seconds_over": seconds_over,
+    "calmer_2s": calmer(2),
+    "calmer_60s": calmer(60),
+    "calmer_300s": calmer(300),
+    "swings": swings,
+    "peak_kW": peak_kW,
+    "swing_5min": swing_5min,
+    "spread": spread,
+    "per_it": per_it,
+    "cycles": cycles,
+    "extra_power_h": extra_power_h,
+}
+
+
+def violations(result: Result) -> list[str]:
+    """Limits of the connection and the hard reserve, on every second and slot of the run."""
+    spec, found = result.spec, []
+    grid_W = result.seconds_W[1]
+    over_s = int((grid_W > spec.size.import_W * TOLERANCE).sum())
+    if over_s:
+        found.append(f"import above {spec.size.import_W / 1000:g} kW in {over_s} s")
+    back_s = int((grid_W < -spec.size.export_W - BACK_PART * spec.size.import_W).sum())
+    if back_s:
+        found.append(f"export above {spec.size.export_W / 1000:g} kW in {back_s} s")
+    hard = spec.size.control.get("soc_reserve_hard_permille", HARD_PERMILLE) / 1000
+    if float(result.soc.min()) < hard - SOC_MARGIN:
+        found.append(
+            f"state of charge {100 * result.soc.min():.1f} %, hard reserve {100 * hard:g} %"
+        )
+    return found

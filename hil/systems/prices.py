@@ -1,0 +1,89 @@
+"""Prices of energy per interval: hourly from a file, by time of use, or built in from a seed.
+
+The built-in price has the shape of a day-ahead market: two peaks on working days, a low noon while
+the sun shines, noise that lasts for hours, and hours below zero.
+"""
+
+import csv
+import gzip
+import math
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hil.loads.trace import LoadError
+
+HOURS_PER_DAY, KWH_PER_MWH = 24, 1000.0
+# Built in: mean and swing in money per MWh; noise of an hour that decays over HOURS_KEPT.
+MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
+PEAK_HOURS, NOON = (8, 19), 13
+
+
+def hourly(path: Path, start: datetime, hours: int) -> np.ndarray:
+    """Money per kWh of each hour from `start` on, of a CSV (or gzip of it) with the local time in
+    its first column and money per MWh in its second. LoadError: one line.
+    """
+    found = _rows(path)
+    wanted = [start + timedelta(hours=hour) for hour in range(hours)]
+    missing = [each for each in wanted if each not in found]
+    if missing:
+        first, last = min(found), max(found)
+        raise LoadError(f"{path.name}: no price for {missing[0]}; allowed {first} .. {last}")
+    return np.array([found[each] for each in wanted]) / KWH_PER_MWH
+
+
+def _rows(path: Path) -> dict[datetime, float]:
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+        rows = list(csv.reader(text.splitlines()))[1:]
+        return {datetime.fromisoformat(row[0]): float(row[1]) for row in rows if row}
+    except OSError as error:
+        raise LoadError(f"{path.name}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, IndexError) as error:
+        raise LoadError(f"{path.name}: no prices: {error}") from None
+
+
+def built_in(seed: object, start: datetime, hours: int) -> np.ndarray:
+    """Money per kWh of each hour, from a seed."""
+    deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
+    kept = math.exp(-1 / HOURS_KEPT)
+    for hour in range(hours):
+        time = start + timedelta(hours=hour)
+        noise = noise * kept + deal.gauss(0.0, NOISE) * math.sqrt(1 - kept * kept)
+        found.append(MEAN + SWING * _shape(time) + noise)
+    return np.array(found) / KWH_PER_MWH
+
+
+def _shape(time: datetime) -> float:
+    """About -1.5 .. 1.5: peaks in the morning and evening, low at night and at noon in summer."""
+    peaks = sum([math.exp(-(((time.hour - hour) / 2.5) ** 2)) for hour in PEAK_HOURS])
+    is_summer = 4 <= time.month <= 9
+    sun = math.exp(-(((time.hour - NOON) / 2.5) ** 2)) * (1.4 if is_summer else 0.4)
+    week = 1.0 if time.weekday() < 5 else 0.5
+    night = 0.6 if time.hour < 6 else 0.0
+    return 1.6 * peaks * week - sun - night - (0.3 if week < 1 else 0.0)
+
+
+def time_of_use(table: Mapping[str, Any], start: datetime, hours: int) -> np.ndarray:
+    """Money per kWh of each hour. table: valley, flat, peak (money per kWh), valley_hours and
+    peak_hours ([[first, end], ...]), summer_peak_hours for July to September.
+    """
+    return np.array([_of_hour(table, start + timedelta(hours=hour)) for hour in range(hours)])
+
+
+def _of_hour(table: Mapping[str, Any], time: datetime) -> float:
+    is_summer = time.month in (7, 8, 9)
+    peaks = table["summer_peak_hours" if is_summer else "peak_hours"]
+    for name, spans in (("peak", peaks), ("valley", table["valley_hours"])):
+        if any(_is_within(time.hour, *span) for span in spans):
+            return float(table[name])
+    return float(table["flat"])
+
+
+def _is_within(hour: int, first: int, end: int) -> bool:
+    return first <= hour < end if first < end else hour >= first or hour < end

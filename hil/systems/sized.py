@@ -1,0 +1,139 @@
+"""A configuration of any size, made from the shipped cabinet of three units: up to 16 units of one
+rating and 16 racks.
+
+Units above 250 kW stand for several real ones: figures of such a configuration are labelled
+"aggregate". Racks keep their 240 cells in series; their capacity follows from the energy.
+"""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from controller.config import configuration
+from controller.config.configuration import Config
+from controller.sites import FOLDER
+from drivers.profile import FOLDER as PROFILES
+
+TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
+CABINET = "three_units/cabinet.toml"
+PCS = "sunspec_pcs"
+# a schedule may move all the energy of a day; hints of other kinds are not sent here
+PLANNER = {
+    "role": "grid_cap",
+    "priority": 1,
+    "energy_Wh_per_h_max": 500_000_000,
+    "request_ramp_W_per_s": 100_000,
+}
+WIDER = ("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")
+CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
+CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
+REAL_UNIT_W = 250_000
+
+
+class Size(NamedTuple):
+    """energy_Wh: of all units; control: keys of [control]; devices: tables of site devices, each
+    with its bus.
+    """
+
+    units: int
+    racks_per_unit: int
+    rated_W: int
+    energy_Wh: int
+    import_W: int
+    export_W: int = 0
+    control: dict[str, int] = {}
+    devices: dict[str, dict[str, Any]] = {}
+
+    @property
+    def is_aggregate(self) -> bool:
+        """A unit stands for several real ones."""
+        return self.rated_W > REAL_UNIT_W
+
+    @property
+    def capacity_Ah(self) -> float:
+        """Of a rack."""
+        racks = self.units * self.racks_per_unit
+        return self.energy_Wh / racks / (CELLS * CELL_V)
+
+
+def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
+    """The checked configuration, written into `folder`. ConfigError: one line."""
+    return configuration.load(str(write(size, folder)), tick_ms=tick_ms)
+
+
+def write(size: Size, folder: Path) -> Path:
+    """Write type, site and cabinet; returns the path of the cabinet."""
+    layers = [tomllib.loads((FOLDER / name).read_text("utf-8")) for name in (TYPE, SITE, CABINET)]
+    _fill(size, *layers)
+    text = (PROFILES / f"{PCS}.toml").read_text(encoding="utf-8")
+    for small, large in WIDER:  # one converter stands for several
+        text = text.replace(small, large)
+    (folder / f"{PCS}.toml").write_text(text, encoding="utf-8")
+    for layer, name in zip(layers, ("type", "site", "cabinet")):
+        (folder / f"{name}.toml").write_text(toml(layer), encoding="utf-8")
+    return folder / "cabinet.toml"
+
+
+def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
+    racks = range(1, size.units * size.racks_per_unit + 1)
+    unit_of = {rack: (rack - 1) // size.racks_per_unit + 1 for rack in racks}
+    for table in ("unit", "rack"):
+        type_[table] = {"all": type_[table]["all"]}
+    power = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
+    type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W)
+    type_["unit"] |= {str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)}
+    needed_A = size.rated_W / size.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
+    current_mA = round(needed_A * 1000)
+    type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
+    type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
+    type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
+    site["extends"], cabinet["extends"] = "type.toml", "site.toml"
+    site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
+    site["control"] |= size.control
+    site["source"] = {"planner": PLANNER}
+    _wire(size, type_, site, cabinet)
+
+
+def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
+    """Devices and buses: one CAN bus, and a serial line for each converter."""
+    buses, devices = type_["bus"], type_["device"]
+    for name in [name for name in devices if name.startswith(("bms_", "pcs_"))]:
+        del devices[name]
+    for name in [name for name in buses if name.startswith("pcs")]:
+        del buses[name]
+        del cabinet["bus"][name]
+    for rack in range(1, size.units * size.racks_per_unit + 1):
+        devices[f"bms_{rack}"] = {"role": "bms", "rack": rack, "profile": "firebreak_rack"}
+        devices[f"bms_{rack}"] |= {"bus": "can0", "node": rack}
+    for unit in range(1, size.units + 1):
+        line = {"kind": "rtu", "baud_Bd": 115_200}
+        buses[f"pcs_{unit}"], cabinet["bus"][f"pcs_{unit}"] = line, _port(f"pcs_{unit}")
+        devices[f"pcs_{unit}"] = {"role": "pcs", "unit": unit, "profile": f"{PCS}.toml"}
+        devices[f"pcs_{unit}"] |= {"bus": f"pcs_{unit}", "unit_id": 1, "setpoint_ms": 20}
+    if size.devices:
+        site["bus"]["site"], cabinet["bus"]["site"] = dict(line), _port("site")
+        site["device"] |= {
+            name: {**device, "bus": "site", "unit_id": number}
+            for number, (name, device) in enumerate(size.devices.items(), 1)
+        }
+
+
+def _port(name: str) -> dict[str, str]:
+    return {"port": f"/dev/serial/by-path/simulated-{name}"}
+
+
+def toml(table: dict[str, Any], prefix: str = "") -> str:
+    """A nested table as TOML: plain values first, then the tables."""
+    lines = [f"{key} = {_value(each)}" for key, each in table.items() if not isinstance(each, dict)]
+    for key, each in table.items():
+        if isinstance(each, dict):
+            name = f"{prefix}{key}"
+            inside = toml(each, f"{name}.")
+            has_values = any(not isinstance(value, dict) for value in each.values())
+            lines.append(f"[{name}]\n{inside}" if has_values else inside)
+    return "\n".join(lines)
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

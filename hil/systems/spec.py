@@ -1,0 +1,160 @@
+"""The TOML file of a system: sizes, series, tariff, schedule, and the figures that are asked of it.
+
+A wrong key or value is refused in one line.
+"""
+
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
+from hil.systems import tariff
+from hil.systems.sized import Size
+
+FOLDER = Path(__file__).parent
+NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
+STATUS = ("measured", "projected", "unreachable")
+
+TOP = {
+    "name": Entry(TEXT, REQUIRED),
+    "text": Entry(TEXT, REQUIRED),
+    "start": Entry(TEXT, REQUIRED),
+    "days": Entry(INTEGER, REQUIRED, 1, 366),
+    "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
+    "soc_permille": Entry(INTEGER, 500, 50, 950),
+    "battery": Entry(TABLE, REQUIRED),
+    "plant": Entry(TABLE, {}),
+    "site": Entry(TABLE, REQUIRED),
+    "tariff": Entry(TABLE, REQUIRED),
+    "prices": Entry(TABLE, REQUIRED),
+    "schedule": Entry(TABLE, {}),
+    "figure": Entry(TABLES, REQUIRED),
+    "sizing": Entry(LIST, []),
+    "variant": Entry(TABLE, {}),
+}
+BATTERY = {
+    "units": Entry(INTEGER, REQUIRED, 1, 16),
+    "racks_per_unit": Entry(INTEGER, 1, 1, 16),
+    "rated_W": Entry(INTEGER, REQUIRED, 1000, 4_000_000),
+    "energy_Wh": Entry(INTEGER, REQUIRED, 1000, 100_000_000),
+    "export_W": Entry(INTEGER, 0, 0, 100_000_000),
+    "can_form": Entry("true or false", False),
+    "control": Entry(TABLE, {}),
+}
+PRICES = {
+    "kind": Entry(TEXT, "built_in", choices=("built_in", "time_of_use")),
+    **{name: Entry(NUMBER, 0.0, -10, 10) for name in ("valley", "flat", "peak")},
+    **{name: Entry(LIST, []) for name in ("valley_hours", "peak_hours", "summer_peak_hours")},
+}
+SCHEDULE = {
+    "cap_permille": Entry(INTEGER, 1000, 1, 1000),  # of the highest import without a battery
+    "cap_W": Entry(NUMBER, 0, 0, 50e6),  # instead of it
+    "is_trading": Entry("true or false", True),
+    "reserve_permille": Entry(INTEGER, 150, 50, 900),
+    "high_permille": Entry(INTEGER, 900, 100, 1000),
+    "efficiency": Entry(NUMBER, 0.86, 0.1, 1),
+    "wear_per_kWh": Entry(NUMBER, 0.01, 0, 1),
+    "is_load_known": Entry("true or false", False),  # otherwise the same slot of yesterday
+}
+FIGURE = {
+    "name": Entry(TEXT, REQUIRED),
+    "text": Entry(TEXT, REQUIRED),
+    "asked": Entry(NUMBER, None, -1e12, 1e12),
+    "way": Entry(TEXT, "least", choices=("least", "most")),
+    "unit": Entry(TEXT, ""),
+    "status": Entry(TEXT, REQUIRED, choices=STATUS),
+}
+
+
+class Spec(NamedTuple):
+    """A checked system; `site` are the tables of a site's file (hil/site/SITE.md)."""
+
+    name: str
+    text: str
+    start: datetime
+    days: int
+    seed: int
+    soc_permille: int
+    size: Size
+    can_form: bool
+    plant: dict[str, float]
+    site: dict[str, Any]
+    tariff: dict[str, Any]
+    prices: dict[str, Any]
+    schedule: dict[str, Any]
+    figures: list[dict[str, Any]]
+    sizing: list[str]
+
+
+def variants(name: str) -> list[str]:
+    """The variants of a system's file."""
+    table = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return list(table.get("variant", {}))
+
+
+def load(name: str, variant: str = "") -> Spec:
+    """The system of a name. variant: of its file, changes that are laid over it."""
+    path = FOLDER / f"{name}.toml"
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    variants = table.get("variant", {})
+    if variant and variant not in variants:
+        known = ", ".join(variants) or "none"
+        raise ScenarioError(f"{path.name}: variant {variant}: allowed are {known}")
+    return of_table(_over(table, variants[variant]) if variant else table, path.name)
+
+
+def _over(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    both = {
+        key: _over(table[key], each) if isinstance(each, dict) and key in table else each
+        for key, each in changes.items()
+    }
+    return table | both
+
+
+def of_table(table: dict[str, Any], name: str) -> Spec:
+    """ScenarioError: one line."""
+    top = checked(table, TOP, name)
+    battery = checked(top["battery"], BATTERY, f"{name}: battery")
+    try:
+        start = datetime.fromisoformat(top["start"])
+    except ValueError:
+        raise ScenarioError(
+            f"{name}: start = {top['start']!r}: allowed is a day, 2026-06-01"
+        ) from None
+    import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
+    devices = _devices(top["site"])
+    size = Size(
+        *[battery[key] for key in ("units", "racks_per_unit", "rated_W", "energy_Wh")],
+        import_W,
+        battery["export_W"],
+        battery["control"],
+        devices,
+    )
+    return Spec(
+        **{key: top[key] for key in ("name", "text", "days", "seed", "soc_permille", "site")},
+        **{key: top[key] for key in ("plant", "sizing")},
+        start=start,
+        size=size,
+        can_form=battery["can_form"],
+        tariff=checked(top["tariff"], tariff.FIELDS, f"{name}: tariff"),
+        prices=checked(top["prices"], PRICES, f"{name}: prices"),
+        schedule=checked(top["schedule"], SCHEDULE, f"{name}: schedule"),
+        figures=[
+            checked(each, FIGURE, f"{name}: figure {number}")
+            for number, each in enumerate(top["figure"], 1)
+        ],
+    )
+
+
+def _devices(site: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The site devices that the controller commands: PV and generator set, where the site has
+    them.
+    """
+    found = {}
+    for role, profile in (("pv", "sunspec_pv"), ("genset", "dse_genset")):
+        if role in site:
+            rated_W = round(site[role]["rated_W"])
+            found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
+    return found

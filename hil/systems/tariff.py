@@ -1,0 +1,131 @@
+"""The bill of a site for a run: energy by price, demand charge, and tags set in peak hours.
+
+A run may be shorter than a month: the demand charge is then that of the run's part of each month.
+Money is relative: no tariff here is a contract.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.scenarios.scenario import LIST
+
+Series = np.ndarray
+W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
+MONTH_S = 30.4375 * 86_400
+HOUR_S = 3600
+WEEKDAYS = 5
+
+MONEY = 0, 1000
+FIELDS = {
+    "currency": Entry(TEXT, REQUIRED),
+    "adder_per_kWh": Entry(NUMBER, 0.0, *MONEY),
+    "feed_in_per_kWh": Entry(NUMBER, 0.0, *MONEY),
+    "demand_per_kW_month": Entry(LIST, [0.0]),  # one number, or one for each month
+    "demand_interval_min": Entry(INTEGER, 15, choices=(15, 30, 60)),
+    "demand_hours": Entry(LIST, []),  # [first, end]: only these hours of working days count
+    "tag_per_kW_year": Entry(NUMBER, 0.0, *MONEY),
+    "tag_hours": Entry(INTEGER, 5, 1, 100),  # most expensive summer hours that set the tag
+}
+
+
+class Bill(NamedTuple):
+    """Money of the run's time, by part. peak_W: highest billed mean of an interval."""
+
+    energy: float
+    demand: float
+    tags: float
+    peak_W: float
+
+    @property
+    def total(self) -> float:
+        """All parts."""
+        return self.energy + self.demand + self.tags
+
+
+def bill(
+    tariff: Mapping[str, Any],
+    grid_W: Series,
+    interval_s: float,
+    price_per_kWh: Series,
+    start: datetime,
+) -> Bill:
+    """grid_W: means over interval_s, > 0 imports; price_per_kWh: of each of them, before the
+    adder; start: local time of the first one.
+    """
+    energy_kWh = grid_W * interval_s / J_PER_KWH
+    bought = np.where(
+        energy_kWh > 0,
+        energy_kWh * (price_per_kWh + tariff["adder_per_kWh"]),
+        energy_kWh * tariff["feed_in_per_kWh"],
+    )
+    demand, peak_W = _demand(tariff, grid_W, interval_s, start)
+    return Bill(
+        float(bought.sum()), demand, _tags(tariff, grid_W, interval_s, price_per_kWh, start), peak_W
+    )
+
+
+def _demand(
+    tariff: Mapping[str, Any], grid_W: Series, interval_s: float, start: datetime
+) -> tuple[float, float]:
+    """(money, highest billed mean in W): the highest interval of each month, by its time."""
+    per_interval = round(tariff["demand_interval_min"] * 60 / interval_s)
+    count = len(grid_W) // per_interval
+    means_W = grid_W[: count * per_interval].reshape(count, per_interval).mean(axis=1)
+    length_s = per_interval * interval_s
+    times = [start + timedelta(seconds=length_s * at) for at in range(count)]
+    rates = tariff["demand_per_kW_month"]
+    money = highest_W = 0.0
+    for month in sorted({(each.year, each.month) for each in times}):
+        own = [at for at, each in enumerate(times) if (each.year, each.month) == month]
+        billed = [at for at in own if _is_billed(times[at], tariff["demand_hours"])]
+        peak_W = max([0.0, *[float(means_W[at]) for at in billed]])
+        rate = rates[(month[1] - 1) % len(rates)]
+        money += rate * peak_W / W_PER_KW * len(own) * length_s / MONTH_S
+        highest_W = max(highest_W, peak_W)
+    return money, highest_W
+
+
+def _is_billed(time: datetime, hours: list[int]) -> bool:
+    return not hours or (time.weekday() < WEEKDAYS and hours[0] <= time.hour < hours[1])
+
+
+def _tags(
+    tariff: Mapping[str, Any],
+    grid_W: Series,
+    interval_s: float,
+    price_per_kWh: Series,
+    start: datetime,
+) -> float:
+    """The mean import in the most expensive hours, one a day, for the run's part of a year."""
+    rate = tariff["tag_per_kW_year"]
+    hours = hours_of_tags(tariff, price_per_kWh, interval_s, start)
+    if not rate or not hours:
+        return 0.0
+    per_hour = round(HOUR_S / interval_s)
+    means_W = [float(grid_W[at * per_hour : (at + 1) * per_hour].mean()) for at in hours]
+    share = len(grid_W) * interval_s / (12 * MONTH_S)
+    return rate * max(0.0, sum(means_W) / len(means_W)) / W_PER_KW * share
+
+
+def hours_of_tags(
+    tariff: Mapping[str, Any], price_per_kWh: Series, interval_s: float, start: datetime
+) -> list[int]:
+    """Hours since the start that set the tags: of the working days, the most expensive hour of each
+    of the most expensive ones.
+    """
+    per_hour = round(HOUR_S / interval_s)
+    count = len(price_per_kWh) // per_hour
+    prices = price_per_kWh[: count * per_hour].reshape(count, per_hour).mean(axis=1)
+    by_day: dict[int, int] = {}
+    for hour in range(count):
+        time = start + timedelta(hours=hour)
+        if time.weekday() < WEEKDAYS:
+            day = time.toordinal()
+            if day not in by_day or prices[hour] > prices[by_day[day]]:
+                by_day[day] = hour
+    dearest = sorted(by_day.values(), key=lambda hour: -prices[hour])
+    return sorted(dearest[: tariff["tag_hours"]])

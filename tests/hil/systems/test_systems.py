@@ -1,0 +1,105 @@
+"""Each system runs from its file; figures of a short run; wrong files are refused in one line."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from hil import __main__ as hil
+from hil.scenarios.scenario import ScenarioError
+from hil.systems import figures, run, spec
+from tests.tables import cases
+
+TABLE = {
+    "name": "test",
+    "text": "test",
+    "start": "2026-06-01",
+    "days": 1,
+    "battery": {"units": 1, "racks_per_unit": 3, "rated_W": 250_000, "energy_Wh": 645_000},
+    "site": {"load": {"kind": "constant", "power_W": 200_000}},
+    "tariff": {"currency": "EUR"},
+    "prices": {},
+    "figure": [{"name": "peak_kW", "text": "peak", "status": "projected"}],
+}
+
+
+@pytest.mark.parametrize("name", spec.NAMES)
+def test_each_file_is_right_and_asks_for_figures_that_exist(name):
+    for variant in ("", *spec.variants(name)):
+        found = spec.load(name, variant)
+        assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
+        assert found.sizing and found.days >= 7
+        assert run._site(found, {}).load is not None
+
+
+@cases("""
+    key  value  line
+    "days"  0  "test: days = 0"
+    "start"  "June"  "test: start = 'June': allowed is a day, 2026-06-01"
+    "battery"  {"units": 17}  "test: battery: "
+    "figure"  [{"name": "x"}]  "test: figure 1: "
+    "colour"  1  "test: "
+""")
+def test_a_wrong_file_is_refused_in_one_line(key, value, line):
+    with pytest.raises(ScenarioError) as error:
+        spec.of_table(TABLE | {key: value}, "test")
+    assert str(error.value).startswith(line) and "\n" not in str(error.value)
+
+
+def made(hours=2, **changes):
+    """A run of hours, its arrays filled with zeros where it did not get."""
+    chosen = spec.of_table(TABLE | changes, "test")
+    quarters = hours * 4
+    series = run.Series(*np.full((4, quarters), [[2e5], [2e5], [0.0], [0.1]]))
+    zeros = np.zeros(quarters)
+    seconds_W = np.full((2, hours * 3600), 2e5, np.float32)
+    return run.Result(
+        chosen, series, series.load_W.copy(), zeros, zeros, zeros, series.load_W, zeros + 0.5,
+        zeros, seconds_W, 2e5, {},
+    )  # fmt: skip
+
+
+def test_violations_name_the_limit_and_the_time():
+    result = made()
+    assert figures.violations(result) == []
+    result.seconds_W[1, :7] = 600_000
+    result.seconds_W[1, 7:10] = -10_000
+    result.soc[3] = 0.05
+    assert figures.violations(result) == [
+        "import above 500 kW in 7 s",
+        "export above 0 kW in 3 s",
+        "state of charge 5.0 %, hard reserve 10 %",
+    ]
+
+
+def test_a_calm_grid_and_a_low_peak_are_figures():
+    result = made()
+    result.seconds_W[0] = np.where(np.arange(7200) // 60 % 2, 400_000, 100_000)
+    assert figures.swing_5min(result) == (75.0, None, None)
+    reached, _, without_kW = figures.calmer(60)(result)
+    assert reached == 100.0 and without_kW == pytest.approx(300.0)
+    result.grid_W[:] = 1e5
+    assert figures.peak_cut(result)[0] == 50.0
+    assert figures.purchase_cut(result)[0] == 50.0
+
+
+def test_a_turn_of_the_load_counts_as_a_swing():
+    result = made()
+    result.seconds_W[0] = np.where(np.arange(7200) // 60 % 2, 200_000, 100_000)
+    assert figures.swings(result)[0] == pytest.approx(119 * 90, abs=90)
+    result.seconds_W[0] = np.where(np.arange(7200) // 60 % 2, 200_000, 190_000)
+    assert figures.swings(result)[0] == 0
+
+
+def test_the_command_prints_and_writes_its_figures(tmp_path, capsys):
+    json_file, page = tmp_path / "m.json", tmp_path / "m.html"
+    code = hil.main(["run", "munich", "--days", "1", "--json", str(json_file), "--html", str(page)])
+    out = capsys.readouterr().out
+    (document,) = json.loads(json_file.read_text())
+    found = {each["name"]: each for each in document["figures"]}
+    assert document["violations"] == [] and "no violation" in out
+    assert found["calmer_60s"]["is_met"] and found["peak_kW"]["reached"] > 500
+    assert code == (0 if all(each["is_met"] for each in found.values()) else 1)
+    text = page.read_text()
+    assert "<svg" in text and not re.search(r"(src|href)=.?https?:", text)

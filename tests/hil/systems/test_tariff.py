@@ -1,0 +1,90 @@
+"""The bill: energy at its price, the highest interval of a month, hours that set tags."""
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+
+from hil.scenarios.scenario import checked
+from hil.systems import prices, tariff
+from tests.tables import cases
+
+START = datetime(2026, 6, 1)  # a Monday
+QUARTERS_PER_DAY = 96
+PLAIN = {"currency": "EUR"}
+
+
+def tariff_of(**changes):
+    return checked(PLAIN | changes, tariff.FIELDS, "test")
+
+
+def bill_of(grid_kW, price=0.1, days=30, **changes):
+    grid_W = np.resize(np.array(grid_kW, float) * 1000, days * QUARTERS_PER_DAY)
+    series = np.full(len(grid_W), price) if np.isscalar(price) else price
+    return tariff.bill(tariff_of(**changes), grid_W, 900, series, START)
+
+
+def test_energy_costs_its_price_and_the_adder_and_export_pays_the_feed_in():
+    assert bill_of([100]).energy == pytest.approx(100 * 720 * 0.1)
+    assert bill_of([100], adder_per_kWh=0.05).energy == pytest.approx(100 * 720 * 0.15)
+    assert bill_of([100, -100], feed_in_per_kWh=0.02).energy == pytest.approx(100 * 360 * 0.08)
+
+
+@cases("""
+    minutes  hours  peak_kW
+    15  []  400 | 30  []  250 | 60  []  175 | 15  [6, 22]  400 | 15  [0, 1]  400 | 15  [1, 6]  100
+""")
+def test_the_highest_interval_of_the_billed_hours_counts(minutes, hours, peak_kW):
+    day = [400, *[100] * 31] * 3  # the peaks begin at 0, 8 and 16 h
+    found = bill_of(
+        day, demand_per_kW_month=[10.0], demand_interval_min=minutes, demand_hours=hours
+    )
+    assert found.peak_W == peak_kW * 1000
+    assert found.demand == pytest.approx(10 * peak_kW * 30 / 30.4375)
+
+
+def test_each_month_has_its_own_rate_and_peak():
+    rates = [0.0] * 5 + [10.0, 20.0] + [0.0] * 5
+    grid = [100] * (30 * QUARTERS_PER_DAY) + [200] * (31 * QUARTERS_PER_DAY)
+    found = bill_of(grid, days=61, demand_per_kW_month=rates)
+    assert found.demand == pytest.approx((10 * 100 * 30 + 20 * 200 * 31) / 30.4375)
+
+
+def test_tags_are_set_by_the_dearest_hour_of_the_dearest_working_days():
+    price = np.full(30 * QUARTERS_PER_DAY, 0.1)
+    for day, hour in ((0, 17), (2, 18), (5, 17)):  # the third is a Saturday
+        price[day * 96 + hour * 4 : day * 96 + hour * 4 + 4] = 0.5 + day / 100
+    chosen = tariff_of(tag_per_kW_year=60.0, tag_hours=2)
+    assert tariff.hours_of_tags(chosen, price, 900, START) == [17, 66]
+    found = bill_of([300], price, tag_per_kW_year=60.0, tag_hours=2)
+    assert found.tags == pytest.approx(60 * 300 * 30 / 365.25)
+    assert found.total == found.energy + found.demand + found.tags
+
+
+def test_built_in_prices_are_of_the_seed_and_have_valleys_and_peaks():
+    one, same, other = [prices.built_in(seed, START, 24 * 60) for seed in (1, 1, 2)]
+    assert (one == same).all() and (one != other).any()
+    day = one.reshape(60, 24)
+    spread = day.max(axis=1) / np.maximum(0.005, day.min(axis=1))
+    assert 0.03 < one.mean() < 0.08 and np.median(spread) > 2
+
+
+def test_prices_of_a_file_begin_at_the_start_and_a_missing_hour_is_named(tmp_path):
+    path = tmp_path / "price.csv"
+    path.write_text("t,p\n2026-06-01 00:00:00,10\n2026-06-01 01:00:00,20\n")
+    assert list(prices.hourly(path, START, 2)) == [0.01, 0.02]
+    with pytest.raises(prices.LoadError, match="price.csv: no price for 2026-06-01 02:00:00"):
+        prices.hourly(path, START, 3)
+    path.write_text("t,p\nx,10\n")
+    with pytest.raises(prices.LoadError, match="price.csv: no prices"):
+        prices.hourly(path, START, 1)
+
+
+@cases("""
+    month  hour  price
+    6  7  2 | 6  8  3 | 6  11  2 | 6  22  1 | 6  5  1 | 6  6  2 | 7  14  3
+""")
+def test_time_of_use(month, hour, price):
+    table = {"valley": 1, "flat": 2, "peak": 3, "valley_hours": [[22, 6]]}
+    table |= {"peak_hours": [[8, 11], [18, 21]], "summer_peak_hours": [[8, 15], [18, 21]]}
+    assert prices.time_of_use(table, datetime(2026, month, 1, hour), 1)[0] == price
