@@ -7,17 +7,21 @@ otherwise; 2 wrong input.
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
 
+from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.results import run_result
 from hil.systems import figures, page, run, spec
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 
+WALL_S_MAX = 7200
+Done = tuple[tuple[str, str], dict[str, Any], str]  # (system and variant, document, section)
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
@@ -49,31 +53,41 @@ def main(arguments: argparse.Namespace) -> int:
     """Run one system or all with their variants, and print. Returns the exit code."""
     names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
-    done = []
-    for name in names:
-        for variant in ("", *spec.variants(name)):
-            result = _result(name, variant, inputs)
-            done.append((result, document(name, variant, result)))
-            print("\n".join(lines(done[-1][1])), flush=True)
-    documents = [each for _, each in done]
+    jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
+    for job in jobs:  # refused before the first one runs
+        run.site_of(_chosen(*job, inputs), inputs)
+    done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
+    documents = [found for _, found, _ in done]
+    for found in documents:
+        print("\n".join(lines(found)))
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(documents, file, indent=1)
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
-            file.write(page.html_of(done))
+            file.write(page.html([section for *_, section in done]))
     return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
 
 
-def _result(name: str, variant: str, inputs: dict[str, Any]) -> Result:
-    chosen = spec.load(name, variant)
-    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
+def _all(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> Iterator[Done]:
+    """Run them side by side, with a bar on a terminal."""
     screen = Console(stderr=True)
     with Progress(console=screen, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(f"{name} {variant}", total=1.0)
-        return run.run(
-            chosen._replace(**changes), inputs, lambda part: progress.update(task, completed=part)
-        )
+        task = progress.add_task("systems", total=len(jobs))
+        for each in forks.values(jobs, lambda job: _one(job, inputs), forks.cores(), WALL_S_MAX):
+            progress.advance(task)
+            yield each
+
+
+def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
+    changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
+    return spec.load(name, variant)._replace(**changes)
+
+
+def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
+    result = run.run(_chosen(*job, inputs), inputs)
+    found = document(*job, result)
+    return job, found, page.section(result, found)
 
 
 def document(name: str, variant: str, result: Result) -> dict[str, Any]:

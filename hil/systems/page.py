@@ -2,10 +2,10 @@
 the energy came from, the worst day, the bill. The page loads nothing from any server.
 """
 
-import html
 import io
 from collections.abc import Sequence
 from datetime import timedelta
+from html import escape
 from typing import Any
 
 import matplotlib
@@ -23,23 +23,23 @@ HEAD = "<tr><th>figure<th>asked<th>reached<th>bound<th>without<th>unit<th>status
 STATUS = {True: "met", False: "not met", None: ""}
 
 
-def html_of(done: Sequence[tuple[Result, dict[str, Any]]]) -> str:
-    """(result, document of command.document) of each run."""
-    sections = "".join(_section(result, document) for result, document in done)
+def html(sections: Sequence[str]) -> str:
+    """sections: of each run."""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
         f"content='width=device-width'><title>Systems</title><style>{CSS}</style><body>"
-        f"{sections}</body></html>\n"
+        f"{''.join(sections)}</body></html>\n"
     )
 
 
-def _section(result: Result, document: dict[str, Any]) -> str:
+def section(result: Result, document: dict[str, Any]) -> str:
+    """One run; document: of command.document."""
     rows = "".join(_row(each) for each in document["figures"])
-    broken = "".join(f"<li class=no>{html.escape(each)}" for each in document["violations"])
-    sizing = "".join(f"<li>{html.escape(each)}" for each in document["sizing"])
+    broken = "".join(f"<li class=no>{escape(each)}" for each in document["violations"])
+    sizing = "".join(f"<li>{escape(each)}" for each in document["sizing"])
     kind = "; each unit stands for several real ones" if document["aggregate"] else ""
     return (
-        f"<h1>{html.escape(document['name'])}</h1><p>{html.escape(document['text'])}. "
+        f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}. "
         f"{document['days']} days, seed {document['seed']}, {document['mode']}{kind}.</p>"
         f"<table>{HEAD}{rows}</table>"
         f"<ul>{broken or '<li class=ok>no limit, reserve or connection was violated'}</ul>"
@@ -56,7 +56,7 @@ def _row(figure: dict[str, Any]) -> str:
     mark = "ok" if figure["is_met"] else "no" if figure["is_met"] is False else ""
     status = f"{figure['status']} {STATUS[figure['is_met']]}"
     return (
-        f"<tr><td>{html.escape(figure['text'])}{cells}<td>{html.escape(figure['unit'])}"
+        f"<tr><td>{escape(figure['text'])}{cells}<td>{escape(figure['unit'])}"
         f"<td class='{mark}'>{status}<td>{figure['mode']}"
     )
 
@@ -86,7 +86,7 @@ def _flows(result: Result) -> str:
 
 def _bill(result: Result) -> str:
     names = ("with the system", "without the battery", "without battery and PV")
-    currency = html.escape(result.spec.tariff["currency"])
+    currency = escape(result.spec.tariff["currency"])
     rows = "".join(
         f"<tr><td>{name}<td>{each.energy:,.0f}<td>{each.demand:,.0f}<td>{each.tags:,.0f}"
         f"<td>{each.total:,.0f}<td>{each.peak_W / 1000:,.0f} kW"

@@ -53,7 +53,7 @@ class Result(NamedTuple):
 def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
     """The series of a system from a site of its own, stepped once a minute."""
     count = spec.days * SLOTS_PER_DAY
-    site = _site(spec, inputs)
+    site = site_of(spec, inputs)
     steps = count * SLOT_S // SAMPLE_S
     powers = np.zeros((3, steps))
     cooling = site.cooling
@@ -85,7 +85,8 @@ def _price(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
     return np.repeat(found, HOUR_SLOTS)
 
 
-def _site(spec: Spec, inputs: dict[str, Any]) -> Site:
+def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
+    """The site of a system, with files in place of the built-in series."""
     tables = {
         key: dict(each) if isinstance(each, dict) else each for key, each in spec.site.items()
     }
@@ -112,7 +113,7 @@ def run(
     """inputs: files instead of the built-in series; show: gets the share that is done."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
-    site = _site(spec, inputs)
+    site = site_of(spec, inputs)
     with tempfile.TemporaryDirectory() as folder:
         config = sized.load(spec.size, Path(folder), TICK_MS)
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
@@ -162,11 +163,12 @@ class _Run:
         )
 
     def _plan(self, day: int) -> None:
-        """The schedule of a day, sent at midnight."""
+        """The schedule of a day, sent at midnight; tomorrow is planned too, and not sent."""
         given, series = self.spec.schedule, self.series
-        today = slice(day * SLOTS_PER_DAY, (day + 1) * SLOTS_PER_DAY)
-        known = today if given["is_load_known"] or not day else _shifted(today, -SLOTS_PER_DAY)
-        net_W = series.load_W[known] - series.pv_W[known]
+        days = day, min(day + 1, self.spec.days - 1)
+        known = days if given["is_load_known"] or not day else (day - 1, day - 1)
+        net_W = np.concatenate([_of_day(series.load_W - series.pv_W, each) for each in known])
+        price = np.concatenate([_of_day(series.price, each) for each in days])
         size = self.spec.size
         energy_J = size.energy_Wh * J_PER_WH
         power_W = float(size.units * size.rated_W)
@@ -176,16 +178,16 @@ class _Run:
             *(power_W, power_W, given["efficiency"], given["wear_per_kWh"]),
             pcs.FIXED * power_W,
         )
-        price = series.price[today] + self.spec.tariff["adder_per_kWh"]
+        price += self.spec.tariff["adder_per_kWh"]
         if not given["is_trading"]:
-            price = np.full(SLOTS_PER_DAY, float(price.mean()))
+            price[:] = price.mean()
         plan = rules.plan(net_W, price, SLOT_S, store, self.cap_W)
-        rows = rules.slots(plan, store, self.cap_W)
+        rows = rules.slots(plan, store, self.cap_W)[:SLOTS_PER_DAY]
         self.member.schedule(day * DAY_S, SLOT_S // 60, rows)
 
 
-def _shifted(span: slice, by: int) -> slice:
-    return slice(span.start + by, span.stop + by)
+def _of_day(values: np.ndarray, day: int) -> np.ndarray:
+    return values[day * SLOTS_PER_DAY : (day + 1) * SLOTS_PER_DAY]
 
 
 def cap_of(spec: Spec, series: Series) -> float:

@@ -30,7 +30,7 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
         assert found.sizing and found.days >= 7
-        assert run._site(found, {}).load is not None
+        assert run.site_of(found, {}).load is not None
 
 
 @cases("""
