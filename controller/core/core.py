@@ -19,7 +19,8 @@ from controller.core.control import Control
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.layout import devices_of
 from controller.core.site_devices.signals_view import Site
-from controller.core.split import Split, Weights
+from controller.core.temperatures import ModuleTemperatures
+from controller.core.units import Units
 from safety import matrix, parameters as p, signals as s
 from safety.evaluate import Evaluator
 from safety.kernel import Kernel
@@ -49,7 +50,7 @@ class Core:
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],
         )
-        tick_ms = safety_image[p.H_TICK_MS]
+        self._tick_ms = tick_ms = safety_image[p.H_TICK_MS]
         self.site = Site(devices, self.inp, places["site"].start, tick_ms)
         first = self.kernel.bounds.map.unit + p.U_RATED_W
         self.rated_W = [safety_image[first + unit * p.UNIT_WORDS] for unit in range(layout.units)]
@@ -60,8 +61,8 @@ class Core:
         self.view.hints = self.inp, layout.inputs
         self.view.schedule = self.inp, places["schedule"].start
         self.functions = self.control.functions
-        self.weights = Weights(self.rated_W, self.kernel.features.rack_unit)
-        self.split = Split(layout.units)
+        self.temperatures = ModuleTemperatures(self.kernel)
+        self.units = Units(self.rated_W, self.kernel.features.rack_unit, self.settings)
         self.chain_at, at = layout.outputs, layout.outputs + len(self.chain.out)
         self.out_at = {}  # place in `out` of what each function publishes
         for name, function in self.functions.items():
@@ -87,6 +88,7 @@ class Core:
         racks, units = range(layout.racks), range(layout.units)
         self._soc_at = [layout.rack_input(rack, s.SOC_PERMILLE) for rack in racks]
         self._soc_group = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+        self._limits_at = [layout.unit_output(unit, s.CHARGE_W_MAX) for unit in units]
         self._short = _instances(self.kernel.evaluator, SHORT)
         self._estop = [at for each in ESTOP for at in _instances(self.kernel.evaluator, each)]
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
@@ -102,8 +104,8 @@ class Core:
         self.site.step(self.fresh[groups:], elapsed_ticks)
         self._look()
         total_W = self.control.step(self._kernel_limit(), elapsed_ticks)
-        weights = self.weights.discharge if total_W > 0 else self.weights.charge
-        self.split.step(total_W, self._charge_W, self._discharge_W, weights)
+        elapsed_ms = elapsed_ticks * self._tick_ms
+        self.units.step(total_W, self._charge_W, self._discharge_W, elapsed_ms)
         out = self.out
         out[: self.chain_at] = kernel.out
         out[self.chain_at : self.chain_at + len(self.chain.out)] = self.chain.out
@@ -113,7 +115,7 @@ class Core:
         for actuator in self.actuators:
             out[at : at + len(CHAIN_OUTPUTS)] = actuator.chain.out
             at += len(CHAIN_OUTPUTS)
-        out[self.setpoint_at : self.standing_at] = self.split.out
+        out[self.setpoint_at : self.standing_at] = self.units.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
         # flashing: a steady lamp would say that there is no energy
@@ -150,7 +152,9 @@ class Core:
             is_air_known = ages.known(s.G_CLIMATE)
             view.air_temperature_ddegC = inp[s.AIR_TEMPERATURE_DDEGC] if is_air_known else None
         soc = self._known(self._soc_group, self._soc_at)
-        self.weights.update(soc)
+        self.temperatures.step()
+        view.module_temperature_ddegC = self.temperatures.ends()
+        self.units.update(soc, self.temperatures.hottest())
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
@@ -164,9 +168,9 @@ class Core:
     def _kernel_limit(self) -> Limit:
         """Sum of the units' limits, each way with the reason of the unit that withholds most."""
         out, at = self.kernel.out, self.layout.unit_output
-        for unit in range(self.layout.units):
-            self._charge_W[unit] = out[at(unit, s.CHARGE_W_MAX)]
-            self._discharge_W[unit] = out[at(unit, s.DISCHARGE_W_MAX)]
+        for unit, first in enumerate(self._limits_at):
+            self._charge_W[unit] = out[first]
+            self._discharge_W[unit] = out[first + 1]
         charge = at(self._withholding(self._charge_W), s.CHARGE_REASON)
         discharge = at(self._withholding(self._discharge_W), s.DISCHARGE_REASON)
         return Limit(
@@ -199,6 +203,8 @@ class Core:
         yield from self.kernel.state_blocks()
         yield from self.control.state_blocks()
         yield self.site.ages_ms
+        yield self.temperatures.state
+        yield from self.units.state_blocks()
 
     def state_words(self) -> array:
         """Everything that carries over to the next tick, as array('i') (each block padded to whole
@@ -221,6 +227,7 @@ class Core:
             at += len(view) + -len(view) % words.itemsize
         if at != len(data):
             raise ValueError("state words do not fit this topology")
+        self.units.weights.forget()
         self._name_standing()
 
 

@@ -9,7 +9,7 @@ obligation of its own): a later layer may change it either way.
 
 from array import array
 
-from controller.core import functions
+from controller.core import functions, units
 
 SETPOINT_PARAMETERS = (
     # The connection: obligations of the highest rank. Export 0 until somebody says that exporting
@@ -25,7 +25,9 @@ SETPOINT_PARAMETERS = (
 SHARE = "share_permille"
 SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
 SHARED = ("grid_import_W_max", "grid_export_W_max")
-CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS + SHARE_PARAMETERS
+CONTROL_PARAMETERS = (
+    SETPOINT_PARAMETERS + functions.PARAMETERS + SHARE_PARAMETERS + units.PARAMETERS
+)
 
 # Keys of [control] in version 0.1, and what became of them.
 _BY_ENERGY = "the grid now follows the stored energy, see track_energy_share_permille"

@@ -9,48 +9,6 @@ from array import array
 
 from controller.core.integers import within
 
-WEIGHT_BITS = 20
-PERMILLE = 1000
-
-
-class Weights:
-    """Weight of each unit by the energy that its racks can still give or take.
-
-    Energy counts as rated power times state of charge, because no configuration states the capacity
-    of a rack: units of one site have the same ratio of energy to power. Fuller units discharge more
-    and emptier ones charge more, so that all of them meet. While any rack's state of charge is
-    unknown, the rated power alone counts.
-    """
-
-    def __init__(self, rated_W: list[int], rack_units: tuple[int, ...]):
-        """rack_units: unit of each rack, from 0."""
-        self._rated_kW = [each // 1000 for each in rated_W]
-        self._rack_units = rack_units
-        self._shift = max(0, (max(self._rated_kW) * PERMILLE).bit_length() - WEIGHT_BITS)
-        self._soc_permille: list[int] | None = []
-        self.charge: list[int] = []
-        self.discharge: list[int] = []
-        self.update(None)
-
-    def update(self, soc_permille: list[int] | None) -> None:
-        """soc_permille: of each rack, None if any is unknown."""
-        if soc_permille == self._soc_permille:
-            return
-        self._soc_permille = soc_permille
-        fullness = [self._mean(unit) for unit in range(len(self._rated_kW))]
-        known = soc_permille is not None
-        self.discharge = self._of([each if known else PERMILLE for each in fullness])
-        self.charge = self._of([PERMILLE - each if known else PERMILLE for each in fullness])
-
-    def _mean(self, unit: int) -> int:
-        """State of charge of a unit, permille; 0 while unknown."""
-        socs = self._soc_permille or []
-        own = [soc for soc, of_unit in zip(socs, self._rack_units) if of_unit == unit]
-        return sum(own) // len(own) if own else 0
-
-    def _of(self, parts_permille: list[int]) -> list[int]:
-        return [kW * part >> self._shift for kW, part in zip(self._rated_kW, parts_permille)]
-
 
 class Split:
     """`out` holds the units' powers, W (array of ints), after `step`."""

@@ -135,6 +135,7 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
     return {
         "unit": unit + 1,
         "setpoint_W": shadow.out[first],
+        "is_resting": shadow.core.units.in_use.rests(unit),
         "sent_W": None if code == NOTHING else shadow.inp[layout.unit_input(unit, s.PCS_SENT_W)],
         "refused": base.reason(code) if code > SENT else None,
         "read_back_W": base.unit_value(shadow, unit, s.PCS_SETPOINT_W),

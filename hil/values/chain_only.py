@@ -17,7 +17,7 @@ from controller.core.integers import within
 from controller.core.parameters import settings_of
 from controller.core.site_devices.layout import devices_of
 from controller.core.site_devices.signals_view import Site
-from controller.core.split import Split, Weights
+from controller.core.units import Units
 from hil.engine.cabinet import SimulatedCabinet
 from hil.values.lumped import LumpedUnit
 from hil.values.repetition import quicken
@@ -128,8 +128,7 @@ class ChainOnly:
             Setup(settings, self._tick_ms, sum(rated_W), config.source_image, site)
         )
         quicken(self.control)
-        self.weights = Weights(rated_W, self.limits.rack_unit)
-        self.split = Split(layout.units)
+        self.split = Units(rated_W, self.limits.rack_unit, settings)
         self.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs
         self.control.view.is_running = True
 
@@ -148,8 +147,7 @@ class ChainOnly:
             sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
         )
         total_W = self.control.step(limit, 1)
-        weights = self.weights.discharge if total_W > 0 else self.weights.charge
-        self.split.step(total_W, charge_W, discharge_W, weights)
+        self.split.step(total_W, charge_W, discharge_W, self._tick_ms)
         self.battery_W = sum(
             [unit.step(power_W, dt_s) for unit, power_W in zip(self.units, self.split.out)]
         )
@@ -163,4 +161,7 @@ class ChainOnly:
         view.grid_W = view.grid_meter_W = load_W + round(self._aux_W) - battery_W
         found = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
         view.soc_permille = min(found), sum(found) // len(found)
-        self.weights.update([found[unit] for unit in self.limits.rack_unit])
+        hottest = [round(unit.degC * 10) for unit in self.units]
+        view.module_temperature_ddegC = min(hottest), max(hottest)
+        racks = self.limits.rack_unit
+        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.core.split import Split, Weights
+from controller.core.split import Split
 from tests.tables import cases
 
 UNIT = st.tuples(st.integers(0, 300_000), st.integers(0, 300_000), st.integers(0, 1000))
@@ -79,43 +79,3 @@ def test_nothing_is_left_from_the_step_before():
     unit.step(100, [100, 100], [100, 100], [1, 1])
     unit.step(-60, [100, 100], [100, 100], [1, 2])
     assert list(unit.out) == [-20, -40]
-
-
-@cases("""
-    soc             discharge         charge
-    None            [250, 500]        [250, 500]
-    [500, 500, 500]  [125, 250]        [125, 250]
-    [200, 400, 900]  [75, 450]         [175, 50]
-    [0, 0, 1000]    [0, 500]          [250, 0]
-""")
-def test_a_fuller_unit_discharges_more_and_an_emptier_one_charges_more(soc, discharge, charge):
-    """Unit 1 has 250 kW and racks 1 and 2, unit 2 has 500 kW and rack 3."""
-    weights = Weights([250_000, 500_000], (0, 0, 1))
-    shift = (500 * 1000).bit_length() - 20
-    assert shift <= 0, "no weight of this size is shortened"
-    weights.update([1, 2, 3])
-    weights.update(soc)
-    assert weights.discharge == [1000 * each for each in discharge]
-    assert weights.charge == [1000 * each for each in charge]
-
-
-@given(st.lists(st.integers(1000, 100_000_000), min_size=1, max_size=16), st.data())
-def test_weights_fit_the_split(rated_W, data):
-    weights = Weights(rated_W, tuple(range(len(rated_W))))
-    socs = st.lists(st.integers(0, 1000), min_size=len(rated_W), max_size=len(rated_W))
-    weights.update(data.draw(st.none() | socs))
-    for each in (*weights.charge, *weights.discharge):
-        assert 0 <= each < 1 << 20
-
-
-def test_units_that_differ_meet_and_stay_together():
-    """A cabinet of two units at 300 and 700 permille, one hour each way at 300 kW."""
-    weights, unit = Weights([250_000, 250_000], (0, 1)), Split(2)
-    soc, room_W, gaps = [300.0, 700.0], [250_000, 250_000], []
-    for minute in range(240):
-        total_W = 300_000 if minute // 60 % 2 == 0 else -300_000
-        weights.update([round(each) for each in soc])
-        unit.step(total_W, room_W, room_W, weights.discharge if total_W > 0 else weights.charge)
-        soc = [each - power_W / 60 / 645 for each, power_W in zip(soc, unit.out)]
-        gaps.append(soc[1] - soc[0])
-    assert gaps == sorted(gaps, reverse=True) and 0 <= gaps[-1] < 60

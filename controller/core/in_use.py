@@ -1,0 +1,77 @@
+"""Units in use: at part load the fewest units carry the power and the others rest at 0 W.
+
+Off by default: it saves energy only where a converter at 0 W loses less than the fixed loss of one
+that gives power. The largest power of a minute decides how many units the next minute needs, so a
+load that swings moves no unit in and out. More power takes a unit back at once.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from controller.core.answers import WIDE_W
+
+PERMILLE = 1000
+MINUTE_MS = 60_000
+# a unit comes back above this much of the least power, and leaves below the least power itself
+BACK_PERMILLE = 1500
+STAY_PERMILLE = 1250  # a unit in use stays before one whose weight is at most 25 % higher
+
+S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
+
+
+class InUse:
+    """`state`: time to the next choice, largest power since the last one, most power before units
+    come back, a bit for each unit in use.
+    """
+
+    def __init__(self, rated_W: list[int], least_permille: int):
+        """least_permille: of its rating, the least power that a unit should give; 0: all units are
+        always in use.
+        """
+        self._rated_W, self._least_permille = rated_W, least_permille
+        self._is_off = not least_permille or len(rated_W) == 1
+        self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
+
+    def rests(self, unit: int) -> bool:
+        """True: the other units carry the power of this unit (from 0)."""
+        return not self.state[S_MASK] >> unit & 1
+
+    def step(
+        self, total_W: int, weights: list[int], room_W: Sequence[int], elapsed_ms: int
+    ) -> list[int]:
+        """The weights, with 0 for each unit that rests: such a unit takes only what the others
+        cannot. weights, room_W: of the units, in the direction of total_W.
+        """
+        if self._is_off:
+            return weights
+        state, power_W = self.state, abs(total_W)
+        state[S_LEFT_MS] -= elapsed_ms
+        state[S_PEAK_W] = max(state[S_PEAK_W], power_W)
+        if state[S_LEFT_MS] <= 0 or power_W > state[S_CARRIES_W]:
+            self._choose(weights, room_W)
+        mask = state[S_MASK]
+        return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
+
+    def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
+        """The fewest units that carry the largest power, those of the highest weight first."""
+        state, rated_W = self.state, self._rated_W
+        mask, count = state[S_MASK], state[S_MASK].bit_count()
+        order = []
+        for unit, weight in enumerate(weights):
+            stays = STAY_PERMILLE if mask >> unit & 1 else PERMILLE
+            order.append((-min(1, room_W[unit]) * stays * weight // (rated_W[unit] // 1000), unit))
+        chosen = carried_W = together_W = 0
+        carries_W = WIDE_W
+        for number, (_, unit) in enumerate(sorted(order)):
+            together_W += rated_W[unit]
+            back = BACK_PERMILLE if number >= count else PERMILLE
+            carries_W = min(carried_W, together_W * self._least_permille // PERMILLE * back // 1000)
+            if number and state[S_PEAK_W] <= carries_W:
+                break
+            chosen |= 1 << unit
+            carried_W += min(room_W[unit], rated_W[unit])
+            carries_W = WIDE_W
+        if carries_W < WIDE_W:  # from now on the higher threshold
+            least_W = together_W * self._least_permille // PERMILLE
+            carries_W = min(carried_W, least_W * BACK_PERMILLE // 1000)
+        state[:] = array("i", [MINUTE_MS, 0, carries_W, chosen])

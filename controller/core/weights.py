@@ -1,0 +1,79 @@
+"""Which unit gives more: weights by the energy that is left and by temperature."""
+
+from array import array
+from collections.abc import Sequence
+
+from controller.core.integers import within
+
+WEIGHT_BITS = 20
+PERMILLE = 1000
+# A unit that is 1 K warmer than the coolest one gets 40 % less, down to a fifth. The heat of a cell
+# grows with the square of its current, so a fan at half its flow settles below 1 K.
+LESS_PERMILLE_PER_DDEGC = 40
+WARM_PERMILLE_MIN = 200
+HELD_DDEGC = 2  # hysteresis: a temperature that moves within this band changes no weight
+
+
+class Weights:
+    """Weight of each unit, so that all units reach their limit at the same time.
+
+    Energy is rated power times the charge above the hard reserve; for a charge, below full. No
+    configuration states the capacity of a rack, and units of one site have the same ratio of energy
+    to power. While any rack's state of charge is unknown, the rated power alone counts. While any
+    temperature is unknown, temperature does not count. `held`: temperature of each unit, 0.1 degC.
+    """
+
+    def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], kept_permille: int = 0):
+        """rack_units: unit of each rack, from 0; kept_permille: the hard reserve."""
+        self._rated_kW = [each // 1000 for each in rated_W]
+        units = range(len(rated_W))
+        self._racks = [[at for at, of in enumerate(rack_units) if of == unit] for unit in units]
+        self._kept_permille = kept_permille
+        self._shift = max(0, (max(self._rated_kW) * PERMILLE).bit_length() - WEIGHT_BITS)
+        self.held = array("i", [0] * len(rated_W))
+        self.charge: list[int] = []
+        self.discharge: list[int] = []
+        self.forget()
+        self.update(None)
+
+    def forget(self) -> None:
+        """Compute everything at the next update: `held` has been restored."""
+        self._seen: tuple = ()
+
+    def update(
+        self, soc_permille: list[int] | None, hottest_ddegC: Sequence[int] | None = None
+    ) -> None:
+        """Of each rack, None if any is unknown. hottest_ddegC: its hottest module, 0.1 degC."""
+        if (soc_permille, hottest_ddegC) == self._seen:
+            return
+        self._seen = soc_permille, hottest_ddegC
+        units = range(len(self._rated_kW))
+        full = empty = [PERMILLE for _ in units]
+        if soc_permille is not None:
+            means = [self._mean(soc_permille, racks) for racks in self._racks]
+            full = [max(0, each - self._kept_permille) for each in means]
+            empty = [PERMILLE - each for each in means]
+        cool = self._cool(hottest_ddegC)
+        self.discharge = self._of(full, cool)
+        self.charge = self._of(empty, cool)
+
+    def _mean(self, soc_permille: list[int], racks: list[int]) -> int:
+        return sum([soc_permille[rack] for rack in racks]) // len(racks) if racks else 0
+
+    def _cool(self, hottest_ddegC: Sequence[int] | None) -> list[int]:
+        """The part of each unit's weight that its temperature leaves, permille."""
+        held = self.held
+        if hottest_ddegC is None or not all(self._racks):
+            return [PERMILLE for _ in held]
+        for unit, racks in enumerate(self._racks):
+            now = max([hottest_ddegC[rack] for rack in racks])
+            held[unit] = within(held[unit], now - HELD_DDEGC, now + HELD_DDEGC)
+        least = min(held)
+        return [
+            max(WARM_PERMILLE_MIN, PERMILLE - LESS_PERMILLE_PER_DDEGC * (each - least))
+            for each in held
+        ]
+
+    def _of(self, parts_permille: list[int], cool_permille: list[int]) -> list[int]:
+        every = zip(self._rated_kW, parts_permille, cool_permille)
+        return [(kW * part >> self._shift) * cool // PERMILLE for kW, part, cool in every]
