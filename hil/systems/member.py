@@ -18,7 +18,7 @@ from controller.core.integers import within
 from controller.core.parameters import settings_of
 from controller.core.schedule_table import Slot, Table
 from controller.core.site_devices.signals_view import DeviceView, Site as Devices
-from controller.core.split import Split, Weights
+from controller.core.units import Units
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
@@ -100,7 +100,7 @@ class ChainMember:
         view.hints = self._inp, places["hints"].start
         view.schedule = self._inp, places["schedule"].start
         view.is_running = view.is_load_meter_new = view.is_grid_meter_new = True
-        self.weights, self.split = Weights(rated_W, self.limits.rack_unit), Split(layout.units)
+        self.split = Units(rated_W, self.limits.rack_unit, settings)
 
     @property
     def soc(self) -> float:
@@ -133,8 +133,7 @@ class ChainMember:
         rated = reasons.KERNEL_CHARGE[0], reasons.KERNEL_DISCHARGE[0]
         limit = Limit(sum(charge_W), rated[0], sum(discharge_W), rated[1])
         total_W = self.control.step(limit, 1)
-        weights = self.weights.discharge if total_W > 0 else self.weights.charge
-        self.split.step(total_W, charge_W, discharge_W, weights)
+        self.split.step(total_W, charge_W, discharge_W, TICK_MS)
         for unit, power_W in zip(self.pcs, self.split.out):
             unit.ac_power_W = float(power_W)
         for actuator in self.control.actuators:
@@ -172,4 +171,7 @@ class ChainMember:
         view.grid_W = view.grid_meter_W = grid_W
         found = [within(int(unit.battery.soc * 1000), 0, 1000) for unit in self.pcs]
         view.soc_permille = min(found), sum(found) // len(found)
-        self.weights.update([found[unit] for unit in self.limits.rack_unit])
+        hottest = [round(unit.battery.degC * 10) for unit in self.pcs]
+        view.module_temperature_ddegC = min(hottest), max(hottest)
+        racks = self.limits.rack_unit
+        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])

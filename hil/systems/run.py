@@ -19,6 +19,7 @@ SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
 HOUR_SLOTS = 4
 J_PER_WH = 3600.0
 MODE = "chain only, 1 s"
+HALVINGS, CAP_MARGIN = 24, 1.02  # search of the lowest cap; margin for a load that is not known
 TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
 
@@ -191,8 +192,33 @@ def _of_day(values: np.ndarray, day: int) -> np.ndarray:
 
 
 def cap_of(spec: Spec, series: Series) -> float:
-    """The import that the schedule keeps to, W."""
-    if spec.schedule["cap_W"]:
-        return float(spec.schedule["cap_W"])
+    """The import that the schedule keeps to, W: as asked, but not below what the battery can hold
+    over the whole run.
+    """
     net_W = series.load_W - series.pv_W
-    return float(net_W.max()) * spec.schedule["cap_permille"] / 1000
+    peak_W = float(net_W.max())
+    asked_W = spec.schedule["cap_W"] or peak_W * spec.schedule["cap_permille"] / 1000
+    low_W, high_W = 0.0, max(peak_W, float(asked_W))
+    for _ in range(HALVINGS):
+        middle_W = (low_W + high_W) / 2
+        low_W, high_W = (low_W, middle_W) if _is_held(spec, net_W, middle_W) else (middle_W, high_W)
+    return max(float(asked_W), min(high_W * CAP_MARGIN, peak_W))
+
+
+def _is_held(spec: Spec, net_W: np.ndarray, cap_W: float) -> bool:
+    """The battery carries all above cap_W, and charges whenever there is room below it."""
+    given, size = spec.schedule, spec.size
+    power_W = float(size.units * size.rated_W)
+    capacity_J = size.energy_Wh * J_PER_WH
+    low_J, high_J = (
+        capacity_J * given[name] / 1000 for name in ("reserve_permille", "high_permille")
+    )
+    one_way, stored_J = given["efficiency"] ** 0.5, capacity_J * spec.soc_permille / 1000
+    for room_W in (cap_W - net_W).tolist():
+        if room_W < -power_W:
+            return False
+        moved_W = min(room_W, power_W) * one_way if room_W > 0 else room_W / one_way
+        stored_J = min(high_J, stored_J + (moved_W - pcs.FIXED * power_W) * SLOT_S)
+        if stored_J < low_J:
+            return False
+    return True
