@@ -1,33 +1,48 @@
 """Several cabinets on one connection in virtual time: each with its own devices, wires and
-controller, all on one Site. Byte-accurate, as simulate.py.
+controller, all on one Site. Byte-accurate as simulate.py, or in value mode.
 
 The file of a pod gives each member its share of load and connection. The tests of the grid meters
 run in turn, because the battery of another cabinet would look like a load.
 """
 
+import contextlib
 import dataclasses
 import os
+import tomllib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
 from hil.engine.simulate import VirtualRig
+from hil.results.site_record import SiteRecord
 from hil.scenarios.scenario import ScenarioError
 from hil.site import description
 from hil.site.site import Site
+from hil.values.repetition import quicken
+from hil.values.rig import ValueRig
 
 TURN_S = 2 * TEST_S + 6  # a test ends within 70 s
 WATCH_US = 1_000_000
 SETTLE_US = 30_000_000  # after the last test, until the references of the grid have settled
+VALUE_TICK_MS = 100
 
 
-def member_configs(path: str, whole: bool = False) -> list[Config]:
+def is_pod(path: str) -> bool:
+    """The file describes a site with several cabinets; False for a file that cannot be read."""
+    with contextlib.suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return "pod" in tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    return False
+
+
+def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
     """The configuration of each member with its share and the turn of its meter test.
 
-    whole: each answers the whole load, like cabinets that do not know of each other.
+    whole: each answers the whole load, like cabinets that do not know of each other. tick_ms: of
+    all members, None: that of each file.
     ScenarioError, ConfigError: one line.
     """
     site = description.read(path)
@@ -38,7 +53,7 @@ def member_configs(path: str, whole: bool = False) -> list[Config]:
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
         share_permille = 1000 if whole else member["share_permille"]
         given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
-        configs.append(_dealt(configuration.load(file), given))
+        configs.append(_dealt(configuration.load(file, tick_ms=tick_ms), given))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
         raise ScenarioError(
@@ -55,38 +70,58 @@ def _dealt(config: Config, given: dict[str, int]) -> Config:
 
 
 class Pod:
-    """One run: `run`, then read `site`, `members`. tested_us: end of the last meter test."""
+    """One run: `run`, then read `site`, `members`, `record`.
+
+    tested_us: end of the last meter test; mode: as it stands beside each figure.
+    """
 
     def __init__(
-        self, site: Site, configs: Sequence[Config], seed: int = 1, soc: float = 0.55
+        self,
+        site: Site,
+        configs: Sequence[Config],
+        seed: int = 1,
+        soc: float = 0.55,
+        kind: type[VirtualRig] = VirtualRig,
     ) -> None:
         self.site = site
         self.members = [
-            VirtualRig(config, None, seed + number, (), {"soc": soc}, None, site)
+            kind(config, None, seed + number, (), {"soc": soc}, None, site)
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us
+        mode = "value" if kind is ValueRig else "byte"
+        self.mode = f"{mode}, {self.tick_us // 1000} ms"
+        self.record = SiteRecord(len(configs))
         self.now_us = self.tested_us = self._watched_us = 0
 
     @classmethod
-    def of_file(cls, path: str, seed: int = 1, soc: float = 0.55, whole: bool = False) -> Self:
-        """The pod of a file. ScenarioError, ConfigError, LoadError: one line."""
-        configs, tables = member_configs(path, whole), description.read(path)
+    def of_file(
+        cls, path: str, seed: int = 1, soc: float = 0.55, whole: bool = False, values: bool = False
+    ) -> Self:
+        """The pod of a file; values: in value mode. ScenarioError, ConfigError, LoadError: one
+        line.
+        """
+        tables = description.read(path)
+        configs = member_configs(path, whole, VALUE_TICK_MS if values else None)
         site = description.built(tables, seed, os.path.dirname(path))
         try:
-            one = cls(site, configs, seed, soc)
+            one = cls(site, configs, seed, soc, ValueRig if values else VirtualRig)
         except ValueError as error:  # a device that the rig or the site does not have like this
             raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
         for member, given in zip(one.members, tables["pod"]):
             for unit in member.plant.pcs:
                 unit.can_form = given["can_form"]
+        for core in one.cores() if values else ():
+            quicken(core.control)
         return one
 
-    def run(self, duration_s: float) -> Self:
-        """Step until duration_s of virtual time have passed."""
+    def run(self, duration_s: float, show: Callable[[], object] | None = None) -> Self:
+        """Step until duration_s of virtual time have passed; call show() every WATCH_US."""
         end_us = round(duration_s * 1e6)
         while self.now_us < end_us:
             self.step()
+            if show is not None and self._watched_us == self.now_us:
+                show()
         return self
 
     def step(self) -> None:
@@ -97,6 +132,7 @@ class Pod:
         for member in self.members:
             member.conclude()
         self.now_us += self.tick_us
+        self.record.see(self.now_us, self.site, [member.plant for member in self.members])
         if self.now_us - self._watched_us >= WATCH_US:
             self._watched_us = self.now_us
             if any(_is_tested(member) for member in self.members):

@@ -1,21 +1,24 @@
 """`python -m hil pod FILE`: several cabinets on one connection, each answering its share."""
 
-import json
 import os
+import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hil.engine import forks
+from hil.engine import coverage, forks
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.pod import Pod
 from hil.results import files
-from hil.results.figures import energy_kWh, swing_2s_pct
+from hil.results.figures import energy_kWh, swing_2s_pct, write_json
+from hil.results.screen import shown_on
+from hil.results.site_record import powers_W
+from hil.results.words import MIRRORED
+from hil.site import description
 from safety import signals as s
 
-DEFAULT_S = 600.0
+DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
 METER_TESTS = "proven", "testing", "undecided", "reversed"  # of meter_sign.O_RESULT
 OPTIONS: dict[str, dict[str, Any]] = {
     "--for": {
@@ -29,14 +32,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--soc": {
         "type": number(5, 95),
         "metavar": "PERCENT",
-        "default": 55.0,
+        "default": DEFAULT_SOC_PCT,
         "help": "state of charge at the start (%(default)g)",
     },
     "--compare": {
         "action": "store_true",
         "help": "run it again with each cabinet answering the whole load, and print both swings",
     },
+    "--values": {
+        "action": "store_true",
+        "help": "value mode: without bytes on a wire, a tick of 100 ms, several times as fast",
+    },
     "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
+    "--html": {"type": output_file(".html"), "metavar": "FILE", "help": "page with a picture"},
 }
 
 
@@ -52,24 +60,55 @@ def add(commands: Any) -> None:
 def main(arguments: Namespace) -> int:
     """Run, write and print. Returns 0, or 1 when the observer saw a violation."""
     order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
-    doc = run_pod(order, arguments.file)
-    print("\n".join(lines(doc)), flush=True)
+    order["values"] = arguments.values
+    doc = played(order, arguments.file, arguments.html)
     if arguments.compare:
-        doc["whole"] = run_pod(order | {"whole": True}, arguments.file)
-        print("each cabinet answers the whole load:", *lines(doc["whole"]), sep="\n", flush=True)
-    if arguments.json:
-        with files.naming(arguments.json):
-            Path(arguments.json).write_text(json.dumps(doc, indent=1) + "\n", encoding="ascii")
+        print("each cabinet answers the whole load:")
+        doc["whole"] = played(order | {"whole": True}, arguments.file)
+    return finished(doc, arguments.json)
+
+
+def played(order: dict[str, Any], path: str, html_path: str | None = None) -> dict[str, Any]:
+    """Run, print the closing lines and write the page. Returns the document."""
+    doc, pod = run_pod(order, path)
+    print("\n".join(lines(doc)), flush=True)
+    columns = pod.record.columns()
+    if html_path and len(columns["t_s"]):
+        # Imported late: matplotlib takes 0.4 s to load.
+        from hil.results import site_page
+
+        with files.naming(html_path), open(html_path, "w", encoding="utf-8") as file:
+            file.write(site_page.page(doc, columns, pod.record.window_s))
+    return doc
+
+
+def finished(doc: dict[str, Any], json_path: str | None) -> int:
+    """Write the document. Returns the exit code."""
+    if json_path:
+        write_json(json_path, doc)
     return int(any(member["violations"] for member in doc["members"]))
 
 
-def run_pod(order: dict[str, Any], path: str) -> dict[str, Any]:
-    """The document of a run. order: seconds, seed, soc_pct, and whole (bool, may be missing)."""
+def run_pod(order: dict[str, Any], path: str) -> tuple[dict[str, Any], Pod]:
+    """(document, pod) of a run. order: seconds, seed, soc_pct, values, and whole (bool, may be
+    missing).
+    """
     began_s = forks.wall_s()
-    pod = Pod.of_file(path, order["seed"], order["soc_pct"] / 100, order.get("whole", False))
-    pod.run(order["seconds"])
+    soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
+    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"])
+    with shown_on(True, sys.stderr.isatty(), forks.wall_s) as show:
+        pod.run(order["seconds"], show and (lambda: show(_view(pod, order["seconds"]))))
     speed = order["seconds"] / (forks.wall_s() - began_s)
-    return {"file": os.path.basename(path), **order, "speed": round(speed, 1), **document(pod)}
+    named = {"file": os.path.basename(path), "name": description.read(path)["name"]}
+    return {**named, **order, "speed": round(speed, 1), **document(pod)}, pod
+
+
+def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
+    """The keys of frame.py that a line of progress needs."""
+    states = {s.STATES[core.out[s.STATE]] for core in pod.cores()}
+    powers = {f"{name}_W": power_W for name, power_W in powers_W(pod.site).items()}
+    elapsed_s = pod.now_us / 1e6
+    return {**powers, "elapsed_s": elapsed_s, "duration_s": duration_s, "state": "/".join(states)}
 
 
 def document(pod: Pod) -> dict[str, Any]:
@@ -79,6 +118,7 @@ def document(pod: Pod) -> dict[str, Any]:
     settled = rows[rows["t_us"] >= pod.settled_us]
     parts = {part.kind: part.signals() for part in site.parts}
     return {
+        "mode": pod.mode,
         "simulated_s": pod.now_us / 1e6,
         "measured_from_s": pod.settled_us / 1e6,
         "site": {
@@ -106,6 +146,7 @@ def _member(member: Any) -> dict[str, Any]:
         "discharged_kWh": energy["discharged"],
         "charged_kWh": energy["charged"],
         "battery_W_max_abs": round(float(np.abs(rows["battery_W"]).max()), 1),
+        "mirrored": coverage.mirrored(member.config),
         "trips": member.trips.trips,
         "violations": member.observer.violations,
     }
@@ -118,6 +159,7 @@ def lines(doc: dict[str, Any]) -> list[str]:
     swing = site["swing_2s_pct"]
     found = [
         f"seed       {doc['seed']}, {doc['simulated_s']:g} s, {doc['speed']:g} x real time",
+        f"mode       {doc['mode']}, of all figures",
         "energy     " + ", ".join(f"{name} {value:.2f}" for name, value in energy.items()) + " kWh",
         f"import     highest {site['import_W_max'] / 1000:.1f} kW, of a quarter of an hour "
         f"{site['quarter_W_max'] / 1000:.1f} kW",
@@ -133,6 +175,8 @@ def lines(doc: dict[str, Any]) -> list[str]:
             f"{member['charged_kWh']:.2f} kWh, {trips}, {len(member['violations'])} violations"
         )
         found += [f"           {each}" for each in member["violations"]]
+        if member["mirrored"]:
+            found.append(f"           {', '.join(member['mirrored'])} {MIRRORED}")
     return found
 
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from typing import Any
 
 from controller.config import configuration, stage_states
-from hil.engine import coverage, rig, virtual_run
+from hil.engine import coverage, pod, pod_command, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
@@ -87,6 +87,8 @@ def add(commands: Any) -> None:
 
 def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
+    if pod.is_pod(arguments.cabinet):
+        return _pod(arguments)
     _check(arguments)
     chosen = scenario.load(arguments.scenario) if arguments.scenario else None
     config = coverage.loaded(arguments.cabinet, arguments.virtual)
@@ -108,6 +110,29 @@ def main(arguments: Namespace) -> int:
         ran_s = outcome.doc["simulated_s"]
         print(f"rig: interrupted; all figures are of the first {ran_s:g} s", file=sys.stderr)
     return outcome.exit_code
+
+
+def _pod(arguments: Namespace) -> int:
+    """Run a site of several cabinets."""
+    site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
+    if not arguments.virtual:
+        raise InputError(f"{site} runs in virtual time alone: add --virtual")
+    for name in ("load", "column", "scale", "raw", "scenario", "run_dir", "journal"):
+        if getattr(arguments, name):
+            raise InputError(
+                f"{site} takes no --{name.replace('_', '-')}; allowed are --virtual, --for, "
+                f"--seed, --soc, --headless, --json, --plot FILE.html"
+            )
+    page = arguments.plot
+    if page and not page.endswith(".html"):
+        raise InputError(f'{site}: --plot {page}: allowed is a name with .html, or ""')
+    order = {
+        "seconds": arguments.seconds or pod_command.DEFAULT_S,
+        "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
+        "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
+        "values": False,
+    }
+    return pod_command.finished(pod_command.played(order, arguments.cabinet, page), arguments.json)
 
 
 def _check(arguments: Namespace) -> None:

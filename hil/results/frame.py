@@ -5,6 +5,7 @@ The view is a dict; a missing value is shown as `-`. Its keys:
 - title, load_name, mode ("real time" / "virtual time"), speed, elapsed_s, duration_s, next_action;
 - state (name), grid_W, load_W, battery_W, setpoint_W, request_W, request_by;
 - limit: (code, sentence) or None; charge_W_max, discharge_W_max;
+- site_W: {name: W} of a site with PV or a generator set, otherwise empty;
 - racks: [(soc_pct, cell_mV_min, cell_mV_max, degC_min, degC_max, current_A, contactor name)];
 - armed, not_fitted, rows_tripped, rows_warning: counts of rows;
 - tripped: [(stage, sentence, scope, seconds, reset)] of every active or latched stage; reset:
@@ -50,7 +51,7 @@ def frame(view: dict, width: int = WIDTH, height: int = HEIGHT, blocks: bool = F
         view.get("headline") or "",
         *_charts(view, width, high, blocks),
         *_worst(view, width),
-        "-" * width,
+        _site(view.get("site_W")) or "-" * width,
         *_decision(view),
         *_racks(racks, rack_lines),
         *_interlocks(view, max(3, 6 + spare - rack_lines)),
@@ -133,6 +134,12 @@ def way(power_W: float | None, above: str, below: str) -> str:
 def _worst(view: dict, width: int) -> list[str]:
     """The worst moment of the grid, in two lines."""
     return (textwrap.wrap(view.get("worst") or "", width)[:2] + ["", ""])[:2]
+
+
+def _site(powers_W: dict[str, float] | None) -> str:
+    """All powers of the site in one line; battery > 0 discharges, grid > 0 imports."""
+    words = [f"{name} {power_W / 1000:.1f}" for name, power_W in (powers_W or {}).items()]
+    return "  ".join(["SITE, kW", *words]).replace(" pv ", " PV ") if words else ""
 
 
 def _decision(view: dict) -> list[str]:

@@ -39,7 +39,7 @@ RULES = (  # pattern and style, in the syntax of rich
     (r"(?m)^LOAD  .*(\n {8}.*)*", "bold"),
     (r"(?m)^GRID  .*(\n {8}.*)*", "#3f9fe8"),
     (r"(?m)^BATTERY  .*(\n {8}.*)*", "#f08030"),
-    (r"(?m)^(FIREBREAK RIG|REQUEST|LIMIT|AVAILABLE POWER|INTERLOCKS|LOOP|RACK.*)", "bold"),
+    (r"(?m)^(FIREBREAK RIG|REQUEST|LIMIT|AVAILABLE POWER|INTERLOCKS|LOOP|SITE, kW|RACK.*)", "bold"),
     (r"\bSET-POINT\b", "bold"),
     (r"(?m)^-{20,}$|^load: .*", "dim"),
     (r"\b[1-9]\d* tripped", "bold red"),

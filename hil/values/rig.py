@@ -29,11 +29,11 @@ class ValueRig(VirtualRig):
         """The World of the actions; its wires have the faults of hil.values.bus.Line alone."""
         return super().world()._replace(wires=self.lines)
 
-    def step(self) -> None:
-        """One tick: the exchanges until its deadline, then as in byte mode."""
+    def move_bytes(self) -> None:
+        """The first third of a tick: the exchanges until its deadline."""
         if self.controller.cabinet is not None:
             self.field.advance(self.now_us + self.tick_us)
-        super().step()
+        super().move_bytes()
 
     def _tick_devices(self, now_us: int) -> None:
         super()._tick_devices(now_us)

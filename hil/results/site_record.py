@@ -1,0 +1,75 @@
+"""A site over a run: means of its powers and charges, in memory that does not grow.
+
+A window begins with 1 s. When ROWS_MAX windows are full, two neighbours become one of twice the
+length. A day has windows of 32 s.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hil.plant.cabinet import CabinetPlant
+from hil.site.site import ON_GRID, Site
+
+ROWS_MAX = 3600
+POWERS = ("load", "grid", "pv", "genset")
+
+
+def powers_W(site: Site) -> dict[str, float]:
+    """Present power of POWERS and of all batteries together; only of the parts that it has."""
+    found = {"load": site.load_power_W, "grid": site.grid_power_W}
+    for part in site.parts:
+        if part.kind in POWERS:
+            found[part.kind] = found.get(part.kind, 0.0) + part.feeds_W
+    return found | {"battery": sum([unit.ac_power_W for unit in site.units])}
+
+
+class SiteRecord:
+    """Call `see` after each step, then read `columns`."""
+
+    def __init__(self, members: int) -> None:
+        self._members, self._length_us = members, 1_000_000
+        width = len(POWERS) + 1 + 2 * members
+        self._rows, self._count = np.zeros((ROWS_MAX, width)), 0
+        self._sums, self._steps = np.zeros(width), 0
+        self._end_us = self._length_us
+
+    def see(self, now_us: int, site: Site, plants: Sequence[CabinetPlant]) -> None:
+        """Add the step that ended at now_us."""
+        site_W = powers_W(site)
+        self._sums += (
+            *(site_W.get(name, 0.0) for name in POWERS),
+            site.source != ON_GRID,
+            *(sum([pcs.ac_power_W for pcs in plant.pcs]) for plant in plants),
+            *(sum([rack.soc for rack in plant.racks]) / len(plant.racks) for plant in plants),
+        )
+        self._steps += 1
+        if now_us >= self._end_us:
+            self._close()
+
+    def _close(self) -> None:
+        self._rows[self._count] = self._sums / self._steps
+        self._sums[:], self._steps = 0.0, 0
+        self._count += 1
+        if self._count == ROWS_MAX:
+            self._count //= 2
+            self._rows[: self._count] = (self._rows[::2] + self._rows[1::2]) / 2
+            self._length_us *= 2
+        self._end_us += self._length_us
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """{t_s: end of each whole window; POWERS, battery_1, ...: W; soc_1, ...: %; off_grid: share
+        of the window}.
+        """
+        numbers = range(1, self._members + 1)
+        batteries = [f"battery_{number}" for number in numbers]
+        socs = [f"soc_{number}" for number in numbers]
+        rows = self._rows[: self._count].T
+        found = dict(zip((*POWERS, "off_grid", *batteries, *socs), rows))
+        t_s = np.arange(1, self._count + 1) * (self._length_us / 1e6)
+        return found | {"t_s": t_s} | {name: 100 * found[name] for name in socs}
+
+    @property
+    def window_s(self) -> float:
+        """Length of a window."""
+        return self._length_us / 1e6
