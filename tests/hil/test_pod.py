@@ -7,6 +7,8 @@ import pytest
 from controller.core import parameters
 from hil.__main__ import main
 from hil.engine import pod, pod_command
+from hil.results import site_page, site_record
+from hil.site.site import Site
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -82,4 +84,62 @@ def test_the_swing_is_said_in_words(reduction, words):
     swing = {"load": 18.0, "grid": None, "reduction": reduction}
     site = {"energy_kWh": {}, "import_W_max": 1.0, "quarter_W_max": 1.0, "swing_2s_pct": swing}
     doc = {"seed": 1, "simulated_s": 1.0, "speed": 2.0, "measured_from_s": 0.0, "site": site}
+    doc |= {"mode": "byte, 20 ms"}
     assert words in "".join(pod_command.lines(doc | {"members": []}))
+
+
+def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies(monkeypatch):
+    monkeypatch.setattr(pod, "VALUE_TICK_MS", 20)
+    both = [pod.Pod.of_file(str(EXAMPLE), values=values).run(8) for values in (False, True)]
+    assert [one.mode for one in both] == ["byte, 20 ms", "value, 20 ms"]
+    assert both[0].site.account.energy_J == both[1].site.account.energy_J
+
+
+def test_the_rig_plays_a_pod_and_its_page_loads_nothing(tmp_path, capsys):
+    page, out = tmp_path / "pod.html", tmp_path / "pod.json"
+    virtual = ("rig", "--virtual", "--for", "4", "--json", str(out), "--plot", str(page))
+    assert main([*virtual, "--cabinet", str(EXAMPLE)]) == 0
+    assert "mode       byte, 20 ms, of all figures" in capsys.readouterr().out
+    assert json.loads(out.read_text())["members"][0]["mirrored"][:2] == ["roof", "diesel"]
+    text = page.read_text()
+    assert text.count("<svg") == 2 and "All figures: byte, 20 ms, seed 1, 4 s." in text
+    assert "proves wiring, not decoding" in text and "roof, diesel" in text
+    loaded = text.replace("http://www.w3.org/", "")
+    assert not any(word in loaded for word in (" src=", "url(http", "<link", "<script"))
+
+
+def test_the_page_of_a_pod_in_value_mode_names_that_mode(tmp_path):
+    page = tmp_path / "pod.html"
+    assert main(["pod", str(EXAMPLE), "--for", "3", "--values", "--html", str(page)]) == 0
+    assert "All figures: value, 100 ms, seed 1, 3 s." in page.read_text()
+
+
+@cases("""options  words
+    ()  "runs in virtual time alone: add --virtual"
+    ("--virtual", "--scenario", "estop")  "takes no --scenario; allowed are --virtual, --for"
+    ("--virtual", "--plot", "a.svg")  "--plot a.svg: allowed is a name with .html"
+""")
+def test_a_rig_of_a_pod_refuses_the_rest_in_one_line(tmp_path, monkeypatch, capsys, options, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["rig", "--cabinet", str(EXAMPLE), *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1 and said.startswith("rig: ")
+
+
+def test_the_record_of_a_site_keeps_its_means_in_bounded_memory(monkeypatch):
+    monkeypatch.setattr(site_record, "ROWS_MAX", 4)
+    site = Site(lambda t_s: 1000.0 * t_s)
+    record = site_record.SiteRecord(0)
+    for _ in range(7):
+        site.step(1.0)
+        record.see(site.now_us, site, ())
+    found = record.columns()
+    assert record.window_s == 2.0
+    assert list(found["t_s"]) == [2.0, 4.0, 6.0]
+    assert list(found["load"]) == [1500.0, 3500.0, 5500.0] == list(found["grid"])
+
+
+def test_the_sentence_of_a_page_says_whence_the_energy_came():
+    energy_kWh = dict.fromkeys(("exported", "pv", "genset", "charged"), 0.0)
+    energy_kWh |= {"load": 6.0, "imported": 5.5, "discharged": 1.5, "charged": 1.0}
+    assert site_page.headline(energy_kWh) == "The load drew 6.00 kWh: grid 5.50, battery 0.50."

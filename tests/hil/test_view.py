@@ -13,6 +13,7 @@ from controller.state import rows
 from hil.engine.simulate import VirtualRig
 from hil.results import frame, view
 from hil.scenarios.scenario import Action
+from hil.site.site import Site
 from safety import matrix, signals as s
 
 CONFIG = configuration.load(EXAMPLE)
@@ -49,6 +50,14 @@ def test_the_view_of_a_run(rig):
     assert (shown["limit"] is None) == (found[chain.O_BINDING_REASON] == reasons.NONE)
     assert shown["charge_W_max"] == core.out[core.layout.unit_output(0, s.CHARGE_W_MAX)]
     assert shown["discharge_W_max"] == core.out[core.layout.unit_output(0, s.DISCHARGE_W_MAX)]
+
+
+def test_a_site_with_pv_has_a_line_and_one_without_has_a_rule(rig):
+    assert view.plant_part(rig.plant)["site_W"] == {}
+    assert "-" * 80 in frame.frame({"site_W": {}})
+    site_W = {"load": 9e4, "grid": -1e4, "pv": 8e4, "genset": 0.0, "battery": 2e4}
+    line = "SITE, kW  load 90.0  grid -10.0  PV 80.0  genset 0.0  battery 20.0"
+    assert line in frame.frame({"site_W": site_W})
 
 
 def test_the_view_of_a_run_and_every_row(rig):
@@ -88,7 +97,7 @@ def test_contactor_states_have_names():
     rack = {"soc": 0.5, "cell_voltage_V_min": 3.3, "cell_voltage_V_max": 3.31, "current_A": 0.0}
     rack["temperatures_degC"] = [25.0, 20.0]
     racks = [SimpleNamespace(**rack, contactor_state=state) for state in range(4)]
-    plant = SimpleNamespace(pcs=[], racks=racks, grid_power_W=0.0, load_power_W=0.0)
+    plant = SimpleNamespace(pcs=[], racks=racks, grid_power_W=0.0, load_power_W=0.0, site=Site())
     assert view.plant_part(plant)["racks"] == [
         (50.0, 3300, 3310, 20.0, 25.0, 0.0, name)
         for name in ("open", "pre-charge", "closed", "fault")
