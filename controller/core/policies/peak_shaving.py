@@ -1,18 +1,17 @@
 """Peak shaving: the grid's mean import over each metering interval stays below a limit. The battery
 discharges the missing power, or charges less.
 
-Intervals follow the clock (UTC). The import may be as large as spreads the energy that is left of
-the interval over the time that is left:
+Intervals follow the clock (UTC). The limit at this moment is the energy that is left of the
+interval, less a margin, divided by the time that is left. The meter of the grid operator may begin
+its interval earlier or later by the uncertainty of the clock; the margin is the energy of the whole
+connection in that time. While the clock is unknown, or its uncertainty is above a hundredth of the
+interval, the limit holds at every moment.
 
-    import at most = (limit x interval - imported so far - margin) / time left
-
-The meter of the grid operator may begin its interval earlier or later by the uncertainty of the
-clock; the margin is the energy of the whole connection in that time. While the clock is unknown, or
-its uncertainty is above a hundredth of the interval, the limit holds at every moment.
-
-What was imported before a start comes from the store, once a minute; the time since then counts as
-import of the whole connection. While the grid meter is silent, its last value counts, but at least
-the limit.
+The function keeps an own time. Small corrections make the own time run faster or slower, never
+backwards; a step of the clock moves the own time at once. Nothing counted the import in the time
+that a step skips and in the time before a start, so the whole connection counts there, unless the
+store holds the import.
+While the grid meter is silent, its last value counts, but at least the limit.
 """
 
 from array import array
@@ -30,12 +29,12 @@ RANK = (10, "peak_shaving")
 HORIZON_MS = 3000  # the energy that is left is never spread over less: delays of meter and battery
 READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
 TRUSTED_PART = 100
-SLEW_PART = 10  # of the time passed; a clock that is further off than JUMP_MS is taken over at once
-JUMP_MS = 60_000
+SLEW_PART = 10  # of the time passed; a clock that is further off than READING_MS has stepped
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
-# Time since 1970 (0: not known yet), import of the interval so far (W x ms), last import (W)
-S_TIME_MS, S_USED, S_LAST_W = range(3)
+# Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
+# S_COUNTED_MS: the real time in which the import of the interval was counted.
+S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS = range(4)
 # For the store: minute since 1970, import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
@@ -73,7 +72,7 @@ class PeakShaving(Function):
         self._tick_ms = setup.tick_ms
         clocks = setup.site.of_role("clock")
         self._clock = clocks[0] if clocks else None
-        self.state = array("q", [0, 0, self._limit_W])
+        self.state = array("q", [0, 0, self._limit_W, 0])
         self.out = array("i", [0, 0])
 
     @staticmethod
@@ -97,7 +96,7 @@ class PeakShaving(Function):
 
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
-        time_ms, used, _ = self.state
+        time_ms, used = self.state[S_TIME_MS], self.state[S_USED]
         return {
             "kind": "peak",
             "limit_W": self._limit_W,
@@ -114,44 +113,62 @@ class PeakShaving(Function):
         return stated_ms + READING_MS
 
     def _pass(self, view: View, passed_ms: int, uncertainty_ms: int | None) -> None:
-        """Move the time on, and count the import of the interval."""
+        """Move the own time on, and count the import of the interval."""
         state = self.state
-        if state[S_TIME_MS]:
-            self._move_by(passed_ms)
+        off_ms = 0
         if uncertainty_ms is not None:
-            self._follow_clock(view, passed_ms)
+            off_ms = self._clock_ms() - state[S_TIME_MS] - passed_ms
         if not state[S_TIME_MS]:
-            return
-        if view.grid_W is not None:
-            state[S_LAST_W] = max(0, view.grid_W)
-        import_W = state[S_LAST_W]
-        if view.grid_W is None:
-            import_W = max(import_W, self._limit_W)
-        state[S_USED] += import_W * passed_ms
+            if uncertainty_ms is None:
+                return
+            self._start(view.stored_peak)
+        elif abs(off_ms) <= READING_MS:
+            slew_ms = passed_ms // SLEW_PART
+            self._move_by(passed_ms + within(off_ms, -slew_ms, slew_ms))
+        else:
+            self._step_by(off_ms + passed_ms)
+        self._count(view, passed_ms)
         self._publish()
+
+    def _clock_ms(self) -> int:
+        """Words of a clock that is trusted; READING_MS is the most that they are old."""
+        clock = self._clock
+        assert clock is not None
+        day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
+        assert day_d is not None and time_s is not None
+        return day_d * DAY_MS + time_s * 1000 + READING_MS // 2
+
+    def _start(self, stored: tuple[int, int]) -> None:
+        now_ms = self.state[S_TIME_MS] = self._clock_ms()
+        self.state[S_USED] = self._used_before(stored, now_ms)
+        self.state[S_COUNTED_MS] = now_ms % self._interval_ms
 
     def _move_by(self, time_ms: int) -> None:
         state, interval_ms = self.state, self._interval_ms
         before_ms = state[S_TIME_MS]
         state[S_TIME_MS] += time_ms
         if state[S_TIME_MS] // interval_ms != before_ms // interval_ms:
-            state[S_USED] = 0
+            state[S_USED] = state[S_COUNTED_MS] = 0
 
-    def _follow_clock(self, view: View, passed_ms: int) -> None:
-        """Slew to the words of the clock; a jump makes the interval so far unknown."""
-        state, clock = self.state, self._clock
-        assert clock is not None
-        day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
-        assert day_d is not None and time_s is not None
-        now_ms = day_d * DAY_MS + time_s * 1000 + READING_MS // 2
-        off_ms = now_ms - state[S_TIME_MS]
-        if abs(off_ms) <= JUMP_MS:
-            slew_ms = max(1, passed_ms // SLEW_PART)
-            self._move_by(within(off_ms, -min(slew_ms, passed_ms - 1), slew_ms))
-            return
-        is_start = not state[S_TIME_MS]
-        state[S_TIME_MS] = now_ms
-        state[S_USED] = self._used_before(view.stored_peak if is_start else (0, 0), now_ms)
+    def _step_by(self, time_ms: int) -> None:
+        """The clock was wrong, or the box stood still: an upper bound of the interval's import."""
+        state, connection_W = self.state, self._connection_W
+        state[S_TIME_MS] += time_ms
+        age_ms = state[S_TIME_MS] % self._interval_ms
+        missing_ms = max(0, time_ms, age_ms - state[S_COUNTED_MS])
+        most = connection_W * (age_ms + READING_MS)
+        state[S_USED] = min(most, state[S_USED] + connection_W * missing_ms)
+        state[S_COUNTED_MS] = age_ms
+
+    def _count(self, view: View, passed_ms: int) -> None:
+        state = self.state
+        if view.grid_W is not None:
+            state[S_LAST_W] = max(0, view.grid_W)
+        import_W = state[S_LAST_W]
+        if view.grid_W is None:
+            import_W = max(import_W, self._limit_W)
+        state[S_USED] += import_W * passed_ms
+        state[S_COUNTED_MS] += passed_ms
 
     def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
         """Import of the interval until now_ms, W x ms. stored: words of `out` of the last run."""
@@ -162,9 +179,10 @@ class PeakShaving(Function):
         return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)
 
     def _allowed_W(self, uncertainty_ms: int) -> int:
-        time_ms, used, _ = self.state
-        left_ms = self._interval_ms - time_ms % self._interval_ms
-        margin = self._connection_W * uncertainty_ms
+        time_ms, used, _, counted_ms = self.state
+        age_ms = time_ms % self._interval_ms
+        left_ms = self._interval_ms - age_ms
+        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
         left = self._limit_W * self._interval_ms - used - margin
         return min(max(0, left) // max(left_ms, HORIZON_MS), WIDE_W)
 

@@ -19,11 +19,14 @@ class Box:
     """The function, a clock that is off by error_ms, a battery that obeys at once; `imported`: W of
     each tick by true time."""
 
-    def __init__(self, error_ms=0, uncertainty_ms=1000, now_ms=BEGIN_MS, **chosen):
+    def __init__(
+        self, error_ms=0, uncertainty_ms=1000, now_ms=BEGIN_MS, interval_ms=INTERVAL_MS, **chosen
+    ):
+        self.interval_ms = interval_ms
         self.now_ms, self.error_ms, self.uncertainty_ms = now_ms, error_ms, uncertainty_ms
         self.chosen = {
             "peak_import_W_max": LIMIT_W,
-            "peak_interval_s": INTERVAL_MS // 1000,
+            "peak_interval_s": interval_ms // 1000,
             "grid_import_W_max": CONNECTION_W,
             "setpoint_quantum_W": 1,
         } | chosen
@@ -67,11 +70,11 @@ class Box:
         """Of each whole interval of the grid operator's meter."""
         found, first_ms = [], BEGIN_MS + offset_ms
         while first_ms < BEGIN_MS:
-            first_ms += INTERVAL_MS
-        while first_ms + INTERVAL_MS <= self.now_ms:
-            ticks = range(first_ms, first_ms + INTERVAL_MS, TICK_MS)
+            first_ms += self.interval_ms
+        while first_ms + self.interval_ms <= self.now_ms:
+            ticks = range(first_ms, first_ms + self.interval_ms, TICK_MS)
             found.append(sum([max(0, self.imported[at]) for at in ticks]) / len(ticks))
-            first_ms += INTERVAL_MS
+            first_ms += self.interval_ms
         return found
 
 
@@ -87,6 +90,20 @@ def test_no_interval_is_above_the_limit_with_a_clock_that_is_as_wrong_as_it_says
     for load_W, ticks in loads:
         box.run(load_W, ticks)
     assert max(box.means_W(), default=0) <= LIMIT_W
+
+
+@pytest.mark.parametrize("first_ms, last_ms", ((-7000, 7000), (7000, -7000)))
+def test_a_clock_that_drifts_within_its_uncertainty_puts_no_interval_above_the_limit(
+    first_ms, last_ms
+):
+    """The own interval is shorter or longer than the one of the meter by the drift."""
+    box = Box(first_ms, 7000, interval_ms=900_000)
+    box.run(0, 8900)
+    box.run(900_000, 300)
+    for tick in range(8800):
+        box.error_ms = first_ms + (last_ms - first_ms) * min(tick, 8500) // 8500
+        box.run(900_000)
+    assert len(box.means_W()) == 2 and max(box.means_W()) <= LIMIT_W
 
 
 @settings(max_examples=25)
@@ -145,6 +162,52 @@ def test_a_jump_of_the_clock_counts_the_interval_as_imported_by_the_connection()
     box.run(0, 6)
     used_MJ = box.function.state[1] / 1e9
     assert used_MJ == pytest.approx(CONNECTION_W * 62.1 / 1e6, rel=0.02)
+
+
+@pytest.mark.parametrize("place", [3000, 4400, 5900, 6050])
+@pytest.mark.parametrize("step_ms", [-130_000, -45_000, -6000, 6000, 45_000, 130_000])
+def test_a_step_of_the_clock_puts_no_interval_of_the_new_time_above_the_limit(step_ms, place):
+    box = Box()
+    box.run(280_000, place)
+    box.error_ms = step_ms
+    box.run(700_000, 9000)
+    assert box.answer.low_reason == PEAK_SHAVING
+    assert max(box.means_W(-step_ms)) <= LIMIT_W
+
+
+def test_a_step_of_the_clock_costs_no_more_than_the_time_that_it_skips():
+    """6 s of the connection are 3 MJ; a step back costs nothing."""
+    for step_ms, missing_MJ in ((6000, 3.0), (-6000, 0.0)):
+        box = Box()
+        box.run(200_000, 600)
+        before = box.function.state[1]
+        box.error_ms = step_ms
+        box.run(200_000, 50)
+        counted_MJ = (box.function.state[1] - before) / 1e9
+        assert counted_MJ == pytest.approx(1.0 + missing_MJ, abs=0.8)
+
+
+def test_a_pause_of_the_whole_box_counts_as_import_of_the_connection():
+    """The monotonic clock stands still in a pause; the clock does not."""
+    box = Box()
+    box.run(280_000, 5900)
+    for _ in range(400):
+        box.imported[box.now_ms] = CONNECTION_W
+        box.now_ms += TICK_MS
+    box.run(700_000, 6000)
+    assert max(box.means_W()[2:]) <= LIMIT_W
+
+
+def test_a_slew_backwards_at_the_begin_of_an_interval_begins_one_interval():
+    """The own time never goes back over the boundary, so the import is set to zero once."""
+    box = Box(now_ms=BEGIN_MS - 1000)
+    box.run(250_000)
+    box.function.state[0] = BEGIN_MS - TICK_MS
+    first, box.allowed_W = 0, WIDE_W
+    for _ in range(5):
+        box.run(250_000)
+        first += box.function.state[1] == 250_000 * TICK_MS
+    assert first == 1
 
 
 def test_a_silent_grid_meter_counts_its_last_value_and_at_least_the_limit():
