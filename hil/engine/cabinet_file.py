@@ -27,7 +27,7 @@ def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
     for name, channel in wires["cans"].items():
         plug = {"interface": order.get("can_interface", "socketcand"), "channel": channel}
         content.setdefault("bus", {}).setdefault(name, {}).update(plug)
-    return _tables(content) + order.get("cabinet_more", "")
+    return toml(content) + order.get("cabinet_more", "")
 
 
 def _beside(path: str, name: str) -> str:
@@ -35,10 +35,10 @@ def _beside(path: str, name: str) -> str:
     return os.path.normpath(os.path.join(os.path.dirname(path), name))
 
 
-def _tables(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
+def toml(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
     """TOML of tables with texts, numbers, truth values and lists. A JSON value is a TOML value."""
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"[{'.'.join(path)}]"] if path else []
-    lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-    more = [_tables(content[key], (*path, key)) for key in content if key not in plain]
+    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    more = [toml(content[key], (*path, key)) for key in content if key not in plain]
     return "\n".join([*lines, *more]) + "\n" * (not more)

@@ -9,22 +9,16 @@ from array import array
 from collections.abc import Sequence
 
 from controller.config.configuration import Config
-from controller.core import hint_codes, reasons
-from controller.core.answers import Limit
-from controller.core.contract import Setup, View
-from controller.core.control import Control
+from controller.core import hint_codes
 from controller.core.image import ProcessImage
 from controller.core.integers import within
-from controller.core.parameters import settings_of
 from controller.core.schedule_table import Slot, Table
 from controller.core.site_devices.signals_view import DeviceView, Site as Devices
-from controller.core.units import Units
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
-from hil.values.chain_only import TICK_MS, Limits
+from hil.values.chain_only import TICK_MS, ChainLoop
 from hil.values.lumped import LumpedUnit
-from hil.values.repetition import quicken
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
@@ -70,37 +64,25 @@ class ChainMember:
     ) -> None:
         """begin_s: UTC of the first second, since 1970; plant: keys of the plant's config."""
         self.site, self._begin_s, self.now_s = site, begin_s, 0
-        self.limits = Limits(config, TICK_MS)
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
-        racks = list(self.limits.rack_unit)
-        batteries = [
-            LumpedUnit(of_plant, racks.count(unit), soc, of_plant.air_degC)
-            for unit in range(config.units)
-        ]
-        self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
         self._prepare(config)
+        batteries = self.loop.batteries(of_plant, soc, of_plant.air_degC)
+        self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         site.join(self)
 
     def _prepare(self, config: Config) -> None:
         layout = config.layout()
-        # a test of the meter needs ticks of milliseconds, so the meter is believed
-        settings = {**settings_of(config.control_image), "meter_code_permille": 0}
         self.image = image = ProcessImage(layout, config.site_devices)
         self._inp, self._fresh = array("i", image.inp), bytearray(image.fresh)
         places, self._groups = image.places, layout.groups
         self.devices = Devices(config.site_devices, self._inp, places["site"].start, TICK_MS)
-        rated_W = self.limits.rated_W
-        self.control = Control(
-            Setup(settings, TICK_MS, sum(rated_W), config.source_image, self.devices)
-        )
-        quicken(self.control)
+        self.loop = ChainLoop(config, self.devices)
+        self.control = self.loop.control
         view = self.control.view
         view.hints = self._inp, places["hints"].start
         view.schedule = self._inp, places["schedule"].start
-        view.is_running = view.is_load_meter_new = view.is_grid_meter_new = True
-        self.split = Units(rated_W, self.limits.rack_unit, settings)
 
     @property
     def soc(self) -> float:
@@ -126,15 +108,13 @@ class ChainMember:
         self.now_s += 1
         for unit in self.pcs:
             unit.battery.step(unit.ac_power_W, dt_s)
-        self.limits.step([unit.battery for unit in self.pcs])
         self._read()
-        self._look(self.control.view)
-        charge_W, discharge_W = self.limits.charge_W, self.limits.discharge_W
-        rated = reasons.KERNEL_CHARGE[0], reasons.KERNEL_DISCHARGE[0]
-        limit = Limit(sum(charge_W), rated[0], sum(discharge_W), rated[1])
-        total_W = self.control.step(limit, 1)
-        self.split.step(total_W, charge_W, discharge_W, TICK_MS)
-        for unit, power_W in zip(self.pcs, self.split.out):
+        site, batteries = self.site, [unit.battery for unit in self.pcs]
+        battery_W = sum([unit.ac_power_W for unit in self.pcs])
+        fed_W = sum([part.feeds_W for part in site.parts])
+        grid_W = site.load_power_W + site.other_load_W + self.drawn_W - battery_W - fed_W
+        powers_W = self.loop.step(batteries, site.load_power_W, grid_W, battery_W)
+        for unit, power_W in zip(self.pcs, powers_W):
             unit.ac_power_W = float(power_W)
         for actuator in self.control.actuators:
             self._part_of(actuator.view).ask(actuator.actuator.name, actuator.value)
@@ -160,18 +140,3 @@ class ChainMember:
                 )
         image.freeze(self._inp, self._fresh)
         self.devices.step(self._fresh[self._groups :], 1)
-
-    def _look(self, view: View) -> None:
-        """The view of this second. The grid is what it would be without a new decision."""
-        site = self.site
-        battery_W = sum([unit.ac_power_W for unit in self.pcs])
-        fed_W = sum([part.feeds_W for part in site.parts])
-        grid_W = round(site.load_power_W + site.other_load_W + self.drawn_W - battery_W - fed_W)
-        view.load_meter_W, view.battery_W = round(site.load_power_W), round(battery_W)
-        view.grid_W = view.grid_meter_W = grid_W
-        found = [within(int(unit.battery.soc * 1000), 0, 1000) for unit in self.pcs]
-        view.soc_permille = min(found), sum(found) // len(found)
-        hottest = [round(unit.battery.degC * 10) for unit in self.pcs]
-        view.module_temperature_ddegC = min(hottest), max(hottest)
-        racks = self.limits.rack_unit
-        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])

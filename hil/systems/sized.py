@@ -5,7 +5,6 @@ Units above 250 kW stand for several real ones: figures of such a configuration 
 "aggregate". Racks keep their 240 cells in series; their capacity follows from the energy.
 """
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import FOLDER
 from drivers.profile import FOLDER as PROFILES
+from hil.engine import cabinet_file
 
 TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
 CABINET = "three_units/cabinet.toml"
@@ -71,7 +71,7 @@ def write(size: Size, folder: Path) -> Path:
         text = text.replace(small, large)
     (folder / f"{PCS}.toml").write_text(text, encoding="utf-8")
     for layer, name in zip(layers, ("type", "site", "cabinet")):
-        (folder / f"{name}.toml").write_text(toml(layer), encoding="utf-8")
+        (folder / f"{name}.toml").write_text(cabinet_file.toml(layer), encoding="utf-8")
     return folder / "cabinet.toml"
 
 
@@ -121,19 +121,3 @@ def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
 
 def _port(name: str) -> dict[str, str]:
     return {"port": f"/dev/serial/by-path/simulated-{name}"}
-
-
-def toml(table: dict[str, Any], prefix: str = "") -> str:
-    """A nested table as TOML: plain values first, then the tables."""
-    lines = [f"{key} = {_value(each)}" for key, each in table.items() if not isinstance(each, dict)]
-    for key, each in table.items():
-        if isinstance(each, dict):
-            name = f"{prefix}{key}"
-            inside = toml(each, f"{name}.")
-            has_values = any(not isinstance(value, dict) for value in each.values())
-            lines.append(f"[{name}]\n{inside}" if has_values else inside)
-    return "\n".join(lines)
-
-
-def _value(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

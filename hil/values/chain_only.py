@@ -1,4 +1,4 @@
-"""Chain-only mode: the control functions, the chain and the split at 1 s, with a lumped battery.
+"""Chain-only mode: the control functions, the chain and the split at 1 s, with lumped batteries.
 
 No kernel step, no device, no cell: for energy and state of charge over months. The limits of the
 units come from safety.bounds. Swings within a second are averaged away, so the throughput is low
@@ -19,6 +19,7 @@ from controller.core.site_devices.layout import devices_of
 from controller.core.site_devices.signals_view import Site
 from controller.core.units import Units
 from hil.engine.cabinet import SimulatedCabinet
+from hil.plant.config import CabinetConfig
 from hil.values.lumped import LumpedUnit
 from hil.values.repetition import quicken
 from safety import matrix as m, signals as s
@@ -90,6 +91,58 @@ def _words(battery: LumpedUnit) -> tuple[int, ...]:
     )
 
 
+class ChainLoop:
+    """Control functions, chain and split of a cabinet: from its lumped batteries and its meters to
+    the power of each unit.
+    """
+
+    def __init__(self, config: Config, site: Site, tick_ms: int = TICK_MS) -> None:
+        """site: devices of the site; tick_ms: between two calls of `step`."""
+        self.limits, self._tick_ms = Limits(config, tick_ms), tick_ms
+        rated_W = self.limits.rated_W
+        # a test of the meter needs ticks of milliseconds, so the meter is believed
+        settings = {**settings_of(config.control_image), "meter_code_permille": 0}
+        self.control = Control(Setup(settings, tick_ms, sum(rated_W), config.source_image, site))
+        quicken(self.control)
+        self.split = Units(rated_W, self.limits.rack_unit, settings)
+        view = self.control.view
+        view.is_running = view.is_load_meter_new = view.is_grid_meter_new = True
+
+    def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
+        """One for each unit. soc: 0 to 1."""
+        racks = list(self.limits.rack_unit)
+        return [
+            LumpedUnit(plant, racks.count(unit), soc, degC)
+            for unit in range(self.limits.layout.units)
+        ]
+
+    def step(
+        self, batteries: list[LumpedUnit], load_W: float, grid_W: float, battery_W: float
+    ) -> array:
+        """The power of each unit, W. grid_W: without a new decision; battery_W: > 0 discharges."""
+        limits = self.limits
+        limits.step(batteries)
+        self._look(batteries, round(load_W), round(grid_W), round(battery_W))
+        charge_W, discharge_W = limits.charge_W, limits.discharge_W
+        limit = Limit(
+            sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
+        )
+        total_W = self.control.step(limit, 1)
+        self.split.step(total_W, charge_W, discharge_W, self._tick_ms)
+        return self.split.out
+
+    def _look(self, batteries: list[LumpedUnit], load_W: int, grid_W: int, battery_W: int) -> None:
+        view = self.control.view
+        view.load_meter_W, view.battery_W = load_W, battery_W
+        view.grid_W = view.grid_meter_W = grid_W
+        found = [within(int(unit.soc * 1000), 0, 1000) for unit in batteries]
+        view.soc_permille = min(found), sum(found) // len(found)
+        hottest = [round(unit.degC * 10) for unit in batteries]
+        view.module_temperature_ddegC = min(hottest), max(hottest)
+        racks = self.limits.rack_unit
+        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])
+
+
 class ChainOnly:
     """Call `step`; then load_W, grid_W, battery_W, soc and degC hold for the second that ended."""
 
@@ -106,62 +159,27 @@ class ChainOnly:
         """config: with a tick of 100 ms, for the rise of the limits. load: t_s -> W; soc: 0 to 1;
         degC: of all modules, None: of the air.
         """
-        self.limits, self._tick_ms = Limits(config, tick_ms), tick_ms
+        site = Site(devices_of(array("i")), array("i"), 0, tick_ms)
+        self.loop = loop = ChainLoop(config, site, tick_ms)
+        layout = loop.limits.layout
+        loop.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs
         plant = SimulatedCabinet(config, load, 1).plant.config
-        racks = list(self.limits.rack_unit)
-        start_degC = plant.air_degC if degC is None else degC
-        self.units = [
-            LumpedUnit(plant, racks.count(unit), soc, start_degC) for unit in range(config.units)
-        ]
-        self._load, self._aux_W = load, plant.aux_W
+        self.units = loop.batteries(plant, soc, plant.air_degC if degC is None else degC)
+        self._load, self._aux_W, self._dt_s = load, plant.aux_W, tick_ms / 1000
         self.now_s = 0.0
         self.load_W = self.grid_W = float(load(0.0))
         self.battery_W = 0.0
-        self._prepare(config)
-
-    def _prepare(self, config: Config) -> None:
-        layout, rated_W = self.limits.layout, self.limits.rated_W
-        # a test of the meter needs ticks of milliseconds, so the meter is believed
-        settings = {**settings_of(config.control_image), "meter_code_permille": 0}
-        site = Site(devices_of(array("i")), array("i"), 0, self._tick_ms)
-        self.control = Control(
-            Setup(settings, self._tick_ms, sum(rated_W), config.source_image, site)
-        )
-        quicken(self.control)
-        self.split = Units(rated_W, self.limits.rack_unit, settings)
-        self.control.view.hints = array("i", [0] * (layout.inputs + 64)), layout.inputs
-        self.control.view.is_running = True
 
     soc = property(lambda self: sum([each.soc for each in self.units]) / len(self.units))
     degC = property(lambda self: max([each.degC for each in self.units]))
 
     def step(self) -> None:
         """One tick."""
-        dt_s = self._tick_ms / 1000
-        self.now_s += dt_s
+        self.now_s += self._dt_s
         self.load_W = load_W = self._load(self.now_s)
-        self.limits.step(self.units)
-        charge_W, discharge_W = self.limits.charge_W, self.limits.discharge_W
-        self._look(round(load_W))
-        limit = Limit(
-            sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
-        )
-        total_W = self.control.step(limit, 1)
-        self.split.step(total_W, charge_W, discharge_W, self._tick_ms)
+        grid_W = load_W + self._aux_W - self.battery_W
+        powers_W = self.loop.step(self.units, load_W, grid_W, self.battery_W)
         self.battery_W = sum(
-            [unit.step(power_W, dt_s) for unit, power_W in zip(self.units, self.split.out)]
+            [unit.step(power_W, self._dt_s) for unit, power_W in zip(self.units, powers_W)]
         )
         self.grid_W = load_W + self._aux_W - self.battery_W
-
-    def _look(self, load_W: int) -> None:
-        """The view of this second. The grid is what it would be without a new decision."""
-        view, battery_W = self.control.view, round(self.battery_W)
-        view.load_meter_W, view.battery_W = load_W, battery_W
-        view.is_load_meter_new = view.is_grid_meter_new = True
-        view.grid_W = view.grid_meter_W = load_W + round(self._aux_W) - battery_W
-        found = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
-        view.soc_permille = min(found), sum(found) // len(found)
-        hottest = [round(unit.degC * 10) for unit in self.units]
-        view.module_temperature_ddegC = min(hottest), max(hottest)
-        racks = self.limits.rack_unit
-        self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])

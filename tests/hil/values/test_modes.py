@@ -47,7 +47,10 @@ def test_the_limits_of_chain_only_are_those_of_the_kernel(file):
     for _ in range(40):
         chain.step()
     core = rig.controller.cabinet.core
-    limits = (s.CHARGE_W_MAX, chain.limits.charge_W), (s.DISCHARGE_W_MAX, chain.limits.discharge_W)
+    limits = (
+        (s.CHARGE_W_MAX, chain.loop.limits.charge_W),
+        (s.DISCHARGE_W_MAX, chain.loop.limits.discharge_W),
+    )
     for signal, found_W in limits:
         units = range(config.units)
         kernel_W = [core.kernel.out[core.layout.unit_output(unit, signal)] for unit in units]
