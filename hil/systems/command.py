@@ -91,7 +91,7 @@ def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
 
 
 def document(name: str, variant: str, result: Result) -> dict[str, Any]:
-    """All that was found, as plain data."""
+    """Figures, violations and sizing of a run as plain data."""
     return {
         "system": name,
         "variant": variant,
@@ -101,6 +101,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "seed": result.spec.seed,
         "mode": run.MODE,
         "aggregate": result.spec.size.is_aggregate,
+        "soc_begin": result.spec.soc_permille / 1000,
+        "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
         "violations": figures.violations(result),
         "sizing": result.spec.sizing,
@@ -124,6 +126,8 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['name']}",
         f"  {document['text']}; {document['days']} days, {document['mode']}, seed "
         f"{document['seed']}{kind}",
+        f"  state of charge {document['soc_begin']:.0%} at first, "
+        f"{document['soc_end']:.0%} at last",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each)) for each in document["figures"]],
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],

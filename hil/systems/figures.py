@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.systems import tariff
-from hil.systems.run import HOUR_SLOTS, MODE, SLOT_S, Result
+from hil.systems.run import MODE, SLOT_S, Result
 
 Found = tuple[float | None, float | None, float | None]
-J_PER_KWH = 3.6e6
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 SHIFTED_KWH_MIN = 1.0
-TOLERANCE, BACK_PART = 1.001, 0.005  # of the connection: what a second's step of the load may show
+ROUNDING_W = 1.0  # of seconds_W, which is float32
 HARD_PERMILLE, SOC_MARGIN = 100, 0.01
 
 
@@ -66,18 +65,31 @@ def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     )
 
 
+def _start_W(result: Result) -> float:
+    """The energy in the battery at the start, spread over the run."""
+    energy_Wh = float(result.soc[0]) * result.spec.size.energy_Wh
+    return energy_Wh / (len(result.soc) * SLOT_H)
+
+
 def peak_cut(result: Result) -> Found:
-    """Highest billed import against the site without battery and PV; the load factor bounds it."""
+    """Highest billed import against the site without battery and PV. Bound: a level import all the
+    time, without losses; none where only some hours are billed.
+    """
     with_it, _, without = bills(result)
-    bound = 100.0 * (1.0 - float(result.series.load_W.mean() / result.series.load_W.max()))
-    return _cut(with_it.peak_W, without.peak_W), bound, without.peak_W / 1000
+    reached = _cut(with_it.peak_W, without.peak_W)
+    if result.spec.tariff["demand_hours"]:
+        return reached, None, without.peak_W / 1000
+    series = result.series
+    level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
+    return reached, _cut(max(0.0, level_W), without.peak_W), without.peak_W / 1000
 
 
 def purchase_cut(result: Result) -> Found:
-    """Purchased energy; the bound is all PV used."""
-    load_J, pv_J = [float(each.sum()) for each in (result.series.load_W, result.series.pv_W)]
-    bought = float(np.maximum(0.0, result.grid_W).sum())
-    return _cut(bought, load_J), 100.0 * min(1.0, pv_J / load_J), load_J * SLOT_H / 1000
+    """Purchased energy. Bound: the battery's first energy and all of PV and generator set used."""
+    load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
+    own_W = (result.series.pv_W + result.genset_W + _start_W(result)).sum()
+    bound = 100.0 * min(1.0, float(own_W / load_W))
+    return _cut(float(bought_W), float(load_W)), bound, float(load_W) * SLOT_H / 1000
 
 
 def renewable(result: Result) -> Found:
@@ -100,7 +112,7 @@ def bill_cut(result: Result) -> Found:
 
 
 def battery_saves(result: Result) -> Found:
-    """What the battery alone takes off the bill, in percent of the bill without it."""
+    """The saving by the battery alone, in percent of the bill without it."""
     with_it, without, _ = bills(result)
     return _cut(with_it.total, without.total), None, without.total
 
@@ -108,19 +120,36 @@ def battery_saves(result: Result) -> Found:
 def shifted_price_cut(result: Result) -> Found:
     """Price of a kWh that the battery shifted, against the price when it was used; with losses.
 
-    The bound is the mean over days of the cheapest and dearest hours.
+    Energy from PV or into the grid has the price of the feed-in. Energy that the battery has lost
+    over the run is bought again at the mean price of charging. Bound: as much energy, at rated
+    power, in the cheapest and in the dearest slots of the run.
     """
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
     if given.sum() < SHIFTED_KWH_MIN or charged.sum() < SHIFTED_KWH_MIN:
         return None, None, None
-    price = result.series.price + result.spec.tariff["adder_per_kWh"]
-    paid = float((charged * price).sum() / given.sum())
-    spared = float((given * price).sum() / given.sum())
-    days = price.reshape(-1, 24 * HOUR_SLOTS)
-    hours = np.sort(days, axis=1)
-    bound = 100.0 * (1.0 - float(hours[:, :16].mean() / 0.86 / hours[:, -16:].mean()))
-    return _cut(paid, spared), bound, spared
+    tariff_, series, grid = result.spec.tariff, result.series, result.grid_W * SLOT_H / 1000
+    price, feed_in = series.price + tariff_["adder_per_kWh"], tariff_["feed_in_per_kWh"]
+    paid = _worth(charged, np.minimum(charged, np.maximum(0.0, grid)), price, feed_in)
+    spared = _worth(given, given - np.minimum(given, np.maximum(0.0, -grid)), price, feed_in)
+    cost = np.where(series.pv_W > series.load_W, np.minimum(price, feed_in), price)
+    size, worth = result.spec.size, np.maximum(price, feed_in)
+    full_kWh = size.units * size.rated_W * SLOT_H / 1000
+    lost_kWh = max(0.0, float(result.soc[0] - result.soc[-1])) * size.energy_Wh / 1000
+    again = 1.0 + lost_kWh / float(charged.sum())
+    cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
+    dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
+    reached = _cut(paid * again, spared)
+    return reached, _cut(cheapest, dearest), spared / float(given.sum())
+
+
+def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
+    """grid_kWh: the part of all_kWh that the price is for."""
+    return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
+
+
+def _first_mean(ordered: np.ndarray, slots: float) -> float:
+    return float(ordered[: max(1, int(slots))].mean())
 
 
 def import_over(result: Result) -> Found:
@@ -128,7 +157,7 @@ def import_over(result: Result) -> Found:
     limit_W = result.spec.size.import_W
     return (
         100.0 * float(result.grid_W.max()) / limit_W,
-        100.0,
+        None,
         100.0 * float((result.series.load_W - result.series.pv_W).max()) / limit_W,
     )
 
@@ -137,7 +166,7 @@ def import_over_1s(result: Result) -> Found:
     """The same, means of 1 s."""
     limit_W = result.spec.size.import_W
     load_W = float(result.seconds_W[0].max())
-    return 100.0 * float(result.seconds_W[1].max()) / limit_W, 100.0, 100.0 * load_W / limit_W
+    return 100.0 * float(result.seconds_W[1].max()) / limit_W, None, 100.0 * load_W / limit_W
 
 
 def seconds_over(result: Result) -> Found:
@@ -242,15 +271,17 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
 
 
 def violations(result: Result) -> list[str]:
-    """Limits of the connection and the hard reserve, on every second and slot of the run."""
+    """Limits of the connection in every second, and the hard reserve at the end of every slot."""
     spec, found = result.spec, []
     grid_W = result.seconds_W[1]
-    over_s = int((grid_W > spec.size.import_W * TOLERANCE).sum())
-    if over_s:
-        found.append(f"import above {spec.size.import_W / 1000:g} kW in {over_s} s")
-    back_s = int((grid_W < -spec.size.export_W - BACK_PART * spec.size.import_W).sum())
-    if back_s:
-        found.append(f"export above {spec.size.export_W / 1000:g} kW in {back_s} s")
+    for name, power_W, limit_W in (
+        ("import", grid_W, spec.size.import_W),
+        ("export", -grid_W, spec.size.export_W),
+    ):
+        over_s = int((power_W > limit_W + ROUNDING_W).sum())
+        if over_s:
+            most_kW = (float(power_W.max()) - limit_W) / 1000
+            found.append(f"{name} above {limit_W / 1000:g} kW in {over_s} s, by {most_kW:.3g} kW")
     hard = spec.size.control.get("soc_reserve_hard_permille", HARD_PERMILLE) / 1000
     if float(result.soc.min()) < hard - SOC_MARGIN:
         found.append(

@@ -40,7 +40,9 @@ def section(result: Result, document: dict[str, Any]) -> str:
     kind = "; each unit stands for several real ones" if document["aggregate"] else ""
     return (
         f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}. "
-        f"{document['days']} days, seed {document['seed']}, {document['mode']}{kind}.</p>"
+        f"{document['days']} days, seed {document['seed']}, {document['mode']}{kind}; "
+        f"state of charge {document['soc_begin']:.0%} at first, {document['soc_end']:.0%} at last."
+        "</p>"
         f"<table>{HEAD}{rows}</table>"
         f"<ul>{broken or '<li class=ok>no limit, reserve or connection was violated'}</ul>"
         f"<h2>Where the energy came from and went</h2><table>{_flows(result)}</table>"

@@ -1,7 +1,7 @@
 """Prices of energy per interval: hourly from a file, by time of use, or built in from a seed.
 
-The built-in price has the shape of a day-ahead market: two peaks on working days, a low noon while
-the sun shines, noise that lasts for hours, and hours below zero.
+The built-in price has the shape of a day-ahead market: two peaks on working days, and a low noon
+while the sun shines. Its noise lasts for hours. In some hours it is below zero.
 """
 
 import csv
@@ -24,8 +24,8 @@ PEAK_HOURS, NOON = (8, 19), 13
 
 
 def hourly(path: Path, start: datetime, hours: int) -> np.ndarray:
-    """Money per kWh of each hour from `start` on, of a CSV (or gzip of it) with the local time in
-    its first column and money per MWh in its second. LoadError: one line.
+    """Money per kWh of each hour from `start` on, of a CSV or its gzip. The first column is the
+    local time, the second one money per MWh. LoadError: one line.
     """
     found = _rows(path)
     wanted = [start + timedelta(hours=hour) for hour in range(hours)]

@@ -2,8 +2,8 @@
 
 1. Where the forecast is above the cap, the battery gives the rest.
 2. Surplus PV is stored, and the cheapest slots replace what idle converters draw.
-3. Of what is left, the cheapest slot charges for the dearest later one, while the dearer price
-   pays for losses and wear.
+3. The cheapest slot that is left charges for the dearest later one, while the dearer price pays for
+   losses and wear.
 
 A planner has to beat these rules. They know nothing of the controller: they make slots.
 """
@@ -17,7 +17,7 @@ OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/schedu
 
 
 class Store(NamedTuple):
-    """What the battery may do. Energies in J; efficiency: of a round trip; idle_W: that the
+    """The range of the battery. Energies in J; efficiency: of a round trip; idle_W: that the
     converters draw from it at no power.
     """
 
@@ -77,11 +77,11 @@ class _Book:
         self.stored_J[slot + 1 :] += change
 
     def _room_J(self, slot: int) -> float:
-        """What may be added from this slot on."""
+        """The energy that fits in from this slot on."""
         return max(0.0, self.store.high_J - float(self.stored_J[slot + 1 :].max()))
 
     def _spare_J(self, slot: int) -> float:
-        """What may be taken from this slot on."""
+        """The energy above the reserve from this slot on."""
         return max(0.0, float(self.stored_J[slot + 1 :].min()) - self.store.low_J)
 
     def hold_cap(self) -> None:

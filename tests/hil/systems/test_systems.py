@@ -67,10 +67,58 @@ def test_violations_name_the_limit_and_the_time():
     result.seconds_W[1, 7:10] = -10_000
     result.soc[3] = 0.05
     assert figures.violations(result) == [
-        "import above 500 kW in 7 s",
-        "export above 0 kW in 3 s",
+        "import above 500 kW in 7 s, by 100 kW",
+        "export above 0 kW in 3 s, by 10 kW",
         "state of charge 5.0 %, hard reserve 10 %",
     ]
+
+
+def test_the_connection_has_no_tolerance():
+    result = made()
+    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_002, -2
+    assert [each[:6] for each in figures.violations(result)] == ["import", "export"]
+    result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_000, 0
+    assert figures.violations(result) == []
+
+
+def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():
+    """A load of 100 kW and 400 kW in turn, PV of 100 kW, a battery that is empty at first."""
+    result = made()
+    result.series.load_W[:] = [1e5, 4e5] * 4
+    result.series.pv_W[:] = 1e5
+    result.soc[:] = 0
+    result.grid_W[:] = 1.5e5
+    assert figures.peak_cut(result) == (pytest.approx(62.5), pytest.approx(62.5), 400.0)
+    assert figures.purchase_cut(result)[:2] == (pytest.approx(40.0), pytest.approx(40.0))
+    result.soc[0] = 2e5 / result.spec.size.energy_Wh  # 100 kW over the two hours
+    assert figures.peak_cut(result)[1] == pytest.approx(87.5)
+    assert figures.purchase_cut(result)[1] == pytest.approx(80.0)
+
+
+def test_peaks_that_are_billed_in_some_hours_have_no_bound():
+    result = made(tariff={"currency": "EUR", "demand_hours": [0, 1]}, start="2026-06-01")
+    assert figures.peak_cut(result)[1] is None
+
+
+@cases("""
+    pv_W  grid_W            feed_in  cut
+    0.0   [3e5, 2e5, 1e5]   0.05     75.0
+    3e5   [0.0, 2e5, 1e5]   0.05     87.5
+    2.5e5  [5e4, 2e5, 1e5]  0.05     81.25
+    0.0   [3e5, 2e5, -1e5]  0.05     -100.0
+""")
+def test_a_shifted_kWh_costs_the_feed_in_where_it_comes_from_the_sun(pv_W, grid_W, feed_in, cut):
+    """100 kW are charged in the first slot at 0.1, and given in the third one at 0.4."""
+    result = made(1, tariff={"currency": "EUR", "feed_in_per_kWh": feed_in})
+    result.series.price[:] = [0.1, 0.2, 0.4, 0.2]
+    result.series.pv_W[0] = pv_W
+    result.battery_W[:3] = [-1e5, 0.0, 1e5]
+    result.grid_W[:3] = grid_W
+    reached, bound, _ = figures.shifted_price_cut(result)
+    assert reached == pytest.approx(cut)
+    assert bound == pytest.approx(87.5 if pv_W > 2e5 else 75.0) and reached <= bound
+    result.soc[-1] -= 25_000 / result.spec.size.energy_Wh  # as much as was charged
+    assert figures.shifted_price_cut(result)[0] == pytest.approx(2 * cut - 100)
 
 
 def test_a_calm_grid_and_a_low_peak_are_figures():
