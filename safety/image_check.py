@@ -35,8 +35,7 @@ def topology(image: "array[int]") -> tuple[s.Layout, p.ImageMap]:
     if not p.fits(image, image_map):
         raise ValueError(
             "limit image holds a word beyond 2^30, a second that is not whole ticks of at most "
-            "500 ms, "
-            "or a rack whose unit or modules its topology does not have"
+            "500 ms, or a rack whose unit or modules its topology does not have"
         )
     return layout, image_map
 

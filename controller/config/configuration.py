@@ -1,10 +1,11 @@
 """Reads a configuration (type > site > cabinet), checks it as a whole and makes its images.
 
 `load(path)` reads the file and the layers above it and returns a Config or raises ConfigError:
-one line with file, key, value and the allowed values. Order of the checks: layers.py (files),
-schema.py (keys), topology.py and devices.py (structure), limit_images.py (integers),
-cross_checks.py (contradictions), bus_times.py (loads of the buses), track_path.py (the path from
-meter to battery for load tracking).
+one line with file, key, value and the allowed values. Order of the checks:
+
+1. layers.py (files), schema.py (keys), topology.py and devices.py (structure)
+2. limit_images.py (integers), cross_checks.py (contradictions)
+3. bus_times.py (loads of the buses), track_path.py (from meter to battery, for load tracking)
 """
 
 import functools

@@ -199,9 +199,8 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
     for each in [each for each in registers if "write" in each.direction]:
         request = driver.write(each.name, 0, 0)
         assert request is not None  # a new driver has sent nothing
-        period_us = (
-            min(each.pause_ms, each.repeat_ms) * 1000
-        )  # while the value changes all the time
+        # while the value changes all the time
+        period_us = min(each.pause_ms, each.repeat_ms) * 1000
         found.append((f"write {each.name}", request, period_us))
         if each.read_back:
             found.append((f"read back {each.name}", driver.read_of(each.name), period_us))

@@ -3,10 +3,11 @@
 Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
 changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
-the hints, the lamp test, and path delay and peak import of an earlier run; the other blocks are for
-readers of the journal: the set-point sent last and its code (sent.py), lock-out, standby reason
-(standby.py), first-out and causes of channel B, end of the process, a reset that the kernel
-was not given, and the person who approved the limit image.
+the hints, the schedules, the lamp test, and path delay and peak import of an earlier run. Readers
+of the journal need the other blocks. Those hold the set-point sent last with its code (sent.py),
+the standby reason (standby.py), lock-out, first-out and causes of channel B, and the end of the
+process. They also hold a reset that the kernel was not given, and the person who approved the limit
+image.
 """
 
 from array import array

@@ -38,13 +38,8 @@ SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 APPROVED = "approved"  # bytes beside FIELDS, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY = "approved_by.", "path_delay."
-NUMBERS = (
-    "noc_verified",
-    "trips",
-    "changes",
-    "peak_minute",
-    "peak_used_Wh",
-)  # in `values` under the name of the field
+# in `values` under the name of the field
+NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
 UNMEASURED = ("", 0)
 

@@ -36,7 +36,7 @@ def _step(actuator: Facts, step: Facts) -> str:
 
 
 def _number(value: int | None) -> str:
-    """ "-" if there is none."""
+    """A value that is unknown is shown as "-"."""
     return "-" if value is None else str(value)
 
 

@@ -1,6 +1,6 @@
 """PV: takes all that the sun gives, and curtails only what neither load, battery nor grid may take.
 
-    PV at most = measured PV + import with the battery at 0 + charging power left + export limit
+    PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
 All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
 power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.

@@ -113,9 +113,8 @@ class Track(Function):
         delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
-        if (
-            view.is_meter_tested or view.is_exact
-        ):  # its code moves the battery: afterwards tracking begins at 0
+        # the code of a meter test moves the battery, so tracking then begins at 0
+        if view.is_meter_tested or view.is_exact:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)

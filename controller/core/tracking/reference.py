@@ -3,7 +3,7 @@
 The reference never looks at the load. The energy that the battery gave shows the load to the
 reference, so that losses and errors of a meter cannot run away.
 
-    R' = (m + missing energy / T - R) / (T / 4)        m' = (R - m) / (4 T)
+    R' = (m + missing energy / T - R) / (T / 4)        m' = (R - m) / (4 T).
 
 T is the time in which the rated power moves the part of the energy that the largest step may cost.
 Source: load tracking study, chapter 4.5.
