@@ -28,7 +28,7 @@ WENT_OUT = {
     "charged": ("Battery, charge", BATTERY),
 }
 SUM_PX, SLOT_PX_MIN, GAP_PX = 190, 24, 10
-EDGE_PX, BUS_PX, WIDTH_PX = 190, 590, 1180
+EDGE_PX, BUS_PX, WIDTH_PX = 230, 590, 1180
 HEAD = (
     *("", "share", "state", "meter test", "charge", "out", "in", "trips", "violations"),
     "mirrored",
@@ -101,7 +101,7 @@ def _side(
             f"{middle},{bus:.1f} {BUS_PX},{bus:.1f}V{bus + thick:.1f}C{middle},{bus + thick:.1f} "
             f"{middle},{at + thick:.1f} {edge},{at + thick:.1f}Z'/>"
             f"<text x='{text_px}' y='{at + thick / 2 + 5:.1f}' text-anchor='{anchor}'>"
-            f"{label} {value_kWh:.2f}</text>"
+            f"{label} {value_kWh:,.2f}</text>"
         )
         slot += max(thick, SLOT_PX_MIN) + GAP_PX
         bus += thick

@@ -65,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
             json.dump(documents, file, indent=1)
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
-            file.write(page.html([section for *_, section in done]))
+            file.write(page.html([(found, section) for _, found, section in done]))
     return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
 
 
@@ -142,11 +142,5 @@ def _line(figure: Figure) -> str:
     words = marks[figure.is_met]
     if figure.status == "unreachable" and figure.is_met is False:
         words = "unreachable at this size"
-    texts = [_number(each) for each in known]
+    texts = [page.number(each) for each in known]
     return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -12,24 +12,55 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
+from hil.results import site_page
 from hil.results.page import CSS
 from hil.results.plot import COLOURS, SOC, STYLE
+from hil.results.site_plot import LEGEND as LEGEND_ABOVE
 from hil.systems import figures
 from hil.systems.run import SLOT_S, SLOTS_PER_DAY, Result
 
 GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
-MWH = SLOT_S / 3.6e9
-HEAD = "<tr><th>figure<th>asked<th>reached<th>bound<th>without<th>unit<th>status<th>mode"
-STATUS = {True: "met", False: "not met", None: ""}
+MWH_PER_J = 1 / 3.6e9
+HEAD = "<tr><th>promise<th>asked<th>reached<th>bound<th>without<th>unit<th>"
+STATUS = {True: ("ok", "kept"), False: ("no", "not kept"), None: ("", "")}
+LEGEND = (
+    "Bound: the most that physics or arithmetic allows at this size. Without: the same site with "
+    "no PV and no battery, if the line names no other case. Projected: the figure depends on "
+    "prices, load and weather that are assumed."
+)
+MORE_CSS = "small{display:block}td:nth-child(n+2){white-space:nowrap}li{margin:.15rem 0}"
 
 
-def html(sections: Sequence[str]) -> str:
-    """sections: of each run."""
+def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
+    """sections: of each run its document (command.document) and `section`."""
+    several = len(sections) > 1
+    rows = "".join(f"<tr><td>{escape(each['name'])}{_verdict_cells(each)}" for each, _ in sections)
+    head = "<tr><th>system<th>promises kept<th>violations"
+    overview = f"<table>{head}{rows}</table>" if several else ""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-        f"content='width=device-width'><title>Systems</title><style>{CSS}</style><body>"
-        f"{''.join(sections)}</body></html>\n"
+        f"content='width=device-width'><title>Systems</title><style>{CSS}{MORE_CSS}</style><body>"
+        f"{overview}{''.join(section for _, section in sections)}</body></html>\n"
     )
+
+
+def _kept(document: dict[str, Any]) -> tuple[int, int]:
+    """(promises that are kept, promises of which the run can say it)."""
+    known = [each["is_met"] for each in document["figures"] if each["is_met"] is not None]
+    return sum(known), len(known)
+
+
+def _verdict_cells(document: dict[str, Any]) -> str:
+    kept, count = _kept(document)
+    marks = [_mark(kept == count), _mark(not document["violations"])]
+    return (
+        f"<td class={marks[0]}>{kept} of {count}<td class={marks[1]}>"
+        f"{len(document['violations']) or 'none'}"
+    )
+
+
+def _mark(is_good: bool) -> str:
+    return STATUS[is_good][0]
 
 
 def section(result: Result, document: dict[str, Any]) -> str:
@@ -37,52 +68,71 @@ def section(result: Result, document: dict[str, Any]) -> str:
     rows = "".join(_row(each) for each in document["figures"])
     broken = "".join(f"<li class=no>{escape(each)}" for each in document["violations"])
     sizing = "".join(f"<li>{escape(each)}" for each in document["sizing"])
-    kind = "; each unit stands for several real ones" if document["aggregate"] else ""
+    kind = " Each unit stands for several real ones (aggregate)." if document["aggregate"] else ""
+    energy_MWh = {name: J * MWH_PER_J for name, J in result.account.items()}
     return (
-        f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}. "
-        f"{document['days']} days, seed {document['seed']}, {document['mode']}{kind}; "
-        f"state of charge {document['soc_begin']:.0%} at first, {document['soc_end']:.0%} at last."
-        "</p>"
-        f"<table>{HEAD}{rows}</table>"
-        f"<ul>{broken or '<li class=ok>no limit, reserve or connection was violated'}</ul>"
-        f"<h2>Where the energy came from and went</h2><table>{_flows(result)}</table>"
+        f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}</p>"
+        f"<p>{_verdict(document)}</p><small>{document['days']} days from "
+        f"{result.spec.start:%Y-%m-%d}, seed {document['seed']}. All figures come from the mode "
+        f"&ldquo;{document['mode']}&rdquo;.{kind} State of charge {document['soc_begin']:.0%} at "
+        f"first, {document['soc_end']:.0%} at last.</small>"
+        f"<h2>Promised and kept</h2><table>{HEAD}{rows}</table><small>{LEGEND}</small>"
+        f"<ul>{broken or '<li class=ok>No limit of the connection or reserve was violated.'}</ul>"
+        f"<h2>Energy, MWh</h2>{site_page.flows(energy_MWh)}"
         f"<h2>The day with the highest import</h2>{_picture(result)}"
+        f"<h2>The worst moments</h2><table>{_worst(result)}</table>"
         f"<h2>The bill</h2><table>{_bill(result)}</table>"
-        f"<h2>Size</h2><ul>{sizing}</ul>"
+        f"<h2>What the size allows</h2><ul>{sizing}</ul>"
     )
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    kept, count = _kept(document)
+    missed = [each["text"] for each in document["figures"] if each["is_met"] is False]
+    if not missed:
+        return f"<span class=ok>All {count} promises are kept.</span>"
+    names = "; ".join(escape(each) for each in missed)
+    return f"{kept} of {count} promises are kept. <span class=no>Not kept: {names}.</span>"
 
 
 def _row(figure: dict[str, Any]) -> str:
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
-    cells = "".join(f"<td>{_number(each)}" for each in known)
-    mark = "ok" if figure["is_met"] else "no" if figure["is_met"] is False else ""
-    status = f"{figure['status']} {STATUS[figure['is_met']]}"
+    cells = "".join(f"<td>{number(each)}" for each in known)
+    mark, text = STATUS[figure["is_met"]]
+    if figure["status"] == "unreachable" and figure["is_met"] is False:
+        text = "cannot be kept at this size"
+    status = ", ".join(filter(None, (text, "" if text else figure["status"])))
     return (
         f"<tr><td>{escape(figure['text'])}{cells}<td>{escape(figure['unit'])}"
-        f"<td class='{mark}'>{status}<td>{figure['mode']}"
+        f"<td class='{mark}'>{status}"
     )
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three digits, at most as many decimals as a reader can use; "-": not known."""
     if value is None:
         return "-"
+    if abs(value) < 0.005:
+        return "0"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _flows(result: Result) -> str:
-    """Energies in MWh, in and out."""
-    grid, battery = result.grid_W, result.battery_W
-    flows = {
-        "from the grid": np.maximum(0, grid).sum(),
-        "into the grid": np.maximum(0, -grid).sum(),
-        "from PV": result.pv_W.sum(),
-        "from the generator set": result.genset_W.sum(),
-        "out of the battery": np.maximum(0, battery).sum(),
-        "into the battery": np.maximum(0, -battery).sum(),
-        "load with its cooling": result.load_W.sum(),
-    }
+def _worst(result: Result) -> str:
+    """Moments with their time: extremes of the connection in a second, of the charge in a slot."""
+    load_W, grid_W = result.seconds_W
+    steps_W = np.abs(np.diff(grid_W))
+    found = [
+        ("highest load", int(load_W.argmax()), f"{load_W.max() / 1000:,.0f} kW"),
+        ("highest import", int(grid_W.argmax()), f"{grid_W.max() / 1000:,.0f} kW"),
+        ("lowest import (below 0: export)", int(grid_W.argmin()), f"{grid_W.min() / 1000:,.0f} kW"),
+        ("largest step of the grid's power within a second", int(steps_W.argmax()) + 1,
+         f"{steps_W.max() / 1000:,.0f} kW"),
+        ("lowest charge", (int(result.soc.argmin()) + 1) * SLOT_S, f"{result.soc.min():.1%}"),
+    ]  # fmt: skip
+    begin = result.spec.start
     return "".join(
-        f"<tr><td>{name}<td>{float(each) * MWH:,.1f} MWh" for name, each in flows.items() if each
+        f"<tr><td>{name}<td>{text}<td>{begin + timedelta(seconds=second):%a %d %B %H:%M:%S}"
+        for name, second, text in found
     )
 
 
@@ -118,7 +168,7 @@ def _picture(result: Result) -> str:
                 power.step(hours, values[span] / 1000, where="post", color=colour, label=name)
         power.axhline(result.cap_W / 1000, color=COLOURS["grid"], lw=0.8, ls=":")
         power.set_ylabel("kW, means of 15 min")
-        power.legend(loc="upper left", ncols=5, frameon=False)
+        power.legend(ncols=5, **LEGEND_ABOVE)
         charge.plot(hours, 100 * result.soc[span], color=SOC)
         charge.set_ylabel("charge, %")
         price.step(hours, result.series.price[span], where="post", color=PRICE)

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from hil import __main__ as hil
+from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import figures, run, spec
+from hil.systems import command, figures, page, run, spec
 from tests.tables import cases
 
 TABLE = {
@@ -151,3 +152,18 @@ def test_the_command_prints_and_writes_its_figures(tmp_path, capsys):
     assert code == (0 if all(each["is_met"] for each in found.values()) else 1)
     text = page.read_text()
     assert "<svg" in text and not re.search(r"(src|href)=.?https?:", text)
+
+
+def test_the_page_names_each_promise_that_is_not_kept_and_the_worst_moments():
+    asked = [
+        {"name": "peak_kW", "text": text, "asked": asked, "status": "projected"}
+        for text, asked in (("low peak", 100), ("high peak", 300))
+    ]
+    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 3.6e9)
+    result = made(24, figure=asked)._replace(account=energy_J)
+    result.seconds_W[1, 3661] = 300_000
+    document = command.document("munich", "", result)
+    text = page.html([(document, page.section(result, document))] * 2)
+    assert "1 of 2 promises are kept. <span class=no>Not kept: high peak.</span>" in text
+    assert "<td class=no>1 of 2<td class=ok>none" in text
+    assert "<td>highest import<td>300 kW<td>Mon 01 June 01:01:01" in text
