@@ -10,8 +10,9 @@ import dataclasses
 import os
 import tomllib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from controller.config import configuration
@@ -82,10 +83,12 @@ class Pod:
         seed: int = 1,
         soc: float = 0.55,
         kind: type[VirtualRig] = VirtualRig,
+        plant: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
+        """plant: keys of hil/plant/config.py for each member."""
         self.site = site
         self.members = [
-            kind(config, None, seed + number, (), {"soc": soc}, None, site)
+            kind(config, None, seed + number, (), {**plant, "soc": soc}, None, site)
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us

@@ -69,8 +69,19 @@ def main(arguments: Namespace) -> int:
 
 
 def played(order: dict[str, Any], path: str, html_path: str | None = None) -> dict[str, Any]:
-    """Run, print the closing lines and write the page. Returns the document."""
-    doc, pod = run_pod(order, path)
+    """Run the file of a pod, print the closing lines and write the page. Returns the document.
+
+    order: seconds, seed, soc_pct, values, and whole (bool, may be missing).
+    """
+    soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
+    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"])
+    names = {"file": os.path.basename(path), "name": description.read(path)["name"]}
+    return played_pod(pod, {**names, **order}, html_path)
+
+
+def played_pod(pod: Pod, order: dict[str, Any], html_path: str | None) -> dict[str, Any]:
+    """As `played`; order: name, file, and what the document is to say of the run."""
+    doc = _run(pod, order)
     print("\n".join(lines(doc)), flush=True)
     columns = pod.record.columns()
     if html_path and len(columns["t_s"]):
@@ -89,18 +100,13 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
     return int(any(member["violations"] for member in doc["members"]))
 
 
-def run_pod(order: dict[str, Any], path: str) -> tuple[dict[str, Any], Pod]:
-    """(document, pod) of a run. order: seconds, seed, soc_pct, values, and whole (bool, may be
-    missing).
-    """
+def _run(pod: Pod, order: dict[str, Any]) -> dict[str, Any]:
+    """The document of a run, with a bar on a terminal."""
     began_s = forks.wall_s()
-    soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
-    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"])
     with shown_on(True, sys.stderr.isatty(), forks.wall_s) as show:
         pod.run(order["seconds"], show and (lambda: show(_view(pod, order["seconds"]))))
     speed = order["seconds"] / (forks.wall_s() - began_s)
-    named = {"file": os.path.basename(path), "name": description.read(path)["name"]}
-    return {**named, **order, "speed": round(speed, 1), **document(pod)}, pod
+    return {**order, "speed": round(speed, 1), **document(pod)}
 
 
 def _view(pod: Pod, duration_s: float) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 import collections
 import os
 import sys
+import tempfile
 import time
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from controller.config import configuration, stage_states
@@ -12,13 +14,25 @@ from hil.engine import coverage, pod, pod_command, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
+from hil.systems import live, spec
+from hil.systems.run import SLOT_S
 
 DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1
+BEGIN_H = 9.0
 # of a run without a scenario; its state of charge is the target of load tracking
 DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
 OPTIONS = CABINET | {
+    "--system": {
+        "metavar": "NAME",
+        "help": f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
+    },
+    "--begin": {
+        "type": number(0, 366 * 24),
+        "metavar": "HOURS",
+        "help": f"of --system: hours after the first midnight of its run ({BEGIN_H:g})",
+    },
     "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
     "--column": {"metavar": "NAME", "help": "power column of the file"},
     "--scale": {
@@ -87,6 +101,10 @@ def add(commands: Any) -> None:
 
 def main(arguments: Namespace) -> int:
     """Run, write and print. Returns the exit code."""
+    if arguments.system:
+        return _system(arguments)
+    if arguments.begin is not None:
+        raise InputError("--begin is an hour of a system's run: it needs --system NAME")
     if pod.is_pod(arguments.cabinet):
         return _pod(arguments)
     _check(arguments)
@@ -117,6 +135,32 @@ def _pod(arguments: Namespace) -> int:
     site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
     if not arguments.virtual:
         raise InputError(f"{site} runs in virtual time alone: add --virtual")
+    order = _site_order(arguments, site)
+    doc = pod_command.played(order, arguments.cabinet, arguments.plot)
+    return pod_command.finished(doc, arguments.json)
+
+
+def _system(arguments: Namespace) -> int:
+    """Run a system of the mission."""
+    name = arguments.system
+    if name not in spec.NAMES:
+        raise InputError(f"--system {name}: allowed are {', '.join(spec.NAMES)}")
+    if arguments.cabinet != CABINET["--cabinet"]["default"]:
+        raise InputError("--system has a cabinet of its own: leave --cabinet out")
+    order = _site_order(arguments, f"--system {name}")
+    hours = BEGIN_H if arguments.begin is None else arguments.begin
+    begin_s = round(hours * 3600) // SLOT_S * SLOT_S
+    chosen = spec.load(name)._replace(seed=order["seed"])
+    order["soc_pct"] = arguments.soc or chosen.soc_permille / 10
+    with tempfile.TemporaryDirectory() as folder:
+        system = live.LivePod(chosen, Path(folder), begin_s, order["soc_pct"] / 100)
+        names = {"file": f"{name}.toml", "name": chosen.name}
+        doc = pod_command.played_pod(system, {**names, **order}, arguments.plot)
+    return pod_command.finished(doc, arguments.json)
+
+
+def _site_order(arguments: Namespace, site: str) -> dict[str, Any]:
+    """The order for pod_command; refuses options that a site does not take."""
     for name in ("load", "column", "scale", "raw", "scenario", "run_dir", "journal"):
         if getattr(arguments, name):
             raise InputError(
@@ -126,13 +170,12 @@ def _pod(arguments: Namespace) -> int:
     page = arguments.plot
     if page and not page.endswith(".html"):
         raise InputError(f'{site}: --plot {page}: allowed is a name with .html, or ""')
-    order = {
+    return {
         "seconds": arguments.seconds or pod_command.DEFAULT_S,
         "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
     }
-    return pod_command.finished(pod_command.played(order, arguments.cabinet, page), arguments.json)
 
 
 def _check(arguments: Namespace) -> None:

@@ -115,13 +115,12 @@ def run(
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
-    with tempfile.TemporaryDirectory() as folder:
-        config = sized.load(spec.size, Path(folder), TICK_MS)
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     plant = {"capacity_Ah": spec.size.capacity_Ah, **spec.plant}
-    member = ChainMember(
-        config, site, spec.soc_permille / 1000, begin_s, plant, can_form=spec.can_form
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        config = sized.load(spec.size, Path(folder), TICK_MS)
+        soc = spec.soc_permille / 1000
+        member = ChainMember(config, site, soc, begin_s, plant, can_form=spec.can_form)
     return _Run(spec, series, site, member).all_days(show)
 
 
@@ -164,31 +163,37 @@ class _Run:
         )
 
     def _plan(self, day: int) -> None:
-        """The schedule of a day, sent at midnight; tomorrow is planned too, and not sent."""
-        given, series = self.spec.schedule, self.series
-        days = day, min(day + 1, self.spec.days - 1)
-        known = days if given["is_load_known"] or not day else (day - 1, day - 1)
-        net_W = np.concatenate([_of_day(series.load_W - series.pv_W, each) for each in known])
-        price = np.concatenate([_of_day(series.price, each) for each in days])
-        size = self.spec.size
-        energy_J = size.energy_Wh * J_PER_WH
-        power_W = float(size.units * size.rated_W)
-        store = rules.Store(
-            *(energy_J, energy_J * given["reserve_permille"] / 1000),
-            *(energy_J * given["high_permille"] / 1000, energy_J * self.member.soc),
-            *(power_W, power_W, given["efficiency"], given["wear_per_kWh"]),
-            pcs.FIXED * power_W,
-        )
-        price += self.spec.tariff["adder_per_kWh"]
-        if not given["is_trading"]:
-            price[:] = price.mean()
-        plan = rules.plan(net_W, price, SLOT_S, store, self.cap_W)
-        rows = rules.slots(plan, store, self.cap_W)[:SLOTS_PER_DAY]
+        """The schedule of a day, sent at midnight."""
+        first = day * SLOTS_PER_DAY
+        rows = planned(self.spec, self.series, self.cap_W, self.member.soc, first)
         self.member.schedule(day * DAY_S, SLOT_S // 60, rows)
 
 
-def _of_day(values: np.ndarray, day: int) -> np.ndarray:
-    return values[day * SLOTS_PER_DAY : (day + 1) * SLOTS_PER_DAY]
+def planned(
+    spec: Spec, series: Series, cap_W: float, soc: float, first: int
+) -> list[tuple[int, int, int, int]]:
+    """The schedule of a day from slot `first` of the run on (rules.slots). The day behind it is
+    planned too, and not sent. The last day of the run is followed by a day like it.
+    """
+    given, size = spec.schedule, spec.size
+    ahead = first + np.arange(2 * SLOTS_PER_DAY)
+    last = len(series.price) - SLOTS_PER_DAY
+    ahead = np.where(ahead < len(series.price), ahead, last + (ahead - last) % SLOTS_PER_DAY)
+    known = ahead
+    if not given["is_load_known"] and first >= SLOTS_PER_DAY:
+        known = first - SLOTS_PER_DAY + np.arange(2 * SLOTS_PER_DAY) % SLOTS_PER_DAY
+    energy_J, power_W = size.energy_Wh * J_PER_WH, float(size.units * size.rated_W)
+    store = rules.Store(
+        *(energy_J, energy_J * given["reserve_permille"] / 1000),
+        *(energy_J * given["high_permille"] / 1000, energy_J * soc),
+        *(power_W, power_W, given["efficiency"], given["wear_per_kWh"]),
+        pcs.FIXED * power_W,
+    )
+    price = series.price[ahead] + spec.tariff["adder_per_kWh"]
+    if not given["is_trading"]:
+        price[:] = price.mean()
+    plan = rules.plan((series.load_W - series.pv_W)[known], price, SLOT_S, store, cap_W)
+    return rules.slots(plan, store, cap_W)[:SLOTS_PER_DAY]
 
 
 def cap_of(spec: Spec, series: Series) -> float:

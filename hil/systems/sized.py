@@ -17,7 +17,15 @@ from hil.engine import cabinet_file
 
 TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
 CABINET = "three_units/cabinet.toml"
-PCS = "sunspec_pcs"
+BMS, PCS, PV, METER = "firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak_fast_meter"
+DBC = "firebreak_rack.dbc"
+# ranges of profiles, because one device stands for several
+WIDER = {
+    BMS: (("[0, 1000000]", "[0, 6500000]"),),
+    PCS: (("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")),
+    PV: (("scale = 10\n", "scale = 1000\n"), ("[-100000, 330000]", "[-10000000, 32760000]")),
+    METER: (("[0, 20000]", "[0, 200000]"), ("[-9e6, 9e6]", "[-9e7, 9e7]")),
+}
 # a schedule may move all the energy of a day; hints of other kinds are not sent here
 PLANNER = {
     "role": "grid_cap",
@@ -25,7 +33,6 @@ PLANNER = {
     "energy_Wh_per_h_max": 500_000_000,
     "request_ramp_W_per_s": 100_000,
 }
-WIDER = ("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
 REAL_UNIT_W = 250_000
@@ -66,10 +73,12 @@ def write(size: Size, folder: Path) -> Path:
     """Write type, site and cabinet; returns the path of the cabinet."""
     layers = [tomllib.loads((FOLDER / name).read_text("utf-8")) for name in (TYPE, SITE, CABINET)]
     _fill(size, *layers)
-    text = (PROFILES / f"{PCS}.toml").read_text(encoding="utf-8")
-    for small, large in WIDER:  # one converter stands for several
-        text = text.replace(small, large)
-    (folder / f"{PCS}.toml").write_text(text, encoding="utf-8")
+    for profile, changes in WIDER.items():
+        text = (PROFILES / f"{profile}.toml").read_text(encoding="utf-8")
+        for small, large in changes:
+            text = text.replace(small, large)
+        (folder / f"{profile}.toml").write_text(text, encoding="utf-8")
+    (folder / DBC).write_bytes((PROFILES / DBC).read_bytes())
     for layer, name in zip(layers, ("type", "site", "cabinet")):
         (folder / f"{name}.toml").write_text(cabinet_file.toml(layer), encoding="utf-8")
     return folder / "cabinet.toml"
@@ -89,9 +98,12 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
+    cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
     site["control"] |= size.control
     site["source"] = {"planner": PLANNER}
+    for name in ("meter_grid", "meter_load"):
+        site["device"][name]["profile"] = f"{METER}.toml"
     _wire(size, type_, site, cabinet)
 
 
@@ -104,7 +116,7 @@ def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
         del buses[name]
         del cabinet["bus"][name]
     for rack in range(1, size.units * size.racks_per_unit + 1):
-        devices[f"bms_{rack}"] = {"role": "bms", "rack": rack, "profile": "firebreak_rack"}
+        devices[f"bms_{rack}"] = {"role": "bms", "rack": rack, "profile": f"{BMS}.toml"}
         devices[f"bms_{rack}"] |= {"bus": "can0", "node": rack}
     for unit in range(1, size.units + 1):
         line = {"kind": "rtu", "baud_Bd": 115_200}

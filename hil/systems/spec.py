@@ -153,7 +153,7 @@ def _devices(site: dict[str, Any]) -> dict[str, dict[str, Any]]:
     them.
     """
     found = {}
-    for role, profile in (("pv", "sunspec_pv"), ("genset", "dse_genset")):
+    for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
         if role in site:
             rated_W = round(site[role]["rated_W"])
             found[role] = {"role": role, "profile": profile, "rated_W": rated_W}

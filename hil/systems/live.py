@@ -1,0 +1,82 @@
+"""A system on the rig from any hour of its run: its site with the real controller and plant, and in
+byte mode every frame on a wire. The schedule reaches the controller as a hint does.
+"""
+
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+
+from controller.core import hint_codes
+from controller.core.schedule_table import Slot, Table
+from hil.engine.pod import Pod
+from hil.engine.simulate import VirtualRig
+from hil.engine.virtual_clock import VirtualClock
+from hil.systems import run, sized
+from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
+from hil.systems.spec import Spec
+from hil.values.rig import ValueRig
+
+VALUE_TICK_MS = 100
+SLOT_MIN = run.SLOT_S // 60
+
+
+class LivePod(Pod):
+    """The controller of a system; a Pod with one member."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        folder: Path,
+        begin_s: int,
+        soc: float | None = None,
+        values: bool = False,
+        inputs: dict[str, Any] | None = None,
+    ) -> None:
+        """folder: for the files of the configuration; begin_s: of the system's run, a whole slot;
+        soc: state of charge at begin_s, None: that of the system's file.
+        """
+        inputs = inputs or {}
+        self._spec, self._begin_s = spec, begin_s
+        self._series = run.series_of(spec, inputs)
+        self._cap_W = run.cap_of(spec, self._series)
+        config = sized.load(spec.size, folder, VALUE_TICK_MS if values else None)
+        site = run.site_of(_later(spec, begin_s), inputs)
+        load = site.load
+        site.load = lambda now_s: load(begin_s + now_s)
+        soc = spec.soc_permille / 1000 if soc is None else soc
+        plant = {"capacity_Ah": spec.size.capacity_Ah, **spec.plant}
+        super().__init__(site, [config], spec.seed, soc, ValueRig if values else VirtualRig, plant)
+        for unit in self.members[0].plant.pcs:
+            unit.can_form = spec.can_form
+        cabinet = self.members[0].controller.cabinet
+        begin = spec.start.replace(tzinfo=UTC) + timedelta(seconds=begin_s)
+        cabinet.site_clock = VirtualClock(cabinet.image, round(begin.timestamp() * 1e6))
+        self._begin_min = round(begin.timestamp()) // 60
+        self._heartbeat_s = 0
+
+    def step(self) -> None:
+        """A tick; before it the heartbeat when it is due, at first and at midnight the schedule."""
+        now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
+        if now_s >= self._heartbeat_s and cabinet is not None:
+            cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
+            if now_s == 0 or (self._begin_s + now_s) % run.DAY_S < HEARTBEAT_S:
+                cabinet.image.add_schedule(self._table(now_s))
+            self._heartbeat_s = now_s + HEARTBEAT_S
+        super().step()
+
+    def _table(self, now_s: int) -> Table:
+        """The schedule from the present slot on."""
+        racks = self.members[0].plant.racks
+        soc = sum([rack.soc for rack in racks]) / len(racks)
+        first = (self._begin_s + now_s) // run.SLOT_S % len(self._series.price)
+        rows = run.planned(self._spec, self._series, self._cap_W, soc, first)
+        start_min = self._begin_min + now_s // run.SLOT_S * SLOT_MIN
+        return Table(0, start_min, SLOT_MIN, tuple([Slot(*row) for row in rows]))
+
+
+def _later(spec: Spec, begin_s: int) -> Spec:
+    """Its sun and weather begin_s later."""
+    weather = {"day": 172, **spec.site.get("weather", {})}
+    days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
+    weather["day"] = (weather["day"] - 1 + days) % 365 + 1
+    return spec._replace(site={**spec.site, "weather": weather})

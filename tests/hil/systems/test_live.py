@@ -1,0 +1,61 @@
+"""A system on the rig: sun, load and schedule are those of the hour at which it begins."""
+
+import pytest
+
+from hil import __main__ as hil
+from hil.systems import live, run, spec
+
+TABLE = {
+    "name": "test",
+    "text": "test",
+    "start": "2026-06-01",
+    "days": 2,
+    "battery": {"units": 1, "racks_per_unit": 1, "rated_W": 250_000, "energy_Wh": 645_000},
+    "site": {"load": {"kind": "constant", "power_W": 200_000}},
+    "tariff": {"currency": "EUR"},
+    "prices": {"kind": "time_of_use", "valley": 0.1, "flat": 0.2, "peak": 0.9,
+               "valley_hours": [[0, 6]], "peak_hours": [[18, 21]]},
+    "schedule": {"cap_W": 400_000},
+    "figure": [{"name": "peak_kW", "text": "peak", "status": "projected"}],
+}  # fmt: skip
+
+
+def pod_at(tmp_path, hour, seconds, site=None):
+    chosen = spec.of_table(TABLE | {"site": TABLE["site"] | (site or {})}, "test")
+    pod = live.LivePod(chosen, tmp_path, hour * 3600, values=True)
+    return pod.run(seconds)
+
+
+@pytest.mark.parametrize(("hour", "is_day"), [(0, False), (12, True), (36, True)])
+def test_the_sun_is_that_of_the_hour(tmp_path, hour, is_day):
+    sun = {"pv": {"rated_W": 900_000, "cloud_cover_permille": 0}}
+    (pv,) = pod_at(tmp_path, hour, 2, sun).site.parts
+    assert (pv.feeds_W > 10_000) == is_day
+
+
+@pytest.mark.parametrize(("hour", "charges"), [(2, True), (19, False)])
+def test_the_schedule_moves_the_battery_at_its_hour(tmp_path, hour, charges):
+    """It charges in the valley, and not at the peak."""
+    (unit,) = pod_at(tmp_path, hour, 90).members[0].plant.pcs
+    assert (unit.ac_power_W < -20_000) == charges
+
+
+def test_a_new_schedule_comes_at_midnight(tmp_path):
+    pod = live.LivePod(spec.of_table(TABLE, "test"), tmp_path, run.DAY_S - run.SLOT_S, values=True)
+    tables = []
+    cabinet = pod.members[0].controller.cabinet
+    cabinet.image.add_schedule = tables.append
+    pod.step()
+    pod.now_us = run.SLOT_S * 1_000_000
+    pod.step()
+    assert [table.start_min - tables[0].start_min for table in tables] == [0, 15]
+
+
+def test_the_rig_refuses_what_a_system_does_not_take(capsys):
+    for words, line in (
+        ("--system x", "--system x: allowed are munich, "),
+        ("--begin 3", "--begin is an hour of a system's run"),
+        ("--system munich --raw", "--system munich takes no --raw"),
+    ):
+        assert hil.main(["rig", *words.split()]) == 2
+        assert line in capsys.readouterr().err
