@@ -3,9 +3,9 @@
 At every start the battery steps by a code of +-2 % of its rating. The meter must answer with the
 same power the other way. A symbol of the code is one chip up and one down, or down and up, drawn by
 a shift register. The change of the meter between both chips, less that of the load meter, is
-compared with the converter's own change. Of the other sign and 0.6 to 1.6 times the size it is a
-match. Up to 1.6 times, but smaller or of the same sign, it is a miss. If it is more, a load has
-moved, and the symbol is void.
+compared with the converter's own change, without the drift of the meter (meter_drift.py). Of the
+other sign and 0.6 to 1.6 times the size it is a match. Up to 1.6 times, but smaller or of the same
+sign, it is a miss. If it is more, a load has moved, and the symbol is void.
 
 A sequential test decides. A match multiplies its statistic by 15/8, a miss by 1/8. A second
 statistic does the same for a reversed meter. A meter that does not see the battery shows a match no
@@ -31,15 +31,10 @@ from controller.core import contract
 from controller.core.answers import Obligation
 from controller.core.contract import Function
 from controller.core.integers import within
-from controller.core.policies import meter_watch, path_delay
+from controller.core.policies import meter_drift, meter_watch, path_delay
+from controller.core.policies.meter_drift import MeterDrift
 from controller.core.policies.meter_watch import MeterWatch
-from controller.core.policies.path_delay import (
-    NOMINAL,
-    STEP_TENTHS_MAX,
-    STEP_TENTHS_MIN,
-    PathDelay,
-    chip_ticks,
-)
+from controller.core.policies.path_delay import NOMINAL, PathDelay, chip_ticks
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
@@ -64,7 +59,8 @@ O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
 # fmt: on
 S_WATCH = 14  # words of meter_watch.py
 S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
-S_SAMPLES = S_STEPS + path_delay.WORDS
+S_DRIFT = S_STEPS + path_delay.WORDS  # words of meter_drift.py
+S_SAMPLES = S_DRIFT + meter_drift.WORDS
 
 
 class MeterSign(Function):
@@ -111,7 +107,8 @@ class MeterSign(Function):
         self._watch = MeterWatch(
             words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W, self._load_fitted
         )
-        self._steps = PathDelay(words[S_STEPS:S_SAMPLES], tick_ms, self._code_W)
+        self._steps = PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
+        self._drift = MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
         self.state[S_CODE] = SEED
         self.out = array("i", [PROVEN, 0, 0, NOMINAL])
 
@@ -172,6 +169,7 @@ class MeterSign(Function):
         state[S_RIGHT_STATISTIC] = state[S_REVERSED_STATISTIC] = start
         settle_ticks = self._chips[is_long] - self._window_ticks
         self._steps.begin(settle_ticks * self._tick_ms)
+        self._drift.begin()
         self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
     def _test(self, view: contract.View, elapsed_ticks: int) -> int:
@@ -202,6 +200,7 @@ class MeterSign(Function):
         state[S_CODE] = state[S_CODE] >> 1 ^ (TAPS if bit else 0)
         state[S_SYMBOL], state[S_UP] = symbol, bit
         state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
+        self._drift.begin_symbol()
 
     def _load_W(self, view: contract.View) -> int | None:
         return view.load_meter_W if self._load_fitted else 0
@@ -222,11 +221,14 @@ class MeterSign(Function):
         if place == ticks - 1:
             sign, own_W = -1 if chip & 1 else 1, state[S_CHIP_OWN]
             level_W = sorted(state[right:wrong])[ticks // 2]
+            wrong_W = sorted(state[wrong : wrong + ticks])[ticks // 2]
             state[S_RIGHT] += sign * level_W
-            state[S_WRONG] += sign * sorted(state[wrong : wrong + ticks])[ticks // 2]
+            state[S_WRONG] += sign * wrong_W
             state[S_OWN] += sign * own_W
+            self._drift.add(level_W, wrong_W)
             length_ticks = self._chips[state[S_IS_LONG]]
-            self._steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
+            if self._drift.is_steady:
+                self._steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
 
     def _judge(self, ticks: int) -> None:
         """The end of a symbol: both statistics take it in, and may end the test."""
@@ -237,8 +239,10 @@ class MeterSign(Function):
         if not state[S_VOID] and abs(own_W) >= self._code_W:
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state[S_UP]
-            self._take(S_RIGHT_STATISTIC, 0 if is_late else state[S_RIGHT], -own_W)
-            self._take(S_REVERSED_STATISTIC, 0 if is_late else state[S_WRONG], own_W)
+            right_W, wrong_W = self._drift.removed_W(state[S_RIGHT], state[S_WRONG])
+            self._take(S_RIGHT_STATISTIC, 0 if is_late else right_W, -own_W)
+            self._take(S_REVERSED_STATISTIC, 0 if is_late else wrong_W, own_W)
+        self._drift.end_symbol(state[S_VOID])
         if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
             self._take_delay(self._steps.mean_ms())
             self._watch.agree()
@@ -269,9 +273,9 @@ class MeterSign(Function):
 
     def _take(self, statistic: int, found_W: int, wanted_W: int) -> None:
         """A match if it is of the right sign and size; void if a load moved by more than both."""
-        if 10 * abs(found_W) <= STEP_TENTHS_MAX * abs(wanted_W):
+        if 10 * abs(found_W) <= path_delay.STEP_TENTHS_MAX * abs(wanted_W):
             size_W = found_W if wanted_W > 0 else -found_W
-            is_match = 10 * size_W >= STEP_TENTHS_MIN * abs(wanted_W)
+            is_match = 10 * size_W >= path_delay.STEP_TENTHS_MIN * abs(wanted_W)
             eighths = 8 + STAKE_EIGHTHS if is_match else 8 - STAKE_EIGHTHS
             self.state[statistic] = self.state[statistic] * eighths >> 3
 

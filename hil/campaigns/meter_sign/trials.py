@@ -91,12 +91,18 @@ def _sine(period_s):
     return lambda t_s, draw: PEAK_W * (1 - half + half * math.sin(math.tau * t_s / period_s))
 
 
+def _ramps(slope_W_s):
+    height_W = SWING * PEAK_W
+    return lambda t_s, draw: PEAK_W - abs(slope_W_s * t_s % (2 * height_W) - height_W)
+
+
 SYNTHETIC = {
     "square 10 s": lambda: _square(10),
     "square 2 s": lambda: _square(2),
     "square 0.9 s": lambda: _square(0.9),
     "square 0.3 s": lambda: _square(0.3),
     "sine 5 s": lambda: _sine(5),
+    "ramps, 10 kW/s": lambda: _ramps(10_000),  # without a load meter: PV under an edge of a cloud
     "random steps, 3 s": lambda: _random_steps(3),
     "random steps, 0.5 s": lambda: _random_steps(0.5),
 }

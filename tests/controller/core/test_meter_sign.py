@@ -3,7 +3,7 @@
 import pytest
 from views import setup, view
 
-from controller.core.policies import meter_sign as mp, meter_watch
+from controller.core.policies import meter_drift, meter_sign as mp, meter_watch
 from hil.campaigns.meter_sign import trials
 
 TICKS_PER_S = 50
@@ -22,6 +22,7 @@ class Site:
         self.proof = mp.MeterSign(setup(**{"meter_code_permille": 20, **settings}))
         self.sign, self.view, self.load_W = sign, view(is_running=True), 300_000
         self.sent_W, self.limit_W, self.asked_W, self.seconds = 0, 250_000, 0, 0
+        self.drift_W = self.hidden_W = 0  # of what no load meter sees: in a tick, so far
         self.has_load_meter = settings.get("load_meter_fitted", 1)
 
     def tick(self, ticks=1, elapsed_ticks=1):
@@ -31,7 +32,8 @@ class Site:
             given_W = self.battery(self.past_W.pop(0))
             known.battery_W = max(-self.limit_W, min(self.limit_W, given_W))
             known.load_meter_W = self.load_W if self.has_load_meter else None
-            known.grid_meter_W = round(self.sign * (self.load_W - known.battery_W))
+            self.hidden_W += self.drift_W
+            known.grid_meter_W = round(self.sign * (self.load_W + self.hidden_W - known.battery_W))
             known.setpoint_W = self.sent_W
             answers = self.proof.step(known, elapsed_ticks)
             self.sent_W = answers[0].low_W if answers else self.asked_W
@@ -63,6 +65,29 @@ def test_what_does_not_answer_as_large_is_undecided_and_tried_again_in_15_min(si
     assert site.tick(900 * TICKS_PER_S - 2).result == mp.UNDECIDED
     assert site.tick(2).result == mp.TESTING and abs(site.sent_W) == 5000
     assert site.tick(15 * SYMBOL_TICKS).result == mp.PROVEN and site.proof.out[1] == 15
+
+
+@pytest.mark.parametrize("sign, result", [(1, mp.PROVEN), (-1, mp.REVERSED)])
+@pytest.mark.parametrize("drift_W, is_decided", [(416, 1), (-416, 1), (417, 0), (-417, 0)])
+def test_a_drift_of_two_codes_in_a_chip_still_decides(sign, result, drift_W, is_decided):
+    """PV under a cloud, or the battery of another cabinet: of 10 kW in a chip of 24 ticks."""
+    site = Site(sign).tick(SYMBOL_TICKS)
+    site.drift_W = drift_W
+    finished(site)
+    assert site.result == (result if is_decided else mp.UNDECIDED)
+    assert site.proof.measured_ms == 0
+
+
+def test_no_drift_is_known_from_a_symbol_with_a_gap():
+    """The gap covers the end of the first symbol and the begin of the second."""
+    site = Site()
+    site.drift_W = 200
+    site.tick(SYMBOL_TICKS - 1).tick(1, elapsed_ticks=2).tick(SYMBOL_TICKS - 1)
+    assert site.tick(SYMBOL_TICKS).proof.state[mp.S_DRIFT + meter_drift.W_DRIFT_W] == 0
+    assert (
+        site.tick(SYMBOL_TICKS).proof.state[mp.S_DRIFT + meter_drift.W_DRIFT_W]
+        == SYMBOL_TICKS // 2 * 200
+    )
 
 
 @pytest.mark.parametrize(
