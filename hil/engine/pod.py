@@ -99,13 +99,22 @@ class Pod:
 
     @classmethod
     def of_file(
-        cls, path: str, seed: int = 1, soc: float = 0.55, whole: bool = False, values: bool = False
+        cls,
+        path: str,
+        seed: int = 1,
+        soc: float = 0.55,
+        whole: bool = False,
+        values: bool = False,
+        tick_ms: int | None = None,
     ) -> Self:
-        """The pod of a file; values: in value mode. ScenarioError, ConfigError, LoadError: one
-        line.
+        """The pod of a file; values: in value mode; tick_ms: None for that of the mode.
+
+        ScenarioError, ConfigError, LoadError: one line.
         """
         tables = description.read(path)
-        configs = member_configs(path, whole, VALUE_TICK_MS if values else None)
+        if values and tick_ms is None:
+            tick_ms = VALUE_TICK_MS
+        configs = member_configs(path, whole, tick_ms)
         site = description.built(tables, seed, os.path.dirname(path))
         try:
             one = cls(site, configs, seed, soc, ValueRig if values else VirtualRig)

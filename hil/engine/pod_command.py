@@ -20,6 +20,7 @@ from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
 METER_TESTS = "proven", "testing", "undecided", "reversed"  # of meter_sign.O_RESULT
+PV_FREE = "; no cabinet answers PV"
 OPTIONS: dict[str, dict[str, Any]] = {
     "--for": {
         "dest": "seconds",
@@ -120,8 +121,6 @@ def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
 def document(pod: Pod) -> dict[str, Any]:
     """The figures of a pod: of the site, and of each member."""
     account, site = pod.site.account, pod.site
-    rows = pod.members[0].recorder.rows()
-    settled = rows[rows["t_us"] >= pod.settled_us]
     parts = {part.kind: part.signals() for part in site.parts}
     return {
         "mode": pod.mode,
@@ -132,11 +131,32 @@ def document(pod: Pod) -> dict[str, Any]:
             "balance_error_J": account.error_J(),
             "import_W_max": round(account.import_W_max, 1),
             "quarter_W_max": round(account.highest_quarter_W(), 1),
-            "swing_2s_pct": swing_2s_pct(settled),
+            **_swings(pod),
             "parts": parts,
         },
         "members": [_member(member) for member in pod.members],
     }
+
+
+def _swings(pod: Pod) -> dict[str, Any]:
+    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV. So
+    `answered` holds the load less the battery against the load, and `unanswered` the grid against
+    the load less PV. All are in percent of the load's peak.
+    """
+    rows = pod.members[0].recorder.rows()
+    is_settled = rows["t_us"] >= pod.settled_us
+    battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
+    rows = rows[is_settled]
+    found = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
+    if len(rows) and pod.site.account.energy_J["pv"]:
+        peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
+        answered["grid_W"] = rows["load_W"] - battery_W
+        unanswered["load_W"] = rows["grid_W"] + battery_W
+        found["swing_beside_pv_pct"] = {
+            "answered": swing_2s_pct(answered, peak_W),
+            "unanswered": swing_2s_pct(unanswered, peak_W),
+        }
+    return found
 
 
 def _member(member: Any) -> dict[str, Any]:
@@ -162,15 +182,13 @@ def lines(doc: dict[str, Any]) -> list[str]:
     """The closing lines."""
     site = doc["site"]
     energy = {name: value for name, value in site["energy_kWh"].items() if value}
-    swing = site["swing_2s_pct"]
     found = [
         f"seed       {doc['seed']}, {doc['simulated_s']:g} s, {doc['speed']:g} x real time",
         f"mode       {doc['mode']}, of all figures",
         "energy     " + ", ".join(f"{name} {value:.2f}" for name, value in energy.items()) + " kWh",
         f"import     highest {site['import_W_max'] / 1000:.1f} kW, of a quarter of an hour "
         f"{site['quarter_W_max'] / 1000:.1f} kW",
-        f"swing      2 s: load {_pct(swing['load'])}, grid {_pct(swing['grid'])}, "
-        f"{_changed(swing['reduction'])}, from {doc['measured_from_s']:g} s on",
+        *swing_lines(site, doc["measured_from_s"]),
     ]
     for number_, member in enumerate(doc["members"], 1):
         trips = ", ".join(trip["stage"] for trip in member["trips"]) or "no trip"
@@ -184,6 +202,22 @@ def lines(doc: dict[str, Any]) -> list[str]:
         if member["mirrored"]:
             found.append(f"           {', '.join(member['mirrored'])} {MIRRORED}")
     return found
+
+
+def swing_lines(site: dict[str, Any], from_s: float) -> list[str]:
+    """The swing of the load against that of the grid; with PV of each by itself."""
+    beside_pv, since = site["swing_beside_pv_pct"], f", from {from_s:g} s on"
+    if beside_pv is None:
+        return ["swing      2 s: " + _pair(site["swing_2s_pct"], "load", "grid") + since]
+    return [
+        "swing      2 s: " + _pair(beside_pv["answered"], "load", "load less battery") + since,
+        "           2 s: " + _pair(beside_pv["unanswered"], "load less PV", "grid") + PV_FREE,
+    ]
+
+
+def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
+    pair = f"{load} {_pct(swing['load'])}, {grid} {_pct(swing['grid'])}"
+    return f"{pair}, {_changed(swing['reduction'])}"
 
 
 def _pct(value: float | None) -> str:

@@ -15,9 +15,9 @@ from hil.results.swing import swing_W, window_means, worst_moment
 BEYOND_W = 500  # tolerance: dead band and quantum of the set-point, error of the meter
 
 
-def swing_2s_pct(rows: np.ndarray) -> dict[str, float | None]:
+def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, float | None]:
     """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
-    the load's peak; reduction = 100 (1 - grid / load) percent.
+    peak_W (None: the load's peak); reduction = 100 (1 - grid / load) percent.
 
     None where a figure is not defined: the run is too short, or the load never moves.
     """
@@ -25,7 +25,8 @@ def swing_2s_pct(rows: np.ndarray) -> dict[str, float | None]:
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
         for name in ("load", "grid")
     }
-    peak_W = float(rows["load_W"].max()) if len(rows) else 0.0
+    if peak_W is None:
+        peak_W = float(rows["load_W"].max()) if len(rows) else 0.0
     if not len(swings_W["load"]) or peak_W <= 0:
         return {"load": None, "grid": None, "reduction": None}
     load, grid = (

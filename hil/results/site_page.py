@@ -134,15 +134,25 @@ def _notes(members: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _site(site: Mapping[str, Any]) -> list[tuple[str, str]]:
-    swing = site["swing_2s_pct"]
-    pair = ["-" if swing[name] is None else f"{swing[name]:.1f} %" for name in ("load", "grid")]
-    unserved = site["energy_kWh"]["unserved"]
+    beside_pv, unserved = site["swing_beside_pv_pct"], site["energy_kWh"]["unserved"]
+    swings = [_swing(site["swing_2s_pct"], "load", "grid")]
+    if beside_pv is not None:
+        swings = [
+            _swing(beside_pv["answered"], "load", "load less battery"),
+            _swing(beside_pv["unanswered"], "load less PV", "grid"),
+        ]
     return [
         ("highest import", f"{site['import_W_max'] / 1000:.1f} kW"),
         ("highest import, mean of 15 min", f"{site['quarter_W_max'] / 1000:.1f} kW"),
-        ("swing within 2 s (p99, of the highest load)", f"load {pair[0]}, grid {pair[1]}"),
+        *[("swing within 2 s (p99, of the highest load)", each) for each in swings],
         ("load without supply", f"{unserved:.2f} kWh"),
     ]
+
+
+def _swing(swing: Mapping[str, float | None], load: str, grid: str) -> str:
+    values = swing["load"], swing["grid"]
+    pair = ["-" if value is None else f"{value:.1f} %" for value in values]
+    return f"{load} {pair[0]}, {grid} {pair[1]}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -83,16 +83,34 @@ def test_the_share_of_a_cabinet_is_what_it_answers(tmp_path):
 def test_the_swing_is_said_in_words(reduction, words):
     swing = {"load": 18.0, "grid": None, "reduction": reduction}
     site = {"energy_kWh": {}, "import_W_max": 1.0, "quarter_W_max": 1.0, "swing_2s_pct": swing}
+    site["swing_beside_pv_pct"] = None
     doc = {"seed": 1, "simulated_s": 1.0, "speed": 2.0, "measured_from_s": 0.0, "site": site}
     doc |= {"mode": "byte, 20 ms"}
     assert words in "".join(pod_command.lines(doc | {"members": []}))
 
 
-def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies(monkeypatch):
-    monkeypatch.setattr(pod, "VALUE_TICK_MS", 20)
-    both = [pod.Pod.of_file(str(EXAMPLE), values=values).run(8) for values in (False, True)]
-    assert [one.mode for one in both] == ["byte, 20 ms", "value, 20 ms"]
+def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies():
+    both = [pod.Pod.of_file(str(EXAMPLE), values=values, tick_ms=20) for values in (False, True)]
+    assert [one.run(8).mode for one in both] == ["byte, 20 ms", "value, 20 ms"]
     assert both[0].site.account.energy_J == both[1].site.account.energy_J
+
+
+def test_value_mode_at_100_ms_holds_a_pod_to_bytes_while_pv_drifts_under_the_meter_tests():
+    """The seed is 1. Until 90 s both cabinets have tested the meter, the second beside a cloud."""
+    both = [
+        pod.Pod.of_file(str(EXAMPLE), values=values, tick_ms=100).run(90)
+        for values in (False, True)
+    ]
+    docs = [pod_command.document(one) for one in both]
+    for doc in docs:
+        assert [member["meter_test"] for member in doc["members"]] == ["proven", "proven"]
+        assert not any(member["trips"] for member in doc["members"])
+    for name, byte_kWh in docs[0]["site"]["energy_kWh"].items():
+        assert docs[1]["site"]["energy_kWh"][name] == pytest.approx(byte_kWh, rel=0.005, abs=0.001)
+    means_W = [doc["site"]["quarter_W_max"] for doc in docs]
+    assert means_W[1] == pytest.approx(means_W[0], rel=0.001)
+    for pair in zip(*[doc["members"] for doc in docs]):
+        assert abs(pair[0]["soc_permille"][1] - pair[1]["soc_permille"][1]) <= 0.01
 
 
 def test_the_rig_plays_a_pod_and_its_page_loads_nothing(tmp_path, capsys):
