@@ -71,6 +71,7 @@ class ModelChain:
         self.base = base
         self.places = {}
         self.by_address = {}
+        self._packers: dict[str, tuple[struct.Struct, int]] = {}  # of each point, and its offset
         data = bytearray(MARKER)
         for model_id, values in models:
             model = sunspec2.device.Model(model_id, data=values)
@@ -85,17 +86,19 @@ class ModelChain:
             for name, point in group.points.items():
                 place = _place(f"{model_id}.{prefix}{name}", address + point.offset, point)
                 self.places[place.name] = place
+                offset = (place.address - self.base) * 2
+                self._packers[place.name] = struct.Struct(">" + place.code), offset
                 self.by_address[place.address] = place
 
     def put(self, name: str, raw: int) -> None:
         """Store one raw value."""
-        place = self.places[name]
-        struct.pack_into(">" + place.code, self.data, (place.address - self.base) * 2, raw)
+        packer, offset = self._packers[name]
+        packer.pack_into(self.data, offset, raw)
 
     def get(self, name: str) -> int:
         """One raw value."""
-        place = self.places[name]
-        return struct.unpack_from(">" + place.code, self.data, (place.address - self.base) * 2)[0]
+        packer, offset = self._packers[name]
+        return packer.unpack_from(self.data, offset)[0]
 
     def block(self, model_id: int, first: str, last: str) -> Block:
         """The consecutive points from `first` to `last`, for writing them together."""

@@ -1,5 +1,6 @@
 """The rack's own BMS: current limits and protection. The protection acts after the controller."""
 
+import functools
 from typing import Protocol
 
 from hil.plant import tables
@@ -67,18 +68,19 @@ class Bms:
 
 def shares(rack: Cells) -> tuple[float, float]:
     """(charge, discharge): allowed shares of the rated current."""
-    coldest, hottest = min(rack.temperatures_degC), max(rack.temperatures_degC)
-    charge = (
-        CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max)
-        * CHARGE_OF_SOC.at(rack.soc)
-        * min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest))
+    warm = _of_temperature(min(rack.temperatures_degC), max(rack.temperatures_degC))
+    charge = CHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_max) * CHARGE_OF_SOC.at(rack.soc)
+    discharge = DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min) * DISCHARGE_OF_SOC.at(rack.soc)
+    return charge * warm[0], discharge * warm[1]
+
+
+@functools.lru_cache(maxsize=256)
+def _of_temperature(coldest: float, hottest: float) -> tuple[float, float]:
+    """The same by the temperatures alone. The extremes change about once a second."""
+    return (
+        min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)),
+        min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)),
     )
-    discharge = (
-        DISCHARGE_OF_VOLTAGE.at(rack.cell_voltage_V_min)
-        * DISCHARGE_OF_SOC.at(rack.soc)
-        * min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest))
-    )
-    return charge, discharge
 
 
 def _conditions(rack: Cells, rated_A: float) -> tuple[int, ...]:

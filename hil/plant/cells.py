@@ -140,14 +140,21 @@ class ModuleCells:
         depth: 1 - SOC of the string; cell_ohm: present ohmic resistance of a mean cell; current_A
         > 0 discharges. `low` and `high` are of the lowest and highest cell.
         """
-        at = OCV_V.at
         self.emf_V = self.count * (
-            at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
+            OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift) + self.mean_offset_V
         )
         self.resistance_ohm = self.count * cell_ohm * self.mean_resistance
         low, high = (1e9,), (-1e9,)
+        values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last
+        lowest, per_unit = OCV_V.low, OCV_V.per_unit
         for slope, shift, offset, resistance, position in self.extremes:
-            emf = at(1.0 - depth * slope - shift) + offset
+            # OCV_V.at, without a call for each cell: a tenth of a run is spent here
+            place = (1.0 - depth * slope - shift - lowest) * per_unit
+            if 0.0 < place < last:
+                i = int(place)
+                emf = values[i] + steps[i] * (place - i) + offset
+            else:
+                emf = values[0 if place <= 0.0 else -1] + offset
             ohm = cell_ohm * resistance
             volts = emf - current_A * ohm
             if volts < low[0]:

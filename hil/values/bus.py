@@ -51,10 +51,19 @@ def is_sound(device: RegisterDevice, line: Line) -> bool:
 
 
 class _Job:
-    __slots__ = ("due_us", "period_us", "request", "unit")
+    __slots__ = ("due_us", "period_us", "request", "times_us", "unit")
 
-    def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
+    def __init__(
+        self,
+        request: Request,
+        unit: UnitStatistics,
+        period_us: int,
+        due_us: int,
+        times_us: tuple[int, int],
+    ) -> None:
+        """times_us: of ValuePort.times_us, without the device's turnaround."""
         self.request, self.unit, self.period_us, self.due_us = request, unit, period_us, due_us
+        self.times_us = times_us
 
     def ready_us(self) -> int:
         """When it may begin: reads of a silent unit wait."""
@@ -87,8 +96,12 @@ class ValuePort:
 
     def add(self, request: Request, period_us: int, phase_us: int = 0) -> None:
         """Send `request` every period_us, first at phase_us."""
-        self._periodic.append(_Job(request, self._unit(request), period_us, phase_us))
+        self._periodic.append(self._job(request, period_us, phase_us))
         self._wake_us = 0
+
+    def _job(self, request: Request, period_us: int, due_us: int) -> _Job:
+        times_us = self.times_us(request, 0)
+        return _Job(request, self._unit(request), period_us, due_us, times_us)
 
     def _unit(self, request: Request) -> UnitStatistics:
         return self.statistics.setdefault(request.unit_id, UnitStatistics())
@@ -110,9 +123,9 @@ class ValuePort:
         self._wake_us = 0
         waiting = self._once.get(request.key)
         if waiting is None:
-            self._once[request.key] = _Job(request, self._unit(request), 0, self._now_us)
+            self._once[request.key] = self._job(request, 0, self._now_us)
         else:
-            waiting.request = request
+            waiting.request, waiting.times_us = request, self.times_us(request, 0)
 
     def advance(self, end_us: int) -> None:
         """Do every exchange that ends by end_us."""
@@ -126,7 +139,7 @@ class ValuePort:
                     self._wake_us = heard_us
                     return
                 self._asked = None
-                self._serve(job.request, heard_us)
+                self._serve(job, heard_us)
             if self._coming is not None:
                 at_us, request, pdu = self._coming
                 if at_us > end_us:
@@ -169,21 +182,19 @@ class ValuePort:
             del self._once[request.key]
         if request.unit_id in self.watch:
             self.watch[request.unit_id](request.frame)
-        down_us, _ = self.times_us(request, 0)
-        self._asked = begin_us + down_us, job
+        self._asked = begin_us + job.times_us[0], job
 
-    def _serve(self, request: Request, heard_us: int) -> None:
+    def _serve(self, job: _Job, heard_us: int) -> None:
         """Let the device answer."""
-        port, replies = self._port, []
+        port, replies, request = self._port, [], job.request
         device = self._slave.units.get(request.unit_id)
         if request.priority == READ and device is not None and is_sound(device, self._line):
-            self._read(request, device, heard_us)
+            self._read(request, device, heard_us, heard_us + job.times_us[1])
             return
         if not self._line.cut:
             replies = self._slave.receive(request.frame, heard_us)
         if not replies:
-            _, up_us = self.times_us(request, 0)
-            self._free_us = heard_us + port.first_byte_timeout_us + up_us
+            self._free_us = heard_us + port.first_byte_timeout_us + job.times_us[1]
             self._coming = self._free_us, request, None
             return
         due_us, reply = replies[0]
@@ -192,16 +203,17 @@ class ValuePort:
         at_us = self._free_us - port.gap_us - port.turnaround_us
         self._coming = at_us, request, self._receiver.feed(reply) or b""
 
-    def _read(self, request: Request, device: RegisterDevice, heard_us: int) -> None:
-        """A read of a sound device: its payload, without a frame around it."""
+    def _read(self, request: Request, device: RegisterDevice, heard_us: int, end_us: int) -> None:
+        """A read of a sound device: its payload, without a frame around it. end_us: of the reply,
+        without the device's turnaround.
+        """
         _, function, address, count = REQUEST.unpack_from(request.frame)
         device.tick(heard_us)
         try:
             pdu = request.head[1:] + device.payload(function, address, count)
         except ModbusException as refusal:
             pdu = bytes((function | 0x80, refusal.code))
-        _, up_us = self.times_us(request, self._slave.turnaround_us)
-        at_us = heard_us + up_us
+        at_us = end_us + self._slave.turnaround_us
         self._free_us = at_us + self._port.gap_us + self._port.turnaround_us
         self._coming = at_us, request, pdu
 

@@ -9,7 +9,7 @@ class PlantObserver(Observer):
 
     def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
         super().__init__(wiring, start_us)
-        self._reasons.see = self.latches.racks = lambda *_: None
+        self._reasons.see = self.latches.racks = self.heard_racks = lambda *_: None
 
     def _check_silence(self, now_us: int) -> None:
         """Judge nothing."""

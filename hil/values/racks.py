@@ -26,7 +26,7 @@ class Message:
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])
         self._words: list[tuple[int, Word]] = []
-        self._last: tuple = ()
+        self._last: tuple = (None,) * len(signals)
         shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
         for field, place in zip(taken.fields, taken.indexes):
             shift, _, _, low, high, multiply, divide, add = field
@@ -40,19 +40,22 @@ class Message:
 
     def store(self, device: NativeBms, inp: list[int]) -> bool:
         """Write the words. False: a value is out of range."""
-        values = self._get(device)
-        if values != self._last:
-            for at, (per_unit, offset, factor, low, high, multiply, divide, add, to) in self._words:
-                raw = round((values[at] * factor - offset) * per_unit)
-                if not low <= raw <= high:
-                    return False
-                inp[to] = raw * multiply // divide + add
-            self._last = values
+        values, last = self._get(device), self._last
+        if values == last:
+            return True
+        for at, (per_unit, offset, factor, low, high, multiply, divide, add, to) in self._words:
+            if values[at] == last[at]:
+                continue
+            raw = round((values[at] * factor - offset) * per_unit)
+            if not low <= raw <= high:
+                return False
+            inp[to] = raw * multiply // divide + add
+        self._last = values
         return True
 
     def forget(self) -> None:
         """Compute all words at the next time."""
-        self._last = ()
+        self._last = (None,) * len(self._last)
 
 
 class RackWords:

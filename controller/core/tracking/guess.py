@@ -194,9 +194,10 @@ class Guess:
     def _shift_made(self, periods: int) -> None:
         """Make room for the guesses of a new sample; the last ones stand for lost samples."""
         made, count = self.made, self._made_count
-        for first in range(0, len(made), count):
-            for _ in range(periods):
-                made[first + 1 : first + count] = made[first : first + count - 1]
+        newest_W = made[::count]
+        for _ in range(periods):
+            made[1:] = made[:-1]
+            made[::count] = newest_W
 
     def _judge(self, load_W: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago."""
