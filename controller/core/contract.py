@@ -47,6 +47,8 @@ class View:
     is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
     air_temperature_ddegC: int | None = None  # of the cabinet
     module_temperature_ddegC: tuple[int, int] | None = None  # coldest, hottest
+    # hottest module of each unit, within weights.HELD_DDEGC
+    unit_temperature_ddegC: Sequence[int] | None = None
     source: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
     load_meter_W: int | None = None  # as the meter tells
     # a reply of this meter arrived in this tick

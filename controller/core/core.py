@@ -154,7 +154,9 @@ class Core:
         soc = self._known(self._soc_group, self._soc_at)
         self.temperatures.step()
         view.module_temperature_ddegC = self.temperatures.ends()
-        self.units.update(soc, self.temperatures.hottest())
+        hottest = self.temperatures.hottest()
+        self.units.update(soc, hottest)
+        view.unit_temperature_ddegC = None if hottest is None else self.units.weights.held
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:

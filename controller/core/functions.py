@@ -8,6 +8,7 @@ first.
 from typing import Any
 
 from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, STOP, TO_ZERO, WAIT, Setup
+from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
@@ -15,6 +16,7 @@ from controller.core.policies.meter_sign import MeterSign
 from controller.core.policies.notices import Notices
 from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.pre_cool import PreCool
+from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.reserve import Reserve
 from controller.core.policies.schedule import Schedule
@@ -37,6 +39,8 @@ FALLBACKS = {
     PreCool: (HOLD, HOLD),
     Notices: (KEEP, KEEP),
     Schedule: (STOP, HOLD),
+    FanBoost: (HOLD, HOLD),
+    PreHeat: (TO_ZERO, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS: tuple[tuple, ...] = tuple(

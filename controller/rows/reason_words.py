@@ -64,8 +64,9 @@ KERNEL_LIMITS: tuple[tuple[str, str, str, str], ...] = (
     (
         "temperature_taper",
         "cell temperature, {}",
-        "A cell is warm; {} power is reduced as its temperature rises.",
-        "Check cooling, filters and the room.",
+        "A cell is warm or cold; {} power falls as its temperature nears the limit.",
+        "Page Racks shows the temperatures. Warm: check cooling, filters and the room. Cold: check "
+        "the heater.",
     ),
     (
         "bms_silence",

@@ -169,6 +169,7 @@ class SimulatedCabinet:
             return self._meter(device, seed)
         if role in PARTS:
             part = plant.site.part(role, device.settings)
+            plant.air_devices.append(part)
             return MirroredDevice(part, device.profile.path)
         racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == device.index]
         return SunSpecPcs(plant, device.index, racks)

@@ -11,6 +11,8 @@ from typing import Any
 
 from hil.plant import air, bus, chemistry, climate, config as plant_config, pcs, rack, relays, ups
 from hil.plant.config import CabinetConfig
+from hil.site import air_devices
+from hil.site.part import SitePart
 from hil.site.site import Site
 
 CONTACTS = (
@@ -65,6 +67,7 @@ class CabinetPlant:
         self.relays = relays.SafetyRelays(config.off_delay_s, config.wired_rows)
         self.air = air.Air(config, f"{seed}/air")
         self.climate = climate.Climate(config)
+        self.air_devices: list[SitePart] = []  # heater, fans, chiller of this cabinet
         self.ups = ups.Ups(config)
         self.detector_fault = dict.fromkeys(DETECTORS, False)
         self.calibration_d = dict.fromkeys(DETECTORS, 180)  # days until the next calibration is due
@@ -151,7 +154,8 @@ class CabinetPlant:
         if not self.relays.coils["aux_load"]:
             aux_W -= self.config.aux_shed_W
         self.ups.step(dt_s, aux_W)
-        self._aux_W = aux_W + self.ups.charge_W if self.ups.mains else 0.0
+        more_W = self.ups.charge_W + self.climate.heater_W
+        self._aux_W = aux_W + more_W if self.ups.mains else 0.0
         for one in self.racks:
             one.update(dt_s)
         self._supervise(dt_s)
@@ -163,6 +167,7 @@ class CabinetPlant:
         emitted = [sum(parts) for parts in zip(*given)]
         self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
         self.relays.see_gas(max(self.air.gas_lfl_pct))
+        self._temper()
         heat_W = self._heat_J / dt_s
         self._heat_J = 0.0
         for one in self.pcs:
@@ -170,6 +175,15 @@ class CabinetPlant:
         self.climate.powered = self.ups.mains
         self.climate.step(dt_s, heat_W, self.air.exchange_m3_per_s)
         self.air.warm(dt_s, self.climate.air_degC)
+
+    def _temper(self) -> None:
+        """Take over heater, chiller and fans. The auxiliary load carries the heater."""
+        devices, config = self.air_devices, self.config
+        heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
+        self.climate.heater_W, self.climate.colder_K = heater_W, air_devices.colder_K(devices)
+        for one, unit in zip(self.racks, config.unit_of_rack):
+            weak = config.weak_fan_permille / 1000 if unit + 1 == config.weak_fan_unit else 1.0
+            one.blow(weak * air_devices.flow(devices, unit + 1))
 
     def _supervise(self, dt_s: float) -> None:
         """Run the independent over-voltage supervision, which opens the chain in hardware."""

@@ -11,10 +11,8 @@ from hil.plant.config import CabinetConfig
 
 AIR_J_PER_M3_K = 1200.0
 METAL_FACTOR = 5.0  # air and the thin sheet that warms with it, relative to the air alone
-WALL_W_PER_K = 30.0  # an insulated cabinet of 25 m2
 ELECTRONICS_W = 300.0
 BAND_K = 1.0  # the cooling is at full power this far above its set-point
-HEATING_SHARE = 1.0 / 3.0
 COIL_M3_PER_S = 0.3
 COIL_DEGC = 12.0
 DRIP_L_PER_S = 0.05  # of a coolant leak
@@ -32,21 +30,25 @@ class Climate:
 
     def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""
-        self.outside_degC, self.air_degC = config.ambient_degC, config.air_degC
+        self.outside_degC, self.air_degC = config.ambient_degC, config.start_degC
         self.hvac_failed = self.low_flow = self.leaking = False
         # water that enters and evaporates; cooling power, > 0 cools
         self.ingress_g_per_s = self.hvac_power_W = self._spilt_L = 0.0
+        # by the site devices: power of heaters, K below the set-point of the cooling
+        self.heater_W = self.colder_K = 0.0
         self.powered = True  # by the mains, not by the UPS
         self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
+        self._heat_W = config.hvac_W * config.hvac_heating_share
+        self._wall_W_per_K = config.wall_W_per_K
         self._volume_m3 = config.free_volume_m3
         self._J_per_K = AIR_J_PER_M3_K * METAL_FACTOR * config.free_volume_m3
         self._outside_g_per_m3 = (
             saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille / 1000.0
         )
-        self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.air_degC))
+        self._water_g_per_m3 = min(self._outside_g_per_m3, saturation_g_per_m3(config.start_degC))
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
         self._held = None  # (degC, K/s): a test heater holds the air at this temperature
-        self._held_degC = config.air_degC
+        self._held_degC = config.start_degC
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
     leak_ok = property(lambda self: self._spilt_L < FLOOR_L)
@@ -71,22 +73,23 @@ class Climate:
         """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: with the air outside."""
         if self.leaking:
             self._spilt_L += DRIP_L_PER_S * dt_s
-        self._temper(dt_s, heat_W + ELECTRONICS_W, exchange_m3_per_s)
+        self._temper(dt_s, heat_W + self.heater_W + ELECTRONICS_W, exchange_m3_per_s)
         if self._held is not None:
             self._follow_hold(dt_s)
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
         """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so stable at any step."""
-        outside = WALL_W_PER_K + exchange_m3_per_s * AIR_J_PER_M3_K
+        outside = self._wall_W_per_K + exchange_m3_per_s * AIR_J_PER_M3_K
         stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
         weight = self._J_per_K / dt_s + outside
-        cool_W = self._cool_W if self.hvac_ok and self.coolant_ok else 0.0
-        gain = cool_W / BAND_K
-        air = (stored + gain * self._setpoint_degC) / (weight + gain)
-        power_W = gain * (air - self._setpoint_degC)
-        if not -HEATING_SHARE * cool_W <= power_W <= cool_W:
-            power_W = max(-HEATING_SHARE * cool_W, min(cool_W, power_W))
+        is_on = self.hvac_ok and self.coolant_ok
+        cool_W, heat_W = (self._cool_W, self._heat_W) if is_on else (0.0, 0.0)
+        gain, setpoint_degC = cool_W / BAND_K, self._setpoint_degC - self.colder_K
+        air = (stored + gain * setpoint_degC) / (weight + gain)
+        power_W = gain * (air - setpoint_degC)
+        if not -heat_W <= power_W <= cool_W:
+            power_W = max(-heat_W, min(cool_W, power_W))
             air = (stored - power_W) / weight
         self.hvac_power_W, self.air_degC = power_W, air
 

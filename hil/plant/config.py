@@ -6,6 +6,7 @@ from typing import Any
 
 from hil.plant import chemistry
 
+AIR_DEGC = 25.0
 # key: default, then the lowest and highest allowed value of a number that is checked
 KEYS = {
     "units": (1, 1, 16),
@@ -28,8 +29,14 @@ KEYS = {
     "sensor_noise_K": (0.0, 0, 5),  # one sigma of a module's temperature, drawn once a second
     "ambient_degC": (25.0, -40, 60),
     "ambient_humidity_permille": (500.0, 0, 1000),
-    "air_degC": (25.0, -40, 60),  # set-point of the cooling
-    "hvac_W": (12_000.0, 0, 1e6),  # cooling; a third of it as heating
+    "air_degC": (AIR_DEGC, -40, 60),  # set-point of the cooling
+    "start_degC": (25.0, -40, 60),  # of cells and air; as air_degC where nothing is said
+    "hvac_W": (12_000.0, 0, 1e8),  # cooling
+    "hvac_heating_share": (1.0 / 3.0, 0, 1),  # of hvac_W, as heating; 0: the cooling cannot heat
+    "wall_W_per_K": (30.0, 0, 1e6),  # an insulated cabinet of 25 m2
+    # the unit whose racks get less air, from 1, and how much of the others'; 0: all are equal
+    "weak_fan_unit": (0, 0, 16),
+    "weak_fan_permille": (1000.0, 50, 1000),
     "insulation_kohm": (2000.0, 0, 65535),
     "pcs_rated_W": (250_000.0, 1000, 1e8),
     "pcs_dead_time_s": (0.06, 0, 5),
@@ -39,7 +46,7 @@ KEYS = {
     "wired_rows": ((1, 2, 3, 12, 30),),  # rows whose contacts open the chain of relays in hardware
     "fan_spin_up_s": (2.0, 0, 60),
     "louvre_s": (8.0, 0, 60),  # from closed to the contact that proves it open
-    "free_volume_m3": (3.0, 0.1, 1000),
+    "free_volume_m3": (3.0, 0.1, 100_000),
     "aux_W": (1500.0, 0, 1e6),
     "aux_shed_W": (400.0, 0, 1e6),  # part of aux_W, not rated for gas: lights, sockets, heaters
     "fan_W": (350.0, 0, 1e5),
@@ -57,7 +64,7 @@ def checked(changes: dict[str, Any] | None = None) -> CabinetConfig:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, 1, 0.0)
             raise ValueError(f"plant: unknown key {key}; did you mean {near[0]}?")
-    config = CabinetConfig(**changes)
+    config = CabinetConfig(**{"start_degC": changes.get("air_degC", AIR_DEGC), **changes})
     for key, (_, *bounds) in KEYS.items():
         value = getattr(config, key)
         if bounds and not (isinstance(value, (int, float)) and bounds[0] <= value <= bounds[1]):

@@ -26,7 +26,7 @@ class Rack:
         self._thermal = [
             thermal.ModuleThermal(
                 config,
-                config.air_degC + _gradient(m, config.modules),
+                config.start_degC + _gradient(m, config.modules),
                 1.0 + deal.gauss(0.0, COOLING_SIGMA),
             )
             for m in range(config.modules)
@@ -209,6 +209,11 @@ class Rack:
         """Put the sensors of every module on these cells; empty: on the hottest."""
         for node in self._thermal:
             node.sensor_cells = tuple(sensor_cells)
+
+    def blow(self, flow: float) -> None:
+        """The fans move this much air, relative to the design."""
+        for node in self._thermal:
+            node.flow = flow
 
     def place_temperature(self, degC: float) -> None:
         """Start: all modules are at degC."""

@@ -29,6 +29,7 @@ class ModuleThermal:
         """cooling_factor: of this module's cooling resistance."""
         self.body_degC = self.reading_degC = start_degC
         self.chain = self._spot = None
+        self.flow = 1.0  # of the air; the cooling of a module is proportional to it
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
         self._capacity = cells * HEAT_CAPACITY_J_PER_K_CELL
@@ -67,7 +68,7 @@ class ModuleThermal:
         beside_burns = False
         if self.chain is None:
             body = self.body_degC
-            cooling = (body - air_degC) / self._cooling
+            cooling = (body - air_degC) * self.flow / self._cooling
             self.air_J += cooling * dt_s
             flow = heat_W - cooling
             for other in beside:

@@ -45,6 +45,11 @@ class Chiller(SitePart):
         super().__init__(parameters)
         self.supply_ddegC = self.NORMAL_ddegC
 
+    @property
+    def colder_K(self) -> float:
+        """Of the water, below its usual temperature."""
+        return (self.NORMAL_ddegC - self.supply_ddegC) / 10.0
+
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         wanted_ddegC = self.COLD_ddegC if self.asked.get("pre_cool") else self.NORMAL_ddegC
         self.supply_ddegC = towards(self.supply_ddegC, wanted_ddegC, dt_s, self.TIME_CONSTANT_S)

@@ -1,5 +1,6 @@
 """The part of a site for each role of site devices that the rig simulates."""
 
+from hil.site.air_devices import Fan, Heater
 from hil.site.branches import BranchMeter, LoadShed
 from hil.site.cooling import Chiller
 from hil.site.genset import Genset
@@ -10,5 +11,7 @@ from hil.site.transfer_switch import TransferSwitch
 
 PARTS: dict[str, type[SitePart]] = {
     part.kind: part
-    for part in (Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps)
+    for part in (
+        *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
+    )
 }

@@ -71,6 +71,9 @@ class TestGenset(ModbusSuite):
     "waveshare_relays"  {}  "stages"  3  "01 0f 0000 0008 01 07"
     "chiller_contact"  {}  "pre_cool"  1  "01 05 0000 ff00"
     "chiller_contact"  {}  "pre_cool"  0  "01 05 0000 0000"
+    "fan_contact"  {}  "boost"  1  "01 05 0000 ff00"
+    "heater_contact"  {"rated_W": 9000}  "heat"  1  "01 05 0000 ff00"
+    "heater_contact"  {"rated_W": 9000}  "heat"  0  "01 05 0000 0000"
 """)
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
     registers = profile.load(name).registers.values()

@@ -4,6 +4,8 @@ import pytest
 from plant_bench import DT_S, act, plant, run, running, states, until
 
 from hil.plant import bms, cabinet, pcs
+from hil.site.air_devices import Fan, Heater
+from hil.site.cooling import Chiller
 from tests.tables import cases
 
 TICK_S = 0.02
@@ -169,6 +171,23 @@ def test_heat_reaches_limits_and_protection_and_a_runaway_the_gas_relay():
     act(one, "airflow_fail")
     run(one, 506, dt_s=1.0)
     assert one.gas_lfl_pct[0] > 25.0 and not one.contacts["gas_relay"]
+
+
+def test_heater_fan_and_chiller_act_on_the_air_and_the_site_carries_the_heater():
+    one = running(weak_fan_unit=1, weak_fan_permille=500)
+    heater, fan, chiller = Heater({"rated_W": 6000}), Fan({"fan_unit": 0}), Chiller({})
+    one.air_devices += [heater, fan, chiller]
+    before_W = one.drawn_W
+    for part, name in ((heater, "heat"), (fan, "boost"), (chiller, "pre_cool")):
+        part.ask(name, 1)
+    for part, dt_s in ((heater, DT_S), (chiller, 3600.0)):
+        part.step(0.0, dt_s, 0.0)
+    run(one, 1)
+    assert one.drawn_W - before_W == one.climate.heater_W == 6000.0
+    assert one.climate.colder_K == pytest.approx(4.0, abs=0.01)
+    assert {node.flow for each in one.racks for node in each._thermal} == {0.5 * 1.5}
+    one.set_coil("aux_load", False)  # gas: the heater is behind the auxiliary load
+    assert run(one, 1).climate.heater_W == 0.0
 
 
 def _history(seed):

@@ -1,28 +1,57 @@
-"""Chiller: cools more while the air of the cabinet is warm, so that no limit of heat is reached."""
+"""Chiller: cools more while the air, the cells or one unit is warm, so that no limit of heat is
+reached.
+"""
+
+from collections.abc import Sequence
 
 from controller.core import reasons
 from controller.core.contract import View
-from controller.core.site_devices.two_point import TwoPoint
+from controller.core.site_devices.two_point import TwoPoints, above
 
 
-class PreCool(TwoPoint):
-    """The request stays as it is while the temperature is unknown."""
+class PreCool(TwoPoints):
+    """Each cause stays as it is while its temperature is unknown."""
 
     NAME, ROLES = "pre_cool", ("chiller",)
-    REASON = reasons.PRE_COOL
+    CAUSES = (reasons.PRE_COOL, reasons.CHILL_CELLS, reasons.CHILL_SPREAD)
     TEXTS = {
         reasons.PRE_COOL: (
             "pre-cooling",
             "The air in the cabinet is warm: the chiller is asked to cool more.",
             "Nothing. If the air stays warm, check filters, fans and the chiller.",
-        )
+        ),
+        reasons.CHILL_CELLS: (
+            "pre-cooling, warm cells",
+            "The warmest cell nears the temperature at which power falls: the chiller is asked to "
+            "cool more.",
+            "Nothing. If the cells stay warm, check filters, fans and the chiller.",
+        ),
+        reasons.CHILL_SPREAD: (
+            "pre-cooling, uneven units",
+            "One unit is warmer than the coolest one: the chiller is asked to cool more.",
+            "Check filter and fan of the warmest unit: page Racks shows the temperatures.",
+        ),
     }
 
-    def wanted(self, view: View, settings: dict[str, int]) -> bool | None:
+    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
         """As the contract says."""
         air_ddegC = view.air_temperature_ddegC
-        if air_ddegC is None:
-            return None
-        if air_ddegC >= settings["start_ddegC"]:
-            return True
-        return False if air_ddegC <= settings["stop_ddegC"] else None
+        return (
+            above(air_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
+            *warm(view.unit_temperature_ddegC, settings),
+        )
+
+
+def warm(
+    units_ddegC: Sequence[int] | None, settings: dict[str, int], unit: int = 0
+) -> tuple[bool | None, bool | None]:
+    """(cells are warm, a unit is warmer than the coolest): of this unit (from 1), 0: of any.
+
+    units_ddegC: the warmest module of each unit.
+    """
+    if units_ddegC is None:
+        return None, None
+    warmest = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)
+    cells = above(warmest, settings["cells_start_ddegC"], settings["cells_stop_ddegC"])
+    over = warmest - min(units_ddegC)
+    return cells, above(over, settings["spread_start_ddegC"], settings["spread_stop_ddegC"])

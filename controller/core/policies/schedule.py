@@ -130,6 +130,19 @@ class Schedule(contract.Function):
         at = TABLE_AT + t.SLOT_WORDS * index
         return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
+    def charges_within(self, ahead_min: int) -> bool:
+        """A slot that asks for charging acts, or begins within ahead_min (minutes). False without a
+        trusted clock or heartbeat.
+        """
+        state, minute = self.state, self._minute()
+        if minute is None or self.holder < 0:
+            return False
+        first, last = [
+            (minute + ahead - state[S_START_MIN]) // state[S_SLOT_MIN] for ahead in (0, ahead_min)
+        ]
+        places = range(max(0, first), min(last + 1, state[S_COUNT]))
+        return any([t.OPEN_W < self._slot(at).battery_high_W < 0 for at in places])
+
     @property
     def holder(self) -> int:
         """Index of the source whose schedule is in force and whose heartbeat is valid, -1: none."""

@@ -7,6 +7,17 @@ from controller.core.site_devices.records import GO_ON, HOLD, STALE, TO_REST, Ac
 POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
 
+# Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
+CELLS = (
+    ("cells_start_ddegC", "ddegC", -400, 800, 330, "free"),
+    ("cells_stop_ddegC", "ddegC", -400, 800, 300, "free"),
+)
+# Thresholds of the warmest unit above the coolest.
+SPREAD = (
+    ("spread_start_ddegC", "ddegC", 1, 500, 15, "free"),
+    ("spread_stop_ddegC", "ddegC", 0, 500, 8, "free"),
+)
+
 PV = Role(
     "pv",
     1,
@@ -115,6 +126,8 @@ CHILLER = Role(
         ("off_s_min", "s", 0, 7200, 300, "up"),
         ("start_ddegC", "ddegC", -400, 800, 320, "free"),
         ("stop_ddegC", "ddegC", -400, 800, 280, "free"),
+        *CELLS,
+        *SPREAD,
     ),
 )
 
@@ -140,7 +153,71 @@ METER = Role(
     (STALE,),
 )
 
-ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER)}
+FAN = Role(
+    "fan",
+    7,
+    "fan",
+    (
+        Signal("speed_permille", 0, 1000, "speed of the fan"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+    ),
+    (
+        Actuator(
+            "boost",
+            1,
+            "move more air than the fan's own control does",
+            "the fan goes back to its own speed",
+            "is_ready_ok",
+            TO_REST,
+            on_s_min="on_s_min",
+            off_s_min="off_s_min",
+        ),
+    ),
+    (
+        STALE,
+        ("fan_unit", "count", 0, 16, 0, "fixed"),  # the unit that the fan cools; 0: all units
+        ("on_s_min", "s", 0, 7200, 300, "up"),
+        ("off_s_min", "s", 0, 7200, 60, "up"),
+        *CELLS,
+        *SPREAD,
+    ),
+)
+
+HEATER = Role(
+    "heater",
+    8,
+    "heater",
+    (
+        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed"),
+    ),
+    (
+        Actuator(
+            "heat",
+            1,
+            "heat the air of the cabinet",
+            "the heater goes off after its time-out",
+            "is_ready_ok",
+            TO_REST,
+            on_s_min="on_s_min",
+            off_s_min="off_s_min",
+        ),
+    ),
+    (
+        STALE,
+        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        ("on_s_min", "s", 0, 7200, 60, "up"),
+        ("off_s_min", "s", 0, 7200, 60, "up"),
+        # of the coldest cell: charging opens at 0 degC and is full at 10 degC (safety/tapers.py)
+        ("start_ddegC", "ddegC", -400, 800, 30, "free"),
+        ("stop_ddegC", "ddegC", -400, 800, 80, "free"),
+        # before a scheduled charge: so long ahead, up to this temperature
+        ("ahead_min", "min", 0, 1440, 120, "free"),
+        ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
+    ),
+)
+
+ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER)}
 BY_NUMBER = {role.number: role for role in ROLES.values()}
 # those that a device of the configuration may have; the clock is the box's own
 OF_DEVICES = tuple([name for name in ROLES if name != CLOCK.name])

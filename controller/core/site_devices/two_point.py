@@ -1,9 +1,10 @@
-"""A control function that asks each device of its roles for 1 between two thresholds, else for 0.
+"""Control functions that ask each device of its roles for 1 between two thresholds, else for 0.
 
 The request stays as it is between the thresholds and while the compared value is unknown.
 """
 
 from array import array
+from collections.abc import Sequence
 
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
@@ -39,3 +40,47 @@ class TwoPoint(Function):
                 self.state[place] = wanted
             found.append(ForDevice(number, self.request(device, self.state[place])))
         return found
+
+
+class TwoPoints(TwoPoint):
+    """Several causes, each with two thresholds: one that is present asks for 1.
+
+    A subclass gives ROLES, CAUSES (reason codes) and `signs`. `state`: for each device a bit for
+    each cause; the first present one is the reason.
+    """
+
+    CAUSES: tuple[int, ...] = ()
+
+    def signs(self, view: View, settings: dict[str, int]) -> Sequence[bool | None]:
+        """For each cause True: present; False: not; None: as before."""
+        raise NotImplementedError
+
+    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
+        """One request for each device."""
+        found = []
+        for place, (device, number) in enumerate(self._devices):
+            present = self.state[place]
+            for bit, sign in enumerate(self.signs(view, device.settings)):
+                if sign is not None:
+                    present = present & ~(1 << bit) | sign << bit
+            self.state[place] = present
+            found.append(ForDevice(number, self.answer(view, device, present)))
+        return found
+
+    def answer(self, view: View, device: DeviceView, present: int) -> BaseRequest:
+        """The request to one device. present: bits of the causes."""
+        if not present:
+            return BaseRequest(0, reasons.NO_REQUEST)
+        return BaseRequest(1, self.CAUSES[(present & -present).bit_length() - 1])
+
+
+def above(value: int | None, start: int, stop: int) -> bool | None:
+    """True from `start` on upwards, False from `stop` on downwards, None between and unknown."""
+    if value is None:
+        return None
+    return True if value >= start else False if value <= stop else None
+
+
+def below(value: int | None, start: int, stop: int) -> bool | None:
+    """True from `start` on downwards, False from `stop` on upwards, None between and unknown."""
+    return None if value is None else above(-value, -start, -stop)

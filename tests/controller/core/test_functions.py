@@ -112,6 +112,8 @@ KNOWN = {
     "battery_W": 9000,
     "soc_permille": (500, 510),
     "air_temperature_ddegC": 330,
+    "module_temperature_ddegC": (20, 340),
+    "unit_temperature_ddegC": (340,),
     "hints": (slots(), 0),
 }
 UNKNOWN = dict.fromkeys(KNOWN) | {"hints": (slots(), 0)}

@@ -14,7 +14,10 @@ from controller.state import actuators
 from tests.controller.run.cabinet_bench import believed
 
 CONFIG = believed(configuration.load(PV_GENSET))
-LIMITED = ("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool")
+LIMITED = (
+    *("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool"),
+    *("fan_1.boost", "heater_1.heat"),
+)
 
 
 @pytest.fixture(scope="module")

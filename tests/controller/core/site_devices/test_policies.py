@@ -1,14 +1,22 @@
 """One control function per actuator, on a view of its own."""
 
+from array import array
+
 import pytest
 from views import device, setup, site_of, view
 
 from controller.core import reasons
 from controller.core.answers import BaseRequest, Cap
+from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
+from controller.core.policies.hint_table import HintTable
+from controller.core.policies.notices import Notice
 from controller.core.policies.pre_cool import PreCool
+from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
+from controller.core.policies.schedule import Schedule
 from controller.core.policies.shed import RETURN_MS, SHED_MS, Shed
+from controller.core.schedule_table import OPEN_W
 from controller.core.site_devices import layout
 from tests.tables import cases
 
@@ -22,7 +30,9 @@ class Bench:
         self.site = site_of(devices, TICK_MS)
         names = [name for each in devices for name in layout.words(each)]
         self.place = {name: at for at, name in enumerate(names)}
-        made = setup(TICK_MS, site=self.site, **settings)
+        self.setup = made = setup(TICK_MS, site=self.site, **settings)
+        made.functions[HintTable.NAME] = HintTable(made)
+        made.functions[Schedule.NAME] = Schedule(made)
         self.function = function(made)
         self.hear()
 
@@ -177,6 +187,103 @@ def test_pre_cooling_has_a_hysteresis(first, then, wanted):
     assert bench.asked(air_temperature_ddegC=then)[0][0] == wanted
 
 
-@pytest.mark.parametrize("function", (PvLimit, Shed, GensetStart, PreCool))
+@cases("""
+    function  role     units              reason
+    PreCool   "chiller"  [329, 329]         0
+    PreCool   "chiller"  [330, 329]         reasons.CHILL_CELLS
+    PreCool   "chiller"  [264, 250]         0
+    PreCool   "chiller"  [265, 250]         reasons.CHILL_SPREAD
+    FanBoost  "fan"      [250, 329, 329]    reasons.FAN_SPREAD
+    FanBoost  "fan"      [330, 316, 340]    0
+    FanBoost  "fan"      [340, 330, 340]    reasons.FAN_CELLS
+    FanBoost  "fan"      [250, 265, 300]    reasons.FAN_SPREAD
+    FanBoost  "fan"      [250, 264, 300]    0
+""")
+def test_warm_cells_and_an_uneven_unit_ask_for_cooling(function, role, units, reason):
+    """The fan cools unit 2: the other units do not count for it."""
+    settings_ = {"fan_unit": 2} if role == "fan" else {}
+    bench = Bench(function, device(role, **settings_))
+    found = bench.asked(unit_temperature_ddegC=units)
+    assert found == {0: (int(reason > 0), reason or reasons.NO_REQUEST)}
+
+
+@cases("""
+    then        reason
+    [308, 300]  reasons.FAN_CELLS
+    [301, 300]  reasons.FAN_CELLS
+    [300, 291]  reasons.FAN_SPREAD
+    [300, 292]  reasons.NO_REQUEST
+    None        reasons.FAN_CELLS
+""")
+def test_each_cause_of_a_fan_has_a_hysteresis_of_its_own(then, reason):
+    bench = Bench(FanBoost, device("fan"))
+    assert bench.asked(unit_temperature_ddegC=[330, 300])[0] == (1, reasons.FAN_CELLS)
+    assert bench.asked(unit_temperature_ddegC=then)[0][1] == reason
+
+
+def heater(**known):
+    """A heater of 9 kW at an import limit of 100 kW, and cold cells."""
+    bench = Bench(PreHeat, device("heater", rated_W=9000), grid_import_W_max=100_000)
+    return bench, {"module_temperature_ddegC": (30, 40), "connection_W": 50_000, **known}
+
+
+@cases("""
+    first  then  wanted
+    31  31  0 | 30  79  1 | 30  80  0 | -250  0  1 | 30  None  0
+""")
+def test_cold_cells_are_heated_with_a_hysteresis(first, then, wanted):
+    bench, known = heater()
+    bench.asked(**known | {"module_temperature_ddegC": (first, 400)})
+    ends = None if then is None else (then, 400)
+    assert bench.asked(**known | {"module_temperature_ddegC": ends})[0][0] == wanted
+
+
+@cases("""
+    known                                 sent  reason
+    {}                                     0    reasons.HEAT_COLD
+    {"connection_W": 91_000}               0    reasons.HEAT_COLD
+    {"connection_W": 91_001}               0    reasons.HEAT_NO_ROOM
+    {"connection_W": 100_000}              1    reasons.HEAT_COLD
+    {"connection_W": 100_001}              1    reasons.HEAT_NO_ROOM
+    {"connection_W": None}                 0    reasons.HEAT_COLD
+    {"source": 1}                          0    reasons.HEAT_NO_GRID
+    {"module_temperature_ddegC": None}     1    reasons.HEAT_TEMPERATURE_UNKNOWN
+""")
+def test_the_heater_waits_for_the_grid_for_room_and_for_a_temperature(known, sent, reason):
+    bench, cold = heater()
+    bench.hear(heater_1__sent_heat=sent)
+    found = bench.asked(**cold | known)
+    assert found == {0: (int(reason == reasons.HEAT_COLD), reason)}
+
+
+@cases("""
+    minutes  high_W   coldest  reason
+    121      -50_000  100      reasons.NO_REQUEST
+    120      -50_000  100      reasons.HEAT_AHEAD
+    120      0        100      reasons.NO_REQUEST
+    120      OPEN_W   100      reasons.NO_REQUEST
+    0        -50_000  140      reasons.HEAT_AHEAD
+    0        -50_000  141      reasons.NO_REQUEST
+    -15      -50_000  100      reasons.NO_REQUEST
+""")
+def test_cells_are_warm_before_a_scheduled_charge(minutes, high_W, coldest, reason):
+    bench, known = heater()
+    schedule = bench.setup.functions["schedule"]
+    schedule._minute = lambda: 1000
+    schedule._hints.alive = lambda source: True
+    schedule.state[:10] = array("i", [1, 1000 + minutes, 15, 1, 0, 0, -1, OPEN_W, high_W, 0])
+    found = bench.asked(**known | {"module_temperature_ddegC": (coldest, 400)})
+    assert found[0][1] == reason
+
+
+@pytest.mark.parametrize("step_W, wanted", ((-1, 1), (1, 0)))
+def test_a_notice_of_less_load_heats_too(step_W, wanted):
+    bench, known = heater(notices=(Notice(0, step_W, 600_000, 700_000),))
+    assert bench.asked(**known | {"module_temperature_ddegC": (100, 400)})[0][0] == wanted
+
+
+@pytest.mark.parametrize(
+    "function", (PvLimit, Shed, GensetStart, PreCool, FanBoost, PreHeat), ids=lambda each: each.NAME
+)
 def test_without_devices_nothing_is_asked(function):
     assert Bench(function).step(connection_W=900_000, soc_permille=(0, 0)) == []

@@ -1,0 +1,31 @@
+"""Fan: moves more air while the cells are warm, or its unit is warmer than the coolest one."""
+
+from controller.core import reasons
+from controller.core.contract import View
+from controller.core.policies.pre_cool import warm
+from controller.core.site_devices.two_point import TwoPoints
+
+
+class FanBoost(TwoPoints):
+    """Each cause stays as it is while the temperatures are unknown."""
+
+    NAME, ROLES = "fan_boost", ("fan",)
+    CAUSES = (reasons.FAN_CELLS, reasons.FAN_SPREAD)
+    TEXTS = {
+        reasons.FAN_CELLS: (
+            "fan, warm cells",
+            "The warmest cell nears the temperature at which power falls: the fan is asked to move "
+            "more air.",
+            "Nothing. If the cells stay warm, check the filters and the cooling.",
+        ),
+        reasons.FAN_SPREAD: (
+            "fan, uneven units",
+            "The unit of this fan is warmer than the coolest one: the fan is asked to move more "
+            "air.",
+            "Check filter and fan of the warmest unit: page Racks shows the temperatures.",
+        ),
+    }
+
+    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
+        """As the contract says."""
+        return warm(view.unit_temperature_ddegC, settings, settings["fan_unit"])

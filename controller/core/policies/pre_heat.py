@@ -1,0 +1,82 @@
+"""Heater: warms cold cells from the grid before they are charged. LFP must not be charged below
+0 degC: the temperature taper of the kernel closes there, and opens as the cells get warm.
+
+The heater goes off while the temperatures are unknown, off the grid, and while the import limit has
+no room for it. Frost alone never takes energy out of the battery: nothing heats in an island.
+"""
+
+from controller.core import contract, reasons
+from controller.core.answers import BaseRequest
+from controller.core.contract import DeviceView, Setup, View
+from controller.core.policies.schedule import Schedule
+from controller.core.site_devices.two_point import TwoPoints, below
+
+HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
+
+
+class PreHeat(TwoPoints):
+    """An unknown connection counts as one with room: the heater is a load like others there."""
+
+    NAME, ROLES = "pre_heat", ("heater",)
+    CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
+    TEXTS = {
+        reasons.HEAT_COLD: (
+            "heating, cold cells",
+            "The coldest cell is near 0 degC or colder, where charging is forbidden: the heater "
+            "warms the cabinet from the grid.",
+            "Nothing: charging opens as the cells get warm. If they stay cold, check the heater.",
+        ),
+        reasons.HEAT_AHEAD: (
+            "heating ahead of a charge",
+            "The schedule or a notice says that the battery will charge soon: the heater warms the "
+            "cells for full charging power.",
+            "Nothing: heating ends with the charge, or when the cells are warm.",
+        ),
+        reasons.HEAT_TEMPERATURE_UNKNOWN: (
+            "no heating, temperature unknown",
+            "The temperature of a cell is unknown, so the heater is off.",
+            "Check the BMS: page Links.",
+        ),
+        reasons.HEAT_NO_GRID: (
+            "no heating off the grid",
+            "The cells are cold, but the site is off the grid: the battery does not heat itself.",
+            "Nothing: heating begins when the grid is back.",
+        ),
+        reasons.HEAT_NO_ROOM: (
+            "no heating, import limit",
+            "The cells are cold, but the import limit has no room for the heater.",
+            "Reduce the load, or raise the import limit if the connection allows it.",
+        ),
+    }
+
+    def __init__(self, setup: Setup):
+        super().__init__(setup)
+        self._schedule: Schedule = setup.functions[Schedule.NAME]
+        self._import_W = setup.settings["grid_import_W_max"]
+
+    def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
+        """As the contract says."""
+        if view.module_temperature_ddegC is None:
+            return False, False
+        coldest_ddegC, ahead_ddegC = view.module_temperature_ddegC[0], settings["ahead_ddegC"]
+        is_soon = self._schedule.charges_within(settings["ahead_min"]) or _is_noticed(view)
+        return (
+            below(coldest_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),
+            is_soon and below(coldest_ddegC, ahead_ddegC - HYSTERESIS_DDEGC, ahead_ddegC),
+        )
+
+    def answer(self, view: View, device: DeviceView, present: int) -> BaseRequest:
+        """The request to one heater."""
+        if view.module_temperature_ddegC is None:
+            return BaseRequest(0, reasons.HEAT_TEMPERATURE_UNKNOWN)
+        if present and view.source == contract.ISLAND:
+            return BaseRequest(0, reasons.HEAT_NO_GRID)
+        more_W = 0 if device.sent("heat") else device.settings["rated_W"]
+        if present and (view.connection_W or 0) + more_W > self._import_W:
+            return BaseRequest(0, reasons.HEAT_NO_ROOM)
+        return super().answer(view, device, present)
+
+
+def _is_noticed(view: View) -> bool:
+    """A notice says that the load will fall: the battery then charges."""
+    return any([each.step_W < 0 for each in view.notices])

@@ -1,0 +1,66 @@
+"""Site devices that act on the air of a cabinet: its heater and its fans.
+
+The cabinet reads them (hil/plant/cabinet.py, hil/values/lumped_air.py). The heater is an auxiliary
+of the cabinet, so that its power is drawn from the site.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from hil.site.cooling import Chiller
+from hil.site.part import SitePart
+
+UNHEARD_S = 60.0  # the relay opens
+
+
+class Heater(SitePart):
+    """All of its power warms the air; nothing while the site has no voltage."""
+
+    kind = "heater"
+    UNHEARD_S = UNHEARD_S
+
+    def __init__(self, parameters: Mapping[str, float]):
+        super().__init__(parameters)
+        self.power_W = 0.0
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        self.power_W = self.parameters["rated_W"] * self.asked.get("heat", 0) * self.is_live
+
+    def signals(self) -> dict[str, float]:
+        """As SitePart says."""
+        return {"power_W": self.power_W, "is_ready_ok": True}
+
+
+class Fan(SitePart):
+    """`flow`: air of the fan, relative to its own control. The cooling grows with the flow."""
+
+    kind = "fan"
+    UNHEARD_S = UNHEARD_S
+    BOOST = 1.5
+
+    @property
+    def flow(self) -> float:
+        """1 without a request."""
+        return self.BOOST if self.asked.get("boost") else 1.0
+
+    def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
+        """A fan has no inertia here."""
+
+    def signals(self) -> dict[str, float]:
+        """As SitePart says."""
+        return {"speed_permille": 1000 * self.flow / self.BOOST, "is_ready_ok": True}
+
+
+def heater_W(parts: Iterable[SitePart]) -> float:
+    """Power of the heaters."""
+    return sum([part.power_W for part in parts if isinstance(part, Heater)])
+
+
+def colder_K(parts: Iterable[SitePart]) -> float:
+    """How far the set-point of the air is below its usual one: as far as the chiller's water is."""
+    return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
+
+
+def flow(parts: Iterable[SitePart], unit: int) -> float:
+    """Air of the racks of a unit (from 1), relative to the design."""
+    fans = [part for part in parts if isinstance(part, Fan)]
+    return max([fan.flow for fan in fans if fan.parameters["fan_unit"] in (0, unit)], default=1.0)
