@@ -140,6 +140,7 @@ class ChainLoop:
         hottest = [round(unit.degC * 10) for unit in batteries]
         view.module_temperature_ddegC = min(hottest), max(hottest)
         racks = self.limits.rack_unit
+        view.unit_temperature_ddegC = hottest
         self.split.update([found[unit] for unit in racks], [hottest[unit] for unit in racks])
 
 

@@ -28,8 +28,12 @@ class LumpedUnit:
             cells.scaled_ohm(ohm, config.capacity_Ah) / config.soh * self._cells
             for ohm in (cells.OHMIC_OHM_280AH, cells.POLARISATION_OHM_280AH)
         ]
-        self._J_per_K = self._cells * thermal.HEAT_CAPACITY_J_PER_K_CELL
-        self._W_per_K = self._cells / 16.0 / thermal.COOLING_K_PER_W
+        # larger cells stand for cells in parallel, each with its own mass and surface
+        size = config.capacity_Ah / 280.0
+        self._J_per_K = size * self._cells * thermal.HEAT_CAPACITY_J_PER_K_CELL
+        self._W_per_K = size * self._cells / 16.0 / thermal.COOLING_K_PER_W
+        self.flow = 1.0  # of the air, relative to the design; the cooling is proportional to it
+        self.air_W = self.losses_W = 0.0  # heat of all racks into the air; losses of the converter
         self._slow_V = self.current_A = 0.0
         self.bms = bms.Bms(config.rated_current_A)
         self._bms_s = 0.0
@@ -48,7 +52,8 @@ class LumpedUnit:
         part = 1.0 - math.exp(-dt_s / cells.POLARISATION_S)
         self._slow_V += (current_A * self._slow_now_ohm - self._slow_V) * part
         heat_W = current_A * current_A * (ohm + self._slow_now_ohm)
-        cooled_W = (self.degC - self.aims_degC) * self._W_per_K
+        cooled_W = (self.degC - self.aims_degC) * self._W_per_K * self.flow
+        self.air_W, self.losses_W = cooled_W * self.racks, losses_W
         self.degC += (heat_W - cooled_W) * dt_s / self._J_per_K
         self._bms_s += dt_s
         self._show()

@@ -17,7 +17,7 @@ def spread(monkeypatch, less_permille):
     """(K after HOURS of 640 kW of swing, share of the energy of the weak unit)."""
     monkeypatch.setattr(weights, "LESS_PERMILLE_PER_DDEGC", less_permille)
     chain = ChainOnly(CONFIG, load_W, 0.5, 30.0, TICK_MS)
-    chain.units[2]._W_per_K *= 0.5
+    chain.units[2].flow = 0.5
     given_W = [0, 0, 0]
     for _ in range(HOURS * 3_600_000 // TICK_MS):
         chain.step()
