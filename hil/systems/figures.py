@@ -225,6 +225,17 @@ def spread(result: Result) -> Found:
     return float(result.spread_K.max()), None, None
 
 
+def minutes_until_charge(result: Result) -> Found:
+    """From a cold start until the limits allow a charge of a tenth of the rated power."""
+    opens_s = result.thermal.get("charge_opens_s")
+    return None if opens_s is None else opens_s / 60, None, None
+
+
+def heat_kWh(result: Result) -> Found:
+    """Energy of the heaters over the run."""
+    return result.thermal["heat_J"] / 3.6e6, None, None
+
+
 def per_it(result: Result) -> Found:
     """Purchased kWh for each kWh of the computers."""
     it = float(result.series.it_W.sum())
@@ -264,6 +275,8 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_kW": peak_kW,
     "swing_5min": swing_5min,
     "spread": spread,
+    "minutes_until_charge": minutes_until_charge,
+    "heat_kWh": heat_kWh,
     "per_it": per_it,
     "cycles": cycles,
     "extra_power_h": extra_power_h,

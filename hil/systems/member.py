@@ -13,16 +13,19 @@ from controller.core import hint_codes
 from controller.core.image import ProcessImage
 from controller.core.integers import within
 from controller.core.schedule_table import Slot, Table
+from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView, Site as Devices
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
 from hil.values.chain_only import TICK_MS, ChainLoop
 from hil.values.lumped import LumpedUnit
+from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
 CLOCK_ERROR_MS = 500
+CHARGE_OPENS = 0.1  # of the rated power: a lower limit counts as no charge
 DAY_S = 86_400
 
 
@@ -65,10 +68,13 @@ class ChainMember:
         """begin_s: UTC of the first second, since 1970; plant: keys of the plant's config."""
         self.site, self._begin_s, self.now_s = site, begin_s, 0
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
-        self.drawn_W = float(of_plant.aux_W)
+        self._aux_W = self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
         self._prepare(config)
-        batteries = self.loop.batteries(of_plant, soc, of_plant.air_degC)
+        batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
+        self._air = LumpedAir(of_plant, batteries, self._parts)
+        self._charge_opens_s: int | None = None
+        self._rated_W = sum(self.loop.limits.rated_W)
         self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         site.join(self)
 
@@ -95,6 +101,11 @@ class ChainMember:
         found = [unit.battery.degC for unit in self.pcs]
         return max(found) - min(found)
 
+    def thermal(self) -> dict[str, float]:
+        """Seconds until CHARGE_OPENS was allowed (absent: never); heat of the heaters, J."""
+        opened = {} if self._charge_opens_s is None else {"charge_opens_s": self._charge_opens_s}
+        return {"heat_J": self._air.heat_J, **opened}
+
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """A table of slots of source 0 from the second start_s of the run on."""
         start_min = (self._begin_s + start_s) // 60
@@ -108,6 +119,9 @@ class ChainMember:
         self.now_s += 1
         for unit in self.pcs:
             unit.battery.step(unit.ac_power_W, dt_s)
+        outside_degC = self.site.weather.outside_degC(self.now_s)
+        self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
+        self.control.view.air_temperature_ddegC = round(10 * self._air.climate.air_degC)
         self._read()
         site, batteries = self.site, [unit.battery for unit in self.pcs]
         battery_W = sum([unit.ac_power_W for unit in self.pcs])
@@ -116,8 +130,19 @@ class ChainMember:
         powers_W = self.loop.step(batteries, site.load_power_W, grid_W, battery_W)
         for unit, power_W in zip(self.pcs, powers_W):
             unit.ac_power_W = float(power_W)
+        charge_W = sum(self.loop.limits.charge_W)
+        if self._charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
+            self._charge_opens_s = self.now_s
         for actuator in self.control.actuators:
-            self._part_of(actuator.view).ask(actuator.actuator.name, actuator.value)
+            self._ask(actuator)
+
+    def _ask(self, actuator: ActuatorChain) -> None:
+        """The value reaches the part, and the image says that it was sent."""
+        device, record = actuator.view.device, actuator.actuator
+        self._part_of(actuator.view).ask(record.name, actuator.value)
+        first, _ = self.image.site_place(device.role.name, device.number)
+        sent_at = len(device.role.signals) + device.role.actuators.index(record)
+        self.image.inp[first + sent_at] = actuator.value
 
     def _part_of(self, view: DeviceView) -> SitePart:
         return self._parts[self.devices.devices.index(view) - 1]

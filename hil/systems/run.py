@@ -49,6 +49,7 @@ class Result(NamedTuple):
     seconds_W: np.ndarray
     cap_W: float
     account: dict[str, float]
+    thermal: dict[str, float] = {}  # of ChainMember.thermal
 
 
 def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
@@ -143,6 +144,7 @@ class _Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self.cap_W, dict(self.site.account.energy_J),
+            self.member.thermal(),
         )  # fmt: skip
 
     def _slot(self, slot: int) -> None:

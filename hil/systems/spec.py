@@ -41,6 +41,7 @@ BATTERY = {
     "energy_Wh": Entry(INTEGER, REQUIRED, 1000, 100_000_000),
     "export_W": Entry(INTEGER, 0, 0, 100_000_000),
     "can_form": Entry("true or false", False),
+    "heater_W": Entry(INTEGER, 0, 0, 10_000_000),  # of the cabinets; 0: none
     "control": Entry(TABLE, {}),
 }
 PRICES = {
@@ -124,7 +125,7 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
             f"{name}: start = {top['start']!r}: allowed is a day, 2026-06-01"
         ) from None
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
-    devices = _devices(top["site"])
+    devices = _devices(top["site"], battery["heater_W"])
     size = Size(
         *[battery[key] for key in ("units", "racks_per_unit", "rated_W", "energy_Wh")],
         import_W,
@@ -148,13 +149,15 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
     )
 
 
-def _devices(site: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The site devices that the controller commands: PV and generator set, where the site has
-    them.
+def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
+    """The site devices that the controller commands: PV, generator set and heater, where the
+    system has them.
     """
     found = {}
     for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):
         if role in site:
             rated_W = round(site[role]["rated_W"])
             found[role] = {"role": role, "profile": profile, "rated_W": rated_W}
+    if heater_W:
+        found["heater"] = {"role": "heater", "profile": "heater_contact", "rated_W": heater_W}
     return found
