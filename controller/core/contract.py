@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from controller.core.answers import Answer, ForDevice
+from controller.core.answers import WIDE_W, Answer, ForDevice
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
@@ -59,6 +59,9 @@ class View:
     battery_W: int | None = None
     is_short: bool = False  # a converter gives less than it was sent (row 56b)
     soc_permille: tuple | None = None  # lowest of the racks, mean
+    # by the state of health: energy of all racks when full, and power that the units should carry
+    full_Wh: int = 0
+    healthy_W: int = WIDE_W
     hints: tuple = (array("i", [0]), 0)  # inputs, place of the first slot
     # by the notices of sources: energy has a negative price; steps of the load to come
     is_price_negative: bool = False

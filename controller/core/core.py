@@ -16,6 +16,7 @@ from controller.core import image, parameters, reasons, standby
 from controller.core.answers import Limit
 from controller.core.contract import GRID, ISLAND, Setup
 from controller.core.control import Control
+from controller.core.health import Health
 from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.layout import devices_of
 from controller.core.site_devices.signals_view import Site
@@ -62,6 +63,7 @@ class Core:
         self.view.schedule = self.inp, places["schedule"].start
         self.functions = self.control.functions
         self.temperatures = ModuleTemperatures(self.kernel)
+        self.health = Health(self.kernel, self.settings["energy_Wh"], self.rated_W)
         self.units = Units(self.rated_W, self.kernel.features.rack_unit, self.settings)
         self.chain_at, at = layout.outputs, layout.outputs + len(self.chain.out)
         self.out_at = {}  # place in `out` of what each function publishes
@@ -153,9 +155,11 @@ class Core:
             view.air_temperature_ddegC = inp[s.AIR_TEMPERATURE_DDEGC] if is_air_known else None
         soc = self._known(self._soc_group, self._soc_at)
         self.temperatures.step()
+        self.health.step()
+        view.full_Wh, view.healthy_W = self.health.energy_Wh, self.health.power_W
         view.module_temperature_ddegC = self.temperatures.ends()
         hottest = self.temperatures.hottest()
-        self.units.update(soc, hottest)
+        self.units.update(soc, hottest, self.health.lowest())
         view.unit_temperature_ddegC = None if hottest is None else self.units.weights.held
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
@@ -206,6 +210,7 @@ class Core:
         yield from self.control.state_blocks()
         yield self.site.ages_ms
         yield self.temperatures.state
+        yield self.health.state
         yield from self.units.state_blocks()
 
     def state_words(self) -> array:

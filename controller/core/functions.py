@@ -10,6 +10,7 @@ from typing import Any
 from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, STOP, TO_ZERO, WAIT, Setup
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
+from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.meter_sign import MeterSign
@@ -41,6 +42,7 @@ FALLBACKS = {
     Schedule: (STOP, HOLD),
     FanBoost: (HOLD, HOLD),
     PreHeat: (TO_ZERO, HOLD),
+    HealthCap: (HOLD, HOLD),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PARAMETERS: tuple[tuple, ...] = tuple(

@@ -22,9 +22,14 @@ class Units:
         self._split = Split(len(rated_W))
         self.out = self._split.out
 
-    def update(self, soc_permille: list[int] | None, hottest_ddegC: Sequence[int] | None) -> None:
-        """Of each rack, None if any is unknown."""
-        self.weights.update(soc_permille, hottest_ddegC)
+    def update(
+        self,
+        soc_permille: list[int] | None,
+        hottest_ddegC: Sequence[int] | None,
+        soh_permille: Sequence[int] = (),
+    ) -> None:
+        """As Weights.update."""
+        self.weights.update(soc_permille, hottest_ddegC, soh_permille)
 
     def step(self, total_W: int, charge_W: array, discharge_W: array, elapsed_ms: int) -> None:
         """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0."""

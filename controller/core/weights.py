@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
+from controller.core.health import counted
 from controller.core.integers import within
 
 WEIGHT_BITS = 20
@@ -17,10 +18,11 @@ HELD_DDEGC = 2  # hysteresis: a temperature that moves within this band changes 
 class Weights:
     """Weight of each unit, so that all units reach their limit at the same time.
 
-    Energy is rated power times the charge above the hard reserve; for a charge, below full. No
-    configuration states the capacity of a rack, and units of one site have the same ratio of energy
-    to power. While any rack's state of charge is unknown, the rated power alone counts. While any
-    temperature is unknown, temperature does not count. `held`: temperature of each unit, 0.1 degC.
+    Energy is rated power times the charge above the hard reserve (for a charge, below full) times
+    the mean state of health. No configuration states the capacity of a rack, and units of one site
+    have the same ratio of energy to power. While any rack's state of charge is unknown, the rated
+    power alone counts. While any temperature is unknown, temperature does not count. `held`:
+    temperature of each unit, 0.1 degC.
     """
 
     def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], kept_permille: int = 0):
@@ -41,24 +43,34 @@ class Weights:
         self._seen: tuple = ()
 
     def update(
-        self, soc_permille: list[int] | None, hottest_ddegC: Sequence[int] | None = None
+        self,
+        soc_permille: list[int] | None,
+        hottest_ddegC: Sequence[int] | None = None,
+        soh_permille: Sequence[int] = (),
     ) -> None:
-        """Of each rack, None if any is unknown. hottest_ddegC: its hottest module, 0.1 degC."""
-        if (soc_permille, hottest_ddegC) == self._seen:
+        """Of each rack, None if any is unknown. hottest_ddegC: its hottest module, 0.1 degC;
+        soh_permille: 0 is unknown, empty: all are new.
+        """
+        if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
-        self._seen = soc_permille, hottest_ddegC
+        self._seen = soc_permille, hottest_ddegC, soh_permille
         units = range(len(self._rated_kW))
         full = empty = [PERMILLE for _ in units]
         if soc_permille is not None:
             means = [self._mean(soc_permille, racks) for racks in self._racks]
-            full = [max(0, each - self._kept_permille) for each in means]
-            empty = [PERMILLE - each for each in means]
+            sohs = counted(soh_permille) or [PERMILLE] * len(soc_permille)
+            healths = [self._mean(sohs, racks) for racks in self._racks]
+            full = [
+                max(0, each - self._kept_permille) * health // PERMILLE
+                for each, health in zip(means, healths)
+            ]
+            empty = [(PERMILLE - each) * health // PERMILLE for each, health in zip(means, healths)]
         cool = self._cool(hottest_ddegC)
         self.discharge = self._of(full, cool)
         self.charge = self._of(empty, cool)
 
-    def _mean(self, soc_permille: list[int], racks: list[int]) -> int:
-        return sum([soc_permille[rack] for rack in racks]) // len(racks) if racks else 0
+    def _mean(self, permille: list[int], racks: list[int]) -> int:
+        return sum([permille[rack] for rack in racks]) // len(racks) if racks else 0
 
     def _cool(self, hottest_ddegC: Sequence[int] | None) -> list[int]:
         """The part of each unit's weight that its temperature leaves, permille."""

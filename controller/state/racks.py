@@ -4,6 +4,7 @@ last value and never 0.
 
 from collections.abc import Iterable
 
+from controller.core.health import counted
 from controller.journal.snapshot import Shadow
 from controller.rows import danger
 from controller.state import base
@@ -15,8 +16,10 @@ REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
 
 def facts(shadow: Shadow) -> Facts:
     """The page `racks` as plain data: the head, and one entry per rack in order of number."""
+    health = shadow.core.health
     return {
         **base.head(shadow),
+        "full_Wh": health.energy_Wh,
         "racks": [rack_of(shadow, rack) for rack in range(shadow.layout.racks)],
     }
 
@@ -31,12 +34,15 @@ def rack_of(shadow: Shadow, rack: int) -> Facts:
     spread_mV = None
     if lowest_mV is not None and highest_mV is not None:
         spread_mV = highest_mV - lowest_mV
+    health = shadow.core.health
     closed = rack * rack_limits.RACK_LIMITS + rack_limits.RL_CLOSED
     step = shadow.out[shadow.layout.rack_output(rack, s.CONTACTOR_STEP)]
     return {
         "rack": rack + 1,
         "unit": base.rack_parameter(shadow, rack, p.R_UNIT) + 1,
         **value,
+        "soh_counted_permille": counted(health.lowest())[rack],
+        "full_Wh": health.rack_energies_Wh()[rack],
         **temperatures(shadow, rack),
         "spread_mV": spread_mV,
         "contactor": None if reported is None else REPORTED[reported],

@@ -77,8 +77,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
 
 
 def _power(shadow: Shadow) -> Facts:
-    """Measured powers, W; energy above the soft reserve, Wh; time to the reserve at this power, s.
-    None for unknown values.
+    """Measured powers, W; energy above the soft reserve, Wh; of all racks when full, by their
+    health; time to the reserve at this power, s. None for unknown values.
     """
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
@@ -91,6 +91,7 @@ def _power(shadow: Shadow) -> Facts:
         "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
         "remaining_Wh": remaining_Wh,
+        "full_Wh": shadow.core.health.energy_Wh,
         "reserve_in_s": seconds,
     }
 

@@ -102,6 +102,7 @@ class ChainLoop:
         rated_W = self.limits.rated_W
         # a test of the meter needs ticks of milliseconds, so the meter is believed
         settings = {**settings_of(config.control_image), "meter_code_permille": 0}
+        self._energy_Wh = settings["energy_Wh"]
         self.control = Control(Setup(settings, tick_ms, sum(rated_W), config.source_image, site))
         quicken(self.control)
         self.split = Units(rated_W, self.limits.rack_unit, settings)
@@ -111,6 +112,7 @@ class ChainLoop:
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """One for each unit. soc: 0 to 1."""
         racks = list(self.limits.rack_unit)
+        self.control.view.full_Wh = round(self._energy_Wh * plant.soh)
         return [
             LumpedUnit(plant, racks.count(unit), soc, degC)
             for unit in range(self.limits.layout.units)

@@ -91,7 +91,7 @@ class HintTable(Function):
 
     def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
-        self._publish_remaining(view.soc_permille)
+        self._publish_remaining(view)
         if not self.count:
             return ()
         inp, first = view.hints
@@ -100,12 +100,14 @@ class HintTable(Function):
         self.take(inp, first, elapsed_ticks)
         return self._answers(view.connection_W)
 
-    def _publish_remaining(self, soc_permille: tuple[int, int] | None) -> None:
-        """Publish the energy above the soft reserve, by the emptiest rack, Wh; -1: unknown."""
-        settings, remaining_Wh = self._settings, -1
-        if soc_permille is not None:
-            above = max(0, soc_permille[0] - settings["soc_reserve_soft_permille"])
-            remaining_Wh = settings["energy_Wh"] * above // 1000
+    def _publish_remaining(self, view: contract.View) -> None:
+        """Publish the energy above the soft reserve, by the emptiest rack and the health of all,
+        Wh; -1: unknown.
+        """
+        remaining_Wh = -1
+        if view.soc_permille is not None:
+            soft = self._settings["soc_reserve_soft_permille"]
+            remaining_Wh = view.full_Wh * max(0, view.soc_permille[0] - soft) // 1000
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:

@@ -114,9 +114,10 @@ KNOWN = {
     "air_temperature_ddegC": 330,
     "module_temperature_ddegC": (20, 340),
     "unit_temperature_ddegC": (340,),
+    "healthy_W": 240_000,
     "hints": (slots(), 0),
 }
-UNKNOWN = dict.fromkeys(KNOWN) | {"hints": (slots(), 0)}
+UNKNOWN = dict.fromkeys(KNOWN) | {"healthy_W": 240_000, "hints": (slots(), 0)}
 WIDE_W = 250_000, 250_000
 ASKED = {"hints": (slots((0, codes.REQUEST, codes.POWER_W, 40_000, 90_000)), 0)}
 

@@ -242,13 +242,14 @@ def test_a_grid_cap_moves_the_battery_within_the_limits(steady):
 
 
 def test_the_remaining_energy_is_that_of_the_lowest_rack_above_the_reserve(steady):
+    """The racks report a state of health of 990 permille."""
     words = steady.core.state_words()
-    assert steady.hint(o.O_REMAINING_WH) == 645_000 * (550 - 150) // 1000
+    assert steady.hint(o.O_REMAINING_WH) == 638_550 * (550 - 150) // 1000
     for soc_permille, above in ((400, 250), (100, 0), (400, 250)):
         steady.walk.set_rack(s.SOC_PERMILLE, 550, soc_permille)
-        assert steady.tick().hint(o.O_REMAINING_WH) == 645_000 * above // 1000
+        assert steady.tick().hint(o.O_REMAINING_WH) == 638_550 * above // 1000
     steady.core.load_state(words)
-    assert steady.tick().hint(o.O_REMAINING_WH) == 645_000 * 250 // 1000
+    assert steady.tick().hint(o.O_REMAINING_WH) == 638_550 * 250 // 1000
 
 
 def test_unknown_energy_is_not_none_left():

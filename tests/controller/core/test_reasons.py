@@ -15,6 +15,7 @@ GIVEN = {
     *range(250, 253),
     *range(301, 311),
     *range(401, 408),
+    420,
     *range(601, 610),
     *range(700, 721),
     *range(801, 854),
@@ -43,7 +44,7 @@ def test_constants_are_codes_with_a_text():
         for name, value in vars(reasons).items()
         if isinstance(value, int) and name not in ("INHIBIT", "ROW", "KERNEL_LIMIT")
     ]
-    assert len(found) == len(set(found)) == 57 and set(found) <= set(TEXTS)
+    assert len(found) == len(set(found)) == 58 and set(found) <= set(TEXTS)
 
 
 def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():

@@ -97,3 +97,17 @@ def test_weights_follow_what_was_restored():
     weights.forget()
     weights.update([500, 500], [300, 300])
     assert weights.discharge == [125_000, 125_000 * (1000 - 40 * 4) // 1000]
+
+
+@cases("""
+    soh         discharge           charge
+    ()          [125_000, 125_000]  [125_000, 125_000]
+    [990, 990]  [123_750, 123_750]  [123_750, 123_750]
+    [1000, 800] [125_000, 100_000]  [125_000, 100_000]
+    [1000, 0]   [125_000, 87_500]   [125_000, 87_500]
+""")
+def test_a_worn_unit_gets_less_by_its_energy(soh, discharge, charge):
+    """An unknown state of health counts as 700 permille."""
+    weights = Weights(*TWO)
+    weights.update([500, 500], None, soh)
+    assert (weights.discharge, weights.charge) == (discharge, charge)

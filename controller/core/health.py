@@ -1,0 +1,89 @@
+"""What age has left of each rack: its energy, and the power that it should carry. One rack a tick.
+
+The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
+forgets its history reports a new rack. A rack without a value counts as UNKNOWN_PERMILLE, or as the
+lowest known rack if that is lower; a BMS reports 0 where it does not compute the value.
+
+The energy of a rack when full is its rated energy x SOH, since a BMS states the charge in parts of
+the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack:
+cells never carry more of their capacity in an hour than at WORN_PERMILLE.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from safety import parameters as p, signals as s
+from safety.kernel import Kernel
+
+PERMILLE = 1000
+UNKNOWN_PERMILLE = 700  # usual end of a warranty (project): a rack below it is replaced
+WORN_PERMILLE = 800  # usual end of the first life of a cell (project)
+S_RACK, S_ENERGY_WH, S_POWER_W, S_LOWEST = range(4)
+
+
+def counted(lowest_permille: Sequence[int]) -> list[int]:
+    """The SOH that counts, of each rack. lowest_permille: 0 where none is known."""
+    unknown = min([each for each in lowest_permille if each] + [UNKNOWN_PERMILLE])
+    return [each or unknown for each in lowest_permille]
+
+
+class Health:
+    """`state`: the rack whose turn it is, energy of all racks when full, power of all units, then
+    the lowest SOH of each rack, permille, 0: none yet.
+    """
+
+    def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int]):
+        """energy_Wh: rated, of all racks; rated_W: of each unit."""
+        layout, image, self._ages = kernel.layout, kernel.image, kernel.features.ages
+        self._inp, self._unit, self._rated_W = kernel.inp, kernel.features.rack_unit, rated_W
+        racks = range(layout.racks)
+        self._places = [layout.rack_input(rack, s.SOH_PERMILLE) for rack in racks]
+        self._groups = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
+        words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
+        sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
+        # no configuration states the capacity of a rack: voltage and current share the energy
+        self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
+        self.state = array("i", [0] * (S_LOWEST + layout.racks))
+        self._sum_up()
+
+    @property
+    def energy_Wh(self) -> int:
+        """Of all racks when full."""
+        return self.state[S_ENERGY_WH]
+
+    @property
+    def power_W(self) -> int:
+        """That the units should carry at most, each way."""
+        return self.state[S_POWER_W]
+
+    def step(self) -> None:
+        """Read the next rack."""
+        state = self.state
+        rack = state[S_RACK]
+        state[S_RACK] = (rack + 1) % len(self._places)
+        at, now = S_LOWEST + rack, self._inp[self._places[rack]]
+        is_lower = not state[at] or now < state[at]
+        if now and is_lower and self._ages.known(self._groups[rack]):
+            state[at] = now
+            self._sum_up()
+
+    def lowest(self) -> array:
+        """SOH of each rack, permille; 0: not known."""
+        return self.state[S_LOWEST:]
+
+    def rack_energies_Wh(self) -> list[int]:
+        """Of each rack when full."""
+        known = zip(self._energy_Wh, counted(self.lowest()))
+        return [energy_Wh * permille // PERMILLE for energy_Wh, permille in known]
+
+    def _sum_up(self) -> None:
+        self.state[S_ENERGY_WH] = sum(self.rack_energies_Wh())
+        parts_W = [each * self._share(unit) for unit, each in enumerate(self._rated_W)]
+        self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
+
+    def _share(self, unit: int) -> int:
+        """Of the rated power of a unit, in parts of WORN_PERMILLE. An unknown SOH takes nothing
+        off: the limits of the BMS bound the current.
+        """
+        known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
+        return min([*known, WORN_PERMILLE])

@@ -1,0 +1,31 @@
+"""Worn racks carry less power: a cap from their state of health (controller/core/health.py)."""
+
+from array import array
+
+from controller.core import contract, reasons
+from controller.core.answers import Cap
+from controller.core.contract import Function, Setup, View
+
+
+class HealthCap(Function):
+    """The state of health is held by the core, so that a silent BMS changes nothing here."""
+
+    NAME, STAGE = "health_cap", contract.BOUND
+    TEXTS = {
+        reasons.HEALTH_CAP: (
+            "limit by health",
+            "A rack has a state of health below 80 %: its unit carries less power, in proportion.",
+            "Page Racks shows the state of health. Plan to replace the worst rack.",
+        )
+    }
+
+    def __init__(self, setup: Setup):
+        self._rated_W = setup.rated_W
+        self.state = array("i")
+
+    def step(self, view: View, elapsed_ticks: int) -> tuple[Cap, ...]:
+        """The cap, while a rack is worn."""
+        if view.healthy_W >= self._rated_W:
+            return ()
+        reason = reasons.HEALTH_CAP
+        return (Cap(view.healthy_W, reason, view.healthy_W, reason),)

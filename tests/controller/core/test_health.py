@@ -1,0 +1,71 @@
+"""State of health: lowest value of each rack, energy when full, cap of worn racks, restart."""
+
+import pytest
+from cabinet_bench import CONFIG as FIREBREAK
+from test_core import core_of
+from views import setup, view
+
+from controller.core import health, reasons
+from controller.core.answers import Cap
+from controller.core.policies.health_cap import HealthCap
+from safety import signals as s
+from safety.kernel import Kernel
+from tests.tables import cases
+
+
+class Bench:
+    """Three racks alike on one unit of 250 kW, 645 kWh; all groups are known."""
+
+    def __init__(self):
+        self.kernel = Kernel(FIREBREAK.safety_image)
+        self.health = health.Health(self.kernel, 645_000, [250_000])
+        self.known = True
+        self.kernel.features.ages.known = lambda group: self.known
+
+    def report(self, *soh_permille, known=True):
+        self.known = known
+        for rack, value in enumerate(soh_permille):
+            self.kernel.inp[self.kernel.layout.rack_input(rack, s.SOH_PERMILLE)] = value
+        for _ in range(3):
+            self.health.step()
+        return self
+
+    @property
+    def found(self):
+        return health.counted(self.health.lowest()), self.health.energy_Wh, self.health.power_W
+
+
+@cases("""
+    reported          counted           energy_Wh  power_W
+    (1000, 1000, 1000)  [1000, 1000, 1000]  645_000  250_000
+    (990, 900, 800)     [990, 900, 800]     578_350  250_000
+    (990, 900, 799)     [990, 900, 799]     578_135  249_687
+    (990, 900, 400)     [990, 900, 400]     492_350  125_000
+    (1000, 1000, 0)     [1000, 1000, 700]   580_500  250_000
+    (1000, 600, 0)      [1000, 600, 600]    473_000  187_500
+    (0, 0, 0)           [700, 700, 700]     451_500  250_000
+""")
+def test_energy_and_power_follow_from_the_health_of_each_rack(
+    reported, counted, energy_Wh, power_W
+):
+    assert Bench().report(*reported).found == (counted, energy_Wh, power_W)
+
+
+def test_a_rack_counts_as_its_lowest_report_until_the_next_start():
+    bench = Bench().report(950, 950, 950).report(900, 1000, 0)
+    assert bench.found[0] == [900, 950, 950]
+    assert bench.report(100, 100, 100, known=False).found[0] == [900, 950, 950], "stale words"
+
+
+def test_a_restart_has_the_same_energy_before_any_report():
+    before, after = core_of(FIREBREAK), core_of(FIREBREAK)
+    before.health.state[:] = type(before.health.state)("i", [1, 500_000, 200_000, 900, 0, 800])
+    after.load_state(before.state_words())
+    assert (after.health.energy_Wh, after.health.power_W) == (500_000, 200_000)
+    assert after.health.rack_energies_Wh() == before.health.rack_energies_Wh()
+
+
+@pytest.mark.parametrize("healthy_W, is_capped", ((249_999, True), (250_000, False)))
+def test_worn_racks_cap_the_power_both_ways(healthy_W, is_capped):
+    cap = Cap(healthy_W, reasons.HEALTH_CAP, healthy_W, reasons.HEALTH_CAP)
+    assert HealthCap(setup()).step(view(healthy_W=healthy_W), 1) == ((cap,) if is_capped else ())
