@@ -28,8 +28,9 @@ class LumpedUnit:
             cells.scaled_ohm(ohm, config.capacity_Ah) / config.soh * self._cells
             for ohm in (cells.OHMIC_OHM_280AH, cells.POLARISATION_OHM_280AH)
         ]
-        # larger cells stand for cells in parallel, each with its own mass and surface
+        # larger cells stand for racks in parallel, each with its own mass, surface and busbars
         size = config.capacity_Ah / 280.0
+        self._connection_ohm = CONNECTION_OHM / size
         self._J_per_K = size * self._cells * thermal.HEAT_CAPACITY_J_PER_K_CELL
         self._W_per_K = size * self._cells / 16.0 / thermal.COOLING_K_PER_W
         self.flow = 1.0  # of the air, relative to the design; the cooling is proportional to it
@@ -65,7 +66,7 @@ class LumpedUnit:
     def _show(self) -> None:
         """The values that a BMS reports."""
         factor = cells.resistance_factor(self.soc, self.degC)
-        self._ohm = self._fast_ohm * factor + CONNECTION_OHM
+        self._ohm = self._fast_ohm * factor + self._connection_ohm
         self._slow_now_ohm = self._slow_ohm * factor
         self._source_V = cells.OCV_V.at(self.soc) * self._cells - self._slow_V
         self.voltage_V = self._source_V - self.current_A * self._ohm

@@ -1,1 +1,1 @@
-"""Site devices: PV, generator set, load shedding, chiller, clock; everything but the battery."""
+"""Site devices: all but the battery, such as PV, generator set, chiller, fan, heater, clock."""

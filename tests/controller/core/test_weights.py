@@ -103,8 +103,8 @@ def test_weights_follow_what_was_restored():
     soh         discharge           charge
     ()          [125_000, 125_000]  [125_000, 125_000]
     [990, 990]  [123_750, 123_750]  [123_750, 123_750]
-    [1000, 800] [125_000, 100_000]  [125_000, 100_000]
-    [1000, 0]   [125_000, 87_500]   [125_000, 87_500]
+    [1000, 800]  [125_000, 100_000]  [125_000, 100_000]
+    [1000, 0]  [125_000, 87_500]  [125_000, 87_500]
 """)
 def test_a_worn_unit_gets_less_by_its_energy(soh, discharge, charge):
     """An unknown state of health counts as 700 permille."""
