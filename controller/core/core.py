@@ -59,8 +59,6 @@ class Core:
             Setup(self.settings, tick_ms, sum(self.rated_W), source_image, self.site)
         )
         self.chain, self.view = self.control.chain, self.control.view
-        self.view.hints = self.inp, layout.inputs
-        self.view.schedule = self.inp, places["schedule"].start
         self.functions = self.control.functions
         self.temperatures = ModuleTemperatures(self.kernel)
         self.health = Health(self.kernel, self.settings["energy_Wh"], self.rated_W)
@@ -79,6 +77,8 @@ class Core:
 
     def _find_places(self, layout: s.Layout) -> None:
         """Places of the inputs and rows that fill the view; room for the limits of the units."""
+        self.view.hints = self.inp, layout.inputs
+        self.view.schedule = self.inp, self._places["schedule"].start
         self._published = [
             (each, slice(self.out_at[name], self.out_at[name] + len(each.out)))
             for name, each in self.functions.items()

@@ -1,4 +1,4 @@
-"""What age has left of each rack: its energy, and the power that it should carry. One rack a tick.
+"""Energy and power that each rack still has, by its state of health. One rack a tick.
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
 forgets its history reports a new rack. A rack without a value counts as UNKNOWN_PERMILLE, or as the

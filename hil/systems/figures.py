@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.systems import tariff
+from hil.systems import tariff, thermal
 from hil.systems.run import MODE, SLOT_S, Result
+from hil.systems.thermal import Found
 
-Found = tuple[float | None, float | None, float | None]
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 SHIFTED_KWH_MIN = 1.0
@@ -220,22 +220,6 @@ def swing_5min(result: Result) -> Found:
     return 100.0 * largest / float(load_W.max()), None, None
 
 
-def spread(result: Result) -> Found:
-    """Largest difference between the temperatures of two units, lumped."""
-    return float(result.spread_K.max()), None, None
-
-
-def minutes_until_charge(result: Result) -> Found:
-    """From a cold start until the limits allow a charge of a tenth of the rated power."""
-    opens_s = result.thermal.get("charge_opens_s")
-    return None if opens_s is None else opens_s / 60, None, None
-
-
-def heat_kWh(result: Result) -> Found:
-    """Energy of the heaters over the run."""
-    return result.thermal["heat_J"] / 3.6e6, None, None
-
-
 def per_it(result: Result) -> Found:
     """Purchased kWh for each kWh of the computers."""
     it = float(result.series.it_W.sum())
@@ -274,9 +258,7 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "swings": swings,
     "peak_kW": peak_kW,
     "swing_5min": swing_5min,
-    "spread": spread,
-    "minutes_until_charge": minutes_until_charge,
-    "heat_kWh": heat_kWh,
+    **thermal.FIGURES,
     "per_it": per_it,
     "cycles": cycles,
     "extra_power_h": extra_power_h,

@@ -51,8 +51,7 @@ def _detail(rack: Facts) -> list[str]:
         f"{scaled(rack['rack_voltage_mV'], 1000)} V, BMS allows {charge} A charge, {discharge} A "
         f"discharge; cell spread {scaled(rack['spread_mV'], 1, 0)} mV{hottest}; "
         f"{scaled(rack['cells_online'], 1, 0)} of {rack['cells']} cells; "
-        f"{rack['full_Wh'] / 1000:.1f} kWh when full, at {rack['soh_counted_permille'] / 10:g} % "
-        f"SOH.",
+        f"{rack['full_Wh'] / 1000:.1f} kWh when full.",
         2,
     )
     if rack["bms_fault_bits"]:

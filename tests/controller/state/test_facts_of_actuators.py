@@ -77,3 +77,17 @@ def test_the_page_has_a_part_for_each_actuator(seen):
         assert lines[2].startswith(f"{name}: 0 (")
     text = "\n".join(pages.lines("why", seen[1], 3))
     assert "limits" in text and "<<" in text and "Without R251 it would be 1." in text
+
+
+def test_cold_cells_are_heated_on_the_wire_and_why_says_so(tmp_path):
+    watched = Watched(tmp_path, lambda t_s: 100_000.0, settings=CONFIG)
+    plant = watched.rig.cabinet.plant
+    for rack in plant.racks:
+        rack.place_temperature(-5.0)
+    facts = watched.run(16).facts("why")
+    heater = named(facts)["heater_1.heat"]
+    assert (heater["value"], heater["sent"]) == (1, 1)
+    assert heater["request_reason"]["code"] == reasons.HEAT_COLD
+    assert plant.climate.heater_W == 9000.0
+    assert facts["limits"]["low_W"] == 0 and facts["limits"]["high_W"] > 100_000
+    assert {row["stage"] for row in facts["limits"]["low_cause"]["rows"]} == {"25a"}
