@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "racks": ("controller.console.show", "the values that each rack's BMS reports"),
     "devices": (
         "controller.console.show",
-        "PV, generator, load shedding, chiller: signals and the value asked of each",
+        "PV, generator, load shedding, chiller, fan, heater: signals and requests of each",
     ),
     "links": ("controller.console.show", "state of each device, counters of each bus"),
     "start": ("controller.console.operator", "start a cabinet in standby: it closes and runs"),
