@@ -3,9 +3,10 @@
 import pytest
 from cabinet_bench import CONFIG as FIREBREAK
 from test_core import core_of
+from test_hinted_core import Steady
 from views import setup, view
 
-from controller.core import health, reasons
+from controller.core import health, reasons, setpoint
 from controller.core.answers import Cap
 from controller.core.policies.health_cap import HealthCap
 from safety import signals as s
@@ -63,6 +64,18 @@ def test_a_restart_has_the_same_energy_before_any_report():
     after.load_state(before.state_words())
     assert (after.health.energy_Wh, after.health.power_W) == (500_000, 200_000)
     assert after.health.rack_energies_Wh() == before.health.rack_energies_Wh()
+
+
+def test_the_core_caps_worn_racks_and_shows_units_to_the_functions():
+    steady = Steady()
+    assert steady.word(setpoint.O_CAPS_HIGH_W) > 250_000
+    steady.walk.set_rack(s.SOH_PERMILLE, 990, 700, 990)
+    steady.tick(ticks=3, load_W=900_000).tick(ticks=3, load_W=900_000)
+    high = steady.word(setpoint.O_CAPS_HIGH_W), steady.word(setpoint.O_CAPS_HIGH_REASON)
+    assert high == (218_750, reasons.HEALTH_CAP) and steady.word(setpoint.O_CAPS_LOW_W) == -218_750
+    hottest = max(steady.core.temperatures.hottest())
+    (unit_ddegC,) = steady.core.view.unit_temperature_ddegC
+    assert abs(unit_ddegC - hottest) <= 2 and hottest > 200
 
 
 @pytest.mark.parametrize("healthy_W, is_capped", ((249_999, True), (250_000, False)))
