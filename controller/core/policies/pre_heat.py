@@ -22,18 +22,16 @@ class PreHeat(TwoPoints):
     TEXTS = {
         reasons.HEAT_COLD: (
             "heating, cold cells",
-            "The coldest cell is near 0 degC or colder, where charging is forbidden: the heater "
-            "warms the cabinet from the grid.",
+            "Cold cells must not charge: the heater warms the cabinet from the grid.",
             "Nothing: charging opens as the cells get warm. If they stay cold, check the heater.",
         ),
         reasons.HEAT_AHEAD: (
             "heating ahead of a charge",
-            "The schedule or a notice says that the battery will charge soon: the heater warms the "
-            "cells for full charging power.",
+            "The schedule or a notice says that a charge comes soon: the heater warms the cells.",
             "Nothing: heating ends with the charge, or when the cells are warm.",
         ),
         reasons.HEAT_TEMPERATURE_UNKNOWN: (
-            "no heating, temperature unknown",
+            "no heating, cells unknown",
             "The temperature of a cell is unknown, so the heater is off.",
             "Check the BMS: page Links.",
         ),
