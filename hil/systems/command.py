@@ -16,7 +16,8 @@ from rich.progress import Progress
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
 from hil.results import run_result
-from hil.systems import figures, page, run, spec
+from hil.scenarios.scenario import ScenarioError
+from hil.systems import figures, page, run, spec, value_day
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 
@@ -44,6 +45,12 @@ def add(commands: Any) -> None:
     option("--pv-scale", type=float, metavar="FACTOR", help="of --pv")
     option("--days", type=whole(1, 366), metavar="N", help="length (that of the system's file)")
     option("--seed", type=whole(0, 2**31 - 1), metavar="NUMBER", help="of the built-in series")
+    option(
+        "--value-day",
+        type=whole(1, 366),
+        metavar="DAY",
+        help="run this day of one system in value mode too (minutes to an hour)",
+    )
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
     option("--html", type=output_file(), metavar="FILE", help="write a page to FILE")
     parser.set_defaults(run=main)
@@ -55,7 +62,9 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     for job in jobs:  # refused before the first one runs
-        run.site_of(_chosen(*job, inputs), inputs)
+        chosen = _chosen(*job, inputs)
+        run.site_of(chosen, inputs)
+        _check_day(chosen, arguments)
     done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
     documents = [found for _, found, _ in done]
     for found in documents:
@@ -67,6 +76,14 @@ def main(arguments: argparse.Namespace) -> int:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html([(found, section) for _, found, section in done]))
     return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
+
+
+def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
+    day = arguments.value_day
+    if day and arguments.system == "all":
+        raise ScenarioError(f"--value-day {day}: needs one system, not all")
+    if day and day > chosen.days:
+        raise ScenarioError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
 
 
 def _all(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> Iterator[Done]:
@@ -87,6 +104,9 @@ def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
 def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
     result = run.run(_chosen(*job, inputs), inputs)
     found = document(*job, result)
+    day, (_, variant) = inputs.get("value_day"), job
+    if day and not variant:
+        found["value_day"] = value_day.document(result, inputs, day)
     return job, found, page.section(result, found)
 
 
@@ -115,7 +135,8 @@ def _is_good(document: dict[str, Any]) -> bool:
         for each in document["figures"]
         if each["is_met"] is False and each["status"] != "unreachable"
     ]
-    return not missed and not document["violations"]
+    is_day_good = not document.get("value_day", {}).get("violations")
+    return is_day_good and not missed and not document["violations"]
 
 
 def lines(document: dict[str, Any]) -> list[str]:
@@ -133,6 +154,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
         *[f"  sizing: {each}" for each in document["sizing"]],
+        *(value_day.lines(document["value_day"]) if "value_day" in document else ()),
     ]
 
 
