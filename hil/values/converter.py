@@ -45,6 +45,7 @@ class DirectPcs:
             inp[base + s.PCS_DC_VOLTAGE_MV] = round(pcs.dc_voltage_V * 10) * 100
             inp[base + s.PCS_DC_CURRENT_MA] = round(pcs.dc_current_A * 10) * 100
             inp[base + s.PCS_STATE], inp[base + s.PCS_ALARM_BITS] = pcs.state, alarms
+            inp[base + s.PCS_FORMING] = pcs.is_forming
             fresh[readings._measure_group] = 1
         if end_us - self._controlled_us >= readings._control_us:
             self._controlled_us = end_us
