@@ -196,7 +196,7 @@ def _check_link(values: Values, config: Config) -> None:
 
 
 def _check_reserve(values: Values, config: Config) -> None:
-    hard = config.control["soc_reserve_hard_permille"]
-    if config.control["soc_reserve_soft_permille"] < hard:
-        path = ("control", "soc_reserve_soft_permille")
-        values.not_allowed(path, f"at least soc_reserve_hard_permille, which is {hard}")
+    backup = config.control["soc_reserve_backup_permille"]
+    if config.control["soc_reserve_peaks_permille"] < backup:
+        path = ("control", "soc_reserve_peaks_permille")
+        values.not_allowed(path, f"at least soc_reserve_backup_permille, which is {backup}")

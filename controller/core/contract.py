@@ -13,8 +13,9 @@ from controller.core.answers import WIDE_W, Answer, ForDevice
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
-# the fast one, which works in what the base request leaves. Before all: whether a meter is right.
-PROVE, MEASURE, BOUND, BASE, FAST = range(5)
+# the fast one, which works in what the base request leaves. Before all: the mode of the site, then
+# whether a meter is right.
+MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(6)
 
 # The source of the site (View.source). ISLAND: a generator set, or the converters alone.
 GRID, ISLAND = range(2)
@@ -28,6 +29,9 @@ WAIT = "wait"  # its test waits; what is not proven stays so
 HOLD = "hold"  # it goes on with what it knows
 STOP = "stop"  # nothing of it acts; the fallbacks of its source act
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
+# Behaviour of a function while the site is off the grid (View.is_off_grid).
+ACT = "act"  # it is asked as on the grid
+PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew back on the grid
 
 
 @dataclass(slots=True)
@@ -50,6 +54,7 @@ class View:
     # hottest module of each unit, within weights.HELD_DDEGC
     unit_temperature_ddegC: Sequence[int] | None = None
     source: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
+    is_forming: bool = False  # off the grid, a converter reports that it forms the voltage
     load_meter_W: int | None = None  # as the meter tells
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False
@@ -71,9 +76,17 @@ class View:
     schedule: tuple = (array("i", [0]), 0)
     scheduled_source: int = 0
     scheduled_W: int = 0
+    scheduled_reserve_permille: int = 0
     lifted: int = 0
     # the site devices and their signals
     site: Site = field(default_factory=without_devices)
+    # by stage MODE: of policies/modes.py
+    mode: int = 0
+    is_off_grid: bool = False
+    # by the generator sets: the load that they carry off the grid
+    genset_W: int = 0
+    # by the chain: the largest discharge that all limits leave, without caps and obligations
+    limit_W: int = 0
     # by the chain: the set-point in force; available power, after the bounds. The base request
     # takes its own part off all three.
     setpoint_W: int = 0
@@ -153,6 +166,9 @@ class Function:
     def step(self, view: View, elapsed_ticks: int) -> Sequence[Answer | ForDevice]:
         """Answers of this tick (controller/core/answers.py), an empty sequence for none."""
         raise NotImplementedError
+
+    def hold(self, view: View, elapsed_ticks: int) -> None:
+        """In place of `step` off the grid, where its row in functions.py says PAUSE."""
 
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick, in the order of the journal."""

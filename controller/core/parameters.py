@@ -29,13 +29,15 @@ CONTROL_PARAMETERS = (
     SETPOINT_PARAMETERS + functions.PARAMETERS + SHARE_PARAMETERS + units.PARAMETERS
 )
 
-# Keys of [control] in version 0.1, and what became of them.
+# Keys of [control] of before, and what became of them.
 _BY_ENERGY = "the grid now follows the stored energy, see track_energy_share_permille"
 RETIRED = {
     "soc_recovery_s": _BY_ENERGY,
     "soc_recovery_W_max": _BY_ENERGY,
     "track_time_constant_s": _BY_ENERGY,
     "track_grid_ramp_W_per_s": _BY_ENERGY,
+    "soc_reserve_soft_permille": "its name is soc_reserve_peaks_permille now",
+    "soc_reserve_hard_permille": "its name is soc_reserve_backup_permille now",
 }
 
 # Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a

@@ -2,8 +2,8 @@
 
 Append only: a code once given keeps its meaning for ever, because logs, journals and upstream
 systems hold it. R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate, R7xx
-what a start still waits for, R8xx rows of the interlock matrix (800 + row). The kernel's limits:
-212 + 2 x its number of the limit, + 1 for discharge.
+what a start still waits for, R8xx rows of the interlock matrix (800 + row), R9xx modes of the site.
+The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """
 
 from safety import bounds
@@ -38,15 +38,15 @@ NONE = 0
     HEAT_NO_ROOM,
 ) = range(130, 139)
 KERNEL_LIMIT = 212
-(RESERVE_HARD, RESERVE_HARD_SOC_UNKNOWN) = (241, 243)
+(RESERVE_BACKUP, RESERVE_BACKUP_SOC_UNKNOWN) = (241, 243)
 DEVICE_RANGE, DEVICE_SILENT, DEVICE_ESTOP = range(250, 253)  # limits of an actuator
 LEAST_TIME = 308
 SCHEDULE_GRID_CAP = 310
 (GRID_IMPORT, GRID_EXPORT, GRID_OPERATOR, GRID_CAP_HINT, PV_ABSORPTION) = range(301, 306)
 (
     HINT_CAP,
-    RESERVE_SOFT,
-    RESERVE_SOFT_SOC_UNKNOWN,
+    RESERVE_PEAKS,
+    RESERVE_PEAKS_SOC_UNKNOWN,
     PV_CURTAILED,
     PV_PRICE_NEGATIVE,
     SCHEDULE_BAND,

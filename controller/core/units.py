@@ -9,7 +9,7 @@ from controller.core.weights import Weights
 
 PART_LOAD = "unit_part_load_permille"
 PARAMETERS = ((PART_LOAD, "permille", 0, 300, 0, "free"),)
-KEPT = "soc_reserve_hard_permille"
+KEPT = "soc_reserve_backup_permille"
 
 
 class Units:

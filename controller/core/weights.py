@@ -18,7 +18,7 @@ HELD_DDEGC = 2  # hysteresis: a temperature that moves within this band changes 
 class Weights:
     """Weight of each unit, so that all units reach their limit at the same time.
 
-    Energy is rated power times the charge above the hard reserve (for a charge, below full) times
+    Energy is rated power times the charge above the backup reserve (for a charge, below full) times
     the mean state of health. No configuration states the capacity of a rack, and units of one site
     have the same ratio of energy to power. While any rack's state of charge is unknown, the rated
     power alone counts. While any temperature is unknown, temperature does not count. `held`:
@@ -26,7 +26,7 @@ class Weights:
     """
 
     def __init__(self, rated_W: list[int], rack_units: tuple[int, ...], kept_permille: int = 0):
-        """rack_units: unit of each rack, from 0; kept_permille: the hard reserve."""
+        """rack_units: unit of each rack, from 0; kept_permille: the backup reserve."""
         self._rated_kW = [each // 1000 for each in rated_W]
         units = range(len(rated_W))
         self._racks = [[at for at, of in enumerate(rack_units) if of == unit] for unit in units]

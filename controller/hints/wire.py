@@ -72,7 +72,7 @@ class Reply(NamedTuple):
 
 
 class State(NamedTuple):
-    """Power and energy of the cabinet. remaining_Wh: above the soft reserve, -1: unknown;
+    """Power and energy of the cabinet. remaining_Wh: above the peaks reserve, -1: unknown;
     control_source: its name or "".
     """
 
@@ -83,8 +83,8 @@ class State(NamedTuple):
     available_low_W: int
     available_high_W: int
     remaining_Wh: int
-    reserve_soft_permille: int
-    reserve_hard_permille: int
+    reserve_peaks_permille: int
+    reserve_backup_permille: int
     low_reason: int
     high_reason: int
     binding_reason: int

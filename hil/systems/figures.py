@@ -266,7 +266,7 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
 
 
 def violations(result: Result) -> list[str]:
-    """Limits of the connection in every second, and the hard reserve at the end of every slot."""
+    """Limits of the connection in every second, and the backup reserve at the end of every slot."""
     spec, found = result.spec, []
     grid_W = result.seconds_W[1]
     for name, power_W, limit_W in (
@@ -277,9 +277,9 @@ def violations(result: Result) -> list[str]:
         if over_s:
             most_kW = (float(power_W.max()) - limit_W) / 1000
             found.append(f"{name} above {limit_W / 1000:g} kW in {over_s} s, by {most_kW:.3g} kW")
-    hard = spec.size.control.get("soc_reserve_hard_permille", HARD_PERMILLE) / 1000
+    hard = spec.size.control.get("soc_reserve_backup_permille", HARD_PERMILLE) / 1000
     if float(result.soc.min()) < hard - SOC_MARGIN:
         found.append(
-            f"state of charge {100 * result.soc.min():.1f} %, hard reserve {100 * hard:g} %"
+            f"state of charge {100 * result.soc.min():.1f} %, backup reserve {100 * hard:g} %"
         )
     return found

@@ -3,7 +3,8 @@
 A slot has a grid cap (an obligation of the rank of the grid limit by hint), a band of the battery's
 power, and a reserve. The band is a cap that contains 0. A band that excludes 0 is a request too:
 the base request goes to its nearer end. The ramp of the source holds, and every request by hint
-comes first. The reserve is a cap: below that state of charge there is no discharge.
+comes first. The reserve raises the level of the peaks (reserve.py): up to that state of charge only
+peak shaving and the limits of the connection discharge.
 
 A slot acts only while the heartbeat of its source is valid and the clock is trusted. Otherwise
 nothing of it acts, and the source's fallbacks, which a slot replaces, act again.
@@ -18,17 +19,19 @@ from controller.core.answers import WIDE_W, Answer, Cap, grid_obligation
 from controller.core.contract import View
 from controller.core.integers import within
 from controller.core.policies.hint_table import HintTable
-from safety import signals
 
 GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
-STATES = ("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock")
-NONE, ACTS, LATER, OVER, SILENT, CLOCK = range(6)
+STATES = (
+    *("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock"),
+    "pauses off the grid",
+)
+NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
 O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
 DAY_MIN = 1440
 
-# source index + 1 (0: no schedule), then as in schedule_table.Table; reserve: reached, discharge
-S_SOURCE, S_START_MIN, S_SLOT_MIN, S_COUNT, S_REACHED, S_DISCHARGE_W_MAX, TABLE_AT = range(7)
+# source index + 1 (0: no schedule), then as in schedule_table.Table
+S_SOURCE, S_START_MIN, S_SLOT_MIN, S_COUNT, TABLE_AT = range(5)
 STAGED_AT = TABLE_AT + t.TABLE_WORDS
 SEE_SCHEDULE = "See firebreak hint schedule for its slots."
 
@@ -57,11 +60,6 @@ class Schedule(contract.Function):
             "The slot of the schedule limits the power of this cabinet.",
             SEE_SCHEDULE,
         ),
-        reasons.SCHEDULE_RESERVE: (
-            "reserve by schedule",
-            "The state of charge is at the reserve of the slot, or unknown: no discharge.",
-            SEE_SCHEDULE,
-        ),
     }
 
     def __init__(self, setup: contract.Setup):
@@ -70,14 +68,10 @@ class Schedule(contract.Function):
         self._clocks = setup.site.of_role("clock")
         self._error_ms_max = settings["schedule_clock_ms_max"]
         self._quantum_W = settings["setpoint_quantum_W"]
-        self._hysteresis = settings["soc_reserve_hysteresis_permille"]
-        self._step_W = max(1, settings["reserve_ramp_W_per_s"] * setup.tick_ms // 1000)
-        self._rated_W = min(setup.rated_W, signals.INT_MAX)
         count = hint_sources.count(setup.source_image)
         words = [hint_sources.words(setup.source_image, each) for each in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self.state = array("i", [0] * (STAGED_AT + t.TABLE_WORDS))
-        self.state[S_DISCHARGE_W_MAX] = self._rated_W
         self.out = array("i", [0] * len(OUTPUTS))
 
     @staticmethod
@@ -86,20 +80,27 @@ class Schedule(contract.Function):
         return OUTPUTS
 
     def step(self, view: View, elapsed_ticks: int) -> Sequence[Answer]:
-        """Cap and obligation of the slot of now; its request and its source stay in the view."""
-        if view.scheduled_source:
-            view.scheduled_source = view.scheduled_W = view.lifted = 0
-        inp, first = view.schedule
-        if inp[first]:
-            self._take(inp, first)
+        """Cap and obligation of the slot of now; the rest of the slot stays in the view."""
+        self._enter(view)
         if not self.state[S_SOURCE]:
             return ()
         known, slot = self._now(elapsed_ticks)
         self.out[O_STATE], self.out[O_SLOT] = known, slot + 1
-        if known != ACTS:
-            self.state[S_REACHED], self.state[S_DISCHARGE_W_MAX] = 0, self._rated_W
-            return ()
-        return self._answers(view, self._slot(slot), elapsed_ticks)
+        return self._answers(view, self._slot(slot)) if known == ACTS else ()
+
+    def hold(self, view: View, elapsed_ticks: int) -> None:
+        """As the contract says; a table that enters is taken."""
+        self._enter(view)
+        if self.state[S_SOURCE]:
+            self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
+
+    def _enter(self, view: View) -> None:
+        if view.scheduled_source:
+            view.scheduled_source = view.scheduled_W = view.lifted = 0
+            view.scheduled_reserve_permille = 0
+        inp, first = view.schedule
+        if inp[first]:
+            self._take(inp, first)
 
     def _take(self, inp: Sequence[int], first: int) -> None:
         """Take a part or the commit of a table. Words that no accepted table has are ignored."""
@@ -172,7 +173,7 @@ class Schedule(contract.Function):
                 return day_d * DAY_MIN + time_of_day_s // 60
         return None
 
-    def _answers(self, view: View, slot: t.Slot, elapsed_ticks: int) -> list[Answer]:
+    def _answers(self, view: View, slot: t.Slot) -> list[Answer]:
         source = self.state[S_SOURCE] - 1
         low_W = -WIDE_W if slot.battery_low_W == t.OPEN_W else slot.battery_low_W
         high_W = WIDE_W if slot.battery_high_W == t.OPEN_W else slot.battery_high_W
@@ -180,11 +181,9 @@ class Schedule(contract.Function):
         view.scheduled_W = within(max(low_W, 0) or min(high_W, 0), -WIDE_W, WIDE_W)
         has_grid_cap = slot.grid_cap_W >= 0 and self._rank[source] >= hint_sources.GRID_CAP
         view.lifted = _lifted(source, low_W > -WIDE_W, high_W < WIDE_W, has_grid_cap)
-        kept_W = self._kept_W(view.soc_permille, slot.reserve_permille, elapsed_ticks)
-        discharge = (max(high_W, 0), reasons.SCHEDULE_BAND)
-        if kept_W < self._rated_W:
-            discharge = min(discharge, (kept_W, reasons.SCHEDULE_RESERVE))
-        found: list[Answer] = [Cap(max(-low_W, 0), reasons.SCHEDULE_BAND, *discharge)]
+        view.scheduled_reserve_permille = slot.reserve_permille
+        reason = reasons.SCHEDULE_BAND
+        found: list[Answer] = [Cap(max(-low_W, 0), reason, max(high_W, 0), reason)]
         if has_grid_cap and view.connection_W is not None:
             reason = reasons.SCHEDULE_GRID_CAP
             bounds = (slot.grid_cap_W, reason), (WIDE_W, reason)
@@ -192,19 +191,6 @@ class Schedule(contract.Function):
                 grid_obligation(GRID_CAP_SCHEDULE, view.connection_W, *bounds, self._quantum_W)
             )
         return found
-
-    def _kept_W(self, soc: tuple | None, reserve_permille: int, elapsed_ticks: int) -> int:
-        """Largest discharge beside the reserve; the rated power or more bounds nothing. It closes
-        and opens at the ramp of the reserves.
-        """
-        state = self.state
-        opens_at = reserve_permille + (self._hysteresis if state[S_REACHED] else 1)
-        is_reached = reserve_permille > 0 and (soc is None or soc[0] < opens_at)
-        step_W = self._step_W * elapsed_ticks
-        kept_W = state[S_DISCHARGE_W_MAX] + (-step_W if is_reached else step_W)
-        state[S_REACHED] = 1 if is_reached else 0
-        state[S_DISCHARGE_W_MAX] = within(kept_W, 0, self._rated_W)
-        return state[S_DISCHARGE_W_MAX]
 
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""

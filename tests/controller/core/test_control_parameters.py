@@ -6,7 +6,7 @@ DEFAULTS = parameters.settings_of(parameters.default_image())
 OLDEST = {
     "grid_import_W_max": 0,
     "setpoint_quantum_W": 3,
-    "soc_reserve_soft_permille": 4,
+    "soc_reserve_peaks_permille": 4,
     "energy_Wh": 8,
     "track_path_delay_ms": 11,
     "load_meter_fitted": 17,
@@ -17,8 +17,8 @@ OLDEST = {
 def test_names_end_in_their_unit_and_defaults_keep_energy_back_and_export_nothing():
     for name, unit, *_ in parameters.CONTROL_PARAMETERS:
         assert unit == "bool" or "_" + unit.replace("/", "_per_") in name
-    soft_permille = DEFAULTS["soc_reserve_soft_permille"]
-    assert DEFAULTS["soc_reserve_hard_permille"] < soft_permille < DEFAULTS["soc_target_permille"]
+    soft_permille = DEFAULTS["soc_reserve_peaks_permille"]
+    assert DEFAULTS["soc_reserve_backup_permille"] < soft_permille < DEFAULTS["soc_target_permille"]
     assert DEFAULTS["grid_export_W_max"] == 0
 
 

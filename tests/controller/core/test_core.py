@@ -258,7 +258,7 @@ def test_an_unknown_state_of_charge_counts_as_the_reserve_reached():
     for _ in range(10):
         tick()
     assert core.view.soc_permille is None and word(core, setpoint.O_CAPS_HIGH_W) < high_W
-    assert word(core, setpoint.O_CAPS_HIGH_REASON) == reasons.RESERVE_SOFT_SOC_UNKNOWN
+    assert word(core, setpoint.O_CAPS_HIGH_REASON) == reasons.RESERVE_PEAKS_SOC_UNKNOWN
 
 
 def square_W(t_s):

@@ -73,7 +73,7 @@ def test_off_by_default_and_with_one_unit():
     )
 )
 def test_the_sum_and_the_limits_hold_while_units_rest(ticks):
-    settings = {"soc_reserve_hard_permille": 100, "unit_part_load_permille": 200}
+    settings = {"soc_reserve_backup_permille": 100, "unit_part_load_permille": 200}
     units = Units(RATED_W, (0, 1, 2), settings)
     units.update([300, 500, 700], [300, 310, 300])
     for total_W, room_W in ticks:

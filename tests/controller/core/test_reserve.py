@@ -7,9 +7,9 @@ from controller.core import reasons
 from controller.core.answers import WIDE_W, Cap, Limit
 from controller.core.policies import reserve
 
-# Default image, permille: soft 150, hard 100, hysteresis 20; 5 kW/s = 100 W a tick; hard in 2 s.
-SOFT_STEP_W = 100
-HARD_STEP_W = RATED_W // 100
+# Default image, permille: peaks 150, backup 100, hysteresis 20. Ramp 100 W a tick, backup in 2 s.
+PEAKS_STEP_W = 100
+BACKUP_STEP_W = RATED_W // 100
 
 
 def started(soc_permille=500):
@@ -25,19 +25,19 @@ def step(unit, soc_permille, elapsed_ticks=1):
 
 
 def powers(unit):
-    return unit.state[reserve.S_SOFT_DISCHARGE_W_MAX], unit.state[reserve.S_HARD_DISCHARGE_W_MAX]
+    return unit.state[reserve.S_PEAKS_DISCHARGE_W_MAX], unit.state[reserve.S_BACKUP_DISCHARGE_W_MAX]
 
 
 @pytest.mark.parametrize(
-    "socs_permille, soft_W, hard_W",
+    "socs_permille, peaks_W, backup_W",
     [((1000, 151), RATED_W, RATED_W), ((150, 149, 101), 0, RATED_W), ((100, 99, 0), 0, 0)],
 )
-def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, soft_W, hard_W):
-    assert {powers(started(soc)) for soc in socs_permille} == {(soft_W, hard_W)}
+def test_at_start_they_are_where_the_state_of_charge_puts_them(socs_permille, peaks_W, backup_W):
+    assert {powers(started(soc)) for soc in socs_permille} == {(peaks_W, backup_W)}
 
 
 @pytest.mark.parametrize(
-    "floor, at", [(150, reserve.S_SOFT_REACHED), (100, reserve.S_HARD_REACHED)]
+    "floor, at", [(150, reserve.S_PEAKS_REACHED), (100, reserve.S_BACKUP_REACHED)]
 )
 def test_they_open_only_above_the_hysteresis(floor, at):
     unit, seen = started(floor), []
@@ -47,41 +47,41 @@ def test_they_open_only_above_the_hysteresis(floor, at):
     assert seen == [1, 1, 0, 0, 1]
 
 
-def test_the_soft_one_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smoothly():
+def test_the_peaks_level_closes_and_opens_at_its_ramp_so_the_grid_takes_over_smoothly():
     unit = started()
     step(unit, 150)
-    assert powers(unit) == (RATED_W - SOFT_STEP_W, RATED_W)
+    assert powers(unit) == (RATED_W - PEAKS_STEP_W, RATED_W)
     step(unit, 150, 4)  # missed ticks count
-    assert powers(unit) == (RATED_W - 5 * SOFT_STEP_W, RATED_W)
-    for _ in range(RATED_W // SOFT_STEP_W):
+    assert powers(unit) == (RATED_W - 5 * PEAKS_STEP_W, RATED_W)
+    for _ in range(RATED_W // PEAKS_STEP_W):
         step(unit, 150)
     assert powers(unit) == (0, RATED_W)
     step(unit, 170)
-    assert powers(unit) == (SOFT_STEP_W, RATED_W)
+    assert powers(unit) == (PEAKS_STEP_W, RATED_W)
 
 
-def test_the_hard_one_closes_within_two_seconds_and_opens_slowly():
+def test_the_backup_level_closes_within_two_seconds_and_opens_slowly():
     unit, steps = started(), range(1, 101)
     assert [step(unit, 100) and powers(unit)[1] for _ in steps] == [
-        RATED_W - tick * HARD_STEP_W for tick in steps
+        RATED_W - tick * BACKUP_STEP_W for tick in steps
     ]
     step(unit, 120)
-    assert powers(unit)[1] == SOFT_STEP_W
+    assert powers(unit)[1] == PEAKS_STEP_W
     late = started()
     step(late, 100, 4)  # missed ticks count
-    assert powers(late)[1] == RATED_W - 4 * HARD_STEP_W
+    assert powers(late)[1] == RATED_W - 4 * BACKUP_STEP_W
 
 
 def test_without_the_state_of_charge_both_count_as_reached():
     """victronenergy/venus 1194: a floor of 10 % was crossed to 6 % without the BMS."""
-    unit, places = started(800), (reserve.S_SOFT_REASON, reserve.S_HARD_REASON)
+    unit, places = started(800), (reserve.S_PEAKS_REASON, reserve.S_BACKUP_REASON)
     for _ in range(2600):
         step(unit, None)
-    unknown = [reasons.RESERVE_SOFT_SOC_UNKNOWN, reasons.RESERVE_HARD_SOC_UNKNOWN]
+    unknown = [reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN]
     assert powers(unit) == (0, 0) and [unit.state[at] for at in places] == unknown
     step(unit, 800)
-    assert powers(unit) == (SOFT_STEP_W, SOFT_STEP_W)
-    known = [reasons.RESERVE_SOFT, reasons.RESERVE_HARD]
+    assert powers(unit) == (PEAKS_STEP_W, PEAKS_STEP_W)
+    known = [reasons.RESERVE_PEAKS, reasons.RESERVE_BACKUP]
     assert [unit.state[at] for at in places] == known
 
 
@@ -90,7 +90,7 @@ def test_a_start_without_the_state_of_charge_begins_closed():
     for soc_permille in (None, 130, None):
         step(unit, soc_permille)
         found.append(powers(unit))
-    assert found == [(0, 0), (0, RATED_W), (0, RATED_W - HARD_STEP_W)]
+    assert found == [(0, 0), (0, RATED_W), (0, RATED_W - BACKUP_STEP_W)]
 
 
 def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
@@ -98,7 +98,42 @@ def test_the_state_of_charge_at_the_edge_does_not_make_it_flip():
     unit = started(160)
     for tick in range(2000):
         step(unit, 150 + tick % 2)
-        assert unit.state[reserve.S_SOFT_REACHED] == 1
+        assert unit.state[reserve.S_PEAKS_REACHED] == 1
+
+
+@pytest.mark.parametrize(
+    "scheduled, soc_permille, reason",
+    [
+        (200, 200, reasons.SCHEDULE_RESERVE),
+        (200, 201, None),
+        (150, 150, reasons.RESERVE_PEAKS),
+        (120, 150, reasons.RESERVE_PEAKS),
+        (120, 151, None),
+    ],
+)
+def test_a_schedule_may_raise_the_level_of_the_peaks_and_never_lower_it(
+    scheduled, soc_permille, reason
+):
+    unit, known = started(), view(scheduled_reserve_permille=scheduled)
+    known.soc_permille = soc_permille, 1000
+    found = unit.step(known, 1)
+    assert [each.discharge_reason for each in found] == ([reason] if reason else [])
+    if reason:
+        assert unit.numbers(reason)["reserve_permille"] == max(scheduled, 150)
+
+
+@pytest.mark.parametrize("soc_permille", [0, None])
+def test_off_the_grid_both_open_at_once_and_close_again_on_the_grid(soc_permille):
+    unit = started(90)
+    soc = None if soc_permille is None else (soc_permille, soc_permille)
+    assert powers(unit) == (0, 0)
+    assert unit.step(view(is_off_grid=True, soc_permille=soc), 1) == []
+    assert powers(unit) == (RATED_W, RATED_W)
+    for _ in range(99):
+        step(unit, soc_permille)
+    assert powers(unit)[1] == BACKUP_STEP_W
+    step(unit, soc_permille)
+    assert powers(unit)[1] == 0
 
 
 def test_small_ratings_still_move():
@@ -112,14 +147,16 @@ def test_the_cap_and_the_limit_name_only_what_they_narrow():
     """A reserve at the rating was named instead of the rating."""
     unit = started()
     assert step(unit, 500) == []
-    cap = Cap(WIDE_W, reasons.NONE, RATED_W - SOFT_STEP_W, reasons.RESERVE_SOFT)
+    cap = Cap(WIDE_W, reasons.NONE, RATED_W - PEAKS_STEP_W, reasons.RESERVE_PEAKS)
     assert step(unit, 150) == [cap]
-    soft, hard = step(unit, None)
-    assert isinstance(hard, Limit) and not isinstance(soft, Limit)
-    assert hard == (WIDE_W, 0, RATED_W - HARD_STEP_W, reasons.RESERVE_HARD_SOC_UNKNOWN)
+    peaks, backup = step(unit, None)
+    assert isinstance(backup, Limit) and not isinstance(peaks, Limit)
+    assert backup == (WIDE_W, 0, RATED_W - BACKUP_STEP_W, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
 
 
-@pytest.mark.parametrize("code, kept", [(reasons.RESERVE_SOFT, 150), (reasons.RESERVE_HARD, 100)])
+@pytest.mark.parametrize(
+    "code, kept", [(reasons.RESERVE_PEAKS, 150), (reasons.RESERVE_BACKUP, 100)]
+)
 def test_the_numbers_behind_a_reserve(code, kept):
     unit = started(kept)
     assert unit.numbers(code) == {

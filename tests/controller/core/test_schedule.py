@@ -127,20 +127,23 @@ def test_the_request_of_a_schedule_rests_on_the_energy_of_its_source():
     assert bench.cap.discharge_W_max == 0 and bench.state == ("acts", 1)
 
 
-@cases("""
-    soc_permille  reached
-    (200, 300)  True | (201, 300)  False | None  True | (0, 0)  True | (1000, 1000)  False
-""")
-def test_below_its_reserve_there_is_no_discharge(soc_permille, reached):
-    bench = Bench(PLAIN._replace(battery_high_W=OPEN))
-    bench.view.soc_permille = soc_permille
-    bench.tick(ticks=2500)
-    expected = (0, reasons.SCHEDULE_RESERVE) if reached else (WIDE_W, reasons.SCHEDULE_BAND)
-    assert bench.cap[2:] == expected
-    bench.view.soc_permille = (219, 219)
-    assert (bench.tick(ticks=2500).cap.discharge_W_max == 0) == reached
-    bench.view.soc_permille = (220, 220)
-    assert bench.tick(ticks=2500).cap.discharge_W_max == WIDE_W
+def test_its_reserve_is_for_the_level_of_the_peaks_while_the_slot_acts():
+    bench = Bench(PLAIN)
+    assert bench.tick().view.scheduled_reserve_permille == 200
+    bench.clock(15).tick()
+    assert bench.state == ("is over", 0) and bench.view.scheduled_reserve_permille == 0
+
+
+def test_off_the_grid_it_pauses_says_so_and_takes_a_new_table():
+    bench = Bench(PLAIN).tick()
+    first, *rest = t.steps_of(t.Table(0, NOW_MIN, 15, (PLAIN, PLAIN)))
+    for step in (first, *rest):
+        bench.view.schedule = step, 0
+        bench.schedule.hold(bench.view, 1)
+    found = bench.view
+    assert bench.state == ("pauses off the grid", 0) and len(bench.schedule.slots()) == 2
+    assert found.scheduled_source == found.lifted == found.scheduled_reserve_permille == 0
+    assert bench.tick().state == ("acts", 1)
 
 
 @cases("""

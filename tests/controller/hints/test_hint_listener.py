@@ -325,7 +325,7 @@ def test_replies_and_states_of_a_running_cabinet(site, sender):
     reply = scheduler.say(h.POWER_W, -10_000)
     site.bench.tick(5)
     ends = ("available_low_W", "available_high_W", "low_reason", "high_reason", "nonce")
-    reserves = {"reserve_soft_permille": 150, "reserve_hard_permille": 100}
+    reserves = {"reserve_peaks_permille": 150, "reserve_backup_permille": 100}
     remaining_Wh = 645_000 * (RATED["soc_permille"] - 150) // 1000
     wanted = {name: getattr(reply, name) for name in ends} | reserves
     wanted |= {"source": "cloud", "control_source": "scheduler", "remaining_Wh": remaining_Wh}

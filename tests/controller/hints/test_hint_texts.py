@@ -82,6 +82,6 @@ def test_every_reason_on_the_page_exists():
     # even: charge, odd: discharge
     assert (min(limits), max(limits)) == (212, 237) and {212, 237} <= named
     assert all(code % 2 == 0 for code in reasons.KERNEL_CHARGE)
-    names = "REQUEST_RESTS REQUEST_ENDED RESERVE_HARD GRID_IMPORT GRID_EXPORT GRID_OPERATOR "
-    names += "GRID_CAP_HINT HINT_CAP RESERVE_SOFT SETPOINT_RAMP"
+    names = "REQUEST_RESTS REQUEST_ENDED RESERVE_BACKUP GRID_IMPORT GRID_EXPORT GRID_OPERATOR "
+    names += "GRID_CAP_HINT HINT_CAP RESERVE_PEAKS SETPOINT_RAMP"
     assert {getattr(reasons, name) for name in names.split()} <= named

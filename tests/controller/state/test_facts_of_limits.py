@@ -67,7 +67,7 @@ def test_an_interlock_that_stops_names_its_rows(tmp_path):
     assert causes.sentences(cause) == "A controlled stop: the cabinet is stopping."
 
 
-CONTROL = "RESERVE_SOFT RESERVE_HARD GRID_IMPORT GRID_EXPORT SETPOINT_RAMP".split()
+CONTROL = "RESERVE_PEAKS RESERVE_BACKUP GRID_IMPORT GRID_EXPORT SETPOINT_RAMP".split()
 
 
 def test_every_limit_has_numbers_and_words_at_any_time(tmp_path):

@@ -70,7 +70,7 @@ def test_violations_name_the_limit_and_the_time():
     assert figures.violations(result) == [
         "import above 500 kW in 7 s, by 100 kW",
         "export above 0 kW in 3 s, by 10 kW",
-        "state of charge 5.0 %, hard reserve 10 %",
+        "state of charge 5.0 %, backup reserve 10 %",
     ]
 
 
