@@ -37,6 +37,7 @@ class Control:
         for actuator in self.actuators:
             actuator.begin(view.is_estop, elapsed_ticks)
         self._ask(self._bounding, elapsed_ticks)
+        view.limit_W = chain.limits.high_W
         view.low_W, view.high_W = chain.available()
         view.is_low_obliged = view.low_W > max(chain.caps.low_W, chain.limits.low_W)
         view.is_high_obliged = view.high_W < min(chain.caps.high_W, chain.limits.high_W)
@@ -50,8 +51,12 @@ class Control:
         return setpoint_W
 
     def _ask(self, asked: list[contract.Function], elapsed_ticks: int) -> None:
+        view = self.view
         for function in asked:
-            for answer in function.step(self.view, elapsed_ticks):
+            if view.is_off_grid and function.NAME in functions.PAUSED:
+                function.hold(view, elapsed_ticks)
+                continue
+            for answer in function.step(view, elapsed_ticks):
                 if isinstance(answer, ForDevice):
                     self.actuators[answer.actuator].chain.take(answer.answer)
                 else:

@@ -94,6 +94,7 @@ class Core:
         self._short = _instances(self.kernel.evaluator, SHORT)
         self._estop = [at for each in ESTOP for at in _instances(self.kernel.evaluator, each)]
         self._power_at = [layout.unit_input(unit, s.PCS_POWER_W) for unit in units]
+        self._forming_at = [layout.unit_input(unit, s.PCS_FORMING) for unit in units]
         self._power_group = [layout.unit_group(unit, s.G_PCS_MEASURE) for unit in units]
 
     def tick(self, elapsed_ticks: int) -> None:
@@ -130,6 +131,7 @@ class Core:
         ages, out = kernel.features.ages, kernel.out
         source = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         view.source = source if ages.known(s.G_IO_3) else None
+        view.is_forming = source == ISLAND and self._forms()
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
@@ -162,6 +164,12 @@ class Core:
         self.units.update(soc, hottest, self.health.lowest())
         view.unit_temperature_ddegC = None if hottest is None else self.units.weights.held
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
+
+    def _forms(self) -> bool:
+        """A converter reports that it forms the voltage; one that is silent does not."""
+        known, inp = self.kernel.features.ages.known, self.inp
+        places = zip(self._power_group, self._forming_at)
+        return any([known(group) and inp[at] for group, at in places])
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""

@@ -1,19 +1,32 @@
 """The control functions: one row each, in the order of their state in the journal (append only).
 
-The row says what a function does while an input it needs is unknown, on the grid and in island
-mode. Their parameters follow in the control image in the same order, but those of the reserve come
+The row says what a function does while an input that it needs is unknown, and what it does off the
+grid. Their parameters follow in the control image in the same order, but those of the reserve come
 first.
 """
 
 from typing import Any
 
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, STOP, TO_ZERO, WAIT, Setup
+from controller.core.contract import (
+    ACT,
+    CLOSE,
+    DROP,
+    HOLD,
+    KEEP,
+    NARROW,
+    PAUSE,
+    STOP,
+    TO_ZERO,
+    WAIT,
+    Setup,
+)
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
 from controller.core.policies.health_cap import HealthCap
 from controller.core.policies.hint_request import HintRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.meter_sign import MeterSign
+from controller.core.policies.modes import Modes
 from controller.core.policies.notices import Notices
 from controller.core.policies.peak_shaving import PeakShaving
 from controller.core.policies.pre_cool import PreCool
@@ -26,25 +39,27 @@ from controller.core.policies.site_load import SiteLoad
 from controller.core.policies.track import Track
 
 FALLBACKS = {
-    # function: (on the grid, in island mode)
-    Track: (TO_ZERO, HOLD),
-    SiteLoad: (NARROW, HOLD),
-    Reserve: (CLOSE, CLOSE),
-    HintTable: (DROP, KEEP),
-    HintRequest: (KEEP, KEEP),
-    PeakShaving: (DROP, HOLD),
-    MeterSign: (WAIT, HOLD),
-    PvLimit: (NARROW, HOLD),
-    Shed: (HOLD, HOLD),
-    GensetStart: (HOLD, HOLD),
-    PreCool: (HOLD, HOLD),
-    Notices: (KEEP, KEEP),
-    Schedule: (STOP, HOLD),
-    FanBoost: (HOLD, HOLD),
-    PreHeat: (TO_ZERO, HOLD),
-    HealthCap: (HOLD, HOLD),
+    # function: (while an input is unknown, off the grid)
+    Track: (TO_ZERO, PAUSE),
+    SiteLoad: (NARROW, PAUSE),
+    Reserve: (CLOSE, ACT),
+    HintTable: (DROP, ACT),
+    HintRequest: (KEEP, PAUSE),
+    PeakShaving: (DROP, PAUSE),
+    MeterSign: (WAIT, PAUSE),
+    PvLimit: (NARROW, ACT),
+    Shed: (HOLD, ACT),
+    GensetStart: (HOLD, ACT),
+    PreCool: (HOLD, ACT),
+    Notices: (KEEP, ACT),
+    Schedule: (STOP, PAUSE),
+    FanBoost: (HOLD, ACT),
+    PreHeat: (TO_ZERO, ACT),
+    HealthCap: (HOLD, ACT),
+    Modes: (WAIT, ACT),
 }
 FUNCTIONS = tuple(FALLBACKS)
+PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == PAUSE])
 PARAMETERS: tuple[tuple, ...] = tuple(
     row
     for function in sorted(FUNCTIONS, key=lambda each: each is not Reserve)

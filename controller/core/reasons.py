@@ -69,6 +69,7 @@ INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 # The first stands where the kernel had "key not in RUN", whose code keeps its words.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
+MODE = 901  # the first mode of policies/modes.py
 
 # Codes of the kernel's limits, indexed by its own numbers (safety.bounds.LIMITS).
 KERNEL_CHARGE = tuple(range(KERNEL_LIMIT, KERNEL_LIMIT + 2 * len(bounds.LIMITS), 2))

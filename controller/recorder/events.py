@@ -113,8 +113,8 @@ class EventFinder:
         self._operator_at, self._rest_at, self._void_at, self._approved_at = map(
             places(header["input_names"]), words
         )
-        self._control_at, self._schedule_at = map(
-            places(seen.output_names), ("hint_control_source", OUTPUTS[0])
+        self._control_at, self._schedule_at, self._mode_at = map(
+            places(seen.output_names), ("hint_control_source", OUTPUTS[0], "mode_reason")
         )
 
     def feed(self, frame) -> list:
@@ -124,6 +124,7 @@ class EventFinder:
             *self._resets(),
             *self._run_state(),
             *self._slow(frame.elapsed_ticks),
+            *(self._mode() if self._mode_at is not None else ()),
             *(self._key_switch() if frame.fresh[s.G_IO_1] else ()),
             *(self._operator() if self._operator_at is not None else ()),
             *(self._approval() if self._approved_at is not None else ()),
@@ -188,6 +189,10 @@ class EventFinder:
             found.append(_reason_event(STATE, reasons.inhibit_code(inhibit)))
         return found
 
+    def _mode(self):
+        now = self.seen.out[self._mode_at]
+        return [_reason_event(STATE, now)] if self._before("mode", now, reasons.MODE) else []
+
     def _key_switch(self):
         now = self.seen.inp[s.KEY_RUN_OK]
         is_new = self._before("key", now) is not None
@@ -231,9 +236,7 @@ class EventFinder:
         ]
 
     def _rest(self):
-        """A person has started or stopped the cabinet; the other reasons to rest are events of
-        their own.
-        """
+        """A person has started or stopped the cabinet; other reasons to rest have own events."""
         now = self.seen.inp[self._rest_at]
         texts = {
             0: "a person has started it",
@@ -275,9 +278,7 @@ class EventFinder:
 
 
 def _quantities(output_names, source_names):
-    """((source, quantity), index of its value, of its state) of every quantity of a hint that is
-    published.
-    """
+    """((source, quantity), index of its value, of its state) of every quantity published."""
     at = places(output_names)
     found = [
         (

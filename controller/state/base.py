@@ -3,6 +3,7 @@
 from typing import Any
 
 from controller.core import image, reasons
+from controller.core.policies.modes import Modes
 from controller.journal.history import STAGES, Moment
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
@@ -111,6 +112,7 @@ def head(shadow: Shadow) -> Facts:
     return {
         "cabinet": names.get("cabinet") or names.get("site", "-"),
         "state": s.STATES[shadow.out[s.STATE]],
+        "mode": reason(shadow.core.functions[Modes.NAME].out[0]),
         "uptime_ms": uptime_ms(shadow),
         "sequence": shadow.sequence,
         "locked_out_by": locked_out_by(shadow),

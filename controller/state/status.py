@@ -2,6 +2,7 @@
 
 from controller.config import equipment
 from controller.core import setpoint
+from controller.core.policies.hint_table import LOW_PERMILLE
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.state import alarms, base, hints, links, path_delay, propagation, racks, rows, why
@@ -56,7 +57,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         **{name: chain[name] for name in FROM_CHAIN},
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
-        "reserve_permille": shadow.core.settings["soc_reserve_soft_permille"],
+        "reserve_permille": _kept_permille(shadow),
         "hints": hints.in_force(shadow),
         "schedule": hints.schedule(shadow),
         "notices": hints.notices(shadow),
@@ -76,9 +77,16 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
     }
 
 
+def _kept_permille(shadow: Shadow) -> int:
+    """The state of charge above which remaining_Wh counts."""
+    if shadow.core.view.is_off_grid:
+        return LOW_PERMILLE
+    return shadow.core.settings["soc_reserve_peaks_permille"]
+
+
 def _power(shadow: Shadow) -> Facts:
-    """Measured powers, W; energy above the soft reserve, Wh; of all racks when full, by their
-    health; time to the reserve at this power, s. None for unknown values.
+    """Measured powers, W; energy above _kept_permille, Wh; of all racks when full, by their
+    health; time until it is used at this power, s. None for unknown values.
     """
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None

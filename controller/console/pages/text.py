@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from controller.core import reasons
 from controller.state.base import INPUT_LOW, Facts
 from controller.state.record import utc_text
 from controller.state.reset_code import TURN_KEY
@@ -132,6 +133,11 @@ def fitting(first: str, *others: str) -> str:
     return first
 
 
+def is_off_grid(facts: Facts) -> bool:
+    """The mode is another one than "on the grid"."""
+    return bool(facts.get("mode")) and facts["mode"]["code"] != reasons.MODE
+
+
 def head(facts: Facts) -> list[str]:
     """The first two lines of every page: cabinet, state and time; the first action of a person in
     danger.
@@ -141,6 +147,8 @@ def head(facts: Facts) -> list[str]:
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
     elif facts.get("test_left_ms") is not None:
         state += f", TEST, {-(-facts['test_left_ms'] // 1000)} s left"
+    if is_off_grid(facts):
+        state += f", {facts['mode']['name'].upper()}"
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2
     words = facts.get("danger", {}).get("words")

@@ -11,6 +11,7 @@ from controller.console.pages.text import (
     folded,
     head,
     interval,
+    is_off_grid,
     kilowatt,
     page,
 )
@@ -186,6 +187,9 @@ def _cause(facts: Facts, room: int) -> list[str]:
 
 def _notes(facts: Facts) -> list[str]:
     out: list[str] = []
+    if is_off_grid(facts):
+        mode = facts["mode"]
+        out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
     if facts["short_W"]:
         short = facts["short_reason"]
         out += folded(

@@ -97,6 +97,13 @@ class HintRequest(Function):
         view.is_requested = state[S_CONTROL] > 0 or view.scheduled_W != 0
         return (request,)
 
+    def hold(self, view: View, elapsed_ticks: int) -> None:
+        """As the contract says; the energy of each source drains on."""
+        view.is_requested = view.is_exact = False
+        self.state[:S_LEVEL] = array("q", [0] * S_LEVEL)
+        self._table.out[outputs.O_CONTROL_SOURCE] = 0
+        self._count_energy(elapsed_ticks * self._tick_ms)
+
     def _request(self, view: View, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)

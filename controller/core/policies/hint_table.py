@@ -24,10 +24,11 @@ from controller.core.image import HINT_SLOTS, SLOT_WORDS
 from controller.core.integers import within
 from controller.core.policies import hint_groups as g, hint_outputs
 from controller.core.policies.hint_outputs import FALLBACK, NONE, RESTING, VALID
-from safety import parameters, signals
+from safety import parameters, signals, tapers
 
 GRID_CAP_HINT = (20, "grid_cap_hint")
 SEE_HINTS = "See page Hints for its source and validity."
+LOW_PERMILLE = tapers.SOC_TAPER_PERMILLE[1][0]  # the kernel allows full discharge down to here
 _COUNT = len(QUANTITIES)
 # Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
 # alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
@@ -101,13 +102,14 @@ class HintTable(Function):
         return self._answers(view.connection_W)
 
     def _publish_remaining(self, view: contract.View) -> None:
-        """Publish the energy above the soft reserve, by the emptiest rack and the health of all,
-        Wh; -1: unknown.
+        """Publish the energy above the peaks reserve, off the grid above the end of full discharge,
+        by the emptiest rack and the health of all, Wh; -1: unknown.
         """
-        remaining_Wh = -1
-        if view.soc_permille is not None:
-            soft = self._settings["soc_reserve_soft_permille"]
-            remaining_Wh = view.full_Wh * max(0, view.soc_permille[0] - soft) // 1000
+        soc, remaining_Wh = view.soc_permille, -1
+        if soc is not None:
+            peaks = self._settings["soc_reserve_peaks_permille"]
+            kept = LOW_PERMILLE if view.is_off_grid else peaks
+            remaining_Wh = view.full_Wh * max(0, soc[0] - kept) // 1000
         self.out[hint_outputs.O_REMAINING_WH] = remaining_Wh
 
     def take(self, inp: Sequence[int], first: int, elapsed_ticks: int) -> None:

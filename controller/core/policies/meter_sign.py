@@ -153,6 +153,12 @@ class MeterSign(Function):
         power_W = within(wanted_W, view.setpoint_W - fall_W, view.setpoint_W + fall_W)
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
+    def hold(self, view: contract.View, elapsed_ticks: int) -> None:
+        """As the contract says; a test that was cut short begins anew."""
+        view.is_meter_tested = False
+        if not view.is_running or self.out[O_RESULT] == TESTING:
+            self.state[S_STARTED] = 0
+
     def _publish(self, view: contract.View) -> None:
         """The path delay in use."""
         delay_ms, source = path_delay.in_use(
@@ -232,8 +238,8 @@ class MeterSign(Function):
 
     def _judge(self, ticks: int) -> None:
         """The end of a symbol: both statistics take it in, and may end the test."""
-        state, out = self.state, self.out
-        out[O_SYMBOLS] += 1
+        state = self.state
+        self.out[O_SYMBOLS] += 1
         own_W = state[S_OWN] // self._window_ticks
         # half of the step at least: what limits leave of it
         if not state[S_VOID] and abs(own_W) >= self._code_W:
@@ -284,9 +290,7 @@ class MeterSign(Function):
         self._watch.begin()
 
     def _await_test(self, view: contract.View, elapsed_ticks: int) -> None:
-        """Test anew a meter that looks reversed; an undecided one after its time, which begins anew
-        while the meter looks reversed.
-        """
+        """Test anew a meter that looks reversed, and an undecided one after its time."""
         state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(view), view.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None

@@ -94,6 +94,11 @@ class PeakShaving(Function):
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
         return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
 
+    def hold(self, view: View, elapsed_ticks: int) -> None:
+        """As the contract says; the interval goes on, with no import."""
+        if self._limit_W < OFF_W:
+            self._pass(view, elapsed_ticks * self._tick_ms, self._uncertainty_ms())
+
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
         time_ms, used = self.state[S_TIME_MS], self.state[S_USED]

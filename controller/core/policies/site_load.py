@@ -87,6 +87,10 @@ class SiteLoad(Function):
             ),
         )
 
+    def hold(self, view: View, elapsed_ticks: int) -> None:
+        """As the contract says."""
+        self.state[S_SOURCE] = self.state[S_METER_OFF] = 0
+
     def _blind(self) -> Obligation:
         """Without the grid meter nothing more is exported than before: what the load meter still
         sees, less what was generated beside it, may be met; without that meter nothing.

@@ -25,6 +25,7 @@ EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is nam
 
 S_SOURCE, S_OUT_W, S_LOST_MS, S_HELD = range(4)  # held: permille
 NOT_HELD = -1
+BEGIN = array("q", [UNKNOWN, 0, LOST_MS_MAX, NOT_HELD])
 
 
 class Track(Function):
@@ -32,7 +33,7 @@ class Track(Function):
 
     NAME, STAGE = "track", contract.FAST
     PARAMETERS = (
-        # Target: the middle of what lies between the soft reserve and the taper near full.
+        # Target: the middle of what lies between the peaks reserve and the taper near full.
         ("energy_Wh", "Wh", 1000, 500_000_000, 645_000, "fixed"),
         ("soc_target_permille", "permille", 0, 1000, 550, "free"),
         # share of the energy that a step of the rated power may cost
@@ -78,7 +79,7 @@ class Track(Function):
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
-        self.state = array("q", [UNKNOWN, 0, LOST_MS_MAX, NOT_HELD])
+        self.state = BEGIN[:]
 
     def arrays(self) -> tuple:
         """As the contract says."""
@@ -94,6 +95,10 @@ class Track(Function):
         return (
             FastRequest(self._tracked_W(view.load_W, view, elapsed_ticks), reasons.LOAD_TRACKING),
         )
+
+    def hold(self, view: contract.View, elapsed_ticks: int) -> None:
+        """As the contract says."""
+        self.state[:] = BEGIN
 
     def _paused(self, view: contract.View, elapsed_ticks: int) -> FastRequest:
         """Nothing, beside an exact request. The guess goes on, and tracking then begins at 0."""

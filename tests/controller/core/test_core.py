@@ -201,8 +201,8 @@ def test_the_view_knows_the_source_and_off_the_grid_the_load_without_a_grid_mete
         tick(source_code=1, grid_raw_hash=9)
     assert core.view.source == contract.ISLAND and not is_standing(core, "50b")
     assert core.view.load_meter_W is not None
-    assert core.view.grid_W is core.view.grid_meter_W is None
-    assert core.out[s.OBLIGATIONS_OK] == 0
+    assert core.view.grid_meter_W is None and core.view.grid_W == 0, "the switch is open"
+    assert core.out[s.OBLIGATIONS_OK] == 0 and core.view.is_off_grid
 
 
 def test_the_source_of_a_cabinet_without_the_third_module_is_unknown():

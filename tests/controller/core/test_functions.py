@@ -8,9 +8,20 @@ from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
 from views import DEVICES, setup, site_of, view
 
-from controller.core import hint_codes as codes, hint_sources, reasons
+from controller.core import contract, hint_codes as codes, hint_sources, reasons
 from controller.core.answers import BaseRequest, Limit, Obligation
-from controller.core.contract import CLOSE, DROP, HOLD, KEEP, NARROW, STOP, TO_ZERO, WAIT
+from controller.core.contract import (
+    ACT,
+    CLOSE,
+    DROP,
+    HOLD,
+    KEEP,
+    NARROW,
+    PAUSE,
+    STOP,
+    TO_ZERO,
+    WAIT,
+)
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
@@ -35,6 +46,8 @@ TICK = st.tuples(
             "grid_W": st.none() | POWER_W,
             "grid_meter_W": st.none() | POWER_W,
             "is_running": st.booleans(),
+            "source": st.sampled_from((None, contract.GRID, contract.ISLAND, contract.ISLAND)),
+            "is_forming": st.booleans(),
             "battery_W": st.none() | POWER_W,
             "soc_permille": st.none() | st.tuples(PERMILLE, PERMILLE).map(sorted),
             "hints": st.lists(HINT, max_size=2).map(lambda hints: (slots(*hints), 0)),
@@ -166,10 +179,43 @@ def test_while_its_inputs_are_unknown_it_does_what_the_table_says(function):
     elif not function.TEXTS:
         assert on_grid == KEEP and before == after == []  # it only fills the view
     elif on_grid in (WAIT, STOP):
-        assert before == after == []  # nothing runs here: test_meter_sign.py, test_schedule.py
+        assert before == after == []  # nothing runs here: test_meter_sign.py, ...
     else:
         assert on_grid == KEEP and before == after == [BaseRequest(40_000, reasons.OPERATOR)]
-    assert FALLBACKS[function][1] in (HOLD, CLOSE, KEEP)
+
+
+ISLAND = KNOWN | {"source": contract.ISLAND, "is_forming": True}
+
+
+@EVERY
+def test_off_the_grid_it_does_what_the_table_says(function):
+    control = running(**MORE.get(function, {}))
+    before = answers_of(control, function)
+    for _ in range(200):
+        tick(control, ISLAND, WIDE_W, 1)
+    after = answers_of(control, function)
+    if FALLBACKS[function][1] == PAUSE:
+        assert after == []
+    else:
+        assert FALLBACKS[function][1] == ACT and bool(after) == bool(before)
+    tick(control, KNOWN | {"source": contract.GRID}, WIDE_W, 1)
+    assert len(answers_of(control, function)) == len(before), "back on the grid it goes on"
+
+
+def test_back_on_the_grid_the_power_does_not_jump():
+    """The grid carried 310 kW, the island 200 kW: tracking begins at the battery's power, 0."""
+    control = Control(setup(site=site_of(DEVICES)))
+    for known in [KNOWN] * 100 + [ISLAND] * 200:
+        tick(control, known, WIDE_W, 1)
+    calm = {
+        "is_load_meter_new": True,
+        "load_meter_W": 200_000,
+        "grid_W": 200_000,
+        "battery_W": 0,
+        "source": contract.GRID,
+    }
+    found = [tick(control, KNOWN | calm, WIDE_W, 1) for _ in range(50)]
+    assert max(map(abs, found)) <= 1000, found
 
 
 # Bytecodes of one tick: of one function, and of 16 racks and 16 units without the kernel.

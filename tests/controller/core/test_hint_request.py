@@ -63,6 +63,16 @@ SLOW = {"role": "request", "ramp": 50_000}  # 1000 W a tick
 NOTHING = 0, reasons.NONE, 0
 
 
+def test_off_the_grid_a_request_waits_its_energy_drains_and_it_ramps_anew():
+    bench = Bench(source(**SLOW, energy_Wh=20_000))
+    assert bench.tick((0, 40_000, 100), ticks=50) == 40_000
+    level, known = bench.requests.state[r.S_LEVEL], view()
+    bench.requests.hold(known, 1)
+    assert (known.is_requested, bench.control, bench.effective_W) == (False, 0, 0)
+    assert bench.requests.state[r.S_LEVEL] < level
+    assert bench.after() == (1000, reasons.HINT, 1)
+
+
 @pytest.mark.parametrize("power_W", [0, -1, 40_000, -40_000])
 def test_a_request_is_the_base_while_it_is_valid(power_W):
     bench = Bench(source(**FAST))

@@ -249,3 +249,16 @@ def test_a_cabinet_keeps_its_share_of_the_limit():
     function = PeakShaving(setup(peak_import_W_max=600_000, share_permille=500))
     (answer,) = function.step(view(grid_W=0, connection_W=450_000), 1)
     assert answer.low_W == 150_000
+
+
+def test_off_the_grid_the_interval_goes_on_with_no_import():
+    box = Box()
+    box.run(LIMIT_W, ticks=500)
+    used = box.function.state[1]
+    for _ in range(500):
+        box.now_ms += TICK_MS
+        box._clock(True, 1)
+        box.function.hold(view(site=box.site, grid_W=0, is_off_grid=True), 1)
+    assert box.function.state[1] == used and used > 0
+    box.run(LIMIT_W)
+    assert box.allowed_W > LIMIT_W, "the interval has room for what was not imported"

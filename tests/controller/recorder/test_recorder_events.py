@@ -23,6 +23,7 @@ from tests.tables import table
 CONFIG = configuration.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms
 HINT_NAMES = ["hint_control_source"]
+MODE_NAMES = ["mode_reason"]
 SCHEDULE_NAMES = ["schedule_source", "schedule_state", "schedule_slot"]
 HINT_NAMES += [f"source_0.charge_W_max_{each}" for each in ("value_W", "valid_s", "state")]
 
@@ -36,9 +37,10 @@ class Seen:
         self.inp = [0] * len(header["input_names"])
         first = header["output_names"].index(CHAIN_OUTPUTS[0])
         self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)]
-        self.output_names += HINT_NAMES + SCHEDULE_NAMES
+        self.output_names += HINT_NAMES + SCHEDULE_NAMES + MODE_NAMES
         self.chain_at, self.hints_at = first, first + len(CHAIN_OUTPUTS)
         self.out = [0] * len(self.output_names)
+        self.out[-1] = reasons.MODE
         self.standing_words = [0] * -(-len(self.stage_names) // STANDING_BITS)
         self.first_out = -1
         self.reader = SimpleNamespace(header={**header, "source_names": ["site_ems"]})
@@ -223,6 +225,15 @@ def test_a_schedule_that_acts_waits_or_ends(seen, settled):
     assert settled.texts() == ["schedule: waits for the clock"]
     seen.out[source] = seen.out[state] = 0
     assert [event[3:] for event in settled.feed()] == [("cabinet", "schedule: none")]
+
+
+def test_a_mode_of_the_site_is_an_event_when_it_changes(seen, settled):
+    assert settled.feed() == []
+    for code, name in ((902, "hand-over"), (903, "island"), (905, "return to the grid")):
+        seen.out[-1] = code
+        (found,) = settled.feed()
+        assert (found.kind, found.code) == ("state", f"R{code}") and found.text.startswith(name)
+        assert settled.feed() == []
 
 
 def test_lock_outs_lamp_tests_and_values_held_over_skipped_ticks(seen, settled):

@@ -1,0 +1,112 @@
+"""The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
+
+Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
+as grid, as it does for row 56. But an unknown contact ends no return: stages that are shed stay so,
+and a generator set runs on, until the grid is certain. This function commands neither the transfer
+switch nor a converter. The mode chooses which control functions act (functions.py).
+"""
+
+from array import array
+
+from controller.core import contract, reasons
+from controller.core.contract import ISLAND as OFF_GRID_SOURCE, Function, Setup, View
+
+GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
+OFF_GRID = HAND_OVER, ISLAND, BLACK_START
+# The state of the bus: on the grid; off the grid without a voltage, with a source that carries it,
+# or neither is certain
+ON_GRID, DEAD, CARRIED, UNCERTAIN = range(4)
+NEXT = (
+    # mode: the next one by the state of the bus
+    (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
+    (RETURN, BLACK_START, ISLAND, HAND_OVER),
+    (RETURN, BLACK_START, ISLAND, ISLAND),
+    (RETURN, BLACK_START, ISLAND, BLACK_START),
+    (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
+)
+SETTLE_MS = 2000  # a seamless transfer takes less, and no voltage comes and goes in a black start
+LIVE_W = 1000  # a load or a battery that shows more proves that the bus has a voltage
+MS_MAX = 1_000_000_000
+
+S_MODE, S_NEXT, S_MS = range(
+    3
+)  # S_MS: for how long the state of the bus has asked for the next one
+
+
+class Modes(Function):
+    """Fills the view: the mode, and off the grid a connection that carries nothing."""
+
+    NAME, STAGE = "modes", contract.MODE
+    PARAMETERS = (
+        # back on the grid: until the generator set stops and the mode is "grid" again
+        ("mode_return_s", "s", 1, 3600, 30, "up"),
+    )
+    TEXTS = {
+        reasons.MODE + GRID: ("on the grid", "The site is on the grid.", "Nothing."),
+        reasons.MODE + HAND_OVER: (
+            "hand-over",
+            "The site has left the grid. No other source has carried the bus for 2 s yet.",
+            "Wait. If it lasts, see if a converter forms the voltage or a generator set runs.",
+        ),
+        reasons.MODE + ISLAND: (
+            "island",
+            "A converter or a generator set carries the site. The backup reserve is open, to 3 %.",
+            "Watch the state of charge. Stages of the load are shed before the battery is empty.",
+        ),
+        reasons.MODE + BLACK_START: (
+            "black start",
+            "The bus has no voltage. All stages of the load are shed until a source carries it.",
+            "See page Alarms and the panel of the generator set. The stages come back in order.",
+        ),
+        reasons.MODE + RETURN: (
+            "return to the grid",
+            "The grid is back, or the transfer switch's contact is unknown. Generator sets run on.",
+            "Wait. If it lasts, check I/O module 3: page Links.",
+        ),
+    }
+
+    def __init__(self, setup: Setup):
+        self._tick_ms = setup.tick_ms
+        self._after_ms = [setup.settings["mode_return_s"] * 1000, 0, SETTLE_MS, SETTLE_MS, 0]
+        self._gensets = setup.site.of_role("genset")
+        self.state = array("i", [GRID, GRID, 0])
+        self.out = array("i", [reasons.MODE + GRID])
+
+    @staticmethod
+    def output_names(source_count: int) -> tuple[str, ...]:
+        """As the contract says. The word is the reason code of the mode."""
+        return ("mode_reason",)
+
+    def step(self, view: View, elapsed_ticks: int) -> tuple:
+        """No answer: the mode goes into the view."""
+        is_on_grid = view.source != OFF_GRID_SOURCE
+        if not is_on_grid or self.state[S_MODE] != GRID:
+            bus = ON_GRID if is_on_grid else self._off_grid_bus(view)
+            is_certain = view.source is not None or self.state[S_MODE] != RETURN
+            self._move(bus, elapsed_ticks * self._tick_ms * is_certain)
+        self._show(view)
+        return ()
+
+    def _move(self, bus: int, passed_ms: int) -> None:
+        state = self.state
+        following = NEXT[state[S_MODE]][bus]
+        state[S_MS] = min(state[S_MS] + passed_ms, MS_MAX) if following == state[S_NEXT] else 0
+        state[S_NEXT] = following
+        if state[S_MS] >= self._after_ms[following]:
+            state[S_MODE] = following
+
+    def _off_grid_bus(self, view: View) -> int:
+        """Anything that shows a voltage counts, because a dead bus sheds all load."""
+        load_W, battery_W = view.load_meter_W or 0, view.battery_W or 0
+        is_live = view.is_forming or max(abs(load_W), abs(battery_W)) >= LIVE_W
+        if is_live or any([each.value("is_running") for each in self._gensets]):
+            return CARRIED
+        return UNCERTAIN if view.battery_W is None else DEAD
+
+    def _show(self, view: View) -> None:
+        mode = self.state[S_MODE]
+        self.out[0] = reasons.MODE + mode
+        view.mode, view.is_off_grid = mode, mode in OFF_GRID
+        if view.is_off_grid:
+            view.connection_W = view.load_W = None
+            view.grid_W, view.meter_off_W, view.load_source = 0, 0, 0
