@@ -3,7 +3,8 @@
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
 All four are measured in one tick, so the sum holds without a model of the inverter. While the grid
-power is unknown or not proven, PV may give what the load meter shows: then nothing is exported.
+power is unknown or not proven, PV may give what the load meter shows: then nothing is exported. In
+an island that a converter forms, the charging power that is left comes on top.
 
 While a notice says that the price is negative, PV may give what the load takes, and no more. Energy
 from the grid then earns money, and export costs money. The load meter reports this power at once;
@@ -62,7 +63,7 @@ class PvLimit(Function):
         """
         load_W = view.load_meter_W
         if view.connection_W is None:
-            return load_W or 0
+            return (load_W or 0) - (view.low_W if view.is_forming else 0)
         beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + view.connection_W
         room_W = beside_W - view.low_W + self._export_W
         if view.is_price_negative:

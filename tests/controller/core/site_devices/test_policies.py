@@ -3,7 +3,8 @@
 from array import array
 
 import pytest
-from views import device, setup, site_of, view
+from device_bench import Bench
+from views import device
 
 from controller.core import reasons
 from controller.core.answers import BaseRequest, Cap
@@ -14,44 +15,9 @@ from controller.core.policies.notices import Notice
 from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
-from controller.core.policies.schedule import Schedule
-from controller.core.policies.shed import RETURN_MS, SHED_MS, Shed
+from controller.core.policies.shed import Shed
 from controller.core.schedule_table import OPEN_W
-from controller.core.site_devices import layout
 from tests.tables import cases
-
-TICK_MS = 20
-
-
-class Bench:
-    """One control function with devices whose words are set by name."""
-
-    def __init__(self, function, *devices, **settings):
-        self.site = site_of(devices, TICK_MS)
-        names = [name for each in devices for name in layout.words(each)]
-        self.place = {name: at for at, name in enumerate(names)}
-        self.setup = made = setup(TICK_MS, site=self.site, **settings)
-        made.functions[HintTable.NAME] = HintTable(made)
-        made.functions[Schedule.NAME] = Schedule(made)
-        self.function = function(made)
-        self.hear()
-
-    def hear(self, is_fresh=True, **words):
-        for name, value in words.items():
-            self.site.inp[self.place[name.replace("__", ".")]] = value
-        count = len(self.site.devices)
-        self.site.step(bytes([is_fresh] * count), 1 if is_fresh else 1000)
-
-    def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):
-        """[(actuator, answer)]."""
-        seen = view(site=self.site, **known)
-        seen.low_W, seen.high_W = low_W, high_W
-        return [tuple(each) for each in self.function.step(seen, ticks)]
-
-    def asked(self, **known):
-        """{actuator: (request, reason)}."""
-        answers = self.step(**known)
-        return {n: (*one,) for n, one in answers if isinstance(one, BaseRequest)}
 
 
 def caps_W(answers):
@@ -99,82 +65,25 @@ def test_at_a_negative_price_pv_gives_what_the_load_takes(
     assert caps_W(bench.step(**known))[0] >= cap_W
 
 
+@cases("""
+    is_forming  low_W  load_W  cap_W
+    False  -90_000  30_000  30_000 | True  -90_000  30_000  100_000 | True  -20_000  30_000  50_000
+    True  0  30_000  30_000 | True  -20_000  None  20_000
+""")
+def test_in_an_island_that_a_converter_forms_pv_may_charge_the_battery(
+    is_forming, low_W, load_W, cap_W
+):
+    bench = Bench(PvLimit, device(rated_W=100_000))
+    known = {"is_forming": is_forming, "low_W": low_W, "load_meter_W": load_W}
+    assert min(caps_W(bench.step(connection_W=None, **known))[0], 100_000) == cap_W
+
+
 def test_inverters_share_the_room_by_rated_power_and_a_silent_one_counts_as_0():
     bench = Bench(PvLimit, device(rated_W=100_000), device("pv", 2, rated_W=300_000))
     bench.hear(pv_1__power_W=10_000, pv_2__power_W=30_000)
     assert caps_W(bench.step(connection_W=0, low_W=0)) == [10_000, 30_000]
     bench.hear(is_fresh=False)
     assert caps_W(bench.step(connection_W=0, low_W=0)) == [0, 0]
-
-
-def shed(**settings):
-    made = device("load_shed", stages_max=3, stage_W=50_000)
-    return Bench(Shed, made, grid_import_W_max=500_000, **settings)
-
-
-@cases("""
-    connection_W  stages
-    750_000  0 | 750_001  1 | 800_000  1 | 800_001  2 | 2_000_000  3
-""")
-def test_as_many_stages_are_shed_as_power_is_missing(connection_W, stages):
-    bench = shed()
-    for _ in range(SHED_MS // TICK_MS):
-        found = bench.asked(connection_W=connection_W)
-    assert found == {0: (stages, reasons.SHED_LOAD if stages else reasons.NO_REQUEST)}
-
-
-@pytest.mark.parametrize("ticks, stages", ((24, 0), (25, 1), (26, 1)))
-def test_a_short_peak_sheds_nothing(ticks, stages):
-    bench = shed()
-    for _ in range(ticks):
-        found = bench.asked(connection_W=760_000)
-    assert found[0][0] == stages
-
-
-@cases("""
-    connection_W  ticks  stages
-    695_000  1499  1 | 695_000  1500  0 | 695_001  1600  1 | None  1600  1
-""")
-def test_a_stage_comes_back_when_there_has_been_room_for_it(connection_W, ticks, stages):
-    bench = shed()
-    for _ in range(SHED_MS // TICK_MS):
-        bench.asked(connection_W=760_000)
-    assert RETURN_MS // TICK_MS == 1500
-    for _ in range(ticks):
-        found = bench.asked(connection_W=connection_W)
-    assert found[0][0] == stages
-
-
-def genset():
-    return Bench(GensetStart, device("genset"))
-
-
-@cases("""
-    soc  wanted
-    (151, 900)  0 | (150, 900)  1 | None  0
-""")
-def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
-    assert genset().asked(soc_permille=soc)[0][0] == wanted
-
-
-@pytest.mark.parametrize("is_ready, wanted", ((1, 1), (0, 0)))
-def test_a_generator_that_is_not_ready_is_not_asked_and_why_says_so(is_ready, wanted):
-    bench = genset()
-    bench.hear(genset_1__is_ready_ok=is_ready)
-    reason = reasons.GENSET_NEEDED if is_ready else reasons.GENSET_NOT_READY
-    assert bench.asked(soc_permille=(0, 0)) == {0: (wanted, reason)}
-    bench.hear(genset_1__is_ready_ok=1)
-    assert bench.asked(soc_permille=None) == {0: (1, reasons.GENSET_NEEDED)}, "still needed"
-
-
-@cases("""
-    soc  wanted
-    (399, 900)  1 | (400, 400)  0 | None  1
-""")
-def test_a_generator_stops_at_its_charge_and_goes_on_while_the_charge_is_unknown(soc, wanted):
-    bench = genset()
-    bench.asked(soc_permille=(100, 100))
-    assert bench.asked(soc_permille=soc)[0][0] == wanted
 
 
 @cases("""

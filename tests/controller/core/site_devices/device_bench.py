@@ -1,0 +1,41 @@
+"""One control function with devices, on a view of its own."""
+
+from views import setup, site_of, view
+
+from controller.core.answers import BaseRequest
+from controller.core.policies.hint_table import HintTable
+from controller.core.policies.schedule import Schedule
+from controller.core.site_devices import layout
+
+TICK_MS = 20
+
+
+class Bench:
+    """One control function with devices whose words are set by name."""
+
+    def __init__(self, function, *devices, **settings):
+        self.site = site_of(devices, TICK_MS)
+        names = [name for each in devices for name in layout.words(each)]
+        self.place = {name: at for at, name in enumerate(names)}
+        self.setup = made = setup(TICK_MS, site=self.site, **settings)
+        made.functions[HintTable.NAME] = HintTable(made)
+        made.functions[Schedule.NAME] = Schedule(made)
+        self.function = function(made)
+        self.hear()
+
+    def hear(self, is_fresh=True, **words):
+        for name, value in words.items():
+            self.site.inp[self.place[name.replace("__", ".")]] = value
+        count = len(self.site.devices)
+        self.site.step(bytes([is_fresh] * count), 1 if is_fresh else 1000)
+
+    def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):
+        """[(actuator, answer)]."""
+        seen = view(site=self.site, **known)
+        seen.low_W, seen.high_W = low_W, high_W
+        return [tuple(each) for each in self.function.step(seen, ticks)]
+
+    def asked(self, **known):
+        """{actuator: (request, reason)}."""
+        answers = self.step(**known)
+        return {n: (*one,) for n, one in answers if isinstance(one, BaseRequest)}
