@@ -1,8 +1,14 @@
-"""Load shedding: opens stages of the load, in order, while battery and connection cannot carry it.
+"""Load shedding: opens stages of the load, in order, while the sources cannot carry it.
 
-A stage is shed when the power that is missing has lasted for SHED_MS. The last stage comes back
-when there has been room for it, and a tenth more, for RETURN_MS. While the grid power is unknown
-the number of stages stays.
+Stages are shed when power has been missing for SHED_MS, those of the lowest `shed_order` first. The
+last one comes back when there has been room for it, and a tenth more, for RETURN_MS. So stages come
+back in reverse order, one at a time, each after the device reports the one before it. While the
+missing power is unknown the stages stay.
+
+Off the grid without a generator set, stages also go by the state of charge, from
+`island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
+above. In a black start every stage is shed, so that the next source finds little load. If no device
+reports the source of an island, the missing power is unknown.
 """
 
 from array import array
@@ -10,58 +16,127 @@ from array import array
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
 from controller.core.contract import Function, Setup, View
+from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 
 SHED_MS, RETURN_MS = 500, 30_000
 TENTH_MORE = 11, 10
+HYSTERESIS_PERMILLE = 50
 
-# for each device: stages to shed; ms for which power has been missing, and for which there was room
-WORDS = S_STAGES, S_SHORT_MS, S_ROOM_MS = range(3)
+# ms for which power has been missing, and for which there was room; then the stages of each device
+S_SHORT_MS, S_ROOM_MS, S_STAGES = range(3)
 
 
 class Shed(Function):
-    """One request for each shedding device; several devices shed alike."""
+    """One request for each shedding device."""
 
     NAME, STAGE = "shed", contract.BASE
     ROLES = ("load_shed",)
     TEXTS = {
         reasons.SHED_LOAD: (
             "load shed",
-            "Battery and grid connection cannot carry the load: stages of it are switched off.",
+            "Battery, generator and grid cannot carry the load: stages of it are switched off.",
             "Reduce the load, or wait until the battery is charged. The stages come back alone.",
-        )
+        ),
+        reasons.SHED_ENERGY: (
+            "load shed, battery low",
+            "Off the grid the battery is low: stages are switched off before it is empty.",
+            "Start a generator set if there is one. The stages come back as the battery charges.",
+        ),
+        reasons.SHED_BLACK_START: (
+            "load shed, black start",
+            "The bus has no voltage: all stages are off, so the next source finds little load.",
+            "See what keeps converter and generator set from carrying the bus.",
+        ),
     }
 
     def __init__(self, setup: Setup):
-        self._devices = setup.actuators(self.ROLES)
+        found = setup.actuators(self.ROLES)
+        self._devices = sorted(found, key=lambda each: each[0].settings["shed_order"])
+        self._pv = setup.site.of_role("pv")
         self._import_W = setup.settings["grid_import_W_max"]
+        self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self.state = array("i", [0] * (len(WORDS) * len(self._devices)))
+        self.state = array("i", [0] * (S_STAGES + len(self._devices)))
 
     def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
         """For each device the number of stages to shed."""
-        missing_W = None
-        if view.connection_W is not None:
-            missing_W = view.connection_W - max(0, view.high_W) - self._import_W
+        missing_W = self._missing_W(view)
+        if missing_W is not None:
+            self._decide(view, missing_W, elapsed_ticks * self._tick_ms)
         found = []
-        for place, (device, number) in enumerate(self._devices):
-            at = place * len(WORDS)
-            if missing_W is not None:
-                self._decide(at, device.settings, missing_W, elapsed_ticks * self._tick_ms)
-            stages = self.state[at + S_STAGES]
-            reason = reasons.SHED_LOAD if stages else reasons.NO_REQUEST
+        for at, (device, number) in enumerate(self._devices, S_STAGES):
+            least = self._least_stages(view, device.settings, 0)
+            stages = self.state[at] = max(self.state[at], least)
+            reason = self._reason(view, least) if stages else reasons.NO_REQUEST
             found.append(ForDevice(number, BaseRequest(stages, reason)))
         return found
 
-    def _decide(self, at: int, settings: dict[str, int], missing_W: int, passed_ms: int) -> None:
-        state, stage_W = self.state, settings["stage_W"]
-        needed_W = stage_W * TENTH_MORE[0] // TENTH_MORE[1]
-        is_room = state[at + S_STAGES] > 0 and missing_W <= -needed_W
-        state[at + S_SHORT_MS] = min(state[at + S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
-        state[at + S_ROOM_MS] = min(state[at + S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
-        if state[at + S_SHORT_MS] >= SHED_MS:
-            more = -(-missing_W // stage_W)
-            state[at + S_STAGES] = min(state[at + S_STAGES] + more, settings["stages_max"])
-            state[at + S_SHORT_MS] = 0
-        elif state[at + S_ROOM_MS] >= RETURN_MS:
-            state[at + S_STAGES] -= 1
-            state[at + S_ROOM_MS] = 0
+    def _reason(self, view: View, least: int) -> int:
+        if view.mode == BLACK_START:
+            return reasons.SHED_BLACK_START
+        return reasons.SHED_ENERGY if least else reasons.SHED_LOAD
+
+    def _missing_W(self, view: View) -> int | None:
+        """Power that no source gives; < 0: room. None while it is unknown."""
+        if not view.is_off_grid:
+            if view.connection_W is None:
+                return None
+            return view.connection_W - max(0, view.high_W) - self._import_W
+        load_W = view.battery_W if view.is_forming else None
+        if view.load_meter_W is not None:
+            load_W = view.load_meter_W * self._share // 1000
+            load_W -= sum([max(0, each.value("power_W") or 0) for each in self._pv])
+        if load_W is None or not (view.is_forming or view.genset_W):
+            return None
+        return load_W - view.genset_W - view.limit_W
+
+    def _least_stages(self, view: View, settings: dict[str, int], above_permille: int) -> int:
+        """Stages that stay open whatever power there is. above_permille: 0 to shed; to come back,
+        the hysteresis.
+        """
+        most, level = settings["stages_max"], settings["island_soc_permille"]
+        if view.mode == BLACK_START:
+            return most
+        if not (view.is_off_grid and view.is_forming) or view.genset_W:
+            return 0
+        if view.soc_permille is None:
+            return most if above_permille else 0
+        below = level - view.soc_permille[0] + above_permille
+        return min(most, 1 + below * most // level) if level and below >= 0 else 0
+
+    def _decide(self, view: View, missing_W: int, passed_ms: int) -> None:
+        state, last = self.state, self._last(view)
+        is_room = last >= 0 and missing_W <= -self._needed_W(last) and self._has_followed(last)
+        state[S_SHORT_MS] = min(state[S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
+        state[S_ROOM_MS] = min(state[S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
+        if state[S_SHORT_MS] >= SHED_MS:
+            self._open(missing_W)
+            state[S_SHORT_MS] = 0
+        elif state[S_ROOM_MS] >= RETURN_MS:
+            state[S_STAGES + last] -= 1
+            state[S_ROOM_MS] = 0
+
+    def _has_followed(self, place: int) -> bool:
+        """False while a stage that came back is still open: its load does not show yet."""
+        return (self._devices[place][0].value("stages") or 0) <= self.state[S_STAGES + place]
+
+    def _needed_W(self, place: int) -> int:
+        return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
+
+    def _last(self, view: View) -> int:
+        """Place of the device whose stage comes back next, -1: none may."""
+        if view.mode not in (GRID, ISLAND):
+            return -1
+        for place in range(len(self._devices) - 1, -1, -1):
+            settings, stages = self._devices[place][0].settings, self.state[S_STAGES + place]
+            if stages:
+                least = self._least_stages(view, settings, HYSTERESIS_PERMILLE)
+                return place if stages > least else -1
+        return -1
+
+    def _open(self, missing_W: int) -> None:
+        for at, (device, _) in enumerate(self._devices, S_STAGES):
+            stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
+            more = min(-(-missing_W // stage_W), most - self.state[at])
+            self.state[at] += max(0, more)
+            missing_W -= max(0, more) * stage_W

@@ -97,6 +97,10 @@ LOAD_SHED = Role(
         ("stages_max", "count", 1, STAGES_MAX, None, "fixed"),
         ("stage_W", "W", 1, POWER_W_MAX, None, "fixed"),
         ("on_s_min", "s", 0, 7200, 60, "up"),
+        # of several devices the lowest is shed first and comes back last
+        ("shed_order", "count", 1, 8, 1, "fixed"),
+        # off the grid its first stage goes at this charge, its others at equal parts down to 0
+        ("island_soc_permille", "permille", 0, 1000, 300, "up"),
     ),
 )
 

@@ -10,7 +10,6 @@ from controller.core import reasons
 from controller.core.answers import BaseRequest, Cap
 from controller.core.policies.fan_boost import FanBoost
 from controller.core.policies.genset_start import GensetStart
-from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notice
 from controller.core.policies.pre_cool import PreCool
 from controller.core.policies.pre_heat import PreHeat

@@ -1,0 +1,150 @@
+"""Shedding: how much, in which order, by energy, and the way back."""
+
+import pytest
+from device_bench import TICK_MS, Bench
+from views import device
+
+from controller.core import reasons
+from controller.core.policies import modes
+from controller.core.policies.shed import RETURN_MS, SHED_MS, Shed
+from tests.tables import cases
+
+
+def shed(**settings):
+    made = device("load_shed", stages_max=3, stage_W=50_000)
+    return Bench(Shed, made, grid_import_W_max=500_000, **settings)
+
+
+@cases("""
+    connection_W  stages
+    750_000  0 | 750_001  1 | 800_000  1 | 800_001  2 | 2_000_000  3
+""")
+def test_as_many_stages_are_shed_as_power_is_missing(connection_W, stages):
+    bench = shed()
+    for _ in range(SHED_MS // TICK_MS):
+        found = bench.asked(connection_W=connection_W)
+    assert found == {0: (stages, reasons.SHED_LOAD if stages else reasons.NO_REQUEST)}
+
+
+@pytest.mark.parametrize("ticks, stages", ((24, 0), (25, 1), (26, 1)))
+def test_a_short_peak_sheds_nothing(ticks, stages):
+    bench = shed()
+    for _ in range(ticks):
+        found = bench.asked(connection_W=760_000)
+    assert found[0][0] == stages
+
+
+@cases("""
+    connection_W  ticks  stages
+    695_000  1499  1 | 695_000  1500  0 | 695_001  1600  1 | None  1600  1
+""")
+def test_a_stage_comes_back_when_there_has_been_room_for_it(connection_W, ticks, stages):
+    bench = shed()
+    for _ in range(SHED_MS // TICK_MS):
+        bench.asked(connection_W=760_000)
+    assert RETURN_MS // TICK_MS == 1500
+    for _ in range(ticks):
+        found = bench.asked(connection_W=connection_W)
+    assert found[0][0] == stages
+
+
+def off_grid(mode=modes.ISLAND, **known):
+    """A view off the grid: a converter forms, 250 kW may be discharged, the battery is full."""
+    full = {"is_forming": True, "limit_W": 250_000, "soc_permille": (1000, 1000)}
+    return {"mode": mode, "is_off_grid": True, "load_meter_W": 100_000} | full | known
+
+
+@cases("""
+    known  stages
+    {"load_meter_W": 250_000}  0 | {"load_meter_W": 250_001}  1 | {"load_meter_W": 300_001}  2
+    {"load_meter_W": 300_000, "genset_W": 49_999}  1
+    {"load_meter_W": 300_000, "genset_W": 50_000}  0
+    {"load_meter_W": None, "battery_W": 250_001}  1 | {"load_meter_W": None}  0
+    {"load_meter_W": 900_000, "is_forming": False}  0
+    {"load_meter_W": 900_000, "is_forming": False, "genset_W": 700_000, "limit_W": 0}  3
+""")
+def test_off_the_grid_the_load_that_the_sources_cannot_give_is_missing(known, stages):
+    bench = shed()
+    for _ in range(SHED_MS // TICK_MS):
+        found = bench.asked(**off_grid(**known))
+    assert found == {0: (stages, reasons.SHED_LOAD if stages else reasons.NO_REQUEST)}
+
+
+@cases("""
+    soc_permille  stages
+    301  0 | 300  1 | 201  1 | 200  2 | 101  2 | 100  3 | 0  3 | None  0
+""")
+def test_off_the_grid_stages_go_before_the_battery_is_empty(soc_permille, stages):
+    soc = None if soc_permille is None else (soc_permille, 1000)
+    bench, known = shed(), off_grid(soc_permille=soc)
+    assert bench.asked(**known)[0] == (stages, reasons.SHED_ENERGY if stages else 101)
+    assert shed().asked(**known, genset_W=1)[0][0] == 0, "fuel, not charge, is what is left"
+    assert shed().asked(soc_permille=soc)[0][0] == 0, "on the grid the charge sheds nothing"
+
+
+@cases("""
+    soc_permille  stages
+    350  1 | 351  0 | None  1
+""")
+def test_they_come_back_above_the_hysteresis(soc_permille, stages):
+    bench = shed()
+    bench.asked(**off_grid(soc_permille=(300, 300)))
+    soc = None if soc_permille is None else (soc_permille, soc_permille)
+    for _ in range(1500):
+        found = bench.asked(**off_grid(soc_permille=soc))
+    assert found[0][0] == stages
+
+
+def two_devices():
+    """The second one is shed first; it has two stages of 50 kW, the first one of 100 kW."""
+    first = device("load_shed", 1, stages_max=1, stage_W=100_000, shed_order=2)
+    second = device("load_shed", 2, stages_max=2, stage_W=50_000, shed_order=1)
+    return Bench(Shed, first, second, grid_import_W_max=0)
+
+
+@cases("""
+    load_W  first  second
+    300_000  0  1 | 300_001  0  2 | 350_000  0  2 | 350_001  1  2 | 900_000  1  2
+""")
+def test_devices_are_shed_in_their_order(load_W, first, second):
+    bench = two_devices()
+    for _ in range(25):
+        found = bench.asked(**off_grid(load_meter_W=load_W))
+    assert (found[0][0], found[1][0]) == (first, second)
+
+
+def test_after_a_black_start_stages_come_back_in_reverse_order_one_at_a_time():
+    bench = two_devices()
+    found = bench.asked(**off_grid(modes.BLACK_START, is_forming=False))
+    assert found == {0: (1, reasons.SHED_BLACK_START), 1: (2, reasons.SHED_BLACK_START)}
+    seen = []
+    for tick in range(4600):
+        found = bench.asked(**off_grid())
+        if not seen or seen[-1][1:] != (found[0][0], found[1][0]):
+            seen.append((tick, found[0][0], found[1][0]))
+    assert seen == [(0, 1, 2), (1499, 0, 2), (2999, 0, 1), (4499, 0, 0)]
+
+
+def test_the_next_stage_waits_until_the_device_reports_the_one_before():
+    bench = shed()
+    bench.asked(**off_grid(modes.BLACK_START))
+    bench.hear(load_shed_1__stages=3)
+    for _ in range(3 * 1500):
+        found = bench.asked(**off_grid())
+    assert found[0][0] == 2, "the least time of the device still holds the third one open"
+    bench.hear(load_shed_1__stages=2)
+    for _ in range(1500):
+        found = bench.asked(**off_grid())
+    assert found[0][0] == 1
+
+
+@pytest.mark.parametrize("mode", (modes.HAND_OVER, modes.RETURN))
+def test_in_a_change_of_the_source_no_stage_comes_back(mode):
+    bench = two_devices()
+    bench.asked(**off_grid(modes.BLACK_START))
+    for _ in range(3000):
+        known = (
+            off_grid(mode) if mode == modes.HAND_OVER else {"mode": mode, "connection_W": -(10**6)}
+        )
+        found = bench.asked(**known)
+    assert (found[0][0], found[1][0]) == (1, 2)
