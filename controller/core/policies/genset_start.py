@@ -1,41 +1,175 @@
-"""Generator set: starts at a low state of charge and stops at a high one."""
+"""Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
 
-from controller.core import reasons
-from controller.core.answers import BaseRequest
-from controller.core.contract import DeviceView, View
-from controller.core.site_devices.two_point import TwoPoint
+The set starts at a low state of charge, or in a black start. It stops at a high one, and after an
+outage as soon as the grid is certain. It runs on while nothing else carries the bus. A start is
+tried again when the engine does not run in time, or stops by itself.
+
+While no converter forms the voltage, an obligation gives the battery what the set does not take.
+Below its least load the engine would soot, so the battery charges with the difference. The
+generator's own controller cranks, synchronises, protects and cools down.
+"""
+
+from array import array
+
+from controller.core import contract, reasons
+from controller.core.answers import Answer, BaseRequest, ForDevice, Obligation, grid_obligation
+from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.integers import approach, low_pass
+from controller.core.policies.modes import BLACK_START, GRID, RETURN
+
+SHARE = (30, "genset")
+START = (95, "genset_start")  # above the least times: an engine that did not start has not run
+# Battery and engine are measured at different moments; the low-pass hides the difference.
+LOAD_MS = 5000
+MS_MAX = 1_000_000_000
+OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
+
+# The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
+# phase and for how long, starts, for how long its engine runs
+S_LOAD, FIRST = range(2)
+WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS = range(6)
 
 
-class GensetStart(TwoPoint):
-    """The lowest rack decides. An engine that runs goes on while the state of charge is unknown."""
+class GensetStart(Function):
+    """Everything stays as it is while the state of charge, or a set, is unknown."""
 
-    NAME, ROLES = "genset_start", ("genset",)
-    REASON = reasons.GENSET_NEEDED
+    NAME, STAGE, ROLES = "genset_start", contract.BOUND, ("genset",)
     TEXTS = {
         reasons.GENSET_NEEDED: (
             "generator needed",
-            "The battery's charge is low: the generator set is asked to run.",
-            "Nothing. The generator stops when the battery is charged.",
+            "The battery's charge is low, or the bus is dead: the generator set is asked to run.",
+            "Nothing. The generator stops when the battery is charged, or when the grid is back.",
         ),
         reasons.GENSET_NOT_READY: (
             "generator not ready",
-            "The battery's charge is low, but the generator set reports a fault or is not in "
-            "automatic mode.",
+            "The generator set is needed, but reports a fault or is not in automatic mode.",
             "Look at the generator's own panel: clear the fault, then choose automatic mode.",
+        ),
+        reasons.GENSET_STARTS_AGAIN: (
+            "generator start repeated",
+            "The generator set did not start, or stopped by itself: the start is tried again.",
+            "Wait. See starts_max and start_s_max of the device.",
+        ),
+        reasons.GENSET_FAILED: (
+            "generator does not start",
+            "No start of the generator set has succeeded. It is not asked again.",
+            "Find the cause at the generator's own panel, then start the engine there.",
+        ),
+        reasons.GENSET_ACCEPTS: (
+            "generator takes load",
+            "The generator set takes load in steps: the battery gives the rest.",
+            "Nothing.",
+        ),
+        reasons.GENSET_LEAST_LOAD: (
+            "generator least load",
+            "The load is below the generator set's least load: the battery charges with the rest.",
+            "Nothing.",
         ),
     }
 
-    def wanted(self, view: View, settings: dict[str, int]) -> bool | None:
-        """As the contract says."""
-        if view.soc_permille is None:
-            return None
-        lowest = view.soc_permille[0]
-        if lowest <= settings["start_soc_permille"]:
-            return True
-        return False if lowest >= settings["stop_soc_permille"] else None
+    def __init__(self, setup: Setup):
+        self._sets = setup.actuators(self.ROLES)
+        self._tick_ms = setup.tick_ms
+        self._quantum_W = setup.settings["setpoint_quantum_W"]
+        self._speed = low_pass(setup.tick_ms, LOAD_MS)
+        self.state = array("q", [0] * (FIRST + len(WORDS) * len(self._sets)))
 
-    def request(self, device: DeviceView, is_wanted: int) -> BaseRequest:
-        """A generator that reports "not ready" is not asked to run."""
-        if is_wanted and device.value("is_ready_ok") == 0:
-            return BaseRequest(0, reasons.GENSET_NOT_READY)
-        return super().request(device, is_wanted)
+    def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
+        """For each set the request and what overrides its least times; the battery's obligation."""
+        found: list[Answer | ForDevice] = []
+        passed_ms, view.genset_W = elapsed_ticks * self._tick_ms, 0
+        for place, (device, number) in enumerate(self._sets):
+            at = FIRST + place * len(WORDS)
+            self._want(at, view, device.settings)
+            self._go_on(at, device, passed_ms)
+            found += [ForDevice(number, each) for each in self._asked(at, device)]
+            if view.is_off_grid:
+                view.genset_W += self._accepted_W(at, device)
+        return found + self._share(view, elapsed_ticks)
+
+    def _want(self, at: int, view: View, settings: dict[str, int]) -> None:
+        state = self.state
+        soc, was = view.soc_permille, state[at + S_WANTED]
+        wanted = was
+        if view.mode == BLACK_START or soc and soc[0] <= settings["start_soc_permille"]:
+            wanted = 1
+        elif soc and view.mode != RETURN and (view.is_forming or not view.is_off_grid):
+            is_back = view.mode == GRID and state[at + S_OUTAGE]
+            wanted = 0 if is_back or soc[0] >= settings["stop_soc_permille"] else was
+        state[at + S_WANTED] = wanted
+        state[at + S_OUTAGE] = view.mode != GRID and (wanted or state[at + S_OUTAGE])
+
+    def _go_on(self, at: int, device: DeviceView, passed_ms: int) -> None:
+        """The next phase of a start, and for how long the engine runs."""
+        state, settings, runs = self.state, device.settings, device.value("is_running")
+        if runs is not None:
+            state[at + S_RUN_MS] = min(state[at + S_RUN_MS] + passed_ms, MS_MAX) * (runs > 0)
+        if not state[at + S_WANTED]:
+            self._enter(at, OFF)
+            state[at + S_STARTS] = 0
+        elif runs:
+            self._enter(at, RUNNING)
+        elif runs is not None:
+            state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
+            is_ready = device.value("is_ready_ok") != 0
+            phase, ms = state[at + S_PHASE], state[at + S_MS]
+            is_failed = ms >= settings["start_s_max"] * 1000 or not is_ready
+            is_due = phase == WAITING and ms >= settings["start_again_s"] * 1000
+            if phase == OFF and is_ready or is_due:
+                self._enter(at, STARTING)
+                state[at + S_STARTS] += 1
+            elif phase == RUNNING or phase == STARTING and is_failed:
+                is_last = state[at + S_STARTS] >= settings["starts_max"]
+                self._enter(at, FAILED if is_last else WAITING)
+
+    def _enter(self, at: int, phase: int) -> None:
+        self.state[at + S_PHASE], self.state[at + S_MS] = phase, 0
+
+    def _asked(self, at: int, device: DeviceView) -> list[BaseRequest | Obligation]:
+        phase, starts = self.state[at + S_PHASE], self.state[at + S_STARTS]
+        if phase == OFF:
+            is_wanted = self.state[at + S_WANTED]
+            return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
+        asked = [BaseRequest(1, reasons.GENSET_NEEDED)]
+        if phase in (WAITING, FAILED):
+            code = reasons.GENSET_FAILED if phase == FAILED else reasons.GENSET_STARTS_AGAIN
+            return [*asked, Obligation(START, 0, code, 0, code)]
+        if phase == STARTING and starts > 1:
+            code = reasons.GENSET_STARTS_AGAIN
+            return [*asked, Obligation(START, 1, code, 1, code)]
+        return asked
+
+    def _accepted_W(self, at: int, device: DeviceView) -> int:
+        """Power that this set takes; of one that the controller does not want, what it gives."""
+        settings = device.settings
+        after_ms = self.state[at + S_RUN_MS] - settings["accept_after_s"] * 1000
+        if not self.state[at + S_RUN_MS] or after_ms < 0:
+            return 0
+        if not self.state[at + S_WANTED]:
+            return max(0, device.value("power_W") or 0)
+        rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
+        return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
+
+    def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
+        """The battery takes what the sets cannot, while they carry the bus."""
+        given_W = [device.value("power_W") for device, _ in self._sets]
+        known_W = [each for each in given_W if each is not None]
+        is_known = view.battery_W is not None and len(known_W) == len(given_W)
+        if not view.genset_W or view.is_forming or not is_known:
+            self.state[S_LOAD] = 0
+            return []
+        load = sum(known_W) + view.battery_W << 16
+        before = self.state[S_LOAD] or load
+        self.state[S_LOAD] = approach(before, load, self._speed, elapsed_ticks)
+        taken = view.genset_W, reasons.GENSET_ACCEPTS
+        left = -min(view.genset_W, self._least_W()), reasons.GENSET_LEAST_LOAD
+        return [grid_obligation(SHARE, self.state[S_LOAD] >> 16, taken, left, self._quantum_W)]
+
+    def _least_W(self) -> int:
+        """Least load of the sets that run."""
+        running = [
+            device.settings
+            for place, (device, _) in enumerate(self._sets)
+            if self.state[FIRST + place * len(WORDS) + S_RUN_MS]
+        ]
+        return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])

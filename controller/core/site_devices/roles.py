@@ -73,6 +73,15 @@ GENSET = Role(
         ("off_s_min", "s", 0, 7200, 300, "up"),
         ("start_soc_permille", "permille", 0, 1000, 150, "free"),
         ("stop_soc_permille", "permille", 0, 1000, 400, "free"),
+        # a start that has not succeeded by then is tried again, so many times in all
+        ("start_s_max", "s", 1, 600, 60, "free"),
+        ("starts_max", "count", 1, 10, 3, "down"),
+        ("start_again_s", "s", 1, 3600, 30, "up"),
+        # off the grid: how long after its start it takes load, and how much more in each step
+        ("accept_after_s", "s", 0, 3600, 10, "up"),
+        ("accept_permille", "permille", 10, 1000, 300, "down"),
+        ("accept_every_s", "s", 1, 600, 10, "up"),
+        ("least_permille", "permille", 0, 800, 300, "up"),
     ),
 )
 

@@ -1,4 +1,4 @@
-"""No site device reaches the kernel or the battery's chain: any words, silence, and jumps."""
+"""On the grid no site device reaches kernel or battery: any words, silence, and jumps."""
 
 import random
 from array import array

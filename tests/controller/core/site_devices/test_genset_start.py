@@ -1,0 +1,183 @@
+"""Generator set: when it runs, repeated starts, load in steps, least load, after an outage."""
+
+import pytest
+from device_bench import Bench
+from views import device
+
+from controller.core import reasons
+from controller.core.answers import Obligation
+from controller.core.policies import modes
+from controller.core.policies.genset_start import SHARE, GensetStart
+from tests.tables import cases
+
+LOW, HALF, FULL = ({"soc_permille": (soc, 900)} for soc in (150, 300, 400))
+ISLAND = {"mode": modes.ISLAND, "is_off_grid": True}
+FORMED = ISLAND | {"is_forming": True}
+GRID, RETURN = {"mode": modes.GRID}, {"mode": modes.RETURN}
+BLACK_START = {"mode": modes.BLACK_START, "is_off_grid": True}
+
+
+def genset():
+    return Bench(GensetStart, device("genset"))
+
+
+@cases("""
+    soc  wanted
+    (151, 900)  0 | (150, 900)  1 | None  0
+""")
+def test_a_generator_starts_at_the_lowest_charge(soc, wanted):
+    assert genset().asked(soc_permille=soc)[0][0] == wanted
+
+
+@pytest.mark.parametrize("is_ready, wanted", ((1, 1), (0, 0)))
+def test_a_generator_that_is_not_ready_is_not_asked_and_why_says_so(is_ready, wanted):
+    bench = genset()
+    bench.hear(genset_1__is_ready_ok=is_ready)
+    reason = reasons.GENSET_NEEDED if is_ready else reasons.GENSET_NOT_READY
+    assert bench.asked(soc_permille=(0, 0)) == {0: (wanted, reason)}
+    bench.hear(genset_1__is_ready_ok=1)
+    assert bench.asked(soc_permille=None) == {0: (1, reasons.GENSET_NEEDED)}, "still needed"
+
+
+@cases("""
+    soc  wanted
+    (399, 900)  1 | (400, 400)  0 | None  1
+""")
+def test_a_generator_stops_at_its_charge_and_goes_on_while_the_charge_is_unknown(soc, wanted):
+    bench = genset()
+    bench.asked(soc_permille=(100, 100))
+    assert bench.asked(soc_permille=soc)[0][0] == wanted
+
+
+def merged(parts):
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def running(**settings):
+    """A set of 100 kW that was asked at a low charge and runs."""
+    bench = Bench(GensetStart, device("genset", rated_W=100_000, **settings))
+    bench.asked(**LOW)
+    bench.hear(genset_1__is_running=1)
+    return bench
+
+
+@cases("""
+    first  then  wanted
+    [FULL]  FULL, BLACK_START  1 | [FULL]  FULL, ISLAND  0 | [LOW]  FULL, ISLAND  1
+    [LOW]  FULL, FORMED  0 | [LOW, FORMED]  FULL, RETURN  1 | [LOW, FORMED]  HALF, GRID  0
+    [LOW]  HALF, GRID  1 | [LOW, FORMED]  LOW, GRID  1 | [LOW, FORMED]  GRID, GRID  1
+    [LOW, FORMED]  HALF, FORMED  1
+""")
+def test_it_runs_while_nothing_else_carries_the_bus_and_until_the_grid_is_certain(
+    first, then, wanted
+):
+    bench = Bench(GensetStart, device("genset"))
+    bench.asked(**merged(first))
+    assert bench.asked(**merged(then))[0][0] == wanted
+
+
+def override(bench, ticks=1, **known):
+    """(value, reason) of the obligation for the set, None: none."""
+    for _ in range(ticks):
+        found = bench.step(**known)
+    answers = [one for number, one in found[:2] if isinstance(one, Obligation)]
+    return (answers[0].low_W, answers[0].low_reason) if answers else None
+
+
+def test_a_start_that_fails_is_tried_again_and_said_until_the_last_one():
+    """A start may take 60 s, the next one comes 30 s later, three in all; a tick lasts 20 ms."""
+    bench = Bench(GensetStart, device("genset"))
+    again, failed = reasons.GENSET_STARTS_AGAIN, reasons.GENSET_FAILED
+    seen = []
+    for tick in range(20_000):
+        now = override(bench, **LOW)
+        if not seen or seen[-1][1] != now:
+            seen.append((tick, now))
+    assert seen == [
+        (0, None),
+        (3000, (0, again)),
+        (4500, (1, again)),
+        (7500, (0, again)),
+        (9000, (1, again)),
+        (12_000, (0, failed)),
+    ]
+    bench.hear(genset_1__is_running=1)
+    assert override(bench, **LOW) is None, "a person has started it"
+    assert bench.asked(**FULL)[0][0] == 0 and bench.asked(**LOW)[0][0] == 1
+
+
+def test_an_engine_that_stops_by_itself_is_started_again():
+    bench = running()
+    assert override(bench, **LOW) is None
+    bench.hear(genset_1__is_running=0)
+    assert override(bench, **LOW) == (0, reasons.GENSET_STARTS_AGAIN)
+    assert override(bench, 1500, **LOW) == (1, reasons.GENSET_STARTS_AGAIN)
+
+
+def test_a_fault_during_the_start_ends_it_at_once():
+    bench = Bench(GensetStart, device("genset", starts_max=1))
+    bench.step(**LOW)
+    bench.hear(genset_1__is_ready_ok=0)
+    assert override(bench, **LOW) == (0, reasons.GENSET_FAILED)
+
+
+def test_a_silent_set_keeps_the_time_of_its_start():
+    bench = Bench(GensetStart, device("genset"))
+    override(bench, 3000, **LOW)
+    bench.hear(is_fresh=False)
+    assert override(bench, 5000, **LOW) is None
+    bench.hear()
+    assert override(bench, **LOW) == (0, reasons.GENSET_STARTS_AGAIN)
+
+
+def share_W(bench, ticks=1, **known):
+    """(low, high) of the battery's obligation, None: none."""
+    for _ in range(ticks):
+        found = bench.step(**LOW | known)
+    answers = [each[1:4:2] for each in found if each[0] == SHARE]
+    return answers[0] if answers else None
+
+
+@cases("""
+    ticks  low_W
+    499  None | 500  10_000 | 999  10_000 | 1000  -20_000 | 1499  -20_000 | 1500  -50_000
+    2000  -60_000 | 9000  -60_000
+""")
+def test_it_takes_load_in_steps_and_no_less_than_its_least_load(ticks, low_W):
+    """30 kW from 10 s on, 60 kW from 20 s, 90 kW from 30 s, then 100 kW; 30 kW at least."""
+    bench = running()
+    bench.hear(genset_1__power_W=40_000)
+    found = share_W(bench, ticks, **ISLAND, battery_W=0)
+    assert found == (None if low_W is None else (low_W, 10_000))
+
+
+@cases("""
+    known  power_W  found
+    {"battery_W": 0}  10_000  (-90_000, -20_000)
+    {"battery_W": -20_000}  30_000  (-90_000, -20_000)
+    {"battery_W": None}  10_000  None | {"battery_W": 0, "is_forming": True}  10_000  None
+    {"battery_W": 0, "is_off_grid": False}  10_000  None
+    {"battery_W": 0}  120_000  (20_000, 90_000)
+""")
+def test_below_the_least_load_the_battery_charges_above_the_rating_it_gives(known, power_W, found):
+    bench = running()
+    bench.hear(genset_1__power_W=power_W)
+    bench.step(2000, **LOW, **ISLAND)
+    assert share_W(bench, **ISLAND | known) == found
+
+
+def test_of_a_set_that_the_transfer_switch_called_what_it_gives_counts():
+    bench = Bench(GensetStart, device("genset", rated_W=100_000))
+    bench.hear(genset_1__is_running=1, genset_1__power_W=40_000)
+    assert share_W(bench, 5000, **ISLAND | FULL, battery_W=0) == (0, 10_000)
+
+
+def test_a_step_of_the_load_reaches_the_obligation_through_the_low_pass_and_a_restart():
+    bench, again = running(), running()
+    for each in (bench, again):
+        each.hear(genset_1__power_W=40_000)
+    assert share_W(bench, 3000, **ISLAND, battery_W=0) == (-60_000, 10_000)
+    before = share_W(bench, 250, **ISLAND, battery_W=30_000)
+    assert 17_000 <= before[1] - 10_000 <= 20_000, "63 % of 30 kW after 5 s"
+    again.function.state[:] = bench.function.state
+    assert share_W(again, **ISLAND, battery_W=30_000) == share_W(bench, **ISLAND, battery_W=30_000)
