@@ -23,6 +23,9 @@ START = (95, "genset_start")  # above the least times: an engine that did not st
 LOAD_MS = 5000
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
+# Since the start of the controller. An engine that is found running runs on until the contact of
+# the transfer switch, which needs 0.5 s, is certain.
+NOT_HEARD, FOUND_MS = -1, 5000
 
 # The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
 # phase and for how long, starts, for how long its engine runs
@@ -72,7 +75,7 @@ class GensetStart(Function):
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
-        self.state = array("q", [0] * (FIRST + len(WORDS) * len(self._sets)))
+        self.state = array("q", [0, *[NOT_HEARD, 0, 0, 0, 0, 0] * len(self._sets)])
 
     def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """For each set the request and what overrides its least times; the battery's obligation."""
@@ -80,31 +83,44 @@ class GensetStart(Function):
         passed_ms, view.genset_W = elapsed_ticks * self._tick_ms, 0
         for place, (device, number) in enumerate(self._sets):
             at = FIRST + place * len(WORDS)
-            self._want(at, view, device.settings)
+            self._count_run(at, device.value("is_running"), passed_ms)
+            self._want(at, view, device)
             self._go_on(at, device, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
                 view.genset_W += self._accepted_W(at, device)
         return found + self._share(view, elapsed_ticks)
 
-    def _want(self, at: int, view: View, settings: dict[str, int]) -> None:
-        state = self.state
+    def _count_run(self, at: int, runs: int | None, passed_ms: int) -> None:
+        if runs is not None:
+            run_ms = min(self.state[at + S_RUN_MS] + passed_ms, MS_MAX)
+            self.state[at + S_RUN_MS] = run_ms if runs > 0 else 0
+
+    def _want(self, at: int, view: View, device: DeviceView) -> None:
+        state, settings = self.state, device.settings
+        if state[at + S_WANTED] == NOT_HEARD:
+            if not device.is_known:
+                return
+            state[at + S_WANTED] = (device.value("is_running") or 0) > 0
+        is_found = 0 < state[at + S_RUN_MS] < FOUND_MS
         soc, was = view.soc_permille, state[at + S_WANTED]
         wanted = was
         if view.mode == BLACK_START or soc and soc[0] <= settings["start_soc_permille"]:
             wanted = 1
-        elif soc and view.mode != RETURN and (view.is_forming or not view.is_off_grid):
+        elif soc and not is_found and self._may_stop(view):
             is_back = view.mode == GRID and state[at + S_OUTAGE]
             wanted = 0 if is_back or soc[0] >= settings["stop_soc_permille"] else was
         state[at + S_WANTED] = wanted
-        state[at + S_OUTAGE] = view.mode != GRID and (wanted or state[at + S_OUTAGE])
+        state[at + S_OUTAGE] = view.mode != GRID and (wanted == 1 or state[at + S_OUTAGE])
+
+    def _may_stop(self, view: View) -> bool:
+        """Another source carries the bus, for certain."""
+        return view.mode != RETURN and (view.is_forming or not view.is_off_grid)
 
     def _go_on(self, at: int, device: DeviceView, passed_ms: int) -> None:
-        """The next phase of a start, and for how long the engine runs."""
+        """The next phase of a start."""
         state, settings, runs = self.state, device.settings, device.value("is_running")
-        if runs is not None:
-            state[at + S_RUN_MS] = min(state[at + S_RUN_MS] + passed_ms, MS_MAX) * (runs > 0)
-        if not state[at + S_WANTED]:
+        if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
         elif runs:
@@ -128,9 +144,9 @@ class GensetStart(Function):
     def _asked(self, at: int, device: DeviceView) -> list[BaseRequest | Obligation]:
         phase, starts = self.state[at + S_PHASE], self.state[at + S_STARTS]
         if phase == OFF:
-            is_wanted = self.state[at + S_WANTED]
+            is_wanted = self.state[at + S_WANTED] == 1
             return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
-        asked = [BaseRequest(1, reasons.GENSET_NEEDED)]
+        asked: list[BaseRequest | Obligation] = [BaseRequest(1, reasons.GENSET_NEEDED)]
         if phase in (WAITING, FAILED):
             code = reasons.GENSET_FAILED if phase == FAILED else reasons.GENSET_STARTS_AGAIN
             return [*asked, Obligation(START, 0, code, 0, code)]
@@ -145,7 +161,7 @@ class GensetStart(Function):
         after_ms = self.state[at + S_RUN_MS] - settings["accept_after_s"] * 1000
         if not self.state[at + S_RUN_MS] or after_ms < 0:
             return 0
-        if not self.state[at + S_WANTED]:
+        if self.state[at + S_WANTED] != 1:
             return max(0, device.value("power_W") or 0)
         rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
@@ -153,12 +169,12 @@ class GensetStart(Function):
     def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
         """The battery takes what the sets cannot, while they carry the bus."""
         given_W = [device.value("power_W") for device, _ in self._sets]
-        known_W = [each for each in given_W if each is not None]
-        is_known = view.battery_W is not None and len(known_W) == len(given_W)
+        known_W = [each for each in (*given_W, view.battery_W) if each is not None]
+        is_known = len(known_W) > len(given_W)
         if not view.genset_W or view.is_forming or not is_known:
             self.state[S_LOAD] = 0
             return []
-        load = sum(known_W) + view.battery_W << 16
+        load = sum(known_W) << 16
         before = self.state[S_LOAD] or load
         self.state[S_LOAD] = approach(before, load, self._speed, elapsed_ticks)
         taken = view.genset_W, reasons.GENSET_ACCEPTS

@@ -16,11 +16,13 @@ from array import array
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
 from controller.core.contract import Function, Setup, View
+from controller.core.integers import within
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 
 SHED_MS, RETURN_MS = 500, 30_000
 TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
+NOT_HEARD = -1  # since the start of the controller
 
 # ms for which power has been missing, and for which there was room; then the stages of each device
 S_SHORT_MS, S_ROOM_MS, S_STAGES = range(3)
@@ -56,20 +58,28 @@ class Shed(Function):
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self.state = array("i", [0] * (S_STAGES + len(self._devices)))
+        self.state = array("i", [0] * S_STAGES + [NOT_HEARD] * len(self._devices))
 
     def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
         """For each device the number of stages to shed."""
         missing_W = self._missing_W(view)
+        self._find()
         if missing_W is not None:
             self._decide(view, missing_W, elapsed_ticks * self._tick_ms)
         found = []
         for at, (device, number) in enumerate(self._devices, S_STAGES):
             least = self._least_stages(view, device.settings, 0)
-            stages = self.state[at] = max(self.state[at], least)
-            reason = self._reason(view, least) if stages else reasons.NO_REQUEST
-            found.append(ForDevice(number, BaseRequest(stages, reason)))
+            stages = self.state[at] = max(self.state[at], least or NOT_HEARD)
+            reason = self._reason(view, least) if stages > 0 else reasons.NO_REQUEST
+            found.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
         return found
+
+    def _find(self) -> None:
+        """At the start of the controller the stages that a device reports stay open."""
+        for at, (device, _) in enumerate(self._devices, S_STAGES):
+            if self.state[at] == NOT_HEARD and device.is_known:
+                stages = device.value("stages") or 0
+                self.state[at] = within(stages, 0, device.settings["stages_max"])
 
     def _reason(self, view: View, least: int) -> int:
         if view.mode == BLACK_START:
@@ -129,7 +139,7 @@ class Shed(Function):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):
             settings, stages = self._devices[place][0].settings, self.state[S_STAGES + place]
-            if stages:
+            if stages > 0:
                 least = self._least_stages(view, settings, HYSTERESIS_PERMILLE)
                 return place if stages > least else -1
         return -1
@@ -137,6 +147,7 @@ class Shed(Function):
     def _open(self, missing_W: int) -> None:
         for at, (device, _) in enumerate(self._devices, S_STAGES):
             stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
-            more = min(-(-missing_W // stage_W), most - self.state[at])
-            self.state[at] += max(0, more)
-            missing_W -= max(0, more) * stage_W
+            stages = max(0, self.state[at])
+            more = within(-(-missing_W // stage_W), 0, most - stages)
+            self.state[at] = stages + more
+            missing_W -= more * stage_W

@@ -1,7 +1,7 @@
 """The forms of a role: which signals a site device of this role has, and what can be asked of it.
 
 The rest value of every actuator is 0: no PV power, generator off, nothing shed, no pre-cooling, no
-heat. The controller asks for 0 while it knows nothing of the device.
+heat. The controller asks for 0 while the device is silent, and for nothing before its first reply.
 """
 
 from typing import NamedTuple

@@ -22,6 +22,7 @@ class DeviceView:
         first += len(device.role.signals)
         self._sent = {each.name: first + at for at, each in enumerate(device.role.actuators)}
         self.is_known = False
+        self.is_heard = False  # since this start
 
     def value(self, signal: str) -> int | None:
         """Its value in the unit of its name, None while it is unknown or where this device does not
@@ -62,6 +63,7 @@ class Site:
         for index, view in enumerate(self.devices):
             age_ms = 0 if fresh[index] else min(ages_ms[index] + passed_ms, AGE_MS_MAX)
             ages_ms[index] = age_ms
+            view.is_heard = age_ms < AGE_MS_MAX
             view.is_known = age_ms < view.settings["stale_ms"]
 
 

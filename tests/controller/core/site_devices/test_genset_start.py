@@ -76,6 +76,17 @@ def test_it_runs_while_nothing_else_carries_the_bus_and_until_the_grid_is_certai
     assert bench.asked(**merged(then))[0][0] == wanted
 
 
+@pytest.mark.parametrize("mode, wanted", ((ISLAND, 1), (FORMED, 0), (GRID, 0)))
+def test_after_a_start_an_engine_that_carries_the_island_runs_on(mode, wanted):
+    bench = Bench(GensetStart, device("genset"))
+    bench.hear(is_fresh=False)
+    assert bench.asked(**FULL, **GRID)[0][0] == 0
+    bench.hear(genset_1__is_running=1)
+    for _ in range(249):
+        assert bench.asked(**FULL, **GRID)[0][0] == 1, "the contact is not certain for 5 s"
+    assert bench.asked(**FULL, **mode)[0][0] == wanted
+
+
 def override(bench, ticks=1, **known):
     """(value, reason) of the obligation for the set, None: none."""
     for _ in range(ticks):
@@ -103,6 +114,7 @@ def test_a_start_that_fails_is_tried_again_and_said_until_the_last_one():
     ]
     bench.hear(genset_1__is_running=1)
     assert override(bench, **LOW) is None, "a person has started it"
+    bench.step(250, **LOW)
     assert bench.asked(**FULL)[0][0] == 0 and bench.asked(**LOW)[0][0] == 1
 
 
@@ -168,6 +180,7 @@ def test_below_the_least_load_the_battery_charges_above_the_rating_it_gives(know
 
 def test_of_a_set_that_the_transfer_switch_called_what_it_gives_counts():
     bench = Bench(GensetStart, device("genset", rated_W=100_000))
+    bench.asked(**FULL)
     bench.hear(genset_1__is_running=1, genset_1__power_W=40_000)
     assert share_W(bench, 5000, **ISLAND | FULL, battery_W=0) == (0, 10_000)
 

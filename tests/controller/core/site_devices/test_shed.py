@@ -125,6 +125,17 @@ def test_after_a_black_start_stages_come_back_in_reverse_order_one_at_a_time():
     assert seen == [(0, 1, 2), (1499, 0, 2), (2999, 0, 1), (4499, 0, 0)]
 
 
+@pytest.mark.parametrize("reported, stages", ((0, 0), (2, 2), (3, 3), (9, 3)))
+def test_after_a_start_the_stages_that_a_device_reports_stay_open(reported, stages):
+    bench = shed()
+    bench.hear(is_fresh=False)
+    assert bench.asked(**off_grid())[0][0] == 0
+    bench.hear(load_shed_1__stages=reported)
+    assert bench.asked(**off_grid())[0][0] == stages
+    bench.hear(load_shed_1__stages=1)
+    assert bench.asked(**off_grid())[0][0] == stages, "once only"
+
+
 def test_the_next_stage_waits_until_the_device_reports_the_one_before():
     bench = shed()
     bench.asked(**off_grid(modes.BLACK_START))

@@ -1,0 +1,50 @@
+"""A site device gets nothing before its first reply since the start of the controller."""
+
+from array import array
+from types import SimpleNamespace
+
+from controller.core.site_devices.layout import SiteDevice, words
+from controller.core.site_devices.roles import ROLES
+from controller.core.site_devices.signals_view import Site
+from controller.run.site_channel import SiteChannel
+
+
+class Wire:
+    """Driver, gate and port in one: keeps what is sent."""
+
+    def __init__(self):
+        self.sent = []
+
+    def write(self, name, value, now_us):
+        return SimpleNamespace(frame=value)
+
+    def read_back(self, name):
+        return None
+
+    def check(self, frame, low, high):
+        return 0
+
+    def value(self, frame):
+        return frame
+
+    def submit(self, request):
+        self.sent.append(request.frame)
+
+
+def test_before_its_first_reply_a_device_gets_no_0_that_would_stop_an_engine():
+    role = ROLES["genset"]
+    settings = {row[0]: row[4] or 1 for row in role.parameters}
+    device = SiteDevice(role, 1, 15, settings)
+    image, wire = SimpleNamespace(inp=array("i", [0] * len(words(device)))), Wire()
+    site = Site((device,), image.inp, 0, 20)
+    channel = SiteChannel(wire, wire, {"run": wire}, image, 4)
+    (view,) = site.devices
+    actuator = SimpleNamespace(view=view, actuator=role.actuators[0], value=0)
+    for fresh in (0, 0, 1):
+        assert wire.sent == []
+        site.step(bytes([fresh]), 1)
+        channel.write([actuator], 0)
+    assert wire.sent == [0] and view.sent("run") == 0
+    site.step(bytes([0]), 10_000)
+    channel.write([actuator], 0)
+    assert not view.is_known and wire.sent == [0, 0], "a device that fell silent gets its 0"
