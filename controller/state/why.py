@@ -49,6 +49,7 @@ def facts(shadow: Shadow) -> Facts:
         "units": [_unit(shadow, unit) for unit in range(shadow.layout.units)],
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
+        "is_off_grid": view.is_off_grid,
     }
 
 

@@ -26,7 +26,7 @@ def short(reason: Facts | None, cause: Facts | None) -> str:
         return name
     if cause["kind"] == "reserve":
         soc = "unknown" if cause["soc_permille"] is None else f"{cause['soc_permille'] / 10:.1f} %"
-        return f"{reason['label']} SOC {soc}, keep {cause['reserve_permille'] / 10:g} %"
+        return f"{reason['label']} {cause['level']}: SOC {soc}, keep {_percent(cause)} %"
     if cause["kind"] == "hint":
         return f"{reason['label']} {in_short(cause['hints'][0])}" if cause["hints"] else name
     rack = f", rack {cause['rack']}" if "rack" in cause else ""
@@ -171,13 +171,17 @@ def _permit(cause: Facts) -> str:
     return f"The cabinet is {cause['state']}{why}"
 
 
+def _percent(cause: Facts) -> str:
+    return f"{cause['reserve_permille'] / 10:g}"
+
+
 def _reserve(cause: Facts) -> str:
     rack = cause["rack"]
     if cause["soc_permille"] is None:
         return f"The state of charge of rack {rack} is unknown, so the reserve counts as reached."
     return (
-        f"Rack {rack} is lowest with {cause['soc_permille'] / 10:.1f} %. The reserve is "
-        f"{cause['reserve_permille'] / 10:g} %; discharge starts again at "
+        f"Rack {rack} is lowest with {cause['soc_permille'] / 10:.1f} %. The reserve for "
+        f"{cause['level']} is {_percent(cause)} %; discharge starts again at "
         f"{cause['opens_at_permille'] / 10:g} %. Now {kilowatt(cause['discharge_W_max'])} kW are "
         f"left."
     )

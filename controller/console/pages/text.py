@@ -133,7 +133,7 @@ def fitting(first: str, *others: str) -> str:
     return first
 
 
-def is_off_grid(facts: Facts) -> bool:
+def is_mode_shown(facts: Facts) -> bool:
     """The mode is another one than "on the grid"."""
     return bool(facts.get("mode")) and facts["mode"]["code"] != reasons.MODE
 
@@ -147,7 +147,7 @@ def head(facts: Facts) -> list[str]:
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
     elif facts.get("test_left_ms") is not None:
         state += f", TEST, {-(-facts['test_left_ms'] // 1000)} s left"
-    if is_off_grid(facts):
+    if is_mode_shown(facts):
         state += f", {facts['mode']['name'].upper()}"
     moment = facts.get("utc_text") or f"up {uptime(facts['uptime_ms'])}"
     middle = WIDTH - len(moment) - 2

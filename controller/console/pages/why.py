@@ -11,7 +11,7 @@ from controller.console.pages.text import (
     folded,
     head,
     interval,
-    is_off_grid,
+    is_mode_shown,
     kilowatt,
     page,
 )
@@ -70,7 +70,7 @@ def _table(facts: Facts) -> list[str]:
             ramp["leaves_W"],
             acting == "ramp",
         ),
-        *_obligations(facts["obligations"], binding if acting == "obligations" else None),
+        *_obligations(facts, binding if acting == "obligations" else None),
         *_bounded("limits", facts["limits"], binding if acting == "limits" else None),
         _row("", _interlocks(facts), "", None),
     ]
@@ -120,9 +120,11 @@ def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
     return [first, *[_row("", text, "", None) for text in texts[1:2]]]
 
 
-def _obligations(found: Facts, binding: Facts | None) -> list[str]:
+def _obligations(facts: Facts, binding: Facts | None) -> list[str]:
+    found = facts["obligations"]
     if not found["standing"]:
         words = "none" if found["is_known"] else "ignored: no fresh reading of the grid meter"
+        words = "none: off the grid" if facts["is_off_grid"] else words
         return [_row("obligations", words, "", found["leaves_W"])]
     out = []
     for place, each in enumerate(found["standing"]):
@@ -187,7 +189,7 @@ def _cause(facts: Facts, room: int) -> list[str]:
 
 def _notes(facts: Facts) -> list[str]:
     out: list[str] = []
-    if is_off_grid(facts):
+    if is_mode_shown(facts):
         mode = facts["mode"]
         out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
     if facts["short_W"]:

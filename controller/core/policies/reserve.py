@@ -104,6 +104,7 @@ class Reserve(Function):
         kept = self._backup if is_backup else self.state[S_PEAKS_PERMILLE]
         return {
             "kind": "reserve",
+            "level": "backup" if is_backup else "peaks",
             "reserve_permille": kept,
             "opens_at_permille": kept + self._hysteresis,
             "is_reached": bool(self.state[at]),

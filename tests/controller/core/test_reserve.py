@@ -161,6 +161,7 @@ def test_the_numbers_behind_a_reserve(code, kept):
     unit = started(kept)
     assert unit.numbers(code) == {
         "kind": "reserve",
+        "level": "backup" if kept == 100 else "peaks",
         "reserve_permille": kept,
         "opens_at_permille": kept + 20,
         "is_reached": True,

@@ -1,0 +1,24 @@
+"""The mode of the site on the pages and in the journal, at a reserve, off the grid and back."""
+
+from watched import Watched, action
+
+from controller.core.reasons import MODE
+
+
+def test_a_technician_sees_the_mode_and_which_level_binds(tmp_path):
+    """At 9 %, below the backup level of 10 %; the converter forms an island from 20 s to 24 s."""
+    island = (action(20, "island", unit=1, on=True), action(24, "island", unit=1, on=False))
+    watched = Watched(tmp_path, lambda t_s: 150_000.0, island, soc=0.09).run(19)
+    assert "R241 backup: SOC 8.9 %, keep 10 %" in watched.text("why")
+    assert "R402 peaks: SOC 8.9 %, keep 15 %" in watched.text("why")
+    assert "above reserve of 15 %" in watched.text("status") and "Mode" not in watched.text("why")
+    watched.run(23.5)
+    status, why = watched.lines("status"), watched.text("why")
+    assert "RUNNING, ISLAND" in status[0] and "above reserve of 3 %" in "\n".join(status)
+    assert "Mode   R903 island. A converter or a generator set carries the site." in why
+    assert "R241" not in why and "none: off the grid" in why
+    assert watched.shadow.core.view.limit_W == 250_000
+    assert watched.facts("why")["mode"]["code"] == MODE + 2
+    watched.run(28)
+    assert "RUNNING, RETURN TO THE GRID" in watched.lines("status")[0]
+    assert "R241 backup: SOC" in watched.text("why")
