@@ -11,18 +11,15 @@ A sequential test decides. A match multiplies its statistic by 15/8, a miss by 1
 statistic does the same for a reversed meter. A meter that does not see the battery shows a match no
 more often than a miss, because the draw does not follow the load. Ville's inequality: then a
 statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. Chips have two lengths.
-The starts of their statistics add up to 1.
-
-short    fit the nominal path delay        start 7/8   15 matches without a miss decide
-long     fit the largest believed delay    start 1/8   18 matches
+Short chips fit the nominal path delay: start 7/8, and 15 matches without a miss decide. Long chips
+fit the largest believed delay: start 1/8, 18 matches. The starts add up to 1.
 
 The long chips begin when the short ones can no longer decide within 32 s: on a slow path after 4 or
 5 symbols. The test is undecided when the long ones cannot decide within 32 s, or 25 symbols where
 these take longer. One of three current transformers reversed shows a third of the change: a miss.
 
-The steps of a test that ends proven give the path delay (path_delay.py). While the battery runs,
-meter_watch.py looks for a meter that has been reversed since. Such a meter is tested anew; while it
-is in doubt, a test that proves it ends undecided.
+The steps of a test that ends proven give the path delay (path_delay.py). Of a meter that has been
+reversed since (meter_watch.py) a test that proves it ends undecided, while it is in doubt.
 """
 
 from array import array
@@ -155,7 +152,6 @@ class MeterSign(Function):
 
     def hold(self, view: contract.View, elapsed_ticks: int) -> None:
         """As the contract says; a test that was cut short begins anew."""
-        view.is_meter_tested = False
         if not view.is_running or self.out[O_RESULT] == TESTING:
             self.state[S_STARTED] = 0
 

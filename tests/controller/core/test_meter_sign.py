@@ -105,7 +105,7 @@ def test_at_rest_nothing_is_asked_and_every_start_is_a_test(ticks, before, at_re
 def test_off_the_grid_a_test_ends_and_begins_anew_on_the_grid_a_proven_meter_stays_proven():
     site = Site().tick(3 * SYMBOL_TICKS)
     site.proof.hold(site.view, 1)
-    assert not site.view.is_meter_tested and site.tick().proof.out[1] == 0
+    assert site.tick().proof.out[1] == 0
     assert site.tick(15 * SYMBOL_TICKS - 1).result == mp.PROVEN
     site.proof.hold(site.view, 1)
     assert site.tick().result == mp.PROVEN
