@@ -39,7 +39,7 @@ def _run(arguments: Namespace) -> int:
     if seen is None:
         raise cli.Ended(NO_START, f"{place}: holds no counters of hints yet")
     with contextlib.closing(frame), cli.ends(NO_START, JournalError, before=f"{place}: "):
-        is_live = watch.ticks(frame.reader, watch.wait)
+        is_live = snapshot.ticks(frame.reader, watch.wait)
         frame.update()
         now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
         found = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from controller.journal import snapshot
 from controller.journal.history import History
-from controller.journal.ring import JournalError, JournalReader
+from controller.journal.ring import JournalError
 from controller.run import link_statistics, loop_statistics
 from controller.state import (
     alarms,
@@ -26,24 +26,12 @@ from controller.state import (
 from controller.state.base import Facts
 from controller.system import utc
 
-LIVE_S = 0.5  # wait for a tick; a running controller makes one every 20 ms
-POLL_S = 0.01
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "devices", "links")
 
 
 def wait() -> None:
     """Let a little time pass."""
-    time.sleep(POLL_S)
-
-
-def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
-    """True once a journal has a new tick, False if no tick came within LIVE_S."""
-    before = reader.newest()
-    for _ in range(round(LIVE_S / POLL_S)):
-        if reader.newest() != before:
-            return True
-        pause()
-    return False
+    time.sleep(snapshot.POLL_S)
 
 
 class Watch:
@@ -66,7 +54,7 @@ class Watch:
 
     def update(self, pause: Callable[[], object] = wait) -> None:
         """Wait for a new tick, LIVE_S at most; then the pages show the newest tick."""
-        self.is_live = ticks(self.shadow.reader, pause)
+        self.is_live = snapshot.ticks(self.shadow.reader, pause)
         if not self.shadow.update() or not self.shadow.settled:
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
 

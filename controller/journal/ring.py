@@ -140,6 +140,31 @@ class JournalReader:
                 self._seen(frame, at)
                 yield frame
 
+    def recent(self, sequence: int) -> Iterator[Frame]:
+        """Yields the keyframes since a sequence, newest first, without reading the rest of the
+        ring. `frames` goes on as before.
+        """
+        newest = self.newest() or 0
+        places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
+        found = [(frame.sequence, at) for at in places if (frame := self._keyframe(at))]
+        before, at = max(found, default=(-1, self.ring_at))
+        while at >= self.ring_at and sequence <= before <= newest:
+            frame = self._keyframe(at, before)
+            if frame is not None:
+                yield frame
+            at, before = self._before(at, before)
+
+    def _before(self, at: int, sequence: int) -> tuple[int, int]:
+        """(position, sequence) of the frame before one; position -1 without."""
+        for end in (at, self._end):  # back from here, then from the end of the ring
+            at = self._map.rfind(FRAME_MAGIC, self.ring_at, end)
+            while at >= 0:
+                head = self._head_at(at)
+                if head is not None and head[0] == sequence - 1:
+                    return at, sequence - 1
+                at = self._map.rfind(FRAME_MAGIC, max(self.ring_at, at - self._frame_bytes_max), at)
+        return -1, -1
+
     def again(self, frame: Frame) -> "JournalReader":
         """Another reader of the map; it begins with `frame`, the last one of this reader."""
         found = copy.copy(self)

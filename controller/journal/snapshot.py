@@ -12,6 +12,18 @@ from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalError, JournalReader
 from safety import parameters as p, signals as s
 
+LIVE_S, POLL_S = 0.5, 0.01  # wait for a tick; a running controller makes one every 20 ms
+
+
+def ticks(reader: JournalReader, pause: Callable[[], object]) -> bool:
+    """True once a journal has a new tick, False if no tick came in LIVE_S. pause: waits POLL_S."""
+    before = reader.newest()
+    for _ in range(round(LIVE_S / POLL_S)):
+        if reader.newest() != before:
+            return True
+        pause()
+    return False
+
 
 def names_of(names: list[str], words: Sequence[int]) -> list[str]:
     """The stage instances, in the kernel's order, whose bits are set in words of STANDING_BITS."""

@@ -257,7 +257,12 @@ def test_without_a_readable_keyframe_the_ring_is_searched(path):
 def test_the_keyframes_are_those_of_all_frames(path, count):
     write(make(path, 6000), count)
     frames = [frame.raw for frame in j.JournalReader(path).frames() if frame.kind == KEYFRAME]
-    assert [frame.raw for frame in j.JournalReader(path).keyframes()] == frames
+    reader = j.JournalReader(path)
+    assert [frame.raw for frame in reader.keyframes()] == frames
+    assert [frame.raw for frame in reader.recent(0)] == frames[::-1]
+    newest = count - 1 - (count - 1) % 10
+    for since, found in ((newest, [newest]), (newest + 1, []), (newest - 9, [newest])):
+        assert sequences(reader.recent(since)) == found
 
 
 @pytest.mark.parametrize("pause, scans_max", [(1, 0), (18, 0), (150, 3)])
