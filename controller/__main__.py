@@ -77,6 +77,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "the proof-test ledger: record a test, list what is due, verify",
     ),
     "hint": ("controller.console.hint", "send a hint as a source does: one power and its validity"),
+    "ask": (
+        "controller.console.ask",
+        "may a job that raises the load run, and with which margin; else what is missing",
+    ),
     "sources": (
         "controller.console.sources",
         "the sources of hints, their counters, the hints in force",

@@ -25,8 +25,8 @@ _OPTIONS = {
     "--export-max": (h.EXPORT_W_MAX, "export at most to the grid"),
     "--step": (h.STEP_W, "notice: at --in the load changes by this power"),
 }
-_POWER_UNITS = {"W": 1, "kW": 1000, "MW": 1_000_000}
-_TIME_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
+POWER_UNITS = {"W": 1, "kW": 1000, "MW": 1_000_000}
+TIME_UNITS = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000}
 _NUMBER = re.compile(r"(-?\d{1,9}(?:\.\d{1,6})?) ?([A-Za-z]+)")
 _VALID_MS_MAX = 2**32 - 1
 
@@ -131,16 +131,16 @@ def order_of(arguments: Namespace) -> Order:
         raise cli.Ended(
             WRONG_INPUT, "--for TIME is missing: every hint has a validity, such as --for 300s"
         )
-    valid_ms = whole("--for", arguments.valid, _TIME_UNITS, 0, _VALID_MS_MAX, "300s")
+    valid_ms = whole("--for", arguments.valid, TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     ahead_ms = 0
     if arguments.ahead is not None:
-        ahead_ms = whole("--in", arguments.ahead, _TIME_UNITS, 0, START_MS_MAX, "10min")
+        ahead_ms = whole("--in", arguments.ahead, TIME_UNITS, 0, START_MS_MAX, "10min")
     if arguments.heartbeat:
         return Order(h.HEARTBEAT, 0, 0, valid_ms, ahead_ms)
     if arguments.price_negative:
         return Order(h.NOTICE, h.PRICE_IS_NEGATIVE, 1, valid_ms, ahead_ms)
     name, text = given[0]
-    value_W = whole(name, text, _POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
+    value_W = whole(name, text, POWER_UNITS, -w.VALUE_W_MAX, w.VALUE_W_MAX, "450kW")
     quantity, _ = _OPTIONS[name]
     kind = h.EXACT if arguments.exact else h.KIND_OF[quantity]
     return Order(kind, quantity, value_W, valid_ms, ahead_ms)

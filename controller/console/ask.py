@@ -1,0 +1,53 @@
+"""`firebreak ask`: may a job that raises the load run within battery and connection?
+
+Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unknown).
+"""
+
+import json
+import os
+from argparse import Namespace
+
+from controller.console import watch
+from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
+from controller.console.pages import ask as page
+from controller.journal.ring import JournalError
+from controller.state import ask, situation
+from controller.state.forecast import Job
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, plain
+
+CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
+
+
+def add(commands: cli.Commands) -> None:
+    """Add to argparse's subparsers."""
+    cli.add(
+        commands,
+        "ask",
+        _run,
+        cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 400kW"),
+        cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
+        cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
+        cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
+        cli.RUN_DIR,
+    )
+
+
+def job_of(arguments: Namespace) -> Job:
+    """The job of parsed arguments. Ends the command if they are no job."""
+    at_ms = ask.AT_S_MAX * 1000, ask.FOR_S_MAX * 1000
+    return Job(
+        whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "400kW"),
+        whole("--at", arguments.at.removeprefix("+"), TIME_UNITS, 0, at_ms[0], "+10min") // 1000,
+        whole("--for", arguments.span, TIME_UNITS, 1000, at_ms[1], "20min") // 1000,
+    )
+
+
+def _run(arguments: Namespace) -> int:
+    job, path = job_of(arguments), os.path.join(arguments.run_dir, "journal")
+    try:
+        found = ask.answer(situation.of_journal(path, watch.wait), job)
+    except (JournalError, OSError) as error:
+        found = ask.not_known(job, [f"no controller found: {plain(error, path)}"])
+    print(json.dumps(found, indent=1) if arguments.json else "\n".join(page.lines(found)))
+    return CODES[found["answer"]]

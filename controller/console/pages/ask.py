@@ -1,0 +1,83 @@
+"""The text of `firebreak ask`: the answer, what is missing or left, and the assumptions."""
+
+from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
+from controller.state.base import Facts
+
+MARGIN = 12
+VERDICTS = {"yes": "YES", "no": "NO", "not known": "NOT KNOWN"}
+
+
+def lines(facts: Facts) -> list[str]:
+    """The answer (state/ask.py) as lines."""
+    job = f"a job of {kilowatt(facts['power_W'])} kW, {_in(facts['at_s'])}, for "
+    job += duration(facts["for_s"] * 1000)
+    first = wrapped(f"{VERDICTS[facts['answer']]}: {job}.", MARGIN)
+    if facts["answer"] == "not known":
+        return [*first, *_labelled("unknown", facts["unknown"])]
+    return [
+        *first,
+        *_labelled("missing", [_missing(each) for each in facts["missing"]]),
+        *_labelled("left", _left(facts)),
+        *_labelled("connection", [_connection(facts)]),
+        *_labelled("battery", [_battery(facts)]),
+        *_labelled("assumed", facts["assumptions"]),
+    ]
+
+
+def _labelled(label: str, texts: list[str]) -> list[str]:
+    """Each text folded, the label before the first."""
+    found = []
+    for number, text in enumerate(texts):
+        found += wrapped(f"{'' if number else label:<{MARGIN}}{text}"[: 5 * WIDTH], MARGIN)
+    return found
+
+
+def _in(seconds: int) -> str:
+    return f"in {duration(seconds * 1000)}" if seconds else "now"
+
+
+def _kWh(energy_Wh: int) -> str:
+    return f"{energy_Wh / 1000:.1f} kWh"
+
+
+def _missing(each: Facts) -> str:
+    if each["what"] == "energy":
+        reserve = f"{each['reserve_permille'] / 10:g} %"
+        return f"{_kWh(each['missing_Wh'])} above the reserve of {reserve}."
+    if each["what"] == "peak_window":
+        window = f"{duration(each['from_s'] * 1000)} to {duration(each['until_s'] * 1000)}"
+        return f"{kilowatt(each['missing_W'])} kW in the interval of peak shaving from {window}."
+    short = f"{kilowatt(each['missing_W'])} kW {_in(each['from_s'])}"
+    limit = f"{each['limit']['label']} {each['limit']['name']}"
+    if each["what"] == "condition":
+        return f"{short}: the battery gives nothing, {limit}. {each['limit']['remedy']}"
+    if each["what"] == "temperature":
+        return f"{short}: the modules have to be {each['missing_ddegC'] / 10:.1f} K cooler."
+    return f"{short}: the battery gives no more, {limit}."
+
+
+def _left(facts: Facts) -> list[str]:
+    if facts["answer"] != "yes":
+        return []
+    power = f"{kilowatt(facts['margin_W'])} kW"
+    if facts["margin_Wh"] is None:
+        return [f"{power}; the connection carries the job without the battery."]
+    return [f"{power} and {_kWh(facts['margin_Wh'])} above the reserve."]
+
+
+def _connection(facts: Facts) -> str:
+    mean_W, most_W = facts["connection_W"]
+    reason = facts["import_reason"]
+    return (
+        f"Import at most {kilowatt(facts['import_W_max'])} kW, {reason['label']} {reason['name']}; "
+        f"without the job {kilowatt(mean_W)} kW in the mean, {kilowatt(most_W)} kW at most."
+    )
+
+
+def _battery(facts: Facts) -> str:
+    energy = "unknown" if facts["remaining_Wh"] is None else _kWh(facts["remaining_Wh"])
+    return (
+        f"It has to give {kilowatt(facts['needed_W'])} kW, and with load tracking "
+        f"{_kWh(facts['given_Wh'])}; {energy} now above the reserve of "
+        f"{facts['reserve_permille'] / 10:g} %."
+    )

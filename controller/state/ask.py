@@ -1,0 +1,119 @@
+"""May a job that raises the load run within battery and connection?
+
+`answer` is a pure function of a `Situation` (situation.py reads it from a controller) and a `Job`.
+
+Every estimate is on the safe side: a "yes" must hold, and a "no" may be too strict. An unknown
+meter is never a "yes".
+"""
+
+from collections.abc import Iterable
+
+from controller.state import base
+from controller.state.base import Facts
+from controller.state.forecast import (
+    BMS_DDEGC,
+    MARGIN_PERMILLE,
+    WARM_DDEGC_PER_C2_H,
+    Forecast,
+    Job,
+    Moment,
+)
+from controller.state.situation import LOOK_BACK_MS, Situation
+from safety.tapers import taper_permille
+
+YES, NO, NOT_KNOWN = "yes", "no", "not known"
+POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
+
+
+def answer(given: Situation, job: Job) -> Facts:
+    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}.
+
+    Where the meters are known also: margin_W and margin_Wh (None without a yes; margin_Wh also
+    while no energy is needed); needed_W: of the battery in the worst moment; given_Wh: what it
+    gives in the job; import_W_max with its reason in that moment; end_ddegC; assumptions.
+    """
+    if given.unknown:
+        return not_known(job, given.unknown)
+    found = Forecast(given, job)
+    if found.is_needed and given.unknown_battery:
+        return not_known(job, given.unknown_battery)
+    missing, worst, seen_W = _missing(given, found), found.worst, given.connection.seen_W
+    is_yes = not missing
+    return {
+        "answer": YES if is_yes else NO,
+        **job._asdict(),
+        "margin_W": int(found.margin_W) if is_yes else None,
+        "margin_Wh": int(found.left_Wh) if is_yes and found.is_needed else None,
+        "missing": missing,
+        "unknown": [],
+        "needed_W": max(0, round(worst.need_W)),
+        "given_Wh": round(found.given_Wh),
+        "remaining_Wh": None if given.unknown_battery else given.battery.remaining_Wh,
+        "reserve_permille": given.battery.reserve_permille,
+        "import_W_max": round(worst.cap_W),
+        "import_reason": base.reason(worst.reason),
+        "connection_W": [sum(seen_W) // len(seen_W), max(seen_W)],
+        "end_ddegC": round(found.ddegC),
+        "assumptions": assumptions(given),
+    }
+
+
+def not_known(job: Job, unknown: Iterable[str]) -> Facts:
+    """The answer without a forecast; unknown: in words."""
+    return {"answer": NOT_KNOWN, **job._asdict(), "missing": [], "unknown": list(unknown)}
+
+
+def assumptions(given: Situation) -> list[str]:
+    """One sentence for each assumption behind an answer."""
+    found = [
+        f"The load goes on as in the last {LOOK_BACK_MS // 60_000} min.",
+        "Load tracking charges until then, within the connection, towards "
+        f"{given.battery.target_permille / 10:g} %.",
+        f"Efficiency {given.battery.efficiency_permille / 10:g} % each way; "
+        f"{MARGIN_PERMILLE / 10:g} % of the energy stays unused.",
+        "Limits, hints, interlocks and start conditions stay as now.",
+        f"Modules warm by {WARM_DDEGC_PER_C2_H / 10:g} K per hour at 1 C, with the square of the "
+        f"power; the BMS may derate {BMS_DDEGC / 10:g} K early.",
+    ]
+    if given.slots:
+        found.append("The slots of the schedule act: the heartbeat of their source goes on.")
+    if given.steps:
+        found.append(f"{len(given.steps)} announced steps of the load come.")
+    return found
+
+
+def _up(value: float) -> int:
+    """A lack, as a whole number that is not too small."""
+    return -int(-value // 1)
+
+
+def _missing(given: Situation, found: Forecast) -> list[Facts]:
+    """Each lack has its name in `what`: condition, temperature, power, peak_window or energy."""
+    missing = []
+    if found.worst.spare_W < 0:
+        missing.append(_missing_power(given, found.worst))
+    over = [each for each in found.intervals if each.spare_W < 0]
+    if over:
+        first = over[0]
+        window = {"from_s": first.begin_s, "until_s": first.end_s}
+        missing.append({"what": "peak_window", "missing_W": _up(-first.spare_W), **window})
+    if found.left_Wh < 0:
+        kept = {"reserve_permille": given.battery.reserve_permille}
+        missing.append({"what": "energy", "missing_Wh": _up(-found.left_Wh), **kept})
+    return missing
+
+
+def _missing_power(given: Situation, worst: Moment) -> Facts:
+    """Why the battery cannot give the power of the worst moment."""
+    battery = given.battery
+    limit = base.reason(battery.discharge_reason)
+    found = {"missing_W": _up(-worst.spare_W), "from_s": worst.now_s, "limit": limit}
+    if not battery.discharge_W_max:
+        return {"what": "condition", **found}
+    if worst.need_W > worst.cool_W:
+        return {"what": "power", **found}
+    full_ddegC, none_ddegC = battery.taper_ddegC
+    now = taper_permille(battery.hottest_ddegC, full_ddegC, none_ddegC)
+    part = worst.need_W * now / worst.cool_W / 1000
+    cool_ddegC = none_ddegC - (none_ddegC - full_ddegC) * part - BMS_DDEGC
+    return {"what": "temperature", **found, "missing_ddegC": _up(worst.ddegC - cool_ddegC)}

@@ -1,0 +1,269 @@
+"""A pure forecast of battery and connection until the end of a job, in steps of 5 s.
+
+The law of load tracking (core/tracking/reference.py) says how much the battery gives. So a charge
+before the job and the energy that tracking itself takes are in it. Estimates are on the safe side.
+"""
+
+from array import array
+from typing import NamedTuple
+
+from controller.core import reasons
+from controller.core.answers import WIDE_W
+from controller.core.integers import low_pass
+from controller.core.policies.peak_shaving import HORIZON_MS
+from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.tracking.guess import FAST_DELAYS
+from controller.core.tracking.reference import Reference
+from controller.state.situation import Connection, Peak, Situation
+from safety.tapers import taper_permille
+
+# A step above T / 2 of load tracking (30 s or more) would swing.
+STEP_S, LONG_STEP_S = 5, 20
+LONG_S = 7200
+LAST_S = 1 + HORIZON_MS // 1000
+# Of the energy: a state of charge in whole permille, and the reserve's ramp while it closes.
+MARGIN_PERMILLE = 5
+# A limit below the rated power moves with voltage and BMS: 5 % may be missing later.
+LIMIT_LEFT_PERMILLE = 950
+# Modules warm without cooling by this at 1 C in an hour; heat grows with the square of the power.
+# Racks of 280 Ah cells at 25 degC: 2.0 K in half an hour at 0.39 C.
+WARM_DDEGC_PER_C2_H = 300
+BMS_DDEGC = 20  # a BMS may derate so much earlier than the taper of the controller
+LEVELS = 6  # of a load that swings: means of its sorted values
+TICK_MS, PERMILLE = 1000, 1000
+
+
+class Job(NamedTuple):
+    """A rise of the load of the whole connection, from at_s (from now) on, for for_s."""
+
+    power_W: int
+    at_s: int
+    for_s: int
+
+
+class Moment(NamedTuple):
+    """need_W: of the battery, beside the largest import cap_W; can_W: it can give; cool_W: it could
+    give without warming.
+    """
+
+    need_W: float
+    can_W: float
+    cool_W: float
+    cap_W: float
+    reason: int
+    now_s: int
+    ddegC: float
+
+    @property
+    def spare_W(self) -> float:
+        """Beyond the need; below 0: missing."""
+        return self.can_W - self.need_W
+
+
+class Interval(NamedTuple):
+    """An interval of peak shaving. spare_W: import that is left, over the job's time in it."""
+
+    spare_W: float
+    begin_s: int
+    end_s: int
+
+
+class Forecast:
+    """Runs at once. moments: of each step of the job; intervals: each one with a part of the job;
+    left_Wh: lowest energy above reserve and margin while the battery is needed.
+    """
+
+    def __init__(self, given: Situation, job: Job) -> None:
+        self._given, self._job, self._peak = given, job, given.peak
+        battery, tracking = given.battery, given.tracking
+        self._job_W = job.power_W * given.connection.share_permille / PERMILLE
+        self._most_W, self._levels_W = max(given.connection.seen_W), _levels(given.connection)
+        shared = tracking.energy_Wh, tracking.energy_share_permille, battery.rated_W
+        self._reference = Reference(TICK_MS, *shared)
+        self._reference.words[:] = array("q", tracking.reference)
+        self._part = low_pass(TICK_MS, FAST_DELAYS * tracking.path_delay_ms)
+        self._energy_Wh, self._soc = float(battery.remaining_Wh), float(battery.soc_permille)
+        self._held = self._soc  # state of charge that a slot holds
+        self._used_Ws, self._job_s = (float(given.peak.used_Ws) if given.peak else 0.0), 0
+        is_full = battery.discharge_W_max >= battery.rated_W
+        self._cool_W = battery.discharge_W_max * (1 if is_full else LIMIT_LEFT_PERMILLE / PERMILLE)
+        self.ddegC, self.given_Wh, self.left_Wh = float(battery.hottest_ddegC), 0.0, float("inf")
+        self.moments: list[Moment] = []
+        self.intervals: list[Interval] = []
+        self._run()
+
+    @property
+    def is_needed(self) -> bool:
+        """The connection does not carry the job alone."""
+        return self.left_Wh < float("inf")
+
+    @property
+    def worst(self) -> Moment:
+        """The moment in which the battery has the least to spare."""
+        return min(self.moments, key=lambda each: each.spare_W)
+
+    @property
+    def margin_W(self) -> float:
+        """Power by which the job may be larger, as far as power and intervals decide."""
+        return min([self.worst.spare_W, *[each.spare_W for each in self.intervals]])
+
+    def _run(self) -> None:
+        """Step to the end of the job; with peak shaving to the end of its interval."""
+        peak, job_end_s = self._peak, self._job.at_s + self._job.for_s
+        ends_s: range = range(job_end_s, job_end_s + 1)
+        if peak:
+            first_s = peak.interval_s - peak.age_s
+            ends_s = range(first_s, job_end_s + peak.interval_s, peak.interval_s)
+        end_s = ends_s[-1]
+        self._slots = [each for each in self._given.slots if each[0] < end_s]
+        step_s = STEP_S if end_s <= LONG_S else LONG_STEP_S
+        # the last seconds of an interval move the reference of load tracking: one by one
+        last_s = [each - back for each in ends_s for back in range(LAST_S)] if peak else ends_s
+        points = {*range(0, end_s, step_s), self._job.at_s, job_end_s, *last_s}
+        edges = sorted([each for each in points if each >= 0])
+        for begin_s, until_s in zip(edges, edges[1:]):
+            self._step(begin_s, until_s - begin_s)
+            if peak and until_s in ends_s:
+                self._close(peak, until_s)
+
+    def _close(self, peak: Peak, end_s: int) -> None:
+        """An interval of peak shaving ends."""
+        if self._job_s:
+            spare_W = self._peak_left_Ws(peak) / self._job_s
+            self.intervals.append(Interval(spare_W, end_s - peak.interval_s, end_s))
+        self._used_Ws, self._job_s = 0.0, 0
+
+    def _step(self, now_s: int, step_s: int) -> None:
+        has_begun = now_s >= self._job.at_s
+        runs = has_begun and now_s < self._job.at_s + self._job.for_s
+        slot = next((each for begin, end, each in self._slots if begin <= now_s < end), None)
+        steps_W = [step_W for start_s, step_W in self._given.steps if start_s <= now_s]
+        more_W = sum(steps_W) + (self._job_W if runs else 0)
+        cap_W, reason = self._cap(slot)
+        least_W = min(cap_W, self._peak_W(now_s))
+        can_W, kept_Wh = self._cool_W * self._warm_share(), self._kept_Wh(slot)
+        import_W = self._balance(more_W, least_W, can_W, slot, kept_Wh, step_s)
+        self._used_Ws += max(0.0, import_W) * step_s
+        if runs:
+            need_W = self._most_W + more_W - cap_W
+            self.moments.append(
+                Moment(need_W, can_W, self._cool_W, cap_W, reason, now_s, self.ddegC)
+            )
+            self._job_s += step_s
+        if has_begun and self._most_W + more_W > least_W:
+            unused_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE + kept_Wh
+            self.left_Wh = min(self.left_Wh, self._energy_Wh - unused_Wh)
+
+    def _cap(self, slot: Slot | None) -> tuple[float, int]:
+        """(largest import at every moment, its reason)."""
+        connection = self._given.connection
+        cap = connection.import_W_max, connection.import_reason
+        if slot and slot.grid_cap_W >= 0:
+            return min(cap, (slot.grid_cap_W, reasons.SCHEDULE_GRID_CAP))
+        return cap
+
+    def _peak_left_Ws(self, peak: Peak) -> float:
+        return peak.limit_W * peak.interval_s - self._used_Ws - peak.margin_Ws
+
+    def _peak_W(self, now_s: int) -> float:
+        """Import that peak shaving allows at this moment."""
+        peak = self._peak
+        if not peak:
+            return float("inf")
+        left_s = peak.interval_s - (peak.age_s + now_s) % peak.interval_s
+        return max(0.0, self._peak_left_Ws(peak)) / max(left_s, HORIZON_MS / 1000)
+
+    def _warm_share(self) -> float:
+        """Share of the limit that a rise of the temperature and an early BMS leave."""
+        ends = self._given.battery.taper_ddegC
+        now = taper_permille(self._given.battery.hottest_ddegC, *ends)
+        then = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends)
+        return min(1.0, then / max(1, now))
+
+    def _kept_Wh(self, slot: Slot | None) -> float:
+        """Energy that the reserve of a slot keeps above the peaks reserve."""
+        more = slot.reserve_permille - self._given.battery.reserve_permille if slot else 0
+        return max(0, more) * self._given.battery.full_Wh / PERMILLE
+
+    def _balance(
+        self,
+        more_W: float,
+        cap_W: float,
+        can_W: float,
+        slot: Slot | None,
+        kept_Wh: float,
+        step_s: int,
+    ) -> float:
+        """Mean import of a step; the energy, charge and temperature of the battery follow.
+        can_W: the battery can give; kept_Wh: what it gives by choice ends there.
+        """
+        connection, battery, tracking = self._given[2:5]
+        low_W, high_W = _narrowed(tracking.choice_W, slot)
+        high_W = high_W if self._energy_Wh > kept_Wh else 0
+        base_W = tracking.base_W if tracking.is_requested or not slot else _asked_W(slot)
+        loads_W = [each_W + more_W for each_W in self._levels_W]
+        load_W = sum(loads_W) / LEVELS
+
+        def imported_W(wanted_W: float) -> float:
+            """Mean import if load tracking wants this one: its choice, obligations, then limits."""
+            found = 0.0
+            for each_W in loads_W:
+                own_W = each_W - base_W if tracking.is_exact else wanted_W
+                chosen_W = min(max(own_W, each_W - high_W), each_W - low_W)
+                obliged_W = max(min(chosen_W, cap_W), -connection.export_W_max)
+                found += min(max(obliged_W, each_W - can_W), each_W + battery.charge_W_max)
+            return found / LEVELS
+
+        reference = self._reference
+        import_W = imported_W(reference.wanted_W - base_W)
+        power_W = load_W - import_W
+        reference.step(self._soc_error(slot, base_W), round(power_W - base_W), step_s)
+        ends_W = [round(imported_W(end_W) + base_W) for end_W in (-WIDE_W, WIDE_W)]
+        reference.hold(ends_W[0], ends_W[1], self._part, step_s)
+        self._flow(power_W, step_s)
+        return import_W
+
+    def _soc_error(self, slot: Slot | None, base_W: float) -> int | None:
+        """As in core/policies/track.py."""
+        if not slot:
+            self._held = self._soc
+        if self._given.tracking.is_requested or base_W:
+            return None
+        return round((self._held if slot else self._given.battery.target_permille) - self._soc)
+
+    def _flow(self, power_W: float, step_s: int) -> None:
+        battery, hours = self._given.battery, step_s / 3600
+        part = battery.efficiency_permille / PERMILLE
+        taken_Wh = power_W * hours * (1 / part if power_W > 0 else part)
+        self.given_Wh += max(0.0, power_W) * hours
+        self._energy_Wh -= taken_Wh
+        self._soc -= taken_Wh * PERMILLE / battery.full_Wh
+        self.ddegC += WARM_DDEGC_PER_C2_H * (power_W / battery.full_Wh) ** 2 * hours
+
+
+def _levels(connection: Connection) -> list[float]:
+    """LEVELS means of the sorted values of a load that swings; an even load has equal ones."""
+    seen_W = sorted(connection.seen_W)
+    found = []
+    for level in range(LEVELS):
+        first = level * len(seen_W) // LEVELS
+        part = seen_W[first : max(first + 1, (level + 1) * len(seen_W) // LEVELS)]
+        found.append(sum(part) / len(part))
+    return found
+
+
+def _narrowed(choice_W: tuple[int, int], slot: Slot | None) -> tuple[int, int]:
+    """The power that caps and the band of a slot leave for load tracking."""
+    low_W, high_W = choice_W
+    if slot and slot.battery_low_W != OPEN_W:
+        low_W = max(low_W, min(0, slot.battery_low_W))
+    if slot and slot.battery_high_W != OPEN_W:
+        high_W = min(high_W, max(0, slot.battery_high_W))
+    return low_W, high_W
+
+
+def _asked_W(slot: Slot) -> int:
+    """The power that the band of a slot asks for; 0 if the band contains 0."""
+    low_W = slot.battery_low_W if slot.battery_low_W != OPEN_W else 0
+    high_W = slot.battery_high_W if slot.battery_high_W != OPEN_W else 0
+    return max(low_W, 0) or min(high_W, 0)

@@ -1,0 +1,93 @@
+"""`firebreak ask` against a running rig: text, JSON, exit codes, one line for bad input."""
+
+import json
+
+import pytest
+from command_line import refused, run
+from watched import Watched, action
+
+from controller.console import watch
+from controller.state import situation
+from tests.tables import cases
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """300 kW, and 50 kW more for three seconds; the meters fall silent at 25 s."""
+    faults = [action(25, "device_fault", device=name, fault="silent") for name in ("meter_grid",)]
+    load = lambda t_s: 350_000.0 if 9 < t_s < 12 else 300_000.0  # noqa: E731
+    return Watched(tmp_path_factory.mktemp("ask"), load, faults).run(20)
+
+
+@pytest.fixture
+def live(watched, monkeypatch):
+    monkeypatch.setattr(watch, "wait", watched.rig.step)
+    return watched
+
+
+def ask(capsys, watched, words, *more):
+    return run(capsys, f"ask {words} --run-dir", watched.folder, *more)
+
+
+def test_the_situation_is_that_of_the_rig(live):
+    found = situation.of_journal(f"{live.folder}/journal", watch.wait)
+    core = live.core
+    assert (found.unknown, found.unknown_battery) == ((), ())
+    assert 299_900 <= min(found.connection.seen_W) <= max(found.connection.seen_W) <= 352_000
+    assert max(found.connection.seen_W) > 340_000, "a keyframe of the step"
+    assert 449_800 <= found.connection.import_W_max <= 450_000, "the fallback of site_ems"
+    assert (found.connection.import_reason, found.connection.export_W_max) == (304, 0)
+    limits = core.chain.limits
+    assert 200_000 < limits.high_W < 250_000, "the limits still rise after the start"
+    assert found.battery[:4] == (-limits.low_W, limits.high_W, 213, 250_000)
+    remaining_Wh = core.out[core.out_at["hint_table"] + 5]
+    assert found.battery.remaining_Wh == remaining_Wh > 250_000
+    assert (found.tracking.energy_Wh, found.battery.reserve_permille) == (645_000, 150)
+    assert found.battery.full_Wh == core.view.full_Wh > 630_000
+    assert found.battery.taper_ddegC == (450, 550) and 200 < found.battery.hottest_ddegC < 300
+    assert found.tracking.reference == tuple(core.functions["track"].reference.words)
+
+
+@cases("""words  code  line
+    "--power 100kW --for 20min"  0  "YES: a job of 100.0 kW, now, for 20 min."
+    "--power 1MW --at +10min --for 5min"  1  "NO: a job of 1000.0 kW, in 10 min, for 5 min."
+""")
+def test_the_answer_has_an_exit_code_and_every_line_fits(capsys, live, words, code, line):
+    found, out, err = ask(capsys, live, words)
+    assert (found, out[0], err) == (code, line, [])
+    assert max(map(len, out)) <= 79 and len(out) <= 23
+    labels = [each.split()[0] for each in out[1:] if not each.startswith(" ")]
+    first = "left" if code == 0 else "missing"
+    assert labels == [first, "connection", "battery", "assumed"]
+    found, out, err = ask(capsys, live, words, "--json")
+    told = json.loads("\n".join(out))
+    assert (found, told["answer"]) == (code, ("yes", "no")[code]) and told["assumptions"]
+
+
+@cases("""words  line
+    "--power x --for 1h"  "--power 'x' is not allowed; allowed a number with W, kW, MW"
+    "--power 0W --for 1h"  "allowed 1 .. 1000000000 W"
+    "--power 1kW --for 25h"  "--for '25h' is not allowed; allowed 1000 .. 86400000 ms"
+    "--power 1kW --for 0s"  "--for '0s' is not allowed"
+    "--power 1kW --for 1h --at -1s"  "--at '-1s' is not allowed; allowed 0 .. 86400000 ms"
+    "--power 1kW"  "the following arguments are required: --for"
+""")
+def test_bad_input_gets_one_line(capsys, live, words, line):
+    refused(capsys, 2, line, f"ask {words} --run-dir", live.folder)
+
+
+def test_without_a_controller_the_answer_is_not_known(capsys, tmp_path):
+    found, out, err = run(capsys, "ask --power 1kW --for 1h --run-dir", tmp_path)
+    assert (found, err) == (3, []) and out[0] == "NOT KNOWN: a job of 1.0 kW, now, for 60 min."
+    assert "no controller found" in out[1]
+
+
+def test_a_controller_that_has_stopped_or_a_silent_meter_is_not_known(capsys, live, monkeypatch):
+    monkeypatch.setattr(watch, "wait", lambda: None)
+    found, out, _ = ask(capsys, live, "--power 1kW --for 1h", "--json")
+    told = json.loads("\n".join(out))
+    assert (found, told["unknown"]) == (3, ["the controller has stopped ticking"])
+    monkeypatch.setattr(watch, "wait", live.rig.step)
+    live.run(29)
+    found, out, _ = ask(capsys, live, "--power 1kW --for 1h")
+    assert found == 3 and "grid meter" in " ".join(out)
