@@ -8,6 +8,7 @@ import sys
 from controller.config.refusal import ConfigError
 from controller.journal.ring import JournalError
 from hil.campaigns import golden
+from hil.campaigns.ask import command as ask
 from hil.campaigns.benchmarks import command as benchmarks
 from hil.campaigns.channel_b import command as channel_b
 from hil.campaigns.chaos import command as chaos
@@ -32,7 +33,7 @@ WRONG_INPUT, NO_START = 2, 3
 WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
     *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
-    *(nuisance, smooth, meter_sign, benchmarks, channel_b, vm, long_command, speeds, systems),
+    *(nuisance, smooth, meter_sign, benchmarks, channel_b, vm, long_command, speeds, systems, ask),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 

@@ -36,7 +36,7 @@ class Limits:
     def __init__(self, config: Config, tick_ms: int) -> None:
         """tick_ms: between two calls of `step`."""
         self._elapsed = min(LIMIT_TICKS, max(1, tick_ms // config.tick_ms))
-        self._kernel = kernel = Kernel(config.safety_image)
+        self.kernel = kernel = Kernel(config.safety_image)
         self.out, self.layout = kernel.out, kernel.layout
         self.rack_unit = kernel.features.rack_unit
         self.rated_W = [unit["rated_W"] for unit in config.unit_tables]
@@ -49,7 +49,7 @@ class Limits:
 
     def step(self, units: list[LumpedUnit]) -> None:
         """Compute the limits anew; the racks of a unit report what its lumped battery shows."""
-        bounds, changed = self._kernel.bounds, self._kernel.features.changed
+        bounds, changed = self.kernel.bounds, self.kernel.features.changed
         found = [_words(battery) for battery in units]
         if found == self._seen and bounds.published_W == bounds.lowest_W:
             return
@@ -62,7 +62,7 @@ class Limits:
         self.charge_W, self.discharge_W = self._of(s.CHARGE_W_MAX), self._of(s.DISCHARGE_W_MAX)
 
     def _report(self, rack: int, words: tuple[int, ...]) -> None:
-        inp, features = self._kernel.inp, self._kernel.features
+        inp, features = self.kernel.inp, self.kernel.features
         first, base = self.layout.rack_input(rack, 0), features.rack_base
         soc, volts, cell_mV, degC, charge_mA, discharge_mA = words
         inp[first + s.SOC_PERMILLE], inp[first + s.RACK_VOLTAGE_MV] = soc, volts * 1000
@@ -101,7 +101,7 @@ class ChainLoop:
         self.limits, self._tick_ms = Limits(config, tick_ms), tick_ms
         rated_W = self.limits.rated_W
         # a test of the meter needs ticks of milliseconds, so the meter is believed
-        settings = {**settings_of(config.control_image), "meter_code_permille": 0}
+        self.settings = settings = settings_of(config.control_image) | {"meter_code_permille": 0}
         self._energy_Wh = settings["energy_Wh"]
         self.control = Control(Setup(settings, tick_ms, sum(rated_W), config.source_image, site))
         quicken(self.control)

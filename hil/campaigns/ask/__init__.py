@@ -1,0 +1,1 @@
+"""The answer of `firebreak ask` against a simulation of the job."""

@@ -1,0 +1,96 @@
+"""`python -m hil ask`: random jobs, the answer of `firebreak ask`, and the simulated job."""
+
+import argparse
+import tempfile
+from collections import Counter
+
+from hil.campaigns import command, verdict
+from hil.campaigns.ask import trials
+from hil.campaigns.report import table, write_json
+from hil.engine import forks
+from hil.engine.arguments import whole
+
+RIGHT_PERMILLE_MIN = 950
+PART = 50  # jobs of one process
+OPTIONS = {
+    "--count": {
+        "type": whole(1, 1_000_000),
+        "default": 1000,
+        "metavar": "NUMBER",
+        "help": "jobs (%(default)s)",
+    },
+    "--minutes": {
+        "type": whole(2, 240),
+        "default": 60,
+        "metavar": "NUMBER",
+        "help": "longest job (%(default)s)",
+    },
+}
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """Add `ask` to argparse's subparsers."""
+    words = "random jobs: the answer of firebreak ask against what happens then"
+    command.add(commands, "ask", words, run, command.JSON | command.SEED | OPTIONS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play all jobs; MET without a yes that was short, and with 95 % of right answers."""
+    numbers, played = range(arguments.count), []
+    with tempfile.TemporaryDirectory() as folder:
+        parts = [
+            (folder, arguments.seed, arguments.minutes, numbers[first : first + PART])
+            for first in range(0, arguments.count, PART)
+        ]
+        for found in forks.values(parts, _part, forks.cores()):
+            played += found
+    document = summary(sorted(played)) | {"seed": arguments.seed, "minutes": arguments.minutes}
+    print(f"seed       {arguments.seed}\njobs       {arguments.count}, chain only, 1 s")
+    print("\n".join(lines(document)))
+    write_json(arguments.json, document)
+    return verdict.exit_code(is_met(document))
+
+
+def _part(part: tuple[str, int, int, range]) -> list[trials.Outcome]:
+    folder, seed, minutes, numbers = part
+    return [trials.run(folder, seed, number, minutes) for number in numbers]
+
+
+def summary(played: list[trials.Outcome]) -> dict:
+    """Counts of (answer, short), what was missing, and the numbers of the wrong answers."""
+    known = [each for each in played if each.answer != "not known"]
+    wrong = [each for each in known if (each.answer == "yes") == bool(each.short)]
+    return {
+        "jobs": len(played),
+        "outcomes": Counter([f"{each.answer}, {each.short or 'carried'}" for each in played]),
+        "missing": Counter([what for each in played for what in each.missing]),
+        "known": len(known),
+        "right": len(known) - len(wrong),
+        "false_yes": [each.number for each in wrong if each.answer == "yes"],
+        "false_no": [[each.number, *each.missing] for each in wrong if each.answer == "no"],
+    }
+
+
+def is_met(document: dict) -> bool:
+    """No yes was short, and enough answers are right."""
+    enough = document["right"] * 1000 >= RIGHT_PERMILLE_MIN * document["known"]
+    return enough and not document["false_yes"]
+
+
+def lines(document: dict) -> list[str]:
+    """The table of outcomes, and the verdict."""
+    rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
+    named = ", ".join([f"{name} {count}" for name, count in sorted(document["missing"].items())])
+    strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
+    share = 100 * document["right"] / max(1, document["known"])
+    return [
+        *table(("answer", "then", "jobs"), rows),
+        f"missing    {named or '-'}",
+        f"too strict {len(document['false_no'])} no that were carried: "
+        + (", ".join([f"{name} {count}" for name, count in sorted(strict.items())]) or "-"),
+        f"short      {len(document['false_yes'])} yes that were short: "
+        + (", ".join(map(str, document["false_yes"])) or "-"),
+        verdict.line(
+            f"{document['right']} of {document['known']} known answers right, {share:.1f} %"
+        ),
+    ]

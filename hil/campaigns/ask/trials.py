@@ -1,0 +1,210 @@
+"""A trial: a random cabinet and connection, an answer, and the job in chain-only mode at 1 s.
+
+A job is short in one of three cases. The import of a second is above a limit of the connection.
+The mean import of an interval is above the limit of peak shaving. An obligation takes energy at or
+below the peaks reserve or the reserve of a slot. Losses, temperatures and BMS of the simulation are
+not those of the forecast (hil/values/lumped.py).
+"""
+
+import functools
+import math
+import random
+import tempfile
+from collections import deque
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from controller.config.configuration import Config
+from controller.core import hint_codes, setpoint
+from controller.core.policies.peak_shaving import OFF_W
+from controller.core.schedule_table import OPEN_W
+from controller.state import ask, situation
+from controller.state.forecast import Job
+from hil.systems import sized
+from hil.systems.member import ChainMember
+
+BEGIN_S = 1_780_000_000 // 900 * 900  # UTC, at the begin of an interval
+RATED_W, ENERGY_WH, CONNECTION_W = 250_000, 645_000, 500_000
+BEFORE_S, SAMPLE_S = 300, 10
+INTERVAL_S = 900
+METER_W = 200  # set-points are whole quanta of 100 W, and meters whole W
+
+
+class Draw(NamedTuple):
+    """The draw of a trial. load: base_W, part of it that swings, period_s, is a square wave."""
+
+    control: tuple[tuple[str, int], ...]
+    soc: float
+    degC: float
+    load: tuple[float, float, float, bool]
+    slots: tuple[tuple[int, ...], ...]
+    hint_W: int | None
+    step: tuple[int, int] | None
+    is_blind: bool
+    begin_min: int  # within an interval of peak shaving
+    job: Job
+
+
+class Outcome(NamedTuple):
+    """The answer, and why the simulated job was short: "" if it was not."""
+
+    number: int
+    answer: str
+    missing: tuple[str, ...]
+    short: str
+    draw: Draw
+
+
+def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
+    """The same for the same arguments. minutes: longest job."""
+    rng = random.Random(f"{seed} {number}")
+    peak_W = rng.choice((OFF_W, OFF_W, OFF_W, 270_000, 340_000, 410_000))
+    control = (
+        ("peak_import_W_max", peak_W),
+        ("soc_reserve_peaks_permille", rng.choice((100, 150, 300))),
+    )
+    base_W = rng.uniform(100_000, 420_000)
+    slots: tuple[tuple[int, ...], ...] = ()
+    if rng.random() < 0.2:
+        cap_W = rng.randrange(250_000, 500_000, 1000)
+        slots = tuple(
+            [
+                (rng.choice((-1, cap_W)), OPEN_W, OPEN_W, rng.choice((0, 200, 400)))
+                for _ in range(12)
+            ]
+        )
+    at_s = rng.choice((0, rng.randrange(1, 20 * minutes)))
+    for_s = round(60 * math.exp(rng.uniform(0, math.log(minutes))))
+    return Draw(
+        control,
+        rng.uniform(0.12, 0.95),
+        rng.choice((rng.uniform(15, 35), rng.uniform(-15, 52))),
+        (base_W, rng.choice((0.0, 0.05, 0.3)), rng.uniform(20, 300), rng.random() < 0.5),
+        slots,
+        rng.randrange(300_000, 500_000, 1000) if rng.random() < 0.2 else None,
+        (rng.randrange(20_000, 80_000), rng.randrange(10, 900)) if rng.random() < 0.1 else None,
+        rng.random() < 0.03,
+        rng.randrange(15),
+        Job(rng.randrange(10_000, 400_000, 1000), at_s, for_s),
+    )
+
+
+@functools.cache
+def config_of(control: tuple[tuple[str, int], ...], folder: str) -> Config:
+    """A cabinet of one unit with three racks; control: keys of [control]; folder: for its files."""
+    size = sized.Size(1, 3, RATED_W, ENERGY_WH, CONNECTION_W, 0, dict(control))
+    return sized.load(size, Path(tempfile.mkdtemp(dir=folder)), 100)
+
+
+class Trial:
+    """A cabinet on a connection, second by second. Powers in W."""
+
+    def __init__(self, draw: Draw, folder: str) -> None:
+        """folder: for files, removed by the caller."""
+        self.draw, self.settings = draw, dict(draw.control)
+        self.load_W = self.job_W = self.grid_W = 0.0
+        self._site: Any = SimpleNamespace(
+            load_power_W=self._load_at(0),
+            other_load_W=0.0,
+            parts=[],
+            join=lambda member: None,
+            weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
+        )
+        config = config_of(draw.control, folder)
+        self._begin_s = BEGIN_S + draw.begin_min * 60
+        plant = {"air_degC": draw.degC, "ambient_degC": draw.degC}
+        self.member = ChainMember(config, self._site, draw.soc, self._begin_s, plant)
+        self._used_Ws = draw.load[0] * draw.begin_min * 60
+        stored_peak = self._begin_s // 60, round(self._used_Ws / 3600)
+        self.member.control.view.stored_peak = stored_peak
+        if draw.slots:
+            self.member.schedule(0, 15, draw.slots)
+        self.connections_W: deque[int] = deque(maxlen=BEFORE_S // SAMPLE_S)
+
+    @property
+    def end_s(self) -> int:
+        """Of the job, from now; with peak shaving of the interval in which the job ends."""
+        end_s = self.draw.job.at_s + self.draw.job.for_s
+        now_s = self._begin_s + self.member.now_s
+        is_off = self.settings["peak_import_W_max"] == OFF_W
+        return end_s if is_off else end_s + -(now_s + end_s + 1) % INTERVAL_S
+
+    def _load_at(self, now_s: int) -> float:
+        base_W, part, period_s, is_square = self.draw.load
+        wave = math.sin(2 * math.pi * now_s / period_s)
+        return base_W * (1 + part * (math.copysign(1, wave) if is_square else wave))
+
+    def second(self) -> str:
+        """Let a second pass. Returns why it was short, or ""."""
+        member, now_s, hint_W = self.member, self.member.now_s, self.draw.hint_W
+        self._site.load_power_W = self._load_at(now_s) + self.job_W + self._step_W(now_s)
+        if hint_W and now_s % 100 == 0:
+            image = member.image
+            image.add_hint(0, hint_codes.GRID_CAP, hint_codes.IMPORT_W_MAX, hint_W, 300_000)
+        soc_permille = int(1000 * member.soc)
+        member.advance(1.0, 0)
+        battery_W = sum([unit.ac_power_W for unit in member.pcs])
+        self.grid_W = self._site.load_power_W + member.drawn_W - battery_W
+        if member.now_s % SAMPLE_S == 0:
+            self.connections_W.extend(situation.connection_of(member.control))
+        out = member.control.chain.out
+        is_obliged = out[setpoint.O_OBLIGATION_W] > out[setpoint.O_AFTER_RAMP_W]
+        if battery_W > 0 and is_obliged and soc_permille <= self._kept_permille():
+            return "reserve"
+        return self._over()
+
+    def _step_W(self, now_s: int) -> int:
+        step = self.draw.step
+        return step[0] if step and now_s >= BEFORE_S + step[1] else 0
+
+    def _slot(self) -> tuple[int, ...] | None:
+        at = self.member.now_s // 900
+        return self.draw.slots[at] if at < len(self.draw.slots) else None
+
+    def _kept_permille(self) -> int:
+        slot = self._slot()
+        return max(self.settings["soc_reserve_peaks_permille"], slot[3] if slot else 0)
+
+    def _over(self) -> str:
+        limits_W = [CONNECTION_W, self.draw.hint_W or CONNECTION_W]
+        slot = self._slot()
+        limits_W += [slot[0]] if slot and slot[0] >= 0 else []
+        if self.grid_W > min(limits_W) + METER_W:
+            return "connection"
+        if (self._begin_s + self.member.now_s) % INTERVAL_S == 0:
+            self._used_Ws = 0.0
+        self._used_Ws += max(0.0, self.grid_W)
+        is_last = (self._begin_s + self.member.now_s + 1) % INTERVAL_S == 0
+        if is_last and self._used_Ws > (self.settings["peak_import_W_max"] + METER_W) * INTERVAL_S:
+            return "peak"
+        return ""
+
+
+def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
+    """Ask, then simulate the job. folder: for files, removed by the caller."""
+    draw = drawn(seed, number, minutes)
+    trial, job = Trial(draw, folder), draw.job
+    for _ in range(BEFORE_S):
+        trial.second()
+    control = trial.member.control
+    if draw.step:
+        trial.member.image.add_hint(
+            0, hint_codes.NOTICE, hint_codes.STEP_W, draw.step[0], 60_000, draw.step[1] * 1000
+        )
+        trial.second()
+    if draw.is_blind:
+        control.view.connection_W = None
+    found = situation.of_control(
+        control, trial.member.loop.settings, trial.member.loop.limits.kernel, trial.connections_W
+    )
+    told = ask.answer(found, job)
+    short = ""
+    for second in range(trial.end_s):
+        trial.job_W = job.power_W * (job.at_s <= second < job.at_s + job.for_s)
+        now = trial.second()
+        short = short or (now if second >= job.at_s else "")
+        if short:
+            break
+    whats = tuple([each["what"] for each in told["missing"]])
+    return Outcome(number, told["answer"], whats, short, draw)

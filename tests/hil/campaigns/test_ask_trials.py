@@ -1,0 +1,46 @@
+"""The answers of `firebreak ask` against simulated jobs: a few of `python -m hil ask`."""
+
+import json
+
+import pytest
+
+from hil.__main__ import main
+from hil.campaigns.ask import command, trials
+
+SEED, COUNT, MINUTES = 11, 40, 3
+
+
+def test_no_job_with_a_yes_is_short(capsys, tmp_path):
+    path = tmp_path / "ask.json"
+    given = "--seed", SEED, "--count", COUNT, "--minutes", MINUTES, "--json", path
+    assert main(["ask", *map(str, given)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"seed       {SEED}\n") and "known answers right" in out
+    found = json.loads(path.read_text())
+    assert (found["jobs"], found["false_yes"]) == (COUNT, [])
+    assert {name.split(",")[0] for name in found["outcomes"]} == {"yes", "no", "not known"}
+    assert found["right"] + len(found["false_no"]) == found["known"] < COUNT
+
+
+def outcome(answer, short, number=0):
+    return trials.Outcome(number, answer, ("power",) if answer == "no" else (), short, None)
+
+
+@pytest.mark.parametrize(
+    "outcomes, is_met",
+    [
+        ([("yes", "")] * 19 + [("no", "")], True),
+        ([("yes", "")] * 18 + [("no", "")], False),
+        ([("no", "power")] * 99 + [("yes", "connection")], False),
+        ([("not known", "power"), ("no", "power")], True),
+    ],
+)
+def test_a_yes_that_is_short_or_too_many_strict_ones_are_not_met(outcomes, is_met):
+    document = command.summary([outcome(*each) for each in outcomes])
+    assert command.is_met(document) == is_met
+    assert command.lines(document)[-1].startswith("verdict")
+
+
+def test_the_draw_depends_on_seed_and_number_alone():
+    one, again, other = [trials.drawn(*each) for each in ((1, 2), (1, 2), (1, 3))]
+    assert one == again != other
