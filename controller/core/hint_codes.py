@@ -187,7 +187,7 @@ TEXTS = {  # code -> (name, sentence, remedy)
     ),
     NOT_UNDERSTOOD: (
         "not understood",
-        "The message is no hint, schedule, hello, status or head as described.",
+        "The message is no hint, schedule, hello, status, head or ask as described.",
         "Read controller/upstream/SENDING.md.",
     ),
     NO_CONTROLLER: (

@@ -164,6 +164,8 @@ class Link(Generic[S]):
             if message == messages.HEAD:
                 # the recorder writes it into the folder of the socket
                 return messages.record_head(os.path.dirname(self._path))
+            if message is not None and message.keys() == {"ask"}:
+                return messages.asked(os.path.dirname(self._path), message["ask"], now_us)
             data = messages.datagram(message)
             with sockets.short(self._path) as name:
                 self._answers.sendto(data, name)

@@ -119,7 +119,7 @@ def _check_keys(message: Message, allowed: set[str]) -> None:
     if unknown:
         raise ValueError(
             f"{unknown[0][:40]!r} is not a known field; allowed {', '.join(sorted(allowed))}, or "
-            f"hello, status, schedule, head"
+            f"hello, status, schedule, head, ask"
         )
 
 
@@ -129,6 +129,16 @@ def record_head(run_directory: str) -> Message:
     """
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
+
+
+def asked(run_directory: str, job: object, now_us: int) -> Message:
+    """The gateway's own answer to {"ask": job}, as asking.py says. Raises MessageError."""
+    from controller.upstream import asking  # the core, which only this message needs
+
+    try:
+        return asking.answer(run_directory, job, now_us)
+    except ValueError as error:
+        raise MessageError(str(error)) from None
 
 
 def _text(message: Message, name: str) -> str:

@@ -1,0 +1,47 @@
+"""The gateway's own answer to `ask`: may a job run? The same answer as that of `firebreak ask`.
+
+The gateway reads the journal in the run folder. It reads once a second at most, because reading
+takes 0.1 s and the gateway serves no other client meanwhile.
+"""
+
+import functools
+import os
+import select
+
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import POLL_S
+from controller.state import ask, situation
+from controller.state.forecast import Job
+from controller.system.paths import plain
+from controller.upstream.framing import Message
+
+_RANGES = {"power_W": (1, ask.POWER_W_MAX), "at_s": (0, ask.AT_S_MAX), "for_s": (1, ask.FOR_S_MAX)}
+
+
+def answer(run_directory: str, asked: object, now_us: int) -> Message:
+    """The answer to the value of `ask`. ValueError (one line) if it is no job."""
+    job = job_of(asked)
+    path = os.path.join(run_directory, "journal")
+    try:
+        found = _situation(path, now_us // 1_000_000)
+    except (JournalError, OSError) as error:
+        return ask.not_known(job, [f"no controller found: {plain(error, path)}"])
+    return ask.answer(found, job)
+
+
+def job_of(asked: object) -> Job:
+    """The job of {power_W, at_s, for_s}; at_s is optional, default 0."""
+    if not isinstance(asked, dict) or set(asked) | {"at_s"} != set(_RANGES):
+        raise ValueError("ask is not an object with power_W, for_s and, if later, at_s")
+    values = {"at_s": 0, **asked}
+    for name, (low, high) in _RANGES.items():
+        value = values[name]
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} is not a whole number {low} .. {high}")
+    return Job(**values)
+
+
+@functools.lru_cache(maxsize=1)
+def _situation(path: str, second: int) -> situation.Situation:
+    """second: of now; within it the journal is read once."""
+    return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))

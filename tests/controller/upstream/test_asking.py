@@ -1,0 +1,58 @@
+"""{"ask": ...} through the gateway: the answer of `firebreak ask`, or one line."""
+
+import pytest
+from ask_bench import situation as made
+from hinted_site import HintedSite
+from test_upstream import Served, ask
+
+from controller.state import ask as answers
+from controller.state.forecast import Job
+from controller.upstream import asking
+from tests.tables import cases
+
+JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
+
+
+@cases(r"""job  words
+    7  "ask is not an object with power_W, for_s and, if later, at_s"
+    {"power_W": 1}  "ask is not an object" | {**JOB, "x": 1}  "ask is not an object"
+    {**JOB, "power_W": 0}  "power_W is not a whole number 1 .. 1000000000"
+    {**JOB, "power_W": 10**9 + 1}  "power_W is not" | {**JOB, "power_W": True}  "power_W is not"
+    {**JOB, "at_s": -1}  "at_s is not a whole number 0 .. 86400" 
+    {**JOB, "at_s": 1.0}  "at_s is not"
+    {**JOB, "for_s": 0}  "for_s is not" | {**JOB, "for_s": 86_401}  "for_s is not"
+""")
+def test_a_wrong_job_is_refused_in_one_line(job, words):
+    with pytest.raises(ValueError, match=words):
+        asking.job_of(job)
+
+
+def test_a_job_may_begin_now():
+    assert asking.job_of({"power_W": 1, "for_s": 86_400}) == Job(1, 0, 86_400)
+
+
+def test_the_journal_is_read_once_a_second(monkeypatch):
+    read = []
+    monkeypatch.setattr(asking.situation, "of_journal", lambda *given: read.append(given) or made())
+    asking._situation.cache_clear()
+    for now_us in (5_000_000, 5_999_999, 6_000_000):
+        assert asking.answer("here", JOB, now_us) == answers.answer(made(), Job(**JOB))
+    assert [path for path, _ in read] == ["here/journal"] * 2
+
+
+@pytest.mark.wire
+def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch):
+    site = HintedSite(tmp_path)
+    served = Served(site)
+    asking._situation.cache_clear()
+    client = served.client()
+    told = ask(client, {"ask": JOB})
+    assert told["answer"] == "not known", "its journal has no tick"
+    refused = ask(client, {"ask": {"power_W": 1}})
+    assert (refused["code"], refused["sentence"][:20]) == (41, "ask is not an object")
+    monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
+    assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
+    with site.pumped():
+        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+    served.close()
+    site.close()
