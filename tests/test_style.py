@@ -37,6 +37,7 @@ CLOCK_READERS = (
     "hil/campaigns/benchmarks/timing.py",
     "tests/prove/parity.py",
     "controller/upstream/examples/keep_hint.py",
+    "controller/upstream/examples/slurm_steps.py",
     "controller/upstream/examples/send_schedule.py",
     "hil/campaigns/chaos/witness.py",
     "hil/campaigns/channel_b/emulator.py",
