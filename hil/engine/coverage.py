@@ -4,7 +4,7 @@ A mirrored device has the register map of its profile, because no other document
 mistake in the profile is in both, so a run with it proves the wiring and not the decoding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from controller.config import configuration, thresholds
@@ -16,6 +16,7 @@ from hil.devices.native_bms import DBC
 from hil.plant.config import KEYS
 from hil.results.words import MIRRORED as MIRRORED_NOTE
 from hil.scenarios.scenario import Scenario
+from hil.scenarios.site_actions import NEEDS
 
 # profiles whose device in hil/devices follows a document
 DOCUMENTED = (
@@ -48,9 +49,15 @@ def loaded(path: str, is_virtual: bool = True) -> Config:
     return config
 
 
-def check_scenario(config: Config, scenario: Scenario | None) -> None:
-    """Refuse a scenario that acts on a part that the cabinet lacks. Raises NotSimulatedError."""
+def check_scenario(
+    config: Config, scenario: Scenario | None, parts: Collection[str] = ()
+) -> None:
+    """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
+    NotSimulatedError.
+    """
     topology = config.topology
+    actions = scenario.actions if scenario else ()
+    fitted = {*parts, *[device.role for device in config.devices], *[each.do for each in actions]}
     known: dict[str, Sequence[object]] = {
         "rack": range(1, topology.racks + 1),
         "unit": range(1, topology.units + 1),
@@ -58,7 +65,12 @@ def check_scenario(config: Config, scenario: Scenario | None) -> None:
         "bus": [bus.name for bus in config.buses],
         "source": [source.name for source in config.sources],
     }
-    for action in scenario.actions if scenario else ():
+    for action in actions:
+        needed = NEEDS.get(action.do)
+        if needed and needed not in fitted:
+            raise NotSimulatedError(
+                f"{config.path}: scenario {scenario.name}, {action.do}: the site has no {needed}"
+            )
         for key, allowed in known.items():
             value = action.arguments.get(key)
             if value is not None and value not in allowed:

@@ -18,9 +18,10 @@ from typing import Any, Self
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
+from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.results.site_record import SiteRecord
-from hil.scenarios.scenario import ScenarioError
+from hil.scenarios.scenario import Action, Scenario, ScenarioError
 from hil.site import description
 from hil.site.site import Site
 from hil.values.repetition import quicken
@@ -84,11 +85,15 @@ class Pod:
         soc: float = 0.55,
         kind: type[VirtualRig] = VirtualRig,
         plant: Mapping[str, float] = MappingProxyType({}),
+        actions: Sequence[Action] = (),
     ) -> None:
-        """plant: keys of hil/plant/config.py for each member."""
+        """plant: keys of hil/plant/config.py for each member; actions: of a scenario, on the site
+        and on the first cabinet.
+        """
         self.site = site
+        plant = {**plant, "soc": soc}
         self.members = [
-            kind(config, None, seed + number, (), {**plant, "soc": soc}, None, site)
+            kind(config, None, seed + number, () if number else actions, plant, None, site)
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us
@@ -106,18 +111,23 @@ class Pod:
         whole: bool = False,
         values: bool = False,
         tick_ms: int | None = None,
+        scenario: Scenario | None = None,
     ) -> Self:
         """The pod of a file; values: in value mode; tick_ms: None for that of the mode.
 
-        ScenarioError, ConfigError, LoadError: one line.
+        ScenarioError, ConfigError, LoadError, NotSimulatedError: one line.
         """
         tables = description.read(path)
         if values and tick_ms is None:
             tick_ms = VALUE_TICK_MS
         configs = member_configs(path, whole, tick_ms)
+        fitted = [key for key, given in tables.items() if given]
+        coverage.check_scenario(configs[0], scenario, fitted)
         site = description.built(tables, seed, os.path.dirname(path))
+        actions = scenario.actions if scenario else ()
         try:
-            one = cls(site, configs, seed, soc, ValueRig if values else VirtualRig)
+            kind = ValueRig if values else VirtualRig
+            one = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # a device that the rig or the site does not have like this
             raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
         for member, given in zip(one.members, tables["pod"]):

@@ -10,11 +10,13 @@ import numpy as np
 from hil.engine import coverage, forks
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.pod import Pod
-from hil.results import files
+from hil.loads.trace import Load
+from hil.results import figures, files, recorder
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import powers_W
 from hil.results.words import MIRRORED
+from hil.scenarios import expectations, scenario
 from hil.site import description
 from safety import signals as s
 
@@ -35,6 +37,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "PERCENT",
         "default": DEFAULT_SOC_PCT,
         "help": "state of charge at the start (%(default)g)",
+    },
+    "--scenario": {
+        "metavar": "NAME",
+        "help": "its actions, on the site and on cabinet 1; its load, charge and length do not count",
     },
     "--compare": {
         "action": "store_true",
@@ -59,9 +65,11 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns 0, or 1 when the observer saw a violation."""
+    """Run, write and print. Returns 0, or 1 when the observer saw a violation or an expectation of
+    the scenario is not met.
+    """
     order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
-    order["values"] = arguments.values
+    order |= {"values": arguments.values, "scenario": arguments.scenario}
     doc = played(order, arguments.file, arguments.html)
     if arguments.compare:
         print("each cabinet answers the whole load:")
@@ -72,17 +80,26 @@ def main(arguments: Namespace) -> int:
 def played(order: dict[str, Any], path: str, html_path: str | None = None) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values, and whole (bool, may be missing).
+    order: seconds, seed, soc_pct, values, scenario (a name or None), and whole (bool, may be
+    missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
-    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"])
+    chosen = scenario.load(order["scenario"]) if order["scenario"] else None
+    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"], scenario=chosen)
     names = {"file": os.path.basename(path), "name": description.read(path)["name"]}
-    return played_pod(pod, {**names, **order}, html_path)
+    return played_pod(pod, {**names, **order}, html_path, chosen)
 
 
-def played_pod(pod: Pod, order: dict[str, Any], html_path: str | None) -> dict[str, Any]:
-    """As `played`; order: name, file, and what the document is to say of the run."""
-    doc = _run(pod, order)
+def played_pod(
+    pod: Pod,
+    order: dict[str, Any],
+    html_path: str | None,
+    chosen: scenario.Scenario | None = None,
+) -> dict[str, Any]:
+    """As `played`; order: name, file, and what the document is to say of the run. chosen: its
+    expectations are judged.
+    """
+    doc = _run(pod, order) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     columns = pod.record.columns()
     if html_path and len(columns["t_s"]):
@@ -98,7 +115,8 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
     """Write the document. Returns the exit code."""
     if json_path:
         write_json(json_path, doc)
-    return int(any(member["violations"] for member in doc["members"]))
+    is_violated = any(member["violations"] for member in doc["members"])
+    return int(is_violated or not all(each["ok"] for each in doc["expectations"]))
 
 
 def _run(pod: Pod, order: dict[str, Any]) -> dict[str, Any]:
@@ -108,6 +126,15 @@ def _run(pod: Pod, order: dict[str, Any]) -> dict[str, Any]:
         pod.run(order["seconds"], show and (lambda: show(_view(pod, order["seconds"]))))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
+
+
+def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
+    """What the scenario expects, of cabinet 1."""
+    if chosen is None:
+        return []
+    run = recorder.run_of(pod.members[0], Load(None, {}, pod.now_us / 1e6, None))
+    results = expectations.evaluate(chosen.expects, run, figures.document(run, {}, pod.settled_us))
+    return [{"ok": ok, "text": text} for ok, text in results]
 
 
 def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
@@ -201,6 +228,8 @@ def lines(doc: dict[str, Any]) -> list[str]:
         found += [f"           {each}" for each in member["violations"]]
         if member["mirrored"]:
             found.append(f"           {', '.join(member['mirrored'])} {MIRRORED}")
+    for each in doc["expectations"]:
+        found.append(f"{'met       ' if each['ok'] else 'NOT MET   '} {each['text']}")
     return found
 
 

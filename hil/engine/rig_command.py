@@ -161,11 +161,11 @@ def _system(arguments: Namespace) -> int:
 
 def _site_order(arguments: Namespace, site: str) -> dict[str, Any]:
     """The order for pod_command; refuses options that a site does not take."""
-    for name in ("load", "column", "scale", "raw", "scenario", "run_dir", "journal"):
+    for name in ("load", "column", "scale", "raw", "run_dir", "journal"):
         if getattr(arguments, name):
             raise InputError(
                 f"{site} takes no --{name.replace('_', '-')}; allowed are --virtual, --for, "
-                f"--seed, --soc, --headless, --json, --plot FILE.html"
+                f"--scenario, --seed, --soc, --headless, --json, --plot FILE.html"
             )
     page = arguments.plot
     if page and not page.endswith(".html"):
@@ -175,6 +175,7 @@ def _site_order(arguments: Namespace, site: str) -> dict[str, Any]:
         "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
+        "scenario": arguments.scenario,
     }
 
 

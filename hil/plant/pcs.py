@@ -34,6 +34,8 @@ class Pcs:
         self.can_form = False  # can make the voltage of an island
         self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
         self.island_W = 0.0
+        self.dark_s = 0.0  # without voltage, since the site was last on the grid
+        self._transfer_s = config.pcs_transfer_s
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
@@ -72,7 +74,8 @@ class Pcs:
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        return self.can_form and self._run and self.state in (RUNNING, THROTTLED)
+        is_ready = self.is_forming or self.dark_s >= self._transfer_s - 1e-9
+        return is_ready and self.can_form and self._run and self.state in (RUNNING, THROTTLED)
 
     def carry(self, power_W: float | None) -> float:
         """In an island: give this power at once, within the rating; returns what it gives. None:

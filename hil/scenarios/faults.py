@@ -12,6 +12,7 @@ from controller.core import hint_codes
 from hil.plant.cabinet import CONTACTS
 from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
+from hil.scenarios.site_actions import SITE_ACTIONS
 from hil.scenarios.world import World
 from hil.wires.virtual import Noise
 
@@ -92,6 +93,7 @@ def _code(names: dict[int, str], wanted: str) -> int:
 ACTIONS = {
     **CABINET_ACTIONS,
     **RACK_ACTIONS,
+    **SITE_ACTIONS,
     "contact": (
         {"name": Entry(TEXT, REQUIRED, choices=CONTACTS), "closed": Entry(BOOL, REQUIRED)},
         lambda world, a: world.plant.force_contact(a["name"], a["closed"]),

@@ -8,8 +8,13 @@ class LoadShed(SitePart):
 
     kind = "load_shed"
 
+    @property
+    def open_W(self) -> float:
+        """Power of the stages that are switched off, also while the site is dark."""
+        return self.asked.get("stages", 0) * self.parameters["stage_W"]
+
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        self.sheds_W = min(load_W, self.asked.get("stages", 0) * self.parameters["stage_W"])
+        self.sheds_W = min(load_W, self.open_W)
 
     def signals(self) -> dict[str, float]:
         """As SitePart says."""

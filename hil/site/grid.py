@@ -11,7 +11,9 @@ DRIFT_US = 100_000
 
 
 class Grid:
-    """outages: (at_s, for_s); dips: (at_s, for_s, voltage that is left, permille)."""
+    """outages: (at_s, for_s); dips: (at_s, for_s, voltage that is left in permille[, fall of the
+    frequency in Hz]).
+    """
 
     def __init__(
         self,
@@ -22,10 +24,10 @@ class Grid:
     ) -> None:
         self._random = random.Random(f"{seed}/grid")
         self._sag_V_per_W = SAG_V_PER_W * SAG_RATED_W / max(SAG_RATED_W, import_W)
-        self._outages, self._dips = outages, dips
+        self._outages, self._dips = [*outages], [*dips]
         self._drifted_us = 0
-        self._left = 1.0
-        self._drift_V, self.frequency_Hz = PHASE_V, FREQUENCY_HZ
+        self._left, self._fall_Hz = 1.0, 0.0
+        self._drift_V, self._drift_Hz = PHASE_V, FREQUENCY_HZ
         self.is_present = True
 
     @property
@@ -33,14 +35,28 @@ class Grid:
         """Of a phase."""
         return self._drift_V * self._left if self.is_present else 0.0
 
+    @property
+    def frequency_Hz(self) -> float:
+        """Of the grid; without a meaning while it is not present."""
+        return self._drift_Hz - self._fall_Hz
+
+    def cut(self, at_s: float, for_s: float) -> None:
+        """One more outage."""
+        self._outages.append((at_s, for_s))
+
+    def dip(self, at_s: float, for_s: float, left_permille: float, fall_Hz: float) -> None:
+        """One more dip."""
+        self._dips.append((at_s, for_s, left_permille, fall_Hz))
+
     def look(self, now_us: int) -> None:
         """Outages and dips of this moment."""
         if not (self._outages or self._dips):
             return
         now_s = now_us / 1e6
         self.is_present = not any([at <= now_s < at + for_s for at, for_s in self._outages])
-        left = [share for at, for_s, share in self._dips if at <= now_s < at + for_s]
-        self._left = min(left) / 1000 if left else 1.0
+        now = [depth for at, for_s, *depth in self._dips if at <= now_s < at + for_s]
+        self._left = min([1000.0, *[depth[0] for depth in now]]) / 1000
+        self._fall_Hz = sum([depth[1] for depth in now if len(depth) > 1])
 
     def drift(self, now_us: int, power_W: float) -> None:
         """Ten times a second: the frequency wanders, the voltage sags with the import."""
@@ -48,6 +64,6 @@ class Grid:
             return
         self._drifted_us = now_us
         deal = self._random.gauss
-        self.frequency_Hz += 0.02 * (FREQUENCY_HZ - self.frequency_Hz) + deal(0.0, 0.002)
+        self._drift_Hz += 0.02 * (FREQUENCY_HZ - self._drift_Hz) + deal(0.0, 0.002)
         sag_V = max(-SAG_V_MAX, min(SAG_V_MAX, power_W * self._sag_V_per_W))
         self._drift_V += 0.05 * (PHASE_V - sag_V - self._drift_V) + deal(0.0, 0.05)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hil.site.account import Account
+from hil.site.branches import LoadShed
 from hil.site.cooling import Cooling
 from hil.site.genset import Genset
 from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
@@ -200,7 +201,9 @@ class Site:
             return bool(capacity_W) and not self._is_short
         cooling_W = self.cooling.power_W if self.cooling else 0.0
         load_W, ups = self.load_wanted_W, self.load_ups
-        wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W + self.other_load_W
+        wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W
+        open_W = sum(part.open_W for part in self.parts if isinstance(part, LoadShed))
+        wanted_W = max(0.0, wanted_W - open_W) + self.other_load_W
         sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 

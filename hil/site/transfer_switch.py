@@ -12,7 +12,7 @@ DEFAULTS = {"open_s": 0.1, "call_s": 1.0, "return_s": 30.0}
 
 
 class TransferSwitch(SitePart):
-    """The site tells `is_grid_present`. `is_on_grid`, `calls`: its decisions."""
+    """The site reports `is_grid_present`. `is_on_grid`, `calls`: its decisions."""
 
     kind = "transfer_switch"
 
@@ -20,12 +20,15 @@ class TransferSwitch(SitePart):
         super().__init__({**DEFAULTS, **parameters})
         self.is_grid_present = self.is_on_grid = True
         self.calls = False
+        self.is_stuck = False  # fault: it neither opens nor closes
         self._away_s = self._back_s = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         given = self.parameters
         self._away_s = 0.0 if self.is_grid_present else self._away_s + dt_s
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
+        if self.is_stuck:
+            return
         if self._away_s and self._away_s >= given["open_s"]:
             self.is_on_grid = False
         elif not self.is_on_grid and self._back_s >= given["return_s"]:

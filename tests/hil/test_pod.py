@@ -85,7 +85,7 @@ def test_the_swing_is_said_in_words(reduction, words):
     site = {"energy_kWh": {}, "import_W_max": 1.0, "quarter_W_max": 1.0, "swing_2s_pct": swing}
     site["swing_beside_pv_pct"] = None
     doc = {"seed": 1, "simulated_s": 1.0, "speed": 2.0, "measured_from_s": 0.0, "site": site}
-    doc |= {"mode": "byte, 20 ms"}
+    doc |= {"mode": "byte, 20 ms", "expectations": []}
     assert words in "".join(pod_command.lines(doc | {"members": []}))
 
 
@@ -134,7 +134,7 @@ def test_the_page_of_a_pod_in_value_mode_names_that_mode(tmp_path):
 
 @cases("""options  words
     ()  "runs in virtual time alone: add --virtual"
-    ("--virtual", "--scenario", "estop")  "takes no --scenario; allowed are --virtual, --for"
+    ("--virtual", "--load", "a.csv")  "takes no --load; allowed are --virtual, --for"
     ("--virtual", "--plot", "a.svg")  "--plot a.svg: allowed is a name with .html"
 """)
 def test_a_rig_of_a_pod_refuses_the_rest_in_one_line(tmp_path, monkeypatch, capsys, options, words):
@@ -161,3 +161,33 @@ def test_the_sentence_of_a_page_says_whence_the_energy_came():
     energy_kWh = dict.fromkeys(("exported", "pv", "genset", "charged"), 0.0)
     energy_kWh |= {"load": 6.0, "imported": 5.5, "discharged": 1.5, "charged": 1.0}
     assert site_page.headline(energy_kWh) == "The load drew 6.00 kWh: grid 5.50, battery 0.50."
+
+
+OUTAGE = """name = "outage"
+title = "Outage"
+duration_s = 10
+action = [{ at_s = 2, do = "outage", for_s = 60 }, { at_s = 1, do = "DO" }]
+expect = [{ what = "quantity", name = "load_W", after = 3, low = 1, high = 1e6 }]
+"""
+
+
+def test_a_scenario_reaches_the_site_of_a_pod_or_is_refused(tmp_path, capsys):
+    path, out = tmp_path / "outage.toml", tmp_path / "pod.json"
+    path.write_text(OUTAGE.replace("DO", 'genset_start", succeeds = "second'))
+    options = "--scenario", str(path), "--for", "40", "--values", "--json", str(out)
+    assert main(["pod", str(EXAMPLE), *options]) == 1
+    assert "NOT MET    load_W in 1 .. 1e+06" in capsys.readouterr().out
+    doc = json.loads(out.read_text())
+    # called after 1 s; cranks 10 s, rests 10 s, cranks 10 s, warms up 5 s: 38 s
+    assert doc["site"]["parts"]["genset"]["power_W"] > 0 and not doc["expectations"][0]["ok"]
+    alone = tmp_path / "alone.toml"
+    alone.write_text(LOAD + MEMBER + f"'{ROOT}/controller/sites/example/cabinet.toml'")
+    for action, part in (
+        ('genset_start", succeeds = "never', "genset"),
+        ("transfer_switch_stuck", "transfer_switch"),
+    ):
+        path.write_text(OUTAGE.replace("DO", action))
+        assert main(["pod", str(alone), *options]) == 2
+        said = capsys.readouterr().err
+        assert f"{action.partition(chr(34))[0]}: the site has no {part}" in said
+        assert said.count("\n") == 1

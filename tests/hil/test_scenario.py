@@ -6,6 +6,7 @@ import tomllib
 from unittest.mock import Mock, call
 
 import pytest
+from site_bench import run
 
 from hil.observer import reactions
 from hil.plant.cabinet import CabinetPlant
@@ -85,6 +86,10 @@ action.0.lfl_pct = 101; x.toml: action 1: lfl_pct = 101 must be a number in 0 ..
 action.0.lfl_pct; action 1: lfl_pct is missing
 action.1.at_ss = 3; x.toml: action 2: unknown key 'at_ss', did you mean 'at_s'
 action.0.at_s = -1; at_s = -1 must be a number in 0
+action = [{ at_s = 1, do = "outage" }]; action 1: for_s is missing, it must be a number in 0.02 .. 8
+action = [{ at_s = 1, do = "outage", for_s = 0.01 }]; for_s = 0.01 must be a number in 0.02 .. 86400
+action = [{ at_s = 1, do = "dip", for_s = 1, fall_Hz = 6 }]; fall_Hz = 6 must be a number in -5 .. 5
+action = [{ at_s = 1, do = "genset_start", succeeds = "once" }]; one of always, second, never
 expect.0.what = "tripp"; x.toml: expect 1: what = 'tripp' must be one of trip, no_trip
 expect.0.ms_max; x.toml: expect 1: ms_max is missing
 expect.0.after = "pres"; is neither an action of this scenario nor an event, did you mean 'press'
@@ -179,6 +184,24 @@ def test_actions_on_the_plant_reach_it():
     do(a_world, '"cell_offset", rack = 1, offset_mV = 300')
     after_V = a_world.plant.racks[0].cell_voltage_V_max
     assert after_V == pytest.approx(before_V + 0.3, abs=0.02)
+
+
+def test_actions_on_the_site_reach_it():
+    entries = '"transfer_switch", return_s = 2 | "outage", for_s = 1 | "dip", for_s = 3'
+    entries += ", left_permille = 400, fall_Hz = 0.5"
+    plant = do(world(), *entries.split(" | ")).plant
+    site, unit = plant.site, plant.pcs[0]
+    assert unit.can_form and site.switch.parameters["return_s"] == 2
+    found = [(site.step(0.25), site.grid_voltage_V > 0, site.is_off_grid)[1:] for _ in range(3)]
+    assert found == [(False, True)] * 3
+    run(site, 0.5, 0.25)
+    assert site.grid.voltage_V == pytest.approx(92, abs=3)
+    assert site.grid.frequency_Hz == pytest.approx(49.5, abs=0.1)
+    run(site, 2, 0.25)
+    assert not site.is_off_grid and site.grid_voltage_V > 200 and site.grid_frequency_Hz > 49.9
+    do(faults.World(plant, {}, {}, Mock()), '"transfer_switch_stuck"', '"outage", for_s = 9')
+    run(site, 1, 0.25)
+    assert site.grid_voltage_V == 0 and not site.is_off_grid
 
 
 HINT = '"hint", source = "site_ems", valid_s = 1.5, kind = '

@@ -1,0 +1,70 @@
+"""Actions on the site: outage, dip, a generator set that does not start, the transfer switch.
+
+As in plant_actions.py. The site may have several cabinets; the actions of a scenario reach it
+through the first.
+"""
+
+from typing import Any
+
+from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.scenarios.world import World
+from hil.site.site import Site
+from hil.site.transfer_switch import TransferSwitch
+
+DAY_S = 86_400
+STEP_S = 0.02
+STARTS = {"always": 0, "second": 1, "never": 1000}  # first tries that fail
+# action: the part that the site must have
+NEEDS = {"genset_start": "genset", "transfer_switch_stuck": TransferSwitch.kind}
+_TIMES = {key: Entry(NUMBER, None, 0, 3600) for key in ("open_s", "call_s", "return_s")}
+
+
+def _site(world: World) -> Site:
+    return world.plant.site
+
+
+def _outage(world: World, a: dict[str, Any]) -> None:
+    site = _site(world)
+    site.grid.cut(site.now_us / 1e6, a["for_s"])
+
+
+def _dip(world: World, a: dict[str, Any]) -> None:
+    site = _site(world)
+    site.grid.dip(site.now_us / 1e6, a["for_s"], a["left_permille"], a["fall_Hz"])
+
+
+def _genset(world: World, a: dict[str, Any]) -> None:
+    for genset in _site(world).gensets:
+        genset.parameters["failed_starts"] = STARTS[a["succeeds"]]
+
+
+def _switch(world: World) -> TransferSwitch:
+    """That of the site, otherwise a new one."""
+    site = _site(world)
+    return site.switch or site.part(TransferSwitch.kind, {})  # type: ignore[return-value]
+
+
+def _transfer_switch(world: World, a: dict[str, Any]) -> None:
+    times_s = {key: a[key] for key in _TIMES if a[key] is not None}
+    _switch(world).parameters.update(times_s)
+    for unit in world.plant.pcs:
+        unit.can_form = a["forming"]
+
+
+SITE_ACTIONS = {
+    "outage": ({"for_s": Entry(NUMBER, REQUIRED, STEP_S, DAY_S)}, _outage),
+    "dip": (
+        {
+            "for_s": Entry(NUMBER, REQUIRED, STEP_S, DAY_S),
+            "left_permille": Entry(INTEGER, 1000, 0, 1000),
+            "fall_Hz": Entry(NUMBER, 0, -5, 5),
+        },
+        _dip,
+    ),
+    "genset_start": ({"succeeds": Entry(TEXT, REQUIRED, choices=tuple(STARTS))}, _genset),
+    "transfer_switch": ({"forming": Entry(BOOL, True)} | _TIMES, _transfer_switch),
+    "transfer_switch_stuck": (
+        {"on": Entry(BOOL, True)},
+        lambda world, a: setattr(_switch(world), "is_stuck", a["on"]),
+    ),
+}
