@@ -15,6 +15,7 @@ from hil.campaigns.chaos import command as chaos
 from hil.campaigns.hint_attack import command as hint_attack
 from hil.campaigns.meter_sign import command as meter_sign
 from hil.campaigns.nuisance import command as nuisance
+from hil.campaigns.outage import command as outage
 from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
@@ -33,7 +34,8 @@ WRONG_INPUT, NO_START = 2, 3
 WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
     *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
-    *(nuisance, smooth, meter_sign, benchmarks, channel_b, vm, long_command, speeds, systems, ask),
+    *(nuisance, outage, smooth, meter_sign, benchmarks, channel_b, vm),
+    *(long_command, speeds, systems, ask),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 

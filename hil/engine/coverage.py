@@ -49,9 +49,7 @@ def loaded(path: str, is_virtual: bool = True) -> Config:
     return config
 
 
-def check_scenario(
-    config: Config, scenario: Scenario | None, parts: Collection[str] = ()
-) -> None:
+def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:
     """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
     NotSimulatedError.
     """

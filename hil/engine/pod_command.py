@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--scenario": {
         "metavar": "NAME",
-        "help": "its actions, on the site and on cabinet 1; its load, charge and length do not count",
+        "help": "its actions, on site and cabinet 1; load, charge and length are those of the pod",
     },
     "--compare": {
         "action": "store_true",

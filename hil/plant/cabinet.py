@@ -117,10 +117,7 @@ class CabinetPlant:
         safety.step(dt_s)
         for one in self.buses:
             has_voltage = is_live or one.pcs.can_form
-            if not is_live:
-                one.pcs.dark_s += dt_s
-            elif not self.site.is_off_grid:
-                one.pcs.dark_s = 0.0
+            one.pcs.wait(0.0 if is_live else dt_s, self.site.is_off_grid)
             one.step(dt_s, now_us, safety.pcs_enable and has_voltage, safety.contactor_supply)
         self.drawn_W = self._aux_W
         looks = now_us * len(self._places) // self.look_us - self._looks

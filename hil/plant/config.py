@@ -42,7 +42,7 @@ KEYS = {
     "pcs_dead_time_s": (0.06, 0, 5),
     "pcs_ramp_W_per_s": (2_500_000.0, 1000, 1e10),  # rated power in 0.1 s
     "pcs_start_s": (1.0, 0, 600),
-    "pcs_transfer_s": (0.0, 0, 60),  # without voltage, before it forms an island; 0: seamless
+    "pcs_transfer_s": (0.0, 0, 60),  # from the open transfer switch to an island's voltage
     "off_delay_s": (0.2, 0, 5),
     "wired_rows": ((1, 2, 3, 12, 30),),  # rows whose contacts open the chain of relays in hardware
     "fan_spin_up_s": (2.0, 0, 60),

@@ -34,8 +34,7 @@ class Pcs:
         self.can_form = False  # can make the voltage of an island
         self.is_forming = False  # forms an island: its power is `island_W`, whatever the set-point
         self.island_W = 0.0
-        self.dark_s = 0.0  # without voltage, since the site was last on the grid
-        self._transfer_s = config.pcs_transfer_s
+        self._transfer_s = self._wait_s = config.pcs_transfer_s  # until it can form an island
         self.is_reversed = False  # fault: charges when asked to discharge
         self.is_stuck = False  # fault: accepts every set-point and keeps its power
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
@@ -74,8 +73,12 @@ class Pcs:
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        is_ready = self.is_forming or self.dark_s >= self._transfer_s - 1e-9
+        is_ready = self._wait_s <= 1e-9
         return is_ready and self.can_form and self._run and self.state in (RUNNING, THROTTLED)
+
+    def wait(self, dark_s: float, is_off_grid: bool) -> None:
+        """The transfer runs while the site has left the grid and is dark."""
+        self._wait_s = max(0.0, self._wait_s - dark_s) if is_off_grid else self._transfer_s
 
     def carry(self, power_W: float | None) -> float:
         """In an island: give this power at once, within the rating; returns what it gives. None:

@@ -1,0 +1,185 @@
+"""One run with several outages, byte by byte in virtual time, and what each did to the load.
+
+The site has a transfer switch, and the converters of the cabinet can make the voltage of an island.
+The battery charges between two outages as load tracking likes it.
+"""
+
+import random
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from controller.config.configuration import Config
+from hil.engine import coverage
+from hil.engine.simulate import VirtualRig
+from hil.loads import selection
+from hil.loads.trace import synthetic_load
+from hil.site.grid import Grid
+from hil.site.part import SitePart
+from hil.site.site import ISLAND, ON_GRID, Site
+from hil.site.transfer_switch import TransferSwitch
+from safety import signals as s
+
+OUTAGE_S, RETURN_S, AFTER_S = 120.0, 10.0, 10.0
+CALM_S = 10.0, 40.0  # from the end of one outage to the next
+SOC = 0.35, 0.85
+AUXILIARY_W = 5000.0  # beside the load: those of the cabinet, and the charge of their UPS
+CONVERTER_SHARE = 0.95  # of the converters' power, which the built-in load reaches
+
+
+class Course(NamedTuple):
+    """The outages of one run. peak_W: of the training job; None: as the converters carry it."""
+
+    cabinet: str
+    seed: int
+    number: int
+    outages: int
+    peak_W: float | None
+    open_s: float
+    transfer_s: float
+
+    @property
+    def gap_s_max(self) -> float:
+        """The time that switch and converter need."""
+        return self.open_s + self.transfer_s
+
+
+def play(course: Course) -> list[dict[str, Any]]:
+    """The figures of each outage (`Watch.figures`)."""
+    config = coverage.loaded(course.cabinet)
+    deal = random.Random(f"{course.seed}/outage/{course.number}")
+    at_s, times_s = selection.START_S, []
+    for _ in range(course.outages):
+        at_s = round(at_s + deal.uniform(*CALM_S), 3)
+        times_s.append(at_s)
+        at_s += OUTAGE_S + RETURN_S + AFTER_S
+    rig = _rig(course, config, times_s, at_s, deal.uniform(*SOC))
+    found = []
+    for begin_s in times_s:
+        rig.run(begin_s - rig.tick_us / 1e6)
+        watch = Watch(rig, begin_s)
+        _through(rig, begin_s + OUTAGE_S + RETURN_S + AFTER_S, watch.see)
+        found.append({"run": course.number, **watch.figures(), **_faults(watch, course)})
+    return found
+
+
+def _rig(
+    course: Course, config: Config, times_s: list[float], end_s: float, soc: float
+) -> VirtualRig:
+    seed = course.seed + course.number
+    peak_W = course.peak_W or selection.battery_W(config) * CONVERTER_SHARE
+    import_W = config.cabinet["grid_import_W_max"]
+    grid = Grid(seed, import_W, [(at_s, OUTAGE_S) for at_s in times_s])
+    switch = TransferSwitch({"open_s": course.open_s, "return_s": RETURN_S})
+    site = Site(synthetic_load(seed, end_s, peak_W, "training"), seed, grid, [switch])
+    plant = {"soc": soc, "pcs_transfer_s": course.transfer_s}
+    rig = VirtualRig(config, None, seed, (), plant, None, site)
+    for unit in rig.plant.pcs:
+        unit.can_form = True
+    return rig
+
+
+def _through(rig: VirtualRig, end_s: float, see: Callable[[], None]) -> None:
+    while rig.now_us < end_s * 1e6:
+        rig.step()
+        see()
+
+
+class Watch:
+    """Looks at each tick from the begin of an outage until some time after the return."""
+
+    def __init__(self, rig: VirtualRig, begin_s: float) -> None:
+        self.rig, self.begin_s = rig, begin_s
+        self.dark_s = self.back_s = 0.0
+        self.islands = 0
+        self.stages, self.shed_at, self.needless_W = self._stages(), [], 0.0
+        self.beyond_W = -1e9  # highest import or export after the return, less what is allowed
+        self.swing_W = 0.0
+        self._grid_W: list[float] = []
+        self._before, self._trips = ON_GRID, len(rig.trips.trips)
+        limits = rig.config.cabinet
+        self._most_W = limits["grid_import_W_max"], limits["grid_export_W_max"]
+        self.soc = rig.plant.racks[0].soc
+        self.load_W = rig.plant.site.load_wanted_W
+
+    @property
+    def _relays(self) -> list[SitePart]:
+        return [part for part in self.rig.plant.site.parts if part.kind == "load_shed"]
+
+    def _stages(self) -> int:
+        return sum(part.asked.get("stages", 0) for part in self._relays)
+
+    def see(self) -> None:
+        """After one tick."""
+        site, tick_s = self.rig.plant.site, self.rig.tick_us / 1e6
+        if not site.is_live:
+            self.dark_s += tick_s
+        self.islands += site.source == ISLAND and self._before != ISLAND
+        self._look_at_shedding(site)
+        if self.islands and site.source == ON_GRID:
+            self.back_s = self.back_s or site.now_us / 1e6 - self.begin_s
+            self._look_at_return(site.grid_power_W)
+        self._before = site.source
+
+    def _look_at_shedding(self, site: Site) -> None:
+        stages = self._stages()
+        if stages != self.stages:
+            self.shed_at.append((round(site.now_us / 1e6 - self.begin_s, 2), stages))
+        if stages > self.stages:
+            able_W = sum(unit.rated_W for unit in site.units if unit.forms)
+            able_W += sum(genset.capacity_W for genset in site.gensets)
+            spare_W = able_W - site.load_wanted_W - AUXILIARY_W
+            self.needless_W = max(self.needless_W, spare_W if site.source == ISLAND else 0.0)
+        self.stages = stages
+
+    def _look_at_return(self, grid_W: float) -> None:
+        import_W, export_W = self._most_W
+        self.beyond_W = max(self.beyond_W, grid_W - import_W, -grid_W - export_W)
+        self._grid_W.append(grid_W)
+        ticks = round(2.0 / (self.rig.tick_us / 1e6))
+        self.swing_W = max(self.swing_W, abs(grid_W - self._grid_W[-ticks:][0]))
+
+    def figures(self) -> dict[str, Any]:
+        """Of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
+        [(s, stages)]; trips; beyond_W, swing_W (of 2 s) after the return.
+        """
+        return {
+            "at_s": self.begin_s,
+            "load_W": round(self.load_W),
+            "soc": round(self.soc, 3),
+            "dark_s": round(self.dark_s, 3),
+            "islands": self.islands,
+            "back_s": round(self.back_s, 2),
+            "shed": self.shed_at,
+            "needless_W": round(self.needless_W),
+            "trips": [
+                f"{each['stage']} {each['scope']} {each['t_s'] - self.begin_s:+.2f} s"
+                for each in self.rig.trips.trips[self._trips :]
+            ],
+            "beyond_W": round(self.beyond_W),
+            "swing_W": round(self.swing_W),
+            "is_running": self.rig.controller.cabinet.summary()[1] == s.RUNNING,
+            "violations": len(self.rig.observer.violations),
+        }
+
+
+def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
+    """{"faults": each promise that this outage broke}."""
+    found = watch.figures()
+    broken = {
+        "gap": found["dark_s"] > course.gap_s_max + 1e-6,
+        "dark again": found["islands"] != 1,
+        "trip": bool(found["trips"]),
+        "shed without need": watch.needless_W > 0,
+        "shed order": _is_jump(found["shed"]),
+        "no return": not found["back_s"],
+        "connection": found["beyond_W"] > 0,
+        "stopped": not found["is_running"],
+        "violation": bool(found["violations"]),
+    }
+    return {"faults": [name for name, is_broken in broken.items() if is_broken]}
+
+
+def _is_jump(shed: list[tuple[float, int]]) -> bool:
+    """Stages return one at a time."""
+    stages = [0, *[stages for _, stages in shed]]
+    return any(before - after > 1 for before, after in zip(stages, stages[1:]))

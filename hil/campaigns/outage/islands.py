@@ -1,0 +1,211 @@
+"""Islands until the hard reserve, in value mode: the battery alone, and with a generator set that
+the controller starts. The hours of the battery are compared with the arithmetic:
+
+    energy above the hard reserve x efficiency of the converter / (load + auxiliaries)
+"""
+
+from typing import Any, NamedTuple
+
+from controller.config import configuration
+from controller.config.configuration import Config
+from controller.sites import EXAMPLE, FOLDER
+from hil.campaigns import verdict
+from hil.campaigns.report import write_json
+from hil.engine import coverage, forks
+from hil.engine.pod import VALUE_TICK_MS
+from hil.plant import pcs
+from hil.results import words
+from hil.site.genset import CRANKING, LOADED, Genset
+from hil.site.grid import Grid
+from hil.site.site import Site
+from hil.site.transfer_switch import TransferSwitch
+from hil.values.rig import ValueRig
+
+GENSET_CABINET = str(FOLDER / "pv_genset" / "cabinet.toml")
+BEGIN_S = 100.0  # of the outage: the meter test is over
+AFTER_S = 120.0  # on the hard reserve
+HOURS_MAX = 12.0
+NEVER_S = 1e6
+ERROR_PCT_MAX = 5.0
+WALL_S_MAX = 4 * 3600
+MODE = "value"
+
+
+class Island(NamedTuple):
+    """failed_starts: of the generator set; None: there is none, or nobody calls it."""
+
+    name: str
+    load_W: float
+    soc: float
+    failed_starts: int | None = None
+
+
+ISLANDS = (
+    Island("battery, 200 kW", 200_000.0, 0.55),
+    Island("battery, 100 kW", 100_000.0, 0.35),
+    Island("battery, 30 kW", 30_000.0, 0.18),
+    Island("generator set", 150_000.0, 0.17, 0),
+    Island("generator set, first start fails", 150_000.0, 0.17, 1),
+)
+
+
+def run(cabinet: str | None, seed: int, json_path: str | None) -> int:
+    """Play all, print, judge. cabinet: of the islands without a generator set."""
+    print(f"seed       {seed}\nmode       {MODE}, {VALUE_TICK_MS} ms", flush=True)
+    paths = {each: GENSET_CABINET if _has_genset(each) else cabinet or EXAMPLE for each in ISLANDS}
+    for path in set(map(str, paths.values())):
+        coverage.loaded(path)
+
+    def played(each: Island) -> dict[str, Any]:
+        config = configuration.load(str(paths[each]), tick_ms=VALUE_TICK_MS)
+        return play(each, config, seed) | {"cpu_s": round(forks.cpu_s(), 1)}
+
+    found = []
+    for result in forks.values(ISLANDS, played, forks.cores(), WALL_S_MAX):
+        found.append(result)
+        print(line(result), flush=True)
+    wrong = [each["name"] for each in found if each["faults"]]
+    config = coverage.loaded(GENSET_CABINET)
+    document = {"seed": seed, "mode": f"{MODE}, {VALUE_TICK_MS} ms", "islands": found}
+    document["mirrored"] = coverage.about(config)
+    print("\n".join(words.mirrored_lines(document)))
+    print(f"CPU        {sum(each['cpu_s'] for each in found):.0f} s")
+    print(verdict.line(verdict.counted(len(found), wrong, "islands as the arithmetic says")))
+    write_json(json_path, document)
+    return verdict.exit_code(not wrong)
+
+
+def _has_genset(island: Island) -> bool:
+    return island.failed_starts is not None
+
+
+def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
+    """The figures of one island."""
+    rig = _rig(island, config, seed)
+    rig.run(BEGIN_S)
+    soc, site = _soc(rig), rig.plant.site
+    hard = config.control["soc_reserve_hard_permille"] / 1000
+    gensets = site.gensets if _has_genset(island) else []
+    called_s = carried_s = reserve_s = None
+    dark_s = 0.0
+    while rig.now_us < (BEGIN_S + HOURS_MAX * 3600) * 1e6 and not (carried_s or reserve_s):
+        rig.step()
+        now_s = rig.now_us / 1e6 - BEGIN_S
+        dark_s += (not site.is_live) * VALUE_TICK_MS / 1000
+        if gensets and called_s is None and gensets[0].state == CRANKING:
+            called_s = now_s
+        if gensets and gensets[0].state == LOADED and gensets[0].feeds_W:
+            carried_s = now_s
+        if _soc(rig) <= hard:
+            reserve_s = now_s
+    figures = {
+        "name": island.name,
+        "load_W": island.load_W,
+        "soc": round(soc, 4),
+        "hours": round((reserve_s or now_s) / 3600, 4),
+        "dark_s": round(dark_s, 1),
+        "trips": [f"{each['stage']} {each['scope']}" for each in rig.trips.trips],
+    }
+    if gensets:
+        figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), hard)
+    else:
+        figures |= _of_battery(rig, config, island, soc - hard, figures["hours"])
+    return figures | {"faults": _faults(figures)}
+
+
+def _rig(island: Island, config: Config, seed: int) -> ValueRig:
+    grid = Grid(seed, config.cabinet["grid_import_W_max"], [(BEGIN_S, NEVER_S)])
+    # The controller calls the generator set, not the switch.
+    switch = TransferSwitch({"call_s": NEVER_S})
+    site = Site(lambda t_s: island.load_W, seed, grid, [switch])
+    rig = ValueRig(config, None, seed, (), {"soc": island.soc}, None, site)
+    for unit in rig.plant.pcs:
+        unit.can_form = True
+    for genset in site.gensets:
+        genset.parameters["failed_starts"] = island.failed_starts or 0
+    return rig
+
+
+def _soc(rig: ValueRig) -> float:
+    return min(rack.soc for rack in rig.plant.racks)
+
+
+def _of_battery(
+    rig: ValueRig, config: Config, island: Island, above: float, hours: float
+) -> dict[str, Any]:
+    """Beside the arithmetic, and what happens on the hard reserve."""
+    energy_Wh = config.control["energy_Wh"] * above
+    power_W = island.load_W + rig.plant.config.aux_W
+    rated_W = sum(unit.rated_W for unit in rig.plant.pcs)
+    expected = energy_Wh * _efficiency(power_W, rated_W) / power_W
+    rig.run(rig.now_us / 1e6 + AFTER_S)
+    return {
+        "expected_hours": round(expected, 4),
+        "error_pct": round((hours / expected - 1) * 100, 2),
+        "below_reserve_kWh": round(
+            max(0.0, config.control["soc_reserve_hard_permille"] / 1000 - _soc(rig))
+            * config.control["energy_Wh"]
+            / 1000,
+            2,
+        ),
+        "load_after_W": round(rig.plant.site.load_power_W),
+    }
+
+
+def _efficiency(power_W: float, rated_W: float) -> float:
+    share = power_W / rated_W
+    return share / (share + pcs.FIXED + (pcs.LINEAR + pcs.SQUARE * share) * share)
+
+
+def _of_genset(
+    genset: Genset, called_s: float | None, carried_s: float | None, soc: float, hard: float
+) -> dict[str, Any]:
+    """Its start beside the time that its own start needs."""
+    of, failed = genset.parameters, genset.parameters["failed_starts"]
+    allowed_s = of["start_s"] + of["warm_up_s"] + failed * (of["start_s"] + of["rest_s"])
+    start_s = carried_s - called_s if carried_s and called_s else None
+    return {
+        "start_s": start_s and round(start_s, 1),
+        "start_s_max": allowed_s + 2 * VALUE_TICK_MS / 1000,
+        "tries": genset.tries,
+        "above_reserve_permille": round((soc - hard) * 1000, 1),
+    }
+
+
+def _faults(figures: dict[str, Any]) -> list[str]:
+    """Each promise that this island broke."""
+    found = []
+    if abs(figures.get("error_pct", 0.0)) > ERROR_PCT_MAX:
+        found.append("hours")
+    if figures.get("below_reserve_kWh"):
+        found.append("hard reserve")
+    if "start_s_max" in figures:
+        if not figures["start_s"] or figures["start_s"] > figures["start_s_max"]:
+            found.append("start of the generator set")
+        if figures["above_reserve_permille"] <= 0:
+            found.append("hard reserve before the generator set")
+    if figures["dark_s"] > TransferSwitch({}).parameters["open_s"] + 1e-6:
+        found.append("gap")
+    if figures["trips"]:
+        found.append("trip")
+    return found
+
+
+def line(figures: dict[str, Any]) -> str:
+    """One island."""
+    broken = ", ".join(figures["faults"]) or "ok"
+    if "start_s_max" in figures:
+        text = (
+            f"carried after {figures['start_s']} s of {figures['start_s_max']} s, "
+            f"{figures['tries']} tries, {figures['above_reserve_permille']} permille above the "
+            f"hard reserve"
+        )
+    else:
+        text = (
+            f"{figures['hours']:.3f} h, arithmetic {figures['expected_hours']:.3f} h "
+            f"({figures['error_pct']:+.1f} %), {AFTER_S:.0f} s later "
+            f"{figures['below_reserve_kWh']} kWh below the reserve, load "
+            f"{figures['load_after_W'] / 1000:.0f} kW"
+        )
+    trips = f" ({', '.join(figures['trips'])})" * bool(figures["trips"])
+    return f"{figures['name']:33} from {figures['soc']:.1%}: {text}: {broken}{trips}"
