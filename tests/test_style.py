@@ -29,6 +29,7 @@ CLOCK_READERS = (
     "controller/system/realtime.py",
     "hil/engine/rig.py",
     "hil/engine/plant_process.py",
+    "hil/engine/pod_process.py",
     "hil/engine/rig_command.py",
     "hil/engine/scenario_operator.py",
     "hil/engine/virtual_run.py",

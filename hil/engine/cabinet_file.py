@@ -10,8 +10,9 @@ from typing import Any
 def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
     """The text of cabinet.toml.
 
-    order: `site`, the file of the simulated cabinet; `can_interface`; `cabinet_more`, text for the
-    end. wires: {"ports": {bus: tty or address}, "cans": {bus: channel}}.
+    order: `site`, the file of the simulated cabinet; `can_interface`; `control`, keys of [control];
+    `cabinet_more`, text for the end. wires: {"ports": {bus: tty or address}, "cans": {bus:
+    channel}}.
     """
     path = os.path.abspath(order["site"])
     content = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
@@ -20,6 +21,8 @@ def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
     for device in content.get("device", {}).values():
         if device.get("profile", "").endswith(".toml"):
             device["profile"] = _beside(path, device["profile"])
+    if order.get("control"):
+        content.setdefault("control", {}).update(order["control"])
     for name, wire in wires["ports"].items():
         table = content if name == "channel_b" else content.setdefault("bus", {})
         key = "port" if wire.startswith("/") else "address"

@@ -18,10 +18,9 @@ import msgpack
 
 from controller.config import configuration
 from controller.core.setpoint import O_BINDING_REASON
-from controller.journal.ring import JournalError
-from controller.journal.snapshot import Snapshot
 from controller.system import realtime
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
+from hil.engine.journal_watch import JournalWatch
 from hil.engine.mailbox import Mailbox
 from hil.engine.remote_controller import RemoteController
 from hil.loads import selection
@@ -44,7 +43,7 @@ RESULT = "plant.result"
 ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the controlled stop
 
 
-class PlantProcess:
+class PlantProcess(JournalWatch):
     """Wires, devices, clockwork and observer on one clock, which starts at `go`."""
 
     def __init__(self, order: dict, connection: socket.socket) -> None:
@@ -61,7 +60,7 @@ class PlantProcess:
         )
         self.observer = Observer(observed_wiring(self.cabinet))
         self.beats = Beats(self.observer.wiring) if order.get("beats") else None
-        self.trips = TripWatch(self.config.layout())
+        super().__init__(order["run_dir"], self.config.tick_ms, TripWatch(self.config.layout()))
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
         self.ptys, self.cans, self.servers = real.made(
@@ -76,7 +75,6 @@ class PlantProcess:
         )
         actions = self.scenario.actions if self.scenario else ()
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
-        self.snapshot = self.seen_ino = None
         self.since_s = {}
         self.live = Live(self.recorder, self.observer.result, self.config)
         self.start_ns = self.last_us = 0
@@ -173,25 +171,6 @@ class PlantProcess:
         state = seen.out[s.STATE] if seen else s.INHIBITED
         hottest_degC = max([max(rack.temperatures_degC) for rack in plant.racks])
         self.recorder.sample(now_us, plant, self.observer.setpoint_W, hottest_degC, reason, state)
-
-    def _follow(self, now_us: int) -> None:
-        """Read the new part of the journal. A restarted controller writes a new file."""
-        path = os.path.join(self.order["run_dir"], "journal")
-        try:
-            inode = os.stat(path).st_ino
-            if inode != self.seen_ino:
-                found = Snapshot(path)
-                if self.snapshot:
-                    self.snapshot.close()
-                self.snapshot, self.seen_ino = found, inode
-        except (OSError, JournalError):
-            return
-        if self.snapshot.sequence is None:
-            self.snapshot.reader.skip()  # searching the whole ring would take two ticks
-        newest = self.snapshot.reader.newest() or 0
-        for frame in self.snapshot.follow():
-            age_us = (newest - frame.sequence) * self.config.tick_ms * 1000
-            self.trips.see(max(0, now_us - age_us), self.snapshot.standing_words)
 
     def _show(self, now_us: int) -> None:
         self._follow(now_us)

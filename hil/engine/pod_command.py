@@ -14,14 +14,13 @@ from hil.loads.trace import Load
 from hil.results import figures, files, recorder
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
-from hil.results.site_record import powers_W
+from hil.results.site_record import SiteRecord, powers_W
 from hil.results.words import MIRRORED
 from hil.scenarios import expectations, scenario
 from hil.site import description
 from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
-METER_TESTS = "proven", "testing", "undecided", "reversed"  # of meter_sign.O_RESULT
 PV_FREE = "; no cabinet answers PV"
 OPTIONS: dict[str, dict[str, Any]] = {
     "--for": {
@@ -91,24 +90,26 @@ def played(order: dict[str, Any], path: str, html_path: str | None = None) -> di
 
 
 def played_pod(
-    pod: Pod,
-    order: dict[str, Any],
-    html_path: str | None,
-    chosen: scenario.Scenario | None = None,
+    pod: Pod, order: dict[str, Any], html_path: str | None, chosen: scenario.Scenario | None = None
 ) -> dict[str, Any]:
     """As `played`; order: name, file, and what the document is to say of the run. chosen: its
     expectations are judged.
     """
     doc = _run(pod, order) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
-    columns = pod.record.columns()
-    if html_path and len(columns["t_s"]):
+    write_page(doc, pod.record, html_path)
+    return doc
+
+
+def write_page(doc: dict[str, Any], record: SiteRecord, path: str | None) -> None:
+    """The page of a run that had at least one window; nothing without a path."""
+    columns = record.columns()
+    if path and len(columns["t_s"]):
         # Imported late: matplotlib takes 0.4 s to load.
         from hil.results import site_page
 
-        with files.naming(html_path), open(html_path, "w", encoding="utf-8") as file:
-            file.write(site_page.page(doc, columns, pod.record.window_s))
-    return doc
+        with files.naming(path), open(path, "w", encoding="utf-8") as file:
+            file.write(site_page.page(doc, columns, record.window_s))
 
 
 def finished(doc: dict[str, Any], json_path: str | None) -> int:
@@ -187,14 +188,14 @@ def _swings(pod: Pod) -> dict[str, Any]:
 
 
 def _member(member: Any) -> dict[str, Any]:
-    rows, cabinet = member.recorder.rows(), member.controller.cabinet
+    rows = member.recorder.rows()
     energy = energy_kWh(rows)
-    core = cabinet.core if cabinet else None
+    state, meter_test = member.shown
     return {
         "name": member.config.names[-1][1],
         "share_permille": member.config.control["share_permille"],
-        "state": s.STATES[core.out[s.STATE]] if core else "dead",
-        "meter_test": METER_TESTS[core.functions["meter_sign"].out[0]] if core else None,
+        "state": state,
+        "meter_test": meter_test,
         "soc_permille": [round(float(rows["soc_permille"][at]), 2) for at in (0, -1)],
         "discharged_kWh": energy["discharged"],
         "charged_kWh": energy["charged"],
@@ -226,6 +227,7 @@ def lines(doc: dict[str, Any]) -> list[str]:
             f"{member['charged_kWh']:.2f} kWh, {trips}, {len(member['violations'])} violations"
         )
         found += [f"           {each}" for each in member["violations"]]
+        found += _controller_lines(member.get("controller"))
         if member["mirrored"]:
             found.append(f"           {', '.join(member['mirrored'])} {MIRRORED}")
     for each in doc["expectations"]:
@@ -247,6 +249,20 @@ def swing_lines(site: dict[str, Any], from_s: float) -> list[str]:
 def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
     pair = f"{load} {_pct(swing['load'])}, {grid} {_pct(swing['grid'])}"
     return f"{pair}, {_changed(swing['reduction'])}"
+
+
+def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
+    """Of a controller in a process of its own."""
+    if not figures or not figures["loop"]:
+        return []
+    loop, memory = figures["loop"], figures["memory_kB"]
+    late_us = loop["lateness_us"]
+    return [
+        f"           {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; woke up "
+        f"{late_us['p50']} us late (p50), {late_us['p99']} us (p99), {late_us['max']} us (most); "
+        f"own memory {memory['anonymous'] / 1024:.1f} MiB, resident {memory['rss'] / 1024:.1f} MiB",
+        *[f"           controller {each}" for each in figures["messages"]],
+    ]
 
 
 def _pct(value: float | None) -> str:

@@ -196,13 +196,13 @@ class Rig(ScenarioOperator):
         """
         if self.controller is not None:
             self.controller.terminate()
-            _wait(self.controller, CONTROLLER_STOP_S)
+            wait(self.controller, CONTROLLER_STOP_S)
         self._plant_end.close()
         if self.plant is not None:
             self.connection.setblocking(False)
-            with contextlib.suppress(OSError):  # has ended, or does not read: _wait kills it
+            with contextlib.suppress(OSError):  # has ended, or does not read: wait kills it
                 self.connection.send(msgpack.packb({"what": "end"}))
-            _wait(self.plant, PLANT_STOP_S)
+            wait(self.plant, PLANT_STOP_S)
         self.connection.close()
         self._messages.close()
 
@@ -229,7 +229,7 @@ class Rig(ScenarioOperator):
         )
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+def wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     """Wait for a process to end; kill it after `seconds` or at Ctrl-C."""
     try:
         process.wait(seconds)

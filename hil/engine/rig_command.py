@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.config import configuration, stage_states
-from hil.engine import coverage, pod, pod_command, rig, virtual_run
+from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
@@ -133,11 +133,22 @@ def main(arguments: Namespace) -> int:
 def _pod(arguments: Namespace) -> int:
     """Run a site of several cabinets."""
     site = f"--cabinet {arguments.cabinet}: a site of several cabinets"
-    if not arguments.virtual:
-        raise InputError(f"{site} runs in virtual time alone: add --virtual")
-    order = _site_order(arguments, site)
-    doc = pod_command.played(order, arguments.cabinet, arguments.plot)
+    order = _site_order(arguments, site, "run_dir" if arguments.virtual else "scenario")
+    order["scenario"] = arguments.scenario
+    if arguments.virtual:
+        doc = pod_command.played(order, arguments.cabinet, arguments.plot)
+    else:
+        doc = _pod_in_real_time(arguments, order)
     return pod_command.finished(doc, arguments.json)
+
+
+def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, Any]:
+    _check_run_dir(arguments.run_dir)
+    page = arguments.plot and os.path.abspath(arguments.plot)
+    more = {"file": os.path.abspath(arguments.cabinet), "html": page}
+    doc = pod_rig.played(order | more, lambda rig: None, arguments.run_dir)
+    print("\n".join(pod_command.lines(doc)), flush=True)
+    return doc
 
 
 def _system(arguments: Namespace) -> int:
@@ -147,7 +158,7 @@ def _system(arguments: Namespace) -> int:
         raise InputError(f"--system {name}: allowed are {', '.join(spec.NAMES)}")
     if arguments.cabinet != CABINET["--cabinet"]["default"]:
         raise InputError("--system has a cabinet of its own: leave --cabinet out")
-    order = _site_order(arguments, f"--system {name}")
+    order = _site_order(arguments, f"--system {name}", "run_dir", "scenario")
     hours = BEGIN_H if arguments.begin is None else arguments.begin
     begin_s = round(hours * 3600) // SLOT_S * SLOT_S
     chosen = spec.load(name)._replace(seed=order["seed"])
@@ -159,13 +170,14 @@ def _system(arguments: Namespace) -> int:
     return pod_command.finished(doc, arguments.json)
 
 
-def _site_order(arguments: Namespace, site: str) -> dict[str, Any]:
-    """The order for pod_command; refuses options that a site does not take."""
-    for name in ("load", "column", "scale", "raw", "run_dir", "journal"):
+def _site_order(arguments: Namespace, site: str, *more: str) -> dict[str, Any]:
+    """The order for pod_command; refuses options that a site does not take, and `more`."""
+    for name in ("load", "column", "scale", "raw", "journal", *more):
         if getattr(arguments, name):
             raise InputError(
                 f"{site} takes no --{name.replace('_', '-')}; allowed are --virtual, --for, "
-                f"--scenario, --seed, --soc, --headless, --json, --plot FILE.html"
+                f"--scenario with --virtual, --run-dir without it, --seed, --soc, --headless, "
+                f"--json, --plot FILE.html"
             )
     page = arguments.plot
     if page and not page.endswith(".html"):
@@ -175,7 +187,6 @@ def _site_order(arguments: Namespace, site: str) -> dict[str, Any]:
         "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
-        "scenario": arguments.scenario,
     }
 
 
@@ -189,6 +200,10 @@ def _check(arguments: Namespace) -> None:
     path = arguments.run_dir
     if path and arguments.virtual:
         raise InputError("--run-dir works only in real time: leave --virtual out")
+    _check_run_dir(path)
+
+
+def _check_run_dir(path: str | None) -> None:
     if path and os.path.exists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise InputError(f"--run-dir {path}: allowed is a new or an empty folder")
 

@@ -25,6 +25,7 @@ from safety import signals as s
 
 # Every tick of 20 ms: the worst moment of the grid and the bands need that rate.
 RECORD_US = 20_000
+METER_TESTS = "proven", "testing", "undecided", "reversed"  # of meter_sign.O_RESULT
 HOTTEST_US = 500_000  # the plant looks at each module once a second
 
 
@@ -99,6 +100,15 @@ class VirtualRig:
                 show_us += round(every_s * 1e6)
                 show()
         return self
+
+    @property
+    def shown(self) -> tuple[str, str | None]:
+        """(state, result of the meter test); a killed controller is dead."""
+        cabinet = self.controller.cabinet
+        if cabinet is None:
+            return "dead", None
+        core = cabinet.core
+        return s.STATES[core.out[s.STATE]], METER_TESTS[core.functions["meter_sign"].out[0]]
 
     ticks = property(lambda self: self.now_us // self.tick_us)
 

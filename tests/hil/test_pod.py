@@ -6,7 +6,7 @@ import pytest
 
 from controller.core import parameters
 from hil.__main__ import main
-from hil.engine import pod, pod_command
+from hil.engine import pod, pod_command, pod_rig
 from hil.results import site_page, site_record
 from hil.site.site import Site
 from tests.repository import ROOT
@@ -133,7 +133,8 @@ def test_the_page_of_a_pod_in_value_mode_names_that_mode(tmp_path):
 
 
 @cases("""options  words
-    ()  "runs in virtual time alone: add --virtual"
+    ("--scenario", "estop")  "takes no --scenario; allowed are --virtual, --for"
+    ("--virtual", "--run-dir", "x")  "takes no --run-dir; allowed are --virtual, --for"
     ("--virtual", "--load", "a.csv")  "takes no --load; allowed are --virtual, --for"
     ("--virtual", "--plot", "a.svg")  "--plot a.svg: allowed is a name with .html"
 """)
@@ -161,6 +162,26 @@ def test_the_sentence_of_a_page_says_whence_the_energy_came():
     energy_kWh = dict.fromkeys(("exported", "pv", "genset", "charged"), 0.0)
     energy_kWh |= {"load": 6.0, "imported": 5.5, "discharged": 1.5, "charged": 1.0}
     assert site_page.headline(energy_kWh) == "The load drew 6.00 kWh: grid 5.50, battery 0.50."
+
+
+@pytest.mark.wire
+def test_a_pod_in_real_time_has_a_controller_of_its_own_for_each_cabinet(tmp_path):
+    def until_all_tick(rig):
+        if all(found["loop"] for found in rig.figures):
+            raise KeyboardInterrupt
+
+    page, folder = tmp_path / "pod.html", tmp_path / "run"
+    order = {"file": str(EXAMPLE), "seconds": 600, "seed": 1, "soc_pct": 55, "html": str(page)}
+    doc = pod_rig.played(order, until_all_tick, str(folder))
+    assert doc["mode"] == "real time, 20 ms" and doc["simulated_s"] < 600
+    for number, wait_s in ((1, 0), (2, 70)):
+        text = (folder / f"cabinet_{number}" / "cabinet.toml").read_text()
+        assert "share_permille = 500" in text and f"meter_code_wait_s = {wait_s}" in text
+        member = doc["members"][number - 1]
+        assert member["share_permille"] == 500 and member["controller"]["loop"]["ticks"] > 0
+        assert not member["violations"]
+    assert "\n".join(pod_command.lines(doc)).count("us late (p50)") == 2
+    assert "real time, 20 ms" in page.read_text()
 
 
 OUTAGE = """name = "outage"

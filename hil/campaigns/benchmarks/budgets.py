@@ -61,6 +61,7 @@ BUDGETS = {
     ),
     "start": Budget("exec to first tick", "<= 1 s", 1000.0),
     "private_memory": Budget("memory private to the controller", "<= 45 MiB", 45.0),
+    "pod_memory": Budget("own memory of each controller of a pod", "<= 40 MiB", 40.0),
     "status": Budget("firebreak status", "<= 0.3 s", 300.0),
     "rtu_transaction": Budget("RTU transaction", "<= 1.5 x libmodbus on the same pty", None, 1.5),
     "rtu_paced": Budget("RTU cycle paced to 19200 Bd", "<= 1.1 x wire time", None, 1.1),

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
     "rig": "lateness with devices, memory, virtual speed, replay",
+    "pod": "two cabinets on one site in real time: lateness and memory of each controller",
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
@@ -35,6 +36,7 @@ COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)
 OPTIONS = {
     "loop": {"--for": SECONDS | {"default": 60.0}},
     "rig": {**command.SEED, "--for": SECONDS | {"default": 3600.0}},
+    "pod": {**command.SEED, "--for": SECONDS | {"default": 300.0}},
     "stop": {**command.SEED, "--count": COUNT},
     "hint": {**command.SEED, "--count": COUNT},
     "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
@@ -51,6 +53,7 @@ LENGTHS = {
     "stop": ("--count", "200", "3"),
     "hint": ("--count", "200", "3"),
     "rig": ("--for", "3600", "60"),
+    "pod": ("--for", "300", "30"),
 }
 
 

@@ -37,8 +37,13 @@ def describe():
         "python": f"{platform.python_implementation()} {platform.python_version()}, "
         f"{platform.python_compiler()}, configured {'with' if optimised else 'without'} "
         "--enable-optimizations",
-        "load_average": round(os.getloadavg()[0], 2),
+        "load_average": load_average(),
     }
+
+
+def load_average():
+    """Of the last minute."""
+    return round(os.getloadavg()[0], 2)
 
 
 def priority(pid=0):

@@ -5,7 +5,7 @@ nothing else.
 from hil.campaigns.benchmarks import budgets, document
 from hil.campaigns.report import table
 
-ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig")
+ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
 HEAD = """# Benchmarks
 
 Made by `python -m hil bench page RESULT.json...` from the results beside this file and from nothing

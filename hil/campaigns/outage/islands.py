@@ -32,7 +32,7 @@ MODE = "value"
 
 
 class Island(NamedTuple):
-    """failed_starts: of the generator set; None: there is none, or nobody calls it."""
+    """failed_starts: of the generator set; None: the island has none."""
 
     name: str
     load_W: float

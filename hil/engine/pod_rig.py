@@ -1,0 +1,175 @@
+"""A pod in real time: each cabinet has a controller as installed, in a process of its own, on ptys
+and CAN servers. One plant process has the site with all cabinets.
+
+As in rig.py, the controllers stop first, while the plant process still serves their wires.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from controller.config.configuration import Config
+from controller.run import loop_statistics
+from hil.campaigns.benchmarks.machine import memory_kB
+from hil.engine import cabinet_file, pod, pod_process, run_directory
+from hil.engine.rig import CONTROLLER_STOP_S, PLANT_STOP_S, ROOT, RigError, wait
+from hil.results import files
+
+WATCH_S = 1.0
+START_S = 60.0  # of the plant process
+
+
+class Box:
+    """The controller of one cabinet: its folder and its process."""
+
+    def __init__(self, folder: str, config: Config) -> None:
+        self.folder, self.config = folder, config
+        os.makedirs(folder, mode=0o750)
+        self._log = open(os.path.join(folder, "controller.log"), "ab")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, wires: dict[str, dict[str, str]]) -> int:
+        """Write the cabinet's file and start the controller on it. Returns its process id."""
+        given = {key: self.config.control[key] for key in ("share_permille", "meter_code_wait_s")}
+        path = pathlib.Path(self.folder, "cabinet.toml")
+        order = {"site": self.config.path, "control": given}
+        path.write_text(cabinet_file.text(order, wires), encoding="ascii")
+        run_directory.commission(self.folder, self.config)
+        state = os.path.join(self.folder, "state")
+        command = ["run", str(path), "--run-dir", self.folder, "--state-dir", state]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "controller", *command],
+            cwd=ROOT,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+            process_group=0,
+        )
+        return self.process.pid
+
+    def check(self) -> None:
+        """RigError: the controller has ended."""
+        if self.process and self.process.poll() is not None:
+            last = (self.messages() or ["without a message"])[-1]
+            raise RigError(f"the controller ended with {self.process.returncode}: {last}")
+
+    def messages(self) -> list[str]:
+        """Lines that the controller has written on stderr."""
+        log = pathlib.Path(self.folder, "controller.log")
+        text = log.read_text(encoding="utf-8", errors="replace")
+        return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
+
+    def figures(self) -> dict[str, Any]:
+        """Ticks, lateness and memory of the controller that runs."""
+        loop = loop_statistics.read(os.path.join(self.folder, "loop.stats")) or {}
+        found = {"loop": loop, "messages": self.messages()}
+        return found | {"memory_kB": memory_kB(self.process.pid)} if self.process else found
+
+    def stop(self) -> None:
+        """A controlled stop, then the end of the process."""
+        if self.process is not None:
+            wait(self.process, CONTROLLER_STOP_S)
+        self._log.close()
+
+
+class PodRig:
+    """One run: `start`, `run`, `stop`; then `document`."""
+
+    def __init__(self, order: dict[str, Any], folder: str) -> None:
+        """order: file, seconds, seed, soc_pct, html (a path or None)."""
+        configs = pod.member_configs(order["file"])
+        self.boxes = [
+            Box(os.path.join(folder, f"cabinet_{number}"), config)
+            for number, config in enumerate(configs, 1)
+        ]
+        self._result = os.path.join(folder, pod_process.RESULT)
+        folders = [box.folder for box in self.boxes]
+        self._order = {**order, "run_dirs": folders, "result": self._result}
+        self._plant: subprocess.Popen[bytes] | None = None
+        self._connection, self._plant_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.figures: list[dict[str, Any]] = []
+
+    def start(self) -> None:
+        """Start the plant process and every controller. RigError: one line."""
+        descriptor = self._plant_end.fileno()
+        self._plant = subprocess.Popen(
+            [sys.executable, "-m", pod_process.__name__, str(descriptor), json.dumps(self._order)],
+            pass_fds=(descriptor,),
+            cwd=ROOT,
+            process_group=0,
+        )
+        self._plant_end.close()
+        self._connection.settimeout(START_S)
+        wires = self._received()["members"]
+        pids = [box.start(each) for box, each in zip(self.boxes, wires)]
+        self._connection.send(msgpack.packb({"what": "go", "pids": pids}))
+
+    def _received(self) -> dict[str, Any]:
+        data = self._connection.recv(1 << 20)
+        if not data:
+            raise RigError(f"the simulated pod has ended, exit code {self._plant.wait()}")
+        return msgpack.unpackb(data)
+
+    def run(self, see: Callable[["PodRig"], object]) -> None:
+        """Wait for the end; see(this rig) once a second. Ctrl-C ends it early."""
+        self._connection.settimeout(WATCH_S)
+        try:
+            while True:
+                try:
+                    if self._received()["what"] == "done":
+                        break
+                except TimeoutError:
+                    self._look()
+                    see(self)
+        except KeyboardInterrupt:
+            self._connection.send(msgpack.packb({"what": "finish"}))
+        self._look()
+
+    def _look(self) -> None:
+        for box in self.boxes:
+            box.check()
+        self.figures = [box.figures() for box in self.boxes]
+
+    def stop(self) -> None:
+        """End the controllers, then the plant process, which writes the document."""
+        for box in self.boxes:
+            if box.process is not None:
+                box.process.terminate()
+        for box in self.boxes:
+            box.stop()
+        if self._plant is not None:
+            self._connection.setblocking(False)
+            with contextlib.suppress(OSError):  # it has ended, or does not read: wait kills it
+                self._connection.send(msgpack.packb({"what": "end"}))
+            wait(self._plant, PLANT_STOP_S)
+        self._connection.close()
+
+    def document(self) -> dict[str, Any]:
+        """As pod_command.run_pod; each member has `controller`, the figures of its process."""
+        with open(self._result, encoding="utf-8") as file:
+            doc = json.load(file)
+        for member, found in zip(doc["members"], self.figures):
+            member["controller"] = found
+        return doc
+
+
+def played(
+    order: dict[str, Any], see: Callable[[PodRig], object], kept: str | None = None
+) -> dict[str, Any]:
+    """The document of a run. kept: a folder for its files. Raises RigError, OSError."""
+    with run_directory.made(kept) as folder:
+        rig = PodRig(order, folder)
+        try:
+            with files.naming(folder):
+                rig.start()
+            rig.run(see)
+        finally:
+            rig.stop()
+        return rig.document()
