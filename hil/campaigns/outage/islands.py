@@ -24,7 +24,7 @@ from hil.values.rig import ValueRig
 GENSET_CABINET = str(FOLDER / "pv_genset" / "cabinet.toml")
 BEGIN_S = 100.0  # of the outage: the meter test is over
 AFTER_S = 120.0  # on the hard reserve
-HOURS_MAX = 12.0
+HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
 WALL_S_MAX = 4 * 3600
@@ -41,11 +41,11 @@ class Island(NamedTuple):
 
 
 ISLANDS = (
+    Island("generator set", 150_000.0, 0.17, 0),
+    Island("generator set, first start fails", 150_000.0, 0.17, 1),
     Island("battery, 200 kW", 200_000.0, 0.55),
     Island("battery, 100 kW", 100_000.0, 0.35),
     Island("battery, 30 kW", 30_000.0, 0.18),
-    Island("generator set", 150_000.0, 0.17, 0),
-    Island("generator set, first start fails", 150_000.0, 0.17, 1),
 )
 
 
@@ -88,7 +88,8 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
     gensets = site.gensets if _has_genset(island) else []
     called_s = carried_s = reserve_s = None
     dark_s = 0.0
-    while rig.now_us < (BEGIN_S + HOURS_MAX * 3600) * 1e6 and not (carried_s or reserve_s):
+    end_us = (BEGIN_S + HOURS_MAX * 3600) * 1e6
+    while rig.now_us < end_us and dark_s < DARK_S_MAX and not (carried_s or reserve_s):
         rig.step()
         now_s = rig.now_us / 1e6 - BEGIN_S
         dark_s += (not site.is_live) * VALUE_TICK_MS / 1000

@@ -5,6 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from controller.config import configuration
+from controller.sites import EXAMPLE
 from hil.__main__ import main
 from hil.campaigns.outage import command, course, islands
 from hil.site.branches import LoadShed
@@ -124,6 +126,14 @@ def test_an_island_that_breaks_a_promise_is_named(changes, broken):
     figures = {"error_pct": 1.0, "below_reserve_kWh": 0.0, "dark_s": 0.1, "trips": []}
     figures |= {"start_s": 15.2, "start_s_max": 15.2, "above_reserve_permille": 1.0}
     assert islands._faults(figures | changes) == broken
+
+
+def test_the_battery_carries_an_island_in_value_mode_until_the_hard_reserve(monkeypatch):
+    monkeypatch.setattr(islands, "BEGIN_S", 30.0)  # the limits are open
+    monkeypatch.setattr(islands, "AFTER_S", 2.0)
+    config = configuration.load(str(EXAMPLE), tick_ms=100)
+    found = islands.play(islands.Island("x", 200_000.0, 0.105), config, 1)
+    assert found["trips"] == [] and found["dark_s"] == 0 and 0.005 < found["hours"] < 0.02
 
 
 def test_the_efficiency_is_that_of_the_published_points():
