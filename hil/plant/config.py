@@ -43,6 +43,7 @@ KEYS = {
     "pcs_ramp_W_per_s": (2_500_000.0, 1000, 1e10),  # rated power in 0.1 s
     "pcs_start_s": (1.0, 0, 600),
     "pcs_transfer_s": (0.0, 0, 60),  # from the open transfer switch to an island's voltage
+    "pcs_sleeps": (0, 0, 1),  # 1: at 0 W it stops switching and draws 60 W
     "off_delay_s": (0.2, 0, 5),
     "wired_rows": ((1, 2, 3, 12, 30),),  # rows whose contacts open the chain of relays in hardware
     "fan_spin_up_s": (2.0, 0, 60),

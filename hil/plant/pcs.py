@@ -20,6 +20,14 @@ FIXED, LINEAR, SQUARE = 0.0069, 0.0046, 0.0162
 STANDBY_W = 60.0  # control electronics on the DC link
 
 
+def losses_W(power_W: float, rated_W: float, sleeps: float = 0) -> float:
+    """Losses at this power, W. sleeps: at 0 W the converter stops switching."""
+    if sleeps and not power_W:
+        return STANDBY_W
+    share = abs(power_W) / rated_W
+    return (FIXED + (LINEAR + SQUARE * share) * share) * rated_W
+
+
 class Pcs:
     """One unit. Registers: `ac_power_W`, `dc_current_A`, `state`, `alarm_bits`, `setpoint_W`."""
 
@@ -40,7 +48,7 @@ class Pcs:
         self.derated_W = config.pcs_rated_W  # fault: a lower highest power
         self._dead_us = round(config.pcs_dead_time_s * 1e6)
         self._ramp_W_per_s = config.pcs_ramp_W_per_s
-        self._start_s = config.pcs_start_s
+        self._start_s, self._sleeps = config.pcs_start_s, config.pcs_sleeps
         self._dc_V_min, self._dc_V_max = DC_V_MIN * cells_in_series, DC_V_MAX * cells_in_series
         self._commands = collections.deque()
         self._target_W = self._timer_s = (
@@ -103,11 +111,13 @@ class Pcs:
             take(value)
         if self._follows(enabled, dc_V):
             self._follow(left_s)
-            self.dc_power_W = self._with_losses(self.ac_power_W)
+            sleeps = 0 if self.is_forming else self._sleeps
+            self.dc_power_W = self.ac_power_W + losses_W(self.ac_power_W, self.rated_W, sleeps)
         else:
             self._change(dt_s, enabled, dc_V)
-            idle_W = STANDBY_W if dc_V >= self._dc_V_min else 0.0
-            self.dc_power_W = self._with_losses(self.ac_power_W) if self.ac_power_W else idle_W
+            power_W, self.dc_power_W = self.ac_power_W, 0.0
+            if power_W or dc_V >= self._dc_V_min:
+                self.dc_power_W = power_W + losses_W(power_W, self.rated_W, 1)
 
     def _follows(self, enabled: bool, dc_V: float) -> bool:
         """True in steady running: the power follows the set-point."""
@@ -186,10 +196,6 @@ class Pcs:
         self.state = FAULT
         self.alarm_bits |= alarm_bit
         self.ac_power_W = 0.0
-
-    def _with_losses(self, power_W: float) -> float:
-        share = abs(power_W) / self.rated_W
-        return power_W + (FIXED + (LINEAR + SQUARE * share) * share) * self.rated_W
 
 
 def _standby_state(enabled: bool, dc_ok: bool) -> int:

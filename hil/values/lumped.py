@@ -22,6 +22,7 @@ class LumpedUnit:
         """racks: on the DC bus of the unit; soc: 0 to 1; degC: of its modules."""
         self.racks, self.soc, self.degC = racks, soc, degC
         self.rated_W, self.aims_degC = config.pcs_rated_W, config.air_degC + GRADIENT_K / 2
+        self._sleeps = config.pcs_sleeps
         self._cells = config.modules * config.cells_per_module
         self._As = config.capacity_Ah * config.soh * 3600.0
         self._fast_ohm, self._slow_ohm = [
@@ -43,9 +44,8 @@ class LumpedUnit:
     def step(self, power_W: float, dt_s: float) -> float:
         """Let power_W flow for dt_s. Returns the power at the AC terminals, W."""
         source_V, ohm = self._source_V, self._ohm
-        share = abs(power_W) / self.rated_W
-        losses_W = (pcs.FIXED + (pcs.LINEAR + pcs.SQUARE * share) * share) * self.rated_W
-        rack_W = (power_W + losses_W) / self.racks
+        lost_W = pcs.losses_W(power_W, self.rated_W, self._sleeps)
+        rack_W = (power_W + lost_W) / self.racks
         root = source_V * source_V - 4.0 * rack_W * ohm
         volts = (source_V + math.sqrt(max(0.0, root))) / 2.0
         self.current_A = current_A = rack_W / volts

@@ -184,3 +184,13 @@ def test_a_converter_that_disobeys(fault, value, power_W):
     bench.pcs.command_setpoint(100_000.0)
     assert bench.steps(20)[-1] == power_W and bench.pcs.setpoint_W == 100_000.0
     assert bench.pcs.state == pcs.RUNNING
+
+
+@pytest.mark.parametrize("power_W, sleeps, loss_W", ((0, 0, 1725), (0, 1, 60), (2500, 1, 1761.5)))
+def test_a_converter_that_sleeps_draws_60_W_at_0_W(power_W, sleeps, loss_W):
+    """0.69 % of 250 kW while it switches."""
+    bench = _Bench(pcs_sleeps=sleeps).running(power_W)
+    assert bench.pcs.dc_power_W - power_W == pytest.approx(loss_W, abs=30)
+    bench.pcs.carry(0.0)
+    bench.steps(1)
+    assert bench.pcs.dc_power_W == pytest.approx(1725), "one that forms an island switches"
