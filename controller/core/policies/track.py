@@ -124,7 +124,7 @@ class Track(Function):
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)
         part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks)
+        reference.hold(low_W, high_W, part, elapsed_ticks, leaves_trace=not _is_surplus(view))
         return self._settle(self._request_W(guess_W, view))
 
     def _grid_range_W(self, load_W: int, view: contract.View) -> tuple[int, int]:
@@ -142,7 +142,8 @@ class Track(Function):
 
     def _soc_error(self, view: contract.View) -> int | None:
         """Charge missing up to the target, permille. While a request is in force the state of
-        charge is its sender's. Between the requests of a schedule the charge stays as it is.
+        charge is its sender's. Between the requests of a schedule the charge stays as it is, and
+        a surplus that the export limit stores stays too.
         """
         if view.soc_permille is None or view.is_requested:
             self.state[S_HELD] = NOT_HELD
@@ -151,7 +152,7 @@ class Track(Function):
         if not view.scheduled_source:
             self.state[S_HELD] = NOT_HELD
             return self._soc_target - mean
-        if self.state[S_HELD] == NOT_HELD:
+        if self.state[S_HELD] == NOT_HELD or _is_surplus(view):
             self.state[S_HELD] = mean
         return self.state[S_HELD] - mean
 
@@ -185,3 +186,8 @@ class Track(Function):
         elif 2 * abs(wanted_W) < self._dead_band_W:
             state[S_OUT_W] = 0
         return state[S_OUT_W]
+
+
+def _is_surplus(view: contract.View) -> bool:
+    """An obligation charges the battery: the site would export more than it may."""
+    return view.high_W < 0

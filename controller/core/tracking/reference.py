@@ -82,9 +82,13 @@ class Reference:
         if is_own:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
-    def hold(self, low_W: int, high_W: int, part: int, elapsed_ticks: int) -> None:
+    def hold(
+        self, low_W: int, high_W: int, part: int, elapsed_ticks: int, leaves_trace: bool = True
+    ) -> None:
         """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
         (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
+
+        leaves_trace: after a long hold the grid stays where the limit left it.
         """
         words = self.words
         for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
@@ -93,7 +97,7 @@ class Reference:
         elapsed_ms = self._tick_ms * elapsed_ticks
         if low_W << 16 <= words[R_FREE] <= high_W << 16:
             self._let_go(part, elapsed_ticks)
-        else:
+        elif leaves_trace:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
         words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if low_W == high_W else 0
         if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now

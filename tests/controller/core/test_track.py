@@ -349,3 +349,30 @@ def test_between_the_requests_of_a_schedule_the_charge_stays_as_it_is():
     assert function._soc_error(seen) == 0
     seen.scheduled_source = 0
     assert function._soc_error(seen) == 300
+
+
+def test_a_surplus_that_the_export_limit_stores_stays_stored():
+    """high_W < 0: an obligation charges the battery."""
+    function = track.Track(setup())
+    seen = view(soc_permille=(300, 300), scheduled_source=1)
+    assert function._soc_error(seen) == 0
+    seen.soc_permille, seen.high_W = (400, 400), -1
+    assert function._soc_error(seen) == 0
+    seen.soc_permille, seen.high_W = (390, 390), 0
+    assert function._soc_error(seen) == 10
+
+
+@pytest.mark.parametrize(
+    "available_W, is_back", (((-RATED_W, -100_000), True), ((100_000, RATED_W), False))
+)
+def test_after_a_surplus_the_grid_goes_back_at_once_and_after_a_peak_it_stays(available_W, is_back):
+    """An obligation moves the battery for 5 s by 100 kW; then the whole range is free again."""
+    function, forced_W = tracking(), 100_000 if available_W[0] > 0 else -100_000
+    for _ in range(20 * SECOND):
+        before_W = step(function, 300_000)
+    for _ in range(5 * SECOND):
+        step(function, 300_000, forced_W, available_W=available_W)
+    for _ in range(5 * SECOND):
+        asked_W = step(function, 300_000, forced_W)
+    assert (abs(asked_W - before_W) < 2000) == is_back
+    assert is_back or abs(asked_W - forced_W) < 20_000
