@@ -54,7 +54,7 @@ class LumpedUnit:
         self._slow_V += (current_A * self._slow_now_ohm - self._slow_V) * part
         heat_W = current_A * current_A * (ohm + self._slow_now_ohm)
         cooled_W = (self.degC - self.aims_degC) * self._W_per_K * self.flow
-        self.air_W, self.losses_W = cooled_W * self.racks, losses_W
+        self.air_W, self.losses_W = cooled_W * self.racks, lost_W
         self.degC += (heat_W - cooled_W) * dt_s / self._J_per_K
         self._bms_s += dt_s
         self._show()
