@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from hil.engine import coverage, forks
+from controller.config import stage_states
+from hil.engine import coverage, forks, virtual_run
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.pod import Pod
 from hil.loads.trace import Load
@@ -90,12 +91,16 @@ def played(order: dict[str, Any], path: str, html_path: str | None = None) -> di
 
 
 def played_pod(
-    pod: Pod, order: dict[str, Any], html_path: str | None, chosen: scenario.Scenario | None = None
+    pod: Pod,
+    order: dict[str, Any],
+    html_path: str | None,
+    chosen: scenario.Scenario | None = None,
+    headless: bool = True,
 ) -> dict[str, Any]:
     """As `played`; order: name, file, and what the document is to say of the run. chosen: its
-    expectations are judged.
+    expectations are judged. headless: without the live screen.
     """
-    doc = _run(pod, order) | {"expectations": _judged(pod, chosen)}
+    doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     write_page(doc, pod.record, html_path)
     return doc
@@ -120,13 +125,30 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
     return int(is_violated or not all(each["ok"] for each in doc["expectations"]))
 
 
-def _run(pod: Pod, order: dict[str, Any]) -> dict[str, Any]:
-    """The document of a run, with a bar on a terminal."""
+def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
+    """The document of a run; on a terminal with the live screen of cabinet 1, or with a bar."""
     began_s = forks.wall_s()
-    with shown_on(True, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], show and (lambda: show(_view(pod, order["seconds"]))))
+    view = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
+    with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
+        pod.run(order["seconds"], show and (lambda: show(view())))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
+
+
+def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
+    """Views of cabinet 1."""
+    one = pod.members[0]
+    armed, missing = stage_states.rows_armed, stage_states.rows_not_fitted
+    common = {
+        "title": order["name"],
+        "load_name": order["file"],
+        "mode": "virtual time",
+        "duration_s": order["seconds"],
+        "tick_ms": one.config.tick_ms,
+        "armed": len(armed(one.config.topology)),
+        "not_fitted": len(missing(one.config.topology)),
+    }
+    return virtual_run.Views(one, one.config, common)
 
 
 def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:

@@ -166,7 +166,9 @@ def _system(arguments: Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         system = live.LivePod(chosen, Path(folder), begin_s, order["soc_pct"] / 100)
         names = {"file": f"{name}.toml", "name": chosen.name}
-        doc = pod_command.played_pod(system, {**names, **order}, arguments.plot)
+        doc = pod_command.played_pod(
+            system, {**names, **order}, arguments.plot, headless=arguments.headless
+        )
     return pod_command.finished(doc, arguments.json)
 
 
