@@ -279,7 +279,7 @@ def test_any_client_gets_the_head_of_the_record(served):
     assert ask(client, {"head": True}) == none
     refused = ask(client, {"head": False})
     assert refused["code"] == h.NOT_UNDERSTOOD
-    assert refused["sentence"].endswith("or hello, status, schedule, head")
+    assert refused["sentence"].endswith("or hello, status, schedule, head, ask")
     other = served.client()
     other.sendall(msgpack.packb({"head": True}))
     assert msgpack.unpackb(other.recv(4096)) == none
