@@ -48,6 +48,13 @@ def test_the_situation_is_that_of_the_rig(live):
     assert found.tracking.reference == tuple(core.functions["track"].reference.words)
 
 
+def test_off_the_grid_no_answer_is_known(live, monkeypatch):
+    core = live.core
+    monkeypatch.setattr(core.view, "is_off_grid", True)
+    found = situation.of_control(core.control, core.settings, core.kernel, ())
+    assert found.unknown == ("when the grid comes back: the site is off the grid",)
+
+
 @cases("""words  code  line
     "--power 100kW --for 20min"  0  "YES: a job of 100.0 kW, now, for 20 min."
     "--power 1MW --at +10min --for 5min"  1  "NO: a job of 1000.0 kW, in 10 min, for 5 min."
