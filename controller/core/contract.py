@@ -102,6 +102,8 @@ class View:
     connection_W: int | None = None
     # what the grid meter shows above what connection and set-point say: a converter that gives less
     meter_off_W: int = 0
+    # import beyond that of now with the battery at 0, until the tightest obligation needs discharge
+    import_room_W: int = WIDE_W
     # by the base request: a source decides on the power; load tracking pauses beside it
     is_requested: bool = False
     is_exact: bool = False

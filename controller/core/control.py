@@ -4,7 +4,7 @@ from array import array
 from typing import Any
 
 from controller.core import contract, functions, setpoint
-from controller.core.answers import ForDevice, Limit
+from controller.core.answers import WIDE_W, ForDevice, Limit
 from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
@@ -41,6 +41,7 @@ class Control:
         view.low_W, view.high_W = chain.available()
         view.is_low_obliged = view.low_W > max(chain.caps.low_W, chain.limits.low_W)
         view.is_high_obliged = view.high_W < min(chain.caps.high_W, chain.limits.high_W)
+        view.import_room_W = -max([each.low_W for each in chain.obligations.standing] + [-WIDE_W])
         chain.meter_off_W = view.meter_off_W
         self._ask(self._requesting, elapsed_ticks)
         setpoint_W = chain.finish(elapsed_ticks)

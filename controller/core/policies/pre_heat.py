@@ -1,8 +1,9 @@
 """Heater: warms cold cells from the grid before they are charged. LFP must not be charged below
 0 degC: the temperature taper of the kernel closes there, and opens as the cells get warm.
 
-The heater goes off while the temperatures are unknown, off the grid, and while the import limit has
-no room for it. Frost alone never takes energy out of the battery: nothing heats in an island.
+The heater goes off while the temperatures are unknown, off the grid, and while an obligation of the
+grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the battery would carry
+the heater. An import without room has none for a charge either.
 """
 
 from controller.core import contract, reasons
@@ -15,7 +16,7 @@ HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """An unknown connection counts as one with room: the heater is a load like others there."""
+    """While the connection is unknown, no obligation stands in the way of the heater."""
 
     NAME, ROLES = "pre_heat", ("heater",)
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
@@ -42,15 +43,14 @@ class PreHeat(TwoPoints):
         ),
         reasons.HEAT_NO_ROOM: (
             "no heating, import limit",
-            "The cells are cold, but the import limit has no room for the heater.",
-            "Reduce the load, or raise the import limit if the connection allows it.",
+            "The cells are cold, but the limits of the import leave no room for the heater.",
+            "Reduce the load. Page Why shows the limit of the import that acts.",
         ),
     }
 
     def __init__(self, setup: Setup):
         super().__init__(setup)
         self._schedule: Schedule = setup.functions[Schedule.NAME]
-        self._import_W = setup.settings["grid_import_W_max"]
 
     def signs(self, view: View, settings: dict[str, int]) -> tuple[bool | None, ...]:
         """As the contract says."""
@@ -70,7 +70,7 @@ class PreHeat(TwoPoints):
         if present and view.source == contract.ISLAND:
             return BaseRequest(0, reasons.HEAT_NO_GRID)
         more_W = 0 if device.sent("heat") else device.settings["rated_W"]
-        if present and (view.connection_W or 0) + more_W > self._import_W:
+        if present and view.import_room_W < more_W:
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
         return super().answer(view, device, present)
 

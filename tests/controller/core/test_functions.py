@@ -25,6 +25,7 @@ from controller.core.contract import (
 from controller.core.control import Control
 from controller.core.core import Core
 from controller.core.functions import FALLBACKS, FUNCTIONS
+from controller.core.policies.pre_heat import PreHeat
 from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.shed import Shed
 from controller.core.site_devices.layout import image_of
@@ -118,10 +119,10 @@ def test_it_explains_its_own_codes_and_no_others_by_a_name_and_parameters_of_its
 
 # With this every function has something to do.
 ON = {"peak_import_W_max": 200_000}
-MORE = {Shed: {"grid_import_W_max": 60_000}}
+MORE = {Shed: {"grid_import_W_max": 60_000}, PreHeat: {"peak_import_W_max": 400_000}}
 KNOWN = {
     "load_meter_W": 320_000,
-    "grid_W": 310_000,
+    "grid_W": 280_000,
     "battery_W": 9000,
     "soc_permille": (500, 510),
     "air_temperature_ddegC": 330,
@@ -136,7 +137,7 @@ ASKED = {"hints": (slots((0, codes.REQUEST, codes.POWER_W, 40_000, 90_000)), 0)}
 
 
 def running(**more):
-    control = control_of(**ON, **more)
+    control = control_of(**(ON | more))
     tick(control, KNOWN | ASKED, WIDE_W, 1)
     for _ in range(200):
         tick(control, KNOWN, WIDE_W, 1)

@@ -69,10 +69,13 @@ def test_a_restart_has_the_same_energy_before_any_report():
 def test_the_core_caps_worn_racks_and_shows_units_to_the_functions():
     steady = Steady()
     assert steady.word(setpoint.O_CAPS_HIGH_W) > 250_000
+    (new,) = steady.core.units.weights.discharge
     steady.walk.set_rack(s.SOH_PERMILLE, 990, 700, 990)
     steady.tick(ticks=3, load_W=900_000).tick(ticks=3, load_W=900_000)
     high = steady.word(setpoint.O_CAPS_HIGH_W), steady.word(setpoint.O_CAPS_HIGH_REASON)
     assert high == (218_750, reasons.HEALTH_CAP) and steady.word(setpoint.O_CAPS_LOW_W) == -218_750
+    (worn,) = steady.core.units.weights.discharge
+    assert worn / new == pytest.approx(893 / 990, abs=0.001)
     hottest = max(steady.core.temperatures.hottest())
     (unit_ddegC,) = steady.core.view.unit_temperature_ddegC
     assert abs(unit_ddegC - hottest) <= 2 and hottest > 200
