@@ -1,9 +1,9 @@
 """Heater: warms cold cells from the grid before they are charged. LFP must not be charged below
 0 degC: the temperature taper of the kernel closes there, and opens as the cells get warm.
 
-The heater goes off while the temperatures are unknown, off the grid, and while an obligation of the
-grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the battery would carry
-the heater. An import without room has none for a charge either.
+The heater goes off while the temperatures are unknown, and off the grid. It waits while an
+obligation of the grid (connection, hint, schedule, peak shaving) leaves no room: otherwise the
+battery would carry the heater. An import without room has none for a charge either.
 """
 
 from controller.core import contract, reasons
