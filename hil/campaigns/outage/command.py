@@ -45,7 +45,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--until-empty": {
         "action": "store_true",
-        "help": "instead: five islands until the hard reserve, in value mode",
+        "help": "instead: five islands until the backup reserve, in value mode",
     },
     "--processes": {"type": whole(1, 256), "metavar": "NUMBER", "help": "at once (one per core)"},
 }

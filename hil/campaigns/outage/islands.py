@@ -1,7 +1,7 @@
-"""Islands until the hard reserve, in value mode: the battery alone, and with a generator set that
+"""Islands until the backup reserve, in value mode: the battery alone, and with a generator set that
 the controller starts. The hours of the battery are compared with the arithmetic:
 
-    energy above the hard reserve x efficiency of the converter / (load + auxiliaries)
+    energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from hil.values.rig import ValueRig
 
 GENSET_CABINET = str(FOLDER / "pv_genset" / "cabinet.toml")
 BEGIN_S = 100.0  # of the outage: the meter test is over
-AFTER_S = 120.0  # on the hard reserve
+AFTER_S = 120.0  # below the backup reserve: an island may use it
 HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
@@ -43,9 +43,9 @@ class Island(NamedTuple):
 ISLANDS = (
     Island("generator set", 150_000.0, 0.17, 0),
     Island("generator set, first start fails", 150_000.0, 0.17, 1),
-    Island("battery, 200 kW", 200_000.0, 0.55),
-    Island("battery, 100 kW", 100_000.0, 0.35),
-    Island("battery, 30 kW", 30_000.0, 0.18),
+    Island("battery, 200 kW", 200_000.0, 0.35),
+    Island("battery, 100 kW", 100_000.0, 0.20),
+    Island("battery, 30 kW", 30_000.0, 0.13),
 )
 
 
@@ -84,7 +84,7 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
     rig = _rig(island, config, seed)
     rig.run(BEGIN_S)
     soc, site = _soc(rig), rig.plant.site
-    hard = config.control["soc_reserve_hard_permille"] / 1000
+    backup = config.control["soc_reserve_backup_permille"] / 1000
     gensets = site.gensets if _has_genset(island) else []
     called_s = carried_s = reserve_s = None
     dark_s = 0.0
@@ -97,7 +97,7 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
             called_s = now_s
         if gensets and gensets[0].state == LOADED and gensets[0].feeds_W:
             carried_s = now_s
-        if _soc(rig) <= hard:
+        if _soc(rig) <= backup:
             reserve_s = now_s
     figures = {
         "name": island.name,
@@ -108,9 +108,9 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
         "trips": [f"{each['stage']} {each['scope']}" for each in rig.trips.trips],
     }
     if gensets:
-        figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), hard)
+        figures |= _of_genset(gensets[0], called_s, carried_s, _soc(rig), backup)
     else:
-        figures |= _of_battery(rig, config, island, soc - hard, figures["hours"])
+        figures |= _of_battery(rig, config, island, soc - backup, figures["hours"])
     return figures | {"faults": _faults(figures)}
 
 
@@ -134,7 +134,7 @@ def _soc(rig: ValueRig) -> float:
 def _of_battery(
     rig: ValueRig, config: Config, island: Island, above: float, hours: float
 ) -> dict[str, Any]:
-    """Beside the arithmetic, and what happens on the hard reserve."""
+    """Beside the arithmetic, and what follows."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
     rated_W = sum(unit.rated_W for unit in rig.plant.pcs)
@@ -144,7 +144,7 @@ def _of_battery(
         "expected_hours": round(expected, 4),
         "error_pct": round((hours / expected - 1) * 100, 2),
         "below_reserve_kWh": round(
-            max(0.0, config.control["soc_reserve_hard_permille"] / 1000 - _soc(rig))
+            max(0.0, config.control["soc_reserve_backup_permille"] / 1000 - _soc(rig))
             * config.control["energy_Wh"]
             / 1000,
             2,
@@ -159,7 +159,7 @@ def _efficiency(power_W: float, rated_W: float) -> float:
 
 
 def _of_genset(
-    genset: Genset, called_s: float | None, carried_s: float | None, soc: float, hard: float
+    genset: Genset, called_s: float | None, carried_s: float | None, soc: float, backup: float
 ) -> dict[str, Any]:
     """Its start beside the time that its own start needs."""
     of, failed = genset.parameters, genset.parameters["failed_starts"]
@@ -169,7 +169,7 @@ def _of_genset(
         "start_s": start_s and round(start_s, 1),
         "start_s_max": allowed_s + 2 * VALUE_TICK_MS / 1000,
         "tries": genset.tries,
-        "above_reserve_permille": round((soc - hard) * 1000, 1),
+        "above_reserve_permille": round((soc - backup) * 1000, 1),
     }
 
 
@@ -178,13 +178,11 @@ def _faults(figures: dict[str, Any]) -> list[str]:
     found = []
     if abs(figures.get("error_pct", 0.0)) > ERROR_PCT_MAX:
         found.append("hours")
-    if figures.get("below_reserve_kWh"):
-        found.append("hard reserve")
     if "start_s_max" in figures:
         if not figures["start_s"] or figures["start_s"] > figures["start_s_max"]:
             found.append("start of the generator set")
         if figures["above_reserve_permille"] <= 0:
-            found.append("hard reserve before the generator set")
+            found.append("backup reserve before the generator set")
     if figures["dark_s"] > TransferSwitch({}).parameters["open_s"] + 1e-6:
         found.append("gap")
     if figures["trips"]:
@@ -199,7 +197,7 @@ def line(figures: dict[str, Any]) -> str:
         text = (
             f"carried after {figures['start_s']} s of {figures['start_s_max']} s, "
             f"{figures['tries']} tries, {figures['above_reserve_permille']} permille above the "
-            f"hard reserve"
+            f"backup reserve"
         )
     else:
         text = (

@@ -115,20 +115,19 @@ def test_the_count_is_dealt_to_runs_of_ten():
 @cases("""changes  broken
     {}  []
     {"error_pct": 5.1}  ["hours"] | {"error_pct": -5.1}  ["hours"] | {"error_pct": 5.0}  []
-    {"below_reserve_kWh": 0.01}  ["hard reserve"]
     {"dark_s": 0.2}  ["gap"]
     {"trips": ["21a rack 1"]}  ["trip"]
     {"start_s": 15.3}  ["start of the generator set"]
     {"start_s": None}  ["start of the generator set"]
-    {"above_reserve_permille": 0.0}  ["hard reserve before the generator set"]
+    {"above_reserve_permille": 0.0}  ["backup reserve before the generator set"]
 """)
 def test_an_island_that_breaks_a_promise_is_named(changes, broken):
-    figures = {"error_pct": 1.0, "below_reserve_kWh": 0.0, "dark_s": 0.1, "trips": []}
+    figures = {"error_pct": 1.0, "dark_s": 0.1, "trips": []}
     figures |= {"start_s": 15.2, "start_s_max": 15.2, "above_reserve_permille": 1.0}
     assert islands._faults(figures | changes) == broken
 
 
-def test_the_battery_carries_an_island_in_value_mode_until_the_hard_reserve(monkeypatch):
+def test_the_battery_carries_an_island_in_value_mode_until_the_reserve(monkeypatch):
     monkeypatch.setattr(islands, "BEGIN_S", 30.0)  # the limits are open
     monkeypatch.setattr(islands, "AFTER_S", 2.0)
     config = configuration.load(str(EXAMPLE), tick_ms=100)
