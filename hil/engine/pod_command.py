@@ -152,7 +152,7 @@ def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
 
 
 def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
-    """What the scenario expects, of cabinet 1."""
+    """The expectations of the scenario, judged of cabinet 1."""
     if chosen is None:
         return []
     run = recorder.run_of(pod.members[0], Load(None, {}, pod.now_us / 1e6, None))
