@@ -180,8 +180,8 @@ def _reserve(cause: Facts) -> str:
     if cause["soc_permille"] is None:
         return f"The state of charge of rack {rack} is unknown, so the reserve counts as reached."
     return (
-        f"Rack {rack} is lowest with {cause['soc_permille'] / 10:.1f} %. The reserve for "
-        f"{cause['level']} is {_percent(cause)} %; discharge starts again at "
+        f"Rack {rack} is lowest with {cause['soc_permille'] / 10:.1f} %. The reserve is "
+        f"{_percent(cause)} %, kept for {cause['level']}; discharge starts again at "
         f"{cause['opens_at_permille'] / 10:g} %. Now {kilowatt(cause['discharge_W_max'])} kW are "
         f"left."
     )
