@@ -15,7 +15,7 @@ from hil.engine.arguments import CABINET, number, output_file, whole
 from hil.loads import selection
 from hil.scenarios import scenario
 from hil.systems import live, spec
-from hil.systems.run import SLOT_S
+from hil.systems.series import SLOT_S
 
 DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.systems import tariff, thermal
-from hil.systems.run import MODE, SLOT_S, Result
+from hil.systems import replay, tariff, thermal
+from hil.systems.run import MODE, Result
+from hil.systems.series import SLOT_S, outage_at_s
 from hil.systems.thermal import Found
 
 SLOT_H = SLOT_S / 3600
@@ -48,7 +49,8 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
         is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
     return Figure(
         **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
-        reached=reached, optimum=optimum, baseline=baseline, is_met=is_met, mode=MODE,
+        reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
+        mode=replay.MODE if asked["name"] in replay.FIGURES else MODE,
     )  # fmt: skip
 
 
@@ -77,9 +79,9 @@ def peak_cut(result: Result) -> Found:
     """
     with_it, _, without = bills(result)
     reached = _cut(with_it.peak_W, without.peak_W)
+    series = result.series
     if result.spec.tariff["demand_hours"]:
         return reached, None, without.peak_W / 1000
-    series = result.series
     level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
     return reached, _cut(max(0.0, level_W), without.peak_W), without.peak_W / 1000
 
@@ -155,18 +157,14 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 def import_over(result: Result) -> Found:
     """Highest import in percent of the connection, means of 15 minutes."""
     limit_W = result.spec.size.import_W
-    return (
-        100.0 * float(result.grid_W.max()) / limit_W,
-        None,
-        100.0 * float((result.series.load_W - result.series.pv_W).max()) / limit_W,
-    )
+    without_W = float((result.series.load_W - result.series.pv_W).max())
+    return 100.0 * float(result.grid_W.max()) / limit_W, None, 100.0 * without_W / limit_W
 
 
 def import_over_1s(result: Result) -> Found:
     """The same, means of 1 s."""
-    limit_W = result.spec.size.import_W
-    load_W = float(result.seconds_W[0].max())
-    return 100.0 * float(result.seconds_W[1].max()) / limit_W, None, 100.0 * load_W / limit_W
+    load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
+    return grid_W / result.spec.size.import_W, None, load_W / result.spec.size.import_W
 
 
 def seconds_over(result: Result) -> Found:
@@ -241,6 +239,16 @@ def extra_power_h(result: Result) -> Found:
     return float(held.sum()) / 3600, float(over.sum()) / 3600, 0.0
 
 
+def carried_h(result: Result) -> Found:
+    """Hours of the outage in which the battery carries the load."""
+    for_s = result.spec.outage_s
+    if not for_s:
+        return None, None, None
+    first = outage_at_s(result.spec) - 1  # the first value is of second 1
+    load_W = result.seconds_W[0, first : first + for_s]
+    return float((load_W > 0).sum()) / 3600, for_s / 3600, 0.0
+
+
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
@@ -262,6 +270,8 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "per_it": per_it,
     "cycles": cycles,
     "extra_power_h": extra_power_h,
+    "carried_h": carried_h,
+    **replay.FIGURES,
 }
 
 

@@ -13,11 +13,12 @@ from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_clock import VirtualClock
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
+from hil.systems.planner import Planner
 from hil.systems.spec import Spec
 from hil.values.rig import ValueRig
 
 VALUE_TICK_MS = 100
-SLOT_MIN = run.SLOT_S // 60
+SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
 
 
 class LivePod(Pod):
@@ -36,15 +37,15 @@ class LivePod(Pod):
         soc: state of charge at begin_s, None: that of the system's file.
         """
         inputs = inputs or {}
-        self._spec, self._begin_s = spec, begin_s
+        self._begin_s = begin_s
         self._series = run.series_of(spec, inputs)
-        self._cap_W = run.cap_of(spec, self._series)
+        self._planner = Planner(spec, self._series)
         config = sized.load(spec.size, folder, VALUE_TICK_MS if values else None)
         site = run.site_of(_later(spec, begin_s), inputs)
         load = site.load
         site.load = lambda now_s: load(begin_s + now_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
-        plant = {"capacity_Ah": spec.size.capacity_Ah, **spec.plant}
+        plant = spec.size.of_rack | spec.plant
         super().__init__(site, [config], spec.seed, soc, ValueRig if values else VirtualRig, plant)
         for unit in self.members[0].plant.pcs:
             unit.can_form = spec.can_form
@@ -55,11 +56,11 @@ class LivePod(Pod):
         self._heartbeat_s = 0
 
     def step(self) -> None:
-        """A tick; before it the heartbeat when it is due, at first and at midnight the schedule."""
+        """A tick; before it the heartbeat when it is due, at first and each hour the schedule."""
         now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
         if now_s >= self._heartbeat_s and cabinet is not None:
             cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-            if now_s == 0 or (self._begin_s + now_s) % run.DAY_S < HEARTBEAT_S:
+            if now_s == 0 or (self._begin_s + now_s) % HOUR_S < HEARTBEAT_S:
                 cabinet.image.add_schedule(self._table(now_s))
             self._heartbeat_s = now_s + HEARTBEAT_S
         super().step()
@@ -69,7 +70,7 @@ class LivePod(Pod):
         racks = self.members[0].plant.racks
         soc = sum([rack.soc for rack in racks]) / len(racks)
         first = (self._begin_s + now_s) // run.SLOT_S % len(self._series.price)
-        rows = run.planned(self._spec, self._series, self._cap_W, soc, first)
+        rows = self._planner.rows(first, soc)
         start_min = self._begin_min + now_s // run.SLOT_S * SLOT_MIN
         return Table(0, start_min, SLOT_MIN, tuple([Slot(*row) for row in rows]))
 

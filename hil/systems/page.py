@@ -17,7 +17,8 @@ from hil.results.page import CSS
 from hil.results.plot import COLOURS, SOC, STYLE
 from hil.results.site_plot import LEGEND as LEGEND_ABOVE
 from hil.systems import figures
-from hil.systems.run import SLOT_S, SLOTS_PER_DAY, Result
+from hil.systems.run import Result
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY
 
 GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
 MWH_PER_J = 1 / 3.6e9

@@ -8,7 +8,7 @@ import csv
 import gzip
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,16 @@ def _rows(path: Path) -> dict[datetime, float]:
         raise LoadError(f"{path.name}: no prices: {error}") from None
 
 
-def built_in(seed: object, start: datetime, hours: int) -> np.ndarray:
-    """Money per kWh of each hour, from a seed."""
+def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
+    """Money per kWh of each hour, from a seed. day: mean of each hour of a day, money per MWh,
+    instead of the built-in shape.
+    """
     deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
     for hour in range(hours):
         time = start + timedelta(hours=hour)
         noise = noise * kept + deal.gauss(0.0, NOISE) * math.sqrt(1 - kept * kept)
-        found.append(MEAN + SWING * _shape(time) + noise)
+        found.append((day[time.hour] if day else MEAN + SWING * _shape(time)) + noise)
     return np.array(found) / KWH_PER_MWH
 
 

@@ -1,9 +1,11 @@
 """A day's schedule by simple rules: below the cap first, PV before the grid, then by price.
 
 1. Where the forecast is above the cap, the battery gives the rest.
-2. Surplus PV is stored, and the cheapest slots replace what idle converters draw.
-3. The cheapest slot that is left charges for the dearest later one, while the dearer price pays for
+2. Surplus PV is stored. The dearest slots before it make room.
+3. The cheapest slots replace what idle converters draw.
+4. The cheapest slot that is left charges for the dearest later one, while the dearer price pays for
    losses and wear.
+5. The dearest slots use the energy that no later slot needs.
 
 A planner has to beat these rules. They know nothing of the controller: they make slots.
 """
@@ -13,12 +15,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 OPEN_W = -(1 << 31)  # in the place of a power: no bound (controller/core/schedule_table.py)
 
 
 class Store(NamedTuple):
     """The range of the battery. Energies in J; efficiency: of a round trip; idle_W: that the
-    converters draw from it at no power.
+    converters draw from it at no power; saving: least part of the price at its use that a kWh from
+    the grid must spare, with its losses.
     """
 
     energy_J: float
@@ -30,37 +34,41 @@ class Store(NamedTuple):
     efficiency: float = 0.86
     wear_per_kWh: float = 0.01
     idle_W: float = 0.0
+    saving: float = 0.0
 
 
 @dataclass
 class Plan:
-    """Power of the battery in each slot, W, > 0 discharges; the stored energy after it, J; the
-    energy that later slots need to stay below the cap, J.
+    """Power of the battery in each slot, W, > 0 discharges; import of the site, W; the stored
+    energy after it, J; the energy that later slots need to stay below the cap, J.
     """
 
     power_W: np.ndarray
+    grid_W: np.ndarray
     stored_J: np.ndarray
     needed_J: np.ndarray
 
 
 def plan(
-    net_W: np.ndarray, price_per_kWh: np.ndarray, slot_s: float, store: Store, cap_W: float
+    net_W: np.ndarray, price_per_kWh: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray
 ) -> Plan:
-    """net_W: load less PV, forecast; price: of each slot; cap_W: highest import."""
+    """net_W: load less PV, forecast; price, cap_W (highest import): of each slot."""
     book = _Book(net_W, slot_s, store, cap_W)
     book.hold_cap()
     held_J = np.maximum(0.0, book.power_W) * slot_s / book.one_way
-    book.keep_surplus()
+    book.keep_surplus(price_per_kWh)
     book.keep_floor(price_per_kWh)
     book.trade(price_per_kWh)
+    book.spend(price_per_kWh, len(net_W), float("inf"))
     later_J = held_J[::-1].cumsum()[::-1] - held_J
-    return Plan(book.power_W, book.stored_J[1:], np.minimum(later_J, book.stored_J[1:]))
+    needed_J = np.minimum(later_J, book.stored_J[1:])
+    return Plan(book.power_W, net_W - book.power_W, book.stored_J[1:], needed_J)
 
 
 class _Book:
     """The plan while it grows. stored_J[i]: before slot i. One way costs the root of the losses."""
 
-    def __init__(self, net_W: np.ndarray, slot_s: float, store: Store, cap_W: float):
+    def __init__(self, net_W: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray):
         self.net_W, self.slot_s, self.store, self.cap_W = net_W, slot_s, store, cap_W
         self.power_W = np.zeros(len(net_W))
         self.stored_J = store.now_J - store.idle_W * slot_s * np.arange(len(net_W) + 1)
@@ -87,7 +95,7 @@ class _Book:
     def hold_cap(self) -> None:
         """Discharge above the cap; what is missing is charged in the slots just before it."""
         for slot in np.flatnonzero(self.net_W > self.cap_W):
-            wanted_W = min(float(self.net_W[slot] - self.cap_W), self.store.discharge_W)
+            wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
             self._fill_before(int(slot), self._lack_J(int(slot), wanted_W))
             given_W = self._spare_J(int(slot)) * self.one_way / self.slot_s
             self._set(int(slot), min(wanted_W, given_W))
@@ -106,16 +114,34 @@ class _Book:
         if self.power_W[slot] > 0:
             return 0.0
         before_W = -float(self.power_W[slot])
-        room_W = min(self.store.charge_W, self.cap_W - float(self.net_W[slot])) - before_W
+        room_W = min(self.store.charge_W, float(self.cap_W[slot] - self.net_W[slot])) - before_W
         more_W = min(max(0.0, room_W), energy_J / self.one_way / self.slot_s)
         self._set(slot, -before_W - more_W)
         return more_W * self.slot_s * self.one_way
 
-    def keep_surplus(self) -> None:
-        """Store PV that the load does not take."""
+    def keep_surplus(self, price: np.ndarray) -> None:
+        """Store PV that the load does not take; give energy before it, if there is no room."""
         for slot in np.flatnonzero(self.net_W < 0):
-            surplus_J = -float(self.net_W[slot]) * self.slot_s * self.one_way
+            surplus_W = min(-float(self.net_W[slot]), self.store.charge_W)
+            surplus_J = surplus_W * self.slot_s * self.one_way
+            self.spend(price, int(slot), surplus_J - self._room_J(int(slot)))
             self._charge(int(slot), min(surplus_J, self._room_J(int(slot))))
+
+    def spend(self, price: np.ndarray, end: int, energy_J: float) -> None:
+        """Give at most energy_J in the dearest slots before `end`."""
+        for slot in np.argsort(-price[:end], kind="stable"):
+            if energy_J <= 0 or price[slot] <= self.store.wear_per_kWh:
+                return
+            if self.power_W[slot] >= 0:
+                given_J = min(energy_J, self._free_J(int(slot)), self._spare_J(int(slot)))
+                energy_J -= given_J
+                given_W = given_J * self.one_way / self.slot_s
+                self._set(int(slot), float(self.power_W[slot]) + given_W)
+
+    def _free_J(self, slot: int) -> float:
+        """The energy that the load of this slot still takes from the battery."""
+        most_W = min(self.store.discharge_W, float(self.net_W[slot]))
+        return max(0.0, most_W - float(self.power_W[slot])) * self.slot_s / self.one_way
 
     def keep_floor(self, price: np.ndarray) -> None:
         """Charge before the store falls below its lowest energy."""
@@ -130,16 +156,20 @@ class _Book:
         """Pairs of a cheap slot and a dearer later one, the dearest first."""
         for late in np.argsort(-price, kind="stable"):
             for early in np.argsort(price[:late], kind="stable"):
-                gain = price[late] * self.store.efficiency - price[early]
-                if gain <= self.store.wear_per_kWh or not self._pair(int(early), int(late)):
+                if not self._pays(price[early], price[late]) or not self._pair(early, late):
                     break
+
+    def _pays(self, bought: float, used: float) -> bool:
+        """A kWh of the grid at these prices covers losses and wear, and spares enough."""
+        store = self.store
+        worth = used * store.efficiency
+        return worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
 
     def _pair(self, early: int, late: int) -> bool:
         """Move energy from one slot to a later one; False: the later slot takes no more."""
         if self.power_W[late] < 0:
             return False
-        free_W = min(self.store.discharge_W, float(self.net_W[late])) - float(self.power_W[late])
-        wanted_J = max(0.0, free_W) * self.slot_s / self.one_way
+        wanted_J = self._free_J(late)
         if wanted_J < 1.0:
             return False
         between = self.stored_J[early + 1 : late + 1]
@@ -149,19 +179,22 @@ class _Book:
         return True
 
 
-def slots(found: Plan, store: Store, cap_W: float) -> list[tuple[int, int, int, int]]:
+def slots(found: Plan, store: Store, cap_W: np.ndarray) -> list[tuple[int, int, int, int]]:
     """(grid cap W, lowest and highest battery power W, reserve permille) of each slot.
 
-    A slot that charges or discharges asks for its power; the band leaves load tracking its room on
-    the other side. The reserve is what later slots need to stay below the cap.
+    A slot that charges from the grid or discharges asks for its power; the band leaves load
+    tracking its room on the other side. A slot that stores PV asks for none: the export limit
+    charges with the surplus of each moment, and the band forbids to give it back. The reserve is
+    what later slots need to stay below the cap.
     """
     rows = []
-    for power_W, needed_J in zip(found.power_W, found.needed_J):
+    every = zip(found.power_W, found.grid_W, found.needed_J, cap_W)
+    for power_W, grid_W, needed_J, most_W in every:
         low_W = high_W = OPEN_W
         if power_W < 0:
-            high_W = round(power_W)
+            high_W = round(power_W) if grid_W > SURPLUS_W else 0
         elif power_W > 0:
             low_W = round(power_W)
         kept_J = min(store.low_J + float(needed_J), store.high_J)
-        rows.append((round(cap_W), low_W, high_W, int(1000 * kept_J / store.energy_J)))
+        rows.append((round(most_W), low_W, high_W, int(1000 * kept_J / store.energy_J)))
     return rows

@@ -24,6 +24,7 @@ TOP = {
     "days": Entry(INTEGER, REQUIRED, 1, 366),
     "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
     "soc_permille": Entry(INTEGER, 500, 50, 950),
+    "outage_s": Entry(INTEGER, 0, 0, 86_400),  # once, at a random moment after the first day
     "battery": Entry(TABLE, REQUIRED),
     "plant": Entry(TABLE, {}),
     "site": Entry(TABLE, REQUIRED),
@@ -46,6 +47,7 @@ BATTERY = {
 }
 PRICES = {
     "kind": Entry(TEXT, "built_in", choices=("built_in", "time_of_use")),
+    "day": Entry(LIST, []),  # built_in: mean of each hour, money per MWh
     **{name: Entry(NUMBER, 0.0, -10, 10) for name in ("valley", "flat", "peak")},
     **{name: Entry(LIST, []) for name in ("valley_hours", "peak_hours", "summer_peak_hours")},
 }
@@ -57,7 +59,10 @@ SCHEDULE = {
     "high_permille": Entry(INTEGER, 900, 100, 1000),
     "efficiency": Entry(NUMBER, 0.86, 0.1, 1),
     "wear_per_kWh": Entry(NUMBER, 0.01, 0, 1),
+    "saving_permille": Entry(INTEGER, 0, 0, 900),  # least saving by a kWh of the grid
     "is_load_known": Entry("true or false", False),  # otherwise the same slot of yesterday
+    "forecast_error_permille": Entry(INTEGER, 0, 0, 500),  # rms of each slot
+    "notice_min": Entry(INTEGER, 0, 0, 1440),  # the load of so many minutes ahead is known
 }
 FIGURE = {
     "name": Entry(TEXT, REQUIRED),
@@ -78,6 +83,7 @@ class Spec(NamedTuple):
     days: int
     seed: int
     soc_permille: int
+    outage_s: int
     size: Size
     can_form: bool
     plant: dict[str, float]
@@ -135,7 +141,7 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
     )
     return Spec(
         **{key: top[key] for key in ("name", "text", "days", "seed", "soc_permille", "site")},
-        **{key: top[key] for key in ("plant", "sizing")},
+        **{key: top[key] for key in ("plant", "sizing", "outage_s")},
         start=start,
         size=size,
         can_form=battery["can_form"],

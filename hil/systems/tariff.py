@@ -17,7 +17,7 @@ Series = np.ndarray
 W_PER_KW, J_PER_KWH = 1000.0, 3.6e6
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
-WEEKDAYS = 5
+WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
 
 MONEY = 0, 1000
 FIELDS = {
@@ -28,7 +28,8 @@ FIELDS = {
     "demand_interval_min": Entry(INTEGER, 15, choices=(15, 30, 60)),
     "demand_hours": Entry(LIST, []),  # [first, end]: only these hours of working days count
     "tag_per_kW_year": Entry(NUMBER, 0.0, *MONEY),
-    "tag_hours": Entry(INTEGER, 5, 1, 100),  # most expensive summer hours that set the tag
+    "tag_hours": Entry(INTEGER, 5, 1, 100),  # most expensive summer days that set the tag ...
+    "tag_hour": Entry(INTEGER, 16, 0, 23),  # ... in this hour of theirs
 }
 
 
@@ -81,7 +82,7 @@ def _demand(
     money = highest_W = 0.0
     for month in sorted({(each.year, each.month) for each in times}):
         own = [at for at, each in enumerate(times) if (each.year, each.month) == month]
-        billed = [at for at in own if _is_billed(times[at], tariff["demand_hours"])]
+        billed = [at for at in own if is_billed(times[at], tariff["demand_hours"])]
         peak_W = max([0.0, *[float(means_W[at]) for at in billed]])
         rate = rates[(month[1] - 1) % len(rates)]
         money += rate * peak_W / W_PER_KW * len(own) * length_s / MONTH_S
@@ -89,7 +90,8 @@ def _demand(
     return money, highest_W
 
 
-def _is_billed(time: datetime, hours: list[int]) -> bool:
+def is_billed(time: datetime, hours: list[int]) -> bool:
+    """The demand charge counts at this time. hours: `demand_hours` of the tariff."""
     return not hours or (time.weekday() < WEEKDAYS and hours[0] <= time.hour < hours[1])
 
 
@@ -100,7 +102,7 @@ def _tags(
     price_per_kWh: Series,
     start: datetime,
 ) -> float:
-    """The mean import in the most expensive hours, one a day, for the run's part of a year."""
+    """The mean import in the hours that set the tags, for the run's part of a year."""
     rate = tariff["tag_per_kW_year"]
     hours = hours_of_tags(tariff, price_per_kWh, interval_s, start)
     if not rate or not hours:
@@ -114,18 +116,20 @@ def _tags(
 def hours_of_tags(
     tariff: Mapping[str, Any], price_per_kWh: Series, interval_s: float, start: datetime
 ) -> list[int]:
-    """Hours since the start that set the tags: of the working days, the most expensive hour of each
-    of the most expensive ones.
-    """
+    """Hours since the start that set the tags: the tag hour of the most expensive working days."""
     per_hour = round(HOUR_S / interval_s)
     count = len(price_per_kWh) // per_hour
     prices = price_per_kWh[: count * per_hour].reshape(count, per_hour).mean(axis=1)
-    by_day: dict[int, int] = {}
-    for hour in range(count):
-        time = start + timedelta(hours=hour)
-        if time.weekday() < WEEKDAYS:
-            day = time.toordinal()
-            if day not in by_day or prices[hour] > prices[by_day[day]]:
-                by_day[day] = hour
-    dearest = sorted(by_day.values(), key=lambda hour: -prices[hour])
+    likely = [at for at in range(count) if may_set_tag(tariff, start + timedelta(hours=at))]
+    dearest = sorted(likely, key=lambda hour: -prices[hour])
     return sorted(dearest[: tariff["tag_hours"]])
+
+
+def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:
+    """This time may set the tag. The hour of the day is known in advance, the days are not."""
+    return (
+        tariff["tag_per_kW_year"] > 0
+        and time.month in SUMMER
+        and time.weekday() < WEEKDAYS
+        and time.hour == tariff["tag_hour"]
+    )

@@ -13,7 +13,8 @@ import numpy as np
 
 from hil.systems import figures, run
 from hil.systems.live import LivePod
-from hil.systems.run import SLOT_S, SLOTS_PER_DAY, Result, Series
+from hil.systems.run import Result
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
 from hil.values.repetition import quicken
 
 SLOT_ARRAYS = ("grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K")

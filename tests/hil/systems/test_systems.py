@@ -9,7 +9,7 @@ import pytest
 from hil import __main__ as hil
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import command, figures, page, run, spec
+from hil.systems import command, figures, page, series as system_series, spec
 from tests.tables import cases
 
 TABLE = {
@@ -30,8 +30,8 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
-        assert found.sizing and found.days >= 7
-        assert run.site_of(found, {}).load is not None
+        assert found.sizing and found.days >= (2 if found.outage_s else 7)
+        assert system_series.site_of(found, {}).load is not None
 
 
 @cases("""
@@ -52,7 +52,7 @@ def made(hours=2, **changes):
     """A run of hours, its arrays filled with zeros where it did not get."""
     chosen = spec.of_table(TABLE | changes, "test")
     quarters = hours * 4
-    series = run.Series(*np.full((4, quarters), [[2e5], [2e5], [0.0], [0.1]]))
+    series = system_series.Series(*np.full((4, quarters), [[2e5], [2e5], [0.0], [0.1]]))
     zeros = np.zeros(quarters)
     seconds_W = np.full((2, hours * 3600), 2e5, np.float32)
     return run.Result(

@@ -50,15 +50,25 @@ def test_each_month_has_its_own_rate_and_peak():
     assert found.demand == pytest.approx((10 * 100 * 30 + 20 * 200 * 31) / 30.4375)
 
 
-def test_tags_are_set_by_the_dearest_hour_of_the_dearest_working_days():
+def test_tags_are_set_in_one_hour_of_the_dearest_working_days():
     price = np.full(30 * QUARTERS_PER_DAY, 0.1)
-    for day, hour in ((0, 17), (2, 18), (5, 17)):  # the third is a Saturday
+    for day, hour in ((0, 16), (2, 16), (3, 17), (5, 16)):  # the last one is a Saturday
         price[day * 96 + hour * 4 : day * 96 + hour * 4 + 4] = 0.5 + day / 100
     chosen = tariff_of(tag_per_kW_year=60.0, tag_hours=2)
-    assert tariff.hours_of_tags(chosen, price, 900, START) == [17, 66]
+    assert tariff.hours_of_tags(chosen, price, 900, START) == [16, 64]
     found = bill_of([300], price, tag_per_kW_year=60.0, tag_hours=2)
     assert found.tags == pytest.approx(60 * 300 * 30 / 365.25)
     assert found.total == found.energy + found.demand + found.tags
+
+
+@cases("""
+    month  day  hour  rate  may
+    6  1  16  60  True | 6  1  15  60  False | 6  1  17  60  False | 6  6  16  60  False
+    5  29  16  60  False | 10  1  16  60  False | 6  1  16  0  False
+""")
+def test_a_tag_may_be_set_in_its_hour_of_working_days_in_summer(month, day, hour, rate, may):
+    chosen = tariff_of(tag_per_kW_year=float(rate))
+    assert tariff.may_set_tag(chosen, datetime(2026, month, day, hour, 45)) == may
 
 
 def test_built_in_prices_are_of_the_seed_and_have_valleys_and_peaks():
@@ -67,6 +77,9 @@ def test_built_in_prices_are_of_the_seed_and_have_valleys_and_peaks():
     day = one.reshape(60, 24)
     spread = day.max(axis=1) / np.maximum(0.005, day.min(axis=1))
     assert 0.03 < one.mean() < 0.08 and np.median(spread) > 2
+    given = prices.built_in(1, START, 24 * 60, [10.0] * 12 + [100.0] * 12).reshape(60, 24)
+    assert given[:, :12].mean() == pytest.approx(0.01, abs=0.002)
+    assert given[:, 12:].mean() == pytest.approx(0.1, abs=0.002)
 
 
 def test_prices_of_a_file_begin_at_the_start_and_a_missing_hour_is_named(tmp_path):

@@ -1,0 +1,90 @@
+"""The series of a system: load, PV and price of each quarter of an hour, without a battery."""
+
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hil.site import cooling as site_cooling, description
+from hil.site.site import Site
+from hil.systems import prices
+from hil.systems.spec import Spec
+
+SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
+HOUR_SLOTS = 4
+
+
+class Series(NamedTuple):
+    """Means of each quarter of an hour, without a battery. load_W: it_W with its cooling."""
+
+    it_W: np.ndarray
+    load_W: np.ndarray
+    pv_W: np.ndarray
+    price: np.ndarray
+
+
+def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
+    """The series of a system from a site of its own, stepped once a minute."""
+    count = spec.days * SLOTS_PER_DAY
+    site = site_of(spec, inputs)
+    steps = count * SLOT_S // SAMPLE_S
+    powers = np.zeros((3, steps))
+    cooling = site.cooling
+    for step in range(steps):
+        now_s = (step + 0.5) * SAMPLE_S
+        it_W = site.load(now_s)
+        cool_W = 0.0
+        if cooling is not None:
+            degC = site.weather.outside_degC(now_s)
+            cool_W = it_W * site_cooling.share_of_heat(cooling.water_degC, degC)
+        pv_W = 0.0
+        for part in site.parts:
+            if part.kind == "pv":
+                part.step(now_s, SAMPLE_S, it_W)
+                pv_W += part.feeds_W
+        powers[:, step] = it_W, it_W + cool_W, pv_W
+    means = powers.reshape(3, count, SLOT_S // SAMPLE_S).mean(axis=2)
+    return Series(*means, _price(spec, inputs))
+
+
+def _price(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
+    hours = spec.days * 24
+    if inputs.get("prices"):
+        found = prices.hourly(Path(inputs["prices"]), spec.start, hours)
+    elif spec.prices["kind"] == "time_of_use":
+        found = prices.time_of_use(spec.prices, spec.start, hours)
+    else:
+        found = prices.built_in(spec.seed, spec.start, hours, spec.prices["day"])
+    return np.repeat(found, HOUR_SLOTS)
+
+
+def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
+    """The site of a system, with files in place of the built-in series."""
+    tables = {
+        key: dict(each) if isinstance(each, dict) else each for key, each in spec.site.items()
+    }
+    for section, key in (("load", "load"), ("pv", "pv"), ("weather", "weather")):
+        if inputs.get(key):
+            tables[section] = _of_file(tables.get(section, {}), section, inputs)
+    if spec.outage_s:
+        outages = [[outage_at_s(spec), spec.outage_s]]
+        tables["connection"] = {**tables.get("connection", {}), "outages": outages}
+    checked = description.of_table({"name": spec.name, **tables}, f"{spec.name}: site")
+    return description.built(checked, spec.seed, "")
+
+
+def outage_at_s(spec: Spec) -> int:
+    """The second of the run in which the grid is lost, from the seed."""
+    last_s = spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s
+    return random.Random(f"{spec.seed}/outage").randint(SLOTS_PER_DAY * SLOT_S, last_s)
+
+
+def _of_file(table: dict[str, Any], section: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    found = {"file": inputs[section], "column": inputs.get(f"{section}_column")}
+    scale = inputs.get(f"{section}_scale")
+    if section == "weather":
+        return {"file": inputs[section]}
+    if section == "load":
+        return {"kind": "file", **found, **({"scale": scale} if scale else {})}
+    return {"rated_W": table["rated_W"], **found, **({"scale": scale} if scale else {})}
