@@ -26,6 +26,7 @@ Done = tuple[tuple[str, str], dict[str, Any], str]  # (system and variant, docum
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
+    "jobs": "CSV with at_s, for_s and power_W of each job, instead of the drawn ones",
     "pv": "CSV with t_s and the power of the PV",
     "prices": "CSV with local time and money per MWh of each hour",
     "weather": "CSV with ghi_W_per_m2 and air_degC of 8760 hours",
@@ -91,7 +92,8 @@ def _all(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> Iterator[Done]:
     screen = Console(stderr=True)
     with Progress(console=screen, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("systems", total=len(jobs))
-        for each in forks.values(jobs, lambda job: _one(job, inputs), forks.cores(), WALL_S_MAX):
+        longest = sorted(jobs, key=lambda job: -_chosen(*job, inputs).days)
+        for each in forks.values(longest, lambda job: _one(job, inputs), forks.cores(), WALL_S_MAX):
             progress.advance(task)
             yield each
 

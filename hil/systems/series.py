@@ -1,11 +1,14 @@
 """The series of a system: load, PV and price of each quarter of an hour, without a battery."""
 
+import csv
 import random
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from hil.loads import reader
+from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
 from hil.site.site import Site
 from hil.systems import prices
@@ -13,6 +16,7 @@ from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
 HOUR_SLOTS = 4
+JOB_COLUMNS = "at_s", "for_s", "power_W"
 
 
 class Series(NamedTuple):
@@ -67,11 +71,25 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     for section, key in (("load", "load"), ("pv", "pv"), ("weather", "weather")):
         if inputs.get(key):
             tables[section] = _of_file(tables.get(section, {}), section, inputs)
+    if inputs.get("jobs"):
+        if tables["load"]["kind"] != "queue":
+            raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
+        tables["load"] = {**tables["load"], "jobs": jobs_of(Path(inputs["jobs"]))}
     if spec.outage_s:
         outages = [[outage_at_s(spec), spec.outage_s]]
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
     checked = description.of_table({"name": spec.name, **tables}, f"{spec.name}: site")
     return description.built(checked, spec.seed, "")
+
+
+def jobs_of(path: Path) -> list[list[float]]:
+    """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line."""
+    rows = csv.DictReader(reader.text_of(path).splitlines())
+    try:
+        return [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
+    except (KeyError, TypeError, ValueError):
+        needed = ", ".join(JOB_COLUMNS)
+        raise LoadError(f"{path.name}: row {rows.line_num}: needed are numbers {needed}") from None
 
 
 def outage_at_s(spec: Spec) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hil import __main__ as hil
+from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
 from hil.systems import command, figures, page, series as system_series, spec
@@ -167,3 +168,31 @@ def test_the_page_names_each_promise_that_is_not_kept_and_the_worst_moments():
     assert "1 of 2 promises are kept. <span class=no>Not kept: high peak.</span>" in text
     assert "<td class=no>1 of 2<td class=ok>none" in text
     assert "<td>highest import<td>300 kW<td>Mon 01 June 01:01:01" in text
+
+
+@pytest.mark.parametrize("seed", (1, 2, 3))
+def test_hours_of_an_outage_count_while_the_load_has_power(seed):
+    """An hour without the grid; the load is dark in its first 10 min and after it."""
+    result = made(48, days=2, outage_s=3600, seed=seed)
+    first = system_series.outage_at_s(result.spec)
+    assert 86_400 <= first <= 2 * 86_400 - 7200
+    result.seconds_W[0, first - 1 : first + 599] = 0
+    result.seconds_W[0, first + 3599] = 0
+    assert figures.carried_h(result) == (pytest.approx(50 / 60), 1.0, 0.0)
+    assert figures.carried_h(made()) == (None, None, None)
+
+
+QUEUE = {"load": {"kind": "queue", "capacity_W": 300_000, "idle_W": 50_000}}
+
+
+def test_jobs_of_a_file_are_the_load_and_wrong_ones_are_refused_in_one_line(tmp_path):
+    path = tmp_path / "jobs.csv"
+    path.write_text("at_s,for_s,power_W\n900,900,100000\n900,900,250000\n")
+    chosen = spec.of_table(TABLE | {"site": QUEUE}, "test")
+    found = system_series.series_of(chosen, {"jobs": str(path)})
+    assert found.load_W[:4] == pytest.approx([50e3, 150e3, 300e3, 50e3], rel=0.01)
+    path.write_text("at_s,for_s\n900,900\n")
+    with pytest.raises(LoadError, match="jobs.csv: row 2: needed are numbers at_s, for_s, power_W"):
+        system_series.site_of(chosen, {"jobs": str(path)})
+    with pytest.raises(LoadError, match="--jobs: test has no queue"):
+        system_series.site_of(spec.of_table(TABLE, "test"), {"jobs": str(path)})
