@@ -63,6 +63,16 @@ class Size(NamedTuple):
         racks = self.units * self.racks_per_unit
         return self.energy_Wh / racks / (CELLS * CELL_V)
 
+    @property
+    def rated_current_A(self) -> float:
+        """Of a rack: what its share of the unit needs at the lowest cell voltage, and a margin."""
+        return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
+
+    @property
+    def of_rack(self) -> dict[str, float]:
+        """Keys of the plant."""
+        return {"capacity_Ah": self.capacity_Ah, "rated_current_A": self.rated_current_A}
+
 
 def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
     """The checked configuration, written into `folder`. ConfigError: one line."""
@@ -92,8 +102,7 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     power = ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
     type_["unit"]["all"] |= dict.fromkeys(power, size.rated_W)
     type_["unit"] |= {str(unit): {"dc_bus": f"dc_{unit}"} for unit in range(1, size.units + 1)}
-    needed_A = size.rated_W / size.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
-    current_mA = round(needed_A * 1000)
+    current_mA = round(size.rated_current_A * 1000)
     type_["rack"]["all"] |= {"rated_current_mA": current_mA, "break_current_mA": 2 * current_mA}
     type_["rack"] |= {str(rack): {"dc_bus": f"dc_{unit_of[rack]}"} for rack in racks}
     type_["control"] = {**type_["control"], "energy_Wh": size.energy_Wh}
