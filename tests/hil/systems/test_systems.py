@@ -10,7 +10,7 @@ from hil import __main__ as hil
 from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import command, figures, page, series as system_series, spec
+from hil.systems import command, figures, page, run, series as system_series, spec
 from tests.tables import cases
 
 TABLE = {
