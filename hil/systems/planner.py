@@ -23,7 +23,9 @@ TAG_DAYS = 20  # of a summer on which a site takes part: they contain the hours 
 
 
 class Planner:
-    """Slots from a slot of the run on. cap_W: the import that it keeps to in billed hours."""
+    """Slots from a slot of the run on. cap_W: the import that it keeps to in billed hours; caps_W: of
+    each slot of the run.
+    """
 
     def __init__(self, spec: Spec, series: Series) -> None:
         self.spec, self.series = spec, series
@@ -32,7 +34,7 @@ class Planner:
         hours = spec.tariff["demand_hours"]
         is_billed = np.array([tariff.is_billed(each, hours) for each in times])
         self.cap_W = cap_of(spec, series, is_billed)
-        self._caps_W = np.where(is_billed, self.cap_W, OPEN_PART * spec.size.import_W)
+        self.caps_W = np.where(is_billed, self.cap_W, OPEN_PART * spec.size.import_W)
         likely = np.array([tariff.may_set_tag(spec.tariff, each) for each in times])
         tag_per_kWh = spec.tariff["tag_per_kW_year"] / TAG_DAYS
         self._price = series.price + spec.tariff["adder_per_kWh"] + tag_per_kWh * likely
@@ -46,7 +48,7 @@ class Planner:
         price = self._ahead(self._price, slot, slot % SLOTS_PER_DAY >= PRICES_AT)
         if not self.spec.schedule["is_trading"]:
             price[:] = price.mean()
-        store, caps_W = store_of(self.spec, soc), self._ahead(self._caps_W, slot)
+        store, caps_W = store_of(self.spec, soc), self._ahead(self.caps_W, slot)
         plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W)
         return rules.slots(plan, store, caps_W)[:SLOTS_PER_DAY]
 

@@ -28,11 +28,11 @@ NOTICED, UNNOTICED = {"notice_min": 15}, {"notice_min": 0}
 
 
 class Way(NamedTuple):
-    """One way to plan. grid_W: of each slot; kept_J: energy that the battery gained."""
+    """One way to plan. kept_J: energy that the battery gained; caps_W: highest import of a slot."""
 
     grid_W: np.ndarray
     kept_J: float
-    cap_W: float
+    caps_W: np.ndarray
 
 
 def followed(spec: Spec, series: Series, changes: Mapping[str, Any]) -> Way:
@@ -49,7 +49,7 @@ def followed(spec: Spec, series: Series, changes: Mapping[str, Any]) -> Way:
         moved_J = power_W * (store.efficiency**0.5 if power_W < 0 else store.efficiency**-0.5)
         left_J = store.now_J - (moved_J + store.idle_W * (power_W == 0)) * SLOT_S
         store, grid_W[slot] = store._replace(now_J=left_J), net_W - power_W
-    return Way(grid_W, store.now_J - begun_J, planner.cap_W)
+    return Way(grid_W, store.now_J - begun_J, planner.caps_W[:count])
 
 
 def _power_W(row: tuple[int, int, int, int], net_W: float, store: Store, spec: Spec) -> float:
@@ -72,7 +72,7 @@ def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
         spec, series = result.spec, result.series
         exact, other = (followed(spec, series, each) for each in (EXACT, changes))
         net_W = (series.load_W - series.pv_W)[: len(exact.grid_W)]
-        costs = [_cost(spec, series, each) for each in (Way(net_W, 0.0, 0.0), exact, other)]
+        costs = [_cost(spec, series, each) for each in (Way(net_W, 0.0, net_W), exact, other)]
         saved = costs[0] - costs[1]
         return (100 * (costs[2] - costs[1]) / saved if saved > 0 else None), None, None
 
@@ -90,7 +90,7 @@ def _cost(spec: Spec, series: Series, way: Way) -> float:
 def noticed_kWh(result: Result) -> Found:
     """Import above the schedule's cap with notices of the jobs of the next slot; without them."""
     ways = [followed(result.spec, result.series, each) for each in (NOTICED, UNNOTICED)]
-    over_kWh = [float(np.maximum(0, way.grid_W - way.cap_W).sum()) * SLOT_S for way in ways]
+    over_kWh = [float(np.maximum(0, way.grid_W - way.caps_W).sum()) * SLOT_S for way in ways]
     return over_kWh[0] / J_PER_KWH, 0.0, over_kWh[1] / J_PER_KWH
 
 
