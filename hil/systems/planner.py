@@ -18,13 +18,13 @@ J_PER_WH = 3600.0
 PRICES_AT = 52  # slot of the day, 13:00
 FADES_SLOTS = 16
 HALVINGS, CAP_MARGIN = 24, 1.02  # search of the lowest cap; margin for a load that is not known
-OPEN_PART = 0.97  # of the connection: highest import while none is billed
+OPEN_PART = 0.9  # of the connection: highest import while none is billed; the rest is for clouds
 TAG_DAYS = 20  # of a summer on which a site takes part: they contain the hours that set the tag
 
 
 class Planner:
-    """Slots from a slot of the run on. cap_W: the import that it keeps to in billed hours; caps_W: of
-    each slot of the run.
+    """Slots from a slot of the run on. cap_W: the import that it keeps to in billed hours;
+    caps_W: of each slot of the run.
     """
 
     def __init__(self, spec: Spec, series: Series) -> None:
