@@ -54,6 +54,7 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "channel_b": rows.channel_b(shadow),
         "reset": alarms.typed(shadow, active),
         **_power(shadow),
+        "full_Wh": shadow.core.health.energy_Wh,
         **{name: chain[name] for name in FROM_CHAIN},
         "available_low_W": shadow.chain(setpoint.O_AVAILABLE_LOW_W),
         "available_high_W": shadow.chain(setpoint.O_AVAILABLE_HIGH_W),
@@ -85,8 +86,8 @@ def _kept_permille(shadow: Shadow) -> int:
 
 
 def _power(shadow: Shadow) -> Facts:
-    """Measured powers, W; energy above _kept_permille, Wh; of all racks when full, by their
-    health; time until it is used at this power, s. None for unknown values.
+    """Measured powers, W; energy above _kept_permille, Wh; time until it is used at this power, s.
+    None for unknown values.
     """
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
@@ -99,7 +100,6 @@ def _power(shadow: Shadow) -> Facts:
         "grid_W": base.cabinet_value(shadow, s.GRID_POWER_W),
         "load_W": base.cabinet_value(shadow, s.LOAD_POWER_W),
         "remaining_Wh": remaining_Wh,
-        "full_Wh": shadow.core.health.energy_Wh,
         "reserve_in_s": seconds,
     }
 

@@ -12,7 +12,7 @@ from controller.console import watch
 from tests.tables import table
 
 # JSON keys of each page. A key may be added here, but never renamed or removed.
-HEAD = words("cabinet state uptime_ms sequence is_live locked_out_by test_left_ms danger")
+HEAD = words("cabinet state mode uptime_ms sequence is_live locked_out_by test_left_ms danger")
 KEYS = dict(
     table("""
 status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interlocks standing\
@@ -21,7 +21,7 @@ status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interloc
  binding_sources racks links loop record tick_ms gas_calibration_d version start differs\
  proof_tests propagation reset channel_b bands path_delay schedule notices
 why | request_W setpoint_W held_back_W request caps ramp obligations limits short_W short_reason\
- binding cause without units standing_count differs actuators
+ binding cause without units standing_count differs actuators is_off_grid
 alarms | standing first_out first_out_per_scope channel_b check reset start cells_are_live\
  propagation
 events | source events

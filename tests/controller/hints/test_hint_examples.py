@@ -92,7 +92,7 @@ def test_the_example_that_reads_the_status(site):
         site.write_key("site_ems", bytes(32))
         ends(sent(site, "read_status.py", "site_ems"), "not signed with this key")
     assert (code, err) == (0, "") and re.fullmatch(
-        r"0 W \(R\d+\), available -\d+ \(R\d+\) \.\. 0 \(R302\) W, 258000 Wh above the reserve of "
+        r"0 W \(R\d+\), available -\d+ \(R\d+\) \.\. 0 \(R302\) W, 255420 Wh above the reserve of "
         r"15.0 % \(never below 10.0 %\), in control: -",
         out,
     ), out
