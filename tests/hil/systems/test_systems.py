@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -196,3 +197,14 @@ def test_jobs_of_a_file_are_the_load_and_wrong_ones_are_refused_in_one_line(tmp_
         system_series.site_of(chosen, {"jobs": str(path)})
     with pytest.raises(LoadError, match="--jobs: test has no queue"):
         system_series.site_of(spec.of_table(TABLE, "test"), {"jobs": str(path)})
+
+
+def test_the_claims_are_counted_and_each_that_works_names_its_proof():
+    text = (spec.FOLDER / "CLAIMS.md").read_text(encoding="utf-8")
+    claims = re.findall(r"^\| \d+ \| [^|]+ \| (\w+) \| (.*) \|$", text, re.M)
+    assert len(claims) == 84
+    found = Counter(state for state, _ in claims)
+    states = "works", "unreachable", "context", "partly", "missing"
+    assert ", ".join(f"{found[state]} {state}" for state in states) in text
+    unproven = [proof for state, proof in claims if state == "works" and not proof]
+    assert not unproven and set(found) <= set(states)
