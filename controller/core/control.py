@@ -41,7 +41,9 @@ class Control:
         view.low_W, view.high_W = chain.available()
         view.is_low_obliged = view.low_W > max(chain.caps.low_W, chain.limits.low_W)
         view.is_high_obliged = view.high_W < min(chain.caps.high_W, chain.limits.high_W)
-        view.import_room_W = -max([each.low_W for each in chain.obligations.standing] + [-WIDE_W])
+        if self.actuators:
+            obliged_W = [each.low_W for each in chain.obligations.standing]
+            view.import_room_W = -max([*obliged_W, -WIDE_W])
         chain.meter_off_W = view.meter_off_W
         self._ask(self._requesting, elapsed_ticks)
         setpoint_W = chain.finish(elapsed_ticks)

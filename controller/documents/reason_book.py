@@ -21,6 +21,7 @@ GROUPS = (
     ("Gate: a set-point frame that was not sent", 600, 700),
     ("What a start still waits for", 700, 800),
     ("Rows of the cause-and-effect matrix", 800, 900),
+    ("Modes of the site", 900, 1000),
 )
 
 

@@ -42,7 +42,6 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
     )
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
-    crc = f"{shadow.out[s.IMAGE_CRC]:08X}"
     return {
         **base.head(shadow),
         "lamp": "red" if shadow.out[s.RED_LAMP_ON] else lamp,
@@ -71,11 +70,16 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "record": record,
         "tick_ms": tick_ms,
         "gas_calibration_d": _calibration_d(shadow),
-        "version": {"limits_crc": crc, **shadow.reader.header.get("names", {})},
+        "version": _version(shadow),
         "start": alarms.start(shadow),
         "differs": shadow.differs,
         "propagation": propagation.facts(shadow, history),
     }
+
+
+def _version(shadow: Shadow) -> Facts:
+    crc = f"{shadow.out[s.IMAGE_CRC]:08X}"
+    return {"limits_crc": crc, **shadow.reader.header.get("names", {})}
 
 
 def _kept_permille(shadow: Shadow) -> int:
