@@ -8,6 +8,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -15,9 +16,10 @@ from rich.progress import Progress
 
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
+from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import figures, page, run, spec, value_day
+from hil.systems import figures, page, run, series, spec, value_day
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 
@@ -62,9 +64,11 @@ def main(arguments: argparse.Namespace) -> int:
     names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
+    _check_files(inputs)
     for job in jobs:  # refused before the first one runs
         chosen = _chosen(*job, inputs)
-        run.site_of(chosen, inputs)
+        series.site_of(chosen, inputs)
+        series.prices_of(chosen, inputs)
         _check_day(chosen, arguments)
     done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
     documents = [found for _, found, _ in done]
@@ -98,9 +102,28 @@ def _all(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> Iterator[Done]:
             yield each
 
 
+def _check_files(inputs: dict[str, Any]) -> None:
+    """Refuse an option that describes a file without the file, and a file without its column."""
+    for name in FILES:
+        if name in inputs and not Path(inputs[name]).is_file():
+            raise LoadError(f"--{name} {inputs[name]}: no such file")
+    for name in ("load", "pv"):
+        for detail in ("column", "scale"):
+            if f"{name}_{detail}" in inputs and name not in inputs:
+                raise LoadError(f"--{name}-{detail} describes a file: it needs --{name} FILE")
+        if name in inputs and f"{name}_column" not in inputs:
+            raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
+        if inputs.get(f"{name}_scale", 1) <= 0:
+            raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
+
+
 def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
+    """The system with --days and --seed; a variant with a length of its own keeps that."""
+    found = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
-    return spec.load(name, variant)._replace(**changes)
+    if found.days != spec.load(name).days:
+        changes.pop("days", None)
+    return found._replace(**changes)
 
 
 def _one(job: tuple[str, str], inputs: dict[str, Any]) -> Done:
@@ -153,6 +176,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['soc_end']:.0%} at last",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each)) for each in document["figures"]],
+        "  without: beside a figure in %, the quantity itself in kW, kWh or money",
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
         *[f"  sizing: {each}" for each in document["sizing"]],

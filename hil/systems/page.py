@@ -26,7 +26,8 @@ HEAD = "<tr><th>promise<th>asked<th>reached<th>bound<th>without<th>unit<th>"
 STATUS = {True: ("ok", "kept"), False: ("no", "not kept"), None: ("", "")}
 LEGEND = (
     "Bound: the most that physics or arithmetic allows at this size. Without: the same site with "
-    "no PV and no battery, if the line names no other case. Projected: the figure depends on "
+    "no PV and no battery, if the line names no other case; beside a figure in percent, the "
+    "quantity itself in kW, kWh or money. Projected: the figure depends on "
     "prices, load and weather that are assumed."
 )
 MORE_CSS = "small{display:block}td:nth-child(n+2){white-space:nowrap}li{margin:.15rem 0}"

@@ -46,10 +46,9 @@ class Planner:
     def rows(self, slot: int, soc: float) -> list[tuple[int, int, int, int]]:
         """The slots of a schedule from this one on, at a state of charge of 0 to 1."""
         price = self._ahead(self._price, slot, slot % SLOTS_PER_DAY >= PRICES_AT)
-        if not self.spec.schedule["is_trading"]:
-            price[:] = price.mean()
+        is_trading = self.spec.schedule["is_trading"]
         store, caps_W = store_of(self.spec, soc), self._ahead(self.caps_W, slot)
-        plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W)
+        plan = rules.plan(self.forecast_W(slot), price, SLOT_S, store, caps_W, is_trading)
         return rules.slots(plan, store, caps_W)[:SLOTS_PER_DAY]
 
     def forecast_W(self, slot: int) -> np.ndarray:

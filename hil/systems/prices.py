@@ -5,7 +5,6 @@ while the sun shines. Its noise lasts for hours. In some hours it is below zero.
 """
 
 import csv
-import gzip
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.loads import reader
 from hil.loads.trace import LoadError
 
 HOURS_PER_DAY, KWH_PER_MWH = 24, 1000.0
@@ -37,15 +37,32 @@ def hourly(path: Path, start: datetime, hours: int) -> np.ndarray:
 
 
 def _rows(path: Path) -> dict[datetime, float]:
+    """{time: money per MWh}, one row for each hour."""
+    found: dict[datetime, float] = {}
+    for number, row in enumerate(csv.reader(reader.text_of(str(path)).splitlines())):
+        if number and row:
+            time, price = _row(path.name, number + 1, row)
+            if time in found or time.minute:
+                raise LoadError(
+                    f"{path.name}: row {number + 1}: {time}: allowed is one row an hour"
+                )
+            found[time] = price
+    if not found:
+        raise LoadError(f"{path.name}: no prices: allowed is a head, then time and money per MWh")
+    return found
+
+
+def _row(name: str, number: int, row: Sequence[str]) -> tuple[datetime, float]:
     try:
-        raw = path.read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
-        rows = list(csv.reader(text.splitlines()))[1:]
-        return {datetime.fromisoformat(row[0]): float(row[1]) for row in rows if row}
-    except OSError as error:
-        raise LoadError(f"{path.name}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, IndexError) as error:
-        raise LoadError(f"{path.name}: no prices: {error}") from None
+        time, price = datetime.fromisoformat(row[0]), float(row[1])
+        if time.tzinfo is None and math.isfinite(price):
+            return time, price
+    except (ValueError, IndexError):
+        pass
+    raise LoadError(
+        f"{name}: row {number}: {','.join(row)[:60]!r}: allowed is a local time without zone, then "
+        f"a number"
+    )
 
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:

@@ -50,16 +50,24 @@ class Plan:
 
 
 def plan(
-    net_W: np.ndarray, price_per_kWh: np.ndarray, slot_s: float, store: Store, cap_W: np.ndarray
+    net_W: np.ndarray,
+    price_per_kWh: np.ndarray,
+    slot_s: float,
+    store: Store,
+    cap_W: np.ndarray,
+    is_trading: bool = True,
 ) -> Plan:
-    """net_W: load less PV, forecast; price, cap_W (highest import): of each slot."""
+    """net_W: load less PV, forecast; price, cap_W (highest import): of each slot. is_trading: rules
+    4 and 5 too; without them the battery belongs to load tracking.
+    """
     book = _Book(net_W, slot_s, store, cap_W)
     book.hold_cap()
     held_J = np.maximum(0.0, book.power_W) * slot_s / book.one_way
     book.keep_surplus(price_per_kWh)
     book.keep_floor(price_per_kWh)
-    book.trade(price_per_kWh)
-    book.spend(price_per_kWh, len(net_W), float("inf"))
+    if is_trading:
+        book.trade(price_per_kWh)
+        book.spend(price_per_kWh, len(net_W), float("inf"))
     later_J = held_J[::-1].cumsum()[::-1] - held_J
     needed_J = np.minimum(later_J, book.stored_J[1:])
     return Plan(book.power_W, net_W - book.power_W, book.stored_J[1:], needed_J)

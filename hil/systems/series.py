@@ -49,10 +49,11 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
                 pv_W += part.feeds_W
         powers[:, step] = it_W, it_W + cool_W, pv_W
     means = powers.reshape(3, count, SLOT_S // SAMPLE_S).mean(axis=2)
-    return Series(*means, _price(spec, inputs))
+    return Series(*means, prices_of(spec, inputs))
 
 
-def _price(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
+def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
+    """Money per kWh of each slot, without adders. LoadError: one line about --prices."""
     hours = spec.days * 24
     if inputs.get("prices"):
         found = prices.hourly(Path(inputs["prices"]), spec.start, hours)
@@ -70,6 +71,8 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     }
     for section, key in (("load", "load"), ("pv", "pv"), ("weather", "weather")):
         if inputs.get(key):
+            if section == "pv" and section not in tables:
+                raise LoadError(f"--pv: {spec.name} has no PV: allowed where the system has it")
             tables[section] = _of_file(tables.get(section, {}), section, inputs)
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
@@ -86,16 +89,22 @@ def jobs_of(path: Path) -> list[list[float]]:
     """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line."""
     rows = csv.DictReader(reader.text_of(path).splitlines())
     try:
-        return [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
+        found = [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
+        if found:
+            return found
+        raise LoadError(f"{path.name}: no jobs: allowed are rows of {', '.join(JOB_COLUMNS)}")
     except (KeyError, TypeError, ValueError):
         needed = ", ".join(JOB_COLUMNS)
         raise LoadError(f"{path.name}: row {rows.line_num}: needed are numbers {needed}") from None
 
 
 def outage_at_s(spec: Spec) -> int:
-    """The second of the run in which the grid is lost, from the seed."""
-    last_s = spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s
-    return random.Random(f"{spec.seed}/outage").randint(SLOTS_PER_DAY * SLOT_S, last_s)
+    """The second of the run in which the grid is lost, from the seed; after the first day, if the
+    run is longer.
+    """
+    last_s = max(0, spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s)
+    first_s = min(SLOTS_PER_DAY * SLOT_S, last_s)
+    return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)
 
 
 def _of_file(table: dict[str, Any], section: str, inputs: dict[str, Any]) -> dict[str, Any]:
