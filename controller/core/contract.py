@@ -83,6 +83,8 @@ class View:
     # by stage MODE: of policies/modes.py
     mode: int = 0
     is_off_grid: bool = False
+    # by load shedding: a stage of the load is open since an outage
+    is_shed: bool = False
     # by the generator sets: the load that they carry off the grid
     genset_W: int = 0
     # by the chain: the largest discharge that all limits leave, without caps and obligations

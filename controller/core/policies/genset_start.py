@@ -26,6 +26,7 @@ OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
 # Since the start of the controller. An engine that is found running runs on until the contact of
 # the transfer switch, which needs 0.5 s, is certain.
 NOT_HEARD, FOUND_MS = -1, 5000
+FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
 # The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
 # phase and for how long, starts, for how long its engine runs
@@ -88,7 +89,7 @@ class GensetStart(Function):
             self._go_on(at, device, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
-                view.genset_W += self._accepted_W(at, device)
+                view.genset_W += self._accepted_W(at, device, view.is_forming)
         return found + self._share(view, elapsed_ticks)
 
     def _count_run(self, at: int, runs: int | None, passed_ms: int) -> None:
@@ -101,8 +102,12 @@ class GensetStart(Function):
         if state[at + S_WANTED] == NOT_HEARD:
             if not device.is_known:
                 return
-            state[at + S_WANTED] = (device.value("is_running") or 0) > 0
-        is_found = 0 < state[at + S_RUN_MS] < FOUND_MS
+            is_running = (device.value("is_running") or 0) > 0
+            state[at + S_WANTED] = is_running
+            if is_running:
+                run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]
+                state[at + S_RUN_MS] = min(run_ms, MS_MAX)
+        is_found = FOUND_RUN_MS <= state[at + S_RUN_MS] < MS_MAX
         soc, was = view.soc_permille, state[at + S_WANTED]
         wanted = was
         if view.mode == BLACK_START or soc and soc[0] <= settings["start_soc_permille"]:
@@ -125,6 +130,8 @@ class GensetStart(Function):
             state[at + S_STARTS] = 0
         elif runs:
             self._enter(at, RUNNING)
+            if state[at + S_RUN_MS] >= settings["start_s_max"] * 1000:
+                state[at + S_STARTS] = 0
         elif runs is not None:
             state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
             is_ready = device.value("is_ready_ok") != 0
@@ -155,14 +162,19 @@ class GensetStart(Function):
             return [*asked, Obligation(START, 1, code, 1, code)]
         return asked
 
-    def _accepted_W(self, at: int, device: DeviceView) -> int:
-        """Power that this set takes; of one that the controller does not want, what it gives."""
+    def _accepted_W(self, at: int, device: DeviceView, is_forming: bool) -> int:
+        """Power that this set takes; of one that the controller does not want, what it gives.
+
+        Such a set may carry the bus alone. If its own power were what it takes, the battery would
+        push it down further with each fall of the load.
+        """
         settings = device.settings
         after_ms = self.state[at + S_RUN_MS] - settings["accept_after_s"] * 1000
         if not self.state[at + S_RUN_MS] or after_ms < 0:
             return 0
-        if self.state[at + S_WANTED] != 1:
-            return max(0, device.value("power_W") or 0)
+        given_W = max(0, device.value("power_W") or 0)
+        if self.state[at + S_WANTED] != 1 and (is_forming or not given_W):
+            return given_W
         rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
 

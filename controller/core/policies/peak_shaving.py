@@ -26,15 +26,17 @@ OFF_W = 100_000_000
 PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
 RANK = (10, "peak_shaving")
 
-HORIZON_MS = 3000  # the energy that is left is never spread over less: delays of meter and battery
+# In the last seconds meter and battery are too late for a power that rises: it may only fall.
+HORIZON_MS = 3000
 READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
 TRUSTED_PART = 100
 SLEW_PART = 10  # of the time passed; a clock that is further off than READING_MS has stepped
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
 # Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
-# S_COUNTED_MS: the real time in which the import of the interval was counted.
-S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS = range(4)
+# S_COUNTED_MS: the real time in which the import of the interval was counted. S_ALLOWED_W: the last
+# import that was allowed.
+S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W = range(5)
 # For the store: minute since 1970, import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
@@ -72,7 +74,7 @@ class PeakShaving(Function):
         self._tick_ms = setup.tick_ms
         clocks = setup.site.of_role("clock")
         self._clock = clocks[0] if clocks else None
-        self.state = array("q", [0, 0, self._limit_W, 0])
+        self.state = array("q", [0, 0, self._limit_W, 0, self._limit_W])
         self.out = array("i", [0, 0])
 
     @staticmethod
@@ -184,12 +186,16 @@ class PeakShaving(Function):
         return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)
 
     def _allowed_W(self, uncertainty_ms: int) -> int:
-        time_ms, used, _, counted_ms = self.state
+        time_ms, used, _, counted_ms, _ = self.state
         age_ms = time_ms % self._interval_ms
         left_ms = self._interval_ms - age_ms
         margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
-        left = self._limit_W * self._interval_ms - used - margin
-        return min(max(0, left) // max(left_ms, HORIZON_MS), WIDE_W)
+        left = max(0, self._limit_W * self._interval_ms - used - margin)
+        allowed_W = min(left // max(left_ms, self._tick_ms), WIDE_W)
+        if left_ms < HORIZON_MS:
+            allowed_W = min(allowed_W, self.state[S_ALLOWED_W])
+        self.state[S_ALLOWED_W] = allowed_W
+        return allowed_W
 
     def _publish(self) -> None:
         """Once a minute, for the store."""

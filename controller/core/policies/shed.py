@@ -25,7 +25,7 @@ HYSTERESIS_PERMILLE = 50
 NOT_HEARD = -1  # since the start of the controller
 
 # ms for which power has been missing, and for which there was room; then the stages of each device
-S_SHORT_MS, S_ROOM_MS, S_STAGES = range(3)
+S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_STAGES = range(4)
 
 
 class Shed(Function):
@@ -72,6 +72,9 @@ class Shed(Function):
             stages = self.state[at] = max(self.state[at], least or NOT_HEARD)
             reason = self._reason(view, least) if stages > 0 else reasons.NO_REQUEST
             found.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
+        if view.is_off_grid or self.state[S_IS_OUTAGE]:
+            view.is_shed = any([stages > 0 for stages in self.state[S_STAGES:]])
+            self.state[S_IS_OUTAGE] = view.is_shed
         return found
 
     def _find(self) -> None:
@@ -93,9 +96,9 @@ class Shed(Function):
                 return None
             return view.connection_W - max(0, view.high_W) - self._import_W
         load_W = view.battery_W if view.is_forming else None
-        if view.load_meter_W is not None:
-            load_W = view.load_meter_W * self._share // 1000
-            load_W -= sum([max(0, each.value("power_W") or 0) for each in self._pv])
+        sun_W = [max(0, known) for each in self._pv if (known := each.value("power_W")) is not None]
+        if view.load_meter_W is not None and len(sun_W) == len(self._pv):
+            load_W = view.load_meter_W * self._share // 1000 - sum(sun_W)
         if load_W is None or not (view.is_forming or view.genset_W):
             return None
         return load_W - view.genset_W - view.limit_W
@@ -127,8 +130,9 @@ class Shed(Function):
             state[S_ROOM_MS] = 0
 
     def _has_followed(self, place: int) -> bool:
-        """False while a stage that came back is still open: its load does not show yet."""
-        return (self._devices[place][0].value("stages") or 0) <= self.state[S_STAGES + place]
+        """False while a stage that came back is still open, or unknown: its load does not show."""
+        reported = self._devices[place][0].value("stages")
+        return reported is not None and reported <= self.state[S_STAGES + place]
 
     def _needed_W(self, place: int) -> int:
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]

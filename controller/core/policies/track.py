@@ -15,6 +15,7 @@ from controller.core import contract, reasons
 from controller.core.answers import FastRequest
 from controller.core.contract import Function
 from controller.core.integers import low_pass, within
+from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
@@ -118,8 +119,9 @@ class Track(Function):
         delay_ms = view.path_delay_ms or self._delay_ms
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
-        # the code of a meter test moves the battery, so tracking then begins at 0
-        if view.is_meter_tested or view.is_exact:
+        # The code of a meter test moves the battery, and a stage of the load that comes back is no
+        # swing: tracking begins at 0 behind both.
+        if view.is_meter_tested or view.is_exact or view.is_shed or view.mode == RETURN:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)

@@ -13,8 +13,8 @@ from controller.core.setpoint import Chain
 from controller.core.site_devices.records import HOLD, TO_REST, Actuator
 from controller.core.site_devices.signals_view import DeviceView
 
+EXCEPTION = (91, "emergency_stop_or_silence")
 LEAST_TIME = (90, "least_time")
-ESTOP_HOLD = (91, "emergency_stop")
 TICKS_MAX = 1_000_000_000
 
 # value of the last tick; ticks since it was 0 last rose or became 0
@@ -55,21 +55,22 @@ class ActuatorChain:
         chain = self.chain
         chain.begin()
         chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))
-        code = self._to_rest(is_estop)
-        if code:
-            chain.take(Limit(0, code, 0, code))
-            return
-        if is_estop and self.actuator.estop == HOLD:
-            held = self.value, reasons.DEVICE_ESTOP
-            chain.take(Obligation(ESTOP_HOLD, *held, *held))
+        if is_estop or not self.view.is_known:
+            code, way = self._exception(is_estop)
+            if way == TO_REST:
+                chain.take(Limit(0, code, 0, code))
+                return
+            if way == HOLD:
+                chain.take(Obligation(EXCEPTION, self.value, code, self.value, code))
+                return
         self._oblige(elapsed_ticks)
 
-    def _to_rest(self, is_estop: bool) -> int:
-        """Reason that takes the value to 0 whatever is asked or obliged, NONE without one."""
-        if not self.view.is_known:
-            return reasons.DEVICE_SILENT
-        is_stopped = is_estop and self.actuator.estop == TO_REST
-        return reasons.DEVICE_ESTOP if is_stopped else reasons.NONE
+    def _exception(self, is_estop: bool) -> tuple[int, int]:
+        """(reason, way) at an emergency stop, or while the device does not answer. TO_REST wins."""
+        stopped, silent = self.actuator.estop, self.actuator.silent
+        if is_estop and (self.view.is_known or stopped == TO_REST or silent == HOLD):
+            return reasons.DEVICE_ESTOP, stopped
+        return reasons.DEVICE_SILENT, silent
 
     def _oblige(self, elapsed_ticks: int) -> None:
         value, ticks = self.state[A_VALUE], self.state[A_TICKS] + elapsed_ticks

@@ -24,7 +24,8 @@ class Actuator(NamedTuple):
 
     high, on_s_min, off_s_min: a number, or the name of a parameter of the role. ramp_per_s: largest
     change, the same way; 0: none. feedback: the signal that follows the value. estop: TO_REST, HOLD
-    or GO_ON. unheard: what the device does by itself when it hears nothing.
+    or GO_ON. silent: TO_REST or HOLD, while the device does not answer. unheard: what the device
+    does by itself when it hears nothing.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Actuator(NamedTuple):
     ramp_per_s: int | str = 0
     on_s_min: int | str = 0
     off_s_min: int | str = 0
+    silent: int = TO_REST
 
 
 class Role(NamedTuple):

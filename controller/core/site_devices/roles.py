@@ -64,6 +64,7 @@ GENSET = Role(
             TO_REST,
             on_s_min="on_s_min",
             off_s_min="off_s_min",
+            silent=HOLD,  # an engine that carries an island runs on
         ),
     ),
     (
@@ -99,6 +100,7 @@ LOAD_SHED = Role(
             "stages",
             HOLD,
             on_s_min="on_s_min",
+            silent=HOLD,  # open stages would come back all at once
         ),
     ),
     (

@@ -262,3 +262,19 @@ def test_off_the_grid_the_interval_goes_on_with_no_import():
     assert box.function.state[1] == used and used > 0
     box.run(LIMIT_W)
     assert box.allowed_W > LIMIT_W, "the interval has room for what was not imported"
+
+
+def test_a_full_interval_ends_as_level_as_it_was_and_a_spare_one_lets_no_power_rise():
+    """A fall in the last seconds would drag load tracking along for hours."""
+    box = Box()
+    box.run(450_000, 2900)
+    level_W, found_W = box.allowed_W, []
+    for _ in range(99):
+        box.run(450_000)
+        found_W.append(box.allowed_W)
+    assert max(found_W) - min(found_W) <= level_W // 20, (level_W, found_W[-5:])
+    box.run(100_000, 2971)
+    before_W = box.allowed_W
+    for _ in range(29):
+        box.run(100_000)
+        assert box.allowed_W <= before_W

@@ -24,6 +24,7 @@ from tracking_plant import (
 from views import setup, view
 
 from controller.core.policies import track
+from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
 from tests.tables import cases
 
@@ -217,13 +218,14 @@ def test_it_begins_without_a_bump():
     assert set(asked_W) == {-60_000}
 
 
-def test_after_the_test_of_the_grid_meter_the_battery_begins_at_zero():
-    """The code of the test is not what the battery should go on with."""
+@pytest.mark.parametrize("known", ({"is_meter_tested": True}, {"is_shed": True}, {"mode": RETURN}))
+def test_after_a_meter_test_and_an_outage_the_battery_begins_at_zero(known):
+    """The code of the test, or a stage of the load that comes back, is no swing to go on with."""
     control, power_W = tracking(), 5000
     step(control, 300_000, power_W)
     for _ in range(SECOND):
         code_W = (power_W, power_W)
-        step(control, 400_000, power_W, available_W=code_W, is_meter_tested=True)
+        step(control, 400_000, power_W, available_W=code_W, **known)
     assert abs(step(control, 400_000, power_W)) <= 200
     assert abs(step(control, 400_000, 0)) <= 200
 

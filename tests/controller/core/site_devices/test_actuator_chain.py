@@ -58,10 +58,21 @@ def test_the_ramp_counts_elapsed_ticks():
     1  1 | 149  1 | 150  0
 """)
 def test_a_device_that_is_silent_for_stale_ms_goes_to_rest(silent_ticks, value):
-    bench = Bench("genset", stale_ms=3000, on_s_min=900, off_s_min=0)
+    bench = Bench("chiller", stale_ms=3000, on_s_min=900, off_s_min=0)
     assert bench.step(1) == (1, 0)
     found = [bench.step(1, fresh=0) for _ in range(silent_ticks)]
     assert found[-1] == (value, 0 if value else reasons.DEVICE_SILENT)
+
+
+@pytest.mark.parametrize(
+    "role, is_estop, value", (("genset", 0, 1), ("genset", 1, 0), ("load_shed", 1, 1))
+)
+def test_a_silent_engine_or_stage_keeps_its_value_whatever_is_asked(role, is_estop, value):
+    settings = {"stages_max": 3} if role == "load_shed" else {"off_s_min": 0}
+    bench = Bench(role, stale_ms=3000, on_s_min=0, **settings)
+    for fresh in (1, *[0] * 150):
+        assert bench.step(1, fresh=fresh)[0] == 1
+    assert bench.step(0, fresh=0, is_estop=is_estop)[0] == value
 
 
 @pytest.mark.parametrize("role, value", (("genset", 0), ("load_shed", 1), ("chiller", 1)))

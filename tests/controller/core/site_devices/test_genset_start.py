@@ -178,11 +178,18 @@ def test_below_the_least_load_the_battery_charges_above_the_rating_it_gives(know
     assert share_W(bench, **ISLAND | known) == found
 
 
-def test_of_a_set_that_the_transfer_switch_called_what_it_gives_counts():
+def test_a_set_that_the_transfer_switch_called_takes_load_in_the_same_steps():
+    """If what it gives were what it takes, each fall of the load would unload it further."""
     bench = Bench(GensetStart, device("genset", rated_W=100_000))
     bench.asked(**FULL)
     bench.hear(genset_1__is_running=1, genset_1__power_W=40_000)
-    assert share_W(bench, 5000, **ISLAND | FULL, battery_W=0) == (0, 10_000)
+    assert share_W(bench, 5000, **ISLAND | FULL, battery_W=0) == (-60_000, 10_000)
+
+
+def test_an_engine_that_is_found_running_has_passed_its_steps():
+    bench = Bench(GensetStart, device("genset", rated_W=100_000))
+    bench.hear(genset_1__is_running=1, genset_1__power_W=90_000)
+    assert share_W(bench, 1, **ISLAND | FULL, battery_W=0) == (-10_000, 60_000)
 
 
 def test_a_step_of_the_load_reaches_the_obligation_through_the_low_pass_and_a_restart():
