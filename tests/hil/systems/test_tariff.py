@@ -88,9 +88,15 @@ def test_prices_of_a_file_begin_at_the_start_and_a_missing_hour_is_named(tmp_pat
     assert list(prices.hourly(path, START, 2)) == [0.01, 0.02]
     with pytest.raises(prices.LoadError, match="price.csv: no price for 2026-06-01 02:00:00"):
         prices.hourly(path, START, 3)
-    path.write_text("t,p\nx,10\n")
-    with pytest.raises(prices.LoadError, match="price.csv: no prices"):
-        prices.hourly(path, START, 1)
+    for row, line in (
+        ("x,10", "row 2: 'x,10'"),
+        ("2026-06-01,nan", "row 2: '2026-06-01,nan'"),
+        ("2026-06-01 00:15,10", "row 2: 2026-06-01 00:15:00: allowed is one row an hour"),
+        ("", "no prices"),
+    ):
+        path.write_text(f"t,p\n{row}\n")
+        with pytest.raises(prices.LoadError, match=f"price.csv: {line}"):
+            prices.hourly(path, START, 1)
 
 
 @cases("""
