@@ -114,11 +114,11 @@ class Chain:
 
         Written into `out` too: call it once a tick, after the last cap, obligation and limit.
         """
-        out, ends_W = self.out, (self.caps.low_W, self.caps.high_W)
-        for place, end_W in zip((O_AVAILABLE_LOW_W, O_AVAILABLE_HIGH_W), ends_W):
-            obliged_W, _ = self.obligations.apply(end_W)
-            out[place] = within(obliged_W, self.limits.low_W, self.limits.high_W)
-        return out[O_AVAILABLE_LOW_W], out[O_AVAILABLE_HIGH_W]
+        caps, limits, apply = self.caps, self.limits, self.obligations.apply
+        low_W = within(apply(caps.low_W)[0], limits.low_W, limits.high_W)
+        high_W = within(apply(caps.high_W)[0], limits.low_W, limits.high_W)
+        self.out[O_AVAILABLE_LOW_W], self.out[O_AVAILABLE_HIGH_W] = low_W, high_W
+        return low_W, high_W
 
     def tell_measured(self, battery_W: int) -> None:
         """A converter limits itself: towards its set-point no more is available than is measured.

@@ -261,7 +261,7 @@ def image_of_16():
     return array("i", words + [0] * stages)
 
 
-@pytest.mark.parametrize("devices, most", [((), 8200), (DEVICES, 8200 + 1420 * ACTUATORS)])
+@pytest.mark.parametrize("devices, most", [((), 8200), (DEVICES, 8200 + 1400 * ACTUATORS)])
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings
     core = Core(
