@@ -1,8 +1,11 @@
 """Why a power is what it is: the codes. Their words are in controller/rows/reason_words.py.
 
 Append only: a code once given keeps its meaning for ever, because logs, journals and upstream
-systems hold it. R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate, R7xx
-what a start still waits for, R8xx rows of the interlock matrix (800 + row), R9xx modes of the site.
+systems hold it.
+
+R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate
+R7xx items that a start still waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site
+
 The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """
 

@@ -104,8 +104,8 @@ class JournalReader:
         self._begin([(frame, at) for frame, at in found if frame and frame.sequence < newest])
 
     def begin_at(self, sequence: int) -> Frame | None:
-        """Let `frames` begin at the newest keyframe at or before a sequence, and return it. Without
-        such a keyframe `frames` begins at the oldest frame, and the result is None.
+        """Let `frames` begin at the newest keyframe at or before a sequence, and return it. None:
+        there is no such keyframe, and `frames` begins at the oldest frame.
         """
         order = sorted(self._walk(), reverse=True)
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from controller.core import reasons
 from controller.core.answers import WIDE_W
 from controller.core.integers import low_pass
-from controller.core.policies.peak_shaving import HORIZON_MS
 from controller.core.schedule_table import OPEN_W, Slot
 from controller.core.tracking.guess import FAST_DELAYS
 from controller.core.tracking.reference import Reference
@@ -20,7 +19,6 @@ from safety.tapers import taper_permille
 # A step above T / 2 of load tracking (30 s or more) would swing.
 STEP_S, LONG_STEP_S = 5, 20
 LONG_S = 7200
-LAST_S = 1 + HORIZON_MS // 1000
 # Of the energy: a state of charge in whole permille, and the reserve's ramp while it closes.
 MARGIN_PERMILLE = 5
 # A limit below the rated power moves with voltage and BMS: 5 % may be missing later.
@@ -117,10 +115,7 @@ class Forecast:
         end_s = ends_s[-1]
         self._slots = [each for each in self._given.slots if each[0] < end_s]
         step_s = STEP_S if end_s <= LONG_S else LONG_STEP_S
-        # the last seconds of an interval move the reference of load tracking: one by one
-        last_s = [each - back for each in ends_s for back in range(LAST_S)] if peak else ends_s
-        points = {*range(0, end_s, step_s), self._job.at_s, job_end_s, *last_s}
-        edges = sorted([each for each in points if each >= 0])
+        edges = sorted({*range(0, end_s, step_s), self._job.at_s, job_end_s, *ends_s})
         for begin_s, until_s in zip(edges, edges[1:]):
             self._step(begin_s, until_s - begin_s)
             if peak and until_s in ends_s:
@@ -171,7 +166,7 @@ class Forecast:
         if not peak:
             return float("inf")
         left_s = peak.interval_s - (peak.age_s + now_s) % peak.interval_s
-        return max(0.0, self._peak_left_Ws(peak)) / max(left_s, HORIZON_MS / 1000)
+        return max(0.0, self._peak_left_Ws(peak)) / left_s
 
     def _warm_share(self) -> float:
         """Share of the limit that a rise of the temperature and an early BMS leave."""

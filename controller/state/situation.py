@@ -253,7 +253,7 @@ def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
     interval_s = settings["peak_interval_s"]
     uncertain_ms = _clock(control, "uncertainty_ms") + peak_shaving.READING_MS
     margin_Ws = settings["grid_import_W_max"] * uncertain_ms / 1000
-    free_Ws = (now_W - obliged.low_W) * max(left_s, peak_shaving.HORIZON_MS / 1000)
+    free_Ws = (now_W - obliged.low_W) * left_s
     used_Ws = limit_W * interval_s - margin_Ws - free_Ws
     return Peak(limit_W, interval_s, interval_s - left_s, used_Ws, margin_Ws)
 

@@ -58,19 +58,13 @@ class Box:
     def check(self) -> None:
         """RigError: the controller has ended."""
         if self.process and self.process.poll() is not None:
-            last = (self.messages() or ["without a message"])[-1]
+            last = (run_directory.messages(self.folder) or ["without a message"])[-1]
             raise RigError(f"the controller ended with {self.process.returncode}: {last}")
-
-    def messages(self) -> list[str]:
-        """Lines that the controller has written on stderr."""
-        log = pathlib.Path(self.folder, "controller.log")
-        text = log.read_text(encoding="utf-8", errors="replace")
-        return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
     def figures(self) -> dict[str, Any]:
         """Ticks, lateness and memory of the controller that runs."""
         loop = loop_statistics.read(os.path.join(self.folder, "loop.stats")) or {}
-        found = {"loop": loop, "messages": self.messages()}
+        found = {"loop": loop, "messages": run_directory.messages(self.folder)}
         return found | {"memory_kB": memory_kB(self.process.pid)} if self.process else found
 
     def stop(self) -> None:

@@ -172,10 +172,8 @@ class Rig(ScenarioOperator):
             raise RigError(f"the controller ended with exit code {code}: {last}")
 
     def messages(self) -> list[str]:
-        """Lines that the controller has written on stderr."""
-        log = pathlib.Path(self.directory, "controller.log")
-        text = log.read_text(encoding="utf-8", errors="replace")
-        return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
+        """As run_directory.messages."""
+        return run_directory.messages(self.directory)
 
     def _note_statistics(self) -> None:
         """Add the figures of this controller process. A restarted controller begins new files."""

@@ -20,6 +20,7 @@ from hil.systems.series import SLOT_S
 DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1
 BEGIN_H = 9.0
+OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 # of a run without a scenario; its state of charge is the target of load tracking
 DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
@@ -162,6 +163,8 @@ def _system(arguments: Namespace) -> int:
     hours = BEGIN_H if arguments.begin is None else arguments.begin
     begin_s = round(hours * 3600) // SLOT_S * SLOT_S
     chosen = spec.load(name)._replace(seed=order["seed"])
+    if hours >= chosen.days * 24:
+        raise InputError(f"--begin {hours:g}: allowed is below {chosen.days * 24}, its run")
     order["soc_pct"] = arguments.soc or chosen.soc_permille / 10
     with tempfile.TemporaryDirectory() as folder:
         system = live.LivePod(chosen, Path(folder), begin_s, order["soc_pct"] / 100)
@@ -172,14 +175,14 @@ def _system(arguments: Namespace) -> int:
     return pod_command.finished(doc, arguments.json)
 
 
-def _site_order(arguments: Namespace, site: str, *more: str) -> dict[str, Any]:
-    """The order for pod_command; refuses options that a site does not take, and `more`."""
-    for name in ("load", "column", "scale", "raw", "journal", *more):
+def _site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
+    """The order for pod_command; refuses options that a site does not take, and `refused`."""
+    also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
+    for name in ("load", "column", "scale", "raw", "journal", *refused):
         if getattr(arguments, name):
             raise InputError(
                 f"{site} takes no --{name.replace('_', '-')}; allowed are --virtual, --for, "
-                f"--scenario with --virtual, --run-dir without it, --seed, --soc, --headless, "
-                f"--json, --plot FILE.html"
+                f"--seed, --soc, --headless, --json, --plot FILE.html{also}"
             )
     page = arguments.plot
     if page and not page.endswith(".html"):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 from controller.config import approval
 from controller.config.configuration import Config
@@ -39,6 +40,12 @@ def commission(directory: str, config: Config) -> dict[str, bytes]:
     os.makedirs(state, 0o700, exist_ok=True)
     two_copies.Store(state).save(approved(config))
     return {source.name: keys.create(state, source.name) for source in config.sources}
+
+
+def messages(directory: str) -> list[str]:
+    """Lines that the controller has written on stderr."""
+    text = Path(directory, "controller.log").read_text(encoding="utf-8", errors="replace")
+    return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
 
 def keep_journals(directory: str, path: str) -> None:

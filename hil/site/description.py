@@ -117,7 +117,7 @@ def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:
     for section, fields in SECTIONS.items():
         if site[section] is not None:
             site[section] = checked(site[section], fields, f"{name}: {section}")
-    _check_lists(site["connection"], TUPLES, f"{name}: connection")
+    check_lists(site["connection"], TUPLES, f"{name}: connection")
     site["load"] = _load(site["load"], f"{name}: load")
     if site["pod"]:
         site["pod"] = _pod(site["pod"], f"{name}: pod")
@@ -129,7 +129,7 @@ def _load(load: dict[str, Any], where: str) -> dict[str, Any]:
     of_kind = LOADS.get(str(load.get("kind")), dict.fromkeys(load, Entry("a value", None)))
     load = checked(load, of_kind | {"kind": kind}, where)
     if load["kind"] == "queue":
-        _check_lists(load, JOBS, where)
+        check_lists(load, JOBS, where)
         for unit in ("s", "W"):
             low, high = load[f"job_{unit}_min"], load[f"job_{unit}_max"]
             if low > high:
@@ -154,7 +154,7 @@ def _pod(pod: dict[str, Any], where: str) -> list[dict[str, Any]]:
     return members
 
 
-def _check_lists(table: dict[str, Any], forms: dict[str, tuple], where: str) -> None:
+def check_lists(table: dict[str, Any], forms: dict[str, tuple], where: str) -> None:
     """Refuse an entry that is not a list of as many numbers, each within its range."""
     for key, ranges in forms.items():
         for entry in table[key]:

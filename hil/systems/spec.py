@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
+from hil.site.description import check_lists
 from hil.systems import tariff
 from hil.systems.sized import Size
 
@@ -45,11 +46,14 @@ BATTERY = {
     "heater_W": Entry(INTEGER, 0, 0, 10_000_000),  # of the cabinets; 0: none
     "control": Entry(TABLE, {}),
 }
+SPANS = "valley_hours", "peak_hours", "summer_peak_hours"
+HOURS = (0, 24), (0, 24)  # first, end
+DEMAND, MONTHS = {"demand_per_kW_month": [tariff.MONEY]}, 12
 PRICES = {
     "kind": Entry(TEXT, "built_in", choices=("built_in", "time_of_use")),
     "day": Entry(LIST, []),  # built_in: mean of each hour, money per MWh
     **{name: Entry(NUMBER, 0.0, -10, 10) for name in ("valley", "flat", "peak")},
-    **{name: Entry(LIST, []) for name in ("valley_hours", "peak_hours", "summer_peak_hours")},
+    **{name: Entry(LIST, []) for name in SPANS},
 }
 SCHEDULE = {
     "cap_permille": Entry(INTEGER, 1000, 1, 1000),  # of the highest import without a battery
@@ -145,14 +149,35 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
         start=start,
         size=size,
         can_form=battery["can_form"],
-        tariff=checked(top["tariff"], tariff.FIELDS, f"{name}: tariff"),
-        prices=checked(top["prices"], PRICES, f"{name}: prices"),
+        tariff=_tariff(top["tariff"], f"{name}: tariff"),
+        prices=_prices(top["prices"], f"{name}: prices"),
         schedule=checked(top["schedule"], SCHEDULE, f"{name}: schedule"),
         figures=[
             checked(each, FIGURE, f"{name}: figure {number}")
             for number, each in enumerate(top["figure"], 1)
         ],
     )
+
+
+def _tariff(table: dict[str, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = checked(table, tariff.FIELDS, where)
+    hours, demand = found["demand_hours"], found["demand_per_kW_month"]
+    check_lists({"demand_hours": [hours] * bool(hours)}, {"demand_hours": HOURS}, where)
+    check_lists({"demand_per_kW_month": [[each] for each in demand]}, DEMAND, where)
+    if hours and hours[0] >= hours[1]:
+        raise ScenarioError(f"{where}: demand_hours = {hours}: allowed is [first, end], on one day")
+    if len(demand) not in (1, MONTHS):
+        raise ScenarioError(f"{where}: demand_per_kW_month: allowed are 1 or {MONTHS} numbers")
+    return found
+
+
+def _prices(table: dict[str, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = checked(table, PRICES, where)
+    check_lists(found, dict.fromkeys(SPANS, HOURS), where)
+    check_lists({"day": [[each] for each in found["day"]]}, {"day": [(-1000, 10_000)]}, where)
+    if len(found["day"]) not in (0, HOURS[1][1]):
+        raise ScenarioError(f"{where}: day: allowed are {HOURS[1][1]} numbers")
+    return found
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:

@@ -61,8 +61,8 @@ def _left(facts: Facts) -> list[str]:
         return []
     power = f"{kilowatt(facts['margin_W'])} kW"
     if facts["margin_Wh"] is None:
-        return [f"{power}; the connection carries the job without the battery."]
-    return [f"{power} and {_kWh(facts['margin_Wh'])} above the reserve."]
+        return [f"{power} at the tightest moment; the connection carries the job alone."]
+    return [f"{power} at the tightest moment, {_kWh(facts['margin_Wh'])} above the reserve."]
 
 
 def _connection(facts: Facts) -> str:

@@ -54,6 +54,7 @@ def test_a_new_schedule_comes_at_midnight(tmp_path):
 def test_the_rig_refuses_what_a_system_does_not_take(capsys):
     for words, line in (
         ("--system x", "--system x: allowed are munich, "),
+        ("--system munich --begin 168", "--begin 168: allowed is below 168, its run"),
         ("--begin 3", "--begin is an hour of a system's run"),
         ("--system munich --raw", "--system munich takes no --raw"),
     ):

@@ -43,6 +43,10 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     "battery"  {"units": 17}  "test: battery: "
     "figure"  [{"name": "x"}]  "test: figure 1: "
     "colour"  1  "test: "
+    "prices"  {"valley_hours": [0, 6]}  "test: prices: valley_hours: 0 must be "
+    "prices"  {"day": [1, 2, 3]}  "test: prices: day: allowed are 24 numbers"
+    "tariff"  {"currency": "x", "demand_hours": [22, 6]}  "test: tariff: demand_hours = [22, 6]: "
+    "tariff"  {"currency": "x", "demand_per_kW_month": []}  "test: tariff: demand_per_kW_month: "
 """)
 def test_a_wrong_file_is_refused_in_one_line(key, value, line):
     with pytest.raises(ScenarioError) as error:
