@@ -3,8 +3,8 @@
 Append only: a code once given keeps its meaning for ever, because logs, journals and upstream
 systems hold it.
 
-R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate
-R7xx items that a start still waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site
+R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate.
+R7xx items that a start waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site.
 
 The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """

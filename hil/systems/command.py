@@ -175,7 +175,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
-        *[_line(Figure(**each)) for each in document["figures"]],
+        *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
@@ -184,11 +184,14 @@ def lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _line(figure: Figure) -> str:
+def _line(figure: Figure, mode: str) -> str:
+    """mode: of the run; another one stands behind the figure."""
     known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
     marks = {True: "met", False: "NOT MET", None: ""}
     words = marks[figure.is_met]
     if figure.status == "unreachable" and figure.is_met is False:
         words = "unreachable at this size"
+    if figure.mode != mode:
+        words += f" ({figure.mode})"
     texts = [page.number(each) for each in known]
     return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()

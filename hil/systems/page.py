@@ -16,7 +16,7 @@ from hil.results import site_page
 from hil.results.page import CSS
 from hil.results.plot import COLOURS, SOC, STYLE
 from hil.results.site_plot import LEGEND as LEGEND_ABOVE
-from hil.systems import figures
+from hil.systems import figures, run
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY
 
@@ -75,9 +75,10 @@ def section(result: Result, document: dict[str, Any]) -> str:
     return (
         f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}</p>"
         f"<p>{_verdict(document)}</p><small>{document['days']} days from "
-        f"{result.spec.start:%Y-%m-%d}, seed {document['seed']}. All figures come from the mode "
-        f"&ldquo;{document['mode']}&rdquo;.{kind} State of charge {document['soc_begin']:.0%} at "
-        f"first, {document['soc_end']:.0%} at last.</small>"
+        f"{result.spec.start:%Y-%m-%d}, seed {document['seed']}. "
+        f"Figures without another mode come from the mode &ldquo;{document['mode']}&rdquo;."
+        f"{kind} State of charge {document['soc_begin']:.0%} at first, "
+        f"{document['soc_end']:.0%} at last.</small>"
         f"<h2>Promised and kept</h2><table>{HEAD}{rows}</table><small>{LEGEND}</small>"
         f"<ul>{broken or '<li class=ok>No limit of the connection or reserve was violated.'}</ul>"
         f"<h2>Energy, MWh</h2>{site_page.flows(energy_MWh)}"
@@ -103,7 +104,9 @@ def _row(figure: dict[str, Any]) -> str:
     mark, text = STATUS[figure["is_met"]]
     if figure["status"] == "unreachable" and figure["is_met"] is False:
         text = "cannot be kept at this size"
-    status = ", ".join(filter(None, (text, "" if text else figure["status"])))
+    status = text or figure["status"]
+    if figure["mode"] != run.MODE:
+        status += f" ({figure['mode']})"
     return (
         f"<tr><td>{escape(figure['text'])}{cells}<td>{escape(figure['unit'])}"
         f"<td class='{mark}'>{status}"

@@ -16,7 +16,7 @@ HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """While the connection is unknown, no obligation stands in the way of the heater."""
+    """While the power of the connection is unknown, there is no room for the heater."""
 
     NAME, ROLES = "pre_heat", ("heater",)
     CAUSES = (reasons.HEAT_COLD, reasons.HEAT_AHEAD)
@@ -43,7 +43,7 @@ class PreHeat(TwoPoints):
         ),
         reasons.HEAT_NO_ROOM: (
             "no heating, import limit",
-            "The cells are cold, but the limits of the import leave no room for the heater.",
+            "The cells are cold, but the import leaves no room for the heater, or is unknown.",
             "Reduce the load. Page Why shows the limit of the import that acts.",
         ),
     }
@@ -70,7 +70,7 @@ class PreHeat(TwoPoints):
         if present and view.source == contract.ISLAND:
             return BaseRequest(0, reasons.HEAT_NO_GRID)
         more_W = 0 if device.sent("heat") else device.settings["rated_W"]
-        if present and view.import_room_W < more_W:
+        if present and (view.connection_W is None or view.import_room_W < more_W):
             return BaseRequest(0, reasons.HEAT_NO_ROOM)
         return super().answer(view, device, present)
 

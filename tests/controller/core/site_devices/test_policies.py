@@ -132,7 +132,7 @@ def test_each_cause_of_a_fan_has_a_hysteresis_of_its_own(then, reason):
 def heater(**known):
     """A heater of 9 kW, and cold cells."""
     bench = Bench(PreHeat, device("heater", rated_W=9000))
-    return bench, {"module_temperature_ddegC": (30, 40), **known}
+    return bench, {"module_temperature_ddegC": (30, 40), "connection_W": 100_000, **known}
 
 
 @cases("""
@@ -153,6 +153,7 @@ def test_cold_cells_are_heated_with_a_hysteresis(first, then, wanted):
     {"import_room_W": 8999}                0    reasons.HEAT_NO_ROOM
     {"import_room_W": 0}                   1    reasons.HEAT_COLD
     {"import_room_W": -1}                  1    reasons.HEAT_NO_ROOM
+    {"connection_W": None}                 0    reasons.HEAT_NO_ROOM
     {"source": 1}                          0    reasons.HEAT_NO_GRID
     {"module_temperature_ddegC": None}     1    reasons.HEAT_TEMPERATURE_UNKNOWN
 """)
