@@ -92,15 +92,19 @@ class SiteLoad(Function):
         self.state[S_SOURCE] = self.state[S_METER_OFF] = 0
 
     def _blind(self) -> Obligation:
-        """Without the grid meter nothing more is exported than before: what the load meter still
-        sees, less what was generated beside it, may be met; without that meter nothing.
+        """Without the grid meter the load meter keeps the import limit, with the other loads that
+        were known last. Generation beside the load may be gone by now, so it does not count here.
+        It counts for the discharge, which is at most the load less that generation. Without the
+        load meter too, the battery discharges nothing.
         """
-        state = self.state
+        state, export_W = self.state, self._settings["grid_export_W_max"]
         load_W = state[S_LOAD_W] + min(0, state[S_OTHERS] >> 16) if state[S_SOURCE] else 0
-        high_W = max(0, load_W) + self._settings["grid_export_W_max"]
-        return Obligation(
-            GRID_CONNECTION, -WIDE_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT
-        )
+        high_W = max(0, load_W) + export_W
+        low_W = -WIDE_W
+        if state[S_SOURCE] == MEASURED:
+            most_W = state[S_LOAD_W] + max(0, state[S_OTHERS] >> 16)
+            low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
+        return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
 
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""

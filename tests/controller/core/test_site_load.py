@@ -21,7 +21,8 @@ class Estimator:
         source, load_W, connection_ok, connection_W = found = tuple(self.function.state[:4])
         assert known.load_source == source
         (self.obligation,) = answers
-        assert (self.obligation.low_W > -WIDE_W) == connection_ok
+        is_measured = source == site_load.MEASURED
+        assert (self.obligation.low_W > -WIDE_W) == (connection_ok or is_measured)
         assert known.load_W == (load_W if source else None)
         assert known.connection_W == (connection_W if connection_ok else None)
         return found
@@ -66,6 +67,33 @@ def test_a_lost_grid_meter_widens_no_export(grid_W, load_W, battery_W, high_W):
         unit.step(load_W, grid_W, battery_W)
     unit.step(load_W, None, battery_W)
     assert unit.obligation.high_W == pytest.approx(max(0, high_W), abs=2)
+
+
+@cases("""
+    load_W   grid_W   battery_W  low_W
+    700_000  600_000  100_000    200_000  # the load alone
+    700_000  640_000  100_000    240_000  # beside 40 kW of other loads
+    700_000  300_000  100_000    200_000  # 300 kW of PV may be gone
+    100_000  50_000   50_000     -400_000
+    None     600_000  100_000    -WIDE_W
+""")
+def test_the_load_meter_keeps_the_import_limit_without_the_grid_meter(
+    load_W, grid_W, battery_W, low_W
+):
+    """The limit is 500 kW."""
+    unit = Estimator()
+    for _ in range(3000):
+        unit.step(load_W, grid_W, battery_W)
+    unit.step(load_W, None, battery_W if load_W else None)
+    assert unit.obligation.low_W == pytest.approx(low_W, abs=2)
+
+
+def test_the_import_limit_without_the_grid_meter_never_exports():
+    unit = Estimator()
+    for _ in range(3000):
+        unit.step(600_000, -50_000, 50_000)  # beside 600 kW of PV
+    unit.step(600_000, None, 50_000)
+    assert (unit.obligation.low_W, unit.obligation.high_W) == (pytest.approx(0, abs=2),) * 2
 
 
 def test_the_numbers_behind_the_connection():
