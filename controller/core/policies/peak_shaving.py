@@ -5,7 +5,13 @@ Intervals follow the clock (UTC). The limit at this moment is the energy that is
 interval, less a margin, divided by the time that is left. The meter of the grid operator may begin
 its interval earlier or later by the uncertainty of the clock; the margin is the energy of the whole
 connection in that time. While the clock is unknown, or its uncertainty is above a hundredth of the
-interval, the limit holds at every moment.
+interval, the limit holds at every moment. Import that a delay or a lack of power has let above the
+limit is made up for. Without this debt a battery that is almost empty would fill each valley of the
+load up to the limit, and the mean would be above it.
+
+A battery that cannot discharge gives back nothing of the power that it charges. So it charges only
+with energy that is left even if the import stays at the highest value of this and the last
+interval.
 
 The function keeps an own time. Small corrections make the own time run faster or slower, never
 backwards; a step of the clock moves the own time at once. Nothing counted the import in the time
@@ -30,13 +36,16 @@ RANK = (10, "peak_shaving")
 HORIZON_MS = 3000
 READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
 TRUSTED_PART = 100
+SPARE_MS = 60_000  # time in which an empty battery charges with what is left
+REPAID_PART = 4  # of the interval: time in which the import above the limit is made up for
 SLEW_PART = 10  # of the time passed; a clock that is further off than READING_MS has stepped
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
 # Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
 # S_COUNTED_MS: the real time in which the import of the interval was counted. S_ALLOWED_W: the last
-# import that was allowed.
-S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W = range(5)
+# import that was allowed. S_DEBT: import above the limit that is not made up for (W x ms).
+# S_HIGHEST_W, S_BEFORE_W: highest import with the battery at 0, of this and the last interval.
+S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W, S_DEBT, S_HIGHEST_W, S_BEFORE_W = range(8)
 # For the store: minute since 1970, import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
@@ -74,7 +83,8 @@ class PeakShaving(Function):
         self._tick_ms = setup.tick_ms
         clocks = setup.site.of_role("clock")
         self._clock = clocks[0] if clocks else None
-        self.state = array("q", [0, 0, self._limit_W, 0, self._limit_W])
+        self._repaid_ms = self._interval_ms // REPAID_PART
+        self.state = array("q", [0, 0, self._limit_W, 0, self._limit_W, 0, 0, 0])
         self.out = array("i", [0, 0])
 
     @staticmethod
@@ -90,9 +100,11 @@ class PeakShaving(Function):
         self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
         if view.connection_W is None:
             return ()
-        allowed_W, reason = self._limit_W, NO_CLOCK
+        allowed_W, reason = self._limit_W - self.state[S_DEBT] // self._repaid_ms, NO_CLOCK
         if uncertainty_ms is not None:
             allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
+        if view.limit_W <= 0:
+            allowed_W = min(allowed_W, max(0, view.connection_W) + self._spare_W(uncertainty_ms))
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
         return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
 
@@ -127,6 +139,8 @@ class PeakShaving(Function):
             off_ms = self._clock_ms() - state[S_TIME_MS] - passed_ms
         if not state[S_TIME_MS]:
             if uncertainty_ms is None:
+                self._count(view, passed_ms)
+                self._owe(passed_ms, False)
                 return
             self._start(view.stored_peak)
         elif abs(off_ms) <= READING_MS:
@@ -135,6 +149,7 @@ class PeakShaving(Function):
         else:
             self._step_by(off_ms + passed_ms)
         self._count(view, passed_ms)
+        self._owe(passed_ms, uncertainty_ms is not None)
         self._publish()
 
     def _clock_ms(self) -> int:
@@ -156,6 +171,7 @@ class PeakShaving(Function):
         state[S_TIME_MS] += time_ms
         if state[S_TIME_MS] // interval_ms != before_ms // interval_ms:
             state[S_USED] = state[S_COUNTED_MS] = 0
+            state[S_BEFORE_W], state[S_HIGHEST_W] = state[S_HIGHEST_W], 0
 
     def _step_by(self, time_ms: int) -> None:
         """The clock was wrong, or the box stood still: an upper bound of the interval's import."""
@@ -174,8 +190,18 @@ class PeakShaving(Function):
         import_W = state[S_LAST_W]
         if view.grid_W is None:
             import_W = max(import_W, self._limit_W)
+        state[S_HIGHEST_W] = max(state[S_HIGHEST_W], view.connection_W or 0)
         state[S_USED] += import_W * passed_ms
         state[S_COUNTED_MS] += passed_ms
+
+    def _owe(self, passed_ms: int, is_timed: bool) -> None:
+        """The debt of this interval; without a clock that of all the time before."""
+        state, limit_W = self.state, self._limit_W
+        if is_timed:
+            debt = state[S_USED] - limit_W * state[S_COUNTED_MS]
+        else:
+            debt = state[S_DEBT] + (state[S_LAST_W] - limit_W) * passed_ms
+        state[S_DEBT] = within(debt, 0, limit_W * self._repaid_ms)
 
     def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
         """Import of the interval until now_ms, W x ms. stored: words of `out` of the last run."""
@@ -185,17 +211,27 @@ class PeakShaving(Function):
             minute_ms, used_Wh = begin_ms, 0
         return used_Wh * HOUR_MS + self._connection_W * (now_ms - minute_ms + READING_MS)
 
+    def _left(self, uncertainty_ms: int) -> tuple[int, int]:
+        """(import that is left of the interval after the margin, W x ms; ms until its end)."""
+        state = self.state
+        age_ms = state[S_TIME_MS] % self._interval_ms
+        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - state[S_COUNTED_MS]))
+        left = self._limit_W * self._interval_ms - state[S_USED] - margin
+        return max(0, left), self._interval_ms - age_ms
+
     def _allowed_W(self, uncertainty_ms: int) -> int:
-        time_ms, used, _, counted_ms, _ = self.state
-        age_ms = time_ms % self._interval_ms
-        left_ms = self._interval_ms - age_ms
-        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
-        left = max(0, self._limit_W * self._interval_ms - used - margin)
+        left, left_ms = self._left(uncertainty_ms)
         allowed_W = min(left // max(left_ms, self._tick_ms), WIDE_W)
         if left_ms < HORIZON_MS:
             allowed_W = min(allowed_W, self.state[S_ALLOWED_W])
         self.state[S_ALLOWED_W] = allowed_W
         return allowed_W
+
+    def _spare_W(self, uncertainty_ms: int | None) -> int:
+        """Charging power of a battery that cannot discharge; without a clock by the own time."""
+        left, left_ms = self._left(uncertainty_ms or 0)
+        highest_W = max(self.state[S_HIGHEST_W], self.state[S_BEFORE_W])
+        return max(0, left - highest_W * left_ms) // SPARE_MS
 
     def _publish(self) -> None:
         """Once a minute, for the store."""

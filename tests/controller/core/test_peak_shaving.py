@@ -31,6 +31,7 @@ class Box:
             "setpoint_quantum_W": 1,
         } | chosen
         self.imported, self.stored, self.allowed_W = {}, (0, 0), 0
+        self.limit_W = WIDE_W  # that the battery can give
         self.start()
 
     def start(self):
@@ -41,11 +42,14 @@ class Box:
     def run(self, load_W, ticks=1, elapsed=1, is_clock=True, is_grid=True):
         for _ in range(ticks):
             grid_W = min(load_W, self.allowed_W, CONNECTION_W)
+            if self.limit_W == 0:  # the battery can only charge
+                grid_W = min(max(load_W, self.allowed_W), load_W + 250_000, CONNECTION_W)
             for _ in range(elapsed):
                 self.imported[self.now_ms] = grid_W
                 self.now_ms += TICK_MS
             self._clock(is_clock, elapsed)
             seen = view(site=self.site, grid_W=grid_W if is_grid else None, connection_W=load_W)
+            seen.limit_W = self.limit_W
             seen.stored_peak = self.stored
             (self.answer,) = self.function.step(seen, elapsed)
             self.allowed_W = load_W - self.answer.low_W
@@ -278,3 +282,56 @@ def test_a_full_interval_ends_as_level_as_it_was_and_a_spare_one_lets_no_power_r
     for _ in range(29):
         box.run(100_000)
         assert box.allowed_W <= before_W
+
+
+def test_without_a_clock_the_mean_is_kept_although_no_load_is_met_for_a_while():
+    """A battery gives nothing for a minute at 400 kW, and makes up for it, but for no more."""
+    box = Box()
+    box.run(LIMIT_W, 10, is_clock=False)
+    box.allowed_W = CONNECTION_W
+    function, paid = box.function, 0
+    for grid_W in [400_000] * 600 + [LIMIT_W] * 10:
+        seen = view(site=box.site, grid_W=grid_W, connection_W=grid_W, limit_W=WIDE_W)
+        (answer,) = function.step(seen, 1)
+    assert answer.low_W == pytest.approx(6_000_000 / (INTERVAL_MS / 4000), rel=0.01)
+    for _ in range(3000):
+        allowed_W = 200_000 - answer.low_W
+        paid += (LIMIT_W - min(allowed_W, CONNECTION_W)) * TICK_MS
+        grid_W = min(allowed_W, CONNECTION_W)
+        seen = view(site=box.site, grid_W=grid_W, connection_W=200_000, limit_W=WIDE_W)
+        (answer,) = function.step(seen, 1)
+    assert paid == pytest.approx(6_000_000_000, rel=0.05)
+    assert LIMIT_W * 0.98 < 200_000 - answer.low_W <= LIMIT_W
+
+
+def test_the_debt_is_at_most_a_quarter_of_an_interval():
+    box = Box()
+    for _ in range(5000):
+        seen = view(site=box.site, grid_W=CONNECTION_W, connection_W=CONNECTION_W, limit_W=1)
+        (answer,) = box.function.step(seen, 1)
+    assert answer.low_W == CONNECTION_W
+    seen = view(site=box.site, grid_W=0, connection_W=CONNECTION_W, limit_W=1)
+    (answer,) = box.function.step(seen, INTERVAL_MS // 4 // TICK_MS)
+    assert answer.low_W == CONNECTION_W - LIMIT_W
+
+
+def test_the_debt_of_an_interval_stays_when_the_clock_is_lost():
+    box = Box()
+    box.run(CONNECTION_W, 10)
+    box.function.state[1] = LIMIT_W * box.function.state[3] + 7_500_000 * 100
+    assert box.run(LIMIT_W, 60, is_clock=False).low_W > 0
+
+
+@pytest.mark.parametrize("is_clock", (True, False))
+def test_an_empty_battery_charges_only_with_energy_that_the_highest_load_leaves(is_clock):
+    """340 kW, a minute of 100 kW, 340 kW: a mean of 288 kW. A battery that fills the minute up to
+    300 kW cannot give that energy back. At a level load of 200 kW the battery may charge.
+    """
+    box = Box()
+    box.run(200_000, 3000)
+    box.limit_W = 0
+    for load_W, seconds in ((340_000, 120), (100_000, 60), (340_000, 115)):
+        box.run(load_W, seconds * 10, is_clock=is_clock)
+    assert sum(list(box.imported.values())[3000:]) <= LIMIT_W * 2950
+    box.run(200_000, 3050 + 3000)
+    assert box.run(200_000, 10).low_W < -50_000
