@@ -20,6 +20,7 @@ from hil.campaigns.rows import command as rows
 from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
+from hil.campaigns.windows import command as windows
 from hil.engine import coverage_command, pod_command, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
@@ -35,7 +36,7 @@ WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.I
 COMMANDS = (
     *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
     *(nuisance, outage, smooth, meter_sign, benchmarks, channel_b, vm),
-    *(long_command, speeds, systems, ask),
+    *(long_command, speeds, systems, ask, windows),
 )
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
 

@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--peak": {
         "type": number(1000, 1e7),
         "metavar": "W",
-        "help": f"of the load ({course.CONVERTER_SHARE:.0%} of what the converters carry)",
+        "help": f"of the load ({course.CONVERTER_SHARE:.0%}% of what the converters carry)",
     },
     "--open": {
         "type": number(0, 10),

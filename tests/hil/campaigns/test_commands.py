@@ -1,13 +1,14 @@
 """Shared by all campaigns: wrong words in one line, checks, tables, processes beside a rig."""
 
 import json
+import re
 import threading
 from unittest.mock import Mock, call
 
 import pytest
 
 from controller.journal.ring import JournalError
-from hil.__main__ import main
+from hil.__main__ import main, parser
 from hil.campaigns import command, course, packages, process, report, verdict
 from hil.engine.rig import RigError
 
@@ -48,6 +49,15 @@ vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
 """
 WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
+
+
+def test_each_command_shows_its_help(capsys):
+    names = re.findall(r"^    ([a-z-]+)", parser().format_help(), re.M)
+    assert {"rig", "outage", "windows"} <= set(names)
+    for name in names:
+        with pytest.raises(SystemExit, match="0"):
+            main([name, "--help"])
+        assert capsys.readouterr().out.startswith(f"usage: python -m hil {name} ")
 
 
 @pytest.mark.parametrize("line", REFUSED.strip().splitlines())

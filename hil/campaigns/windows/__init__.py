@@ -1,0 +1,1 @@
+"""`python -m hil windows`: metering intervals of months, with restarts and clock errors."""

@@ -1,0 +1,65 @@
+"""`python -m hil windows`: the mean import of 15 and of 30 minutes, over a quarter."""
+
+import argparse
+from typing import Any
+
+from hil.campaigns import command, verdict
+from hil.campaigns.report import write_json
+from hil.campaigns.windows import course
+from hil.engine import forks
+from hil.engine.arguments import whole
+from hil.systems import run as system_run
+
+INTERVALS_S = 900, 1800
+WALL_S_MAX = 4 * 3600
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--days": {"type": whole(1, 366), "default": 90, "metavar": "N", "help": "(%(default)s)"},
+    "--limit": {
+        "type": whole(1000, 600_000),
+        "default": 470_000,
+        "metavar": "W",
+        "help": "of the mean import (%(default)s)",
+    },
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    text = "peak shaving over a quarter, with restarts and clock errors"
+    command.add(commands, "windows", text, run, command.JSON | command.SEED | OPTIONS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play both intervals and print. Returns the exit code."""
+    print(f"seed       {arguments.seed}\nmode       {system_run.MODE}", flush=True)
+    found = sorted(
+        forks.values(
+            INTERVALS_S,
+            lambda each: course.play(arguments.seed, arguments.days, arguments.limit, each),
+            forks.cores(),
+            WALL_S_MAX,
+        ),
+        key=lambda each: each["interval_min"],
+    )
+    print("\n".join([line for each in found for line in lines(each)]))
+    over = sum(each["over"] for each in found)
+    impossible = sum(each["energy_short"] + each["power_short"] for each in found)
+    count = sum(each["intervals"] for each in found) - impossible
+    print(verdict.line(f"{over} of {count} possible intervals above the limit"))
+    write_json(arguments.json, {"seed": arguments.seed, "mode": system_run.MODE, "runs": found})
+    return verdict.exit_code(not over)
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Of one length of interval."""
+    return [
+        f"{found['interval_min']} min     {found['intervals']} intervals in {found['days']} days, "
+        f"limit {found['limit_W'] / 1000:g} kW; without the battery the import is above it in "
+        f"{found['needed_over']}; the controller restarts in {found['with_restart']}",
+        f"           impossible: {found['energy_short']} by energy, {found['power_short']} after "
+        f"a restart; above the limit altogether {found['over_all']}",
+        f"           above the limit although possible: {found['over']}"
+        + (f", by {found['over_W']:.0f} W" if found["over"] else "")
+        + f"; highest mean {found['highest_permille'] / 10:g} % of the limit; "
+        f"{found['used_permille'] / 10:g} % in intervals that needed the battery",
+    ]

@@ -1,0 +1,201 @@
+"""A quarter on a tariff with a demand charge, in chain-only mode at 1 s. The controller
+restarts, and its clock is silent, or wrong within the error that it states.
+
+The intervals are those of the true time. An interval counts as impossible in two cases. First, the
+energy above the reserve is short at its begin, with hysteresis and losses taken off. Second, a
+restart is in the interval, and the rest of the interval cannot make up for the import until then,
+even with all the power of the battery.
+"""
+
+import random
+import tempfile
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controller.config.configuration import Config
+from hil.site.site import Site
+from hil.systems import run, sized
+from hil.systems.member import DAY_S, ChainMember
+from hil.systems.series import Series, series_of, site_of
+from hil.systems.spec import Spec, of_table
+
+SITE = Path(__file__).parent / "site.toml"
+CLOCK = "clock_1"
+ROUNDING_W = 1.0
+ONE_WAY = 0.93  # part of the stored energy that reaches the connection
+RESTARTS_PER_DAY = 2
+DOWN_S, BLIND_S = (5, 600), (0, 300)  # of a restart; then until the clock is known
+CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)  # how long a stated error holds; the error
+
+
+class Restart(NamedTuple):
+    """The controller is down for down_s, then its clock is silent for blind_s."""
+
+    down_s: int
+    blind_s: int
+
+
+class Clock(NamedTuple):
+    """The words of the clock are late by off_s, and state error_ms."""
+
+    off_s: float
+    error_ms: int
+
+
+def restarts(seed: int, days: int) -> dict[int, Restart]:
+    """{second of the run: a restart}, at random moments."""
+    rng = random.Random(f"{seed}/restarts")
+    count = days * RESTARTS_PER_DAY
+    moments = sorted(rng.sample(range(1, days * DAY_S), count))
+    return {at_s: Restart(rng.randint(*DOWN_S), rng.randint(*BLIND_S)) for at_s in moments}
+
+
+def clocks(seed: int, days: int) -> dict[int, Clock]:
+    """{second of the run: the clock from there on}; the error lies within what it states."""
+    rng, at_s, found = random.Random(f"{seed}/clocks"), 0, {}
+    while at_s < days * DAY_S:
+        error_ms = round(ERROR_MS[0] * (ERROR_MS[1] / ERROR_MS[0]) ** rng.random())
+        found[at_s] = Clock(rng.uniform(-error_ms, error_ms) / 1000, error_ms)
+        at_s += rng.randint(*CLOCK_S)
+    return found
+
+
+class Member(ChainMember):
+    """A controller that can restart."""
+
+    def __init__(self, config: Config, site: Site, soc: float, begin_s: int, plant: dict) -> None:
+        """As of ChainMember."""
+        self._config, self._down_until_s = config, 0
+        super().__init__(config, site, soc, begin_s, plant)
+
+    @property
+    def is_down(self) -> bool:
+        """The controller does not run, so the converters are at 0."""
+        return self.now_s < self._down_until_s
+
+    @property
+    def energy_Wh(self) -> float:
+        """That peak shaving may give from now on."""
+        settings, soc = self.loop.settings, min([unit.battery.soc for unit in self.pcs])
+        kept = settings["soc_reserve_backup_permille"] + settings["soc_reserve_hysteresis_permille"]
+        return ONE_WAY * max(0.0, soc - kept / 1000) * settings["energy_Wh"]
+
+    def restart(self, down_s: int) -> None:
+        """Forget all but what the store holds: the import of the interval."""
+        stored, full_Wh = (
+            tuple(self.control.functions["peak_shaving"].out),
+            self.control.view.full_Wh,
+        )
+        self._prepare(self._config)
+        self.control.view.stored_peak, self.control.view.full_Wh = stored, full_Wh
+        self._down_until_s = self.now_s + 1 + down_s
+
+    def advance(self, dt_s: float, now_us: int) -> None:
+        """As of ChainMember."""
+        if self.now_s + 1 >= self._down_until_s:
+            super().advance(dt_s, now_us)
+            return
+        self.now_s += 1
+        for unit in self.pcs:
+            unit.battery.step(unit.ac_power_W, dt_s)
+            unit.ac_power_W = 0.0
+
+
+class Quarter(run.Run):
+    """For each second: needed_W, the import with the battery at 0; able_W, what the battery can
+    give; energy_Wh, what it may give from now on; is_down, whether the controller is down.
+    """
+
+    def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
+        """seed: of restarts and clocks."""
+        super().__init__(spec, series, site, member)
+        self.member: Member = member
+        self._restarts, self._clocks = restarts(seed, spec.days), clocks(seed, spec.days)
+        self._blind_until_s = 0
+        count = spec.days * DAY_S
+        self.needed_W, self.able_W, self.energy_Wh = np.zeros((3, count), np.float32)
+        self.is_down = np.zeros(count, bool)
+
+    def second(self, second: int) -> None:
+        """As of Run."""
+        member = self.member
+        if restart := self._restarts.get(second):
+            member.restart(restart.down_s)
+            self._blind_until_s = second + restart.down_s + restart.blind_s
+        if clock := self._clocks.get(second):
+            member.clock_off_s, member.clock_error_ms = clock
+        member.silent = frozenset([CLOCK]) if second < self._blind_until_s else frozenset()
+        self.site.step(1.0)
+        battery_W = sum([unit.ac_power_W for unit in member.pcs])
+        grid_W = self.site.grid_power_W
+        self._seconds[:, second] = self.site.load_power_W, grid_W
+        self.needed_W[second] = grid_W + battery_W
+        self.able_W[second] = sum(member.loop.limits.discharge_W)
+        self.energy_Wh[second] = member.energy_Wh
+        self.is_down[second] = member.is_down
+
+
+def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
+    """Ready to run."""
+    table = tomllib.loads(SITE.read_text(encoding="utf-8")) | {"days": days, "seed": seed}
+    table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
+    table["schedule"] = {"cap_W": limit_W}
+    spec = of_table(table, SITE.name)
+    site = site_of(spec, {})
+    begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
+    with tempfile.TemporaryDirectory() as folder:
+        config = sized.load(spec.size, Path(folder), run.TICK_MS)
+        member = Member(config, site, spec.soc_permille / 1000, begin_s, spec.size.of_rack)
+    return Quarter(spec, series_of(spec, {}), site, member, seed)
+
+
+def play(seed: int, days: int, limit_W: int, interval_s: int) -> dict[str, Any]:
+    """A quarter; plain data."""
+    played = quarter(seed, days, limit_W, interval_s)
+    grid_W = played.all_days().seconds_W[1]
+    found = judged(grid_W, played, limit_W, interval_s)
+    return {"interval_min": interval_s // 60, "days": days, "limit_W": limit_W} | found
+
+
+def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict[str, Any]:
+    """Counts of intervals. grid_W: of each second, as the arrays of the quarter `of`."""
+    mean_W, needed_W = [_means(np.maximum(0.0, each), interval_s) for each in (grid_W, of.needed_W)]
+    energy_Wh, is_down = of.energy_Wh[::interval_s], of.is_down.reshape(-1, interval_s)
+    least_W = needed_W - energy_Wh * 3600 / interval_s
+    with_restart_W = _least_after(grid_W, of, is_down)
+    is_over, is_energy_short = mean_W > limit_W + ROUNDING_W, least_W > limit_W
+    is_power_short = ~is_energy_short & (with_restart_W > limit_W)
+    wrong = np.flatnonzero(is_over & ~is_energy_short & ~is_power_short)
+    possible = mean_W[~is_energy_short & ~is_power_short]
+    return {
+        "intervals": len(mean_W),
+        "needed_over": int((needed_W > limit_W).sum()),
+        "with_restart": int(is_down.any(axis=1).sum()),
+        "over": len(wrong),
+        "over_at_s": [int(at) * interval_s for at in wrong],
+        "over_W": float((mean_W[wrong] - limit_W).max(initial=0.0)),
+        "over_all": int(is_over.sum()),
+        "energy_short": int(is_energy_short.sum()),
+        "power_short": int(is_power_short.sum()),
+        "highest_permille": round(1000 * float(possible.max(initial=0.0)) / limit_W, 1),
+        "used_permille": round(1000 * float(mean_W[needed_W > limit_W].mean()) / limit_W, 1),
+    }
+
+
+def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray) -> np.ndarray:
+    """Mean import of each interval, W: as it was until the end of its last restart, then with all
+    the power of the battery; 0 without a restart.
+    """
+    rest_W = np.maximum(0.0, of.needed_W - of.able_W).reshape(is_down.shape)
+    last = is_down.shape[1] - is_down[:, ::-1].argmax(axis=1)
+    is_past = np.arange(is_down.shape[1]) < last[:, None]
+    mean_W = np.where(is_past, grid_W.reshape(is_down.shape), rest_W).mean(axis=1)
+    return np.where(is_down.any(axis=1), mean_W, 0.0)
+
+
+def _means(values: np.ndarray, interval_s: int) -> np.ndarray:
+    return values.reshape(-1, interval_s).mean(axis=1, dtype=np.float64)
