@@ -19,7 +19,7 @@ from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import figures, page, run, series, spec, value_day
+from hil.systems import figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 
@@ -54,6 +54,12 @@ def add(commands: Any) -> None:
         metavar="DAY",
         help="run this day of one system in value mode too (minutes to an hour)",
     )
+    option(
+        "--failures",
+        action="store_true",
+        default=None,
+        help="each meter, the clock, the sender and each device are silent 10 min a day",
+    )
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
     option("--html", type=output_file(), metavar="FILE", help="write a page to FILE")
     parser.set_defaults(run=main)
@@ -85,6 +91,8 @@ def main(arguments: argparse.Namespace) -> int:
 
 def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
     day = arguments.value_day
+    if day and arguments.failures:
+        raise ScenarioError(f"--value-day {day}: allowed is a run without --failures")
     if day and arguments.system == "all":
         raise ScenarioError(f"--value-day {day}: needs one system, not all")
     if day and day > chosen.days:
@@ -149,7 +157,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "soc_begin": result.spec.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
-        "violations": figures.violations(result),
+        "violations": violations.of(result),
+        "failures": sorted({name for name, _ in result.failures}),
         "sizing": result.spec.sizing,
     }
 
@@ -174,6 +183,11 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
+        *[
+            f"  silent for 10 min a day: {', '.join(each)}"
+            for each in [document["failures"]]
+            if each
+        ],
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",

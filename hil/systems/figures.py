@@ -17,8 +17,6 @@ from hil.systems.thermal import Found
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 SHIFTED_KWH_MIN = 1.0
-ROUNDING_W = 1.0  # of seconds_W, which is float32
-HARD_PERMILLE, SOC_MARGIN = 100, 0.01
 
 
 class Figure(NamedTuple):
@@ -273,23 +271,3 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "carried_h": carried_h,
     **replay.FIGURES,
 }
-
-
-def violations(result: Result) -> list[str]:
-    """Limits of the connection in every second, and the backup reserve at the end of every slot."""
-    spec, found = result.spec, []
-    grid_W = result.seconds_W[1]
-    for name, power_W, limit_W in (
-        ("import", grid_W, spec.size.import_W),
-        ("export", -grid_W, spec.size.export_W),
-    ):
-        over_s = int((power_W > limit_W + ROUNDING_W).sum())
-        if over_s:
-            most_kW = (float(power_W.max()) - limit_W) / 1000
-            found.append(f"{name} above {limit_W / 1000:g} kW in {over_s} s, by {most_kW:.3g} kW")
-    hard = spec.size.control.get("soc_reserve_backup_permille", HARD_PERMILLE) / 1000
-    if float(result.soc.min()) < hard - SOC_MARGIN:
-        found.append(
-            f"state of charge {100 * result.soc.min():.1f} %, backup reserve {100 * hard:g} %"
-        )
-    return found

@@ -18,6 +18,7 @@ from controller.core.site_devices.signals_view import DeviceView, Site as Device
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
+from hil.systems import failures
 from hil.values.chain_only import TICK_MS, ChainLoop
 from hil.values.lumped import LumpedUnit
 from hil.values.lumped_air import LumpedAir
@@ -73,6 +74,8 @@ class ChainMember:
         self._prepare(config)
         batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
         self._air = LumpedAir(of_plant, batteries, self._parts)
+        self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
+        self.silent: frozenset[str] = frozenset()  # failures.PARTS, or the name of a site device
         self._charge_opens_s: int | None = None
         self._rated_W = sum(self.loop.limits.rated_W)
         self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
@@ -106,6 +109,11 @@ class ChainMember:
         opened = {} if self._charge_opens_s is None else {"charge_opens_s": self._charge_opens_s}
         return {"heat_J": self._air.heat_J, **opened}
 
+    @property
+    def names(self) -> list[str]:
+        """Of all that can be silent."""
+        return [*failures.PARTS, *[view.device.name for view in self.devices.devices]]
+
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """A table of slots of source 0 from the second start_s of the run on."""
         start_min = (self._begin_s + start_s) // 60
@@ -138,6 +146,8 @@ class ChainMember:
 
     def _ask(self, actuator: ActuatorChain) -> None:
         """The value reaches the part, and the image says that it was sent."""
+        if actuator.view.device.name in self.silent:
+            return
         device, record = actuator.view.device, actuator.actuator
         self._part_of(actuator.view).ask(record.name, actuator.value)
         first, _ = self.image.site_place(device.role.name, device.number)
@@ -150,12 +160,15 @@ class ChainMember:
     def _read(self) -> None:
         """The words of the clock, of the site devices and of the heartbeat."""
         image = self.image
-        if self.now_s % HEARTBEAT_S == 1:
+        if self.now_s % HEARTBEAT_S == 1 and failures.SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        day_d, time_s = divmod(self._begin_s + self.now_s, DAY_S)
+        day_d, time_s = divmod(int(self._begin_s + self.now_s - self.clock_off_s), DAY_S)
         at = image.places["site"].start
-        image.inp[at : at + 3] = array("i", [day_d, time_s, CLOCK_ERROR_MS])
-        image.fresh[self._groups :] = bytes([1]) * len(self.devices.devices)
+        image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
+        names = [view.device.name for view in self.devices.devices]
+        image.fresh[self._groups :] = bytes([name not in self.silent for name in names])
+        self.loop.is_grid_meter_ok = failures.GRID_METER not in self.silent
+        self.loop.is_load_meter_ok = failures.LOAD_METER not in self.silent
         for view, part in zip(self.devices.devices[1:], self._parts):
             first, _ = image.site_place(view.device.role.name, view.device.number)
             known = part.signals()

@@ -70,6 +70,8 @@ def section(result: Result, document: dict[str, Any]) -> str:
     rows = "".join(_row(each) for each in document["figures"])
     broken = "".join(f"<li class=no>{escape(each)}" for each in document["violations"])
     sizing = "".join(f"<li>{escape(each)}" for each in document["sizing"])
+    names = ", ".join(map(escape, document["failures"]))
+    failed = f" Each of {names} is silent for 10 minutes a day." if names else ""
     kind = " Each unit stands for several real ones (aggregate)." if document["aggregate"] else ""
     energy_MWh = {name: J * MWH_PER_J for name, J in result.account.items()}
     return (
@@ -78,7 +80,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
         f"{result.spec.start:%Y-%m-%d}, seed {document['seed']}. "
         f"Figures without another mode come from the mode &ldquo;{document['mode']}&rdquo;."
         f"{kind} State of charge {document['soc_begin']:.0%} at first, "
-        f"{document['soc_end']:.0%} at last.</small>"
+        f"{document['soc_end']:.0%} at last.{failed}</small>"
         f"<h2>Promised and kept</h2><table>{HEAD}{rows}</table><small>{LEGEND}</small>"
         f"<ul>{broken or '<li class=ok>No limit of the connection or reserve was violated.'}</ul>"
         f"<h2>Energy, MWh</h2>{site_page.flows(energy_MWh)}"

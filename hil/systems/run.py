@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hil.site.site import Site
-from hil.systems import sized
+from hil.systems import failures, sized
+from hil.systems.failures import Failure
 from hil.systems.member import DAY_S, ChainMember
 from hil.systems.planner import Planner
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
@@ -38,12 +39,15 @@ class Result(NamedTuple):
     cap_W: float
     account: dict[str, float]
     thermal: dict[str, float] = {}  # of ChainMember.thermal
+    failures: tuple[Failure, ...] = ()
 
 
 def run(
     spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
 ) -> Result:
-    """inputs: files instead of the built-in series; show: gets the share that is done."""
+    """inputs: files instead of the built-in series; "failures": parts fail (failures.py).
+    show: gets the share that is done.
+    """
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
@@ -53,20 +57,34 @@ def run(
         config = sized.load(spec.size, Path(folder), TICK_MS)
         soc = spec.soc_permille / 1000
         member = ChainMember(config, site, soc, begin_s, plant, can_form=spec.can_form)
-    return _Run(spec, series, site, member).all_days(show)
+    return Run(spec, series, site, member, bool(inputs.get("failures"))).all_days(show)
 
 
-class _Run:
-    def __init__(self, spec: Spec, series: Series, site: Site, member: ChainMember) -> None:
+class Run:
+    """Slot by slot, from midnight on."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        series: Series,
+        site: Site,
+        member: ChainMember,
+        has_failures: bool = False,
+    ) -> None:
+        """has_failures: each part beside the controller fails once a day (failures.py)."""
         self.spec, self.series, self.site, self.member = spec, series, site, member
         self._count = spec.days * SLOTS_PER_DAY
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
         self._rows = np.zeros((7, self._count))
         self._planner = Planner(spec, series)
+        drawn = failures.drawn(spec.seed, spec.days, member.names) if has_failures else []
+        self._failures = tuple(drawn)
+        self._changes = failures.changes(self._failures)
 
-    def all_days(self, show: Callable[[float], object] | None) -> Result:
+    def all_days(self, show: Callable[[float], object] | None = None) -> Result:
+        """show: gets the share that is done."""
         for slot in range(self._count):
-            if self._planner.is_due(slot):
+            if self._planner.is_due(slot) and failures.SENDER not in self.member.silent:
                 rows = self._planner.rows(slot, self.member.soc)
                 self.member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
             self._slot(slot)
@@ -76,17 +94,21 @@ class _Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            self.member.thermal(),
+            self.member.thermal(), self._failures,
         )  # fmt: skip
+
+    def second(self, second: int) -> None:
+        """Let this second of the run pass."""
+        self.member.silent = self._changes.get(second, self.member.silent)
+        self.site.step(1.0)
+        self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
 
     def _slot(self, slot: int) -> None:
         site, member = self.site, self.member
         before_J = dict(site.account.energy_J)
         first = slot * SLOT_S
         for second in range(first, first + SLOT_S):
-            site.step(1.0)
-            self._seconds[0, second] = site.load_power_W
-            self._seconds[1, second] = site.grid_power_W
+            self.second(second)
         gained = {name: each - before_J[name] for name, each in site.account.energy_J.items()}
         mean_W = {name: each / SLOT_S for name, each in gained.items()}
         self._rows[:, slot] = (

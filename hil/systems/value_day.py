@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hil.systems import figures, run
+from hil.systems import figures, run, violations
 from hil.systems.live import LivePod
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
@@ -43,7 +43,7 @@ def document(chain: Result, inputs: dict[str, Any], day: int) -> dict[str, Any]:
             for one, other in pairs
         ],
         "trips": member.trips.trips,
-        "violations": [*member.observer.violations, *figures.violations(found)],
+        "violations": [*member.observer.violations, *violations.of(found)],
     }
 
 

@@ -106,8 +106,8 @@ class ChainLoop:
         self.control = Control(Setup(settings, tick_ms, sum(rated_W), config.source_image, site))
         quicken(self.control)
         self.split = Units(rated_W, self.limits.rack_unit, settings)
-        view = self.control.view
-        view.is_running = view.is_load_meter_new = view.is_grid_meter_new = True
+        self.is_load_meter_ok = self.is_grid_meter_ok = True  # it answers
+        self.control.view.is_running = True
 
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
         """One for each unit. soc: 0 to 1."""
@@ -126,6 +126,8 @@ class ChainLoop:
         limits.step(batteries)
         self._look(batteries, round(load_W), round(grid_W), round(battery_W))
         charge_W, discharge_W = limits.charge_W, limits.discharge_W
+        if not (self.is_load_meter_ok and self.is_grid_meter_ok):  # as row 50a does
+            charge_W = array("i", [0] * len(charge_W))
         limit = Limit(
             sum(charge_W), reasons.KERNEL_CHARGE[0], sum(discharge_W), reasons.KERNEL_DISCHARGE[0]
         )
@@ -135,8 +137,11 @@ class ChainLoop:
 
     def _look(self, batteries: list[LumpedUnit], load_W: int, grid_W: int, battery_W: int) -> None:
         view = self.control.view
-        view.load_meter_W, view.battery_W = load_W, battery_W
-        view.grid_W = view.grid_meter_W = grid_W
+        view.battery_W = battery_W
+        view.is_load_meter_new = self.is_load_meter_ok
+        view.is_grid_meter_new = self.is_grid_meter_ok
+        view.load_meter_W = load_W if self.is_load_meter_ok else None
+        view.grid_W = view.grid_meter_W = grid_W if self.is_grid_meter_ok else None
         found = [within(int(unit.soc * 1000), 0, 1000) for unit in batteries]
         view.soc_permille = min(found), sum(found) // len(found)
         hottest = [round(unit.degC * 10) for unit in batteries]

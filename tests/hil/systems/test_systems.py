@@ -11,7 +11,7 @@ from hil import __main__ as hil
 from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import command, figures, page, run, series as system_series, spec
+from hil.systems import command, figures, page, run, series as system_series, spec, violations
 from tests.tables import cases
 
 TABLE = {
@@ -69,11 +69,11 @@ def made(hours=2, **changes):
 
 def test_violations_name_the_limit_and_the_time():
     result = made()
-    assert figures.violations(result) == []
+    assert violations.of(result) == []
     result.seconds_W[1, :7] = 600_000
     result.seconds_W[1, 7:10] = -10_000
     result.soc[3] = 0.05
-    assert figures.violations(result) == [
+    assert violations.of(result) == [
         "import above 500 kW in 7 s, by 100 kW",
         "export above 0 kW in 3 s, by 10 kW",
         "state of charge 5.0 %, backup reserve 10 %",
@@ -83,9 +83,9 @@ def test_violations_name_the_limit_and_the_time():
 def test_the_connection_has_no_tolerance():
     result = made()
     result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_002, -2
-    assert [each[:6] for each in figures.violations(result)] == ["import", "export"]
+    assert [each[:6] for each in violations.of(result)] == ["import", "export"]
     result.seconds_W[1, 0], result.seconds_W[1, 1] = 500_000, 0
-    assert figures.violations(result) == []
+    assert violations.of(result) == []
 
 
 def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():

@@ -1,0 +1,88 @@
+"""Parts beside the controller that fail during a run."""
+
+import numpy as np
+import pytest
+
+from hil import __main__ as hil
+from hil.systems import command, failures, run, spec, violations
+
+NAMES = "a", "b", "c"
+
+
+@pytest.mark.parametrize("seed", (1, 2))
+def test_each_part_fails_once_a_day_and_one_part_at_a_time(seed):
+    found = failures.drawn(seed, 30, NAMES)
+    assert [begin_s for _, begin_s in found] == sorted(begin_s for _, begin_s in found)
+    for day in range(30):
+        names = [name for name, begin_s in found if begin_s // failures.DAY_S == day]
+        assert sorted(names) == list(NAMES)
+    gaps_s = np.diff([begin_s for _, begin_s in found])
+    assert gaps_s.min() >= failures.FOR_S and len(set(gaps_s.tolist())) > 50
+    assert found != failures.drawn(seed + 2, 30, NAMES)
+
+
+def test_a_part_is_silent_from_its_second_on_until_the_next_failure():
+    pair = [failures.Failure("a", 100), failures.Failure("b", 700)]
+    silent = {100: frozenset("a"), 700: frozenset("b"), 1300: frozenset()}
+    assert failures.changes(pair) == silent
+    is_so = np.zeros(2000, bool)
+    is_so[[99, 100, 699, 700, 1300]] = True
+    assert failures.silent_in(pair, is_so) == {"a": 2, "b": 1}
+
+
+TABLE = {
+    "name": "test",
+    "text": "test",
+    "start": "2026-06-01",
+    "days": 1,
+    "soc_permille": 800,
+    "battery": {
+        "units": 1,
+        "racks_per_unit": 3,
+        "rated_W": 250_000,
+        "energy_Wh": 4_000_000,
+        "control": {"grid_import_W_max": 380_000},
+    },
+    "site": {"load": {"kind": "constant", "power_W": 400_000}, "connection": {"import_W": 410_000}},
+    "tariff": {"currency": "EUR"},
+    "prices": {},
+    "schedule": {"cap_W": 350_000, "is_trading": False},
+    "figure": [{"name": "import_1s", "text": "import", "status": "projected"}],
+}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run.run(spec.of_table(TABLE, "test"), {"failures": True})
+
+
+def test_no_failure_lifts_the_import_above_the_connection(found):
+    assert sorted({name for name, _ in found.failures}) == sorted((*failures.PARTS, "clock_1"))
+    assert violations.of(found) == []
+    document = command.document("test", "", found)
+    assert "  silent for 10 min a day: clock_1, meter_grid, meter_load, sender" in command.lines(
+        document
+    )
+
+
+def test_each_failure_does_what_it_is_for(found):
+    """The import of its last minute is by the schedule, or at the limit of the controller. Without
+    the grid meter the slot goes on, and its cap does not.
+    """
+    kept_W = {"meter_load": (340e3, 352e3), "meter_grid": (320e3, 380e3)}
+    for name, begin_s in found.failures:
+        low_W, high_W = kept_W.get(name, (378e3, 380e3))
+        last_W = found.seconds_W[1, begin_s + 540 : begin_s + 600]
+        assert low_W <= last_W.min() and last_W.max() <= high_W, name
+
+
+def test_the_violations_name_the_silent_part(found):
+    name, begin_s = found.failures[0]
+    result = found._replace(seconds_W=found.seconds_W.copy())
+    result.seconds_W[1, begin_s : begin_s + 3] = 420_000
+    assert violations.of(result) == [f"import above 410 kW in 3 s, by 10 kW; {name} silent: 3 s"]
+
+
+def test_a_day_in_value_mode_has_no_failures(capsys):
+    assert hil.main(["run", "munich", "--value-day", "1", "--failures"]) == 2
+    assert capsys.readouterr().err == "run: --value-day 1: allowed is a run without --failures\n"
