@@ -25,7 +25,7 @@ NEXT = (
     (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
 )
 SETTLE_MS = 2000  # a seamless transfer takes less, and no voltage comes and goes in a black start
-LIVE_W = 1000  # a load or a battery that shows more proves that the bus has a voltage
+LIVE_W = 1000  # a battery that gives or takes more proves that the bus has a voltage
 MS_MAX = 1_000_000_000
 
 S_MODE, S_NEXT, S_MS = range(
@@ -96,9 +96,11 @@ class Modes(Function):
             state[S_MODE] = following
 
     def _off_grid_bus(self, view: View) -> int:
-        """Anything that shows a voltage counts, because a dead bus sheds all load."""
-        load_W, battery_W = view.load_meter_W or 0, view.battery_W or 0
-        is_live = view.is_forming or max(abs(load_W), abs(battery_W)) >= LIVE_W
+        """Anything that shows a voltage counts, because a dead bus sheds all load. The driver of
+        a load meter refuses a reading with a phase below half the voltage (drivers/meter.py).
+        """
+        is_measured = view.load_meter_W is not None
+        is_live = view.is_forming or is_measured or abs(view.battery_W or 0) >= LIVE_W
         if is_live or any([each.value("is_running") for each in self._gensets]):
             return CARRIED
         return UNCERTAIN if view.battery_W is None else DEAD

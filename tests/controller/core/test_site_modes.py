@@ -12,7 +12,7 @@ from tests.tables import cases
 # 20 ms: 2 s are 100 ticks, and 30 s are 1500; the tick in which it begins counts from 0
 SETTLE, RETURN_TICKS = 101, 1501
 FORMED = {"source": OFF, "is_forming": True}
-DEAD = {"source": OFF, "battery_W": 0, "load_meter_W": 0}
+DEAD = {"source": OFF, "battery_W": 0}
 BACK = {"source": ON}
 
 
@@ -69,8 +69,8 @@ def test_an_unknown_contact_counts_as_grid_but_ends_no_return():
 
 @cases("""
     shown  mode
-    {"load_meter_W": 999, "battery_W": -999}  BLACK_START | {"load_meter_W": 1000}  ISLAND
-    {"battery_W": -1000}  ISLAND | {"load_meter_W": None}  BLACK_START
+    {"battery_W": -999}  BLACK_START | {"load_meter_W": 0}  ISLAND
+    {"battery_W": -1000}  ISLAND
     {"battery_W": None}  HAND_OVER
 """)
 def test_a_bus_is_dead_where_nothing_shows_a_voltage_and_the_converter_is_heard(shown, mode):
@@ -85,6 +85,11 @@ def test_a_generator_set_that_runs_carries_the_bus():
     assert bench.at(HAND_OVER).tick(5000, **DEAD) == ISLAND
     bench.site.step(bytes([0]), 150)  # silent for 3 s
     assert bench.tick(5000, **DEAD) == BLACK_START
+
+
+def test_a_load_meter_that_reads_no_load_ends_the_black_start():
+    bench, unseen = Bench().at(BLACK_START), DEAD | {"load_meter_W": 0}
+    assert bench.tick(SETTLE - 1, **unseen) == BLACK_START and bench.tick(**unseen) == ISLAND
 
 
 def test_a_flickering_bus_begins_its_time_anew_and_missed_ticks_count():
