@@ -55,6 +55,7 @@ class View:
     unit_temperature_ddegC: Sequence[int] | None = None
     source: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
     is_forming: bool = False  # off the grid, a converter reports that it forms the voltage
+    forming_W: int = 0  # what the kernel's limits leave of the discharge of those that form
     load_meter_W: int | None = None  # as the meter tells
     # a reply of this meter arrived in this tick
     is_load_meter_new: bool = False

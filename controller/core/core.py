@@ -131,7 +131,8 @@ class Core:
         ages, out = kernel.features.ages, kernel.out
         source = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         view.source = source if ages.known(s.G_IO_3) else None
-        view.is_forming = source == ISLAND and self._forms()
+        forming_W = self._forming_W() if source == ISLAND else []
+        view.is_forming, view.forming_W = bool(forming_W), sum(forming_W)
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
@@ -165,11 +166,11 @@ class Core:
         view.unit_temperature_ddegC = None if hottest is None else self.units.weights.held
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
-    def _forms(self) -> bool:
-        """A converter reports that it forms the voltage; one that is silent does not."""
-        known, inp = self.kernel.features.ages.known, self.inp
-        places = zip(self._power_group, self._forming_at)
-        return any([known(group) and inp[at] for group, at in places])
+    def _forming_W(self) -> list[int]:
+        """Discharge limit of each converter that reports that it forms the voltage."""
+        known, inp, out = self.kernel.features.ages.known, self.inp, self.kernel.out
+        places = zip(self._power_group, self._forming_at, self._limits_at)
+        return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""

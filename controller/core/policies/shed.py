@@ -54,7 +54,7 @@ class Shed(Function):
     def __init__(self, setup: Setup):
         found = setup.actuators(self.ROLES)
         self._devices = sorted(found, key=lambda each: each[0].settings["shed_order"])
-        self._pv = setup.site.of_role("pv")
+        self._pv, self._gensets = setup.site.of_role("pv"), setup.site.of_role("genset")
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
@@ -95,13 +95,22 @@ class Shed(Function):
             if view.connection_W is None:
                 return None
             return view.connection_W - max(0, view.high_W) - self._import_W
-        load_W = view.battery_W if view.is_forming else None
+        load_W = self._given_W(view) if view.is_forming else None
         sun_W = [max(0, known) for each in self._pv if (known := each.value("power_W")) is not None]
         if view.load_meter_W is not None and len(sun_W) == len(self._pv):
             load_W = view.load_meter_W * self._share // 1000 - sum(sun_W)
         if load_W is None or not (view.is_forming or view.genset_W):
             return None
-        return load_W - view.genset_W - view.limit_W
+        # a converter that follows stays at its set-point whatever the load is
+        limit_W = min(view.limit_W, view.forming_W) if view.is_forming else view.limit_W
+        return load_W - view.genset_W - limit_W
+
+    def _given_W(self, view: View) -> int | None:
+        """Power of the battery and of the sets that run: the load less the sun's power."""
+        sets = [each for each in self._gensets if each.value("is_running") != 0]
+        given_W = [view.battery_W, *[each.value("power_W") for each in sets]]
+        known_W = [each for each in given_W if each is not None]
+        return sum(known_W) if len(known_W) == len(given_W) else None
 
     def _least_stages(self, view: View, settings: dict[str, int], above_permille: int) -> int:
         """Stages that stay open whatever power there is. above_permille: 0 to shed; to come back,

@@ -51,6 +51,7 @@ def test_a_stage_comes_back_when_there_has_been_room_for_it(connection_W, ticks,
 def off_grid(mode=modes.ISLAND, **known):
     """A view off the grid: a converter forms, 250 kW may be discharged, the battery is full."""
     full = {"is_forming": True, "limit_W": 250_000, "soc_permille": (1000, 1000)}
+    full["forming_W"] = 250_000
     return {"mode": mode, "is_off_grid": True, "load_meter_W": 100_000} | full | known
 
 
@@ -68,6 +69,34 @@ def test_off_the_grid_the_load_that_the_sources_cannot_give_is_missing(known, st
     for _ in range(SHED_MS // TICK_MS):
         found = bench.asked(**off_grid(**known))
     assert found == {0: (stages, reasons.SHED_LOAD if stages else reasons.NO_REQUEST)}
+
+
+@cases("""
+    load_W  forming_W  stages
+    150_000  150_000  0 | 150_001  150_000  1 | 250_001  900_000  1
+""")
+def test_only_converters_that_form_the_voltage_give_what_is_missing(load_W, forming_W, stages):
+    bench = shed()
+    for _ in range(SHED_MS // TICK_MS):
+        found = bench.asked(**off_grid(load_meter_W=load_W, forming_W=forming_W))
+    assert found[0][0] == stages
+
+
+@cases("""
+    is_running  power_W  is_fresh  stages
+    1  50_000  True  0 | 1  50_001  True  1 | 1  110_000  True  2 | 0  110_000  True  0
+    1  110_000  False  0
+""")
+def test_without_a_load_meter_the_power_of_a_set_counts_once(is_running, power_W, is_fresh, stages):
+    """The battery gives 250 kW, which is its limit, and the set has accepted 50 kW."""
+    made = device("load_shed", stages_max=3, stage_W=50_000)
+    bench = Bench(Shed, made, device("genset"))
+    bench.hear(genset_1__is_running=is_running, genset_1__power_W=power_W)
+    bench.hear(is_fresh)
+    known = off_grid(load_meter_W=None, battery_W=250_000, genset_W=50_000)
+    for _ in range(SHED_MS // TICK_MS):
+        found = bench.asked(**known)
+    assert found[0][0] == stages
 
 
 @cases("""
