@@ -1,7 +1,8 @@
 """Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
 
-The set starts at a low state of charge, or in a black start. It stops at a high one, and after an
-outage as soon as the grid is certain. It runs on while nothing else carries the bus. A start is
+The set starts at a low state of charge, in a black start, or when an island lacks power (shed.py).
+It stops at a high one while the battery alone can carry the load, and after an outage as soon as
+the grid is certain. It runs on while nothing else carries the bus. A start is
 tried again when the engine does not run in time, or stops by itself.
 
 While no converter forms the voltage, an obligation gives the battery what the set does not take.
@@ -16,6 +17,7 @@ from controller.core.answers import Answer, BaseRequest, ForDevice, Obligation, 
 from controller.core.contract import DeviceView, Function, Setup, View
 from controller.core.integers import approach, low_pass
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
+from controller.core.policies.shed import Shed
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -41,8 +43,8 @@ class GensetStart(Function):
     TEXTS = {
         reasons.GENSET_NEEDED: (
             "generator needed",
-            "The battery's charge is low, or the bus is dead: the generator set is asked to run.",
-            "Nothing. The generator stops when the battery is charged, or when the grid is back.",
+            "Charge or limits of the battery are low, or the bus is dead: the set is asked to run.",
+            "Nothing. The set stops when the battery can carry the load, or when the grid is back.",
         ),
         reasons.GENSET_NOT_READY: (
             "generator not ready",
@@ -73,6 +75,7 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self._sets = setup.actuators(self.ROLES)
+        self._shed: Shed = setup.functions[Shed.NAME]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
@@ -109,8 +112,9 @@ class GensetStart(Function):
                 state[at + S_RUN_MS] = min(run_ms, MS_MAX)
         is_found = FOUND_RUN_MS <= state[at + S_RUN_MS] < MS_MAX
         soc, was = view.soc_permille, state[at + S_WANTED]
-        wanted = was
-        if view.mode == BLACK_START or soc and soc[0] <= settings["start_soc_permille"]:
+        wanted, is_needed = was, view.is_off_grid and self._shed.is_set_needed
+        is_low = soc and soc[0] <= settings["start_soc_permille"]
+        if view.mode == BLACK_START or is_low or is_needed:
             wanted = 1
         elif soc and not is_found and self._may_stop(view):
             is_back = view.mode == GRID and state[at + S_OUTAGE]

@@ -9,6 +9,10 @@ Off the grid without a generator set, stages also go by the state of charge, fro
 `island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
 above. In a black start every stage is shed, so that the next source finds little load. If no device
 reports the source of an island, the missing power is unknown.
+
+Power that an island lacks for NEED_MS, generator sets left out, asks for a set (genset_start.py).
+The need ends when the battery has been able to carry the load and the next stage for SPARE_MS.
+Otherwise each dip of the load would stop the set, and shed stages until the next start.
 """
 
 from array import array
@@ -20,19 +24,29 @@ from controller.core.integers import within
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 
 SHED_MS, RETURN_MS = 500, 30_000
+NEED_MS, SPARE_MS = 5000, 300_000
 TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 NOT_HEARD = -1  # since the start of the controller
 
-# ms for which power has been missing, and for which there was room; then the stages of each device
-S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_STAGES = range(4)
+# ms for which power has been missing, and for which there was room; S_NEED_MS: > 0: for which an
+# island has needed a set, < 0: a set is needed, at least until 0; then the stages of each device
+S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_NEED_MS, S_STAGES = range(5)
+
+
+def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
+    """S_NEED_MS from one tick to the next."""
+    after_ms = before_ms + passed_ms
+    if before_ms < 0:
+        return -SPARE_MS if is_short else min(after_ms, 0)
+    return is_short * (after_ms if after_ms < NEED_MS else -SPARE_MS)
 
 
 class Shed(Function):
     """One request for each shedding device."""
 
     NAME, STAGE = "shed", contract.BASE
-    ROLES = ("load_shed",)
+    ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
     TEXTS = {
         reasons.SHED_LOAD: (
             "load shed",
@@ -52,7 +66,7 @@ class Shed(Function):
     }
 
     def __init__(self, setup: Setup):
-        found = setup.actuators(self.ROLES)
+        found = setup.actuators(("load_shed",))
         self._devices = sorted(found, key=lambda each: each[0].settings["shed_order"])
         self._pv, self._gensets = setup.site.of_role("pv"), setup.site.of_role("genset")
         self._import_W = setup.settings["grid_import_W_max"]
@@ -66,6 +80,7 @@ class Shed(Function):
         self._find()
         if missing_W is not None:
             self._decide(view, missing_W, elapsed_ticks * self._tick_ms)
+        self.state[S_NEED_MS] *= view.is_off_grid
         found = []
         for at, (device, number) in enumerate(self._devices, S_STAGES):
             least = self._least_stages(view, device.settings, 0)
@@ -76,6 +91,11 @@ class Shed(Function):
             view.is_shed = any([stages > 0 for stages in self.state[S_STAGES:]])
             self.state[S_IS_OUTAGE] = view.is_shed
         return found
+
+    @property
+    def is_set_needed(self) -> bool:
+        """Of the tick before: an island lacks power without its generator sets."""
+        return self.state[S_NEED_MS] < 0
 
     def _find(self) -> None:
         """At the start of the controller the stages that a device reports stay open."""
@@ -129,6 +149,9 @@ class Shed(Function):
     def _decide(self, view: View, missing_W: int, passed_ms: int) -> None:
         state, last = self.state, self._last(view)
         is_room = last >= 0 and missing_W <= -self._needed_W(last) and self._has_followed(last)
+        next_W = self._needed_W(last) if last >= 0 else 0
+        is_short = missing_W + view.genset_W + next_W > 0
+        state[S_NEED_MS] = needed_ms(state[S_NEED_MS], is_short, passed_ms)
         state[S_SHORT_MS] = min(state[S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
         state[S_ROOM_MS] = min(state[S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
         if state[S_SHORT_MS] >= SHED_MS:

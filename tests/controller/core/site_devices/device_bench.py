@@ -5,6 +5,7 @@ from views import setup, site_of, view
 from controller.core.answers import BaseRequest
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.schedule import Schedule
+from controller.core.policies.shed import Shed
 from controller.core.site_devices import layout
 
 TICK_MS = 20
@@ -20,6 +21,7 @@ class Bench:
         self.setup = made = setup(TICK_MS, site=self.site, **settings)
         made.functions[HintTable.NAME] = HintTable(made)
         made.functions[Schedule.NAME] = Schedule(made)
+        made.functions[Shed.NAME] = self.shed = Shed(made)
         self.function = function(made)
         self.hear()
 

@@ -124,6 +124,42 @@ def test_they_come_back_above_the_hysteresis(soc_permille, stages):
     assert found[0][0] == stages
 
 
+@cases("""
+    ticks  known  is_needed
+    249  {"load_meter_W": 300_000}  False | 250  {"load_meter_W": 300_000}  True
+    250  {"load_meter_W": 250_000}  False | 250  {"load_meter_W": 250_001}  True
+    250  {"load_meter_W": 300_000, "genset_W": 300_000}  True
+    250  {"load_meter_W": 200_000, "soc_permille": (100, 100)}  False
+""")
+def test_an_island_that_lacks_power_needs_a_generator_set(ticks, known, is_needed):
+    bench = Bench(Shed, device("genset"))
+    for _ in range(ticks):
+        bench.asked(**off_grid(**known))
+    assert bench.function.is_set_needed == is_needed
+    bench.asked(connection_W=None)
+    assert not bench.function.is_set_needed, "on the grid none is"
+
+
+@pytest.mark.parametrize("load_W, is_needed", ((195_000, False), (195_001, True)))
+def test_a_stage_that_has_no_room_to_come_back_needs_a_set(load_W, is_needed):
+    bench = shed()
+    for _ in range(25):
+        bench.asked(**off_grid(load_meter_W=270_000))
+    for _ in range(250):
+        bench.asked(**off_grid(load_meter_W=load_W))
+    assert bench.function.is_set_needed == is_needed
+
+
+def test_the_need_of_a_set_ends_after_five_minutes_without_a_peak():
+    bench = Bench(Shed, device("genset"))
+    for load_W, ticks in ((300_000, 250), (0, 14_999), (300_000, 1), (0, 14_999)):
+        for _ in range(ticks):
+            bench.asked(**off_grid(load_meter_W=load_W))
+        assert bench.function.is_set_needed
+    bench.asked(**off_grid(load_meter_W=0))
+    assert not bench.function.is_set_needed
+
+
 def two_devices():
     """The second one is shed first; it has two stages of 50 kW, the first one of 100 kW."""
     first = device("load_shed", 1, stages_max=1, stage_W=100_000, shed_order=2)
