@@ -131,8 +131,7 @@ class Core:
         ages, out = kernel.features.ages, kernel.out
         source = ISLAND if kernel.features.pace.source.is_off_grid() else GRID
         view.source = source if ages.known(s.G_IO_3) else None
-        forming_W = self._forming_W() if source == ISLAND else []
-        view.is_forming, view.forming_W = bool(forming_W), sum(forming_W)
+        view.is_forming, view.forming_W = self._forming() if source == ISLAND else (False, 0)
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         fresh = ages.known(s.G_METER_LOAD) and not frozen
         view.load_meter_W = inp[s.LOAD_POWER_W] if fresh else None
@@ -166,11 +165,12 @@ class Core:
         view.unit_temperature_ddegC = None if hottest is None else self.units.weights.held
         view.soc_permille = None if soc is None else (min(soc), sum(soc) // len(soc))
 
-    def _forming_W(self) -> list[int]:
-        """Discharge limit of each converter that reports that it forms the voltage."""
+    def _forming(self) -> tuple[bool, int]:
+        """Whether a converter reports that it forms the voltage; discharge limit of all such, W."""
         known, inp, out = self.kernel.features.ages.known, self.inp, self.kernel.out
         places = zip(self._power_group, self._forming_at, self._limits_at)
-        return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
+        limits_W = [out[first + 1] for group, at, first in places if known(group) and inp[at]]
+        return bool(limits_W), sum(limits_W)
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""

@@ -261,6 +261,20 @@ def image_of_16():
     return array("i", words + [0] * stages)
 
 
+@pytest.mark.parametrize("forming, found", (((), (False, 0)), ((3, 5), (True, 8000))))
+def test_only_the_limits_of_converters_that_form_count_for_an_island(forming, found):
+    sources = hint_sources.image(SOURCES)
+    core = Core(image_of_16(), array("i", setup(**ON).settings.values()), sources, image_of(()))
+    core.kernel.step = lambda elapsed_ticks: None
+    core.kernel.features.pace.source.is_off_grid = lambda: True
+    core.kernel.features.ages.known = lambda group: True
+    for unit in range(16):
+        core.kernel.out[core.layout.unit_output(unit, s.DISCHARGE_W_MAX)] = unit * 1000
+        core.inp[core.layout.unit_input(unit, s.PCS_FORMING)] = unit in forming
+    core.tick(1)
+    assert (core.view.is_forming, core.view.forming_W) == found
+
+
 @pytest.mark.parametrize("devices, most", [((), 8200), (DEVICES, 8200 + 1400 * ACTUATORS)])
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings
