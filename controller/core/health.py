@@ -1,8 +1,12 @@
 """Energy and power that each rack still has, by its state of health. One rack a tick.
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
-forgets its history reports a new rack. A rack without a value counts as UNKNOWN_PERMILLE, or as the
-lowest known rack if that is lower; a BMS reports 0 where it does not compute the value.
+forgets its history reports a new rack. A lower value counts only after the rack has reported
+lower values alone for LOWER_MS, then the highest of them: a single wrong value would otherwise
+derate the cabinet until a restart. In the first LOWER_MS of its reports the highest one counts.
+
+A rack without a value counts as UNKNOWN_PERMILLE, or as the lowest known rack if that is lower; a
+BMS reports 0 where it does not compute the value.
 
 The energy of a rack when full is its rated energy x SOH, since a BMS states the charge in parts of
 the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack:
@@ -18,6 +22,8 @@ from safety.kernel import Kernel
 PERMILLE = 1000
 UNKNOWN_PERMILLE = 700  # usual end of a warranty (project): a rack below it is replaced
 WORN_PERMILLE = 800  # usual end of the first life of a cell (project)
+# An SOH falls within months, and a BMS sends it each second: a minute delays nothing (project).
+LOWER_MS = 60_000
 S_RACK, S_ENERGY_WH, S_POWER_W, S_LOWEST = range(4)
 
 
@@ -29,7 +35,8 @@ def counted(lowest_permille: Sequence[int]) -> list[int]:
 
 class Health:
     """`state`: the rack whose turn it is, energy of all racks when full, power of all units, then
-    the lowest SOH of each rack, permille, 0: none yet.
+    the lowest SOH of each rack, permille, 0: none yet; for how long each has reported lower
+    values, ms, < 0: its first ones; the highest of these lower values.
     """
 
     def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int]):
@@ -37,13 +44,15 @@ class Health:
         layout, image, self._ages = kernel.layout, kernel.image, kernel.features.ages
         self._inp, self._unit, self._rated_W = kernel.inp, kernel.features.rack_unit, rated_W
         racks = range(layout.racks)
+        self._turn_ms = image[p.H_TICK_MS] * layout.racks
+        self._ms_at = S_LOWEST + layout.racks
         self._places = [layout.rack_input(rack, s.SOH_PERMILLE) for rack in racks]
         self._groups = [layout.rack_group(rack, s.G_BMS_CHARGE) for rack in racks]
         words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
         sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
         # no configuration states the capacity of a rack: voltage and current share the energy
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
-        self.state = array("i", [0] * (S_LOWEST + layout.racks))
+        self.state = array("i", [0] * (S_LOWEST + 3 * layout.racks))
         self._sum_up()
 
     @property
@@ -62,14 +71,34 @@ class Health:
         rack = state[S_RACK]
         state[S_RACK] = (rack + 1) % len(self._places)
         at, now = S_LOWEST + rack, self._inp[self._places[rack]]
-        is_lower = not state[at] or now < state[at]
-        if now and is_lower and self._ages.known(self._groups[rack]):
-            state[at] = now
-            self._sum_up()
+        if now and self._ages.known(self._groups[rack]):
+            before = state[at]
+            self._take(rack, before, now)
+            if state[at] != before:
+                self._sum_up()
+        elif state[self._ms_at + rack] > 0:
+            state[self._ms_at + rack] = 0
+
+    def _take(self, rack: int, lowest: int, now: int) -> None:
+        """A report of a rack, permille."""
+        state, at, ms_at = self.state, S_LOWEST + rack, self._ms_at + rack
+        ms = state[ms_at]
+        if not lowest:
+            state[at], state[ms_at] = now, -LOWER_MS
+        elif ms < 0:
+            state[at], state[ms_at] = max(lowest, now), min(ms + self._turn_ms, 0)
+        elif now >= lowest:
+            state[ms_at] = 0
+        else:
+            seen_at = ms_at + len(self._places)
+            state[seen_at] = max(now, state[seen_at]) if ms else now
+            state[ms_at] = ms + self._turn_ms
+            if state[ms_at] >= LOWER_MS:
+                state[at], state[ms_at] = state[seen_at], 0
 
     def lowest(self) -> array:
         """SOH of each rack, permille; 0: not known."""
-        return self.state[S_LOWEST:]
+        return self.state[S_LOWEST : self._ms_at]
 
     def rack_energies_Wh(self) -> list[int]:
         """Of each rack when full."""

@@ -1,5 +1,7 @@
 """State of health: lowest value of each rack, energy when full, cap of worn racks, restart."""
 
+from array import array
+
 import pytest
 from cabinet_bench import CONFIG as FIREBREAK
 from test_core import core_of
@@ -23,11 +25,12 @@ class Bench:
         self.known = True
         self.kernel.features.ages.known = lambda group: self.known
 
-    def report(self, *soh_permille, known=True):
+    def report(self, *soh_permille, known=True, turns=1):
+        """A turn of the three racks lasts 60 ms."""
         self.known = known
         for rack, value in enumerate(soh_permille):
             self.kernel.inp[self.kernel.layout.rack_input(rack, s.SOH_PERMILLE)] = value
-        for _ in range(3):
+        for _ in range(3 * turns):
             self.health.step()
         return self
 
@@ -53,14 +56,38 @@ def test_energy_and_power_follow_from_the_health_of_each_rack(
 
 
 def test_a_rack_counts_as_its_lowest_report_until_the_next_start():
-    bench = Bench().report(950, 950, 950).report(900, 1000, 0)
+    bench = Bench().report(950, 950, 950, turns=1001).report(900, 1000, 0, turns=1000)
     assert bench.found[0] == [900, 950, 950]
-    assert bench.report(100, 100, 100, known=False).found[0] == [900, 950, 950], "stale words"
+    bench.report(100, 100, 100, known=False, turns=1000)
+    assert bench.found[0] == [900, 950, 950], "stale words"
+
+
+@cases("""
+    turns  between  then  counts
+    999  None  0  950 | 1000  None  0  900 | 999  950  1  950 | 999  0  1  950 | 999  940  1  940
+    999  940  1000  900 | 999  10  1  900
+""")
+def test_a_lower_value_counts_after_a_minute_without_a_higher_one(turns, between, then, counts):
+    """The middle rack reports 900 for so many turns, a value once, and 900 again."""
+    bench = Bench().report(950, 950, 950, turns=1001).report(950, 900, 950, turns=turns)
+    if between is not None:
+        bench.report(950, between, 950)
+    assert bench.report(950, 900, 950, turns=then).found[0] == [950, counts, 950]
+
+
+def test_the_first_value_counts_at_once_and_a_higher_one_replaces_it_for_a_minute():
+    bench = Bench().report(10, 950, 950)
+    assert bench.found[0][0] == 10
+    assert bench.report(950, 950, 950, turns=999).found[:2] == ([950] * 3, 612_750)
+    assert bench.report(960, 950, 950).found[0][0] == 960
+    assert bench.report(970, 970, 970).found[0] == [960, 950, 950]
 
 
 def test_a_restart_has_the_same_energy_before_any_report():
     before, after = core_of(FIREBREAK), core_of(FIREBREAK)
-    before.health.state[:] = type(before.health.state)("i", [1, 500_000, 200_000, 900, 0, 800])
+    before.health.state[:] = type(before.health.state)(
+        "i", [1, 500_000, 200_000, 900, 0, 800, 40_000, 0, -9, 850, 0, 0]
+    )
     after.load_state(before.state_words())
     assert (after.health.energy_Wh, after.health.power_W) == (500_000, 200_000)
     assert after.health.rack_energies_Wh() == before.health.rack_energies_Wh()
@@ -71,6 +98,8 @@ def test_the_core_caps_worn_racks_and_shows_units_to_the_functions():
     assert steady.word(setpoint.O_CAPS_HIGH_W) > 250_000
     (new,) = steady.core.units.weights.discharge
     steady.walk.set_rack(s.SOH_PERMILLE, 990, 700, 990)
+    almost = array("i", [990, 1000, 990, 0, 59_940, 0, 0, 700, 0])
+    steady.core.health.state[health.S_LOWEST :] = almost
     steady.tick(ticks=3, load_W=900_000).tick(ticks=3, load_W=900_000)
     high = steady.word(setpoint.O_CAPS_HIGH_W), steady.word(setpoint.O_CAPS_HIGH_REASON)
     assert high == (218_750, reasons.HEALTH_CAP) and steady.word(setpoint.O_CAPS_LOW_W) == -218_750
