@@ -1,9 +1,9 @@
 """Energy and power that each rack still has, by its state of health. One rack a tick.
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
-forgets its history reports a new rack. A lower value counts only after the rack has reported
-lower values alone for LOWER_MS, then the highest of them: a single wrong value would otherwise
-derate the cabinet until a restart. In the first LOWER_MS of its reports the highest one counts.
+forgets its history reports a new rack. After LOWER_MS of lower reports alone, the highest of them
+counts. Otherwise a single wrong value would derate the cabinet until a restart. In the first
+LOWER_MS of its reports the highest one counts.
 
 A rack without a value counts as UNKNOWN_PERMILLE, or as the lowest known rack if that is lower; a
 BMS reports 0 where it does not compute the value.
