@@ -120,8 +120,9 @@ class Track(Function):
         is_own = view.load_source == MEASURED
         guess_W = self.guess.step(load_W, view.is_load_new, elapsed_ticks, delay_ms, is_own)
         # The code of a meter test moves the battery, and a stage of the load that comes back is no
-        # swing: tracking begins at 0 behind both.
-        if view.is_meter_tested or view.is_exact or view.is_shed or view.mode == RETURN:
+        # swing: tracking begins at 0 behind both. A return is over for it once the grid is certain.
+        is_uncertain = view.mode == RETURN and view.source is None
+        if view.is_meter_tested or view.is_exact or view.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
             return self._settle(guess_W - load_W)
         reference.step(self._soc_error(view), view.setpoint_W, elapsed_ticks)

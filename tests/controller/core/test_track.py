@@ -23,6 +23,7 @@ from tracking_plant import (
 )
 from views import setup, view
 
+from controller.core.contract import GRID
 from controller.core.policies import track
 from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
@@ -228,6 +229,18 @@ def test_after_a_meter_test_and_an_outage_the_battery_begins_at_zero(known):
         step(control, 400_000, power_W, available_W=code_W, **known)
     assert abs(step(control, 400_000, power_W)) <= 200
     assert abs(step(control, 400_000, 0)) <= 200
+
+
+@pytest.mark.parametrize("source, is_answered", ((None, False), (GRID, True)))
+def test_in_a_return_the_battery_answers_swings_once_the_grid_is_certain(source, is_answered):
+    control = tracking()
+    seen = view(mode=RETURN, source=source, load_source=MEASURED, is_load_new=True)
+    seen.low_W, seen.high_W = -250_000, 250_000
+    for load_W in SECOND * [300_000] + SECOND * [400_000]:
+        seen.load_W = load_W
+        ((answer_W, _),) = control.step(seen, 1)
+        assert load_W == 400_000 or answer_W == 0, "no bump"
+    assert (answer_W > 50_000) == is_answered
 
 
 def test_nothing_jumps_when_power_becomes_available_again():
