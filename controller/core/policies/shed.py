@@ -149,9 +149,10 @@ class Shed(Function):
     def _decide(self, view: View, missing_W: int, passed_ms: int) -> None:
         state, last = self.state, self._last(view)
         is_room = last >= 0 and missing_W <= -self._needed_W(last) and self._has_followed(last)
-        next_W = self._needed_W(last) if last >= 0 else 0
-        is_short = missing_W + view.genset_W + next_W > 0
-        state[S_NEED_MS] = needed_ms(state[S_NEED_MS], is_short, passed_ms)
+        if view.is_off_grid:
+            next_W = self._needed_W(last) if last >= 0 else 0
+            is_short = missing_W + view.genset_W + next_W > 0
+            state[S_NEED_MS] = needed_ms(state[S_NEED_MS], is_short, passed_ms)
         state[S_SHORT_MS] = min(state[S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
         state[S_ROOM_MS] = min(state[S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
         if state[S_SHORT_MS] >= SHED_MS:
