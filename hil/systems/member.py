@@ -2,17 +2,19 @@
 chain, split and site devices at 1 s, on lumped batteries.
 
 It reads what meters of the site would show in this second, and it is never part of a figure below
-10 s. Units with `can_form` carry an island; the site then says their power.
+10 s. Units with `can_form` carry an island; the site then says their power. Of several members each
+sees the meters of the whole site, answers its share, and does not know what the others decide.
 """
 
 from array import array
 from collections.abc import Sequence
+from typing import cast
 
 from controller.config.configuration import Config
 from controller.core import hint_codes
 from controller.core.image import ProcessImage
 from controller.core.integers import within
-from controller.core.schedule_table import Slot, Table
+from controller.core.schedule_table import OPEN_W, Slot, Table
 from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView, Site as Devices
 from hil.engine.cabinet import SimulatedCabinet
@@ -76,7 +78,8 @@ class ChainMember:
         self._air = LumpedAir(of_plant, batteries, self._parts)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
         self.silent: frozenset[str] = frozenset()  # failures.PARTS, or the name of a site device
-        self._charge_opens_s: int | None = None
+        self._share_permille = config.control["share_permille"]
+        self.charge_opens_s: int | None = None  # CHARGE_OPENS was allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
         self.pcs = [ChainUnit(battery, can_form) for battery in batteries]
         site.join(self)
@@ -99,15 +102,9 @@ class ChainMember:
         return sum([unit.battery.soc for unit in self.pcs]) / len(self.pcs)
 
     @property
-    def spread_K(self) -> float:
-        """Between the warmest and the coldest unit."""
-        found = [unit.battery.degC for unit in self.pcs]
-        return max(found) - min(found)
-
-    def thermal(self) -> dict[str, float]:
-        """Seconds until CHARGE_OPENS was allowed (absent: never); heat of the heaters, J."""
-        opened = {} if self._charge_opens_s is None else {"charge_opens_s": self._charge_opens_s}
-        return {"heat_J": self._air.heat_J, **opened}
+    def heat_J(self) -> float:
+        """Of the heaters."""
+        return self._air.heat_J
 
     @property
     def names(self) -> list[str]:
@@ -115,32 +112,53 @@ class ChainMember:
         return [*failures.PARTS, *[view.device.name for view in self.devices.devices]]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
-        """A table of slots of source 0 from the second start_s of the run on."""
+        """A table of slots of source 0 from the second start_s of the run on: the share of powers
+        that are for the whole site.
+        """
         start_min = (self._begin_s + start_s) // 60
-        self.image.add_schedule(Table(0, start_min, slot_min, tuple([Slot(*row) for row in rows])))
+        slots = tuple([Slot(*self._shares(powers_W), reserve) for *powers_W, reserve in rows])
+        self.image.add_schedule(Table(0, start_min, slot_min, slots))
+
+    def _shares(self, powers_W: Sequence[int]) -> list[int]:
+        share = self._share_permille
+        return [each if each == OPEN_W else each * share // 1000 for each in powers_W]
 
     def supply(self, is_live: bool) -> None:
         """The voltage of the site has come or gone; the auxiliaries have a UPS."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """One second: the energy of the last one, then the decision."""
+        """One second: the energy of the last one, then the decision. The last member begins the
+        decisions of all, so that no meter shows a decision of this second.
+        """
         self.now_s += 1
         for unit in self.pcs:
             unit.battery.step(unit.ac_power_W, dt_s)
         outside_degC = self.site.weather.outside_degC(self.now_s)
         self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
+        if self is self.site.members[-1]:
+            self._decide_all()
+
+    def _decide_all(self) -> None:
+        site = self.site
+        drawn_W = sum([member.drawn_W for member in site.members])
+        battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
+        fed_W = sum([part.feeds_W for part in site.parts])
+        grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
+        for member in site.members:
+            cast(ChainMember, member).decide(grid_W)
+
+    def decide(self, grid_W: float) -> None:
+        """The power of each unit and the actuators. grid_W: as the meter of the site shows it."""
         self.control.view.air_temperature_ddegC = round(10 * self._air.climate.air_degC)
         self._read()
-        site, batteries = self.site, [unit.battery for unit in self.pcs]
+        batteries = [unit.battery for unit in self.pcs]
         battery_W = sum([unit.ac_power_W for unit in self.pcs])
-        fed_W = sum([part.feeds_W for part in site.parts])
-        grid_W = site.load_power_W + site.other_load_W + self.drawn_W - battery_W - fed_W
-        powers_W = self.loop.step(batteries, site.load_power_W, grid_W, battery_W)
+        powers_W = self.loop.step(batteries, self.site.load_power_W, grid_W, battery_W)
         for unit, power_W in zip(self.pcs, powers_W):
             unit.ac_power_W = float(power_W)
         charge_W = sum(self.loop.limits.charge_W)
-        if self._charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
-            self._charge_opens_s = self.now_s
+        if self.charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
+            self.charge_opens_s = self.now_s
         for actuator in self.control.actuators:
             self._ask(actuator)
 

@@ -38,7 +38,7 @@ class Result(NamedTuple):
     seconds_W: np.ndarray
     cap_W: float
     account: dict[str, float]
-    thermal: dict[str, float] = {}  # of ChainMember.thermal
+    thermal: dict[str, float] = {}  # of _thermal
     failures: tuple[Failure, ...] = ()
 
 
@@ -51,13 +51,20 @@ def run(
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
+    has_failures = bool(inputs.get("failures"))
+    return Run(spec, series, site, members_of(spec, site), has_failures).all_days(show)
+
+
+def members_of(spec: Spec, site: Site) -> list[ChainMember]:
+    """The controllers of a system, joined to its site."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
-    plant = spec.size.of_rack | spec.plant
-    with tempfile.TemporaryDirectory() as folder:
-        config = sized.load(spec.size, Path(folder), TICK_MS)
-        soc = spec.soc_permille / 1000
-        member = ChainMember(config, site, soc, begin_s, plant, can_form=spec.can_form)
-    return Run(spec, series, site, member, bool(inputs.get("failures"))).all_days(show)
+    plant, soc = spec.size.of_rack | spec.plant, spec.soc_permille / 1000
+    members = []
+    for size in sized.cabinets(spec.size, spec.cabinets):
+        with tempfile.TemporaryDirectory() as folder:
+            config = sized.load(size, Path(folder), TICK_MS)
+            members.append(ChainMember(config, site, soc, begin_s, plant, can_form=spec.can_form))
+    return members
 
 
 class Run:
@@ -68,25 +75,26 @@ class Run:
         spec: Spec,
         series: Series,
         site: Site,
-        member: ChainMember,
+        members: list[ChainMember],
         has_failures: bool = False,
     ) -> None:
-        """has_failures: each part beside the controller fails once a day (failures.py)."""
-        self.spec, self.series, self.site, self.member = spec, series, site, member
+        """has_failures: each part beside the controllers fails once a day (failures.py)."""
+        self.spec, self.series, self.site, self.members = spec, series, site, members
         self._count = spec.days * SLOTS_PER_DAY
         self._seconds = np.zeros((2, spec.days * DAY_S), np.float32)
         self._rows = np.zeros((7, self._count))
         self._planner = Planner(spec, series)
-        drawn = failures.drawn(spec.seed, spec.days, member.names) if has_failures else []
+        drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
         self._failures = tuple(drawn)
         self._changes = failures.changes(self._failures)
 
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
         for slot in range(self._count):
-            if self._planner.is_due(slot) and failures.SENDER not in self.member.silent:
-                rows = self._planner.rows(slot, self.member.soc)
-                self.member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
+            if self._planner.is_due(slot) and failures.SENDER not in self.members[0].silent:
+                rows = self._planner.rows(slot, _soc(self.members))
+                for member in self.members:
+                    member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
             self._slot(slot)
             if show is not None:
                 show((slot + 1) / self._count)
@@ -94,17 +102,18 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._planner.cap_W, dict(self.site.account.energy_J),
-            self.member.thermal(), self._failures,
+            _thermal(self.members), self._failures,
         )  # fmt: skip
 
     def second(self, second: int) -> None:
         """Let this second of the run pass."""
-        self.member.silent = self._changes.get(second, self.member.silent)
+        for member in self.members:
+            member.silent = self._changes.get(second, member.silent)
         self.site.step(1.0)
         self._seconds[:, second] = self.site.load_power_W, self.site.grid_power_W
 
     def _slot(self, slot: int) -> None:
-        site, member = self.site, self.member
+        site, members = self.site, self.members
         before_J = dict(site.account.energy_J)
         first = slot * SLOT_S
         for second in range(first, first + SLOT_S):
@@ -115,5 +124,24 @@ class Run:
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
             *(mean_W["pv"], mean_W["genset"], mean_W["load"]),
-            *(member.soc, member.spread_K),
+            *(_soc(members), _spread_K(members)),
         )
+
+
+def _soc(members: list[ChainMember]) -> float:
+    """Mean of all units."""
+    return sum([member.soc for member in members]) / len(members)
+
+
+def _spread_K(members: list[ChainMember]) -> float:
+    """Between the warmest and the coldest unit."""
+    found = [unit.battery.degC for member in members for unit in member.pcs]
+    return max(found) - min(found)
+
+
+def _thermal(members: list[ChainMember]) -> dict[str, float]:
+    """Seconds until each member allowed CHARGE_OPENS of its power (absent: never); heat, J."""
+    opened_s = [member.charge_opens_s for member in members]
+    known_s = [each for each in opened_s if each is not None]
+    opened = {"charge_opens_s": max(known_s)} if len(known_s) == len(members) else {}
+    return {"heat_J": sum([member.heat_J for member in members]), **opened}

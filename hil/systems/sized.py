@@ -74,6 +74,18 @@ class Size(NamedTuple):
         return {"capacity_Ah": self.capacity_Ah, "rated_current_A": self.rated_current_A}
 
 
+def cabinets(size: Size, count: int) -> list[Size]:
+    """The size of each of `count` cabinets that share the battery. All see the whole connection and
+    answer an equal share of it; the first has the site devices.
+    """
+    each = size._replace(
+        units=size.units // count,
+        energy_Wh=size.energy_Wh // count,
+        control={**size.control, "share_permille": 1000 // count},
+    )
+    return [each, *[each._replace(devices={})] * (count - 1)]
+
+
 def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
     """The checked configuration, written into `folder`. ConfigError: one line."""
     return configuration.load(str(write(size, folder)), tick_ms=tick_ms)

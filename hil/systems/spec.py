@@ -38,6 +38,7 @@ TOP = {
 }
 BATTERY = {
     "units": Entry(INTEGER, REQUIRED, 1, 16),
+    "cabinets": Entry(INTEGER, 1, 1, 16),  # each with a controller, units and a share of its own
     "racks_per_unit": Entry(INTEGER, 1, 1, 16),
     "rated_W": Entry(INTEGER, REQUIRED, 1000, 4_000_000),
     "energy_Wh": Entry(INTEGER, REQUIRED, 1000, 100_000_000),
@@ -89,6 +90,7 @@ class Spec(NamedTuple):
     soc_permille: int
     outage_s: int
     size: Size
+    cabinets: int
     can_form: bool
     plant: dict[str, float]
     site: dict[str, Any]
@@ -128,6 +130,11 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
     """ScenarioError: one line."""
     top = checked(table, TOP, name)
     battery = checked(top["battery"], BATTERY, f"{name}: battery")
+    if battery["units"] % battery["cabinets"]:
+        raise ScenarioError(
+            f"{name}: battery: cabinets = {battery['cabinets']}: allowed is a divisor of units = "
+            f"{battery['units']}"
+        )
     try:
         start = datetime.fromisoformat(top["start"])
     except ValueError:
@@ -148,6 +155,7 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
         **{key: top[key] for key in ("plant", "sizing", "outage_s")},
         start=start,
         size=size,
+        cabinets=battery["cabinets"],
         can_form=battery["can_form"],
         tariff=_tariff(top["tariff"], f"{name}: tariff"),
         prices=_prices(top["prices"], f"{name}: prices"),

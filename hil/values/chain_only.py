@@ -141,7 +141,10 @@ class ChainLoop:
         view.is_load_meter_new = self.is_load_meter_ok
         view.is_grid_meter_new = self.is_grid_meter_ok
         view.load_meter_W = load_W if self.is_load_meter_ok else None
-        view.grid_W = view.grid_meter_W = grid_W if self.is_grid_meter_ok else None
+        share_W = grid_W * self.settings["share_permille"] // 1000
+        view.grid_W, view.grid_meter_W = (
+            (share_W, grid_W) if self.is_grid_meter_ok else (None, None)
+        )
         found = [within(int(unit.soc * 1000), 0, 1000) for unit in batteries]
         view.soc_permille = min(found), sum(found) // len(found)
         hottest = [round(unit.degC * 10) for unit in batteries]

@@ -104,11 +104,13 @@ class Trial:
         """folder: for files, removed by the caller."""
         self.draw, self.settings = draw, dict(draw.control)
         self.load_W = self.job_W = self.grid_W = 0.0
+        members: list[ChainMember] = []
         self._site: Any = SimpleNamespace(
             load_power_W=self._load_at(0),
             other_load_W=0.0,
             parts=[],
-            join=lambda member: None,
+            members=members,
+            join=members.append,
             weather=SimpleNamespace(outside_degC=lambda now_s: draw.degC),
         )
         config = config_of(draw.control, folder)

@@ -112,7 +112,7 @@ class Quarter(run.Run):
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
         """seed: of restarts and clocks."""
-        super().__init__(spec, series, site, member)
+        super().__init__(spec, series, site, [member])
         self.member: Member = member
         self._restarts, self._clocks = restarts(seed, spec.days), clocks(seed, spec.days)
         self._blind_until_s = 0

@@ -28,24 +28,24 @@ def test_charging_opens_after_the_heat_that_the_cells_need(tmp_path):
     site.step(1.0)
     assert site.grid_power_W == 200_000 + 1500 + HEATER_W
     assert list(member.loop.limits.charge_W) == [0] and member.loop.limits.discharge_W[0] > 0
-    while "charge_opens_s" not in member.thermal():
+    while member.charge_opens_s is None:
         site.step(1.0)
         assert member.now_s < 3600 and member.pcs[0].ac_power_W > -25_000
         if member.pcs[0].battery.degC < 0:
             assert member.pcs[0].ac_power_W >= 0
-    opens_s = member.thermal()["charge_opens_s"]
+    opens_s = member.charge_opens_s
     (battery,) = [unit.battery for unit in member.pcs]
     assert 3.0 <= battery.degC < 4.0
     least_s = CELLS_J_PER_K * (battery.degC - COLD_DEGC) / (HEATER_W + 1000)
     assert least_s < opens_s < 1.5 * least_s
-    assert member.thermal()["heat_J"] == pytest.approx(HEATER_W * opens_s, rel=0.01)
+    assert member.heat_J == pytest.approx(HEATER_W * opens_s, rel=0.01)
 
 
 def test_without_a_heater_cold_cells_stay_without_a_charge(tmp_path):
     site, member = cold(tmp_path, 0)
     for _ in range(600):
         site.step(1.0)
-    assert member.thermal() == {"heat_J": 0.0}
+    assert (member.charge_opens_s, member.heat_J) == (None, 0.0)
 
 
 def test_a_run_that_never_charges_has_no_figure():

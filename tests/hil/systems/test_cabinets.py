@@ -1,0 +1,51 @@
+"""Several cabinets of a system, each with its own controller and a fixed share."""
+
+import pytest
+from test_systems import TABLE
+
+from controller.core.schedule_table import OPEN_W
+from hil.scenarios.scenario import ScenarioError
+from hil.systems import run, spec
+
+BATTERY = {"units": 2, "racks_per_unit": 3, "rated_W": 250_000, "energy_Wh": 1_290_000}
+CAP_W = 301_000
+
+
+def site_of(cabinets):
+    """Members that keep 301 kW of a load of 500 kW, and that load on a site."""
+    changes = {
+        "battery": BATTERY | {"cabinets": cabinets},
+        "site": {"load": {"kind": "constant", "power_W": 500_000}, "pv": {"rated_W": 1000}},
+    }
+    chosen = spec.of_table(TABLE | changes, "test")
+    site = run.site_of(chosen, {})
+    members = run.members_of(chosen, site)
+    for member in members:
+        member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0)] * 4)
+    return site, members
+
+
+def test_cabinets_share_what_one_controller_does():
+    """Each reads the meters before any decides, so that equal cabinets give equal powers. The
+    auxiliaries of the second cabinet are 1500 W more.
+    """
+    (one, _), (two, members) = site_of(1), site_of(2)
+    for _ in range(120):
+        one.step(1.0)
+        two.step(1.0)
+        first_W, second_W = [member.pcs[0].ac_power_W for member in members]
+        assert first_W == second_W
+    assert 95_000 < first_W < 110_000
+    assert two.grid_power_W == pytest.approx(CAP_W, abs=1000)
+    assert two.grid_power_W == pytest.approx(one.grid_power_W, abs=1000)
+
+
+def test_the_first_cabinet_alone_limits_the_sun():
+    _, members = site_of(2)
+    assert [len(member.control.actuators) for member in members] == [1, 0]
+    assert len(members[0].site.parts) == 1
+
+
+def test_a_number_of_cabinets_that_splits_a_unit_is_refused():
+    with pytest.raises(ScenarioError, match="^test: battery: cabinets = 3: allowed is a divisor "):
+        site_of(3)
