@@ -18,7 +18,7 @@ from controller.core.schedule_table import Slot
 from controller.journal.history import Moment
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow, ticks
-from safety import parameters as p
+from safety import parameters as p, signals as s
 from safety.kernel import Kernel
 
 LOOK_BACK_MS = 300_000
@@ -153,7 +153,7 @@ def of_control(
         unknown_battery.append("the temperature of the modules: check the BMS")
     unknown = []
     if view.connection_W is None:
-        unknown.append("the power of the connection: check grid meter and load meter")
+        unknown.append(f"the power of the connection: {_of_meters(kernel)}")
     if view.is_off_grid:
         unknown.append("when the grid comes back: the site is off the grid")
     return Situation(
@@ -166,6 +166,18 @@ def of_control(
         _slots(control),
         _steps(control, settings[parameters.SHARE]),
     )
+
+
+def _of_meters(kernel: Kernel) -> str:
+    """Why the power of the connection is unknown, with the remedy."""
+    ages, meters = (
+        kernel.features.ages,
+        {"grid meter": s.G_METER_GRID, "load meter": s.G_METER_LOAD},
+    )
+    silent = [name for name, at in meters.items() if ages.expected[at] and not ages.seen[at]]
+    if silent:
+        return f"no answer yet since the start by {' and '.join(silent)}, ask again in 10 s"
+    return "check grid meter and load meter"
 
 
 def _connection(

@@ -5,6 +5,7 @@ takes 0.1 s and the gateway serves no other client meanwhile.
 """
 
 import functools
+import json
 import os
 import select
 
@@ -15,6 +16,7 @@ from controller.state.forecast import Job
 from controller.system.paths import plain
 from controller.upstream.framing import Message
 
+SHOWN_MAX = 40
 _RANGES = {"power_W": (1, ask.POWER_W_MAX), "at_s": (0, ask.AT_S_MAX), "for_s": (1, ask.FOR_S_MAX)}
 
 
@@ -31,14 +33,23 @@ def answer(run_directory: str, asked: object, now_us: int) -> Message:
 
 def job_of(asked: object) -> Job:
     """The job of {power_W, at_s, for_s}; at_s is optional, default 0."""
-    if not isinstance(asked, dict) or set(asked) | {"at_s"} != set(_RANGES):
-        raise ValueError("ask is not an object with power_W, for_s and, if later, at_s")
+    if not isinstance(asked, dict):
+        raise ValueError(f"ask = {_shown(asked)}: allowed is an object with {', '.join(_RANGES)}")
+    for name in asked:
+        if name not in _RANGES:
+            raise ValueError(f"ask: {_shown(name)} is unknown: allowed are {', '.join(_RANGES)}")
     values = {"at_s": 0, **asked}
     for name, (low, high) in _RANGES.items():
-        value = values[name]
+        value = values.get(name)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise ValueError(f"{name} is not a whole number {low} .. {high}")
+            found = f"{name} = {_shown(value)}" if name in values else f"{name} is missing"
+            raise ValueError(f"ask: {found}: allowed is a whole number {low} .. {high}")
     return Job(**values)
+
+
+def _shown(value: object) -> str:
+    """JSON of a value, at most SHOWN_MAX characters."""
+    return json.dumps(value)[:SHOWN_MAX]
 
 
 @functools.lru_cache(maxsize=1)

@@ -55,6 +55,24 @@ def test_off_the_grid_no_answer_is_known(live, monkeypatch):
     assert found.unknown == ("when the grid comes back: the site is off the grid",)
 
 
+@cases("""never  words
+    []                "check grid meter and load meter"
+    ["GRID"]          "no answer yet since the start by grid meter, ask again in 10 s"
+    ["GRID", "LOAD"]  "no answer yet since the start by grid meter and load meter, "
+""")
+def test_a_meter_without_an_answer_since_the_start_is_not_called_wrong(
+    live, monkeypatch, never, words
+):
+    core = live.core
+    seen = core.kernel.features.ages.seen
+    monkeypatch.setattr(core.kernel.features.ages, "seen", bytearray(seen))
+    monkeypatch.setattr(core.view, "connection_W", None)
+    for meter in never:
+        core.kernel.features.ages.seen[getattr(situation.s, f"G_METER_{meter}")] = 0
+    (found,) = situation.of_control(core.control, core.settings, core.kernel, ()).unknown
+    assert found.startswith(f"the power of the connection: {words}")
+
+
 @cases("""words  code  line
     "--power 100kW --for 20min"  0  "YES: a job of 100.0 kW, now, for 20 min."
     "--power 1MW --at +10min --for 5min"  1  "NO: a job of 1000.0 kW, in 10 min, for 5 min."

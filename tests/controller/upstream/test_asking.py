@@ -14,13 +14,15 @@ JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
 
 
 @cases(r"""job  words
-    7  "ask is not an object with power_W, for_s and, if later, at_s"
-    {"power_W": 1}  "ask is not an object" | {**JOB, "x": 1}  "ask is not an object"
-    {**JOB, "power_W": 0}  "power_W is not a whole number 1 .. 1000000000"
-    {**JOB, "power_W": 10**9 + 1}  "power_W is not" | {**JOB, "power_W": True}  "power_W is not"
-    {**JOB, "at_s": -1}  "at_s is not a whole number 0 .. 86400" 
-    {**JOB, "at_s": 1.0}  "at_s is not"
-    {**JOB, "for_s": 0}  "for_s is not" | {**JOB, "for_s": 86_401}  "for_s is not"
+    7  "ask = 7: allowed is an object with power_W, at_s, for_s"
+    {"power_W": 1}  "ask: for_s is missing: allowed is a whole number 1 .. 86400"
+    {**JOB, "x": 1}  'ask: "x" is unknown: allowed are power_W, at_s, for_s'
+    {**JOB, "power_W": 0}  "ask: power_W = 0: allowed is a whole number 1 .. 1000000000"
+    {**JOB, "power_W": 10**9 + 1}  "power_W = 1000000001: " | {**JOB, "power_W": True}  "= true: "
+    {**JOB, "at_s": -1}  "at_s = -1: allowed is a whole number 0 .. 86400"
+    {**JOB, "at_s": 1.0}  "at_s = 1.0: " | {**JOB, "at_s": None}  "at_s = null: "
+    {**JOB, "for_s": 0}  "for_s = 0: " | {**JOB, "for_s": 86_401}  "for_s = 86401: "
+    "x" * 99  'ask = "x{39}: '
 """)
 def test_a_wrong_job_is_refused_in_one_line(job, words):
     with pytest.raises(ValueError, match=words):
@@ -49,7 +51,7 @@ def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch)
     told = ask(client, {"ask": JOB})
     assert told["answer"] == "not known", "its journal has no tick"
     refused = ask(client, {"ask": {"power_W": 1}})
-    assert (refused["code"], refused["sentence"][:20]) == (41, "ask is not an object")
+    assert (refused["code"], refused["sentence"][:21]) == (41, "ask: for_s is missing")
     monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
     assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
     with site.pumped():
