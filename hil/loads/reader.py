@@ -144,6 +144,16 @@ class RowReader:
                 f"no time column {TIME_COLUMN} (seconds) in the header: {_listed(names)}"
             )
 
+    def check_time(self, row: list[str], line: int) -> None:
+        """LoadError: the time of this row is no number, or not later than the last sample's."""
+        text = row[self.time_at] if len(row) > self.time_at else ""
+        before_s = self.times[-1] if self.times else -math.inf
+        if not before_s < _number(text) < math.inf:
+            last = f", above {before_s:g}" if self.times else ""
+            raise LoadError(
+                f"line {line}: {TIME_COLUMN} = {text[:40]!r}: allowed is a number{last}"
+            )
+
     def take(self, row: list[str]) -> None:
         """Add one row to the samples, or count it as refused or empty."""
         if len(row) != self.width:

@@ -1,7 +1,8 @@
 """Powers over time that are read or made as time goes on: memory does not grow with the run.
 
 A file is read row by row. Its samples may lie up to a quarter of an hour apart; a longer pause
-holds the power. Wrong rows are left out and counted, as `reader.py` does.
+holds the power. A row without a power, or of a failed meter, is left out; a power below 0 counts as
+0. A time that is no number or does not rise is refused. `remarks` says how much of this a file has.
 """
 
 import collections
@@ -23,6 +24,7 @@ LOAD_W_MAX = 50e6
 EDGE_S = 0.1  # in which a job of the queue takes its power
 WAITING_MAX = 10_000  # then the oldest gives up
 Points = Iterator[tuple[float, float]]
+Counts = collections.Counter[str]
 
 
 class Stream:
@@ -51,13 +53,28 @@ def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> 
     """The power of a CSV file or its gzip. LoadError: one line; that of a row comes when it is
     reached.
     """
-    return Stream(_named(path, column, scale))
+    return Stream(_named(path, column, scale, collections.Counter()))
 
 
-def _named(path: str | Path, column: str | None, scale: float) -> Points:
+def remarks(path: str | Path, column: str | None, scale: float, run_s: float) -> list[str]:
+    """What a run of run_s takes from a file other than as it stands. LoadError: one line."""
+    counts: Counts = collections.Counter()
+    ended_s = held_s = 0.0
+    for time_s, _ in _named(path, column, scale, counts):
+        held_s += time_s - ended_s if time_s - ended_s > PERIOD_S_MAX else 0.0
+        ended_s = time_s
+    found = [f"{count} rows {what}" for what, count in counts.items()]
+    if held_s:
+        found.append(f"{held_s:g} s in pauses above {PERIOD_S_MAX:g} s keep the power before them")
+    if ended_s < run_s:
+        found.append(f"ends after {ended_s:g} s of {run_s:g} s, then its last power goes on")
+    return found
+
+
+def _named(path: str | Path, column: str | None, scale: float, counts: Counts) -> Points:
     try:
         with _text(path) as file:
-            yield from _rows(file, column, scale)
+            yield from _rows(file, column, scale, counts)
     except LoadError as error:
         raise LoadError(f"{path}: {error}") from None
     except OSError as error:
@@ -73,15 +90,18 @@ def _text(path: str | Path) -> IO[str]:
     return opener(path, "rt", encoding="utf-8-sig", newline="")
 
 
-def _rows(file: IO[str], column: str | None, scale: float) -> Points:
+def _rows(file: IO[str], column: str | None, scale: float, counts: Counts) -> Points:
     rows = csv.reader(file, strict=True)
     reader = RowReader([name.strip() for name in next(rows, [])], column, scale, False)
     begin_s: float | None = None
     count = 0
     for row in rows:
         known = len(reader.times)
-        reader.take(row)
+        if row:
+            reader.check_time(row, rows.line_num)
+            reader.take(row)
         if len(reader.times) == known:
+            counts["left out"] += bool(row)
             continue
         time_s, power_W = reader.times[-1], reader.powers[-1]
         del reader.times[:-1], reader.powers[:-1]
@@ -92,7 +112,9 @@ def _rows(file: IO[str], column: str | None, scale: float) -> Points:
             )
         begin_s = time_s if begin_s is None else begin_s
         count += 1
-        yield time_s - begin_s, power_W
+        if power_W < 0:
+            counts["below 0 W, taken as 0"] += 1
+        yield time_s - begin_s, max(0.0, power_W)
     if count < 2:
         raise LoadError(f"{count} rows usable in {reader.column}: needed are 2")
 

@@ -16,11 +16,13 @@ from rich.progress import Progress
 
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
+from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
 from hil.systems import figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
+from hil.systems.member import DAY_S
 from hil.systems.run import Result
 
 WALL_S_MAX = 7200
@@ -71,10 +73,13 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     _check_files(inputs)
+    run_s = max([_chosen(*job, inputs).days for job in jobs]) * DAY_S
+    print("".join(_remarks(inputs, run_s)), end="")
     for job in jobs:  # refused before the first one runs
         chosen = _chosen(*job, inputs)
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
+        _check_figures(chosen)
         _check_day(chosen, arguments)
     done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
     documents = [found for _, found, _ in done]
@@ -87,6 +92,15 @@ def main(arguments: argparse.Namespace) -> int:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html([(found, section) for _, found, section in done]))
     return run_result.MET if all(map(_is_good, documents)) else run_result.NOT_MET
+
+
+def _check_figures(chosen: spec.Spec) -> None:
+    for number, each in enumerate(chosen.figures, 1):
+        if each["name"] not in figures.FIGURES:
+            raise ScenarioError(
+                f"{chosen.name}: figure {number}: name = {each['name']!r} must be one of "
+                f"{', '.join(figures.FIGURES)}"
+            )
 
 
 def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
@@ -123,6 +137,17 @@ def _check_files(inputs: dict[str, Any]) -> None:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
         if inputs.get(f"{name}_scale", 1) <= 0:
             raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
+
+
+def _remarks(inputs: dict[str, Any], run_s: float) -> list[str]:
+    """A line for each file of powers that a run does not take as it stands."""
+    found = []
+    for name in ("load", "pv"):
+        if name in inputs:
+            given = inputs[name], inputs[f"{name}_column"], inputs.get(f"{name}_scale", 1.0)
+            said = stream.remarks(*given, run_s)
+            found += [f"--{name} {inputs[name]}: {'; '.join(said)}\n"] * bool(said)
+    return found
 
 
 def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:

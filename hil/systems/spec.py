@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hil.plant import config as plant_config
 from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
 from hil.site.description import check_lists
@@ -141,6 +142,7 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
         raise ScenarioError(
             f"{name}: start = {top['start']!r}: allowed is a day, 2026-06-01"
         ) from None
+    _check_plant(top["plant"], name)
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"])
     size = Size(
@@ -159,12 +161,29 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
         can_form=battery["can_form"],
         tariff=_tariff(top["tariff"], f"{name}: tariff"),
         prices=_prices(top["prices"], f"{name}: prices"),
-        schedule=checked(top["schedule"], SCHEDULE, f"{name}: schedule"),
+        schedule=_schedule(top["schedule"], f"{name}: schedule"),
         figures=[
             checked(each, FIGURE, f"{name}: figure {number}")
             for number, each in enumerate(top["figure"], 1)
         ],
     )
+
+
+def _check_plant(table: dict[str, Any], name: str) -> None:
+    try:
+        plant_config.checked(table)
+    except (TypeError, ValueError) as error:
+        raise ScenarioError(f"{name}: {error}") from None
+
+
+def _schedule(table: dict[str, Any], where: str) -> dict[str, Any]:
+    found: dict[str, Any] = checked(table, SCHEDULE, where)
+    reserve, high = found["reserve_permille"], found["high_permille"]
+    if reserve >= high:
+        raise ScenarioError(
+            f"{where}: reserve_permille = {reserve}: allowed is below high_permille = {high}"
+        )
+    return found
 
 
 def _tariff(table: dict[str, Any], where: str) -> dict[str, Any]:

@@ -43,6 +43,11 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     "battery"  {"units": 17}  "test: battery: "
     "figure"  [{"name": "x"}]  "test: figure 1: "
     "colour"  1  "test: "
+    "plant"  {"pcs_slepes": 1}  "test: plant: unknown key pcs_slepes; did you mean pcs_sleeps?"
+    "plant"  {"soh": 2}  "test: plant: soh = 2: allowed 0.3 to 1"
+    "plant"  {"soh": "x"}  "test: plant: soh = x: allowed 0.3 to 1"
+    "schedule"  {"cap": 1}  "test: schedule: unknown key 'cap'"
+    "schedule"  {"reserve_permille": 900}  "test: schedule: reserve_permille = 900: allowed "
     "prices"  {"valley_hours": [0, 6]}  "test: prices: valley_hours: 0 must be "
     "prices"  {"day": [1, 2, 3]}  "test: prices: day: allowed are 24 numbers"
     "tariff"  {"currency": "x", "demand_hours": [22, 6]}  "test: tariff: demand_hours = [22, 6]: "
@@ -52,6 +57,13 @@ def test_a_wrong_file_is_refused_in_one_line(key, value, line):
     with pytest.raises(ScenarioError) as error:
         spec.of_table(TABLE | {key: value}, "test")
     assert str(error.value).startswith(line) and "\n" not in str(error.value)
+
+
+def test_a_figure_that_no_function_has_is_refused_before_the_run():
+    figure = TABLE["figure"][0]
+    chosen = spec.of_table(TABLE | {"figure": [figure, figure | {"name": "peak"}]}, "test")
+    with pytest.raises(ScenarioError, match="^test: figure 2: name = 'peak' must be one of peak_"):
+        command._check_figures(chosen)
 
 
 def made(hours=2, **changes):
