@@ -57,7 +57,7 @@ def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> 
 
 
 def remarks(path: str | Path, column: str | None, scale: float, run_s: float) -> list[str]:
-    """What a run of run_s takes from a file other than as it stands. LoadError: one line."""
+    """Each way in which a run of run_s does not take a file as it is. LoadError: one line."""
     counts: Counts = collections.Counter()
     ended_s = held_s = 0.0
     for time_s, _ in _named(path, column, scale, counts):

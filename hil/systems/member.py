@@ -2,7 +2,7 @@
 chain, split and site devices at 1 s, on lumped batteries.
 
 It reads what meters of the site would show in this second, and it is never part of a figure below
-10 s. Units with `can_form` carry an island; the site then says their power. Of several members each
+10 s. Units with `can_form` carry an island; the site then says their power. Each of several members
 sees the meters of the whole site, answers its share, and does not know what the others decide.
 """
 
