@@ -174,10 +174,8 @@ class Core:
 
     def _known(self, groups: list[int], places: list[int]) -> list[int] | None:
         """The inputs at these places, None if the group of any is unknown."""
-        known = self.kernel.features.ages.known
-        for group in groups:
-            if not known(group):
-                return None
+        if not all(map(self.kernel.features.ages.known, groups)):
+            return None
         return [self.inp[at] for at in places]
 
     def _kernel_limit(self) -> Limit:

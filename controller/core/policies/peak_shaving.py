@@ -43,9 +43,11 @@ HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
 # Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
 # S_COUNTED_MS: the real time in which the import of the interval was counted. S_ALLOWED_W: the last
-# import that was allowed. S_DEBT: import above the limit that is not made up for (W x ms).
+# import that was allowed, NO_TIME without a clock. S_DEBT: import above the limit that is not made
+# up for (W x ms).
 # S_HIGHEST_W, S_BEFORE_W: highest import with the battery at 0, of this and the last interval.
 S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W, S_DEBT, S_HIGHEST_W, S_BEFORE_W = range(8)
+NO_TIME = -1
 # For the store: minute since 1970, import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
@@ -98,6 +100,8 @@ class PeakShaving(Function):
             return ()
         uncertainty_ms = self._uncertainty_ms()
         self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
+        if uncertainty_ms is None:
+            self._owe(elapsed_ticks * self._tick_ms)
         if view.connection_W is None:
             return ()
         allowed_W, reason = self._limit_W - self.state[S_DEBT] // self._repaid_ms, NO_CLOCK
@@ -140,7 +144,6 @@ class PeakShaving(Function):
         if not state[S_TIME_MS]:
             if uncertainty_ms is None:
                 self._count(view, passed_ms)
-                self._owe(passed_ms, False)
                 return
             self._start(view.stored_peak)
         elif abs(off_ms) <= READING_MS:
@@ -149,7 +152,6 @@ class PeakShaving(Function):
         else:
             self._step_by(off_ms + passed_ms)
         self._count(view, passed_ms)
-        self._owe(passed_ms, uncertainty_ms is not None)
         self._publish()
 
     def _clock_ms(self) -> int:
@@ -194,13 +196,13 @@ class PeakShaving(Function):
         state[S_USED] += import_W * passed_ms
         state[S_COUNTED_MS] += passed_ms
 
-    def _owe(self, passed_ms: int, is_timed: bool) -> None:
-        """The debt of this interval; without a clock that of all the time before."""
+    def _owe(self, passed_ms: int) -> None:
+        """Without a clock: count the debt on, at first from that of the interval."""
         state, limit_W = self.state, self._limit_W
-        if is_timed:
+        debt = state[S_DEBT] + (state[S_LAST_W] - limit_W) * passed_ms
+        if state[S_ALLOWED_W] != NO_TIME:
             debt = state[S_USED] - limit_W * state[S_COUNTED_MS]
-        else:
-            debt = state[S_DEBT] + (state[S_LAST_W] - limit_W) * passed_ms
+        state[S_ALLOWED_W] = NO_TIME
         state[S_DEBT] = within(debt, 0, limit_W * self._repaid_ms)
 
     def _used_before(self, stored: tuple[int, int], now_ms: int) -> int:
@@ -213,16 +215,16 @@ class PeakShaving(Function):
 
     def _left(self, uncertainty_ms: int) -> tuple[int, int]:
         """(import that is left of the interval after the margin, W x ms; ms until its end)."""
-        state = self.state
-        age_ms = state[S_TIME_MS] % self._interval_ms
-        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - state[S_COUNTED_MS]))
-        left = self._limit_W * self._interval_ms - state[S_USED] - margin
-        return max(0, left), self._interval_ms - age_ms
+        time_ms, used, _, counted_ms, *_ = self.state
+        age_ms = time_ms % self._interval_ms
+        margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
+        left = max(0, self._limit_W * self._interval_ms - used - margin)
+        return left, self._interval_ms - age_ms
 
     def _allowed_W(self, uncertainty_ms: int) -> int:
         left, left_ms = self._left(uncertainty_ms)
         allowed_W = min(left // max(left_ms, self._tick_ms), WIDE_W)
-        if left_ms < HORIZON_MS:
+        if left_ms < HORIZON_MS and self.state[S_ALLOWED_W] != NO_TIME:
             allowed_W = min(allowed_W, self.state[S_ALLOWED_W])
         self.state[S_ALLOWED_W] = allowed_W
         return allowed_W
