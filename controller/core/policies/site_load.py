@@ -5,7 +5,9 @@ The load meter is fast but sees the load alone. Grid + battery is the truth at t
 the two were measured at different moments, so each movement of the battery leaves a false trace for
 that moment. Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 ..
 +3000 W). Here the load meter gives the fast part, and a low-passed difference comes from grid +
-battery. With a skew d and a time constant T the loop gain is at most d / T.
+battery. With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter,
+the last reports of the PV inverters belong to the fast part: a cloud takes most of the sun away
+within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site.
@@ -32,6 +34,8 @@ CALCULATED_DELAYS = 4
 METER_OFF_MS = 2000
 
 S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS, S_METER_OFF = range(6)
+# Power of the PV as it was reported last, W; inverters that report now
+S_SUN_W, S_SUNS = 6, 7
 
 
 class SiteLoad(Function):
@@ -53,7 +57,8 @@ class SiteLoad(Function):
     }
 
     def __init__(self, setup: Setup):
-        self.state = array("q", [0] * 6)
+        self.state = array("q", [0] * 8)
+        self._suns = setup.site.of_role("pv")
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
@@ -98,7 +103,8 @@ class SiteLoad(Function):
         load meter too, the battery discharges nothing.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
-        load_W = state[S_LOAD_W] + min(0, state[S_OTHERS] >> 16) if state[S_SOURCE] else 0
+        seen_W = state[S_LOAD_W] - state[S_SUN_W] + min(0, state[S_OTHERS] >> 16)
+        load_W = seen_W if state[S_SOURCE] else 0
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state[S_SOURCE] == MEASURED:
@@ -131,16 +137,19 @@ class SiteLoad(Function):
             load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W
         source = self._source(load_W is not None, sum_W is not None)
+        if self._suns:
+            self._report_sun()
         base_W = load_W if source == MEASURED and load_W is not None else 0
+        fast_W = base_W - state[S_SUN_W] if source == MEASURED else 0
         if source != state[S_SOURCE]:
-            self._begin(source, base_W, base_W if sum_W is None else sum_W)
+            self._begin(source, fast_W, fast_W if sum_W is None else sum_W)
         elif sum_W is not None and source:
-            others = sum_W - base_W << 16
+            others = sum_W - fast_W << 16
             speed = self._others if source == MEASURED else self._calculated
             state[S_OTHERS] = approach(state[S_OTHERS], others, speed, elapsed_ticks)
         state[S_CONNECTION_OK] = 1 if grid_W is not None and source else 0
         if source:
-            state[S_CONNECTION_W] = base_W + (state[S_OTHERS] >> 16)
+            state[S_CONNECTION_W] = fast_W + (state[S_OTHERS] >> 16)
             state[S_LOAD_W] = base_W if source == MEASURED or sum_W is None else sum_W
 
     def _source(self, load_ok: bool, grid_and_battery_ok: bool) -> int:
@@ -148,7 +157,19 @@ class SiteLoad(Function):
             return MEASURED
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
-    def _begin(self, source: int, base_W: int, connection_W: int) -> None:
+    def _report_sun(self) -> None:
+        """Take the last reports of the PV. Until an inverter reports, at first or again, its power
+        is among the others.
+        """
+        state, suns = self.state, self._suns
+        power_W = sum([each.read("power_W") or 0 for each in suns if each.is_heard])
+        sun_W = max(0, power_W) * self._settings["share_permille"] // 1000
+        count = sum([each.is_known for each in suns])
+        if count > state[S_SUNS]:
+            state[S_OTHERS] += sun_W - state[S_SUN_W] << 16
+        state[S_SUN_W], state[S_SUNS] = sun_W, count
+
+    def _begin(self, source: int, fast_W: int, connection_W: int) -> None:
         """Change the source without a bump: what the connection carried stays, unless nothing was
         known.
         """
@@ -156,4 +177,4 @@ class SiteLoad(Function):
         if state[S_SOURCE] != UNKNOWN:
             connection_W = state[S_CONNECTION_W]
         state[S_SOURCE] = source
-        state[S_OTHERS] = connection_W - base_W << 16
+        state[S_OTHERS] = connection_W - fast_W << 16

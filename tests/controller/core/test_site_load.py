@@ -1,7 +1,7 @@
 """The load and the connection from three meters of different age, with any of them missing."""
 
 import pytest
-from views import setup, view
+from views import device, setup, site_of, view
 
 from controller.core import reasons
 from controller.core.answers import WIDE_W
@@ -185,3 +185,67 @@ def test_a_cabinet_answers_its_share_of_the_load(share_permille, load_W, known_W
     known = view(load_meter_W=load_W)
     function.step(known, 1)
     assert (known.load_W, known.load_meter_W) == (known_W, load_W)
+
+
+class WithSun(Estimator):
+    """Beside inverters of PV; `sun_W`: reports of this tick, None: silent."""
+
+    def __init__(self, count=1, **chosen):
+        self.site = site_of([device("pv", number + 1) for number in range(count)])
+        self.function = site_load.SiteLoad(setup(site=self.site, **chosen))
+
+    def step_in_sun(self, load_W, connection_W, *sun_W):
+        words = self.site.inp
+        for view_, power_W in zip(self.site.devices, sun_W):
+            if power_W is not None:
+                words[view_._places["power_W"]] = power_W
+        self.site.step(bytes([each is not None for each in sun_W]), 1)
+        return self.step(load_W, connection_W, 0)
+
+    def settled(self, load_W, connection_W, *sun_W):
+        for _ in range(3000):  # a minute
+            found = self.step_in_sun(load_W, connection_W, *sun_W)
+        assert found[3] == pytest.approx(connection_W, abs=3)
+
+
+def test_a_cloud_that_an_inverter_reports_is_known_at_once():
+    unit = WithSun()
+    unit.settled(400_000, 130_000, 300_000)  # 30 kW of other loads
+    assert unit.step_in_sun(400_000, 380_000, 50_000)[3] == pytest.approx(380_000, abs=100)
+    assert unit.obligation.low_W == pytest.approx(-120_000, abs=200)
+
+
+def test_an_inverter_that_reports_for_the_first_time_changes_nothing():
+    unit = WithSun(2)
+    unit.settled(400_000, 50_000, 300_000, None)
+    assert unit.step_in_sun(400_000, 50_000, 300_000, 50_000)[3] == pytest.approx(50_000, abs=3)
+    assert unit.step_in_sun(400_000, 90_000, 300_000, 10_000)[3] == pytest.approx(90_000, abs=50)
+
+
+def test_the_sun_of_a_silent_inverter_stays_and_the_grid_meter_corrects_it():
+    unit = WithSun()
+    unit.settled(400_000, 100_000, 300_000)
+    assert unit.step_in_sun(400_000, 100_000, None)[3] == pytest.approx(100_000, abs=3)
+    unit.settled(400_000, 350_000, None)
+    assert unit.step_in_sun(400_000, 350_000, 50_000)[3] == pytest.approx(350_000, abs=3)
+    assert unit.step_in_sun(400_000, 380_000, 20_000)[3] == pytest.approx(380_000, abs=50)
+
+
+def test_a_cabinet_counts_its_share_of_the_sun():
+    unit = WithSun(share_permille=500)
+    unit.settled(400_000, 50_000, 300_000)  # the share of the connection
+    assert unit.step_in_sun(400_000, 150_000, 100_000)[3] == pytest.approx(150_000, abs=100)
+
+
+def test_without_a_load_meter_the_grid_meter_alone_shows_the_sun():
+    unit = WithSun(load_meter_fitted=0)
+    unit.settled(None, 100_000, 300_000)
+    assert unit.step_in_sun(None, 100_000, 0)[3] == pytest.approx(100_000, abs=3)
+
+
+def test_without_the_grid_meter_the_sun_bounds_the_discharge_and_not_the_import():
+    unit = WithSun()
+    unit.settled(600_000, 300_000, 300_000)
+    unit.step_in_sun(600_000, None, 300_000)
+    assert unit.obligation.high_W == pytest.approx(300_000, abs=3)
+    assert unit.obligation.low_W == pytest.approx(100_000, abs=3)
