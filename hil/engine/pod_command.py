@@ -152,11 +152,13 @@ def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
 
 
 def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
-    """The expectations of the scenario, judged of cabinet 1."""
+    """The expectations of the scenario that hold beside any load, judged of cabinet 1."""
     if chosen is None:
         return []
     run = recorder.run_of(pod.members[0], Load(None, {}, pod.now_us / 1e6, None))
-    results = expectations.evaluate(chosen.expects, run, figures.document(run, {}, pod.settled_us))
+    results = expectations.evaluate(
+        chosen.any_load_expects, run, figures.document(run, {}, pod.settled_us)
+    )
     return [{"ok": ok, "text": text} for ok, text in results]
 
 

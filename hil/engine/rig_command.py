@@ -159,7 +159,10 @@ def _system(arguments: Namespace) -> int:
         raise InputError(f"--system {name}: allowed are {', '.join(spec.NAMES)}")
     if arguments.cabinet != CABINET["--cabinet"]["default"]:
         raise InputError("--system has a cabinet of its own: leave --cabinet out")
-    order = _site_order(arguments, f"--system {name}", "run_dir", "scenario")
+    order = _site_order(arguments, f"--system {name}", "run_dir")
+    acted = scenario.load(arguments.scenario) if arguments.scenario else None
+    if acted and not arguments.seconds:
+        order["seconds"] = acted.duration_s
     hours = BEGIN_H if arguments.begin is None else arguments.begin
     begin_s = round(hours * 3600) // SLOT_S * SLOT_S
     chosen = spec.load(name)._replace(seed=order["seed"])
@@ -167,10 +170,11 @@ def _system(arguments: Namespace) -> int:
         raise InputError(f"--begin {hours:g}: allowed is below {chosen.days * 24}, its run")
     order["soc_pct"] = arguments.soc or chosen.soc_permille / 10
     with tempfile.TemporaryDirectory() as folder:
-        system = live.LivePod(chosen, Path(folder), begin_s, order["soc_pct"] / 100)
+        soc = order["soc_pct"] / 100
+        system = live.LivePod(chosen, Path(folder), begin_s, soc, scenario=acted)
         names = {"file": f"{name}.toml", "name": chosen.name}
         doc = pod_command.played_pod(
-            system, {**names, **order}, arguments.plot, headless=arguments.headless
+            system, {**names, **order}, arguments.plot, acted, arguments.headless
         )
     return pod_command.finished(doc, arguments.json)
 

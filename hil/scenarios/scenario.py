@@ -58,6 +58,9 @@ _TYPES = {
 }
 
 
+OF_LOAD = "quantity", "figure"
+
+
 class ScenarioError(ValueError):
     """A wrong scenario: one line with file, place, mistake and allowed values."""
 
@@ -73,6 +76,12 @@ class Scenario(NamedTuple):
     load: dict
     actions: tuple
     expects: tuple
+
+    @property
+    def any_load_expects(self) -> list[dict[str, Any]]:
+        """Expectations beside a load of the site: without quantities if the scenario has steps."""
+        is_free = self.load["kind"] != "steps"
+        return [each for each in self.expects if is_free or each["what"] not in OF_LOAD]
 
 
 def names(folder: str | Path = FOLDER) -> list[str]:

@@ -8,9 +8,11 @@ from typing import Any
 
 from controller.core import hint_codes
 from controller.core.schedule_table import Slot, Table
+from hil.engine import coverage
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_clock import VirtualClock
+from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
@@ -32,21 +34,26 @@ class LivePod(Pod):
         soc: float | None = None,
         values: bool = False,
         inputs: dict[str, Any] | None = None,
+        scenario: Scenario | None = None,
     ) -> None:
         """folder: for the files of the configuration; begin_s: of the system's run, a whole slot;
-        soc: state of charge at begin_s, None: that of the system's file.
+        soc: state of charge at begin_s, None: that of the system's file; scenario: its actions.
+        NotSimulatedError: one line, the scenario acts on what the system lacks.
         """
         inputs = inputs or {}
         self._begin_s = begin_s
         self._series = run.series_of(spec, inputs)
         self._planner = Planner(spec, self._series)
         config = sized.load(spec.size, folder, VALUE_TICK_MS if values else None)
+        coverage.check_scenario(config, scenario, tuple(spec.site))
+        actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
         load = site.load
         site.load = lambda now_s: load(begin_s + now_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.of_rack | spec.plant
-        super().__init__(site, [config], spec.seed, soc, ValueRig if values else VirtualRig, plant)
+        kind = ValueRig if values else VirtualRig
+        super().__init__(site, [config], spec.seed, soc, kind, plant, actions)
         for unit in self.members[0].plant.pcs:
             unit.can_form = spec.can_form
         cabinet = self.members[0].controller.cabinet

@@ -3,6 +3,8 @@
 import pytest
 
 from hil import __main__ as hil
+from hil.engine import pod_command
+from hil.scenarios import scenario
 from hil.systems import live, run, spec
 
 TABLE = {
@@ -51,12 +53,23 @@ def test_a_new_schedule_comes_at_midnight(tmp_path):
     assert [table.start_min - tables[0].start_min for table in tables] == [0, 15]
 
 
+def test_a_scenario_acts_on_the_cabinet_of_a_system(tmp_path):
+    chosen = spec.of_table(TABLE, "test")
+    acted = scenario.load("estop")._replace(actions=scenario.load("estop").actions[:1])
+    pod = live.LivePod(chosen, tmp_path, 0, values=True, scenario=acted).run(34)
+    (trip,) = [each for each in pod.members[0].trips.trips if each["stage"] == "1a"]
+    assert trip["t_s"] == pytest.approx(33.1, abs=0.11)
+    judged = pod_command._judged(pod, acted)
+    assert judged and not any("W" in each["text"].split() for each in judged)
+
+
 def test_the_rig_refuses_what_a_system_does_not_take(capsys):
     for words, line in (
         ("--system x", "--system x: allowed are munich, "),
         ("--system munich --begin 168", "--begin 168: allowed is below 168, its run"),
         ("--begin 3", "--begin is an hour of a system's run"),
         ("--system munich --raw", "--system munich takes no --raw"),
+        ("--system munich --scenario estp", "estp"),
     ):
         assert hil.main(["rig", *words.split()]) == 2
         assert line in capsys.readouterr().err
