@@ -4,7 +4,8 @@ restarts, and its clock is silent, or wrong within the error that it states.
 The intervals are those of the true time. An interval counts as impossible in two cases. First, the
 energy above the reserve is short at its begin, with hysteresis and losses taken off. Second, a
 restart is in the interval, and the rest of the interval cannot make up for the import until then,
-even with all the power of the battery.
+even with all the power of the battery. While the clock is still unknown after the restart, no more
+than the limit at every moment counts as possible.
 """
 
 import random
@@ -107,7 +108,8 @@ class Member(ChainMember):
 
 class Quarter(run.Run):
     """For each second: needed_W, the import with the battery at 0; able_W, what the battery can
-    give; energy_Wh, what it may give from now on; is_down, whether the controller is down.
+    give; energy_Wh, what it may give from now on; is_down and is_blind, whether the controller is down or
+    without a clock after a restart.
     """
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
@@ -118,7 +120,7 @@ class Quarter(run.Run):
         self._blind_until_s = 0
         count = spec.days * DAY_S
         self.needed_W, self.able_W, self.energy_Wh = np.zeros((3, count), np.float32)
-        self.is_down = np.zeros(count, bool)
+        self.is_down, self.is_blind = np.zeros((2, count), bool)
 
     def second(self, second: int) -> None:
         """As of Run."""
@@ -137,6 +139,7 @@ class Quarter(run.Run):
         self.able_W[second] = sum(member.loop.limits.discharge_W)
         self.energy_Wh[second] = member.energy_Wh
         self.is_down[second] = member.is_down
+        self.is_blind[second] = second < self._blind_until_s
 
 
 def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
@@ -166,7 +169,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
     mean_W, needed_W = [_means(np.maximum(0.0, each), interval_s) for each in (grid_W, of.needed_W)]
     energy_Wh, is_down = of.energy_Wh[::interval_s], of.is_down.reshape(-1, interval_s)
     least_W = needed_W - energy_Wh * 3600 / interval_s
-    with_restart_W = _least_after(grid_W, of, is_down)
+    with_restart_W = _least_after(grid_W, of, is_down, limit_W)
     is_over, is_energy_short = mean_W > limit_W + ROUNDING_W, least_W > limit_W
     is_power_short = ~is_energy_short & (with_restart_W > limit_W)
     wrong = np.flatnonzero(is_over & ~is_energy_short & ~is_power_short)
@@ -186,11 +189,13 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
     }
 
 
-def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray) -> np.ndarray:
+def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray, limit_W: float) -> np.ndarray:
     """Mean import of each interval, W: as it was until the end of its last restart, then with all
     the power of the battery; 0 without a restart.
     """
-    rest_W = np.maximum(0.0, of.needed_W - of.able_W).reshape(is_down.shape)
+    rest_W = np.maximum(0.0, of.needed_W - of.able_W)
+    blind_W = np.maximum(rest_W, np.minimum(of.needed_W, limit_W))
+    rest_W = np.where(of.is_blind, blind_W, rest_W).reshape(is_down.shape)
     last = is_down.shape[1] - is_down[:, ::-1].argmax(axis=1)
     is_past = np.arange(is_down.shape[1]) < last[:, None]
     mean_W = np.where(is_past, grid_W.reshape(is_down.shape), rest_W).mean(axis=1)

@@ -28,14 +28,16 @@ def hour_of(needed_W, able_W=50_000, energy_Wh=1e6):
         "able_W": np.full(HOUR_S, float(able_W)),
         "energy_Wh": np.full(HOUR_S, float(energy_Wh)),
         "is_down": np.zeros(HOUR_S, bool),
+        "is_blind": np.zeros(HOUR_S, bool),
     }
     return SimpleNamespace(**fields)
 
 
-def judged(grid_W, *given, down=()):
+def judged(grid_W, *given, down=(), blind=(0, 0)):
     hour = hour_of(*given)
     for first, last in down:
         hour.is_down[first:last] = True
+    hour.is_blind[slice(*blind)] = True
     found = course.judged(np.repeat(np.array(grid_W, float), 900), hour, LIMIT_W, 900)
     return found["over_at_s"], found["energy_short"], found["power_short"]
 
@@ -91,6 +93,14 @@ def test_the_words_of_the_clock_are_wrong_by_what_the_quarter_says(played):
     day_d, time_s, stated_ms = member._inp[(at := member.image.places["site"].start) : at + 3]
     now_s = member._begin_s + member.now_s
     assert day_d * 86_400 + time_s == int(now_s - off_s) and stated_ms == error_ms
+
+
+@pytest.mark.parametrize("end_s, short", ((430 + 39, 0), (430 + 41, 1)))
+def test_without_a_clock_after_a_restart_the_limit_at_each_moment_is_possible(end_s, short):
+    """As above until 430 s: the rest has 40 s to spare."""
+    needed_W = [120_000, 90_000, 90_000, 90_000]
+    found = judged(needed_W, needed_W, 40_000, down=[(0, 430)], blind=(0, end_s))
+    assert found == ([] if short else [0], 0, short)
 
 
 def test_the_command_judges_both_intervals(capsys, tmp_path, monkeypatch):
