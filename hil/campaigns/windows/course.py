@@ -108,8 +108,8 @@ class Member(ChainMember):
 
 class Quarter(run.Run):
     """For each second: needed_W, the import with the battery at 0; able_W, what the battery can
-    give; energy_Wh, what it may give from now on; is_down and is_blind, whether the controller is down or
-    without a clock after a restart.
+    give; energy_Wh, what it may give from now on. is_down: the controller does not run; is_blind:
+    its clock is unknown after a restart.
     """
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
