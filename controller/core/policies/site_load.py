@@ -18,8 +18,8 @@ from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Obligation, grid_obligation
-from controller.core.contract import Function, Setup, View
-from controller.core.integers import approach, low_pass
+from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.integers import approach, low_pass, within
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -34,8 +34,9 @@ CALCULATED_DELAYS = 4
 METER_OFF_MS = 2000
 
 S_SOURCE, S_LOAD_W, S_CONNECTION_OK, S_CONNECTION_W, S_OTHERS, S_METER_OFF = range(6)
-# Power of the PV as it was reported last, W; inverters that report now
-S_SUN_W, S_SUNS = 6, 7
+# Power of the PV as it was reported last, W; a bit for each inverter that reports now; grid and
+# battery have been known together; S_OTHERS of the last time with a load meter
+S_SUN_W, S_SUNS, S_SEEN, S_KEPT = range(6, 10)
 
 
 class SiteLoad(Function):
@@ -57,7 +58,7 @@ class SiteLoad(Function):
     }
 
     def __init__(self, setup: Setup):
-        self.state = array("q", [0] * 8)
+        self.state = array("q", [0] * 10)
         self._suns = setup.site.of_role("pv")
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
@@ -98,9 +99,9 @@ class SiteLoad(Function):
 
     def _blind(self) -> Obligation:
         """Without the grid meter the load meter keeps the import limit, with the other loads that
-        were known last. Generation beside the load may be gone by now, so it does not count here.
-        It counts for the discharge, which is at most the load less that generation. Without the
-        load meter too, the battery discharges nothing.
+        were known last and the PV that reports now. Other generation may be gone by now, so it
+        does not count here. It counts for the discharge, which is at most the load less all
+        generation. Without the load meter too, the battery discharges nothing.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
         seen_W = state[S_LOAD_W] - state[S_SUN_W] + min(0, state[S_OTHERS] >> 16)
@@ -108,7 +109,9 @@ class SiteLoad(Function):
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state[S_SOURCE] == MEASURED:
-            most_W = state[S_LOAD_W] + max(0, state[S_OTHERS] >> 16)
+            fresh_W = self._sun_W([each for each in self._suns if each.is_known])
+            others_W = (state[S_OTHERS] >> 16) - (state[S_SUN_W] - fresh_W)
+            most_W = state[S_LOAD_W] - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
 
@@ -142,11 +145,16 @@ class SiteLoad(Function):
         base_W = load_W if source == MEASURED and load_W is not None else 0
         fast_W = base_W - state[S_SUN_W] if source == MEASURED else 0
         if source != state[S_SOURCE]:
-            self._begin(source, fast_W, fast_W if sum_W is None else sum_W)
+            self._begin(source, fast_W, sum_W)
         elif sum_W is not None and source:
             others = sum_W - fast_W << 16
+            if not state[S_SEEN]:
+                state[S_OTHERS] = others
             speed = self._others if source == MEASURED else self._calculated
             state[S_OTHERS] = approach(state[S_OTHERS], others, speed, elapsed_ticks)
+        state[S_SEEN] |= sum_W is not None
+        if source == MEASURED:
+            state[S_KEPT] = state[S_OTHERS]
         state[S_CONNECTION_OK] = 1 if grid_W is not None and source else 0
         if source:
             state[S_CONNECTION_W] = fast_W + (state[S_OTHERS] >> 16)
@@ -157,24 +165,33 @@ class SiteLoad(Function):
             return MEASURED
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
+    def _sun_W(self, suns: list[DeviceView]) -> int:
+        """Power of these inverters as they reported it last, each at most its rating; this
+        cabinet's share.
+        """
+        powers_W = [within(each.read("power_W") or 0, 0, each.settings["rated_W"]) for each in suns]
+        return sum(powers_W) * self._settings["share_permille"] // 1000
+
     def _report_sun(self) -> None:
         """Take the last reports of the PV. Until an inverter reports, at first or again, its power
         is among the others.
         """
         state, suns = self.state, self._suns
-        power_W = sum([each.read("power_W") or 0 for each in suns if each.is_heard])
-        sun_W = max(0, power_W) * self._settings["share_permille"] // 1000
-        count = sum([each.is_known for each in suns])
-        if count > state[S_SUNS]:
-            state[S_OTHERS] += sun_W - state[S_SUN_W] << 16
-        state[S_SUN_W], state[S_SUNS] = sun_W, count
+        sun_W = self._sun_W([each for each in suns if each.is_heard])
+        known = sum([each.is_known << place for place, each in enumerate(suns)])
+        if known & ~state[S_SUNS] and state[S_SEEN]:
+            change = sun_W - state[S_SUN_W] << 16
+            state[S_KEPT] += change
+            state[S_OTHERS] += change if state[S_SOURCE] == MEASURED else 0
+        state[S_SUN_W], state[S_SUNS] = sun_W, known
 
-    def _begin(self, source: int, fast_W: int, connection_W: int) -> None:
-        """Change the source without a bump: what the connection carried stays, unless nothing was
-        known.
+    def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
+        """Change the source without a bump: what the connection carried stays. Without a source
+        before, and without grid and battery, the others of the last load meter stay.
         """
         state = self.state
-        if state[S_SOURCE] != UNKNOWN:
-            connection_W = state[S_CONNECTION_W]
-        state[S_SOURCE] = source
-        state[S_OTHERS] = connection_W - fast_W << 16
+        was, state[S_SOURCE] = state[S_SOURCE], source
+        if was != UNKNOWN:
+            state[S_OTHERS] = state[S_CONNECTION_W] - fast_W << 16
+        else:
+            state[S_OTHERS] = state[S_KEPT] if sum_W is None else sum_W - fast_W << 16

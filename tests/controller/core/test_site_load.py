@@ -187,11 +187,14 @@ def test_a_cabinet_answers_its_share_of_the_load(share_permille, load_W, known_W
     assert (known.load_W, known.load_meter_W) == (known_W, load_W)
 
 
+RATED_W = 500_000
+
+
 class WithSun(Estimator):
     """Beside inverters of PV; `sun_W`: reports of this tick, None: silent."""
 
     def __init__(self, count=1, **chosen):
-        self.site = site_of([device("pv", number + 1) for number in range(count)])
+        self.site = site_of([device("pv", number + 1, rated_W=RATED_W) for number in range(count)])
         self.function = site_load.SiteLoad(setup(site=self.site, **chosen))
 
     def step_in_sun(self, load_W, connection_W, *sun_W):
@@ -243,9 +246,62 @@ def test_without_a_load_meter_the_grid_meter_alone_shows_the_sun():
     assert unit.step_in_sun(None, 100_000, 0)[3] == pytest.approx(100_000, abs=3)
 
 
-def test_without_the_grid_meter_the_sun_bounds_the_discharge_and_not_the_import():
+def test_without_the_grid_meter_the_sun_counts_for_the_import_while_it_is_reported():
+    """Unknown sun bounds the discharge, and does not lower the import."""
     unit = WithSun()
     unit.settled(600_000, 300_000, 300_000)
     unit.step_in_sun(600_000, None, 300_000)
     assert unit.obligation.high_W == pytest.approx(300_000, abs=3)
+    assert unit.obligation.low_W == pytest.approx(-200_000, abs=3)
+    unit.step_in_sun(600_000, None, 50_000)
+    assert unit.obligation.low_W == pytest.approx(50_000, abs=3)
+    for _ in range(200):  # longer than stale_ms
+        unit.step_in_sun(600_000, None, None)
     assert unit.obligation.low_W == pytest.approx(100_000, abs=3)
+    assert unit.obligation.high_W == pytest.approx(550_000, abs=3)
+
+
+def test_a_silent_inverter_whose_sun_has_gone_is_no_load_without_the_grid_meter():
+    unit = WithSun()
+    unit.settled(400_000, 100_000, 300_000)
+    unit.settled(400_000, 400_000, None)
+    unit.step_in_sun(400_000, None, None)
+    assert unit.obligation.low_W == pytest.approx(-100_000, abs=3)
+
+
+def test_a_first_report_changes_nothing_beside_the_grid_meter_alone():
+    unit = WithSun(load_meter_fitted=0)
+    unit.settled(None, 100_000, None)
+    assert unit.step_in_sun(None, 100_000, 300_000)[3] == pytest.approx(100_000, abs=3)
+
+
+def test_a_report_before_the_grid_was_seen_is_no_other_load():
+    unit = WithSun()
+    unit.step_in_sun(600_000, None, None)
+    unit.step_in_sun(600_000, None, 300_000)
+    assert unit.obligation.low_W == pytest.approx(-200_000, abs=3)
+    assert unit.step_in_sun(600_000, 300_000, 300_000)[3] == pytest.approx(300_000, abs=3)
+
+
+def test_a_load_meter_that_is_silent_for_a_tick_forgets_no_generation():
+    unit = WithSun(0)
+    unit.settled(400_000, 100_000)
+    for load_W in (400_000, None, 400_000):
+        unit.step(load_W, None, None)
+    assert unit.obligation.high_W == pytest.approx(100_000, abs=3)
+
+
+def test_two_inverters_that_swap_in_one_tick_change_nothing():
+    unit = WithSun(2)
+    unit.settled(900_000, 600_000, 200_000, 100_000)
+    unit.settled(900_000, 600_000, 200_000, None)
+    ticks = unit.site.devices[0].settings["stale_ms"] // 20
+    for _ in range(ticks - 1):
+        unit.step_in_sun(900_000, 600_000, None, None)
+    assert unit.step_in_sun(900_000, 600_000, None, 100_000)[3] == pytest.approx(600_000, abs=3)
+
+
+def test_a_report_above_the_rating_counts_as_the_rating():
+    unit = WithSun()
+    unit.settled(400_000, 350_000, 50_000)
+    assert unit.step_in_sun(400_000, 350_000, 2**31 - 1)[3] == pytest.approx(-100_000, abs=2000)
