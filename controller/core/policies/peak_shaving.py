@@ -5,9 +5,9 @@ Intervals follow the clock (UTC). The limit at this moment is the energy that is
 interval, less a margin, divided by the time that is left. The meter of the grid operator may begin
 its interval earlier or later by the uncertainty of the clock; the margin is the energy of the whole
 connection in that time. While the clock is unknown, or its uncertainty is above a hundredth of the
-interval, the limit holds at every moment. Import that a delay or a lack of power has let above the
-limit is made up for. Without this debt a battery that is almost empty would fill each valley of the
-load up to the limit, and the mean would be above it.
+interval, the limit holds at every moment. If a delay or a lack of power lets the import above the
+limit, the function makes up for it later. Without this debt a battery that is almost empty would
+fill each valley of the load up to the limit, and the mean would be above it.
 
 A battery that cannot discharge gives back nothing of the power that it charges. So it charges only
 with energy that is left even if the import stays at the highest value of this and the last
@@ -43,8 +43,8 @@ HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
 # Own time since 1970 (0: not known yet); import of the interval so far (W x ms); last import (W).
 # S_COUNTED_MS: the real time in which the import of the interval was counted. S_ALLOWED_W: the last
-# import that was allowed, NO_TIME without a clock. S_DEBT: import above the limit that is not made
-# up for (W x ms).
+# import that was allowed, NO_TIME without a clock. S_DEBT: energy imported above the limit that is
+# still to be saved (W x ms).
 # S_HIGHEST_W, S_BEFORE_W: highest import with the battery at 0, of this and the last interval.
 S_TIME_MS, S_USED, S_LAST_W, S_COUNTED_MS, S_ALLOWED_W, S_DEBT, S_HIGHEST_W, S_BEFORE_W = range(8)
 NO_TIME = -1
@@ -101,7 +101,7 @@ class PeakShaving(Function):
         uncertainty_ms = self._uncertainty_ms()
         self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
         if uncertainty_ms is None:
-            self._owe(elapsed_ticks * self._tick_ms)
+            self._owe(view, elapsed_ticks * self._tick_ms)
         if view.connection_W is None:
             return ()
         allowed_W, reason = self._limit_W - self.state[S_DEBT] // self._repaid_ms, NO_CLOCK
@@ -115,7 +115,10 @@ class PeakShaving(Function):
     def hold(self, view: View, elapsed_ticks: int) -> None:
         """As the contract says; the interval goes on, with no import."""
         if self._limit_W < OFF_W:
-            self._pass(view, elapsed_ticks * self._tick_ms, self._uncertainty_ms())
+            uncertainty_ms = self._uncertainty_ms()
+            self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
+            if uncertainty_ms is None:
+                self._owe(view, elapsed_ticks * self._tick_ms)
 
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
@@ -144,6 +147,8 @@ class PeakShaving(Function):
         if not state[S_TIME_MS]:
             if uncertainty_ms is None:
                 self._count(view, passed_ms)
+                if state[S_COUNTED_MS] >= self._interval_ms:
+                    self._begin_interval()
                 return
             self._start(view.stored_peak)
         elif abs(off_ms) <= READING_MS:
@@ -172,8 +177,12 @@ class PeakShaving(Function):
         before_ms = state[S_TIME_MS]
         state[S_TIME_MS] += time_ms
         if state[S_TIME_MS] // interval_ms != before_ms // interval_ms:
-            state[S_USED] = state[S_COUNTED_MS] = 0
-            state[S_BEFORE_W], state[S_HIGHEST_W] = state[S_HIGHEST_W], 0
+            self._begin_interval()
+
+    def _begin_interval(self) -> None:
+        state = self.state
+        state[S_USED] = state[S_COUNTED_MS] = 0
+        state[S_BEFORE_W], state[S_HIGHEST_W] = state[S_HIGHEST_W], 0
 
     def _step_by(self, time_ms: int) -> None:
         """The clock was wrong, or the box stood still: an upper bound of the interval's import."""
@@ -196,10 +205,11 @@ class PeakShaving(Function):
         state[S_USED] += import_W * passed_ms
         state[S_COUNTED_MS] += passed_ms
 
-    def _owe(self, passed_ms: int) -> None:
+    def _owe(self, view: View, passed_ms: int) -> None:
         """Without a clock: count the debt on, at first from that of the interval."""
         state, limit_W = self.state, self._limit_W
-        debt = state[S_DEBT] + (state[S_LAST_W] - limit_W) * passed_ms
+        last_W = state[S_LAST_W] if view.grid_W is not None else max(state[S_LAST_W], limit_W)
+        debt = state[S_DEBT] + (last_W - limit_W) * passed_ms
         if state[S_ALLOWED_W] != NO_TIME:
             debt = state[S_USED] - limit_W * state[S_COUNTED_MS]
         state[S_ALLOWED_W] = NO_TIME
@@ -216,7 +226,7 @@ class PeakShaving(Function):
     def _left(self, uncertainty_ms: int) -> tuple[int, int]:
         """(import that is left of the interval after the margin, W x ms; ms until its end)."""
         time_ms, used, _, counted_ms, *_ = self.state
-        age_ms = time_ms % self._interval_ms
+        age_ms = time_ms % self._interval_ms if time_ms else counted_ms
         margin = self._connection_W * (uncertainty_ms + max(0, age_ms - counted_ms))
         left = max(0, self._limit_W * self._interval_ms - used - margin)
         return left, self._interval_ms - age_ms

@@ -335,3 +335,42 @@ def test_an_empty_battery_charges_only_with_energy_that_the_highest_load_leaves(
     assert sum(list(box.imported.values())[3000:]) <= LIMIT_W * 2950
     box.run(200_000, 3050 + 3000)
     assert box.run(200_000, 10).low_W < -50_000
+
+
+def test_an_empty_battery_charges_in_each_interval_although_there_has_never_been_a_clock():
+    box = Box()
+    box.limit_W = 0
+    for _ in range(8):
+        assert box.run(100_000, INTERVAL_MS // TICK_MS // 2, is_clock=False).low_W < -50_000
+
+
+def after_debt(**known):
+    """The limit of the import after a debt of 6 MJ, then 10 s of what is known; without a clock."""
+    box = Box()
+    for second in range(70):
+        grid_W = 400_000 if second < 60 else known["grid_W"]
+        now = known if second >= 60 else {}
+        seen = view(
+            **{"site": box.site, "grid_W": grid_W, "connection_W": 400_000, "limit_W": 1} | now
+        )
+        box.function.step(seen, 10)
+    seen = view(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
+    return 400_000 - box.function.step(seen, 1)[0].low_W
+
+
+def test_a_silent_grid_meter_forgives_no_debt():
+    owed_W = 6_000_000_000 // (INTERVAL_MS // 4)
+    assert after_debt(grid_W=LIMIT_W) == pytest.approx(LIMIT_W - owed_W, abs=2)
+    assert after_debt(grid_W=None) == pytest.approx(LIMIT_W - owed_W * 70 / 60, abs=2)
+    assert after_debt(grid_W=0) == pytest.approx(LIMIT_W - owed_W / 2, abs=2)
+
+
+def test_an_island_pays_the_debt():
+    box = Box()
+    for _ in range(60):
+        seen = view(site=box.site, grid_W=400_000, connection_W=400_000, limit_W=1)
+        box.function.step(seen, 10)
+    for _ in range(60):
+        box.function.hold(view(site=box.site, grid_W=0), 10)
+    seen = view(site=box.site, grid_W=LIMIT_W, connection_W=400_000, limit_W=1)
+    assert 400_000 - box.function.step(seen, 1)[0].low_W == LIMIT_W
