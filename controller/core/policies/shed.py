@@ -10,7 +10,8 @@ Off the grid without a generator set, stages also go by the state of charge, fro
 above. In a black start every stage is shed, so that the next source finds little load. If no device
 reports the source of an island, the missing power is unknown.
 
-Power that an island lacks for NEED_MS, generator sets left out, asks for a set (genset_start.py).
+If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
+(genset_start.py).
 The need ends when the battery has been able to carry the load and the next stage for SPARE_MS.
 Otherwise each dip of the load would stop the set, and shed stages until the next start.
 """
@@ -29,17 +30,22 @@ TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 NOT_HEARD = -1  # since the start of the controller
 
-# ms for which power has been missing, and for which there was room; S_NEED_MS: > 0: for which an
-# island has needed a set, < 0: a set is needed, at least until 0; then the stages of each device
+# ms for which power has been missing, and for which there was room. S_NEED_MS: above 0 the ms for
+# which an island has needed a set; below 0 a set is needed, at least until 0. Then the stages of
+# each device.
 S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_NEED_MS, S_STAGES = range(5)
 
 
 def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
-    """S_NEED_MS from one tick to the next."""
+    """S_NEED_MS from one tick to the next. Need is forgotten at a tenth of its speed, because a
+    load that swings would otherwise never need a set.
+    """
     after_ms = before_ms + passed_ms
     if before_ms < 0:
         return -SPARE_MS if is_short else min(after_ms, 0)
-    return is_short * (after_ms if after_ms < NEED_MS else -SPARE_MS)
+    if not is_short:
+        return max(0, before_ms - passed_ms // 10)
+    return after_ms if after_ms < NEED_MS else -SPARE_MS
 
 
 class Shed(Function):

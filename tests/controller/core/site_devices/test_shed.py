@@ -150,6 +150,18 @@ def test_a_stage_that_has_no_room_to_come_back_needs_a_set(load_W, is_needed):
     assert bench.function.is_set_needed == is_needed
 
 
+@pytest.mark.parametrize("low_ticks, is_needed", ((50, True), (550, False)))
+def test_a_load_that_swings_needs_a_set_unless_it_lacks_power_for_less_than_a_tenth(
+    low_ticks, is_needed
+):
+    bench = Bench(Shed, device("genset"))
+    for _ in range(20):
+        for load_W, ticks in ((300_000, 50), (0, low_ticks)):
+            for _ in range(ticks):
+                bench.asked(**off_grid(load_meter_W=load_W))
+    assert bench.function.is_set_needed == is_needed
+
+
 def test_the_need_of_a_set_ends_after_five_minutes_without_a_peak():
     bench = Bench(Shed, device("genset"))
     for load_W, ticks in ((300_000, 250), (0, 14_999), (300_000, 1), (0, 14_999)):
