@@ -52,14 +52,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Of one length of interval."""
+    used = found["used_permille"]
+    mean = "" if used is None else f"; {used / 10:g} % in intervals that needed the battery"
     return [
         f"{found['interval_min']} min     {found['intervals']} intervals in {found['days']} days, "
-        f"limit {found['limit_W'] / 1000:g} kW; without the battery the import is above it in "
-        f"{found['needed_over']}; the controller restarts in {found['with_restart']}",
-        f"           impossible: {found['energy_short']} by energy, {found['power_short']} after "
-        f"a restart; above the limit altogether {found['over_all']}",
+        f"limit {found['limit_W'] / 1000:g} kW; {found['needed_over']} of them need the battery, "
+        f"{found['with_restart']} have a restart",
+        f"           impossible: {found['energy_short']} by energy (a battery that always charges "
+        f"up to the limit: {found['ideal_short']}), {found['power_short']} after a restart; in all "
+        f"{found['over_all']} intervals are above the limit",
         f"           above the limit although possible: {found['over']}"
         + (f", by {found['over_W']:.0f} W" if found["over"] else "")
-        + f"; highest mean {found['highest_permille'] / 10:g} % of the limit; "
-        f"{found['used_permille'] / 10:g} % in intervals that needed the battery",
+        + f"; highest mean {found['highest_permille'] / 10:g} % of the limit{mean}",
     ]

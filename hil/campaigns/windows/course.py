@@ -146,7 +146,7 @@ def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
     """Ready to run."""
     table = tomllib.loads(SITE.read_text(encoding="utf-8")) | {"days": days, "seed": seed}
     table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
-    table["schedule"] = {"cap_W": limit_W}
+    table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit
     spec = of_table(table, SITE.name)
     site = site_of(spec, {})
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
@@ -173,6 +173,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
     is_over, is_energy_short = mean_W > limit_W + ROUNDING_W, least_W > limit_W
     is_power_short = ~is_energy_short & (with_restart_W > limit_W)
     wrong = np.flatnonzero(is_over & ~is_energy_short & ~is_power_short)
+    used_W = mean_W[needed_W > limit_W]
     possible = mean_W[~is_energy_short & ~is_power_short]
     return {
         "intervals": len(mean_W),
@@ -183,22 +184,39 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
         "over_W": float((mean_W[wrong] - limit_W).max(initial=0.0)),
         "over_all": int(is_over.sum()),
         "energy_short": int(is_energy_short.sum()),
+        "ideal_short": ideal_short(needed_W, of, limit_W, interval_s),
         "power_short": int(is_power_short.sum()),
         "highest_permille": round(1000 * float(possible.max(initial=0.0)) / limit_W, 1),
-        "used_permille": round(1000 * float(mean_W[needed_W > limit_W].mean()) / limit_W, 1),
+        "used_permille": round(1000 * float(used_W.mean()) / limit_W, 1) if len(used_W) else None,
     }
 
 
+def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> int:
+    """Intervals that a battery could not keep either which uses all room below the limit to charge.
+    needed_W: mean of each interval.
+    """
+    stored_Wh = full_Wh = float(of.energy_Wh.max())
+    count, rated_W = 0, float(of.able_W.max())
+    for needed in needed_W.tolist():
+        room_Wh = min(limit_W - needed, rated_W) * interval_s / 3600
+        count += room_Wh < -stored_Wh
+        gained_Wh = room_Wh * ONE_WAY**2 if room_Wh > 0 else room_Wh
+        stored_Wh = min(full_Wh, max(0.0, stored_Wh + gained_Wh))
+    return count
+
+
 def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray, limit_W: float) -> np.ndarray:
-    """Mean import of each interval, W: as it was until the end of its last restart, then with all
-    the power of the battery; 0 without a restart.
+    """Mean import of each interval, W: as it was until the end of its last restart, but at most the
+    limit where the battery could have kept it; then with all its power; 0 without a restart.
     """
     rest_W = np.maximum(0.0, of.needed_W - of.able_W)
     blind_W = np.maximum(rest_W, np.minimum(of.needed_W, limit_W))
     rest_W = np.where(of.is_blind, blind_W, rest_W).reshape(is_down.shape)
+    kept_W = np.minimum(grid_W.reshape(is_down.shape), np.maximum(limit_W, rest_W))
+    before_W = np.where(is_down, grid_W.reshape(is_down.shape), kept_W)
     last = is_down.shape[1] - is_down[:, ::-1].argmax(axis=1)
     is_past = np.arange(is_down.shape[1]) < last[:, None]
-    mean_W = np.where(is_past, grid_W.reshape(is_down.shape), rest_W).mean(axis=1)
+    mean_W = np.where(is_past, before_W, rest_W).mean(axis=1)
     return np.where(is_down.any(axis=1), mean_W, 0.0)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hil.__main__ import main
-from hil.campaigns.windows import course
+from hil.campaigns.windows import command, course
 
 HOUR_S, LIMIT_W = 3600, 100_000
 
@@ -59,6 +59,28 @@ def test_a_restart_is_an_excuse_only_where_the_rest_of_the_interval_cannot_make_
     given = needed_W, 40_000
     found = judged([120_000, 90_000, 90_000, 90_000], *given, down=[(0, end_s)])
     assert found == ([] if short else [0], 0, short)
+
+
+def test_a_limit_that_the_unshaved_import_keeps_needs_no_battery():
+    found = course.judged(np.full(HOUR_S, 90_000.0), hour_of([90_000] * 4), LIMIT_W, 900)
+    assert (found["needed_over"], found["used_permille"]) == (0, None)
+    found |= {"interval_min": 15, "days": 1, "limit_W": LIMIT_W}
+    assert "needed the battery" not in command.lines(found)[-1]
+
+
+def test_what_a_battery_that_always_charges_could_not_keep():
+    """It holds 10 kWh. An interval 40 kW above the limit takes all of it."""
+    hour = hour_of([140_000, 141_000, 60_000, 140_000], 50_000, 10_000)
+    needed_W = course._means(hour.needed_W, 900)
+    assert course.ideal_short(needed_W, hour, LIMIT_W, 900) == 2  # 14 % are lost on the way
+    hour = hour_of([140_000, 90_000, 55_000, 140_000], 50_000, 10_000)
+    assert course.ideal_short(course._means(hour.needed_W, 900), hour, LIMIT_W, 900) == 0
+
+
+def test_before_a_restart_the_limit_was_possible():
+    """120 kW until 450 s, down for 5 s, then 80 kW possible; 100 kW were possible before."""
+    found = judged([120_000, 9e4, 9e4, 9e4], [120_000, 9e4, 9e4, 9e4], 40_000, down=[(860, 865)])
+    assert found == ([0], 0, 0)
 
 
 @pytest.fixture(scope="module")
