@@ -80,7 +80,8 @@ def main(arguments: argparse.Namespace) -> int:
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
         _check_figures(chosen)
-        _check_day(chosen, arguments)
+        if not job[1]:  # only the run without a variant has a day in value mode
+            _check_day(chosen, arguments)
     done = sorted(_all(jobs, inputs), key=lambda each: jobs.index(each[0]))
     documents = [found for _, found, _ in done]
     for found in documents:
@@ -147,15 +148,23 @@ def _remarks(inputs: dict[str, Any], run_s: float) -> list[str]:
             given = inputs[name], inputs[f"{name}_column"], inputs.get(f"{name}_scale", 1.0)
             said = stream.remarks(*given, run_s)
             found += [f"--{name} {inputs[name]}: {'; '.join(said)}\n"] * bool(said)
+    if "jobs" in inputs:
+        late = sum([at_s >= run_s for at_s, *_ in series.jobs_of(Path(inputs["jobs"]))])
+        if late:
+            found.append(
+                f"--jobs {inputs['jobs']}: {late} begin after the {run_s:g} s of the run\n"
+            )
     return found
 
 
 def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
-    """The system with --days and --seed; a variant with a length of its own keeps that."""
+    """The system with --days and --seed. A variant with a length of its own is not longer than
+    that, and keeps its length if it has an outage.
+    """
     found = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}
-    if found.days != spec.load(name).days:
-        changes.pop("days", None)
+    if "days" in changes and found.days != spec.load(name).days:
+        changes["days"] = found.days if found.outage_s else min(found.days, changes["days"])
     return found._replace(**changes)
 
 

@@ -1,6 +1,7 @@
 """The series of a system: load, PV and price of each quarter of an hour, without a battery."""
 
 import csv
+import math
 import random
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,8 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
             raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
-        tables["load"] = {**tables["load"], "jobs": jobs_of(Path(inputs["jobs"]))}
+        found = jobs_of(Path(inputs["jobs"]), tables["load"]["capacity_W"])
+        tables["load"] = {**tables["load"], "jobs": found}
     if spec.outage_s:
         outages = [[outage_at_s(spec), spec.outage_s]]
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
@@ -85,11 +87,19 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     return description.built(checked, spec.seed, "")
 
 
-def jobs_of(path: Path) -> list[list[float]]:
-    """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line."""
+def jobs_of(path: Path, capacity_W: float = math.inf) -> list[list[float]]:
+    """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line. capacity_W: of
+    the queue, which never starts a larger job.
+    """
     rows = csv.DictReader(reader.text_of(path).splitlines())
     try:
         found = [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
+        for number, (*_, power_W) in enumerate(found, 2):
+            if power_W > capacity_W:
+                raise LoadError(
+                    f"{path.name}: row {number}: power_W = {power_W:g}: allowed is at most "
+                    f"{capacity_W:g}, the capacity of the queue"
+                )
         if found:
             return found
         raise LoadError(f"{path.name}: no jobs: allowed are rows of {', '.join(JOB_COLUMNS)}")
