@@ -94,18 +94,18 @@ def jobs_of(path: Path, capacity_W: float = math.inf) -> list[list[float]]:
     rows = csv.DictReader(reader.text_of(path).splitlines())
     try:
         found = [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
-        for number, (*_, power_W) in enumerate(found, 2):
-            if power_W > capacity_W:
-                raise LoadError(
-                    f"{path.name}: row {number}: power_W = {power_W:g}: allowed is at most "
-                    f"{capacity_W:g}, the capacity of the queue"
-                )
-        if found:
-            return found
-        raise LoadError(f"{path.name}: no jobs: allowed are rows of {', '.join(JOB_COLUMNS)}")
     except (KeyError, TypeError, ValueError):
         needed = ", ".join(JOB_COLUMNS)
         raise LoadError(f"{path.name}: row {rows.line_num}: needed are numbers {needed}") from None
+    if not found:
+        raise LoadError(f"{path.name}: no jobs: allowed are rows of {', '.join(JOB_COLUMNS)}")
+    for number, (*_, power_W) in enumerate(found, 2):
+        if power_W > capacity_W:
+            raise LoadError(
+                f"{path.name}: row {number}: power_W = {power_W:g}: allowed is at most "
+                f"{capacity_W:g}, the capacity of the queue"
+            )
+    return found
 
 
 def outage_at_s(spec: Spec) -> int:
