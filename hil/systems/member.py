@@ -90,6 +90,7 @@ class ChainMember:
         self._inp, self._fresh = array("i", image.inp), bytearray(image.fresh)
         places, self._groups = image.places, layout.groups
         self.devices = Devices(config.site_devices, self._inp, places["site"].start, TICK_MS)
+        self._device_names = [view.device.name for view in self.devices.devices]
         self.loop = ChainLoop(config, self.devices)
         self.control = self.loop.control
         view = self.control.view
@@ -109,7 +110,7 @@ class ChainMember:
     @property
     def names(self) -> list[str]:
         """Of all that can be silent."""
-        return [*failures.PARTS, *[view.device.name for view in self.devices.devices]]
+        return [*failures.PARTS, *self._device_names]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """A table of slots of source 0 from the second start_s of the run on: the share of powers
@@ -183,8 +184,9 @@ class ChainMember:
         day_d, time_s = divmod(int(self._begin_s + self.now_s - self.clock_off_s), DAY_S)
         at = image.places["site"].start
         image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
-        names = [view.device.name for view in self.devices.devices]
-        image.fresh[self._groups :] = bytes([name not in self.silent for name in names])
+        image.fresh[self._groups :] = bytes(
+            [name not in self.silent for name in self._device_names]
+        )
         self.loop.is_grid_meter_ok = failures.GRID_METER not in self.silent
         self.loop.is_load_meter_ok = failures.LOAD_METER not in self.silent
         for view, part in zip(self.devices.devices[1:], self._parts):

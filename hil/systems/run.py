@@ -1,10 +1,10 @@
 """A run of a system: series, schedule, the controller second by second, the records."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
 from hil.systems.spec import Spec
 
 MODE = "chain only, 1 s"
+Kind = TypeVar("Kind", bound=ChainMember)
 TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
 
@@ -52,18 +53,18 @@ def run(
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
     has_failures = bool(inputs.get("failures"))
-    return Run(spec, series, site, members_of(spec, site), has_failures).all_days(show)
+    return Run(spec, series, site, members_of(spec, site, ChainMember), has_failures).all_days(show)
 
 
-def members_of(spec: Spec, site: Site) -> list[ChainMember]:
-    """The controllers of a system, joined to its site."""
+def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
+    """The controllers of a system, joined to its site. kind: ChainMember or a class of it."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     plant, soc = spec.size.of_rack | spec.plant, spec.soc_permille / 1000
     members = []
     for size in sized.cabinets(spec.size, spec.cabinets):
         with tempfile.TemporaryDirectory() as folder:
             config = sized.load(size, Path(folder), TICK_MS)
-            members.append(ChainMember(config, site, soc, begin_s, plant, can_form=spec.can_form))
+            members.append(kind(config, site, soc, begin_s, plant, can_form=spec.can_form))
     return members
 
 
@@ -75,7 +76,7 @@ class Run:
         spec: Spec,
         series: Series,
         site: Site,
-        members: list[ChainMember],
+        members: Sequence[ChainMember],
         has_failures: bool = False,
     ) -> None:
         """has_failures: each part beside the controllers fails once a day (failures.py)."""
@@ -128,18 +129,18 @@ class Run:
         )
 
 
-def _soc(members: list[ChainMember]) -> float:
+def _soc(members: Sequence[ChainMember]) -> float:
     """Mean of all units."""
     return sum([member.soc for member in members]) / len(members)
 
 
-def _spread_K(members: list[ChainMember]) -> float:
+def _spread_K(members: Sequence[ChainMember]) -> float:
     """Between the warmest and the coldest unit."""
     found = [unit.battery.degC for member in members for unit in member.pcs]
     return max(found) - min(found)
 
 
-def _thermal(members: list[ChainMember]) -> dict[str, float]:
+def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
     """Seconds until each member allowed CHARGE_OPENS of its power (absent: never); heat, J."""
     opened_s = [member.charge_opens_s for member in members]
     known_s = [each for each in opened_s if each is not None]

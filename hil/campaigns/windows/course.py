@@ -9,9 +9,7 @@ than the limit at every moment counts as possible.
 """
 
 import random
-import tempfile
 import tomllib
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +17,7 @@ import numpy as np
 
 from controller.config.configuration import Config
 from hil.site.site import Site
-from hil.systems import run, sized
+from hil.systems import run
 from hil.systems.member import DAY_S, ChainMember
 from hil.systems.series import Series, series_of, site_of
 from hil.systems.spec import Spec, of_table
@@ -68,10 +66,11 @@ def clocks(seed: int, days: int) -> dict[int, Clock]:
 class Member(ChainMember):
     """A controller that can restart."""
 
-    def __init__(self, config: Config, site: Site, soc: float, begin_s: int, plant: dict) -> None:
-        """As of ChainMember."""
-        self._config, self._down_until_s = config, 0
-        super().__init__(config, site, soc, begin_s, plant)
+    _down_until_s = 0
+
+    def _prepare(self, config: Config) -> None:
+        self._config = config
+        super()._prepare(config)
 
     @property
     def is_down(self) -> bool:
@@ -87,12 +86,11 @@ class Member(ChainMember):
 
     def restart(self, down_s: int) -> None:
         """Forget all but what the store holds: the import of the interval."""
-        stored, full_Wh = (
-            tuple(self.control.functions["peak_shaving"].out),
-            self.control.view.full_Wh,
-        )
+        before = self.control
         self._prepare(self._config)
-        self.control.view.stored_peak, self.control.view.full_Wh = stored, full_Wh
+        view = self.control.view
+        view.stored_peak = tuple(before.functions["peak_shaving"].out)
+        view.full_Wh = before.view.full_Wh
         self._down_until_s = self.now_s + 1 + down_s
 
     def advance(self, dt_s: float, now_us: int) -> None:
@@ -149,10 +147,7 @@ def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
     table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit
     spec = of_table(table, SITE.name)
     site = site_of(spec, {})
-    begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
-    with tempfile.TemporaryDirectory() as folder:
-        config = sized.load(spec.size, Path(folder), run.TICK_MS)
-        member = Member(config, site, spec.soc_permille / 1000, begin_s, spec.size.of_rack)
+    (member,) = run.members_of(spec, site, Member)
     return Quarter(spec, series_of(spec, {}), site, member, seed)
 
 

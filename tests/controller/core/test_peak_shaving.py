@@ -345,7 +345,7 @@ def test_an_empty_battery_charges_in_each_interval_although_there_has_never_been
 
 
 def after_debt(**known):
-    """The limit of the import after a debt of 6 MJ, then 10 s of what is known; without a clock."""
+    """Allowed import without a clock: a debt of 6 MJ, then 10 s with these fields of the view."""
     box = Box()
     for second in range(70):
         grid_W = 400_000 if second < 60 else known["grid_W"]

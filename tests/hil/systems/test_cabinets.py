@@ -19,7 +19,7 @@ def site_of(cabinets):
     }
     chosen = spec.of_table(TABLE | changes, "test")
     site = run.site_of(chosen, {})
-    members = run.members_of(chosen, site)
+    members = run.members_of(chosen, site, run.ChainMember)
     for member in members:
         member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0)] * 4)
     return site, members
