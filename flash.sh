@@ -14,7 +14,8 @@ unset PYTHONPATH PYTHONHOME
 usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
-       flash.sh test [--all] [OPTIONS]   run the tests (--all: the slow ones too); OPTIONS go to pytest
+       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: the slow ones too; --whole: the whole box, about
+                                  15 minutes); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
@@ -161,11 +162,11 @@ main() {
         test)
             set_up
             cd "$here"
-            chosen=(-m "not slow")
-            if [ "${1:-}" = --all ]; then
-                chosen=()
-                shift
-            fi
+            chosen=(-m "not slow and not whole")
+            case "${1:-}" in
+                --all) chosen=(-m "not whole") && shift ;;
+                --whole) chosen=(tests/whole) && shift ;;
+            esac
             # Compiled once, outside the sources, for all workers, all processes that tests start, and the next time.
             unset PYTHONDONTWRITEBYTECODE
             export PYTHONPYCACHEPREFIX="$here/build/bytecode"
