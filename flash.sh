@@ -14,8 +14,8 @@ unset PYTHONPATH PYTHONHOME
 usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
-       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: the slow ones too; --whole: the whole box, about
-                                  15 minutes); OPTIONS go to pytest
+       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: the slow ones too; --whole: those of
+                                  the whole box); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
