@@ -14,8 +14,8 @@ unset PYTHONPATH PYTHONHOME
 usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
-       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: the slow ones too; --whole: those of
-                                  the whole box); OPTIONS go to pytest
+       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--whole: the long ones of the rig and of
+                                  the box; --all: the slow ones too); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR]     put the controller on this box, or into the tree of one
@@ -164,8 +164,8 @@ main() {
             cd "$here"
             chosen=(-m "not slow and not whole")
             case "${1:-}" in
-                --all) chosen=(-m "not whole") && shift ;;
-                --whole) chosen=(tests/whole) && shift ;;
+                --all) chosen=() && shift ;;
+                --whole) chosen=(-m whole) && shift ;;
             esac
             # Compiled once, outside the sources, for all workers, all processes that tests start, and the next time.
             unset PYTHONDONTWRITEBYTECODE

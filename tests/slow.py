@@ -1,11 +1,20 @@
-"""Parameters of a test that run in `./flash.sh test --all` only."""
+"""Parameters of a test that `./flash.sh test` leaves out."""
 
 import pytest
 
 
 def slow(*values):
-    """Each value as a slow parameter; a tuple is the values of one call."""
+    """Each value as a parameter of `./flash.sh test --all`; a tuple is the values of one call."""
+    return _marked(values, pytest.mark.slow)
+
+
+def whole(*values):
+    """As slow, but of `./flash.sh test --whole`, which CI runs too."""
+    return _marked(values, pytest.mark.whole)
+
+
+def _marked(values, mark):
     return [
-        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=mark)
         for value in values
     ]

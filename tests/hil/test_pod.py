@@ -95,6 +95,7 @@ def test_value_mode_at_the_tick_of_the_bytes_gives_the_same_energies():
     assert both[0].site.account.energy_J == both[1].site.account.energy_J
 
 
+@pytest.mark.whole
 def test_value_mode_at_100_ms_holds_a_pod_to_bytes_while_pv_drifts_under_the_meter_tests():
     """The seed is 1. Until 90 s both cabinets have tested the meter, the second beside a cloud."""
     both = [

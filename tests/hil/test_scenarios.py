@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from slow import slow
+from slow import slow, whole
 from why_on_the_wire import Comparison, TappedSerial
 
 from controller.config import configuration
@@ -15,14 +15,19 @@ from hil.results import recorder, run_result
 from hil.scenarios import scenario
 
 CONFIG = configuration.load(EXAMPLE)
-# load tracking with a ramp and a stop, a restart; all scenarios with --all
+# `why` beside load tracking with a ramp and a stop, and beside a restart; all scenarios with --all
 QUICK = ("bms_silent", "controller_killed")
+# one of each kind: contact, silence, detector, meter, limit, hint, island, start
+SAMPLE = (
+    *("estop", "pcs_silent", "io_silent", "gas_25", "meter_frozen", "grid_over_limit"),
+    *("hint_request", "island", "reset_rests"),
+)
 RING_BYTES = 8 << 20
 # a cabinet that rests, or whose limit of 4 % leaves nothing to follow, writes few
 LEAST_FRAMES = {"over_temperature": 40, "expiry_lost": 30, "door_in_precharge": 10}
 # frames are spoiled or lost on the wire
 UNCLEAN = ("rtu_garbage", "io_noise", "pcs_silent")
-REST = sorted({*scenario.names()} - {*QUICK})
+REST = sorted({*scenario.names()} - {*QUICK, *SAMPLE})
 
 
 def compared(rig, path, name):
@@ -33,8 +38,9 @@ def compared(rig, path, name):
 
 @pytest.mark.parametrize(
     "name, why",
-    [*[(name, True) for name in QUICK], *[(name, False) for name in REST]]
-    + slow(*[(name, True) for name in REST]),
+    [*[(name, True) for name in QUICK], *[(name, False) for name in SAMPLE]]
+    + whole(*[(name, False) for name in REST])
+    + slow(*[(name, True) for name in (*SAMPLE, *REST)]),
 )
 def test_all_a_scenario_expects_is_met(name, why, tmp_path, monkeypatch):
     """One run answers both: the simulation takes the time."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from seeded_table import ERRORS
-from slow import slow
+from slow import slow, whole
 
 from controller.config import configuration, time_chain
 from hil import oracle
@@ -39,7 +39,7 @@ def verdicts(labels):
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("labels", [QUICK, *slow([*ERRORS])])
+@pytest.mark.parametrize("labels", [*whole(QUICK), *slow([*ERRORS])])
 def test_errors_of_the_shipped_table_are_detected(labels):
     found = verdicts(labels)
     assert set(found) == set(labels)

@@ -56,6 +56,7 @@ def found():
     return run.run(spec.of_table(TABLE, "test"), {"failures": True})
 
 
+@pytest.mark.whole
 def test_no_failure_lifts_the_import_above_the_connection(found):
     assert sorted({name for name, _ in found.failures}) == sorted((*failures.PARTS, "clock_1"))
     assert violations.of(found) == []
@@ -65,6 +66,7 @@ def test_no_failure_lifts_the_import_above_the_connection(found):
     )
 
 
+@pytest.mark.whole
 def test_each_failure_does_what_it_is_for(found):
     """The import of its last minute is by the schedule, or at the limit of the controller. Without
     the grid meter the slot goes on, and its cap does not.
