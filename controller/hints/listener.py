@@ -29,7 +29,7 @@ from controller.hints import (
     wire as w,
 )
 from controller.system import clock, sockets
-from controller.system.paths import ROOT, SENDERS
+from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
@@ -79,8 +79,6 @@ class HintListener:
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._socket = sockets.bound(self._path, SENDERS)
-        users = {ROOT, os.geteuid(), *sockets.members(SENDERS)}
-        self._answers = sockets.Answers(self._socket, users)
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""
@@ -95,10 +93,9 @@ class HintListener:
         """Take one datagram to judge, or reject some by length and magic."""
         for _ in range(REJECTED_PER_CALL):
             try:
-                data, *origin = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
+                data, sender, _ = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 break
-            sender = admission.Sender(*origin)
             answer = self.admission.receive(data, sender, now_us // 1000)
             if w.is_well_formed(data) or sw.is_schedule(data):
                 self._left -= 1
@@ -153,11 +150,10 @@ class HintListener:
             each.account.row[st.LIMITED] += reply.code in _LESS
         self._send(w.reply_bytes(reply, each.key), each.sender)
 
-    def _send(self, data: bytes, sender: admission.Sender) -> None:
+    def _send(self, data: bytes, sender: bytes | str) -> None:
         """Send to abstract addresses only: a lookup of a path may hang in a file system."""
-        address, user = sender
-        is_abstract = isinstance(address, bytes) and address.startswith(b"\0")
-        if not (is_abstract and self._answers.send(data, address, user)):
+        is_abstract = isinstance(sender, bytes) and sender.startswith(b"\0")
+        if not (is_abstract and sockets.answered(self._socket, data, sender)):
             self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
@@ -167,7 +163,6 @@ class HintListener:
 
     def close(self) -> None:
         """Remove the socket; the statistics stay."""
-        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)

@@ -95,8 +95,8 @@ class Commanded(Protocol):
 
 # (source as 16 bytes, key or None to revoke, made at (UTC s), rotate): False for an unknown source
 ChangeKey = Callable[[bytes, bytes | None, int, bool], bool]
-# (address, user, number) of a sender
-Asker = tuple[str, int | None, bytes]
+# (address, number) of a sender
+Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
@@ -109,8 +109,7 @@ class Listener:
         """Replaces a socket left over at `path`; raises OSError."""
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, OPERATORS)
-        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.members(OPERATORS)
-        self._answers = sockets.Answers(self._socket, self._trusted | self._names.keys())
+        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
         self._waiting: Asker | None = None  # the sender that waits for an answer
         self._left = COMMANDS_PER_TICK
         self.dropped = 0
@@ -132,7 +131,7 @@ class Listener:
             return
         self._left -= 1
         answer = self._obey(data[NONCE.size :], user, cabinet)
-        asker = sender, user, data[: NONCE.size]
+        asker = sender, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer
             self._waiting = asker
@@ -223,14 +222,13 @@ class Listener:
             self._send(result, asker, peer_result)
 
     def _send(self, answer: int, asker: Asker, peer_result: int = latches.NONE) -> None:
-        sender, user, number = asker
+        sender, number = asker
         data = ANSWER.pack(MAGIC, answer, peer_result, number)
-        if sender and not self._answers.send(data, sender, user):
+        if sender and not sockets.answered(self._socket, data, sender):
             self.dropped += 1
 
     def close(self) -> None:
         """Remove the socket."""
-        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
