@@ -117,6 +117,8 @@ class HintListener:
             return h.BUSY
         if schedule_replies.is_held_by_better(source, self._core, self._sources):
             return h.OTHERS_SCHEDULE
+        if schedule_replies.is_far(schedule, self._core):
+            return h.START_FAR
         head = source.index, schedule.start_min, schedule.slot_min
         self._image.add_schedule(Table(*head, schedule.slots))
         return 0

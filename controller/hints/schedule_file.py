@@ -17,7 +17,7 @@ import tomllib
 from typing import Any, NamedTuple
 
 from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
-from controller.hints.schedule_check import wrong_field
+from controller.hints.schedule_check import START_MIN_MAX, wrong_field
 
 _NAMES = Slot._fields
 _WHOLE = "a whole number"
@@ -121,5 +121,7 @@ def _minute(start: datetime.datetime) -> int:
 def _check(plan: Plan) -> None:
     if not 0 < plan.slot_min <= SLOT_MIN_MAX:
         raise ValueError(f"slot_min {plan.slot_min}; allowed 1 .. {SLOT_MIN_MAX}")
+    if plan.start_min > START_MIN_MAX:
+        raise ValueError("start is after the year 2099; allowed at most a week ahead")
     if len(plan.slots) > SLOTS_MAX:
         raise ValueError(f"has {len(plan.slots)} slots; allowed at most {SLOTS_MAX}")

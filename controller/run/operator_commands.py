@@ -37,6 +37,7 @@ APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # in place of all old ones; old one valid for a day more; none any more
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
+MADE_S_MAX = 2**32 - 1  # in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
 # the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
 # (UNSTORED).
@@ -204,6 +205,7 @@ class Listener:
         if (
             magic != MAGIC
             or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
+            or made_s > MADE_S_MAX
             or self._change_key is None
         ):
             return REFUSED_FORM

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from cabinet_bench import RATED
-from hinted_site import KEYS, HintedSite
+from hinted_site import DAY_MIN, KEYS, HintedSite
 
 from controller.core import hint_codes as h
 from controller.core.policies import hint_outputs, schedule
@@ -499,6 +499,20 @@ def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
     assert one.answered(30) == (h.GRANTED, 0, 96)
     assert one.plan(SLOT, SLOT._replace(reserve_permille=1001)).answered() == (h.WRONG_SLOT, 2, 96)
     assert one.read().slots == (SLOT,) * 96
+
+
+@pytest.mark.parametrize(
+    "ahead_min, error_ms, code",
+    [(10_080, 0, h.GRANTED), (10_081, 0, h.START_FAR), (10_081, 10_001, h.GRANTED)],
+)
+def test_a_schedule_begins_within_a_week_of_a_trusted_clock(
+    site, planner, ahead_min, error_ms, code
+):
+    """Without a trusted clock no schedule acts, so a far one does nothing."""
+    site.set_clock(DAY_MIN, error_ms)
+    site.step()
+    one = planner("site_ems").plan(SLOT, start_min=DAY_MIN + ahead_min)
+    assert one.answered(2) == (code, 0, int(code == h.GRANTED))
 
 
 def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_is_valid(
