@@ -28,7 +28,7 @@ from controller.hints import (
     schedule_wire as sw,
     wire as w,
 )
-from controller.system import clock, sockets
+from controller.system import caught, clock, sockets
 from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
@@ -78,7 +78,7 @@ class HintListener:
             self.statistics,
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
-        self._socket = sockets.bound(self._path, SENDERS)
+        self._socket, self._faults = sockets.bound(self._path, SENDERS), caught.Reporter()
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""
@@ -96,11 +96,15 @@ class HintListener:
                 data, sender, _ = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 break
-            answer = self.admission.receive(data, sender, now_us // 1000)
-            if w.is_well_formed(data) or sw.is_schedule(data):
-                self._left -= 1
+            is_message = w.is_well_formed(data) or sw.is_schedule(data)
+            self._left -= is_message
+            try:
+                answer = self.admission.receive(data, sender, now_us // 1000)
                 if answer is not None:
                     self._send(answer, sender)
+            except Exception as error:  # the tick goes on without this datagram
+                self._faults.report("hints: one datagram is dropped", error)
+            if is_message:
                 return
         self._rejecting_left -= 1
 
@@ -137,8 +141,11 @@ class HintListener:
             is_schedule = isinstance(each.hint, sw.Schedule)
             if is_schedule and not each.code and self._image.is_schedule_entering:
                 entering.append(each)
-            else:
+                continue
+            try:
                 self._reply(each, now_us // 1000)
+            except Exception as error:  # the tick goes on without this reply
+                self._faults.report("hints: one reply is not sent", error)
         pending[:] = entering
 
     def _reply(self, each: admission.Pending, now_ms: int) -> None:

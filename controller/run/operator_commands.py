@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from controller.system import sockets
+from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
@@ -60,7 +60,8 @@ MADE_S_MAX = 2**32 - 1  # in the year 2106
     IS_APPROVED,
     OTHER_IMAGE,
     OTHERS_NAME,
-) = range(100, 118)
+    FAILED,
+) = range(100, 119)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
@@ -112,7 +113,7 @@ class Listener:
         self._socket = sockets.bound(path, OPERATORS)
         self._trusted, self._names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
         self._waiting: Asker | None = None  # the sender that waits for an answer
-        self._left = COMMANDS_PER_TICK
+        self._left, self._faults = COMMANDS_PER_TICK, caught.Reporter()
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -131,7 +132,11 @@ class Listener:
         except BlockingIOError:
             return
         self._left -= 1
-        answer = self._obey(data[NONCE.size :], user, cabinet)
+        try:
+            answer = self._obey(data[NONCE.size :], user, cabinet)
+        except Exception as error:  # the tick goes on; the sender hears that this was not done
+            self._faults.report("one command is not obeyed", error)
+            answer = FAILED
         asker = sender, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer
@@ -257,6 +262,7 @@ def words(answer: int | None) -> str:
         UNSTORED: "in effect, but a restart loses it: see the controller's messages",
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
+        FAILED: "this command has failed in the controller: see its messages",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
         OTHERS_NAME: "an operator locks out in the own login name; for all else put "
