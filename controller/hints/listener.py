@@ -33,6 +33,7 @@ from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
+LINES_MAX = 16  # of the last catcher, because a flood may not fill the log
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
@@ -78,7 +79,8 @@ class HintListener:
             self.statistics,
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
-        self._socket, self._faults = sockets.bound(self._path, SENDERS), caught.Reporter()
+        self._socket = sockets.bound(self._path, SENDERS)
+        self._last = caught.Last("hints: one datagram is dropped or not answered", LINES_MAX)
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""
@@ -98,12 +100,10 @@ class HintListener:
                 break
             is_message = w.is_well_formed(data) or sw.is_schedule(data)
             self._left -= is_message
-            try:
+            with self._last:
                 answer = self.admission.receive(data, sender, now_us // 1000)
                 if answer is not None:
                     self._send(answer, sender)
-            except Exception as error:  # the tick goes on without this datagram
-                self._faults.report("hints: one datagram is dropped", error)
             if is_message:
                 return
         self._rejecting_left -= 1
@@ -142,10 +142,8 @@ class HintListener:
             if is_schedule and not each.code and self._image.is_schedule_entering:
                 entering.append(each)
                 continue
-            try:
+            with self._last:
                 self._reply(each, now_us // 1000)
-            except Exception as error:  # the tick goes on without this reply
-                self._faults.report("hints: one reply is not sent", error)
         pending[:] = entering
 
     def _reply(self, each: admission.Pending, now_ms: int) -> None:

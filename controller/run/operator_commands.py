@@ -68,6 +68,7 @@ PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 STORED_MS = 5000
 # longer than that, so that the sender reads the answer and nothing takes effect after "no answer"
 ANSWER_S = 7.0
+LINES_MAX = 16  # of the last catcher
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 
@@ -113,7 +114,8 @@ class Listener:
         self._socket = sockets.bound(path, OPERATORS)
         self._trusted, self._names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
         self._waiting: Asker | None = None  # the sender that waits for an answer
-        self._left, self._faults = COMMANDS_PER_TICK, caught.Reporter()
+        self._left = COMMANDS_PER_TICK
+        self._last = caught.Last("a command of an operator has failed", LINES_MAX)
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -132,11 +134,9 @@ class Listener:
         except BlockingIOError:
             return
         self._left -= 1
-        try:
+        answer: int | None = FAILED
+        with self._last:
             answer = self._obey(data[NONCE.size :], user, cabinet)
-        except Exception as error:  # the tick goes on; the sender hears that this was not done
-            self._faults.report("one command is not obeyed", error)
-            answer = FAILED
         asker = sender, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer

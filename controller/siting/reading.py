@@ -2,7 +2,6 @@
 
 import difflib
 import re
-import tomllib
 from typing import Any
 
 from controller.config.layers import file_text
@@ -12,6 +11,7 @@ from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan
 from controller.siting.site import Site
 from controller.siting.things import Area, Barrier, Exposure, Table, Unit
+from drivers import toml_text
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
@@ -57,9 +57,10 @@ def load(path: str) -> Site:
 
 def _parsed(path: str) -> Table:
     try:
-        return tomllib.loads(file_text(path, FILE_BYTES_MAX, "a plan of one site"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
+        text = file_text(path, FILE_BYTES_MAX, "a plan of one site")
+        return toml_text.loads(text, FILE_BYTES_MAX)
+    except toml_text.TomlError as error:
+        raise ConfigError(f"{path}: is {error}") from None
 
 
 def _named(path: str, section: str, content: Any, keys: dict[str, f.Key]) -> dict[str, Table]:

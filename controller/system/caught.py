@@ -1,34 +1,56 @@
-"""The words of a last catcher. A process that serves many ends one client, or drops one message, and
-goes on. Its line names the exception and its place, so that the fault can be mended.
+"""The last catcher of a process that serves many: an exception ends one client, or one message,
+with one line in the log, and the process goes on.
+
+The line names the exception and its place, so that the fault can be mended.
 """
 
 import os
+from types import TracebackType
+from typing import Self
 
 from controller.system.paths import say
 
-LINES_MAX = 16  # of one run of the loop: a flood of bad messages may not fill the log
 
+class Last:
+    """`with` it around the work for one client. `is_caught`: the last work ended in an exception.
 
-def words(error: BaseException) -> str:
-    """"OverflowError at schedule_table.py:66". Reads no file, unlike a traceback."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    if place is None:
-        return type(error).__name__
-    name = os.path.basename(place.tb_frame.f_code.co_filename)
-    return f"{type(error).__name__} at {name}:{place.tb_lineno}"
+    lines_max: of this process; each line once. None: every exception gets its line.
+    """
 
-
-class Reporter:
-    """Says each line once, and LINES_MAX lines at most."""
-
-    def __init__(self) -> None:
+    def __init__(self, effect: str, lines_max: int | None = None):
+        """effect: what follows for the client, as the line says it."""
+        self._effect, self._lines_max = effect, lines_max
         self._said: set[str] = set()
+        self.is_caught = False
 
-    def report(self, effect: str, error: BaseException) -> None:
-        """effect: what the process has done about the exception."""
-        line = f"{effect}: {words(error)}"
-        if line not in self._said and len(self._said) < LINES_MAX:
+    def __enter__(self) -> Self:
+        self.is_caught = False
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        """True for an exception; a signal or the end of the process passes."""
+        self.is_caught = isinstance(error, Exception)
+        if self.is_caught:
+            self._report(f"{self._effect}: {type(error).__name__}{_place(trace)}")
+        return self.is_caught
+
+    def _report(self, line: str) -> None:
+        if self._lines_max is not None:
+            if line in self._said or len(self._said) >= self._lines_max:
+                return
             self._said.add(line)
-            say(line)
+        say(line)
+
+
+def _place(trace: TracebackType | None) -> str:
+    """File and line of the innermost frame. Reads no file, unlike a traceback."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return ""
+    return f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

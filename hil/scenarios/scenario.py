@@ -6,12 +6,12 @@ the nearest right key. SCENARIO.md lists all keys.
 """
 
 import difflib
-import tomllib
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from drivers import toml_text
 from hil.scenarios import expectations
 from hil.scenarios.faults import ACTIONS, Action
 from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
@@ -98,9 +98,11 @@ def load(name: str, folder: str | Path = FOLDER) -> Scenario:
             f"no scenario {name!r}{_nearest(name, known)}; allowed: {', '.join(known)}"
         )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path.name}: not a TOML file: {error}") from None
+        table = toml_text.read(path)
+    except OSError as error:
+        raise ScenarioError(f"{path.name}: cannot be read: {error.strerror}") from None
+    except toml_text.TomlError as error:
+        raise ScenarioError(f"{path.name}: {error}") from None
     return parse(table, path.name, path.stem)
 
 

@@ -5,10 +5,9 @@ Every table may be missing. SITE.md lists the keys. A wrong file is refused in o
 
 import csv
 import os
-import tomllib
-from pathlib import Path
 from typing import Any
 
+from drivers import toml_text
 from hil.loads import reader, stream
 from hil.loads.trace import LoadError
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
@@ -103,11 +102,11 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked tables of a file. ScenarioError: one line."""
     name = os.path.basename(path)
     try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        table = toml_text.read(path)
     except OSError as error:
         raise ScenarioError(f"{name}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{name}: not a TOML file: {error}") from None
+    except toml_text.TomlError as error:
+        raise ScenarioError(f"{name}: {error}") from None
     return of_table(table, name)
 
 
