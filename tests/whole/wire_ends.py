@@ -13,7 +13,28 @@ AROUND = sorted(
     | {-1, 0, 1, 1000, 1001}
 )
 # JSON and msgpack have other types beside
-ODD = (*AROUND, None, True, "", "x" * 300, [], {}, [[[]]], 0.5, float("nan"), float("inf"), -1e300)
+FEW = [
+    sign * 2**power - step
+    for power in (15, 16, 31, 32, 63, 64)
+    for sign in (1, -1)
+    for step in (0, 1)
+]
+ODD = (
+    *FEW,
+    -1,
+    0,
+    1,
+    None,
+    True,
+    "",
+    "x" * 300,
+    "\u00e9",
+    [],
+    {},
+    [[[]]],
+    0.5,
+    *map(float, ("nan", "-inf")),
+)
 
 
 def ends(code):
