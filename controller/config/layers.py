@@ -66,7 +66,7 @@ def read_chain(path: str) -> list[Layer]:
 
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
-    content = _parsed(path)
+    content = tables_of(path, toml_text.BYTES_MAX, "one layer of a cabinet")
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
         refuse(
@@ -103,10 +103,10 @@ def file_text(path: str, bytes_max: int, allowed: str) -> str:
     return toml_text.text_of(data, bytes_max)
 
 
-def _parsed(path: str) -> dict[str, Any]:
-    """The content of one file. Raises ConfigError."""
+def tables_of(path: str, bytes_max: int, allowed: str) -> dict[str, Any]:
+    """The tables of a file, as `file_text`. Raises ConfigError."""
     try:
-        return toml_text.loads(file_text(path, toml_text.BYTES_MAX, "one layer of a cabinet"))
+        return toml_text.loads(file_text(path, bytes_max, allowed), bytes_max)
     except toml_text.TomlError as error:
         raise ConfigError(f"{path}: is {error}") from None
 

@@ -5,10 +5,13 @@ The line names the exception and its place, so that the fault can be mended.
 """
 
 import os
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from controller.system.paths import say
+
+PACKAGES = ("controller", "drivers", "safety")
 
 
 class Last:
@@ -17,9 +20,11 @@ class Last:
     lines_max: of this process; each line once. None: every exception gets its line.
     """
 
-    def __init__(self, effect: str, lines_max: int | None = None):
-        """effect: what follows for the client, as the line says it."""
-        self._effect, self._lines_max = effect, lines_max
+    def __init__(
+        self, effect: str, lines_max: int | None = None, told: Callable[[str], object] = say
+    ):
+        """effect: what follows for the client, as the line says it. told(line): writes the line."""
+        self._effect, self._lines_max, self._told = effect, lines_max, told
         self._said: set[str] = set()
         self.is_caught = False
 
@@ -44,13 +49,16 @@ class Last:
             if line in self._said or len(self._said) >= self._lines_max:
                 return
             self._said.add(line)
-        say(line)
+        self._told(line)
 
 
 def _place(trace: TracebackType | None) -> str:
-    """File and line of the innermost frame. Reads no file, unlike a traceback."""
-    while trace is not None and trace.tb_next is not None:
+    """File and line of the innermost frame of this program. Reads no file, unlike a traceback."""
+    place = ""
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] in PACKAGES:
+            name = os.path.basename(trace.tb_frame.f_code.co_filename)
+            place = f" at {name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    if trace is None:
-        return ""
-    return f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    return place

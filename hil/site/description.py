@@ -7,11 +7,10 @@ import csv
 import os
 from typing import Any
 
-from drivers import toml_text
 from hil.loads import reader, stream
 from hil.loads.trace import LoadError
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
+from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked, tables_of
 from hil.site import genset, load as site_load, load_ups, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid
@@ -101,13 +100,7 @@ JOBS = {"jobs": (TIME_S, TIME_S, POWER_W)}
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked tables of a file. ScenarioError: one line."""
     name = os.path.basename(path)
-    try:
-        table = toml_text.read(path)
-    except OSError as error:
-        raise ScenarioError(f"{name}: cannot be read: {error.strerror or error}") from None
-    except toml_text.TomlError as error:
-        raise ScenarioError(f"{name}: {error}") from None
-    return of_table(table, name)
+    return of_table(tables_of(path), name)
 
 
 def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:

@@ -148,5 +148,5 @@ def test_a_fault_in_the_gateway_ends_one_client_with_one_line(served, monkeypatc
     assert served.hear(b'{"status": "boss"}\n') is None
     assert served.hear(b'{"hello": "boss"}\n')
     (line,) = capfd.readouterr().err.splitlines()
-    where = "ZeroDivisionError at test_fence_companions.py:"
+    where = "ZeroDivisionError at link.py:"
     assert line.startswith(f"firebreak: upstream: a client is closed: {where}")
