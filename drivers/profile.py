@@ -8,12 +8,11 @@ import functools
 import pathlib
 import pickle
 import struct
-import tomllib
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from drivers import profile_schema as schema, register_checks
+from drivers import profile_schema as schema, register_checks, toml_text
 from drivers.profile_values import (
     INTEGER,
     REQUIRED,
@@ -104,9 +103,9 @@ def load(name: str) -> Profile:
     """
     path = _path_of(name)
     try:
-        pickled = _pickled(path, path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise wrong(path, f"not TOML: {error}") from error
+        pickled = _pickled(path, toml_text.file_text(path))
+    except toml_text.TomlError as error:
+        raise wrong(path, str(error)) from None
     except OSError as error:
         raise wrong(path, f"cannot be read: {error.strerror}") from error
     return cast(Profile, pickle.loads(pickled))
@@ -115,15 +114,8 @@ def load(name: str) -> Profile:
 # up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy
 @functools.lru_cache(maxsize=32)
 def _pickled(path: pathlib.Path, text: str) -> bytes:
-    """The checked profile of a text, pickled."""
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise wrong(path, f"not TOML: {error}") from error
-    except ValueError:  # a decimal number with more digits than Python reads
-        raise wrong(path, "not usable TOML: a number is too long") from None
-    except RecursionError:
-        raise wrong(path, "not usable TOML: nested too deeply") from None
+    """The checked profile of a text, pickled. Raises toml_text.TomlError, ProfileError."""
+    data = toml_text.loads(text)
     _check_form(path, data)
     return pickle.dumps(_checked(path, data))
 

@@ -10,15 +10,15 @@ nearest right key.
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from controller.config.refusal import MANY_DIGITS, ConfigError, dotted, not_allowed, refuse, shown
+from controller.config.refusal import ConfigError, dotted, not_allowed, refuse, shown
 from controller.config.spec import Entry, Spec
 from controller.config.value_checks import check_tighter, check_value, few
 from controller.core.parameters import RETIRED
 from controller.system.regular_file import link_opener
+from drivers import toml_text
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
@@ -29,8 +29,6 @@ FREE_NAME = (
 # Paper, pages and a serial line print ASCII alike.
 TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
 NAME_WORDS = "a name for this layer, on one line of ASCII"
-FILE_BYTES_MAX = 262_144  # ten times a cabinet of 16 racks with every key
-DEPTH_MAX = 16  # tables within tables; a configuration has three
 
 
 class Layer(NamedTuple):
@@ -68,7 +66,7 @@ def read_chain(path: str) -> list[Layer]:
 
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
-    content = _parsed(path)
+    content = tables_of(path, toml_text.BYTES_MAX, "one layer of a cabinet")
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
         refuse(
@@ -93,7 +91,7 @@ def _read(path: str) -> tuple[Layer, str]:
 def file_text(path: str, bytes_max: int, allowed: str) -> str:
     """The text of a regular file of at most bytes_max. allowed: its content, in words.
 
-    Raises ConfigError, UnicodeDecodeError.
+    Raises ConfigError, toml_text.TomlError.
     """
     try:
         with open(path, "rb", opener=link_opener) as file:
@@ -102,38 +100,15 @@ def file_text(path: str, bytes_max: int, allowed: str) -> str:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     if len(data) > bytes_max:
         raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
-    return data.decode("utf-8-sig")  # some editors write a byte order mark first
+    return toml_text.text_of(data, bytes_max)
 
 
-def _parsed(path: str) -> dict[str, Any]:
-    """The content of one file. Raises ConfigError."""
-    content: dict[str, Any] | None
+def tables_of(path: str, bytes_max: int, allowed: str) -> dict[str, Any]:
+    """The tables of a file, as `file_text`. Raises ConfigError."""
     try:
-        content = tomllib.loads(file_text(path, FILE_BYTES_MAX, "one layer of a cabinet"))
-    except RecursionError:
-        content = None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
-    except ValueError:  # a decimal that is too long for Python
-        raise ConfigError(f"{path}: is not usable TOML: {MANY_DIGITS}") from None
-    if content is None or _is_deep(content):
-        raise ConfigError(f"{path}: is not usable TOML: nested too deeply")
-    return content
-
-
-def _is_deep(content: dict[str, Any]) -> bool:
-    """True if tables or lists are nested beyond DEPTH_MAX.
-
-    A key with dots makes such tables without recursion. A recursive walk would then overflow.
-    """
-    level: list[Any] = [content]
-    depth = 0
-    while level and depth <= DEPTH_MAX:
-        inside = [
-            each for one in level for each in (one.values() if isinstance(one, dict) else one)
-        ]
-        level, depth = [each for each in inside if isinstance(each, (dict, list))], depth + 1
-    return bool(level)
+        return toml_text.loads(file_text(path, bytes_max, allowed), bytes_max)
+    except toml_text.TomlError as error:
+        raise ConfigError(f"{path}: is {error}") from None
 
 
 def _meta(path: str, content: dict[str, Any], key: str) -> str:

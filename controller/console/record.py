@@ -12,11 +12,12 @@ from collections.abc import Iterator
 
 from controller.recorder.limits import RANGES, Limits
 from controller.store import chain
-from controller.system import cli, own_names, regular_file
+from controller.system import caught, cli, own_names, regular_file
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.stop import Stop
 
-POLL_S = 0.02
+POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: after an exception
+LINES_MAX = 100  # of the last catcher
 # before other programs, because a busy box must not delay an event on its way to the disk
 NICENESS = -10
 REMEDIES = {
@@ -76,12 +77,16 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
     with contextlib.suppress(PermissionError):
         os.nice(NICENESS)
     stop = Stop(signal.SIGTERM, signal.SIGINT)
-    notifier = realtime.Notifier()
+    notifier, last = realtime.Notifier(), caught.Last("record: tried again", LINES_MAX)
     notifier.ready("recording")
     while not stop.asked:
-        if not recorder.step():
-            stop.wait(POLL_S)
-        notifier.alive()
+        is_more = False
+        with last:
+            is_more = recorder.step()
+        if not is_more:
+            stop.wait(RETRY_S if last.is_caught else POLL_S)
+        if not last.is_caught:  # else the service manager ends a recorder that records nothing
+            notifier.alive()
     notifier.stopping()
     recorder.close()
     return DONE

@@ -150,8 +150,10 @@ TEXTS = {  # code -> (name, sentence, remedy)
     ),
     START_FAR: (
         "starts too late",
-        "The hint begins more than an hour ahead, or a heartbeat has a start time.",
-        "Send it later, or send a schedule; a heartbeat begins at once.",
+        "The hint begins more than an hour ahead, the schedule more than a week ahead, or a "
+        "heartbeat has a start time.",
+        "Send it later, or send a schedule, whose start is in minutes since 1970; a heartbeat "
+        "begins at once.",
     ),
     WRONG_SLOT: (
         "wrong slot",

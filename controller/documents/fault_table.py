@@ -5,7 +5,6 @@ Groups, contacts, wiring and times come from the tables of the project and the e
 safety/hazards/faults.toml has the rest, written by a person.
 """
 
-import tomllib
 from collections.abc import Iterator
 
 from controller.config import equipment, time_chain
@@ -13,6 +12,7 @@ from controller.documents import effect_words
 from controller.documents.document import Block, Cell, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
+from drivers import toml_text
 from safety import frame, matrix as m, signals as s
 
 FILE = ROOT / "safety/hazards/faults.toml"
@@ -47,8 +47,7 @@ HEADERS = ("signal", "fault", "detected by", "within", "safe", "how")
 
 def facts() -> Facts:
     """{groups, contacts, values, outputs: lists of faults; expired}. Raises OSError."""
-    with FILE.open("rb") as file:
-        written = tomllib.load(file)
+    written = toml_text.read(FILE)
     return {
         "groups": [_acts(name, "nothing arrives", written["silent"][name]) for name in GROUPS],
         "contacts": [line for name in CONTACTS for line in _contact(name, written["read_back"])],

@@ -8,7 +8,6 @@ gap: one line.
 import functools
 import json
 import pathlib
-import tomllib
 import zlib
 from collections.abc import Iterator
 
@@ -19,6 +18,7 @@ from controller.config.configuration import Config
 from controller.documents.document import Facts
 from controller.rows.records import ROWS, by_row, feature_name
 from controller.sites import EXAMPLE
+from drivers import toml_text
 from safety import matrix as m
 
 ROOT = pathlib.Path(safety.__file__).parents[1]
@@ -38,9 +38,7 @@ def numbers(stage: tuple) -> str:
 
 def read() -> tuple[Facts, Facts]:
     """(log, measured): the content of the two files. Raises OSError."""
-    with LOG.open("rb") as file:
-        log = tomllib.load(file)
-    return log, json.loads(MEASURED.read_text(encoding="ascii"))
+    return toml_text.read(LOG), json.loads(MEASURED.read_text(encoding="ascii"))
 
 
 def facts(log: Facts, measured: Facts) -> Facts:
@@ -173,7 +171,7 @@ def _gaps_of_scenarios(hazard: Facts) -> Iterator[str]:
         if not path.is_file():
             yield f"there is no scenario {name}"
             continue
-        asked = tomllib.loads(path.read_text(encoding="ascii"))["expect"]
+        asked = toml_text.read(path)["expect"]
         stages = [each["stage"] for each in asked if each["what"] == "trip"]
         if not {int(stage.rstrip("abcdefg")) for stage in stages} & set(hazard["rows"]):
             yield f"scenario {name} expects no trip of its rows"

@@ -39,11 +39,7 @@ def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
     return Key(key, int.from_bytes(hashlib.sha256(key).digest()[:4]), made_s, until_ms)
 
 
-class Sender(NamedTuple):
-    """Socket address of a sender; its user, None if the kernel did not report one."""
-
-    address: bytes | str
-    user: int | None
+Sender = bytes | str  # the socket address of a sender
 
 
 class Words(Protocol):

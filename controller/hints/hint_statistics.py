@@ -11,7 +11,7 @@ from typing import Any
 
 from controller.config.sources import Source
 from controller.core import hint_codes
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 
 HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
@@ -110,8 +110,8 @@ def read(path: str) -> dict[str, Any] | None:
 def _described(text: bytes) -> list[dict[str, Any]] | None:
     """The result of `describe` of each source, None when the text is something else."""
     try:
-        sources = json.loads(text)
-    except (ValueError, RecursionError):
+        sources = json_text.loads(text)
+    except ValueError:
         return None
     return sources if isinstance(sources, list) and all(map(_is_description, sources)) else None
 

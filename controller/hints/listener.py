@@ -28,11 +28,12 @@ from controller.hints import (
     schedule_wire as sw,
     wire as w,
 )
-from controller.system import clock, sockets
-from controller.system.paths import ROOT, SENDERS
+from controller.system import caught, clock, sockets
+from controller.system.paths import SENDERS
 
 DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
+LINES_MAX = 16  # of the last catcher, because a flood may not fill the log
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
 
 
@@ -79,8 +80,7 @@ class HintListener:
         )
         self._left, self._rejecting_left = DATAGRAMS_PER_TICK, REJECTING_CALLS_PER_TICK
         self._socket = sockets.bound(self._path, SENDERS)
-        users = {ROOT, os.geteuid(), *sockets.members(SENDERS)}
-        self._answers = sockets.Answers(self._socket, users)
+        self._last = caught.Last("hints: one datagram is dropped or not answered", LINES_MAX)
 
     def fileno(self) -> int:
         """Readable when a datagram waits."""
@@ -95,15 +95,16 @@ class HintListener:
         """Take one datagram to judge, or reject some by length and magic."""
         for _ in range(REJECTED_PER_CALL):
             try:
-                data, *origin = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
+                data, sender, _ = sockets.received(self._socket, w.DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 break
-            sender = admission.Sender(*origin)
-            answer = self.admission.receive(data, sender, now_us // 1000)
-            if w.is_well_formed(data) or sw.is_schedule(data):
-                self._left -= 1
+            is_message = w.is_well_formed(data) or sw.is_schedule(data)
+            self._left -= is_message
+            with self._last:
+                answer = self.admission.receive(data, sender, now_us // 1000)
                 if answer is not None:
                     self._send(answer, sender)
+            if is_message:
                 return
         self._rejecting_left -= 1
 
@@ -120,6 +121,8 @@ class HintListener:
             return h.BUSY
         if schedule_replies.is_held_by_better(source, self._core, self._sources):
             return h.OTHERS_SCHEDULE
+        if schedule_replies.is_far(schedule, self._core):
+            return h.START_FAR
         head = source.index, schedule.start_min, schedule.slot_min
         self._image.add_schedule(Table(*head, schedule.slots))
         return 0
@@ -138,7 +141,8 @@ class HintListener:
             is_schedule = isinstance(each.hint, sw.Schedule)
             if is_schedule and not each.code and self._image.is_schedule_entering:
                 entering.append(each)
-            else:
+                continue
+            with self._last:
                 self._reply(each, now_us // 1000)
         pending[:] = entering
 
@@ -153,11 +157,10 @@ class HintListener:
             each.account.row[st.LIMITED] += reply.code in _LESS
         self._send(w.reply_bytes(reply, each.key), each.sender)
 
-    def _send(self, data: bytes, sender: admission.Sender) -> None:
+    def _send(self, data: bytes, sender: bytes | str) -> None:
         """Send to abstract addresses only: a lookup of a path may hang in a file system."""
-        address, user = sender
-        is_abstract = isinstance(address, bytes) and address.startswith(b"\0")
-        if not (is_abstract and self._answers.send(data, address, user)):
+        is_abstract = isinstance(sender, bytes) and sender.startswith(b"\0")
+        if not (is_abstract and sockets.answered(self._socket, data, sender)):
             self.statistics.common[st.UNSENT] += 1
 
     def change_key(self, source: bytes, key: bytes | None, made_s: int, rotate: bool) -> bool:
@@ -167,7 +170,6 @@ class HintListener:
 
     def close(self) -> None:
         """Remove the socket; the statistics stay."""
-        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)

@@ -7,7 +7,9 @@ from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, Slot
 from controller.hints import wire as w
 from controller.hints.schedule_wire import Schedule
 
-START_MIN_MAX = 2**31 - 1
+# Year 2100, in minutes since 1970. A start in seconds lies behind it.
+START_MIN_MAX = 68_374_080
+AHEAD_MIN_MAX = 7 * 1440  # so far ahead may a schedule begin
 RESERVE_PERMILLE_MAX = 1000
 GRID_CAP, LOW, HIGH, RESERVE = range(1, 5)  # places of schedule_wire.FIELDS, from 1
 
@@ -24,9 +26,11 @@ def refusal(schedule: Schedule, role: str) -> Refusal:
     """The first thing of a schedule that a source of this role may not send."""
     if h.ROLES.index(role) < h.ROLES.index("request"):
         return Refusal(h.ROLE)
-    is_right = 0 < schedule.slot_min <= SLOT_MIN_MAX and schedule.start_min <= START_MIN_MAX
-    if schedule.slots and not is_right:
+    # also without slots: the image stores the header, whatever follows
+    if not 0 < schedule.slot_min <= SLOT_MIN_MAX:
         return Refusal(h.WRONG_SLOT)
+    if schedule.start_min > START_MIN_MAX:
+        return Refusal(h.START_FAR)
     obliges = h.ROLES.index(role) >= h.ROLES.index("grid_cap")
     for number, slot in enumerate(schedule.slots, 1):
         field = wrong_field(slot)

@@ -13,11 +13,11 @@ A power that is missing has no bound; a missing reserve is 0.
 
 import csv
 import datetime
-import tomllib
 from typing import Any, NamedTuple
 
 from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
-from controller.hints.schedule_check import wrong_field
+from controller.hints.schedule_check import START_MIN_MAX, wrong_field
+from drivers import toml_text
 
 _NAMES = Slot._fields
 _WHOLE = "a whole number"
@@ -37,10 +37,8 @@ class Plan(NamedTuple):
 
 def read(path: str) -> Plan:
     """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
-    with open(path, "rb") as file:
-        data = file.read()
     try:
-        text = data.decode("ascii")
+        text = toml_text.file_text(path)
         plan = _of_csv(text) if path.endswith(".csv") else _of_toml(text)
         _check(plan)
     except (ValueError, csv.Error) as error:
@@ -49,7 +47,7 @@ def read(path: str) -> Plan:
 
 
 def _of_toml(text: str) -> Plan:
-    content = tomllib.loads(text)
+    content = toml_text.loads(text)
     unknown = sorted(content.keys() - {"start", "slot_min", "slot"})
     if unknown:
         raise ValueError(f"{unknown[0]} is not a known key; allowed start, slot_min, slot")
@@ -121,5 +119,7 @@ def _minute(start: datetime.datetime) -> int:
 def _check(plan: Plan) -> None:
     if not 0 < plan.slot_min <= SLOT_MIN_MAX:
         raise ValueError(f"slot_min {plan.slot_min}; allowed 1 .. {SLOT_MIN_MAX}")
+    if plan.start_min > START_MIN_MAX:
+        raise ValueError("start is after the year 2099; allowed at most a week ahead")
     if len(plan.slots) > SLOTS_MAX:
         raise ValueError(f"has {len(plan.slots)} slots; allowed at most {SLOTS_MAX}")

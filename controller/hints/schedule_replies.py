@@ -8,6 +8,7 @@ from controller.core import hint_codes as h
 from controller.core.core import Core
 from controller.core.policies import schedule as s
 from controller.hints import admission, schedule_wire as sw
+from controller.hints.schedule_check import AHEAD_MIN_MAX
 
 
 def answer(pending: admission.Pending, core: Core, nonce: bytes, uptime_ms: int) -> sw.Answer:
@@ -52,6 +53,16 @@ def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -
     """
     holder = core.functions[s.Schedule.NAME].holder
     return holder >= 0 and _order(sources[holder]) < _order(source)
+
+
+def is_far(schedule: sw.Schedule, core: Core) -> bool:
+    """True if a schedule begins farther ahead than a schedule may, by a clock that is trusted."""
+    minute = core.functions[s.Schedule.NAME].minute()
+    return (
+        bool(schedule.slots)
+        and minute is not None
+        and (schedule.start_min > minute + AHEAD_MIN_MAX)
+    )
 
 
 def _order(source: Source) -> tuple[bool, int]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from controller.recorder.minutes import COLUMNS
 from controller.store import chain
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 
 SCHEMA = 1
 TABLES = """
@@ -157,7 +157,7 @@ class Database:
     def meta(self, key: str):
         """Value of a key, or None."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else json_text.loads(row[0])
 
     def is_there(self) -> bool:
         """False when the file has been taken away or replaced under the recorder."""

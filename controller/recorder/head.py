@@ -9,7 +9,7 @@ import json
 import os
 
 from controller.store import durable
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 
 FILE = "record.head"
 HASH_BYTES = 32
@@ -22,9 +22,9 @@ def read(run_directory: str) -> dict:
         with open(
             os.path.join(run_directory, FILE), encoding="ascii", opener=regular_file.opener
         ) as file:
-            content = json.loads(file.read(BYTES_MAX))
+            content = json_text.loads(file.read(BYTES_MAX))
         number, digest, meta = content["id"], bytes.fromhex(content["hash"]), content["meta"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError):
         return {}
     well_formed = (
         type(number) is int

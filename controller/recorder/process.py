@@ -6,8 +6,6 @@ for hours, and not in memory. A position is stored with every transaction, so th
 on with the frame after it.
 """
 
-import os
-
 from controller.recorder import events
 from controller.recorder.archive import Archive
 from controller.recorder.batch import Batch
@@ -20,14 +18,16 @@ from controller.recorder.hint_watch import HintWatch
 from controller.recorder.minutes import Minutes
 from controller.recorder.proof_watch import ProofWatch
 from controller.recorder.seconds import Seconds
-from controller.recorder.timeline import Timeline
+from controller.recorder.timeline import Timeline, boot_id
 from controller.store import spool
+from controller.system import caught
 from controller.system.utc import WallClock
 from safety import parameters as p
 
 FRAMES_A_STEP, ACTS_A_STEP = 500, 20
 SECONDS_EVERY_US = 10_000_000  # history without an event is durable after so long
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
+LINES_MAX = 100  # of the last catcher, in a run of the recorder
 ACT_AGE_US_MAX = 86_400_000_000
 
 
@@ -53,6 +53,7 @@ class Recorder:
         self.wall = WallClock(clocks)
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall)
+        self._last = caught.Last("a frame or event is not recorded", LINES_MAX, self._lost)
         folder = Folder(state_directory)
         self.archive = Archive(
             run_directory, state_directory, limits, self._label_now, say, folder.kept
@@ -67,7 +68,7 @@ class Recorder:
         self._stored_us = self._tidied_us = self._now_us
         self._retry_us = None  # set while the disk takes nothing
         self._waits = False
-        self._boot = _boot_id()
+        self._boot = boot_id()
         self._note("the recorder has started")
 
     def _label_now(self, kind, code, scope, text):
@@ -75,6 +76,10 @@ class Recorder:
 
     def _note(self, text, code="", kind=events.NOTE):
         self.batch.add(event(kind, text, code=code), self._now_us)
+
+    def _lost(self, line):
+        self._say(line)
+        self._note(line, "JOURNAL", events.LOSS)
 
     # -- one step
 
@@ -106,9 +111,12 @@ class Recorder:
             moment_us = act.moment_us if is_possible else self._now_us
             self.batch.add(event(events.NOTE, act.text, code=act.code), moment_us)
         now_us, header = self._now_us, self._reading and self._reading.run.reader.header
-        due = self._proof_tests.look(now_us, self.wall.label(now_us), header)
-        for each in [*self._hints.look(now_us), *due]:
-            self.batch.add(each, now_us)
+        with self._last:
+            for each in self._hints.look(now_us):
+                self.batch.add(each, now_us)
+        with self._last:
+            for each in self._proof_tests.look(now_us, self.wall.label(now_us), header):
+                self.batch.add(each, now_us)
 
     def _collect(self):
         """Take frames from the run being read; go to the next run at its end. True when there are
@@ -122,7 +130,8 @@ class Recorder:
             return False
         taken = 0
         for taken, frame in enumerate(reading.run.frames(), 1):
-            self._take(reading, frame)
+            with self._last:
+                self._take(reading, frame)
             if taken >= FRAMES_A_STEP:
                 return True
         self._notice_silence(reading, taken)
@@ -289,11 +298,3 @@ def _begun(reading, sequence):
         found.append(event(events.LOSS, text, code="JOURNAL"))
     reading.began = True
     return [each._replace(sequence=sequence) for each in found]
-
-
-def _boot_id() -> str:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return str(os.getpid())

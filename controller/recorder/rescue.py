@@ -9,7 +9,6 @@ last time.
 """
 
 import contextlib
-import json
 import os
 import sqlite3
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from controller.recorder.database import (
     own_columns,
 )
 from controller.store import chain, durable
+from controller.system import json_text
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
 # meta that lets the recorder go on where it was
@@ -135,7 +135,7 @@ def _state(old, known):
     found = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
         with contextlib.suppress(ValueError, TypeError):
-            found[key] = json.loads(value)
+            found[key] = json_text.loads(value)
     state = {key: found[key] for key in STATE_KEYS if key in found}
     head = found.get("head")
     newest = head[0] if isinstance(head, list) and head and isinstance(head[0], int) else 0

@@ -5,6 +5,8 @@ An ended run gets its time from the anchor that an earlier recorder stored. With
 the end of the run has a bound, and the moment is unknown.
 """
 
+import os
+
 LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
 WITHIN_US = 40_000  # a poll and a tick
 # counted on from an anchor: ticks that were skipped are not in the count
@@ -61,3 +63,12 @@ class Timeline:
     def quiet_us(self, now_us: int) -> int:
         """How long the newest frame has not moved, us."""
         return now_us - self._newest_us
+
+
+def boot_id() -> str:
+    """The kernel's name of this boot; the process's number without one."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return str(os.getpid())

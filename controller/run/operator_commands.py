@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from controller.system import sockets
+from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
@@ -37,6 +37,7 @@ APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # in place of all old ones; old one valid for a day more; none any more
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
+MADE_S_MAX = 2**32 - 1  # in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
 # the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
 # (UNSTORED).
@@ -59,13 +60,15 @@ SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
     IS_APPROVED,
     OTHER_IMAGE,
     OTHERS_NAME,
-) = range(100, 118)
+    FAILED,
+) = range(100, 119)
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
 # the longest wait for the store: what is not stored by then is answered so, and a start or reset
 # void
 STORED_MS = 5000
 # longer than that, so that the sender reads the answer and nothing takes effect after "no answer"
 ANSWER_S = 7.0
+LINES_MAX = 16  # of the last catcher
 COMMANDS_PER_TICK = 4  # an operator sends one; a script gone wild may not make the loop late
 
 
@@ -95,8 +98,8 @@ class Commanded(Protocol):
 
 # (source as 16 bytes, key or None to revoke, made at (UTC s), rotate): False for an unknown source
 ChangeKey = Callable[[bytes, bytes | None, int, bool], bool]
-# (address, user, number) of a sender
-Asker = tuple[str, int | None, bytes]
+# (address, number) of a sender
+Asker = tuple[bytes | str, bytes]
 
 
 class Listener:
@@ -109,10 +112,10 @@ class Listener:
         """Replaces a socket left over at `path`; raises OSError."""
         self._path, self._change_key = path, change_key
         self._socket = sockets.bound(path, OPERATORS)
-        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.members(OPERATORS)
-        self._answers = sockets.Answers(self._socket, self._trusted | self._names.keys())
+        self._trusted, self._names = {ROOT, os.geteuid()}, sockets.login_names(OPERATORS)
         self._waiting: Asker | None = None  # the sender that waits for an answer
         self._left = COMMANDS_PER_TICK
+        self._last = caught.Last("a command of an operator has failed", LINES_MAX)
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -131,8 +134,10 @@ class Listener:
         except BlockingIOError:
             return
         self._left -= 1
-        answer = self._obey(data[NONCE.size :], user, cabinet)
-        asker = sender, user, data[: NONCE.size]
+        answer: int | None = FAILED
+        with self._last:
+            answer = self._obey(data[NONCE.size :], user, cabinet)
+        asker = sender, data[: NONCE.size]
         if answer is None:
             # also of one without an address: a second request must not get its answer
             self._waiting = asker
@@ -205,6 +210,7 @@ class Listener:
         if (
             magic != MAGIC
             or what not in (SET_KEY, ROTATE_KEY, REVOKE_KEY)
+            or made_s > MADE_S_MAX
             or self._change_key is None
         ):
             return REFUSED_FORM
@@ -223,14 +229,13 @@ class Listener:
             self._send(result, asker, peer_result)
 
     def _send(self, answer: int, asker: Asker, peer_result: int = latches.NONE) -> None:
-        sender, user, number = asker
+        sender, number = asker
         data = ANSWER.pack(MAGIC, answer, peer_result, number)
-        if sender and not self._answers.send(data, sender, user):
+        if sender and not sockets.answered(self._socket, data, sender):
             self.dropped += 1
 
     def close(self) -> None:
         """Remove the socket."""
-        self._answers.close()
         self._socket.close()
         if os.path.exists(self._path):
             os.unlink(self._path)
@@ -257,6 +262,7 @@ def words(answer: int | None) -> str:
         UNSTORED: "in effect, but a restart loses it: see the controller's messages",
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
+        FAILED: "this command has failed in the controller: see its messages",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",
         OTHERS_NAME: "an operator locks out in the own login name; for all else put "

@@ -2,11 +2,10 @@
 
 import difflib
 import re
-import tomllib
 from typing import Any
 
-from controller.config.layers import file_text
-from controller.config.refusal import ConfigError, not_allowed, refuse, shown
+from controller.config.layers import tables_of
+from controller.config.refusal import not_allowed, refuse, shown
 from controller.siting import fields as f, geometry, ground, lot
 from controller.siting.field_checks import check_value, frozen
 from controller.siting.plan_checks import check_plan
@@ -28,7 +27,7 @@ Fault = tuple  # whether the fault exists, key, problem, and what is allowed if 
 
 def load(path: str) -> Site:
     """The Site of a file. Raises ConfigError with one line."""
-    content = _parsed(path)
+    content = tables_of(path, FILE_BYTES_MAX, "a plan of one site")
     sections = (*f.TABLES, *f.SINGLE_TABLES)
     head = {key: value for key, value in content.items() if key not in sections}
     top = _table(path, (), head, f.SITE, sections)
@@ -53,13 +52,6 @@ def load(path: str) -> Site:
     site = _built(path, top, tables, singles, energies_kWh)
     check_plan(path, site)
     return site
-
-
-def _parsed(path: str) -> Table:
-    try:
-        return tomllib.loads(file_text(path, FILE_BYTES_MAX, "a plan of one site"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: is not TOML: {str(error).splitlines()[0]}") from error
 
 
 def _named(path: str, section: str, content: Any, keys: dict[str, f.Key]) -> dict[str, Table]:

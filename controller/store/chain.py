@@ -16,6 +16,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from controller.system import json_text
+
 COLUMNS = (
     "id",
     "sequence",
@@ -157,7 +159,7 @@ def _check_head(verdict: Verdict, connection: sqlite3.Connection, previous: byte
     if row is None:
         return
     try:
-        number, head = json.loads(row[0])
+        number, head = json_text.loads(row[0])
     except (ValueError, TypeError):
         number = None
     if number is None:

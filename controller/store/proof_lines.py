@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from controller.config.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import chain
+from controller.system import json_text
 
 COMMISSIONED, TEST = "commissioned", "test"
 PASSED, FAILED = "passed", "failed"
@@ -143,11 +144,11 @@ _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 def decode(line: bytes) -> Record | None:
     """Record of a line without its end, None for any other form, even with one more blank."""
     try:
-        content = json.loads(line.decode("ascii"))
+        content = json_text.loads(line.decode("ascii"))
         record = Record(**content)
         is_formed = tuple(content) == Record._fields and _written(content) == line
         return record if is_formed and _is_sound(record) else None
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from controller.store import durable
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 
 FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
@@ -90,7 +90,7 @@ class Inbox:
             act = Act(name, int(content["moment_us"]), content["code"], plain(content["text"]))
             if act.code not in CODES:
                 raise ValueError
-        except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, OverflowError):
             with contextlib.suppress(OSError):
                 os.unlink(path)
             return None
@@ -110,4 +110,4 @@ def _content(path: str) -> dict[str, Any]:
     with open(path, "rb", opener=regular_file.opener) as file:
         if not _is_trusted(os.fstat(file.fileno()), stat.S_ISREG):
             raise ValueError
-        return json.loads(file.read(FILE_BYTES_MAX).decode("ascii"))
+        return json_text.loads(file.read(FILE_BYTES_MAX).decode("ascii"))

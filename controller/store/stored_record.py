@@ -25,6 +25,7 @@ from controller.core.image import NAME_CHARACTERS_MAX
 
 MAGIC = b"FBSTORE\x01"
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
+GENERATION_MAX = 2**32  # a save each second would take 136 years to reach it
 CRC_AT = 12  # the CRC covers the bytes from here to the end
 RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
 FIELDS: dict[str, type] = {
@@ -170,6 +171,8 @@ def decode(content: bytes) -> tuple[int, Record] | None:
         return None
     magic, crc, generation, body_bytes = HEAD.unpack_from(content)
     if magic != MAGIC or len(content) != HEAD.size + body_bytes or crc32(content[CRC_AT:]) != crc:
+        return None
+    if generation > GENERATION_MAX:
         return None
     try:
         stored = msgpack.unpackb(content[HEAD.size :])

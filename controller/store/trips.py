@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.store import chain, durable
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 from controller.system.regular_file import Files
 
 FILE = "trips.log"
@@ -69,7 +69,7 @@ def _line(values: Sequence[Any], head: bytes, previous: bytes) -> bytes:
 def _parsed(line: bytes) -> Entry | None:
     """None for a line that is torn, empty, changed, or not a trip."""
     try:
-        values, head, previous = json.loads(line)
+        values, head, previous = json_text.loads(line)
         head, previous = bytes.fromhex(head), bytes.fromhex(previous)
         is_trip = (
             len(values) == len(FORM)
@@ -78,7 +78,7 @@ def _parsed(line: bytes) -> Entry | None:
             and len(previous) == len(chain.START)
             and chain.link(previous, values) == head
         )
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
     return (tuple(values), head, previous) if is_trip else None
 

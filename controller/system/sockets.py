@@ -8,7 +8,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 CREDENTIALS = struct.Struct("@iII")  # SCM_CREDENTIALS: process, user, group
 
@@ -56,44 +56,34 @@ def received(made: socket.socket, size: int) -> tuple:
     return data, sender, users[0] if users else None
 
 
-class Answers:
-    """Sends answers: each user's from a socket of that user.
+def answered(listening: socket.socket, data: bytes, address: bytes | str) -> bool:
+    """Answer one datagram that `listening` received. False if the answer is lost: the sender has
+    gone or does not read.
 
-    The kernel counts an unread answer against the send buffer of the socket that sent the answer.
-    About 286 unread answers fill the buffer, and later answers of that socket are lost.
+    Each answer leaves through a socket of its own. The kernel counts an unread answer against the
+    send buffer of the socket that sent it, and about 286 unread answers fill a buffer. A socket for
+    several senders would let one of them silence the others. An unread answer lies in the queue of
+    its receiver (net.unix.max_dgram_qlen), so nothing grows here.
     """
-
-    def __init__(self, listening: socket.socket, users: Iterable[int]):
-        """listening: the socket that senders write to; users: each gets a socket of its own, and
-        all other users share one, so that the number of sockets has a bound.
-        """
-        self._listening = listening
-        self._own = {user: _answering() for user in {*users, None}}
-
-    def send(self, data: bytes, address: bytes | str, user: int | None) -> bool:
-        """Answer one datagram as `received` gave it. False if the answer is lost: the sender has
-        gone or does not read.
-        """
-        own = self._own.get(user, self._own[None])
-        try:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as own:
+            own.setblocking(False)
             try:
                 own.sendto(data, address)
             except PermissionError:  # a sender that is connected hears the listening socket alone
-                self._listening.sendto(data, address)
-        except OSError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Close the sockets, all but the listening one."""
-        for each in self._own.values():
-            each.close()
+                listening.sendto(data, address)
+    except OSError:
+        return False
+    return True
 
 
-def _answering() -> socket.socket:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    made.setblocking(False)
-    return made
+def login_names(group: str) -> dict[int, str]:
+    """{user: login name} of all local users and of the members of a group, as they are now.
+
+    The kernel decides who may write to a socket. A user whose group comes from a unit of systemd
+    or from a login is in no list of the group.
+    """
+    return {each.pw_uid: each.pw_name for each in pwd.getpwall()[::-1]} | members(group)
 
 
 def members(group: str) -> dict[int, str]:

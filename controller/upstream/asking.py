@@ -48,8 +48,13 @@ def job_of(asked: object) -> Job:
 
 
 def _shown(value: object) -> str:
-    """JSON of a value, at most SHOWN_MAX characters."""
-    return json.dumps(value)[:SHOWN_MAX]
+    """JSON of a value, at most SHOWN_MAX characters; of bytes, and other values of msgpack alone,
+    the form of Python.
+    """
+    try:
+        return json.dumps(value)[:SHOWN_MAX]
+    except TypeError:
+        return ascii(value)[:SHOWN_MAX]
 
 
 @functools.lru_cache(maxsize=1)

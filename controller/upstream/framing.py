@@ -14,12 +14,13 @@ from typing import Any
 
 import msgpack
 
+from controller.system import json_text
+
 MESSAGE_BYTES_MAX = 8192  # a schedule of 96 slots has at most 5 000 bytes as JSON
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"
-# errors of json and msgpack on wrong input; RecursionError: a thousand nested brackets
-_WRONG_INPUT = (ValueError, RecursionError, msgpack.UnpackException)
+_WRONG_INPUT = (ValueError, msgpack.UnpackException)  # of json and msgpack
 
 Message = dict[str, Any]  # as json or msgpack decoded it: keys and values are not checked
 
@@ -86,7 +87,7 @@ class JsonLines(Framing):
     @staticmethod
     def _parsed(line: bytes) -> Message | None:
         try:
-            message = json.loads(line)
+            message = json_text.loads(line)
         except _WRONG_INPUT:
             return None
         return message if isinstance(message, dict) else None
@@ -109,7 +110,7 @@ class Msgpack(Framing):
             found = self._after_length() if self._prefixed else self._delimited()
         except (*_WRONG_INPUT, TypeError) as error:
             raise StreamError from error
-        if found is not NOT_YET and not isinstance(found, dict):
+        if found is not NOT_YET and not (isinstance(found, dict) and json_text.is_shallow(found)):
             raise StreamError
         return found
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from controller.core import hint_codes as h
-from controller.system import clock, sockets
+from controller.system import caught, clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
 from drivers.buses.serial_port import SerialPortError
@@ -42,10 +42,11 @@ class Gateway:
         self._hints_path = os.path.join(run_directory, "hints.sock")
         self._listen_path = listen_path
         self._listening = _listening(listen_path)
+        self._last = caught.Last("upstream: a client is closed")
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
         if port is not None:
-            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
+            self._line = self._of_line(port, clock.now_us())
 
     def run(self) -> None:
         """Serve until an exception interrupts it (KeyboardInterrupt of a signal)."""
@@ -73,14 +74,28 @@ class Gateway:
 
     def _serve(self, served: list[link.Link[Any]], ready: set[Any], now_us: int) -> None:
         for each in served:
-            waited = {descriptor for group in each.waits_for() for descriptor in group}
-            if waited & ready or each.message is not None and now_us >= each.due_us:
-                each.service(now_us)
+            with self._last:
+                waited = {descriptor for group in each.waits_for() for descriptor in group}
+                if waited & ready or each.message is not None and now_us >= each.due_us:
+                    each.service(now_us)
+            if self._last.is_caught:
+                self._drop(each, now_us)
         for ended in [each for each in self.links if each.ended]:
             self.links.remove(ended)
             ended.close()
         if self._listening in ready:
-            self._accept(now_us)
+            with self._last:
+                self._accept(now_us)
+
+    def _drop(self, failed: link.Link[Any], now_us: int) -> None:
+        """End one client after an exception. The serial line goes on with its next message."""
+        failed.ended = True
+        if self._line is not None and failed is self._line:
+            self._line.drop()
+            self._line = self._of_line(self._line.stream, now_us)
+
+    def _of_line(self, port: link.SerialLine, now_us: int) -> link.Link[link.SerialLine]:
+        return link.Link(port, self._hints_path, now_us, framing.JsonLines())
 
     def _accept(self, now_us: int) -> None:
         try:

@@ -199,7 +199,11 @@ class Link(Generic[S]):
         self.message = None
         self.out = (self._framing or framing.JsonLines()).packed(answer)
 
+    def drop(self) -> None:
+        """Close the own socket; the stream goes on with another Link."""
+        self._answers.close()
+
     def close(self) -> None:
         """Close both sockets."""
-        self._answers.close()
+        self.drop()
         self.stream.close()

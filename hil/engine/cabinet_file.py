@@ -2,9 +2,9 @@
 
 import json
 import os
-import pathlib
-import tomllib
 from typing import Any
+
+from drivers import toml_text
 
 
 def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
@@ -15,7 +15,7 @@ def text(order: dict, wires: dict[str, dict[str, str]]) -> str:
     channel}}.
     """
     path = os.path.abspath(order["site"])
-    content = tomllib.loads(pathlib.Path(path).read_text(encoding="utf-8-sig"))
+    content = toml_text.read(path)
     content["extends"] = _beside(path, content["extends"])
     content["name"] = f"Rig: {content['name']}"
     for device in content.get("device", {}).values():

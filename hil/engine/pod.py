@@ -8,16 +8,15 @@ run in turn, because the battery of another cabinet would look like a load.
 import contextlib
 import dataclasses
 import os
-import tomllib
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
+from drivers import toml_text
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.results.site_record import SiteRecord
@@ -35,8 +34,8 @@ VALUE_TICK_MS = 100
 
 def is_pod(path: str) -> bool:
     """The file describes a site with several cabinets; False for a file that cannot be read."""
-    with contextlib.suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return "pod" in tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    with contextlib.suppress(OSError, toml_text.TomlError):
+        return "pod" in toml_text.read(path)
     return False
 
 

@@ -6,12 +6,13 @@ the nearest right key. SCENARIO.md lists all keys.
 """
 
 import difflib
-import tomllib
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from drivers import toml_text
 from hil.scenarios import expectations
 from hil.scenarios.faults import ACTIONS, Action
 from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
@@ -97,11 +98,18 @@ def load(name: str, folder: str | Path = FOLDER) -> Scenario:
         raise ScenarioError(
             f"no scenario {name!r}{_nearest(name, known)}; allowed: {', '.join(known)}"
         )
+    return parse(tables_of(path), path.name, path.stem)
+
+
+def tables_of(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The tables of a file. Raises ScenarioError."""
+    name = os.path.basename(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{path.name}: not a TOML file: {error}") from None
-    return parse(table, path.name, path.stem)
+        return toml_text.read(path)
+    except OSError as error:
+        raise ScenarioError(f"{name}: cannot be read: {error.strerror or error}") from None
+    except toml_text.TomlError as error:
+        raise ScenarioError(f"{name}: {error}") from None
 
 
 def parse(table: dict[str, Any], where: str, stem: str | None = None) -> Scenario:

@@ -5,14 +5,12 @@ Every table may be missing. SITE.md lists the keys. A wrong file is refused in o
 
 import csv
 import os
-import tomllib
-from pathlib import Path
 from typing import Any
 
 from hil.loads import reader, stream
 from hil.loads.trace import LoadError
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
+from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked, tables_of
 from hil.site import genset, load as site_load, load_ups, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid
@@ -102,13 +100,7 @@ JOBS = {"jobs": (TIME_S, TIME_S, POWER_W)}
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The checked tables of a file. ScenarioError: one line."""
     name = os.path.basename(path)
-    try:
-        table = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ScenarioError(f"{name}: cannot be read: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"{name}: not a TOML file: {error}") from None
-    return of_table(table, name)
+    return of_table(tables_of(path), name)
 
 
 def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:

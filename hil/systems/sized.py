@@ -5,13 +5,13 @@ Units above 250 kW stand for several real ones: figures of such a configuration 
 "aggregate". Racks keep their 240 cells in series; their capacity follows from the energy.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import FOLDER
+from drivers import toml_text
 from drivers.profile import FOLDER as PROFILES
 from hil.engine import cabinet_file
 
@@ -93,7 +93,7 @@ def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
 
 def write(size: Size, folder: Path) -> Path:
     """Write type, site and cabinet; returns the path of the cabinet."""
-    layers = [tomllib.loads((FOLDER / name).read_text("utf-8")) for name in (TYPE, SITE, CABINET)]
+    layers = [toml_text.read(FOLDER / name) for name in (TYPE, SITE, CABINET)]
     _fill(size, *layers)
     for profile, changes in WIDER.items():
         text = (PROFILES / f"{profile}.toml").read_text(encoding="utf-8")

@@ -3,11 +3,11 @@
 A wrong key or value is refused in one line.
 """
 
-import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from drivers import toml_text
 from hil.plant import config as plant_config
 from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
@@ -104,14 +104,14 @@ class Spec(NamedTuple):
 
 def variants(name: str) -> list[str]:
     """The variants of a system's file."""
-    table = tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    table = toml_text.read(FOLDER / f"{name}.toml")
     return list(table.get("variant", {}))
 
 
 def load(name: str, variant: str = "") -> Spec:
     """The system of a name. variant: of its file, changes that are laid over it."""
     path = FOLDER / f"{name}.toml"
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    table = toml_text.read(path)
     variants = table.get("variant", {})
     if variant and variant not in variants:
         known = ", ".join(variants) or "none"

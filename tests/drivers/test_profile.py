@@ -260,7 +260,7 @@ def test_no_toml(tmp_path, text, line):
 
 
 def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(profile.pathlib.Path, "read_text", lambda *_, **__: open(tmp_path))
+    monkeypatch.setattr(profile.toml_text, "file_text", lambda _: open(tmp_path))
     assert refusal(tmp_path, "") == "cannot be read: Is a directory"
 
 

@@ -118,7 +118,7 @@ def test_names_and_words_of_scenarios_are_known_and_in_the_readme(tmp_path):
     with pytest.raises(scenario.ScenarioError, match=words):
         scenario.load("estop_brigded")
     (tmp_path / "bad.toml").write_text("name = ")
-    with pytest.raises(scenario.ScenarioError, match="bad.toml: not a TOML file"):
+    with pytest.raises(scenario.ScenarioError, match="bad.toml: not TOML"):
         scenario.load(str(tmp_path / "bad.toml"))
     stages = {stage[matrix.S_ID] for stage in matrix.STAGES}
     for name in scenario.names():

@@ -13,7 +13,7 @@ from controller.console.terminal.view import Seen
 from controller.core.image import PEER_EMPTY
 from controller.run import operator_client, operator_commands
 from controller.store import durable, spool
-from controller.system import regular_file
+from controller.system import json_text, regular_file
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
@@ -123,7 +123,7 @@ class Actions:
             contextlib.suppress(OSError, ValueError, KeyError, TypeError),
             open(path, "rb", opener=regular_file.opener) as file,
         ):
-            content = json.loads(file.read(_BYTES_MAX).decode("ascii"))
+            content = json_text.loads(file.read(_BYTES_MAX).decode("ascii"))
             if alarm == tuple(content["causes"]):
                 return spool.plain(
                     f"ACK    {content['who']} at {content['where']} has seen this alarm."

@@ -14,7 +14,7 @@ from controller.console.terminal.keys import Decoder
 from controller.console.terminal.line import READ_BYTES, Line
 from controller.console.terminal.session import Session
 from controller.console.terminal.view import Page, View
-from controller.system import clock
+from controller.system import caught, clock
 from controller.system.stop import Stop
 
 LOOK_US = 1_000_000
@@ -22,6 +22,7 @@ DRAW_US = 100_000  # between two drawings, however many keys come
 STALL_US = 5_000_000
 FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
 ESCAPE_US = 100_000
+LINES_MAX = 100  # of the last catcher
 MESSAGE_ROW, MENU_ROW = 22, 24
 
 
@@ -40,6 +41,7 @@ class Console:
         self._line, self._session, self._view = line, session, view
         self._leaves_end, self._now_us = leaves_end, now_us
         self._screen, self._decoder = screen.Screen(), Decoder()
+        self._last = caught.Last("console: a key or a page has failed", LINES_MAX)
         self._look_us = self._draw_us = self._read_us = self._last_us = 0
         self._taken_us = now_us()
         self._page: Page | None = None  # to draw; None: make it anew
@@ -63,18 +65,31 @@ class Console:
         writing = [self._line] if self._line.pending else []
         ready, _, _ = select.select([*reading, *others], writing, (), self._wait_us(now_us) / 1e6)
         now_us = self._now_us()
-        if self._line in ready:
-            self._read(now_us)
-        elif self._decoder.is_open:
-            self._press(self._decoder.quiet(), now_us)
-        self._session.step(now_us)
+        with self._last:
+            if self._line in ready:
+                self._read(now_us)
+            elif self._decoder.is_open:
+                self._press(self._decoder.quiet(), now_us)
+            self._session.step(now_us)
+        self._excuse(now_us)
         self._write(now_us)
         if now_us >= self._look_us:
-            self._view.update()
-            self._page = None
-            self._look_us = now_us + LOOK_US
+            self._look_us, self._page = now_us + LOOK_US, None
+            with self._last:
+                self._view.update()
+            self._excuse(now_us)
         if now_us >= self._draw_us and not self._line.pending:
-            self._draw(now_us)
+            with self._last:
+                self._draw(now_us)
+            if self._last.is_caught:
+                self._session.page, self._session.part = "help", 0
+            self._excuse(now_us)
+
+    def _excuse(self, now_us: int) -> None:
+        """After an exception: the question ends; another key may still work."""
+        if self._last.is_caught:
+            self._session.question, self._session.seen, self._page = None, None, None
+            self._session.say("This has failed; the log of this console says where.", now_us)
 
     def _wait_us(self, now_us: int) -> int:
         due_us = [self._look_us]

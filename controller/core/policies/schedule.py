@@ -135,7 +135,7 @@ class Schedule(contract.Function):
         """A slot that asks for charging acts, or begins within ahead_min (minutes). False without a
         trusted clock or heartbeat.
         """
-        state, minute = self.state, self._minute()
+        state, minute = self.state, self.minute()
         if minute is None or self.holder < 0:
             return False
         first, last = [
@@ -152,7 +152,7 @@ class Schedule(contract.Function):
 
     def _now(self, elapsed_ticks: int) -> tuple[int, int]:
         """(state of STATES, the slot of now; -1 while none acts)."""
-        state, minute = self.state, self._minute()
+        state, minute = self.state, self.minute()
         if minute is None:
             return CLOCK, -1
         if not self._hints.alive(state[S_SOURCE] - 1, elapsed_ticks):
@@ -162,7 +162,7 @@ class Schedule(contract.Function):
             return ACTS, slot
         return LATER if slot < 0 else OVER, -1
 
-    def _minute(self) -> int | None:
+    def minute(self) -> int | None:
         """Minutes since 1970, UTC; None while the clock is not trusted."""
         for clock in self._clocks:
             names = "day_d", "time_of_day_s", "uncertainty_ms"

@@ -1,7 +1,8 @@
 """The study's figures of each load, and which measured ones are worse."""
 
 import pathlib
-import tomllib
+
+from drivers import toml_text
 
 DATA = pathlib.Path(__file__).with_name("expected.toml")
 WITHIN = 1.0  # points
@@ -9,7 +10,7 @@ WITHIN = 1.0  # points
 
 def rows() -> dict:
     """{(load, kind, path): {figure: expected}}."""
-    found = tomllib.loads(DATA.read_text(encoding="ascii"))["rows"]
+    found = toml_text.read(DATA)["rows"]
     return {tuple(key): figures for *key, figures in found}
 
 

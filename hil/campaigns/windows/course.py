@@ -9,13 +9,13 @@ than the limit at every moment counts as possible.
 """
 
 import random
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from controller.config.configuration import Config
+from drivers import toml_text
 from hil.site.site import Site
 from hil.systems import run
 from hil.systems.member import DAY_S, ChainMember
@@ -142,7 +142,7 @@ class Quarter(run.Run):
 
 def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
     """Ready to run."""
-    table = tomllib.loads(SITE.read_text(encoding="utf-8")) | {"days": days, "seed": seed}
+    table = toml_text.read(SITE) | {"days": days, "seed": seed}
     table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
     table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit
     spec = of_table(table, SITE.name)

@@ -120,6 +120,27 @@ def test_a_blocked_terminal_is_later_drawn_anew(terminal):
     assert "\n".join(lines).count("DEVICE") == 1
 
 
+@pytest.mark.parametrize(
+    "key, owner, name", [("4", "view", "page"), ("1", "view", "update"), ("l", "session", "_login")]
+)
+def test_an_exception_is_one_line_and_the_console_goes_on(
+    terminal, monkeypatch, capfd, key, owner, name
+):
+    real = getattr(getattr(terminal, owner), name)
+
+    def fails(*given):
+        return 1 // ("links" not in given and name == "page") and real(*given)
+
+    monkeypatch.setattr(getattr(terminal, owner), name, fails)
+    shown = terminal.types(key)
+    assert any("This has failed; the log of this console says where." in each for each in shown)
+    monkeypatch.undo()
+    assert terminal.types("1")[0].startswith("Cabinet 1, ")
+    (line,) = capfd.readouterr().err.splitlines()
+    what = "firebreak: console: a key or a page has failed: ZeroDivisionError at "
+    assert line.startswith(what) and line.split()[-1].startswith(("process.py:", "session.py:"))
+
+
 def test_a_page_in_a_buffer_does_not_count_as_seen(terminal, monkeypatch):
     def takes_nothing(data=b""):
         terminal.line.pending += data

@@ -182,11 +182,12 @@ def test_a_python_example_is_short_and_needs_nothing(example, length):
 
 def test_the_schedule_example_is_granted_refused_and_ends_in_one_line(site):
     powers = ("site_ems", "400000", "-50000", "60000")
+    site.set_clock(0, error_ms=10_001)  # the example takes the day of this machine
     with site.pumped():
         granted = sent(site, "send_schedule.py", *powers)
         refused = sent(site, "send_schedule.py", *powers[:-1], "-50001")
-    assert granted[:2] == (0, "H1: 96 slots in force, state 2, slot 0, refused slot 0"), granted
-    assert refused[:2] == (1, "H29: 96 slots in force, state 2, slot 0, refused slot 1"), refused
+    assert granted[:2] == (0, "H1: 96 slots in force, state 5, slot 0, refused slot 0"), granted
+    assert refused[:2] == (1, "H29: 96 slots in force, state 5, slot 0, refused slot 1"), refused
     ends(sent(site, "send_schedule.py"), "not enough|KEYFILE SOURCE CAP LOW HIGH")
     site.listener.close()
     ends(sent(site, "send_schedule.py", *powers), "No such file.*does the controller run")

@@ -5,14 +5,13 @@ import socket
 
 import pytest
 from cabinet_bench import RATED
-from hinted_site import KEYS, HintedSite
+from hinted_site import DAY_MIN, KEYS, HintedSite
 
 from controller.core import hint_codes as h
 from controller.core.policies import hint_outputs, schedule
 from controller.core.schedule_table import Slot
 from controller.hints import admission, hint_statistics, schedule_wire as sw, wire as w
 from controller.run import operator_client, operator_commands
-from controller.system import sockets
 from safety import signals as s
 from tests.tables import cases
 
@@ -218,13 +217,8 @@ def test_a_sender_that_has_gone_or_does_not_read_delays_no_other(site, sender):
     assert other.say(h.POWER_W, 0).code == h.GRANTED
 
 
-def test_answers_that_a_user_does_not_read_silence_no_other_user(site, sender, monkeypatch):
+def test_unread_answers_silence_no_other_client_of_any_user(site, sender):
     """286 unread answers filled the one socket: hints were obeyed, and no sender heard of it."""
-    real, users = sockets.received, [1]
-    monkeypatch.setattr(sockets, "received", lambda *given: (*real(*given)[:2], users[0]))
-    monkeypatch.setattr(sockets, "members", lambda group: {1: "deaf", 2: "other"})
-    site.listener.close()
-    site.reopen({"scheduler": (admission.key_of(KEYS["scheduler"], 1),)})
 
     def is_answered(deaf):
         deaf.send(w.hello("scheduler"))
@@ -233,10 +227,10 @@ def test_answers_that_a_user_does_not_read_silence_no_other_user(site, sender, m
         site.listener.answer(site.bench.now_us)
         return site.statistics()["unsent"] == before
 
-    while is_answered(deaf := sender("scheduler")):
-        while is_answered(deaf):  # until the queue of this socket is full
-            pass
-    users[0] = 2
+    deaf = sender("scheduler")
+    for _ in range(400):
+        if not is_answered(deaf):  # the queue of this socket is full
+            deaf = sender("scheduler")
     assert sender("scheduler").say(h.POWER_W, 0).code == h.GRANTED
 
 
@@ -505,6 +499,20 @@ def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
     assert one.answered(30) == (h.GRANTED, 0, 96)
     assert one.plan(SLOT, SLOT._replace(reserve_permille=1001)).answered() == (h.WRONG_SLOT, 2, 96)
     assert one.read().slots == (SLOT,) * 96
+
+
+@pytest.mark.parametrize(
+    "ahead_min, error_ms, code",
+    [(10_080, 0, h.GRANTED), (10_081, 0, h.START_FAR), (10_081, 10_001, h.GRANTED)],
+)
+def test_a_schedule_begins_within_a_week_of_a_trusted_clock(
+    site, planner, ahead_min, error_ms, code
+):
+    """Without a trusted clock no schedule acts, so a far one does nothing."""
+    site.set_clock(DAY_MIN, error_ms)
+    site.step()
+    one = planner("site_ems").plan(SLOT, start_min=DAY_MIN + ahead_min)
+    assert one.answered(2) == (code, 0, int(code == h.GRANTED))
 
 
 def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_is_valid(

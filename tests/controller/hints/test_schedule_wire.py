@@ -103,8 +103,10 @@ def test_it_is_taken_once_and_no_bit_of_it_may_change(check):
     {"nonce": bytes(8)}  h.OTHER_BOOT | {"sequence": 0}  h.OLD_SEQUENCE
     {"sent_ms": NOW_MS - 2001}  h.TOO_LATE | {"sent_ms": NOW_MS + 101}  h.TOO_EARLY
     {"slot_min": 0}  h.WRONG_SLOT | {"slot_min": 1}  0 | {"slot_min": 60}  0
-    {"slot_min": 61}  h.WRONG_SLOT | {"start_min": 2**31}  h.WRONG_SLOT
-    {"start_min": 2**31 - 1}  0 | {"slots": ()}  0 | {"slots": (), "slot_min": 0}  0
+    {"slot_min": 61}  h.WRONG_SLOT | {"start_min": 68_374_080}  0
+    {"start_min": 68_374_081}  h.START_FAR | {"start_min": 2**32 - 1}  h.START_FAR
+    {"slots": ()}  0 | {"slots": (), "slot_min": 0}  h.WRONG_SLOT
+    {"slots": (), "start_min": 2**31}  h.START_FAR
     {"source": "caps"}  h.ROLE | {"source": "asks"}  h.ROLE | {"source": "boss"}  0
     {"source": "asks", "slots": (PLAIN._replace(grid_cap_W=OPEN_W),)}  0
 """)

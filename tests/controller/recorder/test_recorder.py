@@ -39,6 +39,22 @@ def lived(tmp_path_factory):
     made.close()
 
 
+def test_a_frame_that_ends_in_an_exception_is_one_line_and_the_record_goes_on(bench, monkeypatch):
+    real = events.EventFinder.feed
+
+    def feed(finder, frame):
+        if frame.sequence in (20, 21, 22):
+            raise KeyError("a new role")
+        return real(finder, frame)
+
+    monkeypatch.setattr(events.EventFinder, "feed", feed)
+    bench.run(5)
+    (line,) = bench.said
+    assert line.startswith("a frame or event is not recorded: KeyError at process.py:")
+    assert bench.events(events.LOSS) == [(events.LOSS, "JOURNAL", "cabinet", line)]
+    assert bench.query(TRIPS)
+
+
 def test_a_trip_is_told_with_its_row_first_out_and_time(lived):
     first, second = lived.query(
         "SELECT sequence, uptime_ms, utc_us - uptime_ms * 1000, utc_source, utc_uncertainty_us, "

@@ -153,8 +153,8 @@ UNITLESS = toml({key: value for key, value in content().items() if key != "unit"
     "" | schema: is missing
     "schema = " | is not TOML: Invalid value
     GOOD + "[unit.a]\n" | is not TOML: Cannot declare ('unit', 'a') twice
-    "x = " + "[" * 5000 | is not TOML
-    "x = " + "9" * 5000 | is not TOML
+    "x = " + "[" * 5000 | is not usable TOML: nested too deeply
+    "x = " + "9" * 5000 | is not usable TOML: a number is too long
     GOOD + '[unit."K\u00f6ln"]\n' | unit: "K\u00f6ln" is not allowed as a name; allowed a name
     GOOD + '[unit."a b"]\n' | unit: "a b" is not allowed as a name
     GOOD + f"[unit.{'a' * 21}]\n" | "unit: "
@@ -214,7 +214,7 @@ def test_a_correct_file_is_read(tmp_path, changes):
 @cases(r"""name  words
     "nowhere.toml"  "No such file or directory"
     "."  "Is a directory"
-    "latin.toml"  "is not TOML: 'utf-8' codec"
+    "latin.toml"  "is not TOML: byte "
     "s\u00e4tt.toml"  'edition: "'""")
 def test_the_command_prints_one_line_and_ends_with_2(tmp_path, capsys, name, words):
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe4"')

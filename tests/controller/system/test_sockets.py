@@ -8,7 +8,7 @@ import pytest
 from controller.system import sockets
 
 pytestmark = pytest.mark.wire
-DEAF, OTHER, STRANGER = 1, 2, 3
+UNREAD = 400  # more than the send buffer of one socket holds (about 286)
 
 
 def reader():
@@ -18,56 +18,51 @@ def reader():
     return made
 
 
-def unread(send):
-    """Receivers that are full; then a receiver that gets nothing, because the sender is full."""
+@pytest.fixture
+def listening(tmp_path):
+    with sockets.bound(str(tmp_path / "sock"), "") as made:
+        yield made
+
+
+def unread(listening):
+    """Receivers of UNREAD answers that read none of them; all but the last are full."""
     found = [reader()]
-    while send(found[-1].getsockname()):
-        while send(found[-1].getsockname()):
-            pass
-        found.append(reader())
+    for _ in range(UNREAD):
+        if not sockets.answered(listening, b"x" * 112, found[-1].getsockname()):
+            found.append(reader())
     return found
 
 
-@pytest.fixture
-def answers(tmp_path):
-    with sockets.bound(str(tmp_path / "sock"), "") as listening:
-        made = sockets.Answers(listening, {DEAF, OTHER})
-        yield made
-        made.close()
-
-
-@pytest.mark.parametrize("deaf, other", [(DEAF, OTHER), (STRANGER, OTHER), (DEAF, STRANGER)])
-def test_unread_answers_of_a_user_take_no_room_of_another_user(answers, deaf, other):
-    full = unread(lambda address: answers.send(b"x" * 112, address, deaf))
-    with reader() as one:
-        assert answers.send(b"other", one.getsockname(), other) and one.recv(9) == b"other"
-        assert not answers.send(b"deaf", one.getsockname(), deaf)
-        full.pop(0).close()  # the kernel frees answers whose receiver has gone
-        assert answers.send(b"deaf", one.getsockname(), deaf) and one.recv(9) == b"deaf"
-    for each in full:
+def test_unread_answers_take_no_room_of_another_client(listening):
+    """Also of another client of the same user, such as the gateway or root."""
+    deaf = unread(listening)
+    with reader() as other:
+        assert sockets.answered(listening, b"other", other.getsockname())
+        assert other.recv(9) == b"other"
+    full = deaf[0].getsockname()
+    assert not sockets.answered(listening, b"one more", full), "only its own answers are lost"
+    deaf[0].recv(200)
+    assert sockets.answered(listening, b"one more", full)
+    for each in deaf:
         each.close()
 
 
-def test_all_other_users_share_one_socket(answers):
-    assert len(answers._own) == 3
-    full = unread(lambda address: answers.send(b"x" * 112, address, STRANGER))
-    with reader() as one:
-        assert [answers.send(b"", one.getsockname(), user) for user in (4, None, OTHER)] == (
-            [False, False, True]
-        )
-    for each in full:
-        each.close()
-
-
-def test_a_connected_sender_gets_its_answer(tmp_path, answers):
+def test_a_connected_sender_gets_its_answer(tmp_path, listening):
     """The kernel passes only datagrams of the listening socket on to such a sender."""
     with reader() as one:
         one.connect(str(tmp_path / "sock"))
-        assert answers.send(b"answer", one.getsockname(), DEAF) and one.recv(9) == b"answer"
+        assert sockets.answered(listening, b"answer", one.getsockname())
+        assert one.recv(9) == b"answer"
 
 
-def test_the_sockets_go_with_the_listener(tmp_path):
+def test_an_answer_leaves_no_descriptor_open(listening):
     open_before = len(os.listdir("/proc/self/fd"))
-    with sockets.bound(str(tmp_path / "sock"), "") as listening:
-        sockets.Answers(listening, {DEAF, OTHER}).close()
+    for each in unread(listening):
+        each.close()
+    assert not sockets.answered(listening, b"", b"\0gone")
     assert len(os.listdir("/proc/self/fd")) == open_before
+
+
+def test_every_local_user_has_a_name():
+    """Also one whose group comes from the unit of a service, so that no group lists the user."""
+    assert sockets.login_names("no such group")[0] == "root"

@@ -28,7 +28,7 @@ def built(tmp_path, text, seed=1):
 @cases(r"""text  line
     ""  "load is missing, it must be a table"
     "[lod]"  "unknown key 'lod', did you mean 'load'; allowed: name, connection, load, weather,"
-    "["  "not a TOML file: "
+    "["  "not TOML: "
     "[load]"  "load: kind is missing, it must be one of constant, training, file, queue"
     "[load]\nkind = 'trainig'"  "load: kind = 'trainig' must be one of constant, training, file"
     "[load]\nkind = 'constant'\npower_W = 51e6"  "load: power_W = 51000000.0 must be a number in 0"

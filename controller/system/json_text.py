@@ -1,0 +1,43 @@
+"""The one reader of JSON of other programs and of files: bounds the nesting before the library
+parses. The library recurses for every bracket, and so does what walks over its result.
+"""
+
+import json
+import re
+from typing import Any
+
+DEPTH_MAX = 32  # the deepest file or message of this program has five
+# A string first: a bracket inside of it is none. No part goes back, so no text is scanned twice.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def loads(data: bytes | str) -> Any:
+    """The value of a text. ValueError for every text that is not JSON, or nested too deeply;
+    TypeError for what is no text.
+    """
+    if not isinstance(data, (str, bytes)):
+        raise TypeError("not a text")
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        depth += (mark in ("[", "{")) - (mark in ("]", "}"))
+        if depth > DEPTH_MAX:
+            raise ValueError("nested too deeply")
+    return json.loads(text)
+
+
+def is_shallow(value: object) -> bool:
+    """True if a value of another library is nested no deeper than JSON may be."""
+    level = [value]
+    for _ in range(DEPTH_MAX + 1):
+        inside: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                inside += each.values()
+            elif isinstance(each, (list, tuple)):
+                inside += each
+        if not inside:
+            return True
+        level = inside
+    return False

@@ -1,0 +1,152 @@
+"""A companion ends one client with one line in its log, and answers the others."""
+
+import json
+import random
+import socket
+
+import msgpack
+import pytest
+from fenced_box import Fenced, settings
+from wire_ends import ODD
+
+from controller.sites import EXAMPLE
+from controller.system import clock
+from controller.upstream import gateway, link, messages
+
+pytestmark = pytest.mark.wire
+HINT = {
+    "source": "boss",
+    "nonce": "00" * 8,
+    "sequence": 1,
+    "sent_ms": 1,
+    "kind": "request",
+    "quantity": "power_W",
+    "value_W": 1,
+    "valid_ms": 60_000,
+    "purpose": 0,
+    "start_ms": 0,
+    "mac": "00" * 32,
+}
+SCHEDULE = {name: HINT[name] for name in ("source", "nonce", "sequence", "sent_ms", "mac")}
+SCHEDULE |= {"start_min": 1, "slot_min": 15, "slots": [[1, 2, 3, 4]], "purpose": 0}
+JOB = {"power_W": 1, "at_s": 0, "for_s": 1}
+BYTES = (b"x", {b"x": 1}, msgpack.ExtType(1, b"x"), msgpack.Timestamp(2**33), [b"x"] * 9)
+
+
+class Served:
+    """A gateway beside a loop, in one thread. `other` is a client that says hello each time."""
+
+    def __init__(self, folder):
+        self.fenced = Fenced(folder, settings(EXAMPLE))
+        self.path = str(folder / "upstream.sock")
+        self.gateway = gateway.Gateway(str(folder), self.path)
+        self.other, self.wrong = self.client(), self.client()
+
+    def client(self):
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        made.connect(self.path)
+        made.setblocking(False)
+        return made
+
+    def hear(self, data):
+        """The bytes that come back for `data`, None when the client is ended. The other client
+        gets its answer each time.
+        """
+        self.wrong.sendall(data)
+        for _ in range(2):  # an answer to `data` may come after the first one to the other
+            self.other.sendall(b'{"hello": "boss"}\n')
+            answer = b""
+            while not answer.endswith(b"\n"):  # so long there is an event to wait for
+                self.gateway.turn(clock.now_us())
+                self.fenced.turn()
+                answer += received(self.other) or b""
+            assert json.loads(answer)["source"] == "boss"
+        found = received(self.wrong)
+        if found is None or not data.endswith(b"\n"):
+            self.wrong.close()
+            self.wrong = self.client()
+        return found
+
+    def close(self):
+        for each in (self.other, self.wrong, self.gateway, self.fenced):
+            each.close()
+
+
+def received(client):
+    try:
+        return client.recv(65_536) or None
+    except BlockingIOError:
+        return b""
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    monkeypatch.setattr(link, "ANSWER_US", 0)  # the loop has had its turn by then
+    made = Served(tmp_path)
+    yield made
+    made.close()
+
+
+def objects(odd):
+    """Messages of every kind: each field in turn missing and with a value of another type."""
+    for kind in ("hello", "status", "schedule", "head", "ask"):
+        yield from [{kind: each} for each in odd]
+    for whole in (HINT, SCHEDULE):
+        for name in whole:
+            yield {key: value for key, value in whole.items() if key != name}
+            yield from [{**whole, name: each} for each in odd]
+    for place in range(4):
+        for each in odd:
+            yield {**SCHEDULE, "slots": [[*range(place), each, *range(3 - place)]]}
+    for name in JOB:
+        yield from [{"ask": {**JOB, name: each}} for each in odd]
+    yield from [{str(each): each} for each in odd]
+
+
+def lines():
+    """JSON lines: fields at their ends, deep nesting, long numbers, noise."""
+    yield from [json.dumps(each).encode() for each in objects(ODD)]
+    yield from (b"[" * 3000, b'{"a":' * 1500, b'{"ask":' + b"[" * 900 + b"]" * 900 + b"}")
+    yield b'{"ask": {"power_W": ' + b"9" * 5000 + b"}}"
+    yield b'{"hello": "\\ud800"}'
+    noise = random.Random(54)
+    yield from [b"{" + noise.randbytes(noise.randrange(99)).replace(b"\n", b"") for _ in range(99)]
+
+
+def packed():
+    """Maps of msgpack: also bytes, types of its own, and noise behind a map."""
+    few = [each for each in ODD if not isinstance(each, int) or -(2**63) <= each < 2**64]
+    yield from [msgpack.packb(each) for each in objects((*few, *BYTES))]
+    deep = msgpack.packb({})
+    for _ in range(400):
+        deep = b"\x81\xa3ask" + deep
+    yield deep
+    noise = random.Random(54)
+    yield from [b"\x81" + noise.randbytes(noise.randrange(99)) for _ in range(99)]
+
+
+def test_every_field_of_every_line_of_json(served, capfd):
+    for line in lines():
+        answers = served.hear(line + b"\n").splitlines()
+        assert len(answers) == 1 and isinstance(json.loads(answers[0]), dict), line
+    assert capfd.readouterr().err == "", "refused, not caught behind it"
+
+
+def test_every_field_of_every_map_of_msgpack(served, capfd):
+    for data in packed():
+        served.hear(data)
+    assert capfd.readouterr().err == "", "refused, not caught behind it"
+
+
+def test_a_fault_in_the_gateway_ends_one_client_with_one_line(served, monkeypatch, capfd):
+    real = messages.datagram
+
+    def fails(message):
+        return 1 // (message != {"status": "boss"}) and real(message)
+
+    monkeypatch.setattr(messages, "datagram", fails)
+    assert served.hear(b'{"status": "boss"}\n') is None
+    assert served.hear(b'{"hello": "boss"}\n')
+    (line,) = capfd.readouterr().err.splitlines()
+    where = "ZeroDivisionError at link.py:"
+    assert line.startswith(f"firebreak: upstream: a client is closed: {where}")
