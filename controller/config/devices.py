@@ -95,7 +95,8 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
         number = values.get(*path)
         if number is None and default is None:
             values.refuse(path, f"is missing; role {role} needs it", f"{low}..{high} {unit}")
-        found[key] = default if number is None else number
+        own = found[default] if isinstance(default, str) else default
+        found[key] = own if number is None else number
         if not low <= found[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
     return found

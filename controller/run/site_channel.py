@@ -26,11 +26,13 @@ class SiteChannel:
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
         """actuators: of this device, in the order of its role. An actuator that the profile does
-        not write is left out: a PV inverter may only be measured. Nothing is sent to a device that
-        has not been heard since the start: a 0 would stop the engine that carries an island.
+        not write is left out: a PV inverter may only be measured. Nothing is sent to a device
+        whose feedback was not heard since the start: a 0 would stop the engine that carries an
+        island.
         """
         for place, each in enumerate(actuators):
-            if each.actuator.name not in self._gates or not each.view.is_heard:
+            is_heard = each.view.is_heard(each.actuator.feedback)
+            if each.actuator.name not in self._gates or not is_heard:
                 continue
             request = self.driver.write(each.actuator.name, each.value, now_us)
             if request is not None:

@@ -13,22 +13,18 @@ Facts = dict[str, Any]
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
     site = shadow.core.site
-    ages_ms = dict(zip([view.device.name for view in site.devices], site.ages_ms))
-    found = [_device(shadow, view, ages_ms[view.device.name]) for view in site.devices]
+    found = [_device(shadow, view) for view in site.devices]
     return {**base.head(shadow), "devices": found}
 
 
-def _device(shadow: Shadow, view: DeviceView, age_ms: int) -> Facts:
-    device, role = view.device, view.device.role
-    is_known = age_ms < view.settings["stale_ms"]
+def _device(shadow: Shadow, view: DeviceView) -> Facts:
+    device, role, age_ms = view.device, view.device.role, view.youngest_ms
     return {
         "name": device.name,
         "role": role.text,
-        "is_known": is_known,
+        "is_known": view.is_known,
         "age_ms": age_ms if age_ms < AGE_MS_MAX else None,
-        "signals": {
-            signal.name: view.read(signal.name) if is_known else None for signal in role.signals
-        },
+        "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }

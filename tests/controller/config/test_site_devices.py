@@ -38,7 +38,7 @@ def with_profile(folder, name, old, new):
     "scale = 1e-4"  "scale = 1e-5"  "registers.limit_W: 200000 does not fit u16 with scale 1e-05; \
 allowed a type, scale or state for 0 and 200000"
     'scale_by = "rated_W"'  'scale_by = "rated"'  \
-"registers.limit_W.scale_by: 'rated'; allowed stale_ms, rated_W, ramp_W_per_s"
+"registers.limit_W.scale_by: 'rated'; allowed stale_ms, rated_W, ramp_W_per_s, limit_W_max"
     "registers.power_W"  "registers.powr_W"  \
 "registers.powr_W: role pv does not read it; allowed power_W, available_W"
 """)
