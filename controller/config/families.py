@@ -160,7 +160,8 @@ def _site_device(
     site_devices.check(config.path, device)
     place = sink.site_place(device.role, device.index + 1)
     names = [signal.name for signal in ROLES[device.role].signals]
-    return SiteDevice(device.profile, device.address, sink, place, names, device.settings)
+    bounds = {each.name: each.bounds(device.settings) for each in ROLES[device.role].signals}
+    return SiteDevice(device.profile, device.address, sink, place, names, device.settings, bounds)
 
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
@@ -197,13 +198,12 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
     registers = driver.profile.registers.values()
     found = []
     for each in [each for each in registers if "write" in each.direction]:
-        request = driver.write(each.name, 0, 0)
-        assert request is not None  # a new driver has sent nothing
+        write, read_back = driver.write_and_read_of(each.name)
         # while the value changes all the time
         period_us = min(each.pause_ms, each.repeat_ms) * 1000
-        found.append((f"write {each.name}", request, period_us))
+        found.append((f"write {each.name}", write, period_us))
         if each.read_back:
-            found.append((f"read back {each.name}", driver.read_of(each.name), period_us))
+            found.append((f"read back {each.name}", read_back, period_us))
     return found
 
 

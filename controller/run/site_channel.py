@@ -30,6 +30,12 @@ class SiteChannel:
         whose feedback was not heard since the start: a 0 would stop the engine that carries an
         island.
         """
+        for read in self.driver.service(now_us):
+            self._port.submit(read)
+        words_at = self._sent_at + len(actuators)
+        states = self.driver.refused_mask, self.driver.refused_value, self.driver.other_device
+        for place, word in enumerate(states, words_at):
+            self._image.inp[place] = word
         for place, each in enumerate(actuators):
             is_heard = each.view.is_heard(each.actuator.feedback)
             if each.actuator.name not in self._gates or not is_heard:

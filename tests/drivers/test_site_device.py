@@ -1,6 +1,7 @@
-"""The generic family: reads in blocks, all values or none; writes that change, are lost, repeat."""
+"""The generic family: reads in blocks, each signal by itself; writes that change, are lost, repeat."""
 
 import dataclasses
+import struct
 from array import array
 
 import pytest
@@ -31,11 +32,113 @@ def device(name, signals, sink, **settings):
     return SiteDevice(profile.load(name), 1, sink, (4, 3), list(signals), settings)
 
 
-class TestGenset(ModbusSuite):
-    absurd = {1027: 101, 1408: 7, 772: 9}
+class SiteSuite(ModbusSuite):
+    """Of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
+
     settle_ms = 2200
+    old_ms = 1100
     input_registers = False
 
+    def fed_by(self, device, request, group):
+        (block,) = [each for each in device._blocks if frame_head(each) == request.frame[:6]]
+        signals = device._signals
+        return {3 + signals[at].place for at, _, _ in block.places if at < len(signals)}
+
+    def test_absurd_values_are_refused_whole(self):
+        """Here each value is refused alone."""
+
+    def test_a_value_without_meaning_makes_its_own_signal_unknown_and_no_other(self):
+        for at, signal in enumerate(self.started()[0].device._signals):
+            bus, sink, _ = self.started()
+            register = signal.codec._register
+            every = sink.taken() | {3 + each.place for each in bus.device._signals}
+            for words, is_refused in absurd_words(register):
+                table = bus.slave.holding if register.function == 3 else bus.slave.inputs
+                before = [table[register.address + place] for place in range(len(words))]
+                table.update(enumerate(words, register.address))
+                bus.run(self.old_ms)
+                sink.taken()
+                refused, value = bus.device.refused, sink.inp[4 + signal.place]
+                bus.run(2 * self.settle_ms)
+                assert sink.taken() == every - {3 + signal.place}, (register.name, words)
+                assert sink.inp[4 + signal.place] == value
+                assert (bus.device.refused > refused) == is_refused
+                assert bus.device.refused_mask == is_refused << signal.place
+                table.update(enumerate(before, register.address))
+                is_held = is_refused and not register.values
+                bus.run(self.settle_ms + HELD_MS * is_held)
+                assert bus.device.refused_mask == 0 and 3 + signal.place in sink.taken()
+
+
+HELD_MS = 60_000
+
+
+def frame_head(block):
+    return struct.pack(">BBHH", 1, block.function, block.address, block.length)
+
+
+def absurd_words(register):
+    """[(words of a raw value, whether it is refused)]: invalid ones, and one out of range."""
+    if register.type == "bit":
+        return []
+    size = register.words
+    raws = [(raw, False) for raw in register.invalid[:1]]
+    spare = [raw for raw in range(1 << 16) if str(raw) not in register.values]
+    if register.values:
+        raws += [(raw, True) for raw in spare if raw not in register.invalid][:1]
+    elif register.high / abs(register.scale) < 1 << 16 * size - 1:
+        beyond = int((register.high + 1) / register.scale) + 1
+        raws.append((beyond, True))
+    order = 1 if register.word_order == "big" else -1
+    return [
+        (
+            struct.unpack(f">{size}H", (raw % (1 << 16 * size)).to_bytes(2 * size, "big"))[::order],
+            is_,
+        )
+        for raw, is_ in raws
+    ]
+
+
+SETTINGS = {"rated_W": 200_000, "limit_W_max": 200_000, "stages_max": 4}
+PROFILES = sorted(
+    path.stem
+    for path in profile.FOLDER.glob("*.toml")
+    if profile.load(path.stem).family == "site_device"
+)
+
+
+def slave_of(made):
+    """A device that holds what a profile reads: 0, or its first state; 1 for each bit."""
+    slave = Slave()
+    slave.bits = slave.coils = 0b0001
+    for register in (*made.registers.values(), *made.identity.values()):
+        if "read" in register.direction and register.type != "bit":
+            state = getattr(register, "equals", None) or [*map(int, register.values), 0]
+            data = (state[0] % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
+            words = struct.unpack(f">{register.words}H", data)
+            table = slave.holding if register.function == 3 else slave.inputs
+            order = 1 if register.word_order == "big" else -1
+            table.update(enumerate(words[::order], register.address))
+    return slave
+
+
+class TestEachProfile(SiteSuite):
+    @pytest.fixture(autouse=True, params=PROFILES)
+    def chosen(self, request):
+        self.name = request.param
+
+    def build(self):
+        made, sink = profile.load(self.name), Sink()
+        self.role = roles.ROLES[made.settings["role"]]
+        names = [each.name for each in self.role.signals]
+        built = SiteDevice(made, 1, sink, (4, 3), names, SETTINGS)
+        return built, slave_of(made), sink, 3 + built._signals[0].place
+
+    def ranges(self, sink):
+        return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(self.role.signals)]
+
+
+class TestGenset(SiteSuite):
     def build(self):
         sink = Sink()
         slave = Slave(GOOD)
@@ -43,23 +146,27 @@ class TestGenset(ModbusSuite):
 
     def ranges(self, sink):
         signals = [each for each in roles.GENSET.signals if each.name in GENSET]
-        return [(3, 4 + at, each.low, each.high) for at, each in enumerate(signals)]
+        return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(signals)]
 
     def test_each_value_has_its_place(self):
         _, sink, _ = self.started()
         assert list(sink.inp[4:8]) == [-100, 1, 1, 900] and not any(sink.inp[8:])
 
-    def test_no_value_is_taken_while_one_block_is_refused(self):
-        bus, sink, group = self.started()
-        del bus.slave.holding[1408]
+    def test_no_signal_is_fresh_with_a_value_of_before_its_silence(self):
+        """The engine state is refused, then the whole device is silent, then all but it answer."""
+        bus, sink, _ = self.started()
+        state = bus.slave.holding.pop(1408)
         bus.run(2500)
+        bus.slave.silent = True
+        bus.run(60_000)
+        bus.slave.silent = False
+        bus.slave.holding.update({1027: 50, 1536: 0, 1537: 0})
         sink.taken()
-        bus.slave.holding[1027] = 50
+        bus.run(8000)
+        assert sink.taken() == {3, 5, 6} and list(sink.inp[4:8]) == [0, 1, 1, 500]
+        bus.slave.holding[1408] = state
         bus.run(5000)
-        assert not sink.taken() and sink.inp[7] == 900
-        bus.slave.holding[1408] = 0
-        bus.run(5000)
-        assert group in sink.taken() and list(sink.inp[4:8]) == [-100, 0, 1, 500]
+        assert sink.taken() == {3, 4, 5, 6}
 
 
 @cases("""

@@ -12,8 +12,13 @@ from controller.run.site_channel import SiteChannel
 class Wire:
     """Driver, gate and port in one: keeps what is sent."""
 
+    refused_mask, refused_value, other_device = 0b10, -7, 3
+
     def __init__(self):
         self.sent = []
+
+    def service(self, now_us):
+        return ()
 
     def write(self, name, value, now_us):
         return SimpleNamespace(frame=value)
