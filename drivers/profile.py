@@ -259,7 +259,8 @@ def _identity(path: pathlib.Path, family: str, data: Table) -> dict[str, Registe
     for name, fields in rows_of(path, "identity.", data, schema.IDENTITY).items():
         register_checks.check_equals(path, f"identity.{name}", fields)
         plain = {key: rule[3] for key, rule in schema.SITE_REGISTER.items()}
-        found[name] = _register(name, {**plain, "range": [-math.inf, math.inf], **fields})
+        plain |= {"direction": "read", "range": [-math.inf, math.inf]}
+        found[name] = _register(name, plain | fields)
     return found
 
 

@@ -13,8 +13,8 @@ from drivers.site_device import SiteDevice
 from tests.tables import cases
 
 GENSET = ("power_W", "is_running", "is_ready_ok", "fuel_permille")
-# 772 mode, 1027 fuel, 1408 state, 1536 power
-GOOD = {772: 1, 1027: 90, 1408: 3, 1536: 0xFFFF, 1537: 0xFF9C}
+# 768 maker, 772 mode, 1027 fuel, 1408 state, 1536 power
+GOOD = {768: 1, 772: 1, 1027: 90, 1408: 3, 1536: 0xFFFF, 1537: 0xFF9C}
 
 
 @dataclasses.dataclass
@@ -137,6 +137,36 @@ class TestEachProfile(SiteSuite):
     def ranges(self, sink):
         return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(self.role.signals)]
 
+    def replaced(self, silent_ms):
+        """(bus, sink, undo) for each register of the identity: another device answers now."""
+        for number, register in enumerate(profile.load(self.name).identity.values(), 1):
+            bus, sink, _ = self.started()
+            bus.slave.silent = bool(silent_ms)
+            bus.run(silent_ms)
+            at = register.address + register.words - 1
+            bus.slave.silent, bus.slave.holding[at] = False, bus.slave.holding[at] ^ 0x4000
+            sink.taken()
+            yield bus, sink, number, at
+
+    def test_no_value_counts_and_nothing_is_written_while_the_identity_differs(self):
+        """Found by each register alone; after a silence before the first value counts."""
+        for bus, sink, number, at in self.replaced(silent_ms=5000):
+            bus.run(3 * self.settle_ms)
+            assert not sink.taken() and bus.device.other_device == number
+            names = list(bus.device._writes)
+            assert [bus.device.write(name, 0, bus.now_us) for name in names] == [None] * len(names)
+            bus.slave.holding[at] ^= 0x4000
+            bus.run(self.settle_ms)
+            assert sink.taken() and bus.device.other_device == 0
+            assert None not in [bus.device.write(name, 0, bus.now_us) for name in names]
+
+    def test_a_device_that_is_replaced_without_a_silence_is_found_in_10_s(self):
+        for bus, sink, number, _ in self.replaced(silent_ms=0):
+            bus.run(11_000)
+            sink.taken()
+            bus.run(3 * self.settle_ms)
+            assert not sink.taken() and bus.device.other_device == number
+
 
 class TestGenset(SiteSuite):
     def build(self):
@@ -175,7 +205,8 @@ class TestGenset(SiteSuite):
     "dse_genset"  {}  "run"  0  "01 10 1008 0002 04 8b95 746a"
     "sunspec_pv"  {"rated_W": 200_000}  "limit_W"  50_019  \
 "01 10 9cbf 0005 0a 09c4 0000 003c 0000 0001"
-    "waveshare_relays"  {}  "stages"  3  "01 0f 0000 0008 01 07"
+    "waveshare_relays"  {"stages_max": 8}  "stages"  3  "01 0f 0000 0008 01 07"
+    "waveshare_relays"  {"stages_max": 4}  "stages"  3  "01 0f 0000 0004 01 07"
     "chiller_contact"  {}  "pre_cool"  1  "01 05 0000 ff00"
     "chiller_contact"  {}  "pre_cool"  0  "01 05 0000 0000"
     "fan_contact"  {}  "boost"  1  "01 05 0000 ff00"
@@ -185,7 +216,9 @@ class TestGenset(SiteSuite):
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
     registers = profile.load(name).registers.values()
     signals = [each.name for each in registers if "read" in each.direction]
-    request = device(name, signals, Sink(), **settings).write(actuator, value, 0)
+    made = device(name, signals, Sink(), **settings)
+    Bus(made, slave_of(made.profile)).run(100)
+    request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
 
 
@@ -217,13 +250,17 @@ def test_a_value_is_repeated_within_its_time_or_after_its_pause_when_it_was_lost
     assert made.write("stages", value, 2_250_000) is not None
 
 
-def test_bits_are_counted():
+def test_the_own_bits_are_counted_and_written_and_no_others():
     sink = Sink()
-    made = device("waveshare_relays", ("stages",), sink)
+    made = device("waveshare_relays", ("stages",), sink, stages_max=4)
     slave = Slave()
-    slave.coils = 0b0000_0111
-    Bus(made, slave).run(1200)
+    slave.coils = 0b1001_0111
+    bus = Bus(made, slave)
+    bus.run(1200)
     assert sink.inp[4] == 3 and sink.fresh[3] == 1
+    bus.port.submit(made.write("stages", 1, bus.now_us))
+    bus.run(100)
+    assert slave.coils == 0b1001_0001
 
 
 def registers_of(name, changes):
@@ -243,6 +280,7 @@ def runs_of(function, is_ignored):
     slave = Slave(GOOD | {4104: 0, 4105: 0})
     slave.ignore_writes = is_ignored
     bus = Bus(made, slave)
+    bus.run(100)
     bus.port.submit(made.write("run", 1, 0))
     bus.run(100)
     read = made.read_back("run")
@@ -250,7 +288,7 @@ def runs_of(function, is_ignored):
         bus.port.submit(read)
     bus.run(100)
     assert made.read_back("run") is None, "a write is read back once"
-    return made.failures, slave.holding[4104], made.write("run", 1, 300_000) is not None
+    return made.failures, slave.holding[4104], made.write("run", 1, 400_000) is not None
 
 
 @pytest.mark.parametrize("function", (16, 23))
