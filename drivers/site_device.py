@@ -25,7 +25,7 @@ from drivers.register_write import RegisterWrite
 # signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
 # would make it known again, and what depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
-IDENTITY_US = 10_000_000  # a device that is replaced within a period is found by then
+IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
 # A device is silent after so many time-outs in a row, or so many periods without an answer.
 SILENT_AFTER, SILENCE_PERIODS = 3, 3
 WORD_MAX = (1 << 31) - 1

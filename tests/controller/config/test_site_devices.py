@@ -29,7 +29,7 @@ def with_profile(folder, name, old, new):
 
 @cases("""
     old  new  line
-    'type = "u16"'  'type = "s16"\\ncount = 1'  None
+    '(?m)^type = "u16"'  'type = "s16"\\ncount = 1'  None
     "range = .0, 100000000."  "range = [0, 199999]"  \
 "registers.limit_W.range: [0, 199999]; allowed a range that contains 0..200000"
     "range = .0, 100000000."  "range = [0, 200000]"  None
