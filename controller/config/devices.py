@@ -16,6 +16,7 @@ from safety import signals
 # running, red lamp on (A51). All coils of an expired module are 0, so the wiring of these outputs
 # is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
+SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 
@@ -73,6 +74,9 @@ def read(
     bus = _bus_of(values, name, role, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
+    if address_key == "unit_id" and address not in SERIAL_IDS and bus in _serial(buses):
+        path = ("device", name, address_key)
+        values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
     index = _index(values, name, index_key, count) if index_key else -1
     wired = role in schema.INPUT_NAMES
@@ -100,6 +104,10 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
         if not low <= found[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
     return found
+
+
+def _serial(buses: Iterable[NamedBus]) -> list[str]:
+    return [bus.name for bus in buses if bus.kind == "rtu"]
 
 
 def _profile(values: Values, name: str, role: str) -> profiles.Profile:
