@@ -205,7 +205,7 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-            # again soon: a read that never gets an answer would take the answer of the next each time
+            # again soon, or a read without any answer would take the answer of the next each time
             job.due_us = min(job.due_us, unit.retry_us)
         elif 2 * received < request.reply_bytes:
             # A damaged reply shows that the unit works; here no reply came, and it may still come.

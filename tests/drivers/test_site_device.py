@@ -1,12 +1,14 @@
-"""The generic family: reads in blocks, each signal by itself; writes that change, are lost, repeat."""
+"""The generic family: blocks, each signal by itself; writes that change, are lost, repeat."""
 
 import dataclasses
 import struct
 from array import array
+from types import SimpleNamespace
 
 import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
+from controller.config.site_devices import gates
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
@@ -48,7 +50,7 @@ class SiteSuite(ModbusSuite):
         """Here each value is refused alone."""
 
     def test_a_value_without_meaning_makes_its_own_signal_unknown_and_no_other(self):
-        for at, signal in enumerate(self.started()[0].device._signals):
+        for signal in self.started()[0].device._signals:
             bus, sink, _ = self.started()
             register = signal.codec._register
             every = sink.taken() | {3 + each.place for each in bus.device._signals}
@@ -220,6 +222,29 @@ def test_each_profile_writes_what_its_document_says(name, settings, actuator, va
     Bus(made, slave_of(made.profile)).run(100)
     request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
+
+
+@cases("""
+    value  word_order  byte_order  words
+    -100_000  "big"  "big"  "fffe 7960" | -100_000  "little"  "big"  "7960 fffe"
+    -100_000  "big"  "little"  "feff 6079" | -100_000  "little"  "little"  "6079 feff"
+    -1  "big"  "big"  "ffff ffff" | -(1 << 31)  "big"  "big"  "8000 0000"
+    (1 << 31) - 1  "big"  "big"  "7fff ffff" | (1 << 31) - 1  "little"  "big"  "ffff 7fff"
+    70_000  "big"  "big"  "0001 1170" | 70_000  "little"  "big"  "1170 0001"
+""")
+@pytest.mark.parametrize("function", (16, 23))
+def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order, byte_order, words):
+    """And the gate, which decodes by its own code, reads the same value from the frame."""
+    keys = {"type": "s32", "words": 2, "word_order": word_order, "byte_order": byte_order}
+    keys |= {"scale": 1, "scale_by": "", "with_words": [], "write_function": function}
+    profile_ = registers_of("sunspec_pv", {"limit_W": keys})
+    profile_.identity = {}
+    made = SiteDevice(profile_, 1, Sink(), (4, 3), ["power_W"], SETTINGS)
+    frame = made.write("limit_W", value, 0).frame
+    head = "01 10 9cbf 0002 04" if function == 16 else "01 17 9cbf 0002 9cbf 0002 04"
+    assert frame[:-2] == bytes.fromhex(head + words)
+    device_ = SimpleNamespace(profile=profile_, address=1, settings=SETTINGS)
+    assert gates(device_)["limit_W"].value(frame) == value
 
 
 def relays():
