@@ -60,6 +60,11 @@ class DeviceView:
         """Whether it was reported since this start."""
         return self.age_ms(signal) < AGE_MS_MAX
 
+    def is_refused(self, signal: str) -> bool:
+        """Whether the device answers, and what it reported last was refused."""
+        place = self._places[signal]
+        return place is not None and self._inp[self.refused_at] >> place & 1 == 1
+
     @property
     def youngest_ms(self) -> int:
         """Age of the signal that was reported last."""
