@@ -120,6 +120,7 @@ class ModbusSuite:
     absurd = {}
     settle_ms = 1200
     old_ms = 200  # after it no value of before counts
+    keeps_others = True  # while one block is silent
     input_registers = True
 
     def started(self):
@@ -189,7 +190,8 @@ class ModbusSuite:
             bus.run(self.old_ms)
             sink.taken()
             bus.run(2 * self.settle_ms + 2000)
-            assert sink.taken() == others, request.key
+            taken = sink.taken()
+            assert taken == others or not self.keeps_others and taken < others, request.key
             bus.slave.mute = b""
             bus.run(2 * self.settle_ms + 2000)
             assert sink.taken() == others | fed, request.key
