@@ -33,10 +33,12 @@ class Meter:
         hash_index: int,
         group: int,
         inverted: bool = False,
+        power_W_max: int = signals.INT_MAX,
     ) -> None:
         """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
-        transformers are reversed.
+        transformers are reversed. power_W_max: of all phases, both ways, by the rating.
         """
+        self._power_W_max = power_W_max
         self.profile = profile
         self.unit_id = unit_id
         self.refused = 0
@@ -104,4 +106,5 @@ class Meter:
             if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
                 return None
             total_W += power_W
-        return round(total_W) * self._sign
+        total_W = round(total_W) * self._sign
+        return total_W if abs(total_W) <= self._power_W_max else None

@@ -16,6 +16,7 @@ from safety import signals
 # running, red lamp on (A51). All coils of an expired module are 0, so the wiring of these outputs
 # is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
+METERS = ("meter_grid", "meter_load")
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
@@ -51,7 +52,7 @@ class Device:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     setpoint_ms: int
-    settings: dict[str, int]  # of a site device: {parameter of its role: integer}
+    settings: dict[str, int]  # of a site device: {parameter of its role: integer}; see _settings
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -90,8 +91,12 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device, {} of any other."""
+    """{parameter: integer} of a site device; of a meter of the cabinet `rated_W` where it is given;
+    {} of any other.
+    """
     found: dict[str, int] = {}
+    if role in METERS and ("device", name, "rated_W") in values.entries:
+        found["rated_W"] = values.need("device", name, "rated_W")
     if role not in roles.ROLES:
         return found
     for key, unit, low, high, default, _ in roles.ROLES[role].parameters:

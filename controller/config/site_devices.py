@@ -52,6 +52,12 @@ def check(path: str, device: Device) -> None:
         if read and rated_W < POWER_W_MAX and not read.low <= 0 <= rated_W <= read.high:
             problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
             _refuse(path, device, problem, f"a range that contains 0..{rated_W}, rated_W")
+    limit_W, rated_W = [device.settings.get(key, 0) for key in ("limit_W_max", "rated_W")]
+    if limit_W > rated_W:
+        raise ConfigError(
+            f"{path}:device.{device.name}.limit_W_max: {limit_W} W is above rated_W {rated_W} W; "
+            f"allowed 1..{rated_W} W"
+        )
     for actuator in role.actuators:
         if "write" in getattr(registers.get(actuator.name), "direction", ""):
             _check_write(path, device, actuator)
