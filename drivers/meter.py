@@ -38,9 +38,7 @@ class Meter:
         """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
         transformers are reversed. power_W_max: of all phases, both ways, by the rating.
         """
-        self._power_W_max = power_W_max
-        self.profile = profile
-        self.unit_id = unit_id
+        self.profile, self.unit_id, self._power_W_max = profile, unit_id, power_W_max
         self.refused = 0
         self._inp, self._fresh = sink.inp, sink.fresh
         self._power_index, self._hash_index, self._group = power_index, hash_index, group

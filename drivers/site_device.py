@@ -52,8 +52,7 @@ class SiteDevice:
     """One device. Counters: `refused` (values that were not valid), `failures` (lost writes).
 
     `refused_mask`: a bit for each signal that is unknown because its last answers were refused;
-    `refused_value`: of the last value out of range. `other_device`: n: the register n of the
-    profile's identity, from 1, holds another value; 0: none does.
+    `refused_value`: the last value out of range.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class SiteDevice:
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = 0
-        self.refused_mask = self.refused_value = self.other_device = 0
+        self.refused_mask = self.refused_value = 0
         self._sink, (self._first, self._group) = sink, place
         registers = profile.registers.values()
         for each in registers:
@@ -84,7 +83,7 @@ class SiteDevice:
         ]
         self._identity = [Codec(each, settings) for each in profile.identity.values()]
         self._equals = [each.equals for each in profile.identity.values()]
-        self._unfound = set(range(len(self._identity)))
+        self._unfound, self._differing = set(range(len(self._identity))), set[int]()
         self._identity_due_us = self._heard_us = self._silent = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *profile.identity.values()], *limits)
@@ -98,6 +97,11 @@ class SiteDevice:
     def is_identified(self) -> bool:
         """Whether the device is the one of the profile, as far as the profile can tell."""
         return not self._unfound
+
+    @property
+    def other_device(self) -> int:
+        """The first register of the profile's identity, from 1, with another value; 0: none."""
+        return min(self._differing, default=-1) + 1
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of each block."""
@@ -163,7 +167,7 @@ class SiteDevice:
     def _differs(self, number: int) -> None:
         """The register `number` of the identity does not hold what the profile says."""
         self._forget()
-        self.other_device = number + 1
+        self._differing.add(number)
 
     def _take(self, block: Block, data: bytes, now_us: int) -> None:
         silence_us = SILENCE_PERIODS * self.profile.period_ms * 1000
@@ -175,9 +179,9 @@ class SiteDevice:
             if self._identity[number].value(part) not in self._equals[number]:
                 return self._differs(number)
             self._unfound.discard(number)
+            self._differing.discard(number)
         if self._unfound:
             return
-        self.other_device = 0
         for index, part in parts:
             if index < first:
                 self._store(self._signals[index], part, now_us)

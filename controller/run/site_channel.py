@@ -57,8 +57,8 @@ class SiteChannel:
 
 def _may_write(each: ActuatorChain) -> bool:
     """Nothing is sent while the feedback was not heard since the start: a 0 would stop the engine
-    that carries an island. Where the rest value is safe, a device whose reports are refused gets it:
-    an inverter of the wrong sign would feed in all that it can.
+    that carries an island. Where the rest value is safe, a device whose reports are refused gets
+    it: an inverter of the wrong sign would feed in all that it can.
     """
     feedback, is_rest_safe = each.actuator.feedback, each.actuator.silent == TO_REST
     return each.view.is_heard(feedback) or is_rest_safe and each.view.is_refused(feedback)
