@@ -33,12 +33,12 @@ class Meter:
         hash_index: int,
         group: int,
         inverted: bool = False,
+        power_W_max: int = signals.INT_MAX,
     ) -> None:
         """power_index, hash_index: into sink.inp; group: into sink.fresh. inverted: the current
-        transformers are reversed.
+        transformers are reversed. power_W_max: of all phases, both ways, by the rating.
         """
-        self.profile = profile
-        self.unit_id = unit_id
+        self.profile, self.unit_id, self._power_W_max = profile, unit_id, power_W_max
         self.refused = 0
         self._inp, self._fresh = sink.inp, sink.fresh
         self._power_index, self._hash_index, self._group = power_index, hash_index, group
@@ -104,4 +104,5 @@ class Meter:
             if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
                 return None
             total_W += power_W
-        return round(total_W) * self._sign
+        total_W = round(total_W) * self._sign
+        return total_W if abs(total_W) <= self._power_W_max else None

@@ -190,7 +190,7 @@ class Readings:
 
     def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
         """After a change drop the values until a second reading, requested at once, confirms it."""
-        if scales.take(pdu):
+        if scales.take(pdu, now_us):
             self._ac_pdu = self._dc_pdu = b""
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
         if scales.candidate is None:
@@ -200,7 +200,7 @@ class Readings:
         return True
 
     def _on_ac(self, pdu: bytes, now_us: int, read: _Read) -> bool:
-        exponents = self._ac_scales.exponents
+        exponents = self._ac_scales.young(now_us)
         if exponents is None:
             return True
         if pdu != self._ac_pdu:
@@ -218,7 +218,7 @@ class Readings:
         return True
 
     def _on_dc(self, pdu: bytes, now_us: int, read: _Read) -> bool:
-        exponents = self._dc_scales.exponents
+        exponents = self._dc_scales.young(now_us)
         if exponents is None:
             return True
         if pdu != self._dc_pdu:
@@ -269,12 +269,12 @@ class Readings:
         return now_us - self._heartbeat_us <= self._heartbeat_us_max
 
     def _on_readback(self, pdu: bytes, now_us: int, read: _Read) -> bool:
-        values, exponent = self.control.unpack(pdu), self.setpoint_exponent
-        if exponent is None:
+        values, exponents = self.control.unpack(pdu), self._control_scales.young(now_us)
+        if exponents is None:
             return True
         if values is None:
             return False
-        setpoint_W = sunspec.scaled(values[WSET], exponent)
+        setpoint_W = sunspec.scaled(values[WSET], exponents[0])
         if not _within(setpoint_W, self.control.points[WSET]):
             return False
         self._setpoint_W, self._setpoint_us = setpoint_W, now_us

@@ -5,6 +5,7 @@ the family, registers (Modbus) or frames (CAN). profile_schema.py has every key 
 """
 
 import functools
+import math
 import pathlib
 import pickle
 import struct
@@ -64,6 +65,7 @@ class Profile(SimpleNamespace):
     gap_ms: int
     settings: dict[str, Any]
     registers: dict[str, Register]  # of SunSpec as "704.WSet"
+    identity: dict[str, Register]  # each with `equals`, of a generic device
     frames: dict[str, dict[str, Table]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
 
@@ -156,7 +158,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         near = nearest(str(family), schema.FAMILIES)
         raise wrong(path, f"family: {found}; allowed {', '.join(schema.FAMILIES)}{near}")
     settings_schema, required, optional = schema.FAMILIES[family]
-    tables = ("timing", "settings", "registers", "frames", "fault_bits")
+    tables = ("timing", "settings", "registers", "identity", "frames", "fault_bits")
     only_tables(path, "", {name: data[name] for name in tables if name in data})
     top = fields_of(
         path,
@@ -178,6 +180,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     _check_names(path, "frames.", frames, needed if is_bms else (), ())
     bits = _fault_bits(path, family, data.get("fault_bits", {}))
     own = {"settings": settings, "registers": registers, "frames": frames, "fault_bits": bits}
+    own["identity"] = _identity(path, family, data.get("identity", {}))
     return Profile(path=path, **top, **timing, **own)
 
 
@@ -239,6 +242,18 @@ def _registers(path: pathlib.Path, family: str, data: Table) -> dict[str, Regist
                 )
                 rows[f"{model}.{name}"] = fields
     return {name: _register(name, fields) for name, fields in rows.items()}
+
+
+def _identity(path: pathlib.Path, family: str, data: Table) -> dict[str, Register]:
+    if data and family != schema.SITE_DEVICE:
+        raise wrong(path, f"identity: family {family}; allowed with family {schema.SITE_DEVICE}")
+    found = {}
+    for name, fields in rows_of(path, "identity.", data, schema.IDENTITY).items():
+        register_checks.check_equals(path, f"identity.{name}", fields)
+        plain = {key: rule[3] for key, rule in schema.SITE_REGISTER.items()}
+        plain |= {"direction": "read", "range": [-math.inf, math.inf]}
+        found[name] = _register(name, plain | fields)
+    return found
 
 
 def _register(name: str, fields: Table) -> Register:

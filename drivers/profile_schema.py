@@ -73,6 +73,7 @@ SITE_REGISTER: dict[str, Rule] = {
     "write_function": (INTEGER, (5, 6, 15, 16, 23), None, 16),
     "read_back": (BOOL, None, None, False),  # read the written registers and compare
     "count": (INTEGER, 1, 32, 1),
+    "count_by": (STRING, None, None, ""),  # a parameter of the role: so many of the `count` bits
     "scale_by": (STRING, None, None, ""),  # a parameter of the role by which `scale` is multiplied
     "with_words": (INTEGERS, 0, 65535, []),  # registers that follow the value in the same write
     "complement": (BOOL, None, None, False),  # the next register is 65535 less the value's
@@ -87,6 +88,16 @@ SITE_REGISTER: dict[str, Rule] = {
     "invalid": (INTEGERS, -(1 << 63), (1 << 64) - 1, []),
     "mask": (INTEGER, 0, (1 << 32) - 1, 0),
     "values": (STATES, None, None, {}),
+}
+# registers that tell a generic device from others: the raw value must be one of `equals`
+IDENTITY: dict[str, Rule] = {
+    "type": (STRING, ("u16", "s16", "u32", "s32", "u64", "s64"), None, REQUIRED),
+    "address": (INTEGER, 0, 65535, REQUIRED),
+    "function": (INTEGER, (3, 4), None, 3),
+    "word_order": (STRING, ("big", "little"), None, "big"),
+    "byte_order": (STRING, ("big", "little"), None, "big"),
+    "mask": (INTEGER, 0, (1 << 32) - 1, 0),
+    "equals": (INTEGERS, -(1 << 63), (1 << 64) - 1, REQUIRED),
 }
 POINT: dict[str, Rule] = {
     "offset": (INTEGER, 2, 1000, REQUIRED),

@@ -13,7 +13,7 @@ def check_site_register(path: pathlib.Path, name: str, fields: Table) -> None:
     power in kW would count as W; an invalid value that the type cannot have would never be found.
     """
     place = f"registers.{name}"
-    _check_invalid(path, place, fields)
+    _check_raws(path, place, "invalid", fields)
     if fields["unit"] and not name.endswith(f"_{fields['unit']}"):
         unit = name.rpartition("_")[2]
         raise wrong(path, f"{place}.unit: {fields['unit']!r}; allowed {unit!r}; use scale")
@@ -34,14 +34,22 @@ def check_site_register(path: pathlib.Path, name: str, fields: Table) -> None:
         fields["write_address"] = fields["address"]
 
 
-def _check_invalid(path: pathlib.Path, place: str, fields: Table) -> None:
+def check_equals(path: pathlib.Path, place: str, fields: Table) -> None:
+    """Require at least one value, and values that the type can have."""
+    if not fields["equals"]:
+        raise wrong(path, f"{place}.equals: []; allowed at least one value")
+    _check_raws(path, place, "equals", fields)
+
+
+def _check_raws(path: pathlib.Path, place: str, key: str, fields: Table) -> None:
+    """Refuse a raw value that the type cannot have: it would never be found."""
     kind, words = fields["type"], schema.ALL_TYPES[fields["type"]][1]
     low, high = (0, 1) if kind == "bit" else (0, (1 << 16 * words) - 1)
     if kind.startswith("s"):
         low, high = -(1 << 16 * words - 1), (1 << 16 * words - 1) - 1
-    for value in fields["invalid"] if kind not in schema.FLOATS else ():
+    for value in fields[key] if kind not in schema.FLOATS else ():
         if not low <= value <= high:
-            raise wrong(path, f"{place}.invalid: {value}; allowed {low}..{high}, as {kind} reads")
+            raise wrong(path, f"{place}.{key}: {value}; allowed {low}..{high}, as {kind} reads")
 
 
 def check_sensor_register(path: pathlib.Path, place: str, fields: Table) -> None:

@@ -2,8 +2,8 @@
 
     value = raw * scale + offset, rounded to an integer in the unit of its signal.
 
-None means that the reading is refused: a raw value that the profile calls invalid, a NaN, a state
-without an entry in `values`, or a value out of range.
+A reading has no value when the profile calls its raw value invalid, or when it is a NaN. It is
+refused when it is a state without an entry in `values`, or a value out of range.
 """
 
 import math
@@ -20,9 +20,16 @@ BIT = "bit"
 class Codec:
     """Of one register of a profile of the family site_device."""
 
-    def __init__(self, register: Register, settings: dict[str, int]):
-        """settings: parameters of the role, for `scale_by`. KeyError: the role has no such one."""
+    def __init__(
+        self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
+    ):
+        """settings: parameters of the role, for `scale_by`. KeyError: the role has no such one.
+        bounds: lowest and highest value, where they are narrower than the range of the profile.
+        """
         self._register = register
+        self._low, self._high = register.low, register.high
+        if bounds:
+            self._low, self._high = max(bounds[0], self._low), min(bounds[1], self._high)
         self._scale, self._offset = Fraction(str(register.scale)), Fraction(str(register.offset))
         if register.scale_by:
             self._scale *= settings[register.scale_by]
@@ -30,17 +37,26 @@ class Codec:
         self._states = {int(raw): value for raw, value in register.values.items()}
         self._raws = {value: raw for raw, value in reversed(self._states.items())}
 
-    def value(self, data: bytes) -> int | None:
-        """The value of the bytes of the registers, None if refused; of bits: how many are 1."""
+    def read(self, data: bytes) -> tuple[int | None, bool]:
+        """(value of the bytes of the registers, whether it is good); of bits: how many are 1.
+
+        (None, True): the device says that it has no value. (None, False): a state of no meaning.
+        """
         raw = sum(data) if self._register.type == BIT else self._raw(self._ordered(data))
         if raw is None or raw in self._register.invalid:
-            return None
+            return None, True
         if self._register.mask:
             raw = (int(raw) & self._register.mask) >> self._shift
         if self._states:
-            return self._states.get(int(raw))
+            state = self._states.get(int(raw))
+            return state, state is not None
         value = math.floor(Fraction(raw) * self._scale + self._offset + Fraction(1, 2))
-        return value if self._register.low <= value <= self._register.high else None
+        return value, self._low <= value <= self._high
+
+    def value(self, data: bytes) -> int | None:
+        """The value, None where it is refused or where there is none."""
+        value, is_good = self.read(data)
+        return value if is_good else None
 
     def words(self, value: int) -> list[int]:
         """The registers that ask for `value`, rounded towards 0: no device is asked for more.

@@ -1,30 +1,36 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-The readings of all blocks are taken together or not at all. A device is fresh when each block has
-been answered since the last time and every value is valid. A register that is written is repeated
-within `repeat_ms`, because the device goes back to its own value when it hears nothing.
+Each signal becomes fresh by itself, with the answer of its own block. A value that is out of range
+or has no meaning makes its signal unknown, not the device. A raw value that the profile calls
+invalid says that the device has no such value, for example no fuel sender.
+
+A profile may name registers that identify the device (`[identity]`). They must hold what the
+profile says before a value counts or a write goes out, at the start and after each silence, because
+the device may have been replaced.
+
+    start, silence --> read all of `[identity]` --> as the profile says --> values count
+                       again every IDENTITY_US  --> another value --> `other_device`, no value
 """
 
 from array import array
-from collections.abc import Callable
-from struct import Struct
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from drivers.buses import rtu
-from drivers.profile import Profile, Register
+from drivers.profile import Profile
+from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
+from drivers.register_write import RegisterWrite
 
-BITS_FUNCTIONS = (1, 2)
-COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
-SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
-# what makes the request of each write function: (key, unit id, address, content, callbacks)
-WRITES: dict[int, Callable[..., rtu.Request]] = {
-    rtu.WRITE_COIL: rtu.write_coil_request,
-    rtu.WRITE_REGISTER: rtu.write_register_request,
-    rtu.WRITE_COILS: rtu.write_coils_request,
-    rtu.WRITE_REGISTERS: rtu.write_registers_request,
-    rtu.WRITE_AND_READ: rtu.write_and_read_request,
-}
+# One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
+# signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
+# would make it known again, and what depends on it would swing.
+REFUSALS, HELD_US = 2, 60_000_000
+IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
+# A device is silent after so many time-outs in a row, or so many periods without an answer.
+SILENT_AFTER, SILENCE_PERIODS = 3, 3
+WORD_MAX = (1 << 31) - 1
+
+Bounds = dict[str, tuple[int, int]]
 
 
 class Sink(Protocol):
@@ -34,20 +40,20 @@ class Sink(Protocol):
     fresh: bytearray
 
 
-Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
+class _Signal:
+    """One signal. place: among those of the role; refusals: in a row."""
 
-
-class Block(NamedTuple):
-    """One read: `places` are (index into the values, first byte or bit, bytes) of its registers."""
-
-    function: int
-    address: int
-    length: int
-    places: tuple[tuple[int, int, int], ...]
+    def __init__(self, codec: Codec, place: int):
+        self.codec, self.place = codec, place
+        self.refusals = self.held_until_us = 0
 
 
 class SiteDevice:
-    """One device. Counters: `refused` (readings that were not valid), `failures` (lost writes)."""
+    """One device. Counters: `refused` (values that were not valid), `failures` (lost writes).
+
+    `refused_mask`: a bit for each signal that is unknown because its last answers were refused;
+    `refused_value`: the last value out of range.
+    """
 
     def __init__(
         self,
@@ -57,187 +63,165 @@ class SiteDevice:
         place: tuple[int, int],
         names: list[str],
         settings: dict[str, int],
+        bounds: Bounds | None = None,
     ):
         """place: of the first signal in sink.inp, and in sink.fresh; names: signals in the order of
-        their places; settings: parameters of the role. A signal that the profile does not read
-        stays 0.
+        their places; settings: parameters of the role; bounds: {signal: (lowest, highest)} by the
+        rating, within the range of the profile. A signal that the profile does not read stays 0.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = 0
+        self.refused_mask = self.refused_value = 0
         self._sink, (self._first, self._group) = sink, place
-        reads = [each for each in profile.registers.values() if "read" in each.direction]
-        self._codecs = [Codec(register, settings) for register in reads]
-        self._places = [names.index(register.name) for register in reads]
-        limits = ("registers_per_read_max", "gap_registers_max")
-        self._blocks = blocks(reads, *[profile.settings[name] for name in limits])
-        self._values: list[int | None] = [None] * len(reads)
-        self._waiting = set(range(len(self._blocks)))
+        registers = profile.registers.values()
+        for each in registers:
+            each.count = settings.get(each.count_by, each.count)
+        reads = [each for each in registers if "read" in each.direction]
+        self._signals = [
+            _Signal(Codec(each, settings, (bounds or {}).get(each.name)), names.index(each.name))
+            for each in reads
+        ]
+        self._identity = [Codec(each, settings) for each in profile.identity.values()]
+        self._equals = [each.equals for each in profile.identity.values()]
+        self._unfound, self._differing = set(range(len(self._identity))), set[int]()
+        self._identity_due_us = self._heard_us = self._silent = 0
+        limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
+        self._blocks = blocks([*reads, *profile.identity.values()], *limits)
         self._writes = {
-            register.name: _Write(register, unit_id, settings, self._on_failure)
-            for register in profile.registers.values()
-            if "write" in register.direction
+            each.name: RegisterWrite(each, unit_id, settings, self._on_failure)
+            for each in registers
+            if "write" in each.direction
         }
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the device is the one of the profile, as far as the profile can tell."""
+        return not self._unfound
+
+    @property
+    def other_device(self) -> int:
+        """The first register of the profile's identity, from 1, with another value; 0: none."""
+        return min(self._differing, default=-1) + 1
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of each block."""
+        period_us = self.profile.period_ms * 1000
         return [
-            (self._read(number, block), self.profile.period_ms * 1000)
+            (self._read(number, "block"), period_us if self._has_signal(block) else IDENTITY_US)
             for number, block in enumerate(self._blocks)
         ]
 
     schedule = periodic
 
-    def _read(self, number: int, block: Block) -> rtu.Request:
+    def service(self, now_us: int) -> list[rtu.Request]:
+        """Requests to submit now: the identity, until all of it is found."""
+        if not self._unfound or now_us < self._identity_due_us:
+            return []
+        self._identity_due_us = now_us + self.profile.period_ms * 1000
+        return [
+            self._read(number, "identity")
+            for number, block in enumerate(self._blocks)
+            if self._unfound & self._identities(block)
+        ]
+
+    def _has_signal(self, block: Block) -> bool:
+        return any([index < len(self._signals) for index, _, _ in block.places])
+
+    def _identities(self, block: Block) -> set[int]:
+        """Numbers of the registers of the identity in a block, from 0."""
+        first = len(self._signals)
+        return {index - first for index, _, _ in block.places if index >= first}
+
+    def _read(self, number: int, kind: str) -> rtu.Request:
+        block = self._blocks[number]
+
         def on_reply(pdu: bytes, now_us: int) -> None:
-            self._take(number, pdu[2:])
+            self._take(block, pdu[2:], now_us)
 
-        key = (self.unit_id, f"block {number + 1}")
-        return rtu.read_request(
-            key, self.unit_id, block.function, block.address, block.length, on_reply
-        )
+        def on_failure(failure: int, code: int, now_us: int) -> None:
+            self._on_read_failure(block, failure)
 
-    def _take(self, number: int, data: bytes) -> None:
-        is_bits = self._blocks[number].function in BITS_FUNCTIONS
-        for index, start, size in self._blocks[number].places:
-            places = range(start, start + size)
-            bits = [data[at // 8] >> at % 8 & 1 for at in places] if is_bits else ()
-            part = bytes(bits) if is_bits else data[start : start + size]
-            self._values[index] = self._codecs[index].value(part)
-        self._waiting.discard(number)
-        if self._waiting:
+        key = (self.unit_id, f"{kind} {number + 1}")
+        place = block.function, block.address, block.length
+        return rtu.read_request(key, self.unit_id, *place, on_reply, on_failure)
+
+    def _on_read_failure(self, block: Block, failure: int) -> None:
+        if failure == rtu.TIMEOUT:
+            self._note_silence()
+        elif failure == rtu.EXCEPTION and self._identities(block):
+            self._differs(min(self._identities(block)))
+
+    def _note_silence(self) -> None:
+        self._silent += 1
+        if self._silent >= SILENT_AFTER:
+            self._forget()
+
+    def _forget(self) -> None:
+        """The device may be another one from now on."""
+        if not self._unfound:
+            self._identity_due_us = 0
+        self._unfound = set(range(len(self._identity)))
+        for each in self._writes.values() if self._identity else ():
+            each.forget()
+
+    def _differs(self, number: int) -> None:
+        """The register `number` of the identity does not hold what the profile says."""
+        self._forget()
+        self._differing.add(number)
+
+    def _take(self, block: Block, data: bytes, now_us: int) -> None:
+        silence_us = SILENCE_PERIODS * self.profile.period_ms * 1000
+        if now_us - self._heard_us > silence_us:
+            self._forget()
+        self._heard_us, self._silent = now_us, 0
+        parts, first = block.parts(data), len(self._signals)
+        for number, part in [(index - first, part) for index, part in parts if index >= first]:
+            if self._identity[number].value(part) not in self._equals[number]:
+                return self._differs(number)
+            self._unfound.discard(number)
+            self._differing.discard(number)
+        if self._unfound:
             return
-        self._waiting = set(range(len(self._blocks)))
-        if None in self._values:
-            self.refused += 1
+        for index, part in parts:
+            if index < first:
+                self._store(self._signals[index], part, now_us)
+
+    def _store(self, signal: _Signal, part: bytes, now_us: int) -> None:
+        value, is_good = signal.codec.read(part)
+        if not is_good:
+            self._refuse(signal, value, now_us)
+        elif value is not None and now_us >= signal.held_until_us:
+            signal.refusals = 0
+            self.refused_mask &= ~(1 << signal.place)
+            self._sink.inp[self._first + signal.place] = value
+            self._sink.fresh[self._group + signal.place] = 1
+
+    def _refuse(self, signal: _Signal, value: int | None, now_us: int) -> None:
+        """value: None for a raw value without meaning."""
+        self.refused += 1
+        signal.refusals += 1
+        if signal.refusals < REFUSALS:
             return
-        for place, value in zip(self._places, self._values):
-            self._sink.inp[self._first + place] = value
-        self._sink.fresh[self._group] = 1
+        self.refused_mask |= 1 << signal.place
+        if value is not None:
+            self.refused_value = max(-WORD_MAX, min(WORD_MAX, value))
+            signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int) -> rtu.Request | None:
-        """The Request that asks for `value`, None while it need not be sent."""
-        return self._writes[name].request(value, now_us)
+        """The Request that asks for `value`, None while it need not be sent, or the device is not
+        identified.
+        """
+        return self._writes[name].request(value, now_us) if self.is_identified else None
 
     def read_back(self, name: str) -> rtu.Request | None:
         """The Request that reads what was written last, None where it need not be read."""
-        return self._writes[name].read_back()
+        return self._writes[name].read_back() if self.is_identified else None
 
-    def read_of(self, name: str) -> rtu.Request:
-        """The same read, for the load of the bus; after a write."""
-        return self._writes[name].read_of_last()
+    def write_and_read_of(self, name: str) -> tuple[rtu.Request, rtu.Request]:
+        """A write of 0 and the read that follows it, for the load of the bus."""
+        return self._writes[name].write_and_read_of(0)
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         self.failures += 1
-
-
-class _Write:
-    """One register that is written: after a change (at most every pause_ms), after a lost write,
-    and every repeat_ms.
-
-    With `read_back`, and with function 23, the device's registers are compared with what was sent.
-    Another value counts as a lost write.
-    """
-
-    def __init__(self, register: Register, unit_id: int, settings: dict[str, int], tell: Tell):
-        self._register, self._unit_id, self._tell = register, unit_id, tell
-        self._codec = Codec(register, settings)
-        self._sent: int | None = None
-        self._expected: tuple[int, ...] = ()  # registers or levels of the last write
-        self._due_us = self._free_us = 0
-        self._is_unread = False
-
-    def request(self, value: int, now_us: int) -> rtu.Request | None:
-        """As SiteDevice.write."""
-        # the rest value does not wait; a lost write does, or it would keep the bus from others
-        is_rest = value == 0 and self._sent not in (0, None)
-        wait_us = self._due_us if value == self._sent else self._free_us
-        if now_us < wait_us and not is_rest:
-            return None
-        self._sent, self._due_us = value, now_us + self._register.repeat_ms * 1000
-        self._free_us = now_us + self._register.pause_ms * 1000
-        self._expected = self._places(value)
-        return self._write()
-
-    def _places(self, value: int) -> tuple[int, ...]:
-        if self._register.write_function in COIL_WRITES:
-            return tuple([value > coil for coil in range(self._register.count)])
-        return tuple(self._codec.words(value))
-
-    def _write(self) -> rtu.Request:
-        function, places = self._register.write_function, self._expected
-        make = WRITES[function]
-        key = self._unit_id, self._register.name
-        content = places[0] if function in SINGLE_WRITES else places
-        return make(
-            key, self._unit_id, self._register.write_address, content, self._written, self._lost
-        )
-
-    def _written(self, pdu: bytes, now_us: int) -> None:
-        self._is_unread = self._register.read_back
-        if self._register.write_function == rtu.WRITE_AND_READ:
-            self._compare(pdu, now_us)
-
-    def read_back(self) -> rtu.Request | None:
-        """The read that follows a write with `read_back`, once; None while there is nothing."""
-        if not self._is_unread:
-            return None
-        self._is_unread = False
-        return self.read_of_last()
-
-    def read_of_last(self) -> rtu.Request:
-        """The read of the registers that the last write wrote."""
-        function = 1 if self._register.write_function in COIL_WRITES else 3
-        key = self._unit_id, self._register.name, "read back"
-        place = self._register.write_address, len(self._expected)
-        return rtu.read_request(key, self._unit_id, function, *place, self._compare)
-
-    def _compare(self, pdu: bytes, now_us: int) -> None:
-        """pdu: function, byte count, then the registers or bits."""
-        data, count = pdu[2:], len(self._expected)
-        if self._register.write_function in COIL_WRITES:
-            found = tuple([data[at // 8] >> at % 8 & 1 for at in range(count)])
-        else:
-            found = Struct(f">{count}H").unpack(data)
-        if found != self._expected:
-            self._lost(rtu.BAD_REPLY, 0, now_us)
-
-    def _lost(self, kind: int, code: int, now_us: int) -> None:
-        self._sent = None
-        self._tell(kind, code, now_us)
-
-
-def extent(register: Register) -> int:
-    """Registers, or bits, that a value takes."""
-    return register.words or register.count
-
-
-def blocks(registers: list[Register], count_max: int, gap_max: int) -> list[Block]:
-    """Reads for these registers, in the order of function and address.
-
-    Neighbours share a read of at most count_max registers, with at most gap_max unused between two.
-    """
-    order = sorted(
-        range(len(registers)), key=lambda at: (registers[at].function, registers[at].address)
-    )
-    groups: list[list[int]] = []
-    for at in order:
-        register, group = registers[at], groups[-1] if groups else []
-        first = registers[group[0]] if group else register
-        end = registers[group[-1]].address + extent(registers[group[-1]]) if group else 0
-        is_near = register.function == first.function and register.address - end <= gap_max
-        if group and is_near and register.address + extent(register) - first.address <= count_max:
-            group.append(at)
-        else:
-            groups.append([at])
-    return [_block(registers, group) for group in groups]
-
-
-def _block(registers: list[Register], group: list[int]) -> Block:
-    first, last = registers[group[0]], registers[group[-1]]
-    unit = 1 if first.function in BITS_FUNCTIONS else 2
-    places = []
-    for at in group:
-        start = (registers[at].address - first.address) * unit
-        places.append((at, start, extent(registers[at]) * unit))
-    count = last.address - first.address + extent(last)
-    return Block(first.function, first.address, count, tuple(places))
+        if kind == rtu.TIMEOUT:
+            self._note_silence()

@@ -18,6 +18,7 @@ MODELS_MAX = 64  # the longest chain seen in public device images has 24
 ADDRESS_MAX = 65534  # last address of a two-register header
 HEADER = 2  # registers of id and length: offsets count from the id, lengths from after the header
 SCALE_LOW, SCALE_HIGH = -10, 10
+SCALE_PERIODS = 3
 REGISTERS_PER_READ_MAX = 20  # a longer read would delay the stop frame on the bus of a converter
 DC_PORT_REGISTERS = 25  # of one port of model 714
 FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
@@ -55,7 +56,7 @@ def walk(base_addresses: list[int]) -> Sequence[Models]:
 class Block:
     """One read of some points of one model, from `offset`, `count` registers long."""
 
-    __slots__ = ("model", "offset", "count", "points", "_required", "_unpack")
+    __slots__ = ("model", "offset", "count", "points", "scale_us", "_required", "_unpack")
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Block:
         model 714). optional: points that may be "not implemented"; without any other point the
         whole reading is refused.
         """
+        self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
         self.model = model
         self.offset, self.count, layout = profile.block(full_names)
@@ -110,19 +112,25 @@ class Block:
 
 class Scales:
     """The scale factors of one model. They may change at any time, so they count only after two
-    equal readings.
+    equal readings, and while the last reading is young.
     """
 
-    __slots__ = ("block", "exponents", "candidate", "_low", "_high")
+    __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 
     def __init__(self, block: Block, low: int = SCALE_LOW, high: int = SCALE_HIGH) -> None:
         """low, high: lowest and highest exponent that counts as a scale factor."""
         self.block, self._low, self._high = block, low, high
+        self._old_us, self._read_us = SCALE_PERIODS * block.scale_us, 0
         self.exponents: tuple[int, ...] | None = None  # one per point, None while not confirmed
         self.candidate: tuple[int, ...] | None = None  # last reading, None: no scale factor
 
-    def take(self, pdu: bytes) -> bool:
+    def young(self, now_us: int) -> tuple[int, ...] | None:
+        """`exponents`, None after SCALE_PERIODS without a reading."""
+        return self.exponents if now_us - self._read_us <= self._old_us else None
+
+    def take(self, pdu: bytes, now_us: int) -> bool:
         """Use one reply; True when the reply changes the exponents."""
+        self._read_us = now_us
         before, values = self.exponents, self.block.unpack(pdu)
         if values is not None and (min(values) < self._low or max(values) > self._high):
             values = None

@@ -16,6 +16,8 @@ from safety import signals
 # running, red lamp on (A51). All coils of an expired module are 0, so the wiring of these outputs
 # is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
+METERS = ("meter_grid", "meter_load")
+SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
 
@@ -50,7 +52,7 @@ class Device:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     setpoint_ms: int
-    settings: dict[str, int]  # of a site device: {parameter of its role: integer}
+    settings: dict[str, int]  # of a site device: {parameter of its role: integer}; see _settings
 
 
 def fitted(values: Values, name: str, not_fitted: Iterable[str]) -> bool:
@@ -73,6 +75,9 @@ def read(
     bus = _bus_of(values, name, role, buses)
     address_key = key_of_address(profile)
     address = values.need("device", name, address_key) if address_key else 0
+    if address_key == "unit_id" and address not in SERIAL_IDS and bus in _serial(buses):
+        path = ("device", name, address_key)
+        values.not_allowed(path, "1..247 on a serial bus; 0 and 255 are for kind tcp")
     index_key, count = {"pcs": ("unit", units), "bms": ("rack", racks)}.get(role, ("", 0))
     index = _index(values, name, index_key, count) if index_key else -1
     wired = role in schema.INPUT_NAMES
@@ -86,8 +91,12 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device, {} of any other."""
+    """{parameter: integer} of a site device; of a meter of the cabinet `rated_W` where it is given;
+    {} of any other.
+    """
     found: dict[str, int] = {}
+    if role in METERS and ("device", name, "rated_W") in values.entries:
+        found["rated_W"] = values.need("device", name, "rated_W")
     if role not in roles.ROLES:
         return found
     for key, unit, low, high, default, _ in roles.ROLES[role].parameters:
@@ -95,10 +104,15 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
         number = values.get(*path)
         if number is None and default is None:
             values.refuse(path, f"is missing; role {role} needs it", f"{low}..{high} {unit}")
-        found[key] = default if number is None else number
+        own = found[default] if isinstance(default, str) else default
+        found[key] = own if number is None else number
         if not low <= found[key] <= high:
             values.not_allowed(path, f"{low}..{high} {unit} for role {role}")
     return found
+
+
+def _serial(buses: Iterable[NamedBus]) -> list[str]:
+    return [bus.name for bus in buses if bus.kind == "rtu"]
 
 
 def _profile(values: Values, name: str, role: str) -> profiles.Profile:

@@ -24,6 +24,10 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
+# Largest power of a converter in permille of its rated power: one that forms an island carries the
+# start of motors for seconds.
+PCS_PERMILLE = 2000
+METER_PERMILLE = 1200
 SETPOINT = "write setpoint"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 PYLONTECH_FRAMES = 7  # 0x351 355 356 359 35A 35C 35E, once a period
@@ -52,6 +56,9 @@ def _explained(config: Config, device: Device) -> Iterator[None]:
 
 def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs:
     unit = device.index
+    most_W = PCS_PERMILLE * config.unit_tables[unit]["rated_W"] // 1000
+    power = device.profile.registers["701.W"]
+    power.low, power.high = max(power.low, -most_W), min(power.high, most_W)
     return SunSpecPcs(
         device.profile,
         device.address,
@@ -85,6 +92,7 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
         s.GRID_POWER_W if grid else s.LOAD_POWER_W,
         s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH,
         s.G_METER_GRID if grid else s.G_METER_LOAD,
+        power_W_max=METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000,
     )
 
 
@@ -160,7 +168,8 @@ def _site_device(
     site_devices.check(config.path, device)
     place = sink.site_place(device.role, device.index + 1)
     names = [signal.name for signal in ROLES[device.role].signals]
-    return SiteDevice(device.profile, device.address, sink, place, names, device.settings)
+    bounds = {each.name: each.bounds(device.settings) for each in ROLES[device.role].signals}
+    return SiteDevice(device.profile, device.address, sink, place, names, device.settings, bounds)
 
 
 MAKERS: dict[str, Callable[[Config, Device, ProcessImage, s.Layout], Driver]] = {
@@ -197,13 +206,12 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
     registers = driver.profile.registers.values()
     found = []
     for each in [each for each in registers if "write" in each.direction]:
-        request = driver.write(each.name, 0, 0)
-        assert request is not None  # a new driver has sent nothing
+        write, read_back = driver.write_and_read_of(each.name)
         # while the value changes all the time
         period_us = min(each.pause_ms, each.repeat_ms) * 1000
-        found.append((f"write {each.name}", request, period_us))
+        found.append((f"write {each.name}", write, period_us))
         if each.read_back:
-            found.append((f"read back {each.name}", driver.read_of(each.name), period_us))
+            found.append((f"read back {each.name}", read_back, period_us))
     return found
 
 

@@ -68,7 +68,7 @@ DEVICE = {
     "role": Spec("choice", tuple(ROLES)),
     "profile": Spec("text", _PROFILE),
     "bus": Spec("text", _ANY_NAME),
-    "unit_id": Spec("int", (1, 247)),
+    "unit_id": Spec("int", (0, 255)),
     "node": Spec("int", (1, 55)),
     "unit": Spec("int", (1, INDEX_MAX)),
     "rack": Spec("int", (1, INDEX_MAX)),

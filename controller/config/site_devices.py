@@ -6,7 +6,7 @@ from controller.config.devices import Device
 from controller.config.refusal import ConfigError
 from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.records import Actuator, Role
-from controller.core.site_devices.roles import CLOCK, ROLES
+from controller.core.site_devices.roles import CLOCK, POWER_W_MAX, ROLES
 from controller.core.site_devices.write_gate import WriteForm, WriteGate
 from drivers.profile import Register
 from drivers.register_codec import BIT, INTEGERS, Codec
@@ -42,20 +42,43 @@ def check(path: str, device: Device) -> None:
             if name not in names[direction]:
                 problem = f"registers.{name}: role {role.name} does not {direction} it"
                 _refuse(path, device, problem, ", ".join(names[direction]) or "nothing")
-        if register.scale_by and register.scale_by not in device.settings:
-            problem = f"registers.{name}.scale_by: {register.scale_by!r}"
-            _refuse(path, device, problem, ", ".join(device.settings))
+        _check_settings(path, device, register)
     for signal in role.signals:
         read = registers.get(signal.name)
         if read and not signal.low <= read.low <= read.high <= signal.high:
             problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
             _refuse(path, device, problem, f"within {signal.low}..{signal.high}")
+        rated_W = device.settings.get("rated_W", POWER_W_MAX) if signal.of_rated else POWER_W_MAX
+        if read and rated_W < POWER_W_MAX and not read.low <= 0 <= rated_W <= read.high:
+            problem = f"registers.{signal.name}.range: [{read.low}, {read.high}]"
+            _refuse(path, device, problem, f"a range that contains 0..{rated_W}, rated_W")
+    limit_W, rated_W = [device.settings.get(key, 0) for key in ("limit_W_max", "rated_W")]
+    if limit_W > rated_W:
+        raise ConfigError(
+            f"{path}:device.{device.name}.limit_W_max: {limit_W} W is above rated_W {rated_W} W; "
+            f"allowed 1..{rated_W} W"
+        )
     for actuator in role.actuators:
         if "write" in getattr(registers.get(actuator.name), "direction", ""):
             _check_write(path, device, actuator)
     for feedback in feedbacks(role, registers):
         problem = f"registers.{feedback}: missing, it shows what the device does"
         _refuse(path, device, problem, "a register with direction read")
+
+
+def _check_settings(path: str, device: Device, register: Register) -> None:
+    """Refuse a scale or a number of bits by a parameter that the role does not have, and more bits
+    than the module has.
+    """
+    for key in ("scale_by", "count_by"):
+        parameter = getattr(register, key)
+        if parameter and parameter not in device.settings:
+            problem = f"registers.{register.name}.{key}: {parameter!r}"
+            _refuse(path, device, problem, ", ".join(device.settings))
+    count = device.settings.get(register.count_by, 1)
+    if count > register.count:
+        problem = f"{register.count_by} {count}"
+        _refuse(path, device, problem, f"1..{register.count}, registers.{register.name}.count")
 
 
 def _check_write(path: str, device: Device, actuator: Actuator) -> None:
@@ -95,7 +118,8 @@ def gates(device: Device) -> dict[str, WriteGate]:
 
 def _form(device: Device, register: Register) -> WriteForm:
     factor = device.settings[register.scale_by] if register.scale_by else 1
-    words, is_signed = INTEGERS.get(register.type, (register.count, False))
+    count = device.settings.get(register.count_by, register.count)
+    words, is_signed = INTEGERS.get(register.type, (count, False))
     return WriteForm(
         device.address,
         register.write_function,

@@ -18,7 +18,7 @@ from controller.core.contract import GRID, ISLAND, Setup
 from controller.core.control import Control
 from controller.core.health import Health
 from controller.core.setpoint import CHAIN_OUTPUTS
-from controller.core.site_devices.layout import devices_of
+from controller.core.site_devices.layout import devices_of, signals
 from controller.core.site_devices.signals_view import Site
 from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
@@ -46,7 +46,7 @@ class Core:
         devices = devices_of(site_image)
         self._places = places = image.places(layout, devices)
         self.inp = array("i", [0] * places["site"].stop)
-        self.fresh = bytearray(layout.groups + len(devices))
+        self.fresh = bytearray(layout.groups + signals(devices))
         self._kernel_inp, self._kernel_words = (
             memoryview(self.kernel.inp),
             memoryview(self.inp)[: layout.inputs],
@@ -215,7 +215,7 @@ class Core:
     def _blocks(self) -> Iterator[Any]:
         yield from self.kernel.state_blocks()
         yield from self.control.state_blocks()
-        yield self.site.ages_ms
+        yield self.site.state
         yield self.temperatures.state
         yield self.health.state
         yield from self.units.state_blocks()
@@ -242,6 +242,7 @@ class Core:
         if at != len(data):
             raise ValueError("state words do not fit this topology")
         self.units.weights.forget()
+        self.site.look()
         self._name_standing()
 
 

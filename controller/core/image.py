@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from controller.core import schedule_table
 from controller.core.integers import within
-from controller.core.site_devices.layout import SiteDevice, words
+from controller.core.site_devices.layout import SiteDevice, signals, words
 from safety import signals as s
 
 HINT_SLOTS = 8
@@ -94,7 +94,7 @@ class ProcessImage:
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
         self._schedule: list[array] = []  # what is still to enter of a table of slots, last first
-        self.fresh = bytearray(layout.groups + len(devices))
+        self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
     def freeze(self, inp: array, fresh: bytearray) -> None:
@@ -123,12 +123,13 @@ class ProcessImage:
         self._schedule = schedule_table.steps_of(table)[::-1]
 
     def site_place(self, role: str, number: int) -> tuple[int, int]:
-        """(place of the first word in `inp`, place in `fresh`) of a site device."""
-        first = self.places["site"].start
-        for index, device in enumerate(self.devices):
+        """(place of the first word in `inp`, of the first signal in `fresh`) of a site device."""
+        first, group = self.places["site"].start, self.layout.groups
+        for device in self.devices:
             if (device.role.name, device.number) == (role, number):
-                return first, self.layout.groups + index
+                return first, group
             first += len(words(device))
+            group += len(device.role.signals)
         raise KeyError(f"{role}_{number}")
 
     def put(self, block: str, content: Iterable[int]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from controller.config import bus_times, hma, schema
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config, load
+from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
@@ -121,9 +122,10 @@ def _topology(config: Config) -> Iterator[str]:
     yield "  device          role        profile           bus       address   period"
     for device in config.devices:
         role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
+        address = device.address if key_of_address(device.profile) else "-"
         yield (
             f"  {device.name[:15]:15} {role:11} {device.profile.path.stem[:17]:17} "
-            f"{device.bus[:9]:9} {device.address or '-':>7} {device.profile.period_ms:5} ms"
+            f"{device.bus[:9]:9} {address:>7} {device.profile.period_ms:5} ms"
         )
 
 

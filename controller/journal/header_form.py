@@ -34,6 +34,7 @@ FORMS: dict[str, Any] = {
             **dict.fromkeys(("name", "role", "bus"), str),
             **dict.fromkeys(("address", "index"), int),
             "fault_bits": NUMBERS,
+            "identity": TEXTS,
         }
     ],
 }

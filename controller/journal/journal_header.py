@@ -58,7 +58,8 @@ def _device(device: Device) -> dict[str, Any]:
     fields = ("name", "role", "bus", "address", "index")
     meanings = device.profile.fault_bits.values()
     bits = {name: bit for table in meanings for name, bit in table.items()}
-    return {**{name: getattr(device, name) for name in fields}, "fault_bits": bits}
+    own = {"fault_bits": bits, "identity": list(device.profile.identity)}
+    return {**{name: getattr(device, name) for name in fields}, **own}
 
 
 def open_journal(

@@ -2,7 +2,7 @@
 read them.
 
 One entry per RTU unit and one per CAN bus, of a fixed size: name of the bus, address (-1: a CAN
-bus; 0: bytes without a request), then the counters. A reader that meets an unfinished write sees
+bus; -2: bytes without a request), then the counters. A reader that meets an unfinished write sees
 an odd number in front and reads again.
 """
 
@@ -15,9 +15,9 @@ from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
-ENTRY = struct.Struct("<16si8q")
-MAGIC = b"FBLINK\x00\x01"
 RTU_COUNTERS = UnitStatistics.COUNTERS
+ENTRY = struct.Struct(f"<16si{len(RTU_COUNTERS)}q")
+MAGIC = b"FBLINK\x00\x02"
 CAN_COUNTERS = (
     "received",
     "sent",
@@ -28,6 +28,7 @@ CAN_COUNTERS = (
     "losses",
     "state",
 )
+REST = (0,) * (len(RTU_COUNTERS) - len(CAN_COUNTERS))
 ENTRIES_MAX = 64
 WRITE_US = 1_000_000
 TRIES = 100
@@ -87,6 +88,7 @@ class LinkStatistics:
                 name.encode()[:16],
                 CAN_ADDRESS,
                 *[getattr(bus.port, counter) for counter in CAN_COUNTERS],
+                *REST,
             )
             for name, bus in self._field.can.items()
         ]
@@ -118,6 +120,6 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, dict[str, int]]]
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
         counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
-        kind, key = ("units", (name, address)) if address > 0 else ("buses", name)
+        kind, key = ("units", (name, address)) if address >= 0 else ("buses", name)
         found[kind][key] = dict(zip(counters, values))
     return found

@@ -3,6 +3,7 @@
 from controller.core import reasons
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
+from controller.core.site_devices.records import TO_REST
 from controller.core.site_devices.write_gate import WriteGate
 from drivers import site_device
 from drivers.buses import port as ports, rtu
@@ -26,11 +27,16 @@ class SiteChannel:
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
         """actuators: of this device, in the order of its role. An actuator that the profile does
-        not write is left out: a PV inverter may only be measured. Nothing is sent to a device that
-        has not been heard since the start: a 0 would stop the engine that carries an island.
+        not write is left out: a PV inverter may only be measured.
         """
+        for read in self.driver.service(now_us):
+            self._port.submit(read)
+        words_at = self._sent_at + len(actuators)
+        states = self.driver.refused_mask, self.driver.refused_value, self.driver.other_device
+        for place, word in enumerate(states, words_at):
+            self._image.inp[place] = word
         for place, each in enumerate(actuators):
-            if each.actuator.name not in self._gates or not each.view.is_heard:
+            if each.actuator.name not in self._gates or not _may_write(each):
                 continue
             request = self.driver.write(each.actuator.name, each.value, now_us)
             if request is not None:
@@ -47,3 +53,12 @@ class SiteChannel:
             return
         self._image.inp[self._sent_at + place] = gate.value(request.frame) or 0
         self._port.submit(request)
+
+
+def _may_write(each: ActuatorChain) -> bool:
+    """Nothing is sent while the feedback was not heard since the start: a 0 would stop the engine
+    that carries an island. Where the rest value is safe, a device whose reports are refused gets
+    it: an inverter of the wrong sign would feed in all that it can.
+    """
+    feedback, is_rest_safe = each.actuator.feedback, each.actuator.silent == TO_REST
+    return each.view.is_heard(feedback) or is_rest_safe and each.view.is_refused(feedback)

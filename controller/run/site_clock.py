@@ -42,4 +42,4 @@ class SiteClock:
         words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
         for place, word in enumerate(words):
             self._image.inp[self._first + place] = word
-        self._image.fresh[self._group] = 1
+            self._image.fresh[self._group + place] = 1

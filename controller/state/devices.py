@@ -3,6 +3,7 @@
 from typing import Any
 
 from controller.core import reasons
+from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base
@@ -13,25 +14,46 @@ Facts = dict[str, Any]
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
     site = shadow.core.site
-    ages_ms = dict(zip([view.device.name for view in site.devices], site.ages_ms))
-    found = [_device(shadow, view, ages_ms[view.device.name]) for view in site.devices]
+    found = [_device(shadow, view) for view in site.devices]
     return {**base.head(shadow), "devices": found}
 
 
-def _device(shadow: Shadow, view: DeviceView, age_ms: int) -> Facts:
-    device, role = view.device, view.device.role
-    is_known = age_ms < view.settings["stale_ms"]
+def _device(shadow: Shadow, view: DeviceView) -> Facts:
+    device, role, age_ms = view.device, view.device.role, view.youngest_ms
     return {
         "name": device.name,
         "role": role.text,
-        "is_known": is_known,
+        "is_known": view.is_known,
         "age_ms": age_ms if age_ms < AGE_MS_MAX else None,
-        "signals": {
-            signal.name: view.read(signal.name) if is_known else None for signal in role.signals
-        },
+        "signals": {signal.name: view.value(signal.name) for signal in role.signals},
+        "refused": _refused(view),
+        "differs": _differs(shadow, view),
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
+
+
+def _refused(view: DeviceView) -> dict[str, Any]:
+    """{signal: {value: of the last refused one, None with several signals; low, high: possible by
+    the role and the rating}} of the signals whose last answers were out of range.
+    """
+    signals = [each for each in view.device.role.signals if view.is_refused(each.name)]
+    value = view.word(REFUSED_VALUE) if len(signals) == 1 else None
+    found = {}
+    for each in signals:
+        low, high = each.bounds(view.settings)
+        found[each.name] = {"value": value, "low": low, "high": high}
+    return found
+
+
+def _differs(shadow: Shadow, view: DeviceView) -> str | None:
+    """The first register of the identity that holds another value than the profile says."""
+    number, device = view.word(OTHER_DEVICE), view.device
+    for each in shadow.reader.header.get("devices", []):
+        if (each["role"], each["index"] + 1) == (device.role.name, device.number):
+            names: list[str] = each["identity"]
+            return names[number - 1] if 0 < number <= len(names) else None
+    return None
 
 
 def bound_by(actuator: Facts) -> str:

@@ -29,7 +29,7 @@ PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 a
 HOLD_US = 100_000  # longest delay of a request by noise on an idle bus
 # after a time-out a silent unit lets other units go first for this time, or it would block its bus
 PATIENCE_US = 50_000
-BUS = 0  # unit id (broadcast, no replies) whose statistics count bytes without a request
+BUS = -2  # key, in place of a unit id, of the statistics of bytes without a request
 
 
 class _Job:
@@ -205,6 +205,8 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
+            # again soon, or a read without any answer would take the answer of the next each time
+            job.due_us = min(job.due_us, unit.retry_us)
         elif 2 * received < request.reply_bytes:
             # A damaged reply shows that the unit works; here no reply came, and it may still come.
             unit.note_silence(now_us)
@@ -213,6 +215,10 @@ class RtuPort:
         self._release(now_us + self.gap_us if received else now_us)
         if received:
             unit.bad_reply += 1
+            other_id = self._receiver.other_id()
+            if other_id is not None:
+                unit.other_unit += 1
+                unit.answered_by = other_id
             request.on_failure(BAD_REPLY, 0, now_us)
         else:
             unit.timeout += 1

@@ -6,7 +6,7 @@ function, address and count or value (6 bytes). The length is necessary, because
 frame followed by 0x00 is good too.
 """
 
-from drivers.buses.crc import crc16
+from drivers.buses.crc import FRAME_BYTES_MAX, crc16
 from drivers.buses.rtu import Request
 
 EXCEPTION_BYTES = 5
@@ -21,7 +21,7 @@ class Receiver:
     the request (function 6).
     """
 
-    __slots__ = ("echo", "received", "_request", "_echo", "_buffer")
+    __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
     _request: Request  # of expect()
 
     def __init__(self, echo: bool = False) -> None:
@@ -29,11 +29,12 @@ class Receiver:
         self.received = 0  # bytes since expect(), without the echo
         self._echo = b""
         self._buffer = bytearray()
+        self._seen = b""  # the first bytes since expect(), as long as no reply was found
 
     def expect(self, request: Request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
         self._request = request
-        self.received = 0
+        self.received, self._seen = 0, b""
         if self._buffer:
             self._buffer.clear()
         if self.echo:
@@ -50,9 +51,23 @@ class Receiver:
             if data.startswith(request.head) and crc16(data) == 0:
                 return _remember(request, data)
         self._buffer += data
+        self._seen = (self._seen + data)[:FRAME_BYTES_MAX]
         if self._echo and not self._echo_removed(request):
             return None
         return self._search(request)
+
+    def other_id(self) -> int | None:
+        """The unit id of a whole reply, or exception, from another unit than the asked one."""
+        request, seen = self._request, self._seen
+        for code, size in (
+            (request.function, request.reply_bytes),
+            (request.function | 0x80, EXCEPTION_BYTES),
+        ):
+            for at in range(len(seen) - size + 1):
+                is_code = seen[at + 1] == code and seen[at] != request.unit_id
+                if is_code and crc16(seen[at : at + size]) == 0:
+                    return seen[at]
+        return None
 
     def _echo_removed(self, request: Request) -> bool:
         """True when a search is possible: the echo is removed, or differs from a reply."""

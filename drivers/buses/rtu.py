@@ -21,7 +21,9 @@ WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
 WRITE_AND_READ = 23
 COIL_ON = 0xFF00
 
-UNIT_ID_MAX = 255  # 248..255 are reserved, yet meters and converters ship with them
+# 0 is broadcast on a serial line, and a device reached directly on TCP. 248..255 are reserved, yet
+# meters and converters ship with them; on TCP 255 is the same as 0.
+UNIT_IDS = range(256)
 FRAMES_CACHED = 1024  # repeated writes (coils of each tick, a held set-point) are encoded once
 
 # function: most bits or registers of one read
@@ -232,8 +234,8 @@ def _write_coils_frame(unit_id: int, address: int, levels: tuple[int, ...]) -> b
 
 def _check(key: Hashable, unit_id: int, address: int, count: int, count_max: int) -> None:
     place = f"request {key}: unit {unit_id} address {address} count {count}"
-    if not 1 <= unit_id <= UNIT_ID_MAX:
-        raise ValueError(f"{place}; allowed unit 1 to {UNIT_ID_MAX} (0 is broadcast: no reply)")
+    if unit_id not in UNIT_IDS:
+        raise ValueError(f"{place}; allowed unit 0 to {UNIT_IDS[-1]}")
     if not 1 <= count <= count_max:
         raise ValueError(f"{place}; allowed 1 to {count_max}")
     if not 0 <= address <= 0x10000 - count:

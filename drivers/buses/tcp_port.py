@@ -1,5 +1,10 @@
 """A Modbus TCP connection that never blocks and reconnects by itself; it looks like a serial port.
 
+The connection is judged by its answers. A gateway may keep a connection open on which it answers
+nothing, or always the request before: after UNANSWERED_MAX requests in a row without an answer the
+port closes the connection and makes a new one. The pauses between connections grow until an answer
+comes.
+
 The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and
 sends its PDU behind an MBAP head; `read` gives each reply as an RTU frame again. Source: Modbus
 Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3. TCP keeps the order and the content, so the
@@ -16,6 +21,7 @@ from drivers.buses.crc import seal
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 CONNECT_US_MAX = 3_000_000
+UNANSWERED_MAX = 3  # requests in a row
 # the kernel gives a connection up when sent bytes have no acknowledgement for this time
 UNACKNOWLEDGED_MS = 5000
 HEAD = Struct(">HHH")  # transaction, protocol 0, bytes that follow
@@ -38,6 +44,7 @@ class TcpPort:
         self._address = host, int(port)
         self.error = ""
         self.generation = self.losses = self.dropped_bytes = self.strays = 0
+        self._unanswered = 0  # requests in a row, with the one that is under way
         self._socket: socket.socket | None = None
         self._is_connected = False
         self._transaction = 0
@@ -84,7 +91,7 @@ class TcpPort:
         waiting.register(made, select.POLLOUT)
         code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if waiting.poll(0) else None
         if code == 0:
-            self._is_connected, self.error, self._wait_us = True, "", RETRY_US
+            self._is_connected = True
             self.generation += 1
         elif code is not None or now_us >= self._give_up_us:
             self._lose(code or errno.ETIMEDOUT)
@@ -119,12 +126,19 @@ class TcpPort:
                 return b""
             content, self._received = self._received[HEAD.size : end], self._received[end:]
             if transaction == self._transaction:
+                self._unanswered, self._wait_us, self.error = 0, RETRY_US, ""
                 return seal(content)
             self.strays += 1
         return b""
 
     def write(self, data: bytes) -> bool:
-        """Send an RTU frame. True unless the connection is gone."""
+        """Send an RTU frame. True unless the connection is gone. A new frame shows that the engine
+        waits no longer for the answer to the one before.
+        """
+        if self._socket is not None and self._is_connected and data:
+            if self._unanswered >= UNANSWERED_MAX:
+                self._end(f"no answer to {UNANSWERED_MAX} requests in a row")
+            self._unanswered += 1
         if self._socket is None or not self._is_connected:
             self._rest = b""
             return False
@@ -146,8 +160,12 @@ class TcpPort:
         if self._socket is not None:
             self._socket.close()
         self._socket, self._is_connected, self._rest, self._received = None, False, b"", b""
+        self._unanswered = 0
 
     def _lose(self, code: int | None) -> None:
+        self._end(os.strerror(code or errno.EIO))
+
+    def _end(self, reason: str) -> None:
         self.losses += self._is_connected
         self.close()
-        self.error = f"Modbus TCP {self.path}: {os.strerror(code or errno.EIO)}"
+        self.error = f"Modbus TCP {self.path}: {reason}"

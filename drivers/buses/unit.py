@@ -9,15 +9,20 @@ class UnitStatistics:
 
     `silent`: time-outs in a row, the last at `silent_us`. Reads wait until `retry_us`.
     `stray_frames` (unit BUS only): valid frames without a request: a late reply, another master, or
-    an echo that is not configured.
+    an echo that is not configured. `other_unit`: answers of another unit id, the last of them
+    `answered_by`.
     """
 
-    COUNTERS = tuple("sent ok timeout exception bad_reply noise_bytes stray_frames silent".split())
+    COUNTERS = (
+        *("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames"),
+        *("silent", "other_unit", "answered_by"),
+    )
     __slots__ = (*COUNTERS, "silent_us", "retry_us")
 
     def __init__(self) -> None:
         self.sent = self.ok = self.timeout = self.exception = self.bad_reply = 0
         self.noise_bytes = self.stray_frames = self.silent = self.silent_us = self.retry_us = 0
+        self.other_unit = self.answered_by = 0
 
     def note_silence(self, now_us: int) -> None:
         """Count a time-out. From SILENT_AFTER in a row on reads wait, twice as long each time."""

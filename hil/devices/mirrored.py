@@ -25,7 +25,8 @@ class MirroredDevice(RegisterDevice):
     def __init__(self, part, profile: Path):
         super().__init__()
         self.part, self.frozen = part, False
-        self._map = tomllib.loads(Path(profile).read_text(encoding="utf-8"))["registers"]
+        data = tomllib.loads(Path(profile).read_text(encoding="utf-8"))
+        self._map, self.identity = data["registers"], data.get("identity", {})
         self._signals: dict[str, float] = {}
         self._written: dict[tuple[bool, int], int] = {}  # (is a coil, address): value
 
@@ -57,6 +58,11 @@ class MirroredDevice(RegisterDevice):
             else:
                 at = 2 * register["address"]
                 data = self._encoded(register, value)
+                words[at : at + len(data)] = data
+        for register in self.identity.values() if function not in BITS else ():
+            if register.get("function", 3) == function:
+                at, kind = 2 * register["address"], WORDS[register["type"]]
+                data = self._ordered(register, struct.pack(f">{kind}", register["equals"][0]))
                 words[at : at + len(data)] = data
         return bits if function in BITS else bytes(words)
 

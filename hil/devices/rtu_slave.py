@@ -150,7 +150,8 @@ class RtuSlave:
         return None
 
     def _serve(self, request: _Request, now_us: int) -> list[tuple[int, bytes]]:
-        if request.unit_id == 0 and request.values is not None and not request.refused:
+        is_broadcast = request.unit_id == 0 and 0 not in self.units  # on TCP 0 may be a device
+        if is_broadcast and request.values is not None and not request.refused:
             self._broadcast(request, now_us)
         device = self.units.get(request.unit_id)
         if device is None or device.silent:

@@ -185,7 +185,11 @@ class ChainMember:
         at = image.places["site"].start
         image.inp[at : at + 3] = array("i", [day_d, time_s, self.clock_error_ms])
         image.fresh[self._groups :] = bytes(
-            [name not in self.silent for name in self._device_names]
+            [
+                view.device.name not in self.silent
+                for view in self.devices.devices
+                for _ in view.device.role.signals
+            ]
         )
         self.loop.is_grid_meter_ok = failures.GRID_METER not in self.silent
         self.loop.is_load_meter_ok = failures.LOAD_METER not in self.silent

@@ -33,12 +33,13 @@ class Slave:
         self.coils, self.writes, self.requests = 0, [], []
         self.silent = self.ignore_writes = False
         self.exception, self.reply_id, self.before = 0, 1, b""
+        self.mute = b""  # the start of the frames that get no answer
 
     def each_ms(self, now_us):
         """A device that changes by itself overrides this."""
 
     def answer(self, frame):
-        if frame[0] != self.unit_id or self.silent:
+        if frame[0] != self.unit_id or self.silent or self.mute and frame.startswith(self.mute):
             return b""
         function, address, count = frame[1], *struct.unpack(">HH", frame[2:6])
         self.requests.append((function, address, count))
@@ -71,7 +72,10 @@ class Slave:
         if self.ignore_writes:
             return
         if function == 15:
-            self.coils = frame[7]
+            mask = (1 << count) - 1
+            self.coils = self.coils & ~mask | frame[7] & mask
+        elif function == 5:
+            self.coils = self.coils & ~(1 << address) | (count == 0xFF00) << address
         else:
             values = struct.unpack(f">{count}H", frame[7 : 7 + 2 * count])
             self.holding.update(zip(range(address, address + count), values))
@@ -115,6 +119,8 @@ class ModbusSuite:
 
     absurd = {}
     settle_ms = 1200
+    old_ms = 200  # after it no value of before counts
+    keeps_others = True  # while one block is silent
     input_registers = True
 
     def started(self):
@@ -164,6 +170,31 @@ class ModbusSuite:
         device, slave, sink, _ = self.build()
         taken = random_frames.exchange(device, slave, sink, self.ranges(sink), count, seed=1)
         assert count // 20 < taken < count
+
+    def reads(self, bus):
+        """The reads of a device that runs."""
+        return [request for request, _ in bus.device.periodic()]
+
+    def fed_by(self, device, request, group):
+        """The groups that need the answer to this read."""
+        return {group}
+
+    def test_a_block_that_is_silent_alone_gives_none_of_its_signals_and_keeps_no_other(self):
+        for number in range(len(self.reads(self.started()[0]))):
+            bus, sink, group = self.started()
+            request = self.reads(bus)[number]
+            fed = self.fed_by(bus.device, request, group)
+            bus.run(2 * self.settle_ms)
+            others = sink.taken() - fed
+            bus.slave.mute = request.frame[:6]
+            bus.run(self.old_ms)
+            sink.taken()
+            bus.run(2 * self.settle_ms + 2000)
+            taken = sink.taken()
+            assert taken == others or not self.keeps_others and taken < others, request.key
+            bus.slave.mute = b""
+            bus.run(2 * self.settle_ms + 2000)
+            assert sink.taken() == others | fed, request.key
 
     def test_absurd_values_are_refused_whole(self):
         for register, word in self.absurd.items():

@@ -26,10 +26,10 @@ def words(
     return dict(enumerate(struct.unpack(">36H", struct.pack(">18f", *values))))
 
 
-def meter(inverted=False, name="sdm630", unit_id=1):
+def meter(inverted=False, name="sdm630", unit_id=1, **rating):
     sink = Sink()
     places = signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID
-    return Meter(profile.load(name), unit_id, sink, *places, inverted), sink
+    return Meter(profile.load(name), unit_id, sink, *places, inverted, **rating), sink
 
 
 def fed(registers, **options):
@@ -62,6 +62,16 @@ def test_power_is_the_sum_of_the_phases():
 def test_phases_that_feed_back_and_reversed_transformers():
     sinks = fed(words(power_W=(-22e3, 20e3, 18_000.4)))[1], fed(words(), inverted=True)[1]
     assert [sink.inp[signals.GRID_POWER_W] for sink in sinks] == [16_000, -60_000]
+
+
+@cases("""
+    power_W_max  power_W  refused
+    60_000  (22e3, 20e3, 18e3)  0 | 59_999  (22e3, 20e3, 18e3)  1
+    60_000  (-22e3, -20e3, -18e3)  0 | 59_999  (-22e3, -20e3, -18e3)  1
+""")
+def test_more_than_the_rating_is_refused_both_ways(power_W_max, power_W, refused):
+    device, sink = fed(words(power_W=power_W), power_W_max=power_W_max)
+    assert device.refused == refused == 1 - len(sink.taken())
 
 
 def test_one_read_of_thirty_six_input_registers():

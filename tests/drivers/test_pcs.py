@@ -26,10 +26,22 @@ from tests.tables import cases
 
 class TestSuite(ModbusSuite):
     settle_ms = 2500
+    old_ms = 3500
+    keeps_others = False  # a converter of which one half is unknown is stopped in any case
 
     def build(self):
         bus, sink = built()
         return bus.device, bus.slave, sink, groups(sink)[0]
+
+    def reads(self, bus):
+        return [read.request for read in bus.device.readings._reads]
+
+    def fed_by(self, device, request, group):
+        measure, control = group, group + 1
+        name = request.key[1]
+        if name == "remote":  # with the heartbeat, without which no measurement counts
+            return {measure, control}
+        return {control} if name in ("setpoint", "scales 704") else {measure}
 
 
 @cases("""base  lengths

@@ -65,15 +65,15 @@ def test_impossible_scale_factors(name, exponent):
 
 
 def test_scale_factors_count_after_two_equal_readings():
-    scales = sunspec.Scales(SimpleNamespace(unpack=tuple))
+    scales = sunspec.Scales(SimpleNamespace(scale_us=1_000_000, unpack=tuple))
     readings = [(1,), (1,), (1,), (2,), (1,), (1,), (11,), (11,)]
-    changed = [scales.take(pdu) for pdu in readings[:3]]
+    changed = [scales.take(pdu, 0) for pdu in readings[:3]]
     assert changed == [False, True, False] and scales.exponents == (1,)
-    changed = [(scales.take(pdu), scales.exponents) for pdu in readings[3:]]
+    changed = [(scales.take(pdu, 0), scales.exponents) for pdu in readings[3:]]
     assert changed == [(1, None), (0, None), (1, (1,)), (1, None), (0, None)]
-    scales.take((2,))
+    scales.take((2,), 0)
     scales.forget()
-    assert not scales.take((2,)) and scales.exponents is None
+    assert not scales.take((2,), 0) and scales.exponents is None
 
 
 def test_a_changed_scale_factor_drops_values_until_it_is_confirmed():
@@ -267,7 +267,7 @@ def test_each_half_counts_once():
 def test_a_setpoint_read_in_the_old_scale_is_dropped():
     bus, sink = running()
     reads = [read.request for read in bus.device.readings._reads]
-    begun_us = bus.now_us + 10_000_000
+    begun_us = scaled_again(bus)
     bus.slave.put("715.3", 1000, 2)
     for place, exponent in ((3, 0), (2, 0), (2, 0), (6, 1), (3, 1)):
         sink.taken()
@@ -298,6 +298,14 @@ def test_a_reply_that_is_lost_costs_one_period(lost):
     assert fresh_after(bus, sink, 900) == (True, True)
 
 
+def scaled_again(bus):
+    """Time of a reading of all scale factors, in us, long after the other readings."""
+    begun_us = bus.now_us + 10_000_000
+    for read in bus.device.readings._reads[4:]:
+        read.request.on_reply(bus.slave.answer(read.request.frame)[1:-2], begun_us)
+    return begun_us
+
+
 @pytest.mark.parametrize("apart_us, fresh", [(0, 1), (1, 0)])
 @pytest.mark.parametrize("halves, group, period_us", [((0, 1), 0, 100_000), ((2, 3), 1, 200_000)])
 @pytest.mark.parametrize("turn", [1, -1])
@@ -305,8 +313,8 @@ def test_halves_at_most_two_periods_apart_belong_together(
     halves, group, period_us, turn, apart_us, fresh
 ):
     bus, sink = running()
+    begun_us = scaled_again(bus)
     reads = [bus.device.readings._reads[place].request for place in (3, *halves[::turn])]
-    begun_us = bus.now_us + 10_000_000
     times_us = begun_us - 1_000_000, begun_us, begun_us + 2 * period_us + apart_us
     for number, (read, now_us) in enumerate(zip(reads, times_us)):  # the heartbeat moves first
         bus.slave.put("715.3", 1000 + number, 2)
@@ -319,7 +327,7 @@ def test_halves_at_most_two_periods_apart_belong_together(
 def test_a_heartbeat_counts_for_a_second_and_a_half(age_us, fresh):
     bus, sink = running()
     reads = [read.request for read in bus.device.readings._reads[:4]]
-    begun_us = bus.now_us + 10_000_000
+    begun_us = scaled_again(bus)
     bus.slave.put("715.3", 1000, 2)
     reads[3].on_reply(bus.slave.answer(reads[3].frame)[1:-2], begun_us)
     sink.taken()

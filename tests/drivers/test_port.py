@@ -244,6 +244,35 @@ def test_a_reply_that_stops_halfway_is_a_bad_reply(bench, port):
     assert (unit.bad_reply, unit.timeout, unit.noise_bytes) == (1, 0, 5)
 
 
+@cases("""
+    reply  other_unit  answered_by
+    bytes((0x51, 3, 4, 0, 0, 0, 0))  1  0x51 | bytes((2, 0x83, 2))  1  2
+    bytes((2, 4, 4, 0, 0, 0, 0))  0  0 | bytes((1, 3, 2, 0, 0))  0  0
+""")
+@pytest.mark.parametrize("piece", (1, 256))
+def test_an_answer_of_another_unit_is_named(bench, port, reply, other_unit, answered_by, piece):
+    """Daly: 0x51 answers the requests to 0x81."""
+    bench.ask("a")
+    port.poll(0)
+    data = b"\0" + rtu.seal(reply)
+    for at in range(0, len(data), piece):
+        port.receive(data[at : at + piece], 3000)
+    port.poll(port.wake_us)
+    unit = port.statistics[1]
+    assert bench.outcomes() == ["bad reply"]
+    assert (unit.other_unit, unit.answered_by) == (other_unit, answered_by)
+
+
+def test_a_read_without_any_answer_takes_the_answer_of_the_next_read_once(bench, port):
+    """Register 7 is not answered; else the read behind it would never be heard."""
+    bench.slave = lambda frame, number: [] if frame[3] == 7 else healthy(frame, number)
+    port.add(bench.read("dead", address=7), 1_000_000)
+    port.add(bench.read("good", address=100), 1_000_000, 1)
+    bench.run(10_000_000)
+    heard = [event for event in bench.events if event[:2] == ("good", "reply")]
+    assert 9 <= len(heard) <= 11
+
+
 def test_a_whole_but_bad_reply_ends_the_wait_early(bench, port):
     """solaredge_modbus #24: a bad CRC must not cost a whole time-out each time."""
     bench.ask("a")

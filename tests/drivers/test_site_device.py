@@ -1,19 +1,22 @@
-"""The generic family: reads in blocks, all values or none; writes that change, are lost, repeat."""
+"""The generic family: blocks, each signal by itself; writes that change, are lost, repeat."""
 
 import dataclasses
+import struct
 from array import array
+from types import SimpleNamespace
 
 import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
+from controller.config.site_devices import gates
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
 from tests.tables import cases
 
 GENSET = ("power_W", "is_running", "is_ready_ok", "fuel_permille")
-# 772 mode, 1027 fuel, 1408 state, 1536 power
-GOOD = {772: 1, 1027: 90, 1408: 3, 1536: 0xFFFF, 1537: 0xFF9C}
+# 768 maker, 772 mode, 1027 fuel, 1408 state, 1536 power
+GOOD = {768: 1, 772: 1, 1027: 90, 1408: 3, 1536: 0xFFFF, 1537: 0xFF9C}
 
 
 @dataclasses.dataclass
@@ -31,11 +34,143 @@ def device(name, signals, sink, **settings):
     return SiteDevice(profile.load(name), 1, sink, (4, 3), list(signals), settings)
 
 
-class TestGenset(ModbusSuite):
-    absurd = {1027: 101, 1408: 7, 772: 9}
+class SiteSuite(ModbusSuite):
+    """Of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
+
     settle_ms = 2200
+    old_ms = 1100
     input_registers = False
 
+    def fed_by(self, device, request, group):
+        (block,) = [each for each in device._blocks if frame_head(each) == request.frame[:6]]
+        signals = device._signals
+        return {3 + signals[at].place for at, _, _ in block.places if at < len(signals)}
+
+    def test_absurd_values_are_refused_whole(self):
+        """Here each value is refused alone."""
+
+    def test_a_value_without_meaning_makes_its_own_signal_unknown_and_no_other(self):
+        for signal in self.started()[0].device._signals:
+            bus, sink, _ = self.started()
+            register = signal.codec._register
+            every = sink.taken() | {3 + each.place for each in bus.device._signals}
+            for words, is_refused in absurd_words(register):
+                table = bus.slave.holding if register.function == 3 else bus.slave.inputs
+                before = [table[register.address + place] for place in range(len(words))]
+                table.update(enumerate(words, register.address))
+                bus.run(self.old_ms)
+                sink.taken()
+                refused, value = bus.device.refused, sink.inp[4 + signal.place]
+                bus.run(2 * self.settle_ms)
+                assert sink.taken() == every - {3 + signal.place}, (register.name, words)
+                assert sink.inp[4 + signal.place] == value
+                assert (bus.device.refused > refused) == is_refused
+                assert bus.device.refused_mask == is_refused << signal.place
+                table.update(enumerate(before, register.address))
+                is_held = is_refused and not register.values
+                bus.run(self.settle_ms + HELD_MS * is_held)
+                assert bus.device.refused_mask == 0 and 3 + signal.place in sink.taken()
+
+
+HELD_MS = 60_000
+
+
+def frame_head(block):
+    return struct.pack(">BBHH", 1, block.function, block.address, block.length)
+
+
+def absurd_words(register):
+    """[(words of a raw value, whether it is refused)]: invalid ones, and one out of range."""
+    if register.type == "bit":
+        return []
+    size = register.words
+    raws = [(raw, False) for raw in register.invalid[:1]]
+    spare = [raw for raw in range(1 << 16) if str(raw) not in register.values]
+    if register.values:
+        raws += [(raw, True) for raw in spare if raw not in register.invalid][:1]
+    elif register.high / abs(register.scale) < 1 << 16 * size - 1:
+        beyond = int((register.high + 1) / register.scale) + 1
+        raws.append((beyond, True))
+    order = 1 if register.word_order == "big" else -1
+    return [
+        (
+            struct.unpack(f">{size}H", (raw % (1 << 16 * size)).to_bytes(2 * size, "big"))[::order],
+            is_,
+        )
+        for raw, is_ in raws
+    ]
+
+
+SETTINGS = {"rated_W": 200_000, "limit_W_max": 200_000, "stages_max": 4}
+PROFILES = sorted(
+    path.stem
+    for path in profile.FOLDER.glob("*.toml")
+    if profile.load(path.stem).family == "site_device"
+)
+
+
+def slave_of(made):
+    """A device that holds what a profile reads: 0, or its first state; 1 for each bit."""
+    slave = Slave()
+    slave.bits = slave.coils = 0b0001
+    for register in (*made.registers.values(), *made.identity.values()):
+        if "read" in register.direction and register.type != "bit":
+            state = getattr(register, "equals", None) or [*map(int, register.values), 0]
+            data = (state[0] % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
+            words = struct.unpack(f">{register.words}H", data)
+            table = slave.holding if register.function == 3 else slave.inputs
+            order = 1 if register.word_order == "big" else -1
+            table.update(enumerate(words[::order], register.address))
+    return slave
+
+
+class TestEachProfile(SiteSuite):
+    @pytest.fixture(autouse=True, params=PROFILES)
+    def chosen(self, request):
+        self.name = request.param
+
+    def build(self):
+        made, sink = profile.load(self.name), Sink()
+        self.role = roles.ROLES[made.settings["role"]]
+        names = [each.name for each in self.role.signals]
+        built = SiteDevice(made, 1, sink, (4, 3), names, SETTINGS)
+        return built, slave_of(made), sink, 3 + built._signals[0].place
+
+    def ranges(self, sink):
+        return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(self.role.signals)]
+
+    def replaced(self, silent_ms):
+        """(bus, sink, undo) for each register of the identity: another device answers now."""
+        for number, register in enumerate(profile.load(self.name).identity.values(), 1):
+            bus, sink, _ = self.started()
+            bus.slave.silent = bool(silent_ms)
+            bus.run(silent_ms)
+            at = register.address + register.words - 1
+            bus.slave.silent, bus.slave.holding[at] = False, bus.slave.holding[at] ^ 0x4000
+            sink.taken()
+            yield bus, sink, number, at
+
+    def test_no_value_counts_and_nothing_is_written_while_the_identity_differs(self):
+        """Found by each register alone; after a silence before the first value counts."""
+        for bus, sink, number, at in self.replaced(silent_ms=5000):
+            bus.run(3 * self.settle_ms)
+            assert not sink.taken() and bus.device.other_device == number
+            names = list(bus.device._writes)
+            assert [bus.device.write(name, 0, bus.now_us) for name in names] == [None] * len(names)
+            bus.slave.holding[at] ^= 0x4000
+            bus.run(self.settle_ms)
+            assert sink.taken() and bus.device.other_device == 0
+            assert None not in [bus.device.write(name, 0, bus.now_us) for name in names]
+
+    def test_a_device_that_is_replaced_without_a_silence_is_found_in_30_s(self):
+        for bus, sink, number, _ in self.replaced(silent_ms=0):
+            bus.run(31_000)
+            sink.taken()
+            bus.run(3 * self.settle_ms)
+            assert not sink.taken() and bus.device.other_device == number
+
+
+class TestGenset(SiteSuite):
     def build(self):
         sink = Sink()
         slave = Slave(GOOD)
@@ -43,23 +178,27 @@ class TestGenset(ModbusSuite):
 
     def ranges(self, sink):
         signals = [each for each in roles.GENSET.signals if each.name in GENSET]
-        return [(3, 4 + at, each.low, each.high) for at, each in enumerate(signals)]
+        return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(signals)]
 
     def test_each_value_has_its_place(self):
         _, sink, _ = self.started()
         assert list(sink.inp[4:8]) == [-100, 1, 1, 900] and not any(sink.inp[8:])
 
-    def test_no_value_is_taken_while_one_block_is_refused(self):
-        bus, sink, group = self.started()
-        del bus.slave.holding[1408]
+    def test_no_signal_is_fresh_with_a_value_of_before_its_silence(self):
+        """The engine state is refused, then the whole device is silent, then all but it answer."""
+        bus, sink, _ = self.started()
+        state = bus.slave.holding.pop(1408)
         bus.run(2500)
+        bus.slave.silent = True
+        bus.run(60_000)
+        bus.slave.silent = False
+        bus.slave.holding.update({1027: 50, 1536: 0, 1537: 0})
         sink.taken()
-        bus.slave.holding[1027] = 50
+        bus.run(8000)
+        assert sink.taken() == {3, 5, 6} and list(sink.inp[4:8]) == [0, 1, 1, 500]
+        bus.slave.holding[1408] = state
         bus.run(5000)
-        assert not sink.taken() and sink.inp[7] == 900
-        bus.slave.holding[1408] = 0
-        bus.run(5000)
-        assert group in sink.taken() and list(sink.inp[4:8]) == [-100, 0, 1, 500]
+        assert sink.taken() == {3, 4, 5, 6}
 
 
 @cases("""
@@ -68,7 +207,8 @@ class TestGenset(ModbusSuite):
     "dse_genset"  {}  "run"  0  "01 10 1008 0002 04 8b95 746a"
     "sunspec_pv"  {"rated_W": 200_000}  "limit_W"  50_019  \
 "01 10 9cbf 0005 0a 09c4 0000 003c 0000 0001"
-    "waveshare_relays"  {}  "stages"  3  "01 0f 0000 0008 01 07"
+    "waveshare_relays"  {"stages_max": 8}  "stages"  3  "01 0f 0000 0008 01 07"
+    "waveshare_relays"  {"stages_max": 4}  "stages"  3  "01 0f 0000 0004 01 07"
     "chiller_contact"  {}  "pre_cool"  1  "01 05 0000 ff00"
     "chiller_contact"  {}  "pre_cool"  0  "01 05 0000 0000"
     "fan_contact"  {}  "boost"  1  "01 05 0000 ff00"
@@ -78,8 +218,33 @@ class TestGenset(ModbusSuite):
 def test_each_profile_writes_what_its_document_says(name, settings, actuator, value, frame):
     registers = profile.load(name).registers.values()
     signals = [each.name for each in registers if "read" in each.direction]
-    request = device(name, signals, Sink(), **settings).write(actuator, value, 0)
+    made = device(name, signals, Sink(), **settings)
+    Bus(made, slave_of(made.profile)).run(100)
+    request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
+
+
+@cases("""
+    value  word_order  byte_order  words
+    -100_000  "big"  "big"  "fffe 7960" | -100_000  "little"  "big"  "7960 fffe"
+    -100_000  "big"  "little"  "feff 6079" | -100_000  "little"  "little"  "6079 feff"
+    -1  "big"  "big"  "ffff ffff" | -(1 << 31)  "big"  "big"  "8000 0000"
+    (1 << 31) - 1  "big"  "big"  "7fff ffff" | (1 << 31) - 1  "little"  "big"  "ffff 7fff"
+    70_000  "big"  "big"  "0001 1170" | 70_000  "little"  "big"  "1170 0001"
+""")
+@pytest.mark.parametrize("function", (16, 23))
+def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order, byte_order, words):
+    """And the gate, which decodes by its own code, reads the same value from the frame."""
+    keys = {"type": "s32", "words": 2, "word_order": word_order, "byte_order": byte_order}
+    keys |= {"scale": 1, "scale_by": "", "with_words": [], "write_function": function}
+    profile_ = registers_of("sunspec_pv", {"limit_W": keys})
+    profile_.identity = {}
+    made = SiteDevice(profile_, 1, Sink(), (4, 3), ["power_W"], SETTINGS)
+    frame = made.write("limit_W", value, 0).frame
+    head = "01 10 9cbf 0002 04" if function == 16 else "01 17 9cbf 0002 9cbf 0002 04"
+    assert frame[:-2] == bytes.fromhex(head + words)
+    device_ = SimpleNamespace(profile=profile_, address=1, settings=SETTINGS)
+    assert gates(device_)["limit_W"].value(frame) == value
 
 
 def relays():
@@ -110,13 +275,17 @@ def test_a_value_is_repeated_within_its_time_or_after_its_pause_when_it_was_lost
     assert made.write("stages", value, 2_250_000) is not None
 
 
-def test_bits_are_counted():
+def test_the_own_bits_are_counted_and_written_and_no_others():
     sink = Sink()
-    made = device("waveshare_relays", ("stages",), sink)
+    made = device("waveshare_relays", ("stages",), sink, stages_max=4)
     slave = Slave()
-    slave.coils = 0b0000_0111
-    Bus(made, slave).run(1200)
+    slave.coils = 0b1001_0111
+    bus = Bus(made, slave)
+    bus.run(1200)
     assert sink.inp[4] == 3 and sink.fresh[3] == 1
+    bus.port.submit(made.write("stages", 1, bus.now_us))
+    bus.run(100)
+    assert slave.coils == 0b1001_0001
 
 
 def registers_of(name, changes):
@@ -136,6 +305,7 @@ def runs_of(function, is_ignored):
     slave = Slave(GOOD | {4104: 0, 4105: 0})
     slave.ignore_writes = is_ignored
     bus = Bus(made, slave)
+    bus.run(100)
     bus.port.submit(made.write("run", 1, 0))
     bus.run(100)
     read = made.read_back("run")
@@ -143,7 +313,7 @@ def runs_of(function, is_ignored):
         bus.port.submit(read)
     bus.run(100)
     assert made.read_back("run") is None, "a write is read back once"
-    return made.failures, slave.holding[4104], made.write("run", 1, 300_000) is not None
+    return made.failures, slave.holding[4104], made.write("run", 1, 400_000) is not None
 
 
 @pytest.mark.parametrize("function", (16, 23))

@@ -123,6 +123,78 @@ def test_a_lost_connection_is_made_again_with_longer_pauses(host):
     assert "refused" in host.port.error or not host.port.error
 
 
+@pytest.mark.parametrize("answers", (None, -1, 1))
+def test_a_connection_without_answers_is_closed_after_three_requests(host, answers):
+    """None: a mute device; -1, 1: each answer has the number of another request."""
+    host.connect()
+    for request in range(1, 4):
+        assert host.port.write(REQUEST.frame)
+        host.client.recv(100)
+        if answers:
+            host.client.send(host.head(request + answers, REPLY))
+            assert host.read() == b""
+    assert host.port.losses == 0, "the third may still be answered"
+    assert not host.port.write(REQUEST.frame)
+    assert (host.port.fileno(), host.port.losses) == (-1, 1)
+    assert host.port.error == f"Modbus TCP {host.port.path}: no answer to 3 requests in a row"
+    assert host.client.recv(100) == b""
+
+
+def test_an_answer_of_any_unit_keeps_the_connection(host):
+    host.connect()
+    for number in range(1, 10):
+        assert host.port.write(REQUEST.frame)
+        host.client.recv(100)
+        if number % 3 == 0:
+            host.client.send(host.head(number, bytes((8, 0x83, 11))))
+            assert host.read()
+    assert host.port.losses == 0
+
+
+def test_the_pauses_between_mute_connections_grow_until_an_answer(host):
+    now_us, opened_us = 0, []
+    while len(opened_us) < 8:
+        host.port.service(now_us)
+        client, _ = host.server.accept()
+        while not host.port.service(now_us):
+            now_us += 1000
+        opened_us.append(now_us)
+        for _ in range(4):
+            host.port.write(REQUEST.frame)
+        assert host.port.fileno() == -1
+        while not host.port._socket:
+            now_us += 10_000
+            host.port.service(now_us)
+        client.close()
+    pauses_us = [after - before for before, after in zip(opened_us, opened_us[1:])]
+    assert pauses_us == sorted(pauses_us) and pauses_us[-1] >= 5_000_000
+    client, _ = host.server.accept()
+    assert host.port.service(now_us)
+    host.port.write(REQUEST.frame)
+    host.client = client
+    client.send(host.head(host.port._transaction, REPLY))
+    assert host.read() == rtu.seal(REPLY) and host.port.error == ""
+    client.close()
+    host.read()
+    host.port.service(now_us + 5_000_000)
+    host.server.accept()
+    assert host.port.service(now_us + 5_000_001)
+
+
+@pytest.mark.parametrize("unit_id", (0, 255))
+def test_a_device_that_is_reached_directly_has_the_unit_id_0_or_255(host, unit_id):
+    host.connect()
+    heard = []
+    request = rtu.read_request("a", unit_id, 3, 0, 1, lambda pdu, now_us: heard.append(pdu))
+    engine = RtuPort("tcp", 1_000_000)
+    engine.submit(request)
+    host.port.write(engine.poll(0))
+    assert host.client.recv(100)[6] == unit_id
+    host.client.send(host.head(1, bytes((unit_id, 3, 2, 0, 7))))
+    engine.receive(host.read(), 5000)
+    assert heard == [bytes((3, 2, 0, 7))] and engine.statistics[unit_id].ok == 1
+
+
 class Unready:
     """A poll that reports nothing."""
 

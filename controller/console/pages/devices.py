@@ -21,6 +21,14 @@ def _block(device: dict[str, Any]) -> list[str]:
         f"{name} {'-' if value is None else value}" for name, value in device["signals"].items()
     ]
     out = [f"{device['name']}: {device['role']}, {state}", *folded("", ", ".join(values), 2)]
+    for name, refused in device["refused"].items():
+        read = "" if refused["value"] is None else f" reads {refused['value']} and"
+        possible = f"possible are {refused['low']} .. {refused['high']}"
+        words = f"{name}{read} is refused; {possible}: check sign, scale and rated_W"
+        out += folded("", words, 2)
+    if device["differs"]:
+        words = f"another device than the profile's: {device['differs']} differs; no value counts"
+        out += folded("", words, 2)
     for actuator in device["actuators"]:
         text = f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): "
         out += folded("", f"asked for {text}{actuator['text']}; {bound_by(actuator)}", 2)

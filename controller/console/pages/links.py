@@ -28,6 +28,7 @@ def lines(facts: Facts, number: int = 1) -> list[str]:
             *[_bus(bus) for bus in facts["buses"]],
             _path(facts["path_delay"]),
             *_advice(devices),
+            *_strangers(devices),
             *_faults(devices),
             *notes,
         ]
@@ -76,6 +77,19 @@ def _faults(devices: list[Facts]) -> list[str]:
     """Fault bits that BMS and converters report (row 59)."""
     found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
     return folded("Faults", "; ".join(found) + ".", 2) if found else []
+
+
+def _strangers(devices: list[Facts]) -> list[str]:
+    """Units whose requests another unit id answers."""
+    found = [
+        f"{one['device']}: unit {counts['answered_by']} answers the requests to unit "
+        f"{one['address']} ({counts['other_unit']} times)"
+        for one in devices
+        if (counts := one["counters"]) and counts["other_unit"]
+    ]
+    return (
+        folded("Other", "; ".join(found) + ". Correct unit_id or the device.", 2) if found else []
+    )
 
 
 def _advice(devices: list[Facts]) -> list[str]:

@@ -103,9 +103,10 @@ class GensetStart(Function):
     def _want(self, at: int, view: View, device: DeviceView) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
-            if not device.is_known:
+            runs = device.value("is_running")
+            if runs is None:
                 return
-            is_running = (device.value("is_running") or 0) > 0
+            is_running = runs > 0
             state[at + S_WANTED] = is_running
             if is_running:
                 run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]

@@ -44,7 +44,7 @@ class PvLimit(Function):
         self.state = array("q")
 
     def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
-        """For each inverter a request of its rated power and the cap."""
+        """For each inverter a request of the most that it may feed in, and the cap."""
         room_W = max(0, self._room_W(view))
         negative = view.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
@@ -53,7 +53,8 @@ class PvLimit(Function):
             rated_W = inverter.settings["rated_W"]
             share_W = room_W * rated_W // self._rated_W
             cap = Cap(0, reason, share_W, reason)
-            found.append(ForDevice(number, BaseRequest(rated_W, reasons.PV_WANTED)))
+            most_W = inverter.settings["limit_W_max"]
+            found.append(ForDevice(number, BaseRequest(most_W, reasons.PV_WANTED)))
             found.append(ForDevice(number, cap))
         return found
 

@@ -106,8 +106,8 @@ class Shed(Function):
     def _find(self) -> None:
         """At the start of the controller the stages that a device reports stay open."""
         for at, (device, _) in enumerate(self._devices, S_STAGES):
-            if self.state[at] == NOT_HEARD and device.is_known:
-                stages = device.value("stages") or 0
+            stages = device.value("stages")
+            if self.state[at] == NOT_HEARD and stages is not None:
                 self.state[at] = within(stages, 0, device.settings["stages_max"])
 
     def _reason(self, view: View, least: int) -> int:

@@ -109,7 +109,9 @@ class SiteLoad(Function):
         high_W = max(0, load_W) + export_W
         low_W = -WIDE_W
         if state[S_SOURCE] == MEASURED:
-            fresh_W = self._sun_W([each for each in self._suns if each.is_known])
+            fresh_W = self._sun_W(
+                [each for each in self._suns if each.value("power_W") is not None]
+            )
             others_W = (state[S_OTHERS] >> 16) - (state[S_SUN_W] - fresh_W)
             most_W = state[S_LOAD_W] - fresh_W + max(0, others_W)
             low_W = min(high_W, most_W - self._settings["grid_import_W_max"])
@@ -177,8 +179,9 @@ class SiteLoad(Function):
         is among the others.
         """
         state, suns = self.state, self._suns
-        sun_W = self._sun_W([each for each in suns if each.is_heard])
-        known = sum([each.is_known << place for place, each in enumerate(suns)])
+        sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
+        reports = [each.value("power_W") is not None for each in suns]
+        known = sum([is_known << place for place, is_known in enumerate(reports)])
         if known & ~state[S_SUNS] and state[S_SEEN]:
             change = sun_W - state[S_SUN_W] << 16
             state[S_KEPT] += change

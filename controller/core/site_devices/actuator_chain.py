@@ -55,8 +55,9 @@ class ActuatorChain:
         chain = self.chain
         chain.begin()
         chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))
-        if is_estop or not self.view.is_known:
-            code, way = self._exception(is_estop)
+        is_silent = self.view.value(self.actuator.feedback) is None
+        if is_estop or is_silent:
+            code, way = self._exception(is_estop, is_silent)
             if way == TO_REST:
                 chain.take(Limit(0, code, 0, code))
                 return
@@ -65,10 +66,10 @@ class ActuatorChain:
                 return
         self._oblige(elapsed_ticks)
 
-    def _exception(self, is_estop: bool) -> tuple[int, int]:
-        """(reason, way) at an emergency stop, or while the device does not answer. TO_REST wins."""
+    def _exception(self, is_estop: bool, is_silent: bool) -> tuple[int, int]:
+        """(reason, way) at an emergency stop, or while the feedback is unknown. TO_REST wins."""
         stopped, silent = self.actuator.estop, self.actuator.silent
-        if is_estop and (self.view.is_known or stopped == TO_REST or silent == HOLD):
+        if is_estop and (not is_silent or stopped == TO_REST or silent == HOLD):
             return reasons.DEVICE_ESTOP, stopped
         return reasons.DEVICE_SILENT, silent
 

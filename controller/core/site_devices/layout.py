@@ -12,6 +12,12 @@ from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.records import Role
 from controller.core.site_devices.roles import BY_NUMBER
 
+# Behind the signals and the sent values of each device: a bit for each signal whose last answers
+# were out of range, the value of the last such answer, and what the driver found of the device's
+# identity (0: nothing wrong; n: its identity register n, from 1, holds another value).
+STATE_WORDS = ("refused", "refused_value", "other_device")
+REFUSED, REFUSED_VALUE, OTHER_DEVICE = range(len(STATE_WORDS))
+
 
 class SiteDevice(NamedTuple):
     """One device. number: from 1 among the devices of its role; mask: a bit for each signal that
@@ -56,10 +62,16 @@ def devices_of(site_image: array) -> tuple[SiteDevice, ...]:
     return tuple(found)
 
 
+def signals(devices: Iterable[SiteDevice]) -> int:
+    """Number of signals of these devices: each has a byte of freshness and an age."""
+    return sum([len(each.role.signals) for each in devices])
+
+
 def words(device: SiteDevice) -> list[str]:
-    """Names of the words of a device in the process image: signals, then what was sent last."""
+    """Names of the words of a device in the process image: signals, what was sent last, state."""
     names = [signal.name for signal in device.role.signals]
     names += [f"sent_{actuator.name}" for actuator in device.role.actuators]
+    names += STATE_WORDS
     return [f"{device.name}.{name}" for name in names]
 
 

@@ -11,12 +11,24 @@ TO_REST, HOLD, GO_ON = range(3)
 
 
 class Signal(NamedTuple):
-    """A value that a device reports, an integer within low .. high; the unit ends the name."""
+    """A value that a device reports, an integer within low .. high; the unit ends the name.
+
+    of_rated: the range in permille of the parameter `rated_W`; (): low .. high alone. It has a
+    margin, and yet a value of the wrong sign or scale lies outside.
+    """
 
     name: str
     low: int
     high: int
     text: str
+    of_rated: tuple[int, ...] = ()
+
+    def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
+        """(lowest, highest) value that a device with these parameters can report."""
+        if not self.of_rated:
+            return self.low, self.high
+        low, high = [permille * settings["rated_W"] // 1000 for permille in self.of_rated]
+        return max(self.low, low), min(self.high, high)
 
 
 class Actuator(NamedTuple):
@@ -45,8 +57,9 @@ class Role(NamedTuple):
 
     number: of the role in the site image, append only.
 
-    parameters: rows as in controller/core/parameters.py, keys of the device's table. A signal that
-    is older than the parameter `stale_ms` is unknown.
+    parameters: rows as in controller/core/parameters.py, keys of the device's table; a default may
+    be the name of an earlier parameter. A signal that is older than the parameter `stale_ms` is
+    unknown.
     """
 
     name: str

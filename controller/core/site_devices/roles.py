@@ -6,6 +6,11 @@ from controller.core.site_devices.records import GO_ON, HOLD, STALE, TO_REST, Ac
 
 POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
+# Ranges of measured power in permille of the rated power, with a margin. An inverter draws little
+# at night; the edge of a cloud lifts its power above the rated one for seconds. A set without fuel
+# is motored by the bus until its protection opens.
+PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1200)
+HEATER_PERMILLE, METER_PERMILLE = (0, 1200), (-1200, 1200)
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -23,13 +28,15 @@ PV = Role(
     1,
     "PV inverter",
     (
-        Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in"),
+        Signal(
+            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", PV_PERMILLE
+        ),
         Signal("available_W", 0, POWER_W_MAX, "power that the sun would give"),
     ),
     (
         Actuator(
             "limit_W",
-            "rated_W",
+            "limit_W_max",
             "most power that the inverter may feed in",
             "the inverter goes to its own fallback power after its time-out",
             "power_W",
@@ -41,6 +48,8 @@ PV = Role(
         STALE,
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
+        # what the installer or the grid operator has fixed, such as 70 %; never written above
+        ("limit_W_max", "W", 1, POWER_W_MAX, "rated_W", "down"),
     ),
 )
 
@@ -49,7 +58,9 @@ GENSET = Role(
     2,
     "generator set",
     (
-        Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives"),
+        Signal(
+            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", GENSET_PERMILLE
+        ),
         Signal("is_running", 0, 1, "1: the engine runs and the voltage is present"),
         Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault"),
         Signal("fuel_permille", 0, 1000, "fuel in the tank"),
@@ -163,9 +174,18 @@ METER = Role(
     "meter",
     6,
     "meter",
-    (Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power towards the load behind the meter"),),
+    (
+        Signal(
+            "power_W",
+            -POWER_W_MAX,
+            POWER_W_MAX,
+            "power towards the load behind the meter",
+            METER_PERMILLE,
+        ),
+    ),
     (),
-    (STALE,),
+    # rated_W: of the branch, by its fuse or its current transformers
+    (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
 )
 
 FAN = Role(
@@ -203,7 +223,7 @@ HEATER = Role(
     8,
     "heater",
     (
-        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws"),
+        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
         Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed"),
     ),
     (

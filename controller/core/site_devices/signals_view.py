@@ -1,39 +1,95 @@
-"""The signals of the site devices in one tick, and how old they are."""
+"""The signals of the site devices in one tick, and how old they are.
+
+Each signal has its own age: a device answers in several blocks of registers, and one of them may
+stay away while the others answer.
+"""
 
 from array import array
 
 from controller.core.site_devices import layout
-from controller.core.site_devices.layout import SiteDevice
+from controller.core.site_devices.layout import REFUSED, SiteDevice
 
-AGE_MS_MAX = 1_000_000_000  # an older signal counts as this old
+AGE_MS_MAX = 1_000_000_000  # an older signal, and one that was never reported, counts as this old
+NEVER_MS = 1 << 62
+NOW = 0  # of `Site.state`; the times at which the signals were reported follow
 
 
 class DeviceView:
-    """One device as control functions see it."""
+    """One device as control functions see it. `known`: a bit for each signal that is known."""
 
-    def __init__(self, device: SiteDevice, inp: array, first: int):
-        """inp: of the core; first: place of the device's first word."""
+    def __init__(self, device: SiteDevice, inp: array, first: int, state: array, first_time: int):
+        """inp: of the core; first: place of the device's first word; state: of the Site;
+        first_time: place of the device's first signal there.
+        """
         self.device, self.settings = device, device.settings
-        self._inp = inp
+        self._inp, self._first = inp, first
+        self._state, self._first_time = state, first_time
+        signals, actuators = device.role.signals, device.role.actuators
         self._places = {
-            signal.name: first + place if device.mask >> place & 1 else None
-            for place, signal in enumerate(device.role.signals)
+            signal.name: place if device.mask >> place & 1 else None
+            for place, signal in enumerate(signals)
         }
-        first += len(device.role.signals)
-        self._sent = {each.name: first + at for at, each in enumerate(device.role.actuators)}
-        self.is_known = False
-        self.is_heard = False  # since this start
+        first += len(signals)
+        self._sent = {each.name: first + at for at, each in enumerate(actuators)}
+        self._words_at = first + len(actuators)
+        self.refused_at = self._words_at + REFUSED
+        self.known = 0
 
     def value(self, signal: str) -> int | None:
         """Its value in the unit of its name, None while it is unknown or where this device does not
         report it. KeyError: not of this role.
         """
-        return self.read(signal) if self.is_known else None
+        place = self._places[signal]
+        if place is None or not self.known >> place & 1:
+            return None
+        return self._inp[self._first + place]
 
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
         place = self._places[signal]
-        return None if place is None else self._inp[place]
+        return None if place is None else self._inp[self._first + place]
+
+    def age_ms(self, signal: str) -> int:
+        """Time since it was reported, at most AGE_MS_MAX."""
+        place = self._places[signal]
+        if place is None:
+            return AGE_MS_MAX
+        return min(AGE_MS_MAX, self._state[NOW] - self._state[self._first_time + place])
+
+    def is_heard(self, signal: str) -> bool:
+        """Whether it was reported since this start."""
+        return self.age_ms(signal) < AGE_MS_MAX
+
+    def is_refused(self, signal: str) -> bool:
+        """Whether the device answers, and what it reported last was refused."""
+        place = self._places[signal]
+        return place is not None and self._inp[self.refused_at] >> place & 1 == 1
+
+    @property
+    def youngest_ms(self) -> int:
+        """Age of the signal that was reported last."""
+        return min([self.age_ms(signal) for signal in self._places])
+
+    @property
+    def is_known(self) -> bool:
+        """Whether at least one signal is known."""
+        return self.known != 0
+
+    def look(self) -> int:
+        """Find what is known now; the time at which this changes by itself, ms."""
+        state, stale_ms, ends = self._state, self.settings["stale_ms"], [NEVER_MS]
+        known = 0
+        for place in range(len(self._places)):
+            end_ms = state[self._first_time + place] + stale_ms
+            if state[NOW] < end_ms:
+                known |= 1 << place
+                ends.append(end_ms)
+        self.known = known & ~self._inp[self.refused_at]
+        return min(ends)
+
+    def word(self, number: int) -> int:
+        """A word of layout.STATE_WORDS."""
+        return self._inp[self._words_at + number]
 
     def sent(self, actuator: str) -> int:
         """The value that was sent to the device last; 0 before the first."""
@@ -41,30 +97,45 @@ class DeviceView:
 
 
 class Site:
-    """`devices` in the order of the site image; `ages_ms`: since each was heard."""
+    """`devices` in the order of the site image; `state`: in the journal."""
 
     def __init__(self, devices: tuple[SiteDevice, ...], inp: array, first: int, tick_ms: int):
         """inp: of the core; first: place of the first word of the first device."""
         self.inp = inp
+        # 64 bits: no time of a controller reaches their end
+        self.state = array("q", [0, *[-AGE_MS_MAX] * layout.signals(devices)])
         self.devices: list[DeviceView] = []
+        first_time = NOW + 1
         for device in devices:
-            self.devices.append(DeviceView(device, inp, first))
+            self.devices.append(DeviceView(device, inp, first, self.state, first_time))
             first += len(layout.words(device))
-        self.ages_ms = array("i", [AGE_MS_MAX] * len(devices))
+            first_time += len(device.role.signals)
         self._tick_ms = tick_ms
+        self._refused_at = [view.refused_at for view in self.devices]
+        self._refused: list[int] = []
+        self._due_ms = NEVER_MS
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
         return [each for each in self.devices if each.device.role.name == role]
 
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
-        """fresh: a byte for each device, 1 where a reply arrived in this tick."""
-        ages_ms, passed_ms = self.ages_ms, elapsed_ticks * self._tick_ms
-        for index, view in enumerate(self.devices):
-            age_ms = 0 if fresh[index] else min(ages_ms[index] + passed_ms, AGE_MS_MAX)
-            ages_ms[index] = age_ms
-            view.is_heard = age_ms < AGE_MS_MAX
-            view.is_known = age_ms < view.settings["stale_ms"]
+        """fresh: a byte for each signal, 1 where it was reported in this tick."""
+        state, inp = self.state, self.inp
+        state[NOW] += elapsed_ticks * self._tick_ms
+        place = fresh.find(1)
+        refused = [inp[at] for at in self._refused_at]
+        is_due = place >= 0 or state[NOW] >= self._due_ms or refused != self._refused
+        while place >= 0:
+            state[NOW + 1 + place] = state[NOW]
+            place = fresh.find(1, place + 1)
+        if is_due:
+            self._refused = refused
+            self.look()
+
+    def look(self) -> None:
+        """Find what is known, after a change of `state`."""
+        self._due_ms = min([NEVER_MS, *[view.look() for view in self.devices]])
 
 
 def without_devices() -> Site:

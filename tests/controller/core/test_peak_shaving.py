@@ -58,9 +58,9 @@ class Box:
 
     def _clock(self, is_clock, elapsed):
         day_d, time_ms = divmod(self.now_ms + self.error_ms, DAY_MS)
-        self.site.inp[:] = array("i", [day_d, time_ms // 1000, self.uncertainty_ms])
+        self.site.inp[:3] = array("i", [day_d, time_ms // 1000, self.uncertainty_ms])
         is_new = self.is_first or self.now_ms % 500 < elapsed * TICK_MS
-        self.site.step(bytes([is_clock and is_new]), elapsed)
+        self.site.step(bytes([is_clock and is_new] * 3), elapsed)
         self.is_first = False
 
     def down(self, ticks):

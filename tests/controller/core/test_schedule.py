@@ -43,7 +43,7 @@ class Bench:
     def clock(self, minutes, second=0, error_ms=0, is_fresh=True, elapsed=1):
         day_d, minute = divmod(NOW_MIN + minutes, 1440)
         self.site.inp[:3] = type(self.site.inp)("i", [day_d, 60 * minute + second, error_ms])
-        self.site.step(bytes([is_fresh]), elapsed)
+        self.site.step(bytes([is_fresh] * 3), elapsed)
         return self
 
     def enter(self, table, spoil=None):

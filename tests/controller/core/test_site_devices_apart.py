@@ -13,7 +13,7 @@ from views import DEVICES
 from controller.core import hint_sources
 from controller.core.core import Core
 from controller.core.site_devices.actuator_chain import A_VALUE
-from controller.core.site_devices.layout import image_of
+from controller.core.site_devices.layout import image_of, signals
 
 TICKS = 1000
 
@@ -62,12 +62,12 @@ def test_an_actuator_is_at_rest_when_its_device_has_been_silent_for_its_time():
     """3000 ms in ticks of 20 ms."""
     core = core_with(DEVICES)
     for _ in range(20):
-        core.fresh[core.layout.groups :] = bytes([1]) * len(DEVICES)
+        core.fresh[core.layout.groups :] = bytes([1]) * signals(DEVICES)
         core.tick(1)
     for each in core.actuators:
         each.state = array("i", [1, 10**9])
         each.chain.state[0] = 1
-    core.fresh[core.layout.groups :] = bytes(len(DEVICES))
+    core.fresh[core.layout.groups :] = bytes(signals(DEVICES))
     for tick in range(1, 151):
         core.tick(1)
         assert all(view.is_known == (tick < 150) for view in core.site.devices)

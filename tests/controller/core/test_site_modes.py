@@ -81,9 +81,9 @@ def test_a_bus_is_dead_where_nothing_shows_a_voltage_and_the_converter_is_heard(
 def test_a_generator_set_that_runs_carries_the_bus():
     bench = Bench(device("genset"))
     bench.site.inp[1] = 1
-    bench.site.step(bytes([1]), 1)
+    bench.site.step(bytes([1] * 4), 1)
     assert bench.at(HAND_OVER).tick(5000, **DEAD) == ISLAND
-    bench.site.step(bytes([0]), 150)  # silent for 3 s
+    bench.site.step(bytes(4), 150)  # silent for 3 s
     assert bench.tick(5000, **DEAD) == BLACK_START
 
 

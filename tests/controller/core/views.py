@@ -13,8 +13,12 @@ RATED_W = 250_000
 def device(role="pv", number=1, **settings):
     """A site device that reports every signal, with the lowest number where there is no default."""
     record = roles.ROLES[role]
-    defaults = {row[0]: row[2] if row[4] is None else row[4] for row in record.parameters}
-    return SiteDevice(record, number, (1 << len(record.signals)) - 1, defaults | settings)
+    known = {}
+    for name, _, low, _, default, _ in record.parameters:
+        known[name] = low if default is None else known.get(default, default)
+        known[name] = settings.get(name, known[name])
+    assert settings.keys() <= known.keys()
+    return SiteDevice(record, number, (1 << len(record.signals)) - 1, known)
 
 
 # One of each role. The generator starts at a charge at which the battery still has a use.

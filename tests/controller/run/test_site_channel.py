@@ -12,8 +12,13 @@ from controller.run.site_channel import SiteChannel
 class Wire:
     """Driver, gate and port in one: keeps what is sent."""
 
+    refused_mask, refused_value, other_device = 0b10, -7, 3
+
     def __init__(self):
         self.sent = []
+
+    def service(self, now_us):
+        return ()
 
     def write(self, name, value, now_us):
         return SimpleNamespace(frame=value)
@@ -40,11 +45,12 @@ def test_before_its_first_reply_a_device_gets_no_0_that_would_stop_an_engine():
     channel = SiteChannel(wire, wire, {"run": wire}, image, 4)
     (view,) = site.devices
     actuator = SimpleNamespace(view=view, actuator=role.actuators[0], value=0)
-    for fresh in (0, 0, 1):
+    # the power alone does not show whether the engine runs
+    for fresh in (b"\0\0\0\0", b"\1\0\1\1", b"\0\1\0\0"):
         assert wire.sent == []
-        site.step(bytes([fresh]), 1)
+        site.step(fresh, 1)
         channel.write([actuator], 0)
     assert wire.sent == [0] and view.sent("run") == 0
-    site.step(bytes([0]), 10_000)
+    site.step(bytes(4), 10_000)
     channel.write([actuator], 0)
     assert not view.is_known and wire.sent == [0, 0], "a device that fell silent gets its 0"

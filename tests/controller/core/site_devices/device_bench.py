@@ -28,7 +28,7 @@ class Bench:
     def hear(self, is_fresh=True, **words):
         for name, value in words.items():
             self.site.inp[self.place[name.replace("__", ".")]] = value
-        count = len(self.site.devices)
+        count = layout.signals([each.device for each in self.site.devices])
         self.site.step(bytes([is_fresh] * count), 1 if is_fresh else 1000)
 
     def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):

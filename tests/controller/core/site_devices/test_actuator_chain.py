@@ -26,7 +26,7 @@ class Bench:
 
     def step(self, asked, fresh=1, is_estop=False, ticks=1, cap=None):
         """The value, and the reason that bound it."""
-        self.site.step(bytes([fresh]), ticks)
+        self.site.step(bytes([fresh] * len(self.device.role.signals)), ticks)
         self.actuator.begin(is_estop, ticks)
         self.actuator.chain.take(BaseRequest(asked, reasons.NO_REQUEST))
         if cap is not None:

@@ -34,7 +34,10 @@ def test_every_word_has_a_place_and_a_name_of_its_own():
     assert len(names) == len(set(names)) == block.stop - block.start
     assert image.places["site"].stop == len(image.inp)
     places = [image.site_place(each.role.name, each.number) for each in ALL]
-    assert [group - image.layout.groups for _, group in places] == list(range(len(ALL)))
+    counts = [len(each.role.signals) for each in ALL]
+    groups = [image.layout.groups + sum(counts[:at]) for at in range(len(ALL))]
+    assert [group for _, group in places] == groups
+    assert len(image.fresh) == groups[-1] + counts[-1] == image.layout.groups + sum(counts)
     for (first, _), each in zip(places, ALL):
         assert names[first - block.start] == f"{each.name}.{each.role.signals[0].name}"
     with pytest.raises(KeyError, match="pv_3"):

@@ -1,0 +1,60 @@
+"""Which registers of a device are read together: neighbours share a read."""
+
+from typing import NamedTuple
+
+from drivers.profile import Register
+
+BITS_FUNCTIONS = (1, 2)
+
+
+class Block(NamedTuple):
+    """One read: `places` are (index of the register, first byte or bit, bytes) of its registers."""
+
+    function: int
+    address: int
+    length: int
+    places: tuple[tuple[int, int, int], ...]
+
+    def parts(self, data: bytes) -> list[tuple[int, bytes]]:
+        """[(index of the register, its bytes, or a byte for each of its bits)] of a reply."""
+        if self.function not in BITS_FUNCTIONS:
+            return [(index, data[start : start + size]) for index, start, size in self.places]
+        bits = bytes([data[at // 8] >> at % 8 & 1 for at in range(self.length)])
+        return [(index, bits[start : start + size]) for index, start, size in self.places]
+
+
+def extent(register: Register) -> int:
+    """Registers, or bits, that a value takes."""
+    return register.words or register.count
+
+
+def blocks(registers: list[Register], count_max: int, gap_max: int) -> list[Block]:
+    """Reads for these registers, in the order of function and address.
+
+    Neighbours share a read of at most count_max registers, with at most gap_max unused between two.
+    """
+    order = sorted(
+        range(len(registers)), key=lambda at: (registers[at].function, registers[at].address)
+    )
+    groups: list[list[int]] = []
+    for at in order:
+        register, group = registers[at], groups[-1] if groups else []
+        first = registers[group[0]] if group else register
+        end = registers[group[-1]].address + extent(registers[group[-1]]) if group else 0
+        is_near = register.function == first.function and register.address - end <= gap_max
+        if group and is_near and register.address + extent(register) - first.address <= count_max:
+            group.append(at)
+        else:
+            groups.append([at])
+    return [_block(registers, group) for group in groups]
+
+
+def _block(registers: list[Register], group: list[int]) -> Block:
+    first, last = registers[group[0]], registers[group[-1]]
+    unit = 1 if first.function in BITS_FUNCTIONS else 2
+    places = []
+    for at in group:
+        start = (registers[at].address - first.address) * unit
+        places.append((at, start, extent(registers[at]) * unit))
+    count = last.address - first.address + extent(last)
+    return Block(first.function, first.address, count, tuple(places))

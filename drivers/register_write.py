@@ -1,0 +1,105 @@
+"""One register, or row of coils, of a site device that is written again and again."""
+
+from collections.abc import Callable
+from struct import Struct
+
+from drivers.buses import rtu
+from drivers.profile import Register
+from drivers.register_codec import Codec
+
+COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
+SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
+# what makes the request of each write function: (key, unit id, address, content, callbacks)
+WRITES: dict[int, Callable[..., rtu.Request]] = {
+    rtu.WRITE_COIL: rtu.write_coil_request,
+    rtu.WRITE_REGISTER: rtu.write_register_request,
+    rtu.WRITE_COILS: rtu.write_coils_request,
+    rtu.WRITE_REGISTERS: rtu.write_registers_request,
+    rtu.WRITE_AND_READ: rtu.write_and_read_request,
+}
+Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
+
+
+class RegisterWrite:
+    """One register that is written: after a change (at most every pause_ms), after a lost write,
+    and every repeat_ms.
+
+    With `read_back`, and with function 23, the device's registers are compared with what was sent.
+    Another value counts as a lost write.
+    """
+
+    def __init__(self, register: Register, unit_id: int, settings: dict[str, int], tell: Tell):
+        self._register, self._unit_id, self._tell = register, unit_id, tell
+        self._codec = Codec(register, settings)
+        self._sent: int | None = None
+        self._expected: tuple[int, ...] = ()  # registers or levels of the last write
+        self._due_us = self._free_us = 0
+        self._is_unread = False
+
+    def request(self, value: int, now_us: int) -> rtu.Request | None:
+        """As SiteDevice.write."""
+        # the rest value does not wait; a lost write does, or it would keep the bus from others
+        is_rest = value == 0 and self._sent not in (0, None)
+        wait_us = self._due_us if value == self._sent else self._free_us
+        if now_us < wait_us and not is_rest:
+            return None
+        self._sent, self._due_us = value, now_us + self._register.repeat_ms * 1000
+        self._free_us = now_us + self._register.pause_ms * 1000
+        self._expected = self._places(value)
+        return self._write()
+
+    def _places(self, value: int) -> tuple[int, ...]:
+        if self._register.write_function in COIL_WRITES:
+            return tuple([value > coil for coil in range(self._register.count)])
+        return tuple(self._codec.words(value))
+
+    def _write(self) -> rtu.Request:
+        function, places = self._register.write_function, self._expected
+        make = WRITES[function]
+        key = self._unit_id, self._register.name
+        content = places[0] if function in SINGLE_WRITES else places
+        return make(
+            key, self._unit_id, self._register.write_address, content, self._written, self._lost
+        )
+
+    def _written(self, pdu: bytes, now_us: int) -> None:
+        self._is_unread = self._register.read_back
+        if self._register.write_function == rtu.WRITE_AND_READ:
+            self._compare(pdu, now_us)
+
+    def read_back(self) -> rtu.Request | None:
+        """The read that follows a write with `read_back`, once; None while there is nothing."""
+        if not self._is_unread:
+            return None
+        self._is_unread = False
+        return self.read_of_last()
+
+    def write_and_read_of(self, value: int) -> tuple[rtu.Request, rtu.Request]:
+        """A write of `value`, and the read that follows it."""
+        self._expected = self._places(value)
+        return self._write(), self.read_of_last()
+
+    def forget(self) -> None:
+        """Write again what is asked: another device may listen now."""
+        self._sent, self._is_unread = None, False
+
+    def read_of_last(self) -> rtu.Request:
+        """The read of the registers that the last write wrote."""
+        function = 1 if self._register.write_function in COIL_WRITES else 3
+        key = self._unit_id, self._register.name, "read back"
+        place = self._register.write_address, len(self._expected)
+        return rtu.read_request(key, self._unit_id, function, *place, self._compare)
+
+    def _compare(self, pdu: bytes, now_us: int) -> None:
+        """pdu: function, byte count, then the registers or bits."""
+        data, count = pdu[2:], len(self._expected)
+        if self._register.write_function in COIL_WRITES:
+            found = tuple([data[at // 8] >> at % 8 & 1 for at in range(count)])
+        else:
+            found = Struct(f">{count}H").unpack(data)
+        if found != self._expected:
+            self._lost(rtu.BAD_REPLY, 0, now_us)
+
+    def _lost(self, kind: int, code: int, now_us: int) -> None:
+        self._sent = None
+        self._tell(kind, code, now_us)

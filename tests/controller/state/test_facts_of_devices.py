@@ -1,0 +1,69 @@
+"""An inverter of the wrong sign and a set of another maker, on real frames: refused and named."""
+
+import pytest
+from watched import Watched
+
+from controller.config import configuration
+from controller.console import pages
+from controller.sites import PV_GENSET
+from tests.controller.run.cabinet_bench import believed
+
+CONFIG = believed(configuration.load(PV_GENSET))
+SUN_W, RATED_W = 180_000.0, 200_000
+SETTLED_S, WATCHED_S = 15, 15
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """(facts of the page, grid power in W): battery full, export limit 0, much sun, little load."""
+    watched = Watched(
+        tmp_path_factory.mktemp("devices"), lambda t_s: 20_000.0, soc=0.97, settings=CONFIG
+    )
+    devices = watched.rig.cabinet.devices
+    sun, engine = devices["pv_1"].part, devices["genset_1"]
+    signals, sun._measured = sun.signals, lambda t_s: SUN_W
+    sun.signals = lambda: {**signals(), "power_W": -signals()["power_W"]}
+    engine.identity["manufacturer"]["equals"] = [2]
+    watched.run(SETTLED_S)
+    grid_W = []
+    for _ in range(WATCHED_S):
+        watched.run(1)
+        grid_W.append(watched.rig.plant.grid_power_W)
+    return watched.facts("devices"), grid_W
+
+
+def named(facts):
+    return {each["name"]: each for each in facts["devices"]}
+
+
+def test_power_of_the_wrong_sign_is_refused_and_named(seen):
+    inverter = named(seen[0])["pv_1"]
+    assert inverter["signals"]["power_W"] is None
+    refused = inverter["refused"]["power_W"]
+    assert refused["value"] < -10_000
+    assert (refused["low"], refused["high"]) == (-10_000, 240_000)
+
+
+def test_an_inverter_that_is_refused_is_at_rest_and_the_export_limit_kept(seen):
+    (limit,) = named(seen[0])["pv_1"]["actuators"]
+    assert (limit["value"], limit["sent"]) == (0, 0)
+    assert min(seen[1]) > -15_000, seen[1]
+
+
+def test_a_device_of_another_maker_has_no_value_and_gets_no_write(seen):
+    engine = named(seen[0])["genset_1"]
+    assert engine["differs"] == "manufacturer" and not engine["is_known"]
+    assert set(engine["signals"].values()) == {None}
+    assert engine["actuators"][0]["sent"] == 0
+    others = [each for each in seen[0]["devices"] if each["name"] not in ("pv_1", "genset_1")]
+    assert [each["name"] for each in others if each["refused"] or each["differs"]] == []
+
+
+def test_the_page_says_what_is_wrong(seen):
+    count = pages.count("devices", seen[0])
+    text = "\n".join(
+        line for part in range(1, count + 1) for line in pages.lines("devices", seen[0], part)
+    )
+    words = " ".join(text.split())
+    assert "power_W reads -" in words and "possible are -10000 .. 240000" in words
+    assert "another device than the profile's: manufacturer differs" in words
