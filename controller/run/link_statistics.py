@@ -15,8 +15,9 @@ from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
-ENTRY = struct.Struct("<16si8q")
-MAGIC = b"FBLINK\x00\x01"
+NAME_BYTES = 32  # as long as a name may be (config/schema.py)
+ENTRY = struct.Struct(f"<{NAME_BYTES}si8q")
+MAGIC = b"FBLINK\x00\x02"
 RTU_COUNTERS = UnitStatistics.COUNTERS
 CAN_COUNTERS = (
     "received",
@@ -78,13 +79,13 @@ class LinkStatistics:
 
     def _entries(self) -> list[tuple[Any, ...]]:
         found = [
-            (name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+            (name.encode()[:NAME_BYTES], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
             for name, port in self._field.ports.items()
             for address, unit in port.statistics.items()
         ]
         return found + [
             (
-                name.encode()[:16],
+                name.encode()[:NAME_BYTES],
                 CAN_ADDRESS,
                 *[getattr(bus.port, counter) for counter in CAN_COUNTERS],
             )

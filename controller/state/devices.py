@@ -1,37 +1,45 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
-from typing import Any
-
 from controller.core import reasons
+from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
-from controller.journal.snapshot import Shadow
+from controller.journal.snapshot import Shadow, Snapshot
 from controller.state import actuators, base
-
-Facts = dict[str, Any]
+from controller.state.base import Facts
 
 
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
-    site = shadow.core.site
-    ages_ms = dict(zip([view.device.name for view in site.devices], site.ages_ms))
-    found = [_device(shadow, view, ages_ms[view.device.name]) for view in site.devices]
+    found = [_device(shadow, view) for view in shadow.core.site.devices]
     return {**base.head(shadow), "devices": found}
 
 
-def _device(shadow: Shadow, view: DeviceView, age_ms: int) -> Facts:
+def age_ms(shadow: Shadow, view: DeviceView) -> int | None:
+    """Age of the oldest value of a device, ms; None if it was never heard."""
+    site = shadow.core.site
+    found_ms = site.ages_ms[site.devices.index(view)]
+    return found_ms if found_ms < AGE_MS_MAX else None
+
+
+def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
-    is_known = age_ms < view.settings["stale_ms"]
     return {
         "name": device.name,
+        "device": configured(shadow, device),
         "role": role.text,
-        "is_known": is_known,
-        "age_ms": age_ms if age_ms < AGE_MS_MAX else None,
-        "signals": {
-            signal.name: view.read(signal.name) if is_known else None for signal in role.signals
-        },
+        "is_known": view.is_known,
+        "age_ms": age_ms(shadow, view),
+        "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
+
+
+def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
+    """Name of a site device in the configuration; None for the clock, which is the box's own."""
+    place = device.role.name, device.number - 1
+    found = shadow.reader.header.get("devices", [])
+    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)
 
 
 def bound_by(actuator: Facts) -> str:
