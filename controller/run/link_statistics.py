@@ -79,7 +79,11 @@ class LinkStatistics:
 
     def _entries(self) -> list[tuple[Any, ...]]:
         found = [
-            (name.encode()[:NAME_BYTES], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+            (
+                name.encode()[:NAME_BYTES],
+                address,
+                *[getattr(unit, counter) for counter in RTU_COUNTERS],
+            )
             for name, port in self._field.ports.items()
             for address, unit in port.statistics.items()
         ]

@@ -7,6 +7,8 @@ from controller.journal.snapshot import Shadow, Snapshot
 from controller.state import actuators, base
 from controller.state.base import Facts
 
+POWER = "power_W"
+
 
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
@@ -33,6 +35,22 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
+
+
+def powers(shadow: Shadow) -> list[Facts]:
+    """[{device, role, is_known, power_W, asked}] of each configured device; power_W: None while it
+    is unknown, absent where the device reports none; asked: {actuator: value}.
+    """
+    found = []
+    for view in shadow.core.site.devices:
+        name, role = configured(shadow, view.device), view.device.role
+        if name is not None:
+            reports = POWER in [s.name for s in role.signals] and view.read(POWER) is not None
+            power = {POWER: view.value(POWER)} if reports else {}
+            asked = {each["name"]: each["value"] for each in actuators.of_device(shadow, view)}
+            words = {"device": name, "role": role.text, "is_known": view.is_known}
+            found.append({**words, **power, "asked": asked})
+    return found
 
 
 def configured(shadow: Snapshot, device: SiteDevice) -> str | None:

@@ -6,7 +6,7 @@ from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
 from safety import signals as s
 
-OK, LATE, NEVER = "ok", "LATE", "never heard"
+OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 KINDS = {
     "bms": "BMS",
     "pcs": "PCS",
@@ -41,13 +41,24 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     }
 
 
+def meters(shadow: Shadow) -> dict[str, Facts]:
+    """{"grid", "load": {device, state, age_ms}} of the meters that the cabinet has."""
+    found = {}
+    for device in shadow.reader.header.get("devices", []):
+        if device["role"] in ("meter_grid", "meter_load"):
+            state, age_ms, _ = _heard(shadow, device["role"], device["index"])
+            words = {"device": device["name"], "state": state, "age_ms": age_ms}
+            found[device["role"].removeprefix("meter_")] = words
+    return found
+
+
 def summary(devices: list[Facts]) -> dict[str, str]:
     """{kind: the worst state of its devices}, in the order of KINDS."""
     found = {}
     for kind in dict.fromkeys(KINDS.values()):
         states = [device["state"] for device in devices if device["kind"] == kind]
         if states:
-            found[kind] = next((state for state in (LATE, NEVER) if state in states), OK)
+            found[kind] = next((state for state in (LATE, NEVER, FROZEN) if state in states), OK)
     return found
 
 
@@ -72,15 +83,19 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
 def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]:
     """(state, age of the oldest value, age at which it is late) of a device, ms."""
     if role in roles.ROLES:
-        view = next(each for each in shadow.core.site.of_role(role) if each.device.number == index + 1)
-        age_ms = devices.age_ms(shadow, view)
-        is_known, late_after_ms = view.is_known, view.settings["stale_ms"]
+        view = next(
+            each for each in shadow.core.site.of_role(role) if each.device.number == index + 1
+        )
+        age_ms, is_known, is_frozen = devices.age_ms(shadow, view), view.is_known, False
+        late_after_ms = view.settings["stale_ms"]
     else:
         groups, ages = _groups(shadow, role, index), shadow.core.kernel.features.ages
         age_ms = racks.oldest_ms(shadow, groups)
-        is_known = all(base.known(shadow, group) for group in groups)
+        is_known = all(base.known_age(shadow, group) for group in groups)
+        is_frozen = any(base.is_frozen(shadow, group) for group in groups)
         late_after_ms = min([ages.budget_ticks[each] for each in groups]) * base.tick_ms(shadow)
-    return NEVER if age_ms is None else OK if is_known else LATE, age_ms, late_after_ms
+    state = NEVER if age_ms is None else LATE if not is_known else FROZEN if is_frozen else OK
+    return state, age_ms, late_after_ms
 
 
 def _bits(shadow: Shadow, role: str, index: int) -> int | None:

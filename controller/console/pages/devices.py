@@ -27,7 +27,9 @@ def _block(device: Facts) -> list[str]:
     out = wrapped(f"{title}: {device['role']}, {state}", 7)
     out += folded("", ", ".join(values), LINES_MAX)
     for actuator in device["actuators"]:
-        text = f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): {actuator['text']}"
+        text = (
+            f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): {actuator['text']}"
+        )
         out += folded("", f"asked for {text}; {bound_by(actuator)}", LINES_MAX)
     return out
 

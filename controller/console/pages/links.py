@@ -1,15 +1,6 @@
 """The page `links`: state of each device, age of its values, counters of the buses, path delay."""
 
-from controller.console.pages.text import (
-    HEIGHT,
-    RULE,
-    WIDTH,
-    duration,
-    filled,
-    folded,
-    head,
-    page,
-)
+from controller.console.pages.text import HEIGHT, RULE, WIDTH, duration, filled, folded, head, page
 from controller.state.base import Facts
 
 COLUMNS = "{:<12} {:<10} {:>4} {:<11} {:>7} {:>6} {:>8} {:>8} {:>5}"
@@ -18,7 +9,7 @@ HEADER = COLUMNS.format(
 )
 ROOM = HEIGHT - 2  # below the head
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
-SILENT = ("LATE", "never heard", "FROZEN")
+SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
 def lines(facts: Facts, number: int = 1) -> list[str]:
@@ -30,7 +21,7 @@ def parts(facts: Facts) -> list[list[str]]:
     """[lines of a part] without the head. If there are several parts, the devices that do not
     answer come first.
     """
-    devices = sorted(facts["devices"], key=lambda device: device["state"] not in SILENT)
+    devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_faults(devices), *_notes(facts)]
     buses = [line for bus in facts["buses"] for line in _bus(bus)] + [_path(facts["path_delay"])]
     rows = [line for device in facts["devices"] for line in _device(device)]
@@ -107,14 +98,18 @@ def _faults(devices: list[Facts]) -> list[str]:
 
 
 def _advice(devices: list[Facts]) -> list[str]:
-    """The first check if a device is silent."""
+    """The first check of silent devices and of frozen meters."""
+    frozen = [device["device"] for device in devices if device["state"] == FROZEN]
     silent = [device for device in devices if device["state"] in SILENT]
+    found = []
+    if frozen:
+        words = f"{', '.join(frozen)} repeats the same values: voltage, current transformers."
+        found = folded("Check", words, 2)
     if not silent:
-        return []
+        return found
     names = ", ".join([device["device"] for device in silent[:4]])
     plug = "supply, address and RS-485 pair"
     if any(device["kind"] == "BMS" for device in silent):
         plug = "CAN plug, terminator, node number and supply"
-    return folded(
-        "Check", f"{names}: {plug}. If all devices of a bus are silent, check the bus.", 2
-    )
+    words = f"{names}: {plug}. If all devices of a bus are silent, check the bus."
+    return found + folded("Check", words, 2)

@@ -33,6 +33,7 @@ _AS_KEYS = (
     ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
     ("(the command below)", "(press R)"),
     ("(firebreak start)", "(press G)"),
+    ("firebreak devices", "press D"),
     ("`firebreak approve`", "Key V"),
     ("firebreak alarms --page 2", "press Space"),
 )
