@@ -42,6 +42,7 @@ PV = Role(
         ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
         ("ramp_W_per_s", "W/s", 1, POWER_W_MAX, 20_000, "free"),
     ),
+    feeds="its DC cables are live in daylight, also with the grid and this cabinet off",
 )
 
 GENSET = Role(
@@ -84,6 +85,7 @@ GENSET = Role(
         ("accept_every_s", "s", 1, 600, 10, "up"),
         ("least_permille", "permille", 0, 800, 300, "up"),
     ),
+    feeds="this program starts it by itself, also without the grid: stop it at its own panel",
 )
 
 LOAD_SHED = Role(
@@ -113,6 +115,7 @@ LOAD_SHED = Role(
         # off the grid its first stage goes at this charge, its others at equal parts down to 0
         ("island_soc_permille", "permille", 0, 1000, 300, "up"),
     ),
+    feeds="",
 )
 
 CHILLER = Role(
@@ -144,6 +147,7 @@ CHILLER = Role(
         *CELLS,
         *SPREAD,
     ),
+    feeds="",
 )
 
 CLOCK = Role(
@@ -157,6 +161,7 @@ CLOCK = Role(
     ),
     (),
     (STALE,),
+    feeds="",
 )
 
 METER = Role(
@@ -166,6 +171,7 @@ METER = Role(
     (Signal("power_W", -POWER_W_MAX, POWER_W_MAX, "power towards the load behind the meter"),),
     (),
     (STALE,),
+    feeds="",
 )
 
 FAN = Role(
@@ -196,6 +202,7 @@ FAN = Role(
         *CELLS,
         *SPREAD,
     ),
+    feeds="",
 )
 
 HEATER = Role(
@@ -230,6 +237,7 @@ HEATER = Role(
         ("ahead_min", "min", 0, 1440, 120, "free"),
         ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
     ),
+    feeds="",
 )
 
 ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER)}
