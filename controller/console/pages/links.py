@@ -1,20 +1,31 @@
 """The page `links`: state of each device, age of its values, counters of the buses, path delay."""
 
-from controller.console.pages.text import HEIGHT, RULE, WIDTH, duration, filled, folded, head, page
+from controller.console.pages.text import (
+    HEIGHT,
+    RULE,
+    WIDTH,
+    duration,
+    filled,
+    folded,
+    head,
+    page,
+    page_of,
+)
 from controller.state.base import Facts
 
 COLUMNS = "{:<12} {:<10} {:>4} {:<11} {:>7} {:>6} {:>8} {:>8} {:>5}"
 HEADER = COLUMNS.format(
     *("DEVICE", "BUS", "ADDR", "STATE", "age", "late", "asked", "no reply", "bad")
 )
-ROOM = HEIGHT - 2  # below the head
+ROOM = HEIGHT - 3  # below the head and above the number of the part
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
 def lines(facts: Facts, number: int = 1) -> list[str]:
     """Part `number` (from 1) of the links (state/links.py) as lines."""
-    return page([*head(facts), *parts(facts)[number - 1]])
+    found = parts(facts)
+    return page([*head(facts), *found[number - 1], *page_of(number, len(found))])
 
 
 def parts(facts: Facts) -> list[list[str]]:
@@ -23,11 +34,12 @@ def parts(facts: Facts) -> list[list[str]]:
     """
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_faults(devices), *_notes(facts)]
-    buses = [line for bus in facts["buses"] for line in _bus(bus)] + [_path(facts["path_delay"])]
+    buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
-    whole = [HEADER, *rows, RULE, *buses, *about]
-    if len(whole) <= ROOM:
+    whole = [HEADER, *rows, RULE, *buses, path, *about]
+    if len(whole) <= ROOM + 1:
         return [whole]
+    about.append(path)
     tables = [[HEADER, *part] for part in filled(map(_device, devices), ROOM - 1 - len(about))]
     tables[0] = about + tables[0]
     rest = filled([[line] for line in buses], ROOM)

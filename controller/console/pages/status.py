@@ -54,6 +54,7 @@ SHOWN_WHEN_OK = (  # if there is room
     "door",
     "smoke",
 )
+METER_WORDS = {"LATE": ", late", "never heard": ", unheard", "FROZEN": ", frozen"}
 VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
 OWN_WORDS = {
     "door": {"ok": "shut", "not ok": "OPEN"},
@@ -145,7 +146,7 @@ def _power(facts: Facts) -> list[str]:
     by = [reason["name"] for reason in (asked["base_reason"], asked["fast_reason"]) if reason]
     asked = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
     return [
-        f"BATTERY  {battery:<24}GRID  {grid:<22}LOAD  {load}",
+        f"BATTERY  {battery:<20}GRID  {grid:<22}LOAD  {load}",
         *_site(facts["site"]),
         spread(f"ASKED    {asked}", f"SET-POINT  {directed(facts['setpoint_W'])}"),
         _limit(facts),
@@ -159,7 +160,7 @@ def _unknown(facts: Facts, meter: str) -> str:
     found = facts["meters"].get(meter)
     if found is None:
         return "not measured"
-    return "unknown" if found["state"] == "ok" else f"meter {found['state']}"
+    return "unknown" + METER_WORDS.get(found["state"], "")
 
 
 def _site(devices: list[Facts]) -> list[str]:
