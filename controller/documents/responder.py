@@ -12,6 +12,7 @@ from controller.config import bus_times, configuration, thresholds, time_chain
 from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.config.refusal import ConfigError
+from controller.core.site_devices.roles import ROLES
 from controller.documents import document, effect_words
 from controller.documents.document import Block, Facts
 from controller.rows import matrix_words
@@ -75,9 +76,31 @@ def facts(found: Config) -> Facts:
         "in_gas": effect_words.breaker_words(effect_words.breaker(found)),
         "agent_hold_off_ms": found.cabinet["agent_hold_off_ms"],
         "fuse_wait_ms": found.cabinet["fuse_wait_ms"],
+        "sources": _sources(found),
         "places": found.responder,
         "not_given": [f"responder.{key}" for key in PLACES if not found.responder[key]],
     }
+
+
+def _sources(found: Config) -> list[Facts]:
+    """{device, what, rated_W, words} of each device that feeds energy."""
+    feeds = {name: (role.text, role.feeds) for name, role in ROLES.items() if role.feeds}
+    feeds["ups"] = ("UPS", "its battery feeds fan, detectors and controller")
+    return [
+        {
+            "device": device.name,
+            "what": feeds[device.role][0],
+            "rated_W": device.settings.get("rated_W"),
+            "words": feeds[device.role][1],
+        }
+        for device in found.devices
+        if device.role in feeds
+    ]
+
+
+def _fed(source: Facts) -> str:
+    rated = f", {source['rated_W'] / 1000:g} kW" if source["rated_W"] else ""
+    return f"{source['what']} {source['device']}{rated}: {source['words']}."
 
 
 def blocks(found: Facts) -> list[Block]:
@@ -152,6 +175,7 @@ def _energy(found: Facts) -> list[tuple[str, str]]:
             "DC. No switch turns it off. A contactor may be welded closed.",
         ),
         ("NOT OFF", "The grid cable up to the AC disconnect, until it is open and locked."),
+        *[("NOT OFF", _fed(source)) for source in found["sources"]],
         ("NOT OFF", "Fan, detectors and this controller, on mains or UPS. Leave them on."),
         (
             "Can close again",

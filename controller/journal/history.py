@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
 
-from controller.journal import replay
+from controller.journal import heard, replay
 from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
@@ -39,7 +39,8 @@ class History:
 
     `began_ms`: {instance name: uptime_ms at which it became active, None if that is before the
     first keyframe}. `began_code`: {instance name: the code that its stage compared then}, of the
-    features in CODES. uptime_ms counts ticks since the controller's start.
+    features in CODES. `began_behind`: {instance name: names of the devices behind it then}.
+    uptime_ms counts ticks since the controller's start.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class History:
         self.samples: list[dict[str, Any]] = []
         self.began_ms: dict[str, int | None] = {}
         self.began_code: dict[str, int] = {}
+        self.began_behind: dict[str, list[str]] = {}
 
     def extend(self) -> "History":
         """Read the keyframes of the ring that are newer than the last one read; returns self."""
@@ -97,7 +99,7 @@ class History:
         unknown.
         """
 
-        def add(kind: str, **what: str) -> None:
+        def add(kind: str, **what: object) -> None:
             self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
 
         moment, before = self._moment, self._before
@@ -105,7 +107,8 @@ class History:
         for name in [name for name in now[0] if name not in before[0]]:
             self.began_ms[name] = moment_ms
             self._note_code(name)
-            add(BEGAN, stage=name)
+            self.began_behind[name] = moment.behind(name)
+            add(BEGAN, stage=name, behind=self.began_behind[name])
         for name in [name for name in before[0] if name not in now[0]]:
             del self.began_ms[name]
             add(CEASED, stage=name)
@@ -131,7 +134,11 @@ class History:
     def _rank(self, name: str) -> tuple[bool, int, int]:
         began_ms = self.began_ms[name]
         is_self = STAGES[name.partition(".")[0]][matrix.S_LATCH] == matrix.SELF
-        return is_self, -1 if began_ms is None else began_ms, self._snapshot.stage_names.index(name)
+        return (
+            is_self,
+            -1 if began_ms is None else began_ms,
+            self._snapshot.stage_names.index(name),
+        )
 
 
 class Recent(Snapshot):
@@ -154,6 +161,11 @@ class Moment(Snapshot):
         self.core = replay.core_of(snapshot.reader.header)
         self.inp = array("i", bytes(4 * snapshot.reader.counts[0]))
         self.out = array("i", bytes(4 * snapshot.reader.counts[2]))
+
+    def behind(self, name: str) -> list[str]:
+        """Names of the devices behind an instance (heard.behind)."""
+        devices, stage = (self.reader.header.get("devices", []), STAGES[name.partition(".")[0]])
+        return heard.behind(devices, self.inp, heard.OfCore(self.core), stage)
 
     def take(self, frame: Frame) -> None:
         """Move to this keyframe."""

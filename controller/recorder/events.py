@@ -11,7 +11,9 @@ from typing import NamedTuple
 from controller.core import hint_codes, image, reasons, standby
 from controller.core.policies.schedule import O_SOURCE, O_STATE, OUTPUTS, STATES
 from controller.core.setpoint import O_BINDING_REASON
+from controller.journal import heard
 from controller.journal.snapshot import names_of, places
+from controller.recorder.held import Held
 from controller.rows import reason_words
 from controller.run import operator_commands
 from safety import matrix, parameters as p, signals as s
@@ -56,8 +58,10 @@ def row_kind(stage_id: str) -> str:
     return LIMIT if any(demand[index] for index in REDUCING) else NOTE
 
 
-def row_event(instance: str, begins, remark: str = ""):
-    """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text."""
+def row_event(instance: str, begins, remark: str = "", devices=()):
+    """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text; devices:
+    names of those behind it.
+    """
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
     if stage_id not in STAGES:  # a latch of another version of the matrix
@@ -66,29 +70,9 @@ def row_event(instance: str, begins, remark: str = ""):
     name, sentence, _ = reason_words.stage_text(STAGES[stage_id])
     if not begins:
         return event(CLEAR, f"{stage_id}: {name}: no longer active or latched", scope, code)
+    if devices:
+        sentence = heard.named(sentence, devices)
     return event(row_kind(stage_id), f"{stage_id}: {name}. {sentence}{remark}", scope, code)
-
-
-class Held:
-    """A value that counts once it has not moved for some ticks; `value` is the last one that
-    counted.
-    """
-
-    def __init__(self, wanted_ticks: int):
-        self.value = self._candidate = None
-        self._ticks, self._wanted = 0, wanted_ticks
-
-    def step(self, value: int, elapsed_ticks: int) -> bool:
-        """True in the tick in which a new value begins to count."""
-        if value == self.value:
-            self._candidate = None
-            return False
-        self._ticks = self._ticks + elapsed_ticks if value == self._candidate else 0
-        self._candidate = value
-        is_held = self.value is None or self._ticks >= self._wanted
-        if is_held:
-            self.value, self._candidate = value, None
-        return is_held
 
 
 class EventFinder:
@@ -107,6 +91,8 @@ class EventFinder:
         held_ticks = p.ticks(HELD_MS, header["safety_image"][p.H_TICK_MS])
         self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
         self._values = {}  # what each watched value was in the frame before
+        self._heard = heard.OfFrames(header["safety_image"], seen.layout)
+        self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
         self._quantities = _quantities(seen.output_names, self._source_names)
         words = (image.OPERATOR[0], image.REST[0], image.VOID_RESET[0], image.APPROVED_BY[0])
@@ -119,6 +105,7 @@ class EventFinder:
 
     def feed(self, frame) -> list:
         """Events of this frame, a list."""
+        self._heard.feed(frame, self.seen.inp)
         found = [
             *self._rows(),
             *self._resets(),
@@ -153,12 +140,16 @@ class EventFinder:
         first = names[first] if first >= 0 else None
         return [
             *[
-                row_event(name, True, " First out." if name == first else "")
+                row_event(name, True, " First out." if name == first else "", self._behind(name))
                 for name in sorted(came, key=lambda name: (name != first, name))
             ],
             *[row_event(name, True, STAYED)._replace(kind=LATCH) for name in sorted(stayed)],
             *[row_event(name, False) for name in sorted(went)],
         ]
+
+    def _behind(self, name):
+        stage = STAGES.get(name.partition(".")[0])
+        return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
     def _resets(self):
         """Resets that have ended: one that the kernel was given, one that it was not."""
@@ -181,7 +172,7 @@ class EventFinder:
         return [] if before is None else [event(STATE, f"{s.STATES[before]} -> {s.STATES[now]}")]
 
     def _slow(self, elapsed_ticks):
-        binding, inhibit = self.seen.chain(O_BINDING_REASON), self.seen.out[s.INHIBIT_REASON]
+        binding, inhibit = (self.seen.chain(O_BINDING_REASON), self.seen.out[s.INHIBIT_REASON])
         found = []
         if self._binding.step(binding, elapsed_ticks):
             found.append(_reason_event(LIMIT, binding))

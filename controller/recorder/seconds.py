@@ -1,9 +1,10 @@
 """One row per second of the frames: powers as the mean over the second, all else as at its end.
 
-A value that was not measured lately is None.
+A value that was not measured lately is None, also that of a frozen meter.
 """
 
 from controller.core import setpoint
+from controller.journal.heard import OfFrames
 from safety import parameters as p, signals as s
 
 COLUMNS = tuple(
@@ -27,17 +28,13 @@ class Seconds:
             p.ticks(KNOWN_MS, tick_ms),
         )
         self._ticks, self._row_ticks = 0, self._second_ticks
-        # tick of the last news of each group
-        self._fresh_at = [-self._known_ticks] * seen.layout.groups
+        self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
         self._powers = [[], [], [], []]  # grid, load, battery, set-point: of each frame, if known
 
     def feed(self, frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
-        at = frame.fresh.find(1)
-        while 0 <= at < len(self._fresh_at):
-            self._fresh_at[at] = self._ticks
-            at = frame.fresh.find(1, at + 1)
+        self._heard.feed(frame, self.seen.inp)
         for powers, now in zip(self._powers, self._powers_now()):
             powers += now
         late_ticks = self._ticks - self._row_ticks
@@ -47,7 +44,9 @@ class Seconds:
         return self._row()
 
     def _known(self, *groups):
-        return all([self._ticks - self._fresh_at[group] < self._known_ticks for group in groups])
+        heard, most_ticks = self._heard, self._known_ticks
+        is_old = [heard.age_ticks(each) >= most_ticks or heard.is_frozen(each) for each in groups]
+        return not any(is_old)
 
     def _powers_now(self):
         """Of each power a list of what it is, empty when it is not known."""

@@ -15,8 +15,9 @@ from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
+NAME_BYTES = 32  # as long as a name may be (config/schema.py)
 RTU_COUNTERS = UnitStatistics.COUNTERS
-ENTRY = struct.Struct(f"<16si{len(RTU_COUNTERS)}q")
+ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x02"
 CAN_COUNTERS = (
     "received",
@@ -79,13 +80,17 @@ class LinkStatistics:
 
     def _entries(self) -> list[tuple[Any, ...]]:
         found = [
-            (name.encode()[:16], address, *[getattr(unit, counter) for counter in RTU_COUNTERS])
+            (
+                name.encode()[:NAME_BYTES],
+                address,
+                *[getattr(unit, counter) for counter in RTU_COUNTERS],
+            )
             for name, port in self._field.ports.items()
             for address, unit in port.statistics.items()
         ]
         return found + [
             (
-                name.encode()[:16],
+                name.encode()[:NAME_BYTES],
                 CAN_ADDRESS,
                 *[getattr(bus.port, counter) for counter in CAN_COUNTERS],
                 *REST,

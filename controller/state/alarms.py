@@ -23,10 +23,7 @@ CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
 
 def facts(shadow: Shadow, history: History, recorded: record.Record | None = None) -> Facts:
     """The page `alarms` as plain data; recorded: for rows that began before the journal."""
-    found = [
-        rows.row_of(shadow, name, history.began_ms.get(name), history.began_code.get(name, 0))
-        for name in shadow.standing
-    ]
+    found = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in found:
         row["began_text"] = _recorded(row, recorded) if row["began_ms"] is None else None
     first = shadow.stage_names[shadow.first_out] if shadow.first_out >= 0 else None

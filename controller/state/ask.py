@@ -8,8 +8,10 @@ meter is never a "yes".
 
 from collections.abc import Iterable
 
+from controller.core import reasons
 from controller.state import base
 from controller.state.base import Facts
+from controller.state.course import courses
 from controller.state.forecast import (
     BMS_DDEGC,
     MARGIN_PERMILLE,
@@ -18,7 +20,8 @@ from controller.state.forecast import (
     Job,
     Moment,
 )
-from controller.state.situation import LOOK_BACK_MS, Situation
+from controller.state.situation import LOOK_BACK_MS
+from controller.state.situation_forms import Situation
 from safety.tapers import taper_permille
 
 YES, NO, NOT_KNOWN = "yes", "no", "not known"
@@ -28,34 +31,67 @@ POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 def answer(given: Situation, job: Job) -> Facts:
     """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}.
 
-    Where the meters are known also: margin_W and margin_Wh (None without a yes; margin_Wh also
-    while no energy is needed); needed_W: of the battery in the worst moment; given_Wh: what it
+    Where the meters are known also: course: that of course.py which decides, None if there is one;
+    rests_on: the limits behind the answer; margin_W and margin_Wh (None without a yes; margin_Wh
+    also while no energy is needed); needed_W: of the battery in the worst moment; given_Wh: what it
     gives in the job; import_W_max with its reason in that moment; end_ddegC; assumptions.
     """
     if given.unknown:
         return not_known(job, given.unknown)
-    found = Forecast(given, job)
-    if found.is_needed and given.unknown_battery:
+    forecasts = [Forecast(given, job, course) for course in courses(given)]
+    if any([each.is_needed for each in forecasts]) and given.unknown_battery:
         return not_known(job, given.unknown_battery)
+    found = min(forecasts, key=lambda each: (not _missing(given, each), each.margin_W))
     missing, worst, seen_W = _missing(given, found), found.worst, given.connection.seen_W
-    is_yes = not missing
+    is_yes, left_Wh = not missing, min([each.left_Wh for each in forecasts])
     return {
         "answer": YES if is_yes else NO,
         **job._asdict(),
+        "course": found.course.name if len(forecasts) > 1 else None,
+        "rests_on": _rests_on(given, worst),
         "margin_W": int(found.margin_W) if is_yes else None,
-        "margin_Wh": int(found.left_Wh) if is_yes and found.is_needed else None,
+        "margin_Wh": int(left_Wh) if is_yes and left_Wh < float("inf") else None,
         "missing": missing,
         "unknown": [],
         "needed_W": max(0, round(worst.need_W)),
         "given_Wh": round(found.given_Wh),
         "remaining_Wh": None if given.unknown_battery else given.battery.remaining_Wh,
         "reserve_permille": given.battery.reserve_permille,
-        "import_W_max": round(worst.cap_W),
-        "import_reason": base.reason(worst.reason),
+        "import_W_max": round(worst.cap.import_W),
+        "import_reason": base.reason(worst.cap.reason),
         "connection_W": [sum(seen_W) // len(seen_W), max(seen_W)],
         "end_ddegC": round(found.ddegC),
         "assumptions": assumptions(given),
     }
+
+
+def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
+    """Each limit behind the answer: {source, what, state, value_W, valid_s, fallback_W, decides}.
+    valid_s: None without an end; fallback_W: what counts then; decides: the import of the worst
+    moment.
+    """
+    connection, tracking = given.connection, given.tracking
+    words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
+    for each in given.hints:
+        name = each.source, each.quantity
+        if each.valid_s:
+            words.append((*name, "valid", each.value_W, each.valid_s, each.fallback_W))
+        else:
+            words.append((*name, "fallback", each.fallback_W, None, None))
+    if tracking.is_requested:
+        name, ends = (tracking.base_source, "power_W"), (tracking.base_s, None)
+        words.append((*name, "valid", tracking.base_W, *ends))
+    if given.slots:
+        words.append((given.schedule_source, "schedule", "valid", None, given.heard_s, None))
+    names = "source", "what", "state", "value_W", "valid_s", "fallback_W"
+    found = [dict(zip(names, each)) for each in words]
+    return [{**each, "decides": _decides(each, worst)} for each in found]
+
+
+def _decides(limit: Facts, worst: Moment) -> bool:
+    what = {reasons.GRID_CAP_HINT: "import_W_max", reasons.SCHEDULE_GRID_CAP: "schedule"}
+    named = what.get(worst.cap.reason, "connection")
+    return (limit["source"], limit["what"]) == (worst.cap.source, named)
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:
@@ -71,12 +107,15 @@ def assumptions(given: Situation) -> list[str]:
         f"{given.battery.target_permille / 10:g} %.",
         f"Efficiency {given.battery.efficiency_permille / 10:g} % each way; "
         f"{MARGIN_PERMILLE / 10:g} % of the energy stays unused.",
-        "Limits, hints, interlocks and start conditions stay as now.",
+        "Limits, interlocks and start conditions stay as now.",
         f"Modules warm by {WARM_DDEGC_PER_C2_H / 10:g} K per hour at 1 C, with the square of the "
         f"power; the BMS may derate {BMS_DDEGC / 10:g} K early.",
     ]
-    if given.slots:
-        found.append("The slots of the schedule act: the heartbeat of their source goes on.")
+    if len(courses(given)) > 1:
+        found.append(
+            "Sources of hints may renew what they sent or fall silent, the worse one counts: a "
+            "silent one's hint counts while it is valid, then its fallback."
+        )
     if given.steps:
         found.append(f"{len(given.steps)} announced steps of the load come.")
     return found

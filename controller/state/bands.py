@@ -1,7 +1,8 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
 The samples come from the replies of meters and converters in the journal. A reply that repeats the
-value before it is not a sample, because the hold of the meter would fill the upper band. A band is
+value before it is not a sample, because the hold of the meter would fill the upper band. A frozen
+meter gives no samples. A band is
 observable up to a third of the rate of the samples. `spectrum.py` defines the rms. The loop never
 computes it.
 """
@@ -12,6 +13,7 @@ from statistics import median
 
 from controller.core import parameters
 from controller.journal.frame import Frame
+from controller.journal.heard import OfFrames
 from controller.journal.snapshot import Snapshot
 from controller.state import spectrum
 from controller.state.base import Facts
@@ -40,6 +42,7 @@ class Samples:
         self._sequence: int | None = None
         self._facts: tuple[int, Facts] | None = None  # (when they were computed, ms; facts)
         units = range(layout.units)
+        self._heard = OfFrames(header["safety_image"], layout)
         self._replies = {
             "load": _Replies([s.G_METER_LOAD], [s.LOAD_POWER_W]),
             "grid": _Replies([s.G_METER_GRID], [s.GRID_POWER_W]),
@@ -55,8 +58,10 @@ class Samples:
             lost = max(0, frame.sequence - self._sequence - 1)
             self._now_ms += (lost + frame.elapsed_ticks) * self._tick_ms
         self._sequence = frame.sequence
+        self._heard.feed(frame, self._inp)
         for replies in self._replies.values():
-            replies.feed(self._now_ms, frame.fresh, self._inp)
+            if not any(map(self._heard.is_frozen, replies.groups)):
+                replies.feed(self._now_ms, frame.fresh, self._inp)
 
     def facts(self) -> Facts:
         """{window_s, load, grid, battery}, each as of `measured`, at most 5 s old."""
@@ -79,17 +84,17 @@ class _Replies:
     """`kept`: sums of some words, of the last WINDOW_MS."""
 
     def __init__(self, groups: list[int], words: list[int]) -> None:
-        self._groups, self._words, self._waits_for = groups, words, set(groups)
+        self.groups, self._words, self._waits_for = groups, words, set(groups)
         self.kept: deque[Reply] = deque()
 
     def feed(self, now_ms: int, fresh: bytes, inp: Sequence[int]) -> None:
         """Take the words of this tick once every group has replied since the last sum."""
-        for group in self._groups:
+        for group in self.groups:
             if fresh[group]:
                 self._waits_for.discard(group)
         if self._waits_for:
             return
-        self._waits_for.update(self._groups)
+        self._waits_for.update(self.groups)
         self.kept.append((now_ms, sum([inp[word] for word in self._words])))
         while self.kept[0][0] <= now_ms - WINDOW_MS:
             self.kept.popleft()

@@ -4,6 +4,7 @@ from typing import Any
 
 from controller.core import image, reasons
 from controller.core.policies.modes import Modes
+from controller.journal.heard import OfCore
 from controller.journal.history import STAGES, Moment
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
@@ -49,8 +50,21 @@ def age_ms(shadow: Computed, group: int) -> int | None:
 
 
 def known(shadow: Computed, group: int) -> bool:
+    """True while the group was seen, is within its budget and no meter that repeats its words."""
+    return known_age(shadow, group) and not OfCore(shadow.core).is_frozen(group)
+
+
+def known_age(shadow: Computed, group: int) -> bool:
     """True while the group was seen and is within its budget."""
-    return bool(shadow.core.kernel.features.ages.known(group))
+    return not OfCore(shadow.core).is_silent(group)
+
+
+def is_frozen(shadow: Computed, group: int) -> bool:
+    """True for a meter that answers with the same words for too long. A grid meter repeats them
+    off the grid, where it measures no current.
+    """
+    is_idle = group == s.G_METER_GRID and shadow.core.kernel.features.pace.source.is_off_grid()
+    return known_age(shadow, group) and not is_idle and OfCore(shadow.core).is_frozen(group)
 
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:

@@ -1,30 +1,35 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
-from typing import Any
-
 from controller.core import reasons
 from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
+from controller.core.site_devices.layout import SiteDevice
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
-from controller.journal.snapshot import Shadow
+from controller.journal.snapshot import Shadow, Snapshot
 from controller.state import actuators, base
+from controller.state.base import Facts
 
-Facts = dict[str, Any]
+POWER = "power_W"
 
 
 def facts(shadow: Shadow) -> Facts:
     """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
-    site = shadow.core.site
-    found = [_device(shadow, view) for view in site.devices]
+    found = [_device(shadow, view) for view in shadow.core.site.devices]
     return {**base.head(shadow), "devices": found}
 
 
+def age_ms(view: DeviceView) -> int | None:
+    """Age of the signal that a device reported last, ms; None if it was never heard."""
+    return view.youngest_ms if view.youngest_ms < AGE_MS_MAX else None
+
+
 def _device(shadow: Shadow, view: DeviceView) -> Facts:
-    device, role, age_ms = view.device, view.device.role, view.youngest_ms
+    device, role = view.device, view.device.role
     return {
         "name": device.name,
+        "device": configured(shadow, device),
         "role": role.text,
         "is_known": view.is_known,
-        "age_ms": age_ms if age_ms < AGE_MS_MAX else None,
+        "age_ms": age_ms(view),
         "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "refused": _refused(view),
         "differs": _differs(shadow, view),
@@ -33,7 +38,7 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
     }
 
 
-def _refused(view: DeviceView) -> dict[str, Any]:
+def _refused(view: DeviceView) -> Facts:
     """{signal: {value: of the last refused one, None with several signals; low, high: possible by
     the role and the rating}} of the signals whose last answers were out of range.
     """
@@ -54,6 +59,27 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
             names: list[str] = each["identity"]
             return names[number - 1] if 0 < number <= len(names) else None
     return None
+def powers(shadow: Shadow) -> list[Facts]:
+    """[{device, role, is_known, power_W, asked}] of each configured device; power_W: None while it
+    is unknown, absent where the device reports none; asked: {actuator: value}.
+    """
+    found = []
+    for view in shadow.core.site.devices:
+        name, role = configured(shadow, view.device), view.device.role
+        if name is not None:
+            reports = POWER in [s.name for s in role.signals] and view.read(POWER) is not None
+            power = {POWER: view.value(POWER)} if reports else {}
+            asked = {each["name"]: each["value"] for each in actuators.of_device(shadow, view)}
+            words = {"device": name, "role": role.text, "is_known": view.is_known}
+            found.append({**words, **power, "asked": asked})
+    return found
+
+
+def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
+    """Name of a site device in the configuration; None for the clock, which is the box's own."""
+    place = device.role.name, device.number - 1
+    found = shadow.reader.header.get("devices", [])
+    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)
 
 
 def bound_by(actuator: Facts) -> str:

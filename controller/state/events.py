@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from controller.core import reasons
-from controller.journal import history as h
+from controller.journal import heard, history as h
 from controller.journal.snapshot import Shadow
 from controller.rows import reason_words
 from controller.state import base, record
@@ -57,6 +57,8 @@ def _of_journal(event: Facts) -> Facts:
     stage = base.stage_of(name)
     code = reasons.ROW + stage[m.S_ROW]
     own, sentence, _ = reason_words.stage_text(stage)
+    if event.get("behind"):
+        sentence = heard.named(sentence, event["behind"])
     words = f"{stage[m.S_ID]}: {own}" + f". {sentence}" * (event["kind"] == h.BEGAN)
     return {
         "uptime_ms": event["uptime_ms"],

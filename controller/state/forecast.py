@@ -7,13 +7,13 @@ before the job and the energy that tracking itself takes are in it. Estimates ar
 from array import array
 from typing import NamedTuple
 
-from controller.core import reasons
 from controller.core.answers import WIDE_W
 from controller.core.integers import low_pass
-from controller.core.schedule_table import OPEN_W, Slot
+from controller.core.schedule_table import Slot
 from controller.core.tracking.guess import FAST_DELAYS
 from controller.core.tracking.reference import Reference
-from controller.state.situation import Connection, Peak, Situation
+from controller.state.course import RENEWED, Cap, Course
+from controller.state.situation_forms import Connection, Peak, Situation
 from safety.tapers import taper_permille
 
 # A step above T / 2 of load tracking (30 s or more) would swing.
@@ -40,15 +40,14 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: of the battery, beside the largest import cap_W; can_W: it can give; cool_W: it could
+    """need_W: of the battery, beside the largest import; can_W: it can give; cool_W: it could
     give without warming.
     """
 
     need_W: float
     can_W: float
     cool_W: float
-    cap_W: float
-    reason: int
+    cap: Cap
     now_s: int
     ddegC: float
 
@@ -71,7 +70,9 @@ class Forecast:
     left_Wh: lowest energy above reserve and margin while the battery is needed.
     """
 
-    def __init__(self, given: Situation, job: Job) -> None:
+    def __init__(self, given: Situation, job: Job, course: Course | None = None) -> None:
+        """course: that in which each source goes on, unless given."""
+        self.course = course or Course(given, RENEWED)
         self._given, self._job, self._peak = given, job, given.peak
         battery, tracking = given.battery, given.tracking
         self._job_W = job.power_W * given.connection.share_permille / PERMILLE
@@ -113,7 +114,6 @@ class Forecast:
             first_s = peak.interval_s - peak.age_s
             ends_s = range(first_s, job_end_s + peak.interval_s, peak.interval_s)
         end_s = ends_s[-1]
-        self._slots = [each for each in self._given.slots if each[0] < end_s]
         step_s = STEP_S if end_s <= LONG_S else LONG_STEP_S
         edges = sorted({*range(0, end_s, step_s), self._job.at_s, job_end_s, *ends_s})
         for begin_s, until_s in zip(edges, edges[1:]):
@@ -131,31 +131,21 @@ class Forecast:
     def _step(self, now_s: int, step_s: int) -> None:
         has_begun = now_s >= self._job.at_s
         runs = has_begun and now_s < self._job.at_s + self._job.for_s
-        slot = next((each for begin, end, each in self._slots if begin <= now_s < end), None)
-        steps_W = [step_W for start_s, step_W in self._given.steps if start_s <= now_s]
-        more_W = sum(steps_W) + (self._job_W if runs else 0)
-        cap_W, reason = self._cap(slot)
+        slot = self.course.slot(now_s)
+        more_W = self.course.steps_W(now_s) + (self._job_W if runs else 0)
+        cap = self.course.import_cap(now_s, slot)
+        cap_W = cap.import_W
         least_W = min(cap_W, self._peak_W(now_s))
         can_W, kept_Wh = self._cool_W * self._warm_share(), self._kept_Wh(slot)
-        import_W = self._balance(more_W, least_W, can_W, slot, kept_Wh, step_s)
+        import_W = self._balance(now_s, more_W, least_W, can_W, slot, kept_Wh, step_s)
         self._used_Ws += max(0.0, import_W) * step_s
         if runs:
             need_W = self._most_W + more_W - cap_W
-            self.moments.append(
-                Moment(need_W, can_W, self._cool_W, cap_W, reason, now_s, self.ddegC)
-            )
+            self.moments.append(Moment(need_W, can_W, self._cool_W, cap, now_s, self.ddegC))
             self._job_s += step_s
         if has_begun and self._most_W + more_W > least_W:
             unused_Wh = self._given.battery.full_Wh * MARGIN_PERMILLE / PERMILLE + kept_Wh
             self.left_Wh = min(self.left_Wh, self._energy_Wh - unused_Wh)
-
-    def _cap(self, slot: Slot | None) -> tuple[float, int]:
-        """(largest import at every moment, its reason)."""
-        connection = self._given.connection
-        cap = connection.import_W_max, connection.import_reason
-        if slot and slot.grid_cap_W >= 0:
-            return min(cap, (slot.grid_cap_W, reasons.SCHEDULE_GRID_CAP))
-        return cap
 
     def _peak_left_Ws(self, peak: Peak) -> float:
         return peak.limit_W * peak.interval_s - self._used_Ws - peak.margin_Ws
@@ -182,6 +172,7 @@ class Forecast:
 
     def _balance(
         self,
+        now_s: int,
         more_W: float,
         cap_W: float,
         can_W: float,
@@ -192,37 +183,40 @@ class Forecast:
         """Mean import of a step; the energy, charge and temperature of the battery follow.
         can_W: the battery can give; kept_Wh: what it gives by choice ends there.
         """
-        connection, battery, tracking = self._given[2:5]
-        low_W, high_W = _narrowed(tracking.choice_W, slot)
-        high_W = high_W if self._energy_Wh > kept_Wh else 0
-        base_W = tracking.base_W if tracking.is_requested or not slot else _asked_W(slot)
+        battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
         load_W = sum(loads_W) / LEVELS
+        low_W, high_W = course.choice_W(now_s, slot, load_W)
+        high_W = high_W if self._energy_Wh > kept_Wh else 0
+        base_W, is_requested, is_exact = course.base(now_s, slot)
+        export_W_max = course.export_W_max(now_s, slot)
 
         def imported_W(wanted_W: float) -> float:
             """Mean import if load tracking wants this one: its choice, obligations, then limits."""
             found = 0.0
             for each_W in loads_W:
-                own_W = each_W - base_W if tracking.is_exact else wanted_W
+                own_W = each_W - base_W if is_exact else wanted_W
                 chosen_W = min(max(own_W, each_W - high_W), each_W - low_W)
-                obliged_W = max(min(chosen_W, cap_W), -connection.export_W_max)
+                obliged_W = max(min(chosen_W, cap_W), -export_W_max)
                 found += min(max(obliged_W, each_W - can_W), each_W + battery.charge_W_max)
             return found / LEVELS
 
         reference = self._reference
         import_W = imported_W(reference.wanted_W - base_W)
         power_W = load_W - import_W
-        reference.step(self._soc_error(slot, base_W), round(power_W - base_W), step_s)
+        reference.step(
+            self._soc_error(slot, is_requested or base_W != 0), round(power_W - base_W), step_s
+        )
         ends_W = [round(imported_W(end_W) + base_W) for end_W in (-WIDE_W, WIDE_W)]
         reference.hold(ends_W[0], ends_W[1], self._part, step_s)
         self._flow(power_W, step_s)
         return import_W
 
-    def _soc_error(self, slot: Slot | None, base_W: float) -> int | None:
+    def _soc_error(self, slot: Slot | None, is_asked: bool) -> int | None:
         """As in core/policies/track.py."""
         if not slot:
             self._held = self._soc
-        if self._given.tracking.is_requested or base_W:
+        if is_asked:
             return None
         return round((self._held if slot else self._given.battery.target_permille) - self._soc)
 
@@ -245,20 +239,3 @@ def _levels(connection: Connection) -> list[float]:
         part = seen_W[first : max(first + 1, (level + 1) * len(seen_W) // LEVELS)]
         found.append(sum(part) / len(part))
     return found
-
-
-def _narrowed(choice_W: tuple[int, int], slot: Slot | None) -> tuple[int, int]:
-    """The power that caps and the band of a slot leave for load tracking."""
-    low_W, high_W = choice_W
-    if slot and slot.battery_low_W != OPEN_W:
-        low_W = max(low_W, min(0, slot.battery_low_W))
-    if slot and slot.battery_high_W != OPEN_W:
-        high_W = min(high_W, max(0, slot.battery_high_W))
-    return low_W, high_W
-
-
-def _asked_W(slot: Slot) -> int:
-    """The power that the band of a slot asks for; 0 if the band contains 0."""
-    low_W = slot.battery_low_W if slot.battery_low_W != OPEN_W else 0
-    high_W = slot.battery_high_W if slot.battery_high_W != OPEN_W else 0
-    return max(low_W, 0) or min(high_W, 0)

@@ -1,11 +1,12 @@
 """The page `links`: state of each device, age of its values, counters of each bus, path delay."""
 
+from controller.core.site_devices import roles
 from controller.journal.snapshot import Shadow
-from controller.state import base, path_delay, racks
+from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
 from safety import signals as s
 
-OK, LATE, NEVER = "ok", "LATE", "never heard"
+OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 KINDS = {
     "bms": "BMS",
     "pcs": "PCS",
@@ -21,6 +22,7 @@ KINDS = {
     "toxic": "Gas",
     "climate": "Air",
     "ups": "UPS",
+    **{name: roles.ROLES[name].text for name in roles.OF_DEVICES},
 }
 
 
@@ -28,15 +30,26 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
     units, buses = [(counters or {}).get(name, {}) for name in ("units", "buses")]
     header = shadow.reader.header
-    devices = [_device(shadow, device, units) for device in header.get("devices", [])]
+    found = [_device(shadow, device, units) for device in header.get("devices", [])]
     return {
         **base.head(shadow),
-        "devices": devices,
-        "summary": summary(devices),
+        "devices": found,
+        "summary": summary(found),
         "buses": [{**bus, **buses.get(bus["name"], {})} for bus in header.get("buses", [])],
         "has_counters": counters is not None,
         "path_delay": path_delay.facts(shadow),
     }
+
+
+def meters(shadow: Shadow) -> dict[str, Facts]:
+    """{"grid", "load": {device, state, age_ms}} of the meters that the cabinet has."""
+    found = {}
+    for device in shadow.reader.header.get("devices", []):
+        if device["role"] in ("meter_grid", "meter_load"):
+            state, age_ms, _ = _heard(shadow, device["role"], device["index"])
+            words = {"device": device["name"], "state": state, "age_ms": age_ms}
+            found[device["role"].removeprefix("meter_")] = words
+    return found
 
 
 def summary(devices: list[Facts]) -> dict[str, str]:
@@ -45,28 +58,44 @@ def summary(devices: list[Facts]) -> dict[str, str]:
     for kind in dict.fromkeys(KINDS.values()):
         states = [device["state"] for device in devices if device["kind"] == kind]
         if states:
-            found[kind] = next((state for state in (LATE, NEVER) if state in states), OK)
+            found[kind] = next((state for state in (LATE, NEVER, FROZEN) if state in states), OK)
     return found
 
 
 def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts]) -> Facts:
-    """One device; counters: {(bus, address): counters of an RTU unit}."""
+    """One device; counters: {(bus, address): counters of a Modbus unit}."""
     role, bus, address = device["role"], device["bus"], device["address"]
-    ages, groups = shadow.core.kernel.features.ages, _groups(shadow, role, device["index"])
-    age_ms = racks.oldest_ms(shadow, groups)
-    is_known = all(base.known(shadow, group) for group in groups)
+    state, age_ms, late_after_ms = _heard(shadow, role, device["index"])
     return {
         "device": device["name"],
         "role": role,
         "kind": KINDS[role],
         "bus": bus,
         "address": address,
-        "state": NEVER if age_ms is None else OK if is_known else LATE,
+        "state": state,
         "age_ms": age_ms,
-        "late_after_ms": min([ages.budget_ticks[group] for group in groups]) * base.tick_ms(shadow),
+        "late_after_ms": late_after_ms,
         "counters": counters.get((bus, address)) if role != "bms" else None,
         "says": base.bit_names(device, _bits(shadow, role, device["index"])),
     }
+
+
+def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]:
+    """(state, age of the oldest value, age at which it is late) of a device, ms."""
+    if role in roles.ROLES:
+        view = next(
+            each for each in shadow.core.site.of_role(role) if each.device.number == index + 1
+        )
+        age_ms, is_known, is_frozen = devices.age_ms(view), view.is_known, False
+        late_after_ms = view.settings["stale_ms"]
+    else:
+        groups, ages = _groups(shadow, role, index), shadow.core.kernel.features.ages
+        age_ms = racks.oldest_ms(shadow, groups)
+        is_known = all(base.known_age(shadow, group) for group in groups)
+        is_frozen = any(base.is_frozen(shadow, group) for group in groups)
+        late_after_ms = min([ages.budget_ticks[each] for each in groups]) * base.tick_ms(shadow)
+    state = NEVER if age_ms is None else LATE if not is_known else FROZEN if is_frozen else OK
+    return state, age_ms, late_after_ms
 
 
 def _bits(shadow: Shadow, role: str, index: int) -> int | None:

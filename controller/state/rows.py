@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from controller.core import image, reasons
-from controller.journal.history import CODES, STAGES, scope_of
+from controller.journal import heard
+from controller.journal.history import CODES, STAGES, History, scope_of
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, facts, reason_words
 from controller.rows.records import ROWS
@@ -57,13 +58,17 @@ def is_key_out(seen: Snapshot) -> bool:
     return not seen.inp[s.KEY_RUN_OK] and bool(not fitted or seen.inp[s.KEY_SERVICE_CLOSED])
 
 
-def row_of(shadow: Shadow, name: str, began_ms: int | None, began_code: int = 0) -> Facts:
-    """Everything about one active or latched instance.
-
-    began_ms: uptime of its beginning, None when unknown; began_code: of history.History, 0 without.
+def row_of(shadow: Shadow, name: str, history: History) -> Facts:
+    """Everything about one active or latched instance. began_ms: uptime of its beginning, None when
+    unknown; devices: names of those behind it, else of those behind its beginning; where: these
+    devices, or the scope.
     """
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
+    devices, heard_now = (shadow.reader.header.get("devices", []), heard.OfCore(shadow.core))
+    behind = heard.behind(devices, shadow.inp, heard_now, stage) or history.began_behind.get(
+        name, []
+    )
     evaluator, tick_ms = shadow.core.kernel.evaluator, base.tick_ms(shadow)
     clear_ticks = 0 if evaluator.active[index] else evaluator.clear_count[index]
     return {
@@ -71,11 +76,13 @@ def row_of(shadow: Shadow, name: str, began_ms: int | None, began_code: int = 0)
         "row": stage[m.S_ROW],
         "scope": scope_of(name),
         "instance": name,
-        "reason": _reason(shadow, stage, began_code),
+        "devices": behind,
+        "where": ", ".join(behind) or scope_of(name),
+        "reason": _reason(shadow, stage, history.began_code.get(name, 0)),
         "reset": RESETS[stage[m.S_LATCH]],
         "is_active": bool(evaluator.active[index]),
         "is_latched": bool(evaluator.latched[index]),
-        "began_ms": began_ms,
+        "began_ms": history.began_ms.get(name),
         "clear_for_ms": clear_ticks * tick_ms,
         "reset_clear_ms": shadow.core.kernel.latches.clear_ticks * tick_ms,
         "demands": demands_of(stage),

@@ -1,15 +1,15 @@
-"""A cabinet and its connection in plain numbers: the input of ask.py.
+"""A cabinet and its connection in plain numbers (situation_forms.py): the input of ask.py.
 
 `of_control` reads the control functions, in a shadow of the controller or in a simulation.
 `of_journal` reads a running controller.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
-from controller.core import parameters, reasons, setpoint
-from controller.core.answers import WIDE_W
+from controller.core import hint_codes, parameters, reasons, setpoint
+from controller.core.answers import WIDE_W, Cap
 from controller.core.control import Control
+from controller.core.hint_sources import QUANTITIES
 from controller.core.policies import hint_outputs, peak_shaving, schedule as of_slots, site_load
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notices
@@ -18,90 +18,26 @@ from controller.core.schedule_table import Slot
 from controller.journal.history import Moment
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow, ticks
+from controller.state.situation_forms import (
+    Battery,
+    Connection,
+    Held,
+    Peak,
+    Situation,
+    Step,
+    Tracking,
+)
 from safety import parameters as p, signals as s
 from safety.kernel import Kernel
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
 # the forecast follows the course of these over the time
-_BY_TIME = (peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP)
-_OF_RESERVE = (reasons.RESERVE_PEAKS, reasons.RESERVE_PEAKS_SOC_UNKNOWN)
-_OF_SLOT = (reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE)
-
-
-class Peak(NamedTuple):
-    """Peak shaving by the clock: the interval of now. margin_Ws: import that may be uncounted."""
-
-    limit_W: int
-    interval_s: int
-    age_s: int
-    used_Ws: float
-    margin_Ws: float
-
-
-class Connection(NamedTuple):
-    """This cabinet's share of the connection. seen_W: import with the battery at 0, in the last
-    minutes; import_reason: code of the tightest import maximum.
-    """
-
-    seen_W: tuple[int, ...]
-    import_W_max: int
-    import_reason: int
-    export_W_max: int
-    share_permille: int
-
-
-class Battery(NamedTuple):
-    """Limits and reasons of now. remaining_Wh: above the peaks reserve, as published; full_Wh: of
-    all racks, by their health; soc_permille: mean of the racks; taper_ddegC: of the hottest module,
-    for full power and for none.
-    """
-
-    charge_W_max: int
-    discharge_W_max: int
-    discharge_reason: int
-    rated_W: int
-    remaining_Wh: int
-    full_Wh: int
-    reserve_permille: int
-    soc_permille: int
-    target_permille: int
-    efficiency_permille: int
-    hottest_ddegC: int
-    taper_ddegC: tuple[int, int]
-
-
-class Tracking(NamedTuple):
-    """Load tracking. choice_W: (low, high) that caps leave; base_W: asked for by a hint; reference:
-    its words; energy_Wh: that load tracking counts with.
-    """
-
-    choice_W: tuple[int, int]
-    base_W: int
-    is_requested: bool
-    is_exact: bool
-    reference: tuple[int, ...]
-    energy_Wh: int
-    energy_share_permille: int
-    path_delay_ms: int
-
-
-class Situation(NamedTuple):
-    """The known state of a cabinet; powers in W, > 0 discharges.
-
-    unknown: words for each value without which no answer is known; unknown_battery: for each one
-    that counts if the battery is needed. slots: (begin, end, slot), in s from now. steps: (s from
-    now, W) by notices.
-    """
-
-    unknown: tuple[str, ...]
-    unknown_battery: tuple[str, ...]
-    connection: Connection
-    battery: Battery
-    tracking: Tracking
-    peak: Peak | None
-    slots: tuple[tuple[int, int, Slot], ...]
-    steps: tuple[tuple[int, int], ...]
+_OF_COURSE = (
+    *(peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
+    *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
+    *(reasons.RESERVE_PEAKS, reasons.RESERVE_PEAKS_SOC_UNKNOWN),
+)
 
 
 def of_journal(path: str, pause: Callable[[], object]) -> Situation:
@@ -115,7 +51,13 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         if not shadow.update() or not shadow.settled:
             raise JournalError(f"{path}: the controller has not made two ticks yet")
         core = shadow.core
-        found = of_control(core.control, core.settings, core.kernel, _connections(shadow))
+        found = of_control(
+            core.control,
+            core.settings,
+            core.kernel,
+            _connections(shadow),
+            shadow.reader.header.get("source_names", ()),
+        )
         wrong = ["the controller has stopped ticking"] * (not is_live)
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
@@ -141,9 +83,13 @@ def connection_of(control: Control) -> list[int]:
 
 
 def of_control(
-    control: Control, settings: dict[str, int], kernel: Kernel, connections_W: Sequence[int]
+    control: Control,
+    settings: dict[str, int],
+    kernel: Kernel,
+    connections_W: Sequence[int],
+    names: Sequence[str] = (),
 ) -> Situation:
-    """connections_W: of the last minutes, the oldest first."""
+    """connections_W: of the last minutes, the oldest first; names: of the sources of hints."""
     view = control.view
     battery = _battery(control, settings, kernel)
     unknown_battery = []
@@ -161,10 +107,12 @@ def of_control(
         tuple(unknown_battery),
         _connection(control, settings, connections_W),
         battery,
-        _tracking(control, settings),
+        _tracking(control, settings, names),
         _peak(control, settings),
         _slots(control),
         _steps(control, settings[parameters.SHARE]),
+        _held(control, names),
+        *_schedule(control, names),
     )
 
 
@@ -189,7 +137,7 @@ def _connection(
     imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
     export_W = settings["grid_export_W_max"]
     for each in control.chain.obligations.standing:
-        if now_W is None or each.rank == site_load.GRID_CONNECTION or each.low_reason in _BY_TIME:
+        if now_W is None or each.rank == site_load.GRID_CONNECTION or each.low_reason in _OF_COURSE:
             continue
         imported = min(imported, (max(0, now_W - each.low_W), each.low_reason))
         export_W = min(export_W, max(0, each.high_W - now_W))
@@ -220,7 +168,7 @@ def _of_units(kernel: Kernel, word: int) -> list[int]:
     return [kernel.image[first + unit * p.UNIT_WORDS] for unit in range(kernel.layout.units)]
 
 
-def _tracking(control: Control, settings: dict[str, int]) -> Tracking:
+def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) -> Tracking:
     out, view = control.chain.out, control.view
     is_hint = out[setpoint.O_REQUEST_BASE_REASON] in (reasons.HINT, reasons.OPERATOR)
     return Tracking(
@@ -232,15 +180,55 @@ def _tracking(control: Control, settings: dict[str, int]) -> Tracking:
         settings["energy_Wh"],
         settings["track_energy_share_permille"],
         view.path_delay_ms or settings["track_path_delay_ms"],
+        *(_request(control, names) if is_hint else (None, "")),
     )
 
 
-def _steps(control: Control, share_permille: int) -> tuple[tuple[int, int], ...]:
-    """(s from now, W) of each announced step that has not begun."""
+def _request(control: Control, names: Sequence[str]) -> tuple[int, str]:
+    """(validity, source) of the request in control."""
+    out = control.functions[HintTable.NAME].out
+    source = out[hint_outputs.O_CONTROL_SOURCE] - 1
+    at = hint_outputs.output_at(source, hint_codes.POWER_W, hint_outputs.F_VALID_S)
+    return out[at], _name(names, source)
+
+
+def _name(names: Sequence[str], source: int) -> str:
+    return names[source] if source < len(names) else f"source {source + 1}"
+
+
+def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
+    """Each quantity of each source that limits now or has a fallback."""
+    table: HintTable = control.functions[HintTable.NAME]
+    found = []
+    for source in range(table.count):
+        for quantity, name in hint_codes.QUANTITIES.items():
+            value_W, valid_s, state = [
+                table.out[hint_outputs.output_at(source, quantity, field)]
+                for field in range(len(hint_outputs.OUTPUT_FIELDS))
+            ]
+            entry = source * len(hint_codes.QUANTITIES) + QUANTITIES.index(quantity)
+            group, fallback_W = table.group[entry], table.fallback_W[entry]
+            left_s = valid_s if state == hint_outputs.VALID else 0
+            if group >= 0 and (left_s or fallback_W >= 0):
+                then_W = fallback_W if fallback_W >= 0 else None
+                found.append(Held(_name(names, source), name, group, value_W, left_s, then_W))
+    return tuple(found)
+
+
+def _schedule(control: Control, names: Sequence[str]) -> tuple[int | None, str]:
+    """(validity of the heartbeat, source) of the schedule in force; (None, "") without one."""
+    function, table = control.functions[of_slots.Schedule.NAME], control.functions[HintTable.NAME]
+    if function.holder < 0:
+        return None, ""
+    return table.heard_ms(function.holder) // 1000, _name(names, function.holder)
+
+
+def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
+    """Each announced step that has not begun."""
     steps = control.functions[Notices.NAME].steps()
     return tuple(
         [
-            (each.start_ms // 1000, each.step_W * share_permille // 1000)
+            Step(each.start_ms // 1000, each.step_W * share_permille // 1000, each.left_ms // 1000)
             for each in steps
             if each.start_ms
         ]
@@ -249,9 +237,10 @@ def _steps(control: Control, share_permille: int) -> tuple[tuple[int, int], ...]
 
 def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
     """(low, high) of the caps, without those whose own course the forecast follows."""
-    caps = chain.caps
-    low_W = -WIDE_W if caps.low_reason in _OF_SLOT else caps.low_W
-    return low_W, WIDE_W if caps.high_reason in _OF_RESERVE + _OF_SLOT else caps.high_W
+    caps = [each for each in chain.answers if type(each) is Cap]
+    charge_W = [each.charge_W_max for each in caps if each.charge_reason not in _OF_COURSE]
+    discharge_W = [each.discharge_W_max for each in caps if each.discharge_reason not in _OF_COURSE]
+    return -min([WIDE_W, *charge_W]), min([WIDE_W, *discharge_W])
 
 
 def _peak(control: Control, settings: dict[str, int]) -> Peak | None:

@@ -5,7 +5,18 @@ from controller.core import setpoint
 from controller.core.policies.hint_table import LOW_PERMILLE
 from controller.journal.history import History
 from controller.journal.snapshot import Shadow
-from controller.state import alarms, base, hints, links, path_delay, propagation, racks, rows, why
+from controller.state import (
+    alarms,
+    base,
+    devices,
+    hints,
+    links,
+    path_delay,
+    propagation,
+    racks,
+    rows,
+    why,
+)
 from controller.state.base import Facts
 from safety import parameters as p, signals as s
 
@@ -38,9 +49,7 @@ RESERVE_POWER_W_MIN = 1000  # below it the time to the reserve has no meaning
 def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | None) -> Facts:
     """The page `status` as plain data; loop: of loop_statistics.read; record: of Record.summary."""
     chain, tick_ms = why.facts(shadow), base.tick_ms(shadow)
-    active = rows.by_danger(
-        [rows.row_of(shadow, name, history.began_ms.get(name)) for name in shadow.standing]
-    )
+    active = rows.by_danger([rows.row_of(shadow, name, history) for name in shadow.standing])
     lamp = "amber" if shadow.out[s.LAMP_ON] else "off"
     return {
         **base.head(shadow),
@@ -65,6 +74,8 @@ def facts(shadow: Shadow, history: History, loop: Facts | None, record: Facts | 
         "binding_sources": hints.binding(shadow),
         "racks": racks.facts(shadow)["racks"],
         "links": links.facts(shadow, None)["summary"],
+        "meters": links.meters(shadow),
+        "site": devices.powers(shadow),
         "path_delay": path_delay.facts(shadow),
         "loop": loop,
         "record": record,

@@ -5,10 +5,10 @@ or the keyframes.
 from collections.abc import Callable, Iterable
 
 from controller.core import setpoint
-from controller.journal.history import History, Moment
+from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.state import base, racks as facts_of_racks
-from controller.state.base import Facts
+from controller.state.base import Computed, Facts
 from controller.state.record import Record
 from safety import signals as s
 
@@ -39,7 +39,7 @@ def facts(
     shadow: Shadow, history: History, recorded: Record | None, boot_ms: int, span_s: int = SPAN_S
 ) -> Facts:
     """The page `trend` as plain data: per quantity COLUMNS means over span_s seconds, oldest first;
-    None where a column has no value.
+    None where a column has no value. now: the value of the newest tick, None while it is unknown.
 
     boot_ms: now, since the boot of the box, as the recorder counts. The journal counts from the
     controller's start.
@@ -48,6 +48,7 @@ def facts(
     samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
     since_ms = now_ms - span_s * 1000
     samples = [sample for sample in samples if sample["uptime_ms"] > since_ms]
+    newest = sample_of(shadow)
     return {
         **base.head(shadow),
         "span_ms": span_s * 1000,
@@ -59,6 +60,7 @@ def facts(
                 "divisor": divisor,
                 "digits": digits,
                 "values": _means(samples, field, since_ms, span_s * 1000),
+                "now": newest[field],
             }
             for name, field, divisor, digits in QUANTITIES
         ],
@@ -88,7 +90,7 @@ def _means(samples: Iterable[Facts], field: str, since_ms: int, span_ms: int) ->
     return [sum(values) // len(values) if values else None for values in columns]
 
 
-def sample_of(moment: Moment) -> dict[str, int | None]:
+def sample_of(moment: Computed) -> dict[str, int | None]:
     """One keyframe in the fields of the recorder's one-second history; None if unknown."""
     racks = range(moment.layout.racks)
 

@@ -12,8 +12,8 @@ NUMBERED: dict[str, Callable[[Facts], int]] = {
     "alarms": lambda facts: 1 + len(alarms.details(facts)),
     "events": lambda facts: len(events.parts(facts)),
     "racks": lambda facts: parts(facts["racks"], racks.PER_PAGE),
-    "devices": lambda facts: parts(facts["devices"], devices.PER_PAGE),
-    "links": lambda facts: parts(facts["devices"], links.PER_PAGE),
+    "devices": lambda facts: len(devices.parts(facts)),
+    "links": lambda facts: len(links.parts(facts)),
 }
 LINES: dict[str, Callable[..., list[str]]] = {
     "status": status.lines,

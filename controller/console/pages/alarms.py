@@ -81,7 +81,7 @@ def _detail(place: int, row: Facts, facts: Facts) -> list[str]:
     words = f"{kind}; since {_moment(row, facts)}; {_present(row)}"
     return [
         *wrapped(
-            f"{place:>4}.  row {row['stage']} {row['reason']['name']}, {row['scope']}", MARGIN
+            f"{place:>4}.  row {row['stage']} {row['reason']['name']}, {row['where']}", MARGIN
         ),
         *folded("", f"{words}, {row['reset']} reset. {row['reason']['sentence']}", 3),
         *folded("", f"Do: {row['reason']['remedy']}", 2),
@@ -96,7 +96,7 @@ def _moment(row: Facts, facts: Facts) -> str:
 
 
 def _leading(row: Facts, facts: Facts) -> list[str]:
-    name = f"row {row['stage']} {row['reason']['name']}, {row['scope']}"
+    name = f"row {row['stage']} {row['reason']['name']}, {row['where']}"
     return [
         *wrapped(f"ALARM  {name}: {row['effect']}", MARGIN),
         *wrapped(
@@ -122,7 +122,7 @@ def _others(facts: Facts, lines_max: int) -> list[str]:
     found = [
         wrapped(
             f"{'ALSO' if not place else '':<7}{_later(row, first):>8}  row {row['stage']:<4}"
-            f"{row['reason']['name']}, {row['scope']}: {row['effect']}; {_present(row)}, "
+            f"{row['reason']['name']}, {row['where']}: {row['effect']}; {_present(row)}, "
             f"{row['reset']}",
             OTHERS_MARGIN,
         )

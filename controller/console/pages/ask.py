@@ -1,5 +1,6 @@
 """The text of `firebreak ask`: the answer, what is missing or left, and the assumptions."""
 
+from controller.console.pages.causes import QUANTITY_WORDS
 from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
 from controller.state.base import Facts
 
@@ -18,6 +19,7 @@ def lines(facts: Facts) -> list[str]:
         *first,
         *_labelled("missing", [_missing(each) for each in facts["missing"]]),
         *_labelled("left", _left(facts)),
+        *_labelled("limits", [_limit(each) for each in facts["rests_on"]] + _course(facts)),
         *_labelled("connection", [_connection(facts)]),
         *_labelled("battery", [_battery(facts)]),
         *_labelled("assumed", facts["assumptions"]),
@@ -63,6 +65,29 @@ def _left(facts: Facts) -> list[str]:
     if facts["margin_Wh"] is None:
         return [f"{power} at the tightest moment; the connection carries the job alone."]
     return [f"{power} at the tightest moment, {_kWh(facts['margin_Wh'])} above the reserve."]
+
+
+def _limit(each: Facts) -> str:
+    """One limit behind the answer, how long it is valid, and what counts then."""
+    value = f"{kilowatt(each['value_W'])} kW"
+    words = f"{each['source']}: {QUANTITY_WORDS.get(each['what'], '')} {value}"
+    if each["what"] == "schedule":
+        words = f"the schedule of {each['source']}"
+    if each["what"] == "connection":
+        words = f"import <= {value} of the connection"
+    if each["state"] == "fallback":
+        words += ", its fallback"
+    if each["valid_s"] is not None:
+        then = "nothing"
+        if each["fallback_W"] is not None:
+            then = f"its fallback {kilowatt(each['fallback_W'])} kW"
+        words += f", {each['valid_s']} s left, then {then}"
+    return words + (" (decides)." if each["decides"] else ".")
+
+
+def _course(facts: Facts) -> list[str]:
+    words = {"renewed": "if every source goes on", "silent": "if no source sends anything more"}
+    return [f"Tightest {words[facts['course']]}."] if facts["course"] else []
 
 
 def _connection(facts: Facts) -> str:

@@ -1,39 +1,47 @@
 """The page devices: one block for each site device; "-" is unknown."""
 
-from typing import Any
-
-from controller.console.pages.text import age, folded, head, page, part
+from controller.console.pages.text import HEIGHT, age, filled, folded, head, page, page_of, wrapped
+from controller.state.base import Facts
 from controller.state.devices import bound_by
 
-PER_PAGE = 4  # blocks
+LINES_MAX = 4  # of one sentence
 
 
-def lines(facts: dict[str, Any], number: int = 1) -> list[str]:
+def lines(facts: Facts, number: int = 1) -> list[str]:
     """Part `number` (from 1) of the devices (state/devices.py) as lines."""
-    blocks = [_block(each) for each in part(facts["devices"], number, PER_PAGE)]
-    return page([*head(facts), *[line for block in blocks for line in block]])
+    found = parts(facts)
+    return page([*head(facts), *found[number - 1], *page_of(number, len(found))])
 
 
-def _block(device: dict[str, Any]) -> list[str]:
-    heard = age(device["age_ms"])
-    state = heard if device["is_known"] else f"NOT HEARD ({heard}): its actuators go to 0"
+def parts(facts: Facts) -> list[list[str]]:
+    """[lines of a part], without the head."""
+    return filled(map(_block, facts["devices"]), HEIGHT - 3)
+
+
+def _block(device: Facts) -> list[str]:
+    name, heard = device["device"], age(device["age_ms"])
+    title = f"{name} ({device['name']})" if name else device["name"]
+    state = heard if device["is_known"] else f"NOT HEARD: {heard}"
     values = [
         f"{name} {'-' if value is None else value}" for name, value in device["signals"].items()
     ]
-    out = [f"{device['name']}: {device['role']}, {state}", *folded("", ", ".join(values), 2)]
+    out = wrapped(f"{title}: {device['role']}, {state}", 7)
+    out += folded("", ", ".join(values), LINES_MAX)
     for name, refused in device["refused"].items():
         read = "" if refused["value"] is None else f" reads {refused['value']} and"
         possible = f"possible are {refused['low']} .. {refused['high']}"
         words = f"{name}{read} is refused; {possible}: check sign, scale and rated_W"
-        out += folded("", words, 2)
+        out += folded("", words, LINES_MAX)
     if device["differs"]:
         words = f"another device than the profile's: {device['differs']} differs; no value counts"
-        out += folded("", words, 2)
+        out += folded("", words, LINES_MAX)
     for actuator in device["actuators"]:
-        text = f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): "
-        out += folded("", f"asked for {text}{actuator['text']}; {bound_by(actuator)}", 2)
+        text = (
+            f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): {actuator['text']}"
+        )
+        out += folded("", f"asked for {text}; {bound_by(actuator)}", LINES_MAX)
     return out
 
 
-def _sent(actuator: dict[str, Any]) -> str:
+def _sent(actuator: Facts) -> str:
     return "-" if actuator["sent"] is None else str(actuator["sent"])

@@ -1,64 +1,94 @@
 """The page `links`: state of each device, age of its values, counters of the buses, path delay."""
 
-from controller.console.pages.text import RULE, duration, folded, head, page, part, parts
+from controller.console.pages.text import (
+    HEIGHT,
+    RULE,
+    WIDTH,
+    duration,
+    filled,
+    folded,
+    head,
+    page,
+    page_of,
+)
 from controller.state.base import Facts
 
-HEADER = "DEVICE        BUS     ADDR STATE          age late at    asked no reply damaged"
-PER_PAGE = 10
+COLUMNS = "{:<12} {:<10} {:>4} {:<11} {:>7} {:>6} {:>8} {:>8} {:>5}"
+HEADER = COLUMNS.format(
+    *("DEVICE", "BUS", "ADDR", "STATE", "age", "late", "asked", "no reply", "bad")
+)
+ROOM = HEIGHT - 3  # below the head and above the number of the part
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
-SILENT = ("LATE", "never heard")
+SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
 def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` (from 1) of the links (state/links.py) as lines. If there are several parts,
-    silent devices come first.
+    """Part `number` (from 1) of the links (state/links.py) as lines."""
+    found = parts(facts)
+    return page([*head(facts), *found[number - 1], *page_of(number, len(found))])
+
+
+def parts(facts: Facts) -> list[list[str]]:
+    """[lines of a part] without the head. If there are several parts, the devices that do not
+    answer come first.
     """
-    devices, count, notes = facts["devices"], parts(facts["devices"], PER_PAGE), []
-    if not facts["has_counters"]:
-        notes.append("No counters: the controller has not written them yet.")
-    if count > 1:
-        devices = sorted(devices, key=lambda device: device["state"] not in SILENT)
-        notes.append(f"Page {number} of {count}, silent devices first.")
-    return page(
-        [
-            *head(facts),
-            HEADER,
-            *[_device(device) for device in part(devices, number, PER_PAGE)],
-            RULE,
-            *[_bus(bus) for bus in facts["buses"]],
-            _path(facts["path_delay"]),
-            *_advice(devices),
-            *_strangers(devices),
-            *_faults(devices),
-            *notes,
-        ]
+    devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
+    about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
+    buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
+    rows = [line for device in facts["devices"] for line in _device(device)]
+    whole = [HEADER, *rows, RULE, *buses, path, *about]
+    if len(whole) <= ROOM + 1:
+        return [whole]
+    about.append(path)
+    tables = [[HEADER, *part] for part in filled(map(_device, devices), ROOM - 1 - len(about))]
+    tables[0] = about + tables[0]
+    rest = filled([[line] for line in buses], ROOM)
+    if len(tables[-1]) + 1 + len(rest[0]) <= ROOM:
+        tables[-1] += [RULE, *rest.pop(0)]
+    return tables + rest
+
+
+def _notes(facts: Facts) -> list[str]:
+    words = "No counters: the controller has not written them yet."
+    return [] if facts["has_counters"] else [words]
+
+
+def _device(device: Facts) -> list[str]:
+    """The line of a device; two lines if its names are too long for their columns."""
+    counted = device["counters"] or {}
+    numbers = (
+        device["address"],
+        device["state"],
+        _short(device["age_ms"]),
+        _short(device["late_after_ms"]),
+        *[counted.get(name, "") for name in ("sent", "timeout", "bad_reply")],
     )
+    name, bus = device["device"], device["bus"]
+    one = COLUMNS.format(name, bus, *numbers).rstrip()
+    if len(one) <= WIDTH:
+        return [one]
+    return [f"{name} on {bus}", COLUMNS.format("", "", *numbers).rstrip()]
 
 
-def _device(device: Facts) -> str:
-    counts, counted = "", device["counters"]
-    if counted:
-        counts = f"{counted['sent']:>9}{counted['timeout']:>9}{counted['bad_reply']:>8}"
-    return (
-        f"{device['device'][:13]:<13} {device['bus'][:7]:<7} {device['address']:>4} "
-        f"{device['state']:<11}{duration(device['age_ms']):>7} "
-        f"{duration(device['late_after_ms']):>7}{counts}"
-    )
+def _short(time_ms: int | None) -> str:
+    """A duration without its minutes beside hours, without its hours beside days."""
+    return " ".join(duration(time_ms).split()[:2])
 
 
-def _bus(bus: Facts) -> str:
-    name = f"BUS {bus['name'][:8]:<9}{bus['kind']} {bus['speed']:>7}  "
+def _bus(bus: Facts) -> list[str]:
+    """The line of a bus; two lines if they do not fit one."""
+    speed = "" if bus["kind"] == "tcp" else f" {bus['speed']:>7}"
+    name, counts = f"BUS {bus['name']:<9}{bus['kind']}{speed}", ""
     if "state" in bus:
         state = CAN_STATES[bus["state"]] if 0 <= bus["state"] < len(CAN_STATES) else "?"
-        return (
-            f"{name}{state}, received {bus['received']}, errors {bus['error_frames']}, "
+        counts = (
+            f"{state}, received {bus['received']}, errors {bus['error_frames']}, "
             f"bus-off {bus['bus_offs']}, lost {bus['losses']}"
         )
-    if "noise_bytes" in bus:
-        return (
-            f"{name}unasked bytes {bus['noise_bytes']}, of them whole frames {bus['stray_frames']}"
-        )
-    return name
+    elif "noise_bytes" in bus:
+        counts = f"unasked bytes {bus['noise_bytes']}, of them whole frames {bus['stray_frames']}"
+    one = f"{name}  {counts}".rstrip()
+    return [one] if len(one) <= WIDTH else [name, f"  {counts}"]
 
 
 def _path(path: Facts) -> str:
@@ -93,14 +123,18 @@ def _strangers(devices: list[Facts]) -> list[str]:
 
 
 def _advice(devices: list[Facts]) -> list[str]:
-    """The first check if a device is silent."""
+    """The first check of silent devices and of frozen meters."""
+    frozen = [device["device"] for device in devices if device["state"] == FROZEN]
     silent = [device for device in devices if device["state"] in SILENT]
+    found = []
+    if frozen:
+        words = f"{', '.join(frozen)} repeats the same values: voltage, current transformers."
+        found = folded("Check", words, 2)
     if not silent:
-        return []
+        return found
     names = ", ".join([device["device"] for device in silent[:4]])
     plug = "supply, address and RS-485 pair"
     if any(device["kind"] == "BMS" for device in silent):
         plug = "CAN plug, terminator, node number and supply"
-    return folded(
-        "Check", f"{names}: {plug}. If all devices of a bus are silent, check the bus.", 2
-    )
+    words = f"{names}: {plug}. If all devices of a bus are silent, check the bus."
+    return found + folded("Check", words, 2)

@@ -233,6 +233,11 @@ def parts(items: Sequence, per_page: int) -> int:
     return max(1, -(-len(items) // per_page))
 
 
+def page_of(number: int, count: int) -> list[str]:
+    """The line that says which part this is; nothing if there is one part."""
+    return [f"Page {number} of {count}."] if count > 1 else []
+
+
 def part(items: list[Item], number: int, per_page: int) -> list[Item]:
     """The items of one part, from 1."""
     return items[(number - 1) * per_page : number * per_page]

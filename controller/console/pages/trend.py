@@ -23,10 +23,9 @@ def _row(each: Facts) -> str:
     drawn = "".join([_level(value, known) for value in each["values"]]).rjust(COLUMNS)
     if not known:
         return f"{each['name']:<11}{drawn}{'-':>9}{'-':>9}{'-':>8}"
-    newest = each["values"][-1]
     numbers = [
         f"{value / each['divisor']:.{each['digits']}f}" if value is not None else "-"
-        for value in (min(known), max(known), newest)
+        for value in (min(known), max(known), each["now"])
     ]
     return f"{each['name']:<11}{drawn}{numbers[0]:>9}{numbers[1]:>9}{numbers[2]:>8}"
 

@@ -113,9 +113,10 @@ class Session:
             self.is_redraw = True
         elif self.question is not None:
             self._answer(self.question, key, now_us)
-        elif key in words.PAGES:
-            self.is_redraw = self.page == words.PAGES[key]
-            self._turn_to(words.PAGES[key])
+        elif key.upper() in words.PAGES:
+            page = words.PAGES[key.upper()]
+            self.is_redraw = self.page == page
+            self._turn_to(page)
         elif key in " nNbB":
             self.part += -1 if key in "bB" else 1
         else:

@@ -16,11 +16,12 @@ PAGES = {
     "7": "tests",
     "8": "export",
     "9": "events",
+    "D": "devices",
     "?": "help",
 }
 # columns of the page of tests where a folded line continues
 WORDS_AT, ROW_WORDS_AT = 21, 42
-MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests 8 Export ? Help"
+MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests D Devices ?Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
     "Check that it runs: systemctl status firebreak. This page looks again every second."
@@ -32,13 +33,14 @@ _AS_KEYS = (
     ("(turn it out of RUN, the command below)", "(out of RUN, press R)"),
     ("(the command below)", "(press R)"),
     ("(firebreak start)", "(press G)"),
+    ("firebreak devices", "press D"),
     ("`firebreak approve`", "Key V"),
     ("firebreak alarms --page 2", "press Space"),
 )
 
 HELP = [
     "LOOK   0 status   1 why the power is what it is   2 alarms   3 racks   4 links",
-    "       5 hints   6 trend   7 tests   8 export   9 events   ? this page",
+    "       5 hints   6 trend   7 tests   8 export   9 events   D site devices",
     "       Space or N: next part of a page, B: back. The same key again: draw anew.",
     "LOGIN  L logs in, and out again; a login without keys ends after minutes. One",
     "       person acts, others see the name. Without a password: turn the key",

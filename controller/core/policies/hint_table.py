@@ -45,7 +45,8 @@ _OUTPUT_OF = (
 
 
 class HintTable(Function):
-    """state: array of 64-bit words. entries: places in it of each quantity of each source."""
+    """state: 64-bit words. entries: places in it of each quantity of each source; group and
+    fallback_W belong to them."""
 
     NAME, STAGE = "hint_table", contract.BOUND
     TEXTS = {
@@ -69,8 +70,8 @@ class HintTable(Function):
         words = [hint_sources.words(source_image, index) for index in range(count)]
         self._rank = [word[hint_sources.W_ROLE] for word in words]
         self._valid_ms_max = [word[hint_sources.W_VALID_S_MAX] * 1000 for word in words]
-        self._fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
-        self._group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
+        self.fallback_W = [watts for word in words for watts in word[hint_sources.W_FALLBACK :]]
+        self.group = [g.group_of(rank, quantity) for rank in self._rank for quantity in QUANTITIES]
         self.entries = range(0, count * _COUNT * ENTRY_WORDS, ENTRY_WORDS)
         # place of the first source: ticks for which its last heartbeat still counts
         self._heard = self.entries.stop
@@ -82,13 +83,18 @@ class HintTable(Function):
         self.state = array("q", [0] * (self._lifted + 1))
         self.out = array("i", [0] * hint_outputs.output_count(count))
         for entry, at in enumerate(self.entries):
-            self.state[at + E_STATE] = FALLBACK if self._fallback_W[entry] >= 0 else NONE
+            self.state[at + E_STATE] = FALLBACK if self.fallback_W[entry] >= 0 else NONE
 
     output_names = staticmethod(hint_outputs.output_names)
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
         """True while the source's last heartbeat still counts, also after so many more ticks."""
         return self.state[self._heard + source_index] > self.state[self._since] + ticks
+
+    def heard_ms(self, source_index: int) -> int:
+        """For how long the source's last heartbeat still counts."""
+        ticks = self.state[self._heard + source_index] - self.state[self._since]
+        return max(0, ticks) * self._tick_ms
 
     def step(self, view: contract.View, elapsed_ticks: int) -> Sequence[Answer]:
         """Cap and obligation of the hints in force."""
@@ -144,7 +150,7 @@ class HintTable(Function):
     def _expire(self, entry: int, at: int) -> None:
         state = self.state
         state[at + E_VALUE_W] = 0
-        if self._fallback_W[entry] < 0:
+        if self.fallback_W[entry] < 0:
             state[at + E_STATE] = NONE
             return
         state[at + E_STATE], state[at + E_LAPSED] = FALLBACK, 1
@@ -198,7 +204,7 @@ class HintTable(Function):
         at = self.entries[entry]
         state = self.state
         if state[at + E_STATE] == FALLBACK:
-            fallback_W = self._fallback_W[entry]
+            fallback_W = self.fallback_W[entry]
             left = state[at + E_LEFT_TICKS]
             if not left and state[self._lifted] >> entry & 1:
                 return hint_sources.ABSENT_W
@@ -208,7 +214,7 @@ class HintTable(Function):
     def _find_tightest(self) -> None:
         for group in range(g.GROUPS):
             self._set_tightest(group, WIDE_W, 0)
-        for entry, group in enumerate(self._group):
+        for entry, group in enumerate(self.group):
             value_W = self.in_force_W(entry) if group >= 0 else hint_sources.ABSENT_W
             tightest_W, source = self._tightest_of(group) if group >= 0 else (WIDE_W, 0)
             if value_W >= 0 and (value_W < tightest_W or not source):
@@ -233,13 +239,13 @@ class HintTable(Function):
             out[place] = self._tightest_of(group)[T_SOURCE]
         at = len(hint_outputs.HINT_OUTPUTS)
         for entry, words in enumerate(self.entries):
-            request = self._group[entry] < 0
+            request = self.group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
             known = state[words + E_STATE]
             if (
                 known == FALLBACK
                 and state[words + E_LEFT_TICKS]
-                and state[words + E_VALUE_W] < self._fallback_W[entry]
+                and state[words + E_VALUE_W] < self.fallback_W[entry]
             ):
                 known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
             if known == FALLBACK and self.in_force_W(entry) < 0:

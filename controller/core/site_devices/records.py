@@ -68,6 +68,7 @@ class Role(NamedTuple):
     signals: tuple[Signal, ...]
     actuators: tuple[Actuator, ...] = ()
     parameters: tuple[tuple, ...] = ()
+    feeds: str | None = None  # what the fire service must know of its energy; "": it feeds nothing
 
 
 STALE = ("stale_ms", "ms", 100, 60_000, 3000, "down")

@@ -51,6 +51,7 @@ PV = Role(
         # what the installer or the grid operator has fixed, such as 70 %; never written above
         ("limit_W_max", "W", 1, POWER_W_MAX, "rated_W", "down"),
     ),
+    feeds="its DC cables are live in daylight, also with the grid and this cabinet off",
 )
 
 GENSET = Role(
@@ -95,6 +96,7 @@ GENSET = Role(
         ("accept_every_s", "s", 1, 600, 10, "up"),
         ("least_permille", "permille", 0, 800, 300, "up"),
     ),
+    feeds="this program starts it by itself, also without the grid: stop it at its own panel",
 )
 
 LOAD_SHED = Role(
@@ -124,6 +126,7 @@ LOAD_SHED = Role(
         # off the grid its first stage goes at this charge, its others at equal parts down to 0
         ("island_soc_permille", "permille", 0, 1000, 300, "up"),
     ),
+    feeds="",
 )
 
 CHILLER = Role(
@@ -155,6 +158,7 @@ CHILLER = Role(
         *CELLS,
         *SPREAD,
     ),
+    feeds="",
 )
 
 CLOCK = Role(
@@ -168,6 +172,7 @@ CLOCK = Role(
     ),
     (),
     (STALE,),
+    feeds="",
 )
 
 METER = Role(
@@ -186,6 +191,7 @@ METER = Role(
     (),
     # rated_W: of the branch, by its fuse or its current transformers
     (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
+    feeds="",
 )
 
 FAN = Role(
@@ -216,6 +222,7 @@ FAN = Role(
         *CELLS,
         *SPREAD,
     ),
+    feeds="",
 )
 
 HEATER = Role(
@@ -250,6 +257,7 @@ HEATER = Role(
         ("ahead_min", "min", 0, 1440, 120, "free"),
         ("ahead_ddegC", "ddegC", -400, 800, 150, "free"),
     ),
+    feeds="",
 )
 
 ROLES = {role.name: role for role in (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER)}

@@ -35,8 +35,10 @@ def test_the_situation_is_that_of_the_rig(live):
     assert (found.unknown, found.unknown_battery) == ((), ())
     assert 299_900 <= min(found.connection.seen_W) <= max(found.connection.seen_W) <= 352_000
     assert max(found.connection.seen_W) > 340_000, "a keyframe of the step"
-    assert 449_800 <= found.connection.import_W_max <= 450_000, "the fallback of site_ems"
-    assert (found.connection.import_reason, found.connection.export_W_max) == (304, 0)
+    assert found.connection[1:4] == (500_000, 301, 0)
+    (held,) = found.hints
+    assert (held.source, held.quantity) == ("site_ems", "import_W_max")
+    assert (held.valid_s, held.fallback_W) == (0, 450_000)
     limits = core.chain.limits
     assert 200_000 < limits.high_W < 250_000, "the limits still rise after the start"
     assert found.battery[:4] == (-limits.low_W, limits.high_W, 213, 250_000)
@@ -83,7 +85,7 @@ def test_the_answer_has_an_exit_code_and_every_line_fits(capsys, live, words, co
     assert max(map(len, out)) <= 79 and len(out) <= 23
     labels = [each.split()[0] for each in out[1:] if not each.startswith(" ")]
     first = "left" if code == 0 else "missing"
-    assert labels == [first, "connection", "battery", "assumed"]
+    assert labels == [first, "limits", "connection", "battery", "assumed"]
     found, out, err = ask(capsys, live, words, "--json")
     told = json.loads("\n".join(out))
     assert (found, told["answer"]) == (code, ("yes", "no")[code]) and told["assumptions"]

@@ -52,8 +52,8 @@ def person(tmp_path, monkeypatch):
 
 
 def test_pages_need_no_login_and_actions_do(person):
-    pages = "status why alarms racks links hints trend tests export events help".split()
-    assert dict(zip("0123456789?", pages)) == words.PAGES
+    pages = "status why alarms racks links hints trend tests export events devices help".split()
+    assert dict(zip("0123456789D?", pages)) == words.PAGES
     for key, page in words.PAGES.items():
         person.types("3" if key != "3" else "4", key)
         assert person.session.page == page and not person.session.is_redraw

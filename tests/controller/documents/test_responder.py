@@ -7,8 +7,9 @@ import pytest
 from command_line import refused, run
 
 from controller.config import configuration
+from controller.core.site_devices.roles import ROLES
 from controller.documents import document, responder
-from controller.sites import EXAMPLE
+from controller.sites import EXAMPLE, FOLDER
 
 PLACES = {
     "call": "Anna Berg, +47 22 00 00 00",
@@ -100,3 +101,22 @@ def test_a_wrong_file_is_refused_in_one_line(capsys, given):
     given.replace("site", PLACES["call"], "n/a")
     words = 'responder.call: "n/a" is not allowed'
     refused(capsys, 2, words, "responder", "--site", given.paths[2])
+
+
+def test_every_source_of_energy_of_the_site_is_named(capsys):
+    lines = sheet(capsys, str(FOLDER / "pv_genset" / "cabinet.toml"), code=1)
+    text = " ".join(" ".join(lines).split())
+    assert "NOT OFF PV inverter roof, 200 kW: its DC cables are live in daylight" in text
+    assert "NOT OFF generator set diesel, 300 kW: this program starts it by itself" in text
+    assert "NOT OFF UPS ups: its battery feeds" in text
+    assert len(text.split()) <= WORDS_MAX + 40
+
+
+@pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)
+def test_a_role_says_whether_it_feeds(role, monkeypatch):
+    assert role.feeds is not None
+    found = configuration.load(str(FOLDER / "pv_genset" / "cabinet.toml"))
+    monkeypatch.setitem(ROLES, role.name, role._replace(feeds="it feeds like wind"))
+    devices = [each.name for each in found.devices if each.role == role.name]
+    fed = [each for each in responder.facts(found)["sources"] if "wind" in each["words"]]
+    assert [each["device"] for each in fed] == devices

@@ -11,7 +11,8 @@ from controller.core.core import STANDING_BITS
 from controller.core.setpoint import CHAIN_OUTPUTS, O_BINDING_REASON
 from controller.core.standby import PERSON, TEST
 from controller.journal import journal_header
-from controller.recorder.events import HELD_MS, EventFinder, Held, row_event, row_kind
+from controller.recorder.events import HELD_MS, EventFinder, row_event, row_kind
+from controller.recorder.held import Held
 from controller.recorder.minutes import COLUMNS as BANDS, Minutes
 from controller.recorder.seconds import COLUMNS, Seconds
 from controller.recorder.timeline import Timeline
@@ -33,7 +34,7 @@ class Seen:
 
     def __init__(self):
         header = journal_header.journal_header(CONFIG)
-        self.stage_names = header["stage_instances"]
+        self.stage_names, self.layout = header["stage_instances"], CONFIG.layout()
         self.inp = [0] * len(header["input_names"])
         first = header["output_names"].index(CHAIN_OUTPUTS[0])
         self.output_names = header["output_names"][: first + len(CHAIN_OUTPUTS)]
@@ -328,6 +329,7 @@ def seconds_of(missing, steps=(1,) * 50):
     seconds, rows = Seconds(SimpleNamespace(**words)), []
     for number, elapsed_ticks in enumerate(steps, 1):
         inp[s.GRID_POWER_W] = -4 + number % 2
+        inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
         row = seconds.feed(SimpleNamespace(elapsed_ticks=elapsed_ticks, fresh=fresh))
         rows += [(number, dict(zip(COLUMNS, row)))] if row else []
     return rows
@@ -358,6 +360,7 @@ def test_a_minute_has_the_rms_of_each_band_or_nothing():
     fresh = bytes(group != s.G_METER_GRID for group in range(LAYOUT.groups))
     rows = {}
     for sequence in range(2000, 9001):  # the recorder begins after 40 s of the run
+        inp[s.LOAD_RAW_HASH] = sequence
         inp[s.LOAD_POWER_W] = 300_000 + round(1e5 * math.sin(2 * math.pi * sequence / 50))
         frame = SimpleNamespace(sequence=sequence, elapsed_ticks=1, fresh=fresh)
         row = minutes.feed(frame)

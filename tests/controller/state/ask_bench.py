@@ -3,7 +3,7 @@
 """
 
 from controller.core.answers import WIDE_W
-from controller.state.situation import Battery, Connection, Situation, Tracking
+from controller.state.situation_forms import Battery, Connection, Situation, Tracking
 
 LOAD_W = 300_000
 CABINET = 1  # owner of the charge in the words of load tracking
@@ -39,4 +39,5 @@ def situation(connection=None, battery=None, tracking=None, **changes):
         changes.pop("peak", None),
         changes.pop("slots", ()),
         changes.pop("steps", ()),
+        **changes,
     )

@@ -3,10 +3,11 @@
 import pytest
 from ask_bench import REFERENCE, situation
 
+from controller.core.policies import hint_groups as g
 from controller.core.schedule_table import OPEN_W, Slot
 from controller.state import ask
 from controller.state.forecast import Forecast, Job
-from controller.state.situation import Peak
+from controller.state.situation_forms import Held, Peak
 from tests.tables import cases
 
 SHORT_S = 60
@@ -216,3 +217,57 @@ def test_losses_take_energy():
 @pytest.mark.parametrize("for_s", [1, 7199, 7201, 86_400])
 def test_any_length_is_answered(for_s):
     assert answer(10_000, 0, for_s)["answer"] == "yes"
+
+
+TOLD = Held("ems", "import_W_max", g.IMPORT, 500_000, 60, None)
+LATER, MINUTE = 600, (0, 60)
+ASKED = {"base_W": -200_000, "is_requested": True, "base_s": 60, "base_source": "ems"}
+OPEN = Slot(-1, OPEN_W, OPEN_W, 0)
+CAPPED, ANY = OPEN._replace(grid_cap_W=500_000), OPEN._replace(grid_cap_W=-1)
+
+
+def told(*slots, heard_s=None, steps=(), tracking=None, **hint):
+    changes = {"steps": steps, "tracking": tracking, "slots": slots, "heard_s": heard_s}
+    hints = (TOLD._replace(**hint),) if hint else ()
+    return changes | {"hints": hints, "schedule_source": "ems" if slots else ""}
+
+
+@cases("""at_s  changes  import_W_max  course
+    0  told(value_W=320_000, fallback_W=260_000)  320_000  "renewed"
+    LATER  told(fallback_W=260_000)  260_000  "silent"
+    LATER  told(fallback_W=700_000)  500_000  "renewed"
+    LATER  told(value_W=320_000, fallback_W=260_000)  260_000  "silent"
+    LATER  told(value_W=240_000, fallback_W=260_000)  240_000  "renewed"
+    LATER  told(valid_s=0, fallback_W=260_000)  260_000  None
+    LATER  told((*ALL_DAY, CAPPED), valid_s=0, fallback_W=260_000)  500_000  None
+    LATER  told((*ALL_DAY, ANY), valid_s=0, fallback_W=260_000)  260_000  None
+    LATER  told((0, 600, CAPPED), valid_s=0, fallback_W=260_000)  260_000  None  # the table is over
+    LATER  told((*ALL_DAY, CAPPED), heard_s=60, valid_s=0, fallback_W=260_000)  260_000  "silent"
+    LATER  told((*ALL_DAY, CAPPED._replace(grid_cap_W=240_000)), heard_s=60)  240_000  "renewed"
+""")
+def test_a_limit_counts_while_it_is_valid_and_then_its_fallback(
+    at_s, changes, import_W_max, course
+):
+    """A yes must hold whether a source renews what it sent or falls silent."""
+    found = answer(300_000, at_s, 30, **changes)
+    assert (found["import_W_max"], found["course"]) == (import_W_max, course)
+    deciding = [each for each in found["rests_on"] if each["decides"]]
+    expected = {"import_W_max", "schedule"} if import_W_max < 500_000 else {"connection"}
+    assert {each["what"] for each in deciding} <= expected and len(deciding) == 1
+
+
+@cases("""changes  enough
+    told()  True
+    told(tracking={**ASKED, "base_s": None})  True  # an operator's has no end
+    told(tracking=ASKED)  True
+    told(tracking={**ASKED, "base_W": 0, "base_s": 7200})  False  # held for two hours
+    told(group=g.CHARGE, quantity="charge_W_max", valid_s=7200, value_W=0)  False
+    told(group=g.CHARGE, quantity="charge_W_max", fallback_W=0, value_W=900_000)  False
+    told(group=g.NARROW_IMPORT, fallback_W=300_000)  False
+    told(group=g.NARROW_IMPORT, fallback_W=500_000)  True
+    told(steps=((30, -200_000, 7200),), group=g.CHARGE, valid_s=7200, value_W=0)  True
+    told(steps=((30, -200_000, 90),), group=g.CHARGE, valid_s=7200, value_W=0)  False
+""")
+def test_what_a_silent_source_leaves_decides_the_charge_before_a_job(changes, enough):
+    found = answer(250_000, 3600, 300, battery=EMPTY, **changes)
+    assert whats(found) == ([] if enough else ["energy"])

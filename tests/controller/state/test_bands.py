@@ -144,7 +144,7 @@ def fed(frames, layout=LAYOUT, control=None):
         sequence += 1 + lost
         for unit, power_W in enumerate(powers_W):
             inp[layout.unit_input(unit, s.PCS_POWER_W)] = power_W
-        inp[s.LOAD_POWER_W] = load_W
+        inp[s.LOAD_POWER_W], inp[s.LOAD_RAW_HASH] = load_W, sequence
         fresh = bytes(at in groups for at in range(layout.groups))
         samples.feed(SimpleNamespace(sequence=sequence, elapsed_ticks=1, fresh=fresh))
     return samples.facts()

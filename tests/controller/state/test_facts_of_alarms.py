@@ -1,6 +1,7 @@
 """The page `alarms`: first-out, order of the rows, resets as the kernel computes them."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from watched import Watched, action, of_scenario, two_channels
@@ -158,7 +159,8 @@ def test_a_lock_out_shows_first_who_can_end_it(tmp_path):
 
 
 def sentence(shadow, name, code=0):
-    return rows.row_of(shadow, name, None, code)["reason"]["sentence"]
+    began = SimpleNamespace(began_ms={}, began_code={name: code}, began_behind={})
+    return rows.row_of(shadow, name, began)["reason"]["sentence"]
 
 
 def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):

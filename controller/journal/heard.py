@@ -1,0 +1,138 @@
+"""How the values of a group stand: heard lately, and not frozen; and the devices behind a row that
+watches several of them. A page shows no value of a group that is silent or frozen.
+"""
+
+import contextlib
+from array import array
+from collections.abc import Sequence
+from typing import Protocol
+
+from controller.core.core import Core
+from controller.journal.frame import Frame
+from safety import matrix as m, parameters as p, signals as s
+from safety.features import SILENCES
+from safety.kernel import Kernel
+from safety.pace import FROZEN
+
+METERS = {s.G_METER_GRID: s.GRID_RAW_HASH, s.G_METER_LOAD: s.LOAD_RAW_HASH}  # group: its words
+DETECTORS = {
+    s.G_GAS_1: s.GAS_1_OK,
+    s.G_GAS_2: s.GAS_2_OK,
+    s.G_OFFGAS_1: s.OFFGAS_1_OK,
+    s.G_OFFGAS_2: s.OFFGAS_2_OK,
+    s.G_TOXIC: s.TOXIC_OK,
+}
+WATCHED: dict[int, Sequence[int]] = {
+    **{feature: range(first, end) for feature, first, end in SILENCES},
+    m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
+    m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
+}
+NOT_SAID_MS = 2000, 5000  # silent, frozen
+WITH_FAULT = m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_LOST
+
+
+class Heard(Protocol):
+    """How the groups of one cabinet stand."""
+
+    def is_silent(self, group: int) -> bool:
+        """No news within the budget of the group."""
+
+    def age_ticks(self, group: int) -> int:
+        """Since the last news of this group."""
+
+    def is_frozen(self, group: int) -> bool:
+        """A meter that repeats the same words; False for every other group."""
+
+
+class OfCore:
+    """Heard of the core of a shadow."""
+
+    def __init__(self, core: Core) -> None:
+        self._kernel: Kernel = core.kernel
+
+    def is_silent(self, group: int) -> bool:
+        """As the kernel counts it."""
+        return not self._kernel.features.ages.known(group)
+
+    def age_ticks(self, group: int) -> int:
+        """As the kernel counts it."""
+        return self._kernel.features.ages.ticks[group]
+
+    def is_frozen(self, group: int) -> bool:
+        """As the kernel counts it, off the grid too."""
+        if group not in METERS:
+            return False
+        pace = self._kernel.features.pace
+        ticks = pace.words[FROZEN + [*METERS].index(group)]
+        return ticks * pace.tick_ms >= self._kernel.frozen_ms
+
+
+class OfFrames:
+    """Heard of a reader without a core: `feed` it every frame, in order."""
+
+    def __init__(self, image: array, layout: s.Layout) -> None:
+        """image: the safety image; that of another version has the times of NOT_SAID_MS."""
+        tick_ms = image[p.H_TICK_MS]
+        silent_ms, frozen_ms = NOT_SAID_MS
+        self._budgets: Sequence[int] = [p.ticks(silent_ms, tick_ms)] * layout.groups
+        with contextlib.suppress(ValueError):
+            kernel = Kernel(image)
+            self._budgets, frozen_ms = (kernel.features.ages.budget_ticks, kernel.frozen_ms)
+        self._frozen_ticks, self.ticks = p.ticks(frozen_ms, tick_ms), 0
+        self._fresh_at = [-s.INT_MAX] * layout.groups
+        self._words: dict[int, tuple[int | None, int]] = dict.fromkeys(METERS, (None, 0))
+
+    def feed(self, frame: Frame, inp: Sequence[int]) -> None:
+        """inp: the inputs of the frame."""
+        self.ticks += frame.elapsed_ticks
+        at = frame.fresh.find(1)
+        while 0 <= at < len(self._fresh_at):
+            self._fresh_at[at] = self.ticks
+            at = frame.fresh.find(1, at + 1)
+        for group, place in METERS.items():
+            if frame.fresh[group] and inp[place] != self._words[group][0]:
+                self._words[group] = inp[place], self.ticks
+
+    def is_silent(self, group: int) -> bool:
+        """As the kernel counts it."""
+        return self.age_ticks(group) > self._budgets[group]
+
+    def age_ticks(self, group: int) -> int:
+        """Since the last news of this group."""
+        return self.ticks - self._fresh_at[group]
+
+    def is_frozen(self, group: int) -> bool:
+        """As the kernel counts it, off the grid too."""
+        return group in METERS and self.ticks - self._words[group][1] >= self._frozen_ticks
+
+
+def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tuple) -> list[str]:
+    """Names of the devices that are silent, frozen or faulty, if this stage is about that. A stage
+    may begin in the tick before a device counts as silent: then the oldest one is behind it.
+    devices: of the journal's header.
+    """
+    if stage[m.S_SCOPE] != s.CABINET:
+        return []
+    names = {
+        s.CABINET_GROUPS.index(each["role"]): each["name"] for each in devices if _has_group(each)
+    }
+    feature = stage[m.S_FEATURE]
+    watched = [group for group in WATCHED.get(feature, ()) if group in names]
+    found = {group for group in watched if heard.is_silent(group)}
+    if feature == m.F_METER_FROZEN_MS:
+        found |= {group for group in METERS if heard.is_frozen(group)}
+    if feature in WITH_FAULT:
+        known = [group for group in DETECTORS if not heard.is_silent(group)]
+        found |= {group for group in known if not inp[DETECTORS[group]]}
+    if watched and not found:
+        found = {max(watched, key=heard.age_ticks)}
+    return [names[group] for group in sorted(found & names.keys())]
+
+
+def _has_group(device: dict) -> bool:
+    return device["role"] in s.CABINET_GROUPS
+
+
+def named(sentence: str, devices: Sequence[str]) -> str:
+    """The sentence of a row with the devices behind it."""
+    return f"{', '.join(devices)}: {sentence}"

@@ -1,0 +1,131 @@
+"""What binds at each second of a forecast: limits by hint with their validity and fallback, the
+request in force, the slot of the schedule, and announced steps.
+
+A forecast does not know whether a source goes on. So there are two courses, and a "yes" must hold
+in both. Renewed: every source renews its hints and heartbeats. Silent: no source sends anything
+more. A hint counts while it is valid, then the fallback of its source; a request ends; the schedule
+acts until its heartbeat ends; a fall of the load ends with its notice.
+"""
+
+from typing import NamedTuple
+
+from controller.core import reasons
+from controller.core.answers import WIDE_W
+from controller.core.policies import hint_groups as g
+from controller.core.schedule_table import OPEN_W, Slot
+from controller.state.situation_forms import Held, Situation, Step
+
+RENEWED, SILENT = "renewed", "silent"
+
+
+class Cap(NamedTuple):
+    """Largest import at a moment, its reason, and the source of the hint or slot ("": none)."""
+
+    import_W: int
+    reason: int
+    source: str
+
+
+class Course:
+    """One course of a situation; every time is in s from now."""
+
+    def __init__(self, given: Situation, name: str) -> None:
+        """name: RENEWED or SILENT."""
+        self.name, self._given, self._is_silent = name, given, name == SILENT
+        self._steps = [Step(*each) for each in given.steps]
+
+    def slot(self, now_s: int) -> Slot | None:
+        """The slot that acts."""
+        given = self._given
+        if self._is_silent and given.heard_s is not None and now_s >= given.heard_s:
+            return None
+        return next((slot for begin, end, slot in given.slots if begin <= now_s < end), None)
+
+    def steps_W(self, now_s: int) -> int:
+        """Change of the load by the announced steps."""
+        begun = [each for each in self._steps if each.start_s <= now_s]
+        return sum([each.step_W for each in begun if each.step_W > 0 or self._goes_on(each, now_s)])
+
+    def _goes_on(self, step: Step, now_s: int) -> bool:
+        return not self._is_silent or step.end_s is None or now_s < step.end_s
+
+    def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
+        """(requested power, a hint requests it, load tracking pauses beside it)."""
+        tracking = self._given.tracking
+        is_over = self._is_silent and tracking.base_s is not None and now_s >= tracking.base_s
+        if tracking.is_requested and not is_over:
+            return tracking.base_W, True, tracking.is_exact
+        return (asked_W(slot) if slot else 0), False, False
+
+    def import_cap(self, now_s: int, slot: Slot | None) -> Cap:
+        """The tightest largest import; of the connection if a hint has the same."""
+        connection = self._given.connection
+        found = [Cap(connection.import_W_max, connection.import_reason, "")]
+        for each, value_W in self._in_force(now_s, slot, g.IMPORT):
+            found.append(Cap(value_W, reasons.GRID_CAP_HINT, each.source))
+        if slot and slot.grid_cap_W >= 0:
+            source = self._given.schedule_source
+            found.append(Cap(slot.grid_cap_W, reasons.SCHEDULE_GRID_CAP, source))
+        return min(found, key=lambda cap: cap.import_W)
+
+    def export_W_max(self, now_s: int, slot: Slot | None) -> int:
+        """The tightest largest export."""
+        hinted = [value_W for _, value_W in self._in_force(now_s, slot, g.EXPORT)]
+        return min([self._given.connection.export_W_max, *hinted])
+
+    def choice_W(self, now_s: int, slot: Slot | None, load_W: float) -> tuple[float, float]:
+        """(low, high) that caps and the band of the slot leave for load tracking."""
+        low_W, high_W = map(float, self._given.tracking.choice_W)
+
+        def least_W(group: int, grid_group: int, room_W: float) -> float:
+            direct = [value_W for _, value_W in self._in_force(now_s, slot, group)]
+            by_grid = [value_W for _, value_W in self._in_force(now_s, slot, grid_group)]
+            return min([WIDE_W, *direct, *[max(0.0, value_W + room_W) for value_W in by_grid]])
+
+        low_W = max(low_W, -least_W(g.CHARGE, g.NARROW_IMPORT, -load_W))
+        high_W = min(high_W, least_W(g.DISCHARGE, g.NARROW_EXPORT, load_W))
+        if slot and slot.battery_low_W != OPEN_W:
+            low_W = max(low_W, min(0, slot.battery_low_W))
+        if slot and slot.battery_high_W != OPEN_W:
+            high_W = min(high_W, max(0, slot.battery_high_W))
+        return low_W, high_W
+
+    def _in_force(self, now_s: int, slot: Slot | None, group: int) -> list[tuple[Held, int]]:
+        """Each entry of a group (hint_groups) that acts, and its value."""
+        found = []
+        for each in self._given.hints:
+            value_W = self._value_W(each, now_s, slot) if each.group == group else None
+            if value_W is not None:
+                found.append((each, value_W))
+        return found
+
+    def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
+        """As core/policies/hint_table.py; a slot that has such a limit replaces the fallback."""
+        if held.valid_s and (not self._is_silent or now_s < held.valid_s):
+            return held.value_W
+        if slot is None or held.source != self._given.schedule_source:
+            return held.fallback_W
+        is_replaced = {
+            g.CHARGE: slot.battery_low_W != OPEN_W,
+            g.DISCHARGE: slot.battery_high_W != OPEN_W,
+            g.IMPORT: slot.grid_cap_W >= 0,
+        }.get(held.group, False)
+        return None if is_replaced else held.fallback_W
+
+
+def courses(given: Situation) -> list[Course]:
+    """Both courses; one where nothing ends."""
+    ends = [
+        any([each.valid_s for each in given.hints]),
+        given.tracking.is_requested and given.tracking.base_s is not None,
+        given.slots and given.heard_s is not None,
+        any([Step(*each).step_W < 0 for each in given.steps]),
+    ]
+    return [Course(given, name) for name in ((RENEWED, SILENT) if any(ends) else (RENEWED,))]
+
+
+def asked_W(slot: Slot) -> int:
+    """The power that the band of a slot asks for; 0 if the band contains 0."""
+    low_W = slot.battery_low_W if slot.battery_low_W != OPEN_W else 0
+    high_W = slot.battery_high_W if slot.battery_high_W != OPEN_W else 0
+    return max(low_W, 0) or min(high_W, 0)

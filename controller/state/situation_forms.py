@@ -1,0 +1,106 @@
+"""The forms of a situation: the known state of a cabinet, from which a forecast begins."""
+
+from typing import NamedTuple
+
+from controller.core.schedule_table import Slot
+
+
+class Peak(NamedTuple):
+    """Peak shaving by the clock: the interval of now. margin_Ws: import that may be uncounted."""
+
+    limit_W: int
+    interval_s: int
+    age_s: int
+    used_Ws: float
+    margin_Ws: float
+
+
+class Connection(NamedTuple):
+    """This cabinet's share of the connection. seen_W: import with the battery at 0, in the last
+    minutes; import_reason: code of the tightest import maximum.
+    """
+
+    seen_W: tuple[int, ...]
+    import_W_max: int
+    import_reason: int
+    export_W_max: int
+    share_permille: int
+
+
+class Battery(NamedTuple):
+    """Limits and reasons of now. remaining_Wh: above the peaks reserve, as published; full_Wh: of
+    all racks, by their health; soc_permille: mean of the racks; taper_ddegC: of the hottest module,
+    for full power and for none.
+    """
+
+    charge_W_max: int
+    discharge_W_max: int
+    discharge_reason: int
+    rated_W: int
+    remaining_Wh: int
+    full_Wh: int
+    reserve_permille: int
+    soc_permille: int
+    target_permille: int
+    efficiency_permille: int
+    hottest_ddegC: int
+    taper_ddegC: tuple[int, int]
+
+
+class Tracking(NamedTuple):
+    """Load tracking. choice_W: (low, high) that caps leave; base_W: asked for by a hint; reference:
+    its words; energy_Wh: that load tracking counts with.
+    """
+
+    choice_W: tuple[int, int]
+    base_W: int
+    is_requested: bool
+    is_exact: bool
+    reference: tuple[int, ...]
+    energy_Wh: int
+    energy_share_permille: int
+    path_delay_ms: int
+    base_s: int | None = None  # validity of base_W; None: no end
+    base_source: str = ""
+
+
+class Held(NamedTuple):
+    """A quantity of a source: value_W while its hint is valid (valid_s > 0), and the fallback. The
+    group (hint_groups) says what it narrows.
+    """
+
+    source: str
+    quantity: str
+    group: int
+    value_W: int
+    valid_s: int
+    fallback_W: int | None
+
+
+class Step(NamedTuple):
+    """An announced step of the load; end_s: of its notice."""
+
+    start_s: int
+    step_W: int
+    end_s: int | None = None
+
+
+class Situation(NamedTuple):
+    """The known state of a cabinet; powers in W, > 0 discharges.
+
+    unknown: words for each value without which no answer is known; unknown_battery: for each one
+    that counts if the battery is needed. slots: (begin, end, slot), in s from now. heard_s:
+    validity of the heartbeat behind the schedule; None: no end.
+    """
+
+    unknown: tuple[str, ...]
+    unknown_battery: tuple[str, ...]
+    connection: Connection
+    battery: Battery
+    tracking: Tracking
+    peak: Peak | None
+    slots: tuple[tuple[int, int, Slot], ...]
+    steps: tuple[Step, ...]
+    hints: tuple[Held, ...] = ()
+    heard_s: int | None = None
+    schedule_source: str = ""
