@@ -3,7 +3,8 @@
 The set starts at a low state of charge, in a black start, or when an island lacks power (shed.py).
 It stops at a high one while the battery alone can carry the load, and after an outage as soon as
 the grid is certain. It runs on while nothing else carries the bus. A start is
-tried again when the engine does not run in time, or stops by itself.
+tried again when the engine does not run in time, or stops by itself. Time in which the set is not
+in automatic mode, or an emergency stop is active, is no start.
 
 While no converter forms the voltage, an obligation gives the battery what the set does not take.
 Below its least load the engine would soot, so the battery charges with the difference. The
@@ -25,15 +26,18 @@ START = (95, "genset_start")  # above the least times: an engine that did not st
 LOAD_MS = 5000
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
+# Pause after starts_max starts while an island needs the set: it may start after all, and a dark
+# site has nothing to lose (project).
+FAILED_MS = 300_000
 # Since the start of the controller. An engine that is found running runs on until the contact of
 # the transfer switch, which needs 0.5 s, is certain.
 NOT_HEARD, FOUND_MS = -1, 5000
 FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
 # The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
-# phase and for how long, starts, for how long its engine runs
+# phase and for how long, starts, for how long its engine runs, for how long it is not ready
 S_LOAD, FIRST = range(2)
-WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS = range(6)
+WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
 
 class GensetStart(Function):
@@ -58,8 +62,8 @@ class GensetStart(Function):
         ),
         reasons.GENSET_FAILED: (
             "generator does not start",
-            "No start of the generator set has succeeded. It is not asked again.",
-            "Find the cause at the generator's own panel, then start the engine there.",
+            "No start of the generator set has succeeded. Off the grid one more is tried each 5 min.",
+            "Find the cause at the generator's own panel, then choose automatic mode again.",
         ),
         reasons.GENSET_ACCEPTS: (
             "generator takes load",
@@ -79,7 +83,7 @@ class GensetStart(Function):
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
-        self.state = array("q", [0, *[NOT_HEARD, 0, 0, 0, 0, 0] * len(self._sets)])
+        self.state = array("q", [0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
 
     def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """For each set the request and what overrides its least times; the battery's obligation."""
@@ -89,7 +93,7 @@ class GensetStart(Function):
             at = FIRST + place * len(WORDS)
             self._count_run(at, device.value("is_running"), passed_ms)
             self._want(at, view, device)
-            self._go_on(at, device, passed_ms)
+            self._go_on(at, view, device, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
                 view.genset_W += self._accepted_W(at, device, view.is_forming)
@@ -126,28 +130,56 @@ class GensetStart(Function):
         """Another source carries the bus, for certain."""
         return view.mode != RETURN and (view.is_forming or not view.is_off_grid)
 
-    def _go_on(self, at: int, device: DeviceView, passed_ms: int) -> None:
+    def _go_on(self, at: int, view: View, device: DeviceView, passed_ms: int) -> None:
         """The next phase of a start."""
-        state, settings, runs = self.state, device.settings, device.value("is_running")
+        state, runs = self.state, device.value("is_running")
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
         elif runs:
             self._enter(at, RUNNING)
-            if state[at + S_RUN_MS] >= settings["start_s_max"] * 1000:
+            if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:
                 state[at + S_STARTS] = 0
         elif runs is not None:
             state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
-            is_ready = device.value("is_ready_ok") != 0
-            phase, ms = state[at + S_PHASE], state[at + S_MS]
-            is_failed = ms >= settings["start_s_max"] * 1000 or not is_ready
-            is_due = phase == WAITING and ms >= settings["start_again_s"] * 1000
-            if phase == OFF and is_ready or is_due:
-                self._enter(at, STARTING)
-                state[at + S_STARTS] += 1
-            elif phase == RUNNING or phase == STARTING and is_failed:
-                is_last = state[at + S_STARTS] >= settings["starts_max"]
-                self._enter(at, FAILED if is_last else WAITING)
+            if view.is_estop:
+                state[at + S_STARTS] -= state[at + S_PHASE] == STARTING
+                self._enter(at, OFF)
+            elif device.value("is_ready_ok") == 0:
+                state[at + S_AWAY_MS] = min(state[at + S_AWAY_MS] + passed_ms, MS_MAX)
+                self._give_up(at, view, device)
+            else:
+                self._start(at, view, device)
+
+    def _give_up(self, at: int, view: View, device: DeviceView) -> None:
+        """The set is not ready. A start that a fault ends has failed."""
+        phase = self.state[at + S_PHASE]
+        if phase == STARTING:
+            self._fail(at, view, device)
+        elif phase != FAILED:
+            self._enter(at, OFF)
+
+    def _start(self, at: int, view: View, device: DeviceView) -> None:
+        """The set is ready and does not run."""
+        state, settings = self.state, device.settings
+        again_ms = settings["start_again_s"] * 1000
+        if state[at + S_AWAY_MS] >= again_ms:  # somebody has been at the panel
+            self._enter(at, OFF)
+            state[at + S_STARTS] = 0
+        state[at + S_AWAY_MS] = 0
+        phase, ms = state[at + S_PHASE], state[at + S_MS]
+        if state[at + S_STARTS] >= settings["starts_max"]:
+            again_ms = FAILED_MS
+        waits = phase == WAITING or phase == FAILED and view.is_off_grid
+        if phase == OFF or waits and ms >= again_ms:
+            self._enter(at, STARTING)
+            state[at + S_STARTS] = min(state[at + S_STARTS] + 1, MS_MAX)
+        elif phase == RUNNING or phase == STARTING and ms >= settings["start_s_max"] * 1000:
+            self._fail(at, view, device)
+
+    def _fail(self, at: int, view: View, device: DeviceView) -> None:
+        is_last = self.state[at + S_STARTS] >= device.settings["starts_max"]
+        self._enter(at, FAILED if is_last and not view.is_off_grid else WAITING)
 
     def _enter(self, at: int, phase: int) -> None:
         self.state[at + S_PHASE], self.state[at + S_MS] = phase, 0
@@ -159,7 +191,8 @@ class GensetStart(Function):
             return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
         asked: list[BaseRequest | Obligation] = [BaseRequest(1, reasons.GENSET_NEEDED)]
         if phase in (WAITING, FAILED):
-            code = reasons.GENSET_FAILED if phase == FAILED else reasons.GENSET_STARTS_AGAIN
+            is_failed = starts >= device.settings["starts_max"]
+            code = reasons.GENSET_FAILED if is_failed else reasons.GENSET_STARTS_AGAIN
             return [*asked, Obligation(START, 0, code, 0, code)]
         if phase == STARTING and starts > 1:
             code = reasons.GENSET_STARTS_AGAIN
