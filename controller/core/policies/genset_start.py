@@ -19,6 +19,7 @@ from controller.core.contract import DeviceView, Function, Setup, View
 from controller.core.integers import approach, low_pass
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.shed import Shed
+from controller.core.policies.site_balance import runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -34,9 +35,10 @@ FAILED_MS = 300_000
 NOT_HEARD, FOUND_MS = -1, 5000
 FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
-# The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
-# phase and for how long, starts, for how long its engine runs, for how long it is not ready
-S_LOAD, FIRST = range(2)
+# The load of battery and sets, least and most (W << 16). Then for each set: whether it is wanted,
+# whether since an outage, its phase and for how long, starts, for how long its engine runs, for how
+# long it is not ready
+S_LOAD, S_LOAD_MOST, FIRST = range(3)
 WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
 
@@ -79,11 +81,13 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self._sets = setup.actuators(self.ROLES)
+        self._suns = setup.site.of_role("pv")
+        self._share_permille = setup.settings["share_permille"]
         self._shed: Shed = setup.functions[Shed.NAME]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
-        self.state = array("q", [0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
+        self.state = array("q", [0, 0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
 
     def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """For each set the request and what overrides its least times; the battery's obligation."""
@@ -91,25 +95,26 @@ class GensetStart(Function):
         passed_ms, view.genset_W = elapsed_ticks * self._tick_ms, 0
         for place, (device, number) in enumerate(self._sets):
             at = FIRST + place * len(WORDS)
-            self._count_run(at, device.value("is_running"), passed_ms)
-            self._want(at, view, device)
-            self._go_on(at, view, device, passed_ms)
+            is_running = runs(device)
+            self._count_run(at, is_running, passed_ms)
+            self._want(at, view, device, is_running)
+            self._go_on(at, view, device, is_running, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
                 view.genset_W += self._accepted_W(at, device, view.is_forming)
         return found + self._share(view, elapsed_ticks)
 
-    def _count_run(self, at: int, runs: int | None, passed_ms: int) -> None:
-        if runs is not None:
+    def _count_run(self, at: int, is_running: int | None, passed_ms: int) -> None:
+        if is_running is not None:
             run_ms = min(self.state[at + S_RUN_MS] + passed_ms, MS_MAX)
-            self.state[at + S_RUN_MS] = run_ms if runs > 0 else 0
+            self.state[at + S_RUN_MS] = run_ms if is_running > 0 else 0
 
-    def _want(self, at: int, view: View, device: DeviceView) -> None:
+    def _want(self, at: int, view: View, device: DeviceView, found: int | None) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
             if not device.is_known:
                 return
-            is_running = (device.value("is_running") or 0) > 0
+            is_running = (found or 0) > 0
             state[at + S_WANTED] = is_running
             if is_running:
                 run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]
@@ -128,19 +133,22 @@ class GensetStart(Function):
 
     def _may_stop(self, view: View) -> bool:
         """Another source carries the bus, for certain."""
-        return view.mode != RETURN and (view.is_forming or not view.is_off_grid)
+        is_other = view.is_forming or not view.is_off_grid
+        return view.mode != RETURN and is_other and not view.is_carried_by_sets
 
-    def _go_on(self, at: int, view: View, device: DeviceView, passed_ms: int) -> None:
+    def _go_on(
+        self, at: int, view: View, device: DeviceView, is_running: int | None, passed_ms: int
+    ) -> None:
         """The next phase of a start."""
-        state, runs = self.state, device.value("is_running")
+        state = self.state
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
-        elif runs:
+        elif is_running:
             self._enter(at, RUNNING)
             if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:
                 state[at + S_STARTS] = 0
-        elif runs is not None:
+        elif is_running is not None:
             state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
             if view.is_estop:
                 state[at + S_STARTS] -= state[at + S_PHASE] == STARTING
@@ -216,19 +224,39 @@ class GensetStart(Function):
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
 
     def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
-        """The battery takes what the sets cannot, while they carry the bus."""
-        given_W = [device.value("power_W") for device, _ in self._sets]
-        known_W = [each for each in (*given_W, view.battery_W) if each is not None]
-        is_known = len(known_W) > len(given_W)
-        if not view.genset_W or view.is_forming or not is_known:
-            self.state[S_LOAD] = 0
+        """The battery takes what the sets cannot, while they carry the bus. Powers of battery and
+        sets give the load, and so does the load meter. Where the two differ, the obligation asks
+        only for what both ask for. A set that reports 0 kW of 100 once let the battery charge more
+        and more, until the set was overloaded.
+        """
+        loads_W = self._loads_W(view)
+        if not view.genset_W or view.is_forming or not loads_W:
+            self.state[S_LOAD] = self.state[S_LOAD_MOST] = 0
             return []
-        load = sum(known_W) << 16
-        before = self.state[S_LOAD] or load
-        self.state[S_LOAD] = approach(before, load, self._speed, elapsed_ticks)
+        for word, load_W in ((S_LOAD, min(loads_W)), (S_LOAD_MOST, max(loads_W))):
+            before = self.state[word] or load_W << 16
+            self.state[word] = approach(before, load_W << 16, self._speed, elapsed_ticks)
+        load_W, most_W = self.state[S_LOAD] >> 16, self.state[S_LOAD_MOST] >> 16
         taken = view.genset_W, reasons.GENSET_ACCEPTS
-        left = -min(view.genset_W, self._least_W()), reasons.GENSET_LEAST_LOAD
-        return [grid_obligation(SHARE, self.state[S_LOAD] >> 16, taken, left, self._quantum_W)]
+        left_W = most_W - load_W - min(view.genset_W, self._least_W())
+        left = left_W, reasons.GENSET_LEAST_LOAD
+        return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
+
+    def _loads_W(self, view: View) -> list[int]:
+        """What battery and sets carry, by each way that is known. Empty: unknown."""
+        if view.battery_W is None:
+            return []
+        found, sun_W = [], [each.value("power_W") for each in self._suns]
+        given_W = [device.value("power_W") for device, _ in self._sets]
+        known_W = [each for each in given_W if each is not None]
+        if len(known_W) == len(given_W):
+            found.append(view.battery_W + sum(known_W))
+        sun_known_W = [max(0, each) for each in sun_W if each is not None]
+        if view.load_meter_W is not None and len(sun_known_W) == len(sun_W):
+            if not view.is_load_wrong:
+                load_W = view.load_meter_W * self._share_permille // 1000 - sum(sun_known_W)
+                found += [load_W + min(0, view.others_W), load_W + max(0, view.others_W)]
+        return found
 
     def _least_W(self) -> int:
         """Least load of the sets that run."""

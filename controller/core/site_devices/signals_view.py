@@ -1,6 +1,7 @@
 """The signals of the site devices in one tick, and how old they are."""
 
 from array import array
+from collections.abc import Iterable
 
 from controller.core.site_devices import layout
 from controller.core.site_devices.layout import SiteDevice
@@ -23,12 +24,19 @@ class DeviceView:
         self._sent = {each.name: first + at for at, each in enumerate(device.role.actuators)}
         self.is_known = False
         self.is_heard = False  # since this start
+        # signals that other measurements contradict (policies/site_balance.py)
+        self.doubted: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Of its signals."""
+        return self._places
 
     def value(self, signal: str) -> int | None:
-        """Its value in the unit of its name, None while it is unknown or where this device does not
-        report it. KeyError: not of this role.
+        """Its value in the unit of its name, None while it is unknown or contradicted, or where
+        this device does not report it. KeyError: not of this role.
         """
-        return self.read(signal) if self.is_known else None
+        return self.read(signal) if self.is_known and signal not in self.doubted else None
 
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
