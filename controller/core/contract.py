@@ -13,9 +13,9 @@ from controller.core.answers import WIDE_W, Answer, ForDevice
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
 # Order of the functions in a tick: estimates and bounds before requests, the base request before
-# the fast one, which works in what the base request leaves. Before all: the mode of the site, then
-# whether a meter is right.
-MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(6)
+# the fast one, which works in what the base request leaves. Before all: which signals others
+# contradict, the mode of the site, then whether a meter is right.
+BALANCE, MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(7)
 
 # The source of the site (View.source). ISLAND: a generator set, or the converters alone.
 GRID, ISLAND = range(2)
@@ -81,6 +81,10 @@ class View:
     lifted: int = 0
     # the site devices and their signals
     site: Site = field(default_factory=without_devices)
+    # by stage BALANCE: generator sets carry the load, and nothing proves another source
+    is_carried_by_sets: bool = False
+    is_load_wrong: bool = False  # other measurements contradict the load meter
+    others_W: int = 0  # draw that no meter sees, as it was on the grid
     # by stage MODE: of policies/modes.py
     mode: int = 0
     is_off_grid: bool = False

@@ -35,6 +35,7 @@ from controller.core.policies.pv_limit import PvLimit
 from controller.core.policies.reserve import Reserve
 from controller.core.policies.schedule import Schedule
 from controller.core.policies.shed import Shed
+from controller.core.policies.site_balance import SiteBalance
 from controller.core.policies.site_load import SiteLoad
 from controller.core.policies.track import Track
 
@@ -57,6 +58,7 @@ FALLBACKS = {
     PreHeat: (TO_ZERO, ACT),
     HealthCap: (HOLD, ACT),
     Modes: (WAIT, ACT),
+    SiteBalance: (WAIT, ACT),
 }
 FUNCTIONS = tuple(FALLBACKS)
 PAUSED = frozenset([each.NAME for each, (_, off_grid) in FALLBACKS.items() if off_grid == PAUSE])

@@ -4,7 +4,8 @@ Append only: a code once given keeps its meaning for ever, because logs, journal
 systems hold it.
 
 R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate.
-R7xx items that a start waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site.
+R7xx items that a start waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site
+and signals that other signals contradict.
 
 The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
 """
@@ -75,6 +76,18 @@ INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
 MODE = 901  # the first mode of policies/modes.py
+# a signal that the others contradict (policies/site_balance.py)
+(
+    CONTACT_WRONG,
+    RUNNING_WRONG,
+    GENSET_POWER_WRONG,
+    PV_POWER_WRONG,
+    LOAD_METER_WRONG,
+    GRID_METER_WRONG,
+    FORMING_WRONG,
+    BATTERY_POWER_WRONG,
+    POWERS_DOUBTFUL,
+) = range(921, 930)
 
 # Codes of the kernel's limits, indexed by its own numbers (safety.bounds.LIMITS).
 KERNEL_CHARGE = tuple(range(KERNEL_LIMIT, KERNEL_LIMIT + 2 * len(bounds.LIMITS), 2))

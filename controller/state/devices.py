@@ -1,8 +1,7 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
 from controller.core import reasons
-from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
-from controller.core.site_devices.layout import SiteDevice
+from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE, SiteDevice
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.state import actuators, base
@@ -59,6 +58,8 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
             names: list[str] = each["identity"]
             return names[number - 1] if 0 < number <= len(names) else None
     return None
+
+
 def powers(shadow: Shadow) -> list[Facts]:
     """[{device, role, is_known, power_W, asked}] of each configured device; power_W: None while it
     is unknown, absent where the device reports none; asked: {actuator: value}.

@@ -3,7 +3,8 @@
 The set starts at a low state of charge, in a black start, or when an island lacks power (shed.py).
 It stops at a high one while the battery alone can carry the load, and after an outage as soon as
 the grid is certain. It runs on while nothing else carries the bus. A start is
-tried again when the engine does not run in time, or stops by itself.
+tried again when the engine does not run in time, or stops by itself. Time in which the set is not
+in automatic mode, or an emergency stop is active, is no start.
 
 While no converter forms the voltage, an obligation gives the battery what the set does not take.
 Below its least load the engine would soot, so the battery charges with the difference. The
@@ -18,6 +19,7 @@ from controller.core.contract import DeviceView, Function, Setup, View
 from controller.core.integers import approach, low_pass
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.shed import Shed
+from controller.core.policies.site_balance import runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -25,15 +27,19 @@ START = (95, "genset_start")  # above the least times: an engine that did not st
 LOAD_MS = 5000
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
+# Pause after starts_max starts while an island needs the set: it may start after all, and a dark
+# site has nothing to lose (project).
+FAILED_MS = 300_000
 # Since the start of the controller. An engine that is found running runs on until the contact of
 # the transfer switch, which needs 0.5 s, is certain.
 NOT_HEARD, FOUND_MS = -1, 5000
 FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
-# The load of all sets (W << 16); then for each: whether it is wanted, whether since an outage, its
-# phase and for how long, starts, for how long its engine runs
-S_LOAD, FIRST = range(2)
-WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS = range(6)
+# The load of battery and sets, least and most (W << 16). Then for each set: whether it is wanted,
+# whether since an outage, its phase and for how long, starts, for how long its engine runs, for how
+# long it is not ready
+S_LOAD, S_LOAD_MOST, FIRST = range(3)
+WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
 
 class GensetStart(Function):
@@ -58,8 +64,8 @@ class GensetStart(Function):
         ),
         reasons.GENSET_FAILED: (
             "generator does not start",
-            "No start of the generator set has succeeded. It is not asked again.",
-            "Find the cause at the generator's own panel, then start the engine there.",
+            "No start of the generator set has succeeded. Off the grid one more is tried each 5 min.",
+            "Find the cause at the generator's own panel, then choose automatic mode again.",
         ),
         reasons.GENSET_ACCEPTS: (
             "generator takes load",
@@ -75,11 +81,13 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self._sets = setup.actuators(self.ROLES)
+        self._suns = setup.site.of_role("pv")
+        self._share_permille = setup.settings["share_permille"]
         self._shed: Shed = setup.functions[Shed.NAME]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]
         self._speed = low_pass(setup.tick_ms, LOAD_MS)
-        self.state = array("q", [0, *[NOT_HEARD, 0, 0, 0, 0, 0] * len(self._sets)])
+        self.state = array("q", [0, 0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
 
     def step(self, view: View, elapsed_ticks: int) -> list[Answer | ForDevice]:
         """For each set the request and what overrides its least times; the battery's obligation."""
@@ -87,26 +95,26 @@ class GensetStart(Function):
         passed_ms, view.genset_W = elapsed_ticks * self._tick_ms, 0
         for place, (device, number) in enumerate(self._sets):
             at = FIRST + place * len(WORDS)
-            self._count_run(at, device.value("is_running"), passed_ms)
-            self._want(at, view, device)
-            self._go_on(at, device, passed_ms)
+            is_running = runs(device)
+            self._count_run(at, is_running, passed_ms)
+            self._want(at, view, device, is_running)
+            self._go_on(at, view, device, is_running, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
                 view.genset_W += self._accepted_W(at, device, view.is_forming)
         return found + self._share(view, elapsed_ticks)
 
-    def _count_run(self, at: int, runs: int | None, passed_ms: int) -> None:
-        if runs is not None:
+    def _count_run(self, at: int, is_running: int | None, passed_ms: int) -> None:
+        if is_running is not None:
             run_ms = min(self.state[at + S_RUN_MS] + passed_ms, MS_MAX)
-            self.state[at + S_RUN_MS] = run_ms if runs > 0 else 0
+            self.state[at + S_RUN_MS] = run_ms if is_running > 0 else 0
 
-    def _want(self, at: int, view: View, device: DeviceView) -> None:
+    def _want(self, at: int, view: View, device: DeviceView, found: int | None) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
-            runs = device.value("is_running")
-            if runs is None:
+            if found is None:
                 return
-            is_running = runs > 0
+            is_running = found > 0
             state[at + S_WANTED] = is_running
             if is_running:
                 run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]
@@ -125,30 +133,61 @@ class GensetStart(Function):
 
     def _may_stop(self, view: View) -> bool:
         """Another source carries the bus, for certain."""
-        return view.mode != RETURN and (view.is_forming or not view.is_off_grid)
+        is_other = view.is_forming or not view.is_off_grid
+        return view.mode != RETURN and is_other and not view.is_carried_by_sets
 
-    def _go_on(self, at: int, device: DeviceView, passed_ms: int) -> None:
+    def _go_on(
+        self, at: int, view: View, device: DeviceView, is_running: int | None, passed_ms: int
+    ) -> None:
         """The next phase of a start."""
-        state, settings, runs = self.state, device.settings, device.value("is_running")
+        state = self.state
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
-        elif runs:
+        elif is_running:
             self._enter(at, RUNNING)
-            if state[at + S_RUN_MS] >= settings["start_s_max"] * 1000:
+            if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:
                 state[at + S_STARTS] = 0
-        elif runs is not None:
+        elif is_running is not None:
             state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
-            is_ready = device.value("is_ready_ok") != 0
-            phase, ms = state[at + S_PHASE], state[at + S_MS]
-            is_failed = ms >= settings["start_s_max"] * 1000 or not is_ready
-            is_due = phase == WAITING and ms >= settings["start_again_s"] * 1000
-            if phase == OFF and is_ready or is_due:
-                self._enter(at, STARTING)
-                state[at + S_STARTS] += 1
-            elif phase == RUNNING or phase == STARTING and is_failed:
-                is_last = state[at + S_STARTS] >= settings["starts_max"]
-                self._enter(at, FAILED if is_last else WAITING)
+            if view.is_estop:
+                state[at + S_STARTS] -= state[at + S_PHASE] == STARTING
+                self._enter(at, OFF)
+            elif device.value("is_ready_ok") == 0:
+                state[at + S_AWAY_MS] = min(state[at + S_AWAY_MS] + passed_ms, MS_MAX)
+                self._give_up(at, view, device)
+            else:
+                self._start(at, view, device)
+
+    def _give_up(self, at: int, view: View, device: DeviceView) -> None:
+        """The set is not ready. A start that a fault ends has failed."""
+        phase = self.state[at + S_PHASE]
+        if phase == STARTING:
+            self._fail(at, view, device)
+        elif phase != FAILED:
+            self._enter(at, OFF)
+
+    def _start(self, at: int, view: View, device: DeviceView) -> None:
+        """The set is ready and does not run."""
+        state, settings = self.state, device.settings
+        again_ms = settings["start_again_s"] * 1000
+        if state[at + S_AWAY_MS] >= again_ms:  # somebody has been at the panel
+            self._enter(at, OFF)
+            state[at + S_STARTS] = 0
+        state[at + S_AWAY_MS] = 0
+        phase, ms = state[at + S_PHASE], state[at + S_MS]
+        if state[at + S_STARTS] >= settings["starts_max"]:
+            again_ms = FAILED_MS
+        waits = phase == WAITING or phase == FAILED and view.is_off_grid
+        if phase == OFF or waits and ms >= again_ms:
+            self._enter(at, STARTING)
+            state[at + S_STARTS] = min(state[at + S_STARTS] + 1, MS_MAX)
+        elif phase == RUNNING or phase == STARTING and ms >= settings["start_s_max"] * 1000:
+            self._fail(at, view, device)
+
+    def _fail(self, at: int, view: View, device: DeviceView) -> None:
+        is_last = self.state[at + S_STARTS] >= device.settings["starts_max"]
+        self._enter(at, FAILED if is_last and not view.is_off_grid else WAITING)
 
     def _enter(self, at: int, phase: int) -> None:
         self.state[at + S_PHASE], self.state[at + S_MS] = phase, 0
@@ -160,7 +199,8 @@ class GensetStart(Function):
             return [BaseRequest(0, reasons.GENSET_NOT_READY if is_wanted else reasons.NO_REQUEST)]
         asked: list[BaseRequest | Obligation] = [BaseRequest(1, reasons.GENSET_NEEDED)]
         if phase in (WAITING, FAILED):
-            code = reasons.GENSET_FAILED if phase == FAILED else reasons.GENSET_STARTS_AGAIN
+            is_failed = starts >= device.settings["starts_max"]
+            code = reasons.GENSET_FAILED if is_failed else reasons.GENSET_STARTS_AGAIN
             return [*asked, Obligation(START, 0, code, 0, code)]
         if phase == STARTING and starts > 1:
             code = reasons.GENSET_STARTS_AGAIN
@@ -184,19 +224,39 @@ class GensetStart(Function):
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
 
     def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
-        """The battery takes what the sets cannot, while they carry the bus."""
-        given_W = [device.value("power_W") for device, _ in self._sets]
-        known_W = [each for each in (*given_W, view.battery_W) if each is not None]
-        is_known = len(known_W) > len(given_W)
-        if not view.genset_W or view.is_forming or not is_known:
-            self.state[S_LOAD] = 0
+        """The battery takes what the sets cannot, while they carry the bus. Powers of battery and
+        sets give the load, and so does the load meter. Where the two differ, the obligation asks
+        only for what both ask for. A set that reports 0 kW of 100 once let the battery charge more
+        and more, until the set was overloaded.
+        """
+        loads_W = self._loads_W(view)
+        if not view.genset_W or view.is_forming or not loads_W:
+            self.state[S_LOAD] = self.state[S_LOAD_MOST] = 0
             return []
-        load = sum(known_W) << 16
-        before = self.state[S_LOAD] or load
-        self.state[S_LOAD] = approach(before, load, self._speed, elapsed_ticks)
+        for word, load_W in ((S_LOAD, min(loads_W)), (S_LOAD_MOST, max(loads_W))):
+            before = self.state[word] or load_W << 16
+            self.state[word] = approach(before, load_W << 16, self._speed, elapsed_ticks)
+        load_W, most_W = self.state[S_LOAD] >> 16, self.state[S_LOAD_MOST] >> 16
         taken = view.genset_W, reasons.GENSET_ACCEPTS
-        left = -min(view.genset_W, self._least_W()), reasons.GENSET_LEAST_LOAD
-        return [grid_obligation(SHARE, self.state[S_LOAD] >> 16, taken, left, self._quantum_W)]
+        left_W = most_W - load_W - min(view.genset_W, self._least_W())
+        left = left_W, reasons.GENSET_LEAST_LOAD
+        return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
+
+    def _loads_W(self, view: View) -> list[int]:
+        """What battery and sets carry, by each way that is known. Empty: unknown."""
+        if view.battery_W is None:
+            return []
+        found, sun_W = [], [each.value("power_W") for each in self._suns]
+        given_W = [device.value("power_W") for device, _ in self._sets]
+        known_W = [each for each in given_W if each is not None]
+        if len(known_W) == len(given_W):
+            found.append(view.battery_W + sum(known_W))
+        sun_known_W = [max(0, each) for each in sun_W if each is not None]
+        if view.load_meter_W is not None and len(sun_known_W) == len(sun_W):
+            if not view.is_load_wrong:
+                load_W = view.load_meter_W * self._share_permille // 1000 - sum(sun_known_W)
+                found += [load_W + min(0, view.others_W), load_W + max(0, view.others_W)]
+        return found
 
     def _least_W(self) -> int:
         """Least load of the sets that run."""

@@ -1,8 +1,9 @@
 """The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
 
 Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
-as grid, as it does for row 56. But an unknown contact ends no return: stages that are shed stay so,
-and a generator set runs on, until the grid is certain. This function commands neither the transfer
+as grid, as it does for row 56, and so does one that the other measurements contradict
+(site_balance.py). But an unknown contact ends no return: stages that are shed stay so, and a
+generator set runs on, until the grid is certain. This function commands neither the transfer
 switch nor a converter. The mode chooses which control functions act (functions.py).
 """
 
@@ -10,6 +11,7 @@ from array import array
 
 from controller.core import contract, reasons
 from controller.core.contract import ISLAND as OFF_GRID_SOURCE, Function, Setup, View
+from controller.core.policies.site_balance import gives, runs
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
 OFF_GRID = HAND_OVER, ISLAND, BLACK_START
@@ -101,7 +103,7 @@ class Modes(Function):
         """
         is_measured = view.load_meter_W is not None
         is_live = view.is_forming or is_measured or abs(view.battery_W or 0) >= LIVE_W
-        if is_live or any([each.value("is_running") for each in self._gensets]):
+        if is_live or any([runs(each) or gives(each) for each in self._gensets]):
             return CARRIED
         return UNCERTAIN if view.battery_W is None else DEAD
 

@@ -121,9 +121,10 @@ class Shed(Function):
             if view.connection_W is None:
                 return None
             return view.connection_W - max(0, view.high_W) - self._import_W
-        load_W = self._given_W(view) if view.is_forming else None
+        load_W = self._given_W(view)
         sun_W = [max(0, known) for each in self._pv if (known := each.value("power_W")) is not None]
-        if view.load_meter_W is not None and len(sun_W) == len(self._pv):
+        is_metered = view.load_meter_W is not None and not view.is_load_wrong
+        if is_metered and view.load_meter_W is not None and len(sun_W) == len(self._pv):
             load_W = view.load_meter_W * self._share // 1000 - sum(sun_W)
         if load_W is None or not (view.is_forming or view.genset_W):
             return None

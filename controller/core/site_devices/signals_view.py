@@ -5,6 +5,7 @@ stay away while the others answer.
 """
 
 from array import array
+from collections.abc import Iterable
 
 from controller.core.site_devices import layout
 from controller.core.site_devices.layout import REFUSED, SiteDevice
@@ -34,11 +35,22 @@ class DeviceView:
         self._words_at = first + len(actuators)
         self.refused_at = self._words_at + REFUSED
         self.known = 0
+        # signals that other measurements contradict (policies/site_balance.py)
+        self.doubted: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Of its signals."""
+        return self._places
 
     def value(self, signal: str) -> int | None:
-        """Its value in the unit of its name, None while it is unknown or where this device does not
-        report it. KeyError: not of this role.
+        """Its value in the unit of its name, None while it is unknown or contradicted, or where
+        this device does not report it. KeyError: not of this role.
         """
+        return None if signal in self.doubted else self.reported(signal)
+
+    def reported(self, signal: str) -> int | None:
+        """As `value`, contradicted or not."""
         place = self._places[signal]
         if place is None or not self.known >> place & 1:
             return None

@@ -245,7 +245,7 @@ def bytecodes(call, *arguments):
 def test_it_keeps_its_budget(function):
     control = running()
     known = view(**{name: getattr(control.view, name) for name in control.view.__slots__})
-    found = bytecodes(control.functions[function.NAME].step, known, 1)
+    found = max([bytecodes(control.functions[function.NAME].step, known, 1) for _ in range(5)])
     assert 0 < found <= FUNCTION_BYTECODES_MAX, found
 
 
@@ -275,7 +275,7 @@ def test_only_the_limits_of_converters_that_form_count_for_an_island(forming, fo
     assert (core.view.is_forming, core.view.forming_W) == found
 
 
-@pytest.mark.parametrize("devices, most", [((), 8200), (DEVICES, 8200 + 1400 * ACTUATORS)])
+@pytest.mark.parametrize("devices, most", [((), 8200), (DEVICES, 9000 + 1400 * ACTUATORS)])
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings
     core = Core(
@@ -293,5 +293,5 @@ def test_16_racks_and_16_units_keep_their_budget(devices, most):
     for _ in range(20):
         core.tick(1)
     assert sum(core.setpoints()) >= 100_000
-    found = bytecodes(core.tick, 1)
+    found = max([bytecodes(core.tick, 1) for _ in range(5)])  # the balance is checked in one of 5
     assert 0 < found <= most, found

@@ -25,7 +25,8 @@ class Bench:
     def tick(self, ticks=1, elapsed=1, **known):
         """The mode after so many ticks."""
         for _ in range(ticks):
-            self.view = view(site=self.site, connection_W=5, load_W=5, grid_W=5, **known)
+            seen = {"connection_W": 5, "load_W": 5, "grid_W": 5, "load_source": 2, "meter_off_W": 5}
+            self.view = view(site=self.site, **seen, **known)
             assert self.function.step(self.view, elapsed) == ()
         return self.view.mode
 
@@ -110,5 +111,6 @@ def test_the_view_and_the_word_say_the_mode_after_a_restart_from_the_state(mode)
     is_off_grid = mode in (HAND_OVER, ISLAND, BLACK_START)
     found = again.view
     assert found.is_off_grid == is_off_grid and again.function.out[0] == reasons.MODE + mode
-    blank = (None, None, 0) if is_off_grid else (5, 5, 5)
-    assert (found.connection_W, found.load_W, found.grid_W) == blank
+    blank = (None, None, 0, 0, 0) if is_off_grid else (5, 5, 5, 2, 5)
+    load = found.load_W, found.grid_W, found.load_source, found.meter_off_W
+    assert (found.connection_W, *load) == blank

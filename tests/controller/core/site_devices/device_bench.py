@@ -33,7 +33,7 @@ class Bench:
 
     def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):
         """[(actuator, answer)]."""
-        seen = view(site=self.site, **known)
+        self.seen = seen = view(site=self.site, **known)
         seen.low_W, seen.high_W = low_W, high_W
         return [tuple(each) for each in self.function.step(seen, ticks)]
 

@@ -7,7 +7,7 @@ from views import device
 from controller.core import reasons
 from controller.core.answers import Obligation
 from controller.core.policies import modes, shed
-from controller.core.policies.genset_start import SHARE, GensetStart
+from controller.core.policies.genset_start import FIRST, S_STARTS, SHARE, GensetStart
 from tests.tables import cases
 
 LOW, HALF, FULL = ({"soc_permille": (soc, 900)} for soc in (150, 300, 400))
@@ -154,6 +154,62 @@ def test_a_silent_set_keeps_the_time_of_its_start():
     assert override(bench, **LOW) == (0, reasons.GENSET_STARTS_AGAIN)
 
 
+STOPPED = {"genset_1__is_running": 0, "genset_1__is_ready_ok": 0}
+
+
+def failed(**settings):
+    """A set of which no start has succeeded."""
+    bench = Bench(GensetStart, device("genset", **settings))
+    assert override(bench, 12_001, **LOW) == (0, reasons.GENSET_FAILED)
+    return bench
+
+
+def test_a_set_that_its_operator_stops_for_minutes_is_started_when_it_is_automatic_again():
+    """Time while it is not ready is no start: three starts are left."""
+    bench = running()
+    bench.step(**LOW)
+    bench.hear(**STOPPED)
+    for _ in range(9000):
+        assert bench.asked(**LOW) == {0: (0, reasons.GENSET_NOT_READY)}
+    bench.hear(genset_1__is_ready_ok=1)
+    assert bench.asked(**LOW) == {0: (1, reasons.GENSET_NEEDED)}
+    found = [override(bench, **LOW) for _ in range(12_001)]
+    assert found.index((0, reasons.GENSET_FAILED)) == 11_999
+    assert (1, reasons.GENSET_STARTS_AGAIN) in found
+
+
+@pytest.mark.parametrize("not_ready_ticks, wanted", ((1499, 0), (1500, 1)))
+def test_a_failed_set_is_started_again_after_it_was_not_ready_for_the_pause_between_starts(
+    not_ready_ticks, wanted
+):
+    """A contact that chatters gives no new starts."""
+    bench = failed()
+    bench.hear(genset_1__is_ready_ok=0)
+    override(bench, not_ready_ticks, **LOW)
+    bench.hear(genset_1__is_ready_ok=1)
+    assert bench.asked(**LOW)[0] == (1, reasons.GENSET_NEEDED)
+    assert override(bench, **LOW) == (None if wanted else (0, reasons.GENSET_FAILED))
+
+
+def test_an_emergency_stop_counts_no_start():
+    bench = running()
+    bench.hear(genset_1__is_running=0)
+    for _ in range(3):
+        override(bench, 100, **LOW)
+        for _ in range(6000):
+            assert bench.asked(is_estop=True, **LOW)[0][0] == 0
+    assert override(bench, 2999, **LOW) is None
+    assert bench.function.state[FIRST + S_STARTS] == 1, "the first start"
+
+
+@pytest.mark.parametrize("mode, again", ((GRID, False), (FORMED, True)))
+def test_an_island_that_needs_a_failed_set_tries_one_start_every_five_minutes(mode, again):
+    bench, known = failed(), LOW | mode
+    assert override(bench, 14_999, **known) == (0, reasons.GENSET_FAILED)
+    assert (override(bench, **known) == (1, reasons.GENSET_STARTS_AGAIN)) is again
+    assert override(bench, 3000, **known) == (0, reasons.GENSET_FAILED), "one start"
+
+
 def share_W(bench, ticks=1, **known):
     """(low, high) of the battery's obligation, None: none."""
     for _ in range(ticks):
@@ -213,3 +269,20 @@ def test_a_step_of_the_load_reaches_the_obligation_through_the_low_pass_and_a_re
     assert 17_000 <= before[1] - 10_000 <= 20_000, "63 % of 30 kW after 5 s"
     again.function.state[:] = bench.function.state
     assert share_W(again, **ISLAND, battery_W=30_000) == share_W(bench, **ISLAND, battery_W=30_000)
+
+
+@cases("""
+    power_W  wanted  takes_W
+    0  True  0 | 40_000  False  0
+""")
+def test_before_it_accepts_load_a_set_takes_none_whatever_its_steps(power_W, wanted, takes_W):
+    """Steps of 10 s, the first one after 60 s."""
+    settings = {"rated_W": 100_000, "accept_after_s": 60, "accept_every_s": 10}
+    bench = Bench(GensetStart, device("genset", **settings))
+    bench.asked(**(LOW if wanted else FULL))
+    bench.hear(genset_1__is_running=1, genset_1__power_W=power_W)
+    for _ in range(2999):
+        bench.step(**ISLAND)
+        assert bench.seen.genset_W == takes_W
+    bench.step(**ISLAND)
+    assert bench.seen.genset_W == 30_000

@@ -1,0 +1,247 @@
+"""The balance of a site: grid + PV + generator sets + battery = load.
+
+One wrong signal must not switch off an engine, or end a limit, while other measurements contradict
+it. A stuck contact "off the grid" once let 642 kW pass a connection of 500 kW, while the grid meter
+reported the import. So each signal is compared with the others:
+
+    1. A power beyond the rating of its device is wrong.
+    2. Off the grid the grid meter reads 0. If it does not, contact or meter is wrong.
+    3. A set that does not run gives no power. A bus without a voltage has no source.
+    4. The powers add up to 0. If they do not, a single power is wrong only if another value within
+       its physical range closes the sum. If this holds for one power alone, that power is wrong.
+       If it holds for several, which one is wrong stays open: they are doubtful.
+
+An unknown power may have any value within its range. So with few measurements the sum always
+closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
+for how long a contradiction must last (policies/site_balance.py).
+"""
+
+from typing import NamedTuple
+
+# Numbers of the signals. After FIRST follow power and report "runs" of each set, then each PV power
+GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
+ANY_W = 1_000_000_000
+# A meter and a current transformer of class 1, and two readings of different moments (project).
+TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
+NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
+BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
+
+
+class Source(NamedTuple):
+    """A PV inverter or a generator set. runs: as a set reports it; is_due: it has been asked to run
+    for so long that it should give power.
+    """
+
+    power_W: int | None
+    rated_W: int
+    runs: int | None = None
+    is_due: bool = False
+
+
+class Readings(NamedTuple):
+    """What the devices of a site report at one moment; None is unknown.
+
+    grid_W > 0 imports, battery_W > 0 discharges. others_W: draw that no meter sees, as it was on
+    the grid. is_dead: a fitted load meter does not answer: its bus has no voltage, or the meter has
+    failed. is_off_grid: by the contact of the transfer switch. is_calm: the load has not moved for
+    as long as a reading may be old, so that readings of different moments add up.
+    """
+
+    is_off_grid: bool
+    is_forming: bool
+    is_dead: bool
+    is_calm: bool
+    grid_W: int | None
+    load_W: int | None
+    battery_W: int | None
+    setpoint_W: int
+    battery_rated_W: int
+    connection_W: int
+    others_W: int
+    sets: tuple[Source, ...]
+    suns: tuple[Source, ...]
+
+
+class Term(NamedTuple):
+    """One power of the sum, with its sign: the range by its reading, and the possible range. is_sure:
+    another measurement confirms it.
+    """
+
+    signal: int
+    low_W: int
+    high_W: int
+    least_W: int
+    most_W: int
+    is_sure: bool
+
+
+class Verdict(NamedTuple):
+    """A bit for each signal. wrong: the others contradict it; doubtful: it or another is wrong."""
+
+    wrong: int
+    doubtful: int
+
+
+NOTHING = Verdict(0, 0)
+
+
+def noise_W(rated_W: int) -> int:
+    """Power below which a device may be at 0."""
+    return max(NOISE_W_MIN, rated_W // NOISE_PARTS)
+
+
+def tolerance_W(size_W: int) -> int:
+    """Error of a reading of a device of this size."""
+    return max(TOLERANCE_W_MIN, size_W * TOLERANCE_PERMILLE // 1000)
+
+
+def gives(source: Source) -> bool:
+    """It reports power."""
+    return source.power_W is not None and source.power_W >= noise_W(source.rated_W)
+
+
+def judge(site: Readings) -> Verdict:
+    """The signals that the others contradict at this moment."""
+    wrong, site = _out_of_range(site)
+    if site.is_off_grid:
+        contact = _contact(site)
+        if contact != NOTHING:
+            return Verdict(wrong | contact.wrong, contact.doubtful)
+        site = site._replace(grid_W=0)
+    reports = _reports(site)
+    if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
+        return Verdict(wrong | reports, 0)
+    found = _suspects(site)
+    if found & found - 1:
+        return Verdict(wrong, found)
+    return Verdict(wrong | found, 0)
+
+
+def carries(site: Readings) -> bool:
+    """Generator sets give power, and no grid is known that could take their place."""
+    if not any(map(gives, site.sets)):
+        return False
+    return site.is_off_grid or site.grid_W is None and closes(site._replace(grid_W=0))
+
+
+def closes(site: Readings) -> bool:
+    """Whether the powers can add up to 0 within their tolerances."""
+    terms = _terms(site)
+    return sum([each.low_W for each in terms]) <= 0 <= sum([each.high_W for each in terms])
+
+
+def _out_of_range(site: Readings) -> tuple[int, Readings]:
+    """(wrong powers, the readings without them)."""
+    wrong = 0
+    known = []
+    for place, each in enumerate(site.sets + site.suns):
+        if each.power_W is not None:
+            most_W = each.rated_W * BEYOND_PERMILLE // 1000
+            if not -tolerance_W(each.rated_W) <= each.power_W <= most_W:
+                wrong |= 1 << _power_of(site, place)
+                each = each._replace(power_W=None)
+        known.append(each)
+    count = len(site.sets)
+    if not wrong:
+        return 0, site
+    return wrong, site._replace(sets=tuple(known[:count]), suns=tuple(known[count:]))
+
+
+def _power_of(site: Readings, place: int) -> int:
+    """Number of the power of this source; the sets come first, then the inverters."""
+    return FIRST + place + min(place, len(site.sets))
+
+
+def _contact(site: Readings) -> Verdict:
+    """Off the grid by the contact, but power by the grid meter."""
+    if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
+        return NOTHING
+    with_grid, without = closes(site), closes(site._replace(grid_W=0))
+    if with_grid == without:
+        return Verdict(0, 1 << SOURCE)
+    return Verdict(1 << (SOURCE if with_grid else GRID), 0)
+
+
+def _reports(site: Readings) -> int:
+    """What sets and converters report, against their powers, the sum, and a dead bus."""
+    is_dead = _is_dead(site) and not any(map(gives, site.sets))
+    wrong = (is_dead and site.is_forming) << FORMING
+    for place, each in enumerate(site.sets):
+        power = FIRST + 2 * place
+        if each.runs == 0 and gives(each):
+            wrong |= _stopped(site, place)
+        elif each.runs and (is_dead or _is_idle(site, each)):
+            wrong |= 1 << power + 1
+    return wrong
+
+
+def _is_dead(site: Readings) -> bool:
+    """Off the grid nothing shows a voltage."""
+    battery_W = site.battery_W
+    is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
+    return site.is_off_grid and site.is_dead and is_quiet
+
+
+def _stopped(site: Readings, place: int) -> int:
+    """A set that reports power and a stopped engine: the one that is wrong; 0 if it stays open."""
+    one = site.sets[place]._replace(power_W=0)
+    without = site._replace(sets=site.sets[:place] + (one,) + site.sets[place + 1 :])
+    adds_up, is_at_0 = closes(site), closes(without)
+    power = FIRST + 2 * place
+    if _is_dead(site) or is_at_0 and not adds_up:
+        return 1 << power
+    is_live = site.is_off_grid and not site.is_forming and site.load_W is not None
+    return (adds_up and (not is_at_0 or is_live)) << power + 1
+
+
+def _is_idle(site: Readings, one: Source) -> bool:
+    """Beside a converter that carries the island, a set has given nothing for a long time."""
+    is_at_0 = one.power_W is not None and not gives(one)
+    is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
+    return one.is_due and is_at_0 and is_other and closes(site)
+
+
+def _suspects(site: Readings) -> int:
+    """Every power that alone may be wrong. 0: the sum closes, or several are wrong."""
+    terms = _terms(site)
+    low_W, high_W = sum([each.low_W for each in terms]), sum([each.high_W for each in terms])
+    found = 0
+    if not low_W <= 0 <= high_W:
+        for each in terms:
+            least_W = low_W - each.low_W + each.least_W
+            if not each.is_sure and least_W <= 0 <= high_W - each.high_W + each.most_W:
+                found |= 1 << each.signal
+    return found
+
+
+def _terms(site: Readings) -> list[Term]:
+    """The powers that add up to 0: what the sources give, less the load."""
+    off_W = abs(site.load_W or 0) * TOLERANCE_PERMILLE // 1000 + TOLERANCE_W_MIN
+    load = -ANY_W, off_W
+    if site.load_W is not None:
+        load_W, others_W = -site.load_W - off_W, site.others_W
+        load = load_W - max(0, others_W), -site.load_W + off_W - min(0, others_W)
+    # A set that alone makes the voltage of an island gives more than 0.
+    running = [each for each in site.sets if each.runs]
+    is_alone = bool(running) and not site.is_forming and not any(map(gives, running))
+    found = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]
+    rated_W, follows = site.battery_rated_W, False
+    if site.battery_W is not None and not site.is_forming:
+        follows = abs(site.battery_W - site.setpoint_W) <= tolerance_W(rated_W)
+    found.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, follows))
+    found.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
+    for place, each in enumerate(site.sets + site.suns):
+        is_set = place < len(site.sets)
+        is_sure = is_set and each.runs == 0 and not gives(each) or not is_set and is_alone
+        found.append(_term(_power_of(site, place), each.power_W, each.rated_W, 0, is_sure))
+    return found
+
+
+def _term(
+    signal: int, power_W: int | None, most_W: int, least_W: int, is_sure: bool, off_W: int = 0
+) -> Term:
+    off_W = off_W or tolerance_W(most_W)
+    if power_W is None:
+        return Term(signal, least_W, most_W, least_W, most_W, True)
+    least_W, most_W = least_W - off_W, most_W + off_W
+    return Term(signal, power_W - off_W, power_W + off_W, least_W, most_W, is_sure)

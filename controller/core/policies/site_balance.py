@@ -1,0 +1,325 @@
+"""The balance of the site in each tick: signals that the others contradict are unknown and named.
+
+The algebra is in ../balance.py. Here are the times: a contradiction counts after it has lasted, and
+a signal is believed again after a time without one. Readings of different moments do not add up
+while a load moves, so the sum must stay open in one direction.
+
+A device's signal that is contradicted is unknown to every other function (DeviceView.doubted). A
+wrong contact of the transfer switch makes the source the grid, a doubtful one makes it unknown.
+Then the limits of the connection act.
+"""
+
+from array import array
+
+from controller.core import balance, contract, reasons
+from controller.core.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
+from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.integers import approach, low_pass
+
+CHECK_MS = 100
+# Until a contradiction counts, and until it has ended. The limit of the connection does not act
+# while the contact of the transfer switch is believed; contact and meter are read every 0.1 s.
+TIMES_MS, SOURCE_TIMES_MS = (5000, 10_000), (2000, 30_000)
+OTHERS_MS = 30_000  # time constant of the draw that no meter sees
+CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
+STILL_MS = 1000  # a meter that works shows another power by then
+# Each change of an engine's report counts CHANGE_MS, and time counts them down: an engine does not
+# start and stop every second.
+CHANGE_MS, CHATTER_MS = 5000, 10_000
+SIGNALS_MAX = 31
+MS_MAX = 1_000_000_000
+
+# Masks of the signals that are wrong, and doubtful. Time since the last check. Draw that no meter
+# sees (W << 16), and whether it is known. Whether a converter has shown that it forms the voltage,
+# and whether sets carry the load. Load meter at its last move, grid meter at its last change, and
+# the time since each. Whether any time runs. Then for each
+# signal for how long it has been wrong, and doubtful (below 0: it counts, at least until 0).
+S_WRONG, S_DOUBTFUL, S_PASSED_MS, S_OTHERS, S_IS_LEARNT, S_IS_FORMED, S_IS_CARRIED = range(7)
+S_LOAD_W, S_CALM_MS, S_GRID_W, S_GRID_MS, S_IS_OPEN, S_TIMES = range(7, 13)
+# For each set its last report, the count of its changes, for how long it has been asked to run.
+WORDS = S_RUNS, S_CHANGES, S_ASKED_MS = range(3)
+
+
+def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, times_ms: tuple[int, int]) -> int:
+    """A word of S_TIMES from one check to the next. times_ms: until it counts, until it ends."""
+    if before_ms < 0:
+        return -times_ms[1] if is_now else min(before_ms + passed_ms, 0)
+    if not is_now:
+        return max(0, before_ms - passed_ms)
+    after_ms = before_ms + passed_ms
+    return after_ms if after_ms < times_ms[0] else -times_ms[1]
+
+
+def gives(device: DeviceView) -> bool:
+    """This set reports power."""
+    power_W = device.value("power_W")
+    return power_W is not None and power_W >= balance.noise_W(device.settings["rated_W"])
+
+
+def runs(device: DeviceView) -> int | None:
+    """Whether the engine of this set runs, None while that is unknown. An engine that reports power
+    is never taken for a stopped one. If the others contradict its report, its power alone says so.
+    """
+    found = device.value("is_running")
+    if found is None and device.reported("is_running") is not None:
+        return None if device.value("power_W") is None else int(gives(device))
+    return None if found == 0 and gives(device) else found
+
+
+# (name, reason code) of GRID to FORMING in ../balance.py
+CABINET = (
+    ("meter_grid.power_W", reasons.GRID_METER_WRONG),
+    ("meter_load.power_W", reasons.LOAD_METER_WRONG),
+    ("pcs.power_W", reasons.BATTERY_POWER_WRONG),
+    ("source_code", reasons.CONTACT_WRONG),
+    ("pcs_forming", reasons.FORMING_WRONG),
+)
+
+
+class SiteBalance(Function):
+    """Fills the view; before the mode of the site, which rests on these signals."""
+
+    NAME, STAGE = "site_balance", contract.BALANCE
+    TEXTS = {
+        reasons.CONTACT_WRONG: (
+            "transfer switch contradicted",
+            "The contact says off the grid, but the grid meter shows power: the limits act.",
+            "Check the auxiliary contact of the transfer switch and its wire to I/O module 3.",
+        ),
+        reasons.RUNNING_WRONG: (
+            "engine report contradicted",
+            "What the generator set reports of its engine does not fit power, load and battery.",
+            "Look at the engine, then check the running signal of its controller: page Devices.",
+        ),
+        reasons.GENSET_POWER_WRONG: (
+            "generator power contradicted",
+            "The generator's power does not fit load, battery and PV: it is not used.",
+            "Check current transformers and scale of the generator controller: page Devices.",
+        ),
+        reasons.PV_POWER_WRONG: (
+            "PV power contradicted",
+            "The PV inverter's power does not fit its rating or the other powers: it is not used.",
+            "Check scale, sign and meter of the PV inverter: page Devices.",
+        ),
+        reasons.LOAD_METER_WRONG: (
+            "load meter contradicted",
+            "The load meter does not fit the powers of the sources that carry the island.",
+            "Check current transformers, scale and direction of the load meter.",
+        ),
+        reasons.GRID_METER_WRONG: (
+            "grid meter contradicted",
+            "The site is off the grid and its sources carry the load, but the grid meter shows power.",
+            "Check the grid meter and its current transformers.",
+        ),
+        reasons.FORMING_WRONG: (
+            "forming report contradicted",
+            "A converter reports that it forms the voltage, but the bus has none.",
+            "Check the converter: its breaker, its alarms, its mode.",
+        ),
+        reasons.BATTERY_POWER_WRONG: (
+            "battery power contradicted",
+            "The converters' power does not fit the load and the other sources.",
+            "Check the power that each converter reports: page Racks and links.",
+        ),
+        reasons.POWERS_DOUBTFUL: (
+            "powers do not add up",
+            "Grid, PV, generator, battery and load do not add up. Which one is wrong stays open.",
+            "Compare the reported powers with the devices' own displays.",
+        ),
+    }
+
+    def __init__(self, setup: Setup):
+        settings = setup.settings
+        self._sets, self._suns = setup.site.of_role("genset"), setup.site.of_role("pv")
+        self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
+        self._connection_W = settings["grid_import_W_max"]
+        # Of several cabinets each sees its own battery alone: then the sum is not known.
+        self._is_whole = settings["share_permille"] == 1000
+        self._is_load_fitted = bool(settings["load_meter_fitted"])
+        self._others = low_pass(CHECK_MS, OTHERS_MS)
+        self._of_sets = S_TIMES + 2 * len(self.signals())
+        self.state = array("q", [0] * self._of_sets + [-1, 0, 0] * len(self._sets))
+        self.out = array("i", [0, 0])
+        self._applied = 0
+
+    @staticmethod
+    def output_names(source_count: int) -> tuple[str, ...]:
+        """As the contract says. A bit for each signal, in the order of `signals`."""
+        return "balance_wrong", "balance_doubtful"
+
+    def signals(self) -> list[tuple[str, int]]:
+        """(name, reason code while it is contradicted) of each signal, by its number."""
+        found = [*CABINET]
+        for each in self._sets:
+            name = each.device.name
+            found.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
+            found.append((f"{name}.is_running", reasons.RUNNING_WRONG))
+        found += [(f"{each.device.name}.power_W", reasons.PV_POWER_WRONG) for each in self._suns]
+        return found[:SIGNALS_MAX]
+
+    def contradicted(self) -> list[tuple[str, int]]:
+        """(name, reason code) of each signal that is wrong, then of those that are doubtful."""
+        wrong, doubtful = self.out
+        numbered = [*enumerate(self.signals())]
+        found = [signal for number, signal in numbered if wrong >> number & 1]
+        return found + [
+            (name, code if number == SOURCE else reasons.POWERS_DOUBTFUL)
+            for number, (name, code) in numbered
+            if doubtful & ~wrong & 1 << number
+        ]
+
+    def step(self, view: View, elapsed_ticks: int) -> tuple:
+        """No answer: contradicted signals become unknown in the view."""
+        is_off_grid, state = view.source == contract.ISLAND, self.state
+        if not (self._sets or is_off_grid or state[S_IS_OPEN]):
+            return ()
+        state[S_PASSED_MS] += elapsed_ticks * self._tick_ms
+        if state[S_PASSED_MS] >= CHECK_MS:
+            self._check(view, is_off_grid, state[S_PASSED_MS])
+            state[S_PASSED_MS] = 0
+        self._apply(view)
+        return ()
+
+    def _check(self, view: View, is_off_grid: bool, passed_ms: int) -> None:
+        state = self.state
+        for place, device in enumerate(self._sets):
+            self._watch(self._of_sets + place * len(WORDS), device, passed_ms)
+        self._look_at_meters(view, passed_ms)
+        if is_off_grid or self._is_disputed(view):
+            site = self._readings(view, is_off_grid)
+            self._keep(self._judged(site), is_off_grid, passed_ms)
+            battery_W = site.battery_W or 0
+            follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
+            state[S_IS_FORMED] = view.is_forming and (state[S_IS_FORMED] or not follows)
+            state[S_IS_CARRIED] = not state[S_IS_FORMED] and balance.carries(site)
+        else:
+            state[S_IS_FORMED] = state[S_IS_CARRIED] = 0
+            if not view.is_off_grid:
+                self._learn(view)
+
+    def _is_disputed(self, view: View) -> bool:
+        """On the grid only sets are compared, if one gives power without a report of its engine, or
+        without a grid meter.
+        """
+        for at, device in enumerate(self._sets):
+            power_W = device.reported("power_W") or 0
+            if power_W >= balance.NOISE_W_MIN or power_W < 0:
+                if view.grid_meter_W is None or not device.reported("is_running"):
+                    return True
+        return self.state[S_IS_OPEN] != 0
+
+    def _watch(self, at: int, device: DeviceView, passed_ms: int) -> None:
+        """How often the report of an engine changes, and for how long it has been asked to run."""
+        state = self.state
+        now = device.reported("is_running")
+        changes = max(0, state[at + S_CHANGES] - passed_ms)
+        if now is not None and now != state[at + S_RUNS]:
+            changes += CHANGE_MS * (state[at + S_RUNS] >= 0)
+            state[at + S_RUNS] = now
+        state[at + S_CHANGES] = min(changes, 2 * CHATTER_MS)
+        asked_ms = min(state[at + S_ASKED_MS] + passed_ms, MS_MAX)
+        state[at + S_ASKED_MS] = asked_ms if device.sent("run") else 0
+
+    def _readings(self, view: View, is_off_grid: bool) -> Readings:
+        state, is_fitted = self.state, self._is_load_fitted
+        return Readings(
+            is_off_grid,
+            view.is_forming,
+            is_fitted and view.load_meter_W is None,
+            state[S_CALM_MS] >= CALM_MS,
+            # a meter without current keeps its last value
+            view.grid_meter_W if state[S_GRID_MS] < STILL_MS or not is_off_grid else None,
+            self._load_W(view),
+            view.battery_W,
+            view.setpoint_W,
+            self._rated_W,
+            self._connection_W,
+            state[S_OTHERS] >> 16,
+            tuple([self._set(place, each) for place, each in enumerate(self._sets)]),
+            tuple(
+                [Source(each.reported("power_W"), each.settings["rated_W"]) for each in self._suns]
+            ),
+        )
+
+    def _set(self, place: int, device: DeviceView) -> Source:
+        settings = device.settings
+        asked_ms = self.state[self._of_sets + place * len(WORDS) + S_ASKED_MS]
+        due_ms = (settings["start_s_max"] + settings["accept_after_s"]) * 1000
+        powers = device.reported("power_W"), settings["rated_W"]
+        return Source(*powers, device.reported("is_running"), asked_ms >= due_ms)
+
+    def _look_at_meters(self, view: View, passed_ms: int) -> None:
+        """For how long the load has not moved, and the grid meter has shown the same value."""
+        state, load_W, grid_W = self.state, view.load_meter_W or 0, view.grid_meter_W or 0
+        state[S_CALM_MS] = min(state[S_CALM_MS] + passed_ms, MS_MAX)
+        if abs(load_W - state[S_LOAD_W]) > balance.tolerance_W(load_W):
+            state[S_LOAD_W], state[S_CALM_MS] = load_W, 0
+        state[S_GRID_MS] = min(state[S_GRID_MS] + passed_ms, MS_MAX)
+        if grid_W != state[S_GRID_W]:
+            state[S_GRID_W], state[S_GRID_MS] = grid_W, 0
+
+    def _learn(self, view: View) -> None:
+        """On the grid the sum of all powers is what no meter sees."""
+        state, load_W = self.state, self._load_W(view)
+        if load_W is None or view.grid_meter_W is None or view.battery_W is None:
+            return
+        sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
+        others = view.grid_meter_W + view.battery_W + sum(sources) - load_W << 16
+        known = approach(state[S_OTHERS], others, self._others, 1)
+        state[S_OTHERS] = known if state[S_IS_LEARNT] else others
+        state[S_IS_LEARNT] = 1
+
+    def _load_W(self, view: View) -> int | None:
+        return view.load_meter_W if self._is_load_fitted and self._is_whole else None
+
+    def _judged(self, site: Readings) -> Verdict:
+        wrong, doubtful = balance.judge(site)
+        for place in range(len(self._sets)):
+            if self.state[self._of_sets + place * len(WORDS) + S_CHANGES] >= CHATTER_MS:
+                wrong |= 1 << FIRST + 2 * place + 1
+        return Verdict(wrong, doubtful)
+
+    def _keep(self, found: Verdict, is_off_grid: bool, passed_ms: int) -> None:
+        """What counts after its time."""
+        state = self.state
+        if not (found.wrong | found.doubtful | state[S_IS_OPEN]):
+            return
+        if not is_off_grid:
+            state[S_TIMES + 2 * SOURCE] = state[S_TIMES + 2 * SOURCE + 1] = 0
+        wrong = doubtful = is_open = 0
+        for number in range((self._of_sets - S_TIMES) // 2):
+            times_ms = SOURCE_TIMES_MS if number == SOURCE else TIMES_MS
+            at, bit = S_TIMES + 2 * number, 1 << number
+            for word, mask in enumerate(found):
+                state[at + word] = lasting_ms(
+                    state[at + word], mask & bit != 0, passed_ms, times_ms
+                )
+            wrong |= bit * (state[at] < 0)
+            doubtful |= bit * (state[at + 1] < 0)
+            is_open |= state[at] != 0 or state[at + 1] != 0
+        state[S_WRONG], state[S_DOUBTFUL], state[S_IS_OPEN] = wrong, doubtful, is_open
+
+    def _apply(self, view: View) -> None:
+        """Contradicted signals are unknown, also in the first tick after a restart."""
+        wrong, doubtful = self.state[S_WRONG], self.state[S_DOUBTFUL]
+        view.is_carried_by_sets = self.state[S_IS_CARRIED] != 0
+        view.is_load_wrong = wrong >> LOAD & 1 != 0
+        view.others_W = self.state[S_OTHERS] >> 16
+        if wrong != self._applied:
+            self._doubt(wrong)
+        self.out[0], self.out[1] = wrong, doubtful
+        if (wrong | doubtful) >> SOURCE & 1:
+            view.source = contract.GRID if wrong >> SOURCE & 1 else None
+            view.is_forming, view.forming_W = False, 0
+        if wrong >> FORMING & 1:
+            view.is_forming, view.forming_W = False, 0
+
+    def _doubt(self, wrong: int) -> None:
+        """Tell the devices which of their signals are unknown."""
+        self._applied = wrong
+        doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
+        for each in self._sets + self._suns:
+            name = each.device.name
+            each.doubted = frozenset(
+                [signal for signal in each.names if f"{name}.{signal}" in doubted]
+            )
