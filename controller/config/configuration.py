@@ -19,6 +19,7 @@ from controller.config import (
     hma,
     layers,
     limit_images,
+    pairs,
     places,
     refusal,
     schema,
@@ -61,6 +62,18 @@ def load(
 
     missing: as in topology.build. tick_ms: of a simulation, instead of the type's.
     """
+    return _read(path, missing, tick_ms)[1]
+
+
+def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
+    """(Config, lines of pairs.doubts) of the file at `path`. Raises ConfigError."""
+    values, config = _read(path)
+    return config, pairs.doubts(values, config)
+
+
+def _read(
+    path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
+) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))
     if tick_ms is not None:
         chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
@@ -70,10 +83,15 @@ def load(
     spec_of = functools.partial(schema.spec_of, chemistry=chemistry)
     values = Values(layers.merge(chain, spec_of, schema.names_at), chain[-1].file, chemistry)
     config = _config(chain, values, topology.build(values, missing))
-    cross_checks.check(values, config)
-    every = bus_times.schedule(config)
-    bus_times.check(values, every)
-    return track_path.filled(values, config, every)
+    try:
+        cross_checks.check(values, config)
+        every = bus_times.schedule(config)
+        bus_times.check(values, every)
+        config = track_path.filled(values, config, every)
+    except ConfigError as error:
+        error.built = config
+        raise
+    return values, config
 
 
 def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) -> Config:

@@ -1,27 +1,22 @@
 """Checks over several keys: each refusal is one line that names the key to change."""
 
-from controller.config import bus_schema, equipment, schema, stage_order, stage_states, time_chain
+from controller.config import (
+    bus_schema,
+    equipment,
+    pairs,
+    schema,
+    stage_order,
+    stage_states,
+    time_chain,
+)
 from controller.config.cabinet_config import Config
-from controller.config.refusal import not_allowed
-from controller.config.silence import BUDGETS, entry_of, period_ms
+from controller.config.silence import BUDGETS, period_ms
 from controller.config.values import Values
 from safety import frame, matrix, peer
 
-# The first of each pair must be below the second.
-RISING = (
-    ("bms_warn_ms", "bms_ramp_ms"),
-    ("bms_ramp_ms", "bms_stop_ms"),
-    ("pcs_ramp_ms", "pcs_stop_ms"),
-    ("pcs_stop_ms", "pcs_open_ms"),
-    ("charge_taper_mV", "charge_end_mV"),
-    ("discharge_end_mV", "charge_taper_mV"),
-    ("discharge_end_mV", "discharge_taper_mV"),
-)
 # Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
-# chosen by the project: longer than any rack charges, also on a site that lowers the current
-LONGEST_CHARGE_h = 24
 
 
 def check(values: Values, config: Config) -> None:
@@ -30,55 +25,18 @@ def check(values: Values, config: Config) -> None:
     stage_order.check_stages(values)
     stage_order.check_ladders(values)
     for number, table in enumerate(config.unit_tables, 1):
-        _check_rising(values, "unit", number, table)
         _check_rating(values, config, number, table)
     for number, table in enumerate(config.rack_tables, 1):
-        _check_rising(values, "rack", number, table)
         stage_order.check_ends(values, number, table)
-        _check_break_current(values, number, table)
     for site_check in (
         _check_cells,
         _check_fault_contact,
         _check_expiry,
         _check_frames,
         _check_link,
-        _check_reserve,
-        _check_energy,
+        pairs.check,
     ):
         site_check(values, config)
-
-
-def _check_energy(values: Values, config: Config) -> None:
-    """Refuse an energy that these racks cannot hold. A zero too many would falsify every reserve
-    of charge.
-    """
-    charge_uW = [
-        table["cells"] * table["charge_end_mV"] * table["rated_current_mA"]
-        for table in config.rack_tables
-    ]
-    most_Wh = sum(charge_uW) * LONGEST_CHARGE_h // 1_000_000
-    if config.control["energy_Wh"] > most_Wh:
-        values.not_allowed(
-            ("control", "energy_Wh"),
-            f"at most {most_Wh}, the energy that all racks take in {LONGEST_CHARGE_h} h at their "
-            "rated_current_mA with every cell at charge_end_mV",
-        )
-
-
-def _check_rising(values: Values, section: str, number: int, table: dict[str, int]) -> None:
-    for low, high in RISING:
-        if low not in table or table[low] < table[high]:
-            continue
-        (path_low, entry_low), (path_high, entry_high) = [
-            entry_of(values, (section, str(number), key)) for key in (low, high)
-        ]
-        # blame the later layer
-        if entry_high and (not entry_low or entry_high.rank >= entry_low.rank):
-            not_allowed(
-                entry_high.file, path_high, table[high], f"above {low}, which is {table[low]}"
-            )
-        file = entry_low.file if entry_low else values.last_file
-        not_allowed(file, path_low, table[low], f"below {high}, which is {table[high]}")
 
 
 def _check_rating(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
@@ -87,15 +45,6 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         allowed = f"1000..{round(register.high)} by {profile.path.name}"
         stage_order.refuse_number(values, "unit", number, "rated_W", table, allowed)
-
-
-def _check_break_current(values: Values, number: int, table: dict[str, int]) -> None:
-    """A contactor must break the rated current of its rack. Otherwise each stop would wait for the
-    fuse.
-    """
-    if table["break_current_mA"] < table["rated_current_mA"]:
-        allowed = f"at least rated_current_mA, which is {table['rated_current_mA']}"
-        stage_order.refuse_number(values, "rack", number, "break_current_mA", table, allowed)
 
 
 def _check_armed(values: Values, config: Config) -> None:
@@ -193,10 +142,3 @@ def _check_link(values: Values, config: Config) -> None:
             f"{', '.join(map(str, fast_Bd))}: a frame has {frame.FRAME_BYTES} bytes and leaves "
             f"every {due_ms} ms",
         )
-
-
-def _check_reserve(values: Values, config: Config) -> None:
-    backup = config.control["soc_reserve_backup_permille"]
-    if config.control["soc_reserve_peaks_permille"] < backup:
-        path = ("control", "soc_reserve_peaks_permille")
-        values.not_allowed(path, f"at least soc_reserve_backup_permille, which is {backup}")

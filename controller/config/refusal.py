@@ -11,7 +11,13 @@ MANY_DIGITS = "a number with thousands of digits"
 
 
 class ConfigError(Exception):
-    """A configuration is refused. The text is one printable line, whatever the file contains."""
+    """A configuration is refused. The text is one printable line, whatever the file contains.
+
+    built: the Config whose numbers contradict each other, for a report of what follows from it all
+    the same; a cabinet must never run on it. None: the file did not come so far.
+    """
+
+    built: Any = None
 
     def __init__(self, line: str) -> None:
         super().__init__(

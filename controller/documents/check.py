@@ -5,16 +5,15 @@ The report is plain ASCII, at most document.WIDTH columns.
 """
 
 import argparse
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import bus_times, hma, schema
-from controller.config.bus_times import Exchange
-from controller.config.configuration import Config, load
+from controller.config import bus_times, configuration, hma, schema
+from controller.config.configuration import Config
 from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_path, check_rows, effect_words
+from controller.documents import check_path, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines
@@ -48,9 +47,29 @@ def _check(arguments: argparse.Namespace) -> int:
         if arguments.keys:
             print(keys())
         else:
-            config = load(arguments.file)
-            print(report(config, today(), check_path.stored_ms(config, arguments.state_dir)))
+            print(_checked(arguments.file, arguments.state_dir))
     return DONE
+
+
+def _checked(path: str, state_directory: str) -> str:
+    """The report of a file. Raises ConfigError, after the tables of a file that came so far."""
+    try:
+        config, doubts = configuration.with_doubts(path)
+    except ConfigError as error:
+        built = error.built or _without_equipment(path)
+        if built is not None:
+            print(check_tables.tables(built))
+        raise
+    measured_ms = check_path.stored_ms(config, state_directory)
+    return report(config, today(), measured_ms, doubts)
+
+
+def _without_equipment(path: str) -> Config | None:
+    """The Config of a file that lacks only equipment, or None."""
+    try:
+        return configuration.survey(path)[0]
+    except ConfigError:
+        return None
 
 
 def today() -> str:
@@ -58,22 +77,25 @@ def today() -> str:
     return proof_lines.utc_text(clock.utc_us())[:10]
 
 
-def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
+def report(
+    config: Config, day: str | None = None, measured_ms: int = 0, doubts: Sequence[str] = ()
+) -> str:
     """The meaning of the configuration, as text for a terminal. day: today, to list acceptances
-    with a later date, or None. measured_ms: see check_path.stored_ms.
+    with a later date, or None. measured_ms: see check_path.stored_ms. doubts: of pairs.doubts.
     """
     schedule = bus_times.schedule(config)
     lines = [
-        *_head(config, day),
+        *_head(config, day, doubts),
         *_topology(config),
         *_analysis(config),
         *_open_hazards(config),
         *_sources(config),
+        *check_tables.peak_shaving(config),
         *_silence(config),
         *check_rows.thresholds(config),
         *check_rows.rows(config),
-        *_buses(config, schedule),
-        *_latencies(config, schedule),
+        *check_tables.buses(config, schedule),
+        *check_tables.latencies(config, schedule),
         *check_path.lines(config, schedule, measured_ms),
     ]
     return ascii_only("\n".join(lines))
@@ -92,8 +114,10 @@ def keys() -> str:
     return ascii_only("\n".join(lines))
 
 
-def _head(config: Config, day: str | None) -> Iterator[str]:
-    yield from wrapped("Accepted: ", config.path)
+def _head(config: Config, day: str | None, doubts: Sequence[str]) -> Iterator[str]:
+    warnings = f"{len(doubts)} warning{'s' * (len(doubts) > 1)}"
+    yield from wrapped(f"Accepted with {warnings}: " if doubts else "Accepted: ", config.path)
+    yield from doubts  # each on one line, however long
     for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
         yield from wrapped("  PLACEHOLDERS: ", line)
     for line in hma.ahead_lines(config.hma, config.topology.not_fitted, day) if day else ():
@@ -237,47 +261,3 @@ def _silence(config: Config) -> Iterator[str]:
             f"  BMS {rack + 1:<8} {table['bms_warn_ms']:6} limit falls, {table['bms_ramp_ms']} "
             f"ramp to zero, {table['bms_stop_ms']} stop and open"
         )
-
-
-def _buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
-    """The cyclic exchanges of each bus and how busy they keep it."""
-    more = "times include turn-around and gaps; a stop is sent first"
-    yield from ("", f"BUSES (cyclic messages; {more})")
-    for bus in config.buses:
-        busy_pct = bus_times.utilisation_permille(schedule[bus.name]) / 10
-        speed = f"{bus.bitrate_bps} bit/s" if bus.kind == "can" else ""
-        speed = speed or (
-            "Modbus TCP" if bus.kind == "tcp" else f"{bus.baud_Bd} Bd {bus.characters}"
-        )
-        allowed_pct = bus_times.UTILISATION_PERMILLE_MAX // 10
-        port = bus.port or bus.address or f"{bus.interface} {bus.channel}"
-        yield from wrapped(
-            f"  {bus.name}: ", f"{speed}, {busy_pct:.1f} % busy (allowed {allowed_pct} %), {port}"
-        )
-        for each in schedule[bus.name]:
-            yield (
-                f"    {each.device[:15]:15} {each.what:18} {each.frames:3} x "
-                f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
-            )
-
-
-def _latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
-    """The worst case of a stop, part by part."""
-    parts = bus_times.stop_latency(config, schedule)
-    what = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
-    yield from ("", f"{what} (all devices answering)")
-    for part in parts:
-        yield from wrapped(f"  {part.what:12} {part.time_us / 1000:7.2f} ms  ", part.basis)
-    yield f"  {'sum':12} {_sum_ms(parts):7.2f} ms"
-    for unit in range(config.units):
-        total_ms = _sum_ms(bus_times.pcs_stop_latency(config, schedule, unit))
-        yield f"  to the last byte of the stop frame of PCS {unit + 1}: {total_ms:.2f} ms"
-    yield from wrapped(
-        "  ",
-        "The hard-wired chain (E-stop, 25 % gas relay) waits for none of these parts. Not counted: "
-        "a tick that is late, a device that does not answer, the contactor itself.",
-    )
-
-
-def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
-    return sum([part.time_us for part in parts]) / 1000

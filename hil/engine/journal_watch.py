@@ -4,15 +4,20 @@ import os
 
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
+from hil.engine.pauses import CONTROLLER, Pauses
 from hil.observer.trips import TripWatch
 
 
 class JournalWatch:
-    """Base. `snapshot`: of the controller that runs now, None before its first journal."""
+    """Base. `snapshot`: of the controller that runs now, None before its first journal. `pauses`:
+    of this process and of the controller's ticks.
+    """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
         self._journal = os.path.join(run_dir, "journal")
         self._journal_tick_us, self.trips = tick_ms * 1000, trips
+        self.pauses = Pauses()
+        self.may_stall = False  # the scenario stalls the controller on purpose
         self.snapshot: Snapshot | None = None
         self.seen_ino: int | None = None
 
@@ -36,3 +41,6 @@ class JournalWatch:
         for frame in seen.follow():
             age_us = (newest - frame.sequence) * self._journal_tick_us
             self.trips.see(max(0, now_us - age_us), seen.standing_words)
+            if not self.may_stall:
+                gap_us = frame.elapsed_ticks * self._journal_tick_us
+                self.pauses.see(CONTROLLER, now_us - age_us, gap_us)

@@ -27,7 +27,7 @@ from hil.loads import selection
 from hil.observer.beats import Beats
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
-from hil.results import files, view
+from hil.results import files, view, words
 from hil.results.live import Live
 from hil.results.recorder import Recorder
 from hil.scenarios import scenario
@@ -61,6 +61,8 @@ class PlantProcess(JournalWatch):
         self.observer = Observer(observed_wiring(self.cabinet))
         self.beats = Beats(self.observer.wiring) if order.get("beats") else None
         super().__init__(order["run_dir"], self.config.tick_ms, TripWatch(self.config.layout()))
+        actions = self.scenario.actions if self.scenario else ()
+        self.may_stall = any(action.do == "controller_stall" for action in actions)
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
         self.ptys, self.cans, self.servers = real.made(
@@ -73,7 +75,6 @@ class PlantProcess(JournalWatch):
         self.world = World(
             self.cabinet.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
         )
-        actions = self.scenario.actions if self.scenario else ()
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
         self.since_s = {}
         self.live = Live(self.recorder, self.observer.result, self.config)
@@ -132,6 +133,8 @@ class PlantProcess(JournalWatch):
             self._heard.poll(0)
 
     def _service(self, now_us: int) -> None:
+        if self.recording:
+            self.pauses.turn(now_us)
         for wire in self.ptys.values():
             wire.service(now_us)
         for can in self.cans.values():
@@ -185,6 +188,8 @@ class PlantProcess(JournalWatch):
             "elapsed_s": now_us / 1e6,
             "next_action": self.clockwork.upcoming(),
         }
+        if self.pauses.found:
+            shown["headline"] = words.paused(self.pauses.found)
         self.send({"what": "view", "view": shown})
 
     def _hear(self) -> None:
@@ -229,6 +234,7 @@ class PlantProcess(JournalWatch):
             "timeline": self.observer.result(),
             "violations": self.observer.violations,
             "trips": self.trips.trips,
+            "pauses": self.pauses.found,
         }
         if self.beats is not None:
             content |= {

@@ -12,11 +12,10 @@ from hil.engine import coverage, forks, virtual_run
 from hil.engine.arguments import number, output_file, whole
 from hil.engine.pod import Pod
 from hil.loads.trace import Load
-from hil.results import figures, files, recorder
+from hil.results import figures, files, recorder, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
-from hil.results.words import MIRRORED
 from hil.scenarios import expectations, scenario
 from hil.site import description
 from safety import signals as s
@@ -122,7 +121,8 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
     if json_path:
         write_json(json_path, doc)
     is_violated = any(member["violations"] for member in doc["members"])
-    return int(is_violated or not all(each["ok"] for each in doc["expectations"]))
+    is_met = all(each["ok"] for each in doc["expectations"]) and not doc.get("pauses")
+    return int(is_violated or not is_met)
 
 
 def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
@@ -235,6 +235,7 @@ def lines(doc: dict[str, Any]) -> list[str]:
     site = doc["site"]
     energy = {name: value for name, value in site["energy_kWh"].items() if value}
     found = [
+        *words.paused_lines(doc),
         f"seed       {doc['seed']}, {doc['simulated_s']:g} s, {doc['speed']:g} x real time",
         f"mode       {doc['mode']}, of all figures",
         "energy     " + ", ".join(f"{name} {value:.2f}" for name, value in energy.items()) + " kWh",
@@ -253,9 +254,9 @@ def lines(doc: dict[str, Any]) -> list[str]:
         found += [f"           {each}" for each in member["violations"]]
         found += _controller_lines(member.get("controller"))
         if member["mirrored"]:
-            found.append(f"           {', '.join(member['mirrored'])} {MIRRORED}")
+            found.append(f"           {', '.join(member['mirrored'])} {words.MIRRORED}")
     for each in doc["expectations"]:
-        found.append(f"{'met       ' if each['ok'] else 'NOT MET   '} {each['text']}")
+        found.append(f"{words.verdict(each['ok'], doc):10} {each['text']}")
     return found
 
 
@@ -272,7 +273,8 @@ def swing_lines(site: dict[str, Any], from_s: float) -> list[str]:
 
 def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
     pair = f"{load} {_pct(swing['load'])}, {grid} {_pct(swing['grid'])}"
-    return f"{pair}, {_changed(swing['reduction'])}"
+    still = "-" if swing["grid"] is None else "the load hardly moves"
+    return f"{pair}, {still if swing['reduction'] is None else _changed(swing['reduction'])}"
 
 
 def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
@@ -293,7 +295,5 @@ def _pct(value: float | None) -> str:
     return "-" if value is None else f"{value:g} %"
 
 
-def _changed(reduction_pct: float | None) -> str:
-    if reduction_pct is None:
-        return "-"
+def _changed(reduction_pct: float) -> str:
     return f"{abs(reduction_pct):g} % {'larger' if reduction_pct < 0 else 'smaller'}"

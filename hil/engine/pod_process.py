@@ -22,6 +22,7 @@ from controller.system import realtime
 from hil.engine import pod, pod_command
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.journal_watch import JournalWatch
+from hil.engine.pauses import Pauses
 from hil.engine.plant_process import SAMPLE_US, STEP_US
 from hil.engine.remote_controller import RemoteController
 from hil.engine.simulate import METER_TESTS
@@ -105,6 +106,7 @@ class PodProcess:
         self.mode = f"real time, {configs[0].tick_ms} ms"
         self.record = SiteRecord(len(configs))
         self.settled_us = round(len(configs) * pod.TURN_S * 1e6) + pod.SETTLE_US
+        self.pauses = Pauses()
         self._heard = select.epoll()
         self._ptys = [wire for each in self.members for wire in each.ptys.values()]
         self._servers = [server for each in self.members for server in each.servers]
@@ -134,6 +136,8 @@ class PodProcess:
         if self._heard in ready:
             self._heard.poll(0)
         now_us = self._clock_us()
+        if self._is_recording:
+            self.pauses.turn(now_us)
         for member in self.members:
             member.serve(now_us)
         if now_us >= self._step_us:
@@ -192,6 +196,9 @@ class PodProcess:
         named = {"file": os.path.basename(self.order["file"])}
         named |= {"name": description.read(self.order["file"])["name"], "speed": 1.0}
         doc = {**named, **order, **pod_command.document(self), "expectations": []}
+        every = [*self.pauses.found, *[one for each in self.members for one in each.pauses.found]]
+        if every:
+            doc["pauses"] = sorted(every, key=lambda each: each["t_s"])
         with open(self.order["result"], "w", encoding="utf-8") as file:
             json.dump(doc, file)
         pod_command.write_page(doc, self.record, self.order["html"])

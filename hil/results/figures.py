@@ -8,7 +8,7 @@ import numpy as np
 from controller.core import reasons
 from controller.hints.hint_statistics import TOTALS
 from hil.observer.reactions import reaction_ms
-from hil.results import files
+from hil.results import files, ratio
 from hil.results.recorder import Run
 from hil.results.swing import swing_W, window_means, worst_moment
 
@@ -19,7 +19,7 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
     """{load, grid, reduction}: p99 of the absolute changes of consecutive 2 s means, in percent of
     peak_W (None: the load's peak); reduction = 100 (1 - grid / load) percent.
 
-    None where a figure is not defined: the run is too short, or the load never moves.
+    None where a figure is not defined: the run is too short, or the load hardly moves.
     """
     swings_W = {
         name: np.abs(np.diff(window_means(rows["t_us"], rows[name + "_W"])))
@@ -32,7 +32,8 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
     load, grid = (
         100.0 * float(np.percentile(swings_W[name], 99)) / peak_W for name in ("load", "grid")
     )
-    reduction = round(100.0 * (1.0 - grid / load), 2) if load > 0.001 else None
+    less = ratio.less_pct(grid, load, ratio.STILL_SWING_PCT)
+    reduction = None if less is None else round(less, 2)
     return {"load": round(load, 3), "grid": round(grid, 3), "reduction": reduction}
 
 
@@ -42,9 +43,12 @@ def delay_ms(rows: np.ndarray) -> float | None:
     Both are resampled on one grid. The function correlates bends (changes of changes), not levels
     or changes. The controller leaves the slow part of the load to the grid, so levels would give a
     too short delay. A parabola through the best lag and its neighbours gives a fraction of a step.
-    None: the load or the battery does not bend, or the correlation is below 0.3.
+    None: the load or the battery hardly moves, or the correlation is below 0.3.
     """
     if len(rows) < 200:
+        return None
+    load_W = rows["load_W"]
+    if float(np.ptp(load_W)) * 100.0 < ratio.STILL_RANGE_PCT * float(load_W.max()):
         return None
     step_us, lag_us_max = 20_000, 3_000_000
     t_us = np.arange(rows["t_us"][0], rows["t_us"][-1], step_us)
@@ -189,8 +193,18 @@ def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
         "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in run.timeline],
         "violations": run.violations,
         "units": list(run.units),
+        **_paused(run),
         **extra,
     }
+
+
+def _paused(run: Run) -> dict:
+    """Keys of a run in which this machine paused: the pauses, and which trips came after one."""
+    if not run.pauses:
+        return {}
+    begin_s = run.pauses[0]["t_s"]
+    trips = [{**trip, "is_after_pause": trip["t_s"] >= begin_s} for trip in run.trips]
+    return {"pauses": list(run.pauses), "trips": trips}
 
 
 def write_json(path: str | pathlib.Path, doc: dict) -> None:

@@ -4,10 +4,9 @@ The JSON document (`--json`) has every figure. The page loads nothing from any s
 """
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from controller.core import reasons
-from controller.rows import reason_words
 from hil.results import swing, words
 
 CSS = """body{font:15px/1.5 system-ui,sans-serif;color:#22272e;
@@ -25,11 +24,11 @@ TRIP_HEAD = "<tr><th>time<th>row<th>where<th>cause<th>remedy"
 def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]] = ()) -> str:
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
     expected = "".join(
-        f"<tr><td class={'ok' if ok else 'no'}>{'met' if ok else 'NOT MET'}</td>"
+        f"<tr><td class={'ok' if ok else 'no'}>{words.verdict(ok, doc)}</td>"
         f"<td>{html.escape(text)}</td></tr>"
         for ok, text in results
     )
-    trips = "".join(_trip(trip) for trip in doc["trips"])
+    trips = "".join(_trip(trip, doc) for trip in doc["trips"])
     figures = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
         for name, text in words.few_figures(doc)
@@ -45,7 +44,8 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
         f"content='width=device-width'>"
         f"<title>{html.escape(title)}</title><style>{CSS}</style><body>"
         f"<small>{html.escape(title)}</small>"
-        f"<h1>{html.escape(swing.headline(doc['swing_W']))}</h1>"
+        f"{paused(doc)}"
+        f"<h1>{html.escape(swing.headline(doc['swing_W'], doc.get('load_W_max')))}</h1>"
         f"<p>{html.escape(swing.explained(doc['worst_moment']))}</p>"
         f"<p>{html.escape(words.first_trip(doc))}</p>"
         f"<p>{html.escape(' '.join(' '.join(words.mirrored_lines(doc)).split()))}</p>"
@@ -53,8 +53,15 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
     )
 
 
-def _trip(trip: dict) -> str:
+def paused(doc: Mapping[str, Any]) -> str:
+    """The pauses of this machine, before the headline."""
+    if not doc.get("pauses"):
+        return ""
+    return f"<p class=no>{html.escape(words.paused(doc['pauses']))} {words.NO_FAULT}</p>"
+
+
+def _trip(trip: dict, doc: dict) -> str:
     """A row of the table of trips."""
-    _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
-    cells = (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), sentence, remedy)
+    told = words.cause_and_remedy(trip, doc)
+    cells = (f"{trip['t_s']:.3f} s", str(trip["stage"]), str(trip["scope"]), *told)
     return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>"

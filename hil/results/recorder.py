@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
     violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
     missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
-    scale, rows_refused}; units: of units.UnitTotals.
+    scale, rows_refused}; units: of units.UnitTotals; pauses: of the machine, engine/pauses.py.
     """
 
     rows: np.ndarray
@@ -42,6 +42,7 @@ class Run(NamedTuple):
     loop: dict
     load: dict
     units: list | tuple = ()
+    pauses: list | tuple = ()
 
 
 class VirtualRun(Protocol):
@@ -71,7 +72,7 @@ def read(path: str, loop: dict, load: Load) -> Run:
     rows = np.frombuffer(content["rows"], SAMPLE)
     timeline = [tuple(event) for event in content["timeline"]]
     seen = timeline, content["violations"], content["trips"]
-    return Run(rows, *seen, loop, load.about, content["units"])
+    return Run(rows, *seen, loop, load.about, content["units"], content["pauses"])
 
 
 class Recorder:

@@ -39,7 +39,8 @@ class Outcome:
         self.results = expectations.evaluate(expects, run, self.doc)
         self.doc["expectations"] = [{"ok": ok, "text": text} for ok, text in self.results]
         self.doc["interrupted"] = interrupted
-        self.exit_code = MET if all(ok for ok, _ in self.results) else NOT_MET
+        is_met = all(ok for ok, _ in self.results) and not run.pauses
+        self.exit_code = MET if is_met else NOT_MET
         if interrupted:
             self.exit_code = INTERRUPTED
 
@@ -49,7 +50,7 @@ class Outcome:
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]
         for ok, text in self.results:
             if self.scenario or not ok:
-                lines.append(f"{'met       ' if ok else 'NOT MET   '} {text}")
+                lines.append(f"{words.verdict(ok, self.doc):10} {text}")
         command, purpose = words.next_command(self.doc, self.scenario)
         return [*lines, f"try next   {command}", f"           ({purpose})"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hil.results import site_plot, words
-from hil.results.page import CSS
+from hil.results.page import CSS, paused
 from hil.results.plot import BATTERY, GRID, LOAD
 
 # flow of site.account: label, colour
@@ -48,7 +48,7 @@ def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: fl
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
         f"content='width=device-width'><title>{html.escape(title)}</title><style>{CSS}</style>"
-        f"<body><small>{html.escape(title)}</small><h1>{headline(site['energy_kWh'])}</h1>"
+        f"<body><small>{html.escape(title)}</small>{paused(doc)}<h1>{headline(site['energy_kWh'])}</h1>"
         f"<p>{html.escape(mode)}</p><h2>Energy, kWh</h2>{flows(site['energy_kWh'])}"
         f"<h2>Power and charge</h2>{picture}<small>{drawn}</small><h2>Cabinets</h2>"
         f"{_table(HEAD, map(_cabinet, doc['members']))}{_notes(doc['members'])}"

@@ -9,6 +9,7 @@ would count for more than one step.
 import numpy as np
 
 from controller.rows import reason_words
+from hil.results import ratio
 
 MEAN_US = 1_000_000
 WITHIN_S = 300
@@ -142,10 +143,13 @@ def _signed_range(values: np.ndarray) -> float:
     return round(float(values[high] - values[low]) * (1 if high >= low else -1), 1)
 
 
-def headline(swing: dict) -> str:
-    """The main figure in one sentence. swing: of `swing_W`."""
+def headline(swing: dict, peak_W: float | None = None) -> str:
+    """The main figure in one sentence. swing: of `swing_W`; peak_W: the highest load, if known."""
     if swing["load"] is None:
         return "Nothing was measured: the battery was not in use for 2 s."
+    if peak_W and swing["load"] * 100 < ratio.STILL_SWING_PCT * peak_W:
+        moved = f"The load hardly moved ({swing['load'] / 1000:.1f} kW)"
+        return f"{moved}: this run shows nothing of load tracking."
     load, grid = (f"{swing[name] / 1000:.0f} kW" for name in ("load", "grid"))
     return f"The load swung by {load}; the grid saw {grid}."
 

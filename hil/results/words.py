@@ -1,6 +1,7 @@
 """The closing lines of a run: figures with their meaning, acting limits, the next command."""
 
 import textwrap
+from collections.abc import Sequence
 
 from controller.core import reasons
 from controller.rows import reason_words
@@ -10,7 +11,12 @@ from hil.scenarios.scenario import Scenario
 
 # of a device whose simulation has the register map of its profile
 MIRRORED = "mirrored: proves wiring, not decoding"
-TRIPS_SHOWN = 4
+TRIPS_SHOWN, PAUSES_SHOWN = 4, 3
+NO_FAULT = (
+    "Trips, figures and expectations from then on say nothing about controller or devices: run it "
+    "again while this machine has less to do."
+)
+AFTER_PAUSE = ("After the pause of this machine, so not judged.", "Run it again.")
 WIDTH, INDENT = 80, " " * 11
 
 
@@ -20,6 +26,7 @@ def closing_lines(doc: dict) -> list[str]:
     trips, refused = doc["trips"], doc["load"]["rows_refused"]
     reactions = [(name, ms) for name, ms in doc["reaction_ms"].items() if ms is not None]
     return [
+        *paused_lines(doc),
         *mirrored_lines(doc),
         *_point(doc),
         *_measured(doc),
@@ -29,10 +36,35 @@ def closing_lines(doc: dict) -> list[str]:
         *[f"{name:11}{text}" for name, text in units.rows(doc)],
         f"ticks      {doc['ticks']}, missed {doc['missed']}; {_lateness(doc['lateness_us'])}",
         f"trips      {len(trips) or 'none'}",
-        *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip)],
+        *[line for trip in trips[:TRIPS_SHOWN] for line in _wrapped(trip, doc)],
         *([f"{INDENT}and {len(trips) - TRIPS_SHOWN} more"] if len(trips) > TRIPS_SHOWN else ()),
         *[f"reaction   {ms:.0f} ms: {REACTIONS[name][-1]}" for name, ms in reactions],
     ]
+
+
+def paused(pauses: Sequence[dict]) -> str:
+    """The pauses of this machine in one sentence."""
+    found = [f"{each['s']:.1f} s at {each['t_s']:.1f} s ({each['who']})" for each in pauses]
+    more = f" and {len(found) - PAUSES_SHOWN} times more" if len(found) > PAUSES_SHOWN else ""
+    return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}."
+
+
+def after_pause(doc: dict, t_s: float) -> bool:
+    """This machine had paused before this time of the run, so what came then is no fault."""
+    return any(each["t_s"] <= t_s for each in doc.get("pauses", ()))
+
+
+def verdict(is_ok: bool, doc: dict) -> str:
+    """The word before an expectation or an invariant."""
+    return "met" if is_ok else "not judged" if doc.get("pauses") else "NOT MET"
+
+
+def paused_lines(doc: dict) -> list[str]:
+    """The pauses of this machine and their meaning, if there are any."""
+    if not doc.get("pauses"):
+        return []
+    text = f"{paused(doc['pauses'])} {NO_FAULT}"
+    return textwrap.wrap(text, WIDTH, initial_indent="paused     ", subsequent_indent=INDENT)
 
 
 def mirrored_lines(doc: dict) -> list[str]:
@@ -47,7 +79,7 @@ def _point(doc: dict) -> list[str]:
     """Headline and worst moment of the grid, as on the page."""
     worst = swing.explained(doc["worst_moment"])
     return [
-        f"summary    {swing.headline(doc['swing_W'])}",
+        f"summary    {swing.headline(doc['swing_W'], doc.get('load_W_max'))}",
         *textwrap.wrap(worst, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT),
     ]
 
@@ -55,7 +87,7 @@ def _point(doc: dict) -> list[str]:
 def first_trip(doc: dict) -> str:
     """The first trip in one sentence; "": no trip."""
     trips = doc["trips"]
-    if not trips:
+    if not trips or after_pause(doc, trips[0]["t_s"]):
         return ""
     name = reason_words.text(reasons.ROW + trips[0]["row"])[0]
     more = f" {len(trips) - 1} more followed." if len(trips) > 1 else ""
@@ -66,14 +98,16 @@ def first_trip(doc: dict) -> str:
 def few_figures(doc: dict) -> list[tuple[str, str]]:
     """[(name, text)] of the figures on the page; the JSON has all."""
     swings, soc, delay_ms = doc["swing_2s_pct"], doc["soc_pct"], doc["delay_ms"]
-    less = "-" if swings["reduction"] is None else f"{swings['reduction']:.1f} % less than the load"
+    less = "not measured: the load hardly moves"
+    if swings["reduction"] is not None:
+        less = f"{swings['reduction']:.1f} % less than the load"
     limits = _limit_words(doc.get("limited_s", {}))
     charge = ["-" if soc[end] is None else f"{soc[end]:.1f} %" for end in ("start", "end")]
     within_s = doc["swing_W"]["within_s"] or 0
     return [
         ("swing in the headline", f"highest minus lowest 1 s mean within {within_s:.0f} s"),
         ("change of the grid from one 2 s mean to the next (p99)", less),
-        ("delay of the battery behind the load", "-" if delay_ms is None else f"{delay_ms:.0f} ms"),
+        ("delay of the battery behind the load", _delay(delay_ms)),
         ("limits that held the battery back", "; ".join(limits) or "none"),
         ("charge", " to ".join(charge)),
         *units.rows(doc),
@@ -89,10 +123,12 @@ def _measured(doc: dict) -> list[str]:
             "measured   nothing: the run ended before the limits were open for 4 s",
             f"{INDENT}(the contactors close and the limits recover within about 30 s)",
         ]
-    less = "" if swing["reduction"] is None else f": {swing['reduction']:.1f} % less"
-    delay = "not measured: the load hardly changes"
+    less = "; the load hardly moves"
+    if swing["reduction"] is not None:
+        less = f": {swing['reduction']:.1f} % less"
+    delay = _delay(doc["delay_ms"])
     if doc["delay_ms"] is not None:
-        delay = f"{doc['delay_ms']:.0f} ms from a change of the load to that of the battery"
+        delay += " from a change of the load to that of the battery"
     from_to = f"{doc['measured_from_s']:.1f} s .. {doc['simulated_s']:.1f} s"
     return [
         f"measured   {from_to}, after the limits have recovered",
@@ -101,6 +137,10 @@ def _measured(doc: dict) -> list[str]:
         f"{INDENT}(99 % of the changes from one 2 s mean to the next are smaller)",
         f"delay      {delay}",
     ]
+
+
+def _delay(delay_ms: float | None) -> str:
+    return "not measured: the load hardly moves" if delay_ms is None else f"{delay_ms:.0f} ms"
 
 
 def _limits(doc: dict) -> list[str]:
@@ -145,9 +185,20 @@ def _lateness(late: dict) -> str:
     return f"late us {', '.join(f'{name} {late[key]}' for name, key in names)}"
 
 
-def _wrapped(trip: dict) -> list[str]:
+def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
+    """Of a trip; after a pause of this machine the row says nothing about device or wiring."""
+    if after_pause(doc, trip["t_s"]):
+        return AFTER_PAUSE
+    _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
+    return sentence, remedy
+
+
+def _wrapped(trip: dict, doc: dict) -> list[str]:
     """The lines of a trip: time, row, place, cause and remedy."""
-    name, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
+    name, (sentence, remedy) = (
+        reason_words.text(reasons.ROW + trip["row"])[0],
+        cause_and_remedy(trip, doc),
+    )
     text = (
         f"{trip['t_s']:.2f} s, row {trip['stage']} ({trip['scope']}), {name}: {sentence} {remedy}"
     )
@@ -156,7 +207,9 @@ def _wrapped(trip: dict) -> list[str]:
 
 def next_command(doc: dict, scenario: Scenario | None) -> tuple[str, str]:
     """(a command to try after this run, its purpose)."""
-    if doc["swing_2s_pct"]["load"] is None and scenario is None:
+    swing, file = doc["swing_2s_pct"], doc["load"]["file"]
+    is_still = swing["reduction"] is None and not file
+    if scenario is None and (swing["load"] is None or is_still):
         return "./flash.sh rig --for 120", "long enough for figures"
     if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
         scale = doc["load"]["scale"] / 2

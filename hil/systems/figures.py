@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hil.results.ratio import less_pct
 from hil.systems import replay, tariff, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S, outage_at_s
@@ -17,6 +18,8 @@ from hil.systems.thermal import Found
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 SHIFTED_KWH_MIN = 1.0
+# What is less is no whole of which a part could be saved.
+POWER_W_MIN, MONEY_MIN, PRICE_MIN, STILL_W = 1000.0, 1.0, 0.001, 50.0
 
 
 class Figure(NamedTuple):
@@ -52,10 +55,6 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     )  # fmt: skip
 
 
-def _cut(with_it: float, without: float) -> float | None:
-    return None if without <= 0 else 100.0 * (1.0 - with_it / without)
-
-
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     """(with the system, without battery, without battery and PV)."""
     series, spec = result.series, result.spec
@@ -76,45 +75,52 @@ def peak_cut(result: Result) -> Found:
     time, without losses; none where only some hours are billed.
     """
     with_it, _, without = bills(result)
-    reached = _cut(with_it.peak_W, without.peak_W)
+    reached = less_pct(with_it.peak_W, without.peak_W, POWER_W_MIN)
     series = result.series
     if result.spec.tariff["demand_hours"]:
         return reached, None, without.peak_W / 1000
     level_W = float((series.load_W - series.pv_W - result.genset_W).mean()) - _start_W(result)
-    return reached, _cut(max(0.0, level_W), without.peak_W), without.peak_W / 1000
+    bound = less_pct(max(0.0, level_W), without.peak_W, POWER_W_MIN)
+    return reached, bound, without.peak_W / 1000
 
 
 def purchase_cut(result: Result) -> Found:
     """Purchased energy. Bound: the battery's first energy and all of PV and generator set used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     own_W = (result.series.pv_W + result.genset_W + _start_W(result)).sum()
-    bound = 100.0 * min(1.0, float(own_W / load_W))
-    return _cut(float(bought_W), float(load_W)), bound, float(load_W) * SLOT_H / 1000
+    reached, bound = [
+        less_pct(float(max(0.0, each)), float(load_W), POWER_W_MIN)
+        for each in (bought_W, load_W - own_W)
+    ]
+    return reached, bound, float(load_W) * SLOT_H / 1000
 
 
 def renewable(result: Result) -> Found:
     """PV that load or battery took, of the load's energy."""
     exported = float(np.maximum(0.0, -result.grid_W).sum())
     used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
-    return 100.0 * used / load, 100.0 * float(result.series.pv_W.sum()) / load, 0.0
+    reached, bound = [
+        less_pct(load - each, load, POWER_W_MIN) for each in (used, float(result.series.pv_W.sum()))
+    ]
+    return reached, bound, 0.0
 
 
 def energy_cost_cut(result: Result) -> Found:
     """Energy part of the bill against the site without battery and PV."""
     with_it, _, without = bills(result)
-    return _cut(with_it.energy, without.energy), None, without.energy
+    return less_pct(with_it.energy, without.energy, MONEY_MIN), None, without.energy
 
 
 def bill_cut(result: Result) -> Found:
     """The whole bill."""
     with_it, _, without = bills(result)
-    return _cut(with_it.total, without.total), None, without.total
+    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
 
 
 def battery_saves(result: Result) -> Found:
     """The saving by the battery alone, in percent of the bill without it."""
     with_it, without, _ = bills(result)
-    return _cut(with_it.total, without.total), None, without.total
+    return less_pct(with_it.total, without.total, MONEY_MIN), None, without.total
 
 
 def shifted_price_cut(result: Result) -> Found:
@@ -139,8 +145,9 @@ def shifted_price_cut(result: Result) -> Found:
     again = 1.0 + lost_kWh / float(charged.sum())
     cheapest = _first_mean(np.sort(cost), charged.sum() / full_kWh) * charged.sum() * again
     dearest = _first_mean(np.sort(worth)[::-1], given.sum() / full_kWh) * given.sum()
-    reached = _cut(paid * again, spared)
-    return reached, _cut(cheapest, dearest), spared / float(given.sum())
+    least = PRICE_MIN * float(given.sum())
+    reached, bound = less_pct(paid * again, spared, least), less_pct(cheapest, dearest, least)
+    return reached, bound, spared / float(given.sum())
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
@@ -177,7 +184,7 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
 
     def figure(result: Result) -> Found:
         load, grid = [_rms_change(each, window_s) for each in result.seconds_W]
-        return _cut(grid, load), None, load / 1000
+        return less_pct(grid, load, STILL_W), None, load / 1000
 
     return figure
 
@@ -220,6 +227,8 @@ def per_it(result: Result) -> Found:
     """Purchased kWh for each kWh of the computers."""
     it = float(result.series.it_W.sum())
     bought = float(np.maximum(0.0, result.grid_W).sum())
+    if it < POWER_W_MIN:
+        return None, None, None
     return bought / it, None, float(result.series.load_W.sum()) / it
 
 

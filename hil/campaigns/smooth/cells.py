@@ -7,9 +7,11 @@ import numpy as np
 from hil.campaigns.smooth import followers, loads, metrics, predictor, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
+from hil.results import ratio
 
 WAYS = ("ours", "plain", "predictor", "held back")
 PICTURE_S, POINT_S = 60, 0.1
+QUIET_kW = 1.0  # a load with a smaller range has none that could get less
 
 
 class Cell(NamedTuple):
@@ -70,7 +72,7 @@ def _figures(load_W: np.ndarray, result: simulator.Result, path: Path) -> dict:
         "changes_W": of_grid,
         "residual_pct": {w: metrics.residual_pct(of_load[w], of_grid[w]) for w in of_load},
         "range_300s_kW": left_kW,
-        "range_300s_less_pct": 100 * (1 - left_kW / range_kW) if range_kW else None,
+        "range_300s_less_pct": ratio.less_pct(left_kW, range_kW, QUIET_kW),
         "soc_pct": [100 * float(result.soc.min()), 100 * float(result.soc.max())],
         "gain": {f"{centre:g}": gain for centre, gain in gains.items()},
         "worst_gain": metrics.worst(gains),

@@ -435,3 +435,27 @@ def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, s
 def test_the_report_has_no_delay_of_another_path(files, tmp_path):
     two_copies.Store(str(tmp_path)).save(Record(path_delay=("0badcafe", 182)))
     assert check_path.stored_ms(files.load(), str(tmp_path)) == 0
+
+
+PEAK = "  import   at most 400 kW as the mean of 900 s by the clock"
+REFUSED = """
+type | energy_Wh = 645000 -> energy_Wh = 64500 | 0 | doubt: | True
+site | _Bd = 115200\\n[device -> _Bd = 9600\\n[device | 2 | busy 346.0 % of the time | True
+site | peaks_permille = 150 -> peaks_permille = 99 | 2 | peaks_permille: 99 is | True
+type | "damper_ok" -> "" | 2 | damper_ok | True
+site | "firebreak_fast_meter" -> "no_meter" | 2 | no_meter | False
+"""
+
+
+@pytest.mark.parametrize("layer, change, code, words, is_known", table(REFUSED))
+def test_check_prints_peak_shaving_and_the_buses_of_a_refused_file_too(
+    files, capsys, layer, change, code, words, is_known
+):
+    files.say("site", "control.peak_import_W_max", 400_000)
+    files.replace(layer, *change.replace("\\n", "\n").split(" -> "))
+    assert ended(files.paths[-1]) == code
+    told = capsys.readouterr()
+    assert words in told.out + told.err
+    assert (PEAK in told.out.splitlines()) == is_known
+    assert ("BUSES (cyclic" in told.out and "read meter" in told.out) == is_known
+    assert told.err.count("\n") == (code > 0)

@@ -1,0 +1,182 @@
+"""The numbers that pairs.py compares: keys of the files, and sums of them with their words."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from controller.config import track_path
+from controller.config.cabinet_config import Config
+from controller.config.devices import Device
+from controller.config.refusal import dotted, in_unit
+from controller.config.silence import entry_of, period_ms
+from controller.config.sources import FALLBACK_KEYS, Source
+from controller.config.values import Values
+from controller.core.parameters import SOURCE_PARAMETERS
+
+Table = Mapping[str, int | None]
+LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
+NO_RANK = -1  # of a number that is in no file
+# Numbers that follow from several keys. The words name the keys.
+WORDS = {
+    "rating_W": "rated_W of all units together",
+    "racks_W": "the power of all racks (cells, rated_current_mA, at the middle cell voltage)",
+    "racks_of_unit_W": "the power of its racks (cells, rated_current_mA, at the middle voltage)",
+    "racks_Wh_24_h": "24 h of all racks (cells x charge_end_mV x rated_current_mA)",
+    "cells_even": "the next multiple of modules below cells",
+    "above_peaks_permille": "what is left of 1000 above soc_reserve_peaks_permille",
+    "shed_W": "stages_max times stage_W",
+    "swing_W": "twice rated_W of all units together",
+    "ramped_W": "setpoint_ramp_W_per_s in peak_interval_s",
+    "interval_ms": "peak_interval_s, in ms,",
+    "meter_sample_ms": "the time between two values of the meter (period_ms and its profile)",
+    "meter_period_ms": "the period_ms of the slowest meter",
+    "follow_of_profile_ms": "dead time and ramp of the converter's profile",
+    "cooling_ddegC": "the lowest cells_stop_ddegC of chillers and fans",
+    "units": "the number of units",
+}
+# The key that is blamed for a number of WORDS that stands for one key.
+KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
+
+
+class Number(NamedTuple):
+    """One side of a pair. rank: of the layer that says it, NO_RANK without one; is_key: a file may
+    change it; words: name, value and file; text: of a wrong value.
+    """
+
+    path: tuple[str, ...]
+    value: int
+    file: str
+    rank: int
+    unit: tuple[int, str] | None
+    is_key: bool
+    words: str
+    text: str
+
+
+class Tables:
+    """The tables of a configuration by scope."""
+
+    def __init__(self, values: Values, config: Config) -> None:
+        self._values, self._config = values, config
+        self._whole = {**_whole(config), "cooling_ddegC": _cooling_ddegC(config)}
+
+    def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
+        """(low, high) of each table of the scope that has both."""
+        for path, table in self._tables(scope):
+            found = [self._number(path, table, name) for name in (low, high)]
+            if found[0] is not None and found[1] is not None:
+                yield found[0], found[1]
+
+    def _tables(self, scope: str) -> list[tuple[tuple[str, ...], Table]]:
+        config = self._config
+        if scope in ("control", "cabinet"):
+            return [((scope,), {**getattr(config, scope), **_of_section(config)})]
+        if scope == "unit":
+            return [(("unit", str(at + 1)), _unit(config, at)) for at in range(config.units)]
+        if scope == "rack":
+            racks = enumerate(config.rack_tables, 1)
+            return [(("rack", str(number)), _rack(table)) for number, table in racks]
+        if scope == "source":
+            return [(("source", each.name), _source(each)) for each in config.sources]
+        found = [each for each in config.devices if each.role == scope]
+        return [(("device", each.name), _device(each)) for each in found]
+
+    def _number(self, path: tuple[str, ...], table: Table, name: str) -> Number | None:
+        value = self._whole.get(name) if name in self._whole else table.get(name)
+        own = (*path, KEY_OF.get(name, name))
+        if "." in name:
+            own = tuple(name.split("."))
+            value = self._config.control[own[1]] if own[0] == "control" else self._values.get(*own)
+        if value is None:
+            return None
+        if name in WORDS and name not in KEY_OF:
+            words = f"{WORDS[name]} is {value}"
+            return Number((), value, "", NO_RANK, None, False, words, "")
+        return self._key(own, value, WORDS.get(name))
+
+    def _key(self, own: tuple[str, ...], value: int, sum_of: str | None) -> Number:
+        where, entry = own, self._values.entries.get(own)
+        if own[0] in ("unit", "rack"):
+            where, entry = entry_of(self._values, own)
+        unit = None if sum_of else self._values.spec(own).unit
+        file = entry.file if entry else self._values.last_file
+        said = f"in {entry.file.rpartition('/')[2]}" if entry else "in no file"
+        text = f"{value} ({sum_of})" if sum_of else in_unit(value, unit)
+        words = f"{sum_of or dotted(where)} is {in_unit(value, unit)} ({said})"
+        rank = entry.rank if entry else NO_RANK
+        return Number(where, value, file, rank, unit, True, words, text)
+
+
+def _whole(config: Config) -> Table:
+    racks = [_racks_W(config, unit) for unit in range(config.units)]
+    most_uW = [
+        each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
+        for each in config.rack_tables
+    ]
+    return {
+        "rating_W": sum([each["rated_W"] for each in config.unit_tables]),
+        "racks_W": sum(racks),
+        "racks_Wh_24_h": sum(most_uW) * LONGEST_CHARGE_h // 1_000_000,
+        "units": config.units,
+    }
+
+
+def _racks_W(config: Config, unit: int) -> int:
+    """Power of the racks of a unit at rated current, in the middle of the cells' voltage."""
+    own = [rack for rack, at in enumerate(config.topology.rack_units) if at == unit]
+    tables = [config.rack_tables[rack] for rack in own]
+    return sum(
+        [
+            each["cells"]
+            * ((each["charge_end_mV"] + each["discharge_end_mV"]) // 2)
+            * each["rated_current_mA"]
+            // 1_000_000
+            for each in tables
+        ]
+    )
+
+
+def _of_section(config: Config) -> Table:
+    """Numbers that follow from keys of [control] or from the meters."""
+    control, rating_W = config.control, sum([each["rated_W"] for each in config.unit_tables])
+    meters = [each for each in config.devices if each.profile.family == "meter"]
+    return {
+        "above_peaks_permille": 1000 - control["soc_reserve_peaks_permille"],
+        "swing_W": 2 * rating_W,
+        "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
+        "interval_ms": control["peak_interval_s"] * 1000,
+        "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
+        "meter_period_ms": max([period_ms(each) for each in meters]),
+    }
+
+
+def _unit(config: Config, unit: int) -> Table:
+    settings = config.topology.required("pcs", unit).profile.settings
+    return {
+        **config.unit_tables[unit],
+        "racks_of_unit_W": _racks_W(config, unit),
+        "follow_of_profile_ms": settings["dead_time_ms"] + settings["ramp_ms"],
+    }
+
+
+def _rack(table: Mapping[str, int]) -> Table:
+    modules = table["modules"]
+    even = table["cells"] // modules * modules if modules else None
+    return {**table, "modules": modules or None, "cells_even": even}
+
+
+def _source(source: Source) -> Table:
+    found = {row[0]: getattr(source, row[0], None) for row in SOURCE_PARAMETERS}
+    return found | {key: source.fallback[quantity] for quantity, key in FALLBACK_KEYS.items()}
+
+
+def _device(device: Device) -> Table:
+    settings, shed_W = device.settings, None
+    if "stage_W" in settings:
+        shed_W = settings["stages_max"] * settings["stage_W"]
+    return {**settings, "period_ms": device.profile.period_ms, "shed_W": shed_W}
+
+
+def _cooling_ddegC(config: Config) -> int | None:
+    """The temperature of the cells below which nothing cools them; None: nothing does at all."""
+    found = [each.settings.get("cells_stop_ddegC") for each in config.devices]
+    return min([each for each in found if each is not None], default=None)

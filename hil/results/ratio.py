@@ -1,0 +1,9 @@
+"""A part in percent, and no part of nothing: of a tiny whole it is only noise."""
+
+# of the highest load; a load whose movement is smaller hardly moves
+STILL_SWING_PCT, STILL_RANGE_PCT = 1.0, 5.0
+
+
+def less_pct(left: float, whole: float, least: float) -> float | None:
+    """How much less `left` is than `whole`. None: the whole is below `least`, in its own unit."""
+    return None if whole < least or whole <= 0 else 100.0 * (1.0 - left / whole)

@@ -1,0 +1,155 @@
+"""Pairs of numbers: a value beyond the other is refused or doubted, the nearest right one not."""
+
+import pytest
+from site_files import FIREBREAK, SiteFiles
+
+from controller.config import configuration, pair_values, pairs
+from controller.sites import FOLDER
+from hil.systems import sized, spec
+from tests.tables import table
+
+# file and table of each scope in the cabinet with site devices
+PLACES = {
+    "cabinet": ("type", "cabinet"), "control": ("site", "control"), "unit": ("type", "unit.1"),
+    "rack": ("type", "rack.all"), "source": ("site", "source.site_ems"),
+    "pv": ("cabinet", "device.roof"), "genset": ("cabinet", "device.diesel"),
+    "load_shed": ("cabinet", "device.shed"), "chiller": ("cabinet", "device.cold"),
+    "meter": ("cabinet", "device.branch"), "fan": ("cabinet", "device.fan"),
+    "heater": ("cabinet", "device.heat"),
+}  # fmt: skip
+OF_TYPE = ("energy_Wh", "soc_reserve_backup_permille")
+# of a number that follows from several keys: the key to set, and how often it counts
+KEYS = {"shed_W": ("stage_W", 4), "ramped_W": ("setpoint_ramp_W_per_s", 60)}
+# (layer, key, value) set before, so that the bound lies in the range of the key
+BEFORE = {
+    "racks_of_unit_W": [("type", "rack.all.rated_current_mA", 40_000)],
+    "above_peaks_permille": [("site", "control.soc_reserve_peaks_permille", 900)],
+    "peak_import_W_max": [("site", "control.peak_import_W_max", 400_000)],
+    "ramped_W": [("site", "control.peak_interval_s", 60)],
+    "setpoint_quantum_W": [
+        ("type", f"unit.1.{key}", 40_000)
+        for key in ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
+    ],
+    "schedule_clock_ms_max": [("site", "control.peak_interval_s", 300)],
+    "meter_frozen_ms": [("site", "device.meter_grid.period_ms", 250)],
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(tmp_path):
+    """The cabinet with a device of each role; each fallback is set."""
+    made = SiteFiles(tmp_path, (*FIREBREAK[:2], "pv_genset/cabinet.toml"))
+    for name in ("export", "charge", "discharge"):
+        made.say("site", f"source.site_ems.fallback_{name}_W_max", 0)
+    return made
+
+
+def say(site, scope, key, value):
+    layer, table = PLACES[scope]
+    site.say("type" if key in OF_TYPE else layer, f"{table}.{key}", value)
+
+
+def lines(site):
+    """The refusal, or the doubts."""
+    try:
+        return list(configuration.with_doubts(site.paths[2])[1])
+    except configuration.ConfigError as error:
+        return [str(error)]
+
+
+def numbers(site, pair, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pairs, "doubts", lambda *given: seen.append(given) or ())
+    configuration.with_doubts(site.paths[2])
+    monkeypatch.undo()
+    return next(pair_values.Tables(*seen[0]).numbers(pair.scope, pair.low, pair.high))
+
+
+def named(name):
+    return pair_values.WORDS.get(name, name.rpartition(".")[2])
+
+
+def told(site, pair, key, value):
+    """The lines of this pair with this value of its key."""
+    say(site, pair.scope, key, value)
+    sides = named(pair.low), named(pair.high)
+    return [each for each in lines(site) if pair.why in each and all(map(each.__contains__, sides))]
+
+
+@pytest.mark.parametrize(
+    "pair",
+    pairs.PAIRS,
+    ids=[f"{each.scope} {each.low} {each.high} {each.room}" for each in pairs.PAIRS],
+)
+def test_each_pair_has_a_bound(site, pair, monkeypatch):
+    for name in (pair.low, pair.high):
+        for given in BEFORE.get(name, ()):
+            site.say(*given)
+    low, high = numbers(site, pair, monkeypatch)
+    if high.is_key and "." not in pair.high:
+        side, right, step = pair.high, -(-(low.value + pair.room) // pair.times), -1
+    else:
+        side, right, step = pair.low, pair.times * high.value // 1 - pair.room, 1
+    key, of_key = KEYS.get(side, (side, 1))
+    right = right // of_key if step > 0 else -(-right // of_key)
+    assert not told(site, pair, key, int(right))
+    (line,) = told(site, pair, key, int(right) + step)
+    assert line.startswith("doubt: ") == (pair.verdict != pairs.REFUSED)
+
+
+# scope, key, value, whether it is refused, words of the line: both keys, what is allowed, the file
+SLIPS = """
+genset | start_soc_permille | 401 | True | ["stop_soc_permille is 400 (in no file)", "at most 400"]
+genset | start_soc_permille | 400 | False | ["stop_soc_permille", "is 400", "without a distance"]
+genset | rated_W | 300 | False | ["expected at least 2500", "rated_W of all units", "in kW"]
+pv | rated_W | 200 | False | ["doubt: ", "cabinet.toml:device.roof.rated_W: 200 ", "(in kW?)"]
+load_shed | stage_W | 60 | False | ["240 (stages_max times stage_W)", "(in kW?)"]
+heater | rated_W | 9 | False | ["device.heat.rated_W: 9 is doubtful", "least 25 (250000"]
+fan | fan_unit | 2 | True | ["at most 1: the number of units is 1"]
+chiller | start_ddegC | 32 | True | ["stop_ddegC is 280"]
+heater | stop_ddegC | 20 | True | ["start_ddegC is 30"]
+control | energy_Wh | 64500 | False | ["at least 80640 (322560 / 4): ", "cells, rated"]
+control | energy_Wh | 6450000 | False | ["at most 3225600 (10 x 322560): ", "a digit too"]
+control | grid_import_W_max | 500 | False | ["control.grid_import_W_max: 500 ", "(in kW?)"]
+control | peak_import_W_max | 470 | False | ["expected at least 2500", "(in kW?)"]
+control | peak_import_W_max | 500001 | False | ["grid_import_W_max is 500000 (in site.toml)"]
+control | soc_reserve_peaks_permille | 99 | True | ["soc_reserve_backup_permille is 100"]
+rack | cells | 260 | False | ["rack.all.cells: 260", "multiple of modules", "at most 255"]
+rack | rated_current_mA | 14000 | False | ["rated_W", "less than a quarter", "at most 129024"]
+source | fallback_import_W_max | 450 | False | ["source.site_ems.fallback_import_W_max: 450 "]
+meter | stale_ms | 499 | True | ["device.branch.period_ms is 500", "at least 500"]
+"""
+
+
+@pytest.mark.parametrize("scope, key, value, is_refused, words", table(SLIPS))
+def test_a_slip_is_told_in_one_line_with_both_keys(site, scope, key, value, is_refused, words):
+    say(site, scope, key, value)
+    found = [each for each in lines(site) if all(word in each for word in words)]
+    assert len(found) == 1 and found[0].startswith("doubt: ") != is_refused
+    assert found[0].isprintable() and found[0].isascii()
+
+
+def test_what_is_no_slip_gives_no_line(site):
+    """0 is none; a later layer that tightens one number leaves the other looser."""
+    say(site, "control", "peak_import_W_max", 0)
+    site.say("cabinet", "control.grid_import_W_max", 400_000)
+    site.say("site", "unit.1.rated_W", 200_000)
+    assert lines(site) == []
+
+
+SHIPPED = sorted(path for path in FOLDER.rglob("cabinet*.toml"))
+SYSTEMS = [(name, variant) for name in spec.NAMES for variant in ("", *spec.variants(name))]
+
+
+def test_no_shipped_file_is_doubted(tmp_path):
+    assert len(SHIPPED) >= 4
+    chosen = [spec.load(*names) for names in SYSTEMS]
+    sizes = [sized.cabinets(each.size, each.cabinets)[0] for each in chosen]
+    paths = [*SHIPPED, *(sized.write(size, made(tmp_path, at)) for at, size in enumerate(sizes))]
+    for path in paths:
+        assert configuration.with_doubts(path)[1] == (), path
+
+
+def made(folder, name):
+    (folder / str(name)).mkdir()
+    return folder / str(name)

@@ -1,0 +1,98 @@
+"""A pause of this machine: measured in the plant process and in the controller's ticks; the run
+does not count, and nothing of it is put on a device, a wire or the controller.
+"""
+
+import json
+import socket
+import time
+from types import SimpleNamespace
+
+import pytest
+from test_pod import EXAMPLE as POD
+from test_run_result import OTHER, TRIP, outcome
+
+from controller.config import configuration
+from controller.sites import EXAMPLE
+from hil import __main__ as cli
+from hil.engine import pod_command, rig_command
+from hil.engine.journal_watch import JournalWatch
+from hil.engine.pauses import Pauses
+from hil.engine.plant_process import PlantProcess
+from hil.engine.pod_process import PodProcess
+from hil.observer.trips import TripWatch
+from hil.results import words
+
+PAUSE = {"who": "simulated cabinet", "t_s": 1.5, "s": 0.8}
+
+
+def test_what_is_longer_than_three_tenths_of_a_second_is_a_pause():
+    pauses = Pauses()
+    for now_us in (10_000, 310_000, 610_001, 620_000, 1_420_000):
+        pauses.turn(now_us)
+    assert [(each["t_s"], each["s"]) for each in pauses.found] == [(0.31, 0.3), (0.62, 0.8)]
+    assert {each["who"] for each in pauses.found} == {"simulated cabinet"}
+
+
+@pytest.mark.parametrize("may_stall, count", [(False, 1), (True, 0)])
+def test_a_gap_in_the_ticks_of_the_controller_is_one_too(tmp_path, may_stall, count):
+    (tmp_path / "journal").write_bytes(b"")
+    watch = JournalWatch(str(tmp_path), 20, TripWatch(configuration.load(EXAMPLE).layout()))
+    watch.may_stall, watch.seen_ino = may_stall, (tmp_path / "journal").stat().st_ino
+    frames = [SimpleNamespace(sequence=at, elapsed_ticks=1 + 40 * (at == 3)) for at in range(5)]
+    watch.snapshot = SimpleNamespace(
+        sequence=0, reader=SimpleNamespace(newest=lambda: 4), follow=lambda: frames,
+        standing_words=(0,),
+    )  # fmt: skip
+    watch._follow(10_000_000)
+    found = [(each["who"], each["t_s"], each["s"]) for each in watch.pauses.found]
+    assert found == [("controller", 9.16, 0.82)] * count
+
+
+@pytest.mark.wire
+def test_both_plant_processes_measure_their_own_pause(tmp_path):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    arguments = cli.parser().parse_args(["rig", "--for", "5"])
+    order = rig_command.order_of(arguments, None, configuration.load(EXAMPLE))
+    one = PlantProcess(order | {"run_dir": str(tmp_path)}, theirs)
+    one.start_ns = time.monotonic_ns()
+    one._service(one.now_us())
+    one.start_ns -= 800_000_000
+    one._service(one.now_us())
+    (found,) = one._content()["pauses"]
+    assert found["who"] == "simulated cabinet" and 0.8 <= found["s"] < 2
+    order = {"file": str(POD), "seconds": 5, "seed": 1, "soc_pct": 50, "html": None}
+    order |= {"run_dirs": [str(tmp_path)] * 2, "result": str(tmp_path / "result")}
+    pod = PodProcess(order, theirs)
+    pod._begin_ns = time.monotonic_ns()
+    pod._turn()
+    pod._begin_ns -= 800_000_000
+    pod._turn()
+    pod.write()
+    doc = json.loads((tmp_path / "result").read_text())
+    (found,) = doc["pauses"]
+    assert 0.8 <= found["s"] < 2 and pod_command.finished(doc, None) == 1
+    assert pod_command.lines(doc)[0].startswith("paused     This machine paused for ")
+    ours.close()
+    theirs.close()
+
+
+def test_a_run_with_a_pause_does_not_count_and_blames_nothing(tmp_path):
+    trips = [{**TRIP, "t_s": 1.02}, {**OTHER, "t_s": 2.3}]
+    found = outcome(chosen=None, trips=trips, pauses=[PAUSE], violations=["2.4 s: something"])
+    text = "\n".join(found.lines())
+    assert found.exit_code == 1 and "not judged invariant broken: 2.4 s: something" in text
+    assert text.startswith(
+        "paused     This machine paused for 0.8 s at 1.5 s (simulated cabinet). "
+    )
+    assert "Release it, inspect, reset" in text, "a trip before the pause keeps its words"
+    after = text[text.index("2.30 s, row 29") :].partition("not judged inv")[0]
+    assert "After the pause of this machine" in " ".join(after.split())
+    found.write(str(tmp_path / "a.json"), str(tmp_path / "a.html"), "x")
+    doc = json.loads((tmp_path / "a.json").read_text())
+    assert doc["pauses"] == [PAUSE]
+    assert [each["is_after_pause"] for each in doc["trips"]] == [False, True]
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert page.index("<p class=no>This machine paused for 0.8 s") < page.index("<h1>")
+    assert "After the pause of this machine, so not judged." in page
+    assert words.first_trip(doc | {"trips": doc["trips"][1:]}) == ""
+    assert outcome(chosen=None, pauses=[PAUSE], interrupted=True).exit_code == 130
