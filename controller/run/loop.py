@@ -121,20 +121,24 @@ class Loop:
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         deadlines = clock.Deadlines(self.cabinet.config.tick_ms * 1000, clock.now_us())
-        while True:
-            self._slack(deadlines)
-            now_us = clock.now_us()
-            elapsed_ticks = deadlines.begin(now_us)
-            self.cabinet.tick(now_us, elapsed_ticks)
-            self._after(now_us)
-            deadlines.end(clock.now_us())
-            self.statistics.note(deadlines)
-            self.links.note(now_us)
-            if deadlines.late_in_a_row < clock.LATE_IN_A_ROW_MAX:
-                self.notifier.alive()
-            if self.stopping_us is not None and self._stopped(now_us - self.stopping_us):
-                self.notifier.stopping()
-                return 0 if self._clean() else 1
+        while not self.turn(deadlines):
+            pass
+        self.notifier.stopping()
+        return 0 if self._clean() else 1
+
+    def turn(self, deadlines: clock.Deadlines) -> bool:
+        """The time until the next tick, then the tick. Returns True once the loop is stopped."""
+        self._slack(deadlines)
+        now_us = clock.now_us()
+        elapsed_ticks = deadlines.begin(now_us)
+        self.cabinet.tick(now_us, elapsed_ticks)
+        self._after(now_us)
+        deadlines.end(clock.now_us())
+        self.statistics.note(deadlines)
+        self.links.note(now_us)
+        if deadlines.late_in_a_row < clock.LATE_IN_A_ROW_MAX:
+            self.notifier.alive()
+        return self.stopping_us is not None and self._stopped(now_us - self.stopping_us)
 
     def _slack(self, deadlines: clock.Deadlines) -> None:
         """Move bytes until the next deadline; nothing here decides anything."""

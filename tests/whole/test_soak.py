@@ -1,0 +1,125 @@
+"""Memory and descriptors stay, whatever runs again and again: `soak_bench` moves the clock."""
+
+import pytest
+from soak_bench import (
+    BYTES_MAX,
+    ROOMS,
+    Companions,
+    RunningCabinet,
+    Senders,
+    SoakedLoop,
+    assert_stays,
+    called,
+    everything_on,
+    timed_functions,
+)
+from whole_box import CABINETS, whole
+
+from controller.hints import hint_statistics
+from controller.sites import EXAMPLE, FOLDER
+from tests.repository import ROOT
+
+pytestmark = pytest.mark.wire
+TURNS = [250, *whole(20_000)]
+
+
+@pytest.fixture
+def soaked(tmp_path, monkeypatch):
+    made = []
+
+    def make(path, step_us):
+        made.append(SoakedLoop(path, tmp_path, monkeypatch, step_us))
+        return made[0]
+
+    yield make
+    made[0].close()
+
+
+HINTS = ("accepted", "refused", "bad_mac", "hellos")
+PYLONTECH = FOLDER / "pylontech" / "cabinet.toml"
+STEP_US = 1_300_000  # longer than all periods but the slowest
+
+
+def cabinets(*short):
+    """The shipped cabinets; all but these in the long form only."""
+    names = {path.parent.name: path for path in CABINETS}
+    return [names.pop(name) for name in short] + whole(*names.values())
+
+
+@pytest.mark.parametrize("path", cabinets("pylontech"), ids=lambda path: path.parent.name)
+def test_the_loop_keeps_its_size_on_silent_wires(soaked, path):
+    assert_stays(soaked(path, STEP_US).turn, 400)
+
+
+@pytest.mark.parametrize("turns", TURNS)
+def test_the_loop_keeps_its_size_while_everything_happens(soaked, tmp_path, turns):
+    """Ports, CAN bus and connection are lost in each turn; senders and operators never rest."""
+    made = soaked(everything_on(tmp_path), STEP_US)
+    senders = Senders(made)
+
+    def turn():
+        drop = senders.send()
+        made.turn_over()
+        drop()
+
+    assert_stays(turn, turns, 250)
+    found = hint_statistics.read(str(made.folder / "hints.stats"))
+    assert all(found[name] > turns // 20 for name in (*HINTS, "wrong_length", "unknown_source"))
+    losses = {wire.serial.path: wire.serial.losses for wire in made.loop.wires}
+    assert min(losses.values()) > turns // 20, losses
+    assert made.loop.can_ports[0].losses >= turns
+
+
+@pytest.mark.parametrize("turns", [300, *whole(20_000)])
+def test_a_running_cabinet_keeps_its_size(tmp_path, turns):
+    """The rig records all that happens: only memory that the box's own lines take counts."""
+    ours = tuple([f"{ROOT}/{room}/" for room in ROOMS])
+    assert_stays(RunningCabinet(everything_on(tmp_path)).turn, turns, 400, only=ours)
+
+
+# What the loop's process does once, or another process does.
+NOT_PERIODIC = {
+    "controller/run/command.py": ("_keys",),
+    "controller/run/loop.py": ("run", "_stop", "_stopped"),
+    "controller/run/operator_client.py": ("_answer",),
+    "controller/hints/keys.py": ("_keys_of",),
+    "controller/journal/history.py": ("_remember",),
+    "controller/journal/snapshot.py": ("ticks",),
+    "controller/store/keeper.py": ("serve", "main", "end_soon"),
+    "controller/store/proof_tests.py": ("check_test",),
+    "controller/store/two_copies.py": ("_pause", "hold"),
+    "drivers/pcs.py": ("_requests_per_tick",),
+}
+
+
+def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
+    """Each function with a time in it runs in a soak above, or is listed with its reason."""
+    path = everything_on(tmp_path)
+    made = soaked(path, STEP_US)
+    running = RunningCabinet(path), RunningCabinet(PYLONTECH)
+    senders = Senders(made)
+    with called() as found:
+        for _ in range(100):
+            drop = senders.send()
+            made.turn_over()
+            drop()
+        for _ in range(60):
+            made.turn()
+        for _ in range(1500):
+            running[0].turn()
+        for _ in range(200):
+            running[1].turn()
+    listed = {f"{path} {name}" for path, each in NOT_PERIODIC.items() for name in each}
+    missing = {*timed_functions()} - found - listed
+    assert not missing, sorted(missing)
+
+
+@pytest.mark.parametrize("turns", [40, *whole(2000)])
+@pytest.mark.parametrize(
+    "name, bytes_max",
+    # statements that sqlite keeps; a watch that goes while the next one comes
+    [("record", 32_768), ("serve", BYTES_MAX), ("show", 300_000)],
+)
+def test_a_companion_keeps_its_size(name, bytes_max, turns, soaked, monkeypatch):
+    turn = getattr(Companions(soaked(EXAMPLE, STEP_US), monkeypatch), name)()
+    assert_stays(turn, turns, 60, is_loop=False, bytes_max=bytes_max)
