@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from controller.series.refusal import SeriesError
 from hil.loads import shape
 
 CHANNEL_POINTS = ("W", "V", "A", "PF")
@@ -12,8 +13,7 @@ CHANNELS = 3
 Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) of each channel
 
 
-class LoadError(ValueError):
-    """An unusable trace: one line with file, mistake and allowed values."""
+LoadError = SeriesError  # one line with file, mistake and allowed values
 
 
 class Load(NamedTuple):

@@ -209,10 +209,10 @@ def test_jobs_of_a_file_are_the_load_and_wrong_ones_are_refused_in_one_line(tmp_
     found = system_series.series_of(chosen, {"jobs": str(path)})
     assert found.load_W[:4] == pytest.approx([50e3, 150e3, 300e3, 50e3], rel=0.01)
     path.write_text("at_s,for_s,power_W\n900,900,100000\n900,900,300001\n")
-    with pytest.raises(LoadError, match="row 3: power_W = 300001: allowed is at most 300000"):
+    with pytest.raises(LoadError, match="line 3: power_W = 300001: allowed is at most 300000"):
         system_series.site_of(chosen, {"jobs": str(path)})
     path.write_text("at_s,for_s\n900,900\n")
-    with pytest.raises(LoadError, match="jobs.csv: row 2: needed are numbers at_s, for_s, power_W"):
+    with pytest.raises(LoadError, match="jobs.csv: line 1: no column power_: needed are at_s, "):
         system_series.site_of(chosen, {"jobs": str(path)})
     with pytest.raises(LoadError, match="--jobs: test has no queue"):
         system_series.site_of(spec.of_table(TABLE, "test"), {"jobs": str(path)})
