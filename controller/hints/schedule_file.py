@@ -95,9 +95,9 @@ def _of_csv(path: str) -> Plan:
 
 
 def _cell(line: int, name: str, cell: str) -> int:
-    if not re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", cell):
+    if not re.fullmatch("[+-]?[0-9]{1,18}", cell.strip()):
         raise SeriesError(f"line {line}: {name} = {shown(cell)}; allowed {_WHOLE}")
-    return int(cell)
+    return int(cell.strip())
 
 
 def _slot(number: int, row: dict[str, Any]) -> Slot:

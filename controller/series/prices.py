@@ -92,7 +92,7 @@ def _rows(
         rows.per_kWh.append(price)
         rows.lines.append(line)
     if rows.ends_s[0] == math.inf:
-        raise SeriesError("no prices: allowed is a head, then rows of a time and a price")
+        raise SeriesError("no prices: allowed is a header, then rows of a time and a price")
     return rows
 
 

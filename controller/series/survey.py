@@ -1,5 +1,6 @@
 """One pass over a power column: whether it can be a power, and what a user of it has to know."""
 
+import math
 from os import PathLike
 from typing import NamedTuple
 
@@ -25,8 +26,10 @@ class Survey(NamedTuple):
     above_J: float
     below_J: float
 
-    def remarks(self, run_s: float) -> list[str]:
-        """Words for what a run of run_s does not take as it is, and for what is in doubt."""
+    def remarks(self, run_s: float, rated_W: float = math.inf) -> list[str]:
+        """Words for what a run of run_s does not take as it is, and for what is in doubt. rated_W:
+        of the site, for this power.
+        """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
         begin = local(self.begin_s, None) if self.begin_s >= UNIX_S_MIN else ""
@@ -42,6 +45,9 @@ class Survey(NamedTuple):
             end: self.length_s < run_s,
             f"its first time {begin} is taken as the begin of the run": begin,
             f"reaches only {self.highest_W:g} W: is the unit right?": self.highest_W < LOW_W,
+            f"reaches {self.highest_W:g} W, the site is rated for {rated_W:g} W": (
+                self.highest_W > rated_W
+            ),
         }
         return [words for words, is_so in found.items() if is_so]
 

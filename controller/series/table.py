@@ -1,4 +1,4 @@
-"""A table of text: its separator, decimal mark and head, then (line, cells) of each row.
+"""A table of text: its separator, decimal mark and header, then (line, cells) of each row.
 
 Separators are `,` `;` or tab, as header and first row show. A row is one line. A row with
 more cells than the header is refused, because a decimal comma looks like that. One with fewer cells
@@ -92,6 +92,8 @@ class Table:
         if len(names) > COLUMNS_MAX:
             raise SeriesError(f"line {self.line}: {len(names)} columns: allowed {COLUMNS_MAX}")
         for name in names:
+            if not name.isprintable():
+                raise SeriesError(f"line {self.line}: {shown(name)}: allowed is a printable name")
             if _TIME.match(name) or not math.isnan(number(name, "," in name)):
                 raise SeriesError(
                     f"line {self.line}: no header, but {listed(map(shown, names))}: {NAMES_NEEDED}"

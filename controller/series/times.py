@@ -16,6 +16,7 @@ from controller.series.table import number
 # A number below 1973 is no time since 1970; one above the year 5138 counts milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
+BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
@@ -115,4 +116,4 @@ def _bounded(time: datetime) -> float:
 def local(seconds: float, zone: tzinfo | None) -> str:
     """A time for messages; the second of an hour that exists twice is named."""
     time = datetime.fromtimestamp(seconds, zone or UTC)
-    return f"{time:%Y-%m-%d %H:%M}" + (" (second)" if time.fold else "") + ("" if zone else "Z")
+    return f"{time:%Y-%m-%d %H:%M}" + BACK * time.fold + ("" if zone else "Z")

@@ -9,6 +9,7 @@ import collections
 import functools
 import heapq
 import itertools
+import math
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -53,9 +54,13 @@ def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> 
     return Stream(_points(path, column, scale))
 
 
-def remarks(path: str | Path, column: str | None, scale: float, run_s: float) -> list[str]:
-    """Each way in which a run of run_s does not take a file as it is. LoadError: one line."""
-    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s)
+def remarks(
+    path: str | Path, column: str | None, scale: float, run_s: float, rated_W: float = math.inf
+) -> list[str]:
+    """Each way in which a run of run_s does not take a file as it is, and what is in doubt.
+    rated_W: of the site, for this power. LoadError: one line.
+    """
+    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s, rated_W)
 
 
 @functools.lru_cache(16)

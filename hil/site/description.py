@@ -116,6 +116,8 @@ def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:
     for section, fields in SECTIONS.items():
         if site[section] is not None:
             site[section] = checked(site[section], fields, f"{name}: {section}")
+    if site["weather"]["file"] and "day" not in table["weather"]:
+        raise ScenarioError(f"{name}: weather: a file needs day, the begin of the run in its year")
     check_lists(site["connection"], TUPLES, f"{name}: connection")
     site["load"] = _load(site["load"], f"{name}: load")
     if site["pod"]:

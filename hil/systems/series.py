@@ -76,10 +76,11 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     """A line for each file that a run does not take as it stands, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
+    rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
             given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
-            found[name] = stream.remarks(inputs[name], *given, run_s)
+            found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name])
     if inputs.get("jobs"):
         late = sum([at_s >= run_s for at_s, *_ in jobs_of(inputs["jobs"])])
         found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
