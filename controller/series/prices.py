@@ -1,12 +1,14 @@
 """Prices of a file as means of equal slots from a local time on.
 
-The first column is the time, the value is the first column with a unit of a price in its name,
-else the second one. Rows of 5 to 60 minutes are taken; the step may change once, as on 1 October
-2025. A row holds until the next. A row that is missing or without a number is refused by its time.
+The first column is the time. The value is the first column with a unit of a price in its name, else
+the one that is named a price, else the second one. Rows of 5 to 60 minutes are taken; the step may
+change once, as on 1 October 2025. A row holds until the next. A row that is missing or without a
+number is refused by its time.
 """
 
 import itertools
 import math
+import re
 import statistics
 from array import array
 from collections.abc import Sequence
@@ -18,15 +20,18 @@ from controller.series import table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Unit, price_unit
 
-DAY_S, HOUR_S = 86_400.0, 3600.0
+HOUR_S = 3600.0
+ROWS_MAX = 200_000  # 366 days of 5 min are 105 408
 STEPS_S = (300.0, 600.0, 900.0, 1800.0, 3600.0)
 LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
+_PRICE = re.compile("price|preis|pris|cost|tarif")
 NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
 
 
 class Prices(NamedTuple):
-    """Money per kWh of each slot. doubts: lines."""
+    """Money per kWh of each slot. column: its name; doubts: lines."""
 
+    column: str
     per_kWh: array
     doubts: list[str]
 
@@ -59,7 +64,8 @@ def read(
         rows = _rows(found, place, unit or PER_MWH, zone, span_s)
         holds_s = _holds_s(rows, zone)
         slots = _means(rows, holds_s, from_s, slot_s, count, zone)
-        return Prices(slots, _doubts(found.names[place], unit, slots))
+        column = found.names[place]
+        return Prices(column, slots, _doubts(column, unit, slots))
 
 
 def _column(names: Sequence[str]) -> tuple[int, Unit | None]:
@@ -67,13 +73,14 @@ def _column(names: Sequence[str]) -> tuple[int, Unit | None]:
         unit = price_unit(name)
         if unit:
             return place, unit
-    return 1, None
+    named = [place for place, name in enumerate(names) if place and _PRICE.search(name.lower())]
+    return (named or [1])[0], None
 
 
 def _rows(
     found: table.Table, place: int, unit: Unit, zone: tzinfo, span_s: tuple[float, float]
 ) -> _Rows:
-    wanted_s = span_s[0] - DAY_S, span_s[1] + DAY_S
+    wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
     clock = times.TimeCells(zone, wanted_s)
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
     for line, cells in found:
@@ -88,6 +95,8 @@ def _rows(
             price = value if math.isnan(value) else PRICE.value(value, unit, cell)
             if math.isnan(price) and span_s[0] <= time_s < span_s[1]:
                 raise SeriesError(f"{shown(cell)}: {PRICE.allowed(unit)}")
+            if len(rows.lines) == ROWS_MAX:
+                raise SeriesError(f"{shown(cell)}: allowed are at most {ROWS_MAX} rows of a run")
         rows.times_s.append(time_s)
         rows.per_kWh.append(price)
         rows.lines.append(line)

@@ -1,7 +1,8 @@
 """Quantities of a series: their units as the name of a column shows them, and their range.
 
 A unit ends the name: `load_kW`, `load [kW]`, `load (kW)`. A price has money per MWh, money per kWh
-or its hundredth per kWh (cents, oere, pence) anywhere in it: `price_EUR_per_MWh`, `ct/kWh`.
+or its hundredth per kWh (cents, oere, pence) anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case
+counts in `mW` and `MW`.
 """
 
 import re
@@ -86,7 +87,12 @@ PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)
 CENT_PER_KWH = Unit("hundredths per kWh", 1e-2)
 PRICE = Quantity("a price", "per kWh", -1.0, 10.0, {})  # -1000 .. 10000 per MWh
 
-_CENTS = r"(?:cts?|cents?|oere|ore|[\u00f6\u00f8]re|pence|\u00a2|(?<![a-z])(?:c|p|rp|fen))"
+_CENTS = (
+    r"(?:(?<![a-z])(?:euro?|usd?)?(?:cts?|cents?|c|p|rp|fen|oere|ore)"
+    r"|[\u00f6\u00f8]re|pence|\u00a2)"
+)
+_MONEY = r"(?:per|/|price|preis|pris|eur|usd|cny|nok|sek|dkk|gbp|chf|pln|[$\u20ac\u00a3\u00a5])"
+_PER = re.compile(_MONEY + r"[\W_]*([km])wh")  # not a volume in MWh
 _PER_CENT = re.compile(_CENTS + r"(?:[\W_]*(?:per|/|p)?[\W_]*)kwh")
 
 
@@ -95,4 +101,5 @@ def price_unit(column: str) -> Unit | None:
     name = column.lower()
     if _PER_CENT.search(name):
         return CENT_PER_KWH
-    return PER_KWH if "kwh" in name else PER_MWH if "mwh" in name else None
+    found = _PER.search(name)
+    return found and (PER_KWH if found[1] == "k" else PER_MWH)

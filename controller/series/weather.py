@@ -41,6 +41,8 @@ def read(path: str | PathLike[str]) -> Weather:
                     values.append(_value(cell, found.has_comma, quantity, unit))
                 except SeriesError as error:
                     raise SeriesError(f"line {line}: {found.names[place]} = {error}") from None
+            if len(wanted[0][2]) > 2 * HOURS:
+                raise SeriesError(f"line {line}: allowed are {HOURS} rows, the hours of a year")
         (_, _, sun), (_, _, air) = wanted
         if len(sun) != HOURS:
             raise SeriesError(f"{len(sun)} rows: needed are {HOURS}, the hours of a year")

@@ -1,5 +1,6 @@
 """Power over time: the samples of a file (hil/loads/reader.py) or a synthetic GPU cluster."""
 
+import array
 import bisect
 import math
 from collections.abc import Callable, Sequence
@@ -45,11 +46,12 @@ class Trace:
         self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0
         self.channel_rows = self.channel_times_s = None
         stepped = set(steps)
-        self._slopes = [
+        slopes = (
             0.0 if i in stepped else (powers_W[i] - powers_W[i - 1]) / (times_s[i] - times_s[i - 1])
             for i in range(1, len(times_s))
-        ] + [0.0]
-        self._ends = list(times_s[1:]) + [math.inf]
+        )
+        self._slopes = array.array("d", [*slopes, 0.0])
+        self._ends = array.array("d", [*times_s[1:], math.inf])
         self._index = 0
 
     def __call__(self, t_s: float) -> float | tuple[float, Channels]:

@@ -6,6 +6,7 @@ otherwise; 2 wrong input.
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,7 +135,7 @@ def _check_files(inputs: dict[str, Any]) -> None:
                 raise LoadError(f"--{name}-{detail} describes a file: it needs --{name} FILE")
         if name in inputs and f"{name}_column" not in inputs:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
-        if inputs.get(f"{name}_scale", 1) <= 0:
+        if not 0 < inputs.get(f"{name}_scale", 1) < math.inf:
             raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
 
 

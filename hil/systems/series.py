@@ -3,6 +3,7 @@
 import calendar
 import math
 import random
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
 HOUR_SLOTS = 4
+CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
 LEAP_DAY = 60  # of a leap year: 29 February
 
 
@@ -85,7 +87,11 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
         late = sum([at_s >= run_s for at_s, *_ in jobs_of(inputs["jobs"])])
         found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
     if inputs.get("prices"):
-        found["prices"] = _of_market(spec, inputs).doubts
+        made = _of_market(spec, inputs)
+        others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {spec.tariff["currency"]}
+        found["prices"] = made.doubts + [
+            f"{made.column}: the tariff is in {spec.tariff['currency']}" for _ in others
+        ]
     if inputs.get("weather"):
         found["weather"] = weather.read(inputs["weather"]).doubts
     return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]

@@ -24,7 +24,7 @@ def prices(path):
 
 
 def weather(path):
-    table = {**NORWAY, "weather": {"file": path}}
+    table = {**NORWAY, "weather": {"file": path, "day": 5}}
     return description.built(description.of_table(table, "site"), 1, "")
 
 

@@ -38,9 +38,12 @@ def hourly(found):
     "time,\\u00a2/kWh"  0.1  0
     "time,pricePerKwh"  1e-3  0
     "time,price"  1  1
+    "time,volume_MWh,price"  1  1
+    "time,product_kWh,EUR/MWh"  1  0
 """)
 def test_the_name_of_the_column_is_the_unit(tmp_path, header, factor, doubts):
-    rows = [f"{time},{(50 + at) * factor:g}" for at, time in enumerate(DAY)]
+    between = ",7" * (header.count(",") - 1)
+    rows = [f"{time}{between},{(50 + at) * factor:g}" for at, time in enumerate(DAY)]
     found, refused = read(tmp_path, rows, header=header)
     assert not refused and len(found.doubts) == doubts
     assert hourly(found) == pytest.approx([50 + at for at in range(24)])

@@ -243,7 +243,7 @@ def test_the_weather_of_a_file_begins_at_the_start_of_the_run(tmp_path, start, h
 
 def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
     texts = {
-        "prices": "t,p\n" + "".join(f"2026-06-01T{hour:02}:00,30\n" for hour in range(24)),
+        "prices": "t,price_USD\n" + "".join(f"2026-06-01T{hour:02}:00,30\n" for hour in range(24)),
         "jobs": "at_s,for_s,power_W\n90000,9,9\n",
         "pv": "t_s,pv_W\n0,0\n900,99000\n1800,5\n",
         "load": "t_s,load_kW\n0,501\n900,500\n",
@@ -261,7 +261,8 @@ def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
         f"ends after 1800 {ends} 99000 W, the site is rated for 50000 W",
         "1 begin after the 86400 s of the run",
     ]
-    assert found[3].startswith("p: no unit in its name, taken as money per MWh")
+    assert found[3].startswith("price_USD: no unit in its name, taken as money per MWh")
+    assert found[3].endswith("; price_USD: the tariff is in EUR")
 
 
 def test_prices_of_a_file_are_those_of_the_zone_of_the_system(tmp_path):
