@@ -64,17 +64,17 @@ MAY_IMPORT = (
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
     ("hil/plant/", ("hil", "safety")),
-    ("hil/site/", ("hil", "safety")),
+    ("hil/site/", ("hil", "safety", "controller.series")),
     ("hil/wires/virtual", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )
 # Rooms of controller/: each may import the ones before it.
 ROOMS = (
-    *("sites", "system", "core", "rows", "config", "journal", "store", "hints", "run", "state"),
-    *("documents", "recorder", "upstream", "siting", "systemd", "console", "__main__"),
+    *("sites", "system", "series", "core", "rows", "config", "journal", "store", "hints", "run"),
+    *("state", "documents", "recorder", "upstream", "siting", "systemd", "console", "__main__"),
 )
-PURE_ROOMS = ("core", "rows")  # they take nothing from system
+PURE_ROOMS = ("series", "core", "rows")  # they take nothing from system
 RIG_PARTS = (
     "hil/plant/",
     "hil/site/",

@@ -11,12 +11,14 @@
 A power that is missing has no bound; a missing reserve is 0.
 """
 
-import csv
 import datetime
+import re
 from typing import Any, NamedTuple
 
 from controller.core.schedule_table import OPEN_W, SLOT_MIN_MAX, SLOTS_MAX, Slot
 from controller.hints.schedule_check import START_MIN_MAX, wrong_field
+from controller.series import table, times
+from controller.series.refusal import SeriesError, at_cell, shown
 from drivers import toml_text
 
 _NAMES = Slot._fields
@@ -38,16 +40,16 @@ class Plan(NamedTuple):
 def read(path: str) -> Plan:
     """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
     try:
-        text = toml_text.file_text(path)
-        plan = _of_csv(text) if path.endswith(".csv") else _of_toml(text)
+        plan = _of_csv(path) if path.endswith(".csv") else _of_toml(toml_text.read(path))
         _check(plan)
-    except (ValueError, csv.Error) as error:
+    except SeriesError as error:
+        raise ScheduleFileError(str(error)) from None
+    except ValueError as error:
         raise ScheduleFileError(f"{path}: {error}") from None
     return plan
 
 
-def _of_toml(text: str) -> Plan:
-    content = toml_text.loads(text)
+def _of_toml(content: dict[str, Any]) -> Plan:
     unknown = sorted(content.keys() - {"start", "slot_min", "slot"})
     if unknown:
         raise ValueError(f"{unknown[0]} is not a known key; allowed start, slot_min, slot")
@@ -57,20 +59,29 @@ def _of_toml(text: str) -> Plan:
     if not isinstance(rows, list) or not all([isinstance(row, dict) for row in rows]):
         raise ValueError("slot is no list of tables; allowed [[slot]] for each slot")
     slots = [_slot(number, row) for number, row in enumerate(rows, 1)]
-    return Plan(_minute(start), _whole("slot_min", content.get("slot_min")), tuple(slots))
+    seconds = start.timestamp() if start.tzinfo else -1.0
+    minute = _minute(seconds, start.isoformat())
+    return Plan(minute, _whole("slot_min", content.get("slot_min")), tuple(slots))
 
 
-def _of_csv(text: str) -> Plan:
-    rows = list(csv.DictReader(text.splitlines(), strict=True))
-    if len(rows) < 2:
-        raise ValueError("has less than two rows; allowed one row for each slot, or TOML for one")
+def _of_csv(path: str) -> Plan:
+    """Programs write schedules, so only commas part the cells, and numbers are whole."""
     starts, slots = [], []
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise ValueError(f"slot {number}: has another number of cells than the first line")
-        starts.append(_minute(datetime.datetime.fromisoformat(row.pop("start", ""))))
-        cells = {name: _cell(number, name, cell) for name, cell in row.items() if cell.strip()}
-        slots.append(_slot(number, cells))
+    with table.opened(path, ",") as rows:
+        start_at, clock = rows.at("start"), times.TimeCells(None)
+        for number, (line, cells) in enumerate(rows, 1):
+            if number > SLOTS_MAX or len(cells) < len(rows.names):
+                raise SeriesError(
+                    f"line {line}: slot {number} with {len(cells)} cells; allowed at most "
+                    f"{SLOTS_MAX} slots, each with {len(rows.names)} cells as in the header"
+                )
+            with at_cell(line, "start"):
+                starts.append(_minute(clock(cells[start_at]), cells[start_at]))
+            named = {name: each for name, each in zip(rows.names, cells) if each.strip()}
+            del named["start"]
+            slots.append(_slot(number, {key: _cell(line, key, named[key]) for key in named}))
+    if len(starts) < 2:
+        raise ValueError("has less than two rows; allowed one row for each slot, or TOML for one")
     slot_min = starts[1] - starts[0]
     for number, start_min in enumerate(starts, 1):
         if start_min != starts[0] + (number - 1) * slot_min:
@@ -78,11 +89,10 @@ def _of_csv(text: str) -> Plan:
     return Plan(starts[0], slot_min, tuple(slots))
 
 
-def _cell(number: int, name: str, cell: str) -> int:
-    try:
-        return int(cell)
-    except ValueError:
-        raise ValueError(f"slot {number}: {name} {cell[:20]!r}; allowed {_WHOLE}") from None
+def _cell(line: int, name: str, cell: str) -> int:
+    if not re.fullmatch("[+-]?[0-9]{1,18}", cell.strip()):
+        raise SeriesError(f"line {line}: {name} = {shown(cell)}; allowed {_WHOLE}")
+    return int(cell.strip())
 
 
 def _slot(number: int, row: dict[str, Any]) -> Slot:
@@ -109,10 +119,9 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def _minute(start: datetime.datetime) -> int:
-    seconds = start.timestamp() if start.tzinfo else -1.0
+def _minute(seconds: float, start: object) -> int:
     if seconds < 0 or seconds % 60:
-        raise ValueError(f"start {start.isoformat()}; allowed whole minutes with a time zone")
+        raise ValueError(f"start {start}; allowed whole minutes with a time zone")
     return int(seconds) // 60
 
 

@@ -1,30 +1,29 @@
 """Powers over time that are read or made as time goes on: memory does not grow with the run.
 
 A file is read row by row. Its samples may lie up to a quarter of an hour apart; a longer pause
-holds the power. A row without a power, or of a failed meter, is left out; a power below 0 counts as
-0. A time that is no number or does not rise is refused. `remarks` says how much of this a file has.
+holds the power. A row without a power is left out; a power below 0 counts as 0. A time that is no
+number or does not rise is refused. `remarks` says how much of this a file has.
 """
 
 import collections
-import csv
-import gzip
+import functools
 import heapq
 import itertools
+import math
+import os
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
+from controller.series import powers, table
+from controller.series.survey import PAUSE_S, Survey, survey
 from hil.loads import shape
-from hil.loads.reader import RowReader
-from hil.loads.trace import LoadError
 
-PERIOD_S_MAX = 900.0
 LOAD_W_MAX = 50e6
 EDGE_S = 0.1  # in which a job of the queue takes its power
 WAITING_MAX = 10_000  # then the oldest gives up
 Points = Iterator[tuple[float, float]]
-Counts = collections.Counter[str]
 
 
 class Stream:
@@ -33,7 +32,7 @@ class Stream:
     Time only goes on: an earlier one gets the power at the begin of the present interval.
     """
 
-    def __init__(self, points: Points, gap_s: float = PERIOD_S_MAX) -> None:
+    def __init__(self, points: Points, gap_s: float = PAUSE_S) -> None:
         self._points, self._gap_s = points, gap_s
         self._from_s, self._from_W = next(points)
         self._until_s, self._until_W = next(points, (float("inf"), self._from_W))
@@ -50,73 +49,37 @@ class Stream:
 
 
 def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> Stream:
-    """The power of a CSV file or its gzip. LoadError: one line; that of a row comes when it is
-    reached.
+    """The power of a CSV file or its gzip, after a pass that checks it. LoadError: one line."""
+    _surveyed(str(path), column, scale, _changed_ns(path))
+    return Stream(_points(path, column, scale))
+
+
+def remarks(
+    path: str | Path, column: str | None, scale: float, run_s: float, rated_W: float = math.inf
+) -> list[str]:
+    """Each way in which a run of run_s does not take a file as it is, and what is in doubt.
+    rated_W: of the site, for this power. LoadError: one line.
     """
-    return Stream(_named(path, column, scale, collections.Counter()))
+    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s, rated_W)
 
 
-def remarks(path: str | Path, column: str | None, scale: float, run_s: float) -> list[str]:
-    """Each way in which a run of run_s does not take a file as it is. LoadError: one line."""
-    counts: Counts = collections.Counter()
-    ended_s = held_s = 0.0
-    for time_s, _ in _named(path, column, scale, counts):
-        held_s += time_s - ended_s if time_s - ended_s > PERIOD_S_MAX else 0.0
-        ended_s = time_s
-    found = [f"{count} rows {what}" for what, count in counts.items()]
-    if held_s:
-        found.append(f"{held_s:g} s in pauses above {PERIOD_S_MAX:g} s keep the power before them")
-    if ended_s < run_s:
-        found.append(f"ends after {ended_s:g} s of {run_s:g} s, then its last power goes on")
-    return found
+@functools.lru_cache(16)
+def _surveyed(path: str, column: str | None, scale: float, changed_ns: int) -> Survey:
+    """changed_ns: of the file, so that a new one is read again."""
+    return survey(path, column, scale, LOAD_W_MAX)
 
 
-def _named(path: str | Path, column: str | None, scale: float, counts: Counts) -> Points:
-    try:
-        with _text(path) as file:
-            yield from _rows(file, column, scale, counts)
-    except LoadError as error:
-        raise LoadError(f"{path}: {error}") from None
-    except OSError as error:
-        raise LoadError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise LoadError(f"{path}: not CSV in UTF-8, or gzip of it: {error}") from None
+def _changed_ns(path: str | Path) -> int:
+    return os.stat(path).st_mtime_ns if os.path.exists(path) else 0
 
 
-def _text(path: str | Path) -> IO[str]:
-    with open(path, "rb") as file:
-        is_packed = file.read(2) == b"\x1f\x8b"
-    opener = gzip.open if is_packed else open
-    return opener(path, "rt", encoding="utf-8-sig", newline="")
-
-
-def _rows(file: IO[str], column: str | None, scale: float, counts: Counts) -> Points:
-    rows = csv.reader(file, strict=True)
-    reader = RowReader([name.strip() for name in next(rows, [])], column, scale, False)
+def _points(path: str | Path, column: str | None, scale: float) -> Points:
+    """(seconds since the first reading, W), not below 0."""
     begin_s: float | None = None
-    count = 0
-    for row in rows:
-        known = len(reader.times)
-        if row:
-            reader.check_time(row, rows.line_num)
-            reader.take(row)
-        if len(reader.times) == known:
-            counts["left out"] += bool(row)
-            continue
-        time_s, power_W = reader.times[-1], reader.powers[-1]
-        del reader.times[:-1], reader.powers[:-1]
-        if abs(power_W) > LOAD_W_MAX:
-            raise LoadError(
-                f"{reader.column} reaches {power_W / 1e6:.4g} MW with scale {scale:g}: allowed is "
-                f"at most {LOAD_W_MAX / 1e6:g} MW"
-            )
-        begin_s = time_s if begin_s is None else begin_s
-        count += 1
-        if power_W < 0:
-            counts["below 0 W, taken as 0"] += 1
-        yield time_s - begin_s, max(0.0, power_W)
-    if count < 2:
-        raise LoadError(f"{count} rows usable in {reader.column}: needed are 2")
+    with table.opened(path) as rows:
+        for time_s, power_W, _ in powers.Powers(rows, column, scale, LOAD_W_MAX):
+            begin_s = time_s if begin_s is None else begin_s
+            yield time_s - begin_s, max(0.0, power_W)
 
 
 def training(seed: object, peak_W: float) -> Stream:

@@ -1,10 +1,12 @@
 """Power over time: the samples of a file (hil/loads/reader.py) or a synthetic GPU cluster."""
 
+import array
 import bisect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from controller.series.refusal import SeriesError
 from hil.loads import shape
 
 CHANNEL_POINTS = ("W", "V", "A", "PF")
@@ -12,8 +14,7 @@ CHANNELS = 3
 Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) of each channel
 
 
-class LoadError(ValueError):
-    """An unusable trace: one line with file, mistake and allowed values."""
+LoadError = SeriesError  # one line with file, mistake and allowed values
 
 
 class Load(NamedTuple):
@@ -45,11 +46,12 @@ class Trace:
         self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0
         self.channel_rows = self.channel_times_s = None
         stepped = set(steps)
-        self._slopes = [
+        slopes = (
             0.0 if i in stepped else (powers_W[i] - powers_W[i - 1]) / (times_s[i] - times_s[i - 1])
             for i in range(1, len(times_s))
-        ] + [0.0]
-        self._ends = list(times_s[1:]) + [math.inf]
+        )
+        self._slopes = array.array("d", [*slopes, 0.0])
+        self._ends = array.array("d", [*times_s[1:], math.inf])
         self._index = 0
 
     def __call__(self, t_s: float) -> float | tuple[float, Channels]:

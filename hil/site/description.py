@@ -3,12 +3,11 @@
 Every table may be missing. SITE.md lists the keys. A wrong file is refused in one line.
 """
 
-import csv
 import os
 from typing import Any
 
-from hil.loads import reader, stream
-from hil.loads.trace import LoadError
+from controller.series import weather as weather_file
+from hil.loads import stream
 from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked, tables_of
 from hil.site import genset, load as site_load, load_ups, transfer_switch
@@ -17,7 +16,7 @@ from hil.site.grid import Grid
 from hil.site.part import SitePart
 from hil.site.pv import Pv
 from hil.site.site import Site
-from hil.site.weather import YEAR_H, Weather
+from hil.site.weather import Weather
 
 POWER_W = 0, 50e6
 TIME_S = 0, 400 * 86_400
@@ -109,6 +108,8 @@ def of_table(table: dict[str, Any], name: str) -> dict[str, Any]:
     for section, fields in SECTIONS.items():
         if site[section] is not None:
             site[section] = checked(site[section], fields, f"{name}: {section}")
+    if site["weather"]["file"] and "day" not in table["weather"]:
+        raise ScenarioError(f"{name}: weather: a file needs day, the begin of the run in its year")
     check_lists(site["connection"], TUPLES, f"{name}: connection")
     site["load"] = _load(site["load"], f"{name}: load")
     if site["pod"]:
@@ -193,20 +194,7 @@ def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) ->
 
 def _weather(table: dict[str, Any], folder: str) -> Weather:
     file = table.pop("file")
-    hours = _hours(os.path.join(folder, file)) if file else ()
-    return Weather(**table, hours=hours)
-
-
-def _hours(path: str) -> list[tuple[float, float]]:
-    """(irradiance, air) of each hour of a year. LoadError: one line."""
-    rows = csv.DictReader(reader.text_of(path).splitlines())
-    try:
-        hours = [(float(row["ghi_W_per_m2"]), float(row["air_degC"])) for row in rows]
-    except (KeyError, TypeError, ValueError):
-        hours = []
-    if len(hours) != YEAR_H:
-        raise LoadError(
-            f"{path}: {len(hours)} usable hours: needed are {YEAR_H} rows with ghi_W_per_m2 and "
-            f"air_degC"
-        )
-    return hours
+    if not file:
+        return Weather(**table)
+    year = weather_file.read(os.path.join(folder, file))
+    return Weather(**table, hours=list(zip(year.ghi_W_per_m2, year.air_degC)))

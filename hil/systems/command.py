@@ -6,6 +6,7 @@ otherwise; 2 wrong input.
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +17,11 @@ from rich.progress import Progress
 
 from hil.engine import forks
 from hil.engine.arguments import output_file, whole
-from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
 from hil.systems import figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
-from hil.systems.member import DAY_S
 from hil.systems.run import Result
 
 WALL_S_MAX = 7200
@@ -32,7 +31,7 @@ FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
     "jobs": "CSV with at_s, for_s and power_W of each job, instead of the drawn ones",
     "pv": "CSV with t_s and the power of the PV",
-    "prices": "CSV with local time and money per MWh of each hour",
+    "prices": "CSV with a time and a price each 5 to 60 min, price_EUR_per_MWh or another unit",
     "weather": "CSV with ghi_W_per_m2 and air_degC of 8760 hours",
 }
 
@@ -73,8 +72,8 @@ def main(arguments: argparse.Namespace) -> int:
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     _check_files(inputs)
-    run_s = max([_chosen(*job, inputs).days for job in jobs]) * DAY_S
-    print("".join(_remarks(inputs, run_s)), end="")
+    longest = max([_chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
+    print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
     for job in jobs:  # refused before the first one runs
         chosen = _chosen(*job, inputs)
         series.site_of(chosen, inputs)
@@ -136,25 +135,8 @@ def _check_files(inputs: dict[str, Any]) -> None:
                 raise LoadError(f"--{name}-{detail} describes a file: it needs --{name} FILE")
         if name in inputs and f"{name}_column" not in inputs:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
-        if inputs.get(f"{name}_scale", 1) <= 0:
+        if not 0 < inputs.get(f"{name}_scale", 1) < math.inf:
             raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
-
-
-def _remarks(inputs: dict[str, Any], run_s: float) -> list[str]:
-    """A line for each file of powers that a run does not take as it stands."""
-    found = []
-    for name in ("load", "pv"):
-        if name in inputs:
-            given = inputs[name], inputs[f"{name}_column"], inputs.get(f"{name}_scale", 1.0)
-            said = stream.remarks(*given, run_s)
-            found += [f"--{name} {inputs[name]}: {'; '.join(said)}\n"] * bool(said)
-    if "jobs" in inputs:
-        late = sum([at_s >= run_s for at_s, *_ in series.jobs_of(Path(inputs["jobs"]))])
-        if late:
-            found.append(
-                f"--jobs {inputs['jobs']}: {late} begin after the {run_s:g} s of the run\n"
-            )
-    return found
 
 
 def _chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:

@@ -2,6 +2,7 @@
 byte mode every frame on a wire. The schedule reaches the controller as a hint does.
 """
 
+from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_clock import VirtualClock
 from hil.scenarios.scenario import Scenario
+from hil.site.pv import Pv
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
@@ -48,8 +50,10 @@ class LivePod(Pod):
         coverage.check_scenario(config, scenario, tuple(spec.site))
         actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
-        load = site.load
-        site.load = lambda now_s: load(begin_s + now_s)
+        site.load = _from(site.load, begin_s)
+        for part in site.parts:
+            if isinstance(part, Pv) and part.measured:
+                part.measured = _from(part.measured, begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.of_rack | spec.plant
         kind = ValueRig if values else VirtualRig
@@ -87,4 +91,9 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     weather = {"day": 172, **spec.site.get("weather", {})}
     days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
     weather["day"] = (weather["day"] - 1 + days) % 365 + 1
-    return spec._replace(site={**spec.site, "weather": weather})
+    start = spec.start + timedelta(seconds=begin_s)
+    return spec._replace(start=start, site={**spec.site, "weather": weather})
+
+
+def _from(power: Callable[[float], float], begin_s: int) -> Callable[[float], float]:
+    return lambda now_s: power(begin_s + now_s)

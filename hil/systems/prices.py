@@ -1,68 +1,21 @@
-"""Prices of energy per interval: hourly from a file, by time of use, or built in from a seed.
+"""Prices of energy per hour: by time of use, or built in from a seed.
 
 The built-in price has the shape of a day-ahead market: two peaks on working days, and a low noon
 while the sun shines. Its noise lasts for hours. In some hours it is below zero.
 """
 
-import csv
 import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from hil.loads import reader
-from hil.loads.trace import LoadError
 
 HOURS_PER_DAY, KWH_PER_MWH = 24, 1000.0
 # Built in: mean and swing in money per MWh; noise of an hour that decays over HOURS_KEPT.
 MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13
-
-
-def hourly(path: Path, start: datetime, hours: int) -> np.ndarray:
-    """Money per kWh of each hour from `start` on, of a CSV or its gzip. The first column is the
-    local time, the second one money per MWh. LoadError: one line.
-    """
-    found = _rows(path)
-    wanted = [start + timedelta(hours=hour) for hour in range(hours)]
-    missing = [each for each in wanted if each not in found]
-    if missing:
-        first, last = min(found), max(found)
-        raise LoadError(f"{path.name}: no price for {missing[0]}; allowed {first} .. {last}")
-    return np.array([found[each] for each in wanted]) / KWH_PER_MWH
-
-
-def _rows(path: Path) -> dict[datetime, float]:
-    """{time: money per MWh}, one row for each hour."""
-    found: dict[datetime, float] = {}
-    for number, row in enumerate(csv.reader(reader.text_of(str(path)).splitlines())):
-        if number and row:
-            time, price = _row(path.name, number + 1, row)
-            if time in found or time.minute:
-                raise LoadError(
-                    f"{path.name}: row {number + 1}: {time}: allowed is one row an hour"
-                )
-            found[time] = price
-    if not found:
-        raise LoadError(f"{path.name}: no prices: allowed is a head, then time and money per MWh")
-    return found
-
-
-def _row(name: str, number: int, row: Sequence[str]) -> tuple[datetime, float]:
-    try:
-        time, price = datetime.fromisoformat(row[0]), float(row[1])
-        if time.tzinfo is None and math.isfinite(price):
-            return time, price
-    except (ValueError, IndexError):
-        pass
-    raise LoadError(
-        f"{name}: row {number}: {','.join(row)[:60]!r}: allowed is a local time without zone, then "
-        f"a number"
-    )
 
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:

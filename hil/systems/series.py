@@ -1,14 +1,17 @@
 """The series of a system: load, PV and price of each quarter of an hour, without a battery."""
 
-import csv
+import calendar
 import math
 import random
+import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.loads import reader
+from controller.series import jobs, prices as market, weather
+from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
 from hil.site.site import Site
@@ -17,7 +20,8 @@ from hil.systems.spec import Spec
 
 SLOT_S, SLOTS_PER_DAY, SAMPLE_S = 900, 96, 60
 HOUR_SLOTS = 4
-JOB_COLUMNS = "at_s", "for_s", "power_W"
+CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
+LEAP_DAY = 60  # of a leap year: 29 February
 
 
 class Series(NamedTuple):
@@ -55,14 +59,42 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
 
 def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
     """Money per kWh of each slot, without adders. LoadError: one line about --prices."""
-    hours = spec.days * 24
     if inputs.get("prices"):
-        found = prices.hourly(Path(inputs["prices"]), spec.start, hours)
-    elif spec.prices["kind"] == "time_of_use":
+        return np.array(_of_market(spec, inputs).per_kWh)
+    hours = spec.days * 24
+    if spec.prices["kind"] == "time_of_use":
         found = prices.time_of_use(spec.prices, spec.start, hours)
     else:
         found = prices.built_in(spec.seed, spec.start, hours, spec.prices["day"])
     return np.repeat(found, HOUR_SLOTS)
+
+
+def _of_market(spec: Spec, inputs: dict[str, Any]) -> market.Prices:
+    slots = spec.days * SLOTS_PER_DAY
+    return market.read(inputs["prices"], spec.start, spec.zone, SLOT_S, slots)
+
+
+def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
+    """A line for each file that a run does not take as it stands, or that may be wrong."""
+    run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
+    found: dict[str, list[str]] = {}
+    rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
+    for name in ("load", "pv"):
+        if inputs.get(name):
+            given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
+            found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name])
+    if inputs.get("jobs"):
+        late = sum([at_s >= run_s for at_s, *_ in jobs_of(inputs["jobs"])])
+        found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
+    if inputs.get("prices"):
+        made = _of_market(spec, inputs)
+        others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {spec.tariff["currency"]}
+        found["prices"] = made.doubts + [
+            f"{made.column}: the tariff is in {spec.tariff['currency']}" for _ in others
+        ]
+    if inputs.get("weather"):
+        found["weather"] = weather.read(inputs["weather"]).doubts
+    return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]
 
 
 def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
@@ -74,11 +106,11 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
         if inputs.get(key):
             if section == "pv" and section not in tables:
                 raise LoadError(f"--pv: {spec.name} has no PV: allowed where the system has it")
-            tables[section] = _of_file(tables.get(section, {}), section, inputs)
+            tables[section] = _of_file(tables.get(section, {}), section, inputs, spec.start)
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
             raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
-        found = jobs_of(Path(inputs["jobs"]), tables["load"]["capacity_W"])
+        found = jobs_of(inputs["jobs"], tables["load"]["capacity_W"])
         tables["load"] = {**tables["load"], "jobs": found}
     if spec.outage_s:
         outages = [[outage_at_s(spec), spec.outage_s]]
@@ -87,25 +119,26 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     return description.built(checked, spec.seed, "")
 
 
-def jobs_of(path: Path, capacity_W: float = math.inf) -> list[list[float]]:
+def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]:
     """[at_s, for_s, power_W] of each job of a CSV or its gzip. LoadError: one line. capacity_W: of
     the queue, which never starts a larger job.
     """
-    rows = csv.DictReader(reader.text_of(path).splitlines())
-    try:
-        found = [[float(row[key]) for key in JOB_COLUMNS] for row in rows]
-    except (KeyError, TypeError, ValueError):
-        needed = ", ".join(JOB_COLUMNS)
-        raise LoadError(f"{path.name}: row {rows.line_num}: needed are numbers {needed}") from None
-    if not found:
-        raise LoadError(f"{path.name}: no jobs: allowed are rows of {', '.join(JOB_COLUMNS)}")
-    for number, (*_, power_W) in enumerate(found, 2):
-        if power_W > capacity_W:
+    found = jobs.read(path)
+    for job in found:
+        if job.power_W > capacity_W:
             raise LoadError(
-                f"{path.name}: row {number}: power_W = {power_W:g}: allowed is at most "
+                f"{path}: line {job.line}: power_W = {job.power_W:g}: allowed is at most "
                 f"{capacity_W:g}, the capacity of the queue"
             )
-    return found
+    return [[job.at_s, job.for_s, job.power_W] for job in found]
+
+
+def _begin(start: datetime) -> dict[str, Any]:
+    """The place of the run in a year of 365 days."""
+    day = start.timetuple().tm_yday
+    is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
+    since_midnight = start - start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"day": day - is_after_leap_day, "time_of_day_s": since_midnight.total_seconds()}
 
 
 def outage_at_s(spec: Spec) -> int:
@@ -117,11 +150,13 @@ def outage_at_s(spec: Spec) -> int:
     return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)
 
 
-def _of_file(table: dict[str, Any], section: str, inputs: dict[str, Any]) -> dict[str, Any]:
+def _of_file(
+    table: dict[str, Any], section: str, inputs: dict[str, Any], start: datetime
+) -> dict[str, Any]:
     found = {"file": inputs[section], "column": inputs.get(f"{section}_column")}
     scale = inputs.get(f"{section}_scale")
     if section == "weather":
-        return {"file": inputs[section]}
+        return {"file": inputs[section], **_begin(start)}
     if section == "load":
         return {"kind": "file", **found, **({"scale": scale} if scale else {})}
     return {"rated_W": table["rated_W"], **found, **({"scale": scale} if scale else {})}

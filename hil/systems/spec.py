@@ -23,6 +23,7 @@ TOP = {
     "name": Entry(TEXT, REQUIRED),
     "text": Entry(TEXT, REQUIRED),
     "start": Entry(TEXT, REQUIRED),
+    "zone": Entry(TEXT, "UTC"),  # of `start` and of local times in a file of prices
     "days": Entry(INTEGER, REQUIRED, 1, 366),
     "seed": Entry(INTEGER, 1, 0, 2**31 - 1),
     "soc_permille": Entry(INTEGER, 500, 50, 950),
@@ -86,6 +87,7 @@ class Spec(NamedTuple):
     name: str
     text: str
     start: datetime
+    zone: str
     days: int
     seed: int
     soc_permille: int
@@ -153,8 +155,8 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
         devices,
     )
     return Spec(
-        **{key: top[key] for key in ("name", "text", "days", "seed", "soc_permille", "site")},
-        **{key: top[key] for key in ("plant", "sizing", "outage_s")},
+        **{key: top[key] for key in ("name", "text", "zone", "days", "seed", "site")},
+        **{key: top[key] for key in ("plant", "sizing", "outage_s", "soc_permille")},
         start=start,
         size=size,
         cabinets=battery["cabinets"],

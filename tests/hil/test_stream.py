@@ -32,16 +32,20 @@ def test_wrong_rows_are_left_out(tmp_path):
     path = written(tmp_path, "t_s,a_W\n0,1\n\n1,x\n1\n1.5,9\n2,nan\n3,\n4,-5\n904,7\n1805,0\n")
     one = stream.of_file(path)
     assert [one(t_s) for t_s in (1.5, 4, 904, 1804)] == [9, 0, 7, 7]
-    told = ["4 rows left out", "1 rows below 0 W, taken as 0"]
+    told = ["4 rows left out (first: line 4: 'x')", "1 rows below 0 W, taken as 0"]
     told.append("901 s in pauses above 900 s keep the power before them")
-    assert stream.remarks(path, None, 1.0, 1805) == told
+    unit = "reaches only 9 W: is the unit right?"
+    assert stream.remarks(path, None, 1.0, 1805) == [*told, unit]
     told.append("ends after 1805 s of 1806 s, then its last power goes on")
-    assert stream.remarks(path, None, 1.0, 1806) == told
+    assert stream.remarks(path, None, 1.0, 1806) == [*told, unit]
+
+
+ENOUGH = "(0 refused, 0 empty): needed are 2 and at least half"
 
 
 @cases("""text  line
-    "t_s,a_kW\\n0,60000\\n1,1\\n"  "a_kW reaches 60 MW with scale 1: allowed is at most 50 MW"
-    "t_s,a_kW\\n0,1\\n"  "1 rows usable in a_kW: needed are 2"
+    "t_s,a_kW\\n0,60000\\n1,1\\n"  "line 2: a_kW = '60000': allowed is at most 50000 kW"
+    "t_s,a_kW\\n0,1\\n"  f"1 of 1 rows usable in a_kW {ENOUGH}"
     "t_s,b\\n0,1\\n"  "no power column (its name ends in _kW or _W) in the header: t_s, b"
     "t_s,a_W\\n0,1\\nnan,1\\n"  "line 3: t_s = 'nan': allowed is a number, above 0"
     "t_s,a_W\\n5,1\\n5,1\\n"  "line 3: t_s = '5': allowed is a number, above 5"

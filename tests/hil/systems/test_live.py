@@ -35,6 +35,24 @@ def test_the_sun_is_that_of_the_hour(tmp_path, hour, is_day):
     assert (pv.feeds_W > 10_000) == is_day
 
 
+def test_files_of_weather_and_sun_begin_at_the_hour(tmp_path):
+    hours = "".join(f"0,{hour / 100 - 40:.2f}\n" for hour in range(8759))
+    (tmp_path / "year.csv").write_text(f"ghi_W_per_m2,air_degC\n{hours}500,0\n")
+    minutes = "".join(f"{60 * at},{10 * at}\n" for at in range(2880))
+    (tmp_path / "pv.csv").write_text(f"t_s,pv_W\n{minutes}")
+    inputs = {name: str(tmp_path / f"{name}.csv") for name in ("year", "pv")}
+    table = TABLE | {"site": TABLE["site"] | {"pv": {"rated_W": 900_000}}}
+    inputs |= {"weather": inputs["year"], "pv_column": "pv_W"}
+    pod = live.LivePod(
+        spec.of_table(table, "test"), tmp_path, 30 * 3600, values=True, inputs=inputs
+    )
+    outside_degC = pod.site.weather.outside_degC(1800)
+    assert outside_degC == pytest.approx((152 * 24 + 6) / 100 - 40)
+    pod.run(2)
+    (pv,) = pod.site.parts
+    assert pv.available_W == pytest.approx(18_000, abs=1)
+
+
 @pytest.mark.parametrize(("hour", "charges"), [(2, True), (19, False)])
 def test_the_schedule_moves_the_battery_at_its_hour(tmp_path, hour, charges):
     """It charges in the valley, and not at the peak."""

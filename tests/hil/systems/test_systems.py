@@ -11,6 +11,7 @@ from hil import __main__ as hil
 from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
+from hil.site import description
 from hil.systems import command, figures, page, run, series as system_series, spec, violations
 from tests.tables import cases
 
@@ -199,6 +200,7 @@ def test_hours_of_an_outage_count_while_the_load_has_power(seed):
     assert figures.carried_h(made()) == (None, None, None)
 
 
+SITE = {"name": "test", "load": {"kind": "constant", "power_W": 1}}
 QUEUE = {"load": {"kind": "queue", "capacity_W": 300_000, "idle_W": 50_000}}
 
 
@@ -209,13 +211,70 @@ def test_jobs_of_a_file_are_the_load_and_wrong_ones_are_refused_in_one_line(tmp_
     found = system_series.series_of(chosen, {"jobs": str(path)})
     assert found.load_W[:4] == pytest.approx([50e3, 150e3, 300e3, 50e3], rel=0.01)
     path.write_text("at_s,for_s,power_W\n900,900,100000\n900,900,300001\n")
-    with pytest.raises(LoadError, match="row 3: power_W = 300001: allowed is at most 300000"):
+    with pytest.raises(LoadError, match="line 3: power_W = 300001: allowed is at most 300000"):
         system_series.site_of(chosen, {"jobs": str(path)})
     path.write_text("at_s,for_s\n900,900\n")
-    with pytest.raises(LoadError, match="jobs.csv: row 2: needed are numbers at_s, for_s, power_W"):
+    with pytest.raises(LoadError, match="jobs.csv: line 1: no column power_: needed are at_s, "):
         system_series.site_of(chosen, {"jobs": str(path)})
     with pytest.raises(LoadError, match="--jobs: test has no queue"):
         system_series.site_of(spec.of_table(TABLE, "test"), {"jobs": str(path)})
+
+
+@cases("""
+    start  hour
+    "2026-01-05"  96
+    "2026-06-01T06:00"  151 * 24 + 6
+    "2024-02-28"  58 * 24
+    "2024-02-29"  58 * 24
+    "2024-03-01"  59 * 24
+    "2024-12-31"  364 * 24
+""")
+def test_the_weather_of_a_file_begins_at_the_start_of_the_run(tmp_path, start, hour):
+    path = tmp_path / "year.csv"
+    rows = [f"{500 * (at % 24 == 12)},{at / 100 - 40:.2f}" for at in range(8760)]
+    path.write_text("\n".join(["ghi_W_per_m2,air_degC", *rows]))
+    chosen = spec.of_table(TABLE | {"start": start}, "test")
+    weather = system_series.site_of(chosen, {"weather": str(path)}).weather
+    expected = [hour / 100 - 40, (hour + 5) / 100 - 40]
+    assert [weather.outside_degC(at_s) for at_s in (1800, 19_800)] == pytest.approx(expected)
+    with pytest.raises(ScenarioError, match="weather: a file needs day, the begin of the run in"):
+        description.of_table({**SITE, "weather": {"file": str(path)}}, "test")
+
+
+def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
+    texts = {
+        "prices": "t,price_USD\n" + "".join(f"2026-06-01T{hour:02}:00,30\n" for hour in range(24)),
+        "jobs": "at_s,for_s,power_W\n90000,9,9\n",
+        "pv": "t_s,pv_W\n0,0\n900,99000\n1800,5\n",
+        "load": "t_s,load_kW\n0,501\n900,500\n",
+    }
+    inputs = {}
+    for name, text in texts.items():
+        inputs[name] = str(tmp_path / f"{name}.csv")
+        (tmp_path / f"{name}.csv").write_text(text)
+    site = QUEUE | {"pv": {"rated_W": 50_000}}
+    lines = system_series.remarks(spec.of_table(TABLE | {"site": site}, "test"), inputs)
+    found = [line.replace(str(tmp_path), "").split(": ", 1)[1] for line in lines]
+    ends = "s of 86400 s, then its last power goes on; reaches"
+    assert found[:3] == [
+        f"ends after 900 {ends} 501000 W, the site is rated for 500000 W",
+        f"ends after 1800 {ends} 99000 W, the site is rated for 50000 W",
+        "1 begin after the 86400 s of the run",
+    ]
+    assert found[3].startswith("price_USD: no unit in its name, taken as money per MWh")
+    assert found[3].endswith("; price_USD: the tariff is in EUR")
+
+
+def test_prices_of_a_file_are_those_of_the_zone_of_the_system(tmp_path):
+    path = tmp_path / "prices.csv"
+    rows = [f"2026-05-31T{hour:02}:30Z,{hour}.0" for hour in range(24)]
+    path.write_text("\n".join(["t,EUR/MWh", *rows]))
+    chosen = spec.of_table(TABLE | {"zone": "Asia/Shanghai", "start": "2026-05-31T09:00"}, "test")
+    with pytest.raises(LoadError, match="no price for 2026-06-01 08:30; the file has 2026-05-31"):
+        system_series.prices_of(chosen, {"prices": str(path)})
+    path.write_text("\n".join(["t,EUR/MWh", *rows, "2026-06-01T00:30Z,24"]))
+    found = system_series.prices_of(chosen, {"prices": str(path)})
+    assert found[:7] == pytest.approx([0, 0, 0.001, 0.001, 0.001, 0.001, 0.002])
 
 
 def test_a_variant_is_not_longer_than_asked_unless_it_has_an_outage():

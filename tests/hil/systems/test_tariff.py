@@ -82,23 +82,6 @@ def test_built_in_prices_are_of_the_seed_and_have_valleys_and_peaks():
     assert given[:, 12:].mean() == pytest.approx(0.1, abs=0.002)
 
 
-def test_prices_of_a_file_begin_at_the_start_and_a_missing_hour_is_named(tmp_path):
-    path = tmp_path / "price.csv"
-    path.write_text("t,p\n2026-06-01 00:00:00,10\n2026-06-01 01:00:00,20\n")
-    assert list(prices.hourly(path, START, 2)) == [0.01, 0.02]
-    with pytest.raises(prices.LoadError, match="price.csv: no price for 2026-06-01 02:00:00"):
-        prices.hourly(path, START, 3)
-    for row, line in (
-        ("x,10", "row 2: 'x,10'"),
-        ("2026-06-01,nan", "row 2: '2026-06-01,nan'"),
-        ("2026-06-01 00:15,10", "row 2: 2026-06-01 00:15:00: allowed is one row an hour"),
-        ("", "no prices"),
-    ):
-        path.write_text(f"t,p\n{row}\n")
-        with pytest.raises(prices.LoadError, match=f"price.csv: {line}"):
-            prices.hourly(path, START, 1)
-
-
 @cases("""
     month  hour  price
     6  7  2 | 6  8  3 | 6  11  2 | 6  22  1 | 6  5  1 | 6  6  2 | 7  14  3

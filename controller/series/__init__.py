@@ -1,0 +1,1 @@
+"""One reader of time series: prices, weather, powers, jobs, the rows of a schedule."""

@@ -1,0 +1,61 @@
+"""Jobs of a file: when each is sent, how long it runs, its power."""
+
+import math
+from os import PathLike
+from typing import NamedTuple
+
+from controller.series import table
+from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.units import DURATION, POWER, Quantity, Unit
+
+COLUMNS = (("at_", DURATION), ("for_", DURATION), ("power_", POWER))
+NEEDED = "at_s, for_s, power_W"
+JOBS_MAX = 1_000_000
+
+
+class Job(NamedTuple):
+    """line: of the file."""
+
+    at_s: float
+    for_s: float
+    power_W: float
+    line: int
+
+
+def read(path: str | PathLike[str]) -> list[Job]:
+    """The jobs of a CSV file or its gzip, in its order. SeriesError: one line."""
+    with table.opened(path) as found:
+        places = [_column(found, stem, quantity) for stem, quantity in COLUMNS]
+        jobs: list[Job] = []
+        for line, cells in found:
+            at_s, for_s, power_W = [
+                _value(found, line, cells, place, quantity, unit)
+                for (place, unit), (_, quantity) in zip(places, COLUMNS)
+            ]
+            jobs.append(Job(at_s, for_s, power_W, line))
+            if len(jobs) > JOBS_MAX:
+                raise SeriesError(f"line {line}: allowed are at most {JOBS_MAX} jobs")
+        if not jobs:
+            raise SeriesError(f"no jobs: allowed are rows of {NEEDED}")
+        return jobs
+
+
+def _column(found: table.Table, stem: str, quantity: Quantity) -> tuple[int, Unit]:
+    for place, name in enumerate(found.names):
+        unit = quantity.unit_of(name) if name.startswith(stem) else None
+        if unit:
+            return place, unit
+    raise SeriesError(
+        f"line {found.line}: no column {stem}: needed are {NEEDED}, not {listed(found.names)}"
+    )
+
+
+def _value(
+    found: table.Table, line: int, cells: list[str], place: int, quantity: Quantity, unit: Unit
+) -> float:
+    cell = cells[place] if place < len(cells) else ""
+    with at_cell(line, found.names[place]):
+        value = table.number(cell, found.has_comma)
+        if math.isnan(value) or value < 0:
+            raise SeriesError(f"{shown(cell)}: allowed is a number from 0 on")
+        return quantity.value(value, unit, cell)

@@ -1,0 +1,137 @@
+"""Powers of a table: which columns they are, and their readings row by row.
+
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times; a time
+without an offset is UTC. A row without a number, of a cell that means "no value", is left out and
+counted. A reading whose time is no later than the one before is refused: two meters in one file.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from datetime import UTC
+
+from controller.series import times
+from controller.series.refusal import SeriesError, listed, shown
+from controller.series.table import Table, number
+from controller.series.units import DURATION, POWER, Unit
+
+TIME = "t_s"
+_CHANNEL = re.compile(r"ch\d")
+# Devices and exports write these for "no value". Larger ones are above every allowed power.
+BLANKS = frozenset((-999.0, -9999.0, -99999.0, 32767.0, -32768.0, 65535.0))
+
+
+Reading = tuple[float, float, int]  # time in s since 1970 or from the zero of the file, W, line
+
+
+def columns(table: Table) -> list[str]:
+    """The names of the power columns without a meter's channels (`ch1_W`), which are parts."""
+    return [name for name in table.names if POWER.unit_of(name) and not _CHANNEL.match(name)]
+
+
+def chosen(table: Table, column: str | None) -> str:
+    """The named power column, else the only one. SeriesError: none or several."""
+    names = columns(table) if column is None else [column]
+    if not names:
+        raise SeriesError(
+            f"no power column (its name ends in _kW or _W) in the header: {listed(table.names)}"
+        )
+    if len(names) > 1:
+        raise SeriesError(f"several power columns, choose with --column: {listed(names)}")
+    return names[0]
+
+
+class Powers:
+    """Readings of one power column. refused, empty: rows without a reading; first: of `refused`."""
+
+    def __init__(self, table: Table, given: str | None, scale: float, power_W_max: float) -> None:
+        """given: name of the column, None: the only one."""
+        self.time_at, self.time_unit = _time_of(table)
+        column = chosen(table, given)
+        unit = POWER.unit_of(column)
+        if column not in table.names or unit is None:
+            raise SeriesError(f"column {column}: allowed are {listed(columns(table))}")
+        self.table, self.column, self.unit = table, column, unit
+        self._scale, self._power_W_max = scale, power_W_max
+        self._factor = scale * unit.factor
+        self._width, self._power_at = len(table.names), table.names.index(column)
+        self._clock = self._duration_s if self.time_unit else times.TimeCells(UTC)
+        self.rows = self.refused = self.empty = 0
+        self.first = ""
+        self._before_s = -math.inf
+
+    def __iter__(self) -> Iterator[Reading]:
+        """The readings in order of time."""
+        for line, cells in self.table:
+            found = self.reading(line, cells)
+            if found is not None:
+                yield found
+
+    def reading(self, line: int, cells: list[str]) -> Reading | None:
+        """The reading of a row. None: it has none, and is counted."""
+        self.rows += 1
+        name = self.column
+        cell = cells[self._power_at] if len(cells) == self._width else ""
+        try:
+            found = number(cell, self.table.has_comma)
+            if not cell or not self.is_right(cells, found):
+                self._leave_out(line, cells, cell)
+                return None
+            power_W = self._factor * found
+            if not -self._power_W_max <= power_W <= self._power_W_max:
+                raise SeriesError(self._beyond(cell))
+            name = self.table.names[self.time_at]
+            return self._clock(cells[self.time_at]), power_W, line
+        except SeriesError as error:
+            raise SeriesError(f"line {line}: {name} = {error}") from None
+
+    def is_right(self, cells: list[str], found: float) -> bool:
+        """The row has a power. found: its number. The reader of a meter's channels knows more."""
+        return found == found and found not in BLANKS
+
+    def _leave_out(self, line: int, cells: list[str], cell: str) -> None:
+        if len(cells) == self._width and not cell.strip():
+            self.empty += 1
+            return
+        self.refused += 1
+        self.first = self.first or f"line {line}: {shown(cell) if cell else 'too few cells'}"
+
+    def _duration_s(self, cell: str) -> float:
+        assert self.time_unit is not None
+        factor = self.time_unit.factor
+        time_s = number(cell, self.table.has_comma) * factor
+        if not self._before_s < time_s <= times.UNIX_S_MAX:
+            if time_s > times.UNIX_S_MAX:
+                raise SeriesError(f"{times.too_large(time_s)}; their column is t_ms")
+            last = "" if self._before_s == -math.inf else f", above {self._before_s / factor:g}"
+            raise SeriesError(f"{shown(cell)}: allowed is a number{last}")
+        self._before_s = time_s
+        return time_s
+
+    def _beyond(self, cell: str) -> str:
+        high_W = self._power_W_max / abs(self._scale)
+        return (
+            f"{shown(cell)}: allowed is at most {high_W / self.unit.factor:g} {self.unit.name}"
+            f"{f' with scale {self._scale:g}' if self._scale != 1 else ''}"
+        )
+
+    def check(self, usable: int) -> None:
+        """SeriesError: too few of the rows are usable."""
+        if usable < 2 or self.refused > self.rows // 2:
+            first = f", first {self.first}" if self.first else ""
+            raise SeriesError(
+                f"{usable} of {self.rows} rows usable in {self.column} ({self.refused} refused, "
+                f"{self.empty} empty{first}): needed are 2 and at least half"
+            )
+
+
+def _time_of(table: Table) -> tuple[int, Unit | None]:
+    """The place of the time column and its unit; None: ISO times."""
+    for place, name in enumerate(table.names):
+        unit = DURATION.unit_of(name) if name.startswith("t_") else None
+        if unit:
+            return place, unit
+    for place, cell in enumerate(table.first):
+        if times.is_iso(cell):
+            return place, None
+    raise SeriesError(f"no time column {TIME} (seconds) in the header: {listed(table.names)}")

@@ -1,0 +1,163 @@
+"""Prices of a file as means of equal slots from a local time on.
+
+The first column is the time. The value is the first column with a unit of a price in its name, else
+the one that is named a price, else the second one. Rows of 5 to 60 minutes are taken; the step may
+change once, as on 1 October 2025. A row holds until the next. A row that is missing or without a
+number is refused by its time.
+"""
+
+import itertools
+import math
+import re
+import statistics
+from array import array
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from os import PathLike
+from typing import NamedTuple
+
+from controller.series import table, times
+from controller.series.refusal import SeriesError, at_cell, listed, shown
+from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Unit, price_unit
+
+HOUR_S = 3600.0
+ROWS_MAX = 200_000  # 366 days of 5 min are 105 408
+STEPS_S = (300.0, 600.0, 900.0, 1800.0, 3600.0)
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
+_PRICE = re.compile("price|preis|pris|cost|tarif")
+NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
+
+
+class Prices(NamedTuple):
+    """Money per kWh of each slot. column: its name; doubts: lines."""
+
+    column: str
+    per_kWh: array
+    doubts: list[str]
+
+
+class _Rows(NamedTuple):
+    """Rows near the wanted time. per_kWh: NaN for a cell without a number. ends_s: first and last
+    time of the file.
+    """
+
+    times_s: array
+    per_kWh: array
+    lines: array
+    ends_s: list[float]
+
+
+def read(
+    path: str | PathLike[str], start: datetime, zone_name: str, slot_s: float, count: int
+) -> Prices:
+    """Prices of `count` slots from `start`, a local time of the zone. SeriesError: one line."""
+    zone = times.zone_of(zone_name)
+    from_s = start.replace(tzinfo=zone).timestamp()
+    span_s = from_s, from_s + count * slot_s
+    with table.opened(path) as found:
+        if len(found.names) < 2:
+            raise SeriesError(
+                f"line {found.line}: one column ({listed(found.names)}): allowed are a time and a "
+                f"price, parted by , ; or tab"
+            )
+        place, unit = _column(found.names)
+        rows = _rows(found, place, unit or PER_MWH, zone, span_s)
+        holds_s = _holds_s(rows, zone)
+        slots = _means(rows, holds_s, from_s, slot_s, count, zone)
+        column = found.names[place]
+        return Prices(column, slots, _doubts(column, unit, slots))
+
+
+def _column(names: Sequence[str]) -> tuple[int, Unit | None]:
+    for place, name in enumerate(names[1:], 1):
+        unit = price_unit(name)
+        if unit:
+            return place, unit
+    named = [place for place, name in enumerate(names) if place and _PRICE.search(name.lower())]
+    return (named or [1])[0], None
+
+
+def _rows(
+    found: table.Table, place: int, unit: Unit, zone: tzinfo, span_s: tuple[float, float]
+) -> _Rows:
+    wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
+    clock = times.TimeCells(zone, wanted_s)
+    rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
+    for line, cells in found:
+        with at_cell(line, found.names[0]):
+            time_s = clock(cells[0])
+        rows.ends_s[:] = min(rows.ends_s[0], time_s), max(rows.ends_s[1], time_s)
+        if not wanted_s[0] <= time_s <= wanted_s[1]:
+            continue
+        cell = cells[place] if place < len(cells) else ""
+        with at_cell(line, found.names[place]):
+            value = table.number(cell, found.has_comma)
+            price = value if math.isnan(value) else PRICE.value(value, unit, cell)
+            if math.isnan(price) and span_s[0] <= time_s < span_s[1]:
+                raise SeriesError(f"{shown(cell)}: {PRICE.allowed(unit)}")
+            if len(rows.lines) == ROWS_MAX:
+                raise SeriesError(f"{shown(cell)}: allowed are at most {ROWS_MAX} rows of a run")
+        rows.times_s.append(time_s)
+        rows.per_kWh.append(price)
+        rows.lines.append(line)
+    if rows.ends_s[0] == math.inf:
+        raise SeriesError("no prices: allowed is a header, then rows of a time and a price")
+    return rows
+
+
+def _holds_s(rows: _Rows, zone: tzinfo) -> list[float]:
+    """How long each row holds: until the next one. SeriesError: a row is missing."""
+    steps = [after - before for before, after in itertools.pairwise(rows.times_s)]
+    if not steps:
+        return [HOUR_S] * len(rows.times_s)
+    runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
+    is_even = len(runs) == 1 or (len(runs) == 2 and min(count for _, count in runs) > 1)
+    if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
+        usual_s = statistics.mode(steps)
+        odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
+        missing_s, line = rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1]
+        if steps[odd] > usual_s:
+            raise SeriesError(f"line {line}: no price for {times.local(missing_s, zone)} before it")
+        raise SeriesError(
+            f"line {line}: {times.local(missing_s, zone)} is {steps[odd] / 60:g} min after the row "
+            f"before: allowed are 5, 10, 15, 30 or 60 min, and one change of it"
+        )
+    return [*steps, steps[-1]]
+
+
+def _means(
+    rows: _Rows, holds_s: list[float], from_s: float, slot_s: float, count: int, zone: tzinfo
+) -> array:
+    """The mean of each slot. SeriesError: a slot without a price, with its time."""
+    means, covered_s = array("d", bytes(8 * count)), array("d", bytes(8 * count))
+    for time_s, hold_s, price in zip(rows.times_s, holds_s, rows.per_kWh):
+        begin = max(0, math.floor((time_s - from_s) / slot_s))
+        for slot in range(begin, min(count, math.ceil((time_s + hold_s - from_s) / slot_s))):
+            begin_s = from_s + slot * slot_s
+            part_s = min(time_s + hold_s, begin_s + slot_s) - max(time_s, begin_s)
+            means[slot] += price if part_s == slot_s else price * part_s / slot_s
+            covered_s[slot] += part_s
+    for slot, each_s in enumerate(covered_s):
+        if each_s < slot_s - 1e-3:  # rounding of the sum
+            named = from_s + slot * slot_s, *rows.ends_s
+            missing, first, last = [times.local(each, zone) for each in named]
+            raise SeriesError(f"no price for {missing}; the file has {first} .. {last}")
+    return means
+
+
+def _doubts(column: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
+    """What the numbers say against their unit. SeriesError: without a unit they are too low."""
+    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh]
+    is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
+    if unit is None and is_low:
+        raise SeriesError(
+            f"{column} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "
+            f"unit in the name, as {NAMES}"
+        )
+    if unit is None:
+        return [f"{column}: no unit in its name, taken as money per MWh; it may be {NAMES}"]
+    if (is_low and unit is PER_MWH) or (max(sizes) < 1 and unit is CENT_PER_KWH):
+        return [f"{column} reaches only {max(sizes):g} {unit.name}: is the unit right?"]
+    if unit is PER_KWH and max(sizes) < 1e-3:
+        return [f"{column} reaches only {max(sizes):g} {unit.name}: is the unit right?"]
+    return []

@@ -1,0 +1,95 @@
+"""One pass over a power column: whether it can be a power, and what a user of it has to know."""
+
+import math
+from os import PathLike
+from typing import NamedTuple
+
+from controller.series import powers, table
+from controller.series.refusal import SeriesError
+from controller.series.times import UNIX_S_MIN, local
+
+PAUSE_S = 900.0  # a longer step holds the power before it
+LOW_W = 1000.0
+
+
+class Survey(NamedTuple):
+    """begin_s: first time of the file; held_s: in pauses; first: row that was left out."""
+
+    usable: int
+    left_out: int
+    first: str
+    below: int
+    begin_s: float
+    length_s: float
+    held_s: float
+    highest_W: float
+    above_J: float
+    below_J: float
+
+    def remarks(self, run_s: float, rated_W: float = math.inf) -> list[str]:
+        """Words for what a run of run_s does not take as it is, and for what is in doubt. rated_W:
+        of the site, for this power.
+        """
+        end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
+        first = f" (first: {self.first})" if self.first else ""
+        begin = local(self.begin_s, None) if self.begin_s >= UNIX_S_MIN else ""
+        found = {
+            f"{self.left_out} rows left out{first}": self.left_out,
+            f"{self.below} rows below 0 W, taken as 0": self.below,
+            f"{self.held_s:g} s in pauses above {PAUSE_S:g} s keep the power before them": (
+                self.held_s
+            ),
+            "most steps are pauses: are its times milliseconds? Then their column is t_ms": (
+                self.held_s > self.usable * PAUSE_S
+            ),
+            end: self.length_s < run_s,
+            f"its first time {begin} is taken as the begin of the run": begin,
+            f"reaches only {self.highest_W:g} W: is the unit right?": self.highest_W < LOW_W,
+            f"reaches {self.highest_W:g} W, the site is rated for {rated_W:g} W": (
+                self.highest_W > rated_W
+            ),
+        }
+        return [words for words, is_so in found.items() if is_so]
+
+
+def survey(
+    path: str | PathLike[str], column: str | None, scale: float, power_W_max: float
+) -> Survey:
+    """The survey of a CSV file or its gzip. SeriesError: one line."""
+    with table.opened(path) as rows:
+        found = powers.Powers(rows, column, scale, power_W_max)
+        before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
+        usable = below = blank = 0
+        for time_s, power_W, _ in found:
+            if not usable:
+                before_s = begin_s = time_s
+            step_s, before_s = time_s - before_s, time_s
+            if step_s > PAUSE_S:
+                held_s += step_s
+            if power_W < 0:
+                below, below_J = below + 1, below_J - power_W * step_s
+            else:
+                above_J += power_W * step_s
+                highest_W = max(highest_W, power_W)
+            usable, blank = usable + 1, found.refused + found.empty
+        found.check(usable)
+        made = Survey(
+            *(usable, found.refused + found.empty, found.first, below, begin_s),
+            *(before_s - begin_s, held_s, highest_W, above_J, below_J),
+        )
+        _check(made, blank, found.column)
+        return made
+
+
+def _check(made: Survey, blank: int, column: str) -> None:
+    """SeriesError: it is hardly measured, or of the wrong sign."""
+    if blank > made.usable and made.held_s > made.length_s / 2:
+        raise SeriesError(
+            f"{column}: {blank} rows without a power among {made.usable}, in pauses above "
+            f"{PAUSE_S:g} s: allowed is at most half of the time"
+        )
+    if made.below_J > made.above_J:
+        raise SeriesError(
+            f"{column}: most of its energy is below 0: allowed is a power above 0 that a load "
+            f"takes or PV gives"
+        )

@@ -1,0 +1,169 @@
+"""A table of text: its separator, decimal mark and header, then (line, cells) of each row.
+
+Separators are `,` `;` or tab, as header and first row show. A row is one line. A row with
+more cells than the header is refused, because a decimal comma looks like that. One with fewer cells
+is given as it is: the last line of a log that is being written.
+"""
+
+import contextlib
+import csv
+import itertools
+import math
+import re
+from collections.abc import Iterator, Sequence
+from os import PathLike
+
+from controller.series import text
+from controller.series.refusal import SeriesError, listed, shown
+
+SEPARATORS = ",;\t"
+SAMPLED = 200  # lines that show the decimal mark
+COLUMNS_MAX = 1000
+Row = tuple[int, list[str]]  # number of the line, cells
+
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')  # the first line of some exports
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)\s*$")
+_TIME = re.compile(r"\s*\d{4}-\d\d-\d\d(?!\d)")
+NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
+
+
+class Table:
+    """names: of the columns; first: cells of the first row; has_comma: decimal commas are proven.
+    Iterate once over the rows.
+    """
+
+    def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
+        numbered = _not_blank(lines)
+        sample = list(itertools.islice(numbered, SAMPLED))
+        if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
+            self.separator, sample = found[1], sample[1:]
+        else:
+            self.separator = _separator([line for _, line in sample[:2]])
+        if self.separator not in separators:
+            raise SeriesError(
+                f"line 1: the separator is {self.separator!r}: allowed is "
+                f"{' or '.join(map(repr, separators))}"
+            )
+        self.line, head = sample[0] if sample else (1, "")
+        self.names = [name.strip() for name in _cells(self.line, head, self.separator)]
+        self._check_head()
+        self.first = _cells(*sample[1], self.separator) if sample[1:] else []
+        self._rows = itertools.chain(sample[1:], numbered)
+        self.has_comma = any(
+            _DECIMAL_COMMA.match(cell)
+            for number, line in sample[1:]
+            if "," in line
+            for cell in _cells(number, line, self.separator)
+        )
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows, without blank lines."""
+        separator, width = self.separator, len(self.names)
+        for number, line in self._rows:
+            if '"' in line:
+                cells = _cells(number, line, separator)
+            else:
+                cells = line.rstrip("\n").split(separator)
+            if len(cells) > width:
+                cells = self._cut(number, cells, width)
+            yield number, cells
+
+    def _cut(self, number: int, cells: list[str], width: int) -> list[str]:
+        """Without empty cells at the end of the row."""
+        if any(cell.strip() for cell in cells[width:]):
+            raise SeriesError(
+                f"line {number}: {len(cells)} cells ({listed(map(shown, cells))}): allowed are "
+                f"{width}, as in the header; a decimal comma needs ; or tab between the cells"
+            )
+        return cells[:width]
+
+    def at(self, name: str) -> int:
+        """The place of a column. SeriesError: it is not there."""
+        if name not in self.names:
+            raise SeriesError(
+                f"line {self.line}: no column {name} in the header: {listed(self.names)}"
+            )
+        return self.names.index(name)
+
+    def _check_head(self) -> None:
+        names = self.names
+        if "\0" in "".join(names):
+            raise SeriesError(text.NO_TEXT)
+        if len(names) > COLUMNS_MAX:
+            raise SeriesError(f"line {self.line}: {len(names)} columns: allowed {COLUMNS_MAX}")
+        for name in names:
+            if not name.isprintable():
+                raise SeriesError(f"line {self.line}: {shown(name)}: allowed is a printable name")
+            if _TIME.match(name) or not math.isnan(number(name, "," in name)):
+                raise SeriesError(
+                    f"line {self.line}: no header, but {listed(map(shown, names))}: {NAMES_NEEDED}"
+                )
+        twice = sorted({name for name in names if name and names.count(name) > 1})
+        if twice:
+            raise SeriesError(f"column {twice[0]} is twice in the header; allowed is once")
+
+
+@contextlib.contextmanager
+def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[Table]:
+    """The table of a file or its gzip. SeriesError: one line that begins with the path, also for
+    one that is raised while the table is open.
+    """
+    with text.opened(path) as lines:
+        yield Table(lines, separators)
+
+
+def _not_blank(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, 1):
+        if not line.isspace():
+            yield number, line
+
+
+def _separator(lines: Sequence[str]) -> str:
+    """The one that parts the header as often as the first row; of two, tab, then the semicolon."""
+    counts = {each: [len(_split(line, each)) for line in lines] for each in "\t;,"}
+    several = [each for each, found in counts.items() if found and found[0] > 1]
+    equal = [each for each in several if len(set(counts[each])) == 1]
+    return (equal or several or [","])[0]
+
+
+def _split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _cells(number: int, line: str, separator: str) -> list[str]:
+    cells = _split(line, separator)
+    if not cells and line:
+        raise SeriesError(
+            f"line {number}: a quote is not closed or stands within a cell: allowed are quotes "
+            f"around a whole cell"
+        )
+    return cells
+
+
+def number(cell: str, has_comma: bool) -> float:
+    """The finite number of a cell, NaN if it is none. has_comma: the file has decimal commas.
+    SeriesError: a comma or point that may mean thousands.
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        return _with_comma(cell, has_comma) if "," in cell else math.nan
+    if has_comma and "." in cell:
+        raise SeriesError(f"{shown(cell)} beside decimal commas: allowed is one of the two")
+    # Python reads 1_0 as 10, and digits of every script
+    return value if value - value == 0 and "_" not in cell and cell.isascii() else math.nan
+
+
+def _with_comma(cell: str, has_comma: bool) -> float:
+    is_decimal = _DECIMAL_COMMA.match(cell) or (has_comma and cell.count(",") == 1)
+    if is_decimal and "." not in cell:
+        return number(cell.replace(",", "."), False)
+    if re.match(r"\s*[+-]?[\d.,]+\s*$", cell):
+        raise SeriesError(
+            f"{shown(cell)} may have a mark of thousands: allowed is a number with a decimal "
+            f"point, or with a decimal comma that cannot be one"
+        )
+    return math.nan

@@ -1,0 +1,61 @@
+"""The lines of a text file or of its gzip, with bounds, and each failure as one plain line.
+
+UTF-8 with or without byte order mark, UTF-16 with one. A line is never longer than LINE_MAX, so a
+file that unpacks to gigabytes without a line end costs no memory.
+"""
+
+import contextlib
+import functools
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from os import PathLike
+
+from controller.series.refusal import SeriesError
+
+LINE_MAX = 1 << 16  # characters
+CHARACTERS_MAX = 2 << 30  # of a file that is read row by row: a year of seconds has a third of it
+REPLACED = "\ufffd"  # what the decoder puts in place of a wrong byte
+ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+NO_TEXT = "not UTF-8 text: allowed is CSV in UTF-8, or gzip of it"
+
+
+@contextlib.contextmanager
+def opened(path: str | PathLike[str]) -> Iterator[Iterator[str]]:
+    """The lines of a file. Gzip is recognised by content. SeriesError begins with the path."""
+    try:
+        with _file(path) as file:
+            yield _lines(io.BufferedReader(gzip.GzipFile(fileobj=file)) if _is_gzip(file) else file)
+    except SeriesError as error:
+        raise SeriesError(f"{path}: {error}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise SeriesError(f"{path}: gzip is damaged: allowed is a whole file") from None
+    except OSError as error:
+        raise SeriesError(f"{path}: cannot be read: {error.strerror or 'no file'}") from None
+
+
+def _file(path: str | PathLike[str]) -> io.BufferedReader:
+    try:
+        return open(path, "rb")
+    except ValueError:
+        raise OSError(0, "its name has a character that no file has") from None
+
+
+def _is_gzip(file: io.BufferedReader) -> bool:
+    return file.peek(2)[:2] == b"\x1f\x8b"
+
+
+def _lines(file: io.BufferedReader) -> Iterator[str]:
+    encoding = ENCODINGS.get(file.peek(2)[:2], "utf-8-sig")
+    text = io.TextIOWrapper(file, encoding, errors="replace")
+    read = 0
+    for number, line in enumerate(iter(functools.partial(text.readline, LINE_MAX), ""), 1):
+        read += len(line)
+        if len(line) == LINE_MAX:
+            raise SeriesError(f"line {number}: longer than {LINE_MAX - 1} characters")
+        if read > CHARACTERS_MAX:
+            raise SeriesError(f"has more than {CHARACTERS_MAX >> 30} GiB of text: shorten it")
+        if not line.isascii() and REPLACED in line:
+            raise SeriesError(f"line {number}: {NO_TEXT}")
+        yield line

@@ -1,0 +1,105 @@
+"""Quantities of a series: their units as the name of a column shows them, and their range.
+
+A unit ends the name: `load_kW`, `load [kW]`, `load (kW)`. A price has money per MWh, money per kWh
+or its hundredth per kWh (cents, oere, pence) anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case
+counts in `mW` and `MW`.
+"""
+
+import re
+from typing import NamedTuple
+
+from controller.series.refusal import SeriesError, shown
+
+
+class Unit(NamedTuple):
+    """A value of the file times `factor` plus `offset` is one in the unit of the quantity."""
+
+    name: str
+    factor: float
+    offset: float = 0.0
+
+
+class Quantity(NamedTuple):
+    """name: for messages; unit: of `low` and `high`, the range; units: by the end of a name."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    units: dict[str, Unit]
+
+    def unit_of(self, column: str) -> Unit | None:
+        """The unit at the end of a column's name; None: it names none of them."""
+        name = column.rstrip("])").rstrip()
+        for ending, unit in self.units.items():
+            before = name.removesuffix(ending)
+            if before != name and re.search(r".[_ \[(]$", before):
+                return unit
+        return None
+
+    def value(self, found: float, unit: Unit, cell: str) -> float:
+        """A number of a column in the unit of the quantity. SeriesError: out of range. cell: its
+        text.
+        """
+        value = found * unit.factor + unit.offset
+        if not self.low <= value <= self.high:
+            raise SeriesError(f"{shown(cell)}: {self.allowed(unit)}")
+        return value
+
+    def allowed(self, unit: Unit) -> str:
+        """The range in the unit of a column."""
+        low, high = [(each - unit.offset) / unit.factor for each in (self.low, self.high)]
+        return f"{self.name}: allowed is {low:.7g} .. {high:.7g} {unit.name}"
+
+
+def _units(text: str) -> dict[str, Unit]:
+    """Endings of `unit factor offset: ending ending`, one a line."""
+    found: dict[str, Unit] = {}
+    for line in text.strip().splitlines():
+        unit, _, endings = line.partition(":")
+        name, factor, offset = unit.split()
+        found |= dict.fromkeys(endings.split(), Unit(name, float(factor), float(offset)))
+    return found
+
+
+POWER = Quantity(
+    "a power", "W", -50e6, 50e6, _units("W 1 0: W\nkW 1e3 0: kW KW kw\nMW 1e6 0: MW\nmW 1e-3 0: mW")
+)
+AIR = Quantity(
+    *("outside air", "degC", -60.0, 60.0),
+    _units("degC 1 0: degC C \u00b0C celsius\nK 1 -273.15: K kelvin"),
+)
+SUN = Quantity(
+    *("irradiance", "W/m2", 0.0, 1500.0),
+    _units(
+        "W/m2 1 0: W_per_m2 W/m2 W/m^2 W/m\u00b2 Wm2 W_m2\n"
+        "kW/m2 1e3 0: kW_per_m2 kW/m2 kW/m^2 kW/m\u00b2 kWm2 kW_m2"
+    ),
+)
+DURATION = Quantity(
+    "a time",
+    "s",
+    0.0,
+    400 * 86_400.0,
+    _units("s 1 0: s\nms 1e-3 0: ms\nmin 60 0: min\nh 3600 0: h"),
+)
+PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)
+CENT_PER_KWH = Unit("hundredths per kWh", 1e-2)
+PRICE = Quantity("a price", "per kWh", -1.0, 10.0, {})  # -1000 .. 10000 per MWh
+
+_CENTS = (
+    r"(?:(?<![a-z])(?:euro?|usd?)?(?:cts?|cents?|c|p|rp|fen|oere|ore)"
+    r"|[\u00f6\u00f8]re|pence|\u00a2)"
+)
+_MONEY = r"(?:per|/|price|preis|pris|eur|usd|cny|nok|sek|dkk|gbp|chf|pln|[$\u20ac\u00a3\u00a5])"
+_PER = re.compile(_MONEY + r"[\W_]*([km])wh")  # not a volume in MWh
+_PER_CENT = re.compile(_CENTS + r"(?:[\W_]*(?:per|/|p)?[\W_]*)kwh")
+
+
+def price_unit(column: str) -> Unit | None:
+    """The unit that the name of a price's column shows; None: none."""
+    name = column.lower()
+    if _PER_CENT.search(name):
+        return CENT_PER_KWH
+    found = _PER.search(name)
+    return found and (PER_KWH if found[1] == "k" else PER_MWH)

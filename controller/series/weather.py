@@ -1,0 +1,90 @@
+"""The weather of a year, by the hour: irradiance on a level surface and outside air.
+
+A row is an hour, from 1 January on. A value out of range is refused, so is -9999 for a missing one.
+"""
+
+import math
+from array import array
+from collections.abc import Sequence
+from os import PathLike
+from typing import NamedTuple
+
+from controller.series import table
+from controller.series.refusal import SeriesError, listed, shown
+from controller.series.units import AIR, SUN, Quantity, Unit
+
+HOURS = 8760
+SUN_W_PER_M2_MIN = 50.0  # the sun of every place on Earth is brighter in some hour of a year
+SUN_HOURS = 9.0, 15.0  # the middle of the sunshine in local time
+KELVINS = 200.0, 340.0
+
+
+class Weather(NamedTuple):
+    """A value of each hour of a year. doubts: lines."""
+
+    ghi_W_per_m2: array
+    air_degC: array
+    doubts: list[str]
+
+
+def read(path: str | PathLike[str]) -> Weather:
+    """The weather of a CSV file or its gzip. SeriesError: one line."""
+    with table.opened(path) as found:
+        wanted = [
+            (_column(found, "ghi", SUN, "ghi_W_per_m2"), SUN, array("d")),
+            (_column(found, "air", AIR, "air_degC"), AIR, array("d")),
+        ]
+        for line, cells in found:
+            for (place, unit), quantity, values in wanted:
+                cell = cells[place] if place < len(cells) else ""
+                try:
+                    values.append(_value(cell, found.has_comma, quantity, unit))
+                except SeriesError as error:
+                    raise SeriesError(f"line {line}: {found.names[place]} = {error}") from None
+            if len(wanted[0][2]) > 2 * HOURS:
+                raise SeriesError(f"line {line}: allowed are {HOURS} rows, the hours of a year")
+        (_, _, sun), (_, _, air) = wanted
+        if len(sun) != HOURS:
+            raise SeriesError(f"{len(sun)} rows: needed are {HOURS}, the hours of a year")
+        if max(sun) < SUN_W_PER_M2_MIN:
+            name, unit = found.names[wanted[0][0][0]], wanted[0][0][1]
+            raise SeriesError(
+                f"{name} reaches {max(sun) / unit.factor:g}, too low for {unit.name}: allowed are "
+                f"names as ghi_W_per_m2 or ghi_kW_per_m2"
+            )
+        return Weather(sun, air, _doubts(sun, air))
+
+
+def _column(found: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
+    """The place and unit of a quantity's column; of several, the named one."""
+    names = sorted(found.names, key=lambda each: each != name)
+    for each in names:
+        unit = quantity.unit_of(each) if each.lower().startswith(stem) else None
+        if unit:
+            return found.names.index(each), unit
+    raise SeriesError(f"line {found.line}: no column {name} in the header: {listed(found.names)}")
+
+
+def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
+    value = table.number(cell, has_comma)
+    if math.isnan(value):
+        raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}")
+    if quantity is AIR and unit.name == "degC" and KELVINS[0] < value < KELVINS[1]:
+        raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}; a column of kelvin is air_K")
+    return quantity.value(value, unit, cell)
+
+
+def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:
+    """The middle of the sunshine is far from noon, or the air never changes."""
+    turns = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
+    sine = sum(each * math.sin(turn) for each, turn in zip(sun, turns))
+    cosine = sum(each * math.cos(turn) for each, turn in zip(sun, turns))
+    middle_h = math.atan2(sine, cosine) / math.tau * 24 % 24
+    doubts = []
+    if not SUN_HOURS[0] <= middle_h <= SUN_HOURS[1]:
+        doubts.append(
+            f"the middle of the sunshine is at {middle_h:.0f} h: are the rows in local time?"
+        )
+    if max(air) - min(air) < 1:
+        doubts.append(f"the air has {air[0]:g} degC all year: is it measured?")
+    return doubts

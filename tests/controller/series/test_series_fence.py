@@ -1,0 +1,76 @@
+"""Random text and bytes into every reader of a series: a value, or one line of refusal."""
+
+import gzip
+
+import pytest
+from hypothesis import given, strategies as st
+from series_files import FOREIGN, written
+
+from controller.hints import schedule_file
+from controller.series.refusal import SeriesError
+from hil.loads import reader, stream
+from hil.site import description
+from hil.systems import series, spec
+
+HOURS = [f"2026-05-01T{hour:02}:00" for hour in range(24)]
+POWERS = "t_s,load_W\n0,1000\n900,2000\n1800,3000\n"
+SLOTS = "start,grid_cap_W\n2026-05-01T00:00:00Z,400000\n2026-05-01T00:15:00Z,400000\n"
+BERLIN = spec.load("berlin")._replace(days=1)
+NORWAY = {**spec.load("norway").site, "name": "norway"}
+
+
+def prices(path):
+    return series.prices_of(BERLIN, {"prices": path})
+
+
+def weather(path):
+    table = {**NORWAY, "weather": {"file": path, "day": 5}}
+    return description.built(description.of_table(table, "site"), 1, "")
+
+
+def remarks(path):
+    return stream.remarks(path, None, 1.0, 900.0)
+
+
+READERS = {
+    prices: "time,price\n" + "".join(f"{time},50\n" for time in HOURS),
+    remarks: POWERS,
+    reader.read_trace: POWERS,
+    series.jobs_of: "at_s,for_s,power_W\n900,900,100000\n",
+    schedule_file.read: SLOTS,
+    weather: "ghi_W_per_m2,air_degC\n0,1\n500,2\n",
+}
+PIECES = st.sampled_from(
+    '|,|;|\t|"|\n|\r|.|-|+|:|0|9|e|T|Z|nan|inf|-9999|1e400|1,5|1.234,5|N/A|\ufeff|\0|\x1b[31m|\u2028'
+    "|\u0663|\u00b0C|0001-01-01T00:00|9999-12-31T23:59|+25:00|1777593600000|2026-03-29T02:30|_|sep=;"
+    "|[]|\ud7ff|65535|9223372036854775794".split("|")
+)
+
+
+@st.composite
+def damaged(draw, text):
+    """A good file with pieces put in, cut out or doubled, as bytes."""
+    for _ in range(draw(st.integers(0, 5))):
+        at, length = draw(st.integers(0, len(text))), draw(st.integers(0, 12))
+        kept = draw(st.sampled_from([text[at:], text[at + length :], text[max(0, at - length) :]]))
+        text = text[:at] + draw(PIECES) + kept
+    data = text.encode(draw(st.sampled_from(["utf-8", "utf-16", "utf-8-sig"])))
+    data += draw(st.sampled_from([b"", b"\xff", b"\n\x00"]))
+    return (
+        gzip.compress(data)[: draw(st.sampled_from([-1, 20, None]))]
+        if draw(st.booleans())
+        else data
+    )
+
+
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+@given(data=st.data())
+def test_any_file_is_read_or_refused_in_one_plain_line(tmp_path_factory, read, data):
+    content = data.draw(damaged(READERS[read]) | st.binary(max_size=80) | st.text().map(str.encode))
+    path = str(written(tmp_path_factory.getbasetemp(), content, "any.csv"))
+    try:
+        read(path)
+    except (SeriesError, schedule_file.ScheduleFileError) as error:
+        text = str(error)
+        assert text.startswith(f"{path}: ") and text.isprintable() and len(text) < 500
+        assert not [word for word in FOREIGN if word in text]
