@@ -41,7 +41,9 @@ def read(path: str) -> Plan:
         text = toml_text.file_text(path)
         plan = _of_csv(text) if path.endswith(".csv") else _of_toml(text)
         _check(plan)
-    except (ValueError, csv.Error) as error:
+    except csv.Error:
+        raise ScheduleFileError(f"{path}: is not CSV; allowed cells separated by commas") from None
+    except ValueError as error:
         raise ScheduleFileError(f"{path}: {error}") from None
     return plan
 
@@ -68,7 +70,7 @@ def _of_csv(text: str) -> Plan:
     for number, row in enumerate(rows, 1):
         if None in row or None in row.values():
             raise ValueError(f"slot {number}: has another number of cells than the first line")
-        starts.append(_minute(datetime.datetime.fromisoformat(row.pop("start", ""))))
+        starts.append(_minute(_moment(number, row.pop("start", ""))))
         cells = {name: _cell(number, name, cell) for name, cell in row.items() if cell.strip()}
         slots.append(_slot(number, cells))
     slot_min = starts[1] - starts[0]
@@ -76,6 +78,14 @@ def _of_csv(text: str) -> Plan:
         if start_min != starts[0] + (number - 1) * slot_min:
             raise ValueError(f"slot {number}: start is not {slot_min} min after the one before it")
     return Plan(starts[0], slot_min, tuple(slots))
+
+
+def _moment(number: int, cell: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromisoformat(cell)
+    except ValueError:
+        allowed = "2026-11-25T12:00:00Z in the column start, cells separated by commas"
+        raise ValueError(f"slot {number}: start {cell[:30]!r}; allowed as {allowed}") from None
 
 
 def _cell(number: int, name: str, cell: str) -> int:

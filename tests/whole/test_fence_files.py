@@ -102,3 +102,21 @@ def test_every_field_of_every_schedule_file(tmp_path):
             sw.unsigned(sw.Schedule("boss", bytes(8), 1, 1, *plan[:2], 0, plan.slots))
             taken += 1
     assert taken > 10
+
+
+CELLS = ("", "x", '"', '"a\nb"', "\0", "9" * 5000, "\u0663", "1e9", "0x10", "-2147483649", "2" * 10)
+MOMENTS = ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:00-23:59", "2026-05-01", "20260501T00Z")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_every_cell_of_every_schedule_table(tmp_path, separator):
+    path, right = Path(tmp_path, "x.csv"), ["2026-05-01T00:00:00Z", "1", "1", "1", "0"]
+    for place in range(5):
+        for cell in (*CELLS, *MOMENTS, "x" * 200_000):
+            row = [*right[:place], cell, *right[place + 1 :]]
+            rows = ["start", *sw.FIELDS], right, row
+            path.write_text("\n".join(map(separator.join, rows)), encoding="utf-8")
+            with pytest.raises(sf.ScheduleFileError) as refused:
+                sf.read(str(path))
+            (line,) = str(refused.value).splitlines()
+            assert "isoformat" not in line and "codec" not in line and len(line) < 300

@@ -82,7 +82,7 @@ def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
         (CSV + "2026-11-25T12:31Z,,,,\n", "slot 3: start is not 15 min after"),
         (CSV + "2026-11-25T12:30Z,,,\n", "slot 3: has another number of cells"),
         (CSV + "2026-11-25T12:30Z,a,,,\n", "slot 3: grid_cap_W 'a'; allowed a whole number"),
-        (CSV.replace("12:00Z", "noon"), "Invalid isoformat"),
+        (CSV.replace("12:00Z", "noon"), "allowed as 2026-11-25T12:00:00Z"),
         (CSV.replace("12:15Z", "12:00Z"), "slot_min 0; allowed 1 .. 60"),
     ],
 )
