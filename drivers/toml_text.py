@@ -14,7 +14,7 @@ from typing import Any
 BYTES_MAX = 262_144  # ten times the longest shipped file
 DEPTH_MAX = 16  # brackets within brackets; parts of a dotted key
 DIGITS_MAX = 4000  # Python converts up to 4300
-ENTRIES_MAX = 50_000  # keys, tables and elements
+ENTRIES_MAX = 50_000  # keys and their parts, tables, elements: at most 50 MB
 
 # Strings and comments first: what looks like a bracket inside of them is none. A string that does
 # not end reaches to the end of its line or of the text. A string of several lines may end in two
@@ -78,9 +78,9 @@ def _check(text: str) -> None:
         if mark is None:
             continue
         parts = parts + 1 if mark == "." else 0
-        entries += mark in "=,["
+        entries += mark in "=,[."
         depth += (mark in _OPENS) - (mark in _CLOSES)
         if max(depth, parts) > DEPTH_MAX:
             raise TomlError("not usable TOML: nested too deeply")
         if entries > ENTRIES_MAX:
-            raise TomlError(f"not usable TOML: more than {ENTRIES_MAX} keys")
+            raise TomlError(f"not usable TOML: more than {ENTRIES_MAX} entries")

@@ -1,11 +1,13 @@
 """UTC and its uncertainty as input words of the tick, so that clock-aligned intervals replay.
 
-While the clock's error is not known, nothing is written, and the words grow old.
+While the clock's error is not known, or a word is outside its range, nothing is written, and the
+words grow old.
 """
 
 from typing import Protocol
 
 from controller.core.image import ProcessImage
+from controller.core.site_devices.roles import CLOCK
 
 EVERY_US = 500_000
 SECOND_US, DAY_S = 1_000_000, 86_400
@@ -40,6 +42,8 @@ class SiteClock:
             return
         day_d, time_of_day_s = divmod(utc_us // SECOND_US, DAY_S)
         words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
+        if not all([each.low <= word <= each.high for each, word in zip(CLOCK.signals, words)]):
+            return
         for place, word in enumerate(words):
             self._image.inp[self._first + place] = word
             self._image.fresh[self._group + place] = 1

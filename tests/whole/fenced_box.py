@@ -23,12 +23,13 @@ SOURCES = tuple(
     Source(name, index, role, 1, 3600, 100, 10**9, 10**9, dict.fromkeys(h.QUANTITIES))
     for index, (name, role) in enumerate((("boss", "operator"), ("caps", "cap")))
 )
-ENTERING_TICKS = 26  # of a schedule of 96 slots
 
 
 def settings(path):
     """The configuration of a cabinet with SOURCES in place of its own."""
     config = believed(configuration.load(path))
+    control = config.control | {"peak_import_W_max": 400_000}  # its minutes are words of 32 bits
+    config = replace(config, control=control, control_image=array("i", control.values()))
     return replace(config, sources=SOURCES, source_image=hint_sources.image(SOURCES))
 
 

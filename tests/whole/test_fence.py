@@ -17,6 +17,7 @@ from controller.core.schedule_table import OPEN_W
 from controller.hints import schedule_wire as sw, wire as w
 from controller.run import operator_commands as oc
 from controller.run.channel_link import ChannelLink
+from controller.run.site_clock import SiteClock
 from controller.sites import EXAMPLE
 from controller.store import stored_record, two_copies
 from safety import channel as c, frame as f, parameters as p, peer as pe, signals as s
@@ -165,6 +166,31 @@ def test_every_field_of_every_frame_of_channel_b(fenced):
     assert fenced.ticks == 2 * 6 * len(f.FIELDS) < cabinet.peer.receiver.accepted + 40
     low_W, high_W = fenced.limits()
     assert limits[0] <= low_W and high_W <= limits[1]
+
+
+class Wall:
+    """A clock of the system that a person or a bad time server has set."""
+
+    def __init__(self):
+        self.utc_us, self.error_us = 0, 0
+
+    def poll(self):
+        return 0, 0
+
+    def label(self, moment_us):
+        return self.utc_us, "ntp", self.error_us
+
+
+def test_every_time_of_the_clock(fenced):
+    cabinet, wall = fenced.bench.cabinet, Wall()
+    cabinet.site_clock = SiteClock(cabinet.image, wall)
+    days = [0, 1, 2**15, 2**16, 47_482, 100_000, 2_932_896, 2**31, 2**40]
+    for day in [sign * day - step for day in days for sign in (1, -1) for step in (0, 1)]:
+        for wall.error_us in (0, 1, 2**31 * 1000, 2**63, -1, None):
+            wall.utc_us = day * 86_400_000_000 + 1
+            fenced.bench.now_us += 1_000_000
+            fenced.turn()
+    assert fenced.ticks == 6 * 4 * len(days)
 
 
 STORED = ("armed", "clean", "rest", "latch", "token", "generation", "path", *stored_record.NUMBERS)

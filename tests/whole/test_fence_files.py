@@ -1,0 +1,122 @@
+"""Files of people: each reader refuses a hostile text in one line, with little time and memory."""
+
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from wire_ends import ODD
+
+from controller.config import layers
+from controller.config.refusal import ConfigError
+from controller.hints import schedule_file as sf, schedule_wire as sw
+from controller.siting import reading
+from drivers import profile, toml_text
+from drivers.profile_values import ProfileError
+from hil.engine import pod
+from hil.scenarios import scenario
+from hil.site import description
+from tests.repository import ROOT
+
+# The rig's devices mirror a profile that the controller has read; the oracle reads its own file and
+# knows no driver; the example is a program to copy.
+ALONE = ("drivers/toml_text.py", "hil/oracle.py", "hil/devices/", "controller/upstream/examples/")
+MEMORY_BYTES_MAX = 40 << 20
+HOSTILE = {
+    "dotted": "a" + ".a" * 20_000 + " = 1",
+    "quoted": 'a = ["""x"""", {a' + '."a"' * 20_000 + " = 1}]",
+    "spaced": "[" + "a . " * 20_000 + "a]",
+    "many": "".join([f"[a{number}{'.a' * 14}]\n" for number in range(6000)]),
+    "brackets": "x = " + "[" * 3000,
+    "tables": "x = " + "{a = " * 3000,
+    "digits": "x = " + "9" * 5000,
+    "text": 'x = """' + '\\"""' * 6000,
+    "long": "# " + "x" * 5_000_000,
+    "latin": b"x = '\xff'",
+    "nul": "x = '\0'",
+}
+READERS = {
+    "configuration": (lambda path: layers.read_chain(path), ConfigError),
+    "siting": (reading.load, ConfigError),
+    "profile": (profile.load, ProfileError),
+    "schedule": (sf.read, sf.ScheduleFileError),
+    "scenario": (scenario.load, scenario.ScenarioError),
+    "site": (description.read, scenario.ScenarioError),
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("read, error", READERS.values(), ids=READERS)
+def test_a_hostile_file_is_one_line_and_little_memory(tmp_path, read, error, text):
+    path = tmp_path / "x.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    tracemalloc.start()
+    try:
+        with pytest.raises(error) as refused:
+            read(str(path))
+        assert tracemalloc.get_traced_memory()[1] < MEMORY_BYTES_MAX
+    finally:
+        tracemalloc.stop()
+    (line,) = str(refused.value).splitlines()
+    assert len(line) < 300 and "codec" not in line and not pod.is_pod(str(path))
+
+
+def test_brackets_in_texts_and_comments_are_none():
+    text = 'a = \'[[[[[[[[[[[[[[[[[[\'\nb = """' + "[\n" * 40 + '"""""\n# ' + "[." * 40 + "\n"
+    text += "c = [" + "1.5, " * 40 + "]\n" + "d." * 16 + "e = '''it''s'''''\n"
+    assert [*toml_text.loads(text)] == ["a", "b", "c", "d"]
+
+
+def test_no_other_module_parses_toml():
+    for folder in ("controller", "drivers", "hil"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            name = path.relative_to(ROOT).as_posix()
+            assert "tomllib" not in path.read_text() or name.startswith(ALONE), name
+
+
+def values():
+    """TOML of values of every type; moments at both ends of the calendar."""
+    for each in ODD:
+        if each is not None and each != {}:
+            yield str(each).lower() if isinstance(each, (bool, float)) else repr(each)
+    for year, zone in (("0001", "+23:59"), ("1970", "Z"), ("2100", "Z"), ("9999", "-23:59")):
+        yield from [f"{year}-01-01T00:00:00{zone}", f"{year}-12-31T23:59:00{zone}"]
+    yield from ("2026-01-01", "10:00:00", "{a = 1}", "[[1]]", "1979-05-27T07:32:00")
+
+
+def test_every_field_of_every_schedule_file(tmp_path):
+    """What the reader takes has a datagram; all else is one line."""
+    path, taken = Path(tmp_path, "x.toml"), 0
+    head = {"start": "2026-05-01T00:00:00Z", "slot_min": "15"}
+    for name in (*head, *sw.FIELDS, "slot", "x"):
+        for value in values():
+            top = {key: each for key, each in {**head, name: value}.items() if key not in sw.FIELDS}
+            slot = {"grid_cap_W": "1", **({name: value} if name in sw.FIELDS else {})}
+            lines = [f"{key} = {each}" for key, each in top.items()]
+            lines += ["[[slot]]", *[f"{key} = {each}" for key, each in slot.items()]]
+            path.write_text("\n".join(lines if "slot" not in top else lines[:-2]))
+            try:
+                plan = sf.read(str(path))
+            except sf.ScheduleFileError as error:
+                assert len(str(error).splitlines()) == 1
+                continue
+            sw.unsigned(sw.Schedule("boss", bytes(8), 1, 1, *plan[:2], 0, plan.slots))
+            taken += 1
+    assert taken > 10
+
+
+CELLS = ("", "x", '"', '"a\nb"', "\0", "9" * 5000, "\u0663", "1e9", "0x10", "-2147483649", "2" * 10)
+MOMENTS = ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:00-23:59", "2026-05-01", "20260501T00Z")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_every_cell_of_every_schedule_table(tmp_path, separator):
+    path, right = Path(tmp_path, "x.csv"), ["2026-05-01T00:00:00Z", "1", "1", "1", "0"]
+    for place in range(5):
+        for cell in (*CELLS, *MOMENTS, "x" * 200_000):
+            row = [*right[:place], cell, *right[place + 1 :]]
+            rows = ["start", *sw.FIELDS], right, row
+            path.write_text("\n".join(map(separator.join, rows)), encoding="utf-8")
+            with pytest.raises(sf.ScheduleFileError) as refused:
+                sf.read(str(path))
+            (line,) = str(refused.value).splitlines()
+            assert "isoformat" not in line and "codec" not in line and len(line) < 300
