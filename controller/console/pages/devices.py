@@ -29,6 +29,9 @@ def _block(device: dict[str, Any]) -> list[str]:
     if device["differs"]:
         words = f"another device than the profile's: {device['differs']} differs; no value counts"
         out += folded("", words, 2)
+    for name, power_W in device["beyond"].items():
+        words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
+        out += folded("", words, 2)
     for actuator in device["actuators"]:
         text = f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): "
         out += folded("", f"asked for {text}{actuator['text']}; {bound_by(actuator)}", 2)
