@@ -26,7 +26,7 @@ from drivers.register_write import RegisterWrite
 # would make it known again, and what depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
 IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
-# So long without an answer: another device may be there. Nobody replaces one in less than 5 s.
+# After a silence of this length another device may be there: to replace one takes more than 5 s.
 SILENCE_PERIODS, SILENCE_US_MIN = 3, 5_000_000
 WORD_MAX = (1 << 31) - 1
 
