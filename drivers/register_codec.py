@@ -54,7 +54,7 @@ class Codec:
         return value, self._low <= value <= self._high
 
     def value(self, data: bytes) -> int | None:
-        """The value, None where it is refused or where there is none."""
+        """The value; None if the device has no value or the value is refused."""
         value, is_good = self.read(data)
         return value if is_good else None
 

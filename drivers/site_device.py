@@ -26,8 +26,8 @@ from drivers.register_write import RegisterWrite
 # would make it known again, and what depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
 IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
-# A device is silent after so many time-outs in a row, or so many periods without an answer.
-SILENT_AFTER, SILENCE_PERIODS = 3, 3
+# After a silence of this length another device may be there: to replace one takes more than 5 s.
+SILENCE_PERIODS, SILENCE_US_MIN = 3, 5_000_000
 WORD_MAX = (1 << 31) - 1
 
 Bounds = dict[str, tuple[int, int]]
@@ -84,7 +84,7 @@ class SiteDevice:
         self._identity = [Codec(each, settings) for each in profile.identity.values()]
         self._equals = [each.equals for each in profile.identity.values()]
         self._unfound, self._differing = set(range(len(self._identity))), set[int]()
-        self._identity_due_us = self._heard_us = self._silent = 0
+        self._identity_due_us = self._heard_us = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *profile.identity.values()], *limits)
         self._writes = {
@@ -146,14 +146,13 @@ class SiteDevice:
         return rtu.read_request(key, self.unit_id, *place, on_reply, on_failure)
 
     def _on_read_failure(self, block: Block, failure: int) -> None:
-        if failure == rtu.TIMEOUT:
-            self._note_silence()
-        elif failure == rtu.EXCEPTION and self._identities(block):
+        if failure == rtu.EXCEPTION and self._identities(block):
             self._differs(min(self._identities(block)))
 
-    def _note_silence(self) -> None:
-        self._silent += 1
-        if self._silent >= SILENT_AFTER:
+    def _note_pause(self, now_us: int) -> None:
+        """After a silence the device may be another one."""
+        silence_us = max(SILENCE_US_MIN, SILENCE_PERIODS * self.profile.period_ms * 1000)
+        if now_us - self._heard_us > silence_us:
             self._forget()
 
     def _forget(self) -> None:
@@ -170,10 +169,8 @@ class SiteDevice:
         self._differing.add(number)
 
     def _take(self, block: Block, data: bytes, now_us: int) -> None:
-        silence_us = SILENCE_PERIODS * self.profile.period_ms * 1000
-        if now_us - self._heard_us > silence_us:
-            self._forget()
-        self._heard_us, self._silent = now_us, 0
+        self._note_pause(now_us)
+        self._heard_us = now_us
         parts, first = block.parts(data), len(self._signals)
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
             if self._identity[number].value(part) not in self._equals[number]:
@@ -211,6 +208,7 @@ class SiteDevice:
         """The Request that asks for `value`, None while it need not be sent, or the device is not
         identified.
         """
+        self._note_pause(now_us)
         return self._writes[name].request(value, now_us) if self.is_identified else None
 
     def read_back(self, name: str) -> rtu.Request | None:
@@ -223,5 +221,3 @@ class SiteDevice:
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         self.failures += 1
-        if kind == rtu.TIMEOUT:
-            self._note_silence()

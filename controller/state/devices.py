@@ -32,6 +32,7 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
         "signals": {signal.name: view.value(signal.name) for signal in role.signals},
         "refused": _refused(view),
         "differs": _differs(shadow, view),
+        "beyond": _beyond(view),
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }
@@ -47,6 +48,18 @@ def _refused(view: DeviceView) -> Facts:
     for each in signals:
         low, high = each.bounds(view.settings)
         found[each.name] = {"value": value, "low": low, "high": high}
+    return found
+
+
+def _beyond(view: DeviceView) -> dict[str, int]:
+    """{actuator: power reported} where it exceeds what was sent by 5 % of the rating: an inverter
+    follows its limit within seconds, or takes no commands.
+    """
+    found = {}
+    for each in view.device.role.actuators:
+        power_W = view.value(each.feedback) if each.name.endswith("_W") else None
+        if power_W is not None and power_W > view.sent(each.name) + view.settings["rated_W"] // 20:
+            found[each.name] = power_W
     return found
 
 

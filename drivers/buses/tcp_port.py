@@ -1,8 +1,8 @@
 """A Modbus TCP connection that never blocks and reconnects by itself; it looks like a serial port.
 
-The connection is judged by its answers. A gateway may keep a connection open on which it answers
-nothing, or always the request before: after UNANSWERED_MAX requests in a row without an answer the
-port closes the connection and makes a new one. The pauses between connections grow until an answer
+The connection is judged by its answers. A gateway may keep a connection open and answer nothing on
+it, or always the request before. After UNANSWERED_MAX requests in a row without an answer the port
+closes the connection and makes a new one. The pauses between connections grow until an answer
 comes.
 
 The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and

@@ -152,10 +152,11 @@ class TestEachProfile(SiteSuite):
 
     def test_no_value_counts_and_nothing_is_written_while_the_identity_differs(self):
         """Found by each register alone; after a silence before the first value counts."""
-        for bus, sink, number, at in self.replaced(silent_ms=5000):
+        for bus, sink, number, at in self.replaced(silent_ms=6200):
+            names = list(bus.device._writes)
+            assert [bus.device.write(name, 0, bus.now_us) for name in names] == [None] * len(names)
             bus.run(3 * self.settle_ms)
             assert not sink.taken() and bus.device.other_device == number
-            names = list(bus.device._writes)
             assert [bus.device.write(name, 0, bus.now_us) for name in names] == [None] * len(names)
             bus.slave.holding[at] ^= 0x4000
             bus.run(self.settle_ms)
@@ -245,6 +246,30 @@ def test_a_32_bit_write_goes_out_whole_in_one_frame(function, value, word_order,
     assert frame[:-2] == bytes.fromhex(head + words)
     device_ = SimpleNamespace(profile=profile_, address=1, settings=SETTINGS)
     assert gates(device_)["limit_W"].value(frame) == value
+
+
+@cases("""
+    refusals  held_ms
+    1  0 | 2  60_000 | 9  60_000
+""")
+def test_a_value_beyond_the_rating_twice_in_a_row_is_unknown_for_a_minute(refusals, held_ms):
+    """150 kW at 100 kW rated; the inverter is read every 500 ms."""
+    made, sink = profile.load("sunspec_pv"), Sink()
+    bounds = {"power_W": (-5000, 120_000)}
+    names = ["power_W", "available_W"]
+    bus = Bus(SiteDevice(made, 1, sink, (4, 3), names, SETTINGS, bounds), slave_of(made))
+    bus.run(1200)
+    assert sink.taken() == {3}
+    bus.slave.holding[40084] = 15_000
+    bus.run(500 * refusals)
+    assert (sink.taken(), sink.inp[4], bus.device.refused) == (set(), 0, refusals)
+    bus.slave.holding[40084] = 5000
+    if held_ms:
+        assert (bus.device.refused_mask, bus.device.refused_value) == (1, 150_000)
+        bus.run(held_ms - 500)
+        assert not sink.taken() and bus.device.refused_mask == 1
+    bus.run(1000)
+    assert (sink.taken(), sink.inp[4], bus.device.refused_mask) == ({3}, 50_000, 0)
 
 
 def relays():

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgpack
 import pytest
 from fenced_box import DAY_MIN, KEY, Fenced, settings
-from whole_box import CABINETS, whole
+from slow import whole
+from whole_box import CABINETS
 from wire_ends import ends, varied
 
 from controller.core import hint_codes as h

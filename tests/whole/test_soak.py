@@ -13,7 +13,8 @@ from soak_bench import (
     everything_on,
     timed_functions,
 )
-from whole_box import CABINETS, whole
+from slow import whole
+from whole_box import CABINETS
 
 from controller.hints import hint_statistics
 from controller.sites import EXAMPLE, FOLDER

@@ -35,6 +35,9 @@ def _block(device: Facts) -> list[str]:
     if device["differs"]:
         words = f"another device than the profile's: {device['differs']} differs; no value counts"
         out += folded("", words, LINES_MAX)
+    for name, power_W in device["beyond"].items():
+        words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
+        out += folded("", words, LINES_MAX)
     for actuator in device["actuators"]:
         text = (
             f"{actuator['name']} {actuator['value']} (sent {_sent(actuator)}): {actuator['text']}"

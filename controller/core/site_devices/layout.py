@@ -12,9 +12,10 @@ from controller.core.setpoint import CHAIN_OUTPUTS
 from controller.core.site_devices.records import Role
 from controller.core.site_devices.roles import BY_NUMBER
 
-# Behind the signals and the sent values of each device: a bit for each signal whose last answers
-# were out of range, the value of the last such answer, and what the driver found of the device's
-# identity (0: nothing wrong; n: its identity register n, from 1, holds another value).
+# State that the driver reports, behind the signals and the sent values of each device. refused: a
+# bit for each signal whose last answers were refused. refused_value: the last one out of range.
+# other_device: the first register of the profile's identity, from 1, that holds another value; 0:
+# none does.
 STATE_WORDS = ("refused", "refused_value", "other_device")
 REFUSED, REFUSED_VALUE, OTHER_DEVICE = range(len(STATE_WORDS))
 

@@ -1,11 +1,13 @@
 """An inverter of the wrong sign and a set of another maker, on real frames: refused and named."""
 
 import pytest
+from views import device, site_of
 from watched import Watched
 
 from controller.config import configuration
 from controller.console import pages
 from controller.sites import PV_GENSET
+from controller.state import devices
 from tests.controller.run.cabinet_bench import believed
 
 CONFIG = believed(configuration.load(PV_GENSET))
@@ -67,3 +69,14 @@ def test_the_page_says_what_is_wrong(seen):
     words = " ".join(text.split())
     assert "power_W reads -" in words and "possible are -10000 .. 240000" in words
     assert "another device than the profile's: manufacturer differs" in words
+
+
+@pytest.mark.parametrize("power_W, is_beyond", ((10_001, True), (10_000, False)))
+def test_an_inverter_that_does_not_follow_its_limit_is_named(power_W, is_beyond):
+    site = site_of((device("pv", rated_W=RATED_W),))
+    (inverter,) = site.devices
+    site.inp[0] = power_W
+    site.step(bytes((1, 0)), 1)
+    assert devices._beyond(inverter) == ({"limit_W": power_W} if is_beyond else {})
+    site.inp[2] = power_W
+    assert devices._beyond(inverter) == {}, "this power was allowed"

@@ -47,6 +47,17 @@ def test_a_request_stays_within_caps_and_range(asked, cap, value, reason):
     assert bench.step(asked, cap=cap) == (value, reason)
 
 
+@pytest.mark.parametrize("known, value", (((1, 0), 500), ((0, 1), 0)))
+def test_an_actuator_rests_while_its_feedback_is_unknown_though_the_device_answers(known, value):
+    bench = Bench("pv", rated_W=1000, ramp_W_per_s=100_000_000)
+    for _ in range(200):
+        bench.site.step(bytes(known), 1)
+        bench.actuator.begin(False, 1)
+        bench.actuator.chain.take(BaseRequest(500, reasons.NO_REQUEST))
+        found = bench.actuator.finish(1)
+    assert found == value
+
+
 def test_the_ramp_counts_elapsed_ticks():
     bench = Bench("pv", rated_W=100_000, ramp_W_per_s=10_000)
     found = [bench.step(100_000, ticks=ticks)[0] for ticks in (1, 1, 3)]
