@@ -38,6 +38,7 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
     code = trace(setpoint.O_BINDING_REASON)
     return {
         "name": each.name,
+        "device": base.configured(shadow, view.device),
         "text": record.text,
         "value": trace(setpoint.O_SETPOINT_W),
         "request": trace(setpoint.O_REQUEST_W),

@@ -4,6 +4,7 @@ from typing import Any
 
 from controller.core import image, reasons
 from controller.core.policies.modes import Modes
+from controller.core.site_devices.layout import SiteDevice
 from controller.journal.heard import OfCore
 from controller.journal.history import STAGES, Moment
 from controller.journal.snapshot import Shadow, Snapshot
@@ -163,3 +164,10 @@ def test_left_ms(shadow: Shadow) -> int | None:
 def locked_out_by(shadow: Snapshot) -> str | None:
     """Name of the person who has locked the cabinet out, None without one."""
     return image.name_of(shadow.inp[image.places(shadow.layout, ())["locked_out"]]) or None
+
+
+def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
+    """Name of a site device in the configuration; None for the clock, which is the box's own."""
+    place = device.role.name, device.number - 1
+    found = shadow.reader.header.get("devices", [])
+    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)

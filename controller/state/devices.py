@@ -1,9 +1,9 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
 from controller.core import reasons
-from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE, SiteDevice
+from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
-from controller.journal.snapshot import Shadow, Snapshot
+from controller.journal.snapshot import Shadow
 from controller.state import actuators, base
 from controller.state.base import Facts
 
@@ -25,7 +25,7 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
     device, role = view.device, view.device.role
     return {
         "name": device.name,
-        "device": configured(shadow, device),
+        "device": base.configured(shadow, device),
         "role": role.text,
         "is_known": view.is_known,
         "age_ms": age_ms(view),
@@ -79,7 +79,7 @@ def powers(shadow: Shadow) -> list[Facts]:
     """
     found = []
     for view in shadow.core.site.devices:
-        name, role = configured(shadow, view.device), view.device.role
+        name, role = base.configured(shadow, view.device), view.device.role
         if name is not None:
             reports = POWER in [s.name for s in role.signals] and view.read(POWER) is not None
             power = {POWER: view.value(POWER)} if reports else {}
@@ -87,13 +87,6 @@ def powers(shadow: Shadow) -> list[Facts]:
             words = {"device": name, "role": role.text, "is_known": view.is_known}
             found.append({**words, **power, "asked": asked})
     return found
-
-
-def configured(shadow: Snapshot, device: SiteDevice) -> str | None:
-    """Name of a site device in the configuration; None for the clock, which is the box's own."""
-    place = device.role.name, device.number - 1
-    found = shadow.reader.header.get("devices", [])
-    return next((each["name"] for each in found if (each["role"], each["index"]) == place), None)
 
 
 def bound_by(actuator: Facts) -> str:

@@ -186,8 +186,8 @@ class Forecast:
         battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
         load_W = sum(loads_W) / LEVELS
-        low_W, high_W = course.choice_W(now_s, slot, load_W)
-        high_W = high_W if self._energy_Wh > kept_Wh else 0
+        low_W, most_W = course.choice_W(now_s, slot, load_W)
+        high_W = most_W if self._energy_Wh > kept_Wh else 0
         base_W, is_requested, is_exact = course.base(now_s, slot)
         export_W_max = course.export_W_max(now_s, slot)
 
@@ -201,14 +201,12 @@ class Forecast:
                 found += min(max(obliged_W, each_W - can_W), each_W + battery.charge_W_max)
             return found / LEVELS
 
-        reference = self._reference
-        import_W = imported_W(reference.wanted_W - base_W)
+        import_W = imported_W(self._reference.wanted_W - base_W)
         power_W = load_W - import_W
-        reference.step(
-            self._soc_error(slot, is_requested or base_W != 0), round(power_W - base_W), step_s
-        )
+        error = self._soc_error(slot, is_requested or base_W != 0)
+        self._reference.step(error, round(power_W - base_W), step_s)
         ends_W = [round(imported_W(end_W) + base_W) for end_W in (-WIDE_W, WIDE_W)]
-        reference.hold(ends_W[0], ends_W[1], self._part, step_s)
+        self._reference.hold(ends_W[0], ends_W[1], self._part, step_s)
         self._flow(power_W, step_s)
         return import_W
 

@@ -239,6 +239,9 @@ def check_truth(seen, state):
     for inp in (seen.shadow.inp, seen.shadow.core.inp):
         for place in places:
             inp[place] ^= 1
+    features = seen.shadow.core.kernel.features
+    for place, known in enumerate(features.known):
+        features.value[place] ^= not known
     after = facts_of(seen)
     assert [page for page in before if before[page] != after[page]] == []
     return len(places)

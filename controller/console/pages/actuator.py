@@ -10,7 +10,7 @@ COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"
 def block(actuator: Facts) -> list[str]:
     """The lines; numbers in the unit that ends the actuator's name."""
     sent, reported = [_number(actuator[key]) for key in ("sent", "feedback_value")]
-    name = actuator["name"]
+    name = f"{actuator['device']}, {actuator['name']}"
     return [
         cut(f"{name}: {actuator['value']} ({actuator['text']})"),
         "",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from controller.console.pages.text import directed, duration, kilowatt
+from controller.console.pages.text import directed, duration, kilowatt, scaled
 from controller.core import reasons
 from controller.state.base import Facts
 
@@ -134,7 +134,7 @@ def _voltage(cause: Facts) -> str:
 def _temperature(cause: Facts) -> str:
     which, side = ("coldest", "down") if cause["is_cold"] else ("hottest", "up")
     return (
-        f"Rack {cause['rack']}, {which} module {cause['module_ddegC'] / 10:.1f} C: full power "
+        f"Rack {cause['rack']}, {which} module {scaled(cause['module_ddegC'], 10)} C: full power "
         f"{side} to {cause['full_at_ddegC'] / 10:.1f} C, none at "
         f"{cause['none_at_ddegC'] / 10:.1f} C; {_share(cause)}"
     )

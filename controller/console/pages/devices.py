@@ -20,8 +20,10 @@ def parts(facts: Facts) -> list[list[str]]:
 
 def _block(device: Facts) -> list[str]:
     name, heard = device["device"], age(device["age_ms"])
-    title = f"{name} ({device['name']})" if name else device["name"]
-    state = heard if device["is_known"] else f"NOT HEARD: {heard}"
+    title, silent = f"{name} ({device['name']})", "NOT HEARD"
+    if name is None:  # of the box itself
+        title, silent = device["name"], "no trusted UTC"
+    state = heard if device["is_known"] else f"{silent}: {heard}"
     values = [
         f"{name} {'-' if value is None else value}" for name, value in device["signals"].items()
     ]

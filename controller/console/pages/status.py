@@ -1,6 +1,6 @@
 """The page `status`: state, interlocks, power, racks and links, without login."""
 
-from controller.console.pages import causes
+from controller.console.pages import around, causes
 from controller.console.pages.racks import HEADER, line
 from controller.console.pages.text import (
     HEIGHT,
@@ -23,7 +23,6 @@ from controller.console.pages.text import (
     typed,
 )
 from controller.state.base import Facts
-from controller.state.devices import POWER
 from controller.state.racks import worst_first
 from controller.store.proof_state import LIMITS_D, nearest
 
@@ -54,7 +53,6 @@ SHOWN_WHEN_OK = (  # if there is room
     "door",
     "smoke",
 )
-METER_WORDS = {"LATE": ", late", "never heard": ", unheard", "FROZEN": ", frozen"}
 VALUE_WORDS = {"ok": "ok", "not ok": "NOT OK", "unknown": "?"}
 OWN_WORDS = {
     "door": {"ok": "shut", "not ok": "OPEN"},
@@ -135,11 +133,11 @@ def _rows(facts: Facts) -> list[str]:
 
 
 def _power(facts: Facts) -> list[str]:
-    grid_W, grid = facts["grid_W"], _unknown(facts, "grid")
+    grid_W, grid = facts["grid_W"], around.unknown(facts, "grid")
     if grid_W is not None:
         grid = f"{'importing' if grid_W >= 0 else 'exporting'} {kilowatt(abs(grid_W))} kW"
     battery = "unknown" if facts["battery_W"] is None else directed(facts["battery_W"])
-    load_W, load = facts["load_W"], _unknown(facts, "load")
+    load_W, load = facts["load_W"], around.unknown(facts, "load")
     if load_W is not None:
         load = f"{kilowatt(load_W)} kW"
     asked = facts["request"]
@@ -147,43 +145,12 @@ def _power(facts: Facts) -> list[str]:
     asked = f"{directed(facts['request_W'])} by {' + '.join(by)}" if by else "nothing"
     return [
         f"BATTERY  {battery:<20}GRID  {grid:<22}LOAD  {load}",
-        *_site(facts["site"]),
+        *around.site(facts["site"]),
         spread(f"ASKED    {asked}", f"SET-POINT  {directed(facts['setpoint_W'])}"),
         _limit(facts),
         _can_do(facts),
         *_hints(facts),
     ]
-
-
-def _unknown(facts: Facts, meter: str) -> str:
-    """Why the power of a meter is unknown."""
-    found = facts["meters"].get(meter)
-    if found is None:
-        return "not measured"
-    return "unknown" + METER_WORDS.get(found["state"], "")
-
-
-def _site(devices: list[Facts]) -> list[str]:
-    """Devices that do not answer, the power of each other one, and what the rest is asked for."""
-    silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
-    heard = [each for each in devices if each["is_known"]]
-    powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
-    asked = [
-        f"{name.partition('.')[2]} {value}"
-        for each in heard
-        if POWER not in each
-        for name, value in each["asked"].items()
-        if value
-    ]
-    words = [*silent, *powers, *asked]
-    if not devices:
-        return []
-    for shown in range(len(words), 0, -1):
-        more = f"  +{len(words) - shown}: firebreak devices" if shown < len(words) else ""
-        line = f"SITE     {'  '.join(words[:shown])}{more}"
-        if len(line) <= WIDTH:
-            return [line]
-    return [f"SITE     {len(silent)} of {len(devices)} not heard: firebreak devices"]
 
 
 def _limit(facts: Facts) -> str:
@@ -266,23 +233,11 @@ def _foot(facts: Facts) -> list[str]:
         # a reset must not clear a row that its operator has not seen
         command = command and "firebreak alarms"
     return [
-        fitting(_links(links), f"  path {facts['path_delay']['used_ms']} ms"),
+        fitting(around.links(links), f"  path {facts['path_delay']['used_ms']} ms"),
         _loop(facts),
         fitting(line, f"   LIMITS CRC {facts['version']['limits_crc']}"),
         last(command),
     ]
-
-
-def _links(links: list[tuple[str, str]]) -> str:
-    """As many kinds as fit, and the number of the others."""
-    words = [f"{kind} {state}" for kind, state in links]
-    for shown in range(len(words), 0, -1):
-        is_ok = all(state == "ok" for _, state in links[shown:])
-        more = f"  +{len(words) - shown} {'ok' if is_ok else 'not ok'}" if links[shown:] else ""
-        line = f"LINKS    {'  '.join(words[:shown])}{more}"
-        if len(line) <= WIDTH:
-            break
-    return line
 
 
 def _due(facts: Facts) -> list[str]:

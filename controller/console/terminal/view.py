@@ -151,7 +151,7 @@ class View:
             words.at_console(line)
             for number in range(1, min(PAGES_MAX, pages.count(name, facts)) + 1)
             for line in pages.lines(name, facts, number)[2:]
-            if not line.startswith(CELLS)
+            if not line.startswith((CELLS, "Page "))
         ]
         return _cut(pages.lines(name, facts)[:2], [*body, *extra], part)
 

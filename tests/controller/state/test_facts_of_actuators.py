@@ -77,7 +77,7 @@ def test_the_page_has_a_part_for_each_actuator(seen):
     for number, name in enumerate(LIMITED, 2):
         lines = pages.lines("why", seen[1], number)
         assert len(lines) <= 23 and max(map(len, lines)) <= 79
-        assert lines[2].startswith(f"{name}: {int(name in HELD)} (")
+        assert f", {name}: {int(name in HELD)} (" in lines[2]
     text = "\n".join(pages.lines("why", seen[1], 3))
     assert "generator needed" in text and "is_running reported -" in text
 

@@ -228,3 +228,12 @@ def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
     monkeypatch.setattr(base, "cabinet_value", lambda *_: 1)
     found = status._power(None)
     assert (found["remaining_Wh"], found["reserve_in_s"]) == left
+
+
+def test_a_silent_bms_leaves_no_temperature_behind_the_taper(tmp_path):
+    silent = [action(5, "device_fault", device="bms_1", fault="silent")]
+    watched, code = Watched(tmp_path, actions=silent), reasons.KERNEL_DISCHARGE
+    for at_s, is_known in ((5, True), (5.8, False)):
+        found = limits.cause(watched.run(at_s).shadow, code[bounds.L_TEMPERATURE_TAPER])
+        assert (found["rack"], found["module_ddegC"] is not None) == (1, is_known)
+    assert "module - C" in causes.sentences(found)

@@ -1,0 +1,50 @@
+"""Lines of the page `status` about what is around the battery: meters, site devices, links."""
+
+from controller.console.pages.text import WIDTH, kilowatt
+from controller.state.base import Facts
+from controller.state.devices import POWER
+
+METER_WORDS = {"LATE": ", late", "never heard": ", unheard", "FROZEN": ", frozen"}
+
+
+def unknown(facts: Facts, meter: str) -> str:
+    """Why the power of a meter is unknown."""
+    found = facts["meters"].get(meter)
+    if found is None:
+        return "not measured"
+    return "unknown" + METER_WORDS.get(found["state"], "")
+
+
+def site(devices: list[Facts]) -> list[str]:
+    """Devices that do not answer, the power of each other one, and what the rest is asked for."""
+    silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
+    heard = [each for each in devices if each["is_known"]]
+    powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
+    asked = [
+        f"{name.partition('.')[2]} {value}"
+        for each in heard
+        if POWER not in each
+        for name, value in each["asked"].items()
+        if value
+    ]
+    words = [*silent, *powers, *asked]
+    if not devices:
+        return []
+    for shown in range(len(words), 0, -1):
+        more = f"  +{len(words) - shown}: firebreak devices" if shown < len(words) else ""
+        line = f"SITE     {'  '.join(words[:shown])}{more}"
+        if len(line) <= WIDTH:
+            return [line]
+    return [f"SITE     {len(silent)} of {len(devices)} not heard: firebreak devices"]
+
+
+def links(links: list[tuple[str, str]]) -> str:
+    """As many kinds as fit, and the number of the others."""
+    words = [f"{kind} {state}" for kind, state in links]
+    for shown in range(len(words), 0, -1):
+        is_ok = all(state == "ok" for _, state in links[shown:])
+        more = f"  +{len(words) - shown} {'ok' if is_ok else 'not ok'}" if links[shown:] else ""
+        line = f"LINKS    {'  '.join(words[:shown])}{more}"
+        if len(line) <= WIDTH:
+            break
+    return line
