@@ -66,10 +66,10 @@ def verdict(document: dict[str, Any]) -> tuple[bool, str]:
     missed = [each["text"] for each in known if not each["is_met"]]
     open_ = [each["text"] for each in every if each["is_met"] is None and each["asked"] is not None]
     count, broken = len(known), len(document["violations"])
-    all_ = f"All {count} promises are kept." if count > 1 else "The promise is kept."
-    text = all_ if not missed else (
-        f"{count - len(missed)} of {count} promises are kept. Not kept: {'; '.join(missed)}."
-    )  # fmt: skip
+    text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
+    if missed:
+        kept = f"{count - len(missed)} of {count} promises are kept."
+        text = f"{kept} Not kept: {'; '.join(missed)}."
     if not known:
         text = "No promise can be judged in this run."
     worse = [

@@ -263,7 +263,7 @@ def test_a_page_says_first_what_got_worse(charged_kWh, violated, lines):
     first, second = [f"<p class={mark}>{each}</p>" for mark, each in lines]
     assert first + second in text
     printed = [each for each in command.lines(document) if each.startswith("  cost: ")]
-    assert printed == [f"  cost: {next(each for _, each in lines if each.startswith('The'))}"]
+    assert printed == [f"  cost: {next(each for _, each in lines if each.startswith('The bill'))}"]
 
 
 def test_what_a_run_does_not_show_and_what_got_worse_is_named():
