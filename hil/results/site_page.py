@@ -66,7 +66,9 @@ def headline(energy_kWh: Mapping[str, float]) -> str:
         "battery": energy_kWh["discharged"] - energy_kWh["charged"],
     }
     found = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
-    return f"The load drew {energy_kWh['load']:.2f} kWh: {', '.join(found)}."
+    dark = energy_kWh.get("unserved", 0.0)
+    lacked = f"{dark:.2f} kWh of the load had no supply. " if dark >= 0.005 else ""
+    return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(found)}."
 
 
 def flows(energy_kWh: Mapping[str, float]) -> str:

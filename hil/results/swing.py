@@ -151,6 +151,8 @@ def headline(swing: dict, peak_W: float | None = None) -> str:
         moved = f"The load hardly moved ({swing['load'] / 1000:.1f} kW)"
         return f"{moved}: this run shows nothing of load tracking."
     load, grid = (f"{swing[name] / 1000:.0f} kW" for name in ("load", "grid"))
+    if swing["grid"] > swing["load"]:
+        return f"The grid swung by {grid}, more than the load with {load}."
     return f"The load swung by {load}; the grid saw {grid}."
 
 

@@ -20,7 +20,7 @@ from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.scenarios.scenario import ScenarioError
-from hil.systems import figures, page, run, series, spec, value_day, violations
+from hil.systems import cost, figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
 from hil.systems.run import Result
 
@@ -176,6 +176,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "violations": violations.of(result),
         "failures": sorted({name for name, _ in result.failures}),
         "sizing": result.spec.sizing,
+        "cost": cost.of(result),
     }
 
 
@@ -207,6 +208,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
+        *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
         *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
         *([] if document["violations"] else ["  no violation"]),
         *[f"  sizing: {each}" for each in document["sizing"]],

@@ -18,6 +18,9 @@ from hil.systems.thermal import Found
 SLOT_H = SLOT_S / 3600
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 SHIFTED_KWH_MIN = 1.0
+# Figures of an event. The kernel acts in an event, and this mode leaves the kernel out.
+OF_EVENTS = ("carried_h",)
+NOT_SHOWN = f"not shown: {MODE} leaves out the kernel"
 # What is less is no whole of which a part could be saved.
 POWER_W_MIN, MONEY_MIN, PRICE_MIN, STILL_W = 1000.0, 1.0, 0.001, 50.0
 
@@ -44,14 +47,14 @@ def of(result: Result) -> list[Figure]:
 
 def _figure(result: Result, asked: dict[str, Any]) -> Figure:
     reached, optimum, baseline = FIGURES[asked["name"]](result)
-    is_met = None
-    if asked["asked"] is not None and reached is not None:
+    is_met, is_event = None, asked["name"] in OF_EVENTS
+    if asked["asked"] is not None and reached is not None and not is_event:
         is_least = asked["way"] == "least"
         is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
     return Figure(
         **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
         reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
-        mode=replay.MODE if asked["name"] in replay.FIGURES else MODE,
+        mode=NOT_SHOWN if is_event else replay.MODE if asked["name"] in replay.FIGURES else MODE,
     )  # fmt: skip
 
 
@@ -247,7 +250,9 @@ def extra_power_h(result: Result) -> Found:
 
 
 def carried_h(result: Result) -> Found:
-    """Hours of the outage in which the battery carries the load."""
+    """Hours of the outage in which the load has power. In chain-only mode the control functions do
+    not know that the site is an island.
+    """
     for_s = result.spec.outage_s
     if not for_s:
         return None, None, None

@@ -16,7 +16,7 @@ from hil.results import site_page
 from hil.results.page import CSS
 from hil.results.plot import COLOURS, SOC, STYLE
 from hil.results.site_plot import LEGEND as LEGEND_ABOVE
-from hil.systems import figures, run
+from hil.systems import cost, figures, run
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY
 
@@ -37,7 +37,7 @@ def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
     """sections: of each run its document (command.document) and `section`."""
     several = len(sections) > 1
     rows = "".join(f"<tr><td>{escape(each['name'])}{_verdict_cells(each)}" for each, _ in sections)
-    head = "<tr><th>system<th>promises kept<th>violations"
+    head = "<tr><th>system<th>promises kept<th>violations<th>bill with the battery"
     overview = f"<table>{head}{rows}</table>" if several else ""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
@@ -54,10 +54,13 @@ def _kept(document: dict[str, Any]) -> tuple[int, int]:
 
 def _verdict_cells(document: dict[str, Any]) -> str:
     kept, count = _kept(document)
-    marks = [_mark(kept == count), _mark(not document["violations"])]
+    paid = document["cost"]
+    more = paid["bill"] - paid["without_battery"]
+    marks = [_mark(each) for each in (kept == count, not document["violations"], more <= 0)]
     return (
         f"<td class={marks[0]}>{kept} of {count}<td class={marks[1]}>"
-        f"{len(document['violations']) or 'none'}"
+        f"{len(document['violations']) or 'none'}<td class={marks[2]}>{more:+,.0f} "
+        f"{escape(paid['currency'])}"
     )
 
 
@@ -76,7 +79,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
     energy_MWh = {name: J * MWH_PER_J for name, J in result.account.items()}
     return (
         f"<h1>{escape(document['name'])}</h1><p>{escape(document['text'])}</p>"
-        f"<p>{_verdict(document)}</p><small>{document['days']} days from "
+        f"{_summary(document)}<small>{document['days']} days from "
         f"{result.spec.start:%Y-%m-%d}, seed {document['seed']}. "
         f"Figures without another mode come from the mode &ldquo;{document['mode']}&rdquo;."
         f"{kind} State of charge {document['soc_begin']:.0%} at first, "
@@ -91,13 +94,14 @@ def section(result: Result, document: dict[str, Any]) -> str:
     )
 
 
-def _verdict(document: dict[str, Any]) -> str:
-    kept, count = _kept(document)
-    missed = [each["text"] for each in document["figures"] if each["is_met"] is False]
-    if not missed:
-        return f"<span class=ok>All {count} promises are kept.</span>"
-    names = "; ".join(escape(each) for each in missed)
-    return f"{kept} of {count} promises are kept. <span class=no>Not kept: {names}.</span>"
+def _summary(document: dict[str, Any]) -> str:
+    """What the run cost or saved, and the promises: first what got worse."""
+    is_well, promised = cost.verdict(document)
+    is_dearer, paid = cost.words(document["cost"])
+    lines = [(_mark(is_well), promised), (_mark(not is_dearer), paid)]
+    if is_well and is_dearer:
+        lines.reverse()
+    return "".join([f"<p class={mark}>{escape(text)}</p>" for mark, text in lines])
 
 
 def _row(figure: dict[str, Any]) -> str:

@@ -162,7 +162,10 @@ def test_the_record_of_a_site_keeps_its_means_in_bounded_memory(monkeypatch):
 def test_the_sentence_of_a_page_says_whence_the_energy_came():
     energy_kWh = dict.fromkeys(("exported", "pv", "genset", "charged"), 0.0)
     energy_kWh |= {"load": 6.0, "imported": 5.5, "discharged": 1.5, "charged": 1.0}
-    assert site_page.headline(energy_kWh) == "The load drew 6.00 kWh: grid 5.50, battery 0.50."
+    sentence = "The load drew 6.00 kWh: grid 5.50, battery 0.50."
+    assert site_page.headline(energy_kWh) == sentence
+    dark = site_page.headline(energy_kWh | {"unserved": 2.0})
+    assert dark == f"2.00 kWh of the load had no supply. {sentence}"
 
 
 @pytest.mark.wire

@@ -40,10 +40,28 @@ def text(document: dict) -> str:
     missed = "".join(f"<li class=no>{html.escape(line)}" for line in document["missed"]) or "None."
     return (
         f"<!doctype html><meta charset=utf-8><title>Load tracking</title><style>{CSS}</style>"
-        f"<h1>How much of the load's movement reaches the grid</h1>{INTRODUCTION}"
+        f"<h1>How much of the load's movement reaches the grid</h1><p>{summary(document)}</p>"
+        f"{INTRODUCTION}"
         f"<p>{_legend()} Files are played for {loads.LENGTH_S:.0f} s at most.</p>"
         f"<h2>Figures that are off</h2><ul>{missed}</ul>{''.join(parts)}\n"
     )
+
+
+def summary(document: dict) -> str:
+    """What all rows say, worst first: where the grid moves more than the load, or than plain."""
+    two_s = [{way: _rms(row, way) for way in ("ours", "plain")} for row in document["rows"]]
+    moved = [each for each in two_s if each["ours"] >= 0]
+    if not moved:
+        return "No load of these files moves, so there is nothing to smooth."
+    more, than_plain = [
+        sum(each["ours"] > bound for each, bound in zip(moved, bounds))
+        for bounds in ([100.0] * len(moved), [each["plain"] for each in moved])
+    ]
+    worse = f"In {more} of {len(moved)} rows the grid moves more than the load. " if more else ""
+    if than_plain:
+        worse += f"In {than_plain} of {len(moved)} rows it moves more than with the plain way. "
+    low, high = [pick(each["ours"] for each in moved) for pick in (min, max)]
+    return f"{worse}With ours {low:.1f} to {high:.1f} % of the load's movement reach the grid."
 
 
 def _legend() -> str:
@@ -62,8 +80,9 @@ def _table(document: dict, path: str) -> str:
     return f"<table><tr>{HEAD}{''.join(lines)}</table>"
 
 
-def _rms(row: dict) -> float:
-    residual = row["ways"]["ours"]["residual_pct"]["2"]
+def _rms(row: dict, way: str = "ours") -> float:
+    """Of the changes of 2 s means; -1: the load does not move."""
+    residual = row["ways"][way]["residual_pct"]["2"]
     return residual["rms"] if residual else -1.0
 
 

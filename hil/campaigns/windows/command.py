@@ -45,7 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     over = sum(each["over"] for each in found)
     impossible = sum(each["energy_short"] + each["power_short"] for each in found)
     count = sum(each["intervals"] for each in found) - impossible
-    print(verdict.line(f"{over} of {count} possible intervals above the limit"))
+    others = sum(each["over_all"] for each in found) - over
+    beside = f"; {others} more above it, which the battery could not keep" if others else ""
+    print(verdict.line(f"{over} of {count} possible intervals above the limit{beside}"))
     write_json(arguments.json, {"seed": arguments.seed, "mode": system_run.MODE, "runs": found})
     return verdict.exit_code(not over)
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from test_systems import TABLE
 
-from hil.systems import replay, spec
+from hil.systems import planner as planner_module, replay, rules, spec
 from hil.systems.planner import Planner
+from hil.systems.rules import Store
 from hil.systems.series import Series
 
 DAYS, SLOTS = 3, 288
@@ -66,3 +67,83 @@ def test_a_forecast_with_an_error_costs_and_an_exact_one_does_not():
     result = type("Result", (), {"spec": chosen.spec, "series": chosen.series})
     assert replay.loses(replay.EXACT)(result)[0] == 0.0
     assert replay.loses({"is_load_known": True, "forecast_error_permille": 300})(result)[0] > 5
+
+
+# two units of 50 kW and 100 kWh together; 100 kW, and 300 kW in the last hour of each day
+SMALL = {"battery": {"units": 2, "racks_per_unit": 1, "rated_W": 50_000, "energy_Wh": 100_000}}
+PEAKS_W = np.where(np.arange(SLOTS) % 96 >= 92, 300e3, 100e3)
+
+
+@pytest.mark.parametrize(
+    "schedule, cap_W",
+    [
+        ({}, 300_000),
+        ({"cap_permille": 900}, 270_000),
+        ({"cap_W": 280_000}, 280_000),
+        # 90 to 15 % give 69.6 kWh, less what the converters draw in this hour; 2 % margin
+        ({"cap_W": 10_000}, 235_709.5),
+        ({"cap_permille": 100, "reserve_permille": 400}, 259_357.2),
+    ],
+)
+def test_the_cap_is_as_asked_or_what_the_battery_holds(schedule, cap_W):
+    assert planner(schedule, PEAKS_W, **SMALL).cap_W == pytest.approx(cap_W, abs=0.1)
+
+
+def test_the_store_of_a_schedule_by_its_file():
+    given = {"reserve_permille": 200, "high_permille": 800, "efficiency": 0.81}
+    given |= {"wear_per_kWh": 0.02, "saving_permille": 100}
+    found = planner_module.store_of(planner(given, PEAKS_W, **SMALL).spec, 0.4)
+    assert found == Store(3.6e8, 7.2e7, 2.88e8, 1.44e8, 1e5, 1e5, 0.81, 0.02, 690.0, 0.1)
+    sleeping = planner({}, PEAKS_W, **SMALL, plant={"pcs_sleeps": 1}).spec
+    assert planner_module.store_of(sleeping, 0.4).idle_W == 120.0
+
+
+HELD = Store(100 * 3.6e6, 10 * 3.6e6, 90 * 3.6e6, 50 * 3.6e6, 40e3, 30e3, 0.81)
+
+
+@pytest.mark.parametrize(
+    "now_kWh, idle_kW, rooms_kW, is_held",
+    [
+        # 9 kW for a quarter of an hour take 2.5 kWh, 40 kW give 9 kWh
+        (50, 0, [-30.0], True),
+        (50, 0, [-30.001], False),
+        (15, 0, [-9, -9], True),
+        (15, 0, [-9, -9, -9], False),
+        (15, 0, [-9, -9, 10, -8.1], True),
+        (15, 0, [-9, -9, 10, -8.2], False),
+        (50, 0, [100, *[-27] * 6], True),
+        (50, 0, [100, *[-27] * 7], False),
+        (89, 0, [100, *[-27] * 10], True),
+        (89, 0, [100, *[-27] * 11], False),
+        (15, 4, [0] * 5, True),
+        (15, 4, [0] * 6, False),
+    ],
+)
+def test_a_battery_holds_a_cap_as_long_as_its_energy_lasts(now_kWh, idle_kW, rooms_kW, is_held):
+    store = HELD._replace(now_J=now_kWh * 3.6e6, idle_W=idle_kW * 1000)
+    assert planner_module._is_held(store, np.array(rooms_kW) * 1000.0) == is_held
+
+
+def test_the_first_slot_of_the_second_day_has_no_load_of_now_to_compare():
+    """Yesterday's first slot had 0 W. The last slot of the run is not known."""
+    assert planner().forecast_W(96)[0] == 0.0
+    assert planner().forecast_W(97)[0] == pytest.approx(100 + 9600)
+    assert planner().forecast_W(95)[0] == 9500.0
+
+
+def test_an_error_of_the_forecast_is_a_part_of_the_load():
+    found_W = planner({"is_load_known": True, "forecast_error_permille": 200}).forecast_W(100)
+    parts = np.random.default_rng(1).normal(size=188)
+    assert found_W == pytest.approx(np.arange(100, SLOTS) * 100.0 * (1 + 0.2 * parts))
+
+
+def test_prices_of_tomorrow_are_known_from_13_h_and_the_sun_is_that_of_yesterday():
+    load_W, price = np.full(SLOTS, 300e3), np.repeat([0.1, 0.2, 0.3], 96)
+    chosen = spec.of_table(TABLE | {"days": DAYS, "schedule": {}}, "test")
+    pv_W = np.repeat([1e5, 2e5, 0.0], 96)
+    sender = Planner(chosen, Series(load_W, load_W, pv_W, price))
+    # only who knows that tomorrow is dearer charges today
+    asked = [[row[2] for row in sender.rows(slot, 0.5)] for slot in (96 + 51, 96 + 52)]
+    assert [any(rules.OPEN_W < each < 0 for each in day) for day in asked] == [False, True]
+    assert set(sender.forecast_W(100)) == {200e3} and set(sender.forecast_W(200)) == {100e3}
+    assert set(sender.forecast_W(4)) == {200e3}

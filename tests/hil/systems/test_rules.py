@@ -6,6 +6,7 @@ from hypothesis import given, settings, strategies as st
 
 from hil.systems import rules
 from hil.systems.rules import Store
+from tests.tables import table
 
 SLOT_S = 900.0
 KWH = 3.6e6
@@ -105,3 +106,86 @@ def test_a_slot_that_stores_surplus_asks_for_no_power_and_forbids_to_give_it_bac
     found = planned([-200] * 4 + [300] * 20, [0.1] * 24, STORE._replace(now_J=100 * KWH))
     rows = rules.slots(found, STORE, np.full(24, 600e3))
     assert [row[1:3] for row in rows[:4]] == [(rules.OPEN_W, 0)] * 4
+
+
+# Slots of an hour, in kW and kWh. A battery of 100 kWh, of which 10 to 90 are used, 40 kW in, 30 kW
+# out, 90 % each way, wear of 0.01 a kWh. Of each case: net power, price, cap, what differs; then
+# power, stored and needed energy.
+SMALL = {"energy_J": 100, "low_J": 10, "high_J": 90, "now_J": 10, "charge_W": 40, "discharge_W": 30}
+SMALL |= {"efficiency": 0.81, "wear_per_kWh": 0.01}
+PLANS = """
+[20, 20, 20, 20] | [0.3, 0.14, 0.02, 0.01] | 1000 | {"now_J": 90} | \
+    [20, 20, 20, 0] | [67.78, 45.56, 23.33, 23.33] | 0
+[20, 20, 20] | [0.3, 0.14, 0.01] | 1000 | {"now_J": 60} | [20, 20, 0] | [37.78, 15.56, 15.56] | 0
+[20, 20, 20] | [0.14, 0.3, 0.2] | 1000 | {"now_J": 40} | [-40, 20, 20] | [76, 53.78, 31.56] | 0
+[10, 10, 50, 10] | [0.1, 0.1, 0.1, 0.1] | 30 | {} | \
+    [-4.69, -20, 20, 0] | [14.22, 32.22, 10, 10] | [14.22, 22.22, 0, 0]
+[10, 10, 80, 10] | [0.1, 0.1, 0.1, 0.1] | 30 | {"now_J": 60} | \
+    [10, 5, 30, 0] | [48.89, 43.33, 10, 10] | [33.33, 33.33, 0, 0]
+[20, 20, 20, 57, 57] | [0.1, 0.1, 0.1, 0.1, 0.1] | 30 | {} | \
+    [-10, -10, -10, 24.3, 0] | [19, 28, 37, 10, 10] | [19, 27, 27, 0, 0]
+[60, 10, 60, 10, 60] | [0.1, 0.1, 0.1, 0.1, 0.1] | 30 | {"now_J": 40} | \
+    [27, -20, 16.2, -20, 16.2] | [10, 28, 10, 28, 10] | [10, 28, 10, 18, 0]
+[50, 20, 50] | [0.1, 0.1, 0.1] | [60, 60, 40] | {} | \
+    [0, -12.35, 10] | [10, 21.11, 10] | [10, 11.11, 0]
+[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.1] | 1000 | {"now_J": 11, "idle_W": 1} | \
+    [0, -40, 20, 9.7] | [10, 45, 21.78, 10] | 0
+[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.02] | 1000 | {"now_J": 12, "idle_W": 1} | \
+    [0, -25.8, 20, -1.11] | [11, 33.22, 10, 10] | 0
+[20, 20, 20] | [0.2, 0.1, 0.15] | 1000 | {"now_J": 5} | [-5.56, -24.69, 20] | [10, 32.22, 10] | 0
+[20, 20, -40, 20] | [0.1, 0.2, 0.1, 0.01] | 1000 | {"now_J": 90} | \
+    [20, 20, -40, 0] | [67.78, 45.56, 81.56, 81.56] | 0
+[20, -60, -5, 20] | [0.1, 0.1, 0.1, 0.3] | 1000 | {} | \
+    [-24.69, -40, -5, 20] | [32.22, 68.22, 72.72, 50.5] | 0
+[-30, 20] | [0.1, 0.2] | 1000 | {"now_J": 95} | [0, 20] | [95, 72.78] | 0
+[20, 20, 20, 20] | [0.1, 0.05, 0.2, 0.3] | 1000 | {} | \
+    [-9.38, -40, 20, 20] | [18.44, 54.44, 32.22, 10] | 0
+[20, 20, 20, 20] | [0.05, 0.3, 0.06, 0.3] | 1000 | {"high_J": 40} | \
+    [-33.33, 20, -16.05, 20] | [40, 17.78, 32.22, 10] | 0
+[20, 20, 20] | [0.05, 0.06, 0.3] | 25 | {} | [-5, -5, 8.1] | [14.5, 19, 10] | 0
+[20, 20] | [0.1, 0.136] | 1000 | {} | [-24.69, 20] | [32.22, 10] | 0
+[20, 20] | [0.1, 0.135] | 1000 | {} | [0, 0] | [10, 10] | 0
+[20, 20] | [0.25, 1.0] | 1000 | {"efficiency": 0.5, "wear_per_kWh": 0.25} | [0, 0] | [10, 10] | 0
+[20, 20] | [0.25, 1.0] | 1000 | {"efficiency": 0.5, "saving": 0.5} | [-40, 20] | [38.28, 10] | 0
+"""
+
+
+@pytest.mark.parametrize("net, price, cap, changes, power, stored, needed", table(PLANS))
+def test_a_plan_by_hand(net, price, cap, changes, power, stored, needed):
+    given_ = {
+        name: value * {"J": KWH, "W": 1000}.get(name.rpartition("_")[2], 1)
+        for name, value in (SMALL | changes).items()
+    }
+    caps_W = np.zeros(len(net)) + np.array(cap) * 1000.0
+    net_W = np.array(net) * 1000.0
+    found = rules.plan(net_W, np.array(price), 3600.0, Store(**given_), caps_W)
+    assert found.power_W / 1000 == pytest.approx(power, abs=0.006)
+    assert found.stored_J / KWH == pytest.approx(stored, abs=0.006)
+    assert found.needed_J / KWH == pytest.approx(np.zeros(len(net)) + needed, abs=0.006)
+    assert found.grid_W == pytest.approx(net_W - found.power_W)
+
+
+def test_without_trading_the_battery_keeps_cap_surplus_and_floor_alone():
+    caps_W, price = np.full(4, 30e3), np.array([0.3, 0.05, 0.3, 0.3])
+    store = STORE._replace(now_J=500 * KWH, discharge_W=30e3)
+    net_W = np.array([20e3, 20e3, 40e3, -10e3])
+    found = rules.plan(net_W, price, 3600.0, store, caps_W, is_trading=False)
+    assert found.power_W.tolist() == pytest.approx([0, 0, 10e3, -10e3])
+
+
+def test_the_bands_of_the_slots_by_hand():
+    """No power; from the grid; by 1000 W at most, so from PV; discharge; a full reserve."""
+    found = rules.Plan(
+        np.array([0.0, -5000.4, -5000.0, 7000.6, 1.0]),
+        np.array([1000.0, 1001.0, 1000.0, 500.0, 0.0]),
+        np.zeros(5),
+        np.array([0.0, 5.0, 20.0, 79.9, 85.0]) * KWH,
+    )
+    store = Store(100 * KWH, 10 * KWH, 90 * KWH, 50 * KWH, 40e3, 30e3)
+    assert rules.slots(found, store, np.array([400.6, 1, 2, 3, 4])) == [
+        (401, rules.OPEN_W, rules.OPEN_W, 100),
+        (1, rules.OPEN_W, -5000, 150),
+        (2, rules.OPEN_W, 0, 300),
+        (3, 7001, rules.OPEN_W, 899),
+        (4, 1, rules.OPEN_W, 900),
+    ]

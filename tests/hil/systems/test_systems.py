@@ -12,7 +12,7 @@ from hil.loads.trace import LoadError
 from hil.results import site_page
 from hil.scenarios.scenario import ScenarioError
 from hil.site import description
-from hil.systems import command, figures, page, run, series as system_series, spec, violations
+from hil.systems import command, cost, figures, page, run, series as system_series, spec, violations
 from tests.tables import cases
 
 TABLE = {
@@ -183,8 +183,8 @@ def test_the_page_names_each_promise_that_is_not_kept_and_the_worst_moments():
     result.seconds_W[1, 3661] = 300_000
     document = command.document("munich", "", result)
     text = page.html([(document, page.section(result, document))] * 2)
-    assert "1 of 2 promises are kept. <span class=no>Not kept: high peak.</span>" in text
-    assert "<td class=no>1 of 2<td class=ok>none" in text
+    assert "<p class=no>1 of 2 promises are kept. Not kept: high peak.</p>" in text
+    assert "<td class=no>1 of 2<td class=ok>none<td class=ok>+0 EUR" in text
     assert "<td>highest import<td>300 kW<td>Mon 01 June 01:01:01" in text
 
 
@@ -292,3 +292,64 @@ def test_the_claims_are_counted_and_each_that_works_names_its_proof():
     assert ", ".join(f"{found[state]} {state}" for state in states) in text
     unproven = [proof for state, proof in claims if state == "works" and not proof]
     assert not unproven and set(found) <= set(states)
+
+
+DEARER = "The bill is 2 EUR, 0.42 % higher with the battery than without: 482 instead of 480 EUR. "
+CHEAPER = "The bill is 2 EUR, 0.42 % lower with the battery than without: 478 instead of 480 EUR."
+SAME = "The bill is the same with and without the battery (480 EUR)."
+ALL = "The promise is kept."
+
+
+@pytest.mark.parametrize(
+    "charged_kWh, violated, lines",
+    [
+        (20, 0, [("no", DEARER + "20 kWh were lost in battery and converters."), ("ok", ALL)]),
+        (-20, 0, [("ok", ALL), ("ok", CHEAPER)]),
+        (0, 0, [("ok", ALL), ("ok", SAME)]),
+        (0, 7, [("no", f"1 limit was violated. {ALL}"), ("ok", SAME)]),
+    ],
+)
+def test_a_page_says_first_what_got_worse(charged_kWh, violated, lines):
+    """A day of 200 kW at 0.1 EUR costs 480 EUR; the battery moves 20 kWh in two hours of it."""
+    asked = [{"name": "peak_kW", "text": "peak", "asked": 100, "status": "projected"}]
+    energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
+    energy_J |= {"charged": max(0, charged_kWh) * 3.6e6, "discharged": max(0, -charged_kWh) * 3.6e6}
+    result = made(24, figure=asked)._replace(account=energy_J)
+    result.grid_W[:8] += charged_kWh * 1000 / 2
+    result.seconds_W[1, :violated] = 600_000
+    document = command.document("munich", "", result)
+    text = page.section(result, document)
+    first, second = [f"<p class={mark}>{each}</p>" for mark, each in lines]
+    assert first + second in text
+    printed = [each for each in command.lines(document) if each.startswith("  cost: ")]
+    assert printed == [f"  cost: {next(each for _, each in lines if each.startswith('The bill'))}"]
+
+
+def test_what_a_run_does_not_show_and_what_got_worse_is_named():
+    asked = {"asked": 3, "status": "projected", "unit": "%"}
+    names = (
+        ("carried_h", "carried"),
+        ("peak_cut", "less of the highest import"),
+        ("peak_kW", "peak"),
+    )
+    figure = [asked | {"name": name, "text": text} for name, text in names]
+    result = made(48, days=2, outage_s=3600, figure=figure)
+    result.grid_W[:] = 201_000
+    document = command.document("berlin", "storm", result)
+    carried = document["figures"][0]
+    assert carried["reached"] == 1.0 and carried["is_met"] is None
+    assert carried["mode"] == "not shown: chain only, 1 s leaves out the kernel"
+    said = cost.verdict(document)[1]
+    assert said.startswith("1 of 2 promises are kept. Not kept: less of the highest import. ")
+    assert "Worse than without the system: less of the highest import: -0.5 %." in said
+    assert said.endswith("Not shown by this run: carried.")
+
+
+def test_no_claim_works_by_a_run_that_leaves_out_the_kernel():
+    text = (spec.FOLDER / "CLAIMS.md").read_text(encoding="utf-8")
+    works = re.findall(r"^\| \d+ \| [^|]+ \| works \| (.*) \|$", text, re.M)
+    assert works and not [proof for proof in works if "`storm`" in proof]
+    stormy = [name for name in spec.NAMES if "storm" in spec.variants(name)]
+    for name in stormy:
+        figures_ = spec.load(name, "storm").figures
+        assert {each["name"] for each in figures_} <= set(figures.OF_EVENTS), name

@@ -5,7 +5,7 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from hil.scenarios.scenario import checked
+from hil.scenarios.scenario import ScenarioError, checked
 from hil.systems import prices, tariff
 from tests.tables import cases
 
@@ -28,6 +28,35 @@ def test_energy_costs_its_price_and_the_adder_and_export_pays_the_feed_in():
     assert bill_of([100]).energy == pytest.approx(100 * 720 * 0.1)
     assert bill_of([100], adder_per_kWh=0.05).energy == pytest.approx(100 * 720 * 0.15)
     assert bill_of([100, -100], feed_in_per_kWh=0.02).energy == pytest.approx(100 * 360 * 0.08)
+
+
+def test_what_a_file_leaves_out_costs_nothing():
+    assert tariff_of() == {
+        "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0,
+        "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
+        "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_hour": 16,
+    }  # fmt: skip
+    for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100), ("tag_hour", 0, 23)):
+        assert tariff_of(**{key: low})[key] == low and tariff_of(**{key: high})[key] == high
+        for value in (low - 1, high + 1):
+            with pytest.raises(ScenarioError, match=key):
+                tariff_of(**{key: value})
+
+
+def test_small_powers_and_exports_alone_are_billed_exactly():
+    assert bill_of([2], days=1).energy == pytest.approx(4.8, rel=1e-9)
+    found = bill_of([-100], demand_per_kW_month=[10.0], tag_per_kW_year=60.0)
+    assert found == (0.0, 0.0, 0.0, 0.0)
+
+
+@cases("""
+    day  hour  counts
+    5  6  True | 5  21  True | 5  22  False | 5  5  False | 6  12  False | 8  6  True
+""")
+def test_billed_hours_are_of_working_days(day, hour, counts):
+    """5 June 2026 is a Friday."""
+    assert tariff.is_billed(datetime(2026, 6, day, hour, 59), [6, 22]) == counts
+    assert tariff.is_billed(datetime(2026, 6, day, hour), [])
 
 
 @cases("""
@@ -59,6 +88,25 @@ def test_tags_are_set_in_one_hour_of_the_dearest_working_days():
     found = bill_of([300], price, tag_per_kW_year=60.0, tag_hours=2)
     assert found.tags == pytest.approx(60 * 300 * 30 / 365.25)
     assert found.total == found.energy + found.demand + found.tags
+
+
+def test_a_tag_counts_the_four_quarters_of_its_hour():
+    """The dearest hour of 16 h is that of the first day; the quarters beside it are higher."""
+    price, grid = np.full(5 * QUARTERS_PER_DAY, 0.1), np.full(5 * QUARTERS_PER_DAY, 900.0)
+    price[64:68], grid[64:68] = 1.0, [100, 200, 300, 400]
+    found = bill_of(grid, price, days=5, tag_per_kW_year=365.25, tag_hours=1)
+    assert found.tags == pytest.approx(250 * 5)
+    assert bill_of([100], days=5, tag_per_kW_year=365.25, tag_hours=1, tag_hour=0).tags > 0
+    winter = tariff.bill(
+        tariff_of(tag_per_kW_year=60.0), np.full(96, 1e5), 900, np.full(96, 0.1),
+        datetime(2026, 1, 5),
+    )  # fmt: skip
+    assert winter.tags == 0.0
+
+
+def test_the_highest_interval_is_that_of_all_months():
+    grid = [200] * (30 * QUARTERS_PER_DAY) + [100] * (31 * QUARTERS_PER_DAY)
+    assert bill_of(grid, days=61).peak_W == 200_000
 
 
 @cases("""

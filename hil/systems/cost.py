@@ -1,0 +1,86 @@
+"""What the battery costs or saves over a run, and the sentences that sum up the run.
+
+Smoothing and reserves have a price: the battery loses energy, and the bill may be higher with it
+than without. What got worse comes first.
+"""
+
+from typing import Any
+
+from hil.systems import figures
+from hil.systems.run import Result
+
+J_PER_KWH = 3.6e6
+MONEY_MIN, KWH_MIN = 0.5, 0.5  # differences below are none
+
+
+def of(result: Result) -> dict[str, Any]:
+    """{currency, bill, without_battery, without_system: money; lost_kWh: energy that the battery
+    took more than it gave or still holds; None: not known}.
+    """
+    bill, without_battery, without_system = [each.total for each in figures.bills(result)]
+    size, account = result.spec.size, result.account
+    gained_kWh = (float(result.soc[-1]) - result.spec.soc_permille / 1000) * size.energy_Wh / 1000
+    lost_kWh = None
+    if {"charged", "discharged"} <= set(account):
+        lost_kWh = (account["charged"] - account["discharged"]) / J_PER_KWH - gained_kWh
+    return {
+        "currency": result.spec.tariff["currency"],
+        "bill": bill,
+        "without_battery": without_battery,
+        "without_system": without_system,
+        "lost_kWh": lost_kWh,
+    }
+
+
+def words(cost: dict[str, Any]) -> tuple[bool, str]:
+    """(True if the bill is higher with the battery, or with the whole system; the sentences)."""
+    found = [_against(cost, "without_battery", "the battery")]
+    if abs(cost["without_system"] - cost["without_battery"]) >= MONEY_MIN:
+        found.append(_against(cost, "without_system", "battery and PV"))
+    found.sort(key=lambda each: not each[0])
+    lost = ""
+    if cost["lost_kWh"] is not None and cost["lost_kWh"] >= KWH_MIN:
+        lost = f" {cost['lost_kWh']:,.0f} kWh were lost in battery and converters."
+    return any(is_worse for is_worse, _ in found), " ".join([text for _, text in found]) + lost
+
+
+def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
+    """(it is dearer, the sentence) of the bill beside that without the battery or the system."""
+    bill, other, currency = cost["bill"], cost[key], cost["currency"]
+    more = bill - other
+    amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"
+    if abs(more) < MONEY_MIN:
+        return False, f"The bill is the same with and without {without} ({bill:,.0f} {currency})."
+    part = f", {100 * abs(more) / other:.2g} %" if other >= figures.MONEY_MIN else ""
+    word = "higher" if more > 0 else "lower"
+    return more > 0, (
+        f"The bill is {abs(more):,.0f} {currency}{part} {word} with {without} than without: "
+        f"{amounts}."
+    )
+
+
+def verdict(document: dict[str, Any]) -> tuple[bool, str]:
+    """(all is well; promises and violations in one sentence). document: of command.document."""
+    every = document["figures"]
+    known = [each for each in every if each["is_met"] is not None]
+    missed = [each["text"] for each in known if not each["is_met"]]
+    open_ = [each["text"] for each in every if each["is_met"] is None and each["asked"] is not None]
+    count, broken = len(known), len(document["violations"])
+    text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
+    if missed:
+        kept = f"{count - len(missed)} of {count} promises are kept."
+        text = f"{kept} Not kept: {'; '.join(missed)}."
+    if not known:
+        text = "No promise can be judged in this run."
+    worse = [
+        f"{each['text']}: {each['reached']:.2g} %"
+        for each in every
+        if each["unit"] == "%" and each["reached"] is not None and each["reached"] < 0
+    ]
+    if worse:
+        text += f" Worse than without the system: {'; '.join(worse)}."
+    if open_:
+        text += f" Not shown by this run: {'; '.join(open_)}."
+    if broken:
+        text = f"{broken} limit{'s were' if broken > 1 else ' was'} violated. {text}"
+    return not missed and not broken and bool(known), text
