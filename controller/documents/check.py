@@ -7,7 +7,7 @@ The report is plain ASCII, at most document.WIDTH columns.
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
 
-from controller.config import bus_times, hma, schema
+from controller.config import bus_times, hma, schema, unit_access
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config, load
 from controller.config.refusal import ConfigError, in_unit, shown
@@ -34,7 +34,10 @@ def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
-    cli.add(commands, "check", _check, cli.option("file", nargs="?"), every_key, cli.STATE_DIR)
+    text = "print only what the service's unit has to allow for this file, nothing if its file does"
+    drop_in = cli.option("--drop-in", action="store_true", help=text)
+    given = cli.option("file", nargs="?"), every_key, drop_in, cli.STATE_DIR
+    cli.add(commands, "check", _check, *given)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -46,6 +49,8 @@ def _check(arguments: argparse.Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
             print(keys())
+        elif arguments.drop_in:
+            print(unit_access.drop_in(load(arguments.file)), end="")
         else:
             config = load(arguments.file)
             print(report(config, today(), check_path.stored_ms(config, arguments.state_dir)))
@@ -72,6 +77,7 @@ def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *_buses(config, schedule),
+        *_network(config),
         *_latencies(config, schedule),
         *check_path.lines(config, schedule, measured_ms),
     ]
@@ -257,6 +263,23 @@ def _buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]
                 f"    {each.device[:15]:15} {each.what:18} {each.frames:3} x "
                 f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
             )
+
+
+def _network(config: Config) -> Iterator[str]:
+    """The addresses that the service reaches, and how its unit is opened for them."""
+    found, unknown = unit_access.addresses(config), unit_access.nameless(config)
+    if not found:
+        yield from ("", "NETWORK OF THE SERVICE: none")
+        return
+    yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
+    for name, host in found.items():
+        more = ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" * (name in unknown)
+        yield from wrapped(f"  {name}: ", f"{host}{more}")
+    yield from wrapped(
+        "  ",
+        f"sudo ./flash.sh install writes them into {unit_access.DROP_IN}. Without it: firebreak "
+        f"check --drop-in FILE | sudo tee {unit_access.DROP_IN}; sudo systemctl daemon-reload",
+    )
 
 
 def _latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
