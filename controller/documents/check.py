@@ -7,7 +7,7 @@ The report is plain ASCII, at most document.WIDTH columns.
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import bus_times, configuration, hma, schema
+from controller.config import bus_times, configuration, hma, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
@@ -34,7 +34,10 @@ def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
-    cli.add(commands, "check", _check, cli.option("file", nargs="?"), every_key, cli.STATE_DIR)
+    text = "print only what the service's unit has to allow for this file, nothing if its file does"
+    drop_in = cli.option("--drop-in", action="store_true", help=text)
+    given = cli.option("file", nargs="?"), every_key, drop_in, cli.STATE_DIR
+    cli.add(commands, "check", _check, *given)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -46,6 +49,8 @@ def _check(arguments: argparse.Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
             print(keys())
+        elif arguments.drop_in:
+            print(unit_access.drop_in(configuration.load(arguments.file)), end="")
         else:
             print(_checked(arguments.file, arguments.state_dir))
     return DONE
@@ -95,6 +100,7 @@ def report(
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *check_tables.buses(config, schedule),
+        *check_tables.network(config),
         *check_tables.latencies(config, schedule),
         *check_path.lines(config, schedule, measured_ms),
     ]

@@ -101,7 +101,7 @@ def _tick(settings: configuration.Config, arguments: argparse.Namespace, keeper:
     notifier = realtime.Notifier()
     running = loop.Loop(cabinet, arguments.run_dir, notifier, _keys(settings, arguments.state_dir))
     notifier.ready(f"{settings.names[-1][1]}: ticking every {settings.tick_ms} ms")
-    _say(approval.waiting(cabinet.approval))
+    _say([*running.troubles(), *approval.waiting(cabinet.approval)])
     if not arguments.no_realtime:
         _say(realtime.prepare())
     with contextlib.closing(running):

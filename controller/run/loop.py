@@ -12,6 +12,7 @@ import sys
 from types import FrameType
 from typing import Protocol
 
+from controller.config import unit_access
 from controller.config.topology import Bus
 from controller.hints import admission
 from controller.hints.listener import HintListener
@@ -50,7 +51,7 @@ class Wire:
 
     def __init__(self, bus: Bus, port: Engine):
         """port: of this bus. Raises SerialPortError."""
-        self.port = port
+        self.name, self.port = bus.name, port
         self.serial = _wire_of(bus)
         self.serial.open()
 
@@ -101,12 +102,10 @@ class Loop:
         self.wires = [Wire(bus, field.ports[bus.name]) for bus in config.buses if bus.kind != "can"]
         if cabinet.peer is not None and config.channel_b is not None:
             self.wires.append(Wire(config.channel_b, cabinet.peer))
-        self.can_ports: list[CanPort] = []
+        self.can_ports: dict[str, CanPort] = {}
         for bus in config.buses:
             if bus.kind == "can":
-                port = _open_can(bus)
-                field.can[bus.name].port = port
-                self.can_ports.append(port)
+                field.can[bus.name].port = self.can_ports[bus.name] = _open_can(bus)
         self.links = LinkStatistics(os.path.join(run_directory, "links.stats"), field)
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run
@@ -115,6 +114,15 @@ class Loop:
         self._wire_of: dict[Watched, Wire] = {wire.serial: wire for wire in self.wires}
         for wire in self.wires:
             self._arrivals.add(wire.serial)
+
+    def troubles(self) -> list[str]:
+        """A line for each bus that could not be opened. The loop opens it later; until then its
+        devices are silent.
+        """
+        errors = {wire.name: wire.serial.error for wire in self.wires}
+        errors |= {name: port.error for name, port in self.can_ports.items()}
+        silent = "its devices are silent until it can be opened"
+        return [f"bus {name}: {error}; {silent}" for name, error in errors.items() if error]
 
     def run(self) -> int:
         """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
@@ -174,7 +182,7 @@ class Loop:
             if wire.serial.fileno() < 0 and wire.serial.service(now_us):
                 self._arrivals.add(wire.serial)
             wire.give(now_us)
-        for port in self.can_ports:
+        for port in self.can_ports.values():
             port.service(now_us)
         self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
         self.hints.answer(now_us)
@@ -229,19 +237,22 @@ class Loop:
         """Give ports and sockets back."""
         listeners = (self._arrivals, self.commands, self.hints)
         serial_ports = [wire.serial for wire in self.wires]
-        for each in (*serial_ports, *self.can_ports, *listeners, self.statistics, self.links):
+        for each in (
+            *serial_ports,
+            *self.can_ports.values(),
+            *listeners,
+            self.statistics,
+            self.links,
+        ):
             each.close()
 
 
 def _open_can(bus: Bus) -> CanPort:
-    """CanPort of a bus. A socketcand channel is written host:port/name. Raises CanPortError."""
+    """CanPort of a bus. Raises CanPortError."""
     if bus.interface != "socketcand":
         return open_can(bus.interface, bus.channel, bus.bitrate_bps)
-    server, _, name = bus.channel.rpartition("/")
-    host, _, port = server.partition(":")
-    return open_can(
-        "socketcand", name, bus.bitrate_bps, host=host or "127.0.0.1", port=int(port or 29536)
-    )
+    host, port, name = unit_access.can_server(bus.channel)
+    return open_can("socketcand", name, bus.bitrate_bps, host=host, port=port)
 
 
 def lock(run_directory: str) -> int | None:

@@ -326,12 +326,30 @@ reload_system() {
     fi
 }
 
+# Opens the unit of the controller for the configured addresses, and for no other. A file that this release refuses
+# changes nothing, because the drop-in of before is that of the running controller.
+open_addresses() {
+    local file="/$etc/cabinet/cabinet.toml" target="$units/firebreak.service.d/addresses.conf"
+    [ -e "$root$file" ] || return 0
+    as_service check --drop-in "$file" >"$work/addresses.conf" 2>/dev/null || return 0
+    if [ -s "$work/addresses.conf" ]; then
+        put "$work/addresses.conf" "$target"
+    elif [ -e "$root/$target" ]; then
+        rm -f -- "$root/$target"
+        say "removed" "/$target"
+    fi
+}
+
+# Runs a command of this release as the service's user, because this user has to read the files.
+as_service() {
+    on_target runuser -u firebreak -- "/$opt/current/bin/firebreak" "$@"
+}
+
 # Checks the cabinet's files with this release and its types, because a restart with refused files would not come up.
-# Runs as the service's user, because this user has to read the files.
 check_cabinet() {
     local file="/$etc/cabinet/cabinet.toml" reason
     [ -e "$root$file" ] || return 0
-    if ! reason="$(on_target runuser -u firebreak -- "/$opt/current/bin/firebreak" check "$file" 2>&1 >/dev/null)"; then
+    if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
         say "warning" "this release refuses $file: ${reason:-no reason given}"
         say "" "correct it before: systemctl restart firebreak (the way back: INSTALLATION.md)"
     fi
@@ -341,6 +359,7 @@ next_steps() {
     if [ ! -e "$root/$etc/cabinet/cabinet.toml" ]; then
         say "next" "cp -r /$etc/example /$etc/cabinet; write your site and ports into it (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
+        say "" "with devices on a network: ./flash.sh install again, which opens their addresses"
         say "" "sudo -u firebreak firebreak prepare   (first store of a new cabinet; otherwise a start needs the key)"
         say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
@@ -368,6 +387,7 @@ do_install() {
     switch_to "$name"
     install_configuration
     install_services
+    open_addresses
     reload_system
     check_cabinet
     next_steps

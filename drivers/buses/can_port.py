@@ -36,7 +36,11 @@ _REASONS = {
 
 
 class CanPortError(Exception):
-    """The bus cannot be opened; the message is one line: interface, channel, reason."""
+    """The bus cannot be opened; the message is one line: interface, channel, reason. `number`: errno
+    of the system, or None.
+    """
+
+    number: int | None = None
 
 
 class Bus(Protocol):
@@ -214,9 +218,34 @@ def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> Can
 
     SocketCAN has its bit rate from the installer (ip link), others take `bitrate`, bit/s. Only
     SocketCAN is reopened after a loss: its open does not block; a TCP interface may block for 10 s.
+    Where the kernel or the unit has no CAN at all, the port begins as a lost one, with its `error`:
+    the racks are silent, and the pages say so.
     """
     opened = partial(open_bus, interface, channel, bitrate, **settings)
-    return CanPort(opened(), reopen=opened if interface == "socketcan" else None)
+    try:
+        return CanPort(opened(), reopen=opened if interface == "socketcan" else None)
+    except CanPortError as failure:
+        if failure.number != errno.EAFNOSUPPORT or interface != "socketcan":
+            raise
+        port = CanPort(_NoBus(), reopen=opened)
+        port.state, port.error = DOWN, str(failure)
+        return port
+
+
+class _NoBus:
+    """A bus on a machine without CAN."""
+
+    def recv(self, timeout: float | None = None) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "")
+
+    def send(self, msg: can.Message, timeout: float | None = None) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "")
+
+    def fileno(self) -> int:
+        return -1
+
+    def shutdown(self) -> None:
+        return None
 
 
 def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can.BusABC:
@@ -231,4 +260,6 @@ def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can
         )
     # NotImplementedError: no such interface; TypeError: a setting is missing
     except (can.CanError, OSError, ValueError, TypeError, NotImplementedError) as failure:
-        raise CanPortError(f"CAN {channel} ({interface}): {_reason(failure)}") from failure
+        error = CanPortError(f"CAN {channel} ({interface}): {_reason(failure)}")
+        error.number = _number(failure)
+        raise error from failure

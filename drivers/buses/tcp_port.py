@@ -27,6 +27,9 @@ UNACKNOWLEDGED_MS = 5000
 HEAD = Struct(">HHH")  # transaction, protocol 0, bytes that follow
 LENGTHS = range(3, 255)  # unit id, function, and at least one byte
 PIECE_BYTES = 4096
+# of a service whose unit allows no IP, or not this address
+_FORBIDS = (errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES)
+FORBIDDEN = "this process may not reach it: sudo ./flash.sh install opens configured addresses"
 TRANSACTIONS = 1 << 16
 
 
@@ -62,9 +65,12 @@ class TcpPort:
         return len(self._rest)
 
     def open(self) -> None:
-        """Begin to connect. A host that does not answer is no error here: `error` names it."""
+        """Begin to connect. A failure raises nothing: `error` names it."""
         self.close()
-        self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as failure:
+            return self._lose(failure.errno)
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
@@ -163,7 +169,7 @@ class TcpPort:
         self._unanswered = 0
 
     def _lose(self, code: int | None) -> None:
-        self._end(os.strerror(code or errno.EIO))
+        self._end(FORBIDDEN if code in _FORBIDS else os.strerror(code or errno.EIO))
 
     def _end(self, reason: str) -> None:
         self.losses += self._is_connected

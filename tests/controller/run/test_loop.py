@@ -199,7 +199,7 @@ def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
     told, watched, notifier, folder = [], [], silent.loop.notifier, silent.loop._run_directory
-    served, (can_port,) = [], silent.loop.can_ports
+    served, (can_port,) = [], silent.loop.can_ports.values()
     can_port.service = served.append
     notifier.alive = lambda: told.append(silent.ticks)
     notifier.stopping = lambda: told.append("stopping")

@@ -1,0 +1,79 @@
+"""What the unit of the controller's service has to allow beyond its file, by the configured buses.
+
+`firebreak.service` allows no IP network and the usual kinds of serial ports. A drop-in opens exactly
+the configured addresses (Modbus TCP, CAN over TCP) and, on the box, other kinds of ports.
+"""
+
+import ipaddress
+import os
+
+from controller.config.cabinet_config import Config
+from controller.config.topology import Bus
+
+DROP_IN = "/etc/systemd/system/firebreak.service.d/addresses.conf"
+# DeviceAllow= of the unit, names as in /proc/devices. systemd itself allows pseudo-terminals (pts).
+SERIAL_KINDS = ("ttyS", "ttyUSB", "ttyACM", "ttyAMA", "ttymxc")
+CAN_SERVER_PORT = 29_536
+
+
+def can_server(channel: str) -> tuple[str, int, str]:
+    """(host, port, interface) of a socketcand channel: [HOST[:PORT]/]NAME."""
+    server, _, name = channel.rpartition("/")
+    host, _, port = server.partition(":")
+    return host or "127.0.0.1", int(port or CAN_SERVER_PORT), name
+
+
+def addresses(config: Config) -> dict[str, str]:
+    """{bus: host} of the buses that need IP."""
+    found = {bus.name: _host(bus) for bus in config.buses}
+    return {name: host for name, host in found.items() if host}
+
+
+def _host(bus: Bus) -> str:
+    if bus.kind == "tcp":
+        return bus.address.rpartition(":")[0]
+    return can_server(bus.channel)[0] if bus.interface == "socketcand" else ""
+
+
+def nameless(config: Config) -> dict[str, str]:
+    """{bus: host} of the hosts that are no IPv4 address. The service cannot look up a name."""
+    return {name: host for name, host in addresses(config).items() if not _is_address(host)}
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
+    """Kinds of the configured serial ports that are plugged in and that the unit does not allow."""
+    buses = [*config.buses, *([config.channel_b] if config.channel_b else [])]
+    ports = [bus.channel if bus.interface == "slcan" else bus.port for bus in buses]
+    kinds = {_kind(port, devices) for port in ports if port}
+    return sorted(kinds - {"", "pts", *SERIAL_KINDS})
+
+
+def _kind(port: str, devices: str) -> str:
+    """Name of a port's driver in the kernel's list, "" while the port is absent."""
+    try:
+        major = str(os.major(os.stat(port).st_rdev))
+        with open(devices, encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return ""
+    return next((line[1] for line in lines if len(line) == 2 and line[0] == major), "")
+
+
+def drop_in(config: Config) -> str:
+    """Text of DROP_IN, "" if the unit's file is enough."""
+    hosts = sorted({host for host in addresses(config).values() if _is_address(host)})
+    lines = [f"DeviceAllow=char-{kind} rw" for kind in port_kinds(config)]
+    lines += ["RestrictAddressFamilies=AF_INET"] if hosts else []
+    lines += [f"IPAddressAllow={host}" for host in hosts]
+    if not lines:
+        return ""
+    made = f"# From {config.path} by `firebreak check --drop-in`; ./flash.sh install renews it."
+    return "\n".join([made, "[Service]", *lines, ""])

@@ -1,0 +1,206 @@
+"""The installed program under the restrictions of its systemd units, and what a wheel holds.
+
+There is no systemd here: unit_launch.py does what it does with users, mounts, network and system
+calls. `./flash.sh vm-test` runs the units themselves.
+"""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import unit_box
+from whole_box import CABINETS, PODS, whole
+
+from controller.journal.ring import JournalReader
+from controller.recorder import reading
+from controller.run import link_statistics
+from controller.sites import EXAMPLE
+from hil.scenarios import scenario
+from hil.systems import spec
+from tests.repository import ROOT
+
+pytestmark = pytest.mark.wire
+# The loop asks for both; a machine may not let its root grant them.
+NOT_GRANTED = ("memory is not locked", "no real-time priority")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+INSTALLER = "controller/systemd/"  # install.sh reads its own folder of the clone, not of a wheel
+SITE_DEVICES = next(path for path in CABINETS if path.parent.name == "pv_genset")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return unit_box.made_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def box(wheel, tmp_path):
+    if os.geteuid() or not all(map(shutil.which, ("unshare", "ip", "systemd-analyze"))):
+        pytest.skip("needs root, unshare, ip and systemd-analyze")
+    made = []
+
+    def make(cabinet):
+        made.append(unit_box.Box(tmp_path / "root", wheel, cabinet))
+        return made[0]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def running(box, cabinet):
+    """(box, its controller that ticks under its unit and the drop-in)."""
+    made = box(cabinet)
+    drop_in = made.drop_in()
+    made.host(unit_box.settings(drop_in).get("IPAddressAllow", []))
+    service = made.start("firebreak.service", drop_in)
+    service.until_notified(b"READY=1")
+    service.until_notified(b"WATCHDOG=1", 5)
+    return made, service
+
+
+def lines(service):
+    return [each for each in service.said() if not any(word in each for word in NOT_GRANTED)]
+
+
+@pytest.mark.parametrize(
+    "cabinet",
+    [SITE_DEVICES, *whole(*[path for path in CABINETS if path != SITE_DEVICES])],
+    ids=lambda path: path.parent.name,
+)
+def test_the_controller_runs_under_its_unit(cabinet, box):
+    """It ticks, reaches its devices on the network, writes its journal; no call is refused."""
+    made, service = running(box, cabinet)
+    folder = made.root / "run/firebreak"
+    networks = [bus.name for bus in made.config.buses if bus.kind == "tcp"]
+    asked = [(each.bus, each.address) for each in made.config.devices if each.bus in networks]
+
+    def heard():
+        units = (link_statistics.read(str(folder / "links.stats")) or {"units": {}})["units"]
+        return all(unit in units and units[unit]["ok"] for unit in asked)
+
+    service.until(heard)
+    assert JournalReader(str(folder / "journal")).newest() >= 5
+    assert service.stop() == 0
+    assert not service.refused
+    store, approval = "no store here yet", "is not approved"
+    expected = [word for word in (store, "bus can0: CAN can0", approval)]
+    found = lines(service)
+    if len(found) == 2:  # this kernel has CAN
+        expected.pop(1)
+    assert all(word in line for word, line in zip(expected, found, strict=True)), found
+
+
+def test_an_address_family_that_is_missing_is_one_line_and_no_end(box):
+    """Without its drop-in the unit allows no IP: the devices there are silent."""
+    made = box(SITE_DEVICES)
+    made.host([])
+    service = made.start("firebreak.service")
+    service.until_notified(b"WATCHDOG=1", 5)
+    assert service.stop() == 0
+    (line,) = [each for each in service.said() if "bus lan" in each]
+    assert line.startswith("firebreak: bus lan: Modbus TCP 192.168.1.20:502: this process may not")
+    assert "./flash.sh install" in line
+    assert {(call, family) for call, family, *_ in service.refused} == {("socket", 2)}
+
+
+def test_the_companions_run_under_their_units(box):
+    """Each does its work beside the controller, and no call is refused."""
+    made, controller = running(box, EXAMPLE)
+    record = made.start("firebreak-record.service")
+    record.until((made.root / "run/firebreak/record.head").exists)
+    gateway = made.start("firebreak-upstream.service")
+    path = made.root / "run/firebreak-upstream/upstream.sock"
+    gateway.until(path.exists)
+    assert asked(path, {"hello": made.config.sources[0].name})["sequence"] == 0
+    assert "answer" in asked(path, {"ask": {"power_W": 1000, "for_s": 60}})
+    master = made.add_line("/dev/ttyS9")
+    console = made.start("firebreak-console@.service", instance="ttyS9")
+    console.until(lambda: b"Cabinet 1" in unit_box.received(master))
+    can = made.start("firebreak-can@.service", instance="can9")
+    assert can.process.wait(unit_box.GUARD_S) in (0, 2), can.said()
+    services = record, gateway, console, can
+    assert [each.stop() for each in services[:3]] == [0, 0, 0]
+    assert controller.stop() == 0
+    # the unit has given the recorder its priority
+    assert {call for call, *_ in record.refused} <= {"setpriority"}
+    assert [each.refused for each in services[1:]] == [[], [], []]
+    with reading.opened(str(made.root / "var/lib/firebreak/record.db")) as connection:
+        (anchor,) = connection.execute("SELECT value FROM meta WHERE key = 'anchor'").fetchone()
+    assert json.loads(anchor)["boot"] == BOOT_ID.read_text().strip()
+
+
+def asked(path, message):
+    """The gateway's answer to one message."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(unit_box.GUARD_S)
+        folder = os.open(path.parent, os.O_PATH)
+        client.connect(f"/proc/self/fd/{folder}/{path.name}")
+        os.close(folder)
+        client.sendall(json.dumps(message).encode() + b"\n")
+        return json.loads(client.recv(65_536))
+
+
+# -- the wheel
+
+
+def test_every_data_file_is_in_the_wheel(wheel):
+    """A new folder of data that setup.cfg does not name would be missing on a box only."""
+    listed = unit_box.tracked()
+    wanted = {name for name in listed if not name.endswith((".py", ".md"))}
+    wanted = {name for name in wanted if not name.startswith(INSTALLER)}
+    assert wanted - {*zipfile.ZipFile(wheel).namelist()} == set()
+
+
+@pytest.fixture(scope="module")
+def outside(wheel, tmp_path_factory):
+    """A function that runs Python with the wheel alone, in a folder without sources."""
+    place = tmp_path_factory.mktemp("outside")
+    unit_box.installed(wheel, place / "site", ())
+
+    def run(*words):
+        line = [sys.executable, "-P", *words]
+        return unit_box.run(*line, cwd=place, env={**os.environ, "PYTHONPATH": str(place / "site")})
+
+    assert str(place) in run("-c", "import hil; print(hil.__file__)").stdout
+    return run
+
+
+def test_the_commands_of_the_wheel_find_their_files(outside):
+    """Outside the tree: each shipped site, scenario, system and pod is loaded."""
+    code = (
+        "import sys; from controller import sites; from controller.config import configuration; "
+        "from hil.scenarios import scenario; from hil.systems import spec; "
+        "from hil.engine import pod; from hil.campaigns.smooth import expected; import pathlib; "
+        "[configuration.load(each) for each in sites.FOLDER.glob('*/cabinet.toml')]; "
+        "print(*scenario.names()); print(*[each for each in spec.NAMES if spec.load(each)]); "
+        "print(*[len(pod.member_configs(str(each))) for each in sorted("
+        "(pathlib.Path(pod.__file__).parents[1] / 'site/examples').glob('*.toml'))])"
+    )
+    done = outside("-c", code)
+    assert done.returncode == 0, done.stderr
+    found = [line.split() for line in done.stdout.splitlines()]
+    assert found[:2] == [list(scenario.names()), list(spec.NAMES)]
+    assert len(found[2]) == len(PODS)
+    for words in (["hil", "--help"], ["hil", "run", "--help"], ["controller", "--help"]):
+        done = outside("-m", *words)
+        assert done.returncode == 0 and done.stdout.startswith("usage:"), done.stderr
+
+
+@pytest.mark.parametrize("cabinet", whole(*CABINETS), ids=lambda path: path.parent.name)
+def test_the_wheel_checks_each_shipped_site(cabinet, outside):
+    path = cabinet.relative_to(ROOT)
+    site = Path(outside("-c", "import controller.sites as s; print(s.FOLDER)").stdout.strip())
+    for command in (["controller", "check"], ["hil", "covers"]):
+        done = outside("-m", *command, str(site / path.relative_to("controller/sites")))
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", whole(*spec.NAMES))
+def test_the_wheel_runs_each_system(name, outside):
+    done = outside("-m", "hil", "run", name, "--days", "1", "--json", "figures.json")
+    assert done.returncode in (0, 1) and "Traceback" not in done.stderr, done.stderr
