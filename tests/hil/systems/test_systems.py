@@ -41,6 +41,8 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     key  value  line
     "days"  0  "test: days = 0"
     "start"  "June"  "test: start = 'June': allowed is a day, 2026-06-01"
+    "start"  "2026-06-01T00:00Z"  "test: start = '2026-06-01T00:00Z': allowed is a day, 2026-06-01"
+    "zone"  "Europe/Munich"  "test: time zone 'Europe/Munich': allowed is one that this machine has"
     "battery"  {"units": 17}  "test: battery: "
     "figure"  [{"name": "x"}]  "test: figure 1: "
     "colour"  1  "test: "
