@@ -23,6 +23,7 @@ from drivers import toml_text
 
 _NAMES = Slot._fields
 _WHOLE = "a whole number"
+_CSV = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
 
 
 class ScheduleFileError(Exception):
@@ -40,7 +41,7 @@ class Plan(NamedTuple):
 def read(path: str) -> Plan:
     """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
     try:
-        plan = _of_csv(path) if path.endswith(".csv") else _of_toml(toml_text.read(path))
+        plan = _of_csv(path) if _CSV.search(path) else _of_toml(toml_text.read(path))
         _check(plan)
     except SeriesError as error:
         raise ScheduleFileError(str(error)) from None

@@ -19,8 +19,6 @@ TIME = "t_s"
 _CHANNEL = re.compile(r"ch\d")
 # Devices and exports write these for "no value". Larger ones are above every allowed power.
 BLANKS = frozenset((-999.0, -9999.0, -99999.0, 32767.0, -32768.0, 65535.0))
-
-
 Reading = tuple[float, float, int]  # time in s since 1970 or from the zero of the file, W, line
 
 
@@ -53,7 +51,6 @@ class Powers:
             raise SeriesError(f"column {column}: allowed are {listed(columns(table))}")
         self.table, self.column, self.unit = table, column, unit
         self._scale, self._power_W_max = scale, power_W_max
-        self._factor = scale * unit.factor
         self._width, self._power_at = len(table.names), table.names.index(column)
         self._clock = self._duration_s if self.time_unit else times.TimeCells(UTC)
         self.rows = self.refused = self.empty = 0
@@ -77,7 +74,7 @@ class Powers:
             if not cell or not self.is_right(cells, found):
                 self._leave_out(line, cells, cell)
                 return None
-            power_W = self._factor * found
+            power_W = found * self.unit.factor * self._scale
             if not -self._power_W_max <= power_W <= self._power_W_max:
                 raise SeriesError(self._beyond(cell))
             name = self.table.names[self.time_at]

@@ -93,7 +93,7 @@ def _rows(
         with at_cell(line, found.names[place]):
             value = table.number(cell, found.has_comma)
             price = value if math.isnan(value) else PRICE.value(value, unit, cell)
-            if math.isnan(price) and span_s[0] <= time_s < span_s[1]:
+            if math.isnan(price) and wanted_s[0] < time_s < span_s[1]:
                 raise SeriesError(f"{shown(cell)}: {PRICE.allowed(unit)}")
             if len(rows.lines) == ROWS_MAX:
                 raise SeriesError(f"{shown(cell)}: allowed are at most {ROWS_MAX} rows of a run")

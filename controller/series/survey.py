@@ -9,6 +9,7 @@ from controller.series.refusal import SeriesError
 from controller.series.times import UNIX_S_MIN, local
 
 PAUSE_S = 900.0  # a longer step holds the power before it
+HOUR_S, YEAR_S = 3600.0, 366 * 86_400.0
 LOW_W = 1000.0
 
 
@@ -39,8 +40,8 @@ class Survey(NamedTuple):
             f"{self.held_s:g} s in pauses above {PAUSE_S:g} s keep the power before them": (
                 self.held_s
             ),
-            "most steps are pauses: are its times milliseconds? Then their column is t_ms": (
-                self.held_s > self.usable * PAUSE_S
+            "most steps are long: are its times milliseconds? Then their column is t_ms": (
+                self.held_s > self.usable * HOUR_S or self.held_s > YEAR_S
             ),
             end: self.length_s < run_s,
             f"its first time {begin} is taken as the begin of the run": begin,

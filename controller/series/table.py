@@ -19,11 +19,12 @@ from controller.series.refusal import SeriesError, listed, shown
 SEPARATORS = ",;\t"
 SAMPLED = 200  # lines that show the decimal mark
 COLUMNS_MAX = 1000
+BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
 Row = tuple[int, list[str]]  # number of the line, cells
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')  # the first line of some exports
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)\s*$")
-_TIME = re.compile(r"\s*\d{4}-\d\d-\d\d(?!\d)")
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d\d\.\d\d\.\d{4}(?!\d)")
 NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 
 
@@ -57,7 +58,7 @@ class Table:
         )
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows, without blank lines."""
+        """The rows, without blank ones."""
         separator, width = self.separator, len(self.names)
         for number, line in self._rows:
             if '"' in line:
@@ -94,7 +95,7 @@ class Table:
         for name in names:
             if not name.isprintable():
                 raise SeriesError(f"line {self.line}: {shown(name)}: allowed is a printable name")
-            if _TIME.match(name) or not math.isnan(number(name, "," in name)):
+            if _is_value(name):
                 raise SeriesError(
                     f"line {self.line}: no header, but {listed(map(shown, names))}: {NAMES_NEEDED}"
                 )
@@ -114,7 +115,7 @@ def opened(path: str | PathLike[str], separators: str = SEPARATORS) -> Iterator[
 
 def _not_blank(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(lines, 1):
-        if not line.isspace():
+        if line.strip(BLANK):
             yield number, line
 
 
@@ -131,6 +132,14 @@ def _split(line: str, separator: str) -> list[str]:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error:
         return []
+
+
+def _is_value(cell: str) -> bool:
+    """A number or a time, which no column is named after."""
+    try:
+        return _TIME.match(cell) is not None or not math.isnan(number(cell, False))
+    except SeriesError:
+        return True
 
 
 def _cells(number: int, line: str, separator: str) -> list[str]:

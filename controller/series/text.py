@@ -18,7 +18,7 @@ LINE_MAX = 1 << 16  # characters
 CHARACTERS_MAX = 2 << 30  # of a file that is read row by row: a year of seconds has a third of it
 REPLACED = "\ufffd"  # what the decoder puts in place of a wrong byte
 ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-NO_TEXT = "not UTF-8 text: allowed is CSV in UTF-8, or gzip of it"
+NO_TEXT = "not UTF-8 text: allowed is text in UTF-8, or gzip of it"
 
 
 @contextlib.contextmanager

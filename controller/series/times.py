@@ -1,8 +1,8 @@
 """Times of a series: cells to UTC seconds since 1970, and seconds to words.
 
-A cell is ISO 8601 with `Z` or an offset, the local time of a zone, or seconds since 1970. In the
-night in which the clock goes back an hour exists twice. Its first occurrence in the file is the
-first one, because a series goes forward.
+A cell is ISO 8601 with `Z` or an offset, the local time of a zone (also 25.11.2026 12:00), or
+seconds since 1970. In the night in which the clock goes back an hour exists twice. Its first
+occurrence in the file is the first one, because a series goes forward.
 """
 
 import math
@@ -21,6 +21,9 @@ LOCAL = ", or without an offset in local time"
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
+_DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
+
+
 def zone_of(name: str) -> tzinfo:
     """The time zone of a name. SeriesError: this machine has none of that name."""
     try:
@@ -33,7 +36,12 @@ def zone_of(name: str) -> tzinfo:
 
 def is_iso(cell: str) -> bool:
     """The cell has the form of a date or a time."""
-    return _ISO.fullmatch(cell.strip()) is not None
+    return _ISO.fullmatch(_plain(cell)) is not None
+
+
+def _plain(cell: str) -> str:
+    """The cell in ISO form, if it is 25.11.2026 12:00."""
+    return _DOTTED.sub(r"\3-\2-\1", cell.strip(), count=1)
 
 
 def too_large(seconds: float) -> str:
@@ -58,7 +66,7 @@ class TimeCells:
         """UTC, seconds since 1970. SeriesError: no time, not later than the one before, or in
         another form.
         """
-        text = cell.strip()
+        text = _plain(cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
         if self._form not in ("", form):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.series import jobs, prices as market, weather
+from controller.series.survey import LOW_W
 from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
@@ -84,8 +85,11 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
             given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
             found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name])
     if inputs.get("jobs"):
-        late = sum([at_s >= run_s for at_s, *_ in jobs_of(inputs["jobs"])])
+        given_jobs = jobs_of(inputs["jobs"])
+        late = sum([at_s >= run_s for at_s, *_ in given_jobs])
         found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
+        if max([power_W for *_, power_W in given_jobs]) < LOW_W:
+            found["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
     if inputs.get("prices"):
         made = _of_market(spec, inputs)
         others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {spec.tariff["currency"]}

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from controller.series import times
+from controller.series.refusal import SeriesError
 from drivers import toml_text
 from hil.plant import config as plant_config
 from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
@@ -138,12 +140,7 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
             f"{name}: battery: cabinets = {battery['cabinets']}: allowed is a divisor of units = "
             f"{battery['units']}"
         )
-    try:
-        start = datetime.fromisoformat(top["start"])
-    except ValueError:
-        raise ScenarioError(
-            f"{name}: start = {top['start']!r}: allowed is a day, 2026-06-01"
-        ) from None
+    start = _start(top["start"], top["zone"], name)
     _check_plant(top["plant"], name)
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"])
@@ -169,6 +166,21 @@ def of_table(table: dict[str, Any], name: str) -> Spec:
             for number, each in enumerate(top["figure"], 1)
         ],
     )
+
+
+def _start(text: str, zone: str, name: str) -> datetime:
+    """The local time at which the run begins."""
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError:
+        start = None
+    if start is None or start.tzinfo:
+        raise ScenarioError(f"{name}: start = {text!r}: allowed is a day, 2026-06-01")
+    try:
+        times.zone_of(zone)
+    except SeriesError as error:
+        raise ScenarioError(f"{name}: {error}") from None
+    return start
 
 
 def _check_plant(table: dict[str, Any], name: str) -> None:

@@ -195,7 +195,7 @@ def test_readable_and_unreadable_files(tmp_path):
     assert _refused(tmp_path) == "cannot be read: Is a directory"
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"t_s,a_W\n\xff\xfe\x00")
-    assert _refused(binary) == "line 2: not UTF-8 text: allowed is CSV in UTF-8, or gzip of it"
+    assert _refused(binary) == "line 2: not UTF-8 text: allowed is text in UTF-8, or gzip of it"
     binary.write_bytes(gzip.compress(bytes(1 << 28)))
     assert _refused(binary) == "line 1: longer than 65535 characters"
     packed = gzip.compress(b"t_s,a_W\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(500)))

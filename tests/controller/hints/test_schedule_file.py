@@ -30,7 +30,9 @@ def read(tmp_path, text, name="plan.toml"):
     return schedule_file.read(str(path))
 
 
-@pytest.mark.parametrize("text, name", [(TOML, "plan.toml"), (CSV, "plan.csv")])
+@pytest.mark.parametrize(
+    "text, name", [(TOML, "plan.toml"), (CSV, "plan.csv"), ("\ufeff" + CSV, "PLAN.CSV")]
+)
 def test_both_forms_give_the_same_slots(tmp_path, text, name):
     slots = Slot(400_000, -50_000, 0, 300), Slot(OPEN_W, -250_000, -100_000, 0)
     found = read(tmp_path, text, name)
@@ -58,6 +60,16 @@ x = | Invalid value
 """
 
 
+def test_a_comment_may_have_any_letter_of_utf_8(tmp_path):
+    path = tmp_path / "plan.toml"
+    for encoding in ("utf-8", "utf-8-sig"):
+        path.write_bytes(("# -10 \u00b0C\n" + TOML).encode(encoding))
+        assert len(schedule_file.read(str(path)).slots) == 2
+    path.write_bytes(("# ok\n# -10 \u00b0C\n" + TOML).encode("latin-1"))
+    with pytest.raises(schedule_file.ScheduleFileError, match="plan.toml: line 2: not UTF-8 text"):
+        schedule_file.read(str(path))
+
+
 def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
     for text, words in table(WRONG):
         with pytest.raises(schedule_file.ScheduleFileError, match=words) as refused:
@@ -75,6 +87,9 @@ def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
             read(tmp_path, head)
 
 
+TOO_MANY = "".join(f"2026-11-25T{at // 60:02}:{at % 60:02}Z,,,,\n" for at in range(97))
+
+
 @pytest.mark.parametrize(
     "text, words",
     [
@@ -82,6 +97,8 @@ def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
         (CSV + "2026-11-25T12:31Z,,,,\n", "slot 3: start is not 15 min after"),
         (CSV + "2026-11-25T12:30Z,,,\n", "line 4: slot 3 with 4 cells; allowed"),
         (CSV + "2026-11-25T12:30Z,a,,,\n", "line 4: grid_cap_W = 'a'; allowed a whole number"),
+        (CSV.replace(",", ";"), "line 1: the separator is ';': allowed is ','"),
+        (NAMES + TOO_MANY, "line 98: slot 97 with 5 cells; allowed at most 96 slots, each with"),
         (CSV.replace("12:00Z", "noon"), "line 2: start = .*noon': allowed is a time as"),
         (CSV.replace("12:15Z", "12:00Z"), "line 3: start = .*12:00Z': allowed is later than"),
     ],

@@ -43,7 +43,9 @@ def test_a_column_that_is_hardly_measured_is_refused(tmp_path, rows, line):
     every(900, 97, "344.368")  ["reaches only 344.368 W: is the unit right?"]
     every(10, 50) + ["500,[N/A]", "510,65535"]  ["2 rows left out (first: line 52: '[N/A]')"]
     every(10, 50) + ["500,-3"]  ["1 rows below 0 W, taken as 0"]
-    every(900_000, 97)  [HELD, "most steps are pauses: "]
+    every(3600, 25)  ["86400 s in pauses above 900 s keep the power before them"]
+    every(1000, 86400)  ["8.6399e+07 s in pauses above 900 s", "most steps are long: "]
+    every(900_000, 97)  [HELD, "most steps are long: "]
     [f"{1777593600 + at},5000" for at in range(9)]  ["its first time 2026-05-01 00:00Z is taken as"]
 """)
 def test_what_a_user_has_to_know_is_a_doubt(tmp_path, rows, doubt):

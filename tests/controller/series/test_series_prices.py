@@ -85,9 +85,11 @@ def test_a_price_that_may_have_another_unit_is_a_doubt(tmp_path, header, price, 
     ["2026-05-01T00:00,1", "2026-05-01T00:00Z,1"]  "line 3: time = '2026-05-01T00:00Z' is a time"
     []  "no prices: allowed is a header, then rows of a time and a price"
     ["noon,50"]  "line 2: time = 'noon': allowed is a time as 2026-11-25T12:00Z or"
-    ["01.05.2026 00:00,50"]  "line 2: time = '01.05.2026 00:00': allowed is a time as"
+    ["05/01/2026 00:00,50"]  "line 2: time = '05/01/2026 00:00': allowed is a time as"
+    ["01.13.2026 00:00,50"]  "line 2: time = '2026-13-01 00:00': allowed is a time as"
     ["1777593600000,50"]  "line 2: time = 1777593600000 is beyond the year 5138: allowed are"
     ["46143,50"]  "line 2: time = '46143': allowed is a time as"
+    ["2026-04-30T23:30,-", *[f"{each[:13]}:30,50" for each in DAY]]  "line 2: price_EUR_per_MWh = "
     ["2026-05-01T00:00"]  "line 2: price_EUR_per_MWh = '': a price: allowed is"
 """)
 def test_a_row_that_is_missing_or_at_a_wrong_time_is_named(tmp_path, rows, line):
@@ -95,6 +97,7 @@ def test_a_row_that_is_missing_or_at_a_wrong_time_is_named(tmp_path, rows, line)
 
 
 @cases("""step_min  odd  line
+    15  1  "line 3: no price for 2026-05-01 00:15 before it"
     15  6  "line 8: no price for 2026-05-01 01:30 before it"
     30  6  "line 8: no price for 2026-05-01 03:00 before it"
     5  6  "line 8: no price for 2026-05-01 00:30 before it"
@@ -131,7 +134,7 @@ NIGHTS = [
 
 
 @pytest.mark.parametrize("zone, start, length_h", NIGHTS)
-@pytest.mark.parametrize("form", ["local", "offset", "utc", "unix"])
+@pytest.mark.parametrize("form", ["local", "dotted", "offset", "utc", "unix"])
 @pytest.mark.parametrize("step_min", [15, 30])
 def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
     tmp_path, zone, start, length_h, form, step_min
@@ -145,6 +148,7 @@ def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
         local = datetime.fromtimestamp(seconds, ZoneInfo(zone))
         texts = {
             "local": f"{local:%Y-%m-%dT%H:%M}",
+            "dotted": f"{local:%d.%m.%Y %H:%M:%S}",
             "offset": local.isoformat(sep=" "),
             "utc": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}",
             "unix": f"{seconds:.0f}",

@@ -41,6 +41,8 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     key  value  line
     "days"  0  "test: days = 0"
     "start"  "June"  "test: start = 'June': allowed is a day, 2026-06-01"
+    "start"  "2026-06-01T00:00Z"  "test: start = '2026-06-01T00:00Z': allowed is a day, 2026-06-01"
+    "zone"  "Europe/Munich"  "test: time zone 'Europe/Munich': allowed is one that this machine has"
     "battery"  {"units": 17}  "test: battery: "
     "figure"  [{"name": "x"}]  "test: figure 1: "
     "colour"  1  "test: "
@@ -259,7 +261,7 @@ def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
     assert found[:3] == [
         f"ends after 900 {ends} 501000 W, the site is rated for 500000 W",
         f"ends after 1800 {ends} 99000 W, the site is rated for 50000 W",
-        "1 begin after the 86400 s of the run",
+        "1 begin after the 86400 s of the run; no job takes 1000 W: is the unit of power_W right?",
     ]
     assert found[3].startswith("price_USD: no unit in its name, taken as money per MWh")
     assert found[3].endswith("; price_USD: the tariff is in EUR")
