@@ -104,4 +104,4 @@ class Meter:
             if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
                 return None
             total_W += power_W
-        return round(total_W) * self._sign
+        return round(total_W) * self._sign if abs(total_W) <= signals.INT_MAX else None

@@ -296,4 +296,6 @@ class Readings:
 
 
 def _within(value: int, point: Register, per_unit: int = 1) -> bool:
-    return point.low * per_unit <= value <= point.high * per_unit
+    """True within the range of the profile, and for a value that a word of the image can hold."""
+    is_within = point.low * per_unit <= value <= point.high * per_unit
+    return is_within and abs(value) <= signals.INT_MAX
