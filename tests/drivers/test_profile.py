@@ -157,8 +157,8 @@ family = "site_device" =>
  native_bms, pylontech_bms
 """,
     "dse_genset": """
-values = {35732 = 1, => values = {35732 = 1000000001,
-    registers.run.values: {'35732': 1000000001, '35733': 0}; allowed a table {raw value = value}, both whole numbers
+values = {35732 = 1, 35733 = 0} => values = {1 = 1000000001}
+    registers.run.values: {'1': 1000000001}; allowed a table {raw value = value}, both whole numbers
 """,
     "io_8in_8out": """
 expiry_ms = 500 => expiry_ms = 501
