@@ -296,6 +296,5 @@ class Readings:
 
 
 def _within(value: int, point: Register, per_unit: int = 1) -> bool:
-    """True within the range of the profile, and for a value that a word of the image can hold."""
-    is_within = point.low * per_unit <= value <= point.high * per_unit
-    return is_within and abs(value) <= signals.INT_MAX
+    most = signals.INT_MAX  # a word of the image holds no more
+    return max(point.low * per_unit, -most) <= value <= min(point.high * per_unit, most)

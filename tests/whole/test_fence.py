@@ -99,7 +99,7 @@ NAMES = (b"", b"anna", b"x" * 16, b"\xff" * 16, b"\0a", b"A b", b"boss")
 
 
 def orders():
-    """Operator commands: each field at its ends, names that are none, every form of every what."""
+    """Operator commands: each field at its ends, wrong names, every command in every form."""
     for what in WHATS:
         yield oc.REQUEST.pack(oc.MAGIC, what, 0, 0, 0, 0)
         yield oc.REQUEST.pack(b"\0\xff\0\xff", what, 0, 0, 0, 0)

@@ -84,7 +84,7 @@ def values():
 
 
 def test_every_field_of_every_schedule_file(tmp_path):
-    """What the reader takes has a datagram; all else is one line."""
+    """A schedule that the reader takes fits a datagram. Any other file is refused in one line."""
     path, taken = Path(tmp_path, "x.toml"), 0
     head = {"start": "2026-05-01T00:00:00Z", "slot_min": "15"}
     for name in (*head, *sw.FIELDS, "slot", "x"):
