@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 DEPTH_MAX = 32  # the deepest file or message of this program has five
-# Strings are skipped, because their brackets do not nest. No part goes back (possessive), so no text
-# is scanned twice.
+# Strings are skipped, because their brackets do not nest. No part goes back (possessive), so no
+# text is scanned twice.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
