@@ -296,4 +296,5 @@ class Readings:
 
 
 def _within(value: int, point: Register, per_unit: int = 1) -> bool:
-    return point.low * per_unit <= value <= point.high * per_unit
+    most = signals.INT_MAX  # a word of the image holds no more
+    return max(point.low * per_unit, -most) <= value <= min(point.high * per_unit, most)

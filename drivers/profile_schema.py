@@ -13,6 +13,7 @@ from drivers.profile_values import (
     STATES,
     STRING,
     STRINGS,
+    VALUE_MAX,
     Rule,
 )
 
@@ -55,7 +56,7 @@ REGISTER: dict[str, Rule] = {
     "count": (INTEGER, 1, 2000, 1),
     "scale": (NUMBER, 1e-9, 1e9, 1),
     "unit": (STRING, None, None, ""),
-    "range": (RANGE, None, None, None),
+    "range": (RANGE, -VALUE_MAX, VALUE_MAX, None),
     "direction": (STRING, DIRECTIONS, None, REQUIRED),
 }
 SENSOR_REGISTER: dict[str, Rule] = REGISTER | {  # for the families of sensor.py
@@ -84,7 +85,7 @@ SITE_REGISTER: dict[str, Rule] = {
     "scale": (NUMBER, -1e9, 1e9, 1),
     "offset": (NUMBER, -1e9, 1e9, 0),
     "unit": (STRING, None, None, ""),
-    "range": (RANGE, None, None, REQUIRED),
+    "range": (RANGE, -VALUE_MAX, VALUE_MAX, REQUIRED),
     "invalid": (INTEGERS, -(1 << 63), (1 << 64) - 1, []),
     "mask": (INTEGER, 0, (1 << 32) - 1, 0),
     "values": (STATES, None, None, {}),
@@ -104,13 +105,13 @@ POINT: dict[str, Rule] = {
     "type": (STRING, tuple(TYPES), None, REQUIRED),
     "scale_factor": (STRING, None, None, ""),
     "unit": (STRING, None, None, ""),
-    "range": (RANGE, None, None, None),
+    "range": (RANGE, -VALUE_MAX, VALUE_MAX, None),
     "direction": (STRING, DIRECTIONS, None, REQUIRED),
 }
 FRAME_SIGNAL: dict[str, Rule] = {
     "signal": (STRING, None, None, REQUIRED),
     "scale": (NUMBER, 1e-9, 1e9, 1),
-    "range": (RANGE, None, None, REQUIRED),
+    "range": (RANGE, -VALUE_MAX, VALUE_MAX, REQUIRED),
 }
 # Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
 # without an alarm. A bit without a name in the profile is a warning.

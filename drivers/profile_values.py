@@ -14,6 +14,7 @@ Schema = Mapping[str, Rule]
 Table = dict[str, Any]
 
 REQUIRED = object()
+VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
 STRING, INTEGER, NUMBER, INTEGERS, STRINGS, RANGE, BOOL, STATES = (
     "text",
     "a whole number",
@@ -109,7 +110,8 @@ def _is_range(value: object) -> bool:
 
 def _is_states(value: object) -> bool:
     return isinstance(value, dict) and all(
-        raw.removeprefix("-").isdecimal() and _is_integer(each) for raw, each in value.items()
+        raw.removeprefix("-").isdecimal() and _is_integer(each) and abs(each) <= VALUE_MAX
+        for raw, each in value.items()
     )
 
 

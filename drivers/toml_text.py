@@ -16,8 +16,8 @@ DEPTH_MAX = 16  # brackets within brackets; parts of a dotted key
 DIGITS_MAX = 4000  # Python converts up to 4300
 ENTRIES_MAX = 50_000  # keys and their parts, tables, elements: at most 50 MB
 
-# Strings and comments first: what looks like a bracket inside of them is none. A string that does
-# not end reaches to the end of its line or of the text. A string of several lines may end in two
+# Strings and comments are skipped, because their brackets do not nest. A string that does not
+# end reaches to the end of its line or of the text. A string of several lines may end in two
 # quotes more. No part goes back (possessive), so no text is scanned twice.
 _TOKEN = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}+'''

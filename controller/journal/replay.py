@@ -13,10 +13,14 @@ from typing import Any, Protocol
 from controller.core import functions
 from controller.core.core import Core
 from controller.journal.frame import KEYFRAME, Frame, FrameEncoder
-from controller.journal.ring import JournalReader
+from controller.journal.ring import JournalError, JournalReader
 from safety import signals as s
 
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
+
+
+# of a core with words that no controller writes: an index, a sum or a divisor
+_IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
 class AnyCore(Protocol):
@@ -117,7 +121,7 @@ class Replay:
         return again == frame.raw
 
     def _tick(self, frame: Frame) -> None:
-        self.core.tick(frame.elapsed_ticks)
+        run(self.core, frame, self.path)
         self.first = frame.sequence if self.first is None else self.first
         self.last = frame.sequence
         self.frames += 1
@@ -135,6 +139,15 @@ class Replay:
         pairs = [each for each in pairs if each[1] != each[2]]
         nothing = ("an input", "as recorded", "another value: the core has written its own inputs")
         return pairs[0] if pairs else nothing
+
+
+def run(core: AnyCore, frame: Frame, path: str | os.PathLike[str]) -> None:
+    """The tick of a frame of a journal. Raises JournalError for words that no controller writes."""
+    try:
+        core.tick(frame.elapsed_ticks)
+    except _IMPOSSIBLE as error:
+        words = "holds values that no controller writes; was the file changed?"
+        raise JournalError(f"{path}: frame {frame.sequence} {words}") from error
 
 
 def signal_names(layout: s.Layout) -> tuple[list[str], list[str]]:

@@ -153,7 +153,7 @@ class Shadow(Snapshot):
         core = self.core
         if follows:
             core.inp[:], core.fresh[:] = self.inp, frame.fresh
-            core.tick(frame.elapsed_ticks)
+            replay.run(core, frame, self.reader.path)
         else:
             try:
                 core.load_state(frame.state or array("i"))

@@ -4,6 +4,7 @@ with one line in the log, and the process goes on.
 The line names the exception and its place, so that the fault can be mended.
 """
 
+import contextlib
 import os
 from collections.abc import Callable
 from types import TracebackType
@@ -49,7 +50,8 @@ class Last:
             if line in self._said or len(self._said) >= self._lines_max:
                 return
             self._said.add(line)
-        self._told(line)
+        with contextlib.suppress(OSError, ValueError):  # a log that is gone ends no process
+            self._told(line)
 
 
 def _place(trace: TracebackType | None) -> str:

@@ -7,13 +7,14 @@ import re
 from typing import Any
 
 DEPTH_MAX = 32  # the deepest file or message of this program has five
-# A string first: a bracket inside of it is none. No part goes back, so no text is scanned twice.
+# Strings are skipped, because their brackets do not nest. No part goes back (possessive), so no
+# text is scanned twice.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def loads(data: bytes | str) -> Any:
-    """The value of a text. ValueError for every text that is not JSON, or nested too deeply;
-    TypeError for what is no text.
+    """The value of a text. ValueError for a text that is not JSON or is nested too deeply.
+    TypeError for a value of another type.
     """
     if not isinstance(data, (str, bytes)):
         raise TypeError("not a text")

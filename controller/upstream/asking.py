@@ -24,11 +24,8 @@ def answer(run_directory: str, asked: object, now_us: int) -> Message:
     """The answer to the value of `ask`. ValueError (one line) if it is no job."""
     job = job_of(asked)
     path = os.path.join(run_directory, "journal")
-    try:
-        found = _situation(path, now_us // 1_000_000)
-    except (JournalError, OSError) as error:
-        return ask.not_known(job, [f"no controller found: {plain(error, path)}"])
-    return ask.answer(found, job)
+    found = _situation(path, now_us // 1_000_000)
+    return ask.not_known(job, [found]) if isinstance(found, str) else ask.answer(found, job)
 
 
 def job_of(asked: object) -> Job:
@@ -58,6 +55,11 @@ def _shown(value: object) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _situation(path: str, second: int) -> situation.Situation:
-    """second: of now; within it the journal is read once."""
-    return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
+def _situation(path: str, second: int) -> situation.Situation | str:
+    """A text where the journal cannot be read. second: of now; within it the journal is read once,
+    also where it cannot be read.
+    """
+    try:
+        return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
+    except (JournalError, OSError) as error:
+        return f"no controller found: {plain(error, path)}"

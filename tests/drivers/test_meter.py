@@ -116,6 +116,17 @@ def test_a_narrower_range_of_the_profile_counts(voltage_V, taken, tmp_path):
     assert device.refused == 1 - taken
 
 
+def test_a_sum_beyond_a_word_of_the_image_is_refused(tmp_path):
+    """Three phases within the widest range of a profile."""
+    text = (profile.FOLDER / "sdm630.toml").read_text()
+    for old in ("[0, 20000]", "[-9e6, 9e6]"):
+        text = text.replace(f"range = {old}", "range = [-1e9, 1e9]")
+    path = tmp_path / "wide.toml"
+    path.write_text(text)
+    device, sink = fed(words(current_A=(1e9,) * 3, power_W=(9e8,) * 3), name=str(path))
+    assert device.refused == 1 and not any(sink.inp)
+
+
 @cases("""change
     {"voltage_V": (115.0, 345.0, 230.0), "power_W": (0.0, 0.0, 0.0)}
     {"factor": (-1.0, 1.0, 0.0)}

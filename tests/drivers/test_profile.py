@@ -118,7 +118,7 @@ voltage_1 = {address = 0x00 => voltage_1 = {adress = 0x00
 address = 0x22 => address = 65536
     registers.power_factor_3.address: 65536; allowed a whole number from 0 to 65535
 range = [-1, 1] => range = [1, -1]
-    registers.power_factor_1.range: [1, -1]; allowed [low, high]
+    registers.power_factor_1.range: [1, -1]; allowed [low, high] from -1000000000 to 1000000000
 , range = [-1, 1] =>
     registers.power_factor_1.range: missing; allowed [low, high]
 range = [-1, 1] => range = [-1, 1], scale = 1000
@@ -132,7 +132,11 @@ unit = "A" => unit = "mA"
 unit = "" => unit = "%"
     registers.power_factor_1.unit: '%'; allowed ''
 range = [-1, 1] => range = [1]
-    registers.power_factor_1.range: [1]; allowed [low, high]
+    registers.power_factor_1.range: [1]; allowed [low, high] from -1000000000 to 1000000000
+range = [-1, 1] => range = [-1, inf]
+    registers.power_factor_1.range: [-1, inf]; allowed [low, high] from -1000000000 to 1000000000
+range = [-9e6, 9e6] => range = [-1000000001, 1]
+    registers.power_1.range: [-1000000001, 1]; allowed [low, high] from -1000000000 to 1000000000
 [registers] => [registers]\\nvoltage_9 = 3
     registers.voltage_9: 3; allowed a table
 """,
@@ -151,6 +155,10 @@ type = "u16" => type = "float32"
 family = "site_device" =>
     family: missing; allowed meter, io, gas, offgas, toxic, climate, ups, sunspec_pcs, site_device,\
  native_bms, pylontech_bms
+""",
+    "dse_genset": """
+values = {35732 = 1, 35733 = 0} => values = {1 = 1000000001}
+    registers.run.values: {'1': 1000000001}; allowed a table {raw value = value}, both whole numbers
 """,
     "io_8in_8out": """
 expiry_ms = 500 => expiry_ms = 501

@@ -15,7 +15,7 @@ from wire_ends import ends, varied
 
 from controller.core import hint_codes as h
 from controller.core.schedule_table import OPEN_W
-from controller.hints import schedule_wire as sw, wire as w
+from controller.hints import replies, schedule_wire as sw, wire as w
 from controller.run import operator_commands as oc
 from controller.run.channel_link import ChannelLink
 from controller.run.site_clock import SiteClock
@@ -30,6 +30,7 @@ HINT = dict(
         "QQBBHiIQ",
     )
 )
+PLACE = "command.sock"
 RIGHT = {"purpose": 0, "value_W": 0, "valid_ms": 60_000, "start_ms": 0}
 HEAD = {"sequence": "Q", "sent_ms": "Q", "start_min": "I", "slot_min": "H", "purpose": "H"}
 SLOT = dict(zip(sw.FIELDS, "iiiH"))
@@ -100,7 +101,7 @@ NAMES = (b"", b"anna", b"x" * 16, b"\xff" * 16, b"\0a", b"A b", b"boss")
 
 
 def orders():
-    """Operator commands: each field at its ends, names that are none, every form of every what."""
+    """Operator commands: each field at its ends, wrong names, every command in every form."""
     for what in WHATS:
         yield oc.REQUEST.pack(oc.MAGIC, what, 0, 0, 0, 0)
         yield oc.REQUEST.pack(b"\0\xff\0\xff", what, 0, 0, 0, 0)
@@ -130,7 +131,7 @@ def test_every_field_of_every_command(fenced, is_tripped, capfd):
         assert fenced.bench.latched
     for number, order in enumerate(orders()):
         asked = number.to_bytes(oc.NONCE.size)
-        answers = fenced.send(asked + order, "command.sock")
+        answers = fenced.send(asked + order, PLACE)
         answers += [
             each for _ in range(4 - len(answers)) for each in fenced.turn() or fenced.heard()
         ]
@@ -138,6 +139,24 @@ def test_every_field_of_every_command(fenced, is_tripped, capfd):
         low_W, high_W = fenced.limits()
         assert limits[0] <= low_W and high_W <= limits[1]
     assert fenced.ticks > 500 and capfd.readouterr().err == ""
+
+
+def test_a_fault_behind_the_check_ends_one_message_with_one_line(fenced, monkeypatch, capfd):
+    """The tick goes on, the next message is answered, and a flood writes one line."""
+    cabinet = fenced.bench.cabinet
+    with monkeypatch.context() as patched:
+        patched.setattr(replies, "reply", lambda *_: [][1])
+        assert fenced.send(next(hints(fenced))) == []
+        patched.setattr(fenced.hints.admission, "receive", lambda *_: 1 // 0)
+        assert [fenced.send(next(hints(fenced))) for _ in range(9)] == [[]] * 9
+        patched.setattr(cabinet, "request_run", lambda *_: {}["a"])
+        (answer,) = fenced.send(bytes(8) + oc.REQUEST.pack(oc.MAGIC, oc.STOP, 0, 0, 0, 0), PLACE)
+        assert answer[4] == oc.FAILED and "has failed in the controller" in oc.words(oc.FAILED)
+    assert len(fenced.send(next(hints(fenced)))) == 1
+    first, second, third = capfd.readouterr().err.splitlines()
+    assert "hints: one datagram is dropped or not answered: IndexError at listener.py:" in first
+    assert "hints: one datagram is dropped or not answered: ZeroDivisionError at li" in second
+    assert "a command of an operator has failed: KeyError at operator_commands.py:" in third
 
 
 def frames(image):

@@ -1,14 +1,20 @@
 """Files of people: each reader refuses a hostile text in one line, with little time and memory."""
 
+import contextlib
 import tracemalloc
+from array import array
 from pathlib import Path
 
 import pytest
+from cabinet_bench import CONFIG, Bench
 from wire_ends import ODD
 
 from controller.config import layers
 from controller.config.refusal import ConfigError
 from controller.hints import schedule_file as sf, schedule_wire as sw
+from controller.journal import journal_header, replay
+from controller.journal.ring import JournalError
+from controller.journal.snapshot import Shadow
 from controller.siting import reading
 from drivers import profile, toml_text
 from drivers.profile_values import ProfileError
@@ -84,7 +90,7 @@ def values():
 
 
 def test_every_field_of_every_schedule_file(tmp_path):
-    """What the reader takes has a datagram; all else is one line."""
+    """A schedule that the reader takes fits a datagram. Any other file is refused in one line."""
     path, taken = Path(tmp_path, "x.toml"), 0
     head = {"start": "2026-05-01T00:00:00Z", "slot_min": "15"}
     for name in (*head, *sw.FIELDS, "slot", "x"):
@@ -102,6 +108,29 @@ def test_every_field_of_every_schedule_file(tmp_path):
             sw.unsigned(sw.Schedule("boss", bytes(8), 1, 1, *plan[:2], 0, plan.slots))
             taken += 1
     assert taken > 10
+
+
+@pytest.mark.parametrize("value", [2**31 - 1, -(2**31), 2**16, -1])
+def test_a_journal_with_impossible_inputs_is_one_line(tmp_path, value):
+    bench, path = Bench(), str(tmp_path / "journal")
+    core = bench.tick(9).cabinet.core
+    words = array("i", core.inp), bytearray(core.fresh), core.out
+    with contextlib.closing(journal_header.open_journal(path, CONFIG, core, 1 << 20)) as journal:
+        journal.append(0, 1, *words, core.state_words())
+        words[0][:] = array("i", [value] * len(words[0]))
+        journal.append(1, 1, *words, None)
+    for read in (lambda: replay.replay(path, replay.core_of), lambda: seen(path)):
+        try:
+            read()
+        except JournalError as error:
+            (line,) = str(error).splitlines()
+            assert line.startswith(f"{path}: frame 1 holds values that no controller writes")
+
+
+def seen(path):
+    shadow = Shadow(path)
+    shadow.update()
+    shadow.close()
 
 
 CELLS = ("", "x", '"', '"a\nb"', "\0", "9" * 5000, "\u0663", "1e9", "0x10", "-2147483649", "2" * 10)

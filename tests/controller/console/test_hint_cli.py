@@ -337,7 +337,7 @@ def test_every_reply_fits_the_screen():
         assert max(map(len, shown)) < 80, "\n".join(shown)
 
 
-PLAN = """start = 2026-11-25T12:00:00Z
+PLAN = """start = 2026-04-12T12:00:00Z
 slot_min = 15
 [[slot]]
 grid_cap_W = 400_000
@@ -360,8 +360,8 @@ def test_a_schedule_of_a_file_is_sent_and_shown(ask, tmp_path):
     code, out, _ = ask("hint schedule --source cloud")
     assert code == 0 and out[0] == "schedule of site_ems: waits for a heartbeat"
     assert [line.split() for line in out[2:]] == [
-        "1 2026-11-25 12:00 400 kW - -100 kW 30.5 %".split(),
-        "2 2026-11-25 12:15 - - - 0 %".split(),
+        "1 2026-04-12 12:00 400 kW - -100 kW 30.5 %".split(),
+        "2 2026-04-12 12:15 - - - 0 %".split(),
     ]
     assert all(len(line) < 80 for line in out)
     code, out, _ = ask("hint schedule", path, "--source", "scheduler", "--json")

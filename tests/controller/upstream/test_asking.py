@@ -5,6 +5,7 @@ from ask_bench import situation as made
 from hinted_site import HintedSite
 from test_upstream import Served, ask
 
+from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
 from controller.upstream import asking
@@ -42,6 +43,21 @@ def test_the_journal_is_read_once_a_second(monkeypatch):
     assert [path for path, _ in read] == ["here/journal"] * 2
 
 
+def test_a_journal_that_cannot_be_read_is_tried_once_a_second(monkeypatch):
+    """Each try waits for a tick: a client that asks again and again would silence the others."""
+    tried = []
+
+    def fails(*given):
+        tried.append(given)
+        raise JournalError("no tick")
+
+    monkeypatch.setattr(asking.situation, "of_journal", fails)
+    asking._situation.cache_clear()
+    for now_us in (5_000_000, 5_999_999):
+        assert asking.answer("here", JOB, now_us)["unknown"] == ["no controller found: no tick"]
+    assert len(tried) == 1
+
+
 @pytest.mark.wire
 def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch):
     site = HintedSite(tmp_path)
@@ -53,6 +69,7 @@ def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch)
     refused = ask(client, {"ask": {"power_W": 1}})
     assert (refused["code"], refused["sentence"][:21]) == (41, "ask: for_s is missing")
     monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
+    asking._situation.cache_clear()
     assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
     with site.pumped():
         assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
