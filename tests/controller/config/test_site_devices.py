@@ -143,7 +143,7 @@ def test_the_range_of_each_power_follows_the_rating(tmp_path):
         if signal.codec._register.name == "power_W"
     }
     assert bounds == {
-        **{"roof": (-10_000, 240_000), "diesel": (-60_000, 360_000), "branch": (-60_000, 60_000)}
+        **{"roof": (-10_000, 240_000), "diesel": (-60_000, 450_000), "branch": (-60_000, 60_000)}
     }
     power = found["pcs_1"].profile.registers["701.W"]
     assert (power.low, power.high) == (-200_000, 200_000)
