@@ -10,6 +10,7 @@ import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
 from controller.config.site_devices import gates
+from controller.core import reasons
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
@@ -235,6 +236,8 @@ def test_each_profile_writes_what_its_document_says(name, settings, actuator, va
     Bus(made, slave_of(made.profile)).run(100)
     request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
+    device_ = SimpleNamespace(profile=profile.load(name), address=1, settings=settings)
+    assert gates(device_)[actuator].check(request.frame, 0, value) == reasons.NONE
 
 
 @cases("""
