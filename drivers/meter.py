@@ -104,5 +104,5 @@ class Meter:
             if abs(power_W) > values[phase] * values[phases + phase] * slack + slack_W:
                 return None
             total_W += power_W
-        # compared before it is rounded: infinity has no whole number
+        # before it is rounded, because infinity has no whole number
         return round(total_W) * self._sign if abs(total_W) <= self._power_W_max else None

@@ -26,8 +26,11 @@ from drivers.register_write import RegisterWrite
 # would make it known again, and what depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
 IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
-# After a silence of this length another device may be there: to replace one takes more than 5 s.
-SILENCE_PERIODS, SILENCE_US_MIN = 3, 5_000_000
+# After so many time-outs in a row, or so long without an answer, another device may be there.
+SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
+# exceptions of a device that has no such function, address or value; others may pass (11: a gateway
+# that does not reach its device)
+NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
 
 Bounds = dict[str, tuple[int, int]]
@@ -84,7 +87,7 @@ class SiteDevice:
         self._identity = [Codec(each, settings) for each in profile.identity.values()]
         self._equals = [each.equals for each in profile.identity.values()]
         self._unfound, self._differing = set(range(len(self._identity))), set[int]()
-        self._identity_due_us = self._heard_us = 0
+        self._identity_due_us = self._heard_us = self._silent = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *profile.identity.values()], *limits)
         self._writes = {
@@ -139,15 +142,22 @@ class SiteDevice:
             self._take(block, pdu[2:], now_us)
 
         def on_failure(failure: int, code: int, now_us: int) -> None:
-            self._on_read_failure(block, failure)
+            self._on_read_failure(block, failure, code)
 
         key = (self.unit_id, f"{kind} {number + 1}")
         place = block.function, block.address, block.length
         return rtu.read_request(key, self.unit_id, *place, on_reply, on_failure)
 
-    def _on_read_failure(self, block: Block, failure: int) -> None:
-        if failure == rtu.EXCEPTION and self._identities(block):
+    def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
+        if failure == rtu.TIMEOUT:
+            self._note_silence()
+        elif failure == rtu.EXCEPTION and code in NO_SUCH_REGISTER and self._identities(block):
             self._differs(min(self._identities(block)))
+
+    def _note_silence(self) -> None:
+        self._silent += 1
+        if self._silent >= SILENT_AFTER:
+            self._forget()
 
     def _note_pause(self, now_us: int) -> None:
         """After a silence the device may be another one."""
@@ -170,7 +180,7 @@ class SiteDevice:
 
     def _take(self, block: Block, data: bytes, now_us: int) -> None:
         self._note_pause(now_us)
-        self._heard_us = now_us
+        self._heard_us, self._silent = now_us, 0
         parts, first = block.parts(data), len(self._signals)
         for number, part in [(index - first, part) for index, part in parts if index >= first]:
             if self._identity[number].value(part) not in self._equals[number]:
@@ -221,3 +231,5 @@ class SiteDevice:
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
         self.failures += 1
+        if kind == rtu.TIMEOUT:
+            self._note_silence()

@@ -92,7 +92,9 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
         s.GRID_POWER_W if grid else s.LOAD_POWER_W,
         s.GRID_RAW_HASH if grid else s.LOAD_RAW_HASH,
         s.G_METER_GRID if grid else s.G_METER_LOAD,
-        power_W_max=METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000,
+        power_W_max=min(
+            s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000
+        ),
     )
 
 

@@ -139,7 +139,7 @@ _PLAIN = (
     (
         DEVICE_SILENT,
         "device not heard",
-        "A site device does not answer: the controller asks it for 0.",
+        "A site device does not answer, or its report is refused: it is asked for 0.",
         CHECK_RTU,
     ),
     (

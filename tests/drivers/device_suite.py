@@ -230,6 +230,17 @@ class CanSuite:
         assert not device.on_frame(0x7FF, bytes(8), 0)
         assert device.periodic() == []
 
+    def test_a_frame_that_stops_alone_takes_its_group(self):
+        for stopped in {can_id for can_id, _ in self.frames(0)}:
+            device, sink = self.fed()
+            for counter in range(3, 103):  # 10 s
+                if counter == 100:
+                    sink.taken()
+                for can_id, data in self.frames(counter):
+                    if can_id != stopped:
+                        device.on_frame(can_id, data, counter * 100_000)
+            assert sink.taken() < self.groups, hex(stopped)
+
     def test_short_frames_are_counted_and_ignored(self):
         device, sink = self.fed()
         sink.taken()

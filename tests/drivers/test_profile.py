@@ -141,7 +141,7 @@ range = [-9e6, 9e6] => range = [-1000000001, 1]
     registers.voltage_9: 3; allowed a table
 """,
     "sunspec_pv": """
-type = "s16" => type = "enum16"
+type = "s16"\\naddress => type = "enum16"\\naddress
     registers.power_W.type: 'enum16'; allowed u16, s16, u32, s32, u64, s64, float32, float64, bit
 unit = "W" => unit = "kW"
     registers.power_W.unit: 'kW'; allowed 'W'; use scale
@@ -150,8 +150,16 @@ invalid = [-32768] => invalid = [32768]
 invalid = [-32768] => invalid = -32768
     registers.power_W.invalid: -32768; allowed a list of whole numbers from -9223372036854775808 to\
  18446744073709551615
-type = "u16" => type = "float32"
+type = "u16"\\naddress => type = "float32"\\naddress
     registers.limit_W.type: 'float32'; allowed an integer type to write
+equals = [-2] => equals = []
+    identity.limit_scale.equals: []; allowed at least one value
+equals = [-2] => equals = [65534]
+    identity.limit_scale.equals: 65534; allowed -32768..32767, as s16 reads
+equals = [-2] => equal = [-2]
+    identity.limit_scale.equal: unknown key, did you mean equals?
+type = "u32" => type = "float32"
+    identity.suns.type: 'float32'; allowed u16, s16, u32, s32, u64, s64
 family = "site_device" =>
     family: missing; allowed meter, io, gas, offgas, toxic, climate, ups, sunspec_pcs, site_device,\
  native_bms, pylontech_bms
@@ -161,6 +169,8 @@ values = {35732 = 1, 35733 = 0} => values = {1 = 1000000001}
     registers.run.values: {'1': 1000000001}; allowed a table {raw value = value}, both whole numbers
 """,
     "io_8in_8out": """
+[timing] => [identity]\\nmodel = {type = "u16", address = 1, equals = [7]}\\n[timing]
+    identity: family io; allowed with family site_device
 expiry_ms = 500 => expiry_ms = 501
     settings.expiry_ms: 501; allowed a whole number from 40 to 500
 output_expiry = => fault_bits = {trip = {a = 1}}\\noutput_expiry =

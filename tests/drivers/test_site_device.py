@@ -1,6 +1,7 @@
 """The generic family: blocks, each signal by itself; writes that change, are lost, repeat."""
 
 import dataclasses
+import itertools
 import struct
 from array import array
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 from device_suite import Bus, ModbusSuite, Slave
 
 from controller.config.site_devices import gates
+from controller.core import reasons
 from controller.core.site_devices import roles
 from drivers import profile
 from drivers.site_device import SiteDevice
@@ -139,12 +141,13 @@ class TestEachProfile(SiteSuite):
     def ranges(self, sink):
         return [(3 + at, 4 + at, each.low, each.high) for at, each in enumerate(self.role.signals)]
 
-    def replaced(self, silent_ms):
+    def replaced(self, silent_ms, link=None):
         """(bus, sink, undo) for each register of the identity: another device answers now."""
         for number, register in enumerate(profile.load(self.name).identity.values(), 1):
             bus, sink, _ = self.started()
             bus.slave.silent = bool(silent_ms)
-            bus.run(silent_ms)
+            bus.run(0 if link else silent_ms)
+            bus.now_us += 1000 * silent_ms if link else 0
             at = register.address + register.words - 1
             bus.slave.silent, bus.slave.holding[at] = False, bus.slave.holding[at] ^ 0x4000
             sink.taken()
@@ -152,7 +155,9 @@ class TestEachProfile(SiteSuite):
 
     def test_no_value_counts_and_nothing_is_written_while_the_identity_differs(self):
         """Found by each register alone; after a silence before the first value counts."""
-        for bus, sink, number, at in self.replaced(silent_ms=6200):
+        periods = 4 * profile.load(self.name).period_ms
+        silences = self.replaced(periods), self.replaced(6200, link="down, so nothing is asked")
+        for bus, sink, number, at in itertools.chain(*silences):
             names = list(bus.device._writes)
             assert [bus.device.write(name, 0, bus.now_us) for name in names] == [None] * len(names)
             bus.run(3 * self.settle_ms)
@@ -162,6 +167,14 @@ class TestEachProfile(SiteSuite):
             bus.run(self.settle_ms)
             assert sink.taken() and bus.device.other_device == 0
             assert None not in [bus.device.write(name, 0, bus.now_us) for name in names]
+
+    def test_an_exception_differs_only_if_it_says_that_there_is_no_such_register(self):
+        for code in (*range(1, 7), 10, 11):
+            device_, slave, _, _ = self.build()
+            slave.exception = code
+            Bus(device_, slave).run(1500)
+            is_other = bool(device_._identity) and code in (1, 2, 3)
+            assert (device_.other_device > 0) == is_other, code
 
     def test_a_device_that_is_replaced_without_a_silence_is_found_in_30_s(self):
         for bus, sink, number, _ in self.replaced(silent_ms=0):
@@ -223,6 +236,8 @@ def test_each_profile_writes_what_its_document_says(name, settings, actuator, va
     Bus(made, slave_of(made.profile)).run(100)
     request = made.write(actuator, value, 100_000)
     assert request.frame[:-2].hex() == frame.replace(" ", "")
+    device_ = SimpleNamespace(profile=profile.load(name), address=1, settings=settings)
+    assert gates(device_)[actuator].check(request.frame, 0, value) == reasons.NONE
 
 
 @cases("""

@@ -320,6 +320,5 @@ class SiteBalance(Function):
         doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
         for each in self._sets + self._suns:
             name = each.device.name
-            each.doubted = frozenset(
-                [signal for signal in each.names if f"{name}.{signal}" in doubted]
-            )
+            bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
+            each.doubted = sum(bits)

@@ -27,6 +27,7 @@ class ActuatorChain:
     def __init__(self, view: DeviceView, actuator: Actuator, tick_ms: int):
         """tick_ms: length of a tick."""
         self.view, self.actuator = view, actuator
+        self._feedback = view.bits[actuator.feedback]
         self._high, ramp, on_s, off_s = (
             view.device.setting(number)
             for number in (
@@ -55,7 +56,7 @@ class ActuatorChain:
         chain = self.chain
         chain.begin()
         chain.take(Limit(0, reasons.NONE, self._high, reasons.DEVICE_RANGE))
-        is_silent = self.view.value(self.actuator.feedback) is None
+        is_silent = not self.view.known & self._feedback
         if is_estop or is_silent:
             code, way = self._exception(is_estop, is_silent)
             if way == TO_REST:

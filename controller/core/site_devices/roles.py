@@ -8,8 +8,9 @@ POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
 # Ranges of measured power in permille of the rated power, with a margin. An inverter draws little
 # at night; the edge of a cloud lifts its power above the rated one for seconds. A set without fuel
-# is motored by the bus until its protection opens.
-PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1200)
+# is motored by the bus until its protection opens, and an overloaded one must stay known: load is
+# then shed.
+PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1500)
 HEATER_PERMILLE, METER_PERMILLE = (0, 1200), (-1200, 1200)
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).

@@ -5,7 +5,6 @@ stay away while the others answer.
 """
 
 from array import array
-from collections.abc import Iterable
 
 from controller.core.site_devices import layout
 from controller.core.site_devices.layout import REFUSED, SiteDevice
@@ -16,57 +15,49 @@ NOW = 0  # of `Site.state`; the times at which the signals were reported follow
 
 
 class DeviceView:
-    """One device as control functions see it. `known`: a bit for each signal that is known."""
+    """One device as control functions see it. `known`: a bit for each signal that is known; `bits`:
+    of each signal, 0 where this device does not report it.
+    """
 
     def __init__(self, device: SiteDevice, inp: array, first: int, state: array, first_time: int):
         """inp: of the core; first: place of the device's first word; state: of the Site;
         first_time: place of the device's first signal there.
         """
         self.device, self.settings = device, device.settings
-        self._inp, self._first = inp, first
+        self._inp = inp
         self._state, self._first_time = state, first_time
         signals, actuators = device.role.signals, device.role.actuators
-        self._places = {
-            signal.name: place if device.mask >> place & 1 else None
-            for place, signal in enumerate(signals)
-        }
+        names = [each.name for each in signals]
+        self._places = {name: place for place, name in enumerate(names)}
+        self._at = {name: first + place for place, name in enumerate(names)}
+        self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
         self._sent = {each.name: first + at for at, each in enumerate(actuators)}
         self._words_at = first + len(actuators)
         self.refused_at = self._words_at + REFUSED
         self.known = 0
-        # signals that other measurements contradict (policies/site_balance.py)
-        self.doubted: frozenset[str] = frozenset()
-
-    @property
-    def names(self) -> Iterable[str]:
-        """Of its signals."""
-        return self._places
+        # a bit for each signal that other measurements contradict (policies/site_balance.py)
+        self.doubted = 0
 
     def value(self, signal: str) -> int | None:
         """Its value in the unit of its name, None while it is unknown or contradicted, or where
         this device does not report it. KeyError: not of this role.
         """
-        return None if signal in self.doubted else self.reported(signal)
+        is_trusted = self.known & ~self.doubted & self.bits[signal]
+        return self._inp[self._at[signal]] if is_trusted else None
 
     def reported(self, signal: str) -> int | None:
         """As `value`, contradicted or not."""
-        place = self._places[signal]
-        if place is None or not self.known >> place & 1:
-            return None
-        return self._inp[self._first + place]
+        return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
-        place = self._places[signal]
-        return None if place is None else self._inp[self._first + place]
+        return self._inp[self._at[signal]] if self.bits[signal] else None
 
     def age_ms(self, signal: str) -> int:
         """Time since it was reported, at most AGE_MS_MAX."""
-        place = self._places[signal]
-        if place is None:
-            return AGE_MS_MAX
-        return min(AGE_MS_MAX, self._state[NOW] - self._state[self._first_time + place])
+        reported_ms = self._state[self._first_time + self._places[signal]]
+        return min(AGE_MS_MAX, self._state[NOW] - reported_ms)
 
     def is_heard(self, signal: str) -> bool:
         """Whether it was reported since this start."""
@@ -74,8 +65,7 @@ class DeviceView:
 
     def is_refused(self, signal: str) -> bool:
         """Whether the device answers, and what it reported last was refused."""
-        place = self._places[signal]
-        return place is not None and self._inp[self.refused_at] >> place & 1 == 1
+        return self._inp[self.refused_at] & self.bits[signal] != 0
 
     @property
     def youngest_ms(self) -> int:

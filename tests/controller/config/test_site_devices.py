@@ -60,6 +60,25 @@ def test_an_inverter_that_is_only_measured_is_never_commanded(tmp_path):
     assert part.asked == {} and rig.controller.cabinet.core.site.of_role("pv")[0].is_known
 
 
+@cases("""
+    device  unit_id  allowed
+    "branch"  0  "" | "branch"  255  "" | "roof"  247  ""
+    "roof"  0  "allowed 1..247 on a serial bus; 0 and 255 are for kind tcp"
+    "roof"  255  "allowed 1..247 on a serial bus; 0 and 255 are for kind tcp"
+    "roof"  256  "allowed 0..255"
+""")
+def test_the_ids_0_and_255_are_for_a_device_reached_directly_over_tcp(
+    tmp_path, device, unit_id, allowed
+):
+    bus = {"branch": "lan", "roof": "site"}[device]
+    place = f'bus = "{bus}"\nunit_id = 1\n'
+    try:
+        config = with_line(tmp_path, place, "", place.replace("1", str(unit_id)))
+        assert unit_id in [each.address for each in config.devices] and not allowed
+    except ConfigError as error:
+        assert allowed and allowed in str(error)
+
+
 def test_a_module_has_a_relay_for_each_stage(tmp_path):
     line = "stages_max 4; allowed 1..3, registers.stages.count"
     with pytest.raises(ConfigError, match=re.escape(line)):
@@ -124,11 +143,11 @@ def test_the_range_of_each_power_follows_the_rating(tmp_path):
         if signal.codec._register.name == "power_W"
     }
     assert bounds == {
-        **{"roof": (-10_000, 240_000), "diesel": (-60_000, 360_000), "branch": (-60_000, 60_000)}
+        **{"roof": (-10_000, 240_000), "diesel": (-60_000, 450_000), "branch": (-60_000, 60_000)}
     }
     power = found["pcs_1"].profile.registers["701.W"]
     assert (power.low, power.high) == (-200_000, 200_000)
     assert [found[name]._power_W_max for name in ("meter_load", "meter_grid")] == [
         720_000,
-        signals.INT_MAX * 1200 // 1000,
+        signals.INT_MAX,
     ]

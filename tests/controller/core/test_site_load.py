@@ -201,7 +201,7 @@ class WithSun(Estimator):
         words = self.site.inp
         for view_, power_W in zip(self.site.devices, sun_W):
             if power_W is not None:
-                words[view_._first] = power_W
+                words[view_._at["power_W"]] = power_W
         # two signals each: power_W, available_W
         self.site.step(bytes([each is not None for each in sun_W for _ in range(2)]), 1)
         return self.step(load_W, connection_W, 0)

@@ -3,6 +3,7 @@
 import pytest
 
 from controller.config import configuration
+from controller.console.pages import links
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
@@ -39,6 +40,20 @@ def test_it_holds_what_the_ports_have_counted(field, writer, path):
     assert set(found["buses"]["can0"]) == set(link_statistics.CAN_COUNTERS)
     writer.close()
     assert link_statistics.read(str(path)) == found, "the file stays"
+
+
+def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writer, path):
+    unit = field.ports["io"]._unit(0)
+    unit.sent, unit.other_unit, unit.answered_by = 9, 4, 255
+    writer.note(0)
+    found = link_statistics.read(str(path))["units"]["io", 0]
+    del field.ports["io"].statistics[0]
+    assert (found["sent"], found["other_unit"], found["answered_by"]) == (9, 4, 255)
+    assert links._strangers([{"device": "roof", "address": 0, "counters": found}]) == [
+        "Other  roof: unit 255 answers the requests to unit 0 (4 times). Correct unit_id",
+        "       or the device.",
+    ]
+    assert links._strangers([{"device": "roof", "address": 0, "counters": None}]) == []
 
 
 def test_it_writes_once_a_second_and_half_a_write_is_not_read(writer, path):
