@@ -4,7 +4,11 @@ from controller.console.pages.text import WIDTH, kilowatt
 from controller.state.base import Facts
 from controller.state.devices import POWER
 
-METER_WORDS = {"LATE": ", late", "never heard": ", unheard", "FROZEN": ", frozen"}
+METER_WORDS = {
+    "LATE": "unknown, late",
+    "never heard": "unknown, unheard",
+    "FROZEN": "unknown, frozen",
+}
 
 
 def unknown(facts: Facts, meter: str) -> str:
@@ -12,7 +16,8 @@ def unknown(facts: Facts, meter: str) -> str:
     found = facts["meters"].get(meter)
     if found is None:
         return "not measured"
-    return "unknown" + METER_WORDS.get(found["state"], "")
+    # the words of a grid meter without current do not change
+    return METER_WORDS.get(found["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
