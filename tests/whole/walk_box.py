@@ -1,4 +1,4 @@
-"""What a walk opens: commands and options from the parsers, cabinets, states, pages of the console."""
+"""What a walk opens: commands and options from the parsers, cabinets, states, the console."""
 
 import argparse
 import json
@@ -69,7 +69,11 @@ def frozen(device):
     return [action(FAULT_S, "device_fault", device=device.name, fault="frozen")]
 
 
-STATES = {"running": (SEEN_S, []), "tripped": (SEEN_S, [action(FAULT_S, "estop_press")])}
+STATES = {
+    "running": (SEEN_S, []),
+    "tripped": (SEEN_S, [action(FAULT_S, "estop_press")]),
+    "off the grid": (SEEN_S, [action(FAULT_S, "island", unit=1, on=True)]),
+}
 SILENT = [
     (cabinet, f"{device.name} silent", (SEEN_S, silent(device)))
     for cabinet, config in CONFIGS.items()

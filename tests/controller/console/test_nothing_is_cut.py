@@ -26,7 +26,7 @@ def standing(stage, **changes):
     words = dict(reason=rows.reason_of(stage), effect=rows.effect(stage))
     reset = dict(reset=rows.RESETS[stage[m.S_LATCH]], reset_clear_ms=5000, clear_for_ms=5_000_000)
     now = dict(is_active=False, is_latched=True, began_ms=1000, demands=rows.demands_of(stage))
-    names["where"] = names["scope"]
+    names |= {"where": names["scope"], "devices": []}
     words |= {"danger": danger.NAMES[danger.level(stage)], "source": source_of(stage)}
     return {**names, **words, **reset, **now, "instance": stage[m.S_ID], **changes}
 
