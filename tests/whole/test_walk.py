@@ -75,7 +75,7 @@ def check_alarm(watched, name):
 
 
 def own_words(layout):
-    """What was sent is the controller's own; the key's last place decides a reset's command."""
+    """The controller's own words of what it sent, and the key's last place, which a reset needs."""
     sent = {layout.unit_input(unit, s.PCS_SENT_W) for unit in range(layout.units)}
     return {s.KEY_RUN_OK, *sent}
 

@@ -1,4 +1,4 @@
-"""What a walk opens: commands and options from the parsers, cabinets, states, the console."""
+"""Pieces of a walk: commands and options from the parsers, cabinets, states, the console."""
 
 import argparse
 import json
