@@ -1,5 +1,7 @@
 """The counters of the buses, out of the mapped file."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from controller.config import configuration
@@ -39,6 +41,16 @@ def test_it_holds_what_the_ports_have_counted(field, writer, path):
     assert set(found["buses"]["can0"]) == set(link_statistics.CAN_COUNTERS)
     writer.close()
     assert link_statistics.read(str(path)) == found, "the file stays"
+
+
+def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
+    names = ["b" * 31 + end for end in "xy"]
+    ports = dict.fromkeys(names, field.ports["pcs"])
+    made = link_statistics.LinkStatistics(str(path), SimpleNamespace(ports=ports, can={}))
+    made.note(0)
+    made.close()
+    found = link_statistics.read(str(path))
+    assert set(found["buses"]) == set(names) and {bus for bus, _ in found["units"]} == set(names)
 
 
 def test_it_writes_once_a_second_and_half_a_write_is_not_read(writer, path):
