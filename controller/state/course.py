@@ -1,5 +1,5 @@
-"""What binds at each second of a forecast: limits by hint with their validity and fallback, the
-request in force, the slot of the schedule, and announced steps.
+"""The limits at each second of a forecast: hints with their validity and fallback, the request in
+force, the slot of the schedule, and announced steps.
 
 A forecast does not know whether a source goes on. So there are two courses, and a "yes" must hold
 in both. Renewed: every source renews its hints and heartbeats. Silent: no source sends anything

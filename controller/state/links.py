@@ -22,7 +22,10 @@ KINDS = {
     "toxic": "Gas",
     "climate": "Air",
     "ups": "UPS",
-    **{name: roles.ROLES[name].text for name in roles.OF_DEVICES},
+    **{
+        name: roles.ROLES[name].text[:1].upper() + roles.ROLES[name].text[1:]
+        for name in roles.OF_DEVICES
+    },
 }
 
 

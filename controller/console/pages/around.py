@@ -4,7 +4,11 @@ from controller.console.pages.text import WIDTH, kilowatt
 from controller.state.base import Facts
 from controller.state.devices import POWER
 
-METER_WORDS = {"LATE": ", late", "never heard": ", unheard", "FROZEN": ", frozen"}
+METER_WORDS = {
+    "LATE": "unknown, late",
+    "never heard": "unknown, unheard",
+    "FROZEN": "unknown, frozen",
+}
 
 
 def unknown(facts: Facts, meter: str) -> str:
@@ -12,7 +16,8 @@ def unknown(facts: Facts, meter: str) -> str:
     found = facts["meters"].get(meter)
     if found is None:
         return "not measured"
-    return "unknown" + METER_WORDS.get(found["state"], "")
+    # the words of a grid meter without current do not change
+    return METER_WORDS.get(found["state"], "off the grid")
 
 
 def site(devices: list[Facts]) -> list[str]:
@@ -41,10 +46,10 @@ def site(devices: list[Facts]) -> list[str]:
 def links(links: list[tuple[str, str]]) -> str:
     """As many kinds as fit, and the number of the others."""
     words = [f"{kind} {state}" for kind, state in links]
-    for shown in range(len(words), 0, -1):
+    line = "LINKS    -"
+    for shown in range(1, len(words) + 1):
         is_ok = all(state == "ok" for _, state in links[shown:])
         more = f"  +{len(words) - shown} {'ok' if is_ok else 'not ok'}" if links[shown:] else ""
-        line = f"LINKS    {'  '.join(words[:shown])}{more}"
-        if len(line) <= WIDTH:
-            break
+        longer = f"LINKS    {'  '.join(words[:shown])}{more}"
+        line = longer if len(longer) <= WIDTH else line
     return line

@@ -2,6 +2,7 @@
 
 from controller.console.pages.text import (
     HEIGHT,
+    MARGIN,
     RULE,
     WIDTH,
     duration,
@@ -10,6 +11,7 @@ from controller.console.pages.text import (
     head,
     page,
     page_of,
+    wrapped,
 )
 from controller.state.base import Facts
 
@@ -76,9 +78,9 @@ def _short(time_ms: int | None) -> str:
 
 
 def _bus(bus: Facts) -> list[str]:
-    """The line of a bus; two lines if they do not fit one."""
+    """The line of a bus, folded if it is too long."""
     speed = "" if bus["kind"] == "tcp" else f" {bus['speed']:>7}"
-    name, counts = f"BUS {bus['name']:<9}{bus['kind']}{speed}", ""
+    name, counts = f"BUS {bus['name']:<8} {bus['kind']}{speed}", ""
     if "state" in bus:
         state = CAN_STATES[bus["state"]] if 0 <= bus["state"] < len(CAN_STATES) else "?"
         counts = (
@@ -87,8 +89,7 @@ def _bus(bus: Facts) -> list[str]:
         )
     elif "noise_bytes" in bus:
         counts = f"unasked bytes {bus['noise_bytes']}, of them whole frames {bus['stray_frames']}"
-    one = f"{name}  {counts}".rstrip()
-    return [one] if len(one) <= WIDTH else [name, f"  {counts}"]
+    return wrapped(f"{name}  {counts}".rstrip(), MARGIN)
 
 
 def _path(path: Facts) -> str:

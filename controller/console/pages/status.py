@@ -126,9 +126,11 @@ def _rows(facts: Facts) -> list[str]:
         end = f"; since {moment(row['began_ms'], facts)}, {row['reset']} reset"
         if place == ROWS_SHOWN < len(order):
             end += f" (+{len(order) - ROWS_SHOWN}: alarms)"
-        found.append(
-            ending(f" ! row {row['stage']:<4}{row['reason']['name']}, {row['where']}", end)
-        )
+        begin = f" ! row {row['stage']:<4}"
+        words = f"{row['reason']['name']}, {row['where']}"
+        is_long = len(begin + words + end) > WIDTH
+        # a row that watches several devices is known by its device
+        found.append(ending(begin + (row["where"] if is_long and row["devices"] else words), end))
     return found
 
 

@@ -26,7 +26,7 @@ def standing(stage, **changes):
     words = dict(reason=rows.reason_of(stage), effect=rows.effect(stage))
     reset = dict(reset=rows.RESETS[stage[m.S_LATCH]], reset_clear_ms=5000, clear_for_ms=5_000_000)
     now = dict(is_active=False, is_latched=True, began_ms=1000, demands=rows.demands_of(stage))
-    names["where"] = names["scope"]
+    names |= {"where": names["scope"], "devices": []}
     words |= {"danger": danger.NAMES[danger.level(stage)], "source": source_of(stage)}
     return {**names, **words, **reset, **now, "instance": stage[m.S_ID], **changes}
 
@@ -156,3 +156,19 @@ def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
     assert stage_states.rows_not_fitted(CONFIG.topology) == listed == [51]
     assert counts["not_fitted"] == 1
     assert len(stage_states.rows_armed(CONFIG.topology)) == counts["armed"] == ROWS_ARMED
+
+
+def test_links_and_devices_show_every_name_in_full(tmp_path):
+    """A name has at most 32 characters; so many buses and devices need several parts."""
+    found = Watched(tmp_path).run(5).facts("links")
+    counters = {"sent": 10**9, "timeout": 10**6, "bad_reply": 10**6}
+    can = dict.fromkeys(("received", "error_frames", "bus_offs", "losses"), 10**9) | {"state": 4}
+    names = [f"{'a' * 29}_{number:02}" for number in range(40)]
+    one = found["devices"][0] | {"state": "never heard", "age_ms": None, "counters": counters}
+    bus = {"name": "", "kind": "can", "speed": 1_000_000, **can}
+    found |= {"devices": [one | {"device": name, "bus": f"b{name[1:]}"} for name in names]}
+    found |= {"buses": [bus | {"name": f"b{name[1:]}"} for name in names], "is_live": True}
+    parts = [pages.lines("links", found, at + 1) for at in range(pages.count("links", found))]
+    text = " ".join([whole(lines) for lines in parts])
+    assert all(f"{name} on b{name[1:]}" in text and f"BUS b{name[1:]}" in text for name in names)
+    assert text.count("1000000000") == len(names) * 5

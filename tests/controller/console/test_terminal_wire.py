@@ -116,7 +116,7 @@ def test_a_blocked_terminal_is_later_drawn_anew(terminal):
     terminal.take()
     terminal.turns(10)
     lines = terminal.shown.lines
-    assert lines[2].startswith("DEVICE") and lines[23].startswith("0 Status")
+    assert lines[4].startswith("DEVICE") and lines[23].startswith("0 Status")
     assert "\n".join(lines).count("DEVICE") == 1
 
 

@@ -373,3 +373,38 @@ def test_a_minute_has_the_rms_of_each_band_or_nothing():
         assert row["load_3000_20000_mHz_W"] < 100 and row["load_observable_mHz"] == 16_670
         assert row["grid_500_3000_mHz_W"] is row["grid_observable_mHz"] is None
         assert row["battery_500_3000_mHz_W"] == 0
+
+
+def test_a_row_of_several_devices_names_the_one_behind_it(finder_of_modules):
+    finder, seen = finder_of_modules
+    finder.feed(ticks=30)  # modules 2 and 3 answer, module 1 does not
+    seen.stand("49")
+    (text,) = [each.text for each in finder.feed() if each.kind == "trip"]
+    assert text.startswith("49: I/O module silent. io_1: An I/O module is silent;")
+
+
+@pytest.fixture
+def finder_of_modules(seen):
+    made, fresh = Finder(seen), bytes([0, 1, 1] + [0] * 58)
+
+    def feed(ticks=1):
+        frame = SimpleNamespace(sequence=5, elapsed_ticks=1, fresh=fresh)
+        return [each for _ in range(ticks) for each in made.finder.feed(frame)]
+
+    made.feed()
+    made.feed = feed
+    return made, seen
+
+
+def test_the_power_of_a_frozen_meter_is_not_recorded():
+    layout = CONFIG.layout()
+    inp, out = [7] * layout.inputs, [0] * 200
+    reader = SimpleNamespace(header={"safety_image": CONFIG.safety_image})
+    words = {"layout": layout, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
+    seconds, rows = Seconds(SimpleNamespace(**words)), []
+    for tick in range(7 * 50):
+        inp[s.LOAD_RAW_HASH] = tick
+        frame = SimpleNamespace(elapsed_ticks=1, fresh=b"\1" * layout.groups)
+        rows += [row[:2] for row in [seconds.feed(frame)] if row]
+    assert [grid_W for grid_W, _ in rows] == [7] * 5 + [None] * 2
+    assert {load_W for _, load_W in rows} == {7}

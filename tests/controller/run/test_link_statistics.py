@@ -1,5 +1,7 @@
 """The counters of the buses, out of the mapped file."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from controller.config import configuration
@@ -54,6 +56,16 @@ def test_a_unit_0_is_a_unit_and_an_answer_of_another_unit_is_counted(field, writ
         "       or the device.",
     ]
     assert links._strangers([{"device": "roof", "address": 0, "counters": None}]) == []
+
+
+def test_buses_whose_names_differ_at_the_end_stay_apart(field, path):
+    names = ["b" * 31 + end for end in "xy"]
+    ports = dict.fromkeys(names, field.ports["pcs"])
+    made = link_statistics.LinkStatistics(str(path), SimpleNamespace(ports=ports, can={}))
+    made.note(0)
+    made.close()
+    found = link_statistics.read(str(path))
+    assert set(found["buses"]) == set(names) and {bus for bus, _ in found["units"]} == set(names)
 
 
 def test_it_writes_once_a_second_and_half_a_write_is_not_read(writer, path):

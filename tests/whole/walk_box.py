@@ -1,0 +1,181 @@
+"""Pieces of a walk: commands and options from the parsers, cabinets, states, the console."""
+
+import argparse
+import json
+import re
+
+import pytest
+from command_line import run
+from terminal_bench import FakeActions, FakeActor
+from watched import Watched, action
+from whole_box import CABINETS, PODS
+
+from controller import __main__ as cli
+from controller.config import configuration
+from controller.console import pages, watch
+from controller.console.terminal import words
+from controller.console.terminal.login import Failures
+from controller.console.terminal.session import SHOWN, Session
+from controller.console.terminal.view import BODY_ROWS, View
+from controller.core.site_devices.roles import ROLES
+from controller.hints.hint_statistics import HintStatistics
+from controller.run.link_statistics import LinkStatistics
+from hil.engine import pod
+from hil.loads import selection
+
+WIDTH, BOOTED_S, FAULT_S, SEEN_S = 79, 0.06, 5, 20  # a silent gas detector sets its row after 13 s
+GIVEN = {"--power": "20kW", "--for": "10min", "--source": "site_ems", "name": "anna"}
+SERVICES = (*cli.SERVICES, "reset")  # they run on, or need a code
+
+
+def options(command):
+    """{option or argument: its argparse action} of a command."""
+    (commands,) = [each for each in cli._parser([command])._actions if each.dest == "command"]
+    found = commands.choices[command]._actions
+    assert isinstance(commands, argparse._SubParsersAction)
+    return {(each.option_strings or [each.dest])[0]: each for each in found}
+
+
+def argv(command, *more):
+    """The command with a value for each required option."""
+    needed = [name for name, each in options(command).items() if each.required]
+    given = [text for name in needed for text in (*[name] * name.startswith("-"), GIVEN[name])]
+    return command, *given, *more
+
+
+WITH_RUN_DIR = [name for name in cli.COMMANDS if "--run-dir" in options(name)]
+PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name != "hint"]
+
+
+def configs():
+    found = {path.parent.name: configuration.load(str(path)) for path in CABINETS}
+    for path in PODS:
+        for number, config in enumerate(pod.member_configs(str(path)), 1):
+            found[f"{path.stem}_{number}"] = config
+    return found
+
+
+CONFIGS = configs()
+SHIPPED = [path.parent.name for path in CABINETS]  # members of pods are the same cabinets
+
+
+def silent(device):
+    """The rig names a site device by its role."""
+    name = f"{device.role}_{device.index + 1}" if device.role in ROLES else device.name
+    return [action(FAULT_S, "device_fault", device=name, fault="silent")]
+
+
+def frozen(device):
+    return [action(FAULT_S, "device_fault", device=device.name, fault="frozen")]
+
+
+STATES = {
+    "running": (SEEN_S, []),
+    "tripped": (SEEN_S, [action(FAULT_S, "estop_press")]),
+    "off the grid": (SEEN_S, [action(FAULT_S, "island", unit=1, on=True)]),
+}
+SILENT = [
+    (cabinet, f"{device.name} silent", (SEEN_S, silent(device)))
+    for cabinet, config in CONFIGS.items()
+    if cabinet in SHIPPED
+    for device in config.devices
+]
+WALKS = [(cabinet, state, course) for cabinet in CONFIGS for state, course in STATES.items()]
+WALKS += [(cabinet, "just started", (BOOTED_S, [])) for cabinet in CONFIGS]
+FROZEN = [
+    (cabinet, f"{device.name} frozen", (SEEN_S, frozen(device)))
+    for cabinet, config in CONFIGS.items()
+    if cabinet in SHIPPED
+    for device in config.devices
+    if device.role.startswith("meter_")
+]
+SHORT = (
+    "example running",
+    "pv_genset running",
+    "pv_genset tripped",
+    "pv_genset roof silent",
+    "pylontech meter_grid frozen",
+)
+
+
+def walks():
+    """Cabinet, state and course of each walk; most run with `--whole` only."""
+    for each in WALKS + SILENT + FROZEN:
+        name = " ".join(each[:2])
+        yield pytest.param(*each, id=name, marks=[pytest.mark.whole] * (name not in SHORT))
+
+
+def on_the_box(folder, config, course):
+    """A rig in this state, with the counters that the loop writes."""
+    until_s, actions = course
+    load_W = selection.peak_W(config) / 2
+    found = Watched(folder, lambda t_s: load_W, actions, settings=config).run(until_s)
+    cabinet = found.rig.controller.cabinet
+    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field)
+    counters.note(1)
+    counters.close()
+    HintStatistics(f"{folder}/hints.stats", config.sources).close()
+    return found
+
+
+def fits(lines, page):
+    assert lines, page
+    for line in lines:
+        assert line.isascii() and len(line) <= WIDTH, (page, line)
+        assert not re.search(r"\b(None|nan|Traceback)\b", line), (page, line)
+    return lines
+
+
+def opened(capsys, folder, code):
+    """{page: all its lines, of each part}; each command also as JSON."""
+    found = {}
+    places = "--run-dir", folder, "--state-dir", folder
+    for command in PAGES:
+        of_it = places if "--state-dir" in options(command) else places[:2]
+        result, out, err = run(capsys, *argv(command, *of_it, "--json"))
+        codes = (0, 1, 3) if command == "ask" else (code,)
+        assert result in codes and err == [] and isinstance(json.loads("\n".join(out)), dict)
+        found[command], part = [], 0
+        while part == 0 or ("--page" in options(command) and result != 2):
+            part += 1
+            more = ("--page", str(part)) if "--page" in options(command) else ()
+            result, out, err = run(capsys, *argv(command, *of_it, *more))
+            assert result in (*codes, *[2] * (part > 1)), (command, err)
+            found[command] += fits(out, command) if result != 2 else []
+    return found
+
+
+def pressed(folder, pause):
+    """{page of the serial console: all its lines}."""
+    view = View(folder, folder, pause)
+    actions = FakeActions()
+    actions.exported = lambda: []
+    session = Session(view, actions, FakeActor(), Failures(folder), folder, "here", 1)
+    found = {}
+    for key in (*words.PAGES, *SHOWN):
+        session.press(key, 1)
+        if session.page in found:
+            continue
+        view.update()
+        assert view.trouble is None
+        parts = [view.page(session.page, 0, session.extra())]
+        parts += [view.page(session.page, part) for part in range(1, parts[0].parts)]
+        found[session.page] = []
+        for page in parts:
+            assert len(page.body) <= BODY_ROWS, session.page
+            found[session.page] += fits([*page.head, *page.body], session.page)
+        assert "has an error" not in " ".join(found[session.page])
+    view.close()
+    return found
+
+
+def seen_by_watch(watched):
+    """As `opened`, without the commands: each device in turn would take long."""
+    found = {}
+    for page in watch.PAGES:
+        facts = watched.facts(page)
+        assert json.loads(json.dumps(facts))
+        parts = range(1, pages.count(page, facts) + 1)
+        found[page] = [line for part in parts for line in pages.lines(page, facts, part)]
+        fits(found[page], page)
+    return found
