@@ -61,8 +61,8 @@ def runs(device: DeviceView) -> int | None:
     """Whether the engine of this set runs, None while that is unknown. An engine that reports power
     is never taken for a stopped one. If the others contradict its report, its power alone says so.
     """
-    found = device.value("is_running")
-    if found is None and device.is_known and "is_running" in device.doubted:
+    found = device.reported("is_running")
+    if "is_running" in device.doubted and found is not None:
         return None if device.value("power_W") is None else int(gives(device))
     return None if found == 0 and gives(device) else found
 
@@ -150,8 +150,8 @@ class SiteBalance(Function):
         without a grid meter.
         """
         for each in self._sets:
-            power_W = _read(each, "power_W") or 0
-            is_known = view.grid_meter_W is not None and _read(each, "is_running")
+            power_W = each.reported("power_W") or 0
+            is_known = view.grid_meter_W is not None and each.reported("is_running")
             if not is_known and power_W >= balance.NOISE_W_MIN:
                 return True
         return self.state[S_IS_OPEN] != 0
@@ -159,7 +159,7 @@ class SiteBalance(Function):
     def _watch(self, at: int, device: DeviceView, passed_ms: int) -> None:
         """How often the report of an engine changes, and for how long it has been asked to run."""
         state = self.state
-        now = device.read("is_running") if device.is_known else None
+        now = device.reported("is_running")
         changes = max(0, state[at + S_CHANGES] - passed_ms)
         if now is not None and now != state[at + S_RUNS]:
             changes += CHANGE_MS * (state[at + S_RUNS] >= 0)
@@ -191,7 +191,7 @@ class SiteBalance(Function):
         settings = device.settings
         asked_ms = self.state[self._of_sets + place * len(WORDS) + S_ASKED_MS]
         due_ms = (settings["start_s_max"] + settings["accept_after_s"]) * 1000
-        return Source(*_power(device), _read(device, "is_running"), asked_ms >= due_ms)
+        return Source(*_power(device), device.reported("is_running"), asked_ms >= due_ms)
 
     def _look_at_meters(self, view: View, passed_ms: int) -> None:
         """For how long the load has not moved, and the grid meter has shown the same value."""
@@ -208,7 +208,7 @@ class SiteBalance(Function):
         state, load_W = self.state, self._load_W(view)
         if load_W is None or view.grid_meter_W is None or view.battery_W is None:
             return
-        sources = [_read(each, "power_W") or 0 for each in self._sets + self._suns]
+        sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
         others = view.grid_meter_W + view.battery_W + sum(sources) - load_W << 16
         known = approach(state[S_OTHERS], others, self._others, 1)
         state[S_OTHERS] = known if state[S_IS_LEARNT] else others
@@ -267,10 +267,5 @@ class SiteBalance(Function):
             )
 
 
-def _read(device: DeviceView, signal: str) -> int | None:
-    """The value as it is reported, contradicted or not."""
-    return device.read(signal) if device.is_known else None
-
-
 def _power(device: DeviceView) -> tuple[int | None, int]:
-    return _read(device, "power_W"), device.settings["rated_W"]
+    return device.reported("power_W"), device.settings["rated_W"]

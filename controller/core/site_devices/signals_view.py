@@ -36,7 +36,11 @@ class DeviceView:
         """Its value in the unit of its name, None while it is unknown or contradicted, or where
         this device does not report it. KeyError: not of this role.
         """
-        return self.read(signal) if self.is_known and signal not in self.doubted else None
+        return None if signal in self.doubted else self.reported(signal)
+
+    def reported(self, signal: str) -> int | None:
+        """Its value as long as it is fresh, contradicted or not."""
+        return self.read(signal) if self.is_known else None
 
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
