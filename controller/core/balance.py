@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """What the devices of a site report at one moment; None is unknown.
+    """Reports of the devices of a site at one moment; None is unknown.
 
     grid_W > 0 imports, battery_W > 0 discharges. others_W: draw that no meter sees, as it was on
     the grid. is_dead: a fitted load meter does not answer: its bus has no voltage, or the meter has
@@ -164,7 +164,7 @@ def _contact(site: Readings) -> Verdict:
 
 
 def _reports(site: Readings) -> int:
-    """What sets and converters report, against their powers, the sum, and a dead bus."""
+    """Reports of sets and converters that their powers, the sum, or a dead bus contradict."""
     is_dead = _is_dead(site) and not any(map(gives, site.sets))
     wrong = (is_dead and site.is_forming) << FORMING
     for place, each in enumerate(site.sets):

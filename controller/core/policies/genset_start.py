@@ -36,8 +36,8 @@ NOT_HEARD, FOUND_MS = -1, 5000
 FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
 # The load of battery and sets, least and most (W << 16). Then for each set: whether it is wanted,
-# whether since an outage, its phase and for how long, starts, for how long its engine runs, for how
-# long it is not ready
+# whether since an outage, its phase and for how long, starts. For how long its engine has run, and
+# for how long it has not been ready.
 S_LOAD, S_LOAD_MOST, FIRST = range(3)
 WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
@@ -244,7 +244,7 @@ class GensetStart(Function):
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
     def _loads_W(self, view: View) -> list[int]:
-        """What battery and sets carry, by each way that is known. Empty: unknown."""
+        """Power that battery and sets carry, by each way that is known. Empty: unknown."""
         if view.battery_W is None:
             return []
         found = []

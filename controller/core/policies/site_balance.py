@@ -93,7 +93,7 @@ class SiteBalance(Function):
         self._sets, self._suns = setup.site.of_role("genset"), setup.site.of_role("pv")
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
-        # Of several cabinets each sees its own battery alone: then the sum is not known.
+        # Several cabinets do not see each other's batteries: then the sum is not known.
         self._is_whole = settings["share_permille"] == 1000
         self._is_load_fitted = bool(settings["load_meter_fitted"])
         self._others = low_pass(CHECK_MS, OTHERS_MS)
@@ -225,7 +225,7 @@ class SiteBalance(Function):
         return Verdict(wrong, doubtful)
 
     def _keep(self, found: Verdict, passed_ms: int) -> None:
-        """What counts after its time."""
+        """Count for how long each signal has been contradicted; find those that have lasted."""
         state = self.state
         if not (found.wrong | found.doubtful | state[S_IS_OPEN]):
             return

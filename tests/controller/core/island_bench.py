@@ -23,7 +23,7 @@ DEVICES = (
 
 
 class Fault:
-    """What a signal reports in place of its value: stuck, negated, scaled, silent, jumping."""
+    """A signal that reports another value: stuck, negated, scaled, silent, jumping."""
 
     def __init__(self, kind, high):
         self.kind, self.high, self.last = kind, high, None
@@ -106,7 +106,7 @@ class Site:
         return self.faults[name](value) if name in self.faults else value
 
     def _report(self):
-        """What the controller sees of it."""
+        """Fill the view and the words of the devices."""
         words = {
             "genset_1.is_running": self._seen("is_running", int(self.engine_s >= START_S)),
             "genset_1.power_W": self._seen("genset_W", self.set_W),
