@@ -57,6 +57,8 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {"set_W": 10_000, "is_calm": False}  ()  () | {"set_W": 10_000, "others_W": -90_000}  ()  ()
     {"load_W": 1_500_000}  (LOAD,)  () | {"load_W": -150_000}  (LOAD,)  ()
     {"battery_W": 90_000}  ()  (LOAD, BATTERY, POWER)
+    {**FORMED, "set_W": 0, "runs": 0, "battery_W": 150_000}  ()  (LOAD, BATTERY, SUN)
+    {**FORMED, "set_W": 0, "runs": None}  ()  (LOAD, BATTERY, POWER, SUN)
     {**CHARGED, "load_W": None}  (POWER,)  ()
     {**FORMED, **IDLE, "is_due": True}  (RUNS,)  () | {**FORMED, **IDLE}  ()  ()
     {"grid_W": 640_000, "load_W": 640_000, "set_W": 0, "runs": 0, "sun_W": 0}  (SOURCE,)  ()
@@ -70,6 +72,24 @@ def test_what_the_others_contradict(readings, wrong, doubtful):
     assert found == tuple(
         [sum([1 << number for number in numbers]) for numbers in (wrong, doubtful)]
     )
+
+
+def test_of_several_devices_each_signal_has_a_bit_of_its_own():
+    """Sets first: bits 5 and 6, 7 and 8; then inverters: 9 and 10."""
+    right = [(100_000, 1), (50_000, 1)], [40_000, 10_000]
+    of = {
+        ((100_000, 1), (50_000, 0), 40_000, 10_000): 1 << 8,
+        ((100_000, 0), (50_000, 1), 40_000, 10_000): 1 << 6,
+        ((100_000, 1), (-50_000, 1), 40_000, 10_000): 1 << 7,
+        ((100_000, 1), (50_000, 1), -40_000, 10_000): 1 << 9,
+        ((100_000, 1), (50_000, 1), 40_000, 900_000): 1 << 10,
+        ((900_000, 1), (50_000, 1), 40_000, -10_000): 1 << 5 | 1 << 10,
+        (*right[0], *right[1]): 0,
+    }
+    for (first, second, *sun_W), wrong in of.items():
+        sets = tuple([balance.Source(power_W, 300_000, runs) for power_W, runs in (first, second)])
+        suns = tuple([balance.Source(each, 200_000) for each in sun_W])
+        assert balance.judge(site(load_W=200_000, sets=sets, suns=suns)).wrong == wrong
 
 
 @cases("""
