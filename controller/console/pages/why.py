@@ -193,7 +193,7 @@ def _notes(facts: Facts) -> list[str]:
     if is_mode_shown(facts):
         mode = facts["mode"]
         out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
-    for each in facts["contradicted"][:1]:
+    for each in facts.get("contradicted", ())[:1]:
         wrong = each["reason"]
         out += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
     if facts["short_W"]:

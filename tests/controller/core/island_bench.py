@@ -9,6 +9,7 @@ from views import device, setup, site_of
 from controller.core import contract
 from controller.core.answers import Limit
 from controller.core.control import Control
+from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices import layout
 
 TICK_MS, TICK_S = 100, 0.1
@@ -51,7 +52,7 @@ class Site:
         self.place = {name: at for at, name in enumerate(names)}
         settings = {"meter_code_permille": 0, "grid_import_W_max": IMPORT_W, "mode_return_s": 10}
         self.control = Control(setup(TICK_MS, site=self.site, **settings, **more))
-        self.balance = self.control.functions["site_balance"]
+        self.balance = self.control.functions[SiteBalance.NAME]
         self.faults = {}
         self.is_grid_present, self.is_live, self.engine_s, self.rest_s = True, True, 0.0, 0.0
         self.battery_W = self.set_W = self.setpoint_W = self.stages = 0
