@@ -9,7 +9,6 @@ from controller.core import reasons
 from controller.core.policies import modes
 from controller.rows import reason_words
 from tests.tables import cases
-from tests.whole.whole_box import whole
 
 # The time of a black start without a fault, 5 s until a contradiction counts, and some ticks. A
 # signal that jumps is right by chance half of the time.
@@ -54,7 +53,6 @@ def faulty(mode, signal, kind, seconds=40):
     return site.begin().run(seconds)
 
 
-# (mode, signal, kind, names that may be contradicted)
 EVERY = [
     (mode, signal, kind)
     for mode in (GRID, ISLAND, FORMING, BLACK_START, RETURN)
@@ -77,10 +75,11 @@ SHORT = [
     (GRID, "source", "1"),
     (RETURN, "is_running", "0"),
 ]
+LONG = [each for each in EVERY if each not in SHORT]
 
 
 @pytest.mark.parametrize(
-    "case", [*SHORT, *whole(*[each for each in EVERY if each not in SHORT])], ids=" ".join
+    "case", [*SHORT, *[pytest.param(each, marks=pytest.mark.slow) for each in LONG]], ids=" ".join
 )
 def test_no_single_signal_stops_an_engine_darkens_the_site_or_ends_the_limit(case):
     mode, signal, kind = case
