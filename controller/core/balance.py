@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """What the devices of a site report at one moment; None is unknown.
+    """Reports of the devices of a site at one moment; None is unknown.
 
     grid_W > 0 imports, battery_W > 0 discharges. others_W: draw that no meter sees, as it was on
     the grid. is_dead: a fitted load meter does not answer: its bus has no voltage, or the meter has
@@ -63,8 +63,9 @@ class Readings(NamedTuple):
 
 
 class Term(NamedTuple):
-    """One power of the sum, with its sign: the range by its reading, and the possible range. is_sure:
-    another measurement confirms it.
+    """One power of the sum, with its sign: the range by its reading, and the possible range.
+
+    is_sure: another measurement confirms it.
     """
 
     signal: int
@@ -132,14 +133,12 @@ def closes(site: Readings) -> bool:
 
 def _out_of_range(site: Readings) -> tuple[int, Readings]:
     """(wrong powers, the readings without them)."""
-    wrong = 0
-    known = []
+    wrong, known = 0, []
     for place, each in enumerate(site.sets + site.suns):
-        if each.power_W is not None:
-            most_W = each.rated_W * BEYOND_PERMILLE // 1000
-            if not -tolerance_W(each.rated_W) <= each.power_W <= most_W:
-                wrong |= 1 << _power_of(site, place)
-                each = each._replace(power_W=None)
+        most_W = each.rated_W * BEYOND_PERMILLE // 1000
+        if not -tolerance_W(each.rated_W) <= (each.power_W or 0) <= most_W:
+            wrong |= 1 << _power_of(site, place)
+            each = each._replace(power_W=None)
         known.append(each)
     count = len(site.sets)
     if not wrong:
@@ -157,13 +156,15 @@ def _contact(site: Readings) -> Verdict:
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
     with_grid, without = closes(site), closes(site._replace(grid_W=0))
+    if _is_dead(site):
+        with_grid, without = False, True
     if with_grid == without:
         return Verdict(0, 1 << SOURCE)
     return Verdict(1 << (SOURCE if with_grid else GRID), 0)
 
 
 def _reports(site: Readings) -> int:
-    """What sets and converters report, against their powers, the sum, and a dead bus."""
+    """Reports of sets and converters that their powers, the sum, or a dead bus contradict."""
     is_dead = _is_dead(site) and not any(map(gives, site.sets))
     wrong = (is_dead and site.is_forming) << FORMING
     for place, each in enumerate(site.sets):

@@ -4,6 +4,7 @@ from typing import Any
 
 from controller.core import image, reasons
 from controller.core.policies.modes import Modes
+from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices.layout import SiteDevice
 from controller.journal.heard import OfCore
 from controller.journal.history import STAGES, Moment
@@ -133,7 +134,14 @@ def head(shadow: Shadow) -> Facts:
         "locked_out_by": locked_out_by(shadow),
         "test_left_ms": test_left_ms(shadow),
         "danger": danger_of(shadow),
+        "contradicted": contradicted(shadow),
     }
+
+
+def contradicted(shadow: Shadow) -> list[Facts]:
+    """Each signal that other measurements contradict: {signal, reason}."""
+    found = shadow.core.functions[SiteBalance.NAME].contradicted()
+    return [{"signal": name, "reason": reason(code)} for name, code in found]
 
 
 def stage_of(instance: str) -> tuple:

@@ -8,6 +8,8 @@ from controller.console.pages.text import (
     WIDTH,
     calibration,
     checklist,
+    contradicted,
+    cut,
     directed,
     duration,
     ending,
@@ -94,6 +96,7 @@ def _safety(facts: Facts) -> list[str]:
             f"Key: {KEY_WORDS[contacts['key_run']]}",
         ),
         *_rows(facts),
+        *[cut(f" ! {words}") for words in [contradicted(facts)] if words],
     ]
 
 

@@ -138,6 +138,15 @@ def is_mode_shown(facts: Facts) -> bool:
     return bool(facts.get("mode")) and facts["mode"]["code"] != reasons.MODE
 
 
+def contradicted(facts: Facts) -> str:
+    """The signals that other measurements contradict, by reason: "R922 ...: genset_1.power_W"."""
+    by_reason: dict[str, list[str]] = {}
+    for each in facts.get("contradicted", ()):
+        words = f"{each['reason']['label']} {each['reason']['name']}"
+        by_reason.setdefault(words, []).append(each["signal"])
+    return "; ".join([f"{words}: {', '.join(names)}" for words, names in by_reason.items()])
+
+
 def head(facts: Facts) -> list[str]:
     """The first two lines of every page: cabinet, state and time; the first action of a person in
     danger.

@@ -7,6 +7,7 @@ from controller.console.pages.text import (
     ANY_W,
     HEIGHT,
     age,
+    contradicted,
     directed,
     folded,
     head,
@@ -192,6 +193,9 @@ def _notes(facts: Facts) -> list[str]:
     if is_mode_shown(facts):
         mode = facts["mode"]
         out += folded("Mode", f"{mode['label']} {mode['name']}. {mode['sentence']}", 2)
+    for each in facts.get("contradicted", ())[:1]:
+        wrong = each["reason"]
+        out += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
     if facts["short_W"]:
         short = facts["short_reason"]
         out += folded(

@@ -19,7 +19,7 @@ from controller.core.contract import DeviceView, Function, Setup, View
 from controller.core.integers import approach, low_pass
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.shed import Shed
-from controller.core.policies.site_balance import runs
+from controller.core.policies.site_balance import metered_W, runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -36,8 +36,8 @@ NOT_HEARD, FOUND_MS = -1, 5000
 FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 
 # The load of battery and sets, least and most (W << 16). Then for each set: whether it is wanted,
-# whether since an outage, its phase and for how long, starts, for how long its engine runs, for how
-# long it is not ready
+# whether since an outage, its phase and for how long, starts. For how long its engine has run, and
+# for how long it has not been ready.
 S_LOAD, S_LOAD_MOST, FIRST = range(3)
 WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
 
@@ -64,7 +64,7 @@ class GensetStart(Function):
         ),
         reasons.GENSET_FAILED: (
             "generator does not start",
-            "No start of the generator set has succeeded. Off the grid one more is tried each 5 min.",
+            "No start of the generator set has succeeded. Off the grid it is tried each 5 min.",
             "Find the cause at the generator's own panel, then choose automatic mode again.",
         ),
         reasons.GENSET_ACCEPTS: (
@@ -144,7 +144,8 @@ class GensetStart(Function):
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
-        elif is_running:
+        elif is_running or "is_running" in device.doubted:
+            # without a report to believe the set is asked to run, and never stopped by a start
             self._enter(at, RUNNING)
             if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:
                 state[at + S_STARTS] = 0
@@ -229,8 +230,8 @@ class GensetStart(Function):
         only for what both ask for. A set that reports 0 kW of 100 once let the battery charge more
         and more, until the set was overloaded.
         """
-        loads_W = self._loads_W(view)
-        if not view.genset_W or view.is_forming or not loads_W:
+        loads_W = [] if view.is_forming or not view.genset_W else self._loads_W(view)
+        if not loads_W:
             self.state[S_LOAD] = self.state[S_LOAD_MOST] = 0
             return []
         for word, load_W in ((S_LOAD, min(loads_W)), (S_LOAD_MOST, max(loads_W))):
@@ -243,19 +244,17 @@ class GensetStart(Function):
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
     def _loads_W(self, view: View) -> list[int]:
-        """What battery and sets carry, by each way that is known. Empty: unknown."""
+        """Power that battery and sets carry, by each way that is known. Empty: unknown."""
         if view.battery_W is None:
             return []
-        found, sun_W = [], [each.value("power_W") for each in self._suns]
+        found = []
         given_W = [device.value("power_W") for device, _ in self._sets]
         known_W = [each for each in given_W if each is not None]
         if len(known_W) == len(given_W):
             found.append(view.battery_W + sum(known_W))
-        sun_known_W = [max(0, each) for each in sun_W if each is not None]
-        if view.load_meter_W is not None and len(sun_known_W) == len(sun_W):
-            if not view.is_load_wrong:
-                load_W = view.load_meter_W * self._share_permille // 1000 - sum(sun_known_W)
-                found += [load_W + min(0, view.others_W), load_W + max(0, view.others_W)]
+        load_W = metered_W(view, self._suns, self._share_permille)
+        if load_W is not None:
+            found += [load_W + min(0, view.others_W), load_W + max(0, view.others_W)]
         return found
 
     def _least_W(self) -> int:

@@ -23,6 +23,7 @@ from controller.core.answers import BaseRequest, ForDevice
 from controller.core.contract import Function, Setup, View
 from controller.core.integers import within
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
+from controller.core.policies.site_balance import metered_W
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
@@ -121,11 +122,9 @@ class Shed(Function):
             if view.connection_W is None:
                 return None
             return view.connection_W - max(0, view.high_W) - self._import_W
-        load_W = self._given_W(view)
-        sun_W = [max(0, known) for each in self._pv if (known := each.value("power_W")) is not None]
-        is_metered = view.load_meter_W is not None and not view.is_load_wrong
-        if is_metered and view.load_meter_W is not None and len(sun_W) == len(self._pv):
-            load_W = view.load_meter_W * self._share // 1000 - sum(sun_W)
+        load_W = metered_W(view, self._pv, self._share)
+        if load_W is None:
+            load_W = self._given_W(view)
         if load_W is None or not (view.is_forming or view.genset_W):
             return None
         # a converter that follows stays at its set-point whatever the load is

@@ -11,22 +11,23 @@ Then the limits of the connection act.
 
 from array import array
 
-from controller.core import balance, contract, reasons
+from controller.core import balance, contract
 from controller.core.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.contract import DeviceView, Function, Setup, View
-from controller.core.integers import approach, low_pass
+from controller.core.integers import approach, low_pass, within
+from controller.core.policies.balance_words import TEXTS, contradicted, signals
 
 CHECK_MS = 100
-# Until a contradiction counts, and until it has ended. The limit of the connection does not act
-# while the contact of the transfer switch is believed; contact and meter are read every 0.1 s.
-TIMES_MS, SOURCE_TIMES_MS = (5000, 10_000), (2000, 30_000)
+# Until a contradiction counts; until it has ended. The limit of the connection does not act before
+# a wrong contact counts. Contact and grid meter are read every 0.1 s.
+SET_MS, SOURCE_SET_MS, CLEAR_MS = 5000, 2000, 10_000
+LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
 STILL_MS = 1000  # a meter that works shows another power by then
 # Each change of an engine's report counts CHANGE_MS, and time counts them down: an engine does not
 # start and stop every second.
 CHANGE_MS, CHATTER_MS = 5000, 10_000
-SIGNALS_MAX = 31
 MS_MAX = 1_000_000_000
 
 # Masks of the signals that are wrong, and doubtful. Time since the last check. Draw that no meter
@@ -40,14 +41,14 @@ S_LOAD_W, S_CALM_MS, S_GRID_W, S_GRID_MS, S_IS_OPEN, S_TIMES = range(7, 13)
 WORDS = S_RUNS, S_CHANGES, S_ASKED_MS = range(3)
 
 
-def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, times_ms: tuple[int, int]) -> int:
-    """A word of S_TIMES from one check to the next. times_ms: until it counts, until it ends."""
+def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, set_ms: int) -> int:
+    """A word of S_TIMES from one check to the next."""
     if before_ms < 0:
-        return -times_ms[1] if is_now else min(before_ms + passed_ms, 0)
+        return -CLEAR_MS if is_now else min(before_ms + passed_ms, 0)
     if not is_now:
-        return max(0, before_ms - passed_ms)
+        return max(0, before_ms - passed_ms // LEAK_PARTS)
     after_ms = before_ms + passed_ms
-    return after_ms if after_ms < times_ms[0] else -times_ms[1]
+    return after_ms if after_ms < set_ms else -CLEAR_MS
 
 
 def gives(device: DeviceView) -> bool:
@@ -60,80 +61,39 @@ def runs(device: DeviceView) -> int | None:
     """Whether the engine of this set runs, None while that is unknown. An engine that reports power
     is never taken for a stopped one. If the others contradict its report, its power alone says so.
     """
-    found = device.value("is_running")
-    if found is None and device.reported("is_running") is not None:
+    found = device.reported("is_running")
+    if found is not None and device.value("is_running") is None:
         return None if device.value("power_W") is None else int(gives(device))
     return None if found == 0 and gives(device) else found
 
 
-# (name, reason code) of GRID to FORMING in ../balance.py
-CABINET = (
-    ("meter_grid.power_W", reasons.GRID_METER_WRONG),
-    ("meter_load.power_W", reasons.LOAD_METER_WRONG),
-    ("pcs.power_W", reasons.BATTERY_POWER_WRONG),
-    ("source_code", reasons.CONTACT_WRONG),
-    ("pcs_forming", reasons.FORMING_WRONG),
-)
+def metered_W(view: View, suns: list[DeviceView], share_permille: int) -> int | None:
+    """This cabinet's share of the load by its meter, less the power of the sun. None while an
+    inverter is unknown, or the load meter is unknown or contradicted.
+    """
+    sun_W = 0
+    for each in suns:
+        power_W = each.value("power_W")
+        if power_W is None:
+            return None
+        sun_W += within(power_W, 0, each.settings["rated_W"])
+    if view.load_meter_W is None or view.is_load_wrong:
+        return None
+    return view.load_meter_W * share_permille // 1000 - sun_W
 
 
 class SiteBalance(Function):
     """Fills the view; before the mode of the site, which rests on these signals."""
 
     NAME, STAGE = "site_balance", contract.BALANCE
-    TEXTS = {
-        reasons.CONTACT_WRONG: (
-            "transfer switch contradicted",
-            "The contact says off the grid, but the grid meter shows power: the limits act.",
-            "Check the auxiliary contact of the transfer switch and its wire to I/O module 3.",
-        ),
-        reasons.RUNNING_WRONG: (
-            "engine report contradicted",
-            "What the generator set reports of its engine does not fit power, load and battery.",
-            "Look at the engine, then check the running signal of its controller: page Devices.",
-        ),
-        reasons.GENSET_POWER_WRONG: (
-            "generator power contradicted",
-            "The generator's power does not fit load, battery and PV: it is not used.",
-            "Check current transformers and scale of the generator controller: page Devices.",
-        ),
-        reasons.PV_POWER_WRONG: (
-            "PV power contradicted",
-            "The PV inverter's power does not fit its rating or the other powers: it is not used.",
-            "Check scale, sign and meter of the PV inverter: page Devices.",
-        ),
-        reasons.LOAD_METER_WRONG: (
-            "load meter contradicted",
-            "The load meter does not fit the powers of the sources that carry the island.",
-            "Check current transformers, scale and direction of the load meter.",
-        ),
-        reasons.GRID_METER_WRONG: (
-            "grid meter contradicted",
-            "The site is off the grid and its sources carry the load, but the grid meter shows power.",
-            "Check the grid meter and its current transformers.",
-        ),
-        reasons.FORMING_WRONG: (
-            "forming report contradicted",
-            "A converter reports that it forms the voltage, but the bus has none.",
-            "Check the converter: its breaker, its alarms, its mode.",
-        ),
-        reasons.BATTERY_POWER_WRONG: (
-            "battery power contradicted",
-            "The converters' power does not fit the load and the other sources.",
-            "Check the power that each converter reports: page Racks and links.",
-        ),
-        reasons.POWERS_DOUBTFUL: (
-            "powers do not add up",
-            "Grid, PV, generator, battery and load do not add up. Which one is wrong stays open.",
-            "Compare the reported powers with the devices' own displays.",
-        ),
-    }
+    TEXTS = TEXTS
 
     def __init__(self, setup: Setup):
         settings = setup.settings
         self._sets, self._suns = setup.site.of_role("genset"), setup.site.of_role("pv")
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
-        # Of several cabinets each sees its own battery alone: then the sum is not known.
+        # Several cabinets do not see each other's batteries: then the sum is not known.
         self._is_whole = settings["share_permille"] == 1000
         self._is_load_fitted = bool(settings["load_meter_fitted"])
         self._others = low_pass(CHECK_MS, OTHERS_MS)
@@ -149,24 +109,12 @@ class SiteBalance(Function):
 
     def signals(self) -> list[tuple[str, int]]:
         """(name, reason code while it is contradicted) of each signal, by its number."""
-        found = [*CABINET]
-        for each in self._sets:
-            name = each.device.name
-            found.append((f"{name}.power_W", reasons.GENSET_POWER_WRONG))
-            found.append((f"{name}.is_running", reasons.RUNNING_WRONG))
-        found += [(f"{each.device.name}.power_W", reasons.PV_POWER_WRONG) for each in self._suns]
-        return found[:SIGNALS_MAX]
+        sets, suns = ([each.device.name for each in of] for of in (self._sets, self._suns))
+        return signals(sets, suns)
 
     def contradicted(self) -> list[tuple[str, int]]:
         """(name, reason code) of each signal that is wrong, then of those that are doubtful."""
-        wrong, doubtful = self.out
-        numbered = [*enumerate(self.signals())]
-        found = [signal for number, signal in numbered if wrong >> number & 1]
-        return found + [
-            (name, code if number == SOURCE else reasons.POWERS_DOUBTFUL)
-            for number, (name, code) in numbered
-            if doubtful & ~wrong & 1 << number
-        ]
+        return contradicted(self.signals(), *self.out)
 
     def step(self, view: View, elapsed_ticks: int) -> tuple:
         """No answer: contradicted signals become unknown in the view."""
@@ -187,7 +135,7 @@ class SiteBalance(Function):
         self._look_at_meters(view, passed_ms)
         if is_off_grid or self._is_disputed(view):
             site = self._readings(view, is_off_grid)
-            self._keep(self._judged(site), is_off_grid, passed_ms)
+            self._keep(self._judged(site), passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
             state[S_IS_FORMED] = view.is_forming and (state[S_IS_FORMED] or not follows)
@@ -201,11 +149,11 @@ class SiteBalance(Function):
         """On the grid only sets are compared, if one gives power without a report of its engine, or
         without a grid meter.
         """
-        for at, device in enumerate(self._sets):
-            power_W = device.reported("power_W") or 0
-            if power_W >= balance.NOISE_W_MIN or power_W < 0:
-                if view.grid_meter_W is None or not device.reported("is_running"):
-                    return True
+        for each in self._sets:
+            power_W = each.reported("power_W") or 0
+            is_known = view.grid_meter_W is not None and each.reported("is_running")
+            if not is_known and power_W >= balance.NOISE_W_MIN:
+                return True
         return self.state[S_IS_OPEN] != 0
 
     def _watch(self, at: int, device: DeviceView, passed_ms: int) -> None:
@@ -236,17 +184,14 @@ class SiteBalance(Function):
             self._connection_W,
             state[S_OTHERS] >> 16,
             tuple([self._set(place, each) for place, each in enumerate(self._sets)]),
-            tuple(
-                [Source(each.reported("power_W"), each.settings["rated_W"]) for each in self._suns]
-            ),
+            tuple([Source(*_power(each)) for each in self._suns]),
         )
 
     def _set(self, place: int, device: DeviceView) -> Source:
         settings = device.settings
         asked_ms = self.state[self._of_sets + place * len(WORDS) + S_ASKED_MS]
         due_ms = (settings["start_s_max"] + settings["accept_after_s"]) * 1000
-        powers = device.reported("power_W"), settings["rated_W"]
-        return Source(*powers, device.reported("is_running"), asked_ms >= due_ms)
+        return Source(*_power(device), device.reported("is_running"), asked_ms >= due_ms)
 
     def _look_at_meters(self, view: View, passed_ms: int) -> None:
         """For how long the load has not moved, and the grid meter has shown the same value."""
@@ -279,21 +224,18 @@ class SiteBalance(Function):
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
-    def _keep(self, found: Verdict, is_off_grid: bool, passed_ms: int) -> None:
-        """What counts after its time."""
+    def _keep(self, found: Verdict, passed_ms: int) -> None:
+        """Count for how long each signal has been contradicted; find those that have lasted."""
         state = self.state
         if not (found.wrong | found.doubtful | state[S_IS_OPEN]):
             return
-        if not is_off_grid:
-            state[S_TIMES + 2 * SOURCE] = state[S_TIMES + 2 * SOURCE + 1] = 0
         wrong = doubtful = is_open = 0
         for number in range((self._of_sets - S_TIMES) // 2):
-            times_ms = SOURCE_TIMES_MS if number == SOURCE else TIMES_MS
+            set_ms = SOURCE_SET_MS if number == SOURCE else SET_MS
             at, bit = S_TIMES + 2 * number, 1 << number
             for word, mask in enumerate(found):
-                state[at + word] = lasting_ms(
-                    state[at + word], mask & bit != 0, passed_ms, times_ms
-                )
+                is_now = mask & bit != 0
+                state[at + word] = lasting_ms(state[at + word], is_now, passed_ms, set_ms)
             wrong |= bit * (state[at] < 0)
             doubtful |= bit * (state[at + 1] < 0)
             is_open |= state[at] != 0 or state[at + 1] != 0
@@ -322,3 +264,7 @@ class SiteBalance(Function):
             name = each.device.name
             bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
             each.doubted = sum(bits)
+
+
+def _power(device: DeviceView) -> tuple[int | None, int]:
+    return device.reported("power_W"), device.settings["rated_W"]

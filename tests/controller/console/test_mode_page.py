@@ -22,3 +22,18 @@ def test_a_technician_sees_the_mode_and_which_level_binds(tmp_path):
     watched.run(28)
     assert "RUNNING, RETURN TO THE GRID" in watched.lines("status")[0]
     assert "R241 backup: SOC" in watched.text("why")
+
+
+def test_a_signal_that_other_measurements_contradict_is_named_with_its_remedy(tmp_path):
+    """The contact of the transfer switch sticks at "off the grid" while the grid gives 150 kW."""
+    stuck = (action(20, "contact", name="source", closed=True),)
+    watched = Watched(tmp_path, lambda t_s: 150_000.0, stuck).run(22)
+    assert watched.facts("why")["contradicted"] == [] and "Wrong" not in watched.text("why")
+    watched.run(24)
+    (found,) = watched.facts("status")["contradicted"]
+    assert found["signal"] == "source_code" and found["reason"]["label"] == "R921"
+    named = "R921 transfer switch contradicted: source_code"
+    assert f" ! {named}" in watched.lines("status") and len(watched.lines("status")) <= 24
+    why = " ".join(watched.text("why").split())
+    assert f"Wrong {named}." in why and "auxiliary contact of the transfer switch" in why
+    assert not watched.shadow.core.view.is_off_grid

@@ -13,6 +13,7 @@ from tests.tables import table
 
 # JSON keys of each page. A key may be added here, but never renamed or removed.
 HEAD = words("cabinet state mode uptime_ms sequence is_live locked_out_by test_left_ms danger")
+HEAD |= words("contradicted")
 KEYS = dict(
     table("""
 status | lamp horn_is_on gas_lfl_permille vapour_ppm toxic_ppm contacts interlocks standing\

@@ -88,6 +88,15 @@ def test_a_generator_set_that_runs_carries_the_bus():
     assert bench.tick(5000, **DEAD) == BLACK_START
 
 
+def test_a_set_that_gives_power_carries_the_bus_although_it_reports_a_stopped_engine():
+    bench = Bench(device("genset", rated_W=100_000))
+    for power_W, mode in ((999, BLACK_START), (1000, ISLAND)):
+        bench.site.inp[0] = power_W
+        bench.site.step(bytes([1]), 1)
+        assert bench.at(HAND_OVER).tick(5000, **DEAD) == mode
+        bench.function.state[modes.S_MODE] = GRID
+
+
 def test_a_load_meter_that_reads_no_load_ends_the_black_start():
     bench, unseen = Bench().at(BLACK_START), DEAD | {"load_meter_W": 0}
     assert bench.tick(SETTLE - 1, **unseen) == BLACK_START and bench.tick(**unseen) == ISLAND

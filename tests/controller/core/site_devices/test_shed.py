@@ -100,6 +100,41 @@ def test_without_a_load_meter_the_power_of_a_set_counts_once(is_running, power_W
 
 
 @cases("""
+    power_W  battery_W  stages
+    100_000  0  2 | 50_000  95_000  2 | 50_000  96_000  3 | None  0  3
+""")
+def test_beside_a_set_alone_stages_come_back_without_a_load_meter(power_W, battery_W, stages):
+    """Battery and set give the load. The set accepts 100 kW, the battery may give 100 kW."""
+    bench = Bench(Shed, device("load_shed", stages_max=3, stage_W=50_000), device("genset"))
+    bench.asked(**off_grid(modes.BLACK_START, load_meter_W=None))
+    bench.hear(load_shed_1__stages=3, genset_1__is_running=1, genset_1__power_W=power_W or 0)
+    bench.hear(power_W is not None, load_shed_1__stages=3)
+    known = {"is_forming": False, "load_meter_W": None, "genset_W": 100_000, "limit_W": 100_000}
+    for _ in range(1500):
+        found = bench.asked(**off_grid(battery_W=battery_W, **known))
+    assert found[0][0] == stages
+
+
+def test_a_load_meter_that_others_contradict_and_pv_beyond_its_rating_do_not_count():
+    bench = Bench(
+        Shed,
+        device("load_shed", stages_max=3, stage_W=50_000),
+        device("genset"),
+        device("pv", rated_W=10_000),
+    )
+    bench.hear(pv_1__power_W=90_000)
+    for known, stages in (({"is_load_wrong": True}, 0), ({}, 3)):
+        for _ in range(SHED_MS // TICK_MS):
+            found = bench.asked(**off_grid(load_meter_W=900_000, battery_W=100_000, **known))
+        assert found[0][0] == stages
+    bench = Bench(Shed, *[each.device for each in bench.site.devices])
+    bench.hear(pv_1__power_W=90_000)
+    for _ in range(SHED_MS // TICK_MS):
+        found = bench.asked(**off_grid(load_meter_W=270_000))
+    assert found[0][0] == 1, "10 kW at most"
+
+
+@cases("""
     soc_permille  stages
     301  0 | 300  1 | 201  1 | 200  2 | 101  2 | 100  3 | 0  3 | None  0
 """)

@@ -1,0 +1,152 @@
+"""A site with grid, PV, generator set, battery and load, in ticks of 100 ms: what the control
+functions do while one signal is wrong.
+"""
+
+import random
+
+from views import device, setup, site_of
+
+from controller.core import contract
+from controller.core.answers import Limit
+from controller.core.control import Control
+from controller.core.policies.site_balance import SiteBalance
+from controller.core.site_devices import layout
+
+TICK_MS, TICK_S = 100, 0.1
+LOAD_W, OTHERS_W, SUN_W, RATED_W = 240_000, 5000, 40_000, 300_000
+STAGES, STAGE_W = 4, 50_000
+DARK_S, START_S, IMPORT_W = 5.0, 10.0, 500_000
+DEVICES = (
+    device("genset", rated_W=RATED_W),
+    device("pv", rated_W=200_000),
+    device("load_shed", stages_max=STAGES, stage_W=STAGE_W),
+)
+
+
+class Fault:
+    """A signal that reports another value: stuck, negated, scaled, silent, jumping."""
+
+    def __init__(self, kind, high):
+        self.kind, self.high, self.last = kind, high, None
+        self.draw = random.Random(1)
+
+    def __call__(self, value):
+        """value: None is unknown already, and stays so."""
+        if value is None or self.kind == "silent":
+            return None
+        if self.kind == "last":
+            self.last = value if self.last is None else self.last
+            return self.last
+        jumping = self.draw.randrange(self.high + 1)
+        kinds = {"0": 0, "1": 1, "negated": -value, "x10": 10 * value, "/10": value // 10}
+        return {**kinds, "jumping": jumping}[self.kind]
+
+
+class Site:
+    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter."""
+
+    def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, **more):
+        self.load_wanted_W, self.can_form, self.soc_permille = load_W, can_form, soc_permille
+        self.site = site_of(DEVICES, TICK_MS)
+        names = [name for each in DEVICES for name in layout.words(each)]
+        self.place = {name: at for at, name in enumerate(names)}
+        settings = {"meter_code_permille": 0, "grid_import_W_max": IMPORT_W, "mode_return_s": 10}
+        self.control = Control(setup(TICK_MS, site=self.site, **settings, **more))
+        self.balance = self.control.functions[SiteBalance.NAME]
+        self.faults = {}
+        self.is_grid_present, self.is_live, self.engine_s, self.rest_s = True, True, 0.0, 0.0
+        self.battery_W = self.set_W = self.setpoint_W = self.stages = 0
+        self.noise, self.off_ticks = random.Random(2), 0
+        self.begin()
+
+    def copy(self, **more):
+        """Another site in the same state, as after a restart of the controller."""
+        again = Site(self.load_wanted_W, self.can_form, self.soc_permille, **more)
+        for name, value in vars(self).items():
+            if isinstance(value, bool | int | float):
+                setattr(again, name, value)
+        for block, stored in zip(again.control.state_blocks(), self.control.state_blocks()):
+            block[:] = stored
+        again.site.inp[:], again.site.ages_ms[:] = self.site.inp, self.site.ages_ms
+        return again
+
+    def begin(self):
+        self.dark_s = self.over_s = 0.0
+        self.stops = self.collapses = 0
+        return self
+
+    def run(self, seconds):
+        for _ in range(round(seconds / TICK_S)):
+            self._move()
+            self._report()
+            self._control()
+        return self
+
+    def _move(self):
+        """The physics of one tick."""
+        runs, load_W = self.engine_s >= START_S, max(0, self.load_wanted_W - STAGE_W * self.stages)
+        self.sun_W = min(SUN_W, load_W + OTHERS_W)  # an inverter gives way in an island
+        net_W = load_W + OTHERS_W - self.sun_W
+        forms = self.can_form and not self.is_grid_present
+        self.rest_s = max(0.0, self.rest_s - TICK_S)
+        self.is_live = self.is_grid_present or (runs or forms) and not self.rest_s
+        self.battery_W = self.setpoint_W if self.is_live else 0
+        self.set_W = RATED_W * 7 // 10 * runs if self.is_grid_present else 0
+        if self.is_live and not self.is_grid_present:
+            self.set_W = runs * (min(210_000, net_W) if forms else net_W - self.battery_W)
+            self.battery_W = net_W - self.set_W if forms else self.battery_W
+            if not 0 <= self.set_W <= RATED_W or abs(self.battery_W) > 250_000:
+                self.collapses, self.rest_s, self.is_live = self.collapses + 1, DARK_S, False
+                self.battery_W = self.set_W = 0
+        self.grid_W = (net_W - self.battery_W - self.set_W) * self.is_grid_present
+        self.load_W = load_W if self.is_live else None
+        self.dark_s += TICK_S * (not self.is_live)
+        self.over_s += TICK_S * (self.grid_W > IMPORT_W)
+
+    def _seen(self, name, value):
+        return self.faults[name](value) if name in self.faults else value
+
+    def _report(self):
+        """Fill the view and the words of the devices."""
+        words = {
+            "genset_1.is_running": self._seen("is_running", int(self.engine_s >= START_S)),
+            "genset_1.power_W": self._seen("genset_W", self.set_W),
+            "pv_1.power_W": self._seen("pv_W", self.sun_W * self.is_live),
+            "load_shed_1.stages": self.stages,
+        }
+        known = {name: value for name, value in words.items() if value is not None}
+        for name, value in known.items():
+            self.site.inp[self.place[name]] = value
+        silent = {name.partition(".")[0] for name in words.keys() - known.keys()}
+        self.site.step(bytes([each.name not in silent for each in DEVICES]), 1)
+        view, source = self.control.view, contract.GRID if self.is_grid_present else contract.ISLAND
+        view.source = self._debounced(self._seen("source", source))
+        is_forming = self.can_form and self.is_live and not self.is_grid_present
+        forming = self._seen("forming", int(is_forming)) if view.source == contract.ISLAND else 0
+        view.is_forming, view.forming_W = bool(forming), 250_000 * bool(forming)
+        jitter_W = self.noise.randrange(-20, 21)
+        view.grid_meter_W = view.grid_W = self._seen("grid", self.grid_W + jitter_W)
+        load_W = self._seen("load", self.load_W)
+        view.load_meter_W = None if load_W is None else load_W + jitter_W
+        view.is_load_meter_new = view.is_grid_meter_new = True
+        view.battery_W = self._seen("battery", self.battery_W)
+        view.soc_permille = self.soc_permille, self.soc_permille
+        view.is_running = True
+
+    def _debounced(self, source):
+        """As safety/source.py does: off the grid after 0.5 s."""
+        self.off_ticks = self.off_ticks + 1 if source == contract.ISLAND else 0
+        off = source == contract.ISLAND and self.off_ticks < 5
+        return contract.GRID if off else source
+
+    def _control(self):
+        self.setpoint_W = self.control.step(Limit(250_000, 212, 250_000, 213), 1)
+        asked = {each.name: each.value for each in self.control.actuators}
+        run, was_s = asked["genset_1.run"], self.engine_s
+        self.site.inp[self.place["genset_1.sent_run"]] = run
+        self.engine_s = self.engine_s + TICK_S if run else 0.0
+        self.stops += was_s >= START_S and not run
+        self.stages = asked["load_shed_1.stages"]
+
+    def named(self):
+        return {name for name, _ in self.balance.contradicted()}

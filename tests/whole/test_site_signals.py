@@ -1,0 +1,105 @@
+"""One wrong signal of a site, with controller, kernel, drivers and simulated devices."""
+
+from array import array
+from dataclasses import replace
+
+import pytest
+
+from controller.config import configuration
+from controller.sites import FOLDER
+from hil.engine.simulate import VirtualRig
+from hil.site.genset import COOLING, LOADED, Genset
+from hil.site.grid import Grid
+from hil.site.pv import Pv
+from hil.site.site import ON_GRID, Site
+from hil.site.transfer_switch import TransferSwitch
+from hil.values.rig import ValueRig
+from tests.whole.whole_box import whole
+
+OUTAGE_S, FAULT_S, END_S = 60, 100, 200
+IMPORT_W = 500_000
+
+
+def config(tick_ms):
+    """The site with a generator set, PV and four stages of 60 kW; its meter believed."""
+    loaded = configuration.load(FOLDER / "pv_genset" / "cabinet.toml", tick_ms=tick_ms)
+    control = loaded.control | {"meter_code_permille": 0, "mode_return_s": 10}
+    return replace(loaded, control=control, control_image=array("i", control.values()))
+
+
+class Run:
+    """An outage at 60 s; `change` makes a signal of the site wrong at fault_s."""
+
+    def __init__(self, change, fault_s=FAULT_S, load_W=240_000.0, has_outage=True, rig=ValueRig):
+        self.genset = Genset({"rated_W": 300_000, "start_s": 5.0})
+        switch = TransferSwitch({"call_s": 3600.0, "return_s": 5.0})
+        sun = Pv({"rated_W": 200_000}, measured=lambda t_s: 60_000.0)
+        grid = Grid(1, outages=[[OUTAGE_S, 1e6]] if has_outage else [])
+        self.site = Site(lambda t_s: load_W, 1, grid, [switch, self.genset, sun])
+        tick_ms = 100 if rig is ValueRig else 20
+        self.rig = rig(config(tick_ms), None, 1, (), {"soc": 0.9}, None, self.site)
+        self.change, self.fault_s = change, fault_s
+        self.dark_s = self.over_s = 0.0
+        self.stops = 0
+
+    def go(self, end_s=END_S):
+        rig, tick_s, state = self.rig, self.rig.tick_us / 1e6, None
+        while rig.now_us < end_s * 1e6:
+            if self.change and rig.now_us >= self.fault_s * 1e6:
+                self.change(self)
+                self.change = None
+            rig.step()
+            self.dark_s += tick_s * (not self.site.is_live)
+            on_grid = self.site.source == ON_GRID
+            self.over_s += tick_s * (on_grid and self.site.grid_power_W > IMPORT_W)
+            self.stops += state == LOADED and self.genset.state == COOLING
+            state = self.genset.state
+        return self
+
+    def named(self):
+        balance = self.rig.controller.cabinet.core.functions["site_balance"]
+        return [name for name, _ in balance.contradicted()]
+
+
+def genset(**changes):
+    """The set reports other values."""
+
+    def change(run):
+        real = run.genset.signals
+        run.genset.signals = lambda: {
+            name: changes[name](value) if name in changes else value
+            for name, value in real().items()
+        }
+
+    return change
+
+
+def contact(run):
+    """The contact of the transfer switch sticks at "off the grid"."""
+    run.rig.plant.force_contact("source", True)
+
+
+CASES = [
+    # name, change, at (s), named
+    ("is_running 0", genset(is_running=lambda _: False), FAULT_S, ["genset_1.is_running"]),
+    ("power 0", genset(power_W=lambda _: 0.0), FAULT_S, ["genset_1.power_W"]),
+    ("power negated", genset(power_W=lambda value: -value), FAULT_S, ["genset_1.power_W"]),
+    ("is_running 0 before", genset(is_running=lambda _: False), 30, ["genset_1.is_running"]),
+    ("is_running 1 before", genset(is_running=lambda _: True), 30, []),
+]
+
+
+@pytest.mark.parametrize("case", whole(*CASES), ids=lambda case: case[0])
+def test_a_generator_set_carries_the_island_whatever_one_of_its_signals_says(case):
+    """The black start takes 12.7 s; a report "running" on a dead bus is believed for 5 s."""
+    _, change, fault_s, named = case
+    run = Run(change, fault_s).go()
+    assert run.dark_s <= (18.0 if fault_s < OUTAGE_S else 12.8)
+    assert run.named() == named and not run.stops
+    assert run.site.load_power_W >= 60_000
+
+
+@pytest.mark.parametrize("rig", (ValueRig, *whole(VirtualRig)), ids=("value", "byte"))
+def test_the_limit_of_the_connection_acts_although_the_contact_says_off_the_grid(rig):
+    run = Run(contact, 30, 640_000.0, has_outage=False, rig=rig).go(60)
+    assert run.over_s <= 2.7 and run.named() == ["source_code"]
