@@ -14,6 +14,7 @@ from controller.core.parameters import SOURCE_PARAMETERS
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
+HOUR_S = 3600
 NO_RANK = -1  # of a number that is in no file
 # Numbers that follow from several keys. The words name the keys.
 WORDS = {
@@ -27,6 +28,8 @@ WORDS = {
     "swing_W": "twice rated_W of all units together",
     "ramped_W": "setpoint_ramp_W_per_s in peak_interval_s",
     "interval_ms": "peak_interval_s, in ms,",
+    "even_interval_s": "the longest interval up to peak_interval_s that divides an hour",
+    "range_mV": "cells times charge_end_mV less discharge_end_mV",
     "meter_sample_ms": "the time between two values of the meter (period_ms and its profile)",
     "meter_period_ms": "the period_ms of the slowest meter",
     "follow_of_profile_ms": "dead time and ramp of the converter's profile",
@@ -144,9 +147,14 @@ def _of_section(config: Config) -> Table:
         "swing_W": 2 * rating_W,
         "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
         "interval_ms": control["peak_interval_s"] * 1000,
+        "even_interval_s": _even_s(control["peak_interval_s"]),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
         "meter_period_ms": max([period_ms(each) for each in meters]),
     }
+
+
+def _even_s(interval_s: int) -> int:
+    return next(each_s for each_s in range(interval_s, 0, -1) if HOUR_S % each_s == 0)
 
 
 def _unit(config: Config, unit: int) -> Table:
@@ -161,7 +169,8 @@ def _unit(config: Config, unit: int) -> Table:
 def _rack(table: Mapping[str, int]) -> Table:
     modules = table["modules"]
     even = table["cells"] // modules * modules if modules else None
-    return {**table, "modules": modules or None, "cells_even": even}
+    range_mV = table["cells"] * (table["charge_end_mV"] - table["discharge_end_mV"])
+    return {**table, "modules": modules or None, "cells_even": even, "range_mV": range_mV}
 
 
 def _source(source: Source) -> Table:
