@@ -102,7 +102,8 @@ class Tables:
             where, entry = entry_of(self._values, own)
         unit = None if sum_of else self._values.spec(own).unit
         file = entry.file if entry else self._values.last_file
-        said = f"in {entry.file.rpartition('/')[2]}" if entry else "in no file"
+        said = "by its profile" if own[-1] == "period_ms" else "in no file"
+        said = f"in {entry.file.rpartition('/')[2]}" if entry else said
         text = f"{value} ({sum_of})" if sum_of else in_unit(value, unit)
         words = f"{sum_of or dotted(where)} is {in_unit(value, unit)} ({said})"
         rank = entry.rank if entry else NO_RANK
