@@ -34,6 +34,7 @@ from controller.core import hint_sources
 from controller.rows import proof_intervals
 
 ConfigError = refusal.ConfigError
+REFUSALS_MAX = 8  # of one file, that a report passes over
 COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
 
@@ -71,10 +72,36 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
     return config, pairs.doubts(values, config)
 
 
+def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
+    """(Config of a refused file without its refused keys, or None; these keys). For a report only:
+    a cabinet must never run on it.
+    """
+    missing: list[str] = []
+    left_out: list[tuple[str, tuple[str, ...]]] = []
+    config = None
+    for _ in range(REFUSALS_MAX):
+        try:
+            config = _read(path, missing, None, left_out)[1]
+            break
+        except refusal.UnarmedError as error:
+            missing += error.equipment
+        except ConfigError as error:
+            config = error.built
+            if config is not None or error.key is None or error.key in left_out:
+                break
+            left_out.append(error.key)
+    return config, [refusal.dotted(key) for _, key in left_out]
+
+
 def _read(
-    path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
+    path: str | PathLike[str],
+    missing: Sequence[str] = (),
+    tick_ms: int | None = None,
+    left_out: Sequence[tuple[str, tuple[str, ...]]] = (),
 ) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))
+    for file, key in left_out:
+        layers.leave_out(chain, file, key)
     if tick_ms is not None:
         chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
     # only the type may offer optional equipment

@@ -64,6 +64,15 @@ def read_chain(path: str) -> list[Layer]:
     return chain[::-1]
 
 
+def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
+    """Take a key or a table out of the layer of this file."""
+    table: Any = next((layer.content for layer in chain if layer.file == file), {})
+    for name in key[:-1]:
+        table = table.get(name, {}) if isinstance(table, dict) else {}
+    if isinstance(table, dict):
+        table.pop(key[-1], None)
+
+
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
     content = tables_of(path, toml_text.BYTES_MAX, "one layer of a cabinet")

@@ -14,6 +14,7 @@ from controller.core.parameters import SOURCE_PARAMETERS
 
 Table = Mapping[str, int | None]
 LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
+HOUR_S = 3600
 NO_RANK = -1  # of a number that is in no file
 # Numbers that follow from several keys. The words name the keys.
 WORDS = {
@@ -27,6 +28,8 @@ WORDS = {
     "swing_W": "twice rated_W of all units together",
     "ramped_W": "setpoint_ramp_W_per_s in peak_interval_s",
     "interval_ms": "peak_interval_s, in ms,",
+    "even_interval_s": "the longest interval up to peak_interval_s that divides an hour",
+    "range_mV": "cells times charge_end_mV less discharge_end_mV",
     "meter_sample_ms": "the time between two values of the meter (period_ms and its profile)",
     "meter_period_ms": "the period_ms of the slowest meter",
     "follow_of_profile_ms": "dead time and ramp of the converter's profile",
@@ -99,7 +102,8 @@ class Tables:
             where, entry = entry_of(self._values, own)
         unit = None if sum_of else self._values.spec(own).unit
         file = entry.file if entry else self._values.last_file
-        said = f"in {entry.file.rpartition('/')[2]}" if entry else "in no file"
+        said = "by its profile" if own[-1] == "period_ms" else "in no file"
+        said = f"in {entry.file.rpartition('/')[2]}" if entry else said
         text = f"{value} ({sum_of})" if sum_of else in_unit(value, unit)
         words = f"{sum_of or dotted(where)} is {in_unit(value, unit)} ({said})"
         rank = entry.rank if entry else NO_RANK
@@ -144,9 +148,14 @@ def _of_section(config: Config) -> Table:
         "swing_W": 2 * rating_W,
         "ramped_W": control["setpoint_ramp_W_per_s"] * control["peak_interval_s"],
         "interval_ms": control["peak_interval_s"] * 1000,
+        "even_interval_s": _even_s(control["peak_interval_s"]),
         "meter_sample_ms": track_path.sample_ms(track_path.source(config)),
         "meter_period_ms": max([period_ms(each) for each in meters]),
     }
+
+
+def _even_s(interval_s: int) -> int:
+    return next(each_s for each_s in range(interval_s, 0, -1) if HOUR_S % each_s == 0)
 
 
 def _unit(config: Config, unit: int) -> Table:
@@ -161,7 +170,8 @@ def _unit(config: Config, unit: int) -> Table:
 def _rack(table: Mapping[str, int]) -> Table:
     modules = table["modules"]
     even = table["cells"] // modules * modules if modules else None
-    return {**table, "modules": modules or None, "cells_even": even}
+    range_mV = table["cells"] * (table["charge_end_mV"] - table["discharge_end_mV"])
+    return {**table, "modules": modules or None, "cells_even": even, "range_mV": range_mV}
 
 
 def _source(source: Source) -> Table:

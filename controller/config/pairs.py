@@ -69,6 +69,10 @@ PAIRS: tuple[Pair, ...] = (
     Pair("control", "soc_reserve_peaks_permille", "soc_target_permille", DOUBT,
          "load tracking aims at a charge at which it may not discharge"),
     *_two_point("genset", "start_soc_permille", "stop_soc_permille"),
+    Pair("genset", "start_soc_permille", "control.soc_reserve_peaks_permille", DOUBT,
+         "the battery is used down to that reserve, so the set would start on the grid too"),
+    Pair("genset", "least_permille", "accept_permille", DOUBT,
+         "the first step of its load is below its least load"),
     # -- energy, cells, currents
     Pair("rack", "modules", "cells", REFUSED, "each module has at least one cell"),
     Pair("control", "energy_Wh", "racks_Wh_24_h", REFUSED,
@@ -92,6 +96,8 @@ PAIRS: tuple[Pair, ...] = (
     *_rising("rack", "charge_taper_mV", "charge_end_mV", why=TAPER),
     *_rising("rack", "discharge_end_mV", "charge_taper_mV", why=TAPER),
     *_rising("rack", "discharge_end_mV", "discharge_taper_mV", why=TAPER),
+    Pair("rack", "cabinet.rack_voltage_spread_mV_max", "range_mV", DOUBT,
+         "racks with very different charge would be closed onto one DC bus", Fraction(1, 4)),
     Pair("rack", "discharge_taper_mV", "charge_taper_mV", DOUBT,
          "no cell voltage is left at which the battery has its power in both directions"),
     # -- powers: a factor of 1000 shows against the converters
@@ -102,7 +108,9 @@ PAIRS: tuple[Pair, ...] = (
     Pair("unit", "rated_W", "installer_discharge_W_max", DOUBT, KW, FOLD),
     *_power("pv", "rated_W"),
     *_power("genset", "rated_W"),
-    *_power("load_shed", "shed_W"),
+    Pair("load_shed", "rating_W", "shed_W", DOUBT, KW, FOLD),
+    Pair("load_shed", "shed_W", "control.grid_import_W_max", DOUBT,
+         "it is more than ten times what the connection carries", Fraction(10)),
     Pair("heater", "rating_W", "rated_W", DOUBT,
          "it is less than a ten thousandth of the power of the converters (in kW?)",
          Fraction(10_000)),
@@ -133,6 +141,8 @@ PAIRS: tuple[Pair, ...] = (
     Pair("pv", "rated_W", "ramp_W_per_s", DOUBT,
          "the inverter would need more than 10 min to follow (in kW/s?)", Fraction(600)),
     # -- times
+    Pair("control", "peak_interval_s", "even_interval_s", DOUBT,
+         "the meters of grid operators have intervals of which an hour is a multiple"),
     *_rising("rack", "bms_warn_ms", "bms_ramp_ms", "bms_stop_ms"),
     *_rising("unit", "pcs_ramp_ms", "pcs_stop_ms", "pcs_open_ms"),
     Pair("unit", "follow_of_profile_ms", "pcs_follow_ms", DOUBT,
@@ -217,7 +227,7 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
     """No slip: both are defaults, a power of 0 is none, or a later layer tightened the other."""
     is_default = low.rank < 0 and high.rank < 0
-    is_none = pair.verdict == DOUBT and pair.times >= FOLD and high.value == 0
+    is_none = pair.verdict == DOUBT and pair.times > 1 and high.value == 0
     is_tightened = pair.verdict == NO_EFFECT and high.rank > low.rank
     return pair.verdict != REFUSED and (is_default or is_none or is_tightened)
 

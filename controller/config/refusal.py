@@ -13,11 +13,12 @@ MANY_DIGITS = "a number with thousands of digits"
 class ConfigError(Exception):
     """A configuration is refused. The text is one printable line, whatever the file contains.
 
-    built: the Config whose numbers contradict each other, for a report of what follows from it all
-    the same; a cabinet must never run on it. None: the file did not come so far.
+    For a report of what follows all the same, built: the Config whose numbers contradict each
+    other, and key: (file, path) of the refused key. None: not known.
     """
 
     built: Any = None
+    key: tuple[str, tuple[str, ...]] | None = None
 
     def __init__(self, line: str) -> None:
         super().__init__(
@@ -86,7 +87,9 @@ def refuse(
     nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
     if nearest:
         line += f'; nearest key "{nearest[0]}"'
-    raise UnarmedError(line, equipment) if equipment else ConfigError(line)
+    error = UnarmedError(line, equipment) if equipment else ConfigError(line)
+    error.key = (file, path)
+    raise error
 
 
 def not_allowed(

@@ -60,21 +60,13 @@ def _checked(path: str, state_directory: str) -> str:
     """The report of a file. Raises ConfigError, after the tables of a file that came so far."""
     try:
         config, doubts = configuration.with_doubts(path)
-    except ConfigError as error:
-        built = error.built or _without_equipment(path)
+    except ConfigError:
+        built, left_out = configuration.without_refused(path)
         if built is not None:
-            print(check_tables.tables(built))
+            print(check_tables.tables(built, left_out))
         raise
     measured_ms = check_path.stored_ms(config, state_directory)
     return report(config, today(), measured_ms, doubts)
-
-
-def _without_equipment(path: str) -> Config | None:
-    """The Config of a file that lacks only equipment, or None."""
-    try:
-        return configuration.survey(path)[0]
-    except ConfigError:
-        return None
 
 
 def today() -> str:

@@ -3,7 +3,7 @@
 Then also the worst case of a stop, part by part, which follows from the buses.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from controller.config import bus_times, unit_access
 from controller.config.bus_times import Exchange
@@ -14,9 +14,13 @@ from controller.documents.document import wrapped
 from controller.system.paths import ascii_only
 
 
-def tables(config: Config) -> str:
-    """What a refused file means all the same: peak shaving and the load of the buses."""
-    head = "REFUSED. Of what it says all the same:"
+def tables(config: Config, left_out: Sequence[str] = ()) -> str:
+    """What a refused file means all the same: peak shaving and the load of the buses. left_out:
+    keys that do not count.
+    """
+    head = (
+        f"REFUSED. What it says all the same{', without ' * bool(left_out)}{', '.join(left_out)}:"
+    )
     lines = [head, *peak_shaving(config), *buses(config, bus_times.schedule(config))]
     return ascii_only("\n".join(lines))
 

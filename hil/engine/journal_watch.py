@@ -4,8 +4,8 @@ import os
 
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
-from hil.engine.pauses import CONTROLLER, Pauses
 from hil.observer.trips import TripWatch
+from hil.results.pauses import CONTROLLER, Pauses
 
 
 class JournalWatch:

@@ -22,12 +22,12 @@ from controller.system import realtime
 from hil.engine import pod, pod_command
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.journal_watch import JournalWatch
-from hil.engine.pauses import Pauses
 from hil.engine.plant_process import SAMPLE_US, STEP_US
 from hil.engine.remote_controller import RemoteController
 from hil.engine.simulate import METER_TESTS
 from hil.observer.observer import Observer
 from hil.observer.trips import TripWatch
+from hil.results.pauses import Pauses
 from hil.results.recorder import Recorder
 from hil.results.site_record import SiteRecord
 from hil.site import description

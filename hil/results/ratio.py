@@ -1,5 +1,6 @@
 """A part in percent, and no part of nothing: of a tiny whole it is only noise."""
 
+MONEY_MIN = 1.0  # of a bill, in its currency
 # of the highest load; a load whose movement is smaller hardly moves
 STILL_SWING_PCT, STILL_RANGE_PCT = 1.0, 5.0
 

@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
     violations: sentences of the observer; trips: [{row, stage, scope, t_s}] in order; loop: {ticks,
     missed, lateness_us: {p50, p99, p99_9, max}, absent in virtual time}; load: {file, column,
-    scale, rows_refused}; units: of units.UnitTotals; pauses: of the machine, engine/pauses.py.
+    scale, rows_refused}; units: of units.UnitTotals; pauses: of the machine, pauses.py.
     """
 
     rows: np.ndarray

@@ -7,6 +7,7 @@ from controller.core import reasons
 from controller.rows import reason_words
 from hil.observer.reactions import REACTIONS
 from hil.results import swing, units
+from hil.results.pauses import CONTROLLER
 from hil.scenarios.scenario import Scenario
 
 # of a device whose simulation has the register map of its profile
@@ -16,6 +17,7 @@ NO_FAULT = (
     "Trips, figures and expectations from then on say nothing about controller or devices: run it "
     "again while this machine has less to do."
 )
+MAY_HANG = "If it comes back on an idle machine, the controller itself hangs."
 AFTER_PAUSE = ("After the pause of this machine, so not judged.", "Run it again.")
 WIDTH, INDENT = 80, " " * 11
 
@@ -46,7 +48,8 @@ def paused(pauses: Sequence[dict]) -> str:
     """The pauses of this machine in one sentence."""
     found = [f"{each['s']:.1f} s at {each['t_s']:.1f} s ({each['who']})" for each in pauses]
     more = f" and {len(found) - PAUSES_SHOWN} times more" if len(found) > PAUSES_SHOWN else ""
-    return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}."
+    alone = f" {MAY_HANG}" if {each["who"] for each in pauses} == {CONTROLLER} else ""
+    return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}.{alone}"
 
 
 def after_pause(doc: dict, t_s: float) -> bool:

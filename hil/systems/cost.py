@@ -6,6 +6,7 @@ than without. What got worse comes first.
 
 from typing import Any
 
+from hil.results import ratio
 from hil.systems import figures
 from hil.systems.run import Result
 
@@ -51,7 +52,7 @@ def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
     amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"
     if abs(more) < MONEY_MIN:
         return False, f"The bill is the same with and without {without} ({bill:,.0f} {currency})."
-    part = f", {100 * abs(more) / other:.2g} %" if other >= figures.MONEY_MIN else ""
+    part = f", {100 * abs(more) / other:.2g} %" if other >= ratio.MONEY_MIN else ""
     word = "higher" if more > 0 else "lower"
     return more > 0, (
         f"The bill is {abs(more):,.0f} {currency}{part} {word} with {without} than without: "

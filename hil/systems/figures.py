@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.results.ratio import less_pct
+from hil.results.ratio import MONEY_MIN, less_pct
 from hil.systems import replay, tariff, thermal
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S, outage_at_s
@@ -22,7 +22,7 @@ SHIFTED_KWH_MIN = 1.0
 OF_EVENTS = ("carried_h",)
 NOT_SHOWN = f"not shown: {MODE} leaves out the kernel"
 # What is less is no whole of which a part could be saved.
-POWER_W_MIN, MONEY_MIN, PRICE_MIN, STILL_W = 1000.0, 1.0, 0.001, 50.0
+POWER_W_MIN, PRICE_MIN, STILL_W = 1000.0, 0.001, 50.0
 
 
 class Figure(NamedTuple):
@@ -223,7 +223,8 @@ def swing_5min(result: Result) -> Found:
     load_W = result.seconds_W[0]
     blocks = load_W[: len(load_W) // 300 * 300].reshape(-1, 300)
     largest = float((blocks.max(axis=1) - blocks.min(axis=1)).max())
-    return 100.0 * largest / float(load_W.max()), None, None
+    highest_W = float(load_W.max())
+    return 100.0 * largest / highest_W if highest_W >= POWER_W_MIN else None, None, None
 
 
 def per_it(result: Result) -> Found:

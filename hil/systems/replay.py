@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hil.results.ratio import MONEY_MIN
 from hil.systems import tariff
 from hil.systems.planner import Planner, store_of
 from hil.systems.rules import OPEN_W, Store
@@ -74,7 +75,7 @@ def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
         net_W = (series.load_W - series.pv_W)[: len(exact.grid_W)]
         costs = [_cost(spec, series, each) for each in (Way(net_W, 0.0, net_W), exact, other)]
         saved = costs[0] - costs[1]
-        return (100 * (costs[2] - costs[1]) / saved if saved > 0 else None), None, None
+        return (100 * (costs[2] - costs[1]) / saved if saved >= MONEY_MIN else None), None, None
 
     return figure
 

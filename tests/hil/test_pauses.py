@@ -16,11 +16,11 @@ from controller.sites import EXAMPLE
 from hil import __main__ as cli
 from hil.engine import pod_command, rig_command
 from hil.engine.journal_watch import JournalWatch
-from hil.engine.pauses import Pauses
 from hil.engine.plant_process import PlantProcess
 from hil.engine.pod_process import PodProcess
 from hil.observer.trips import TripWatch
 from hil.results import words
+from hil.results.pauses import Pauses
 
 PAUSE = {"who": "simulated cabinet", "t_s": 1.5, "s": 0.8}
 
@@ -95,4 +95,7 @@ def test_a_run_with_a_pause_does_not_count_and_blames_nothing(tmp_path):
     assert page.index("<p class=no>This machine paused for 0.8 s") < page.index("<h1>")
     assert "After the pause of this machine, so not judged." in page
     assert words.first_trip(doc | {"trips": doc["trips"][1:]}) == ""
+    assert "the controller itself hangs" not in text
+    alone = words.paused([PAUSE | {"who": "controller"}])
+    assert alone.endswith("idle machine, the controller itself hangs.")
     assert outcome(chosen=None, pauses=[PAUSE], interrupted=True).exit_code == 130

@@ -73,7 +73,7 @@ def summary(played: list[trials.Outcome]) -> dict:
 
 def is_met(document: dict) -> bool:
     """No yes was short, and enough answers are right."""
-    enough = document["right"] * 1000 >= RIGHT_PERMILLE_MIN * document["known"]
+    enough = document["right"] * 1000 >= RIGHT_PERMILLE_MIN * document["known"] > 0
     return enough and not document["false_yes"]
 
 
@@ -82,7 +82,7 @@ def lines(document: dict) -> list[str]:
     rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
     named = ", ".join([f"{name} {count}" for name, count in sorted(document["missing"].items())])
     strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
-    share = 100 * document["right"] / max(1, document["known"])
+    share = f", {100 * document['right'] / document['known']:.1f} %" if document["known"] else ""
     return [
         *table(("answer", "then", "jobs"), rows),
         f"missing    {named or '-'}",
@@ -90,7 +90,5 @@ def lines(document: dict) -> list[str]:
         + (", ".join([f"{name} {count}" for name, count in sorted(strict.items())]) or "-"),
         f"short      {len(document['false_yes'])} yes that were short: "
         + (", ".join(map(str, document["false_yes"])) or "-"),
-        verdict.line(
-            f"{document['right']} of {document['known']} known answers right, {share:.1f} %"
-        ),
+        verdict.line(f"{document['right']} of {document['known']} known answers right{share}"),
     ]

@@ -25,6 +25,7 @@ BEFORE = {
     "racks_of_unit_W": [("type", "rack.all.rated_current_mA", 40_000)],
     "above_peaks_permille": [("site", "control.soc_reserve_peaks_permille", 900)],
     "peak_import_W_max": [("site", "control.peak_import_W_max", 400_000)],
+    "range_mV": [("type", "rack.all.cells", 30)],
     "ramped_W": [("site", "control.peak_interval_s", 60)],
     "setpoint_quantum_W": [
         ("type", f"unit.1.{key}", 40_000)
@@ -45,7 +46,8 @@ def site(tmp_path):
 
 
 def say(site, scope, key, value):
-    layer, table = PLACES[scope]
+    whole, _, key = key.rpartition(".")
+    layer, table = PLACES[whole or scope]
     site.say("type" if key in OF_TYPE else layer, f"{table}.{key}", value)
 
 

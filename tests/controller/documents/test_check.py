@@ -376,7 +376,10 @@ def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
     assert ended(files.paths[2]) == 2 and ended("nowhere.toml") == 2
     out, err = capsys.readouterr()
     refused, absent = err.splitlines()
-    assert out == "" and "site.toml:rack.all.rated_current_mA: 140001" in refused
+    assert out.startswith(
+        "REFUSED. What it says all the same, without rack.all.rated_current_mA:\n\nPEAK"
+    )
+    assert "site.toml:rack.all.rated_current_mA: 140001" in refused
     assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
     usage = "give either a FILE (cabinet.toml, which names the layers above it) or --keys"
     for argv in [], ["--keys", "a"]:
@@ -443,7 +446,9 @@ type | energy_Wh = 645000 -> energy_Wh = 64500 | 0 | doubt: | True
 site | _Bd = 115200\\n[device -> _Bd = 9600\\n[device | 2 | busy 346.0 % of the time | True
 site | peaks_permille = 150 -> peaks_permille = 99 | 2 | peaks_permille: 99 is | True
 type | "damper_ok" -> "" | 2 | damper_ok | True
+site | soc_reserve_peaks_permille = 150 -> soc_reserve_peaks_permille = 5.0 | 2 | 5.0 is not | True
 site | "firebreak_fast_meter" -> "no_meter" | 2 | no_meter | False
+site | [control] -> [control | 2 | is not TOML | False
 """
 
 

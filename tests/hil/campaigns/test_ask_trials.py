@@ -44,3 +44,10 @@ def test_a_yes_that_is_short_or_too_many_strict_ones_are_not_met(outcomes, is_me
 def test_the_draw_depends_on_seed_and_number_alone():
     one, again, other = [trials.drawn(*each) for each in ((1, 2), (1, 2), (1, 3))]
     assert one == again != other
+
+
+def test_no_share_of_no_known_answer():
+    """Without one known answer nothing is right, and nothing is met."""
+    found = command.summary([outcome("not known", "power")])
+    assert command.lines(found)[-1] == "verdict    0 of 0 known answers right"
+    assert not command.is_met(found)

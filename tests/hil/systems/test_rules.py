@@ -150,18 +150,20 @@ PLANS = """
 """
 
 
-@pytest.mark.parametrize("net, price, cap, changes, power, stored, needed", table(PLANS))
-def test_a_plan_by_hand(net, price, cap, changes, power, stored, needed):
+@pytest.mark.parametrize(
+    "net_kW, price, cap_kW, changes, power_kW, stored_kWh, needed_kWh", table(PLANS)
+)
+def test_a_plan_by_hand(net_kW, price, cap_kW, changes, power_kW, stored_kWh, needed_kWh):
     given_ = {
         name: value * {"J": KWH, "W": 1000}.get(name.rpartition("_")[2], 1)
         for name, value in (SMALL | changes).items()
     }
-    caps_W = np.zeros(len(net)) + np.array(cap) * 1000.0
-    net_W = np.array(net) * 1000.0
+    caps_W = np.zeros(len(net_kW)) + np.array(cap_kW) * 1000.0
+    net_W = np.array(net_kW) * 1000.0
     found = rules.plan(net_W, np.array(price), 3600.0, Store(**given_), caps_W)
-    assert found.power_W / 1000 == pytest.approx(power, abs=0.006)
-    assert found.stored_J / KWH == pytest.approx(stored, abs=0.006)
-    assert found.needed_J / KWH == pytest.approx(np.zeros(len(net)) + needed, abs=0.006)
+    assert found.power_W / 1000 == pytest.approx(power_kW, abs=0.006)
+    assert found.stored_J / KWH == pytest.approx(stored_kWh, abs=0.006)
+    assert found.needed_J / KWH == pytest.approx(np.zeros(len(net_kW)) + needed_kWh, abs=0.006)
     assert found.grid_W == pytest.approx(net_W - found.power_W)
 
 

@@ -355,3 +355,21 @@ def test_no_claim_works_by_a_run_that_leaves_out_the_kernel():
     for name in stormy:
         figures_ = spec.load(name, "storm").figures
         assert {each["name"] for each in figures_} <= set(figures.OF_EVENTS), name
+
+
+@pytest.mark.parametrize("load_W, price", [(0.0, 0.0), (0.5, 0.0001)])
+def test_no_figure_is_a_part_of_nothing(load_W, price):
+    """Without a load, or with money and movement near nothing, a ratio is not known."""
+    result = made(24)
+    quarters = len(result.grid_W)
+    series = system_series.Series(*np.full((4, quarters), [[load_W], [load_W], [0.0], [price]]))
+    result = result._replace(series=series, load_W=series.load_W, grid_W=series.load_W + 0.1)
+    result.seconds_W[:] = load_W
+    result.seconds_W[1, ::2] += 1.0
+    ratios = [each for each in figures.FIGURES if each not in NO_RATIO]
+    assert len(ratios) > 10
+    assert {name: figures.FIGURES[name](result)[0] for name in ratios} == dict.fromkeys(ratios)
+
+
+NO_RATIO = ("import_15min", "import_1s", "seconds_over", "swings", "peak_kW", "cycles")
+NO_RATIO += ("extra_power_h", "carried_h", "noticed_kWh", *figures.thermal.FIGURES)
