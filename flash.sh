@@ -14,7 +14,7 @@ unset PYTHONPATH PYTHONHOME
 usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
-       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: the slow ones too; --whole: the whole box, about
+       flash.sh test [--all | --whole] [OPTIONS]   run the tests (--all: slow ones too; --whole: the whole box, about
                                   15 minutes); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file

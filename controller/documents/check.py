@@ -13,7 +13,7 @@ from controller.config.configuration import Config, load
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_path, check_rows, effect_words
+from controller.documents import check_network, check_path, check_rows, effect_words
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines
@@ -77,7 +77,7 @@ def report(config: Config, day: str | None = None, measured_ms: int = 0) -> str:
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *_buses(config, schedule),
-        *_network(config),
+        *check_network.lines(config),
         *_latencies(config, schedule),
         *check_path.lines(config, schedule, measured_ms),
     ]
@@ -263,23 +263,6 @@ def _buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]
                 f"    {each.device[:15]:15} {each.what:18} {each.frames:3} x "
                 f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
             )
-
-
-def _network(config: Config) -> Iterator[str]:
-    """The addresses that the service reaches, and how its unit is opened for them."""
-    found, unknown = unit_access.addresses(config), unit_access.nameless(config)
-    if not found:
-        yield from ("", "NETWORK OF THE SERVICE: none")
-        return
-    yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
-    for name, host in found.items():
-        more = ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" * (name in unknown)
-        yield from wrapped(f"  {name}: ", f"{host}{more}")
-    yield from wrapped(
-        "  ",
-        f"sudo ./flash.sh install writes them into {unit_access.DROP_IN}. Without it: firebreak "
-        f"check --drop-in FILE | sudo tee {unit_access.DROP_IN}; sudo systemctl daemon-reload",
-    )
 
 
 def _latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
