@@ -24,7 +24,7 @@ from hil.scenarios import scenario
 from hil.systems import spec
 from tests.repository import ROOT
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
 NOT_GRANTED = ("memory is not locked", "no real-time priority")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
