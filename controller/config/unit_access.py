@@ -1,7 +1,7 @@
-"""What the unit of the controller's service has to allow beyond its file, by the configured buses.
+"""What the unit of the controller has to allow beyond its file, by the configured buses.
 
-`firebreak.service` allows no IP network and the usual kinds of serial ports. A drop-in opens exactly
-the configured addresses (Modbus TCP, CAN over TCP) and, on the box, other kinds of ports.
+`firebreak.service` allows no IP network and the usual kinds of serial ports. A drop-in opens the
+configured addresses (Modbus TCP, CAN over TCP) and, on the box, other kinds of ports: no more.
 """
 
 import ipaddress

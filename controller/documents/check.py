@@ -13,7 +13,13 @@ from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_path, check_rows, check_tables, effect_words
+from controller.documents import (
+    check_network,
+    check_path,
+    check_rows,
+    check_tables,
+    effect_words,
+)
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines
@@ -92,7 +98,7 @@ def report(
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *check_tables.buses(config, schedule),
-        *check_tables.network(config),
+        *check_network.lines(config),
         *check_tables.latencies(config, schedule),
         *check_path.lines(config, schedule, measured_ms),
     ]

@@ -5,7 +5,7 @@ Then also the worst case of a stop, part by part, which follows from the buses.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from controller.config import bus_times, unit_access
+from controller.config import bus_times
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.core.parameters import SHARE
@@ -67,23 +67,6 @@ def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
                 f"    {each.device[:15]:15} {each.what:18} {each.frames:3} x "
                 f"{each.time_us / 1000:7.2f} ms every {each.period_us / 1000:7g} ms"
             )
-
-
-def network(config: Config) -> Iterator[str]:
-    """The addresses that the service reaches, and how its unit is opened for them."""
-    found, unknown = unit_access.addresses(config), unit_access.nameless(config)
-    if not found:
-        yield from ("", "NETWORK OF THE SERVICE: none")
-        return
-    yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
-    for name, host in found.items():
-        more = ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" * (name in unknown)
-        yield from wrapped(f"  {name}: ", f"{host}{more}")
-    yield from wrapped(
-        "  ",
-        f"sudo ./flash.sh install writes them into {unit_access.DROP_IN}. Without it: firebreak "
-        f"check --drop-in FILE | sudo tee {unit_access.DROP_IN}; sudo systemctl daemon-reload",
-    )
 
 
 def latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:

@@ -97,8 +97,8 @@ check_target() {
 check_links() {
     local place found
     [ "$root" != / ] || return 0
-    for place in "$opt/releases" "$etc/types" "$etc/example" "$units" etc/{sysusers.d,modules-load.d,udev/rules.d} \
-        etc/needrestart/conf.d usr/local/bin var/lib/firebreak; do
+    for place in "$opt/releases" "$etc/types" "$etc/example" "$units" "$units/firebreak.service.d" \
+        etc/{sysusers.d,modules-load.d,udev/rules.d} etc/needrestart/conf.d usr/local/bin var/lib/firebreak; do
         found="$(readlink -m "$root/$place")"
         case "$found" in
             "$root"/*) ;;
@@ -420,12 +420,14 @@ do_uninstall() {
     stop_services
     for file in "$units/firebreak.service" "$units"/firebreak-{record,upstream,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
+        "$units/firebreak.service.d/addresses.conf" etc/needrestart/conf.d/firebreak.conf \
+        etc/sysusers.d/firebreak.conf usr/local/bin/firebreak; do
         if [ -e "$root/$file" ] || [ -L "$root/$file" ]; then
             rm -f -- "$root/$file"
             say "removed" "/$file"
         fi
     done
+    rmdir -- "$root/$units/firebreak.service.d" 2>/dev/null || true # kept with drop-ins of the owner
     if [ -d "$root/$opt" ]; then
         rm -rf -- "${root:?}/$opt"
         say "removed" "/$opt"

@@ -36,8 +36,8 @@ _REASONS = {
 
 
 class CanPortError(Exception):
-    """The bus cannot be opened; the message is one line: interface, channel, reason. `number`: errno
-    of the system, or None.
+    """The bus cannot be opened; the message is one line: interface, channel, reason. `number`: the
+    errno, or None.
     """
 
     number: int | None = None

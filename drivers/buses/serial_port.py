@@ -22,6 +22,7 @@ PTY_MAJORS = range(136, 144)  # Linux devices.txt: UNIX98 PTY slaves
 _REASONS = {
     errno.ENOENT: "no such device: plug the adapter in or correct the path",
     errno.EACCES: "not permitted: add this user to the group of the device (dialout)",
+    errno.EPERM: "the unit of this service does not allow such a port: sudo ./flash.sh install",
     errno.EIO: "the adapter is gone",
     errno.ENXIO: "the adapter is gone",
     # pyserial gives no errno in this case

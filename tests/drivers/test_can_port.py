@@ -235,7 +235,6 @@ def test_a_failed_open_gives_one_line(interface, text):
 
 @cases("""number  text
     errno.ENODEV  "no such interface"
-    errno.EAFNOSUPPORT  "has no CAN"
     errno.EPERM  "not permitted"
 """)
 def test_reasons_of_the_system(number, text, monkeypatch):
@@ -245,6 +244,26 @@ def test_reasons_of_the_system(number, text, monkeypatch):
     monkeypatch.setattr(c.can, "Bus", refuse)
     with pytest.raises(CanPortError, match=text):
         open_can("socketcan", "can0", 500_000)
+
+
+def test_a_kernel_without_can_gives_a_lost_port_that_is_opened_later(monkeypatch):
+    """The racks are silent and the pages say why; the controller does not end again and again."""
+    made = [OSError(errno.EAFNOSUPPORT, ""), OSError(errno.EAFNOSUPPORT, ""), FakeBus()]
+
+    def next_bus(**_):
+        found = made.pop(0)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    monkeypatch.setattr(c.can, "Bus", next_bus)
+    port = open_can("socketcan", "can0", 500_000)
+    assert (port.state, port.losses) == (c.DOWN, 0) and "this kernel has no CAN" in port.error
+    assert port.drain() == [] and not port.send(1, b"") and port.fileno() == -1
+    assert not port.service(0) and port.service(port._retry_us) and port.state == c.ACTIVE
+    made[:] = [OSError(errno.EAFNOSUPPORT, "")]
+    with pytest.raises(CanPortError):
+        open_can("socketcand", "can0", 500_000)  # such a port is never opened again
 
 
 @pytest.mark.parametrize("interface, reopened", [("socketcan", True), ("socketcand", False)])

@@ -49,6 +49,21 @@ def host():
     made.server.close()
 
 
+@cases("""number
+    errno.EAFNOSUPPORT | errno.EPERM | errno.EACCES""")
+def test_a_process_that_may_not_use_ip_has_a_lost_port_with_its_remedy(monkeypatch, number):
+    """The unit of a service allows no IP, or not this address: its devices are silent."""
+
+    def refuse(*_):
+        raise OSError(number, "")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    port = TcpPort("192.168.1.20:502")
+    port.open()
+    assert port.error.startswith("Modbus TCP 192.168.1.20:502: this process may not reach it: ")
+    assert (port.fileno(), port.losses, port.service(0), port.read()) == (-1, 0, False, b"")
+
+
 def test_a_request_is_sent_behind_its_head_and_the_reply_comes_back_as_an_rtu_frame(host):
     host.connect()
     for transaction in (1, 2):

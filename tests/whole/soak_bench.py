@@ -37,8 +37,9 @@ from hil.engine.simulate import VirtualRig
 from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
-BYTES_MAX = 4096
+BYTES_MAX = 8192
 KEY = bytes(w.KEY_BYTES)
+RING_BYTES = 1 << 20  # goes round often
 SERVE_US = 50
 CABINET = "pv_genset/cabinet.toml"  # has a bus of each kind
 ROOMS = ("controller", "drivers", "safety")
@@ -53,7 +54,7 @@ def descriptors():
 def snapshot():
     """What is held now, without caches that have a bound."""
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] in ROOMS:
+        if name.partition(".")[0] in (*ROOMS, "hil"):
             for each in vars(module).values():
                 if isinstance(each, functools._lru_cache_wrapper) and each.cache_info().maxsize:
                     each.cache_clear()
@@ -234,9 +235,17 @@ class SoakedLoop(contextlib.ExitStack):
         made.self_test = self_test.SelfTest(made.core.kernel.state_blocks())
         self.callback(made.self_test.close)
         made.site_clock = SiteClock(made.image, utc.WallClock(self.hand))
-        path = os.path.join(self.folder, "journal")
-        made.journal = journal_header.open_journal(path, config, made.core, approved=b"")
+        made.journal = self._journal(made)
         return made
+
+    def _journal(self, cabinet):
+        path = os.path.join(self.folder, "journal")
+        return journal_header.open_journal(path, cabinet.config, cabinet.core, RING_BYTES)
+
+    def begin_journal(self):
+        """A new file, as after a restart of the controller."""
+        self.cabinet.journal.close()
+        self.cabinet.journal, self.cabinet.sequence = self._journal(self.cabinet), 0
 
     def turn(self):
         """The slack and one tick; the store acknowledges."""
@@ -338,6 +347,8 @@ class RunningCabinet:
     def __init__(self, path):
         config = coverage.loaded(str(path))
         self.rig = VirtualRig(config, self._load_W, 1, (), {"soc": 0.55})
+        for wire in self.rig.controller.wires.values():
+            wire.tap = None  # the observer of the rig keeps frames
         devices = self.rig.cabinet.devices
         # a silent I/O module latches
         self.devices = [each for name, each in sorted(devices.items()) if "io" not in name]
@@ -376,6 +387,7 @@ class Companions:
 
     def _recorded(self):
         self.turned += 1
+        self._restart()
         spool.put(self.folder, self.hand.us, "ACK", f"act {self.turned}")
         self.soaked.turn()
         self.recorder.step()
@@ -429,8 +441,15 @@ class Companions:
         self.keys = [*words.PAGES, " ", "l", "ann\rx\r", "\x0c"]
         return self._shown
 
+    def _restart(self):
+        if self.turned % 10 == 0:
+            self.soaked.begin_journal()
+            self.soaked.turn()
+            self.soaked.turn()
+
     def _shown(self):
         self.turned += 1
+        self._restart()
         self.soaked.turn()
         os.write(self.master, self.keys[self.turned % len(self.keys)].encode())
         for _ in range(3):

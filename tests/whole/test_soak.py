@@ -1,5 +1,9 @@
 """Memory and descriptors stay, whatever runs again and again: `soak_bench` moves the clock."""
 
+import contextlib
+import errno
+import os
+
 import pytest
 from soak_bench import (
     BYTES_MAX,
@@ -18,6 +22,8 @@ from whole_box import CABINETS
 
 from controller.hints import hint_statistics
 from controller.sites import EXAMPLE, FOLDER
+from controller.store import two_copies
+from controller.store.stored_record import Record, StoreError
 from tests.repository import ROOT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(900)]  # a long form takes minutes
@@ -76,6 +82,29 @@ def test_a_running_cabinet_keeps_its_size(tmp_path, turns):
     """The rig records all that happens: only memory that the box's own lines take counts."""
     ours = tuple([f"{ROOT}/{room}/" for room in ROOMS])
     assert_stays(RunningCabinet(everything_on(tmp_path)).turn, turns, 400, only=ours)
+
+
+@pytest.mark.parametrize("turns", [100, *whole(10_000)])
+def test_the_process_that_saves_the_store_keeps_its_size(turns, tmp_path, monkeypatch):
+    """Every other record meets a full disk."""
+    replace, refused = os.replace, []
+
+    def replace_or_refuse(*given):
+        if refused:
+            raise OSError(errno.ENOSPC, refused.pop())
+        replace(*given)
+
+    store = two_copies.Store(str(tmp_path))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(os, "replace", replace_or_refuse)
+
+    def turn():
+        refused.append("")
+        for _ in range(2):
+            with contextlib.suppress(StoreError):
+                store.save(Record(latches={"1a": 1}, trips=7))
+
+    assert_stays(turn, turns, is_loop=False)
 
 
 # What the loop's process does once, or another process does.

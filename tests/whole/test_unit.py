@@ -24,7 +24,7 @@ from hil.scenarios import scenario
 from hil.systems import spec
 from tests.repository import ROOT
 
-pytestmark = pytest.mark.wire
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
 NOT_GRANTED = ("memory is not locked", "no real-time priority")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -84,7 +84,7 @@ def test_the_controller_runs_under_its_unit(cabinet, box):
         return all(unit in units and units[unit]["ok"] for unit in asked)
 
     service.until(heard)
-    assert JournalReader(str(folder / "journal")).newest() >= 5
+    assert JournalReader(str(folder / "journal")).newest() >= 4  # five ticks
     assert service.stop() == 0
     assert not service.refused
     store, approval = "no store here yet", "is not approved"

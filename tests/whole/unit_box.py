@@ -14,13 +14,13 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
 from controller.config import configuration
 from controller.sites import FOLDER
+from hil.engine import forks
 from tests.repository import ROOT
 
 HERE = Path(__file__).parent
@@ -212,9 +212,9 @@ class Service:
 
     def until(self, condition):
         """Wait for a condition of the test; the process must live."""
-        ends_s = time.monotonic() + GUARD_S
+        ends_s = forks.wall_s() + GUARD_S
         while not condition():
-            assert self.process.poll() is None and time.monotonic() < ends_s, self.said()
+            assert self.process.poll() is None and forks.wall_s() < ends_s, self.said()
             select.select([self.notify], (), (), 0.05)
 
     def until_notified(self, text, count=1):

@@ -14,7 +14,7 @@ import tempfile
 from hil.campaigns import command, verdict
 from hil.campaigns.packages import needed
 from hil.campaigns.report import Checks, write_json
-from hil.campaigns.vm import image, intruders, pace, running, trust
+from hil.campaigns.vm import image, intruders, network, pace, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
 from hil.campaigns.vm.rig import VmRig
@@ -45,6 +45,7 @@ CHECKS = (
     ("rights", running.rights),
     ("exposure", running.exposure),
     ("SECURITY.md", trust.agrees),
+    ("network of the unit", network.opened),
     ("standby of a new cabinet", running.stays_open),
     ("first start", running.closes),
     ("commands", running.commands),
@@ -66,6 +67,7 @@ CHECKS = (
 # Failures of these checks are failures on a slow host too.
 WHATEVER_THE_PACE = {
     *("install --root", "install again", "rights", "exposure", "SECURITY.md"),
+    "network of the unit",
     *("users and their groups", "traps for root", "invariants"),
 }
 

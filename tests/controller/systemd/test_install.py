@@ -24,7 +24,7 @@ FOLDER = ROOT / "controller" / "systemd"
 SCRIPT = FOLDER / "install.sh"
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
 EXPOSURE_MAX = {
-    "firebreak.service": 20,
+    "firebreak.service": 21,  # 0.2 of it: adjtimex, which it calls each second
     "firebreak-can@.service": 20,
     "firebreak-record.service": 10,
     "firebreak-upstream.service": 15,  # tenths, as systemd-analyze takes a threshold
@@ -269,6 +269,29 @@ def test_the_installation_warns_of_a_configuration_that_the_release_refuses(tmp_
     assert remedy == f"{'':12}{restart} (the way back: INSTALLATION.md)"
     # this user has to read the files
     assert all(line.startswith("runuser -u firebreak -- ") for line in asked(tmp_path))
+
+
+ADDRESSES = "etc/systemd/system/firebreak.service.d/addresses.conf"
+
+
+def test_the_unit_is_opened_for_the_configured_addresses_and_closed_again(tmp_path):
+    """The drop-in follows the cabinet's file. A file that the release refuses changes nothing."""
+    answers = 'on_target() { printf "$text"; return $code; }; open_addresses'
+    assert bash(f"code=0; text=one; {answers}", tmp_path) == (0, []), "no cabinet yet"
+    path, made = tmp_path / "etc/firebreak/cabinet/cabinet.toml", tmp_path / ADDRESSES
+    path.parent.mkdir(parents=True)
+    path.touch()
+    for text, code, word, left in (
+        ("one", 0, "installed", "one"),
+        ("one", 0, None, "one"),
+        ("two", 0, "installed", "two"),
+        ("", 2, None, "two"),
+        ("", 0, "removed", None),
+        ("", 0, None, None),
+    ):
+        found = bash(f"code={code}; text='{text}'; {answers}", tmp_path)
+        assert found == (0, [f"{word:11} /{ADDRESSES}"] if word else [])
+        assert (made.read_text() if made.exists() else None) == left
 
 
 def add_release(tree, name, *files):

@@ -34,6 +34,7 @@ from hil.campaigns.vm import (
     in_box,
     lab as labs,
     machine,
+    network,
     pace,
     rig as vm_rig,
     running,
@@ -330,6 +331,24 @@ def test_a_clock_that_was_looked_at_between_set_and_steered_is_set_again(lab_of)
     lab = lab_of(event=[*adrift, clock_event("ntp", 9, 3)], set=[(0, "")])
     assert running.wall_clock(lab) == "was set, +-9 us"
     assert lab.machine.asked.count("bench set") == 2
+
+
+DROP_IN = "# made\n[Service]\nRestrictAddressFamilies=AF_INET\nIPAddressAllow=192.168.1.20"
+
+
+@cases("""refused  codes  words
+    None  (0, 0, 1, 1)  "192.168.1.20 is reached with RestrictAddressFamilies=AF_INET, IPAddress"
+    "192.168.1.20 is refused with RestrictAddressFamilies=AF_INET"  (0, 1, 1, 1)  ""
+    "192.168.1.21 is reached with RestrictAddressFamilies=AF_INET"  (0, 0, 0, 1)  ""
+    "192.168.1.20 is reached with the unit alone"  (0, 0, 1, 0)  ""
+""")
+def test_the_network_of_the_unit_is_tried_with_the_printed_drop_in(refused, codes, words, lab_of):
+    connects = [(code, "") for code in codes]
+    lab = lab_of(create_connection=connects, drop=[(0, DROP_IN)], ip=[(0, "")], system=[(0, "")])
+    found = judged(network.opened, lab, refused)
+    assert refused or found.startswith(words)
+    tried = [each for each in lab.machine.asked if "create_connection" in each]
+    assert "-p 'IPAddressAllow=192.168.1.20'" in tried[1] and "-p 'IPAddressDeny=any'" in tried[1]
 
 
 def test_a_can_interface_is_waited_for_and_what_it_lacks_is_named(monkeypatch, lab_of):

@@ -1,0 +1,45 @@
+"""The network of the controller's unit, as systemd and its kernel enforce it.
+
+The properties of `firebreak.service` and of the drop-in that `firebreak check --drop-in` prints go
+to a service of the moment, which tries to connect: so the running controller is not disturbed.
+"""
+
+from hil.campaigns.report import CheckError
+
+SITES = "/opt/firebreak/current/lib/python3*/site-packages/controller/sites"
+DROP_IN = f"runuser -u firebreak -- firebreak check --drop-in {SITES}/pv_genset/cabinet.toml"
+ALLOWED, OTHER, PORT = "192.168.1.20", "192.168.1.21", 502
+UNIT = ("User=firebreak", "RestrictAddressFamilies=AF_UNIX AF_CAN", "IPAddressDeny=any")
+LISTEN = (
+    "import socket, time; found = [socket.create_server((each, {port})) for each in "
+    "('{allowed}', '{other}')]; time.sleep(3600)"
+)
+CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
+
+
+def opened(lab):
+    """The drop-in opens the configured address, and no other; without it none."""
+    settings = [
+        line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
+    ]
+    for address in (ALLOWED, OTHER):
+        lab.ask(f"ip address add {address}/32 dev lo")
+    listen = LISTEN.format(allowed=ALLOWED, other=OTHER, port=PORT)
+    lab.ask(f'systemd-run --quiet --unit bench-lan python3 -c "{listen}"')
+    tries = ((ALLOWED, settings, True), (OTHER, settings, False), (ALLOWED, [], False))
+    lab.until("listening", lambda: _connects(lab, ALLOWED, None), 60.0)
+    for address, more, expected in tries:
+        if _connects(lab, address, [*UNIT, *more]) != expected:
+            way = "refused" if expected else "reached"
+            raise CheckError(f"{address} is {way} with {', '.join(more) or 'the unit alone'}")
+    lab.ask("systemctl stop bench-lan")
+    return f"{ALLOWED} is reached with {', '.join(settings)}; {OTHER} is not"
+
+
+def _connects(lab, address, settings):
+    """True if a process with these settings of a unit reaches the address; None: without a unit."""
+    connect = f'python3 -c "{CONNECT.format(address=address, port=PORT)}"'
+    if settings is not None:
+        given = " ".join([f"-p '{each}'" for each in settings])
+        connect = f"systemd-run --quiet --wait --collect {given} {connect}"
+    return lab.machine.run(f"{connect} 2>/dev/null")[0] == 0
