@@ -11,7 +11,6 @@ from series_files import answer, written
 from controller.series import powers, table, text
 from tests.tables import cases
 
-
 packed = functools.partial(gzip.compress, mtime=0)  # the same name of a test in each process
 
 
