@@ -27,13 +27,16 @@ class Survey(NamedTuple):
     above_J: float
     below_J: float
 
-    def remarks(self, run_s: float, rated_W: float = math.inf) -> list[str]:
+    def remarks(
+        self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
+    ) -> list[str]:
         """Words for what a run of run_s does not take as it is, and for what is in doubt. rated_W:
-        of the site, for this power.
+        of the site, for this power; start_s: of the run, UTC.
         """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
-        begin = local(self.begin_s, None) if self.begin_s >= UNIX_S_MIN else ""
+        is_clock = self.begin_s >= UNIX_S_MIN
+        begin = local(self.begin_s, None) if is_clock and self.begin_s != start_s else ""
         found = {
             f"{self.left_out} rows left out{first}": self.left_out,
             f"{self.below} rows below 0 W, taken as 0": self.below,

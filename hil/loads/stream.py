@@ -9,7 +9,6 @@ import collections
 import functools
 import heapq
 import itertools
-import math
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -55,12 +54,12 @@ def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> 
 
 
 def remarks(
-    path: str | Path, column: str | None, scale: float, run_s: float, rated_W: float = math.inf
+    path: str | Path, column: str | None, scale: float, run_s: float, *of_run: float
 ) -> list[str]:
     """Each way in which a run of run_s does not take a file as it is, and what is in doubt.
-    rated_W: of the site, for this power. LoadError: one line.
+    of_run: the rest of Survey.remarks. LoadError: one line.
     """
-    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s, rated_W)
+    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s, *of_run)
 
 
 @functools.lru_cache(16)

@@ -12,6 +12,7 @@ import numpy as np
 
 from controller.series import jobs, prices as market, weather
 from controller.series.survey import LOW_W
+from controller.series.times import zone_of
 from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
@@ -79,11 +80,12 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     """A line for each file that a run does not take as it stands, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
+    start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
     rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
             given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
-            found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name])
+            found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name], start_s)
     if inputs.get("jobs"):
         given_jobs = jobs_of(inputs["jobs"])
         late = sum([at_s >= run_s for at_s, *_ in given_jobs])

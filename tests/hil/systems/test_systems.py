@@ -248,7 +248,7 @@ def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
         "prices": "t,price_USD\n" + "".join(f"2026-06-01T{hour:02}:00,30\n" for hour in range(24)),
         "jobs": "at_s,for_s,power_W\n90000,9,9\n",
         "pv": "t_s,pv_W\n0,0\n900,99000\n1800,5\n",
-        "load": "t_s,load_kW\n0,501\n900,500\n",
+        "load": "time,load_kW\n2026-06-01T00:00Z,501\n2026-06-01 00:15Z,500\n",
     }
     inputs = {}
     for name, text in texts.items():
