@@ -28,12 +28,16 @@ def columns(table: Table) -> list[str]:
 
 
 def chosen(table: Table, column: str | None) -> str:
-    """The named power column, else the only one. SeriesError: none or several."""
-    names = columns(table) if column is None else [column]
+    """The named power column, else the only one. SeriesError: there is none, or several."""
+    names = columns(table)
+    if column in table.names and POWER.unit_of(column):
+        return column
     if not names:
         raise SeriesError(
             f"no power column (its name ends in _kW or _W) in the header: {listed(table.names)}"
         )
+    if column is not None:
+        raise SeriesError(f"column {column}: allowed are {listed(names)}")
     if len(names) > 1:
         raise SeriesError(f"several power columns, choose with --column: {listed(names)}")
     return names[0]
@@ -45,13 +49,12 @@ class Powers:
     def __init__(self, table: Table, given: str | None, scale: float, power_W_max: float) -> None:
         """given: name of the column, None: the only one."""
         self.time_at, self.time_unit = _time_of(table)
-        column = chosen(table, given)
-        unit = POWER.unit_of(column)
-        if column not in table.names or unit is None:
-            raise SeriesError(f"column {column}: allowed are {listed(columns(table))}")
-        self.table, self.column, self.unit = table, column, unit
+        self.table, self.column = table, chosen(table, given)
+        unit = POWER.unit_of(self.column)
+        assert unit is not None  # of a chosen column
+        self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
-        self._width, self._power_at = len(table.names), table.names.index(column)
+        self._width, self._power_at = len(table.names), table.names.index(self.column)
         self._clock = self._duration_s if self.time_unit else times.TimeCells(UTC)
         self.rows = self.refused = self.empty = 0
         self.first = ""

@@ -134,7 +134,7 @@ NIGHTS = [
 
 
 @pytest.mark.parametrize("zone, start, length_h", NIGHTS)
-@pytest.mark.parametrize("form", ["local", "dotted", "offset", "utc", "unix"])
+@pytest.mark.parametrize("form", ["local", "dotted", "offset", "utc", "unix", "database"])
 @pytest.mark.parametrize("step_min", [15, 30])
 def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
     tmp_path, zone, start, length_h, form, step_min
@@ -152,6 +152,7 @@ def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
             "offset": local.isoformat(sep=" "),
             "utc": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}",
             "unix": f"{seconds:.0f}",
+            "database": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.000000000+00",
         }
         rows.append(f"{texts[form]},{at + 10}")
     found, refused = read(tmp_path, rows, start, zone, int(length_h))

@@ -41,6 +41,7 @@ def load_W(path):
     "t_s,load [MW]\n0,0.0000015\n1,2e-6\n"  [1.5, 2]
     "t_s;load_W\n0;1234,5\n1;0,125\n"  [1234.5, 0.125]
     "t_s;load_W\n0;1,234\n1;1,5\n"  [1.234, 1.5]
+    "t_s;load_W\n0;1,5e0\n1;0,2E+1\n"  [1.5, 2]
     "t_s,load_W\n0,1.5\n1,2\n".encode("utf-16")  [1.5, 2]
     packed(b"t_s,load_W\n0,1.5\n1,2\n")  [1.5, 2]
     "t_ms,load_W\n0,1.5\n1,2\n"  [1.5, 2]
@@ -65,6 +66,7 @@ def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
     "t_s;load_W\n0;1,5\n1;2.5\n"  "line 3: load_W = '2.5' beside decimal commas: allowed is one"
     't_s,load_W\n0,"1\n1,2\n'  "line 2: a quote is not closed or stands within a cell"
     't_s,load_W\n0,"1"5\n'  "line 2: a quote is not closed or stands within a cell"
+    "t_s,load\n0,1\n"  "no power column (its name ends in _kW or _W) in the header: t_s, load"
     "t_s|load_W\n0|1\n"  "no time column t_s (seconds) in the header: t_s|load_W"
     "t_s,t_s,load_W\n"  "column t_s is twice in the header; allowed is once"
     "t_s,load_W\x1b[0m\n0,1\n"  r"line 1: 'load_W\x1b[0m': allowed is a printable name"
