@@ -30,6 +30,7 @@ def load_W(path):
     "t_s\tload_W\n0\t1,5\n1\t2\n"  [1.5, 2]
     't_s,load_W\n0,"1,5"\n1,2\n'  [1.5, 2]
     't_s;load, W\n0;1,5\n1;2\n'  [1.5, 2]
+    "t_s,load_W,a;b\n0,1.5,x\n1,2,y\n"  [1.5, 2]
     '"t_s","load_W"\n"0","1.5"\n"1","2"\n'  [1.5, 2]
     "sep=;\nt_s;load_W\n0;1,5\n1;2\n"  [1.5, 2]
     "\ufefft_s,load_W\r\n0,1.5\r\n\r\n1,2"  [1.5, 2]
@@ -72,6 +73,7 @@ def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
     "t_s,load_W\x1b[0m\n0,1\n"  r"line 1: 'load_W\x1b[0m': allowed is a printable name"
     b"t_s,load_W\n0,1\n1,\xb0\n"  "line 3: not UTF-8 text: allowed is text in UTF-8, or gzip of it"
     "t_s,load_W\n".encode("utf-16-le")  "not UTF-8 text: allowed is text in UTF-8, or gzip of it"
+    packed(b"t_s,load_W\n")[:-8] + bytes(8)  "gzip is damaged: allowed is a whole file"
     b"\x1f\x8b\x08\x00"  "gzip is damaged: allowed is a whole file"
     packed(b"t_s,load_W\n0,1\n")[:-9]  "gzip is damaged: allowed is a whole file"
     "a" * 70_000  "line 1: longer than 65535 characters"
