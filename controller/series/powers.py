@@ -1,14 +1,14 @@
 """Powers of a table: which columns they are, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times; a time
-without an offset is UTC. A row without a number, of a cell that means "no value", is left out and
-counted. A reading whose time is no later than the one before is refused: two meters in one file.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times. A row that
+has no number, or one that devices write for "no value", is left out and counted. A reading whose
+time is no later than the one before is refused: two meters in one file.
 """
 
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, tzinfo
 
 from controller.series import times
 from controller.series.refusal import SeriesError, listed, shown
@@ -46,8 +46,10 @@ def chosen(table: Table, column: str | None) -> str:
 class Powers:
     """Readings of one power column. refused, empty: rows without a reading; first: of `refused`."""
 
-    def __init__(self, table: Table, given: str | None, scale: float, power_W_max: float) -> None:
-        """given: name of the column, None: the only one."""
+    def __init__(
+        self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
+    ) -> None:
+        """given: name of the column, None: the only one; zone: of times without an offset."""
         self.time_at, self.time_unit = _time_of(table)
         self.table, self.column = table, chosen(table, given)
         unit = POWER.unit_of(self.column)
@@ -55,7 +57,7 @@ class Powers:
         self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
         self._width, self._power_at = len(table.names), table.names.index(self.column)
-        self._clock = self._duration_s if self.time_unit else times.TimeCells(UTC)
+        self._clock = self._duration_s if self.time_unit else times.TimeCells(zone)
         self.rows = self.refused = self.empty = 0
         self.first = ""
         self._before_s = -math.inf
@@ -127,10 +129,10 @@ class Powers:
 
 def _time_of(table: Table) -> tuple[int, Unit | None]:
     """The place of the time column and its unit; None: ISO times."""
-    for place, name in enumerate(table.names):
+    for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:
-            return place, unit
+            return table.names.index(name), unit
     for place, cell in enumerate(table.first):
         if times.is_iso(cell):
             return place, None

@@ -1,6 +1,7 @@
 """One pass over a power column: whether it can be a power, and what a user of it has to know."""
 
 import math
+from datetime import UTC, tzinfo
 from os import PathLike
 from typing import NamedTuple
 
@@ -57,11 +58,17 @@ class Survey(NamedTuple):
 
 
 def survey(
-    path: str | PathLike[str], column: str | None, scale: float, power_W_max: float
+    path: str | PathLike[str],
+    column: str | None,
+    scale: float,
+    power_W_max: float,
+    zone: tzinfo = UTC,
 ) -> Survey:
-    """The survey of a CSV file or its gzip. SeriesError: one line."""
+    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError: one
+    line.
+    """
     with table.opened(path) as rows:
-        found = powers.Powers(rows, column, scale, power_W_max)
+        found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
         usable = below = blank = 0
         for time_s, power_W, _ in found:

@@ -46,6 +46,7 @@ def load_W(path):
     "t_s,load_W\n0,1.5\n1,2\n".encode("utf-16")  [1.5, 2]
     packed(b"t_s,load_W\n0,1.5\n1,2\n")  [1.5, 2]
     "t_ms,load_W\n0,1.5\n1,2\n"  [1.5, 2]
+    "t_rest_h,t_s,load_W\n9,0,1.5\n9,1,2\n"  [1.5, 2]
     "time,load_W\n2026-05-01T00:00,1.5\n2026-05-01T00:15,2\n"  [1.5, 2]
 """)
 def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
