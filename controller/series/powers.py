@@ -1,14 +1,14 @@
 """Powers of a table: which columns they are, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times; a time
-without an offset is UTC. A row without a number, of a cell that means "no value", is left out and
-counted. A reading whose time is no later than the one before is refused: two meters in one file.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times. A row that
+has no number, or one that devices write for "no value", is left out and counted. A reading whose
+time is no later than the one before is refused: two meters in one file.
 """
 
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC
+from datetime import UTC, tzinfo
 
 from controller.series import times
 from controller.series.refusal import SeriesError, listed, shown
@@ -28,12 +28,16 @@ def columns(table: Table) -> list[str]:
 
 
 def chosen(table: Table, column: str | None) -> str:
-    """The named power column, else the only one. SeriesError: none or several."""
-    names = columns(table) if column is None else [column]
+    """The named power column, else the only one. SeriesError: there is none, or several."""
+    names = columns(table)
+    if column in table.names and POWER.unit_of(column):
+        return column
     if not names:
         raise SeriesError(
             f"no power column (its name ends in _kW or _W) in the header: {listed(table.names)}"
         )
+    if column is not None:
+        raise SeriesError(f"column {column}: allowed are {listed(names)}")
     if len(names) > 1:
         raise SeriesError(f"several power columns, choose with --column: {listed(names)}")
     return names[0]
@@ -42,17 +46,18 @@ def chosen(table: Table, column: str | None) -> str:
 class Powers:
     """Readings of one power column. refused, empty: rows without a reading; first: of `refused`."""
 
-    def __init__(self, table: Table, given: str | None, scale: float, power_W_max: float) -> None:
-        """given: name of the column, None: the only one."""
+    def __init__(
+        self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
+    ) -> None:
+        """given: name of the column, None: the only one; zone: of times without an offset."""
         self.time_at, self.time_unit = _time_of(table)
-        column = chosen(table, given)
-        unit = POWER.unit_of(column)
-        if column not in table.names or unit is None:
-            raise SeriesError(f"column {column}: allowed are {listed(columns(table))}")
-        self.table, self.column, self.unit = table, column, unit
+        self.table, self.column = table, chosen(table, given)
+        unit = POWER.unit_of(self.column)
+        assert unit is not None  # of a chosen column
+        self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
-        self._width, self._power_at = len(table.names), table.names.index(column)
-        self._clock = self._duration_s if self.time_unit else times.TimeCells(UTC)
+        self._width, self._power_at = len(table.names), table.names.index(self.column)
+        self._clock = self._duration_s if self.time_unit else times.TimeCells(zone)
         self.rows = self.refused = self.empty = 0
         self.first = ""
         self._before_s = -math.inf
@@ -124,10 +129,10 @@ class Powers:
 
 def _time_of(table: Table) -> tuple[int, Unit | None]:
     """The place of the time column and its unit; None: ISO times."""
-    for place, name in enumerate(table.names):
+    for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:
-            return place, unit
+            return table.names.index(name), unit
     for place, cell in enumerate(table.first):
         if times.is_iso(cell):
             return place, None

@@ -1,6 +1,7 @@
 """One pass over a power column: whether it can be a power, and what a user of it has to know."""
 
 import math
+from datetime import UTC, tzinfo
 from os import PathLike
 from typing import NamedTuple
 
@@ -27,13 +28,16 @@ class Survey(NamedTuple):
     above_J: float
     below_J: float
 
-    def remarks(self, run_s: float, rated_W: float = math.inf) -> list[str]:
+    def remarks(
+        self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
+    ) -> list[str]:
         """Words for what a run of run_s does not take as it is, and for what is in doubt. rated_W:
-        of the site, for this power.
+        of the site, for this power; start_s: of the run, UTC.
         """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
-        begin = local(self.begin_s, None) if self.begin_s >= UNIX_S_MIN else ""
+        is_clock = self.begin_s >= UNIX_S_MIN
+        begin = local(self.begin_s, None) if is_clock and self.begin_s != start_s else ""
         found = {
             f"{self.left_out} rows left out{first}": self.left_out,
             f"{self.below} rows below 0 W, taken as 0": self.below,
@@ -54,11 +58,17 @@ class Survey(NamedTuple):
 
 
 def survey(
-    path: str | PathLike[str], column: str | None, scale: float, power_W_max: float
+    path: str | PathLike[str],
+    column: str | None,
+    scale: float,
+    power_W_max: float,
+    zone: tzinfo = UTC,
 ) -> Survey:
-    """The survey of a CSV file or its gzip. SeriesError: one line."""
+    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError: one
+    line.
+    """
     with table.opened(path) as rows:
-        found = powers.Powers(rows, column, scale, power_W_max)
+        found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
         usable = below = blank = 0
         for time_s, power_W, _ in found:

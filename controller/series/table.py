@@ -23,7 +23,9 @@ BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
 Row = tuple[int, list[str]]  # number of the line, cells
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*$')  # the first line of some exports
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)\s*$")
+_DECIMAL_COMMA = re.compile(
+    r"\s*[+-]?(?:\d*,(?:\d{1,2}|\d{4,})|0*,\d+|\d{4,},\d+)(?:[eE][+-]?\d+)?\s*$"
+)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(?!\d)|\d\d\.\d\d\.\d{4}(?!\d)")
 NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 

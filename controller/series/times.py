@@ -18,9 +18,9 @@ UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
 BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
-_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?)?")
-
-
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
+)
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
 
 

@@ -72,9 +72,11 @@ class MeterRows(powers.Powers):
 
     def is_right(self, cells: list[str], found: float) -> bool:
         """All channels of the meter have possible values too."""
-        comma = self.table.has_comma
+        is_good, comma = super().is_right(cells, found), self.table.has_comma
+        if not self.channels:
+            return is_good
         channels = [[table.number(cells[i], comma) for i in channel] for channel in self.channels]
-        is_good = super().is_right(cells, found) and all([_channel_ok(*each) for each in channels])
+        is_good = is_good and all([_channel_ok(*each) for each in channels])
         if self.raw and self.time_unit:
             t_s = table.number(cells[self.time_at], comma) * self.time_unit.factor
             self._keep_raw(t_s, channels, is_good)

@@ -9,7 +9,6 @@ import collections
 import functools
 import heapq
 import itertools
-import math
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import NamedTuple
 
 from controller.series import powers, table
 from controller.series.survey import PAUSE_S, Survey, survey
+from controller.series.times import zone_of
 from hil.loads import shape
 
 LOAD_W_MAX = 50e6
@@ -48,36 +48,45 @@ class Stream:
         return self._from_W + (self._until_W - self._from_W) * (t_s - self._from_s) / length_s
 
 
-def of_file(path: str | Path, column: str | None = None, scale: float = 1.0) -> Stream:
-    """The power of a CSV file or its gzip, after a pass that checks it. LoadError: one line."""
-    _surveyed(str(path), column, scale, _changed_ns(path))
-    return Stream(_points(path, column, scale))
+def of_file(
+    path: str | Path, column: str | None = None, scale: float = 1.0, zone: str = "UTC"
+) -> Stream:
+    """The power of a CSV file or its gzip, after a pass that checks it. zone: of times without an
+    offset. LoadError: one line.
+    """
+    _surveyed(str(path), column, scale, zone, _changed_ns(path))
+    return Stream(_points(path, column, scale, zone))
 
 
 def remarks(
-    path: str | Path, column: str | None, scale: float, run_s: float, rated_W: float = math.inf
+    path: str | Path,
+    column: str | None,
+    scale: float,
+    run_s: float,
+    *of_run: float,
+    zone: str = "UTC",
 ) -> list[str]:
     """Each way in which a run of run_s does not take a file as it is, and what is in doubt.
-    rated_W: of the site, for this power. LoadError: one line.
+    of_run: the rest of Survey.remarks. LoadError: one line.
     """
-    return _surveyed(str(path), column, scale, _changed_ns(path)).remarks(run_s, rated_W)
+    return _surveyed(str(path), column, scale, zone, _changed_ns(path)).remarks(run_s, *of_run)
 
 
 @functools.lru_cache(16)
-def _surveyed(path: str, column: str | None, scale: float, changed_ns: int) -> Survey:
+def _surveyed(path: str, column: str | None, scale: float, zone: str, changed_ns: int) -> Survey:
     """changed_ns: of the file, so that a new one is read again."""
-    return survey(path, column, scale, LOAD_W_MAX)
+    return survey(path, column, scale, LOAD_W_MAX, zone_of(zone))
 
 
 def _changed_ns(path: str | Path) -> int:
     return os.stat(path).st_mtime_ns if os.path.exists(path) else 0
 
 
-def _points(path: str | Path, column: str | None, scale: float) -> Points:
+def _points(path: str | Path, column: str | None, scale: float, zone: str) -> Points:
     """(seconds since the first reading, W), not below 0."""
     begin_s: float | None = None
     with table.opened(path) as rows:
-        for time_s, power_W, _ in powers.Powers(rows, column, scale, LOAD_W_MAX):
+        for time_s, power_W, _ in powers.Powers(rows, column, scale, LOAD_W_MAX, zone_of(zone)):
             begin_s = time_s if begin_s is None else begin_s
             yield time_s - begin_s, max(0.0, power_W)
 

@@ -39,6 +39,7 @@ LOADS = {
         "file": Entry(TEXT, REQUIRED),
         "column": Entry(TEXT, None),
         "scale": Entry(NUMBER, 1.0, 1e-6, 1e6),
+        "zone": Entry(TEXT, "UTC"),  # of times without an offset
     },
     "queue": {
         "capacity_W": Entry(NUMBER, REQUIRED, 1000, POWER_W[1]),
@@ -81,7 +82,7 @@ SECTIONS = {
     "pv": RATED
     | {"cloud_cover_permille": Entry(NUMBER, 0, 0, 950)}
     | {"file": Entry(TEXT, None), "column": Entry(TEXT, None)}
-    | {"scale": Entry(NUMBER, 1.0, 1e-6, 1e6)},
+    | {"scale": Entry(NUMBER, 1.0, 1e-6, 1e6), "zone": Entry(TEXT, "UTC")},
     "genset": RATED | _defaults(genset.DEFAULTS),
     "transfer_switch": _defaults(transfer_switch.DEFAULTS, 3600),
     "load_ups": RATED | _defaults(load_ups.DEFAULTS, 1e9),
@@ -185,7 +186,7 @@ def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) ->
     parts = [kind(site[name]) for name, kind in kinds.items() if site[name] is not None]
     pv = site["pv"]
     if pv is not None:
-        names = pv.pop("file"), pv.pop("column"), pv.pop("scale")
+        names = [pv.pop(key) for key in ("file", "column", "scale", "zone")]
         path = names[0] and os.path.join(folder, names[0])
         measured = stream.of_file(path, *names[1:]) if path else None
         parts.append(Pv(pv, weather, seed, measured))

@@ -19,7 +19,8 @@ def of_table(load: dict[str, Any], seed: object, folder: str) -> Callable[[float
     if load["kind"] == "training":
         return stream.training(seed, load["peak_W"])
     if load["kind"] == "file":
-        return stream.of_file(os.path.join(folder, load["file"]), load["column"], load["scale"])
+        path = os.path.join(folder, load["file"])
+        return stream.of_file(path, load["column"], load["scale"], load["zone"])
     given = [stream.Job(*job) for job in sorted(load["jobs"])]
     jobs = iter(given) if given else _drawn(load, seed)
     return stream.queue(jobs, load["capacity_W"], load["idle_W"])

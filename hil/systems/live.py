@@ -95,5 +95,5 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     return spec._replace(start=start, site={**spec.site, "weather": weather})
 
 
-def _from(power: Callable[[float], float], begin_s: int) -> Callable[[float], float]:
-    return lambda now_s: power(begin_s + now_s)
+def _from(at_W: Callable[[float], float], begin_s: int) -> Callable[[float], float]:
+    return lambda now_s: at_W(begin_s + now_s)

@@ -12,6 +12,7 @@ import numpy as np
 
 from controller.series import jobs, prices as market, weather
 from controller.series.survey import LOW_W
+from controller.series.times import zone_of
 from hil.loads import stream
 from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
@@ -79,11 +80,14 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     """A line for each file that a run does not take as it stands, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
+    start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
     rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
             given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
-            found[name] = stream.remarks(inputs[name], *given, run_s, rated_W[name])
+            found[name] = stream.remarks(
+                inputs[name], *given, run_s, rated_W[name], start_s, zone=spec.zone
+            )
     if inputs.get("jobs"):
         given_jobs = jobs_of(inputs["jobs"])
         late = sum([at_s >= run_s for at_s, *_ in given_jobs])
@@ -110,7 +114,7 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
         if inputs.get(key):
             if section == "pv" and section not in tables:
                 raise LoadError(f"--pv: {spec.name} has no PV: allowed where the system has it")
-            tables[section] = _of_file(tables.get(section, {}), section, inputs, spec.start)
+            tables[section] = _of_file(tables.get(section, {}), section, inputs, spec)
     if inputs.get("jobs"):
         if tables["load"]["kind"] != "queue":
             raise LoadError(f"--jobs: {spec.name} has no queue: allowed where the load is one")
@@ -155,12 +159,12 @@ def outage_at_s(spec: Spec) -> int:
 
 
 def _of_file(
-    table: dict[str, Any], section: str, inputs: dict[str, Any], start: datetime
+    table: dict[str, Any], section: str, inputs: dict[str, Any], spec: Spec
 ) -> dict[str, Any]:
-    found = {"file": inputs[section], "column": inputs.get(f"{section}_column")}
+    found = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
     scale = inputs.get(f"{section}_scale")
     if section == "weather":
-        return {"file": inputs[section], **_begin(start)}
+        return {"file": inputs[section], **_begin(spec.start)}
     if section == "load":
         return {"kind": "file", **found, **({"scale": scale} if scale else {})}
     return {"rated_W": table["rated_W"], **found, **({"scale": scale} if scale else {})}

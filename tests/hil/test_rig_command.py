@@ -66,7 +66,7 @@ FILE = ("--load", "load.csv", "--column", "run01_kW")
     ("--column", "a")  "--column describes a file: it needs --load FILE"
     ("--raw",)  "--raw describes" | ("--fast",)  "unrecognized arguments: --fast"
     ("--run-dir", "new")  "leave --virtual out"
-    (*FILE, "--scale", "90")  "reaches 10.62 MW with scale 90: allowed is at most 10 MW"
+    (*FILE, "--scale", "90")  "run01_kW = '112': allowed is at most 111.111 kW with scale 90"
     FILE[:2]  "several power columns, choose with --column: run01_kW, run02_kW"
     (*FILE[:3], "run03_kW")  "column run03_kW: allowed are run01_kW, run02_kW"
     (*FILE, "--json", "load.csv")  "--json load.csv: --load names the same file; give each option"

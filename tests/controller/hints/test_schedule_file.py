@@ -66,7 +66,7 @@ def test_a_comment_may_have_any_letter_of_utf_8(tmp_path):
         path.write_bytes(("# -10 \u00b0C\n" + TOML).encode(encoding))
         assert len(schedule_file.read(str(path)).slots) == 2
     path.write_bytes(("# ok\n# -10 \u00b0C\n" + TOML).encode("latin-1"))
-    with pytest.raises(schedule_file.ScheduleFileError, match="plan.toml: line 2: not UTF-8 text"):
+    with pytest.raises(schedule_file.ScheduleFileError, match="plan.toml: .*not .*UTF-8"):
         schedule_file.read(str(path))
 
 

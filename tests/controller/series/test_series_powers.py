@@ -20,8 +20,8 @@ HELD = "8.64e+07 s in pauses above 900 s keep the power before them"
 MAY_MS = 1_777_593_600_000
 
 
-def every(step_s, count, power="5000"):
-    return [f"{step_s * at},{power}" for at in range(count)]
+def every(step_s, count, cell="5000"):
+    return [f"{step_s * at},{cell}" for at in range(count)]
 
 
 @cases("""rows  line

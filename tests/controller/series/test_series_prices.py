@@ -40,11 +40,12 @@ def hourly(found):
     "time,price"  1  1
     "time,volume_MWh,price"  1  1
     "time,product_kWh,EUR/MWh"  1  0
+    "time,price_zone_MWh,EUR/MWh"  1  0
 """)
 def test_the_name_of_the_column_is_the_unit(tmp_path, header, factor, doubts):
     between = ",7" * (header.count(",") - 1)
     rows = [f"{time}{between},{(50 + at) * factor:g}" for at, time in enumerate(DAY)]
-    found, refused = read(tmp_path, rows, header=header)
+    found, refused = read(tmp_path, [*rows, "," * header.count(","), ""], header=header)
     assert not refused and len(found.doubts) == doubts
     assert hourly(found) == pytest.approx([50 + at for at in range(24)])
 
@@ -88,6 +89,8 @@ def test_a_price_that_may_have_another_unit_is_a_doubt(tmp_path, header, price, 
     ["05/01/2026 00:00,50"]  "line 2: time = '05/01/2026 00:00': allowed is a time as"
     ["01.13.2026 00:00,50"]  "line 2: time = '2026-13-01 00:00': allowed is a time as"
     ["1777593600000,50"]  "line 2: time = 1777593600000 is beyond the year 5138: allowed are"
+    ["0001-01-01T00:00+23:59,50"]  "line 2: time = '0001-01-01T00:00+23:59': allowed is a time as"
+    ["9999-12-31T23:59-23:59,50"]  "line 2: time = '9999-12-31T23:59-23:59': allowed is a time as"
     ["46143,50"]  "line 2: time = '46143': allowed is a time as"
     ["2026-04-30T23:30,-", *[f"{each[:13]}:30,50" for each in DAY]]  "line 2: price_EUR_per_MWh = "
     ["2026-05-01T00:00"]  "line 2: price_EUR_per_MWh = '': a price: allowed is"
@@ -134,7 +137,7 @@ NIGHTS = [
 
 
 @pytest.mark.parametrize("zone, start, length_h", NIGHTS)
-@pytest.mark.parametrize("form", ["local", "dotted", "offset", "utc", "unix"])
+@pytest.mark.parametrize("form", ["local", "dotted", "offset", "utc", "unix", "database"])
 @pytest.mark.parametrize("step_min", [15, 30])
 def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
     tmp_path, zone, start, length_h, form, step_min
@@ -152,6 +155,7 @@ def test_a_day_has_23_24_or_25_hours_in_every_form_of_time(
             "offset": local.isoformat(sep=" "),
             "utc": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%MZ}",
             "unix": f"{seconds:.0f}",
+            "database": f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}.000000000+00",
         }
         rows.append(f"{texts[form]},{at + 10}")
     found, refused = read(tmp_path, rows, start, zone, int(length_h))

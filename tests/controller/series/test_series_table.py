@@ -11,7 +11,6 @@ from series_files import answer, written
 from controller.series import powers, table, text
 from tests.tables import cases
 
-
 packed = functools.partial(gzip.compress, mtime=0)  # the same name of a test in each process
 
 
@@ -31,6 +30,7 @@ def load_W(path):
     "t_s\tload_W\n0\t1,5\n1\t2\n"  [1.5, 2]
     't_s,load_W\n0,"1,5"\n1,2\n'  [1.5, 2]
     't_s;load, W\n0;1,5\n1;2\n'  [1.5, 2]
+    "t_s,load_W,a;b\n0,1.5,x\n1,2,y\n"  [1.5, 2]
     '"t_s","load_W"\n"0","1.5"\n"1","2"\n'  [1.5, 2]
     "sep=;\nt_s;load_W\n0;1,5\n1;2\n"  [1.5, 2]
     "\ufefft_s,load_W\r\n0,1.5\r\n\r\n1,2"  [1.5, 2]
@@ -42,9 +42,11 @@ def load_W(path):
     "t_s,load [MW]\n0,0.0000015\n1,2e-6\n"  [1.5, 2]
     "t_s;load_W\n0;1234,5\n1;0,125\n"  [1234.5, 0.125]
     "t_s;load_W\n0;1,234\n1;1,5\n"  [1.234, 1.5]
+    "t_s;load_W\n0;1,5e0\n1;0,2E+1\n"  [1.5, 2]
     "t_s,load_W\n0,1.5\n1,2\n".encode("utf-16")  [1.5, 2]
     packed(b"t_s,load_W\n0,1.5\n1,2\n")  [1.5, 2]
     "t_ms,load_W\n0,1.5\n1,2\n"  [1.5, 2]
+    "t_rest_h,t_s,load_W\n9,0,1.5\n9,1,2\n"  [1.5, 2]
     "time,load_W\n2026-05-01T00:00,1.5\n2026-05-01T00:15,2\n"  [1.5, 2]
 """)
 def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
@@ -66,11 +68,13 @@ def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
     "t_s;load_W\n0;1,5\n1;2.5\n"  "line 3: load_W = '2.5' beside decimal commas: allowed is one"
     't_s,load_W\n0,"1\n1,2\n'  "line 2: a quote is not closed or stands within a cell"
     't_s,load_W\n0,"1"5\n'  "line 2: a quote is not closed or stands within a cell"
+    "t_s,load\n0,1\n"  "no power column (its name ends in _kW or _W) in the header: t_s, load"
     "t_s|load_W\n0|1\n"  "no time column t_s (seconds) in the header: t_s|load_W"
     "t_s,t_s,load_W\n"  "column t_s is twice in the header; allowed is once"
     "t_s,load_W\x1b[0m\n0,1\n"  r"line 1: 'load_W\x1b[0m': allowed is a printable name"
     b"t_s,load_W\n0,1\n1,\xb0\n"  "line 3: not UTF-8 text: allowed is text in UTF-8, or gzip of it"
     "t_s,load_W\n".encode("utf-16-le")  "not UTF-8 text: allowed is text in UTF-8, or gzip of it"
+    packed(b"t_s,load_W\n")[:-8] + bytes(8)  "gzip is damaged: allowed is a whole file"
     b"\x1f\x8b\x08\x00"  "gzip is damaged: allowed is a whole file"
     packed(b"t_s,load_W\n0,1\n")[:-9]  "gzip is damaged: allowed is a whole file"
     "a" * 70_000  "line 1: longer than 65535 characters"

@@ -3,6 +3,8 @@
 import json
 import re
 from collections import Counter
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -248,7 +250,7 @@ def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
         "prices": "t,price_USD\n" + "".join(f"2026-06-01T{hour:02}:00,30\n" for hour in range(24)),
         "jobs": "at_s,for_s,power_W\n90000,9,9\n",
         "pv": "t_s,pv_W\n0,0\n900,99000\n1800,5\n",
-        "load": "t_s,load_kW\n0,501\n900,500\n",
+        "load": "time,load_kW\n2026-06-01T00:00Z,501\n2026-06-01 00:15Z,500\n",
     }
     inputs = {}
     for name, text in texts.items():
@@ -265,6 +267,21 @@ def test_what_a_run_does_not_take_of_its_files_is_a_line_for_each(tmp_path):
     ]
     assert found[3].startswith("price_USD: no unit in its name, taken as money per MWh")
     assert found[3].endswith("; price_USD: the tariff is in EUR")
+
+
+@pytest.mark.parametrize("night, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
+def test_local_times_of_a_load_are_those_of_the_zone_of_the_system(tmp_path, night, hours):
+    path = tmp_path / "load.csv"
+    begin = datetime.fromisoformat(f"{night}T00:00").replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    moments = [begin.timestamp() + 900 * at for at in range(4 * hours)]
+    local = [datetime.fromtimestamp(each, ZoneInfo("Europe/Berlin")) for each in moments]
+    rows = [f"{time:%Y-%m-%dT%H:%M},{200 + at}" for at, time in enumerate(local)]
+    path.write_text("\n".join(["time,load_kW", *rows]))
+    chosen = spec.of_table(TABLE | {"start": night, "zone": "Europe/Berlin"}, "test")
+    inputs = {"load": str(path), "load_column": "load_kW"}
+    assert system_series.remarks(chosen._replace(days=0), inputs) == []
+    load = system_series.site_of(chosen, inputs).load
+    assert [load(900 * at) for at in range(20)] == [1000 * (200 + at) for at in range(20)]
 
 
 def test_prices_of_a_file_are_those_of_the_zone_of_the_system(tmp_path):
