@@ -13,13 +13,7 @@ from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import (
-    check_network,
-    check_path,
-    check_rows,
-    check_tables,
-    effect_words,
-)
+from controller.documents import check_network, check_path, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines

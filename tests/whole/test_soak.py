@@ -5,6 +5,7 @@ import errno
 import os
 
 import pytest
+from slow import whole
 from soak_bench import (
     BYTES_MAX,
     ROOMS,
@@ -17,7 +18,6 @@ from soak_bench import (
     everything_on,
     timed_functions,
 )
-from slow import whole
 from whole_box import CABINETS
 
 from controller.hints import hint_statistics

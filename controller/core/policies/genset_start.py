@@ -144,7 +144,7 @@ class GensetStart(Function):
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
-        elif is_running or "is_running" in device.doubted:
+        elif is_running or device.is_doubted("is_running"):
             # without a report to believe the set is asked to run, and never stopped by a start
             self._enter(at, RUNNING)
             if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:

@@ -62,7 +62,7 @@ def runs(device: DeviceView) -> int | None:
     is never taken for a stopped one. If the others contradict its report, its power alone says so.
     """
     found = device.reported("is_running")
-    if found is not None and device.value("is_running") is None:
+    if found is not None and device.is_doubted("is_running"):
         return None if device.value("power_W") is None else int(gives(device))
     return None if found == 0 and gives(device) else found
 

@@ -50,6 +50,10 @@ class DeviceView:
         """As `value`, contradicted or not."""
         return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
+    def is_doubted(self, signal: str) -> bool:
+        """Whether other measurements contradict it."""
+        return self.doubted & self.bits[signal] != 0
+
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
         return self._inp[self._at[signal]] if self.bits[signal] else None
