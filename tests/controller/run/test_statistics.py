@@ -82,11 +82,9 @@ def test_what_is_no_statistics_file_is_none(tmp_path, path):
 
 def test_a_full_bucket_stays_full(path):
     """A loop that was late in every tick of 2.7 years ended at the next one."""
-    loop = written(path, [7])
+    loop, deadlines = written(path, [7]), clock.Deadlines(20_000, 0)
     loop._counts[7] = 2**32 - 1
-    loop.note(clock.Deadlines(20_000, 0))
-    deadlines = clock.Deadlines(20_000, 0)
-    deadlines.begin(20_007)
+    deadlines.begin(deadlines.due_us + 7)
     loop.note(deadlines)
     assert loop._counts[7] == 2**32 - 1
     loop.close()
