@@ -78,7 +78,7 @@ def _check(text: str) -> None:
         if mark is None:
             continue
         parts = parts + 1 if mark == "." else 0
-        entries += mark in "=,[."
+        entries += mark in "=,[" or parts > 1  # the dot of a number is the only one of its value
         depth += (mark in _OPENS) - (mark in _CLOSES)
         if max(depth, parts) > DEPTH_MAX:
             raise TomlError("not usable TOML: nested too deeply")

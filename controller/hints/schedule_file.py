@@ -53,7 +53,7 @@ def read(path: str) -> Plan:
 def _of_toml(content: dict[str, Any]) -> Plan:
     unknown = sorted(content.keys() - {"start", "slot_min", "slot"})
     if unknown:
-        raise ValueError(f"{unknown[0]} is not a known key; allowed start, slot_min, slot")
+        raise ValueError(f"{_shown(unknown[0])} is not a known key; allowed start, slot_min, slot")
     start, rows = content.get("start"), content.get("slot", [])
     if not isinstance(start, datetime.datetime):
         raise ValueError("start is missing or no time; allowed as 2026-11-25T12:00:00Z")
@@ -100,7 +100,9 @@ def _slot(number: int, row: dict[str, Any]) -> Slot:
     unknown = sorted(row.keys() - set(_NAMES))
     if unknown:
         allowed = ", ".join(_NAMES)
-        raise ValueError(f"slot {number}: {unknown[0]} is not a known key; allowed {allowed}")
+        raise ValueError(
+            f"slot {number}: {_shown(unknown[0])} is not a known key; allowed {allowed}"
+        )
     *powers, reserve = _NAMES
     found = {name: _whole(f"slot {number}: {name}", row.get(name, OPEN_W)) for name in powers}
     slot = Slot(**found, reserve_permille=_whole(f"slot {number}: {reserve}", row.get(reserve, 0)))
@@ -109,6 +111,11 @@ def _slot(number: int, row: dict[str, Any]) -> Slot:
         name, value = _NAMES[field - 1], slot[field - 1]
         raise ValueError(f"slot {number}: {name} {value}; allowed {RANGES[field - 1]}")
     return slot
+
+
+def _shown(key: str) -> str:
+    """A key in a refusal; a quoted key may have a line break."""
+    return key if key.isidentifier() and key.isascii() and len(key) <= 40 else ascii(key[:40])
 
 
 RANGES = ("0 .. 10^9", "-10^9 .. 10^9", "battery_low_W .. 10^9", "0 .. 1000")

@@ -11,6 +11,7 @@ from controller.system import clock, regular_file
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 # magic, ticks, missed, late, runs, latest lateness in us, maximum
 HEAD = struct.Struct("<8sQQQQQQ")
+COUNT_MAX = 2**32 - 1  # of a bucket: a loop that is always late has so many ticks in 2.7 years
 MAGIC = b"FBLOOP\x00\x02"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
@@ -31,7 +32,8 @@ class LoopStatistics:
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)
-        self._counts[min(lateness_us, BUCKETS - 1)] += 1
+        bucket = min(lateness_us, BUCKETS - 1)
+        self._counts[bucket] = min(self._counts[bucket] + 1, COUNT_MAX)
         HEAD.pack_into(
             self._map,
             0,

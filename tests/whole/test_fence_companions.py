@@ -3,14 +3,17 @@
 import json
 import random
 import socket
+from argparse import Namespace
 
 import msgpack
 import pytest
 from fenced_box import Fenced, settings
 from wire_ends import ODD
 
+from controller.console import record
+from controller.recorder import process
 from controller.sites import EXAMPLE
-from controller.system import clock
+from controller.system import clock, realtime
 from controller.upstream import gateway, link, messages
 
 pytestmark = pytest.mark.wire
@@ -150,3 +153,41 @@ def test_a_fault_in_the_gateway_ends_one_client_with_one_line(served, monkeypatc
     (line,) = capfd.readouterr().err.splitlines()
     where = "ZeroDivisionError at link.py:"
     assert line.startswith(f"firebreak: upstream: a client is closed: {where}")
+
+
+def test_a_recorder_whose_step_fails_goes_on_and_feeds_no_watchdog(tmp_path, monkeypatch, capfd):
+    log, steps = [], iter((KeyError("a"), False, True, KeyError("a"), False))
+
+    class Recorder:
+        def __init__(self, *_):
+            self.close = lambda: log.append("closed")
+
+        def step(self):
+            found = next(steps)
+            log.append("step")
+            if isinstance(found, KeyError):
+                raise found
+            return found
+
+    class Stop:
+        def __init__(self, *_):
+            self.wait = log.append
+
+        @property
+        def asked(self):
+            return log.count("step") == 5
+
+    class Notifier:
+        ready = stopping = staticmethod(lambda *_: None)
+        alive = staticmethod(lambda: log.append("alive"))
+
+    monkeypatch.setattr(process, "Recorder", Recorder)
+    monkeypatch.setattr(realtime, "Notifier", Notifier)
+    monkeypatch.setattr(record, "Stop", Stop)
+    monkeypatch.setattr(record.os, "nice", lambda _: None)
+    places = Namespace(run_dir=str(tmp_path), state_dir=str(tmp_path))
+    assert record._serve(places, None) == 0
+    failed, quiet, more = ["step", 1.0], ["step", 0.02, "alive"], ["step", "alive"]
+    assert log == [*failed, *quiet, *more, *failed, *quiet, "closed"]
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("firebreak: record: tried again: KeyError at record.py:")

@@ -78,3 +78,13 @@ def test_what_is_no_statistics_file_is_none(tmp_path, path):
     for content in (b"", b"FBLOOP", bytes(200_000)):
         (tmp_path / "loop.stats").write_bytes(content)
         assert loop_statistics.read(path) is None
+
+
+def test_a_full_bucket_stays_full(path):
+    """A loop that was late in every tick of 2.7 years ended at the next one."""
+    loop, deadlines = written(path, [7]), clock.Deadlines(20_000, 0)
+    loop._counts[7] = 2**32 - 1
+    deadlines.begin(deadlines.due_us + 7)
+    loop.note(deadlines)
+    assert loop._counts[7] == 2**32 - 1
+    loop.close()
