@@ -25,6 +25,9 @@ LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes bac
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
 STILL_MS = 1000  # a meter that works shows another power by then
+# A grid that shows no power for so long may be none: the contact of the transfer switch can be
+# broken, and sets that carry the load can hold the grid at 0 as well.
+QUIET_MS = 60_000
 # Each change of an engine's report counts CHANGE_MS, and time counts them down: an engine does not
 # start and stop every second.
 CHANGE_MS, CHATTER_MS = 5000, 10_000
@@ -33,10 +36,10 @@ MS_MAX = 1_000_000_000
 # Masks of the signals that are wrong, and doubtful. Time since the last check. Draw that no meter
 # sees (W << 16), and whether it is known. Whether a converter has shown that it forms the voltage,
 # and whether sets carry the load. Load meter at its last move, grid meter at its last change, and
-# the time since each. Whether any time runs. Then for each
-# signal for how long it has been wrong, and doubtful (below 0: it counts, at least until 0).
+# the time since each. Time since the grid meter last showed power. Whether any time runs. Then for
+# each signal for how long it has been wrong, and doubtful (below 0: it counts, at least until 0).
 S_WRONG, S_DOUBTFUL, S_PASSED_MS, S_OTHERS, S_IS_LEARNT, S_IS_FORMED, S_IS_CARRIED = range(7)
-S_LOAD_W, S_CALM_MS, S_GRID_W, S_GRID_MS, S_IS_OPEN, S_TIMES = range(7, 13)
+S_LOAD_W, S_CALM_MS, S_GRID_W, S_GRID_MS, S_QUIET_MS, S_IS_OPEN, S_TIMES = range(7, 14)
 # For each set its last report, the count of its changes, for how long it has been asked to run.
 WORDS = S_RUNS, S_CHANGES, S_ASKED_MS = range(3)
 
@@ -146,12 +149,12 @@ class SiteBalance(Function):
                 self._learn(view)
 
     def _is_disputed(self, view: View) -> bool:
-        """On the grid only sets are compared, if one gives power without a report of its engine, or
-        without a grid meter.
+        """On the grid only sets are compared: if one gives power without a report of its engine, or
+        while no meter shows a grid.
         """
         for each in self._sets:
             power_W = each.reported("power_W") or 0
-            is_known = view.grid_meter_W is not None and each.reported("is_running")
+            is_known = self.state[S_QUIET_MS] < QUIET_MS and each.reported("is_running")
             if not is_known and power_W >= balance.NOISE_W_MIN:
                 return True
         return self.state[S_IS_OPEN] != 0
@@ -176,7 +179,7 @@ class SiteBalance(Function):
             is_fitted and view.load_meter_W is None,
             state[S_CALM_MS] >= CALM_MS,
             # a meter without current keeps its last value
-            view.grid_meter_W if state[S_GRID_MS] < STILL_MS or not is_off_grid else None,
+            view.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
             self._load_W(view),
             view.battery_W,
             view.setpoint_W,
@@ -186,6 +189,11 @@ class SiteBalance(Function):
             tuple([self._set(place, each) for place, each in enumerate(self._sets)]),
             tuple([Source(*_power(each)) for each in self._suns]),
         )
+
+    def _is_grid_seen(self, is_off_grid: bool) -> bool:
+        if is_off_grid:
+            return self.state[S_GRID_MS] < STILL_MS
+        return self.state[S_QUIET_MS] < QUIET_MS
 
     def _set(self, place: int, device: DeviceView) -> Source:
         settings = device.settings
@@ -202,6 +210,9 @@ class SiteBalance(Function):
         state[S_GRID_MS] = min(state[S_GRID_MS] + passed_ms, MS_MAX)
         if grid_W != state[S_GRID_W]:
             state[S_GRID_W], state[S_GRID_MS] = grid_W, 0
+        state[S_QUIET_MS] = min(state[S_QUIET_MS] + passed_ms, MS_MAX)
+        if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
+            state[S_QUIET_MS] = 0
 
     def _learn(self, view: View) -> None:
         """On the grid the sum of all powers is what no meter sees."""

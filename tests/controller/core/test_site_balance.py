@@ -142,6 +142,16 @@ def test_the_limit_acts_again_while_the_contact_is_wrong_and_an_outage_is_seen_a
     assert site.control.view.mode in modes.OFF_GRID
 
 
+@pytest.mark.parametrize("is_grid_back", (False, True))
+def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
+    """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
+    site = faulty(ISLAND, "source", "0", seconds=900)
+    assert site.control.view.mode == modes.GRID and not site.stops
+    site.is_grid_present = is_grid_back
+    site.load_wanted_W += 20_000
+    assert site.run(10).stops == is_grid_back and not site.dark_s
+
+
 @pytest.mark.parametrize("signal", ("genset_W", "pv_W", "is_running"))
 def test_without_a_load_meter_nothing_is_contradicted_but_by_a_rating(signal):
     site = Site(load_meter_fitted=0).run(20)
