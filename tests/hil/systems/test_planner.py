@@ -38,6 +38,9 @@ def test_a_load_that_is_known_or_of_the_first_day_is_exact_and_an_error_is_of_th
     exact_W = np.arange(100, SLOTS) * 100.0
     assert list(planner({"is_load_known": True}).forecast_W(100)) == list(exact_W)
     assert list(planner().forecast_W(0)[:96]) == list(np.arange(96) * 100.0)
+    # the last day of the run is repeated
+    last_W = list(planner({"is_load_known": True}).forecast_W(200))
+    assert last_W == [*np.arange(200, SLOTS) * 100.0, *np.arange(192, SLOTS) * 100.0]
     erring = {"is_load_known": True, "forecast_error_permille": 100}
     ratios = planner(erring).forecast_W(100) / exact_W
     assert np.std(ratios) == pytest.approx(0.1, rel=0.2)
@@ -83,6 +86,8 @@ PEAKS_W = np.where(np.arange(SLOTS) % 96 >= 92, 300e3, 100e3)
         # 90 to 15 % give 69.6 kWh, less what the converters draw in this hour; 2 % margin
         ({"cap_W": 10_000}, 235_709.5),
         ({"cap_permille": 100, "reserve_permille": 400}, 259_357.2),
+        # nothing to give: never above the highest load
+        ({"cap_W": 10_000, "reserve_permille": 499, "high_permille": 500}, 300_000),
     ],
 )
 def test_the_cap_is_as_asked_or_what_the_battery_holds(schedule, cap_W):
