@@ -106,7 +106,7 @@ def test_the_process_that_saves_the_store_keeps_its_size(turns, tmp_path, monkey
     assert_stays(turn, turns, is_loop=False)
 
 
-# What the loop's process does once, or another process does.
+# Functions that the loop's process calls once, or that another process calls.
 NOT_PERIODIC = {
     "controller/run/command.py": ("_keys",),
     "controller/run/loop.py": ("run", "_stop", "_stopped"),
