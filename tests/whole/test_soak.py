@@ -25,7 +25,7 @@ from controller.store import two_copies
 from controller.store.stored_record import Record, StoreError
 from tests.repository import ROOT
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(900)]  # a long form takes minutes
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(3600)]  # a long form takes minutes
 TURNS = [250, *whole(20_000)]
 
 
