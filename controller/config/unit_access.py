@@ -1,4 +1,4 @@
-"""What the unit of the controller has to allow beyond its file, by the configured buses.
+"""The drop-in of the controller's unit: addresses and ports of the configured buses.
 
 `firebreak.service` allows no IP network and the usual kinds of serial ports. A drop-in opens the
 configured addresses (Modbus TCP, CAN over TCP) and, on the box, other kinds of ports: no more.

@@ -52,7 +52,7 @@ def descriptors():
 
 
 def snapshot():
-    """What is held now, without caches that have a bound."""
+    """The memory that is held now, without caches that have a bound."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in (*ROOMS, "hil"):
             for each in vars(module).values():
@@ -319,7 +319,7 @@ class Senders:
         )
 
     def commands(self):
-        """One of them each turn, and one that is none."""
+        """A command of an operator, another one each turn, and a datagram that is no command."""
         person = operator_commands.LOCK
         magic, seen = operator_commands.MAGIC, (-1, 0, -1, 0)
         plain = [operator_commands.REQUEST.pack(magic, what, *seen) for what in range(1, 7)]

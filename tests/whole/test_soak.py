@@ -26,7 +26,7 @@ from controller.store import two_copies
 from controller.store.stored_record import Record, StoreError
 from tests.repository import ROOT
 
-pytestmark = [pytest.mark.wire, pytest.mark.timeout(900)]  # a long form takes minutes
+pytestmark = [pytest.mark.wire, pytest.mark.timeout(3600)]  # a long form takes minutes
 TURNS = [250, *whole(20_000)]
 
 
@@ -107,7 +107,7 @@ def test_the_process_that_saves_the_store_keeps_its_size(turns, tmp_path, monkey
     assert_stays(turn, turns, is_loop=False)
 
 
-# What the loop's process does once, or another process does.
+# Functions that the loop's process calls once, or that another process calls.
 NOT_PERIODIC = {
     "controller/run/command.py": ("_keys",),
     "controller/run/loop.py": ("run", "_stop", "_stopped"),

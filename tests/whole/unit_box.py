@@ -134,7 +134,7 @@ def words_of(unit, key):
 
 
 def order_of(unit, links):
-    """What unit_launch.py needs of a unit."""
+    """The settings of a unit, as unit_launch.py takes them."""
     user, group = unit["User"][0], unit["Group"][0]
     extra = [name for name, members in MEMBERS.items() if user in members.split(",")]
     groups = {*extra, *words_of(unit, "SupplementaryGroups")} | {group}
@@ -232,7 +232,7 @@ def received(master):
     """Bytes that wait at this end of a serial line."""
     try:
         return os.read(master, 65_536)
-    except OSError:  # nothing waits, or nobody has opened it yet
+    except OSError:  # nothing waits, or no process has opened it yet
         return b""
 
 

@@ -1,7 +1,7 @@
 """The network of the controller's unit, as systemd and its kernel enforce it.
 
-The properties of `firebreak.service` and of the drop-in that `firebreak check --drop-in` prints go
-to a service of the moment, which tries to connect: so the running controller is not disturbed.
+A transient service tries to connect, with the settings of `firebreak.service` and those that
+`firebreak check --drop-in` prints. The running controller is not disturbed.
 """
 
 from hil.campaigns.report import CheckError
