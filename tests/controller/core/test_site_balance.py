@@ -142,6 +142,14 @@ def test_the_limit_acts_again_while_the_contact_is_wrong_and_an_outage_is_seen_a
     assert site.control.view.mode in modes.OFF_GRID
 
 
+def test_an_engine_whose_breaker_is_open_for_8_s_is_not_switched_off():
+    """Its report "running" is contradicted by the dead bus; then it carries the load again."""
+    site = made(ISLAND).copy().begin()
+    site.rest_s = 8.0
+    assert site.run(7).named() == {"genset_1.is_running"}
+    assert not site.run(20).stops and site.is_live and site.dark_s <= 8.0
+
+
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
