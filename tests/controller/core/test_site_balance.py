@@ -119,10 +119,10 @@ def test_where_it_stays_open_which_one_is_wrong_every_candidate_is_named_and_kee
 @pytest.mark.parametrize("mode", (GRID, ISLAND, FORMING, BLACK_START, RETURN))
 def test_without_a_fault_and_with_a_load_that_swings_nothing_is_named(mode):
     site = made(mode).copy().begin()
-    for _ in range(10):
+    for _ in range(20):
         for load_W in (LOAD_W, LOAD_W - 80_000):
             site.load_wanted_W = load_W
-            site.run(2)
+            site.run(1.3)
             assert not site.named()
 
 
