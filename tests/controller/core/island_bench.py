@@ -57,6 +57,7 @@ class Site:
         self.is_grid_present, self.is_live, self.engine_s, self.rest_s = True, True, 0.0, 0.0
         self.battery_W = self.set_W = self.setpoint_W = self.stages = 0
         self.noise, self.off_ticks = random.Random(2), 0
+        self.polled_s, self.polled_W = 0.0, 0
         self.begin()
 
     def copy(self, **more):
@@ -107,10 +108,13 @@ class Site:
         return self.faults[name](value) if name in self.faults else value
 
     def _report(self):
-        """Fill the view and the words of the devices."""
+        """Fill the view and the words of the devices; the set's power is read once a second."""
+        self.polled_s += TICK_S
+        if self.polled_s >= 1.0:
+            self.polled_s, self.polled_W = 0.0, self.set_W
         words = {
             "genset_1.is_running": self._seen("is_running", int(self.engine_s >= START_S)),
-            "genset_1.power_W": self._seen("genset_W", self.set_W),
+            "genset_1.power_W": self._seen("genset_W", self.polled_W),
             "pv_1.power_W": self._seen("pv_W", self.sun_W * self.is_live),
             "load_shed_1.stages": self.stages,
         }
