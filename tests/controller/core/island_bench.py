@@ -21,6 +21,7 @@ DEVICES = (
     device("pv", rated_W=200_000),
     device("load_shed", stages_max=STAGES, stage_W=STAGE_W),
 )
+SIGNALS = [f"{each.name}.{signal.name}" for each in DEVICES for signal in each.role.signals]
 
 
 class Fault:
@@ -68,7 +69,8 @@ class Site:
                 setattr(again, name, value)
         for block, stored in zip(again.control.state_blocks(), self.control.state_blocks()):
             block[:] = stored
-        again.site.inp[:], again.site.ages_ms[:] = self.site.inp, self.site.ages_ms
+        again.site.inp[:], again.site.state[:] = self.site.inp, self.site.state
+        again.site.look()
         return again
 
     def begin(self):
@@ -121,8 +123,7 @@ class Site:
         known = {name: value for name, value in words.items() if value is not None}
         for name, value in known.items():
             self.site.inp[self.place[name]] = value
-        silent = {name.partition(".")[0] for name in words.keys() - known.keys()}
-        self.site.step(bytes([each.name not in silent for each in DEVICES]), 1)
+        self.site.step(bytes([words.get(name, 0) is not None for name in SIGNALS]), 1)
         view, source = self.control.view, contract.GRID if self.is_grid_present else contract.ISLAND
         view.source = self._debounced(self._seen("source", source))
         is_forming = self.can_form and self.is_live and not self.is_grid_present
