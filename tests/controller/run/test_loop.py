@@ -172,6 +172,7 @@ def end():
 
 class SilentCan:
     received = sent = foreign = error_frames = bus_offs = full = losses = state = 0
+    error = ""
 
     def drain(self, limit):
         return []
@@ -395,6 +396,19 @@ def test_where_a_socketcand_channel_leads(monkeypatch, channel, host, port, name
     assert opened == ("socketcand", name, 500_000, {"host": host, "port": port})
 
 
+def test_a_bus_that_could_not_be_opened_is_one_line_with_its_name(silent):
+    """Its devices are silent, the loop runs."""
+    running = silent.loop
+    assert running.troubles() == []
+    running.wires[0].serial.error = "Modbus TCP 10.0.0.1:502: this process may not reach it"
+    running.can_ports["can0"].error = "CAN can0 (socketcan): this kernel has no CAN"
+    silent_words = "its devices are silent until it can be opened"
+    assert running.troubles() == [
+        f"bus {running.wires[0].name}: {running.wires[0].serial.error}; {silent_words}",
+        f"bus can0: CAN can0 (socketcan): this kernel has no CAN; {silent_words}",
+    ]
+
+
 def flood(path, ended):
     sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     with sender, contextlib.suppress(OSError):
@@ -471,7 +485,8 @@ def test_the_command_says_what_it_found_and_ends_with_the_code_of_its_loop(
 
     def loop_of(*given):
         made.append(given)
-        return SimpleNamespace(run=lambda: 1, close=lambda: made.append("closed"))
+        made_loop = {"run": lambda: 1, "troubles": list, "close": lambda: made.append("closed")}
+        return SimpleNamespace(**made_loop)
 
     monkeypatch.setattr(loop, "Loop", loop_of)
     monkeypatch.setattr(realtime, "Notifier", lambda: notifier)
