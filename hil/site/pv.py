@@ -72,12 +72,18 @@ class Pv(SitePart):
         super().__init__(parameters)
         self._weather = weather or Weather()
         self._clouds = Clouds(seed, parameters.get("cloud_cover_permille", 0))
-        self.measured = measured
+        self._measured = measured
         self.available_W = 0.0
+
+    def begin_at(self, begin_s: float) -> None:
+        """Let the file of measured power begin at this time of it."""
+        measured = self._measured
+        if measured:
+            self._measured = lambda t_s: measured(begin_s + t_s)
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         rated_W = self.parameters["rated_W"]
-        given_W = self.measured(time_s) if self.measured else self._of_sun_W(time_s, rated_W)
+        given_W = self._measured(time_s) if self._measured else self._of_sun_W(time_s, rated_W)
         self.available_W = max(0.0, min(rated_W, given_W))
         wanted_W = min(self.available_W, self.asked.get("limit_W", rated_W))
         self.feeds_W = towards(self.feeds_W, wanted_W, dt_s, self.TIME_CONSTANT_S)

@@ -52,8 +52,8 @@ class LivePod(Pod):
         site = run.site_of(_later(spec, begin_s), inputs)
         site.load = _from(site.load, begin_s)
         for part in site.parts:
-            if isinstance(part, Pv) and part.measured:
-                part.measured = _from(part.measured, begin_s)
+            if isinstance(part, Pv):
+                part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.of_rack | spec.plant
         kind = ValueRig if values else VirtualRig

@@ -14,6 +14,7 @@ import struct
 import sys
 import tracemalloc
 import tty
+from functools import partial
 
 from controller.config import configuration
 from controller.console.terminal import actions, login, process, session, view, words
@@ -34,6 +35,7 @@ from controller.upstream import gateway, link
 from drivers.buses.can_port import CanPort, open_bus
 from hil.engine import cabinet_file, coverage
 from hil.engine.simulate import VirtualRig
+from hil.site.pv import Pv
 from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
@@ -44,6 +46,7 @@ SERVE_US = 50
 CABINET = "pv_genset/cabinet.toml"  # has a bus of each kind
 ROOMS = ("controller", "drivers", "safety")
 NOT_OURS = [tracemalloc.Filter(False, name) for name in (tracemalloc.__file__, __file__)]
+STRAY = struct.pack(">HHHBBB", 9, 0, 3, 1, 0x83, 2)  # a Modbus TCP answer to no request
 RESET = struct.pack("ii", 1, 0)  # the end of a connection leaves no port in use
 
 
@@ -53,6 +56,7 @@ def descriptors():
 
 def snapshot():
     """The memory that is held now, without caches that have a bound."""
+    re.purge()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in (*ROOMS, "hil"):
             for each in vars(module).values():
@@ -259,12 +263,15 @@ class SoakedLoop(contextlib.ExitStack):
         plugs[(self.turned - 1) % len(plugs)].plug_in()
         plugs[self.turned % len(plugs)].pull_out()
         self.bus.shutdown()
+        client = None
         if self.turned % 4 == 0:
             with contextlib.suppress(BlockingIOError):
                 client = self.lan.accept()[0]
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-                client.close()
+                client.send(STRAY)
         self.turn()
+        if client:
+            client.close()
 
 
 def replies(address, *datagrams):
@@ -353,11 +360,19 @@ class RunningCabinet:
         # a silent I/O module latches
         self.devices = [each for name, each in sorted(devices.items()) if "io" not in name]
         self.turned = 0
+        for part in self.rig.plant.site.parts:
+            if isinstance(part, Pv):
+                part.signals = partial(self._signals, part.signals)
 
     @staticmethod
     def _load_W(t_s):
         """Steps and a ripple, so that tracking and the test of the meter have work."""
         return 250_000.0 + 60_000 * (t_s // 3 % 2) + 3000 * (round(t_s * 50) % 7)
+
+    def _signals(self, of_part):
+        """Of a PV inverter, in a quarter of the time with a power that no inverter has."""
+        is_wrong = self.turned // self.SILENT_STEPS % 4 == 2
+        return of_part() | {"power_W": -100_000} if is_wrong else of_part()
 
     def turn(self):
         number, step = divmod(self.turned, self.SILENT_STEPS)

@@ -4,6 +4,7 @@ from array import array
 from dataclasses import replace
 
 import pytest
+from slow import whole
 
 from controller.config import configuration
 from controller.sites import FOLDER
@@ -14,7 +15,6 @@ from hil.site.pv import Pv
 from hil.site.site import ON_GRID, Site
 from hil.site.transfer_switch import TransferSwitch
 from hil.values.rig import ValueRig
-from tests.whole.whole_box import whole
 
 OUTAGE_S, FAULT_S, END_S = 60, 100, 200
 IMPORT_W = 500_000

@@ -113,12 +113,14 @@ NOT_PERIODIC = {
     "controller/run/loop.py": ("run", "_stop", "_stopped"),
     "controller/run/operator_client.py": ("_answer",),
     "controller/hints/keys.py": ("_keys_of",),
+    "controller/journal/heard.py": ("behind",),
     "controller/journal/history.py": ("_remember",),
     "controller/journal/snapshot.py": ("ticks",),
     "controller/store/keeper.py": ("serve", "main", "end_soon"),
     "controller/store/proof_tests.py": ("check_test",),
     "controller/store/two_copies.py": ("_pause", "hold"),
     "drivers/pcs.py": ("_requests_per_tick",),
+    "drivers/site_device.py": ("periodic",),
 }
 
 

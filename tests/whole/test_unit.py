@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 import unit_box
-from whole_box import CABINETS, PODS, whole
+from slow import whole
+from whole_box import CABINETS, PODS
 
 from controller.journal.ring import JournalReader
 from controller.recorder import reading

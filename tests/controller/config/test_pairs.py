@@ -20,6 +20,7 @@ PLACES = {
 OF_TYPE = ("energy_Wh", "soc_reserve_backup_permille")
 # of a number that follows from several keys: the key to set, and how often it counts
 KEYS = {"shed_W": ("stage_W", 4), "ramped_W": ("setpoint_ramp_W_per_s", 60)}
+UNIT_KEYS = "rated_W", "installer_charge_W_max", "installer_discharge_W_max"
 # (layer, key, value) set before, so that the bound lies in the range of the key
 BEFORE = {
     "racks_of_unit_W": [("type", "rack.all.rated_current_mA", 40_000)],
@@ -27,9 +28,12 @@ BEFORE = {
     "peak_import_W_max": [("site", "control.peak_import_W_max", 400_000)],
     "range_mV": [("type", "rack.all.cells", 30)],
     "ramped_W": [("site", "control.peak_interval_s", 60)],
-    "setpoint_quantum_W": [
-        ("type", f"unit.1.{key}", 40_000)
-        for key in ("rated_W", "installer_charge_W_max", "installer_discharge_W_max")
+    "setpoint_quantum_W": [("type", f"unit.1.{key}", 40_000) for key in UNIT_KEYS],
+    # what the profile of the inverter can read is less than 100 times 250 kW
+    "pv rated_W": [
+        *[("type", f"unit.1.{key}", 2500) for key in UNIT_KEYS],
+        ("site", "control.grid_import_W_max", 250_000),
+        ("cabinet", "device.diesel.rated_W", 250_000),
     ],
     "schedule_clock_ms_max": [("site", "control.peak_interval_s", 300)],
     "meter_frozen_ms": [("site", "device.meter_grid.period_ms", 250)],
@@ -84,7 +88,7 @@ def told(site, pair, key, value):
     ids=[f"{each.scope} {each.low} {each.high} {each.room}" for each in pairs.PAIRS],
 )
 def test_each_pair_has_a_bound(site, pair, monkeypatch):
-    for name in (pair.low, pair.high):
+    for name in (pair.low, pair.high, f"{pair.scope} {pair.low}"):
         for given in BEFORE.get(name, ()):
             site.say(*given)
     low, high = numbers(site, pair, monkeypatch)

@@ -161,7 +161,7 @@ def test_rows_are_counted_as_matrix_and_rig_count_them(facts):
 def test_links_and_devices_show_every_name_in_full(tmp_path):
     """A name has at most 32 characters; so many buses and devices need several parts."""
     found = Watched(tmp_path).run(5).facts("links")
-    counters = {"sent": 10**9, "timeout": 10**6, "bad_reply": 10**6}
+    counters = {"sent": 10**9, "timeout": 10**6, "bad_reply": 10**6, "other_unit": 0}
     can = dict.fromkeys(("received", "error_frames", "bus_offs", "losses"), 10**9) | {"state": 4}
     names = [f"{'a' * 29}_{number:02}" for number in range(40)]
     one = found["devices"][0] | {"state": "never heard", "age_ms": None, "counters": counters}

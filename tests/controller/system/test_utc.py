@@ -71,7 +71,7 @@ def test_a_clock_that_the_kernel_calls_unsteered_has_no_error(monkeypatch, state
         return state
 
     kernel = SimpleNamespace(adjtimex=adjtimex)
-    monkeypatch.setattr(utc.ctypes, "CDLL", lambda name, use_errno: kernel)
+    monkeypatch.setattr(utc, "_LIBRARY", kernel)
     assert utc.steered_us() == error_us
 
 

@@ -177,7 +177,7 @@ def test_the_heater_waits_for_the_grid_for_room_and_for_a_temperature(known, sen
 def test_cells_are_warm_before_a_scheduled_charge(minutes, high_W, coldest, reason):
     bench, known = heater()
     schedule = bench.setup.functions["schedule"]
-    schedule._minute = lambda: 1000
+    schedule.minute = lambda: 1000
     schedule._hints.alive = lambda source: True
     schedule.state[:8] = array("i", [1, 1000 + minutes, 15, 1, -1, OPEN_W, high_W, 0])
     found = bench.asked(**known | {"module_temperature_ddegC": (coldest, 400)})
