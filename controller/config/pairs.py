@@ -53,7 +53,7 @@ def _two_point(scope: str, low: str, high: str) -> list[Pair]:
 
 
 def _power(scope: str, key: str) -> list[Pair]:
-    """A power beside that of the converters: 0 is none, and no slip."""
+    """A power compared with that of the converters. A power of 0 is meant."""
     return [
         Pair(scope, "rating_W", key, DOUBT, KW, FOLD),
         Pair(scope, key, "rating_W", DOUBT, MORE, FOLD),
@@ -225,7 +225,7 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 
 
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
-    """No slip: both are defaults, a power of 0 is none, or a later layer tightened the other."""
+    """The pair is meant: both are defaults, the power is 0, or a later layer tightened one."""
     is_default = low.rank < 0 and high.rank < 0
     is_none = pair.verdict == DOUBT and pair.times > 1 and high.value == 0
     is_tightened = pair.verdict == NO_EFFECT and high.rank > low.rank

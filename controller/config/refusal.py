@@ -13,8 +13,8 @@ MANY_DIGITS = "a number with thousands of digits"
 class ConfigError(Exception):
     """A configuration is refused. The text is one printable line, whatever the file contains.
 
-    For a report of what follows all the same, built: the Config whose numbers contradict each
-    other, and key: (file, path) of the refused key. None: not known.
+    built: the Config whose numbers contradict each other, so that a report can show what follows
+    from it; key: (file, path) of the refused key. Both are None while they are not known.
     """
 
     built: Any = None

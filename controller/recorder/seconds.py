@@ -1,6 +1,6 @@
 """One row per second of the frames: powers as the mean over the second, all else as at its end.
 
-A value that was not measured lately is None, also that of a frozen meter.
+A value is None if it was not measured lately, or if its meter is frozen.
 """
 
 from controller.core import setpoint

@@ -28,7 +28,7 @@ def columns(table: Table) -> list[str]:
 
 
 def chosen(table: Table, column: str | None) -> str:
-    """The named power column, else the only one. SeriesError: there is none, or several."""
+    """The named power column, else the only one. SeriesError: no power column, or several."""
     names = columns(table)
     if column in table.names and POWER.unit_of(column):
         return column

@@ -146,7 +146,7 @@ def _means(
 
 
 def _doubts(column: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
-    """What the numbers say against their unit. SeriesError: without a unit they are too low."""
+    """Doubts where numbers contradict their unit. SeriesError: too low without a unit."""
     sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh]
     is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
     if unit is None and is_low:

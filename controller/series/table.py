@@ -155,7 +155,7 @@ def _cells(number: int, line: str, separator: str) -> list[str]:
 
 
 def number(cell: str, has_comma: bool) -> float:
-    """The finite number of a cell, NaN if it is none. has_comma: the file has decimal commas.
+    """The finite number of a cell, or NaN. has_comma: the file has decimal commas.
     SeriesError: a comma or point that may mean thousands.
     """
     try:

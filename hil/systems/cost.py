@@ -1,7 +1,7 @@
-"""What the battery costs or saves over a run, and the sentences that sum up the run.
+"""Cost or saving of the battery over a run, and the sentences that sum up the run.
 
 Smoothing and reserves have a price: the battery loses energy, and the bill may be higher with it
-than without. What got worse comes first.
+than without. Worse figures come first.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from hil.systems import figures
 from hil.systems.run import Result
 
 J_PER_KWH = 3.6e6
-MONEY_MIN, KWH_MIN = 0.5, 0.5  # differences below are none
+MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 
 
 def of(result: Result) -> dict[str, Any]:

@@ -21,7 +21,7 @@ SHIFTED_KWH_MIN = 1.0
 # Figures of an event. The kernel acts in an event, and this mode leaves the kernel out.
 OF_EVENTS = ("carried_h",)
 NOT_SHOWN = f"not shown: {MODE} leaves out the kernel"
-# What is less is no whole of which a part could be saved.
+# A share of less than this has no meaning.
 POWER_W_MIN, PRICE_MIN, STILL_W = 1000.0, 0.001, 50.0
 
 

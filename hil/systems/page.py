@@ -95,7 +95,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
 
 
 def _summary(document: dict[str, Any]) -> str:
-    """What the run cost or saved, and the promises: first what got worse."""
+    """Cost or saving of the run, and its promises; worse ones first."""
     is_well, promised = cost.verdict(document)
     is_dearer, paid = cost.words(document["cost"])
     lines = [(_mark(is_well), promised), (_mark(not is_dearer), paid)]

@@ -58,7 +58,7 @@ class Planner:
         load_W = self._ahead(series.load_W, slot, given["is_load_known"])
         if not given["is_load_known"] and not is_first:
             load_W = self._ahead(series.load_W, slot - SLOTS_PER_DAY, False)
-            before = slot - 1 - SLOTS_PER_DAY  # at the first slot of the second day there is none
+            before = slot - 1 - SLOTS_PER_DAY  # -1 at the first slot of day 2
             gap_W = series.load_W[slot - 1] - series.load_W[before] if before >= 0 else 0.0
             load_W += gap_W * np.exp(-np.arange(len(load_W)) / FADES_SLOTS)
         load_W *= 1 + given["forecast_error_permille"] / 1000 * self._deal.normal(size=len(load_W))

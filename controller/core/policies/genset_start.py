@@ -226,9 +226,9 @@ class GensetStart(Function):
 
     def _share(self, view: View, elapsed_ticks: int) -> list[Obligation]:
         """The battery takes what the sets cannot, while they carry the bus. Powers of battery and
-        sets give the load, and so does the load meter. Where the two differ, the obligation asks
-        only for what both ask for. A set that reports 0 kW of 100 once let the battery charge more
-        and more, until the set was overloaded.
+        sets give the load, and so does the load meter. While the two differ, the battery does no
+        more than either of them needs. A set that reports 0 kW of 100 once let the battery charge
+        more and more, until the set was overloaded.
         """
         loads_W = [] if view.is_forming or not view.genset_W else self._loads_W(view)
         if not loads_W:

@@ -25,8 +25,8 @@ LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes bac
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
 STILL_MS = 1000  # a meter that works shows another power by then
-# A grid that shows no power for so long may be none: the contact of the transfer switch can be
-# broken, and sets that carry the load can hold the grid at 0 as well.
+# The grid may have failed when its meter shows no power for so long: the contact of the transfer
+# switch can be broken. But sets that carry the load can hold a sound grid at 0 as well.
 QUIET_MS = 60_000
 # Each change of an engine's report counts CHANGE_MS, and time counts them down: an engine does not
 # start and stop every second.

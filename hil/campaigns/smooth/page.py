@@ -48,7 +48,7 @@ def text(document: dict) -> str:
 
 
 def summary(document: dict) -> str:
-    """What all rows say, worst first: where the grid moves more than the load, or than plain."""
+    """A sentence on all rows: first those whose grid moves more than the load, or than plain."""
     two_s = [{way: _rms(row, way) for way in ("ours", "plain")} for row in document["rows"]]
     moved = [each for each in two_s if each["ours"] >= 0]
     if not moved:

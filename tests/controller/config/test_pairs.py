@@ -136,7 +136,7 @@ def test_a_slip_is_told_in_one_line_with_both_keys(site, scope, key, value, is_r
 
 
 def test_what_is_no_slip_gives_no_line(site):
-    """0 is none; a later layer that tightens one number leaves the other looser."""
+    """A power of 0 is meant, and so is a limit that a later layer has tightened."""
     say(site, "control", "peak_import_W_max", 0)
     site.say("cabinet", "control.grid_import_W_max", 400_000)
     site.say("site", "unit.1.rated_W", 200_000)

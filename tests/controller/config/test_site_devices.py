@@ -96,7 +96,7 @@ def test_a_profile_reads_the_whole_rating(tmp_path, rated_W, is_taken):
 
 
 def with_line(folder, after, line, instead=None):
-    """The cabinet with PV and one more line behind `after`, or behind what is there instead."""
+    """The cabinet with PV, with one more line behind `after`; `instead` replaces `after`."""
     shutil.copytree(FOLDER, folder / "sites")
     cabinet = folder / "sites" / "pv_genset" / PV_GENSET.name
     text = cabinet.read_text().replace(after, f"{instead or after}\n{line}", 1)
