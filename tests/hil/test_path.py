@@ -55,6 +55,7 @@ def test_nothing_is_under_way_to_the_converter_when_a_tick_begins(rig):
     assert all(1129 <= time_us % TICK_US < TICK_US - 1000 for time_us in times_us)
 
 
+@pytest.mark.whole
 def test_the_pure_path_is_the_sum_of_its_parts():
     """20 ms of window and hold, 0 to 20 ms of wait, 7.6 ms of bus, 60 ms dead, 10 ms ramp."""
     for seed in (1, 3):

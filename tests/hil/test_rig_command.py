@@ -92,6 +92,7 @@ def test_no_command_writes_two_outputs_into_one_file(capsys, tmp_path):
     assert capsys.readouterr().err.startswith(f"rows: --md {path}: --json names the same file; ")
 
 
+@pytest.mark.whole
 def test_the_largest_load_runs(capsys, trace):
     """The voltage of the connection keeps its band behind a load 40 times the cabinet's size."""
     assert cli.main([*VIRTUAL, *FILE, "--scale", "84", "--for", "40"]) == 0

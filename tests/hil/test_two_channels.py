@@ -214,6 +214,7 @@ def set_back(rig, before, is_b_fed):
     rig.run(rig.now_us / 1e6 + 5)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("is_b_fed", [True, False])
 def test_an_older_record_of_the_store_is_no_clean_start(site, is_b_fed):
     """The record of before a lock-out: it was forgotten, pre-charge began 2 s after the start."""

@@ -57,11 +57,14 @@ def descriptors():
 def snapshot():
     """The memory that is held now, without caches that have a bound."""
     re.purge()
+    # the names of attributes that are looked up by a made-up string, up to 4096
+    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in (*ROOMS, "hil"):
             for each in vars(module).values():
                 if isinstance(each, functools._lru_cache_wrapper) and each.cache_info().maxsize:
                     each.cache_clear()
+    gc.collect()  # what the caches held lies in the free lists
     return tracemalloc.take_snapshot().filter_traces(NOT_OURS)
 
 

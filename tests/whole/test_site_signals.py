@@ -89,7 +89,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", whole(*CASES), ids=lambda case: case[0])
+@pytest.mark.parametrize(
+    "case", [pytest.param(each, marks=pytest.mark.whole, id=each[0]) for each in CASES]
+)
 def test_a_generator_set_carries_the_island_whatever_one_of_its_signals_says(case):
     """The black start takes 12.7 s; a report "running" on a dead bus is believed for 5 s."""
     _, change, fault_s, named = case

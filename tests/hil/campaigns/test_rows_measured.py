@@ -86,7 +86,9 @@ def test_every_action_exists_and_comes_in_order():
         assert not each.is_inside or times_s == [0.0]
 
 
-@pytest.mark.parametrize("labels", [QUICK, pytest.param(SAMPLE, marks=slow)])
+@pytest.mark.parametrize(
+    "labels", [pytest.param(QUICK, marks=pytest.mark.whole), pytest.param(SAMPLE, marks=slow)]
+)
 def test_a_sample_is_met(labels):
     rows = list(play.run(LIMITS, labels, forks.cores()))
     assert sorted(row.course.label for row in rows) == sorted(labels)

@@ -164,6 +164,7 @@ def test_a_turn_of_the_load_counts_as_a_swing():
     assert figures.swings(result)[0] == 0
 
 
+@pytest.mark.whole
 def test_the_command_prints_and_writes_its_figures(tmp_path, capsys):
     json_file, page = tmp_path / "m.json", tmp_path / "m.html"
     code = hil.main(["run", "munich", "--days", "1", "--json", str(json_file), "--html", str(page)])

@@ -42,6 +42,7 @@ def test_a_chain_run_names_its_mode_beside_each_figure(tmp_path, capsys):
     assert document["import_Wh"] > 0
 
 
+@pytest.mark.whole
 def test_a_killed_run_goes_on_with_the_parts_that_are_missing(tmp_path, capsys):
     folder = tmp_path / "run"
     options = "--for", "2min", "--segments", "2", "--resume", str(folder)

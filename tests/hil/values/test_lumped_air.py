@@ -68,6 +68,7 @@ def test_fans_and_chiller_cool_their_units():
     assert air.climate.air_degC == pytest.approx(21.0, abs=0.1)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("air_degC, charge_W", [(40.0, 375_000), (44.0, 60_000), (47.0, 0)])
 def test_power_falls_before_a_row_trips_in_hot_air(air_degC, charge_W):
     """Rows 20a and 20b trip at 45 degC while charging and at 55 degC: the tapers of the kernel end

@@ -1,5 +1,7 @@
 """Three units, one with half the air flow: with weights by temperature the spread falls."""
 
+import pytest
+
 from controller.config import configuration
 from controller.core import weights
 from controller.sites import FOLDER
@@ -27,6 +29,7 @@ def spread(monkeypatch, less_permille):
     return max(degC) - min(degC), given_W[2] / sum(given_W)
 
 
+@pytest.mark.whole
 def test_a_unit_with_a_weak_fan_gets_less_and_the_spread_stays_below_2_5_K(monkeypatch):
     without_K, equal = spread(monkeypatch, 0)
     with_K, less = spread(monkeypatch, 40)
