@@ -363,6 +363,8 @@ class RunningCabinet:
         # a silent I/O module latches
         self.devices = [each for name, each in sorted(devices.items()) if "io" not in name]
         self.turned = 0
+        # until each device has been silent once
+        self.cycle_steps = 2 * self.SILENT_STEPS * len(self.devices)
         for part in self.rig.plant.site.parts:
             if isinstance(part, Pv):
                 part.signals = partial(self._signals, part.signals)

@@ -57,8 +57,15 @@ class Run:
         return self
 
     def named(self):
-        balance = self.rig.controller.cabinet.core.functions["site_balance"]
-        return [name for name, _ in balance.contradicted()]
+        """Signals that the others contradict, and those beyond the rating of their device."""
+        core = self.rig.controller.cabinet.core
+        refused = [
+            f"{view.device.name}.{signal.name}"
+            for view in core.site.devices
+            for signal in view.device.role.signals
+            if view.is_refused(signal.name)
+        ]
+        return [name for name, _ in core.functions["site_balance"].contradicted()] + refused
 
 
 def genset(**changes):
