@@ -9,7 +9,7 @@ first one, because a series goes forward.
 import math
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from controller.series.refusal import SeriesError, shown
@@ -64,6 +64,19 @@ def is_time(cell: str) -> bool:
     """The cell is a date, a time, the clock of one, or may count seconds since 1970."""
     text = cell.strip()
     return bool(_ISO.fullmatch(_plain(text)) or _CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
+
+
+def hour_of_year(cell: str) -> int | None:
+    """The hour of a year of 365 days that a cell shows, whatever the year; None: it is no date."""
+    text = _plain(cell)
+    try:
+        time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:
+        return None
+    if time is None:
+        return None
+    day = date(2025, time.month, min(time.day, 28) if time.month == 2 else time.day)
+    return (day - date(2025, 1, 1)).days * 24 + time.hour
 
 
 def _plain(cell: str) -> str:
