@@ -14,6 +14,7 @@ from typing import Any
 BYTES_MAX = 262_144  # ten times the longest shipped file
 DEPTH_MAX = 16  # brackets within brackets; parts of a dotted key
 DIGITS_MAX = 4000  # Python converts up to 4300
+HEX_DIGITS_MAX = 3000  # Python reads more, and then cannot write the number into a refusal
 ENTRIES_MAX = 50_000  # keys and their parts, tables, elements: at most 50 MB
 
 # Strings and comments are skipped, because their brackets do not nest. A string that does not
@@ -23,7 +24,7 @@ _TOKEN = re.compile(
     r'''"""(?:[^"\\]|\\.|"(?!""))*+"{0,5}+'''
     r"|'''(?:[^']|'(?!''))*+'{0,5}+"
     r"""|"(?:[^"\\\n]|\\.)*+"?|'[^'\n]*+'?|#[^\n]*+"""
-    rf"|(?P<long>\b[0-9][0-9_]{{{DIGITS_MAX},}}+)"
+    rf"|(?P<long>\b(?:[0-9][0-9_]{{{DIGITS_MAX},}}+|0[xob][0-9a-fA-F_]{{{HEX_DIGITS_MAX},}}+))"
     r"|(?P<mark>[\[\]{}=,.\n])",
     re.DOTALL,
 )

@@ -10,13 +10,27 @@ CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of
 
 _BYTE = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 _TCP_PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
-_ADDRESS = re.compile(rf"({_BYTE}\.){{3}}{_BYTE}:{_TCP_PORT}")
+# of one device: not 0.x.x.x, which is this machine itself, not several devices (224 and above)
+_HOST = rf"(?!0\.|22[4-9]\.|2[3-5]\d\.)({_BYTE}\.){{3}}{_BYTE}"
+_ADDRESS = re.compile(rf"{_HOST}:{_TCP_PORT}")
+_NAME = r"(?=[\d.-]*[A-Za-z])[A-Za-z\d.-]{1,253}"
 PORT = (
     re.compile(r"(?![!-~]*/tty(USB|ACM)\d+$)/[!-~]{1,200}"),
     "a path that stays the same when plugs move, such as /dev/serial/by-path/... "
     "(not /dev/ttyUSB0)",
 )
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
+# The form of a channel; interfaces that are not here are named by their driver.
+CHANNELS = {
+    "socketcan": (
+        re.compile(r"[A-Za-z0-9_.:-]{1,15}"),
+        "the name of a CAN interface of this machine, such as can0",
+    ),
+    "socketcand": (
+        re.compile(rf"(({_HOST}|{_NAME})(:{_TCP_PORT})?/)?[A-Za-z0-9_.-]{{1,40}}"),
+        "a CAN interface of a server: IPv4 address, port, name, such as 192.168.1.30:29536/can0",
+    ),
+}
 
 BUS = {
     "kind": Spec("choice", ("can", "rtu", "tcp")),

@@ -107,6 +107,8 @@ PAIRS: tuple[Pair, ...] = (
     Pair("unit", "rated_W", "installer_charge_W_max", DOUBT, KW, FOLD),
     Pair("unit", "rated_W", "installer_discharge_W_max", DOUBT, KW, FOLD),
     *_power("pv", "rated_W"),
+    Pair("pv", "rated_W", "limit_W_max", DOUBT,
+         "it is less than a hundredth of what the inverter gives (in kW?)", FOLD),
     *_power("genset", "rated_W"),
     Pair("load_shed", "rating_W", "shed_W", DOUBT, KW, FOLD),
     Pair("load_shed", "shed_W", "control.grid_import_W_max", DOUBT,

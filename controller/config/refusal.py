@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 PLAIN_BITS = 40  # no threshold is longer
-MANY_DIGITS = "a number with thousands of digits"
 
 
 class ConfigError(Exception):
@@ -36,10 +35,7 @@ class UnarmedError(ConfigError):
 
 def shown(value: Any) -> str:
     """The value in the form of TOML, short, on one line and in ASCII."""
-    try:
-        text = json.dumps(value, default=str)
-    except ValueError:  # Python does not write so long a decimal; TOML can hold it in hexadecimal
-        return MANY_DIGITS
+    text = json.dumps(value, default=str)
     return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 3] + "..."
 
 

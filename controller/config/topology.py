@@ -211,6 +211,9 @@ def _bus(values: Values, name: str) -> Bus:
             values.refuse(("bus", name, key), f"is not a key of a {kind} bus", ", ".join(own))
     if kind == "tcp":
         own["baud_Bd"] = TCP_BAUD_BD
+    form = bus_schema.CHANNELS.get(own.get("interface", ""))
+    if form and not form[0].fullmatch(own["channel"]):
+        values.not_allowed(("bus", name, "channel"), form[1])
     return Bus(name, kind, **own, characters=values.get("bus", name, "characters"))
 
 

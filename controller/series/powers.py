@@ -1,7 +1,7 @@
 """Powers of a table: which columns they are, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or one of ISO times. A row that
-has no number, or one that devices write for "no value", is left out and counted. A reading whose
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py. A row that has
+no number, or one that devices write for "no value", is left out and counted. A reading whose
 time is no later than the one before is refused: two meters in one file.
 """
 
@@ -57,7 +57,8 @@ class Powers:
         self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
         self._width, self._power_at = len(table.names), table.names.index(self.column)
-        self._clock = self._duration_s if self.time_unit else times.TimeCells(zone)
+        clock = times.TimeCells(zone, name=table.names[self.time_at[0]])
+        self._clock = self._duration_s if self.time_unit else clock
         self.rows = self.refused = self.empty = 0
         self.first = ""
         self._before_s = -math.inf
@@ -75,15 +76,17 @@ class Powers:
         name = self.column
         cell = cells[self._power_at] if len(cells) == self._width else ""
         try:
-            found = number(cell, self.table.has_comma)
+            # some tools write "212.5 W" below a header "power [W]"
+            found = number(cell.strip().removesuffix(self.unit.name), self.table.has_comma)
             if not cell or not self.is_right(cells, found):
                 self._leave_out(line, cells, cell)
                 return None
             power_W = found * self.unit.factor * self._scale
             if not -self._power_W_max <= power_W <= self._power_W_max:
                 raise SeriesError(self._beyond(cell))
-            name = self.table.names[self.time_at]
-            return self._clock(cells[self.time_at]), power_W, line
+            name = self.table.names[self.time_at[0]]
+            time = " ".join([cells[each] for each in self.time_at])
+            return self._clock(time), power_W, line
         except SeriesError as error:
             raise SeriesError(f"line {line}: {name} = {error}") from None
 
@@ -127,13 +130,13 @@ class Powers:
             )
 
 
-def _time_of(table: Table) -> tuple[int, Unit | None]:
-    """The place of the time column and its unit; None: ISO times."""
+def _time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
+    """The places of the time and its unit; None: times of times.py."""
     for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:
-            return table.names.index(name), unit
-    for place, cell in enumerate(table.first):
-        if times.is_iso(cell):
-            return place, None
-    raise SeriesError(f"no time column {TIME} (seconds) in the header: {listed(table.names)}")
+            return (table.names.index(name),), unit
+    found = times.columns(table.names, table.first)
+    if not found:
+        raise SeriesError(f"no time column {TIME} (seconds) in the header: {listed(table.names)}")
+    return found, None

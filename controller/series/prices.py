@@ -1,9 +1,9 @@
 """Prices of a file as means of equal slots from a local time on.
 
-The first column is the time. The value is the first column with a unit of a price in its name, else
-the one that is named a price, else the second one. Rows of 5 to 60 minutes are taken; the step may
-change once, as on 1 October 2025. A row holds until the next. A row that is missing or without a
-number is refused by its time.
+The time is the first column with one, else the first. The value is the first column with a unit of
+a price in its name, else the one that is named a price, else the first beside the times. Rows of 5
+to 60 minutes are taken; the step may change once, as on 1 October 2025. A row holds until the next.
+A row that is missing or without a number is refused by its time.
 """
 
 import itertools
@@ -60,32 +60,41 @@ def read(
                 f"line {found.line}: one column ({listed(found.names)}): allowed are a time and a "
                 f"price, parted by , ; or tab"
             )
-        place, unit = _column(found.names)
-        rows = _rows(found, place, unit or PER_MWH, zone, span_s)
+        at = times.columns(found.names, found.first) or (0,)
+        place, unit = _column(found, at)
+        rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)
         holds_s = _holds_s(rows, zone)
         slots = _means(rows, holds_s, from_s, slot_s, count, zone)
         column = found.names[place]
         return Prices(column, slots, _doubts(column, unit, slots))
 
 
-def _column(names: Sequence[str]) -> tuple[int, Unit | None]:
-    for place, name in enumerate(names[1:], 1):
-        unit = price_unit(name)
+def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
+    cells = enumerate(found.first)
+    is_time = {*at, *[place for place, cell in cells if times.is_time(cell)]}
+    others = [place for place in range(len(found.names)) if place not in is_time] or [1]
+    for place in others:
+        unit = price_unit(found.names[place])
         if unit:
             return place, unit
-    named = [place for place, name in enumerate(names) if place and _PRICE.search(name.lower())]
-    return (named or [1])[0], None
+    named = [place for place in others if _PRICE.search(found.names[place].lower())]
+    return (named or others)[0], None
 
 
 def _rows(
-    found: table.Table, place: int, unit: Unit, zone: tzinfo, span_s: tuple[float, float]
+    found: table.Table,
+    at: Sequence[int],
+    place: int,
+    unit: Unit,
+    zone: tzinfo,
+    span_s: tuple[float, float],
 ) -> _Rows:
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
-    clock = times.TimeCells(zone, wanted_s)
+    clock = times.TimeCells(zone, wanted_s, found.names[at[0]])
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
     for line, cells in found:
-        with at_cell(line, found.names[0]):
-            time_s = clock(cells[0])
+        with at_cell(line, found.names[at[0]]):
+            time_s = clock(" ".join([cells[each] for each in at if each < len(cells)]))
         rows.ends_s[:] = min(rows.ends_s[0], time_s), max(rows.ends_s[1], time_s)
         if not wanted_s[0] <= time_s <= wanted_s[1]:
             continue

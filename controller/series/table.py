@@ -48,7 +48,11 @@ class Table:
                 f"{' or '.join(map(repr, separators))}"
             )
         self.line, head = sample[0] if sample else (1, "")
-        self.names = [name.strip() for name in _cells(self.line, head, self.separator)]
+        heads = [_cells(self.line, head, self.separator)]
+        if sample[1:] and _is_head(more := _cells(*sample[1], self.separator)):
+            heads, sample = [*heads, more], sample[1:]
+        parts = itertools.zip_longest(*heads, fillvalue="")
+        self.names = [" ".join(each).strip() for each in parts]
         self._check_head()
         self.first = _cells(*sample[1], self.separator) if sample[1:] else []
         self._rows = itertools.chain(sample[1:], numbered)
@@ -142,6 +146,11 @@ def _is_value(cell: str) -> bool:
         return _TIME.match(cell) is not None or not math.isnan(number(cell, False))
     except SeriesError:
         return True
+
+
+def _is_head(cells: Sequence[str]) -> bool:
+    """A second line of names, as the units below the names: no time and no value in it."""
+    return not cells[0].strip() and not any(map(_is_value, cells))
 
 
 def _cells(number: int, line: str, separator: str) -> list[str]:

@@ -1,13 +1,15 @@
 """Times of a series: cells to UTC seconds since 1970, and seconds to words.
 
-A cell is ISO 8601 with `Z` or an offset, the local time of a zone (also 25.11.2026 12:00), or
-seconds since 1970. In the night in which the clock goes back an hour exists twice. Its first
-occurrence in the file is the first one, because a series goes forward.
+A cell is ISO 8601 with `Z`, `UTC` or an offset, the local time of a zone (also 25.11.2026 12:00 and
+2026/11/25), or seconds or milliseconds since 1970. Of a span (12:00 - 13:00) the begin counts. In
+the night in which the clock goes back an hour exists twice. Its first occurrence in the file is the
+first one, because a series goes forward.
 """
 
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 from controller.series.refusal import SeriesError, shown
@@ -15,12 +17,20 @@ from controller.series.table import number
 
 # A number below 1973 is no time since 1970; one above the year 5138 counts milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
+UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
 BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
+# 01/05/2026 is January in the United States; a column of Central European Time has days first.
+_SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
+_DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
+_UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
+_CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
+_NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
+_NAMED_ZONE = re.compile(r"(?<![a-z])(?:utc|gmt)([+-](?:0?\d|1[0-4]))?(?![a-z\d])", re.IGNORECASE)
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
 
 
@@ -34,14 +44,49 @@ def zone_of(name: str) -> tzinfo:
         ) from None
 
 
-def is_iso(cell: str) -> bool:
-    """The cell has the form of a date or a time."""
-    return _ISO.fullmatch(_plain(cell)) is not None
+def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
+    """The places of the time by the first row, () if it has none: of several columns the first one
+    with a time of the day, else a date and the clock in a column of its own.
+    """
+    whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
+    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
+    clocks = [place for place, cell in enumerate(first) if _CLOCK.fullmatch(cell.strip())]
+    if timed or whole:
+        return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
+    pairs = enumerate(zip(names, first))
+    counted = [
+        at for at, (name, cell) in pairs if _NAME.search(name) and _UNIX.fullmatch(cell.strip())
+    ]
+    return tuple(counted[:1])
+
+
+def is_time(cell: str) -> bool:
+    """The cell is a date, a time, the clock of one, or may count seconds since 1970."""
+    text = cell.strip()
+    return bool(_ISO.fullmatch(_plain(text)) or _CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
+
+
+def hour_of_year(cell: str) -> int | None:
+    """The hour of a year of 365 days that a cell shows, whatever the year; None: it is no date."""
+    text = _plain(cell)
+    try:
+        time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
+    except ValueError:
+        return None
+    if time is None:
+        return None
+    day = date(2025, time.month, min(time.day, 28) if time.month == 2 else time.day)
+    return (day - date(2025, 1, 1)).days * 24 + time.hour
 
 
 def _plain(cell: str) -> str:
-    """The cell in ISO form, if it is 25.11.2026 12:00."""
-    return _DOTTED.sub(r"\3-\2-\1", cell.strip(), count=1)
+    """The cell in ISO form, if it is 25.11.2026 12:00, 2026/11/25, a span or has UTC behind it."""
+    text = cell.strip().partition(" - ")[0]
+    if text.endswith(("z", " UTC")):
+        text = text.removesuffix("z").removesuffix(" UTC") + "Z"
+    if text[4:8:3] == "//":
+        text = text.replace("/", "-", 2)
+    return _DOTTED.sub(r"\3-\2-\1", text, count=1)
 
 
 def too_large(seconds: float) -> str:
@@ -52,13 +97,17 @@ def too_large(seconds: float) -> str:
 class TimeCells:
     """Reads the times of one column in the order of the file. zone: of times without an offset;
     None: they are refused. span_s: rows outside of it are neither compared nor checked for hours
-    that the clock leaves out.
+    that the clock leaves out. name: of the column; it may show a zone, as `Datetime (UTC)`.
     """
 
     def __init__(
-        self, zone: tzinfo | None, span_s: tuple[float, float] = (-math.inf, math.inf)
+        self,
+        zone: tzinfo | None,
+        span_s: tuple[float, float] = (-math.inf, math.inf),
+        name: str = "",
     ) -> None:
-        self._zone, self._span_s = zone, span_s
+        self._zone, self._span_s = zone and _zone_in(name, zone), span_s
+        self._is_day_first = _DAY_FIRST.search(name) is not None
         self._before_s, self._form = -math.inf, ""
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
@@ -66,7 +115,7 @@ class TimeCells:
         """UTC, seconds since 1970. SeriesError: no time, not later than the one before, or in
         another form.
         """
-        text = _plain(cell)
+        text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
         if self._form not in ("", form):
@@ -84,6 +133,8 @@ class TimeCells:
 
     def _unix(self, text: str) -> tuple[str, float]:
         seconds = number(text, False)
+        if UNIX_S_MAX < seconds <= UNIX_MS_MAX:
+            return "milliseconds since 1970", seconds / 1000
         if seconds > UNIX_S_MAX:
             raise SeriesError(too_large(seconds))
         if not seconds >= UNIX_S_MIN:
@@ -112,6 +163,12 @@ class TimeCells:
                 f"{time:%Y-%m-%dT%H:%M} does not exist: the clock of {zone} goes forward then"
             )
         return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
+
+
+def _zone_in(name: str, zone: tzinfo) -> tzinfo:
+    """The zone that the name of a column shows, as `Datetime (UTC)`, else the given one."""
+    found = _NAMED_ZONE.search(name)
+    return timezone(timedelta(hours=int(found[1] or 0))) if found else zone
 
 
 def _bounded(time: datetime) -> float:

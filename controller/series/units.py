@@ -70,7 +70,7 @@ AIR = Quantity(
     _units("degC 1 0: degC C \u00b0C celsius\nK 1 -273.15: K kelvin"),
 )
 SUN = Quantity(
-    *("irradiance", "W/m2", 0.0, 1500.0),
+    *("irradiance", "W/m2", -20.0, 1500.0),  # a cold instrument reads a little below 0 at night
     _units(
         "W/m2 1 0: W_per_m2 W/m2 W/m^2 W/m\u00b2 Wm2 W_m2\n"
         "kW/m2 1e3 0: kW_per_m2 kW/m2 kW/m^2 kW/m\u00b2 kWm2 kW_m2"

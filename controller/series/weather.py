@@ -1,6 +1,7 @@
 """The weather of a year, by the hour: irradiance on a level surface and outside air.
 
-A row is an hour, from 1 January on. A value out of range is refused, so is -9999 for a missing one.
+A row is an hour, from 1 January on; where the file has times, they must say so, of whatever year. A
+value out of range is refused, so is -9999 for a missing one.
 """
 
 import math
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import NamedTuple
 
-from controller.series import table
+from controller.series import table, times
 from controller.series.refusal import SeriesError, listed, shown
 from controller.series.units import AIR, SUN, Quantity, Unit
 
-HOURS = 8760
+HOURS, DAY_H = 8760, 24  # a zone, or a leap day that is left out, moves a row by up to a day
 SUN_W_PER_M2_MIN = 50.0  # the sun of every place on Earth is brighter in some hour of a year
 SUN_HOURS = 9.0, 15.0  # the middle of the sunshine in local time
 KELVINS = 200.0, 340.0
@@ -34,7 +35,9 @@ def read(path: str | PathLike[str]) -> Weather:
             (_column(found, "ghi", SUN, "ghi_W_per_m2"), SUN, array("d")),
             (_column(found, "air", AIR, "air_degC"), AIR, array("d")),
         ]
+        at = times.columns(found.names, found.first)
         for line, cells in found:
+            _check_hour(line, [cells[each] for each in at if each < len(cells)], wanted[0][2])
             for (place, unit), quantity, values in wanted:
                 cell = cells[place] if place < len(cells) else ""
                 try:
@@ -55,6 +58,17 @@ def read(path: str | PathLike[str]) -> Weather:
         return Weather(sun, air, _doubts(sun, air))
 
 
+def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
+    """SeriesError: the row is of another day than the hours before it say."""
+    text = " ".join(cells)
+    hour = times.hour_of_year(text)
+    if hour is not None and DAY_H < (hour - len(before)) % HOURS < HOURS - DAY_H:
+        raise SeriesError(
+            f"line {line}: {shown(text)} is hour {hour} of a year, in row {len(before) + 1}: "
+            f"allowed are the {HOURS} hours from 1 January on"
+        )
+
+
 def _column(found: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
     """The place and unit of a quantity's column; of several, the named one."""
     names = sorted(found.names, key=lambda each: each != name)
@@ -71,7 +85,8 @@ def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
         raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}")
     if quantity is AIR and unit.name == "degC" and KELVINS[0] < value < KELVINS[1]:
         raise SeriesError(f"{shown(cell)}: {quantity.allowed(unit)}; a column of kelvin is air_K")
-    return quantity.value(value, unit, cell)
+    found = quantity.value(value, unit, cell)
+    return max(found, 0.0) if quantity is SUN else found
 
 
 def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:

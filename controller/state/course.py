@@ -1,10 +1,14 @@
 """The limits at each second of a forecast: hints with their validity and fallback, the request in
 force, the slot of the schedule, and announced steps.
 
-A forecast does not know whether a source goes on. So there are two courses, and a "yes" must hold
-in both. Renewed: every source renews its hints and heartbeats. Silent: no source sends anything
-more. A hint counts while it is valid, then the fallback of its source; a request ends; the schedule
-acts until its heartbeat ends; a fall of the load ends with its notice.
+A forecast does not know whether a source goes on. So there are several courses, and a "yes" must
+hold in each. Renewed: every source renews its hints and heartbeats. Silent: no source sends
+anything more. A hint counts while it is valid, then the fallback of its source; a request ends; the
+schedule acts until its heartbeat ends; a fall of the load ends with its notice.
+
+Mixed: some sources go on, or one falls silent later. A charge that one hint forbids until the job
+begins is then missing under the fallback of another. So of a hint and its fallback the worse one
+counts in each moment, once with request and schedule going on, once without.
 """
 
 from typing import NamedTuple
@@ -15,7 +19,9 @@ from controller.core.policies import hint_groups as g
 from controller.core.schedule_table import OPEN_W, Slot
 from controller.state.situation_forms import Held, Situation, Step
 
-RENEWED, SILENT = "renewed", "silent"
+RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
+# A small maximum of these leaves less for the job; of the others, a large one takes more energy.
+_TIGHT_IS_WORSE = (g.IMPORT, g.CHARGE, g.NARROW_IMPORT)
 
 
 class Cap(NamedTuple):
@@ -29,9 +35,9 @@ class Cap(NamedTuple):
 class Course:
     """One course of a situation; every time is in s from now."""
 
-    def __init__(self, given: Situation, name: str) -> None:
-        """name: RENEWED or SILENT."""
-        self.name, self._given, self._is_silent = name, given, name == SILENT
+    def __init__(self, given: Situation, name: str, is_silent: bool = False) -> None:
+        """name: RENEWED, SILENT or MIXED. is_silent: of MIXED, request and schedule end."""
+        self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
         self._steps = [Step(*each) for each in given.steps]
 
     def slot(self, now_s: int) -> Slot | None:
@@ -100,9 +106,18 @@ class Course:
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
-        """As core/policies/hint_table.py; a slot that has such a limit replaces the fallback."""
-        if held.valid_s and (not self._is_silent or now_s < held.valid_s):
+        """As core/policies/hint_table.py."""
+        if held.valid_s and (self.name == RENEWED or now_s < held.valid_s):
             return held.value_W
+        then_W = self._fallback_W(held, slot)
+        if self.name != MIXED or not held.valid_s:
+            return then_W
+        if held.group in _TIGHT_IS_WORSE:
+            return held.value_W if then_W is None else min(held.value_W, then_W)
+        return None if then_W is None else max(held.value_W, then_W)
+
+    def _fallback_W(self, held: Held, slot: Slot | None) -> int | None:
+        """A slot that has such a limit replaces the fallback."""
         if slot is None or held.source != self._given.schedule_source:
             return held.fallback_W
         is_replaced = {
@@ -114,14 +129,19 @@ class Course:
 
 
 def courses(given: Situation) -> list[Course]:
-    """Both courses; one where nothing ends."""
-    ends = [
-        any([each.valid_s for each in given.hints]),
+    """One where nothing ends; two where one thing ends; else also the mixed ones."""
+    hints = [each for each in given.hints if each.valid_s]
+    others = [
         given.tracking.is_requested and given.tracking.base_s is not None,
-        given.slots and given.heard_s is not None,
+        bool(given.slots) and given.heard_s is not None,
         any([Step(*each).step_W < 0 for each in given.steps]),
     ]
-    return [Course(given, name) for name in ((RENEWED, SILENT) if any(ends) else (RENEWED,))]
+    found = [Course(given, RENEWED)]
+    if hints or any(others):
+        found.append(Course(given, SILENT))
+    if hints and len(hints) + sum(others) > 1:
+        found += [Course(given, MIXED, is_silent) for is_silent in sorted({False, any(others)})]
+    return found
 
 
 def asked_W(slot: Slot) -> int:

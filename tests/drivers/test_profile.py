@@ -271,7 +271,8 @@ def test_mistakes_with_long_lines(tmp_path, old, new, line):
     "maker = " + "[" * 5000 + "]" * 5000  "not usable TOML: nested too deeply"
     "[" + ".".join(["a"] * 20_000) + "]"  "not usable TOML: nested too deeply"
     "maker = " + "9" * 5000  "not usable TOML: a number is too long"
-    "maker = [0x" + "f" * 5000 + "]"  "not usable TOML: a number of more than 64 bits"
+    "maker = [0x" + "f" * 5000 + "]"  "not usable TOML: a number is too long"
+    "maker = [0x" + "f" * 50 + "]"  "not usable TOML: a number of more than 64 bits"
 """)
 def test_no_toml(tmp_path, text, line):
     assert refusal(tmp_path, text).startswith(line)

@@ -86,7 +86,11 @@ def _limit(each: Facts) -> str:
 
 
 def _course(facts: Facts) -> list[str]:
-    words = {"renewed": "if every source goes on", "silent": "if no source sends anything more"}
+    words = {
+        "renewed": "if every source goes on",
+        "silent": "if no source sends anything more",
+        "mixed": "if some sources fall silent, or one later",
+    }
     return [f"Tightest {words[facts['course']]}."] if facts["course"] else []
 
 

@@ -108,6 +108,7 @@ SLIPS = """
 genset | start_soc_permille | 401 | True | ["stop_soc_permille is 400 (in no file)", "at most 400"]
 genset | start_soc_permille | 400 | False | ["stop_soc_permille", "is 400", "without a distance"]
 genset | rated_W | 300 | False | ["expected at least 2500", "rated_W of all units", "in kW"]
+pv | limit_W_max | 140 | False | ["device.roof.limit_W_max: 140 is doubtful", "(in kW?)", "2000"]
 pv | rated_W | 200 | False | ["doubt: ", "cabinet.toml:device.roof.rated_W: 200 ", "(in kW?)"]
 load_shed | stage_W | 60 | False | ["240 (stages_max times stage_W)", "(in kW?)"]
 heater | rated_W | 9 | False | ["device.heat.rated_W: 9 is doubtful", "least 25 (250000"]

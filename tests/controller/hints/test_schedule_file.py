@@ -82,6 +82,7 @@ def test_a_wrong_table_is_named_with_what_is_allowed(tmp_path):
         ("start = 2026-11-25T12:00:00Z\nslot_min = 61", "slot_min 61; allowed 1 .. 60"),
         ("start = 2026-11-25T12:00:00Z\nslot_min = 0", "slot_min 0; allowed 1 .. 60"),
         ("start = 2026-11-25T12:00:00Z", "slot_min is missing"),
+        (HEAD.replace("15", f"0x{'f' * 5000}"), "not usable TOML: a number is too long"),
     ):
         with pytest.raises(schedule_file.ScheduleFileError, match=words):
             read(tmp_path, head)

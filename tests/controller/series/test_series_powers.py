@@ -1,5 +1,7 @@
 """Powers, jobs and weather of files: ranges, blanks, pauses, and what is only a doubt."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from series_files import answer, written
 
@@ -114,7 +116,7 @@ def test_weather_in_every_unit_is_the_same(tmp_path, text):
     year(air="")  "line 2: air_degC = '': outside air: allowed is -60 .. 60 degC"
     year(air="{kelvin}")  "line 2: air_degC = '268.15': outside air: allowed is -60 .. 60 degC; a "
     year(air="65535")  "line 2: air_degC = '65535': outside air"
-    year(sun="-9999")  "line 2: ghi_W_per_m2 = '-9999': irradiance: allowed is 0 .. 1500 W/m2"
+    year(sun="-9999")  "line 2: ghi_W_per_m2 = '-9999': irradiance: allowed is -20 .. 1500 W/m2"
     year(sun="0.5")  "ghi_W_per_m2 reaches 0.5, too low for W/m2: allowed are names as ghi_W_per_m2"
     year(rows=8759)  "8759 rows: needed are 8760, the hours of a year"
     year(rows=8784)  "8784 rows: needed are 8760, the hours of a year"
@@ -133,3 +135,29 @@ def test_weather_of_another_zone_or_without_a_course_is_a_doubt(tmp_path):
     assert found.doubts == ["the middle of the sunshine is at 19 h: are the rows in local time?"]
     found, _ = answer(weather.read, written(tmp_path, year(air="0")))
     assert found.doubts == ["the air has 0 degC all year: is it measured?"]
+
+
+def dated(first, skipped=0):
+    """A year of weather with its times from a date on; skipped: hours that are missing."""
+    header, *rows = year().splitlines()
+    start = datetime.fromisoformat(first)
+    times = [start + timedelta(hours=at + skipped * (at > 4000)) for at in range(8760)]
+    rows = [f"{time:%Y-%m-%d %H:%M},{row.split(',', 1)[1]}" for time, row in zip(times, rows)]
+    return "\n".join([header, *rows])
+
+
+@cases("""text  line
+    dated("2025-01-01T00:00")  ""
+    dated("2024-12-31T23:00")  ""
+    dated("2024-01-01T00:00")  ""  # without the last day of a leap year
+    dated("2025-07-01T00:00")  "line 2: '2025-07-01 00:00' is hour 4344 of a year, in row 1: "
+    dated("2025-01-01T00:00", 48)  "line 4003: '2025-06-18 17:00' is hour 4049 of a year, in row 4"
+""")
+def test_weather_whose_times_are_of_another_day_is_refused(tmp_path, text, line):
+    assert answer(weather.read, written(tmp_path, text))[1].startswith(line)
+
+
+def test_a_little_below_zero_at_night_is_no_sun(tmp_path):
+    text = year().replace(",0,", ",-3.5,")
+    found, refused = answer(weather.read, written(tmp_path, text))
+    assert not refused and min(found.ghi_W_per_m2) == 0

@@ -88,7 +88,7 @@ def test_a_price_that_may_have_another_unit_is_a_doubt(tmp_path, header, price, 
     ["noon,50"]  "line 2: time = 'noon': allowed is a time as 2026-11-25T12:00Z or"
     ["05/01/2026 00:00,50"]  "line 2: time = '05/01/2026 00:00': allowed is a time as"
     ["01.13.2026 00:00,50"]  "line 2: time = '2026-13-01 00:00': allowed is a time as"
-    ["1777593600000,50"]  "line 2: time = 1777593600000 is beyond the year 5138: allowed are"
+    ["17775936000000000,50"]  "line 2: time = 17775936000000000 is beyond the year 5138: allowed"
     ["0001-01-01T00:00+23:59,50"]  "line 2: time = '0001-01-01T00:00+23:59': allowed is a time as"
     ["9999-12-31T23:59-23:59,50"]  "line 2: time = '9999-12-31T23:59-23:59': allowed is a time as"
     ["46143,50"]  "line 2: time = '46143': allowed is a time as"
@@ -185,3 +185,42 @@ def test_a_zone_that_the_machine_does_not_have_is_one_line(tmp_path):
     for zone in ("Europe/Atlantis", "", "../x", "/etc/passwd"):
         with pytest.raises(prices.SeriesError, match="^time zone '.*': allowed is one that this"):
             prices.read(tmp_path / "none.csv", START, zone, 900.0, 4)
+
+
+def exported(header, row):
+    """A day as publishers write it; the price of an hour is 50 and the hour."""
+    rows = []
+    for at in range(24):
+        utc = datetime.fromtimestamp(1777586400 + 3600 * at, UTC)
+        begin, end = [
+            (utc + timedelta(hours=each)).astimezone(ZoneInfo("Europe/Berlin")) for each in (0, 1)
+        ]
+        rows.append(row.format(begin=begin, end=end, utc=utc, unix=utc.timestamp(), at=at + 50))
+    return header, rows
+
+
+DOT, SLASH = "%d.%m.%Y", "%d/%m/%Y"
+SPAN = f'"{{begin:{SLASH} %H:%M:%S}} - {{end:{SLASH} %H:%M:%S}}",BZN|DE-LU,{{at}}'
+OLD_SPAN = f'"{{begin:{DOT} %H:%M}} - {{end:{DOT} %H:%M}}","{{at}}"'
+ENERGY = 'Date (GMT+1),"Auction (DE-LU)"\n,"Price (EUR/MWh, EUR/tCO2)"'
+NORD_POOL = "Date CET;Start (CET);End (CET);DE-LU (EUR)"
+
+
+@cases("""header  row
+    '"MTU (CET/CEST)","Price [EUR/MWh]"'  OLD_SPAN
+    "MTU (CET/CEST),Area,Day-ahead Price (EUR/MWh)"  SPAN
+    "Datum;Anfang;Ende;DE/LU [EUR/MWh]"  f"{{begin:{DOT}}};{{begin:%H:%M}};{{end:%H:%M}};{{at}},00"
+    ENERGY  "{begin:%Y-%m-%dT%H:%M%z},{at}.00"
+    NORD_POOL  f"{{begin:{DOT}}};{{begin:{DOT} %H:%M:%S}};{{end:{DOT} %H:%M:%S}};{{at}},00"
+    "start_timestamp,end_timestamp,marketprice,unit"  "{unix:.0f}000,{unix:.0f}999,{at},Eur/MWh"
+    "Country,Datetime (UTC),Price (EUR/MWhe)"  "Germany,{utc:%Y-%m-%d %H:%M:%S},{at}"
+    '"Ajatempel (UTC)";"Aeg";"NPS"'  f'"{{unix:.0f}}";"{{begin:{DOT} %H:%M}}";"{{at}},00"'
+    ",datetime,price_EUR_per_MWh"  "{at},{begin:%Y-%m-%d %H:%M:%S%z},{at}"
+    "from,to,DE"  "{begin:%Y-%m-%d %H:%M},{end:%Y-%m-%d %H:%M},{at}"
+    "time,price"  "{utc:%Y-%m-%d %H:%M:%S} UTC,{at}"
+    "time (UTC+2),price"  "{begin:%Y/%m/%d %H:%M:%S}.000,{at}"
+""")
+def test_the_files_of_publishers_are_taken_as_they_are(tmp_path, header, row):
+    header, rows = exported(header, row)
+    found, refused = read(tmp_path, rows, header=header)
+    assert not refused and hourly(found) == [50 + at for at in range(24)]

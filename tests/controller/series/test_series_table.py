@@ -48,6 +48,11 @@ def load_W(path):
     "t_ms,load_W\n0,1.5\n1,2\n"  [1.5, 2]
     "t_rest_h,t_s,load_W\n9,0,1.5\n9,1,2\n"  [1.5, 2]
     "time,load_W\n2026-05-01T00:00,1.5\n2026-05-01T00:15,2\n"  [1.5, 2]
+    "time, power.draw [W]\n2026/05/01 00:00:00.123, 1.5 W\n2026/05/01 00:00:01.1, 2 W\n"  [1.5, 2]
+    "Datum;Zeit;Leistung kW\n01.05.2026;00:00;0,0015\n01.05.2026;00:15;0,002\n"  [1.5, 2]
+    "unix_timestamp,load_W\n1777593600,1.5\n1777593660,2\n"  [1.5, 2]
+    "Time,load_W\n1777593600000,1.5\n1777593660000,2\n"  [1.5, 2]
+    "time;power\n;[W]\n2026-05-01 00:00;1,5\n2026-05-01 00:01;2\n"  [1.5, 2]
 """)
 def test_every_dialect_reads_as_the_same_numbers(tmp_path, data, powers_W):
     found, refused = answer(load_W, written(tmp_path, data))

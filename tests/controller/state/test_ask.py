@@ -271,3 +271,24 @@ def test_a_limit_counts_while_it_is_valid_and_then_its_fallback(
 def test_what_a_silent_source_leaves_decides_the_charge_before_a_job(changes, enough):
     found = answer(250_000, 3600, 300, battery=EMPTY, **changes)
     assert whats(found) == ([] if enough else ["energy"])
+
+
+NO_CHARGE = Held("site", "charge_W_max", g.CHARGE, 0, 60, None)
+CONNECTION = TOLD._replace(fallback_W=400_000)
+
+
+@cases("""hints  verdict
+    (NO_CHARGE, CONNECTION)  "no"
+    (NO_CHARGE._replace(source="ems"), CONNECTION)  "no"  # one source that falls silent later
+    (NO_CHARGE._replace(group=g.NARROW_IMPORT), CONNECTION)  "no"
+    (NO_CHARGE._replace(value_W=900_000), CONNECTION)  "yes"
+    (NO_CHARGE, CONNECTION._replace(fallback_W=500_000))  "yes"
+    (NO_CHARGE._replace(group=g.DISCHARGE, quantity="discharge_W_max"), CONNECTION)  "yes"
+    (NO_CHARGE,)  "yes"  # the connection carries the job alone
+    (CONNECTION,)  "yes"  # load tracking charges before
+""")
+def test_a_yes_holds_if_one_source_goes_on_and_another_falls_silent(hints, verdict):
+    """The job needs a charge that one hint forbids, under the fallback of the other one."""
+    found = answer(200_000, 3600, 300, battery=EMPTY, hints=hints)
+    assert found["answer"] == verdict
+    assert (found["course"] == "mixed") == (verdict == "no")
