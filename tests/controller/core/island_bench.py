@@ -44,10 +44,13 @@ class Fault:
 
 
 class Site:
-    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter."""
+    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter. warm_s: from the
+    report of the engine until its breaker closes.
+    """
 
-    def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, **more):
+    def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, warm_s=0.0, **more):
         self.load_wanted_W, self.can_form, self.soc_permille = load_W, can_form, soc_permille
+        self.warm_s = warm_s
         self.site = site_of(DEVICES, TICK_MS)
         names = [name for each in DEVICES for name in layout.words(each)]
         self.place = {name: at for at, name in enumerate(names)}
@@ -87,7 +90,8 @@ class Site:
 
     def _move(self):
         """The physics of one tick."""
-        runs, load_W = self.engine_s >= START_S, max(0, self.load_wanted_W - STAGE_W * self.stages)
+        runs = self.engine_s >= START_S + self.warm_s
+        load_W = max(0, self.load_wanted_W - STAGE_W * self.stages)
         self.sun_W = min(SUN_W, load_W + OTHERS_W)  # an inverter gives way in an island
         net_W = load_W + OTHERS_W - self.sun_W
         forms = self.can_form and not self.is_grid_present

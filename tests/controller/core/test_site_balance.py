@@ -150,6 +150,29 @@ def test_an_engine_whose_breaker_is_open_for_8_s_is_not_switched_off():
     assert not site.run(20).stops and site.is_live and site.dark_s <= 8.0
 
 
+def test_a_set_that_warms_up_at_0_kW_on_a_dead_bus_is_believed():
+    """Its breaker closes 9 s after its report; it takes load from accept_after_s (10 s) on."""
+    site = Site(warm_s=9.0).run(20)
+    site.is_grid_present = False
+    found = []
+    for _ in range(600):
+        site.run(0.1)
+        assert not site.named()
+        if site.control.view.mode not in found[-1:]:
+            found.append(site.control.view.mode)
+    assert found == [modes.GRID, modes.HAND_OVER, modes.BLACK_START, modes.ISLAND]
+
+
+@pytest.mark.parametrize("can_form", (False, True))
+@pytest.mark.parametrize("off_W", (-20_000, 1000, 10_000))
+def test_a_grid_meter_that_shows_a_little_on_an_open_line_ends_no_island(can_form, off_W):
+    site = made(FORMING if can_form else ISLAND).copy().begin()
+    for wave in range(15):
+        site.faults["grid"] = lambda _, moment=wave: off_W + moment % 7
+        site.run(1)
+        assert site.control.view.mode == modes.ISLAND and "source_code" not in site.named()
+
+
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
