@@ -28,7 +28,9 @@ BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
 # What a set can give by the driver's range. Motored by the sun, or overloaded, it is believed
 # beyond its rating while the sum with a load meter confirms it.
 LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
-SMALL_PARTS = 2  # of the limit of the connection: a smaller import cannot hurt it
+# Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it may
+# be an error of the grid meter.
+SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
 class Source(NamedTuple):
@@ -169,18 +171,20 @@ def _power_of(site: Readings, place: int) -> int:
 
 
 def _contact(site: Readings) -> Verdict:
-    """Off the grid by the contact, but power by the grid meter. Where the sum fits both, a small
-    power is an error of the meter, and no reason to leave an island.
+    """Off the grid by the contact, but power by the grid meter. A small one is no reason to leave
+    an island while the sum fits both, or none.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
     with_grid, without = closes(site), closes(site._replace(grid_W=0))
     if _is_dead(site):
         with_grid, without = False, True
+    parts = SMALL_PARTS_BLIND if site.load_W is None else SMALL_PARTS
+    is_small = abs(site.grid_W) < site.connection_W // parts and not site.is_contact_doubted
+    if is_small and (with_grid == without or not site.is_calm):
+        return NOTHING
     if with_grid == without:
-        is_small = abs(site.grid_W) < site.connection_W // SMALL_PARTS
-        is_met = with_grid and site.load_W is not None and not site.is_contact_doubted
-        return NOTHING if is_small and is_met else Verdict(0, 1 << SOURCE)
+        return Verdict(0, 1 << SOURCE)
     return Verdict(1 << (SOURCE if with_grid else GRID), 0)
 
 
