@@ -28,8 +28,8 @@ BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
 # What a set can give by the driver's range. Motored by the sun, or overloaded, it is believed
 # beyond its rating while the sum with a load meter confirms it.
 LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
-# Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it may
-# be an error of the grid meter.
+# Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
+# may be an error of the grid meter.
 SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
