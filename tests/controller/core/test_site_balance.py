@@ -194,6 +194,41 @@ def test_without_a_load_meter_nothing_is_contradicted_but_by_a_rating(signal):
         assert bool(one.run(20).named()) == is_named and not one.stops
 
 
+class Late:
+    """Its first reports come later than those of the other signals."""
+
+    def __init__(self):
+        self.waits = 4
+
+    def __call__(self, value):
+        self.waits -= 1
+        return None if self.waits >= 0 else value
+
+
+@cases("""
+    kind  is_late
+    "0"  False | "0"  True | "jumping"  False
+""")
+def test_a_controller_that_starts_in_an_island_stops_no_set_that_gives_power(kind, is_late):
+    """Its report of the engine is wrong from the first one on."""
+    site = made(ISLAND).restarted().begin()
+    site.faults["is_running"] = Fault(kind, 1)
+    if is_late:
+        site.faults["genset_W"] = Late()
+    site.run(40)
+    assert not site.stops and not site.dark_s and site.named() == {"genset_1.is_running"}
+
+
+def test_a_set_that_stands_still_and_shows_a_little_power_is_not_started_by_a_restart():
+    """Of a transformer: 0.6 % of the rating. But it is started when it is needed."""
+    site = Site(load_meter_fitted=0)
+    site.faults["genset_W"] = lambda power_W: 1800 if power_W == 0 else power_W
+    site.run(20)
+    assert site.engine_s == 0
+    site.soc_permille = 100
+    assert site.run(20).engine_s > START_S
+
+
 def test_a_restart_from_the_state_doubts_the_same_signals_in_its_first_tick():
     site = faulty(ISLAND, "is_running", "0")
     again = site.copy()
