@@ -93,7 +93,7 @@ class Verdict(NamedTuple):
     doubtful: int
 
 
-NOTHING = Verdict(0, 0)
+NOTHING, GRID_WRONG = Verdict(0, 0), Verdict(1 << GRID, 0)
 
 
 def noise_W(rated_W: int) -> int:
@@ -116,8 +116,9 @@ def judge(site: Readings) -> Verdict:
     wrong, site = _out_of_range(site)
     if site.is_off_grid:
         contact = _contact(site)
-        if contact != NOTHING:
+        if contact not in (NOTHING, GRID_WRONG):
             return Verdict(wrong | contact.wrong, contact.doubtful)
+        wrong |= contact.wrong
         site = site._replace(grid_W=0)
     reports = _reports(site)
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:

@@ -79,7 +79,8 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {"grid_W": 250_000, "set_W": 0, "runs": 0, "load_W": 300_000, "is_calm": False}  (SOURCE,)  ()
     {"grid_W": 100_000}  (GRID,)  () | {"grid_W": -100_000}  (GRID,)  ()
     {"grid_W": 100_000, "load_W": None}  ()  (SOURCE,)
-    {**DEAD, "grid_W": 100_000, "set_W": 0}  (GRID,)  ()
+    {**DEAD, "grid_W": 100_000, "set_W": 0}  (GRID, RUNS)  ()
+    {"grid_W": 100_000, "runs": 0}  (GRID, RUNS)  ()
 """)
 def test_what_the_others_contradict(readings, wrong, doubtful):
     found = balance.judge(site(**readings))

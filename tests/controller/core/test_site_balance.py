@@ -173,6 +173,14 @@ def test_a_grid_meter_that_shows_a_little_on_an_open_line_ends_no_island(can_for
         assert site.control.view.mode == modes.ISLAND and "source_code" not in site.named()
 
 
+def test_a_grid_meter_that_shows_power_on_an_open_line_hides_no_other_signal():
+    """A black start goes on although the set reports "running" too."""
+    site = made(BLACK_START).copy().begin()
+    site.faults["grid"] = lambda grid_W: grid_W + 8000
+    site.faults["is_running"] = Fault("1", 1)
+    assert site.run(40).dark_s <= START_S_MAX and site.is_live
+
+
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
