@@ -25,8 +25,8 @@ ANY_W = 1_000_000_000
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
 NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
 BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
-# What a set can give by the driver's range. Motored by the sun, or overloaded, it is believed
-# beyond its rating while the sum with a load meter confirms it.
+# The driver refuses what a set gives beyond these. Motored by the sun, or overloaded, it is
+# believed beyond its rating while the sum with a load meter confirms it.
 LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
 # Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
 # may be an error of the grid meter.
@@ -203,10 +203,10 @@ def _reports(site: Readings) -> int:
 
 
 def _is_dead(site: Readings) -> bool:
-    """Off the grid nothing shows a voltage."""
+    """Off the grid nothing shows a voltage: an inverter gives nothing without one."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
-    return site.is_off_grid and site.is_dead and is_quiet
+    return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
 
 
 def _stopped(site: Readings, place: int) -> int:

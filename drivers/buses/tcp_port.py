@@ -2,9 +2,9 @@
 
 The connection is judged by its answers. A gateway may keep a connection open and answer nothing on
 it, or always the request before. After UNANSWERED_MAX requests in a row without an answer the port
-closes the connection and makes a new one, unless a unit behind the gateway has answered the last
-request to it: then another unit is silent, not the connection. The pauses between connections grow
-until an answer comes.
+closes the connection and makes a new one. While a unit behind the gateway has answered the last
+request to it, another unit is silent, not the connection: it stays. The pauses between connections
+grow until an answer comes.
 
 The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and
 sends its PDU behind an MBAP head; `read` gives each reply as an RTU frame again. Source: Modbus

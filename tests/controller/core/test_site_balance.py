@@ -181,6 +181,15 @@ def test_a_grid_meter_that_shows_power_on_an_open_line_hides_no_other_signal():
     assert site.run(40).dark_s <= START_S_MAX and site.is_live
 
 
+def test_a_converter_that_forms_beside_pv_that_carries_the_load_is_believed():
+    """The battery is full and gives nothing, and the load meter is silent: no stage is shed."""
+    site = Site(load_W=30_000, can_form=True).run(20)
+    site.is_grid_present = False
+    site.run(20).faults["load"] = Fault("silent", 1)
+    site.run(20)
+    assert site.control.view.mode == modes.ISLAND and not site.stages and not site.named()
+
+
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
