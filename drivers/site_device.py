@@ -90,6 +90,7 @@ class SiteDevice:
         self._identity_due_us = self._heard_us = self._silent = 0
         limits = [profile.settings[key] for key in ("registers_per_read_max", "gap_registers_max")]
         self._blocks = blocks([*reads, *profile.identity.values()], *limits)
+        self._unread = set(range(len(self._blocks)))
         self._writes = {
             each.name: RegisterWrite(each, unit_id, settings, self._on_failure)
             for each in registers
@@ -100,6 +101,11 @@ class SiteDevice:
     def is_identified(self) -> bool:
         """Whether the device is the one of the profile, as far as the profile can tell."""
         return not self._unfound
+
+    @property
+    def is_read(self) -> bool:
+        """Whether each block has answered, or failed, since the device was identified first."""
+        return not self._unread
 
     @property
     def other_device(self) -> int:
@@ -140,13 +146,19 @@ class SiteDevice:
 
         def on_reply(pdu: bytes, now_us: int) -> None:
             self._take(block, pdu[2:], now_us)
+            self._note_read(number)
 
         def on_failure(failure: int, code: int, now_us: int) -> None:
             self._on_read_failure(block, failure, code)
+            self._note_read(number)
 
         key = (self.unit_id, f"{kind} {number + 1}")
         place = block.function, block.address, block.length
         return rtu.read_request(key, self.unit_id, *place, on_reply, on_failure)
+
+    def _note_read(self, number: int) -> None:
+        if self.is_identified:
+            self._unread.discard(number)
 
     def _on_read_failure(self, block: Block, failure: int, code: int) -> None:
         if failure == rtu.TIMEOUT:

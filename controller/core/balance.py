@@ -25,17 +25,25 @@ ANY_W = 1_000_000_000
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
 NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
 BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
+# The driver refuses what a set gives beyond these. Motored by the sun, or overloaded, it is
+# believed beyond its rating while the sum with a load meter confirms it.
+LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
+# Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
+# may be an error of the grid meter.
+SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
 class Source(NamedTuple):
     """A PV inverter or a generator set. runs: as a set reports it; is_due: it has been asked to run
-    for so long that it should give power.
+    for so long that it should give power; is_warming: it has just come up as asked, and need not
+    give power yet.
     """
 
     power_W: int | None
     rated_W: int
     runs: int | None = None
     is_due: bool = False
+    is_warming: bool = False
 
 
 class Readings(NamedTuple):
@@ -45,6 +53,7 @@ class Readings(NamedTuple):
     the grid. is_dead: a fitted load meter does not answer: its bus has no voltage, or the meter has
     failed. is_off_grid: by the contact of the transfer switch. is_calm: the load has not moved for
     as long as a reading may be old, so that readings of different moments add up.
+    is_contact_doubted: the contact of the transfer switch has been contradicted.
     """
 
     is_off_grid: bool
@@ -60,6 +69,7 @@ class Readings(NamedTuple):
     others_W: int
     sets: tuple[Source, ...]
     suns: tuple[Source, ...]
+    is_contact_doubted: bool = False
 
 
 class Term(NamedTuple):
@@ -83,7 +93,7 @@ class Verdict(NamedTuple):
     doubtful: int
 
 
-NOTHING = Verdict(0, 0)
+NOTHING, GRID_WRONG = Verdict(0, 0), Verdict(1 << GRID, 0)
 
 
 def noise_W(rated_W: int) -> int:
@@ -106,8 +116,9 @@ def judge(site: Readings) -> Verdict:
     wrong, site = _out_of_range(site)
     if site.is_off_grid:
         contact = _contact(site)
-        if contact != NOTHING:
+        if contact not in (NOTHING, GRID_WRONG):
             return Verdict(wrong | contact.wrong, contact.doubtful)
+        wrong |= contact.wrong
         site = site._replace(grid_W=0)
     reports = _reports(site)
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
@@ -136,7 +147,8 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
     wrong, known = 0, []
     for place, each in enumerate(site.sets + site.suns):
         most_W = each.rated_W * BEYOND_PERMILLE // 1000
-        if not -tolerance_W(each.rated_W) <= (each.power_W or 0) <= most_W:
+        is_beyond = not -tolerance_W(each.rated_W) <= (each.power_W or 0) <= most_W
+        if is_beyond and not _is_confirmed(site, each):
             wrong |= 1 << _power_of(site, place)
             each = each._replace(power_W=None)
         known.append(each)
@@ -146,18 +158,32 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
     return wrong, site._replace(sets=tuple(known[:count]), suns=tuple(known[count:]))
 
 
+def _is_confirmed(site: Readings, one: Source) -> bool:
+    """A power that can be, and the load meter and the others fit it."""
+    permille = (one.power_W or 0) * 1000 // one.rated_W
+    if site.load_W is None or not LEAST_PERMILLE <= permille <= MOST_PERMILLE:
+        return False
+    return closes(site._replace(grid_W=0) if site.is_off_grid else site)
+
+
 def _power_of(site: Readings, place: int) -> int:
     """Number of the power of this source; the sets come first, then the inverters."""
     return FIRST + place + min(place, len(site.sets))
 
 
 def _contact(site: Readings) -> Verdict:
-    """Off the grid by the contact, but power by the grid meter."""
+    """Off the grid by the contact, but power by the grid meter. A small one is no reason to leave
+    an island while the sum fits both, or none.
+    """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
     with_grid, without = closes(site), closes(site._replace(grid_W=0))
     if _is_dead(site):
         with_grid, without = False, True
+    parts = SMALL_PARTS_BLIND if site.load_W is None else SMALL_PARTS
+    is_small = abs(site.grid_W) < site.connection_W // parts and not site.is_contact_doubted
+    if is_small and (with_grid == without or not site.is_calm):
+        return NOTHING
     if with_grid == without:
         return Verdict(0, 1 << SOURCE)
     return Verdict(1 << (SOURCE if with_grid else GRID), 0)
@@ -171,28 +197,37 @@ def _reports(site: Readings) -> int:
         power = FIRST + 2 * place
         if each.runs == 0 and gives(each):
             wrong |= _stopped(site, place)
-        elif each.runs and (is_dead or _is_idle(site, each)):
+        elif each.runs and not each.is_warming and (is_dead or _is_idle(site, each)):
             wrong |= 1 << power + 1
     return wrong
 
 
 def _is_dead(site: Readings) -> bool:
-    """Off the grid nothing shows a voltage."""
+    """Off the grid nothing shows a voltage: an inverter gives nothing without one."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
-    return site.is_off_grid and site.is_dead and is_quiet
+    return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
 
 
 def _stopped(site: Readings, place: int) -> int:
     """A set that reports power and a stopped engine: the one that is wrong; 0 if it stays open."""
-    one = site.sets[place]._replace(power_W=0)
-    without = site._replace(sets=site.sets[:place] + (one,) + site.sets[place + 1 :])
+    one, others = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
+    at_0 = one._replace(power_W=0)
+    without = site._replace(sets=(*others, at_0))
     adds_up, is_at_0 = closes(site), closes(without)
     power = FIRST + 2 * place
     if _is_dead(site) or is_at_0 and not adds_up:
         return 1 << power
     is_live = site.is_off_grid and not site.is_forming and site.load_W is not None
+    is_live = is_live and _follows(site) and not any(map(gives, others))
     return (adds_up and (not is_at_0 or is_live)) << power + 1
+
+
+def _follows(site: Readings) -> bool:
+    """The battery gives its set-point: no converter carries an island."""
+    if site.battery_W is None or site.is_forming:
+        return False
+    return abs(site.battery_W - site.setpoint_W) <= tolerance_W(site.battery_rated_W)
 
 
 def _is_idle(site: Readings, one: Source) -> bool:
@@ -223,13 +258,11 @@ def _terms(site: Readings) -> list[Term]:
         load_W, others_W = -site.load_W - off_W, site.others_W
         load = load_W - max(0, others_W), -site.load_W + off_W - min(0, others_W)
     # A set that alone makes the voltage of an island gives more than 0.
-    running = [each for each in site.sets if each.runs]
+    running = [each for each in site.sets if each.runs and not each.is_warming]
     is_alone = bool(running) and not site.is_forming and not any(map(gives, running))
     found = [Term(LOAD, *load, -ANY_W, off_W, is_alone)]
-    rated_W, follows = site.battery_rated_W, False
-    if site.battery_W is not None and not site.is_forming:
-        follows = abs(site.battery_W - site.setpoint_W) <= tolerance_W(rated_W)
-    found.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, follows))
+    rated_W = site.battery_rated_W
+    found.append(_term(BATTERY, site.battery_W, rated_W, -rated_W, _follows(site)))
     found.append(_term(GRID, site.grid_W, ANY_W, -ANY_W, True, tolerance_W(site.connection_W)))
     for place, each in enumerate(site.sets + site.suns):
         is_set = place < len(site.sets)

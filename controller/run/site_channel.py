@@ -27,7 +27,8 @@ class SiteChannel:
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
         """actuators: of this device, in the order of its role. An actuator that the profile does
-        not write is left out: a PV inverter may only be measured.
+        not write is left out: a PV inverter may only be measured. Nothing is sent before all reads
+        of the device have been tried: one that reports "stopped" may give power.
         """
         for read in self.driver.service(now_us):
             self._port.submit(read)
@@ -35,6 +36,8 @@ class SiteChannel:
         states = self.driver.refused_mask, self.driver.refused_value, self.driver.other_device
         for place, word in enumerate(states, words_at):
             self._image.inp[place] = word
+        if not self.driver.is_read:
+            return
         for place, each in enumerate(actuators):
             if each.actuator.name not in self._gates or not _may_write(each):
                 continue

@@ -2,8 +2,9 @@
 
 The connection is judged by its answers. A gateway may keep a connection open and answer nothing on
 it, or always the request before. After UNANSWERED_MAX requests in a row without an answer the port
-closes the connection and makes a new one. The pauses between connections grow until an answer
-comes.
+closes the connection and makes a new one. While a unit behind the gateway has answered the last
+request to it, another unit is silent, not the connection: it stays. The pauses between connections
+grow until an answer comes.
 
 The engine (port.py), the drivers and the gate know RTU frames only. `write` takes such a frame and
 sends its PDU behind an MBAP head; `read` gives each reply as an RTU frame again. Source: Modbus
@@ -48,6 +49,8 @@ class TcpPort:
         self.error = ""
         self.generation = self.losses = self.dropped_bytes = self.strays = 0
         self._unanswered = 0  # requests in a row, with the one that is under way
+        self._unit = 0  # that was asked last
+        self._answering = set[int]()  # units that have answered the last request to them
         self._socket: socket.socket | None = None
         self._is_connected = False
         self._transaction = 0
@@ -133,6 +136,7 @@ class TcpPort:
             content, self._received = self._received[HEAD.size : end], self._received[end:]
             if transaction == self._transaction:
                 self._unanswered, self._wait_us, self.error = 0, RETRY_US, ""
+                self._answering.add(self._unit)
                 return seal(content)
             self.strays += 1
         return b""
@@ -142,9 +146,11 @@ class TcpPort:
         waits no longer for the answer to the one before.
         """
         if self._socket is not None and self._is_connected and data:
-            if self._unanswered >= UNANSWERED_MAX:
+            if self._unanswered >= UNANSWERED_MAX and not self._answering:
                 self._end(f"no answer to {UNANSWERED_MAX} requests in a row")
             self._unanswered += 1
+            self._unit = data[0]
+            self._answering.discard(self._unit)
         if self._socket is None or not self._is_connected:
             self._rest = b""
             return False

@@ -168,6 +168,18 @@ class TestEachProfile(SiteSuite):
             assert sink.taken() and bus.device.other_device == 0
             assert None not in [bus.device.write(name, 0, bus.now_us) for name in names]
 
+    def test_its_reads_count_as_done_when_each_has_answered_or_failed(self):
+        """Also of a device that says nothing yet, and of one that is not the right one at first."""
+        device_, slave, sink, _ = self.build()
+        bus = Bus(device_, slave)
+        slave.silent = True
+        assert not device_.is_read
+        bus.run(3 * self.settle_ms)
+        assert device_.is_read != bool(device_._identity)
+        slave.silent = False
+        bus.run(self.settle_ms)
+        assert device_.is_read
+
     def test_an_exception_differs_only_if_it_says_that_there_is_no_such_register(self):
         for code in (*range(1, 7), 10, 11):
             device_, slave, _, _ = self.build()

@@ -166,6 +166,22 @@ def test_an_answer_of_any_unit_keeps_the_connection(host):
     assert host.port.losses == 0
 
 
+@pytest.mark.parametrize("is_mute", (False, True))
+def test_a_silent_unit_ends_no_connection_over_which_another_unit_answers(host, is_mute):
+    """The silent unit is asked ten times as often. A mute gateway answers for neither."""
+    host.connect()
+    other = rtu.read_request("b", 8, 3, 100, 2)
+    for number in range(100):
+        request = REQUEST if number % 10 else other
+        if not host.port.write(request.frame):
+            break
+        host.client.recv(100)
+        if request is other and not (is_mute and number > 50):
+            host.client.send(host.head(number + 1, bytes((8,)) + REPLY[1:]))
+            assert host.read()
+    assert (host.port.losses, number) == ((1, 61) if is_mute else (0, 99))
+
+
 def test_the_pauses_between_mute_connections_grow_until_an_answer(host):
     now_us, opened_us = 0, []
     while len(opened_us) < 8:

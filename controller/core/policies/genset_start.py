@@ -13,13 +13,13 @@ generator's own controller cranks, synchronises, protects and cools down.
 
 from array import array
 
-from controller.core import contract, reasons
+from controller.core import balance, contract, reasons
 from controller.core.answers import Answer, BaseRequest, ForDevice, Obligation, grid_obligation
 from controller.core.contract import DeviceView, Function, Setup, View
 from controller.core.integers import approach, low_pass
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
 from controller.core.policies.shed import Shed
-from controller.core.policies.site_balance import metered_W, runs
+from controller.core.policies.site_balance import gives, metered_W, runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -96,29 +96,47 @@ class GensetStart(Function):
         for place, (device, number) in enumerate(self._sets):
             at = FIRST + place * len(WORDS)
             is_running = runs(device)
-            self._count_run(at, is_running, passed_ms)
-            self._want(at, view, device, is_running)
+            self._count_run(at, device, is_running, passed_ms)
+            self._want(at, view, device, is_running, passed_ms)
             self._go_on(at, view, device, is_running, passed_ms)
             found += [ForDevice(number, each) for each in self._asked(at, device)]
             if view.is_off_grid:
                 view.genset_W += self._accepted_W(at, device, view.is_forming)
         return found + self._share(view, elapsed_ticks)
 
-    def _count_run(self, at: int, is_running: int | None, passed_ms: int) -> None:
+    def _count_run(
+        self, at: int, device: DeviceView, is_running: int | None, passed_ms: int
+    ) -> None:
+        if is_running is None and self.state[at + S_RUN_MS] and gives(device):
+            is_running = 1
         if is_running is not None:
             run_ms = min(self.state[at + S_RUN_MS] + passed_ms, MS_MAX)
             self.state[at + S_RUN_MS] = run_ms if is_running > 0 else 0
 
-    def _want(self, at: int, view: View, device: DeviceView, found: int | None) -> None:
+    def _find(self, at: int, device: DeviceView, found: int | None, passed_ms: int) -> None:
+        """At the start of the controller: a set that runs, or gives power, is wanted. Its power may
+        be reported a little after its engine.
+        """
+        state, is_running = self.state, bool(found) or _is_loaded(device)
+        if device.reported("is_running") is None and not is_running:
+            return
+        state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
+        is_awaited = device.bits["power_W"] and not device.is_heard("power_W")
+        if is_awaited and not is_running and state[at + S_MS] < FOUND_MS:
+            return
+        state[at + S_WANTED] = is_running
+        if is_running:
+            run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]
+            state[at + S_RUN_MS] = min(run_ms, MS_MAX)
+
+    def _want(
+        self, at: int, view: View, device: DeviceView, found: int | None, passed_ms: int
+    ) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
-            if found is None:
-                return
-            is_running = found > 0
-            state[at + S_WANTED] = is_running
-            if is_running:
-                run_ms = FOUND_RUN_MS + state[at + S_RUN_MS]
-                state[at + S_RUN_MS] = min(run_ms, MS_MAX)
+            self._find(at, device, found, passed_ms)
+        if state[at + S_WANTED] == NOT_HEARD:
+            return
         is_found = FOUND_RUN_MS <= state[at + S_RUN_MS] < MS_MAX
         soc, was = view.soc_permille, state[at + S_WANTED]
         wanted, is_needed = was, view.is_off_grid and self._shed.is_set_needed
@@ -141,10 +159,12 @@ class GensetStart(Function):
     ) -> None:
         """The next phase of a start."""
         state = self.state
+        if state[at + S_WANTED] == NOT_HEARD:
+            return
         if state[at + S_WANTED] != 1:
             self._enter(at, OFF)
             state[at + S_STARTS] = 0
-        elif is_running or device.is_doubted("is_running"):
+        elif is_running or gives(device) or device.is_doubted("is_running"):
             # without a report to believe the set is asked to run, and never stopped by a start
             self._enter(at, RUNNING)
             if state[at + S_RUN_MS] >= device.settings["start_s_max"] * 1000:
@@ -265,3 +285,9 @@ class GensetStart(Function):
             if self.state[FIRST + place * len(WORDS) + S_RUN_MS]
         ]
         return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])
+
+
+def _is_loaded(device: DeviceView) -> bool:
+    """It reports more power than a current transformer may show at a standstill."""
+    power_W = device.value("power_W")
+    return power_W is not None and power_W >= balance.tolerance_W(device.settings["rated_W"])

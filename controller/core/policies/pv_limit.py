@@ -41,6 +41,7 @@ class PvLimit(Function):
         self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
+        self._sources = setup.site.of_role("genset") + setup.site.of_role("pv")
         self.state = array("q")
 
     def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
@@ -62,7 +63,7 @@ class PvLimit(Function):
         """PV power that load, battery and export limit have room for; at a negative price the load
         alone.
         """
-        load_W = view.load_meter_W
+        load_W = self._load_W(view)
         if view.connection_W is None:
             return (load_W or 0) - (view.low_W if view.is_forming else 0)
         beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + view.connection_W
@@ -70,6 +71,14 @@ class PvLimit(Function):
         if view.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W
+
+    def _load_W(self, view: View) -> int | None:
+        """Of the load meter; where the others contradict it, what all sources give."""
+        if not view.is_load_wrong:
+            return view.load_meter_W
+        given_W = [view.battery_W, *[each.value("power_W") for each in self._sources]]
+        known_W = [each for each in given_W if each is not None]
+        return sum(known_W) if len(known_W) == len(given_W) else None
 
 
 def _power_W(inverter: DeviceView) -> int:

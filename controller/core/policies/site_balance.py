@@ -40,8 +40,9 @@ MS_MAX = 1_000_000_000
 # each signal for how long it has been wrong, and doubtful (below 0: it counts, at least until 0).
 S_WRONG, S_DOUBTFUL, S_PASSED_MS, S_OTHERS, S_IS_LEARNT, S_IS_FORMED, S_IS_CARRIED = range(7)
 S_LOAD_W, S_CALM_MS, S_GRID_W, S_GRID_MS, S_QUIET_MS, S_IS_OPEN, S_TIMES = range(7, 14)
-# For each set its last report, the count of its changes, for how long it has been asked to run.
-WORDS = S_RUNS, S_CHANGES, S_ASKED_MS = range(3)
+# For each set its last report, the count of its changes, for how long it has been asked to run, and
+# for how long it has run as asked without power; 0: it does not.
+WORDS = S_RUNS, S_CHANGES, S_ASKED_MS, S_WARM_MS = range(4)
 
 
 def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, set_ms: int) -> int:
@@ -101,7 +102,7 @@ class SiteBalance(Function):
         self._is_load_fitted = bool(settings["load_meter_fitted"])
         self._others = low_pass(CHECK_MS, OTHERS_MS)
         self._of_sets = S_TIMES + 2 * len(self.signals())
-        self.state = array("q", [0] * self._of_sets + [-1, 0, 0] * len(self._sets))
+        self.state = array("q", [0] * self._of_sets + [-1, 0, 0, 0] * len(self._sets))
         self.out = array("i", [0, 0])
         self._applied = 0
 
@@ -160,16 +161,22 @@ class SiteBalance(Function):
         return self.state[S_IS_OPEN] != 0
 
     def _watch(self, at: int, device: DeviceView, passed_ms: int) -> None:
-        """How often the report of an engine changes, and for how long it has been asked to run."""
+        """How often the report of an engine changes, for how long it has been asked to run, and for
+        how long it warms up.
+        """
         state = self.state
         now = device.reported("is_running")
         changes = max(0, state[at + S_CHANGES] - passed_ms)
+        is_risen = now == 1 and state[at + S_RUNS] == 0
         if now is not None and now != state[at + S_RUNS]:
             changes += CHANGE_MS * (state[at + S_RUNS] >= 0)
             state[at + S_RUNS] = now
         state[at + S_CHANGES] = min(changes, 2 * CHATTER_MS)
-        asked_ms = min(state[at + S_ASKED_MS] + passed_ms, MS_MAX)
-        state[at + S_ASKED_MS] = asked_ms if device.sent("run") else 0
+        is_asked, warm_ms = device.sent("run") != 0, state[at + S_WARM_MS]
+        state[at + S_ASKED_MS] = min(state[at + S_ASKED_MS] + passed_ms, MS_MAX) * is_asked
+        if is_risen or warm_ms:
+            is_warming = is_asked and now != 0 and not gives(device)
+            state[at + S_WARM_MS] = min(warm_ms + passed_ms, MS_MAX) * is_warming
 
     def _readings(self, view: View, is_off_grid: bool) -> Readings:
         state, is_fitted = self.state, self._is_load_fitted
@@ -188,6 +195,7 @@ class SiteBalance(Function):
             state[S_OTHERS] >> 16,
             tuple([self._set(place, each) for place, each in enumerate(self._sets)]),
             tuple([Source(*_power(each)) for each in self._suns]),
+            (state[S_WRONG] | state[S_DOUBTFUL]) >> SOURCE & 1 != 0,
         )
 
     def _is_grid_seen(self, is_off_grid: bool) -> bool:
@@ -197,9 +205,10 @@ class SiteBalance(Function):
 
     def _set(self, place: int, device: DeviceView) -> Source:
         settings = device.settings
-        asked_ms = self.state[self._of_sets + place * len(WORDS) + S_ASKED_MS]
-        due_ms = (settings["start_s_max"] + settings["accept_after_s"]) * 1000
-        return Source(*_power(device), device.reported("is_running"), asked_ms >= due_ms)
+        at, accept_ms = self._of_sets + place * len(WORDS), settings["accept_after_s"] * 1000
+        is_due = self.state[at + S_ASKED_MS] >= settings["start_s_max"] * 1000 + accept_ms
+        is_warming = 0 < self.state[at + S_WARM_MS] <= accept_ms
+        return Source(*_power(device), device.reported("is_running"), is_due, is_warming)
 
     def _look_at_meters(self, view: View, passed_ms: int) -> None:
         """For how long the load has not moved, and the grid meter has shown the same value."""

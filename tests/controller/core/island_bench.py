@@ -44,10 +44,13 @@ class Fault:
 
 
 class Site:
-    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter."""
+    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter. warm_s: from the
+    report of the engine until its breaker closes.
+    """
 
-    def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, **more):
+    def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, warm_s=0.0, **more):
         self.load_wanted_W, self.can_form, self.soc_permille = load_W, can_form, soc_permille
+        self.warm_s = warm_s
         self.site = site_of(DEVICES, TICK_MS)
         names = [name for each in DEVICES for name in layout.words(each)]
         self.place = {name: at for at, name in enumerate(names)}
@@ -63,14 +66,19 @@ class Site:
 
     def copy(self, **more):
         """Another site in the same state, as after a restart of the controller."""
-        again = Site(self.load_wanted_W, self.can_form, self.soc_permille, **more)
-        for name, value in vars(self).items():
-            if isinstance(value, bool | int | float):
-                setattr(again, name, value)
+        again = self.restarted(**more)
         for block, stored in zip(again.control.state_blocks(), self.control.state_blocks()):
             block[:] = stored
         again.site.inp[:], again.site.state[:] = self.site.inp, self.site.state
         again.site.look()
+        return again
+
+    def restarted(self, **more):
+        """The same plant, with a controller that knows nothing yet."""
+        again = Site(self.load_wanted_W, self.can_form, self.soc_permille, **more)
+        for name, value in vars(self).items():
+            if isinstance(value, bool | int | float):
+                setattr(again, name, value)
         return again
 
     def begin(self):
@@ -87,7 +95,8 @@ class Site:
 
     def _move(self):
         """The physics of one tick."""
-        runs, load_W = self.engine_s >= START_S, max(0, self.load_wanted_W - STAGE_W * self.stages)
+        runs = self.engine_s >= START_S + self.warm_s
+        load_W = max(0, self.load_wanted_W - STAGE_W * self.stages)
         self.sun_W = min(SUN_W, load_W + OTHERS_W)  # an inverter gives way in an island
         net_W = load_W + OTHERS_W - self.sun_W
         forms = self.can_form and not self.is_grid_present
@@ -148,6 +157,9 @@ class Site:
         self.setpoint_W = self.control.step(Limit(250_000, 212, 250_000, 213), 1)
         asked = {each.name: each.value for each in self.control.actuators}
         run, was_s = asked["genset_1.run"], self.engine_s
+        genset = self.site.devices[0]
+        if not (genset.is_heard("is_running") and genset.is_heard("power_W")):
+            run = was_s > 0  # nothing is sent yet: the start contact stays as it is
         self.site.inp[self.place["genset_1.sent_run"]] = run
         self.engine_s = self.engine_s + TICK_S if run else 0.0
         self.stops += was_s >= START_S and not run

@@ -35,6 +35,8 @@ FORMED = {"is_forming": True, "battery_W": 50_000, "set_W": 50_000}
 IDLE = {"set_W": 0, "load_W": 100_000}
 CHARGED = {"battery_W": -90_000, "setpoint_W": -90_000, "set_W": 0, "sun_W": 0}
 DEAD = {"is_dead": True, "load_W": None, "sun_W": 0}
+DOUBTED = {"is_contact_doubted": True}
+MOTORED = {"set_W": -9000, "sun_W": 100_000, "load_W": 91_000}
 ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
 
 
@@ -51,6 +53,11 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {**DEAD, "set_W": 0, "runs": 0, "is_forming": True}  (FORMING,)  ()
     {**DEAD, "set_W": 0, "battery_W": 1000}  ()  ()
     {**DEAD, "set_W": 0, "battery_W": None}  ()  ()
+    {**MOTORED}  ()  () | {**MOTORED, "load_W": None}  (POWER,)  ()
+    {**MOTORED, "set_W": -61_000, "sun_W": 152_000}  (POWER,)  ()
+    {"set_W": 390_000, "load_W": 440_000}  ()  ()
+    {"set_W": 451_000, "load_W": 501_000}  (POWER,)  ()
+    {**FORMED, "is_forming": False, "runs": 0, "set_W": 1800, "battery_W": 98_000}  ()  ()
     {"set_W": -7000}  (POWER,)  () | {"set_W": 376_000}  (POWER,)  ()
     {"set_W": 375_000, "load_W": 425_000}  ()  () | {"sun_W": -5000}  (SUN,)  ()
     {"set_W": 0}  (POWER,)  () | {"set_W": 10_000}  ()  (LOAD, POWER, SUN)
@@ -62,10 +69,18 @@ ON_GRID = {"is_off_grid": False, "set_W": 0, "runs": 0, "grid_W": 100_000}
     {**CHARGED, "load_W": None}  (POWER,)  ()
     {**FORMED, **IDLE, "is_due": True}  (RUNS,)  () | {**FORMED, **IDLE}  ()  ()
     {"grid_W": 640_000, "load_W": 640_000, "set_W": 0, "runs": 0, "sun_W": 0}  (SOURCE,)  ()
-    {"grid_W": 5000}  ()  (SOURCE,) | {"grid_W": 4999}  ()  () | {"grid_W": None}  ()  ()
+    {"grid_W": 5000}  ()  () | {"grid_W": -25_000}  ()  () | {"grid_W": None}  ()  ()
+    {"grid_W": 5000, **DOUBTED}  ()  (SOURCE,) | {"grid_W": 4999, **DOUBTED}  ()  ()
+    {"grid_W": 249_999, "others_W": 249_999}  ()  ()
+    {"grid_W": 250_000, "others_W": 250_000}  ()  (SOURCE,)
+    {"grid_W": 20_000, "load_W": None}  ()  (SOURCE,) | {"grid_W": 19_999, "load_W": None}  ()  ()
+    {"grid_W": 100_000, "set_W": 0, "runs": 0}  (SOURCE,)  ()
+    {"grid_W": 100_000, "set_W": 0, "runs": 0, "is_calm": False}  ()  ()
+    {"grid_W": 250_000, "set_W": 0, "runs": 0, "load_W": 300_000, "is_calm": False}  (SOURCE,)  ()
     {"grid_W": 100_000}  (GRID,)  () | {"grid_W": -100_000}  (GRID,)  ()
     {"grid_W": 100_000, "load_W": None}  ()  (SOURCE,)
-    {**DEAD, "grid_W": 100_000, "set_W": 0}  (GRID,)  ()
+    {**DEAD, "grid_W": 100_000, "set_W": 0}  (GRID, RUNS)  ()
+    {"grid_W": 100_000, "runs": 0}  (GRID, RUNS)  ()
 """)
 def test_what_the_others_contradict(readings, wrong, doubtful):
     found = balance.judge(site(**readings))
@@ -90,6 +105,22 @@ def test_of_several_devices_each_signal_has_a_bit_of_its_own():
         sets = tuple([balance.Source(power_W, 300_000, runs) for power_W, runs in (first, second)])
         suns = tuple([balance.Source(each, 200_000) for each in sun_W])
         assert balance.judge(site(load_W=200_000, sets=sets, suns=suns)).wrong == wrong
+
+
+@cases("""
+    first_W  first  second_W  second  wrong
+    100_000  {}  1800  {"runs": 0}  0 | 100_000  {}  0  {"is_warming": True}  0
+    0  {"is_warming": True}  0  {"is_warming": True}  0 | 0  {}  0  {"runs": 0}  1 << 5
+""")
+def test_beside_a_set_that_carries_the_load_another_may_stand_or_warm_up(
+    first_W, first, second_W, second, wrong
+):
+    """A current transformer shows a little at 0, and a set gives nothing before its breaker."""
+    sets = [
+        balance.Source(power_W, 300_000, **{"runs": 1} | more)
+        for power_W, more in ((first_W, first), (second_W, second))
+    ]
+    assert balance.judge(site(sets=tuple(sets))).wrong == wrong
 
 
 @cases("""

@@ -150,6 +150,46 @@ def test_an_engine_whose_breaker_is_open_for_8_s_is_not_switched_off():
     assert not site.run(20).stops and site.is_live and site.dark_s <= 8.0
 
 
+def test_a_set_that_warms_up_at_0_kW_on_a_dead_bus_is_believed():
+    """Its breaker closes 9 s after its report; it takes load from accept_after_s (10 s) on."""
+    site = Site(warm_s=9.0).run(20)
+    site.is_grid_present = False
+    found = []
+    for _ in range(600):
+        site.run(0.1)
+        assert not site.named()
+        if site.control.view.mode not in found[-1:]:
+            found.append(site.control.view.mode)
+    assert found == [modes.GRID, modes.HAND_OVER, modes.BLACK_START, modes.ISLAND]
+
+
+@pytest.mark.parametrize("can_form", (False, True))
+@pytest.mark.parametrize("off_W", (-20_000, 1000, 10_000))
+def test_a_grid_meter_that_shows_a_little_on_an_open_line_ends_no_island(can_form, off_W):
+    site = made(FORMING if can_form else ISLAND).copy().begin()
+    for wave in range(15):
+        site.faults["grid"] = lambda _, moment=wave: off_W + moment % 7
+        site.run(1)
+        assert site.control.view.mode == modes.ISLAND and "source_code" not in site.named()
+
+
+def test_a_grid_meter_that_shows_power_on_an_open_line_hides_no_other_signal():
+    """A black start goes on although the set reports "running" too."""
+    site = made(BLACK_START).copy().begin()
+    site.faults["grid"] = lambda grid_W: grid_W + 8000
+    site.faults["is_running"] = Fault("1", 1)
+    assert site.run(40).dark_s <= START_S_MAX and site.is_live
+
+
+def test_a_converter_that_forms_beside_pv_that_carries_the_load_is_believed():
+    """The battery is full and gives nothing, and the load meter is silent: no stage is shed."""
+    site = Site(load_W=30_000, can_form=True).run(20)
+    site.is_grid_present = False
+    site.run(20).faults["load"] = Fault("silent", 1)
+    site.run(20)
+    assert site.control.view.mode == modes.ISLAND and not site.stages and not site.named()
+
+
 @pytest.mark.parametrize("is_grid_back", (False, True))
 def test_a_set_that_carries_the_load_runs_on_although_the_contact_says_grid(is_grid_back):
     """Its least time of 900 s is over. A real grid shows power as soon as the load moves."""
@@ -169,6 +209,41 @@ def test_without_a_load_meter_nothing_is_contradicted_but_by_a_rating(signal):
         one = site.copy(load_meter_fitted=0)
         one.faults[signal] = Fault(kind, 1)
         assert bool(one.run(20).named()) == is_named and not one.stops
+
+
+class Late:
+    """Its first reports come later than those of the other signals."""
+
+    def __init__(self):
+        self.waits = 4
+
+    def __call__(self, value):
+        self.waits -= 1
+        return None if self.waits >= 0 else value
+
+
+@cases("""
+    kind  is_late
+    "0"  False | "0"  True | "jumping"  False
+""")
+def test_a_controller_that_starts_in_an_island_stops_no_set_that_gives_power(kind, is_late):
+    """Its report of the engine is wrong from the first one on."""
+    site = made(ISLAND).restarted().begin()
+    site.faults["is_running"] = Fault(kind, 1)
+    if is_late:
+        site.faults["genset_W"] = Late()
+    site.run(40)
+    assert not site.stops and not site.dark_s and site.named() == {"genset_1.is_running"}
+
+
+def test_a_set_that_stands_still_and_shows_a_little_power_is_not_started_by_a_restart():
+    """Of a transformer: 0.6 % of the rating. But it is started when it is needed."""
+    site = Site(load_meter_fitted=0)
+    site.faults["genset_W"] = lambda power_W: 1800 if power_W == 0 else power_W
+    site.run(20)
+    assert site.engine_s == 0
+    site.soc_permille = 100
+    assert site.run(20).engine_s > START_S
 
 
 def test_a_restart_from_the_state_doubts_the_same_signals_in_its_first_tick():

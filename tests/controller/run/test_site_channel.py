@@ -15,7 +15,7 @@ class Wire:
     refused_mask, refused_value, other_device = 0b10, -7, 3
 
     def __init__(self):
-        self.sent = []
+        self.sent, self.is_read = [], True
 
     def service(self, now_us):
         return ()
@@ -49,7 +49,11 @@ def test_before_its_first_reply_a_device_gets_no_0_that_would_stop_an_engine():
     for fresh in (b"\0\0\0\0", b"\1\0\1\1", b"\0\1\0\0"):
         assert wire.sent == []
         site.step(fresh, 1)
+        wire.is_read = fresh != b"\0\1\0\0"
         channel.write([actuator], 0)
+    assert wire.sent == [], "its power may still be reported"
+    wire.is_read = True
+    channel.write([actuator], 0)
     assert wire.sent == [0] and view.sent("run") == 0
     site.step(bytes(4), 10_000)
     channel.write([actuator], 0)

@@ -48,6 +48,19 @@ def test_pv_gives_no_more_than_the_load_while_the_grid_power_is_unknown(load_W, 
 
 
 @cases("""
+    load_W  battery_W  cap_W
+    300_000  10_000  70_000 | 0  10_000  70_000 | 300_000  None  0
+""")
+def test_where_the_load_meter_is_contradicted_pv_may_give_what_all_sources_give(
+    load_W, battery_W, cap_W
+):
+    bench = Bench(PvLimit, device(rated_W=100_000), device("genset"))
+    bench.hear(pv_1__power_W=40_000, genset_1__power_W=20_000)
+    known = {"load_meter_W": load_W, "battery_W": battery_W, "is_load_wrong": True}
+    assert caps_W(bench.step(connection_W=None, **known)) == [cap_W]
+
+
+@cases("""
     pv_W  connection_W  low_W  export_W  load_meter_W  cap_W
     50_000  -20_000  -30_000  0  None  30_000 | 50_000  10_000  -250_000  90_000  None  60_000
     50_000  -20_000  20_000  10_000  None  20_000 | 50_000  -60_000  -30_000  0  None  0
