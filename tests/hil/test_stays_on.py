@@ -84,7 +84,7 @@ BLINDED = [(each[0]._replace(before=BLIND), *each[1:]) for each in CHARGING + UN
 
 
 @pytest.mark.parametrize(
-    "course, less, duration_s, words", CASES[:4] + BLINDED[:1] + whole(*CASES[4:], *BLINDED[1:])
+    "course, less, duration_s, words", CASES[:2] + BLINDED[:1] + whole(*CASES[2:], *BLINDED[1:])
 )
 def test_a_condition_without_its_row_is_reported(course, less, duration_s, words):
     found = violations(course, less, duration_s)
@@ -92,13 +92,15 @@ def test_a_condition_without_its_row_is_reported(course, less, duration_s, words
 
 
 @pytest.mark.parametrize(
-    "course, less, duration_s, words", CASES[:2] + CHARGING[:1] + whole(*CASES[2:], *CHARGING[1:])
+    "course, less, duration_s, words", CASES[:1] + CHARGING[:1] + whole(*CASES[1:], *CHARGING[1:])
 )
 def test_a_condition_with_its_row_is_not_reported(course, less, duration_s, words):
     assert words not in violations(course, (), duration_s)
 
 
-@pytest.mark.parametrize("by, is_reported", [(None, True), ("remote", True), ("key", False)])
+@pytest.mark.parametrize(
+    "by, is_reported", [(None, True), *whole(("remote", True), ("key", False))]
+)
 def test_nothing_closes_while_a_row_is_latched(by, is_reported):
     """The controller loses its latches, and a person starts it."""
     course = Course("1a", (do("estop_channel", channel=1), do("estop_release", 1.0)))

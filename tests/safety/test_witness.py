@@ -156,6 +156,7 @@ def test_currents_within_the_stated_errors_do_not_trip():
     assert "55" in bench.standing()
 
 
+@pytest.mark.whole
 @given(st.integers(0, 1 << 30), st.sampled_from([1, 5, 13, 25, 60, 170]))
 def test_a_swing_that_the_bms_tells_late_is_no_contradiction(seed, hold_ticks):
     """Any load up to rated both ways, 320 ms late."""
@@ -405,6 +406,7 @@ def test_a_set_point_that_changes_is_followed_within_its_time():
     assert disobeys(bench) == (-1500, 500)
 
 
+@pytest.mark.whole
 @given(st.integers(0, 1 << 30), st.sampled_from([1, 7, 25, 90]))
 def test_a_converter_that_follows_within_its_time_obeys(seed, hold_ticks):
     draw, bench, does = random.Random(seed), running(), [0] * 50

@@ -150,7 +150,7 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
     assert not missing, sorted(missing)
 
 
-@pytest.mark.parametrize("turns", [40, *whole(2000)])
+@pytest.mark.parametrize("turns", [12, *whole(2000)])
 @pytest.mark.parametrize(
     "name, bytes_max",
     # statements that sqlite keeps; a watch that goes while the next one comes
@@ -158,4 +158,4 @@ def test_no_periodic_activity_is_forgotten(soaked, tmp_path):
 )
 def test_a_companion_keeps_its_size(name, bytes_max, turns, soaked, monkeypatch):
     turn = getattr(Companions(soaked(EXAMPLE, STEP_US), monkeypatch), name)()
-    assert_stays(turn, turns, 60, is_loop=False, bytes_max=bytes_max)
+    assert_stays(turn, turns, 60 if turns > 60 else 30, is_loop=False, bytes_max=bytes_max)

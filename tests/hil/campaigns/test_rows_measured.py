@@ -126,6 +126,7 @@ def holding(held_ms):
     return Limits(dataclasses.replace(CONFIG, safety_image=image, cabinet=cabinet))
 
 
+@pytest.mark.whole
 def test_the_fan_waits_for_the_agent():
     result, wanted = result_of(COURSES["3"])
     at_once = verdict.judged(COURSES["3"], result, LIMITS, wanted)

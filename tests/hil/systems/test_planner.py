@@ -63,6 +63,7 @@ def test_only_billed_hours_have_the_cap():
     assert len(set(caps_W[24:88])) == 1 and 270_000 < caps_W[24] < 300_000
 
 
+@pytest.mark.whole
 def test_a_forecast_with_an_error_costs_and_an_exact_one_does_not():
     load_W = np.tile([100e3] * 72 + [200e3] * 24, DAYS)
     tariff = {"currency": "EUR", "demand_per_kW_month": [10.0]}

@@ -26,6 +26,7 @@ def load(t_s):
     return TRACE(max(t_s, 60.0))
 
 
+@pytest.mark.whole
 def test_chain_only_gives_the_charge_and_the_grid_energy_of_value_mode():
     rig, chain = ValueRig(CONFIG_100, load, 1, (), {"soc": 0.5}), ChainOnly(CONFIG_100, load, 0.5)
     rig.run(300)
