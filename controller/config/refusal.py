@@ -13,7 +13,7 @@ class ConfigError(Exception):
     """A configuration is refused. The text is one printable line, whatever the file contains.
 
     built: the Config whose numbers contradict each other, so that a report can show what follows
-    from it; key: (file, path) of the refused key. Both are None while they are not known.
+    from it; key: (file, path) of the refused key. Both may be None.
     """
 
     built: Any = None

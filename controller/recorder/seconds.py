@@ -1,6 +1,6 @@
 """One row per second of the frames: powers as the mean over the second, all else as at its end.
 
-A value is None if it was not measured lately, or if its meter is frozen.
+Old values, and those of a frozen meter, are None.
 """
 
 from controller.core import setpoint

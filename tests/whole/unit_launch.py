@@ -65,25 +65,25 @@ class Filter:
     """A seccomp filter that asks its listener about each call that no rule allows."""
 
     def __init__(self):
-        self.library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
-        self.library.seccomp_init.restype = ctypes.c_void_p
-        self.context = ctypes.c_void_p(self.library.seccomp_init(ctypes.c_uint32(NOTIFY)))
+        self.seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+        self.seccomp.seccomp_init.restype = ctypes.c_void_p
+        self.context = ctypes.c_void_p(self.seccomp.seccomp_init(ctypes.c_uint32(NOTIFY)))
 
     def allow(self, name, *compares, action=ALLOW):
-        number = self.library.seccomp_syscall_resolve_name(name.encode())
+        number = self.seccomp.seccomp_syscall_resolve_name(name.encode())
         if number < 0:  # not of this architecture
             return
         made = (Compare * len(compares))(*[Compare(*each) for each in compares])
         size = ctypes.c_uint(len(compares))
-        self.library.seccomp_rule_add_array(
+        self.seccomp.seccomp_rule_add_array(
             self.context, ctypes.c_uint32(action), number, size, made
         )
 
     def load(self):
         """Descriptor of the listener."""
-        if self.library.seccomp_load(self.context) < 0:
+        if self.seccomp.seccomp_load(self.context) < 0:
             raise OSError("seccomp_load")
-        return self.library.seccomp_notify_fd(self.context)
+        return self.seccomp.seccomp_notify_fd(self.context)
 
 
 def without(arg, bits):
