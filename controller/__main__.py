@@ -128,6 +128,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "controller.console.evidence",
         "hazard log with rows, tests and figures; faults of each wire; bill of materials",
     ),
+    "document": (
+        "controller.console.document",
+        "pages made of the program's own tables: hazards, faults, times, equipment, siting",
+    ),
     "siting": (
         "controller.siting.command",
         "audit a site's plan: spacing, energies, heights, exposures",

@@ -10,6 +10,7 @@ import inspect
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from controller.journal.ring import JournalError
 from hil.campaigns import command
@@ -41,7 +42,15 @@ OPTIONS = {
     "hint": {**command.SEED, "--count": COUNT},
     "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
-RESULTS = {"results": {"nargs": "+", "metavar": "RESULT.json"}}
+COMMITTED = sorted((Path(__file__).parent / "results").glob("*.json"))
+RESULTS = {
+    "results": {
+        "nargs": "*",
+        "metavar": "RESULT.json",
+        "default": COMMITTED,
+        "help": "(the results of this version)",
+    }
+}
 EVERYTHING = {
     "--json": {"metavar": "DIR", "required": True, "help": "folder for all results and the page"},
     **command.BESIDE,

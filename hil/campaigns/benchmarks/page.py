@@ -8,11 +8,10 @@ from hil.campaigns.report import table
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
 HEAD = """# Benchmarks
 
-Made by `python -m hil bench page RESULT.json...` from the results beside this file and from nothing
-else; a test compares the two, so edit neither. `python -m hil bench all --json DIR` measures
-everything anew and writes both. Each figure stands beside its rival, measured at the same time on
-the same machine, and its budget in the design. Where others work on the same machine, a ratio says
-more than a figure.
+Made by `python -m hil bench page RESULT.json...` from results and from nothing else. `python -m hil
+bench all --json DIR` measures everything anew. Each figure has its rival, measured at the same time
+on the same machine, and its budget in the design. Where others work on the same machine, a ratio
+says more than a figure.
 """
 BUDGETS = ("what", "budget", "measured", "rival", "")
 FIGURES = ("figure", "value", "rival", "ratio", "budget", "")
