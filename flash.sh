@@ -151,8 +151,13 @@ set_up() {
     exec 9<&-
 }
 
+# The command nearest to a mistyped one, or nothing.
+nearest() {
+    python3 -c 'import difflib, sys; print(*difflib.get_close_matches(sys.argv[1], sys.argv[2:], 1))' "$@" 2>/dev/null
+}
+
 main() {
-    local command="${1:-}" chosen
+    local command="${1:-}" chosen near all commands=(rig test prove check install uninstall mcu vm-test advisories)
     [ $# -eq 0 ] || shift
     case "$command" in
         rig)
@@ -209,8 +214,9 @@ main() {
             exit 2
             ;;
         *)
-            fail "there is no '$command' here; there are: rig, test, prove, check, install, uninstall, mcu, vm-test, \
-advisories" 2
+            all="${commands[*]}"
+            near="$(nearest "$command" "${commands[@]}")" || near=""
+            fail "there is no '$command' here${near:+, did you mean '$near'}; there are: ${all// /, }" 2
             ;;
     esac
 }

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO, cast
 
-from controller.system import identity
+from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
@@ -108,6 +108,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "controller.console.can_up",
         "set up a CAN interface as configured (for the service)",
     ),
+    "completion": (
+        "controller.console.completion",
+        "the script by which bash or zsh completes these commands",
+    ),
     "matrix": (
         "controller.documents.matrix_page",
         "the cause-and-effect matrix: every row, or those of a site as armed",
@@ -137,6 +141,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "audit a site's plan: spacing, energies, heights, exposures",
     ),
 }
+COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
 SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
 
@@ -223,7 +228,18 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
-        self.exit(WRONG_INPUT, f"firebreak: {message}\n")
+        self.exit(WRONG_INPUT, f"firebreak: {cli.with_nearest(message)}\n")
+
+
+class _Helped:
+    """Subparsers of which each has its text of COMMANDS."""
+
+    def __init__(self, commands: cli.Commands) -> None:
+        self._commands = commands
+
+    def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
+        """The parser of a new command."""
+        return self._commands.add_parser(name, help=COMMANDS[name][1], **settings)
 
 
 def _parser(argv: list[str]) -> _Parser:
@@ -231,7 +247,11 @@ def _parser(argv: list[str]) -> _Parser:
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     module, _ = COMMANDS.get(argv[0] if argv else "", ("", ""))
-    if module:
+    if argv[:1] == [COMPLETION]:
+        for each in dict.fromkeys([module for module, _ in COMMANDS.values()]):
+            importlib.import_module(each).add(_Helped(commands))
+        parser.set_defaults(every=parser)
+    elif module:
         importlib.import_module(module).add(commands)
     else:
         metadata = importlib.import_module("importlib.metadata")  # 20 ms that no command needs

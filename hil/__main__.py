@@ -7,6 +7,7 @@ import sys
 
 from controller.config.refusal import ConfigError
 from controller.journal.ring import JournalError
+from controller.system import cli
 from hil.campaigns import golden
 from hil.campaigns.ask import command as ask
 from hil.campaigns.benchmarks import command as benchmarks
@@ -81,7 +82,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         """Print the line and exit with the code of wrong input."""
         name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
-        self.exit(WRONG_INPUT, f"{name}: {message}\n")
+        self.exit(WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 
 def parser() -> _Parser:

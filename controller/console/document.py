@@ -49,14 +49,15 @@ def add(commands: cli.Commands) -> None:
 
 
 def _run(arguments: Namespace) -> int:
-    if arguments.name is None:
-        for name, (_, words) in PAGES.items():
-            print(f"{name:10} {words}")
-        return DONE
     with cli.ends(NO_START, OSError):
-        made = PAGES[arguments.name][0]()
+        made = PAGES[arguments.name][0]() if arguments.name else _names()
     document.show(arguments.format, _facts(made), lambda: made)
     return DONE
+
+
+def _names() -> list[Block]:
+    rows = [(name, words) for name, (_, words) in PAGES.items()]
+    return [Heading(1, "Pages: firebreak document NAME"), Table(("name", "what it has"), rows)]
 
 
 def _facts(made: list[Block]) -> Facts:
