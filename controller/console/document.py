@@ -17,13 +17,22 @@ from controller.documents import (
     time_table,
 )
 from controller.documents.document import Block, Facts, Heading, Table
+from controller.rows import facts
 from controller.siting import rule_page
 from controller.system import cli
 from controller.system.paths import DONE, NO_START
 
+
+def _all_facts() -> list[Block]:
+    rows = [tuple(facts.words(key).values()) for key in facts.FACTS]
+    headers = ("key", "fact", "source and clause", "confidence")
+    return [Heading(1, "The facts behind the rows"), Table(headers, rows)]
+
+
 # name: (what makes the page, words of the list)
 PAGES: dict[str, tuple[Callable[[], list[Block]], str]] = {
     "equipment": (equipment_table.blocks, "what a cabinet may lack, and its rows"),
+    "facts": (_all_facts, "what the rows rest on: each fact with its source"),
     "faults": (
         lambda: fault_table.blocks(fault_table.facts()),
         "faults of each input and output: detection, time, safe state",

@@ -2,7 +2,6 @@
 
 from controller.documents import hazard_log, hazard_page
 from controller.rows import records
-from controller.rows.facts import FACTS
 from tests import generated_page
 from tests.repository import ROOT
 
@@ -27,11 +26,6 @@ def basis(row):
 def row_table():
     lines = [(row, records.ROWS[row].what, *basis(row)) for row in records.ROWS]
     return table(["row", "what_it_is", "basis", "confidence"], *lines)
-
-
-def fact_table():
-    lines = [(key, one.fact, one.source, sure(one.confidence)) for key, one in FACTS.items()]
-    return table(["key", "fact", "source", "confidence"], *lines)
 
 
 def log():
@@ -59,10 +53,7 @@ def used(cells):
     return float(latest.removesuffix(" s")) / float(there_is.removesuffix(" s"))
 
 
-PAGES = {
-    "README.md": {"hazards": tight_hazard_table},
-    "chapters/ROWS.md": {"rows": row_table, "facts": fact_table},
-}
+PAGES = {"README.md": {"hazards": tight_hazard_table}, "chapters/ROWS.md": {"rows": row_table}}
 PROGRAM = "tests/safety/assessor.py"
 
 

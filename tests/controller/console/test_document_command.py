@@ -10,7 +10,7 @@ from controller.config import equipment
 from controller.console.document import PAGES
 from controller.core import reasons
 from controller.documents import fault_table, hazard_log
-from controller.rows import reason_words
+from controller.rows import facts, reason_words
 from controller.siting import fields, rules
 from safety import matrix as m
 
@@ -19,6 +19,7 @@ STOPPING = {stage[m.S_ID] for stage in m.STAGES if stage[m.S_DEMAND][m.D_PCS]}
 # What stands first in a line of each page, at least.
 FIRST = {
     "equipment": equipment.EQUIPMENT,
+    "facts": facts.FACTS,
     "faults": {*fault_table.GROUPS, *fault_table.CONTACTS, *fault_table.COILS},
     "hazards": {each["id"] for each in hazard_log.read()[0]["hazard"]},
     "matrix": map(str, range(1, 60)),
