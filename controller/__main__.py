@@ -157,11 +157,11 @@ class _Output:
         self._to = open(os.devnull, "w", encoding="ascii") if given is None else given
 
     def write(self, text: str) -> int:
-        """As of a file."""
+        """Same as a file's."""
         return self._tried(self._to.write, text)
 
     def flush(self) -> None:
-        """As of a file."""
+        """Same as a file's."""
         self._tried(self._to.flush)
 
     def _tried(self, do: Callable[..., Any], *given: str) -> Any:

@@ -172,7 +172,7 @@ class IoModule:
         self.writes += 1
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
-        """After a failed exchange check the expiry soon: the module may have restarted."""
+        """Check the expiry soon after a failed exchange: the module may have restarted."""
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)
 

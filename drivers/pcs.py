@@ -230,7 +230,7 @@ class SunSpecPcs:
         self.state, self.fault = READY, ""
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
-        """After a failure begin again: with the settings of a known device, or with discovery."""
+        """Begin again after a failure: with the settings of a known device, or with discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"

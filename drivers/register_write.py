@@ -37,7 +37,7 @@ class RegisterWrite:
         self._is_unread = False
 
     def request(self, value: int, now_us: int) -> rtu.Request | None:
-        """As SiteDevice.write."""
+        """Same as SiteDevice.write."""
         # the rest value does not wait; a lost write does, or it would keep the bus from others
         is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us

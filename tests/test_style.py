@@ -95,6 +95,16 @@ SKIPPED_FOLDERS = (".git", ".venv", "__pycache__", ".pytest_cache", ".hypothesis
 MACHINE_PATHS = tuple("/" + name + "/" for name in ("work", "tmp", "home", "root")) + (
     "pypi" + ".org",
 )
+PREPOSITIONS = set(
+    "About Above Across After Against Along Among Around As At Before Behind Below Beneath Beside "
+    "Between Beyond By During For From In Inside Into Like Near Of Off On Onto Out Outside Over "
+    "Past Per Since Through To Toward Under Until Up Upon Via With Within Without".split()
+)
+# Folders whose docstrings may still begin with one.
+PREPOSITIONS_LEFT = (
+    *("controller/core/", "controller/config/", "controller/siting/", "hil/campaigns/"),
+    *("tests/controller/core/", "tests/hil/campaigns/"),
+)
 MARKS = tuple(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X")))
 
 
@@ -309,7 +319,9 @@ def unit_in_name(where, name, unit):
 
 
 def tuples_built(path, text):
-    """On MicroPython `a, b = b, a` builds no tuple; brackets and a fourth name allocate one."""
+    """The line `a, b = b, a` on MicroPython builds no tuple; brackets and a fourth name allocate
+    one.
+    """
     if not path.startswith("safety/"):
         return []
     return [
@@ -324,6 +336,20 @@ def tuples_built(path, text):
     ]
 
 
+def docstrings(path, text):
+    """A docstring names its thing first."""
+    if path.startswith(PREPOSITIONS_LEFT):
+        return []
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [(node, (ast.get_docstring(node) or "").split()[:1]) for node in nodes(text, kinds)]
+    return [
+        f"{path}:{node.body[0].lineno}: a docstring begins with {word}: name the thing first"
+        for node, words in found
+        for word in words
+        if word.strip(".,:;") in PREPOSITIONS
+    ]
+
+
 SOURCE_CHECKS = (
     function_length,
     file_length,
@@ -333,6 +359,7 @@ SOURCE_CHECKS = (
     clocks,
     integers_only,
     quantities,
+    docstrings,
 )
 
 
@@ -521,6 +548,8 @@ LONG = "def long():\n" + "    pass\n" * FUNCTION_LINES_MAX
             "def a(b, first_byte_timeout_us): pass",
         ),
         (quantities, "hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
+        (docstrings, "hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),
+        (docstrings, "safety/a.py", '"""Per rack: 1 if it is there."""', '"""Racks."""'),
         (marks, "hil/a.py", "# " + MARKS[0] + " later", "# mastodon"),
         (ascii_only, "hil/a.py", "# \u00b5s", "# us"),
         (machine_paths, "README.md", "see " + MACHINE_PATHS[0] + "x", "see work/x"),

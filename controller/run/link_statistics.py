@@ -49,11 +49,11 @@ class Field(Protocol):
 
     @property
     def ports(self) -> Mapping[str, RtuPort]:
-        """By name of the bus."""
+        """Counters by name of the bus."""
 
     @property
     def can(self) -> Mapping[str, CanBus]:
-        """By name of the bus."""
+        """Counters by name of the bus."""
 
 
 class LinkStatistics:

@@ -70,8 +70,8 @@ def read(path: str) -> dict[str, Any] | None:
 
 
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
-    """As `read`, of the content of a file; earlier: only of the ticks since that content of the
-    same file.
+    """Same as `read`, of the content of a file; earlier: only of the ticks since that content of
+    the same file.
     """
     _, *counted, _, maximum_us = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")

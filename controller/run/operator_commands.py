@@ -220,7 +220,7 @@ class Listener:
         return ACCEPTED if known else NO_SOURCE
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """After a tick: tell whoever waits how it ended; result 0: it has not. Begins to count
+        """Tell each waiting sender after a tick how it ended; result 0: it has not. Begins to count
         anew.
         """
         self._left = COMMANDS_PER_TICK

@@ -49,7 +49,7 @@ class RunRequest:
         self.test, self._test_ms = 1, 0
 
     def count_test(self, elapsed_ms: int, is_open: bool) -> None:
-        """After its time, and once nothing is closed, the test is over and so is the request to
+        """The test is over after its time, and once nothing is closed, and so is the request to
         run.
         """
         self._test_ms += elapsed_ms if self.test else 0

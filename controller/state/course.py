@@ -106,7 +106,7 @@ class Course:
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
-        """As core/policies/hint_table.py."""
+        """Same rule as core/policies/hint_table.py."""
         if held.valid_s and (self.name == RENEWED or now_s < held.valid_s):
             return held.value_W
         then_W = self._fallback_W(held, slot)

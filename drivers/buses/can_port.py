@@ -102,7 +102,7 @@ class CanPort:
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Up to `limit` waiting frames as (can_id, data) in order of arrival. Never blocks; a
+        """Waiting frames, `limit` at most, as (can_id, data) in order of arrival. Never blocks; a
         failure of the bus changes `state` and raises nothing.
         """
         frames: list[tuple[int, bytes]] = []

@@ -161,7 +161,7 @@ class Pod:
 
     @property
     def settled_us(self) -> int:
-        """From when on the figures count."""
+        """Begin of the figures."""
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:

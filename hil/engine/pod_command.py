@@ -96,7 +96,7 @@ def played_pod(
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
 ) -> dict[str, Any]:
-    """As `played`; order: name, file, and what the document is to say of the run. chosen: its
+    """Same as `played`; order: name, file, and what the document is to say of the run. chosen: its
     expectations are judged. headless: without the live screen.
     """
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
@@ -278,7 +278,7 @@ def _pair(swing: dict[str, float | None], load: str, grid: str) -> str:
 
 
 def _controller_lines(figures: dict[str, Any] | None) -> list[str]:
-    """Of a controller in a process of its own."""
+    """Lines of a controller in a process of its own."""
     if not figures or not figures["loop"]:
         return []
     loop, memory = figures["loop"], figures["memory_kB"]

@@ -68,7 +68,7 @@ class Member(JournalWatch):
             can.now_us = now_us
 
     def watch(self, now_us: int, is_sample: bool) -> None:
-        """After a step of the site."""
+        """Watch after a step of the site."""
         self.observer.sample(now_us, self.plant)
         if is_sample:
             hottest_degC = max([max(rack.temperatures_degC) for rack in self.plant.racks])

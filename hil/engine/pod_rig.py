@@ -147,7 +147,7 @@ class PodRig:
         self._connection.close()
 
     def document(self) -> dict[str, Any]:
-        """As pod_command.played; each member has `controller`, the figures of its process."""
+        """Same as pod_command.played; each member has `controller`, the figures of its process."""
         with open(self._result, encoding="utf-8") as file:
             doc = json.load(file)
         for member, found in zip(doc["members"], self.figures):

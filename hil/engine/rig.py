@@ -172,7 +172,7 @@ class Rig(ScenarioOperator):
             raise RigError(f"the controller ended with exit code {code}: {last}")
 
     def messages(self) -> list[str]:
-        """As run_directory.messages."""
+        """Same as run_directory.messages."""
         return run_directory.messages(self.directory)
 
     def _note_statistics(self) -> None:

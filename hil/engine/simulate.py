@@ -126,7 +126,7 @@ class VirtualRig:
         self.now_us = end_us
 
     def conclude(self) -> None:
-        """After the plant: devices, faults, controller, record."""
+        """Conclude a step after the plant: devices, faults, controller, record."""
         end_us, controller = self.now_us, self.controller
         self._tick_devices(end_us)
         if end_us >= self.clockwork.next_us:

@@ -29,7 +29,7 @@ class Account:
             self._quarter_s = self._quarter_J = 0.0
 
     def highest_quarter_W(self) -> float:
-        """With the unfinished quarter."""
+        """The highest quarter, the unfinished one included."""
         begun_W = self._quarter_J / self._quarter_s if self._quarter_s else 0.0
         return max(self.quarter_W_max, begun_W)
 

@@ -117,7 +117,7 @@ class Genset(SitePart):
             self._enter(STOPPED, 0.0)
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         states = {"is_running": self.is_running, "is_ready_ok": self.state != FAILED}
         fuel_permille = self.fuel_l / self.parameters["tank_l"] * 1000
         return {"power_W": self.feeds_W, "fuel_permille": fuel_permille, **states}

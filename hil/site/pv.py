@@ -98,5 +98,5 @@ class Pv(SitePart):
         return rated_W * irradiance_W_per_m2 / FULL_W_PER_M2 * warm
 
     def signals(self) -> dict[str, float]:
-        """As SitePart says."""
+        """See SitePart."""
         return {"power_W": self.feeds_W, "available_W": self.available_W}

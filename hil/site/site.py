@@ -37,7 +37,7 @@ class Unit(Protocol):
         """It can carry an island at this moment."""
 
     def carry(self, power_W: float | None) -> float:
-        """In an island: give this power; returns what it gives. None: follow again."""
+        """Give this power in an island; returns what it gives. None: follow again."""
 
 
 class Member(Protocol):
@@ -98,14 +98,14 @@ class Site:
 
     @property
     def grid_voltage_V(self) -> float:
-        """Of a phase at the site."""
+        """Voltage of a phase at the site."""
         if self.source == ISLAND:
             return PHASE_V
         return self.grid.voltage_V if self.source == ON_GRID else 0.0
 
     @property
     def grid_frequency_Hz(self) -> float:
-        """At the site."""
+        """Frequency at the site."""
         return FREQUENCY_HZ if self.source == ISLAND else self.grid.frequency_Hz
 
     def join(self, member: Member) -> None:

@@ -48,7 +48,7 @@ class ChainUnit:
         return self.can_form and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
-        """In an island: give this power, within what the racks allow; None: follow again."""
+        """Give this power in an island, within what the racks allow; None: follow again."""
         self.is_forming = power_W is not None
         if power_W is None:
             return 0.0
@@ -104,12 +104,12 @@ class ChainMember:
 
     @property
     def heat_J(self) -> float:
-        """Of the heaters."""
+        """Heat of the heaters."""
         return self._air.heat_J
 
     @property
     def names(self) -> list[str]:
-        """Of all that can be silent."""
+        """Names of all that can be silent."""
         return [*failures.PARTS, *self._device_names]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:

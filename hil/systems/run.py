@@ -135,7 +135,7 @@ def _soc(members: Sequence[ChainMember]) -> float:
 
 
 def _spread_K(members: Sequence[ChainMember]) -> float:
-    """Between the warmest and the coldest unit."""
+    """Difference between the warmest and the coldest unit."""
     found = [unit.battery.degC for member in members for unit in member.pcs]
     return max(found) - min(found)
 

@@ -132,7 +132,7 @@ def test_the_larger_toxic_gas_counts(hydrogen, carbon_monoxide, status, expected
 @pytest.mark.parametrize("status", [2, 2 | 32, 2 | 0xFFC0])
 @pytest.mark.parametrize("kind", ["gas", "offgas"])
 def test_a_detector_that_warms_up_gives_no_reading(kind, status):
-    """After a power cut two warming detectors were faulty (13a) and all detection lost (14)."""
+    """Two warming detectors were faulty (13a) and all detection lost (14)."""
     device, sink = fed(kind, 600, status, DUE, TODAY)
     assert (sink.taken(), device.refused) == (set(), 1)
 

@@ -37,7 +37,7 @@ def device(name, signals, sink, **settings):
 
 
 class SiteSuite(ModbusSuite):
-    """Of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
+    """Suite of a site device: each signal is fresh by itself. GROUP is that of the first signal."""
 
     settle_ms = 2200
     old_ms = 1100

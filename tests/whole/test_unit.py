@@ -97,7 +97,7 @@ def test_the_controller_runs_under_its_unit(cabinet, box):
 
 
 def test_an_address_family_that_is_missing_is_one_line_and_no_end(box):
-    """Without its drop-in the unit allows no IP: the devices there are silent."""
+    """The unit without its drop-in allows no IP: the devices there are silent."""
     made = box(SITE_DEVICES)
     made.host([])
     service = made.start("firebreak.service")
@@ -172,7 +172,7 @@ def outside(wheel, tmp_path_factory):
 
 
 def test_the_commands_of_the_wheel_find_their_files(outside):
-    """Outside the tree: each shipped site, scenario, system and pod is loaded."""
+    """Each shipped site, scenario, system and pod is loaded outside the tree."""
     code = (
         "import sys; from controller import sites; from controller.config import configuration; "
         "from hil.scenarios import scenario; from hil.systems import spec; "

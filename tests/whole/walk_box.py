@@ -170,7 +170,7 @@ def pressed(folder, pause):
 
 
 def seen_by_watch(watched):
-    """As `opened`, without the commands: each device in turn would take long."""
+    """Same as `opened`, without the commands: each device in turn would take long."""
     found = {}
     for page in watch.PAGES:
         facts = watched.facts(page)

@@ -6,7 +6,9 @@ from controller.core.reasons import MODE
 
 
 def test_a_technician_sees_the_mode_and_which_level_binds(tmp_path):
-    """At 9 %, below the backup level of 10 %; the converter forms an island from 20 s to 24 s."""
+    """The charge is 9 %, below the backup level of 10 %; the converter forms an island from 20 s to
+    24 s.
+    """
     island = (action(20, "island", unit=1, on=True), action(24, "island", unit=1, on=False))
     watched = Watched(tmp_path, lambda t_s: 150_000.0, island, soc=0.09).run(19)
     assert "R241 backup: SOC 8.9 %, keep 10 %" in watched.text("why")

@@ -85,7 +85,7 @@ def test_coils_are_written_on_change_at_once_and_refreshed():
     "acknowledged_at, urgent, calm", [(1, 1, 9), (4, 4, 9), (25, 25, 5), (99, 30, 0)]
 )
 def test_a_change_is_repeated_each_tick_until_it_is_acknowledged(acknowledged_at, urgent, calm):
-    """For 0.5 s, when its coils have expired; then at the rate of a refresh."""
+    """Each tick for 0.5 s, when its coils have expired; then at the rate of a refresh."""
     bench, said = IoBench(), []
     for tick in range(50):
         bench.module.writes += tick == acknowledged_at
@@ -269,7 +269,7 @@ def test_what_falls_in_every_tick_goes_out_once_a_period_and_no_more():
 
 @pytest.mark.parametrize("early_W, limit_W, waits", [(0, 200_000, 4), (80_000, 80_000, 8)])
 def test_after_an_early_one_the_next_waits_for_its_own_turn(early_W, limit_W, waits):
-    """After a zero for one period alone: a lost zero has to be repeated soon."""
+    """It waits after a zero for one period alone: a lost zero has to be repeated soon."""
     bench = Bench()
     bench.write(90_000)
     bench.out[DISCHARGE_AT] = limit_W

@@ -406,7 +406,7 @@ def test_a_reduced_distance_that_fails_another_rule_is_red():
 
 
 def test_a_wall_around_a_corner_and_an_exposure_without_a_rule():
-    """In an L-shaped room, the unit in one arm does not face the short wall of the other arm."""
+    """The room is an L: the unit in one arm does not face the short wall of the other arm."""
     given, findings, _, _ = results(
         site(
             room(outline_m=[[0, 0], [20, 0], [20, 8], [8, 8], [8, 20], [0, 20]]),

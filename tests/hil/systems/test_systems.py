@@ -377,7 +377,7 @@ def test_no_claim_works_by_a_run_that_leaves_out_the_kernel():
 
 @pytest.mark.parametrize("load_W, price", [(0.0, 0.0), (0.5, 0.0001)])
 def test_no_figure_is_a_part_of_nothing(load_W, price):
-    """Without a load, or with money and movement near nothing, a ratio is not known."""
+    """A ratio is not known without a load, or with money and movement near nothing."""
     result = made(24)
     quarters = len(result.grid_W)
     series = system_series.Series(*np.full((4, quarters), [[load_W], [load_W], [0.0], [price]]))
