@@ -170,7 +170,7 @@ class _Book:
                     break
 
     def _pays(self, bought: float, used: float) -> bool:
-        """True if a kWh bought and used at these prices pays for losses and wear, and saves enough."""
+        """True if a kWh at these prices pays for losses and wear, and saves enough."""
         store = self.store
         worth = used * store.efficiency
         return worth - bought > store.wear_per_kWh and bought <= (1 - store.saving) * worth
