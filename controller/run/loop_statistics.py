@@ -11,7 +11,7 @@ from controller.system import clock, regular_file
 BUCKETS = 20_001  # 1 us each; the last holds everything later
 # magic, ticks, missed, late, runs, latest lateness in us, maximum
 HEAD = struct.Struct("<8sQQQQQQ")
-COUNT_MAX = 2**32 - 1  # of a bucket: a loop that is always late has so many ticks in 2.7 years
+COUNT_MAX = 2**32 - 1  # of one bucket: the ticks of 2.7 years
 MAGIC = b"FBLOOP\x00\x02"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS

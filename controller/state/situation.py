@@ -32,7 +32,7 @@ from safety.kernel import Kernel
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
-# the forecast follows the course of these over the time
+# limits that change by a clock or expire: the forecast follows each one
 _OF_COURSE = (
     *(peak_shaving.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
     *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
@@ -131,7 +131,7 @@ def _of_meters(kernel: Kernel) -> str:
 def _connection(
     control: Control, settings: dict[str, int], connections_W: Sequence[int]
 ) -> Connection:
-    """The limits leave out each one that follows a clock."""
+    """The connection with its limits, except the limits that change by a clock."""
     now_W = control.view.connection_W
     seen_W = (*connections_W, *(() if now_W is None else (now_W,)))
     imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
