@@ -132,7 +132,6 @@ def test_every_document_of_every_cabinet_opens(capsys, cabinet):
         known = walk_box.options(command)
         site = ("--site", str(cabinet)) if "--site" in known else ()
         kinds = [name for name, each in known.items() if each.dest == "show"] or [""]
-        kinds += known["name"].choices if "name" in known else []
         for form in known["--format"].choices:
             for kind in kinds:
                 result, out, err = run(

@@ -40,7 +40,7 @@ runaway --processes 0: argument --processes: 0: allowed is a whole number from 1
 nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
 runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
-bench lop: argument WHAT: invalid choice: 'lop'
+bench lop: argument WHAT: invalid choice: 'lop', nearest 'loop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
 bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
 bench replay /nowhere/journal: /nowhere/journal: No such file
