@@ -15,8 +15,10 @@ from array import array
 
 from controller.core import contract, hint_codes, hint_sources, reasons
 from controller.core.answers import BaseRequest
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies import hint_outputs as outputs, hint_table as table
 
 MS_PER_H = 3_600_000
@@ -36,6 +38,8 @@ class HintRequest(Function):
     """
 
     NAME, STAGE = "hint_request", contract.BASE
+    READS = ("high_W", "low_W", "scheduled_W", "scheduled_source", "setpoint_W")
+    WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
     TEXTS = {
         reasons.OPERATOR: (
             "operator instruction",
@@ -82,29 +86,29 @@ class HintRequest(Function):
         ]
         self.state = array("q", [1, 0, 0, 0, 0] + [0] * hints.count)
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """The base request; what it leaves of the set-point and the available power stays in the
-        view.
-        """
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """The base request; what it leaves of the set-point and the available power is found."""
         state = self.state
-        view.is_requested, view.is_exact = view.scheduled_W != 0, False
-        if state[S_IDLE] and not view.scheduled_W and not self._asked():
+        found.is_requested, found.is_exact = found.scheduled_W != 0, False
+        found.left_setpoint_W = found.setpoint_W
+        found.left_low_W, found.left_high_W = found.low_W, found.high_W
+        if state[S_IDLE] and not found.scheduled_W and not self._asked():
             return ()
-        view.setpoint_W -= state[S_EFFECTIVE_W]
-        request = self._request(view, elapsed_ticks * self._tick_ms)
-        view.low_W -= state[S_EFFECTIVE_W]
-        view.high_W -= state[S_EFFECTIVE_W]
-        view.is_requested = state[S_CONTROL] > 0 or view.scheduled_W != 0
+        found.left_setpoint_W -= state[S_EFFECTIVE_W]
+        request = self._request(found, elapsed_ticks * self._tick_ms)
+        found.left_low_W -= state[S_EFFECTIVE_W]
+        found.left_high_W -= state[S_EFFECTIVE_W]
+        found.is_requested = state[S_CONTROL] > 0 or found.scheduled_W != 0
         return (request,)
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """As the contract says; the energy of each source drains on."""
-        view.is_requested = view.is_exact = False
+        found.is_requested = found.is_exact = False
         self.state[:S_LEVEL] = array("q", [0] * S_LEVEL)
         self._table.out[outputs.O_CONTROL_SOURCE] = 0
         self._count_energy(elapsed_ticks * self._tick_ms)
 
-    def _request(self, view: View, elapsed_ms: int) -> BaseRequest:
+    def _request(self, found: Found, elapsed_ms: int) -> BaseRequest:
         state = self.state
         self._count_energy(elapsed_ms)
         best, rests = self._best(elapsed_ms)
@@ -112,14 +116,14 @@ class HintRequest(Function):
         if best >= 0:
             reason = self._reason[best]
             asked_W = self._table.state[self._entry[best] + table.E_VALUE_W]
-            view.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
-        elif view.scheduled_W:
-            asked_W, reason = view.scheduled_W, reasons.SCHEDULE
-            best, rests = self._scheduled(view, rests, elapsed_ms)
+            found.is_exact = self._table.state[self._entry[best] + table.E_EXACT] > 0
+        elif found.scheduled_W:
+            asked_W, reason = found.scheduled_W, reasons.SCHEDULE
+            best, rests = self._scheduled(found, rests, elapsed_ms)
         state[S_CONTROL] = self._table.out[outputs.O_CONTROL_SOURCE] = best + 1
         if best >= 0:
             state[S_OWNER] = best + 1
-        ends_W = min(view.low_W, 0), max(view.high_W, 0)
+        ends_W = min(found.low_W, 0), max(found.high_W, 0)
         base_W = self._ramped(asked_W if best >= 0 else 0, *ends_W, elapsed_ms)
         if best >= 0:
             return BaseRequest(base_W, reason)
@@ -161,11 +165,11 @@ class HintRequest(Function):
                 best = index
         return best, rests
 
-    def _scheduled(self, view: View, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
+    def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
         """As _best, for the request of the schedule."""
-        index, state = view.scheduled_source - 1, self.state
+        index, state = found.scheduled_source - 1, self.state
         before = outputs.RESTING if state[S_RESTS] else outputs.VALID
-        is_resting = self._rested(index, before, view.scheduled_W, elapsed_ms) == outputs.RESTING
+        is_resting = self._rested(index, before, found.scheduled_W, elapsed_ms) == outputs.RESTING
         state[S_RESTS] = 1 if is_resting else 0
         return (-1, True) if is_resting else (index, rests)
 

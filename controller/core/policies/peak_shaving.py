@@ -21,12 +21,14 @@ While the grid meter is silent, its last value counts, but at least the limit.
 """
 
 from array import array
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.core import contract
 from controller.core.answers import WIDE_W, grid_obligation
-from controller.core.contract import Function, Setup, View
+from controller.core.contract import Function, Setup
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 
 OFF_W = 100_000_000
 PEAK_SHAVING, NO_CLOCK = 306, 309  # reason codes
@@ -52,10 +54,19 @@ NO_TIME = -1
 O_MINUTE, O_USED_WH = range(2)
 
 
+class Import(NamedTuple):
+    """Of the grid now, and with the battery at 0, W; None is unknown."""
+
+    grid_W: int | None
+    connection_W: int | None
+
+
 class PeakShaving(Function):
     """Obliges the battery; off while the limit is OFF_W."""
 
     NAME, STAGE = "peak_shaving", contract.BOUND
+    READS = ("connection_W", "grid_W", "stored_peak")
+    BEFORE = ("limit_W",)
     PARAMETERS = (
         # Mean import that is not exceeded in any interval; at the end of its range it is off.
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
@@ -86,6 +97,7 @@ class PeakShaving(Function):
         clocks = setup.site.of_role("clock")
         self._clock = clocks[0] if clocks else None
         self._repaid_ms = self._interval_ms // REPAID_PART
+        self._stored = 0, 0
         self.state = array("q", [0, 0, self._limit_W, 0, self._limit_W, 0, 0, 0])
         self.out = array("i", [0, 0])
 
@@ -94,31 +106,30 @@ class PeakShaving(Function):
         """As the contract says."""
         return "peak_minute", "peak_used_Wh"
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The obligation that keeps the import within what the interval still allows."""
         if self._limit_W == OFF_W:
             return ()
         uncertainty_ms = self._uncertainty_ms()
-        self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
-        if uncertainty_ms is None:
-            self._owe(view, elapsed_ticks * self._tick_ms)
-        if view.connection_W is None:
+        self._stored = known.stored_peak
+        now = Import(known.grid_W, found.connection_W)
+        self._pass(now, elapsed_ticks * self._tick_ms, uncertainty_ms)
+        if found.connection_W is None:
             return ()
         allowed_W, reason = self._limit_W - self.state[S_DEBT] // self._repaid_ms, NO_CLOCK
         if uncertainty_ms is not None:
             allowed_W, reason = self._allowed_W(uncertainty_ms), PEAK_SHAVING
-        if view.limit_W <= 0:
-            allowed_W = min(allowed_W, max(0, view.connection_W) + self._spare_W(uncertainty_ms))
+        if found.limit_W <= 0:
+            allowed_W = min(allowed_W, max(0, found.connection_W) + self._spare_W(uncertainty_ms))
         imported, exported = (allowed_W, reason), (WIDE_W, reason)
-        return (grid_obligation(RANK, view.connection_W, imported, exported, self._quantum_W),)
+        return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """As the contract says; the interval goes on, with no import."""
         if self._limit_W < OFF_W:
-            uncertainty_ms = self._uncertainty_ms()
-            self._pass(view, elapsed_ticks * self._tick_ms, uncertainty_ms)
-            if uncertainty_ms is None:
-                self._owe(view, elapsed_ticks * self._tick_ms)
+            self._stored = known.stored_peak
+            passed_ms = elapsed_ticks * self._tick_ms
+            self._pass(Import(0, None), passed_ms, self._uncertainty_ms())
 
     def numbers(self, code: int) -> dict[str, Any]:
         """As the contract says."""
@@ -138,25 +149,30 @@ class PeakShaving(Function):
             return None
         return stated_ms + READING_MS
 
-    def _pass(self, view: View, passed_ms: int, uncertainty_ms: int | None) -> None:
-        """Move the own time on, and count the import of the interval."""
+    def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
+        """Move the own time on, and count the import of the interval; without a clock the debt."""
+        self._go_on(now, passed_ms, uncertainty_ms)
+        if uncertainty_ms is None:
+            self._owe(now, passed_ms)
+
+    def _go_on(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
         state = self.state
         off_ms = 0
         if uncertainty_ms is not None:
             off_ms = self._clock_ms() - state[S_TIME_MS] - passed_ms
         if not state[S_TIME_MS]:
             if uncertainty_ms is None:
-                self._count(view, passed_ms)
+                self._count(now, passed_ms)
                 if state[S_COUNTED_MS] >= self._interval_ms:
                     self._begin_interval()
                 return
-            self._start(view.stored_peak)
+            self._start(self._stored)
         elif abs(off_ms) <= READING_MS:
             slew_ms = passed_ms // SLEW_PART
             self._move_by(passed_ms + within(off_ms, -slew_ms, slew_ms))
         else:
             self._step_by(off_ms + passed_ms)
-        self._count(view, passed_ms)
+        self._count(now, passed_ms)
         self._publish()
 
     def _clock_ms(self) -> int:
@@ -194,21 +210,21 @@ class PeakShaving(Function):
         state[S_USED] = min(most, state[S_USED] + connection_W * missing_ms)
         state[S_COUNTED_MS] = age_ms
 
-    def _count(self, view: View, passed_ms: int) -> None:
+    def _count(self, now: Import, passed_ms: int) -> None:
         state = self.state
-        if view.grid_W is not None:
-            state[S_LAST_W] = max(0, view.grid_W)
+        if now.grid_W is not None:
+            state[S_LAST_W] = max(0, now.grid_W)
         import_W = state[S_LAST_W]
-        if view.grid_W is None:
+        if now.grid_W is None:
             import_W = max(import_W, self._limit_W)
-        state[S_HIGHEST_W] = max(state[S_HIGHEST_W], view.connection_W or 0)
+        state[S_HIGHEST_W] = max(state[S_HIGHEST_W], now.connection_W or 0)
         state[S_USED] += import_W * passed_ms
         state[S_COUNTED_MS] += passed_ms
 
-    def _owe(self, view: View, passed_ms: int) -> None:
+    def _owe(self, now: Import, passed_ms: int) -> None:
         """Without a clock: count the debt on, at first from that of the interval."""
         state, limit_W = self.state, self._limit_W
-        last_W = state[S_LAST_W] if view.grid_W is not None else max(state[S_LAST_W], limit_W)
+        last_W = state[S_LAST_W] if now.grid_W is not None else max(state[S_LAST_W], limit_W)
         debt = state[S_DEBT] + (last_W - limit_W) * passed_ms
         if state[S_ALLOWED_W] != NO_TIME:
             debt = state[S_USED] - limit_W * state[S_COUNTED_MS]

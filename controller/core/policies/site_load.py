@@ -18,8 +18,10 @@ from typing import Any
 
 from controller.core import contract, reasons
 from controller.core.answers import WIDE_W, Obligation, grid_obligation
-from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
 from controller.core.integers import approach, low_pass, within
+from controller.core.known import Known
 
 # where the load's power comes from: nowhere, grid + battery, the load meter
 UNKNOWN, CALCULATED, MEASURED = range(3)
@@ -40,9 +42,14 @@ S_SUN_W, S_SUNS, S_SEEN, S_KEPT = range(6, 10)
 
 
 class SiteLoad(Function):
-    """Estimates for the view, and the obligation of the grid connection."""
+    """Estimates for the others, and the obligation of the grid connection."""
 
     NAME, STAGE = "site_load", contract.MEASURE
+    READS = (
+        *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
+        "setpoint_W",
+    )
+    WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
     TEXTS = {
         reasons.GRID_IMPORT: (
@@ -67,35 +74,37 @@ class SiteLoad(Function):
             setup.tick_ms, CALCULATED_DELAYS * settings["track_path_delay_ms"]
         )
 
-    def step(self, view: View, elapsed_ticks: int) -> tuple:
-        """Fill what the view knows of load and connection; oblige the battery to keep the
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
+        """Find load and connection; oblige the battery to keep the
         connection within its limits, while it is known.
         """
-        self._estimate(view, elapsed_ticks)
+        self._estimate(known, elapsed_ticks)
         state, settings = self.state, self._settings
-        view.load_source = state[S_SOURCE]
-        view.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
+        found.load_source = state[S_SOURCE]
+        found.load_W = state[S_LOAD_W] if state[S_SOURCE] else None
         is_measured = state[S_SOURCE] == MEASURED
-        view.is_load_new = view.is_load_meter_new if is_measured else view.is_grid_meter_new
-        view.connection_W, view.meter_off_W = None, 0
-        if not state[S_CONNECTION_OK] or view.grid_W is None:
+        found.is_load_new = known.is_load_meter_new if is_measured else known.is_grid_meter_new
+        found.connection_W, found.meter_off_W = None, 0
+        if not state[S_CONNECTION_OK] or known.grid_W is None:
             return (self._blind(),)
-        view.connection_W = state[S_CONNECTION_W]
-        off_W = view.grid_W + view.setpoint_W - view.connection_W
-        view.meter_off_W = self._compared(off_W, elapsed_ticks)
+        found.connection_W = state[S_CONNECTION_W]
+        off_W = known.grid_W + found.setpoint_W - found.connection_W
+        found.meter_off_W = self._compared(off_W, elapsed_ticks)
         return (
             grid_obligation(
                 GRID_CONNECTION,
-                view.connection_W,
+                found.connection_W,
                 (settings["grid_import_W_max"], reasons.GRID_IMPORT),
                 (settings["grid_export_W_max"], reasons.GRID_EXPORT),
                 settings["setpoint_quantum_W"],
             ),
         )
 
-    def hold(self, view: View, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """As the contract says."""
         self.state[S_SOURCE] = self.state[S_METER_OFF] = 0
+        found.connection_W = found.load_W = None
+        found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:
         """Without the grid meter the load meter keeps the import limit, with the other loads that
@@ -134,10 +143,10 @@ class SiteLoad(Function):
         lasting_W = state[S_METER_OFF] >> 16
         return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
-    def _estimate(self, view: View, elapsed_ticks: int) -> None:
+    def _estimate(self, known: Known, elapsed_ticks: int) -> None:
         """Fill `state`. Without a fresh grid meter the connection is unknown."""
         state = self.state
-        grid_W, battery_W, load_W = view.grid_W, view.battery_W, view.load_meter_W
+        grid_W, battery_W, load_W = known.grid_W, known.battery_W, known.load_meter_W
         if load_W is not None:
             load_W = load_W * self._settings["share_permille"] // 1000
         sum_W = None if grid_W is None or battery_W is None else grid_W + battery_W

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings, strategies as st
 from test_hint_table import slots, source
-from views import setup, view
+from views import Tick, setup
 
 from controller.core import hint_codes as codes, reasons
 from controller.core.policies import hint_outputs as o, hint_request as r, hint_table as t
@@ -30,15 +30,16 @@ class Bench:
                 (index, codes.REQUEST, codes.POWER_W, power_W, round(valid_s * 1000))
                 for index, power_W, valid_s in hints
             ]
-            known = view(hints=(slots(*words), 0), setpoint_W=0)
+            known = Tick(hints=(slots(*words), 0), setpoint_W=0)
             known.low_W, known.high_W = self.low_W, self.high_W
             before_W = self.effective_W
-            self.table.step(known, elapsed)
-            answers = self.requests.step(known, elapsed)
+            self.table.step(known, known, elapsed)
+            answers = self.requests.step(known, known, elapsed)
             (base_W, self.reason) = answers[0] if answers else (0, reasons.NONE)
             # what it leaves to load tracking
-            assert known.is_requested == (self.control > 0) and known.setpoint_W == -before_W
-            assert self.low_W - known.low_W == self.high_W - known.high_W == self.effective_W
+            assert known.is_requested == (self.control > 0) and known.left_setpoint_W == -before_W
+            assert self.low_W - known.left_low_W == self.effective_W
+            assert self.high_W - known.left_high_W == self.effective_W
             hints = ()
         return base_W
 
@@ -66,8 +67,8 @@ NOTHING = 0, reasons.NONE, 0
 def test_off_the_grid_a_request_waits_its_energy_drains_and_it_ramps_anew():
     bench = Bench(source(**SLOW, energy_Wh=20_000))
     assert bench.tick((0, 40_000, 100), ticks=50) == 40_000
-    level, known = bench.requests.state[r.S_LEVEL], view()
-    bench.requests.hold(known, 1)
+    level, known = bench.requests.state[r.S_LEVEL], Tick()
+    bench.requests.hold(known, known, 1)
     assert (known.is_requested, bench.control, bench.effective_W) == (False, 0, 0)
     assert bench.requests.state[r.S_LEVEL] < level
     assert bench.after() == (1000, reasons.HINT, 1)
