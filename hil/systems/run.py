@@ -10,6 +10,7 @@ import numpy as np
 
 from controller.core import reasons
 from controller.core.policies import modes
+from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site
 from hil.systems import failures, sized
 from hil.systems.failures import Failure
@@ -19,6 +20,7 @@ from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, series_of, site_of
 from hil.systems.spec import Spec
 
 MODE = "chain only, 1 s"
+FED = GIVING_WAY, ENGINES
 Kind = TypeVar("Kind", bound=ChainMember)
 TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
 
@@ -133,7 +135,8 @@ class Run:
         self._rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
-            *(mean_W["pv"], mean_W["genset"], mean_W["load"]),
+            *(sum([mean_W[each] for each in kinds]) for kinds in FED),
+            mean_W["load"],
             *(_soc(members), _spread_K(members)),
         )
 

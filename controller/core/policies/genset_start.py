@@ -88,7 +88,7 @@ class GensetStart(Function):
 
     def __init__(self, setup: Setup):
         self._sets = setup.actuators(self.ROLES)
-        self._suns = setup.site.of_role("pv")
+        self._suns = setup.site.feeding(is_engine=False)
         self._share_permille = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
         self._quantum_W = setup.settings["setpoint_quantum_W"]

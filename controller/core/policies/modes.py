@@ -74,7 +74,7 @@ class Modes(Function):
     def __init__(self, setup: Setup):
         self._tick_ms = setup.tick_ms
         self._after_ms = [setup.settings["mode_return_s"] * 1000, 0, SETTLE_MS, SETTLE_MS, 0]
-        self._gensets = setup.site.of_role("genset")
+        self._engines = setup.site.feeding(is_engine=True)
         self.state = array("i", [GRID, GRID, 0])
         self.out = array("i", [reasons.MODE + GRID])
 
@@ -107,7 +107,7 @@ class Modes(Function):
         """
         is_measured = known.load_meter_W is not None
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
-        if is_live or any([runs(each) or gives(each) for each in self._gensets]):
+        if is_live or any([runs(each) or gives(each) for each in self._engines]):
             return CARRIED
         return UNCERTAIN if known.battery_W is None else DEAD
 

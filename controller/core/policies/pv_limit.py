@@ -47,7 +47,8 @@ class PvLimit(Function):
         self._inverters = setup.actuators(self.ROLES)
         self._export_W = setup.settings["grid_export_W_max"]
         self._rated_W = sum([view.settings["rated_W"] for view, _ in self._inverters])
-        self._sources = setup.site.of_role("genset") + setup.site.of_role("pv")
+        site = setup.site
+        self._sources = site.feeding(is_engine=True) + site.feeding(is_engine=False)
         self.state = array("q")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:

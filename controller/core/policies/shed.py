@@ -82,7 +82,8 @@ class Shed(Function):
     def __init__(self, setup: Setup):
         devices = setup.actuators(("load_shed",))
         self._devices = sorted(devices, key=lambda each: each[0].settings["shed_order"])
-        self._pv, self._gensets = setup.site.of_role("pv"), setup.site.of_role("genset")
+        self._suns = setup.site.feeding(is_engine=False)
+        self._engines = setup.site.feeding(is_engine=True)
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
@@ -125,7 +126,7 @@ class Shed(Function):
             if found.connection_W is None:
                 return None
             return found.connection_W - max(0, found.high_W) - self._import_W
-        load_W = metered_W(known, found, self._pv, self._share)
+        load_W = metered_W(known, found, self._suns, self._share)
         if load_W is None:
             load_W = self._given_W(known)
         if load_W is None or not (found.is_forming or found.genset_W):
@@ -136,7 +137,7 @@ class Shed(Function):
 
     def _given_W(self, known: Known) -> int | None:
         """Power of the battery and of the sets that run: the load less the sun's power."""
-        sets = [each for each in self._gensets if each.value("is_running") != 0]
+        sets = [each for each in self._engines if each.value("is_running") != 0]
         given_W = [known.battery_W, *[each.value("power_W") for each in sets]]
         known_W = [each for each in given_W if each is not None]
         return sum(known_W) if len(known_W) == len(given_W) else None

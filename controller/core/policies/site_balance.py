@@ -106,7 +106,8 @@ class SiteBalance(Function):
 
     def __init__(self, setup: Setup):
         settings = setup.settings
-        self._sets, self._suns = setup.site.of_role("genset"), setup.site.of_role("pv")
+        self._sets = setup.site.feeding(is_engine=True)
+        self._suns = setup.site.feeding(is_engine=False)
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
         # Several cabinets do not see each other's batteries: then the sum is not known.

@@ -66,7 +66,7 @@ class SiteLoad(Function):
 
     def __init__(self, setup: Setup):
         self.state = array("q", [0] * 10)
-        self._suns = setup.site.of_role("pv")
+        self._suns = setup.site.feeding(is_engine=False)
         self._settings = settings = setup.settings
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
