@@ -78,8 +78,7 @@ def _connections(shadow: Shadow) -> list[int]:
 def connection_of(control: Control) -> list[int]:
     """[import with the battery at 0, W], [] while it is unknown."""
     state = control.functions[site_load.SiteLoad.NAME].state
-    known = state[site_load.S_CONNECTION_OK]
-    return [state[site_load.S_CONNECTION_W]] if known else []
+    return [state.connection_W] if state.is_connection_known else []
 
 
 def of_control(

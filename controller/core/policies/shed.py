@@ -26,6 +26,7 @@ from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
 from controller.core.policies.site_balance import metered_W
+from controller.core.words import Words
 
 SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
@@ -33,14 +34,22 @@ TENTH_MORE = 11, 10
 HYSTERESIS_PERMILLE = 50
 NOT_HEARD = -1  # since the start of the controller
 
-# ms for which power has been missing, and for which there was room. S_NEED_MS: above 0 the ms for
-# which an island has needed a set; below 0 a set is needed, at least until 0. Then the stages of
-# each device.
-S_SHORT_MS, S_ROOM_MS, S_IS_OUTAGE, S_NEED_MS, S_STAGES = range(5)
+
+class State(Words):
+    """From STAGES on the number of stages that each device has to shed."""
+
+    short_ms: int  # for which power has been missing
+    room_ms: int  # for which there was room for the next stage
+    is_outage: int  # a stage has been open since an outage
+    # above 0 the ms for which an island has needed a set; below 0 one is needed, at least until 0
+    need_ms: int
+
+
+STAGES = len(State.__annotations__)
 
 
 def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
-    """S_NEED_MS from one tick to the next. Need is forgotten at a tenth of its speed, because a
+    """State.need_ms from one tick to the next. Need is forgotten at a tenth of its speed, because a
     load that swings would otherwise never need a set.
     """
     after_ms = before_ms + passed_ms
@@ -54,6 +63,7 @@ def needed_ms(before_ms: int, is_short: bool, passed_ms: int) -> int:
 class Shed(Function):
     """One request for each shedding device."""
 
+    state: State
     NAME, STAGE = "shed", contract.BASE
     ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
     READS = (
@@ -87,7 +97,8 @@ class Shed(Function):
         self._import_W = setup.settings["grid_import_W_max"]
         self._share = setup.settings["share_permille"]
         self._tick_ms = setup.tick_ms
-        self.state = array("i", [0] * S_STAGES + [NOT_HEARD] * len(self._devices))
+        self.state = State.zero(len(self._devices))
+        self.state[STAGES:] = array("q", [NOT_HEARD] * len(self._devices))
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """For each device the number of stages to shed."""
@@ -95,22 +106,22 @@ class Shed(Function):
         self._find()
         if missing_W is not None:
             self._decide(known, found, missing_W, elapsed_ticks * self._tick_ms)
-        self.state[S_NEED_MS] *= found.is_off_grid
+        self.state.need_ms *= found.is_off_grid
         answers = []
-        for at, (device, number) in enumerate(self._devices, S_STAGES):
+        for at, (device, number) in enumerate(self._devices, STAGES):
             least = self._least_stages(known, found, device.settings, 0)
             stages = self.state[at] = max(self.state[at], least or NOT_HEARD)
             reason = self._reason(found, least) if stages > 0 else reasons.NO_REQUEST
             answers.append(ForDevice(number, BaseRequest(max(0, stages), reason)))
-        found.is_set_needed = self.state[S_NEED_MS] < 0
-        if found.is_off_grid or self.state[S_IS_OUTAGE]:
-            found.is_shed = any([stages > 0 for stages in self.state[S_STAGES:]])
-            self.state[S_IS_OUTAGE] = found.is_shed
+        found.is_set_needed = self.state.need_ms < 0
+        if found.is_off_grid or self.state.is_outage:
+            found.is_shed = any([stages > 0 for stages in self.state[STAGES:]])
+            self.state.is_outage = found.is_shed
         return answers
 
     def _find(self) -> None:
         """At the start of the controller the stages that a device reports stay open."""
-        for at, (device, _) in enumerate(self._devices, S_STAGES):
+        for at, (device, _) in enumerate(self._devices, STAGES):
             stages = device.value("stages")
             if self.state[at] == NOT_HEARD and stages is not None:
                 self.state[at] = within(stages, 0, device.settings["stages_max"])
@@ -164,20 +175,20 @@ class Shed(Function):
         if found.is_off_grid:
             next_W = self._needed_W(last) if last >= 0 else 0
             is_short = missing_W + found.genset_W + next_W > 0
-            state[S_NEED_MS] = needed_ms(state[S_NEED_MS], is_short, passed_ms)
-        state[S_SHORT_MS] = min(state[S_SHORT_MS] + passed_ms, SHED_MS) * (missing_W > 0)
-        state[S_ROOM_MS] = min(state[S_ROOM_MS] + passed_ms, RETURN_MS) * is_room
-        if state[S_SHORT_MS] >= SHED_MS:
+            state.need_ms = needed_ms(state.need_ms, is_short, passed_ms)
+        state.short_ms = min(state.short_ms + passed_ms, SHED_MS) * (missing_W > 0)
+        state.room_ms = min(state.room_ms + passed_ms, RETURN_MS) * is_room
+        if state.short_ms >= SHED_MS:
             self._open(missing_W)
-            state[S_SHORT_MS] = 0
-        elif state[S_ROOM_MS] >= RETURN_MS:
-            state[S_STAGES + last] -= 1
-            state[S_ROOM_MS] = 0
+            state.short_ms = 0
+        elif state.room_ms >= RETURN_MS:
+            state[STAGES + last] -= 1
+            state.room_ms = 0
 
     def _has_followed(self, place: int) -> bool:
         """False while a stage that came back is still open, or unknown: its load does not show."""
         reported = self._devices[place][0].value("stages")
-        return reported is not None and reported <= self.state[S_STAGES + place]
+        return reported is not None and reported <= self.state[STAGES + place]
 
     def _needed_W(self, place: int) -> int:
         return self._devices[place][0].settings["stage_W"] * TENTH_MORE[0] // TENTH_MORE[1]
@@ -187,14 +198,14 @@ class Shed(Function):
         if found.mode not in (GRID, ISLAND):
             return -1
         for place in range(len(self._devices) - 1, -1, -1):
-            settings, stages = self._devices[place][0].settings, self.state[S_STAGES + place]
+            settings, stages = self._devices[place][0].settings, self.state[STAGES + place]
             if stages > 0:
                 least = self._least_stages(known, found, settings, HYSTERESIS_PERMILLE)
                 return place if stages > least else -1
         return -1
 
     def _open(self, missing_W: int) -> None:
-        for at, (device, _) in enumerate(self._devices, S_STAGES):
+        for at, (device, _) in enumerate(self._devices, STAGES):
             stage_W, most = device.settings["stage_W"], device.settings["stages_max"]
             stages = max(0, self.state[at])
             more = within(-(-missing_W // stage_W), 0, most - stages)

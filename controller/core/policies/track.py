@@ -9,8 +9,6 @@ small for a step, the reference is carried along at once. Then the grid changes 
 possible, and no second jump follows. No clock, no float.
 """
 
-from array import array
-
 from controller.core import contract, reasons
 from controller.core.answers import FastRequest
 from controller.core.contract import Function
@@ -21,19 +19,30 @@ from controller.core.policies.modes import RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.reference import Reference
+from controller.core.words import Words
 
 # A meter that is silent for less does not change the power that the grid should draw.
 LOST_MS_MAX = 10_000
 EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
 
-S_SOURCE, S_OUT_W, S_LOST_MS, S_HELD = range(4)  # held: permille
-NOT_HELD = -1
-BEGIN = array("q", [UNKNOWN, 0, LOST_MS_MAX, NOT_HELD])
+
+class State(Words):
+    """`out_W`: the power that it asked for."""
+
+    source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
+    out_W: int
+    lost_ms: int  # for how long the load has been unknown
+    is_held: int  # the charge stays at held_permille
+    held_permille: int
+
+
+BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 
 
 class Track(Function):
     """Load tracking."""
 
+    state: State
     NAME, STAGE = "track", contract.FAST
     READS = (
         *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
@@ -87,7 +96,7 @@ class Track(Function):
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
         self._fall_W = max(1, settings["track_fall_ramp_W_per_s"] * tick_ms // 1000)
-        self.state = BEGIN[:]
+        self.state = State("q", BEGIN)
 
     def arrays(self) -> tuple:
         """As the contract says."""
@@ -114,17 +123,18 @@ class Track(Function):
         """Nothing, beside an exact request. The guess goes on, and tracking then begins at 0."""
         if found.load_W is not None:
             self._tracked_W(found.load_W, known, found, elapsed_ticks)
-        self.state[S_OUT_W] = 0
+        self.state.out_W = 0
         return FastRequest(0, reasons.TRACKING_PAUSED)
 
     def _tracked_W(self, load_W: int, known: Known, found: Found, elapsed_ticks: int) -> int:
         state, reference = self.state, self.reference
         low_W, high_W = self._grid_range_W(load_W, found)
-        if found.load_source != state[S_SOURCE]:
+        if found.load_source != state.source:
             self.guess.begin(load_W)
-            if state[S_LOST_MS] >= LOST_MS_MAX:
+            if state.lost_ms >= LOST_MS_MAX:
                 reference.begin(load_W - found.left_setpoint_W, low_W, high_W)
-            state[:S_HELD] = array("q", [found.load_source, found.left_setpoint_W, 0])
+            state.source, state.out_W = found.load_source, found.left_setpoint_W
+            state.lost_ms = 0
         delay_ms = found.path_delay_ms or self._delay_ms
         is_own = found.load_source == MEASURED
         guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
@@ -157,16 +167,17 @@ class Track(Function):
         charge is its sender's. Between the requests of a schedule the charge stays as it is, and
         a surplus that the export limit stores stays too.
         """
+        state = self.state
         if known.soc_permille is None or found.is_requested:
-            self.state[S_HELD] = NOT_HELD
+            state.is_held = 0
             return None
         mean = known.soc_permille[1]
         if not found.scheduled_source:
-            self.state[S_HELD] = NOT_HELD
+            state.is_held = 0
             return self._soc_target - mean
-        if self.state[S_HELD] == NOT_HELD or _is_surplus(found):
-            self.state[S_HELD] = mean
-        return self.state[S_HELD] - mean
+        if not state.is_held or _is_surplus(found):
+            state.is_held, state.held_permille = 1, mean
+        return state.held_permille - mean
 
     def _request_W(self, guess_W: int, found: Found) -> int:
         """The request. At the edge of the available power it names the power that it would take."""
@@ -182,22 +193,22 @@ class Track(Function):
     def _let_go(self, previous_W: int, elapsed_ticks: int) -> int:
         state = self.state
         step_W = self._fall_W * elapsed_ticks
-        lost_ms = state[S_LOST_MS] + elapsed_ticks * self._tick_ms
-        state[S_SOURCE], state[S_LOST_MS] = UNKNOWN, min(lost_ms, LOST_MS_MAX)
-        state[S_OUT_W] = previous_W - within(previous_W, -step_W, step_W)
-        return state[S_OUT_W]
+        lost_ms = state.lost_ms + elapsed_ticks * self._tick_ms
+        state.source, state.lost_ms = UNKNOWN, min(lost_ms, LOST_MS_MAX)
+        state.out_W = previous_W - within(previous_W, -step_W, step_W)
+        return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
         """Whole quanta, and no change smaller than the dead band, so that meter noise does not
         reach the wire.
         """
         state = self.state
-        if abs(wanted_W - state[S_OUT_W]) >= self._dead_band_W:
+        if abs(wanted_W - state.out_W) >= self._dead_band_W:
             quantum_W = self._quantum_W
-            state[S_OUT_W] = (wanted_W + quantum_W // 2) // quantum_W * quantum_W
+            state.out_W = (wanted_W + quantum_W // 2) // quantum_W * quantum_W
         elif 2 * abs(wanted_W) < self._dead_band_W:
-            state[S_OUT_W] = 0
-        return state[S_OUT_W]
+            state.out_W = 0
+        return state.out_W
 
 
 def _is_surplus(found: Found) -> bool:

@@ -56,7 +56,7 @@ class Bench:
 
     @property
     def effective_W(self):
-        return self.requests.state[r.S_EFFECTIVE_W]
+        return self.requests.state.effective_W
 
 
 FAST = {"role": "request", "ramp": 10**9}
@@ -67,10 +67,10 @@ NOTHING = 0, reasons.NONE, 0
 def test_off_the_grid_a_request_waits_its_energy_drains_and_it_ramps_anew():
     bench = Bench(source(**SLOW, energy_Wh=20_000))
     assert bench.tick((0, 40_000, 100), ticks=50) == 40_000
-    level, known = bench.requests.state[r.S_LEVEL], Tick()
+    level, known = bench.requests.state[r.LEVEL], Tick()
     bench.requests.hold(known, known, 1)
     assert (known.is_requested, bench.control, bench.effective_W) == (False, 0, 0)
-    assert bench.requests.state[r.S_LEVEL] < level
+    assert bench.requests.state[r.LEVEL] < level
     assert bench.after() == (1000, reasons.HINT, 1)
 
 
@@ -152,7 +152,7 @@ def test_the_part_in_effect_keeps_to_the_ramp_and_to_available_power(steps, ramp
         bench.low_W, bench.high_W = low_W, high_W
         hints = [] if power_W is None else [(index, power_W, valid_s)]
         for _ in range(ticks):
-            before_W, owner = bench.effective_W, bench.requests.state[r.S_OWNER]
+            before_W, owner = bench.effective_W, bench.requests.state.owner
             base_W, hints = bench.tick(*hints), []
             ramps = [each for at, each in ((1, ramp), (2, other)) if at in (owner, bench.control)]
             step_W = max(ramps, default=0) // 50
@@ -198,16 +198,16 @@ def test_energy_is_counted_for_the_source_in_control_alone():
     )
     bench.tick((0, 1000, 300), (1, 100_000, 300), ticks=100)
     assert bench.control == 2 and bench.state(0) == bench.state(1) == "valid"
-    assert list(bench.requests.state[r.S_LEVEL :]) == [0, 0]
+    assert list(bench.requests.state[r.LEVEL :]) == [0, 0]
     bench.tick((1, 600_000, 300), ticks=10)
-    assert list(bench.requests.state[r.S_LEVEL :]) == [0, 9 * 1000 * 100_000]
+    assert list(bench.requests.state[r.LEVEL :]) == [0, 9 * 1000 * 100_000]
 
 
 def test_what_a_source_used_drains_also_when_another_was_the_last_in_control():
     bench = Bench(*[source(at, energy_Wh=100_000, **FAST) for at in range(2)], tick_ms=1000)
     bench.tick((0, 200_000, 60), ticks=60)
     bench.tick((1, 51_000, 5), ticks=10)
-    levels = [list(bench.tick(ticks=900) or bench.requests.state[r.S_LEVEL :]) for _ in range(2)]
+    levels = [list(bench.tick(ticks=900) or bench.requests.state[r.LEVEL :]) for _ in range(2)]
     assert levels == [[0, 0], [0, 0]]
 
 
@@ -216,7 +216,7 @@ def test_only_what_limits_leave_counts():
     bench.high_W = 40_000  # less than the drain
     for _ in range(7200):
         bench.tick((0, 10**8, 300))
-    assert bench.state() == "valid" and bench.requests.state[r.S_LEVEL] == 0
+    assert bench.state() == "valid" and bench.requests.state[r.LEVEL] == 0
 
 
 @settings(max_examples=40)
@@ -242,5 +242,5 @@ def test_it_is_idle_until_a_request_comes_and_again_when_all_is_over():
     found = []
     for hints, ticks in (((), 1), (((0, 100_000, 10),), 1), ((), 15), ((), 20)):
         bench.tick(*hints, ticks=ticks)
-        found.append((bench.requests.state[r.S_IDLE], bench.requests.state[r.S_LEVEL] > 0))
+        found.append((bench.requests.state.is_idle, bench.requests.state[r.LEVEL] > 0))
     assert [found[at] for at in (0, 2, 3)] == [(1, False), (0, True), (1, False)]

@@ -39,7 +39,7 @@ class Bench:
             self.tick(SETTLE, **DEAD)
         if mode == RETURN:
             self.tick(**BACK)
-        assert self.function.state[modes.S_MODE] == mode
+        assert self.function.state.mode == mode
         return self
 
 
@@ -93,7 +93,7 @@ def test_a_set_that_gives_power_carries_the_bus_although_it_reports_a_stopped_en
         bench.site.inp[0] = power_W
         bench.site.step(bytes([1]), 1)
         assert bench.at(HAND_OVER).tick(5000, **DEAD) == mode
-        bench.function.state[modes.S_MODE] = GRID
+        bench.function.state.mode = GRID
 
 
 def test_a_load_meter_that_reads_no_load_ends_the_black_start():
