@@ -13,7 +13,14 @@ from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_network, check_path, check_rows, check_tables, effect_words
+from controller.documents import (
+    check_functions,
+    check_network,
+    check_path,
+    check_rows,
+    check_tables,
+    effect_words,
+)
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines
@@ -34,21 +41,27 @@ def add(commands: cli.Commands) -> None:
     """Add the command to argparse's subparsers."""
     text = "list every key with its range, default and tighter side"
     every_key = cli.option("--keys", action="store_true", help=text)
+    text = "list the control functions: what each reads and writes (--drawing: as Mermaid)"
+    lists = cli.option("--functions", action="store_true", help=text)
+    drawn = cli.option("--drawing", action="store_true", help=argparse.SUPPRESS)
     text = "print only what the service's unit has to allow for this file, nothing if its file does"
     drop_in = cli.option("--drop-in", action="store_true", help=text)
-    given = cli.option("file", nargs="?"), every_key, drop_in, cli.STATE_DIR
+    given = cli.option("file", nargs="?"), every_key, lists, drawn, drop_in, cli.STATE_DIR
     cli.add(commands, "check", _check, *given)
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    if arguments.keys == bool(arguments.file):
+    if arguments.keys + arguments.functions + bool(arguments.file) != 1:
         raise cli.Ended(
             WRONG_INPUT,
-            "give either a FILE (cabinet.toml, which names the layers above it) or --keys",
+            "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions",
         )
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
             print(keys())
+        elif arguments.functions:
+            show = check_functions.drawing if arguments.drawing else check_functions.table
+            print(show())
         elif arguments.drop_in:
             print(unit_access.drop_in(configuration.load(arguments.file)), end="")
         else:

@@ -84,7 +84,7 @@ def facts(found: Config) -> Facts:
 
 def _sources(found: Config) -> list[Facts]:
     """{device, what, rated_W, words} of each device that feeds energy."""
-    feeds = {name: (role.text, role.feeds) for name, role in ROLES.items() if role.feeds}
+    feeds = {name: (role.text, role.feed.words) for name, role in ROLES.items() if role.feed}
     feeds["ups"] = ("UPS", "its battery feeds fan, detectors and controller")
     return [
         {

@@ -171,4 +171,4 @@ class Pod:
 
 def _is_tested(member: VirtualRig) -> bool:
     cabinet = member.controller.cabinet
-    return cabinet is not None and cabinet.core.view.is_meter_tested
+    return cabinet is not None and cabinet.core.found.is_meter_tested

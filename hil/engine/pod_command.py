@@ -18,6 +18,7 @@ from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
 from hil.scenarios import expectations, scenario
 from hil.site import description
+from hil.site.parts import GIVING_WAY
 from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
@@ -200,7 +201,7 @@ def _swings(pod: Pod) -> dict[str, Any]:
     battery_W = sum([each.recorder.rows()["battery_W"][is_settled] for each in pod.members])
     rows = rows[is_settled]
     found = {"swing_2s_pct": swing_2s_pct(rows), "swing_beside_pv_pct": None}
-    if len(rows) and pod.site.account.energy_J["pv"]:
+    if len(rows) and any([pod.site.account.energy_J[each] for each in GIVING_WAY]):
         peak_W, answered, unanswered = float(rows["load_W"].max()), rows.copy(), rows.copy()
         answered["grid_W"] = rows["load_W"] - battery_W
         unanswered["load_W"] = rows["grid_W"] + battery_W

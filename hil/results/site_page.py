@@ -12,12 +12,12 @@ import numpy as np
 from hil.results import site_plot, words
 from hil.results.page import CSS, paused
 from hil.results.plot import BATTERY, GRID, LOAD
+from hil.site.parts import FEEDING, PARTS
 
 # flow of site.account: label, colour
 CAME_IN = {
     "imported": ("Grid, import", GRID),
-    "pv": ("PV", site_plot.PV),
-    "genset": ("Generator set", site_plot.GENSET),
+    **{kind: site_plot.POWERS[kind][:2] for kind in FEEDING},
     "discharged": ("Battery, discharge", BATTERY),
 }
 WENT_OUT = {
@@ -61,14 +61,18 @@ def headline(energy_kWh: Mapping[str, float]) -> str:
     """Whence the energy of the load came, in one sentence."""
     net = {
         "grid": energy_kWh["imported"] - energy_kWh["exported"],
-        "PV": energy_kWh["pv"],
-        "generator set": energy_kWh["genset"],
+        **{_inside(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
         "battery": energy_kWh["discharged"] - energy_kWh["charged"],
     }
     found = [f"{name} {value:.2f}" for name, value in net.items() if abs(value) >= 0.005]
     dark = energy_kWh.get("unserved", 0.0)
     lacked = f"{dark:.2f} kWh of the load had no supply. " if dark >= 0.005 else ""
     return f"{lacked}The load drew {energy_kWh['load']:.2f} kWh: {', '.join(found)}."
+
+
+def _inside(text: str) -> str:
+    """A name within a sentence: an abbreviation keeps its capitals."""
+    return text if text.isupper() else text.lower()
 
 
 def flows(energy_kWh: Mapping[str, float]) -> str:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from hil.plant.cabinet import CabinetPlant
+from hil.site.parts import FEEDING
 from hil.site.site import ON_GRID, Site
 
 ROWS_MAX = 3600
-POWERS = ("load", "grid", "pv", "genset")
+POWERS = ("load", "grid", *FEEDING)
 
 
 def powers_W(site: Site) -> dict[str, float]:

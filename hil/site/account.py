@@ -1,8 +1,10 @@
 """The energies of a site and its highest import, added up step by step."""
 
+from hil.site.parts import FEEDING
+
 QUARTER_S = 900.0
 FLOWS = (
-    *("load", "other", "auxiliaries", "imported", "exported", "pv", "genset"),
+    *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
     *("discharged", "charged", "unserved"),
 )
 
@@ -36,6 +38,6 @@ class Account:
     def error_J(self) -> float:
         """Energy that came in, less the energy that went out: 0 but for rounding."""
         energy_J = self.energy_J
-        came_in = ("imported", "pv", "genset", "discharged")
+        came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")
         return sum(energy_J[each] for each in came_in) - sum(energy_J[each] for each in went_out)

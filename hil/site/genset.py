@@ -28,7 +28,7 @@ DEFAULTS = {
 class Genset(SitePart):
     """parameters: rated_W, and any of DEFAULTS. `called`: a transfer switch wants it."""
 
-    kind = "genset"
+    kind, text, FEEDS = "genset", "Generator set", True
 
     def __init__(self, parameters: Mapping[str, float]):
         super().__init__({**DEFAULTS, **parameters})

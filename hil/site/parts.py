@@ -15,3 +15,6 @@ PARTS: dict[str, type[SitePart]] = {
         *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
     )
 }
+FEEDING = tuple([kind for kind, part in PARTS.items() if part.FEEDS])
+GIVING_WAY = tuple([kind for kind in FEEDING if PARTS[kind].GIVES_WAY])
+ENGINES = tuple([kind for kind in FEEDING if kind not in GIVING_WAY])

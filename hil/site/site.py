@@ -18,7 +18,6 @@ from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
 from hil.site.load_ups import LoadUps
 from hil.site.part import SitePart
 from hil.site.parts import PARTS
-from hil.site.pv import Pv
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
 
@@ -204,7 +203,7 @@ class Site:
         wanted_W = (ups.needed_W(load_W) if ups else load_W) + cooling_W
         open_W = sum(part.open_W for part in self.parts if isinstance(part, LoadShed))
         wanted_W = max(0.0, wanted_W - open_W) + self.other_load_W
-        sun_W = sum(part.feeds_W for part in self.parts if isinstance(part, Pv))
+        sun_W = sum(part.feeds_W for part in self.parts if part.GIVES_WAY)
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _step_load(self, dt_s: float) -> float:
@@ -250,7 +249,7 @@ class Site:
                 genset.feeds_W = min(genset.capacity_W, max(0.0, before_W + missing_W))
                 missing_W -= genset.feeds_W - before_W
         for part in self.parts:
-            if isinstance(part, Pv) and missing_W < 0.0:
+            if part.GIVES_WAY and missing_W < 0.0:
                 spared_W = min(part.feeds_W, -missing_W)
                 part.feeds_W -= spared_W
                 missing_W += spared_W

@@ -23,6 +23,7 @@ from hil.scenarios.scenario import ScenarioError
 from hil.systems import cost, figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
 from hil.systems.run import Result
+from hil.values.mean_readings import NOT_KNOWN
 
 WALL_S_MAX = 7200
 Done = tuple[tuple[str, str], dict[str, Any], str]  # (system and variant, document, section)
@@ -174,6 +175,8 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "soc_end": float(result.soc[-1]),
         "figures": [each._asdict() for each in figures.of(result)],
         "violations": violations.of(result),
+        "modes_s": result.modes_s,
+        "not_known": NOT_KNOWN,
         "failures": sorted({name for name, _ in result.failures}),
         "sizing": result.spec.sizing,
         "cost": cost.of(result),
@@ -200,6 +203,8 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['seed']}{kind}",
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
+        f"  modes of the controller: {_hours(document['modes_s'])}",
+        f"  this mode does not know: {', '.join(document['not_known'])}",
         *[
             f"  silent for 10 min a day: {', '.join(each)}"
             for each in [document["failures"]]
@@ -214,6 +219,11 @@ def lines(document: dict[str, Any]) -> list[str]:
         *[f"  sizing: {each}" for each in document["sizing"]],
         *(value_day.lines(document["value_day"]) if "value_day" in document else ()),
     ]
+
+
+def _hours(modes_s: dict[str, int]) -> str:
+    """Each mode of policies/modes.py with its time."""
+    return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
 
 
 def _line(figure: Figure, mode: str) -> str:

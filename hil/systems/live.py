@@ -14,7 +14,6 @@ from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_clock import VirtualClock
 from hil.scenarios.scenario import Scenario
-from hil.site.pv import Pv
 from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
 from hil.systems.planner import Planner
@@ -52,8 +51,7 @@ class LivePod(Pod):
         site = run.site_of(_later(spec, begin_s), inputs)
         site.load = _from(site.load, begin_s)
         for part in site.parts:
-            if isinstance(part, Pv):
-                part.begin_at(begin_s)
+            part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
         plant = spec.size.of_rack | spec.plant
         kind = ValueRig if values else VirtualRig

@@ -51,7 +51,7 @@ def series_of(spec: Spec, inputs: dict[str, Any]) -> Series:
             cool_W = it_W * site_cooling.share_of_heat(cooling.water_degC, degC)
         pv_W = 0.0
         for part in site.parts:
-            if part.kind == "pv":
+            if part.GIVES_WAY:
                 part.step(now_s, SAMPLE_S, it_W)
                 pv_W += part.feeds_W
         powers[:, step] = it_W, it_W + cool_W, pv_W

@@ -74,7 +74,8 @@ def played(pod: LivePod, like: Result) -> Result:
         rows[:, slot] = (
             mean_W["imported"] - mean_W["exported"],
             mean_W["discharged"] - mean_W["charged"],
-            *(mean_W["pv"], mean_W["genset"], mean_W["load"]),
+            *(sum([mean_W[each] for each in kinds]) for kinds in run.FED),
+            mean_W["load"],
             *_charge_and_spread(pod),
         )
     account = dict(energy_J)

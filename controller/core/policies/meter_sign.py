@@ -27,7 +27,9 @@ from array import array
 from controller.core import contract
 from controller.core.answers import Obligation
 from controller.core.contract import Function
+from controller.core.found import Found
 from controller.core.integers import within
+from controller.core.known import Known
 from controller.core.policies import meter_drift, meter_watch, path_delay
 from controller.core.policies.meter_drift import MeterDrift
 from controller.core.policies.meter_watch import MeterWatch
@@ -66,6 +68,11 @@ class MeterSign(Function):
     """
 
     NAME, STAGE = "meter_sign", contract.PROVE
+    READS = (
+        *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
+        *("setpoint_W", "stored_path_delay_ms"),
+    )
+    WRITES = ("is_meter_tested", "path_delay_ms")
     PARAMETERS = (
         # of the rating, each way; 0: the meter is believed
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
@@ -119,16 +126,16 @@ class MeterSign(Function):
         """Path delay of the last proven test of this process, ms; 0: unmeasured."""
         return self.state[S_DELAY_MS]
 
-    def step(self, view: contract.View, elapsed_ticks: int) -> tuple:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """While a test runs, the power of its code; otherwise nothing."""
-        self._publish(view)
-        view.is_meter_tested = False
+        self._publish(known, found)
+        found.is_meter_tested = False
         if not self._code_W:
             return ()
         state, out = self.state, self.out
-        if not view.is_running:
+        if not known.is_running:
             state[S_STARTED] = 0
-            if view.is_stopped_by_person:
+            if known.is_stopped_by_person:
                 self._watch.approve()
             if out[O_RESULT] == TESTING:
                 out[O_RESULT] = PROVEN
@@ -141,26 +148,26 @@ class MeterSign(Function):
                 self._begin(-elapsed_ticks)
         state[S_TICKS] += elapsed_ticks
         if out[O_RESULT] in (PROVEN, UNDECIDED):
-            self._await_test(view, elapsed_ticks)
+            self._await_test(known, elapsed_ticks)
         if out[O_RESULT] != TESTING:
             return ()
-        view.is_meter_tested = True
-        wanted_W = self._test(view, elapsed_ticks)
+        found.is_meter_tested = True
+        wanted_W = self._test(known, elapsed_ticks)
         fall_W = self._fall_W * elapsed_ticks
-        power_W = within(wanted_W, view.setpoint_W - fall_W, view.setpoint_W + fall_W)
+        power_W = within(wanted_W, found.setpoint_W - fall_W, found.setpoint_W + fall_W)
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
-    def hold(self, view: contract.View, elapsed_ticks: int) -> None:
+    def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """As the contract says; a test that was cut short begins anew."""
-        if not view.is_running or self.out[O_RESULT] == TESTING:
+        if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state[S_STARTED] = 0
 
-    def _publish(self, view: contract.View) -> None:
+    def _publish(self, known: Known, found: Found) -> None:
         """The path delay in use."""
         delay_ms, source = path_delay.in_use(
-            self.state[S_DELAY_MS], view.stored_path_delay_ms, self._settings
+            self.state[S_DELAY_MS], known.stored_path_delay_ms, self._settings
         )
-        view.path_delay_ms = delay_ms if source in path_delay.USED else 0
+        found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
@@ -174,7 +181,7 @@ class MeterSign(Function):
         self._drift.begin()
         self.out[O_RESULT], self.out[O_SYMBOLS] = TESTING, 0
 
-    def _test(self, view: contract.View, elapsed_ticks: int) -> int:
+    def _test(self, known: Known, elapsed_ticks: int) -> int:
         """One tick of the code: the power of its chip, W."""
         state = self.state
         length_ticks, ticks = self._chips[state[S_IS_LONG]], state[S_TICKS] - self._wait_ticks
@@ -183,7 +190,7 @@ class MeterSign(Function):
         chip, phase = divmod(ticks, length_ticks)
         if chip >> 1 != state[S_SYMBOL]:
             self._next_symbol(chip >> 1)
-        grid_W, battery_W, load_W = view.grid_meter_W, view.battery_W, self._load_W(view)
+        grid_W, battery_W, load_W = known.grid_meter_W, known.battery_W, self._load_W(known)
         if elapsed_ticks != 1 or grid_W is None or battery_W is None or load_W is None:
             state[S_VOID] = 1
         else:
@@ -204,8 +211,8 @@ class MeterSign(Function):
         state[S_VOID] = state[S_RIGHT] = state[S_WRONG] = state[S_OWN] = 0
         self._drift.begin_symbol()
 
-    def _load_W(self, view: contract.View) -> int | None:
-        return view.load_meter_W if self._load_fitted else 0
+    def _load_W(self, known: Known) -> int | None:
+        return known.load_meter_W if self._load_fitted else 0
 
     def _add(self, chip: int, place: int, battery_W: int, right_W: int, wrong_W: int) -> None:
         """A tick of a chip; place: in its window, < 0 before it. A right meter shows itself less
@@ -285,13 +292,15 @@ class MeterSign(Function):
         self.out[O_RESULT], self.state[S_TICKS] = result, 0
         self._watch.begin()
 
-    def _await_test(self, view: contract.View, elapsed_ticks: int) -> None:
+    def _await_test(self, known: Known, elapsed_ticks: int) -> None:
         """Test anew a meter that looks reversed, and an undecided one after its time."""
         state, watch, is_proven = self.state, self._watch, self.out[O_RESULT] == PROVEN
-        load_W, battery_W = self._load_W(view), view.battery_W
+        load_W, battery_W = self._load_W(known), known.battery_W
         expected_W = load_W - battery_W if load_W is not None and battery_W is not None else None
         is_watched = is_proven or watch.is_in_doubt
-        is_reversed = is_watched and watch.is_reversed(expected_W, view.grid_meter_W, elapsed_ticks)
+        is_reversed = is_watched and watch.is_reversed(
+            expected_W, known.grid_meter_W, elapsed_ticks
+        )
         if is_reversed and watch.is_in_doubt:
             state[S_TICKS] = 0
         retry_s = meter_watch.DOUBT_S if watch.is_in_doubt else RETRY_S

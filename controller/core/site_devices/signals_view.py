@@ -125,6 +125,11 @@ class Site:
         """All devices of a role, in order."""
         return [each for each in self.devices if each.device.role.name == role]
 
+    def feeding(self, *, is_engine: bool) -> list[DeviceView]:
+        """All devices of roles that feed: engines, or those that the weather drives."""
+        feeds = [(each, each.device.role.feed) for each in self.devices]
+        return [each for each, feed in feeds if feed and feed.is_engine == is_engine]
+
     def step(self, fresh: bytes | bytearray, elapsed_ticks: int) -> None:
         """fresh: a byte for each signal, 1 where it was reported in this tick."""
         state, inp = self.state, self.inp

@@ -7,12 +7,14 @@ import pytest
 
 from controller import __main__
 from controller.config import bus_times, equipment, limit_images, path_identity
+from controller.core import functions
 from controller.documents import check, check_path
 from controller.documents.document import WIDTH
 from controller.rows import records
 from controller.store import two_copies
 from controller.store.stored_record import Record
 from drivers.buses import rtu
+from tests.repository import ROOT
 from tests.tables import cases, table
 
 NORA = "Nora Toft, 2026-01-01"
@@ -381,9 +383,25 @@ def test_the_command_prints_the_report_or_refuses_in_one_line(files, capsys):
     )
     assert "site.toml:rack.all.rated_current_mA: 140001" in refused
     assert absent == "firebreak: nowhere.toml: cannot be read: No such file or directory"
-    usage = "give either a FILE (cabinet.toml, which names the layers above it) or --keys"
+    usage = "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions"
     for argv in [], ["--keys", "a"]:
         assert (ended(*argv), capsys.readouterr().err) == (2, f"firebreak: {usage}\n")
+
+
+def test_the_functions_are_listed_with_all_that_they_read_and_write(capsys):
+    assert ended("--functions") == 0
+    table = capsys.readouterr().out
+    assert all(len(line) <= WIDTH for line in table.split("\n"))
+    for function in functions.FUNCTIONS:
+        assert f" {function.NAME} " in table
+        assert all(name in table for name in (*function.READS, *function.BEFORE, *function.WRITES))
+
+
+def test_the_drawing_of_the_functions_is_that_of_the_readme(capsys):
+    assert ended("--functions", "--drawing") == 0
+    assert capsys.readouterr().out in (ROOT / "controller/core/README.md").read_text(
+        encoding="utf-8"
+    ), "make it anew"
 
 
 KEYS_LISTED = """

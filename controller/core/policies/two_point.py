@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from controller.core import contract, reasons
 from controller.core.answers import BaseRequest, ForDevice
-from controller.core.contract import DeviceView, Function, Setup, View
+from controller.core.contract import DeviceView, Function, Setup
+from controller.core.found import Found
+from controller.core.known import Known
 
 
 class TwoPoint(Function):
@@ -23,7 +25,7 @@ class TwoPoint(Function):
         self._devices = setup.actuators(self.ROLES)
         self.state = array("i", [0] * len(self._devices))
 
-    def wanted(self, view: View, settings: dict[str, int]) -> bool | None:
+    def wanted(self, known: Known, found: Found, settings: dict[str, int]) -> bool | None:
         """True: ask for 1; False: for 0; None: as before. settings: of one device."""
         raise NotImplementedError
 
@@ -31,15 +33,15 @@ class TwoPoint(Function):
         """The request to one device."""
         return BaseRequest(is_wanted, self.REASON if is_wanted else reasons.NO_REQUEST)
 
-    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """One request for each device."""
-        found = []
+        answers = []
         for place, (device, number) in enumerate(self._devices):
-            wanted = self.wanted(view, device.settings)
+            wanted = self.wanted(known, found, device.settings)
             if wanted is not None:
                 self.state[place] = wanted
-            found.append(ForDevice(number, self.request(device, self.state[place])))
-        return found
+            answers.append(ForDevice(number, self.request(device, self.state[place])))
+        return answers
 
 
 class TwoPoints(TwoPoint):
@@ -51,23 +53,23 @@ class TwoPoints(TwoPoint):
 
     CAUSES: tuple[int, ...] = ()
 
-    def signs(self, view: View, settings: dict[str, int]) -> Sequence[bool | None]:
+    def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
         """For each cause True: present; False: not; None: as before."""
         raise NotImplementedError
 
-    def step(self, view: View, elapsed_ticks: int) -> list[ForDevice]:
+    def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
         """One request for each device."""
-        found = []
+        answers = []
         for place, (device, number) in enumerate(self._devices):
             present = self.state[place]
-            for bit, sign in enumerate(self.signs(view, device.settings)):
+            for bit, sign in enumerate(self.signs(known, found, device.settings)):
                 if sign is not None:
                     present = present & ~(1 << bit) | sign << bit
             self.state[place] = present
-            found.append(ForDevice(number, self.answer(view, device, present)))
-        return found
+            answers.append(ForDevice(number, self.answer(known, found, device, present)))
+        return answers
 
-    def answer(self, view: View, device: DeviceView, present: int) -> BaseRequest:
+    def answer(self, known: Known, found: Found, device: DeviceView, present: int) -> BaseRequest:
         """The request to one device. present: bits of the causes."""
         if not present:
             return BaseRequest(0, reasons.NO_REQUEST)
