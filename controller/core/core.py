@@ -41,10 +41,8 @@ class Core:
         self._places = places = image.places(layout, devices)
         self.inp = array("i", [0] * places["site"].stop)
         self.fresh = bytearray(layout.groups + signals(devices))
-        self._kernel_inp, self._kernel_words = (
-            memoryview(self.kernel.inp),
-            memoryview(self.inp)[: layout.inputs],
-        )
+        self._kernel_inp = memoryview(self.kernel.inp)
+        self._kernel_words = memoryview(self.inp)[: layout.inputs]
         self._tick_ms = tick_ms = safety_image[p.H_TICK_MS]
         self.site = Site(devices, self.inp, places["site"].start, tick_ms)
         first = self.kernel.bounds.map.unit + p.U_RATED_W

@@ -39,15 +39,15 @@ class KernelReadings:
         self._estop = [at for each in ESTOP for at in _instances(kernel.evaluator, each)]
 
     def is_running(self) -> bool:
-        """As Readings says."""
+        """See Readings."""
         return self._out[s.STATE] == s.RUNNING
 
     def is_estop(self) -> bool:
-        """As Readings says."""
+        """See Readings."""
         return any(map(self._kernel.evaluator.standing, self._estop))
 
     def is_short(self) -> bool:
-        """As Readings says."""
+        """See Readings."""
         active = self._kernel.evaluator.active
         return any([active[index] for index in self._short])
 
@@ -72,13 +72,13 @@ class KernelReadings:
         return left_W.index(min(left_W))
 
     def contact(self) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         if not self._ages.known(s.G_IO_3):
             return None
         return ISLAND if self._kernel.features.pace.source.is_off_grid() else GRID
 
     def forming_limits_W(self) -> list[int]:
-        """As Readings says."""
+        """See Readings."""
         if not self._kernel.features.pace.source.is_off_grid():
             return []
         known, inp, out = self._ages.known, self._inp, self._out
@@ -86,7 +86,7 @@ class KernelReadings:
         return [out[first + 1] for group, at, first in places if known(group) and inp[at]]
 
     def load_meter(self) -> Meter:
-        """As Readings says."""
+        """See Readings."""
         kernel = self._kernel
         frozen = kernel.features.value[matrix.F_METER_FROZEN_MS] >= kernel.frozen_ms
         return self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, frozen)
@@ -101,15 +101,15 @@ class KernelReadings:
         return Meter(self._inp[at] if is_known else None, self._kernel.fresh[group] != 0)
 
     def proven_grid_W(self) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         return self._inp[s.GRID_POWER_W] if self._out[s.OBLIGATIONS_OK] else None
 
     def unit_powers_W(self) -> list[int] | None:
-        """As Readings says."""
+        """See Readings."""
         return self._every(self._power_group, self._power_at)
 
     def soc_permille(self) -> list[int] | None:
-        """As Readings says."""
+        """See Readings."""
         return self._every(self._charge_group, self._soc_at)
 
     def _every(self, groups: list[int], places: list[int]) -> list[int] | None:
@@ -119,12 +119,12 @@ class KernelReadings:
         return [self._inp[at] for at in places]
 
     def soh_permille(self, rack: int) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         is_known = self._ages.known(self._charge_group[rack])
         return self._inp[self._soh_at[rack]] if is_known else None
 
     def temperatures_ddegC(self, rack: int) -> tuple[int, int] | None:
-        """As Readings says."""
+        """See Readings."""
         if not self._ages.known(self._heat_group[rack]):
             return None
         value, base = self._kernel.features.value, self._heat_at[rack]
@@ -134,7 +134,7 @@ class KernelReadings:
         )
 
     def air_ddegC(self) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         return self._inp[s.AIR_TEMPERATURE_DDEGC] if self._ages.known(s.G_CLIMATE) else None
 
 

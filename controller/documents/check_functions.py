@@ -8,7 +8,7 @@ STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")
 
 
 def table() -> str:
-    """In the order of a tick. `before`: as the tick before left it."""
+    """All functions in their turn. `before`: as the tick before left it."""
     lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
     is_bounded = False
     for each in functions.in_turn(functions.FUNCTIONS):

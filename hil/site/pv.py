@@ -77,7 +77,7 @@ class Pv(SitePart):
         self.available_W = 0.0
 
     def begin_at(self, begin_s: float) -> None:
-        """As SitePart says."""
+        """See SitePart."""
         measured = self._measured
         if measured:
             self._measured = lambda t_s: measured(begin_s + t_s)

@@ -50,19 +50,19 @@ class MeanReadings:
         self.charge_W = self.discharge_W = array("i")
 
     def is_running(self) -> bool:
-        """As NOT_KNOWN says."""
+        """See NOT_KNOWN."""
         return True
 
     def is_estop(self) -> bool:
-        """As NOT_KNOWN says."""
+        """See NOT_KNOWN."""
         return False
 
     def is_short(self) -> bool:
-        """As NOT_KNOWN says."""
+        """See NOT_KNOWN."""
         return False
 
     def limit(self) -> Limit:
-        """As row 50a: without a meter on the grid no unit charges."""
+        """On the grid without a meter no unit charges, as by row 50a."""
         is_blind = not self.is_off_grid and (self.load_W is None or self.grid_W is None)
         if is_blind:
             self.charge_W = array("i", [0] * len(self.charge_W))
@@ -70,38 +70,38 @@ class MeanReadings:
         return Limit(sum(self.charge_W), charge, sum(self.discharge_W), discharge)
 
     def contact(self) -> int:
-        """As Readings says."""
+        """See Readings."""
         return ISLAND if self.is_off_grid else GRID
 
     def forming_limits_W(self) -> list[int]:
-        """As Readings says."""
+        """See Readings."""
         if not self.is_off_grid:
             return []
         return [limit_W for limit_W, forms in zip(self.discharge_W, self.forming) if forms]
 
     def load_meter(self) -> Meter:
-        """As Readings says."""
+        """See Readings."""
         return Meter(self.load_W, self.load_W is not None)
 
     def grid_meter(self) -> Meter:
-        """As Readings says."""
+        """See Readings."""
         return Meter(self.proven_grid_W(), self.grid_W is not None)
 
     def proven_grid_W(self) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         return None if self.is_off_grid else self.grid_W
 
     def unit_powers_W(self) -> list[int]:
-        """As Readings says."""
+        """See Readings."""
         return self.powers_W
 
     def soc_permille(self) -> list[int]:
-        """As Readings says."""
+        """See Readings."""
         found = [within(int(unit.soc * 1000), 0, 1000) for unit in self.units]
         return [found[unit] for unit in self._rack_unit]
 
     def soh_permille(self, rack: int) -> int:
-        """As Readings says."""
+        """See Readings."""
         return self._soh_permille
 
     def temperatures_ddegC(self, rack: int) -> tuple[int, int]:
@@ -109,5 +109,5 @@ class MeanReadings:
         return (round(self.units[self._rack_unit[rack]].degC * 10),) * 2
 
     def air_ddegC(self) -> int | None:
-        """As Readings says."""
+        """See Readings."""
         return self.air

@@ -13,14 +13,14 @@ generator's own controller cranks, synchronises, protects and cools down.
 
 from array import array
 
-from controller.core import balance, contract, reasons
+from controller.core import contract, reasons
 from controller.core.answers import Answer, BaseRequest, ForDevice, Obligation, grid_obligation
 from controller.core.contract import DeviceView, Function, Setup
 from controller.core.found import Found
 from controller.core.integers import approach, low_pass
 from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, RETURN
-from controller.core.policies.site_balance import gives, metered_W, runs
+from controller.core.policies.source_reports import given_W, gives, is_loaded, metered_W, runs
 
 SHARE = (30, "genset")
 START = (95, "genset_start")  # above the least times: an engine that did not start has not run
@@ -41,6 +41,9 @@ FOUND_RUN_MS = MS_MAX - FOUND_MS  # the steps of its load are long over
 # for how long it has not been ready.
 S_LOAD, S_LOAD_MOST, FIRST = range(3)
 WORDS = S_WANTED, S_OUTAGE, S_PHASE, S_MS, S_STARTS, S_RUN_MS, S_AWAY_MS = range(7)
+
+
+Soc = tuple[int, int] | None  # permille: lowest of the racks, mean
 
 
 class GensetStart(Function):
@@ -103,7 +106,7 @@ class GensetStart(Function):
             at = FIRST + place * len(WORDS)
             is_running = runs(device)
             self._count_run(at, device, is_running, passed_ms)
-            self._want(at, known, found, device, is_running, passed_ms)
+            self._want(at, known.soc_permille, found, device, is_running, passed_ms)
             self._go_on(at, known, found, device, is_running, passed_ms)
             answers += [ForDevice(number, each) for each in self._asked(at, device)]
             if found.is_off_grid:
@@ -123,7 +126,7 @@ class GensetStart(Function):
         """At the start of the controller: a set that runs, or gives power, is wanted. Its power may
         be reported a little after its engine.
         """
-        state, is_running = self.state, bool(runs) or _is_loaded(device)
+        state, is_running = self.state, bool(runs) or is_loaded(device)
         if device.reported("is_running") is None and not is_running:
             return
         state[at + S_MS] = min(state[at + S_MS] + passed_ms, MS_MAX)
@@ -136,13 +139,7 @@ class GensetStart(Function):
             state[at + S_RUN_MS] = min(run_ms, MS_MAX)
 
     def _want(
-        self,
-        at: int,
-        known: Known,
-        found: Found,
-        device: DeviceView,
-        runs: int | None,
-        passed_ms: int,
+        self, at: int, soc: Soc, found: Found, device: DeviceView, runs: int | None, passed_ms: int
     ) -> None:
         state, settings = self.state, device.settings
         if state[at + S_WANTED] == NOT_HEARD:
@@ -150,7 +147,7 @@ class GensetStart(Function):
         if state[at + S_WANTED] == NOT_HEARD:
             return
         is_found = FOUND_RUN_MS <= state[at + S_RUN_MS] < MS_MAX
-        soc, was = known.soc_permille, state[at + S_WANTED]
+        was = state[at + S_WANTED]
         wanted, is_needed = was, found.is_off_grid and found.is_set_needed
         is_low = soc and soc[0] <= settings["start_soc_permille"]
         if found.mode == BLACK_START or is_low or is_needed:
@@ -256,9 +253,9 @@ class GensetStart(Function):
         after_ms = self.state[at + S_RUN_MS] - settings["accept_after_s"] * 1000
         if not self.state[at + S_RUN_MS] or after_ms < 0:
             return 0
-        given_W = max(0, device.value("power_W") or 0)
-        if self.state[at + S_WANTED] != 1 and (is_forming or not given_W):
-            return given_W
+        power_W = max(0, device.value("power_W") or 0)
+        if self.state[at + S_WANTED] != 1 and (is_forming or not power_W):
+            return power_W
         rated_W, steps = settings["rated_W"], 1 + after_ms // (settings["accept_every_s"] * 1000)
         return min(rated_W, steps * settings["accept_permille"] * rated_W // 1000)
 
@@ -285,11 +282,8 @@ class GensetStart(Function):
         """Power that battery and sets carry, by each way that is known. Empty: unknown."""
         if known.battery_W is None:
             return []
-        loads_W = []
-        given_W = [device.value("power_W") for device, _ in self._sets]
-        known_W = [each for each in given_W if each is not None]
-        if len(known_W) == len(given_W):
-            loads_W.append(known.battery_W + sum(known_W))
+        sum_W = given_W(known, [device for device, _ in self._sets])
+        loads_W = [] if sum_W is None else [sum_W]
         load_W = metered_W(known, found, self._suns, self._share_permille)
         if load_W is not None:
             loads_W += [load_W + min(0, found.others_W), load_W + max(0, found.others_W)]
@@ -303,9 +297,3 @@ class GensetStart(Function):
             if self.state[FIRST + place * len(WORDS) + S_RUN_MS]
         ]
         return sum([each["rated_W"] * each["least_permille"] // 1000 for each in running])
-
-
-def _is_loaded(device: DeviceView) -> bool:
-    """It reports more power than a current transformer may show at a standstill."""
-    power_W = device.value("power_W")
-    return power_W is not None and power_W >= balance.tolerance_W(device.settings["rated_W"])

@@ -47,8 +47,7 @@ _OUTPUT_OF = (
 
 
 class HintTable(Function):
-    """state: 64-bit words. entries: places in it of each quantity of each source; group and
-    fallback_W belong to them."""
+    """entries: places in `state` of each quantity of each source; with group and fallback_W."""
 
     NAME, STAGE = "hint_table", contract.BOUND
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
@@ -245,13 +244,10 @@ class HintTable(Function):
             request = self.group[entry] < 0
             value_W = state[words + E_VALUE_W] if request else max(0, self.in_force_W(entry))
             known = state[words + E_STATE]
-            if (
-                known == FALLBACK
-                and state[words + E_LEFT_TICKS]
-                and state[words + E_VALUE_W] < self.fallback_W[entry]
-            ):
+            is_tighter = state[words + E_VALUE_W] < self.fallback_W[entry]
+            if known == FALLBACK and state[words + E_LEFT_TICKS] and is_tighter:
                 known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
-            if known == FALLBACK and self.in_force_W(entry) < 0:
+            elif known == FALLBACK and self.in_force_W(entry) < 0:
                 known = NONE
             out[at], out[at + hint_outputs.F_STATE] = value_W, known
             left_ms = state[words + E_LEFT_TICKS] * self._tick_ms if known != FALLBACK else 0

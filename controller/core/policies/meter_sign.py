@@ -31,9 +31,6 @@ from controller.core.found import Found
 from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies import meter_drift, meter_watch, path_delay
-from controller.core.policies.meter_drift import MeterDrift
-from controller.core.policies.meter_watch import MeterWatch
-from controller.core.policies.path_delay import NOMINAL, PathDelay, chip_ticks
 
 METER_SIGN = 307  # reason code
 RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
@@ -45,17 +42,15 @@ CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 5
 DIFFERENCE = "meter_delay_difference_ms"
 RAMP_MS = 2000  # of a test anew, from whatever the power is
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
-ONE, STAKE_EIGHTHS = 1 << 30, 7
+ONE = 1 << 30
 START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
 TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
 
 # result, for the kernel too (row 50); in standby that of the last test
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
 O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
-# fmt: off
-(S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN, S_RIGHT_STATISTIC,
- S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS) = range(14)
-# fmt: on
+S_STARTED, S_TICKS, S_SYMBOL, S_CODE, S_UP, S_VOID, S_RIGHT, S_WRONG, S_OWN = range(9)
+S_RIGHT_STATISTIC, S_REVERSED_STATISTIC, S_IS_LONG, S_CHIP_OWN, S_DELAY_MS = range(9, 14)
 S_WATCH = 14  # words of meter_watch.py
 S_STEPS = S_WATCH + meter_watch.WORDS  # words of path_delay.py
 S_DRIFT = S_STEPS + path_delay.WORDS  # words of meter_drift.py
@@ -100,7 +95,9 @@ class MeterSign(Function):
         self._window_ticks = -(-WINDOW_MS // tick_ms)
         sample_ms, difference_ms = settings["track_sample_ms"], settings[DIFFERENCE]
         self._chips = [
-            chip_ticks(max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms)
+            path_delay.chip_ticks(
+                max(settings[name] - difference_ms, 0) + more_ms, sample_ms, tick_ms
+            )
             for name, more_ms in CHIPS_MS.items()
         ]
         self._second_ticks = 1000 // tick_ms
@@ -108,13 +105,14 @@ class MeterSign(Function):
         self._fall_W = max(2 * code_W, setup.rated_W * tick_ms // RAMP_MS + 1)
         self.state = array("q", [0] * (S_SAMPLES + 2 * self._window_ticks))
         words = memoryview(self.state)
-        self._watch = MeterWatch(
-            words[S_WATCH:S_STEPS], self._second_ticks, setup.rated_W, self._load_fitted
+        of_watch, rated_W = words[S_WATCH:S_STEPS], setup.rated_W
+        self._watch = meter_watch.MeterWatch(
+            of_watch, self._second_ticks, rated_W, self._load_fitted
         )
-        self._steps = PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
-        self._drift = MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
+        self._steps = path_delay.PathDelay(words[S_STEPS:S_DRIFT], tick_ms, self._code_W)
+        self._drift = meter_drift.MeterDrift(words[S_DRIFT:S_SAMPLES], self._code_W)
         self.state[S_CODE] = SEED
-        self.out = array("i", [PROVEN, 0, 0, NOMINAL])
+        self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
@@ -249,8 +247,9 @@ class MeterSign(Function):
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state[S_UP]
             right_W, wrong_W = self._drift.removed_W(state[S_RIGHT], state[S_WRONG])
-            self._take(S_RIGHT_STATISTIC, 0 if is_late else right_W, -own_W)
-            self._take(S_REVERSED_STATISTIC, 0 if is_late else wrong_W, own_W)
+            bets = (S_RIGHT_STATISTIC, right_W, -own_W), (S_REVERSED_STATISTIC, wrong_W, own_W)
+            for at, found_W, wanted_W in bets:
+                state[at] = path_delay.bet(state[at], 0 if is_late else found_W, wanted_W)
         self._drift.end_symbol(state[S_VOID])
         if state[S_RIGHT_STATISTIC] >= ONE * ERROR_PARTS:
             self._take_delay(self._steps.mean_ms())
@@ -277,16 +276,8 @@ class MeterSign(Function):
         left = (test_ticks - ticks - 1) // symbol_ticks
         statistic = max(self.state[S_RIGHT_STATISTIC], self.state[S_REVERSED_STATISTIC])
         for _ in range(left):
-            statistic = statistic * (8 + STAKE_EIGHTHS) >> 3
+            statistic = statistic * path_delay.MATCH_EIGHTHS >> 3
         return statistic >= ONE * ERROR_PARTS
-
-    def _take(self, statistic: int, found_W: int, wanted_W: int) -> None:
-        """A match if it is of the right sign and size; void if a load moved by more than both."""
-        if 10 * abs(found_W) <= path_delay.STEP_TENTHS_MAX * abs(wanted_W):
-            size_W = found_W if wanted_W > 0 else -found_W
-            is_match = 10 * size_W >= path_delay.STEP_TENTHS_MIN * abs(wanted_W)
-            eighths = 8 + STAKE_EIGHTHS if is_match else 8 - STAKE_EIGHTHS
-            self.state[statistic] = self.state[statistic] * eighths >> 3
 
     def _end(self, result: int) -> None:
         self.out[O_RESULT], self.state[S_TICKS] = result, 0

@@ -13,7 +13,7 @@ from controller.core import contract, reasons
 from controller.core.contract import Function, Setup
 from controller.core.found import Found
 from controller.core.known import ISLAND as OFF_GRID_SOURCE, Known
-from controller.core.policies.site_balance import gives, runs
+from controller.core.policies.source_reports import gives, runs
 from controller.core.words import Words
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)

@@ -18,6 +18,7 @@ from controller.core.answers import BaseRequest, Cap, ForDevice
 from controller.core.contract import DeviceView, Function, Setup
 from controller.core.found import Found
 from controller.core.known import Known
+from controller.core.policies.source_reports import given_W
 
 
 class PvLimit(Function):
@@ -83,9 +84,7 @@ class PvLimit(Function):
         """Of the load meter; where the others contradict it, what all sources give."""
         if not found.is_load_wrong:
             return known.load_meter_W
-        given_W = [known.battery_W, *[each.value("power_W") for each in self._sources]]
-        known_W = [each for each in given_W if each is not None]
-        return sum(known_W) if len(known_W) == len(given_W) else None
+        return given_W(known, self._sources)
 
 
 def _power_W(inverter: DeviceView) -> int:

@@ -25,7 +25,7 @@ from controller.core.found import Found
 from controller.core.integers import within
 from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, ISLAND
-from controller.core.policies.site_balance import metered_W
+from controller.core.policies.source_reports import given_W, metered_W
 from controller.core.words import Words
 
 SHED_MS, RETURN_MS = 500, 30_000
@@ -139,19 +139,14 @@ class Shed(Function):
             return found.connection_W - max(0, found.high_W) - self._import_W
         load_W = metered_W(known, found, self._suns, self._share)
         if load_W is None:
-            load_W = self._given_W(known)
+            # the load less the power of the sun
+            running = [each for each in self._engines if each.value("is_running") != 0]
+            load_W = given_W(known, running)
         if load_W is None or not (found.is_forming or found.genset_W):
             return None
         # a converter that follows stays at its set-point whatever the load is
         limit_W = min(found.limit_W, found.forming_W) if found.is_forming else found.limit_W
         return load_W - found.genset_W - limit_W
-
-    def _given_W(self, known: Known) -> int | None:
-        """Power of the battery and of the sets that run: the load less the sun's power."""
-        sets = [each for each in self._engines if each.value("is_running") != 0]
-        given_W = [known.battery_W, *[each.value("power_W") for each in sets]]
-        known_W = [each for each in given_W if each is not None]
-        return sum(known_W) if len(known_W) == len(given_W) else None
 
     def _least_stages(
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int

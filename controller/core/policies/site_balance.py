@@ -15,9 +15,10 @@ from controller.core import balance, contract
 from controller.core.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.contract import DeviceView, Function, Setup
 from controller.core.found import Found
-from controller.core.integers import approach, low_pass, within
+from controller.core.integers import approach, low_pass
 from controller.core.known import GRID, ISLAND, Known
 from controller.core.policies.balance_words import TEXTS, contradicted, signals
+from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
 # Until a contradiction counts; until it has ended. The limit of the connection does not act before
@@ -55,39 +56,6 @@ def lasting_ms(before_ms: int, is_now: bool, passed_ms: int, set_ms: int) -> int
         return max(0, before_ms - passed_ms // LEAK_PARTS)
     after_ms = before_ms + passed_ms
     return after_ms if after_ms < set_ms else -CLEAR_MS
-
-
-def gives(device: DeviceView) -> bool:
-    """This set reports power."""
-    power_W = device.value("power_W")
-    return power_W is not None and power_W >= balance.noise_W(device.settings["rated_W"])
-
-
-def runs(device: DeviceView) -> int | None:
-    """Whether the engine of this set runs, None while that is unknown. An engine that reports power
-    is never taken for a stopped one. If the others contradict its report, its power alone says so.
-    """
-    found = device.reported("is_running")
-    if found is not None and device.is_doubted("is_running"):
-        return None if device.value("power_W") is None else int(gives(device))
-    return None if found == 0 and gives(device) else found
-
-
-def metered_W(
-    known: Known, found: Found, suns: list[DeviceView], share_permille: int
-) -> int | None:
-    """This cabinet's share of the load by its meter, less the power of the sun. None while an
-    inverter is unknown, or the load meter is unknown or contradicted.
-    """
-    sun_W = 0
-    for each in suns:
-        power_W = each.value("power_W")
-        if power_W is None:
-            return None
-        sun_W += within(power_W, 0, each.settings["rated_W"])
-    if known.load_meter_W is None or found.is_load_wrong:
-        return None
-    return known.load_meter_W * share_permille // 1000 - sun_W
 
 
 class SiteBalance(Function):

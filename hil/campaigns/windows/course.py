@@ -93,7 +93,7 @@ class Member(ChainMember):
         self._down_until_s = self.now_s + 1 + down_s
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """As of ChainMember."""
+        """See ChainMember."""
         if self.now_s + 1 >= self._down_until_s:
             super().advance(dt_s, now_us)
             return

@@ -16,9 +16,11 @@ from controller.core.contract import BASE, BOUND, FAST, MEASURE, Function
 from controller.core.control import Control
 from controller.core.found import Found
 from controller.core.known import Known
-from controller.core.policies.site_balance import metered_W
+from controller.core.policies.source_reports import given_W, metered_W
 
-HELPERS = {metered_W.__name__: metered_W}  # that read for a function of another file
+HELPERS = {
+    each.__name__: each for each in (given_W, metered_W)
+}  # that read for a function of another file
 
 
 def used(tree):
