@@ -102,7 +102,7 @@ PREPOSITIONS = set(
 )
 # Folders whose docstrings may still begin with one.
 PREPOSITIONS_LEFT = (
-    *("controller/core/", "controller/config/", "controller/siting/", "hil/campaigns/"),
+    *("controller/config/", "controller/siting/", "hil/campaigns/"),
     *("tests/controller/core/", "tests/hil/campaigns/"),
 )
 MARKS = tuple(a + b for a, b in (("TO", "DO"), ("FIX", "ME"), ("XX", "X")))

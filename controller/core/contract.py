@@ -99,7 +99,7 @@ class Function:
         raise NotImplementedError
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """In place of `step` off the grid, where its row in functions.py says PAUSE."""
+        """Takes the place of `step` off the grid, where its row in functions.py says PAUSE."""
 
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick, in the order of the journal."""

@@ -1,4 +1,4 @@
-"""From readings to the power of each unit: look, control functions, chain, split.
+"""The power of each unit, from readings: look, control functions, chain, split.
 
 The controller and the rig's mode without a kernel both decide by this. Only their readings differ.
 """

@@ -68,7 +68,7 @@ class Kept:
         self.state = array("i", [0] * len(names))
 
     def store(self) -> None:
-        """At the end of a tick."""
+        """Take the values at the end of a tick."""
         self.state[:] = array("i", [getattr(self._found, name) for name in self._names])
 
     def load(self) -> None:

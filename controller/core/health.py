@@ -56,7 +56,7 @@ class Health:
 
     @property
     def energy_Wh(self) -> int:
-        """Of all racks when full."""
+        """Energy of all racks when full."""
         return self.state[S_ENERGY_WH]
 
     @property
@@ -100,7 +100,7 @@ class Health:
         return self.state[S_LOWEST : self._ms_at]
 
     def rack_energies_Wh(self) -> list[int]:
-        """Of each rack when full."""
+        """Energy of each rack when full."""
         known = zip(self._energy_Wh, counted(self.lowest()))
         return [energy_Wh * permille // PERMILLE for energy_Wh, permille in known]
 
@@ -110,8 +110,8 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Of the rated power of a unit, in parts of WORN_PERMILLE. An unknown SOH takes nothing
-        off: the limits of the BMS bound the current.
+        """Share of a unit's rated power, in parts of WORN_PERMILLE. An unknown SOH takes nothing off:
+        the limits of the BMS bound the current.
         """
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
         return min([*known, WORN_PERMILLE])

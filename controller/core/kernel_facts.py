@@ -51,7 +51,7 @@ class KernelFacts:
         return self._ages.oldest_ticks[1 + rack] * self.tick_ms
 
     def is_off_grid(self) -> bool:
-        """By the contact of the transfer switch, debounced."""
+        """Contact of the transfer switch, debounced."""
         return self._kernel.features.pace.source.is_off_grid()
 
     def limit_W(self, unit: int, way: int, number: int) -> int:
@@ -103,7 +103,7 @@ class KernelFacts:
         return self._kernel.latches.verdict(kind, first_out, cause_mask, self.is_key_out())
 
     def reset_clear_ms(self) -> int:
-        """For so long a cause must have been gone before a reset."""
+        """Time for which a cause must have been gone before a reset."""
         return self._kernel.latches.clear_ticks * self.tick_ms
 
     def is_key_out(self) -> bool:
@@ -124,7 +124,7 @@ class KernelFacts:
         return bool(self._kernel.evaluator.latched[instance])
 
     def clear_for_ms(self, instance: int) -> int:
-        """For how long the cause has been gone; 0 while it is present."""
+        """Time since the cause has been gone; 0 while it is present."""
         clear_ticks = self._kernel.evaluator.clear_count[instance]
         return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
 

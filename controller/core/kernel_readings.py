@@ -92,7 +92,7 @@ class KernelReadings:
         return self._meter(s.G_METER_LOAD, s.LOAD_POWER_W, frozen)
 
     def grid_meter(self) -> Meter:
-        """Off the grid too a frozen one counts as silent."""
+        """A frozen one counts as silent, off the grid too."""
         frozen = self._kernel.features.pace.frozen_ms() >= self._kernel.frozen_ms
         return self._meter(s.G_METER_GRID, s.GRID_POWER_W, frozen)
 

@@ -1,4 +1,4 @@
-"""From readings to what a tick knows: the only maker of `Known`.
+"""What a tick knows, from readings: the only maker of `Known`.
 
 Whatever is computed from a reading is computed here. So a controller, and the rig where it leaves
 the kernel out, see the same site.

@@ -33,30 +33,30 @@ class Readings(Protocol):
         """A converter gives less than it was sent."""
 
     def limit(self) -> Limit:
-        """Of all units; `charge_W` and `discharge_W` then hold that of each unit, W >= 0."""
+        """Sum of all units; `charge_W` and `discharge_W` then hold that of each unit, W >= 0."""
 
     def contact(self) -> int | None:
         """GRID or ISLAND, by the contact of the transfer switch."""
 
     def forming_limits_W(self) -> list[int]:
-        """Off the grid: limit of the discharge of each converter that reports that it forms the
+        """Limit of the discharge, off the grid, of each converter that reports that it forms the
         voltage.
         """
 
     def load_meter(self) -> Meter:
-        """Of the load."""
+        """The load's meter."""
 
     def grid_meter(self) -> Meter:
-        """Of the connection, > 0 imports."""
+        """The meter of the connection, > 0 imports."""
 
     def proven_grid_W(self) -> int | None:
-        """Of the connection, as far as obligations may count on the meter."""
+        """Power of the connection, as far as obligations may count on the meter."""
 
     def unit_powers_W(self) -> list[int] | None:
-        """Of each unit, > 0 discharges."""
+        """Power of each unit, > 0 discharges."""
 
     def soc_permille(self) -> list[int] | None:
-        """Of each rack."""
+        """State of charge of each rack."""
 
     def soh_permille(self, rack: int) -> int | None:
         """None: unknown in this tick; 0: the BMS computes none."""
@@ -65,4 +65,4 @@ class Readings(Protocol):
         """Coldest and hottest module of a rack."""
 
     def air_ddegC(self) -> int | None:
-        """Of the air in the cabinet."""
+        """Temperature of the air in the cabinet."""

@@ -24,7 +24,7 @@ class ModuleTemperatures:
         state[0] = (rack + 1) % self._racks
 
     def hottest(self) -> array | None:
-        """Of each rack, 0.1 degC; None if any is unknown."""
+        """Hottest module of each rack, 0.1 degC; None if any is unknown."""
         found = self.state[1 : 1 + self._racks]
         return None if UNKNOWN in found else found
 

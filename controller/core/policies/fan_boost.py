@@ -31,5 +31,5 @@ class FanBoost(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """As the contract says."""
+        """See Function."""
         return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])

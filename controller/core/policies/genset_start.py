@@ -99,7 +99,7 @@ class GensetStart(Function):
         self.state = array("q", [0, 0, *[NOT_HEARD, 0, 0, 0, 0, 0, 0] * len(self._sets)])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
-        """For each set the request and what overrides its least times; the battery's obligation."""
+        """Request of each set and what overrides its least times; the battery's obligation."""
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         for place, (device, number) in enumerate(self._sets):
@@ -123,7 +123,7 @@ class GensetStart(Function):
             self.state[at + S_RUN_MS] = run_ms if is_running > 0 else 0
 
     def _find(self, at: int, device: DeviceView, runs: int | None, passed_ms: int) -> None:
-        """At the start of the controller: a set that runs, or gives power, is wanted. Its power may
+        """The start of the controller: a set that runs, or gives power, is wanted. Its power may
         be reported a little after its engine.
         """
         state, is_running = self.state, bool(runs) or is_loaded(device)

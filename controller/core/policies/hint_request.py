@@ -111,7 +111,7 @@ class HintRequest(Function):
         return (request,)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says; the energy of each source drains on."""
+        """See Function; the energy of each source drains on."""
         found.is_requested = found.is_exact = False
         self.state[:LEVEL] = array("q", [0] * LEVEL)
         self._table.out[outputs.O_CONTROL_SOURCE] = 0
@@ -175,7 +175,7 @@ class HintRequest(Function):
         return best, rests
 
     def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
-        """As _best, for the request of the schedule."""
+        """Place as _best, for the request of the schedule."""
         index, state = found.scheduled_source - 1, self.state
         before = outputs.RESTING if state.rests else outputs.VALID
         is_resting = self._rested(index, before, found.scheduled_W, elapsed_ms) == outputs.RESTING

@@ -94,7 +94,7 @@ class HintTable(Function):
         return self.state[self._heard + source_index] > self.state[self._since] + ticks
 
     def heard_ms(self, source_index: int) -> int:
-        """For how long the source's last heartbeat still counts."""
+        """Time for which the source's last heartbeat still counts."""
         ticks = self.state[self._heard + source_index] - self.state[self._since]
         return max(0, ticks) * self._tick_ms
 

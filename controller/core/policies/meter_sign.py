@@ -58,7 +58,7 @@ S_SAMPLES = S_DRIFT + meter_drift.WORDS
 
 
 class MeterSign(Function):
-    """Off while the code is 0 permille. `out`: PROVEN .. REVERSED, symbols of this test, the
+    """Code 0 permille: off. `out`: PROVEN .. REVERSED, symbols of this test, the
     measured or stored path delay (ms, 0: neither), NOMINAL .. NOT_BELIEVED.
     """
 
@@ -116,7 +116,7 @@ class MeterSign(Function):
 
     @staticmethod
     def output_names(source_count: int) -> tuple:
-        """As the contract says."""
+        """See Function."""
         return "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
 
     @property
@@ -125,7 +125,7 @@ class MeterSign(Function):
         return self.state[S_DELAY_MS]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """While a test runs, the power of its code; otherwise nothing."""
+        """The power of the code while a test runs; otherwise nothing."""
         self._publish(known, found)
         found.is_meter_tested = False
         if not self._code_W:
@@ -156,7 +156,7 @@ class MeterSign(Function):
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says; a test that was cut short begins anew."""
+        """See Function; a test that was cut short begins anew."""
         if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state[S_STARTED] = 0
 
@@ -265,7 +265,7 @@ class MeterSign(Function):
                 self._begin(self._wait_ticks - 1, is_long=1)
 
     def _take_delay(self, delay_ms: int) -> None:
-        """Of a proven test; one that could not measure it leaves the delay known before."""
+        """Result of a proven test; one that could not measure it leaves the delay known before."""
         if delay_ms:
             self.state[S_DELAY_MS] = max(1, delay_ms + self._settings[DIFFERENCE])
 

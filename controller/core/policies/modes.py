@@ -86,7 +86,7 @@ class Modes(Function):
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says. The word is the reason code of the mode."""
+        """See Function. The word is the reason code of the mode."""
         return ("mode_reason",)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:

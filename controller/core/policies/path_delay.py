@@ -97,7 +97,7 @@ class PathDelay:
         words[W_TICKS] += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """With the last tick of a chip. level_W: of the meter at its end; own_W: the converter's
+        """The last tick of a chip. level_W: of the meter at its end; own_W: the converter's
         own power there; power_W: of the code in this chip.
         """
         words = self._words

@@ -70,7 +70,7 @@ class State(Words):
 
 
 class Import(NamedTuple):
-    """Of the grid now, and with the battery at 0, W; None is unknown."""
+    """Grid power now, and with the battery at 0, W; None is unknown."""
 
     grid_W: int | None
     connection_W: int | None
@@ -121,7 +121,7 @@ class PeakShaving(Function):
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says."""
+        """See Function."""
         return "peak_minute", "peak_used_Wh"
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
@@ -143,14 +143,14 @@ class PeakShaving(Function):
         return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says; the interval goes on, with no import."""
+        """See Function; the interval goes on, with no import."""
         if self._limit_W < OFF_W:
             self._stored = known.stored_peak
             passed_ms = elapsed_ticks * self._tick_ms
             self._pass(Import(0, None), passed_ms, self._uncertainty_ms())
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         time_ms, used = self.state.time_ms, self.state.used
         return {
             "kind": "peak",
@@ -240,7 +240,7 @@ class PeakShaving(Function):
         state.counted_ms += passed_ms
 
     def _owe(self, now: Import, passed_ms: int) -> None:
-        """Without a clock: count the debt on, at first from that of the interval."""
+        """No clock: count the debt on, at first from that of the interval."""
         state, limit_W = self.state, self._limit_W
         last_W = state.last_W if now.grid_W is not None else max(state.last_W, limit_W)
         debt = state.debt + (last_W - limit_W) * passed_ms

@@ -38,7 +38,7 @@ class PreCool(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """As the contract says."""
+        """See Function."""
         air_ddegC = known.air_temperature_ddegC
         return (
             above(air_ddegC, settings["start_ddegC"], settings["stop_ddegC"]),

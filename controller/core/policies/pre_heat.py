@@ -18,7 +18,7 @@ HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """While the power of the connection is unknown, there is no room for the heater."""
+    """No connection power known: no room for the heater."""
 
     NAME, ROLES = "pre_heat", ("heater",)
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")
@@ -58,7 +58,7 @@ class PreHeat(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """As the contract says."""
+        """See Function."""
         if known.module_temperature_ddegC is None:
             return False, False
         coldest_ddegC, ahead_ddegC = known.module_temperature_ddegC[0], settings["ahead_ddegC"]

@@ -53,7 +53,7 @@ class PvLimit(Function):
         self.state = array("q")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """For each inverter a request of the most that it may feed in, and the cap."""
+        """A request of the most that each inverter may feed in, and its cap."""
         room_W = max(0, self._room_W(known, found))
         negative = found.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
@@ -81,7 +81,7 @@ class PvLimit(Function):
         return room_W
 
     def _load_W(self, known: Known, found: Found) -> int | None:
-        """Of the load meter; where the others contradict it, what all sources give."""
+        """The load meter's; where the others contradict it, what all sources give."""
         if not found.is_load_wrong:
             return known.load_meter_W
         return given_W(known, self._sources)

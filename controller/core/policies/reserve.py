@@ -101,7 +101,7 @@ class Reserve(Function):
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
         at = S_BACKUP_REACHED if is_backup else S_PEAKS_REACHED
         kept = self._backup if is_backup else self.state[S_PEAKS_PERMILLE]
@@ -143,7 +143,7 @@ class Reserve(Function):
         )
 
     def _reasons(self, soc_ok: bool) -> tuple[int, int]:
-        """Of the peaks level, of the backup level."""
+        """(peaks level, backup level)."""
         if not soc_ok:
             return reasons.RESERVE_PEAKS_SOC_UNKNOWN, reasons.RESERVE_BACKUP_SOC_UNKNOWN
         is_by_schedule = self.state[S_PEAKS_PERMILLE] > self._peaks

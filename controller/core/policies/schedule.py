@@ -79,7 +79,7 @@ class Schedule(contract.Function):
 
     @staticmethod
     def output_names(source_count: int) -> Sequence[str]:
-        """As the contract says."""
+        """See Function."""
         return OUTPUTS
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
@@ -92,7 +92,7 @@ class Schedule(contract.Function):
         return self._answers(found, self._slot(slot)) if state == ACTS else ()
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says; a table that enters is taken."""
+        """See Function; a table that enters is taken."""
         self._enter(known, found)
         if self.state[S_SOURCE]:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
@@ -196,7 +196,7 @@ class Schedule(contract.Function):
         return answers
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         number = self.out[O_SLOT]
         fields = self._slot(number - 1)._asdict() if number else {}
         known = {name: None if value == t.OPEN_W else value for name, value in fields.items()}

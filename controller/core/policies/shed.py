@@ -36,7 +36,7 @@ NOT_HEARD = -1  # since the start of the controller
 
 
 class State(Words):
-    """From STAGES on the number of stages that each device has to shed."""
+    """STAGES and on: how many stages each device has to shed."""
 
     short_ms: int  # for which power has been missing
     room_ms: int  # for which there was room for the next stage
@@ -101,7 +101,7 @@ class Shed(Function):
         self.state[STAGES:] = array("q", [NOT_HEARD] * len(self._devices))
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """For each device the number of stages to shed."""
+        """Number of stages that each device sheds."""
         missing_W = self._missing_W(known, found)
         self._find()
         if missing_W is not None:
@@ -120,7 +120,7 @@ class Shed(Function):
         return answers
 
     def _find(self) -> None:
-        """At the start of the controller the stages that a device reports stay open."""
+        """Stages that a device reports at the start of the controller stay open."""
         for at, (device, _) in enumerate(self._devices, STAGES):
             stages = device.value("stages")
             if self.state[at] == NOT_HEARD and stages is not None:

@@ -89,7 +89,7 @@ class SiteBalance(Function):
 
     @staticmethod
     def output_names(source_count: int) -> tuple[str, ...]:
-        """As the contract says. A bit for each signal, in the order of `signals`."""
+        """See Function. A bit for each signal, in the order of `signals`."""
         return "balance_wrong", "balance_doubtful"
 
     def signals(self) -> list[tuple[str, int]]:
@@ -133,7 +133,7 @@ class SiteBalance(Function):
                 self._learn(known)
 
     def _is_disputed(self) -> bool:
-        """On the grid only sets are compared: if one gives power without a report of its engine, or
+        """Only sets are compared on the grid: if one gives power without a report of its engine, or
         while no meter shows a grid.
         """
         for each in self._sets:
@@ -194,7 +194,7 @@ class SiteBalance(Function):
         return Source(*_power(device), device.reported("is_running"), is_due, is_warming)
 
     def _look_at_meters(self, known: Known, passed_ms: int) -> None:
-        """For how long the load has not moved, and the grid meter has shown the same value."""
+        """Time for which the load has not moved, and the grid meter has shown the same value."""
         state, load_W, grid_W = self.state, known.load_meter_W or 0, known.grid_meter_W or 0
         state[S_CALM_MS] = min(state[S_CALM_MS] + passed_ms, MS_MAX)
         if abs(load_W - state[S_LOAD_W]) > balance.tolerance_W(load_W):
@@ -207,7 +207,7 @@ class SiteBalance(Function):
             state[S_QUIET_MS] = 0
 
     def _learn(self, known: Known) -> None:
-        """On the grid the sum of all powers is what no meter sees."""
+        """The sum of all powers on the grid is what no meter sees."""
         state, load_W = self.state, self._load_W(known)
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return

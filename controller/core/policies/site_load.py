@@ -112,13 +112,13 @@ class SiteLoad(Function):
         )
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says."""
+        """See Function."""
         self.state.source = self.state.meter_off = 0
         found.connection_W = found.load_W = None
         found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:
-        """Without the grid meter the load meter keeps the import limit, with the other loads that
+        """The load meter alone keeps the import limit, with the other loads that
         were known last and the PV that reports now. Other generation may be gone by now, so it
         does not count here. It counts for the discharge, which is at most the load less all
         generation. Without the load meter too, the battery discharges nothing.
@@ -138,7 +138,7 @@ class SiteLoad(Function):
         return Obligation(GRID_CONNECTION, low_W, reasons.GRID_IMPORT, high_W, reasons.GRID_EXPORT)
 
     def numbers(self, code: int) -> dict[str, Any]:
-        """As the contract says."""
+        """See Function."""
         return {
             "kind": "connection",
             "connection_W": self.state.connection_W,

@@ -99,7 +99,7 @@ class Track(Function):
         self.state = State("q", BEGIN)
 
     def arrays(self) -> tuple:
-        """As the contract says."""
+        """See Function."""
         return self.state, *self.guess.arrays(), self.reference.words
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
@@ -116,7 +116,7 @@ class Track(Function):
         )
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """As the contract says."""
+        """See Function."""
         self.state[:] = BEGIN
 
     def _paused(self, known: Known, found: Found, elapsed_ticks: int) -> FastRequest:

@@ -54,7 +54,7 @@ class TwoPoints(TwoPoint):
     CAUSES: tuple[int, ...] = ()
 
     def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
-        """For each cause True: present; False: not; None: as before."""
+        """Each cause: True is present; False is not; None is as before."""
         raise NotImplementedError
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:

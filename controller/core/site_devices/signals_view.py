@@ -47,7 +47,7 @@ class DeviceView:
         return self._inp[self._at[signal]] if is_trusted else None
 
     def reported(self, signal: str) -> int | None:
-        """As `value`, contradicted or not."""
+        """The `value`, contradicted or not."""
         return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def is_doubted(self, signal: str) -> bool:
