@@ -110,8 +110,8 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Share of a unit's rated power, in parts of WORN_PERMILLE. An unknown SOH takes nothing off:
-        the limits of the BMS bound the current.
+        """Share of a unit's rated power, in parts of WORN_PERMILLE. An unknown SOH takes nothing
+        off: the limits of the BMS bound the current.
         """
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
         return min([*known, WORN_PERMILLE])
