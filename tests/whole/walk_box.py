@@ -13,8 +13,8 @@ from whole_box import CABINETS, PODS
 from controller import __main__ as cli
 from controller.config import configuration
 from controller.console import pages, watch
+from controller.console.login import Failures
 from controller.console.terminal import words
-from controller.console.terminal.login import Failures
 from controller.console.terminal.session import SHOWN, Session
 from controller.console.terminal.view import BODY_ROWS, View
 from controller.core.site_devices.roles import ROLES

@@ -11,7 +11,7 @@ from site_files import SiteFiles
 from controller import __main__ as firebreak
 from controller.config import layers
 from controller.config.refusal import ConfigError
-from controller.console.terminal import login, users
+from controller.console import login, users
 from controller.hints import hint_statistics, keys
 from controller.journal import ring
 from controller.recorder import csv_files, head, reading
