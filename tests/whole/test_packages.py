@@ -151,9 +151,10 @@ def test_the_bench_names_the_lab(bench):
     assert done.stderr.splitlines() == wanted
 
 
-def test_the_lab_trips_a_row(lab):
-    done = wheels.outside(lab, "-m", "hil", "rows", "--only", "1a", "--jobs", "1", libraries=True)
-    assert done.returncode == 0 and "1 of 1 met" in done.stdout, done.stderr
+def test_the_lab_runs_a_campaign(lab):
+    words = ["ask", "--count", "1", "--minutes", "2"]
+    done = wheels.outside(lab, "-m", "hil", *words, libraries=True)
+    assert done.returncode == 0 and "1 of 1 known answers right" in done.stdout, done.stderr
 
 
 def test_the_commands_of_the_wheels_find_their_files(lab):
