@@ -1,4 +1,4 @@
-"""What /proc says of a process: its memory."""
+"""Memory of a process, as /proc reports it."""
 
 import re
 

@@ -111,7 +111,8 @@ def on_the_box(folder, config, course):
     load_W = selection.peak_W(config) / 2
     found = Watched(folder, lambda t_s: load_W, actions, settings=config).run(until_s)
     cabinet = found.rig.controller.cabinet
-    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field)
+    can_ports = {name: bus.port for name, bus in cabinet.field.can.items()}
+    counters = LinkStatistics(f"{folder}/links.stats", cabinet.field.ports, can_ports)
     counters.note(1)
     counters.close()
     HintStatistics(f"{folder}/hints.stats", config.sources).close()

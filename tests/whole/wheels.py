@@ -78,8 +78,10 @@ def run_packages():
 
 
 def outside(site, *words, libraries=False):
-    """Run Python in a folder without sources, on packages of `site`. libraries: also on those of
-    this environment, which has no wheel of ours: the tree is in it by a .pth file.
+    """Run Python in a folder without sources, on the packages in `site`.
+
+    libraries: also on the packages of this environment. The tree is in it by a .pth file, which
+    -S leaves out.
     """
     paths = [str(site), *[sysconfig.get_path("purelib")] * libraries]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
