@@ -95,15 +95,15 @@ set_up_packages() {
     echo "$stamp" >"$venv/packages.stamp"
 }
 
-# The project itself is installed in place: an edited file takes effect without another set-up.
+# Box and bench are installed in place, with office and lab in their folders: an edited file takes effect at once.
 set_up_project() {
     local stamp
-    stamp="$(digest "$here/setup.cfg" "$here/pyproject.toml" "$venv/packages.stamp")"
+    stamp="$(digest "$here/setup.cfg" "$here/pyproject.toml" "$here/hil/pyproject.toml" "$venv/packages.stamp")"
     if stamped project "$stamp"; then
         return
     fi
     # Named by a dot, because pip takes brackets at the end of a path for something else.
-    (cd "$here" && install --no-deps --no-build-isolation --editable .)
+    (cd "$here" && install --no-deps --no-build-isolation --editable . --editable ./hil)
     echo "$stamp" >"$venv/project.stamp"
 }
 

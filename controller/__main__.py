@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 not done, 2 wrong input, 3 could not start.
 
 import argparse
 import contextlib
-import importlib
+import importlib.util
 import os
 import re
 import sys
@@ -100,10 +100,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "write events, seconds (CSV) or captures (journals) to a directory",
     ),
     "console": (
-        "controller.console.console",
+        "controller.console.terminal.console",
         "pages and actions on a terminal of 80 x 24, or a serial line",
     ),
-    "console-user": ("controller.console.console", "the users who may log in at the console"),
+    "console-user": (
+        "controller.console.terminal.console",
+        "the users who may log in at the console",
+    ),
     "can-up": (
         "controller.console.can_up",
         "set up a CAN interface as configured (for the service)",
@@ -142,6 +145,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
 }
 COMPLETION = "completion"  # the only command that needs the parsers of all
+OFFICE = "controller.siting"  # a package of its own, which a box does not have
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
 SERVICES = ("run", "record", "upstream", CONSOLE)  # these print nothing
 
@@ -247,9 +251,12 @@ def _parser(argv: list[str]) -> _Parser:
     parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     module, _ = COMMANDS.get(argv[0] if argv else "", ("", ""))
+    if module.startswith(OFFICE) and importlib.util.find_spec(OFFICE) is None:
+        raise Ended(NO_START, f"{argv[0]}: not on a box: install the package firebreak-office")
     if argv[:1] == [COMPLETION]:
         for each in dict.fromkeys([module for module, _ in COMMANDS.values()]):
-            importlib.import_module(each).add(_Helped(commands))
+            if importlib.util.find_spec(each.rpartition(".")[0]) is not None:
+                importlib.import_module(each).add(_Helped(commands))
         parser.set_defaults(every=parser)
     elif module:
         importlib.import_module(module).add(commands)

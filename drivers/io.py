@@ -121,7 +121,8 @@ class IoModule:
     def _new_request(self, coils: int) -> rtu.Request:
         register = self.profile.registers["coils"]
         levels = [coils >> bit & 1 for bit in range(CHANNELS)]
-        request = rtu.write_coils_request(
+        request = rtu.write_request(
+            rtu.WRITE_COILS,
             (self.unit_id, "coils"),
             self.unit_id,
             register.address,

@@ -218,7 +218,9 @@ def _site_writes(driver: SiteDevice) -> list[tuple[str, rtu.Request, int]]:
 
 
 def _pcs_requests(device: Device, driver: SunSpecPcs) -> list[tuple[str, rtu.Request, int]]:
-    write = rtu.write_registers_request("write", device.address, 0, [0] * SETPOINT_REGISTERS)
+    write = rtu.write_request(
+        rtu.WRITE_REGISTERS, "write", device.address, 0, [0] * SETPOINT_REGISTERS
+    )
     return [
         (SETPOINT, write, device.setpoint_ms * 1000),
         ("write heartbeat", write, SECOND_US),

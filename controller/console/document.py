@@ -2,6 +2,7 @@
 lists them.
 """
 
+import importlib.util
 from argparse import Namespace
 from collections.abc import Callable
 
@@ -18,15 +19,23 @@ from controller.documents import (
 )
 from controller.documents.document import Block, Facts, Heading, Table
 from controller.rows import facts
-from controller.siting import rule_page
 from controller.system import cli
 from controller.system.paths import DONE, NO_START
+
+OFFICE = "controller.siting"  # a package of its own
 
 
 def _all_facts() -> list[Block]:
     rows = [tuple(facts.words(key).values()) for key in facts.FACTS]
     headers = ("key", "fact", "source and clause", "confidence")
     return [Heading(1, "The facts behind the rows"), Table(headers, rows)]
+
+
+def _of_office() -> list[Block]:
+    if importlib.util.find_spec(OFFICE) is None:
+        raise cli.Ended(NO_START, "siting: not on a box: install the package firebreak-office")
+    made: list[Block] = importlib.import_module(f"{OFFICE}.rule_page").blocks()
+    return made
 
 
 # name: (what makes the page, words of the list)
@@ -46,7 +55,7 @@ PAGES: dict[str, tuple[Callable[[], list[Block]], str]] = {
         "the cause-and-effect matrix: every row, stage and number",
     ),
     "reasons": (reason_book.blocks, "every reason code, its meaning and remedy"),
-    "siting": (rule_page.blocks, "rules and keys of the siting audit"),
+    "siting": (_of_office, "rules and keys of the siting audit"),
     "times": (time_table.blocks, "how long each stage takes, part by part"),
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from controller.config import approval, configuration
 from controller.config.refusal import ConfigError
-from controller.console.terminal import users
+from controller.console import users
 from controller.hints import keys
 from controller.recorder import reading
 from controller.store import chain, proof_tests, two_copies

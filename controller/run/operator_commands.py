@@ -93,7 +93,7 @@ class Commanded(Protocol):
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
         """Lock out, or end the lock-out. Returns a refusal or 0."""
 
-    def request_approval(self, name: str, code: int, is_awaited: bool = True) -> int:
+    def request_approval(self, name: str, code: int) -> int:
         """Approve the limit image. Returns a refusal or 0."""
 
 

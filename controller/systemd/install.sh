@@ -116,7 +116,7 @@ target_python() {
 
 # Names relative to the clone: the path of the clone and its letters do not change the digest.
 sources() {
-    find safety controller drivers hil -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
+    find safety controller drivers -type f -not -name '*.pyc' -print0 | LC_ALL=C sort -z &&
         printf '%s\0' setup.cfg pyproject.toml requirements.lock
 }
 
@@ -137,8 +137,8 @@ pip_here() {
         fail "pip: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"
 }
 
-# Puts wheels of the locked packages and of the project into one folder. This machine builds them, because the target
-# may be a tree without a network. --wheels DIR needs no network.
+# Puts wheels of the locked packages and of the box (setup.cfg) into one folder. This machine builds them, because
+# the target may be a tree without a network. --wheels DIR needs no network.
 make_wheels() {
     local from=() python=/usr/bin/python3
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
@@ -149,7 +149,7 @@ make_wheels() {
     "$python" "$here/../documents/locked.py" build >"$work/build.lock"
     pip_here install --require-hashes --no-deps --only-binary :all: "${from[@]}" -r "$work/build.lock"
     mkdir "$work/source" "$work/wheels"
-    tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers hil |
+    tar -C "$tree" -c --exclude=__pycache__ setup.cfg pyproject.toml README.md LICENSE safety controller drivers |
         tar -C "$work/source" -x
     pip_here wheel --no-deps --no-build-isolation --wheel-dir "$work/wheels" "$work/source"
     pip_here download --require-hashes --no-deps --only-binary :all: --python-version "$(target_python)" "${from[@]}" \

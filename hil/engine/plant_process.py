@@ -19,6 +19,7 @@ import msgpack
 from controller.config import configuration
 from controller.core.setpoint import O_BINDING_REASON
 from controller.system import realtime
+from hil.engine import real_wires
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.journal_watch import JournalWatch
 from hil.engine.mailbox import Mailbox
@@ -33,7 +34,6 @@ from hil.results.recorder import Recorder
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
 from hil.scenarios.world import World
-from hil.wires import real
 from safety import signals as s
 
 STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
@@ -65,7 +65,7 @@ class PlantProcess(JournalWatch):
         self.may_stall = any(action.do == "controller_stall" for action in actions)
         self.recorder = Recorder()
         self.controller = RemoteController(self.send)
-        self.ptys, self.cans, self.servers = real.made(
+        self.ptys, self.cans, self.servers = real_wires.made(
             self.config.buses, self.cabinet, self.observer, self.beats
         )
         # Edge-triggered, because a read of an empty tty waits for a kernel worker of low priority.

@@ -23,13 +23,10 @@ from hil.results.site_record import SiteRecord
 from hil.scenarios.scenario import Action, Scenario, ScenarioError
 from hil.site import description
 from hil.site.site import Site
-from hil.values.repetition import quicken
-from hil.values.rig import ValueRig
 
 TURN_S = 2 * TEST_S + 6  # a test ends within 70 s
 WATCH_US = 1_000_000
 SETTLE_US = 30_000_000  # after the last test, until the references of the grid have settled
-VALUE_TICK_MS = 100
 
 
 def is_pod(path: str) -> bool:
@@ -96,8 +93,7 @@ class Pod:
             for number, config in enumerate(configs)
         ]
         self.tick_us = self.members[0].tick_us
-        mode = "value" if kind is ValueRig else "byte"
-        self.mode = f"{mode}, {self.tick_us // 1000} ms"
+        self.mode = f"{kind.MODE}, {self.tick_us // 1000} ms"
         self.record = SiteRecord(len(configs))
         self.now_us = self.tested_us = self._watched_us = 0
 
@@ -108,32 +104,28 @@ class Pod:
         seed: int = 1,
         soc: float = 0.55,
         whole: bool = False,
-        values: bool = False,
+        kind: type[VirtualRig] = VirtualRig,
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; values: in value mode; tick_ms: None for that of the mode.
+        """The pod of a file; kind: of each member; tick_ms: None for that of the kind.
 
         ScenarioError, ConfigError, LoadError, NotSimulatedError: one line.
         """
         tables = description.read(path)
-        if values and tick_ms is None:
-            tick_ms = VALUE_TICK_MS
-        configs = member_configs(path, whole, tick_ms)
+        configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
         fitted = [key for key, given in tables.items() if given]
         coverage.check_scenario(configs[0], scenario, fitted)
         site = description.built(tables, seed, os.path.dirname(path))
         actions = scenario.actions if scenario else ()
         try:
-            kind = ValueRig if values else VirtualRig
             one = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # a device that the rig or the site does not have like this
             raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
         for member, given in zip(one.members, tables["pod"]):
             for unit in member.plant.pcs:
                 unit.can_form = given["can_form"]
-        for core in one.cores() if values else ():
-            quicken(core.control)
+            member.quicken()
         return one
 
     def run(self, duration_s: float, show: Callable[[], object] | None = None) -> Self:

@@ -1,16 +1,17 @@
-"""`python -m hil pod FILE`: several cabinets on one connection, each answering its share."""
+"""The run of several cabinets on one connection, for the commands `pod` and `rig`: its figures,
+closing lines, page and exit code.
+"""
 
 import os
 import sys
-from argparse import Namespace
 from typing import Any
 
 import numpy as np
 
 from controller.config import stage_states
 from hil.engine import coverage, forks, virtual_run
-from hil.engine.arguments import number, output_file, whole
 from hil.engine.pod import Pod
+from hil.engine.simulate import VirtualRig
 from hil.loads.trace import Load
 from hil.results import figures, files, recorder, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
@@ -23,69 +24,22 @@ from safety import signals as s
 
 DEFAULT_S, DEFAULT_SOC_PCT = 600.0, 55.0
 PV_FREE = "; no cabinet answers PV"
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--for": {
-        "dest": "seconds",
-        "type": number(1, 31 * 86_400),
-        "metavar": "SECONDS",
-        "default": DEFAULT_S,
-        "help": "length of the run (%(default)g)",
-    },
-    "--seed": {"type": whole(0, 2**31 - 1), "metavar": "NUMBER", "default": 1, "help": "(1)"},
-    "--soc": {
-        "type": number(5, 95),
-        "metavar": "PERCENT",
-        "default": DEFAULT_SOC_PCT,
-        "help": "state of charge at the start (%(default)g)",
-    },
-    "--scenario": {
-        "metavar": "NAME",
-        "help": "its actions, on site and cabinet 1; load, charge and length are those of the pod",
-    },
-    "--compare": {
-        "action": "store_true",
-        "help": "run it again with each cabinet answering the whole load, and print both swings",
-    },
-    "--values": {
-        "action": "store_true",
-        "help": "value mode: without bytes on a wire, a tick of 100 ms, several times as fast",
-    },
-    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
-    "--html": {"type": output_file(".html"), "metavar": "FILE", "help": "page with a picture"},
-}
 
 
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    parser = commands.add_parser("pod", help="run several cabinets on one connection")
-    parser.add_argument("file", metavar="FILE", help="a site's TOML file with [pod]")
-    for option, settings in OPTIONS.items():
-        parser.add_argument(option, **settings)
-    parser.set_defaults(run=main)
-
-
-def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns 0, or 1 when the observer saw a violation or an expectation of
-    the scenario is not met.
-    """
-    order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
-    order |= {"values": arguments.values, "scenario": arguments.scenario}
-    doc = played(order, arguments.file, arguments.html)
-    if arguments.compare:
-        print("each cabinet answers the whole load:")
-        doc["whole"] = played(order | {"whole": True}, arguments.file)
-    return finished(doc, arguments.json)
-
-
-def played(order: dict[str, Any], path: str, html_path: str | None = None) -> dict[str, Any]:
+def played(
+    order: dict[str, Any],
+    path: str,
+    html_path: str | None = None,
+    kind: type[VirtualRig] = VirtualRig,
+) -> dict[str, Any]:
     """Run the file of a pod, print the closing lines and write the page. Returns the document.
 
-    order: seconds, seed, soc_pct, values, scenario (a name or None), and whole (bool, may be
-    missing).
+    order: seconds, seed, soc_pct, values (for the document: kind decides), scenario (a name or
+    None), and whole (bool, may be missing).
     """
     soc, is_whole = order["soc_pct"] / 100, order.get("whole", False)
     chosen = scenario.load(order["scenario"]) if order["scenario"] else None
-    pod = Pod.of_file(path, order["seed"], soc, is_whole, order["values"], scenario=chosen)
+    pod = Pod.of_file(path, order["seed"], soc, is_whole, kind, scenario=chosen)
     names = {"file": os.path.basename(path), "name": description.read(path)["name"]}
     return played_pod(pod, {**names, **order}, html_path, chosen)
 

@@ -19,7 +19,7 @@ import msgpack
 
 from controller.config.configuration import Config
 from controller.system import realtime
-from hil.engine import pod, pod_command
+from hil.engine import pod, pod_command, real_wires
 from hil.engine.cabinet import SimulatedCabinet, observed_wiring
 from hil.engine.journal_watch import JournalWatch
 from hil.engine.plant_process import SAMPLE_US, STEP_US
@@ -32,7 +32,6 @@ from hil.results.recorder import Recorder
 from hil.results.site_record import SiteRecord
 from hil.site import description
 from hil.site.site import Site
-from hil.wires import real
 from safety import signals as s
 
 RESULT = "pod.json"
@@ -50,7 +49,7 @@ class Member(JournalWatch):
         self.observer = Observer(observed_wiring(self.cabinet))
         self.recorder = Recorder()
         self.controller = RemoteController(lambda message: None)
-        self.ptys, self.cans, self.servers = real.made(
+        self.ptys, self.cans, self.servers = real_wires.made(
             config.buses, self.cabinet, self.observer, None
         )
 

@@ -18,8 +18,8 @@ import msgpack
 
 from controller.config.configuration import Config
 from controller.run import loop_statistics
-from hil.campaigns.benchmarks.machine import memory_kB
 from hil.engine import cabinet_file, pod, pod_process, run_directory
+from hil.engine.process_memory import memory_kB
 from hil.engine.rig import CONTROLLER_STOP_S, ROOT, RigError, wait
 from hil.results import files
 

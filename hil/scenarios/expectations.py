@@ -7,16 +7,11 @@ the trips.
 
 from collections.abc import Callable, Iterable
 
+from hil.fields import MOMENT, MOMENTS, NUMBER, REQUIRED, TEXT, TEXTS, Entry
+from hil.observer.run import Run
 from hil.plant.cabinet import CONTACTS
-from hil.results.recorder import Run
-from hil.scenarios.fields import NUMBER, REQUIRED, TEXT, Entry
 from safety.signals import STATES
 
-MOMENT, MOMENTS, TEXTS = (
-    "an event, an action's label or seconds",
-    "a list of events",
-    "a list of texts",
-)
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
 ROUNDING_ms = 5e-4  # virtual times are sums of whole us, read back from floats
 EVENTS = (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from controller.core import hint_codes
+from hil.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.plant.cabinet import CONTACTS
-from hil.scenarios.fields import ANY, BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.plant_actions import CABINET_ACTIONS, ON, RACK_ACTIONS
 from hil.scenarios.site_actions import SITE_ACTIONS
 from hil.scenarios.world import World

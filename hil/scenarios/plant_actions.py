@@ -8,11 +8,11 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from hil.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.plant import contactors
 from hil.plant.bus import Bus, FaultLoad
 from hil.plant.cabinet import DETECTORS
 from hil.plant.rack import Rack
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.world import World
 
 Act = Callable[[World, dict[str, Any]], object]  # of (world, arguments)

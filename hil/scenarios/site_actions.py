@@ -6,7 +6,7 @@ through the first.
 
 from typing import Any
 
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
+from hil.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
 from hil.scenarios.world import World
 from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch

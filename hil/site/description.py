@@ -7,9 +7,21 @@ import os
 from typing import Any
 
 from controller.series import weather as weather_file
+from hil.fields import (
+    BOOL,
+    INTEGER,
+    LIST,
+    NUMBER,
+    REQUIRED,
+    TABLE,
+    TABLES,
+    TEXT,
+    Entry,
+    ScenarioError,
+    checked,
+    tables_of,
+)
 from hil.loads import stream
-from hil.scenarios.fields import BOOL, INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked, tables_of
 from hil.site import genset, load as site_load, load_ups, transfer_switch
 from hil.site.cooling import Cooling
 from hil.site.grid import Grid

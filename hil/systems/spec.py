@@ -10,9 +10,19 @@ from typing import Any, NamedTuple
 from controller.series import times
 from controller.series.refusal import SeriesError
 from drivers import toml_text
+from hil.fields import (
+    INTEGER,
+    LIST,
+    NUMBER,
+    REQUIRED,
+    TABLE,
+    TABLES,
+    TEXT,
+    Entry,
+    ScenarioError,
+    checked,
+)
 from hil.plant import config as plant_config
-from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST, TABLE, TABLES, ScenarioError, checked
 from hil.site.description import check_lists
 from hil.systems import tariff
 from hil.systems.sized import Size

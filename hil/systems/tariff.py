@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hil.scenarios.fields import INTEGER, NUMBER, REQUIRED, TEXT, Entry
-from hil.scenarios.scenario import LIST
+from hil.fields import INTEGER, LIST, NUMBER, REQUIRED, TEXT, Entry
 
 Series = np.ndarray
 W_PER_KW, J_PER_KWH = 1000.0, 3.6e6

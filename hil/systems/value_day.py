@@ -15,7 +15,6 @@ from hil.systems import figures, run, violations
 from hil.systems.live import LivePod
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series
-from hil.values.repetition import quicken
 
 SLOT_ARRAYS = ("grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K")
 COLUMNS = "  {:<78}{:>16}{:>18}"
@@ -28,7 +27,7 @@ def document(chain: Result, inputs: dict[str, Any], day: int) -> dict[str, Any]:
     wanted = day_of(chain, day)
     with tempfile.TemporaryDirectory() as folder:
         pod = LivePod(chain.spec, Path(folder), first * SLOT_S, soc, True, inputs)
-        quicken(pod.cores()[0].control)
+        pod.members[0].quicken()
         found = played(pod, wanted)
     pairs = zip(figures.of(found), figures.of(wanted))
     (member,) = pod.members

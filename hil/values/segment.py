@@ -15,7 +15,6 @@ from hil.results.windows import Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
 from hil.values.loads import load_of
-from hil.values.repetition import quicken
 from hil.values.rig import ValueRig
 
 LEAD_S = 900
@@ -94,11 +93,9 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
         rack.place_temperature(part["degC"])
     if windows is not None:
         rig.recorder = WindowRecorder(windows, begin_s)
-    core = rig.controller.cabinet.core
-    if order["mode"] == VALUE:
-        quicken(core.control)
+    rig.quicken()
     if order["skip_quiet"]:
-        quiet.QuietKernel(core.kernel)
+        quiet.QuietKernel(rig.controller.cabinet.core.kernel)
         rig.plant.look_us = quiet.LOOK_US
     return rig
 

@@ -8,6 +8,7 @@ from unittest.mock import Mock, call
 import pytest
 from site_bench import run
 
+from hil.loads import trace
 from hil.observer import reactions
 from hil.plant.cabinet import CabinetPlant
 from hil.results.recorder import Recorder, Run
@@ -61,7 +62,7 @@ def test_a_good_scenario_is_loaded_with_its_defaults_and_in_order_of_time():
 """):
         for value in values:
             scenario.parse(changed(path, value), "x.toml", "x")
-    power_W = scenario.step_load([[0, 300], [30, 400], [45, 250]])
+    power_W = trace.step_load([[0, 300], [30, 400], [45, 250]])
     found_kW = [power_W(t_s) / 1000 for t_s in (-1, 0, 29.999, 30, 44.999, 45)]
     assert found_kW == [300, 300, 300, 400, 400, 250]
 

@@ -17,7 +17,8 @@ import tty
 from functools import partial
 
 from controller.config import configuration
-from controller.console.terminal import actions, login, process, session, view, words
+from controller.console import login
+from controller.console.terminal import actions, process, session, view, words
 from controller.console.terminal.line import Line
 from controller.core import hint_codes as h
 from controller.core.schedule_table import Slot

@@ -7,7 +7,7 @@ heap (2.9 of 4.6 million instructions) is not counted.
 """
 
 try:
-    from hil.campaigns.channel_b.course import default_image, heap_lock, heap_unlock
+    from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
 except ImportError:  # MicroPython: both files are beside each other
     from course import default_image, heap_lock, heap_unlock
 

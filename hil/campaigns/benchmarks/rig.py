@@ -11,10 +11,11 @@ import tempfile
 from controller.config import configuration, track_path
 from controller.system import realtime
 from hil.campaigns import order
-from hil.campaigns.benchmarks import machine, path, replay, timing
+from hil.campaigns.benchmarks import path, replay, timing
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import document, figure, percentile
 from hil.campaigns.benchmarks.lateness import figures_of, judged
+from hil.engine import process_memory
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
@@ -62,7 +63,7 @@ def real_time(config, seconds, seed):
     def see(rig, shown):
         at_s = shown["elapsed_s"]
         if not samples or at_s >= samples[-1][0] + 5.0:
-            found = machine.memory_kB(rig.controller.pid)
+            found = process_memory.memory_kB(rig.controller.pid)
             samples.append([round(at_s, 1), found["rss"], found["anonymous"]])
 
     with Cyclictest() as rival:

@@ -9,9 +9,8 @@ import pathlib
 import tempfile
 
 from controller.system import realtime
-from hil.campaigns.benchmarks import kernel_steps, machine, timing, wasm
+from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, percentile
-from hil.campaigns.channel_b import course
 
 # racks, modules per rack, budget
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))

@@ -9,9 +9,9 @@ import pathlib
 import tempfile
 
 from hil.campaigns import command
-from hil.campaigns.benchmarks import machine, timing, wasm
+from hil.campaigns.benchmarks import course, machine, timing, wasm
 from hil.campaigns.benchmarks.document import document, figure, finish, percentile
-from hil.campaigns.channel_b import course, firmware, memory as mem, trials
+from hil.campaigns.channel_b import firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
 from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin

@@ -4,7 +4,7 @@ import os
 import select
 import time
 
-from hil.campaigns.channel_b import course
+from hil.campaigns.benchmarks import course
 from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
 TICK_S = course.TICK_MS / 1000

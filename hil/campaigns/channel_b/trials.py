@@ -7,7 +7,8 @@ import os
 import select
 import time
 
-from hil.campaigns.channel_b import course, memory as mem
+from hil.campaigns.benchmarks import course
+from hil.campaigns.channel_b import memory as mem
 from hil.campaigns.channel_b.partner import GUARD_S, TrialError
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 

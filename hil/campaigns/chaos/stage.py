@@ -7,7 +7,7 @@ import sqlite3
 
 from controller.journal import snapshot
 from controller.run import loop_statistics, operator_client, operator_commands
-from hil.campaigns.benchmarks.machine import memory_kB
+from hil.engine.process_memory import memory_kB
 
 POLL_S = 0.1
 

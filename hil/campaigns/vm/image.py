@@ -43,7 +43,6 @@ SOURCES = (
     "safety",
     "controller",
     "drivers",
-    "hil",
 )
 # So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and
 # the others 20 s.

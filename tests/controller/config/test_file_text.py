@@ -11,7 +11,7 @@ from site_files import SiteFiles
 from controller import __main__ as firebreak
 from controller.config import layers
 from controller.config.refusal import ConfigError
-from controller.console.terminal import login, users
+from controller.console import login, users
 from controller.hints import hint_statistics, keys
 from controller.journal import ring
 from controller.recorder import csv_files, head, reading
@@ -110,7 +110,7 @@ def test_a_record_that_is_a_pipe(tmp_path, capsys, argv):
 OPENED = {
     "journal": ring.JournalReader,
     "loop.stats": loop_statistics.LoopStatistics,
-    "links.stats": lambda path: link_statistics.LinkStatistics(path, None),
+    "links.stats": lambda path: link_statistics.LinkStatistics(path, {}, {}),
     "hints.stats": lambda path: hint_statistics.HintStatistics(path, []),
     "lock": lambda path: loop.lock(os.path.dirname(path)),
     "a.key": keys.read,

@@ -7,7 +7,7 @@ import pytest
 
 from controller.__main__ import main
 from controller.config import configuration
-from controller.console.terminal import users
+from controller.console import users
 from controller.hints import keys
 from controller.sites import EXAMPLE
 from controller.store import proof_tests, two_copies

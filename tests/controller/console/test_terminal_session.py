@@ -3,7 +3,8 @@
 import pytest
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 
-from controller.console.terminal import keys, login, session, users, words
+from controller.console import login, users
+from controller.console.terminal import keys, session, words
 
 IDLE_US = 300_000_000
 SECOND_US = 1_000_000

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from controller.console.terminal import login, users
+from controller.console import login, users
 from tests.tables import table
 
 COST = users.N, users.R, users.P

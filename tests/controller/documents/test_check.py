@@ -167,7 +167,7 @@ class _Bench:
             if drop or now_us >= self.coils_due_us[unit_id]:
                 self.coils_due_us[unit_id] = now_us + 100_000
                 levels = (0,) * 8 if self.frozen_open else (1,) * 8
-                self.port.submit(rtu.write_coils_request(("coils", unit_id), unit_id, 0, levels))
+                self.port.submit(rtu.write_request(15, ("coils", unit_id), unit_id, 0, levels))
         self.dropped = self.frozen_open
 
     def _answer(self, frame, now_us):

@@ -312,7 +312,7 @@ def test_ask_gets_the_answer(place):
 
 
 def test_ask_gives_up_when_nobody_answers_or_is_there(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(operator_client, "ANSWER_S", 0.01)
+    monkeypatch.setattr(operator_client.commands, "ANSWER_S", 0.01)
     assert operator_client.ask(place.path, oc.RUN) is None
     asked = operator_client.reset(place.path, oc.REMOTE_RESET, -1, 0, -1, 0)
     assert (asked.words(), asked.is_done) == ("no answer", False)

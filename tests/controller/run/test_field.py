@@ -49,7 +49,7 @@ class Module:
     def write(self, out):
         coils = tuple(out)
         if coils not in self.requests:
-            self.requests[coils] = rtu.write_coils_request(("coils", coils), 1, 0, coils)
+            self.requests[coils] = rtu.write_request(15, ("coils", coils), 1, 0, coils)
         return self.requests[coils]
 
 
@@ -147,7 +147,9 @@ class Pcs:
             return None
         raw = setpoint_W if self.frame_W is None else self.frame_W
         key, values = ("setpoint", setpoint_W), (raw >> 16 & 0xFFFF, raw & 0xFFFF)
-        request = rtu.write_registers_request(key, 1, WSET, values, None, self._failed, priority)
+        request = rtu.write_request(
+            16, key, 1, WSET, values, on_failure=self._failed, priority=priority
+        )
         self.requests.append(request)
         return request
 
@@ -164,7 +166,7 @@ class Pcs:
         return self._operation("start", 1)
 
     def _operation(self, key, value, priority=rtu.WRITE):
-        request = rtu.write_registers_request(key, 1, 40_100, (value,), priority=priority)
+        request = rtu.write_request(16, key, 1, 40_100, (value,), priority=priority)
         return request if self.ready else None
 
 
@@ -467,7 +469,7 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
     for number, channel in zip(units, sorted(field.pcs, key=lambda each: each.port.name)):
         channel.write = lambda inp, out, power_W, _, at=channel.run_at: asked.update({at: power_W})
         channel.sent._pcs = Pcs()
-        channel.sent.see(rtu.write_registers_request("w", 1, WSET, (0, number)).frame)
+        channel.sent.see(rtu.write_request(16, "w", 1, WSET, (0, number)).frame)
         channel.sent.refuse(600 + number)
     field.write(image.inp, [0] * layout.outputs, [11, 22], 0)
     for unit in range(2):

@@ -412,11 +412,12 @@ AWKWARD = ("a b", "a[b", "clone[1]", "$HOME", "100%d", "a#b&c", "two\nlines", 'i
 
 
 def small_clone(copy):
-    for name in ("safety", "controller", "drivers", "hil"):
+    for name in ("safety", "controller", "drivers"):
         (copy / name).mkdir(parents=True)
         (copy / name / "a.py").write_text("1")
-    for name in ("setup.cfg", "pyproject.toml", "requirements.lock"):
-        shutil.copy(ROOT / name, copy)
+    (copy / "hil").mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "requirements.lock", "hil/pyproject.toml"):
+        shutil.copy(ROOT / name, copy / name)
     return copy
 
 
@@ -434,6 +435,7 @@ def test_the_name_of_a_release_follows_its_sources(folder, tmp_path):
     )
     assert first != named(copy, tmp_path, "echo 3.12")
     (copy / "safety" / "a.pyc").write_text("compiled")
+    (copy / "hil" / "a.py").write_text("the rig is not installed")
     assert named(copy, tmp_path) == first
     (copy / "safety" / "a.py").write_text("2")
     assert named(copy, tmp_path) != first

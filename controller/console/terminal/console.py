@@ -68,7 +68,8 @@ def _console(arguments: Namespace) -> int:
 
 
 def _serve(arguments: Namespace, line: Line) -> int:
-    from controller.console.terminal import actions, login, process, session, users, view
+    from controller.console import login, users
+    from controller.console.terminal import actions, process, session, view
     from controller.store import spool
 
     stop = Stop(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -102,7 +103,7 @@ def _serve(arguments: Namespace, line: Line) -> int:
 
 
 def _user(arguments: Namespace) -> int:
-    from controller.console.terminal import users
+    from controller.console import users
 
     name, what, place = arguments.name, arguments.what, arguments.state_dir
     if (name is None) != (what == "list"):
@@ -125,7 +126,7 @@ def _user(arguments: Namespace) -> int:
 
 def _password(name: str) -> str:
     """Typed twice at a terminal, or one line of the standard input. Raises UserError."""
-    from controller.console.terminal import users
+    from controller.console import users
 
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
