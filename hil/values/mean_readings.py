@@ -62,7 +62,7 @@ class MeanReadings:
         return False
 
     def limit(self) -> Limit:
-        """On the grid without a meter no unit charges, as by row 50a."""
+        """The limits of the units; without a meter on the grid none charges, as by row 50a."""
         is_blind = not self.is_off_grid and (self.load_W is None or self.grid_W is None)
         if is_blind:
             self.charge_W = array("i", [0] * len(self.charge_W))

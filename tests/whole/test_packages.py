@@ -109,7 +109,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
 def test_a_box_works_alone(words, box):
-    """Without extras, without network, without numpy and the rig."""
+    """No extras, no network, no numpy, no rig."""
     given = [str(box / word) if word == EXAMPLE else word for word in words]
     done = wheels.outside(box, "-c", wheels.ALONE, *given)
     # 1: the example leaves blanks to fill in, and has no record of its proof tests
@@ -158,7 +158,7 @@ def test_the_lab_runs_a_campaign(lab):
 
 
 def test_the_commands_of_the_wheels_find_their_files(lab):
-    """Outside the tree: each shipped site, scenario, system and pod is loaded."""
+    """Each shipped site, scenario, system and pod is loaded outside the tree."""
     code = (
         "import sys; from controller import sites; from controller.config import configuration; "
         "from hil.scenarios import scenario; from hil.systems import spec; "
