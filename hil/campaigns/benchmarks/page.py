@@ -3,7 +3,7 @@ nothing else.
 """
 
 from hil.campaigns.benchmarks import budgets, document
-from hil.campaigns.report import table
+from hil.runner.report import table
 
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
 HEAD = """# Benchmarks

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from hil.campaigns import command, order, process, report, verdict
+from hil.campaigns import order, process
 from hil.campaigns.benchmarks import machine
 from hil.campaigns.chaos import namespace
 from hil.campaigns.chaos.companions import Companions
@@ -17,6 +17,7 @@ from hil.engine.arguments import number
 from hil.engine.rig import Rig, RigError
 from hil.observer import beats
 from hil.results import words
+from hil.runner import options, report
 
 HEAD = (
     f"{'disturbance':16} {'p50':>6} {'p99':>6} {'max':>6}   {'p99 calm':>8} {'missed':>6} "
@@ -43,8 +44,8 @@ OPTIONS = {
 def add(commands):
     """Add the command to the subparsers."""
     words = "disturb everything beside a real controller; the loop must run on undisturbed"
-    command.add(
-        commands, "chaos", words, main, command.JSON | command.SEED | command.CABINET | OPTIONS
+    options.add(
+        commands, "chaos", words, main, options.JSON | options.SEED | options.CABINET | OPTIONS
     )
 
 
@@ -63,8 +64,8 @@ def main(arguments):
         with tempfile.TemporaryDirectory(prefix="firebreak-chaos-") as directory:
             found, ended, interrupted = _run(directory, doing, arguments, why_not is None)
     except ControllerEnded as error:
-        print(verdict.line(f"NOT OK: {error}"))
-        return command.NOT_MET
+        print(report.verdict(f"NOT OK: {error}"))
+        return report.NOT_MET
     ok = len(found) == len(doing) and all(each["ok"] for each in [*found, *ended])
     doc = {
         "command": "chaos",
@@ -78,9 +79,8 @@ def main(arguments):
         "at_the_end": ended,
         "ok": ok,
     }
-    print("\n".join(lines(doc)))
-    report.write_json(arguments.json, doc)
-    return verdict.exit_code(ok, interrupted)
+    exit_code = report.finish(arguments, doc, lines(doc), ok)
+    return report.INTERRUPTED if interrupted else exit_code
 
 
 class ControllerEnded(Exception):
@@ -159,7 +159,7 @@ def lines(doc):
     result = (
         f"{'undisturbed' if doc['ok'] else 'NOT OK'}: {unnoticed}, {len(doc['skipped'])} skipped"
     )
-    return [*out, verdict.line(result)]
+    return [*out, report.verdict(result)]
 
 
 def _ok(one):

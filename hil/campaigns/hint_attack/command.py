@@ -4,18 +4,19 @@ import os
 import tempfile
 
 from controller.run import loop_statistics
-from hil.campaigns import command, course, order, report, verdict
+from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
 from hil.engine import coverage
 from hil.engine.arguments import whole
 from hil.engine.rig import Rig, RigError
 from hil.results import words
 from hil.results.run_result import machine
+from hil.runner import options, report
 
 COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
-OPTIONS = command.JSON | command.SEED | command.CABINET
+OPTIONS = options.JSON | options.SEED | options.CABINET
 OPTIONS |= {
     "--count": {
         "type": whole(1, COUNT_MAX),
@@ -29,7 +30,7 @@ OPTIONS |= {
 def add(commands):
     """Add the command to the subparsers."""
     words = "send bad hints to a real controller; it must refuse them all"
-    command.add(commands, "hint-attack", words, main, OPTIONS)
+    options.add(commands, "hint-attack", words, main, OPTIONS)
 
 
 class Course(course.Course):
@@ -79,9 +80,7 @@ def main(arguments):
     ok = figures["accepted"] == 0 and figures["genuine"] == figures["genuine_accepted"]
     doc = {"command": "hint-attack", "seed": arguments.seed, **figures, **machine(), "ok": ok}
     doc["mirrored"] = coverage.about(config)
-    print("\n".join(lines(doc)))
-    report.write_json(arguments.json, doc)
-    return verdict.exit_code(ok)
+    return report.finish(arguments, doc, lines(doc), ok)
 
 
 def lines(doc):

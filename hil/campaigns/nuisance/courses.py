@@ -46,6 +46,11 @@ class Course(NamedTuple):
         name = self.file and pathlib.Path(self.file).name.partition(".")[0]
         return f"{name} {self.column}" if name else "training job"
 
+    @property
+    def name(self):
+        """Condition and load."""
+        return f"{self.condition}: {self.load}"
+
 
 def measured(folder):
     """[(file, column)] of all power columns of all files in the folder.

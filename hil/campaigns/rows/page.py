@@ -1,11 +1,11 @@
 """The results as lines, as a Markdown page and as JSON."""
 
-from hil.campaigns.report import table
 from hil.campaigns.rows import effects, verdict
 from hil.campaigns.rows.course import STAGES
 from hil.campaigns.rows.real import BESIDE
 from hil.campaigns.rows.stopped import EVERY
 from hil.results.run_result import machine
+from hil.runner.report import table
 from safety import matrix as m
 
 HEAD = """# Every row on the wire
@@ -151,8 +151,7 @@ def _course(row, limits, is_real):
         "met": row.is_met,
         "complaints": row.complaints,
         "limits_ms": _limits(row, limits),
-        **row.result._asdict(),
-        "at_first": sorted(row.result.at_first),
+        **row.result.plain(),
         **seen,
         **({"timeline": row.timeline} if is_real and not row.is_met else {}),
     }

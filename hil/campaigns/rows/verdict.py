@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from hil import oracle
 from hil.campaigns.rows import effects, latch
+from hil.campaigns.rows.watch import Result
 
 HOLDS_OPEN = effects.OPENS | {"N"}
 OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
@@ -28,6 +29,17 @@ class Row(NamedTuple):
     def is_met(self):
         """True without deviations."""
         return not self.complaints
+
+    def plain(self):
+        """The Row as JSON can write it."""
+        return {**self._asdict(), "course": self.course.label, "result": self.result.plain()}
+
+    @classmethod
+    def of(cls, found, courses):
+        """The Row of `plain` after it was read again. courses: {label: Course}."""
+        course, result = courses[found["course"]], Result.of(found["result"])
+        given = {"course": course, "result": result, "wanted": tuple(found["wanted"])}
+        return cls(**found | given | {"repeated": tuple(found["repeated"])})
 
 
 def judged(course, result, limits, wanted, **seen):

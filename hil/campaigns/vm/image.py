@@ -14,10 +14,10 @@ import signal
 import subprocess
 
 from controller import sites
-from hil.campaigns import packages
-from hil.campaigns.report import CheckError
+from hil.campaigns import process
 from hil.campaigns.vm.machine import port_name
 from hil.engine.rig import ROOT, RigError
+from hil.runner.report import CheckError
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXAMPLE = sites.EXAMPLE.parent
@@ -204,7 +204,7 @@ def _add_scaffold(tree, buses, work):
 
 
 def _run(command, directory, name):
-    environment = {**os.environ, "PATH": packages.search_path()}
+    environment = {**os.environ, "PATH": process.search_path()}
     code, _, err = _finished(command, name, cwd=directory, env=environment)
     if code:
         lines = [line.strip() for line in err.splitlines() if line.strip()] or [f"exit code {code}"]

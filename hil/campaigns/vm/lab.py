@@ -3,10 +3,10 @@
 import json
 import select
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm.pace import Pace
 from hil.campaigns.vm.rig import contactors
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 UNIT = "firebreak.service"
 # Stages after a stall of the emulator: silent devices, a step 0.5 s late, or three 0.1 s late.

@@ -8,9 +8,9 @@ import contextlib
 import json
 import pathlib
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm.machine import MachineError
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 TIMER_LATE_MS_MAX = 100  # a tick of the box: none of it is left for the controller
 LOST_TICKS_PER_THOUSAND_MAX = 10

@@ -7,10 +7,10 @@ the box, shows what the cabinet does; the box's shell shows the state of the box
 import json
 import re
 
-from hil.campaigns.report import CheckError
 from hil.campaigns.vm import image
 from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, open_
 from hil.engine import forks
+from hil.runner.report import CheckError
 
 UNITS = (
     "firebreak.service",

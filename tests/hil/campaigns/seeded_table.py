@@ -72,7 +72,8 @@ def main(labels):
     from hil.engine import forks
 
     detected = 0
-    for row in play.run(limits.Limits(configuration.load(str(EXAMPLE))), labels, forks.cores()):
+    row_of = play.work(limits.Limits(configuration.load(str(EXAMPLE))), labels)
+    for row in forks.values(play.ordered(labels), row_of, forks.cores()):
         detected += not row.is_met
         label, words = row.course.label, "; ".join(row.complaints)
         print(label, ERRORS[label][0], words, sep="\t", flush=True)
