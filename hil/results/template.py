@@ -1,0 +1,34 @@
+"""The HTML pages of the rig, from the templates of `templates/`. They load nothing from any server.
+
+A template escapes each text. Only a picture of matplotlib and a rendered part go in as they are.
+"""
+
+import pathlib
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+Cell = str | dict[str, str]  # a text, or {"mark": "ok" or "no" or "", "text": ...}
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates")),
+    autoescape=True,
+    trim_blocks=True,
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+)
+
+
+def rendered(name: str, **content: Any) -> Markup:
+    """A template of this name, filled."""
+    return Markup(TEMPLATES.get_template(f"{name}.html").render(**content))
+
+
+def svg(picture: str) -> Markup:
+    """The SVG of matplotlib without its head."""
+    return Markup(picture[picture.index("<svg") :])
+
+
+def marked(is_good: bool | None, text: str) -> dict[str, str]:
+    """A cell or a line in the colour of its verdict; None: without one."""
+    return {"mark": {True: "ok", False: "no", None: ""}[is_good], "text": text}
