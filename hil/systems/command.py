@@ -36,28 +36,20 @@ OPTIONS: dict[str, dict[str, Any]] = {
     **{f"--{name}": {"metavar": "FILE", "help": text} for name, text in FILES.items()},
     "--load-column": {"metavar": "NAME", "help": "power column of --load"},
     "--pv-column": {"metavar": "NAME", "help": "power column of --pv"},
-    "--load-scale": {"type": float, "metavar": "FACTOR", "help": "of --load"},
-    "--pv-scale": {"type": float, "metavar": "FACTOR", "help": "of --pv"},
-    "--days": {"type": whole(1, 366), "metavar": "N", "help": "length (that of the system's file)"},
+    "--load-scale": options.value(float, "FACTOR", "of --load"),
+    "--pv-scale": options.value(float, "FACTOR", "of --pv"),
+    "--days": options.value(whole(1, 366), "N", "length (that of the system's file)"),
     "--seed": options.SEED["--seed"] | {"default": None, "help": "of the built-in series"},
-    "--value-day": {
-        "type": whole(1, 366),
-        "metavar": "DAY",
-        "help": "run this day of one system in value mode too (minutes to an hour)",
-    },
+    "--value-day": options.value(
+        whole(1, 366), "DAY", "run this day of one system in value mode too (minutes to an hour)"
+    ),
     "--failures": {
         "action": "store_true",
         "default": None,
         "help": "each meter, the clock, the sender and each device are silent 10 min a day",
     },
-    "--html": {"type": output_file(), "metavar": "FILE", "help": "write a page to FILE"},
+    "--html": options.value(output_file(), "FILE", "write a page to FILE"),
 }
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    words = "a system of the mission: its figures and its bill"
-    options.add(commands, "run", words, main, OPTIONS | options.JSON | options.CASES)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -220,3 +212,11 @@ def _line(figure: Figure, mode: str) -> str:
         words += f" ({figure.mode})"
     texts = [page.number(each) for each in known]
     return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
+
+
+add = options.command(
+    "run",
+    "a system of the mission: its figures and its bill",
+    main,
+    OPTIONS | options.JSON | options.CASES,
+)

@@ -201,8 +201,8 @@ def test_files_are_written_where_they_were_asked_for(tmp_path):
         "<tr><td>1.020 s<td>1a<td>cabinet<td>An emergency stop is",
         "<h1>The load hardly moved (0.1 kW): this run shows nothing of load tracking.</h1>",
         "<p>First trip, 1.0 s: emergency stop (row 1a, cabinet).</p>",
-        "<tr><td>charge</td><td>55.0 % to 55.0 %</td></tr>",
-        "<tr><td>trips</td><td>1</td></tr>",
+        "<tr><td>charge<td>55.0 % to 55.0 %",
+        "<tr><td>trips<td>1",
     ):
         assert part in text, part
     assert not any(tag in text for tag in ("<script", "<img", "<link", "@import"))

@@ -11,25 +11,9 @@ from hil.runner.cases import Runner
 RIGHT_PERMILLE_MIN = 950
 PART = 50  # jobs of one case
 OPTIONS = options.CASES | {
-    "--count": {
-        "type": whole(1, 1_000_000),
-        "default": 1000,
-        "metavar": "NUMBER",
-        "help": "jobs (%(default)s)",
-    },
-    "--minutes": {
-        "type": whole(2, 240),
-        "default": 60,
-        "metavar": "NUMBER",
-        "help": "longest job (%(default)s)",
-    },
+    "--count": options.value(whole(1, 1_000_000), "NUMBER", "jobs (%(default)s)", 1000),
+    "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60),
 }
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add `ask` to argparse's subparsers."""
-    words = "random jobs: the answer of firebreak ask against what happens then"
-    options.add(commands, "ask", words, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,3 +68,11 @@ def lines(document: dict) -> list[str]:
         + (", ".join(map(str, document["false_yes"])) or "-"),
         report.verdict(f"{document['right']} of {document['known']} known answers right{share}"),
     ]
+
+
+add = options.command(
+    "ask",
+    "random jobs: the answer of firebreak ask against what happens then",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -45,7 +45,7 @@ RESULTS = {"results": {"nargs": "+", "metavar": "RESULT.json"}}
 EVERYTHING = {
     "--json": {"metavar": "DIR", "required": True, "help": "folder for all results and the page"},
     **options.BESIDE,
-    "--short": {"action": "store_true", "help": "minutes instead of hours: to try it out"},
+    "--short": options.flag("minutes instead of hours: to try it out"),
 }
 # Options of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {

@@ -52,7 +52,7 @@ OPTIONS = {
         "default": 10,
         "help": "E-stops, silences and hangs each (10)",
     },
-    "--standin": {"action": "store_true", "help": "the same program as a process instead of QEMU"},
+    "--standin": options.flag("the same program as a process instead of QEMU"),
     "--cache": {
         "metavar": "DIR",
         "default": firmware.CACHE,
@@ -72,12 +72,6 @@ for _ in range({steps}):
     if int(sys.argv[1]):
         second.kernel.judge(1)
 """
-
-
-def add(commands):
-    """Add `mcu` to the subcommands."""
-    words = "channel B on an emulated microcontroller: tried, timed, counted"
-    options.add(commands, "mcu", words, run, options.JSON | OPTIONS | options.BESIDE)
 
 
 def run(given):
@@ -269,3 +263,11 @@ LIVE = (
 )
 # on boards of their own, of QEMU only
 COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))
+
+
+add = options.command(
+    "mcu",
+    "channel B on an emulated microcontroller: tried, timed, counted",
+    run,
+    options.JSON | OPTIONS | options.BESIDE,
+)

@@ -41,14 +41,6 @@ OPTIONS = {
 }
 
 
-def add(commands):
-    """Add the command to the subparsers."""
-    words = "disturb everything beside a real controller; the loop must run on undisturbed"
-    options.add(
-        commands, "chaos", words, main, options.JSON | options.SEED | options.CABINET | OPTIONS
-    )
-
-
 def main(arguments):
     """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
@@ -177,3 +169,11 @@ def _row(each):
         gaps = [ms["during"] for name, ms in each["gaps_ms"].items() if name.startswith(kind)]
         columns.append(f"{max(gaps, default=0.0):{width}.0f}")
     return " ".join([*columns, f"{each['growth_kB']:5} {each['stall_us']:6}"])
+
+
+add = options.command(
+    "chaos",
+    "disturb everything beside a real controller; the loop must run on undisturbed",
+    main,
+    options.JSON | options.SEED | options.CABINET | OPTIONS,
+)

@@ -17,20 +17,7 @@ COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
 OPTIONS = options.JSON | options.SEED | options.CABINET
-OPTIONS |= {
-    "--count": {
-        "type": whole(1, COUNT_MAX),
-        "default": COUNT,
-        "metavar": "NUMBER",
-        "help": "(%(default)s)",
-    }
-}
-
-
-def add(commands):
-    """Add the command to the subparsers."""
-    words = "send bad hints to a real controller; it must refuse them all"
-    options.add(commands, "hint-attack", words, main, OPTIONS)
+OPTIONS |= {"--count": options.value(whole(1, COUNT_MAX), "NUMBER", "(%(default)s)", COUNT)}
 
 
 class Course(course.Course):
@@ -103,3 +90,8 @@ def _loop(name, loop):
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "
         f"p50 {late['p50']}, p99 {late['p99']}, p99.9 {late['p99_9']}, max {late['max']} us"
     )
+
+
+add = options.command(
+    "hint-attack", "send bad hints to a real controller; it must refuse them all", main, OPTIONS
+)

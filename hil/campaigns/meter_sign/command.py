@@ -16,23 +16,17 @@ OPTIONS = (
     options.CASES
     | options.LOADS
     | {
-        "--trials": {
-            "type": whole(1, 1_000_000),
-            "default": 100,
-            "metavar": "NUMBER",
-            "help": "of each load, wiring, with and without a load meter (%(default)s)",
-        }
+        "--trials": options.value(
+            whole(1, 1_000_000),
+            "NUMBER",
+            "of each load, wiring, with and without a load meter (%(default)s)",
+            100,
+        )
     }
 )
 
 
 CELL = ("load", "wiring", "load_meter", "path")
-
-
-def add(commands):
-    """Add `meter-sign` to argparse's subparsers."""
-    words = "how surely the coded step finds a reversed grid meter"
-    options.add(commands, "meter-sign", words, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments):
@@ -127,3 +121,11 @@ def _delay_line(path, delays):
         f"{path:14} {delays['proven']} proven{_delay_words(delays)}; {delays['off']} off by more "
         f"than 15 % and 15 ms"
     )
+
+
+add = options.command(
+    "meter-sign",
+    "how surely the coded step finds a reversed grid meter",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -17,20 +17,11 @@ OPTIONS = options.CASES | {
     "--cabinet": options.CABINET["--cabinet"] | _CABINET,
     "--loads": options.LOADS["--loads"]
     | {"help": "folder of measured loads (without it: only the built-in job)"},
-    "--hours": {
-        "type": number(0.01, 24),
-        "default": 1.0,
-        "metavar": "HOURS",
-        "help": "time of each load in each condition (%(default)g)",
-    },
+    "--hours": options.value(
+        number(0.01, 24), "HOURS", "time of each load in each condition (%(default)g)", 1.0
+    ),
     "--condition": {"choices": tuple(courses.CONDITIONS), "help": "only this one"},
 }
-
-
-def add(commands):
-    """Add `nuisance` to argparse's subparsers."""
-    words = "rate of trips on a sound cabinet"
-    options.add(commands, "nuisance", words, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments):
@@ -128,3 +119,8 @@ def table(document):
         cells = [f"{group[k]['count']:10}{group[k]['per_1000_d_max']:14.0f}" for k in courses.KINDS]
         lines.append(f"{name:15}{group['hours']:8.1f}{''.join(cells)}")
     return lines
+
+
+add = options.command(
+    "nuisance", "rate of trips on a sound cabinet", run, options.JSON | options.SEED | OPTIONS
+)

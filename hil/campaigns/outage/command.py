@@ -20,33 +20,19 @@ MODE = "byte"
 OPTIONS: dict[str, dict[str, Any]] = {
     **options.CASES,
     **options.CABINET,
-    "--count": {
-        "type": whole(1, 100_000),
-        "default": 200,
-        "metavar": "NUMBER",
-        "help": "outages (%(default)s)",
-    },
-    "--peak": {
-        "type": number(1000, 1e7),
-        "metavar": "W",
-        "help": f"of the load ({course.CONVERTER_SHARE:.0%}% of what the converters carry)",
-    },
-    "--open": {
-        "type": number(0, 10),
-        "default": 0.1,
-        "metavar": "SECONDS",
-        "help": "until the transfer switch opens (%(default)s)",
-    },
-    "--transfer": {
-        "type": number(0, 10),
-        "default": 0.02,
-        "metavar": "SECONDS",
-        "help": "transfer time of the converter (%(default)s)",
-    },
-    "--until-empty": {
-        "action": "store_true",
-        "help": "instead: five islands until the backup reserve, in value mode",
-    },
+    "--count": options.value(whole(1, 100_000), "NUMBER", "outages (%(default)s)", 200),
+    "--peak": options.value(
+        number(1000, 1e7),
+        "W",
+        f"of the load ({course.CONVERTER_SHARE:.0%}% of what the converters carry)",
+    ),
+    "--open": options.value(
+        number(0, 10), "SECONDS", "until the transfer switch opens (%(default)s)", 0.1
+    ),
+    "--transfer": options.value(
+        number(0, 10), "SECONDS", "transfer time of the converter (%(default)s)", 0.02
+    ),
+    "--until-empty": options.flag("instead: five islands until the backup reserve, in value mode"),
 }
 # figure: (key, text, unit)
 WORST = (
@@ -55,12 +41,6 @@ WORST = (
     ("beyond_W", "grid beyond its limit after the return (below 0: within)", "W"),
     ("needless_W", "shed although so much power was free", "W"),
 )
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    text = "the load through outages of the grid, at random moments or until empty"
-    options.add(commands, "outage", text, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -162,3 +142,11 @@ def lines(document: dict[str, Any]) -> list[str]:
 def _range(outages: list[dict[str, Any]], key: str, factor: float) -> str:
     values = [each[key] * factor for each in outages] or [0.0]
     return f"{min(values):.0f} .. {max(values):.0f}"
+
+
+add = options.command(
+    "outage",
+    "the load through outages of the grid, at random moments or until empty",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

@@ -32,8 +32,8 @@ def add(commands):
             "type": _labels,
             "help": "only these: stages as 21b, rows with the controller stopped as '12 stopped'",
         },
-        "--md": {"metavar": "FILE", "type": output_file(), "help": "write the table there"},
-        "--measured": {"action": "store_true", "help": MEASURED},
+        "--md": options.value(output_file(), "FILE", "write the table there"),
+        "--measured": options.flag(MEASURED),
         "--jobs": {
             "dest": "processes",
             "metavar": "NUMBER",
@@ -41,8 +41,8 @@ def add(commands):
             "default": forks.cores(),
             "help": "processes (%(default)s: one per core)",
         },
-        "--disarmed": {"action": "store_true", "help": DISARMED},
-        "--real": {"action": "store_true", "help": REAL},
+        "--disarmed": options.flag(DISARMED),
+        "--real": options.flag(REAL),
     }
     options.add(commands, "rows", words, main, options.JSON | options.SEED | own | options.KEPT)
 

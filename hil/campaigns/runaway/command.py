@@ -11,28 +11,19 @@ RUNAWAYS, DAYS = 96, 6.0
 RUNAWAYS_MAX, DAYS_MIN, DAYS_MAX = 10_000, 0.01, 1000.0
 SHARES = 20  # lines of progress at most
 OPTIONS = options.CASES | {
-    "--runaways": {
-        "type": whole(0, RUNAWAYS_MAX),
-        "default": RUNAWAYS,
-        "metavar": "NUMBER",
-        "help": "count of true runaways (%(default)s)",
-    },
-    "--days": {
-        "type": number(DAYS_MIN, DAYS_MAX),
-        "default": DAYS,
-        "metavar": "DAYS",
-        "help": "operation with causes of false alarms (%(default)g)",
-    },
+    "--runaways": options.value(
+        whole(0, RUNAWAYS_MAX), "NUMBER", "count of true runaways (%(default)s)", RUNAWAYS
+    ),
+    "--days": options.value(
+        number(DAYS_MIN, DAYS_MAX),
+        "DAYS",
+        "operation with causes of false alarms (%(default)g)",
+        DAYS,
+    ),
     "--loads": options.LOADS["--loads"]
     | {"help": f"folder of measured loads ({courses.LOAD_NAMES}); default: synthetic loads"},
-    "--png": {"type": output_file(".png"), "metavar": "FILE", "help": "draw the curve to FILE"},
+    "--png": options.value(output_file(".png"), "FILE", "draw the curve to FILE"),
 }
-
-
-def add(commands):
-    """Add `runaway` to argparse's subparsers."""
-    words = "lead time of each row before a thermal runaway, and its false alarms"
-    options.add(commands, "runaway", words, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments):
@@ -68,3 +59,11 @@ def progress(todo, clock_s=forks.wall_s):
 
 def _say(line):
     print(f"runaway: {line}", file=sys.stderr, flush=True)
+
+
+add = options.command(
+    "runaway",
+    "lead time of each row before a thermal runaway, and its false alarms",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

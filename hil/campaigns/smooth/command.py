@@ -23,30 +23,19 @@ def paths(text: str) -> tuple:
 OPTIONS = {
     **options.CASES,
     **options.LOADS,
-    "--delays": {
-        "type": paths,
-        "default": ("100", "170"),
-        "metavar": "MS,MS",
-        "help": f"path delays of {', '.join(PATHS)} (100,170); f: with a meter of 20 ms",
-    },
+    "--delays": options.value(
+        paths,
+        "MS,MS",
+        f"path delays of {', '.join(PATHS)} (100,170); f: with a meter of 20 ms",
+        ("100", "170"),
+    ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--signals": {"action": "store_true", "help": "tones, squares, noise and steps as well"},
-    "--robust": {"action": "store_true", "help": "wrong delay, noise, lost samples as well"},
-    "--rig": {"action": "store_true", "help": "some loads in the byte-accurate rig as well"},
-    "--seeds": {
-        "type": whole(1, 10_000),
-        "default": 200,
-        "metavar": "NUMBER",
-        "help": "of --robust (%(default)s)",
-    },
-    "--html": {"type": output_file(), "metavar": "FILE", "help": "write a page there"},
+    "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--robust": options.flag("wrong delay, noise, lost samples as well"),
+    "--rig": options.flag("some loads in the byte-accurate rig as well"),
+    "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
+    "--html": options.value(output_file(), "FILE", "write a page there"),
 }
-
-
-def add(commands: argparse._SubParsersAction) -> None:
-    """Add `smooth` to argparse's subparsers."""
-    words = "how smooth load tracking makes the grid beside each load"
-    options.add(commands, "smooth", words, run, options.JSON | options.SEED | OPTIONS)
 
 
 def sources(arguments: argparse.Namespace) -> list:
@@ -143,3 +132,11 @@ def misses(document: dict) -> list:
         for row in document.get(part, ())
         for text in row["missed"]
     ]
+
+
+add = options.command(
+    "smooth",
+    "how smooth load tracking makes the grid beside each load",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)

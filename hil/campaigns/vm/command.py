@@ -71,12 +71,6 @@ WHATEVER_THE_PACE = {
 }
 
 
-def add(commands):
-    """Add `vm-test` to the subparsers."""
-    words = "the installation tried on a Debian with systemd and a real-time kernel, emulated"
-    options.add(commands, NAME, words, run, options.JSON | CACHE)
-
-
 def run(arguments):
     """Returns the exit code. Raises RigError, OSError."""
     missing = needed(image.PROGRAMS) or (os.geteuid() != 0 and NOT_ROOT)
@@ -126,3 +120,11 @@ def _run(checks, lab):
             if left:
                 print(f"not reached: {', '.join(left)}", flush=True)
             return
+
+
+add = options.command(
+    NAME,
+    "the installation tried on a Debian with systemd and a real-time kernel, emulated",
+    run,
+    options.JSON | CACHE,
+)

@@ -11,20 +11,11 @@ from hil.systems import run as system_run
 
 INTERVALS_S = 900, 1800
 OPTIONS: dict[str, dict[str, Any]] = options.CASES | {
-    "--days": {"type": whole(1, 366), "default": 90, "metavar": "N", "help": "(%(default)s)"},
-    "--limit": {
-        "type": whole(1000, 600_000),
-        "default": 470_000,
-        "metavar": "W",
-        "help": "of the mean import (%(default)s)",
-    },
+    "--days": options.value(whole(1, 366), "N", "(%(default)s)", 90),
+    "--limit": options.value(
+        whole(1000, 600_000), "W", "of the mean import (%(default)s)", 470_000
+    ),
 }
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    text = "peak shaving over a quarter, with restarts and clock errors"
-    options.add(commands, "windows", text, run, options.JSON | options.SEED | OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,3 +50,11 @@ def lines(found: dict[str, Any]) -> list[str]:
         + (f", by {found['over_W']:.0f} W" if found["over"] else "")
         + f"; highest mean {found['highest_permille'] / 10:g} % of the limit{mean}",
     ]
+
+
+add = options.command(
+    "windows",
+    "peak shaving over a quarter, with restarts and clock errors",
+    run,
+    options.JSON | options.SEED | OPTIONS,
+)
