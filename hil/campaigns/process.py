@@ -44,10 +44,7 @@ def search_path():
 
 
 def needed(programs):
-    """One line with the command that installs missing programs, or None.
-
-    programs: {program: its Debian packages}.
-    """
+    """A line that installs missing programs, or None. programs: {program: packages}."""
     path = search_path()
     missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}
     packages = " ".join(sorted(missing))

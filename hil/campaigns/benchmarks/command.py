@@ -78,9 +78,7 @@ def _benchmark(name, given):
 
 
 def measure(given, run, **order):
-    """Call run(**order) -> document, print its lines, write its JSON; the exit code. Raises
-    OSError.
-    """
+    """Print the lines of run(**order), write its JSON. The exit code. Raises OSError."""
     try:
         doc = run(**order)
     except JournalError as error:

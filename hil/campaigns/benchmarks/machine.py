@@ -59,9 +59,7 @@ def priority(pid=0):
 
 
 def memory_kB(pid):
-    """{rss, anonymous} of a process, kB: all that is resident, and what is its own (heap, not
-    mapped files).
-    """
+    """{rss, anonymous} of a process, kB: all that is resident; its own heap."""
     status = _read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
 
@@ -72,9 +70,7 @@ def cpu_ns(pid):
 
 
 def private_kB(pid, apart):
-    """{private, dirty, locked} of a process, kB: pages that are its own, without the mapped file
-    `apart`.
-    """
+    """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
     for line in _read(f"/proc/{pid}/smaps").splitlines():
         name, *words = line.split(maxsplit=5)

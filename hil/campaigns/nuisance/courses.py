@@ -53,10 +53,7 @@ class Course(NamedTuple):
 
 
 def measured(folder):
-    """[(file, column)] of all power columns of all files in the folder.
-
-    LoadError: no such file, or a file without a load.
-    """
+    """[(file, column)] of each power column in the folder. LoadError: none, or no load."""
     files = [str(path) for path in sorted(pathlib.Path(folder).glob("*.csv*"))]
     found = [(file, column) for file in files for column in reader.power_columns(file)]
     if not found:

@@ -48,10 +48,7 @@ def add(commands):
 
 
 def main(arguments):
-    """Returns 0 if every course is met (with --disarmed: none), else 1.
-
-    Raises ConfigError, RigError, OSError.
-    """
+    """Returns 0 if every course is met (with --disarmed: none), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
     if refusal:

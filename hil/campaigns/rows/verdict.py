@@ -48,10 +48,7 @@ def judged(course, result, limits, wanted, **seen):
 
 
 def complaints(course, result, limits, wanted):
-    """[line] of each deviation. wanted: effects that must come.
-
-    Times count from the time when the sensor shows the cause.
-    """
+    """[line] of each deviation from the effects `wanted`, since the sensor showed the cause."""
     if course.is_stopped:
         return _of_stopped(course, result, limits, wanted)
     lag_ms, decided_ms = result.lag_ms, result.stands_ms

@@ -26,9 +26,7 @@ class Job(NamedTuple):
 
 
 def run(sources: list, seed: int, runner: Runner) -> list:
-    """Rows {load, kind, path, rig, simple}: 2 s rms residual, %, of some of the loads; prints
-    them.
-    """
+    """Rows {load, kind, path, rig, simple}: 2 s rms residual, %; prints them."""
     chosen = sources[:: -(-len(sources) // LOADS)]
     todo = [Job(source, seed) for source in chosen]
     print(f"{'':38}{'kind':6}{'ms':>5}  2 s rms, % of the load: rig, simple simulator", flush=True)

@@ -158,9 +158,7 @@ def disk(lab):
 
 
 def cabinet_file(buses):
-    """cabinet.toml of the box: the ports in the order of its USB sockets, its first CAN
-    interface.
-    """
+    """cabinet.toml of the box: ports as its USB sockets come, its first CAN interface."""
     ports = [
         f"[bus.{bus}]\nport = {json.dumps(port_name(number))}\n"
         for number, bus in enumerate(buses, 1)
@@ -213,9 +211,7 @@ def _run(command, directory, name):
 
 
 def _finished(command, name, **options):
-    """(exit code, stdout, stderr) of a command; ended with all it has started when its
-    time is over or this process ends.
-    """
+    """(exit code, stdout, stderr); the command ends with all that it has started."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
         [str(word) for word in command],
@@ -240,9 +236,7 @@ def _finished(command, name, **options):
 
 
 def _stopped(process):
-    """Output (stdout, stderr) of a process that is ended with its group: by SIGTERM first, so that
-    it can unmount.
-    """
+    """Output of a process group that is ended, by SIGTERM first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

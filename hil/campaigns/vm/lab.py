@@ -92,9 +92,7 @@ class Lab:
         self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
 
     def until_accepted(self, what, command, word="", mend=lambda: None):
-        """Wait for an operator's command to be accepted; mend() after each refusal. Returns what
-        it prints.
-        """
+        """What an accepted operator's command prints; mend() after each refusal."""
         output = ""
 
         def accepted():

@@ -91,9 +91,7 @@ def words(figures):
 
 
 def too_slow(figures):
-    """True when this host is no host for the box: what failed there says nothing of the
-    controller.
-    """
+    """True if this host is too slow for the box: a failure says nothing then."""
     late_ms = figures["timer_late_ms"]
     lost = figures["lost"] * 1000 > LOST_TICKS_PER_THOUSAND_MAX * figures["ticks"]
     return lost or (late_ms is not None and late_ms > TIMER_LATE_MS_MAX)
