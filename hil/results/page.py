@@ -16,7 +16,7 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
     mirrored = " ".join(" ".join(words.mirrored_lines(doc)).split())
     return template.rendered(
-        "run",
+        "run.html",
         title=title,
         paused=paused(doc),
         headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),

@@ -38,7 +38,7 @@ def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: fl
         site_plot.svg(columns, doc["site"]["parts"], doc["measured_from_s"]),
     )
     return template.rendered(
-        "site",
+        "site.html",
         title=f"{doc['name']} ({doc['file']})",
         paused=paused(doc),
         headline=headline(site["energy_kWh"]),

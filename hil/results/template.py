@@ -1,6 +1,6 @@
-"""The HTML pages of the rig, from the templates of `templates/`. They load nothing from any server.
+"""The pages of the rig, from the templates of `templates/`. They load nothing from any server.
 
-A template escapes each text. Only a picture of matplotlib and a rendered part go in as they are.
+An HTML template escapes each text but a picture of matplotlib and a part that is rendered already.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ from markupsafe import Markup
 Cell = str | dict[str, str]  # a text, or {"mark": "ok" or "no" or "", "text": ...}
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).with_name("templates")),
-    autoescape=True,
+    autoescape=jinja2.select_autoescape(["html"]),
     trim_blocks=True,
     undefined=jinja2.StrictUndefined,
     keep_trailing_newline=True,
@@ -21,7 +21,7 @@ TEMPLATES = jinja2.Environment(
 
 def rendered(name: str, **content: Any) -> Markup:
     """A template of this name, filled."""
-    return Markup(TEMPLATES.get_template(f"{name}.html").render(**content))
+    return Markup(TEMPLATES.get_template(name).render(**content))
 
 
 def svg(picture: str) -> Markup:

@@ -28,7 +28,7 @@ BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
     """sections: of each run its document (command.document) and `section`."""
     return template.rendered(
-        "systems",
+        "systems.html",
         title="Systems",
         overview=[(each["name"], *_verdict_cells(each)) for each, _ in sections],
         sections=[template.Markup(section) for _, section in sections],
@@ -57,7 +57,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
     broken = [marked(False, each) for each in document["violations"]]
     unbroken = [marked(True, "No limit of the connection or reserve was violated.")]
     return template.rendered(
-        "system",
+        "system.html",
         run=document,
         summary=_summary(document),
         start=f"{result.spec.start:%Y-%m-%d}",

@@ -14,7 +14,7 @@ HEAD = (
 def text(document: dict) -> str:
     """The whole page."""
     return template.rendered(
-        "smooth",
+        "smooth.html",
         title="Load tracking",
         summary=summary(document),
         length_s=f"{loads.LENGTH_S:.0f}",

@@ -258,7 +258,7 @@ def test_the_page_and_the_document():
     stalled = real.ended("1c", content(9999.0), STEPPED)._replace(repeated=("a stall",))
     rows = [real.ended("29", content(), STEPPED), stalled]
     text = page.page(rows, STEPPED, {"44a": "inside"})
-    assert text.startswith(page.REAL_HEAD) and page.HEAD not in text
+    assert text.startswith("# Every row on the wire, in real processes\n")
     lines = {"- 1c: 1b", "- 1c: a stall", "- 44a: inside", "2 courses of 2 stages: 1 met, 1 not."}
     assert lines <= set(text.splitlines())
     doc = json.loads(json.dumps(page.document(rows, STEPPED, 7, {"44a": "inside"})))
