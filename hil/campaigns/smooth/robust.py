@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, metrics, signals, simulator
+from hil.campaigns.smooth import expected, followers, loads, metrics, signals, simulator
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
@@ -24,28 +24,7 @@ LOADS = {
     "lora": ("lora_512xh100_2s.csv.gz", "run01_kW", "held"),
     "training": ("", "training", "as is"),
 }
-# 2 s rms residual of the loads, %; gain of sine2.5; worst third octave of sq1 and pink. Of the
-# delay: the worse of x 0.7 and x 1.4
-STUDY = {
-    "delay": {
-        "gpt3": 7.2,
-        "lora": 9.9,
-        "training": 9.9,
-        "sine2.5": 0.91,
-        "sq1": 1.35,
-        "pink": 1.21,
-    },
-    "noise": {
-        "gpt3": 10.6,
-        "lora": 10.0,
-        "training": 9.2,
-        "sine2.5": 0.35,
-        "sq1": 0.99,
-        "pink": 1.15,
-    },
-    "lost": {"gpt3": 6.8, "lora": 9.8, "training": 10.2, "sine2.5": 0.47},
-    "weak": {"gpt3": 5.3, "lora": 12.7, "training": 10.4},
-}
+STUDY = expected.robust()
 
 
 class Job(NamedTuple):
