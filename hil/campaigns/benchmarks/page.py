@@ -4,19 +4,15 @@ nothing else.
 
 from hil.campaigns.benchmarks import budgets, document
 from hil.results import template
-from hil.runner.report import table
 
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
-BUDGETS = ("what", "budget", "measured", "rival", "")
-FIGURES = ("figure", "value", "rival", "ratio", "budget", "")
 
 
 def page(docs):
     """The page as text; docs: checked documents, in any order."""
     docs = sorted(docs, key=_order)
-    sections = [(doc, "\n".join(table(FIGURES, map(_row, doc["figures"])))) for doc in docs]
-    budgets_of_all = "\n".join(table(BUDGETS, _budgets(docs)))
-    return template.rendered("benchmarks.txt", budgets=budgets_of_all, sections=sections)
+    sections = [(doc, [_row(each) for each in doc["figures"]]) for doc in docs]
+    return template.rendered("benchmarks.txt", budgets=_budgets(docs), sections=sections)
 
 
 def _order(doc):

@@ -6,32 +6,7 @@ from hil.campaigns.rows.real import BESIDE
 from hil.campaigns.rows.stopped import EVERY
 from hil.results import template
 from hil.results.run_result import machine
-from hil.runner.report import table
 from safety import matrix as m
-
-COLUMNS = (
-    "row",
-    "stage",
-    "injected by",
-    "power, kW",
-    "sensor",
-    "stage active",
-    "permit byte",
-    "power zero",
-    "contactors open",
-    "other effects",
-    "also tripped",
-    "met",
-)
-WIRED_COLUMNS = (
-    "row",
-    "injected by",
-    "PCS enable off",
-    "power zero",
-    "contactors open",
-    "lapsed outputs",
-    "met",
-)
 
 
 def line(row, limits):
@@ -58,8 +33,8 @@ def page(rows, limits, not_done=None):
         courses=len(plain),
         stages=len({row.course.stage for row in plain}),
         met=sum(row.is_met for row in plain),
-        rows=table(COLUMNS, [_cells(row, limits) for row in plain]),
-        wired=table(WIRED_COLUMNS, wired) if wired else [],
+        rows=[_cells(row, limits) for row in plain],
+        wired=wired,
         not_met=_each(rows, lambda row: row.complaints),
         under_current=_each(plain, lambda row: verdict.asked_for(row.result)),
         beside=_each(rows, lambda row: [", ".join(BESIDE.get(row.course.label, ()))]),

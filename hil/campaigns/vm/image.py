@@ -13,15 +13,13 @@ import shutil
 import signal
 import subprocess
 
-from controller import sites
+from drivers import toml_text
 from hil.campaigns import process
 from hil.campaigns.vm.machine import port_name
 from hil.engine.rig import ROOT, RigError
 from hil.runner.report import CheckError
 
 HERE = pathlib.Path(__file__).resolve().parent
-EXAMPLE = sites.EXAMPLE.parent
-PROFILES = ROOT / "drivers" / "profiles"
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "qemu-system-x86_64": "qemu-system-x86",
@@ -33,18 +31,8 @@ PROGRAMS = {
 DISK_SIZE = "1500M"
 FREE_BYTES_MIN = 3 << 30
 SOURCE_IN_BOX = "opt/source"
-SOURCES = (
-    "flash.sh",
-    "setup.cfg",
-    "pyproject.toml",
-    "requirements.lock",
-    "README.md",
-    "LICENSE",
-    "safety",
-    "controller",
-    "drivers",
-    "hil",
-)
+SOURCES = "flash.sh setup.cfg pyproject.toml requirements.lock README.md LICENSE".split()
+SOURCES += "safety controller drivers hil".split()
 # So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and
 # the others 20 s.
 LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
@@ -57,36 +45,6 @@ name = "Box in QEMU"
 interface = "socketcan"
 channel = "can0"
 """
-# The layers of the example for a box that is about ten times slower than a real one. A tick takes
-# 20 ms there, so the period is 100 ms, and I/O modules and meters have more time to answer.
-SLOWER = (
-    (
-        EXAMPLE.parent / "types" / "firebreak_645.toml",
-        "type.toml",
-        (
-            ("tick_ms = 20 ", "tick_ms = 100 "),
-            ('"io_8in_8out"', '"/etc/firebreak/cabinet/io_slow.toml"'),
-        ),
-    ),
-    (
-        EXAMPLE / "site.toml",
-        "site.toml",
-        (
-            ("../types/firebreak_645.toml", "type.toml"),
-            ('"firebreak_fast_meter"', '"/etc/firebreak/cabinet/meter_slow.toml"'),
-        ),
-    ),
-    (
-        PROFILES / "firebreak_fast_meter.toml",
-        "meter_slow.toml",
-        (("period_ms = 20 ", "period_ms = 100 "), ("timeout_ms = 30 ", "timeout_ms = 80 ")),
-    ),
-    (
-        PROFILES / "io_8in_8out.toml",
-        "io_slow.toml",
-        (("period_ms = 25 ", "period_ms = 100 "), ("timeout_ms = 20 ", "timeout_ms = 80 ")),
-    ),
-)
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
@@ -167,8 +125,9 @@ def cabinet_file(buses):
 
 
 def slower():
-    """{file: text} of SLOWER."""
-    return {name: _replaced(path, changes) for path, name, changes in SLOWER}
+    """{file: text} of slower.toml."""
+    files = toml_text.read(HERE / "slower.toml")["file"]
+    return {each["name"]: _replaced(ROOT / each["from"], each["replace"]) for each in files}
 
 
 def _replaced(path, changes):

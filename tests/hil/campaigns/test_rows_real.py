@@ -279,12 +279,19 @@ def test_the_verdict(campaign_of, capsys, found, code, verdict):
     assert not_done.startswith("44a         not done: inside the controller")
 
 
-def test_an_interrupted_campaign_writes_nothing(campaign_of, capsys, tmp_path):
-    campaign_of(content(), KeyboardInterrupt())
-    out = str(tmp_path / "a.json")
-    assert main(["rows", "--real", "--jobs", "1", "--only", "29,1a", "--json", out]) == 130
-    assert capsys.readouterr().out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
-    assert list(tmp_path.iterdir()) == []
+def test_an_interrupted_campaign_keeps_its_rows_and_goes_on_with_them(
+    campaign_of, capsys, tmp_path
+):
+    campaign_of(content(), KeyboardInterrupt(), content())
+    given = ["rows", "--real", "--jobs", "1", "--only", "29,1a", "--resume", str(tmp_path / "kept")]
+    assert main([*given, "--json", str(tmp_path / "a.json")]) == 130
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1] == "verdict    interrupted: 1 of 2 courses run"
+    assert err == f"rows: 1 results are kept: go on with --resume {tmp_path / 'kept'}\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["kept"], "no figures of half a run"
+    campaign_of(content())
+    assert main(given) == 1
+    assert "verdict    1 of 2 met; not: 1a" in capsys.readouterr().out
 
 
 def test_a_rig_that_cannot_be_started_ends_the_campaign(campaign_of, capsys):
