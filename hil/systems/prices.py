@@ -40,7 +40,9 @@ def _shape(time: datetime) -> float:
 
 
 def time_of_use(table: Mapping[str, Any], start: datetime, hours: int) -> np.ndarray:
-    """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
+    """Money per kWh of each hour. table: valley, flat, peak (money per kWh), valley_hours and
+    peak_hours ([[first, end], ...]), summer_peak_hours for July to September.
+    """
     return np.array([_of_hour(table, start + timedelta(hours=hour)) for hour in range(hours)])
 
 
