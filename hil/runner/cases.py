@@ -64,6 +64,11 @@ def on_processes(cases: Sequence, work: Work, workers: int) -> Results:
         yield place, Failure(found["error"]) if "error" in found else found["value"]
 
 
+def in_turn(cases: Sequence, work: Work, workers: int) -> Results:
+    """One after the other in this process: cases that print, and start processes of their own."""
+    yield from enumerate(map(work, cases))
+
+
 def on_dask(address: str, cases: Sequence, work: Work, workers: int) -> Results:
     """The cases go to the workers of a dask scheduler, which need this program and its files."""
     try:
@@ -99,8 +104,10 @@ class Runner:
     def __init__(self, given: argparse.Namespace) -> None:
         """given: the command's arguments, with options.CASES."""
         self._given, self._kept = given, Kept(given)
-        self._workers = given.processes or forks.cores()
+        self._workers = getattr(given, "processes", None) or forks.cores()
+        self._dask = getattr(given, "dask", None)
         self.done: list[Any] = []
+        self._has_bar = True
 
     def __enter__(self) -> "Runner":
         return self
@@ -122,8 +129,9 @@ class Runner:
 
         line(result): printed as each comes, None: nothing; name(case): unique in the whole run.
         """
-        if self._given.dask:
-            engine = functools.partial(on_dask, self._given.dask)
+        self._has_bar = engine is not in_turn
+        if self._dask:
+            engine = functools.partial(on_dask, self._dask)
         names, kept = [name(case) for case in cases], self._kept.results
         self.done, failures = [], {}
         left = [case for case, each in zip(cases, names) if each not in kept]
@@ -148,7 +156,7 @@ class Runner:
 
     def _drawn(self, results: Results, total: int) -> Iterator[Ended]:
         """The results with a bar on a terminal. No thread draws it: a fork could copy its locks."""
-        is_terminal = sys.stderr.isatty()
+        is_terminal = sys.stderr.isatty() and self._has_bar
         with (
             contextlib.closing(results),
             Progress(

@@ -15,6 +15,7 @@ from controller.journal.ring import JournalError
 from hil.campaigns.benchmarks import document, page
 from hil.engine.arguments import number, whole
 from hil.runner import options, report
+from hil.runner.cases import Runner, in_turn
 
 # Module of this folder: what it measures.
 BENCHMARKS = {
@@ -46,6 +47,7 @@ EVERYTHING = {
     "--json": {"metavar": "DIR", "required": True, "help": "folder for all results and the page"},
     **options.BESIDE,
     "--short": options.flag("minutes instead of hours: to try it out"),
+    "--resume": options.KEPT["--resume"],
 }
 # Options of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
@@ -99,13 +101,17 @@ def _page(arguments):
 
 def _all(arguments):
     os.makedirs(arguments.json, exist_ok=True)
-    codes, written = [], []
-    for name in BENCHMARKS:
-        path = os.path.join(arguments.json, f"{name}.json")
+    paths = {name: os.path.join(arguments.json, f"{name}.json") for name in BENCHMARKS}
+
+    def measured(name):
         print(f"bench {name}", flush=True)
-        argv = command_of(name, path, arguments.beside, arguments.short)
-        codes.append(subprocess.run(argv).returncode)
-        written += [path] if codes[-1] in (report.MET, report.NOT_MET) else []
+        argv = command_of(name, paths[name], arguments.beside, arguments.short)
+        return subprocess.run(argv).returncode
+
+    with Runner(arguments) as runner:
+        codes = runner.play(list(BENCHMARKS), measured, engine=in_turn)
+    measured_all = zip(paths.values(), codes)
+    written = [path for path, code in measured_all if code in (report.MET, report.NOT_MET)]
     path = os.path.join(arguments.json, PAGE)
     with open(path, "w", encoding="ascii") as file:
         file.write(page.page([document.read(each) for each in written]))
