@@ -194,7 +194,9 @@ def arrows(path, text):
             found.append(f"{path}:{line}: {own} is below {other}, so it may not import {name}")
         if own in PURE_ROOMS and other == "system":
             found.append(f"{path}:{line}: {own} is pure, so it may not import {name}")
-        if path.startswith(RIG_PARTS) and (name + ".").startswith("hil.campaigns."):
+        if path.startswith(RIG_PARTS) and (name + ".").startswith(
+            ("hil.campaigns.", "hil.runner.")
+        ):
             found.append(f"{path}:{line}: campaigns use the parts of the rig, so not {name}")
     return found
 

@@ -19,9 +19,9 @@ TEMPLATES = jinja2.Environment(
 )
 
 
-def rendered(name: str, **content: Any) -> Markup:
+def rendered(name: str, **content: Any) -> str:
     """A template of this name, filled."""
-    return Markup(TEMPLATES.get_template(name).render(**content))
+    return TEMPLATES.get_template(name).render(**content)
 
 
 def svg(picture: str) -> Markup:

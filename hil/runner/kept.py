@@ -66,7 +66,7 @@ class Kept:
 
     @property
     def words(self) -> str:
-        """What is kept, for a run that ends early."""
+        """The line for a run that ends early."""
         return f"{self.count} results are kept: go on with --resume {self._path}"
 
     def add(self, case: str, result: Any) -> Any:
