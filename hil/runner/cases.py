@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import functools
 import sys
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -98,6 +99,15 @@ def _failed(future: Any) -> Failure:
     return Failure(f"{module}.{type(error).__name__}: {error}")
 
 
+def _apart(names: list[str]) -> list[str]:
+    """The names, the second one of two equal names with a number: files may have equal names."""
+    seen: Counter[str] = Counter()
+    for name in names:
+        seen[name] += 1
+        names = [*names[1:], f"{name}, {seen[name]}" if seen[name] > 1 else name]
+    return names
+
+
 class Runner:
     """A context in which a command plays its cases; `done`: results of the last `play` so far."""
 
@@ -127,12 +137,12 @@ class Runner:
     ) -> list[Any]:
         """The results of all cases, in their order. Raises CaseError.
 
-        line(result): printed as each comes, None: nothing; name(case): unique in the whole run.
+        line(result): printed as each comes, None: nothing; name(case): of no other `play` either.
         """
         self._has_bar = engine is not in_turn
         if self._dask:
             engine = functools.partial(on_dask, self._dask)
-        names, kept = [name(case) for case in cases], self._kept.results
+        names, kept = _apart([name(case) for case in cases]), self._kept.results
         self.done, failures = [], {}
         left = [case for case, each in zip(cases, names) if each not in kept]
         names_left = [each for each in names if each not in kept]

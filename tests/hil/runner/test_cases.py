@@ -50,6 +50,11 @@ def test_results_come_in_the_order_of_the_cases_and_leave_no_file(folder, capsys
     assert list(folder.iterdir()) == []
 
 
+def test_cases_of_one_name_are_kept_apart():
+    with runner() as played:
+        assert played.play([1, 2, 3], lambda case: case, name=lambda case: "x") == [1, 2, 3]
+
+
 def killed(condition):
     if condition == "derated":
         os.kill(os.getpid(), signal.SIGKILL)
