@@ -102,10 +102,11 @@ def _failed(future: Any) -> Failure:
 def _apart(names: list[str]) -> list[str]:
     """The names, the second one of two equal names with a number: files may have equal names."""
     seen: Counter[str] = Counter()
+    found = []
     for name in names:
         seen[name] += 1
-        names = [*names[1:], f"{name}, {seen[name]}" if seen[name] > 1 else name]
-    return names
+        found.append(f"{name}, {seen[name]}" if seen[name] > 1 else name)
+    return found
 
 
 class Runner:
