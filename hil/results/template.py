@@ -29,6 +29,6 @@ def svg(picture: str) -> Markup:
     return Markup(picture[picture.index("<svg") :])
 
 
-def marked(is_good: bool | None, text: str) -> dict[str, str]:
+def marked(is_good: bool | None, text: str) -> Cell:
     """A cell or a line in the colour of its verdict; None: without one."""
     return {"mark": {True: "ok", False: "no", None: ""}[is_good], "text": text}

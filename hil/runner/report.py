@@ -34,7 +34,7 @@ class Checks:
         self, name: str, action: Callable[[], str], failures: tuple[type[Exception], ...]
     ) -> bool:
         """Call action() -> detail. Returns True if it passed; failures: exceptions of a failure."""
-        expected = CheckError, *failures
+        expected: tuple[type[Exception], ...] = (CheckError, *failures)
         began_s = forks.wall_s()
         try:
             ok, detail = True, action()
