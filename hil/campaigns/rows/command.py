@@ -107,7 +107,8 @@ def _rows(runner, arguments, labels, limits):
     """Rows in the order of the labels, each line printed as its course ends."""
     if arguments.real:
         courses, campaign = IN_REAL, Campaign(limits, arguments.seed)
-        ordered, row, engine = (campaign.ordered(labels), campaign.row, campaign.on_threads)
+        ordered, row = campaign.ordered(labels), campaign.plain_row
+        engine = campaign.on_threads
     else:
         realtime.freeze_collector()
         courses, ordered, engine = EVERY, play.ordered(labels), on_processes
@@ -117,7 +118,7 @@ def _rows(runner, arguments, labels, limits):
     def line(found):
         return page.line(verdict.Row.of(found, courses), limits)
 
-    found = runner.play(ordered, lambda label: row(label).plain(), line, engine=engine)
+    found = runner.play(ordered, row, line, engine=engine)
     rows = [verdict.Row.of(each, courses) for each in found]
     return sorted(rows, key=lambda row: labels.index(row.course.label))
 

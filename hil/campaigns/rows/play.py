@@ -25,7 +25,7 @@ def ordered(labels):
 
 
 def work(limits, labels, disarmed=False, seed=1):
-    """Function of a label that plays it in a process of its own and gives its Row.
+    """Function of a label that plays it in a process of its own and gives its plain Row.
 
     labels: of the courses whose starts are shared; a course without one starts by itself.
     disarmed: each course runs with only its stage not armed.
@@ -42,7 +42,8 @@ def work(limits, labels, disarmed=False, seed=1):
         result = measured(rig, each, limits)
         if not (disarmed or each.is_stopped):
             result = result._replace(freed=latch.freed(rig, each))
-        return verdict.judged(each, result, limits, tuple(wanted(each, rig.cabinet.devices)))
+        must_come = tuple(wanted(each, rig.cabinet.devices))
+        return verdict.judged(each, result, limits, must_come).plain()
 
     return row
 

@@ -130,8 +130,12 @@ class Campaign:
         """The longest come first."""
         return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
+    def plain_row(self, label):
+        """The plain Row of a course, after repetitions. RigError: its rig did not start."""
+        return self.row(label).plain()
+
     def row(self, label):
-        """The Row of a course, after repetitions. RigError: its rig did not start."""
+        """The Row of a course, after repetitions."""
         repeated = []
         while True:
             row = self._attempt(label)
