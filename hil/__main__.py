@@ -17,12 +17,17 @@ from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
+from hil.runner.cases import CaseError
+from hil.runner.options import WrongOptionError
 from hil.scenarios.scenario import ScenarioError
 from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
-WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
+WRONG = (
+    *(ScenarioError, LoadError, ConfigError, NotSimulatedError),
+    *(rig_command.InputError, WrongOptionError),
+)
 BENCH = (rig_command, coverage_command, pod_options, long_command, speeds)
 # command: its module in hil/
 LAB = {
@@ -65,10 +70,11 @@ def main(argv: list[str] | None = None) -> int:
         return arguments.run(arguments)
     except WRONG as error:
         return _report(name, error, WRONG_INPUT)
-    except (RigError, JournalError, OSError) as error:
+    except (RigError, JournalError, OSError, CaseError) as error:
         return _report(name, error, NO_START)
-    except KeyboardInterrupt:
-        return _report(name, "interrupted, no result", run_result.INTERRUPTED)
+    except KeyboardInterrupt as error:
+        kept = f"; {error}" if str(error) else ""
+        return _report(name, f"interrupted, no result{kept}", run_result.INTERRUPTED)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

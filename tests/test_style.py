@@ -77,7 +77,7 @@ BOX = (
 )
 BENCH = (
     *("fields", "oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
-    *("results", "engine", "values"),
+    *("results", "engine", "runner", "values"),
 )
 LAB = ("systems", "campaigns")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))

@@ -59,9 +59,7 @@ class SiteRecord:
         self._end_us += self._length_us
 
     def columns(self) -> dict[str, np.ndarray]:
-        """{t_s: end of each whole window; POWERS, battery_1, ...: W; soc_1, ...: %; off_grid: share
-        of the window}.
-        """
+        """{t_s: end of each window; POWERS, battery_1, ...: W; soc_1, ...: %; off_grid: share}."""
         numbers = range(1, self._members + 1)
         batteries = [f"battery_{number}" for number in numbers]
         socs = [f"soc_{number}" for number in numbers]

@@ -19,9 +19,7 @@ PEAK_HOURS, NOON = (8, 19), 13
 
 
 def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = ()) -> np.ndarray:
-    """Money per kWh of each hour, from a seed. day: mean of each hour of a day, money per MWh,
-    instead of the built-in shape.
-    """
+    """Money per kWh of each hour, from a seed. day: means of a day, money per MWh."""
     deal, noise, found = random.Random(f"{seed}/prices"), 0.0, []
     kept = math.exp(-1 / HOURS_KEPT)
     for hour in range(hours):

@@ -150,9 +150,7 @@ def _begin(start: datetime) -> dict[str, Any]:
 
 
 def outage_at_s(spec: Spec) -> int:
-    """The second of the run in which the grid is lost, from the seed; after the first day, if the
-    run is longer.
-    """
+    """The second in which the grid is lost, from the seed; after the first day if it can."""
     last_s = max(0, spec.days * SLOTS_PER_DAY * SLOT_S - 2 * spec.outage_s)
     first_s = min(SLOTS_PER_DAY * SLOT_S, last_s)
     return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)

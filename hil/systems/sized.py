@@ -39,9 +39,7 @@ REAL_UNIT_W = 250_000
 
 
 class Size(NamedTuple):
-    """energy_Wh: of all units; control: keys of [control]; devices: tables of site devices, each
-    with its bus.
-    """
+    """energy_Wh: of all units; control: of [control]; devices: tables of site devices."""
 
     units: int
     racks_per_unit: int

@@ -53,7 +53,6 @@ class Outcome(NamedTuple):
     answer: str
     missing: tuple[str, ...]
     short: str
-    draw: Draw
 
 
 def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
@@ -211,4 +210,10 @@ def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
         if short:
             break
     whats = tuple([each["what"] for each in told["missing"]])
-    return Outcome(number, told["answer"], whats, short, draw)
+    return Outcome(number, told["answer"], whats, short)
+
+
+def several(seed: int, numbers: range, minutes: int) -> list[Outcome]:
+    """The outcomes of these numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [run(folder, seed, number, minutes) for number in numbers]

@@ -35,9 +35,7 @@ CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycl
 
 
 def default_image(units=1, racks=1, modules=15):
-    """Limit image (array of int) of channel A: every parameter at its default, every stage
-    armed.
-    """
+    """Limit image of channel A: each parameter at its default, each stage armed."""
     words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
     words += [row[4] for row in p.CABINET_PARAMETERS]
     for _ in range(units):
@@ -91,9 +89,7 @@ class Course:
         self._write(disturbed)
 
     def _touch(self, second, at, disturbed):
-        """The contacts: they chatter, one is open after a silence, or the mirror contact is not
-        what the relay is.
-        """
+        """Contacts chatter, one opens after a silence, or the mirror contact is wrong."""
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
         elif disturbed == START:
@@ -105,9 +101,7 @@ class Course:
             self.contacts |= sc.RELAY_BIT
 
     def _order(self, second):
-        """Now and then a reset as an operator would give it, right or wrong, the key turned for the
-        right one.
-        """
+        """Now and then a reset of an operator, right (with the key turned) or wrong."""
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
         if ask < 3 and second.latch_level and not frame.get(f.RESET_KIND):
@@ -120,9 +114,7 @@ class Course:
             self.contacts &= ~sc.KEY_BIT
 
     def _write(self, disturbed):
-        """Every other step a frame, in NOISE with wrong bytes, wrong bits, or another opinion on a
-        contact.
-        """
+        """Every other step a frame, in NOISE with wrong bytes, bits or opinions."""
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
             self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
@@ -171,9 +163,7 @@ def digest(value, second):
 
 
 def walk(seed, steps, image):
-    """Steps of one course. Returns the digest over all of them, and how often each reason was
-    given.
-    """
+    """Steps of one course. Returns the digest over all, and the count of each reason."""
     second, way = sc.Second(image, 0), Course(seed, image)
     second.blocks = second.kernel.state_blocks()
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))

@@ -97,9 +97,7 @@ class Steps:
 
 
 def main(racks, modules, steps, stepping):
-    """Start, then `steps` times prepare and (if `stepping`) step, print the state: the host counts
-    instructions.
-    """
+    """Start, prepare `steps` times and (if `stepping`) step; the host counts instructions."""
     bench = Steps(racks, modules)
     bench.start()
     for _ in range(steps):

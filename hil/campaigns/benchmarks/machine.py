@@ -65,9 +65,7 @@ def cpu_ns(pid):
 
 
 def private_kB(pid, apart):
-    """{private, dirty, locked} of a process, kB: pages that are its own, without the mapped file
-    `apart`.
-    """
+    """{private, dirty, locked} pages of a process, kB, without the mapped file `apart`."""
     counted, is_counted = {"private": 0, "dirty": 0, "locked": 0}, True
     for line in read(f"/proc/{pid}/smaps").splitlines():
         name, *words = line.split(maxsplit=5)

@@ -72,9 +72,7 @@ def real_time(config, seconds, seed):
 
 
 def memory_figures(samples):
-    """Figures of [[s, rss_kB, anonymous_kB]]; growth from the first minute after the start to the
-    last.
-    """
+    """Figures of [[s, rss_kB, anonymous_kB]]; growth counts from the end of the start."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
@@ -98,9 +96,7 @@ def _middle(rows, column):
 
 
 def virtual_figures(config, seed):
-    """Speed in virtual time, of a run and of all scenarios (the quickest of VIRTUAL_ROUNDS), and of
-    a replay.
-    """
+    """Speed in virtual time, of a run, of all scenarios, and of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         path = os.path.join(folder, "journal")
@@ -153,9 +149,7 @@ def _total(pairs):
 
 
 def _speeds(what, lasted_s, taken):
-    """Figures from [(wall s, CPU s)]: by the clock, which is what the budget is about, and by the
-    use of a core.
-    """
+    """Figures from [(wall s, CPU s)]: by the clock, which the budget means, and by a core."""
     wall_s, cpu_s = (min(each) for each in zip(*taken))
     return [
         figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),

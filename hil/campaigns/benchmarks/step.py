@@ -77,9 +77,7 @@ def _instructions():
 
 
 def _per_step(program, racks, modules):
-    """Instructions of one step, of the second `FUEL_STEPS` of a run: what begins and ends a run is
-    in both halves.
-    """
+    """Instructions of one step: begin and end of a run cancel out."""
     prepared, stepped = (
         program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
         - program.instructions(racks, modules, FUEL_STEPS, stepping)

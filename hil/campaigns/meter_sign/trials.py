@@ -51,9 +51,7 @@ RESULTS = ("proven", "testing", "undecided", "reversed")
 
 
 class Trial(NamedTuple):
-    """load: name; wiring: of WIRINGS; is_beside: a load meter helps; seed: of everything drawn;
-    path: of PATHS.
-    """
+    """wiring: of WIRINGS; is_beside: a load meter helps; path: of PATHS."""
 
     load: str
     wiring: str

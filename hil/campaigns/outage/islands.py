@@ -4,16 +4,17 @@ the controller starts. The hours of the battery are compared with the arithmetic
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
 
+from argparse import Namespace
 from typing import Any, NamedTuple
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import EXAMPLE, FOLDER
-from hil.campaigns import verdict
-from hil.campaigns.report import write_json
 from hil.engine import coverage, forks
 from hil.plant import pcs
 from hil.results import words
+from hil.runner import report
+from hil.runner.cases import Runner
 from hil.site.genset import CRANKING, LOADED, Genset
 from hil.site.grid import Grid
 from hil.site.site import Site
@@ -26,7 +27,6 @@ AFTER_S = 120.0  # below the backup reserve: an island may use it
 HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
-WALL_S_MAX = 4 * 3600
 MODE = "value"
 
 
@@ -48,8 +48,9 @@ ISLANDS = (
 )
 
 
-def run(cabinet: str | None, seed: int, json_path: str | None) -> int:
-    """Play all, print, judge. cabinet: of the islands without a generator set."""
+def run(arguments: Namespace) -> int:
+    """Play all, print, judge. The given cabinet is that of the islands without a generator set."""
+    cabinet, seed = arguments.cabinet, arguments.seed
     print(f"seed       {seed}\nmode       {MODE}, {TICK_MS} ms", flush=True)
     paths = {each: GENSET_CABINET if _has_genset(each) else cabinet or EXAMPLE for each in ISLANDS}
     for path in set(map(str, paths.values())):
@@ -59,19 +60,18 @@ def run(cabinet: str | None, seed: int, json_path: str | None) -> int:
         config = configuration.load(str(paths[each]), tick_ms=TICK_MS)
         return play(each, config, seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
-    found = []
-    for result in forks.values(ISLANDS, played, forks.cores(), WALL_S_MAX):
-        found.append(result)
-        print(line(result), flush=True)
+    with Runner(arguments) as runner:
+        found = runner.play(ISLANDS, played, line, lambda each: each.name)
     wrong = [each["name"] for each in found if each["faults"]]
     config = coverage.loaded(GENSET_CABINET)
     document = {"seed": seed, "mode": f"{MODE}, {TICK_MS} ms", "islands": found}
     document["mirrored"] = coverage.about(config)
-    print("\n".join(words.mirrored_lines(document)))
-    print(f"CPU        {sum(each['cpu_s'] for each in found):.0f} s")
-    print(verdict.line(verdict.counted(len(found), wrong, "islands as the arithmetic says")))
-    write_json(json_path, document)
-    return verdict.exit_code(not wrong)
+    closing = [
+        *words.mirrored_lines(document),
+        f"CPU        {sum(each['cpu_s'] for each in found):.0f} s",
+        report.verdict(report.counted(len(found), wrong, "islands as the arithmetic says")),
+    ]
+    return report.finish(arguments, document, closing, not wrong)
 
 
 def _has_genset(island: Island) -> bool:

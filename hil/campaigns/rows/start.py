@@ -82,10 +82,7 @@ def start_duration_s(course):
 
 
 def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
-    """Request power from wait_s on for duration_s, and apply the causes (Do) at their times.
-
-    This replaces the earlier requests.
-    """
+    """Request power from wait_s on for duration_s, and apply the causes at their times."""
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
     actions = [

@@ -98,6 +98,26 @@ def test_all_runs_each_benchmark_as_its_own_command(short):
         assert given.get("count") == counts[short]
 
 
+def test_all_goes_on_with_what_was_measured_before(monkeypatch, tmp_path, capsys):
+    asked, codes = [], {"step": 0, "loop": 1, "rtu": KeyboardInterrupt, "stop": 3}
+
+    def run(argv):
+        asked.append(argv[4])
+        if codes.get(argv[4]) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        document.write(argv[argv.index("--json") + 1], doc(argv[4]))
+        return SimpleNamespace(returncode=codes.get(argv[4], 0))
+
+    monkeypatch.setattr(command.subprocess, "run", run)
+    given = ["bench", "all", "--json", str(tmp_path), "--resume", str(tmp_path / "kept")]
+    assert cli.main(given) == 130 and asked == ["step", "loop", "rtu"]
+    assert "2 results are kept: go on with --resume" in capsys.readouterr().err
+    codes["rtu"] = 0
+    assert cli.main(given) == 3 and asked[3:] == list(command.BENCHMARKS)[2:]
+    sections = re.findall("^## ([a-z]+):", (tmp_path / command.PAGE).read_text(), re.M)
+    assert set(sections) == {*command.BENCHMARKS} - {"stop"}, "what was not measured has none"
+
+
 def test_a_benchmark_is_given_its_own_options(monkeypatch, tmp_path):
     run = Mock(side_effect=lambda seconds, seed: doc("rig"))
     monkeypatch.setattr(rig, "run", run)
