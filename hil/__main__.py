@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from hil.campaigns import golden
 from hil.campaigns.ask import command as ask

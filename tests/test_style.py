@@ -59,7 +59,7 @@ MAY_IMPORT = (
     ("drivers/", ("drivers", "safety.signals")),
     (
         "controller/siting/",
-        ("controller.siting", "controller.config", "controller.documents", "controller.system"),
+        ("controller.siting", "controller.forms", "controller.documents", "controller.system"),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
@@ -71,7 +71,19 @@ MAY_IMPORT = (
 )
 # Rooms of controller/: each may import the ones before it.
 ROOMS = (
-    *("sites", "system", "series", "core", "rows", "config", "journal", "store", "hints", "run"),
+    *(
+        "sites",
+        "system",
+        "forms",
+        "series",
+        "core",
+        "rows",
+        "config",
+        "journal",
+        "store",
+        "hints",
+        "run",
+    ),
     *("state", "documents", "recorder", "upstream", "siting", "systemd", "console", "__main__"),
 )
 PURE_ROOMS = ("series", "core", "rows")  # they take nothing from system

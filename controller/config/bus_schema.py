@@ -2,7 +2,7 @@
 
 import re
 
-from controller.config.spec import Spec
+from controller.forms.field import Field, matching
 
 BITRATES_BPS = (125_000, 250_000, 500_000, 1_000_000)
 BAUDS_BD = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
@@ -33,14 +33,14 @@ CHANNELS = {
 }
 
 BUS = {
-    "kind": Spec("choice", ("can", "rtu", "tcp")),
-    "interface": Spec("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
-    "channel": Spec("text", _CHANNEL),
-    "bitrate_bps": Spec("choice", BITRATES_BPS),
-    "port": Spec("text", PORT),
-    "address": Spec("text", (_ADDRESS, "an IPv4 address and a port, such as 192.168.1.20:502")),
-    "baud_Bd": Spec("choice", BAUDS_BD),
-    "characters": Spec("choice", tuple(CHARACTERS), "8N1"),
+    "kind": Field("choice", ("can", "rtu", "tcp")),
+    "interface": Field("choice", ("socketcan", "socketcand", "slcan", "pcan", "kvaser", "virtual")),
+    "channel": matching(*_CHANNEL, None),
+    "bitrate_bps": Field("choice", BITRATES_BPS),
+    "port": matching(*PORT, None),
+    "address": matching(_ADDRESS, "an IPv4 address and a port, such as 192.168.1.20:502", None),
+    "baud_Bd": Field("choice", BAUDS_BD),
+    "characters": Field("choice", tuple(CHARACTERS), "8N1"),
 }
 BUS_KEYS = {
     "can": ("interface", "channel", "bitrate_bps"),

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from controller.config import equipment, schema
 from controller.config.devices import Device, NamedBus, key_of_address, parts_absent
-from controller.config.refusal import not_allowed, shown
 from controller.config.values import Values
+from controller.forms.refusal import not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (

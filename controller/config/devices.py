@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from controller.config import equipment, schema
-from controller.config.refusal import not_allowed
 from controller.config.values import Values
 from controller.core.site_devices import roles
+from controller.forms.refusal import not_allowed
 from drivers import profile as profiles
 from safety import signals
 

@@ -9,16 +9,13 @@ nearest right key.
 
 import difflib
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from controller.config.refusal import ConfigError, dotted, not_allowed, refuse, shown
-from controller.config.spec import Entry, Spec
-from controller.config.value_checks import check_tighter, check_value, few
 from controller.core.parameters import RETIRED
-from controller.system.regular_file import link_opener
-from drivers import toml_text
+from controller.forms.field import LINE, Entry, Field, check_tighter, check_value, few
+from controller.forms.reading import tables_of
+from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
@@ -26,8 +23,6 @@ META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
-# Paper, pages and a serial line print ASCII alike.
-TEXT = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
 NAME_WORDS = "a name for this layer, on one line of ASCII"
 
 
@@ -75,7 +70,7 @@ def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
 
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
-    content = tables_of(path, toml_text.BYTES_MAX, "one layer of a cabinet")
+    content = tables_of(path, "one layer of a cabinet")
     schema = content.pop("schema", None)
     if type(schema) is not int or schema != SCHEMA:
         refuse(
@@ -92,32 +87,9 @@ def _read(path: str) -> tuple[Layer, str]:
         not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
     if not name:
         refuse(path, ("name",), "is missing", NAME_WORDS)
-    if not TEXT.fullmatch(name):
+    if not LINE.fullmatch(name):
         not_allowed(path, ("name",), name, NAME_WORDS)
     return Layer(path, LAYERS.index(layer), name, content), above
-
-
-def file_text(path: str, bytes_max: int, allowed: str) -> str:
-    """The text of a regular file of at most bytes_max. allowed: its content, in words.
-
-    Raises ConfigError, toml_text.TomlError.
-    """
-    try:
-        with open(path, "rb", opener=link_opener) as file:
-            data = file.read(bytes_max + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > bytes_max:
-        raise ConfigError(f"{path}: has more than {bytes_max} bytes; allowed {allowed}")
-    return toml_text.text_of(data, bytes_max)
-
-
-def tables_of(path: str, bytes_max: int, allowed: str) -> dict[str, Any]:
-    """The tables of a file, as `file_text`. Raises ConfigError."""
-    try:
-        return toml_text.loads(file_text(path, bytes_max, allowed), bytes_max)
-    except toml_text.TomlError as error:
-        raise ConfigError(f"{path}: is {error}") from None
 
 
 def _meta(path: str, content: dict[str, Any], key: str) -> str:
@@ -140,7 +112,7 @@ def leaves(
 
 def merge(
     chain: list[Layer],
-    spec_of: Callable[[tuple[str, ...]], Spec | None],
+    spec_of: Callable[[tuple[str, ...]], Field | None],
     siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
 ) -> dict[tuple[str, ...], Entry]:
     """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed

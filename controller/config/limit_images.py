@@ -7,7 +7,6 @@ from typing import Any
 
 from controller.config import equipment, schema, thresholds
 from controller.config.cabinet_config import Config, StageWords
-from controller.config.refusal import refuse
 from controller.config.stage_states import (
     ARMED_STATES,
     instances,
@@ -18,6 +17,7 @@ from controller.config.stage_states import (
 from controller.config.topology import Topology
 from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
+from controller.forms.refusal import refuse
 from controller.rows import records
 from drivers.profile_schema import INFO, TRIP
 from safety import matrix, parameters

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from controller.config import bus_schema, device_checks, devices as device_tables, hma, schema
-from controller.config.acceptance_text import lacks_of_acceptance
 from controller.config.devices import Device
-from controller.config.refusal import not_allowed, shown
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
+from controller.forms.acceptance_text import lacks_of_acceptance
+from controller.forms.refusal import not_allowed, shown
 
 # A frame of 256 bytes then takes 2.6 ms. The device's own times, in its profile, count beside it.
 TCP_BAUD_BD = 1_000_000

@@ -8,8 +8,8 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from controller.config import approval, configuration
-from controller.config.refusal import ConfigError
 from controller.console.terminal import users
+from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.recorder import reading
 from controller.store import chain, proof_tests, two_copies

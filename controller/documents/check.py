@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.config import bus_times, configuration, hma, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
-from controller.config.refusal import ConfigError, in_unit, shown
-from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
 from controller.documents import check_network, check_path, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
+from controller.forms.field import allowed_text
+from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
 from controller.store import proof_lines
 from controller.system import cli, clock

@@ -1,5 +1,6 @@
 """The tables of the page AUDIT.md. `python -m tests.controller.siting_page` writes them."""
 
+from controller.forms.field import REQUIRED, allowed_text
 from controller.siting import fields, rules
 from tests import generated_page
 from tests.repository import ROOT
@@ -51,8 +52,10 @@ def key_table():
     }
     for table, keys in tables.items():
         for key, field in keys.items():
-            what = "; ".join(filter(None, ("required" if field.is_required else "", field.what)))
-            lines.append(f"| {table} | {key} | {fields.allowed_words(field)} | {what} |")
+            what = "; ".join(
+                filter(None, ("required" if field.default is REQUIRED else "", field.what))
+            )
+            lines.append(f"| {table} | {key} | {allowed_text(field)} | {what} |")
     return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ from cabinet_bench import CONFIG, Bench
 from wire_ends import ODD
 
 from controller.config import layers
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.hints import schedule_file as sf, schedule_wire as sw
 from controller.journal import journal_header, replay
 from controller.journal.ring import JournalError
