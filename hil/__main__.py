@@ -26,13 +26,12 @@ from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
 from hil.results import run_result
-from hil.scenarios.scenario import ScenarioError
 from hil.systems import command as systems
 from hil.values import long_command, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
-WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
+WRONG = (LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
     *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
     *(nuisance, outage, smooth, meter_sign, benchmarks, channel_b, vm),

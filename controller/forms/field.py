@@ -1,5 +1,6 @@
 """The form of one key of a file: what it allows, its default, and the checks of one value."""
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -116,6 +117,21 @@ def texts(default: Any = REQUIRED) -> Field:
     return passing(lambda value: is_list(value, is_text), "a list of texts", default)
 
 
+def anything(default: Any = REQUIRED) -> Field:
+    """Any value."""
+    return passing(lambda value: True, "a value", default)
+
+
+def table(form: Form | None = None, default: Any = REQUIRED) -> Field:
+    """A table. Without a form its reader checks it."""
+    return Field("table", () if form is None else (form,), default)
+
+
+def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:
+    """A list of tables, [[name]]. Without a form its reader checks them."""
+    return Field("tables", () if form is None else (form,), default)
+
+
 def is_text(value: Any) -> bool:
     """True for a text."""
     return isinstance(value, str)
@@ -123,7 +139,8 @@ def is_text(value: Any) -> bool:
 
 def is_number(value: Any, low: float, high: float) -> bool:
     """True for a number of the range; TOML's true is none."""
-    return type(value) in (int, float) and low <= value <= high
+    is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_one and low <= value <= high
 
 
 def is_list(value: Any, test: Callable[[Any], object]) -> bool:
@@ -140,14 +157,33 @@ def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
     )
 
 
-def rows(*ranges: tuple[float, float], default: Any = ()) -> Field:
-    """A list of rows: lists of as many numbers, each of its range."""
-    words = ", ".join([f"{low:g}..{high:g}" for low, high in ranges])
-    return passing(
-        lambda value: is_list(value, lambda row: is_row(row, ranges)),
-        f"a list of [{words}]",
-        default,
-    )
+def row_words(ranges: Collection[tuple[float, float]]) -> str:
+    """What `is_row` allows, in words."""
+    return f"[{', '.join([f'{low:g}..{high:g}' for low, high in ranges])}]"
+
+
+def rows(*ranges: tuple[float, float]) -> Field:
+    """A list of rows: lists of as many numbers, each of its range. By default it is empty."""
+
+    def fault(value: list[Any]) -> Fault:
+        wrong = next((row for row in value if not is_row(row, ranges)), None)
+        return None if wrong is None else (f"{shown(wrong)} is not allowed", row_words(ranges))
+
+    test = functools.partial(is_list, test=lambda row: True)
+    return passing(test, f"a list of {row_words(ranges)}", [], fault=fault)
+
+
+def numbers(
+    low: float, high: float, default: Any = REQUIRED, counts: Collection[int] = ()
+) -> Field:
+    """A list of numbers. counts: the allowed numbers of them; by default any."""
+    words = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
+
+    def test(value: Any) -> bool:
+        is_good = is_list(value, lambda each: is_number(each, low, high))
+        return is_good and (not counts or len(value) in counts)
+
+    return passing(test, f"{words} {low:g}..{high:g}", default)
 
 
 def few(names: Iterable[Any]) -> str:

@@ -4,6 +4,7 @@ and what is allowed.
 
 import difflib
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
@@ -56,7 +57,12 @@ def read(
 
 
 def read_variant(
-    file: str, path: Path, table: Any, key: str, forms: Mapping[str, Form], common: Form
+    file: str,
+    path: Path,
+    table: Any,
+    key: str,
+    forms: Mapping[str, Form],
+    common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
     """As `read`, with the form that the value of `key` names, and the keys that all have."""
     kind = {key: choice(forms)}

@@ -32,7 +32,7 @@ WANTED = {
     "pylontech_bms": 'current_positive = "charge"',
     "native_bms": f"the messages of {DBC.name}",
 }
-CELLS_MAX, MODULES_MAX = KEYS["cells_per_module"][2], KEYS["modules"][2]
+CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
 

@@ -45,8 +45,8 @@ READERS = {
     "siting": (reading.load, ConfigError),
     "profile": (profile.load, ProfileError),
     "schedule": (sf.read, sf.ScheduleFileError),
-    "scenario": (scenario.load, scenario.ScenarioError),
-    "site": (description.read, scenario.ScenarioError),
+    "scenario": (scenario.load, ConfigError),
+    "site": (description.read, ConfigError),
 }
 
 
