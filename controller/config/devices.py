@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.config import equipment, schema
+from controller.config import equipment, profiles, schema
 from controller.config.values import Values
 from controller.core.site_devices import roles
-from controller.forms.refusal import not_allowed
-from drivers import profile as profiles
+from controller.forms.refusal import ConfigError, not_allowed
+from drivers.profile import Profile
 from safety import signals
 
 # safety/README.md promises for a dead controller: permits gone, the panel's contact at fault, fan
@@ -45,7 +45,7 @@ class Device:
 
     name: str
     role: str
-    profile: profiles.Profile
+    profile: Profile
     bus: str
     address: int
     index: int
@@ -115,7 +115,7 @@ def _serial(buses: Iterable[NamedBus]) -> list[str]:
     return [bus.name for bus in buses if bus.kind == "rtu"]
 
 
-def _profile(values: Values, name: str, role: str) -> profiles.Profile:
+def _profile(values: Values, name: str, role: str) -> Profile:
     """The device's profile, with the period of this configuration."""
     key = ("device", name, "profile")
     stated = values.need(*key)
@@ -123,7 +123,7 @@ def _profile(values: Values, name: str, role: str) -> profiles.Profile:
         stated = os.path.join(os.path.dirname(values.file(*key)), stated)
     try:
         profile = profiles.load(stated)
-    except profiles.ProfileError as error:
+    except ConfigError as error:
         values.refuse(key, str(error))
     own_role = profile.settings.get("role", role)
     if profile.family in schema.ROLES[role] and own_role != role:
@@ -155,7 +155,7 @@ def _kinds_of_bus(role: str) -> tuple[str, ...]:
     return ("rtu", "tcp") if role in roles.ROLES else ("rtu",)
 
 
-def key_of_address(profile: profiles.Profile) -> str:
+def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for Pylontech LV, which has no address."""
     return {"native_bms": "node", "pylontech_bms": ""}.get(profile.family, "unit_id")
 

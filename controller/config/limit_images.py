@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.config import equipment, schema, thresholds
 from controller.config.cabinet_config import Config, StageWords
+from controller.config.profile_form import INFO, TRIP
 from controller.config.stage_states import (
     ARMED_STATES,
     instances,
@@ -19,7 +20,6 @@ from controller.config.values import Values
 from controller.core.parameters import CONTROL_PARAMETERS
 from controller.forms.refusal import refuse
 from controller.rows import records
-from drivers.profile_schema import INFO, TRIP
 from safety import matrix, parameters
 
 # part of a rack: the fact of its BMS, and the reported values in words. Some features compare the

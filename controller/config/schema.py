@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from controller.config.bus_schema import BAUDS_BD, BUS, PORT
 from controller.config.equipment import BREAKERS, EQUIPMENT
 from controller.config.places import RESPONDER
+from controller.config.profile_form import SITE_DEVICE
 from controller.config.thresholds import LFP, NMC, STAGES
 from controller.core.hint_codes import ROLES as SOURCE_ROLES
 from controller.core.parameters import CONTROL_PARAMETERS, SOURCE_PARAMETERS
@@ -19,7 +20,6 @@ from controller.forms.field import Field, derived, matching, named
 from controller.rows.proof_intervals import INTERVALS, SECTION as PROOF_TEST
 from controller.rows.records import WIRED
 from controller.rows.shapes import LONG_D
-from drivers.profile_schema import SITE_DEVICE
 from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors

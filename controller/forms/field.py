@@ -26,9 +26,9 @@ class Field(NamedTuple):
     """The allowed values of one key.
 
     kind, and in brackets `allowed`: int and number (low, high); bool; choice its options; list
-    (length or 0, options of one type); ints (low, high of each); as (test, words, fault), a value
-    of any type that passes the test; named the same, a text that names a paper or a person; table
-    and tables (the form of each); derived (the reason,), a parameter that no file may set.
+    (length or 0, options of one type); as (test, words, fault), a value of any type that passes the
+    test; named the same, a text that names a paper or a person; table and tables (the form of
+    each); derived (the reason,), a parameter that no file may set.
 
     tighter than in the layer above: up, down, fixed, free or subset. unit: (divisor, name) of an
     integer whose key does not name its unit, else None. what: the meaning, for people.
@@ -74,6 +74,15 @@ def choice(options: Collection[Any], default: Any = REQUIRED, what: str = "") ->
 def some_of(options: Collection[Any], default: Any = REQUIRED, what: str = "") -> Field:
     """A list of some texts or whole numbers, each at most once."""
     return Field("list", (0, tuple(options)), default, what=what)
+
+
+def integers(low: int, high: int, default: Any = REQUIRED) -> Field:
+    """A list of whole numbers."""
+
+    def test(value: Any) -> bool:
+        return is_list(value, lambda each: type(each) is int and low <= each <= high)
+
+    return passing(test, f"a list of whole numbers {low}..{high}", default)
 
 
 def passing(
@@ -195,9 +204,8 @@ def few(names: Iterable[Any]) -> str:
 def allowed_text(field: Field) -> str:
     """The allowed values of a Field in words."""
     kind, allowed = field.kind, field.allowed
-    if kind in ("int", "ints"):
-        words = ranged(allowed[0], allowed[1], field.unit)
-        return words if kind == "int" else f"a list of whole numbers {words}"
+    if kind == "int":
+        return ranged(allowed[0], allowed[1], field.unit)
     if kind == "number":
         return f"a number {allowed[0]:g}..{allowed[1]:g}"
     if kind == "bool":
@@ -228,8 +236,6 @@ def _fits(value: Any, field: Field) -> bool:
     kind, allowed = field.kind, field.allowed
     if kind == "int":
         return type(value) is int and bool(allowed[0] <= value <= allowed[1])
-    if kind == "ints":
-        return is_list(value, lambda each: type(each) is int and is_number(each, *allowed))
     if kind == "number":
         return is_number(value, *allowed)
     if kind == "bool":

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
-from controller.forms.refusal import ConfigError, refuse
+from controller.forms.refusal import ConfigError, dotted, refuse, shown
 from controller.system.regular_file import link_opener
 from drivers import toml_text
 
@@ -79,9 +79,11 @@ def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[
 
 def check_tables(file: str, path: Path, tables: Any) -> None:
     """Refuse what is not a table of tables."""
-    is_table = isinstance(tables, dict)
-    if not is_table or not all([isinstance(each, dict) for each in tables.values()]):
-        refuse(file, path, "is not a table of tables", f"[{'.'.join((*path, 'NAME'))}]")
+    named = tables.items() if isinstance(tables, dict) else [("", tables)]
+    wrong = [(name, each) for name, each in named if not isinstance(each, dict)]
+    for name, each in wrong[:1]:
+        which = f": {name} is {shown(each)}" if name else ""
+        refuse(file, path, f"is not a table of tables{which}", f"[{dotted((*path, 'NAME'))}]")
 
 
 def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:

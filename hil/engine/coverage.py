@@ -7,10 +7,9 @@ mistake in the profile is in both, so a run with it proves the wiring and not th
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from controller.config import configuration, thresholds
+from controller.config import configuration, profiles, thresholds
 from controller.config.configuration import Config
 from controller.config.devices import Device
-from drivers import profile as profiles
 from drivers.profile import Profile
 from hil.devices.native_bms import DBC
 from hil.plant.config import KEYS

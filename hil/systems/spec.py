@@ -153,35 +153,8 @@ def _over(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def of_table(content: dict[str, Any], file: str) -> Spec:
     """The checked system. Raises ConfigError."""
     top = read(file, (), content, TOP)
-    battery, schedule, hours = top["battery"], top["schedule"], top["tariff"]["demand_hours"]
-    units, high = battery["units"], schedule["high_permille"]
-    for path, value, allowed, is_right in (
-        (
-            ("battery", "cabinets"),
-            battery["cabinets"],
-            f"a divisor of units = {units}",
-            units % battery["cabinets"] == 0,
-        ),
-        (
-            ("schedule", "reserve_permille"),
-            schedule["reserve_permille"],
-            f"below high_permille = {high}",
-            schedule["reserve_permille"] < high,
-        ),
-        (
-            ("tariff", "demand_hours"),
-            hours,
-            "[first, end], on one day",
-            not hours or hours[0] < hours[1],
-        ),
-    ):
-        if not is_right:
-            not_allowed(file, path, value, allowed)
-    try:
-        times.zone_of(top["zone"])
-    except SeriesError as error:
-        raise ConfigError(f"{file}: {error}") from None
-    plant_config.checked(top["plant"], file, "plant")
+    _check(file, top)
+    battery = top["battery"]
     import_W = round(top["site"].get("connection", {}).get("import_W", 500_000))
     devices = _devices(top["site"], battery["heater_W"])
     size = Size(
@@ -200,6 +173,25 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
         can_form=battery["can_form"],
         figures=top["figure"],
     )
+
+
+def _check(file: str, top: dict[str, Any]) -> None:
+    """Refuse values that contradict each other."""
+    battery, schedule, hours = top["battery"], top["schedule"], top["tariff"]["demand_hours"]
+    units, high = battery["units"], schedule["high_permille"]
+    if battery["units"] % battery["cabinets"]:
+        allowed = f"a divisor of units = {units}"
+        not_allowed(file, ("battery", "cabinets"), battery["cabinets"], allowed)
+    if schedule["reserve_permille"] >= high:
+        path = "schedule", "reserve_permille"
+        not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")
+    if hours and hours[0] >= hours[1]:
+        not_allowed(file, ("tariff", "demand_hours"), hours, "[first, end], on one day")
+    try:
+        times.zone_of(top["zone"])
+    except SeriesError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    plant_config.checked(top["plant"], file, "plant")
 
 
 def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,286 @@
+"""The forms of a profile: its tables, and the settings and registers of each family."""
+
+from collections.abc import Callable
+from typing import Any
+
+from controller.forms.field import (
+    REQUIRED,
+    Field,
+    choice,
+    flag,
+    integer,
+    integers,
+    is_row,
+    number,
+    passing,
+    table,
+    text,
+    texts,
+)
+
+VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
+# type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
+TYPES: dict[str, tuple[str, int, int | None]] = {
+    "u16": ("H", 1, 0xFFFF),
+    "s16": ("h", 1, -0x8000),
+    "enum16": ("H", 1, 0xFFFF),
+    "sunssf": ("h", 1, -0x8000),
+    "u32": ("I", 2, 0xFFFFFFFF),
+    "s32": ("i", 2, -0x80000000),
+    "bitfield32": ("I", 2, 0xFFFFFFFF),
+    "float32": ("f", 2, None),
+    "bit": ("", 0, None),
+}
+LONG_TYPES = {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
+ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
+FLOATS = ("float32", "float64")
+# of the generic family, which knows no type that is special to SunSpec
+SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
+DIRECTIONS = ("read", "write")  # "write" may be read back as well
+
+
+def _range(default: Any = REQUIRED) -> Field:
+    """[low, high] of a value."""
+    bounds = ((-VALUE_MAX, VALUE_MAX),) * 2
+    words = f"[low, high] within {-VALUE_MAX}..{VALUE_MAX}"
+    return passing(lambda value: is_row(value, bounds) and value[0] <= value[1], words, default)
+
+
+def _are_states(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= VALUE_MAX
+        for raw, each in value.items()
+    )
+
+
+_STATES = passing(_are_states, "a table {raw value = value}, both whole numbers", {})
+TIMING: dict[str, Field] = {
+    "period_ms": integer(5, 60_000),
+    "turnaround_ms": integer(0, 1000),
+    "timeout_ms": integer(5, 10_000),
+    "gap_ms": integer(0, 1000, 0),
+}
+REGISTER: dict[str, Field] = {
+    "address": integer(0, 65535),
+    "type": choice(TYPES),
+    "function": integer(1, 16),
+    "count": integer(1, 2000, 1),
+    "scale": number(1e-9, 1e9, 1),
+    "unit": text(""),
+    "range": _range(None),
+    "direction": choice(DIRECTIONS),
+}
+SENSOR_REGISTER: dict[str, Field] = REGISTER | {  # for the families of sensor.py
+    "full_scale": integer(1, 65535, None),
+    "over_range_mask": integer(0, 65535, 0),
+    "untrusted_mask": integer(0, 65535, 0),
+}
+# of a generic device: value = raw * scale + offset, or the entry of `values`
+SITE_REGISTER: dict[str, Field] = {
+    "direction": choice(("read", "write", "read write")),
+    "type": choice(SITE_TYPES),
+    "address": integer(0, 65535),
+    "function": choice((1, 2, 3, 4), 3),
+    "write_address": integer(0, 65535, None),
+    "write_function": choice((5, 6, 15, 16, 23), 16),
+    "read_back": flag(False),  # read the written registers and compare
+    "count": integer(1, 32, 1),
+    "count_by": text(""),  # a parameter of the role: so many of the `count` bits
+    "scale_by": text(""),  # a parameter of the role by which `scale` is multiplied
+    "with_words": integers(0, 65535, []),  # registers that follow the value in the same write
+    "complement": flag(False),  # the next register is 65535 less the value's
+    "repeat_ms": integer(100, 600_000, 1000),
+    "pause_ms": integer(20, 60_000, 250),  # between two writes of a value that changes
+    "word_order": choice(("big", "little"), "big"),
+    "byte_order": choice(("big", "little"), "big"),
+    "scale": number(-1e9, 1e9, 1),
+    "offset": number(-1e9, 1e9, 0),
+    "unit": text(""),
+    "range": _range(),
+    "invalid": integers(-(1 << 63), (1 << 64) - 1, []),
+    "mask": integer(0, (1 << 32) - 1, 0),
+    "values": _STATES,
+}
+# registers that tell a generic device from others: the raw value must be one of `equals`
+IDENTITY: dict[str, Field] = {
+    "type": choice(("u16", "s16", "u32", "s32", "u64", "s64")),
+    "address": integer(0, 65535),
+    "function": choice((3, 4), 3),
+    "word_order": choice(("big", "little"), "big"),
+    "byte_order": choice(("big", "little"), "big"),
+    "mask": integer(0, (1 << 32) - 1, 0),
+    "equals": integers(-(1 << 63), (1 << 64) - 1),
+}
+POINT: dict[str, Field] = {
+    "offset": integer(2, 1000),
+    "type": choice(TYPES),
+    "scale_factor": text(""),
+    "unit": text(""),
+    "range": _range(None),
+    "direction": choice(DIRECTIONS),
+}
+FRAME_SIGNAL: dict[str, Field] = {
+    "signal": text(),
+    "scale": number(1e-9, 1e9, 1),
+    "range": _range(),
+}
+# Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
+# without an alarm. A bit without a name in the profile is a warning.
+TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
+BIT_MAX = 29  # a signal holds thirty bits
+PHASES = (1, 2, 3)
+METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
+
+
+def _meter_registers(settings: dict[str, Any]) -> list[str]:
+    return [
+        f"{quantity}_{phase + 1}" for quantity in METER_UNITS for phase in range(settings["phases"])
+    ]
+
+
+_MASK = integer(1, 65535)  # bits of the register `status`
+_WARMING_MASK = integer(1, 65535, 0)
+REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
+DATED = ("status", "calibration_due", "today")
+SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
+
+SITE_DEVICE = "site_device"
+
+# (settings, function of the settings -> required registers or frames, optional ones)
+Family = tuple[dict[str, Field], Callable[[dict[str, Any]], Any], tuple[str, ...]]
+FAMILIES: dict[str, Family] = {
+    "meter": (
+        {
+            "phases": choice(PHASES),
+            "nominal_voltage_V": number(50, 1000),
+            # each value is the mean over this time, and is valid for this time
+            "refresh_ms": integer(5, 60_000),
+            "power_tolerance_permille": integer(10, 500),
+            "power_tolerance_W": number(0, 10_000),
+        },
+        _meter_registers,
+        (),
+    ),
+    "io": (
+        {"expiry_ms": integer(40, 500), "check_period_ms": integer(100, 60_000)},
+        lambda settings: ("inputs", "coils", "output_expiry"),
+        (),
+    ),
+    # fault_mask: bits that make the values invalid. good_mask: bits that must be 1. invalid_mask:
+    # bits with which the driver refuses the reading, so that it becomes stale. warming_mask:
+    # likewise, while no other bit of fault_mask is set.
+    "gas": (
+        {
+            "fault_mask": _MASK,
+            "warming_mask": _WARMING_MASK,
+            "calibrated_lfl_vol_ppm": integer(1000, 1_000_000),
+        },
+        lambda settings: ("concentration", *DATED),
+        (),
+    ),
+    "offgas": (
+        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
+        lambda settings: ("vapour", *DATED),
+        (),
+    ),
+    "toxic": (
+        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
+        lambda settings: ("hydrogen", "carbon_monoxide", *DATED),
+        (),
+    ),
+    "climate": (
+        {"invalid_mask": _MASK},
+        lambda settings: ("air_temperature", "humidity", "status"),
+        (),
+    ),
+    "ups": (
+        {"good_mask": _MASK, "invalid_mask": _MASK},
+        lambda settings: ("reserve", "status"),
+        (),
+    ),
+    "sunspec_pcs": (
+        {
+            "base_addresses": integers(0, 65000),
+            "control_period_ms": integer(20, 5000),
+            "scale_period_ms": integer(100, 60_000),
+            "heartbeat_ms_max": integer(1100, 10_000),
+            "reversion_s": integer(1, 60),
+            "restart_silence_ms": integer(500, 60_000),
+            "retry_ms": integer(100, 60_000),
+            "dead_time_ms": integer(0, 5000),
+            "ramp_ms": integer(0, 60_000),
+            "dc_port": integer(0, 15, 0),
+        },
+        lambda settings: (
+            "701.InvSt",
+            "701.Alrm",
+            "701.W",
+            "701.W_SF",
+            "704.WSetEna",
+            "704.WSetMod",
+            "704.WSet",
+            "704.WSetRvrt",
+            "704.WSetEnaRvrt",
+            "704.WSetRvrtTms",
+            "704.WSetRvrtRem",
+            "704.WSet_SF",
+            "715.LocRemCtl",
+            "715.DERHb",
+            "715.ControllerHb",
+            "715.OpCtl",
+        ),
+        (
+            "701.DERMode",
+            "802.V",
+            "802.A",
+            "802.V_SF",
+            "802.A_SF",
+            "714.DCA",
+            "714.DCV",
+            "714.DCA_SF",
+            "714.DCV_SF",
+        ),
+    ),
+    SITE_DEVICE: (
+        {
+            "role": text(),
+            "registers_per_read_max": integer(1, 125, 32),
+            "gap_registers_max": integer(0, 100, 0),
+        },
+        lambda settings: (),
+        (),
+    ),
+    "native_bms": (
+        {
+            "dbc": text(),
+            "node_stride": integer(1, 1024),
+            "temperatures_ms_max": integer(50, 60_000),
+        },
+        lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
+        (),
+    ),
+    "pylontech_bms": (
+        {
+            "voltage_scale_mV": choice((10, 100)),
+            "current_positive": choice(("charge", "discharge")),
+            "voltage_permille_min": integer(100, 1000),
+            "voltage_permille_max": integer(1000, 2000),
+            "rack_current_mA_max": integer(1000, 3_000_000),
+            "flags_ms_max": integer(100, 60_000),
+            "foreign_ids": integers(0, 0x7FF),
+        },
+        lambda settings: (),
+        (),
+    ),
+}
+TOP: dict[str, Field] = {
+    "maker": text(),
+    "model": text(),
+    "family": choice(FAMILIES),
+    "documents": texts(),
+    **{
+        name: table(default={})
+        for name in ("settings", "registers", "identity", "frames", "fault_bits")
+    },
+    "timing": table(TIMING, {}),
+}
