@@ -1,6 +1,7 @@
-"""The keys of a bus: CAN, Modbus RTU or Modbus TCP."""
+"""A bus: CAN, Modbus RTU or Modbus TCP, and its keys."""
 
 import re
+from dataclasses import dataclass
 
 from controller.forms.field import Field, matching
 
@@ -47,3 +48,25 @@ BUS_KEYS = {
     "rtu": ("port", "baud_Bd"),
     "tcp": ("address",),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """One wire. kind "can": interface, channel, bitrate_bps; kind "rtu": port, baud_Bd,
+    character_bits, characters; kind "tcp": address, and baud_Bd as a stand-in for its speed.
+    """
+
+    name: str
+    kind: str
+    interface: str = ""
+    channel: str = ""
+    bitrate_bps: int = 0
+    port: str = ""
+    baud_Bd: int = 0
+    characters: str = "8N1"
+    address: str = ""
+
+    @property
+    def character_bits(self) -> int:
+        """Bits of one character on the wire, start and stop included."""
+        return CHARACTERS[self.characters]

@@ -71,6 +71,13 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
     return config, pairs.doubts(values, config)
 
 
+def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
+    """Config of a file of an earlier version. Raises ConfigError. lines: gets one for each key that
+    a person has to change before `load` reads the file.
+    """
+    return _read(path, earlier=lines)[1]
+
+
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
     """(Config of a refused file without its refused keys, or None; these keys). For a report only:
     a cabinet must never run on it.
@@ -98,8 +105,11 @@ def _read(
     missing: Sequence[str] = (),
     tick_ms: int | None = None,
     left_out: Sequence[tuple[str, tuple[str, ...]]] = (),
+    earlier: list[str] | None = None,
 ) -> tuple[Values, Config]:
     chain = layers.read_chain(str(path))
+    if earlier is not None:
+        earlier += layers.carry_over(chain)
     for file, key in left_out:
         layers.leave_out(chain, file, key)
     if tick_ms is not None:

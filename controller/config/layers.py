@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from controller.core.parameters import RETIRED
+from controller.core.parameters import RENAMED, RETIRED
 from controller.forms.field import LINE, Entry, Field, check_tighter, check_value, few
 from controller.forms.reading import tables_of
 from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
@@ -66,6 +66,22 @@ def leave_out(chain: list[Layer], file: str, key: tuple[str, ...]) -> None:
         table = table.get(name, {}) if isinstance(table, dict) else {}
     if isinstance(table, dict):
         table.pop(key[-1], None)
+
+
+def carry_over(chain: list[Layer]) -> list[str]:
+    """A line for each key of an earlier version. The layers then have it by its name of today."""
+    lines = []
+    for layer in chain:
+        control = layer.content.get("control")
+        control = control if isinstance(control, dict) else {}
+        for key in [each for each in control if each in RETIRED or each in RENAMED]:
+            value, where = control.pop(key), f"{layer.file}:control.{key}"
+            if key in RENAMED:
+                control[RENAMED[key]] = value
+                lines.append(f"{where}: write {RENAMED[key]} = {shown(value)} in its place")
+            else:
+                lines.append(f"{where}: remove it: {RETIRED[key]}")
+    return lines
 
 
 def _read(path: str) -> tuple[Layer, str]:
@@ -141,6 +157,8 @@ def check_names(
     """Refuse the first part of the path that is not allowed there, with the nearest right name."""
     if path[0] == "control" and path[-1] in RETIRED:
         refuse(file, path, f"is a retired key: {RETIRED[path[-1]]}; remove it")
+    if path[0] == "control" and path[-1] in RENAMED:
+        refuse(file, path, "has another name now", RENAMED[path[-1]])
     for depth in range(1, len(path) + 1):
         names = siblings_of(path[:depth])
         if path[depth - 1] not in names:
