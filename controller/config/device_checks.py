@@ -10,16 +10,8 @@ from controller.forms.refusal import not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
-    "pcs_enable_ok",
-    "contactor_supply_ok",
-    "fan_on",
-    "horn_on",
-    "lamp_on",
-    "red_lamp_on",
-    "supervisory_ok",
-    "shunt_trip_on",
-    "aux_load_ok",
-    "pre_alarm_on",
+    *("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on"),
+    *("supervisory_ok", "shunt_trip_on", "aux_load_ok", "pre_alarm_on"),
 )
 
 

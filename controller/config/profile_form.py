@@ -146,6 +146,15 @@ SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE = "site_device"
 
+PCS_POINTS = (
+    *"701.InvSt 701.Alrm 701.W 701.W_SF 704.WSetEna 704.WSetMod 704.WSet 704.WSetRvrt".split(),
+    *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
+    *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
+)
+PCS_POINTS_OPTIONAL = (
+    *"701.DERMode 802.V 802.A 802.V_SF 802.A_SF 714.DCA 714.DCV 714.DCA_SF 714.DCV_SF".split(),
+)
+
 # (settings, function of the settings -> required registers or frames, optional ones)
 Family = tuple[dict[str, Field], Callable[[dict[str, Any]], Any], tuple[str, ...]]
 FAMILIES: dict[str, Family] = {
@@ -211,35 +220,8 @@ FAMILIES: dict[str, Family] = {
             "ramp_ms": integer(0, 60_000),
             "dc_port": integer(0, 15, 0),
         },
-        lambda settings: (
-            "701.InvSt",
-            "701.Alrm",
-            "701.W",
-            "701.W_SF",
-            "704.WSetEna",
-            "704.WSetMod",
-            "704.WSet",
-            "704.WSetRvrt",
-            "704.WSetEnaRvrt",
-            "704.WSetRvrtTms",
-            "704.WSetRvrtRem",
-            "704.WSet_SF",
-            "715.LocRemCtl",
-            "715.DERHb",
-            "715.ControllerHb",
-            "715.OpCtl",
-        ),
-        (
-            "701.DERMode",
-            "802.V",
-            "802.A",
-            "802.V_SF",
-            "802.A_SF",
-            "714.DCA",
-            "714.DCV",
-            "714.DCA_SF",
-            "714.DCV_SF",
-        ),
+        lambda settings: PCS_POINTS,
+        PCS_POINTS_OPTIONAL,
     ),
     SITE_DEVICE: (
         {

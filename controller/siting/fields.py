@@ -60,25 +60,14 @@ TECHNOLOGIES = {
 }
 LOCATIONS = ("utility_closet", "garage", "accessory_structure", "other")
 EXPOSED = (
-    "lot_line",
-    "public_way",
-    "building",
-    "combustibles",
-    "hazmat",
-    "high_piled_stock",
+    *("lot_line", "public_way", "building", "combustibles", "hazmat", "high_piled_stock"),
     "other",
 )
 KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel", "disconnect")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = (
-    "listings",
-    "esms",
-    "rated_walls",
-    "signs",
-    "suppression",
-    "smoke_detection",
-    "ventilation",
-    "racks",
+    *("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection"),
+    *("ventilation", "racks"),
 )
 # Numbers that several rules need, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
 # millimetre.

@@ -9,32 +9,11 @@ code text) has no rule on purpose.
 import operator
 
 from controller.siting import (
+    fields as f,
     measure_energy as energy,
     measure_places as places,
     measure_units as units,
     scopes,
-)
-from controller.siting.fields import (
-    EXPOSED,
-    IFC_2018,
-    LA_R3,
-    NFPA_2020,
-    NFPA_2023,
-    NFPA_2026,
-    NY_TIERS,
-    NYC_FDNY,
-    PERMIT_PARTS,
-    SAN_DIEGO,
-    SIGN_WORDS,
-    FIVE_FEET_m,
-    GROUP_kWh,
-    MOBILE_d,
-    NEAR_m,
-    PREPACKAGED_kWh,
-    ROOF_m,
-    SEPARATION_h,
-    SPACING_m,
-    TEN_FEET_m,
 )
 from controller.siting.items import (
     AT_LEAST,
@@ -56,8 +35,8 @@ CONFIDENCE = {
     "G": "unconfirmed",
     "D": "derived here",
 }
-NEWER = (NFPA_2020, NFPA_2023, NFPA_2026)
-ALL = (IFC_2018, *NEWER)
+NEWER = (f.NFPA_2020, f.NFPA_2023, f.NFPA_2026)
+ALL = (f.IFC_2018, *NEWER)
 Clause = tuple[str, str]  # clause, confidence
 Clauses = dict[str, Clause]  # by edition
 
@@ -80,7 +59,7 @@ def _by_edition(
 def _kept(clause: str, confidence: str = "C") -> Clauses:
     """A clause of IFC 2018. The newer editions are assumed to have the same number."""
     newer = f"as IFC 2018 {clause.removesuffix(' (?)')} (?)"
-    return {IFC_2018: (clause, confidence), **{edition: (newer, "G") for edition in NEWER}}
+    return {f.IFC_2018: (clause, confidence), **{edition: (newer, "G") for edition in NEWER}}
 
 
 def _local(clause: str, confidence: str) -> Clauses:
@@ -136,7 +115,7 @@ RULES = (
     *_hold(
         scopes.OUTDOORS,
         _nfpa("855, clause not stated", "C2"),
-        Rule("B10", "an exposure within 30.5 m", units.near_exposure, SCOPE, NEAR_m, "m"),
+        Rule("B10", "an exposure within 30.5 m", units.near_exposure, SCOPE, f.NEAR_m, "m"),
     ),
     *_hold(
         scopes.OUTDOOR_UNITS,
@@ -146,7 +125,7 @@ RULES = (
     *_hold(
         scopes.MOBILE,
         _by_edition(None, ("IFC 2021 1207.10 (?)", "G"), ("IFC 1207.10 (?)", "G")),
-        Rule("B29", "deployed over 30 d: stationary", units.long_deployed, SCOPE, MOBILE_d, "d"),
+        Rule("B29", "deployed over 30 d: stationary", units.long_deployed, SCOPE, f.MOBILE_d, "d"),
     ),
     *_hold(
         scopes.MOBILE,
@@ -157,7 +136,7 @@ RULES = (
         scopes.EVERYWHERE,
         _local("ecode360 42498144", "C"),
         Rule("B37", "NY example: Tier 2", units.tier_2, SCOPE, 600, "kWh"),
-        local=NY_TIERS,
+        local=f.NY_TIERS,
     ),
     *_hold(
         scopes.OUTDOORS,
@@ -171,19 +150,19 @@ RULES = (
             "kWh",
         ),
         Rule("B38b", "FDNY: the large class", units.fdny_class(operator.gt), SCOPE, 500, "kWh"),
-        local=NYC_FDNY,
+        local=f.NYC_FDNY,
     ),
     # -- groups, spacing, tests
     *_hold(
         scopes.SIZED,
         GROUPS,
-        Rule("B4", "energy of a group", units.group_energy, AT_MOST, GROUP_kWh, "kWh"),
-        Rule("B5a", "group to group", units.group_spacing, AT_LEAST, SPACING_m, "m"),
+        Rule("B4", "energy of a group", units.group_energy, AT_MOST, f.GROUP_kWh, "kWh"),
+        Rule("B5a", "group to group", units.group_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
     *_hold(
         scopes.SIZED_ROOMS,
         GROUPS,
-        Rule("B5b", "group to wall", units.wall_spacing, AT_LEAST, SPACING_m, "m"),
+        Rule("B5b", "group to wall", units.wall_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
     *_hold(
         scopes.SIZED,
@@ -193,7 +172,7 @@ RULES = (
             "energy of a prepackaged unit",
             units.prepackaged_energy,
             AT_MOST,
-            PREPACKAGED_kWh,
+            f.PREPACKAGED_kWh,
             "kWh",
         ),
     ),
@@ -276,7 +255,7 @@ RULES = (
     *_hold(
         scopes.FLOORS,
         _kept("1206.2.8.1 (?)"),
-        Rule("B14", "floor above vehicle access", places.floor_height, AT_MOST, ROOF_m, "m"),
+        Rule("B14", "floor above vehicle access", places.floor_height, AT_MOST, f.ROOF_m, "m"),
     ),
     *_hold(
         scopes.FLOORS_UNDER_ROOF,
@@ -310,15 +289,15 @@ RULES = (
     *_hold(
         scopes.ROOMS,
         _nfpa("855, IFC 2021: clause not stated", "G"),
-        Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, SEPARATION_h, "h"),
+        Rule("B25", "walls of the room", each_area("fire_rating_h"), AT_LEAST, f.SEPARATION_h, "h"),
     ),
     # -- outdoors
     *_hold(
         scopes.EXPOSED_UNITS,
         _by_edition(("1206.2.8.7.1 (?)", "C"), None, None),
-        _apart("B17", "to exposures", FIVE_FEET_m, EXPOSED),
+        _apart("B17", "to exposures", f.FIVE_FEET_m, f.EXPOSED),
     ),
-    *_hold(scopes.EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", TEN_FEET_m, EXPOSED)),
+    *_hold(scopes.EXPOSED_UNITS, EXPOSURES, _apart("B18", "to exposures", f.TEN_FEET_m, f.EXPOSED)),
     *_hold(
         scopes.EXPOSED_UNITS,
         _by_edition(
@@ -332,19 +311,24 @@ RULES = (
             places.reduced_distance,
             AT_LEAST,
             unit="m",
-            kinds=EXPOSED,
+            kinds=f.EXPOSED,
         ),
     ),
     *_hold(
         scopes.OUTDOOR_UNITS,
         _kept("1206.2.8.7.2 (?)"),
-        _apart("B20", "to a means of egress", TEN_FEET_m, ("egress",)),
+        _apart("B20", "to a means of egress", f.TEN_FEET_m, ("egress",)),
     ),
     *_hold(
         scopes.OUTDOOR_UNITS,
         _kept("1206.2.8.7 exc."),
         Rule(
-            "B21", "racks to combustible container", places.container_wall, AT_LEAST, SPACING_m, "m"
+            "B21",
+            "racks to combustible container",
+            places.container_wall,
+            AT_LEAST,
+            f.SPACING_m,
+            "m",
         ),
     ),
     *_hold(
@@ -363,7 +347,7 @@ RULES = (
     *_hold(
         scopes.OUTDOOR_UNITS,
         _by_edition(None, ("4.4.3.6 (?)", "G"), ("IFC 1207.5.7 (?)", "G")),
-        _apart("B24", "to vegetation", TEN_FEET_m, ("vegetation",)),
+        _apart("B24", "to vegetation", f.TEN_FEET_m, ("vegetation",)),
     ),
     # -- rooftop and open garage
     *_hold(
@@ -375,24 +359,24 @@ RULES = (
             "class A covering around",
             each_area("class_a_beyond_m"),
             AT_LEAST,
-            FIVE_FEET_m,
+            f.FIVE_FEET_m,
             "m",
         ),
-        _apart("B26c", "rooftop: to exposures", TEN_FEET_m, EXPOSED),
+        _apart("B26c", "rooftop: to exposures", f.TEN_FEET_m, f.EXPOSED),
     ),
     *_hold(
         scopes.GARAGES,
         ROOF,
-        _apart("B27a", "open garage: to exposures", TEN_FEET_m, EXPOSED),
+        _apart("B27a", "open garage: to exposures", f.TEN_FEET_m, f.EXPOSED),
         _apart("B27b", "open garage: to air intakes", 15.24, ("air_intake",)),
     ),
     # -- mobile; the source prints 15.3 m for its 50 ft
     *_hold(
         scopes.MOBILE,
         DEPLOYED,
-        Rule("B28a", "inside the fence", places.fence_distance, AT_LEAST, FIVE_FEET_m, "m"),
+        Rule("B28a", "inside the fence", places.fence_distance, AT_LEAST, f.FIVE_FEET_m, "m"),
         Rule("B28b", "gate of the fence locked", of_table("fence", "gate_locked"), STATED),
-        _apart("B28c", "mobile: to exposures", TEN_FEET_m, EXPOSED),
+        _apart("B28c", "mobile: to exposures", f.TEN_FEET_m, f.EXPOSED),
         Rule(
             "B28d",
             "to buildings for 30 and more",
@@ -439,7 +423,7 @@ RULES = (
     *_hold(
         scopes.DWELLING,
         _nfpa("855 15.5", "C2"),
-        Rule("B33", "unit to unit", energy.dwelling_spacing, AT_LEAST, SPACING_m, "m"),
+        Rule("B33", "unit to unit", energy.dwelling_spacing, AT_LEAST, f.SPACING_m, "m"),
     ),
     *_hold(
         scopes.DWELLING,
@@ -449,7 +433,7 @@ RULES = (
             "outdoors: to doors and windows",
             places.outdoor_exposure_distance,
             AT_LEAST,
-            SPACING_m,
+            f.SPACING_m,
             "m",
             kinds=("opening",),
         ),
@@ -458,15 +442,15 @@ RULES = (
     *_hold(
         scopes.EVERYWHERE,
         LAFD,
-        _apart("B35a", "LA R-3: to openings", SPACING_m, ("opening",)),
-        _apart("B35b", "LA R-3: to the main panel", SPACING_m, ("main_panel",)),
-        _apart("B35c", "LA R-3: to the disconnect", SPACING_m, ("disconnect",)),
+        _apart("B35a", "LA R-3: to openings", f.SPACING_m, ("opening",)),
+        _apart("B35b", "LA R-3: to the main panel", f.SPACING_m, ("main_panel",)),
+        _apart("B35c", "LA R-3: to the disconnect", f.SPACING_m, ("disconnect",)),
         Rule(
             "B35d",
             "LA R-3: clear on each side",
             of_table("la_r3", "clear_each_side_m"),
             AT_LEAST,
-            FIVE_FEET_m,
+            f.FIVE_FEET_m,
             "m",
         ),
         Rule(
@@ -474,10 +458,10 @@ RULES = (
             "LA R-3: access path",
             of_table("la_r3", "path_width_m"),
             AT_LEAST,
-            SPACING_m,
+            f.SPACING_m,
             "m",
         ),
-        local=LA_R3,
+        local=f.LA_R3,
     ),
     *_hold(
         scopes.OUTDOORS,
@@ -487,12 +471,12 @@ RULES = (
             "San Diego: container to container",
             units.container_spacing,
             AT_LEAST,
-            TEN_FEET_m,
+            f.TEN_FEET_m,
             "m",
         ),
-        _apart("B36b", "San Diego: to the lot line", NEAR_m, ("lot_line",)),
+        _apart("B36b", "San Diego: to the lot line", f.NEAR_m, ("lot_line",)),
         Rule("B36c", "San Diego: plume model", of_site("plume_model"), STATED),
-        local=SAN_DIEGO,
+        local=f.SAN_DIEGO,
     ),
     # -- papers
     *_hold(
@@ -509,7 +493,10 @@ RULES = (
         scopes.REGULATED,
         _kept("1206.2.8.6"),
         Rule(
-            "A49", "signs: energized, technology", places.lists("signs_say", SIGN_WORDS[:2]), STATED
+            "A49",
+            "signs: energized, technology",
+            places.lists("signs_say", f.SIGN_WORDS[:2]),
+            STATED,
         ),
     ),
     *_hold(
@@ -518,13 +505,13 @@ RULES = (
         Rule(
             "A50",
             "signs: hazards, agent, contact",
-            places.lists("signs_say", SIGN_WORDS[2:]),
+            places.lists("signs_say", f.SIGN_WORDS[2:]),
             STATED,
         ),
     ),
     *_hold(
         scopes.REGULATED,
         _kept("1206.2.2 (?)"),
-        Rule("A77", "permit file is complete", places.lists("permit_file", PERMIT_PARTS), STATED),
+        Rule("A77", "permit file is complete", places.lists("permit_file", f.PERMIT_PARTS), STATED),
     ),
 )
