@@ -1,6 +1,5 @@
 """The forms of a profile: its tables, and the settings and registers of each family."""
 
-from collections.abc import Callable
 from typing import Any
 
 from controller.forms.field import (
@@ -128,133 +127,94 @@ FRAME_SIGNAL: dict[str, Field] = {
 # without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
-PHASES = (1, 2, 3)
 METER_UNITS = {"voltage": "V", "current": "A", "power": "W", "power_factor": ""}
-
-
-def _meter_registers(settings: dict[str, Any]) -> list[str]:
-    return [
-        f"{quantity}_{phase + 1}" for quantity in METER_UNITS for phase in range(settings["phases"])
-    ]
-
-
 _MASK = integer(1, 65535)  # bits of the register `status`
-_WARMING_MASK = integer(1, 65535, 0)
+_MASKS = {"fault_mask": _MASK, "warming_mask": integer(1, 65535, 0)}
 REPORT_FAULTS = ("sunspec_pcs", "native_bms", "pylontech_bms")
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
 SITE_DEVICE = "site_device"
 
-PCS_POINTS = (
-    *"701.InvSt 701.Alrm 701.W 701.W_SF 704.WSetEna 704.WSetMod 704.WSet 704.WSetRvrt".split(),
-    *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
-    *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
-)
-PCS_POINTS_OPTIONAL = (
-    *"701.DERMode 802.V 802.A 802.V_SF 802.A_SF 714.DCA 714.DCV 714.DCA_SF 714.DCV_SF".split(),
-)
-
-# (settings, function of the settings -> required registers or frames, optional ones)
-Family = tuple[dict[str, Field], Callable[[dict[str, Any]], Any], tuple[str, ...]]
-FAMILIES: dict[str, Family] = {
-    "meter": (
-        {
-            "phases": choice(PHASES),
-            "nominal_voltage_V": number(50, 1000),
-            # each value is the mean over this time, and is valid for this time
-            "refresh_ms": integer(5, 60_000),
-            "power_tolerance_permille": integer(10, 500),
-            "power_tolerance_W": number(0, 10_000),
-        },
-        _meter_registers,
-        (),
-    ),
-    "io": (
-        {"expiry_ms": integer(40, 500), "check_period_ms": integer(100, 60_000)},
-        lambda settings: ("inputs", "coils", "output_expiry"),
-        (),
-    ),
-    # fault_mask: bits that make the values invalid. good_mask: bits that must be 1. invalid_mask:
-    # bits with which the driver refuses the reading, so that it becomes stale. warming_mask:
-    # likewise, while no other bit of fault_mask is set.
-    "gas": (
-        {
-            "fault_mask": _MASK,
-            "warming_mask": _WARMING_MASK,
-            "calibrated_lfl_vol_ppm": integer(1000, 1_000_000),
-        },
-        lambda settings: ("concentration", *DATED),
-        (),
-    ),
-    "offgas": (
-        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
-        lambda settings: ("vapour", *DATED),
-        (),
-    ),
-    "toxic": (
-        {"fault_mask": _MASK, "warming_mask": _WARMING_MASK},
-        lambda settings: ("hydrogen", "carbon_monoxide", *DATED),
-        (),
-    ),
-    "climate": (
-        {"invalid_mask": _MASK},
-        lambda settings: ("air_temperature", "humidity", "status"),
-        (),
-    ),
-    "ups": (
-        {"good_mask": _MASK, "invalid_mask": _MASK},
-        lambda settings: ("reserve", "status"),
-        (),
-    ),
-    "sunspec_pcs": (
-        {
-            "base_addresses": integers(0, 65000),
-            "control_period_ms": integer(20, 5000),
-            "scale_period_ms": integer(100, 60_000),
-            "heartbeat_ms_max": integer(1100, 10_000),
-            "reversion_s": integer(1, 60),
-            "restart_silence_ms": integer(500, 60_000),
-            "retry_ms": integer(100, 60_000),
-            "dead_time_ms": integer(0, 5000),
-            "ramp_ms": integer(0, 60_000),
-            "dc_port": integer(0, 15, 0),
-        },
-        lambda settings: PCS_POINTS,
-        PCS_POINTS_OPTIONAL,
-    ),
-    SITE_DEVICE: (
-        {
-            "role": text(),
-            "registers_per_read_max": integer(1, 125, 32),
-            "gap_registers_max": integer(0, 100, 0),
-        },
-        lambda settings: (),
-        (),
-    ),
-    "native_bms": (
-        {
-            "dbc": text(),
-            "node_stride": integer(1, 1024),
-            "temperatures_ms_max": integer(50, 60_000),
-        },
-        lambda settings: ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
-        (),
-    ),
-    "pylontech_bms": (
-        {
-            "voltage_scale_mV": choice((10, 100)),
-            "current_positive": choice(("charge", "discharge")),
-            "voltage_permille_min": integer(100, 1000),
-            "voltage_permille_max": integer(1000, 2000),
-            "rack_current_mA_max": integer(1000, 3_000_000),
-            "flags_ms_max": integer(100, 60_000),
-            "foreign_ids": integers(0, 0x7FF),
-        },
-        lambda settings: (),
-        (),
-    ),
+# The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
+# must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
+# warming_mask: likewise, while no other bit of fault_mask is set.
+FAMILIES: dict[str, dict[str, Field]] = {
+    "meter": {
+        "phases": choice((1, 2, 3)),
+        "nominal_voltage_V": number(50, 1000),
+        # each value is the mean over this time, and is valid for this time
+        "refresh_ms": integer(5, 60_000),
+        "power_tolerance_permille": integer(10, 500),
+        "power_tolerance_W": number(0, 10_000),
+    },
+    "io": {"expiry_ms": integer(40, 500), "check_period_ms": integer(100, 60_000)},
+    "gas": _MASKS | {"calibrated_lfl_vol_ppm": integer(1000, 1_000_000)},
+    "offgas": _MASKS,
+    "toxic": _MASKS,
+    "climate": {"invalid_mask": _MASK},
+    "ups": {"good_mask": _MASK, "invalid_mask": _MASK},
+    "sunspec_pcs": {
+        "base_addresses": integers(0, 65000),
+        "control_period_ms": integer(20, 5000),
+        "scale_period_ms": integer(100, 60_000),
+        "heartbeat_ms_max": integer(1100, 10_000),
+        "reversion_s": integer(1, 60),
+        "restart_silence_ms": integer(500, 60_000),
+        "retry_ms": integer(100, 60_000),
+        "dead_time_ms": integer(0, 5000),
+        "ramp_ms": integer(0, 60_000),
+        "dc_port": integer(0, 15, 0),
+    },
+    SITE_DEVICE: {
+        "role": text(),
+        "registers_per_read_max": integer(1, 125, 32),
+        "gap_registers_max": integer(0, 100, 0),
+    },
+    "native_bms": {
+        "dbc": text(),
+        "node_stride": integer(1, 1024),
+        "temperatures_ms_max": integer(50, 60_000),
+    },
+    "pylontech_bms": {
+        "voltage_scale_mV": choice((10, 100)),
+        "current_positive": choice(("charge", "discharge")),
+        "voltage_permille_min": integer(100, 1000),
+        "voltage_permille_max": integer(1000, 2000),
+        "rack_current_mA_max": integer(1000, 3_000_000),
+        "flags_ms_max": integer(100, 60_000),
+        "foreign_ids": integers(0, 0x7FF),
+    },
 }
+# The registers, of a BMS the frames, that a profile of the family must have. A meter: by phases.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "io": ("inputs", "coils", "output_expiry"),
+    "gas": ("concentration", *DATED),
+    "offgas": ("vapour", *DATED),
+    "toxic": ("hydrogen", "carbon_monoxide", *DATED),
+    "climate": ("air_temperature", "humidity", "status"),
+    "ups": ("reserve", "status"),
+    "sunspec_pcs": (
+        *"701.InvSt 701.Alrm 701.W 701.W_SF 704.WSetEna 704.WSetMod 704.WSet 704.WSetRvrt".split(),
+        *"704.WSetEnaRvrt 704.WSetRvrtTms 704.WSetRvrtRem 704.WSet_SF 715.LocRemCtl".split(),
+        *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
+    ),
+    "native_bms": ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
+}
+OPTIONAL = {
+    "sunspec_pcs": "701.DERMode 802.V 802.A 802.V_SF 802.A_SF 714.DCA 714.DCV 714.DCA_SF "
+    "714.DCV_SF".split()
+}
+
+
+def needed(family: str, settings: dict[str, Any]) -> tuple[str, ...]:
+    """The registers or frames that a profile with these settings must have."""
+    if family != "meter":
+        return NEEDED.get(family, ())
+    phases = range(1, settings["phases"] + 1)
+    return tuple([f"{quantity}_{phase}" for quantity in METER_UNITS for phase in phases])
+
+
 TOP: dict[str, Field] = {
     "maker": text(),
     "model": text(),

@@ -59,16 +59,16 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     file = path.name
     kind = {"family": form.TOP["family"]}
     family = read(file, (), {key: data[key] for key in kind if key in data}, kind)["family"]
-    settings_form, required, optional = form.FAMILIES[family]
     top = read(file, (), data, form.TOP)
-    settings = read(file, ("settings",), top["settings"], settings_form)
+    settings = read(file, ("settings",), top["settings"], form.FAMILIES[family])
     registers = _registers(file, family, top["registers"])
     check_tables(file, ("frames",), top["frames"])
     frames = {
         frame: read_each(file, ("frames", frame), table, form.FRAME_SIGNAL)
         for frame, table in top["frames"].items()
     }
-    needed, is_bms = required(settings), family.endswith("_bms")
+    needed, is_bms = form.needed(family, settings), family.endswith("_bms")
+    optional = form.OPTIONAL.get(family, ())
     if family != form.SITE_DEVICE:  # site_devices.py knows the names of its role
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
