@@ -226,3 +226,19 @@ TOP: dict[str, Field] = {
     },
     "timing": table(TIMING, {}),
 }
+
+
+def every_key() -> list[tuple[str, Field]]:
+    """(key, Field) of every key of a profile, behind the families that have it. NAME: any name."""
+    tables = {
+        "": {key: field for key, field in TOP.items() if field.kind != "table"},
+        "timing.": TIMING,
+        **{f"{family}.settings.": settings for family, settings in FAMILIES.items()},
+        "meter,io.registers.NAME.": REGISTER,
+        "sensors.registers.NAME.": SENSOR_REGISTER,
+        "site_device.registers.NAME.": SITE_REGISTER,
+        "site_device.identity.NAME.": IDENTITY,
+        "sunspec_pcs.registers.MODEL.NAME.": POINT,
+        "bms.frames.FRAME.NAME.": FRAME_SIGNAL,
+    }
+    return [(prefix + key, field) for prefix, form in tables.items() for key, field in form.items()]
