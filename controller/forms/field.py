@@ -147,7 +147,7 @@ def is_text(value: Any) -> bool:
 
 
 def is_number(value: Any, low: float, high: float) -> bool:
-    """True for a number of the range; TOML's true is none."""
+    """True for a number of the range. TOML's `true` is no number."""
     is_one = isinstance(value, (int, float)) and not isinstance(value, bool)
     return is_one and low <= value <= high
 
@@ -167,7 +167,7 @@ def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
 
 
 def row_words(ranges: Collection[tuple[float, float]]) -> str:
-    """What `is_row` allows, in words."""
+    """The rows that `is_row` accepts, in words."""
     return f"[{', '.join([f'{low:g}..{high:g}' for low, high in ranges])}]"
 
 
