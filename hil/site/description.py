@@ -42,15 +42,15 @@ def _defaults(table: dict[str, float], high: float = 1e6) -> Form:
 
 
 RATED = {"rated_W": number(1, POWER_W[1])}
+OF_FILE = {
+    "column": text(None),
+    "scale": number(1e-6, 1e6, 1.0),
+    "zone": text("UTC"),  # of times without an offset
+}
 LOADS = {
     "constant": {"power_W": number(*POWER_W)},
     "training": {"peak_W": number(1000, POWER_W[1])},
-    "file": {
-        "file": text(),
-        "column": text(None),
-        "scale": number(1e-6, 1e6, 1.0),
-        "zone": text("UTC"),  # of times without an offset
-    },
+    "file": {"file": text()} | OF_FILE,
     "queue": {
         "capacity_W": number(1000, POWER_W[1]),
         "idle_W": number(*POWER_W, 0),
@@ -82,13 +82,7 @@ WEATHER = {
     "swing_K": number(0, 30, 6),
     "file": text(None),
 }
-PV = RATED | {
-    "cloud_cover_permille": number(0, 950, 0),
-    "file": text(None),
-    "column": text(None),
-    "scale": number(1e-6, 1e6, 1.0),
-    "zone": text("UTC"),
-}
+PV = RATED | {"cloud_cover_permille": number(0, 950, 0), "file": text(None)} | OF_FILE
 TOP = {
     "name": text(),
     "connection": table(CONNECTION, {}),
