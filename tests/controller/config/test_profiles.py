@@ -99,24 +99,14 @@ period_ms = 100 => period_ms = 4
     timing.period_ms: 4 is not allowed; allowed 5..60000
 period_ms = 100 =>
     timing.period_ms: is missing; allowed 5..60000
-period_ms = 100 => period_ms = 100.5
-    timing.period_ms: 100.5 is not allowed; allowed a whole number 5..60000
-gap_ms = 0 => gap_ms = true
-    timing.gap_ms: true is not allowed; allowed a whole number 0..1000
-maker = "Eastron" => maker = 3
-    maker: 3 is not allowed; allowed a text
 maker = "Eastron" => makr = "Eastron"
     makr: is not a known key; nearest key "maker"
-[timing] => [timings]
-    timings: is not a known key; nearest key "timing"
 phases = 3 => phases = 4
     settings.phases: 4 is not allowed; allowed 1, 2, 3
 nominal_voltage_V = 230 => nominal_voltage_V = nan
     settings.nominal_voltage_V: NaN is not allowed; allowed a number 50..1000
 voltage_2 = => voltag_2 =
     registers.voltag_2: is not a known key; nearest key "voltage_2"
-voltage_1 = {address = 0x00 => voltage_1 = {adress = 0x00
-    registers.voltage_1.adress: is not a known key; nearest key "address"
 address = 0x22 => address = 65536
     registers.power_factor_3.address: 65536 is not allowed; allowed 0..65535
 range = [-1, 1] => range = [1, -1]
@@ -134,9 +124,6 @@ unit = "A" => unit = "mA"
     registers.current_1.unit: "mA" is not allowed; allowed "A"
 unit = "" => unit = "%"
     registers.power_factor_1.unit: "%" is not allowed; allowed ""
-range = [-1, 1] => range = [1]
-    registers.power_factor_1.range: [1] is not allowed; allowed [low, high] within -1000000000\
-..1000000000
 range = [-1, 1] => range = [-1, inf]
     registers.power_factor_1.range: [-1, Infinity] is not allowed; allowed [low, high] within \
 -1000000000..1000000000
@@ -163,8 +150,6 @@ equals = [-2] => equals = []
     identity.limit_scale.equals: [] is not allowed; allowed at least one value
 equals = [-2] => equals = [65534]
     identity.limit_scale.equals: 65534 is not allowed; allowed -32768..32767, as s16 reads
-equals = [-2] => equal = [-2]
-    identity.limit_scale.equal: is not a known key; nearest key "equals"
 type = "u32" => type = "float32"
     identity.suns.type: "float32" is not allowed; allowed u16, s16, u32, s32, u64, s64
 family = "site_device" =>
@@ -191,8 +176,6 @@ output_expiry = => output_expire =
     "gas_detector": """
 fault_mask = 0b11011 => fault_mask = 0
     settings.fault_mask: 0 is not allowed; allowed 1..65535
-fault_mask = 0b11011 => invalid_mask = 3\\nfault_mask = 0b11011
-    settings.invalid_mask: is not a known key; nearest key "fault_mask"
 calibrated_lfl_vol_ppm = 50000 =>
     settings.calibrated_lfl_vol_ppm: is missing; allowed 1000..1000000
 \\nfunction = 4 => \\nfunction = 3
@@ -223,8 +206,6 @@ base_addresses = [40000, 50000, 0] => base_addresses = [40000, -1]
     settings.base_addresses: [40000, -1] is not allowed; allowed a list of whole numbers 0..65000
 CABINET_OPEN = 5 => CABINET_OPEN = 30
     fault_bits.trip.CABINET_OPEN: 30 is not allowed; allowed 0..29
-CABINET_OPEN = 5 => CABINET_OPEN = -1
-    fault_bits.trip.CABINET_OPEN: -1 is not allowed; allowed 0..29
 UNDER_TEMP = 13 => UNDER_TEMP = 5
     fault_bits.warn.UNDER_TEMP: 5 is not allowed; allowed a bit of its own (fault_bits.trip.CA\
 BINET_OPEN has this one)
