@@ -13,21 +13,39 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from controller.core.parameters import RENAMED, RETIRED
-from controller.forms.field import LINE, Entry, Field, check_tighter, check_value, few
-from controller.forms.reading import tables_of
+from controller.forms.field import (
+    LINE,
+    Entry,
+    Field,
+    check_tighter,
+    check_value,
+    choice,
+    few,
+    matching,
+    passing,
+    text,
+)
+from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
 
 SCHEMA = 1
 LAYERS = ("type", "site", "cabinet")
-META_KEYS = ("schema", "layer", "extends", "name")
 FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
-NAME_WORDS = "a name for this layer, on one line of ASCII"
+META = {
+    "schema": passing(
+        lambda value: type(value) is int and value == SCHEMA,
+        f'{SCHEMA}; to migrate the file see "Other schemas" in controller/config/CONFIGURATION.md',
+    ),
+    "layer": choice(LAYERS),
+    "extends": text(""),
+    "name": matching(LINE, "a name for this layer, on one line of ASCII"),
+}
 
 
 class Layer(NamedTuple):
-    """One file: its path, its rank in LAYERS, its own name, its content without META_KEYS."""
+    """One file: its path, its rank in LAYERS, its own name, its content without META."""
 
     file: str
     rank: int
@@ -87,32 +105,8 @@ def carry_over(chain: list[Layer]) -> list[str]:
 def _read(path: str) -> tuple[Layer, str]:
     """(Layer, extends) of one file."""
     content = tables_of(path, "one layer of a cabinet")
-    schema = content.pop("schema", None)
-    if type(schema) is not int or schema != SCHEMA:
-        refuse(
-            path,
-            ("schema",),
-            f"{shown(schema)} is not allowed" if schema is not None else "is missing",
-            f'{SCHEMA}; to migrate the file see "Other schemas" in '
-            "controller/config/CONFIGURATION.md",
-        )
-    layer, above, name = (_meta(path, content, key) for key in META_KEYS[1:])
-    if not layer:
-        refuse(path, ("layer",), "is missing", ", ".join(LAYERS))
-    if layer not in LAYERS:
-        not_allowed(path, ("layer",), layer, ", ".join(LAYERS), LAYERS)
-    if not name:
-        refuse(path, ("name",), "is missing", NAME_WORDS)
-    if not LINE.fullmatch(name):
-        not_allowed(path, ("name",), name, NAME_WORDS)
-    return Layer(path, LAYERS.index(layer), name, content), above
-
-
-def _meta(path: str, content: dict[str, Any], key: str) -> str:
-    value = content.pop(key, "")
-    if not isinstance(value, str):
-        not_allowed(path, (key,), value, "a text")
-    return value
+    meta = read(path, (), {key: content.pop(key) for key in META if key in content}, META)
+    return Layer(path, LAYERS.index(meta["layer"]), meta["name"], content), meta["extends"]
 
 
 def leaves(
