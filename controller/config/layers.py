@@ -13,18 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from controller.core.parameters import RENAMED, RETIRED
-from controller.forms.field import (
-    LINE,
-    Entry,
-    Field,
-    check_tighter,
-    check_value,
-    choice,
-    few,
-    matching,
-    passing,
-    text,
-)
+from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError, dotted, not_allowed, refuse, shown
 
@@ -34,13 +23,13 @@ FREE_NAME = (
     "a name of a-z, 0-9 and _ that begins with a letter, at most 32 characters (16 for a source)"
 )
 META = {
-    "schema": passing(
+    "schema": forms.passing(
         lambda value: type(value) is int and value == SCHEMA,
         f'{SCHEMA}; to migrate the file see "Other schemas" in controller/config/CONFIGURATION.md',
     ),
-    "layer": choice(LAYERS),
-    "extends": text(""),
-    "name": matching(LINE, "a name for this layer, on one line of ASCII"),
+    "layer": forms.choice(LAYERS),
+    "extends": forms.text(""),
+    "name": forms.matching(forms.LINE, "a name for this layer, on one line of ASCII"),
 }
 
 
@@ -122,13 +111,13 @@ def leaves(
 
 def merge(
     chain: list[Layer],
-    spec_of: Callable[[tuple[str, ...]], Field | None],
+    spec_of: Callable[[tuple[str, ...]], forms.Field | None],
     siblings_of: Callable[[tuple[str, ...]], tuple[str, ...]],
-) -> dict[tuple[str, ...], Entry]:
+) -> dict[tuple[str, ...], forms.Entry]:
     """Flat {path: Entry} of all layers. spec_of: None for an unknown key. siblings_of: the allowed
     names at the last place of a path.
     """
-    values: dict[tuple[str, ...], Entry] = {}
+    values: dict[tuple[str, ...], forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
             spec = spec_of(path)
@@ -136,12 +125,12 @@ def merge(
                 check_names(layer.file, path, siblings_of)
                 if value != {}:
                     refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
-                values.setdefault(path, Entry({}, layer.file, layer.rank))
+                values.setdefault(path, forms.Entry({}, layer.file, layer.rank))
                 continue
-            check_value(layer.file, path, value, spec)
+            forms.check_value(layer.file, path, value, spec)
             if path in values:
-                check_tighter(layer.file, path, value, values[path], spec)
-            values[path] = Entry(value, layer.file, layer.rank)
+                forms.check_tighter(layer.file, path, value, values[path], spec)
+            values[path] = forms.Entry(value, layer.file, layer.rank)
     return values
 
 
@@ -163,7 +152,7 @@ def check_names(
                 file,
                 path[:depth],
                 "is not a known key",
-                "" if nearest else few(names) or FREE_NAME,
+                "" if nearest else forms.few(names) or FREE_NAME,
                 nearest,
                 nearest[0] if nearest else "",
             )

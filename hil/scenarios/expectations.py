@@ -8,17 +8,7 @@ the trips.
 import math
 from collections.abc import Callable, Iterable
 
-from controller.forms.field import (
-    REQUIRED,
-    Field,
-    choice,
-    is_number,
-    is_text,
-    number,
-    passing,
-    text as any_text,
-    texts,
-)
+from controller.forms import field as forms
 from hil.plant.cabinet import CONTACTS
 from hil.results.recorder import Run
 from safety.signals import STATES
@@ -36,13 +26,13 @@ EVENTS = (
     *(f"{name}_open_seen" for name in CONTACTS),
     *(f"{name}_closed_seen" for name in CONTACTS),
 )
-_MS = {"ms_min": number(-60_000, 600_000, 0), "ms_max": number(0, 600_000)}
+_MS = {"ms_min": forms.number(-60_000, 600_000, 0), "ms_max": forms.number(0, 600_000)}
 
 
-def moment(default: object = REQUIRED) -> Field:
+def moment(default: object = forms.REQUIRED) -> forms.Field:
     """A moment."""
-    return passing(
-        lambda value: is_text(value) or is_number(value, -math.inf, math.inf),
+    return forms.passing(
+        lambda value: forms.is_text(value) or forms.is_number(value, -math.inf, math.inf),
         "an event, an action's label or seconds",
         default,
     )
@@ -209,35 +199,39 @@ def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 _AFTER = {"after": moment()}
-_RANGE = {"low": number(-1e9, 1e9, -1e9), "high": number(-1e9, 1e9, 1e9)}
+_RANGE = {"low": forms.number(-1e9, 1e9, -1e9), "high": forms.number(-1e9, 1e9, 1e9)}
 KINDS = {
-    "trip": ({"stage": any_text(), "scope": any_text(None), **_AFTER, **_MS}, _trip),
-    "no_trip": ({"except": texts(None)}, _no_trip),
-    "event": ({"event": choice(EVENTS), **_AFTER, **_MS}, _event),
+    "trip": ({"stage": forms.text(), "scope": forms.text(None), **_AFTER, **_MS}, _trip),
+    "no_trip": ({"except": forms.texts(None)}, _no_trip),
+    "event": ({"event": forms.choice(EVENTS), **_AFTER, **_MS}, _event),
     "order": (
         {
-            "events": texts(),
+            "events": forms.texts(),
             **_AFTER,
-            "ms_min": number(0, 600_000, 0),
-            "ms_max": number(0, 600_000, 600_000),
+            "ms_min": forms.number(0, 600_000, 0),
+            "ms_max": forms.number(0, 600_000, 600_000),
         },
         _order,
     ),
-    "never": ({"event": choice(EVENTS), **_AFTER, "until": moment(None)}, _never),
-    "state": ({"is": choice(STATES), "at": moment(None)}, _state),
+    "never": ({"event": forms.choice(EVENTS), **_AFTER, "until": moment(None)}, _never),
+    "state": ({"is": forms.choice(STATES), "at": moment(None)}, _state),
     "reaction": (
-        {"name": any_text(), "ms_min": number(0, 600_000, 0), "ms_max": number(0, 600_000)},
+        {
+            "name": forms.text(),
+            "ms_min": forms.number(0, 600_000, 0),
+            "ms_max": forms.number(0, 600_000),
+        },
         _reaction,
     ),
     "quantity": (
         {
-            "name": choice(QUANTITIES),
+            "name": forms.choice(QUANTITIES),
             **_AFTER,
             "until": moment(None),
-            "ms_from": number(0, 600_000, 0),
+            "ms_from": forms.number(0, 600_000, 0),
             **_RANGE,
         },
         _quantity,
     ),
-    "figure": ({"key": any_text(), **_RANGE}, _figure),
+    "figure": ({"key": forms.text(), **_RANGE}, _figure),
 }

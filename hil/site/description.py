@@ -6,18 +6,7 @@ Every table may be missing. SITE.md lists the keys. A wrong file is refused in o
 import os
 from typing import Any
 
-from controller.forms import reading
-from controller.forms.field import (
-    Form,
-    allowed_text,
-    flag,
-    integer,
-    number,
-    rows,
-    table,
-    tables,
-    text,
-)
+from controller.forms import field as forms, reading
 from controller.forms.refusal import not_allowed, refuse
 from controller.series import weather as weather_file
 from hil.loads import stream
@@ -34,66 +23,67 @@ TIME_S = 0, 400 * 86_400
 PERMILLE = 0, 1000
 
 
-def _defaults(table: dict[str, float], high: float = 1e6) -> Form:
+def _defaults(values: dict[str, float], high: float = 1e6) -> forms.Form:
     """A key of each default; shares end at 1000."""
     return {
-        key: number(0, 1000 if "permille" in key else high, value) for key, value in table.items()
+        key: forms.number(0, 1000 if "permille" in key else high, value)
+        for key, value in values.items()
     }
 
 
-RATED = {"rated_W": number(1, POWER_W[1])}
+RATED = {"rated_W": forms.number(1, POWER_W[1])}
 OF_FILE = {
-    "column": text(None),
-    "scale": number(1e-6, 1e6, 1.0),
-    "zone": text("UTC"),  # of times without an offset
+    "column": forms.text(None),
+    "scale": forms.number(1e-6, 1e6, 1.0),
+    "zone": forms.text("UTC"),  # of times without an offset
 }
 LOADS = {
-    "constant": {"power_W": number(*POWER_W)},
-    "training": {"peak_W": number(1000, POWER_W[1])},
-    "file": {"file": text()} | OF_FILE,
+    "constant": {"power_W": forms.number(*POWER_W)},
+    "training": {"peak_W": forms.number(1000, POWER_W[1])},
+    "file": {"file": forms.text()} | OF_FILE,
     "queue": {
-        "capacity_W": number(1000, POWER_W[1]),
-        "idle_W": number(*POWER_W, 0),
-        "jobs": rows(
+        "capacity_W": forms.number(1000, POWER_W[1]),
+        "idle_W": forms.number(*POWER_W, 0),
+        "jobs": forms.rows(
             TIME_S, TIME_S, POWER_W
         ),  # [[at_s, for_s, W], ...]; without it they are drawn:
-        "every_s": number(1, 86_400, 300),
-        "job_s_min": number(1, 30 * 86_400, 60),
-        "job_s_max": number(1, 30 * 86_400, 3600),
-        "job_W_min": number(1, POWER_W[1], 10_000),
-        "job_W_max": number(1, POWER_W[1], 100_000),
+        "every_s": forms.number(1, 86_400, 300),
+        "job_s_min": forms.number(1, 30 * 86_400, 60),
+        "job_s_max": forms.number(1, 30 * 86_400, 3600),
+        "job_W_min": forms.number(1, POWER_W[1], 10_000),
+        "job_W_max": forms.number(1, POWER_W[1], 100_000),
     },
 }
 MEMBER = {
-    "cabinet": text(),
-    "share_permille": integer(*PERMILLE),
-    "can_form": flag(False),  # its converters make the voltage of an island
+    "cabinet": forms.text(),
+    "share_permille": forms.integer(*PERMILLE),
+    "can_form": forms.flag(False),  # its converters make the voltage of an island
 }
 CONNECTION = {
-    "import_W": number(1000, POWER_W[1], 500_000),
-    "outages": rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
-    "dips": rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille that is left], ...]
+    "import_W": forms.number(1000, POWER_W[1], 500_000),
+    "outages": forms.rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
+    "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille that is left], ...]
 }
 WEATHER = {
-    "latitude_deg": number(-90, 90, 45),
-    "day": integer(1, 366, 172),
-    "time_of_day_s": number(0, 86_400, 0),
-    "mean_degC": number(-50, 50, 15),
-    "swing_K": number(0, 30, 6),
-    "file": text(None),
+    "latitude_deg": forms.number(-90, 90, 45),
+    "day": forms.integer(1, 366, 172),
+    "time_of_day_s": forms.number(0, 86_400, 0),
+    "mean_degC": forms.number(-50, 50, 15),
+    "swing_K": forms.number(0, 30, 6),
+    "file": forms.text(None),
 }
-PV = RATED | {"cloud_cover_permille": number(0, 950, 0), "file": text(None)} | OF_FILE
+PV = RATED | {"cloud_cover_permille": forms.number(0, 950, 0), "file": forms.text(None)} | OF_FILE
 TOP = {
-    "name": text(),
-    "connection": table(CONNECTION, {}),
-    "load": table(),
-    "weather": table(WEATHER, {}),
-    "cooling": table({"water_degC": number(4, 40, 12)}, None),
-    "pv": table(PV, None),
-    "genset": table(RATED | _defaults(genset.DEFAULTS), None),
-    "transfer_switch": table(_defaults(transfer_switch.DEFAULTS, 3600), None),
-    "load_ups": table(RATED | _defaults(load_ups.DEFAULTS, 1e9), None),
-    "pod": table({"member": tables(MEMBER)}, None),
+    "name": forms.text(),
+    "connection": forms.table(CONNECTION, {}),
+    "load": forms.table(),
+    "weather": forms.table(WEATHER, {}),
+    "cooling": forms.table({"water_degC": forms.number(4, 40, 12)}, None),
+    "pv": forms.table(PV, None),
+    "genset": forms.table(RATED | _defaults(genset.DEFAULTS), None),
+    "transfer_switch": forms.table(_defaults(transfer_switch.DEFAULTS, 3600), None),
+    "load_ups": forms.table(RATED | _defaults(load_ups.DEFAULTS, 1e9), None),
+    "pod": forms.table({"member": forms.tables(MEMBER)}, None),
 }
 
 
@@ -107,7 +97,9 @@ def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dic
     """The checked tables of a site. file, path: of the tables in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
-        allowed = f"{allowed_text(WEATHER['day'])}, the begin of the run in the year of the file"
+        allowed = (
+            f"{forms.allowed_text(WEATHER['day'])}, the begin of the run in the year of the file"
+        )
         refuse(file, (*path, "weather", "day"), "is missing", allowed)
     site["load"] = _load(file, (*path, "load"), site["load"])
     if site["pod"]:
@@ -163,9 +155,9 @@ def _parts(site: dict[str, Any], seed: object, folder: str, weather: Weather) ->
     return parts
 
 
-def _weather(table: dict[str, Any], folder: str) -> Weather:
-    file = table.pop("file")
+def _weather(given: dict[str, Any], folder: str) -> Weather:
+    file = given.pop("file")
     if not file:
-        return Weather(**table)
+        return Weather(**given)
     year = weather_file.read(os.path.join(folder, file))
-    return Weather(**table, hours=list(zip(year.ghi_W_per_m2, year.air_degC)))
+    return Weather(**given, hours=list(zip(year.ghi_W_per_m2, year.air_degC)))

@@ -7,19 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from controller.forms.field import (
-    choice,
-    flag,
-    integer,
-    number,
-    numbers,
-    passing,
-    rows,
-    table,
-    tables,
-    text,
-    texts,
-)
+from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError, not_allowed
 from controller.series import times
@@ -41,62 +29,62 @@ def _is_day(value: Any) -> bool:
 
 
 BATTERY = {
-    "units": integer(1, 16),
-    "cabinets": integer(1, 16, 1),  # each with a controller, units and a share of its own
-    "racks_per_unit": integer(1, 16, 1),
-    "rated_W": integer(1000, 4_000_000),
-    "energy_Wh": integer(1000, 100_000_000),
-    "export_W": integer(0, 100_000_000, 0),
-    "can_form": flag(False),
-    "heater_W": integer(0, 10_000_000, 0),  # of the cabinets; 0: none
-    "control": table(default={}),
+    "units": forms.integer(1, 16),
+    "cabinets": forms.integer(1, 16, 1),  # each with a controller, units and a share of its own
+    "racks_per_unit": forms.integer(1, 16, 1),
+    "rated_W": forms.integer(1000, 4_000_000),
+    "energy_Wh": forms.integer(1000, 100_000_000),
+    "export_W": forms.integer(0, 100_000_000, 0),
+    "can_form": forms.flag(False),
+    "heater_W": forms.integer(0, 10_000_000, 0),  # of the cabinets; 0: none
+    "control": forms.table(default={}),
 }
 SPANS = "valley_hours", "peak_hours", "summer_peak_hours"  # rows of [first, end]
 PRICES = {
-    "kind": choice(("built_in", "time_of_use"), "built_in"),
-    "day": numbers(-1000, 10_000, [], (0, 24)),  # built_in: mean of each hour, money per MWh
-    **{name: number(-10, 10, 0.0) for name in ("valley", "flat", "peak")},
-    **{name: rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
+    "kind": forms.choice(("built_in", "time_of_use"), "built_in"),
+    "day": forms.numbers(-1000, 10_000, [], (0, 24)),  # built_in: mean of each hour, money per MWh
+    **{name: forms.number(-10, 10, 0.0) for name in ("valley", "flat", "peak")},
+    **{name: forms.rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
 }
 SCHEDULE = {
-    "cap_permille": integer(1, 1000, 1000),  # of the highest import without a battery
-    "cap_W": number(0, 50e6, 0),  # instead of it
-    "is_trading": flag(True),
-    "reserve_permille": integer(50, 900, 150),
-    "high_permille": integer(100, 1000, 900),
-    "efficiency": number(0.1, 1, 0.86),
-    "wear_per_kWh": number(0, 1, 0.01),
-    "saving_permille": integer(0, 900, 0),  # least saving by a kWh of the grid
-    "is_load_known": flag(False),  # otherwise the same slot of yesterday
-    "forecast_error_permille": integer(0, 500, 0),  # rms of each slot
-    "notice_min": integer(0, 1440, 0),  # the load of so many minutes ahead is known
+    "cap_permille": forms.integer(1, 1000, 1000),  # of the highest import without a battery
+    "cap_W": forms.number(0, 50e6, 0),  # instead of it
+    "is_trading": forms.flag(True),
+    "reserve_permille": forms.integer(50, 900, 150),
+    "high_permille": forms.integer(100, 1000, 900),
+    "efficiency": forms.number(0.1, 1, 0.86),
+    "wear_per_kWh": forms.number(0, 1, 0.01),
+    "saving_permille": forms.integer(0, 900, 0),  # least saving by a kWh of the grid
+    "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
+    "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
+    "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
 }
 FIGURE = {
-    "name": text(),
-    "text": text(),
-    "asked": number(-1e12, 1e12, None),
-    "way": choice(("least", "most"), "least"),
-    "unit": text(""),
-    "status": choice(STATUS),
+    "name": forms.text(),
+    "text": forms.text(),
+    "asked": forms.number(-1e12, 1e12, None),
+    "way": forms.choice(("least", "most"), "least"),
+    "unit": forms.text(""),
+    "status": forms.choice(STATUS),
 }
 TOP = {
-    "name": text(),
-    "text": text(),
-    "start": passing(_is_day, "a day, 2026-06-01"),
-    "zone": text("UTC"),  # of `start` and of local times in a file of prices
-    "days": integer(1, 366),
-    "seed": integer(0, 2**31 - 1, 1),
-    "soc_permille": integer(50, 950, 500),
-    "outage_s": integer(0, 86_400, 0),  # once, at a random moment after the first day
-    "battery": table(BATTERY),
-    "plant": table(default={}),
-    "site": table(),
-    "tariff": table(tariff.FIELDS),
-    "prices": table(PRICES),
-    "schedule": table(SCHEDULE, {}),
-    "figure": tables(FIGURE),
-    "sizing": texts([]),
-    "variant": table(default={}),
+    "name": forms.text(),
+    "text": forms.text(),
+    "start": forms.passing(_is_day, "a day, 2026-06-01"),
+    "zone": forms.text("UTC"),  # of `start` and of local times in a file of prices
+    "days": forms.integer(1, 366),
+    "seed": forms.integer(0, 2**31 - 1, 1),
+    "soc_permille": forms.integer(50, 950, 500),
+    "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
+    "battery": forms.table(BATTERY),
+    "plant": forms.table(default={}),
+    "site": forms.table(),
+    "tariff": forms.table(tariff.FIELDS),
+    "prices": forms.table(PRICES),
+    "schedule": forms.table(SCHEDULE, {}),
+    "figure": forms.tables(FIGURE),
+    "sizing": forms.texts([]),
+    "variant": forms.table(default={}),
 }
 
 
@@ -142,12 +130,12 @@ def _content(name: str) -> dict[str, Any]:
     return tables_of(str(FOLDER / f"{name}.toml"), "a system", name=f"{name}.toml")
 
 
-def _over(table: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _over(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     both = {
-        key: _over(table[key], each) if isinstance(each, dict) and key in table else each
+        key: _over(content[key], each) if isinstance(each, dict) and key in content else each
         for key, each in changes.items()
     }
-    return table | both
+    return content | both
 
 
 def of_table(content: dict[str, Any], file: str) -> Spec:
