@@ -85,8 +85,8 @@ def load(name: str, folder: str | Path = FOLDER) -> Scenario:
     known = names(folder)
     if not path.is_file() or not name.endswith(".toml") and name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.5)
-        nearest = f'; nearest "{near[0]}"' if near else ""
-        raise ConfigError(f"no scenario {name!r}; allowed {', '.join(known)}{nearest}")
+        nearest = f", did you mean {near[0]!r}" if near else ""
+        raise ConfigError(f"no scenario {name!r}{nearest}; allowed: {', '.join(known)}")
     return parse(tables_of(path), path.name, path.stem)
 
 
