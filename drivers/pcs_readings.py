@@ -11,8 +11,7 @@ from functools import partial
 from drivers import sunspec
 from drivers.buses import rtu
 from drivers.pcs_settings import SETTINGS, WSET
-from drivers.profile import Profile, Register
-from drivers.profile_values import wrong
+from drivers.profile import Profile, Register, wrong
 from drivers.sink import Sink
 from drivers.steps import LOST_US, NEVER_US, NOW_US
 from safety import signals

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from controller.system import cli
 from hil.engine import coverage_command, rig_command
@@ -19,14 +19,12 @@ from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.runner.cases import CaseError
 from hil.runner.options import WrongOptionError
-from hil.scenarios.scenario import ScenarioError
 from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 WRONG = (
-    *(ScenarioError, LoadError, ConfigError, NotSimulatedError),
-    *(rig_command.InputError, WrongOptionError),
+    *(LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError),
 )
 BENCH = (rig_command, coverage_command, pod_options, long_command, speeds)
 # command: its module in hil/

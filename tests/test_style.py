@@ -59,24 +59,24 @@ MAY_IMPORT = (
     ("drivers/", ("drivers", "safety.signals")),
     (
         "controller/siting/",
-        ("controller.siting", "controller.config", "controller.documents", "controller.system"),
+        ("controller.siting", "controller.forms", "controller.documents", "controller.system"),
     ),
     ("controller/", ("controller", "drivers", "safety")),
     ("hil/devices/", ("hil", "safety")),
-    ("hil/plant/", ("hil", "safety")),
-    ("hil/site/", ("hil", "safety", "controller.series")),
+    ("hil/plant/", ("hil", "safety", "controller.forms")),
+    ("hil/site/", ("hil", "safety", "controller.forms", "controller.series")),
     ("hil/wires/virtual", ("hil", "safety")),
     ("hil/", OURS[:4]),
     ("tests/", OURS),
 )
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
-    *("sites", "system", "series", "core", "rows", "config", "journal", "store", "hints", "run"),
-    *("state", "documents", "recorder", "upstream", "systemd", "console", "__main__"),
+    *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
+    *("run", "state", "documents", "recorder", "upstream", "systemd", "console", "__main__"),
     "siting",  # the package office: the box works without it
 )
 BENCH = (
-    *("fields", "oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
+    *("oracle", "loads", "site", "plant", "devices", "wires", "observer", "scenarios"),
     *("results", "engine", "runner", "values"),
 )
 LAB = ("systems", "campaigns")

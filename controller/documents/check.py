@@ -7,11 +7,9 @@ The report is plain ASCII, at most document.WIDTH columns.
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 
-from controller.config import bus_times, configuration, hma, schema, unit_access
+from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.config.devices import key_of_address
-from controller.config.refusal import ConfigError, in_unit, shown
-from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
 from controller.documents import (
     check_functions,
@@ -22,6 +20,8 @@ from controller.documents import (
     effect_words,
 )
 from controller.documents.document import wrapped
+from controller.forms.field import REQUIRED, allowed_text
+from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
 from controller.store import proof_lines
 from controller.system import cli, clock
@@ -113,7 +113,9 @@ def report(
 
 
 def keys() -> str:
-    """Every key of a configuration: what is allowed, its default, which way is tighter."""
+    """Every key of a configuration: what is allowed, its default, which way is tighter. Then every
+    key of a device's profile.
+    """
     lines: list[str] = []
     for key, spec, nmc in schema.every_key():
         default = "" if spec.default is None else f"; default {in_unit(spec.default, spec.unit)}"
@@ -122,6 +124,10 @@ def keys() -> str:
         if key.rpartition(".")[2] in schema.FACTS:
             default = "; required, no default"
         lines += wrapped(f"{key:41} {TIGHTER[spec.tighter]:9} ", f"{allowed_text(spec)}{default}")
+    for key, field in profile_form.every_key():
+        default = f"; default {shown(field.default)}" if field.default not in (None, "") else ""
+        default = "; required" if field.default is REQUIRED else default
+        lines += wrapped(f"profile:{key} ", f"{allowed_text(field)}{default}")
     return ascii_only("\n".join(lines))
 
 

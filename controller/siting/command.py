@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from controller.siting import audit, geometry, plan, reading, report
 from controller.siting.site import Site
 from controller.system import cli

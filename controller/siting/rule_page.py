@@ -1,6 +1,7 @@
 """`firebreak document siting`: every rule, every key of a siting file, and the technologies."""
 
 from controller.documents.document import Block, Heading, Table
+from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.siting import fields, items, rules
 
 SURE = {"C": "read", "C2": "second-hand", "G": "unconfirmed", "D": "derived"}
@@ -65,15 +66,15 @@ def _keys() -> Table:
     return Table(
         ("table", "key", "allowed", "meaning"),
         [
-            (table, key, fields.allowed_words(field), _meaning(field))
+            (table, key, allowed_text(field), _meaning(field))
             for table, keys in tables.items()
             for key, field in keys.items()
         ],
     )
 
 
-def _meaning(field: fields.Key) -> str:
-    return "; ".join(filter(None, ("required" if field.is_required else "", field.what)))
+def _meaning(field: Field) -> str:
+    return "; ".join(filter(None, ("required" if field.default is REQUIRED else "", field.what)))
 
 
 def _technologies() -> Table:

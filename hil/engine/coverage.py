@@ -7,10 +7,9 @@ mistake in the profile is in both, so a run with it proves the wiring and not th
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from controller.config import configuration, thresholds
+from controller.config import configuration, profiles, thresholds
 from controller.config.configuration import Config
 from controller.config.devices import Device
-from drivers import profile as profiles
 from drivers.profile import Profile
 from hil.devices.native_bms import DBC
 from hil.plant.config import KEYS
@@ -32,7 +31,7 @@ WANTED = {
     "pylontech_bms": 'current_positive = "charge"',
     "native_bms": f"the messages of {DBC.name}",
 }
-CELLS_MAX, MODULES_MAX = KEYS["cells_per_module"][2], KEYS["modules"][2]
+CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
 

@@ -16,11 +16,12 @@ from typing import Any, Self
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
+from controller.forms.refusal import ConfigError
 from drivers import toml_text
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.results.site_record import SiteRecord
-from hil.scenarios.scenario import Action, Scenario, ScenarioError
+from hil.scenarios.scenario import Action, Scenario
 from hil.site import description
 from hil.site.site import Site
 
@@ -41,11 +42,11 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
 
     whole: each answers the whole load, like cabinets that do not know of each other. tick_ms: of
     all members, None: that of each file.
-    ScenarioError, ConfigError: one line.
+    Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
-        raise ScenarioError(f"{os.path.basename(path)}: [pod] is missing: it names the cabinets")
+        raise ConfigError(f"{os.path.basename(path)}: [pod] is missing: it names the cabinets")
     configs = []
     for turn, member in enumerate(site["pod"]):
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
@@ -54,7 +55,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
         configs.append(_dealt(configuration.load(file, tick_ms=tick_ms), given))
     ticks_ms = {config.tick_ms for config in configs}
     if len(ticks_ms) > 1:
-        raise ScenarioError(
+        raise ConfigError(
             f"{os.path.basename(path)}: pod: ticks of {sorted(ticks_ms)} ms: allowed is one tick "
             f"for all members"
         )
@@ -110,7 +111,7 @@ class Pod:
     ) -> Self:
         """The pod of a file; kind: of each member; tick_ms: None for that of the kind.
 
-        ScenarioError, ConfigError, LoadError, NotSimulatedError: one line.
+        ConfigError, LoadError, NotSimulatedError: one line.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
@@ -121,7 +122,7 @@ class Pod:
         try:
             one = cls(site, configs, seed, soc, kind, actions=actions)
         except ValueError as error:  # a device that the rig or the site does not have like this
-            raise ScenarioError(f"{os.path.basename(path)}: {error}") from None
+            raise ConfigError(f"{os.path.basename(path)}: {error}") from None
         for member, given in zip(one.members, tables["pod"]):
             for unit in member.plant.pcs:
                 unit.can_form = given["can_form"]

@@ -1,94 +1,84 @@
 """Sizes and constants of the simulated cabinet; by default the rig cabinet: 3 racks, 250 kW."""
 
 import collections
-import difflib
 from typing import Any
 
+from controller.forms import reading
+from controller.forms.field import anything, choice, number
+from controller.forms.refusal import not_allowed
 from hil.plant import chemistry
 
 AIR_DEGC = 25.0
-# key: default, then the lowest and highest allowed value of a number that is checked
 KEYS = {
-    "units": (1, 1, 16),
-    "racks": (3, 1, 64),
-    "unit_of_rack": ((),),  # empty: in order, as evenly as possible
+    "units": number(1, 16, 1),
+    "racks": number(1, 64, 3),
+    "unit_of_rack": anything(()),  # empty: in order, as evenly as possible
     # {key: value} of each rack or unit, where it differs from the others; empty: all are equal
-    "of_racks": ((),),
-    "of_units": ((),),
-    "modules": (15, 1, 64),
-    "cells_per_module": (16, 1, 32),
-    "capacity_Ah": (280.0, 1, 5000),
-    "rated_current_A": (140.0, 1, 3000),
-    "soc": (0.5, 0, 1),
-    "soh": (0.99, 0.3, 1),
-    "cycles": (120.0, 0, 65535),
-    "chemistry": ("lfp",),  # of what burns; the electrical tables are those of LFP
-    "barrier_mm": (0.0, 0, 20),  # of insulation between the cells of a module
+    "of_racks": anything(()),
+    "of_units": anything(()),
+    "modules": number(1, 64, 15),
+    "cells_per_module": number(1, 32, 16),
+    "capacity_Ah": number(1, 5000, 280.0),
+    "rated_current_A": number(1, 3000, 140.0),
+    "soc": number(0, 1, 0.5),
+    "soh": number(0.3, 1, 0.99),
+    "cycles": number(0, 65535, 120.0),
+    # of what burns; the electrical tables are those of LFP
+    "chemistry": choice(chemistry.CHEMISTRIES, "lfp"),
+    "barrier_mm": number(0, 20, 0.0),  # of insulation between the cells of a module
     # Cells of a module with a sensor; the hottest of them is reported. Empty: all cells.
-    "sensor_cells": ((),),
-    "sensor_noise_K": (0.0, 0, 5),  # one sigma of a module's temperature, drawn once a second
-    "ambient_degC": (25.0, -40, 60),
-    "ambient_humidity_permille": (500.0, 0, 1000),
-    "air_degC": (AIR_DEGC, -40, 60),  # set-point of the cooling
-    "start_degC": (25.0, -40, 60),  # of cells and air; as air_degC where nothing is said
-    "hvac_W": (12_000.0, 0, 1e8),  # cooling
-    "hvac_heating_share": (1.0 / 3.0, 0, 1),  # of hvac_W, as heating; 0: the cooling cannot heat
-    "wall_W_per_K": (30.0, 0, 1e6),  # an insulated cabinet of 25 m2
+    "sensor_cells": anything(()),
+    "sensor_noise_K": number(0, 5, 0.0),  # one sigma of a module's temperature, drawn once a second
+    "ambient_degC": number(-40, 60, 25.0),
+    "ambient_humidity_permille": number(0, 1000, 500.0),
+    "air_degC": number(-40, 60, AIR_DEGC),  # set-point of the cooling
+    "start_degC": number(-40, 60, 25.0),  # of cells and air; as air_degC where nothing is said
+    "hvac_W": number(0, 1e8, 12_000.0),  # cooling
+    # of hvac_W, as heating; 0: the cooling cannot heat
+    "hvac_heating_share": number(0, 1, 1.0 / 3.0),
+    "wall_W_per_K": number(0, 1e6, 30.0),  # an insulated cabinet of 25 m2
     # the unit whose racks get less air, from 1, and how much of the others'; 0: all are equal
-    "weak_fan_unit": (0, 0, 16),
-    "weak_fan_permille": (1000.0, 50, 1000),
-    "insulation_kohm": (2000.0, 0, 65535),
-    "pcs_rated_W": (250_000.0, 1000, 1e8),
-    "pcs_dead_time_s": (0.06, 0, 5),
-    "pcs_ramp_W_per_s": (2_500_000.0, 1000, 1e10),  # rated power in 0.1 s
-    "pcs_start_s": (1.0, 0, 600),
-    "pcs_transfer_s": (0.0, 0, 60),  # from the open transfer switch to an island's voltage
-    "pcs_sleeps": (0, 0, 1),  # 1: at 0 W it stops switching and draws 60 W
-    "off_delay_s": (0.2, 0, 5),
-    "wired_rows": ((1, 2, 3, 12, 30),),  # rows whose contacts open the chain of relays in hardware
-    "fan_spin_up_s": (2.0, 0, 60),
-    "louvre_s": (8.0, 0, 60),  # from closed to the contact that proves it open
-    "free_volume_m3": (3.0, 0.1, 100_000),
-    "aux_W": (1500.0, 0, 1e6),
-    "aux_shed_W": (400.0, 0, 1e6),  # part of aux_W, not rated for gas: lights, sockets, heaters
-    "fan_W": (350.0, 0, 1e5),
-    "ups_Wh": (6000.0, 0, 1e6),  # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
+    "weak_fan_unit": number(0, 16, 0),
+    "weak_fan_permille": number(50, 1000, 1000.0),
+    "insulation_kohm": number(0, 65535, 2000.0),
+    "pcs_rated_W": number(1000, 1e8, 250_000.0),
+    "pcs_dead_time_s": number(0, 5, 0.06),
+    "pcs_ramp_W_per_s": number(1000, 1e10, 2_500_000.0),  # rated power in 0.1 s
+    "pcs_start_s": number(0, 600, 1.0),
+    "pcs_transfer_s": number(0, 60, 0.0),  # from the open transfer switch to an island's voltage
+    "pcs_sleeps": number(0, 1, 0),  # 1: at 0 W it stops switching and draws 60 W
+    "off_delay_s": number(0, 5, 0.2),
+    # rows whose contacts open the chain of relays in hardware
+    "wired_rows": anything((1, 2, 3, 12, 30)),
+    "fan_spin_up_s": number(0, 60, 2.0),
+    "louvre_s": number(0, 60, 8.0),  # from closed to the contact that proves it open
+    "free_volume_m3": number(0.1, 100_000, 3.0),
+    "aux_W": number(0, 1e6, 1500.0),
+    # part of aux_W, not rated for gas: lights, sockets, heaters
+    "aux_shed_W": number(0, 1e6, 400.0),
+    "fan_W": number(0, 1e5, 350.0),
+    # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
+    "ups_Wh": number(0, 1e6, 6000.0),
 }
 CabinetConfig = collections.namedtuple(
-    "CabinetConfig", KEYS, defaults=[default for default, *_ in KEYS.values()]
+    "CabinetConfig", KEYS, defaults=[key.default for key in KEYS.values()]
 )
 
 
-def checked(changes: dict[str, Any] | None = None) -> CabinetConfig:
-    """The defaults with these changes. ValueError: one line with key, value, allowed range."""
-    changes = changes or {}
-    for key in changes:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1, 0.0)
-            raise ValueError(f"plant: unknown key {key}; did you mean {near[0]}?")
-    config = CabinetConfig(**{"start_degC": changes.get("air_degC", AIR_DEGC), **changes})
-    for key, (_, *bounds) in KEYS.items():
-        value = getattr(config, key)
-        if bounds and not (isinstance(value, (int, float)) and bounds[0] <= value <= bounds[1]):
-            raise ValueError(f"plant: {key} = {value}: allowed {bounds[0]} to {bounds[1]}")
-    if config.chemistry not in chemistry.CHEMISTRIES:
-        raise ValueError(
-            f"plant: chemistry = {config.chemistry}: allowed {', '.join(chemistry.CHEMISTRIES)}"
-        )
+def checked(
+    changes: dict[str, Any] | None = None, file: str = "plant", *path: str
+) -> CabinetConfig:
+    """The defaults with these changes. file, path: of them in refusals. Raises ConfigError."""
+    changes = dict(changes or {})
+    changes.setdefault("start_degC", changes.get("air_degC", AIR_DEGC))
+    config = CabinetConfig(**reading.read(file, path, changes, KEYS))
     most = config.cells_per_module - 1
     if not all(0 <= cell <= most for cell in config.sensor_cells):
-        raise ValueError(f"plant: sensor_cells = {config.sensor_cells}: allowed 0 to {most}")
-    return config._replace(unit_of_rack=_dealt(config))
-
-
-def _dealt(config: CabinetConfig) -> tuple[int, ...]:
-    """The unit of each rack. ValueError: a unit without a rack."""
+        not_allowed(file, (*path, "sensor_cells"), config.sensor_cells, f"0..{most}")
     dealt = tuple(config.unit_of_rack) or tuple(
         i * config.units // config.racks for i in range(config.racks)
     )
     if len(dealt) != config.racks or set(dealt) != set(range(config.units)):
-        raise ValueError(
-            f"plant: unit_of_rack = {dealt}: needs {config.racks} entries that name every unit "
-            f"0..{config.units - 1}"
-        )
-    return dealt
+        allowed = f"{config.racks} entries that name every unit 0..{config.units - 1}"
+        not_allowed(file, (*path, "unit_of_rack"), dealt, allowed)
+    return config._replace(unit_of_rack=dealt)

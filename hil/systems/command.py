@@ -10,12 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from controller.forms.refusal import ConfigError, not_allowed
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
 from hil.results import run_result
 from hil.runner import options
 from hil.runner.cases import Runner
-from hil.scenarios.scenario import ScenarioError
 from hil.systems import cost, figures, page, run, series, spec, value_day, violations
 from hil.systems.figures import Figure
 from hil.systems.run import Result
@@ -84,20 +84,18 @@ def main(arguments: argparse.Namespace) -> int:
 def _check_figures(chosen: spec.Spec) -> None:
     for number, each in enumerate(chosen.figures, 1):
         if each["name"] not in figures.FIGURES:
-            raise ScenarioError(
-                f"{chosen.name}: figure {number}: name = {each['name']!r} must be one of "
-                f"{', '.join(figures.FIGURES)}"
-            )
+            path, known = ("figure", str(number), "name"), figures.FIGURES
+            not_allowed(chosen.name, path, each["name"], ", ".join(known), known)
 
 
 def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
     day = arguments.value_day
     if day and arguments.failures:
-        raise ScenarioError(f"--value-day {day}: allowed is a run without --failures")
+        raise ConfigError(f"--value-day {day}: allowed is a run without --failures")
     if day and arguments.system == "all":
-        raise ScenarioError(f"--value-day {day}: needs one system, not all")
+        raise ConfigError(f"--value-day {day}: needs one system, not all")
     if day and day > chosen.days:
-        raise ScenarioError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
+        raise ConfigError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
 
 
 def _all(

@@ -123,7 +123,7 @@ def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
     if spec.outage_s:
         outages = [[outage_at_s(spec), spec.outage_s]]
         tables["connection"] = {**tables.get("connection", {}), "outages": outages}
-    checked = description.of_table({"name": spec.name, **tables}, f"{spec.name}: site")
+    checked = description.of_table({"name": spec.name, **tables}, spec.name, ("site",))
     return description.built(checked, spec.seed, "")
 
 

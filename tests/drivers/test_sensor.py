@@ -7,6 +7,7 @@ import pytest
 from device_suite import ModbusSuite, Sink, Slave
 from hypothesis import given, strategies as st
 
+from controller.config import profiles
 from drivers import profile
 from drivers.sensor import Sensor
 from safety import signals as s
@@ -34,7 +35,7 @@ KINDS = {
 def sensor(kind="gas", indexes=None, lfl_vol_ppm=METHANE_LFL_PPM, path=None):
     name, group, places = KINDS[kind]
     sink = Sink()
-    loaded = profile.load(path or name)
+    loaded = profiles.load(path or name)
     return Sensor(loaded, 1, sink, indexes or places, group, lfl_vol_ppm), sink
 
 

@@ -3,7 +3,7 @@
 from array import array
 from types import SimpleNamespace
 
-from drivers import profile
+from controller.config import profiles
 from drivers.bms import NativeBms
 from drivers.buses.receiver import Receiver
 from drivers.io import IoModule
@@ -60,7 +60,7 @@ PROFILES |= {role: of_sensor for role, (of_sensor, _) in SENSORS.items()}
 
 def _device(role, address, inputs=NONE, outputs=NONE, index=-1):
     what = {"role": role, "address": address, "index": index, "inputs": inputs, "outputs": outputs}
-    return SimpleNamespace(**what, profile=profile.load(PROFILES[role]))
+    return SimpleNamespace(**what, profile=profiles.load(PROFILES[role]))
 
 
 def config():
@@ -103,22 +103,24 @@ class Site:
         self.now_us = 0
         places = self.cabinet.places
         self.drivers = {name: self._driver(name, unit_id) for name, (_, unit_id) in places.items()}
-        of_rack, racks = profile.load("firebreak_rack"), range(RACKS)
+        of_rack, racks = profiles.load("firebreak_rack"), range(RACKS)
         self.racks = [NativeBms(of_rack, rack, 1 + rack, self, self.layout) for rack in racks]
 
     def _driver(self, name, unit_id):
         if name == "pcs_1":
             groups = [self.layout.unit_group(0, at) for at in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
             unit_at = self.layout.unit_input(0, 0)
-            return SunSpecPcs(profile.load("sunspec_pcs"), unit_id, self, unit_at, *groups, 100_000)
+            return SunSpecPcs(
+                profiles.load("sunspec_pcs"), unit_id, self, unit_at, *groups, 100_000
+            )
         group = s.CABINET_GROUPS.index(name)
         if name in SENSORS:
             of_sensor, signals = SENSORS[name]
             at = {value: INPUTS.index(signal) for value, signal in signals.items()}
-            return Sensor(profile.load(of_sensor), unit_id, self, at, group, lfl_vol_ppm=60_000)
+            return Sensor(profiles.load(of_sensor), unit_id, self, at, group, lfl_vol_ppm=60_000)
         signals = {"io_1": IO_1, "io_2": IO_2, "io_3": IO_3}[name]
         inputs = [INPUTS.index(signal) if signal else -1 for signal in signals]
-        return IoModule(profile.load("io_8in_8out"), unit_id, self, inputs, group, NONE)
+        return IoModule(profiles.load("io_8in_8out"), unit_id, self, inputs, group, NONE)
 
     def advance(self, seconds, dt_s=0.1):
         for _ in range(round(seconds / dt_s)):

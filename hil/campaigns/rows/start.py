@@ -6,6 +6,7 @@ A rig is a VirtualRig, or the SteppedRig of plant_watch.py.
 import dataclasses
 
 from controller.config.topology import Bus
+from controller.forms import reading
 from hil.campaigns.rows.inside import INSIDE
 from hil.engine.simulate import VirtualRig
 from hil.scenarios import faults, scenario
@@ -97,7 +98,7 @@ def ask(rig, power_kW, duration_s, causes=(), wait_s=0.0):
 
 
 def _arguments(each):
-    return scenario.checked(each.arguments, faults.ACTIONS[each.do][0], each.do)
+    return reading.read("rows", (each.do,), each.arguments, faults.ACTIONS[each.do][0])
 
 
 def apply(rig, each):

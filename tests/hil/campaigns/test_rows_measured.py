@@ -9,6 +9,7 @@ from cabinet_bench import believed
 
 from controller.config import configuration, time_chain
 from controller.documents import hazard_log
+from controller.forms import reading
 from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
@@ -18,7 +19,7 @@ from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.stopped import EVERY, STOPPED
 from hil.engine import forks
-from hil.scenarios import faults, scenario
+from hil.scenarios import faults
 from safety import matrix as m, parameters as p
 from safety.kernel import Kernel
 from tests.tables import cases
@@ -80,7 +81,7 @@ def test_every_action_exists_and_comes_in_order():
     for label, each in EVERY.items():
         for action in each.at_start + each.before + each.cause + each.repair:
             if action.do not in INSIDE:
-                scenario.checked(action.arguments, faults.ACTIONS[action.do][0], label)
+                reading.read(label, (), action.arguments, faults.ACTIONS[action.do][0])
         times_s = [action.at_s for action in each.cause]
         assert times_s and times_s == sorted(times_s)
         assert not each.is_inside or times_s == [0.0]

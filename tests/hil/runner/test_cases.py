@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.config.refusal import ConfigError
+from controller.forms.refusal import ConfigError
 from hil.__main__ import main
 from hil.campaigns.nuisance import command, courses
 from hil.runner.cases import CaseError, Failure, Runner

@@ -13,40 +13,14 @@ DAY_MIN = "2015-01-01"
 DAY_MAX = "2200-01-01"  # later days are typing errors
 LEAST = 3  # letters and digits of a text that names something
 NOTHING = frozenset(
-    (
-        "n a",
-        "nil",
-        "null",
-        "tbd",
-        "tba",
-        "tbc",
-        "unknown",
-        "pending",
-        "missing",
-        "later",
-        "yes",
-        "true",
-        "false",
-        "okay",
-        "dummy",
-        "placeholder",
-        "nobody",
-        "somebody",
-        "in progress",
-        "will follow",
-        "keine angabe",
-        "qwerty",
-        "asdf",
-        "asdfgh",
-    )
+    "n a|nil|null|tbd|tba|tbc|unknown|pending|missing|later|yes|true|false|okay|dummy|placeholder|"
+    "nobody|somebody|in progress|will follow|keine angabe|qwerty|asdf|asdfgh".split("|")
 )
 # "none", "no report", "not needed here"; a number after these words ("No. 12") names something. No
 # name counts after words for "not yet" or for a refusal ("TBD by J. Doe", "refused on 2026-03-01").
 _REFUSING = re.compile(
-    r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to "
-    r"(?:be|come|follow)|tbd|tba|tbc|refused|"
-    r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: "
-    r".*)?"
+    r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to (?:be|come|follow)|tbd|tba|tbc|refused|"
+    r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: .*)?"
 )
 # "not required by the analysis at all"; after a comma or colon a name may follow ("No gas
 # detection: J. Doe").

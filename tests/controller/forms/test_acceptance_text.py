@@ -8,10 +8,10 @@ from site_files import FIREBREAK, PYLONTECH, SiteFiles
 from siting_sites import content, toml
 
 from controller import __main__ as firebreak
-from controller.config import acceptance_text
-from controller.config.layers import TEXT
-from controller.config.refusal import ConfigError
 from controller.documents import check
+from controller.forms import acceptance_text
+from controller.forms.field import LINE
+from controller.forms.refusal import ConfigError
 from controller.siting import reading
 from controller.system import clock
 from tests.tables import cases
@@ -59,7 +59,7 @@ def test_acceptance_has_a_name_and_a_day(lacking, texts):
     "text", ["a\nb", "\x1b[2J", "\u202eevil", "M\u00fcller", "\u2028", "\x7f", " ", "x" * 201, ""]
 )
 def test_text_is_one_line_of_ascii(text):
-    assert not TEXT.fullmatch(text) and TEXT.fullmatch("x" * 200)
+    assert not LINE.fullmatch(text) and LINE.fullmatch("x" * 200)
 
 
 @pytest.mark.parametrize(

@@ -1,36 +1,32 @@
-"""A refusal of a configuration: one line with file, key, value and what is allowed."""
+"""A refusal of a file: one line with file, key, value and what is allowed."""
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 PLAIN_BITS = 40  # no threshold is longer
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
-class ConfigError(Exception):
-    """A configuration is refused. The text is one printable line, whatever the file contains.
+class ConfigError(ValueError):
+    """A file is refused. The text is one printable line, whatever the file contains.
 
     built: the Config whose numbers contradict each other, so that a report can show what follows
-    from it; key: (file, path) of the refused key. Both may be None.
+    from it; key: (file, path) of the refused key; equipment: fit each name, or accept that it is
+    absent, if nothing else is wrong.
     """
 
     built: Any = None
     key: tuple[str, tuple[str, ...]] | None = None
+    equipment: tuple[str, ...] = ()
 
     def __init__(self, line: str) -> None:
         super().__init__(
             "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
         )
-
-
-class UnarmedError(ConfigError):
-    """A required row would not be armed. equipment: fit each name, or accept that it is absent."""
-
-    def __init__(self, line: str, equipment: Sequence[str]) -> None:
-        super().__init__(line)
-        self.equipment = tuple(equipment)
 
 
 def shown(value: Any) -> str:
@@ -49,19 +45,16 @@ def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
 
 def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
     """A range of integers in the same form: "163..650 (16.3..65 degC)"."""
-    if unit is None:
-        return f"{low}..{high}"
-    divisor, word = unit
-    return (
-        (f"{low}..{high} {word}")
-        if divisor == 1
-        else f"{low}..{high} ({low / divisor:g}..{high / divisor:g} {word})"
-    )
+    divisor, word = unit or (0, "")
+    plain = f" ({low / divisor:g}..{high / divisor:g} {word})" if divisor > 1 else f" {word}"
+    return f"{low}..{high}{plain if unit else ''}"
 
 
 def dotted(path: tuple[str, ...]) -> str:
     """("rack", "1", "unit") -> "rack.1.unit"."""
-    return ".".join(path)
+    return ".".join(
+        [part if _PLAIN.fullmatch(part) or part[:1] == '"' else shown(part) for part in path]
+    )
 
 
 def refuse(
@@ -83,8 +76,8 @@ def refuse(
     nearest = difflib.get_close_matches(word, candidates, 1, 0.5) if word else ()
     if nearest:
         line += f'; nearest key "{nearest[0]}"'
-    error = UnarmedError(line, equipment) if equipment else ConfigError(line)
-    error.key = (file, path)
+    error = ConfigError(line)
+    error.key, error.equipment = (file, path), tuple(equipment)
     raise error
 
 
@@ -96,6 +89,6 @@ def not_allowed(
     candidates: Collection[str] = (),
     unit: tuple[int, str] | None = None,
 ) -> NoReturn:
-    """Raise the line for a wrong value. candidates: the right names; unit: as in Spec."""
+    """Raise the line for a wrong value. candidates: the right names; unit: as in Field."""
     word = value if isinstance(value, str) else ""
     refuse(file, path, f"{in_unit(value, unit)} is not allowed", allowed, candidates, word)
