@@ -64,7 +64,7 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """As `read`, with the form that the value of `key` names, and the keys that all have."""
+    """The same as `read`, with the form that the value of `key` names, and the keys that all have."""
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]
