@@ -109,11 +109,11 @@ def functions(text):
 
 
 def function_length(path, text):
+    sizes = [(node, node.end_lineno - node.lineno + 1) for node in functions(text)]
     return [
-        f"{path}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines, <= "
-        f"{FUNCTION_LINES_MAX}"
-        for node in functions(text)
-        if node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MAX
+        f"{path}:{node.lineno}: {node.name} has {lines} lines, <= {FUNCTION_LINES_MAX}"
+        for node, lines in sizes
+        if lines > FUNCTION_LINES_MAX
     ]
 
 
@@ -125,10 +125,14 @@ def file_length(path, text):
     return [f"{path}: {lines} lines, <= {most}"]
 
 
+def numbered(text):
+    return enumerate(text.splitlines(), 1)
+
+
 def line_length(path, text, most=LINE_CHARACTERS_MAX):
     return [
         f"{path}:{number}: {len(line)} characters, <= {most}"
-        for number, line in enumerate(text.splitlines(), 1)
+        for number, line in numbered(text)
         if len(line) > most
     ]
 
@@ -245,27 +249,20 @@ def quantities(path, text):
 
 
 def marks(path, text):
-    return [
-        f"{path}:{number}: unfinished: {line.strip()}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if any(re.search(rf"\b{mark}\b", line) for mark in MARKS)
-    ]
+    words = re.compile(rf"\b({'|'.join(MARKS)})\b")
+    found = [(number, line.strip()) for number, line in numbered(text) if words.search(line)]
+    return [f"{path}:{number}: unfinished: {line}" for number, line in found]
 
 
 def ascii_only(path, text):
-    return [
-        f"{path}:{number}: not ASCII: {re.findall('[^ -~]', line)}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if not line.isascii()
-    ]
+    found = [(number, re.findall("[^ -~]", line)) for number, line in numbered(text)]
+    return [f"{path}:{number}: not ASCII: {others}" for number, others in found if others]
 
 
 def machine_paths(path, text):
-    return [
-        f"{path}:{number}: names a place on one machine: {line.strip()[:60]}"
-        for number, line in enumerate(text.splitlines(), 1)
-        if any(each in line for each in MACHINE_PATHS)
-    ]
+    where = f"{path}:%d: names a place on one machine: %s"
+    found = [pair for pair in numbered(text) if any(each in pair[1] for each in MACHINE_PATHS)]
+    return [where % (number, line.strip()[:60]) for number, line in found]
 
 
 def unit_in_name(where, name, unit):
@@ -294,16 +291,8 @@ def tuples_built(path, text):
     ]
 
 
-SOURCE_CHECKS = (
-    function_length,
-    file_length,
-    tuples_built,
-    imports,
-    arrows,
-    clocks,
-    integers_only,
-    quantities,
-)
+OF_LENGTH, OF_WORDS = (function_length, file_length), (integers_only, quantities)
+SOURCE_CHECKS = (*OF_LENGTH, tuples_built, imports, arrows, clocks, *OF_WORDS)
 
 
 @functools.cache

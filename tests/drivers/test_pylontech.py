@@ -327,11 +327,6 @@ def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
     assert device.foreign_id == foreign and not sink.taken() and device.refused == 5
 
 
-def test_unknown_ids_are_left_alone():
-    device, _ = built()
-    assert not device.on_frame(0x35E, b"PYLON   ", 0) and not device.on_frame(0x372, bytes(8), 0)
-
-
 def test_the_acknowledgement_is_eight_zeros_each_second():
     """esphome-yambms 268: without 0x305 the BMS reports a lost inverter and stops."""
     device, _ = built()

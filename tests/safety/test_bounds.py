@@ -5,9 +5,9 @@ from array import array
 
 import checked_ints
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
-from started import Plant, running
+from started import running
 from text_cases import cases
 
 from safety import bounds as b, matrix as m, parameters as p, signals as s, tapers
@@ -136,7 +136,7 @@ def test_a_taper(value, full_at, none_at, left):
 
 
 def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
-    bench = Plant(default_image(cells_reported=0, temperatures_reported=0))
+    bench = Bench(default_image(cells_reported=0, temperatures_reported=0))
     groups = (s.G_BMS_CELLS, s.G_BMS_TEMPERATURES)
     bench.silent |= {bench.layout.rack_group(0, group) for group in groups}
     for signal, value in ((s.CELL_VOLTAGE_MV_MIN, 0), (s.CELL_VOLTAGE_MV_MAX, 10_000)):
@@ -148,7 +148,7 @@ def test_racks_that_tell_nothing_taper_nothing_but_have_a_state_of_charge():
 
 
 def test_a_rack_without_temperatures_is_not_cold():
-    bench = Plant(default_image(temperatures_reported=0)).step(30)
+    bench = Bench(default_image(temperatures_reported=0)).step(30)
     bench.set_rack(s.MODULE_TEMPERATURE_DDEGC, -600).step()
     assert left_W(bench, b.L_TEMPERATURE_TAPER) == [RATED_W] * 2
 
@@ -179,7 +179,7 @@ def two_units():
     rated_W, charge_W, discharge_W = (200_000, 90_000), (150_000, 70_000), (300_000, 60_000)
     changed = {"installer_charge_W_max": charge_W, "installer_discharge_W_max": discharge_W}
     changed |= {"rack_sharing_permille": (900, 970), "efficiency_permille_min": (970, 500)}
-    return Plant(default_image(units=2, racks=2, rated_W=rated_W, **changed)).run()
+    return Bench(default_image(units=2, racks=2, rated_W=rated_W, **changed)).run()
 
 
 def test_every_unit_has_limits_of_its_own_both_ways(two_units):
@@ -240,7 +240,7 @@ def test_a_derate_is_a_share_of_what_is_left():
         assert both(bench)[way] == ONE_RACK_W[way] // 2
         assert both(bench)[1 - way] == ONE_RACK_W[1 - way] and reasons(bench)[way] == "derate"
     image = default_image(racks=3, installer_charge_W_max=100_000, installer_discharge_W_max=80_000)
-    bench = demanding(Plant(image).run(), charge_derate_pct=50, discharge_derate_pct=75)
+    bench = demanding(Bench(image).run(), charge_derate_pct=50, discharge_derate_pct=75)
     assert both(bench) == [50_000, 20_000]
 
 

@@ -4,9 +4,9 @@ import itertools
 from array import array
 
 import pytest
-from bench import default_image
+from bench import Bench, default_image
 from rows import ticks
-from started import Plant, running
+from started import running
 from text_cases import cases
 
 from safety import latches, matrix as m, signals as s
@@ -19,7 +19,7 @@ SELF_ROW, REMOTE_ROW, KEY_ROW = "40a", "40b", "2"
 
 class Desk:
     def __init__(self, **cabinet):
-        self.plant = Plant(default_image(racks=2, **cabinet))
+        self.plant = Bench(default_image(racks=2, **cabinet))
         self.latches, self.evaluator = self.plant.kernel.latches, self.plant.kernel.evaluator
         self.inp = self.plant.inp
 

@@ -47,11 +47,9 @@ def test_the_keyframes_say_all_that_the_frames_say(run):
     path, _ = run
     events = history.History(snapshot.Snapshot(path)).extend().events
     first_out = [event for event in events if event["kind"] == history.FIRST_OUT]
-    told = [
-        (event["uptime_ms"], event["kind"], event.get("stage") or event.get("state"))
-        for event in events
-        if event not in first_out
-    ]
+    others = [event for event in events if event not in first_out]
+    names = [event.get("stage") or event.get("state") for event in others]
+    told = [(event["uptime_ms"], event["kind"], name) for event, name in zip(others, names)]
     assert sorted(told) == every_change(path) and len(told) > 8
     assert first_out[0]["stage"] == "1a"
 

@@ -125,13 +125,6 @@ def test_the_ring_holds_the_newest_without_a_gap_after_every_append(path, keyfra
     assert len(counts) > 5 * max(counts)
 
 
-def test_keyframes_bring_the_state_of_their_tick_in_every_lap(path):
-    written = write(make(path), 300)
-    keyframes = [frame for frame in j.JournalReader(path).frames() if frame.state is not None]
-    states = [written[frame.sequence][5] for frame in keyframes]
-    assert len(keyframes) > 2 and [list(frame.state) for frame in keyframes] == states
-
-
 def test_a_reader_beside_the_writer_sees_each_frame_once_and_scans_the_ring_once(path, scans):
     seen, writer = [], make(path)
     reader = j.JournalReader(path)
