@@ -263,17 +263,6 @@ def test_a_small_racks_limit_falls_with_the_age_of_its_bms():
     assert both(bench.step(15)) == [whole_W * 2 // 10 for whole_W in ONE_RACK_W]
 
 
-def test_of_several_zeros_the_last_is_named():
-    bench = running(racks=3)
-    every_rack(bench, s.CHARGE_CURRENT_MA_MAX, 0)
-    bench.step()
-    assert reasons(bench)[CHARGE] == "bms_current"
-    assert reasons(demanding(bench, charge_derate_pct=50))[CHARGE] == "bms_current"
-    assert reasons(demanding(bench, charge_derate_pct=100))[CHARGE] == "derate"
-    assert reasons(demanding(bench, pcs=2, charge_inhibit=2))[CHARGE] == "stop"
-    assert reasons(demanding(bench, permitted=False, pcs=m.PCS_STOP)) == ["permit", "permit"]
-
-
 @pytest.mark.parametrize("closes_again", [False, True])
 def test_a_rack_in_another_state_than_commanded_does_not_count(closes_again):
     """The command of the first stays until row 39 opens it in order."""
@@ -305,12 +294,6 @@ def test_an_age_and_what_no_rack_allows_stay_small_numbers():
     for way in (CHARGE, DISCHARGE):
         bounds._rack_limits(0, way)
         assert bounds.limit_W[way * b.LIMIT_COUNT + b.L_BMS_CURRENT] == 0
-
-
-@pytest.mark.parametrize("units", [1, 2, 3, 16])
-def test_there_is_one_limit_for_each_unit_and_way(units):
-    bounds = Kernel(default_image(units=units, racks=units)).bounds
-    assert len(bounds.published_W) == len(bounds.lowest_W) == 2 * units
 
 
 PLACES = "pcs charge_inhibit discharge_inhibit charge_derate_pct discharge_derate_pct".split()
@@ -347,29 +330,6 @@ def test_a_demand_never_widens_a_limit_and_limits_rise_slowly(steps):
             assert 0 <= published_W <= min(limits) == limits[fewer.unit(REASON[way])]
             risen = before[way] + 250 * min(elapsed, 8) + 1
             assert published_W == min(limits) or published_W <= risen
-
-
-SOURCES = [
-    index
-    for index, stage in enumerate(m.STAGES)
-    if any(stage[m.S_DEMAND][m.DEMANDS.index(name)] for name in PLACES)
-]
-
-
-@given(st.sampled_from(SOURCES), st.integers(0, 30), st.lists(INPUTS, min_size=20, max_size=60))
-@settings(max_examples=40)
-def test_an_active_stage_never_widens_what_the_cabinet_may_do(stage, at, changes):
-    fewer, more = running(racks=1), running(racks=1)
-    evaluator = more.kernel.evaluator
-    index = list(evaluator.stage).index(stage)
-    for step, change in enumerate(changes):
-        if step >= at:
-            evaluator.latched[index] = evaluator.busy[evaluator.block[index]] = 1
-        for bench in (fewer, more):
-            if change:
-                bench.set_rack(*change)
-            bench.step()
-        assert all(low <= high for low, high in zip(both(more), both(fewer)))
 
 
 @pytest.mark.parametrize("elapsed, steps", [(1, 1002), (2, 502), (8, 127), (20, 127)])

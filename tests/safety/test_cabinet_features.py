@@ -120,12 +120,6 @@ def test_either_half_of_a_converter_may_be_the_silent_one(heard):
     assert desk.of(m.F_PCS_SILENCE_LEVEL, s.UNIT) == (3, IN_PART)
 
 
-def test_on_the_ups_means_without_mains():
-    desk = Desk().step()
-    assert desk.of(m.F_ON_UPS) == (1, KNOWN)
-    assert desk.set(s.MAINS_OK, 1).step().of(m.F_ON_UPS) == (0, KNOWN)
-
-
 def mains(desk):
     return [desk.of(feature) for feature in (m.F_MAINS_OK, m.F_ON_UPS, m.F_UPS_RESERVE_MIN)]
 

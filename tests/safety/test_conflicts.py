@@ -3,7 +3,6 @@
 import pytest
 from bench import Bench, default_image
 from rows import ticks
-from started import running
 from text_cases import cases
 
 from safety import matrix as m, signals as s
@@ -107,16 +106,6 @@ def test_its_time_stays_in_range():
     bench = release(holding())
     bench.kernel.conflict_ticks[0] = s.TICKS_MAX - 1
     assert bench.step(1, elapsed=1_000_000).kernel.conflict_ticks[0] == s.TICKS_MAX
-
-
-def test_which_rows_trip_the_shunt_and_which_shed_the_auxiliary_loads():
-    asked = {
-        demand: {stage[m.S_ROW] for stage in m.STAGES if stage[m.S_DEMAND][demand]}
-        for demand in (m.D_SHUNT_TRIP, m.D_AUX_SHED)
-    }
-    assert asked == {m.D_SHUNT_TRIP: {39}, m.D_AUX_SHED: {8, 10, 11, 12}}
-    calm = running()
-    assert (calm.out[s.SHUNT_TRIP_ON], calm.out[s.AUX_LOAD_OK]) == (0, 1)
 
 
 def test_a_kernel_without_converters_and_racks_runs():

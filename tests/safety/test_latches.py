@@ -148,12 +148,6 @@ def test_a_remote_reset_is_of_remote_latches():
     assert desk.evaluator.first_out[0] == desk.plant.instance(SELF_ROW)
 
 
-@cases("key_run known result | 1 1 KEY_NEEDED | 0 0 KEY_NEEDED | 1 0 KEY_NEEDED | 0 1 DONE")
-def test_a_key_reset_needs_the_key_turned_and_its_contact_fresh(key_run, known, result):
-    desk = Desk().stand(KEY_ROW)
-    assert desk.ask(m.KEY, key_run, known) == result and desk.latches.left() == 3
-
-
 @pytest.mark.parametrize("kind", [m.REMOTE, m.KEY])
 def test_only_what_the_operator_saw(kind):
     desk = Desk().stand(REMOTE_ROW).stand("35b")
