@@ -37,12 +37,6 @@ def test_three_count_while_the_first_is_less_than_10_s_old(between_ticks, trips)
     assert ("44g" in late(bench).standing()) == trips
 
 
-def test_after_10_s_without_one_they_are_forgotten():
-    bench = late(late(watched())).step(WINDOW_TICKS - 1)
-    assert bench.kernel.features.value[m.F_LATE_STEPS] == 1
-    assert bench.step().kernel.features.value[m.F_LATE_STEPS] == 0
-
-
 def test_each_late_step_is_forgotten_by_itself_and_no_count_grows_on():
     bench = late(late(late(watched()).step(50)).step(50))
     counts = bench.kernel.features

@@ -17,7 +17,7 @@ LEVELS = ((1, 1), (1, 1), (1, 1), (0, 1), (1, 1), (1, 0), (0, 1))
 WITHHELD = [at == permit.EXPIRY_AT for at in range(len(LEVELS))]
 # what has to be read back: what is not written any more has expired
 READ = [(0, 0) if withheld else level for level, withheld in zip(LEVELS, WITHHELD)]
-RELAY_TICKS, RETRY_TICKS, CLOSE_TICKS = ticks(1000), ticks(10_000), ticks(5000)
+RELAY_TICKS, CLOSE_TICKS = ticks(1000), ticks(5000)
 RELAYS = (s.PERMIT_1_CLOSED, s.PERMIT_2_CLOSED)
 
 
