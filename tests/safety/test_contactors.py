@@ -171,7 +171,8 @@ def test_each_rack_is_believed_by_a_current_of_its_own(silent):
     assert steps == [FAULT if rack == silent else CLOSED for rack in range(2)]
 
 
-@pytest.mark.parametrize("reports", list(itertools.product(range(4), repeat=3)))
-def test_all_open_means_every_rack(reports):
-    racks = Racks(racks=3).report(*reports)
-    assert racks.kernel.features.all_reported_open() == (set(reports) == {s.CONTACTOR_OPEN})
+def test_all_open_means_every_rack():
+    racks = Racks(racks=3)
+    for reports in itertools.product(range(4), repeat=3):
+        found = racks.report(*reports).kernel.features.all_reported_open()
+        assert found == (set(reports) == {s.CONTACTOR_OPEN}), reports

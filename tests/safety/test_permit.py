@@ -240,13 +240,13 @@ def test_bms_silence_ladder():
     assert bench.step().out[s.CONTACTOR_SUPPLY_OK] == 0, "3.2 s: the current is not known"
 
 
-@pytest.mark.parametrize("kinds", list(itertools.product(CURRENTS, repeat=3)))
-def test_zero_current_means_every_rack(kinds):
+def test_zero_current_means_every_rack():
     desk = Desk(racks=3)
-    for rack, kind in enumerate(kinds):
-        desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
-    expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
-    assert desk.permit.contactors.current_zero() == expected
+    for kinds in itertools.product(CURRENTS, repeat=3):
+        for rack, kind in enumerate(kinds):
+            desk.rack(s.CONTACTOR_STATE, s.CONTACTOR_CLOSED, rack).current(kind, rack)
+        expected = 0 if "load" in kinds else -1 if "unknown" in kinds else 1
+        assert desk.permit.contactors.current_zero() == expected, kinds
 
 
 @pytest.mark.parametrize("silent", range(3))
@@ -698,26 +698,23 @@ def test_in_the_relay_test_nothing_is_closed_and_nothing_is_waited_for(step):
 LEVELS = tuple(itertools.product(range(2), repeat=2))
 
 
-@pytest.mark.parametrize("known", LEVELS)
-@pytest.mark.parametrize("levels", LEVELS)
-def test_a_relay_is_read_back_only_on_modules_that_are_known(levels, known):
+def test_a_relay_is_read_back_only_on_modules_that_are_known():
     desk = Desk()
-    for group, is_known in zip((s.G_IO_1, s.G_IO_2), known):
-        desk.know(group, is_known)
-    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = levels
-    for wanted in LEVELS:
-        assert bool(desk.permit._read_back(*wanted)) == (all(known) and wanted == levels)
+    for known, levels, wanted in itertools.product(LEVELS, repeat=3):
+        for group, is_known in zip((s.G_IO_1, s.G_IO_2), known):
+            desk.know(group, is_known)
+        desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = levels
+        found = bool(desk.permit._read_back(*wanted))
+        assert found == (all(known) and wanted == levels), (known, levels, wanted)
 
 
 @pytest.mark.parametrize("step", range(len(pt.RELAY_TEST)))
-@pytest.mark.parametrize("told", LEVELS)
-@pytest.mark.parametrize("reported", LEVELS)
-def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step, told, reported):
+def test_a_step_of_the_relay_test_is_sent_before_it_is_read(step):
     desk, wanted = Desk(), pt.RELAY_TEST[step]
-    desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
     is_expiry = step == pt.EXPIRY_AT
     read = (0, 0) if is_expiry else wanted
-    for is_withheld in (1 - is_expiry, int(is_expiry)):  # sent before, and then not
+    for told, reported, is_withheld in itertools.product(LEVELS, LEVELS, (0, 1)):
+        desk.inp[s.PERMIT_1_CLOSED], desk.inp[s.PERMIT_2_CLOSED] = reported
         desk.permit.relays[0], desk.permit.relays[1] = step, 7
         desk.out[s.PCS_ENABLE_OK], desk.out[s.CONTACTOR_SUPPLY_OK] = told
         desk.out[s.WITHHOLD_ON] = is_withheld

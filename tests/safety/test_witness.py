@@ -148,14 +148,6 @@ def test_stated_errors_of_all_racks_and_of_their_converter_add_up():
     assert kernel.features.witness.of_unit[0].margin_dA == 240
 
 
-def test_currents_within_the_stated_errors_do_not_trip():
-    bench = running(current_error_permille=60, pcs_current_error_permille=60).load(0).step(FULL)
-    converter(bench, 16_800).step(FULL + 60)
-    assert "55" not in bench.standing() and apart_dA(bench) == 0
-    converter(bench, 16_900).step(FULL + 60)
-    assert "55" in bench.standing()
-
-
 @pytest.mark.whole
 @given(st.integers(0, 1 << 30), st.sampled_from([1, 5, 13, 25, 60, 170]))
 def test_a_swing_that_the_bms_tells_late_is_no_contradiction(seed, hold_ticks):
