@@ -95,14 +95,9 @@ def _captured(shared, *can_ids):
         ]
 
 
-SIGNALS = {
-    "ccl": (s.CHARGE_CURRENT_MA_MAX, 1000),
-    "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000),
-    "soc": (s.SOC_PERMILLE, 10),
-    "soh": (s.SOH_PERMILLE, 10),
-    "voltage": (s.RACK_VOLTAGE_MV, 1000),
-    "current": (s.RACK_CURRENT_MA, -1000),
-}
+SIGNALS = {"ccl": (s.CHARGE_CURRENT_MA_MAX, 1000), "dcl": (s.DISCHARGE_CURRENT_MA_MAX, 1000)}
+SIGNALS |= {"soc": (s.SOC_PERMILLE, 10), "soh": (s.SOH_PERMILLE, 10)}
+SIGNALS |= {"voltage": (s.RACK_VOLTAGE_MV, 1000), "current": (s.RACK_CURRENT_MA, -1000)}
 
 
 def test_captured_values(shared):

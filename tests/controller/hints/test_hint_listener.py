@@ -491,10 +491,8 @@ def test_a_second_schedule_waits_and_a_wrong_one_leaves_the_first(planner):
     assert one.read().slots == (SLOT,) * 96
 
 
-@pytest.mark.parametrize(
-    "ahead_min, error_ms, code",
-    [(10_080, 0, h.GRANTED), (10_081, 0, h.START_FAR), (10_081, 10_001, h.GRANTED)],
-)
+@cases("""ahead_min  error_ms  code
+    10_080  0  h.GRANTED | 10_081  0  h.START_FAR | 10_081  10_001  h.GRANTED""")
 def test_a_schedule_begins_within_a_week_of_a_trusted_clock(
     site, planner, ahead_min, error_ms, code
 ):

@@ -101,19 +101,10 @@ def test_each_keyframe_gives_a_sample_of_its_time(run):
 def test_the_first_out_of_a_scope_is_the_first_that_latched(run):
     path, _ = run
     found = history.History(snapshot.Snapshot(path)).extend()
-    found.began_ms = {
-        "40a.rack2": 100,
-        "40b.rack2": 600,
-        "40c.rack2": 2600,
-        "1a": 5000,
-        "1b": 5000,
-        "41a.unit1": None,
-    }
-    assert found.first_out_per_scope() == [
-        ("unit 1", "41a.unit1", None),
-        ("rack 2", "40b.rack2", 600),
-        ("cabinet", "1a", 5000),
-    ]
+    found.began_ms = {"40a.rack2": 100, "40b.rack2": 600, "40c.rack2": 2600}
+    found.began_ms |= {"1a": 5000, "1b": 5000, "41a.unit1": None}
+    others = [("unit 1", "41a.unit1", None), ("rack 2", "40b.rack2", 600)]
+    assert found.first_out_per_scope() == [*others, ("cabinet", "1a", 5000)]
 
 
 def test_a_row_keeps_the_code_of_its_last_beginning(tmp_path):

@@ -14,12 +14,8 @@ from controller.journal.writer import JournalWriter
 from tests.tables import cases
 
 N_IN, N_GROUPS, N_OUT, N_STATE = 20, 11, 7, 30
-HEADER = {
-    "image": array("i", [1, -2, 3]),
-    "tick_ms": 20,
-    "topology": {"racks": [1, 2]},
-    "site": "one",
-}
+HEADER = {"image": array("i", [1, -2, 3]), "tick_ms": 20, "topology": {"racks": [1, 2]}}
+HEADER["site"] = "one"
 
 
 class Tick:

@@ -21,10 +21,8 @@ from tests.tables import cases
 
 DAY = date(2026, 3, 14)
 DAY_US = 86_400_000_000
-HEADER = {
-    "proof_tests": {"1": 365, "15": 365, "40": 0},
-    "names": {"type": "A", "cabinet": "Cabinet 1"},
-}
+HEADER = {"proof_tests": {"1": 365, "15": 365, "40": 0}}
+HEADER["names"] = {"type": "A", "cabinet": "Cabinet 1"}
 
 
 def record_of(row, on, result=pl.PASSED, kind=pl.TEST):
