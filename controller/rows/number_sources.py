@@ -7,7 +7,7 @@ with the text of the fact.
 
 from typing import NamedTuple
 
-from controller.rows.facts import FACTS
+from controller.rows.facts import FACTS, table
 from controller.rows.records import by_row
 from safety import matrix as m
 
@@ -64,8 +64,8 @@ reading | one reading of a BMS can be wrong
 slow | the voltage of a cell changes in seconds; C1 and C3 wait at least as long
 stalls | one stall is a busy moment; after three in 10 s the controller cannot keep up
 contact | only the contact of the hard-wired relay can bounce
-end | the value is between C1 (2.40 V) and C2 (2.70 V): row 31 stops discharging at 2.80 V, and \
-a load step must not open contactors at 2.70 V
+end | the value is between C1 (2.40 V) and C2 (2.70 V): row 31 stops discharging at 2.80 V, and
+  a load step must not open contactors at 2.70 V
 deep | a cell this low is damaged already, and one wrong reading must not need the key
 spread | sources have 100 to 1000 mV (C80), and balancing takes hours
 load | the time must be longer than a load step
@@ -205,11 +205,8 @@ LINES = """
 49 | expiry | gone
 58 | - | memory
 """
-_WHY = dict([line.split(" | ") for line in REASONS.strip().splitlines()])
-_CELLS: dict[str, tuple[str, ...]] = {
-    stage: tuple(cells)
-    for stage, *cells in [line.split(" | ") for line in LINES.strip().splitlines()]
-}
+_WHY = {code: words for code, words in table(REASONS)}
+_CELLS = {stage: tuple(cells) for stage, *cells in table(LINES)}
 _DEFAULT_CELLS = ("design", "design", "noise")
 
 

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from controller.rows import facts
+
 GAS_D, YEAR_D, LONG_D, ONCE = 180, 365, 730, None
 # How a value is shown: with its unit, as yes or no, or as "> 0".
 NUMBER, YES_NO, ABOVE_ZERO = range(3)
@@ -42,9 +44,8 @@ class Stage(NamedTuple):
 
     sentence, remedy: "" for those of the row. proof: interval of a test of this stage alone,
     `proves` names the test. by_bms: the function of an ordinary BMS that replaces the stage when
-    the BMS does not report the feature; not_by_bms: why no BMS replaces it. read_as: {column of
-    section 7: the reading}, where the stage differs from its row. is_added: the row does not ask
-    for the stage. set_from: parameter of [cabinet] that is the threshold.
+    the BMS does not report the feature; not_by_bms: why no BMS replaces it. is_added: the row
+    does not ask for the stage. set_from: parameter of [cabinet] that is the threshold.
     """
 
     id: str
@@ -54,30 +55,59 @@ class Stage(NamedTuple):
     proves: str = ""
     by_bms: str = ""
     not_by_bms: str = ""
-    read_as: dict[str, str] = {}
     is_added: bool = False
     set_from: str = ""
 
 
 class Row(NamedTuple):
-    """basis: keys of the fact table (facts.py); confidence: the weakest code among the facts.
+    """The texts come from the table of the topic (`rows`): `what` is the row in a list, the others
+    are those of its reason code. name: never changes. basis: keys of the fact table (facts.py).
 
-    name, sentence, remedy: texts of the reason code; the name never changes. proof: interval of the
-    row's test; `proves` names the test when the test covers a part of the row. stages: the stages
-    that have a record of their own.
+    proof: interval of the row's test; `proves` names the test when the test covers a part of the
+    row. stages: the stages that have a record of their own.
     """
 
     number: int
-    what: str
-    basis: str
-    confidence: str
-    name: str
-    sentence: str
-    remedy: str
     proof: Interval
     proves: str = ""
     wired: Wired | None = None
     stages: tuple[Stage, ...] = ()
+    basis: str = ""
+    what: str = ""
+    name: str = ""
+    sentence: str = ""
+    remedy: str = ""
+
+    @property
+    def confidence(self) -> str:
+        """The weakest code among the facts of its basis."""
+        return facts.weakest(self.basis)
+
+
+def rows(texts: str, *records: Row) -> tuple[Row, ...]:
+    """The records of rows with their texts.
+
+    texts: a line "number basis | what | name | sentence | remedy" for each row, after it
+    "stage | sentence | remedy" for each stage whose words differ. A remedy that several rows share
+    is in the record.
+    """
+    found = {str(row.number): row for row in records}
+    for key, *cells in facts.table(texts):
+        number, _, basis = key.partition(" ")
+        row = found[number.rstrip("abcdefg")]
+        if basis:
+            what, name, sentence, *remedy = cells
+            row = row._replace(basis=basis, what=what, name=name, sentence=sentence)
+            row = row._replace(remedy="".join(remedy) or row.remedy)
+        else:
+            stages = {stage.id: stage for stage in row.stages}
+            stage, (sentence, *remedy) = stages.get(number, Stage(number)), cells
+            stages[number] = stage._replace(
+                sentence=sentence, remedy="".join(remedy) or stage.remedy
+            )
+            row = row._replace(stages=tuple([stages[each] for each in sorted(stages)]))
+        found[str(row.number)] = row
+    return tuple(found.values())
 
 
 class Feature(NamedTuple):
@@ -167,3 +197,15 @@ HOT = f"over-temperature protection of the BMS: {_LIMITS}"
 COLD = f"under-temperature protection of the BMS: {_LIMITS}"
 FULL = f"over-voltage protection of the BMS: {_LIMITS}"
 EMPTY = f"under-voltage protection of the BMS: {_LIMITS}"
+
+
+# Features that differ in few fields
+OF_BMS = Feature("", BMS_TOOL, roles=("bms",), sensor="BMS")
+TEMPERATURE = OF_BMS._replace(bms="bms_temperatures", sensor="cell temperature")
+OF_PCS = Feature("", ON_RIG, roles=("pcs",), sensor="PCS", read="read ac")
+
+
+def contact(equipment: str, words: str, inject: str) -> Feature:
+    """The feature of one contact, which has the name of its equipment, with or without _ok."""
+    name = equipment.removesuffix("_ok") + "_ok"
+    return Feature(words, inject, equipment=(equipment,), contacts=(name,))
