@@ -1,6 +1,4 @@
-"""`firebreak console`: pages and actions on a serial line or this terminal. `firebreak
-console-user`: the users who may act there.
-"""
+"""`firebreak console`: pages and actions on a terminal. `console-user`: who may act there."""
 
 import getpass
 import os

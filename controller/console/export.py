@@ -1,6 +1,4 @@
-"""`firebreak export`: events, seconds or captures of a time range, for a USB stick: whole files, or
-one line with the reason.
-"""
+"""`firebreak export`: the record of a time range as whole files, for a USB stick."""
 
 import errno
 import os
@@ -105,9 +103,7 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
-    """Names of the captures of the trips in a time, in their order. Names of another form are left
-    out, because a forged record could name any file.
-    """
+    """Captures of the trips in a time. Other names are left out: a forged record may have any."""
     from controller.recorder.capture import NAME
 
     rows = connection.execute(

@@ -99,9 +99,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
-    """Print the reply; returns the exit code. answered: (wire.Hint, wire.Reply), None without a
-    reply.
-    """
+    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
     seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
     sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
     own = sources.get(name)
@@ -147,9 +145,7 @@ def order_of(arguments: Namespace) -> Order:
 
 
 def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
-    """A number with its unit as a whole number of the smallest unit. Ends the command for other
-    text.
-    """
+    """A number with its unit, in the smallest unit. Ends the command for other text."""
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:
         allowed = f"a number with {', '.join(units)}, as in {example}"

@@ -130,9 +130,7 @@ def _list(arguments: Namespace) -> int:
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:
-    """The stored old key in words; is_ended: the controller has seen the new key and refuses the
-    old one.
-    """
+    """The stored old key in words; is_ended: the controller refuses it, the new one is in use."""
     left = f"{span((key.until_ms or 0) // 1000)} left"
     if is_ended:
         left = f"ended: the new key is in use (after a restart: {left})"

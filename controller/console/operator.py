@@ -99,9 +99,7 @@ def _shown(
 
 
 def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:
-    """The answer of the command socket to ask(path, *details). Ends the command if the socket
-    refuses it.
-    """
+    """The answer of the command socket to ask(path, *details). Ends the command if refused."""
     before = f"no controller answers in {arguments.run_dir}: "
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock"), *details)

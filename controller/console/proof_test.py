@@ -68,9 +68,7 @@ def _test_options() -> tuple:
 
 
 class Plan(NamedTuple):
-    """The proof tests of a cabinet, by row of the list: interval in days, latest and soonest
-    reaction.
-    """
+    """Proof tests of a cabinet by row of the list: days between tests, latest, soonest reaction."""
 
     days: dict[str, int]
     allowed_ms: dict[str, int]
@@ -173,9 +171,7 @@ def _check_words(arguments: Namespace) -> None:
 
 
 def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
-    """Raises LedgerError for a row that is not armed, and for a passed test whose reaction is too
-    slow or impossibly fast.
-    """
+    """Raises LedgerError for a row that is not armed, and for a passed test too slow or fast."""
     if row not in planned.days:
         raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
     if result != PASSED:
@@ -192,9 +188,7 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Put the ledger's hash into the record of events, because without it a removal of the newest
-    lines of the ledger leaves no trace.
-    """
+    """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
     try:
         spool.put(
             run_directory,

@@ -1,6 +1,4 @@
-"""`firebreak record`: the recorder as a process. `firebreak verify`: checks the hash chain of its
-events.
-"""
+"""`firebreak record`: the recorder as a process. `verify`: checks its hash chain."""
 
 import contextlib
 import errno

@@ -94,9 +94,7 @@ def lines(seen: Snapshot) -> list[str]:
 
 
 def typed(seen: Snapshot, with_key: bool) -> str | None:
-    """The command that resets these rows, or the step before it; None if no row waits for a reset.
-    with_key: use the key even if it is not needed.
-    """
+    """The command that resets these rows, or the step before it; None: no row waits for one."""
     in_b = rows.channel_b(seen)
     needed = rows.needed([_reset_of(name) for name in seen.standing], in_b)
     if needed is None:

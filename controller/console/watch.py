@@ -113,9 +113,7 @@ class Watch:
         return {**made, "proof_tests": tests, "bands": self.bands()}
 
     def _utc(self, recorded: record.Record | None) -> Facts:
-        """The UTC of now, and the last moment of a recorder that has stopped while the controller
-        ticks; {} without a record.
-        """
+        """The UTC of now, and since when the recorder is silent; {} without a record."""
         if recorded is None:
             return {}
         now_us, _ = self._wall.poll()

@@ -10,17 +10,13 @@ from controller.store import stored_record, two_copies
 
 
 def stored_ms(config: Config, state_directory: str) -> int:
-    """The path delay, ms, that a controller measured on this path and stored. 0: no delay is
-    stored, or this user may not read the store.
-    """
+    """The path delay, ms, that a controller stored. 0: none, or this user may not read it."""
     record = two_copies.Store(state_directory).load().record
     return stored_record.delay_of(record.path_delay, path_identity.of(config)) if record else 0
 
 
 def lines(config: Config, schedule: dict[str, list[Exchange]], measured_ms: int) -> Iterator[str]:
-    """The path, part by part, and the range of delays that load tracking accepts. schedule: of
-    bus_times.schedule(config); measured_ms: see stored_ms.
-    """
+    """The path, part by part, and the delays that load tracking accepts; see stored_ms."""
     parts, control = track_path.path_delay(config, schedule), config.control
     of_value = [part for part in parts if part.what != track_path.HOLD]
     yield from ("", "PATH OF LOAD TRACKING, CHANGE OF THE LOAD TO POWER OF THE BATTERY (ms)")

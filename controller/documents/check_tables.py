@@ -15,9 +15,7 @@ from controller.system.paths import ascii_only
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
-    """Peak shaving and the load of the buses, also of a refused file. left_out: keys that do not
-    count.
-    """
+    """Peak shaving and the load of the buses. left_out: keys that do not count."""
     head = (
         f"REFUSED. What it says all the same{', without ' * bool(left_out)}{', '.join(left_out)}:"
     )

@@ -1,6 +1,4 @@
-"""The hazard log as a document: its gaps, a table of all hazards, each hazard with its evidence,
-and the hazards of each row and test.
-"""
+"""The hazard log as a document: gaps, all hazards, each with its evidence; rows and tests."""
 
 from collections.abc import Iterable
 

@@ -114,9 +114,7 @@ def _of_site(
 
 
 def _numbers(stage: tuple, found: Config | None) -> Facts:
-    """Threshold and debounce of the site, or of the matrix. The matrix adds those of NMC cells
-    where they differ.
-    """
+    """Threshold and debounce of the site or the matrix, and those of NMC cells if different."""
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
         set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms

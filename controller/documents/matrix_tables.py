@@ -22,9 +22,7 @@ KINDS = {
 
 
 def site(found: Config, lines: Iterable[str] = ()) -> Facts:
-    """The configuration: names, CRC of its limit image, hazard analysis, missing equipment. lines:
-    of configuration.survey.
-    """
+    """Facts of the configuration. lines: of configuration.survey."""
     refused = bool(lines)
     return {
         "file": found.path,
@@ -53,9 +51,7 @@ def times(
 
 
 def tables(stage: tuple, found: Config | None) -> tuple[dict[str, int], ...]:
-    """Parameters of every unit or rack, by the stage's scope; () for a stage of the cabinet, or
-    without a site.
-    """
+    """Parameters of every unit or rack, by the stage's scope; () for the cabinet."""
     if not found:
         return ()
     return {m.UNIT: found.unit_tables, m.RACK: found.rack_tables}.get(stage[m.S_SCOPE], ())
@@ -71,9 +67,7 @@ def own_states(stage: tuple, found: Config) -> set[int]:
 
 
 def states(stage: tuple, found: Config) -> list[Facts]:
-    """[{state, kind, where, equipment, accepted_by}] of a stage, one entry for all instances in
-    the same state.
-    """
+    """[{state, kind, where, equipment, accepted_by}] of a stage, one for each state."""
     alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
@@ -168,9 +162,7 @@ def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]
 
 
 def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
-    """The head of every document about a site. day: today, to list acceptances with a later date,
-    or None.
-    """
+    """The head of every document about a site. day: lists acceptances with a later date."""
     blocks: list[Block] = [*banner(named, day), document.Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))

@@ -1,6 +1,4 @@
-"""`firebreak reasons`: the reason handbook, every code with its words and remedy. REASONS.md is its
-output.
-"""
+"""`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
 
 import argparse
 
@@ -36,9 +34,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def facts() -> Facts:
-    """{codes: [{code, label, name, sentence, remedy}], stages: [{stage, code, danger, reset,
-    sentence, remedy}]}. The most dangerous stage is first.
-    """
+    """Facts of all codes and stages, the most dangerous stage first."""
     codes = [
         {
             "code": code,

@@ -89,9 +89,7 @@ class Account:
         self.row[st.OLD_KEY_UNTIL_MS] = (keys[1].until_ms or 0) if len(keys) > 1 else 0
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
-        """The key bytes that made `mac` over `signed`, or None. The first use of the newest key
-        ends the old key.
-        """
+        """The key bytes that made `mac`, or None. The first use of a new key ends the old one."""
         for position, key in enumerate(self.keys):
             if key.until_ms is not None and now_ms >= key.until_ms:
                 self.set_keys(self.keys[:position])
@@ -103,9 +101,7 @@ class Account:
         return None
 
     def key_in_use(self, now_ms: int) -> bytes | None:
-        """Key bytes that the source uses: during a rotation the old key until the new key is first
-        used. None without a valid key.
-        """
+        """The key that the source uses: the old one until the new one is used. None: none."""
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 

@@ -98,9 +98,7 @@ class Frame:
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 
     def __init__(self, raw: bytes, counts: Counts):
-        """raw: the bytes of a frame with a right CRC. ValueError if its length does not fit its
-        fields and the counts.
-        """
+        """raw: bytes with a right CRC. ValueError if their length does not fit the counts."""
         n_in, n_groups, n_out, n_state = counts
         self.raw = raw
         self.sequence, self.elapsed_ticks, self.kind, changes = BODY.unpack_from(raw, FRAME.size)

@@ -44,9 +44,7 @@ CoreFactory = Callable[[dict[str, Any]], AnyCore]
 
 
 class Replay:
-    """One core fed from one journal, and the result: counts of frames, the first difference if
-    any, and the missing frames and bytes.
-    """
+    """One core fed from one journal: counts of frames, the first difference, missing frames."""
 
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
         """core_factory: makes a core of the header. ValueError when the journal has another number
@@ -177,9 +175,7 @@ def replay(path: str | os.PathLike[str], core_factory: CoreFactory) -> Replay:
 
 
 def core_of(header: dict[str, Any]) -> Core:
-    """Core of a journal header: the factory for `replay`. Raises ValueError when another version
-    wrote the header.
-    """
+    """Core of a journal header, for `replay`. ValueError: another version wrote the header."""
     core = Core(
         header["safety_image"],
         header["control_image"],

@@ -40,9 +40,7 @@ def places(names: list[str]) -> Callable[[str], int | None]:
 
 
 class Snapshot:
-    """Follows a journal: after each `update`, `inp` and `out` are those of the newest frame.
-    `skipped` counts frames whose previous frame is lost.
-    """
+    """Follows a journal: `inp`, `out` of the newest frame; `skipped`: frames after a lost one."""
 
     def __init__(self, path: str | os.PathLike[str]):
         """Raises JournalError if the file is not a journal."""
@@ -147,9 +145,7 @@ class Shadow(Snapshot):
         self.settled = self.differs = False
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Run the tick of a frame that follows. Otherwise start at the state of a keyframe; the
-        core is settled after the next frame.
-        """
+        """Run the tick of the next frame, or start at the state of a keyframe, unsettled."""
         core = self.core
         if follows:
             core.inp[:], core.fresh[:] = self.inp, frame.fresh

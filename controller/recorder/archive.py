@@ -21,9 +21,7 @@ TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. `lean`: no room, `left_out` seconds were
-    not written.
-    """
+    """`write` adds to the record, `tidy` keeps it small. `lean`: no room for seconds."""
 
     def __init__(self, run_directory: str, state_directory: str, limits, label, say, captures=list):
         """label(kind, code, scope, text) -> Row with the present time; say(line) tells the
@@ -69,9 +67,7 @@ class Archive:
         return self._begin_anew(str(why))
 
     def _opened(self):
-        """The database. One of before gets a table more: the reserve has room for that. Raises
-        DatabaseError.
-        """
+        """The database; an old one gets a table more from the reserve. Raises DatabaseError."""
         try:
             return Database(self.path, self._bytes_max)
         except DatabaseError as error:
@@ -81,9 +77,7 @@ class Archive:
         return Database(self.path, self._bytes_max)
 
     def _lack_of(self, database):
-        """Why this cannot be all of the record, in one line, or None: an older copy, or an empty
-        one, or another's. Raises DatabaseError.
-        """
+        """Why this cannot be all of the record (an older or empty copy), or None. DatabaseError."""
         if database.head_id < self._trips.newest:
             return f"{self.path}: lacks the newest trip"
         published = self.published()
@@ -126,9 +120,7 @@ class Archive:
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key: str):
-        """A value kept beside the events; when the database has lost it, as it was published
-        last.
-        """
+        """A value kept beside the events; if the database has lost it, as published last."""
         value = None
         # the next write finds out that it is damaged
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
@@ -138,9 +130,7 @@ class Archive:
     # -- writing
 
     def write(self, rows: list | tuple, seconds=(), meta=(), also=None, minutes=()) -> list:
-        """Make it all durable, as Database.write; returns the events as stored. Raises
-        DatabaseError: then nothing of it was taken.
-        """
+        """Make it all durable; returns the events as stored. DatabaseError: nothing was taken."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         try:
@@ -164,9 +154,7 @@ class Archive:
         return stored
 
     def has_room(self, wanted_bytes: int) -> bool:
-        """True when so much may be written beside the record without taking what is kept free for
-        events.
-        """
+        """True if so many bytes leave the room that is kept for events."""
         return self._reserve.has_beside(wanted_bytes)
 
     def _reopen(self, why):
@@ -180,9 +168,7 @@ class Archive:
         self._lost = None
 
     def _make_room(self, error):
-        """True when it is worth another try: the database is at its own limit, or the reserve could
-        be given up.
-        """
+        """True if another try may help: rows were trimmed, or the reserve was given up."""
         if not error.full:
             return False
         _, pages, allowed = self.database.pages()
@@ -249,9 +235,7 @@ class Archive:
     # -- keeping it small
 
     def tidy(self, in_haste: bool = False) -> None:
-        """A bounded piece of work between writes: retention, the log, the reserve. in_haste: only
-        what must be.
-        """
+        """A bounded piece of retention, log and reserve. in_haste: only what must be."""
         try:
             if not in_haste:
                 self._trim()

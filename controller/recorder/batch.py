@@ -38,9 +38,7 @@ class Batch:
             self.too_many += 1
 
     def _token(self, moment_us):
-        """True while no more than PER_SECOND come for long; a word about those left out when it is
-        over.
-        """
+        """True while at most PER_SECOND come for long; afterwards an event counts the others."""
         filled_us = moment_us if self._filled_us is None else self._filled_us
         if moment_us > filled_us:
             self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)

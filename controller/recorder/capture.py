@@ -72,9 +72,7 @@ class Before:
 
 
 class Capture:
-    """One growing file. `first`, `last`: sequences written so far; `waiting_bytes`: what is not.
-    All raise OSError.
-    """
+    """One growing file. `first`, `last`: sequences written so far. All raise OSError."""
 
     def __init__(self, path: str, reader, files=os):
         """reader: JournalReader the frames come from; files: the os module or a stand-in."""
@@ -111,9 +109,7 @@ class Capture:
         return True
 
     def pump(self, bytes_max=PUMP_BYTES) -> bool:
-        """Write what waits, so much at once. True when nothing waits any more; what could not be
-        written waits on.
-        """
+        """Write a piece of what waits. True when nothing waits any more."""
         if self._descriptor is None:
             self._begin()
         piece, content = [], bytearray()
@@ -188,9 +184,7 @@ class Folder:
         return sorted((int(match[1]), match[0]) for match in matches)
 
     def adopt(self, name: str):
-        """Finish what another process has left growing. (first, last) sequence, or None when
-        nothing is in it.
-        """
+        """Finish what another process left growing. (first, last) sequence, None if empty."""
         path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
@@ -223,9 +217,7 @@ class Folder:
         return gone
 
     def trim(self, bytes_max: int) -> list:
-        """Remove the oldest until all fit; the newest stays whatever its size. Returns the names
-        removed.
-        """
+        """Remove the oldest until all fit, never the newest. Returns the names removed."""
         gone = []
         while self._used_bytes() > bytes_max and (oldest := self.drop_oldest()):
             gone += oldest

@@ -1,6 +1,4 @@
-"""Which captures there are: begun by a trip, prolonged by the next, ended in time or with the run,
-removed by size.
-"""
+"""The captures: begun by a trip, prolonged by the next, ended in time or with the run."""
 
 import contextlib
 import errno
@@ -38,9 +36,7 @@ class Captures:
     # -- the run
 
     def open(self, run, goes_on: bool) -> int | None:
-        """A run is going to be read. Returns the sequence to begin at for a capture that goes on,
-        or None.
-        """
+        """Begin a run. Returns the sequence to begin at for a capture that goes on, or None."""
         self._run = run
         before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
@@ -81,9 +77,7 @@ class Captures:
     # -- trips
 
     def note(self, trips: list):
-        """The changes for the transaction of these trips (sequences), also for later recorders: the
-        argument `also` of Database.write.
-        """
+        """Argument `also` of Database.write: the capture of these trips, and how it goes on."""
         self._noted = None
         if not trips:
             return None
@@ -164,9 +158,7 @@ class Captures:
         self._drop()
 
     def _update(self, name, first, last):
-        """Tell the table of a capture that is complete, or gone (first: None); then keep the folder
-        within its size.
-        """
+        """Tell the table of a complete capture, or one that is gone (first: None); trim."""
 
         def also(connection, _):
             if first is None:

@@ -23,9 +23,7 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for None and for a
-    value that is no time: its own column has it as it is.
-    """
+    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for a value that is no time."""
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
     found = EPOCH + timedelta(microseconds=utc_us)
@@ -33,9 +31,7 @@ def utc_text(utc_us: int) -> str:
 
 
 def moment_us(text: str) -> int:
-    """Microseconds since 1970 of 2026-03-14 or 2026-03-14T02:07:31.5Z; UTC unless it has an offset.
-    ValueError.
-    """
+    """Microseconds since 1970 of an ISO time, UTC unless it has an offset. ValueError."""
     found = datetime.fromisoformat(text)
     try:
         found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -41,9 +41,7 @@ LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
 
 class DatabaseError(Exception):
-    """The database takes nothing; the text is one line. `damaged`: its content is wrong; `full`:
-    there is no room.
-    """
+    """The database takes nothing; one line. `damaged`: its content is wrong; `full`: no room."""
 
     def __init__(self, path: str, error: object):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -53,9 +51,7 @@ class DatabaseError(Exception):
 
 
 def _columns(connection: sqlite3.Connection) -> list:
-    """[(table, column)] of a database as bytes, in order: with a damaged name no statement would
-    ever fit again.
-    """
+    """[(table, column)] as bytes, in order: a damaged name is no text."""
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
         "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid"
@@ -101,9 +97,7 @@ class Row(NamedTuple):
 
 
 class Database:
-    """The one writer. `head_id`, `head`: number and hash of the newest event. sqlite3.Error is
-    DatabaseError here.
-    """
+    """The one writer. `head_id`, `head`: number and hash of the newest event."""
 
     def __init__(self, path: str, bytes_max: int):
         """Opens the file or makes it; raises DatabaseError, OSError."""
@@ -167,9 +161,7 @@ class Database:
             return False
 
     def holds(self, number: int, head: bytes) -> bool:
-        """True when the chain goes on from this event, whether it is still there or not. Raises
-        DatabaseError.
-        """
+        """True if the chain goes on from this event, kept or removed. DatabaseError."""
         statement = (
             "SELECT 1 FROM events WHERE id = ? AND hash = ? "
             "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?"
@@ -248,9 +240,7 @@ class Database:
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
     def tidy(self, log_bytes_max: int) -> None:
-        """Move the log into the file when it has grown; readers that hold it up do no harm. Raises
-        DatabaseError.
-        """
+        """Move a grown log into the file; a reader may hold it up. DatabaseError."""
         with contextlib.suppress(OSError):
             if os.stat(self.path + "-wal").st_size >= log_bytes_max:
                 self.query("PRAGMA wal_checkpoint(PASSIVE)")

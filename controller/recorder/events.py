@@ -59,9 +59,7 @@ def row_kind(stage_id: str) -> str:
 
 
 def row_event(instance: str, begins, remark: str = "", devices=()):
-    """Event of a stage instance ("29.rack2") that begins or ends; remark: ends the text; devices:
-    names of those behind it.
-    """
+    """Event of a stage instance that begins or ends; remark: ends its text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
     if stage_id not in STAGES:  # a latch of another version of the matrix

@@ -80,9 +80,7 @@ class Run:
         return lost
 
     def unread(self, earlier: int | None) -> int:
-        """How many frames of a run that has ended are gone before they were taken. earlier:
-        sequence up to which an earlier recorder has taken them, None for none.
-        """
+        """Frames of an ended run that are gone untaken. earlier: taken by an earlier recorder."""
         taken = [each for each in (self.seen.sequence, earlier) if each is not None]
         return max(0, self.reader.newest() - max(taken, default=-1))
 

@@ -2,9 +2,7 @@
 
 
 class Held:
-    """A value that counts once it has not moved for some ticks; `value` is the last one that
-    counted.
-    """
+    """A value that counts once it has held for some ticks; `value` is the last that counted."""
 
     def __init__(self, wanted_ticks: int):
         self.value = self._candidate = None

@@ -16,9 +16,7 @@ STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or begins anew at 0; `due` gives what is new, at most every
-    REPEAT_US.
-    """
+    """A counter that only grows, or begins anew at 0; `due`: what is new, each REPEAT_US."""
 
     def __init__(self):
         self._seen = None

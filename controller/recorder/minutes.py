@@ -26,9 +26,7 @@ class Minutes:
         self._minute: int | None = None
 
     def feed(self, frame) -> tuple | None:
-        """The row, in the order of COLUMNS, with the first frame of each minute since the start of
-        the controller; else None.
-        """
+        """The row (COLUMNS) with the first frame of each minute since the start, else None."""
         self._samples.feed(frame)
         minute = frame.sequence * self._tick_ms // MINUTE_MS
         is_new = self._minute is not None and minute > self._minute

@@ -103,9 +103,7 @@ class Recorder:
         return more and self._retry_us is None
 
     def _watch(self):
-        """Events beside the frames: acts of persons, each at its own moment (an impossible one is
-        of now), hints and proof tests.
-        """
+        """Events beside the frames: acts of persons, hints, proof tests."""
         for act in self._inbox.take(ACTS_A_STEP):
             is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
             moment_us = act.moment_us if is_possible else self._now_us
@@ -119,9 +117,7 @@ class Recorder:
                 self.batch.add(each, now_us)
 
     def _collect(self):
-        """Take frames from the run being read; go to the next run at its end. True when there are
-        more.
-        """
+        """Take frames; go to the next run at the end of one. True when there are more."""
         if self._reading is None and not self._open():
             return False
         reading = self._reading
@@ -172,9 +168,7 @@ class Recorder:
     # -- from run to run
 
     def _open(self):
-        """Begin to read the first run. Position and pending capture are of the run before, unless
-        this one goes on. False without one.
-        """
+        """Begin the first run; a position or capture of another run is dropped. False: none."""
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
         if run is None:
@@ -229,9 +223,7 @@ class Recorder:
     # -- making it durable
 
     def _store(self):
-        """Commit the batch. False when it was not taken: it stays, and nothing more is read until
-        it is.
-        """
+        """Commit the batch. False: it was not taken, and nothing more is read until it is."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         # so that another process does not take them again before they are removed
         if self._inbox.taken:
@@ -257,9 +249,7 @@ class Recorder:
         return True
 
     def _meta(self):
-        """The meta with which another process goes on: position, active and latched rows, the
-        moment of a frame.
-        """
+        """With it another process goes on: position, active and latched rows, an anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}

@@ -1,6 +1,4 @@
-"""Reading the record while it is being written, after its recorder was killed, or from a copy:
-never writing to it.
-"""
+"""Reading the record while it is written, after a kill, or from a copy; never writing to it."""
 
 import contextlib
 import os

@@ -53,9 +53,7 @@ def settle(path: str) -> None:
 
 
 def put_aside(path: str) -> None:
-    """Move the damaged files away, never over some that still wait for their rescue. Raises
-    OSError.
-    """
+    """Move the damaged files away, never over files that still wait for their rescue. OSError."""
     settle(path)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, path + UNDER_WAY)

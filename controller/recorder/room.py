@@ -1,6 +1,4 @@
-"""Room on the disk: a reserve that is laid while there is some, and given up so that events can
-still be written.
-"""
+"""Room on the disk: a reserve that is given up so that events can still be written."""
 
 import contextlib
 import os

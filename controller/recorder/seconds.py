@@ -16,9 +16,7 @@ KNOWN_MS = 2000  # a measurement older than this is left out
 
 
 class Seconds:
-    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot or
-    alike).
-    """
+    """Feed it every frame, in order, after it was applied to `seen` (snapshot.Snapshot)."""
 
     def __init__(self, seen):
         self.seen = seen

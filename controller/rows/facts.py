@@ -157,9 +157,7 @@ E11 C | the analysis filed in Santa Ana | In a unit test the second cell ran awa
 
 
 def table(text: str) -> list[list[str]]:
-    """The cells of each line of a table. A line that begins with a space continues the one before;
-    a line with # is a comment.
-    """
+    """The cells of each line. A line that begins with a space continues the one before."""
     entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", text.strip())]
     return [[cell.strip() for cell in one.split("|")] for one in entries if one[0] != "#"]
 

@@ -1,6 +1,4 @@
-"""Devices that are silent, answer wrong or report a failure: BMS, PCS, I/O modules, meters,
-monitors (rows 40, 41, 49, 50, 52, 59).
-"""
+"""Silent, wrong or failed devices: rows 40, 41, 49, 50, 52, 59."""
 
 from controller.rows.shapes import (
     ABOVE_ZERO,

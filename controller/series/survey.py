@@ -64,9 +64,7 @@ def survey(
     power_W_max: float,
     zone: tzinfo = UTC,
 ) -> Survey:
-    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError: one
-    line.
-    """
+    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
     with table.opened(path) as rows:
         found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0

@@ -1,6 +1,4 @@
-"""The page `alarms`: the rows by danger, the first-out, the checks in their order, and the
-conditions of a reset and of a start.
-"""
+"""The page `alarms`: rows by danger, first-out, checks, conditions of a reset and a start."""
 
 from controller.core import image, reasons, standby
 from controller.journal.history import History

@@ -137,9 +137,7 @@ def none_of(why: dict[str, str]) -> Facts:
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
-    """As `measured`. powers: of spectrum.powers, from samples step_s apart over span_s; sample_s:
-    time between new values of the meter.
-    """
+    """As `measured`. powers: of spectrum.powers; step_s: of samples; sample_s: of the meter."""
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}
     why: dict[str, str] = {}

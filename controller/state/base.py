@@ -70,9 +70,7 @@ def is_frozen(shadow: Computed, group: int) -> bool:
 
 
 def bit_names(device: Facts, bits: int | None) -> list[str]:
-    """Names of the bits that a device of the journal's header reports, in the order of its profile.
-    "bit 9": the profile has no name for it.
-    """
+    """Names of the set bits, in the order of the device's profile; "bit 9" without a name."""
     known, rest = device.get("fault_bits", {}), bits or 0
     names = [name for name, bit in known.items() if rest >> bit & 1]
     unknown = [
@@ -150,9 +148,7 @@ def stage_of(instance: str) -> tuple:
 
 
 def danger_of(shadow: Snapshot) -> Facts:
-    """{level, name, words} of the most dangerous row that is active or latched in either channel.
-    words: the first action of a person near the cabinet, "" where the remedies are enough.
-    """
+    """{level, name, words} of the most dangerous row in either channel; words: what to do near it."""
     found = [stage_of(name) for name in shadow.standing]
     in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
     level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)
@@ -160,9 +156,7 @@ def danger_of(shadow: Snapshot) -> Facts:
 
 
 def test_left_ms(shadow: Shadow) -> int | None:
-    """Time left of TEST mode as the kernel counts it, ms; None in other modes. 0 while the cabinet
-    stops at the end of the test.
-    """
+    """Time left of TEST mode, ms; 0 while it stops at the end; None in other modes."""
     if not shadow.inp[s.TEST_REQUEST]:
         return None
     permit = shadow.core.kernel.permit

@@ -52,9 +52,7 @@ def _refused(view: DeviceView) -> Facts:
 
 
 def _beyond(view: DeviceView) -> dict[str, int]:
-    """{actuator: power reported} where it exceeds what was sent by 5 % of the rating: an inverter
-    follows its limit within seconds, or takes no commands.
-    """
+    """{actuator: power reported} over what was sent by 5 % of the rating."""
     found = {}
     for each in view.device.role.actuators:
         power_W = view.value(each.feedback) if each.name.endswith("_W") else None

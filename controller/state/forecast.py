@@ -40,9 +40,7 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: of the battery, beside the largest import; can_W: it can give; cool_W: it could
-    give without warming.
-    """
+    """need_W: of the battery, beside the largest import; cool_W: possible without warming."""
 
     need_W: float
     can_W: float

@@ -36,9 +36,7 @@ def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
-    """(W, reason code) that the kernel would allow without its limit `number`; the code is that of
-    the unit which would then withhold most, as in controller/core/core.py.
-    """
+    """(W, reason code) without limit `number`; of the unit which would then withhold most."""
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
 
     def left_W(unit: int) -> int:
@@ -82,9 +80,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _unit_of(shadow: Shadow, way: int, number: int) -> int:
-    """The unit that this limit binds. If it binds several units or none, the unit that it leaves
-    the least power.
-    """
+    """The unit that this limit binds; of several or none the one that it leaves least."""
 
     def order(unit: int) -> tuple[int, int]:
         limit_W = _limit_W(shadow, unit, way, number)
@@ -137,9 +133,7 @@ def _current(shadow: Shadow, way: int, number: int) -> Facts:
 
 
 def cell(shadow: Shadow, rack: int, way: int) -> Facts | None:
-    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell; None
-    while unknown.
-    """
+    """{rack, module, cell, voltage_mV, spread_mV} of the highest (charge) or lowest cell."""
     ends = (
         (s.CELL_VOLTAGE_MV_MAX, s.CELL_POSITION_MAX),
         (s.CELL_VOLTAGE_MV_MIN, s.CELL_POSITION_MIN),
@@ -234,9 +228,7 @@ _DEMANDS = {
 
 
 def _rows(shadow: Shadow, way: int, number: int) -> Facts:
-    """The active rows that demand this limit. Without such a row a controlled stop or a closing of
-    the contactors demands it.
-    """
+    """The active rows that demand this limit; without one a stop or a closing demands it."""
     demands, level = _DEMANDS[number]
     return {
         "rows": rows_demanding(shadow, demands[way], level),

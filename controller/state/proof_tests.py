@@ -10,9 +10,7 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """The ledger of a state directory. `read` parses the file only after a change, because a record
-    takes 70 us and a page reads every second.
-    """
+    """The ledger, parsed only after a change: a record takes 70 us, a page reads each second."""
 
     def __init__(self, state_directory: str) -> None:
         self._directory = state_directory

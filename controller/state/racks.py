@@ -1,6 +1,4 @@
-"""The page `racks`: values that each rack's BMS reports. Unknown values become None, never the
-last value and never 0.
-"""
+"""The page `racks`: what each BMS reports; unknown is None, never the last value or 0."""
 
 from collections.abc import Iterable
 
@@ -95,9 +93,7 @@ def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
-    """Temperatures of the coldest and hottest module, number of the hottest (from 1); None while
-    unknown.
-    """
+    """Of the coldest and hottest module, number of the hottest (from 1); None: unknown."""
     modules = base.rack_parameter(shadow, rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
     if not modules or not base.known(shadow, group):

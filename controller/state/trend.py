@@ -1,6 +1,4 @@
-"""The page `trend`: power, charge, cells and temperature over the last minutes, from the recorder
-or the keyframes.
-"""
+"""The page `trend`: the last minutes, from the recorder or from the keyframes."""
 
 from collections.abc import Callable, Iterable
 

@@ -1,6 +1,4 @@
-"""The page `why`: the chain from request to wire with every bound, and the set-point that would
-follow without the binding limit.
-"""
+"""The page `why`: the chain from request to wire, and the set-point without its limit."""
 
 from controller.core import reasons, setpoint
 from controller.core.policies.hint_table import GRID_CAP_HINT

@@ -30,9 +30,7 @@ LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def lines(facts: Facts, number: int = 1) -> list[str]:
-    """Part `number` of the page (state/alarms.py) as lines: 1 the overview, then each alarm in
-    full.
-    """
+    """Part `number` of the page (state/alarms.py): 1 the overview, then each alarm in full."""
     if number > 1:
         return page([*head(facts), *details(facts)[number - 2], CELLS])
     if not facts["standing"]:
@@ -114,9 +112,7 @@ def _present(row: Facts) -> str:
 
 
 def _others(facts: Facts, lines_max: int) -> list[str]:
-    """The less dangerous rows as far as they fit whole, with the time since the first-out; then the
-    number of the others.
-    """
+    """The less dangerous rows that fit, with the time since the first-out; then a number."""
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     found = [

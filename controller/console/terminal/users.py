@@ -1,6 +1,4 @@
-"""Users of the console: STATE_DIR/console/NAME.user, mode 0600, with a salted scrypt hash of the
-password.
-"""
+"""Users of the console: STATE_DIR/console/NAME.user, 0600, with a salted scrypt hash."""
 
 import contextlib
 import hashlib

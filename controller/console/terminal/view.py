@@ -88,9 +88,7 @@ class View:
 
     @property
     def is_key_out(self) -> bool | None:
-        """True while the key switch is out of RUN, False while it is in RUN, None while it is
-        unknown or the controller does not tick.
-        """
+        """State of the key switch; None while it is unknown or the controller does not tick."""
         if self._watch is None or not self._watch.is_live:
             return None
         shadow = self._watch.shadow
@@ -108,9 +106,7 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES; part: from 0, modulo the number of parts; extra: lines for its
-        end.
-        """
+        """A page of words.PAGES. part: from 0, modulo their number; extra: lines for its end."""
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
         if self._watch is None:
@@ -212,9 +208,7 @@ def _cut(head: list[str], body: list[str], part: int) -> Page:
 
 
 def fitted(body: list[str]) -> list[str]:
-    """The lines without so many empty lines and rules, from the end, that they fit one screen; all
-    lines if they cannot fit.
-    """
+    """Drop empty lines and rules from the end until the lines fit a screen; all if they cannot."""
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):
         if len(kept) <= BODY_ROWS:
