@@ -41,7 +41,7 @@ class Reserve:
         kept_bytes = 0 if self.laid else RESERVE_BYTES
         return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes
 
-    def _free_bytes(self):
+    def _free_bytes(self) -> int:
         found = os.statvfs(self._directory)
         held_bytes = 0
         with contextlib.suppress(OSError):
