@@ -100,9 +100,7 @@ def _run(arguments: Namespace) -> int:
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
     """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
-    seen = hint_statistics.read(os.path.join(arguments.run_dir, "hints.stats"))
-    sources = {source["name"]: source for source in (seen["sources"] if seen else ())}
-    own = sources.get(name)
+    own = hint_statistics.of_source(os.path.join(arguments.run_dir, "hints.stats"), name)
     if answered is None:
         raise cli.Ended(NO_START, words.unanswered(own))
     hint, reply = answered

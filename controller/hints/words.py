@@ -42,30 +42,21 @@ def reason(code: int) -> str:
 
 def fields(reply: w.Reply) -> dict[str, Any]:
     """Every field of a Reply in SI units, with its code in words; None for a missing value."""
-    name, sentence, remedy = h.TEXTS.get(reply.code, ("", "", ""))
-    return {
-        "source": reply.source,
+    texts = zip(("name", "sentence", "remedy"), h.TEXTS.get(reply.code, ("", "", "")))
+    plain = reply._asdict() | {
         "nonce": reply.nonce.hex(),
-        "sequence": reply.sequence,
-        "uptime_ms": reply.uptime_ms,
+        "kind": h.KINDS.get(reply.kind, reply.kind),
+        "quantity": {**h.QUANTITIES, **h.NOTICES}.get(reply.quantity),
+        "granted_W": _or_none(reply.granted_W),
+        "fallback_W": _or_none(reply.fallback_W),
+    }
+    return {
+        **{key: plain[key] for key in ("source", "nonce", "sequence", "uptime_ms")},
         "granted": h.taken(reply.code),
         "code": reply.code,
         "label": h.label(reply.code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-        "kind": h.KINDS.get(reply.kind, reply.kind),
-        "quantity": {**h.QUANTITIES, **h.NOTICES}.get(reply.quantity),
-        "asked_W": reply.asked_W,
-        "granted_W": _or_none(reply.granted_W),
-        "valid_ms": reply.valid_ms,
-        "fallback_W": _or_none(reply.fallback_W),
-        "available_low_W": reply.available_low_W,
-        "available_high_W": reply.available_high_W,
-        "low_reason": reply.low_reason,
-        "high_reason": reply.high_reason,
-        "setpoint_W": reply.setpoint_W,
-        "binding_reason": reply.binding_reason,
+        **dict(texts),
+        **plain,
     }
 
 

@@ -75,8 +75,7 @@ class Recorder:
         self._standing = self.archive.meta("standing") or []
         self._stored_us = self._tidied_us = self._now_us
         self._retry_us: int | None = None  # set while the disk takes nothing
-        self._waits = False
-        self._boot = boot_id()
+        self._waits, self._boot = False, boot_id()
         self._note("the recorder has started")
 
     def _label_now(self, kind: str, code: str, scope: str, text: str) -> Row:

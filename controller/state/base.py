@@ -23,16 +23,13 @@ _TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 def reason(code: int) -> Facts | None:
     """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
-    if code == reasons.NONE:
-        return None
-    name, sentence, remedy = reason_words.text(code)
-    return {
-        "code": code,
-        "label": reasons.label(code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-    }
+    return None if code == reasons.NONE else reason_facts(code, *reason_words.text(code))
+
+
+def reason_facts(code: int, name: str, sentence: str, remedy: str) -> Facts:
+    """A reason code with words of its own."""
+    words = {"name": name, "sentence": sentence, "remedy": remedy}
+    return {"code": code, "label": reasons.label(code), **words}
 
 
 def tick_ms(shadow: Computed) -> int:
@@ -148,7 +145,7 @@ def stage_of(instance: str) -> tuple:
 
 
 def danger_of(shadow: Snapshot) -> Facts:
-    """{level, name, words} of the most dangerous row in either channel; words: what to do near it."""
+    """{level, name, words: what to do} of the most dangerous row in either channel."""
     found = [stage_of(name) for name in shadow.standing]
     in_b = peer_words.stage_in_b(shadow.causes[PEER_FIRST_OUT])
     level = max(map(danger.level, [*found, *([in_b] if in_b else [])]), default=danger.WARNING)

@@ -204,17 +204,16 @@ def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
     }
 
 
+def _both(word: int) -> tuple[int, int]:
+    """The word of a limit for charge, and the one for discharge after it."""
+    return word, word + 1
+
+
 # limit: (its word of RACK_LIMITS for each way, the numbers behind it)
 _TAPERS: dict[int, tuple[tuple[int, int], Callable[[Shadow, int, int], Taper]]] = {
-    bounds.L_CELL_VOLTAGE_TAPER: (
-        (rack_limits.RL_CELL_VOLTAGE, rack_limits.RL_CELL_VOLTAGE + 1),
-        _cell_voltage,
-    ),
-    bounds.L_TEMPERATURE_TAPER: (
-        (rack_limits.RL_TEMPERATURE, rack_limits.RL_TEMPERATURE + 1),
-        _temperature,
-    ),
-    bounds.L_SOC_TAPER: ((rack_limits.RL_SOC, rack_limits.RL_SOC + 1), _state_of_charge),
+    bounds.L_CELL_VOLTAGE_TAPER: (_both(rack_limits.RL_CELL_VOLTAGE), _cell_voltage),
+    bounds.L_TEMPERATURE_TAPER: (_both(rack_limits.RL_TEMPERATURE), _temperature),
+    bounds.L_SOC_TAPER: (_both(rack_limits.RL_SOC), _state_of_charge),
     bounds.L_BMS_SILENCE: ((rack_limits.RL_SILENCE, rack_limits.RL_SILENCE), _silence),
 }
 
@@ -244,19 +243,11 @@ def _permit(shadow: Shadow, way: int, number: int) -> Facts:
 
 
 _KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
-    bounds.L_PCS_RATED: _rated,
-    bounds.L_INSTALLER: _rated,
+    **dict.fromkeys((bounds.L_PCS_RATED, bounds.L_INSTALLER, bounds.L_TEST), _rated),
     bounds.L_BMS_CURRENT: _current,
-    bounds.L_CELL_VOLTAGE_TAPER: _taper,
-    bounds.L_TEMPERATURE_TAPER: _taper,
-    bounds.L_BMS_SILENCE: _taper,
-    bounds.L_DERATE: _rows,
-    bounds.L_INHIBIT: _rows,
-    bounds.L_RAMP_TO_ZERO: _rows,
-    bounds.L_STOP: _rows,
     bounds.L_PERMIT: _permit,
-    bounds.L_SOC_TAPER: _taper,
-    bounds.L_TEST: _rated,
+    **dict.fromkeys(_TAPERS, _taper),
+    **dict.fromkeys(_DEMANDS, _rows),
 }
 
 

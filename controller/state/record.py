@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from controller.state.base import Facts
+from controller.store.chain import COLUMNS
 from controller.system import regular_file
 from controller.system.utc import UTC_US_MAX
 
@@ -15,32 +16,10 @@ FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
 SILENT_MS = 30_000  # while a controller ticks, a recorder stores its seconds every 10 s
-EVENT_FIELDS = (
-    "id",
-    "uptime_ms",
-    "utc_us",
-    "utc_source",
-    "utc_uncertainty_us",
-    "kind",
-    "code",
-    "scope",
-    "text",
-)
-SECOND_FIELDS = (
-    "uptime_ms",
-    "utc_us",
-    "grid_W",
-    "load_W",
-    "battery_W",
-    "setpoint_W",
-    "low_W",
-    "high_W",
-    "soc_permille",
-    "cell_mV_min",
-    "cell_mV_max",
-    "temperature_ddegC_max",
-    "state",
-    "reason",
+EVENT_FIELDS = tuple([name for name in COLUMNS if name != "sequence"])
+SECOND_FIELDS = tuple(
+    "uptime_ms utc_us grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min "
+    "cell_mV_max temperature_ddegC_max state reason".split()
 )
 
 

@@ -116,15 +116,7 @@ def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
 
 def reason_of(stage: tuple) -> Facts:
     """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
-    name, sentence, remedy = reason_words.stage_text(stage)
-    code = reasons.ROW + stage[m.S_ROW]
-    return {
-        "code": code,
-        "label": reasons.label(code),
-        "name": name,
-        "sentence": sentence,
-        "remedy": remedy,
-    }
+    return base.reason_facts(reasons.ROW + stage[m.S_ROW], *reason_words.stage_text(stage))
 
 
 def demands_of(stage: tuple) -> dict[str, int]:
