@@ -1,19 +1,6 @@
 """Ventilation, cooling and water: rows 15 to 17 and 42."""
 
-from controller.rows.shapes import (
-    CONTACT,
-    LONG_D,
-    OPEN_WIRE,
-    YEAR_D,
-    YES_NO,
-    Equipment,
-    Feature,
-    Interval,
-    Row,
-    Stage,
-    contact,
-    rows,
-)
+from controller.rows.shapes import OPEN_WIRE, YES_NO, Equipment, Feature, Stage, contact, rows
 
 COOLING = "Check the cooling unit, its filters and the doors."
 FEATURES = {
@@ -82,32 +69,4 @@ TEXTS = """
 42b | Coolant flow or pressure is lost. | Check pump, valves and level. Remote reset.
 42c | The air in the cabinet is humid. | Check seals and the dehumidifier.
 """
-ROWS = rows(
-    TEXTS,
-    Row(15, CONTACT),
-    Row(16, CONTACT),
-    Row(
-        17,
-        Interval(
-            LONG_D,
-            (
-                "fault contact of the cooling, air sensor; the rows of cell temperatures act "
-                "after them"
-            ),
-            "D",
-        ),
-        stages=(Stage("17b", remedy=COOLING), Stage("17c", remedy=COOLING)),
-    ),
-    Row(
-        42,
-        CONTACT,
-        proves="leak, or loss of coolant flow or pressure",
-        stages=(
-            Stage(
-                "42c",
-                proof=Interval(YEAR_D, "humidity sensor: no other sensor is compared with it", "D"),
-                proves="humid air",
-            ),
-        ),
-    ),
-)
+ROWS = rows(TEXTS, Stage("17b", remedy=COOLING), Stage("17c", remedy=COOLING))

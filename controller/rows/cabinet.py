@@ -3,14 +3,9 @@
 from controller.rows.shapes import (
     AT_ONCE,
     BY_LEVEL_S,
-    CONTACT,
-    SENSOR,
-    YEAR_D,
     YES_NO,
     Equipment,
     Feature,
-    Interval,
-    Row,
     Stage,
     contact,
     rows,
@@ -93,27 +88,4 @@ TEXTS = """
 48a | The door is open while the cabinet is energised.
 48b | The door is open while gas is reported. | Keep away. Close the door only if that is safe.
 """
-ROWS = rows(
-    TEXTS,
-    Row(43, SENSOR, stages=(Stage("43d", is_added=True),)),
-    Row(
-        46,
-        Interval(
-            YEAR_D,
-            "path to the operations centre: with the yearly test of the panel's transmitter",
-            "G",
-        ),
-        proves="path to the operations centre lost",
-        stages=(
-            Stage(
-                "46c",
-                proof=Interval(
-                    YEAR_D, "path to the operations centre: the first start needs the proof", "G"
-                ),
-                proves="path to the operations centre not verified before the first start",
-            ),
-        ),
-    ),
-    Row(47, CONTACT, stages=(Stage("47b", is_added=True),)),
-    Row(48, CONTACT),
-)
+ROWS = rows(TEXTS, Stage("43d", is_added=True), Stage("47b", is_added=True))

@@ -1,17 +1,13 @@
 """Cell voltages: rows 24 and 27 to 34; sensors of a module: row 45."""
 
 from controller.rows.shapes import (
-    BMS,
-    COMPUTED,
     EMPTY,
     FULL,
     MAKERS_TOOL,
     OF_BMS,
     TEMPERATURE,
-    YEAR_D,
     YES_NO,
     Equipment,
-    Interval,
     Row,
     Stage,
     Wired,
@@ -90,72 +86,26 @@ TEXTS = """
 """
 ROWS = rows(
     TEXTS,
-    Row(
-        24,
-        COMPUTED,
-        stages=(Stage("24", not_by_bms="a fall in voltage is watched together with other signs"),),
-    ),
-    Row(27, BMS, stages=(Stage("27", by_bms=FULL),)),
-    Row(28, BMS, stages=(Stage("28", by_bms=FULL),)),
-    Row(29, BMS, stages=(Stage("29", by_bms=FULL),)),
+    Stage("24", not_by_bms="a fall in voltage is watched together with other signs"),
+    Stage("27", by_bms=FULL),
+    Stage("28", by_bms=FULL),
+    Stage("29", by_bms=FULL),
     Row(
         30,
-        Interval(
-            YEAR_D, "independent relay and its wire: only a test shows that the relay opens", "D"
-        ),
         wired=Wired(
-            inject="trip the over-voltage relay by its test button, or open its wire",
-            proof=Interval(YEAR_D, "hard wiring of the independent relay", "D"),
-            proves="controller off: over-voltage relay",
+            "trip the over-voltage relay by its test button, or open its wire",
             contact="cell_voltage",
         ),
     ),
-    Row(31, BMS, stages=(Stage("31a", by_bms=EMPTY), Stage("31b", by_bms=EMPTY))),
-    Row(32, BMS, stages=(Stage("32", by_bms=EMPTY),)),
-    Row(
-        33,
-        BMS,
-        stages=(
-            Stage(
-                "33", by_bms=f"{EMPTY}; the BMS charges the cell again without asking for the key"
-            ),
-        ),
-    ),
-    Row(
-        34,
-        COMPUTED,
-        proves="cell voltages of a rack too far apart: warning, ramp",
-        stages=(
-            Stage("34a", not_by_bms=BALANCED),
-            Stage("34b", not_by_bms=BALANCED),
-            Stage(
-                "34c",
-                proof=COMPUTED,
-                proves="cell voltages of a rack too far apart: trip",
-                not_by_bms=BALANCED,
-            ),
-        ),
-    ),
-    Row(
-        45,
-        BMS,
-        proves="sensors of a module invalid, or at 0: ramp",
-        stages=(
-            Stage("45a", not_by_bms=OWN_SENSORS),
-            Stage(
-                "45b",
-                proof=BMS,
-                proves="sensors of a module invalid: contactors open",
-                not_by_bms=OWN_SENSORS,
-            ),
-            Stage("45c", remedy=PLUG, not_by_bms=MODULES),
-            Stage(
-                "45d",
-                remedy=PLUG,
-                proof=BMS,
-                proves="sensors of a module at 0: contactors open",
-                not_by_bms=MODULES,
-            ),
-        ),
-    ),
+    Stage("31a", by_bms=EMPTY),
+    Stage("31b", by_bms=EMPTY),
+    Stage("32", by_bms=EMPTY),
+    Stage("33", by_bms=f"{EMPTY}; the BMS charges the cell again without asking for the key"),
+    Stage("34a", not_by_bms=BALANCED),
+    Stage("34b", not_by_bms=BALANCED),
+    Stage("34c", not_by_bms=BALANCED),
+    Stage("45a", not_by_bms=OWN_SENSORS),
+    Stage("45b", not_by_bms=OWN_SENSORS),
+    Stage("45c", remedy=PLUG, not_by_bms=MODULES),
+    Stage("45d", remedy=PLUG, not_by_bms=MODULES),
 )

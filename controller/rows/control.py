@@ -1,19 +1,6 @@
 """The controller, its processor and its channel B: rows 44, 51 and 58."""
 
-from controller.rows.shapes import (
-    BY_LEVEL,
-    ON_RIG,
-    ONCE,
-    SELF_TEST,
-    YEAR_D,
-    YES_NO,
-    Feature,
-    Interval,
-    Row,
-    Stage,
-    Wired,
-    rows,
-)
+from controller.rows.shapes import BY_LEVEL, ON_RIG, YES_NO, Feature, Row, Stage, Wired, rows
 
 FEATURES = {
     "image_changed": Feature("limit image changed", ON_RIG, shown=YES_NO),
@@ -69,36 +56,14 @@ ROWS = rows(
     TEXTS,
     Row(
         44,
-        Interval(YEAR_D, "a start after an interrupted run, or without the store", "D"),
-        proves="unclean start, or a store that cannot be read",
         wired=Wired(
-            inject=(
-                "jumpers off, locks off, the cabinet started by the controller: switch "
-                "the controller off. The outputs expire in the I/O modules: the fan runs, "
-                "the red lamp is on, the fire panel shows the fault"
-            ),
-            proof=Interval(
-                YEAR_D,
-                (
-                    "permit relays and the expiry of outputs: only a controller that is off "
-                    "proves them"
-                ),
-                "D",
-            ),
-            proves="controller off: outputs expire",
-        ),
-        stages=(
-            Stage("44a", proof=SELF_TEST, proves="limit image changed in memory"),
-            Stage("44b", proof=SELF_TEST, proves="late step", is_added=True),
-            Stage("44c", is_added=True),
-            Stage("44d", is_added=True),
-            Stage("44e", proof=SELF_TEST, proves="self-test of program, memory, clock, relays"),
-            Stage("44f", proof=SELF_TEST, proves="processor too hot"),
-            Stage("44g", proof=SELF_TEST, proves="repeated stalls", is_added=True),
+            "jumpers off, locks off, the cabinet started by the controller: switch "
+            "the controller off. The outputs expire in the I/O modules: the fan runs, "
+            "the red lamp is on, the fire panel shows the fault"
         ),
     ),
-    Row(
-        51, Interval(YEAR_D, "permit relay of channel B: only a channel that is off proves it", "D")
-    ),
-    Row(58, Interval(ONCE, "every change of the configuration needs a new approval", "D")),
+    Stage("44b", is_added=True),
+    Stage("44c", is_added=True),
+    Stage("44d", is_added=True),
+    Stage("44g", is_added=True),
 )

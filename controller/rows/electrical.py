@@ -2,22 +2,17 @@
 
 from controller.rows.shapes import (
     ABOVE_ZERO,
-    BMS,
-    LONG_D,
     MAKERS_TOOL,
     OF_BMS,
-    YEAR_D,
     YES_NO,
     Equipment,
     Feature,
-    Interval,
     Row,
     Stage,
     Wired,
     rows,
 )
 
-RESISTOR = "insulation monitor: with a test resistor"
 FEATURES = {
     "current_over_105_mA": OF_BMS._replace(
         words="current above 1.05 x limit plus the larger of 2 A and 1 % of rated", shown=ABOVE_ZERO
@@ -81,55 +76,15 @@ TEXTS = """
 """
 ROWS = rows(
     TEXTS,
-    Row(35, BMS),
     Row(
         36,
-        BMS,
         wired=Wired(
-            inject=(
-                "trip the over-current relay by its test button, or open its wire, never "
-                "by a current; the program waits for the fuse, the wiring does not: the "
-                "contactor must be able to break the current at which the relay trips"
-            ),
-            proof=Interval(
-                YEAR_D,
-                "hard wiring of the over-current relay: only a test shows that the relay opens",
-                "D",
-            ),
-            proves="controller off: over-current relay",
+            "trip the over-current relay by its test button, or open its wire, never "
+            "by a current; the program waits for the fuse, the wiring does not: the "
+            "contactor must be able to break the current at which the relay trips",
             is_by_b=False,
             instead=("dc_fuse", "not_wired_36"),
         ),
     ),
-    Row(
-        37,
-        Interval(LONG_D, RESISTOR, "D"),
-        proves="insulation low: warning",
-        stages=(
-            Stage("37b", proof=Interval(LONG_D, RESISTOR, "D"), proves="insulation low: trip"),
-        ),
-    ),
-    Row(
-        38,
-        Interval(LONG_D, "pre-charge: every start runs it, but no start shows its failure", "D"),
-        proves="pre-charge failed three times",
-        stages=(
-            Stage(
-                "38b",
-                proof=Interval(
-                    LONG_D, "voltages of racks and bus: no other row compares them", "D"
-                ),
-                proves="rack and bus voltage differ",
-                is_added=True,
-            ),
-        ),
-    ),
-    Row(
-        39,
-        Interval(
-            LONG_D,
-            "feedback contacts: starts and stops move them, but do not show a stuck contact",
-            "D",
-        ),
-    ),
+    Stage("38b", is_added=True),
 )

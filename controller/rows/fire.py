@@ -1,15 +1,12 @@
 """Emergency stop, fire panel, smoke and suppression: rows 1 to 6."""
 
 from controller.rows.shapes import (
-    CONTACT,
     FIRE,
     OPEN_WIRE,
-    PANEL,
     YES_NO,
     Equipment,
     Feature,
     Row,
-    Stage,
     Wired,
     contact,
     rows,
@@ -83,55 +80,26 @@ ROWS = rows(
     TEXTS,
     Row(
         1,
-        CONTACT,
-        proves="emergency stop, each of its two contacts",
         wired=Wired(
-            inject=(
-                "press the emergency stop; then, with it released, open the wire of "
-                "contact 1 alone, then of contact 2 alone"
-            ),
-            proof=CONTACT,
-            proves="controller off: emergency stop",
+            "press the emergency stop; then, with it released, open the wire of "
+            "contact 1 alone, then of contact 2 alone"
         ),
-        stages=(Stage("1c", proof=CONTACT, proves="contacts of the emergency stop disagree"),),
     ),
     Row(
         2,
-        PANEL,
-        remedy=FIRE,
         wired=Wired(
-            inject=(
-                "put the fire panel into test and raise an alarm, or open the wire of its "
-                "alarm relay"
-            ),
-            proof=PANEL,
-            proves="controller off: alarm of the fire panel",
+            "put the fire panel into test and raise an alarm, or open the wire of its alarm relay",
             instead=("not_wired_2",),
         ),
+        remedy=FIRE,
     ),
     Row(
         3,
-        PANEL,
-        remedy=FIRE,
         wired=Wired(
-            inject=(
-                "open the wire of the switch that shows the agent's release; keep the agent "
-                "isolated"
-            ),
-            proof=PANEL,
-            proves="controller off: suppression released",
+            "open the wire of the switch that shows the agent's release; keep the agent isolated",
             contact="suppression",
             instead=("not_wired_3",),
         ),
-    ),
-    Row(4, PANEL),
-    Row(5, PANEL),
-    Row(
-        6,
-        PANEL,
-        proves="fire panel or suppression in trouble",
-        stages=(
-            Stage("6b", proof=PANEL, proves="fire panel or suppression in trouble for 15 min"),
-        ),
+        remedy=FIRE,
     ),
 )

@@ -1,6 +1,6 @@
 """Cell temperatures: rows 18 to 23, 25 and 26; suspicion of a thermal runaway: row 53."""
 
-from controller.rows.shapes import BMS, COLD, COMPUTED, HOT, TEMPERATURE, Feature, Row, Stage, rows
+from controller.rows.shapes import COLD, HOT, TEMPERATURE, Feature, Stage, rows
 
 MODULES = "modules are compared with each other"
 RISE = "the stage follows a rise, long before a value of a BMS protection"
@@ -84,32 +84,20 @@ TEXTS = """
 """
 ROWS = rows(
     TEXTS,
-    Row(18, BMS, stages=(Stage("18a", by_bms=HOT), Stage("18b", by_bms=HOT))),
-    Row(19, BMS, stages=(Stage("19a", by_bms=HOT), Stage("19b", by_bms=HOT))),
-    Row(20, BMS, stages=(Stage("20a", by_bms=HOT), Stage("20b", by_bms=HOT))),
-    Row(
-        21,
-        BMS,
-        stages=(
-            Stage("21a", by_bms=f"{HOT}; fan, alarm and fire panel do not follow"),
-            Stage("21b", not_by_bms="a module is compared with its rack"),
-        ),
-    ),
-    Row(
-        22,
-        COMPUTED,
-        stages=(Stage("22", not_by_bms="a rise is compared with the heating by the current"),),
-    ),
-    Row(23, COMPUTED, stages=(Stage("23a", not_by_bms=RISE), Stage("23b", not_by_bms=RISE))),
-    Row(25, BMS, stages=(Stage("25a", by_bms=COLD), Stage("25b", by_bms=COLD))),
-    Row(26, COMPUTED, stages=(Stage("26a", not_by_bms=MODULES), Stage("26b", not_by_bms=MODULES))),
-    Row(
-        53,
-        COMPUTED,
-        stages=(
-            Stage(
-                "53", not_by_bms="the stage adds two weak signs; only this project has such a row"
-            ),
-        ),
-    ),
+    Stage("18a", by_bms=HOT),
+    Stage("18b", by_bms=HOT),
+    Stage("19a", by_bms=HOT),
+    Stage("19b", by_bms=HOT),
+    Stage("20a", by_bms=HOT),
+    Stage("20b", by_bms=HOT),
+    Stage("21a", by_bms=f"{HOT}; fan, alarm and fire panel do not follow"),
+    Stage("21b", not_by_bms="a module is compared with its rack"),
+    Stage("22", not_by_bms="a rise is compared with the heating by the current"),
+    Stage("23a", not_by_bms=RISE),
+    Stage("23b", not_by_bms=RISE),
+    Stage("25a", by_bms=COLD),
+    Stage("25b", by_bms=COLD),
+    Stage("26a", not_by_bms=MODULES),
+    Stage("26b", not_by_bms=MODULES),
+    Stage("53", not_by_bms="the stage adds two weak signs; only this project has such a row"),
 )

@@ -4,17 +4,7 @@ Values of a BMS (row 54), currents of racks and converter (55), power and set-po
 (56), the grid connection (57).
 """
 
-from controller.rows.shapes import (
-    ABOVE_ZERO,
-    BY_LEVEL,
-    COMPUTED,
-    OF_PCS,
-    ON_RIG,
-    Feature,
-    Row,
-    Stage,
-    rows,
-)
+from controller.rows.shapes import ABOVE_ZERO, BY_LEVEL, OF_PCS, ON_RIG, Feature, Stage, rows
 
 _GRID: dict = {"roles": ("meter_grid", "pcs"), "window_ms": 2500}
 FEATURES = {
@@ -95,14 +85,4 @@ TEXTS = """
 57c | The battery discharges although the grid export is above its limit. | Compare the grid meter
   with the display of the converter. Remote reset.
 """
-ROWS = rows(
-    TEXTS,
-    Row(54, COMPUTED, stages=(Stage("54", set_from="bms_still_ms"),)),
-    Row(55, COMPUTED),
-    Row(56, COMPUTED),
-    Row(
-        57,
-        COMPUTED,
-        stages=(Stage("57a", proof=COMPUTED, proves="grid connection over limit, reported"),),
-    ),
-)
+ROWS = rows(TEXTS, Stage("54", set_from="bms_still_ms"))

@@ -2,17 +2,13 @@
 
 from controller.rows.shapes import (
     ABOVE_ZERO,
-    BMS,
     BY_LEVEL,
     CHECK_RTU,
-    COMPUTED,
-    CONTACT,
     MAKERS_TOOL,
     OF_BMS,
     OF_PCS,
     ON_RIG,
     OPEN_WIRE,
-    SILENCE,
     Equipment,
     Feature,
     Row,
@@ -107,30 +103,12 @@ TEXTS = """
 """
 ROWS = rows(
     TEXTS,
-    Row(
-        40,
-        SILENCE,
-        proves="BMS silent: ramp, stop",
-        stages=(
-            Stage("40a", proof=SILENCE, proves="BMS silent: warning"),
-            Stage("40d", proof=SILENCE, proves="many bad frames of the BMS", is_added=True),
-            Stage("40e", proof=CONTACT, proves="fault contact of the BMS open", is_added=True),
-        ),
-    ),
-    Row(41, SILENCE),
-    Row(49, SILENCE, stages=(Stage("49", set_from="io_silent_ms"),)),
-    Row(
-        50,
-        SILENCE,
-        remedy=CHECK_RTU,
-        proves="meter silent",
-        stages=(
-            Stage("50a", set_from="meter_silent_ms"),
-            Stage("50b", proof=SILENCE, proves="meter frozen", set_from="meter_frozen_ms"),
-            Stage("50c", proof=COMPUTED, proves="grid meter not proven"),
-            Stage("50d", proof=COMPUTED, proves="grid meter reversed"),
-        ),
-    ),
-    Row(52, SILENCE, remedy=CHECK_RTU, stages=(Stage("52", set_from="monitor_silent_ms"),)),
-    Row(59, BMS),
+    Stage("40d", is_added=True),
+    Stage("40e", is_added=True),
+    Stage("49", set_from="io_silent_ms"),
+    Row(50, remedy=CHECK_RTU),
+    Stage("50a", set_from="meter_silent_ms"),
+    Stage("50b", set_from="meter_frozen_ms"),
+    Row(52, remedy=CHECK_RTU),
+    Stage("52", set_from="monitor_silent_ms"),
 )
