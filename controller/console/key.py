@@ -138,10 +138,7 @@ def _old(key: admission.Key, is_ended: bool) -> str:
 
 
 def _ended(run_directory: str) -> set[tuple[str, int]]:
-    """{(source, fingerprint of its newest key)} whose old key a running controller refuses.
-
-    Empty without a controller, because the first use of a new key is not stored.
-    """
+    """{(source, fingerprint of its newest key)} whose old key a controller refuses now."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
             probe.connect(path)  # fails if the controller has ended

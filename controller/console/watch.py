@@ -35,9 +35,7 @@ def wait() -> None:
 
 
 class Watch:
-    """Call `update`, then `facts(page)`. `is_live`: the last `update` saw a new tick. Raises
-    JournalError (one line) if there is no controller.
-    """
+    """`update`, then `facts(page)`. `is_live`: a new tick came. JournalError: no controller."""
 
     def __init__(
         self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None

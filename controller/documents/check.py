@@ -77,9 +77,7 @@ def today() -> str:
 def report(
     config: Config, day: str | None = None, measured_ms: int = 0, doubts: Sequence[str] = ()
 ) -> str:
-    """The meaning of the configuration, as text for a terminal. day: today, to list acceptances
-    with a later date, or None. measured_ms: see check_path.stored_ms. doubts: of pairs.doubts.
-    """
+    """The configuration in words. day: today, for acceptances of a later date; doubts: lines."""
     schedule = bus_times.schedule(config)
     lines = [
         *_head(config, day, doubts),

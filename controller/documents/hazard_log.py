@@ -100,9 +100,7 @@ def _stage(
 
 
 def _latest_ms(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> int | None:
-    """The site's own chain, sensor included: until contactors are open, otherwise until power is
-    zero. None for a stage that takes no energy, or that acts before any flows.
-    """
+    """The site's chain until contactors are open, else until power is zero; None: no energy."""
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
     opened_ms = time_chain.opened_ms(found, schedule, stage)

@@ -40,9 +40,7 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 def times(
     stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
 ) -> dict[str, int | None]:
-    """{latest_ms: until power is zero or the outputs have followed; held_latest_ms: until a fan
-    that waits for the agent runs, None without such a wait}.
-    """
+    """Until power is zero or outputs have followed, and until a fan that waits for the agent."""
     held = time_chain.held_chain(found, schedule, stage)
     return {
         "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
@@ -143,10 +141,7 @@ def identity(named: Facts) -> str:
 
 
 def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
-    """[one Banner] with the reasons not to energise a cabinet by this document, or [].
-
-    named: of `site`, None without a site; day: see site_blocks.
-    """
+    """[one Banner] with reasons not to energise a cabinet, or []. named: of `site`."""
     if named is None:
         return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
     papers = named["hma"], named["not_fitted"]

@@ -124,9 +124,7 @@ class Account:
 
 
 class Pending(NamedTuple):
-    """An authentic hint or schedule between its receipt and the reply after a tick. code: 0 when it
-    was accepted, LATER while it waits for its start, else the code of the refusal.
-    """
+    """An authentic hint before its reply. code: 0 accepted, LATER, or that of the refusal."""
 
     sender: Sender
     account: Account
@@ -178,9 +176,7 @@ class Admission:
         self.pending: list[Pending] = []  # of this tick, and schedules that are still entering
 
     def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
-        """Check one datagram; its Pending holds `sender`. Returns the answer to a hello, a status
-        or a request for the schedule, else None: hints and schedules wait for the tick.
-        """
+        """Check one datagram. Returns the answer to a hello, status or read; hints wait."""
         if len(data) == w.HELLO.size:
             return self._hello(data, now_ms)
         is_schedule = sw.is_schedule(data)
@@ -271,9 +267,7 @@ class Admission:
         return h.BUSY if self._controller.take(*words) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
-        """Set a source's key (rotate: keep the newest for a day) or, with key None, revoke its
-        keys. False: no such source. name: as in a datagram, 16 bytes.
-        """
+        """Set a key (rotate: keep the old one a day), None: revoke all. False: no such source."""
         account = self._by_name.get(name)
         if account is None:
             return False

@@ -59,10 +59,7 @@ class FrameEncoder:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of one frame; fresh: bytes of 0 and 1; a keyframe if state is given.
-
-        Raises ValueError when the length of an array differs from the counts.
-        """
+        """Bytes of a frame, with a state of a keyframe. fresh: bytes of 0, 1. ValueError."""
         lengths = (len(inp), len(fresh), len(out))
         if lengths != self._lengths:
             raise ValueError(

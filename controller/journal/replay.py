@@ -47,9 +47,7 @@ class Replay:
     """One core fed from one journal: counts of frames, the first difference, missing frames."""
 
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
-        """core_factory: makes a core of the header. ValueError when the journal has another number
-        of words than the core, because another version wrote it.
-        """
+        """core_factory: of the header. ValueError: another version wrote the journal."""
         self.path, self.core = reader.path, core_factory(reader.header)
         words = (self.core.inp, self.core.fresh, self.core.out, self.core.state_words())
         if tuple(map(len, words)) != reader.counts:

@@ -94,10 +94,7 @@ class JournalReader:
         self._at, self._expected = self.ring_at, None
 
     def skip(self) -> None:
-        """Let `frames` begin at the newest keyframe that a tick follows, without reading the ring.
-
-        If no readable keyframe is there, `frames` begins with the oldest frame.
-        """
+        """Let `frames` begin at the newest keyframe before a tick, else at the oldest frame."""
         newest = self.newest() or 0
         places = KEYFRAMES.unpack_from(self._map, self._newest_at + NEWEST.size)
         found = [(self._keyframe(at), at) for at in places if self.ring_at <= at < self._end]

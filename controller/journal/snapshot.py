@@ -101,9 +101,7 @@ class Snapshot:
 
     @property
     def ended_in_order(self) -> bool:
-        """True if SIGTERM ended the process and no permit is given. The journal of an older version
-        has no word about SIGTERM: there a missing run request counts.
-        """
+        """True if SIGTERM ended the process. An older journal has only the run request for it."""
         at = self._ending_at
         is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
         return bool(is_ending and not self.out[s.ARM_REQUEST])

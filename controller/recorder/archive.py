@@ -205,9 +205,7 @@ class Archive:
         return True
 
     def _copy_trips(self) -> None:
-        """Copy the trips that the second copy lacks. A failure is tried again with the next write
-        and never raised: the caller must not repeat a commit that succeeded.
-        """
+        """Copy new trips. It never raises: its caller must not repeat a commit that succeeded."""
         why = None
         try:
             try:

@@ -74,11 +74,7 @@ def file_pieces(path: str) -> Iterator[bytes]:
 
 
 def write_whole(directory: str, name: str, content: Iterable[bytes], files: Files = os) -> str:
-    """Write pieces of bytes into a file that is there whole and durable, or not at all. Raises
-    OSError.
-
-    Returns its path. A file of that name is replaced.
-    """
+    """A file of these pieces, whole and durable, or none. Returns its path. Raises OSError."""
     path = os.path.join(directory, name)
     try:
         durable.put(path, PARTIAL, content, 0o644, files)

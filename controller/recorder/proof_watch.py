@@ -29,10 +29,7 @@ class ProofWatch:
     def look(
         self, now_us: int, label: tuple[int, str, int | None], header: dict[str, Any] | None
     ) -> list[Event]:
-        """Events since the last look, none before LOOK_US have passed.
-
-        label: (utc_us, source, uncertainty) of now; header: of the journal that is read, or None.
-        """
+        """Events since the last look, at most each LOOK_US. label: (utc_us, source, within)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
         header = header or {}
         planned = header.get("proof_tests")

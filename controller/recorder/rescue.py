@@ -67,10 +67,7 @@ def put_aside(path: str) -> None:
 
 
 def begin_anew(path: str, bytes_max: int, known: "Known", damage: Callable[[int], Row]) -> Database:
-    """A new database with what can be rescued. Raises OSError, DatabaseError.
-
-    damage(number): the Row that says up to which event some may be missing.
-    """
+    """A new database with what can be rescued. damage: its last row. OSError, DatabaseError."""
     _remove(path + NEW, "", "-wal", "-shm")
     database = Database(path + NEW, bytes_max)
     try:
@@ -95,9 +92,7 @@ def begin_anew(path: str, bytes_max: int, known: "Known", damage: Callable[[int]
 
 
 class Known(NamedTuple):
-    """Facts beside the database: entries of the trip log, the published head as (number, hash) or
-    None, the meta published with it. captures: on the disk, [(event number, file name)].
-    """
+    """Facts beside the database. published: (number, hash). captures: [(number, file)]."""
 
     trips: list
     published: tuple[int, bytes] | None

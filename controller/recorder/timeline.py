@@ -19,9 +19,7 @@ class Timeline:
     """Of one Run. `quiet_us`: since when its newest frame has not moved."""
 
     def __init__(self, run: Run, anchor: dict | None, ended_us: int | None):
-        """anchor: {inode, sequence, uptime_us} of an earlier recorder or None; ended_us: the latest
-        it can have ended, for a run that is over, None for the newest.
-        """
+        """anchor: of an earlier recorder; ended_us: the latest end of a run that is over."""
         self._run, self._anchor, self._ended_us = run, anchor, ended_us
         self._newest = 0  # sequence
         self._looked_us: int | None = None

@@ -1,6 +1,4 @@
-"""Each actuator of a site device: the chain from request to value, step by step, and its value
-without the reason that binds. Part of the page `why`.
-"""
+"""Each actuator of a site device: the chain from request to value. Part of the page `why`."""
 
 from collections.abc import Callable
 
@@ -55,9 +53,7 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
 
 
 def _steps(trace: Trace) -> list[Facts]:
-    """Request, caps, ramp, obligations, limits: the interval of each step (None: it has none), the
-    value after it, and the reason that moved the value.
-    """
+    """Interval of each step (None: none), the value after it, the reason that moved the value."""
     rows = (
         ("request", None, None, c.O_REQUEST_W, None),
         ("caps", c.O_CAPS_LOW_W, c.O_CAPS_HIGH_W, c.O_AFTER_CAPS_W, c.O_CAPS_REASON),

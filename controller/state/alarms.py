@@ -102,9 +102,7 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
 
 
 def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """The command that a person types to reset both channels: {code, command}; both None when
-    nothing waits for a reset. command: also None while a key reset needs the key out of RUN first.
-    """
+    """{code, command} of a reset; both None: nothing waits. command None: the key comes first."""
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
     return {

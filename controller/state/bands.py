@@ -179,10 +179,7 @@ def _spacing_ms(replies: list[Reply]) -> int:
 def _spread(
     kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
 ) -> list[int | None]:
-    """The last value in each step of time, None in a step without a reply.
-
-    The shift of the steps is the one with the most steps that hold a change: one sample each.
-    """
+    """The last value in each step, None without; steps are shifted to hold most changes."""
     first_ms = kept[0][0]
     shift_ms = max(
         range(0, step_ms, tick_ms),

@@ -59,9 +59,7 @@ def known_age(shadow: Computed, group: int) -> bool:
 
 
 def is_frozen(shadow: Computed, group: int) -> bool:
-    """True for a meter that answers with the same words for too long. A grid meter repeats them
-    off the grid, where it measures no current.
-    """
+    """True for a meter that repeats its words. Off the grid a grid meter may repeat them."""
     is_idle = group == s.G_METER_GRID and shadow.core.kernel.features.pace.source.is_off_grid()
     return known_age(shadow, group) and not is_idle and OfCore(shadow.core).is_frozen(group)
 

@@ -52,9 +52,7 @@ def in_force(shadow: Shadow) -> list[Facts]:
 
 
 def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: int) -> Facts:
-    """One quantity of one source. is_heartbeat_owed: the fallback ends only after a heartbeat and a
-    hint; before the first hint since the start a hint alone ends it.
-    """
+    """is_heartbeat_owed: the fallback ends only after a heartbeat and a hint."""
     value_W, valid_s, state = [
         out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
     ]

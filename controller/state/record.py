@@ -73,10 +73,7 @@ class Record:
         }
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
-        """UTC of the last row written, as text; None while a recorder writes.
-
-        boot_ms: now, since the boot of the box; uptime_ms: of the controller.
-        """
+        """UTC of the last row as text; None while a recorder writes. boot_ms: since the boot."""
         newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
         quiet_ms = uptime_ms
         if newest is not None and newest["uptime_ms"] <= boot_ms:  # not a row of another boot

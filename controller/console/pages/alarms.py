@@ -1,6 +1,4 @@
-"""The page `alarms`: the most dangerous alarm, the others, the first-out, the checks, and the
-conditions of a reset and a start. From part 2 on: every alarm in full.
-"""
+"""The page `alarms`: the leading alarm, the others, checks, conditions of reset and start."""
 
 from controller.console.pages.text import (
     CELLS,

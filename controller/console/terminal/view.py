@@ -33,10 +33,7 @@ class Seen(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Two lines of head, at most BODY_ROWS of body, number of this part and of all parts.
-
-    seen: the alarms on it, or the code that approves the changes on it.
-    """
+    """A part of a page. seen: the alarms on it, or the code that approves its changes."""
 
     head: list[str]
     body: list[str]
