@@ -6,6 +6,8 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 
+from controller.recorder import csv_files, reading
+from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 
@@ -48,8 +50,6 @@ def add(commands: cli.Commands) -> None:
 
 
 def _export(arguments: Namespace) -> int:
-    from controller.recorder import reading
-
     times_us = _moment_us("--from", arguments.since), _moment_us("--to", arguments.to)
     if times_us[0] >= times_us[1]:
         raise cli.Ended(WRONG_INPUT, f"--from {arguments.since} is not before --to {arguments.to}")
@@ -68,8 +68,6 @@ def _export(arguments: Namespace) -> int:
 
 
 def _moment_us(option: str, text: str | None) -> int:
-    from controller.recorder import csv_files
-
     try:
         return FOREVER_US if text is None else csv_files.moment_us(text)
     except ValueError as error:
@@ -80,8 +78,6 @@ def _moment_us(option: str, text: str | None) -> int:
 
 
 def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> int:
-    from controller.recorder import csv_files
-
     written: list[str] = []
     growing = _growing(connection, arguments, times_us)
     try:
@@ -104,8 +100,6 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
     """Captures of the trips in a time. Other names are left out: a forged record may have any."""
-    from controller.recorder.capture import NAME
-
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
         "IS NOT NULL AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
@@ -116,8 +110,6 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
     """Names of the captures in that time that are not complete: one at most."""
-    from controller.recorder.capture import FOLDER
-
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
@@ -134,9 +126,6 @@ def _files(
     connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """(name, pieces of bytes) of each file; nothing if the time has no data."""
-    from controller.recorder import csv_files
-    from controller.recorder.capture import FOLDER
-
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
@@ -151,8 +140,6 @@ def _files(
 
 def _short(utc_us: int) -> str:
     """A time as a part of a file name, for every file system."""
-    from controller.recorder import csv_files
-
     if utc_us in (0, FOREVER_US):
         return "end" if utc_us else "begin"
     return csv_files.utc_text(utc_us)[:19].replace("-", "").replace(":", "")

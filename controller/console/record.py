@@ -8,9 +8,12 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
 
+from controller.recorder import reading
+from controller.recorder.database import DatabaseError
 from controller.recorder.limits import RANGES, Limits
+from controller.recorder.process import Recorder
 from controller.store import chain
-from controller.system import caught, cli, own_names, regular_file
+from controller.system import caught, cli, own_names, realtime, regular_file
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.stop import Stop
 
@@ -66,10 +69,6 @@ def _record(arguments: Namespace) -> int:
 
 
 def _serve(arguments: Namespace, limits: Limits) -> int:
-    from controller.recorder.database import DatabaseError
-    from controller.recorder.process import Recorder
-    from controller.system import realtime
-
     with cli.ends(NO_START, DatabaseError):
         recorder = Recorder(arguments.run_dir, arguments.state_dir, limits, say)
     with contextlib.suppress(PermissionError):
@@ -104,8 +103,6 @@ def _lock(directory: str) -> None:
 
 
 def _verify(arguments: Namespace) -> int:
-    from controller.recorder import reading
-
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
     try:
         with reading.opened(path) as connection:

@@ -100,8 +100,8 @@ warn | the value is 5 K below the spread of C22
 noise | the stage must not come and go with the noise of its sensor
 """
 
-# stages | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has it,
-# or a code of REASONS, or - where the stage has no number. Without a last cell the code is noise.
+# stages | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has
+# it, or a code of REASONS, or - where the stage has no number. A missing last cell is noise.
 LINES = """
 1a 1b | - | wire
 1c | - | pair
