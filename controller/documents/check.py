@@ -13,7 +13,7 @@ from controller.config.devices import key_of_address
 from controller.config.refusal import ConfigError, in_unit, shown
 from controller.config.value_checks import allowed_text
 from controller.core import hint_codes
-from controller.documents import check_network, check_path, check_rows, check_tables, effect_words
+from controller.documents import check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
 from controller.rows.facts import sources
 from controller.store import proof_lines
@@ -65,7 +65,7 @@ def _checked(path: str, state_directory: str) -> str:
         if built is not None:
             print(check_tables.tables(built, left_out))
         raise
-    measured_ms = check_path.stored_ms(config, state_directory)
+    measured_ms = check_tables.stored_ms(config, state_directory)
     return report(config, today(), measured_ms, doubts)
 
 
@@ -90,9 +90,9 @@ def report(
         *check_rows.thresholds(config),
         *check_rows.rows(config),
         *check_tables.buses(config, schedule),
-        *check_network.lines(config),
+        *check_tables.network(config),
         *check_tables.latencies(config, schedule),
-        *check_path.lines(config, schedule, measured_ms),
+        *check_tables.path(config, schedule, measured_ms),
     ]
     return ascii_only("\n".join(lines))
 
