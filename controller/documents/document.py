@@ -70,6 +70,14 @@ class Table(NamedTuple):
 Block = Banner | Heading | Text | Table
 Facts = dict[str, Any]  # a document as plain data: what `--format json` prints
 
+
+def section(
+    title: str, words: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]], blanks: int = 0
+) -> list[Block]:
+    """A heading, a paragraph unless words is "", and a table."""
+    return [Heading(2, title), *([Text(words)] * bool(words)), Table(headers, rows, blanks)]
+
+
 _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"
 
 

@@ -96,29 +96,21 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
         (each["what"], each["power"], tapers.range_words(each), each["stage"] or "-", each["basis"])
         for each in found
     ]
-    return [
-        document.Heading(2, "Tapers"),
-        document.Text(
-            "Limits that fall in a line from full power to none. They always act, with or without "
-            "an active row. The weakest rack decides."
-        ),
-        document.Table(("of the", "power", "falls", "listed at stage", "basis"), rows),
-    ]
+    words = (
+        "Limits that fall in a line from full power to none. They always act, with or without an "
+        "active row. The weakest rack decides."
+    )
+    headers = ("of the", "power", "falls", "listed at stage", "basis")
+    return document.section("Tapers", words, headers, rows)
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row; rows: of matrix_facts.facts."""
-    return [
-        document.Heading(2, "Source of each row"),
-        document.Text(
-            "The clause that asks for the row. The confidence of its numbers is beside each stage. "
-            + "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
-            + "."
-        ),
-        document.Table(
-            ("row", "what it is", "source and clause", "confidence"), [_source(row) for row in rows]
-        ),
-    ]
+    codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
+    words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
+    headers = ("row", "what it is", "source and clause", "confidence")
+    sources = [_source(row) for row in rows]
+    return document.section("Source of each row", f"{words} {codes}.", headers, sources)
 
 
 def _source(row: Facts) -> tuple[Cell, ...]:
@@ -162,24 +154,14 @@ def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
-        blocks += [
-            document.Heading(2, "Required and missing: no energisation"),
-            document.Table(
-                ("what",), [(document.Mark("missing", line),) for line in named["missing"]]
-            ),
-        ]
-    blocks += [
-        document.Heading(2, "Hazard mitigation analysis"),
-        document.Table(
-            ("fact", "value"), [(key, _plain(value)) for key, value in named["hma"].items()]
-        ),
-    ]
-    if named["not_fitted"]:
-        blocks += [
-            document.Heading(2, "Not fitted"),
-            document.Table(("equipment", "accepted by"), list(named["not_fitted"].items())),
-        ]
-    return blocks
+        missing = [(document.Mark("missing", line),) for line in named["missing"]]
+        title = "Required and missing: no energisation"
+        blocks += document.section(title, "", ("what",), missing)
+    papers = [(key, _plain(value)) for key, value in named["hma"].items()]
+    blocks += document.section("Hazard mitigation analysis", "", ("fact", "value"), papers)
+    lacking = list(named["not_fitted"].items())
+    headers = ("equipment", "accepted by")
+    return [*blocks, *(document.section("Not fitted", "", headers, lacking) if lacking else [])]
 
 
 def _plain(value: bool | int | str | Sequence) -> str:

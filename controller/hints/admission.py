@@ -9,8 +9,8 @@ quota. A sequence belongs to the key that signed it.
 import hashlib
 import hmac
 from array import array
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 from controller.config.sources import Source
 from controller.core import hint_codes as h
@@ -42,26 +42,6 @@ def key_of(key: bytes, made_s: int, until_ms: int | None = None) -> Key:
 Sender = bytes | str  # the socket address of a sender
 
 
-class Words(Protocol):
-    """A row of hint_statistics."""
-
-    def __getitem__(self, place: int, /) -> int: ...
-
-    def __setitem__(self, place: int, value: int, /) -> None: ...
-
-
-class Statistics(Protocol):
-    """Writer's side of hint_statistics: a row of all sources, and one row per source."""
-
-    @property
-    def common(self) -> Words:
-        """Counters of COMMON."""
-
-    @property
-    def rows(self) -> Sequence[Words]:
-        """Words of OWN, by source index."""
-
-
 class Account:
     """Memory of one source: its keys (newest first), the highest sequence of each, and when its
     last hints were accepted.
@@ -72,7 +52,7 @@ class Account:
 
     __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
 
-    def __init__(self, source: Source, keys: tuple[Key, ...], row: Words):
+    def __init__(self, source: Source, keys: tuple[Key, ...], row: memoryview):
         """row: the words of the source in the statistics."""
         self.source, self.row = source, row
         self.sequences: dict[bytes, int] = {}
@@ -163,7 +143,7 @@ class Admission:
         keys: dict[str, tuple[Key, ...]],
         nonce: bytes,
         controller: Controller,
-        statistics: Statistics,
+        statistics: st.HintStatistics,
     ):
         """nonce: 8 random bytes of this run."""
         self.nonce, self._controller, self._common = nonce, controller, statistics.common

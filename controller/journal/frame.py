@@ -119,11 +119,6 @@ class Frame:
             raise ValueError("the length of the frame does not fit its fields")
         self.values = array("i", raw[values_at : values_at + 4 * changes])
 
-    @property
-    def changes(self) -> list[tuple[int, int]]:
-        """[(index, value)] of the changed words."""
-        return list(zip(self.indexes, self.values))
-
     def apply(self, inp: MutableSequence[int], out: MutableSequence[int]) -> None:
         """Store the changes into the arrays of inputs and outputs."""
         n_in = len(inp)

@@ -8,7 +8,7 @@ lost frames it starts again at the next keyframe.
 import os
 from array import array
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from controller.core import functions
 from controller.core.core import Core
@@ -23,24 +23,7 @@ EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 _IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
-class AnyCore(Protocol):
-    """The part of core.Core that a replay needs."""
-
-    inp: "array[int]"
-    fresh: bytearray
-    out: "array[int]"
-
-    def tick(self, elapsed_ticks: int) -> None:
-        """One tick over the inputs."""
-
-    def state_words(self) -> "array[int]":
-        """The state after the tick."""
-
-    def load_state(self, words: "array[int]") -> None:
-        """Restore a state."""
-
-
-CoreFactory = Callable[[dict[str, Any]], AnyCore]
+CoreFactory = Callable[[dict[str, Any]], Core]
 
 
 class Replay:
@@ -137,7 +120,7 @@ class Replay:
         return pairs[0] if pairs else nothing
 
 
-def run(core: AnyCore, frame: Frame, path: str | os.PathLike[str]) -> None:
+def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
     """The tick of a frame of a journal. Raises JournalError for words that no controller writes."""
     try:
         core.tick(frame.elapsed_ticks)

@@ -3,7 +3,6 @@
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar, overload
 
 from controller.core.core import STANDING_BITS
 from controller.core.image import IS_ENDING, PEER, PEER_EMPTY
@@ -162,16 +161,9 @@ def other_version(path: str | os.PathLike[str], error: Exception) -> JournalErro
     return JournalError(f"{path}: written by another version of this program: {error}")
 
 
-S = TypeVar("S", bound=Snapshot)
-
-
-@overload
-def read(path: str | os.PathLike[str]) -> Snapshot: ...
-@overload
-def read(path: str | os.PathLike[str], kind: type[S]) -> S: ...
-def read(path: str | os.PathLike[str], kind: type[Snapshot] = Snapshot) -> Snapshot:
-    """Snapshot (or Shadow) of the newest frame of a journal. Raises JournalError."""
-    found = kind(path)
+def read(path: str | os.PathLike[str]) -> Snapshot:
+    """Snapshot of the newest frame of a journal. Raises JournalError."""
+    found = Snapshot(path)
     found.reader.skip()
     if not found.update():
         raise JournalError(f"{path}: has no keyframe yet")

@@ -121,13 +121,13 @@ class Capture:
         self.waiting_bytes += len(raw)
         return True
 
-    def pump(self, bytes_max: int = PUMP_BYTES) -> bool:
+    def pump(self) -> bool:
         """Write a piece of what waits. True when nothing waits any more."""
         if self._descriptor == CLOSED:
             self._begin()
         piece: list[int] = []
         content = bytearray()
-        while len(content) < bytes_max and len(piece) < len(self._waiting):
+        while len(content) < PUMP_BYTES and len(piece) < len(self._waiting):
             sequence, raw = self._waiting[len(piece)]
             piece.append(sequence)
             content += raw
