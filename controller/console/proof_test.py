@@ -107,9 +107,8 @@ def _plan(arguments: Namespace) -> Plan:
 def _check_folder(directory: str) -> None:
     """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
     if not os.path.isdir(directory):
-        raise cli.Ended(
-            WRONG_INPUT, f"--state-dir {directory or repr('')}: there is no such folder"
-        )
+        line = f"--state-dir {directory or repr('')}: there is no such folder"
+        raise cli.Ended(WRONG_INPUT, line)
 
 
 def moment() -> tuple[int, str]:
@@ -126,13 +125,8 @@ def moment() -> tuple[int, str]:
 def _record(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
     now = moment()
-    test = (
-        arguments.row,
-        arguments.tester,
-        arguments.reaction_ms,
-        arguments.result,
-        arguments.remark,
-    )
+    given = arguments
+    test = given.row, given.tester, given.reaction_ms, given.result, given.remark
     with cli.ends(WRONG_INPUT, LedgerError):
         proof_tests.check_test(*test)
         _check_words(arguments)
@@ -146,12 +140,11 @@ def _record(arguments: Namespace) -> int:
     ):
         record = proof_tests.Ledger(arguments.state_dir).test(now, *test, arguments.date)
         found = proof_tests.read(arguments.state_dir)
-    print(
-        proof_list.ascii_of(
-            f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
-            f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
-        )
+    line = (
+        f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
+        f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
     )
+    print(proof_list.ascii_of(line))
     if record.clock != utc.NTP:
         day = record.recorded_utc[:10]
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")
@@ -189,14 +182,9 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 def _note_hash(run_directory: str, record: proof_lines.Record) -> None:
     """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
+    text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:
-        spool.put(
-            run_directory,
-            clock.now_us(),
-            "PROOF",
-            f"row {record.row} {record.result}, record {record.number}, {record.hash}, "
-            f"{record.tester}",
-        )
+        spool.put(run_directory, clock.now_us(), "PROOF", f"{text}, {record.tester}")
     except OSError:
         say("the recorder does not have the hash: write the hash down")
 

@@ -29,11 +29,8 @@ CABINET = "cabinet"
 HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
 STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 REDUCING = (
-    matrix.D_DC,
-    matrix.D_CHARGE_INHIBIT,
-    matrix.D_DISCHARGE_INHIBIT,
-    matrix.D_CHARGE_DERATE_PCT,
-    matrix.D_DISCHARGE_DERATE_PCT,
+    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
+    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
 )
 
 

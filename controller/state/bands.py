@@ -120,7 +120,9 @@ def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int
         why = f"no samples without a gap of {gap_ms / 1000:g} s"
         return none_of(dict.fromkeys(BANDS_Hz, why))
     changes = [kept[0], *[new for old, new in zip(kept, kept[1:]) if new[1] != old[1]]]
-    step_ms = max(sample_ms, _spacing_ms(changes if len(changes) > CHANGES_MIN else kept))
+    spaced = changes if len(changes) > CHANGES_MIN else kept
+    spacing_ms = median([new[0] - old[0] for old, new in zip(spaced, spaced[1:])])
+    step_ms = max(sample_ms, round(spacing_ms))
     values = _spread(kept, changes, step_ms, tick_ms)
     lost_percent = 100 * values.count(None) // len(values)
     if lost_percent > LOST_PERCENT_MAX:
@@ -170,10 +172,6 @@ def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
     while first > 0 and replies[first][0] - replies[first - 1][0] <= gap_ms:
         first -= 1
     return replies[first:]
-
-
-def _spacing_ms(replies: list[Reply]) -> int:
-    return round(median([new[0] - old[0] for old, new in zip(replies, replies[1:])]))
 
 
 def _spread(

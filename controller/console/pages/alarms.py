@@ -235,32 +235,21 @@ def _reset(facts: Facts) -> list[str]:
     return out + _resets(reset)
 
 
-def _standby(start: Facts) -> list[str]:
-    """Why the cabinet is in standby, in addition to the checklist."""
-    return folded("", f"And {standby(start)}.", 1) if start["rests"] else []
-
-
 def _start(facts: Facts) -> list[str]:
     start = facts["start"]
     waits = start["waits_for"]
     if waits and not (facts["locked_out_by"] and waits["code"] == LOCKED):
-        return folded(
-            "START",
-            f"{checklist(start)}waits for {waits['label']} {waits['name']}: {waits['sentence']} "
-            f"{waits['remedy']}",
-            3,
-        ) + _standby(start)
+        reason = f"{waits['label']} {waits['name']}: {waits['sentence']} {waits['remedy']}"
+        rests = folded("", f"And {standby(start)}.", 1) if start["rests"] else []
+        return folded("START", f"{checklist(start)}waits for {reason}", 3) + rests
     if facts["locked_out_by"]:
-        return folded(
-            "START",
+        line = (
             f"locked out by {facts['locked_out_by']}. The same person ends it, or any operator "
-            "with the key out of RUN (firebreak lock-out --end).",
-            2,
+            "with the key out of RUN (firebreak lock-out --end)."
         )
+        return folded("START", line, 2)
     if not start["is_asked_to_run"]:
         return folded("START", f"{standby(start)}.", 2)
-    if not facts["is_live"]:
-        return folded(
-            "START", f"nothing was missing; in its last tick the cabinet was {start['state']}.", 1
-        )
-    return folded("START", f"nothing is missing; the cabinet is {start['state']}.", 1)
+    words = "was missing; in its last tick the cabinet was"
+    words = "is missing; the cabinet is" if facts["is_live"] else words
+    return folded("START", f"nothing {words} {start['state']}.", 1)
