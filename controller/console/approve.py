@@ -67,9 +67,8 @@ def changed(header: Facts) -> tuple[list[str], int]:
 
 def _given(arguments: Namespace) -> int:
     if not arguments.code or not CODE.fullmatch(arguments.code):
-        raise cli.Ended(
-            WRONG_INPUT, "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
-        )
+        line = "CODE is 8 characters of 0-9 and A-F, from `firebreak approve`"
+        raise cli.Ended(WRONG_INPUT, line)
     person.prove(arguments, functools.partial(sent, arguments, operator_client.reach))
     answer = sent(arguments, operator_client.approve, arguments.name, int(arguments.code, 16))
     is_done = answer == operator_commands.ACCEPTED

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from controller.recorder import csv_files, reading
 from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
 FOREVER_US = 1 << 62
 Times_us = tuple[int, int]  # from, to
@@ -54,27 +54,22 @@ def _export(arguments: Namespace) -> int:
     if times_us[0] >= times_us[1]:
         raise cli.Ended(WRONG_INPUT, f"--from {arguments.since} is not before --to {arguments.to}")
     if not os.path.isdir(arguments.out):
-        raise cli.Ended(
-            WRONG_INPUT, f"--out {arguments.out}: no such directory; is the stick mounted?"
-        )
+        line = f"--out {arguments.out}: no such directory; is the stick mounted?"
+        raise cli.Ended(WRONG_INPUT, line)
     path = os.path.join(arguments.state_dir, reading.FILE)
     try:
         with reading.opened(path) as connection:
             return _write(connection, arguments, times_us)
     except (FileNotFoundError, sqlite3.Error) as error:
-        raise cli.Ended(
-            WRONG_INPUT, f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
 
 
 def _moment_us(option: str, text: str | None) -> int:
     try:
         return FOREVER_US if text is None else csv_files.moment_us(text)
     except ValueError as error:
-        raise cli.Ended(
-            WRONG_INPUT,
-            f"{option} {text}: a time is written 2026-03-14 or 2026-03-14T02:07:31, UTC",
-        ) from error
+        line = f"{option} {text}: a time is written 2026-03-14 or 2026-03-14T02:07:31, UTC"
+        raise cli.Ended(WRONG_INPUT, line) from error
 
 
 def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> int:

@@ -117,16 +117,13 @@ def order_of(arguments: Namespace) -> Order:
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
     if len(given) + arguments.heartbeat + arguments.price_negative != 1:
-        raise cli.Ended(
-            WRONG_INPUT,
-            f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat",
-        )
+        line = f"a hint has exactly one of {', '.join(_OPTIONS)}, --price-negative or --heartbeat"
+        raise cli.Ended(WRONG_INPUT, line)
     if arguments.exact and arguments.power is None:
         raise cli.Ended(WRONG_INPUT, "--exact is allowed with --power only")
     if arguments.valid is None:
-        raise cli.Ended(
-            WRONG_INPUT, "--for TIME is missing: every hint has a validity, such as --for 300s"
-        )
+        line = "--for TIME is missing: every hint has a validity, such as --for 300s"
+        raise cli.Ended(WRONG_INPUT, line)
     valid_ms = whole("--for", arguments.valid, TIME_UNITS, 0, _VALID_MS_MAX, "300s")
     ahead_ms = 0
     if arguments.ahead is not None:

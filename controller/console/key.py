@@ -82,9 +82,8 @@ def _unseen(state_directory: str, name: str, error: OutputError) -> str:
 
 def _check_folder(state_directory: str) -> None:
     if not os.path.isdir(state_directory):
-        raise cli.Ended(
-            WRONG_INPUT, f"{state_directory}: no such state directory; give another --state-dir"
-        )
+        line = f"{state_directory}: no such state directory; give another --state-dir"
+        raise cli.Ended(WRONG_INPUT, line)
 
 
 def _send(run_directory: str, command: int, name: str, key: bytes) -> int:

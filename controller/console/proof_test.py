@@ -99,9 +99,8 @@ def _plan(arguments: Namespace) -> Plan:
         )
     except (OSError, JournalError, KeyError, ValueError) as error:
         why = "another version" if isinstance(error, (KeyError, ValueError)) else plain(error)
-        raise cli.Ended(
-            NO_START, f"no list of armed rows from a controller: {why}; give --site FILE"
-        ) from error
+        line = f"no list of armed rows from a controller: {why}; give --site FILE"
+        raise cli.Ended(NO_START, line) from error
 
 
 def _check_folder(directory: str) -> None:

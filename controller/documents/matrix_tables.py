@@ -12,12 +12,9 @@ from safety import matrix as m, parameters as p
 
 MISSING = "REQUIRED, NOT ARMED"
 KINDS = {
-    stage_states.ARMED: "armed",
-    stage_states.BY_PANEL: "armed",
-    stage_states.BY_BMS: "other",
-    stage_states.NOT_ASKED: "other",
-    stage_states.NOT_FITTED: "absent",
-    stage_states.NOT_REPORTED: "absent",
+    **dict.fromkeys((stage_states.ARMED, stage_states.BY_PANEL), "armed"),
+    **dict.fromkeys((stage_states.BY_BMS, stage_states.NOT_ASKED), "other"),
+    **dict.fromkeys((stage_states.NOT_FITTED, stage_states.NOT_REPORTED), "absent"),
 }
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from controller.state.base import Facts
 from controller.store.chain import COLUMNS
 from controller.system import regular_file
+from controller.system.paths import why
 from controller.system.utc import UTC_US_MAX
 
 FILE = "record.db"
@@ -114,7 +115,7 @@ def trouble(state_directory: str) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, sqlite3.Error) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return why(error)
     return None
 
 

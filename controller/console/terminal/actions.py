@@ -15,6 +15,7 @@ from controller.core.image import PEER_EMPTY
 from controller.run import operator_client, operator_commands
 from controller.store import durable, spool
 from controller.system import json_text, regular_file
+from controller.system.paths import why
 from safety import latches
 
 ACKNOWLEDGED = "acknowledged"
@@ -160,7 +161,7 @@ def _answer(send: Callable[[], int | None], then: Callable[[], str]) -> str:
         answer = send()
         more = then() if answer == operator_commands.ACCEPTED else ""
     except (OSError, ValueError) as error:
-        return f"not sent, {getattr(error, 'strerror', None) or error}"
+        return f"not sent, {why(error)}"
     return operator_commands.words(answer) + more
 
 

@@ -13,6 +13,7 @@ from controller.journal.ring import JournalError
 from controller.state import alarms, base
 from controller.state.base import Facts
 from controller.system import clock
+from controller.system.paths import why
 from safety import signals as s
 
 HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
@@ -70,7 +71,7 @@ class View:
             self.trouble = None
         except _TROUBLE as error:
             self.close()
-            self.trouble = f"No controller found in {self._run_directory}: {_short(error)}."
+            self.trouble = f"No controller found in {self._run_directory}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""
@@ -120,7 +121,7 @@ class View:
             return self._made(self._watch, name, part, extra)
         except _TROUBLE as error:
             return _cut(
-                words.HEAD, pages.text.folded("", f"This page has an error: {_short(error)}."), part
+                words.HEAD, pages.text.folded("", f"This page has an error: {why(error)}."), part
             )
 
     def _made(self, seen: watch.Watch, name: str, part: int, extra: Iterable[str]) -> Page:
@@ -163,11 +164,6 @@ def _approval(seen: watch.Watch, part: int) -> Page:
     lines = [line for each in changes for line in pages.text.wrapped(each, 4)]
     page = _cut(head, [*lines, *APPROVE], part)
     return page._replace(seen=code) if page.part == page.parts - 1 else page
-
-
-def _short(error: Exception) -> str:
-    """An error without its number and path."""
-    return getattr(error, "strerror", None) or str(error)
 
 
 def _seen(facts: Facts) -> Seen | None:
