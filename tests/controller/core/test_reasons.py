@@ -38,7 +38,7 @@ def test_constants_are_codes_with_a_text():
 
 
 def test_limits_rows_and_missing_evidence_of_the_kernel_have_texts():
-    assert tuple(row[0] for row in reason_words.KERNEL_LIMITS) == bounds.LIMITS
+    assert tuple(reason_words.KERNEL_LIMITS) == bounds.LIMITS
     assert len(reasons.KERNEL_CHARGE) == len(reasons.KERNEL_DISCHARGE) == len(bounds.LIMITS)
     assert name_of(reasons.KERNEL_DISCHARGE[bounds.L_BMS_CURRENT]) == "BMS discharge limit"
     assert name_of(reasons.KERNEL_CHARGE[bounds.L_PERMIT]) == "not running, no charge"

@@ -80,7 +80,7 @@ def test_a_part_tested_apart_is_due_as_often_as_its_row_and_has_its_own_text():
     apart = [key for key in INTERVALS if not key.isdigit()]
     for key in apart:
         of_row_d = INTERVALS[str(intervals.row_of(key))].interval_d or 10**6
-        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and intervals.PROOFS[key].proves
+        assert (INTERVALS[key].interval_d or 10**6) <= of_row_d and INTERVALS[key].proves
     assert len({intervals.what(key) for key in INTERVALS}) == len(INTERVALS)
 
 
