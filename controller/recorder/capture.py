@@ -42,7 +42,7 @@ class Files(SystemFiles, Protocol):
     """The os module or a stand-in that also writes at a place of a file."""
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """As os.pwrite."""
+        """See os.pwrite."""
         ...
 
 

@@ -259,7 +259,7 @@ class Recorder:
         return True
 
     def _meta(self) -> dict[str, Any]:
-        """With it another process goes on: position, active and latched rows, an anchor."""
+        """Another process goes on with it: position, active and latched rows, an anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}

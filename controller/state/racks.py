@@ -87,7 +87,7 @@ def oldest_ms(shadow: Shadow, groups: Iterable[int]) -> int | None:
 
 
 def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
-    """Of the coldest and hottest module, number of the hottest (from 1); None: unknown."""
+    """Coldest and hottest module, number of the hottest (from 1); None: unknown."""
     modules = base.rack_parameter(shadow, rack, p.R_MODULES)
     group = shadow.layout.rack_group(rack, s.G_BMS_TEMPERATURES)
     if not modules or not base.known(shadow, group):
