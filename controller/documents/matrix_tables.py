@@ -37,7 +37,7 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 def times(
     stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
 ) -> dict[str, int | None]:
-    """Time until power is zero or outputs have followed, and until a fan that waits for the agent."""
+    """Times until power is zero or outputs have followed, and until a fan waits for the agent."""
     held = time_chain.held_chain(found, schedule, stage)
     return {
         "latest_ms": sum([part.time_ms for part in time_chain.chain(found, schedule, stage)]),
