@@ -19,7 +19,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
-from hil.site.site import Site
+from hil.site.site import ISLAND, Site
 from hil.systems import failures
 from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
@@ -38,9 +38,9 @@ class ChainUnit:
     def __init__(self, battery: LumpedUnit, can_form: bool) -> None:
         self.battery, self.can_form = battery, can_form
         self.rated_W = float(battery.rated_W)
-        self.ac_power_W = 0.0
+        self.ac_power_W = self.sent_W = 0.0
         self.is_forming = False
-        self.charge_W_max = self.discharge_W_max = 0
+        self._island_W: float | None = None  # in the second that has not been taken from the battery
 
     @property
     def forms(self) -> bool:
@@ -49,11 +49,22 @@ class ChainUnit:
 
     def carry(self, power_W: float | None) -> float:
         """In an island: give this power, within what the racks allow; None: follow again."""
+        if power_W is not None:
+            self.ac_power_W = max(-self.rated_W, min(self.rated_W, power_W))
+        elif self.is_forming:
+            self._island_W, self.ac_power_W = self.ac_power_W, self.sent_W
         self.is_forming = power_W is not None
-        if power_W is None:
-            return 0.0
-        self.ac_power_W = max(-self.rated_W, min(self.rated_W, power_W))
         return self.ac_power_W
+
+    def send(self, power_W: int) -> None:
+        """A new set-point."""
+        self.ac_power_W = self.sent_W = float(power_W)
+
+    def advance(self, dt_s: float) -> None:
+        """The energy of the second that ended."""
+        power_W = self.ac_power_W if self._island_W is None else self._island_W
+        self.battery.step(power_W, dt_s)
+        self._island_W = None
 
 
 class ChainMember:
@@ -130,7 +141,7 @@ class ChainMember:
         """
         self.now_s += 1
         for unit in self.pcs:
-            unit.battery.step(unit.ac_power_W, dt_s)
+            unit.advance(dt_s)
         outside_degC = self.site.weather.outside_degC(self.now_s)
         self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
         if self is self.site.members[-1]:
@@ -142,8 +153,15 @@ class ChainMember:
         battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
         fed_W = sum([part.feeds_W for part in site.parts])
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
+        before = site.load_power_W, [part.feeds_W for part in site.parts]
+        if site.source == ISLAND:
+            # the sources of an island take a change at once, before anything reads them
+            site._carry(grid_W)
         for member in site.members:
             cast(ChainMember, member).decide(grid_W)
+        site.load_power_W, fed = before
+        for part, feeds_W in zip(site.parts, fed):
+            part.feeds_W = feeds_W
 
     def decide(self, grid_W: float) -> None:
         """The power of each unit and the actuators. grid_W: as the meter of the site shows it."""
@@ -152,7 +170,7 @@ class ChainMember:
         batteries = [unit.battery for unit in self.pcs]
         powers_W = self.loop.step(batteries, self._fresh[self._groups :])
         for unit, power_W in zip(self.pcs, powers_W):
-            unit.ac_power_W = float(power_W)
+            unit.send(power_W)
         charge_W = sum(self.loop.limits.charge_W)
         if self.charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
             self.charge_opens_s = self.now_s
@@ -201,7 +219,9 @@ class ChainMember:
         site, readings = self.site, self.loop.readings
         is_load_seen = site.is_live and failures.LOAD_METER not in self.silent
         readings.load_W = round(site.load_power_W) if is_load_seen else None
-        readings.grid_W = None if failures.GRID_METER in self.silent else round(grid_W)
+        is_grid_seen = site.is_live and failures.GRID_METER not in self.silent
+        shown_W = 0 if site.is_off_grid else round(grid_W)
+        readings.grid_W = shown_W if is_grid_seen else None
         readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
         readings.is_off_grid = site.is_off_grid
         readings.forming = [unit.is_forming for unit in self.pcs]

@@ -1,14 +1,12 @@
 """Readings from the means of the plant (controller/core/readings.py), where no kernel steps.
 
-The limits are those of safety.bounds. On the grid a silent meter forbids charging, as row 50a does.
-Off the grid the grid meter counts as silent, because it repeats its last words. NOT_KNOWN names
-what this mode cannot know.
+The limits are those of safety.bounds, with the charge that row 50a forbids while a meter is silent.
+NOT_KNOWN names what this mode cannot know.
 """
 
 from array import array
 from collections.abc import Sequence
 
-from controller.core import reasons
 from controller.core.answers import Limit
 from controller.core.integers import within
 from controller.core.known import GRID, ISLAND
@@ -33,21 +31,26 @@ NOT_KNOWN = {
 class MeanReadings:
     """The caller fills the attributes before each decision; all powers are means of a second.
 
-    load_W, grid_W: None while the meter does not answer; is_off_grid: the transfer switch has left
-    the grid; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
+    bounds: of all units, those of each unit are in charge_W and discharge_W; load_W, grid_W: None
+    while the meter does not answer; is_off_grid: by the contact of the transfer switch; forming:
+    for each unit, whether it forms the voltage; air: 0.1 degC.
     """
 
-    def __init__(self, rack_unit: Sequence[int], soh: float) -> None:
+    bounds: Limit
+
+    def __init__(
+        self, rack_unit: Sequence[int], soh: float, charge_W: array, discharge_W: array
+    ) -> None:
         """rack_unit: unit of each rack, from 0; soh: of all racks, 0 to 1."""
         self._rack_unit, self._soh_permille = rack_unit, round(1000 * soh)
-        self.units: Sequence[LumpedUnit] = ()
+        self.charge_W, self.discharge_W = charge_W, discharge_W
+        self.units: list[LumpedUnit] = []
         self.powers_W: list[int] = []
         self.forming: list[bool] = []
         self.load_W: int | None = None
         self.grid_W: int | None = None
         self.is_off_grid = False
         self.air: int | None = None
-        self.charge_W = self.discharge_W = array("i")
 
     def is_running(self) -> bool:
         """As NOT_KNOWN says."""
@@ -62,12 +65,8 @@ class MeanReadings:
         return False
 
     def limit(self) -> Limit:
-        """As row 50a: without a meter on the grid no unit charges."""
-        is_blind = not self.is_off_grid and (self.load_W is None or self.grid_W is None)
-        if is_blind:
-            self.charge_W = array("i", [0] * len(self.charge_W))
-        charge, discharge = reasons.KERNEL_CHARGE[0], reasons.KERNEL_DISCHARGE[0]
-        return Limit(sum(self.charge_W), charge, sum(self.discharge_W), discharge)
+        """As Readings says."""
+        return self.bounds
 
     def contact(self) -> int:
         """As Readings says."""
@@ -85,11 +84,11 @@ class MeanReadings:
 
     def grid_meter(self) -> Meter:
         """As Readings says."""
-        return Meter(self.proven_grid_W(), self.grid_W is not None)
+        return Meter(self.grid_W, self.grid_W is not None)
 
     def proven_grid_W(self) -> int | None:
-        """As Readings says."""
-        return None if self.is_off_grid else self.grid_W
+        """Every grid meter counts as proven."""
+        return self.grid_W
 
     def unit_powers_W(self) -> list[int]:
         """As Readings says."""
