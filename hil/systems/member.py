@@ -27,6 +27,8 @@ from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
+# Row 41d: power beyond the limit and a margin, for so long, stops a unit.
+BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
 CLOCK_ERROR_MS = 500
 CHARGE_OPENS = 0.1  # of the rated power: a lower limit counts as no charge
 DAY_S = 86_400
@@ -40,12 +42,13 @@ class ChainUnit:
         self.rated_W = float(battery.rated_W)
         self.ac_power_W = self.sent_W = 0.0
         self.is_forming = False
+        self._beyond_s = 0
         self._island_W: float | None = None  # in the second that has not been taken from the battery
 
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        return self.can_form and self.battery.soc > SOC_FORMS
+        return self.can_form and self._beyond_s < BEYOND_S and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
         """In an island: give this power, within what the racks allow; None: follow again."""
@@ -55,6 +58,15 @@ class ChainUnit:
             self._island_W, self.ac_power_W = self.ac_power_W, self.sent_W
         self.is_forming = power_W is not None
         return self.ac_power_W
+
+    def watch(self, charge_W: int, discharge_W: int, is_off_grid: bool) -> None:
+        """Row 41d, once a second. A unit that it stops forms nothing until the grid is back."""
+        margin_W = max(MARGIN_W_MIN, self.rated_W / MARGIN_PART)
+        is_beyond = not -charge_W - margin_W < self.ac_power_W < discharge_W + margin_W
+        if not is_off_grid:
+            self._beyond_s = 0
+        elif self._beyond_s < BEYOND_S:
+            self._beyond_s = self._beyond_s + 1 if is_beyond else 0
 
     def send(self, power_W: int) -> None:
         """A new set-point."""
@@ -84,6 +96,7 @@ class ChainMember:
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
+        self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
         self._prepare(config, of_plant.soh)
         batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
         self._air = LumpedAir(of_plant, batteries, self._parts)
@@ -169,9 +182,12 @@ class ChainMember:
         self._measure(grid_W)
         batteries = [unit.battery for unit in self.pcs]
         powers_W = self.loop.step(batteries, self._fresh[self._groups :])
+        limits = self.loop.limits
+        for unit, charge_W, discharge_W in zip(self.pcs, limits.charge_W, limits.discharge_W):
+            unit.watch(charge_W, discharge_W, self.site.is_off_grid)
         for unit, power_W in zip(self.pcs, powers_W):
             unit.send(power_W)
-        charge_W = sum(self.loop.limits.charge_W)
+        charge_W = sum(limits.charge_W)
         if self.charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
             self.charge_opens_s = self.now_s
         for actuator in self.control.actuators:
@@ -223,6 +239,6 @@ class ChainMember:
         shown_W = 0 if site.is_off_grid else round(grid_W)
         readings.grid_W = shown_W if is_grid_seen else None
         readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
-        readings.is_off_grid = site.is_off_grid
+        readings.is_off_grid = site.is_off_grid and self._has_contact
         readings.forming = [unit.is_forming for unit in self.pcs]
         readings.air = round(10 * self._air.climate.air_degC)

@@ -15,10 +15,13 @@ from hil.values.lumped import LumpedUnit
 
 # field of Known or Found: what the mode has instead
 NOT_KNOWN = {
-    "is_running": "always true: no row can trip",
+    "is_running": "always true: row 41d may end an island, no other row stops anything",
     "is_stopped_by_person": "never: nobody stops it",
     "is_estop": "never",
     "is_short": "never: a converter gives what it is sent",
+    "limit": "by the mean cell of a unit, so it falls up to 10 permille of charge later; row 50a",
+    "module_temperature_ddegC": "the mean of a unit",
+    "full_Wh": "all racks have the same state of health",
     "stored_path_delay_ms": "none: the meter's test needs ticks of milliseconds",
     "path_delay_ms": "none: the meter is believed without a test",
     "is_meter_tested": "never",
@@ -32,8 +35,8 @@ class MeanReadings:
     """The caller fills the attributes before each decision; all powers are means of a second.
 
     bounds: of all units, those of each unit are in charge_W and discharge_W; load_W, grid_W: None
-    while the meter does not answer; is_off_grid: by the contact of the transfer switch; forming:
-    for each unit, whether it forms the voltage; air: 0.1 degC.
+    while the meter does not answer; is_off_grid: by the contact of the transfer switch, where
+    it is wired; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
     """
 
     bounds: Limit

@@ -1,0 +1,46 @@
+"""An outage of a system: its control functions know that the site is an island."""
+
+import pytest
+from test_systems import TABLE
+
+from hil.systems import run, series, spec
+from tests.slow import whole
+
+SITE = {"load": {"kind": "constant", "power_W": 150_000}, "transfer_switch": {}}
+AT_S, FOR_S, RETURN_S = 60, 240, 30  # the switch waits so long before it goes back
+
+
+def modes_of(changes, seconds):
+    """Seconds in each mode, of a system whose grid fails for FOR_S."""
+    chosen = spec.of_table(TABLE | {"site": SITE} | changes, "test")
+    site = run.site_of(chosen, {})
+    site.grid.cut(AT_S, FOR_S)
+    members = run.members_of(chosen, site, run.ChainMember)
+    one = run.Run(chosen, series.series_of(chosen, {}), site, members)
+    for second in range(seconds):
+        one.second(second)
+    return one._of_modes(), members[0]
+
+
+def test_a_short_outage_is_an_island_less_the_hand_over():
+    battery = TABLE["battery"] | {"can_form": True}
+    found, member = modes_of({"battery": battery}, AT_S + FOR_S + 120)
+    island_s = found["island"]
+    assert FOR_S + RETURN_S - 6 <= island_s + found["hand-over"] <= FOR_S + RETURN_S
+    assert found["hand-over"] <= 3 and "black start" not in found
+    assert 29 <= found["return to the grid"] <= 32
+    given_J = 150_000 * (FOR_S + RETURN_S)
+    assert member.site.account.energy_J["discharged"] > 0.95 * given_J
+
+
+def test_a_converter_that_forms_nothing_leaves_a_black_start():
+    found, member = modes_of({}, AT_S + FOR_S)
+    assert found["black start"] > FOR_S - 10 and "island" not in found
+    assert member.site.account.energy_J["unserved"] > 0.9 * 150_000 * FOR_S
+
+
+@pytest.mark.parametrize("name, outage_s", whole(("berlin", 10_800), ("norway", 14_400)))
+def test_a_storm_is_an_island_in_the_control_functions(name, outage_s):
+    found = run.run(spec.load(name, "storm")).modes_s
+    assert outage_s + 20 <= found["island"] <= outage_s + RETURN_S
+    assert found["hand-over"] <= 5 and 29 <= found["return to the grid"] <= 32
