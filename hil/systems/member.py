@@ -19,7 +19,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
-from hil.site.site import ISLAND, Site
+from hil.site.site import Site
 from hil.systems import failures
 from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
@@ -43,7 +43,8 @@ class ChainUnit:
         self.ac_power_W = self.sent_W = 0.0
         self.is_forming = False
         self._beyond_s = 0
-        self._island_W: float | None = None  # in the second that has not been taken from the battery
+        # of the island's last second, until its energy is taken from the battery
+        self._island_W: float | None = None
 
     @property
     def forms(self) -> bool:
@@ -167,7 +168,7 @@ class ChainMember:
         fed_W = sum([part.feeds_W for part in site.parts])
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
         before = site.load_power_W, [part.feeds_W for part in site.parts]
-        if site.source == ISLAND:
+        if site.is_off_grid and site.is_live:
             # the sources of an island take a change at once, before anything reads them
             site._carry(grid_W)
         for member in site.members:

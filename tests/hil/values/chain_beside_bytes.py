@@ -37,7 +37,7 @@ PV_GENSET = FOLDER / "pv_genset" / "cabinet.toml"
 
 
 BEFORE_S, AFTER_S = 2, 3
-SETTLED_S = 14
+SETTLED_S = 18
 
 
 class Slack(NamedTuple):
@@ -63,7 +63,7 @@ SLACK = (
         "limit_W|reserve|is_.*_obliged|binding_reason|limit_reason|load_W",
         3000,
         SETTLED_S,
-        "after a transfer grid and battery are read at two moments; 5 s later 37 % of it is left",
+        "after a transfer grid and battery are read at two moments; each 5 s 37 % are left",
     ),
     Slack("_W", 2000, AFTER_S, "noise and quantum of meters"),
     Slack("", 0, AFTER_S, "no reason to differ"),
@@ -165,7 +165,7 @@ def fields(control, units):
     values = {f"known.{name}": getattr(known, name) for name in Known._fields}
     values |= {f"found.{name}": value for name, value in vars(found).items()}
     del values["known.site"], values["known.hints"], values["known.schedule"]
-    for number, (name, value) in enumerate(zip(LIMIT_FIELDS, values.pop("known.limit"))):
+    for name, value in zip(LIMIT_FIELDS, values.pop("known.limit")):
         values[f"known.limit.{name}"] = value
     for name in ("soc_permille", "module_temperature_ddegC", "unit_temperature_ddegC"):
         pair = values.pop(f"known.{name}")
@@ -192,45 +192,48 @@ def fields(control, units):
     return values
 
 
-def differing(case, kind=VirtualRig, tick_ms=20):
+def played(case, kind=VirtualRig, tick_ms=20):
+    """As bytes_of and chain_of, which begins with the charge of the other."""
+    by_bytes, soc = bytes_of(case, kind, tick_ms)
+    return by_bytes, chain_of(case, soc)
+
+
+def differing(case, by_bytes, chain):
     """One line for each field that differs: how often, the first second, both values. Nothing
     counts after a stop by the kernel.
     """
-    by_bytes, soc = bytes_of(case, kind, tick_ms)
-    chain = chain_of(case, soc)
-    running = [all(tick["known.is_running"] for tick in ticks) for ticks in by_bytes]
-    stops = [second for second in range(case.from_s, case.for_s) if not running[second]]
-    seconds = range(case.from_s, min([case.for_s, *stops]) - AFTER_S)
-    names = sorted({*chain[-1], *by_bytes[-1][-1]} - {*PER_TICK})
+    stops = [at for at, ticks in enumerate(by_bytes) if not ticks[-1]["known.is_running"]]
+    end_s = min([case.for_s, *[at for at in stops if at >= case.from_s]]) - AFTER_S
     lines = []
-    for name in names:
+    for name in sorted({*chain[-1], *by_bytes[-1][-1]} - {*PER_TICK}):
         if name.partition(".")[2] in NOT_KNOWN:
             continue
         slack = next(each for each in (*case.slack, *SLACK) if re.search(each.pattern, name))
-        column = [[tick.get(name) for tick in ticks] for ticks in by_bytes]
-        off_grid = [at for at in seconds if by_bytes[at][0]["found.is_off_grid"]]
-        paused = {*off_grid} if name.startswith(PAUSED) else ()
-        off = [at for at in seconds if at not in paused and not _fits(chain[at].get(name), column, at, slack)]
-        if off:
-            seen = column[off[0]][0], column[off[0]][-1]
-            lines.append(f"{name}: {len(off)} s from {off[0]} on: {chain[off[0]].get(name)}, {seen}")
+        seen = [[tick.get(name) for tick in ticks] for ticks in by_bytes]
+        seconds = range(case.from_s, end_s)
+        if name.startswith(PAUSED):
+            seconds = [at for at in seconds if not by_bytes[at][0]["found.is_off_grid"]]
+        off = [at for at in seconds if not _fits(chain[at].get(name), seen, at, slack)]
+        for at in off[:1]:
+            given = chain[at].get(name), seen[at][0], seen[at][-1]
+            lines.append(f"{name}: {len(off)} s from {at} on: {given}")
     return lines
 
 
-def _fits(value, column, second, slack):
-    near = [each for at in column[second - BEFORE_S : second + slack.after_s] for each in at]
-    if value in near:
-        return True
-    given = [each if isinstance(each, tuple) else (each,) for each in (*near, value)]
-    sizes = {len(each) for each in given if _is_numeric(each)}
-    if not _is_numeric(given[-1]) or sizes != {len(given[-1])}:
-        return False
-    ends = [(min(each), max(each)) for each in zip(*[one for one in given[:-1] if _is_numeric(one)])]
-    pairs = zip(given[-1], ends)
-    return bool(ends) and all(
-        low - slack.within <= one <= high + slack.within for one, (low, high) in pairs
+def _fits(value, seen, second, slack):
+    near = [each for at in seen[second - BEFORE_S : second + slack.after_s] for each in at]
+    if value in near or not _is_numeric(value):
+        return value in near
+    numbers = [_numbers(each) for each in near if _is_numeric(each)]
+    return bool(numbers) and all(
+        min(of) - slack.within <= one <= max(of) + slack.within
+        for one, of in zip(_numbers(value), zip(*numbers), strict=True)
     )
 
 
-def _is_numeric(values):
-    return all(isinstance(each, int) and not isinstance(each, bool) for each in values)
+def _numbers(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _is_numeric(value):
+    return all(isinstance(each, int) and not isinstance(each, bool) for each in _numbers(value))

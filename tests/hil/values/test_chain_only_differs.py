@@ -1,13 +1,12 @@
 """Chain-only mode beside byte mode: the same Known, Found and decisions, field by field."""
 
 import pytest
-from chain_beside_bytes import AFTER_S, SETTLED_S, Case, Slack, bytes_of, chain_of, differing
+from chain_beside_bytes import AFTER_S, SETTLED_S, Case, Slack, chain_of, differing, played
 
 from controller.core.found import Found
 from controller.core.known import Known
 from controller.core.policies.modes import BLACK_START, GRID, HAND_OVER, ISLAND
 from controller.core.schedule_table import OPEN_W
-from hil.engine.simulate import VirtualRig
 from hil.systems.sized import Size
 from hil.values.mean_readings import NOT_KNOWN
 from hil.values.rig import ValueRig
@@ -29,6 +28,7 @@ UNITS = Size(3, 3, 250_000, 1_935_000, 1_500_000, 0, {}, {"diesel": GENSET})
 MEAN_CELL = "a cell of the plant is weaker than the mean: its limit falls earlier"
 STEP = "a step of 130 kW that is answered 1 s later is 9 kW of the last 15 s of an interval"
 TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
+TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
 KINDS = "known", "found"
 PEAK = {"peak_import_W_max": 150_000, "peak_interval_s": 60}
@@ -49,7 +49,16 @@ CASES = {
             Slack("genset_1.power_W", 70_000, SETTLED_S, SECOND),
         ),
     ),
-    "sun": Case(lambda t_s: 20_000.0, 120, 0.955, OUTAGE, BACK, noon=True),
+    "sun": Case(
+        lambda t_s: 20_000.0,
+        120,
+        0.955,
+        OUTAGE,
+        BACK,
+        noon=True,
+        rows=((OPEN_W, 0, 0, 0),) * 3,
+        slack=(Slack("request", 200_000, SETTLED_S, TRACKS),),
+    ),
     "peak": Case(
         lambda t_s: 330_000.0 if t_s > 60 and t_s % 60 >= 30 else 200_000.0,
         200,
@@ -91,20 +100,20 @@ def test_each_field_is_compared_or_named_as_not_known():
 
 @pytest.mark.parametrize("name", ["carried", "set start"])
 def test_an_outage_of_chain_only_is_that_of_value_mode(name):
-    assert differing(CASES[name], ValueRig, 100) == []
+    assert differing(CASES[name], *played(CASES[name], ValueRig, 100)) == []
 
 
 @pytest.mark.parametrize("name", whole(*CASES))
 def test_each_decision_of_chain_only_is_that_of_byte_mode(name):
-    assert differing(CASES[name]) == []
+    assert differing(CASES[name], *played(CASES[name])) == []
 
 
-@pytest.mark.parametrize("kind, tick_ms", [(ValueRig, 100), *whole((VirtualRig, 20))])
-def test_an_island_ends_dark_when_the_battery_is_empty(kind, tick_ms):
+@pytest.mark.whole
+def test_an_island_ends_dark_when_the_battery_is_empty():
     """In both row 41d, or the charge, ends it; in byte mode up to 10 permille of charge earlier."""
-    assert differing(EMPTY, kind, tick_ms) == []
-    by_bytes, soc = bytes_of(EMPTY, kind, tick_ms)
-    both = chain_of(EMPTY, soc), [ticks[-1] for ticks in by_bytes]
+    by_bytes, chain = played(EMPTY)
+    assert differing(EMPTY, by_bytes, chain) == []
+    both = chain, [ticks[-1] for ticks in by_bytes]
     assert [modes(each) for each in both] == [[GRID, HAND_OVER, ISLAND, BLACK_START]] * 2
     ends = [each[-1]["known.soc_permille.0"] for each in both]
     assert 0 <= ends[1] - ends[0] <= 15 and ends[1] < 55
