@@ -232,7 +232,7 @@ class ChainMember:
         image.freeze(self._inp, self._fresh)
 
     def _measure(self, grid_W: float) -> None:
-        """What meters, converters and the contact of the transfer switch would report."""
+        """The reports of meters, converters and the contact of the transfer switch."""
         site, readings = self.site, self.loop.readings
         is_load_seen = site.is_live and failures.LOAD_METER not in self.silent
         readings.load_W = round(site.load_power_W) if is_load_seen else None

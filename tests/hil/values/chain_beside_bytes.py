@@ -22,6 +22,7 @@ from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_clock import ERROR_US, UTC_US
 from hil.site.genset import Genset
 from hil.site.grid import Grid
+from hil.site.load_ups import LoadUps
 from hil.site.pv import Pv
 from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
@@ -89,6 +90,7 @@ class Case(NamedTuple):
     switch: dict = {}
     genset: dict = {}
     noon: bool = False
+    ups_W: float = 0.0
     forms: tuple = (True,)
     file: object = PV_GENSET
     from_s: int = 34
@@ -109,6 +111,8 @@ def site_of(case):
     grid = Grid(1, outages=[case.outage] if case.outage else [])
     parts = [TransferSwitch({"return_s": 5.0, "call_s": 3600.0} | case.switch)]
     parts.append(Genset({"rated_W": 300_000, "start_s": 5.0} | case.genset))
+    if case.ups_W:
+        parts.append(LoadUps({"rated_W": case.ups_W}))
     weather = Weather(time_of_day_s=12 * 3600.0 * case.noon)
     if case.noon:
         parts.append(Pv({"rated_W": 200_000, "ramp_W_per_s": 20_000}, weather))
@@ -160,7 +164,7 @@ def table(case):
 
 
 def fields(control, units):
-    """All that is compared, by name."""
+    """The values that are compared, by name."""
     known, found = control.known, control.found
     values = {f"known.{name}": getattr(known, name) for name in Known._fields}
     values |= {f"found.{name}": value for name, value in vars(found).items()}

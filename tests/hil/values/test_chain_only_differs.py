@@ -28,6 +28,7 @@ UNITS = Size(3, 3, 250_000, 1_935_000, 1_500_000, 0, {}, {"diesel": GENSET})
 MEAN_CELL = "a cell of the plant is weaker than the mean: its limit falls earlier"
 STEP = "a step of 130 kW that is answered 1 s later is 9 kW of the last 15 s of an interval"
 TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
+TAKES_BACK = "the UPS takes its load back, and the set goes down, within the second of a return"
 TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
 KINDS = "known", "found"
@@ -44,10 +45,22 @@ CASES = {
         (40, 110),
         BACK,
         forms=(False,),
+        genset={"start_s": 30.0},  # dark for longer than any slack
         slack=(
             Slack("import_room|low_W", 25_000, SETTLED_S, TAKES),
             Slack("genset_1.power_W", 70_000, SETTLED_S, SECOND),
         ),
+    ),
+    "set on the grid": Case(lambda t_s: 240_000.0, 120, 0.12, OUTAGE, BACK, from_s=39),
+    "UPS of the load": Case(
+        lambda t_s: 200_000.0,
+        125,
+        0.5,
+        OUTAGE,
+        BACK,
+        forms=(False,),
+        ups_W=220_000.0,
+        slack=(Slack("_W|obligation", 45_000, SETTLED_S, TAKES_BACK),),
     ),
     "sun": Case(
         lambda t_s: 20_000.0,
