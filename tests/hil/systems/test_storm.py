@@ -3,6 +3,13 @@
 import pytest
 from test_systems import TABLE
 
+from controller.config import configuration
+from controller.core.known import GRID
+from controller.core.policies import modes
+from controller.sites import FOLDER
+from hil.site.grid import Grid
+from hil.site.site import Site
+from hil.site.transfer_switch import TransferSwitch
 from hil.systems import run, series, spec
 from tests.slow import whole
 
@@ -44,3 +51,13 @@ def test_a_storm_is_an_island_in_the_control_functions(name, outage_s):
     found = run.run(spec.load(name, "storm")).modes_s
     assert outage_s + 20 <= found["island"] <= outage_s + RETURN_S
     assert found["hand-over"] <= 5 and 29 <= found["return to the grid"] <= 32
+
+
+def test_a_cabinet_without_the_contact_of_the_switch_never_knows_of_an_island():
+    config = configuration.load(FOLDER / "three_units" / "cabinet.toml", tick_ms=100)
+    site = Site(lambda t_s: 150_000.0, 1, Grid(1, outages=[[5, 60]]), [TransferSwitch({})])
+    member = run.ChainMember(config, site, 0.5, 0, {}, can_form=True)
+    for _ in range(20):
+        site.step(1.0)
+    assert site.is_off_grid and member.pcs[0].is_forming
+    assert member.control.known.contact == GRID and member.control.found.mode == modes.GRID
