@@ -46,6 +46,7 @@ def test_a_converter_that_forms_nothing_leaves_a_black_start():
     assert member.site.account.energy_J["unserved"] > 0.9 * 150_000 * FOR_S
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name, outage_s", whole(("berlin", 10_800), ("norway", 14_400)))
 def test_a_storm_is_an_island_in_the_control_functions(name, outage_s):
     found = run.run(spec.load(name, "storm")).modes_s

@@ -116,11 +116,13 @@ def test_an_outage_of_chain_only_is_that_of_value_mode(name):
     assert differing(CASES[name], *played(CASES[name], ValueRig, 100)) == []
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", whole(*CASES))
 def test_each_decision_of_chain_only_is_that_of_byte_mode(name):
     assert differing(CASES[name], *played(CASES[name])) == []
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.whole
 def test_an_island_ends_dark_when_the_battery_is_empty():
     """In both row 41d, or the charge, ends it; in byte mode up to 10 permille of charge earlier."""
