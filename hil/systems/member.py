@@ -27,6 +27,8 @@ from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
+# Row 41d: power beyond the limit and a margin, for so long, stops a unit.
+BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
 CLOCK_ERROR_MS = 500
 CHARGE_OPENS = 0.1  # of the rated power: a lower limit counts as no charge
 DAY_S = 86_400
@@ -38,22 +40,44 @@ class ChainUnit:
     def __init__(self, battery: LumpedUnit, can_form: bool) -> None:
         self.battery, self.can_form = battery, can_form
         self.rated_W = float(battery.rated_W)
-        self.ac_power_W = 0.0
+        self.ac_power_W = self.sent_W = 0.0
         self.is_forming = False
-        self.charge_W_max = self.discharge_W_max = 0
+        self._beyond_s = 0
+        # of the island's last second, until its energy is taken from the battery
+        self._island_W: float | None = None
 
     @property
     def forms(self) -> bool:
         """It can carry an island at this moment."""
-        return self.can_form and self.battery.soc > SOC_FORMS
+        return self.can_form and self._beyond_s < BEYOND_S and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
         """Give this power in an island, within what the racks allow; None: follow again."""
+        if power_W is not None:
+            self.ac_power_W = max(-self.rated_W, min(self.rated_W, power_W))
+        elif self.is_forming:
+            self._island_W, self.ac_power_W = self.ac_power_W, self.sent_W
         self.is_forming = power_W is not None
-        if power_W is None:
-            return 0.0
-        self.ac_power_W = max(-self.rated_W, min(self.rated_W, power_W))
         return self.ac_power_W
+
+    def watch(self, charge_W: int, discharge_W: int, is_off_grid: bool) -> None:
+        """Row 41d, once a second. A unit that it stops forms nothing until the grid is back."""
+        margin_W = max(MARGIN_W_MIN, self.rated_W / MARGIN_PART)
+        is_beyond = not -charge_W - margin_W < self.ac_power_W < discharge_W + margin_W
+        if not is_off_grid:
+            self._beyond_s = 0
+        elif self._beyond_s < BEYOND_S:
+            self._beyond_s = self._beyond_s + 1 if is_beyond else 0
+
+    def send(self, power_W: int) -> None:
+        """A new set-point."""
+        self.ac_power_W = self.sent_W = float(power_W)
+
+    def advance(self, dt_s: float) -> None:
+        """The energy of the second that ended."""
+        power_W = self.ac_power_W if self._island_W is None else self._island_W
+        self.battery.step(power_W, dt_s)
+        self._island_W = None
 
 
 class ChainMember:
@@ -73,6 +97,7 @@ class ChainMember:
         of_plant = SimulatedCabinet(config, None, 1, plant).plant.config
         self._aux_W = self.drawn_W = float(of_plant.aux_W)
         self._parts = [site.part(each.role.name, each.settings) for each in config.site_devices[1:]]
+        self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
         self._prepare(config, of_plant.soh)
         batteries = self.loop.batteries(of_plant, soc, of_plant.start_degC)
         self._air = LumpedAir(of_plant, batteries, self._parts)
@@ -130,7 +155,7 @@ class ChainMember:
         """
         self.now_s += 1
         for unit in self.pcs:
-            unit.battery.step(unit.ac_power_W, dt_s)
+            unit.advance(dt_s)
         outside_degC = self.site.weather.outside_degC(self.now_s)
         self.drawn_W = self._aux_W + self._air.step(dt_s, outside_degC)
         if self is self.site.members[-1]:
@@ -142,8 +167,15 @@ class ChainMember:
         battery_W = sum([unit.ac_power_W for member in site.members for unit in member.pcs])
         fed_W = sum([part.feeds_W for part in site.parts])
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
+        before = site.load_power_W, [part.feeds_W for part in site.parts]
+        if site.is_off_grid and site.is_live:
+            # the sources of an island take a change at once, before anything reads them
+            site._carry(grid_W)
         for member in site.members:
             cast(ChainMember, member).decide(grid_W)
+        site.load_power_W, fed = before
+        for part, feeds_W in zip(site.parts, fed):
+            part.feeds_W = feeds_W
 
     def decide(self, grid_W: float) -> None:
         """The power of each unit and the actuators. grid_W: as the meter of the site shows it."""
@@ -151,9 +183,12 @@ class ChainMember:
         self._measure(grid_W)
         batteries = [unit.battery for unit in self.pcs]
         powers_W = self.loop.step(batteries, self._fresh[self._groups :])
+        limits = self.loop.limits
+        for unit, charge_W, discharge_W in zip(self.pcs, limits.charge_W, limits.discharge_W):
+            unit.watch(charge_W, discharge_W, self.site.is_off_grid)
         for unit, power_W in zip(self.pcs, powers_W):
-            unit.ac_power_W = float(power_W)
-        charge_W = sum(self.loop.limits.charge_W)
+            unit.send(power_W)
+        charge_W = sum(limits.charge_W)
         if self.charge_opens_s is None and charge_W >= CHARGE_OPENS * self._rated_W:
             self.charge_opens_s = self.now_s
         for actuator in self.control.actuators:
@@ -197,12 +232,14 @@ class ChainMember:
         image.freeze(self._inp, self._fresh)
 
     def _measure(self, grid_W: float) -> None:
-        """What meters, converters and the contact of the transfer switch would report."""
+        """The reports of meters, converters and the contact of the transfer switch."""
         site, readings = self.site, self.loop.readings
         is_load_seen = site.is_live and failures.LOAD_METER not in self.silent
         readings.load_W = round(site.load_power_W) if is_load_seen else None
-        readings.grid_W = None if failures.GRID_METER in self.silent else round(grid_W)
+        is_grid_seen = site.is_live and failures.GRID_METER not in self.silent
+        shown_W = 0 if site.is_off_grid else round(grid_W)
+        readings.grid_W = shown_W if is_grid_seen else None
         readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
-        readings.is_off_grid = site.is_off_grid
+        readings.is_off_grid = site.is_off_grid and self._has_contact
         readings.forming = [unit.is_forming for unit in self.pcs]
         readings.air = round(10 * self._air.climate.air_degC)

@@ -12,6 +12,7 @@ from controller.config.configuration import Config
 from controller.core.contract import Setup
 from controller.core.decision import Decision
 from controller.core.image import ProcessImage, places
+from controller.core.kernel_readings import KernelReadings
 from controller.core.parameters import settings_of
 from controller.core.site_devices.layout import signals
 from controller.core.site_devices.signals_view import Site
@@ -25,39 +26,53 @@ from safety.contactors import CLOSED
 from safety.kernel import Kernel
 
 TICK_MS = 1000
-LIMIT_TICKS = 8  # the most that a step lets a limit rise: safety.bounds
+LIMIT_TICKS = 8  # the most for which one step lets a limit rise: safety.bounds
 
 
 class Limits:
-    """`charge_W`, `discharge_W` of each unit by safety.bounds, from the words that racks report."""
+    """Limits by safety.bounds, from the words that racks report: `total` of all units, `charge_W`,
+    `discharge_W` of each.
+    """
 
     def __init__(self, config: Config, tick_ms: int) -> None:
         """tick_ms: between two calls of `step`."""
-        self._elapsed = min(LIMIT_TICKS, max(1, tick_ms // config.tick_ms))
+        self._elapsed = max(1, tick_ms // config.tick_ms)
         self.kernel = kernel = Kernel(config.safety_image)
-        self.out, self.layout = kernel.out, kernel.layout
+        self.layout = kernel.layout
         self.rack_unit = kernel.features.rack_unit
         self.rated_W = [unit["rated_W"] for unit in config.unit_tables]
         self._demand = array("i", [0] * len(kernel.unit_demand))
         self._seen: list[tuple[int, ...]] = [()] * self.layout.units
-        self.charge_W = self.discharge_W = array("i", [0] * self.layout.units)
+        self._is_blind = False
+        self._readings = KernelReadings(kernel, self.rated_W)
+        self.charge_W, self.discharge_W = self._readings.charge_W, self._readings.discharge_W
+        self.total = self._readings.limit()
         for rack in range(self.layout.racks):
             kernel.out[self.layout.rack_output(rack, s.CONTACTOR_STEP)] = CLOSED
             kernel.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
 
-    def step(self, units: list[LumpedUnit]) -> None:
-        """Compute the limits anew; the racks of a unit report what its lumped battery shows."""
+    def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
+        """Compute the limits anew; the racks of a unit report what its lumped battery shows.
+        is_blind: a meter is silent, row 50a.
+        """
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
         found = [_words(battery) for battery in units]
-        if found == self._seen and bounds.published_W == bounds.lowest_W:
+        is_same = found == self._seen and is_blind == self._is_blind
+        if is_same and bounds.published_W == bounds.lowest_W:
             return
+        self._is_blind = is_blind
+        for at in range(m.D_CHARGE_INHIBIT, len(self._demand), m.DEMAND_COUNT):
+            self._demand[at] = m.INHIBIT_AT_ONCE if is_blind else 0
         for rack, unit in enumerate(self.rack_unit):
             changed[1 + self.layout.units + rack] = is_new = found[unit] != self._seen[unit]
             if is_new:
                 self._report(rack, found[unit])
         self._seen = found
-        bounds.update(self._elapsed, self._demand, True)
-        self.charge_W, self.discharge_W = self._of(s.CHARGE_W_MAX), self._of(s.DISCHARGE_W_MAX)
+        left = self._elapsed
+        while left > 0 and (left == self._elapsed or bounds.published_W != bounds.lowest_W):
+            bounds.update(min(left, LIMIT_TICKS), self._demand, True)
+            left -= LIMIT_TICKS
+        self.total = self._readings.limit()
 
     def _report(self, rack: int, words: tuple[int, ...]) -> None:
         inp, features = self.kernel.inp, self.kernel.features
@@ -70,10 +85,6 @@ class Limits:
         base += rack * m.RACK_FEATURE_COUNT
         features.value[base + m.F_TEMPERATURE_DDEGC_MAX] = degC
         features.value[base + m.F_TEMPERATURE_DDEGC_MIN] = degC
-
-    def _of(self, signal: int) -> array:
-        units = range(self.layout.units)
-        return array("i", [self.out[self.layout.unit_output(unit, signal)] for unit in units])
 
 
 def _words(battery: LumpedUnit) -> tuple[int, ...]:
@@ -97,11 +108,11 @@ class ChainLoop:
         of `step`.
         """
         self.limits = Limits(config, tick_ms)
-        kernel, rated_W = self.limits.kernel, self.limits.rated_W
-        self.readings = MeanReadings(self.limits.rack_unit, soh)
+        limits, kernel, rated_W = self.limits, self.limits.kernel, self.limits.rated_W
+        self.readings = MeanReadings(limits.rack_unit, soh, limits.charge_W, limits.discharge_W)
         # a test of the meter needs ticks of milliseconds, so the meter is believed
         self.settings = settings_of(config.control_image) | {"meter_code_permille": 0}
-        first = places(self.limits.layout, config.site_devices)["site"].start
+        first = places(limits.layout, config.site_devices)["site"].start
         self.site = Site(config.site_devices, inp, first, tick_ms)
         setup = Setup(self.settings, tick_ms, sum(rated_W), config.source_image, self.site)
         self.decision = Decision(self.readings, kernel, rated_W, setup, inp)
@@ -109,19 +120,22 @@ class ChainLoop:
         quicken(self.control)
 
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
-        """One for each unit. soc: 0 to 1."""
-        racks = list(self.limits.rack_unit)
+        """One for each unit, whose racks have reported once. soc: 0 to 1."""
+        racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
         units = range(self.limits.layout.units)
-        return [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
+        readings.units = [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
+        for _ in racks:  # a tick reads one rack: at 1 s the start would take as many seconds
+            decision.temperatures.step(readings)
+            decision.health.step(readings)
+        return readings.units
 
     def step(self, batteries: list[LumpedUnit], fresh: bytes = b"") -> array:
         """The power of each unit, W. `readings` hold the rest; fresh: of the signals of the site
         devices.
         """
         limits, readings = self.limits, self.readings
-        limits.step(batteries)
-        readings.units = batteries
-        readings.charge_W, readings.discharge_W = limits.charge_W, limits.discharge_W
+        limits.step(batteries, readings.load_W is None or readings.grid_W is None)
+        readings.units, readings.bounds = batteries, limits.total
         self.site.step(fresh, 1)
         self.decision.step(1)
         return self.decision.units.out

@@ -1,14 +1,12 @@
 """Readings from the means of the plant (controller/core/readings.py), where no kernel steps.
 
-The limits are those of safety.bounds. On the grid a silent meter forbids charging, as row 50a does.
-Off the grid the grid meter counts as silent, because it repeats its last words. NOT_KNOWN names
-what this mode cannot know.
+The limits are those of safety.bounds, with the charge that row 50a forbids while a meter is silent.
+NOT_KNOWN names what this mode cannot know.
 """
 
 from array import array
 from collections.abc import Sequence
 
-from controller.core import reasons
 from controller.core.answers import Limit
 from controller.core.integers import within
 from controller.core.known import GRID, ISLAND
@@ -17,10 +15,13 @@ from hil.values.lumped import LumpedUnit
 
 # field of Known or Found: what the mode has instead
 NOT_KNOWN = {
-    "is_running": "always true: no row can trip",
+    "is_running": "always true: row 41d may end an island, no other row stops anything",
     "is_stopped_by_person": "never: nobody stops it",
     "is_estop": "never",
     "is_short": "never: a converter gives what it is sent",
+    "limit": "by the mean cell of a unit, so it falls up to 10 permille of charge later; row 50a",
+    "module_temperature_ddegC": "the mean of a unit",
+    "full_Wh": "all racks have the same state of health",
     "stored_path_delay_ms": "none: the meter's test needs ticks of milliseconds",
     "path_delay_ms": "none: the meter is believed without a test",
     "is_meter_tested": "never",
@@ -33,21 +34,26 @@ NOT_KNOWN = {
 class MeanReadings:
     """The caller fills the attributes before each decision; all powers are means of a second.
 
-    load_W, grid_W: None while the meter does not answer; is_off_grid: the transfer switch has left
-    the grid; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
+    bounds: of all units, those of each unit are in charge_W and discharge_W; load_W, grid_W: None
+    while the meter does not answer; is_off_grid: by the contact of the transfer switch, where
+    it is wired; forming: for each unit, whether it forms the voltage; air: 0.1 degC.
     """
 
-    def __init__(self, rack_unit: Sequence[int], soh: float) -> None:
+    bounds: Limit
+
+    def __init__(
+        self, rack_unit: Sequence[int], soh: float, charge_W: array, discharge_W: array
+    ) -> None:
         """rack_unit: unit of each rack, from 0; soh: of all racks, 0 to 1."""
         self._rack_unit, self._soh_permille = rack_unit, round(1000 * soh)
-        self.units: Sequence[LumpedUnit] = ()
+        self.charge_W, self.discharge_W = charge_W, discharge_W
+        self.units: list[LumpedUnit] = []
         self.powers_W: list[int] = []
         self.forming: list[bool] = []
         self.load_W: int | None = None
         self.grid_W: int | None = None
         self.is_off_grid = False
         self.air: int | None = None
-        self.charge_W = self.discharge_W = array("i")
 
     def is_running(self) -> bool:
         """See NOT_KNOWN."""
@@ -62,12 +68,8 @@ class MeanReadings:
         return False
 
     def limit(self) -> Limit:
-        """The limits of the units; without a meter on the grid none charges, as by row 50a."""
-        is_blind = not self.is_off_grid and (self.load_W is None or self.grid_W is None)
-        if is_blind:
-            self.charge_W = array("i", [0] * len(self.charge_W))
-        charge, discharge = reasons.KERNEL_CHARGE[0], reasons.KERNEL_DISCHARGE[0]
-        return Limit(sum(self.charge_W), charge, sum(self.discharge_W), discharge)
+        """See Readings."""
+        return self.bounds
 
     def contact(self) -> int:
         """See Readings."""
@@ -85,11 +87,11 @@ class MeanReadings:
 
     def grid_meter(self) -> Meter:
         """See Readings."""
-        return Meter(self.proven_grid_W(), self.grid_W is not None)
+        return Meter(self.grid_W, self.grid_W is not None)
 
     def proven_grid_W(self) -> int | None:
-        """See Readings."""
-        return None if self.is_off_grid else self.grid_W
+        """Every grid meter counts as proven."""
+        return self.grid_W
 
     def unit_powers_W(self) -> list[int]:
         """See Readings."""
