@@ -5,6 +5,7 @@ takes 15 us. `tests/hil/test_dev_native_bms.py` compares both.
 """
 
 import functools
+from typing import Any
 
 import cantools
 
@@ -12,8 +13,8 @@ PAYLOAD_BYTES = 6
 
 
 @functools.lru_cache(maxsize=8)
-def load(path: str) -> cantools.database.can.database.Database:
-    """The database in the file at `path`; each file is read once."""
+def load(path: str) -> Any:
+    """The cantools Database in the file at `path`; each file is read once."""
     return cantools.database.load_file(path)
 
 
@@ -26,7 +27,8 @@ class MessageEncoder:
         signal_names: dict[str, tuple[str, int]] | list[str],
     ) -> None:
         """signal_names: the order in which encode() takes the values."""
-        self.last_values = self.last_payload = None
+        self.last_values: list[float] = []
+        self.last_payload = b""
         self.fields = [
             (
                 signal.offset,

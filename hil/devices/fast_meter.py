@@ -6,9 +6,8 @@ come every 20 ms. A read has at most 24 registers and may not start or end insid
 """
 
 import struct
-from collections.abc import Sequence
 
-from hil.devices.power_meter import PowerMeter
+from hil.devices.power_meter import Phases, PowerMeter
 
 
 class FastMeter(PowerMeter):
@@ -17,12 +16,7 @@ class FastMeter(PowerMeter):
     TURNAROUND_US = 2000
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 24, 24
 
-    def _show(
-        self,
-        volts_V: Sequence[float],
-        amps_A: Sequence[float],
-        powers_W: Sequence[float],
-        factors: Sequence[float],
-        elapsed_us: int,
-    ) -> None:
+    def _show(self, phases: Phases, elapsed_us: int) -> None:
+        powers_W, *others = phases
+        volts_V, amps_A, factors = others
         struct.pack_into(">12f", self.image, 0, *volts_V, *amps_A, *powers_W, *factors)

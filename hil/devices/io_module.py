@@ -33,11 +33,12 @@ class IoModule(RegisterDevice):
         super().__init__()
         self.cabinet = cabinet
         self.contact_names, self.coil_names = tuple(contact_names), tuple(coil_names)
-        self.inputs_stuck, self.coils_stuck = {}, {}
+        self.inputs_stuck: dict[int, int] = {}
+        self.coils_stuck: dict[int, int] = {}
         self.expiry_broken = self.frozen = False
         self.coils = self.expiries = self._inputs = self._bits = self._written_us = 0
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
-        self._seen = None  # levels of all contacts when `_bits` was computed
+        self._seen: tuple[bool, ...] = ()  # levels of all contacts when `_bits` was computed
         self._expiry_ms = EXPIRY_ms
         self._driven = -1  # unknown, so the first _drive sets every coil
         self._drive()

@@ -23,7 +23,7 @@ NOT_FITTED_degC = 349.5  # raw 0xFFF
 HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module must not read as "not fitted"
 POLYNOMIAL = 0x1D
 # message: {signal: (attribute of the BMS, factor)}
-MESSAGES = {
+MESSAGES: dict[str, dict[str, tuple[str, int]]] = {
     "STATE": {
         "contactor_state": ("rack.contactor_state", 1),
         "fault_bits": ("rack.fault_bits", 1),
@@ -82,7 +82,7 @@ class _Message:
         self.can_id = message.frame_id + NODE_STRIDE * node
         self.encoder = dbc_encoder.MessageEncoder(message, signals)
         self.start = crc8((self.can_id & 255, self.can_id >> 8))
-        self.payload = None
+        self.payload: bytes | None = None
         self.partial = self.counter = 0
 
 
@@ -119,9 +119,12 @@ class NativeBms:
         self.node = node
         self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = False
         self.ignore_commands = False
-        self.silent_messages, self.frozen_messages = set(), set()
-        self.overrides = {}
-        self.next_us = self._counter = self._command_us = None
+        self.silent_messages: set[str] = set()
+        self.frozen_messages: set[str] = set()
+        self.overrides: dict[str, float] = {}
+        self.next_us: int | None = None
+        self._counter: int | None = None
+        self._command_us: int | None = None
         self._position = self.command_echo = 0
         command = dbc_encoder.load(str(DBC)).get_message_by_name("COMMAND")
         self.command_id = command.frame_id + NODE_STRIDE * node

@@ -7,6 +7,7 @@ also between two steps of the plant.
 
 import random
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
@@ -16,6 +17,15 @@ from hil.plant.cabinet import CabinetPlant
 VOLTAGE_JITTER_V = 0.3
 POWER_JITTER = 0.0004  # of the reading; the error of class 1 is a constant gain, not noise
 IMBALANCE = 0.02  # of a third, drawn once per meter
+
+
+class Phases(NamedTuple):
+    """The values of three phases."""
+
+    powers_W: Sequence[float]
+    volts_V: Sequence[float]
+    amps_A: Sequence[float]
+    factors: Sequence[float]
 
 
 class PowerMeter(RegisterDevice):
@@ -41,7 +51,8 @@ class PowerMeter(RegisterDevice):
         first, second = (1 + IMBALANCE * (self._random() - 0.5) for _ in range(2))
         self._shares = (first / 3, second / 3, 1 - (first + second) / 3)
         self.phase_us = int(self._random() * self.refresh_us)
-        self._due_us = self._refreshed_us = None
+        self._due_us: int | None = None
+        self._refreshed_us: int | None = None
         self._seen_us = 0
         self._work = self._held_W = 0.0
 
@@ -70,15 +81,8 @@ class PowerMeter(RegisterDevice):
             raise ModbusException(registers.ILLEGAL_VALUE)
         return self.shown(self.image, 0, address, count)
 
-    def _show(
-        self,
-        volts_V: Sequence[float],
-        amps_A: Sequence[float],
-        powers_W: Sequence[float],
-        factors: Sequence[float],
-        elapsed_us: int,
-    ) -> None:
-        """Write all values of the image; three phases each, over elapsed_us."""
+    def _show(self, phases: Phases, elapsed_us: int) -> None:
+        """Write all values of the image, which hold over elapsed_us."""
         raise NotImplementedError
 
     def _integrate(self, until_us: int) -> None:
@@ -92,16 +96,15 @@ class PowerMeter(RegisterDevice):
         mean_W = work / elapsed_us if elapsed_us > 0 else self._held_W
         if self.frozen:
             return
-        powers_W, volts_V, amps_A, factors = zip(*self._channels(mean_W))
-        self._show(volts_V, amps_A, powers_W, factors, elapsed_us)
+        self._show(Phases(*zip(*self._channels(mean_W))), elapsed_us)
 
-    def _channels(self, mean_W: float) -> list[tuple[float, ...]]:
+    def _channels(self, mean_W: float) -> Sequence[tuple[float, ...]]:
         """(W, V, A, PF) of three phases: the plant's raw channels, else mean_W divided."""
         if self.shows_load and self.cabinet.load_channels is not None:
             return self.cabinet.load_channels
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
         factor = -self.power_factor if power_W < 0 else self.power_factor
-        channels = []
+        channels: list[tuple[float, ...]] = []
         for phase, share in enumerate(self._shares):
             voltage_V = self.cabinet.grid_voltage_V + VOLTAGE_JITTER_V * (self._random() - 0.5)
             phase_W = power_W * share

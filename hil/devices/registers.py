@@ -31,9 +31,10 @@ class RegisterDevice:
 
     def __init__(self) -> None:
         self.silent = self.ignore_writes = self.bad_crc = False
-        self.reply_id = self.exception_code = self.cut_reply_bytes = None
-        self.late_us = 0
-        self.overrides = {}
+        self.reply_id: int | None = None
+        self.cut_reply_bytes: int | None = None
+        self.exception_code = self.late_us = 0
+        self.overrides: dict[int, int] = {}
 
     def tick(self, now_us: int) -> None:
         """Advance the device's own timers to now_us."""

@@ -8,7 +8,7 @@ import math
 import struct
 from collections.abc import Sequence
 
-from hil.devices.power_meter import PowerMeter
+from hil.devices.power_meter import Phases, PowerMeter
 from hil.plant.cabinet import CabinetPlant
 
 PHASES = 40  # floats at 0x00: phases, totals, frequency, energies
@@ -27,15 +27,9 @@ class Sdm630(PowerMeter):
         super().__init__(cabinet, shows, seed)
         self._energy_kWh = [0.0, 0.0]  # import, export
 
-    def _show(
-        self,
-        volts_V: Sequence[float],
-        amps_A: Sequence[float],
-        powers_W: Sequence[float],
-        factors: Sequence[float],
-        elapsed_us: int,
-    ) -> None:
+    def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write all values of the map; the values that the rig does not simulate are 0."""
+        powers_W, volts_V, amps_A, factors = phases
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
         reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
         imported_kWh, exported_kWh = self._count(_total(powers_W), elapsed_us)

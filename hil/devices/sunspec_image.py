@@ -69,8 +69,8 @@ class ModelChain:
 
     def __init__(self, models: list[tuple[int, dict[str, Any]]], base: int = BASE_ADDRESS) -> None:
         self.base = base
-        self.places = {}
-        self.by_address = {}
+        self.places: dict[str, Place] = {}
+        self.by_address: dict[int, Place] = {}
         self._packers: dict[str, tuple[struct.Struct, int]] = {}  # of each point, and its offset
         data = bytearray(MARKER)
         for model_id, values in models:

@@ -5,11 +5,12 @@ import contextlib
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 from controller.sites import EXAMPLE
 
 # the option of the rig and of the campaigns that play any cabinet
-CABINET = {
+CABINET: dict[str, dict[str, Any]] = {
     "--cabinet": {
         "metavar": "FILE",
         "default": str(EXAMPLE),

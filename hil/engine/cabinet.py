@@ -21,13 +21,7 @@ from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sdm630 import Sdm630
-from hil.devices.sensors import (
-    ClimateMonitor,
-    GasDetector,
-    OffgasDetector,
-    ToxicDetector,
-    UpsMonitor,
-)
+from hil.devices.sensors import SENSORS
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
@@ -36,15 +30,6 @@ from hil.site.parts import PARTS
 from hil.site.site import Site
 from hil.wires.virtual_can import VirtualCan
 
-SENSORS = {
-    "gas_1": lambda plant: GasDetector(plant, 0),
-    "gas_2": lambda plant: GasDetector(plant, 1),
-    "offgas_1": lambda plant: OffgasDetector(plant, 0),
-    "offgas_2": lambda plant: OffgasDetector(plant, 1),
-    "toxic": ToxicDetector,
-    "climate": ClimateMonitor,
-    "ups": UpsMonitor,
-}
 NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
 # The start checklist: these contacts must be closed, where they are wired, and the devices heard.
@@ -130,8 +115,10 @@ class SimulatedCabinet:
         self.connection_W = tuple(
             [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
         )
-        self.devices, self.slaves, self.bms = {}, {}, {}
-        self.places = {}  # device name: (RTU bus, unit id)
+        self.devices: dict[str, Any] = {}
+        self.slaves: dict[str, RtuSlave] = {}
+        self.bms: dict[str, list[NativeBms | PylontechBms]] = {}
+        self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
         for bus in topology.buses:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
@@ -183,8 +170,8 @@ class SimulatedCabinet:
 
     def _add_bms(self, device: Device) -> NativeBms | PylontechBms:
         rack = self.plant.racks[device.index]
-        native = device.profile.family == "native_bms"
-        if native:
+        bms: NativeBms | PylontechBms
+        if device.profile.family == "native_bms":
             self.rack_nodes[device.bus, device.address] = device.index
             bms = NativeBms(rack, device.address)
         else:

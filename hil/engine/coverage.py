@@ -13,7 +13,7 @@ from controller.config.devices import Device
 from drivers import profile as profiles
 from drivers.profile import Profile
 from hil.devices.native_bms import DBC
-from hil.plant.config import KEYS
+from hil.plant.config import RANGES
 from hil.results.words import MIRRORED as MIRRORED_NOTE
 from hil.scenarios.scenario import Scenario
 from hil.scenarios.site_actions import NEEDS
@@ -32,7 +32,7 @@ WANTED = {
     "pylontech_bms": 'current_positive = "charge"',
     "native_bms": f"the messages of {DBC.name}",
 }
-CELLS_MAX, MODULES_MAX = KEYS["cells_per_module"][2], KEYS["modules"][2]
+CELLS_MAX, MODULES_MAX = RANGES["cells_per_module"][1], RANGES["modules"][1]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
 
@@ -53,8 +53,9 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
     """Refuse a scenario that acts on what cabinet and site lack. parts: of the site's file. Raises
     NotSimulatedError.
     """
-    topology = config.topology
-    actions = scenario.actions if scenario else ()
+    if scenario is None:
+        return
+    topology, actions = config.topology, scenario.actions
     fitted = {*parts, *[device.role for device in config.devices], *[each.do for each in actions]}
     known: dict[str, Sequence[object]] = {
         "rack": range(1, topology.racks + 1),

@@ -1,13 +1,12 @@
 """`python -m hil rig`: the controller against the simulated cabinet, in real or in virtual time."""
 
-import collections
 import os
 import sys
 import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from controller.config import configuration, stage_states
 from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
@@ -21,10 +20,18 @@ DEFAULT_S = 120.0
 SEED_MAX = 2**31 - 1
 BEGIN_H = 9.0
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
-# of a run without a scenario; its state of charge is the target of load tracking
-DEFAULTS = collections.namedtuple("Defaults", "duration_s seed soc_pct")(DEFAULT_S, 1, None)
+
+
+class Defaults(NamedTuple):
+    """Of a run without a scenario."""
+
+    duration_s: float = DEFAULT_S
+    seed: int = 1
+    soc_pct: float | None = None
+
+
 # --for SECONDS is stored as `seconds`; a flag has action="store_true"
-OPTIONS = CABINET | {
+OPTIONS: dict[str, dict[str, Any]] = CABINET | {
     "--system": {
         "metavar": "NAME",
         "help": f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
@@ -193,7 +200,7 @@ def _site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any
         raise InputError(f'{site}: --plot {page}: allowed is a name with .html, or ""')
     return {
         "seconds": arguments.seconds or pod_command.DEFAULT_S,
-        "seed": DEFAULTS.seed if arguments.seed is None else arguments.seed,
+        "seed": Defaults().seed if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
     }
@@ -221,7 +228,7 @@ def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
     """The order of a run: plain values, which the plant process gets as JSON."""
-    usual = chosen or DEFAULTS._replace(soc_pct=config.control["soc_target_permille"] / 10)
+    usual = chosen or Defaults(soc_pct=config.control["soc_target_permille"] / 10)
     return {
         "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,
@@ -247,7 +254,7 @@ def _journals(path: str | None, began_s: float) -> list[str]:
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
-    return [name for name, there in ((path, path), (previous, killed)) if there]
+    return [name for name, there in ((path, path), (previous, killed)) if name and there]
 
 
 def _print(lines: list[str]) -> None:

@@ -1,6 +1,7 @@
 """One run in virtual time: the counterpart of hil.engine.rig.run."""
 
 import time
+from collections.abc import Callable
 
 from controller.config.configuration import Config
 from controller.core.instances import stage_instances
@@ -35,16 +36,23 @@ def run(
         try:
             # Nothing here makes reference cycles; the collector would cost 5 % of the time.
             realtime.freeze_collector()
-            virtual.run(order["duration_s"], show and (lambda: show(views.view())), VIEW_EVERY_S)
+            virtual.run(order["duration_s"], looks(show, views.view), VIEW_EVERY_S)
         except KeyboardInterrupt:
             interrupted = True
     speed = round(virtual.now_us / 1e6 / (time.monotonic() - began_s), 1)
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
     extra["mirrored"] = order["mirrored"]
-    recorded = recorder.run_of(virtual, load)
+    recorded = recorder.run_of(virtual, load.about)
     return run_result.measured(
         recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted
     )
+
+
+def looks(
+    show: Callable[[dict], object] | None, view: Callable[[], dict]
+) -> Callable[[], object] | None:
+    """Function that shows the view of its moment; None without a screen."""
+    return None if show is None else lambda: show(view())
 
 
 class Views:
@@ -53,7 +61,7 @@ class Views:
     def __init__(self, virtual: VirtualRig, config: Config, common: dict) -> None:
         self._virtual, self._common = virtual, common
         self._names = stage_instances(config.layout())
-        self._since_s = {}
+        self._since_s: dict[str, float] = {}
         self._live = Live(virtual.recorder, virtual.observer.result, config)
         self._began_s = time.monotonic()
 

@@ -1,5 +1,8 @@
 """The load of a run: from the command line, from its scenario, or the built-in training job."""
 
+from collections.abc import Callable
+from typing import Any
+
 from controller.config.configuration import Config
 from controller.core.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
@@ -55,15 +58,15 @@ def peak_W(config: Config) -> float:
 
 def load_of(order: dict, scenario: Scenario | None = None) -> Load:
     """Load of an order (file, column, scale, raw, seed, duration_s, peak_W). Raises LoadError."""
-    chosen = scenario.load if scenario else {"kind": "training"}
+    chosen: dict[str, Any] = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):
         chosen = {"kind": "file", "column": None, "scale": 1.0, "raw": False, **order}
     kind = chosen["kind"]
     if kind == "file":
         return _file(chosen["file"], chosen["column"], chosen["scale"], chosen["raw"])
-    duration_s = order.get("duration_s") or scenario.duration_s
+    duration_s = order.get("duration_s") or (scenario.duration_s if scenario else 0.0)
     if kind == "steps":
-        power = step_load(chosen["steps_kW"])
+        power: Callable[[float], Any] = step_load(chosen["steps_kW"])
     else:
         peak_W = SYNTHETIC_W if kind == "synthetic" else order.get("peak_W", PEAK_W)
         power = synthetic_load(order["seed"], max(duration_s, 1.0), peak_W, kind)

@@ -35,10 +35,16 @@ class Wiring:
         }
         # a rack whose BMS has no node on CAN (Pylontech) is not here
         self.rack_nodes = {("can0", 1 + rack): rack for rack in range(self.racks)}
-        self.connection_W = (500_000, 0)  # limits of the grid connection: import, export
+        self.connection_W: tuple[float, ...] = (
+            500_000,
+            0,
+        )  # limits of the grid connection: import, export
         self.grid_meter = ("meter_grid", 1)
-        self.coils = {("io", 1, 0): ENABLE, ("io", 2, 0): SUPPLY}  # (bus, unit id, coil): output
-        self.inputs = {
+        self.coils: dict[tuple[str, int, int], str] = {
+            ("io", 1, 0): ENABLE,
+            ("io", 2, 0): SUPPLY,
+        }  # (bus, unit id, coil): output
+        self.inputs: dict[Place, tuple[str, ...]] = {
             ("io", 1): (
                 "estop_1",
                 "fire_alarm",
@@ -53,7 +59,7 @@ class Wiring:
         }
         # The start checklist: devices heard since the controller's start, and closed contacts. The
         # converter of the rack's own unit comes in addition.
-        self.checklist_units = (("io", 1), ("io", 2), ("gas", 1), ("gas", 2))
+        self.checklist_units: tuple[Place, ...] = (("io", 1), ("io", 2), ("gas", 1), ("gas", 2))
         self.checklist_contacts = {("io", 1): 0b0010_1111, ("io", 2): 0b0000_0011}
 
     def scope(self, number: int) -> str:

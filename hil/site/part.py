@@ -16,7 +16,7 @@ class SitePart:
     kind = ""  # its role
 
     def __init__(self, parameters: Mapping[str, float]):
-        self.parameters = parameters
+        self.parameters = dict(parameters)
         self.asked: dict[str, int] = {}
         self._heard_s = 0.0
         self.feeds_W = self.sheds_W = 0.0

@@ -16,7 +16,7 @@ class Days:
 
     def __init__(self, seed: int, peak_W: float, kind: str = "training") -> None:
         self._seed, self._peak_W, self._kind = seed, peak_W, kind
-        self._day, self._trace = -1, None
+        self._day = -1
 
     def __call__(self, t_s: float) -> float:
         """Power at t_s (>= 0), W."""
@@ -24,7 +24,7 @@ class Days:
         if day != self._day:
             self._day = day
             self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, self._kind)
-        return self._trace(t_s - day * DAY_S)
+        return self._trace.power_W(t_s - day * DAY_S)
 
 
 class Again:
@@ -35,7 +35,7 @@ class Again:
 
     def __call__(self, t_s: float) -> float:
         """Power at t_s (>= 0), W."""
-        return self._trace(t_s % self._trace.duration_s)
+        return self._trace.power_W(t_s % self._trace.duration_s)
 
 
 def load_of(order: dict) -> Callable[[float], float]:

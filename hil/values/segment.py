@@ -11,6 +11,7 @@ from controller.config import configuration
 from hil.engine import forks
 from hil.engine.simulate import VirtualRig
 from hil.plant.cabinet import CabinetPlant
+from hil.results.recorder import Recorder, flows
 from hil.results.windows import Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
@@ -23,11 +24,12 @@ BYTE, VALUE, CHAIN = "byte", "value", "chain"
 LOOK_S = 1.0  # between two looks at the hottest module
 
 
-class WindowRecorder:
-    """Takes the samples of a rig (hil.results.recorder.Recorder) and keeps windows of them."""
+class WindowRecorder(Recorder):
+    """Keeps windows of the samples of a rig."""
 
     def __init__(self, windows: Windows, offset_s: float) -> None:
         """offset_s: time of the run at which the rig began."""
+        super().__init__()
         self._windows, self._offset_s = windows, offset_s
 
     def sample(
@@ -40,13 +42,7 @@ class WindowRecorder:
         state: int,
     ) -> None:
         """One tick."""
-        power_W = soc = 0.0
-        for pcs in plant.pcs:
-            power_W += pcs.ac_power_W
-        for rack in plant.racks:
-            soc += rack.soc
-        powers_W = plant.load_power_W, plant.grid_power_W, power_W
-        soc_permille = 1000.0 * soc / len(plant.racks)
+        *powers_W, soc_permille = flows(plant)
         self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
 
 
@@ -94,6 +90,7 @@ def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
         rack.place_temperature(part["degC"])
     if windows is not None:
         rig.recorder = WindowRecorder(windows, begin_s)
+    assert rig.controller.cabinet is not None
     core = rig.controller.cabinet.core
     if order["mode"] == VALUE:
         quicken(core.control)
