@@ -15,7 +15,7 @@ from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
-BITS, WORD_READS = (1, 2), (3, 4)
+BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
 class MirroredDevice(RegisterDevice):

@@ -66,6 +66,6 @@ class RegisterDevice:
 
 def bits_payload(bits: int, address: int, count: int, available: int) -> bytes:
     """Reply bytes for `count` of the `available` bits, from `address` on."""
-    if address + count > available:
+    if not 0 <= address <= available - count:
         raise ModbusException(ILLEGAL_ADDRESS)
     return (bits >> address & (1 << count) - 1).to_bytes((count + 7) >> 3, "little")

@@ -11,11 +11,10 @@ from controller.config import wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
-from hil.devices import mirrored_sensors
+from hil.devices import io_module, mirrored_sensors
 from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
-from hil.devices.mirrored_io import MirroredIo
 from hil.devices.native_bms import NativeBms
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
@@ -112,9 +111,8 @@ class SimulatedCabinet:
         self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
         self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
-        self.connection_W = tuple(
-            [config.cabinet[f"grid_{way}_W_max"] for way in ("import", "export")]
-        )
+        grid = config.cabinet
+        self.connection_W = grid["grid_import_W_max"], grid["grid_export_W_max"]
         self.devices: dict[str, Any] = {}
         self.slaves: dict[str, RtuSlave] = {}
         self.bms: dict[str, list[NativeBms | PylontechBms]] = {}
@@ -144,10 +142,10 @@ class SimulatedCabinet:
         plant, role = self.plant, device.role
         if role.startswith("io_"):
             contacts = [contact_name(name) for name in device.inputs]
-            names = contacts, [coil_name(name) for name in device.outputs]
-            if coverage.is_documented(device):
-                return IoModule(plant, *names)
-            return MirroredIo(plant, *names, device.profile.path)
+            coils = [coil_name(name) for name in device.outputs]
+            is_own = not coverage.is_documented(device)
+            at = io_module.mirrored(device.profile.path) if is_own else io_module.DOCUMENTED
+            return IoModule(plant, contacts, coils, at)
         if role in SENSORS:
             if coverage.is_documented(device):
                 return SENSORS[role](plant)
@@ -200,23 +198,27 @@ class SimulatedCabinet:
 def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
     """The observer's Wiring: converters with their racks, contacts, start checklist."""
     of, plant = cabinet.places, cabinet.plant
-    wiring = Wiring([_unit(cabinet, number) for number in range(len(plant.pcs))], cabinet.rated_A)
     modules = {of[name]: cabinet.devices[name] for name in ("io_1", "io_2", "io_3") if name in of}
-    wiring.rack_nodes = cabinet.rack_nodes
-    wiring.connection_W, wiring.grid_meter = cabinet.connection_W, of.get("meter_grid", ("", 0))
-    wiring.inputs = {place: module.contact_names for place, module in modules.items()}
-    wiring.coils = {
-        (*place, module.coils_at + bit): name
-        for place, module in modules.items()
-        for bit, name in enumerate(module.coil_names)
-        if name in (ENABLE, SUPPLY)
-    }
-    wiring.checklist_units = tuple([of[name] for name in CHECKLIST_ROLES if name in of])
-    wiring.checklist_contacts = {
-        place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
-        for place, names in wiring.inputs.items()
-    }
-    return wiring
+    inputs = {place: module.contact_names for place, module in modules.items()}
+    return Wiring(
+        units=tuple([_unit(cabinet, number) for number in range(len(plant.pcs))]),
+        rack_rated_A=tuple(cabinet.rated_A),
+        rack_nodes=cabinet.rack_nodes,
+        connection_W=cabinet.connection_W,
+        grid_meter=of.get("meter_grid", ("", 0)),
+        inputs=inputs,
+        coils={
+            (*place, module.at.coils + bit): name
+            for place, module in modules.items()
+            for bit, name in enumerate(module.coil_names)
+            if name in (ENABLE, SUPPLY)
+        },
+        checklist_units=tuple([of[name] for name in CHECKLIST_ROLES if name in of]),
+        checklist_contacts={
+            place: sum([1 << bit for bit, name in enumerate(names) if name in CHECKLIST_CONTACTS])
+            for place, names in inputs.items()
+        },
+    )
 
 
 def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:

@@ -74,7 +74,7 @@ class DirectIo:
         coils = [0] * CHANNELS
         for level, (_, _, mask, inverted) in zip(levels, driver._outputs):
             coils[mask.bit_length() - 1] = int((not level) is inverted)
-        device.write(WRITE_COILS, 0, coils, now_us)
+        device.write(WRITE_COILS, device.at.coils, coils, now_us)
         self._coils = device.coils
 
 

@@ -4,22 +4,25 @@ A part begins LEAD_S before its own time, so that the cabinet has started and lo
 settled. The lead counts in no figure.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from controller.config import configuration
 from hil.engine import forks
 from hil.engine.simulate import VirtualRig
+from hil.loads import reader
+from hil.loads.trace import Trace, synthetic_load
 from hil.plant.cabinet import CabinetPlant
 from hil.results.recorder import Recorder, flows
 from hil.results.windows import Windows
 from hil.values import quiet
 from hil.values.chain_only import ChainOnly
-from hil.values.loads import load_of
 from hil.values.repetition import quicken
 from hil.values.rig import ValueRig
 
 LEAD_S = 900
+DAY_S = 86_400.0
 BYTE, VALUE, CHAIN = "byte", "value", "chain"
 LOOK_S = 1.0  # between two looks at the hottest module
 
@@ -44,6 +47,40 @@ class WindowRecorder(Recorder):
         """One tick."""
         *powers_W, soc_permille = flows(plant)
         self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
+
+
+class Days:
+    """A synthetic load; each day has a seed of its own."""
+
+    def __init__(self, seed: int, peak_W: float, kind: str = "training") -> None:
+        self._seed, self._peak_W, self._kind = seed, peak_W, kind
+        self._day = -1
+
+    def __call__(self, t_s: float) -> float:
+        """Power at t_s (>= 0), W."""
+        day = int(t_s // DAY_S)
+        if day != self._day:
+            self._day = day
+            self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, self._kind)
+        return self._trace.power_W(t_s - day * DAY_S)
+
+
+class Again:
+    """A trace from a file that begins again at its end."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+
+    def __call__(self, t_s: float) -> float:
+        """Power at t_s (>= 0), W."""
+        return self._trace.power_W(t_s % self._trace.duration_s)
+
+
+def load_of(order: dict) -> Callable[[float], float]:
+    """The load of an order (file, column, scale, seed, peak_W). Raises LoadError."""
+    if order["file"]:
+        return Again(reader.read_trace(order["file"], order["column"], scale=order["scale"]))
+    return Days(order["seed"], order["peak_W"])
 
 
 def mode_words(order: dict) -> str:

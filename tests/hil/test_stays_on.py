@@ -7,6 +7,7 @@ import re
 import struct
 
 import pytest
+from observed import wiring
 from slow import whole
 
 from controller.config import configuration
@@ -18,7 +19,6 @@ from hil.devices.rtu_slave import with_crc
 from hil.observer.latches import Latches
 from hil.observer.observer import Observer
 from hil.observer.reported import Power, of_rack
-from hil.observer.wiring import UnitWiring, Wiring
 from tests.tables import cases
 
 CONFIG = configuration.load(str(EXAMPLE))
@@ -127,7 +127,7 @@ def close(rack):
 
 @pytest.mark.parametrize("open_us, is_reported", [(220_000, False), (220_001, True)])
 def test_a_contact_latches_once_its_row_has_had_its_time(open_us, is_reported):
-    seen = Observer(Wiring([UnitWiring(40_300, 40_420)]))
+    seen = Observer(wiring(40_300, 40_420))
     tap = seen.rtu_tap("io")
     for time_us, bits in ((0, 0xFF), (1000, 0xFE), (1000 + open_us, 0xFF)):
         tap(time_us, 1, with_crc(bytes((1, 2, 1, bits))))
