@@ -21,7 +21,7 @@ from hil.campaigns.runaway import command as runaway
 from hil.campaigns.smooth import command as smooth
 from hil.campaigns.vm import command as vm
 from hil.campaigns.windows import command as windows
-from hil.engine import coverage_command, pod_command, rig_command
+from hil.engine import coverage, pod_command, rig_command
 from hil.engine.coverage import NotSimulatedError
 from hil.engine.rig import RigError
 from hil.loads.trace import LoadError
@@ -34,7 +34,7 @@ PROGRAM = "python -m hil"
 WRONG_INPUT, NO_START = 2, 3
 WRONG = (ScenarioError, LoadError, ConfigError, NotSimulatedError, rig_command.InputError)
 COMMANDS = (
-    *(rig_command, coverage_command, pod_command, hint_attack, golden, chaos, rows, runaway),
+    *(rig_command, coverage, pod_command, hint_attack, golden, chaos, rows, runaway),
     *(nuisance, outage, smooth, meter_sign, benchmarks, channel_b, vm),
     *(long_command, speeds, systems, ask, windows),
 )

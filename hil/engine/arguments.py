@@ -9,6 +9,8 @@ from typing import Any
 
 from controller.sites import EXAMPLE
 
+Option = Callable[..., object]  # of a parser: add_argument
+LENGTH_S_MAX, SEED_MAX = 31 * 86_400, 2**31 - 1
 # the option of the rig and of the campaigns that play any cabinet
 CABINET: dict[str, dict[str, Any]] = {
     "--cabinet": {
@@ -43,6 +45,17 @@ def _within(
         return value
 
     return parse
+
+
+def run_options(option: Option, length: str, charge: str) -> None:
+    """Length, seed and charge of a run, its scenario and its figures. length, charge: the default,
+    in words.
+    """
+    seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
+    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=f"length ({length})")
+    option("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help="of plant, load, faults (1)")
+    option("--soc", type=percent, metavar="PERCENT", help=f"charge at the start ({charge})")
+    option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
 
 
 def folder(text: str) -> str:

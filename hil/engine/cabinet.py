@@ -25,8 +25,7 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
-from hil.site.parts import PARTS
-from hil.site.site import Site
+from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
 
 NOMINAL_V = 3.2  # of a cell, to turn energy into capacity

@@ -25,7 +25,6 @@ from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.engine import cabinet_file, plant_process, run_directory
 from hil.engine.scenario_operator import ScenarioOperator
-from hil.loads.selection import carried_W
 from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
@@ -196,7 +195,6 @@ class Rig(ScenarioOperator):
         return run_result.measured(
             recorder.read(path, loop, load.about),
             self.config,
-            carried_W(self.config),
             extra,
             self.scenario,
             load.from_us,

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 from controller.config import configuration, stage_states
 from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
-from hil.engine.arguments import CABINET, number, output_file, whole
+from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
 from hil.scenarios import scenario
 from hil.systems import live, spec
 from hil.systems.series import SLOT_S
 
 DEFAULT_S = 120.0
-SEED_MAX = 2**31 - 1
 BEGIN_H = 9.0
+RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
+PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
 
@@ -30,71 +31,6 @@ class Defaults(NamedTuple):
     soc_pct: float | None = None
 
 
-# --for SECONDS is stored as `seconds`; a flag has action="store_true"
-OPTIONS: dict[str, dict[str, Any]] = CABINET | {
-    "--system": {
-        "metavar": "NAME",
-        "help": f"a system of the mission on its site, in virtual time: {', '.join(spec.NAMES)}",
-    },
-    "--begin": {
-        "type": number(0, 366 * 24),
-        "metavar": "HOURS",
-        "help": f"of --system: hours after the first midnight of its run ({BEGIN_H:g})",
-    },
-    "--load": {"metavar": "FILE", "help": "CSV (or .gz) with t_s and power columns"},
-    "--column": {"metavar": "NAME", "help": "power column of the file"},
-    "--scale": {
-        "type": number(0.001, 1000),
-        "metavar": "FACTOR",
-        "help": "multiply the file's load by this (1)",
-    },
-    "--raw": {
-        "action": "store_true",
-        "help": "replay the file's meter rows unchanged, also the wrong ones",
-    },
-    "--for": {
-        "dest": "seconds",
-        "type": number(1, 31 * 86_400),
-        "metavar": "SECONDS",
-        "help": f"length of the run (that of file or scenario, else {DEFAULT_S:g})",
-    },
-    "--scenario": {"metavar": "NAME", "help": f"one of {', '.join(scenario.names())}"},
-    "--seed": {
-        "type": whole(0, SEED_MAX),
-        "metavar": "NUMBER",
-        "help": "seed of plant, load and faults (1)",
-    },
-    "--soc": {
-        "type": number(5, 95),
-        "metavar": "PERCENT",
-        "help": "state of charge at the start (the target of load tracking)",
-    },
-    "--virtual": {"action": "store_true", "help": "virtual time, as fast as possible"},
-    "--headless": {"action": "store_true", "help": "no screen; progress on stderr"},
-    "--progress": {
-        "action": "store_true",
-        "help": "with --headless: progress on stderr, also when stderr is not a terminal",
-    },
-    "--run-dir": {
-        "metavar": "DIR",
-        "help": "new or empty folder; keeps the controller's files, and another terminal can run "
-        "firebreak status --run-dir DIR",
-    },
-    "--json": {"type": output_file(), "metavar": "FILE", "help": "write all figures to FILE"},
-    "--journal": {
-        "type": output_file(),
-        "metavar": "FILE",
-        "help": "keep the controller's journal in FILE, for firebreak replay",
-    },
-    "--plot": {
-        "type": output_file(".html", ".png", ".svg", or_none=True),
-        "metavar": "FILE",
-        "default": "rig.html",
-        "help": 'picture: .html, .png or .svg (rig.html); "" for none',
-    },
-}
-
-
 class InputError(ValueError):
     """A wrong command line; one line."""
 
@@ -102,8 +38,27 @@ class InputError(ValueError):
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("rig", help="run the controller against the simulated cabinet")
-    for option, settings in OPTIONS.items():
-        parser.add_argument(option, **settings)
+    option = parser.add_argument
+    systems, scenarios = ", ".join(spec.NAMES), ", ".join(scenario.names())
+    hours, factor = number(0, 366 * 24), number(0.001, 1000)
+    picture = output_file(".html", ".png", ".svg", or_none=True)
+    option("--cabinet", **CABINET["--cabinet"])
+    option("--system", metavar="NAME", help=f"a system of the mission, in virtual time: {systems}")
+    option(
+        "--begin", type=hours, metavar="HOURS", help=f"of --system: since midnight ({BEGIN_H:g})"
+    )
+    option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
+    option("--column", metavar="NAME", help="power column of the file")
+    option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
+    option("--raw", action="store_true", help="replay the file's meter rows, also the wrong ones")
+    option("--scenario", metavar="NAME", help=f"one of {scenarios}")
+    run_options(option, f"that of file or scenario, else {DEFAULT_S:g}", "target of load tracking")
+    option("--virtual", action="store_true", help="virtual time, as fast as possible")
+    option("--headless", action="store_true", help="no screen; progress on stderr")
+    option("--progress", action="store_true", help="with --headless: progress also into a pipe")
+    option("--run-dir", metavar="DIR", help=RUN_DIR)
+    option("--journal", type=output_file(), metavar="FILE", help="keep it, for firebreak replay")
+    option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
 
 

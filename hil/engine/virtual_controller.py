@@ -12,15 +12,41 @@ from controller.core.schedule_table import Slot, Table
 from controller.journal.journal_header import open_journal
 from controller.run.cabinet import Cabinet
 from controller.run.field import Field
+from controller.run.site_clock import SiteClock
 from controller.store.stored_record import Record
 from controller.store.two_copies import ARMED, CLEAN, UNREADABLE, Loaded
 from drivers.buses.can_port import Bus, CanPort
 from drivers.buses.port import RtuPort
 from hil.engine.run_directory import OTHER_IMAGE, approved
-from hil.engine.virtual_clock import VirtualClock
 from hil.wires.virtual import VirtualSerial, no_reply
 from hil.wires.virtual_can import VirtualCan
 from safety import matrix, signals as s
+
+UTC_US = 1_767_225_600_000_000  # 2026-01-01 at virtual time 0
+ERROR_US = 5000
+
+
+class VirtualClock(SiteClock):
+    """error_us may be changed at any time; None: the error is not known."""
+
+    def __init__(self, image: ProcessImage, utc_us: int = UTC_US):
+        """utc_us: at virtual time 0."""
+        super().__init__(image, self)
+        self._utc_us, self._now_us = utc_us, 0
+        self.error_us: int | None = ERROR_US
+
+    def step(self, now_us: int) -> None:
+        """now_us: virtual."""
+        self._now_us = now_us
+        super().step(now_us)
+
+    def poll(self) -> tuple[int, int | None]:
+        """As WallClock."""
+        return self._now_us, None
+
+    def label(self, moment_us: int) -> tuple[int, str, int | None]:
+        """As WallClock."""
+        return self._utc_us + moment_us, "simulated", self.error_us
 
 
 class MemoryStore:

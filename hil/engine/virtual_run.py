@@ -7,7 +7,6 @@ from controller.config.configuration import Config
 from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.engine.simulate import VirtualRig
-from hil.loads.selection import carried_W
 from hil.loads.trace import Load
 from hil.results import recorder, run_result, view
 from hil.results.live import Live
@@ -43,9 +42,7 @@ def run(
     extra = {"mode": "virtual time", "seed": order["seed"], "speed": speed}
     extra["mirrored"] = order["mirrored"]
     recorded = recorder.run_of(virtual, load.about)
-    return run_result.measured(
-        recorded, config, carried_W(config), extra, scenario, load.from_us, interrupted
-    )
+    return run_result.measured(recorded, config, extra, scenario, load.from_us, interrupted)
 
 
 def looks(

@@ -11,19 +11,26 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from hil.site.account import Account
-from hil.site.branches import LoadShed
-from hil.site.cooling import Cooling
+from hil.site.air_devices import Fan, Heater
+from hil.site.branches import BranchMeter, LoadShed
+from hil.site.cooling import Chiller, Cooling
 from hil.site.genset import Genset
 from hil.site.grid import FREQUENCY_HZ, PHASE_V, Grid
 from hil.site.load_ups import LoadUps
 from hil.site.part import SitePart
-from hil.site.parts import PARTS
 from hil.site.pv import Pv
 from hil.site.transfer_switch import TransferSwitch
 from hil.site.weather import Weather
 
 ON_GRID, ISLAND, DARK = range(3)
 DARK_S = 5.0
+# by the role of the site device
+PARTS: dict[str, type[SitePart]] = {
+    part.kind: part
+    for part in (
+        *(Pv, Genset, LoadShed, Chiller, BranchMeter, TransferSwitch, LoadUps, Fan, Heater),
+    )
+}
 
 
 class Unit(Protocol):

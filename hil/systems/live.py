@@ -12,7 +12,7 @@ from controller.core.schedule_table import Slot, Table
 from hil.engine import coverage
 from hil.engine.pod import Pod
 from hil.engine.simulate import VirtualRig
-from hil.engine.virtual_clock import VirtualClock
+from hil.engine.virtual_controller import VirtualClock
 from hil.scenarios.scenario import Scenario
 from hil.site.pv import Pv
 from hil.systems import run, sized
