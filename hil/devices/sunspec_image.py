@@ -67,8 +67,9 @@ class ModelChain:
     "704.WSet".
     """
 
-    def __init__(self, models: list[tuple[int, dict[str, Any]]], base: int = BASE_ADDRESS) -> None:
-        self.base = base
+    base = BASE_ADDRESS
+
+    def __init__(self, models: list[tuple[int, dict[str, Any]]]) -> None:
         self.places: dict[str, Place] = {}
         self.by_address: dict[int, Place] = {}
         self._packers: dict[str, tuple[struct.Struct, int]] = {}  # of each point, and its offset
@@ -77,7 +78,7 @@ class ModelChain:
             model = sunspec2.device.Model(model_id, data=values)
             if model.error_info:
                 raise ValueError(f"SunSpec model {model_id}: {model.error_info}")
-            self._add(model_id, model, base + len(data) // 2)
+            self._add(model_id, model, self.base + len(data) // 2)
             data += model.get_mb()
         self.data = data + END
 

@@ -28,8 +28,8 @@ def _permit_event(name: str, level: bool, used: bool) -> str:
 class Observer(WireWitness):
     """Input: `rtu_tap(bus)`, `can_tap(bus)`, `sample` or `truth`, `mark`. Output: `result()`."""
 
-    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
-        super().__init__(wiring, start_us)
+    def __init__(self, wiring: Wiring) -> None:
+        super().__init__(wiring)
         self._levels: tuple[bool, bool] | tuple[None, None] = (None, None)
         self._used = True  # a contactor has closed since both permits were off
         self._contactors: tuple[int, ...] | None = None
@@ -37,8 +37,7 @@ class Observer(WireWitness):
         # a fault puts a load on a DC link, beyond the converter's control
         self._uncontrolled = False
         self._flowing = False
-        self._enable_off_us = start_us - SETTLED_US
-        self._limits_due_us = start_us
+        self._enable_off_us, self._limits_due_us = -SETTLED_US, 0
         self._over_us: list[int | None] = [None] * wiring.racks
         self._zeros_W = [0.01 * unit.rated_W for unit in wiring.units]
         self._reasons = Reasons(wiring, self._violated)

@@ -17,11 +17,11 @@ COMMAND = 0x1F  # message to a native BMS: ids are 0x100 + node * 0x20 + message
 class WireWitness:
     """Input: `rtu_tap(bus)` and `can_tap(bus)`. All times in us."""
 
-    def __init__(self, wiring: Wiring, start_us: int = 0) -> None:
+    def __init__(self, wiring: Wiring) -> None:
         self.wiring = wiring
         self.timeline: list[tuple[int, str, str]] = []
         self.violations: list[str] = []
-        self.start_us = start_us
+        self.start_us = 0  # of the controller
         self.units = [
             UnitWitness(unit, wiring.scope(number), self._event)
             for number, unit in enumerate(wiring.units)

@@ -50,10 +50,10 @@ class WindowRecorder(Recorder):
 
 
 class Days:
-    """A synthetic load; each day has a seed of its own."""
+    """A training job, anew each day from a seed of its own; one day is in memory."""
 
-    def __init__(self, seed: int, peak_W: float, kind: str = "training") -> None:
-        self._seed, self._peak_W, self._kind = seed, peak_W, kind
+    def __init__(self, seed: int, peak_W: float) -> None:
+        self._seed, self._peak_W = seed, peak_W
         self._day = -1
 
     def __call__(self, t_s: float) -> float:
@@ -61,7 +61,7 @@ class Days:
         day = int(t_s // DAY_S)
         if day != self._day:
             self._day = day
-            self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, self._kind)
+            self._trace = synthetic_load(f"{self._seed}/{day}", DAY_S, self._peak_W, "training")
         return self._trace.power_W(t_s - day * DAY_S)
 
 
