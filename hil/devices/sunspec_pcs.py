@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
-from hil.devices.sunspec_image import ModelChain
-from hil.devices.sunspec_models import (
+from hil.devices.sunspec_image import (
     EXIT_STANDBY,
     HOLDING,
     MODE_PERCENT,
     START,
+    ModelChain,
     models,
     power_scale,
 )

@@ -12,14 +12,13 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
 from hil.devices import io_module, mirrored_sensors
-from hil.devices.fast_meter import FastMeter
 from hil.devices.io_module import IoModule
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.native_bms import NativeBms
+from hil.devices.power_meter import FastMeter, Sdm630
 from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
-from hil.devices.sdm630 import Sdm630
 from hil.devices.sensors import SENSORS
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage

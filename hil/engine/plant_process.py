@@ -20,7 +20,7 @@ from hil.engine.cabinet import SimulatedCabinet
 from hil.engine.remote_controller import Mailbox, RemoteController
 from hil.engine.wired_cabinet import PlantLoop, WiredCabinet
 from hil.loads import selection
-from hil.results import files, view, words
+from hil.results import files, words
 from hil.results.live import Live
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
@@ -54,7 +54,6 @@ class PlantProcess(WiredCabinet, PlantLoop):
             self.plant, self.cabinet.devices, {**self.ptys, **self.cans}, self.controller
         )
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
-        self.since_s: dict[str, float] = {}
         self.live = Live(self.recorder, self.observer.result, self.config)
         self.sample_due_us = self.view_due_us = 0
 
@@ -103,17 +102,9 @@ class PlantProcess(WiredCabinet, PlantLoop):
 
     def _show(self, now_us: int) -> None:
         self._follow(now_us)
-        shown = view.plant_part(self.plant)
-        if self.snapshot and self.snapshot.sequence is not None:
-            seen = self.snapshot
-            shown |= view.controller_part(
-                seen.out, seen.layout, seen.stage_names, self.since_s, now_us / 1e6
-            )
-        shown |= {
-            **self.live.shown(now_us),
-            "elapsed_s": now_us / 1e6,
-            "next_action": self.clockwork.upcoming(),
-        }
+        seen = self.snapshot
+        out = seen.out if seen and seen.sequence is not None else None
+        shown = self.live.view(now_us, self.plant, out, self.clockwork.upcoming())
         if self.pauses.found:
             shown["headline"] = words.paused(self.pauses.found)
         self.send({"what": "view", "view": shown})

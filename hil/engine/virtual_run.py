@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 
 from controller.config.configuration import Config
-from controller.core.instances import stage_instances
 from controller.system import realtime
 from hil.engine.simulate import VirtualRig
 from hil.loads.trace import Load
@@ -57,26 +56,14 @@ class Views:
 
     def __init__(self, virtual: VirtualRig, config: Config, common: dict) -> None:
         self._virtual, self._common = virtual, common
-        self._names = stage_instances(config.layout())
-        self._since_s: dict[str, float] = {}
         self._live = Live(virtual.recorder, virtual.observer.result, config)
         self._began_s = time.monotonic()
 
     def view(self) -> dict:
         """The view of this moment."""
         virtual = self._virtual
-        shown = view.plant_part(virtual.plant)
-        now_s = virtual.now_us / 1e6
-        cabinet = virtual.controller.cabinet
-        if cabinet is not None:
-            core = cabinet.core
-            shown |= view.controller_part(core.out, core.layout, self._names, self._since_s, now_s)
-        return {
-            **shown,
-            **self._common,
-            **self._live.shown(virtual.now_us),
-            "elapsed_s": now_s,
-            "ticks": virtual.ticks,
-            "speed": now_s / max(1e-6, time.monotonic() - self._began_s),
-            "next_action": virtual.clockwork.upcoming(),
-        }
+        now_us, cabinet = virtual.now_us, virtual.controller.cabinet
+        out, action = cabinet.core.out if cabinet else None, virtual.clockwork.upcoming()
+        speed = now_us / 1e6 / max(1e-6, time.monotonic() - self._began_s)
+        shown = self._live.view(now_us, virtual.plant, out, action)
+        return {**shown, **self._common, "ticks": virtual.ticks, "speed": speed}

@@ -7,8 +7,7 @@ import pytest
 
 from controller.config import configuration
 from controller.sites import EXAMPLE
-from hil.devices.fast_meter import FastMeter
-from hil.devices.sdm630 import Sdm630
+from hil.devices.power_meter import FastMeter, Sdm630
 from hil.engine import cabinet
 from tests.tables import cases
 

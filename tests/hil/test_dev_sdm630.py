@@ -6,8 +6,8 @@ import struct
 import dev_standin
 import pytest
 
+from hil.devices.power_meter import Sdm630
 from hil.devices.rtu_slave import RtuSlave
-from hil.devices.sdm630 import Sdm630
 
 FC3, FC4 = 3, 4
 RAW = ((120_000.5, 231.25, 520.5, 0.99), (-7.5, 0.0, 0.25, -1.5), (99_999.0, 5000.0, 3.0, 0.5))
