@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from controller.config import stage_states
 from hil.engine import coverage, forks, virtual_run
 from hil.engine.arguments import output_file, run_options
 from hil.engine.pod import Played, Pod
-from hil.results import figures, files, recorder, words
+from hil.results import figures, files, recorder, view, words
 from hil.results.figures import energy_kWh, swing_2s_pct, write_json
 from hil.results.screen import shown_on
 from hil.results.site_record import SiteRecord, powers_W
@@ -104,26 +103,17 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
 def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
     """The document of a run; on a terminal with the live screen of cabinet 1, or with a bar."""
     began_s = forks.wall_s()
-    view = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
+    seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
-        pod.run(order["seconds"], virtual_run.looks(show, view))
+        pod.run(order["seconds"], virtual_run.looks(show, seen))
     speed = order["seconds"] / (forks.wall_s() - began_s)
     return {**order, "speed": round(speed, 1), **document(pod)}
 
 
 def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
     """Views of cabinet 1."""
-    one = pod.members[0]
-    armed, missing = stage_states.rows_armed, stage_states.rows_not_fitted
-    common = {
-        "title": order["name"],
-        "load_name": order["file"],
-        "mode": "virtual time",
-        "duration_s": order["seconds"],
-        "tick_ms": one.config.tick_ms,
-        "armed": len(armed(one.config.topology)),
-        "not_fitted": len(missing(one.config.topology)),
-    }
+    one, names = pod.members[0], (order["name"], order["file"])
+    common = view.common(one.config, *names, "virtual time", order["seconds"])
     return virtual_run.Views(one, one.config, common)
 
 

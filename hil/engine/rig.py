@@ -253,7 +253,7 @@ def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
     """Run once in real time. Returns run_result.Outcome; raises RigError."""
-    common = view.common(order, scenario, config, load, "real time")
+    common = view.of_order(order, scenario, config, load, "real time")
     with run_directory.made(order.get("keep_dir")) as directory:
         rig = Rig({**order, "run_dir": directory}, scenario, config)
         try:

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from controller.config import configuration, stage_states
+from controller.config import configuration
 from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
 from hil.engine.arguments import CABINET, number, output_file, run_options
 from hil.loads import selection
@@ -197,8 +197,6 @@ def order_of(
         "seed": usual.seed if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or usual.soc_pct,
         "journal": arguments.journal,
-        "armed": len(stage_states.rows_armed(config.topology)),
-        "not_fitted": len(stage_states.rows_not_fitted(config.topology)),
         "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
         "progress": arguments.progress or sys.stderr.isatty(),
     }

@@ -27,7 +27,7 @@ def run(
         {"soc": order["soc_pct"] / 100},
         order["journal"],
     )
-    views = Views(virtual, config, view.common(order, scenario, config, load, "virtual time"))
+    views = Views(virtual, config, view.of_order(order, scenario, config, load, "virtual time"))
     began_s = time.monotonic()
     interrupted = False
     with shown_on(headless, order["progress"], time.monotonic) as show:
