@@ -6,7 +6,7 @@ import tempfile
 import time
 from argparse import Namespace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.config import configuration
 from hil.engine import coverage, pod, pod_command, pod_rig, rig, virtual_run
@@ -16,19 +16,11 @@ from hil.scenarios import scenario
 from hil.systems import live, spec
 from hil.systems.series import SLOT_S
 
-DEFAULT_S = 120.0
+DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
 BEGIN_H = 9.0
 RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
-
-
-class Defaults(NamedTuple):
-    """Of a run without a scenario."""
-
-    duration_s: float = DEFAULT_S
-    seed: int = 1
-    soc_pct: float | None = None
 
 
 class InputError(ValueError):
@@ -155,7 +147,7 @@ def _site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any
         raise InputError(f'{site}: --plot {page}: allowed is a name with .html, or ""')
     return {
         "seconds": arguments.seconds or pod_command.DEFAULT_S,
-        "seed": Defaults().seed if arguments.seed is None else arguments.seed,
+        "seed": DEFAULT_SEED if arguments.seed is None else arguments.seed,
         "soc_pct": arguments.soc or pod_command.DEFAULT_SOC_PCT,
         "values": False,
     }
@@ -183,7 +175,10 @@ def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
     """The order of a run: plain values, which the plant process gets as JSON."""
-    usual = chosen or Defaults(soc_pct=config.control["soc_target_permille"] / 10)
+    usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
+    if chosen is not None:
+        usual = chosen.duration_s, chosen.seed, chosen.soc_pct
+    duration_s, seed, soc_pct = usual
     return {
         "site": os.path.abspath(config.path),
         "scenario": arguments.scenario,
@@ -193,9 +188,9 @@ def order_of(
         "raw": arguments.raw,
         "mirrored": coverage.about(config),
         "peak_W": selection.peak_W(config),
-        "duration_s": arguments.seconds or usual.duration_s,
-        "seed": usual.seed if arguments.seed is None else arguments.seed,
-        "soc_pct": arguments.soc or usual.soc_pct,
+        "duration_s": arguments.seconds or duration_s,
+        "seed": seed if arguments.seed is None else arguments.seed,
+        "soc_pct": arguments.soc or soc_pct,
         "journal": arguments.journal,
         "keep_dir": arguments.run_dir and os.path.abspath(arguments.run_dir),
         "progress": arguments.progress or sys.stderr.isatty(),
