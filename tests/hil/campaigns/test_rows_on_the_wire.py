@@ -84,6 +84,11 @@ ROWS = """
 """
 # action | its undo | the condition that goes and comes back
 UNDO = """
+estop_press | estop_release | estop_1_ok and estop_2_ok
+fire_alarm | fire_alarm on=False | fire_alarm_ok
+suppression | suppression on=False | suppression_ok
+contact name='door' closed=False | contact_repair name='door' | door_ok
+key run=False | key run=True | key_run_ok
 run_fan | run_fan on=False | not airflow_ok
 smoke | smoke on=False | smoke_1_ok
 fire_trouble | fire_trouble on=False | fire_trouble_ok
