@@ -9,7 +9,6 @@ process never imports a driver; it reads the controller's decisions from the jou
 import os
 import socket
 import sys
-import time
 from typing import Any
 
 import msgpack
@@ -68,7 +67,6 @@ class PlantProcess(WiredCabinet, PlantLoop):
 
     def run(self) -> None:
         """Serve until the rig says `end`; record and write the events within the duration."""
-        self.start_ns = time.monotonic_ns()
         self._play()
         if self.is_orphan:
             self._stop_orphans()

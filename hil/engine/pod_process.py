@@ -10,7 +10,6 @@ import json
 import os
 import socket
 import sys
-import time
 from typing import Any
 
 import msgpack
@@ -90,7 +89,6 @@ class PodProcess(PlantLoop):
 
     def run(self) -> None:
         """Serve until the rig says `end`, or has died; then write document and page."""
-        self.start_ns = time.monotonic_ns()
         duration_us = round(self.order["seconds"] * 1e6)
         while not self._is_over:
             if self._serve():

@@ -220,5 +220,6 @@ def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantL
     if message["what"] == "go":  # else the rig ended before there was a controller
         process.follow(message)
         realtime.prepare()
+        process.start_ns = time.monotonic_ns()
         process.run()
     return 0
