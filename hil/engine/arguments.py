@@ -52,9 +52,17 @@ def run_options(option: Option, length: str, charge: str) -> None:
     in words.
     """
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
-    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=f"length ({length})")
-    option("--seed", type=whole(0, SEED_MAX), metavar="NUMBER", help="of plant, load, faults (1)")
-    option("--soc", type=percent, metavar="PERCENT", help=f"charge at the start ({charge})")
+    words = f"length of the run ({length})"
+    option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)
+    option(
+        "--seed",
+        type=whole(0, SEED_MAX),
+        metavar="NUMBER",
+        help="seed of plant, load and faults (1)",
+    )
+    option(
+        "--soc", type=percent, metavar="PERCENT", help=f"state of charge at the start ({charge})"
+    )
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
 
 

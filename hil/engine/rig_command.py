@@ -19,6 +19,7 @@ from hil.systems.series import SLOT_S
 DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
 BEGIN_H = 9.0
 RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
+JOURNAL = "keep the controller's journal in FILE, for firebreak replay"
 PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
 
@@ -35,21 +36,34 @@ def add(commands: Any) -> None:
     hours, factor = number(0, 366 * 24), number(0.001, 1000)
     picture = output_file(".html", ".png", ".svg", or_none=True)
     option("--cabinet", **CABINET["--cabinet"])
-    option("--system", metavar="NAME", help=f"a system of the mission, in virtual time: {systems}")
     option(
-        "--begin", type=hours, metavar="HOURS", help=f"of --system: since midnight ({BEGIN_H:g})"
+        "--system",
+        metavar="NAME",
+        help=f"a system of the mission on its site, in virtual time: {systems}",
+    )
+    option(
+        "--begin",
+        type=hours,
+        metavar="HOURS",
+        help=f"of --system: hours after its first midnight ({BEGIN_H:g})",
     )
     option("--load", metavar="FILE", help="CSV (or .gz) with t_s and power columns")
     option("--column", metavar="NAME", help="power column of the file")
     option("--scale", type=factor, metavar="FACTOR", help="multiply the file's load by this (1)")
-    option("--raw", action="store_true", help="replay the file's meter rows, also the wrong ones")
+    option(
+        "--raw", action="store_true", help="replay the file's meter rows unchanged, also wrong ones"
+    )
     option("--scenario", metavar="NAME", help=f"one of {scenarios}")
     run_options(option, f"that of file or scenario, else {DEFAULT_S:g}", "target of load tracking")
     option("--virtual", action="store_true", help="virtual time, as fast as possible")
     option("--headless", action="store_true", help="no screen; progress on stderr")
-    option("--progress", action="store_true", help="with --headless: progress also into a pipe")
+    option(
+        "--progress",
+        action="store_true",
+        help="with --headless: progress on stderr, also when it is no terminal",
+    )
     option("--run-dir", metavar="DIR", help=RUN_DIR)
-    option("--journal", type=output_file(), metavar="FILE", help="keep it, for firebreak replay")
+    option("--journal", type=output_file(), metavar="FILE", help=JOURNAL)
     option("--plot", type=picture, metavar="FILE", default="rig.html", help=PLOT)
     parser.set_defaults(run=main)
 
