@@ -23,7 +23,8 @@ def test_contacts_coils_and_roles_are_those_of_the_topology():
     kinds = [type(one.devices[name]).__name__ for name in ("io_3", "offgas_2", "climate", "ups")]
     assert kinds == ["IoModule", "Detector", "Sensor", "UpsMonitor"]
     assert [one.devices[name].name for name in ("offgas_2", "gas_2")] == ["offgas_2", "gas_2"]
-    assert one.places["ups"] == ("gas", 7) and {"pcs_1", "bms_3", "meter_grid"} <= {*one.devices}
+    assert one.places["ups"] == ("gas", 7)
+    assert {"pcs_1", "bms_3", "meter_grid"} <= {*one.devices}
 
 
 def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():

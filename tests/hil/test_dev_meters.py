@@ -100,7 +100,8 @@ def test_values_repeat_between_refreshes_and_while_frozen_then_the_mean_is_of_on
     plant.load_power_W = 0.0
     for turn in range(200, 210):
         one.tick(turn * period_us)
-    assert power_W(one) == pytest.approx(300_000, rel=1e-3) and bytes(one.image) in seen
+    assert power_W(one) == pytest.approx(300_000, rel=1e-3)
+    assert bytes(one.image) in seen
     one.frozen, plant.load_power_W = False, 100_000.0
     for turn in (209, 210):
         one.tick(turn * period_us)

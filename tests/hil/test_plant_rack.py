@@ -194,7 +194,8 @@ def test_a_cell_collapses_drifts_or_is_off():
     one = _rack()
     pack_V = one.voltage_V
     one.offset_cell(0.7)
-    assert one.cell_voltage_V_max == pytest.approx(4.0, abs=0.02) and one.position_max == 0
+    assert one.cell_voltage_V_max == pytest.approx(4.0, abs=0.02)
+    assert one.position_max == 0
     assert one.voltage_V - pack_V == pytest.approx(0.7, abs=1e-6)
     one.offset_cell(0.0)
     assert one.voltage_V == pytest.approx(pack_V)
