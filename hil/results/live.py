@@ -31,7 +31,8 @@ class Live:
         self._columns: dict = {name: deque(maxlen=COLUMNS_MAX) for name in NAMES}
         self._means: dict = {name: deque(maxlen=swing.WITHIN_S) for name in ("load", "grid")}
         self._swing = dict.fromkeys(("load", "grid"), 0.0) | {"within_s": 0}
-        self._worst, self._open_us = None, None
+        self._worst: dict | None = None
+        self._open_us: int | None = None
         self._second = 0
 
     def view(
